@@ -1,0 +1,2 @@
+//! Nothing to build but Rust yet.
+fn main() {}

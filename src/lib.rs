@@ -1,0 +1,10 @@
+//! `ipsmgw`: an IP-SM-GW (3GPP TS 23.204) inside Kamailio.
+//!
+//! People with SMS-over-IP phones and people with plain SIP clients write to each other, each in
+//! their own service. The layers, from the octets up; each imports only those above it:
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`wire`] | octets and values: RP layer, TPDUs, alphabets. No policy, no I/O |
+
+pub mod wire;
