@@ -6,5 +6,11 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`wire`] | octets and values: RP layer, TPDUs, alphabets. No policy, no I/O |
+//! | [`sip`] | what is read of a SIP request and what is made of it |
+//! | [`host`] | what the core needs from the server it runs in: open exchanges |
+//! | [`interwork`] | decisions: who gets what, who is told what. No clock, no I/O |
 
+pub mod host;
+pub mod interwork;
+pub mod sip;
 pub mod wire;

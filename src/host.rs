@@ -1,0 +1,284 @@
+//! What the core needs from the server it runs in: a place where open exchanges live.
+//!
+//! An *exchange* is one message on its way across the two services, from the moment it is taken
+//! until its sender has the final word. Exchanges are plain data: a host that forks keeps them in
+//! memory shared by its processes, a test keeps them in a `Vec`.
+
+use core::fmt;
+
+/// A text of bounded length, stored in place.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Text<const N: usize> {
+    len: u16,
+    octets: [u8; N],
+}
+
+impl<const N: usize> Text<N> {
+    /// No text.
+    pub const EMPTY: Self = Self {
+        len: 0,
+        octets: [0; N],
+    };
+
+    /// The text, or `None` where it is longer than `N` octets.
+    pub fn new(text: &str) -> Option<Self> {
+        let mut this = Self::EMPTY;
+        fmt::Write::write_str(&mut this, text).ok()?;
+        Some(this)
+    }
+
+    /// The text as given.
+    pub fn as_str(&self) -> &str {
+        self.octets
+            .get(..usize::from(self.len))
+            .and_then(|octets| core::str::from_utf8(octets).ok())
+            .unwrap_or_default()
+    }
+}
+
+impl<const N: usize> fmt::Write for Text<N> {
+    /// Appends the text, or nothing at all where it does not fit.
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let start = usize::from(self.len);
+        let end = start + text.len();
+        let len = u16::try_from(end).map_err(|_| fmt::Error)?;
+        self.octets
+            .get_mut(start..end)
+            .ok_or(fmt::Error)?
+            .copy_from_slice(text.as_bytes());
+        self.len = len;
+        Ok(())
+    }
+}
+
+impl<const N: usize> PartialEq for Text<N> {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl<const N: usize> Eq for Text<N> {}
+
+impl<const N: usize> Default for Text<N> {
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
+
+/// Says how long the text is: an exchange in a log must not carry what people wrote or who they are.
+impl<const N: usize> fmt::Debug for Text<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<{} octets>", self.len)
+    }
+}
+
+/// Octets of bounded number, stored in place.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Octets<const N: usize> {
+    len: u16,
+    octets: [u8; N],
+}
+
+impl<const N: usize> Octets<N> {
+    /// No octets.
+    pub const EMPTY: Self = Self {
+        len: 0,
+        octets: [0; N],
+    };
+
+    /// The octets, or `None` where there are more than `N`.
+    pub fn new(octets: &[u8]) -> Option<Self> {
+        let mut this = Self::EMPTY;
+        this.octets.get_mut(..octets.len())?.copy_from_slice(octets);
+        this.len = u16::try_from(octets.len()).ok()?;
+        Some(this)
+    }
+
+    /// The octets as given.
+    pub fn as_slice(&self) -> &[u8] {
+        self.octets.get(..usize::from(self.len)).unwrap_or_default()
+    }
+
+    /// The octets, to be changed in place.
+    pub fn as_mut_slice(&mut self) -> &mut [u8] {
+        self.octets
+            .get_mut(..usize::from(self.len))
+            .unwrap_or_default()
+    }
+}
+
+impl<const N: usize> fmt::Debug for Octets<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<{} octets>", self.len)
+    }
+}
+
+/// Who somebody is, whatever URI names them: the key under which the exchanges of one SMS-side
+/// party are found together.
+pub type Identity = Text<128>;
+
+/// Names one exchange for as long as it is open; a reused place has another generation.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ExchangeId {
+    /// Which place of the table.
+    pub index: u32,
+    /// How often that place has been taken.
+    pub generation: u32,
+}
+
+/// Names the sender's transaction that is held open in the host (tm: hash index and label).
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TransactionId {
+    /// Entry of the host's transaction table.
+    pub entry: u32,
+    /// Label within that entry.
+    pub label: u32,
+}
+
+/// The time, as one reading of the host's clocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Now {
+    /// Milliseconds of a clock that never jumps: for deadlines.
+    pub monotonic_ms: u64,
+    /// Seconds since 1970 UTC: for time stamps that people see.
+    pub unix: i64,
+    /// Local time minus UTC, in quarters of an hour.
+    pub zone: i8,
+}
+
+/// Which way a message crosses.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A short message that becomes an instant message.
+    SmToIm,
+    /// An instant message that becomes a short message.
+    ImToSm,
+}
+
+/// Who stands on the SMS side of an exchange.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Party {
+    /// An SMS-over-IP phone: we are its service centre.
+    Phone,
+    /// A service centre: we are the phone that it delivers to.
+    ServiceCentre,
+}
+
+/// How far an exchange has come.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// SM -> IM: the request is on its way to the IM side.
+    Relayed,
+    /// SM -> IM: the sender has its `202`; the MESSAGE with its report is on its way.
+    Reporting,
+    /// IM -> SM: another short message to the same recipient is on its way (RFC 3428 §8).
+    Queued,
+    /// IM -> SM: RP-DATA is on its way; neither SIP's answer nor the phone's report is here.
+    Sent,
+    /// IM -> SM: SIP's answer was 2xx, the phone's report is not here.
+    Taken,
+    /// IM -> SM: the outcome is known; the sender's timer, about to fire, gives it to the sender.
+    Settled,
+}
+
+/// One message on its way across.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Exchange {
+    /// Which way it crosses.
+    pub kind: Kind,
+    /// How far it has come.
+    pub state: State,
+    /// Who stands on the SMS side.
+    pub party: Party,
+    /// RP-Message Reference (TS 24.011 §8.2.3).
+    pub rp_mr: u8,
+    /// How many MESSAGEs of ours went out for it.
+    pub attempts: u8,
+    /// Whether the sender's transaction is held and owed an answer.
+    pub held: bool,
+    /// Time zone of `unix`, in quarters of an hour.
+    pub zone: i8,
+    /// Whether the outcome carries Retry-After.
+    pub retry_after: bool,
+    /// The outcome so far as a SIP status code; 0 while there is none.
+    pub status: u16,
+    /// RP-Cause of the outcome (TS 24.011 §8.2.5.4).
+    pub rp_cause: Option<u8>,
+    /// TP-Failure-Cause of the outcome (TS 23.040 §9.2.3.22).
+    pub tp_fcs: Option<u8>,
+    /// The sender's transaction.
+    pub transaction: TransactionId,
+    /// When the host answers the held sender, on the monotonic clock.
+    pub hold_until_ms: u64,
+    /// When it was taken, in seconds since 1970 UTC.
+    pub unix: i64,
+    /// Digest of the short message, by which a repetition is known.
+    pub digest: u64,
+    /// Key of the SMS side's party.
+    pub identity: Identity,
+    /// Where our MESSAGEs for it go: Request-URI and To.
+    pub address: Text<254>,
+    /// Next hop towards `address` where no contact is registered for it; may be empty.
+    pub hop: Text<126>,
+    /// SM -> IM: Call-ID of the submission, for In-Reply-To; empty where it was too long to keep.
+    pub call_id: Text<254>,
+    /// IM -> SM: the RP-DATA.
+    pub rp_data: Octets<254>,
+}
+
+// A table of the default 4,096 exchanges takes 4.4 MB of shared memory.
+const _: () = assert!(size_of::<Exchange>() == 1080);
+
+/// What became of a short message, kept for a repetition of it.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// Digest of the short message and its sender.
+    pub digest: u64,
+    /// Until when a repetition gets the same report, on the monotonic clock.
+    pub until_ms: u64,
+    /// When the short message was taken, in seconds since 1970 UTC.
+    pub unix: i64,
+    /// Time zone of `unix`, in quarters of an hour.
+    pub zone: i8,
+    /// Its RP-Message Reference.
+    pub rp_mr: u8,
+    /// RP-Cause; none for RP-ACK.
+    pub rp_cause: Option<u8>,
+    /// TP-Failure-Cause.
+    pub tp_fcs: Option<u8>,
+}
+
+/// No place is free: the host's bound on open exchanges is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Full;
+
+/// The exchanges of one bucket, locked for the caller. All exchanges of one SMS-side identity live
+/// in the same bucket: the host chooses it by [`Exchange::identity`].
+pub trait Exchanges {
+    /// Opens an exchange behind all others of the bucket.
+    fn insert(&mut self, exchange: Exchange) -> Result<ExchangeId, Full>;
+    /// The exchange, unless it has ended or lives in another bucket.
+    fn get_mut(&mut self, id: ExchangeId) -> Option<&mut Exchange>;
+    /// The oldest exchange that fits.
+    fn find(&mut self, fits: &mut dyn FnMut(&Exchange) -> bool) -> Option<ExchangeId>;
+    /// Ends an exchange: its id is void from now on.
+    fn remove(&mut self, id: ExchangeId);
+    /// Asks for the exchange to be looked at again at this time of the monotonic clock; a later call
+    /// replaces an earlier one.
+    fn wake_at(&mut self, id: ExchangeId, monotonic_ms: u64);
+    /// The next value of the bucket's RP-Message Reference counter (0-255, wraps).
+    fn next_rp_mr(&mut self) -> u8;
+    /// What became of the short message with this digest: the newest that is remembered.
+    fn recall(&mut self, digest: u64) -> Option<Settled>;
+    /// Keeps the outcome of a short message for a repetition of it. The host may forget the oldest.
+    fn remember(&mut self, settled: Settled);
+}

@@ -1,0 +1,172 @@
+//! What the core wants done.
+
+use core::fmt;
+
+use crate::host::{ExchangeId, TransactionId};
+use crate::sip::{Answer, MessageOut};
+
+/// What to do, in this order.
+pub type Actions = Vec<Action>;
+
+/// One thing to do.
+pub enum Action {
+    /// Answer the request at hand.
+    Reply(Answer, Verdict),
+    /// Rewrite the request at hand by [`PreparedSm::translation`](super::PreparedSm::translation), tie
+    /// its transaction to this exchange and let the script relay it.
+    Relay {
+        /// The exchange.
+        exchange: ExchangeId,
+    },
+    /// Hold the request at hand: tie its transaction's timer to this exchange.
+    Hold {
+        /// The exchange.
+        exchange: ExchangeId,
+    },
+    /// Answer a held transaction. This comes exactly once for every one that is held, unless the
+    /// host has said that the transaction is gone.
+    AnswerHeld {
+        /// The exchange of the transaction; it may have ended with this.
+        exchange: ExchangeId,
+        /// The transaction.
+        transaction: TransactionId,
+        /// With what.
+        outcome: Outcome,
+    },
+    /// Send a MESSAGE.
+    Send {
+        /// The exchange to name in [`Input::LegCompleted`](super::Input::LegCompleted); nobody waits
+        /// for the response where there is none.
+        exchange: Option<ExchangeId>,
+        /// The request.
+        message: MessageOut,
+    },
+    /// Count something.
+    Count(Counter),
+}
+
+/// What a script function gives back with a [`Action::Reply`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The message is taken: 1.
+    Taken,
+    /// The message is dealt with and there is nothing to relay: 2.
+    Answered,
+    /// The message is refused: below 0.
+    Refused,
+}
+
+/// What became of an instant message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// What its sender is told.
+    pub answer: Answer,
+    /// RP-Cause of the phone's RP-ERROR.
+    pub rp_cause: Option<u8>,
+    /// TP-Failure-Cause of the phone's SMS-DELIVER-REPORT.
+    pub tp_fcs: Option<u8>,
+}
+
+/// A message that goes no further, and how its sender is told.
+pub struct Refusal {
+    /// The final response.
+    pub answer: Answer,
+    /// The report to a sender on the SMS side, behind a `202`.
+    pub report: Option<MessageOut>,
+    /// Why, for log and counters.
+    pub reason: Reason,
+}
+
+/// Why a message goes no further. Shown without anything of the message itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// The request has no identity that we may believe (TS 24.341 §5.3.3.4.1).
+    NoIdentity,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoIdentity => "no asserted identity",
+        })
+    }
+}
+
+/// Something worth counting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Counter {
+    /// Short messages relayed to the IM side.
+    SmToIm,
+    /// Short messages acknowledged with RP-ACK.
+    SmDelivered,
+    /// Short messages refused with RP-ERROR.
+    SmFailed,
+    /// Short messages that came again.
+    SmRepeated,
+    /// Reports that never reached the sender of a short message.
+    ReportLost,
+    /// Instant messages taken for the SMS side.
+    ImToSm,
+    /// Instant messages that a phone acknowledged.
+    ImDelivered,
+    /// Instant messages that a phone or its SIP leg refused.
+    ImFailed,
+    /// Instant messages whose sender got a `202` for want of a report in time.
+    ImAccepted,
+    /// Short messages sent again because no report came.
+    Resent,
+    /// Short messages on which no report ever came.
+    ReportMissing,
+    /// Reports that fit no open exchange.
+    ReportUnknown,
+    /// RP-SMMA.
+    MemoryAvailable,
+    /// Messages refused because `max_pending` exchanges are open.
+    Full,
+    /// Messages refused for what they are.
+    Refused,
+}
+
+impl Counter {
+    /// All of them, in the order of their values.
+    pub const ALL: [Self; 15] = [
+        Self::SmToIm,
+        Self::SmDelivered,
+        Self::SmFailed,
+        Self::SmRepeated,
+        Self::ReportLost,
+        Self::ImToSm,
+        Self::ImDelivered,
+        Self::ImFailed,
+        Self::ImAccepted,
+        Self::Resent,
+        Self::ReportMissing,
+        Self::ReportUnknown,
+        Self::MemoryAvailable,
+        Self::Full,
+        Self::Refused,
+    ];
+
+    /// Its name in statistics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SmToIm => "sm_to_im",
+            Self::SmDelivered => "sm_delivered",
+            Self::SmFailed => "sm_failed",
+            Self::SmRepeated => "sm_repeated",
+            Self::ReportLost => "report_lost",
+            Self::ImToSm => "im_to_sm",
+            Self::ImDelivered => "im_delivered",
+            Self::ImFailed => "im_failed",
+            Self::ImAccepted => "im_accepted",
+            Self::Resent => "resent",
+            Self::ReportMissing => "report_missing",
+            Self::ReportUnknown => "report_unknown",
+            Self::MemoryAvailable => "memory_available",
+            Self::Full => "full",
+            Self::Refused => "refused",
+        }
+    }
+}

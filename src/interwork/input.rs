@@ -1,0 +1,123 @@
+//! What the core is told.
+
+use crate::host::{ExchangeId, Identity, Party, TransactionId};
+use crate::sip::Translation;
+
+/// Something that happened.
+#[derive(Clone, Copy)]
+pub enum Input<'a> {
+    /// A short message is to become an instant message.
+    Submit(&'a PreparedSm<'a>),
+    /// The IM side's final response to a relayed request is known; the SMS side has not seen it.
+    ImAnswered {
+        /// The exchange of the request.
+        exchange: ExchangeId,
+        /// Status code; 408 where nothing came in time.
+        status: u16,
+    },
+    /// The final response to the SMS side's request is on the wire.
+    FinalSent {
+        /// The exchange of the request.
+        exchange: ExchangeId,
+        /// Status code.
+        status: u16,
+    },
+    /// An instant message is to become a short message; its transaction is open.
+    Deliver {
+        /// The message.
+        im: &'a PreparedIm,
+        /// The sender's transaction.
+        transaction: TransactionId,
+    },
+    /// A MESSAGE of ours has its final response, or could not be sent.
+    LegCompleted {
+        /// The exchange that the MESSAGE was sent for.
+        exchange: ExchangeId,
+        /// Status code; 408 where nothing came in time, 480 where there was nowhere to send it, 503
+        /// where sending failed.
+        status: u16,
+    },
+    /// A report from the SMS side.
+    Report(&'a ReportIn<'a>),
+    /// The timer of a held transaction is over: the host is about to answer it, with what we say.
+    HoldOver {
+        /// The exchange of the transaction.
+        exchange: ExchangeId,
+    },
+    /// The time given to [`wake_at`](crate::host::Exchanges::wake_at) has come.
+    Due {
+        /// The exchange.
+        exchange: ExchangeId,
+    },
+    /// The host's transaction is gone, whatever became of it.
+    Released {
+        /// The exchange of the transaction.
+        exchange: ExchangeId,
+    },
+}
+
+/// A short message, read and translated.
+pub struct PreparedSm<'m> {
+    /// Key of the exchanges to lock.
+    pub identity: Identity,
+    /// Who sent it.
+    pub party: Party,
+    /// RP-Message Reference.
+    pub rp_mr: u8,
+    /// TP-Reject-Duplicates (TS 23.040 §9.2.3.25): the sender says that it may be a repetition.
+    pub reject_duplicates: bool,
+    /// Digest of sender and TPDU.
+    pub digest: u64,
+    /// Call-ID of the request.
+    pub call_id: &'m str,
+    /// Where its report goes: the sender's public identity.
+    pub address: &'m str,
+    /// Next hop for the report where the sender has no contact.
+    pub hop: &'m str,
+    /// What the request becomes.
+    pub translation: Translation,
+}
+
+/// An instant message, read and translated.
+pub struct PreparedIm {
+    /// Key of the exchanges to lock: the recipient's.
+    pub identity: Identity,
+    /// The recipient's public identity.
+    pub address: String,
+    /// RP-DATA with an SMS-DELIVER; its RP-MR is not set yet.
+    pub rp_data: Vec<u8>,
+}
+
+/// A report from the SMS side.
+pub struct ReportIn<'m> {
+    /// Key of the exchanges to lock: the reporter's.
+    pub identity: Identity,
+    /// What it says.
+    pub report: RpReport,
+    /// RP-Message Reference of what it reports on.
+    pub rp_mr: u8,
+    /// The exchange that In-Reply-To names, if it is one of ours.
+    pub exchange: Option<ExchangeId>,
+    /// Call-ID of the request.
+    pub call_id: &'m str,
+    /// The reporter's public identity.
+    pub address: &'m str,
+    /// Next hop for an answer where the reporter has no contact.
+    pub hop: &'m str,
+}
+
+/// What a report says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RpReport {
+    /// RP-ACK: the short message is there.
+    Ack,
+    /// RP-ERROR: it is not.
+    Error {
+        /// RP-Cause.
+        cause: u8,
+        /// TP-Failure-Cause of the TPDU inside, if there is one.
+        fcs: Option<u8>,
+    },
+    /// RP-SMMA: there is memory again.
+    MemoryAvailable,
+}

@@ -1,0 +1,81 @@
+//! A request as the core reads it, and as the core wants it answered, relayed or sent.
+
+/// A MESSAGE request (RFC 3428), borrowed from the host's buffers for one call.
+#[derive(Clone, Copy, Default)]
+pub struct MessageIn<'m> {
+    /// Request-URI, as the routing script left it.
+    pub request_uri: &'m str,
+    /// Whether the script has changed the Request-URI since the request came in.
+    pub retargeted: bool,
+    /// The sender's public identity, a URI: authenticated, or asserted by a peer that the script
+    /// trusts.
+    pub identity: Option<&'m str>,
+    /// Call-ID.
+    pub call_id: &'m str,
+    /// In-Reply-To (RFC 3428 table 1).
+    pub in_reply_to: Option<&'m str>,
+    /// Content-Type with its parameters.
+    pub content_type: Option<&'m str>,
+    /// Content-Transfer-Encoding.
+    pub content_transfer_encoding: Option<&'m str>,
+    /// Where the request came from, as a next hop: `sip:192.0.2.1:5060;transport=udp`.
+    pub source: &'m str,
+    /// The body: the octets of Content-Length, or what the datagram holds where it is absent.
+    pub body: &'m [u8],
+}
+
+/// A name-addr (RFC 3261 §25.1).
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct NameAddr {
+    /// Display name as it stands in the header field: a quoted string, or nothing.
+    pub display: String,
+    /// The URI, without angle brackets.
+    pub uri: String,
+}
+
+/// What a relayed request becomes.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Translation {
+    /// New Request-URI; `None` leaves what the script chose.
+    pub request_uri: Option<String>,
+    /// From (its tag stays).
+    pub from: NameAddr,
+    /// To.
+    pub to: NameAddr,
+    /// Names of the header fields to take out, all occurrences.
+    pub remove: &'static [&'static str],
+    /// Header fields to put in: whole lines, each ended by CRLF, Content-Type among them.
+    pub headers: String,
+    /// The new body.
+    pub body: Vec<u8>,
+}
+
+/// A MESSAGE of our own.
+#[derive(Clone, PartialEq, Eq)]
+pub struct MessageOut {
+    /// Request-URI and To: a public identity. The host sends it to the SM-capable contact that is
+    /// registered for it, else to `fallback_hop`.
+    pub identity: String,
+    /// Next hop where the identity has no registered contact and no outbound proxy is set; empty: by
+    /// the identity's own domain.
+    pub fallback_hop: String,
+    /// From, as a URI.
+    pub from: String,
+    /// Call-ID; `None` leaves it to the host.
+    pub call_id: Option<String>,
+    /// Further header fields: whole lines, each ended by CRLF, Content-Type among them.
+    pub headers: String,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// A final response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Status code.
+    pub status: u16,
+    /// Reason phrase.
+    pub reason: &'static str,
+    /// Further header fields: whole lines, each ended by CRLF.
+    pub headers: &'static str,
+}
