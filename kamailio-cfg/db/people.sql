@@ -1,0 +1,67 @@
+-- What kamailio.cfg keeps in SQLite: the people (auth_db), how they may be addressed (htable), their phones and
+-- clients (usrloc). Safe to run again on a database that has some of it.
+
+-- Readers and the one writer do not wait for each other.
+PRAGMA journal_mode = WAL;
+
+BEGIN;
+
+-- Kamailio's modules look here for the layout they expect.
+CREATE TABLE IF NOT EXISTS version (
+    table_name    VARCHAR(32) NOT NULL PRIMARY KEY,
+    table_version INTEGER     NOT NULL DEFAULT 0
+);
+
+-- One row a person. ha1 is MD5(username:domain:password): the password itself is nowhere.
+CREATE TABLE IF NOT EXISTS subscriber (
+    id       INTEGER PRIMARY KEY NOT NULL,
+    username VARCHAR(64)  NOT NULL,
+    domain   VARCHAR(64)  NOT NULL,
+    ha1      VARCHAR(128) NOT NULL,
+    number   VARCHAR(16)  NOT NULL DEFAULT '',   -- E.164 with its '+', or empty
+    UNIQUE (username, domain)
+);
+CREATE UNIQUE INDEX IF NOT EXISTS subscriber_number ON subscriber (number, domain) WHERE number <> '';
+
+-- Every way to address a person (name or number) -> the one user part that is theirs in this gateway: the number
+-- when there is one, else the name. In the layout that htable loads.
+CREATE VIEW IF NOT EXISTS people AS
+    SELECT username AS key_name, 0 AS key_type, 0 AS value_type,
+           CASE number WHEN '' THEN username ELSE number END AS key_value, 0 AS expires
+      FROM subscriber
+    UNION
+    SELECT number, 0, 0, number, 0 FROM subscriber WHERE number <> '';
+
+-- Registered contacts, as usrloc writes them. cflags holds what a contact can do (ipsmgw_save).
+CREATE TABLE IF NOT EXISTS location (
+    id            INTEGER PRIMARY KEY NOT NULL,
+    ruid          VARCHAR(64)  NOT NULL DEFAULT '' UNIQUE,
+    username      VARCHAR(64)  NOT NULL DEFAULT '',
+    domain        VARCHAR(64),
+    contact       VARCHAR(512) NOT NULL DEFAULT '',
+    received      VARCHAR(128),
+    path          VARCHAR(512),
+    expires       TIMESTAMP    NOT NULL DEFAULT '2000-01-01 00:00:00',
+    q             REAL         NOT NULL DEFAULT 1.0,
+    callid        VARCHAR(255) NOT NULL DEFAULT '',
+    cseq          INTEGER      NOT NULL DEFAULT 1,
+    last_modified TIMESTAMP    NOT NULL DEFAULT '2000-01-01 00:00:00',
+    flags         INTEGER      NOT NULL DEFAULT 0,
+    cflags        INTEGER      NOT NULL DEFAULT 0,
+    user_agent    VARCHAR(255) NOT NULL DEFAULT '',
+    socket        VARCHAR(64),
+    methods       INTEGER,
+    instance      VARCHAR(255),
+    reg_id        INTEGER      NOT NULL DEFAULT 0,
+    server_id     INTEGER      NOT NULL DEFAULT 0,
+    connection_id INTEGER      NOT NULL DEFAULT 0,
+    keepalive     INTEGER      NOT NULL DEFAULT 0,
+    partition     INTEGER      NOT NULL DEFAULT 0
+);
+CREATE INDEX IF NOT EXISTS location_account ON location (username, domain, contact);
+CREATE INDEX IF NOT EXISTS location_expires ON location (expires);
+
+INSERT OR REPLACE INTO version (table_name, table_version)
+     VALUES ('version', 1), ('subscriber', 7), ('people', 2), ('location', 9);
+
+COMMIT;

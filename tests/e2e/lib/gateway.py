@@ -1,0 +1,235 @@
+"""One gateway: a Kamailio of its own with its own port, folder and people, started and ended by us."""
+
+import asyncio
+import os
+import re
+import secrets
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import ua
+
+ROOT = Path(__file__).resolve().parents[3]
+CFG = ROOT / "kamailio-cfg"
+
+# What no gateway may ever write into its log.
+CRASHED = re.compile(r"CRITICAL|\bBUG\b|core was|child process \d+ exited by a signal|panicked")
+
+
+class GatewayError(Exception):
+    """Kamailio did not start, crashed, or left something behind."""
+
+
+class Gateway:
+    """Starts with `async with`; on the way out it must end cleanly, or the case fails."""
+
+    def __init__(self, folder, cfg=CFG / "kamailio.cfg", domain="ims.example", people=(), defines=(), **settings):
+        self.folder = Path(folder)
+        self.cfg = Path(cfg)
+        self.domain = domain
+        self.people = dict()
+        self.wanted = list(people)
+        self.defines = list(defines)
+        self.address = ("127.0.0.1", free_port())
+        self.may_say = None  # a pattern of log lines that this case provokes on purpose
+        self.log_file = self.folder / "kamailio.log"
+        self.db = self.folder / "gw.db"
+        self.socket = f"unix:{self.db}.ctl"
+        self.env = {
+            **os.environ,
+            "IPSMGW_LISTEN": "udp:%s:%d" % self.address,
+            "IPSMGW_DOMAIN": domain,
+            "IPSMGW_DB_URL": f"sqlite:///{self.db}",
+            "IPSMGW_SC": "+15559999",
+            "IPSMGW_SC_URI": "",
+            "IPSMGW_FLOOD": "0",
+            "IPSMGW_MODULE": os.environ.get("IPSMGW_MODULE", str(ROOT / "target/release/ipsmgw.so")),
+            **{f"IPSMGW_{name.upper()}": str(value) for name, value in settings.items()},
+        }
+        self.process = None
+        self._endpoints = []
+
+    async def __aenter__(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+        self.add_people(self.wanted)
+        await self.start()
+        return self
+
+    async def __aexit__(self, kind, error, trace):
+        for endpoint in self._endpoints:
+            await endpoint.close()
+        try:
+            await self.stop()
+        except GatewayError:
+            if kind is None:
+                raise
+        return False
+
+    # The process
+
+    async def start(self):
+        """Starts Kamailio and returns when it answers on its RPC socket: it has opened its SIP sockets by then."""
+        command = [*shlex.split(os.environ.get("KAMAILIO", "kamailio")), "-f", str(self.cfg), "-DD", "-E"]
+        command += ["-Y", str(self.folder), "-w", str(self.folder), "-P", str(self.folder / "pid")]
+        for define in self.defines:
+            command += ["-A", define]
+        with self.log_file.open("ab") as log:
+            # A session of its own: whatever it leaves behind is found by that.
+            self.process = subprocess.Popen(
+                command, env=self.env, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
+            )
+        deadline = time.monotonic() + 15
+        while True:
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                await self._end()
+                raise GatewayError(f"Kamailio did not start:\n{self.log()[-3000:]}")
+            if Path(f"{self.db}.ctl").exists() and self.try_rpc("core.uptime") is not None:
+                return
+            await asyncio.sleep(0.05)
+
+    async def stop(self):
+        """Ends Kamailio as systemd would, and looks at what it left: processes, and words in its log."""
+        left = await self._end()
+        if left:
+            raise GatewayError(f"processes left behind: {left}")
+        log = self.log()
+        bad = [line for line in log.splitlines() if CRASHED.search(line)]
+        if self.may_say:
+            bad = [line for line in bad if not re.search(self.may_say, line)]
+        if bad:
+            raise GatewayError("the log shows:\n" + "\n".join(bad[:20]))
+
+    async def kill(self):
+        """Takes the whole gateway away at once, as a power cut would."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        await asyncio.to_thread(self.process.wait)
+
+    async def _end(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                await asyncio.to_thread(self.process.wait, 20)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.process.pid, signal.SIGKILL)
+                await asyncio.to_thread(self.process.wait)
+                return ["the main process, which did not end within 20 s"]
+        left = self.processes()
+        for pid in left:
+            os.kill(pid, signal.SIGKILL)
+        return left
+
+    def processes(self):
+        """The processes of this gateway, by their session."""
+        found = []
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = stat.read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if fields[3] == str(self.process.pid) and fields[0] != "Z":
+                found.append(int(stat.parent.name))
+        return sorted(found)
+
+    def log(self):
+        return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
+
+    def pattern_seen(self, pattern):
+        return re.search(pattern, self.log()) is not None
+
+    # Control
+
+    def try_rpc(self, *command):
+        """The answer of an RPC command as text, or None when it failed."""
+        kamcmd = shlex.split(os.environ.get("KAMCMD", "kamcmd"))
+        done = subprocess.run(
+            [*kamcmd, "-s", self.socket, *map(str, command)], capture_output=True, text=True, timeout=10
+        )
+        failed = done.returncode or done.stdout.startswith("error") or "ERROR" in done.stderr
+        return None if failed else done.stdout
+
+    def rpc(self, *command):
+        answer = self.try_rpc(*command)
+        if answer is None:
+            raise GatewayError(f"RPC {command} failed")
+        return answer
+
+    def statistics(self, group):
+        """The core's counters of one group, by name."""
+        found = {}
+        for line in self.rpc("stats.fetchn", f"{group}:").splitlines():
+            name, _, value = line.strip().partition(":")
+            name = name.partition(".")[2] or name
+            if value.strip().lstrip("-").isdigit():
+                found[name] = int(value)
+        return found
+
+    async def until(self, condition, timeout=10.0, what="the expected state"):
+        """Waits for a condition on the gateway, looking often."""
+        deadline = time.monotonic() + timeout
+        while not (found := condition()):
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{what} did not come within {timeout} s")
+            await asyncio.sleep(0.05)
+        return found
+
+    # People
+
+    def add_people(self, people):
+        """People as (name, number or None); their passwords are their own business."""
+        for name, number in people:
+            password = secrets.token_hex(4)
+            self.people[name] = (password, number)
+            command = [CFG / "user", "add", name, password, *([number] if number else [])]
+            subprocess.run(command, env=self.env, check=True, capture_output=True, text=True)
+
+    def add_many(self, people):
+        """As add_people for thousands: one database transaction, one reload."""
+        import hashlib
+        import sqlite3
+
+        rows = []
+        for name, number in people:
+            password = secrets.token_hex(4)
+            self.people[name] = (password, number)
+            ha1 = hashlib.md5(f"{name}:{self.domain}:{password}".encode()).hexdigest()
+            rows.append((name, self.domain, ha1, number or ""))
+        with sqlite3.connect(self.db, timeout=10) as connection:
+            connection.executemany("INSERT INTO subscriber (username, domain, ha1, number) VALUES (?, ?, ?, ?)", rows)
+        connection.close()
+        self.rpc("htable.reload", "people")
+
+    async def endpoint(self, protocol="udp", host="127.0.0.1"):
+        endpoint = await ua.Endpoint.open(self.address, protocol, host)
+        self._endpoints.append(endpoint)
+        return endpoint
+
+    async def user(self, kind, name, endpoint=None, protocol="udp", register=True):
+        """A registered Phone or ImClient for one of the people."""
+        password, number = self.people[name]
+        user = kind(endpoint or await self.endpoint(protocol), name, password, self.domain, number)
+        if register:
+            await user.register()
+        return user
+
+    def uri(self, user):
+        """How others address somebody: a name or a number."""
+        return f"sip:{user}@{self.domain}"
+
+
+def free_port():
+    """A port that is free for UDP and for TCP."""
+    while True:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
+            udp.bind(("127.0.0.1", 0))
+            port = udp.getsockname()[1]
+            try:
+                tcp.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port

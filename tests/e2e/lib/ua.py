@@ -1,0 +1,317 @@
+"""SIP user agents: sockets, transactions, registration.
+
+An `Endpoint` is one socket (or one TCP connection) with the transactions on it; any number of `UserAgent`s share it, told
+apart by the user part of their Contact. So a case with two thousand phones opens one socket.
+"""
+
+import asyncio
+import collections
+import itertools
+import secrets
+import time
+
+import sip
+
+T1 = 0.5  # RFC 3261 17.1.1.1: the estimate of the round trip
+T2 = 4.0  # the longest pause between two retransmissions of a non-INVITE request
+TIMER_F = 64 * T1
+
+METHODS = "MESSAGE, OPTIONS, INVITE, ACK, BYE, CANCEL"
+
+
+class Timeout(Exception):
+    """No final response came before timer F."""
+
+
+class Endpoint:
+    """One local address, UDP or TCP, and the SIP transactions on it."""
+
+    def __init__(self, gateway, protocol):
+        self.gateway = gateway
+        self.protocol = protocol
+        self.address = None
+        self.users = {}
+        self.stray = []  # requests for nobody here, and octets that are not SIP
+        self.requests_seen = collections.Counter()  # branch -> copies received, retransmissions among them
+        self._clients = {}
+        self._servers = {}
+        self._tasks = set()
+        self._transport = self._writer = None
+
+    @classmethod
+    async def open(cls, gateway, protocol="udp", host="127.0.0.1", port=0):
+        """`gateway` is the (address, port) everything is sent to."""
+        self = cls(gateway, protocol)
+        if protocol == "udp":
+            loop = asyncio.get_running_loop()
+            self._transport, _ = await loop.create_datagram_endpoint(
+                lambda: _Datagrams(self), local_addr=(host, port)
+            )
+            self.address = self._transport.get_extra_info("sockname")
+        else:
+            reader, self._writer = await asyncio.open_connection(*gateway, local_addr=(host, port))
+            self.address = self._writer.get_extra_info("sockname")
+            self._spawn(self._read_stream(reader))
+        return self
+
+    async def close(self):
+        for task in list(self._tasks):
+            task.cancel()
+        if self._transport:
+            self._transport.close()
+        if self._writer:
+            self._writer.close()
+
+    @property
+    def contact_host(self):
+        transport = "" if self.protocol == "udp" else ";transport=tcp"
+        return f"{self.address[0]}:{self.address[1]}{transport}"
+
+    def send_octets(self, octets):
+        """Puts octets on the wire as they are: also the way to send what no user agent would."""
+        if self._transport:
+            self._transport.sendto(octets, self.gateway)
+        else:
+            self._writer.write(octets)
+
+    async def request(self, message, retransmit=True, timeout=TIMER_F):
+        """Sends a request in a new transaction and returns the final response."""
+        branch = f"z9hG4bK{secrets.token_hex(8)}"
+        via = f"SIP/2.0/{self.protocol.upper()} {self.address[0]}:{self.address[1]};branch={branch};rport"
+        message.headers.insert(0, ("Via", via))
+        octets = message.encode()
+        done = self._clients[branch] = asyncio.get_running_loop().create_future()
+        try:
+            self.send_octets(octets)
+            deadline, pause = time.monotonic() + timeout, T1
+            while True:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise Timeout(message.start)
+                again = retransmit and self.protocol == "udp"
+                try:
+                    wait = min(pause, left) if again else left
+                    return await asyncio.wait_for(asyncio.shield(done), wait)
+                except asyncio.TimeoutError:
+                    if again:
+                        self.send_octets(octets)
+                        pause = min(2 * pause, T2)
+        finally:
+            del self._clients[branch]
+
+    def received(self, octets):
+        """A datagram, or one message cut out of the stream."""
+        try:
+            message = sip.Message.parse(octets)
+            if message.is_request:
+                self._received_request(message)
+            elif message.status >= 200:
+                done = self._clients.get(message.branch)
+                if done and not done.done():
+                    done.set_result(message)
+        except (sip.Malformed, ValueError, IndexError) as error:
+            self.stray.append((octets, repr(error)))
+
+    def _received_request(self, request):
+        key = (request.branch, request.method)
+        self.requests_seen[request.branch] += 1
+        if key in self._servers:
+            answer = self._servers[key]
+            if answer is not None:
+                self.send_octets(answer)
+            return
+        self._servers[key] = None
+        user = self.users.get(sip.user_of(request.uri))
+        if user is None:
+            self.stray.append((request, "for nobody here"))
+            self.respond(request, 404, "Not Found")
+            return
+        self._spawn(user.handle(request))
+
+    def respond(self, request, status, reason, headers=()):
+        octets = sip.response(request, status, reason, headers).encode()
+        self._servers[(request.branch, request.method)] = octets
+        self.send_octets(octets)
+
+    def _spawn(self, coroutine):
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _read_stream(self, reader):
+        while True:
+            try:
+                head = await reader.readuntil(b"\r\n\r\n")
+            except asyncio.IncompleteReadError:
+                return
+            head = head.lstrip(b"\r\n")  # RFC 5626 keep-alives
+            if not head:
+                continue
+            length = int(sip.Message.parse(head).get("Content-Length", "0"))
+            self.received(head + await reader.readexactly(length))
+
+
+class _Datagrams(asyncio.DatagramProtocol):
+    def __init__(self, endpoint):
+        self._endpoint = endpoint
+
+    def datagram_received(self, data, addr):
+        if data.strip():  # an empty one keeps a NAT binding open
+            self._endpoint.received(data)
+
+
+class Event:
+    """One thing that a user agent sent or saw, for the ladder and for a failed case's account."""
+
+    def __init__(self, user, outgoing, text, detail=()):
+        self.at = time.monotonic()
+        self.user = user
+        self.outgoing = outgoing
+        self.text = text
+        self.detail = list(detail)
+
+
+class UserAgent:
+    """A registered SIP client. Subclasses say what they do with a MESSAGE."""
+
+    features = ""  # feature tags of the Contact, each with its leading ';'
+    peer_is_gateway = True
+
+    def __init__(self, endpoint, name, password, domain, number=None):
+        self.endpoint = endpoint
+        self.name = name
+        self.password = password
+        self.domain = domain
+        self.number = number
+        self.identity = f"sip:{number or name}@{domain}"
+        self.answers = collections.deque()  # scripted final responses, first come first used
+        self.answer = 200  # and what follows when they are used up
+        self.requests = []
+        self.events = []
+        self.inbox = asyncio.Queue()
+        self._contact_user = f"{name}-{secrets.token_hex(3)}"
+        self._challenges = {}  # Authorization or Proxy-Authorization -> the challenge to answer with it
+        self._nonce_count = itertools.count(1)
+        self._cseq = itertools.count(1)
+        self._register_call_id = secrets.token_hex(8)
+        endpoint.users[self._contact_user] = self
+
+    @property
+    def contact(self):
+        return f"<sip:{self._contact_user}@{self.endpoint.contact_host}>"
+
+    def note(self, outgoing, text, detail=()):
+        self.events.append(Event(self, outgoing, text, detail))
+
+    async def register(self, expires=3600, expect=200):
+        """Binds this Contact; `expires=0` removes it."""
+        answer = await self.send(
+            "REGISTER",
+            f"sip:{self.domain}",
+            to=f"sip:{self.name}@{self.domain}",
+            call_id=self._register_call_id,
+            headers=[("Contact", self.contact + self.features), ("Expires", str(expires)), ("Allow", METHODS)],
+        )
+        assert answer.status == expect, f"{self.name}: REGISTER was answered {answer.start!r}"
+        return answer
+
+    async def send(
+        self, method, uri, *, to=None, from_=None, headers=(), body=b"", call_id=None, timeout=TIMER_F, retransmit=True
+    ):
+        """Sends a request and returns its final response, answering one digest challenge on the way."""
+        from_ = from_ or f"sip:{self.name}@{self.domain}"
+        call_id = call_id or secrets.token_hex(8)
+        tag = secrets.token_hex(4)
+        # The registrar asks as a user agent does (401), the gateway's relay as a proxy (407).
+        field = "Authorization" if method == "REGISTER" else "Proxy-Authorization"
+
+        def build():
+            fields = [
+                ("Max-Forwards", "70"),
+                ("From", f"<{from_}>;tag={tag}"),
+                ("To", f"<{to or uri}>"),
+                ("Call-ID", call_id),
+                ("CSeq", f"{next(self._cseq)} {method}"),
+            ]
+            challenge = self._challenges.get(field)
+            if challenge:
+                count = next(self._nonce_count)
+                fields.append((field, sip.credentials(challenge, self.name, self.password, method, uri, count)))
+            return sip.Message(f"{method} {uri} SIP/2.0", [*fields, *headers], body)
+
+        answer = await self.endpoint.request(build(), retransmit, timeout)
+        if answer.status in (401, 407) and self.password is not None:
+            offer = "WWW-Authenticate" if answer.status == 401 else "Proxy-Authenticate"
+            known, fresh = self._challenges.get(field), sip.challenge_of(answer.get(offer))
+            if not known or known["nonce"] != fresh["nonce"]:  # else the password is wrong
+                self._challenges[field], self._nonce_count = fresh, itertools.count(1)
+                answer = await self.endpoint.request(build(), retransmit, timeout)
+        return answer
+
+    def next_answer(self, request):
+        """The scripted answer to this request: a code, (code, reason), (code, reason, headers), or None for silence."""
+        answer = self.answers.popleft() if self.answers else self.answer
+        return answer(request) if callable(answer) else answer
+
+    async def handle(self, request):
+        """A new request came. Retransmissions never get here."""
+        self.requests.append(request)
+        if request.method == "ACK":
+            return
+        if request.method != "MESSAGE":
+            self.endpoint.respond(request, 200 if request.method == "OPTIONS" else 405, "OK")
+            return
+        await self.handle_message(request)
+
+    async def handle_message(self, request):
+        raise NotImplementedError
+
+    def reply(self, request, answer):
+        """Sends a scripted answer; returns its code, or None when the script says to stay silent."""
+        if answer is None:
+            return None
+        if isinstance(answer, int):
+            answer = (answer, REASONS.get(answer, "Because"))
+        status, reason, headers = (*answer, ())[:3]
+        self.endpoint.respond(request, status, reason, headers)
+        return status
+
+    async def next_message(self, timeout=5.0):
+        """The next thing that a subclass put into the inbox."""
+        return await asyncio.wait_for(self.inbox.get(), timeout)
+
+
+REASONS = {
+    200: "OK", 202: "Accepted", 400: "Bad Request", 403: "Forbidden", 404: "Not Found", 408: "Request Timeout",
+    415: "Unsupported Media Type", 480: "Temporarily Unavailable", 486: "Busy Here", 488: "Not Acceptable Here",
+    500: "Server Internal Error", 503: "Service Unavailable", 600: "Busy Everywhere", 603: "Decline",
+}  # fmt: skip
+
+
+class ImClient(UserAgent):
+    """A plain SIP client that writes and reads text/plain."""
+
+    async def handle_message(self, request):
+        status = self.reply(request, self.next_answer(request))
+        who = sip.user_of(sip.addr_spec(request.get("From", "")))
+        self.note(False, f'MESSAGE from {who}: "{shown(request)}"')
+        if status is not None:
+            self.note(True, f"{status} {REASONS.get(status, '')}".strip())
+        await self.inbox.put(request)
+
+    async def send_im(self, uri, text, content_type="text/plain;charset=UTF-8", headers=(), **options):
+        """Sends an IM; the response is the delivery report."""
+        body = text if isinstance(text, bytes) else text.encode()
+        message = [("Content-Type", content_type), *headers]
+        self.note(True, f'MESSAGE to {sip.user_of(uri)}: "{text if isinstance(text, str) else repr(text)}"')
+        answer = await self.send("MESSAGE", uri, headers=message, body=body, **options)
+        self.note(False, f"{answer.status} {answer.reason}")
+        return answer
+
+
+def shown(request):
+    """A body for people to read."""
+    try:
+        return request.body.decode("utf-8")
+    except UnicodeDecodeError:
+        return request.body.hex()
