@@ -1,1 +1,104 @@
 //! Octets <-> values: the RP layer (TS 24.011), TPDUs (TS 23.040) and alphabets (TS 23.038).
+//!
+//! Nothing here decides anything, waits or allocates behind the caller's back: decoding borrows from the
+//! octets given, encoding appends to a `Vec` of the caller's. Reserved and unknown values survive a round
+//! trip. A [`DecodeError`] says which element is wrong, at which octet and why, and knows its RP-Cause.
+//!
+//! A phone's RP-DATA, from octets to text, and the report on it:
+//!
+//! ```
+//! use ipsmgw::wire::{Direction, RpAck, RpMessage, SmsSubmitReport, TpScts, Tpdu};
+//!
+//! let body = [
+//!     0x00, 0x01, // RP-DATA from a phone, RP-MR 1
+//!     0x00, // RP-OA: absent in this direction
+//!     0x07, 0x91, 0x51, 0x55, 0x00, 0x00, 0x01, 0xf5, // RP-DA: +15550000105
+//!     0x19, // RP-UD: 25 octets
+//!     0x01, 0xff, // SMS-SUBMIT, TP-MR 255
+//!     0x0b, 0x91, 0x51, 0x55, 0x00, 0x00, 0x01, 0xf6, // TP-DA: +15550000106
+//!     0x00, 0x00, 0x0d, // TP-PID, TP-DCS, TP-UDL: 13 septets
+//!     0xc7, 0xf7, 0x9b, 0x0c, 0x6a, 0xbf, 0xe5, 0xee, 0xb4, 0xfb, 0x1c, 0x02,
+//! ];
+//! let (direction, message) = RpMessage::decode(&body)?;
+//! assert_eq!(direction, Direction::MsToNetwork);
+//! let Some(Tpdu::Submit(submit)) = message.tpdu(direction).transpose()? else { panic!() };
+//! assert_eq!(submit.destination_address.to_string(), "+15550000106");
+//! assert_eq!(submit.user_data.text(), Ok("Good morning!".to_owned()));
+//!
+//! let ack = RpMessage::Ack(RpAck { mr: message.mr(), user_data: None });
+//! let report = SmsSubmitReport {
+//!     fcs: None,
+//!     scts: TpScts::from_unix(1_767_225_600, 4),
+//!     parameters: Default::default(),
+//! };
+//! let mut out = Vec::new();
+//! ack.encode_with(Direction::NetworkToMs, &Tpdu::SubmitReport(report), &mut out)?;
+//! assert_eq!(out[..4], [0x03, 0x01, 0x41, 0x09]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The other way, a text to a phone:
+//!
+//! ```
+//! use ipsmgw::wire::*;
+//!
+//! let text = EncodedText::single("Grüße 🎉")?;
+//! let deliver = SmsDeliver {
+//!     more_messages: false,
+//!     loop_prevention: false,
+//!     status_report_indication: false,
+//!     reply_path: false,
+//!     originating_address: TpAddress::from_number("+15550001")?,
+//!     pid: TpPid(0),
+//!     dcs: text.dcs(),
+//!     scts: TpScts::from_unix(1_767_225_600, 4),
+//!     user_data: text.user_data(),
+//! };
+//! let data = RpMessage::Data(RpData {
+//!     mr: RpMr(7),
+//!     originator: Some(RpAddress::from_number("+15559999")?),
+//!     destination: None,
+//!     user_data: &[],
+//! });
+//! let mut out = Vec::with_capacity(255);
+//! data.encode_with(Direction::NetworkToMs, &Tpdu::Deliver(deliver), &mut out)?;
+//! # let (direction, message) = RpMessage::decode(&out)?;
+//! # let Some(Tpdu::Deliver(back)) = message.tpdu(direction).transpose()? else { panic!() };
+//! # assert_eq!(back, deliver);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::indexing_slicing,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::cast_possible_truncation
+    )
+)]
+
+mod address;
+mod alphabet;
+mod direction;
+mod error;
+mod parse;
+mod rp;
+mod semi_octets;
+mod text;
+mod tpdu;
+mod udh;
+mod user_data;
+mod values;
+
+pub use address::{NumberingPlan, TypeOfNumber};
+pub use alphabet::Alphabet;
+pub use direction::{Carrier, Direction};
+pub use error::{DecodeError, EncodeError, Fault};
+pub use rp::*;
+pub use text::{EncodedText, TextTooLong};
+pub use tpdu::*;
+pub use udh::{
+    Concatenation, ConcatenationReference, Iei, InformationElement, Ports, UserDataHeader,
+};
+pub use user_data::{NotText, UserData};

@@ -1,0 +1,158 @@
+//! TP-Data-Coding-Scheme (TS 23.040 clause 9.2.3.10, TS 23.038 clause 4).
+
+use crate::wire::alphabet::Alphabet;
+
+/// TP-DCS as sent. Every value has a reading; reserved ones are read as the GSM 7-bit default alphabet,
+/// which TS 23.038 clause 4 asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct TpDcs(pub u8);
+
+/// Where a message is to be kept or shown (TS 23.038 clause 4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MessageClass {
+    /// Class 0: shown at once, not stored.
+    ImmediateDisplay,
+    /// Class 1: for the mobile equipment.
+    MobileEquipment,
+    /// Class 2: for the (U)SIM.
+    Sim,
+    /// Class 3: for the terminal equipment.
+    TerminalEquipment,
+}
+
+/// What a message waiting indication tells of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum WaitingKind {
+    /// Voicemail.
+    Voicemail,
+    /// Fax.
+    Fax,
+    /// Electronic mail.
+    Email,
+    /// Other.
+    Other,
+}
+
+/// A message waiting indication (TS 23.038 clause 4, groups 1100 to 1110).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct MessageWaiting {
+    /// Whether messages wait, or none any more.
+    pub active: bool,
+    /// What waits.
+    pub kind: WaitingKind,
+    /// Whether the text is to be stored; otherwise it may be discarded.
+    pub store: bool,
+}
+
+impl MessageClass {
+    const fn from_bits(bits: u8) -> Self {
+        match bits & 0b11 {
+            0 => Self::ImmediateDisplay,
+            1 => Self::MobileEquipment,
+            2 => Self::Sim,
+            _ => Self::TerminalEquipment,
+        }
+    }
+}
+
+impl From<MessageClass> for u8 {
+    fn from(class: MessageClass) -> Self {
+        match class {
+            MessageClass::ImmediateDisplay => 0,
+            MessageClass::MobileEquipment => 1,
+            MessageClass::Sim => 2,
+            MessageClass::TerminalEquipment => 3,
+        }
+    }
+}
+
+impl WaitingKind {
+    const fn from_bits(bits: u8) -> Self {
+        match bits & 0b11 {
+            0 => Self::Voicemail,
+            1 => Self::Fax,
+            2 => Self::Email,
+            _ => Self::Other,
+        }
+    }
+}
+
+impl From<WaitingKind> for u8 {
+    fn from(kind: WaitingKind) -> Self {
+        match kind {
+            WaitingKind::Voicemail => 0,
+            WaitingKind::Fax => 1,
+            WaitingKind::Email => 2,
+            WaitingKind::Other => 3,
+        }
+    }
+}
+
+impl TpDcs {
+    /// General coding with nothing said but the alphabet.
+    pub const fn of(alphabet: Alphabet) -> Self {
+        match alphabet {
+            Alphabet::Gsm7 => Self(0b0000_0000),
+            Alphabet::EightBit => Self(0b0000_0100),
+            Alphabet::Ucs2 => Self(0b0000_1000),
+        }
+    }
+
+    /// The alphabet a receiver uses.
+    pub const fn alphabet(self) -> Alphabet {
+        match self.0 >> 4 {
+            // General data coding and automatic deletion: bits 4 and 3.
+            0b0000..=0b0111 => match self.0 >> 2 & 0b11 {
+                0b01 => Alphabet::EightBit,
+                0b10 => Alphabet::Ucs2,
+                _ => Alphabet::Gsm7,
+            },
+            // Message waiting, store, UCS2.
+            0b1110 => Alphabet::Ucs2,
+            // Data coding/message class: bit 3.
+            0b1111 if self.0 & 0b100 != 0 => Alphabet::EightBit,
+            // Reserved groups, message waiting, class with the default alphabet.
+            _ => Alphabet::Gsm7,
+        }
+    }
+
+    /// Whether the text is compressed (TS 23.042): groups 00xx and 01xx, bit 6.
+    pub const fn is_compressed(self) -> bool {
+        self.0 >> 7 == 0 && self.0 & 0b0010_0000 != 0
+    }
+
+    /// Whether the message is to be deleted once read: group 01xx.
+    pub const fn is_automatic_deletion(self) -> bool {
+        self.0 >> 6 == 0b01
+    }
+
+    /// The message class, where the value has one.
+    pub const fn class(self) -> Option<MessageClass> {
+        let general_with_class = self.0 >> 7 == 0 && self.0 & 0b0001_0000 != 0;
+        if general_with_class || self.0 >> 4 == 0b1111 {
+            Some(MessageClass::from_bits(self.0))
+        } else {
+            None
+        }
+    }
+
+    /// The message waiting indication, where the value is one.
+    pub const fn message_waiting(self) -> Option<MessageWaiting> {
+        let store = match self.0 >> 4 {
+            0b1100 => false,
+            0b1101 | 0b1110 => true,
+            _ => return None,
+        };
+        let (active, kind) = (self.0 & 0b1000 != 0, WaitingKind::from_bits(self.0));
+        Some(MessageWaiting {
+            active,
+            kind,
+            store,
+        })
+    }
+
+    /// Whether TP-UDL counts septets: in the default alphabet, uncompressed (TS 23.040 clause 9.2.3.16).
+    pub const fn counts_septets(self) -> bool {
+        matches!(self.alphabet(), Alphabet::Gsm7) && !self.is_compressed()
+    }
+}

@@ -1,0 +1,44 @@
+//! SMS-DELIVER-REPORT (TS 23.040 clause 9.2.2.1a): a phone's report on an SMS-DELIVER or an
+//! SMS-STATUS-REPORT.
+
+use super::parameters::{Indicator, Parameters};
+use super::{FirstOctet, TpFcs};
+use crate::wire::direction::Carrier;
+use crate::wire::error::EncodeError;
+use crate::wire::parse::{self, Parsed};
+
+/// SMS-DELIVER-REPORT.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SmsDeliverReport<'a> {
+    /// TP-Failure-Cause (clause 9.2.3.22): on an RP-ERROR always, on an RP-ACK never.
+    pub fcs: Option<TpFcs>,
+    /// What TP-PI announces.
+    pub parameters: Parameters<'a>,
+}
+
+impl<'a> SmsDeliverReport<'a> {
+    /// After the first octet.
+    pub(super) fn decode(i: &'a [u8], first: FirstOctet, carrier: Carrier) -> Parsed<'a, Self> {
+        let (i, fcs) = failure_cause(i, carrier)?;
+        let (i, indicator) = Indicator::decode(i)?;
+        let (i, parameters) = indicator.parameters(i, first.user_data_header())?;
+        Ok((i, Self { fcs, parameters }))
+    }
+
+    pub(super) fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        let first = FirstOctet::of(0b00).with_header_of(self.parameters.user_data.as_ref());
+        out.push(first.0);
+        out.extend(self.fcs.map(u8::from));
+        self.parameters.encode_indicator(out);
+        self.parameters.encode(out)
+    }
+}
+
+/// TP-FCS is there on an RP-ERROR and nowhere else, whatever its value.
+pub(super) fn failure_cause(i: &[u8], carrier: Carrier) -> Parsed<'_, Option<TpFcs>> {
+    if carrier != Carrier::RpError {
+        return Ok((i, None));
+    }
+    let (i, fcs) = parse::octet(i, "TP-FCS")?;
+    Ok((i, Some(TpFcs::from(fcs))))
+}
