@@ -1,0 +1,128 @@
+//! Content-Type (RFC 3261 §25.1: media-type).
+
+use std::borrow::Cow;
+
+/// A media type with its parameters, borrowed from the header field.
+#[derive(Clone, Copy)]
+pub struct MediaType<'a> {
+    essence: &'a str,
+    parameters: &'a str,
+}
+
+impl<'a> MediaType<'a> {
+    /// Reads a Content-Type.
+    pub fn parse(value: &'a str) -> Self {
+        let (essence, parameters) = value.split_once(';').unwrap_or((value, ""));
+        Self {
+            essence: essence.trim(),
+            parameters,
+        }
+    }
+
+    /// Whether this is `essence`: type and subtype, whatever the parameters.
+    pub fn is(&self, essence: &str) -> bool {
+        // White space around the slash is legal in SIP (RFC 3261 §25.1: SLASH).
+        match (self.essence.split_once('/'), essence.split_once('/')) {
+            (Some((left, right)), Some((other_left, other_right))) => {
+                left.trim_end().eq_ignore_ascii_case(other_left)
+                    && right.trim_start().eq_ignore_ascii_case(other_right)
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether this is some `multipart/...`.
+    pub fn is_multipart(&self) -> bool {
+        self.essence
+            .split_once('/')
+            .is_some_and(|(kind, _)| kind.trim_end().eq_ignore_ascii_case("multipart"))
+    }
+
+    /// A parameter's value, without the quotes.
+    pub fn parameter(&self, name: &str) -> Option<Cow<'a, str>> {
+        let mut rest = self.parameters;
+        loop {
+            let (key, after) = rest.split_once('=')?;
+            // A parameter without a value may stand before this one.
+            let key = key.rsplit(';').next().unwrap_or(key).trim();
+            let (value, after) = value(after.trim_start());
+            if key.eq_ignore_ascii_case(name) {
+                return Some(value);
+            }
+            rest = after;
+        }
+    }
+}
+
+/// A token or quoted string, and what follows it.
+fn value(text: &str) -> (Cow<'_, str>, &str) {
+    let Some(quoted) = text.strip_prefix('"') else {
+        let (token, after) = text.split_once(';').unwrap_or((text, ""));
+        return (Cow::Borrowed(token.trim_end()), after);
+    };
+    let mut unescaped = String::new();
+    let mut chars = quoted.char_indices();
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '"' => {
+                let after = quoted.get(at + 1..).unwrap_or_default();
+                return match quoted.get(..at) {
+                    // Nothing was escaped.
+                    Some(plain) if plain.len() == unescaped.len() => (Cow::Borrowed(plain), after),
+                    _ => (Cow::Owned(unescaped), after),
+                };
+            }
+            '\\' => unescaped.extend(chars.next().map(|(_, c)| c)),
+            c => unescaped.push(c),
+        }
+    }
+    (Cow::Owned(unescaped), "")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn case_and_parameters_do_not_matter() {
+        for value in [
+            "application/vnd.3gpp.sms",
+            "Application/VND.3GPP.SMS",
+            " application / vnd.3gpp.sms ;x=y",
+        ] {
+            assert!(
+                MediaType::parse(value).is("application/vnd.3gpp.sms"),
+                "{value}"
+            );
+        }
+        for value in [
+            "",
+            "application",
+            "application/vnd.3gpp.sms+xml",
+            "x/vnd.3gpp.sms",
+        ] {
+            assert!(
+                !MediaType::parse(value).is("application/vnd.3gpp.sms"),
+                "{value}"
+            );
+        }
+    }
+
+    #[test]
+    fn parameters_with_and_without_quotes() {
+        let media = MediaType::parse(
+            "multipart/mixed; flag ;a=\"x;charset=no\\\"\" ; Boundary=\"b;=1\";charset=utf-8 ",
+        );
+        assert!(media.is_multipart());
+        assert_eq!(media.parameter("boundary").as_deref(), Some("b;=1"));
+        assert_eq!(media.parameter("charset").as_deref(), Some("utf-8"));
+        assert_eq!(media.parameter("a").as_deref(), Some("x;charset=no\""));
+        assert_eq!(media.parameter("missing"), None);
+        assert_eq!(
+            MediaType::parse("text/plain;charset=\"open")
+                .parameter("charset")
+                .as_deref(),
+            Some("open")
+        );
+    }
+}

@@ -1,0 +1,175 @@
+//! multipart bodies (RFC 2046 §5.1.1) that hold octets of any value, and base64 (RFC 4648 §4).
+//!
+//! A part of a short message is binary: lone CRs, NULs and things that look like header lines occur in
+//! it. Only CRLF, two hyphens and the boundary end a part.
+
+use super::header;
+
+/// One part of a multipart body.
+#[derive(Clone, Copy)]
+pub struct Part<'a> {
+    /// Its header lines.
+    header: &'a str,
+    /// Its octets, in its own transfer encoding.
+    pub body: &'a [u8],
+}
+
+impl<'a> Part<'a> {
+    /// One of its header fields.
+    pub fn field(&self, name: &str) -> Option<&'a str> {
+        header::field(self.header, name)
+    }
+}
+
+/// The parts between the lines of `boundary`. A part whose end is missing is none.
+pub fn parts<'a>(body: &'a [u8], boundary: &str) -> impl Iterator<Item = Part<'a>> {
+    let delimiter: Vec<u8> = [b"\r\n--", boundary.as_bytes()].concat();
+    // The first delimiter needs no CRLF where there is no preamble.
+    let mut rest = match delimiter.get(2..) {
+        Some(first) if body.starts_with(first) => body.get(first.len()..),
+        _ => split_at(body, &delimiter).map(|(_, rest)| rest),
+    };
+    core::iter::from_fn(move || {
+        loop {
+            let after = rest.take()?;
+            if boundary.is_empty() || after.starts_with(b"--") {
+                return None;
+            }
+            let (part, next) = split_at(after, &delimiter)?;
+            rest = Some(next);
+            // What follows the boundary on its line is padding, or this is no delimiter line.
+            let padding = part
+                .iter()
+                .take_while(|octet| matches!(octet, b' ' | b'\t'))
+                .count();
+            if let Some(part) = part
+                .get(padding..)
+                .and_then(|part| part.strip_prefix(b"\r\n"))
+            {
+                return Some(split_header(part));
+            }
+        }
+    })
+}
+
+/// A header and what follows the empty line behind it.
+pub fn split_header(octets: &[u8]) -> Part<'_> {
+    let (header, body) = match octets.strip_prefix(b"\r\n") {
+        Some(body) => (&[][..], body),
+        None => split_at(octets, b"\r\n\r\n").unwrap_or((octets, &[])),
+    };
+    Part {
+        header: core::str::from_utf8(header).unwrap_or_default(),
+        body,
+    }
+}
+
+/// What stands before and after the first `mark`.
+fn split_at<'a>(octets: &'a [u8], mark: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
+    let at = octets
+        .windows(mark.len())
+        .position(|window| window == mark)?;
+    Some((octets.get(..at)?, octets.get(at + mark.len()..)?))
+}
+
+/// The octets that base64 stands for. Line breaks and blanks are skipped; `None` for anything else.
+pub fn base64(text: &[u8]) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(text.len() / 4 * 3);
+    let mut symbols = text
+        .iter()
+        .copied()
+        .filter(|octet| !octet.is_ascii_whitespace())
+        .peekable();
+    let mut group = 0_u32;
+    let mut bits = 0_u32;
+    while let Some(symbol) = symbols.next_if(|&symbol| symbol != b'=') {
+        let value = match symbol {
+            b'A'..=b'Z' => symbol - b'A',
+            b'a'..=b'z' => symbol - b'a' + 26,
+            b'0'..=b'9' => symbol - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => return None,
+        };
+        group = (group << 6 | u32::from(value)) & 0xffff;
+        bits += 6;
+        if bits >= 8 {
+            bits -= 8;
+            out.extend(group.checked_shr(bits).map(|octet| octet.to_le_bytes()[0]));
+        }
+    }
+    // What is left is padding: at most two signs, and no whole symbol before them.
+    let padding = symbols.try_fold(0, |count, symbol| (symbol == b'=').then_some(count + 1))?;
+    (bits < 6 && padding <= 2).then_some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SMS: &[u8] = b"\x00\x01\r\r\n--no\0\x02\r\n\r\n--";
+
+    fn body() -> Vec<u8> {
+        [
+            b"preamble\r\n--b1 \t\r\nContent-Type: application/pidf+xml\r\n\r\n<x/>".as_slice(),
+            b"\r\n--b1\r\ncontent-type : application/vnd.3gpp.sms\r\nContent-Transfer-Encoding: binary\r\n\r\n",
+            SMS,
+            b"\r\n--b1\r\n\r\nbare\r\n--b1--\r\nepilogue\r\n--b1\r\n\r\nno\r\n--b1--",
+        ]
+        .concat()
+    }
+
+    #[test]
+    fn binary_parts_survive() {
+        let body = body();
+        let found: Vec<_> = parts(&body, "b1").collect();
+        assert_eq!(found.len(), 3);
+        assert_eq!(found[0].body, b"<x/>");
+        assert_eq!(
+            found[1].field("Content-Type"),
+            Some("application/vnd.3gpp.sms")
+        );
+        assert_eq!(found[1].body, SMS);
+        assert_eq!(
+            (found[2].body, found[2].field("Content-Type")),
+            (&b"bare"[..], None)
+        );
+    }
+
+    #[test]
+    fn every_cut_is_survived_and_no_cut_part_is_found() {
+        let body = body();
+        for end in 0..body.len() {
+            for part in parts(&body[..end], "b1") {
+                assert!([b"<x/>", SMS, b"bare"].contains(&part.body));
+            }
+        }
+        assert_eq!(parts(&body, "").count(), 0);
+        assert_eq!(parts(b"--b1\r\n\r\nx\r\n--b1--", "b1").count(), 1);
+        assert_eq!(parts(b"--b1x\r\n\r\nx\r\n--b1--", "b1").count(), 0);
+    }
+
+    #[test]
+    fn base64_as_rfc_4648_section_10() {
+        for (text, octets) in [
+            ("", ""),
+            ("Zg==", "f"),
+            ("Zm8=", "fo"),
+            ("Zm9v", "foo"),
+            ("Zm9vYg==", "foob"),
+            ("Zm9v\r\nYmE=\r\n", "fooba"),
+            ("Zm9vYmFy", "foobar"),
+            ("Zm8", "fo"),
+        ] {
+            assert_eq!(
+                base64(text.as_bytes()).as_deref(),
+                Some(octets.as_bytes()),
+                "{text}"
+            );
+        }
+        assert_eq!(base64(b"/+8="), Some(vec![0xff, 0xef]));
+        for text in ["Z", "Zm9vY", "Zm9v!", "Z===", "Zg==Zg", "\0"] {
+            assert_eq!(base64(text.as_bytes()), None, "{text:?}");
+        }
+    }
+}

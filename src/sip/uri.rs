@@ -1,0 +1,257 @@
+//! URIs that name people: `sip:` and `sips:` (RFC 3261 §19.1), `tel:` (RFC 3966).
+
+use core::fmt;
+
+/// Most digits in a number: what a TP address holds (TS 23.040 §9.1.2.5).
+const MAX_DIGITS: usize = 20;
+
+/// A URI that names somebody, borrowed from the text it was read from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Uri<'a> {
+    /// Userinfo without the password, or the number of a `tel:` URI with its parameters cut off.
+    user: Option<&'a str>,
+    /// Host without port, or the phone-context of a `tel:` URI.
+    host: &'a str,
+}
+
+/// A global number: `+` and its digits, without the visual separators that people write.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct GlobalNumber {
+    len: u8,
+    octets: [u8; 1 + MAX_DIGITS],
+}
+
+impl<'a> Uri<'a> {
+    /// Reads a URI. `None` for other schemes, and for anything that could not stand between angle
+    /// brackets in a header field: what this takes can be written out again without a second look.
+    pub fn parse(text: &'a str) -> Option<Self> {
+        let harmless = |c: char| c > ' ' && c != '\x7f' && !matches!(c, '<' | '>' | '"');
+        if !text.chars().all(harmless) {
+            return None;
+        }
+        let (scheme, rest) = text.split_once(':')?;
+        if scheme.eq_ignore_ascii_case("sip") || scheme.eq_ignore_ascii_case("sips") {
+            let (user, host) = match rest.rsplit_once('@') {
+                Some((userinfo, host)) => (userinfo.split(':').next(), host),
+                None => (None, rest),
+            };
+            // Header fields ("?") have no place where we write URIs; an "@" in front of the last one
+            // would be escaped.
+            if host.contains('?') || user.is_some_and(|user| user.is_empty() || user.contains('@'))
+            {
+                return None;
+            }
+            let host = match host.strip_prefix('[') {
+                Some(ipv6) => ipv6.split_once(']')?.0,
+                None => host.split([':', ';']).next()?,
+            };
+            (!host.is_empty()).then_some(Self { user, host })
+        } else if scheme.eq_ignore_ascii_case("tel") {
+            let mut parameters = rest.split(';');
+            let number = parameters.next().filter(|number| !number.is_empty())?;
+            let context = parameters.find_map(|parameter| {
+                let (name, value) = parameter.split_once('=')?;
+                name.eq_ignore_ascii_case("phone-context").then_some(value)
+            });
+            let host = context.unwrap_or_default();
+            Some(Self {
+                user: Some(number),
+                host,
+            })
+        } else {
+            None
+        }
+    }
+
+    /// Who this is, whatever the number's domain, separators and parameters: `+15550001` for a
+    /// global number, else `user@host`.
+    pub fn write_identity(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        if let Some(number) = self.global_number() {
+            return out.write_str(number.as_str());
+        }
+        for octet in percent_decoded(self.user.unwrap_or_default()) {
+            // "%" stays escaped, so that different names stay different.
+            match octet {
+                b'!'..=b'~' if octet != b'%' => out.write_char(char::from(octet))?,
+                _ => write!(out, "%{octet:02X}")?,
+            }
+        }
+        out.write_char('@')?;
+        self.host
+            .chars()
+            .try_for_each(|c| out.write_char(c.to_ascii_lowercase()))
+    }
+
+    /// The global number that names the user, if one does. Networks are not of one mind about
+    /// `user=phone`, so the `+` alone decides.
+    pub fn global_number(&self) -> Option<GlobalNumber> {
+        // Parameters of a telephone-subscriber: ";npdi", ";rn=..." (RFC 3261 §19.1.6).
+        let user = self.user?.split(';').next()?;
+        let mut decoded = percent_decoded(user);
+        if decoded.next()? != b'+' {
+            return None;
+        }
+        let mut number = GlobalNumber {
+            len: 1,
+            octets: [b'+'; 1 + MAX_DIGITS],
+        };
+        for octet in decoded.filter(|octet| !b"-.()".contains(octet)) {
+            if !octet.is_ascii_digit() {
+                return None;
+            }
+            *number.octets.get_mut(usize::from(number.len))? = octet;
+            number.len += 1;
+        }
+        (number.len > 1).then_some(number)
+    }
+
+    /// The user part as a name, its escapes resolved; empty where there is none. Escapes that are not
+    /// UTF-8 become U+FFFD.
+    pub fn name(&self) -> String {
+        let octets: Vec<u8> = percent_decoded(self.user.unwrap_or_default()).collect();
+        String::from_utf8_lossy(&octets).into_owned()
+    }
+}
+
+impl GlobalNumber {
+    /// `+15550001`.
+    pub fn as_str(&self) -> &str {
+        self.octets
+            .get(..usize::from(self.len))
+            .and_then(|octets| core::str::from_utf8(octets).ok())
+            .unwrap_or_default()
+    }
+}
+
+/// The octets that a text with escapes stands for; a broken escape stands for itself.
+fn percent_decoded(text: &str) -> impl Iterator<Item = u8> + '_ {
+    let mut rest = text.as_bytes();
+    core::iter::from_fn(move || {
+        let (&octet, tail) = rest.split_first()?;
+        rest = tail;
+        if let (b'%', [high, low, tail @ ..]) = (octet, rest)
+            && let (Some(high), Some(low)) = (hex_digit(*high), hex_digit(*low))
+        {
+            rest = tail;
+            return Some(high << 4 | low);
+        }
+        Some(octet)
+    })
+}
+
+fn hex_digit(octet: u8) -> Option<u8> {
+    match octet {
+        b'0'..=b'9' => Some(octet - b'0'),
+        b'a'..=b'f' => Some(octet - b'a' + 10),
+        b'A'..=b'F' => Some(octet - b'A' + 10),
+        _ => None,
+    }
+}
+
+/// Appends `text` as the user part of a SIP URI (RFC 3261 §25.1): what may not stand there, or could
+/// be taken for something else, is escaped.
+pub fn push_user(out: &mut String, text: &str) {
+    const HEX: [char; 16] = [
+        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F',
+    ];
+    for octet in text.bytes() {
+        match octet {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => out.push(char::from(octet)),
+            b'-' | b'_' | b'.' | b'!' | b'~' | b'*' | b'\'' | b'(' | b')' | b'+' => {
+                out.push(char::from(octet));
+            }
+            _ => {
+                out.push('%');
+                out.extend([HEX[usize::from(octet >> 4)], HEX[usize::from(octet & 0xf)]]);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(uri: &str) -> Option<String> {
+        let mut out = String::new();
+        Uri::parse(uri)?.write_identity(&mut out).ok()?;
+        Some(out)
+    }
+
+    #[test]
+    fn one_number_is_one_identity_however_it_is_written() {
+        for uri in [
+            "sip:+15550001@ims.example",
+            "sip:+15550001@other.example;user=phone",
+            "SIP:+1-555-0001@ims.example:5070;transport=tcp",
+            "sips:%2B1(555)0001@ims.example",
+            "sip:+15550001;npdi;rn=+1999@ims.example;user=phone",
+            "sip:+15550001:secret@ims.example",
+            "tel:+1-555.0001",
+            "TEL:+15550001;ext=12",
+        ] {
+            assert_eq!(identity(uri).as_deref(), Some("+15550001"), "{uri}");
+        }
+    }
+
+    #[test]
+    fn a_name_belongs_to_its_domain() {
+        for (uri, key) in [
+            ("sip:alice@IMS.Example", "alice@ims.example"),
+            ("sip:%61lice@ims.example", "alice@ims.example"),
+            ("sip:Alice@ims.example", "Alice@ims.example"),
+            ("sip:a%25b@x", "a%25b@x"),
+            ("sip:a%40b@x", "a@b@x"),
+            ("sip:caf%c3%a9@x", "caf%C3%A9@x"),
+            ("sip:a%0d%0aVia@x", "a%0D%0AVia@x"),
+            (
+                "sip:15550001@ims.example;user=phone",
+                "15550001@ims.example",
+            ),
+            ("sip:+1555x@ims.example", "+1555x@ims.example"),
+            ("sip:+@ims.example", "+@ims.example"),
+            ("sip:+123456789012345678901@x", "+123456789012345678901@x"),
+            ("sip:smsc.example", "@smsc.example"),
+            ("sip:bob@[2001:DB8::1]:5060", "bob@2001:db8::1"),
+            ("tel:12345;phone-context=ims.example", "12345@ims.example"),
+            ("tel:12345", "12345@"),
+        ] {
+            assert_eq!(identity(uri).as_deref(), Some(key), "{uri}");
+        }
+    }
+
+    #[test]
+    fn what_could_break_out_of_a_header_field_is_no_uri() {
+        for uri in [
+            "",
+            "sip",
+            "sip:",
+            "sip:@x",
+            "sip:a@",
+            "http://x",
+            "tel:",
+            "<sip:a@x>",
+            "sip:a b@x",
+            "sip:a@x\r\nVia: y",
+            "sip:\"a\"@x",
+            "sip:a@x\0",
+            "sip:[::1",
+            "sip:a@b?Subject=x",
+            "sip:+15550001@b?Subject=a@b",
+            "sip:a@b@c",
+        ] {
+            assert!(Uri::parse(uri).is_none(), "{uri:?}");
+        }
+    }
+
+    #[test]
+    fn a_user_part_is_escaped() {
+        let mut out = String::new();
+        push_user(&mut out, "Bank;x=1@evil\r\n<\"é+1");
+        assert_eq!(out, "Bank%3Bx%3D1%40evil%0D%0A%3C%22%C3%A9+1");
+        assert_eq!(
+            Uri::parse(&format!("sip:{out}@gw")).unwrap().name(),
+            "Bank;x=1@evil\r\n<\"é+1"
+        );
+    }
+}
