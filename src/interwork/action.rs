@@ -2,8 +2,10 @@
 
 use core::fmt;
 
+use super::cause;
 use crate::host::{ExchangeId, TransactionId};
 use crate::sip::{Answer, MessageOut};
+use crate::wire::DecodeError;
 
 /// What to do, in this order.
 pub type Actions = Vec<Action>;
@@ -77,18 +79,121 @@ pub struct Refusal {
     pub reason: Reason,
 }
 
-/// Why a message goes no further. Shown without anything of the message itself.
+impl Refusal {
+    /// Told in SIP alone.
+    pub(super) fn sip(status: u16, reason: Reason) -> Box<Self> {
+        Box::new(Self {
+            answer: cause::answer(status, false),
+            report: None,
+            reason,
+        })
+    }
+}
+
+/// Why a message goes no further. Shown in words of the specification, with nothing of the message
+/// itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {
-    /// The request has no identity that we may believe (TS 24.341 §5.3.3.4.1).
+    /// Nobody vouches for the sender.
     NoIdentity,
+    /// The Request-URI names nobody whom we can write to.
+    Recipient,
+    /// A multipart body without a boundary.
+    Multipart,
+    /// A body in base64 that is none.
+    Base64,
+    /// A Content-Transfer-Encoding that we do not know.
+    TransferEncoding,
+    /// An RP message or TPDU that cannot be read.
+    Undecodable(DecodeError),
+    /// An RP message that this sender does not send.
+    Direction,
+    /// No RP-DATA.
+    NotRpData,
+    /// No RP-ACK, RP-ERROR or RP-SMMA.
+    NotAReport,
+    /// A TPDU that this RP message does not carry.
+    TpduType,
+    /// SMS-COMMAND, which only a service centre's store could obey.
+    Command,
+    /// SMS-STATUS-REPORT: acknowledged, and of no use here.
+    StatusReport,
+    /// Short message type 0: acknowledged and discarded (TS 23.040 §9.2.3.9).
+    Type0,
+    /// A TP-PID that asks for more than text.
+    Pid,
+    /// A message class for the (U)SIM or for terminal equipment.
+    MessageClass,
+    /// 8-bit data.
+    EightBit,
+    /// Compressed text.
+    Compressed,
+    /// User data for an application port.
+    Ports,
+    /// One part of a concatenated short message.
+    Part,
+    /// A TP-DA that is no number.
+    DestinationAddress,
+    /// A media type that is not converted.
+    MediaType,
+    /// A charset that is not converted.
+    Charset,
+    /// Text that is not in the charset that it claims.
+    NotInItsCharset,
+    /// Text with a NUL in it.
+    Nul,
+    /// No text.
+    Empty,
+    /// Text that does not fit one short message.
+    TextTooLong,
+    /// A sender who has no number, nor a name that a phone could show.
+    SenderWithoutNumber,
+    /// A value that has no place in the TPDU.
+    NotRepresentable,
+}
+
+impl Reason {
+    /// What the script function gives back: some messages are not refused, but dealt with.
+    pub const fn verdict(self) -> Verdict {
+        match self {
+            Self::StatusReport | Self::Type0 => Verdict::Answered,
+            _ => Verdict::Refused,
+        }
+    }
 }
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Undecodable(error) => return error.fmt(f),
             Self::NoIdentity => "no asserted identity",
+            Self::Recipient => "Request-URI names nobody",
+            Self::Multipart => "multipart without boundary",
+            Self::Base64 => "invalid base64",
+            Self::TransferEncoding => "unknown Content-Transfer-Encoding",
+            Self::Direction => "RP-MTI: wrong direction",
+            Self::NotRpData => "RP-MTI: not RP-DATA",
+            Self::NotAReport => "RP-MTI: not RP-ACK, RP-ERROR or RP-SMMA",
+            Self::TpduType => "TP-MTI: not SMS-SUBMIT or SMS-DELIVER",
+            Self::Command => "SMS-COMMAND",
+            Self::StatusReport => "SMS-STATUS-REPORT for nobody",
+            Self::Type0 => "TP-PID: short message type 0",
+            Self::Pid => "TP-PID: not convertible",
+            Self::MessageClass => "TP-DCS: message class not convertible",
+            Self::EightBit => "TP-DCS: 8-bit data",
+            Self::Compressed => "TP-DCS: compressed",
+            Self::Ports => "TP-UD: application port",
+            Self::Part => "TP-UD: part of a concatenated short message",
+            Self::DestinationAddress => "TP-DA: not a number",
+            Self::MediaType => "unsupported media type",
+            Self::Charset => "unsupported charset",
+            Self::NotInItsCharset => "text is not in its charset",
+            Self::Nul => "text holds a NUL",
+            Self::Empty => "no text",
+            Self::TextTooLong => "text does not fit one short message",
+            Self::SenderWithoutNumber => "sender has no number",
+            Self::NotRepresentable => "not representable in a TPDU",
         })
     }
 }

@@ -1,13 +1,13 @@
 //! What the core is told.
 
-use crate::host::{ExchangeId, Identity, Party, TransactionId};
+use crate::host::{ExchangeId, Identity, Octets, Party, Text, TransactionId};
 use crate::sip::Translation;
 
 /// Something that happened.
 #[derive(Clone, Copy)]
 pub enum Input<'a> {
     /// A short message is to become an instant message.
-    Submit(&'a PreparedSm<'a>),
+    Submit(&'a PreparedSm),
     /// The IM side's final response to a relayed request is known; the SMS side has not seen it.
     ImAnswered {
         /// The exchange of the request.
@@ -57,8 +57,8 @@ pub enum Input<'a> {
 }
 
 /// A short message, read and translated.
-pub struct PreparedSm<'m> {
-    /// Key of the exchanges to lock.
+pub struct PreparedSm {
+    /// Key of the exchanges to lock: the sender's, or the recipient's where a service centre sends.
     pub identity: Identity,
     /// Who sent it.
     pub party: Party,
@@ -66,14 +66,14 @@ pub struct PreparedSm<'m> {
     pub rp_mr: u8,
     /// TP-Reject-Duplicates (TS 23.040 §9.2.3.25): the sender says that it may be a repetition.
     pub reject_duplicates: bool,
-    /// Digest of sender and TPDU.
+    /// Digest of sender, recipient and TPDU.
     pub digest: u64,
-    /// Call-ID of the request.
-    pub call_id: &'m str,
+    /// Call-ID of the request; empty where it is too long to be kept.
+    pub call_id: Text<254>,
     /// Where its report goes: the sender's public identity.
-    pub address: &'m str,
+    pub address: Text<254>,
     /// Next hop for the report where the sender has no contact.
-    pub hop: &'m str,
+    pub hop: Text<126>,
     /// What the request becomes.
     pub translation: Translation,
 }
@@ -83,9 +83,9 @@ pub struct PreparedIm {
     /// Key of the exchanges to lock: the recipient's.
     pub identity: Identity,
     /// The recipient's public identity.
-    pub address: String,
+    pub address: Text<254>,
     /// RP-DATA with an SMS-DELIVER; its RP-MR is not set yet.
-    pub rp_data: Vec<u8>,
+    pub rp_data: Octets<254>,
 }
 
 /// A report from the SMS side.

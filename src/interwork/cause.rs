@@ -1,0 +1,350 @@
+//! What one side's result is called on the other side. No standard fixes these tables: they are data,
+//! row by row, so that they are easy to check and to change.
+
+use crate::host::Party;
+use crate::sip::Answer;
+
+/// What the SMS side is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    /// RP-ACK.
+    Ack,
+    /// RP-ERROR.
+    Error {
+        /// RP-Cause (TS 24.011 §8.2.5.4).
+        cause: u8,
+        /// TP-Failure-Cause (TS 23.040 §9.2.3.22); without one there is no TPDU.
+        fcs: Option<u8>,
+    },
+}
+
+/// What an instant message's sender is told: status code, and whether to try again later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Final {
+    pub(super) status: u16,
+    pub(super) retry_after: bool,
+}
+
+/// One row of [`SIP_TO_RP`]: status codes; RP-Cause and TP-FCS for a phone; the same for a service
+/// centre.
+type SipRow = (&'static [u16], (u8, Option<u8>), (u8, Option<u8>));
+
+/// The IM side's final response as RP-Cause and TP-FCS.
+///
+/// Towards a phone every cause of the network may be used; towards a service centre we speak as a
+/// phone, for which TS 24.011 allows 22, 81, 95-99 and 111 only. "Absent subscriber" has none of its
+/// own there. 22 would come close, but a service centre then waits for an RP-SMMA that never comes;
+/// so it is 111, on which it tries again as it likes.
+const SIP_TO_RP: &[SipRow] = &[
+    (&[300], (41, Some(0xC2)), (111, Some(0xFF))),
+    (&[301, 410], (1, Some(0xC3)), (111, Some(0xC3))),
+    (&[400, 416, 493], (111, Some(0xFF)), (111, Some(0xFF))),
+    (&[401, 407], (41, Some(0xC2)), (111, Some(0xFF))),
+    (&[402], (50, Some(0xC1)), (111, Some(0xFF))),
+    (&[403], (21, Some(0xC4)), (111, Some(0xC4))),
+    (&[404, 604], (1, Some(0xC3)), (111, Some(0xC3))),
+    (&[405, 501], (69, Some(0xB0)), (97, Some(0xB0))),
+    (&[406, 488, 606], (21, Some(0x8F)), (111, Some(0x8F))),
+    (&[415], (21, Some(0x90)), (111, Some(0x90))),
+    (&[408, 504], (27, Some(0xC2)), (111, Some(0xFF))),
+    (&[413, 513, 414], (21, Some(0xFF)), (111, Some(0xFF))),
+    (&[420, 421], (69, Some(0xB0)), (97, Some(0xB0))),
+    (&[422, 423], (41, Some(0xC2)), (111, Some(0xC2))),
+    (&[428, 436, 437, 438, 494], (38, Some(0xC2)), (111, None)),
+    (&[430, 480], (27, Some(0xC2)), (111, Some(0xFF))),
+    (&[433], (21, Some(0xC4)), (111, Some(0xC4))),
+    (&[440, 482, 483], (38, Some(0xC2)), (111, None)),
+    (&[481], (41, None), (111, Some(0xFF))),
+    (&[484, 485], (1, Some(0xC3)), (111, Some(0xC3))),
+    (&[486, 600], (41, Some(0xC0)), (111, None)),
+    (&[487, 491], (41, None), (111, None)),
+    (&[489, 505, 580], (69, Some(0xB0)), (97, Some(0xB0))),
+    (&[500], (41, Some(0xC2)), (111, Some(0xC2))),
+    (&[502], (38, Some(0xC2)), (111, None)),
+    (&[503], (42, Some(0xC0)), (111, Some(0xC0))),
+    (&[603, 607, 608], (21, Some(0xC4)), (111, Some(0xC4))),
+];
+
+/// Stands for the other status codes of its class (RFC 3261 §8.1.3.2: an unknown x-hundred-something
+/// is an x00).
+const CLASS_ROWS: &[(u16, u16)] = &[(3, 300), (4, 400), (5, 500), (6, 603)];
+
+/// What the SMS side is told about the IM side's final response.
+pub(super) fn sip_to_rp(status: u16, party: Party) -> Told {
+    if (200..300).contains(&status) {
+        return Told::Ack;
+    }
+    let row_of = |status: u16| SIP_TO_RP.iter().find(|(codes, ..)| codes.contains(&status));
+    let of_class = || {
+        let class = CLASS_ROWS.iter().find(|(class, _)| *class == status / 100);
+        row_of(class.map_or(500, |(_, status)| *status))
+    };
+    match (row_of(status).or_else(of_class), party) {
+        (Some((_, (cause, fcs), _)), Party::Phone) => Told::Error {
+            cause: *cause,
+            fcs: *fcs,
+        },
+        (Some((_, _, (cause, fcs))), Party::ServiceCentre) => Told::Error {
+            cause: *cause,
+            fcs: fcs.map(fcs_from_phone),
+        },
+        (None, _) => Told::Error {
+            cause: 111,
+            fcs: None,
+        },
+    }
+}
+
+/// A TP-FCS that a phone may send: those of the C range are a service centre's own.
+pub(super) const fn fcs_from_phone(fcs: u8) -> u8 {
+    if matches!(fcs, 0xC0..=0xCF) {
+        0xFF
+    } else {
+        fcs
+    }
+}
+
+/// RP-Cause as the sender of an instant message hears it: causes, status code, Retry-After.
+const RP_TO_SIP: &[(&[u8], u16, bool)] = &[
+    (&[1, 30], 404, false),
+    (&[8, 10], 403, false),
+    (&[21], 403, false),
+    (&[22], 480, true),
+    (&[27], 480, false),
+    (&[28, 50], 403, false),
+    (&[29, 69], 501, false),
+    (&[38], 500, false),
+    (&[41, 47], 500, true),
+    // 503 would tell a peer that is not adjacent that all of its messages are unwelcome here.
+    (&[42], 480, true),
+    (&[81, 98], 500, false),
+    (&[95, 96, 97, 99], 500, false),
+    (&[111], 500, false),
+    (&[127], 502, false),
+];
+
+/// TP-Failure-Cause, first and last, as the sender of an instant message hears it: status code,
+/// Retry-After.
+const FCS_TO_SIP: &[(u8, u8, u16, bool)] = &[
+    (0x80, 0x82, 488, false),
+    (0x8F, 0x8F, 488, false),
+    (0x90, 0x90, 415, false),
+    (0x91, 0x91, 488, false),
+    (0x9F, 0x9F, 415, false),
+    (0xA0, 0xA1, 501, false),
+    (0xAF, 0xB0, 501, false),
+    (0xC0, 0xC0, 480, true),
+    (0xC1, 0xC1, 403, false),
+    (0xC2, 0xC2, 500, false),
+    (0xC3, 0xC3, 404, false),
+    (0xC4, 0xC4, 403, false),
+    (0xC5, 0xC5, 202, false),
+    (0xC6, 0xC7, 500, false),
+    (0xD0, 0xD1, 480, false),
+    (0xD2, 0xD2, 500, false),
+    (0xD3, 0xD3, 480, false),
+    (0xD4, 0xD4, 480, true),
+    (0xD5, 0xD5, 500, false),
+    (0xE0, 0xFF, 500, false),
+];
+
+/// What the sender of an instant message is told about an RP-ERROR. TP-FCS, nearer to the phone, goes
+/// first; a reserved one says nothing. An unknown RP-Cause counts as 111 (TS 24.011 §8.2.5.4).
+pub(super) fn rp_to_sip(cause: u8, fcs: Option<u8>) -> Final {
+    let by_fcs = fcs.and_then(|fcs| {
+        FCS_TO_SIP
+            .iter()
+            .find(|(first, last, ..)| (*first..=*last).contains(&fcs))
+    });
+    let by_cause = || {
+        RP_TO_SIP
+            .iter()
+            .find(|(causes, ..)| causes.contains(&cause))
+    };
+    match (by_fcs, by_cause()) {
+        (Some(&(.., status, retry_after)), _) | (None, Some(&(_, status, retry_after))) => Final {
+            status,
+            retry_after,
+        },
+        (None, None) => Final {
+            status: 500,
+            retry_after: false,
+        },
+    }
+}
+
+/// A failure of the SIP leg towards a phone as the sender of an instant message hears it. What is not
+/// here is a protocol error: 500.
+const LEG_TO_SIP: &[(&[u16], u16)] = &[
+    // Absent: nobody there, or nobody answers. A 408 is never passed on (RFC 4320 §4.2).
+    (&[408, 430, 480, 503, 504], 480),
+    (&[404, 410, 484, 485, 604], 404),
+];
+
+/// What the sender of an instant message is told when the SIP leg towards the phone failed.
+pub(super) fn leg_to_sip(status: u16) -> Final {
+    let row = LEG_TO_SIP.iter().find(|(codes, _)| codes.contains(&status));
+    Final {
+        status: row.map_or(500, |(_, status)| *status),
+        retry_after: false,
+    }
+}
+
+/// The types that we take (RFC 3428 table 1: mandatory in a 415).
+const ACCEPT: &str = "Accept: application/vnd.3gpp.sms, text/plain, multipart/mixed\r\n";
+
+/// When to come again after a failure that passes.
+const RETRY_AFTER: &str = "Retry-After: 60\r\n";
+
+/// A final response with the header fields that belong to it.
+pub(super) fn answer(status: u16, retry_after: bool) -> Answer {
+    let headers = match status {
+        415 => ACCEPT,
+        _ if retry_after => RETRY_AFTER,
+        _ => "",
+    };
+    Answer {
+        status,
+        reason: reason(status),
+        headers,
+    }
+}
+
+const fn reason(status: u16) -> &'static str {
+    match status {
+        200 => "OK",
+        202 => "Accepted",
+        400 => "Bad Request",
+        403 => "Forbidden",
+        404 => "Not Found",
+        413 => "Request Entity Too Large",
+        414 => "Request-URI Too Long",
+        415 => "Unsupported Media Type",
+        416 => "Unsupported URI Scheme",
+        480 => "Temporarily Unavailable",
+        488 => "Not Acceptable Here",
+        501 => "Not Implemented",
+        502 => "Bad Gateway",
+        _ => "Server Internal Error",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(cause: u8, fcs: impl Into<Option<u8>>) -> Told {
+        Told::Error {
+            cause,
+            fcs: fcs.into(),
+        }
+    }
+
+    #[test]
+    fn every_status_has_a_report_within_its_direction() {
+        const FROM_NETWORK: &[u8] = &[
+            1, 8, 10, 21, 27, 28, 29, 30, 38, 41, 42, 47, 50, 69, 81, 95, 96, 97, 98, 99, 111, 127,
+        ];
+        const FROM_PHONE: &[u8] = &[22, 81, 95, 96, 97, 98, 99, 111];
+        const FCS_FROM_PHONE: &[u8] = &[0x81, 0x82, 0x8F, 0x90, 0x91, 0x9F, 0xB0, 0xFF];
+        for status in 0..=999 {
+            let success = (200..300).contains(&status);
+            match sip_to_rp(status, Party::Phone) {
+                Told::Ack => assert!(success, "{status}"),
+                Told::Error { cause, .. } => {
+                    assert!(!success && FROM_NETWORK.contains(&cause), "{status}");
+                }
+            }
+            match sip_to_rp(status, Party::ServiceCentre) {
+                Told::Ack => assert!(success, "{status}"),
+                Told::Error { cause, fcs } => {
+                    assert!(!success && FROM_PHONE.contains(&cause), "{status}");
+                    assert!(
+                        fcs.is_none_or(|fcs| FCS_FROM_PHONE.contains(&fcs)),
+                        "{status}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_status_stands_in_two_rows() {
+        let mut all: Vec<u16> = SIP_TO_RP
+            .iter()
+            .flat_map(|(codes, ..)| *codes)
+            .copied()
+            .collect();
+        let count = all.len();
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), count);
+    }
+
+    #[test]
+    fn unknown_status_codes_count_as_their_class() {
+        assert_eq!(sip_to_rp(299, Party::Phone), Told::Ack);
+        assert_eq!(sip_to_rp(302, Party::Phone), error(41, 0xC2));
+        assert_eq!(sip_to_rp(499, Party::Phone), error(111, 0xFF));
+        assert_eq!(sip_to_rp(599, Party::Phone), error(41, 0xC2));
+        assert_eq!(sip_to_rp(699, Party::Phone), error(21, 0xC4));
+        assert_eq!(sip_to_rp(0, Party::Phone), error(41, 0xC2));
+    }
+
+    #[test]
+    fn the_phone_and_the_service_centre_hear_it_in_their_own_words() {
+        assert_eq!(sip_to_rp(480, Party::Phone), error(27, 0xC2));
+        assert_eq!(sip_to_rp(480, Party::ServiceCentre), error(111, 0xFF));
+        assert_eq!(sip_to_rp(503, Party::Phone), error(42, 0xC0));
+        assert_eq!(sip_to_rp(503, Party::ServiceCentre), error(111, 0xFF));
+        assert_eq!(sip_to_rp(486, Party::ServiceCentre), error(111, None));
+    }
+
+    #[test]
+    fn a_failure_cause_goes_before_the_rp_cause() {
+        assert_eq!(
+            rp_to_sip(22, None),
+            Final {
+                status: 480,
+                retry_after: true
+            }
+        );
+        assert_eq!(
+            rp_to_sip(111, Some(0xC4)),
+            Final {
+                status: 403,
+                retry_after: false
+            }
+        );
+        assert_eq!(rp_to_sip(22, Some(0x00)), rp_to_sip(22, None));
+        assert_eq!(
+            rp_to_sip(77, None),
+            Final {
+                status: 500,
+                retry_after: false
+            }
+        );
+        for cause in 0..=127 {
+            for fcs in 0..=255 {
+                // 408 never; a 2xx only where the phone has it already.
+                let status = rp_to_sip(cause, Some(fcs)).status;
+                assert!(status >= 400 && status != 408 || fcs == 0xC5);
+            }
+        }
+    }
+
+    #[test]
+    fn a_leg_that_fails_is_never_a_timeout_to_the_sender() {
+        for status in 300..700 {
+            assert!([404, 480, 500].contains(&leg_to_sip(status).status));
+        }
+        assert_eq!(leg_to_sip(408).status, 480);
+    }
+
+    #[test]
+    fn answers_carry_what_belongs_to_them() {
+        assert!(answer(415, false).headers.starts_with("Accept: "));
+        assert!(answer(480, true).headers.starts_with("Retry-After: "));
+        assert_eq!(answer(202, false).headers, "");
+    }
+}

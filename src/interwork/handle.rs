@@ -1,0 +1,73 @@
+//! The exchanges' state machine: which input in which state leads to which actions.
+//!
+//! ```text
+//! SM -> IM   Submit -> Relayed -ImAnswered, FinalSent 2xx-> Reporting -LegCompleted-> ended
+//!
+//! IM -> SM   Deliver -> Queued -the one before ends-> Sent -LegCompleted 2xx-> Taken
+//!            Sent, Taken -Report, failure-> ended; Settled when the sender's timer is about to fire
+//!            HoldOver: the sender has its 202 and the exchange goes on without it
+//! ```
+
+use super::action::{Action, Actions, Counter, Verdict};
+use super::{Gateway, Input, cause};
+use crate::host::{ExchangeId, Exchanges, Kind, Now};
+
+/// One input on its way through the state machine.
+pub(super) struct Turn<'a> {
+    pub(super) gateway: &'a Gateway,
+    pub(super) now: Now,
+    pub(super) store: &'a mut dyn Exchanges,
+    pub(super) actions: Actions,
+}
+
+impl Gateway {
+    /// What to do about `input`. An exchange that has ended has nothing more to say: an input that
+    /// comes too late, or twice, leads to nothing.
+    pub fn handle(&self, input: Input<'_>, now: Now, store: &mut dyn Exchanges) -> Actions {
+        let mut turn = Turn {
+            gateway: self,
+            now,
+            store,
+            actions: Vec::with_capacity(4),
+        };
+        match input {
+            Input::Submit(sm) => turn.submit(sm),
+            Input::ImAnswered { exchange, status } => turn.im_answered(exchange, status),
+            Input::FinalSent { exchange, status } => turn.final_sent(exchange, status),
+            Input::Deliver { im, transaction } => turn.deliver(im, transaction),
+            Input::Report(report) => turn.report(report),
+            Input::HoldOver { exchange } => turn.hold_over(exchange),
+            Input::LegCompleted { exchange, status } => match turn.kind(exchange) {
+                Some(Kind::SmToIm) => turn.report_leg_completed(exchange, status),
+                Some(Kind::ImToSm) => turn.rp_data_leg_completed(exchange, status),
+                None => {}
+            },
+            Input::Due { exchange } => match turn.kind(exchange) {
+                Some(Kind::SmToIm) => turn.sm_due(exchange),
+                Some(Kind::ImToSm) => turn.im_due(exchange),
+                None => {}
+            },
+            Input::Released { exchange } => match turn.kind(exchange) {
+                Some(Kind::SmToIm) => turn.sm_released(exchange),
+                Some(Kind::ImToSm) => turn.im_released(exchange),
+                None => {}
+            },
+        }
+        turn.actions
+    }
+}
+
+impl Turn<'_> {
+    fn kind(&mut self, id: ExchangeId) -> Option<Kind> {
+        self.store.get_mut(id).map(|exchange| exchange.kind)
+    }
+
+    pub(super) fn reply(&mut self, status: u16, retry_after: bool, verdict: Verdict) {
+        self.actions
+            .push(Action::Reply(cause::answer(status, retry_after), verdict));
+    }
+
+    pub(super) fn count(&mut self, counter: Counter) {
+        self.actions.push(Action::Count(counter));
+    }
+}

@@ -1,0 +1,145 @@
+//! MESSAGEs of our own: reports to whoever sent a short message, RP-DATA to phones.
+
+use super::Gateway;
+use super::cause::Told;
+use crate::host::{Exchange, ExchangeId, Identity, Party};
+use crate::sip::MessageOut;
+use crate::wire::{
+    Direction, Parameters, RpAck, RpCause, RpError, RpMessage, RpMr, SmsDeliverReport,
+    SmsSubmitReport, TpFcs, TpScts, Tpdu,
+};
+
+/// Header fields of every MESSAGE to a service centre, behind P-Asserted-Identity.
+const TO_SERVICE_CENTRE: &str = ">\r\n\
+     Content-Type: application/vnd.3gpp.sms\r\n\
+     Content-Transfer-Encoding: binary\r\n";
+
+/// A report on a short message.
+pub(super) struct ReportOut<'a> {
+    /// Who gets it.
+    pub(super) party: Party,
+    /// The recipient of the short message: who reports to a service centre.
+    pub(super) recipient: &'a Identity,
+    /// Request-URI and To.
+    pub(super) address: &'a str,
+    /// Next hop without a registered contact.
+    pub(super) hop: &'a str,
+    /// Call-ID of the submission; may be empty.
+    pub(super) in_reply_to: &'a str,
+    /// RP-Message Reference.
+    pub(super) rp_mr: u8,
+    /// What it says.
+    pub(super) told: Told,
+    /// TP-Service-Centre-Time-Stamp; without one there is no TPDU.
+    pub(super) scts: Option<TpScts>,
+}
+
+impl Gateway {
+    /// The report as a MESSAGE (rows SR-1 to SR-3).
+    pub(super) fn report(&self, report: &ReportOut<'_>, call_id: Option<String>) -> MessageOut {
+        let mut headers = String::with_capacity(512);
+        let from = match report.party {
+            Party::Phone => {
+                headers.push_str(&self.policy.to_phone);
+                self.policy.gateway_uri.clone()
+            }
+            // A service centre knows the report by the recipient's identity.
+            Party::ServiceCentre => {
+                let recipient = self.uri_of(report.recipient);
+                headers.push_str("P-Asserted-Identity: <");
+                headers.push_str(&recipient);
+                headers.push_str(TO_SERVICE_CENTRE);
+                recipient
+            }
+        };
+        if !report.in_reply_to.is_empty() {
+            headers.push_str("In-Reply-To: ");
+            headers.push_str(report.in_reply_to);
+            headers.push_str("\r\n");
+        }
+        MessageOut {
+            identity: report.address.to_owned(),
+            fallback_hop: report.hop.to_owned(),
+            from,
+            call_id,
+            headers,
+            body: report.octets(),
+        }
+    }
+
+    /// The RP-DATA of an exchange as a MESSAGE (row IM-2).
+    pub(super) fn rp_data(&self, id: ExchangeId, exchange: &Exchange) -> MessageOut {
+        MessageOut {
+            identity: exchange.address.as_str().to_owned(),
+            fallback_hop: exchange.hop.as_str().to_owned(),
+            from: self.policy.gateway_uri.clone(),
+            call_id: Some(self.call_id(id, exchange.attempts)),
+            headers: self.policy.to_phone.clone(),
+            body: exchange.rp_data.as_slice().to_vec(),
+        }
+    }
+
+    /// A URI for an identity; our own for nobody's.
+    pub(super) fn uri_of(&self, identity: &Identity) -> String {
+        match identity.as_str() {
+            "" => self.policy.gateway_uri.clone(),
+            name if name.contains('@') => ["sip:", name].concat(),
+            number => ["sip:", number, "@", &self.policy.domain].concat(),
+        }
+    }
+}
+
+impl ReportOut<'_> {
+    /// RP-ACK or RP-ERROR, with the report TPDU where there is something for it to say.
+    fn octets(&self) -> Vec<u8> {
+        let mr = RpMr(self.rp_mr);
+        let (rp, fcs) = match self.told {
+            Told::Ack => (
+                RpMessage::Ack(RpAck {
+                    mr,
+                    user_data: None,
+                }),
+                None,
+            ),
+            Told::Error { cause, fcs } => {
+                let cause = RpCause::from(cause);
+                let error = RpError {
+                    mr,
+                    cause,
+                    diagnostic: &[],
+                    user_data: None,
+                };
+                (RpMessage::Error(error), fcs.map(TpFcs::from))
+            }
+        };
+        // TP-FCS has its place in an RP-ERROR and must be there (TS 23.040 §9.2.2.1a, §9.2.2.2a).
+        let says_something = matches!(self.told, Told::Ack) || fcs.is_some();
+        let parameters = Parameters::default();
+        let (direction, tpdu) = match self.party {
+            Party::Phone => (
+                Direction::NetworkToMs,
+                self.scts.map(|scts| {
+                    Tpdu::SubmitReport(SmsSubmitReport {
+                        fcs,
+                        scts,
+                        parameters,
+                    })
+                }),
+            ),
+            Party::ServiceCentre => (
+                Direction::MsToNetwork,
+                Some(Tpdu::DeliverReport(SmsDeliverReport { fcs, parameters })),
+            ),
+        };
+        let mut out = Vec::with_capacity(20);
+        let written = match tpdu.filter(|_| says_something) {
+            Some(tpdu) => rp.encode_with(direction, &tpdu, &mut out),
+            None => rp.encode(direction, &mut out),
+        };
+        debug_assert!(
+            written.is_ok(),
+            "a report has no part that could be too long"
+        );
+        out
+    }
+}

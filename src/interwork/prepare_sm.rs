@@ -1,0 +1,382 @@
+//! RP-DATA: the short message in it as an instant message (rows MO-1 to MO-4, MT-1, MT-2, MT-9, MAP-9,
+//! MAP-10, MAP-12).
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use super::Gateway;
+use super::action::{Reason, Refusal};
+use super::body::Body;
+use super::cause::{self, Told};
+use super::input::PreparedSm;
+use super::outgoing::ReportOut;
+use super::sender::{Sender, identity_of, sender};
+use crate::host::{Identity, Now, Party, Text};
+use crate::sip::{MessageIn, NameAddr, Translation, Uri, push_date, push_quoted, push_user};
+use crate::wire::{
+    Direction, MessageClass, NotText, PidKind, RpData, RpMessage, SmsDeliver, SmsSubmit, TpAddress,
+    TpDcs, TpPid, TpScts, Tpdu, TypeOfNumber, UserData,
+};
+
+/// Header fields of the request that would lie about the translated one.
+const REMOVED: &[&str] = &[
+    "Content-Type",
+    "Content-Transfer-Encoding",
+    "Content-Disposition",
+    "Content-Encoding",
+    "Content-Language",
+    "MIME-Version",
+    "P-Asserted-Identity",
+    "P-Preferred-Identity",
+    "P-Asserted-Service",
+    "P-Preferred-Service",
+    "Accept-Contact",
+    "Reject-Contact",
+    "Request-Disposition",
+    "In-Reply-To",
+    "Date",
+];
+
+/// TP-Reject-Duplicates in the first octet of an SMS-SUBMIT (TS 23.040 §9.2.3.25).
+const TP_RD: u8 = 0b0000_0100;
+
+/// What a short message says, whichever TPDU brought it.
+struct Content<'a> {
+    pid: TpPid,
+    dcs: TpDcs,
+    user_data: UserData<'a>,
+}
+
+/// RP-DATA whose sender is known: whatever is wrong with it is told in a report.
+struct Received<'a, 'm> {
+    gateway: &'a Gateway,
+    message: &'a MessageIn<'m>,
+    sender: Sender<'m>,
+    party: Party,
+    data: RpData<'a>,
+    now: Now,
+}
+
+impl Gateway {
+    /// Reads RP-DATA and translates the short message in it for the IM side.
+    pub fn prepare_sm(
+        &self,
+        message: &MessageIn<'_>,
+        now: Now,
+    ) -> Result<PreparedSm, Box<Refusal>> {
+        let sender = sender(message)?;
+        let octets = match Body::of(message) {
+            Ok(Body::Sms(octets)) => octets,
+            Ok(_) => return Err(Refusal::sip(415, Reason::MediaType)),
+            Err(reason) => return Err(Refusal::sip(400, reason)),
+        };
+        let (direction, data) = match RpMessage::decode(&octets) {
+            Ok((direction, RpMessage::Data(data))) => (direction, data),
+            Ok(_) => return Err(Refusal::sip(400, Reason::NotRpData)),
+            Err(error) => return Err(Refusal::sip(400, Reason::Undecodable(error))),
+        };
+        // Only a service centre may say in TP-OA who the sender is (row AUT-6).
+        let party = match self.policy.is_service_centre(&sender.identity) {
+            true => Party::ServiceCentre,
+            false => Party::Phone,
+        };
+        let received = Received {
+            gateway: self,
+            message,
+            sender,
+            party,
+            data,
+            now,
+        };
+        match (party, direction) {
+            (Party::Phone, Direction::MsToNetwork)
+            | (Party::ServiceCentre, Direction::NetworkToMs) => received.translate(direction),
+            _ => Err(received.refuse(error(97, 0xB0), Reason::Direction)),
+        }
+    }
+}
+
+impl<'a> Received<'a, '_> {
+    fn translate(&self, direction: Direction) -> Result<PreparedSm, Box<Refusal>> {
+        match RpMessage::Data(self.data).tpdu(direction) {
+            Some(Ok(Tpdu::Submit(submit))) => self.submit(&submit),
+            Some(Ok(Tpdu::Deliver(deliver))) => self.deliver(&deliver),
+            Some(Ok(Tpdu::StatusReport(_))) => Err(self.refuse(Told::Ack, Reason::StatusReport)),
+            Some(Ok(Tpdu::Command(_))) => Err(self.refuse(error(69, 0xA1), Reason::Command)),
+            Some(Ok(Tpdu::DeliverReport(_) | Tpdu::SubmitReport(_))) | None => {
+                Err(self.refuse(error(97, 0xB0), Reason::TpduType))
+            }
+            Some(Err(fault)) => {
+                let cause = u8::from(fault.rp_cause());
+                Err(self.refuse(error(cause, 0xB0), Reason::Undecodable(fault)))
+            }
+        }
+    }
+
+    /// From a phone: we are its service centre, TP-DA names the recipient unless the script does.
+    fn submit(&self, submit: &SmsSubmit<'a>) -> Result<PreparedSm, Box<Refusal>> {
+        let text = self.text(&Content {
+            pid: submit.pid,
+            dcs: submit.dcs,
+            user_data: submit.user_data,
+        })?;
+        let made = match self.message.retargeted {
+            true => None,
+            false => Some(
+                self.uri_of(&submit.destination_address)
+                    .ok_or_else(|| self.not_found(Reason::DestinationAddress))?,
+            ),
+        };
+        let to = made.as_deref().unwrap_or(self.message.request_uri);
+        Uri::parse(to).ok_or_else(|| self.not_found(Reason::Recipient))?;
+        let from = NameAddr {
+            display: String::new(),
+            uri: self.sender.address.to_owned(),
+        };
+        let translation = Translation {
+            to: NameAddr {
+                display: String::new(),
+                uri: to.to_owned(),
+            },
+            request_uri: made,
+            headers: headers(&from, self.now.unix),
+            from,
+            remove: REMOVED,
+            body: text.into_bytes(),
+        };
+        self.prepared(
+            self.sender.identity,
+            submit.reject_duplicates,
+            TP_RD,
+            translation,
+        )
+    }
+
+    /// From a service centre: we are the recipient's phone, TP-OA names the sender.
+    fn deliver(&self, deliver: &SmsDeliver<'a>) -> Result<PreparedSm, Box<Refusal>> {
+        let text = self.text(&Content {
+            pid: deliver.pid,
+            dcs: deliver.dcs,
+            user_data: deliver.user_data,
+        })?;
+        let to = self.message.request_uri;
+        let recipient = Uri::parse(to)
+            .and_then(|uri| identity_of(&uri))
+            .ok_or_else(|| self.not_found(Reason::Recipient))?;
+        let from = self.originator(&deliver.originating_address);
+        let sent = deliver.scts.unix_seconds().unwrap_or(self.now.unix);
+        let translation = Translation {
+            request_uri: None,
+            to: NameAddr {
+                display: String::new(),
+                uri: to.to_owned(),
+            },
+            headers: headers(&from, sent),
+            from,
+            remove: REMOVED,
+            body: text.into_bytes(),
+        };
+        self.prepared(recipient, false, 0, translation)
+    }
+
+    fn prepared(
+        &self,
+        identity: Identity,
+        reject_duplicates: bool,
+        ignored: u8,
+        translation: Translation,
+    ) -> Result<PreparedSm, Box<Refusal>> {
+        let mut digest = DefaultHasher::new();
+        // The start's random number keeps others from guessing what collides.
+        self.gateway.boot.hash(&mut digest);
+        self.sender.identity.as_str().hash(&mut digest);
+        identity.as_str().hash(&mut digest);
+        if let Some((first, rest)) = self.data.user_data.split_first() {
+            (first & !ignored, rest).hash(&mut digest);
+        }
+        Ok(PreparedSm {
+            identity,
+            party: self.party,
+            rp_mr: self.data.mr.0,
+            reject_duplicates,
+            digest: digest.finish(),
+            call_id: Text::new(self.call_id()).unwrap_or_default(),
+            address: Text::new(self.sender.address)
+                .ok_or_else(|| Refusal::sip(403, Reason::NoIdentity))?,
+            hop: Text::new(self.message.source).unwrap_or_default(),
+            translation,
+        })
+    }
+
+    /// The text for people, or why there is none. TP-PID and TP-DCS are judged before anything is read
+    /// with them.
+    fn text(&self, content: &Content<'a>) -> Result<String, Box<Refusal>> {
+        match content.pid.kind() {
+            PidKind::Type0 => return Err(self.refuse(Told::Ack, Reason::Type0)),
+            PidKind::SimDataDownload if self.party == Party::ServiceCentre => {
+                return Err(self.refuse(error(111, 0xD5), Reason::Pid));
+            }
+            // A fax or a telex is to be made of it: that is a service centre's business. The other
+            // way it is text that came from one; 3D-3F are a service centre's private matter.
+            PidKind::Telematic(_) if self.party == Party::Phone => {
+                return Err(self.refuse(error(69, 0x80), Reason::Pid));
+            }
+            PidKind::Telematic(0x1D..=0x1F)
+            | PidKind::DeviceTriggering
+            | PidKind::Ansi136RData
+            | PidKind::MeDataDownload
+            | PidKind::MeDePersonalization
+            | PidKind::SimDataDownload => return Err(self.as_if(488, Reason::Pid)),
+            _ => {}
+        }
+        if let Some(MessageClass::Sim | MessageClass::TerminalEquipment) = content.dcs.class() {
+            let cause = match self.party {
+                Party::Phone => 21,
+                Party::ServiceCentre => 111,
+            };
+            return Err(self.refuse(error(cause, 0x91), Reason::MessageClass));
+        }
+        if content
+            .user_data
+            .header()
+            .is_some_and(|header| header.ports().is_some())
+        {
+            return Err(self.as_if(415, Reason::Ports));
+        }
+        if content
+            .user_data
+            .concatenation()
+            .is_some_and(|part| part.total > 1)
+        {
+            return Err(self.as_if(501, Reason::Part));
+        }
+        content.user_data.text().map_err(|not_text| {
+            self.as_if(
+                415,
+                match not_text {
+                    NotText::EightBit => Reason::EightBit,
+                    NotText::Compressed => Reason::Compressed,
+                },
+            )
+        })
+    }
+
+    /// TP-OA as From (row MT-2).
+    fn originator(&self, address: &TpAddress) -> NameAddr {
+        let name = address.value();
+        if address.is_alphanumeric() && !name.is_empty() {
+            let mut display = String::with_capacity(name.len() + 2);
+            push_quoted(&mut display, &name);
+            let mut uri = String::from("sip:");
+            push_user(&mut uri, &name);
+            uri.push('@');
+            uri.push_str(&self.gateway.policy.domain);
+            return NameAddr { display, uri };
+        }
+        match self.uri_of(address) {
+            Some(uri) => NameAddr {
+                display: String::new(),
+                uri,
+            },
+            None => NameAddr {
+                display: "\"Anonymous\"".to_owned(),
+                uri: ANONYMOUS.to_owned(),
+            },
+        }
+    }
+
+    /// A TP address as a URI of ours: `sip:+15550002@DOMAIN;user=phone`. A number that is not
+    /// international says where it is valid (RFC 3966 §5.1.5).
+    fn uri_of(&self, address: &TpAddress) -> Option<String> {
+        let domain = &self.gateway.policy.domain;
+        let digits = address.value();
+        if digits.is_empty() || address.is_alphanumeric() {
+            return None;
+        }
+        let mut uri = String::with_capacity(digits.len() + 2 * domain.len() + 40);
+        uri.push_str("sip:");
+        if address.type_of_number() == TypeOfNumber::International {
+            uri.push('+');
+            push_user(&mut uri, &digits);
+        } else {
+            push_user(&mut uri, &digits);
+            uri.push_str(";phone-context=");
+            uri.push_str(domain);
+        }
+        uri.push('@');
+        uri.push_str(domain);
+        uri.push_str(";user=phone");
+        Some(uri)
+    }
+
+    /// Refused as if the IM side had answered so.
+    fn as_if(&self, status: u16, reason: Reason) -> Box<Refusal> {
+        self.refuse(cause::sip_to_rp(status, self.party), reason)
+    }
+
+    fn not_found(&self, reason: Reason) -> Box<Refusal> {
+        self.as_if(404, reason)
+    }
+
+    /// Taken in SIP, answered in a report of its own (rows MO-1, SR-1).
+    fn refuse(&self, told: Told, reason: Reason) -> Box<Refusal> {
+        let recipient = Uri::parse(self.message.request_uri).and_then(|uri| identity_of(&uri));
+        let report = ReportOut {
+            party: self.party,
+            recipient: &recipient.unwrap_or_default(),
+            address: self.sender.address,
+            hop: self.message.source,
+            in_reply_to: self.call_id(),
+            rp_mr: self.data.mr.0,
+            told,
+            scts: Some(TpScts::from_unix(self.now.unix, self.now.zone)),
+        };
+        Box::new(Refusal {
+            answer: cause::answer(202, false),
+            report: Some(self.gateway.report(&report, None)),
+            reason,
+        })
+    }
+
+    /// The request's Call-ID, if it can be written into a header field.
+    fn call_id(&self) -> &str {
+        let call_id = self.message.call_id;
+        if call_id.bytes().all(|octet| octet.is_ascii_graphic()) {
+            call_id
+        } else {
+            ""
+        }
+    }
+}
+
+/// Who stands in From where TP-OA is empty (RFC 3323 §4.1.1.3).
+const ANONYMOUS: &str = "sip:anonymous@anonymous.invalid";
+
+/// Header fields of the instant message (rows MO-4, MT-2).
+fn headers(from: &NameAddr, sent: i64) -> String {
+    let mut out = String::with_capacity(256);
+    if from.uri == ANONYMOUS {
+        out.push_str("Privacy: id\r\n");
+    } else {
+        out.push_str("P-Asserted-Identity: ");
+        if !from.display.is_empty() {
+            out.push_str(&from.display);
+            out.push(' ');
+        }
+        out.push('<');
+        out.push_str(&from.uri);
+        out.push_str(">\r\n");
+    }
+    out.push_str("Date: ");
+    push_date(&mut out, sent);
+    out.push_str(
+        "\r\nAccept-Contact: *;+g.oma.sip-im\r\nContent-Type: text/plain;charset=UTF-8\r\n",
+    );
+    out
+}
+
+const fn error(cause: u8, fcs: u8) -> Told {
+    Told::Error {
+        cause,
+        fcs: Some(fcs),
+    }
+}

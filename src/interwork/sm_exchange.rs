@@ -1,0 +1,239 @@
+//! SM -> IM: from the RP-DATA that is relayed to the report that its sender gets.
+
+use super::action::{Action, Counter, Verdict};
+use super::cause::{self, Told};
+use super::handle::Turn;
+use super::input::PreparedSm;
+use super::outgoing::ReportOut;
+use crate::host::{Exchange, ExchangeId, Full, Kind, Octets, Settled, State, TransactionId};
+use crate::wire::TpScts;
+
+/// How long a repetition of a short message gets the same report: longer than a phone waits and asks
+/// again (TR1M, TS 24.011 §10).
+const REPETITION_MS: u64 = 180_000;
+
+/// The end of an exchange whose transaction never told us its own: longer than any transaction lives.
+const FORGOTTEN_MS: u64 = 120_000;
+
+/// How often a report is sent (row SR-4).
+const REPORT_ATTEMPTS: u8 = 2;
+
+impl Turn<'_> {
+    pub(super) fn submit(&mut self, sm: &PreparedSm) {
+        if self.repeats_open(sm) {
+            self.reply(202, false, Verdict::Answered);
+            return self.count(Counter::SmRepeated);
+        }
+        if let Some(settled) = self.repeats_settled(sm) {
+            self.reply(202, false, Verdict::Answered);
+            self.count(Counter::SmRepeated);
+            let scts = TpScts::from_unix(settled.unix, settled.zone);
+            return self.report_at_once(sm, told(settled.rp_cause, settled.tp_fcs), scts);
+        }
+        let exchange = Exchange {
+            kind: Kind::SmToIm,
+            state: State::Relayed,
+            party: sm.party,
+            rp_mr: sm.rp_mr,
+            attempts: 0,
+            held: false,
+            zone: self.now.zone,
+            retry_after: false,
+            status: 0,
+            rp_cause: None,
+            tp_fcs: None,
+            transaction: TransactionId::default(),
+            hold_until_ms: 0,
+            unix: self.now.unix,
+            digest: sm.digest,
+            identity: sm.identity,
+            address: sm.address,
+            hop: sm.hop,
+            call_id: sm.call_id,
+            rp_data: Octets::EMPTY,
+        };
+        match self.store.insert(exchange) {
+            Ok(id) => {
+                self.store.wake_at(id, self.now.monotonic_ms + FORGOTTEN_MS);
+                self.actions.push(Action::Relay { exchange: id });
+                self.count(Counter::SmToIm);
+            }
+            Err(Full) => {
+                self.reply(202, false, Verdict::Refused);
+                self.count(Counter::Full);
+                let scts = TpScts::from_unix(self.now.unix, self.now.zone);
+                self.report_at_once(sm, cause::sip_to_rp(503, sm.party), scts);
+            }
+        }
+    }
+
+    /// Whether an open exchange carries the same short message. Its report will answer the newest
+    /// request, unless it is on its way already.
+    fn repeats_open(&mut self, sm: &PreparedSm) -> bool {
+        let same = |open: &Exchange| {
+            open.kind == Kind::SmToIm && open.digest == sm.digest && open.identity == sm.identity
+        };
+        let open = self.store.find(&mut |open| {
+            // A sender that tries again may take a new reference, and then says so.
+            let known =
+                open.rp_mr == sm.rp_mr || sm.reject_duplicates && open.state == State::Relayed;
+            same(open) && known
+        });
+        let Some(exchange) = open.and_then(|id| self.store.get_mut(id)) else {
+            return false;
+        };
+        if exchange.state == State::Relayed {
+            exchange.rp_mr = sm.rp_mr;
+            exchange.call_id = sm.call_id;
+            exchange.hop = sm.hop;
+        }
+        true
+    }
+
+    fn repeats_settled(&mut self, sm: &PreparedSm) -> Option<Settled> {
+        self.store.recall(sm.digest).filter(|settled| {
+            // With a new reference it is a repetition of what was delivered, but a new attempt after
+            // what was not.
+            let delivered_before = sm.reject_duplicates && settled.rp_cause.is_none();
+            settled.until_ms > self.now.monotonic_ms
+                && (settled.rp_mr == sm.rp_mr || delivered_before)
+        })
+    }
+
+    /// Sends a report that belongs to no exchange: nobody waits for what becomes of it.
+    fn report_at_once(&mut self, sm: &PreparedSm, told: Told, scts: TpScts) {
+        let report = ReportOut {
+            party: sm.party,
+            recipient: &sm.identity,
+            address: sm.address.as_str(),
+            hop: sm.hop.as_str(),
+            in_reply_to: sm.call_id.as_str(),
+            rp_mr: sm.rp_mr,
+            told,
+            scts: Some(scts),
+        };
+        let message = self.gateway.report(&report, None);
+        self.actions.push(Action::Send {
+            exchange: None,
+            message,
+        });
+    }
+
+    pub(super) fn im_answered(&mut self, id: ExchangeId, status: u16) {
+        if let Some(exchange) = self.store.get_mut(id) {
+            // Of several answers (failure routes, forks) the last one counts, but delivered is
+            // delivered.
+            if exchange.state == State::Relayed && status >= 200 && !is_success(exchange.status) {
+                exchange.status = status;
+            }
+        }
+    }
+
+    pub(super) fn final_sent(&mut self, id: ExchangeId, status: u16) {
+        let Some(exchange) = self.store.get_mut(id) else {
+            return;
+        };
+        if exchange.state != State::Relayed || status < 200 {
+            return;
+        }
+        if !is_success(status) {
+            // The sender was told in SIP that nothing was taken: there is nothing to report on.
+            self.store.remove(id);
+            return self.count(Counter::SmFailed);
+        }
+        exchange.state = State::Reporting;
+        let told = cause::sip_to_rp(exchange.status, exchange.party);
+        (exchange.rp_cause, exchange.tp_fcs) = match told {
+            Told::Ack => (None, None),
+            Told::Error { cause, fcs } => (Some(cause), fcs),
+        };
+        let settled = Settled {
+            digest: exchange.digest,
+            until_ms: self.now.monotonic_ms + REPETITION_MS,
+            unix: exchange.unix,
+            zone: exchange.zone,
+            rp_mr: exchange.rp_mr,
+            rp_cause: exchange.rp_cause,
+            tp_fcs: exchange.tp_fcs,
+        };
+        self.store.remember(settled);
+        self.count(match told {
+            Told::Ack => Counter::SmDelivered,
+            Told::Error { .. } => Counter::SmFailed,
+        });
+        self.send_report(id);
+    }
+
+    fn send_report(&mut self, id: ExchangeId) {
+        let Some(exchange) = self.store.get_mut(id) else {
+            return;
+        };
+        exchange.attempts += 1;
+        let report = ReportOut {
+            party: exchange.party,
+            recipient: &exchange.identity,
+            address: exchange.address.as_str(),
+            hop: exchange.hop.as_str(),
+            in_reply_to: exchange.call_id.as_str(),
+            rp_mr: exchange.rp_mr,
+            told: told(exchange.rp_cause, exchange.tp_fcs),
+            scts: Some(TpScts::from_unix(exchange.unix, exchange.zone)),
+        };
+        let call_id = self.gateway.call_id(id, exchange.attempts);
+        let message = self.gateway.report(&report, Some(call_id));
+        self.store.wake_at(id, self.now.monotonic_ms + FORGOTTEN_MS);
+        self.actions.push(Action::Send {
+            exchange: Some(id),
+            message,
+        });
+    }
+
+    pub(super) fn report_leg_completed(&mut self, id: ExchangeId, status: u16) {
+        let Some(exchange) = self.store.get_mut(id) else {
+            return;
+        };
+        if exchange.state != State::Reporting || status < 200 {
+            return;
+        }
+        // Nobody there, or nobody answered: once more. After that the sender asks again by itself, and
+        // gets the same report then.
+        if matches!(status, 408 | 480) && exchange.attempts < REPORT_ATTEMPTS {
+            return self.send_report(id);
+        }
+        self.store.remove(id);
+        if !is_success(status) {
+            self.count(Counter::ReportLost);
+        }
+    }
+
+    pub(super) fn sm_due(&mut self, id: ExchangeId) {
+        let Some(exchange) = self.store.get_mut(id) else {
+            return;
+        };
+        let counter = match exchange.state {
+            State::Reporting => Counter::ReportLost,
+            _ => Counter::SmFailed,
+        };
+        self.store.remove(id);
+        self.count(counter);
+    }
+
+    /// The request's transaction is gone. Before its final response nothing was promised.
+    pub(super) fn sm_released(&mut self, id: ExchangeId) {
+        let Some(exchange) = self.store.get_mut(id) else {
+            return;
+        };
+        if exchange.state == State::Relayed {
+            self.store.remove(id);
+            self.count(Counter::SmFailed);
+        }
+    }
+}
+
+fn told(cause: Option<u8>, fcs: Option<u8>) -> Told {
+    cause.map_or(Told::Ack, |cause| Told::Error { cause, fcs })
+}
+
+fn is_success(status: u16) -> bool {
+    (200..300).contains(&status)
+}
