@@ -137,6 +137,8 @@ pub struct TransactionId {
     pub entry: u32,
     /// Label within that entry.
     pub label: u32,
+    /// The script's route that is to get the outcome; empty: the one for all.
+    pub route: Text<62>,
 }
 
 /// The time, as one reading of the host's clocks.
@@ -235,7 +237,7 @@ pub struct Exchange {
 }
 
 // A table of the default 4,096 exchanges takes 4.4 MB of shared memory.
-const _: () = assert!(size_of::<Exchange>() == 1080);
+const _: () = assert!(size_of::<Exchange>() == 1144);
 
 /// What became of a short message, kept for a repetition of it.
 #[repr(C)]

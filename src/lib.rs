@@ -9,8 +9,14 @@
 //! | [`sip`] | what is read of a SIP request and what is made of it |
 //! | [`host`] | what the core needs from the server it runs in: open exchanges |
 //! | [`interwork`] | decisions: who gets what, who is told what. No clock, no I/O |
+//! | `kamailio` | the binding: the only place with `unsafe`, the only one that knows Kamailio |
 
 pub mod host;
 pub mod interwork;
 pub mod sip;
 pub mod wire;
+
+// Its symbols are found in the running Kamailio, so a test program cannot hold it; tests/e2e works it
+// in the real one.
+#[cfg(not(test))]
+mod kamailio;

@@ -99,6 +99,8 @@ pub enum Reason {
     NoIdentity,
     /// The Request-URI names nobody whom we can write to.
     Recipient,
+    /// A body shorter than its Content-Length.
+    ContentLength,
     /// A multipart body without a boundary.
     Multipart,
     /// A body in base64 that is none.
@@ -169,6 +171,7 @@ impl fmt::Display for Reason {
             Self::Undecodable(error) => return error.fmt(f),
             Self::NoIdentity => "no asserted identity",
             Self::Recipient => "Request-URI names nobody",
+            Self::ContentLength => "body shorter than Content-Length",
             Self::Multipart => "multipart without boundary",
             Self::Base64 => "invalid base64",
             Self::TransferEncoding => "unknown Content-Transfer-Encoding",
@@ -272,6 +275,17 @@ impl Counter {
             Self::MemoryAvailable => "memory_available",
             Self::Full => "full",
             Self::Refused => "refused",
+        }
+    }
+}
+
+impl Outcome {
+    /// In one word, for the script.
+    pub const fn result(&self) -> &'static str {
+        match self.answer.status {
+            202 => "accepted",
+            200..300 => "delivered",
+            _ => "failed",
         }
     }
 }

@@ -33,6 +33,9 @@ impl<'m> Body<'m> {
     /// Finds the part that counts. In a multipart body that is the short message if there is one, else
     /// the first part that we know.
     pub(super) fn of(message: &MessageIn<'m>) -> Result<Self, Reason> {
+        if message.truncated {
+            return Err(Reason::ContentLength);
+        }
         let Some(content_type) = message.content_type else {
             return Ok(Self::Other);
         };

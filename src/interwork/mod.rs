@@ -22,6 +22,7 @@ mod body;
 mod call_id;
 mod cause;
 mod classify;
+mod field;
 mod handle;
 mod im_exchange;
 mod input;
@@ -35,6 +36,7 @@ mod sm_exchange;
 
 pub use action::{Action, Actions, Counter, Outcome, Reason, Refusal, Verdict};
 pub use classify::Class;
+pub use field::{Field, Value};
 pub use input::{Input, PreparedIm, PreparedSm, ReportIn, RpReport};
 pub use policy::{Policy, SenderWithoutNumber, Settings};
 

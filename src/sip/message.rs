@@ -22,6 +22,8 @@ pub struct MessageIn<'m> {
     pub source: &'m str,
     /// The body: the octets of Content-Length, or what the datagram holds where it is absent.
     pub body: &'m [u8],
+    /// Whether Content-Length declares more octets than came.
+    pub truncated: bool,
 }
 
 /// A name-addr (RFC 3261 §25.1).

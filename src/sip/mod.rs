@@ -1,5 +1,6 @@
 //! What the core knows of SIP: the parts of a request it reads, and the requests it makes.
 
+mod capability;
 mod date;
 mod header;
 mod media_type;
@@ -7,6 +8,7 @@ mod message;
 mod multipart;
 mod uri;
 
+pub use capability::Capabilities;
 pub use date::push_date;
 pub use header::push_quoted;
 pub use media_type::MediaType;

@@ -1,0 +1,57 @@
+/*
+ * What crosses between Rust and C where bindgen cannot see: inline functions, macros, variadic
+ * calls. One thin function each; nothing here decides anything.
+ */
+#ifndef IPSMGW_SHIM_H
+#define IPSMGW_SHIM_H
+
+#include "core/counters.h"
+#include "core/locking.h"
+#include "core/parser/msg_parser.h"
+#include "core/rpc.h"
+#include "core/str.h"
+#include "modules/sl/sl.h"
+#include "modules/tm/tm_load.h"
+#include "modules/uac/api.h"
+#include "modules/usrloc/usrloc.h"
+
+/* log (core/dprint.h) */
+int ipsmgw_c_is_logged(int level);
+void ipsmgw_c_log(int level, const char *text, int len);
+
+/* memory (core/mem): zeroed, NULL when none is left */
+void *ipsmgw_c_shm_alloc(size_t size);
+void ipsmgw_c_shm_free(void *memory);
+void *ipsmgw_c_pkg_alloc(size_t size);
+void ipsmgw_c_pkg_free(void *memory);
+
+/* locks (core/locking.h) */
+void ipsmgw_c_lock_init(gen_lock_t *lock);
+void ipsmgw_c_lock_get(gen_lock_t *lock);
+void ipsmgw_c_lock_release(gen_lock_t *lock);
+
+/* other modules: 0 when bound */
+int ipsmgw_c_bind_tm(struct tm_binds *api);
+int ipsmgw_c_bind_sl(sl_api_t *api);
+int ipsmgw_c_bind_uac(uac_api_t *api);
+int ipsmgw_c_bind_usrloc(usrloc_api_t *api);
+
+/* messages and routes */
+int ipsmgw_c_parse_headers(struct sip_msg *msg);
+char *ipsmgw_c_body(struct sip_msg *msg);
+int ipsmgw_c_route_type(void);
+void ipsmgw_c_set_route_type(int type);
+int ipsmgw_c_process_no(void);
+
+/* counters (core/counters.h) */
+void ipsmgw_c_count(counter_handle_t counter);
+
+/* RPC (core/rpc.h): its functions are variadic */
+int ipsmgw_c_rpc_scan(rpc_t *rpc, void *ctx, str *word);
+void ipsmgw_c_rpc_fault(rpc_t *rpc, void *ctx, int code, const char *text);
+void *ipsmgw_c_rpc_struct(rpc_t *rpc, void *ctx);
+void *ipsmgw_c_rpc_nested(rpc_t *rpc, void *parent, const char *name);
+int ipsmgw_c_rpc_int(rpc_t *rpc, void *into, const char *name, int value);
+int ipsmgw_c_rpc_str(rpc_t *rpc, void *into, const char *name, str *value);
+
+#endif

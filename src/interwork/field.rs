@@ -1,0 +1,212 @@
+//! What the routing script can ask of a message by name: `$ipsmgw(name)`.
+
+use crate::sip::MessageIn;
+use crate::wire::{Concatenation, ConcatenationReference, RpMessage, TpAddress, Tpdu, UserData};
+
+use super::Gateway;
+use super::body::Body;
+
+/// One thing to ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// What `ipsmgw_classify()` returns.
+    Class,
+    /// What is wrong with the message, and where.
+    Error,
+    /// RP-Message Type Indicator.
+    RpMti,
+    /// RP-Message Reference.
+    RpMr,
+    /// RP-Cause.
+    RpCause,
+    /// TP-Message-Type-Indicator.
+    TpMti,
+    /// TP-Message-Reference.
+    TpMr,
+    /// TP-Originating-Address.
+    Oa,
+    /// TP-Destination-Address.
+    Da,
+    /// TP-Protocol-Identifier.
+    Pid,
+    /// TP-Data-Coding-Scheme.
+    Dcs,
+    /// TP-Service-Centre-Time-Stamp, in seconds since 1970 UTC.
+    Scts,
+    /// TP-Validity-Period, in seconds from now.
+    Vp,
+    /// TP-Status-Report-Request: 1 or 0.
+    Srr,
+    /// The text of TP-User-Data.
+    Text,
+    /// Number of parts of the whole short message; 1 for one that stands alone.
+    Parts,
+    /// Which part this is, from 1.
+    Part,
+    /// Reference that the parts share.
+    Ref,
+    /// In the result route, what the sender is told: a SIP status code.
+    Status,
+    /// In the result route: `delivered`, `accepted` or `failed`.
+    Result,
+}
+
+/// The answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// A number.
+    Number(i64),
+    /// A text.
+    Text(String),
+}
+
+impl Field {
+    /// All fields with their names.
+    pub const NAMES: [(&'static str, Self); 20] = [
+        ("class", Self::Class),
+        ("error", Self::Error),
+        ("rp_mti", Self::RpMti),
+        ("rp_mr", Self::RpMr),
+        ("rp_cause", Self::RpCause),
+        ("tp_mti", Self::TpMti),
+        ("tp_mr", Self::TpMr),
+        ("oa", Self::Oa),
+        ("da", Self::Da),
+        ("pid", Self::Pid),
+        ("dcs", Self::Dcs),
+        ("scts", Self::Scts),
+        ("vp", Self::Vp),
+        ("srr", Self::Srr),
+        ("text", Self::Text),
+        ("parts", Self::Parts),
+        ("part", Self::Part),
+        ("ref", Self::Ref),
+        ("status", Self::Status),
+        ("result", Self::Result),
+    ];
+
+    /// The field of that name.
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::NAMES
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, field)| *field)
+    }
+}
+
+impl Gateway {
+    /// Reads one field of a message; `None` where the message has no such thing. `now` is in seconds
+    /// since 1970 UTC.
+    pub fn field(&self, message: &MessageIn<'_>, field: Field, now: i64) -> Option<Value> {
+        match field {
+            Field::Class => {
+                let class = self.classify(message).map_or(-2, |class| class as i64);
+                return Some(Value::Number(class));
+            }
+            Field::Error => {
+                let reason = self.classify(message).err()?.reason;
+                return Some(Value::Text(reason.to_string()));
+            }
+            Field::Status | Field::Result => return None,
+            _ => {}
+        }
+        let Ok(Body::Sms(octets)) = Body::of(message) else {
+            return None;
+        };
+        let (direction, rp) = RpMessage::decode(&octets).ok()?;
+        match field {
+            Field::RpMti => return number(octets.first()? & 0b111),
+            Field::RpMr => return number(rp.mr().0),
+            Field::RpCause => {
+                let RpMessage::Error(error) = &rp else {
+                    return None;
+                };
+                return number(u8::from(error.cause));
+            }
+            _ => {}
+        }
+        let tpdu = rp.tpdu(direction)?.ok()?;
+        match field {
+            Field::TpMti => number(rp.user_data()?.first()? & 0b11),
+            Field::TpMr => match &tpdu {
+                Tpdu::Submit(submit) => number(submit.mr.0),
+                Tpdu::StatusReport(report) => number(report.mr.0),
+                Tpdu::Command(command) => number(command.mr.0),
+                _ => None,
+            },
+            Field::Oa => match &tpdu {
+                Tpdu::Deliver(deliver) => Some(address(&deliver.originating_address)),
+                _ => None,
+            },
+            Field::Da => match &tpdu {
+                Tpdu::Submit(submit) => Some(address(&submit.destination_address)),
+                Tpdu::Command(command) => Some(address(&command.destination_address)),
+                _ => None,
+            },
+            Field::Pid => match &tpdu {
+                Tpdu::Submit(submit) => number(submit.pid.0),
+                Tpdu::Deliver(deliver) => number(deliver.pid.0),
+                Tpdu::Command(command) => number(command.pid.0),
+                _ => None,
+            },
+            Field::Scts => match &tpdu {
+                Tpdu::Deliver(deliver) => deliver.scts.unix_seconds().map(Value::Number),
+                Tpdu::StatusReport(report) => report.scts.unix_seconds().map(Value::Number),
+                _ => None,
+            },
+            Field::Vp => match &tpdu {
+                Tpdu::Submit(submit) => submit
+                    .vp
+                    .seconds(now)
+                    .map(|seconds| Value::Number(seconds.into())),
+                _ => None,
+            },
+            Field::Srr => match &tpdu {
+                Tpdu::Submit(submit) => number(u8::from(submit.status_report_request)),
+                Tpdu::Deliver(deliver) => number(u8::from(deliver.status_report_indication)),
+                Tpdu::Command(command) => number(u8::from(command.status_report_request)),
+                _ => None,
+            },
+            _ => of_user_data(user_data(&tpdu)?, field),
+        }
+    }
+}
+
+/// What the user data itself answers.
+fn of_user_data(user_data: &UserData<'_>, field: Field) -> Option<Value> {
+    let part = || user_data.concatenation();
+    match field {
+        Field::Dcs => number(user_data.dcs().0),
+        Field::Text => user_data.text().ok().map(Value::Text),
+        Field::Parts => number(part().map_or(1, |part: Concatenation| part.total)),
+        Field::Part => number(part().map_or(1, |part| part.sequence)),
+        Field::Ref => part().map(|part| {
+            Value::Number(match part.reference {
+                ConcatenationReference::Eight(reference) => reference.into(),
+                ConcatenationReference::Sixteen(reference) => reference.into(),
+            })
+        }),
+        _ => None,
+    }
+}
+
+fn user_data<'t>(tpdu: &'t Tpdu<'_>) -> Option<&'t UserData<'t>> {
+    match tpdu {
+        Tpdu::Submit(submit) => Some(&submit.user_data),
+        Tpdu::Deliver(deliver) => Some(&deliver.user_data),
+        _ => None,
+    }
+}
+
+#[allow(
+    clippy::unnecessary_wraps,
+    reason = "one arm of matches that may have no answer"
+)]
+fn number(value: u8) -> Option<Value> {
+    Some(Value::Number(value.into()))
+}
+
+/// An address as people write it: `+15550001` where it is international.
+fn address(address: &TpAddress) -> Value {
+    Value::Text(address.to_string())
+}

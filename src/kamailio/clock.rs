@@ -1,0 +1,33 @@
+//! The clocks of this machine.
+
+use crate::host::Now;
+
+/// One reading.
+pub(super) fn now() -> Now {
+    let mut monotonic = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: writes the struct given; this clock exists on every Linux.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut monotonic) };
+    // SAFETY: NULL asks for the result alone.
+    let unix = unsafe { libc::time(std::ptr::null_mut()) };
+    Now {
+        monotonic_ms: u64::try_from(monotonic.tv_sec).unwrap_or(0) * 1000
+            + u64::try_from(monotonic.tv_nsec).unwrap_or(0) / 1_000_000,
+        unix,
+        zone: zone(unix),
+    }
+}
+
+/// Local time minus UTC in quarters of an hour: what TP-SCTS states (TS 23.040 §9.2.3.11).
+fn zone(unix: i64) -> i8 {
+    let mut local = std::mem::MaybeUninit::<libc::tm>::zeroed();
+    // SAFETY: both point to live memory.
+    if unsafe { libc::localtime_r(&unix, local.as_mut_ptr()) }.is_null() {
+        return 0;
+    }
+    // SAFETY: localtime_r filled it.
+    let local = unsafe { local.assume_init() };
+    i8::try_from(local.tm_gmtoff / 900).unwrap_or(0)
+}

@@ -1,0 +1,128 @@
+//! Who is registered here, and what with: Kamailio's usrloc.
+//!
+//! What a contact can do is kept as branch flags, which `save()` stores with the contact and
+//! `lookup()` gives back: so it is refreshed, expired, replicated and written to the database with
+//! the registration itself.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::ffi;
+use super::modules::{Usrloc, modules};
+use super::text::{self, lend};
+
+/// Where a request for one contact goes.
+pub(super) struct Route {
+    /// Request-URI: the contact.
+    pub(super) uri: String,
+    /// Next hop; none: the Request-URI says it.
+    pub(super) next_hop: Option<String>,
+    /// Route header field's value (RFC 3327), where there is a Path.
+    pub(super) route: Option<String>,
+    /// The socket that the registration came in on, as `udp:192.0.2.1:5060`.
+    pub(super) socket: Option<String>,
+}
+
+/// The contact of an identity that was registered or refreshed last and has one of these flags.
+pub(super) fn route_to(identity: &str, flags: u32) -> Option<Route> {
+    let mut newest = None;
+    each_contact(identity, |contact| {
+        if contact.cflags & flags != 0
+            && newest
+                .as_ref()
+                .is_none_or(|(when, _)| *when < contact.last_modified)
+        {
+            newest = Some((contact.last_modified, Route::of(contact)));
+        }
+    });
+    newest.map(|(_, route)| route)
+}
+
+/// Whether an identity has a contact with one of these flags.
+pub(super) fn has(identity: &str, flags: u32) -> bool {
+    let mut found = false;
+    each_contact(identity, |contact| found |= contact.cflags & flags != 0);
+    found
+}
+
+impl Route {
+    fn of(contact: &ffi::ucontact) -> Self {
+        let copy = |value: &ffi::str_| {
+            // SAFETY: a string of a contact that its usrloc lock keeps, or of a socket.
+            let text = unsafe { text::text(value) };
+            text.unwrap_or_default().to_owned()
+        };
+        let (received, path) = (copy(&contact.received), copy(&contact.path));
+        let first_hop = first_uri(&path).map(str::to_owned);
+        // SAFETY: sockets live as long as Kamailio.
+        let socket = unsafe { contact.sock.as_ref() }.map(|socket| copy(&socket.sock_str));
+        Self {
+            uri: copy(&contact.c),
+            next_hop: first_hop.or_else(|| Some(received).filter(|hop| !hop.is_empty())),
+            route: Some(path).filter(|path| !path.is_empty()),
+            socket,
+        }
+    }
+}
+
+/// The first URI of a Path: `<sip:a;lr>,<sip:b>` -> `sip:a;lr`.
+fn first_uri(path: &str) -> Option<&str> {
+    path.split_once('<')?.1.split_once('>').map(|(uri, _)| uri)
+}
+
+/// Shows each valid contact of an identity, under usrloc's lock.
+fn each_contact(identity: &str, mut see: impl FnMut(&ffi::ucontact)) {
+    let Some(usrloc) = &modules().usrloc else {
+        return;
+    };
+    let Some(aor) = aor(identity, usrloc.api.use_domain != 0) else {
+        return;
+    };
+    let (Some(lock), Some(unlock), Some(get), Some(release)) = (
+        usrloc.api.lock_udomain,
+        usrloc.api.unlock_udomain,
+        usrloc.api.get_urecord,
+        usrloc.api.release_urecord,
+    ) else {
+        return;
+    };
+    let mut aor = lend(aor.as_bytes());
+    let Usrloc { domain, .. } = *usrloc;
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .ok()
+        .and_then(|now| i64::try_from(now.as_secs()).ok())
+        .unwrap_or(0);
+    let mut record = std::ptr::null_mut();
+    // SAFETY: our table; the AoR is live during the calls.
+    unsafe { lock(domain, &mut aor) };
+    // SAFETY: as above, under the lock.
+    if unsafe { get(domain, &mut aor, &mut record) } == 0 {
+        // SAFETY: a record under its lock.
+        let mut next = unsafe { record.as_ref() }.map_or(std::ptr::null_mut(), |r| r.contacts);
+        // SAFETY: the record's list, which ends with NULL.
+        while let Some(contact) = unsafe { next.as_ref() } {
+            next = contact.next;
+            // VALID_CONTACT: not expired, or permanent.
+            if contact.expires == 0 || contact.expires > now {
+                see(contact);
+            }
+        }
+        // SAFETY: the record that `get` gave; this frees it in DB_ONLY mode.
+        unsafe { release(record) };
+    }
+    // SAFETY: locked above.
+    unsafe { unlock(domain, &mut aor) };
+}
+
+/// The address of record that usrloc files an identity under, as the registrar's `save()` does:
+/// the user part, with the domain where `use_domain` is set, in lower case.
+fn aor(identity: &str, use_domain: bool) -> Option<String> {
+    let (_, rest) = identity.split_once(':')?;
+    let rest = rest.split([';', '?', '>']).next()?;
+    let kept = if use_domain {
+        rest
+    } else {
+        rest.split('@').next()?
+    };
+    Some(kept.to_ascii_lowercase())
+}

@@ -1,0 +1,70 @@
+//! Counters of Kamailio's core: `kamcmd cnt.get ipsmgw NAME`, and `xhttp_prom`.
+
+use std::ffi::CString;
+
+use once_cell::sync::OnceCell;
+
+use crate::interwork::Counter;
+
+use super::ffi;
+
+/// One counter; it counts from mod_init on.
+pub(super) struct Handle(OnceCell<ffi::counter_handle_t>);
+
+impl Handle {
+    const fn new() -> Self {
+        Self(OnceCell::new())
+    }
+
+    /// One more.
+    pub(super) fn count(&self) {
+        if let Some(handle) = self.0.get() {
+            // SAFETY: registered; each process counts in a row of its own.
+            unsafe { ffi::ipsmgw_c_count(*handle) }
+        }
+    }
+
+    fn register(&self, name: &str) -> bool {
+        let Ok(name) = CString::new(name) else {
+            return false;
+        };
+        let mut handle = ffi::counter_handle_t::default();
+        // SAFETY: in mod_init, before the fork. Kamailio keeps the pointer to the name: it is leaked
+        // below, once per counter.
+        let registered = unsafe {
+            ffi::counter_register(
+                &mut handle,
+                c"ipsmgw".as_ptr(),
+                name.as_ptr(),
+                0,
+                None,
+                std::ptr::null_mut(),
+                c"see README.md of ipsmgw".as_ptr(),
+                0,
+            )
+        };
+        let _ = name.into_raw();
+        registered >= 0 && self.0.set(handle).is_ok()
+    }
+}
+
+/// Panics that the guard caught: each is a bug.
+pub(super) static PANICS: Handle = Handle::new();
+
+static COUNTERS: [Handle; Counter::ALL.len()] = [const { Handle::new() }; Counter::ALL.len()];
+
+/// One more of these.
+pub(super) fn count(counter: Counter) {
+    if let Some(handle) = COUNTERS.get(counter as usize) {
+        handle.count();
+    }
+}
+
+/// Registers all, in mod_init.
+pub(super) fn register() -> bool {
+    Counter::ALL
+        .iter()
+        .zip(&COUNTERS)
+        .all(|(counter, handle)| handle.register(counter.name()))
+        && PANICS.register("panics")
+}

@@ -1,0 +1,282 @@
+//! What Kamailio finds when it loads the module.
+#![allow(
+    missing_docs,
+    reason = "symbols that Kamailio's loader looks up by name"
+)]
+
+use std::os::raw::{c_char, c_int, c_void};
+use std::ptr::null_mut;
+
+use super::ffi::{self, cmd_export_t, module_exports, sip_msg, sr_kemi_t, str_};
+use super::guard::guard;
+use super::message::SipMsg;
+use super::params;
+use super::pv;
+use super::rpc;
+use super::text;
+use super::{functions, running, save, timer};
+
+/// A table that Kamailio reads: constant pointers to static data.
+#[repr(transparent)]
+pub(super) struct Table<T>(T);
+
+// SAFETY: never changed by us; Kamailio reads tables before the fork.
+unsafe impl<T> Sync for Table<T> {}
+
+#[unsafe(no_mangle)]
+pub(super) static module_version: Table<*const c_char> =
+    Table(ffi::IPSMGW_MODULE_VERSION.as_ptr().cast());
+#[unsafe(no_mangle)]
+pub(super) static module_flags: Table<*const c_char> =
+    Table(ffi::IPSMGW_MODULE_FLAGS.as_ptr().cast());
+#[unsafe(no_mangle)]
+pub(super) static module_interface_ver: c_int = ffi::MODULE_INTERFACE_VER as c_int;
+
+#[unsafe(no_mangle)]
+pub(super) static exports: Table<module_exports> = Table(module_exports {
+    name: c"ipsmgw".as_ptr().cast_mut(),
+    dlflags: ffi::DEFAULT_DLFLAGS as _,
+    cmds: COMMANDS.0.as_ptr().cast_mut(),
+    params: params::EXPORTED.pointer(),
+    rpc_methods: rpc::EXPORTED.pointer(),
+    pv_items: pv::EXPORTED.pointer(),
+    response_f: None,
+    init_mod_f: Some(mod_init),
+    init_child_f: Some(child_init),
+    destroy_mod_f: None,
+});
+
+unsafe extern "C" fn mod_init() -> c_int {
+    guard("mod_init", -1, || match running::start() {
+        Ok(()) => 0,
+        Err(params::SettingError(sentence)) => {
+            tracing::error!("{sentence}");
+            -1
+        }
+    })
+}
+
+unsafe extern "C" fn child_init(rank: c_int) -> c_int {
+    guard("child_init", -1, || {
+        if rank == ffi::PROC_MAIN as c_int && !timer::start() {
+            tracing::error!("cannot start the timer process");
+            return -1;
+        }
+        0
+    })
+}
+
+/// Called when Kamailio loads the module, for the scripts in Lua, Python, JavaScript, ...
+#[unsafe(no_mangle)]
+unsafe extern "C" fn mod_register(
+    _: *mut c_char,
+    _: *mut c_int,
+    _: *mut c_void,
+    _: *mut c_void,
+) -> c_int {
+    // SAFETY: a static table that ends with an empty row.
+    unsafe { ffi::sr_kemi_modules_add(KEMI.0.as_ptr().cast_mut()) };
+    0
+}
+
+/// Runs a script function on the message that Kamailio passes; some events pass none.
+fn on_message(
+    name: &'static str,
+    msg: *mut sip_msg,
+    function: impl FnOnce(SipMsg<'_>) -> c_int,
+) -> c_int {
+    guard(name, -1, || {
+        // SAFETY: Kamailio's message, live during the call.
+        match unsafe { SipMsg::new(msg) } {
+            Some(msg) => function(msg),
+            None => -1,
+        }
+    })
+}
+
+/// Both faces of a function without parameters.
+macro_rules! plain {
+    ($native:ident, $kemi:ident, $name:literal, $function:path) => {
+        unsafe extern "C" fn $native(msg: *mut sip_msg, _: *mut c_char, _: *mut c_char) -> c_int {
+            on_message($name, msg, $function)
+        }
+        unsafe extern "C" fn $kemi(msg: *mut sip_msg) -> c_int {
+            on_message($name, msg, $function)
+        }
+    };
+}
+
+plain!(
+    w_classify,
+    ki_classify,
+    "ipsmgw_classify",
+    functions::classify
+);
+plain!(w_save, ki_save, "ipsmgw_save", save::save);
+plain!(
+    w_sm_to_im,
+    ki_sm_to_im,
+    "ipsmgw_sm_to_im",
+    functions::sm_to_im
+);
+plain!(w_report, ki_report, "ipsmgw_report", functions::report);
+plain!(w_reply, ki_reply, "ipsmgw_reply", functions::reply);
+
+#[cfg(feature = "fault-injection")]
+plain!(w_panic, ki_panic, "ipsmgw_panic", functions::panic);
+
+unsafe extern "C" fn w_capable(msg: *mut sip_msg, uri: *mut c_char, what: *mut c_char) -> c_int {
+    on_message("ipsmgw_capable", msg, |msg| {
+        let (Some(uri), Some(what)) = (parameter(msg, uri), parameter(msg, what)) else {
+            return -1;
+        };
+        save::capable(&uri, &what)
+    })
+}
+
+unsafe extern "C" fn ki_capable(msg: *mut sip_msg, uri: *mut str_, what: *mut str_) -> c_int {
+    on_message("ipsmgw_capable", msg, |_| {
+        // SAFETY: the script engine's string, live during the call.
+        let uri = unsafe { text::passed(uri) };
+        // SAFETY: as above.
+        match (uri, unsafe { text::passed(what) }) {
+            (Some(uri), Some(what)) => save::capable(uri, what),
+            _ => -1,
+        }
+    })
+}
+
+unsafe extern "C" fn w_im_to_sm(msg: *mut sip_msg, _: *mut c_char, _: *mut c_char) -> c_int {
+    on_message("ipsmgw_im_to_sm", msg, |msg| functions::im_to_sm(msg, ""))
+}
+
+unsafe extern "C" fn w_im_to_sm_route(
+    msg: *mut sip_msg,
+    route: *mut c_char,
+    _: *mut c_char,
+) -> c_int {
+    on_message("ipsmgw_im_to_sm", msg, |msg| match parameter(msg, route) {
+        Some(route) => functions::im_to_sm(msg, &route),
+        None => -1,
+    })
+}
+
+unsafe extern "C" fn ki_im_to_sm(msg: *mut sip_msg) -> c_int {
+    on_message("ipsmgw_im_to_sm", msg, |msg| functions::im_to_sm(msg, ""))
+}
+
+unsafe extern "C" fn ki_im_to_sm_route(msg: *mut sip_msg, route: *mut str_) -> c_int {
+    on_message("ipsmgw_im_to_sm", msg, |msg| {
+        // SAFETY: the script engine's string, live during the call.
+        match unsafe { text::passed(route) } {
+            Some(route) => functions::im_to_sm(msg, route),
+            None => -1,
+        }
+    })
+}
+
+/// A parameter of the native script, which `fixup_spve_null` has prepared.
+fn parameter(msg: SipMsg<'_>, prepared: *mut c_char) -> Option<String> {
+    let mut value = str_::default();
+    // SAFETY: a live message and a prepared parameter; the value is copied at once.
+    if unsafe { ffi::get_str_fparam(&mut value, msg.raw(), prepared.cast()) } != 0 {
+        return None;
+    }
+    // SAFETY: as above.
+    unsafe { text::text(&value) }.map(str::to_owned)
+}
+
+/// Every route: `ANY_ROUTE` of Kamailio.
+const ANY_ROUTE: u32 = ffi::ANY_ROUTE;
+
+const fn command(name: &'static std::ffi::CStr, function: ffi::cmd_function) -> cmd_export_t {
+    cmd_export_t {
+        name: name.as_ptr().cast_mut(),
+        function,
+        param_no: 0,
+        fixup: None,
+        free_fixup: None,
+        flags: ANY_ROUTE,
+    }
+}
+
+const COMMAND_COUNT: usize = 9 + cfg!(feature = "fault-injection") as usize;
+
+static COMMANDS: Table<[cmd_export_t; COMMAND_COUNT]> = Table([
+    command(c"ipsmgw_classify", Some(w_classify)),
+    command(c"ipsmgw_save", Some(w_save)),
+    cmd_export_t {
+        param_no: 2,
+        fixup: Some(ffi::fixup_spve_spve),
+        free_fixup: Some(ffi::fixup_free_spve_spve),
+        ..command(c"ipsmgw_capable", Some(w_capable))
+    },
+    command(c"ipsmgw_sm_to_im", Some(w_sm_to_im)),
+    command(c"ipsmgw_im_to_sm", Some(w_im_to_sm)),
+    cmd_export_t {
+        param_no: 1,
+        fixup: Some(ffi::fixup_spve_null),
+        free_fixup: Some(ffi::fixup_free_spve_null),
+        ..command(c"ipsmgw_im_to_sm", Some(w_im_to_sm_route))
+    },
+    command(c"ipsmgw_report", Some(w_report)),
+    command(c"ipsmgw_reply", Some(w_reply)),
+    #[cfg(feature = "fault-injection")]
+    command(c"ipsmgw_panic", Some(w_panic)),
+    cmd_export_t {
+        name: null_mut(),
+        flags: 0,
+        ..command(c"", None)
+    },
+]);
+
+const fn constant(text: &'static str) -> str_ {
+    str_ {
+        s: text.as_ptr().cast_mut().cast(),
+        len: text.len() as c_int,
+    }
+}
+
+const fn kemi(name: &'static str, function: *const c_void, texts: usize) -> sr_kemi_t {
+    let mut ptypes = [ffi::SR_KEMIP_NONE as c_int; 6];
+    let mut place = 0;
+    while place < texts {
+        ptypes[place] = ffi::SR_KEMIP_STR as c_int;
+        place += 1;
+    }
+    sr_kemi_t {
+        mname: constant("ipsmgw"),
+        fname: constant(name),
+        rtype: ffi::SR_KEMIP_INT as c_int,
+        func: function.cast_mut(),
+        ptypes,
+    }
+}
+
+const KEMI_COUNT: usize = 9 + cfg!(feature = "fault-injection") as usize;
+
+static KEMI: Table<[sr_kemi_t; KEMI_COUNT]> = Table([
+    kemi("classify", ki_classify as *const c_void, 0),
+    kemi("save", ki_save as *const c_void, 0),
+    kemi("capable", ki_capable as *const c_void, 2),
+    kemi("sm_to_im", ki_sm_to_im as *const c_void, 0),
+    kemi("im_to_sm", ki_im_to_sm as *const c_void, 0),
+    kemi("im_to_sm_route", ki_im_to_sm_route as *const c_void, 1),
+    kemi("report", ki_report as *const c_void, 0),
+    kemi("reply", ki_reply as *const c_void, 0),
+    #[cfg(feature = "fault-injection")]
+    kemi("panic", ki_panic as *const c_void, 0),
+    sr_kemi_t {
+        mname: str_ {
+            s: null_mut(),
+            len: 0,
+        },
+        fname: str_ {
+            s: null_mut(),
+            len: 0,
+        },
+        rtype: 0,
+        func: null_mut(),
+        ptypes: [0; 6],
+    },
+]);

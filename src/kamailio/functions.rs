@@ -1,0 +1,256 @@
+//! What the routing script calls, for the native language and for KEMI alike.
+
+use std::cell::Cell;
+
+use crate::host::{Text, TransactionId};
+use crate::interwork::{Input, Refusal, Verdict};
+use crate::sip::Answer;
+
+use super::clock;
+use super::counters;
+use super::message::SipMsg;
+use super::perform::{At, Performed, answer_here, answer_request, handle, perform};
+use super::reading::Reading;
+use super::result;
+use super::running::running;
+use super::tm::{self, Begun};
+
+/// Return codes of script functions: positive is true, negative is false, 0 ends the script.
+const TRUE: i32 = 1;
+const DONE_WITH: i32 = 2;
+const FALSE: i32 = -1;
+const MALFORMED: i32 = -2;
+const END_OF_SCRIPT: i32 = 0;
+
+/// `ipsmgw_classify()`: what the request is. It changes nothing.
+pub(super) fn classify(msg: SipMsg<'_>) -> i32 {
+    let Some(reading) = Reading::of(msg) else {
+        return FALSE;
+    };
+    match running().gateway.classify(&reading.message()) {
+        Ok(class) => class as i32,
+        Err(refusal) => {
+            tracing::info!(reason = %refusal.reason, "malformed");
+            MALFORMED
+        }
+    }
+}
+
+/// `ipsmgw_sm_to_im()`: translates the request for `t_relay()`.
+pub(super) fn sm_to_im(msg: SipMsg<'_>) -> i32 {
+    match submit(msg, None) {
+        Submitted::Performed(Performed::Relay) => TRUE,
+        Submitted::Performed(Performed::Done(Verdict::Refused)) | Submitted::Refused => FALSE,
+        Submitted::Performed(Performed::Done(Verdict::Taken | Verdict::Answered)) => DONE_WITH,
+        Submitted::Retransmission => END_OF_SCRIPT,
+    }
+}
+
+enum Submitted {
+    Performed(Performed),
+    Refused,
+    Retransmission,
+}
+
+/// Takes a short message: to be relayed, or, where the script knows the outcome, to be reported on
+/// at once.
+fn submit(msg: SipMsg<'_>, outcome: Option<u16>) -> Submitted {
+    match tm::begin(msg) {
+        Begun::Transaction => {}
+        Begun::Retransmission => return Submitted::Retransmission,
+        Begun::Failed => return Submitted::Refused,
+    }
+    let running = running();
+    let now = clock::now();
+    let Some(reading) = Reading::of(msg) else {
+        return Submitted::Refused;
+    };
+    let message = reading.message();
+    let prepared = match running.gateway.prepare_sm(&message, now) {
+        Ok(prepared) => prepared,
+        Err(refusal) => {
+            refuse(msg, *refusal);
+            return Submitted::Refused;
+        }
+    };
+    let actions = {
+        let mut locked = running
+            .table
+            .lock(prepared.identity.as_str(), now.monotonic_ms);
+        running
+            .gateway
+            .handle(Input::Submit(&prepared), now, &mut locked)
+    };
+    let translation = outcome.is_none().then_some(&prepared.translation);
+    let performed = perform(actions, At::Request(msg, translation));
+    Submitted::Performed(performed)
+}
+
+/// `ipsmgw_im_to_sm([route])`: takes the request over and sends it as a short message. The outcome
+/// arrives in the named route.
+pub(super) fn im_to_sm(msg: SipMsg<'_>, route: &str) -> i32 {
+    let Some(route) = Text::new(route).filter(|_| route.is_empty() || result::has_route(route))
+    else {
+        tracing::error!("ipsmgw_im_to_sm(route): the script has no such route");
+        return FALSE;
+    };
+    match tm::begin(msg) {
+        Begun::Transaction => {}
+        Begun::Retransmission => return END_OF_SCRIPT,
+        Begun::Failed => return FALSE,
+    }
+    let running = running();
+    let now = clock::now();
+    let Some(reading) = Reading::of(msg) else {
+        return FALSE;
+    };
+    let prepared = match running.gateway.prepare_im(&reading.message(), now) {
+        Ok(prepared) => prepared,
+        Err(refusal) => {
+            refuse(msg, *refusal);
+            return FALSE;
+        }
+    };
+    tm::set_timeout(msg, running.gateway.policy.hold_timeout_ms);
+    let Some(transaction) = tm::suspend(msg) else {
+        tracing::error!("cannot hold the sender's transaction: out of shared memory?");
+        answer_request(
+            msg,
+            &Answer {
+                status: 500,
+                reason: "Server Internal Error",
+                headers: "",
+            },
+        );
+        return FALSE;
+    };
+    let transaction = TransactionId {
+        route,
+        ..transaction
+    };
+    let input = Input::Deliver {
+        im: &prepared,
+        transaction,
+    };
+    let actions = {
+        let mut locked = running
+            .table
+            .lock(prepared.identity.as_str(), now.monotonic_ms);
+        running.gateway.handle(input, now, &mut locked)
+    };
+    match perform(actions, At::Request(msg, None)) {
+        Performed::Done(Verdict::Refused) => FALSE,
+        _ => TRUE,
+    }
+}
+
+/// `ipsmgw_report()`: takes an RP-ACK, RP-ERROR or RP-SMMA.
+pub(super) fn report(msg: SipMsg<'_>) -> i32 {
+    let running = running();
+    let now = clock::now();
+    let Some(reading) = Reading::of(msg) else {
+        return FALSE;
+    };
+    let message = reading.message();
+    let report = match running.gateway.prepare_report(&message) {
+        Ok(report) => report,
+        Err(refusal) => {
+            refuse(msg, *refusal);
+            return FALSE;
+        }
+    };
+    let actions = {
+        let mut locked = running
+            .table
+            .lock(report.identity.as_str(), now.monotonic_ms);
+        running
+            .gateway
+            .handle(Input::Report(&report), now, &mut locked)
+    };
+    match perform(actions, At::Request(msg, None)) {
+        Performed::Done(Verdict::Refused) => FALSE,
+        _ => TRUE,
+    }
+}
+
+/// `ipsmgw_reply()`: in the result route, answers the sender with the outcome; on a short message,
+/// answers and reports as if the IM side had answered `$ipsmgw(status)`.
+pub(super) fn reply(msg: SipMsg<'_>) -> i32 {
+    if let Some(outcome) = result::current() {
+        return if answer_here(msg, &outcome) {
+            TRUE
+        } else {
+            FALSE
+        };
+    }
+    let Some(status) = status_set(msg) else {
+        tracing::error!(
+            "ipsmgw_reply() outside the result route needs $ipsmgw(status) = a SIP status code before it"
+        );
+        return FALSE;
+    };
+    if tm::exchange_at_hand().is_none() {
+        match submit(msg, Some(status)) {
+            Submitted::Performed(Performed::Relay) => {}
+            Submitted::Performed(Performed::Done(Verdict::Refused)) | Submitted::Refused => {
+                return FALSE;
+            }
+            Submitted::Performed(Performed::Done(_)) => return TRUE,
+            Submitted::Retransmission => return END_OF_SCRIPT,
+        }
+    }
+    let Some(exchange) = tm::exchange_at_hand() else {
+        return FALSE;
+    };
+    handle(
+        exchange,
+        Input::ImAnswered { exchange, status },
+        At::Nothing,
+    );
+    // The final response on the wire brings the report on its way (tm's RESPONSE_OUT).
+    let accepted = Answer {
+        status: 202,
+        reason: "Accepted",
+        headers: "",
+    };
+    if answer_request(msg, &accepted) {
+        TRUE
+    } else {
+        FALSE
+    }
+}
+
+/// Answers a message that goes no further, and reports on it where the SMS side is owed that.
+fn refuse(msg: SipMsg<'_>, refusal: Refusal) {
+    tracing::info!(status = refusal.answer.status, reason = %refusal.reason, "refused");
+    counters::count(crate::interwork::Counter::Refused);
+    answer_request(msg, &refusal.answer);
+    if let Some(report) = refusal.report
+        && let Err(tm::NotSent(status)) = tm::send(&report, None)
+    {
+        tracing::warn!(status, "a report could not be sent");
+    }
+}
+
+thread_local! {
+    /// What the script assigned to `$ipsmgw(status)`, and for which message.
+    static STATUS: Cell<((u32, i32), u16)> = const { Cell::new(((0, 0), 0)) };
+}
+
+/// The status that the script set while it worked on this message.
+pub(super) fn status_set(msg: SipMsg<'_>) -> Option<u16> {
+    let (number, status) = STATUS.get();
+    (number == msg.number() && status != 0).then_some(status)
+}
+
+/// `$ipsmgw(status) = ...`
+pub(super) fn set_status(msg: SipMsg<'_>, status: u16) {
+    STATUS.set((msg.number(), status));
+}
+
+/// `ipsmgw_panic()`: what a bug of ours would do, for the test of the guard.
+#[cfg(feature = "fault-injection")]
+#[allow(clippy::panic, reason = "its purpose")]
+pub(super) fn panic(_: SipMsg<'_>) -> i32 {
+    panic!("on purpose")
+}

@@ -1,0 +1,249 @@
+//! A SIP message that Kamailio lends us for the time of one call.
+
+use std::marker::PhantomData;
+use std::ptr::NonNull;
+
+use super::ffi;
+use super::save::Contact;
+use super::text;
+
+/// tm's stand-in for a reply that never came: a pointer that must not be followed (h_table.h).
+const FAKED_REPLY: *mut ffi::sip_msg = usize::MAX as *mut ffi::sip_msg;
+
+/// A live message. All that can be wrong with a message pointer is checked where one is made.
+#[derive(Clone, Copy)]
+pub(super) struct SipMsg<'m> {
+    raw: NonNull<ffi::sip_msg>,
+    _call: PhantomData<&'m ffi::sip_msg>,
+}
+
+/// A header field: its name and its body, without the white space around it.
+#[derive(Clone, Copy)]
+pub(super) struct HeaderField<'m> {
+    pub(super) name: &'m [u8],
+    pub(super) body: &'m [u8],
+    /// Where the whole line starts in the message, and how long it is.
+    pub(super) start: i32,
+    pub(super) length: i32,
+}
+
+impl<'m> SipMsg<'m> {
+    /// Nothing for the two pointers that Kamailio passes without a message behind them: NULL (large
+    /// MSRP frames, local transactions, destroyed ones) and tm's faked reply.
+    ///
+    /// # Safety
+    /// Any other pointer must be a message that Kamailio keeps for `'m`.
+    pub(super) unsafe fn new(raw: *mut ffi::sip_msg) -> Option<Self> {
+        if raw == FAKED_REPLY {
+            return None;
+        }
+        NonNull::new(raw).map(|raw| Self {
+            raw,
+            _call: PhantomData,
+        })
+    }
+
+    pub(super) fn raw(self) -> *mut ffi::sip_msg {
+        self.raw.as_ptr()
+    }
+
+    fn get(&self) -> &'m ffi::sip_msg {
+        // SAFETY: live for 'm by `new`; other code of this process may change fields between our
+        // calls, never during one.
+        unsafe { self.raw.as_ref() }
+    }
+
+    /// The process-wide number that Kamailio gave this message.
+    pub(super) fn number(&self) -> (u32, i32) {
+        (self.get().id, self.get().pid)
+    }
+
+    /// Whether it is a request with this method (a code of Kamailio's, such as `METHOD_MESSAGE`).
+    pub(super) fn is_request(&self, method: u32) -> bool {
+        let line = &self.get().first_line;
+        if u32::try_from(line.type_) != Ok(ffi::SIP_REQUEST) {
+            return false;
+        }
+        // SAFETY: the union holds a request line, as its type says.
+        let request = unsafe { &line.u.request };
+        u32::try_from(request.method_value) == Ok(method)
+    }
+
+    /// Parses all header fields. False for a message that is broken before the end of its header.
+    pub(super) fn parse_headers(&self) -> bool {
+        // SAFETY: a live message of this process.
+        let parsed = unsafe { ffi::ipsmgw_c_parse_headers(self.raw()) };
+        parsed == 0 && !self.get().eoh.is_null()
+    }
+
+    /// The header fields parsed so far, in order.
+    pub(super) fn header_fields(&self) -> impl Iterator<Item = HeaderField<'m>> + use<'m> {
+        let buffer = self.get().buf;
+        let mut next = self.get().headers;
+        std::iter::from_fn(move || {
+            // SAFETY: the list belongs to the message and ends with NULL.
+            let field = unsafe { next.as_ref() }?;
+            next = field.next;
+            Some(HeaderField {
+                // SAFETY: names and bodies point into the message's buffer.
+                name: unsafe { text::octets(&field.name) },
+                // SAFETY: as above.
+                body: unsafe { text::octets(&field.body) },
+                // SAFETY: both pointers are into that one buffer.
+                start: i32::try_from(unsafe { field.name.s.offset_from(buffer) }).unwrap_or(0),
+                length: field.len,
+            })
+        })
+    }
+
+    /// The body of the first header field of that name (any case), as text.
+    pub(super) fn header(&self, name: &str) -> Option<&'m str> {
+        self.header_fields()
+            .find(|field| field.name.eq_ignore_ascii_case(name.as_bytes()))
+            .and_then(|field| std::str::from_utf8(field.body).ok())
+    }
+
+    /// Content-Type, also in its compact form; Call-ID likewise.
+    pub(super) fn content_type(&self) -> Option<&'m str> {
+        self.parsed(self.get().content_type)
+    }
+
+    pub(super) fn call_id(&self) -> Option<&'m str> {
+        self.parsed(self.get().callid)
+    }
+
+    fn parsed(&self, field: *mut ffi::hdr_field) -> Option<&'m str> {
+        // SAFETY: NULL, or a header field of this message.
+        let field = unsafe { field.as_ref() }?;
+        // SAFETY: its body points into the message's buffer.
+        unsafe { text::text(&field.body) }
+    }
+
+    /// The contacts of a REGISTER, in all its Contact header fields; those of `*` are none.
+    pub(super) fn contacts(&self) -> impl Iterator<Item = Contact<'m>> + use<'m> {
+        let mut field = self.get().contact;
+        let mut contact: *mut ffi::contact = std::ptr::null_mut();
+        std::iter::from_fn(move || {
+            loop {
+                // SAFETY: contacts of a parsed Contact of this message; the list ends with NULL.
+                if let Some(found) = unsafe { contact.as_ref() } {
+                    contact = found.next;
+                    return Some(Contact(found));
+                }
+                // SAFETY: header fields of this message; the list ends with NULL.
+                let this = unsafe { field.as_mut() }?;
+                field = this.next;
+                if this.type_ == ffi::HDR_CONTACT_T && parse_contact(this) {
+                    // SAFETY: parse_contact has put it there.
+                    let body = unsafe { this.parsed.cast::<ffi::contact_body>().as_ref() };
+                    contact = body.map_or(std::ptr::null_mut(), |body| body.contacts);
+                }
+            }
+        })
+    }
+
+    /// What Content-Length declares.
+    pub(super) fn content_length(&self) -> Option<usize> {
+        self.parsed(self.get().content_length)?.trim().parse().ok()
+    }
+
+    /// All octets behind the empty line, whatever Content-Length says.
+    pub(super) fn octets_behind_header(&self) -> &'m [u8] {
+        // SAFETY: a live message; the result points into its buffer or is NULL.
+        let start = unsafe { ffi::ipsmgw_c_body(self.raw()) };
+        if start.is_null() {
+            return &[];
+        }
+        let msg = self.get();
+        // SAFETY: both pointers are into that one buffer.
+        let header = unsafe { start.offset_from(msg.buf) };
+        let (Ok(header), Ok(whole)) = (usize::try_from(header), usize::try_from(msg.len)) else {
+            return &[];
+        };
+        // SAFETY: `msg.len` octets were received into the buffer, `header` of them before `start`.
+        unsafe { std::slice::from_raw_parts(start.cast::<u8>(), whole.saturating_sub(header)) }
+    }
+
+    /// Where the body starts in the message, and how long it is.
+    pub(super) fn body_place(&self) -> (i32, i32) {
+        let length = self.octets_behind_header().len();
+        let whole = i32::try_from(self.get().len).unwrap_or(0);
+        let length = i32::try_from(length).unwrap_or(0);
+        (whole - length, length)
+    }
+
+    /// Where the empty line starts that ends the header. Only after `parse_headers`.
+    pub(super) fn end_of_header(&self) -> i32 {
+        let msg = self.get();
+        // SAFETY: both pointers are into that one buffer.
+        i32::try_from(unsafe { msg.unparsed.offset_from(msg.buf) }).unwrap_or(0)
+    }
+
+    /// Makes the status of a 2xx reply 202; says where its reason phrase stands.
+    pub(super) fn set_status_202(self) -> (i32, i32) {
+        // SAFETY: a reply under tm's REPLY lock, which no other process sees.
+        let msg = unsafe { &mut *self.raw() };
+        // SAFETY: the caller has a reply.
+        let line = unsafe { &mut msg.first_line.u.reply };
+        line.statuscode = 202;
+        // SAFETY: the parser found three digits here, in the message's own buffer.
+        unsafe { std::ptr::copy_nonoverlapping(b"202".as_ptr(), line.status.s.cast(), 3) };
+        // SAFETY: both pointers are into that one buffer.
+        let start = unsafe { line.reason.s.offset_from(msg.buf) };
+        (i32::try_from(start).unwrap_or(0), line.reason.len)
+    }
+
+    /// The Request-URI as it stands now, and whether the script has changed it.
+    pub(super) fn request_uri(&self) -> (&'m [u8], bool) {
+        let msg = self.get();
+        if msg.new_uri.s.is_null() || msg.new_uri.len <= 0 {
+            // SAFETY: only called for requests, so the union holds a request line.
+            let uri = unsafe { &msg.first_line.u.request.uri };
+            // SAFETY: the line points into the message's buffer.
+            (unsafe { text::octets(uri) }, false)
+        } else {
+            // SAFETY: a copy that the message owns.
+            (unsafe { text::octets(&msg.new_uri) }, true)
+        }
+    }
+
+    /// Who sent it, as a next hop: `sip:192.0.2.1:5060;transport=udp`.
+    pub(super) fn source(&self) -> String {
+        let received = &self.get().rcv;
+        let address = ip_address(&received.src_ip);
+        let transport = transport_name(u32::try_from(received.proto).unwrap_or(0));
+        match address {
+            Some(address) => {
+                let address = std::net::SocketAddr::new(address, received.src_port);
+                format!("sip:{address};transport={transport}")
+            }
+            None => String::new(),
+        }
+    }
+}
+
+fn parse_contact(field: &mut ffi::hdr_field) -> bool {
+    // SAFETY: a Contact of a live message of this process; parsing twice is harmless.
+    unsafe { ffi::parse_contact(field) == 0 }
+}
+
+fn ip_address(ip: &ffi::ip_addr) -> Option<std::net::IpAddr> {
+    // SAFETY: the union is 16 octets in network order, whichever member is read.
+    let octets: [u8; 16] = unsafe { ip.u.addr };
+    match ip.len {
+        4 => octets.first_chunk::<4>().map(|four| (*four).into()),
+        16 => Some(octets.into()),
+        _ => None,
+    }
+}
+
+fn transport_name(protocol: u32) -> &'static str {
+    match protocol {
+        ffi::PROTO_TCP => "tcp",
+        ffi::PROTO_TLS => "tls",
+        ffi::PROTO_SCTP => "sctp",
+        ffi::PROTO_WS => "ws",
+        ffi::PROTO_WSS => "wss",
+        _ => "udp",
+    }
+}

@@ -1,0 +1,40 @@
+//! The binding to Kamailio: the only place with `unsafe`.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `exports` | what Kamailio finds when it loads the module; the functions' faces |
+//! | `params`, `running` | the parameters, and what mod_init makes of them |
+//! | `functions`, `save` | the functions of the script |
+//! | `message`, `reading`, `rewrite` | a message of Kamailio's: seen, read for the core, changed |
+//! | `table`, `shared` | the open exchanges in shared memory |
+//! | `perform`, `tm`, `result`, `timer` | what the core decided, done; what came of it, told to the core |
+//! | `contacts`, `modules` | who is registered; the modules that work for us |
+//! | `pv`, `rpc`, `counters`, `log` | what operators see |
+//! | `guard` | the fence around every entry from C |
+#![allow(unsafe_code, reason = "the one place that talks to C")]
+
+mod clock;
+mod contacts;
+mod counters;
+mod exports;
+mod ffi;
+mod functions;
+mod guard;
+mod log;
+mod memory;
+mod message;
+mod modules;
+mod params;
+mod perform;
+mod pv;
+mod reading;
+mod result;
+mod rewrite;
+mod rpc;
+mod running;
+mod save;
+mod shared;
+mod table;
+mod text;
+mod timer;
+mod tm;

@@ -1,0 +1,113 @@
+//! The Kamailio modules that do our work: tm, sl, uac and, where it is loaded, usrloc.
+
+use once_cell::sync::OnceCell;
+
+use super::ffi;
+use super::params::SettingError;
+
+/// What other modules export to us. Read-only after mod_init, the same in every process.
+pub(super) struct Modules {
+    pub(super) tm: ffi::tm_binds,
+    pub(super) sl: ffi::sl_api_t,
+    pub(super) uac: ffi::uac_api_t,
+    pub(super) usrloc: Option<Usrloc>,
+}
+
+/// usrloc and our table in it.
+pub(super) struct Usrloc {
+    pub(super) api: ffi::usrloc_api_t,
+    pub(super) domain: *mut ffi::udomain_t,
+}
+
+// SAFETY: function pointers of loaded modules, and a table in shared memory under usrloc's locks.
+unsafe impl Send for Modules {}
+// SAFETY: as above.
+unsafe impl Sync for Modules {}
+
+static MODULES: OnceCell<Modules> = OnceCell::new();
+
+/// The bound modules.
+///
+/// # Panics
+/// Before mod_init; Kamailio calls nothing of ours before it.
+pub(super) fn modules() -> &'static Modules {
+    MODULES
+        .get()
+        .unwrap_or_else(|| unreachable!("Kamailio calls mod_init first"))
+}
+
+/// Binds all, in mod_init.
+pub(super) fn bind(usrloc_table: &str) -> Result<(), SettingError> {
+    let mut tm = ffi::tm_binds::default();
+    // SAFETY: modules are loaded; the struct is ours to fill.
+    if unsafe { ffi::ipsmgw_c_bind_tm(&mut tm) } != 0 || !has_all(&tm) {
+        return Err(SettingError(
+            "put loadmodule \"tm.so\" before loadmodule \"ipsmgw.so\"".into(),
+        ));
+    }
+    let mut sl = ffi::sl_api_t::default();
+    // SAFETY: as above.
+    if unsafe { ffi::ipsmgw_c_bind_sl(&mut sl) } != 0 || sl.freply.is_none() {
+        return Err(SettingError(
+            "put loadmodule \"sl.so\" before loadmodule \"ipsmgw.so\"".into(),
+        ));
+    }
+    let mut uac = ffi::uac_api_t::default();
+    // SAFETY: as above.
+    if unsafe { ffi::ipsmgw_c_bind_uac(&mut uac) } != 0 {
+        return Err(SettingError(
+            "put loadmodule \"uac.so\" before loadmodule \"ipsmgw.so\": it writes the person into From and To"
+                .into(),
+        ));
+    }
+    let modules = Modules {
+        tm,
+        sl,
+        uac,
+        usrloc: bind_usrloc(usrloc_table)?,
+    };
+    // mod_init runs once; a second value could only equal the first.
+    let _ = MODULES.set(modules);
+    Ok(())
+}
+
+/// usrloc is optional: in front of an S-CSCF the gateway has no registrations of its own.
+fn bind_usrloc(table: &str) -> Result<Option<Usrloc>, SettingError> {
+    let mut api = ffi::usrloc_api_t::default();
+    // SAFETY: modules are loaded; the struct is ours to fill.
+    if unsafe { ffi::ipsmgw_c_bind_usrloc(&mut api) } != 0 {
+        return Ok(None);
+    }
+    let name = std::ffi::CString::new(table)
+        .map_err(|_| SettingError("usrloc_table must not hold a NUL".into()))?;
+    let mut domain = std::ptr::null_mut();
+    // SAFETY: usrloc keeps a copy of the name, and makes the table where it does not exist yet.
+    let registered = unsafe {
+        api.register_udomain
+            .is_some_and(|register| register(name.as_ptr(), &mut domain) == 0)
+    };
+    if !registered || domain.is_null() {
+        return Err(SettingError(format!(
+            "usrloc has no table '{table}': write the table that save() and lookup() use into modparam(\"ipsmgw\", \"usrloc_table\", ...)"
+        )));
+    }
+    Ok(Some(Usrloc { api, domain }))
+}
+
+/// Each function that we call; tm leaves some of its table empty (t_reply_unsafe).
+fn has_all(tm: &ffi::tm_binds) -> bool {
+    tm.register_tmcb.is_some()
+        && tm.t_newtran.is_some()
+        && tm.t_reply.is_some()
+        && tm.t_reply_with_body.is_some()
+        && tm.t_lookup_ident.is_some()
+        && tm.t_request.is_some()
+        && tm.t_gett.is_some()
+        && tm.t_gett_branch.is_some()
+        && tm.t_sett.is_some()
+        && tm.t_suspend.is_some()
+        && tm.t_continue.is_some()
+        && tm.t_continue_cb.is_some()
+        && tm.t_get_picked_branch.is_some()
+        && tm.set_fr.is_some()
+}

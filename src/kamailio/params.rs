@@ -1,0 +1,189 @@
+//! Module parameters, as `modparam("ipsmgw", ...)` sets them before mod_init.
+
+use std::cell::UnsafeCell;
+use std::os::raw::{c_int, c_void};
+
+use crate::interwork::Settings;
+
+use super::ffi;
+use super::text;
+
+/// What is wrong with the configuration, as a sentence that says what to write instead.
+#[derive(Debug)]
+pub(super) struct SettingError(pub(super) String);
+
+/// A place that Kamailio's parser writes a parameter to.
+#[repr(transparent)]
+pub(super) struct Place<T>(UnsafeCell<T>);
+
+// SAFETY: written by the configuration parser alone, before mod_init and the fork.
+unsafe impl<T> Sync for Place<T> {}
+
+impl<T: Copy> Place<T> {
+    const fn new(value: T) -> Self {
+        Self(UnsafeCell::new(value))
+    }
+
+    const fn pointer(&self) -> *mut c_void {
+        self.0.get().cast()
+    }
+
+    fn get(&self) -> T {
+        // SAFETY: read in mod_init, when the parser has finished.
+        unsafe { *self.0.get() }
+    }
+}
+
+impl Place<ffi::str_> {
+    const fn text(default: &'static str) -> Self {
+        Self::new(ffi::str_ {
+            s: default.as_ptr().cast_mut().cast(),
+            len: default.len() as c_int,
+        })
+    }
+
+    fn get_text(&self, name: &str) -> Result<&'static str, SettingError> {
+        let value = self.get();
+        // SAFETY: our default, or the parser's copy, which it never frees.
+        unsafe { text::octets(&value) }
+            .is_ascii()
+            // SAFETY: as above.
+            .then(|| unsafe { text::text(&value) })
+            .flatten()
+            .ok_or_else(|| SettingError(format!("{name} holds characters beyond ASCII")))
+    }
+}
+
+/// One row a parameter: its Rust name, its type, its default.
+macro_rules! parameters {
+    ($($(#[$meta:meta])* $name:ident: $kind:ident = $default:expr,)*) => {
+        #[allow(non_upper_case_globals, reason = "named as in the configuration")]
+        mod places {
+            use super::*;
+            $(parameters!(@place $name $kind $default);)*
+        }
+
+        const COUNT: usize = [$(stringify!($name)),*].len() + 1;
+
+        /// The table that Kamailio reads; it ends with an empty row.
+        pub(super) static EXPORTED: Exported = Exported([
+            $(ffi::param_export {
+                name: concat!(stringify!($name), "\0").as_ptr().cast_mut().cast(),
+                type_: parameters!(@type $kind),
+                param_pointer: places::$name.pointer(),
+            },)*
+            ffi::param_export { name: std::ptr::null_mut(), type_: 0, param_pointer: std::ptr::null_mut() },
+        ]);
+    };
+    (@place $name:ident text $default:expr) => {
+        pub(super) static $name: Place<ffi::str_> = Place::text($default);
+    };
+    (@place $name:ident number $default:expr) => {
+        pub(super) static $name: Place<c_int> = Place::new($default);
+    };
+    (@type text) => { ffi::PARAM_STR };
+    (@type number) => { ffi::PARAM_INT };
+}
+
+pub(super) struct Exported([ffi::param_export; COUNT]);
+
+// SAFETY: constant pointers, read by Kamailio's parser before the fork.
+unsafe impl Sync for Exported {}
+
+impl Exported {
+    pub(super) const fn pointer(&self) -> *mut ffi::param_export {
+        self.0.as_ptr().cast_mut()
+    }
+}
+
+parameters! {
+    identity: text = "$ai",
+    domain: text = "",
+    sc_address: text = "",
+    gateway_uri: text = "",
+    service_centre: text = "",
+    outbound_proxy: text = "",
+    usrloc_table: text = "location",
+    sender_without_number: text = "alphanumeric",
+    event_callback: text = "",
+    hold_timeout: number = 20,
+    im_timeout: number = 20,
+    report_timeout: number = 45,
+    max_pending: number = 4096,
+    sm_flag: number = 20,
+    im_flag: number = 21,
+    cpim_flag: number = 22,
+    msrp_flag: number = 23,
+    plain_im: number = 1,
+}
+
+/// Branch flags, as masks, by which usrloc keeps what a contact can do.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Flags {
+    pub(super) sm: u32,
+    pub(super) im: u32,
+    pub(super) cpim: u32,
+    pub(super) msrp: u32,
+}
+
+/// The parameters that are about Kamailio, not about messages.
+pub(super) struct Parameters {
+    pub(super) settings: Settings<'static>,
+    pub(super) identity: &'static str,
+    pub(super) outbound_proxy: &'static str,
+    pub(super) usrloc_table: &'static str,
+    pub(super) event_callback: &'static str,
+    pub(super) max_pending: u32,
+    pub(super) flags: Flags,
+    pub(super) plain_im: bool,
+}
+
+/// The largest table that a generation number and memory make sense for.
+const MOST_PENDING: c_int = 1_000_000;
+
+impl Parameters {
+    /// Reads all, in mod_init.
+    pub(super) fn read() -> Result<Self, SettingError> {
+        let max_pending = places::max_pending.get();
+        if !(1..=MOST_PENDING).contains(&max_pending) {
+            return Err(SettingError(format!(
+                "max_pending is {max_pending}: write a number from 1 to {MOST_PENDING}, the most exchanges that may be open at once"
+            )));
+        }
+        Ok(Self {
+            settings: Settings {
+                domain: places::domain.get_text("domain")?,
+                sc_address: places::sc_address.get_text("sc_address")?,
+                gateway_uri: places::gateway_uri.get_text("gateway_uri")?,
+                service_centre: places::service_centre.get_text("service_centre")?,
+                hold_timeout: places::hold_timeout.get().into(),
+                im_timeout: places::im_timeout.get().into(),
+                report_timeout: places::report_timeout.get().into(),
+                sender_without_number: places::sender_without_number
+                    .get_text("sender_without_number")?,
+            },
+            identity: places::identity.get_text("identity")?,
+            outbound_proxy: places::outbound_proxy.get_text("outbound_proxy")?,
+            usrloc_table: places::usrloc_table.get_text("usrloc_table")?,
+            event_callback: places::event_callback.get_text("event_callback")?,
+            max_pending: max_pending.unsigned_abs(),
+            flags: Flags {
+                sm: mask("sm_flag", places::sm_flag.get())?,
+                im: mask("im_flag", places::im_flag.get())?,
+                cpim: mask("cpim_flag", places::cpim_flag.get())?,
+                msrp: mask("msrp_flag", places::msrp_flag.get())?,
+            },
+            plain_im: places::plain_im.get() != 0,
+        })
+    }
+}
+
+/// Kamailio has 32 branch flags.
+fn mask(name: &str, flag: c_int) -> Result<u32, SettingError> {
+    match u32::try_from(flag) {
+        Ok(bit @ 0..=31) => Ok(1 << bit),
+        _ => Err(SettingError(format!(
+            "{name} is {flag}: write a branch flag from 0 to 31 that the script uses for nothing else"
+        ))),
+    }
+}

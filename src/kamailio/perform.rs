@@ -1,0 +1,173 @@
+//! Decisions carried out: what the core said, in Kamailio.
+
+use std::ffi::CString;
+
+use crate::host::ExchangeId;
+use crate::interwork::{Action, Actions, Input, Outcome, Verdict};
+use crate::sip::{Answer, Translation};
+
+use super::clock;
+use super::counters;
+use super::ffi;
+use super::message::SipMsg;
+use super::modules::modules;
+use super::result;
+use super::rewrite;
+use super::running::running;
+use super::text::lend;
+use super::tm::{self, Found};
+
+/// What the actions find themselves in.
+#[derive(Clone, Copy)]
+pub(super) enum At<'m> {
+    /// A request that the script gave us; its translation, where it is going to be relayed.
+    Request(SipMsg<'m>, Option<&'m Translation>),
+    /// The failure of a held request: tm's stand-in for it, under tm's REPLY lock.
+    Failure(SipMsg<'m>),
+    /// A callback or a timer.
+    Nothing,
+}
+
+/// What a script function gives back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Performed {
+    /// The script relays the request.
+    Relay,
+    /// The request is held, or answered and done with.
+    Done(Verdict),
+}
+
+/// Tells the core what happened to an exchange, and does what it says. Nothing for one that ended.
+pub(super) fn handle(exchange: ExchangeId, input: Input<'_>, at: At<'_>) {
+    let running = running();
+    let now = clock::now();
+    let actions = {
+        let Some(mut locked) = running.table.lock_of(exchange, now.monotonic_ms) else {
+            return;
+        };
+        running.gateway.handle(input, now, &mut locked)
+    };
+    perform(actions, at);
+}
+
+/// Does all of it, in order. No lock of ours is held.
+pub(super) fn perform(actions: Actions, at: At<'_>) -> Performed {
+    let mut performed = Performed::Done(Verdict::Taken);
+    for action in actions {
+        match action {
+            Action::Count(counter) => counters::count(counter),
+            Action::Reply(answer, verdict) => {
+                if let At::Request(msg, _) = at {
+                    answer_request(msg, &answer);
+                }
+                performed = Performed::Done(verdict);
+            }
+            Action::Relay { exchange } => {
+                performed = match at {
+                    At::Request(msg, translation) if relay(msg, translation, exchange) => {
+                        Performed::Relay
+                    }
+                    _ => Performed::Done(Verdict::Refused),
+                };
+            }
+            Action::Hold { exchange } => {
+                if let At::Request(msg, _) = at
+                    && !tm::hook_held(msg, exchange)
+                {
+                    tracing::error!("no memory to watch a held transaction: its timer answers 408");
+                }
+            }
+            Action::AnswerHeld {
+                exchange: _,
+                transaction,
+                outcome,
+            } => match at {
+                At::Failure(request) => result::answer_in_failure(request, transaction, outcome),
+                At::Request(..) | At::Nothing => result::answer_held(transaction, outcome),
+            },
+            Action::Send { exchange, message } => {
+                if let Err(tm::NotSent(status)) = tm::send(&message, exchange) {
+                    tracing::warn!(status, "a MESSAGE of ours could not be sent");
+                    if let Some(exchange) = exchange {
+                        handle(exchange, Input::LegCompleted { exchange, status }, at);
+                    }
+                }
+            }
+        }
+    }
+    performed
+}
+
+/// Rewrites the request and ties its transaction to the exchange, so that `t_relay()` does the rest.
+fn relay(msg: SipMsg<'_>, translation: Option<&Translation>, exchange: ExchangeId) -> bool {
+    if let Some(Err(what)) = translation.map(|to| rewrite::translate(msg, to)) {
+        tracing::error!(%what, "cannot rewrite the request");
+    } else if tm::hook_relayed(msg, exchange) {
+        tm::set_timeout(msg, running().gateway.policy.im_timeout_ms);
+        return true;
+    } else {
+        tracing::error!("no memory to watch a transaction");
+    }
+    handle(exchange, Input::Released { exchange }, At::Nothing);
+    answer_request(
+        msg,
+        &Answer {
+            status: 500,
+            reason: "Server Internal Error",
+            headers: "",
+        },
+    );
+    false
+}
+
+/// Answers the request at hand: through its transaction where it has one.
+pub(super) fn answer_request(msg: SipMsg<'_>, answer: &Answer) -> bool {
+    add_headers(msg, answer.headers);
+    let mut reason = lend(answer.reason.as_bytes());
+    let Some(reply) = modules().sl.freply else {
+        return false;
+    };
+    // SAFETY: a live request; the reason is copied.
+    unsafe { reply(msg.raw(), answer.status.into(), &mut reason) >= 0 }
+}
+
+/// The sender of a held request gets its outcome from the request itself, in failure context.
+pub(super) fn answer_here(request: SipMsg<'_>, outcome: &Outcome) -> bool {
+    add_headers(request, outcome.answer.headers);
+    let Some(t_reply) = modules().tm.t_reply else {
+        return false;
+    };
+    let Ok(reason) = CString::new(outcome.answer.reason) else {
+        return false;
+    };
+    // SAFETY: the request of the current transaction; the reason is copied.
+    unsafe {
+        t_reply(
+            request.raw(),
+            outcome.answer.status.into(),
+            reason.as_ptr().cast_mut(),
+        ) > 0
+    }
+}
+
+/// The sender of a held request gets its outcome from any process.
+pub(super) fn answer_by_id(found: Found, outcome: &Outcome) -> bool {
+    found.reply(
+        outcome.answer.status,
+        outcome.answer.reason,
+        outcome.answer.headers,
+    )
+}
+
+/// Header fields that Kamailio puts into its answer to this request.
+fn add_headers(msg: SipMsg<'_>, lines: &str) {
+    if lines.is_empty() {
+        return;
+    }
+    let lump = lend(lines.as_bytes());
+    // SAFETY: a live request; the lines are copied.
+    let added = unsafe { ffi::add_lump_rpl2(msg.raw(), lump.s, lump.len, ffi::LUMP_RPL_HDR as _) };
+    if added.is_null() {
+        tracing::error!("no private memory for a header field of an answer");
+    }
+}

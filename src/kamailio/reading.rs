@@ -1,0 +1,66 @@
+//! A request as the core wants to read it.
+
+use crate::sip::MessageIn;
+
+use super::ffi;
+use super::message::SipMsg;
+use super::running::running;
+use super::text;
+
+/// What of a request has to be put together before the core can borrow it.
+pub(super) struct Reading<'m> {
+    msg: SipMsg<'m>,
+    identity: Option<String>,
+    source: String,
+    request_uri: &'m str,
+    retargeted: bool,
+}
+
+impl<'m> Reading<'m> {
+    /// Reads a MESSAGE; nothing where it is none, or is broken before the end of its header.
+    pub(super) fn of(msg: SipMsg<'m>) -> Option<Self> {
+        if !msg.is_request(ffi::METHOD_MESSAGE) || !msg.parse_headers() {
+            return None;
+        }
+        let (request_uri, retargeted) = msg.request_uri();
+        Some(Self {
+            msg,
+            identity: identity(msg),
+            source: msg.source(),
+            request_uri: std::str::from_utf8(request_uri).ok()?,
+            retargeted,
+        })
+    }
+
+    pub(super) fn message(&self) -> MessageIn<'_> {
+        // Octets behind the declared end belong to nobody; missing ones are the core's to judge.
+        let octets = self.msg.octets_behind_header();
+        let declared = self.msg.content_length().unwrap_or(octets.len());
+        MessageIn {
+            request_uri: self.request_uri,
+            retargeted: self.retargeted,
+            identity: self.identity.as_deref(),
+            call_id: self.msg.call_id().unwrap_or_default(),
+            in_reply_to: self.msg.header("In-Reply-To"),
+            content_type: self.msg.content_type(),
+            content_transfer_encoding: self.msg.header("Content-Transfer-Encoding"),
+            source: &self.source,
+            body: octets.get(..declared).unwrap_or(octets),
+            truncated: declared > octets.len(),
+        }
+    }
+}
+
+/// The sender's identity, by the `identity` parameter.
+fn identity(msg: SipMsg<'_>) -> Option<String> {
+    let mut value = ffi::str_::default();
+    // SAFETY: a live message and a parsed format; the value stays in a buffer of Kamailio's until
+    // its next call.
+    if unsafe { ffi::pv_printf_s(msg.raw(), running().identity, &mut value) } < 0 {
+        return None;
+    }
+    // SAFETY: as above; copied at once.
+    let value = unsafe { text::text(&value) }?;
+    // An unset variable prints so.
+    (!value.is_empty() && value != "<null>").then(|| value.to_owned())
+}

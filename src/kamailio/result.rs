@@ -1,0 +1,177 @@
+//! The outcome of an instant message, on its way to its sender: through the script's result route
+//! where there is one.
+
+use std::cell::Cell;
+use std::ffi::CString;
+
+use once_cell::sync::OnceCell;
+
+use crate::host::TransactionId;
+use crate::interwork::Outcome;
+
+use super::ffi;
+use super::message::SipMsg;
+use super::modules::modules;
+use super::perform;
+use super::text::lend;
+use super::tm::Found;
+
+thread_local! {
+    /// The outcome for which this process runs a result route just now.
+    static CURRENT: Cell<Option<Outcome>> = const { Cell::new(None) };
+}
+
+/// The outcome that the result route is about; nothing outside of one.
+pub(super) fn current() -> Option<Outcome> {
+    CURRENT.get()
+}
+
+/// Where an outcome goes.
+#[derive(Clone, Copy)]
+enum Route<'a> {
+    /// A route of the native script.
+    Native(*mut ffi::action),
+    /// A function of the KEMI script.
+    Kemi(&'a str),
+}
+
+/// The `event_callback` parameter.
+static EVENT_CALLBACK: OnceCell<&'static str> = OnceCell::new();
+
+/// In mod_init: notes the function of a KEMI script that gets outcomes.
+pub(super) fn set_event_callback(function: &'static str) {
+    // mod_init runs once.
+    let _ = EVENT_CALLBACK.set(function);
+}
+
+/// The route for an outcome: the one that was named with the message, else the one for all. Where
+/// the script has neither, we answer ourselves.
+fn route_for(named: &str) -> Option<Route<'_>> {
+    let is_kemi = {
+        // SAFETY: no arguments.
+        !unsafe { ffi::sr_kemi_eng_get() }.is_null()
+    };
+    if is_kemi {
+        let callback = EVENT_CALLBACK.get().copied().unwrap_or_default();
+        return [named, callback]
+            .into_iter()
+            .find(|name| !name.is_empty())
+            .map(Route::Kemi);
+    }
+    if !named.is_empty() {
+        return native(&raw mut ffi::main_rt, named);
+    }
+    native(&raw mut ffi::event_rt, "ipsmgw:result")
+}
+
+/// A route of the native script by its name.
+fn native(list: *mut ffi::route_list, name: &str) -> Option<Route<'static>> {
+    let name = CString::new(name).ok()?;
+    // SAFETY: Kamailio's list of routes, complete since start; the name is only read.
+    let index = unsafe { ffi::route_lookup(list, name.as_ptr().cast_mut()) };
+    let index = usize::try_from(index).ok()?;
+    // SAFETY: Kamailio's list, complete since start.
+    let routes = unsafe { (*list).rlist };
+    // SAFETY: `index` came from this list.
+    let place = unsafe { routes.add(index) };
+    // SAFETY: as above.
+    let actions = unsafe { place.read() };
+    (!actions.is_null()).then_some(Route::Native(actions))
+}
+
+/// Whether the native script has a route of this name.
+pub(super) fn has_route(name: &str) -> bool {
+    route_for(name).is_some()
+}
+
+/// Gives the sender of a held request its outcome, from any process. Called once for each: the
+/// exchange was claimed under its lock.
+pub(super) fn answer_held(transaction: TransactionId, outcome: Outcome) {
+    let answered = match route_for(transaction.route.as_str()) {
+        None => {
+            Found::look_up(transaction).is_some_and(|found| perform::answer_by_id(found, &outcome))
+        }
+        Some(route) => with(outcome, || resume(transaction, route)),
+    };
+    if !answered {
+        tracing::info!(
+            status = outcome.answer.status,
+            "the sender's transaction had already ended"
+        );
+    }
+}
+
+/// Lets the script's route answer a suspended request.
+fn resume(id: TransactionId, route: Route<'_>) -> bool {
+    let tm = &modules().tm;
+    let resumed = match route {
+        // SAFETY: a suspended transaction that only we resume; the actions live as long as Kamailio.
+        Route::Native(actions) => tm
+            .t_continue
+            .map(|resume| unsafe { resume(id.entry, id.label, actions) }),
+        Route::Kemi(function) => {
+            let mut function = lend(function.as_bytes());
+            let mut event = lend(b"ipsmgw:result");
+            // SAFETY: as above; both names are live during the call.
+            tm.t_continue_cb
+                .map(|resume| unsafe { resume(id.entry, id.label, &mut function, &mut event) })
+        }
+    };
+    resumed == Some(0)
+}
+
+/// Gives the sender of a held request its outcome when tm's timer is over: under the REPLY lock, with
+/// tm's stand-in for the request.
+pub(super) fn answer_in_failure(request: SipMsg<'_>, transaction: TransactionId, outcome: Outcome) {
+    if let Some(route) = route_for(transaction.route.as_str()) {
+        with(outcome, || run(request, route));
+    }
+    // The route may have answered; then tm refuses a second answer. Where it did not, we do.
+    if !has_final_answer() {
+        perform::answer_here(request, &outcome);
+    }
+}
+
+/// Runs the script's route on a request, in failure context.
+fn run(request: SipMsg<'_>, route: Route<'_>) {
+    match route {
+        Route::Native(actions) => {
+            // SAFETY: a live request; the actions live as long as Kamailio; NULL: a context of its own.
+            unsafe { ffi::run_top_route(actions, request.raw(), std::ptr::null_mut()) };
+        }
+        Route::Kemi(function) => {
+            let mut function = lend(function.as_bytes());
+            let mut event = lend(b"ipsmgw:result");
+            // SAFETY: no arguments.
+            let engine = unsafe { ffi::sr_kemi_eng_get() };
+            let route_type = ffi::FAILURE_ROUTE as i32;
+            // SAFETY: a live request, live names, and the engine that `route_for` has seen.
+            unsafe {
+                ffi::sr_kemi_route(engine, request.raw(), route_type, &mut function, &mut event);
+            }
+        }
+    }
+}
+
+/// Whether the current transaction has its final response.
+fn has_final_answer() -> bool {
+    modules().tm.t_gett.is_some_and(|get| {
+        // SAFETY: no arguments.
+        let cell = unsafe { get() };
+        // SAFETY: in failure context the current transaction is there.
+        unsafe { cell.as_ref() }.is_some_and(|cell| cell.uas.status >= 200)
+    })
+}
+
+/// Shows an outcome to pseudo-variables and `ipsmgw_reply()` while `body` runs.
+fn with<T>(outcome: Outcome, body: impl FnOnce() -> T) -> T {
+    /// Puts back what was there, also when the body panics.
+    struct Restore(Option<Outcome>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            CURRENT.set(self.0);
+        }
+    }
+    let _restore = Restore(CURRENT.replace(Some(outcome)));
+    body()
+}

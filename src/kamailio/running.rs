@@ -1,0 +1,99 @@
+//! What mod_init made and all processes share.
+
+use once_cell::sync::OnceCell;
+
+use crate::interwork::{Gateway, Policy};
+
+use super::counters;
+use super::ffi;
+use super::params::{Flags, Parameters, SettingError};
+use super::table::Table;
+use super::text::lend;
+use super::{guard, log, modules, result, timer, tm};
+
+/// The gateway at work. Read-only after mod_init, but for the table, which has its own locks.
+pub(super) struct Running {
+    pub(super) gateway: Gateway,
+    pub(super) table: Table,
+    pub(super) outbound_proxy: &'static str,
+    pub(super) flags: Flags,
+    pub(super) plain_im: bool,
+    /// The parsed `identity` parameter.
+    pub(super) identity: *mut ffi::pv_elem_t,
+}
+
+// SAFETY: the parsed format is read-only after mod_init and the same in every process.
+unsafe impl Send for Running {}
+// SAFETY: as above.
+unsafe impl Sync for Running {}
+
+static RUNNING: OnceCell<Running> = OnceCell::new();
+
+/// The gateway.
+///
+/// # Panics
+/// Before mod_init; Kamailio calls nothing of ours before it.
+pub(super) fn running() -> &'static Running {
+    RUNNING
+        .get()
+        .unwrap_or_else(|| unreachable!("Kamailio calls mod_init first"))
+}
+
+/// All that has to be done before the fork.
+pub(super) fn start() -> Result<(), SettingError> {
+    log::install();
+    guard::log_panics();
+    let parameters = Parameters::read()?;
+    let policy = Policy::check(&parameters.settings).map_err(SettingError)?;
+    modules::bind(parameters.usrloc_table)?;
+    let table = Table::new(parameters.max_pending).ok_or_else(|| {
+        SettingError(format!(
+            "max_pending is {}, for which shared memory is too small: start Kamailio with a larger -m, or write a smaller number",
+            parameters.max_pending
+        ))
+    })?;
+    if !counters::register() {
+        return Err(SettingError(
+            "cannot register the counters; is ipsmgw.so loaded twice?".into(),
+        ));
+    }
+    if !timer::announce() || !tm::watch_failure_routes() {
+        return Err(SettingError(
+            "Kamailio has no memory left for one more process".into(),
+        ));
+    }
+    result::set_event_callback(parameters.event_callback);
+    let running = Running {
+        gateway: Gateway {
+            policy,
+            boot: random(),
+        },
+        table,
+        outbound_proxy: parameters.outbound_proxy,
+        flags: parameters.flags,
+        plain_im: parameters.plain_im,
+        identity: parse_format("identity", parameters.identity)?,
+    };
+    // mod_init runs once.
+    let _ = RUNNING.set(running);
+    Ok(())
+}
+
+/// Parses a parameter that holds pseudo-variables.
+fn parse_format(name: &str, format: &'static str) -> Result<*mut ffi::pv_elem_t, SettingError> {
+    let mut text = lend(format.as_bytes());
+    let mut parsed = std::ptr::null_mut();
+    // SAFETY: the text is static; the result is kept for ever.
+    if format.is_empty() || unsafe { ffi::pv_parse_format(&mut text, &mut parsed) } < 0 {
+        return Err(SettingError(format!(
+            "{name} is '{format}': write a pseudo-variable that holds the sender's authenticated URI, such as $ai or $avp(identity)"
+        )));
+    }
+    Ok(parsed)
+}
+
+/// A number that no other start of the gateway has.
+fn random() -> u64 {
+    use std::hash::BuildHasher;
+    std::hash::RandomState::new().hash_one(std::process::id())
+}

@@ -1,0 +1,132 @@
+/*
+ * Inline functions, macros and variadic calls of Kamailio as plain functions for Rust.
+ */
+#include "wrapper.h"
+
+int ipsmgw_c_is_logged(int level)
+{
+	return is_printable(level);
+}
+
+void ipsmgw_c_log(int level, const char *text, int len)
+{
+	LOG_FX(DEFAULT_FACILITY, level, NULL, "ipsmgw: ", NULL, "%.*s\n", len, text);
+}
+
+void *ipsmgw_c_shm_alloc(size_t size)
+{
+	return shm_mallocxz(size);
+}
+
+void ipsmgw_c_shm_free(void *memory)
+{
+	shm_free(memory);
+}
+
+void *ipsmgw_c_pkg_alloc(size_t size)
+{
+	return pkg_mallocxz(size);
+}
+
+void ipsmgw_c_pkg_free(void *memory)
+{
+	pkg_free(memory);
+}
+
+void ipsmgw_c_lock_init(gen_lock_t *lock)
+{
+	(void)lock_init(lock);
+}
+
+void ipsmgw_c_lock_get(gen_lock_t *lock)
+{
+	lock_get(lock);
+}
+
+void ipsmgw_c_lock_release(gen_lock_t *lock)
+{
+	lock_release(lock);
+}
+
+int ipsmgw_c_bind_tm(struct tm_binds *api)
+{
+	return load_tm_api(api);
+}
+
+int ipsmgw_c_bind_sl(sl_api_t *api)
+{
+	return sl_load_api(api);
+}
+
+int ipsmgw_c_bind_uac(uac_api_t *api)
+{
+	return load_uac_api(api);
+}
+
+int ipsmgw_c_bind_usrloc(usrloc_api_t *api)
+{
+	bind_usrloc_t bind = (bind_usrloc_t)find_export("ul_bind_usrloc", 1, 0);
+	return bind == NULL ? -1 : bind(api);
+}
+
+int ipsmgw_c_parse_headers(struct sip_msg *msg)
+{
+	return parse_headers(msg, HDR_EOH_F, 0);
+}
+
+char *ipsmgw_c_body(struct sip_msg *msg)
+{
+	return get_body(msg);
+}
+
+int ipsmgw_c_route_type(void)
+{
+	return get_route_type();
+}
+
+void ipsmgw_c_set_route_type(int type)
+{
+	set_route_type(type);
+}
+
+int ipsmgw_c_process_no(void)
+{
+	return process_no;
+}
+
+void ipsmgw_c_count(counter_handle_t counter)
+{
+	counter_inc(counter);
+}
+
+int ipsmgw_c_rpc_scan(rpc_t *rpc, void *ctx, str *word)
+{
+	return rpc->scan(ctx, "*.S", word);
+}
+
+void ipsmgw_c_rpc_fault(rpc_t *rpc, void *ctx, int code, const char *text)
+{
+	rpc->fault(ctx, code, "%s", text);
+}
+
+void *ipsmgw_c_rpc_struct(rpc_t *rpc, void *ctx)
+{
+	void *made = NULL;
+	return rpc->add(ctx, "{", &made) < 0 ? NULL : made;
+}
+
+void *ipsmgw_c_rpc_nested(rpc_t *rpc, void *parent, const char *name)
+{
+	void *made = NULL;
+	return rpc->struct_add(parent, "{", name, &made) < 0 ? NULL : made;
+}
+
+int ipsmgw_c_rpc_int(rpc_t *rpc, void *into, const char *name, int value)
+{
+	return rpc->struct_add(into, "d", name, value);
+}
+
+int ipsmgw_c_rpc_str(rpc_t *rpc, void *into, const char *name, str *value)
+{
+	return rpc->struct_add(into, "S", name, value);
+}

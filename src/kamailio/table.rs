@@ -1,0 +1,395 @@
+//! The open exchanges, in shared memory: a bounded table that every process works on.
+//!
+//! Rows come from a free list and hang in the chain of their bucket, oldest first. The bucket is
+//! chosen by the SMS-side identity, so all that happens to one phone happens under one lock and a
+//! look-up costs what that phone has open. Lock order: tm's REPLY lock, a bucket, the free list.
+
+use std::cell::UnsafeCell;
+use std::hash::{BuildHasher, RandomState};
+use std::mem::MaybeUninit;
+use std::sync::atomic::{
+    AtomicU32, AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
+};
+
+use crate::host::{Exchange, ExchangeId, Exchanges, Full, Settled};
+
+use super::shared::{Held, Lock, Plain, SharedSlice};
+
+/// How many outcomes of past short messages each bucket remembers.
+const SETTLED_PER_BUCKET: usize = 4;
+
+/// No row: the end of a chain.
+const NONE: u32 = u32::MAX;
+
+pub(super) struct Table {
+    rows: SharedSlice<Row>,
+    columns: SharedSlice<Column>,
+    buckets: SharedSlice<Bucket>,
+    free: SharedSlice<FreeList>,
+    /// Keyed before the fork, so that all processes agree and nobody outside can aim at a bucket.
+    hasher: RandomState,
+}
+
+/// What is read of a row without a lock.
+#[repr(C)]
+struct Column {
+    /// Monotonic milliseconds; 0: the row is free.
+    opened: AtomicU64,
+    /// Monotonic milliseconds at which the timer is to look; 0: never.
+    due: AtomicU64,
+    /// The bucket that the row hangs in. It may change between reading it and locking that bucket;
+    /// the generation, read under the lock, tells.
+    bucket: AtomicU32,
+    kind: AtomicU32,
+}
+
+#[repr(C)]
+struct Row(UnsafeCell<RowContent>);
+
+#[repr(C)]
+struct RowContent {
+    generation: u32,
+    previous: u32,
+    next: u32,
+    exchange: MaybeUninit<Exchange>,
+}
+
+#[repr(C)]
+struct Bucket {
+    lock: Lock,
+    content: UnsafeCell<BucketContent>,
+}
+
+#[repr(C)]
+struct BucketContent {
+    first: u32,
+    last: u32,
+    rp_mr: u8,
+    next_settled: u8,
+    settled: [Option<Settled>; SETTLED_PER_BUCKET],
+}
+
+#[repr(C)]
+struct FreeList {
+    lock: Lock,
+    first: UnsafeCell<u32>,
+}
+
+// SAFETY: as for the three below: integers, locks and `Exchange`, which is plain data; no pointers. `Table::new`
+// writes every field before the fork, so the zero octets are never read as values.
+unsafe impl Plain for Column {}
+// SAFETY: as above.
+unsafe impl Plain for Row {}
+// SAFETY: as above.
+unsafe impl Plain for Bucket {}
+// SAFETY: as above.
+unsafe impl Plain for FreeList {}
+// SAFETY: a row is touched only by the holder of its bucket's lock, or by the one who took it from
+// the free list and has not yet hung it into a bucket.
+unsafe impl Sync for Row {}
+// SAFETY: the content is touched only under the lock beside it.
+unsafe impl Sync for Bucket {}
+// SAFETY: as for `Bucket`.
+unsafe impl Sync for FreeList {}
+
+impl Table {
+    /// A table of `capacity` rows, before the fork; `None` when shared memory is too small.
+    pub(super) fn new(capacity: u32) -> Option<Self> {
+        let places = usize::try_from(capacity).ok()?;
+        let table = Self {
+            rows: SharedSlice::zeroed(places)?,
+            columns: SharedSlice::zeroed(places)?,
+            buckets: SharedSlice::zeroed(places.next_power_of_two())?,
+            free: SharedSlice::zeroed(1)?,
+            hasher: RandomState::new(),
+        };
+        for (index, row) in (0..capacity).zip(table.rows.iter()) {
+            let next = if index + 1 == capacity {
+                NONE
+            } else {
+                index + 1
+            };
+            // SAFETY: before the fork nobody else sees the row.
+            unsafe {
+                row.0.get().write(RowContent {
+                    generation: 1,
+                    previous: NONE,
+                    next,
+                    exchange: MaybeUninit::uninit(),
+                });
+            }
+        }
+        for bucket in table.buckets.iter() {
+            bucket.lock.init();
+            let content = BucketContent {
+                first: NONE,
+                last: NONE,
+                rp_mr: 0,
+                next_settled: 0,
+                settled: [None; SETTLED_PER_BUCKET],
+            };
+            // SAFETY: before the fork nobody else sees the bucket.
+            unsafe { bucket.content.get().write(content) };
+        }
+        for list in table.free.iter() {
+            list.lock.init();
+            // SAFETY: before the fork nobody else sees the list; row 0 starts the chain made above.
+            unsafe { list.first.get().write(if capacity == 0 { NONE } else { 0 }) };
+        }
+        Some(table)
+    }
+
+    /// Locks the bucket of an identity.
+    pub(super) fn lock(&self, identity: &str, now_ms: u64) -> Locked<'_> {
+        let hash = self.hasher.hash_one(identity);
+        // The number of buckets is a power of two: the low bits choose.
+        let mask = self.buckets.len() as u64 - 1;
+        self.lock_bucket(u32::try_from(hash & mask).unwrap_or(0), now_ms)
+    }
+
+    /// Locks the bucket in which an exchange lives; `None` when the exchange has ended.
+    pub(super) fn lock_of(&self, id: ExchangeId, now_ms: u64) -> Option<Locked<'_>> {
+        let column = self.columns.get(id.index as usize)?;
+        let mut locked = self.lock_bucket(column.bucket.load(Relaxed), now_ms);
+        locked.get_mut(id).is_some().then_some(locked)
+    }
+
+    fn lock_bucket(&self, number: u32, now_ms: u64) -> Locked<'_> {
+        let bucket = &self.buckets[number as usize];
+        Locked {
+            table: self,
+            number,
+            _held: bucket.lock.hold(),
+            now_ms,
+        }
+    }
+
+    /// Each exchange that asked to be looked at by now. No lock is taken: the row may have ended
+    /// meanwhile, which its generation tells.
+    pub(super) fn due(&self, now_ms: u64) -> impl Iterator<Item = u32> + '_ {
+        (0..)
+            .zip(self.columns.iter())
+            .filter_map(move |(index, column)| {
+                let due = column.due.load(Relaxed);
+                (due != 0 && due <= now_ms).then_some(index)
+            })
+    }
+
+    /// Locks the bucket of a row that was due, and clears its alarm.
+    pub(super) fn lock_due(&self, index: u32, now_ms: u64) -> Option<(Locked<'_>, ExchangeId)> {
+        let column = self.columns.get(index as usize)?;
+        let locked = self.lock_bucket(column.bucket.load(Relaxed), now_ms);
+        let due = column.due.load(Relaxed);
+        if !locked.hangs_here(index) || due == 0 || due > now_ms {
+            return None;
+        }
+        column.due.store(0, Relaxed);
+        let generation = locked.row(index)?.generation;
+        Some((locked, ExchangeId { index, generation }))
+    }
+
+    /// How many exchanges of each kind are open, and since when the oldest is (monotonic ms).
+    pub(super) fn census(&self) -> impl Iterator<Item = (u32, u64)> + '_ {
+        self.columns
+            .iter()
+            .filter_map(|column| match column.opened.load(Relaxed) {
+                0 => None,
+                opened => Some((column.kind.load(Relaxed), opened)),
+            })
+    }
+
+    /// How many exchanges can be open at once.
+    pub(super) fn capacity(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn take_free(&self) -> Option<u32> {
+        let list = self.free.first()?;
+        let _held = list.lock.hold();
+        // SAFETY: under the list's lock.
+        let first = unsafe { &mut *list.first.get() };
+        let index = *first;
+        let row = self.rows.get(index as usize)?;
+        // SAFETY: a row on the free list belongs to the holder of the list's lock.
+        *first = unsafe { &*row.0.get() }.next;
+        Some(index)
+    }
+
+    fn give_back(&self, index: u32) {
+        let (Some(list), Some(row)) = (self.free.first(), self.rows.get(index as usize)) else {
+            return;
+        };
+        let _held = list.lock.hold();
+        // SAFETY: under the list's lock.
+        let first = unsafe { &mut *list.first.get() };
+        // SAFETY: the row was just taken out of its bucket by the caller.
+        let row = unsafe { &mut *row.0.get() };
+        row.next = *first;
+        *first = index;
+    }
+}
+
+/// The exchanges of one bucket, while its lock is held.
+pub(super) struct Locked<'t> {
+    table: &'t Table,
+    number: u32,
+    _held: Held<'t>,
+    now_ms: u64,
+}
+
+impl Locked<'_> {
+    /// A row that is known to hang in this bucket or to be free.
+    #[allow(
+        clippy::mut_from_ref,
+        reason = "the lock, not the borrow, makes the access exclusive"
+    )]
+    fn row(&self, index: u32) -> Option<&mut RowContent> {
+        let row = self.table.rows.get(index as usize)?;
+        // SAFETY: the row hangs in this bucket, whose lock we hold, or was just taken from the free
+        // list by us. No two references from here live at once (each caller uses one by one).
+        Some(unsafe { &mut *row.0.get() })
+    }
+
+    #[allow(
+        clippy::mut_from_ref,
+        reason = "the lock, not the borrow, makes the access exclusive"
+    )]
+    fn content(&self) -> &mut BucketContent {
+        // SAFETY: under this bucket's lock; callers hold one reference at a time.
+        unsafe { &mut *self.table.buckets[self.number as usize].content.get() }
+    }
+
+    fn column(&self, index: u32) -> &Column {
+        &self.table.columns[index as usize]
+    }
+
+    /// Whether the row is open and in this bucket; under the bucket's lock that stays so.
+    fn hangs_here(&self, index: u32) -> bool {
+        self.table
+            .columns
+            .get(index as usize)
+            .is_some_and(|column| {
+                column.opened.load(Acquire) != 0 && column.bucket.load(Relaxed) == self.number
+            })
+    }
+
+    fn is_here(&self, id: ExchangeId) -> bool {
+        self.hangs_here(id.index)
+            && self
+                .row(id.index)
+                .is_some_and(|row| row.generation == id.generation)
+    }
+}
+
+impl Exchanges for Locked<'_> {
+    fn insert(&mut self, exchange: Exchange) -> Result<ExchangeId, Full> {
+        let index = self.table.take_free().ok_or(Full)?;
+        let kind = exchange.kind as u32;
+        let last = std::mem::replace(&mut self.content().last, index);
+        let generation = {
+            let row = self.row(index).ok_or(Full)?;
+            row.exchange.write(exchange);
+            row.previous = last;
+            row.next = NONE;
+            row.generation
+        };
+        match self.row(last) {
+            Some(row) => row.next = index,
+            None => self.content().first = index,
+        }
+        let column = self.column(index);
+        column.bucket.store(self.number, Relaxed);
+        column.kind.store(kind, Relaxed);
+        column.due.store(0, Relaxed);
+        // Last, and visible only after the bucket: from now on the row hangs here.
+        column.opened.store(self.now_ms.max(1), Release);
+        Ok(ExchangeId { index, generation })
+    }
+
+    fn get_mut(&mut self, id: ExchangeId) -> Option<&mut Exchange> {
+        if !self.is_here(id) {
+            return None;
+        }
+        // SAFETY: written by `insert`, and the row is open.
+        self.row(id.index)
+            .map(|row| unsafe { row.exchange.assume_init_mut() })
+    }
+
+    fn find(&mut self, fits: &mut dyn FnMut(&Exchange) -> bool) -> Option<ExchangeId> {
+        let mut index = self.content().first;
+        while let Some(row) = self.row(index) {
+            // SAFETY: a row in a bucket's chain was written by `insert`.
+            if fits(unsafe { row.exchange.assume_init_ref() }) {
+                return Some(ExchangeId {
+                    index,
+                    generation: row.generation,
+                });
+            }
+            index = row.next;
+        }
+        None
+    }
+
+    fn remove(&mut self, id: ExchangeId) {
+        if !self.is_here(id) {
+            return;
+        }
+        let Some(row) = self.row(id.index) else {
+            return;
+        };
+        let (previous, next) = (row.previous, row.next);
+        row.generation = row.generation.wrapping_add(1).max(1);
+        match self.row(previous) {
+            Some(row) => row.next = next,
+            None => self.content().first = next,
+        }
+        match self.row(next) {
+            Some(row) => row.previous = previous,
+            None => self.content().last = previous,
+        }
+        let column = self.column(id.index);
+        column.opened.store(0, Relaxed);
+        column.due.store(0, Relaxed);
+        self.table.give_back(id.index);
+    }
+
+    fn wake_at(&mut self, id: ExchangeId, monotonic_ms: u64) {
+        if self.is_here(id) {
+            self.column(id.index)
+                .due
+                .store(monotonic_ms.max(1), Relaxed);
+        }
+    }
+
+    fn next_rp_mr(&mut self) -> u8 {
+        let content = self.content();
+        content.rp_mr = content.rp_mr.wrapping_add(1);
+        content.rp_mr
+    }
+
+    fn recall(&mut self, digest: u64) -> Option<Settled> {
+        self.content()
+            .settled
+            .iter()
+            .flatten()
+            .find(|settled| settled.digest == digest)
+            .copied()
+    }
+
+    fn remember(&mut self, settled: Settled) {
+        let content = self.content();
+        // The same message again takes its own place, else the oldest goes.
+        let place = content
+            .settled
+            .iter()
+            .position(|old| old.is_some_and(|old| old.digest == settled.digest))
+            .unwrap_or_else(|| {
+                content.next_settled = content.next_settled.wrapping_add(1);
+                usize::from(content.next_settled) % SETTLED_PER_BUCKET
+            });
+        if let Some(place) = content.settled.get_mut(place) {
+            *place = Some(settled);
+        }
+    }
+}
