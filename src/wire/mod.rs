@@ -80,24 +80,33 @@
 
 mod address;
 mod alphabet;
+mod coding;
 mod direction;
 mod error;
+mod grapheme;
+mod join;
 mod parse;
 mod rp;
+mod segment;
 mod semi_octets;
 mod text;
 mod tpdu;
+mod transliterate;
 mod udh;
 mod user_data;
 mod values;
 
 pub use address::{NumberingPlan, TypeOfNumber};
-pub use alphabet::Alphabet;
+pub use alphabet::{Alphabet, NationalLanguage};
+pub use coding::TextCoding;
 pub use direction::{Carrier, Direction};
 pub use error::{DecodeError, EncodeError, Fault};
+pub use join::{Inserted, Parts};
 pub use rp::*;
+pub use segment::{Cut, MAX_PARTS, Segments, TooManyParts};
 pub use text::{EncodedText, TextTooLong};
 pub use tpdu::*;
+pub use transliterate::transliterated;
 pub use udh::{
     Concatenation, ConcatenationReference, Iei, InformationElement, Ports, UserDataHeader,
 };

@@ -1,5 +1,6 @@
 //! User data header (TS 23.040 clause 9.2.3.24).
 
+use super::alphabet::NationalLanguage;
 use super::error::Fault;
 use super::parse::{self, Parsed, malformed};
 use super::values::octet_values;
@@ -142,6 +143,11 @@ pub(crate) fn user_data_header(i: &[u8]) -> Parsed<'_, UserDataHeader<'_>> {
 }
 
 impl<'a> UserDataHeader<'a> {
+    /// A header that we made ourselves, without UDHL.
+    pub(super) const fn made(elements: &'a [u8]) -> Self {
+        Self { elements }
+    }
+
     /// The elements in the order in which they stand.
     pub fn elements(self) -> impl Iterator<Item = InformationElement<'a>> {
         let mut left = self.elements;
@@ -204,19 +210,19 @@ impl<'a> UserDataHeader<'a> {
         })
     }
 
-    /// The national language identifier of the single shift table (TS 23.040 clause 9.2.3.24.15).
-    pub fn single_shift(self) -> Option<u8> {
-        self.one_octet(Iei::NationalSingleShift)
+    /// The language of the single shift table (TS 23.040 clause 9.2.3.24.15).
+    pub fn single_shift(self) -> Option<NationalLanguage> {
+        self.language(Iei::NationalSingleShift)
     }
 
-    /// The national language identifier of the locking shift table (TS 23.040 clause 9.2.3.24.16).
-    pub fn locking_shift(self) -> Option<u8> {
-        self.one_octet(Iei::NationalLockingShift)
+    /// The language of the locking shift table (TS 23.040 clause 9.2.3.24.16).
+    pub fn locking_shift(self) -> Option<NationalLanguage> {
+        self.language(Iei::NationalLockingShift)
     }
 
-    fn one_octet(self, iei: Iei) -> Option<u8> {
+    fn language(self, iei: Iei) -> Option<NationalLanguage> {
         self.last(|element| match element.data {
-            &[octet] if element.iei == iei => Some(octet),
+            &[identifier] if element.iei == iei => Some(NationalLanguage::from(identifier)),
             _ => None,
         })
     }
@@ -246,7 +252,7 @@ mod tests {
             sequence: 2,
         };
         assert_eq!(header.concatenation(), Some(part));
-        assert_eq!(header.single_shift(), Some(1));
+        assert_eq!(header.single_shift(), Some(NationalLanguage::Turkish));
         assert_eq!((header.locking_shift(), header.ports()), (None, None));
     }
 

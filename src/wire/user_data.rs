@@ -1,6 +1,6 @@
 //! TP-User-Data-Length and TP-User-Data (TS 23.040 clauses 9.2.3.16 and 9.2.3.24).
 
-use super::alphabet::{Alphabet, ShiftTables, gsm7, ucs2};
+use super::alphabet::{Alphabet, NationalLanguage, ShiftTables, gsm7, ucs2};
 use super::error::{EncodeError, Fault};
 use super::parse::{self, Parsed, malformed};
 use super::tpdu::TpDcs;
@@ -157,7 +157,7 @@ impl<'a> UserData<'a> {
         }
         match self.dcs.alphabet() {
             Alphabet::EightBit => return Err(NotText::EightBit),
-            Alphabet::Ucs2 => ucs2::decode(self.body(), out),
+            Alphabet::Ucs2 => ucs2::decode([self.body()], out),
             Alphabet::Gsm7 => {
                 let first = gsm7::septet_count(self.header_octets());
                 let end = usize::from(self.length);
@@ -204,8 +204,14 @@ impl<'a> UserData<'a> {
         self.header.map_or(0, |header| 1 + header.octets().len())
     }
 
+    /// The tables that the header puts in force (TS 23.038 clause 6.2.1.2).
     fn shift_tables(&self) -> ShiftTables {
-        ShiftTables::DEFAULT
+        let Some(header) = self.header else {
+            return ShiftTables::DEFAULT;
+        };
+        let [locking, single] = [header.locking_shift(), header.single_shift()]
+            .map(|language| language.unwrap_or(NationalLanguage::Default));
+        ShiftTables::of(locking, single)
     }
 }
 

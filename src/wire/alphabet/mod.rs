@@ -2,9 +2,11 @@
 
 mod default;
 pub(crate) mod gsm7;
+mod national;
 mod table;
 pub(crate) mod ucs2;
 
+pub use national::NationalLanguage;
 pub(crate) use table::{ESCAPE, Septets, ShiftTables};
 
 /// The alphabet of user data, as TP-DCS tells it (TS 23.038 clause 4).

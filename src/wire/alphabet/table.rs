@@ -1,6 +1,6 @@
 //! Shift tables: 128 codes to characters and back (TS 23.038 clause 6.2.1 and annex A).
 
-use super::default;
+use super::{NationalLanguage, default};
 
 /// The escape to the single shift table (TS 23.038 clause 6.2.1). It lies at the same code in every table.
 pub(crate) const ESCAPE: u8 = 0x1b;
@@ -27,6 +27,16 @@ pub(crate) enum Septets {
     One(u8),
     /// From the single shift table, behind an escape.
     Escaped(u8),
+}
+
+impl Septets {
+    /// How many septets it takes.
+    pub(crate) const fn count(self) -> usize {
+        match self {
+            Self::One(_) => 1,
+            Self::Escaped(_) => 2,
+        }
+    }
 }
 
 /// Whether ASCII and the GSM 7-bit default alphabet give this code the same character, the shift and
@@ -91,6 +101,14 @@ impl ShiftTables {
         single: &default::EXTENSION,
     };
 
+    /// The tables that the header's national language elements name.
+    pub(crate) const fn of(locking: NationalLanguage, single: NationalLanguage) -> Self {
+        Self {
+            locking: locking.locking(),
+            single: single.single(),
+        }
+    }
+
     /// Whether the codes of [`is_plain`] are ASCII here.
     pub(crate) const fn is_plain(&self) -> bool {
         self.locking.plain
@@ -113,6 +131,11 @@ impl ShiftTables {
 
     /// The septets of a character, if these tables have it.
     pub(crate) fn septets(&self, character: char) -> Option<Septets> {
+        if let Ok(ascii) = u8::try_from(character) {
+            if is_plain(ascii) && self.is_plain() {
+                return Some(Septets::One(ascii));
+            }
+        }
         match self.locking.code(character) {
             Some(code) => Some(Septets::One(code)),
             None => self.single.code(character).map(Septets::Escaped),

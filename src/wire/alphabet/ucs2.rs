@@ -8,11 +8,12 @@ fn units(octets: &[u8]) -> impl Iterator<Item = u16> + '_ {
         .map(u16::from_be_bytes)
 }
 
-/// Appends the text; a half of a surrogate pair without the other shows as U+FFFD.
-pub(crate) fn decode(octets: &[u8], out: &mut String) {
-    out.reserve(octets.len() / 2 * 3);
+/// Appends the text of `bodies` read one behind the other; a half of a surrogate pair without the other
+/// shows as U+FFFD.
+pub(crate) fn decode<'a>(bodies: impl IntoIterator<Item = &'a [u8]>, out: &mut String) {
     out.extend(
-        char::decode_utf16(units(octets)).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)),
+        char::decode_utf16(bodies.into_iter().flat_map(units))
+            .map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)),
     );
 }
 
@@ -40,7 +41,7 @@ mod tests {
     fn surrogate_pairs() {
         let octets = [0x00, 0x41, 0xd8, 0x3d, 0xde, 0x00];
         let mut text = String::new();
-        decode(&octets, &mut text);
+        decode([&octets[..]], &mut text);
         assert_eq!(text, "A😀");
         assert!(!has_lone_surrogate(&octets));
         let mut back = [0; 6];
@@ -52,7 +53,7 @@ mod tests {
     #[test]
     fn halves_and_odd_octets() {
         let mut text = String::new();
-        decode(&[0xd8, 0x3d, 0x00, 0x42, 0x00], &mut text);
+        decode([&[0xd8, 0x3d, 0x00, 0x42, 0x00][..]], &mut text);
         assert_eq!(text, "\u{fffd}B");
         assert!(has_lone_surrogate(&[0xde, 0x00]));
     }

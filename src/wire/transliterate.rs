@@ -1,0 +1,74 @@
+//! Typographic characters that the GSM 7-bit default alphabet has not, written with those that it has.
+
+use super::coding::TextCoding;
+
+/// What stands for a typographic character. Letters are left alone: that would be another word.
+const fn replacement(character: char) -> Option<&'static str> {
+    Some(match character {
+        // Spaces: no-break, en to hair, narrow no-break, mathematical, ideographic; tabulator.
+        '\u{a0}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}' | '\t' => " ",
+        // Soft hyphen, zero width space, word joiner, byte order mark.
+        '\u{ad}' | '\u{200b}' | '\u{2060}' | '\u{feff}' => "",
+        // Hyphens, dashes, bar, minus.
+        '\u{2010}'..='\u{2015}' | '\u{2212}' => "-",
+        // Single quotation marks, accents used as such, prime.
+        '\u{2018}'..='\u{201b}' | '\u{2032}' | '\u{60}' | '\u{b4}' => "'",
+        // Double quotation marks, guillemets, double prime.
+        '\u{201c}'..='\u{201f}' | '\u{2033}' | '\u{ab}' | '\u{bb}' => "\"",
+        '\u{2039}' => "<",
+        '\u{203a}' => ">",
+        '\u{2026}' => "...",
+        '\u{2022}' | '\u{b7}' => "*",
+        '\u{2044}' => "/",
+        '\u{2122}' => "TM",
+        '\u{a9}' => "(C)",
+        '\u{ae}' => "(R)",
+        // Line and paragraph separator.
+        '\u{2028}' | '\u{2029}' => "\n",
+        _ => return None,
+    })
+}
+
+/// `text` with typographic characters replaced, when that brings it into the GSM 7-bit default alphabet.
+/// None when it is there already, or has other characters that need UCS2 anyway: those lose nothing for
+/// nothing.
+pub fn transliterated(text: &str) -> Option<String> {
+    if TextCoding::DEFAULT.units(text).is_some() {
+        return None;
+    }
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        match replacement(character) {
+            Some(replacement) => out.push_str(replacement),
+            None if TextCoding::DEFAULT.units_of(character) == 0 => return None,
+            None => out.push(character),
+        }
+    }
+    Some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_where_it_helps() {
+        assert_eq!(
+            transliterated("“It’s 5\u{a0}–\u{a0}6…”").as_deref(),
+            Some("\"It's 5 - 6...\"")
+        );
+        assert_eq!(transliterated("plain"), None);
+        assert_eq!(transliterated("“Привет”"), None);
+        assert_eq!(transliterated("á"), None, "a letter is never replaced");
+    }
+
+    #[test]
+    fn every_replacement_is_in_the_default_alphabet() {
+        for character in '\0'..='\u{ffff}' {
+            if let Some(replacement) = replacement(character) {
+                assert!(TextCoding::DEFAULT.units(replacement).is_some());
+                assert_eq!(TextCoding::DEFAULT.units_of(character), 0, "{character:?}");
+            }
+        }
+    }
+}
