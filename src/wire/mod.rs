@@ -81,6 +81,7 @@
 mod address;
 mod alphabet;
 mod coding;
+pub mod describe;
 mod direction;
 mod error;
 mod grapheme;

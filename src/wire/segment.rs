@@ -52,21 +52,28 @@ impl<'t> Segments<'t> {
         reference: ConcatenationReference,
         cut: Cut,
     ) -> Result<Self, TooManyParts> {
-        let mut segments = Self {
+        let alone = Self {
             text,
             coding,
             cut,
             reference,
             total: 1,
         };
-        let fits_one = coding
+        if coding
             .units(text)
-            .is_some_and(|units| units <= coding.capacity(None));
-        if !fits_one {
-            let count = segments.texts().take(MAX_PARTS + 1).count();
-            segments.total = u8::try_from(count).map_err(|_| TooManyParts)?;
+            .is_some_and(|units| units <= coding.capacity(None))
+        {
+            return Ok(alone);
         }
-        Ok(segments)
+        let several = Self {
+            total: u8::MAX,
+            ..alone
+        };
+        let count = several.texts().take(MAX_PARTS + 1).count();
+        Ok(Self {
+            total: u8::try_from(count).map_err(|_| TooManyParts)?,
+            ..several
+        })
     }
 
     /// How many parts there are, 1 at least.
@@ -122,5 +129,64 @@ fn part_end(text: &str, coding: TextCoding, capacity: usize, cut: Cut) -> usize 
     match grapheme::boundary_at_or_before(text, end) {
         0 => end, // a single grapheme fills the part: no choice
         boundary => boundary,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REFERENCE: ConcatenationReference = ConcatenationReference::Eight(1);
+
+    fn lengths(text: &str, cut: Cut) -> Vec<usize> {
+        let segments = Segments::of(text, TextCoding::of(text, &[]), REFERENCE, cut).unwrap();
+        let texts: Vec<&str> = segments.texts().collect();
+        assert_eq!(texts.concat(), text, "nothing is lost");
+        assert_eq!(usize::from(segments.total()), texts.len());
+        let parts = segments
+            .parts()
+            .map(|part| part.user_data().text().unwrap());
+        assert_eq!(parts.collect::<Vec<_>>(), texts, "every part fits");
+        texts.iter().map(|text| text.chars().count()).collect()
+    }
+
+    #[test]
+    fn cuts_no_pair() {
+        let text = format!("{}€b", "a".repeat(159));
+        assert_eq!(lengths(&text, Cut::Characters), [153, 8]);
+        let text = format!("{}€{}", "a".repeat(152), "b".repeat(20));
+        assert_eq!(lengths(&text, Cut::Characters), [152, 21]);
+        let text = format!("{}😀{}", "я".repeat(66), "я".repeat(20));
+        assert_eq!(lengths(&text, Cut::Characters), [66, 21]);
+    }
+
+    #[test]
+    fn cuts_no_grapheme_unless_it_fills_a_part() {
+        let family = "👩\u{200d}👩\u{200d}👧\u{200d}👦";
+        let text = format!("{}{family}{}", "я".repeat(60), "я".repeat(20));
+        assert_eq!(lengths(&text, Cut::Graphemes), [60, 27]);
+        assert_eq!(lengths(&text, Cut::Characters)[0], 64);
+        let zalgo = format!("a{}", "\u{301}".repeat(150));
+        assert_eq!(lengths(&zalgo, Cut::Graphemes), [67, 67, 17]);
+    }
+
+    #[test]
+    fn the_last_part_that_can_be_counted() {
+        let split = |count| {
+            Segments::of(
+                &"a".repeat(count),
+                TextCoding::DEFAULT,
+                REFERENCE,
+                Cut::Characters,
+            )
+            .map(|segments| segments.total())
+        };
+        assert_eq!(split(255 * 153), Ok(255));
+        assert_eq!(split(255 * 153 + 1), Err(TooManyParts));
+    }
+
+    #[test]
+    fn an_empty_text_is_one_empty_part() {
+        assert_eq!(lengths("", Cut::Graphemes), [0]);
     }
 }

@@ -3,16 +3,18 @@
 use core::fmt;
 
 use super::alphabet::gsm7::{self, SLACK, SeptetBuffer};
-use super::alphabet::ucs2;
+use super::alphabet::{Alphabet, ShiftTables, ucs2};
 use super::coding::TextCoding;
+use super::error::EncodeError;
+use super::parse;
 use super::tpdu::TpDcs;
-use super::udh::{ConcatenationReference, UserDataHeader};
-use super::user_data::{MAX_OCTETS, UserData};
+use super::udh::{ConcatenationReference, UserDataHeader, user_data_header};
+use super::user_data::{MAX_OCTETS, UserData, shift_tables};
 
 /// User data made from a text, in a place of its own: [`user_data`](Self::user_data) lends it to a TPDU.
 #[derive(Clone, Debug)]
 pub struct EncodedText {
-    coding: TextCoding,
+    dcs: TpDcs,
     length: u8,
     header_count: usize,
     octet_count: usize,
@@ -50,32 +52,73 @@ impl EncodedText {
         coding: TextCoding,
         part: Option<(ConcatenationReference, u8, u8)>,
     ) -> Result<Self, TextTooLong> {
+        Self::encode(
+            text,
+            coding.dcs(),
+            coding.tables(),
+            coding.header(part).octets(),
+        )
+        .ok_or(TextTooLong)
+    }
+
+    /// `text` without a header, coded as `dcs` says: for a message class, or a message waiting indication.
+    pub fn with_dcs(text: &str, dcs: TpDcs) -> Result<Self, EncodeError> {
+        Self::behind(text, dcs, &[])
+    }
+
+    /// `text` behind a header of these elements, coded as `dcs` and the header's national language
+    /// elements say.
+    pub fn with_header(text: &str, dcs: TpDcs, elements: &[u8]) -> Result<Self, EncodeError> {
+        const TOO_LONG: EncodeError = EncodeError::TooLong {
+            element: "UDH",
+            limit: MAX_OCTETS,
+        };
+        let length = u8::try_from(elements.len()).map_err(|_| TOO_LONG)?;
+        let header: Vec<u8> = [length].iter().chain(elements).copied().collect();
+        Self::behind(text, dcs, &header)
+    }
+
+    /// `header` is UDHL and what it counts, or empty.
+    fn behind(text: &str, dcs: TpDcs, header: &[u8]) -> Result<Self, EncodeError> {
+        let elements = if header.is_empty() {
+            None
+        } else {
+            let elements = parse::whole(header, user_data_header);
+            Some(elements.map_err(|_| EncodeError::Inconsistent { element: "UDHL" })?)
+        };
+        let tables = match (dcs.alphabet(), dcs.is_compressed()) {
+            (Alphabet::Gsm7, false) => Some(shift_tables(elements)),
+            (Alphabet::Ucs2, false) => None,
+            _ => return Err(EncodeError::Inconsistent { element: "TP-DCS" }),
+        };
+        Self::encode(text, dcs, tables, header)
+            .ok_or(EncodeError::NotRepresentable { element: "TP-UD" })
+    }
+
+    /// None when a character is not to be had or there is too little room. UCS2 has no `tables`.
+    fn encode(text: &str, dcs: TpDcs, tables: Option<ShiftTables>, header: &[u8]) -> Option<Self> {
         let mut octets = [0; MAX_OCTETS + SLACK];
-        let header = coding.header(part);
-        let header = header.octets();
-        for (octet, value) in octets.iter_mut().zip(header) {
-            *octet = *value;
-        }
-        let (length, octet_count) = match coding.tables() {
+        octets.get_mut(..header.len())?.copy_from_slice(header);
+        let (length, octet_count) = match tables {
             Some(tables) => {
-                let septets = SeptetBuffer::of(text, tables).ok_or(TextTooLong)?;
+                let septets = SeptetBuffer::of(text, tables)?;
                 let first = gsm7::septet_count(header.len());
                 let length = first + septets.len();
                 if length > gsm7::MAX_SEPTETS {
-                    return Err(TextTooLong);
+                    return None;
                 }
                 septets.pack(&mut octets, first);
                 (length, gsm7::octet_count(length))
             }
             None => {
-                let room = octets.get_mut(header.len()..MAX_OCTETS).unwrap_or_default();
-                let length = header.len() + ucs2::encode(text, room).ok_or(TextTooLong)?;
+                let room = octets.get_mut(header.len()..MAX_OCTETS)?;
+                let length = header.len() + ucs2::encode(text, room)?;
                 (length, length)
             }
         };
-        let length = u8::try_from(length).map_err(|_| TextTooLong)?;
-        Ok(Self {
-            coding,
+        let length = u8::try_from(length).ok()?;
+        Some(Self {
+            dcs,
             length,
             header_count: header.len(),
             octet_count,
@@ -85,7 +128,7 @@ impl EncodedText {
 
     /// TP-DCS for this text.
     pub const fn dcs(&self) -> TpDcs {
-        self.coding.dcs()
+        self.dcs
     }
 
     /// TP-UDL and TP-UD.
@@ -95,7 +138,7 @@ impl EncodedText {
             .octets
             .get(1..self.header_count)
             .map(UserDataHeader::made);
-        UserData::made(self.dcs(), self.length, octets, header)
+        UserData::made(self.dcs, self.length, octets, header)
     }
 }
 

@@ -127,6 +127,34 @@ pub enum Ports {
     },
 }
 
+impl Concatenation {
+    /// Whether it names a part of the whole.
+    pub(crate) fn makes_sense(&self) -> bool {
+        (1..=self.total).contains(&self.sequence)
+    }
+}
+
+impl InformationElement<'_> {
+    /// The concatenation that the element tells, sense or not.
+    pub(crate) fn concatenation(&self) -> Option<Concatenation> {
+        let (reference, total, sequence) = match (self.iei, self.data) {
+            (Iei::Concatenation8, &[reference, total, sequence]) => {
+                (ConcatenationReference::Eight(reference), total, sequence)
+            }
+            (Iei::Concatenation16, &[high, low, total, sequence]) => {
+                let reference = u16::from_be_bytes([high, low]);
+                (ConcatenationReference::Sixteen(reference), total, sequence)
+            }
+            _ => return None,
+        };
+        Some(Concatenation {
+            reference,
+            total,
+            sequence,
+        })
+    }
+}
+
 /// The header at the start of user data: UDHL and that many octets. `i` ends where the user data ends.
 pub(crate) fn user_data_header(i: &[u8]) -> Parsed<'_, UserDataHeader<'_>> {
     let (rest, elements) = parse::length_value(i, "UDHL")?;
@@ -176,23 +204,7 @@ impl<'a> UserDataHeader<'a> {
     /// Which part of a concatenated short message this is. An element of the wrong length, or whose
     /// numbers make no sense, is ignored (TS 23.040 clause 9.2.3.24.1).
     pub fn concatenation(self) -> Option<Concatenation> {
-        self.last(|element| {
-            let (reference, total, sequence) = match (element.iei, element.data) {
-                (Iei::Concatenation8, &[reference, total, sequence]) => {
-                    (ConcatenationReference::Eight(reference), total, sequence)
-                }
-                (Iei::Concatenation16, &[high, low, total, sequence]) => {
-                    let reference = u16::from_be_bytes([high, low]);
-                    (ConcatenationReference::Sixteen(reference), total, sequence)
-                }
-                _ => return None,
-            };
-            (1..=total).contains(&sequence).then_some(Concatenation {
-                reference,
-                total,
-                sequence,
-            })
-        })
+        self.last(|element| element.concatenation().filter(Concatenation::makes_sense))
     }
 
     /// The application ports.

@@ -161,7 +161,7 @@ impl<'a> UserData<'a> {
             Alphabet::Gsm7 => {
                 let first = gsm7::septet_count(self.header_octets());
                 let end = usize::from(self.length);
-                gsm7::decode(self.octets, first, end, self.shift_tables(), out);
+                gsm7::decode(self.octets, first, end, shift_tables(self.header), out);
             }
         }
         Ok(())
@@ -203,16 +203,16 @@ impl<'a> UserData<'a> {
     fn header_octets(&self) -> usize {
         self.header.map_or(0, |header| 1 + header.octets().len())
     }
+}
 
-    /// The tables that the header puts in force (TS 23.038 clause 6.2.1.2).
-    fn shift_tables(&self) -> ShiftTables {
-        let Some(header) = self.header else {
-            return ShiftTables::DEFAULT;
-        };
-        let [locking, single] = [header.locking_shift(), header.single_shift()]
-            .map(|language| language.unwrap_or(NationalLanguage::Default));
-        ShiftTables::of(locking, single)
-    }
+/// The tables that a header puts in force (TS 23.038 clause 6.2.1.2).
+pub(super) fn shift_tables(header: Option<UserDataHeader<'_>>) -> ShiftTables {
+    let Some(header) = header else {
+        return ShiftTables::DEFAULT;
+    };
+    let [locking, single] = [header.locking_shift(), header.single_shift()]
+        .map(|language| language.unwrap_or(NationalLanguage::Default));
+    ShiftTables::of(locking, single)
 }
 
 /// Octets that TP-UDL announces.

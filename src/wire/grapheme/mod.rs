@@ -91,10 +91,8 @@ fn ends_in_joined_pictograph(before: &str) -> bool {
     let Some(before) = before.strip_suffix(ZERO_WIDTH_JOINER) else {
         return false;
     };
-    let base = before
-        .chars()
-        .rev()
-        .find(|character| !is_in(EXTEND, *character));
+    let is_mark = |character: &char| *character != ZERO_WIDTH_JOINER && is_in(EXTEND, *character);
+    let base = before.chars().rev().find(|character| !is_mark(character));
     base.is_some_and(|base| is_in(PICTOGRAPHIC, base))
 }
 

@@ -96,6 +96,16 @@ pub struct RpSmma {
 }
 
 impl RpMessageType {
+    /// The name in the specification.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Data => "RP-DATA",
+            Self::Ack => "RP-ACK",
+            Self::Error => "RP-ERROR",
+            Self::Smma => "RP-SMMA",
+        }
+    }
+
     /// RP-MTI (TS 24.011 table 8.3): bits 3 to 1; the spare bits above say nothing.
     const fn from_first_octet(octet: u8) -> Option<(Direction, Self)> {
         use Direction::{MsToNetwork, NetworkToMs};

@@ -59,6 +59,11 @@ impl TpAddress {
 
     /// From a name: up to 11 septets of the GSM 7-bit default alphabet.
     pub fn from_text(text: &str) -> Result<Self, EncodeError> {
+        Self::alphanumeric(NumberingPlan::Unknown, text)
+    }
+
+    /// From a name in a numbering plan, which says nothing about a name and is sent all the same.
+    pub fn alphanumeric(npi: NumberingPlan, text: &str) -> Result<Self, EncodeError> {
         if text.chars().count() > MAX_SEPTETS {
             return Err(EncodeError::TooLong {
                 element: ELEMENT,
@@ -77,10 +82,9 @@ impl TpAddress {
         septets.pack(&mut octets, 0);
         // At most 20.
         let length = u8::try_from((septets.len() * 7).div_ceil(4)).unwrap_or(u8::MAX);
-        let ton = TypeOfNumber::Alphanumeric;
         Ok(Self {
             length,
-            type_of_address: type_of_address(ton, NumberingPlan::Unknown),
+            type_of_address: type_of_address(TypeOfNumber::Alphanumeric, npi),
             octets,
         })
     }
