@@ -1,15 +1,19 @@
 //! RPC commands: `kamcmd ipsmgw.pending`, `kamcmd ipsmgw.decode HEX`.
 
 use std::ffi::{CStr, CString};
+use std::fmt::Write as _;
 use std::os::raw::{c_char, c_int, c_void};
 use std::ptr::null_mut;
 
 use crate::host::Kind;
+use crate::wire::describe::{FieldSink, JsonFields, describe_rp, describe_tpdu};
+use crate::wire::{Carrier, Direction};
 
 use super::clock;
 use super::ffi::{self, rpc_export_t, rpc_t};
 use super::guard::guard;
 use super::running::running;
+use super::text::{self, lend};
 
 const fn command(
     name: &'static CStr,
@@ -30,12 +34,17 @@ struct Doc([*const c_char; 2]);
 // SAFETY: constant pointers.
 unsafe impl Sync for Doc {}
 
+static DECODE: Doc = Doc([
+    c"Shows an RP message field by field; with a direction (mo, mt) and, for reports, ack or error, a TPDU. Parameters: hex [mo|mt [data|ack|error]]".as_ptr(),
+    std::ptr::null(),
+]);
+
 static PENDING: Doc = Doc([
     c"How many exchanges are open, by kind, and the age of the oldest in seconds".as_ptr(),
     std::ptr::null(),
 ]);
 
-pub(super) struct Exported([rpc_export_t; 2]);
+pub(super) struct Exported([rpc_export_t; 3]);
 
 // SAFETY: constant pointers, read by Kamailio.
 unsafe impl Sync for Exported {}
@@ -48,6 +57,7 @@ impl Exported {
 
 /// The table that Kamailio reads; it ends with an empty row.
 pub(super) static EXPORTED: Exported = Exported([
+    command(c"ipsmgw.decode", Some(decode), &DECODE),
     command(c"ipsmgw.pending", Some(pending), &PENDING),
     rpc_export_t {
         name: std::ptr::null(),
@@ -85,6 +95,103 @@ impl Structure {
         // SAFETY: a structure of this reply; the name is copied.
         unsafe { ffi::ipsmgw_c_rpc_int(self.rpc, self.handle, name.as_ptr(), value) };
     }
+}
+
+impl FieldSink for Structure {
+    fn text(&mut self, name: &str, value: &str) {
+        let Ok(name) = CString::new(name) else { return };
+        let mut value = lend(value.as_bytes());
+        // SAFETY: a structure of this reply; name and value are copied.
+        unsafe { ffi::ipsmgw_c_rpc_str(self.rpc, self.handle, name.as_ptr(), &mut value) };
+    }
+
+    fn number(&mut self, name: &str, value: i64) {
+        Structure::number(*self, name, value);
+    }
+
+    fn flag(&mut self, name: &str, value: bool) {
+        self.text(name, if value { "true" } else { "false" });
+    }
+
+    fn null(&mut self, name: &str) {
+        self.text(name, "none");
+    }
+
+    fn elements(&mut self, name: &str, elements: &mut dyn Iterator<Item = (u8, &[u8])>) {
+        let mut text = String::new();
+        for (identifier, octets) in elements {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{identifier:02x}:");
+            for octet in octets {
+                let _ = write!(text, "{octet:02x}");
+            }
+            text.push(' ');
+        }
+        self.text(name, text.trim_end());
+    }
+
+    fn object(&mut self, name: &str, fields: &mut dyn FnMut(&mut dyn FieldSink)) {
+        if let Some(mut nested) = self.nested(name) {
+            fields(&mut nested);
+        }
+    }
+}
+
+/// `ipsmgw.decode`
+unsafe extern "C" fn decode(rpc: *mut rpc_t, context: *mut c_void) {
+    guard("ipsmgw.decode", (), || {
+        let word = || {
+            let mut word = ffi::str_::default();
+            // SAFETY: Kamailio's RPC and context, live during the command; the word is theirs.
+            let found = unsafe { ffi::ipsmgw_c_rpc_scan(rpc, context, &mut word) } == 1;
+            // SAFETY: as above.
+            found.then(|| unsafe { text::text(&word) }).flatten()
+        };
+        let fault = |sentence: &str| {
+            let sentence = CString::new(sentence).unwrap_or_default();
+            // SAFETY: as above; the sentence is copied.
+            unsafe { ffi::ipsmgw_c_rpc_fault(rpc, context, 400, sentence.as_ptr()) };
+        };
+        let Some(octets) = word().and_then(octets_of) else {
+            return fault("write the octets as pairs of hexadecimal digits");
+        };
+        let direction = match word() {
+            None => None,
+            Some("mo") => Some(Direction::MsToNetwork),
+            Some("mt") => Some(Direction::NetworkToMs),
+            Some(_) => return fault("the direction is mo (from the phone) or mt (to it)"),
+        };
+        let carrier = match word() {
+            None | Some("data") => Carrier::RpData,
+            Some("ack") => Carrier::RpAck,
+            Some("error") => Carrier::RpError,
+            Some(_) => return fault("the RP message around a TPDU is data, ack or error"),
+        };
+        // Read once without an answer: a reply that was begun cannot become a fault any more.
+        let describe = |sink: &mut dyn FieldSink| match direction {
+            None => describe_rp(&octets, sink),
+            Some(direction) => describe_tpdu(direction, carrier, &octets, sink),
+        };
+        if let Err(error) = describe(&mut JsonFields::first(&mut String::new())) {
+            return fault(&error.to_string());
+        }
+        if let Some(mut reply) = Structure::new(rpc, context) {
+            let _ = describe(&mut reply);
+        }
+    });
+}
+
+/// `0a1B` -> octets 0a and 1b.
+fn octets_of(hex: &str) -> Option<Vec<u8>> {
+    let digits = hex.as_bytes().chunks(2);
+    digits
+        .map(|pair| {
+            let pair = std::str::from_utf8(pair)
+                .ok()
+                .filter(|pair| pair.len() == 2)?;
+            u8::from_str_radix(pair, 16).ok()
+        })
+        .collect()
 }
 
 /// `ipsmgw.pending`
