@@ -44,6 +44,7 @@ impl Turn<'_> {
             identity: im.identity,
             address: im.address,
             hop: Text::EMPTY,
+            recipient: Text::EMPTY,
             call_id: Text::EMPTY,
             rp_data: im.rp_data,
         };
@@ -186,7 +187,7 @@ impl Turn<'_> {
         self.count(Counter::MemoryAvailable);
         let ack = ReportOut {
             party: Party::Phone,
-            recipient: &report.identity,
+            recipient: "",
             address: report.address,
             hop: report.hop,
             in_reply_to: report.call_id,

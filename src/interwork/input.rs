@@ -74,6 +74,8 @@ pub struct PreparedSm {
     pub address: Text<254>,
     /// Next hop for the report where the sender has no contact.
     pub hop: Text<126>,
+    /// Who reports to a service centre: the recipient's public identity.
+    pub recipient: Text<126>,
     /// What the request becomes.
     pub translation: Translation,
 }

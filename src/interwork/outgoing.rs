@@ -2,7 +2,7 @@
 
 use super::Gateway;
 use super::cause::Told;
-use crate::host::{Exchange, ExchangeId, Identity, Party};
+use crate::host::{Exchange, ExchangeId, Party};
 use crate::sip::MessageOut;
 use crate::wire::{
     Direction, Parameters, RpAck, RpCause, RpError, RpMessage, RpMr, SmsDeliverReport,
@@ -18,8 +18,8 @@ const TO_SERVICE_CENTRE: &str = ">\r\n\
 pub(super) struct ReportOut<'a> {
     /// Who gets it.
     pub(super) party: Party,
-    /// The recipient of the short message: who reports to a service centre.
-    pub(super) recipient: &'a Identity,
+    /// Who reports to a service centre: the recipient's public identity, or nobody.
+    pub(super) recipient: &'a str,
     /// Request-URI and To.
     pub(super) address: &'a str,
     /// Next hop without a registered contact.
@@ -45,11 +45,14 @@ impl Gateway {
             }
             // A service centre knows the report by the recipient's identity.
             Party::ServiceCentre => {
-                let recipient = self.uri_of(report.recipient);
+                let recipient = match report.recipient {
+                    "" => &self.policy.gateway_uri,
+                    recipient => recipient,
+                };
                 headers.push_str("P-Asserted-Identity: <");
-                headers.push_str(&recipient);
+                headers.push_str(recipient);
                 headers.push_str(TO_SERVICE_CENTRE);
-                recipient
+                recipient.to_owned()
             }
         };
         if !report.in_reply_to.is_empty() {
@@ -76,15 +79,6 @@ impl Gateway {
             call_id: Some(self.call_id(id, exchange.attempts)),
             headers: self.policy.to_phone.clone(),
             body: exchange.rp_data.as_slice().to_vec(),
-        }
-    }
-
-    /// A URI for an identity; our own for nobody's.
-    pub(super) fn uri_of(&self, identity: &Identity) -> String {
-        match identity.as_str() {
-            "" => self.policy.gateway_uri.clone(),
-            name if name.contains('@') => ["sip:", name].concat(),
-            number => ["sip:", number, "@", &self.policy.domain].concat(),
         }
     }
 }

@@ -203,6 +203,10 @@ impl<'a> Received<'a, '_> {
             address: Text::new(self.sender.address)
                 .ok_or_else(|| Refusal::sip(403, Reason::NoIdentity))?,
             hop: Text::new(self.message.source).unwrap_or_default(),
+            recipient: match self.party {
+                Party::Phone => Text::EMPTY,
+                Party::ServiceCentre => Text::new(&translation.to.uri).unwrap_or_default(),
+            },
             translation,
         })
     }
@@ -319,10 +323,15 @@ impl<'a> Received<'a, '_> {
 
     /// Taken in SIP, answered in a report of its own (rows MO-1, SR-1).
     fn refuse(&self, told: Told, reason: Reason) -> Box<Refusal> {
-        let recipient = Uri::parse(self.message.request_uri).and_then(|uri| identity_of(&uri));
+        let recipient = self.message.request_uri;
+        let recipient = if Uri::parse(recipient).is_some() {
+            recipient
+        } else {
+            ""
+        };
         let report = ReportOut {
             party: self.party,
-            recipient: &recipient.unwrap_or_default(),
+            recipient,
             address: self.sender.address,
             hop: self.message.source,
             in_reply_to: self.call_id(),

@@ -49,6 +49,7 @@ impl Turn<'_> {
             identity: sm.identity,
             address: sm.address,
             hop: sm.hop,
+            recipient: sm.recipient,
             call_id: sm.call_id,
             rp_data: Octets::EMPTY,
         };
@@ -104,7 +105,7 @@ impl Turn<'_> {
     fn report_at_once(&mut self, sm: &PreparedSm, told: Told, scts: TpScts) {
         let report = ReportOut {
             party: sm.party,
-            recipient: &sm.identity,
+            recipient: sm.recipient.as_str(),
             address: sm.address.as_str(),
             hop: sm.hop.as_str(),
             in_reply_to: sm.call_id.as_str(),
@@ -171,7 +172,7 @@ impl Turn<'_> {
         exchange.attempts += 1;
         let report = ReportOut {
             party: exchange.party,
-            recipient: &exchange.identity,
+            recipient: exchange.recipient.as_str(),
             address: exchange.address.as_str(),
             hop: exchange.hop.as_str(),
             in_reply_to: exchange.call_id.as_str(),

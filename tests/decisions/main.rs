@@ -1,0 +1,8 @@
+//! Decisions, without a server: an in-memory store, a clock that the test turns, messages as octets.
+
+mod hostile;
+mod im_to_sm;
+mod refusals;
+mod sequences;
+mod sm_to_im;
+mod world;

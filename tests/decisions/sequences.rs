@@ -1,0 +1,191 @@
+//! Whatever happens in whatever order: every sender is answered exactly once, every exchange ends.
+
+use std::collections::HashMap;
+
+use ipsmgw::host::{ExchangeId, Exchanges as _, State, TransactionId};
+use ipsmgw::interwork::Input;
+use ipsmgw::sip::MessageIn;
+
+use crate::world::{ALICE, BOB, Done, Random, World, from_phone, hello, instant};
+
+const CAROL: &str = "sip:carol@ims.example";
+
+/// What the host would have seen.
+#[derive(Default)]
+struct Ledger {
+    /// The transaction that each exchange holds.
+    held: HashMap<ExchangeId, u32>,
+    /// How often each transaction was answered.
+    answers: HashMap<u32, u32>,
+    /// Transactions that went without an answer.
+    released: Vec<u32>,
+    /// How often each exchange reported.
+    reports: HashMap<ExchangeId, u32>,
+}
+
+impl Ledger {
+    fn note(&mut self, done: &Done) {
+        for (id, TransactionId { label, .. }, outcome) in &done.answered {
+            assert_eq!(
+                self.held.get(id),
+                Some(label),
+                "somebody else's transaction"
+            );
+            assert_ne!(outcome.answer.status, 408);
+            assert!(outcome.answer.status >= 200);
+            *self.answers.entry(*label).or_default() += 1;
+        }
+        for (id, message) in &done.sent {
+            // RP-ACK or RP-ERROR to the sender of a short message
+            if let (Some(id), 0x03 | 0x05) = (id, message.body[0]) {
+                *self.reports.entry(*id).or_default() += 1;
+            }
+        }
+    }
+}
+
+#[test]
+fn every_sender_is_answered_exactly_once() {
+    for seed in 1..=300 {
+        let mut random = Random::of(seed);
+        let mut world = World::new();
+        world.store.max = 12;
+        let mut ledger = Ledger::default();
+        let mut label = 0;
+        for _ in 0..400 {
+            world.pass(u64::from(random.octet()) * 40);
+            let ids = world.store.ids();
+            // Now and then one that has ended, or never was.
+            let id = match ids.is_empty() || random.below(10) == 0 {
+                true => ExchangeId {
+                    index: 0,
+                    generation: 1,
+                },
+                false => *random.pick(&ids),
+            };
+            let status = *random.pick(&[100, 200, 202, 302, 404, 408, 480, 486, 500, 503, 603]);
+            let done = match random.below(9) {
+                0 => {
+                    let octets = hello(random.octet());
+                    let who = *random.pick(&[ALICE, BOB, CAROL]);
+                    world.submit(&from_phone(who, &octets))
+                }
+                1 => {
+                    let to = *random.pick(&[ALICE, BOB, CAROL]);
+                    label += 1;
+                    let done = world.deliver(&instant(to, "hello"));
+                    match done.held.first() {
+                        Some(id) => drop(ledger.held.insert(*id, label)),
+                        None => assert_eq!(done.reply(), 480, "neither held nor refused"),
+                    }
+                    done
+                }
+                2 => world.handle(Input::ImAnswered {
+                    exchange: id,
+                    status,
+                }),
+                3 => world.handle(Input::FinalSent {
+                    exchange: id,
+                    status,
+                }),
+                4 => world.leg(id, status),
+                5 => {
+                    let reporter = *random.pick(&[ALICE, BOB, CAROL]);
+                    let rp_mr = random.octet() % 32;
+                    let octets = [[0x02, rp_mr, 0x00, 0x00], [0x04, rp_mr, 0x01, 0x80 | 22]];
+                    let octets = random.pick(&octets);
+                    let named = format!("{:x}-{:x}-1-b007@x", id.index, id.generation);
+                    let in_reply_to = Some(named.as_str()).filter(|_| random.below(2) == 0);
+                    world.report(&MessageIn {
+                        in_reply_to,
+                        ..from_phone(reporter, octets)
+                    })
+                }
+                6 => world.handle(Input::HoldOver { exchange: id }),
+                7 => world.handle(Input::Due { exchange: id }),
+                _ if random.below(4) == 0 => {
+                    if let Some(label) = ledger.held.get(&id) {
+                        ledger.released.push(*label);
+                    }
+                    world.handle(Input::Released { exchange: id })
+                }
+                _ => Done::default(),
+            };
+            ledger.note(&done);
+        }
+        // Whatever is open ends by its own clock, in bounded time.
+        for _ in 0..200 {
+            let Some((at, id)) = world.store.next_wake() else {
+                break;
+            };
+            world.now.monotonic_ms = world.now.monotonic_ms.max(at);
+            let done = world.handle(Input::Due { exchange: id });
+            ledger.note(&done);
+            let sent: Vec<_> = done.sent.iter().filter_map(|(id, _)| *id).collect();
+            for id in sent {
+                ledger.note(&world.leg(id, 200));
+            }
+            // The host's timer for every sender that still waits.
+            for id in world.store.ids() {
+                ledger.note(&world.handle(Input::HoldOver { exchange: id }));
+            }
+        }
+        assert_eq!(world.store.open(), 0, "seed {seed}");
+        for label in ledger.held.values() {
+            let answers = ledger.answers.get(label).copied().unwrap_or_default();
+            let released = ledger.released.contains(label);
+            assert!(
+                answers == 1 || released && answers == 0,
+                "seed {seed}: {answers} answers"
+            );
+        }
+        assert!(
+            ledger.reports.values().all(|reports| *reports <= 2),
+            "seed {seed}"
+        );
+    }
+}
+
+#[test]
+fn one_message_at_a_time_is_on_its_way_to_a_phone() {
+    for seed in 1..=100 {
+        let mut random = Random::of(seed);
+        let mut world = World::new();
+        let mut waited = false;
+        for _ in 0..300 {
+            let ids = world.store.ids();
+            let phone = *random.pick(&[ALICE, BOB]);
+            match random.below(3) {
+                0 => drop(world.deliver(&instant(phone, "hello"))),
+                1 => {
+                    let octets = [0x02, random.octet() % 64];
+                    world.report(&from_phone(phone, &octets));
+                }
+                _ if ids.is_empty() => {}
+                _ => {
+                    let status = *random.pick(&[200, 480]);
+                    world.leg(*random.pick(&ids), status);
+                }
+            }
+            for phone in [ALICE, BOB] {
+                let mut count = |states: &[State]| {
+                    let ids = world.store.ids().into_iter();
+                    let states = ids.filter(|id| {
+                        let exchange = world.store.get_mut(*id).unwrap();
+                        exchange.address.as_str() == phone && states.contains(&exchange.state)
+                    });
+                    states.count()
+                };
+                let on_their_way = count(&[State::Sent, State::Taken]);
+                let queued = count(&[State::Queued]);
+                assert!(on_their_way <= 1, "seed {seed}");
+                assert!(
+                    queued == 0 || on_their_way == 1,
+                    "seed {seed}: nobody's turn"
+                );
+                waited |= queued > 0;
+            }
+        }
+        assert!(waited, "seed {seed} tested nothing");
+    }
+}

@@ -1,0 +1,121 @@
+//! Who may use whom: `wire` and `sip` nothing of ours, `host` neither, `interwork` those three, `kamailio`
+//! everything. Only `kamailio` touches memory and the system by hand.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A layer, and which of our modules it may name.
+const LAYERS: &[(&str, &[&str])] = &[
+    ("wire", &["wire"]),
+    ("sip", &["sip"]),
+    ("host", &["host"]),
+    ("interwork", &["interwork", "wire", "sip", "host"]),
+];
+
+/// What only the binding may do: no decision depends on a clock, a file or a global.
+const FOR_THE_BINDING: &[&str] = &[
+    "unsafe",
+    "libc",
+    "extern",
+    "Instant",
+    "SystemTime",
+    "std::env",
+    "std::fs",
+    "std::net",
+    "std::io",
+    "std::thread",
+    "std::process",
+    "static mut",
+    "Mutex",
+    "OnceCell",
+    "OnceLock",
+    "thread_local",
+    "println",
+    "eprintln",
+    "dbg",
+];
+
+fn sources(layer: &str) -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    let mut left = vec![root.join(layer), root.join(layer).with_extension("rs")];
+    while let Some(path) = left.pop() {
+        if path.is_dir() {
+            left.extend(
+                fs::read_dir(path)
+                    .unwrap()
+                    .map(|entry| entry.unwrap().path()),
+            );
+        } else if path.extension().is_some_and(|extension| extension == "rs") && path.exists() {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// The code of a file, without what it says about itself.
+fn code(path: &Path) -> String {
+    let text = fs::read_to_string(path).unwrap();
+    let lines = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn words(code: &str) -> impl Iterator<Item = &str> {
+    code.split(|c: char| !c.is_alphanumeric() && c != '_')
+        .filter(|word| !word.is_empty())
+}
+
+/// The modules that a file names behind `crate::`.
+fn named(code: &str) -> Vec<&str> {
+    code.match_indices("crate::")
+        .filter_map(|(at, path)| words(&code[at + path.len()..]).next())
+        .collect()
+}
+
+#[test]
+fn a_layer_names_only_those_below_it() {
+    for (layer, allowed) in LAYERS {
+        let sources = sources(layer);
+        assert!(!sources.is_empty(), "{layer} is gone");
+        for source in sources {
+            let code = code(&source);
+            for module in named(&code) {
+                assert!(
+                    allowed.contains(&module),
+                    "{} names {module}",
+                    source.display()
+                );
+            }
+            assert!(
+                !code.contains("crate::{"),
+                "{}: one module a line",
+                source.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn only_the_binding_touches_the_system() {
+    for (layer, _) in LAYERS {
+        for source in sources(layer) {
+            let code = code(&source);
+            for forbidden in FOR_THE_BINDING {
+                let found = match forbidden.contains("::") || forbidden.contains(' ') {
+                    true => code.contains(forbidden),
+                    false => words(&code).any(|word| word == *forbidden),
+                };
+                assert!(!found, "{}: {forbidden}", source.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_check_sees_what_it_looks_for() {
+    let code = "use crate::wire::{A};\nlet x = crate::kamailio::f();";
+    assert_eq!(named(code), ["wire", "kamailio"]);
+    assert!(words("a unsafe{b}").any(|word| word == "unsafe"));
+}
