@@ -25,6 +25,7 @@
 #include "core/parser/parse_to.h"
 #include "core/parser/parse_uri.h"
 #include "core/parser/contact/parse_contact.h"
+#include "lib/srdb1/db.h"
 #include "modules/sl/sl.h"
 #include "modules/tm/tm_load.h"
 #include "modules/uac/api.h"

@@ -18,6 +18,7 @@
 )]
 
 mod action;
+mod authorization;
 mod body;
 mod call_id;
 mod cause;
@@ -35,6 +36,7 @@ mod sender;
 mod sm_exchange;
 
 pub use action::{Action, Actions, Counter, Outcome, Reason, Refusal, Verdict};
+pub use authorization::{Authorization, identity};
 pub use classify::Class;
 pub use field::{Field, Value};
 pub use input::{Input, PreparedIm, PreparedSm, ReportIn, RpReport};

@@ -13,9 +13,8 @@ use super::sender::{Sender, identity_of, sender};
 use crate::host::{Identity, Now, Party, Text};
 use crate::sip::{MessageIn, NameAddr, Translation, Uri, push_date, push_quoted, push_user};
 use crate::wire::{
-    Carrier, DecodeError, Direction, MessageClass, NotText, PidKind, RpHeader, RpMessage,
-    RpMessageType, SmsDeliver, SmsSubmit, TpAddress, TpDcs, TpPid, TpScts, Tpdu, TypeOfNumber,
-    UserData,
+    Direction, MessageClass, NotText, PidKind, RpData, RpMessage, SmsDeliver, SmsSubmit, TpAddress,
+    TpDcs, TpPid, TpScts, Tpdu, TypeOfNumber, UserData,
 };
 
 /// Header fields of the request that would lie about the translated one.
@@ -40,13 +39,6 @@ const REMOVED: &[&str] = &[
 /// TP-Reject-Duplicates in the first octet of an SMS-SUBMIT (TS 23.040 §9.2.3.25).
 const TP_RD: u8 = 0b0000_0100;
 
-/// The header of RP-DATA of which nothing is wrong but that its user data is not all there: enough to
-/// tell its sender so in an RP-ERROR (row CLS-6).
-pub(super) fn rp_data_header(octets: &[u8], error: DecodeError) -> Option<RpHeader> {
-    let header = RpHeader::peek(octets).ok()?;
-    (header.message_type == RpMessageType::Data && error.element == "RP-UD").then_some(header)
-}
-
 /// What a short message says, whichever TPDU brought it.
 struct Content<'a> {
     pid: TpPid,
@@ -60,9 +52,7 @@ struct Received<'a, 'm> {
     message: &'a MessageIn<'m>,
     sender: Sender<'m>,
     party: Party,
-    rp_mr: u8,
-    /// RP-User Data, if it is all there.
-    tpdu: Result<&'a [u8], DecodeError>,
+    data: RpData<'a>,
     now: Now,
 }
 
@@ -77,15 +67,12 @@ impl Gateway {
         let octets = match Body::of(message) {
             Ok(Body::Sms(octets)) => octets,
             Ok(_) => return Err(Refusal::sip(415, Reason::MediaType)),
-            Err(reason) => return Err(Refusal::sip(reason.status(), reason)),
+            Err(reason) => return Err(Refusal::sip(400, reason)),
         };
-        let (rp_mr, direction, tpdu) = match RpMessage::decode(&octets) {
-            Ok((direction, RpMessage::Data(data))) => (data.mr, direction, Ok(data.user_data)),
+        let (direction, data) = match RpMessage::decode(&octets) {
+            Ok((direction, RpMessage::Data(data))) => (direction, data),
             Ok(_) => return Err(Refusal::sip(400, Reason::NotRpData)),
-            Err(error) => match rp_data_header(&octets, error) {
-                Some(header) => (header.mr, header.direction, Err(error)),
-                None => return Err(Refusal::sip(400, Reason::Undecodable(error))),
-            },
+            Err(error) => return Err(Refusal::sip(400, Reason::Undecodable(error))),
         };
         // Only a service centre may say in TP-OA who the sender is (row AUT-6).
         let party = match self.policy.is_service_centre(&sender.identity) {
@@ -97,8 +84,7 @@ impl Gateway {
             message,
             sender,
             party,
-            rp_mr: rp_mr.0,
-            tpdu,
+            data,
             now,
         };
         match (party, direction) {
@@ -111,18 +97,15 @@ impl Gateway {
 
 impl<'a> Received<'a, '_> {
     fn translate(&self, direction: Direction) -> Result<PreparedSm, Box<Refusal>> {
-        let tpdu = self
-            .tpdu
-            .and_then(|tpdu| Tpdu::decode(direction, Carrier::RpData, tpdu));
-        match tpdu {
-            Ok(Tpdu::Submit(submit)) => self.submit(&submit),
-            Ok(Tpdu::Deliver(deliver)) => self.deliver(&deliver),
-            Ok(Tpdu::StatusReport(_)) => Err(self.refuse(Told::Ack, Reason::StatusReport)),
-            Ok(Tpdu::Command(_)) => Err(self.refuse(error(69, 0xA1), Reason::Command)),
-            Ok(Tpdu::DeliverReport(_) | Tpdu::SubmitReport(_)) => {
+        match RpMessage::Data(self.data).tpdu(direction) {
+            Some(Ok(Tpdu::Submit(submit))) => self.submit(&submit),
+            Some(Ok(Tpdu::Deliver(deliver))) => self.deliver(&deliver),
+            Some(Ok(Tpdu::StatusReport(_))) => Err(self.refuse(Told::Ack, Reason::StatusReport)),
+            Some(Ok(Tpdu::Command(_))) => Err(self.refuse(error(69, 0xA1), Reason::Command)),
+            Some(Ok(Tpdu::DeliverReport(_) | Tpdu::SubmitReport(_))) | None => {
                 Err(self.refuse(error(97, 0xB0), Reason::TpduType))
             }
-            Err(fault) => {
+            Some(Err(fault)) => {
                 let cause = u8::from(fault.rp_cause());
                 Err(self.refuse(error(cause, 0xB0), Reason::Undecodable(fault)))
             }
@@ -207,13 +190,13 @@ impl<'a> Received<'a, '_> {
         self.gateway.boot.hash(&mut digest);
         self.sender.identity.as_str().hash(&mut digest);
         identity.as_str().hash(&mut digest);
-        if let Some((first, rest)) = self.tpdu.ok().and_then(|tpdu| tpdu.split_first()) {
+        if let Some((first, rest)) = self.data.user_data.split_first() {
             (first & !ignored, rest).hash(&mut digest);
         }
         Ok(PreparedSm {
             identity,
             party: self.party,
-            rp_mr: self.rp_mr,
+            rp_mr: self.data.mr.0,
             reject_duplicates,
             digest: digest.finish(),
             call_id: Text::new(self.call_id()).unwrap_or_default(),
@@ -352,7 +335,7 @@ impl<'a> Received<'a, '_> {
             address: self.sender.address,
             hop: self.message.source,
             in_reply_to: self.call_id(),
-            rp_mr: self.rp_mr,
+            rp_mr: self.data.mr.0,
             told,
             scts: Some(TpScts::from_unix(self.now.unix, self.now.zone)),
         };

@@ -125,26 +125,42 @@ plain!(w_reply, ki_reply, "ipsmgw_reply", functions::reply);
 #[cfg(feature = "fault-injection")]
 plain!(w_panic, ki_panic, "ipsmgw_panic", functions::panic);
 
-unsafe extern "C" fn w_capable(msg: *mut sip_msg, uri: *mut c_char, what: *mut c_char) -> c_int {
-    on_message("ipsmgw_capable", msg, |msg| {
-        let (Some(uri), Some(what)) = (parameter(msg, uri), parameter(msg, what)) else {
-            return -1;
-        };
-        save::capable(&uri, &what)
-    })
+/// Both faces of a function of two texts.
+macro_rules! of_two_texts {
+    ($native:ident, $kemi:ident, $name:literal, $function:path) => {
+        unsafe extern "C" fn $native(
+            msg: *mut sip_msg,
+            first: *mut c_char,
+            second: *mut c_char,
+        ) -> c_int {
+            on_message($name, msg, |msg| {
+                let texts = parameter(msg, first).zip(parameter(msg, second));
+                texts.map_or(-1, |(first, second)| $function(&first, &second))
+            })
+        }
+        unsafe extern "C" fn $kemi(
+            msg: *mut sip_msg,
+            first: *mut str_,
+            second: *mut str_,
+        ) -> c_int {
+            on_message($name, msg, |_| {
+                // SAFETY: the script engine's string, live during the call.
+                let first = unsafe { text::passed(first) };
+                // SAFETY: as above.
+                let texts = first.zip(unsafe { text::passed(second) });
+                texts.map_or(-1, |(first, second)| $function(first, second))
+            })
+        }
+    };
 }
 
-unsafe extern "C" fn ki_capable(msg: *mut sip_msg, uri: *mut str_, what: *mut str_) -> c_int {
-    on_message("ipsmgw_capable", msg, |_| {
-        // SAFETY: the script engine's string, live during the call.
-        let uri = unsafe { text::passed(uri) };
-        // SAFETY: as above.
-        match (uri, unsafe { text::passed(what) }) {
-            (Some(uri), Some(what)) => save::capable(uri, what),
-            _ => -1,
-        }
-    })
-}
+of_two_texts!(w_capable, ki_capable, "ipsmgw_capable", save::capable);
+of_two_texts!(
+    w_authorize,
+    ki_authorize,
+    "ipsmgw_authorize",
+    functions::authorize
+);
 
 unsafe extern "C" fn w_im_to_sm(msg: *mut sip_msg, _: *mut c_char, _: *mut c_char) -> c_int {
     on_message("ipsmgw_im_to_sm", msg, |msg| functions::im_to_sm(msg, ""))
@@ -200,17 +216,22 @@ const fn command(name: &'static std::ffi::CStr, function: ffi::cmd_function) -> 
     }
 }
 
-const COMMAND_COUNT: usize = 9 + cfg!(feature = "fault-injection") as usize;
-
-static COMMANDS: Table<[cmd_export_t; COMMAND_COUNT]> = Table([
-    command(c"ipsmgw_classify", Some(w_classify)),
-    command(c"ipsmgw_save", Some(w_save)),
+const fn of_two(name: &'static std::ffi::CStr, function: ffi::cmd_function) -> cmd_export_t {
     cmd_export_t {
         param_no: 2,
         fixup: Some(ffi::fixup_spve_spve),
         free_fixup: Some(ffi::fixup_free_spve_spve),
-        ..command(c"ipsmgw_capable", Some(w_capable))
-    },
+        ..command(name, function)
+    }
+}
+
+const COMMAND_COUNT: usize = 10 + cfg!(feature = "fault-injection") as usize;
+
+static COMMANDS: Table<[cmd_export_t; COMMAND_COUNT]> = Table([
+    command(c"ipsmgw_classify", Some(w_classify)),
+    command(c"ipsmgw_save", Some(w_save)),
+    of_two(c"ipsmgw_capable", Some(w_capable)),
+    of_two(c"ipsmgw_authorize", Some(w_authorize)),
     command(c"ipsmgw_sm_to_im", Some(w_sm_to_im)),
     command(c"ipsmgw_im_to_sm", Some(w_im_to_sm)),
     cmd_export_t {
@@ -253,12 +274,13 @@ const fn kemi(name: &'static str, function: *const c_void, texts: usize) -> sr_k
     }
 }
 
-const KEMI_COUNT: usize = 9 + cfg!(feature = "fault-injection") as usize;
+const KEMI_COUNT: usize = 10 + cfg!(feature = "fault-injection") as usize;
 
 static KEMI: Table<[sr_kemi_t; KEMI_COUNT]> = Table([
     kemi("classify", ki_classify as *const c_void, 0),
     kemi("save", ki_save as *const c_void, 0),
     kemi("capable", ki_capable as *const c_void, 2),
+    kemi("authorize", ki_authorize as *const c_void, 2),
     kemi("sm_to_im", ki_sm_to_im as *const c_void, 0),
     kemi("im_to_sm", ki_im_to_sm as *const c_void, 0),
     kemi("im_to_sm_route", ki_im_to_sm_route as *const c_void, 1),

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use crate::host::{Text, TransactionId};
-use crate::interwork::{Input, Refusal, Verdict};
+use crate::interwork::{self, Input, Refusal, Verdict};
 use crate::sip::Answer;
 
 use super::clock;
@@ -32,6 +32,22 @@ pub(super) fn classify(msg: SipMsg<'_>) -> i32 {
         Err(refusal) => {
             tracing::info!(reason = %refusal.reason, "malformed");
             MALFORMED
+        }
+    }
+}
+
+/// `ipsmgw_authorize(uri, direction)`: whether this identity's messages may be converted.
+pub(super) fn authorize(uri: &str, direction: &str) -> i32 {
+    let may = match interwork::identity(uri) {
+        Some(identity) => running().authorizations.of(&identity),
+        None => return FALSE,
+    };
+    match may.allows(direction) {
+        Some(true) => TRUE,
+        Some(false) => FALSE,
+        None => {
+            tracing::error!("ipsmgw_authorize(uri, direction): write sm2im or im2sm for direction");
+            FALSE
         }
     }
 }

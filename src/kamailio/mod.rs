@@ -9,13 +9,16 @@
 //! | `table`, `shared` | the open exchanges in shared memory |
 //! | `perform`, `tm`, `result`, `timer` | what the core decided, done; what came of it, told to the core |
 //! | `contacts`, `modules` | who is registered; the modules that work for us |
+//! | `authorization`, `database` | who may; srdb1 |
 //! | `pv`, `rpc`, `counters`, `log` | what operators see |
 //! | `guard` | the fence around every entry from C |
 #![allow(unsafe_code, reason = "the one place that talks to C")]
 
+mod authorization;
 mod clock;
 mod contacts;
 mod counters;
+mod database;
 mod exports;
 mod ffi;
 mod functions;

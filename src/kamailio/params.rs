@@ -3,7 +3,7 @@
 use std::cell::UnsafeCell;
 use std::os::raw::{c_int, c_void};
 
-use crate::interwork::Settings;
+use crate::interwork::{Authorization, Settings};
 
 use super::ffi;
 use super::text;
@@ -106,6 +106,9 @@ parameters! {
     usrloc_table: text = "location",
     sender_without_number: text = "alphanumeric",
     event_callback: text = "",
+    db_url: text = "",
+    auth_table: text = "ipsmgw_auth",
+    authorize_default: text = "both",
     hold_timeout: number = 20,
     im_timeout: number = 20,
     report_timeout: number = 45,
@@ -136,6 +139,9 @@ pub(super) struct Parameters {
     pub(super) max_pending: u32,
     pub(super) flags: Flags,
     pub(super) plain_im: bool,
+    pub(super) db_url: &'static str,
+    pub(super) auth_table: &'static str,
+    pub(super) authorize_default: Authorization,
 }
 
 /// The largest table that a generation number and memory make sense for.
@@ -174,8 +180,20 @@ impl Parameters {
                 msrp: mask("msrp_flag", places::msrp_flag.get())?,
             },
             plain_im: places::plain_im.get() != 0,
+            db_url: places::db_url.get_text("db_url")?,
+            auth_table: places::auth_table.get_text("auth_table")?,
+            authorize_default: authorize_default()?,
         })
     }
+}
+
+fn authorize_default() -> Result<Authorization, SettingError> {
+    let word = places::authorize_default.get_text("authorize_default")?;
+    Authorization::of_word(word).ok_or_else(|| {
+        SettingError(format!(
+            "authorize_default is '{word}': write both, sm2im, im2sm or none, for who is not in the table of authorisations"
+        ))
+    })
 }
 
 /// Kamailio has 32 branch flags.

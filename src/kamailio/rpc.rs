@@ -6,6 +6,7 @@ use std::os::raw::{c_char, c_int, c_void};
 use std::ptr::null_mut;
 
 use crate::host::Kind;
+use crate::interwork::{self, Authorization};
 use crate::wire::describe::{FieldSink, JsonFields, describe_rp, describe_tpdu};
 use crate::wire::{Carrier, Direction};
 
@@ -39,12 +40,27 @@ static DECODE: Doc = Doc([
     std::ptr::null(),
 ]);
 
+static AUTH_SET: Doc = Doc([
+    c"Sets what an identity's messages may become, in the database and at once. Parameters: identity both|sm2im|im2sm|none".as_ptr(),
+    std::ptr::null(),
+]);
+
+static AUTH_GET: Doc = Doc([
+    c"Shows what an identity's messages may become. Parameters: identity".as_ptr(),
+    std::ptr::null(),
+]);
+
+static RELOAD: Doc = Doc([
+    c"Reads the table of authorisations again; shows how many entries it has".as_ptr(),
+    std::ptr::null(),
+]);
+
 static PENDING: Doc = Doc([
     c"How many exchanges are open, by kind, and the age of the oldest in seconds".as_ptr(),
     std::ptr::null(),
 ]);
 
-pub(super) struct Exported([rpc_export_t; 3]);
+pub(super) struct Exported([rpc_export_t; 6]);
 
 // SAFETY: constant pointers, read by Kamailio.
 unsafe impl Sync for Exported {}
@@ -57,6 +73,9 @@ impl Exported {
 
 /// The table that Kamailio reads; it ends with an empty row.
 pub(super) static EXPORTED: Exported = Exported([
+    command(c"ipsmgw.auth_set", Some(auth_set), &AUTH_SET),
+    command(c"ipsmgw.auth_get", Some(auth_get), &AUTH_GET),
+    command(c"ipsmgw.reload", Some(reload), &RELOAD),
     command(c"ipsmgw.decode", Some(decode), &DECODE),
     command(c"ipsmgw.pending", Some(pending), &PENDING),
     rpc_export_t {
@@ -137,23 +156,87 @@ impl FieldSink for Structure {
     }
 }
 
+/// The next parameter of a command.
+fn next_word<'a>(rpc: *mut rpc_t, context: *mut c_void) -> Option<&'a str> {
+    let mut word = ffi::str_::default();
+    // SAFETY: Kamailio's RPC and context, live during the command; the word is theirs.
+    let found = unsafe { ffi::ipsmgw_c_rpc_scan(rpc, context, &mut word) } == 1;
+    // SAFETY: as above.
+    found.then(|| unsafe { text::text(&word) }).flatten()
+}
+
+/// Refuses a command.
+fn fault(rpc: *mut rpc_t, context: *mut c_void, sentence: &str) {
+    let sentence = CString::new(sentence).unwrap_or_default();
+    // SAFETY: Kamailio's RPC and context, live during the command; the sentence is copied.
+    unsafe { ffi::ipsmgw_c_rpc_fault(rpc, context, 400, sentence.as_ptr()) };
+}
+
+/// `ipsmgw.auth_set`
+unsafe extern "C" fn auth_set(rpc: *mut rpc_t, context: *mut c_void) {
+    guard("ipsmgw.auth_set", (), || {
+        let Some(identity) = next_word(rpc, context).and_then(interwork::identity) else {
+            return fault(rpc, context, NO_IDENTITY);
+        };
+        let Some(may) = next_word(rpc, context).and_then(Authorization::of_word) else {
+            return fault(
+                rpc,
+                context,
+                "write both, sm2im, im2sm or none behind the identity",
+            );
+        };
+        if running().authorizations.set(&identity, may).is_err() {
+            fault(
+                rpc,
+                context,
+                "not changed: the database refused; see the log",
+            );
+        }
+    });
+}
+
+/// `ipsmgw.auth_get`
+unsafe extern "C" fn auth_get(rpc: *mut rpc_t, context: *mut c_void) {
+    guard("ipsmgw.auth_get", (), || {
+        let Some(identity) = next_word(rpc, context).and_then(interwork::identity) else {
+            return fault(rpc, context, NO_IDENTITY);
+        };
+        if let Some(mut reply) = Structure::new(rpc, context) {
+            reply.text("may", running().authorizations.of(&identity).word());
+        }
+    });
+}
+
+const NO_IDENTITY: &str =
+    "write an identity: sip:NAME@DOMAIN, or a number with its plus (kamcmd: s:+15550001)";
+
+/// `ipsmgw.reload`
+unsafe extern "C" fn reload(rpc: *mut rpc_t, context: *mut c_void) {
+    guard("ipsmgw.reload", (), || {
+        match running().authorizations.reload() {
+            Ok(count) => {
+                if let Some(reply) = Structure::new(rpc, context) {
+                    reply.number("entries", i64::try_from(count).unwrap_or(i64::MAX));
+                }
+            }
+            Err(_) => fault(
+                rpc,
+                context,
+                "not reloaded: the database cannot be read; see the log",
+            ),
+        }
+    });
+}
+
 /// `ipsmgw.decode`
 unsafe extern "C" fn decode(rpc: *mut rpc_t, context: *mut c_void) {
     guard("ipsmgw.decode", (), || {
-        let word = || {
-            let mut word = ffi::str_::default();
-            // SAFETY: Kamailio's RPC and context, live during the command; the word is theirs.
-            let found = unsafe { ffi::ipsmgw_c_rpc_scan(rpc, context, &mut word) } == 1;
-            // SAFETY: as above.
-            found.then(|| unsafe { text::text(&word) }).flatten()
-        };
-        let fault = |sentence: &str| {
-            let sentence = CString::new(sentence).unwrap_or_default();
-            // SAFETY: as above; the sentence is copied.
-            unsafe { ffi::ipsmgw_c_rpc_fault(rpc, context, 400, sentence.as_ptr()) };
-        };
+        let word = || next_word(rpc, context);
+        let fault = |sentence: &str| fault(rpc, context, sentence);
         let Some(octets) = word().and_then(octets_of) else {
-            return fault("write the octets as pairs of hexadecimal digits");
+            return fault(
+                "write the octets as pairs of hexadecimal digits; kamcmd wants s: before digits alone, s:0201",
+            );
         };
         let direction = match word() {
             None => None,

@@ -4,6 +4,7 @@ use once_cell::sync::OnceCell;
 
 use crate::interwork::{Gateway, Policy};
 
+use super::authorization::Authorizations;
 use super::counters;
 use super::ffi;
 use super::params::{Flags, Parameters, SettingError};
@@ -15,6 +16,7 @@ use super::{guard, log, modules, result, timer, tm};
 pub(super) struct Running {
     pub(super) gateway: Gateway,
     pub(super) table: Table,
+    pub(super) authorizations: Authorizations,
     pub(super) outbound_proxy: &'static str,
     pub(super) flags: Flags,
     pub(super) plain_im: bool,
@@ -69,6 +71,11 @@ pub(super) fn start() -> Result<(), SettingError> {
             boot: random(),
         },
         table,
+        authorizations: Authorizations::new(
+            parameters.db_url,
+            parameters.auth_table,
+            parameters.authorize_default,
+        )?,
         outbound_proxy: parameters.outbound_proxy,
         flags: parameters.flags,
         plain_im: parameters.plain_im,
