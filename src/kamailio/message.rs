@@ -76,6 +76,12 @@ impl<'m> SipMsg<'m> {
         parsed == 0 && !self.get().eoh.is_null()
     }
 
+    /// Reads what stands in From, where that can be read.
+    pub(super) fn parse_from(&self) {
+        // SAFETY: a live message of this process; parsing twice is harmless.
+        unsafe { ffi::parse_from_header(self.raw()) };
+    }
+
     /// The header fields parsed so far, in order.
     pub(super) fn header_fields(&self) -> impl Iterator<Item = HeaderField<'m>> + use<'m> {
         let buffer = self.get().buf;

@@ -7,6 +7,7 @@ use super::memory;
 use super::message::SipMsg;
 use super::modules::modules;
 use super::text::lend;
+use super::tm;
 
 /// Kamailio refused a change (out of private memory, or a message it cannot change).
 pub(super) struct NotRewritten(pub(super) &'static str);
@@ -30,6 +31,11 @@ pub(super) fn translate(msg: SipMsg<'_>, to: &Translation) -> Result<(), NotRewr
         if unsafe { ffi::rewrite_uri(msg.raw(), &mut uri) } < 0 {
             return Err(NotRewritten("the Request-URI"));
         }
+    }
+    if !tm::has_read_from() {
+        return Err(NotRewritten(
+            "From: the script made the transaction before anything had read it; call t_newtran() later, or read $fu before it",
+        ));
     }
     replace_party(msg, Party::From, &to.from)?;
     replace_party(msg, Party::To, &to.to)?;

@@ -58,6 +58,9 @@ pub(super) enum Begun {
 /// Gives the request a transaction, before anything else is done about it: from here on a
 /// retransmission is absorbed.
 pub(super) fn begin(msg: SipMsg<'_>) -> Begun {
+    // uac restores From in the replies from tm's copy of the request, and takes it for granted that From
+    // was read before tm copied it. Where it cannot be read, `has_read_from` tells.
+    msg.parse_from();
     let Some(new) = modules().tm.t_newtran else {
         return Begun::Failed;
     };
@@ -69,6 +72,17 @@ pub(super) fn begin(msg: SipMsg<'_>) -> Begun {
         ffi::E_SCRIPT => Begun::Transaction,
         _ => Begun::Failed,
     }
+}
+
+/// Whether From was read before the request at hand got its transaction.
+pub(super) fn has_read_from() -> bool {
+    // SAFETY: tm's current transaction is referenced by this process.
+    let cell = current_cell().and_then(|cell| unsafe { cell.as_ref() });
+    // SAFETY: the request that tm keeps with it; NULL in a transaction of our own.
+    let request = cell.and_then(|cell| unsafe { cell.uas.request.as_ref() });
+    // SAFETY: its From, or NULL.
+    let from = request.and_then(|request| unsafe { request.from.as_ref() });
+    from.is_some_and(|from| !from.parsed.is_null())
 }
 
 /// Gives the IM side so long for its final response.
