@@ -6,6 +6,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::sip::{Hop, address_of_record, first_uri};
+
 use super::ffi;
 use super::modules::{Usrloc, modules};
 use super::text::{self, lend};
@@ -22,19 +24,23 @@ pub(super) struct Route {
     pub(super) socket: Option<String>,
 }
 
-/// The contact of an identity that was registered or refreshed last and has one of these flags.
-pub(super) fn route_to(identity: &str, flags: u32) -> Option<Route> {
-    let mut newest = None;
+/// A contact of an identity that has one of these flags: the one at this hop, if there is one there,
+/// else the one that was registered or refreshed last.
+pub(super) fn route_to(identity: &str, flags: u32, hop: &str) -> Option<Route> {
+    let hop = Hop::of(hop);
+    let mut best = None;
     each_contact(identity, |contact| {
-        if contact.cflags & flags != 0
-            && newest
-                .as_ref()
-                .is_none_or(|(when, _)| *when < contact.last_modified)
-        {
-            newest = Some((contact.last_modified, Route::of(contact)));
+        if contact.cflags & flags == 0 {
+            return;
+        }
+        let route = Route::of(contact);
+        let is_there = hop.is_some() && route.hop() == hop;
+        let rank = (is_there, contact.last_modified);
+        if best.as_ref().is_none_or(|(other, _)| *other < rank) {
+            best = Some((rank, route));
         }
     });
-    newest.map(|(_, route)| route)
+    best.map(|(_, route)| route)
 }
 
 /// Whether an identity has a contact with one of these flags.
@@ -45,6 +51,11 @@ pub(super) fn has(identity: &str, flags: u32) -> bool {
 }
 
 impl Route {
+    /// Where it goes, to be compared.
+    fn hop(&self) -> Option<Hop<'_>> {
+        Hop::of(self.next_hop.as_deref().unwrap_or(&self.uri))
+    }
+
     fn of(contact: &ffi::ucontact) -> Self {
         let copy = |value: &ffi::str_| {
             // SAFETY: a string of a contact that its usrloc lock keeps, or of a socket.
@@ -64,17 +75,12 @@ impl Route {
     }
 }
 
-/// The first URI of a Path: `<sip:a;lr>,<sip:b>` -> `sip:a;lr`.
-fn first_uri(path: &str) -> Option<&str> {
-    path.split_once('<')?.1.split_once('>').map(|(uri, _)| uri)
-}
-
 /// Shows each valid contact of an identity, under usrloc's lock.
 fn each_contact(identity: &str, mut see: impl FnMut(&ffi::ucontact)) {
     let Some(usrloc) = &modules().usrloc else {
         return;
     };
-    let Some(aor) = aor(identity, usrloc.api.use_domain != 0) else {
+    let Some(aor) = address_of_record(identity, usrloc.api.use_domain != 0) else {
         return;
     };
     let (Some(lock), Some(unlock), Some(get), Some(release)) = (
@@ -112,17 +118,4 @@ fn each_contact(identity: &str, mut see: impl FnMut(&ffi::ucontact)) {
     }
     // SAFETY: locked above.
     unsafe { unlock(domain, &mut aor) };
-}
-
-/// The address of record that usrloc files an identity under, as the registrar's `save()` does:
-/// the user part, with the domain where `use_domain` is set, in lower case.
-fn aor(identity: &str, use_domain: bool) -> Option<String> {
-    let (_, rest) = identity.split_once(':')?;
-    let rest = rest.split([';', '?', '>']).next()?;
-    let kept = if use_domain {
-        rest
-    } else {
-        rest.split('@').next()?
-    };
-    Some(kept.to_ascii_lowercase())
 }

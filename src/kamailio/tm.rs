@@ -159,7 +159,7 @@ pub(super) fn suspend(msg: SipMsg<'_>) -> Option<TransactionId> {
 pub(super) fn send(message: &MessageOut, exchange: Option<ExchangeId>) -> Result<(), NotSent> {
     let running = running();
     // A contact that can take SMs, else whatever hop is configured or known.
-    let route = contacts::route_to(&message.identity, running.flags.sm);
+    let route = contacts::route_to(&message.identity, running.flags.sm, &message.fallback_hop);
     let (uri, hop, socket) = match &route {
         Some(route) => (
             route.uri.as_str(),

@@ -1,0 +1,79 @@
+//! How a registrar files an identity, and where its contacts are.
+
+/// The address of record of an identity, as registrars file it: the user part, with the domain
+/// where several are served, in lower case (RFC 3261 §10.3).
+pub fn address_of_record(identity: &str, with_domain: bool) -> Option<String> {
+    let (_, rest) = identity.split_once(':')?;
+    let rest = rest.split([';', '?', '>']).next()?;
+    let kept = if with_domain {
+        rest
+    } else {
+        rest.split('@').next()?
+    };
+    Some(kept.to_ascii_lowercase())
+}
+
+/// The first URI of a Path (RFC 3327): `<sip:a;lr>,<sip:b>` -> `sip:a;lr`.
+pub fn first_uri(path: &str) -> Option<&str> {
+    path.split_once('<')?.1.split_once('>').map(|(uri, _)| uri)
+}
+
+/// Address and transport that a URI leads to, to be compared with another's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hop<'a> {
+    address: &'a str,
+    transport: Option<&'a str>,
+}
+
+impl<'a> Hop<'a> {
+    /// Reads `sip:user@192.0.2.1:5060;transport=tcp`; `None` for what is no SIP URI.
+    pub fn of(uri: &'a str) -> Option<Self> {
+        let (_, rest) = uri.split_once(':')?;
+        let rest = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+        let mut parameters = rest.split([';', '?', '>']);
+        let address = parameters.next().filter(|address| !address.is_empty())?;
+        let transport = parameters.find_map(|parameter| {
+            let (name, value) = parameter.split_once('=')?;
+            name.eq_ignore_ascii_case("transport").then_some(value)
+        });
+        // UDP is what is meant where nothing is said (RFC 3261 §19.1.2).
+        let transport = transport.filter(|transport| !transport.eq_ignore_ascii_case("udp"));
+        Some(Self { address, transport })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_identity_has_an_address_of_record() {
+        let of = |identity, with_domain| address_of_record(identity, with_domain);
+        assert_eq!(
+            of("sip:Alice@ims.example;x=y", false).as_deref(),
+            Some("alice")
+        );
+        assert_eq!(
+            of("sip:+1555@IMS.example", true).as_deref(),
+            Some("+1555@ims.example")
+        );
+        assert_eq!(of("tel:+1555", false).as_deref(), Some("+1555"));
+        assert_eq!(of("alice", false), None);
+    }
+
+    #[test]
+    fn the_first_hop_of_a_path() {
+        assert_eq!(first_uri("<sip:a;lr>,<sip:b>"), Some("sip:a;lr"));
+        assert_eq!(first_uri(""), None);
+    }
+
+    #[test]
+    fn hops_are_address_and_transport() {
+        let source = Hop::of("sip:192.0.2.1:5060;transport=udp");
+        assert!(source.is_some());
+        assert_eq!(Hop::of("sip:bob@192.0.2.1:5060"), source);
+        assert_ne!(Hop::of("sip:bob@192.0.2.1:5060;transport=tcp"), source);
+        assert_ne!(Hop::of("sip:bob@192.0.2.1:5061"), source);
+        assert_eq!(Hop::of(""), None);
+    }
+}
