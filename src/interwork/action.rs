@@ -156,6 +156,14 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// How a body that cannot be read is answered in SIP.
+    pub(super) const fn status(self) -> u16 {
+        match self {
+            Self::TransferEncoding => 415,
+            _ => 400,
+        }
+    }
+
     /// What the script function gives back: some messages are not refused, but dealt with.
     pub const fn verdict(self) -> Verdict {
         match self {

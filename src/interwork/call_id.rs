@@ -3,6 +3,7 @@
 use core::fmt::Write as _;
 
 use super::Gateway;
+use super::input::Named;
 use crate::host::ExchangeId;
 
 impl Gateway {
@@ -16,19 +17,33 @@ impl Gateway {
         out
     }
 
-    /// The exchange that one of the Call-IDs in an In-Reply-To names. What stands behind the `@` does
-    /// not matter: hops have been seen to change it.
-    pub(super) fn exchange_of(&self, in_reply_to: &str) -> Option<ExchangeId> {
-        in_reply_to.split(',').find_map(|call_id| {
-            let mut numbers = call_id.trim().split('@').next()?.split('-');
-            let mut number = || u64::from_str_radix(numbers.next()?, 16).ok();
-            let (index, generation) = (number()?, number()?);
-            let (_attempt, boot) = (number()?, number()?);
-            let id = ExchangeId {
+    /// What the Call-IDs in an In-Reply-To name.
+    pub(super) fn named_in(&self, in_reply_to: Option<&str>) -> Named {
+        let call_ids = in_reply_to.unwrap_or_default().split(',');
+        call_ids
+            .filter_map(|call_id| self.named(call_id.trim()))
+            .next()
+            .unwrap_or(Named::Nothing)
+    }
+
+    fn named(&self, call_id: &str) -> Option<Named> {
+        let (local, domain) = call_id.split_once('@')?;
+        let mut numbers = local
+            .split('-')
+            .map(|number| u64::from_str_radix(number, 16).ok());
+        let mut number = || numbers.next().flatten();
+        let (index, generation) = (number()?, number()?);
+        let (_attempt, boot) = (number()?, number()?);
+        if numbers.next().is_some() {
+            return None;
+        }
+        // Hops have been seen to change what stands behind the "@".
+        if boot == self.boot {
+            return Some(Named::Exchange(ExchangeId {
                 index: u32::try_from(index).ok()?,
                 generation: u32::try_from(generation).ok()?,
-            };
-            (boot == self.boot).then_some(id)
-        })
+            }));
+        }
+        (domain == self.policy.domain).then_some(Named::Past)
     }
 }

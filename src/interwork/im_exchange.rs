@@ -3,7 +3,7 @@
 use super::action::{Action, Counter, Outcome, Verdict};
 use super::cause::{self, Final, Told};
 use super::handle::Turn;
-use super::input::{PreparedIm, ReportIn, RpReport};
+use super::input::{Named, PreparedIm, ReportIn, RpReport};
 use super::outgoing::ReportOut;
 use crate::host::{Exchange, ExchangeId, Full, Identity, Kind, Party, State, Text, TransactionId};
 
@@ -171,14 +171,20 @@ impl Turn<'_> {
         self.settle(id, last);
     }
 
-    /// What is reported on: the exchange that In-Reply-To names, if it is the reporter's own and the
-    /// reference fits; else the reporter's open one with this reference (rows IM-4, F19).
+    /// What is reported on: the reporter's open exchange with this reference (row F19), but not where
+    /// In-Reply-To names another message of ours (row IM-4): RP-MRs come again, and nothing is
+    /// delivered because an earlier message was.
     fn reported_exchange(&mut self, report: &ReportIn<'_>) -> Option<ExchangeId> {
         let fits = |open: &Exchange| is_open(open, &report.identity) && open.rp_mr == report.rp_mr;
-        let named = report
-            .exchange
-            .filter(|id| self.store.get_mut(*id).is_some_and(|e| fits(e)));
-        named.or_else(|| self.store.find(&mut |open| fits(open)))
+        match report.named {
+            Named::Nothing => self.store.find(&mut |open| fits(open)),
+            Named::Past => None,
+            Named::Exchange(id) => self
+                .store
+                .get_mut(id)
+                .is_some_and(|named| fits(named))
+                .then_some(id),
+        }
     }
 
     /// RP-SMMA: acknowledged. We keep nothing back that could be sent now.

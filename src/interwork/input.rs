@@ -98,14 +98,25 @@ pub struct ReportIn<'m> {
     pub report: RpReport,
     /// RP-Message Reference of what it reports on.
     pub rp_mr: u8,
-    /// The exchange that In-Reply-To names, if it is one of ours.
-    pub exchange: Option<ExchangeId>,
-    /// Call-ID of the request.
+    /// What In-Reply-To says that it reports on.
+    pub named: Named,
+    /// Call-ID of the request, as In-Reply-To may repeat it.
     pub call_id: &'m str,
     /// The reporter's public identity.
     pub address: &'m str,
     /// Next hop for an answer where the reporter has no contact.
     pub hop: &'m str,
+}
+
+/// What an In-Reply-To names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Named {
+    /// Nothing of ours: there is none, or somebody on the way put a Call-ID of its own.
+    Nothing,
+    /// A message of an earlier start of ours.
+    Past,
+    /// This exchange, open or not.
+    Exchange(ExchangeId),
 }
 
 /// What a report says.

@@ -39,7 +39,7 @@ pub use action::{Action, Actions, Counter, Outcome, Reason, Refusal, Verdict};
 pub use authorization::{Authorization, identity};
 pub use classify::Class;
 pub use field::{Field, Value};
-pub use input::{Input, PreparedIm, PreparedSm, ReportIn, RpReport};
+pub use input::{Input, Named, PreparedIm, PreparedSm, ReportIn, RpReport};
 pub use policy::{Policy, SenderWithoutNumber, Settings};
 
 /// The gateway: what it was told at start, and nothing that changes.

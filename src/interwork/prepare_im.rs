@@ -35,8 +35,7 @@ impl Gateway {
         let text = match &body {
             Ok(Body::Text(octets, charset)) => text_of(octets, charset.as_deref())?,
             Ok(_) => return Err(Refusal::sip(415, Reason::MediaType)),
-            Err(reason @ Reason::TransferEncoding) => return Err(Refusal::sip(415, *reason)),
-            Err(reason) => return Err(Refusal::sip(400, *reason)),
+            Err(reason) => return Err(Refusal::sip(reason.status(), *reason)),
         };
         let text =
             EncodedText::single(&text).map_err(|_| Refusal::sip(413, Reason::TextTooLong))?;

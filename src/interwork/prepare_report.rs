@@ -16,7 +16,9 @@ impl Gateway {
     ) -> Result<ReportIn<'m>, Box<Refusal>> {
         let malformed = |reason| Refusal::sip(400, reason);
         let sender = sender(message)?;
-        let Body::Sms(octets) = Body::of(message).map_err(malformed)? else {
+        let Body::Sms(octets) =
+            Body::of(message).map_err(|reason| Refusal::sip(reason.status(), reason))?
+        else {
             return Err(malformed(Reason::NotAReport));
         };
         let (direction, rp) =
@@ -44,10 +46,8 @@ impl Gateway {
             identity: sender.identity,
             report,
             rp_mr: rp.mr().0,
-            exchange: message
-                .in_reply_to
-                .and_then(|call_id| self.exchange_of(call_id)),
-            call_id: message.call_id,
+            named: self.named_in(message.in_reply_to),
+            call_id: message.call_id_to_repeat(),
             address: sender.address,
             hop: message.source,
         })

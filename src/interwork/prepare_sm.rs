@@ -13,8 +13,9 @@ use super::sender::{Sender, identity_of, sender};
 use crate::host::{Identity, Now, Party, Text};
 use crate::sip::{MessageIn, NameAddr, Translation, Uri, push_date, push_quoted, push_user};
 use crate::wire::{
-    Direction, MessageClass, NotText, PidKind, RpData, RpMessage, SmsDeliver, SmsSubmit, TpAddress,
-    TpDcs, TpPid, TpScts, Tpdu, TypeOfNumber, UserData,
+    Carrier, DecodeError, Direction, MessageClass, NotText, PidKind, RpHeader, RpMessage,
+    RpMessageType, SmsDeliver, SmsSubmit, TpAddress, TpDcs, TpPid, TpScts, Tpdu, TypeOfNumber,
+    UserData,
 };
 
 /// Header fields of the request that would lie about the translated one.
@@ -39,6 +40,13 @@ const REMOVED: &[&str] = &[
 /// TP-Reject-Duplicates in the first octet of an SMS-SUBMIT (TS 23.040 §9.2.3.25).
 const TP_RD: u8 = 0b0000_0100;
 
+/// The header of RP-DATA of which nothing is wrong but that its user data is not all there: enough to
+/// tell its sender so in an RP-ERROR (row CLS-6).
+pub(super) fn rp_data_header(octets: &[u8], error: DecodeError) -> Option<RpHeader> {
+    let header = RpHeader::peek(octets).ok()?;
+    (header.message_type == RpMessageType::Data && error.element == "RP-UD").then_some(header)
+}
+
 /// What a short message says, whichever TPDU brought it.
 struct Content<'a> {
     pid: TpPid,
@@ -52,7 +60,9 @@ struct Received<'a, 'm> {
     message: &'a MessageIn<'m>,
     sender: Sender<'m>,
     party: Party,
-    data: RpData<'a>,
+    rp_mr: u8,
+    /// RP-User Data, if it is all there.
+    tpdu: Result<&'a [u8], DecodeError>,
     now: Now,
 }
 
@@ -67,24 +77,29 @@ impl Gateway {
         let octets = match Body::of(message) {
             Ok(Body::Sms(octets)) => octets,
             Ok(_) => return Err(Refusal::sip(415, Reason::MediaType)),
-            Err(reason) => return Err(Refusal::sip(400, reason)),
+            Err(reason) => return Err(Refusal::sip(reason.status(), reason)),
         };
-        let (direction, data) = match RpMessage::decode(&octets) {
-            Ok((direction, RpMessage::Data(data))) => (direction, data),
+        let (rp_mr, direction, tpdu) = match RpMessage::decode(&octets) {
+            Ok((direction, RpMessage::Data(data))) => (data.mr, direction, Ok(data.user_data)),
             Ok(_) => return Err(Refusal::sip(400, Reason::NotRpData)),
-            Err(error) => return Err(Refusal::sip(400, Reason::Undecodable(error))),
+            Err(error) => match rp_data_header(&octets, error) {
+                Some(header) => (header.mr, header.direction, Err(error)),
+                None => return Err(Refusal::sip(400, Reason::Undecodable(error))),
+            },
         };
         // Only a service centre may say in TP-OA who the sender is (row AUT-6).
-        let party = match self.policy.is_service_centre(&sender.identity) {
-            true => Party::ServiceCentre,
-            false => Party::Phone,
+        let party = if self.policy.is_service_centre(&sender.identity) {
+            Party::ServiceCentre
+        } else {
+            Party::Phone
         };
         let received = Received {
             gateway: self,
             message,
             sender,
             party,
-            data,
+            rp_mr: rp_mr.0,
+            tpdu,
             now,
         };
         match (party, direction) {
@@ -97,15 +112,18 @@ impl Gateway {
 
 impl<'a> Received<'a, '_> {
     fn translate(&self, direction: Direction) -> Result<PreparedSm, Box<Refusal>> {
-        match RpMessage::Data(self.data).tpdu(direction) {
-            Some(Ok(Tpdu::Submit(submit))) => self.submit(&submit),
-            Some(Ok(Tpdu::Deliver(deliver))) => self.deliver(&deliver),
-            Some(Ok(Tpdu::StatusReport(_))) => Err(self.refuse(Told::Ack, Reason::StatusReport)),
-            Some(Ok(Tpdu::Command(_))) => Err(self.refuse(error(69, 0xA1), Reason::Command)),
-            Some(Ok(Tpdu::DeliverReport(_) | Tpdu::SubmitReport(_))) | None => {
+        let tpdu = self
+            .tpdu
+            .and_then(|tpdu| Tpdu::decode(direction, Carrier::RpData, tpdu));
+        match tpdu {
+            Ok(Tpdu::Submit(submit)) => self.submit(&submit),
+            Ok(Tpdu::Deliver(deliver)) => self.deliver(&deliver),
+            Ok(Tpdu::StatusReport(_)) => Err(self.refuse(Told::Ack, Reason::StatusReport)),
+            Ok(Tpdu::Command(_)) => Err(self.refuse(error(69, 0xA1), Reason::Command)),
+            Ok(Tpdu::DeliverReport(_) | Tpdu::SubmitReport(_)) => {
                 Err(self.refuse(error(97, 0xB0), Reason::TpduType))
             }
-            Some(Err(fault)) => {
+            Err(fault) => {
                 let cause = u8::from(fault.rp_cause());
                 Err(self.refuse(error(cause, 0xB0), Reason::Undecodable(fault)))
             }
@@ -119,12 +137,11 @@ impl<'a> Received<'a, '_> {
             dcs: submit.dcs,
             user_data: submit.user_data,
         })?;
-        let made = match self.message.retargeted {
-            true => None,
-            false => Some(
-                self.uri_of(&submit.destination_address)
-                    .ok_or_else(|| self.not_found(Reason::DestinationAddress))?,
-            ),
+        let made = if self.message.retargeted {
+            None
+        } else {
+            let uri = self.uri_of(&submit.destination_address);
+            Some(uri.ok_or_else(|| self.not_found(Reason::DestinationAddress))?)
         };
         let to = made.as_deref().unwrap_or(self.message.request_uri);
         Uri::parse(to).ok_or_else(|| self.not_found(Reason::Recipient))?;
@@ -190,16 +207,16 @@ impl<'a> Received<'a, '_> {
         self.gateway.boot.hash(&mut digest);
         self.sender.identity.as_str().hash(&mut digest);
         identity.as_str().hash(&mut digest);
-        if let Some((first, rest)) = self.data.user_data.split_first() {
+        if let Some((first, rest)) = self.tpdu.ok().and_then(|tpdu| tpdu.split_first()) {
             (first & !ignored, rest).hash(&mut digest);
         }
         Ok(PreparedSm {
             identity,
             party: self.party,
-            rp_mr: self.data.mr.0,
+            rp_mr: self.rp_mr,
             reject_duplicates,
             digest: digest.finish(),
-            call_id: Text::new(self.call_id()).unwrap_or_default(),
+            call_id: Text::new(self.message.call_id_to_repeat()).unwrap_or_default(),
             address: Text::new(self.sender.address)
                 .ok_or_else(|| Refusal::sip(403, Reason::NoIdentity))?,
             hop: Text::new(self.message.source).unwrap_or_default(),
@@ -334,8 +351,8 @@ impl<'a> Received<'a, '_> {
             recipient,
             address: self.sender.address,
             hop: self.message.source,
-            in_reply_to: self.call_id(),
-            rp_mr: self.data.mr.0,
+            in_reply_to: self.message.call_id_to_repeat(),
+            rp_mr: self.rp_mr,
             told,
             scts: Some(TpScts::from_unix(self.now.unix, self.now.zone)),
         };
@@ -344,16 +361,6 @@ impl<'a> Received<'a, '_> {
             report: Some(self.gateway.report(&report, None)),
             reason,
         })
-    }
-
-    /// The request's Call-ID, if it can be written into a header field.
-    fn call_id(&self) -> &str {
-        let call_id = self.message.call_id;
-        if call_id.bytes().all(|octet| octet.is_ascii_graphic()) {
-            call_id
-        } else {
-            ""
-        }
     }
 }
 

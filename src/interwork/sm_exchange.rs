@@ -120,13 +120,15 @@ impl Turn<'_> {
         });
     }
 
+    /// The first outcome counts: what the script said goes before what a branch had said to it. But
+    /// delivered is delivered.
     pub(super) fn im_answered(&mut self, id: ExchangeId, status: u16) {
-        if let Some(exchange) = self.store.get_mut(id) {
-            // Of several answers (failure routes, forks) the last one counts, but delivered is
-            // delivered.
-            if exchange.state == State::Relayed && status >= 200 && !is_success(exchange.status) {
-                exchange.status = status;
-            }
+        let Some(exchange) = self.store.get_mut(id) else {
+            return;
+        };
+        let first = exchange.status == 0 && status >= 200;
+        if exchange.state == State::Relayed && (first || is_success(status)) {
+            exchange.status = status;
         }
     }
 

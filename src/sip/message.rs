@@ -26,6 +26,17 @@ pub struct MessageIn<'m> {
     pub truncated: bool,
 }
 
+impl<'m> MessageIn<'m> {
+    /// Call-ID as In-Reply-To may repeat it; empty where it would break out of the header field.
+    pub fn call_id_to_repeat(&self) -> &'m str {
+        if self.call_id.bytes().all(|octet| octet.is_ascii_graphic()) {
+            self.call_id
+        } else {
+            ""
+        }
+    }
+}
+
 /// A name-addr (RFC 3261 §25.1).
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct NameAddr {

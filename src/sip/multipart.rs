@@ -25,31 +25,64 @@ impl<'a> Part<'a> {
 pub fn parts<'a>(body: &'a [u8], boundary: &str) -> impl Iterator<Item = Part<'a>> {
     let delimiter: Vec<u8> = [b"\r\n--", boundary.as_bytes()].concat();
     // The first delimiter needs no CRLF where there is no preamble.
-    let mut rest = match delimiter.get(2..) {
-        Some(first) if body.starts_with(first) => body.get(first.len()..),
-        _ => split_at(body, &delimiter).map(|(_, rest)| rest),
+    let first = delimiter
+        .get(2..)
+        .and_then(|first| body.strip_prefix(first));
+    let mut rest = match first.and_then(line_end) {
+        Some(Line::Another(rest)) => Some(rest),
+        Some(Line::Last) => None,
+        None => split_at_line(body, &delimiter).and_then(|(_, line)| line.rest()),
     };
     core::iter::from_fn(move || {
-        loop {
-            let after = rest.take()?;
-            if boundary.is_empty() || after.starts_with(b"--") {
-                return None;
-            }
-            let (part, next) = split_at(after, &delimiter)?;
-            rest = Some(next);
-            // What follows the boundary on its line is padding, or this is no delimiter line.
-            let padding = part
-                .iter()
-                .take_while(|octet| matches!(octet, b' ' | b'\t'))
-                .count();
-            if let Some(part) = part
-                .get(padding..)
-                .and_then(|part| part.strip_prefix(b"\r\n"))
-            {
-                return Some(split_header(part));
-            }
-        }
+        let (part, line) = split_at_line(rest.take()?, &delimiter)?;
+        rest = line.rest();
+        Some(split_header(part))
     })
+}
+
+/// What a delimiter line says.
+enum Line<'a> {
+    /// Another part follows.
+    Another(&'a [u8]),
+    /// That was the last one.
+    Last,
+}
+
+impl<'a> Line<'a> {
+    fn rest(self) -> Option<&'a [u8]> {
+        match self {
+            Self::Another(rest) => Some(rest),
+            Self::Last => None,
+        }
+    }
+}
+
+/// The rest of a delimiter line: blanks and CRLF, or two hyphens. With anything else behind it the
+/// boundary was somebody's text.
+fn line_end(octets: &[u8]) -> Option<Line<'_>> {
+    if octets.starts_with(b"--") {
+        return Some(Line::Last);
+    }
+    let padding = octets
+        .iter()
+        .take_while(|octet| matches!(octet, b' ' | b'\t'))
+        .count();
+    octets
+        .get(padding..)?
+        .strip_prefix(b"\r\n")
+        .map(Line::Another)
+}
+
+/// What stands before the next delimiter line, and what that line says.
+fn split_at_line<'a>(octets: &'a [u8], delimiter: &[u8]) -> Option<(&'a [u8], Line<'a>)> {
+    octets
+        .windows(delimiter.len())
+        .enumerate()
+        .find_map(|(at, window)| {
+            let behind = octets.get(at + delimiter.len()..)?;
+            let line = (window == delimiter).then(|| line_end(behind))??;
+            Some((octets.get(..at)?, line))
+        })
 }
 
 /// A header and what follows the empty line behind it.
@@ -144,9 +177,19 @@ mod tests {
                 assert!([b"<x/>", SMS, b"bare"].contains(&part.body));
             }
         }
-        assert_eq!(parts(&body, "").count(), 0);
         assert_eq!(parts(b"--b1\r\n\r\nx\r\n--b1--", "b1").count(), 1);
         assert_eq!(parts(b"--b1x\r\n\r\nx\r\n--b1--", "b1").count(), 0);
+    }
+
+    #[test]
+    fn what_only_begins_like_a_delimiter_is_text() {
+        let body = b"--b\r\n\r\n\r\n--bx\r\n--b-\r\n--b--";
+        let found: Vec<_> = parts(body, "b").map(|part| part.body).collect();
+        assert_eq!(found, [b"\r\n--bx\r\n--b-"]);
+        assert_eq!(parts(b"--bx\r\n--b\r\n\r\ny\r\n--b--", "b").count(), 1);
+        assert_eq!(parts(b"--b--\r\n--b\r\n\r\ny\r\n--b--", "b").count(), 0);
+        // A boundary of no characters is two hyphens, and ends nothing that begins with four.
+        assert_eq!(parts(b"--\r\n\r\nx\r\n--\r\n", "").count(), 1);
     }
 
     #[test]

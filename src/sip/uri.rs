@@ -25,7 +25,7 @@ impl<'a> Uri<'a> {
     /// Reads a URI. `None` for other schemes, and for anything that could not stand between angle
     /// brackets in a header field: what this takes can be written out again without a second look.
     pub fn parse(text: &'a str) -> Option<Self> {
-        let harmless = |c: char| c > ' ' && c != '\x7f' && !matches!(c, '<' | '>' | '"');
+        let harmless = |c: char| !c.is_control() && !matches!(c, ' ' | '<' | '>' | '"');
         if !text.chars().all(harmless) {
             return None;
         }

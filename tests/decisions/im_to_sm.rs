@@ -369,9 +369,10 @@ fn a_report_is_found_without_a_usable_in_reply_to() {
         None,
         Some(""),
         Some("changed-by-a-b2bua@x"),
-        Some("0-1-1-dead@ims.example"),
+        Some("0-1-1-dead@elsewhere"),
+        Some("0-1-1@ims.example"),
+        Some("0-1-1-dead-beef@ims.example"),
         Some("ffffffffffffffff-1-1-b007@ims.example"),
-        Some("7-1-1-b007@ims.example"),
     ] {
         let mut world = World::new();
         let (_, rp_mr, _) = sent(&mut world, "hello");
@@ -390,6 +391,26 @@ fn a_report_is_found_without_a_usable_in_reply_to() {
         ..ack(&octets, Some(&changed))
     };
     assert_eq!(world.report(&report).answer(), 200);
+}
+
+#[test]
+fn a_report_on_an_earlier_message_is_not_one_on_this() {
+    // The reference is the same: after 256 messages, or after a start.
+    for in_reply_to in [
+        "0-1-1-dead@ims.example",
+        "7-1-1-b007@ims.example",
+        "0-9-1-b007@ims.example",
+    ] {
+        let mut world = World::new();
+        let (_, rp_mr, call_id) = sent(&mut world, "hello");
+        let done = world.report(&ack(&[0x02, rp_mr], Some(in_reply_to)));
+        assert_eq!((done.reply(), done.replies[0].1), (202, Verdict::Refused));
+        assert!(done.answered.is_empty());
+        assert_eq!(
+            world.report(&ack(&[0x02, rp_mr], Some(&call_id))).answer(),
+            200
+        );
+    }
 }
 
 #[test]

@@ -56,7 +56,8 @@ fn classes() {
         (SMS, &[0x07, 0x01], Err(400)),
         (SMS, &[0x00], Err(400)),
         (SMS, &[], Err(400)),
-        (SMS, &sms[..sms.len() - 1], Err(400)),
+        (SMS, &sms[..7], Err(400)),
+        (SMS, &sms[..sms.len() - 1], Ok(Class::RpData)),
         ("text/plain", b"x", Ok(Class::InstantMessage)),
         (
             "message/cpim",
@@ -111,13 +112,16 @@ fn a_short_message_in_a_multipart_body_is_found() {
         ..from_phone(ALICE, b"AgE=\r\n")
     };
     assert_eq!(world.gateway.classify(&message).ok(), Some(Class::RpReport));
-    for (encoding, body) in [("base64", &b"AgE!"[..]), ("quoted-printable", b"=02=01")] {
+    for (encoding, body, status) in [
+        ("base64", &b"AgE!"[..], 400),
+        ("quoted-printable", b"=02=01", 415),
+    ] {
         let content_transfer_encoding = Some(encoding);
         let message = MessageIn {
             content_transfer_encoding,
             ..from_phone(ALICE, body)
         };
-        assert_eq!(refused_sm(&message).answer.status, 400);
+        assert_eq!(refused_sm(&message).answer.status, status);
     }
 }
 
@@ -184,8 +188,22 @@ fn what_is_no_rp_message_is_a_bad_request() {
     );
     for end in 0..whole.len() {
         let refusal = refused_sm(&from_phone(ALICE, &whole[..end]));
-        assert_eq!(refusal.answer.status, 400, "{end} octets");
-        assert!(refusal.report.is_none());
+        // Up to RP-DA there is nobody's short message; behind it there is one that is not all there.
+        match end {
+            0..9 => assert_eq!(
+                (refusal.answer.status, refusal.report.is_some()),
+                (400, false)
+            ),
+            _ => {
+                assert_eq!(refusal.answer.status, 202);
+                let report = refusal.report.unwrap();
+                assert_eq!(
+                    report.body[..4],
+                    [0x05, 0x01, 0x01, 0x80 | 96],
+                    "{end} octets"
+                );
+            }
+        }
     }
     assert_eq!(
         refused_sm(&from_phone(ALICE, &[0x02, 0x01])).reason,

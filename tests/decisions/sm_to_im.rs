@@ -384,11 +384,11 @@ fn an_alphanumeric_name_is_shown_and_escaped() {
 }
 
 #[test]
-fn delivered_is_delivered_and_else_the_last_answer_counts() {
+fn delivered_is_delivered_and_else_the_first_outcome_counts() {
     for (statuses, body) in [
         (&[486, 200][..], rp_ack(1)),
         (&[200, 486], rp_ack(1)),
-        (&[180, 486, 404], rp_error(1, 1, Some(0xC3))),
+        (&[180, 404, 486], rp_error(1, 1, Some(0xC3))),
         // The transaction ended with a 202 that nobody explained.
         (&[], rp_error(1, 41, Some(0xC2))),
     ] {
