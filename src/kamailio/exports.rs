@@ -4,6 +4,7 @@
     reason = "symbols that Kamailio's loader looks up by name"
 )]
 
+use std::ffi::CStr;
 use std::os::raw::{c_char, c_int, c_void};
 use std::ptr::null_mut;
 
@@ -251,14 +252,15 @@ static COMMANDS: Table<[cmd_export_t; COMMAND_COUNT]> = Table([
     },
 ]);
 
-const fn constant(text: &'static str) -> str_ {
+/// With the NUL that app_lua counts on.
+const fn constant(text: &'static CStr) -> str_ {
     str_ {
-        s: text.as_ptr().cast_mut().cast(),
-        len: text.len() as c_int,
+        s: text.as_ptr().cast_mut(),
+        len: text.to_bytes().len() as c_int,
     }
 }
 
-const fn kemi(name: &'static str, function: *const c_void, texts: usize) -> sr_kemi_t {
+const fn kemi(name: &'static CStr, function: *const c_void, texts: usize) -> sr_kemi_t {
     let mut ptypes = [ffi::SR_KEMIP_NONE as c_int; 6];
     let mut place = 0;
     while place < texts {
@@ -266,7 +268,7 @@ const fn kemi(name: &'static str, function: *const c_void, texts: usize) -> sr_k
         place += 1;
     }
     sr_kemi_t {
-        mname: constant("ipsmgw"),
+        mname: constant(c"ipsmgw"),
         fname: constant(name),
         rtype: ffi::SR_KEMIP_INT as c_int,
         func: function.cast_mut(),
@@ -277,17 +279,17 @@ const fn kemi(name: &'static str, function: *const c_void, texts: usize) -> sr_k
 const KEMI_COUNT: usize = 10 + cfg!(feature = "fault-injection") as usize;
 
 static KEMI: Table<[sr_kemi_t; KEMI_COUNT]> = Table([
-    kemi("classify", ki_classify as *const c_void, 0),
-    kemi("save", ki_save as *const c_void, 0),
-    kemi("capable", ki_capable as *const c_void, 2),
-    kemi("authorize", ki_authorize as *const c_void, 2),
-    kemi("sm_to_im", ki_sm_to_im as *const c_void, 0),
-    kemi("im_to_sm", ki_im_to_sm as *const c_void, 0),
-    kemi("im_to_sm_route", ki_im_to_sm_route as *const c_void, 1),
-    kemi("report", ki_report as *const c_void, 0),
-    kemi("reply", ki_reply as *const c_void, 0),
+    kemi(c"classify", ki_classify as *const c_void, 0),
+    kemi(c"save", ki_save as *const c_void, 0),
+    kemi(c"capable", ki_capable as *const c_void, 2),
+    kemi(c"authorize", ki_authorize as *const c_void, 2),
+    kemi(c"sm_to_im", ki_sm_to_im as *const c_void, 0),
+    kemi(c"im_to_sm", ki_im_to_sm as *const c_void, 0),
+    kemi(c"im_to_sm_route", ki_im_to_sm_route as *const c_void, 1),
+    kemi(c"report", ki_report as *const c_void, 0),
+    kemi(c"reply", ki_reply as *const c_void, 0),
     #[cfg(feature = "fault-injection")]
-    kemi("panic", ki_panic as *const c_void, 0),
+    kemi(c"panic", ki_panic as *const c_void, 0),
     sr_kemi_t {
         mname: str_ {
             s: null_mut(),
