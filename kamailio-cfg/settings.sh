@@ -15,7 +15,8 @@ export IPSMGW_DB_URL=${IPSMGW_DB_URL:-sqlite:///$here/var/ipsmgw.sqlite}
 export IPSMGW_SC=${IPSMGW_SC:-+15559999}
 export IPSMGW_SC_URI=${IPSMGW_SC_URI:-}
 export IPSMGW_FLOOD=${IPSMGW_FLOOD:-100}
-export IPSMGW_MODULE=${IPSMGW_MODULE:-$here/../target/release/ipsmgw.so}
+module_given=${IPSMGW_MODULE:-}
+export IPSMGW_MODULE=${IPSMGW_MODULE:-$(dirname "$here")/target/release/ipsmgw.so}
 
 is_e164() { [[ $1 =~ ^\+[1-9][0-9]{1,14}$ ]]; }
 
@@ -51,4 +52,4 @@ make_database() {
 }
 
 # Is a gateway running on this database? It answers on its socket then.
-gateway_runs() { [[ -S $socket ]] && kamcmd -s "unix:$socket" core.uptime >/dev/null 2>&1; }
+gateway_runs() { [[ -S $socket ]] && "${KAMCMD:-kamcmd}" -s "unix:$socket" core.uptime >/dev/null 2>&1; }

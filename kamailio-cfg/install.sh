@@ -1,0 +1,55 @@
+# shellcheck shell=bash
+# What has to be on the machine before the gateway can be built and run: said first, then brought.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+say() { printf '\n== %s\n' "$*"; }
+
+# Kamailio's modules that kamailio.cfg loads, and what build.rs needs: a C compiler and libclang.
+gateway_packages=(kamailio kamailio-sqlite-modules kamailio-lua-modules sqlite3 gcc libc6-dev libclang-dev xz-utils ca-certificates)
+# What speaks SIP to it from outside.
+peer_packages=(python3-venv python3-pip)
+
+# Installs those of the packages that are missing.
+need_packages() {
+	local missing=() package as_root=()
+	for package in "$@"; do
+		[[ $(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || missing+=("$package")
+	done
+	((${#missing[@]})) || return 0
+	command -v apt-get >/dev/null || die "these Debian packages are needed and there is no apt to bring them: ${missing[*]}"
+	if ((EUID != 0)); then
+		command -v sudo >/dev/null || die "say this as root first: apt-get install ${missing[*]}"
+		as_root=(sudo)
+	fi
+	say "Installing with ${as_root[*]:+sudo }apt-get: ${missing[*]}"
+	"${as_root[@]}" apt-get update -q
+	"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}" ||
+		die "apt-get could not install all of: ${missing[*]} (see above)"
+}
+
+need_rust() {
+	[[ -d $HOME/.cargo/bin ]] && PATH=$PATH:$HOME/.cargo/bin
+	command -v cargo >/dev/null || die "Rust is missing: install it as https://rustup.rs says, then try again"
+}
+
+# Debian puts kamailio into /usr/sbin, which is not in everybody's PATH.
+PATH=$PATH:/usr/sbin
+
+# Builds target/release/ipsmgw.so; cargo itself says when there is nothing to do.
+build_module() {
+	need_rust
+	say "Building the module for $("${KAMAILIO:-kamailio}" -v | sed -n '1s/version: //p')"
+	if [[ -z ${KAMAILIO_SRC_DIR:-} ]]; then "$root/include/get-headers" >/dev/null; fi
+	(cd "$root" && cargo build --release --locked)
+}
+
+# A Python with pycrate, which builds and reads short messages and shares nothing with the gateway.
+python=$root/target/venv/bin/python
+need_python() {
+	if "$python" -c 'import pycrate_mobile' 2>/dev/null; then return; fi
+	need_packages "${peer_packages[@]}"
+	say "Bringing pycrate 0.8.1 with pip into target/venv"
+	/usr/bin/python3 -m venv "$root/target/venv"
+	"$root/target/venv/bin/pip" install -q --disable-pip-version-check pycrate==0.8.1
+}

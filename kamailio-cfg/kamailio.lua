@@ -1,0 +1,339 @@
+-- The routing of kamailio.cfg in Lua (KEMI). Function by function the same; the reasons are told there.
+
+local CAN_SM, CAN_IM = 1, 2 -- branch flags
+local BEHIND_NAT = 0
+local FROM_TRUSTED = 1 -- message flag
+
+-- The defines of kamailio.cfg. They can be read only while a request is at hand.
+local function setting(name)
+	return KSR.pv.gete("$(def(" .. name .. "){s.unquote})")
+end
+
+local function identity_of(user)
+	return "sip:" .. user .. "@" .. setting("IPSMGW_DOMAIN")
+end
+
+local function is_ours(uri_is_ours, host)
+	return uri_is_ours or host == setting("IPSMGW_DOMAIN")
+end
+
+-- A name or a number -> the user part that is that person's here, or nil.
+local function person(address)
+	local user = address:gsub("%%2[Bb]", "+"):match("^[^;]*")
+	if user:match("^%+[%d.()-]+$") then
+		user = user:gsub("[-.()]", "")
+	end
+	local found = KSR.htable.sht_get("people", user)
+	return found and tostring(found)
+end
+
+local function reply(code, reason, header)
+	if header then
+		KSR.hdr.append_to_reply(header .. "\r\n")
+	end
+	KSR.sl.sl_send_reply(code, reason)
+	KSR.x.exit()
+end
+
+local function relay()
+	if KSR.tm.t_relay() < 0 then
+		KSR.sl.sl_reply_error()
+	end
+	KSR.x.exit()
+end
+
+-- Who is asking ------------------------------------------------------------------------------------------------
+
+local function trusted_address()
+	local centre, peers = setting("IPSMGW_SC_URI"), setting("TRUSTED_PEERS")
+	local source = KSR.pv.get("$si")
+	return centre ~= "" and source == centre:match("^sips?:([^:;]+)")
+		or peers ~= "" and KSR.ipops.is_in_subnet(source, peers) > 0
+end
+
+local function identify()
+	if trusted_address() then
+		KSR.setflag(FROM_TRUSTED)
+		KSR.pv.sets("$avp(identity)", KSR.pv.gete("$ai"))
+		return
+	end
+	KSR.textops.remove_hf_re("^P-(Asserted-|Preferred-|Called-Party-ID|Associated-URI|Served-User|Profile-Key)")
+
+	local domain = setting("IPSMGW_DOMAIN")
+	if KSR.auth_db.auth_check(domain, "subscriber", 0) < 0 then
+		KSR.auth.auth_challenge(domain, 0)
+		KSR.x.exit()
+	end
+	local user = KSR.pv.gete("$avp(number)")
+	if user == "" then
+		user = KSR.pv.get("$au")
+	end
+	KSR.pv.sets("$avp(identity)", identity_of(user))
+	KSR.auth.consume_credentials()
+
+	local from_host = KSR.pv.gete("$fd")
+	if from_host == "anonymous.invalid" and not KSR.is_REGISTER() then
+		return
+	end
+	local from_is_ours = KSR.pv.gete("$(fu{uri.scheme})") == "tel" or is_ours(KSR.is_myself_furi(), from_host)
+	if person(KSR.pv.gete("$fU")) ~= user or not from_is_ours then
+		reply(403, "From Is Somebody Else")
+	end
+end
+
+-- Where to -----------------------------------------------------------------------------------------------------
+
+-- Makes the Request-URI the identity of one of our people. False: nobody here.
+local function recipient()
+	if KSR.pv.gete("$rz") ~= "tel" and not is_ours(KSR.is_myself_ruri(), KSR.pv.gete("$rd")) then
+		return false
+	end
+	local user = person(KSR.pv.gete("$rU"))
+	if not user then
+		return false
+	end
+	KSR.seturi(identity_of(user))
+	return true
+end
+
+local function capable(what, identity)
+	return KSR.ipsmgw.capable(identity or KSR.pv.get("$ru"), what) > 0
+end
+
+local function assert_identity()
+	if not KSR.isflagset(FROM_TRUSTED) and not KSR.pv.gete("$hdr(Privacy)"):find("id") then
+		KSR.hdr.append("P-Asserted-Identity: <" .. KSR.pv.get("$avp(identity)") .. ">\r\n")
+	end
+end
+
+local function lookup()
+	if KSR.registrar.lookup("location") < 0 then
+		reply(480, "Temporarily Unavailable")
+	end
+end
+
+local function to_im_client()
+	lookup()
+	KSR.tm.t_on_branch("im_clients")
+	relay()
+end
+
+local function to_phone()
+	lookup()
+	KSR.pv.unset("$avp(phone)")
+	KSR.tm.t_on_branch("one_phone")
+	KSR.tm.t_on_failure("no_answer")
+	relay()
+end
+
+-- Comes back when there is no service centre.
+local function to_service_centre()
+	local centre = setting("IPSMGW_SC_URI")
+	if centre == "" then
+		return
+	end
+	KSR.hdr.append("P-Asserted-Identity: <" .. KSR.pv.get("$avp(identity)") .. ">\r\n")
+	KSR.setdsturi(centre)
+	KSR.tm.t_on_failure("no_answer")
+	relay()
+end
+
+-- Messages -----------------------------------------------------------------------------------------------------
+
+-- Refuses a short message in its own language: as if the other side had answered with this code.
+local function refuse_sm(status)
+	KSR.pv.seti("$ipsmgw(status)", status)
+	KSR.ipsmgw.reply()
+	KSR.x.exit()
+end
+
+local function short_message()
+	if KSR.isflagset(FROM_TRUSTED) then
+		if not recipient() then
+			refuse_sm(404)
+		end
+		if capable("sm") then
+			to_phone()
+		end
+	else
+		local user = person(KSR.pv.gete("$ipsmgw(da)"))
+		if not user then
+			to_service_centre()
+			refuse_sm(404)
+		end
+		local recipient_identity = identity_of(user)
+		if capable("sm", recipient_identity) then
+			to_service_centre()
+			if not capable("im", recipient_identity) then
+				refuse_sm(501)
+			end
+		end
+		KSR.seturi(recipient_identity)
+	end
+	if not capable("im") then
+		refuse_sm(480)
+	end
+	if KSR.ipsmgw.sm_to_im() == 1 then
+		to_im_client()
+	end
+end
+
+local function report()
+	if KSR.isflagset(FROM_TRUSTED) then
+		if recipient() and capable("sm") then
+			to_phone()
+		end
+		reply(480, "Temporarily Unavailable")
+	end
+	if KSR.pv.gete("$rz") ~= "tel" and not is_ours(KSR.is_myself_ruri(), KSR.pv.gete("$rd")) then
+		to_service_centre()
+	end
+	KSR.ipsmgw.report()
+end
+
+local function instant_message(class)
+	if not recipient() then
+		reply(404, "Not Found")
+	end
+	if capable("im") then
+		assert_identity()
+		KSR.tm.t_on_failure("no_answer")
+		to_im_client()
+	end
+	if not capable("sm") then
+		reply(480, "Temporarily Unavailable")
+	end
+	if class == 4 then
+		KSR.ipsmgw.im_to_sm()
+	elseif class == 5 or class == 6 then
+		reply(200, "OK")
+	else
+		reply(415, "Unsupported Media Type", "Accept: text/plain, message/cpim, multipart/mixed, application/vnd.3gpp.sms")
+	end
+end
+
+local function message()
+	local class = KSR.ipsmgw.classify()
+	if class == 1 then
+		short_message()
+	elseif class == 2 or class == 3 then
+		report()
+	elseif class == -2 then
+		KSR.notice("malformed short message refused: " .. KSR.pv.gete("$ipsmgw(error)") .. "\n")
+		reply(400, "Bad Short Message")
+	else
+		instant_message(class)
+	end
+end
+
+-- Registrations and sessions -----------------------------------------------------------------------------------
+
+local function register()
+	local user = person(KSR.pv.gete("$tU"))
+	if not user or identity_of(user) ~= KSR.pv.get("$avp(identity)") then
+		reply(403, "To Is Somebody Else")
+	end
+	KSR.ipsmgw.save()
+	if KSR.registrar.save_uri("location", 0, KSR.pv.get("$avp(identity)")) < 0 then
+		KSR.sl.sl_reply_error()
+	end
+end
+
+local function session()
+	if not recipient() then
+		reply(404, "Not Found")
+	end
+	lookup()
+	assert_identity()
+	KSR.rr.record_route()
+	KSR.tm.t_on_branch("im_clients")
+	relay()
+end
+
+local function in_dialog()
+	if KSR.is_CANCEL() then
+		if KSR.tm.t_check_trans() > 0 then
+			KSR.tm.t_relay()
+		end
+		KSR.x.exit()
+	end
+	if KSR.siputils.has_totag() < 0 then
+		return
+	end
+	if KSR.rr.loose_route() > 0 then
+		KSR.nathelper.handle_ruri_alias()
+		relay()
+	elseif KSR.is_ACK() then
+		if KSR.tm.t_check_trans() > 0 then
+			KSR.tm.t_relay()
+		end
+		KSR.x.exit()
+	end
+	reply(481, "Call/Transaction Does Not Exist")
+end
+
+local function check()
+	local limit = tonumber(setting("IPSMGW_FLOOD"))
+	if limit > 0 and not trusted_address() and KSR.pike.pike_check_req() < 0 then
+		reply(503, "Too Many Requests", "Retry-After: 2")
+	end
+	if KSR.maxfwd.process_maxfwd(10) < 0 then
+		reply(483, "Too Many Hops")
+	end
+	if KSR.sanity.sanity_check(17895, 7) < 0 then
+		KSR.x.exit()
+	end
+	KSR.force_rport()
+	if KSR.is_REGISTER() and KSR.nathelper.nat_uac_test(19) > 0 then
+		KSR.nathelper.fix_nated_register()
+		KSR.setbflag(BEHIND_NAT)
+	elseif KSR.is_INVITE() and KSR.nathelper.nat_uac_test(19) > 0 then
+		KSR.nathelper.set_contact_alias()
+	end
+end
+
+-- What Kamailio calls ------------------------------------------------------------------------------------------
+
+function ksr_request_route()
+	check()
+	in_dialog()
+	if KSR.tm.t_check_trans() == 0 then
+		return 1
+	end
+	if KSR.is_OPTIONS() and KSR.pv.is_null("$rU") then
+		reply(200, "OK")
+	end
+	identify()
+	KSR.hdr.remove("Route")
+
+	if KSR.is_REGISTER() then
+		register()
+	elseif KSR.is_MESSAGE() then
+		message()
+	elseif KSR.is_INVITE() then
+		session()
+	else
+		reply(405, "Method Not Allowed", "Allow: MESSAGE, REGISTER, OPTIONS, INVITE, ACK, BYE, CANCEL")
+	end
+	return 1
+end
+
+function im_clients()
+	if not KSR.isbflagset(CAN_IM) then
+		KSR.set_drop()
+	end
+end
+
+function one_phone()
+	if not KSR.isbflagset(CAN_SM) or not KSR.pv.is_null("$avp(phone)") then
+		KSR.set_drop()
+		return
+	end
+	KSR.pv.sets("$avp(phone)", KSR.pv.get("$ru"))
+end
+
+function no_answer()
+	if KSR.tm.t_check_status("408") > 0 then
+		KSR.tm.t_reply(480, "Temporarily Unavailable")
+	end
+end
