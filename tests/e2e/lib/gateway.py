@@ -18,7 +18,8 @@ ROOT = Path(__file__).resolve().parents[3]
 CFG = ROOT / "kamailio-cfg"
 
 # What no gateway may ever write into its log.
-CRASHED = re.compile(r"CRITICAL|\bBUG\b|core was|child process \d+ exited by a signal|panicked")
+# (A TCP process that sees the others end first says so with CRITICAL: "receive_fd(): EOF".)
+CRASHED = re.compile(r"CRITICAL(?!.*receive_fd\(\): EOF)|\bBUG\b|core was|child process \d+ exited by a signal|panicked")
 
 
 class GatewayError(Exception):
@@ -57,6 +58,7 @@ class Gateway:
     async def __aenter__(self):
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
+        subprocess.run([CFG / "user", "list"], env=self.env, check=True, capture_output=True)  # makes the database
         self.add_people(self.wanted)
         await self.start()
         return self
@@ -98,6 +100,8 @@ class Gateway:
         left = await self._end()
         if left:
             raise GatewayError(f"processes left behind: {left}")
+        if self.process.returncode != 0:
+            raise GatewayError(f"Kamailio ended with {self.process.returncode}:\n{self.log()[-2000:]}")
         log = self.log()
         bad = [line for line in log.splitlines() if CRASHED.search(line)]
         if self.may_say:
@@ -116,9 +120,10 @@ class Gateway:
             try:
                 await asyncio.to_thread(self.process.wait, 20)
             except subprocess.TimeoutExpired:
+                left = [f"{pid} ({waits_for(pid)})" for pid in self.processes()]
                 os.killpg(self.process.pid, signal.SIGKILL)
                 await asyncio.to_thread(self.process.wait)
-                return ["the main process, which did not end within 20 s"]
+                return left
         left = self.processes()
         for pid in left:
             os.kill(pid, signal.SIGKILL)
@@ -169,6 +174,10 @@ class Gateway:
                 found[name] = int(value)
         return found
 
+    def pending(self):
+        """How many exchanges are open, of both kinds."""
+        return sum(int(count) for count in re.findall(r"open: (\d+)", self.rpc("ipsmgw.pending")))
+
     async def until(self, condition, timeout=10.0, what="the expected state"):
         """Waits for a condition on the gateway, looking often."""
         deadline = time.monotonic() + timeout
@@ -204,8 +213,8 @@ class Gateway:
         connection.close()
         self.rpc("htable.reload", "people")
 
-    async def endpoint(self, protocol="udp", host="127.0.0.1"):
-        endpoint = await ua.Endpoint.open(self.address, protocol, host)
+    async def endpoint(self, protocol="udp", host="127.0.0.1", port=0):
+        endpoint = await ua.Endpoint.open(self.address, protocol, host, port)
         self._endpoints.append(endpoint)
         return endpoint
 
@@ -220,6 +229,14 @@ class Gateway:
     def uri(self, user):
         """How others address somebody: a name or a number."""
         return f"sip:{user}@{self.domain}"
+
+
+def waits_for(pid):
+    """Where in the kernel a process is: what is known of one that does not end."""
+    try:
+        return Path(f"/proc/{pid}/wchan").read_text() or "running"
+    except OSError:
+        return "gone"
 
 
 def free_port():

@@ -57,7 +57,7 @@ class Phone(UserAgent):
         submission = Submission(mr, f"{self.name}-{id(octets):x}-{next(self._tp_mr)}", octets)
         submission.report = asyncio.get_running_loop().create_future()
         self._submissions[submission.call_id] = submission
-        self.note(True, "MESSAGE", [described(octets)])
+        self.sends("MESSAGE", described(octets))
         submission.answer = await self.send(
             "MESSAGE",
             uri or self.centre_uri,
@@ -66,17 +66,17 @@ class Phone(UserAgent):
             call_id=submission.call_id,
             **options,
         )
-        self.note(False, f"{submission.answer.status} {submission.answer.reason}")
+        self.sees(submission.answer, f"{submission.answer.status} {submission.answer.reason}")
         return submission
 
     async def handle_message(self, request):
         if request.content_type != SMS:
-            self.note(False, f"MESSAGE of {request.content_type}")
+            self.sees(request, f"MESSAGE of {request.content_type}")
             self.reply(request, (415, "Unsupported Media Type", [("Accept", SMS)]))
             await self.inbox.put(request)
             return
         message = sms.decode(request.body)
-        self.note(False, "MESSAGE", [str(message)])
+        self.sees(request, "MESSAGE", str(message))
         if message.kind == "RP-DATA":
             await self._delivered(request, message)
         else:
@@ -85,7 +85,7 @@ class Phone(UserAgent):
     def _reported(self, request, message):
         status = self.reply(request, self.report_answer)
         if status:
-            self.note(True, f"{status} {REASONS.get(status, '')}".strip())
+            self.sends(f"{status} {REASONS.get(status, '')}".strip())
         self.reports.append((request, message))
         submission = self._submissions.get(request.get("In-Reply-To", ""))
         if submission and submission.mr == message.mr and not submission.report.done():
@@ -94,7 +94,7 @@ class Phone(UserAgent):
     async def _delivered(self, request, message):
         status = self.reply(request, self.next_answer(request))
         if status is not None:
-            self.note(True, f"{status} {REASONS.get(status, '')}".strip())
+            self.sends(f"{status} {REASONS.get(status, '')}".strip())
         await self.inbox.put((request, message))
         if status is None or status >= 300:
             return
@@ -118,9 +118,9 @@ class Phone(UserAgent):
         reference = in_reply_to or (request.get("Call-ID") if self.in_reply_to else None)
         if reference:
             headers.append(("In-Reply-To", reference))
-        self.note(True, "MESSAGE", [described(octets)])
+        self.sends("MESSAGE", described(octets))
         answer = await self.send("MESSAGE", to, headers=headers, body=octets)
-        self.note(False, f"{answer.status} {answer.reason}")
+        self.sees(answer, f"{answer.status} {answer.reason}")
         await self.report_results.put(answer)
         return answer
 
@@ -130,9 +130,8 @@ class ServiceCentre(Phone):
 
     features = ""
 
-    def __init__(self, endpoint, domain, number="+15559999", peer="sc.example"):
+    def __init__(self, endpoint, domain, number="+15559999"):
         super().__init__(endpoint, number, None, domain, number, number)
-        self.peer = peer
         self.uri = f"sip:{number}@{endpoint.contact_host}"
         self.submitted = asyncio.Queue()
         self._contact_user = number
@@ -145,10 +144,19 @@ class ServiceCentre(Phone):
         asserted = ("P-Asserted-Identity", f"<{self.uri}>")
         return await self.send_rp(octets, mr, headers=[asserted, *headers], uri=uri, from_=self.uri)
 
+    async def report_to(self, uri, octets, in_reply_to):
+        """Reports on a phone's submission."""
+        headers = [
+            ("P-Asserted-Identity", f"<{self.uri}>"),
+            ("In-Reply-To", in_reply_to),
+            ("Content-Type", SMS),
+        ]
+        return await self.send("MESSAGE", uri, headers=headers, body=octets, from_=self.uri)
+
     async def handle_message(self, request):
         message = sms.decode(request.body)
         if message.mti == 0:
-            self.note(False, "MESSAGE", [str(message)])
+            self.sees(request, "MESSAGE", str(message))
             self.reply(request, (202, "Accepted"))
             await self.submitted.put((request, message))
         else:

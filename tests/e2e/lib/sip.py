@@ -24,6 +24,7 @@ class Message:
         self.start = start
         self.headers = list(headers)
         self.body = body
+        self.at = None  # when it came
 
     @classmethod
     def parse(cls, octets):

@@ -17,7 +17,7 @@ from pycrate_mobile import TS23040_SMS as tp  # noqa: E402
 from pycrate_mobile import TS24011_PPSMS as rp  # noqa: E402
 from pycrate_mobile.TS23038 import decode_7b, encode_7b  # noqa: E402
 
-logging.getLogger("pycrate").setLevel(logging.ERROR)
+logging.disable(logging.WARNING)  # pycrate says aloud what it cannot read; we look at what it returns
 
 INTERNATIONAL, ALPHANUMERIC, UNKNOWN = 1, 5, 0
 UCS2 = 0x08
@@ -109,7 +109,8 @@ def rp_ack(mr, tpdu=b"", network=False):
 
 def rp_error(mr, cause, tpdu=b"", network=False):
     user_data = bytes([0x41, len(tpdu)]) + tpdu if tpdu else b""
-    return bytes([5 if network else 4, mr, 1, cause]) + user_data
+    # The extension bit: no diagnostic follows (24.011 8.2.5.4).
+    return bytes([5 if network else 4, mr, 1, 0x80 | cause]) + user_data
 
 
 def rp_smma(mr):

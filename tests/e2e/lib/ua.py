@@ -103,6 +103,7 @@ class Endpoint:
         """A datagram, or one message cut out of the stream."""
         try:
             message = sip.Message.parse(octets)
+            message.at = time.monotonic()
             if message.is_request:
                 self._received_request(message)
             elif message.status >= 200:
@@ -163,8 +164,8 @@ class _Datagrams(asyncio.DatagramProtocol):
 class Event:
     """One thing that a user agent sent or saw, for the ladder and for a failed case's account."""
 
-    def __init__(self, user, outgoing, text, detail=()):
-        self.at = time.monotonic()
+    def __init__(self, user, outgoing, text, detail=(), at=None):
+        self.at = at or time.monotonic()
         self.user = user
         self.outgoing = outgoing
         self.text = text
@@ -175,7 +176,6 @@ class UserAgent:
     """A registered SIP client. Subclasses say what they do with a MESSAGE."""
 
     features = ""  # feature tags of the Contact, each with its leading ';'
-    peer_is_gateway = True
 
     def __init__(self, endpoint, name, password, domain, number=None):
         self.endpoint = endpoint
@@ -200,8 +200,12 @@ class UserAgent:
     def contact(self):
         return f"<sip:{self._contact_user}@{self.endpoint.contact_host}>"
 
-    def note(self, outgoing, text, detail=()):
-        self.events.append(Event(self, outgoing, text, detail))
+    def sends(self, text, *detail):
+        self.events.append(Event(self, True, text, detail))
+
+    def sees(self, message, text, *detail):
+        """What came is told by the time at which it came, not by when somebody waiting for it woke up."""
+        self.events.append(Event(self, False, text, detail, message.at))
 
     async def register(self, expires=3600, expect=200):
         """Binds this Contact; `expires=0` removes it."""
@@ -247,6 +251,10 @@ class UserAgent:
                 self._challenges[field], self._nonce_count = fresh, itertools.count(1)
                 answer = await self.endpoint.request(build(), retransmit, timeout)
         return answer
+
+    def forget_challenges(self):
+        """The next request goes without credentials, and is challenged."""
+        self._challenges.clear()
 
     def next_answer(self, request):
         """The scripted answer to this request: a code, (code, reason), (code, reason, headers), or None for silence."""
@@ -294,18 +302,18 @@ class ImClient(UserAgent):
     async def handle_message(self, request):
         status = self.reply(request, self.next_answer(request))
         who = sip.user_of(sip.addr_spec(request.get("From", "")))
-        self.note(False, f'MESSAGE from {who}: "{shown(request)}"')
+        self.sees(request, f'MESSAGE from {who}: "{shown(request)}"')
         if status is not None:
-            self.note(True, f"{status} {REASONS.get(status, '')}".strip())
+            self.sends(f"{status} {REASONS.get(status, '')}".strip())
         await self.inbox.put(request)
 
     async def send_im(self, uri, text, content_type="text/plain;charset=UTF-8", headers=(), **options):
         """Sends an IM; the response is the delivery report."""
         body = text if isinstance(text, bytes) else text.encode()
         message = [("Content-Type", content_type), *headers]
-        self.note(True, f'MESSAGE to {sip.user_of(uri)}: "{text if isinstance(text, str) else repr(text)}"')
+        self.sends(f'MESSAGE to {sip.user_of(uri)}: "{text if isinstance(text, str) else repr(text)}"')
         answer = await self.send("MESSAGE", uri, headers=message, body=body, **options)
-        self.note(False, f"{answer.status} {answer.reason}")
+        self.sees(answer, f"{answer.status} {answer.reason}")
         return answer
 
 

@@ -1,0 +1,84 @@
+"""Identities: see README.md."""
+
+from e2e import ImClient, Phone, ServiceCentre, equal, gateway, run, say
+
+SPOOFED = [
+    ("P-Asserted-Identity", "<sip:+15550003@ims.example>"),
+    ("P-Asserted-Identity", "<tel:+15550003>"),
+    ("P-Preferred-Identity", "<sip:+15550003@ims.example>"),
+    ("P-Called-Party-ID", "<sip:+15550003@ims.example>"),
+    ("P-Asserted-Service", "urn:urn-7:3gpp-service.ims.icsi.oma.cpm.msg"),
+]
+
+
+async def spoofed_headers():
+    "header fields that only a network may assert are taken away, and the user's own identity is put there"
+    async with gateway() as gw:
+        alice, bob = await gw.user(ImClient, "alice"), await gw.user(ImClient, "bob")
+        equal((await alice.send_im(gw.uri("bob"), "hi", headers=SPOOFED)).status, 200, "the answer")
+        seen = await bob.next_message()
+        equal(seen.all("P-Asserted-Identity"), ["<sip:+15550001@ims.example>"], "P-Asserted-Identity")
+        for name in ("P-Preferred-Identity", "P-Called-Party-ID", "P-Asserted-Service"):
+            equal(seen.all(name), [], name)
+
+
+async def spoofed_short_message():
+    "an SM shows the phone's own number, whatever its header fields claim"
+    async with gateway(name="short") as gw:
+        alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
+        sent = await alice.send_sm("+15550002", "hi")
+        equal((await bob.next_message()).get("P-Asserted-Identity"), "<sip:+15550001@ims.example>", "who bob sees")
+        equal((await sent.outcome()).kind, "RP-ACK", "the report")
+        sent = await alice.send_rp(sent.octets[:1] + b"\x63" + sent.octets[2:], headers=SPOOFED)
+        equal(sent.answer.status, 202, "the answer")
+        seen = await bob.next_message()
+        equal(seen.all("P-Asserted-Identity"), ["<sip:+15550001@ims.example>"], "who bob sees")
+        equal(seen.all("P-Preferred-Identity"), [], "P-Preferred-Identity")
+        equal((await sent.outcome()).kind, "RP-ACK", "the report")
+
+
+async def somebody_else():
+    "From, To of a REGISTER, and passwords"
+    async with gateway(name="else") as gw:
+        alice = await gw.user(ImClient, "alice")
+        bob = await gw.user(ImClient, "bob")
+        got = await alice.send_im(gw.uri("bob"), "hi", from_="sip:bob@ims.example")
+        equal(got.status, 403, "somebody else's From")
+        got = await alice.send_im(gw.uri("bob"), "hi", from_="sip:alice@elsewhere.example")
+        equal(got.status, 403, "somebody else's domain")
+        for from_ in ("sip:alice@ims.example", "sip:+15550001@ims.example", "tel:+15550001"):
+            say(f"From {from_}")
+            equal((await alice.send_im(gw.uri("bob"), "hi", from_=from_)).status, 200, from_)
+        got = await alice.send_im(
+            gw.uri("bob"), "hi", from_="sip:anonymous@anonymous.invalid", headers=[("Privacy", "id")]
+        )
+        equal(got.status, 200, "an anonymous From")
+        anonymous = bob.requests[-1]
+        equal(anonymous.all("P-Asserted-Identity"), [], "P-Asserted-Identity of who asked for privacy")
+
+        got = await alice.send(
+            "REGISTER", "sip:ims.example", to="sip:bob@ims.example", headers=[("Contact", alice.contact)]
+        )
+        equal(got.status, 403, "a registration for somebody else")
+        alice.password = "guessed"
+        alice.forget_challenges()
+        equal((await alice.send_im(gw.uri("bob"), "hi")).status, 407, "a wrong password")
+        equal((await alice.register(expect=401)).status, 401, "a wrong password")
+
+
+async def trusted_peer():
+    "the service centre needs no password; the same from another address does"
+    async with gateway(name="trusted", sc_uri="sip:127.0.0.2:5999") as gw:
+        bob = await gw.user(ImClient, "bob")
+        centre = ServiceCentre(await gw.endpoint(host="127.0.0.2"), gw.domain)
+        sent = await centre.deliver(gw.uri("bob"), "+15557777", "from afar")
+        equal(sent.answer.status, 202, "the answer to the service centre")
+        seen = await bob.next_message()
+        equal(seen.text, "from afar", "what bob reads")
+        equal((await sent.outcome()).kind, "RP-ACK", "the service centre's report")
+        stranger = ServiceCentre(await gw.endpoint(host="127.0.0.3"), gw.domain)
+        sent = await stranger.deliver(gw.uri("bob"), "+15557777", "from afar")
+        equal(sent.answer.status, 407, "the answer to a stranger")
+
+
+run(spoofed_headers, spoofed_short_message, somebody_else, trusted_peer)

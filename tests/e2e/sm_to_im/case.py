@@ -1,0 +1,163 @@
+"""Phone to IM client: see README.md."""
+
+import calendar
+import time
+
+import sms
+from e2e import ImClient, Phone, equal, gateway, run, say
+from phone import SMS
+
+TEXTS = [
+    "hello",
+    "",
+    "1234567",  # seven septets leave seven bits over
+    "12345678",
+    "ends in @",
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ ¤",
+    "^{}\\[~]|€\f",
+    "a" * 160,
+    "€" * 80,
+    "тест",
+    "😀 and 🇫🇷",
+    "漢" * 70,
+]
+
+
+async def texts():
+    "every alphabet and length that one SM has"
+    async with gateway() as gw:
+        alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
+        for text in TEXTS:
+            say(repr(text[:20]))
+            sent = await alice.send_sm("+15550002", text)
+            equal(sent.answer.status, 202, "the SIP answer")
+            seen = await bob.next_message()
+            equal(seen.text, text, "the text")
+            equal(seen.content_type, "text/plain", "Content-Type")
+            equal("charset=utf-8" in seen.get("Content-Type").lower(), True, "the charset is told")
+            equal((await sent.outcome()).kind, "RP-ACK", "the report")
+
+
+def sip_user(value):
+    return value[value.index("<") + 1 : value.index(">")]
+
+
+async def headers():
+    "the IM shows the person as sender and the recipient as receiver; the report belongs to the submission"
+    async with gateway(name="headers") as gw:
+        alice = await gw.user(Phone, "alice", protocol="tcp")
+        bob = await gw.user(ImClient, "bob")
+        for mr, uri in ((200, alice.centre_uri), (201, "tel:+15559999")):
+            octets = sms.rp_data(mr, alice.centre, sms.submit("+15550002", "who?", mr=77))
+            sent = await alice.send_rp(octets, uri=uri)
+            equal(sent.answer.status, 202, "the SIP answer")
+            equal(sent.answer.body, b"", "its body (RFC 3428 7)")
+            equal(sent.answer.get("Contact"), None, "its Contact (RFC 3428 7)")
+
+            seen = await bob.next_message()
+            person = "sip:+15550001@ims.example"
+            equal(sip_user(seen.get("From")), person, "From")
+            equal(sip_user(seen.get("To")), "sip:+15550002@ims.example", "To")
+            equal(seen.all("P-Asserted-Identity")[0], f"<{person}>", "P-Asserted-Identity")
+            equal(len(seen.all("Content-Length")), 1, "Content-Length header fields")
+            equal(len(seen.all("Content-Type")), 1, "Content-Type header fields")
+            equal(seen.get("Content-Transfer-Encoding"), None, "Content-Transfer-Encoding")
+            equal("smsip" in seen.encode().decode(), False, "a tag of the SMS side")
+
+            report = await sent.outcome()
+            request = alice.reports[-1][0]
+            equal(request.get("In-Reply-To"), sent.call_id, "In-Reply-To")
+            equal(request.get("Call-ID") != sent.call_id, True, "a Call-ID of its own")
+            equal(request.get("Content-Type"), SMS, "Content-Type")
+            equal(request.get("Request-Disposition"), "no-fork", "Request-Disposition")
+            equal(request.get("Accept-Contact"), "*;+g.3gpp.smsip;require;explicit", "Accept-Contact")
+            equal(sip_user(request.get("P-Asserted-Identity")), "sip:+15559999@ims.example", "P-Asserted-Identity")
+            equal(sip_user(request.get("From")), "sip:+15559999@ims.example", "From")
+            equal(sip_user(request.get("To")), person, "To")
+
+            # RP-ACK with an SMS-SUBMIT-REPORT: 03 MR 41 09 01 00 TP-SCTS (23.040 9.2.2.2a)
+            equal(report.octets[:6], bytes([3, mr, 0x41, 9, 0x01, 0x00]), "the report's octets")
+            equal(len(report.octets), 13, "their number")
+            stamp = sms.tp.TP_SCTS()
+            stamp.from_bytes(report.octets[6:])
+            when, hours = stamp.decode()
+            age = time.time() - (calendar.timegm(when) - hours * 3600)
+            equal(-5 < age < 60, True, f"a TP-SCTS of now (it is {age:.0f} s off)")
+            shown, malformed = sms.tshark(report.octets)
+            equal(malformed, False, "what tshark says")
+            equal("RP-ACK (Network to MS)" in shown and "SMS-SUBMIT REPORT" in shown, True, "what tshark sees")
+
+
+async def numbers():
+    "a recipient by number; a number that is nobody's; a name cannot be dialled"
+    async with gateway(name="numbers", people=[("alice", "+15550001"), ("bob", "+15550002"), ("eve", "+15550005")]) as gw:
+        alice = await gw.user(Phone, "alice")
+        sent = await alice.send_sm("+15557777", "anybody?")
+        equal(sent.answer.status, 202, "the SIP answer")
+        report = await sent.outcome()
+        equal((report.kind, report.cause, report.tpdu.fcs), ("RP-ERROR", 1, 0xC3), "an unknown number (B.3, 404)")
+        sent = await alice.send_sm("+15550002", "bob?")
+        report = await sent.outcome()
+        equal((report.kind, report.cause, report.tpdu.fcs), ("RP-ERROR", 27, 0xC2), "nobody registered (B.3, 480)")
+        await gw.user(Phone, "eve")
+        sent = await alice.send_sm("+15550005", "eve?")
+        report = await sent.outcome()
+        equal((report.kind, report.cause), ("RP-ERROR", 69), "a phone, and no service centre to take it there")
+
+
+async def report_refused():
+    "the phone refuses its report: once more, then no more (SR-4)"
+    async with gateway(name="refused") as gw:
+        alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
+        alice.report_answer = 480
+        sent = await alice.send_sm("+15550002", "hello")
+        await gw.until(lambda: len(alice.reports) == 2, what="the second try")
+        equal(alice.reports[0][1].octets, alice.reports[1][1].octets, "the same report")
+        alice.report_answer = 200
+        sent = await alice.send_sm("+15550002", "and again")
+        equal((await sent.outcome()).kind, "RP-ACK", "the next one")
+        equal(len(alice.reports), 3, "reports in all")
+        equal([m.text for m in bob.requests], ["hello", "and again"], "what bob has read")
+
+
+async def again():
+    "the same submission again has the same report, and no second IM (MO-7)"
+    async with gateway(name="again") as gw:
+        alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
+        first = await alice.send_sm("+15550002", "once")
+        report = await first.outcome()
+        for _ in range(3):
+            sent = await alice.send_rp(first.octets)
+            equal(sent.answer.status, 202, "the SIP answer")
+            equal((await sent.outcome()).octets, report.octets, "the report")
+        sent = await alice.send_sm("+15550002", "twice")
+        equal((await sent.outcome()).kind, "RP-ACK", "the next one's report")
+        equal([m.text for m in bob.requests], ["once", "twice"], "what bob has read")
+
+
+async def two_phones():
+    "the report goes to the phone that sent, not to another one of the same person"
+    async with gateway(name="two") as gw:
+        one, two = await gw.user(Phone, "alice", protocol="tcp"), await gw.user(Phone, "alice")
+        await gw.user(ImClient, "bob")
+        for phone in (one, two, one, two):
+            sent = await phone.send_sm("+15550002", "which one?")
+            equal((await sent.outcome(3)).kind, "RP-ACK", "the report")
+        equal((len(one.reports), len(two.reports)), (2, 2), "reports on each")
+
+
+async def many_clients():
+    "all of a person's clients get it, none of his phones does; one 200 is enough"
+    async with gateway(name="clients") as gw:
+        alice = await gw.user(Phone, "alice")
+        desk, laptop = await gw.user(ImClient, "bob"), await gw.user(ImClient, "bob", protocol="tcp")
+        phone = await gw.user(Phone, "bob")
+        desk.answer = 486
+        sent = await alice.send_sm("+15550002", "where are you?")
+        equal((await sent.outcome()).kind, "RP-ACK", "the report")
+        for client in (desk, laptop):
+            equal((await client.next_message()).text, "where are you?", "the text")
+        equal(phone.requests, [], "what the phone got")
+
+
+run(texts, headers, numbers, report_refused, again, two_phones, many_clients)

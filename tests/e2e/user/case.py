@@ -1,0 +1,73 @@
+"""The people: see README.md."""
+
+import sqlite3
+import subprocess
+
+from e2e import CFG, ImClient, Rows, equal, gateway, run, say
+
+
+def user(gw, *arguments, **env):
+    return subprocess.run([CFG / "user", *arguments], env={**gw.env, **env}, capture_output=True, text=True)
+
+
+async def while_it_runs():
+    "the running gateway knows at once"
+    async with gateway(people=[("alice", "+15550001")]) as gw:
+        alice = await gw.user(ImClient, "alice")
+        equal((await alice.send_im(gw.uri("bob"), "hi")).status, 404, "before bob is there")
+        equal(user(gw, "add", "bob", "s'e\"c $ret").returncode, 0, "user add")
+        gw.people["bob"] = ("s'e\"c $ret", None)
+        bob = await gw.user(ImClient, "bob")
+        equal((await alice.send_im(gw.uri("bob"), "hi")).status, 200, "when he is")
+        say("a number for bob, and a new password")
+        equal(user(gw, "add", "bob", "other", "+15550002").returncode, 0, "user add, again")
+        await bob.register(expect=401)
+        bob.password = "other"
+        bob.forget_challenges()
+        await bob.register()
+        equal((await alice.send_im("tel:+15550002", "hi")).status, 200, "by his number")
+        say("bob goes")
+        equal(user(gw, "del", "bob").returncode, 0, "user del")
+        equal((await alice.send_im(gw.uri("bob"), "hi")).status, 404, "when he is gone")
+        equal((await alice.send_im("tel:+15550002", "hi")).status, 404, "by his number")
+        await bob.register(expect=401)
+        equal("bob" in gw.rpc("ul.dump") or "+15550002" in gw.rpc("ul.dump"), False, "his registration")
+        listed = user(gw, "list").stdout.split()
+        equal(listed, ["alice", "+15550001"], "user list")
+        rows = sqlite3.connect(gw.db).execute("SELECT * FROM subscriber").fetchall()
+        equal(any(gw.people["alice"][0] in str(row) for row in rows), False, "a password in the database")
+
+
+async def mistakes():
+    "a sentence that says what to write instead, and nothing changed"
+    rows = Rows()
+    async with gateway(people=[("alice", "+15550001")], name="mistakes") as gw:
+        for arguments, env, words in (
+            (("add", "Bob", "x"), {}, "small letters"),
+            (("add", "b'; DROP TABLE subscriber", "x"), {}, "small letters"),
+            (("add", "bob", ""), {}, "password is empty"),
+            (("add", "bob", "x", "5550002"), {}, "E.164"),
+            (("add", "bob", "x", "+0123"), {}, "E.164"),
+            (("add", "bob", "x", "+1234567890123456"), {}, "E.164"),
+            (("add", "bob", "x", "+15550001"), {}, "belongs to alice"),
+            (("add", "bob", "x", "+15559999"), {}, "service centre"),
+            (("del", "zoe"), {}, "nobody called zoe"),
+            (("list",), {"IPSMGW_DB_URL": "mysql://x/y"}, "write sqlite:///"),
+            (("list",), {"IPSMGW_DB_URL": "sqlite:////proc/none/gw.db"}, "cannot write"),
+            (("list",), {"IPSMGW_DOMAIN": "a b"}, "write a domain name"),
+            (("list",), {"IPSMGW_LISTEN": "5060"}, "write udp:"),
+            (("list",), {"IPSMGW_SC": "15559999"}, "country code"),
+            (("list",), {"IPSMGW_SC_URI": "sip:sc.example"}, "write sip:ADDRESS"),
+            (("list",), {"IPSMGW_FLOOD": "many"}, "per second"),
+            ((), {}, "Usage"),
+            (("add", "bob"), {}, "Usage"),
+        ):
+            done = user(gw, *arguments, **env)
+            rows.check(f"{arguments} {env}: exit code", done.returncode != 0, True)
+            rows.check(f"{arguments} {env}: {done.stderr!r} has {words!r}", words in done.stderr, True)
+            rows.check(f"{arguments} {env}: a line of output", done.stdout, "")
+        rows.check("user list", user(gw, "list").stdout.split(), ["alice", "+15550001"])
+    rows.done()
+
+
+run(while_it_runs, mistakes)
