@@ -3,7 +3,6 @@
 use super::Gateway;
 use super::action::{Reason, Refusal};
 use super::body::{Body, CpimContent};
-use super::prepare_sm::rp_data_header;
 use crate::sip::MessageIn;
 use crate::wire::{RpMessage, RpMessageType};
 
@@ -29,18 +28,18 @@ pub enum Class {
 
 impl Gateway {
     /// What the message is. An error is a body that says it is an RP message and is none. RP-DATA whose
-    /// TPDU is broken, or not all there, is RP-DATA still: [`prepare_sm`](Self::prepare_sm) refuses it in its own language.
+    /// TPDU is broken is RP-DATA still: [`prepare_sm`](Self::prepare_sm) refuses it in its own language.
     pub fn classify(&self, message: &MessageIn<'_>) -> Result<Class, Box<Refusal>> {
         Ok(match Body::of(message) {
-            Ok(Body::Sms(octets)) => match RpMessage::decode(&octets) {
-                Ok((_, rp)) => match rp.message_type() {
+            Ok(Body::Sms(octets)) => {
+                let (_, rp) = RpMessage::decode(&octets)
+                    .map_err(|error| Refusal::sip(400, Reason::Undecodable(error)))?;
+                match rp.message_type() {
                     RpMessageType::Data => Class::RpData,
                     RpMessageType::Ack | RpMessageType::Error => Class::RpReport,
                     RpMessageType::Smma => Class::RpSmma,
-                },
-                Err(error) if rp_data_header(&octets, error).is_some() => Class::RpData,
-                Err(error) => return Err(Refusal::sip(400, Reason::Undecodable(error))),
-            },
+                }
+            }
             Ok(Body::Text(..) | Body::Cpim(CpimContent::Message)) => Class::InstantMessage,
             Ok(Body::Imdn | Body::Cpim(CpimContent::Imdn)) => Class::Imdn,
             Ok(Body::IsComposing | Body::Cpim(CpimContent::IsComposing)) => Class::IsComposing,

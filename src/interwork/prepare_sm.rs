@@ -13,9 +13,8 @@ use super::sender::{Sender, identity_of, sender};
 use crate::host::{Identity, Now, Party, Text};
 use crate::sip::{MessageIn, NameAddr, Translation, Uri, push_date, push_quoted, push_user};
 use crate::wire::{
-    Carrier, DecodeError, Direction, MessageClass, NotText, PidKind, RpHeader, RpMessage,
-    RpMessageType, SmsDeliver, SmsSubmit, TpAddress, TpDcs, TpPid, TpScts, Tpdu, TypeOfNumber,
-    UserData,
+    Carrier, Direction, MessageClass, NotText, PidKind, RpData, RpMessage, SmsDeliver, SmsSubmit,
+    TpAddress, TpDcs, TpPid, TpScts, Tpdu, TypeOfNumber, UserData,
 };
 
 /// Header fields of the request that would lie about the translated one.
@@ -40,13 +39,6 @@ const REMOVED: &[&str] = &[
 /// TP-Reject-Duplicates in the first octet of an SMS-SUBMIT (TS 23.040 §9.2.3.25).
 const TP_RD: u8 = 0b0000_0100;
 
-/// The header of RP-DATA of which nothing is wrong but that its user data is not all there: enough to
-/// tell its sender so in an RP-ERROR (row CLS-6).
-pub(super) fn rp_data_header(octets: &[u8], error: DecodeError) -> Option<RpHeader> {
-    let header = RpHeader::peek(octets).ok()?;
-    (header.message_type == RpMessageType::Data && error.element == "RP-UD").then_some(header)
-}
-
 /// What a short message says, whichever TPDU brought it.
 struct Content<'a> {
     pid: TpPid,
@@ -60,9 +52,7 @@ struct Received<'a, 'm> {
     message: &'a MessageIn<'m>,
     sender: Sender<'m>,
     party: Party,
-    rp_mr: u8,
-    /// RP-User Data, if it is all there.
-    tpdu: Result<&'a [u8], DecodeError>,
+    data: RpData<'a>,
     now: Now,
 }
 
@@ -79,13 +69,10 @@ impl Gateway {
             Ok(_) => return Err(Refusal::sip(415, Reason::MediaType)),
             Err(reason) => return Err(Refusal::sip(reason.status(), reason)),
         };
-        let (rp_mr, direction, tpdu) = match RpMessage::decode(&octets) {
-            Ok((direction, RpMessage::Data(data))) => (data.mr, direction, Ok(data.user_data)),
+        let (direction, data) = match RpMessage::decode(&octets) {
+            Ok((direction, RpMessage::Data(data))) => (direction, data),
             Ok(_) => return Err(Refusal::sip(400, Reason::NotRpData)),
-            Err(error) => match rp_data_header(&octets, error) {
-                Some(header) => (header.mr, header.direction, Err(error)),
-                None => return Err(Refusal::sip(400, Reason::Undecodable(error))),
-            },
+            Err(error) => return Err(Refusal::sip(400, Reason::Undecodable(error))),
         };
         // Only a service centre may say in TP-OA who the sender is (row AUT-6).
         let party = if self.policy.is_service_centre(&sender.identity) {
@@ -98,8 +85,7 @@ impl Gateway {
             message,
             sender,
             party,
-            rp_mr: rp_mr.0,
-            tpdu,
+            data,
             now,
         };
         match (party, direction) {
@@ -112,10 +98,7 @@ impl Gateway {
 
 impl<'a> Received<'a, '_> {
     fn translate(&self, direction: Direction) -> Result<PreparedSm, Box<Refusal>> {
-        let tpdu = self
-            .tpdu
-            .and_then(|tpdu| Tpdu::decode(direction, Carrier::RpData, tpdu));
-        match tpdu {
+        match Tpdu::decode(direction, Carrier::RpData, self.data.user_data) {
             Ok(Tpdu::Submit(submit)) => self.submit(&submit),
             Ok(Tpdu::Deliver(deliver)) => self.deliver(&deliver),
             Ok(Tpdu::StatusReport(_)) => Err(self.refuse(Told::Ack, Reason::StatusReport)),
@@ -207,13 +190,13 @@ impl<'a> Received<'a, '_> {
         self.gateway.boot.hash(&mut digest);
         self.sender.identity.as_str().hash(&mut digest);
         identity.as_str().hash(&mut digest);
-        if let Some((first, rest)) = self.tpdu.ok().and_then(|tpdu| tpdu.split_first()) {
+        if let Some((first, rest)) = self.data.user_data.split_first() {
             (first & !ignored, rest).hash(&mut digest);
         }
         Ok(PreparedSm {
             identity,
             party: self.party,
-            rp_mr: self.rp_mr,
+            rp_mr: self.data.mr.0,
             reject_duplicates,
             digest: digest.finish(),
             call_id: Text::new(self.message.call_id_to_repeat()).unwrap_or_default(),
@@ -352,7 +335,7 @@ impl<'a> Received<'a, '_> {
             address: self.sender.address,
             hop: self.message.source,
             in_reply_to: self.message.call_id_to_repeat(),
-            rp_mr: self.rp_mr,
+            rp_mr: self.data.mr.0,
             told,
             scts: Some(TpScts::from_unix(self.now.unix, self.now.zone)),
         };
