@@ -1,6 +1,6 @@
 //! Which alphabet to write a text in, and what it costs (TS 23.038 clause 6).
 
-use super::alphabet::{Alphabet, NationalLanguage, Septets, ShiftTables, gsm7};
+use super::alphabet::{Alphabet, NationalLanguage, ShiftTables, gsm7};
 use super::tpdu::TpDcs;
 use super::udh::{ConcatenationReference, Iei};
 use super::user_data::MAX_OCTETS;
@@ -127,20 +127,31 @@ impl TextCoding {
     /// How many septets, or 16-bit units, `text` takes without a header; none when it has a character
     /// that this coding has not.
     pub fn units(self, text: &str) -> Option<usize> {
-        match self.tables() {
-            None => Some(text.chars().map(char::len_utf16).sum()),
-            Some(tables) => text.chars().try_fold(0, |sum, character| {
-                Some(sum + tables.septets(character).map(Septets::count)?)
-            }),
-        }
+        let (units, end) = self.fill(text, usize::MAX);
+        (end == text.len()).then_some(units)
     }
 
-    /// How many units one character takes; 0 for one that is not to be had.
-    pub(super) fn units_of(self, character: char) -> usize {
-        match self.tables() {
-            None => character.len_utf16(),
-            Some(tables) => tables.septets(character).map_or(0, Septets::count),
+    /// The units of as much of `text` as `capacity` units hold, and the octet at which that ends: before
+    /// a character that does not fit, or that this coding has not.
+    pub(super) fn fill(self, text: &str, capacity: usize) -> (usize, usize) {
+        let tables = self.tables();
+        let (mut units, mut rest) = (0, text);
+        while let Some((count, after)) = take_units(tables, rest) {
+            if count > capacity - units {
+                break;
+            }
+            units += count;
+            rest = after;
         }
+        // A word may have been too much where its first characters are not.
+        while let Some((count, after)) = take_character(tables, rest) {
+            if count > capacity - units {
+                break;
+            }
+            units += count;
+            rest = after;
+        }
+        (units, text.len() - rest.len())
     }
 
     /// How many units one short message holds, alone or as a part: 160, 153 or 152 septets, 70, 67 or 66
@@ -188,6 +199,25 @@ impl TextCoding {
         }
         header
     }
+}
+
+/// The units of the next characters, as many as are quickly told, and the text after them.
+fn take_units(tables: Option<ShiftTables>, text: &str) -> Option<(usize, &str)> {
+    if tables.is_some_and(|tables| tables.is_plain()) && gsm7::plain_word(text).is_some() {
+        return Some((gsm7::LANES, text.get(gsm7::LANES..)?));
+    }
+    take_character(tables, text)
+}
+
+/// The units of the next character and the text after it; none for one that is not to be had.
+fn take_character(tables: Option<ShiftTables>, text: &str) -> Option<(usize, &str)> {
+    let mut characters = text.chars();
+    let character = characters.next()?;
+    let units = match tables {
+        None => character.len_utf16(),
+        Some(tables) => tables.septets(character)?.count(),
+    };
+    Some((units, characters.as_str()))
 }
 
 #[cfg(test)]

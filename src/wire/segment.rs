@@ -114,15 +114,7 @@ impl<'t> Segments<'t> {
 
 /// The octet of `text` at which a part of at most `capacity` units ends. Not 0 unless `text` is empty.
 fn part_end(text: &str, coding: TextCoding, capacity: usize, cut: Cut) -> usize {
-    let mut units = 0;
-    let mut end = text.len();
-    for (at, character) in text.char_indices() {
-        units += coding.units_of(character);
-        if units > capacity {
-            end = at;
-            break;
-        }
-    }
+    let (_, end) = coding.fill(text, capacity);
     if cut == Cut::Characters || end == text.len() {
         return end;
     }

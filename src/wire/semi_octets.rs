@@ -19,15 +19,13 @@ pub(crate) const fn digit(semi_octet: u8) -> Option<char> {
     }
 }
 
-/// The semi-octet that stands for a digit: the inverse of [`digit`].
-pub(crate) const fn semi_octet(digit: char) -> Option<u8> {
+/// The semi-octet that stands for an ASCII digit: the inverse of [`digit`].
+const fn semi_octet(digit: u8) -> Option<u8> {
     match digit {
-        '0'..='9' => Some(digit as u8 - b'0'),
-        '*' => Some(0xa),
-        '#' => Some(0xb),
-        'a' => Some(0xc),
-        'b' => Some(0xd),
-        'c' => Some(0xe),
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'*' => Some(0xa),
+        b'#' => Some(0xb),
+        b'a'..=b'c' => Some(digit - b'a' + 0xc),
         _ => None,
     }
 }
@@ -41,25 +39,17 @@ pub(crate) fn semi_octets(octets: &[u8]) -> impl Iterator<Item = u8> + '_ {
 /// digit or there are more than [`MAX_DIGITS`].
 pub(crate) fn pack(digits: &str) -> Option<(u8, [u8; MAX_DIGITS / 2])> {
     let mut octets = [0; MAX_DIGITS / 2];
-    let mut count = 0;
-    let mut digits = digits.chars();
-    for octet in &mut octets {
-        let Some(low) = digits.next() else { break };
-        count += 1;
-        let high = match digits.next() {
-            Some(high) => {
-                count += 1;
-                semi_octet(high)?
-            }
-            None => FILLER,
+    let count = u8::try_from(digits.len())
+        .ok()
+        .filter(|count| usize::from(*count) <= MAX_DIGITS)?;
+    for (octet, pair) in octets.iter_mut().zip(digits.as_bytes().chunks(2)) {
+        *octet = match *pair {
+            [low, high] => (semi_octet(high)? << 4) | semi_octet(low)?,
+            [low] => (FILLER << 4) | semi_octet(low)?,
+            _ => return None,
         };
-        *octet = high << 4 | semi_octet(low)?;
     }
-    if digits.next().is_some() {
-        None
-    } else {
-        Some((count, octets))
-    }
+    Some((count, octets))
 }
 
 /// Two decimal digits, the tens in the low half. A semi-octet above 9 counts as it is, as phones' clocks
@@ -80,10 +70,11 @@ mod tests {
     #[test]
     fn every_digit_and_back() {
         for semi in 0..0xf {
-            assert_eq!(semi_octet(digit(semi).unwrap()), Some(semi));
+            let digit = u8::try_from(digit(semi).unwrap()).unwrap();
+            assert_eq!(semi_octet(digit), Some(semi));
         }
         assert_eq!(digit(FILLER), None);
-        assert_eq!(semi_octet('d'), None);
+        assert_eq!(semi_octet(b'd'), None);
     }
 
     #[test]

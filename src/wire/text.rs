@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::alphabet::gsm7::{self, SLACK, SeptetBuffer};
+use super::alphabet::gsm7::{self, SeptetBuffer};
 use super::alphabet::{Alphabet, ShiftTables, ucs2};
 use super::coding::TextCoding;
 use super::error::EncodeError;
@@ -18,7 +18,7 @@ pub struct EncodedText {
     length: u8,
     header_count: usize,
     octet_count: usize,
-    octets: [u8; MAX_OCTETS + SLACK],
+    octets: [u8; MAX_OCTETS],
 }
 
 /// The text does not fit one short message in this coding.
@@ -97,11 +97,12 @@ impl EncodedText {
 
     /// None when a character is not to be had or there is too little room. UCS2 has no `tables`.
     fn encode(text: &str, dcs: TpDcs, tables: Option<ShiftTables>, header: &[u8]) -> Option<Self> {
-        let mut octets = [0; MAX_OCTETS + SLACK];
+        let mut octets = [0; MAX_OCTETS];
         octets.get_mut(..header.len())?.copy_from_slice(header);
         let (length, octet_count) = match tables {
             Some(tables) => {
-                let septets = SeptetBuffer::of(text, tables)?;
+                let mut septets = SeptetBuffer::EMPTY;
+                septets.push_text(text, tables)?;
                 let first = gsm7::septet_count(header.len());
                 let length = first + septets.len();
                 if length > gsm7::MAX_SEPTETS {
@@ -111,7 +112,7 @@ impl EncodedText {
                 (length, gsm7::octet_count(length))
             }
             None => {
-                let room = octets.get_mut(header.len()..MAX_OCTETS)?;
+                let room = octets.get_mut(header.len()..)?;
                 let length = header.len() + ucs2::encode(text, room)?;
                 (length, length)
             }

@@ -2,16 +2,13 @@
 //!
 //! Septets are handled eight at a time: eight of them are seven octets, and both fit one `u64`.
 
-use super::{ESCAPE, Septets, ShiftTables};
+use super::{ESCAPE, SPACE, Septets, ShiftTables, Utf8};
 
 /// Most septets in TP-User-Data (TS 23.040 clause 9.2.3.24).
 pub(crate) const MAX_SEPTETS: usize = 160;
 
-/// Room that a word of eight octets may need behind the last octet of user data.
-pub(crate) const SLACK: usize = 8;
-
 /// Septets in a word.
-const LANES: usize = 8;
+pub(crate) const LANES: usize = 8;
 
 /// The same octet in all eight lanes.
 const fn lanes(octet: u8) -> u64 {
@@ -46,38 +43,42 @@ const fn all_plain(septets: u64) -> bool {
     from_space & not_currency & (!from_at_sign | letter) & TOP == TOP
 }
 
-/// Up to eight septets that start at septet `first`, one in each octet; zero behind the end of `octets`.
-fn load(octets: &[u8], first: usize) -> u64 {
-    let bit = first * 7;
-    let there = octets.get(bit / 8..).unwrap_or_default();
-    let word = match there.first_chunk::<LANES>() {
-        Some(word) => u64::from_le_bytes(*word),
-        None => there
-            .iter()
-            .rev()
-            .fold(0, |word, octet| word << 8 | u64::from(*octet)),
-    };
-    spread(word >> (bit % 8))
+/// The first eight octets of `text` in one word, when all of them are plain: the septets of as many
+/// characters, in tables where plain codes are ASCII.
+pub(crate) fn plain_word(text: &str) -> Option<u64> {
+    let word = u64::from_le_bytes(*text.as_bytes().first_chunk::<LANES>()?);
+    (word & lanes(0x80) == 0 && all_plain(word)).then_some(word)
 }
 
-/// UTF-8 on its way to a `String`, without a heap of its own.
-struct Utf8 {
-    octets: [u8; MAX_SEPTETS * 3 + SLACK],
-    length: usize,
+/// Septets eight at a time, one in each octet of a word; zero behind the end of the octets. Eight septets
+/// are seven octets, so the next word begins at the same bit of its octet.
+#[derive(Clone)]
+struct Words<'a> {
+    octets: &'a [u8],
+    shift: usize,
 }
 
-impl Utf8 {
-    fn push_plain(&mut self, characters: u64) {
-        if let Some(room) = self.octets.get_mut(self.length..self.length + LANES) {
-            room.copy_from_slice(&characters.to_le_bytes());
-            self.length += LANES;
+impl<'a> Words<'a> {
+    fn of(octets: &'a [u8], first: usize) -> Self {
+        let bit = first * 7;
+        Self {
+            octets: octets.get(bit / 8..).unwrap_or_default(),
+            shift: bit % 8,
         }
     }
 
-    fn push(&mut self, character: char) {
-        if let Some(room) = self.octets.get_mut(self.length..self.length + 4) {
-            self.length += character.encode_utf8(room).len();
-        }
+    fn next(&mut self) -> u64 {
+        let word = match *self.octets {
+            [a, b, c, d, e, f, g, h, ..] => u64::from_le_bytes([a, b, c, d, e, f, g, h]),
+            [a, b, c, d, e, f, g] => u64::from_le_bytes([a, b, c, d, e, f, g, 0]),
+            _ => self
+                .octets
+                .iter()
+                .rev()
+                .fold(0, |word, octet| (word << 8) | u64::from(*octet)),
+        };
+        self.octets = self.octets.get(LANES - 1..).unwrap_or_default();
+        spread(word >> self.shift)
     }
 }
 
@@ -89,34 +90,62 @@ pub(crate) fn decode(
     tables: ShiftTables,
     out: &mut String,
 ) {
-    let mut text = Utf8 {
-        octets: [0; MAX_SEPTETS * 3 + SLACK],
-        length: 0,
+    let mut words = Words::of(octets, first);
+    let count = end.saturating_sub(first).min(MAX_SEPTETS);
+    let mut at = 0;
+    if tables.is_plain() {
+        // Most texts are plain all through, or up to their last few characters.
+        let mut plain = [0; MAX_SEPTETS];
+        for room in plain.chunks_exact_mut(LANES).take(count / LANES) {
+            let mut ahead = words.clone();
+            let word = ahead.next();
+            if !all_plain(word) {
+                break;
+            }
+            room.copy_from_slice(&word.to_le_bytes());
+            words = ahead;
+            at += LANES;
+        }
+        push_utf8(&plain, at, out);
+    }
+    if at < count {
+        decode_shifted(words, count - at, tables, out);
+    }
+}
+
+/// Appends the text of `count` septets that may need the tables.
+fn decode_shifted(mut words: Words<'_>, count: usize, tables: ShiftTables, out: &mut String) {
+    let mut text = [0; MAX_SEPTETS * 3];
+    let mut length = 0;
+    let mut push = |[a, b, c, size]: Utf8| {
+        if let Some(room) = text.get_mut(length..length + 3) {
+            room.copy_from_slice(&[a, b, c]);
+            length += usize::from(size);
+        }
     };
     let mut escape = false;
-    for at in (first..end).step_by(LANES) {
-        let word = load(octets, at);
-        if !escape && end - at >= LANES && tables.is_plain() && all_plain(word) {
-            text.push_plain(word);
-            continue;
-        }
-        for septet in word.to_le_bytes().into_iter().take(end - at) {
+    for at in (0..count).step_by(LANES) {
+        for septet in words.next().to_le_bytes().into_iter().take(count - at) {
             if escape {
                 escape = false;
-                text.push(tables.escaped(septet));
+                push(tables.escaped(septet));
             } else if septet == ESCAPE {
                 escape = true;
             } else {
-                text.push(tables.unescaped(septet));
+                push(tables.unescaped(septet));
             }
         }
     }
     if escape {
-        text.push(' '); // an escape of nothing
+        push(SPACE); // an escape of nothing
     }
-    let text = text.octets.get(..text.length).unwrap_or_default();
-    // Always: nothing but encoded characters was pushed.
-    if let Ok(text) = core::str::from_utf8(text) {
+    push_utf8(&text, length, out);
+}
+
+/// Appends the first `length` octets of `text`.
+fn push_utf8(text: &[u8], length: usize, out: &mut String) {
+    // Always: nothing but whole characters was written.
+    if let Some(Ok(text)) = text.get(..length).map(core::str::from_utf8) {
         out.push_str(text);
     }
 }
@@ -128,23 +157,39 @@ pub(crate) struct SeptetBuffer {
 }
 
 impl SeptetBuffer {
-    /// The septets of `text`: none when it has a character that the tables have not, or is longer than
-    /// [`MAX_SEPTETS`].
-    pub(crate) fn of(text: &str, tables: ShiftTables) -> Option<Self> {
-        let mut buffer = Self {
-            septets: [0; MAX_SEPTETS],
-            length: 0,
-        };
-        for character in text.chars() {
+    /// No septets.
+    pub(crate) const EMPTY: Self = Self {
+        septets: [0; MAX_SEPTETS],
+        length: 0,
+    };
+
+    /// Appends the septets of `text`: none when it has a character that the tables have not, or when
+    /// there are more than [`MAX_SEPTETS`] then.
+    pub(crate) fn push_text(&mut self, text: &str, tables: ShiftTables) -> Option<()> {
+        let mut rest = text;
+        loop {
+            if let Some(word) = plain_word(rest).filter(|_| tables.is_plain()) {
+                let end = self.length + LANES;
+                self.septets
+                    .get_mut(self.length..end)?
+                    .copy_from_slice(&word.to_le_bytes());
+                self.length = end;
+                rest = rest.get(LANES..)?;
+                continue;
+            }
+            let mut characters = rest.chars();
+            let Some(character) = characters.next() else {
+                return Some(());
+            };
             match tables.septets(character)? {
-                Septets::One(code) => buffer.push(code)?,
+                Septets::One(code) => self.push(code)?,
                 Septets::Escaped(code) => {
-                    buffer.push(ESCAPE)?;
-                    buffer.push(code)?;
+                    self.push(ESCAPE)?;
+                    self.push(code)?;
                 }
             }
+            rest = characters.as_str();
         }
-        Some(buffer)
     }
 
     fn push(&mut self, septet: u8) -> Option<()> {
@@ -158,21 +203,28 @@ impl SeptetBuffer {
         self.length
     }
 
-    /// Packs them into `octets` from septet `first` on; the octets there are zero and there are
-    /// [`SLACK`] of them more than needed.
+    /// Packs them into `octets` from septet `first` on. Bits in front of it, in its octet, are fill bits and
+    /// become 0.
     pub(crate) fn pack(&self, octets: &mut [u8], first: usize) {
-        let septets = self.septets.get(..self.length).unwrap_or_default();
-        for (at, chunk) in (first..).step_by(LANES).zip(septets.chunks(LANES)) {
-            let mut word = [0; LANES];
-            for (lane, septet) in word.iter_mut().zip(chunk) {
-                *lane = *septet;
+        let shift = first * 7 % 8;
+        let mut room = octets.get_mut(first * 7 / 8..).unwrap_or_default();
+        let mut begun = 0; // the octet that a word begins and the next one goes on with
+        let words = self
+            .septets
+            .chunks_exact(LANES)
+            .filter_map(|word| word.try_into().ok());
+        for word in words.take(self.length.div_ceil(LANES)) {
+            let packed = begun | (squeeze(u64::from_le_bytes(word)) << shift);
+            match room.first_chunk_mut() {
+                Some(target) => *target = packed.to_le_bytes(),
+                // The last word, of which only some octets are there.
+                None => room
+                    .iter_mut()
+                    .zip(packed.to_le_bytes())
+                    .for_each(|(octet, value)| *octet = value),
             }
-            let bit = at * 7;
-            let packed = squeeze(u64::from_le_bytes(word)) << (bit % 8);
-            let room = octets.get_mut(bit / 8..).unwrap_or_default();
-            for (octet, bits) in room.iter_mut().zip(packed.to_le_bytes()) {
-                *octet |= bits;
-            }
+            begun = packed >> (8 * (LANES - 1));
+            room = room.get_mut(LANES - 1..).unwrap_or_default();
         }
     }
 }
@@ -192,6 +244,13 @@ pub(crate) const fn septet_count(octets: usize) -> usize {
 mod tests {
     use super::super::table::is_plain;
     use super::*;
+
+    fn septets(text: &str) -> Option<SeptetBuffer> {
+        let mut septets = SeptetBuffer::EMPTY;
+        septets
+            .push_text(text, ShiftTables::DEFAULT)
+            .map(|()| septets)
+    }
 
     #[test]
     fn spread_and_squeeze_are_inverse() {
@@ -226,9 +285,7 @@ mod tests {
     #[test]
     fn packs_as_the_specification_draws_it() {
         let mut octets = [0; 160];
-        SeptetBuffer::of("hellohello", ShiftTables::DEFAULT)
-            .unwrap()
-            .pack(&mut octets, 0);
+        septets("hellohello").unwrap().pack(&mut octets, 0);
         assert_eq!(
             octets[..10],
             [0xe8, 0x32, 0x9b, 0xfd, 0x46, 0x97, 0xd9, 0xec, 0x37, 0]
@@ -241,13 +298,13 @@ mod tests {
         for first in 0..20 {
             for length in 0..text.chars().count() {
                 let text: String = text.chars().take(length).collect();
-                let Some(septets) = SeptetBuffer::of(&text, ShiftTables::DEFAULT) else {
+                let Some(septets) = septets(&text) else {
                     continue;
                 };
                 if first + septets.len() > MAX_SEPTETS {
                     continue;
                 }
-                let mut octets = [0; octet_count(MAX_SEPTETS) + SLACK];
+                let mut octets = [0; octet_count(MAX_SEPTETS)];
                 septets.pack(&mut octets, first);
                 let mut back = String::new();
                 decode(

@@ -7,7 +7,7 @@ mod table;
 pub(crate) mod ucs2;
 
 pub use national::NationalLanguage;
-pub(crate) use table::{ESCAPE, Septets, ShiftTables};
+pub(crate) use table::{ESCAPE, SPACE, Septets, ShiftTables, Utf8};
 
 /// The alphabet of user data, as TP-DCS tells it (TS 23.038 clause 4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

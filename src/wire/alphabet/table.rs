@@ -11,9 +11,16 @@ pub(super) const NONE: char = char::MAX;
 /// How many codes 7 bits have.
 const CODES: usize = 128;
 
+/// A character in UTF-8: up to three octets, all tables being in the basic plane, and their number. No
+/// octets for a code without a character.
+pub(crate) type Utf8 = [u8; 4];
+
+/// What shows in place of a code without a character.
+pub(crate) const SPACE: Utf8 = [b' ', 0, 0, 1];
+
 /// A table of 128 codes.
 pub(crate) struct Table {
-    characters: [char; CODES],
+    characters: [Utf8; CODES],
     /// By character, then by code, so that a character that stands twice is found at its first code.
     codes: [(char, u8); CODES],
     /// Whether all codes of [`is_plain`] stand for the ASCII character of the same number.
@@ -49,11 +56,16 @@ impl Table {
     // Constant evaluation has no iterators; every index is below CODES.
     #[allow(clippy::indexing_slicing, clippy::cast_possible_truncation)]
     pub(super) const fn new(characters: [char; CODES]) -> Self {
+        let mut utf8 = [[0; 4]; CODES];
         let mut codes = [(NONE, 0); CODES];
         let mut plain = true;
         let mut code = 0;
         while code < CODES {
             let character = characters[code];
+            if character as u32 != NONE as u32 {
+                let length = character.encode_utf8(&mut utf8[code]).len();
+                utf8[code][3] = length as u8;
+            }
             plain &= !is_plain(code as u8) || character as u32 == code as u32;
             let mut at = code;
             while at > 0 && codes[at - 1].0 as u32 > character as u32 {
@@ -64,17 +76,17 @@ impl Table {
             code += 1;
         }
         Self {
-            characters,
+            characters: utf8,
             codes,
             plain,
         }
     }
 
-    fn character(&self, code: u8) -> Option<char> {
+    fn character(&self, code: u8) -> Option<Utf8> {
         self.characters
             .get(usize::from(code))
             .copied()
-            .filter(|character| *character != NONE)
+            .filter(|[.., length]| *length != 0)
     }
 
     fn code(&self, character: char) -> Option<u8> {
@@ -115,18 +127,17 @@ impl ShiftTables {
     }
 
     /// The character of a septet of its own; a code without one shows as a space.
-    pub(crate) fn unescaped(&self, code: u8) -> char {
-        self.locking.character(code).unwrap_or(' ')
+    pub(crate) fn unescaped(&self, code: u8) -> Utf8 {
+        self.locking.character(code).unwrap_or(SPACE)
     }
 
     /// The character of a septet behind an escape. A code that the single shift table leaves open stands
     /// for the locking table's character; a second escape is reserved and shows as a space
     /// (TS 23.038 clause 6.2.1.1).
-    pub(crate) fn escaped(&self, code: u8) -> char {
-        match self.single.character(code) {
-            Some(character) => character,
-            None => self.unescaped(code),
-        }
+    pub(crate) fn escaped(&self, code: u8) -> Utf8 {
+        self.single
+            .character(code)
+            .unwrap_or_else(|| self.unescaped(code))
     }
 
     /// The septets of a character, if these tables have it.

@@ -70,7 +70,9 @@ impl TpAddress {
                 limit: MAX_SEPTETS,
             });
         }
-        let septets = SeptetBuffer::of(text, ShiftTables::DEFAULT)
+        let mut septets = SeptetBuffer::EMPTY;
+        septets
+            .push_text(text, ShiftTables::DEFAULT)
             .ok_or(EncodeError::NotRepresentable { element: ELEMENT })?;
         if septets.len() > MAX_SEPTETS {
             return Err(EncodeError::TooLong {
