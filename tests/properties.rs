@@ -127,6 +127,8 @@ fn parameters(raw: &RawParameters) -> Parameters<'_> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+
     #[test]
     fn deliver(
         flags: [bool; 4], address in tp_address(), pid: u8, scts in scts(), raw in raw_user_data()

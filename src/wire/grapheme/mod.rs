@@ -154,6 +154,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+
         // Characters of every kind, with the rare ones as likely as the frequent.
         #[test]
         fn as_unicode_segmentation_says(text in "[a\r\n\u{7f}\u{300}\u{200d}\u{fe0f}\u{600}🇫🇷👩🏽❤\u{1100}\u{1161}\u{11a8}가각कष\u{94d}]{0,12}") {

@@ -1,8 +1,8 @@
 //! SMS-COMMAND (TS 23.040 clause 9.2.2.4): a phone asks the service centre about an earlier SMS-SUBMIT.
 
 use super::{FirstOctet, TpAddress, TpMr, TpPid};
-use crate::wire::error::EncodeError;
-use crate::wire::parse::{self, Parsed};
+use crate::wire::error::{EncodeError, Fault};
+use crate::wire::parse::{self, Parsed, malformed};
 use crate::wire::values::octet_values;
 
 /// Most octets of TP-Command-Data (TS 23.040 clause 9.2.3.21).
@@ -51,7 +51,10 @@ impl<'a> SmsCommand<'a> {
         let (i, command_type) = parse::octet(i, "TP-CT")?;
         let (i, message_number) = parse::octet(i, "TP-MN")?;
         let (i, destination_address) = TpAddress::decode(i, "TP-DA")?;
-        let (i, command_data) = parse::length_value(i, "TP-CD")?;
+        let (rest, command_data) = parse::length_value(i, "TP-CD")?;
+        if command_data.len() > MAX_COMMAND_DATA {
+            return malformed(i, "TP-CDL", Fault::TooLong);
+        }
         let command = Self {
             user_data_header: first.user_data_header(),
             status_report_request: first.bit(5),
@@ -62,7 +65,7 @@ impl<'a> SmsCommand<'a> {
             destination_address,
             command_data,
         };
-        Ok((i, command))
+        Ok((rest, command))
     }
 
     pub(super) fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
