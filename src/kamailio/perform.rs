@@ -1,5 +1,6 @@
 //! Decisions carried out: what the core said, in Kamailio.
 
+use std::collections::VecDeque;
 use std::ffi::CString;
 
 use crate::host::ExchangeId;
@@ -39,21 +40,25 @@ pub(super) enum Performed {
 
 /// Tells the core what happened to an exchange, and does what it says. Nothing for one that ended.
 pub(super) fn handle(exchange: ExchangeId, input: Input<'_>, at: At<'_>) {
+    perform(decide(exchange, input), at);
+}
+
+/// What the core says to something that happened to an exchange.
+fn decide(exchange: ExchangeId, input: Input<'_>) -> Actions {
     let running = running();
     let now = clock::now();
-    let actions = {
-        let Some(mut locked) = running.table.lock_of(exchange, now.monotonic_ms) else {
-            return;
-        };
-        running.gateway.handle(input, now, &mut locked)
-    };
-    perform(actions, at);
+    match running.table.lock_of(exchange, now.monotonic_ms) {
+        Some(mut locked) => running.gateway.handle(input, now, &mut locked),
+        None => Actions::new(),
+    }
 }
 
 /// Does all of it, in order. No lock of ours is held.
 pub(super) fn perform(actions: Actions, at: At<'_>) -> Performed {
     let mut performed = Performed::Done(Verdict::Taken);
-    for action in actions {
+    // What fails at once leads to more to do, such as the next message of a queue: behind the rest.
+    let mut actions = VecDeque::from(actions);
+    while let Some(action) = actions.pop_front() {
         match action {
             Action::Count(counter) => counters::count(counter),
             Action::Reply(answer, verdict) => {
@@ -89,7 +94,7 @@ pub(super) fn perform(actions: Actions, at: At<'_>) -> Performed {
                 if let Err(tm::NotSent(status)) = tm::send(&message, exchange) {
                     tracing::warn!(status, "a MESSAGE of ours could not be sent");
                     if let Some(exchange) = exchange {
-                        handle(exchange, Input::LegCompleted { exchange, status }, at);
+                        actions.extend(decide(exchange, Input::LegCompleted { exchange, status }));
                     }
                 }
             }

@@ -14,7 +14,7 @@ use super::message::SipMsg;
 use super::modules::modules;
 use super::perform;
 use super::text::lend;
-use super::tm::Found;
+use super::tm::{self, Found};
 
 thread_local! {
     /// The outcome for which this process runs a result route just now.
@@ -127,7 +127,7 @@ pub(super) fn answer_in_failure(request: SipMsg<'_>, transaction: TransactionId,
         with(outcome, || run(request, route));
     }
     // The route may have answered; then tm refuses a second answer. Where it did not, we do.
-    if !has_final_answer() {
+    if !tm::has_final_answer() {
         perform::answer_here(request, &outcome);
     }
 }
@@ -151,16 +151,6 @@ fn run(request: SipMsg<'_>, route: Route<'_>) {
             }
         }
     }
-}
-
-/// Whether the current transaction has its final response.
-fn has_final_answer() -> bool {
-    modules().tm.t_gett.is_some_and(|get| {
-        // SAFETY: no arguments.
-        let cell = unsafe { get() };
-        // SAFETY: in failure context the current transaction is there.
-        unsafe { cell.as_ref() }.is_some_and(|cell| cell.uas.status >= 200)
-    })
 }
 
 /// Shows an outcome to pseudo-variables and `ipsmgw_reply()` while `body` runs.

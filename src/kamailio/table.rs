@@ -120,12 +120,13 @@ impl Table {
                 });
             }
         }
-        for bucket in table.buckets.iter() {
+        for (number, bucket) in table.buckets.iter().enumerate() {
             bucket.lock.init();
             let content = BucketContent {
                 first: NONE,
                 last: NONE,
-                rp_mr: 0,
+                // A report on a message of an earlier start must not fit one of this start by chance.
+                rp_mr: table.hasher.hash_one(number) as u8,
                 next_settled: 0,
                 settled: [None; SETTLED_PER_BUCKET],
             };

@@ -338,11 +338,14 @@ unsafe extern "C" fn on_held(_: *mut ffi::cell, event: c_int, parameters: *mut f
         match event as u32 {
             ffi::TMCB_ON_FAILURE => {
                 // SAFETY: tm's stand-in for the request, live during the callback.
-                match unsafe { SipMsg::new(parameters.req) } {
-                    Some(request) => {
-                        handle(exchange, Input::HoldOver { exchange }, At::Failure(request));
-                    }
-                    None => handle(exchange, Input::HoldOver { exchange }, At::Nothing),
+                let Some(request) = (unsafe { SipMsg::new(parameters.req) }) else {
+                    return;
+                };
+                handle(exchange, Input::HoldOver { exchange }, At::Failure(request));
+                // Where the exchange has just ended, its answer is on its way from another process, too
+                // late: tm would send 408 now (RFC 4320).
+                if !has_final_answer() {
+                    reply(request, 202, c"Accepted");
                 }
             }
             ffi::TMCB_DESTROY => handle(exchange, Input::Released { exchange }, At::Nothing),
@@ -358,6 +361,13 @@ pub(super) fn reply(request: SipMsg<'_>, status: u16, reason: &'static std::ffi:
     };
     // SAFETY: the request of the current transaction; the reason is copied.
     unsafe { t_reply(request.raw(), status.into(), reason.as_ptr().cast_mut()) > 0 }
+}
+
+/// Whether the transaction that this process works on has its final response.
+pub(super) fn has_final_answer() -> bool {
+    // SAFETY: tm's current transaction is referenced by this process.
+    let cell = current_cell().and_then(|cell| unsafe { cell.as_ref() });
+    cell.is_some_and(|cell| cell.uas.status >= 200)
 }
 
 /// Whether the script waits for the failure of the branch that tm picked.
