@@ -31,6 +31,8 @@ pub enum Fault {
     Reserved,
     /// A value that contradicts another element of the same message.
     Inconsistent,
+    /// Text that does not follow the syntax of the element.
+    Malformed,
 }
 
 impl Fault {
@@ -42,6 +44,7 @@ impl Fault {
             Self::TooShort => "too short",
             Self::Reserved => "reserved",
             Self::Inconsistent => "inconsistent",
+            Self::Malformed => "malformed",
         }
     }
 }
@@ -52,7 +55,7 @@ impl DecodeError {
     pub const fn rp_cause(self) -> RpCause {
         match self.fault {
             Fault::Reserved => RpCause::MessageTypeNonExistent,
-            Fault::Truncated | Fault::TooLong | Fault::TooShort => {
+            Fault::Truncated | Fault::TooLong | Fault::TooShort | Fault::Malformed => {
                 RpCause::InvalidMandatoryInformation
             }
             Fault::Inconsistent => RpCause::SemanticallyIncorrectMessage,
