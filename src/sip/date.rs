@@ -1,11 +1,18 @@
-//! Date (RFC 3261 §20.17): RFC 1123, always GMT.
+//! Points in time: Date (RFC 3261 §20.17), which is RFC 1123 and always GMT, and the date-time of RFC 3339
+//! that `message/cpim` has; Expires (RFC 3261 §20.19).
+
+/// 400 years.
+const DAYS_PER_ERA: i64 = 146_097;
+/// 0000-03-01 to 1970-01-01.
+const DAYS_FROM_YEAR_0: i64 = 719_468;
+
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
 
 /// Appends `Sat, 13 Nov 2010 23:29:00 GMT` for seconds since 1970 UTC, in the years 0 to 9999.
 pub fn push_date(out: &mut String, unix: i64) {
     const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-    const MONTHS: [&str; 12] = [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ];
     let (days, seconds) = (unix.div_euclid(86_400), unix.rem_euclid(86_400));
     let (year, month, day) = civil(days);
     let name = |names: &[&'static str], at: i64| {
@@ -23,19 +30,125 @@ pub fn push_date(out: &mut String, unix: i64) {
     out.push(' ');
     push_digits(out, year, 4);
     out.push(' ');
+    push_time(out, seconds);
+    out.push_str(" GMT");
+}
+
+/// Appends `2010-11-13T23:29:00Z` for seconds since 1970 UTC, in the years 0 to 9999.
+pub fn push_date_time(out: &mut String, unix: i64) {
+    let (year, month, day) = civil(unix.div_euclid(86_400));
+    push_digits(out, year, 4);
+    out.push('-');
+    push_digits(out, month, 2);
+    out.push('-');
+    push_digits(out, day, 2);
+    out.push('T');
+    push_time(out, unix.rem_euclid(86_400));
+    out.push('Z');
+}
+
+/// Seconds since 1970 UTC of a Date. The day of the week is not looked at.
+pub fn date(text: &str) -> Option<i64> {
+    let text = text.split_once(',').map_or(text, |(_, rest)| rest);
+    let mut words = text.split_ascii_whitespace();
+    let day = digits(words.next()?, 1..=2)?;
+    let month = words.next()?;
+    let month = MONTHS
+        .iter()
+        .position(|name| name.eq_ignore_ascii_case(month))?;
+    let year = digits(words.next()?, 4..=4)?;
+    let time = time(words.next()?)?;
+    let zone = words.next()?;
+    let gmt = ["GMT", "UTC"]
+        .iter()
+        .any(|name| name.eq_ignore_ascii_case(zone));
+    let days = days(year, i64::try_from(month).ok()? + 1, day)?;
+    (gmt && words.next().is_none()).then_some(days * 86_400 + time)
+}
+
+/// Seconds since 1970 UTC of a date-time (RFC 3339 §5.6). Fractions of a second are cut off.
+pub fn date_time(text: &str) -> Option<i64> {
+    let (date, rest) = text.split_at_checked(10)?;
+    let mut date = date.split('-');
+    let year = digits(date.next()?, 4..=4)?;
+    let month = digits(date.next()?, 2..=2)?;
+    let day = digits(date.next()?, 2..=2)?;
+    let (time_of_day, zone) = rest.strip_prefix(['T', 't', ' '])?.split_at_checked(8)?;
+    let zone = match zone.strip_prefix('.') {
+        Some(fraction) => fraction.trim_start_matches(|c: char| c.is_ascii_digit()),
+        None => zone,
+    };
+    let offset = match zone {
+        "Z" | "z" => 0,
+        _ => {
+            let (sign, offset) = zone.split_at_checked(1)?;
+            let (hours, minutes) = offset.split_once(':')?;
+            let (hours, minutes) = (digits(hours, 2..=2)?, digits(minutes, 2..=2)?);
+            let seconds = hours * 3600 + minutes * 60;
+            match sign {
+                _ if hours > 23 || minutes > 59 => return None,
+                "+" => seconds,
+                "-" => -seconds,
+                _ => return None,
+            }
+        }
+    };
+    Some(days(year, month, day)? * 86_400 + time(time_of_day)? - offset)
+}
+
+/// Seconds of an Expires, or of the parameter `expires` of a Contact. More than 32 bits hold is as much
+/// as they hold.
+pub fn expires(text: &str) -> Option<u32> {
+    let text = text.trim();
+    let all = !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit());
+    all.then(|| text.parse().unwrap_or(u32::MAX))
+}
+
+/// Seconds of the day for `23:29:00`. A leap second is the one before it.
+fn time(text: &str) -> Option<i64> {
+    let mut parts = text.split(':');
+    let hours = digits(parts.next()?, 2..=2)?;
+    let minutes = digits(parts.next()?, 2..=2)?;
+    let seconds = digits(parts.next()?, 2..=2)?;
+    let legal = hours < 24 && minutes < 60 && seconds <= 60 && parts.next().is_none();
+    legal.then_some(hours * 3600 + minutes * 60 + seconds.min(59))
+}
+
+/// Days since 1970-01-01, if there is such a day: the inverse of `civil`.
+fn days(year: i64, month: i64, day: i64) -> Option<i64> {
+    let (months_from_march, year_from_march) = match month {
+        3.. => (month - 3, year),
+        _ => (month + 9, year - 1),
+    };
+    let (era, year_of_era) = (
+        year_from_march.div_euclid(400),
+        year_from_march.rem_euclid(400),
+    );
+    let day_of_year = (153 * months_from_march + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    let days = era * DAYS_PER_ERA + day_of_era - DAYS_FROM_YEAR_0;
+    // 30 February would be a day of March.
+    (civil(days) == (year, month, day)).then_some(days)
+}
+
+/// A number of so many decimal digits.
+fn digits(text: &str, count: core::ops::RangeInclusive<usize>) -> Option<i64> {
+    let legal = count.contains(&text.len()) && text.bytes().all(|octet| octet.is_ascii_digit());
+    legal.then(|| text.parse().ok()).flatten()
+}
+
+/// Appends `23:29:00` for a second of the day.
+fn push_time(out: &mut String, seconds: i64) {
     push_digits(out, seconds / 3600, 2);
     out.push(':');
     push_digits(out, seconds / 60 % 60, 2);
     out.push(':');
     push_digits(out, seconds % 60, 2);
-    out.push_str(" GMT");
 }
 
 /// Year, month and day of the Gregorian calendar for days since 1970-01-01. Years are counted from
 /// March, so that the leap day is the last of its year.
 const fn civil(days: i64) -> (i64, i64, i64) {
-    const DAYS_PER_ERA: i64 = 146_097; // 400 years
-    const DAYS_FROM_YEAR_0: i64 = 719_468; // 0000-03-01 to 1970-01-01
     let days = days + DAYS_FROM_YEAR_0;
     let (era, day_of_era) = (days.div_euclid(DAYS_PER_ERA), days.rem_euclid(DAYS_PER_ERA));
     let year_of_era =
@@ -81,6 +194,86 @@ mod tests {
             let mut out = String::new();
             push_date(&mut out, unix);
             assert_eq!(out, text);
+            assert_eq!(date(text), Some(unix));
+        }
+    }
+
+    #[test]
+    fn every_day_of_some_centuries() {
+        for day in -300_000..300_000_i64 {
+            let (year, month, day_of_month) = civil(day);
+            assert_eq!(days(year, month, day_of_month), Some(day));
+        }
+    }
+
+    #[test]
+    fn dates_as_others_write_them() {
+        for text in [
+            "13 Nov 2010 23:29:00 GMT",
+            "sat,  13 nov 2010 23:29:00 gmt",
+            "Mon, 13 Nov 2010 23:29:00 UTC",
+        ] {
+            assert_eq!(date(text), Some(1_289_690_940), "{text}");
+        }
+        assert_eq!(date("Thu, 1 Jan 1970 00:00:60 GMT"), Some(59));
+        for text in [
+            "",
+            "Sat, 13 Nov 2010 23:29:00",
+            "Sat, 13 Nov 2010 23:29:00 CET",
+            "Sat, 13 Nov 2010 23:29:00 GMT more",
+            "Sat, 13 Nov 10 23:29:00 GMT",
+            "Sat, 31 Nov 2010 23:29:00 GMT",
+            "Sat, 29 Feb 2100 23:29:00 GMT",
+            "Sat, 00 Nov 2010 23:29:00 GMT",
+            "Sat, 13 Nov 2010 24:29:00 GMT",
+            "Sat, 13 Nov 2010 23:29 GMT",
+            "Sat, +3 Nov 2010 23:29:00 GMT",
+        ] {
+            assert_eq!(date(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn date_times() {
+        let mut out = String::new();
+        push_date_time(&mut out, 1_289_690_940);
+        assert_eq!(out, "2010-11-13T23:29:00Z");
+        for text in [
+            "2010-11-13T23:29:00Z",
+            "2010-11-13t23:29:00.123456z",
+            "2010-11-14 00:29:00+01:00",
+            "2010-11-13T12:59:00-10:30",
+        ] {
+            assert_eq!(date_time(text), Some(1_289_690_940), "{text}");
+        }
+        for text in [
+            "",
+            "2010-11-13",
+            "2010-11-13T23:29:00",
+            "2010-11-13T23:29:00+0100",
+            "2010-11-13T23:29:00+24:00",
+            "2010-11-13T23:29:00*01:00",
+            "2010-13-13T23:29:00Z",
+            "2010-11-13T23:29:0éZ",
+            "20101113T232900Z",
+        ] {
+            assert_eq!(date_time(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn lifetimes() {
+        for (text, seconds) in [
+            ("3600", Some(3600)),
+            (" 0 ", Some(0)),
+            ("4294967296", Some(u32::MAX)),
+            ("99999999999999999999999", Some(u32::MAX)),
+            ("", None),
+            ("-1", None),
+            ("+1", None),
+            ("1h", None),
+        ] {
+            assert_eq!(expires(text), seconds, "{text}");
         }
     }
 }

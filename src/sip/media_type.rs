@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use super::header::parameters;
+
 /// A media type with its parameters, borrowed from the header field.
 #[derive(Clone, Copy)]
 pub struct MediaType<'a> {
@@ -40,43 +42,10 @@ impl<'a> MediaType<'a> {
 
     /// A parameter's value, without the quotes.
     pub fn parameter(&self, name: &str) -> Option<Cow<'a, str>> {
-        let mut rest = self.parameters;
-        loop {
-            let (key, after) = rest.split_once('=')?;
-            // A parameter without a value may stand before this one.
-            let key = key.rsplit(';').next().unwrap_or(key).trim();
-            let (value, after) = value(after.trim_start());
-            if key.eq_ignore_ascii_case(name) {
-                return Some(value);
-            }
-            rest = after;
-        }
+        parameters(self.parameters)
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
     }
-}
-
-/// A token or quoted string, and what follows it.
-fn value(text: &str) -> (Cow<'_, str>, &str) {
-    let Some(quoted) = text.strip_prefix('"') else {
-        let (token, after) = text.split_once(';').unwrap_or((text, ""));
-        return (Cow::Borrowed(token.trim_end()), after);
-    };
-    let mut unescaped = String::new();
-    let mut chars = quoted.char_indices();
-    while let Some((at, c)) = chars.next() {
-        match c {
-            '"' => {
-                let after = quoted.get(at + 1..).unwrap_or_default();
-                return match quoted.get(..at) {
-                    // Nothing was escaped.
-                    Some(plain) if plain.len() == unescaped.len() => (Cow::Borrowed(plain), after),
-                    _ => (Cow::Owned(unescaped), after),
-                };
-            }
-            '\\' => unescaped.extend(chars.next().map(|(_, c)| c)),
-            c => unescaped.push(c),
-        }
-    }
-    (Cow::Owned(unescaped), "")
 }
 
 #[cfg(test)]

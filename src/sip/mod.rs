@@ -1,19 +1,25 @@
 //! What the core knows of SIP: the parts of a request it reads, and the requests it makes.
 
 mod capability;
+mod charset;
 mod date;
 mod header;
 mod media_type;
 mod message;
 mod multipart;
+mod privacy;
 mod registration;
+mod transfer_encoding;
 mod uri;
 
 pub use capability::Capabilities;
-pub use date::push_date;
+pub use charset::{CharsetError, decode_text};
+pub use date::{date, date_time, expires, push_date, push_date_time};
 pub use header::push_quoted;
 pub use media_type::MediaType;
 pub use message::{Answer, MessageIn, MessageOut, NameAddr, Translation};
-pub use multipart::{Part, base64, parts, split_header};
+pub use multipart::{Part, parts, split_header};
+pub use privacy::is_private;
 pub use registration::{Hop, address_of_record, first_uri};
+pub use transfer_encoding::{TransferEncodingError, base64, quoted_printable, transfer_decoded};
 pub use uri::{GlobalNumber, Uri, push_user};

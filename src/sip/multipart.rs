@@ -1,7 +1,9 @@
-//! multipart bodies (RFC 2046 §5.1.1) that hold octets of any value, and base64 (RFC 4648 §4).
+//! multipart bodies (RFC 2046 §5.1.1) that hold octets of any value.
 //!
 //! A part of a short message is binary: lone CRs, NULs and things that look like header lines occur in
 //! it. Only CRLF, two hyphens and the boundary end a part.
+
+use std::borrow::Cow;
 
 use super::header;
 
@@ -18,6 +20,11 @@ impl<'a> Part<'a> {
     /// One of its header fields.
     pub fn field(&self, name: &str) -> Option<&'a str> {
         header::field(self.header, name)
+    }
+
+    /// All of its header fields.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (&'a str, Cow<'a, str>)> + use<'a> {
+        header::fields(self.header)
     }
 }
 
@@ -105,37 +112,6 @@ fn split_at<'a>(octets: &'a [u8], mark: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
     Some((octets.get(..at)?, octets.get(at + mark.len()..)?))
 }
 
-/// The octets that base64 stands for. Line breaks and blanks are skipped; `None` for anything else.
-pub fn base64(text: &[u8]) -> Option<Vec<u8>> {
-    let mut out = Vec::with_capacity(text.len() / 4 * 3);
-    let mut symbols = text
-        .iter()
-        .copied()
-        .filter(|octet| !octet.is_ascii_whitespace())
-        .peekable();
-    let mut group = 0_u32;
-    let mut bits = 0_u32;
-    while let Some(symbol) = symbols.next_if(|&symbol| symbol != b'=') {
-        let value = match symbol {
-            b'A'..=b'Z' => symbol - b'A',
-            b'a'..=b'z' => symbol - b'a' + 26,
-            b'0'..=b'9' => symbol - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return None,
-        };
-        group = (group << 6 | u32::from(value)) & 0xffff;
-        bits += 6;
-        if bits >= 8 {
-            bits -= 8;
-            out.extend(group.checked_shr(bits).map(|octet| octet.to_le_bytes()[0]));
-        }
-    }
-    // What is left is padding: at most two signs, and no whole symbol before them.
-    let padding = symbols.try_fold(0, |count, symbol| (symbol == b'=').then_some(count + 1))?;
-    (bits < 6 && padding <= 2).then_some(out)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -190,29 +166,5 @@ mod tests {
         assert_eq!(parts(b"--b--\r\n--b\r\n\r\ny\r\n--b--", "b").count(), 0);
         // A boundary of no characters is two hyphens, and ends nothing that begins with four.
         assert_eq!(parts(b"--\r\n\r\nx\r\n--\r\n", "").count(), 1);
-    }
-
-    #[test]
-    fn base64_as_rfc_4648_section_10() {
-        for (text, octets) in [
-            ("", ""),
-            ("Zg==", "f"),
-            ("Zm8=", "fo"),
-            ("Zm9v", "foo"),
-            ("Zm9vYg==", "foob"),
-            ("Zm9v\r\nYmE=\r\n", "fooba"),
-            ("Zm9vYmFy", "foobar"),
-            ("Zm8", "fo"),
-        ] {
-            assert_eq!(
-                base64(text.as_bytes()).as_deref(),
-                Some(octets.as_bytes()),
-                "{text}"
-            );
-        }
-        assert_eq!(base64(b"/+8="), Some(vec![0xff, 0xef]));
-        for text in ["Z", "Zm9vY", "Zm9v!", "Z===", "Zg==Zg", "\0"] {
-            assert_eq!(base64(text.as_bytes()), None, "{text:?}");
-        }
     }
 }

@@ -1,0 +1,46 @@
+//! Who does not want to be known (RFC 3323, RFC 3325).
+
+use super::uri::Uri;
+
+/// Whether the sender of a request with these Privacy and From wants not to be known to the recipient
+/// (row MAP-6): `id` and `user` ask for it, unless `none` takes it back; an anonymous From is plain
+/// enough.
+pub fn is_private(privacy: Option<&str>, from: &str) -> bool {
+    let asks = |what: &str| {
+        // Some write a comma between the values.
+        privacy.is_some_and(|values| {
+            let mut values = values.split([';', ',']);
+            values.any(|value| value.trim().eq_ignore_ascii_case(what))
+        })
+    };
+    let asked = (asks("id") || asks("user")) && !asks("none");
+    asked || Uri::parse(from).is_some_and(|from| from.is_anonymous())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_wants_not_to_be_known() {
+        const ALICE: &str = "sip:alice@ims.example";
+        const NOBODY: &str = "sip:anonymous@anonymous.invalid";
+        for (privacy, from, private) in [
+            (None, ALICE, false),
+            (Some("id"), ALICE, true),
+            (Some("critical; ID"), ALICE, true),
+            (Some("header,user"), ALICE, true),
+            (Some("header; session"), ALICE, false),
+            (Some("identity"), ALICE, false),
+            (Some("id;none"), ALICE, false),
+            (Some("none"), NOBODY, true),
+            (None, NOBODY, true),
+            (None, "sip:Anonymous@Anonymous.Invalid;user=phone", true),
+            (None, "sip:anonymous@192.0.2.1", true),
+            (None, "sip:anonymous2@ims.example", false),
+            (None, "no uri", false),
+        ] {
+            assert_eq!(is_private(privacy, from), private, "{privacy:?} {from}");
+        }
+    }
+}
