@@ -57,17 +57,19 @@ say = Phases()
 def gateway(**options):
     """The gateway of this case: alice and bob live there unless the case says otherwise.
 
-    `modparams` maps a parameter of the module to its value, for this gateway only.
+    `modparams` maps a parameter of the module to its value, and `script` is more of the configuration, both for this
+    gateway only.
     """
-    modparams = options.pop("modparams", None)
+    modparams, script = options.pop("modparams", {}), options.pop("script", "")
     options.setdefault("people", [ALICE, BOB])
     folder = FOLDER / options.pop("name", "gateway")
-    if not modparams:
+    if not modparams and not script:
         return Gateway(folder, **options)
     base = options.pop("cfg", CFG / "kamailio.cfg")
     lines = [f'include_file "{base}"']
     for name, value in modparams.items():
         lines.append(f'modparam("ipsmgw", "{name}", {value if isinstance(value, int) else chr(34) + value + chr(34)})')
+    lines.append(script)
     # The last value of a parameter is the one that counts.
     FOLDER.mkdir(parents=True, exist_ok=True)
     cfg = FOLDER / f"{folder.name}.cfg"

@@ -19,7 +19,7 @@ CFG = ROOT / "kamailio-cfg"
 
 # What no gateway may ever write into its log.
 # (A TCP process that sees the others end first says so with CRITICAL: "receive_fd(): EOF".)
-CRASHED = re.compile(r"CRITICAL(?!.*receive_fd\(\): EOF)|\bBUG\b|core was|child process \d+ exited by a signal|panicked")
+CRASHED = re.compile(r"CRITICAL(?!.*receive_fd\(\): EOF)|\bBUG\b|core was|child process \d+ exited by a signal|caught a panic")
 
 
 class GatewayError(Exception):
