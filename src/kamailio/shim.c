@@ -10,7 +10,8 @@ int ipsmgw_c_is_logged(int level)
 
 void ipsmgw_c_log(int level, const char *text, int len)
 {
-	LOG_FX(DEFAULT_FACILITY, level, NULL, "ipsmgw: ", NULL, "%.*s\n", len, text);
+	LOG_FX(DEFAULT_FACILITY, level, NULL, "ipsmgw: ", NULL, "%.*s\n", len,
+			text);
 }
 
 void *ipsmgw_c_shm_alloc(size_t size)
