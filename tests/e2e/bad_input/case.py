@@ -17,6 +17,8 @@ RP_BROKEN = {
     "no RP-OA": GOOD[:2],
     "no RP-DA": GOOD[:3],
     "RP-DA cut": GOOD[:6],
+    "no RP-User-Data": GOOD[:9],
+    "RP-User-Data cut": GOOD[:-1],
     "RP-DA longer than all": GOOD[:3] + b"\xff" + GOOD[4:],
     "RP-ERROR without a cause": b"\x04\x01",
     "RP-ERROR, cause cut": b"\x04\x01\x02\x16",
@@ -31,8 +33,6 @@ TPDU = GOOD[TPDU_AT:]
 
 # Of these the RP message can: 202 and an RP-ERROR of the syntax causes.
 TPDU_BROKEN = {
-    "no RP-User-Data": GOOD[:9],
-    "RP-User-Data cut": GOOD[:-1],
     "no TPDU": with_tpdu(b""),
     "TP-MTI reserved": with_tpdu(bytes([TPDU[0] | 3]) + TPDU[1:]),
     "TP-DA cut": with_tpdu(TPDU[:4]),
