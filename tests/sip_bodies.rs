@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use ipsmgw::sip::{
-    MediaType, RegisterBody, base64, date, date_time, decode_text, expires, is_private, parts,
-    push_date, push_date_time, quoted_printable, split_header, transfer_decoded,
+    Entity, MediaType, RegisterBody, base64, date, date_time, decode_text, expires, is_private,
+    parts, push_date, push_date_time, quoted_printable, split_header, transfer_decoded,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -73,7 +73,13 @@ proptest! {
     fn hostile_text_is_read_or_refused(text in hostile()) {
         let octets = text.as_bytes();
         for content_type in ["message/sip", "multipart/mixed;boundary=b", &text] {
-            for contact in RegisterBody::decode(content_type, None, octets).contacts() {
+            let body = Entity {
+                content_type: content_type.into(),
+                transfer_encoding: None,
+                disposition: None,
+                body: octets,
+            };
+            for contact in RegisterBody::decode(body).contacts() {
                 prop_assert!(!contact.uri.is_empty());
                 prop_assert!(contact.expires != Some(0));
             }

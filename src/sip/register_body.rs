@@ -5,10 +5,9 @@ use std::borrow::Cow;
 
 use super::capability::Capabilities;
 use super::date::expires;
+use super::entity::Entity;
 use super::header::parameters;
-use super::media_type::MediaType;
-use super::multipart::{parts, split_header};
-use super::transfer_encoding::transfer_decoded;
+use super::multipart::split_header;
 
 /// The body of a third-party REGISTER, as far as it is of use.
 #[derive(Default)]
@@ -44,40 +43,21 @@ impl RegisteredContact {
 impl<'a> RegisterBody<'a> {
     /// Looks through a body. What cannot be read is left out: the registration itself stands in the
     /// header of the third-party REGISTER.
-    pub fn decode(content_type: &str, transfer_encoding: Option<&str>, body: &'a [u8]) -> Self {
+    pub fn decode(body: Entity<'a>) -> Self {
         let mut found = Self::default();
-        let media_type = MediaType::parse(content_type);
-        if !media_type.is_multipart() {
-            found.part(&media_type, transfer_encoding, body);
-            return found;
-        }
-        let boundary = media_type.parameter("boundary").unwrap_or_default();
-        for part in parts(body, &boundary) {
-            let media_type = MediaType::parse(part.field("Content-Type").unwrap_or_default());
-            let transfer_encoding = part.field("Content-Transfer-Encoding");
-            found.part(&media_type, transfer_encoding, part.body);
-        }
-        found
-    }
-
-    fn part(
-        &mut self,
-        media_type: &MediaType<'_>,
-        transfer_encoding: Option<&str>,
-        body: &'a [u8],
-    ) {
-        let Ok(octets) = transfer_decoded(transfer_encoding, body) else {
-            return;
-        };
-        if media_type.is("application/3gpp-ims+xml") {
-            self.service_info = Some(octets);
-        } else if media_type.is("message/sip") {
-            if octets.starts_with(b"REGISTER ") {
-                self.request = Some(octets);
-            } else if octets.starts_with(b"SIP/2.0 200") {
-                self.response = Some(octets);
+        for part in body.leaves().unwrap_or_default() {
+            let Ok(octets) = part.octets() else {
+                continue;
+            };
+            if part.is("application/3gpp-ims+xml") {
+                found.service_info = Some(octets);
+            } else if part.is("message/sip") && octets.starts_with(b"REGISTER ") {
+                found.request = Some(octets);
+            } else if part.is("message/sip") && octets.starts_with(b"SIP/2.0 200") {
+                found.response = Some(octets);
             }
         }
+        found
     }
 
     /// The contacts that are registered now: those of the response, which has all of them, else those of
@@ -196,6 +176,19 @@ mod tests {
         contacts.collect()
     }
 
+    fn decode<'a>(
+        content_type: &'a str,
+        transfer_encoding: Option<&'a str>,
+        body: &'a [u8],
+    ) -> RegisterBody<'a> {
+        RegisterBody::decode(Entity {
+            content_type: content_type.into(),
+            transfer_encoding: transfer_encoding.map(Cow::Borrowed),
+            disposition: None,
+            body,
+        })
+    }
+
     const PHONE: &str = "sip:phone@192.0.2.1:5060;transport=tcp";
 
     #[test]
@@ -206,7 +199,7 @@ mod tests {
             ("message/sip; x=y", OK),
             ("text/plain", "REGISTER "),
         ]);
-        let body = RegisterBody::decode("multipart/mixed;boundary=b", None, body.as_bytes());
+        let body = decode("multipart/mixed;boundary=b", None, body.as_bytes());
         assert_eq!(body.service_info.as_deref(), Some(INFO.as_bytes()));
         assert_eq!(
             shown(&body),
@@ -219,17 +212,17 @@ mod tests {
 
     #[test]
     fn one_of_them_alone() {
-        let body = RegisterBody::decode("Message/SIP", None, REGISTER.as_bytes());
+        let body = decode("Message/SIP", None, REGISTER.as_bytes());
         assert_eq!(
             shown(&body),
             [(PHONE.to_owned(), Some(600_000), true, false)]
         );
-        let body = RegisterBody::decode("message/sip", Some("binary"), OK.as_bytes());
+        let body = decode("message/sip", Some("binary"), OK.as_bytes());
         assert_eq!(
             shown(&body)[0],
             (PHONE.to_owned(), Some(3600), false, false)
         );
-        let body = RegisterBody::decode("application/3gpp-ims+xml", Some("base64"), b"PGE+");
+        let body = decode("application/3gpp-ims+xml", Some("base64"), b"PGE+");
         assert_eq!(body.service_info.as_deref(), Some(&b"<a>"[..]));
         assert_eq!(shown(&body), []);
     }
@@ -264,10 +257,10 @@ mod tests {
             ("text/plain", REGISTER),
             ("", ""),
         ] {
-            let body = RegisterBody::decode(content_type, None, body.as_bytes());
+            let body = decode(content_type, None, body.as_bytes());
             assert_eq!(shown(&body), [], "{content_type}");
         }
-        let body = RegisterBody::decode("message/sip", Some("gzip"), REGISTER.as_bytes());
+        let body = decode("message/sip", Some("gzip"), REGISTER.as_bytes());
         assert_eq!(shown(&body), []);
     }
 
@@ -275,7 +268,7 @@ mod tests {
     fn every_cut_is_survived() {
         for end in 0..REGISTER.len() {
             let cut = &REGISTER.as_bytes()[..end];
-            shown(&RegisterBody::decode("message/sip", None, cut));
+            shown(&decode("message/sip", None, cut));
         }
     }
 }

@@ -1,0 +1,162 @@
+//! MIME entities (RFC 2045 §2.4): what a body is made of, however it is wrapped.
+
+use std::borrow::Cow;
+
+use super::media_type::MediaType;
+use super::multipart::parts;
+use super::transfer_encoding::{TransferEncodingError, transfer_decoded};
+
+/// Most multipart bodies inside each other.
+const MAX_DEPTH: usize = 4;
+
+/// A body with the header fields that say how to read it.
+#[derive(Clone)]
+pub struct Entity<'a> {
+    /// Content-Type with its parameters.
+    pub content_type: Cow<'a, str>,
+    /// Content-Transfer-Encoding.
+    pub transfer_encoding: Option<Cow<'a, str>>,
+    /// Content-Disposition.
+    pub disposition: Option<Cow<'a, str>>,
+    /// The octets, in that transfer encoding.
+    pub body: &'a [u8],
+}
+
+/// A multipart body that cannot be taken apart: it names no boundary, or there are too many inside each
+/// other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotMultipart;
+
+impl<'a> Entity<'a> {
+    /// Whether it is of the type `essence`, whatever the parameters.
+    pub fn is(&self, essence: &str) -> bool {
+        MediaType::parse(&self.content_type).is(essence)
+    }
+
+    /// Its octets without the transfer encoding.
+    pub fn octets(&self) -> Result<Cow<'a, [u8]>, TransferEncodingError> {
+        transfer_decoded(self.transfer_encoding.as_deref(), self.body)
+    }
+
+    /// This entity, or the ones in it if it is a multipart one: in their order, with none that is a
+    /// multipart one itself.
+    pub fn leaves(self) -> Result<Vec<Self>, NotMultipart> {
+        let mut leaves = Vec::new();
+        self.take_apart(0, &mut leaves)?;
+        Ok(leaves)
+    }
+
+    fn take_apart(self, depth: usize, leaves: &mut Vec<Self>) -> Result<(), NotMultipart> {
+        let media_type = MediaType::parse(&self.content_type);
+        if !media_type.is_multipart() {
+            leaves.push(self);
+            return Ok(());
+        }
+        let boundary = media_type
+            .parameter("boundary")
+            .filter(|boundary| !boundary.is_empty() && depth < MAX_DEPTH)
+            .ok_or(NotMultipart)?;
+        for part in parts(self.body, &boundary) {
+            let mut entity = Self {
+                // A part without a type is plain text (RFC 2046 §5.1).
+                content_type: Cow::Borrowed("text/plain"),
+                transfer_encoding: None,
+                disposition: None,
+                body: part.body,
+            };
+            for (name, value) in part.fields() {
+                let is = |field: &str| name.eq_ignore_ascii_case(field);
+                if is("Content-Type") {
+                    entity.content_type = value;
+                } else if is("Content-Transfer-Encoding") {
+                    entity.transfer_encoding = Some(value);
+                } else if is("Content-Disposition") {
+                    entity.disposition = Some(value);
+                }
+            }
+            entity.take_apart(depth + 1, leaves)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entity<'a>(content_type: &'a str, body: &'a str) -> Entity<'a> {
+        Entity {
+            content_type: content_type.into(),
+            transfer_encoding: None,
+            disposition: None,
+            body: body.as_bytes(),
+        }
+    }
+
+    #[test]
+    fn the_text_of_an_alternative_beside_a_recipient_list() {
+        let body = "--a\r\n\
+            Content-Type: multipart/alternative;\r\n boundary=\"b c\"\r\n\r\n\
+            --b c\r\n\
+            Content-Type: text/html\r\n\r\n\
+            <b>caf\u{e9}</b>\r\n\
+            --b c\r\n\
+            Content-Type: text/plain; charset=utf-8\r\n\
+            content-transfer-encoding: quoted-printable\r\n\r\n\
+            caf=C3=A9\r\n\
+            --b c--\r\n\
+            --a\r\n\
+            Content-Type: application/resource-lists+xml\r\n\
+            Content-Disposition: recipient-list\r\n\r\n\
+            <resource-lists/>\r\n\
+            --a\r\n\r\n\
+            bare\r\n\
+            --a--\r\n";
+        let leaves = entity("Multipart/Mixed;boundary=a", body).leaves().unwrap();
+        let types: Vec<_> = leaves.iter().map(|leaf| &*leaf.content_type).collect();
+        assert_eq!(
+            types,
+            [
+                "text/html",
+                "text/plain; charset=utf-8",
+                "application/resource-lists+xml",
+                "text/plain"
+            ]
+        );
+        assert!(leaves[1].is("text/plain"));
+        assert_eq!(leaves[1].octets().as_deref(), Ok("café".as_bytes()));
+        assert_eq!(leaves[2].disposition.as_deref(), Some("recipient-list"));
+        assert_eq!(leaves[3].body, b"bare");
+    }
+
+    #[test]
+    fn one_alone_is_its_own_leaf() {
+        let leaves = entity("text/plain", "Hi").leaves().unwrap();
+        assert_eq!(leaves.len(), 1);
+        assert_eq!(leaves[0].body, b"Hi");
+    }
+
+    #[test]
+    fn what_cannot_be_taken_apart() {
+        let fails = |content_type: &str, body: &str| entity(content_type, body).leaves().is_err();
+        assert!(fails("multipart/mixed", "--a\r\n\r\nx\r\n--a--"));
+        assert!(fails(
+            "multipart/mixed;boundary=\"\"",
+            "--\r\n\r\nx\r\n----"
+        ));
+        let nested = |depth: usize| {
+            (1..depth).fold("x".to_owned(), |inner, level| {
+                format!(
+                    "--{level}\r\nContent-Type: multipart/mixed;boundary={}\r\n\r\n{inner}\r\n--{level}--",
+                    level - 1
+                )
+            })
+        };
+        let of = |depth: usize| {
+            let content_type = format!("multipart/mixed;boundary={}", depth - 1);
+            fails(&content_type, &nested(depth))
+        };
+        assert!(!of(MAX_DEPTH));
+        assert!(of(MAX_DEPTH + 1));
+    }
+}
