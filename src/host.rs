@@ -158,8 +158,15 @@ pub struct Now {
 pub enum Kind {
     /// A short message that becomes an instant message.
     SmToIm,
-    /// An instant message that becomes a short message.
+    /// RP-DATA to the SMS side: an instant message or a part of one, or a status report.
     ImToSm,
+    /// A part of a concatenated short message, kept until the others are there.
+    Part,
+}
+
+impl Kind {
+    /// All of them, in the order of their values.
+    pub const ALL: [Self; 3] = [Self::SmToIm, Self::ImToSm, Self::Part];
 }
 
 /// Who stands on the SMS side of an exchange.
@@ -188,6 +195,8 @@ pub enum State {
     Taken,
     /// IM -> SM: the outcome is known; the sender's timer, about to fire, gives it to the sender.
     Settled,
+    /// A part: acknowledged, and kept.
+    Kept,
 }
 
 /// One message on its way across.
@@ -235,12 +244,55 @@ pub struct Exchange {
     pub recipient: Text<126>,
     /// SM -> IM: Call-ID of the submission, for In-Reply-To; empty where it was too long to keep.
     pub call_id: Text<254>,
-    /// IM -> SM: the RP-DATA.
-    pub rp_data: Octets<254>,
+    /// IM -> SM: the RP-DATA. A part: its TPDU.
+    pub pdu: Octets<254>,
+    /// What a part is a part of. IM -> SM: the exchange of the last part, which holds the sender. SM ->
+    /// IM: the exchange of the part that completes the message, once it is there.
+    pub whole: Option<ExchangeId>,
+    /// A part: digest of what all parts of its message have in common.
+    pub concatenation: u64,
+    /// A part: which one it is, from 1.
+    pub sequence: u8,
 }
 
-// A table of the default 4,096 exchanges takes 5.2 MB of shared memory.
-const _: () = assert!(size_of::<Exchange>() == 1272);
+// A table of the default 4,096 exchanges takes 5.3 MB of shared memory.
+const _: () = assert!(size_of::<Exchange>() == 1296);
+
+impl Exchange {
+    /// An exchange that begins now, with nothing known about it yet.
+    pub const fn new(kind: Kind, state: State, identity: Identity, now: Now) -> Self {
+        Self {
+            kind,
+            state,
+            party: Party::Phone,
+            rp_mr: 0,
+            attempts: 0,
+            held: false,
+            zone: now.zone,
+            retry_after: false,
+            status: 0,
+            rp_cause: None,
+            tp_fcs: None,
+            transaction: TransactionId {
+                entry: 0,
+                label: 0,
+                route: Text::EMPTY,
+            },
+            hold_until_ms: 0,
+            unix: now.unix,
+            digest: 0,
+            identity,
+            address: Text::EMPTY,
+            hop: Text::EMPTY,
+            recipient: Text::EMPTY,
+            call_id: Text::EMPTY,
+            pdu: Octets::EMPTY,
+            whole: None,
+            concatenation: 0,
+            sequence: 0,
+        }
+    }
+}
 
 /// What became of a short message, kept for a repetition of it.
 #[repr(C)]
@@ -262,6 +314,23 @@ pub struct Settled {
     pub tp_fcs: Option<u8>,
 }
 
+/// Counters that a bucket keeps, each 0 to 255 and round again.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sequence {
+    /// RP-Message Reference (TS 24.011 §8.2.3).
+    RpMr,
+    /// Concatenated short message reference number (TS 23.040 §9.2.3.24.1).
+    Reference,
+    /// TP-Message-Reference (TS 23.040 §9.2.3.6).
+    TpMr,
+}
+
+impl Sequence {
+    /// How many there are.
+    pub const COUNT: usize = 3;
+}
+
 /// No place is free: the host's bound on open exchanges is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full;
@@ -273,17 +342,22 @@ pub trait Exchanges {
     fn insert(&mut self, exchange: Exchange) -> Result<ExchangeId, Full>;
     /// The exchange, unless it has ended or lives in another bucket.
     fn get_mut(&mut self, id: ExchangeId) -> Option<&mut Exchange>;
-    /// The oldest exchange that fits.
-    fn find(&mut self, fits: &mut dyn FnMut(&Exchange) -> bool) -> Option<ExchangeId>;
+    /// The oldest exchange of this kind that fits.
+    fn find(&mut self, kind: Kind, fits: &mut dyn FnMut(&Exchange) -> bool) -> Option<ExchangeId>;
     /// Ends an exchange: its id is void from now on.
     fn remove(&mut self, id: ExchangeId);
     /// Asks for the exchange to be looked at again at this time of the monotonic clock; a later call
     /// replaces an earlier one.
     fn wake_at(&mut self, id: ExchangeId, monotonic_ms: u64);
-    /// The next value of the bucket's RP-Message Reference counter (0-255, wraps).
-    fn next_rp_mr(&mut self) -> u8;
+    /// The next value of one of the bucket's counters.
+    fn next(&mut self, sequence: Sequence) -> u8;
     /// What became of the short message with this digest: the newest that is remembered.
     fn recall(&mut self, digest: u64) -> Option<Settled>;
     /// Keeps the outcome of a short message for a repetition of it. The host may forget the oldest.
     fn remember(&mut self, settled: Settled);
+    /// Keeps the digest of a part whose message is delivered, for a repetition of that part. The host
+    /// may forget the oldest.
+    fn remember_part(&mut self, digest: u64, until_ms: u64);
+    /// Whether the part with this digest is remembered at this time of the monotonic clock.
+    fn recalls_part(&mut self, digest: u64, now_ms: u64) -> bool;
 }

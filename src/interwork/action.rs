@@ -4,7 +4,7 @@ use core::fmt;
 
 use super::cause;
 use crate::host::{ExchangeId, TransactionId};
-use crate::sip::{Answer, MessageOut};
+use crate::sip::{Answer, MessageOut, Translation};
 use crate::wire::DecodeError;
 
 /// What to do, in this order.
@@ -19,6 +19,8 @@ pub enum Action {
     Relay {
         /// The exchange.
         exchange: ExchangeId,
+        /// Rewrite it by this instead: the request completes a message that came in parts.
+        translation: Option<Box<Translation>>,
     },
     /// Hold the request at hand: tie its transaction's timer to this exchange.
     Hold {
@@ -147,7 +149,7 @@ pub enum Reason {
     Nul,
     /// No text.
     Empty,
-    /// Text that does not fit one short message.
+    /// Text that takes more short messages than `max_segments`.
     TextTooLong,
     /// A sender who has no number, nor a name that a phone could show.
     SenderWithoutNumber,
@@ -202,7 +204,7 @@ impl fmt::Display for Reason {
             Self::NotInItsCharset => "text is not in its charset",
             Self::Nul => "text holds a NUL",
             Self::Empty => "no text",
-            Self::TextTooLong => "text does not fit one short message",
+            Self::TextTooLong => "text takes too many short messages",
             Self::SenderWithoutNumber => "sender has no number",
             Self::NotRepresentable => "not representable in a TPDU",
         })

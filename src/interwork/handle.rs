@@ -40,17 +40,17 @@ impl Gateway {
             Input::LegCompleted { exchange, status } => match turn.kind(exchange) {
                 Some(Kind::SmToIm) => turn.report_leg_completed(exchange, status),
                 Some(Kind::ImToSm) => turn.rp_data_leg_completed(exchange, status),
-                None => {}
+                Some(Kind::Part) | None => {}
             },
             Input::Due { exchange } => match turn.kind(exchange) {
                 Some(Kind::SmToIm) => turn.sm_due(exchange),
                 Some(Kind::ImToSm) => turn.im_due(exchange),
-                None => {}
+                Some(Kind::Part) | None => {}
             },
             Input::Released { exchange } => match turn.kind(exchange) {
                 Some(Kind::SmToIm) => turn.sm_released(exchange),
                 Some(Kind::ImToSm) => turn.im_released(exchange),
-                None => {}
+                Some(Kind::Part) | None => {}
             },
         }
         turn.actions

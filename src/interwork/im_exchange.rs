@@ -5,7 +5,9 @@ use super::cause::{self, Final, Told};
 use super::handle::Turn;
 use super::input::{Named, PreparedIm, ReportIn, RpReport};
 use super::outgoing::ReportOut;
-use crate::host::{Exchange, ExchangeId, Full, Identity, Kind, Party, State, Text, TransactionId};
+use crate::host::{
+    Exchange, ExchangeId, Full, Identity, Kind, Octets, Party, Sequence, State, TransactionId,
+};
 
 /// A report this close to the end of the hold time leaves the answer to the host's timer: two that
 /// answer one transaction at the same moment would be one too many. tm's ticks are 62 ms.
@@ -17,6 +19,15 @@ const TIMER_IS_LOST_MS: u64 = 2_000;
 /// How often RP-DATA is sent while no report comes (row F16).
 const RP_DATA_ATTEMPTS: u8 = 2;
 
+/// Where RP-MR stands in every RP message (TS 24.011 §7.3).
+const RP_MR_AT: usize = 1;
+
+/// The sender's answer when the phone has all of it.
+const DELIVERED: Final = Final {
+    status: 200,
+    retry_after: false,
+};
+
 /// The sender's answer while the outcome is open: we took responsibility (RFC 3428 §7).
 const ACCEPTED: Final = Final {
     status: 202,
@@ -25,30 +36,7 @@ const ACCEPTED: Final = Final {
 
 impl Turn<'_> {
     pub(super) fn deliver(&mut self, im: &PreparedIm, transaction: TransactionId) {
-        let exchange = Exchange {
-            kind: Kind::ImToSm,
-            state: State::Queued,
-            party: Party::Phone,
-            rp_mr: 0,
-            attempts: 0,
-            held: true,
-            zone: self.now.zone,
-            retry_after: false,
-            status: 0,
-            rp_cause: None,
-            tp_fcs: None,
-            transaction,
-            hold_until_ms: self.now.monotonic_ms + self.gateway.policy.hold_timeout_ms,
-            unix: self.now.unix,
-            digest: 0,
-            identity: im.identity,
-            address: im.address,
-            hop: Text::EMPTY,
-            recipient: Text::EMPTY,
-            call_id: Text::EMPTY,
-            rp_data: im.rp_data,
-        };
-        match self.store.insert(exchange) {
+        match self.queue(im, transaction) {
             Ok(id) => {
                 self.actions.push(Action::Hold { exchange: id });
                 self.count(Counter::ImToSm);
@@ -61,29 +49,68 @@ impl Turn<'_> {
         }
     }
 
+    /// Queues the parts, all or none. The exchange of the last one, which ends when all have ended,
+    /// holds the sender.
+    fn queue(&mut self, im: &PreparedIm, transaction: TransactionId) -> Result<ExchangeId, Full> {
+        let mut queued = Vec::with_capacity(im.parts.len());
+        let inserted: Result<(), Full> = im.parts.iter().try_for_each(|rp_data| {
+            queued.push(self.store.insert(Exchange {
+                address: im.address,
+                pdu: *rp_data,
+                ..Exchange::new(Kind::ImToSm, State::Queued, im.identity, self.now)
+            })?);
+            Ok(())
+        });
+        let last = match (inserted, queued.split_last()) {
+            (Ok(()), Some((last, _))) => *last,
+            _ => {
+                queued.into_iter().for_each(|id| self.store.remove(id));
+                return Err(Full);
+            }
+        };
+        if queued.len() > 1 {
+            let reference = self.store.next(Sequence::Reference);
+            for id in queued {
+                if let Some(part) = self.store.get_mut(id) {
+                    part.whole = (id != last).then_some(last);
+                    set(&mut part.pdu, im.reference_at, reference);
+                }
+            }
+        }
+        if let Some(exchange) = self.store.get_mut(last) {
+            exchange.held = true;
+            exchange.transaction = transaction;
+            exchange.hold_until_ms = self.now.monotonic_ms + self.gateway.policy.hold_timeout_ms;
+        }
+        Ok(last)
+    }
+
     /// Sends the oldest short message that waits for this phone, unless one is on its way: one at a
     /// time (RFC 3428 §8). So no RP-MR is ever open twice.
     fn start_next(&mut self, identity: &Identity) {
+        let Some(id) = self.first_in_queue(identity) else {
+            return;
+        };
         if self
             .store
-            .find(&mut |other| is_open(other, identity))
-            .is_some()
+            .get_mut(id)
+            .is_none_or(|first| first.state != State::Queued)
         {
             return;
         }
-        let next = self
-            .store
-            .find(&mut |other| other.state == State::Queued && other.identity == *identity);
-        let Some(id) = next else { return };
-        let rp_mr = self.store.next_rp_mr();
+        let rp_mr = self.store.next(Sequence::RpMr);
         if let Some(exchange) = self.store.get_mut(id) {
             exchange.rp_mr = rp_mr;
-            // RP-MR is the second octet of every RP message (TS 24.011 §7.3.1).
-            if let Some(octet) = exchange.rp_data.as_mut_slice().get_mut(1) {
-                *octet = rp_mr;
-            }
+            set(&mut exchange.pdu, RP_MR_AT, rp_mr);
         }
         self.send_rp_data(id);
+    }
+
+    /// The short message for this phone that is on its way, or is the next to go.
+    fn first_in_queue(&mut self, identity: &Identity) -> Option<ExchangeId> {
+        self.store.find(Kind::ImToSm, &mut |exchange| {
+            exchange.state != State::Settled && exchange.identity == *identity
+        })
     }
 
     fn send_rp_data(&mut self, id: ExchangeId) {
@@ -130,14 +157,13 @@ impl Turn<'_> {
         if exchange.attempts > 1 {
             return self.report_missing(id);
         }
-        self.count(Counter::ImFailed);
-        self.settle(id, cause::leg_to_sip(status));
+        self.outcome(id, cause::leg_to_sip(status));
     }
 
     /// No report came (row F16): the sender never hears that the message is there.
     fn report_missing(&mut self, id: ExchangeId) {
         self.count(Counter::ReportMissing);
-        self.settle(id, ACCEPTED);
+        self.outcome(id, ACCEPTED);
     }
 
     pub(super) fn report(&mut self, report: &ReportIn<'_>) {
@@ -152,10 +178,7 @@ impl Turn<'_> {
         };
         self.reply(202, false, Verdict::Taken);
         let last = match told {
-            Told::Ack => Final {
-                status: 200,
-                retry_after: false,
-            },
+            Told::Ack => DELIVERED,
             Told::Error { cause, fcs } => {
                 if let Some(exchange) = self.store.get_mut(id) {
                     (exchange.rp_cause, exchange.tp_fcs) = (Some(cause), fcs);
@@ -163,28 +186,22 @@ impl Turn<'_> {
                 cause::rp_to_sip(cause, fcs)
             }
         };
-        self.count(if last.status < 300 {
-            Counter::ImDelivered
-        } else {
-            Counter::ImFailed
-        });
-        self.settle(id, last);
+        self.outcome(id, last);
     }
 
     /// What is reported on: the reporter's open exchange with this reference (row F19), but not where
     /// In-Reply-To names another message of ours (row IM-4): RP-MRs come again, and nothing is
     /// delivered because an earlier message was.
     fn reported_exchange(&mut self, report: &ReportIn<'_>) -> Option<ExchangeId> {
-        let fits = |open: &Exchange| is_open(open, &report.identity) && open.rp_mr == report.rp_mr;
-        match report.named {
-            Named::Nothing => self.store.find(&mut |open| fits(open)),
-            Named::Past => None,
-            Named::Exchange(id) => self
-                .store
-                .get_mut(id)
-                .is_some_and(|named| fits(named))
-                .then_some(id),
-        }
+        let id = match report.named {
+            Named::Nothing => self.first_in_queue(&report.identity)?,
+            Named::Past => return None,
+            Named::Exchange(id) => id,
+        };
+        let exchange = self.store.get_mut(id)?;
+        let is_open = matches!(exchange.state, State::Sent | State::Taken);
+        let fits = exchange.identity == report.identity && exchange.rp_mr == report.rp_mr;
+        (is_open && fits).then_some(id)
     }
 
     /// RP-SMMA: acknowledged. We keep nothing back that could be sent now.
@@ -208,24 +225,56 @@ impl Turn<'_> {
         });
     }
 
-    /// The outcome is known: the sender gets it, now or from the host's timer, and the phone is free
-    /// for the next short message.
-    fn settle(&mut self, id: ExchangeId, last: Final) {
+    /// What became of one short message. A part that is there leaves the word to those that follow; one
+    /// that is not ends them (rows IM-9, IM-10).
+    fn outcome(&mut self, id: ExchangeId, last: Final) {
         let Some(exchange) = self.store.get_mut(id) else {
             return;
         };
         let identity = exchange.identity;
+        let (cause, fcs) = (exchange.rp_cause, exchange.tp_fcs);
+        match exchange.whole {
+            None => self.settle(id, last),
+            Some(_) if last == DELIVERED => self.store.remove(id),
+            Some(whole) => {
+                self.remove_parts(whole, |_| true);
+                if let Some(exchange) = self.store.get_mut(whole) {
+                    (exchange.rp_cause, exchange.tp_fcs) = (cause, fcs);
+                }
+                self.settle(whole, last);
+            }
+        }
+        self.start_next(&identity);
+    }
+
+    fn remove_parts(&mut self, whole: ExchangeId, which: impl Fn(&Exchange) -> bool) {
+        let mut fits = |part: &Exchange| part.whole == Some(whole) && which(part);
+        while let Some(id) = self.store.find(Kind::ImToSm, &mut fits) {
+            self.store.remove(id);
+        }
+    }
+
+    /// The outcome of the whole message is known: the sender gets it, now or from the host's timer.
+    fn settle(&mut self, id: ExchangeId, last: Final) {
+        let Some(exchange) = self.store.get_mut(id) else {
+            return;
+        };
         exchange.status = last.status;
         exchange.retry_after = last.retry_after;
         exchange.state = State::Settled;
         let timer = exchange.hold_until_ms;
-        if exchange.held && self.now.monotonic_ms + TIMER_IS_NEAR_MS >= timer {
+        let timer_is_near = exchange.held && self.now.monotonic_ms + TIMER_IS_NEAR_MS >= timer;
+        match last.status {
+            200 => self.count(Counter::ImDelivered),
+            300.. => self.count(Counter::ImFailed),
+            _ => {}
+        }
+        if timer_is_near {
             self.store
                 .wake_at(id, self.now.monotonic_ms.max(timer) + TIMER_IS_LOST_MS);
         } else {
             self.end(id);
         }
-        self.start_next(&identity);
     }
 
     /// Ends a settled exchange with its sender's answer, if the sender still waits.
@@ -270,7 +319,7 @@ impl Turn<'_> {
             // SIP itself did not answer.
             State::Sent => self.leg_failed(id, 408),
             // It waits for its turn, and the one before it has a time of its own.
-            State::Queued | State::Relayed | State::Reporting => {}
+            State::Queued | State::Relayed | State::Reporting | State::Kept => {}
         }
     }
 
@@ -286,13 +335,16 @@ impl Turn<'_> {
         exchange.held = false;
         if matches!(exchange.state, State::Queued | State::Settled) {
             self.store.remove(id);
+            self.remove_parts(id, |part| part.state == State::Queued);
         }
     }
 }
 
-/// Whether this exchange waits for a report of this phone.
-fn is_open(exchange: &Exchange, identity: &Identity) -> bool {
-    matches!(exchange.state, State::Sent | State::Taken) && exchange.identity == *identity
+/// Sets one octet of a PDU.
+fn set(pdu: &mut Octets<254>, at: usize, octet: u8) {
+    if let Some(place) = pdu.as_mut_slice().get_mut(at) {
+        *place = octet;
+    }
 }
 
 fn answer_held(id: ExchangeId, exchange: &Exchange, status: u16, retry_after: bool) -> Action {

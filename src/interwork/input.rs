@@ -86,8 +86,10 @@ pub struct PreparedIm {
     pub identity: Identity,
     /// The recipient's public identity.
     pub address: Text<254>,
-    /// RP-DATA with an SMS-DELIVER; its RP-MR is not set yet.
-    pub rp_data: Octets<254>,
+    /// RP-DATA with an SMS-DELIVER, one for each part; RP-MR and reference number are not set yet.
+    pub parts: Vec<Octets<254>>,
+    /// Where the reference number stands in each of several parts.
+    pub reference_at: usize,
 }
 
 /// A report from the SMS side.

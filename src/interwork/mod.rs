@@ -33,6 +33,7 @@ mod prepare_im;
 mod prepare_report;
 mod prepare_sm;
 mod sender;
+mod settings;
 mod sm_exchange;
 
 pub use action::{Action, Actions, Counter, Outcome, Reason, Refusal, Verdict};
@@ -40,7 +41,8 @@ pub use authorization::{Authorization, identity};
 pub use classify::Class;
 pub use field::{Field, Value};
 pub use input::{Input, Named, PreparedIm, PreparedSm, ReportIn, RpReport};
-pub use policy::{Policy, SenderWithoutNumber, Settings};
+pub use policy::{Policy, SenderWithoutNumber};
+pub use settings::Settings;
 
 /// The gateway: what it was told at start, and nothing that changes.
 #[derive(Clone, Debug)]

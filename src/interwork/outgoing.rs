@@ -3,7 +3,7 @@
 use super::Gateway;
 use super::cause::Told;
 use crate::host::{Exchange, ExchangeId, Party};
-use crate::sip::MessageOut;
+use crate::sip::{MessageOut, Service};
 use crate::wire::{
     Direction, Parameters, RpAck, RpCause, RpError, RpMessage, RpMr, SmsDeliverReport,
     SmsSubmitReport, TpFcs, TpScts, Tpdu,
@@ -61,6 +61,7 @@ impl Gateway {
             headers.push_str("\r\n");
         }
         MessageOut {
+            service: Service::Sm,
             identity: report.address.to_owned(),
             fallback_hop: report.hop.to_owned(),
             from,
@@ -73,12 +74,13 @@ impl Gateway {
     /// The RP-DATA of an exchange as a MESSAGE (row IM-2).
     pub(super) fn rp_data(&self, id: ExchangeId, exchange: &Exchange) -> MessageOut {
         MessageOut {
+            service: Service::Sm,
             identity: exchange.address.as_str().to_owned(),
             fallback_hop: exchange.hop.as_str().to_owned(),
             from: self.policy.gateway_uri.clone(),
             call_id: Some(self.call_id(id, exchange.attempts)),
             headers: self.policy.to_phone.clone(),
-            body: exchange.rp_data.as_slice().to_vec(),
+            body: exchange.pdu.as_slice().to_vec(),
         }
     }
 }

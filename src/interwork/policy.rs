@@ -4,44 +4,9 @@ use std::ops::RangeInclusive;
 
 use crate::host::Identity;
 use crate::sip::Uri;
-use crate::wire::RpAddress;
+use crate::wire::{NationalLanguage, RpAddress};
 
-/// Module parameters as the configuration gives them.
-#[derive(Clone, Copy, Debug)]
-pub struct Settings<'a> {
-    /// `domain`: the domain of the identities that we make.
-    pub domain: &'a str,
-    /// `sc_address`: our number as a service centre, E.164 with `+`.
-    pub sc_address: &'a str,
-    /// `gateway_uri`: who we are in From and P-Asserted-Identity; empty: `sip:SC_ADDRESS@DOMAIN`.
-    pub gateway_uri: &'a str,
-    /// `service_centre`: who may send us SMS-DELIVER, identities separated by commas; empty: our own
-    /// `sc_address`.
-    pub service_centre: &'a str,
-    /// `hold_timeout`: seconds for which an IM sender is held.
-    pub hold_timeout: i64,
-    /// `im_timeout`: seconds that the IM side has for its final response.
-    pub im_timeout: i64,
-    /// `report_timeout`: seconds that a phone has for its report.
-    pub report_timeout: i64,
-    /// `sender_without_number`: `alphanumeric` or `reject`.
-    pub sender_without_number: &'a str,
-}
-
-impl Default for Settings<'_> {
-    fn default() -> Self {
-        Self {
-            domain: "",
-            sc_address: "",
-            gateway_uri: "",
-            service_centre: "",
-            hold_timeout: 20,
-            im_timeout: 20,
-            report_timeout: 45,
-            sender_without_number: "alphanumeric",
-        }
-    }
-}
+use super::settings::Settings;
 
 /// What TP-OA shows of an IM sender who has no number (row MAP-4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +36,20 @@ pub struct Policy {
     pub report_timeout_ms: u64,
     /// What is done with IM senders who have no number.
     pub sender_without_number: SenderWithoutNumber,
+    /// Most short messages that one instant message becomes.
+    pub max_segments: u8,
+    /// Milliseconds that all parts of a long short message have to come.
+    pub concat_timeout_ms: u64,
+    /// Whether what has come by then is delivered, with marks for the gaps.
+    pub deliver_incomplete: bool,
+    /// National languages that phones here have tables for.
+    pub languages: Vec<NationalLanguage>,
+    /// Whether typographic characters may be replaced where that saves UCS2.
+    pub transliterate: bool,
+    /// Whether senders of instant messages get the notifications that they ask for.
+    pub notifications: bool,
+    /// Next hop towards a service centre for those who are not here.
+    pub sc_uri: Option<String>,
     /// Header fields of every MESSAGE to a phone.
     pub(super) to_phone: String,
     /// `sc_address` for RP-OA.
@@ -117,15 +96,41 @@ impl Policy {
             hold_timeout_ms: milliseconds("hold_timeout", settings.hold_timeout, IN_TRANSACTION)?,
             im_timeout_ms: milliseconds("im_timeout", settings.im_timeout, IN_TRANSACTION)?,
             report_timeout_ms: milliseconds("report_timeout", settings.report_timeout, 1..=600)?,
-            sender_without_number: match settings.sender_without_number {
-                "alphanumeric" => SenderWithoutNumber::Alphanumeric,
-                "reject" => SenderWithoutNumber::Reject,
-                other => {
-                    return Err(wanted(
-                        "sender_without_number",
-                        other,
-                        "\"alphanumeric\" or \"reject\"",
-                    ));
+            sender_without_number: word(
+                "sender_without_number",
+                settings.sender_without_number,
+                ("alphanumeric", SenderWithoutNumber::Alphanumeric),
+                ("reject", SenderWithoutNumber::Reject),
+            )?,
+            max_segments: u8::try_from(settings.max_segments)
+                .ok()
+                .filter(|count| *count > 0)
+                .ok_or_else(|| {
+                    let value = settings.max_segments.to_string();
+                    wanted("max_segments", &value, "a number from 1 to 255")
+                })?,
+            concat_timeout_ms: milliseconds("concat_timeout", settings.concat_timeout, 1..=3600)?,
+            deliver_incomplete: word(
+                "concat_incomplete",
+                settings.concat_incomplete,
+                ("deliver", true),
+                ("drop", false),
+            )?,
+            languages: languages(settings.languages)?,
+            transliterate: settings.transliterate,
+            notifications: word(
+                "imdn",
+                settings.imdn,
+                ("on-request", true),
+                ("never", false),
+            )?,
+            sc_uri: match settings.sc_uri {
+                "" => None,
+                uri if Uri::parse(uri).is_some() => Some(uri.to_owned()),
+                uri => {
+                    let what =
+                        "a SIP URI, such as \"sip:192.0.2.9:5060;transport=tcp\", or nothing";
+                    return Err(wanted("sc_uri", uri, what));
                 }
             },
             to_phone: phone_headers(&gateway_uri),
@@ -185,6 +190,54 @@ fn service_centres(settings: &Settings<'_>) -> Result<Vec<Identity>, String> {
         .collect()
 }
 
+/// The names that `languages` knows.
+const LANGUAGES: [(&str, NationalLanguage); 13] = [
+    ("turkish", NationalLanguage::Turkish),
+    ("spanish", NationalLanguage::Spanish),
+    ("portuguese", NationalLanguage::Portuguese),
+    ("bengali", NationalLanguage::Bengali),
+    ("gujarati", NationalLanguage::Gujarati),
+    ("hindi", NationalLanguage::Hindi),
+    ("kannada", NationalLanguage::Kannada),
+    ("malayalam", NationalLanguage::Malayalam),
+    ("oriya", NationalLanguage::Oriya),
+    ("punjabi", NationalLanguage::Punjabi),
+    ("tamil", NationalLanguage::Tamil),
+    ("telugu", NationalLanguage::Telugu),
+    ("urdu", NationalLanguage::Urdu),
+];
+
+fn languages(list: &str) -> Result<Vec<NationalLanguage>, String> {
+    if list.is_empty() {
+        return Ok(Vec::new());
+    }
+    list.split(',')
+        .map(|item| {
+            let item = item.trim();
+            LANGUAGES
+                .iter()
+                .find(|(name, _)| name.eq_ignore_ascii_case(item))
+                .map(|(_, language)| *language)
+                .ok_or_else(|| {
+                    let names = LANGUAGES.map(|(name, _)| name).join(", ");
+                    wanted("languages", item, &format!("names from among {names}"))
+                })
+        })
+        .collect()
+}
+
+/// One of two words.
+fn word<T: Copy>(name: &str, value: &str, one: (&str, T), other: (&str, T)) -> Result<T, String> {
+    [one, other]
+        .into_iter()
+        .find(|(word, _)| *word == value)
+        .map(|(_, meaning)| meaning)
+        .ok_or_else(|| {
+            let what = format!("\"{}\" or \"{}\"", one.0, other.0);
+            wanted(name, value, &what)
+        })
+}
+
 /// What fits into a non-INVITE transaction, with room for the answer: its sender gives up after 32 s
 /// (RFC 3261 §17.1.2.2).
 const IN_TRANSACTION: RangeInclusive<i64> = 1..=30;
@@ -212,20 +265,17 @@ fn wanted(name: &str, value: &str, what: &str) -> String {
 mod tests {
     use super::*;
 
-    const GOOD: Settings<'_> = Settings {
-        domain: "IMS.example",
-        sc_address: "+15559999",
-        gateway_uri: "",
-        service_centre: "",
-        hold_timeout: 20,
-        im_timeout: 20,
-        report_timeout: 45,
-        sender_without_number: "alphanumeric",
-    };
+    fn good() -> Settings<'static> {
+        Settings {
+            domain: "IMS.example",
+            sc_address: "+15559999",
+            ..Settings::default()
+        }
+    }
 
     #[test]
     fn defaults_follow_from_the_number_and_the_domain() {
-        let policy = Policy::check(&GOOD).unwrap();
+        let policy = Policy::check(&good()).unwrap();
         assert_eq!(policy.gateway_uri, "sip:+15559999@ims.example");
         assert_eq!(policy.hold_timeout_ms, 20_000);
         assert!(policy.is_service_centre(&Identity::new("+15559999").unwrap()));
@@ -236,7 +286,7 @@ mod tests {
     fn several_service_centres() {
         let settings = Settings {
             service_centre: "+1-555-1, sip:sc@Peer.example",
-            ..GOOD
+            ..good()
         };
         let policy = Policy::check(&settings).unwrap();
         assert!(policy.is_service_centre(&Identity::new("+15551").unwrap()));
@@ -245,101 +295,59 @@ mod tests {
     }
 
     #[test]
+    fn languages_by_name() {
+        let settings = Settings {
+            languages: "Turkish, urdu",
+            ..good()
+        };
+        let policy = Policy::check(&settings).unwrap();
+        assert_eq!(
+            policy.languages,
+            [NationalLanguage::Turkish, NationalLanguage::Urdu]
+        );
+    }
+
+    #[test]
     fn a_bad_setting_is_answered_with_what_to_write() {
-        for (settings, name) in [
-            (Settings { domain: "", ..GOOD }, "domain"),
-            (
-                Settings {
-                    domain: "a b",
-                    ..GOOD
-                },
-                "domain",
-            ),
-            (
-                Settings {
-                    domain: "x\r\n",
-                    ..GOOD
-                },
-                "domain",
-            ),
-            (
-                Settings {
-                    sc_address: "15559999",
-                    ..GOOD
-                },
-                "sc_address",
-            ),
-            (
-                Settings {
-                    sc_address: "+",
-                    ..GOOD
-                },
-                "sc_address",
-            ),
-            (
-                Settings {
-                    sc_address: "+1555999900001111",
-                    ..GOOD
-                },
-                "sc_address",
-            ),
-            (
-                Settings {
-                    gateway_uri: "gateway",
-                    ..GOOD
-                },
-                "gateway_uri",
-            ),
-            (
-                Settings {
-                    gateway_uri: "sip:a@b\r\n",
-                    ..GOOD
-                },
-                "gateway_uri",
-            ),
-            (
-                Settings {
-                    service_centre: "+1,,+2",
-                    ..GOOD
-                },
-                "service_centre",
-            ),
-            (
-                Settings {
-                    hold_timeout: 0,
-                    ..GOOD
-                },
-                "hold_timeout",
-            ),
-            (
-                Settings {
-                    hold_timeout: 32,
-                    ..GOOD
-                },
-                "hold_timeout",
-            ),
-            (
-                Settings {
-                    im_timeout: -1,
-                    ..GOOD
-                },
-                "im_timeout",
-            ),
-            (
-                Settings {
-                    report_timeout: 601,
-                    ..GOOD
-                },
-                "report_timeout",
-            ),
-            (
-                Settings {
-                    sender_without_number: "no",
-                    ..GOOD
-                },
-                "sender_without_number",
-            ),
-        ] {
+        type Set = fn(&mut Settings<'_>);
+        let cases: [(&str, Set); 21] = [
+            ("domain", |settings| settings.domain = ""),
+            ("domain", |settings| settings.domain = "a b"),
+            ("domain", |settings| settings.domain = "x\r\n"),
+            ("sc_address", |settings| settings.sc_address = "15559999"),
+            ("sc_address", |settings| settings.sc_address = "+"),
+            ("sc_address", |settings| {
+                settings.sc_address = "+1555999900001111"
+            }),
+            ("gateway_uri", |settings| settings.gateway_uri = "gateway"),
+            ("gateway_uri", |settings| {
+                settings.gateway_uri = "sip:a@b\r\n"
+            }),
+            ("service_centre", |settings| {
+                settings.service_centre = "+1,,+2"
+            }),
+            ("hold_timeout", |settings| settings.hold_timeout = 0),
+            ("hold_timeout", |settings| settings.hold_timeout = 32),
+            ("im_timeout", |settings| settings.im_timeout = -1),
+            ("report_timeout", |settings| settings.report_timeout = 601),
+            ("sender_without_number", |settings| {
+                settings.sender_without_number = "no"
+            }),
+            ("max_segments", |settings| settings.max_segments = 0),
+            ("max_segments", |settings| settings.max_segments = 256),
+            ("concat_timeout", |settings| settings.concat_timeout = 0),
+            ("concat_incomplete", |settings| {
+                settings.concat_incomplete = "keep"
+            }),
+            ("languages", |settings| {
+                settings.languages = "turkish,klingon"
+            }),
+            ("imdn", |settings| settings.imdn = "always"),
+            ("sc_uri", |settings| settings.sc_uri = "sc"),
+        ];
+        for (name, set) in cases {
+            let mut settings = good();
+            set(&mut settings);
             let sentence = Policy::check(&settings).unwrap_err();
             assert!(
                 sentence.starts_with(&format!("parameter {name} is ")),

@@ -1,4 +1,4 @@
-//! An instant message as RP-DATA with an SMS-DELIVER (rows IM-1, MAP-1, MAP-4, MAP-5, MAP-11).
+//! An instant message as RP-DATA with SMS-DELIVER (rows IM-1, IM-9, MAP-1, MAP-4, MAP-5, MAP-11).
 
 use std::borrow::Cow;
 
@@ -11,14 +11,15 @@ use super::sender::{identity_of, sender};
 use crate::host::{Now, Octets, Text};
 use crate::sip::{MessageIn, Uri};
 use crate::wire::{
-    Direction, EncodedText, RpData, RpMessage, RpMr, SmsDeliver, TpAddress, TpPid, TpScts, Tpdu,
+    ConcatenationReference, Cut, Direction, RpData, RpMessage, RpMr, Segments, SmsDeliver,
+    TextCoding, TpAddress, TpPid, TpScts, Tpdu, transliterated,
 };
 
 /// Most septets of an alphanumeric address (TS 23.040 §9.1.2.5).
 const MAX_NAME: usize = 11;
 
 impl Gateway {
-    /// Translates an instant message for the SMS side, as the RP-DATA of one SMS-DELIVER.
+    /// Translates an instant message for the SMS side, as RP-DATA with SMS-DELIVER.
     pub fn prepare_im(
         &self,
         message: &MessageIn<'_>,
@@ -37,37 +38,66 @@ impl Gateway {
             Ok(_) => return Err(Refusal::sip(415, Reason::MediaType)),
             Err(reason) => return Err(Refusal::sip(reason.status(), *reason)),
         };
-        let text =
-            EncodedText::single(&text).map_err(|_| Refusal::sip(413, Reason::TextTooLong))?;
+        let originator = self.originating_address(&sender.uri)?;
+        let (parts, reference_at) = self.rp_data_of(&text, originator, now)?;
+        Ok(PreparedIm {
+            identity,
+            address,
+            parts,
+            reference_at,
+        })
+    }
 
-        let deliver = SmsDeliver {
-            more_messages: false,
-            loop_prevention: false,
-            status_report_indication: false,
-            reply_path: false,
-            originating_address: self.originating_address(&sender.uri)?,
-            pid: TpPid(0),
-            dcs: text.dcs(),
-            scts: TpScts::from_unix(now.unix, now.zone),
-            user_data: text.user_data(),
-        };
+    /// One RP-DATA for each part that the text takes (row IM-9), and where the reference number stands
+    /// in them.
+    fn rp_data_of(
+        &self,
+        text: &str,
+        originating_address: TpAddress,
+        now: Now,
+    ) -> Result<(Vec<Octets<254>>, usize), Box<Refusal>> {
+        let transliterated = self.policy.transliterate.then(|| transliterated(text));
+        let transliterated = transliterated.flatten();
+        let text = transliterated.as_deref().unwrap_or(text);
+        let coding = TextCoding::of(text, &self.policy.languages);
+        let reference = ConcatenationReference::Eight(0);
+        let segments = Segments::of(text, coding, reference, Cut::Graphemes)
+            .ok()
+            .filter(|segments| segments.total() <= self.policy.max_segments)
+            .ok_or_else(|| Refusal::sip(413, Reason::TextTooLong))?;
+
         let rp = RpMessage::Data(RpData {
             mr: RpMr(0),
             originator: Some(self.policy.rp_address),
             destination: None,
             user_data: &[],
         });
-        let mut octets = Vec::with_capacity(192);
-        let rp_data = rp
-            .encode_with(Direction::NetworkToMs, &Tpdu::Deliver(deliver), &mut octets)
-            .ok()
-            .and_then(|()| Octets::new(&octets))
-            .ok_or_else(|| Refusal::sip(500, Reason::NotRepresentable))?;
-        Ok(PreparedIm {
-            identity,
-            address,
-            rp_data,
-        })
+        let mut parts = Vec::with_capacity(segments.total().into());
+        let mut reference_at = 0;
+        for (part, sequence) in segments.parts().zip(1..=segments.total()) {
+            let user_data = part.user_data();
+            let deliver = SmsDeliver {
+                more_messages: sequence < segments.total(),
+                loop_prevention: false,
+                status_report_indication: false,
+                reply_path: false,
+                originating_address,
+                pid: TpPid(0),
+                dcs: part.dcs(),
+                scts: TpScts::from_unix(now.unix, now.zone),
+                user_data,
+            };
+            let mut octets = Vec::with_capacity(192);
+            let rp_data = rp
+                .encode_with(Direction::NetworkToMs, &Tpdu::Deliver(deliver), &mut octets)
+                .ok()
+                .and_then(|()| Octets::new(&octets))
+                .ok_or_else(|| Refusal::sip(500, Reason::NotRepresentable))?;
+            parts.push(rp_data);
+            // TP-UD comes last, and begins with UDHL, IEI and IEIDL (TS 23.040 §9.2.3.24.1).
+            reference_at = octets.len() - user_data.octets().len() + 3;
+        }
+        Ok((parts, reference_at))
     }
 
     /// Who the phone shows as sender: the number, else the name.

@@ -5,7 +5,7 @@ use super::cause::{self, Told};
 use super::handle::Turn;
 use super::input::PreparedSm;
 use super::outgoing::ReportOut;
-use crate::host::{Exchange, ExchangeId, Full, Kind, Octets, Settled, State, TransactionId};
+use crate::host::{Exchange, ExchangeId, Full, Kind, Settled, State};
 use crate::wire::TpScts;
 
 /// How long a repetition of a short message gets the same report: longer than a phone waits and asks
@@ -31,32 +31,22 @@ impl Turn<'_> {
             return self.report_at_once(sm, told(settled.rp_cause, settled.tp_fcs), scts);
         }
         let exchange = Exchange {
-            kind: Kind::SmToIm,
-            state: State::Relayed,
             party: sm.party,
             rp_mr: sm.rp_mr,
-            attempts: 0,
-            held: false,
-            zone: self.now.zone,
-            retry_after: false,
-            status: 0,
-            rp_cause: None,
-            tp_fcs: None,
-            transaction: TransactionId::default(),
-            hold_until_ms: 0,
-            unix: self.now.unix,
             digest: sm.digest,
-            identity: sm.identity,
             address: sm.address,
             hop: sm.hop,
             recipient: sm.recipient,
             call_id: sm.call_id,
-            rp_data: Octets::EMPTY,
+            ..Exchange::new(Kind::SmToIm, State::Relayed, sm.identity, self.now)
         };
         match self.store.insert(exchange) {
             Ok(id) => {
                 self.store.wake_at(id, self.now.monotonic_ms + FORGOTTEN_MS);
-                self.actions.push(Action::Relay { exchange: id });
+                self.actions.push(Action::Relay {
+                    exchange: id,
+                    translation: None,
+                });
                 self.count(Counter::SmToIm);
             }
             Err(Full) => {
@@ -71,10 +61,8 @@ impl Turn<'_> {
     /// Whether an open exchange carries the same short message. Its report will answer the newest
     /// request, unless it is on its way already.
     fn repeats_open(&mut self, sm: &PreparedSm) -> bool {
-        let same = |open: &Exchange| {
-            open.kind == Kind::SmToIm && open.digest == sm.digest && open.identity == sm.identity
-        };
-        let open = self.store.find(&mut |open| {
+        let same = |open: &Exchange| open.digest == sm.digest && open.identity == sm.identity;
+        let open = self.store.find(Kind::SmToIm, &mut |open| {
             // A sender that tries again may take a new reference, and then says so.
             let known =
                 open.rp_mr == sm.rp_mr || sm.reject_duplicates && open.state == State::Relayed;

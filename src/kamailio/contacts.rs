@@ -6,10 +6,11 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::sip::{Hop, address_of_record, first_uri};
+use crate::sip::{Capabilities, Hop, address_of_record, first_uri};
 
 use super::ffi;
 use super::modules::{Usrloc, modules};
+use super::params::Flags;
 use super::text::{self, lend};
 
 /// Where a request for one contact goes.
@@ -41,6 +42,18 @@ pub(super) fn route_to(identity: &str, flags: u32, hop: &str) -> Option<Route> {
         }
     });
     best.map(|(_, route)| route)
+}
+
+/// What the contacts of an identity can do, one or another of them.
+pub(super) fn capabilities(identity: &str, flags: Flags) -> Capabilities {
+    let mut found = 0;
+    each_contact(identity, |contact| found |= contact.cflags);
+    Capabilities {
+        sm: found & flags.sm != 0,
+        im: found & flags.im != 0,
+        cpim: found & flags.cpim != 0,
+        msrp: found & flags.msrp != 0,
+    }
 }
 
 /// Whether an identity has a contact with one of these flags.

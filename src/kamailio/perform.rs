@@ -67,9 +67,19 @@ pub(super) fn perform(actions: Actions, at: At<'_>) -> Performed {
                 }
                 performed = Performed::Done(verdict);
             }
-            Action::Relay { exchange } => {
+            Action::Relay {
+                exchange,
+                translation: whole,
+            } => {
                 performed = match at {
-                    At::Request(msg, translation) if relay(msg, translation, exchange) => {
+                    At::Request(msg, translation)
+                        // Without one there is nothing to rewrite: the script answers.
+                        if relay(
+                            msg,
+                            translation.map(|part| whole.as_deref().unwrap_or(part)),
+                            exchange,
+                        ) =>
+                    {
                         Performed::Relay
                     }
                     _ => Performed::Done(Verdict::Refused),

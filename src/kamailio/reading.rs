@@ -1,7 +1,8 @@
 //! A request as the core wants to read it.
 
-use crate::sip::MessageIn;
+use crate::sip::{Capabilities, MessageIn};
 
+use super::contacts;
 use super::ffi;
 use super::message::SipMsg;
 use super::running::running;
@@ -14,6 +15,7 @@ pub(super) struct Reading<'m> {
     source: String,
     request_uri: &'m str,
     retargeted: bool,
+    recipient: Capabilities,
 }
 
 impl<'m> Reading<'m> {
@@ -23,12 +25,14 @@ impl<'m> Reading<'m> {
             return None;
         }
         let (request_uri, retargeted) = msg.request_uri();
+        let request_uri = std::str::from_utf8(request_uri).ok()?;
         Some(Self {
             msg,
             identity: identity(msg),
             source: msg.source(),
-            request_uri: std::str::from_utf8(request_uri).ok()?,
+            request_uri,
             retargeted,
+            recipient: contacts::capabilities(request_uri, running().flags),
         })
     }
 
@@ -42,6 +46,13 @@ impl<'m> Reading<'m> {
             identity: self.identity.as_deref(),
             call_id: self.msg.call_id().unwrap_or_default(),
             in_reply_to: self.msg.header("In-Reply-To"),
+            from: self.msg.header("From"),
+            subject: self.msg.header("Subject"),
+            priority: self.msg.header("Priority"),
+            privacy: self.msg.header("Privacy"),
+            date: self.msg.header("Date"),
+            expires: self.msg.header("Expires"),
+            recipient: self.recipient,
             content_type: self.msg.content_type(),
             content_transfer_encoding: self.msg.header("Content-Transfer-Encoding"),
             source: &self.source,

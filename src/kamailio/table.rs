@@ -12,12 +12,15 @@ use std::sync::atomic::{
     Ordering::{Acquire, Relaxed, Release},
 };
 
-use crate::host::{Exchange, ExchangeId, Exchanges, Full, Settled};
+use crate::host::{Exchange, ExchangeId, Exchanges, Full, Kind, Sequence, Settled};
 
 use super::shared::{Held, Lock, Plain, SharedSlice};
 
 /// How many outcomes of past short messages each bucket remembers.
 const SETTLED_PER_BUCKET: usize = 4;
+
+/// How many parts of past messages are remembered for each place of the table. Each takes 16 octets.
+const PARTS_PER_PLACE: usize = 16;
 
 /// No row: the end of a chain.
 const NONE: u32 = u32::MAX;
@@ -27,6 +30,8 @@ pub(super) struct Table {
     columns: SharedSlice<Column>,
     buckets: SharedSlice<Bucket>,
     free: SharedSlice<FreeList>,
+    /// Each at the place that its digest names; the newest there stays.
+    parts: SharedSlice<RememberedPart>,
     /// Keyed before the fork, so that all processes agree and nobody outside can aim at a bucket.
     hasher: RandomState,
 }
@@ -63,11 +68,20 @@ struct Bucket {
 
 #[repr(C)]
 struct BucketContent {
-    first: u32,
-    last: u32,
-    rp_mr: u8,
+    /// Ends of the chains, one for each kind.
+    first: [u32; Kind::ALL.len()],
+    last: [u32; Kind::ALL.len()],
+    sequences: [u8; Sequence::COUNT],
     next_settled: u8,
     settled: [Option<Settled>; SETTLED_PER_BUCKET],
+}
+
+/// Two words that two processes may write at once: then the one part or the other is forgotten.
+#[repr(C)]
+struct RememberedPart {
+    digest: AtomicU64,
+    /// Monotonic milliseconds.
+    until: AtomicU64,
 }
 
 #[repr(C)]
@@ -76,7 +90,7 @@ struct FreeList {
     first: UnsafeCell<u32>,
 }
 
-// SAFETY: as for the three below: integers, locks and `Exchange`, which is plain data; no pointers. `Table::new`
+// SAFETY: as for the four below: integers, locks and `Exchange`, which is plain data; no pointers. `Table::new`
 // writes every field before the fork, so the zero octets are never read as values.
 unsafe impl Plain for Column {}
 // SAFETY: as above.
@@ -85,6 +99,8 @@ unsafe impl Plain for Row {}
 unsafe impl Plain for Bucket {}
 // SAFETY: as above.
 unsafe impl Plain for FreeList {}
+// SAFETY: as above; zero octets are a part that is forgotten.
+unsafe impl Plain for RememberedPart {}
 // SAFETY: a row is touched only by the holder of its bucket's lock, or by the one who took it from
 // the free list and has not yet hung it into a bucket.
 unsafe impl Sync for Row {}
@@ -102,6 +118,7 @@ impl Table {
             columns: SharedSlice::zeroed(places)?,
             buckets: SharedSlice::zeroed(places.next_power_of_two())?,
             free: SharedSlice::zeroed(1)?,
+            parts: SharedSlice::zeroed((places * PARTS_PER_PLACE).next_power_of_two())?,
             hasher: RandomState::new(),
         };
         for (index, row) in (0..capacity).zip(table.rows.iter()) {
@@ -123,10 +140,10 @@ impl Table {
         for (number, bucket) in table.buckets.iter().enumerate() {
             bucket.lock.init();
             let content = BucketContent {
-                first: NONE,
-                last: NONE,
+                first: [NONE; Kind::ALL.len()],
+                last: [NONE; Kind::ALL.len()],
                 // A report on a message of an earlier start must not fit one of this start by chance.
-                rp_mr: table.hasher.hash_one(number) as u8,
+                sequences: [table.hasher.hash_one(number) as u8; Sequence::COUNT],
                 next_settled: 0,
                 settled: [None; SETTLED_PER_BUCKET],
             };
@@ -203,6 +220,11 @@ impl Table {
     /// How many exchanges can be open at once.
     pub(super) fn capacity(&self) -> usize {
         self.rows.len()
+    }
+
+    /// The place of a digest. Their number is a power of two: the low bits choose.
+    fn part(&self, digest: u64) -> &RememberedPart {
+        &self.parts[digest as usize & (self.parts.len() - 1)]
     }
 
     fn take_free(&self) -> Option<u32> {
@@ -286,8 +308,8 @@ impl Locked<'_> {
 impl Exchanges for Locked<'_> {
     fn insert(&mut self, exchange: Exchange) -> Result<ExchangeId, Full> {
         let index = self.table.take_free().ok_or(Full)?;
-        let kind = exchange.kind as u32;
-        let last = std::mem::replace(&mut self.content().last, index);
+        let kind = exchange.kind as usize;
+        let last = std::mem::replace(&mut self.content().last[kind], index);
         let generation = {
             let row = self.row(index).ok_or(Full)?;
             row.exchange.write(exchange);
@@ -297,11 +319,11 @@ impl Exchanges for Locked<'_> {
         };
         match self.row(last) {
             Some(row) => row.next = index,
-            None => self.content().first = index,
+            None => self.content().first[kind] = index,
         }
         let column = self.column(index);
         column.bucket.store(self.number, Relaxed);
-        column.kind.store(kind, Relaxed);
+        column.kind.store(kind as u32, Relaxed);
         column.due.store(0, Relaxed);
         // Last, and visible only after the bucket: from now on the row hangs here.
         column.opened.store(self.now_ms.max(1), Release);
@@ -317,8 +339,8 @@ impl Exchanges for Locked<'_> {
             .map(|row| unsafe { row.exchange.assume_init_mut() })
     }
 
-    fn find(&mut self, fits: &mut dyn FnMut(&Exchange) -> bool) -> Option<ExchangeId> {
-        let mut index = self.content().first;
+    fn find(&mut self, kind: Kind, fits: &mut dyn FnMut(&Exchange) -> bool) -> Option<ExchangeId> {
+        let mut index = self.content().first[kind as usize];
         while let Some(row) = self.row(index) {
             // SAFETY: a row in a bucket's chain was written by `insert`.
             if fits(unsafe { row.exchange.assume_init_ref() }) {
@@ -340,14 +362,16 @@ impl Exchanges for Locked<'_> {
             return;
         };
         let (previous, next) = (row.previous, row.next);
+        // SAFETY: written by `insert`, and the row is open.
+        let kind = unsafe { row.exchange.assume_init_ref() }.kind as usize;
         row.generation = row.generation.wrapping_add(1).max(1);
         match self.row(previous) {
             Some(row) => row.next = next,
-            None => self.content().first = next,
+            None => self.content().first[kind] = next,
         }
         match self.row(next) {
             Some(row) => row.previous = previous,
-            None => self.content().last = previous,
+            None => self.content().last[kind] = previous,
         }
         let column = self.column(id.index);
         column.opened.store(0, Relaxed);
@@ -363,10 +387,10 @@ impl Exchanges for Locked<'_> {
         }
     }
 
-    fn next_rp_mr(&mut self) -> u8 {
-        let content = self.content();
-        content.rp_mr = content.rp_mr.wrapping_add(1);
-        content.rp_mr
+    fn next(&mut self, sequence: Sequence) -> u8 {
+        let next = &mut self.content().sequences[sequence as usize];
+        *next = next.wrapping_add(1);
+        *next
     }
 
     fn recall(&mut self, digest: u64) -> Option<Settled> {
@@ -392,5 +416,16 @@ impl Exchanges for Locked<'_> {
         if let Some(place) = content.settled.get_mut(place) {
             *place = Some(settled);
         }
+    }
+
+    fn remember_part(&mut self, digest: u64, until_ms: u64) {
+        let part = self.table.part(digest);
+        part.digest.store(digest, Relaxed);
+        part.until.store(until_ms, Relaxed);
+    }
+
+    fn recalls_part(&mut self, digest: u64, now_ms: u64) -> bool {
+        let part = self.table.part(digest);
+        part.digest.load(Relaxed) == digest && part.until.load(Relaxed) > now_ms
     }
 }

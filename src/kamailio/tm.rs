@@ -4,7 +4,7 @@ use std::os::raw::{c_int, c_uint, c_void};
 
 use crate::host::{ExchangeId, TransactionId};
 use crate::interwork::Input;
-use crate::sip::MessageOut;
+use crate::sip::{MessageOut, Service};
 
 use super::contacts;
 use super::ffi;
@@ -158,8 +158,12 @@ pub(super) fn suspend(msg: SipMsg<'_>) -> Option<TransactionId> {
 /// this fails.
 pub(super) fn send(message: &MessageOut, exchange: Option<ExchangeId>) -> Result<(), NotSent> {
     let running = running();
-    // A contact that can take SMs, else whatever hop is configured or known.
-    let route = contacts::route_to(&message.identity, running.flags.sm, &message.fallback_hop);
+    // A contact that takes it, else whatever hop is configured or known.
+    let flags = match message.service {
+        Service::Sm => running.flags.sm,
+        Service::Im => running.flags.im,
+    };
+    let route = contacts::route_to(&message.identity, flags, &message.fallback_hop);
     let (uri, hop, socket) = match &route {
         Some(route) => (
             route.uri.as_str(),

@@ -1,5 +1,7 @@
 //! A request as the core reads it, and as the core wants it answered, relayed or sent.
 
+use super::Capabilities;
+
 /// A MESSAGE request (RFC 3428), borrowed from the host's buffers for one call.
 #[derive(Clone, Copy, Default)]
 pub struct MessageIn<'m> {
@@ -14,12 +16,27 @@ pub struct MessageIn<'m> {
     pub call_id: &'m str,
     /// In-Reply-To (RFC 3428 table 1).
     pub in_reply_to: Option<&'m str>,
+    /// From, the whole value.
+    pub from: Option<&'m str>,
+    /// Subject.
+    pub subject: Option<&'m str>,
+    /// Priority.
+    pub priority: Option<&'m str>,
+    /// Privacy (RFC 3323).
+    pub privacy: Option<&'m str>,
+    /// Date.
+    pub date: Option<&'m str>,
+    /// Expires.
+    pub expires: Option<&'m str>,
     /// Content-Type with its parameters.
     pub content_type: Option<&'m str>,
     /// Content-Transfer-Encoding.
     pub content_transfer_encoding: Option<&'m str>,
     /// Where the request came from, as a next hop: `sip:192.0.2.1:5060;transport=udp`.
     pub source: &'m str,
+    /// What the contacts can do that are registered here for the Request-URI's identity; nothing where
+    /// it has none.
+    pub recipient: Capabilities,
     /// The body: the octets of Content-Length, or what the datagram holds where it is absent.
     pub body: &'m [u8],
     /// Whether Content-Length declares more octets than came.
@@ -63,11 +80,22 @@ pub struct Translation {
     pub body: Vec<u8>,
 }
 
+/// Which of an identity's contacts a MESSAGE of ours is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Service {
+    /// One that takes short messages.
+    Sm,
+    /// One that takes instant messages.
+    Im,
+}
+
 /// A MESSAGE of our own.
 #[derive(Clone, PartialEq, Eq)]
 pub struct MessageOut {
-    /// Request-URI and To: a public identity. The host sends it to the SM-capable contact that is
-    /// registered for it, else to `fallback_hop`.
+    /// For which of the contacts it is.
+    pub service: Service,
+    /// Request-URI and To: a public identity. The host sends it to a contact that is registered for it
+    /// and takes this service, else to `fallback_hop`.
     pub identity: String,
     /// Next hop where the identity has no registered contact and no outbound proxy is set; empty: by
     /// the identity's own domain.

@@ -109,6 +109,7 @@ fn mutated_bodies_never_panic_and_never_break_out() {
             source: "sip:192.0.2.7",
             body: &body,
             truncated: false,
+            ..MessageIn::default()
         };
         let sound = |refusal: Box<Refusal>| {
             if let Some(report) = &refusal.report {
@@ -136,7 +137,9 @@ fn mutated_bodies_never_panic_and_never_break_out() {
             }
         }
         if let Ok(im) = world.gateway.prepare_im(&message, world.now) {
-            assert!(im.rp_data.as_slice().len() <= 180);
+            for part in &im.parts {
+                assert!(part.as_slice().len() <= 180);
+            }
         }
         if let Ok(report) = world.gateway.prepare_report(&message) {
             let done = world.handle(Input::Report(&report));

@@ -74,7 +74,7 @@ fn texts() {
         };
         let im = world.prepare_im(&message);
         // TP-DCS, and TP-UD behind TP-SCTS
-        let octets = im.rp_data.as_slice();
+        let octets = im.parts[0].as_slice();
         (octets[18], octets[26], octets[27..].to_vec())
     };
     let plain = tpdu_tail("text/plain", b"a\nb");
@@ -540,7 +540,7 @@ fn a_report_on_the_repetition_counts() {
 fn after_a_first_leg_that_worked_nobody_says_not_delivered() {
     let mut world = World::with(&ipsmgw::interwork::Settings {
         report_timeout: 5,
-        ..crate::world::SETTINGS
+        ..crate::world::settings()
     });
     let (id, ..) = sent(&mut world, "hello");
     world.leg(id, 200);

@@ -2,6 +2,7 @@
 
 mod hostile;
 mod im_to_sm;
+mod long_im_to_sm;
 mod refusals;
 mod sequences;
 mod sm_to_im;

@@ -4,8 +4,8 @@ use ipsmgw::interwork::{Class, Policy, Reason, Refusal, Settings, Verdict};
 use ipsmgw::sip::MessageIn;
 
 use crate::world::{
-    ALICE, BOB, SCTS, SETTINGS, SMS, World, deliver_tpdu, from_phone, from_service_centre, hello,
-    instant, rp_data_mo, rp_data_mt, submit_tpdu,
+    ALICE, BOB, SCTS, SMS, World, deliver_tpdu, from_phone, from_service_centre, hello, instant,
+    rp_data_mo, rp_data_mt, settings, submit_tpdu,
 };
 
 const INTERNATIONAL: &[u8] = &[0x08, 0x91, 0x51, 0x55, 0x00, 0x10];
@@ -355,8 +355,8 @@ fn instant_messages_that_are_refused() {
         content_type,
         ..instant(BOB, "x")
     };
-    let long = "a".repeat(161);
-    let long_ucs2 = "Ж".repeat(71);
+    let long = "a".repeat(1531);
+    let long_ucs2 = "Ж".repeat(671);
     let long_uri = ["sip:", &"a".repeat(300), "@x"].concat();
     for (message, status, reason) in [
         (typed(None), 415, Reason::MediaType),
@@ -396,7 +396,7 @@ fn a_sender_without_a_number() {
     let oa = |identity, setting| {
         let settings = Settings {
             sender_without_number: setting,
-            ..SETTINGS
+            ..settings()
         };
         let world = World::with(&settings);
         assert!(Policy::check(&settings).is_ok());
@@ -405,7 +405,7 @@ fn a_sender_without_a_number() {
             ..instant(BOB, "x")
         };
         match world.gateway.prepare_im(&message, world.now) {
-            Ok(im) => Ok(im.rp_data.as_slice()[11..].to_vec()),
+            Ok(im) => Ok(im.parts[0].as_slice()[11..].to_vec()),
             Err(refusal) => Err((refusal.answer.status, refusal.reason)),
         }
     };

@@ -73,7 +73,8 @@ fn every_sender_is_answered_exactly_once() {
                 1 => {
                     let to = *random.pick(&[ALICE, BOB, CAROL]);
                     label += 1;
-                    let done = world.deliver(&instant(to, "hello"));
+                    let text = "hello ".repeat(*random.pick(&[1, 1, 30, 80]));
+                    let done = world.deliver(&instant(to, &text));
                     match done.held.first() {
                         Some(id) => drop(ledger.held.insert(*id, label)),
                         None => assert_eq!(done.reply(), 480, "neither held nor refused"),
@@ -156,7 +157,10 @@ fn one_message_at_a_time_is_on_its_way_to_a_phone() {
             let ids = world.store.ids();
             let phone = *random.pick(&[ALICE, BOB]);
             match random.below(3) {
-                0 => drop(world.deliver(&instant(phone, "hello"))),
+                0 => {
+                    let text = "hello ".repeat(*random.pick(&[1, 1, 30]));
+                    world.deliver(&instant(phone, &text));
+                }
                 1 => {
                     let octets = [0x02, random.octet() % 64];
                     world.report(&from_phone(phone, &octets));

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use ipsmgw::host::{Exchange, ExchangeId, Exchanges, Full, Now, Settled, TransactionId};
+use ipsmgw::host::{
+    Exchange, ExchangeId, Exchanges, Full, Kind, Now, Sequence, Settled, TransactionId,
+};
 use ipsmgw::interwork::{
     Action, Actions, Counter, Gateway, Input, Outcome, Policy, PreparedIm, Settings, Verdict,
 };
-use ipsmgw::sip::{Answer, MessageIn, MessageOut};
+use ipsmgw::sip::{Answer, MessageIn, MessageOut, Translation};
 
 pub(crate) const SMS: &str = "application/vnd.3gpp.sms";
 
@@ -15,16 +17,13 @@ pub(crate) const UNIX: i64 = 1_767_319_445;
 /// The same as TP-SCTS.
 pub(crate) const SCTS: [u8; 7] = [0x62, 0x10, 0x20, 0x30, 0x40, 0x50, 0x40];
 
-pub(crate) const SETTINGS: Settings<'_> = Settings {
-    domain: "ims.example",
-    sc_address: "+15559999",
-    gateway_uri: "",
-    service_centre: "",
-    hold_timeout: 20,
-    im_timeout: 20,
-    report_timeout: 45,
-    sender_without_number: "alphanumeric",
-};
+pub(crate) fn settings() -> Settings<'static> {
+    Settings {
+        domain: "ims.example",
+        sc_address: "+15559999",
+        ..Settings::default()
+    }
+}
 
 /// One bucket that holds everybody: whoever is told apart is told apart by the core.
 #[derive(Default)]
@@ -33,7 +32,8 @@ pub(crate) struct Store {
     order: Vec<ExchangeId>,
     wakes: BTreeMap<u32, u64>,
     settled: Vec<Settled>,
-    rp_mr: u8,
+    parts: Vec<(u64, u64)>,
+    sequences: [u8; Sequence::COUNT],
     pub(crate) max: usize,
 }
 
@@ -64,11 +64,12 @@ impl Exchanges for Store {
         }
     }
 
-    fn find(&mut self, fits: &mut dyn FnMut(&Exchange) -> bool) -> Option<ExchangeId> {
+    fn find(&mut self, kind: Kind, fits: &mut dyn FnMut(&Exchange) -> bool) -> Option<ExchangeId> {
         let order = self.order.clone();
-        order
-            .into_iter()
-            .find(|id| self.get_mut(*id).is_some_and(|exchange| fits(exchange)))
+        order.into_iter().find(|id| {
+            self.get_mut(*id)
+                .is_some_and(|exchange| exchange.kind == kind && fits(exchange))
+        })
     }
 
     fn remove(&mut self, id: ExchangeId) {
@@ -83,9 +84,10 @@ impl Exchanges for Store {
         self.wakes.insert(id.index, monotonic_ms);
     }
 
-    fn next_rp_mr(&mut self) -> u8 {
-        self.rp_mr = self.rp_mr.wrapping_add(1);
-        self.rp_mr
+    fn next(&mut self, sequence: Sequence) -> u8 {
+        let next = &mut self.sequences[sequence as usize];
+        *next = next.wrapping_add(1);
+        *next
     }
 
     fn recall(&mut self, digest: u64) -> Option<Settled> {
@@ -98,6 +100,15 @@ impl Exchanges for Store {
 
     fn remember(&mut self, settled: Settled) {
         self.settled.push(settled);
+    }
+
+    fn remember_part(&mut self, digest: u64, until_ms: u64) {
+        self.parts.push((digest, until_ms));
+    }
+
+    fn recalls_part(&mut self, digest: u64, now_ms: u64) -> bool {
+        let mut parts = self.parts.iter();
+        parts.any(|(known, until)| *known == digest && *until > now_ms)
     }
 }
 
@@ -122,6 +133,7 @@ impl Store {
 pub(crate) struct Done {
     pub(crate) replies: Vec<(Answer, Verdict)>,
     pub(crate) relayed: Vec<ExchangeId>,
+    pub(crate) joined: Vec<Translation>,
     pub(crate) held: Vec<ExchangeId>,
     pub(crate) answered: Vec<(ExchangeId, TransactionId, Outcome)>,
     pub(crate) sent: Vec<(Option<ExchangeId>, MessageOut)>,
@@ -134,7 +146,13 @@ impl Done {
         for action in actions {
             match action {
                 Action::Reply(answer, verdict) => done.replies.push((answer, verdict)),
-                Action::Relay { exchange } => done.relayed.push(exchange),
+                Action::Relay {
+                    exchange,
+                    translation,
+                } => {
+                    done.relayed.push(exchange);
+                    done.joined.extend(translation.map(|whole| *whole));
+                }
                 Action::Hold { exchange } => {
                     assert!(done.sent.is_empty(), "held before anything is sent");
                     done.held.push(exchange);
@@ -190,7 +208,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
-        Self::with(&SETTINGS)
+        Self::with(&settings())
     }
 
     pub(crate) fn with(settings: &Settings<'_>) -> Self {

@@ -1,0 +1,60 @@
+//! Module parameters, as the configuration gives them.
+
+/// Module parameters; [`Policy::check`](super::Policy::check) reads them.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings<'a> {
+    /// `domain`: the domain of the identities that we make.
+    pub domain: &'a str,
+    /// `sc_address`: our number as a service centre, E.164 with `+`.
+    pub sc_address: &'a str,
+    /// `gateway_uri`: who we are in From and P-Asserted-Identity; empty: `sip:SC_ADDRESS@DOMAIN`.
+    pub gateway_uri: &'a str,
+    /// `service_centre`: who may send us SMS-DELIVER, identities separated by commas; empty: our own
+    /// `sc_address`.
+    pub service_centre: &'a str,
+    /// `hold_timeout`: seconds for which an IM sender is held.
+    pub hold_timeout: i64,
+    /// `im_timeout`: seconds that the IM side has for its final response.
+    pub im_timeout: i64,
+    /// `report_timeout`: seconds that a phone has for its report.
+    pub report_timeout: i64,
+    /// `sender_without_number`: `alphanumeric` or `reject`.
+    pub sender_without_number: &'a str,
+    /// `max_segments`: most short messages that one instant message becomes.
+    pub max_segments: i64,
+    /// `concat_timeout`: seconds that all parts of a long short message have to come.
+    pub concat_timeout: i64,
+    /// `concat_incomplete`: `deliver` what has come by then, or `drop` it.
+    pub concat_incomplete: &'a str,
+    /// `languages`: names of the national languages that phones here have tables for, separated by
+    /// commas; empty: none.
+    pub languages: &'a str,
+    /// `transliterate`: typographic characters may be replaced where that saves UCS2.
+    pub transliterate: bool,
+    /// `imdn`: `on-request` or `never`.
+    pub imdn: &'a str,
+    /// `sc_uri`: next hop towards a service centre for those who are not here; empty: there is none.
+    pub sc_uri: &'a str,
+}
+
+impl Default for Settings<'_> {
+    fn default() -> Self {
+        Self {
+            domain: "",
+            sc_address: "",
+            gateway_uri: "",
+            service_centre: "",
+            hold_timeout: 20,
+            im_timeout: 20,
+            report_timeout: 45,
+            sender_without_number: "alphanumeric",
+            max_segments: 10,
+            concat_timeout: 120,
+            concat_incomplete: "deliver",
+            languages: "",
+            transliterate: false,
+            imdn: "on-request",
+            sc_uri: "",
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! Long instant messages: rows IM-9, IM-10, CON-1, F21, the 413 beyond `max_segments`, MAP-11.
+
+use ipsmgw::host::ExchangeId;
+use ipsmgw::interwork::{Counter, Input, Settings, Verdict};
+use ipsmgw::sip::MessageIn;
+use ipsmgw::wire::{Parts, RpMessage, SmsDeliver, Tpdu};
+
+use crate::world::{ALICE, BOB, Done, World, from_phone, held_as, instant, settings};
+
+/// Three parts of 153 septets at most.
+fn long() -> String {
+    "The quick brown fox jumps. ".repeat(15)
+}
+
+/// The SMS-DELIVER in a MESSAGE of ours.
+fn deliver(body: &[u8]) -> SmsDeliver<'_> {
+    let (direction, rp) = RpMessage::decode(body).unwrap();
+    let Some(Ok(Tpdu::Deliver(deliver))) = rp.tpdu(direction) else {
+        panic!("no SMS-DELIVER")
+    };
+    deliver
+}
+
+/// The one RP-DATA sent: its exchange and octets.
+fn part(done: &Done) -> (ExchangeId, Vec<u8>) {
+    let message = done.message();
+    (done.sent[0].0.unwrap(), message.body.clone())
+}
+
+fn ack(world: &mut World, rp_mr: u8) -> Done {
+    world.report(&from_phone(BOB, &[0x02, rp_mr]))
+}
+
+#[test]
+fn one_part_after_the_other_and_delivered_when_all_are() {
+    let mut world = World::new();
+    let text = long();
+    let first = world.deliver(&instant(BOB, &text));
+    assert_eq!(first.counted, [Counter::ImToSm]);
+    let held = first.held[0];
+    let (_, one) = part(&first);
+    let done = ack(&mut world, one[1]);
+    assert!(done.answered.is_empty() && done.counted.is_empty());
+    let (_, two) = part(&done);
+    let done = ack(&mut world, two[1]);
+    assert!(done.answered.is_empty());
+    let (id, three) = part(&done);
+    assert_eq!(id, held, "the last part holds the sender");
+    let done = ack(&mut world, three[1]);
+    assert_eq!((done.answer(), done.answered[0].1), (200, held_as(1)));
+    assert_eq!(done.counted, [Counter::ImDelivered]);
+    assert_eq!(world.store.open(), 0);
+
+    let delivers = [&one, &two, &three].map(|octets| deliver(octets));
+    let mut parts = Parts::of(&delivers[0].user_data.concatenation().unwrap());
+    for (deliver, sequence) in delivers.iter().zip(1..) {
+        assert_eq!(
+            deliver.user_data.concatenation().unwrap().sequence,
+            sequence
+        );
+        parts.insert(deliver.user_data);
+    }
+    let mut whole = String::new();
+    parts.text_into("", &mut whole).unwrap();
+    assert_eq!(whole, text);
+    // TP-MMS (TS 23.040 §9.2.3.2)
+    assert_eq!(
+        delivers.map(|deliver| deliver.more_messages),
+        [true, true, false]
+    );
+    let rp_mrs = [one[1], two[1], three[1]];
+    assert!(rp_mrs[0] != rp_mrs[1] && rp_mrs[1] != rp_mrs[2]);
+}
+
+#[test]
+fn each_message_has_a_reference_of_its_own() {
+    let mut world = World::new();
+    let mut references = Vec::new();
+    for _ in 0..3 {
+        let mut done = world.deliver(&instant(BOB, &long()));
+        while !done.sent.is_empty() {
+            let (_, octets) = part(&done);
+            let concatenation = deliver(&octets).user_data.concatenation();
+            references.push(concatenation.unwrap().reference);
+            done = ack(&mut world, octets[1]);
+        }
+    }
+    assert_eq!(references.len(), 9);
+    assert!(
+        references
+            .chunks(3)
+            .all(|same| same[0] == same[1] && same[1] == same[2])
+    );
+    references.dedup();
+    assert_eq!(references.len(), 3);
+}
+
+#[test]
+fn others_wait_until_all_of_it_is_there() {
+    let mut world = World::new();
+    let mut done = world.deliver(&instant(BOB, &long()));
+    assert!(world.deliver(&instant(BOB, "hello")).sent.is_empty());
+    for more in [true, true, false, false] {
+        let (_, octets) = part(&done);
+        assert_eq!(deliver(&octets).more_messages, more);
+        done = ack(&mut world, octets[1]);
+    }
+    assert_eq!(done.answer(), 200);
+    assert_eq!(world.store.open(), 0);
+}
+
+#[test]
+fn a_part_that_fails_ends_the_rest() {
+    let mut world = World::new();
+    let first = world.deliver(&instant(BOB, &long()));
+    world.deliver(&instant(BOB, "hello"));
+    let (_, one) = part(&first);
+    let (_, two) = part(&ack(&mut world, one[1]));
+    let full = [0x04, two[1], 0x01, 0x80 | 22];
+    let done = world.report(&from_phone(BOB, &full));
+    assert_eq!((done.answer(), done.answered[0].1), (480, held_as(1)));
+    assert_eq!(done.answered[0].2.rp_cause, Some(22));
+    assert_eq!(done.counted, [Counter::ImFailed]);
+    // The next message has its turn.
+    let (_, next) = part(&done);
+    assert_eq!(deliver(&next).user_data.text().unwrap(), "hello");
+    assert_eq!(world.store.open(), 1);
+}
+
+#[test]
+fn a_leg_that_fails_ends_the_rest() {
+    let mut world = World::new();
+    let first = world.deliver(&instant(BOB, &long()));
+    let (id, _) = part(&first);
+    let done = world.leg(id, 404);
+    assert_eq!((done.answer(), world.store.open()), (404, 0));
+}
+
+#[test]
+fn a_part_without_a_report_ends_the_rest_and_nobody_knows() {
+    let mut world = World::new();
+    let first = world.deliver(&instant(BOB, &long()));
+    let (id, _) = part(&first);
+    world.leg(id, 200);
+    let done = world.handle(Input::HoldOver {
+        exchange: first.held[0],
+    });
+    assert_eq!(done.answer(), 202);
+    world.pass(45_000);
+    assert_eq!(
+        world.handle(Input::Due { exchange: id }).counted,
+        [Counter::Resent]
+    );
+    world.leg(id, 200);
+    world.pass(45_000);
+    let done = world.handle(Input::Due { exchange: id });
+    assert_eq!(done.counted, [Counter::ReportMissing]);
+    assert!(done.answered.is_empty());
+    assert_eq!(world.store.open(), 0);
+}
+
+#[test]
+fn the_rest_goes_on_when_the_sender_has_its_202() {
+    let mut world = World::new();
+    let first = world.deliver(&instant(BOB, &long()));
+    let mut done = world.handle(Input::HoldOver {
+        exchange: first.held[0],
+    });
+    assert_eq!(done.answer(), 202);
+    let (_, octets) = part(&first);
+    done = ack(&mut world, octets[1]);
+    for _ in 0..2 {
+        let (_, octets) = part(&done);
+        done = ack(&mut world, octets[1]);
+    }
+    assert!(done.answered.is_empty());
+    assert_eq!(done.counted, [Counter::ImDelivered]);
+    assert_eq!(world.store.open(), 0);
+}
+
+#[test]
+fn a_sender_who_is_gone_gets_no_further_part_sent() {
+    let mut world = World::new();
+    let first = world.deliver(&instant(BOB, &long()));
+    let gone = world.handle(Input::Released {
+        exchange: first.held[0],
+    });
+    assert!(gone.is_nothing());
+    let (_, octets) = part(&first);
+    let done = ack(&mut world, octets[1]);
+    assert!(done.sent.is_empty() && done.answered.is_empty());
+    assert_eq!(world.store.open(), 0);
+}
+
+#[test]
+fn all_parts_have_room_or_none() {
+    let mut world = World::new();
+    world.store.max = 2;
+    let done = world.deliver(&instant(BOB, &long()));
+    assert_eq!((done.reply(), done.replies[0].1), (480, Verdict::Refused));
+    assert_eq!(done.counted, [Counter::Full]);
+    assert!(done.sent.is_empty());
+    assert_eq!(world.store.open(), 0);
+}
+
+#[test]
+fn as_many_parts_as_the_operator_allows() {
+    for (max_segments, characters, fits) in [
+        (1, 160, true),
+        (1, 161, false),
+        (10, 1530, true),
+        (10, 1531, false),
+        (255, 255 * 153, true),
+        (255, 255 * 153 + 1, false),
+    ] {
+        let world = World::with(&Settings {
+            max_segments,
+            ..settings()
+        });
+        let text = "a".repeat(characters);
+        match world.gateway.prepare_im(&instant(BOB, &text), world.now) {
+            Ok(im) => assert!(fits && i64::try_from(im.parts.len()) == Ok(max_segments)),
+            Err(refusal) => assert!(!fits && refusal.answer.status == 413),
+        }
+    }
+}
+
+#[test]
+fn alphabets_that_the_operator_allows() {
+    let dcs_and_length = |settings: &Settings<'_>, text: &str| {
+        let world = World::with(settings);
+        let im = world.prepare_im(&instant(BOB, text));
+        let user_data = deliver(im.parts[0].as_slice()).user_data;
+        (user_data.dcs().0, user_data.length())
+    };
+    let turkish = Settings {
+        languages: "turkish",
+        ..settings()
+    };
+    let typewriter = Settings {
+        transliterate: true,
+        ..settings()
+    };
+    assert_eq!(dcs_and_length(&settings(), "ş"), (0x08, 2));
+    // UDHL and one element of 3 octets: 5 septets; ESC and s
+    assert_eq!(dcs_and_length(&turkish, "ş"), (0x00, 7));
+    assert_eq!(dcs_and_length(&settings(), "“a”"), (0x08, 6));
+    assert_eq!(dcs_and_length(&typewriter, "“a”"), (0x00, 3));
+    assert_eq!(dcs_and_length(&typewriter, "“ş”"), (0x08, 6));
+}
+
+#[test]
+fn parts_are_reported_on_by_their_own_phone_only() {
+    let mut world = World::new();
+    let first = world.deliver(&instant(BOB, &long()));
+    let (_, octets) = part(&first);
+    let call_id = first.message().call_id.clone().unwrap();
+    let report = [0x02, octets[1]];
+    let done = world.report(&MessageIn {
+        in_reply_to: Some(&call_id),
+        ..from_phone(ALICE, &report)
+    });
+    assert_eq!(done.counted, [Counter::ReportUnknown]);
+    assert!(done.sent.is_empty());
+}
