@@ -6,23 +6,22 @@ use serde_json::Value;
 
 /// The fields of one line's octets.
 pub(crate) fn line(line: &Value) -> String {
-    let start = format!("{{\"id\":{}", line["id"]);
-    let mut out = start.clone() + ",";
-    let error = match octets(&line["hex"]) {
-        None => "\"hex is not an even number of hexadecimal digits\"".to_owned(),
+    let start = format!("{{\"id\":{},", line["id"]);
+    let mut out = start.clone();
+    let (element, offset, fault) = match octets(&line["hex"]) {
+        None => ("hex", 0, "no hexadecimal digits of whole octets"),
         Some(octets) => match describe(line, &octets, &mut JsonFields::first(&mut out)) {
             Ok(()) => return out + "}",
-            Err(error) => {
-                let mut out = String::from("{");
-                let mut fields = JsonFields::first(&mut out);
-                fields.text("element", error.element);
-                fields.number("offset", error.offset as i64);
-                fields.text("fault", error.fault.as_str());
-                out + "}"
-            }
+            Err(error) => (error.element, error.offset, error.fault.as_str()),
         },
     };
-    format!("{start},\"error\":{error}}}")
+    let mut out = start;
+    JsonFields::first(&mut out).object("error", &mut |sink| {
+        sink.text("element", element);
+        sink.number("offset", offset as i64);
+        sink.text("fault", fault);
+    });
+    out + "}"
 }
 
 fn describe(line: &Value, octets: &[u8], sink: &mut dyn FieldSink) -> Result<(), DecodeError> {

@@ -33,10 +33,10 @@ def digits_beyond_9(address):
 
 
 def without_country(message):
-    """An international E.164 number that has a single digit or *#abc."""
+    """An international E.164 number too short for a country code of three digits, or with *#abc."""
     addresses = [message.get("rp_oa"), message.get("rp_da"), tpdu(message).get("addr")]
     numbers = [address["value"] for address in addresses if address and (address["ton"], address["npi"]) == (1, 1)]
-    return any(len(number) < 2 or not number.isdecimal() for number in numbers)
+    return any(len(number) < 3 or not number.isdecimal() for number in numbers)
 
 
 # reader, what is wrong, which messages, which fields it spoils ("*": all of the TPDU), whether it also spoils writing
