@@ -9,6 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests/e2e/lib"))
 
+import sms  # noqa: E402
 from gateway import Gateway, GatewayError  # noqa: E402
 from phone import Phone  # noqa: E402
 from ua import ImClient, Timeout  # noqa: E402
@@ -123,7 +124,8 @@ def ladder(events, since):
     """Phones on the left, clients on the right, the gateway between them."""
     for event in events:
         left = isinstance(event.user, Phone)
-        for i, half in enumerate([arrow(event, left), *(line for d in event.detail for line in wrapped(d))]):
+        decoded = wrapped(sms.described(event.octets)) if event.octets else []
+        for i, half in enumerate([arrow(event, left), *decoded]):
             when = f"{event.at - since:7.3f} s" if i == 0 else " " * 9
             print(f"{when}  {padded(half if left else '', WIDTH)}│{' ' if not left else ''}{half if not left else ''}".rstrip())
 
@@ -137,8 +139,6 @@ async def play(folder):
             since = time.monotonic()
             try:
                 await scene(cast)
-                # The phone's own answer to the last report may still be on its way.
-                await asyncio.sleep(0)
             finally:
                 ladder(cast.events(since), since)
     print("\nAll of it happened as it should.")

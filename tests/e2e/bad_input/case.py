@@ -83,7 +83,6 @@ async def noise():
     random.seed(24011)
     async with gateway(name="noise") as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
-        alice.sends = alice.sees = lambda *_: None
         answers = {}
         for i in range(1000):
             octets = bytearray(GOOD)

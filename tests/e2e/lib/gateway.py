@@ -76,7 +76,11 @@ class Gateway:
     # The process
 
     async def start(self):
-        """Starts Kamailio and returns when it answers on its RPC socket: it has opened its SIP sockets by then."""
+        """Starts Kamailio and returns when all its processes are there and wait for work.
+
+        A process that is told to end before it has come to itself never does (Kamailio takes the signal for the main
+        process's), so to have sockets is not enough.
+        """
         command = [*shlex.split(os.environ.get("KAMAILIO", "kamailio")), "-f", str(self.cfg), "-DD", "-E"]
         command += ["-Y", str(self.folder), "-w", str(self.folder), "-P", str(self.folder / "pid")]
         for define in self.defines:
@@ -91,9 +95,15 @@ class Gateway:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 await self._end()
                 raise GatewayError(f"Kamailio did not start:\n{self.log()[-3000:]}")
-            if Path(f"{self.db}.ctl").exists() and self.try_rpc("core.uptime") is not None:
+            if Path(f"{self.db}.ctl").exists() and self._is_complete():
                 return
             await asyncio.sleep(0.05)
+
+    def _is_complete(self):
+        # The one that Kamailio forks last.
+        if "tcp main process" not in (self.try_rpc("core.ps") or ""):
+            return False
+        return all(stat_of(pid)[0] == "S" for pid in self.processes())
 
     async def stop(self):
         """Ends Kamailio as systemd would, and looks at what it left: processes, and words in its log."""
@@ -132,13 +142,10 @@ class Gateway:
     def processes(self):
         """The processes of this gateway, by their session."""
         found = []
-        for stat in Path("/proc").glob("[0-9]*/stat"):
-            try:
-                fields = stat.read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
+        for folder in Path("/proc").glob("[0-9]*"):
+            fields = stat_of(folder.name)
             if fields[3] == str(self.process.pid) and fields[0] != "Z":
-                found.append(int(stat.parent.name))
+                found.append(int(folder.name))
         return sorted(found)
 
     def log(self):
@@ -229,6 +236,14 @@ class Gateway:
     def uri(self, user):
         """How others address somebody: a name or a number."""
         return f"sip:{user}@{self.domain}"
+
+
+def stat_of(pid):
+    """What /proc tells of a process, from its state on: state, parent, group, session, ..."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return ["Z", "", "", ""]
 
 
 def waits_for(pid):

@@ -57,7 +57,7 @@ class Phone(UserAgent):
         submission = Submission(mr, f"{self.name}-{id(octets):x}-{next(self._tp_mr)}", octets)
         submission.report = asyncio.get_running_loop().create_future()
         self._submissions[submission.call_id] = submission
-        self.sends("MESSAGE", described(octets))
+        self.sends("MESSAGE", octets)
         submission.answer = await self.send(
             "MESSAGE",
             uri or self.centre_uri,
@@ -76,7 +76,7 @@ class Phone(UserAgent):
             await self.inbox.put(request)
             return
         message = sms.decode(request.body)
-        self.sees(request, "MESSAGE", str(message))
+        self.sees(request, "MESSAGE", request.body)
         if message.kind == "RP-DATA":
             await self._delivered(request, message)
         else:
@@ -118,7 +118,7 @@ class Phone(UserAgent):
         reference = in_reply_to or (request.get("Call-ID") if self.in_reply_to else None)
         if reference:
             headers.append(("In-Reply-To", reference))
-        self.sends("MESSAGE", described(octets))
+        self.sends("MESSAGE", octets)
         answer = await self.send("MESSAGE", to, headers=headers, body=octets)
         self.sees(answer, f"{answer.status} {answer.reason}")
         await self.report_results.put(answer)
@@ -156,16 +156,8 @@ class ServiceCentre(Phone):
     async def handle_message(self, request):
         message = sms.decode(request.body)
         if message.mti == 0:
-            self.sees(request, "MESSAGE", str(message))
+            self.sees(request, "MESSAGE", request.body)
             self.reply(request, (202, "Accepted"))
             await self.submitted.put((request, message))
         else:
             await super().handle_message(request)
-
-
-def described(octets):
-    """An RP message for people to read, however broken it is."""
-    try:
-        return str(sms.decode(octets))
-    except Exception as error:  # pycrate raises what it likes: the octets then speak for themselves
-        return f"{octets.hex()} ({error!r:.40})"

@@ -190,6 +190,14 @@ def decode(octets):
     return found
 
 
+def described(octets):
+    """An RP message for people to read, however broken it is."""
+    try:
+        return str(decode(octets))
+    except Exception as error:  # pycrate raises what it likes: the octets then speak for themselves
+        return f"{octets.hex()} ({error!r:.40})"
+
+
 def decode_tpdu(octets, mti):
     """Reads a TPDU; the RP message that it came in decides which one it can be."""
     kinds = {

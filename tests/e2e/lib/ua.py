@@ -162,14 +162,14 @@ class _Datagrams(asyncio.DatagramProtocol):
 
 
 class Event:
-    """One thing that a user agent sent or saw, for the ladder and for a failed case's account."""
+    """One thing that a user agent sent or saw, for the ladder."""
 
-    def __init__(self, user, outgoing, text, detail=(), at=None):
+    def __init__(self, user, outgoing, text, octets=b"", at=None):
         self.at = at or time.monotonic()
         self.user = user
         self.outgoing = outgoing
         self.text = text
-        self.detail = list(detail)
+        self.octets = octets  # of an RP message, read only when somebody looks
 
 
 class UserAgent:
@@ -200,12 +200,12 @@ class UserAgent:
     def contact(self):
         return f"<sip:{self._contact_user}@{self.endpoint.contact_host}>"
 
-    def sends(self, text, *detail):
-        self.events.append(Event(self, True, text, detail))
+    def sends(self, text, octets=b""):
+        self.events.append(Event(self, True, text, octets))
 
-    def sees(self, message, text, *detail):
+    def sees(self, message, text, octets=b""):
         """What came is told by the time at which it came, not by when somebody waiting for it woke up."""
-        self.events.append(Event(self, False, text, detail, message.at))
+        self.events.append(Event(self, False, text, octets, message.at))
 
     async def register(self, expires=3600, expect=200):
         """Binds this Contact; `expires=0` removes it."""
@@ -243,12 +243,14 @@ class UserAgent:
                 fields.append((field, sip.credentials(challenge, self.name, self.password, method, uri, count)))
             return sip.Message(f"{method} {uri} SIP/2.0", [*fields, *headers], body)
 
+        answered = self._challenges.get(field)
         answer = await self.endpoint.request(build(), retransmit, timeout)
         if answer.status in (401, 407) and self.password is not None:
             offer = "WWW-Authenticate" if answer.status == 401 else "Proxy-Authenticate"
-            known, fresh = self._challenges.get(field), sip.challenge_of(answer.get(offer))
-            if not known or known["nonce"] != fresh["nonce"]:  # else the password is wrong
-                self._challenges[field], self._nonce_count = fresh, itertools.count(1)
+            fresh = sip.challenge_of(answer.get(offer))
+            if not answered or answered["nonce"] != fresh["nonce"]:  # else the password is wrong
+                if self._challenges.get(field, {}).get("nonce") != fresh["nonce"]:
+                    self._challenges[field], self._nonce_count = fresh, itertools.count(1)
                 answer = await self.endpoint.request(build(), retransmit, timeout)
         return answer
 
