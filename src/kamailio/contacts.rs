@@ -11,6 +11,7 @@ use crate::sip::{Capabilities, Hop, address_of_record, first_uri};
 use super::ffi;
 use super::modules::{Usrloc, modules};
 use super::params::Flags;
+use super::running::running;
 use super::text::{self, lend};
 
 /// Where a request for one contact goes.
@@ -34,7 +35,7 @@ pub(super) fn route_to(identity: &str, flags: u32, hop: &str) -> Option<Route> {
         if contact.cflags & flags == 0 {
             return;
         }
-        let route = Route::of(contact);
+        let route = Route::of(contact, identity);
         let is_there = hop.is_some() && route.hop() == hop;
         let rank = (is_there, contact.last_modified);
         if best.as_ref().is_none_or(|(other, _)| *other < rank) {
@@ -69,7 +70,7 @@ impl Route {
         Hop::of(self.next_hop.as_deref().unwrap_or(&self.uri))
     }
 
-    fn of(contact: &ffi::ucontact) -> Self {
+    fn of(contact: &ffi::ucontact, identity: &str) -> Self {
         let copy = |value: &ffi::str_| {
             // SAFETY: a string of a contact that its usrloc lock keeps, or of a socket.
             let text = unsafe { text::text(value) };
@@ -79,6 +80,14 @@ impl Route {
         let first_hop = first_uri(&path).map(str::to_owned);
         // SAFETY: sockets live as long as Kamailio.
         let socket = unsafe { contact.sock.as_ref() }.map(|socket| copy(&socket.sock_str));
+        if contact.cflags & running().flags.third_party != 0 {
+            return Self {
+                uri: identity.to_owned(),
+                next_hop: Some(copy(&contact.c)),
+                route: None,
+                socket,
+            };
+        }
         Self {
             uri: copy(&contact.c),
             next_hop: first_hop.or_else(|| Some(received).filter(|hop| !hop.is_empty())),

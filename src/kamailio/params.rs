@@ -124,6 +124,7 @@ parameters! {
     im_flag: number = 21,
     cpim_flag: number = 22,
     msrp_flag: number = 23,
+    third_party_flag: number = 24,
     plain_im: number = 1,
 }
 
@@ -134,6 +135,8 @@ pub(super) struct Flags {
     pub(super) im: u32,
     pub(super) cpim: u32,
     pub(super) msrp: u32,
+    /// The contact is an S-CSCF: it takes requests to the identity itself.
+    pub(super) third_party: u32,
 }
 
 /// The parameters that are about Kamailio, not about messages.
@@ -192,6 +195,7 @@ impl Parameters {
                 im: mask("im_flag", places::im_flag.get())?,
                 cpim: mask("cpim_flag", places::cpim_flag.get())?,
                 msrp: mask("msrp_flag", places::msrp_flag.get())?,
+                third_party: mask("third_party_flag", places::third_party_flag.get())?,
             },
             plain_im: places::plain_im.get() != 0,
             db_url: places::db_url.get_text("db_url")?,

@@ -1,6 +1,6 @@
 //! `ipsmgw_save()`: the capabilities of registering contacts, kept by usrloc as branch flags.
 
-use crate::sip::Capabilities;
+use crate::sip::{Capabilities, Entity, RegisterBody};
 
 use super::contacts;
 use super::ffi;
@@ -9,19 +9,49 @@ use super::params::Flags;
 use super::running::running;
 use super::text;
 
-/// `ipsmgw_save()`, before `save()`: notes what the contacts of this REGISTER can do.
+/// `ipsmgw_save()`, before `save()`: notes what the contacts of this REGISTER can do. An S-CSCF's
+/// third-party REGISTER says in its body what the contacts behind it can (row REG-2).
 pub(super) fn save(msg: SipMsg<'_>) -> i32 {
     if !msg.is_request(ffi::METHOD_REGISTER) || !msg.parse_headers() {
         return -1;
     }
+    let flags = &running().flags;
+    match third_party(msg) {
+        Some(can) => set_flags(flags, can, flags.third_party),
+        None => {
+            if let Some(can) = first_party(msg) {
+                set_flags(flags, can, 0);
+            }
+        }
+    }
+    1
+}
+
+/// What the contacts in the body can do, one or another of them; nothing without such a body.
+fn third_party(msg: SipMsg<'_>) -> Option<Capabilities> {
+    let body = RegisterBody::decode(Entity {
+        content_type: msg.content_type()?.into(),
+        transfer_encoding: msg.header("Content-Transfer-Encoding").map(Into::into),
+        disposition: None,
+        body: msg.octets_behind_header(),
+    });
+    if body.request.is_none() && body.response.is_none() {
+        return None;
+    }
+    let contacts = body.contacts();
+    let each = contacts
+        .iter()
+        .map(|contact| contact.capabilities(running().plain_im));
+    Some(each.fold(Capabilities::default(), Capabilities::or))
+}
+
+/// What the contacts of this REGISTER can do; nothing for a query or `Contact: *`.
+fn first_party(msg: SipMsg<'_>) -> Option<Capabilities> {
     let running = running();
     let mut contacts = msg
         .contacts()
         .map(|contact| Capabilities::of_contact(contact.parameters(), running.plain_im));
-    // A query, or `Contact: *`: nothing to note.
-    let Some(first) = contacts.next() else {
-        return 1;
-    };
+    let first = contacts.next()?;
     // Kamailio keeps one set of branch flags for all contacts of a REGISTER: what all of them can.
     let mut several = false;
     let common = contacts.fold(first, |common, next| {
@@ -33,16 +63,16 @@ pub(super) fn save(msg: SipMsg<'_>) -> i32 {
             "contacts of one REGISTER differ in what they can do: only what all can is kept"
         );
     }
-    set_flags(&running.flags, common);
-    1
+    Some(common)
 }
 
 /// Sets our branch flags and leaves the script's own.
-fn set_flags(flags: &Flags, can: Capabilities) {
+fn set_flags(flags: &Flags, can: Capabilities, further: u32) {
     let mut value = 0;
     // SAFETY: branch 0 always exists; writes the number.
     unsafe { ffi::getbflagsval(0, &mut value) };
-    value &= !(flags.sm | flags.im | flags.cpim | flags.msrp);
+    value &= !(flags.sm | flags.im | flags.cpim | flags.msrp | flags.third_party);
+    value |= further;
     for (mask, has) in [
         (flags.sm, can.sm),
         (flags.im, can.im),

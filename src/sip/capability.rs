@@ -61,6 +61,17 @@ impl Capabilities {
         found
     }
 
+    /// What one or the other can do.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            sm: self.sm || other.sm,
+            im: self.im || other.im,
+            cpim: self.cpim || other.cpim,
+            msrp: self.msrp || other.msrp,
+        }
+    }
+
     /// What both can do.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
@@ -121,5 +132,13 @@ mod tests {
         let (sm, im) = (of(&[(SMSIP, "")]), of(&[]));
         assert_eq!(sm.and(im), Capabilities::default());
         assert_eq!(sm.and(sm), sm);
+        assert_eq!(
+            sm.or(im),
+            Capabilities {
+                sm: true,
+                im: true,
+                ..Capabilities::default()
+            }
+        );
     }
 }
