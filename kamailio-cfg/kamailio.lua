@@ -31,7 +31,7 @@ local function reply(code, reason, header)
 	if header then
 		KSR.hdr.append_to_reply(header .. "\r\n")
 	end
-	KSR.sl.sl_send_reply(code, reason)
+	KSR.sl.send_reply(code, reason) -- by the transaction, when there is one
 	KSR.x.exit()
 end
 
@@ -112,10 +112,13 @@ local function lookup()
 	end
 end
 
+-- False: it went to none.
 local function to_im_client()
-	lookup()
+	if KSR.registrar.lookup("location") < 0 then
+		return false
+	end
 	KSR.tm.t_on_branch("im_clients")
-	relay()
+	return KSR.tm.t_relay() > 0
 end
 
 local function to_phone()
@@ -173,8 +176,8 @@ local function short_message()
 	if not capable("im") then
 		refuse_sm(480)
 	end
-	if KSR.ipsmgw.sm_to_im() == 1 then
-		to_im_client()
+	if KSR.ipsmgw.sm_to_im() == 1 and not to_im_client() then
+		refuse_sm(480)
 	end
 end
 
@@ -198,7 +201,10 @@ local function instant_message(class)
 	if capable("im") then
 		assert_identity()
 		KSR.tm.t_on_failure("no_answer")
-		to_im_client()
+		if not to_im_client() then
+			reply(480, "Temporarily Unavailable")
+		end
+		return
 	end
 	if not capable("sm") then
 		reply(480, "Temporarily Unavailable")

@@ -11,7 +11,8 @@ die() {
 
 export IPSMGW_LISTEN=${IPSMGW_LISTEN:-udp:127.0.0.1:5060}
 export IPSMGW_DOMAIN=${IPSMGW_DOMAIN:-ims.example}
-export IPSMGW_DB_URL=${IPSMGW_DB_URL:-sqlite:///$here/var/ipsmgw.sqlite}
+if ((EUID == 0)); then data=/var/lib; else data=${XDG_DATA_HOME:-${HOME:-/tmp}/.local/share}; fi
+export IPSMGW_DB_URL=${IPSMGW_DB_URL:-sqlite:///$data/ipsmgw/ipsmgw.sqlite}
 export IPSMGW_SC=${IPSMGW_SC:-+15559999}
 export IPSMGW_SC_URI=${IPSMGW_SC_URI:-}
 export IPSMGW_FLOOD=${IPSMGW_FLOOD:-100}

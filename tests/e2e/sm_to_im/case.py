@@ -105,6 +105,25 @@ async def numbers():
         equal((report.kind, report.cause), ("RP-ERROR", 69), "a phone, and no service centre to take it there")
 
 
+class Unreachable(ImClient):
+    """A client at an address of a kind that the gateway has no socket for."""
+
+    contact = "<sip:bob@[::1]:5999>"
+
+
+async def unreachable():
+    "relaying fails at once: the phone hears it in its own language, an IM client in SIP"
+    async with gateway(name="unreachable") as gw:
+        alice, carol = await gw.user(Phone, "alice"), await gw.user(ImClient, "alice")
+        await gw.user(Unreachable, "bob")
+        sent = await alice.send_sm("+15550002", "hello?")
+        equal(sent.answer.status, 202, "the SIP answer")
+        report = await sent.outcome(5)
+        equal((report.kind, report.cause), ("RP-ERROR", 27), "the report")
+        equal((await carol.send_im(gw.uri("bob"), "hello?")).status, 480, "the client's answer")
+        await gw.until(lambda: gw.pending() == 0, what="an empty table")
+
+
 async def report_refused():
     "the phone refuses its report: once more, then no more (SR-4)"
     async with gateway(name="refused") as gw:
@@ -160,4 +179,4 @@ async def many_clients():
         equal(phone.requests, [], "what the phone got")
 
 
-run(texts, headers, numbers, report_refused, again, two_phones, many_clients)
+run(texts, headers, numbers, unreachable, report_refused, again, two_phones, many_clients)
