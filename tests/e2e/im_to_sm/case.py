@@ -32,12 +32,29 @@ async def texts():
 
 
 async def too_long():
-    "what does not fit one SM is refused, never cut"
-    async with gateway(name="long") as gw:
+    "what is longer than the operator allows is refused, never cut"
+    async with gateway(name="long", modparams={"max_segments": 1}) as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
         for text in ("a" * 161, "€" * 81, "漢" * 71, "😀" * 36):
             equal((await bob.send_im(gw.uri("+15550001"), text)).status, 413, f"{len(text)} characters")
         equal(alice.requests, [], "what the phone got")
+
+
+async def parts():
+    "a longer text goes in parts, one after the other; it is delivered when all of them are"
+    async with gateway(name="parts") as gw:
+        alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
+        for text, count in (("abcdefg " * 20 + "!", 2), ("€" * 152, 2), ("漢" * 67 * 3, 3), ("x" * 1530, 10)):
+            equal((await bob.send_im(gw.uri("alice"), text)).status, 200, "the answer")
+            seen = [(await alice.next_message())[1].tpdu for _ in range(count)]
+            equal([(t.part[1], t.part[2]) for t in seen], [(count, i + 1) for i in range(count)], "total and sequence")
+            equal(len({t.part[0] for t in seen}), 1, "references")
+            equal("".join(t.text for t in seen), text, "the text")
+        equal((await bob.send_im(gw.uri("alice"), "x" * 1531)).status, 413, "an eleventh part")
+        alice.requests.clear()
+        alice.rp_answers[:] = ["ack", 22]
+        equal((await bob.send_im(gw.uri("alice"), "y" * 400)).status, 480, "the second of three parts refused")
+        equal(len(alice.requests), 2, "parts sent: the rest is not (F21)")
 
 
 async def octets():
@@ -156,4 +173,4 @@ async def own_service():
         equal((await phone.next_message())[1].tpdu.text, "hello phone", "the phone's text")
 
 
-run(texts, too_long, octets, held, names, one_at_a_time, one_phone_gets_it, own_service)
+run(texts, too_long, parts, octets, held, names, one_at_a_time, one_phone_gets_it, own_service)

@@ -138,6 +138,7 @@ class Tpdu:
     srr: int | None = None
     mms: int | None = None
     text: str | None = None
+    part: tuple[int, int, int] | None = None  # reference, total, sequence number of a concatenated SM
 
 
 @dataclasses.dataclass
@@ -228,12 +229,25 @@ def decode_tpdu(octets, mti):
     if "TP_UD" in fields:
         user_data = fields["TP_UD"]
         plain = user_data["UDH"].get_trans()
+        if not plain:
+            found.part = part_of(user_data["UDH"].to_bytes())
         if user_data.get_dcs() == tp.DCS_7B and plain:
             found.text = unpacked(user_data["UD"].get_val(), user_data["UDL"]())
         elif isinstance(text := user_data["UD"].decode(), str):
             # UCS2 as phones use it: a character beyond the first plane is a pair of surrogates
             found.text = text
     return found
+
+
+def part_of(header):
+    """(reference, total, sequence number) from a user data header's concatenation element (23.040 9.2.3.24.1)."""
+    elements = header[1:]
+    while elements:
+        kind, length = elements[0], elements[1]
+        value, elements = elements[2 : 2 + length], elements[2 + length :]
+        if kind in (0x00, 0x08):
+            return int.from_bytes(value[:-2], "big"), value[-2], value[-1]
+    return None
 
 
 def tshark(octets):
