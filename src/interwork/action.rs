@@ -135,8 +135,6 @@ pub enum Reason {
     Compressed,
     /// User data for an application port.
     Ports,
-    /// One part of a concatenated short message.
-    Part,
     /// A TP-DA that is no number.
     DestinationAddress,
     /// A media type that is not converted.
@@ -197,7 +195,6 @@ impl fmt::Display for Reason {
             Self::EightBit => "TP-DCS: 8-bit data",
             Self::Compressed => "TP-DCS: compressed",
             Self::Ports => "TP-UD: application port",
-            Self::Part => "TP-UD: part of a concatenated short message",
             Self::DestinationAddress => "TP-DA: not a number",
             Self::MediaType => "unsupported media type",
             Self::Charset => "unsupported charset",
@@ -223,6 +220,10 @@ pub enum Counter {
     SmFailed,
     /// Short messages that came again.
     SmRepeated,
+    /// Parts of long short messages that were kept until the others come.
+    SmPart,
+    /// Long short messages of which a part never came.
+    SmIncomplete,
     /// Reports that never reached the sender of a short message.
     ReportLost,
     /// Instant messages taken for the SMS side.
@@ -249,11 +250,13 @@ pub enum Counter {
 
 impl Counter {
     /// All of them, in the order of their values.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::SmToIm,
         Self::SmDelivered,
         Self::SmFailed,
         Self::SmRepeated,
+        Self::SmPart,
+        Self::SmIncomplete,
         Self::ReportLost,
         Self::ImToSm,
         Self::ImDelivered,
@@ -274,6 +277,8 @@ impl Counter {
             Self::SmDelivered => "sm_delivered",
             Self::SmFailed => "sm_failed",
             Self::SmRepeated => "sm_repeated",
+            Self::SmPart => "sm_part",
+            Self::SmIncomplete => "sm_incomplete",
             Self::ReportLost => "report_lost",
             Self::ImToSm => "im_to_sm",
             Self::ImDelivered => "im_delivered",

@@ -3,6 +3,8 @@
 //! ```text
 //! SM -> IM   Submit -> Relayed -ImAnswered, FinalSent 2xx-> Reporting -LegCompleted-> ended
 //!
+//!            parts: Submit -> Kept -the last one is relayed, Due-> ended
+//!
 //! IM -> SM   Deliver -> Queued -the one before ends-> Sent -LegCompleted 2xx-> Taken
 //!            Sent, Taken -Report, failure-> ended; Settled when the sender's timer is about to fire
 //!            HoldOver: the sender has its 202 and the exchange goes on without it
@@ -45,7 +47,8 @@ impl Gateway {
             Input::Due { exchange } => match turn.kind(exchange) {
                 Some(Kind::SmToIm) => turn.sm_due(exchange),
                 Some(Kind::ImToSm) => turn.im_due(exchange),
-                Some(Kind::Part) | None => {}
+                Some(Kind::Part) => turn.part_due(exchange),
+                None => {}
             },
             Input::Released { exchange } => match turn.kind(exchange) {
                 Some(Kind::SmToIm) => turn.sm_released(exchange),

@@ -76,8 +76,23 @@ pub struct PreparedSm {
     pub hop: Text<126>,
     /// Who reports to a service centre: the recipient's public identity.
     pub recipient: Text<126>,
-    /// What the request becomes.
+    /// What the request becomes: a part, if it stays alone.
     pub translation: Translation,
+    /// Its place, where it is a part of a concatenated short message.
+    pub part: Option<PartIn>,
+}
+
+/// A part of a concatenated short message.
+pub struct PartIn {
+    /// Digest of what all parts of the message have in common: sender, recipient, reference number and
+    /// how many there are.
+    pub concatenation: u64,
+    /// How many there are.
+    pub total: u8,
+    /// Which one this is, from 1.
+    pub sequence: u8,
+    /// The TPDU.
+    pub tpdu: Octets<254>,
 }
 
 /// An instant message, read and translated.

@@ -27,7 +27,9 @@ mod field;
 mod handle;
 mod im_exchange;
 mod input;
+mod instant_message;
 mod outgoing;
+mod part_exchange;
 mod policy;
 mod prepare_im;
 mod prepare_report;
@@ -40,7 +42,7 @@ pub use action::{Action, Actions, Counter, Outcome, Reason, Refusal, Verdict};
 pub use authorization::{Authorization, identity};
 pub use classify::Class;
 pub use field::{Field, Value};
-pub use input::{Input, Named, PreparedIm, PreparedSm, ReportIn, RpReport};
+pub use input::{Input, Named, PartIn, PreparedIm, PreparedSm, ReportIn, RpReport};
 pub use policy::{Policy, SenderWithoutNumber};
 pub use settings::Settings;
 

@@ -7,34 +7,16 @@ use super::Gateway;
 use super::action::{Reason, Refusal};
 use super::body::Body;
 use super::cause::{self, Told};
-use super::input::PreparedSm;
+use super::input::{PartIn, PreparedSm};
+use super::instant_message::{REMOVED, headers};
 use super::outgoing::ReportOut;
 use super::sender::{Sender, identity_of, sender};
-use crate::host::{Identity, Now, Party, Text};
-use crate::sip::{MessageIn, NameAddr, Translation, Uri, push_date, push_quoted, push_user};
+use crate::host::{Identity, Now, Octets, Party, Text};
+use crate::sip::{MessageIn, NameAddr, Translation, Uri};
 use crate::wire::{
     Carrier, Direction, MessageClass, NotText, PidKind, RpData, RpMessage, SmsDeliver, SmsSubmit,
-    TpAddress, TpDcs, TpPid, TpScts, Tpdu, TypeOfNumber, UserData,
+    TpDcs, TpPid, TpScts, Tpdu, UserData,
 };
-
-/// Header fields of the request that would lie about the translated one.
-const REMOVED: &[&str] = &[
-    "Content-Type",
-    "Content-Transfer-Encoding",
-    "Content-Disposition",
-    "Content-Encoding",
-    "Content-Language",
-    "MIME-Version",
-    "P-Asserted-Identity",
-    "P-Preferred-Identity",
-    "P-Asserted-Service",
-    "P-Preferred-Service",
-    "Accept-Contact",
-    "Reject-Contact",
-    "Request-Disposition",
-    "In-Reply-To",
-    "Date",
-];
 
 /// TP-Reject-Duplicates in the first octet of an SMS-SUBMIT (TS 23.040 §9.2.3.25).
 const TP_RD: u8 = 0b0000_0100;
@@ -123,7 +105,7 @@ impl<'a> Received<'a, '_> {
         let made = if self.message.retargeted {
             None
         } else {
-            let uri = self.uri_of(&submit.destination_address);
+            let uri = self.gateway.uri_of(&submit.destination_address);
             Some(uri.ok_or_else(|| self.not_found(Reason::DestinationAddress))?)
         };
         let to = made.as_deref().unwrap_or(self.message.request_uri);
@@ -146,7 +128,7 @@ impl<'a> Received<'a, '_> {
         self.prepared(
             self.sender.identity,
             submit.reject_duplicates,
-            TP_RD,
+            &submit.user_data,
             translation,
         )
     }
@@ -162,7 +144,7 @@ impl<'a> Received<'a, '_> {
         let recipient = Uri::parse(to)
             .and_then(|uri| identity_of(&uri))
             .ok_or_else(|| self.not_found(Reason::Recipient))?;
-        let from = self.originator(&deliver.originating_address);
+        let from = self.gateway.originator(&deliver.originating_address);
         let sent = deliver.scts.unix_seconds().unwrap_or(self.now.unix);
         let translation = Translation {
             request_uri: None,
@@ -175,24 +157,44 @@ impl<'a> Received<'a, '_> {
             remove: REMOVED,
             body: text.into_bytes(),
         };
-        self.prepared(recipient, false, 0, translation)
+        self.prepared(recipient, false, &deliver.user_data, translation)
     }
 
     fn prepared(
         &self,
         identity: Identity,
         reject_duplicates: bool,
-        ignored: u8,
+        user_data: &UserData<'_>,
         translation: Translation,
     ) -> Result<PreparedSm, Box<Refusal>> {
-        let mut digest = DefaultHasher::new();
+        let mut parties = DefaultHasher::new();
         // The start's random number keeps others from guessing what collides.
-        self.gateway.boot.hash(&mut digest);
-        self.sender.identity.as_str().hash(&mut digest);
-        identity.as_str().hash(&mut digest);
+        self.gateway.boot.hash(&mut parties);
+        self.sender.identity.as_str().hash(&mut parties);
+        identity.as_str().hash(&mut parties);
+        let mut digest = parties.clone();
+        let ignored = match self.party {
+            Party::Phone => TP_RD,
+            Party::ServiceCentre => 0,
+        };
         if let Some((first, rest)) = self.data.user_data.split_first() {
             (first & !ignored, rest).hash(&mut digest);
         }
+        let part = user_data
+            .concatenation()
+            .filter(|place| place.total > 1)
+            .map(|place| {
+                // The reference alone is nobody's own: others use the same (row MT-6).
+                translation.from.uri.hash(&mut parties);
+                translation.to.uri.hash(&mut parties);
+                (place.reference, place.total).hash(&mut parties);
+                Some(PartIn {
+                    concatenation: parties.finish(),
+                    total: place.total,
+                    sequence: place.sequence,
+                    tpdu: Octets::new(self.data.user_data)?,
+                })
+            });
         Ok(PreparedSm {
             identity,
             party: self.party,
@@ -207,6 +209,7 @@ impl<'a> Received<'a, '_> {
                 Party::Phone => Text::EMPTY,
                 Party::ServiceCentre => Text::new(&translation.to.uri).unwrap_or_default(),
             },
+            part: part.flatten(),
             translation,
         })
     }
@@ -246,13 +249,6 @@ impl<'a> Received<'a, '_> {
         {
             return Err(self.as_if(415, Reason::Ports));
         }
-        if content
-            .user_data
-            .concatenation()
-            .is_some_and(|part| part.total > 1)
-        {
-            return Err(self.as_if(501, Reason::Part));
-        }
         content.user_data.text().map_err(|not_text| {
             self.as_if(
                 415,
@@ -262,54 +258,6 @@ impl<'a> Received<'a, '_> {
                 },
             )
         })
-    }
-
-    /// TP-OA as From (row MT-2).
-    fn originator(&self, address: &TpAddress) -> NameAddr {
-        let name = address.value();
-        if address.is_alphanumeric() && !name.is_empty() {
-            let mut display = String::with_capacity(name.len() + 2);
-            push_quoted(&mut display, &name);
-            let mut uri = String::from("sip:");
-            push_user(&mut uri, &name);
-            uri.push('@');
-            uri.push_str(&self.gateway.policy.domain);
-            return NameAddr { display, uri };
-        }
-        match self.uri_of(address) {
-            Some(uri) => NameAddr {
-                display: String::new(),
-                uri,
-            },
-            None => NameAddr {
-                display: "\"Anonymous\"".to_owned(),
-                uri: ANONYMOUS.to_owned(),
-            },
-        }
-    }
-
-    /// A TP address as a URI of ours: `sip:+15550002@DOMAIN;user=phone`. A number that is not
-    /// international says where it is valid (RFC 3966 §5.1.5).
-    fn uri_of(&self, address: &TpAddress) -> Option<String> {
-        let domain = &self.gateway.policy.domain;
-        let digits = address.value();
-        if digits.is_empty() || address.is_alphanumeric() {
-            return None;
-        }
-        let mut uri = String::with_capacity(digits.len() + 2 * domain.len() + 40);
-        uri.push_str("sip:");
-        if address.type_of_number() == TypeOfNumber::International {
-            uri.push('+');
-            push_user(&mut uri, &digits);
-        } else {
-            push_user(&mut uri, &digits);
-            uri.push_str(";phone-context=");
-            uri.push_str(domain);
-        }
-        uri.push('@');
-        uri.push_str(domain);
-        uri.push_str(";user=phone");
-        Some(uri)
     }
 
     /// Refused as if the IM side had answered so.
@@ -347,33 +295,7 @@ impl<'a> Received<'a, '_> {
     }
 }
 
-/// Who stands in From where TP-OA is empty (RFC 3323 §4.1.1.3).
-const ANONYMOUS: &str = "sip:anonymous@anonymous.invalid";
-
-/// Header fields of the instant message (rows MO-4, MT-2).
-fn headers(from: &NameAddr, sent: i64) -> String {
-    let mut out = String::with_capacity(256);
-    if from.uri == ANONYMOUS {
-        out.push_str("Privacy: id\r\n");
-    } else {
-        out.push_str("P-Asserted-Identity: ");
-        if !from.display.is_empty() {
-            out.push_str(&from.display);
-            out.push(' ');
-        }
-        out.push('<');
-        out.push_str(&from.uri);
-        out.push_str(">\r\n");
-    }
-    out.push_str("Date: ");
-    push_date(&mut out, sent);
-    out.push_str(
-        "\r\nAccept-Contact: *;+g.oma.sip-im\r\nContent-Type: text/plain;charset=UTF-8\r\n",
-    );
-    out
-}
-
-const fn error(cause: u8, fcs: u8) -> Told {
+fn error(cause: u8, fcs: u8) -> Told {
     Told::Error {
         cause,
         fcs: Some(fcs),

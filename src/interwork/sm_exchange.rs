@@ -6,11 +6,12 @@ use super::handle::Turn;
 use super::input::PreparedSm;
 use super::outgoing::ReportOut;
 use crate::host::{Exchange, ExchangeId, Full, Kind, Settled, State};
+use crate::sip::Translation;
 use crate::wire::TpScts;
 
 /// How long a repetition of a short message gets the same report: longer than a phone waits and asks
 /// again (TR1M, TS 24.011 §10).
-const REPETITION_MS: u64 = 180_000;
+pub(super) const REPETITION_MS: u64 = 180_000;
 
 /// The end of an exchange whose transaction never told us its own: longer than any transaction lives.
 const FORGOTTEN_MS: u64 = 120_000;
@@ -30,6 +31,18 @@ impl Turn<'_> {
             let scts = TpScts::from_unix(settled.unix, settled.zone);
             return self.report_at_once(sm, told(settled.rp_cause, settled.tp_fcs), scts);
         }
+        match &sm.part {
+            None => drop(self.relay(sm, None)),
+            Some(part) => self.part(sm, part),
+        }
+    }
+
+    /// Opens the exchange of a request that is to be relayed.
+    pub(super) fn relay(
+        &mut self,
+        sm: &PreparedSm,
+        translation: Option<Box<Translation>>,
+    ) -> Option<ExchangeId> {
         let exchange = Exchange {
             party: sm.party,
             rp_mr: sm.rp_mr,
@@ -45,15 +58,17 @@ impl Turn<'_> {
                 self.store.wake_at(id, self.now.monotonic_ms + FORGOTTEN_MS);
                 self.actions.push(Action::Relay {
                     exchange: id,
-                    translation: None,
+                    translation,
                 });
                 self.count(Counter::SmToIm);
+                Some(id)
             }
             Err(Full) => {
                 self.reply(202, false, Verdict::Refused);
                 self.count(Counter::Full);
                 let scts = TpScts::from_unix(self.now.unix, self.now.zone);
                 self.report_at_once(sm, cause::sip_to_rp(503, sm.party), scts);
+                None
             }
         }
     }
@@ -90,7 +105,7 @@ impl Turn<'_> {
     }
 
     /// Sends a report that belongs to no exchange: nobody waits for what becomes of it.
-    fn report_at_once(&mut self, sm: &PreparedSm, told: Told, scts: TpScts) {
+    pub(super) fn report_at_once(&mut self, sm: &PreparedSm, told: Told, scts: TpScts) {
         let report = ReportOut {
             party: sm.party,
             recipient: sm.recipient.as_str(),
@@ -129,8 +144,7 @@ impl Turn<'_> {
         }
         if !is_success(status) {
             // The sender was told in SIP that nothing was taken: there is nothing to report on.
-            self.store.remove(id);
-            return self.count(Counter::SmFailed);
+            return self.not_taken(id);
         }
         exchange.state = State::Reporting;
         let told = cause::sip_to_rp(exchange.status, exchange.party);
@@ -152,7 +166,16 @@ impl Turn<'_> {
             Told::Ack => Counter::SmDelivered,
             Told::Error { .. } => Counter::SmFailed,
         });
+        if told != Told::Ack {
+            self.parts_not_delivered(id);
+        }
         self.send_report(id);
+    }
+
+    fn not_taken(&mut self, id: ExchangeId) {
+        self.count(Counter::SmFailed);
+        self.parts_not_delivered(id);
+        self.store.remove(id);
     }
 
     fn send_report(&mut self, id: ExchangeId) {
@@ -191,22 +214,29 @@ impl Turn<'_> {
         if matches!(status, 408 | 480) && exchange.attempts < REPORT_ATTEMPTS {
             return self.send_report(id);
         }
-        self.store.remove(id);
         if !is_success(status) {
             self.count(Counter::ReportLost);
         }
+        self.reported(id);
+    }
+
+    /// Its sender has the report, or cannot be reached.
+    fn reported(&mut self, id: ExchangeId) {
+        self.parts_delivered(id);
+        self.store.remove(id);
     }
 
     pub(super) fn sm_due(&mut self, id: ExchangeId) {
         let Some(exchange) = self.store.get_mut(id) else {
             return;
         };
-        let counter = match exchange.state {
-            State::Reporting => Counter::ReportLost,
-            _ => Counter::SmFailed,
-        };
-        self.store.remove(id);
-        self.count(counter);
+        match exchange.state {
+            State::Reporting => {
+                self.count(Counter::ReportLost);
+                self.reported(id);
+            }
+            _ => self.not_taken(id),
+        }
     }
 
     /// The request's transaction is gone. Before its final response nothing was promised.
@@ -215,8 +245,7 @@ impl Turn<'_> {
             return;
         };
         if exchange.state == State::Relayed {
-            self.store.remove(id);
-            self.count(Counter::SmFailed);
+            self.not_taken(id);
         }
     }
 }

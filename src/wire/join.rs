@@ -65,10 +65,19 @@ impl<'a> Parts<'a> {
     /// Appends the text, with `gap` for each part that has not come. Neighbours in UCS2 are joined before
     /// they are read: a surrogate pair may have been cut between them.
     pub fn text_into(&self, gap: &str, out: &mut String) -> Result<(), NotText> {
+        self.text_with_gaps(|_, out| out.push_str(gap), out)
+    }
+
+    /// The same, with what `gap` appends for the part of that number.
+    pub fn text_with_gaps(
+        &self,
+        mut gap: impl FnMut(usize, &mut String),
+        out: &mut String,
+    ) -> Result<(), NotText> {
         let mut rest = self.parts.as_slice();
         while let Some((part, after)) = rest.split_first() {
             let Some(part) = part else {
-                out.push_str(gap);
+                gap(self.parts.len() - after.len(), out);
                 rest = after;
                 continue;
             };

@@ -224,12 +224,6 @@ fn short_messages_that_are_not_for_people() {
             0x90,
             Reason::Ports,
         ),
-        (
-            with_header(&[0x05, 0x00, 0x03, 0x2A, 0x02, 0x01]),
-            69,
-            0xB0,
-            Reason::Part,
-        ),
         // SMS-COMMAND
         (
             vec![0x02, 0x07, 0x00, 0x02, 0x01, 0x01, 0x91, 0x01, 0x00],

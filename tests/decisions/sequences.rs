@@ -6,6 +6,7 @@ use ipsmgw::host::{ExchangeId, Exchanges as _, State, TransactionId};
 use ipsmgw::interwork::Input;
 use ipsmgw::sip::MessageIn;
 
+use crate::long_sm_to_im::parts;
 use crate::world::{ALICE, BOB, Done, Random, World, from_phone, hello, instant};
 
 const CAROL: &str = "sip:carol@ims.example";
@@ -46,6 +47,8 @@ impl Ledger {
 
 #[test]
 fn every_sender_is_answered_exactly_once() {
+    // Two long short messages under one reference.
+    let long = ["a", "b"].map(|letter| parts(&letter.repeat(400), 1, letter.as_bytes()[0]));
     for seed in 1..=300 {
         let mut random = Random::of(seed);
         let mut world = World::new();
@@ -66,8 +69,14 @@ fn every_sender_is_answered_exactly_once() {
             let status = *random.pick(&[100, 200, 202, 302, 404, 408, 480, 486, 500, 503, 603]);
             let done = match random.below(9) {
                 0 => {
-                    let octets = hello(random.octet());
                     let who = *random.pick(&[ALICE, BOB, CAROL]);
+                    let octets = match random.below(2) {
+                        0 => hello(random.octet()),
+                        _ => {
+                            let parts = random.pick(&long);
+                            random.pick(parts).clone()
+                        }
+                    };
                     world.submit(&from_phone(who, &octets))
                 }
                 1 => {

@@ -1,0 +1,100 @@
+//! The instant message that a short message becomes: From, header fields, body (rows MO-4, MT-2).
+
+use super::Gateway;
+use crate::sip::{NameAddr, push_date, push_quoted, push_user};
+use crate::wire::{TpAddress, TypeOfNumber};
+
+/// Header fields of the request that would lie about the translated one.
+pub(super) const REMOVED: &[&str] = &[
+    "Content-Type",
+    "Content-Transfer-Encoding",
+    "Content-Disposition",
+    "Content-Encoding",
+    "Content-Language",
+    "MIME-Version",
+    "P-Asserted-Identity",
+    "P-Preferred-Identity",
+    "P-Asserted-Service",
+    "P-Preferred-Service",
+    "Accept-Contact",
+    "Reject-Contact",
+    "Request-Disposition",
+    "In-Reply-To",
+    "Date",
+];
+
+/// Who stands in From where TP-OA is empty (RFC 3323 §4.1.1.3).
+const ANONYMOUS: &str = "sip:anonymous@anonymous.invalid";
+
+/// Header fields of the instant message (rows MO-4, MT-2).
+pub(super) fn headers(from: &NameAddr, sent: i64) -> String {
+    let mut out = String::with_capacity(256);
+    if from.uri == ANONYMOUS {
+        out.push_str("Privacy: id\r\n");
+    } else {
+        out.push_str("P-Asserted-Identity: ");
+        if !from.display.is_empty() {
+            out.push_str(&from.display);
+            out.push(' ');
+        }
+        out.push('<');
+        out.push_str(&from.uri);
+        out.push_str(">\r\n");
+    }
+    out.push_str("Date: ");
+    push_date(&mut out, sent);
+    out.push_str(
+        "\r\nAccept-Contact: *;+g.oma.sip-im\r\nContent-Type: text/plain;charset=UTF-8\r\n",
+    );
+    out
+}
+
+impl Gateway {
+    /// TP-OA as From (row MT-2).
+    pub(super) fn originator(&self, address: &TpAddress) -> NameAddr {
+        let name = address.value();
+        if address.is_alphanumeric() && !name.is_empty() {
+            let mut display = String::with_capacity(name.len() + 2);
+            push_quoted(&mut display, &name);
+            let mut uri = String::from("sip:");
+            push_user(&mut uri, &name);
+            uri.push('@');
+            uri.push_str(&self.policy.domain);
+            return NameAddr { display, uri };
+        }
+        match self.uri_of(address) {
+            Some(uri) => NameAddr {
+                display: String::new(),
+                uri,
+            },
+            None => NameAddr {
+                display: "\"Anonymous\"".to_owned(),
+                uri: ANONYMOUS.to_owned(),
+            },
+        }
+    }
+
+    /// A TP address as a URI of ours: `sip:+15550002@DOMAIN;user=phone`. A number that is not
+    /// international says where it is valid (RFC 3966 §5.1.5).
+    pub(super) fn uri_of(&self, address: &TpAddress) -> Option<String> {
+        let domain = &self.policy.domain;
+        let digits = address.value();
+        if digits.is_empty() || address.is_alphanumeric() {
+            return None;
+        }
+        let mut uri = String::with_capacity(digits.len() + 2 * domain.len() + 40);
+        uri.push_str("sip:");
+        if address.type_of_number() == TypeOfNumber::International {
+            uri.push('+');
+            push_user(&mut uri, &digits);
+        } else {
+            push_user(&mut uri, &digits);
+            uri.push_str(";phone-context=");
+            uri.push_str(domain);
+        }
+        uri.push('@');
+        uri.push_str(domain);
+        uri.push_str(";user=phone");
+        Some(uri)
+    }
+}

@@ -1,0 +1,301 @@
+//! SM -> IM, long: the parts that come in RP-DATA of their own, until they are one text (rows MT-6,
+//! MT-7; decision 5).
+//!
+//! A part is kept and acknowledged. The one that completes the message is relayed with the whole text
+//! and claims the others: they go when it has arrived, and are kept for another attempt when it has not.
+
+use core::fmt::Write as _;
+
+use super::action::{Action, Counter, Verdict};
+use super::cause::{self, Told};
+use super::handle::Turn;
+use super::input::{PartIn, PreparedSm};
+use super::instant_message::headers;
+use super::sm_exchange::REPETITION_MS;
+use crate::host::{Exchange, ExchangeId, Identity, Kind, Octets, Party, State, Text};
+use crate::sip::{MessageOut, NameAddr, Service, Translation};
+use crate::wire::{Carrier, Direction, Parts, TpScts, Tpdu, UserData};
+
+/// How many parts of one sender are kept at once: two messages of the greatest length (row AUT-6).
+const MAX_KEPT: usize = 510;
+
+/// The parts of one message that no other exchange has claimed.
+#[derive(Clone, Copy)]
+struct Group {
+    identity: Identity,
+    concatenation: u64,
+}
+
+impl Group {
+    fn has(&self, part: &Exchange) -> bool {
+        part.whole.is_none()
+            && part.concatenation == self.concatenation
+            && part.identity == self.identity
+    }
+}
+
+impl Turn<'_> {
+    /// A part that no exchange has relayed.
+    pub(super) fn part(&mut self, sm: &PreparedSm, part: &PartIn) {
+        let group = Group {
+            identity: sm.identity,
+            concatenation: part.concatenation,
+        };
+        let (mut repeated, mut reused) = (false, false);
+        let (mut kept, mut kept_of_group) = (0, 0);
+        // Sees them all.
+        self.store.find(Kind::Part, &mut |other| {
+            kept += usize::from(other.identity == sm.identity);
+            repeated |= other.digest == sm.digest;
+            if group.has(other) {
+                kept_of_group += 1;
+                reused |= other.sequence == part.sequence && other.digest != sm.digest;
+            }
+            false
+        });
+        if repeated || self.store.recalls_part(sm.digest, self.now.monotonic_ms) {
+            self.count(Counter::SmRepeated);
+            return self.acknowledge(sm, Told::Ack, Verdict::Answered);
+        }
+        if reused {
+            self.incomplete(group);
+            kept_of_group = 0;
+        }
+        if kept_of_group + 1 == usize::from(part.total) {
+            return self.complete(sm, part, group);
+        }
+        let recipient = Text::new(&sm.translation.to.uri);
+        let inserted = match recipient {
+            Some(recipient) if kept < MAX_KEPT => self
+                .store
+                .insert(Exchange {
+                    party: sm.party,
+                    digest: sm.digest,
+                    address: sm.address,
+                    hop: sm.hop,
+                    recipient,
+                    pdu: part.tpdu,
+                    concatenation: part.concatenation,
+                    sequence: part.sequence,
+                    ..Exchange::new(Kind::Part, State::Kept, sm.identity, self.now)
+                })
+                .ok(),
+            _ => None,
+        };
+        let Some(id) = inserted else {
+            self.count(Counter::Full);
+            let told = cause::sip_to_rp(503, sm.party);
+            return self.acknowledge(sm, told, Verdict::Refused);
+        };
+        if kept_of_group == 0 {
+            let deadline = self.now.monotonic_ms + self.gateway.policy.concat_timeout_ms;
+            self.store.wake_at(id, deadline);
+        }
+        self.count(Counter::SmPart);
+        self.acknowledge(sm, Told::Ack, Verdict::Answered);
+    }
+
+    /// `202`, and the report in a MESSAGE of its own.
+    fn acknowledge(&mut self, sm: &PreparedSm, told: Told, verdict: Verdict) {
+        self.reply(202, false, verdict);
+        let scts = TpScts::from_unix(self.now.unix, self.now.zone);
+        self.report_at_once(sm, told, scts);
+    }
+
+    /// The part with which the message is complete: it is relayed with the text of all.
+    fn complete(&mut self, sm: &PreparedSm, part: &PartIn, group: Group) {
+        let mut tpdus = self.tpdus(group);
+        tpdus.push(part.tpdu);
+        let Some(text) = joined(sm.party, &tpdus) else {
+            // Each part was text when it came.
+            self.count(Counter::SmFailed);
+            let told = cause::sip_to_rp(500, sm.party);
+            return self.acknowledge(sm, told, Verdict::Refused);
+        };
+        let whole = Translation {
+            body: text.into_bytes(),
+            ..sm.translation.clone()
+        };
+        let Some(id) = self.relay(sm, Some(Box::new(whole))) else {
+            return;
+        };
+        if let Some(exchange) = self.store.get_mut(id) {
+            exchange.concatenation = group.concatenation;
+        }
+        self.each_part(|part| group.has(part), |part| part.whole = Some(id));
+    }
+
+    fn tpdus(&mut self, group: Group) -> Vec<Octets<254>> {
+        let mut found = Vec::new();
+        self.store.find(Kind::Part, &mut |part| {
+            if group.has(part) {
+                found.push(part.pdu);
+            }
+            false
+        });
+        found
+    }
+
+    /// Changes each part that fits, so that it fits no more. The oldest one's id.
+    fn each_part(
+        &mut self,
+        fits: impl Fn(&Exchange) -> bool,
+        mut change: impl FnMut(&mut Exchange),
+    ) -> Option<ExchangeId> {
+        let mut first = None;
+        while let Some(id) = self.store.find(Kind::Part, &mut |part| fits(part)) {
+            first = first.or(Some(id));
+            if let Some(part) = self.store.get_mut(id) {
+                change(part);
+            }
+        }
+        first
+    }
+
+    /// The message that this exchange completed has arrived: a repetition of a part is known as such.
+    pub(super) fn parts_delivered(&mut self, whole: ExchangeId) {
+        self.forget_parts(|part| part.whole == Some(whole));
+    }
+
+    fn forget_parts(&mut self, fits: impl Fn(&Exchange) -> bool) {
+        while let Some(id) = self.store.find(Kind::Part, &mut |part| fits(part)) {
+            if let Some(part) = self.store.get_mut(id) {
+                let digest = part.digest;
+                let until = self.now.monotonic_ms + REPETITION_MS;
+                self.store.remember_part(digest, until);
+            }
+            self.store.remove(id);
+        }
+    }
+
+    /// The message that this exchange completed has not arrived, and its sender knows: when the sender
+    /// tries again, with that part alone, the others are still there.
+    pub(super) fn parts_not_delivered(&mut self, whole: ExchangeId) {
+        let Some(exchange) = self.store.get_mut(whole) else {
+            return;
+        };
+        let status = match exchange.status {
+            0 => 500,
+            status => status,
+        };
+        let group = Group {
+            identity: exchange.identity,
+            concatenation: exchange.concatenation,
+        };
+        if self
+            .store
+            .find(Kind::Part, &mut |part| group.has(part))
+            .is_some()
+        {
+            // Another message has the reference by now.
+            return self.forget_parts(|part| part.whole == Some(whole));
+        }
+        let first = self.each_part(
+            |part| part.whole == Some(whole),
+            |part| {
+                part.whole = None;
+                part.status = status;
+            },
+        );
+        if let Some(first) = first {
+            let deadline = self.now.monotonic_ms + self.gateway.policy.concat_timeout_ms;
+            self.store.wake_at(first, deadline);
+        }
+    }
+
+    /// The time that all parts have is over.
+    pub(super) fn part_due(&mut self, first: ExchangeId) {
+        let Some(part) = self.store.get_mut(first) else {
+            return;
+        };
+        let group = Group {
+            identity: part.identity,
+            concatenation: part.concatenation,
+        };
+        if part.whole.is_some() {
+            // It is with the exchange that claims it, and that one ends in time of its own.
+            let again = self.now.monotonic_ms + self.gateway.policy.concat_timeout_ms;
+            return self.store.wake_at(first, again);
+        }
+        self.incomplete(group);
+    }
+
+    /// No further part will come. What is there goes to the recipient with a mark for each gap, unless the
+    /// sender was told before that the message had failed.
+    fn incomplete(&mut self, group: Group) {
+        let first = self
+            .store
+            .find(Kind::Part, &mut |part| group.has(part))
+            .and_then(|id| self.store.get_mut(id).copied());
+        let Some(first) = first else { return };
+        self.count(Counter::SmIncomplete);
+        if self.gateway.policy.deliver_incomplete && first.status == 0 {
+            let tpdus = self.tpdus(group);
+            if let Some(message) = self.incomplete_message(&first, &tpdus) {
+                self.actions.push(Action::Send {
+                    exchange: None,
+                    message,
+                });
+            }
+        }
+        self.forget_parts(|part| group.has(part));
+    }
+
+    fn incomplete_message(&self, first: &Exchange, tpdus: &[Octets<254>]) -> Option<MessageOut> {
+        let text = joined(first.party, tpdus)?;
+        let (from, sent) = match tpdu(first.party, &first.pdu)? {
+            Tpdu::Deliver(deliver) => (
+                self.gateway.originator(&deliver.originating_address),
+                deliver.scts.unix_seconds().unwrap_or(first.unix),
+            ),
+            _ => (
+                NameAddr {
+                    display: String::new(),
+                    uri: first.address.as_str().to_owned(),
+                },
+                first.unix,
+            ),
+        };
+        Some(MessageOut {
+            service: Service::Im,
+            identity: first.recipient.as_str().to_owned(),
+            fallback_hop: String::new(),
+            headers: headers(&from, sent),
+            from: from.uri,
+            call_id: None,
+            body: text.into_bytes(),
+        })
+    }
+}
+
+fn tpdu(party: Party, octets: &Octets<254>) -> Option<Tpdu<'_>> {
+    let direction = match party {
+        Party::Phone => Direction::MsToNetwork,
+        Party::ServiceCentre => Direction::NetworkToMs,
+    };
+    Tpdu::decode(direction, Carrier::RpData, octets.as_slice()).ok()
+}
+
+/// The text of these parts of one message.
+fn joined(party: Party, tpdus: &[Octets<254>]) -> Option<String> {
+    let user_data: Vec<UserData<'_>> = tpdus
+        .iter()
+        .filter_map(|octets| match tpdu(party, octets)? {
+            Tpdu::Submit(submit) => Some(submit.user_data),
+            Tpdu::Deliver(deliver) => Some(deliver.user_data),
+            _ => None,
+        })
+        .collect();
+    let place = user_data.first()?.concatenation()?;
+    let mut parts = Parts::of(&place);
+    for part in user_data {
+        parts.insert(part);
+    }
+    let mut text = String::with_capacity(160 * usize::from(place.total));
+    let gap = |number: usize, out: &mut String| {
+        // Writing to a String does not fail.
+        let _ = write!(out, "[… {number}/{} missing]", place.total);
+    };
+    parts.text_with_gaps(gap, &mut text).ok()?;
+    Some(text)
+}
