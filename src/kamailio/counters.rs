@@ -29,8 +29,7 @@ impl Handle {
             return false;
         };
         let mut handle = ffi::counter_handle_t::default();
-        // SAFETY: in mod_init, before the fork. Kamailio keeps the pointer to the name: it is leaked
-        // below, once per counter.
+        // SAFETY: in mod_init, before the fork. Kamailio copies the texts.
         let registered = unsafe {
             ffi::counter_register(
                 &mut handle,
@@ -43,7 +42,6 @@ impl Handle {
                 0,
             )
         };
-        let _ = name.into_raw();
         registered >= 0 && self.0.set(handle).is_ok()
     }
 }
