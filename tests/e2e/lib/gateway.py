@@ -29,6 +29,9 @@ class GatewayError(Exception):
 class Gateway:
     """Starts with `async with`; on the way out it must end cleanly, or the case fails."""
 
+    # Seconds in which it is up, and in which it is gone.
+    starts_within, ends_within = 15, 20
+
     def __init__(self, folder, cfg=CFG / "kamailio.cfg", domain="ims.example", people=(), defines=(), **settings):
         self.folder = Path(folder)
         self.cfg = Path(cfg)
@@ -90,7 +93,7 @@ class Gateway:
             self.process = subprocess.Popen(
                 command, env=self.env, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
             )
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + self.starts_within
         while True:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 await self._end()
@@ -128,7 +131,7 @@ class Gateway:
         if self.process.poll() is None:
             self.process.terminate()
             try:
-                await asyncio.to_thread(self.process.wait, 20)
+                await asyncio.to_thread(self.process.wait, self.ends_within)
             except subprocess.TimeoutExpired:
                 left = [f"{pid} ({waits_for(pid)})" for pid in self.processes()]
                 os.killpg(self.process.pid, signal.SIGKILL)
