@@ -68,6 +68,28 @@
 //! # assert_eq!(back, deliver);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! A long text goes as several parts, and is joined again in whatever order they arrive:
+//!
+//! ```
+//! use ipsmgw::wire::*;
+//!
+//! let text = "Merhaba, akşam yemeğe geliyor musun? ".repeat(5);
+//! let coding = TextCoding::of(&text, &[NationalLanguage::Turkish]);
+//! let reference = ConcatenationReference::Eight(42);
+//! let segments = Segments::of(&text, coding, reference, Cut::Graphemes)?;
+//! assert_eq!((coding.alphabet(), segments.total()), (Alphabet::Gsm7, 2));
+//!
+//! let encoded: Vec<EncodedText> = segments.parts().collect();
+//! let mut parts = Parts::of(&encoded[1].user_data().concatenation().unwrap());
+//! for part in encoded.iter().rev() {
+//!     assert_eq!(parts.insert(part.user_data()), Inserted::New);
+//! }
+//! let mut joined = String::new();
+//! parts.text_into("(...)", &mut joined).unwrap();
+//! assert_eq!(joined, text);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 #![cfg_attr(
     not(test),
     deny(

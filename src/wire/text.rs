@@ -37,8 +37,10 @@ impl EncodedText {
     /// `text` as one short message: in the GSM 7-bit default alphabet when that has all its characters,
     /// else in UCS2. Nothing is cut and nothing is replaced.
     pub fn single(text: &str) -> Result<Self, TextTooLong> {
-        Self::with_coding(text, TextCoding::DEFAULT)
-            .or_else(|_| Self::with_coding(text, TextCoding::of(text, &[])))
+        match Self::with_coding(text, TextCoding::DEFAULT) {
+            Err(TextTooLong) => Self::with_coding(text, TextCoding::of(text, &[])),
+            encoded => encoded,
+        }
     }
 
     /// `text` as one short message in a coding that has been chosen.
@@ -58,7 +60,6 @@ impl EncodedText {
             coding.tables(),
             coding.header(part).octets(),
         )
-        .ok_or(TextTooLong)
     }
 
     /// `text` without a header, coded as `dcs` says: for a message class, or a message waiting indication.
@@ -92,14 +93,31 @@ impl EncodedText {
             _ => return Err(EncodeError::Inconsistent { element: "TP-DCS" }),
         };
         Self::encode(text, dcs, tables, header)
-            .ok_or(EncodeError::NotRepresentable { element: "TP-UD" })
+            .map_err(|TextTooLong| EncodeError::NotRepresentable { element: "TP-UD" })
     }
 
-    /// None when a character is not to be had or there is too little room. UCS2 has no `tables`.
-    fn encode(text: &str, dcs: TpDcs, tables: Option<ShiftTables>, header: &[u8]) -> Option<Self> {
-        let mut octets = [0; MAX_OCTETS];
-        octets.get_mut(..header.len())?.copy_from_slice(header);
-        let (length, octet_count) = match tables {
+    /// An error when a character is not to be had or there is too little room. UCS2 has no `tables`.
+    fn encode(
+        text: &str,
+        dcs: TpDcs,
+        tables: Option<ShiftTables>,
+        header: &[u8],
+    ) -> Result<Self, TextTooLong> {
+        let octets = [0; MAX_OCTETS];
+        let mut encoded = Self {
+            dcs,
+            length: 0,
+            header_count: header.len(),
+            octet_count: 0,
+            octets,
+        };
+        encoded.fill(text, tables, header).ok_or(TextTooLong)?;
+        Ok(encoded)
+    }
+
+    fn fill(&mut self, text: &str, tables: Option<ShiftTables>, header: &[u8]) -> Option<()> {
+        self.octets.get_mut(..header.len())?.copy_from_slice(header);
+        let length = match tables {
             Some(tables) => {
                 let mut septets = SeptetBuffer::EMPTY;
                 septets.push_text(text, tables)?;
@@ -108,23 +126,18 @@ impl EncodedText {
                 if length > gsm7::MAX_SEPTETS {
                     return None;
                 }
-                septets.pack(&mut octets, first);
-                (length, gsm7::octet_count(length))
+                septets.pack(&mut self.octets, first);
+                self.octet_count = gsm7::octet_count(length);
+                length
             }
             None => {
-                let room = octets.get_mut(header.len()..)?;
-                let length = header.len() + ucs2::encode(text, room)?;
-                (length, length)
+                let room = self.octets.get_mut(header.len()..)?;
+                self.octet_count = header.len() + ucs2::encode(text, room)?;
+                self.octet_count
             }
         };
-        let length = u8::try_from(length).ok()?;
-        Some(Self {
-            dcs,
-            length,
-            header_count: header.len(),
-            octet_count,
-            octets,
-        })
+        self.length = u8::try_from(length).ok()?;
+        Some(())
     }
 
     /// TP-DCS for this text.

@@ -161,11 +161,8 @@ impl TpAddress {
 
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         out.extend([self.length, self.type_of_address]);
-        out.extend(
-            self.octets
-                .iter()
-                .take(usize::from(self.length).div_ceil(2)),
-        );
+        let count = usize::from(self.length).div_ceil(2);
+        out.extend_from_slice(self.octets.get(..count).unwrap_or_default());
     }
 }
 
