@@ -44,12 +44,16 @@ socket=$db.ctl
 # Waits for a lock instead of failing at once; a failure ends the caller.
 sql() { sqlite3 -batch -bail -cmd '.timeout 5000' "$db" "$@"; }
 
-# Makes the database, or brings an older one up to date.
+# Makes the database, or brings an older one up to date. What it holds of passwords is nobody else's to read.
 make_database() {
 	command -v sqlite3 >/dev/null || die "sqlite3 is missing: install it with 'apt install sqlite3' (kamailio-cfg/run does so)"
+	local mask
+	mask=$(umask)
+	umask 077
 	mkdir -p "$(dirname "$db")" && [[ -w $(dirname "$db") ]] ||
 		die "cannot write in $(dirname "$db"): make that folder yours, or point IPSMGW_DB_URL at another one"
 	sql <"$here/db/people.sql" >/dev/null || die "cannot make the database $db (see above)"
+	umask "$mask"
 }
 
 # Is a gateway running on this database? It answers on its socket then.
