@@ -217,6 +217,8 @@ pub struct Exchange {
     pub held: bool,
     /// Time zone of `unix`, in quarters of an hour.
     pub zone: i8,
+    /// IM -> SM: whether it is a status report, for which nobody waits.
+    pub status_report: bool,
     /// Whether the outcome carries Retry-After.
     pub retry_after: bool,
     /// The outcome so far as a SIP status code; 0 while there is none.
@@ -244,7 +246,7 @@ pub struct Exchange {
     pub recipient: Text<126>,
     /// SM -> IM: Call-ID of the submission, for In-Reply-To; empty where it was too long to keep.
     pub call_id: Text<254>,
-    /// IM -> SM: the RP-DATA. A part: its TPDU.
+    /// IM -> SM: the RP-DATA. SM -> IM, and a part: the TPDU.
     pub pdu: Octets<254>,
     /// What a part is a part of. IM -> SM: the exchange of the last part, which holds the sender. SM ->
     /// IM: the exchange of the part that completes the message, once it is there.
@@ -269,6 +271,7 @@ impl Exchange {
             attempts: 0,
             held: false,
             zone: now.zone,
+            status_report: false,
             retry_after: false,
             status: 0,
             rp_cause: None,

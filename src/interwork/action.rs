@@ -224,6 +224,8 @@ pub enum Counter {
     SmPart,
     /// Long short messages of which a part never came.
     SmIncomplete,
+    /// Status reports to phones that asked for them.
+    StatusReport,
     /// Reports that never reached the sender of a short message.
     ReportLost,
     /// Instant messages taken for the SMS side.
@@ -250,13 +252,14 @@ pub enum Counter {
 
 impl Counter {
     /// All of them, in the order of their values.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::SmToIm,
         Self::SmDelivered,
         Self::SmFailed,
         Self::SmRepeated,
         Self::SmPart,
         Self::SmIncomplete,
+        Self::StatusReport,
         Self::ReportLost,
         Self::ImToSm,
         Self::ImDelivered,
@@ -279,6 +282,7 @@ impl Counter {
             Self::SmRepeated => "sm_repeated",
             Self::SmPart => "sm_part",
             Self::SmIncomplete => "sm_incomplete",
+            Self::StatusReport => "status_report",
             Self::ReportLost => "report_lost",
             Self::ImToSm => "im_to_sm",
             Self::ImDelivered => "im_delivered",

@@ -3,6 +3,7 @@
 
 use crate::host::Party;
 use crate::sip::Answer;
+use crate::wire::TpSt;
 
 /// What the SMS side is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,43 +27,48 @@ pub(super) struct Final {
 }
 
 /// One row of [`SIP_TO_RP`]: status codes; RP-Cause and TP-FCS for a phone; the same for a service
-/// centre.
-type SipRow = (&'static [u16], (u8, Option<u8>), (u8, Option<u8>));
+/// centre; TP-Status in a phone's status report.
+type SipRow = (&'static [u16], (u8, Option<u8>), (u8, Option<u8>), u8);
 
-/// The IM side's final response as RP-Cause and TP-FCS.
+/// The IM side's final response as RP-Cause and TP-FCS, and as TP-Status.
 ///
 /// Towards a phone every cause of the network may be used; towards a service centre we speak as a
 /// phone, for which TS 24.011 allows 22, 81, 95-99 and 111 only. "Absent subscriber" has none of its
 /// own there. 22 would come close, but a service centre then waits for an RP-SMMA that never comes;
 /// so it is 111, on which it tries again as it likes.
 const SIP_TO_RP: &[SipRow] = &[
-    (&[300], (41, Some(0xC2)), (111, Some(0xFF))),
-    (&[301, 410], (1, Some(0xC3)), (111, Some(0xC3))),
-    (&[400, 416, 493], (111, Some(0xFF)), (111, Some(0xFF))),
-    (&[401, 407], (41, Some(0xC2)), (111, Some(0xFF))),
-    (&[402], (50, Some(0xC1)), (111, Some(0xFF))),
-    (&[403], (21, Some(0xC4)), (111, Some(0xC4))),
-    (&[404, 604], (1, Some(0xC3)), (111, Some(0xC3))),
-    (&[405, 501], (69, Some(0xB0)), (97, Some(0xB0))),
-    (&[406, 488, 606], (21, Some(0x8F)), (111, Some(0x8F))),
-    (&[415], (21, Some(0x90)), (111, Some(0x90))),
-    (&[408, 504], (27, Some(0xC2)), (111, Some(0xFF))),
-    (&[413, 513, 414], (21, Some(0xFF)), (111, Some(0xFF))),
-    (&[420, 421], (69, Some(0xB0)), (97, Some(0xB0))),
-    (&[422, 423], (41, Some(0xC2)), (111, Some(0xC2))),
-    (&[428, 436, 437, 438, 494], (38, Some(0xC2)), (111, None)),
-    (&[430, 480], (27, Some(0xC2)), (111, Some(0xFF))),
-    (&[433], (21, Some(0xC4)), (111, Some(0xC4))),
-    (&[440, 482, 483], (38, Some(0xC2)), (111, None)),
-    (&[481], (41, None), (111, Some(0xFF))),
-    (&[484, 485], (1, Some(0xC3)), (111, Some(0xC3))),
-    (&[486, 600], (41, Some(0xC0)), (111, None)),
-    (&[487, 491], (41, None), (111, None)),
-    (&[489, 505, 580], (69, Some(0xB0)), (97, Some(0xB0))),
-    (&[500], (41, Some(0xC2)), (111, Some(0xC2))),
-    (&[502], (38, Some(0xC2)), (111, None)),
-    (&[503], (42, Some(0xC0)), (111, Some(0xC0))),
-    (&[603, 607, 608], (21, Some(0xC4)), (111, Some(0xC4))),
+    (&[300], (41, Some(0xC2)), (111, Some(0xFF)), 0x65),
+    (&[301, 410], (1, Some(0xC3)), (111, Some(0xC3)), 0x43),
+    (&[400, 416, 493], (111, Some(0xFF)), (111, Some(0xFF)), 0x40),
+    (&[401, 407], (41, Some(0xC2)), (111, Some(0xFF)), 0x63),
+    (&[402], (50, Some(0xC1)), (111, Some(0xFF)), 0x63),
+    (&[403], (21, Some(0xC4)), (111, Some(0xC4)), 0x42),
+    (&[404, 604], (1, Some(0xC3)), (111, Some(0xC3)), 0x43),
+    (&[405, 501], (69, Some(0xB0)), (97, Some(0xB0)), 0x45),
+    (&[406, 488, 606], (21, Some(0x8F)), (111, Some(0x8F)), 0x41),
+    (&[415], (21, Some(0x90)), (111, Some(0x90)), 0x41),
+    (&[408, 504], (27, Some(0xC2)), (111, Some(0xFF)), 0x62),
+    (&[413, 513, 414], (21, Some(0xFF)), (111, Some(0xFF)), 0x41),
+    (&[420, 421], (69, Some(0xB0)), (97, Some(0xB0)), 0x45),
+    (&[422, 423], (41, Some(0xC2)), (111, Some(0xC2)), 0x65),
+    (
+        &[428, 436, 437, 438, 494],
+        (38, Some(0xC2)),
+        (111, None),
+        0x63,
+    ),
+    (&[430, 480], (27, Some(0xC2)), (111, Some(0xFF)), 0x62),
+    (&[433], (21, Some(0xC4)), (111, Some(0xC4)), 0x42),
+    (&[440, 482, 483], (38, Some(0xC2)), (111, None), 0x40),
+    (&[481], (41, None), (111, Some(0xFF)), 0x65),
+    (&[484, 485], (1, Some(0xC3)), (111, Some(0xC3)), 0x43),
+    (&[486, 600], (41, Some(0xC0)), (111, None), 0x61),
+    (&[487, 491], (41, None), (111, None), 0x65),
+    (&[489, 505, 580], (69, Some(0xB0)), (97, Some(0xB0)), 0x45),
+    (&[500], (41, Some(0xC2)), (111, Some(0xC2)), 0x65),
+    (&[502], (38, Some(0xC2)), (111, None), 0x64),
+    (&[503], (42, Some(0xC0)), (111, Some(0xC0)), 0x60),
+    (&[603, 607, 608], (21, Some(0xC4)), (111, Some(0xC4)), 0x42),
 ];
 
 /// Stands for the other status codes of its class (RFC 3261 §8.1.3.2: an unknown x-hundred-something
@@ -74,17 +80,12 @@ pub(super) fn sip_to_rp(status: u16, party: Party) -> Told {
     if (200..300).contains(&status) {
         return Told::Ack;
     }
-    let row_of = |status: u16| SIP_TO_RP.iter().find(|(codes, ..)| codes.contains(&status));
-    let of_class = || {
-        let class = CLASS_ROWS.iter().find(|(class, _)| *class == status / 100);
-        row_of(class.map_or(500, |(_, status)| *status))
-    };
-    match (row_of(status).or_else(of_class), party) {
-        (Some((_, (cause, fcs), _)), Party::Phone) => Told::Error {
+    match (row_of(status), party) {
+        (Some((_, (cause, fcs), ..)), Party::Phone) => Told::Error {
             cause: *cause,
             fcs: *fcs,
         },
-        (Some((_, _, (cause, fcs))), Party::ServiceCentre) => Told::Error {
+        (Some((_, _, (cause, fcs), _)), Party::ServiceCentre) => Told::Error {
             cause: *cause,
             fcs: fcs.map(fcs_from_phone),
         },
@@ -93,6 +94,25 @@ pub(super) fn sip_to_rp(status: u16, party: Party) -> Told {
             fcs: None,
         },
     }
+}
+
+/// What a status report says of the IM side's final response (TS 23.040 §9.2.3.15).
+pub(super) fn sip_to_status(status: u16) -> TpSt {
+    match status {
+        // The recipient's device has it.
+        200 => TpSt::Received,
+        201..300 => TpSt::Forwarded,
+        _ => row_of(status).map_or(TpSt::StoppedErrorInSme, |(.., status)| TpSt::from(*status)),
+    }
+}
+
+/// The row of a status code, or the one for its class.
+fn row_of(status: u16) -> Option<&'static SipRow> {
+    let row_of = |status: u16| SIP_TO_RP.iter().find(|(codes, ..)| codes.contains(&status));
+    row_of(status).or_else(|| {
+        let class = CLASS_ROWS.iter().find(|(class, _)| *class == status / 100);
+        row_of(class.map_or(500, |(_, status)| *status))
+    })
 }
 
 /// A TP-FCS that a phone may send: those of the C range are a service centre's own.

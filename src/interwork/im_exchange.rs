@@ -87,7 +87,7 @@ impl Turn<'_> {
 
     /// Sends the oldest short message that waits for this phone, unless one is on its way: one at a
     /// time (RFC 3428 §8). So no RP-MR is ever open twice.
-    fn start_next(&mut self, identity: &Identity) {
+    pub(super) fn start_next(&mut self, identity: &Identity) {
         let Some(id) = self.first_in_queue(identity) else {
             return;
         };
@@ -234,6 +234,12 @@ impl Turn<'_> {
         let identity = exchange.identity;
         let (cause, fcs) = (exchange.rp_cause, exchange.tp_fcs);
         match exchange.whole {
+            _ if exchange.status_report => {
+                if last != DELIVERED {
+                    self.count(Counter::ReportLost);
+                }
+                self.store.remove(id);
+            }
             None => self.settle(id, last),
             Some(_) if last == DELIVERED => self.store.remove(id),
             Some(whole) => {

@@ -76,6 +76,8 @@ pub struct PreparedSm {
     pub hop: Text<126>,
     /// Who reports to a service centre: the recipient's public identity.
     pub recipient: Text<126>,
+    /// The TPDU.
+    pub tpdu: Octets<254>,
     /// What the request becomes: a part, if it stays alone.
     pub translation: Translation,
     /// Its place, where it is a part of a concatenated short message.
@@ -91,8 +93,6 @@ pub struct PartIn {
     pub total: u8,
     /// Which one this is, from 1.
     pub sequence: u8,
-    /// The TPDU.
-    pub tpdu: Octets<254>,
 }
 
 /// An instant message, read and translated.

@@ -37,6 +37,7 @@ mod prepare_sm;
 mod sender;
 mod settings;
 mod sm_exchange;
+mod status_report;
 
 pub use action::{Action, Actions, Counter, Outcome, Reason, Refusal, Verdict};
 pub use authorization::{Authorization, identity};

@@ -14,7 +14,7 @@ use super::instant_message::headers;
 use super::sm_exchange::REPETITION_MS;
 use crate::host::{Exchange, ExchangeId, Identity, Kind, Octets, Party, State, Text};
 use crate::sip::{MessageOut, NameAddr, Service, Translation};
-use crate::wire::{Carrier, Direction, Parts, TpScts, Tpdu, UserData};
+use crate::wire::{Carrier, Direction, Parts, TpScts, TpSt, Tpdu, UserData};
 
 /// How many parts of one sender are kept at once: two messages of the greatest length (row AUT-6).
 const MAX_KEPT: usize = 510;
@@ -41,28 +41,32 @@ impl Turn<'_> {
             identity: sm.identity,
             concatenation: part.concatenation,
         };
-        let (mut repeated, mut reused) = (false, false);
+        let (mut repeated, mut reused) = (None, false);
         let (mut kept, mut kept_of_group) = (0, 0);
         // Sees them all.
         self.store.find(Kind::Part, &mut |other| {
             kept += usize::from(other.identity == sm.identity);
-            repeated |= other.digest == sm.digest;
+            if other.digest == sm.digest {
+                repeated = Some(TpScts::from_unix(other.unix, other.zone));
+            }
             if group.has(other) {
                 kept_of_group += 1;
                 reused |= other.sequence == part.sequence && other.digest != sm.digest;
             }
             false
         });
-        if repeated || self.store.recalls_part(sm.digest, self.now.monotonic_ms) {
+        let now = TpScts::from_unix(self.now.unix, self.now.zone);
+        if repeated.is_some() || self.store.recalls_part(sm.digest, self.now.monotonic_ms) {
             self.count(Counter::SmRepeated);
-            return self.acknowledge(sm, Told::Ack, Verdict::Answered);
+            self.reply(202, false, Verdict::Answered);
+            return self.report_at_once(sm, Told::Ack, repeated.unwrap_or(now));
         }
         if reused {
             self.incomplete(group);
             kept_of_group = 0;
         }
         if kept_of_group + 1 == usize::from(part.total) {
-            return self.complete(sm, part, group);
+            return self.complete(sm, group);
         }
         let recipient = Text::new(&sm.translation.to.uri);
         let inserted = match recipient {
@@ -74,7 +78,7 @@ impl Turn<'_> {
                     address: sm.address,
                     hop: sm.hop,
                     recipient,
-                    pdu: part.tpdu,
+                    pdu: sm.tpdu,
                     concatenation: part.concatenation,
                     sequence: part.sequence,
                     ..Exchange::new(Kind::Part, State::Kept, sm.identity, self.now)
@@ -84,33 +88,28 @@ impl Turn<'_> {
         };
         let Some(id) = inserted else {
             self.count(Counter::Full);
-            let told = cause::sip_to_rp(503, sm.party);
-            return self.acknowledge(sm, told, Verdict::Refused);
+            self.reply(202, false, Verdict::Refused);
+            return self.report_at_once(sm, cause::sip_to_rp(503, sm.party), now);
         };
         if kept_of_group == 0 {
             let deadline = self.now.monotonic_ms + self.gateway.policy.concat_timeout_ms;
             self.store.wake_at(id, deadline);
         }
         self.count(Counter::SmPart);
-        self.acknowledge(sm, Told::Ack, Verdict::Answered);
-    }
-
-    /// `202`, and the report in a MESSAGE of its own.
-    fn acknowledge(&mut self, sm: &PreparedSm, told: Told, verdict: Verdict) {
-        self.reply(202, false, verdict);
-        let scts = TpScts::from_unix(self.now.unix, self.now.zone);
-        self.report_at_once(sm, told, scts);
+        self.reply(202, false, Verdict::Answered);
+        self.report_at_once(sm, Told::Ack, now);
     }
 
     /// The part with which the message is complete: it is relayed with the text of all.
-    fn complete(&mut self, sm: &PreparedSm, part: &PartIn, group: Group) {
+    fn complete(&mut self, sm: &PreparedSm, group: Group) {
         let mut tpdus = self.tpdus(group);
-        tpdus.push(part.tpdu);
+        tpdus.push(sm.tpdu);
         let Some(text) = joined(sm.party, &tpdus) else {
             // Each part was text when it came.
             self.count(Counter::SmFailed);
-            let told = cause::sip_to_rp(500, sm.party);
-            return self.acknowledge(sm, told, Verdict::Refused);
+            self.reply(202, false, Verdict::Refused);
+            let scts = TpScts::from_unix(self.now.unix, self.now.zone);
+            return self.report_at_once(sm, cause::sip_to_rp(500, sm.party), scts);
         };
         let whole = Translation {
             body: text.into_bytes(),
@@ -153,16 +152,16 @@ impl Turn<'_> {
     }
 
     /// The message that this exchange completed has arrived: a repetition of a part is known as such.
-    pub(super) fn parts_delivered(&mut self, whole: ExchangeId) {
-        self.forget_parts(|part| part.whole == Some(whole));
+    pub(super) fn parts_delivered(&mut self, whole: ExchangeId, status: TpSt) {
+        self.end_parts(|part| part.whole == Some(whole), status);
     }
 
-    fn forget_parts(&mut self, fits: impl Fn(&Exchange) -> bool) {
+    fn end_parts(&mut self, fits: impl Fn(&Exchange) -> bool, status: TpSt) {
         while let Some(id) = self.store.find(Kind::Part, &mut |part| fits(part)) {
-            if let Some(part) = self.store.get_mut(id) {
-                let digest = part.digest;
+            if let Some(part) = self.store.get_mut(id).copied() {
                 let until = self.now.monotonic_ms + REPETITION_MS;
-                self.store.remember_part(digest, until);
+                self.store.remember_part(part.digest, until);
+                self.report_status(&part, status);
             }
             self.store.remove(id);
         }
@@ -188,7 +187,8 @@ impl Turn<'_> {
             .is_some()
         {
             // Another message has the reference by now.
-            return self.forget_parts(|part| part.whole == Some(whole));
+            let status = cause::sip_to_status(status);
+            return self.end_parts(|part| part.whole == Some(whole), status);
         }
         let first = self.each_part(
             |part| part.whole == Some(whole),
@@ -229,16 +229,22 @@ impl Turn<'_> {
             .and_then(|id| self.store.get_mut(id).copied());
         let Some(first) = first else { return };
         self.count(Counter::SmIncomplete);
-        if self.gateway.policy.deliver_incomplete && first.status == 0 {
-            let tpdus = self.tpdus(group);
-            if let Some(message) = self.incomplete_message(&first, &tpdus) {
-                self.actions.push(Action::Send {
-                    exchange: None,
-                    message,
-                });
+        let status = match first.status {
+            0 if self.gateway.policy.deliver_incomplete => {
+                let tpdus = self.tpdus(group);
+                if let Some(message) = self.incomplete_message(&first, &tpdus) {
+                    self.actions.push(Action::Send {
+                        exchange: None,
+                        message,
+                    });
+                }
+                TpSt::Forwarded
             }
-        }
-        self.forget_parts(|part| group.has(part));
+            0 => TpSt::ValidityPeriodExpired,
+            status => cause::sip_to_status(status),
+        };
+        self.end_parts(|part| group.has(part), status);
+        self.start_next(&group.identity);
     }
 
     fn incomplete_message(&self, first: &Exchange, tpdus: &[Octets<254>]) -> Option<MessageOut> {

@@ -188,12 +188,11 @@ impl<'a> Received<'a, '_> {
                 translation.from.uri.hash(&mut parties);
                 translation.to.uri.hash(&mut parties);
                 (place.reference, place.total).hash(&mut parties);
-                Some(PartIn {
+                PartIn {
                     concatenation: parties.finish(),
                     total: place.total,
                     sequence: place.sequence,
-                    tpdu: Octets::new(self.data.user_data)?,
-                })
+                }
             });
         Ok(PreparedSm {
             identity,
@@ -209,7 +208,8 @@ impl<'a> Received<'a, '_> {
                 Party::Phone => Text::EMPTY,
                 Party::ServiceCentre => Text::new(&translation.to.uri).unwrap_or_default(),
             },
-            part: part.flatten(),
+            tpdu: Octets::new(self.data.user_data).unwrap_or(Octets::EMPTY),
+            part,
             translation,
         })
     }

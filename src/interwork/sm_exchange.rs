@@ -51,6 +51,7 @@ impl Turn<'_> {
             hop: sm.hop,
             recipient: sm.recipient,
             call_id: sm.call_id,
+            pdu: sm.tpdu,
             ..Exchange::new(Kind::SmToIm, State::Relayed, sm.identity, self.now)
         };
         match self.store.insert(exchange) {
@@ -222,8 +223,14 @@ impl Turn<'_> {
 
     /// Its sender has the report, or cannot be reached.
     fn reported(&mut self, id: ExchangeId) {
-        self.parts_delivered(id);
+        let Some(exchange) = self.store.get_mut(id).copied() else {
+            return;
+        };
+        let status = cause::sip_to_status(exchange.status);
+        self.parts_delivered(id, status);
         self.store.remove(id);
+        self.report_status(&exchange, status);
+        self.start_next(&exchange.identity);
     }
 
     pub(super) fn sm_due(&mut self, id: ExchangeId) {

@@ -15,6 +15,16 @@ use crate::world::{
 
 /// The RP-DATA of each part of a text to +15550002; RP-MR and TP-MR count from `mr`.
 pub(crate) fn parts(text: &str, reference: u8, mr: u8) -> Vec<Vec<u8>> {
+    parts_that_ask(text, reference, mr, |_| false)
+}
+
+/// The same, with TP-SRR in those that ask.
+pub(crate) fn parts_that_ask(
+    text: &str,
+    reference: u8,
+    mr: u8,
+    asks: fn(u8) -> bool,
+) -> Vec<Vec<u8>> {
     let reference = ConcatenationReference::Eight(reference);
     let coding = TextCoding::of(text, &[]);
     let segments = Segments::of(text, coding, reference, Cut::Characters).unwrap();
@@ -22,7 +32,7 @@ pub(crate) fn parts(text: &str, reference: u8, mr: u8) -> Vec<Vec<u8>> {
     let part = |part: ipsmgw::wire::EncodedText| {
         let submit = SmsSubmit {
             reject_duplicates: false,
-            status_report_request: false,
+            status_report_request: asks(mr),
             reply_path: false,
             mr: TpMr(mr),
             destination_address: TpAddress::from_number("+15550002").unwrap(),
@@ -53,14 +63,14 @@ fn report(done: &Done) -> (u16, Verdict, u8, u8) {
 }
 
 /// What the IM side gets of a relayed part: the exchange and the text.
-fn whole(done: &Done) -> (ExchangeId, String) {
+pub(crate) fn whole(done: &Done) -> (ExchangeId, String) {
     assert_eq!((done.relayed.len(), done.joined.len()), (1, 1));
     let body = String::from_utf8(done.joined[0].body.clone()).unwrap();
     (done.relayed[0], body)
 }
 
 /// The IM side's outcome, and what the phone is told.
-fn answered(world: &mut World, exchange: ExchangeId, status: u16) -> Vec<u8> {
+pub(crate) fn answered(world: &mut World, exchange: ExchangeId, status: u16) -> Vec<u8> {
     world.handle(Input::ImAnswered { exchange, status });
     let done = world.handle(Input::FinalSent {
         exchange,

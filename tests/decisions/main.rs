@@ -7,4 +7,5 @@ mod long_sm_to_im;
 mod refusals;
 mod sequences;
 mod sm_to_im;
+mod status_reports;
 mod world;
