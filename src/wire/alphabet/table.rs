@@ -142,10 +142,11 @@ impl ShiftTables {
 
     /// The septets of a character, if these tables have it.
     pub(crate) fn septets(&self, character: char) -> Option<Septets> {
-        if let Ok(ascii) = u8::try_from(character) {
-            if is_plain(ascii) && self.is_plain() {
-                return Some(Septets::One(ascii));
-            }
+        if let Ok(ascii) = u8::try_from(character)
+            && is_plain(ascii)
+            && self.is_plain()
+        {
+            return Some(Septets::One(ascii));
         }
         match self.locking.code(character) {
             Some(code) => Some(Septets::One(code)),

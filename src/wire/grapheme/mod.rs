@@ -66,7 +66,7 @@ fn joins_hangul(left: char, right: char) -> bool {
     }
     /// A syllable of 28 has no trailing consonant.
     const fn open(c: char) -> bool {
-        syllable(c) && (c as u32 - 0xac00) % 28 == 0
+        syllable(c) && (c as u32 - 0xac00).is_multiple_of(28)
     }
     leads(left) && (leads(right) || vowel(right) || syllable(right))
         || (vowel(left) || open(left)) && (vowel(right) || trails(right))
