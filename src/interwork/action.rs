@@ -92,6 +92,13 @@ impl Refusal {
     }
 }
 
+impl From<Reason> for Box<Refusal> {
+    /// A body that cannot be read.
+    fn from(reason: Reason) -> Self {
+        Refusal::sip(reason.status(), reason)
+    }
+}
+
 /// Why a message goes no further. Shown in words of the specification, with nothing of the message
 /// itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,8 +112,8 @@ pub enum Reason {
     ContentLength,
     /// A multipart body without a boundary.
     Multipart,
-    /// A body in base64 that is none.
-    Base64,
+    /// A body that is not in the Content-Transfer-Encoding that it claims.
+    NotInItsEncoding,
     /// A Content-Transfer-Encoding that we do not know.
     TransferEncoding,
     /// An RP message or TPDU that cannot be read.
@@ -143,6 +150,8 @@ pub enum Reason {
     Charset,
     /// Text that is not in the charset that it claims.
     NotInItsCharset,
+    /// A `message/cpim` that requires something of its reader that we do not know.
+    CpimRequire,
     /// Text with a NUL in it.
     Nul,
     /// No text.
@@ -159,7 +168,8 @@ impl Reason {
     /// How a body that cannot be read is answered in SIP.
     pub(super) const fn status(self) -> u16 {
         match self {
-            Self::TransferEncoding => 415,
+            Self::MediaType | Self::TransferEncoding | Self::Charset => 415,
+            Self::CpimRequire => 488,
             _ => 400,
         }
     }
@@ -181,7 +191,7 @@ impl fmt::Display for Reason {
             Self::Recipient => "Request-URI names nobody",
             Self::ContentLength => "body shorter than Content-Length",
             Self::Multipart => "multipart without boundary",
-            Self::Base64 => "invalid base64",
+            Self::NotInItsEncoding => "body is not in its Content-Transfer-Encoding",
             Self::TransferEncoding => "unknown Content-Transfer-Encoding",
             Self::Direction => "RP-MTI: wrong direction",
             Self::NotRpData => "RP-MTI: not RP-DATA",
@@ -199,6 +209,7 @@ impl fmt::Display for Reason {
             Self::MediaType => "unsupported media type",
             Self::Charset => "unsupported charset",
             Self::NotInItsCharset => "text is not in its charset",
+            Self::CpimRequire => "CPIM Require: not understood",
             Self::Nul => "text holds a NUL",
             Self::Empty => "no text",
             Self::TextTooLong => "text takes too many short messages",

@@ -3,16 +3,21 @@
 use std::borrow::Cow;
 
 use super::action::Reason;
-use crate::sip::{MediaType, MessageIn, base64, parts, split_header};
+use crate::sip::{Entity, MessageIn, NotMultipart, TransferEncodingError};
+use crate::wire::{Cpim, IMDN_TYPE};
+
+const SMS: &str = "application/vnd.3gpp.sms";
+const CPIM: &str = "message/cpim";
+const IS_COMPOSING: &str = "application/im-iscomposing+xml";
 
 /// The part of a body that counts.
 pub(super) enum Body<'m> {
     /// `application/vnd.3gpp.sms`: an RP message.
     Sms(Cow<'m, [u8]>),
-    /// `text/plain`, and its charset.
-    Text(Cow<'m, [u8]>, Option<Cow<'m, str>>),
+    /// `text/plain`.
+    Text(Entity<'m>),
     /// `message/cpim`, and what it wraps.
-    Cpim(CpimContent),
+    Cpim(Entity<'m>, Wrapped),
     /// An Instant Message Disposition Notification.
     Imdn,
     /// An is-composing indication.
@@ -21,9 +26,10 @@ pub(super) enum Body<'m> {
     Other,
 }
 
-/// What a `message/cpim` wraps (RFC 3862 §2).
+/// What a `message/cpim` wraps (RFC 3862 §2.4). One that cannot be read is a message: it can still be
+/// passed on as it is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum CpimContent {
+pub(super) enum Wrapped {
     Message,
     Imdn,
     IsComposing,
@@ -31,7 +37,7 @@ pub(super) enum CpimContent {
 
 impl<'m> Body<'m> {
     /// Finds the part that counts. In a multipart body that is the short message if there is one, else
-    /// the first part that we know.
+    /// the first part that we know (row CLS-2).
     pub(super) fn of(message: &MessageIn<'m>) -> Result<Self, Reason> {
         if message.truncated {
             return Err(Reason::ContentLength);
@@ -39,79 +45,74 @@ impl<'m> Body<'m> {
         let Some(content_type) = message.content_type else {
             return Ok(Self::Other);
         };
-        let media_type = MediaType::parse(content_type);
-        if !media_type.is_multipart() {
-            return Self::single(&media_type, message.content_transfer_encoding, message.body);
+        let whole = Entity {
+            content_type: content_type.into(),
+            transfer_encoding: message.content_transfer_encoding.map(Cow::Borrowed),
+            disposition: None,
+            body: message.body,
+        };
+        let mut leaves = whole.leaves()?;
+        let at = leaves
+            .iter()
+            .position(|leaf| leaf.is(SMS))
+            .or_else(|| leaves.iter().position(is_known));
+        match at {
+            Some(at) => Self::leaf(leaves.swap_remove(at)),
+            None => Ok(Self::Other),
         }
-        let boundary = media_type.parameter("boundary").ok_or(Reason::Multipart)?;
-        let mut found = Ok(Self::Other);
-        for part in parts(message.body, &boundary) {
-            // RFC 2046 §5.1: a part without a type is plain text.
-            let media_type = MediaType::parse(part.field("Content-Type").unwrap_or("text/plain"));
-            let is_sms = media_type.is(SMS);
-            if is_sms || matches!(found, Ok(Self::Other)) {
-                let encoding = part.field("Content-Transfer-Encoding");
-                found = Self::single(&media_type, encoding, part.body);
-            }
-            if is_sms {
-                break;
-            }
-        }
-        found
     }
 
-    fn single(
-        media_type: &MediaType<'m>,
-        encoding: Option<&str>,
-        octets: &'m [u8],
-    ) -> Result<Self, Reason> {
-        Ok(if media_type.is(SMS) {
-            Self::Sms(transfer_decoded(encoding, octets)?)
-        } else if media_type.is("text/plain") {
-            Self::Text(
-                transfer_decoded(encoding, octets)?,
-                media_type.parameter("charset"),
-            )
-        } else if media_type.is("message/cpim") {
-            Self::Cpim(CpimContent::of(octets))
-        } else if media_type.is(IMDN) {
+    fn leaf(entity: Entity<'m>) -> Result<Self, Reason> {
+        Ok(if entity.is(SMS) {
+            Self::Sms(entity.octets()?)
+        } else if entity.is(CPIM) {
+            let wrapped = Wrapped::of(&entity);
+            Self::Cpim(entity, wrapped)
+        } else if entity.is(IMDN_TYPE) {
             Self::Imdn
-        } else if media_type.is(IS_COMPOSING) {
+        } else if entity.is(IS_COMPOSING) {
             Self::IsComposing
         } else {
-            Self::Other
+            Self::Text(entity)
         })
     }
 }
 
-const SMS: &str = "application/vnd.3gpp.sms";
-const IMDN: &str = "message/imdn+xml";
-const IS_COMPOSING: &str = "application/im-iscomposing+xml";
+pub(super) fn is_text(entity: &Entity<'_>) -> bool {
+    entity.is("text/plain")
+}
 
-impl CpimContent {
-    /// Message header, empty line, header of the content, empty line, content.
-    fn of(octets: &[u8]) -> Self {
-        let content = split_header(split_header(octets).body);
-        let media_type = MediaType::parse(content.field("Content-Type").unwrap_or_default());
-        if media_type.is(IMDN) {
-            Self::Imdn
-        } else if media_type.is(IS_COMPOSING) {
-            Self::IsComposing
-        } else {
-            Self::Message
+fn is_known(entity: &Entity<'_>) -> bool {
+    is_text(entity)
+        || [CPIM, IMDN_TYPE, IS_COMPOSING]
+            .iter()
+            .any(|known| entity.is(known))
+}
+
+impl Wrapped {
+    fn of(entity: &Entity<'_>) -> Self {
+        let Ok(octets) = entity.octets() else {
+            return Self::Message;
+        };
+        match Cpim::decode(&octets) {
+            Ok(cpim) if cpim.content.is(IMDN_TYPE) => Self::Imdn,
+            Ok(cpim) if cpim.content.is(IS_COMPOSING) => Self::IsComposing,
+            _ => Self::Message,
         }
     }
 }
 
-/// The octets behind a Content-Transfer-Encoding (RFC 2045 §6).
-fn transfer_decoded<'m>(encoding: Option<&str>, octets: &'m [u8]) -> Result<Cow<'m, [u8]>, Reason> {
-    let is =
-        |name: &str| encoding.is_some_and(|encoding| encoding.trim().eq_ignore_ascii_case(name));
-    if encoding.is_none() || is("binary") || is("8bit") || is("7bit") {
-        Ok(Cow::Borrowed(octets))
-    } else if is("base64") {
-        base64(octets).map(Cow::Owned).ok_or(Reason::Base64)
-    } else {
-        Err(Reason::TransferEncoding)
+impl From<NotMultipart> for Reason {
+    fn from(NotMultipart: NotMultipart) -> Self {
+        Self::Multipart
+    }
+}
+
+impl From<TransferEncodingError> for Reason {
+    fn from(error: TransferEncodingError) -> Self {
+        match error {
+            TransferEncodingError::Unknown => Self::TransferEncoding,
+            TransferEncodingError::Malformed => Self::NotInItsEncoding,
+        }
     }
 }

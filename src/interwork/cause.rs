@@ -211,7 +211,8 @@ pub(super) fn leg_to_sip(status: u16) -> Final {
 }
 
 /// The types that we take (RFC 3428 table 1: mandatory in a 415).
-const ACCEPT: &str = "Accept: application/vnd.3gpp.sms, text/plain, multipart/mixed\r\n";
+const ACCEPT: &str =
+    "Accept: application/vnd.3gpp.sms, text/plain, message/cpim, multipart/mixed\r\n";
 
 /// When to come again after a failure that passes.
 const RETRY_AFTER: &str = "Retry-After: 60\r\n";

@@ -2,7 +2,7 @@
 
 use super::Gateway;
 use super::action::{Reason, Refusal};
-use super::body::{Body, CpimContent};
+use super::body::{Body, Wrapped};
 use crate::sip::MessageIn;
 use crate::wire::{RpMessage, RpMessageType};
 
@@ -30,8 +30,8 @@ impl Gateway {
     /// What the message is. An error is a body that says it is an RP message and is none. RP-DATA whose
     /// TPDU is broken is RP-DATA still: [`prepare_sm`](Self::prepare_sm) refuses it in its own language.
     pub fn classify(&self, message: &MessageIn<'_>) -> Result<Class, Box<Refusal>> {
-        Ok(match Body::of(message) {
-            Ok(Body::Sms(octets)) => {
+        Ok(match Body::of(message)? {
+            Body::Sms(octets) => {
                 let (_, rp) = RpMessage::decode(&octets)
                     .map_err(|error| Refusal::sip(400, Reason::Undecodable(error)))?;
                 match rp.message_type() {
@@ -40,11 +40,10 @@ impl Gateway {
                     RpMessageType::Smma => Class::RpSmma,
                 }
             }
-            Ok(Body::Text(..) | Body::Cpim(CpimContent::Message)) => Class::InstantMessage,
-            Ok(Body::Imdn | Body::Cpim(CpimContent::Imdn)) => Class::Imdn,
-            Ok(Body::IsComposing | Body::Cpim(CpimContent::IsComposing)) => Class::IsComposing,
-            Ok(Body::Other) => Class::NotOurs,
-            Err(reason) => return Err(Refusal::sip(reason.status(), reason)),
+            Body::Text(_) | Body::Cpim(_, Wrapped::Message) => Class::InstantMessage,
+            Body::Imdn | Body::Cpim(_, Wrapped::Imdn) => Class::Imdn,
+            Body::IsComposing | Body::Cpim(_, Wrapped::IsComposing) => Class::IsComposing,
+            Body::Other => Class::NotOurs,
         })
     }
 }

@@ -26,6 +26,7 @@ mod classify;
 mod field;
 mod handle;
 mod im_exchange;
+mod im_text;
 mod input;
 mod instant_message;
 mod outgoing;

@@ -1,17 +1,16 @@
 //! An instant message as RP-DATA with SMS-DELIVER (rows IM-1, IM-9, MAP-1, MAP-4, MAP-5, MAP-11).
 
-use std::borrow::Cow;
-
 use super::Gateway;
 use super::action::{Reason, Refusal};
-use super::body::Body;
+use super::body::{Body, Wrapped};
+use super::im_text;
 use super::input::PreparedIm;
 use super::policy::SenderWithoutNumber;
 use super::sender::{identity_of, sender};
 use crate::host::{Now, Octets, Text};
 use crate::sip::{MessageIn, Uri};
 use crate::wire::{
-    ConcatenationReference, Cut, Direction, RpData, RpMessage, RpMr, Segments, SmsDeliver,
+    ConcatenationReference, Cpim, Cut, Direction, RpData, RpMessage, RpMr, Segments, SmsDeliver,
     TextCoding, TpAddress, TpPid, TpScts, Tpdu, transliterated,
 };
 
@@ -32,12 +31,7 @@ impl Gateway {
         let identity = identity_of(&recipient).ok_or_else(too_long)?;
         let address = Text::new(message.request_uri).ok_or_else(too_long)?;
 
-        let body = Body::of(message);
-        let text = match &body {
-            Ok(Body::Text(octets, charset)) => text_of(octets, charset.as_deref())?,
-            Ok(_) => return Err(Refusal::sip(415, Reason::MediaType)),
-            Err(reason) => return Err(Refusal::sip(reason.status(), *reason)),
-        };
+        let text = text_of(message)?;
         let originator = self.originating_address(&sender.uri)?;
         let (parts, reference_at) = self.rp_data_of(&text, originator, now)?;
         Ok(PreparedIm {
@@ -126,30 +120,15 @@ impl Gateway {
     }
 }
 
-/// The characters of a `text/plain` body. Lines end in LF alone, as phones write them.
-fn text_of<'t>(octets: &'t [u8], charset: Option<&str>) -> Result<Cow<'t, str>, Box<Refusal>> {
-    // US-ASCII is UTF-8, and SIP's texts are UTF-8 where nothing is said (RFC 3261 §7.1).
-    let known = charset.is_none_or(|charset| {
-        ["utf-8", "utf8", "us-ascii"]
-            .iter()
-            .any(|known| charset.eq_ignore_ascii_case(known))
-    });
-    if !known {
-        return Err(Refusal::sip(415, Reason::Charset));
+/// What the message says.
+fn text_of(message: &MessageIn<'_>) -> Result<String, Reason> {
+    match Body::of(message)? {
+        Body::Text(entity) => im_text::of_text(&entity, message.subject),
+        Body::Cpim(entity, Wrapped::Message) => {
+            let octets = entity.octets()?;
+            let cpim = Cpim::decode(&octets).map_err(Reason::Undecodable)?;
+            im_text::of_cpim(&cpim, message.subject)
+        }
+        _ => Err(Reason::MediaType),
     }
-    let text =
-        core::str::from_utf8(octets).map_err(|_| Refusal::sip(400, Reason::NotInItsCharset))?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    if text.is_empty() {
-        return Err(Refusal::sip(400, Reason::Empty));
-    }
-    // Phones take a NUL for the end of the text: delivered, the rest would be lost.
-    if text.contains('\0') {
-        return Err(Refusal::sip(400, Reason::Nul));
-    }
-    Ok(if text.contains('\r') {
-        Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n"))
-    } else {
-        Cow::Borrowed(text)
-    })
 }

@@ -16,9 +16,7 @@ impl Gateway {
     ) -> Result<ReportIn<'m>, Box<Refusal>> {
         let malformed = |reason| Refusal::sip(400, reason);
         let sender = sender(message)?;
-        let Body::Sms(octets) =
-            Body::of(message).map_err(|reason| Refusal::sip(reason.status(), reason))?
-        else {
+        let Body::Sms(octets) = Body::of(message)? else {
             return Err(malformed(Reason::NotAReport));
         };
         let (direction, rp) =

@@ -46,10 +46,8 @@ impl Gateway {
         now: Now,
     ) -> Result<PreparedSm, Box<Refusal>> {
         let sender = sender(message)?;
-        let octets = match Body::of(message) {
-            Ok(Body::Sms(octets)) => octets,
-            Ok(_) => return Err(Refusal::sip(415, Reason::MediaType)),
-            Err(reason) => return Err(Refusal::sip(reason.status(), reason)),
+        let Body::Sms(octets) = Body::of(message)? else {
+            return Err(Reason::MediaType.into());
         };
         let (direction, data) = match RpMessage::decode(&octets) {
             Ok((direction, RpMessage::Data(data))) => (direction, data),

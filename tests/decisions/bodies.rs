@@ -1,0 +1,213 @@
+//! What an instant message says, however its body is wrapped: rows CLS-2, CLS-3, MAP-13, MAP-16, F #9.
+
+use ipsmgw::interwork::{Class, Reason};
+use ipsmgw::sip::MessageIn;
+use ipsmgw::wire::{RpMessage, Tpdu};
+
+use crate::world::{ALICE, BOB, SMS, World, from_phone, hello, instant};
+
+/// The text that a phone gets of this message, or why it gets none.
+fn text(message: &MessageIn<'_>) -> Result<String, (u16, Reason)> {
+    let world = World::new();
+    let im = world
+        .gateway
+        .prepare_im(message, world.now)
+        .map_err(|refusal| (refusal.answer.status, refusal.reason))?;
+    assert_eq!(im.parts.len(), 1);
+    let (direction, rp) = RpMessage::decode(im.parts[0].as_slice()).unwrap();
+    let Some(Ok(Tpdu::Deliver(deliver))) = rp.tpdu(direction) else {
+        panic!("no SMS-DELIVER")
+    };
+    Ok(deliver.user_data.text().unwrap())
+}
+
+fn body<'m>(content_type: &'m str, body: &'m [u8]) -> MessageIn<'m> {
+    MessageIn {
+        content_type: Some(content_type),
+        body,
+        ..instant(BOB, "")
+    }
+}
+
+#[test]
+fn the_character_set_that_it_says() {
+    for (charset, octets, expected) in [
+        ("iso-8859-1", &b"caf\xE9"[..], "café"),
+        ("\"ISO-8859-15\"", b"5 \xA4", "5 €"),
+        ("windows-1252", b"\x93a\x94", "“a”"),
+        ("utf-16", b"\xFF\xFEh\0\xAC\x20", "h€"),
+        ("UTF-16BE", b"\xD8\x3C\xDF\x89", "🎉"),
+    ] {
+        let content_type = ["text/plain; charset=", charset].concat();
+        let found = text(&body(&content_type, octets));
+        assert_eq!(found.as_deref(), Ok(expected), "{charset}");
+    }
+    let cut = text(&body("text/plain;charset=utf-16", b"\0h\0"));
+    assert_eq!(cut, Err((400, Reason::NotInItsCharset)));
+}
+
+#[test]
+fn the_transfer_encoding_that_it_says() {
+    let encoded = |encoding, octets| {
+        text(&MessageIn {
+            content_transfer_encoding: Some(encoding),
+            ..body("text/plain", octets)
+        })
+    };
+    assert_eq!(encoded("BASE64", b"Y2Fmw6k=").as_deref(), Ok("café"));
+    let quoted = encoded("quoted-printable", b"caf=C3=\r\n=A9");
+    assert_eq!(quoted.as_deref(), Ok("café"));
+    let broken = encoded("base64", b"Y2F!");
+    assert_eq!(broken, Err((400, Reason::NotInItsEncoding)));
+    let unknown = encoded("uuencode", b"x");
+    assert_eq!(unknown, Err((415, Reason::TransferEncoding)));
+}
+
+#[test]
+fn a_transfer_encoding_that_we_cannot_read_is_no_reason_to_stop_what_others_can() {
+    let world = World::new();
+    for content_type in ["text/plain", "message/cpim"] {
+        let message = MessageIn {
+            content_transfer_encoding: Some("uuencode"),
+            ..body(content_type, b"x")
+        };
+        let class = world.gateway.classify(&message).ok();
+        assert_eq!(class, Some(Class::InstantMessage));
+    }
+}
+
+#[test]
+fn the_first_text_in_a_multipart_body() {
+    let html = "--b\r\nContent-Type: text/html\r\n\r\n<b>hi</b>\r\n";
+    let plain = "--b\r\nContent-Type: text/plain\r\n\r\nhi\r\n";
+    let other = "--b\r\nContent-Type: text/plain\r\n\r\nsecond\r\n";
+    for kind in ["mixed", "related;type=\"text/html\"", "alternative"] {
+        let content_type = ["multipart/", kind, ";boundary=b"].concat();
+        let whole = [html, plain, other, "--b--"].concat();
+        let found = text(&body(&content_type, whole.as_bytes()));
+        assert_eq!(found.as_deref(), Ok("hi"), "{kind}");
+        let without = [html, "--b--"].concat();
+        let found = text(&body(&content_type, without.as_bytes()));
+        assert_eq!(found, Err((415, Reason::MediaType)), "{kind}");
+    }
+    // An alternative, encoded, beside where the sender is.
+    let nested = "--a\r\nContent-Type: application/pidf+xml\r\n\r\n<presence/>\r\n\
+        --a\r\nContent-Type: multipart/alternative; boundary=\"b\"\r\n\r\n\
+        --b\r\nContent-Type: text/html\r\n\r\n<b>caf&eacute;</b>\r\n\
+        --b\r\nContent-Type: text/plain;charset=iso-8859-1\r\n\
+        Content-Transfer-Encoding: quoted-printable\r\n\r\ncaf=E9\r\n--b--\r\n\
+        --a--\r\n";
+    let found = text(&body("multipart/mixed;boundary=a", nested.as_bytes()));
+    assert_eq!(found.as_deref(), Ok("café"));
+}
+
+#[test]
+fn a_short_message_is_found_wherever_it_stands_with_all_its_octets() {
+    let world = World::new();
+    // A lone CR in the middle of TP-UD.
+    let mut sms = hello(0x0D);
+    *sms.last_mut().unwrap() = 0x0D;
+    let part = [
+        b"Content-Type: ",
+        SMS.as_bytes(),
+        b"\r\nContent-Transfer-Encoding: binary\r\n\r\n",
+        &sms,
+    ]
+    .concat();
+    let outer = [
+        b"--a\r\nContent-Type: text/plain\r\n\r\nno\r\n--a\r\nContent-Type: multipart/related;boundary=b\r\n\r\n--b\r\n",
+        &part[..],
+        b"\r\n--b--\r\n--a--",
+    ]
+    .concat();
+    let message = MessageIn {
+        content_type: Some("multipart/mixed;boundary=a"),
+        ..from_phone(ALICE, &outer)
+    };
+    assert_eq!(world.gateway.classify(&message).ok(), Some(Class::RpData));
+    let translated = |message: &MessageIn<'_>| {
+        let Ok(sm) = world.gateway.prepare_sm(message, world.now) else {
+            panic!("refused")
+        };
+        (sm.digest, sm.translation.body)
+    };
+    assert_eq!(translated(&message), translated(&from_phone(ALICE, &sms)));
+}
+
+const CPIM: &str = "From: Mallory <sip:mallory@elsewhere.example>\r\n\
+    To: <sip:+15550002@ims.example>\r\n\
+    DateTime: 2026-01-02T02:04:05Z\r\n\
+    Subject: lunch\\r\\nor not\r\n\
+    Subject:;lang=fr d\u{e9}jeuner\r\n\
+    \r\n\
+    Content-Type: text/plain; charset=utf-8\r\n\
+    \r\n\
+    caf\u{e9}\r\nat noon";
+
+#[test]
+fn the_text_in_a_cpim_behind_its_subject() {
+    let found = text(&body("message/cpim", CPIM.as_bytes()));
+    assert_eq!(
+        found.as_deref(),
+        Ok("Subject: lunch  or not\ncafé\nat noon")
+    );
+    let world = World::new();
+    let of_cpim = world.prepare_im(&body("message/cpim", CPIM.as_bytes()));
+    assert_eq!(
+        of_cpim.parts[0].as_slice()[11..17],
+        [0x08, 0x91, 0x51, 0x55, 0x00, 0x10],
+        "TP-OA is who sent it, not who From in the body says"
+    );
+    let inner = |header: &str, content: &str| {
+        let cpim = ["From: <im:a@x>\r\n", header, "\r\n", content].concat();
+        text(&body("message/cpim", cpim.as_bytes()))
+    };
+    assert_eq!(inner("", "\r\nbare").as_deref(), Ok("bare"));
+    let quoted = "Content-Transfer-Encoding: quoted-printable\r\n\
+        Content-Type: text/plain;charset=iso-8859-1\r\n\r\ncaf=E9";
+    assert_eq!(inner("", quoted).as_deref(), Ok("café"));
+    let mixed = "Content-Type: multipart/alternative;boundary=b\r\n\r\n\
+        --b\r\nContent-Type: text/html\r\n\r\n<p>\r\n--b\r\n\r\nhi\r\n--b--";
+    assert_eq!(inner("", mixed).as_deref(), Ok("hi"));
+    let html = "Content-Type: text/html\r\n\r\n<p>";
+    assert_eq!(inner("", html), Err((415, Reason::MediaType)));
+    let required = "NS: X <urn:x>\r\nRequire: X.Fonts\r\n";
+    assert_eq!(inner(required, "\r\nbare"), Err((488, Reason::CpimRequire)));
+    assert_eq!(
+        inner("Require: Subject\r\n", "\r\nbare").as_deref(),
+        Ok("bare")
+    );
+    assert!(matches!(
+        inner("no field\r\n", "\r\nbare"),
+        Err((400, Reason::Undecodable(_)))
+    ));
+}
+
+#[test]
+fn a_cpim_in_a_multipart_body() {
+    let whole = [
+        "--b\r\nContent-Type: message/cpim\r\n\r\n",
+        CPIM,
+        "\r\n--b--",
+    ]
+    .concat();
+    let found = text(&body("multipart/mixed;boundary=b", whole.as_bytes()));
+    assert!(found.is_ok_and(|text| text.ends_with("\ncafé\nat noon")));
+}
+
+#[test]
+fn the_subject_of_the_request() {
+    let with = |subject| {
+        text(&MessageIn {
+            subject: Some(subject),
+            ..instant(BOB, "hi")
+        })
+    };
+    assert_eq!(with(" lunch ").as_deref(), Ok("Subject: lunch\nhi"));
+    assert_eq!(with("").as_deref(), Ok("hi"));
+    let both = text(&MessageIn {
+        subject: Some("outside"),
+        ..body("message/cpim", CPIM.as_bytes())
+    });
+    assert!(both.is_ok_and(|text| text.starts_with("Subject: lunch ")));
+}
