@@ -125,6 +125,22 @@ async def names():
         equal(alice.requests, [], "what the phone got")
 
 
+async def behind_nat():
+    "a phone and a client whose own addresses nobody can reach, over UDP and TCP"
+    for protocol in ("udp", "tcp"):
+        async with gateway(name=f"nat-{protocol}") as gw:
+            alice = await gw.user(Phone, "alice", protocol=protocol, register=False)
+            bob = await gw.user(ImClient, "bob", protocol=protocol, register=False)
+            for user in (alice, bob):
+                user.behind_nat = True
+                await user.register()
+            equal((await bob.send_im(gw.uri("alice"), "to the phone")).status, 200, "the answer")
+            equal((await alice.next_message())[1].tpdu.text, "to the phone", "the phone's text")
+            sent = await alice.send_sm("+15550002", "to the client")
+            equal((await bob.next_message()).text, "to the client", "the client's text")
+            equal((await sent.outcome(5)).kind, "RP-ACK", "the report")
+
+
 async def one_at_a_time():
     "thirty senders to one phone: one SM open at a time, each sender answered by its own report"
     people = [("alice", "+15550001"), *((f"im{i}", f"+1555100{i:02}") for i in range(30))]
@@ -173,4 +189,4 @@ async def own_service():
         equal((await phone.next_message())[1].tpdu.text, "hello phone", "the phone's text")
 
 
-run(texts, too_long, parts, octets, held, names, one_at_a_time, one_phone_gets_it, own_service)
+run(texts, too_long, parts, octets, held, names, behind_nat, one_at_a_time, one_phone_gets_it, own_service)

@@ -176,6 +176,7 @@ class UserAgent:
     """A registered SIP client. Subclasses say what they do with a MESSAGE."""
 
     features = ""  # feature tags of the Contact, each with its leading ';'
+    behind_nat = False  # then the Contact names an address that only its own network knows
 
     def __init__(self, endpoint, name, password, domain, number=None):
         self.endpoint = endpoint
@@ -198,7 +199,10 @@ class UserAgent:
 
     @property
     def contact(self):
-        return f"<sip:{self._contact_user}@{self.endpoint.contact_host}>"
+        host = self.endpoint.contact_host
+        if self.behind_nat:
+            host = host.replace(self.endpoint.address[0], "10.255.255.1", 1)
+        return f"<sip:{self._contact_user}@{host}>"
 
     def sends(self, text, octets=b""):
         self.events.append(Event(self, True, text, octets))

@@ -159,8 +159,8 @@ async def two_phones():
     async with gateway(name="two") as gw:
         one, two = await gw.user(Phone, "alice", protocol="tcp"), await gw.user(Phone, "alice")
         await gw.user(ImClient, "bob")
-        for phone in (one, two, one, two):
-            sent = await phone.send_sm("+15550002", "which one?")
+        for i, phone in enumerate((one, two, one, two)):
+            sent = await phone.send_sm("+15550002", f"which one? {i}")
             equal((await sent.outcome(3)).kind, "RP-ACK", "the report")
         equal((len(one.reports), len(two.reports)), (2, 2), "reports on each")
 
