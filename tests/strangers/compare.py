@@ -109,8 +109,11 @@ def check(reader, message, found, used):
     faults = [fault for fault in FAULTS if fault[0] == reader and fault[2](message)]
     compared, wrong = 0, []
     fields = dict(flat(found))
-    if "malformed" in fields and not any(fault[3] & {"*", "tpdu.udl", "malformed"} for fault in faults):
-        wrong.append(f"{reader}: malformed")
+    if "malformed" in fields:
+        guilty = [fault for fault in faults if fault[3] & {"*", "tpdu.udl", "malformed"}]
+        used.update(f"{reader} {fault[1]}" for fault in guilty if "malformed" in fault[3])
+        if not guilty:
+            wrong.append(f"{reader}: malformed")
     for path, value in expected(reader, message):
         guilty = [fault for fault in faults if spoiled(path, fault[3])]
         if guilty:
