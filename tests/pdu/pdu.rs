@@ -18,7 +18,7 @@ mod segment;
 use std::io::{self, BufRead as _, Write as _};
 use std::process::ExitCode;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -50,7 +50,16 @@ fn convert_lines(convert: fn(&Value) -> String) -> io::Result<()> {
         if line.trim().is_empty() {
             continue;
         }
-        writeln!(out, "{}", convert(&serde_json::from_str(&line)?))?;
+        match serde_json::from_str(&line) {
+            Ok(line) => writeln!(out, "{}", convert(&line))?,
+            Err(error) => writeln!(out, "{}", not_json(&error))?,
+        }
     }
     out.flush()
+}
+
+/// What stands for a line that is no JSON; the lines after it may be.
+fn not_json(error: &serde_json::Error) -> Value {
+    let fault = error.to_string();
+    json!({"id": null, "error": {"element": "line", "offset": error.column(), "fault": fault}})
 }

@@ -94,3 +94,33 @@ impl<'a> SmsCommand<'a> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::wire::{Carrier, Direction, TpCt, TpMr, Tpdu};
+
+    const OCTETS: &[u8] = &[
+        0x22, // SMS-COMMAND, status report
+        0x09, // TP-MR 9
+        0x00, // TP-PID
+        0x02, // TP-CT: delete
+        0x07, // TP-MN 7
+        0x03, 0x81, 0x21, 0xf3, // TP-DA: 123
+        0x02, 0xca, 0xfe, // TP-CDL and TP-CD
+    ];
+
+    #[test]
+    fn decodes_and_encodes() {
+        let tpdu = Tpdu::decode(Direction::MsToNetwork, Carrier::RpData, OCTETS).unwrap();
+        let Tpdu::Command(command) = tpdu else {
+            panic!("{tpdu:?}")
+        };
+        assert!(command.status_report_request && !command.user_data_header);
+        assert_eq!((command.mr, command.message_number), (TpMr(9), TpMr(7)));
+        assert_eq!(command.command_type, TpCt::Delete);
+        assert_eq!(command.command_data, [0xca, 0xfe]);
+        let mut out = Vec::new();
+        tpdu.encode(&mut out).unwrap();
+        assert_eq!(out, OCTETS);
+    }
+}

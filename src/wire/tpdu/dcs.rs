@@ -156,3 +156,27 @@ impl TpDcs {
         matches!(self.alphabet(), Alphabet::Gsm7) && !self.is_compressed()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups() {
+        assert_eq!(TpDcs(0x00).alphabet(), Alphabet::Gsm7);
+        assert_eq!(TpDcs(0x0c).alphabet(), Alphabet::Gsm7, "reserved alphabet");
+        assert_eq!(TpDcs(0x88).alphabet(), Alphabet::Gsm7, "reserved group");
+        assert_eq!(TpDcs(0x19).class(), Some(MessageClass::MobileEquipment));
+        assert_eq!((TpDcs(0x09).class(), TpDcs(0xe9).class()), (None, None));
+        assert!(TpDcs(0x48).is_automatic_deletion() && !TpDcs(0x88).is_automatic_deletion());
+        assert!(TpDcs(0x20).is_compressed() && !TpDcs(0xe0).is_compressed());
+        assert!(!TpDcs(0x20).counts_septets() && TpDcs(0xbf).counts_septets());
+        let waiting = MessageWaiting {
+            active: true,
+            kind: WaitingKind::Email,
+            store: false,
+        };
+        assert_eq!(TpDcs(0xca).message_waiting(), Some(waiting));
+        assert_eq!(TpDcs(0xf7).alphabet(), Alphabet::EightBit);
+    }
+}

@@ -67,3 +67,36 @@ impl<'a> SmsDeliver<'a> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::wire::{Carrier, Direction, Tpdu};
+
+    const OCTETS: &[u8] = &[
+        0x44, // SMS-DELIVER, no more messages, a header
+        0x0b, 0x91, 0x51, 0x55, 0x00, 0x00, 0x10, 0xf6, // TP-OA: +15550000016
+        0x00, // TP-PID
+        0x00, // TP-DCS: GSM 7-bit
+        0x52, 0x30, 0x03, 0x10, 0x95, 0x85, 0x40, // TP-SCTS: 2025-03-30 01:59:58, +1 h
+        0x09, // TP-UDL: 9 septets
+        0x05, 0x00, 0x03, 0x2a, 0x02, 0x01, // part 1 of 2, reference 42
+        0x90, 0x65, // a fill bit, then He
+    ];
+
+    #[test]
+    fn decodes_and_encodes() {
+        let tpdu = Tpdu::decode(Direction::NetworkToMs, Carrier::RpData, OCTETS).unwrap();
+        let Tpdu::Deliver(deliver) = tpdu else {
+            panic!("{tpdu:?}")
+        };
+        assert!(!deliver.more_messages && !deliver.loop_prevention);
+        assert!(!deliver.status_report_indication && !deliver.reply_path);
+        assert_eq!(deliver.originating_address.to_string(), "+15550000016");
+        assert_eq!(deliver.scts.unix_seconds(), Some(1_743_296_398));
+        assert_eq!(deliver.user_data.concatenation().unwrap().total, 2);
+        assert_eq!(deliver.user_data.text().as_deref(), Ok("He"));
+        let mut out = Vec::new();
+        tpdu.encode(&mut out).unwrap();
+        assert_eq!(out, OCTETS);
+    }
+}

@@ -42,3 +42,40 @@ pub(super) fn failure_cause(i: &[u8], carrier: Carrier) -> Parsed<'_, Option<TpF
     let (i, fcs) = parse::octet(i, "TP-FCS")?;
     Ok((i, Some(TpFcs::from(fcs))))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::wire::{Carrier, Direction, TpDcs, TpFcs, TpPid, Tpdu};
+
+    const OCTETS: &[u8] = &[
+        0x00, // SMS-DELIVER-REPORT
+        0xd3, // TP-FCS: memory capacity exceeded
+        0x03, // TP-PI: TP-PID and TP-DCS
+        0x41, 0x08, // TP-PID: replace type 1; TP-DCS: UCS2
+    ];
+
+    #[test]
+    fn decodes_and_encodes() {
+        let tpdu = Tpdu::decode(Direction::MsToNetwork, Carrier::RpError, OCTETS).unwrap();
+        let Tpdu::DeliverReport(report) = tpdu else {
+            panic!("{tpdu:?}")
+        };
+        assert_eq!(report.fcs, Some(TpFcs::MemoryCapacityExceeded));
+        assert_eq!(report.parameters.pid, Some(TpPid(0x41)));
+        assert_eq!(report.parameters.dcs, Some(TpDcs(0x08)));
+        assert_eq!(report.parameters.user_data, None);
+        let mut out = Vec::new();
+        tpdu.encode(&mut out).unwrap();
+        assert_eq!(out, OCTETS);
+    }
+
+    #[test]
+    fn an_rp_ack_has_no_failure_cause() {
+        let tpdu = Tpdu::decode(Direction::MsToNetwork, Carrier::RpAck, &[0x00, 0x00]);
+        let Ok(Tpdu::DeliverReport(report)) = tpdu else {
+            panic!("{tpdu:?}")
+        };
+        assert_eq!(report.fcs, None);
+        assert!(Tpdu::decode(Direction::MsToNetwork, Carrier::RpError, &[0x00, 0x00]).is_err());
+    }
+}

@@ -59,3 +59,17 @@ octet_values! {
         Unspecified = 0xff,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_value_survives() {
+        for octet in 0..=u8::MAX {
+            assert_eq!(u8::from(TpFcs::from(octet)), octet);
+        }
+        assert_eq!(TpFcs::from(0xd3), TpFcs::MemoryCapacityExceeded);
+        assert_eq!(TpFcs::from(0x12), TpFcs::Other(0x12));
+    }
+}

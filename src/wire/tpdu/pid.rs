@@ -55,3 +55,24 @@ impl TpPid {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges() {
+        for (octet, kind) in [
+            (0x00, PidKind::SmeToSme),
+            (0x32, PidKind::Telematic(0x12)),
+            (0x40, PidKind::Type0),
+            (0x47, PidKind::Replace(7)),
+            (0x49, PidKind::Reserved),
+            (0x7f, PidKind::SimDataDownload),
+            (0xbf, PidKind::Reserved),
+            (0xff, PidKind::ServiceCentreSpecific),
+        ] {
+            assert_eq!(TpPid(octet).kind(), kind, "{octet:02x}");
+        }
+    }
+}

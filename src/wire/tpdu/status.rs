@@ -82,3 +82,24 @@ impl TpSt {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_value_survives_and_has_a_kind() {
+        for octet in 0..=u8::MAX {
+            assert_eq!(u8::from(TpSt::from(octet)), octet);
+        }
+        for (octet, kind) in [
+            (0x00, TpStKind::Completed),
+            (0x3f, TpStKind::Trying),
+            (0x45, TpStKind::Permanent),
+            (0x63, TpStKind::Stopped),
+            (0x80, TpStKind::Stopped),
+        ] {
+            assert_eq!(TpSt::from(octet).kind(), kind, "{octet:02x}");
+        }
+    }
+}

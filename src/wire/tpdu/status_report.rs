@@ -79,3 +79,34 @@ impl<'a> SmsStatusReport<'a> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::wire::{Carrier, Direction, TpSt, TpStKind, Tpdu};
+
+    const OCTETS: &[u8] = &[
+        0x22, // SMS-STATUS-REPORT, more messages, on an SMS-COMMAND
+        0x2a, // TP-MR 42
+        0x04, 0x80, 0xa1, 0xcb, // TP-RA: 1*#a
+        0x52, 0x30, 0x03, 0x10, 0x95, 0x85, 0x40, // TP-SCTS
+        0x52, 0x30, 0x03, 0x20, 0x00, 0x00, 0x40, // TP-DT
+        0x46, // TP-ST: validity period expired
+    ];
+
+    #[test]
+    fn decodes_and_encodes() {
+        let tpdu = Tpdu::decode(Direction::NetworkToMs, Carrier::RpData, OCTETS).unwrap();
+        let Tpdu::StatusReport(report) = tpdu else {
+            panic!("{tpdu:?}")
+        };
+        assert!(report.more_messages && report.on_command && !report.loop_prevention);
+        assert_eq!(report.recipient_address.value(), "1*#a");
+        assert_eq!(report.discharge_time.local(), [25, 3, 30, 2, 0, 0]);
+        assert_eq!(report.status, TpSt::ValidityPeriodExpired);
+        assert_eq!(report.status.kind(), TpStKind::Permanent);
+        assert_eq!(report.parameters, None);
+        let mut out = Vec::new();
+        tpdu.encode(&mut out).unwrap();
+        assert_eq!(out, OCTETS);
+    }
+}

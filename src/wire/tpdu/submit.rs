@@ -68,3 +68,34 @@ impl<'a> SmsSubmit<'a> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::wire::{Carrier, Direction, RelativeVp, TpVp, Tpdu};
+
+    const OCTETS: &[u8] = &[
+        0xb5, // SMS-SUBMIT, reject duplicates, relative TP-VP, status report, reply path
+        0x07, // TP-MR 7
+        0x03, 0x81, 0x21, 0xf3, // TP-DA: 123
+        0x7f, // TP-PID: (U)SIM data download
+        0xf6, // TP-DCS: 8-bit, class 2
+        0xa7, // TP-VP: 24 hours
+        0x02, 0xd0, 0x0b, // TP-UDL and TP-UD: 2 octets
+    ];
+
+    #[test]
+    fn decodes_and_encodes() {
+        let tpdu = Tpdu::decode(Direction::MsToNetwork, Carrier::RpData, OCTETS).unwrap();
+        let Tpdu::Submit(submit) = tpdu else {
+            panic!("{tpdu:?}")
+        };
+        assert!(submit.reject_duplicates && submit.status_report_request && submit.reply_path);
+        assert_eq!((submit.mr.0, submit.pid.0), (7, 0x7f));
+        assert_eq!(submit.destination_address.to_string(), "123");
+        assert_eq!(submit.vp, TpVp::Relative(RelativeVp(167)));
+        assert_eq!(submit.user_data.body(), [0xd0, 0x0b]);
+        let mut out = Vec::new();
+        tpdu.encode(&mut out).unwrap();
+        assert_eq!(out, OCTETS);
+    }
+}

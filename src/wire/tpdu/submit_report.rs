@@ -45,3 +45,33 @@ impl<'a> SmsSubmitReport<'a> {
         self.parameters.encode(out)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::wire::{Carrier, Direction, Tpdu};
+
+    const OCTETS: &[u8] = &[
+        0x01, // SMS-SUBMIT-REPORT
+        0x84, // TP-PI: another octet of it, and TP-UD
+        0x00, // the other octet
+        0x52, 0x30, 0x03, 0x10, 0x95, 0x85, 0x8a, // TP-SCTS, -7 h
+        0x02, 0x6f, 0x65, // TP-UDL: 2 septets; TP-UD
+    ];
+
+    #[test]
+    fn decodes_and_encodes() {
+        let tpdu = Tpdu::decode(Direction::NetworkToMs, Carrier::RpAck, OCTETS).unwrap();
+        let Tpdu::SubmitReport(report) = tpdu else {
+            panic!("{tpdu:?}")
+        };
+        assert_eq!((report.fcs, report.scts.quarter_hours()), (None, -28));
+        assert_eq!(report.parameters.extension, [0x00]);
+        assert_eq!(
+            report.parameters.user_data.unwrap().text().as_deref(),
+            Ok("oJ")
+        );
+        let mut out = Vec::new();
+        tpdu.encode(&mut out).unwrap();
+        assert_eq!(out, OCTETS);
+    }
+}
