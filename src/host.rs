@@ -219,6 +219,8 @@ pub struct Exchange {
     pub zone: i8,
     /// IM -> SM: whether it is a status report, for which nobody waits.
     pub status_report: bool,
+    /// A part: whether its sender wants not to be known to the recipient.
+    pub private: bool,
     /// Whether the outcome carries Retry-After.
     pub retry_after: bool,
     /// The outcome so far as a SIP status code; 0 while there is none.
@@ -272,6 +274,7 @@ impl Exchange {
             held: false,
             zone: now.zone,
             status_report: false,
+            private: false,
             retry_after: false,
             status: 0,
             rp_cause: None,

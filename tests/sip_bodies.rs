@@ -91,7 +91,7 @@ proptest! {
         if let Some(decoded) = base64(octets) {
             prop_assert!(decoded.len() <= octets.len());
         }
-        let _ = (date(&text), date_time(&text), expires(&text), is_private(Some(&text), &text));
+        let _ = (date(&text), date_time(&text), expires(&text), is_private(Some(&text), Some(&text)));
         let media_type = MediaType::parse(&text);
         let _ = media_type.parameter("expires");
     }

@@ -19,17 +19,30 @@ pub(super) const REMOVED: &[&str] = &[
     "Accept-Contact",
     "Reject-Contact",
     "Request-Disposition",
+    "Privacy",
     "In-Reply-To",
     "Date",
 ];
 
-/// Who stands in From where TP-OA is empty (RFC 3323 §4.1.1.3).
+/// Who stands in From where TP-OA is empty, or the sender wants not to be known (RFC 3323 §4.1.1.3).
 const ANONYMOUS: &str = "sip:anonymous@anonymous.invalid";
+
+/// Nobody, as From.
+pub(super) fn anonymous() -> NameAddr {
+    NameAddr {
+        display: "\"Anonymous\"".to_owned(),
+        uri: ANONYMOUS.to_owned(),
+    }
+}
+
+pub(super) fn is_anonymous(from: &NameAddr) -> bool {
+    from.uri == ANONYMOUS
+}
 
 /// Header fields of the instant message (rows MO-4, MT-2).
 pub(super) fn headers(from: &NameAddr, sent: i64) -> String {
     let mut out = String::with_capacity(256);
-    if from.uri == ANONYMOUS {
+    if is_anonymous(from) {
         out.push_str("Privacy: id\r\n");
     } else {
         out.push_str("P-Asserted-Identity: ");
@@ -62,16 +75,10 @@ impl Gateway {
             uri.push_str(&self.policy.domain);
             return NameAddr { display, uri };
         }
-        match self.uri_of(address) {
-            Some(uri) => NameAddr {
-                display: String::new(),
-                uri,
-            },
-            None => NameAddr {
-                display: "\"Anonymous\"".to_owned(),
-                uri: ANONYMOUS.to_owned(),
-            },
-        }
+        self.uri_of(address).map_or_else(anonymous, |uri| NameAddr {
+            display: String::new(),
+            uri,
+        })
     }
 
     /// A TP address as a URI of ours: `sip:+15550002@DOMAIN;user=phone`. A number that is not

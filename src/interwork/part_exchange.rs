@@ -10,7 +10,7 @@ use super::action::{Action, Counter, Verdict};
 use super::cause::{self, Told};
 use super::handle::Turn;
 use super::input::{PartIn, PreparedSm};
-use super::instant_message::headers;
+use super::instant_message::{anonymous, headers, is_anonymous};
 use super::sm_exchange::REPETITION_MS;
 use crate::host::{Exchange, ExchangeId, Identity, Kind, Octets, Party, State, Text};
 use crate::sip::{MessageOut, NameAddr, Service, Translation};
@@ -77,6 +77,7 @@ impl Turn<'_> {
                     digest: sm.digest,
                     address: sm.address,
                     hop: sm.hop,
+                    private: is_anonymous(&sm.translation.from),
                     recipient,
                     pdu: sm.tpdu,
                     concatenation: part.concatenation,
@@ -254,6 +255,7 @@ impl Turn<'_> {
                 self.gateway.originator(&deliver.originating_address),
                 deliver.scts.unix_seconds().unwrap_or(first.unix),
             ),
+            _ if first.private => (anonymous(), first.unix),
             _ => (
                 NameAddr {
                     display: String::new(),

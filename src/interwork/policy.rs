@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use crate::host::Identity;
 use crate::sip::Uri;
-use crate::wire::{NationalLanguage, RpAddress};
+use crate::wire::{NationalLanguage, RpAddress, TpAddress};
 
 use super::settings::Settings;
 
@@ -36,6 +36,8 @@ pub struct Policy {
     pub report_timeout_ms: u64,
     /// What is done with IM senders who have no number.
     pub sender_without_number: SenderWithoutNumber,
+    /// TP-OA of IM senders who want not to be known.
+    pub anonymous: TpAddress,
     /// Most short messages that one instant message becomes.
     pub max_segments: u8,
     /// Milliseconds that all parts of a long short message have to come.
@@ -102,6 +104,7 @@ impl Policy {
                 ("alphanumeric", SenderWithoutNumber::Alphanumeric),
                 ("reject", SenderWithoutNumber::Reject),
             )?,
+            anonymous: anonymous(settings.anonymous)?,
             max_segments: u8::try_from(settings.max_segments)
                 .ok()
                 .filter(|count| *count > 0)
@@ -188,6 +191,16 @@ fn service_centres(settings: &Settings<'_>) -> Result<Vec<Identity>, String> {
                 })
         })
         .collect()
+}
+
+fn anonymous(name: &str) -> Result<TpAddress, String> {
+    Some(name)
+        .filter(|name| !name.is_empty() && !name.contains(char::is_control))
+        .and_then(|name| TpAddress::from_text(name).ok())
+        .ok_or_else(|| {
+            let what = "up to 11 characters of the GSM alphabet, such as \"Anonymous\"";
+            wanted("anonymous", name, what)
+        })
 }
 
 /// The names that `languages` knows.
@@ -310,7 +323,7 @@ mod tests {
     #[test]
     fn a_bad_setting_is_answered_with_what_to_write() {
         type Set = fn(&mut Settings<'_>);
-        let cases: [(&str, Set); 21] = [
+        let cases: [(&str, Set); 24] = [
             ("domain", |settings| settings.domain = ""),
             ("domain", |settings| settings.domain = "a b"),
             ("domain", |settings| settings.domain = "x\r\n"),
@@ -333,6 +346,9 @@ mod tests {
             ("sender_without_number", |settings| {
                 settings.sender_without_number = "no"
             }),
+            ("anonymous", |settings| settings.anonymous = ""),
+            ("anonymous", |settings| settings.anonymous = "Nobody known"),
+            ("anonymous", |settings| settings.anonymous = "a\nb"),
             ("max_segments", |settings| settings.max_segments = 0),
             ("max_segments", |settings| settings.max_segments = 256),
             ("concat_timeout", |settings| settings.concat_timeout = 0),

@@ -1,4 +1,4 @@
-//! An instant message as RP-DATA with SMS-DELIVER (rows IM-1, IM-9, MAP-1, MAP-4, MAP-5, MAP-11).
+//! An instant message as RP-DATA with SMS-DELIVER (rows IM-1, IM-9, MAP-1, MAP-4 to MAP-6, MAP-11).
 
 use super::Gateway;
 use super::action::{Reason, Refusal};
@@ -8,7 +8,7 @@ use super::input::PreparedIm;
 use super::policy::SenderWithoutNumber;
 use super::sender::{identity_of, sender};
 use crate::host::{Now, Octets, Text};
-use crate::sip::{MessageIn, Uri};
+use crate::sip::{MessageIn, Uri, is_private};
 use crate::wire::{
     ConcatenationReference, Cpim, Cut, Direction, RpData, RpMessage, RpMr, Segments, SmsDeliver,
     TextCoding, TpAddress, TpPid, TpScts, Tpdu, transliterated,
@@ -32,7 +32,11 @@ impl Gateway {
         let address = Text::new(message.request_uri).ok_or_else(too_long)?;
 
         let text = text_of(message)?;
-        let originator = self.originating_address(&sender.uri)?;
+        let originator = if is_private(message.privacy, message.from) {
+            self.policy.anonymous
+        } else {
+            self.originating_address(&sender.uri)?
+        };
         let (parts, reference_at) = self.rp_data_of(&text, originator, now)?;
         Ok(PreparedIm {
             identity,

@@ -8,11 +8,11 @@ use super::action::{Reason, Refusal};
 use super::body::Body;
 use super::cause::{self, Told};
 use super::input::{PartIn, PreparedSm};
-use super::instant_message::{REMOVED, headers};
+use super::instant_message::{REMOVED, anonymous, headers};
 use super::outgoing::ReportOut;
 use super::sender::{Sender, identity_of, sender};
 use crate::host::{Identity, Now, Octets, Party, Text};
-use crate::sip::{MessageIn, NameAddr, Translation, Uri};
+use crate::sip::{MessageIn, NameAddr, Translation, Uri, is_private};
 use crate::wire::{
     Carrier, Direction, MessageClass, NotText, PidKind, RpData, RpMessage, SmsDeliver, SmsSubmit,
     TpDcs, TpPid, TpScts, Tpdu, UserData,
@@ -108,9 +108,13 @@ impl<'a> Received<'a, '_> {
         };
         let to = made.as_deref().unwrap_or(self.message.request_uri);
         Uri::parse(to).ok_or_else(|| self.not_found(Reason::Recipient))?;
-        let from = NameAddr {
-            display: String::new(),
-            uri: self.sender.address.to_owned(),
+        let from = if is_private(self.message.privacy, self.message.from) {
+            anonymous()
+        } else {
+            NameAddr {
+                display: String::new(),
+                uri: self.sender.address.to_owned(),
+            }
         };
         let translation = Translation {
             to: NameAddr {

@@ -20,6 +20,8 @@ pub struct Settings<'a> {
     pub report_timeout: i64,
     /// `sender_without_number`: `alphanumeric` or `reject`.
     pub sender_without_number: &'a str,
+    /// `anonymous`: what a phone sees of an IM sender who wants not to be known.
+    pub anonymous: &'a str,
     /// `max_segments`: most short messages that one instant message becomes.
     pub max_segments: i64,
     /// `concat_timeout`: seconds that all parts of a long short message have to come.
@@ -48,6 +50,7 @@ impl Default for Settings<'_> {
             im_timeout: 20,
             report_timeout: 45,
             sender_without_number: "alphanumeric",
+            anonymous: "Anonymous",
             max_segments: 10,
             concat_timeout: 120,
             concat_incomplete: "deliver",

@@ -105,6 +105,7 @@ parameters! {
     outbound_proxy: text = "",
     usrloc_table: text = "location",
     sender_without_number: text = "alphanumeric",
+    anonymous: text = "Anonymous",
     event_callback: text = "",
     db_url: text = "",
     auth_table: text = "ipsmgw_auth",
@@ -177,6 +178,7 @@ impl Parameters {
                 report_timeout: places::report_timeout.get().into(),
                 sender_without_number: places::sender_without_number
                     .get_text("sender_without_number")?,
+                anonymous: places::anonymous.get_text("anonymous")?,
                 max_segments: places::max_segments.get().into(),
                 concat_timeout: places::concat_timeout.get().into(),
                 concat_incomplete: places::concat_incomplete.get_text("concat_incomplete")?,

@@ -73,6 +73,32 @@ fn token_or_quoted(text: &str) -> (Cow<'_, str>, &str) {
     (Cow::Owned(unescaped), "")
 }
 
+/// Where `mark` stands first that is in no quoted string and not between angle brackets.
+pub(super) fn outside(text: &str, mark: char) -> Option<usize> {
+    let (mut quoted, mut escaped, mut bracketed) = (false, false, false);
+    text.find(|c| {
+        let found = c == mark && !quoted && !bracketed;
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = quoted,
+            '"' if !bracketed => quoted = !quoted,
+            '<' | '>' if !quoted => bracketed = c == '<',
+            _ => {}
+        }
+        found
+    })
+}
+
+/// URI and parameters of a From, To or Contact (RFC 3261 §20.10): `"Name" <URI>;parameters` or
+/// `URI;parameters`.
+pub(super) fn split_name_addr(value: &str) -> Option<(&str, &str)> {
+    let (uri, parameters) = match outside(value, '<') {
+        Some(at) => value.get(at + 1..)?.split_once('>')?,
+        None => value.split_at(value.find(';').unwrap_or(value.len())),
+    };
+    Some((uri.trim(), parameters))
+}
+
 /// Appends `text` as a quoted string (RFC 3261 §25.1). A control character becomes a blank: no text
 /// can end the header field it stands in.
 pub fn push_quoted(out: &mut String, text: &str) {

@@ -1,11 +1,12 @@
 //! Who does not want to be known (RFC 3323, RFC 3325).
 
+use super::header::split_name_addr;
 use super::uri::Uri;
 
 /// Whether the sender of a request with these Privacy and From wants not to be known to the recipient
 /// (row MAP-6): `id` and `user` ask for it, unless `none` takes it back; an anonymous From is plain
 /// enough.
-pub fn is_private(privacy: Option<&str>, from: &str) -> bool {
+pub fn is_private(privacy: Option<&str>, from: Option<&str>) -> bool {
     let asks = |what: &str| {
         // Some write a comma between the values.
         privacy.is_some_and(|values| {
@@ -14,7 +15,8 @@ pub fn is_private(privacy: Option<&str>, from: &str) -> bool {
         })
     };
     let asked = (asks("id") || asks("user")) && !asks("none");
-    asked || Uri::parse(from).is_some_and(|from| from.is_anonymous())
+    let from = from.and_then(|value| Uri::parse(split_name_addr(value)?.0));
+    asked || from.is_some_and(|from| from.is_anonymous())
 }
 
 #[cfg(test)]
@@ -38,9 +40,26 @@ mod tests {
             (None, "sip:Anonymous@Anonymous.Invalid;user=phone", true),
             (None, "sip:anonymous@192.0.2.1", true),
             (None, "sip:anonymous2@ims.example", false),
+            (
+                None,
+                "\"<\\\"\" <sip:anonymous@anonymous.invalid>;tag=1",
+                true,
+            ),
+            (None, "sip:anonymous@anonymous.invalid;tag=1", true),
+            (
+                None,
+                "\"<sip:anonymous@anonymous.invalid>\" <sip:alice@ims.example>",
+                false,
+            ),
+            (None, "<sip:anonymous@anonymous.invalid", false),
             (None, "no uri", false),
         ] {
-            assert_eq!(is_private(privacy, from), private, "{privacy:?} {from}");
+            assert_eq!(
+                is_private(privacy, Some(from)),
+                private,
+                "{privacy:?} {from}"
+            );
         }
+        assert!(!is_private(None, None));
     }
 }

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use super::capability::Capabilities;
 use super::date::expires;
 use super::entity::Entity;
-use super::header::parameters;
+use super::header::{outside, parameters, split_name_addr};
 use super::multipart::split_header;
 
 /// The body of a third-party REGISTER, as far as it is of use.
@@ -97,10 +97,7 @@ fn contacts(message: &[u8]) -> Vec<RegisteredContact> {
 
 /// `"Name" <URI>;parameters` or `URI;parameters`.
 fn contact(element: &str, lifetime: Option<u32>) -> Option<RegisteredContact> {
-    let (uri, rest) = match outside(element, '<') {
-        Some(at) => element.get(at + 1..)?.split_once('>')?,
-        None => element.split_at(element.find(';').unwrap_or(element.len())),
-    };
+    let (uri, rest) = split_name_addr(element)?;
     let parameters: Vec<(String, String)> = parameters(rest)
         .map(|(name, value)| (name.to_owned(), value.into_owned()))
         .collect();
@@ -109,7 +106,7 @@ fn contact(element: &str, lifetime: Option<u32>) -> Option<RegisteredContact> {
         .find(|(name, _)| name.eq_ignore_ascii_case("expires"))
         .and_then(|(_, value)| expires(value));
     uri.contains(':').then(|| RegisteredContact {
-        uri: uri.trim().to_owned(),
+        uri: uri.to_owned(),
         expires: own.or(lifetime),
         parameters,
     })
@@ -126,22 +123,6 @@ fn elements(list: &str) -> impl Iterator<Item = &str> {
         };
         rest = after;
         Some(element.trim())
-    })
-}
-
-/// Where `mark` stands first that is in no quoted string and not between angle brackets.
-fn outside(text: &str, mark: char) -> Option<usize> {
-    let (mut quoted, mut escaped, mut bracketed) = (false, false, false);
-    text.find(|c| {
-        let found = c == mark && !quoted && !bracketed;
-        match c {
-            _ if escaped => escaped = false,
-            '\\' => escaped = quoted,
-            '"' if !bracketed => quoted = !quoted,
-            '<' | '>' if !quoted => bracketed = c == '<',
-            _ => {}
-        }
-        found
     })
 }
 
