@@ -199,6 +199,30 @@ pub enum State {
     Kept,
 }
 
+/// The disposition notifications that the sender of an instant message wants (RFC 5438).
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Notify {
+    /// That the recipient's device has it.
+    pub positive_delivery: bool,
+    /// That the recipient's device will not have it.
+    pub negative_delivery: bool,
+    /// That it was passed on.
+    pub processing: bool,
+    /// URIs, one in a line: From and To of a notification, and its IMDN-Route.
+    pub way: Text<254>,
+}
+
+impl Notify {
+    /// None at all.
+    pub const NONE: Self = Self {
+        positive_delivery: false,
+        negative_delivery: false,
+        processing: false,
+        way: Text::EMPTY,
+    };
+}
+
 /// One message on its way across.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -233,7 +257,7 @@ pub struct Exchange {
     pub transaction: TransactionId,
     /// When the host answers the held sender, on the monotonic clock.
     pub hold_until_ms: u64,
-    /// When it was taken, in seconds since 1970 UTC.
+    /// When it was taken, or sent where the sender says so, in seconds since 1970 UTC.
     pub unix: i64,
     /// Digest of the short message, by which a repetition is known.
     pub digest: u64,
@@ -243,11 +267,14 @@ pub struct Exchange {
     pub address: Text<254>,
     /// Next hop towards `address` where no contact is registered for it; may be empty.
     pub hop: Text<126>,
-    /// SM -> IM from a service centre: the recipient's public identity, who reports; empty where it was
-    /// too long to keep.
+    /// SM -> IM from a service centre, and a part: the recipient's public identity; empty where it was
+    /// too long to keep. IM -> SM: the sender's, where it wants notifications.
     pub recipient: Text<126>,
-    /// SM -> IM: Call-ID of the submission, for In-Reply-To; empty where it was too long to keep.
+    /// SM -> IM: Call-ID of the submission, for In-Reply-To; empty where it was too long to keep. IM ->
+    /// SM: Message-ID of the message, for notifications.
     pub call_id: Text<254>,
+    /// IM -> SM: the notifications that the sender wants.
+    pub notify: Notify,
     /// IM -> SM: the RP-DATA. SM -> IM, and a part: the TPDU.
     pub pdu: Octets<254>,
     /// What a part is a part of. IM -> SM: the exchange of the last part, which holds the sender. SM ->
@@ -259,8 +286,8 @@ pub struct Exchange {
     pub sequence: u8,
 }
 
-// A table of the default 4,096 exchanges takes 5.3 MB of shared memory.
-const _: () = assert!(size_of::<Exchange>() == 1296);
+// A table of the default 4,096 exchanges takes 6.4 MB of shared memory.
+const _: () = assert!(size_of::<Exchange>() == 1560);
 
 impl Exchange {
     /// An exchange that begins now, with nothing known about it yet.
@@ -292,6 +319,7 @@ impl Exchange {
             hop: Text::EMPTY,
             recipient: Text::EMPTY,
             call_id: Text::EMPTY,
+            notify: Notify::NONE,
             pdu: Octets::EMPTY,
             whole: None,
             concatenation: 0,

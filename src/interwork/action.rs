@@ -237,6 +237,8 @@ pub enum Counter {
     SmIncomplete,
     /// Status reports to phones that asked for them.
     StatusReport,
+    /// Notifications to senders of instant messages who asked for them.
+    Notification,
     /// Reports that never reached the sender of a short message.
     ReportLost,
     /// Instant messages taken for the SMS side.
@@ -263,7 +265,7 @@ pub enum Counter {
 
 impl Counter {
     /// All of them, in the order of their values.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::SmToIm,
         Self::SmDelivered,
         Self::SmFailed,
@@ -271,6 +273,7 @@ impl Counter {
         Self::SmPart,
         Self::SmIncomplete,
         Self::StatusReport,
+        Self::Notification,
         Self::ReportLost,
         Self::ImToSm,
         Self::ImDelivered,
@@ -294,6 +297,7 @@ impl Counter {
             Self::SmPart => "sm_part",
             Self::SmIncomplete => "sm_incomplete",
             Self::StatusReport => "status_report",
+            Self::Notification => "notification",
             Self::ReportLost => "report_lost",
             Self::ImToSm => "im_to_sm",
             Self::ImDelivered => "im_delivered",

@@ -3,6 +3,7 @@
 
 use crate::host::Party;
 use crate::sip::Answer;
+use crate::wire::DeliveryStatus::{self, Error, Failed, Forbidden};
 use crate::wire::TpSt;
 
 /// What the SMS side is told.
@@ -124,73 +125,84 @@ pub(super) const fn fcs_from_phone(fcs: u8) -> u8 {
     }
 }
 
-/// RP-Cause as the sender of an instant message hears it: causes, status code, Retry-After.
-const RP_TO_SIP: &[(&[u8], u16, bool)] = &[
-    (&[1, 30], 404, false),
-    (&[8, 10], 403, false),
-    (&[21], 403, false),
-    (&[22], 480, true),
-    (&[27], 480, false),
-    (&[28, 50], 403, false),
-    (&[29, 69], 501, false),
-    (&[38], 500, false),
-    (&[41, 47], 500, true),
+/// RP-Cause as the sender of an instant message hears it: causes, status code, Retry-After, delivery
+/// notification.
+const RP_TO_SIP: &[(&[u8], u16, bool, DeliveryStatus)] = &[
+    (&[1, 30], 404, false, Failed),
+    (&[8, 10], 403, false, Forbidden),
+    (&[21], 403, false, Forbidden),
+    (&[22], 480, true, Failed),
+    (&[27], 480, false, Failed),
+    (&[28, 50], 403, false, Forbidden),
+    (&[29, 69], 501, false, Failed),
+    (&[38], 500, false, Error),
+    (&[41, 47], 500, true, Failed),
     // 503 would tell a peer that is not adjacent that all of its messages are unwelcome here.
-    (&[42], 480, true),
-    (&[81, 98], 500, false),
-    (&[95, 96, 97, 99], 500, false),
-    (&[111], 500, false),
-    (&[127], 502, false),
+    (&[42], 480, true, Failed),
+    (&[81, 98], 500, false, Error),
+    (&[95, 96, 97, 99], 500, false, Error),
+    (&[111], 500, false, Failed),
+    (&[127], 502, false, Error),
 ];
 
 /// TP-Failure-Cause, first and last, as the sender of an instant message hears it: status code,
-/// Retry-After.
-const FCS_TO_SIP: &[(u8, u8, u16, bool)] = &[
-    (0x80, 0x82, 488, false),
-    (0x8F, 0x8F, 488, false),
-    (0x90, 0x90, 415, false),
-    (0x91, 0x91, 488, false),
-    (0x9F, 0x9F, 415, false),
-    (0xA0, 0xA1, 501, false),
-    (0xAF, 0xB0, 501, false),
-    (0xC0, 0xC0, 480, true),
-    (0xC1, 0xC1, 403, false),
-    (0xC2, 0xC2, 500, false),
-    (0xC3, 0xC3, 404, false),
-    (0xC4, 0xC4, 403, false),
-    (0xC5, 0xC5, 202, false),
-    (0xC6, 0xC7, 500, false),
-    (0xD0, 0xD1, 480, false),
-    (0xD2, 0xD2, 500, false),
-    (0xD3, 0xD3, 480, false),
-    (0xD4, 0xD4, 480, true),
-    (0xD5, 0xD5, 500, false),
-    (0xE0, 0xFF, 500, false),
+/// Retry-After, delivery notification.
+const FCS_TO_SIP: &[(u8, u8, u16, bool, DeliveryStatus)] = &[
+    (0x80, 0x82, 488, false, Failed),
+    (0x8F, 0x8F, 488, false, Failed),
+    (0x90, 0x90, 415, false, Failed),
+    (0x91, 0x91, 488, false, Failed),
+    (0x9F, 0x9F, 415, false, Failed),
+    (0xA0, 0xA1, 501, false, Failed),
+    (0xAF, 0xB0, 501, false, Failed),
+    (0xC0, 0xC0, 480, true, Failed),
+    (0xC1, 0xC1, 403, false, Forbidden),
+    (0xC2, 0xC2, 500, false, Error),
+    (0xC3, 0xC3, 404, false, Failed),
+    (0xC4, 0xC4, 403, false, Forbidden),
+    (0xC5, 0xC5, 202, false, Failed),
+    (0xC6, 0xC7, 500, false, Failed),
+    (0xD0, 0xD1, 480, false, Failed),
+    (0xD2, 0xD2, 500, false, Failed),
+    (0xD3, 0xD3, 480, false, Failed),
+    (0xD4, 0xD4, 480, true, Failed),
+    (0xD5, 0xD5, 500, false, Failed),
+    (0xE0, 0xFE, 500, false, Error),
+    (0xFF, 0xFF, 500, false, Failed),
 ];
 
-/// What the sender of an instant message is told about an RP-ERROR. TP-FCS, nearer to the phone, goes
-/// first; a reserved one says nothing. An unknown RP-Cause counts as 111 (TS 24.011 §8.2.5.4).
+/// What the sender of an instant message is told about an RP-ERROR.
 pub(super) fn rp_to_sip(cause: u8, fcs: Option<u8>) -> Final {
+    let (status, retry_after, _) = rp_row(cause, fcs);
+    Final {
+        status,
+        retry_after,
+    }
+}
+
+/// The same in a delivery notification.
+pub(super) fn rp_to_delivery(cause: u8, fcs: Option<u8>) -> DeliveryStatus {
+    let (.., delivery) = rp_row(cause, fcs);
+    delivery
+}
+
+/// TP-FCS, nearer to the phone, goes first; a reserved one says nothing. An unknown RP-Cause counts as
+/// 111 (TS 24.011 §8.2.5.4).
+fn rp_row(cause: u8, fcs: Option<u8>) -> (u16, bool, DeliveryStatus) {
     let by_fcs = fcs.and_then(|fcs| {
-        FCS_TO_SIP
-            .iter()
-            .find(|(first, last, ..)| (*first..=*last).contains(&fcs))
+        let mut rows = FCS_TO_SIP.iter();
+        rows.find(|(first, last, ..)| (*first..=*last).contains(&fcs))
     });
     let by_cause = || {
-        RP_TO_SIP
-            .iter()
-            .find(|(causes, ..)| causes.contains(&cause))
+        let mut rows = RP_TO_SIP.iter();
+        rows.find(|(causes, ..)| causes.contains(&cause))
     };
-    match (by_fcs, by_cause()) {
-        (Some(&(.., status, retry_after)), _) | (None, Some(&(_, status, retry_after))) => Final {
-            status,
-            retry_after,
-        },
-        (None, None) => Final {
-            status: 500,
-            retry_after: false,
-        },
-    }
+    by_fcs
+        .map(|&(_, _, status, retry_after, delivery)| (status, retry_after, delivery))
+        .or_else(|| {
+            by_cause().map(|&(_, status, retry_after, delivery)| (status, retry_after, delivery))
+        })
+        .unwrap_or((500, false, Failed))
 }
 
 /// A failure of the SIP leg towards a phone as the sender of an instant message hears it. What is not

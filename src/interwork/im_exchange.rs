@@ -6,7 +6,8 @@ use super::handle::Turn;
 use super::input::{Named, PreparedIm, ReportIn, RpReport};
 use super::outgoing::ReportOut;
 use crate::host::{
-    Exchange, ExchangeId, Full, Identity, Kind, Octets, Party, Sequence, State, TransactionId,
+    Exchange, ExchangeId, Full, Identity, Kind, Notify, Octets, Party, Sequence, State,
+    TransactionId,
 };
 
 /// A report this close to the end of the hold time leaves the answer to the host's timer: two that
@@ -78,6 +79,12 @@ impl Turn<'_> {
             }
         }
         if let Some(exchange) = self.store.get_mut(last) {
+            if let Some(wanted) = &im.notify {
+                exchange.notify = wanted.notify;
+                exchange.recipient = wanted.sender;
+                exchange.call_id = wanted.message_id;
+                exchange.unix = wanted.sent;
+            }
             exchange.held = true;
             exchange.transaction = transaction;
             exchange.hold_until_ms = self.now.monotonic_ms + self.gateway.policy.hold_timeout_ms;
@@ -285,13 +292,14 @@ impl Turn<'_> {
 
     /// Ends a settled exchange with its sender's answer, if the sender still waits.
     fn end(&mut self, id: ExchangeId) {
-        let Some(exchange) = self.store.get_mut(id) else {
+        let Some(exchange) = self.store.get_mut(id).copied() else {
             return;
         };
         if exchange.held {
-            let answer = answer_held(id, exchange, exchange.status, exchange.retry_after);
+            let answer = answer_held(id, &exchange, exchange.status, exchange.retry_after);
             self.actions.push(answer);
         }
+        self.notify_outcome(id, &exchange);
         self.store.remove(id);
     }
 
@@ -307,8 +315,10 @@ impl Turn<'_> {
         }
         exchange.held = false;
         let answer = answer_held(id, exchange, ACCEPTED.status, ACCEPTED.retry_after);
+        let exchange = *exchange;
         self.actions.push(answer);
         self.count(Counter::ImAccepted);
+        self.notify_accepted(id, &exchange);
     }
 
     pub(super) fn im_due(&mut self, id: ExchangeId) {
@@ -339,6 +349,7 @@ impl Turn<'_> {
             return;
         }
         exchange.held = false;
+        exchange.notify = Notify::NONE;
         if matches!(exchange.state, State::Queued | State::Settled) {
             self.store.remove(id);
             self.remove_parts(id, |part| part.state == State::Queued);

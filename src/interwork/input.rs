@@ -1,6 +1,6 @@
 //! What the core is told.
 
-use crate::host::{ExchangeId, Identity, Octets, Party, Text, TransactionId};
+use crate::host::{ExchangeId, Identity, Notify, Octets, Party, Text, TransactionId};
 use crate::sip::Translation;
 
 /// Something that happened.
@@ -105,6 +105,20 @@ pub struct PreparedIm {
     pub parts: Vec<Octets<254>>,
     /// Where the reference number stands in each of several parts.
     pub reference_at: usize,
+    /// What its sender wants to hear of it.
+    pub notify: Option<NotifyIn>,
+}
+
+/// The notifications that an instant message's sender wants.
+pub struct NotifyIn {
+    /// Message-ID (RFC 5438 §6.3).
+    pub message_id: Text<254>,
+    /// Where they go: the sender's public identity.
+    pub sender: Text<126>,
+    /// When the message was sent, in seconds since 1970 UTC.
+    pub sent: i64,
+    /// Which ones, and by which names.
+    pub notify: Notify,
 }
 
 /// A report from the SMS side.

@@ -29,6 +29,7 @@ mod im_exchange;
 mod im_text;
 mod input;
 mod instant_message;
+mod notification;
 mod outgoing;
 mod part_exchange;
 mod policy;
@@ -44,7 +45,7 @@ pub use action::{Action, Actions, Counter, Outcome, Reason, Refusal, Verdict};
 pub use authorization::{Authorization, identity};
 pub use classify::Class;
 pub use field::{Field, Value};
-pub use input::{Input, Named, PartIn, PreparedIm, PreparedSm, ReportIn, RpReport};
+pub use input::{Input, Named, NotifyIn, PartIn, PreparedIm, PreparedSm, ReportIn, RpReport};
 pub use policy::{Policy, SenderWithoutNumber};
 pub use settings::Settings;
 

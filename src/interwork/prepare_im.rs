@@ -31,7 +31,18 @@ impl Gateway {
         let identity = identity_of(&recipient).ok_or_else(too_long)?;
         let address = Text::new(message.request_uri).ok_or_else(too_long)?;
 
-        let text = text_of(message)?;
+        let (text, notify) = match Body::of(message)? {
+            Body::Text(entity) => (im_text::of_text(&entity, message.subject)?, None),
+            Body::Cpim(entity, Wrapped::Message) => {
+                let octets = entity.octets().map_err(Reason::from)?;
+                let cpim = Cpim::decode(&octets).map_err(Reason::Undecodable)?;
+                (
+                    im_text::of_cpim(&cpim, message.subject)?,
+                    self.notify(&cpim, message, &sender, now),
+                )
+            }
+            _ => return Err(Reason::MediaType.into()),
+        };
         let originator = if is_private(message.privacy, message.from) {
             self.policy.anonymous
         } else {
@@ -43,6 +54,7 @@ impl Gateway {
             address,
             parts,
             reference_at,
+            notify,
         })
     }
 
@@ -121,18 +133,5 @@ impl Gateway {
             .filter(|start| !start.contains(char::is_control))
             .find_map(|start| TpAddress::from_text(start).ok())
             .ok_or_else(refused)
-    }
-}
-
-/// What the message says.
-fn text_of(message: &MessageIn<'_>) -> Result<String, Reason> {
-    match Body::of(message)? {
-        Body::Text(entity) => im_text::of_text(&entity, message.subject),
-        Body::Cpim(entity, Wrapped::Message) => {
-            let octets = entity.octets()?;
-            let cpim = Cpim::decode(&octets).map_err(Reason::Undecodable)?;
-            im_text::of_cpim(&cpim, message.subject)
-        }
-        _ => Err(Reason::MediaType),
     }
 }

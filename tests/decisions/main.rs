@@ -6,6 +6,7 @@ mod hostile;
 mod im_to_sm;
 mod long_im_to_sm;
 mod long_sm_to_im;
+mod notifications;
 mod refusals;
 mod sequences;
 mod sm_to_im;

@@ -1,0 +1,176 @@
+//! Disposition notifications to senders of instant messages (RFC 5438; rows DLV-5 to DLV-8, DLV-11,
+//! DLV-12).
+
+use std::borrow::Cow;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use super::Gateway;
+use super::action::{Action, Counter};
+use super::cause;
+use super::handle::Turn;
+use super::input::NotifyIn;
+use super::sender::Sender;
+use crate::host::{Exchange, ExchangeId, Notify, Now, Text};
+use crate::sip::{MessageIn, MessageOut, Service, Uri, date_time, is_private, push_date_time};
+use crate::wire::{
+    Cpim, CpimAddress, DeliveryStatus, Disposition, Imdn, ImdnMessage, ProcessingStatus,
+};
+
+impl Gateway {
+    /// What the sender wants to hear of; nothing of what a short message has no report on (row DLV-7), and
+    /// nothing where the sender does not want to be known (row DLV-12).
+    pub(super) fn notify(
+        &self,
+        cpim: &Cpim<'_>,
+        message: &MessageIn<'_>,
+        sender: &Sender<'_>,
+        now: Now,
+    ) -> Option<NotifyIn> {
+        let wanted = cpim.imdn.wanted;
+        if !self.policy.notifications || is_private(message.privacy, message.from) {
+            return None;
+        }
+        if !(wanted.positive_delivery || wanted.negative_delivery || wanted.processing) {
+            return None;
+        }
+        let uri = |address: Option<&CpimAddress<'_>>, otherwise: &str| {
+            address.map_or_else(|| otherwise.to_owned(), |address| address.uri.to_string())
+        };
+        // The recipient reports to the sender, by the names that the sender knows both by.
+        let mut way = vec![
+            uri(cpim.to.first(), message.request_uri),
+            uri(cpim.from.as_ref(), sender.address),
+        ];
+        let route = cpim.imdn.record_route.iter();
+        way.extend(route.map(|host| host.uri.to_string()));
+        let sent = cpim.date_time.as_deref().and_then(date_time);
+        Some(NotifyIn {
+            message_id: Text::new(cpim.imdn.message_id.as_deref()?)?,
+            sender: Text::new(sender.address)?,
+            sent: sent.unwrap_or(now.unix),
+            notify: Notify {
+                positive_delivery: wanted.positive_delivery,
+                negative_delivery: wanted.negative_delivery,
+                processing: wanted.processing,
+                // No URI has a line break in it.
+                way: Text::new(&way.join("\n"))?,
+            },
+        })
+    }
+
+    fn notification(
+        &self,
+        id: ExchangeId,
+        exchange: &Exchange,
+        disposition: Disposition,
+    ) -> Option<MessageOut> {
+        let mut way = exchange.notify.way.as_str().lines();
+        let mut address = || {
+            way.next().map(|uri| CpimAddress {
+                uri: Cow::Borrowed(uri),
+                ..CpimAddress::default()
+            })
+        };
+        let (from, to) = (address()?, address()?);
+        let route: Vec<CpimAddress<'_>> = core::iter::from_fn(address).collect();
+        // The first host on the way knows the next one.
+        let next = route
+            .first()
+            .map_or(exchange.recipient.as_str(), |host| &*host.uri);
+        Uri::parse(next)?;
+        let mut sent = String::with_capacity(20);
+        push_date_time(&mut sent, exchange.unix);
+        let message = ImdnMessage {
+            message_id: self.message_id(id, disposition).into(),
+            imdn: Imdn {
+                message_id: exchange.call_id.as_str().into(),
+                date_time: Some(sent.into()),
+                recipient_uri: Some(from.uri.clone()),
+                original_recipient_uri: None,
+                subject: None,
+                disposition,
+            },
+            from,
+            to,
+            route: route.clone(),
+        };
+        let mut body = Vec::with_capacity(1024);
+        message.encode(&mut body).ok()?;
+        let recipient = exchange.address.as_str();
+        Some(MessageOut {
+            service: Service::Im,
+            identity: next.to_owned(),
+            fallback_hop: String::new(),
+            from: recipient.to_owned(),
+            call_id: None,
+            headers: [
+                "P-Asserted-Identity: <",
+                recipient,
+                ">\r\nContent-Type: message/cpim\r\n",
+            ]
+            .concat(),
+            body,
+        })
+    }
+
+    /// A Message-ID that nobody else's is (RFC 5438 §6.3).
+    fn message_id(&self, id: ExchangeId, disposition: Disposition) -> String {
+        let mut digest = DefaultHasher::new();
+        (self.boot, id).hash(&mut digest);
+        core::mem::discriminant(&disposition).hash(&mut digest);
+        format!("{:016x}{:016x}", digest.finish(), self.boot)
+    }
+}
+
+impl Turn<'_> {
+    /// The sender has the message's outcome, or had its `202` before: what else it wants to hear. A failure
+    /// is told once: in the response, or behind a response that was a success (RFC 5438 §12.1.3.1).
+    pub(super) fn notify_outcome(&mut self, id: ExchangeId, exchange: &Exchange) {
+        let wants = &exchange.notify;
+        let told_in_sip = exchange.held;
+        match exchange.status {
+            200 if wants.positive_delivery => {
+                self.notify(
+                    id,
+                    exchange,
+                    Disposition::Delivery(DeliveryStatus::Delivered),
+                );
+            }
+            200..300 if wants.processing && told_in_sip => self.notify_processed(id, exchange),
+            300.. if wants.negative_delivery && !told_in_sip => {
+                let status = match exchange.rp_cause {
+                    Some(cause) => cause::rp_to_delivery(cause, exchange.tp_fcs),
+                    None => DeliveryStatus::Failed,
+                };
+                self.notify(id, exchange, Disposition::Delivery(status));
+            }
+            _ => {}
+        }
+    }
+
+    /// The sender has its `202`.
+    pub(super) fn notify_accepted(&mut self, id: ExchangeId, exchange: &Exchange) {
+        if exchange.notify.processing {
+            self.notify_processed(id, exchange);
+        }
+    }
+
+    fn notify_processed(&mut self, id: ExchangeId, exchange: &Exchange) {
+        self.notify(
+            id,
+            exchange,
+            Disposition::Processing(ProcessingStatus::Processed),
+        );
+    }
+
+    fn notify(&mut self, id: ExchangeId, exchange: &Exchange, disposition: Disposition) {
+        let Some(message) = self.gateway.notification(id, exchange, disposition) else {
+            return;
+        };
+        self.count(Counter::Notification);
+        self.actions.push(Action::Send {
+            exchange: None,
+            message,
+        });
+    }
+}

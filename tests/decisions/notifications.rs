@@ -1,0 +1,326 @@
+//! Disposition notifications to senders of instant messages: rows DLV-5 to DLV-8, DLV-11, DLV-12,
+//! the IMDN columns of tables B.4 and B.5.
+
+use ipsmgw::host::ExchangeId;
+use ipsmgw::interwork::{Counter, Input, Settings};
+use ipsmgw::sip::{MessageIn, MessageOut, Service};
+use ipsmgw::wire::{Cpim, DeliveryStatus, Disposition, IMDN_TYPE, Imdn, ProcessingStatus};
+
+use crate::world::{ALICE, BOB, Done, World, field, from_phone, instant, settings};
+
+/// A `message/cpim` that asks for these.
+fn asking(wanted: &str, text: &str) -> String {
+    format!(
+        "From: Alice <im:alice@home.example>\r\n\
+         To: <im:bob@home.example>\r\n\
+         DateTime: 2026-01-02T03:00:00+01:00\r\n\
+         NS: imdn <urn:ietf:params:imdn>\r\n\
+         imdn.Message-ID: Abc.123\r\n\
+         imdn.Disposition-Notification: {wanted}\r\n\
+         \r\n\
+         Content-Type: text/plain\r\n\
+         \r\n\
+         {text}"
+    )
+}
+
+fn cpim(body: &str) -> MessageIn<'_> {
+    MessageIn {
+        content_type: Some("message/cpim"),
+        body: body.as_bytes(),
+        ..instant(BOB, "")
+    }
+}
+
+/// An instant message on its way, its exchange and RP-MR.
+fn sent(world: &mut World, wanted: &str) -> (ExchangeId, u8) {
+    let done = world.deliver(&cpim(&asking(wanted, "hello")));
+    (done.held[0], done.message().body[1])
+}
+
+fn hold_over(world: &mut World, exchange: ExchangeId) -> Done {
+    world.pass(20_000);
+    world.handle(Input::HoldOver { exchange })
+}
+
+fn ack(world: &mut World, rp_mr: u8) -> Done {
+    world.report(&from_phone(BOB, &[0x02, rp_mr]))
+}
+
+/// What a notification says.
+fn disposition(message: &MessageOut) -> Disposition {
+    let cpim = Cpim::decode(&message.body).unwrap();
+    assert!(cpim.content.is(IMDN_TYPE));
+    assert_eq!(cpim.content.disposition.as_deref(), Some("notification"));
+    let imdn = Imdn::decode(&cpim.content.octets).unwrap();
+    assert_eq!(imdn.message_id, "Abc.123");
+    imdn.disposition
+}
+
+fn delivery(message: &MessageOut) -> DeliveryStatus {
+    match disposition(message) {
+        Disposition::Delivery(status) => status,
+        _ => panic!("another type"),
+    }
+}
+
+#[test]
+fn delivered_when_the_phone_has_it() {
+    let mut world = World::new();
+    let (id, rp_mr) = sent(&mut world, "positive-delivery, display");
+    assert!(world.leg(id, 200).is_nothing(), "no proof of anything");
+    let done = ack(&mut world, rp_mr);
+    assert_eq!(done.answer(), 200);
+    assert_eq!(done.counted, [Counter::ImDelivered, Counter::Notification]);
+    let message = done.message();
+    assert!(message.service == Service::Im && done.sent[0].0.is_none());
+    assert_eq!(
+        (message.identity.as_str(), message.from.as_str()),
+        (ALICE, BOB)
+    );
+    for (name, value) in [
+        ("Content-Type", "message/cpim"),
+        ("P-Asserted-Identity", "<sip:+15550002@ims.example>"),
+    ] {
+        assert_eq!(field(&message.headers, name), Some(value));
+    }
+    assert_eq!(delivery(message), DeliveryStatus::Delivered);
+    let cpim = Cpim::decode(&message.body).unwrap();
+    assert_eq!(cpim.from.unwrap().uri, "im:bob@home.example");
+    assert_eq!(cpim.to[0].uri, "im:alice@home.example");
+    assert!(cpim.imdn.message_id.unwrap().len() >= 32);
+    assert_eq!(cpim.imdn.wanted, Default::default());
+    let imdn = Imdn::decode(&cpim.content.octets).unwrap();
+    assert_eq!(imdn.recipient_uri.unwrap(), "im:bob@home.example");
+    assert_eq!(imdn.date_time.unwrap(), "2026-01-02T02:00:00Z");
+}
+
+#[test]
+fn delivered_behind_a_202() {
+    let mut world = World::new();
+    let (id, rp_mr) = sent(&mut world, "positive-delivery");
+    let done = hold_over(&mut world, id);
+    assert_eq!(done.answer(), 202);
+    assert!(done.sent.is_empty());
+    let done = ack(&mut world, rp_mr);
+    assert!(done.answered.is_empty());
+    assert_eq!(delivery(done.message()), DeliveryStatus::Delivered);
+}
+
+#[test]
+fn all_parts_or_nothing() {
+    let mut world = World::new();
+    let body = asking("positive-delivery", &"x".repeat(200));
+    let first = world.deliver(&cpim(&body));
+    let second = ack(&mut world, first.message().body[1]);
+    let rp_data = second.message();
+    assert!(rp_data.service == Service::Sm && rp_data.body[0] == 0x01);
+    let done = ack(&mut world, rp_data.body[1]);
+    assert_eq!(delivery(done.message()), DeliveryStatus::Delivered);
+}
+
+#[test]
+fn a_failure_that_sip_has_told_is_not_told_again() {
+    for wanted in ["negative-delivery", "positive-delivery,negative-delivery"] {
+        let mut world = World::new();
+        let (_, rp_mr) = sent(&mut world, wanted);
+        let octets = [0x04, rp_mr, 0x01, 0x80 | 27];
+        let done = world.report(&from_phone(BOB, &octets));
+        assert_eq!(done.answer(), 480);
+        assert!(done.sent.is_empty());
+        assert_eq!(done.counted, [Counter::ImFailed]);
+    }
+}
+
+/// RP-Cause, TP-FCS (0: none), notification.
+const TO_DELIVERY: &[(u8, u8, DeliveryStatus)] = &[
+    (1, 0, DeliveryStatus::Failed),
+    (30, 0, DeliveryStatus::Failed),
+    (8, 0, DeliveryStatus::Forbidden),
+    (10, 0, DeliveryStatus::Forbidden),
+    (21, 0, DeliveryStatus::Forbidden),
+    (22, 0, DeliveryStatus::Failed),
+    (27, 0, DeliveryStatus::Failed),
+    (28, 0, DeliveryStatus::Forbidden),
+    (50, 0, DeliveryStatus::Forbidden),
+    (29, 0, DeliveryStatus::Failed),
+    (69, 0, DeliveryStatus::Failed),
+    (38, 0, DeliveryStatus::Error),
+    (41, 0, DeliveryStatus::Failed),
+    (47, 0, DeliveryStatus::Failed),
+    (42, 0, DeliveryStatus::Failed),
+    (81, 0, DeliveryStatus::Error),
+    (98, 0, DeliveryStatus::Error),
+    (95, 0, DeliveryStatus::Error),
+    (96, 0, DeliveryStatus::Error),
+    (97, 0, DeliveryStatus::Error),
+    (99, 0, DeliveryStatus::Error),
+    (111, 0, DeliveryStatus::Failed),
+    (127, 0, DeliveryStatus::Error),
+    (77, 0, DeliveryStatus::Failed),
+    (111, 0x80, DeliveryStatus::Failed),
+    (111, 0x90, DeliveryStatus::Failed),
+    (111, 0x91, DeliveryStatus::Failed),
+    (111, 0xB0, DeliveryStatus::Failed),
+    (22, 0xC1, DeliveryStatus::Forbidden),
+    (22, 0xC2, DeliveryStatus::Error),
+    (22, 0xC3, DeliveryStatus::Failed),
+    (22, 0xC4, DeliveryStatus::Forbidden),
+    (38, 0xD0, DeliveryStatus::Failed),
+    (38, 0xD2, DeliveryStatus::Failed),
+    (22, 0xE0, DeliveryStatus::Error),
+    (22, 0xFE, DeliveryStatus::Error),
+    (38, 0xFF, DeliveryStatus::Failed),
+];
+
+#[test]
+fn a_failure_behind_a_202() {
+    for &(cause, fcs, expected) in TO_DELIVERY {
+        let mut world = World::new();
+        let (id, rp_mr) = sent(&mut world, "negative-delivery");
+        hold_over(&mut world, id);
+        let octets = [0x04, rp_mr, 0x01, 0x80 | cause, 0x41, 0x03, 0x00, fcs, 0x00];
+        let octets = &octets[..if fcs == 0 { 4 } else { 9 }];
+        let done = world.report(&from_phone(BOB, octets));
+        assert_eq!(delivery(done.message()), expected, "{cause} {fcs:02X}");
+    }
+    // Not asked for.
+    let mut world = World::new();
+    let (id, rp_mr) = sent(&mut world, "positive-delivery");
+    hold_over(&mut world, id);
+    let done = world.report(&from_phone(BOB, &[0x04, rp_mr, 0x01, 0x80 | 27]));
+    assert!(done.sent.is_empty());
+}
+
+#[test]
+fn a_leg_that_fails_behind_a_202() {
+    let mut world = World::new();
+    let (id, _) = sent(&mut world, "negative-delivery");
+    hold_over(&mut world, id);
+    let done = world.leg(id, 480);
+    assert_eq!(delivery(done.message()), DeliveryStatus::Failed);
+}
+
+#[test]
+fn nobody_knows_so_nothing_is_said() {
+    let mut world = World::new();
+    let (id, _) = sent(&mut world, "positive-delivery,negative-delivery");
+    hold_over(&mut world, id);
+    world.leg(id, 200);
+    world.pass(45_000);
+    world.handle(Input::Due { exchange: id });
+    world.leg(id, 200);
+    world.pass(45_000);
+    let done = world.handle(Input::Due { exchange: id });
+    assert_eq!(done.counted, [Counter::ReportMissing]);
+    assert!(done.sent.is_empty());
+}
+
+#[test]
+fn processed_is_said_once() {
+    let processed = Disposition::Processing(ProcessingStatus::Processed);
+    let mut world = World::new();
+    let (id, rp_mr) = sent(&mut world, "processing");
+    let done = hold_over(&mut world, id);
+    assert_eq!(disposition(done.message()), processed);
+    assert!(ack(&mut world, rp_mr).sent.is_empty());
+
+    let (_, rp_mr) = sent(&mut world, "processing");
+    let done = ack(&mut world, rp_mr);
+    assert_eq!(disposition(done.message()), processed);
+
+    // Delivered says more.
+    let (_, rp_mr) = sent(&mut world, "processing, positive-delivery");
+    let done = ack(&mut world, rp_mr);
+    assert_eq!(delivery(done.message()), DeliveryStatus::Delivered);
+}
+
+#[test]
+fn two_notifications_have_two_names() {
+    let mut world = World::new();
+    let (id, rp_mr) = sent(&mut world, "processing, positive-delivery");
+    let first = hold_over(&mut world, id);
+    let second = ack(&mut world, rp_mr);
+    let name = |done: &Done| {
+        let cpim = Cpim::decode(&done.message().body).unwrap();
+        cpim.imdn.message_id.unwrap().into_owned()
+    };
+    assert_ne!(name(&first), name(&second));
+}
+
+#[test]
+fn who_is_told_nothing() {
+    let all = "positive-delivery,negative-delivery,processing";
+    let body = asking(all, "hello");
+    let without_id = body.replace("imdn.Message-ID: Abc.123\r\n", "");
+    let display = asking("display", "hello");
+    let never = Settings {
+        imdn: "never",
+        ..settings()
+    };
+    let anonymous = Some("Anonymous <sip:anonymous@anonymous.invalid>;tag=1");
+    for (settings, message) in [
+        (never, cpim(&body)),
+        (settings(), cpim(&without_id)),
+        (settings(), cpim(&display)),
+        (settings(), instant(BOB, "hello")),
+        (
+            settings(),
+            MessageIn {
+                privacy: Some("id"),
+                ..cpim(&body)
+            },
+        ),
+        (
+            settings(),
+            MessageIn {
+                from: anonymous,
+                ..cpim(&body)
+            },
+        ),
+    ] {
+        let mut world = World::with(&settings);
+        let done = world.deliver(&message);
+        let done = ack(&mut world, done.message().body[1]);
+        assert_eq!(done.answer(), 200);
+        assert!(done.sent.is_empty());
+    }
+}
+
+#[test]
+fn a_sender_who_was_told_something_else_is_told_nothing_more() {
+    let mut world = World::new();
+    let (id, rp_mr) = sent(&mut world, "positive-delivery,negative-delivery");
+    world.handle(Input::Released { exchange: id });
+    assert!(ack(&mut world, rp_mr).sent.is_empty());
+}
+
+#[test]
+fn the_way_that_was_recorded() {
+    let mut world = World::new();
+    let body = asking("positive-delivery", "hello").replace(
+        "imdn.Message-ID",
+        "imdn.IMDN-Record-Route: <sip:a.example;lr>\r\n\
+         imdn.IMDN-Record-Route: <sip:b.example;lr>\r\n\
+         imdn.Message-ID",
+    );
+    let done = world.deliver(&cpim(&body));
+    let done = ack(&mut world, done.message().body[1]);
+    let message = done.message();
+    assert_eq!(message.identity, "sip:a.example;lr");
+    let cpim = Cpim::decode(&message.body).unwrap();
+    let route: Vec<_> = cpim.imdn.route.iter().map(|host| &*host.uri).collect();
+    assert_eq!(route, ["sip:a.example;lr", "sip:b.example;lr"]);
+    assert_eq!(cpim.to[0].uri, "im:alice@home.example");
+}
+
+#[test]
+fn a_report_at_the_end_of_the_hold_time() {
+    let mut world = World::new();
+    let (id, rp_mr) = sent(&mut world, "positive-delivery");
+    world.pass(19_900);
+    assert!(ack(&mut world, rp_mr).sent.is_empty());
+    let done = world.handle(Input::HoldOver { exchange: id });
+    assert_eq!(done.answer(), 200);
+    assert_eq!(delivery(done.message()), DeliveryStatus::Delivered);
+}
