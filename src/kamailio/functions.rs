@@ -24,7 +24,7 @@ const END_OF_SCRIPT: i32 = 0;
 
 /// `ipsmgw_classify()`: what the request is. It changes nothing.
 pub(super) fn classify(msg: SipMsg<'_>) -> i32 {
-    let Some(reading) = Reading::of(msg) else {
+    let Some(reading) = Reading::of_content(msg) else {
         return FALSE;
     };
     match running().gateway.classify(&reading.message()) {

@@ -21,18 +21,27 @@ pub(super) struct Reading<'m> {
 impl<'m> Reading<'m> {
     /// Reads a MESSAGE; nothing where it is none, or is broken before the end of its header.
     pub(super) fn of(msg: SipMsg<'m>) -> Option<Self> {
+        Self::of_content(msg).map(|content| Self {
+            identity: identity(msg),
+            recipient: contacts::capabilities(content.request_uri, running().flags),
+            ..content
+        })
+    }
+
+    /// The same without asking who the sender is and what the recipient can do: for what is read of the
+    /// message itself. `$ipsmgw(...)` may stand in the `identity` parameter, so it must not ask for it.
+    pub(super) fn of_content(msg: SipMsg<'m>) -> Option<Self> {
         if !msg.is_request(ffi::METHOD_MESSAGE) || !msg.parse_headers() {
             return None;
         }
         let (request_uri, retargeted) = msg.request_uri();
-        let request_uri = std::str::from_utf8(request_uri).ok()?;
         Some(Self {
             msg,
-            identity: identity(msg),
+            identity: None,
             source: msg.source(),
-            request_uri,
+            request_uri: std::str::from_utf8(request_uri).ok()?,
             retargeted,
-            recipient: contacts::capabilities(request_uri, running().flags),
+            recipient: Capabilities::default(),
         })
     }
 
