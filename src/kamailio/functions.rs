@@ -8,7 +8,7 @@ use crate::sip::Answer;
 
 use super::clock;
 use super::counters;
-use super::message::SipMsg;
+use super::message::{MessageNumber, SipMsg};
 use super::perform::{At, Performed, answer_here, answer_request, handle, perform};
 use super::reading::Reading;
 use super::result;
@@ -250,7 +250,7 @@ fn refuse(msg: SipMsg<'_>, refusal: Refusal) {
 
 thread_local! {
     /// What the script assigned to `$ipsmgw(status)`, and for which message.
-    static STATUS: Cell<((u32, i32), u16)> = const { Cell::new(((0, 0), 0)) };
+    static STATUS: Cell<(MessageNumber, u16)> = const { Cell::new(((0, 0, 0), 0)) };
 }
 
 /// The status that the script set while it worked on this message.

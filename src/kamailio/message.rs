@@ -17,6 +17,9 @@ pub(super) struct SipMsg<'m> {
     _call: PhantomData<&'m ffi::sip_msg>,
 }
 
+/// Number, process and place of a message.
+pub(super) type MessageNumber = (u32, i32, usize);
+
 /// A header field: its name and its body, without the white space around it.
 #[derive(Clone, Copy)]
 pub(super) struct HeaderField<'m> {
@@ -53,9 +56,11 @@ impl<'m> SipMsg<'m> {
         unsafe { self.raw.as_ref() }
     }
 
-    /// The process-wide number that Kamailio gave this message.
-    pub(super) fn number(&self) -> (u32, i32) {
-        (self.get().id, self.get().pid)
+    /// What tells this message from all others that this process works on: the number that Kamailio gave
+    /// it, and where it stands. tm's stand-in for a request has the number of the message before.
+    pub(super) fn number(&self) -> MessageNumber {
+        let msg = self.get();
+        (msg.id, msg.pid, msg.buf as usize)
     }
 
     /// Whether it is a request with this method (a code of Kamailio's, such as `METHOD_MESSAGE`).
