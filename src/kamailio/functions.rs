@@ -54,12 +54,26 @@ pub(super) fn authorize(uri: &str, direction: &str) -> i32 {
 
 /// `ipsmgw_sm_to_im()`: translates the request for `t_relay()`.
 pub(super) fn sm_to_im(msg: SipMsg<'_>) -> i32 {
+    if !can_take(msg, "ipsmgw_sm_to_im") {
+        return FALSE;
+    }
     match submit(msg, None) {
         Submitted::Performed(Performed::Relay) => TRUE,
         Submitted::Performed(Performed::Done(Verdict::Refused)) | Submitted::Refused => FALSE,
         Submitted::Performed(Performed::Done(Verdict::Taken | Verdict::Answered)) => DONE_WITH,
         Submitted::Retransmission => END_OF_SCRIPT,
     }
+}
+
+/// Whether a function that takes messages may work on this one; says so where it may not.
+fn can_take(msg: SipMsg<'_>, function: &str) -> bool {
+    let can = msg.can_be_taken();
+    if !can {
+        tracing::error!(
+            "{function}() works on a MESSAGE, in a request route, a failure route or the result route"
+        );
+    }
+    can
 }
 
 enum Submitted {
@@ -105,6 +119,9 @@ fn submit(msg: SipMsg<'_>, outcome: Option<u16>) -> Submitted {
 /// `ipsmgw_im_to_sm([route])`: takes the request over and sends it as a short message. The outcome
 /// arrives in the named route.
 pub(super) fn im_to_sm(msg: SipMsg<'_>, route: &str) -> i32 {
+    if !can_take(msg, "ipsmgw_im_to_sm") {
+        return FALSE;
+    }
     let Some(route) = Text::new(route).filter(|_| route.is_empty() || result::has_route(route))
     else {
         tracing::error!("ipsmgw_im_to_sm(route): the script has no such route");
@@ -162,6 +179,9 @@ pub(super) fn im_to_sm(msg: SipMsg<'_>, route: &str) -> i32 {
 
 /// `ipsmgw_report()`: takes an RP-ACK, RP-ERROR or RP-SMMA.
 pub(super) fn report(msg: SipMsg<'_>) -> i32 {
+    if !can_take(msg, "ipsmgw_report") {
+        return FALSE;
+    }
     let running = running();
     let now = clock::now();
     let Some(reading) = Reading::of(msg) else {
@@ -192,6 +212,9 @@ pub(super) fn report(msg: SipMsg<'_>) -> i32 {
 /// `ipsmgw_reply()`: in the result route, answers the sender with the outcome; on a short message,
 /// answers and reports as if the IM side had answered `$ipsmgw(status)`.
 pub(super) fn reply(msg: SipMsg<'_>) -> i32 {
+    if !can_take(msg, "ipsmgw_reply") {
+        return FALSE;
+    }
     if let Some(outcome) = result::current() {
         return if answer_here(msg, &outcome) {
             TRUE

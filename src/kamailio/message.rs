@@ -74,6 +74,16 @@ impl<'m> SipMsg<'m> {
         u32::try_from(request.method_value) == Ok(method)
     }
 
+    /// Whether it is a MESSAGE that the script may still take, hold or answer. In a branch or reply route,
+    /// or for a request that tm is about to send, tm's current transaction is not in a state for that.
+    pub(super) fn can_be_taken(&self) -> bool {
+        // SAFETY: no arguments; which kind of route this process runs.
+        let route = unsafe { ffi::ipsmgw_c_route_type() };
+        let route = u32::try_from(route).unwrap_or(0);
+        self.is_request(ffi::METHOD_MESSAGE)
+            && route & (ffi::REQUEST_ROUTE | ffi::FAILURE_ROUTE) != 0
+    }
+
     /// Parses all header fields. False for a message that is broken before the end of its header.
     pub(super) fn parse_headers(&self) -> bool {
         // SAFETY: a live message of this process.
