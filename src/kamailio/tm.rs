@@ -323,10 +323,26 @@ unsafe extern "C" fn on_relayed(
                 }
                 handle(exchange, Input::FinalSent { exchange, status }, At::Nothing);
             }
-            ffi::TMCB_DESTROY => handle(exchange, Input::Released { exchange }, At::Nothing),
+            ffi::TMCB_DESTROY => {
+                // tm tells of a final response only where sending it worked. A phone whose connection is
+                // gone has not seen it, but its message was taken: it is owed the report, and no
+                // repetition of it may be delivered again.
+                if let Ok(status @ 200..300) = u16::try_from(cell.uas.status)
+                    && !is_shutting_down()
+                {
+                    handle(exchange, Input::FinalSent { exchange, status }, At::Nothing);
+                }
+                handle(exchange, Input::Released { exchange }, At::Nothing);
+            }
             _ => {}
         }
     });
+}
+
+/// Whether tm takes its table down, so that nothing can be sent any more.
+fn is_shutting_down() -> bool {
+    // SAFETY: no arguments.
+    unsafe { ffi::ksr_shutdown_phase() != 0 }
 }
 
 /// A held request of IM -> SM: its timer is over, or its transaction ended.
