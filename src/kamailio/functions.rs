@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use crate::host::{Text, TransactionId};
+use crate::host::{Exchanges, Text, TransactionId};
 use crate::interwork::{self, Input, Refusal, Verdict};
 use crate::sip::Answer;
 
@@ -13,6 +13,7 @@ use super::perform::{At, Performed, answer_here, answer_request, handle, perform
 use super::reading::Reading;
 use super::result;
 use super::running::running;
+use super::table::Locked;
 use super::tm::{self, Begun};
 
 /// Return codes of script functions: positive is true, negative is false, 0 ends the script.
@@ -56,6 +57,14 @@ pub(super) fn authorize(uri: &str, direction: &str) -> i32 {
 pub(super) fn sm_to_im(msg: SipMsg<'_>) -> i32 {
     if !can_take(msg, "ipsmgw_sm_to_im") {
         return FALSE;
+    }
+    // Called again, as in a failure route: the request is translated already, with every branch.
+    if tm::exchange_at_hand().is_some() {
+        return if tm::has_final_answer() {
+            DONE_WITH
+        } else {
+            TRUE
+        };
     }
     match submit(msg, None) {
         Submitted::Performed(Performed::Relay) => TRUE,
@@ -134,6 +143,17 @@ pub(super) fn im_to_sm(msg: SipMsg<'_>, route: &str) -> i32 {
     }
     let running = running();
     let now = clock::now();
+    // Called again, it is taken already. (The result route may try another recipient.)
+    let is_held = |id| {
+        let held = |mut bucket: Locked<'_>| bucket.get_mut(id).is_some_and(|open| open.held);
+        running
+            .table
+            .lock_of(id, now.monotonic_ms)
+            .is_some_and(held)
+    };
+    if tm::held_at_hand().is_some_and(is_held) {
+        return TRUE;
+    }
     let Some(reading) = Reading::of(msg) else {
         return FALSE;
     };

@@ -116,12 +116,10 @@ pub(super) fn hook_held(msg: SipMsg<'_>, exchange: ExchangeId) -> bool {
     )
 }
 
-fn hook(
-    msg: SipMsg<'_>,
-    events: u32,
-    callback: unsafe extern "C" fn(*mut ffi::cell, c_int, *mut ffi::tmcb_params),
-    exchange: ExchangeId,
-) -> bool {
+/// A callback of tm's.
+type Callback = unsafe extern "C" fn(*mut ffi::cell, c_int, *mut ffi::tmcb_params);
+
+fn hook(msg: SipMsg<'_>, events: u32, callback: Callback, exchange: ExchangeId) -> bool {
     let Some(register) = modules().tm.register_tmcb else {
         return false;
     };
@@ -462,7 +460,7 @@ fn answer_unmended_failure(request: SipMsg<'_>) {
     if open {
         return;
     }
-    let Some(exchange) = relayed_exchange(cell) else {
+    let Some(exchange) = exchange_tied(cell, on_relayed) else {
         return;
     };
     let status = picked_failure(cell).unwrap_or(500);
@@ -474,17 +472,13 @@ fn answer_unmended_failure(request: SipMsg<'_>) {
     reply(request, 202, c"Accepted");
 }
 
-/// The SM -> IM exchange that a transaction is tied to: the parameter of our callback in it.
-fn relayed_exchange(cell: &ffi::cell) -> Option<ExchangeId> {
+/// The exchange that a transaction was tied to last with this callback: the callback's parameter.
+fn exchange_tied(cell: &ffi::cell, by: Callback) -> Option<ExchangeId> {
     let mut next = cell.tmcb_hl.first;
-    // SAFETY: tm's list of callbacks, which only grows while the transaction lives.
+    // SAFETY: tm's list of callbacks, which only grows, at its head, while the transaction lives.
     while let Some(callback) = unsafe { next.as_ref() } {
-        if callback.callback.is_some_and(|function| {
-            std::ptr::fn_addr_eq(
-                function,
-                on_relayed as unsafe extern "C" fn(*mut ffi::cell, c_int, *mut ffi::tmcb_params),
-            )
-        }) {
+        let is_ours = |function| std::ptr::fn_addr_eq(function, by);
+        if callback.callback.is_some_and(is_ours) {
             return Some(unpack(callback.param));
         }
         next = callback.next;
@@ -495,9 +489,15 @@ fn relayed_exchange(cell: &ffi::cell) -> Option<ExchangeId> {
 /// The exchange that the request at hand was taken for by `ipsmgw_sm_to_im()`.
 pub(super) fn exchange_at_hand() -> Option<ExchangeId> {
     // SAFETY: tm's current transaction is referenced by this process.
-    current_cell()
-        .and_then(|cell| unsafe { cell.as_ref() })
-        .and_then(relayed_exchange)
+    let cell = unsafe { current_cell()?.as_ref()? };
+    exchange_tied(cell, on_relayed)
+}
+
+/// The exchange that the request at hand was held for last by `ipsmgw_im_to_sm()`.
+pub(super) fn held_at_hand() -> Option<ExchangeId> {
+    // SAFETY: tm's current transaction is referenced by this process.
+    let cell = unsafe { current_cell()?.as_ref()? };
+    exchange_tied(cell, on_held)
 }
 
 /// A held transaction, found again from any process. While this lives, the transaction does; this
