@@ -11,7 +11,8 @@ use super::ffi;
 use super::guard::guard;
 use super::message::SipMsg;
 use super::modules::modules;
-use super::perform::{At, handle};
+use super::perform::{At, answer_here, handle};
+use super::result;
 use super::rewrite;
 use super::running::running;
 use super::text::lend;
@@ -449,15 +450,17 @@ fn answer_unmended_failure(request: SipMsg<'_>) {
     let Some(cell) = current_cell().and_then(|cell| unsafe { cell.as_ref() }) else {
         return;
     };
-    // A continued transaction is one of ours that the result route has just answered.
-    let continued = u32::from(cell.flags) & ffi::T_ASYNC_CONTINUE != 0;
-    if continued || cell.uas.status >= 200 {
-        return;
-    }
     let open = branches(cell)
         .iter()
         .any(|branch| branch.last_received < 200);
-    if open {
+    if open || cell.uas.status >= 200 {
+        return;
+    }
+    // A continued transaction comes from the result route, which has not answered: tm would send 500 now.
+    if u32::from(cell.flags) & ffi::T_ASYNC_CONTINUE != 0 {
+        if let Some(outcome) = result::current() {
+            answer_here(request, &outcome);
+        }
         return;
     }
     let Some(exchange) = exchange_tied(cell, on_relayed) else {
