@@ -9,7 +9,7 @@ use crate::sip::Answer;
 use super::clock;
 use super::counters;
 use super::message::{MessageNumber, SipMsg};
-use super::perform::{At, Performed, answer_here, answer_request, handle, perform};
+use super::perform::{At, Performed, answer_in_transaction, answer_request, handle, perform};
 use super::reading::Reading;
 use super::result;
 use super::running::running;
@@ -236,7 +236,7 @@ pub(super) fn reply(msg: SipMsg<'_>) -> i32 {
         return FALSE;
     }
     if let Some(outcome) = result::current() {
-        return if answer_here(msg, &outcome) {
+        return if answer_in_transaction(msg, &outcome.answer) {
             TRUE
         } else {
             FALSE

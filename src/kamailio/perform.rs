@@ -135,8 +135,12 @@ fn relay(msg: SipMsg<'_>, translation: Option<&Translation>, exchange: ExchangeI
     false
 }
 
-/// Answers the request at hand: through its transaction where it has one.
+/// Answers the request at hand: through its transaction where it has one. (sl would do the same, unless its
+/// `bind_tm` is off; then tm would not tell us that the answer is on the wire.)
 pub(super) fn answer_request(msg: SipMsg<'_>, answer: &Answer) -> bool {
+    if tm::has_transaction() {
+        return answer_in_transaction(msg, answer);
+    }
     add_headers(msg, answer.headers);
     let mut reason = lend(answer.reason.as_bytes());
     let Some(reply) = modules().sl.freply else {
@@ -146,20 +150,20 @@ pub(super) fn answer_request(msg: SipMsg<'_>, answer: &Answer) -> bool {
     unsafe { reply(msg.raw(), answer.status.into(), &mut reason) >= 0 }
 }
 
-/// The sender of a held request gets its outcome from the request itself, in failure context.
-pub(super) fn answer_here(request: SipMsg<'_>, outcome: &Outcome) -> bool {
-    add_headers(request, outcome.answer.headers);
+/// Answers the request of tm's current transaction.
+pub(super) fn answer_in_transaction(request: SipMsg<'_>, answer: &Answer) -> bool {
+    add_headers(request, answer.headers);
     let Some(t_reply) = modules().tm.t_reply else {
         return false;
     };
-    let Ok(reason) = CString::new(outcome.answer.reason) else {
+    let Ok(reason) = CString::new(answer.reason) else {
         return false;
     };
     // SAFETY: the request of the current transaction; the reason is copied.
     unsafe {
         t_reply(
             request.raw(),
-            outcome.answer.status.into(),
+            answer.status.into(),
             reason.as_ptr().cast_mut(),
         ) > 0
     }

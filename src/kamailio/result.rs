@@ -128,7 +128,7 @@ pub(super) fn answer_in_failure(request: SipMsg<'_>, transaction: TransactionId,
     }
     // The route may have answered; then tm refuses a second answer. Where it did not, we do.
     if !tm::has_final_answer() {
-        perform::answer_here(request, &outcome);
+        perform::answer_in_transaction(request, &outcome.answer);
     }
 }
 

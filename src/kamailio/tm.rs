@@ -11,7 +11,7 @@ use super::ffi;
 use super::guard::guard;
 use super::message::SipMsg;
 use super::modules::modules;
-use super::perform::{At, answer_here, handle};
+use super::perform::{At, answer_in_transaction, handle};
 use super::result;
 use super::rewrite;
 use super::running::running;
@@ -44,6 +44,11 @@ fn current_cell() -> Option<*mut ffi::cell> {
     // SAFETY: no arguments; NULL and T_UNDEFINED (all ones) mean none.
     let cell = unsafe { get() };
     (!cell.is_null() && cell as usize != usize::MAX).then_some(cell)
+}
+
+/// Whether the request at hand has a transaction.
+pub(super) fn has_transaction() -> bool {
+    current_cell().is_some()
 }
 
 /// What `begin` found.
@@ -459,7 +464,7 @@ fn answer_unmended_failure(request: SipMsg<'_>) {
     // A continued transaction comes from the result route, which has not answered: tm would send 500 now.
     if u32::from(cell.flags) & ffi::T_ASYNC_CONTINUE != 0 {
         if let Some(outcome) = result::current() {
-            answer_here(request, &outcome);
+            answer_in_transaction(request, &outcome.answer);
         }
         return;
     }
