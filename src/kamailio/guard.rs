@@ -20,13 +20,13 @@ pub(super) fn guard<T>(entry: &'static str, otherwise: T, body: impl FnOnce() ->
     }
 }
 
-/// What a panic said of itself. Our own panics carry no data of subscribers: they are assertions.
-fn describe(payload: &(dyn Any + Send)) -> &str {
+/// What a panic said of itself, where that is a text of the program. A text that was put together at run
+/// time may quote a subscriber's data, as the standard library's do of strings; its place is in the log.
+fn describe(payload: &(dyn Any + Send)) -> &'static str {
     payload
-        .downcast_ref::<&str>()
+        .downcast_ref::<&'static str>()
         .copied()
-        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no text")
+        .unwrap_or("see its place in the line before")
 }
 
 /// Sends the place of a panic to Kamailio's log instead of to stderr.
