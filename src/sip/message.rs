@@ -43,10 +43,15 @@ pub struct MessageIn<'m> {
     pub truncated: bool,
 }
 
+/// Most octets of a Call-ID that is repeated.
+const MAX_CALL_ID: usize = 254;
+
 impl<'m> MessageIn<'m> {
-    /// Call-ID as In-Reply-To may repeat it; empty where it would break out of the header field.
+    /// Call-ID as In-Reply-To may repeat it; empty where it would break out of the header field, or is
+    /// longer than we would keep: a report is to fit into a datagram.
     pub fn call_id_to_repeat(&self) -> &'m str {
-        if self.call_id.bytes().all(|octet| octet.is_ascii_graphic()) {
+        let is_graphic = self.call_id.bytes().all(|octet| octet.is_ascii_graphic());
+        if is_graphic && self.call_id.len() <= MAX_CALL_ID {
             self.call_id
         } else {
             ""

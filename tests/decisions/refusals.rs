@@ -422,3 +422,16 @@ fn a_sender_without_a_number() {
     assert_eq!(oa("sip:%0D%0A@x", "alphanumeric"), refused);
     assert_eq!(oa("sip:x", "alphanumeric"), refused);
 }
+
+#[test]
+fn a_report_repeats_no_call_id_that_would_outgrow_it() {
+    for (call_id, repeated) in [("c".repeat(254), true), ("c".repeat(255), false)] {
+        let octets = rp_data_mo(0x2A, &[0x00, 0x00]);
+        let message = MessageIn {
+            call_id: &call_id,
+            ..from_phone(ALICE, &octets)
+        };
+        let report = refused_sm(&message).report.unwrap();
+        assert_eq!(report.headers.contains("In-Reply-To: "), repeated);
+    }
+}
