@@ -176,6 +176,10 @@ local function short_message()
 	if not capable("im") then
 		refuse_sm(480)
 	end
+	-- 402 is what a phone hears as "requested facility not subscribed".
+	if KSR.ipsmgw.authorize(KSR.pv.get("$ru"), "sm2im") < 0 then
+		refuse_sm(402)
+	end
 	if KSR.ipsmgw.sm_to_im() == 1 and not to_im_client() then
 		refuse_sm(480)
 	end
@@ -210,6 +214,9 @@ local function instant_message(class)
 		reply(480, "Temporarily Unavailable")
 	end
 	if class == 4 then
+		if KSR.ipsmgw.authorize(KSR.pv.get("$avp(identity)"), "im2sm") < 0 then
+			reply(403, "Not Authorised")
+		end
 		KSR.ipsmgw.im_to_sm()
 	elseif class == 5 or class == 6 then
 		reply(200, "OK")

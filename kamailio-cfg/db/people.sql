@@ -32,6 +32,14 @@ CREATE VIEW IF NOT EXISTS people AS
     UNION
     SELECT number, 0, 0, number, 0 FROM subscriber WHERE number <> '';
 
+-- Whose messages may be converted (ipsmgw_authorize); who is not here may all of it. sm2im: short messages to this
+-- person may become instant messages. im2sm: this person's instant messages may become short messages.
+CREATE TABLE IF NOT EXISTS ipsmgw_auth (
+    identity VARCHAR(128) NOT NULL PRIMARY KEY,   -- a number with its '+', or a SIP URI
+    sm2im    INTEGER      NOT NULL DEFAULT 1,
+    im2sm    INTEGER      NOT NULL DEFAULT 1
+);
+
 -- Registered contacts, as usrloc writes them. cflags holds what a contact can do (ipsmgw_save).
 CREATE TABLE IF NOT EXISTS location (
     id            INTEGER PRIMARY KEY NOT NULL,

@@ -1,0 +1,56 @@
+"""Who may: see README.md."""
+
+import sqlite3
+import subprocess
+
+from e2e import CFG, ImClient, Phone, equal, gateway, run, say
+
+KAMAILIO_S = "s:"  # kamcmd takes a number for one unless told that it is text
+
+
+def allow(gw, name, what):
+    done = subprocess.run([CFG / "user", "allow", name, what], env=gw.env, capture_output=True, text=True)
+    equal((done.returncode, done.stderr), (0, ""), f"user allow {name} {what}")
+
+
+async def both_directions():
+    "an IM sender who may not gets 403; a recipient who may not costs the phone's sender an RP-ERROR 50"
+    async with gateway() as gw:
+        alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
+        equal((await bob.send_im(gw.uri("+15550001"), "hi")).status, 200, "before")
+        equal((await (await alice.send_sm("+15550002", "hi")).outcome()).kind, "RP-ACK", "before")
+
+        for what, answer, report in (("none", 403, 50), ("sm2im", 403, None), ("im2sm", 200, 50), ("both", 200, None)):
+            say(what)
+            allow(gw, "bob", what)
+            equal((await bob.send_im(gw.uri("+15550001"), "hi")).status, answer, "the client's answer")
+            outcome = await (await alice.send_sm("+15550002", what)).outcome()
+            equal(outcome.cause, report, "the phone's RP-Cause")
+            if report:
+                equal(outcome.tpdu.fcs, 0xC1, "TP-FCS")
+        equal(len(alice.requests) >= 3, True, "only what was allowed went on")
+
+
+async def by_rpc():
+    "auth_set is in the table and at work at once; reload takes what others wrote; mistakes are told"
+    async with gateway(name="rpc") as gw:
+        alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
+        gw.rpc("ipsmgw.auth_set", KAMAILIO_S + "+15550002", "none")
+        equal("none" in gw.rpc("ipsmgw.auth_get", "sip:+15550002@ims.example"), True, "auth_get")
+        equal((await bob.send_im(gw.uri("+15550001"), "hi")).status, 403, "the answer")
+        with sqlite3.connect(gw.db, timeout=5) as db:
+            equal(db.execute("SELECT * FROM ipsmgw_auth").fetchall(), [("+15550002", 0, 0)], "the table")
+            db.execute("UPDATE ipsmgw_auth SET im2sm = 1")
+        equal((await bob.send_im(gw.uri("+15550001"), "hi")).status, 403, "before reload")
+        equal("entries: 1" in gw.rpc("ipsmgw.reload"), True, "reload")
+        equal((await bob.send_im(gw.uri("+15550001"), "hi")).status, 200, "after it")
+        with sqlite3.connect(gw.db, timeout=5) as db:
+            db.execute("DELETE FROM ipsmgw_auth")
+        gw.rpc("ipsmgw.reload")
+        equal("both" in gw.rpc("ipsmgw.auth_get", KAMAILIO_S + "+15550002"), True, "who is not listed")
+        for wrong in (("nobody", "both"), (KAMAILIO_S + "+15550002", "all"), ()):
+            equal(gw.try_rpc("ipsmgw.auth_set", *wrong), None, f"auth_set {wrong}")
+        equal(len(alice.requests), 1, "what the phone got")
+
+
+run(both_directions, by_rpc)
