@@ -257,6 +257,8 @@ pub struct Exchange {
     pub transaction: TransactionId,
     /// When the host answers the held sender, on the monotonic clock.
     pub hold_until_ms: u64,
+    /// IM -> SM: until when it is sent to the phone, on the monotonic clock.
+    pub expires_ms: u64,
     /// When it was taken, or sent where the sender says so, in seconds since 1970 UTC.
     pub unix: i64,
     /// Digest of the short message, by which a repetition is known.
@@ -287,7 +289,7 @@ pub struct Exchange {
 }
 
 // A table of the default 4,096 exchanges takes 6.4 MB of shared memory.
-const _: () = assert!(size_of::<Exchange>() == 1560);
+const _: () = assert!(size_of::<Exchange>() == 1568);
 
 impl Exchange {
     /// An exchange that begins now, with nothing known about it yet.
@@ -312,6 +314,7 @@ impl Exchange {
                 route: Text::EMPTY,
             },
             hold_until_ms: 0,
+            expires_ms: u64::MAX,
             unix: now.unix,
             digest: 0,
             identity,

@@ -93,7 +93,7 @@ impl Refusal {
 }
 
 impl From<Reason> for Box<Refusal> {
-    /// A body that cannot be read.
+    /// A message that cannot be read, or is of no use any more.
     fn from(reason: Reason) -> Self {
         Refusal::sip(reason.status(), reason)
     }
@@ -158,6 +158,8 @@ pub enum Reason {
     Empty,
     /// Text that takes more short messages than `max_segments`.
     TextTooLong,
+    /// A message whose time is over.
+    Expired,
     /// A sender who has no number, nor a name that a phone could show.
     SenderWithoutNumber,
     /// A value that has no place in the TPDU.
@@ -165,10 +167,11 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// How a body that cannot be read is answered in SIP.
+    /// How a message that cannot be read, or is of no use any more, is answered in SIP.
     pub(super) const fn status(self) -> u16 {
         match self {
             Self::MediaType | Self::TransferEncoding | Self::Charset => 415,
+            Self::Expired => cause::EXPIRED.status,
             Self::CpimRequire => 488,
             _ => 400,
         }
@@ -213,6 +216,7 @@ impl fmt::Display for Reason {
             Self::Nul => "text holds a NUL",
             Self::Empty => "no text",
             Self::TextTooLong => "text takes too many short messages",
+            Self::Expired => "expired before delivery",
             Self::SenderWithoutNumber => "sender has no number",
             Self::NotRepresentable => "not representable in a TPDU",
         })

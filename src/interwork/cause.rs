@@ -222,6 +222,12 @@ pub(super) fn leg_to_sip(status: u16) -> Final {
     }
 }
 
+/// What the sender of an instant message is told when its time is over before the phone got it.
+pub(super) const EXPIRED: Final = Final {
+    status: 480,
+    retry_after: false,
+};
+
 /// The types that we take (RFC 3428 table 1: mandatory in a 415).
 const ACCEPT: &str =
     "Accept: application/vnd.3gpp.sms, text/plain, message/cpim, multipart/mixed\r\n";

@@ -69,6 +69,12 @@ impl Turn<'_> {
                 return Err(Full);
             }
         };
+        // What has begun is finished: the other parts go whenever they can.
+        if let (Some(first), Some(seconds)) = (queued.first(), im.lifetime)
+            && let Some(exchange) = self.store.get_mut(*first)
+        {
+            exchange.expires_ms = self.now.monotonic_ms + u64::from(seconds) * 1000;
+        }
         if queued.len() > 1 {
             let reference = self.store.next(Sequence::Reference);
             for id in queued {
@@ -95,16 +101,18 @@ impl Turn<'_> {
     /// Sends the oldest short message that waits for this phone, unless one is on its way: one at a
     /// time (RFC 3428 §8). So no RP-MR is ever open twice.
     pub(super) fn start_next(&mut self, identity: &Identity) {
-        let Some(id) = self.first_in_queue(identity) else {
-            return;
+        let id = loop {
+            let Some(id) = self.first_in_queue(identity) else {
+                return;
+            };
+            match self.store.get_mut(id) {
+                Some(first) if first.state != State::Queued => return,
+                Some(first) if first.expires_ms < self.now.monotonic_ms => {
+                    self.conclude(id, cause::EXPIRED);
+                }
+                _ => break id,
+            }
         };
-        if self
-            .store
-            .get_mut(id)
-            .is_none_or(|first| first.state != State::Queued)
-        {
-            return;
-        }
         let rp_mr = self.store.next(Sequence::RpMr);
         if let Some(exchange) = self.store.get_mut(id) {
             exchange.rp_mr = rp_mr;
@@ -239,6 +247,14 @@ impl Turn<'_> {
             return;
         };
         let identity = exchange.identity;
+        self.conclude(id, last);
+        self.start_next(&identity);
+    }
+
+    fn conclude(&mut self, id: ExchangeId, last: Final) {
+        let Some(exchange) = self.store.get_mut(id) else {
+            return;
+        };
         let (cause, fcs) = (exchange.rp_cause, exchange.tp_fcs);
         match exchange.whole {
             _ if exchange.status_report => {
@@ -257,7 +273,6 @@ impl Turn<'_> {
                 self.settle(whole, last);
             }
         }
-        self.start_next(&identity);
     }
 
     fn remove_parts(&mut self, whole: ExchangeId, which: impl Fn(&Exchange) -> bool) {
@@ -327,7 +342,10 @@ impl Turn<'_> {
         };
         match exchange.state {
             State::Settled => self.end(id),
-            State::Taken if exchange.attempts < RP_DATA_ATTEMPTS => {
+            State::Taken
+                if exchange.attempts < RP_DATA_ATTEMPTS
+                    && self.now.monotonic_ms <= exchange.expires_ms =>
+            {
                 self.count(Counter::Resent);
                 self.send_rp_data(id);
             }

@@ -105,6 +105,8 @@ pub struct PreparedIm {
     pub parts: Vec<Octets<254>>,
     /// Where the reference number stands in each of several parts.
     pub reference_at: usize,
+    /// Seconds for which it is of use; 0 is for one attempt at once.
+    pub lifetime: Option<u32>,
     /// What its sender wants to hear of it.
     pub notify: Option<NotifyIn>,
 }

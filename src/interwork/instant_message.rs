@@ -1,5 +1,7 @@
 //! The instant message that a short message becomes: From, header fields, body (rows MO-4, MT-2).
 
+use core::fmt::Write as _;
+
 use super::Gateway;
 use crate::sip::{NameAddr, push_date, push_quoted, push_user};
 use crate::wire::{TpAddress, TypeOfNumber};
@@ -22,6 +24,7 @@ pub(super) const REMOVED: &[&str] = &[
     "Privacy",
     "In-Reply-To",
     "Date",
+    "Expires",
 ];
 
 /// Who stands in From where TP-OA is empty, or the sender wants not to be known (RFC 3323 §4.1.1.3).
@@ -39,8 +42,8 @@ pub(super) fn is_anonymous(from: &NameAddr) -> bool {
     from.uri == ANONYMOUS
 }
 
-/// Header fields of the instant message (rows MO-4, MT-2).
-pub(super) fn headers(from: &NameAddr, sent: i64) -> String {
+/// Header fields of the instant message (rows MO-4, MT-2), which is of use for `lifetime` seconds.
+pub(super) fn headers(from: &NameAddr, sent: i64, lifetime: Option<u32>) -> String {
     let mut out = String::with_capacity(256);
     if is_anonymous(from) {
         out.push_str("Privacy: id\r\n");
@@ -56,6 +59,10 @@ pub(super) fn headers(from: &NameAddr, sent: i64) -> String {
     }
     out.push_str("Date: ");
     push_date(&mut out, sent);
+    if let Some(seconds) = lifetime {
+        // Writing to a String does not fail.
+        let _ = write!(out, "\r\nExpires: {seconds}");
+    }
     out.push_str(
         "\r\nAccept-Contact: *;+g.oma.sip-im\r\nContent-Type: text/plain;charset=UTF-8\r\n",
     );

@@ -29,6 +29,7 @@ mod im_exchange;
 mod im_text;
 mod input;
 mod instant_message;
+mod lifetime;
 mod notification;
 mod outgoing;
 mod part_exchange;

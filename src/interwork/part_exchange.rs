@@ -268,7 +268,7 @@ impl Turn<'_> {
             service: Service::Im,
             identity: first.recipient.as_str().to_owned(),
             fallback_hop: String::new(),
-            headers: headers(&from, sent),
+            headers: headers(&from, sent, None),
             from: from.uri,
             call_id: None,
             body: text.into_bytes(),

@@ -1,10 +1,11 @@
-//! An instant message as RP-DATA with SMS-DELIVER (rows IM-1, IM-9, MAP-1, MAP-4 to MAP-6, MAP-11).
+//! An instant message as RP-DATA with SMS-DELIVER (rows IM-1, IM-9, MAP-1, MAP-4 to MAP-7, MAP-11).
 
 use super::Gateway;
 use super::action::{Reason, Refusal};
 use super::body::{Body, Wrapped};
 use super::im_text;
 use super::input::PreparedIm;
+use super::lifetime;
 use super::policy::SenderWithoutNumber;
 use super::sender::{identity_of, sender};
 use crate::host::{Now, Octets, Text};
@@ -31,6 +32,7 @@ impl Gateway {
         let identity = identity_of(&recipient).ok_or_else(too_long)?;
         let address = Text::new(message.request_uri).ok_or_else(too_long)?;
 
+        let lifetime = lifetime::of_im(message, now.unix)?;
         let (text, notify) = match Body::of(message)? {
             Body::Text(entity) => (im_text::of_text(&entity, message.subject)?, None),
             Body::Cpim(entity, Wrapped::Message) => {
@@ -54,6 +56,7 @@ impl Gateway {
             address,
             parts,
             reference_at,
+            lifetime,
             notify,
         })
     }

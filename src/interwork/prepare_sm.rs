@@ -1,5 +1,5 @@
 //! RP-DATA: the short message in it as an instant message (rows MO-1 to MO-4, MT-1, MT-2, MT-9, MAP-9,
-//! MAP-10, MAP-12).
+//! MAP-6, MAP-8, MAP-10, MAP-12).
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
@@ -9,6 +9,7 @@ use super::body::Body;
 use super::cause::{self, Told};
 use super::input::{PartIn, PreparedSm};
 use super::instant_message::{REMOVED, anonymous, headers};
+use super::lifetime;
 use super::outgoing::ReportOut;
 use super::sender::{Sender, identity_of, sender};
 use crate::host::{Identity, Now, Octets, Party, Text};
@@ -100,6 +101,8 @@ impl<'a> Received<'a, '_> {
             dcs: submit.dcs,
             user_data: submit.user_data,
         })?;
+        let lifetime = lifetime::of_sm(submit.vp, self.now.unix)
+            .map_err(|reason| self.refuse(error(111, 0xFF), reason))?;
         let made = if self.message.retargeted {
             None
         } else {
@@ -122,7 +125,7 @@ impl<'a> Received<'a, '_> {
                 uri: to.to_owned(),
             },
             request_uri: made,
-            headers: headers(&from, self.now.unix),
+            headers: headers(&from, self.now.unix, lifetime),
             from,
             remove: REMOVED,
             body: text.into_bytes(),
@@ -154,7 +157,7 @@ impl<'a> Received<'a, '_> {
                 display: String::new(),
                 uri: to.to_owned(),
             },
-            headers: headers(&from, sent),
+            headers: headers(&from, sent, None),
             from,
             remove: REMOVED,
             body: text.into_bytes(),
