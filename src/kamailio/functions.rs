@@ -9,7 +9,9 @@ use crate::sip::Answer;
 use super::clock;
 use super::counters;
 use super::message::{MessageNumber, SipMsg};
-use super::perform::{At, Performed, answer_in_transaction, answer_request, handle, perform};
+use super::perform::{
+    At, Performed, answer_failure, answer_in_transaction, answer_request, handle, perform,
+};
 use super::reading::Reading;
 use super::result;
 use super::running::running;
@@ -97,7 +99,10 @@ fn submit(msg: SipMsg<'_>, outcome: Option<u16>) -> Submitted {
     match tm::begin(msg) {
         Begun::Transaction => {}
         Begun::Retransmission => return Submitted::Retransmission,
-        Begun::Failed => return Submitted::Refused,
+        Begun::Failed => {
+            answer_failure(msg);
+            return Submitted::Refused;
+        }
     }
     let running = running();
     let now = clock::now();
@@ -139,7 +144,10 @@ pub(super) fn im_to_sm(msg: SipMsg<'_>, route: &str) -> i32 {
     match tm::begin(msg) {
         Begun::Transaction => {}
         Begun::Retransmission => return END_OF_SCRIPT,
-        Begun::Failed => return FALSE,
+        Begun::Failed => {
+            answer_failure(msg);
+            return FALSE;
+        }
     }
     let running = running();
     let now = clock::now();
@@ -167,14 +175,7 @@ pub(super) fn im_to_sm(msg: SipMsg<'_>, route: &str) -> i32 {
     tm::set_timeout(msg, running.gateway.policy.hold_timeout_ms);
     let Some(transaction) = tm::suspend(msg) else {
         tracing::error!("cannot hold the sender's transaction: out of shared memory?");
-        answer_request(
-            msg,
-            &Answer {
-                status: 500,
-                reason: "Server Internal Error",
-                headers: "",
-            },
-        );
+        answer_failure(msg);
         return FALSE;
     };
     let transaction = TransactionId {

@@ -124,15 +124,18 @@ fn relay(msg: SipMsg<'_>, translation: Option<&Translation>, exchange: ExchangeI
         tracing::error!("no memory to watch a transaction");
     }
     handle(exchange, Input::Released { exchange }, At::Nothing);
-    answer_request(
-        msg,
-        &Answer {
-            status: 500,
-            reason: "Server Internal Error",
-            headers: "",
-        },
-    );
+    answer_failure(msg);
     false
+}
+
+/// Answers a request for which Kamailio refused what we need; the log says why.
+pub(super) fn answer_failure(msg: SipMsg<'_>) {
+    let answer = Answer {
+        status: 500,
+        reason: "Server Internal Error",
+        headers: "",
+    };
+    answer_request(msg, &answer);
 }
 
 /// Answers the request at hand: through its transaction where it has one. (sl would do the same, unless its
