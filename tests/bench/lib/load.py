@@ -37,7 +37,7 @@ def address(number):
 
 
 def rp_data(reference, text=TEXT, to=CLIENT):
-    """RP-DATA with an SMS-SUBMIT, from a phone. `reference` makes RP-MR and TP-MR."""
+    """RP-DATA with an SMS-SUBMIT, from a phone. Of `reference` RP-MR and TP-MR are made."""
     centre, recipient = address(SC), address(to)
     tpdu = bytes([0x01, reference >> 8 & 255, len(to) - 1])  # SMS-SUBMIT without TP-VP; TP-MR; TP-DA in digits
     tpdu += recipient + bytes([0x00, 0x00, len(text)]) + packed(text)  # TP-PID, TP-DCS, TP-UDL in septets
@@ -150,9 +150,7 @@ class Load:
         number = self._number
         phone = self.phones[number % len(self.phones)]
         if kind.starts == "phone":
-            # A reference that this phone has not used lately.
-            body = kind.body(number // len(self.phones))
-            self._request(self.phone, "MESSAGE", f"sip:{SC}@{DOMAIN}", phone, body, SMS, TO_CENTRE)
+            self._request(self.phone, "MESSAGE", f"sip:{SC}@{DOMAIN}", phone, kind.body(number), SMS, TO_CENTRE)
         else:
             uri = f"sip:{kind.to or phone}@{DOMAIN}"
             body = kind.body(number) if kind.body else TEXT.encode()
