@@ -187,6 +187,8 @@ pub enum State {
     Relayed,
     /// SM -> IM: the sender has its `202`; the MESSAGE with its report is on its way.
     Reporting,
+    /// SM -> IM: the IM side took it and knows no more; a notification may come (RFC 5438).
+    Unconfirmed,
     /// IM -> SM: another short message to the same recipient is on its way (RFC 3428 §8).
     Queued,
     /// IM -> SM: RP-DATA is on its way; neither SIP's answer nor the phone's report is here.
@@ -269,14 +271,16 @@ pub struct Exchange {
     pub address: Text<254>,
     /// Next hop towards `address` where no contact is registered for it; may be empty.
     pub hop: Text<126>,
-    /// SM -> IM from a service centre, and a part: the recipient's public identity; empty where it was
-    /// too long to keep. IM -> SM: the sender's, where it wants notifications.
+    /// SM -> IM, and a part: the recipient's public identity; empty where it was too long to keep. IM ->
+    /// SM: the sender's, where it wants notifications.
     pub recipient: Text<126>,
     /// SM -> IM: Call-ID of the submission, for In-Reply-To; empty where it was too long to keep. IM ->
     /// SM: Message-ID of the message, for notifications.
     pub call_id: Text<254>,
-    /// IM -> SM: the notifications that the sender wants.
+    /// IM -> SM: the notifications that the sender wants. SM -> IM: those that we want.
     pub notify: Notify,
+    /// SM -> IM: TP-Status by the notification that came.
+    pub tp_st: Option<u8>,
     /// IM -> SM: the RP-DATA. SM -> IM, and a part: the TPDU.
     pub pdu: Octets<254>,
     /// What a part is a part of. IM -> SM: the exchange of the last part, which holds the sender. SM ->
@@ -323,6 +327,7 @@ impl Exchange {
             recipient: Text::EMPTY,
             call_id: Text::EMPTY,
             notify: Notify::NONE,
+            tp_st: None,
             pdu: Octets::EMPTY,
             whole: None,
             concatenation: 0,

@@ -1,4 +1,5 @@
-//! Call-IDs of our own: they name the exchange, so that In-Reply-To leads back to it.
+//! Call-IDs and Message-IDs of our own: they name the exchange, so that In-Reply-To and notifications
+//! lead back to it.
 
 use core::fmt::Write as _;
 
@@ -9,25 +10,44 @@ use crate::host::ExchangeId;
 impl Gateway {
     /// The Call-ID of one attempt for an exchange.
     pub(super) fn call_id(&self, id: ExchangeId, attempt: u8) -> String {
-        let ExchangeId { index, generation } = id;
         let mut out = String::with_capacity(40 + self.policy.domain.len());
-        // Writing to a String does not fail.
-        let _ = write!(out, "{index:x}-{generation:x}-{attempt:x}-{:x}@", self.boot);
+        self.push_name(&mut out, id, attempt);
+        out.push('@');
         out.push_str(&self.policy.domain);
         out
+    }
+
+    /// The Message-ID of an exchange's instant message (RFC 5438 §6.3): a token.
+    pub(super) fn imdn_message_id(&self, id: ExchangeId) -> String {
+        let mut out = String::with_capacity(40);
+        self.push_name(&mut out, id, 0);
+        out
+    }
+
+    fn push_name(&self, out: &mut String, id: ExchangeId, attempt: u8) {
+        let ExchangeId { index, generation } = id;
+        // Writing to a String does not fail.
+        let _ = write!(out, "{index:x}-{generation:x}-{attempt:x}-{:x}", self.boot);
+    }
+
+    /// What the Message-ID in a notification names.
+    pub(super) fn named_by(&self, message_id: &str) -> Named {
+        self.named(message_id, "").unwrap_or(Named::Nothing)
     }
 
     /// What the Call-IDs in an In-Reply-To name.
     pub(super) fn named_in(&self, in_reply_to: Option<&str>) -> Named {
         let call_ids = in_reply_to.unwrap_or_default().split(',');
         call_ids
-            .filter_map(|call_id| self.named(call_id.trim()))
+            .filter_map(|call_id| {
+                let (local, domain) = call_id.trim().split_once('@')?;
+                self.named(local, domain)
+            })
             .next()
             .unwrap_or(Named::Nothing)
     }
 
-    fn named(&self, call_id: &str) -> Option<Named> {
-        let (local, domain) = call_id.split_once('@')?;
+    fn named(&self, local: &str, domain: &str) -> Option<Named> {
         let mut numbers = local
             .split('-')
             .map(|number| u64::from_str_radix(number, 16).ok());

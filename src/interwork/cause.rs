@@ -4,7 +4,7 @@
 use crate::host::Party;
 use crate::sip::Answer;
 use crate::wire::DeliveryStatus::{self, Error, Failed, Forbidden};
-use crate::wire::TpSt;
+use crate::wire::{Disposition, TpSt};
 
 /// What the SMS side is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +104,18 @@ pub(super) fn sip_to_status(status: u16) -> TpSt {
         200 => TpSt::Received,
         201..300 => TpSt::Forwarded,
         _ => row_of(status).map_or(TpSt::StoppedErrorInSme, |(.., status)| TpSt::from(*status)),
+    }
+}
+
+/// What a status report says of the recipient's notification; nothing of one that says no more than a
+/// `202` does (RFC 5438 §8).
+pub(super) fn delivery_to_status(disposition: Disposition) -> Option<TpSt> {
+    match disposition {
+        Disposition::Delivery(DeliveryStatus::Delivered) => Some(TpSt::Received),
+        Disposition::Delivery(Failed) => Some(TpSt::StoppedErrorInSme),
+        Disposition::Delivery(Forbidden) => Some(TpSt::ConnectionRejected),
+        Disposition::Delivery(Error) => Some(TpSt::RemoteProcedureError),
+        Disposition::Processing(_) | Disposition::Display(_) => None,
     }
 }
 

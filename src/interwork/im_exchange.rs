@@ -186,6 +186,7 @@ impl Turn<'_> {
             RpReport::Ack => Told::Ack,
             RpReport::Error { cause, fcs } => Told::Error { cause, fcs },
             RpReport::MemoryAvailable => return self.memory_available(report),
+            RpReport::Notification(disposition) => return self.notified(report, disposition),
         };
         let Some(id) = self.reported_exchange(report) else {
             self.reply(202, false, Verdict::Refused);
@@ -353,7 +354,11 @@ impl Turn<'_> {
             // SIP itself did not answer.
             State::Sent => self.leg_failed(id, 408),
             // It waits for its turn, and the one before it has a time of its own.
-            State::Queued | State::Relayed | State::Reporting | State::Kept => {}
+            State::Queued
+            | State::Relayed
+            | State::Reporting
+            | State::Unconfirmed
+            | State::Kept => {}
         }
     }
 

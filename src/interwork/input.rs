@@ -2,6 +2,7 @@
 
 use crate::host::{ExchangeId, Identity, Notify, Octets, Party, Text, TransactionId};
 use crate::sip::Translation;
+use crate::wire::Disposition;
 
 /// Something that happened.
 #[derive(Clone, Copy)]
@@ -74,10 +75,13 @@ pub struct PreparedSm {
     pub address: Text<254>,
     /// Next hop for the report where the sender has no contact.
     pub hop: Text<126>,
-    /// Who reports to a service centre: the recipient's public identity.
+    /// The recipient's public identity; empty where it is too long to be kept.
     pub recipient: Text<126>,
     /// The TPDU.
     pub tpdu: Octets<254>,
+    /// Whether the recipient is to be asked for notifications: then [`Action::Relay`](super::Action::Relay)
+    /// brings a translation with another body.
+    pub asks: bool,
     /// What the request becomes: a part, if it stays alone.
     pub translation: Translation,
     /// Its place, where it is a part of a concatenated short message.
@@ -123,15 +127,17 @@ pub struct NotifyIn {
     pub notify: Notify,
 }
 
-/// A report from the SMS side.
+/// A report from the SMS side, or a notification from the IM side.
 pub struct ReportIn<'m> {
-    /// Key of the exchanges to lock: the reporter's.
+    /// Key of the exchanges to lock: the reporter's; of a notification, the one's who gets it.
     pub identity: Identity,
+    /// Key of the reporter.
+    pub reporter: Identity,
     /// What it says.
     pub report: RpReport,
     /// RP-Message Reference of what it reports on.
     pub rp_mr: u8,
-    /// What In-Reply-To says that it reports on.
+    /// What In-Reply-To, or a notification's message-id, says that it reports on.
     pub named: Named,
     /// Call-ID of the request, as In-Reply-To may repeat it.
     pub call_id: &'m str,
@@ -166,4 +172,14 @@ pub enum RpReport {
     },
     /// RP-SMMA: there is memory again.
     MemoryAvailable,
+    /// A disposition notification (RFC 5438).
+    Notification(Disposition),
+}
+
+impl ReportIn<'_> {
+    /// Whether it is about a message of ours. A notification about somebody else's goes its way.
+    pub fn is_ours(&self) -> bool {
+        let about_another = self.named == Named::Nothing;
+        !(about_another && matches!(self.report, RpReport::Notification(_)))
+    }
 }

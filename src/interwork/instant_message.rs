@@ -3,8 +3,9 @@
 use core::fmt::Write as _;
 
 use super::Gateway;
-use crate::sip::{NameAddr, push_date, push_quoted, push_user};
-use crate::wire::{TpAddress, TypeOfNumber};
+use crate::host::ExchangeId;
+use crate::sip::{NameAddr, Translation, push_date, push_date_time, push_quoted, push_user};
+use crate::wire::{Cpim, CpimAddress, CpimContent, ImdnHeaders, TpAddress, TypeOfNumber, Wanted};
 
 /// Header fields of the request that would lie about the translated one.
 pub(super) const REMOVED: &[&str] = &[
@@ -42,8 +43,19 @@ pub(super) fn is_anonymous(from: &NameAddr) -> bool {
     from.uri == ANONYMOUS
 }
 
+/// Content-Type of text.
+pub(super) const TEXT: &str = "text/plain;charset=UTF-8";
+
+/// Content-Type of text in a `message/cpim`.
+pub(super) const CPIM: &str = "message/cpim";
+
 /// Header fields of the instant message (rows MO-4, MT-2), which is of use for `lifetime` seconds.
-pub(super) fn headers(from: &NameAddr, sent: i64, lifetime: Option<u32>) -> String {
+pub(super) fn headers(
+    from: &NameAddr,
+    sent: i64,
+    lifetime: Option<u32>,
+    content_type: &str,
+) -> String {
     let mut out = String::with_capacity(256);
     if is_anonymous(from) {
         out.push_str("Privacy: id\r\n");
@@ -63,13 +75,53 @@ pub(super) fn headers(from: &NameAddr, sent: i64, lifetime: Option<u32>) -> Stri
         // Writing to a String does not fail.
         let _ = write!(out, "\r\nExpires: {seconds}");
     }
-    out.push_str(
-        "\r\nAccept-Contact: *;+g.oma.sip-im\r\nContent-Type: text/plain;charset=UTF-8\r\n",
-    );
+    out.push_str("\r\nAccept-Contact: *;+g.oma.sip-im\r\nContent-Type: ");
+    out.push_str(content_type);
+    out.push_str("\r\n");
     out
 }
 
 impl Gateway {
+    /// The text of a short message in a `message/cpim` that asks for notifications (rows MO-4, STA-5).
+    pub(super) fn in_cpim(
+        &self,
+        translation: &Translation,
+        text: &[u8],
+        id: ExchangeId,
+        sent: i64,
+    ) -> Vec<u8> {
+        let address = |of: &NameAddr| CpimAddress {
+            uri: of.uri.clone().into(),
+            ..CpimAddress::default()
+        };
+        let mut date_time = String::with_capacity(20);
+        push_date_time(&mut date_time, sent);
+        let cpim = Cpim {
+            from: Some(address(&translation.from)),
+            to: vec![address(&translation.to)],
+            date_time: Some(date_time.into()),
+            imdn: ImdnHeaders {
+                message_id: Some(self.imdn_message_id(id).into()),
+                wanted: Wanted {
+                    positive_delivery: true,
+                    negative_delivery: true,
+                    ..Wanted::default()
+                },
+                ..ImdnHeaders::default()
+            },
+            content: CpimContent {
+                content_type: Some(TEXT.into()),
+                octets: text.into(),
+                ..CpimContent::default()
+            },
+            ..Cpim::default()
+        };
+        let mut out = Vec::with_capacity(512 + text.len());
+        let written = cpim.encode(&mut out);
+        debug_assert!(written.is_ok(), "both are URIs");
+        out
+    }
+
     /// TP-OA as From (row MT-2).
     pub(super) fn originator(&self, address: &TpAddress) -> NameAddr {
         let name = address.value();

@@ -10,10 +10,10 @@ use super::action::{Action, Counter, Verdict};
 use super::cause::{self, Told};
 use super::handle::Turn;
 use super::input::{PartIn, PreparedSm};
-use super::instant_message::{anonymous, headers, is_anonymous};
+use super::instant_message::{TEXT, anonymous, headers, is_anonymous};
 use super::sm_exchange::REPETITION_MS;
 use crate::host::{Exchange, ExchangeId, Identity, Kind, Octets, Party, State, Text};
-use crate::sip::{MessageOut, NameAddr, Service, Translation};
+use crate::sip::{MessageOut, NameAddr, Service};
 use crate::wire::{Carrier, Direction, Parts, TpScts, TpSt, Tpdu, UserData};
 
 /// How many parts of one sender are kept at once: two messages of the greatest length (row AUT-6).
@@ -112,11 +112,7 @@ impl Turn<'_> {
             let scts = TpScts::from_unix(self.now.unix, self.now.zone);
             return self.report_at_once(sm, cause::sip_to_rp(500, sm.party), scts);
         };
-        let whole = Translation {
-            body: text.into_bytes(),
-            ..sm.translation.clone()
-        };
-        let Some(id) = self.relay(sm, Some(Box::new(whole))) else {
+        let Some(id) = self.relay(sm, Some(text)) else {
             return;
         };
         if let Some(exchange) = self.store.get_mut(id) {
@@ -268,7 +264,7 @@ impl Turn<'_> {
             service: Service::Im,
             identity: first.recipient.as_str().to_owned(),
             fallback_hop: String::new(),
-            headers: headers(&from, sent, None),
+            headers: headers(&from, sent, None, TEXT),
             from: from.uri,
             call_id: None,
             body: text.into_bytes(),

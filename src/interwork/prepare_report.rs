@@ -1,23 +1,28 @@
-//! RP-ACK, RP-ERROR and RP-SMMA from the SMS side (rows IM-4, MEM-2).
+//! RP-ACK, RP-ERROR and RP-SMMA from the SMS side, notifications from the IM side (rows IM-4, MEM-2,
+//! CON-2).
 
 use super::Gateway;
 use super::action::{Reason, Refusal};
-use super::body::Body;
+use super::body::{Body, Wrapped};
 use super::input::{ReportIn, RpReport};
-use super::sender::sender;
-use crate::sip::MessageIn;
-use crate::wire::{Direction, RpMessage, Tpdu};
+use super::sender::{Sender, identity_of, sender};
+use crate::sip::{Entity, MessageIn, Uri};
+use crate::wire::{Cpim, Direction, Imdn, RpMessage, Tpdu};
 
 impl Gateway {
-    /// Reads RP-ACK, RP-ERROR or RP-SMMA.
+    /// Reads RP-ACK, RP-ERROR or RP-SMMA, or a notification.
     pub fn prepare_report<'m>(
         &self,
         message: &MessageIn<'m>,
     ) -> Result<ReportIn<'m>, Box<Refusal>> {
         let malformed = |reason| Refusal::sip(400, reason);
         let sender = sender(message)?;
-        let Body::Sms(octets) = Body::of(message)? else {
-            return Err(malformed(Reason::NotAReport));
+        let octets = match Body::of(message)? {
+            Body::Sms(octets) => octets,
+            Body::Cpim(entity, Wrapped::Imdn) => {
+                return self.notification_in(message, &sender, &entity);
+            }
+            _ => return Err(malformed(Reason::NotAReport)),
         };
         let (direction, rp) =
             RpMessage::decode(&octets).map_err(|error| malformed(Reason::Undecodable(error)))?;
@@ -42,9 +47,35 @@ impl Gateway {
         };
         Ok(ReportIn {
             identity: sender.identity,
+            reporter: sender.identity,
             report,
             rp_mr: rp.mr().0,
             named: self.named_in(message.in_reply_to),
+            call_id: message.call_id_to_repeat(),
+            address: sender.address,
+            hop: message.source,
+        })
+    }
+
+    /// A notification: it is for whom the Request-URI names.
+    fn notification_in<'m>(
+        &self,
+        message: &MessageIn<'m>,
+        sender: &Sender<'m>,
+        entity: &Entity<'_>,
+    ) -> Result<ReportIn<'m>, Box<Refusal>> {
+        let octets = entity.octets().map_err(Reason::from)?;
+        let cpim = Cpim::decode(&octets).map_err(Reason::Undecodable)?;
+        let imdn = Imdn::decode(&cpim.content.octets).map_err(Reason::Undecodable)?;
+        let identity = Uri::parse(message.request_uri)
+            .and_then(|uri| identity_of(&uri))
+            .ok_or_else(|| Refusal::sip(416, Reason::Recipient))?;
+        Ok(ReportIn {
+            identity,
+            reporter: sender.identity,
+            report: RpReport::Notification(imdn.disposition),
+            rp_mr: 0,
+            named: self.named_by(&imdn.message_id),
             call_id: message.call_id_to_repeat(),
             address: sender.address,
             hop: message.source,

@@ -8,7 +8,7 @@ use super::action::{Reason, Refusal};
 use super::body::Body;
 use super::cause::{self, Told};
 use super::input::{PartIn, PreparedSm};
-use super::instant_message::{REMOVED, anonymous, headers};
+use super::instant_message::{CPIM, REMOVED, TEXT, anonymous, headers, is_anonymous};
 use super::lifetime;
 use super::outgoing::ReportOut;
 use super::sender::{Sender, identity_of, sender};
@@ -119,23 +119,28 @@ impl<'a> Received<'a, '_> {
                 uri: self.sender.address.to_owned(),
             }
         };
+        // A recipient whose `202` says nothing may tell more in a notification.
+        let asks = submit.status_report_request
+            && self.message.recipient.cpim
+            && self.gateway.policy.notifications
+            && !is_anonymous(&from);
+        let content_type = if asks { CPIM } else { TEXT };
         let translation = Translation {
             to: NameAddr {
                 display: String::new(),
                 uri: to.to_owned(),
             },
             request_uri: made,
-            headers: headers(&from, self.now.unix, lifetime),
+            headers: headers(&from, self.now.unix, lifetime, content_type),
             from,
             remove: REMOVED,
             body: text.into_bytes(),
         };
-        self.prepared(
-            self.sender.identity,
-            submit.reject_duplicates,
-            &submit.user_data,
-            translation,
-        )
+        Ok(PreparedSm {
+            reject_duplicates: submit.reject_duplicates,
+            asks,
+            ..self.prepared(self.sender.identity, &submit.user_data, translation)?
+        })
     }
 
     /// From a service centre: we are the recipient's phone, TP-OA names the sender.
@@ -157,18 +162,17 @@ impl<'a> Received<'a, '_> {
                 display: String::new(),
                 uri: to.to_owned(),
             },
-            headers: headers(&from, sent, None),
+            headers: headers(&from, sent, None, TEXT),
             from,
             remove: REMOVED,
             body: text.into_bytes(),
         };
-        self.prepared(recipient, false, &deliver.user_data, translation)
+        self.prepared(recipient, &deliver.user_data, translation)
     }
 
     fn prepared(
         &self,
         identity: Identity,
-        reject_duplicates: bool,
         user_data: &UserData<'_>,
         translation: Translation,
     ) -> Result<PreparedSm, Box<Refusal>> {
@@ -203,16 +207,14 @@ impl<'a> Received<'a, '_> {
             identity,
             party: self.party,
             rp_mr: self.data.mr.0,
-            reject_duplicates,
+            reject_duplicates: false,
+            asks: false,
             digest: digest.finish(),
             call_id: Text::new(self.message.call_id_to_repeat()).unwrap_or_default(),
             address: Text::new(self.sender.address)
                 .ok_or_else(|| Refusal::sip(403, Reason::NoIdentity))?,
             hop: Text::new(self.message.source).unwrap_or_default(),
-            recipient: match self.party {
-                Party::Phone => Text::EMPTY,
-                Party::ServiceCentre => Text::new(&translation.to.uri).unwrap_or_default(),
-            },
+            recipient: Text::new(&translation.to.uri).unwrap_or_default(),
             tpdu: Octets::new(self.data.user_data).unwrap_or(Octets::EMPTY),
             part,
             translation,

@@ -1,13 +1,14 @@
 //! SM -> IM: from the RP-DATA that is relayed to the report that its sender gets.
 
 use super::action::{Action, Counter, Verdict};
+use super::authorization::identity;
 use super::cause::{self, Told};
 use super::handle::Turn;
-use super::input::PreparedSm;
+use super::input::{Named, PreparedSm, ReportIn};
 use super::outgoing::ReportOut;
-use crate::host::{Exchange, ExchangeId, Full, Kind, Settled, State};
+use crate::host::{Exchange, ExchangeId, Full, Kind, Notify, Settled, State};
 use crate::sip::Translation;
-use crate::wire::TpScts;
+use crate::wire::{Disposition, TpScts, TpSt};
 
 /// How long a repetition of a short message gets the same report: longer than a phone waits and asks
 /// again (TR1M, TS 24.011 §10).
@@ -15,6 +16,9 @@ pub(super) const REPETITION_MS: u64 = 180_000;
 
 /// The end of an exchange whose transaction never told us its own: longer than any transaction lives.
 const FORGOTTEN_MS: u64 = 120_000;
+
+/// How long a notification is waited for behind a `202` of the IM side (row STA-6).
+const NOTIFICATION_MS: u64 = 600_000;
 
 /// How often a report is sent (row SR-4).
 const REPORT_ATTEMPTS: u8 = 2;
@@ -37,13 +41,15 @@ impl Turn<'_> {
         }
     }
 
-    /// Opens the exchange of a request that is to be relayed.
-    pub(super) fn relay(
-        &mut self,
-        sm: &PreparedSm,
-        translation: Option<Box<Translation>>,
-    ) -> Option<ExchangeId> {
+    /// Opens the exchange of a request that is to be relayed, with the text of all parts where it is the
+    /// last of several.
+    pub(super) fn relay(&mut self, sm: &PreparedSm, whole: Option<String>) -> Option<ExchangeId> {
         let exchange = Exchange {
+            notify: Notify {
+                positive_delivery: sm.asks,
+                negative_delivery: sm.asks,
+                ..Notify::NONE
+            },
             party: sm.party,
             rp_mr: sm.rp_mr,
             digest: sm.digest,
@@ -57,6 +63,23 @@ impl Turn<'_> {
         match self.store.insert(exchange) {
             Ok(id) => {
                 self.store.wake_at(id, self.now.monotonic_ms + FORGOTTEN_MS);
+                let body = match (whole, sm.asks) {
+                    (None, false) => None,
+                    (Some(text), false) => Some(text.into_bytes()),
+                    (whole, true) => {
+                        let text = whole
+                            .as_ref()
+                            .map_or(&*sm.translation.body, String::as_bytes);
+                        let sent = self.now.unix;
+                        Some(self.gateway.in_cpim(&sm.translation, text, id, sent))
+                    }
+                };
+                let translation = body.map(|body| {
+                    Box::new(Translation {
+                        body,
+                        ..sm.translation.clone()
+                    })
+                });
                 self.actions.push(Action::Relay {
                     exchange: id,
                     translation,
@@ -82,7 +105,7 @@ impl Turn<'_> {
             // A sender that tries again may take a new reference, and then says so.
             let known =
                 open.rp_mr == sm.rp_mr || sm.reject_duplicates && open.state == State::Relayed;
-            same(open) && known
+            same(open) && known && open.state != State::Unconfirmed
         });
         let Some(exchange) = open.and_then(|id| self.store.get_mut(id)) else {
             return false;
@@ -226,10 +249,58 @@ impl Turn<'_> {
         let Some(exchange) = self.store.get_mut(id).copied() else {
             return;
         };
-        let status = cause::sip_to_status(exchange.status);
+        let is_known = exchange.status == 200 || !is_success(exchange.status);
+        let status = match exchange.tp_st {
+            Some(status) if !is_known => TpSt::from(status),
+            None if !is_known && exchange.notify.positive_delivery => {
+                return self.wait_for_notification(id);
+            }
+            _ => cause::sip_to_status(exchange.status),
+        };
+        self.confirmed(id, &exchange, status);
+    }
+
+    fn wait_for_notification(&mut self, id: ExchangeId) {
+        if let Some(exchange) = self.store.get_mut(id) {
+            exchange.state = State::Unconfirmed;
+            self.store
+                .wake_at(id, self.now.monotonic_ms + NOTIFICATION_MS);
+        }
+    }
+
+    /// A notification from the IM side (rows CON-2, STA-6): it counts for the recipient's own `202`.
+    pub(super) fn notified(&mut self, report: &ReportIn<'_>, disposition: Disposition) {
+        let Named::Exchange(id) = report.named else {
+            self.reply(200, false, Verdict::Refused);
+            return self.count(Counter::ReportUnknown);
+        };
+        let exchange = self.store.get_mut(id).filter(|exchange| {
+            let recipient = identity(exchange.recipient.as_str());
+            exchange.kind == Kind::SmToIm
+                && exchange.notify.positive_delivery
+                && exchange.identity == report.identity
+                && recipient == Some(report.reporter)
+        });
+        let Some(exchange) = exchange else {
+            self.reply(200, false, Verdict::Refused);
+            return self.count(Counter::ReportUnknown);
+        };
+        let status = cause::delivery_to_status(disposition);
+        if let (Some(status), State::Relayed | State::Reporting) = (status, exchange.state) {
+            exchange.tp_st = Some(u8::from(status));
+        }
+        let unconfirmed = (exchange.state == State::Unconfirmed).then_some(*exchange);
+        self.reply(200, false, Verdict::Taken);
+        if let (Some(exchange), Some(status)) = (unconfirmed, status) {
+            self.confirmed(id, &exchange, status);
+        }
+    }
+
+    /// All that will be known of the message is known.
+    fn confirmed(&mut self, id: ExchangeId, exchange: &Exchange, status: TpSt) {
         self.parts_delivered(id, status);
         self.store.remove(id);
-        self.report_status(&exchange, status);
+        self.report_status(exchange, status);
         self.start_next(&exchange.identity);
     }
 
@@ -241,6 +312,10 @@ impl Turn<'_> {
             State::Reporting => {
                 self.count(Counter::ReportLost);
                 self.reported(id);
+            }
+            State::Unconfirmed => {
+                let exchange = *exchange;
+                self.confirmed(id, &exchange, TpSt::Forwarded);
             }
             _ => self.not_taken(id),
         }

@@ -210,6 +210,8 @@ pub(super) fn report(msg: SipMsg<'_>) -> i32 {
     };
     let message = reading.message();
     let report = match running.gateway.prepare_report(&message) {
+        // Nobody answers it here: the script relays it.
+        Ok(report) if !report.is_ours() => return FALSE,
         Ok(report) => report,
         Err(refusal) => {
             refuse(msg, *refusal);

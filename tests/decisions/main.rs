@@ -1,6 +1,7 @@
 //! Decisions, without a server: an in-memory store, a clock that the test turns, messages as octets.
 
 mod bodies;
+mod confirmations;
 mod fields;
 mod hostile;
 mod im_to_sm;

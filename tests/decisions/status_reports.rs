@@ -11,14 +11,14 @@ use crate::world::{
 };
 
 /// "hello" with TP-MR 7 and TP-SRR.
-fn asking(rp_mr: u8) -> Vec<u8> {
+pub(crate) fn asking(rp_mr: u8) -> Vec<u8> {
     let mut tpdu = submit_tpdu(0x07, 0x00, 0x00);
     tpdu[0] |= 0b0010_0000;
     rp_data_mo(rp_mr, &tpdu)
 }
 
 /// The IM side's outcome, and the phone's `200` to the submit report.
-fn reported(world: &mut World, exchange: ExchangeId, status: u16) -> Done {
+pub(crate) fn reported(world: &mut World, exchange: ExchangeId, status: u16) -> Done {
     world.handle(Input::ImAnswered { exchange, status });
     let report = world.handle(Input::FinalSent {
         exchange,
@@ -28,7 +28,7 @@ fn reported(world: &mut World, exchange: ExchangeId, status: u16) -> Done {
     world.leg(exchange, 200)
 }
 
-fn status_report(body: &[u8]) -> SmsStatusReport<'_> {
+pub(crate) fn status_report(body: &[u8]) -> SmsStatusReport<'_> {
     let (direction, rp) = RpMessage::decode(body).unwrap();
     let Some(Ok(Tpdu::StatusReport(report))) = rp.tpdu(direction) else {
         panic!("no SMS-STATUS-REPORT")

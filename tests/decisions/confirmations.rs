@@ -1,0 +1,342 @@
+//! Notifications that recipients of short messages are asked for: rows MO-4, MT-2, CON-2, STA-5, STA-6,
+//! the reverse of table B.6.
+
+use ipsmgw::host::ExchangeId;
+use ipsmgw::interwork::{Counter, Input, Settings, Verdict};
+use ipsmgw::sip::{Capabilities, MessageIn};
+use ipsmgw::wire::{
+    Cpim, CpimAddress, DeliveryStatus, DisplayStatus, Disposition, Imdn, ImdnMessage,
+    ProcessingStatus,
+};
+
+use crate::long_sm_to_im::parts_that_ask;
+use crate::status_reports::{asking, reported, status_report};
+use crate::world::{ALICE, BOB, Done, UNIX, World, field, from_phone, hello, instant, settings};
+
+/// To a recipient with an IM client that takes `message/cpim`.
+fn to_cpim(octets: &[u8]) -> MessageIn<'_> {
+    MessageIn {
+        request_uri: BOB,
+        retargeted: true,
+        recipient: Capabilities {
+            im: true,
+            cpim: true,
+            ..Capabilities::default()
+        },
+        ..from_phone(ALICE, octets)
+    }
+}
+
+/// A short message that asks, relayed: its exchange and Message-ID.
+fn relayed(world: &mut World) -> (ExchangeId, String) {
+    let done = world.submit(&to_cpim(&asking(0x2A)));
+    (done.relayed[0], message_id(&done))
+}
+
+fn message_id(done: &Done) -> String {
+    let cpim = Cpim::decode(&done.joined[0].body).unwrap();
+    cpim.imdn.message_id.unwrap().into_owned()
+}
+
+/// A notification about this message.
+fn imdn(message_id: &str, disposition: Disposition) -> Vec<u8> {
+    let address = |uri: &'static str| CpimAddress {
+        uri: uri.into(),
+        ..CpimAddress::default()
+    };
+    let message = ImdnMessage {
+        from: address(BOB),
+        to: address(ALICE),
+        message_id: "their-own".into(),
+        route: Vec::new(),
+        imdn: Imdn {
+            message_id: message_id.into(),
+            date_time: None,
+            recipient_uri: None,
+            original_recipient_uri: None,
+            subject: None,
+            disposition,
+        },
+    };
+    let mut body = Vec::new();
+    message.encode(&mut body).unwrap();
+    body
+}
+
+fn from_bob(body: &[u8]) -> MessageIn<'_> {
+    MessageIn {
+        content_type: Some("message/cpim"),
+        identity: Some(BOB),
+        request_uri: ALICE,
+        ..from_phone(BOB, body)
+    }
+}
+
+const DELIVERED: Disposition = Disposition::Delivery(DeliveryStatus::Delivered);
+
+/// TP-ST of the one status report.
+fn tp_st(done: &Done) -> u8 {
+    u8::from(status_report(&done.message().body).status)
+}
+
+#[test]
+fn whoever_takes_cpim_is_asked() {
+    let mut world = World::new();
+    let done = world.submit(&to_cpim(&asking(1)));
+    let translation = &done.joined[0];
+    assert_eq!(
+        field(&translation.headers, "Content-Type"),
+        Some("message/cpim")
+    );
+    let cpim = Cpim::decode(&translation.body).unwrap();
+    assert_eq!(cpim.from.unwrap().uri, ALICE);
+    assert_eq!(cpim.to[0].uri, BOB);
+    assert_eq!(cpim.date_time.unwrap(), "2026-01-02T02:04:05Z");
+    assert_eq!(UNIX, 1_767_319_445);
+    assert!(cpim.imdn.wanted.positive_delivery && cpim.imdn.wanted.negative_delivery);
+    assert!(!cpim.imdn.wanted.display && !cpim.imdn.wanted.processing);
+    assert_eq!(
+        cpim.content.content_type.unwrap(),
+        "text/plain;charset=UTF-8"
+    );
+    assert_eq!(&*cpim.content.octets, b"hello");
+    let message_id = cpim.imdn.message_id.unwrap();
+    assert!(
+        message_id
+            .bytes()
+            .all(|c| c.is_ascii_hexdigit() || c == b'-')
+    );
+}
+
+#[test]
+fn nobody_else_is() {
+    let asking = asking(1);
+    let hello = hello(1);
+    let never = Settings {
+        imdn: "never",
+        ..settings()
+    };
+    for (settings, message) in [
+        (settings(), to_cpim(&hello)),
+        (never, to_cpim(&asking)),
+        (
+            settings(),
+            MessageIn {
+                recipient: Capabilities::default(),
+                ..to_cpim(&asking)
+            },
+        ),
+        (
+            settings(),
+            MessageIn {
+                privacy: Some("id"),
+                ..to_cpim(&asking)
+            },
+        ),
+    ] {
+        let mut world = World::with(&settings);
+        let sm = world.gateway.prepare_sm(&message, world.now);
+        let sm = sm.unwrap_or_else(|_| panic!("refused"));
+        assert_eq!(
+            field(&sm.translation.headers, "Content-Type"),
+            Some("text/plain;charset=UTF-8")
+        );
+        let done = world.handle(Input::Submit(&sm));
+        assert!(done.joined.is_empty());
+        assert_eq!(done.relayed.len(), 1);
+    }
+}
+
+#[test]
+fn a_long_text_asks_as_a_whole() {
+    let mut world = World::new();
+    let text = "x".repeat(300);
+    let parts = parts_that_ask(&text, 7, 10, |_| true);
+    world.submit(&to_cpim(&parts[0]));
+    let done = world.submit(&to_cpim(&parts[1]));
+    let cpim = Cpim::decode(&done.joined[0].body).unwrap();
+    assert_eq!(&*cpim.content.octets, text.as_bytes());
+    let (exchange, message_id) = (done.relayed[0], message_id(&done));
+    assert!(reported(&mut world, exchange, 202).sent.is_empty());
+    let done = world.report(&from_bob(&imdn(&message_id, DELIVERED)));
+    assert_eq!(tp_st(&done), 0x00);
+    let done = world.report(&from_phone(ALICE, &[0x02, done.message().body[1]]));
+    assert_eq!(tp_st(&done), 0x00, "one for each part");
+}
+
+#[test]
+fn a_200_needs_no_notification() {
+    let mut world = World::new();
+    let (exchange, message_id) = relayed(&mut world);
+    let done = reported(&mut world, exchange, 200);
+    assert_eq!(tp_st(&done), 0x00);
+    let done = world.report(&from_bob(&imdn(&message_id, DELIVERED)));
+    assert_eq!((done.reply(), done.replies[0].1), (200, Verdict::Refused));
+    assert_eq!(done.counted, [Counter::ReportUnknown]);
+    assert!(done.sent.is_empty());
+}
+
+#[test]
+fn behind_a_202_the_notification_is_the_outcome() {
+    for (status, expected) in [
+        (DeliveryStatus::Delivered, 0x00),
+        (DeliveryStatus::Failed, 0x65),
+        (DeliveryStatus::Forbidden, 0x42),
+        (DeliveryStatus::Error, 0x40),
+    ] {
+        let mut world = World::new();
+        let (exchange, message_id) = relayed(&mut world);
+        assert!(reported(&mut world, exchange, 202).is_nothing());
+        world.pass(60_000);
+        let body = imdn(&message_id, Disposition::Delivery(status));
+        let done = world.report(&from_bob(&body));
+        assert_eq!((done.reply(), done.replies[0].1), (200, Verdict::Taken));
+        assert_eq!(done.counted, [Counter::StatusReport]);
+        assert_eq!(tp_st(&done), expected);
+        // The phone takes it, and a second one comes too late.
+        world.report(&from_phone(ALICE, &[0x02, done.message().body[1]]));
+        assert_eq!(world.store.open(), 0);
+        let done = world.report(&from_bob(&body));
+        assert_eq!(
+            (done.reply(), done.counted),
+            (200, vec![Counter::ReportUnknown])
+        );
+    }
+}
+
+#[test]
+fn a_notification_that_overtakes_the_202() {
+    let mut world = World::new();
+    let (exchange, message_id) = relayed(&mut world);
+    let done = world.report(&from_bob(&imdn(&message_id, DELIVERED)));
+    assert_eq!(done.reply(), 200);
+    assert!(done.sent.is_empty());
+    assert_eq!(tp_st(&reported(&mut world, exchange, 202)), 0x00);
+    // But a failure is one, whatever was said before.
+    let mut world = World::new();
+    let (exchange, message_id) = relayed(&mut world);
+    world.report(&from_bob(&imdn(&message_id, DELIVERED)));
+    assert_eq!(tp_st(&reported(&mut world, exchange, 480)), 0x62);
+}
+
+#[test]
+fn what_says_no_more_than_a_202_changes_nothing() {
+    let mut world = World::new();
+    let (exchange, message_id) = relayed(&mut world);
+    reported(&mut world, exchange, 202);
+    for disposition in [
+        Disposition::Processing(ProcessingStatus::Processed),
+        Disposition::Processing(ProcessingStatus::Stored),
+        Disposition::Display(DisplayStatus::Displayed),
+    ] {
+        let done = world.report(&from_bob(&imdn(&message_id, disposition)));
+        assert_eq!((done.reply(), done.replies[0].1), (200, Verdict::Taken));
+        assert!(done.sent.is_empty());
+    }
+    assert_eq!(world.store.open(), 1);
+}
+
+#[test]
+fn a_notification_may_never_come() {
+    let mut world = World::new();
+    let (exchange, message_id) = relayed(&mut world);
+    reported(&mut world, exchange, 202);
+    let (at, id) = world.store.next_wake().unwrap();
+    assert_eq!((at, id), (1_600_000, exchange));
+    world.now.monotonic_ms = at;
+    let done = world.handle(Input::Due { exchange });
+    assert_eq!(tp_st(&done), 0x01);
+    let done = world.report(&from_bob(&imdn(&message_id, DELIVERED)));
+    assert_eq!(done.counted, [Counter::ReportUnknown]);
+}
+
+#[test]
+fn the_host_may_forget_the_transaction_meanwhile() {
+    let mut world = World::new();
+    let (exchange, message_id) = relayed(&mut world);
+    reported(&mut world, exchange, 202);
+    assert!(world.handle(Input::Released { exchange }).is_nothing());
+    // A repetition gets its report again, and is no second message.
+    let done = world.submit(&to_cpim(&asking(0x2A)));
+    assert_eq!(done.message().body[..2], [0x03, 0x2A]);
+    assert!(done.relayed.is_empty());
+    let done = world.report(&from_bob(&imdn(&message_id, DELIVERED)));
+    assert_eq!(tp_st(&done), 0x00);
+}
+
+#[test]
+fn only_the_recipient_notifies() {
+    let mut world = World::new();
+    let (exchange, message_id) = relayed(&mut world);
+    reported(&mut world, exchange, 202);
+    let body = imdn(&message_id, DELIVERED);
+    for message in [
+        MessageIn {
+            identity: Some("sip:mallory@ims.example"),
+            ..from_bob(&body)
+        },
+        MessageIn {
+            request_uri: "sip:carol@ims.example",
+            ..from_bob(&body)
+        },
+    ] {
+        let done = world.report(&message);
+        assert_eq!(
+            (done.reply(), done.counted),
+            (200, vec![Counter::ReportUnknown])
+        );
+        assert!(done.sent.is_empty());
+    }
+    // Nor is a notification about what went the other way.
+    let im = world.deliver(&instant(ALICE, "hello"));
+    let call_id = im.message().call_id.clone().unwrap();
+    let (local, _) = call_id.split_once('@').unwrap();
+    let done = world.report(&from_bob(&imdn(local, DELIVERED)));
+    assert!(done.answered.is_empty());
+    assert_eq!(done.counted, [Counter::ReportUnknown]);
+}
+
+#[test]
+fn a_notification_about_somebody_elses_message_is_not_ours() {
+    let world = World::new();
+    for (message_id, ours) in [
+        ("1-1-0-b007", true),
+        ("1-1-0-dead", false),
+        ("34jk324j", false),
+        ("1-1-0", false),
+        ("1-1-0-b007-1", false),
+    ] {
+        let body = imdn(message_id, DELIVERED);
+        let message = from_bob(&body);
+        let report = world.gateway.prepare_report(&message);
+        let report = report.unwrap_or_else(|_| panic!("refused"));
+        assert_eq!(report.is_ours(), ours, "{message_id}");
+    }
+    // A phone's report without In-Reply-To is ours all the same.
+    let message = from_phone(BOB, &[0x02, 0x01]);
+    assert!(
+        world
+            .gateway
+            .prepare_report(&message)
+            .is_ok_and(|report| report.is_ours())
+    );
+}
+
+#[test]
+fn a_notification_that_cannot_be_read() {
+    let world = World::new();
+    let body = imdn("1-1-0-b007", DELIVERED);
+    let cut = String::from_utf8(body.clone())
+        .unwrap()
+        .replace("</imdn>", "");
+    let refused = |message: &MessageIn<'_>| match world.gateway.prepare_report(message) {
+        Ok(_) => panic!("taken"),
+        Err(refusal) => refusal.answer.status,
+    };
+    assert_eq!(refused(&from_bob(cut.as_bytes())), 400);
+    let nobody = MessageIn {
+        identity: None,
+        ..from_bob(&body)
+    };
+    assert_eq!(refused(&nobody), 403);
+}
