@@ -4,14 +4,14 @@ use std::os::raw::{c_int, c_uint, c_void};
 
 use crate::host::{ExchangeId, TransactionId};
 use crate::interwork::Input;
-use crate::sip::{Answer, MessageOut, Service};
+use crate::sip::{MessageOut, Service};
 
 use super::contacts;
 use super::ffi;
 use super::guard::guard;
 use super::message::SipMsg;
 use super::modules::modules;
-use super::perform::{At, answer_in_transaction, answer_request, handle};
+use super::perform::{At, answer_in_transaction, handle};
 use super::result;
 use super::rewrite;
 use super::running::running;
@@ -57,7 +57,7 @@ pub(super) enum Begun {
     Transaction,
     /// It is a retransmission; tm has dealt with it.
     Retransmission,
-    /// There can be no transaction: no memory is left. The sender has its answer.
+    /// There can be no transaction.
     Failed,
 }
 
@@ -76,15 +76,7 @@ pub(super) fn begin(msg: SipMsg<'_>) -> Begun {
         1.. => Begun::Transaction,
         // The script made it before us.
         ffi::E_SCRIPT => Begun::Transaction,
-        _ => {
-            let unavailable = Answer {
-                status: 503,
-                reason: "Service Unavailable",
-                headers: "",
-            };
-            answer_request(msg, &unavailable);
-            Begun::Failed
-        }
+        _ => Begun::Failed,
     }
 }
 
