@@ -132,6 +132,9 @@ pub enum Reason {
     StatusReport,
     /// Short message type 0: acknowledged and discarded (TS 23.040 §9.2.3.9).
     Type0,
+    /// A message waiting indication whose text is to be discarded: acknowledged, and of no use to an
+    /// instant messaging client.
+    MessageWaiting,
     /// A TP-PID that asks for more than text.
     Pid,
     /// A message class for the (U)SIM or for terminal equipment.
@@ -158,6 +161,8 @@ pub enum Reason {
     Empty,
     /// Text that takes more short messages than `max_segments`.
     TextTooLong,
+    /// A message that was converted once already.
+    Loop,
     /// A message whose time is over.
     Expired,
     /// A sender who has no number, nor a name that a phone could show.
@@ -180,7 +185,7 @@ impl Reason {
     /// What the script function gives back: some messages are not refused, but dealt with.
     pub const fn verdict(self) -> Verdict {
         match self {
-            Self::StatusReport | Self::Type0 => Verdict::Answered,
+            Self::StatusReport | Self::Type0 | Self::MessageWaiting => Verdict::Answered,
             _ => Verdict::Refused,
         }
     }
@@ -203,6 +208,7 @@ impl fmt::Display for Reason {
             Self::Command => "SMS-COMMAND",
             Self::StatusReport => "SMS-STATUS-REPORT for nobody",
             Self::Type0 => "TP-PID: short message type 0",
+            Self::MessageWaiting => "message waiting indication without text to keep",
             Self::Pid => "TP-PID: not convertible",
             Self::MessageClass => "TP-DCS: message class not convertible",
             Self::EightBit => "TP-DCS: 8-bit data",
@@ -216,6 +222,7 @@ impl fmt::Display for Reason {
             Self::Nul => "text holds a NUL",
             Self::Empty => "no text",
             Self::TextTooLong => "text takes too many short messages",
+            Self::Loop => "converted once already",
             Self::Expired => "expired before delivery",
             Self::SenderWithoutNumber => "sender has no number",
             Self::NotRepresentable => "not representable in a TPDU",

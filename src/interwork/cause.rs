@@ -273,6 +273,7 @@ const fn reason(status: u16) -> &'static str {
         415 => "Unsupported Media Type",
         416 => "Unsupported URI Scheme",
         480 => "Temporarily Unavailable",
+        482 => "Loop Detected",
         488 => "Not Acceptable Here",
         501 => "Not Implemented",
         502 => "Bad Gateway",

@@ -26,7 +26,13 @@ pub(super) const REMOVED: &[&str] = &[
     "In-Reply-To",
     "Date",
     "Expires",
+    "Priority",
+    INTERWORKED_BY,
 ];
+
+/// Names the domain whose gateway made an instant message of a short message: it does not make a short
+/// message of it again (row ERR-2).
+pub(super) const INTERWORKED_BY: &str = "Interworked-By";
 
 /// Who stands in From where TP-OA is empty, or the sender wants not to be known (RFC 3323 §4.1.1.3).
 const ANONYMOUS: &str = "sip:anonymous@anonymous.invalid";

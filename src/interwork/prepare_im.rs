@@ -1,4 +1,4 @@
-//! An instant message as RP-DATA with SMS-DELIVER (rows IM-1, IM-9, MAP-1, MAP-4 to MAP-7, MAP-11).
+//! An instant message as RP-DATA with SMS-DELIVER (rows IM-1, IM-9, MAP-1, MAP-4 to MAP-7, MAP-10, MAP-11, MAP-15).
 
 use super::Gateway;
 use super::action::{Reason, Refusal};
@@ -9,14 +9,29 @@ use super::lifetime;
 use super::policy::SenderWithoutNumber;
 use super::sender::{identity_of, sender};
 use crate::host::{Now, Octets, Text};
-use crate::sip::{MessageIn, Uri, is_private};
+use crate::sip::{MessageIn, Uri, is_diverted, is_private};
 use crate::wire::{
-    ConcatenationReference, Cpim, Cut, Direction, RpData, RpMessage, RpMr, Segments, SmsDeliver,
-    TextCoding, TpAddress, TpPid, TpScts, Tpdu, transliterated,
+    ConcatenationReference, Cpim, Cut, Direction, MessageClass, RpData, RpMessage, RpMr, Segments,
+    SmsDeliver, TextCoding, TpAddress, TpPid, TpScts, Tpdu, transliterated,
 };
 
 /// Most septets of an alphanumeric address (TS 23.040 §9.1.2.5).
 const MAX_NAME: usize = 11;
+
+/// What a phone is told beside the text.
+struct Shown {
+    originating_address: TpAddress,
+    /// To be shown at once, and not stored: class 0 (row MAP-10).
+    immediately: bool,
+    /// TP-Loop-Prevention: it was forwarded, and is not to be forwarded again (row MAP-15).
+    diverted: bool,
+}
+
+/// Whether a Priority (RFC 3261 §20.26) asks to be seen at once.
+fn is_urgent(priority: Option<&str>) -> bool {
+    let is = |priority: &str, value: &str| priority.trim().eq_ignore_ascii_case(value);
+    priority.is_some_and(|priority| is(priority, "urgent") || is(priority, "emergency"))
+}
 
 impl Gateway {
     /// Translates an instant message for the SMS side, as RP-DATA with SMS-DELIVER.
@@ -25,6 +40,13 @@ impl Gateway {
         message: &MessageIn<'_>,
         now: Now,
     ) -> Result<PreparedIm, Box<Refusal>> {
+        let domain = &self.policy.domain;
+        if message
+            .interworked_by
+            .is_some_and(|by| by.trim().eq_ignore_ascii_case(domain))
+        {
+            return Err(Refusal::sip(482, Reason::Loop));
+        }
         let sender = sender(message)?;
         let recipient =
             Uri::parse(message.request_uri).ok_or_else(|| Refusal::sip(416, Reason::Recipient))?;
@@ -50,7 +72,12 @@ impl Gateway {
         } else {
             self.originating_address(&sender.uri)?
         };
-        let (parts, reference_at) = self.rp_data_of(&text, originator, now)?;
+        let shown = Shown {
+            originating_address: originator,
+            immediately: is_urgent(message.priority),
+            diverted: is_diverted(message.diversion, message.history_info),
+        };
+        let (parts, reference_at) = self.rp_data_of(&text, &shown, now)?;
         Ok(PreparedIm {
             identity,
             address,
@@ -66,7 +93,7 @@ impl Gateway {
     fn rp_data_of(
         &self,
         text: &str,
-        originating_address: TpAddress,
+        shown: &Shown,
         now: Now,
     ) -> Result<(Vec<Octets<254>>, usize), Box<Refusal>> {
         let transliterated = self.policy.transliterate.then(|| transliterated(text));
@@ -91,12 +118,15 @@ impl Gateway {
             let user_data = part.user_data();
             let deliver = SmsDeliver {
                 more_messages: sequence < segments.total(),
-                loop_prevention: false,
+                loop_prevention: shown.diverted,
                 status_report_indication: false,
                 reply_path: false,
-                originating_address,
+                originating_address: shown.originating_address,
                 pid: TpPid(0),
-                dcs: part.dcs(),
+                dcs: match shown.immediately {
+                    true => part.dcs().with_class(MessageClass::ImmediateDisplay),
+                    false => part.dcs(),
+                },
                 scts: TpScts::from_unix(now.unix, now.zone),
                 user_data,
             };

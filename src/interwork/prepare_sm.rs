@@ -7,16 +7,18 @@ use super::Gateway;
 use super::action::{Reason, Refusal};
 use super::body::Body;
 use super::cause::{self, Told};
-use super::input::{PartIn, PreparedSm};
-use super::instant_message::{CPIM, REMOVED, TEXT, anonymous, headers, is_anonymous};
+use super::input::{Named, PartIn, PreparedSm};
+use super::instant_message::{
+    CPIM, INTERWORKED_BY, REMOVED, TEXT, anonymous, headers, is_anonymous,
+};
 use super::lifetime;
 use super::outgoing::ReportOut;
 use super::sender::{Sender, identity_of, sender};
 use crate::host::{Identity, Now, Octets, Party, Text};
 use crate::sip::{MessageIn, NameAddr, Translation, Uri, is_private};
 use crate::wire::{
-    Carrier, Direction, MessageClass, NotText, PidKind, RpData, RpMessage, SmsDeliver, SmsSubmit,
-    TpDcs, TpPid, TpScts, Tpdu, UserData,
+    Carrier, Direction, Iei, MessageClass, NotText, PidKind, RpData, RpMessage, SmsDeliver,
+    SmsSubmit, TpDcs, TpPid, TpScts, Tpdu, UserData, UserDataHeader,
 };
 
 /// TP-Reject-Duplicates in the first octet of an SMS-SUBMIT (TS 23.040 §9.2.3.25).
@@ -46,6 +48,10 @@ impl Gateway {
         message: &MessageIn<'_>,
         now: Now,
     ) -> Result<PreparedSm, Box<Refusal>> {
+        // A MESSAGE of ours that has come back.
+        if self.named_in(Some(message.call_id)) != Named::Nothing {
+            return Err(Refusal::sip(482, Reason::Loop));
+        }
         let sender = sender(message)?;
         let Body::Sms(octets) = Body::of(message)? else {
             return Err(Reason::MediaType.into());
@@ -145,6 +151,9 @@ impl<'a> Received<'a, '_> {
 
     /// From a service centre: we are the recipient's phone, TP-OA names the sender.
     fn deliver(&self, deliver: &SmsDeliver<'a>) -> Result<PreparedSm, Box<Refusal>> {
+        if deliver.loop_prevention {
+            return Err(self.as_if(482, Reason::Loop));
+        }
         let text = self.text(&Content {
             pid: deliver.pid,
             dcs: deliver.dcs,
@@ -174,8 +183,15 @@ impl<'a> Received<'a, '_> {
         &self,
         identity: Identity,
         user_data: &UserData<'_>,
-        translation: Translation,
+        mut translation: Translation,
     ) -> Result<PreparedSm, Box<Refusal>> {
+        let domain = &self.gateway.policy.domain;
+        for text in [INTERWORKED_BY, ": ", domain, "\r\n"] {
+            translation.headers.push_str(text);
+        }
+        if user_data.dcs().class() == Some(MessageClass::ImmediateDisplay) {
+            translation.headers.push_str("Priority: urgent\r\n");
+        }
         let mut parties = DefaultHasher::new();
         // The start's random number keeps others from guessing what collides.
         self.gateway.boot.hash(&mut parties);
@@ -256,6 +272,9 @@ impl<'a> Received<'a, '_> {
         {
             return Err(self.as_if(415, Reason::Ports));
         }
+        if only_indicates(content) {
+            return Err(self.refuse(Told::Ack, Reason::MessageWaiting));
+        }
         content.user_data.text().map_err(|not_text| {
             self.as_if(
                 415,
@@ -300,6 +319,19 @@ impl<'a> Received<'a, '_> {
             reason,
         })
     }
+}
+
+/// Whether a message waiting indication is all there is to it: the text is to be discarded (TS 23.038
+/// §4). An element that says so goes before TP-DCS (TS 23.040 §9.2.3.24.2).
+fn only_indicates(content: &Content<'_>) -> bool {
+    let header = content.user_data.header();
+    let elements = header.into_iter().flat_map(UserDataHeader::elements);
+    let stores = elements
+        .filter(|element| element.iei == Iei::SpecialMessageIndication)
+        .filter_map(|element| element.data.first().map(|octet| octet & 0b1000_0000 != 0))
+        .reduce(|one, other| one | other);
+    let by_dcs = || content.dcs.message_waiting().map(|waiting| waiting.store);
+    stores.or_else(by_dcs) == Some(false)
 }
 
 fn error(cause: u8, fcs: u8) -> Told {

@@ -22,6 +22,12 @@ pub struct MessageIn<'m> {
     pub subject: Option<&'m str>,
     /// Priority.
     pub priority: Option<&'m str>,
+    /// Diversion (RFC 5806).
+    pub diversion: Option<&'m str>,
+    /// History-Info (RFC 7044).
+    pub history_info: Option<&'m str>,
+    /// Interworked-By: the domain of a gateway that made it of a short message.
+    pub interworked_by: Option<&'m str>,
     /// Privacy (RFC 3323).
     pub privacy: Option<&'m str>,
     /// Date.

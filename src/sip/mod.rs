@@ -3,6 +3,7 @@
 mod capability;
 mod charset;
 mod date;
+mod diversion;
 mod entity;
 mod header;
 mod media_type;
@@ -17,6 +18,7 @@ mod uri;
 pub use capability::Capabilities;
 pub use charset::{CharsetError, decode_text};
 pub use date::{date, date_time, expires, push_date, push_date_time};
+pub use diversion::is_diverted;
 pub use entity::{Entity, NotMultipart};
 pub use header::push_quoted;
 pub use media_type::MediaType;

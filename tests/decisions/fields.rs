@@ -1,6 +1,6 @@
 //! Fields of one service in those of the other: rows MAP-5 to MAP-10, MAP-15.
 
-use ipsmgw::interwork::{Input, PreparedSm, Reason, Settings};
+use ipsmgw::interwork::{Input, PreparedSm, Reason, Settings, Verdict};
 use ipsmgw::sip::MessageIn;
 use ipsmgw::wire::{RpMessage, Tpdu};
 
@@ -242,4 +242,135 @@ fn the_parts_of_what_has_begun_are_sent_to_the_end() {
     let done = world.report(&from_phone(BOB, &[0x02, rp_mr]));
     assert_eq!(done.sent.len(), 1);
     assert!(done.answered.is_empty());
+}
+
+#[test]
+fn what_replaces_an_earlier_message_is_a_message() {
+    let world = World::new();
+    for pid in 0x41..=0x47 {
+        let octets = rp_data_mo(1, &submit_tpdu(0x07, pid, 0x00));
+        let im = prepared(&world, &from_phone(ALICE, &octets)).translation;
+        assert_eq!(im.body, b"hello");
+    }
+}
+
+#[test]
+fn a_flash_message_is_urgent() {
+    let world = World::new();
+    for (dcs, urgent) in [(0x00, false), (0x10, true), (0xF0, true), (0x11, false)] {
+        let octets = rp_data_mo(1, &submit_tpdu(0x07, 0x00, dcs));
+        let im = prepared(&world, &from_phone(ALICE, &octets)).translation;
+        let priority = urgent.then_some("urgent");
+        assert_eq!(field(&im.headers, "Priority"), priority, "{dcs:02x}");
+        assert!(im.remove.contains(&"Priority"), "it would be there twice");
+    }
+    let dcs = |text: &str, priority| {
+        let message = MessageIn {
+            priority,
+            ..instant(BOB, text)
+        };
+        delivered(&world, &message).0
+    };
+    assert_eq!(dcs("hi", Some("Urgent ")), 0x10);
+    assert_eq!(dcs("Ж", Some("emergency")), 0x18);
+    assert_eq!(dcs("hi", Some("normal")), 0x00);
+    assert_eq!(dcs("hi", None), 0x00);
+}
+
+#[test]
+fn a_message_waiting_indication_says_what_is_to_be_kept() {
+    let world = World::new();
+    let with_element = |store: u8, dcs: u8| {
+        let mut tpdu = submit_tpdu(0x07, 0x00, dcs);
+        tpdu[0] |= 0x40; // TP-UDHI
+        tpdu.truncate(10);
+        // TP-UDL: the header fills 6 septets, and "a" is the one behind them.
+        tpdu.extend([0x07, 0x04, 0x01, 0x02, store, 0x01, 0x84, 0x01]);
+        tpdu
+    };
+    for (tpdu, kept) in [
+        (submit_tpdu(0x07, 0x00, 0xC8), false),
+        (submit_tpdu(0x07, 0x00, 0xC0), false),
+        (submit_tpdu(0x07, 0x00, 0xD8), true),
+        (with_element(0x00, 0x00), false),
+        (with_element(0x80, 0x00), true),
+        (with_element(0x80, 0xC8), true),
+    ] {
+        let octets = rp_data_mo(0x2A, &tpdu);
+        let refusal = match world
+            .gateway
+            .prepare_sm(&from_phone(ALICE, &octets), world.now)
+        {
+            Ok(_) => {
+                assert!(kept, "{tpdu:02x?}");
+                continue;
+            }
+            Err(refusal) => refusal,
+        };
+        assert!(!kept, "{tpdu:02x?}");
+        assert_eq!(refusal.reason, Reason::MessageWaiting);
+        assert_eq!(refusal.reason.verdict(), Verdict::Answered);
+        assert_eq!(refusal.report.unwrap().body[..2], [0x03, 0x2A], "RP-ACK");
+    }
+}
+
+#[test]
+fn what_we_converted_is_not_converted_back() {
+    let world = World::new();
+    let octets = hello(1);
+    let im = prepared(&world, &from_phone(ALICE, &octets)).translation;
+    let mark = field(&im.headers, "Interworked-By");
+    assert_eq!(mark, Some("ims.example"));
+    assert!(im.remove.contains(&"Interworked-By"), "nobody else's word");
+    let of = |interworked_by| MessageIn {
+        interworked_by,
+        ..instant(BOB, "hi")
+    };
+    let refusal = world
+        .gateway
+        .prepare_im(&of(mark), world.now)
+        .err()
+        .unwrap();
+    assert_eq!((refusal.answer.status, refusal.reason), (482, Reason::Loop));
+    assert_eq!(refusal.answer.reason, "Loop Detected");
+    world.prepare_im(&of(Some("elsewhere.example")));
+
+    // RP-DATA of ours that comes back, whoever vouches for its sender.
+    let mut world = World::new();
+    let done = world.deliver(&instant(BOB, "hi"));
+    let message = done.message();
+    let back = MessageIn {
+        call_id: message.call_id.as_deref().unwrap(),
+        ..from_service_centre(&message.body)
+    };
+    let refusal = world.gateway.prepare_sm(&back, world.now).err().unwrap();
+    assert_eq!((refusal.answer.status, refusal.reason), (482, Reason::Loop));
+    assert!(refusal.report.is_none());
+}
+
+#[test]
+fn what_was_forwarded_is_not_forwarded_again() {
+    let world = World::new();
+    let alice = instant(BOB, "hi");
+    let forwarded = MessageIn {
+        diversion: Some("<sip:+15550009@ims.example>;reason=unconditional"),
+        ..alice
+    };
+    assert_eq!(delivered(&world, &alice).1, 0x04, "SMS-DELIVER, TP-MMS");
+    assert_eq!(delivered(&world, &forwarded).1, 0x0C, "and TP-LP");
+
+    let mut tpdu = deliver_tpdu(&[0x08, 0x91, 0x51, 0x55, 0x00, 0x10]);
+    tpdu[0] |= 0x08;
+    let octets = rp_data_mt(0x2A, &tpdu);
+    let message = from_service_centre(&octets);
+    let refusal = world.gateway.prepare_sm(&message, world.now).err().unwrap();
+    assert_eq!((refusal.answer.status, refusal.reason), (202, Reason::Loop));
+    assert_eq!(refusal.report.unwrap().body, [0x04, 0x2A, 0x01, 0x80 | 111]);
+}
+
+/// TP-DCS and the first octet of what a phone gets.
+fn delivered(world: &World, message: &MessageIn<'_>) -> (u8, u8) {
+    let im = world.prepare_im(message);
+    let octets = im.parts[0].as_slice();
+    (octets[18], octets[10])
 }

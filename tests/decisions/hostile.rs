@@ -11,7 +11,7 @@ use crate::world::{
 };
 
 /// Every header field that we write.
-const OURS: [&str; 9] = [
+const OURS: [&str; 12] = [
     "P-Asserted-Identity",
     "Privacy",
     "Date",
@@ -21,6 +21,9 @@ const OURS: [&str; 9] = [
     "Content-Transfer-Encoding",
     "In-Reply-To",
     "Accept",
+    "Expires",
+    "Priority",
+    "Interworked-By",
 ];
 
 /// Whole lines, each a name of ours and a value without a control character.

@@ -136,6 +136,12 @@ impl TpDcs {
         }
     }
 
+    /// The same alphabet with a message class, in the general group.
+    #[must_use]
+    pub fn with_class(self, class: MessageClass) -> Self {
+        Self(Self::of(self.alphabet()).0 | 0b0001_0000 | u8::from(class))
+    }
+
     /// The message waiting indication, where the value is one.
     pub const fn message_waiting(self) -> Option<MessageWaiting> {
         let store = match self.0 >> 4 {
@@ -178,5 +184,9 @@ mod tests {
         };
         assert_eq!(TpDcs(0xca).message_waiting(), Some(waiting));
         assert_eq!(TpDcs(0xf7).alphabet(), Alphabet::EightBit);
+        let class = MessageClass::ImmediateDisplay;
+        assert_eq!(TpDcs(0xd0).with_class(class), TpDcs(0x10));
+        let class = MessageClass::MobileEquipment;
+        assert_eq!(TpDcs(0x08).with_class(class), TpDcs(0x19));
     }
 }
