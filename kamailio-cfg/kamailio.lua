@@ -54,7 +54,7 @@ end
 local function identify()
 	if trusted_address() then
 		KSR.setflag(FROM_TRUSTED)
-		KSR.pv.sets("$avp(identity)", KSR.pv.gete("$ai"))
+		KSR.pv.sets("$avp(identity)", KSR.pv.get("$ai") or identity_of(setting("IPSMGW_SC")))
 		return
 	end
 	KSR.textops.remove_hf_re("^P-(Asserted-|Preferred-|Called-Party-ID|Associated-URI|Served-User|Profile-Key)")

@@ -137,12 +137,12 @@ class ServiceCentre(Phone):
         self._contact_user = number
         endpoint.users[number] = self
 
-    async def deliver(self, uri, from_, text, mr=None, tpdu=None, headers=()):
+    async def deliver(self, uri, from_, text, mr=None, tpdu=None, headers=(), asserted=True):
         """Sends an SM to a person; the report comes back as for a phone's own submission."""
         mr = next(self._mr) % 256 if mr is None else mr
         octets = sms.rp_data(mr, self.centre, tpdu or sms.deliver(from_, text), network=True)
-        asserted = ("P-Asserted-Identity", f"<{self.uri}>")
-        return await self.send_rp(octets, mr, headers=[asserted, *headers], uri=uri, from_=self.uri)
+        identity = [("P-Asserted-Identity", f"<{self.uri}>")] if asserted else []
+        return await self.send_rp(octets, mr, headers=[*identity, *headers], uri=uri, from_=self.uri)
 
     async def report_to(self, uri, octets, in_reply_to):
         """Reports on a phone's submission."""
