@@ -158,7 +158,8 @@ pub struct Now {
 pub enum Kind {
     /// A short message that becomes an instant message.
     SmToIm,
-    /// RP-DATA to the SMS side: an instant message or a part of one, or a status report.
+    /// RP-DATA to the SMS side: an instant message or a part of one, or a status report. To a phone it
+    /// is among those of its recipient, to a service centre among those of its sender.
     ImToSm,
     /// A part of a concatenated short message, kept until the others are there.
     Part,
@@ -195,6 +196,8 @@ pub enum State {
     Sent,
     /// IM -> SM: SIP's answer was 2xx, the phone's report is not here.
     Taken,
+    /// IM -> SM: the report is here, and says that it was taken.
+    Acknowledged,
     /// IM -> SM: the outcome is known; the sender's timer, about to fire, gives it to the sender.
     Settled,
     /// A part: acknowledged, and kept.
@@ -237,6 +240,8 @@ pub struct Exchange {
     pub party: Party,
     /// RP-Message Reference (TS 24.011 §8.2.3).
     pub rp_mr: u8,
+    /// To a service centre: TP-Message-Reference (TS 23.040 §9.2.3.6).
+    pub tp_mr: u8,
     /// How many MESSAGEs of ours went out for it.
     pub attempts: u8,
     /// Whether the sender's transaction is held and owed an answer.
@@ -245,7 +250,7 @@ pub struct Exchange {
     pub zone: i8,
     /// IM -> SM: whether it is a status report, for which nobody waits.
     pub status_report: bool,
-    /// A part: whether its sender wants not to be known to the recipient.
+    /// A part, and to a service centre: whether the sender wants not to be known to the recipient.
     pub private: bool,
     /// Whether the outcome carries Retry-After.
     pub retry_after: bool,
@@ -272,7 +277,7 @@ pub struct Exchange {
     /// Next hop towards `address` where no contact is registered for it; may be empty.
     pub hop: Text<126>,
     /// SM -> IM, and a part: the recipient's public identity; empty where it was too long to keep. IM ->
-    /// SM: the sender's, where it wants notifications.
+    /// SM: the sender's; empty where it was too long to keep.
     pub recipient: Text<126>,
     /// SM -> IM: Call-ID of the submission, for In-Reply-To; empty where it was too long to keep. IM ->
     /// SM: Message-ID of the message, for notifications.
@@ -293,7 +298,7 @@ pub struct Exchange {
 }
 
 // A table of the default 4,096 exchanges takes 6.4 MB of shared memory.
-const _: () = assert!(size_of::<Exchange>() == 1568);
+const _: () = assert!(size_of::<Exchange>() == 1576);
 
 impl Exchange {
     /// An exchange that begins now, with nothing known about it yet.
@@ -303,6 +308,7 @@ impl Exchange {
             state,
             party: Party::Phone,
             rp_mr: 0,
+            tp_mr: 0,
             attempts: 0,
             held: false,
             zone: now.zone,

@@ -41,7 +41,7 @@ impl Turn<'_> {
             Ok(id) => {
                 self.actions.push(Action::Hold { exchange: id });
                 self.count(Counter::ImToSm);
-                self.start_next(&im.identity);
+                self.start_next(&im.identity, im.party);
             }
             Err(Full) => {
                 self.reply(480, true, Verdict::Refused);
@@ -56,7 +56,11 @@ impl Turn<'_> {
         let mut queued = Vec::with_capacity(im.parts.len());
         let inserted: Result<(), Full> = im.parts.iter().try_for_each(|rp_data| {
             queued.push(self.store.insert(Exchange {
+                party: im.party,
                 address: im.address,
+                hop: im.hop,
+                recipient: im.sender,
+                private: im.private,
                 pdu: *rp_data,
                 ..Exchange::new(Kind::ImToSm, State::Queued, im.identity, self.now)
             })?);
@@ -75,6 +79,15 @@ impl Turn<'_> {
         {
             exchange.expires_ms = self.now.monotonic_ms + u64::from(seconds) * 1000;
         }
+        if im.party == Party::ServiceCentre {
+            for id in &queued {
+                let tp_mr = self.store.next(Sequence::TpMr);
+                if let Some(part) = self.store.get_mut(*id) {
+                    part.tp_mr = tp_mr;
+                    set(&mut part.pdu, im.tp_mr_at, tp_mr);
+                }
+            }
+        }
         if queued.len() > 1 {
             let reference = self.store.next(Sequence::Reference);
             for id in queued {
@@ -87,7 +100,6 @@ impl Turn<'_> {
         if let Some(exchange) = self.store.get_mut(last) {
             if let Some(wanted) = &im.notify {
                 exchange.notify = wanted.notify;
-                exchange.recipient = wanted.sender;
                 exchange.call_id = wanted.message_id;
                 exchange.unix = wanted.sent;
             }
@@ -98,11 +110,11 @@ impl Turn<'_> {
         Ok(last)
     }
 
-    /// Sends the oldest short message that waits for this phone, unless one is on its way: one at a
-    /// time (RFC 3428 §8). So no RP-MR is ever open twice.
-    pub(super) fn start_next(&mut self, identity: &Identity) {
+    /// Sends the oldest short message that waits for this phone, or to a service centre for this sender,
+    /// unless one is on its way: one at a time (RFC 3428 §8). So no RP-MR is ever open twice.
+    pub(super) fn start_next(&mut self, identity: &Identity, party: Party) {
         let id = loop {
-            let Some(id) = self.first_in_queue(identity) else {
+            let Some(id) = self.first_in_queue(identity, party) else {
                 return;
             };
             match self.store.get_mut(id) {
@@ -121,10 +133,12 @@ impl Turn<'_> {
         self.send_rp_data(id);
     }
 
-    /// The short message for this phone that is on its way, or is the next to go.
-    fn first_in_queue(&mut self, identity: &Identity) -> Option<ExchangeId> {
+    /// The short message that is on its way, or is the next to go.
+    fn first_in_queue(&mut self, identity: &Identity, party: Party) -> Option<ExchangeId> {
         self.store.find(Kind::ImToSm, &mut |exchange| {
-            exchange.state != State::Settled && exchange.identity == *identity
+            exchange.state != State::Settled
+                && exchange.party == party
+                && exchange.identity == *identity
         })
     }
 
@@ -194,7 +208,7 @@ impl Turn<'_> {
         };
         self.reply(202, false, Verdict::Taken);
         let last = match told {
-            Told::Ack => DELIVERED,
+            Told::Ack => self.acknowledged(id),
             Told::Error { cause, fcs } => {
                 if let Some(exchange) = self.store.get_mut(id) {
                     (exchange.rp_cause, exchange.tp_fcs) = (Some(cause), fcs);
@@ -205,18 +219,34 @@ impl Turn<'_> {
         self.outcome(id, last);
     }
 
+    /// RP-ACK: the phone has it, or the service centre has taken it (row IM-6).
+    fn acknowledged(&mut self, id: ExchangeId) -> Final {
+        match self.store.get_mut(id) {
+            Some(exchange) => {
+                exchange.state = State::Acknowledged;
+                match exchange.party {
+                    Party::Phone => DELIVERED,
+                    Party::ServiceCentre => ACCEPTED,
+                }
+            }
+            None => ACCEPTED,
+        }
+    }
+
     /// What is reported on: the reporter's open exchange with this reference (row F19), but not where
     /// In-Reply-To names another message of ours (row IM-4): RP-MRs come again, and nothing is
     /// delivered because an earlier message was.
     fn reported_exchange(&mut self, report: &ReportIn<'_>) -> Option<ExchangeId> {
         let id = match report.named {
-            Named::Nothing => self.first_in_queue(&report.identity)?,
+            Named::Nothing => self.first_in_queue(&report.identity, report.party)?,
             Named::Past => return None,
             Named::Exchange(id) => id,
         };
         let exchange = self.store.get_mut(id)?;
         let is_open = matches!(exchange.state, State::Sent | State::Taken);
-        let fits = exchange.identity == report.identity && exchange.rp_mr == report.rp_mr;
+        let fits = exchange.identity == report.identity
+            && exchange.party == report.party
+            && exchange.rp_mr == report.rp_mr;
         (is_open && fits).then_some(id)
     }
 
@@ -247,9 +277,9 @@ impl Turn<'_> {
         let Some(exchange) = self.store.get_mut(id) else {
             return;
         };
-        let identity = exchange.identity;
+        let (identity, party) = (exchange.identity, exchange.party);
         self.conclude(id, last);
-        self.start_next(&identity);
+        self.start_next(&identity, party);
     }
 
     fn conclude(&mut self, id: ExchangeId, last: Final) {
@@ -265,7 +295,7 @@ impl Turn<'_> {
                 self.store.remove(id);
             }
             None => self.settle(id, last),
-            Some(_) if last == DELIVERED => self.store.remove(id),
+            Some(_) if exchange.state == State::Acknowledged => self.store.remove(id),
             Some(whole) => {
                 self.remove_parts(whole, |_| true);
                 if let Some(exchange) = self.store.get_mut(whole) {
@@ -344,7 +374,8 @@ impl Turn<'_> {
         match exchange.state {
             State::Settled => self.end(id),
             State::Taken
-                if exchange.attempts < RP_DATA_ATTEMPTS
+                if exchange.party == Party::Phone
+                    && exchange.attempts < RP_DATA_ATTEMPTS
                     && self.now.monotonic_ms <= exchange.expires_ms =>
             {
                 self.count(Counter::Resent);
@@ -358,6 +389,7 @@ impl Turn<'_> {
             | State::Relayed
             | State::Reporting
             | State::Unconfirmed
+            | State::Acknowledged
             | State::Kept => {}
         }
     }

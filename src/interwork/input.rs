@@ -101,12 +101,23 @@ pub struct PartIn {
 
 /// An instant message, read and translated.
 pub struct PreparedIm {
-    /// Key of the exchanges to lock: the recipient's.
+    /// Key of the exchanges to lock: the recipient's, or the sender's where it goes to a service centre.
     pub identity: Identity,
-    /// The recipient's public identity.
+    /// Who gets it: the recipient's phone, or a service centre.
+    pub party: Party,
+    /// Where it goes: the recipient's public identity, or the service centre's.
     pub address: Text<254>,
-    /// RP-DATA with an SMS-DELIVER, one for each part; RP-MR and reference number are not set yet.
+    /// Next hop to a service centre.
+    pub hop: Text<126>,
+    /// The sender's public identity; empty where it is too long to be kept.
+    pub sender: Text<126>,
+    /// Whether the sender wants not to be known.
+    pub private: bool,
+    /// RP-DATA with SMS-DELIVER or SMS-SUBMIT, one for each part; RP-MR, TP-MR and reference number are
+    /// not set yet.
     pub parts: Vec<Octets<254>>,
+    /// Where TP-MR stands in each SMS-SUBMIT.
+    pub tp_mr_at: usize,
     /// Where the reference number stands in each of several parts.
     pub reference_at: usize,
     /// Seconds for which it is of use; 0 is for one attempt at once.
@@ -119,8 +130,6 @@ pub struct PreparedIm {
 pub struct NotifyIn {
     /// Message-ID (RFC 5438 §6.3).
     pub message_id: Text<254>,
-    /// Where they go: the sender's public identity.
-    pub sender: Text<126>,
     /// When the message was sent, in seconds since 1970 UTC.
     pub sent: i64,
     /// Which ones, and by which names.
@@ -129,10 +138,12 @@ pub struct NotifyIn {
 
 /// A report from the SMS side, or a notification from the IM side.
 pub struct ReportIn<'m> {
-    /// Key of the exchanges to lock: the reporter's; of a notification, the one's who gets it.
+    /// Key of the exchanges to lock: the reporter's where that is a phone, else whose message it is about.
     pub identity: Identity,
     /// Key of the reporter.
     pub reporter: Identity,
+    /// What the reporter is.
+    pub party: Party,
     /// What it says.
     pub report: RpReport,
     /// RP-Message Reference of what it reports on.

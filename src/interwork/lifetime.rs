@@ -3,7 +3,7 @@
 
 use super::action::Reason;
 use crate::sip::{MessageIn, date, expires};
-use crate::wire::TpVp;
+use crate::wire::{EnhancedVp, RelativeVp, TpVp};
 
 /// Seconds for which an instant message is of use, where its sender says so (RFC 3428 §4). 0 is for one
 /// attempt at once.
@@ -30,10 +30,22 @@ pub(super) fn of_sm(vp: TpVp, now: i64) -> Result<Option<u32>, Reason> {
     }
 }
 
+/// TP-Validity-Period for this lifetime: the shortest that is long enough.
+pub(super) fn vp(lifetime: Option<u32>) -> TpVp {
+    match lifetime {
+        None => TpVp::Absent,
+        Some(0) => TpVp::Enhanced(EnhancedVp([SINGLE_SHOT, 0, 0, 0, 0, 0, 0])),
+        Some(seconds) => TpVp::Relative(RelativeVp::of_at_least(seconds)),
+    }
+}
+
+/// Functionality indicator of one attempt, without a period (TS 23.040 §9.2.3.12.3).
+const SINGLE_SHOT: u8 = 0b0100_0000;
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::{EnhancedVp, RelativeVp, TpScts};
+    use crate::wire::TpScts;
 
     #[test]
     fn the_rest_of_an_instant_messages_life() {
@@ -72,6 +84,20 @@ mod tests {
                 ..MessageIn::default()
             };
             assert_eq!(of_im(&message, now), rest, "{expires:?} {date:?}");
+        }
+    }
+
+    #[test]
+    fn a_validity_period_that_is_long_enough() {
+        for (lifetime, seconds, format) in [
+            (None, None, 0b00),
+            (Some(1), Some(300), 0b10),
+            (Some(301), Some(600), 0b10),
+            (Some(u32::MAX), Some(63 * 7 * 86_400), 0b10),
+            (Some(0), None, 0b01),
+        ] {
+            let vp = vp(lifetime);
+            assert_eq!((vp.seconds(0), vp.format()), (seconds, format));
         }
     }
 

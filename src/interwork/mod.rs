@@ -39,6 +39,7 @@ mod prepare_report;
 mod prepare_sm;
 mod sender;
 mod settings;
+mod short_message;
 mod sm_exchange;
 mod status_report;
 

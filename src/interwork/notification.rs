@@ -10,7 +10,7 @@ use super::cause;
 use super::handle::Turn;
 use super::input::NotifyIn;
 use super::sender::Sender;
-use crate::host::{Exchange, ExchangeId, Notify, Now, Text};
+use crate::host::{Exchange, ExchangeId, Notify, Now, Party, Text};
 use crate::sip::{MessageIn, MessageOut, Service, Uri, date_time, is_private, push_date_time};
 use crate::wire::{
     Cpim, CpimAddress, DeliveryStatus, Disposition, Imdn, ImdnMessage, ProcessingStatus,
@@ -27,6 +27,8 @@ impl Gateway {
         now: Now,
     ) -> Option<NotifyIn> {
         let wanted = cpim.imdn.wanted;
+        // Where they go is too long to keep otherwise.
+        Text::<126>::new(sender.address)?;
         if !self.policy.notifications || is_private(message.privacy, message.from) {
             return None;
         }
@@ -46,7 +48,6 @@ impl Gateway {
         let sent = cpim.date_time.as_deref().and_then(date_time);
         Some(NotifyIn {
             message_id: Text::new(cpim.imdn.message_id.as_deref()?)?,
-            sender: Text::new(sender.address)?,
             sent: sent.unwrap_or(now.unix),
             notify: Notify {
                 positive_delivery: wanted.positive_delivery,
@@ -96,7 +97,10 @@ impl Gateway {
         };
         let mut body = Vec::with_capacity(1024);
         message.encode(&mut body).ok()?;
-        let recipient = exchange.address.as_str();
+        let recipient = match exchange.party {
+            Party::Phone => exchange.address.as_str(),
+            Party::ServiceCentre => &self.policy.gateway_uri,
+        };
         Some(MessageOut {
             service: Service::Im,
             identity: next.to_owned(),

@@ -71,15 +71,31 @@ impl Gateway {
         }
     }
 
-    /// The RP-DATA of an exchange as a MESSAGE (row IM-2).
+    /// The RP-DATA of an exchange as a MESSAGE (rows IM-2, IM-5).
     pub(super) fn rp_data(&self, id: ExchangeId, exchange: &Exchange) -> MessageOut {
+        let (service, from, headers) = match exchange.party {
+            Party::Phone => (
+                Service::Sm,
+                self.policy.gateway_uri.as_str(),
+                self.policy.to_phone.clone(),
+            ),
+            // A service centre knows the sender by its identity, as if a phone had sent it.
+            Party::ServiceCentre => {
+                let sender = exchange.recipient.as_str();
+                let mut headers = ["P-Asserted-Identity: <", sender, TO_SERVICE_CENTRE].concat();
+                if exchange.private {
+                    headers.push_str("Privacy: id\r\n");
+                }
+                (Service::ServiceCentre, sender, headers)
+            }
+        };
         MessageOut {
-            service: Service::Sm,
+            service,
             identity: exchange.address.as_str().to_owned(),
             fallback_hop: exchange.hop.as_str().to_owned(),
-            from: self.policy.gateway_uri.clone(),
+            from: from.to_owned(),
             call_id: Some(self.call_id(id, exchange.attempts)),
-            headers: self.policy.to_phone.clone(),
+            headers,
             body: exchange.pdu.as_slice().to_vec(),
         }
     }

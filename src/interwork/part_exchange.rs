@@ -241,7 +241,7 @@ impl Turn<'_> {
             status => cause::sip_to_status(status),
         };
         self.end_parts(|part| group.has(part), status);
-        self.start_next(&group.identity);
+        self.start_next(&group.identity, Party::Phone);
     }
 
     fn incomplete_message(&self, first: &Exchange, tpdus: &[Octets<254>]) -> Option<MessageOut> {

@@ -52,6 +52,8 @@ pub struct Policy {
     pub notifications: bool,
     /// Next hop towards a service centre for those who are not here.
     pub sc_uri: Option<String>,
+    /// The service centre's public identity.
+    pub(super) sc_identity: String,
     /// Header fields of every MESSAGE to a phone.
     pub(super) to_phone: String,
     /// `sc_address` for RP-OA.
@@ -136,6 +138,7 @@ impl Policy {
                     return Err(wanted("sc_uri", uri, what));
                 }
             },
+            sc_identity: ["sip:", sc_address, "@", &domain].concat(),
             to_phone: phone_headers(&gateway_uri),
             rp_address,
             sc_address: sc_address.to_owned(),

@@ -1,11 +1,12 @@
-//! RP-ACK, RP-ERROR and RP-SMMA from the SMS side, notifications from the IM side (rows IM-4, MEM-2,
-//! CON-2).
+//! RP-ACK, RP-ERROR and RP-SMMA from the SMS side, notifications from the IM side (rows IM-4, IM-6, IM-7,
+//! MEM-2, CON-2).
 
 use super::Gateway;
 use super::action::{Reason, Refusal};
 use super::body::{Body, Wrapped};
 use super::input::{ReportIn, RpReport};
 use super::sender::{Sender, identity_of, sender};
+use crate::host::{Identity, Party};
 use crate::sip::{Entity, MessageIn, Uri};
 use crate::wire::{Cpim, Direction, Imdn, RpMessage, Tpdu};
 
@@ -26,15 +27,26 @@ impl Gateway {
         };
         let (direction, rp) =
             RpMessage::decode(&octets).map_err(|error| malformed(Reason::Undecodable(error)))?;
-        if direction != Direction::MsToNetwork {
+        // Only a service centre may say what only a network says (row AUT-6).
+        let (party, expected) = if self.policy.is_service_centre(&sender.identity) {
+            (Party::ServiceCentre, Direction::NetworkToMs)
+        } else {
+            (Party::Phone, Direction::MsToNetwork)
+        };
+        if direction != expected {
             return Err(malformed(Reason::Direction));
         }
+        let identity = match party {
+            Party::Phone => sender.identity,
+            Party::ServiceCentre => requested(message)?,
+        };
         let report = match rp {
             RpMessage::Ack(_) => RpReport::Ack,
             RpMessage::Error(error) => {
                 // A TPDU that cannot be read takes nothing from the RP-Cause in front of it.
                 let fcs = match rp.tpdu(direction) {
                     Some(Ok(Tpdu::DeliverReport(report))) => report.fcs.map(u8::from),
+                    Some(Ok(Tpdu::SubmitReport(report))) => report.fcs.map(u8::from),
                     _ => None,
                 };
                 RpReport::Error {
@@ -46,8 +58,9 @@ impl Gateway {
             RpMessage::Data(_) => return Err(malformed(Reason::NotAReport)),
         };
         Ok(ReportIn {
-            identity: sender.identity,
+            identity,
             reporter: sender.identity,
+            party,
             report,
             rp_mr: rp.mr().0,
             named: self.named_in(message.in_reply_to),
@@ -67,12 +80,10 @@ impl Gateway {
         let octets = entity.octets().map_err(Reason::from)?;
         let cpim = Cpim::decode(&octets).map_err(Reason::Undecodable)?;
         let imdn = Imdn::decode(&cpim.content.octets).map_err(Reason::Undecodable)?;
-        let identity = Uri::parse(message.request_uri)
-            .and_then(|uri| identity_of(&uri))
-            .ok_or_else(|| Refusal::sip(416, Reason::Recipient))?;
         Ok(ReportIn {
-            identity,
+            identity: requested(message)?,
             reporter: sender.identity,
+            party: Party::Phone,
             report: RpReport::Notification(imdn.disposition),
             rp_mr: 0,
             named: self.named_by(&imdn.message_id),
@@ -81,4 +92,11 @@ impl Gateway {
             hop: message.source,
         })
     }
+}
+
+/// Key of whom the Request-URI names.
+fn requested(message: &MessageIn<'_>) -> Result<Identity, Box<Refusal>> {
+    Uri::parse(message.request_uri)
+        .and_then(|uri| identity_of(&uri))
+        .ok_or_else(|| Refusal::sip(416, Reason::Recipient))
 }

@@ -6,7 +6,7 @@ use super::cause::{self, Told};
 use super::handle::Turn;
 use super::input::{Named, PreparedSm, ReportIn};
 use super::outgoing::ReportOut;
-use crate::host::{Exchange, ExchangeId, Full, Kind, Notify, Settled, State};
+use crate::host::{Exchange, ExchangeId, Full, Kind, Notify, Party, Settled, State};
 use crate::sip::Translation;
 use crate::wire::{Disposition, TpScts, TpSt};
 
@@ -301,7 +301,7 @@ impl Turn<'_> {
         self.parts_delivered(id, status);
         self.store.remove(id);
         self.report_status(exchange, status);
-        self.start_next(&exchange.identity);
+        self.start_next(&exchange.identity, Party::Phone);
     }
 
     pub(super) fn sm_due(&mut self, id: ExchangeId) {

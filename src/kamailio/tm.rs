@@ -163,11 +163,12 @@ pub(super) fn suspend(msg: SipMsg<'_>) -> Option<TransactionId> {
 pub(super) fn send(message: &MessageOut, exchange: Option<ExchangeId>) -> Result<(), NotSent> {
     let running = running();
     // A contact that takes it, else whatever hop is configured or known.
-    let flags = match message.service {
-        Service::Sm => running.flags.sm,
-        Service::Im => running.flags.im,
+    let route_by = |flags| contacts::route_to(&message.identity, flags, &message.fallback_hop);
+    let (route, outbound_proxy) = match message.service {
+        Service::Sm => (route_by(running.flags.sm), running.outbound_proxy),
+        Service::Im => (route_by(running.flags.im), running.outbound_proxy),
+        Service::ServiceCentre => (None, ""),
     };
-    let route = contacts::route_to(&message.identity, flags, &message.fallback_hop);
     let (uri, hop, socket) = match &route {
         Some(route) => (
             route.uri.as_str(),
@@ -176,7 +177,7 @@ pub(super) fn send(message: &MessageOut, exchange: Option<ExchangeId>) -> Result
         ),
         None => (
             message.identity.as_str(),
-            fallback_hop(message, running.outbound_proxy),
+            fallback_hop(message, outbound_proxy),
             None,
         ),
     };

@@ -98,6 +98,8 @@ pub enum Service {
     Sm,
     /// One that takes instant messages.
     Im,
+    /// None of them: it is for a service centre, at `fallback_hop`.
+    ServiceCentre,
 }
 
 /// A MESSAGE of our own.

@@ -12,4 +12,5 @@ mod refusals;
 mod sequences;
 mod sm_to_im;
 mod status_reports;
+mod to_service_centre;
 mod world;

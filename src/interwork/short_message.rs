@@ -1,0 +1,136 @@
+//! The short messages that an instant message becomes, as RP-DATA (rows IM-1, IM-5, IM-9, MAP-10, MAP-11, MAP-15).
+
+use super::Gateway;
+use super::action::{Reason, Refusal};
+use crate::host::{Now, Octets};
+use crate::wire::{
+    ConcatenationReference, Cut, Direction, MessageClass, RpData, RpMessage, RpMr, Segments,
+    SmsDeliver, SmsSubmit, TextCoding, TpAddress, TpDcs, TpMr, TpPid, TpScts, TpVp, Tpdu, UserData,
+    transliterated,
+};
+
+/// What a phone is told beside the text.
+pub(super) struct Shown {
+    /// To be shown at once, and not stored: class 0 (row MAP-10).
+    pub(super) immediately: bool,
+    /// TP-Loop-Prevention: it was forwarded, and is not to be forwarded again (row MAP-15).
+    pub(super) diverted: bool,
+}
+
+impl Shown {
+    fn dcs(&self, of: TpDcs) -> TpDcs {
+        match self.immediately {
+            true => of.with_class(MessageClass::ImmediateDisplay),
+            false => of,
+        }
+    }
+}
+
+/// The parts of a text as RP-DATA, and where the octets stand in each that are set when it is sent.
+pub(super) struct RpDatas {
+    pub(super) parts: Vec<Octets<254>>,
+    pub(super) tp_mr_at: usize,
+    pub(super) reference_at: usize,
+}
+
+impl Gateway {
+    /// For a phone that is registered here (row IM-1).
+    pub(super) fn delivers(
+        &self,
+        text: &str,
+        originating_address: TpAddress,
+        shown: &Shown,
+        now: Now,
+    ) -> Result<RpDatas, Box<Refusal>> {
+        let scts = TpScts::from_unix(now.unix, now.zone);
+        self.rp_datas(text, Direction::NetworkToMs, |user_data, more_messages| {
+            Tpdu::Deliver(SmsDeliver {
+                more_messages,
+                loop_prevention: shown.diverted,
+                status_report_indication: false,
+                reply_path: false,
+                originating_address,
+                pid: TpPid(0),
+                dcs: shown.dcs(user_data.dcs()),
+                scts,
+                user_data,
+            })
+        })
+    }
+
+    /// For a phone elsewhere: its service centre is to deliver it (row IM-5).
+    pub(super) fn submits(
+        &self,
+        text: &str,
+        destination_address: TpAddress,
+        shown: &Shown,
+        vp: TpVp,
+        status_report_request: bool,
+    ) -> Result<RpDatas, Box<Refusal>> {
+        self.rp_datas(text, Direction::MsToNetwork, |user_data, _| {
+            Tpdu::Submit(SmsSubmit {
+                reject_duplicates: false,
+                status_report_request,
+                reply_path: false,
+                mr: TpMr(0),
+                destination_address,
+                pid: TpPid(0),
+                dcs: shown.dcs(user_data.dcs()),
+                vp,
+                user_data,
+            })
+        })
+    }
+
+    /// One RP-DATA for each part that the text takes (row IM-9). `tpdu` is told whether more follow.
+    fn rp_datas(
+        &self,
+        text: &str,
+        direction: Direction,
+        tpdu: impl for<'u> Fn(UserData<'u>, bool) -> Tpdu<'u>,
+    ) -> Result<RpDatas, Box<Refusal>> {
+        let transliterated = self.policy.transliterate.then(|| transliterated(text));
+        let transliterated = transliterated.flatten();
+        let text = transliterated.as_deref().unwrap_or(text);
+        let coding = TextCoding::of(text, &self.policy.languages);
+        let reference = ConcatenationReference::Eight(0);
+        let segments = Segments::of(text, coding, reference, Cut::Graphemes)
+            .ok()
+            .filter(|segments| segments.total() <= self.policy.max_segments)
+            .ok_or_else(|| Refusal::sip(413, Reason::TextTooLong))?;
+
+        let service_centre = Some(self.policy.rp_address);
+        let (originator, destination) = match direction {
+            Direction::NetworkToMs => (service_centre, None),
+            Direction::MsToNetwork => (None, service_centre),
+        };
+        let rp = RpMessage::Data(RpData {
+            mr: RpMr(0),
+            originator,
+            destination,
+            user_data: &[],
+        });
+        let mut written = RpDatas {
+            parts: Vec::with_capacity(segments.total().into()),
+            tp_mr_at: 0,
+            reference_at: 0,
+        };
+        for (part, sequence) in segments.parts().zip(1..=segments.total()) {
+            let user_data = part.user_data();
+            let tpdu = tpdu(user_data, sequence < segments.total());
+            let (mut octets, mut tpdu_octets) = (Vec::with_capacity(192), Vec::with_capacity(176));
+            let rp_data = rp
+                .encode_with(direction, &tpdu, &mut octets)
+                .and_then(|()| tpdu.encode(&mut tpdu_octets))
+                .ok()
+                .and_then(|()| Octets::new(&octets))
+                .ok_or_else(|| Refusal::sip(500, Reason::NotRepresentable))?;
+            written.parts.push(rp_data);
+            // The TPDU comes last, its second octet is TP-MR (TS 23.040 §9.2.2.2).
+            written.tp_mr_at = octets.len() - tpdu_octets.len() + 1;
+            // TP-UD comes last, and begins with UDHL, IEI and IEIDL (TS 23.040 §9.2.3.24.1).
+            written.reference_at = octets.len() - user_data.octets().len() + 3;
+        }
+        Ok(written)
+    }
+}
