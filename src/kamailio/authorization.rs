@@ -3,6 +3,7 @@
 
 use std::cell::UnsafeCell;
 use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use crate::host::Identity;
 use crate::interwork::Authorization;
@@ -20,6 +21,8 @@ pub(super) struct Authorizations {
     hasher: RandomState,
     database: Option<Database>,
     table: &'static str,
+    /// How many reloads have begun: each marks what it has seen with its number.
+    reloads: SharedSlice<AtomicU32>,
     otherwise: Authorization,
 }
 
@@ -35,8 +38,8 @@ struct Entry {
     next: *mut Entry,
     identity: Identity,
     may: Authorization,
-    /// Whether the reload that is under way has seen it.
-    seen: bool,
+    /// The newest reload that has seen it.
+    seen: u32,
 }
 
 // SAFETY: a lock, and a pointer into shared memory, which is at the same address in all processes.
@@ -59,9 +62,9 @@ impl Authorizations {
         table: &'static str,
         otherwise: Authorization,
     ) -> Result<Self, SettingError> {
-        let buckets: SharedSlice<Bucket> = SharedSlice::zeroed(BUCKETS).ok_or_else(|| {
-            SettingError("shared memory is too small: start Kamailio with a larger -m".into())
-        })?;
+        let no_memory =
+            || SettingError("shared memory is too small: start Kamailio with a larger -m".into());
+        let buckets: SharedSlice<Bucket> = SharedSlice::zeroed(BUCKETS).ok_or_else(no_memory)?;
         for bucket in buckets.iter() {
             bucket.lock.init();
         }
@@ -72,6 +75,7 @@ impl Authorizations {
         };
         let this = Self {
             buckets,
+            reloads: SharedSlice::zeroed(1).ok_or_else(no_memory)?,
             hasher: RandomState::new(),
             database,
             table,
@@ -113,7 +117,7 @@ impl Authorizations {
                 ],
             )?;
         }
-        self.put(identity, may)
+        self.put(identity, may, self.reloads[0].load(Relaxed))
     }
 
     /// Reads the table again; says how many entries it has.
@@ -121,9 +125,7 @@ impl Authorizations {
         let Some(database) = &self.database else {
             return Ok(0);
         };
-        for bucket in self.buckets.iter() {
-            bucket.lock().entries().for_each(|entry| entry.seen = false);
-        }
+        let this_reload = self.reloads[0].fetch_add(1, Relaxed) + 1;
         let (mut count, mut failed) = (0, false);
         database.each_row(self.table, &[IDENTITY, SM_TO_IM, IM_TO_SM], |row| {
             let flag = |value: Option<&Option<Value<'_>>>| {
@@ -133,7 +135,7 @@ impl Authorizations {
             let may = Authorization { sm_to_im: flag(row.get(1)), im_to_sm: flag(row.get(2)) };
             match crate::interwork::identity(identity) {
                 Some(identity) => {
-                    failed |= self.put(&identity, may).is_err();
+                    failed |= self.put(&identity, may, this_reload).is_err();
                     count += 1;
                 }
                 None => tracing::warn!("the table of authorisations holds a row whose identity is no URI or number"),
@@ -143,16 +145,19 @@ impl Authorizations {
             return Err(DatabaseError);
         }
         for bucket in self.buckets.iter() {
-            bucket.lock().drop_unseen();
+            bucket.lock().drop_unseen(this_reload);
         }
         Ok(count)
     }
 
-    fn put(&self, identity: &Identity, may: Authorization) -> Result<(), DatabaseError> {
+    fn put(&self, identity: &Identity, may: Authorization, seen: u32) -> Result<(), DatabaseError> {
         let mut chain = self.bucket(identity).lock();
         if let Some(entry) = chain.find(identity) {
-            (entry.may, entry.seen) = (may, true);
-        } else if !chain.push(*identity, may) {
+            // A later reload may have been here already: its word is newer.
+            if entry.seen <= seen {
+                (entry.may, entry.seen) = (may, seen);
+            }
+        } else if !chain.push(*identity, may, seen) {
             tracing::error!("no shared memory for an authorisation");
             return Err(DatabaseError);
         }
@@ -197,7 +202,7 @@ impl Chain<'_> {
     }
 
     /// Takes an entry in; false when shared memory is full.
-    fn push(&mut self, identity: Identity, may: Authorization) -> bool {
+    fn push(&mut self, identity: Identity, may: Authorization, seen: u32) -> bool {
         // SAFETY: any size may be asked for.
         let memory = unsafe { ffi::ipsmgw_c_shm_alloc(size_of::<Entry>()) }.cast::<Entry>();
         if memory.is_null() {
@@ -209,7 +214,7 @@ impl Chain<'_> {
             next,
             identity,
             may,
-            seen: true,
+            seen,
         };
         // SAFETY: fresh memory of that size.
         unsafe { memory.write(entry) };
@@ -219,7 +224,7 @@ impl Chain<'_> {
     }
 
     /// Frees the entries that the table does not have any more.
-    fn drop_unseen(&mut self) {
+    fn drop_unseen(&mut self, reload: u32) {
         let mut place = self.first;
         loop {
             // SAFETY: the head, or the link of an entry, under the bucket's lock.
@@ -228,7 +233,7 @@ impl Chain<'_> {
             let Some(entry) = (unsafe { this.as_mut() }) else {
                 return;
             };
-            if entry.seen {
+            if entry.seen >= reload {
                 place = &raw mut entry.next;
                 continue;
             }

@@ -121,6 +121,7 @@ parameters! {
     imdn: text = "on-request",
     sc_uri: text = "",
     max_pending: number = 4096,
+    max_per_party: number = 0,
     sm_flag: number = 20,
     im_flag: number = 21,
     cpim_flag: number = 22,
@@ -148,6 +149,7 @@ pub(super) struct Parameters {
     pub(super) usrloc_table: &'static str,
     pub(super) event_callback: &'static str,
     pub(super) max_pending: u32,
+    pub(super) max_per_party: u32,
     pub(super) flags: Flags,
     pub(super) plain_im: bool,
     pub(super) db_url: &'static str,
@@ -165,6 +167,15 @@ impl Parameters {
         if !(1..=MOST_PENDING).contains(&max_pending) {
             return Err(SettingError(format!(
                 "max_pending is {max_pending}: write a number from 1 to {MOST_PENDING}, the most exchanges that may be open at once"
+            )));
+        }
+        let max_per_party = match places::max_per_party.get() {
+            0 => (max_pending / 2).max(1),
+            other => other,
+        };
+        if !(1..=max_pending).contains(&max_per_party) {
+            return Err(SettingError(format!(
+                "max_per_party is {max_per_party}: write a number from 1 to max_pending ({max_pending}), or 0 for half of it"
             )));
         }
         Ok(Self {
@@ -192,6 +203,7 @@ impl Parameters {
             usrloc_table: places::usrloc_table.get_text("usrloc_table")?,
             event_callback: places::event_callback.get_text("event_callback")?,
             max_pending: max_pending.unsigned_abs(),
+            max_per_party: max_per_party.unsigned_abs(),
             flags: Flags {
                 sm: mask("sm_flag", places::sm_flag.get())?,
                 im: mask("im_flag", places::im_flag.get())?,

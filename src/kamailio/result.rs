@@ -126,8 +126,8 @@ pub(super) fn answer_in_failure(request: SipMsg<'_>, transaction: TransactionId,
     if let Some(route) = route_for(transaction.route.as_str()) {
         with(outcome, || run(request, route));
     }
-    // The route may have answered; then tm refuses a second answer. Where it did not, we do.
-    if !tm::has_final_answer() {
+    // The route may have answered, or have relayed the message elsewhere. Where it did not, we answer.
+    if !tm::has_final_answer() && !tm::has_open_branch() {
         perform::answer_in_transaction(request, &outcome.answer);
     }
 }

@@ -12,6 +12,9 @@ use super::ffi;
 /// Both must be true of the type.
 pub(super) unsafe trait Plain {}
 
+// SAFETY: an integer.
+unsafe impl Plain for std::sync::atomic::AtomicU32 {}
+
 /// `[T]` in shared memory, made before the fork and never given back: the same address everywhere.
 pub(super) struct SharedSlice<T: 'static>(&'static [T]);
 

@@ -26,6 +26,8 @@ const PARTS_PER_PLACE: usize = 16;
 const NONE: u32 = u32::MAX;
 
 pub(super) struct Table {
+    /// The bound on each chain: nobody can fill the table alone.
+    most_in_bucket: u32,
     rows: SharedSlice<Row>,
     columns: SharedSlice<Column>,
     buckets: SharedSlice<Bucket>,
@@ -71,6 +73,8 @@ struct BucketContent {
     /// Ends of the chains, one for each kind.
     first: [u32; Kind::ALL.len()],
     last: [u32; Kind::ALL.len()],
+    /// How many rows hang in each.
+    count: [u32; Kind::ALL.len()],
     sequences: [u8; Sequence::COUNT],
     next_settled: u8,
     settled: [Option<Settled>; SETTLED_PER_BUCKET],
@@ -111,9 +115,10 @@ unsafe impl Sync for FreeList {}
 
 impl Table {
     /// A table of `capacity` rows, before the fork; `None` when shared memory is too small.
-    pub(super) fn new(capacity: u32) -> Option<Self> {
+    pub(super) fn new(capacity: u32, most_in_bucket: u32) -> Option<Self> {
         let places = usize::try_from(capacity).ok()?;
         let table = Self {
+            most_in_bucket,
             rows: SharedSlice::zeroed(places)?,
             columns: SharedSlice::zeroed(places)?,
             buckets: SharedSlice::zeroed(places.next_power_of_two())?,
@@ -142,6 +147,7 @@ impl Table {
             let content = BucketContent {
                 first: [NONE; Kind::ALL.len()],
                 last: [NONE; Kind::ALL.len()],
+                count: [0; Kind::ALL.len()],
                 // A report on a message of an earlier start must not fit one of this start by chance.
                 sequences: [table.hasher.hash_one(number) as u8; Sequence::COUNT],
                 next_settled: 0,
@@ -307,8 +313,12 @@ impl Locked<'_> {
 
 impl Exchanges for Locked<'_> {
     fn insert(&mut self, exchange: Exchange) -> Result<ExchangeId, Full> {
-        let index = self.table.take_free().ok_or(Full)?;
         let kind = exchange.kind as usize;
+        if self.content().count[kind] >= self.table.most_in_bucket {
+            return Err(Full);
+        }
+        let index = self.table.take_free().ok_or(Full)?;
+        self.content().count[kind] += 1;
         let last = std::mem::replace(&mut self.content().last[kind], index);
         let generation = {
             let row = self.row(index).ok_or(Full)?;
@@ -365,6 +375,7 @@ impl Exchanges for Locked<'_> {
         // SAFETY: written by `insert`, and the row is open.
         let kind = unsafe { row.exchange.assume_init_ref() }.kind as usize;
         row.generation = row.generation.wrapping_add(1).max(1);
+        self.content().count[kind] -= 1;
         match self.row(previous) {
             Some(row) => row.next = next,
             None => self.content().first[kind] = next,

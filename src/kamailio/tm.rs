@@ -74,10 +74,24 @@ pub(super) fn begin(msg: SipMsg<'_>) -> Begun {
     match unsafe { new(msg.raw()) } {
         0 => Begun::Retransmission,
         1.. => Begun::Transaction,
-        // The script made it before us.
-        ffi::E_SCRIPT => Begun::Transaction,
+        // The script made it before us, or has found the one that this repeats.
+        ffi::E_SCRIPT if is_of_transaction(msg) => Begun::Transaction,
+        ffi::E_SCRIPT => Begun::Retransmission,
         _ => Begun::Failed,
     }
+}
+
+/// Whether the current transaction was made for this very request, not for one that it repeats.
+fn is_of_transaction(msg: SipMsg<'_>) -> bool {
+    // SAFETY: tm's current transaction is referenced by this process.
+    let cell = current_cell().and_then(|cell| unsafe { cell.as_ref() });
+    // SAFETY: the request that tm keeps with it; NULL in a transaction of our own.
+    let request = cell.and_then(|cell| unsafe { cell.uas.request.as_ref() });
+    // In a failure route tm's stand-in has the number of the request less one.
+    request.is_some_and(|request| {
+        let (id, pid, _) = msg.number();
+        pid == request.pid && (id == request.id || id.wrapping_add(1) == request.id)
+    })
 }
 
 /// Whether From was read before the request at hand got its transaction.
@@ -369,7 +383,7 @@ unsafe extern "C" fn on_held(_: *mut ffi::cell, event: c_int, parameters: *mut f
                 handle(exchange, Input::HoldOver { exchange }, At::Failure(request));
                 // Where the exchange has just ended, its answer is on its way from another process, too
                 // late: tm would send 408 now (RFC 4320).
-                if !has_final_answer() {
+                if !has_final_answer() && !has_open_branch() {
                     reply(request, 202, c"Accepted");
                 }
             }
@@ -393,6 +407,17 @@ pub(super) fn has_final_answer() -> bool {
     // SAFETY: tm's current transaction is referenced by this process.
     let cell = current_cell().and_then(|cell| unsafe { cell.as_ref() });
     cell.is_some_and(|cell| cell.uas.status >= 200)
+}
+
+/// Whether a branch of the transaction that this process works on waits for its response.
+pub(super) fn has_open_branch() -> bool {
+    // SAFETY: tm's current transaction is referenced by this process.
+    let cell = current_cell().and_then(|cell| unsafe { cell.as_ref() });
+    cell.is_some_and(|cell| {
+        branches(cell)
+            .iter()
+            .any(|branch| branch.last_received < 200)
+    })
 }
 
 /// Whether the script waits for the failure of the branch that tm picked.
