@@ -161,6 +161,8 @@ pub enum Reason {
     Empty,
     /// Text that takes more short messages than `max_segments`.
     TextTooLong,
+    /// A message to an emergency service.
+    Emergency,
     /// A message that was converted once already.
     Loop,
     /// A message whose time is over.
@@ -222,6 +224,7 @@ impl fmt::Display for Reason {
             Self::Nul => "text holds a NUL",
             Self::Empty => "no text",
             Self::TextTooLong => "text takes too many short messages",
+            Self::Emergency => "emergency service",
             Self::Loop => "converted once already",
             Self::Expired => "expired before delivery",
             Self::SenderWithoutNumber => "sender has no number",

@@ -38,6 +38,8 @@ pub struct Policy {
     pub sender_without_number: SenderWithoutNumber,
     /// TP-OA of IM senders who want not to be known.
     pub anonymous: TpAddress,
+    /// Numbers of emergency services.
+    pub emergency: Vec<String>,
     /// Most short messages that one instant message becomes.
     pub max_segments: u8,
     /// Milliseconds that all parts of a long short message have to come.
@@ -107,6 +109,7 @@ impl Policy {
                 ("reject", SenderWithoutNumber::Reject),
             )?,
             anonymous: anonymous(settings.anonymous)?,
+            emergency: emergency(settings.emergency)?,
             max_segments: u8::try_from(settings.max_segments)
                 .ok()
                 .filter(|count| *count > 0)
@@ -145,6 +148,23 @@ impl Policy {
             domain,
             gateway_uri,
         })
+    }
+
+    /// Whether this leads to an emergency service (RFC 5031; row MAP-17): messages for one are never
+    /// converted nor kept.
+    pub(super) fn is_emergency(&self, uri: &str) -> bool {
+        const SOS: &str = "urn:service:sos";
+        if let Some((start, rest)) = uri.split_at_checked(SOS.len())
+            && start.eq_ignore_ascii_case(SOS)
+        {
+            return rest.is_empty() || rest.starts_with('.');
+        }
+        let number = Uri::parse(uri).and_then(|uri| uri.local_number());
+        number.is_some_and(|number| self.is_emergency_number(&number))
+    }
+
+    pub(super) fn is_emergency_number(&self, digits: &str) -> bool {
+        self.emergency.iter().any(|known| known == digits)
     }
 
     /// Whether only a network may send what this identity sends.
@@ -204,6 +224,22 @@ fn anonymous(name: &str) -> Result<TpAddress, String> {
             let what = "up to 11 characters of the GSM alphabet, such as \"Anonymous\"";
             wanted("anonymous", name, what)
         })
+}
+
+fn emergency(list: &str) -> Result<Vec<String>, String> {
+    if list.is_empty() {
+        return Ok(Vec::new());
+    }
+    list.split(',')
+        .map(|item| {
+            let item = item.trim();
+            let is_number = !item.is_empty() && item.bytes().all(|digit| digit.is_ascii_digit());
+            let what = "numbers separated by commas, such as \"112,911\"";
+            is_number
+                .then(|| item.to_owned())
+                .ok_or_else(|| wanted("emergency", item, what))
+        })
+        .collect()
 }
 
 /// The names that `languages` knows.
@@ -326,7 +362,7 @@ mod tests {
     #[test]
     fn a_bad_setting_is_answered_with_what_to_write() {
         type Set = fn(&mut Settings<'_>);
-        let cases: [(&str, Set); 24] = [
+        let cases: [(&str, Set); 26] = [
             ("domain", |settings| settings.domain = ""),
             ("domain", |settings| settings.domain = "a b"),
             ("domain", |settings| settings.domain = "x\r\n"),
@@ -352,6 +388,8 @@ mod tests {
             ("anonymous", |settings| settings.anonymous = ""),
             ("anonymous", |settings| settings.anonymous = "Nobody known"),
             ("anonymous", |settings| settings.anonymous = "a\nb"),
+            ("emergency", |settings| settings.emergency = "112,,911"),
+            ("emergency", |settings| settings.emergency = "sos"),
             ("max_segments", |settings| settings.max_segments = 0),
             ("max_segments", |settings| settings.max_segments = 256),
             ("concat_timeout", |settings| settings.concat_timeout = 0),

@@ -1,4 +1,5 @@
-//! An instant message as RP-DATA with SMS-DELIVER or SMS-SUBMIT (rows IM-1, IM-5, MAP-1, MAP-4 to MAP-7).
+//! An instant message as RP-DATA with SMS-DELIVER or SMS-SUBMIT (rows IM-1, IM-5, MAP-1 to MAP-7, MAP-10,
+//! MAP-15, MAP-17).
 
 use super::Gateway;
 use super::action::{Reason, Refusal};
@@ -36,6 +37,9 @@ impl Gateway {
             .is_some_and(|by| by.trim().eq_ignore_ascii_case(domain))
         {
             return Err(Refusal::sip(482, Reason::Loop));
+        }
+        if self.policy.is_emergency(message.request_uri) {
+            return Err(Refusal::sip(404, Reason::Emergency));
         }
         let sender = sender(message)?;
         let recipient =
@@ -80,7 +84,9 @@ impl Gateway {
                 number.ok_or_else(|| Refusal::sip(403, Reason::SenderWithoutNumber))?;
                 let destination = recipient
                     .global_number()
-                    .and_then(|number| TpAddress::from_number(number.as_str()).ok())
+                    .map(|number| number.as_str().to_owned())
+                    .or_else(|| recipient.local_number())
+                    .and_then(|number| TpAddress::from_number(&number).ok())
                     .ok_or_else(|| Refusal::sip(404, Reason::Recipient))?;
                 let asks = notify.as_ref().is_some_and(|wanted: &NotifyIn| {
                     wanted.notify.positive_delivery || wanted.notify.negative_delivery
@@ -122,6 +128,9 @@ impl Gateway {
         let refused = || Refusal::sip(403, Reason::SenderWithoutNumber);
         if let Some(number) = sender.global_number() {
             return TpAddress::from_number(number.as_str()).map_err(|_| refused());
+        }
+        if let Some(number) = sender.local_number() {
+            return TpAddress::from_number(&number).map_err(|_| refused());
         }
         if self.policy.sender_without_number == SenderWithoutNumber::Reject {
             return Err(refused());

@@ -102,6 +102,12 @@ impl<'a> Received<'a, '_> {
 
     /// From a phone: we are its service centre, TP-DA names the recipient unless the script does.
     fn submit(&self, submit: &SmsSubmit<'a>) -> Result<PreparedSm, Box<Refusal>> {
+        let policy = &self.gateway.policy;
+        if policy.is_emergency_number(&submit.destination_address.value())
+            || policy.is_emergency(self.message.request_uri)
+        {
+            return Err(self.not_found(Reason::Emergency));
+        }
         let text = self.text(&Content {
             pid: submit.pid,
             dcs: submit.dcs,
@@ -128,7 +134,7 @@ impl<'a> Received<'a, '_> {
         // A recipient whose `202` says nothing may tell more in a notification.
         let asks = submit.status_report_request
             && self.message.recipient.cpim
-            && self.gateway.policy.notifications
+            && policy.notifications
             && !is_anonymous(&from);
         let content_type = if asks { CPIM } else { TEXT };
         let translation = Translation {

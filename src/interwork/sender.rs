@@ -2,13 +2,13 @@
 
 use super::action::{Reason, Refusal};
 use crate::host::Identity;
-use crate::sip::{MessageIn, Uri};
+use crate::sip::{MessageIn, Uri, asserted};
 
 /// A sender whom somebody vouches for.
 pub(super) struct Sender<'m> {
-    /// The identity as it was asserted.
+    /// The identity as it was asserted: of two, the one that leads to the sender.
     pub(super) address: &'m str,
-    /// The same, read.
+    /// Who that is: of two, the one with a number (row MAP-3).
     pub(super) uri: Uri<'m>,
     /// Its key.
     pub(super) identity: Identity,
@@ -16,16 +16,24 @@ pub(super) struct Sender<'m> {
 
 /// The sender: never who the body says, nor who From says.
 pub(super) fn sender<'m>(message: &MessageIn<'m>) -> Result<Sender<'m>, Box<Refusal>> {
-    let asserted = || {
-        let address = message.identity?;
-        let uri = Uri::parse(address)?;
+    let vouched_for = || {
+        let identities: Vec<(&str, Uri<'_>)> = asserted(message.identity?)
+            .map(|address| Uri::parse(address).map(|uri| (address, uri)))
+            .collect::<Option<_>>()?;
+        let routed = identities.iter().find(|(_, uri)| !uri.is_tel());
+        let numbered = identities
+            .iter()
+            .find(|(_, uri)| uri.global_number().is_some());
+        let first = identities.first()?;
+        let (address, _) = *routed.unwrap_or(first);
+        let (_, uri) = *numbered.unwrap_or(first);
         Some(Sender {
             address,
             uri,
             identity: identity_of(&uri)?,
         })
     };
-    asserted().ok_or_else(|| Refusal::sip(403, Reason::NoIdentity))
+    vouched_for().ok_or_else(|| Refusal::sip(403, Reason::NoIdentity))
 }
 
 /// The key of whom a URI names; none for one that is too long to be kept.

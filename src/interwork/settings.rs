@@ -22,6 +22,8 @@ pub struct Settings<'a> {
     pub sender_without_number: &'a str,
     /// `anonymous`: what a phone sees of an IM sender who wants not to be known.
     pub anonymous: &'a str,
+    /// `emergency`: numbers of emergency services, separated by commas.
+    pub emergency: &'a str,
     /// `max_segments`: most short messages that one instant message becomes.
     pub max_segments: i64,
     /// `concat_timeout`: seconds that all parts of a long short message have to come.
@@ -51,6 +53,7 @@ impl Default for Settings<'_> {
             report_timeout: 45,
             sender_without_number: "alphanumeric",
             anonymous: "Anonymous",
+            emergency: "112,911",
             max_segments: 10,
             concat_timeout: 120,
             concat_incomplete: "deliver",

@@ -106,6 +106,7 @@ parameters! {
     usrloc_table: text = "location",
     sender_without_number: text = "alphanumeric",
     anonymous: text = "Anonymous",
+    emergency: text = "112,911",
     event_callback: text = "",
     db_url: text = "",
     auth_table: text = "ipsmgw_auth",
@@ -190,6 +191,7 @@ impl Parameters {
                 sender_without_number: places::sender_without_number
                     .get_text("sender_without_number")?,
                 anonymous: places::anonymous.get_text("anonymous")?,
+                emergency: places::emergency.get_text("emergency")?,
                 max_segments: places::max_segments.get().into(),
                 concat_timeout: places::concat_timeout.get().into(),
                 concat_incomplete: places::concat_incomplete.get_text("concat_incomplete")?,

@@ -73,8 +73,22 @@ fn token_or_quoted(text: &str) -> (Cow<'_, str>, &str) {
     (Cow::Owned(unescaped), "")
 }
 
+/// The elements of a list, between commas.
+pub(super) fn elements(list: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(list);
+    core::iter::from_fn(move || {
+        let list = rest?;
+        let (element, after) = match outside(list, ',') {
+            Some(at) => (list.get(..at)?, list.get(at + 1..)),
+            None => (list, None),
+        };
+        rest = after;
+        Some(element.trim())
+    })
+}
+
 /// Where `mark` stands first that is in no quoted string and not between angle brackets.
-pub(super) fn outside(text: &str, mark: char) -> Option<usize> {
+fn outside(text: &str, mark: char) -> Option<usize> {
     let (mut quoted, mut escaped, mut bracketed) = (false, false, false);
     text.find(|c| {
         let found = c == mark && !quoted && !bracketed;
@@ -97,6 +111,19 @@ pub(super) fn split_name_addr(value: &str) -> Option<(&str, &str)> {
         None => value.split_at(value.find(';').unwrap_or(value.len())),
     };
     Some((uri.trim(), parameters))
+}
+
+/// The URIs of a P-Asserted-Identity (RFC 3325 §9.1): between angle brackets where there are several, or
+/// one alone.
+pub fn asserted(value: &str) -> impl Iterator<Item = &str> {
+    // A comma may stand in a URI that has no brackets around it.
+    let (alone, list) = match value.contains('<') {
+        true => (None, value),
+        false => (Some(value), ""),
+    };
+    let uri = |element| split_name_addr(element).map(|(uri, _)| uri);
+    let list = elements(list).filter(|element| !element.is_empty());
+    alone.into_iter().chain(list.filter_map(uri))
 }
 
 /// Appends `text` as a quoted string (RFC 3261 §25.1). A control character becomes a blank: no text
@@ -153,6 +180,15 @@ mod tests {
         assert_eq!(all(""), []);
         assert_eq!(all(" ;; "), []);
         assert_eq!(all("a=\"open"), [("a", Cow::Borrowed("open"))]);
+    }
+
+    #[test]
+    fn one_identity_or_two() {
+        let all = |value| asserted(value).collect::<Vec<_>>();
+        let two = "\"Alice, <A>\" <sip:a,b@x>;x=y , <tel:+1555>";
+        assert_eq!(all(two), ["sip:a,b@x", "tel:+1555"]);
+        assert_eq!(all("sip:a,b@x"), ["sip:a,b@x"]);
+        assert_eq!(all("<sip:a"), [""; 0]);
     }
 
     #[test]

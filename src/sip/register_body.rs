@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use super::capability::Capabilities;
 use super::date::expires;
 use super::entity::Entity;
-use super::header::{outside, parameters, split_name_addr};
+use super::header::{elements, parameters, split_name_addr};
 use super::multipart::split_header;
 
 /// The body of a third-party REGISTER, as far as it is of use.
@@ -109,20 +109,6 @@ fn contact(element: &str, lifetime: Option<u32>) -> Option<RegisteredContact> {
         uri: uri.to_owned(),
         expires: own.or(lifetime),
         parameters,
-    })
-}
-
-/// The elements of a list, between commas.
-fn elements(list: &str) -> impl Iterator<Item = &str> {
-    let mut rest = Some(list);
-    core::iter::from_fn(move || {
-        let list = rest?;
-        let (element, after) = match outside(list, ',') {
-            Some(at) => (list.get(..at)?, list.get(at + 1..)),
-            None => (list, None),
-        };
-        rest = after;
-        Some(element.trim())
     })
 }
 

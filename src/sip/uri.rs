@@ -10,6 +10,8 @@ const MAX_DIGITS: usize = 20;
 pub struct Uri<'a> {
     /// Userinfo without the password, or the number of a `tel:` URI with its parameters cut off.
     user: Option<&'a str>,
+    /// Whether it is a `tel:` URI.
+    tel: bool,
     /// Host without port, or the phone-context of a `tel:` URI.
     host: &'a str,
 }
@@ -45,7 +47,11 @@ impl<'a> Uri<'a> {
                 Some(ipv6) => ipv6.split_once(']')?.0,
                 None => host.split([':', ';']).next()?,
             };
-            (!host.is_empty()).then_some(Self { user, host })
+            (!host.is_empty()).then_some(Self {
+                user,
+                tel: false,
+                host,
+            })
         } else if scheme.eq_ignore_ascii_case("tel") {
             let mut parameters = rest.split(';');
             let number = parameters.next().filter(|number| !number.is_empty())?;
@@ -56,6 +62,7 @@ impl<'a> Uri<'a> {
             let host = context.unwrap_or_default();
             Some(Self {
                 user: Some(number),
+                tel: true,
                 host,
             })
         } else {
@@ -103,6 +110,35 @@ impl<'a> Uri<'a> {
             number.len += 1;
         }
         (number.len > 1).then_some(number)
+    }
+
+    /// The number that names the user where it is not valid everywhere (RFC 3966 §5.1.5): a short code, a
+    /// national number, one that has lost its `+`. Digits, `*` and `#`; `a` to `c` and visual separators
+    /// only where the URI says that it is a number.
+    pub fn local_number(&self) -> Option<String> {
+        let mut parts = self.user?.split(';');
+        let number = parts.next()?;
+        let says_so = self.tel
+            || parts.any(|parameter| {
+                let name = parameter.split('=').next().unwrap_or_default();
+                name.eq_ignore_ascii_case("phone-context")
+            });
+        let digits: String = percent_decoded(number)
+            .filter(|octet| !(says_so && b"-.()".contains(octet)))
+            .map(|octet| char::from(octet.to_ascii_lowercase()))
+            .collect();
+        let legal = |c: char| match c {
+            '0'..='9' | '*' | '#' => true,
+            'a'..='c' => says_so,
+            _ => false,
+        };
+        let number = digits.chars().all(legal) && digits.contains(|c: char| c.is_ascii_digit());
+        number.then_some(digits)
+    }
+
+    /// Whether this is a `tel:` URI: a number, and no place to send anything to.
+    pub const fn is_tel(&self) -> bool {
+        self.tel
     }
 
     /// Whether it names nobody (RFC 3323 §4.1.1.3): many keep the user part and put their own domain.
@@ -224,6 +260,34 @@ mod tests {
             ("tel:12345", "12345@"),
         ] {
             assert_eq!(identity(uri).as_deref(), Some(key), "{uri}");
+        }
+    }
+
+    #[test]
+    fn numbers_that_are_not_valid_everywhere() {
+        let number = |uri| Uri::parse(uri)?.local_number();
+        for (uri, digits) in [
+            ("tel:12345;phone-context=ims.example", "12345"),
+            ("tel:0151-23.4(5)", "01512345"),
+            ("tel:*1a", "*1a"),
+            ("sip:12345;phone-context=x@ims.example;user=phone", "12345"),
+            ("sip:1-2B;PHONE-CONTEXT=+49@x", "12b"),
+            ("sip:15550001@ims.example", "15550001"),
+            ("sip:%2a100%23@ims.example", "*100#"),
+        ] {
+            assert_eq!(number(uri).as_deref(), Some(digits), "{uri}");
+        }
+        for uri in [
+            "tel:+1555",
+            "sip:+1555@x",
+            "sip:cab@x",
+            "sip:1-2@x",
+            "sip:1a@x",
+            "sip:*@x",
+            "sip:x",
+            "sip:alice;phone-context=x@y",
+        ] {
+            assert_eq!(number(uri), None, "{uri}");
         }
     }
 

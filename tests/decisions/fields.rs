@@ -5,6 +5,7 @@ use ipsmgw::sip::MessageIn;
 use ipsmgw::wire::{RpMessage, Tpdu};
 
 use crate::long_sm_to_im::parts;
+use crate::to_service_centre;
 use crate::world::{
     ALICE, BOB, SCTS, World, deliver_tpdu, field, from_phone, from_service_centre, hello, instant,
     rp_data_mo, rp_data_mt, settings, submit_tpdu,
@@ -373,4 +374,128 @@ fn delivered(world: &World, message: &MessageIn<'_>) -> (u8, u8) {
     let im = world.prepare_im(message);
     let octets = im.parts[0].as_slice();
     (octets[18], octets[10])
+}
+
+#[test]
+fn numbers_that_are_not_international() {
+    let world = World::with(&Settings {
+        sender_without_number: "reject",
+        ..settings()
+    });
+    let octets = |identity| {
+        let message = MessageIn {
+            identity: Some(identity),
+            ..instant(BOB, "hi")
+        };
+        world.prepare_im(&message).parts[0].as_slice()[11..16].to_vec()
+    };
+    // TON unknown, ISDN numbering plan
+    let short_code = [0x05, 0x81, 0x21, 0x43, 0xF5];
+    for identity in [
+        "tel:12345;phone-context=ims.example",
+        "tel:123-45",
+        "sip:12345;phone-context=ims.example@ims.example;user=phone",
+        "sip:12345@ims.example",
+    ] {
+        assert_eq!(octets(identity), short_code, "{identity}");
+    }
+    assert_eq!(octets("tel:*1#a")[..4], [0x04, 0x81, 0x1A, 0xCB]);
+    let too_long = MessageIn {
+        identity: Some("tel:123456789012345678901"),
+        ..instant(BOB, "hi")
+    };
+    let refusal = world
+        .gateway
+        .prepare_im(&too_long, world.now)
+        .err()
+        .unwrap();
+    assert_eq!(
+        (refusal.answer.status, refusal.reason),
+        (403, Reason::SenderWithoutNumber)
+    );
+}
+
+#[test]
+fn of_two_identities_one_is_the_number_and_one_leads_there() {
+    let world = World::new();
+    let both = "<sip:alice@ims.example>, <tel:+1-555-0001>";
+    let im = MessageIn {
+        identity: Some(both),
+        ..instant(BOB, "hi")
+    };
+    assert_eq!(originator(&world, &im), "+15550001");
+    let octets = hello(1);
+    for identity in [both, "<tel:+15550001>,\"Alice\" <sip:alice@ims.example>"] {
+        let sm = prepared(&world, &from_phone(identity, &octets));
+        assert_eq!(sm.identity.as_str(), "+15550001");
+        assert_eq!(sm.address.as_str(), "sip:alice@ims.example");
+        assert_eq!(sm.translation.from.uri, "sip:alice@ims.example");
+    }
+    let sm = prepared(&world, &from_phone("<tel:+15550001>", &octets));
+    assert_eq!(sm.address.as_str(), "tel:+15550001");
+}
+
+#[test]
+fn emergency_services_get_no_converted_message() {
+    let world = World::new();
+    for uri in [
+        "urn:service:sos",
+        "URN:service:SOS.police",
+        "sip:112@ims.example",
+        "tel:911;phone-context=ims.example",
+    ] {
+        let refusal = world.gateway.prepare_im(&instant(uri, "help"), world.now);
+        let refusal = refusal.err().unwrap();
+        let what = (refusal.answer.status, refusal.reason);
+        assert_eq!(what, (404, Reason::Emergency), "{uri}");
+    }
+    let other = world
+        .gateway
+        .prepare_im(&instant("urn:service:sosx", "x"), world.now);
+    assert_eq!(other.err().unwrap().reason, Reason::Recipient);
+    world.prepare_im(&instant("sip:1120@ims.example", "x"));
+
+    let tpdu = [
+        &[0x01, 0x07, 0x03, 0x81, 0x11, 0xF2][..], // SMS-SUBMIT to 112
+        &[0x00, 0x00, 0x00],
+    ]
+    .concat();
+    let octets = rp_data_mo(0x2A, &tpdu);
+    let to_112 = from_phone(ALICE, &octets);
+    let hello = hello(0x2A);
+    let by_the_script = MessageIn {
+        request_uri: "urn:service:sos.fire",
+        retargeted: true,
+        ..from_phone(ALICE, &hello)
+    };
+    for message in [
+        to_112,
+        MessageIn {
+            request_uri: BOB,
+            retargeted: true,
+            ..to_112
+        },
+        by_the_script,
+    ] {
+        let refusal = world.gateway.prepare_sm(&message, world.now).err().unwrap();
+        let what = (refusal.answer.status, refusal.reason);
+        assert_eq!(what, (202, Reason::Emergency));
+        let report = refusal.report.unwrap().body;
+        assert_eq!(report[..4], [0x05, 0x2A, 0x01, 0x80 | 1]);
+    }
+    let world = World::with(&Settings {
+        emergency: "",
+        ..settings()
+    });
+    prepared(&world, &to_112);
+    world.prepare_im(&instant("sip:112@ims.example", "x"));
+}
+
+#[test]
+fn a_short_code_elsewhere_is_written_to_as_such() {
+    let mut world = to_service_centre::world();
+    let done = world.deliver(&instant("tel:12345;phone-context=ims.example", "hi"));
+    let message = done.message();
+    let destination = to_service_centre::submit(&message.body).destination_address;
+    assert_eq!(destination.to_string(), "12345");
 }

@@ -133,7 +133,8 @@ fn a_sender_whom_nobody_vouches_for_is_forbidden() {
         None,
         Some(""),
         Some("alice"),
-        Some("<sip:a@b>"),
+        Some("<sip:a@b"),
+        Some("<sip:a@b>, <a>"),
         Some("sip:a@b\r\nVia: x"),
         Some(&long),
     ] {
