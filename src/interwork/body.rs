@@ -7,6 +7,7 @@ use crate::sip::{Entity, MessageIn, NotMultipart, TransferEncodingError};
 use crate::wire::{Cpim, IMDN_TYPE};
 
 const SMS: &str = "application/vnd.3gpp.sms";
+const TEXT: &str = "text/plain";
 const CPIM: &str = "message/cpim";
 const IS_COMPOSING: &str = "application/im-iscomposing+xml";
 
@@ -52,41 +53,60 @@ impl<'m> Body<'m> {
             body: message.body,
         };
         let mut leaves = whole.leaves()?;
-        let at = leaves
-            .iter()
-            .position(|leaf| leaf.is(SMS))
-            .or_else(|| leaves.iter().position(is_known));
-        match at {
-            Some(at) => Self::leaf(leaves.swap_remove(at)),
+        let first = |wanted: fn(Known) -> bool| {
+            leaves.iter().enumerate().find_map(|(at, leaf)| {
+                let known = Known::of(leaf).filter(|known| wanted(*known))?;
+                Some((at, known))
+            })
+        };
+        match first(|known| known == Known::Sms).or_else(|| first(|_| true)) {
+            Some((at, known)) => Self::leaf(leaves.swap_remove(at), known),
             None => Ok(Self::Other),
         }
     }
 
-    fn leaf(entity: Entity<'m>) -> Result<Self, Reason> {
-        Ok(if entity.is(SMS) {
-            Self::Sms(entity.octets()?)
-        } else if entity.is(CPIM) {
-            let wrapped = Wrapped::of(&entity);
-            Self::Cpim(entity, wrapped)
-        } else if entity.is(IMDN_TYPE) {
-            Self::Imdn
-        } else if entity.is(IS_COMPOSING) {
-            Self::IsComposing
-        } else {
-            Self::Text(entity)
+    fn leaf(entity: Entity<'m>, known: Known) -> Result<Self, Reason> {
+        Ok(match known {
+            Known::Sms => Self::Sms(entity.octets()?),
+            Known::Text => Self::Text(entity),
+            Known::Cpim => {
+                let wrapped = Wrapped::of(&entity);
+                Self::Cpim(entity, wrapped)
+            }
+            Known::Imdn => Self::Imdn,
+            Known::IsComposing => Self::IsComposing,
         })
     }
 }
 
-pub(super) fn is_text(entity: &Entity<'_>) -> bool {
-    entity.is("text/plain")
+/// The media types that we know.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Known {
+    Sms,
+    Text,
+    Cpim,
+    Imdn,
+    IsComposing,
 }
 
-fn is_known(entity: &Entity<'_>) -> bool {
-    is_text(entity)
-        || [CPIM, IMDN_TYPE, IS_COMPOSING]
-            .iter()
-            .any(|known| entity.is(known))
+impl Known {
+    fn of(entity: &Entity<'_>) -> Option<Self> {
+        let media_type = entity.media_type();
+        [
+            (SMS, Self::Sms),
+            (TEXT, Self::Text),
+            (CPIM, Self::Cpim),
+            (IMDN_TYPE, Self::Imdn),
+            (IS_COMPOSING, Self::IsComposing),
+        ]
+        .into_iter()
+        .find(|(essence, _)| media_type.is(essence))
+        .map(|(_, known)| known)
+    }
+}
+
+pub(super) fn is_text(entity: &Entity<'_>) -> bool {
+    entity.is(TEXT)
 }
 
 impl Wrapped {

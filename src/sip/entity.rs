@@ -28,9 +28,14 @@ pub struct Entity<'a> {
 pub struct NotMultipart;
 
 impl<'a> Entity<'a> {
+    /// Content-Type, read.
+    pub fn media_type(&self) -> MediaType<'_> {
+        MediaType::parse(&self.content_type)
+    }
+
     /// Whether it is of the type `essence`, whatever the parameters.
     pub fn is(&self, essence: &str) -> bool {
-        MediaType::parse(&self.content_type).is(essence)
+        self.media_type().is(essence)
     }
 
     /// Its octets without the transfer encoding.

@@ -7,7 +7,8 @@ use super::header::parameters;
 /// A media type with its parameters, borrowed from the header field.
 #[derive(Clone, Copy)]
 pub struct MediaType<'a> {
-    essence: &'a str,
+    kind: &'a str,
+    subtype: &'a str,
     parameters: &'a str,
 }
 
@@ -15,29 +16,29 @@ impl<'a> MediaType<'a> {
     /// Reads a Content-Type.
     pub fn parse(value: &'a str) -> Self {
         let (essence, parameters) = value.split_once(';').unwrap_or((value, ""));
+        let (kind, subtype) = essence.split_once('/').unwrap_or((essence, ""));
+        // White space around the slash is legal in SIP (RFC 3261 §25.1: SLASH).
         Self {
-            essence: essence.trim(),
+            kind: kind.trim(),
+            subtype: subtype.trim(),
             parameters,
         }
     }
 
     /// Whether this is `essence`: type and subtype, whatever the parameters.
     pub fn is(&self, essence: &str) -> bool {
-        // White space around the slash is legal in SIP (RFC 3261 §25.1: SLASH).
-        match (self.essence.split_once('/'), essence.split_once('/')) {
-            (Some((left, right)), Some((other_left, other_right))) => {
-                left.trim_end().eq_ignore_ascii_case(other_left)
-                    && right.trim_start().eq_ignore_ascii_case(other_right)
-            }
-            _ => false,
-        }
+        let (kind, rest) = essence
+            .split_at_checked(self.kind.len())
+            .unwrap_or_default();
+        let subtype = rest.strip_prefix('/').unwrap_or_default();
+        !subtype.is_empty()
+            && kind.eq_ignore_ascii_case(self.kind)
+            && subtype.eq_ignore_ascii_case(self.subtype)
     }
 
     /// Whether this is some `multipart/...`.
     pub fn is_multipart(&self) -> bool {
-        self.essence
-            .split_once('/')
-            .is_some_and(|(kind, _)| kind.trim_end().eq_ignore_ascii_case("multipart"))
+        self.kind.eq_ignore_ascii_case("multipart") && !self.subtype.is_empty()
     }
 
     /// A parameter's value, without the quotes.
