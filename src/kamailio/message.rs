@@ -119,18 +119,40 @@ impl<'m> SipMsg<'m> {
 
     /// The body of the first header field of that name (any case), as text.
     pub(super) fn header(&self, name: &str) -> Option<&'m str> {
-        self.header_fields()
-            .find(|field| field.name.eq_ignore_ascii_case(name.as_bytes()))
-            .and_then(|field| std::str::from_utf8(field.body).ok())
+        let [body] = self.headers([name]);
+        body
     }
 
-    /// Content-Type, also in its compact form; Call-ID likewise.
+    /// The same for several names, in one pass.
+    pub(super) fn headers<const N: usize>(&self, names: [&str; N]) -> [Option<&'m str>; N] {
+        let mut bodies = [None; N];
+        for field in self.header_fields() {
+            let named = names
+                .iter()
+                .zip(&mut bodies)
+                .find(|(name, _)| field.name.eq_ignore_ascii_case(name.as_bytes()));
+            if let Some((_, body @ None)) = named {
+                *body = Some(field.body);
+            }
+        }
+        bodies.map(|body| std::str::from_utf8(body?).ok())
+    }
+
+    /// Content-Type, also in its compact form; Call-ID, From and Subject likewise.
     pub(super) fn content_type(&self) -> Option<&'m str> {
         self.parsed(self.get().content_type)
     }
 
     pub(super) fn call_id(&self) -> Option<&'m str> {
         self.parsed(self.get().callid)
+    }
+
+    pub(super) fn from(&self) -> Option<&'m str> {
+        self.parsed(self.get().from)
+    }
+
+    pub(super) fn subject(&self) -> Option<&'m str> {
+        self.parsed(self.get().subject)
     }
 
     fn parsed(&self, field: *mut ffi::hdr_field) -> Option<&'m str> {

@@ -23,13 +23,14 @@ impl<'m> Reading<'m> {
     pub(super) fn of(msg: SipMsg<'m>) -> Option<Self> {
         Self::of_content(msg).map(|content| Self {
             identity: identity(msg),
+            source: msg.source(),
             recipient: contacts::capabilities(content.request_uri, running().flags),
             ..content
         })
     }
 
-    /// The same without asking who the sender is and what the recipient can do: for what is read of the
-    /// message itself. `$ipsmgw(...)` may stand in the `identity` parameter, so it must not ask for it.
+    /// The same without asking where it came from, who the sender is and what the recipient can do: for what is
+    /// read of the message itself. `$ipsmgw(...)` may stand in the `identity` parameter, so it must not ask for it.
     pub(super) fn of_content(msg: SipMsg<'m>) -> Option<Self> {
         if !msg.is_request(ffi::METHOD_MESSAGE) || !msg.parse_headers() {
             return None;
@@ -38,7 +39,7 @@ impl<'m> Reading<'m> {
         Some(Self {
             msg,
             identity: None,
-            source: msg.source(),
+            source: String::new(),
             request_uri: std::str::from_utf8(request_uri).ok()?,
             retargeted,
             recipient: Capabilities::default(),
@@ -49,24 +50,45 @@ impl<'m> Reading<'m> {
         // Octets behind the declared end belong to nobody; missing ones are the core's to judge.
         let octets = self.msg.octets_behind_header();
         let declared = self.msg.content_length().unwrap_or(octets.len());
+        let [
+            in_reply_to,
+            priority,
+            diversion,
+            history_info,
+            interworked_by,
+            privacy,
+            date,
+            expires,
+            content_transfer_encoding,
+        ] = self.msg.headers([
+            "In-Reply-To",
+            "Priority",
+            "Diversion",
+            "History-Info",
+            "Interworked-By",
+            "Privacy",
+            "Date",
+            "Expires",
+            "Content-Transfer-Encoding",
+        ]);
         MessageIn {
             request_uri: self.request_uri,
             retargeted: self.retargeted,
             identity: self.identity.as_deref(),
             call_id: self.msg.call_id().unwrap_or_default(),
-            in_reply_to: self.msg.header("In-Reply-To"),
-            from: self.msg.header("From").or_else(|| self.msg.header("f")),
-            subject: self.msg.header("Subject").or_else(|| self.msg.header("s")),
-            priority: self.msg.header("Priority"),
-            diversion: self.msg.header("Diversion"),
-            history_info: self.msg.header("History-Info"),
-            interworked_by: self.msg.header("Interworked-By"),
-            privacy: self.msg.header("Privacy"),
-            date: self.msg.header("Date"),
-            expires: self.msg.header("Expires"),
+            in_reply_to,
+            from: self.msg.from(),
+            subject: self.msg.subject(),
+            priority,
+            diversion,
+            history_info,
+            interworked_by,
+            privacy,
+            date,
+            expires,
             recipient: self.recipient,
             content_type: self.msg.content_type(),
-            content_transfer_encoding: self.msg.header("Content-Transfer-Encoding"),
+            content_transfer_encoding,
             source: &self.source,
             body: octets.get(..declared).unwrap_or(octets),
             truncated: declared > octets.len(),

@@ -202,8 +202,8 @@ pub(super) fn send(message: &MessageOut, exchange: Option<ExchangeId>) -> Result
         headers.push_str("\r\n");
     }
     let (to, from) = (
-        format!("<{}>", message.identity),
-        format!("<{}>", message.from),
+        ["<", &message.identity, ">"].concat(),
+        ["<", &message.from, ">"].concat(),
     );
 
     let mut method = lend(b"MESSAGE");
