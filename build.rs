@@ -42,7 +42,7 @@ fn build() -> Result<(), String> {
         .clang_args(&args)
         .allowlist_file(".*include/shim\\.h")
         .allowlist_file(format!("{}/src/.*", tree.display()))
-        .allowlist_var("IPSMGW_MODULE_.*")
+        .allowlist_var("IPSMGW_.*")
         .prepend_enum_name(false)
         .derive_default(true)
         .layout_tests(false)

@@ -36,4 +36,7 @@
 static const char *const IPSMGW_MODULE_VERSION = SER_FULL_VERSION;
 static const char *const IPSMGW_MODULE_FLAGS = SER_COMPILE_FLAGS;
 
+/* A parameter that the parser hands to a function: sizeof is beyond bindgen's macros, too. */
+static const unsigned int IPSMGW_PARAM_USE_FUNC = PARAM_USE_FUNC;
+
 #endif

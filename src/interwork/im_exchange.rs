@@ -213,7 +213,12 @@ impl Turn<'_> {
                 if let Some(exchange) = self.store.get_mut(id) {
                     (exchange.rp_cause, exchange.tp_fcs) = (Some(cause), fcs);
                 }
-                cause::rp_to_sip(cause, fcs)
+                let causes = &self.gateway.policy.causes;
+                let (status, retry_after, _) = causes.rp_to_sip(cause, fcs);
+                Final {
+                    status,
+                    retry_after,
+                }
             }
         };
         self.outcome(id, last);

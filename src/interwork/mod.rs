@@ -22,6 +22,7 @@ mod authorization;
 mod body;
 mod call_id;
 mod cause;
+mod causes;
 mod classify;
 mod field;
 mod handle;

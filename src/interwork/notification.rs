@@ -6,7 +6,6 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use super::Gateway;
 use super::action::{Action, Counter};
-use super::cause;
 use super::handle::Turn;
 use super::input::NotifyIn;
 use super::sender::Sender;
@@ -143,7 +142,11 @@ impl Turn<'_> {
             200..300 if wants.processing && told_in_sip => self.notify_processed(id, exchange),
             300.. if wants.negative_delivery && !told_in_sip => {
                 let status = match exchange.rp_cause {
-                    Some(cause) => cause::rp_to_delivery(cause, exchange.tp_fcs),
+                    Some(cause) => {
+                        let causes = &self.gateway.policy.causes;
+                        let (.., delivery) = causes.rp_to_sip(cause, exchange.tp_fcs);
+                        delivery
+                    }
                     None => DeliveryStatus::Failed,
                 };
                 self.notify(id, exchange, Disposition::Delivery(status));

@@ -7,7 +7,7 @@
 use core::fmt::Write as _;
 
 use super::action::{Action, Counter, Verdict};
-use super::cause::{self, Told};
+use super::cause::Told;
 use super::handle::Turn;
 use super::input::{PartIn, PreparedSm};
 use super::instant_message::{TEXT, anonymous, headers, is_anonymous};
@@ -90,7 +90,11 @@ impl Turn<'_> {
         let Some(id) = inserted else {
             self.count(Counter::Full);
             self.reply(202, false, Verdict::Refused);
-            return self.report_at_once(sm, cause::sip_to_rp(503, sm.party), now);
+            return self.report_at_once(
+                sm,
+                self.gateway.policy.causes.sip_to_rp(503, sm.party),
+                now,
+            );
         };
         if kept_of_group == 0 {
             let deadline = self.now.monotonic_ms + self.gateway.policy.concat_timeout_ms;
@@ -110,7 +114,11 @@ impl Turn<'_> {
             self.count(Counter::SmFailed);
             self.reply(202, false, Verdict::Refused);
             let scts = TpScts::from_unix(self.now.unix, self.now.zone);
-            return self.report_at_once(sm, cause::sip_to_rp(500, sm.party), scts);
+            return self.report_at_once(
+                sm,
+                self.gateway.policy.causes.sip_to_rp(500, sm.party),
+                scts,
+            );
         };
         let Some(id) = self.relay(sm, Some(text)) else {
             return;
@@ -184,7 +192,7 @@ impl Turn<'_> {
             .is_some()
         {
             // Another message has the reference by now.
-            let status = cause::sip_to_status(status);
+            let status = self.gateway.policy.causes.sip_to_status(status);
             return self.end_parts(|part| part.whole == Some(whole), status);
         }
         let first = self.each_part(
@@ -238,7 +246,7 @@ impl Turn<'_> {
                 TpSt::Forwarded
             }
             0 => TpSt::ValidityPeriodExpired,
-            status => cause::sip_to_status(status),
+            status => self.gateway.policy.causes.sip_to_status(status),
         };
         self.end_parts(|part| group.has(part), status);
         self.start_next(&group.identity, Party::Phone);

@@ -6,6 +6,7 @@ use crate::host::Identity;
 use crate::sip::Uri;
 use crate::wire::{NationalLanguage, RpAddress, TpAddress};
 
+use super::causes::Causes;
 use super::settings::Settings;
 
 /// What TP-OA shows of an IM sender who has no number (row MAP-4).
@@ -56,6 +57,8 @@ pub struct Policy {
     pub sc_uri: Option<String>,
     /// The service centre's public identity.
     pub(super) sc_identity: String,
+    /// What one side's result is called on the other side.
+    pub(super) causes: Causes,
     /// Header fields of every MESSAGE to a phone.
     pub(super) to_phone: String,
     /// `sc_address` for RP-OA.
@@ -110,6 +113,7 @@ impl Policy {
             )?,
             anonymous: anonymous(settings.anonymous)?,
             emergency: emergency(settings.emergency)?,
+            causes: causes(settings.cause)?,
             max_segments: u8::try_from(settings.max_segments)
                 .ok()
                 .filter(|count| *count > 0)
@@ -242,6 +246,16 @@ fn emergency(list: &str) -> Result<Vec<String>, String> {
         .collect()
 }
 
+fn causes(rows: &[&str]) -> Result<Causes, String> {
+    let mut causes = Causes::default();
+    for row in rows {
+        causes
+            .write(row)
+            .map_err(|what| wanted("cause", row, what))?;
+    }
+    Ok(causes)
+}
+
 /// The names that `languages` knows.
 const LANGUAGES: [(&str, NationalLanguage); 13] = [
     ("turkish", NationalLanguage::Turkish),
@@ -362,7 +376,7 @@ mod tests {
     #[test]
     fn a_bad_setting_is_answered_with_what_to_write() {
         type Set = fn(&mut Settings<'_>);
-        let cases: [(&str, Set); 26] = [
+        let cases: [(&str, Set); 27] = [
             ("domain", |settings| settings.domain = ""),
             ("domain", |settings| settings.domain = "a b"),
             ("domain", |settings| settings.domain = "x\r\n"),
@@ -390,6 +404,9 @@ mod tests {
             ("anonymous", |settings| settings.anonymous = "a\nb"),
             ("emergency", |settings| settings.emergency = "112,,911"),
             ("emergency", |settings| settings.emergency = "sos"),
+            ("cause", |settings| {
+                settings.cause = &["sip 486 = 41", "sip 486"]
+            }),
             ("max_segments", |settings| settings.max_segments = 0),
             ("max_segments", |settings| settings.max_segments = 256),
             ("concat_timeout", |settings| settings.concat_timeout = 0),

@@ -294,7 +294,10 @@ impl<'a> Received<'a, '_> {
 
     /// Refused as if the IM side had answered so.
     fn as_if(&self, status: u16, reason: Reason) -> Box<Refusal> {
-        self.refuse(cause::sip_to_rp(status, self.party), reason)
+        self.refuse(
+            self.gateway.policy.causes.sip_to_rp(status, self.party),
+            reason,
+        )
     }
 
     fn not_found(&self, reason: Reason) -> Box<Refusal> {

@@ -24,6 +24,8 @@ pub struct Settings<'a> {
     pub anonymous: &'a str,
     /// `emergency`: numbers of emergency services, separated by commas.
     pub emergency: &'a str,
+    /// `cause`: rows to be written over those of the tables of causes.
+    pub cause: &'a [&'a str],
     /// `max_segments`: most short messages that one instant message becomes.
     pub max_segments: i64,
     /// `concat_timeout`: seconds that all parts of a long short message have to come.
@@ -54,6 +56,7 @@ impl Default for Settings<'_> {
             sender_without_number: "alphanumeric",
             anonymous: "Anonymous",
             emergency: "112,911",
+            cause: &[],
             max_segments: 10,
             concat_timeout: 120,
             concat_incomplete: "deliver",

@@ -91,7 +91,11 @@ impl Turn<'_> {
                 self.reply(202, false, Verdict::Refused);
                 self.count(Counter::Full);
                 let scts = TpScts::from_unix(self.now.unix, self.now.zone);
-                self.report_at_once(sm, cause::sip_to_rp(503, sm.party), scts);
+                self.report_at_once(
+                    sm,
+                    self.gateway.policy.causes.sip_to_rp(503, sm.party),
+                    scts,
+                );
                 None
             }
         }
@@ -171,7 +175,11 @@ impl Turn<'_> {
             return self.not_taken(id);
         }
         exchange.state = State::Reporting;
-        let told = cause::sip_to_rp(exchange.status, exchange.party);
+        let told = self
+            .gateway
+            .policy
+            .causes
+            .sip_to_rp(exchange.status, exchange.party);
         (exchange.rp_cause, exchange.tp_fcs) = match told {
             Told::Ack => (None, None),
             Told::Error { cause, fcs } => (Some(cause), fcs),
@@ -255,7 +263,7 @@ impl Turn<'_> {
             None if !is_known && exchange.notify.positive_delivery => {
                 return self.wait_for_notification(id);
             }
-            _ => cause::sip_to_status(exchange.status),
+            _ => self.gateway.policy.causes.sip_to_status(exchange.status),
         };
         self.confirmed(id, &exchange, status);
     }

@@ -6,6 +6,7 @@ use std::os::raw::{c_int, c_void};
 use crate::interwork::{Authorization, Settings};
 
 use super::ffi;
+use super::guard::guard;
 use super::text;
 
 /// What is wrong with the configuration, as a sentence that says what to write instead.
@@ -54,7 +55,59 @@ impl Place<ffi::str_> {
     }
 }
 
-/// One row a parameter: its Rust name, its type, its default.
+/// The values of a parameter that may be set several times, in their order.
+pub(super) struct Rows {
+    rows: UnsafeCell<Vec<&'static str>>,
+    setter: Setter,
+}
+
+type Setter = unsafe extern "C" fn(ffi::modparam_t, *mut c_void) -> c_int;
+
+// SAFETY: written by the configuration parser alone, before mod_init and the fork.
+unsafe impl Sync for Rows {}
+
+impl Rows {
+    const fn new(setter: Setter) -> Self {
+        Self {
+            rows: UnsafeCell::new(Vec::new()),
+            setter,
+        }
+    }
+
+    /// What the parser calls with each value.
+    const fn pointer(&self) -> *mut c_void {
+        self.setter as *mut c_void
+    }
+
+    /// # Safety
+    /// For the configuration parser alone, with a `str`.
+    unsafe fn push(&self, value: *mut c_void) -> c_int {
+        // SAFETY: by the caller's promise.
+        let Some(value) = (unsafe { text::passed(value.cast()) }) else {
+            return -1;
+        };
+        // SAFETY: one process, one thread, and nobody has read it yet.
+        let rows = unsafe { &mut *self.rows.get() };
+        // The parser does not keep its own.
+        rows.push(value.to_owned().leak());
+        0
+    }
+
+    fn get(&self) -> &'static [&'static str] {
+        // SAFETY: read in mod_init, when the parser has finished.
+        let rows = unsafe { &*self.rows.get() };
+        rows.clone().leak()
+    }
+}
+
+unsafe extern "C" fn add_cause(_kind: ffi::modparam_t, value: *mut c_void) -> c_int {
+    guard("cause", -1, || {
+        // SAFETY: Kamailio's parser calls this, with a `str` as the table below says.
+        unsafe { places::cause.push(value) }
+    })
+}
+
+/// One row a parameter: its Rust name, its type, its default (of rows, what takes each of them).
 macro_rules! parameters {
     ($($(#[$meta:meta])* $name:ident: $kind:ident = $default:expr,)*) => {
         #[allow(non_upper_case_globals, reason = "named as in the configuration")]
@@ -81,6 +134,10 @@ macro_rules! parameters {
     (@place $name:ident number $default:expr) => {
         pub(super) static $name: Place<c_int> = Place::new($default);
     };
+    (@place $name:ident rows $setter:expr) => {
+        pub(super) static $name: Rows = Rows::new($setter);
+    };
+    (@type rows) => { ffi::PARAM_STR | ffi::IPSMGW_PARAM_USE_FUNC };
     (@type text) => { ffi::PARAM_STR };
     (@type number) => { ffi::PARAM_INT };
 }
@@ -107,6 +164,7 @@ parameters! {
     sender_without_number: text = "alphanumeric",
     anonymous: text = "Anonymous",
     emergency: text = "112,911",
+    cause: rows = add_cause,
     event_callback: text = "",
     db_url: text = "",
     auth_table: text = "ipsmgw_auth",
@@ -192,6 +250,7 @@ impl Parameters {
                     .get_text("sender_without_number")?,
                 anonymous: places::anonymous.get_text("anonymous")?,
                 emergency: places::emergency.get_text("emergency")?,
+                cause: places::cause.get(),
                 max_segments: places::max_segments.get().into(),
                 concat_timeout: places::concat_timeout.get().into(),
                 concat_incomplete: places::concat_incomplete.get_text("concat_incomplete")?,

@@ -499,3 +499,40 @@ fn a_short_code_elsewhere_is_written_to_as_such() {
     let destination = to_service_centre::submit(&message.body).destination_address;
     assert_eq!(destination.to_string(), "12345");
 }
+
+#[test]
+fn rows_that_the_operator_wrote() {
+    let mut world = World::with(&Settings {
+        cause: &["sip 486 = 27/C2", "rp 22 = 486", "fcs D0 = 503 retry"],
+        ..settings()
+    });
+    let octets = hello(0x2A);
+    let exchange = world.relay(&from_phone(ALICE, &octets));
+    world.handle(Input::ImAnswered {
+        exchange,
+        status: 486,
+    });
+    let done = world.handle(Input::FinalSent {
+        exchange,
+        status: 202,
+    });
+    assert_eq!(done.message().body[..4], [0x05, 0x2A, 0x01, 0x80 | 27]);
+
+    for (error, status, reason, retry_after) in [
+        (&[0x04, 1, 0x01, 0x80 | 22][..], 486, "Busy Here", false),
+        (
+            &[0x04, 1, 0x01, 0x80 | 22, 0x41, 0x03, 0x00, 0xD0, 0x00],
+            503,
+            "Service Unavailable",
+            true,
+        ),
+    ] {
+        let done = world.deliver(&instant(BOB, "hi"));
+        let mut error = error.to_vec();
+        error[1] = done.message().body[1];
+        let done = world.report(&from_phone(BOB, &error));
+        let answer = done.answered[0].2.answer;
+        assert_eq!((answer.status, answer.reason), (status, reason));
+        assert_eq!(answer.headers.starts_with("Retry-After: "), retry_after);
+    }
+}
