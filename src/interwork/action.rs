@@ -153,6 +153,8 @@ pub enum Reason {
     Charset,
     /// Text that is not in the charset that it claims.
     NotInItsCharset,
+    /// A list of recipients, which is a list server's business.
+    RecipientList,
     /// A `message/cpim` that requires something of its reader that we do not know.
     CpimRequire,
     /// Text with a NUL in it.
@@ -220,6 +222,7 @@ impl fmt::Display for Reason {
             Self::MediaType => "unsupported media type",
             Self::Charset => "unsupported charset",
             Self::NotInItsCharset => "text is not in its charset",
+            Self::RecipientList => "recipient list",
             Self::CpimRequire => "CPIM Require: not understood",
             Self::Nul => "text holds a NUL",
             Self::Empty => "no text",

@@ -43,16 +43,7 @@ impl<'m> Body<'m> {
         if message.truncated {
             return Err(Reason::ContentLength);
         }
-        let Some(content_type) = message.content_type else {
-            return Ok(Self::Other);
-        };
-        let whole = Entity {
-            content_type: content_type.into(),
-            transfer_encoding: message.content_transfer_encoding.map(Cow::Borrowed),
-            disposition: None,
-            body: message.body,
-        };
-        let mut leaves = whole.leaves()?;
+        let mut leaves = leaves(message)?;
         let first = |wanted: fn(Known) -> bool| {
             leaves.iter().enumerate().find_map(|(at, leaf)| {
                 let known = Known::of(leaf).filter(|known| wanted(*known))?;
@@ -103,6 +94,30 @@ impl Known {
         .find(|(essence, _)| media_type.is(essence))
         .map(|(_, known)| known)
     }
+}
+
+/// The entities that the body is made of; none where it has no type.
+fn leaves<'m>(message: &MessageIn<'m>) -> Result<Vec<Entity<'m>>, NotMultipart> {
+    let Some(content_type) = message.content_type else {
+        return Ok(Vec::new());
+    };
+    let whole = Entity {
+        content_type: content_type.into(),
+        transfer_encoding: message.content_transfer_encoding.map(Cow::Borrowed),
+        disposition: None,
+        body: message.body,
+    };
+    whole.leaves()
+}
+
+/// Whether the body names recipients of its own (RFC 5365 §5).
+pub(super) fn has_recipient_list(message: &MessageIn<'_>) -> bool {
+    let is_list = |leaf: &Entity<'_>| {
+        let disposition = leaf.disposition.as_deref().unwrap_or_default();
+        let kind = disposition.split(';').next().unwrap_or_default();
+        kind.trim().eq_ignore_ascii_case("recipient-list")
+    };
+    leaves(message).is_ok_and(|leaves| leaves.iter().any(is_list))
 }
 
 pub(super) fn is_text(entity: &Entity<'_>) -> bool {

@@ -248,6 +248,9 @@ pub(super) const EXPIRED: Final = Final {
 const ACCEPT: &str =
     "Accept: application/vnd.3gpp.sms, text/plain, message/cpim, multipart/mixed\r\n";
 
+/// What we are asked for with a list of recipients (RFC 5365 §4; mandatory in a 420).
+const UNSUPPORTED: &str = "Unsupported: recipient-list-message\r\n";
+
 /// When to come again after a failure that passes.
 const RETRY_AFTER: &str = "Retry-After: 60\r\n";
 
@@ -255,6 +258,7 @@ const RETRY_AFTER: &str = "Retry-After: 60\r\n";
 pub(super) fn answer(status: u16, retry_after: bool) -> Answer {
     let headers = match status {
         415 => ACCEPT,
+        420 => UNSUPPORTED,
         _ if retry_after => RETRY_AFTER,
         _ => "",
     };
@@ -278,6 +282,7 @@ const fn reason(status: u16) -> &'static str {
         414 => "Request-URI Too Long",
         415 => "Unsupported Media Type",
         416 => "Unsupported URI Scheme",
+        420 => "Bad Extension",
         480 => "Temporarily Unavailable",
         482 => "Loop Detected",
         486 => "Busy Here",

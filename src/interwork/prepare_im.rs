@@ -3,7 +3,7 @@
 
 use super::Gateway;
 use super::action::{Reason, Refusal};
-use super::body::{Body, Wrapped};
+use super::body::{Body, Wrapped, has_recipient_list};
 use super::im_text;
 use super::input::{NotifyIn, PreparedIm};
 use super::lifetime;
@@ -44,6 +44,10 @@ impl Gateway {
         let sender = sender(message)?;
         let recipient =
             Uri::parse(message.request_uri).ok_or_else(|| Refusal::sip(416, Reason::Recipient))?;
+        // Delivered to one of them, it would count as delivered to all.
+        if has_recipient_list(message) {
+            return Err(Refusal::sip(420, Reason::RecipientList));
+        }
         let private = is_private(message.privacy, message.from);
         let lifetime = lifetime::of_im(message, now.unix)?;
         let (text, notify) = match Body::of(message)? {

@@ -1,4 +1,5 @@
-//! What an instant message says, however its body is wrapped: rows CLS-2, CLS-3, MAP-13, MAP-16, F #9.
+//! What an instant message says, however its body is wrapped: rows CLS-2, CLS-3, MAP-13, MAP-14, MAP-16, F #9,
+//! F14.
 
 use ipsmgw::interwork::{Class, Reason};
 use ipsmgw::sip::MessageIn;
@@ -210,4 +211,35 @@ fn the_subject_of_the_request() {
         ..body("message/cpim", CPIM.as_bytes())
     });
     assert!(both.is_ok_and(|text| text.starts_with("Subject: lunch ")));
+}
+
+#[test]
+fn a_list_of_recipients_is_for_a_list_server() {
+    let body_of = |disposition: &str| {
+        [
+            "--b\r\nContent-Type: text/plain\r\n\r\nhi\r\n\
+             --b\r\nContent-Type: application/resource-lists+xml\r\nContent-Disposition: ",
+            disposition,
+            "\r\n\r\n<resource-lists/>\r\n--b--",
+        ]
+        .concat()
+    };
+    let whole = body_of("Recipient-List; handling=required");
+    let message = body("multipart/mixed;boundary=b", whole.as_bytes());
+    let world = World::new();
+    let refusal = world.gateway.prepare_im(&message, world.now).err().unwrap();
+    assert_eq!(
+        (refusal.answer.status, refusal.reason),
+        (420, Reason::RecipientList)
+    );
+    assert_eq!(
+        refusal.answer.headers,
+        "Unsupported: recipient-list-message\r\n"
+    );
+    let class = world.gateway.classify(&message).ok();
+    assert_eq!(class, Some(Class::InstantMessage), "which others may take");
+    // Only who else got it.
+    let whole = body_of("recipient-list-history; handling=optional");
+    let found = text(&body("multipart/mixed;boundary=b", whole.as_bytes()));
+    assert_eq!(found.as_deref(), Ok("hi"));
 }

@@ -11,7 +11,7 @@ use crate::world::{
 };
 
 /// Every header field that we write.
-const OURS: [&str; 12] = [
+const OURS: [&str; 13] = [
     "P-Asserted-Identity",
     "Privacy",
     "Date",
@@ -21,6 +21,7 @@ const OURS: [&str; 12] = [
     "Content-Transfer-Encoding",
     "In-Reply-To",
     "Accept",
+    "Unsupported",
     "Expires",
     "Priority",
     "Interworked-By",
