@@ -190,7 +190,9 @@ local function report()
 		if recipient() and capable("sm") then
 			to_phone()
 		end
-		reply(480, "Temporarily Unavailable")
+		-- On a message that we submitted for somebody here.
+		KSR.ipsmgw.report()
+		KSR.x.exit()
 	end
 	if KSR.pv.gete("$rz") ~= "tel" and not is_ours(KSR.is_myself_ruri(), KSR.pv.gete("$rd")) then
 		to_service_centre()
@@ -198,8 +200,20 @@ local function report()
 	KSR.ipsmgw.report()
 end
 
+local function as_short_message()
+	if KSR.ipsmgw.authorize(KSR.pv.get("$avp(identity)"), "im2sm") < 0 then
+		reply(403, "Not Authorised")
+	end
+	KSR.ipsmgw.im_to_sm()
+	KSR.x.exit()
+end
+
 local function instant_message(class)
 	if not recipient() then
+		-- A phone elsewhere: the service centre knows where.
+		if setting("IPSMGW_SC_URI") ~= "" and class == 4 and KSR.pv.gete("$rU"):match("^%+%d+$") then
+			as_short_message()
+		end
 		reply(404, "Not Found")
 	end
 	if capable("im") then
@@ -214,11 +228,11 @@ local function instant_message(class)
 		reply(480, "Temporarily Unavailable")
 	end
 	if class == 4 then
-		if KSR.ipsmgw.authorize(KSR.pv.get("$avp(identity)"), "im2sm") < 0 then
-			reply(403, "Not Authorised")
-		end
-		KSR.ipsmgw.im_to_sm()
-	elseif class == 5 or class == 6 then
+		as_short_message()
+	elseif class == 5 then
+		-- "Delivered" completes the status report that a phone asked for.
+		KSR.ipsmgw.report()
+	elseif class == 6 then
 		reply(200, "OK")
 	else
 		reply(415, "Unsupported Media Type", "Accept: text/plain, message/cpim, multipart/mixed, application/vnd.3gpp.sms")

@@ -123,6 +123,12 @@ def deliver(from_, text, first=0x04, pid=0x00, when=None):
     return bytes([first]) + _tp_address(tp.TP_OA, from_) + bytes([pid, dcs]) + scts(when) + octets
 
 
+def status_report(mr, recipient, status, when=None):
+    """An SMS-STATUS-REPORT as a service centre makes it."""
+    stamp = scts(when)
+    return bytes([0x06, mr]) + _tp_address(tp.TP_DA, recipient) + stamp + stamp + bytes([status])
+
+
 def rp_data(mr, centre, tpdu, network=False):
     """RP-DATA; the address is RP-DA from a phone, RP-OA from the network."""
     message = rp.RP_DATA_MT() if network else rp.RP_DATA_MO()

@@ -1,0 +1,148 @@
+"""Status reports and notifications: see README.md."""
+
+import asyncio
+import re
+
+import sip
+import sms
+from e2e import ImClient, Phone, ServiceCentre, equal, gateway, run, say
+from gateway import free_port
+
+CPIM = "message/cpim"
+
+
+class CpimClient(ImClient):
+    """An RCS-like client: its Contact says that it can do message/cpim."""
+
+    features = ";+g.oma.sip-im"
+
+
+def cpim(text, wanted, message_id, from_, to):
+    return (
+        f"From: <{from_}>\r\nTo: <{to}>\r\nNS: imdn <urn:ietf:params:imdn>\r\nimdn.Message-ID: {message_id}\r\n"
+        f"DateTime: 2026-01-01T12:00:00Z\r\nimdn.Disposition-Notification: {wanted}\r\n\r\n"
+        f"Content-Type: text/plain; charset=utf-8\r\n\r\n{text}"
+    ).encode()
+
+
+def imdn(message_id, status, from_, to):
+    document = (
+        f'<?xml version="1.0" encoding="UTF-8"?><imdn xmlns="urn:ietf:params:xml:ns:imdn"><message-id>{message_id}</message-id>'
+        f"<datetime>2026-01-01T12:00:00Z</datetime><delivery-notification><status><{status}/></status></delivery-notification></imdn>"
+    )
+    return (
+        f"From: <{from_}>\r\nTo: <{to}>\r\nNS: imdn <urn:ietf:params:imdn>\r\nimdn.Message-ID: x{message_id}\r\n\r\n"
+        f"Content-Type: message/imdn+xml\r\nContent-Disposition: notification\r\nContent-Length: {len(document)}\r\n\r\n{document}"
+    ).encode()
+
+
+async def phone_asks():
+    "TP-SRR: an SMS-STATUS-REPORT with the true TP-ST follows the submit report; its RP-ACK is taken"
+    async with gateway() as gw:
+        alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
+        for answer, cause, status in ((200, None, 0x00), (486, 41, 0x61), (603, 21, 0x42), (202, None, 0x01)):
+            say(f"the client answers {answer}")
+            bob.answers.append(answer)
+            mr = 100 + status % 100
+            sent = await alice.send_rp(sms.rp_data(mr, alice.centre, sms.submit("+15550002", f"{answer}?", mr=mr, srr=True)))
+            equal((await sent.outcome()).cause, cause, "the submit report's RP-Cause")
+            await bob.next_message()
+            _, seen = await alice.next_message()
+            equal((seen.tpdu.kind, seen.tpdu.st, seen.tpdu.mr), ("SMS-STATUS-REPORT", status, mr), "the status report")
+            equal(seen.tpdu.address, "+15550002", "TP-RA")
+        say("nothing was asked")
+        await (await alice.send_sm("+15550002", "no report")).outcome()
+        await asyncio.sleep(0.3)
+        equal(alice.inbox.qsize(), 0, "further status reports")
+
+
+async def client_confirms():
+    "a client that takes the message with 202 and confirms by IMDN: the status report says delivered"
+    async with gateway(name="confirms") as gw:
+        alice, bob = await gw.user(Phone, "alice"), await gw.user(CpimClient, "bob")
+        bob.answers.append(202)
+        sent = await alice.send_rp(sms.rp_data(5, alice.centre, sms.submit("+15550002", "hi", mr=9, srr=True)))
+        equal((await sent.outcome()).kind, "RP-ACK", "the submit report")
+        seen = await bob.next_message()
+        equal(seen.content_type, CPIM, "Content-Type for who can read it")
+        body = seen.body.decode()
+        equal(body.endswith("\r\n\r\nhi"), True, "the text")
+        equal("positive-delivery" in body, True, "the wish for a notification")
+        message_id = re.search(r"(?im)^\S*Message-ID: (\S+)", body).group(1)
+        notification = imdn(message_id, "delivered", "sip:+15550002@ims.example", "sip:+15550001@ims.example")
+        answer = await bob.send_im(gw.uri("+15550001"), notification, content_type=CPIM)
+        equal(answer.status // 100, 2, "the answer to the IMDN")
+        _, report = await alice.next_message()
+        equal((report.tpdu.kind, report.tpdu.st, report.tpdu.mr), ("SMS-STATUS-REPORT", 0x00, 9), "the status report")
+        await gw.until(lambda: gw.pending() == 0, what="an empty table")
+
+
+async def client_asks():
+    "Disposition-Notification: delivered once the phone has it; failed only behind a 2xx; nothing unasked"
+    async with gateway(name="asks", modparams={"hold_timeout": 1}) as gw:
+        alice, bob = await gw.user(Phone, "alice"), await gw.user(CpimClient, "bob")
+        me, you = "sip:+15550002@ims.example", "sip:+15550001@ims.example"
+
+        async def ask(text, wanted, message_id):
+            body = cpim(text, wanted, message_id, me, you)
+            return (await bob.send_im(gw.uri("+15550001"), body, content_type=CPIM)).status
+
+        equal(await ask("hello", "positive-delivery", "m1"), 200, "the answer")
+        equal((await alice.next_message())[1].tpdu.text, "hello", "the text")
+        notification = (await bob.next_message()).body.decode()
+        equal("<message-id>m1</message-id>" in notification and "<delivered/>" in notification, True, "the IMDN")
+        equal(f"To: <{me}>" in notification, True, "to the sender's CPIM From")
+
+        say("refused at once: the answer says so, and no IMDN does")
+        alice.rp_answers.append(22)
+        equal(await ask("full", "positive-delivery, negative-delivery", "m2"), 480, "the answer")
+        await alice.next_message()
+
+        say("refused late: 202, then failed")
+        alice.rp_answers.append(None)
+        equal(await ask("late", "negative-delivery", "m3"), 202, "the answer")
+        request, seen = await alice.next_message()
+        await alice.report(request, sms.rp_error(seen.mr, 22))
+        notification = (await bob.next_message()).body.decode()
+        equal("<message-id>m3</message-id>" in notification and "<failed/>" in notification, True, "the IMDN")
+
+        say("delivered, and nothing asked")
+        equal((await bob.send_im(gw.uri("+15550001"), "plain")).status, 200, "the answer")
+        await asyncio.sleep(0.3)
+        equal(bob.inbox.qsize(), 0, "further notifications")
+
+
+async def through_a_service_centre():
+    "an IM to a phone elsewhere is submitted: 202 when the centre takes it, its error when not"
+    port = free_port()
+    async with gateway(name="centre", sc_uri=f"sip:127.0.0.2:{port}") as gw:
+        centre = ServiceCentre(await gw.endpoint(host="127.0.0.2", port=port), gw.domain)
+        bob = await gw.user(CpimClient, "bob")
+        me, you = "sip:+15550002@ims.example", "sip:+15558888@ims.example"
+
+        async def submitted(sending, report):
+            """What the centre got of an IM, and the answer that its sender got after the centre's report."""
+            task = asyncio.create_task(sending)
+            request, message = await asyncio.wait_for(centre.submitted.get(), 5)
+            answer = await centre.report_to(sip.addr_spec(request.get("P-Asserted-Identity")), report(message.mr), request.get("Call-ID"))
+            equal(answer.status, 202, "the answer to the centre's report")
+            return message.tpdu, (await task).status
+
+        def taken(mr):
+            return sms.rp_ack(mr, network=True)
+
+        tpdu, status = await submitted(bob.send_im(you, "to afar 😀"), taken)
+        equal((tpdu.kind, tpdu.address, tpdu.text, tpdu.srr), ("SMS-SUBMIT", "+15558888", "to afar 😀", 0), "the SMS-SUBMIT")
+        equal(status, 202, "the sender's answer: taken, not delivered")
+
+        say("refused by the centre")
+        _, status = await submitted(bob.send_im(you, "no"), lambda mr: sms.rp_error(mr, 1, network=True))
+        equal(status, 404, "unassigned number")
+
+        say("a notification is wanted")
+        body = cpim("tell me", "positive-delivery, negative-delivery", "m7", me, you)
+        tpdu, status = await submitted(bob.send_im(you, body, content_type=CPIM), taken)
+        equal((tpdu.text, tpdu.srr, status), ("tell me", 1, 202), "text, TP-SRR and the answer")
+
+
+run(phone_asks, client_confirms, client_asks, through_a_service_centre)
