@@ -272,7 +272,7 @@ impl Turn<'_> {
             service: Service::Im,
             identity: first.recipient.as_str().to_owned(),
             fallback_hop: String::new(),
-            headers: headers(&from, sent, None, TEXT),
+            headers: headers(&from, sent, None, TEXT) + &self.gateway.policy.interworked_by,
             from: from.uri,
             call_id: None,
             body: text.into_bytes(),

@@ -7,6 +7,7 @@ use crate::sip::Uri;
 use crate::wire::{NationalLanguage, RpAddress, TpAddress};
 
 use super::causes::Causes;
+use super::instant_message::INTERWORKED_BY;
 use super::settings::Settings;
 
 /// What TP-OA shows of an IM sender who has no number (row MAP-4).
@@ -59,6 +60,8 @@ pub struct Policy {
     pub(super) sc_identity: String,
     /// What one side's result is called on the other side.
     pub(super) causes: Causes,
+    /// Header field of every instant message that was a short message.
+    pub(super) interworked_by: String,
     /// Header fields of every MESSAGE to a phone.
     pub(super) to_phone: String,
     /// `sc_address` for RP-OA.
@@ -146,6 +149,7 @@ impl Policy {
                 }
             },
             sc_identity: ["sip:", sc_address, "@", &domain].concat(),
+            interworked_by: [INTERWORKED_BY, ": ", &domain, "\r\n"].concat(),
             to_phone: phone_headers(&gateway_uri),
             rp_address,
             sc_address: sc_address.to_owned(),

@@ -8,9 +8,7 @@ use super::action::{Reason, Refusal};
 use super::body::Body;
 use super::cause::{self, Told};
 use super::input::{Named, PartIn, PreparedSm};
-use super::instant_message::{
-    CPIM, INTERWORKED_BY, REMOVED, TEXT, anonymous, headers, is_anonymous,
-};
+use super::instant_message::{CPIM, REMOVED, TEXT, anonymous, headers, is_anonymous};
 use super::lifetime;
 use super::outgoing::ReportOut;
 use super::sender::{Sender, identity_of, sender};
@@ -191,10 +189,9 @@ impl<'a> Received<'a, '_> {
         user_data: &UserData<'_>,
         mut translation: Translation,
     ) -> Result<PreparedSm, Box<Refusal>> {
-        let domain = &self.gateway.policy.domain;
-        for text in [INTERWORKED_BY, ": ", domain, "\r\n"] {
-            translation.headers.push_str(text);
-        }
+        translation
+            .headers
+            .push_str(&self.gateway.policy.interworked_by);
         if user_data.dcs().class() == Some(MessageClass::ImmediateDisplay) {
             translation.headers.push_str("Priority: urgent\r\n");
         }

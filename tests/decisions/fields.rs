@@ -109,7 +109,9 @@ fn nor_when_the_rest_of_its_message_never_comes() {
     world.now.monotonic_ms = at;
     let done = world.handle(Input::Due { exchange });
     assert_eq!(done.message().from, "sip:anonymous@anonymous.invalid");
-    assert!(!done.message().headers.contains("15550001"));
+    let headers = &done.message().headers;
+    assert!(!headers.contains("15550001"));
+    assert_eq!(field(headers, "Interworked-By"), Some("ims.example"));
 }
 
 /// RP-DATA with an SMS-SUBMIT of "hello" that has this TP-VP in this format.
