@@ -163,11 +163,13 @@ pub enum Kind {
     ImToSm,
     /// A part of a concatenated short message, kept until the others are there.
     Part,
+    /// An instant message, or a part of one, that a service centre has taken and may report on.
+    Submitted,
 }
 
 impl Kind {
     /// All of them, in the order of their values.
-    pub const ALL: [Self; 3] = [Self::SmToIm, Self::ImToSm, Self::Part];
+    pub const ALL: [Self; 4] = [Self::SmToIm, Self::ImToSm, Self::Part, Self::Submitted];
 }
 
 /// Who stands on the SMS side of an exchange.
@@ -288,7 +290,8 @@ pub struct Exchange {
     pub tp_st: Option<u8>,
     /// IM -> SM: the RP-DATA. SM -> IM, and a part: the TPDU.
     pub pdu: Octets<254>,
-    /// What a part is a part of. IM -> SM: the exchange of the last part, which holds the sender. SM ->
+    /// What a part is a part of. IM -> SM: the exchange of the last part, which holds the sender, open or
+    /// not. SM ->
     /// IM: the exchange of the part that completes the message, once it is there.
     pub whole: Option<ExchangeId>,
     /// A part: digest of what all parts of its message have in common.

@@ -3,6 +3,7 @@
 use core::fmt;
 
 use super::cause;
+use super::input::StatusReportIn;
 use crate::host::{ExchangeId, TransactionId};
 use crate::sip::{Answer, MessageOut, Translation};
 use crate::wire::DecodeError;
@@ -77,6 +78,8 @@ pub struct Refusal {
     pub answer: Answer,
     /// The report to a sender on the SMS side, behind a `202`.
     pub report: Option<MessageOut>,
+    /// What else the message brought, to be given to [`Gateway::handle`](super::Gateway::handle).
+    pub status_report: Option<StatusReportIn>,
     /// Why, for log and counters.
     pub reason: Reason,
 }
@@ -87,6 +90,7 @@ impl Refusal {
         Box::new(Self {
             answer: cause::answer(status, false),
             report: None,
+            status_report: None,
             reason,
         })
     }
@@ -128,7 +132,7 @@ pub enum Reason {
     TpduType,
     /// SMS-COMMAND, which only a service centre's store could obey.
     Command,
-    /// SMS-STATUS-REPORT: acknowledged, and of no use here.
+    /// SMS-STATUS-REPORT: acknowledged, whatever it is about.
     StatusReport,
     /// Short message type 0: acknowledged and discarded (TS 23.040 §9.2.3.9).
     Type0,
@@ -210,7 +214,7 @@ impl fmt::Display for Reason {
             Self::NotAReport => "RP-MTI: not RP-ACK, RP-ERROR or RP-SMMA",
             Self::TpduType => "TP-MTI: not SMS-SUBMIT or SMS-DELIVER",
             Self::Command => "SMS-COMMAND",
-            Self::StatusReport => "SMS-STATUS-REPORT for nobody",
+            Self::StatusReport => "SMS-STATUS-REPORT",
             Self::Type0 => "TP-PID: short message type 0",
             Self::MessageWaiting => "message waiting indication without text to keep",
             Self::Pid => "TP-PID: not convertible",

@@ -221,6 +221,34 @@ pub(super) fn fcs_to_sip(fcs: u8) -> Option<FromRp> {
     row.map(|&(_, _, status, retry_after, delivery)| (status, retry_after, delivery))
 }
 
+/// What a service centre says of a message, for its sender.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It still tries.
+    Open,
+    /// The recipient's phone has it.
+    Delivered,
+    /// It has ended, and nobody knows how, or nobody wants to.
+    Unknown,
+    /// The recipient's phone will not have it.
+    Not(DeliveryStatus),
+}
+
+/// TP-Status as the sender of an instant message hears it. A reserved value with bit 8 counts as 63, service
+/// rejected (TS 23.040 §9.2.3.15).
+pub(super) fn status_to_fate(status: TpSt) -> Fate {
+    match u8::from(status) {
+        0x00 => Fate::Delivered,
+        0x02 => Fate::Not(Failed),
+        0x20..=0x3F => Fate::Open,
+        0x42 | 0x48 | 0x63 | 0x80.. => Fate::Not(Forbidden),
+        // Deleted by the originator, who knows.
+        0x01..=0x1F | 0x47 => Fate::Unknown,
+        0x49 => Fate::Not(Error),
+        0x40..=0x7F => Fate::Not(Failed),
+    }
+}
+
 /// A failure of the SIP leg towards a phone as the sender of an instant message hears it. What is not
 /// here is a protocol error: 500.
 const LEG_TO_SIP: &[(&[u16], u16)] = &[

@@ -37,23 +37,26 @@ impl Gateway {
             Input::ImAnswered { exchange, status } => turn.im_answered(exchange, status),
             Input::FinalSent { exchange, status } => turn.final_sent(exchange, status),
             Input::Deliver { im, transaction } => turn.deliver(im, transaction),
+            Input::StatusReport(report) => turn.status_reported(report),
             Input::Report(report) => turn.report(report),
             Input::HoldOver { exchange } => turn.hold_over(exchange),
             Input::LegCompleted { exchange, status } => match turn.kind(exchange) {
                 Some(Kind::SmToIm) => turn.report_leg_completed(exchange, status),
                 Some(Kind::ImToSm) => turn.rp_data_leg_completed(exchange, status),
-                Some(Kind::Part) | None => {}
+                Some(Kind::Part | Kind::Submitted) | None => {}
             },
             Input::Due { exchange } => match turn.kind(exchange) {
                 Some(Kind::SmToIm) => turn.sm_due(exchange),
                 Some(Kind::ImToSm) => turn.im_due(exchange),
                 Some(Kind::Part) => turn.part_due(exchange),
+                // No report came, as networks may choose (row STA-6).
+                Some(Kind::Submitted) => turn.store.remove(exchange),
                 None => {}
             },
             Input::Released { exchange } => match turn.kind(exchange) {
                 Some(Kind::SmToIm) => turn.sm_released(exchange),
                 Some(Kind::ImToSm) => turn.im_released(exchange),
-                Some(Kind::Part) | None => {}
+                Some(Kind::Part | Kind::Submitted) | None => {}
             },
         }
         turn.actions

@@ -226,15 +226,16 @@ impl Turn<'_> {
 
     /// RP-ACK: the phone has it, or the service centre has taken it (row IM-6).
     fn acknowledged(&mut self, id: ExchangeId) -> Final {
-        match self.store.get_mut(id) {
-            Some(exchange) => {
-                exchange.state = State::Acknowledged;
-                match exchange.party {
-                    Party::Phone => DELIVERED,
-                    Party::ServiceCentre => ACCEPTED,
-                }
+        let Some(exchange) = self.store.get_mut(id) else {
+            return ACCEPTED;
+        };
+        exchange.state = State::Acknowledged;
+        match exchange.party {
+            Party::Phone => DELIVERED,
+            Party::ServiceCentre => {
+                self.keep_submission(id);
+                ACCEPTED
             }
-            None => ACCEPTED,
         }
     }
 
@@ -292,7 +293,14 @@ impl Turn<'_> {
             return;
         };
         let (cause, fcs) = (exchange.rp_cause, exchange.tp_fcs);
-        match exchange.whole {
+        let whole = exchange.whole;
+        if exchange.party == Party::ServiceCentre && exchange.state != State::Acknowledged {
+            self.forget_submissions(whole.unwrap_or(id));
+        }
+        let Some(exchange) = self.store.get_mut(id) else {
+            return;
+        };
+        match whole {
             _ if exchange.status_report => {
                 if last != DELIVERED {
                     self.count(Counter::ReportLost);

@@ -2,7 +2,7 @@
 
 use crate::host::{ExchangeId, Identity, Notify, Octets, Party, Text, TransactionId};
 use crate::sip::Translation;
-use crate::wire::Disposition;
+use crate::wire::{Disposition, TpAddress, TpSt};
 
 /// Something that happened.
 #[derive(Clone, Copy)]
@@ -38,6 +38,8 @@ pub enum Input<'a> {
         /// where sending failed.
         status: u16,
     },
+    /// A service centre's report on a message that it had taken.
+    StatusReport(&'a StatusReportIn),
     /// A report from the SMS side.
     Report(&'a ReportIn<'a>),
     /// The timer of a held transaction is over: the host is about to answer it, with what we say.
@@ -156,6 +158,18 @@ pub struct ReportIn<'m> {
     pub address: &'m str,
     /// Next hop for an answer where the reporter has no contact.
     pub hop: &'m str,
+}
+
+/// SMS-STATUS-REPORT from a service centre (TS 23.040 §9.2.2.3).
+pub struct StatusReportIn {
+    /// Key of the exchanges to lock: whose message it is about.
+    pub identity: Identity,
+    /// TP-Message-Reference of that message.
+    pub tp_mr: u8,
+    /// TP-Recipient-Address: whom that message was for.
+    pub recipient: TpAddress,
+    /// TP-Status.
+    pub status: TpSt,
 }
 
 /// What an In-Reply-To names.

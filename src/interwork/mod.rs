@@ -43,12 +43,15 @@ mod settings;
 mod short_message;
 mod sm_exchange;
 mod status_report;
+mod submission;
 
 pub use action::{Action, Actions, Counter, Outcome, Reason, Refusal, Verdict};
 pub use authorization::{Authorization, identity};
 pub use classify::Class;
 pub use field::{Field, Value};
-pub use input::{Input, Named, NotifyIn, PartIn, PreparedIm, PreparedSm, ReportIn, RpReport};
+pub use input::{
+    Input, Named, NotifyIn, PartIn, PreparedIm, PreparedSm, ReportIn, RpReport, StatusReportIn,
+};
 pub use policy::{Policy, SenderWithoutNumber};
 pub use settings::Settings;
 

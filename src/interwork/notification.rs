@@ -170,7 +170,7 @@ impl Turn<'_> {
         );
     }
 
-    fn notify(&mut self, id: ExchangeId, exchange: &Exchange, disposition: Disposition) {
+    pub(super) fn notify(&mut self, id: ExchangeId, exchange: &Exchange, disposition: Disposition) {
         let Some(message) = self.gateway.notification(id, exchange, disposition) else {
             return;
         };

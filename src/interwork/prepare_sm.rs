@@ -7,7 +7,7 @@ use super::Gateway;
 use super::action::{Reason, Refusal};
 use super::body::Body;
 use super::cause::{self, Told};
-use super::input::{Named, PartIn, PreparedSm};
+use super::input::{Named, PartIn, PreparedSm, StatusReportIn};
 use super::instant_message::{CPIM, REMOVED, TEXT, anonymous, headers, is_anonymous};
 use super::lifetime;
 use super::outgoing::ReportOut;
@@ -16,7 +16,7 @@ use crate::host::{Identity, Now, Octets, Party, Text};
 use crate::sip::{MessageIn, NameAddr, Translation, Uri, is_private};
 use crate::wire::{
     Carrier, Direction, Iei, MessageClass, NotText, PidKind, RpData, RpMessage, SmsDeliver,
-    SmsSubmit, TpDcs, TpPid, TpScts, Tpdu, UserData, UserDataHeader,
+    SmsStatusReport, SmsSubmit, TpDcs, TpPid, TpScts, Tpdu, UserData, UserDataHeader,
 };
 
 /// TP-Reject-Duplicates in the first octet of an SMS-SUBMIT (TS 23.040 §9.2.3.25).
@@ -86,7 +86,7 @@ impl<'a> Received<'a, '_> {
         match Tpdu::decode(direction, Carrier::RpData, self.data.user_data) {
             Ok(Tpdu::Submit(submit)) => self.submit(&submit),
             Ok(Tpdu::Deliver(deliver)) => self.deliver(&deliver),
-            Ok(Tpdu::StatusReport(_)) => Err(self.refuse(Told::Ack, Reason::StatusReport)),
+            Ok(Tpdu::StatusReport(report)) => Err(self.status_report(&report)),
             Ok(Tpdu::Command(_)) => Err(self.refuse(error(69, 0xA1), Reason::Command)),
             Ok(Tpdu::DeliverReport(_) | Tpdu::SubmitReport(_)) => {
                 Err(self.refuse(error(97, 0xB0), Reason::TpduType))
@@ -96,6 +96,22 @@ impl<'a> Received<'a, '_> {
                 Err(self.refuse(error(cause, 0xB0), Reason::Undecodable(fault)))
             }
         }
+    }
+
+    /// On a message that we submitted; acknowledged at once in any case, so that the service centre stops
+    /// (rows STA-2, STA-4).
+    fn status_report(&self, report: &SmsStatusReport<'_>) -> Box<Refusal> {
+        let mut refusal = self.refuse(Told::Ack, Reason::StatusReport);
+        refusal.status_report = Uri::parse(self.message.request_uri)
+            .and_then(|uri| identity_of(&uri))
+            .filter(|_| !report.on_command)
+            .map(|identity| StatusReportIn {
+                identity,
+                tp_mr: report.mr.0,
+                recipient: report.recipient_address,
+                status: report.status,
+            });
+        refusal
     }
 
     /// From a phone: we are its service centre, TP-DA names the recipient unless the script does.
@@ -322,6 +338,7 @@ impl<'a> Received<'a, '_> {
         Box::new(Refusal {
             answer: cause::answer(202, false),
             report: Some(self.gateway.report(&report, None)),
+            status_report: None,
             reason,
         })
     }

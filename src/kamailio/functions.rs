@@ -292,6 +292,19 @@ fn refuse(msg: SipMsg<'_>, refusal: Refusal) {
     {
         tracing::warn!(status, "a report could not be sent");
     }
+    if let Some(report) = refusal.status_report {
+        let running = running();
+        let now = clock::now();
+        let actions = {
+            let mut locked = running
+                .table
+                .lock(report.identity.as_str(), now.monotonic_ms);
+            running
+                .gateway
+                .handle(Input::StatusReport(&report), now, &mut locked)
+        };
+        perform(actions, At::Nothing);
+    }
 }
 
 thread_local! {

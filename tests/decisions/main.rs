@@ -10,6 +10,7 @@ mod long_sm_to_im;
 mod notifications;
 mod refusals;
 mod sequences;
+mod service_centre_reports;
 mod sm_to_im;
 mod status_reports;
 mod to_service_centre;

@@ -9,7 +9,7 @@ use ipsmgw::wire::{Cpim, DeliveryStatus, Disposition, IMDN_TYPE, Imdn, Processin
 use crate::world::{ALICE, BOB, Done, World, field, from_phone, instant, settings};
 
 /// A `message/cpim` that asks for these.
-fn asking(wanted: &str, text: &str) -> String {
+pub(crate) fn asking(wanted: &str, text: &str) -> String {
     format!(
         "From: Alice <im:alice@home.example>\r\n\
          To: <im:bob@home.example>\r\n\
@@ -24,7 +24,7 @@ fn asking(wanted: &str, text: &str) -> String {
     )
 }
 
-fn cpim(body: &str) -> MessageIn<'_> {
+pub(crate) fn cpim(body: &str) -> MessageIn<'_> {
     MessageIn {
         content_type: Some("message/cpim"),
         body: body.as_bytes(),
@@ -57,7 +57,7 @@ fn disposition(message: &MessageOut) -> Disposition {
     imdn.disposition
 }
 
-fn delivery(message: &MessageOut) -> DeliveryStatus {
+pub(crate) fn delivery(message: &MessageOut) -> DeliveryStatus {
     match disposition(message) {
         Disposition::Delivery(status) => status,
         _ => panic!("another type"),

@@ -1,0 +1,133 @@
+//! Instant messages that a service centre has taken, until it reports what became of them (rows STA-1 to
+//! STA-4, STA-6).
+
+use super::action::Counter;
+use super::cause::{self, Fate};
+use super::handle::Turn;
+use super::input::StatusReportIn;
+use crate::host::{Exchange, ExchangeId, Full, Kind, Notify, State};
+use crate::wire::{DeliveryStatus, Disposition, RpMessage, SmsSubmit, Tpdu};
+
+/// Seconds for which a report is waited for where the message itself tells no validity period.
+const VALIDITY: u32 = 24 * 3600;
+
+/// Seconds for which a report is waited for behind the end of the validity period.
+const MARGIN: u32 = 600;
+
+impl Turn<'_> {
+    /// RP-ACK from a service centre: what it says later is about this, if the sender wants to hear it.
+    pub(super) fn keep_submission(&mut self, id: ExchangeId) {
+        let Some(exchange) = self.store.get_mut(id).copied() else {
+            return;
+        };
+        let whole = exchange.whole.unwrap_or(id);
+        let Some(last) = self.store.get_mut(whole).copied() else {
+            return;
+        };
+        if !(last.notify.positive_delivery || last.notify.negative_delivery) {
+            return;
+        }
+        let validity = submit(&exchange).and_then(|submit| submit.vp.seconds(self.now.unix));
+        let seconds = validity.unwrap_or(VALIDITY).saturating_add(MARGIN);
+        let kept = self.store.insert(Exchange {
+            kind: Kind::Submitted,
+            state: State::Acknowledged,
+            held: false,
+            notify: last.notify,
+            call_id: last.call_id,
+            unix: last.unix,
+            whole: Some(whole),
+            ..exchange
+        });
+        match kept {
+            Ok(id) => {
+                let deadline = self.now.monotonic_ms + u64::from(seconds) * 1000;
+                self.store.wake_at(id, deadline);
+            }
+            Err(Full) => self.count(Counter::Full),
+        }
+    }
+
+    /// SMS-STATUS-REPORT: its RP-ACK is on its way.
+    pub(super) fn status_reported(&mut self, report: &StatusReportIn) {
+        let recipient = report.recipient.value();
+        let found = self.store.find(Kind::Submitted, &mut |kept| {
+            kept.tp_mr == report.tp_mr
+                && kept.identity == report.identity
+                && submit(kept)
+                    .is_some_and(|submit| submit.destination_address.value() == recipient)
+        });
+        let Some(id) = found else {
+            return self.count(Counter::ReportUnknown);
+        };
+        let Some(exchange) = self.store.get_mut(id).copied() else {
+            return;
+        };
+        let whole = exchange.whole.unwrap_or(id);
+        match cause::status_to_fate(report.status) {
+            Fate::Open => {}
+            Fate::Unknown => {
+                self.store.remove(id);
+                self.cannot_be_proven(whole);
+            }
+            Fate::Delivered => {
+                self.store.remove(id);
+                if exchange.notify.positive_delivery && !self.has_more(whole) {
+                    let delivered = Disposition::Delivery(DeliveryStatus::Delivered);
+                    self.notify(id, &exchange, delivered);
+                }
+            }
+            // It is not all there, whatever becomes of the rest.
+            Fate::Not(status) => {
+                if let Some(last) = self.store.get_mut(whole) {
+                    last.notify = Notify::NONE;
+                }
+                self.forget_submissions(whole);
+                if exchange.notify.negative_delivery {
+                    self.notify(id, &exchange, Disposition::Delivery(status));
+                }
+            }
+        }
+    }
+
+    /// Whether another part of the message is on its way, or has not been reported on.
+    fn has_more(&mut self, whole: ExchangeId) -> bool {
+        let is_open =
+            |last: &mut Exchange| !matches!(last.state, State::Acknowledged | State::Settled);
+        self.store.get_mut(whole).is_some_and(is_open)
+            || self
+                .store
+                .find(Kind::Submitted, &mut |kept| kept.whole == Some(whole))
+                .is_some()
+    }
+
+    /// Nobody will be able to say that all parts of this message are there.
+    fn cannot_be_proven(&mut self, whole: ExchangeId) {
+        if let Some(last) = self.store.get_mut(whole) {
+            last.notify.positive_delivery = false;
+        }
+        let mut fits = |kept: &Exchange| kept.whole == Some(whole) && kept.notify.positive_delivery;
+        while let Some(id) = self.store.find(Kind::Submitted, &mut fits) {
+            if let Some(kept) = self.store.get_mut(id) {
+                kept.notify.positive_delivery = false;
+            }
+        }
+    }
+
+    /// Nobody waits any more for what a service centre says of the parts of this message.
+    pub(super) fn forget_submissions(&mut self, whole: ExchangeId) {
+        let mut fits = |kept: &Exchange| kept.whole == Some(whole);
+        while let Some(id) = self.store.find(Kind::Submitted, &mut fits) {
+            self.store.remove(id);
+        }
+    }
+}
+
+/// The SMS-SUBMIT in the RP-DATA of an exchange.
+fn submit(exchange: &Exchange) -> Option<SmsSubmit<'_>> {
+    let (direction, rp) = RpMessage::decode(exchange.pdu.as_slice()).ok()?;
+    match rp.tpdu(direction)? {
+        Ok(Tpdu::Submit(submit)) => Some(submit),
+        _ => None,
+    }
+}

@@ -1,0 +1,250 @@
+//! What a service centre reports on an instant message that it took: rows STA-1 to STA-4, STA-6, E.5,
+//! table B.6.
+
+use ipsmgw::host::Exchanges as _;
+use ipsmgw::interwork::{Counter, Input, Verdict};
+use ipsmgw::sip::MessageIn;
+use ipsmgw::wire::{DeliveryStatus, SmsStatusReport, TpAddress, TpMr, TpScts, TpSt, Tpdu};
+
+use crate::notifications::{asking, cpim, delivery};
+use crate::to_service_centre::{from_centre, submit, world};
+use crate::world::{Done, World, rp_data_mt};
+
+const BOTH: &str = "positive-delivery,negative-delivery";
+
+/// Alice's message, taken by the service centre: TP-MRs of its parts.
+fn taken(world: &mut World, wanted: &str, text: &str) -> Vec<u8> {
+    let body = asking(wanted, text);
+    let mut done = world.deliver(&cpim(&body));
+    let mut tp_mrs = Vec::new();
+    while let Some((_, message)) = done.sent.first() {
+        let submit = submit(&message.body);
+        assert!(submit.status_report_request);
+        tp_mrs.push(submit.mr.0);
+        let octets = [0x03, message.body[1]];
+        done = world.report(&from_centre(&octets, None));
+    }
+    assert_eq!(done.answer(), 202);
+    tp_mrs
+}
+
+/// RP-DATA with an SMS-STATUS-REPORT.
+fn status_report(tp_mr: u8, recipient: &str, status: u8) -> Vec<u8> {
+    let report = SmsStatusReport {
+        more_messages: false,
+        loop_prevention: false,
+        on_command: false,
+        mr: TpMr(tp_mr),
+        recipient_address: TpAddress::from_number(recipient).unwrap(),
+        scts: TpScts::from_unix(0, 0),
+        discharge_time: TpScts::from_unix(60, 0),
+        status: TpSt::from(status),
+        parameters: None,
+    };
+    let mut tpdu = Vec::new();
+    Tpdu::StatusReport(report).encode(&mut tpdu).unwrap();
+    rp_data_mt(0x33, &tpdu)
+}
+
+/// A status report for Alice: it is acknowledged whatever comes of it.
+fn reported(world: &mut World, octets: &[u8]) -> Done {
+    let message = from_centre(octets, None);
+    let Err(refusal) = world.gateway.prepare_sm(&message, world.now) else {
+        panic!("to be relayed")
+    };
+    assert_eq!(refusal.answer.status, 202);
+    assert_eq!(refusal.reason.verdict(), Verdict::Answered);
+    assert_eq!(refusal.report.unwrap().body[..2], [0x02, 0x33]);
+    match &refusal.status_report {
+        Some(report) => world.handle(Input::StatusReport(report)),
+        None => Done::default(),
+    }
+}
+
+fn from_bob(tp_mr: u8, status: u8) -> Vec<u8> {
+    status_report(tp_mr, "+15550002", status)
+}
+
+/// Table B.6: TP-ST, notification.
+const B6: &[(u8, Option<DeliveryStatus>)] = &[
+    (0x00, Some(DeliveryStatus::Delivered)),
+    (0x01, None),
+    (0x02, Some(DeliveryStatus::Failed)),
+    (0x03, None),
+    (0x1F, None),
+    (0x40, Some(DeliveryStatus::Failed)),
+    (0x41, Some(DeliveryStatus::Failed)),
+    (0x42, Some(DeliveryStatus::Forbidden)),
+    (0x43, Some(DeliveryStatus::Failed)),
+    (0x44, Some(DeliveryStatus::Failed)),
+    (0x45, Some(DeliveryStatus::Failed)),
+    (0x46, Some(DeliveryStatus::Failed)),
+    (0x47, None),
+    (0x48, Some(DeliveryStatus::Forbidden)),
+    (0x49, Some(DeliveryStatus::Error)),
+    (0x4A, Some(DeliveryStatus::Failed)),
+    (0x5F, Some(DeliveryStatus::Failed)),
+    (0x60, Some(DeliveryStatus::Failed)),
+    (0x61, Some(DeliveryStatus::Failed)),
+    (0x62, Some(DeliveryStatus::Failed)),
+    (0x63, Some(DeliveryStatus::Forbidden)),
+    (0x64, Some(DeliveryStatus::Failed)),
+    (0x65, Some(DeliveryStatus::Failed)),
+    (0x7F, Some(DeliveryStatus::Failed)),
+    (0x80, Some(DeliveryStatus::Forbidden)),
+    (0xFF, Some(DeliveryStatus::Forbidden)),
+];
+
+#[test]
+fn every_status_is_told_as_it_should_be() {
+    for &(status, expected) in B6 {
+        let mut world = world();
+        let tp_mrs = taken(&mut world, BOTH, "hello");
+        let done = reported(&mut world, &from_bob(tp_mrs[0], status));
+        let said = done.sent.first().map(|(_, message)| delivery(message));
+        assert_eq!(said, expected, "{status:02X}");
+        assert_eq!(world.store.open(), 0, "{status:02X} is the last word");
+        // Another one comes too late.
+        let done = reported(&mut world, &from_bob(tp_mrs[0], 0x00));
+        assert_eq!(done.counted, [Counter::ReportUnknown]);
+        assert!(done.sent.is_empty());
+    }
+}
+
+#[test]
+fn a_service_centre_that_still_tries() {
+    let mut world = world();
+    let tp_mrs = taken(&mut world, BOTH, "hello");
+    for status in [0x20, 0x25, 0x3F] {
+        assert!(reported(&mut world, &from_bob(tp_mrs[0], status)).is_nothing());
+    }
+    let done = reported(&mut world, &from_bob(tp_mrs[0], 0x00));
+    assert_eq!(delivery(done.message()), DeliveryStatus::Delivered);
+}
+
+#[test]
+fn only_what_was_asked_for() {
+    for (wanted, status) in [("positive-delivery", 0x43), ("negative-delivery", 0x00)] {
+        let mut world = world();
+        let tp_mrs = taken(&mut world, wanted, "hello");
+        assert!(reported(&mut world, &from_bob(tp_mrs[0], status)).is_nothing());
+        assert_eq!(world.store.open(), 0);
+    }
+}
+
+#[test]
+fn all_parts_or_nothing() {
+    let text = "x".repeat(400);
+    let mut world = world();
+    let tp_mrs = taken(&mut world, BOTH, &text);
+    assert_eq!(tp_mrs.len(), 3);
+    for at in [2, 0] {
+        assert!(reported(&mut world, &from_bob(tp_mrs[at], 0x00)).is_nothing());
+    }
+    let done = reported(&mut world, &from_bob(tp_mrs[1], 0x00));
+    assert_eq!(delivery(done.message()), DeliveryStatus::Delivered);
+    assert_eq!(world.store.open(), 0);
+
+    // One that fails is the end of it, and is said once.
+    let tp_mrs = taken(&mut world, BOTH, &text);
+    reported(&mut world, &from_bob(tp_mrs[0], 0x00));
+    let done = reported(&mut world, &from_bob(tp_mrs[1], 0x46));
+    assert_eq!(delivery(done.message()), DeliveryStatus::Failed);
+    let done = reported(&mut world, &from_bob(tp_mrs[2], 0x46));
+    assert!(done.sent.is_empty());
+    assert_eq!(world.store.open(), 0);
+
+    // One of which nobody knows keeps the rest from being proof.
+    let tp_mrs = taken(&mut world, BOTH, &text);
+    for (tp_mr, status) in tp_mrs.iter().zip([0x01, 0x00, 0x00]) {
+        assert!(reported(&mut world, &from_bob(*tp_mr, status)).is_nothing());
+    }
+    assert_eq!(world.store.open(), 0);
+}
+
+#[test]
+fn a_report_that_comes_before_all_parts_are_taken() {
+    let body = asking(BOTH, &"x".repeat(200));
+    let mut world = world();
+    let first = world.deliver(&cpim(&body));
+    let octets = [0x03, first.message().body[1]];
+    let second = world.report(&from_centre(&octets, None));
+    let tp_mr = submit(&first.message().body).mr.0;
+    assert!(reported(&mut world, &from_bob(tp_mr, 0x00)).is_nothing());
+    let octets = [0x03, second.message().body[1]];
+    assert_eq!(world.report(&from_centre(&octets, None)).answer(), 202);
+    let tp_mr = submit(&second.message().body).mr.0;
+    let done = reported(&mut world, &from_bob(tp_mr, 0x00));
+    assert_eq!(delivery(done.message()), DeliveryStatus::Delivered);
+}
+
+#[test]
+fn a_part_that_was_not_taken_leaves_nothing_to_report_on() {
+    let body = asking(BOTH, &"x".repeat(200));
+    let mut world = world();
+    let first = world.deliver(&cpim(&body));
+    let octets = [0x03, first.message().body[1]];
+    let second = world.report(&from_centre(&octets, None));
+    let octets = [0x05, second.message().body[1], 0x01, 0x80 | 38];
+    let done = world.report(&from_centre(&octets, None));
+    assert_eq!((done.answer(), world.store.open()), (500, 0));
+    assert!(done.sent.is_empty());
+}
+
+#[test]
+fn a_report_about_something_else() {
+    let mut world = world();
+    let tp_mrs = taken(&mut world, BOTH, "hello");
+    for octets in [
+        from_bob(tp_mrs[0] + 1, 0x00),
+        status_report(tp_mrs[0], "+15550003", 0x00),
+    ] {
+        let done = reported(&mut world, &octets);
+        assert_eq!(done.counted, [Counter::ReportUnknown]);
+        assert!(done.sent.is_empty());
+    }
+    // Somebody else's, and one on an SMS-COMMAND.
+    let octets = from_bob(tp_mrs[0], 0x00);
+    let message = MessageIn {
+        request_uri: "sip:+15550003@ims.example",
+        ..from_centre(&octets, None)
+    };
+    let Err(refusal) = world.gateway.prepare_sm(&message, world.now) else {
+        panic!("to be relayed")
+    };
+    let done = world.handle(Input::StatusReport(&refusal.status_report.unwrap()));
+    assert_eq!(done.counted, [Counter::ReportUnknown]);
+    let mut on_command = octets.clone();
+    on_command[10] |= 0b0010_0000;
+    assert!(reported(&mut world, &on_command).is_nothing());
+    assert_eq!(world.store.open(), 1);
+}
+
+#[test]
+fn a_report_may_never_come() {
+    for (expires, seconds) in [(None, 24 * 3600), (Some("3600"), 3600)] {
+        let mut world = world();
+        let body = asking(BOTH, "hello");
+        let done = world.deliver(&MessageIn {
+            expires,
+            ..cpim(&body)
+        });
+        let octets = [0x03, done.message().body[1]];
+        world.report(&from_centre(&octets, None));
+        let (at, id) = world.store.next_wake().unwrap();
+        assert_eq!(at, 1_000_000 + (seconds + 600) * 1000);
+        world.now.monotonic_ms = at;
+        assert!(world.handle(Input::Due { exchange: id }).is_nothing());
+        assert!(world.store.get_mut(id).is_none());
+    }
+}
+
+#[test]
+fn who_asks_for_nothing_leaves_nothing_behind() {
+    let mut world = world();
+    let done = world.deliver(&crate::world::instant(crate::world::BOB, "hello"));
+    assert!(!submit(&done.message().body).status_report_request);
+    let octets = [0x03, done.message().body[1]];
+    world.report(&from_centre(&octets, None));
+    assert_eq!(world.store.open(), 0);
+}
