@@ -4,10 +4,12 @@ use std::collections::HashMap;
 
 use ipsmgw::host::{ExchangeId, Exchanges as _, State, TransactionId};
 use ipsmgw::interwork::Input;
-use ipsmgw::sip::MessageIn;
+use ipsmgw::sip::{Capabilities, MessageIn};
 
 use crate::long_sm_to_im::parts;
-use crate::world::{ALICE, BOB, Done, Random, World, from_phone, hello, instant};
+use crate::notifications::{asking, cpim};
+use crate::to_service_centre::world as through_a_service_centre;
+use crate::world::{ALICE, BOB, Done, Random, SERVICE_CENTRE, World, from_phone, hello, instant};
 
 const CAROL: &str = "sip:carol@ims.example";
 
@@ -51,7 +53,7 @@ fn every_sender_is_answered_exactly_once() {
     let long = ["a", "b"].map(|letter| parts(&letter.repeat(400), 1, letter.as_bytes()[0]));
     for seed in 1..=300 {
         let mut random = Random::of(seed);
-        let mut world = World::new();
+        let mut world = through_a_service_centre();
         world.store.max = 12;
         let mut ledger = Ledger::default();
         let mut label = 0;
@@ -83,7 +85,16 @@ fn every_sender_is_answered_exactly_once() {
                     let to = *random.pick(&[ALICE, BOB, CAROL]);
                     label += 1;
                     let text = "hello ".repeat(*random.pick(&[1, 1, 30, 80]));
-                    let done = world.deliver(&instant(to, &text));
+                    let body = asking("positive-delivery,negative-delivery,processing", &text);
+                    let elsewhere = to != CAROL && random.below(2) == 0;
+                    let done = world.deliver(&MessageIn {
+                        request_uri: to,
+                        recipient: Capabilities {
+                            sm: !elsewhere,
+                            ..Capabilities::default()
+                        },
+                        ..cpim(&body)
+                    });
                     match done.held.first() {
                         Some(id) => drop(ledger.held.insert(*id, label)),
                         None => assert_eq!(done.reply(), 480, "neither held nor refused"),
@@ -102,11 +113,21 @@ fn every_sender_is_answered_exactly_once() {
                 5 => {
                     let reporter = *random.pick(&[ALICE, BOB, CAROL]);
                     let rp_mr = random.octet() % 32;
-                    let octets = [[0x02, rp_mr, 0x00, 0x00], [0x04, rp_mr, 0x01, 0x80 | 22]];
+                    let from_centre = random.below(3) == 0;
+                    let centre = u8::from(from_centre);
+                    let octets = [
+                        [0x02 + centre, rp_mr, 0x00, 0x00],
+                        [0x04 + centre, rp_mr, 0x01, 0x80 | 22],
+                    ];
                     let octets = random.pick(&octets);
+                    let (request_uri, reporter) = match from_centre {
+                        true => (reporter, SERVICE_CENTRE),
+                        false => (SERVICE_CENTRE, reporter),
+                    };
                     let named = format!("{:x}-{:x}-1-b007@x", id.index, id.generation);
                     let in_reply_to = Some(named.as_str()).filter(|_| random.below(2) == 0);
                     world.report(&MessageIn {
+                        request_uri,
                         in_reply_to,
                         ..from_phone(reporter, octets)
                     })
