@@ -8,6 +8,7 @@ use crate::sip::Answer;
 
 use super::clock;
 use super::counters;
+use super::hooks;
 use super::message::{MessageNumber, SipMsg};
 use super::perform::{
     At, Performed, answer_failure, answer_in_transaction, answer_request, handle, perform,
@@ -15,6 +16,7 @@ use super::perform::{
 use super::reading::Reading;
 use super::result;
 use super::running::running;
+use super::send;
 use super::table::Locked;
 use super::tm::{self, Begun};
 
@@ -61,7 +63,7 @@ pub(super) fn sm_to_im(msg: SipMsg<'_>) -> i32 {
         return FALSE;
     }
     // Called again, as in a failure route: the request is translated already, with every branch.
-    if tm::exchange_at_hand().is_some() {
+    if hooks::exchange_at_hand().is_some() {
         return if tm::has_final_answer() {
             DONE_WITH
         } else {
@@ -159,7 +161,7 @@ pub(super) fn im_to_sm(msg: SipMsg<'_>, route: &str) -> i32 {
             .lock_of(id, now.monotonic_ms)
             .is_some_and(held)
     };
-    if tm::held_at_hand().is_some_and(is_held) {
+    if hooks::held_at_hand().is_some_and(is_held) {
         return TRUE;
     }
     let Some(reading) = Reading::of(msg) else {
@@ -251,7 +253,7 @@ pub(super) fn reply(msg: SipMsg<'_>) -> i32 {
         );
         return FALSE;
     };
-    if tm::exchange_at_hand().is_none() {
+    if hooks::exchange_at_hand().is_none() {
         match submit(msg, Some(status)) {
             Submitted::Performed(Performed::Relay) => {}
             Submitted::Performed(Performed::Done(Verdict::Refused)) | Submitted::Refused => {
@@ -261,7 +263,7 @@ pub(super) fn reply(msg: SipMsg<'_>) -> i32 {
             Submitted::Retransmission => return END_OF_SCRIPT,
         }
     }
-    let Some(exchange) = tm::exchange_at_hand() else {
+    let Some(exchange) = hooks::exchange_at_hand() else {
         return FALSE;
     };
     handle(
@@ -288,7 +290,7 @@ fn refuse(msg: SipMsg<'_>, refusal: Refusal) {
     counters::count(crate::interwork::Counter::Refused);
     answer_request(msg, &refusal.answer);
     if let Some(report) = refusal.report
-        && let Err(tm::NotSent(status)) = tm::send(&report, None)
+        && let Err(send::NotSent(status)) = send::send(&report, None)
     {
         tracing::warn!(status, "a report could not be sent");
     }

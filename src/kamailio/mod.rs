@@ -7,7 +7,7 @@
 //! | `functions`, `save` | the functions of the script |
 //! | `message`, `reading`, `rewrite` | a message of Kamailio's: seen, read for the core, changed |
 //! | `table`, `shared` | the open exchanges in shared memory |
-//! | `perform`, `tm`, `result`, `timer` | what the core decided, done; what came of it, told to the core |
+//! | `perform`, `send`, `tm`, `hooks`, `result`, `timer` | what the core decided, done; what came of it, told to the core |
 //! | `contacts`, `modules` | who is registered; the modules that work for us |
 //! | `authorization`, `database` | who may; srdb1 |
 //! | `pv`, `rpc`, `counters`, `log` | what operators see |
@@ -23,6 +23,7 @@ mod exports;
 mod ffi;
 mod functions;
 mod guard;
+mod hooks;
 mod log;
 mod memory;
 mod message;
@@ -36,6 +37,7 @@ mod rewrite;
 mod rpc;
 mod running;
 mod save;
+mod send;
 mod shared;
 mod table;
 mod text;

@@ -10,11 +10,13 @@ use crate::sip::{Answer, Translation};
 use super::clock;
 use super::counters;
 use super::ffi;
+use super::hooks;
 use super::message::SipMsg;
 use super::modules::modules;
 use super::result;
 use super::rewrite;
 use super::running::running;
+use super::send;
 use super::text::lend;
 use super::tm::{self, Found};
 
@@ -87,7 +89,7 @@ pub(super) fn perform(actions: Actions, at: At<'_>) -> Performed {
             }
             Action::Hold { exchange } => {
                 if let At::Request(msg, _) = at
-                    && !tm::hook_held(msg, exchange)
+                    && !hooks::hook_held(msg, exchange)
                 {
                     tracing::error!("no memory to watch a held transaction: its timer answers 408");
                 }
@@ -101,7 +103,7 @@ pub(super) fn perform(actions: Actions, at: At<'_>) -> Performed {
                 At::Request(..) | At::Nothing => result::answer_held(transaction, outcome),
             },
             Action::Send { exchange, message } => {
-                if let Err(tm::NotSent(status)) = tm::send(&message, exchange) {
+                if let Err(send::NotSent(status)) = send::send(&message, exchange) {
                     tracing::warn!(status, "a MESSAGE of ours could not be sent");
                     if let Some(exchange) = exchange {
                         actions.extend(decide(exchange, Input::LegCompleted { exchange, status }));
@@ -117,7 +119,7 @@ pub(super) fn perform(actions: Actions, at: At<'_>) -> Performed {
 fn relay(msg: SipMsg<'_>, translation: Option<&Translation>, exchange: ExchangeId) -> bool {
     if let Some(Err(what)) = translation.map(|to| rewrite::translate(msg, to)) {
         tracing::error!(%what, "cannot rewrite the request");
-    } else if tm::hook_relayed(msg, exchange) {
+    } else if hooks::hook_relayed(msg, exchange) {
         tm::set_timeout(msg, running().gateway.policy.im_timeout_ms);
         return true;
     } else {
