@@ -113,7 +113,7 @@ async def client_asks():
 
 
 async def through_a_service_centre():
-    "an IM to a phone elsewhere is submitted: 202 when the centre takes it, its error when not"
+    "an IM to a phone elsewhere is submitted, 202; the later status report becomes an IMDN"
     port = free_port()
     async with gateway(name="centre", sc_uri=f"sip:127.0.0.2:{port}") as gw:
         centre = ServiceCentre(await gw.endpoint(host="127.0.0.2", port=port), gw.domain)
@@ -139,10 +139,21 @@ async def through_a_service_centre():
         _, status = await submitted(bob.send_im(you, "no"), lambda mr: sms.rp_error(mr, 1, network=True))
         equal(status, 404, "unassigned number")
 
-        say("a notification is wanted")
-        body = cpim("tell me", "positive-delivery, negative-delivery", "m7", me, you)
-        tpdu, status = await submitted(bob.send_im(you, body, content_type=CPIM), taken)
-        equal((tpdu.text, tpdu.srr, status), ("tell me", 1, 202), "text, TP-SRR and the answer")
+        for name, final, found in (("m7", 0x00, "delivered"), ("m8", 0x43, "failed")):
+            say(f"a notification is wanted, and TP-ST is {final:02x}")
+            body = cpim("tell me", "positive-delivery, negative-delivery", name, me, you)
+            tpdu, status = await submitted(bob.send_im(you, body, content_type=CPIM), taken)
+            equal((tpdu.text, tpdu.srr, status), ("tell me", 1, 202), "text, TP-SRR and the answer")
+            for status in (0x21, final):
+                sent = await centre.deliver(me, "", "", tpdu=sms.status_report(tpdu.mr, "+15558888", status))
+                equal((await sent.outcome()).kind, "RP-ACK", "the centre is answered at once")
+            notification = (await bob.next_message()).body.decode()
+            equal(f"<message-id>{name}</message-id>" in notification and f"<{found}/>" in notification, True, notification)
+        say("a status report on nothing")
+        sent = await centre.deliver(me, "", "", tpdu=sms.status_report(250, "+15558888", 0))
+        equal((await sent.outcome()).kind, "RP-ACK", "taken and discarded")
+        await asyncio.sleep(0.3)
+        equal(bob.inbox.qsize(), 0, "further notifications")
 
 
 run(phone_asks, client_confirms, client_asks, through_a_service_centre)
