@@ -81,6 +81,8 @@ fn mutated_bodies_never_panic_and_never_break_out() {
         multipart,
         "héllo 🎉\r\n".as_bytes().to_vec(),
         b"From: <im:a@b>\r\n\r\nContent-Type: message/imdn+xml\r\n\r\nx".to_vec(),
+        b"From: <im:a@b>\r\nSubject: a\r\n\r\nContent-Type: text/plain\r\n\r\nx".to_vec(),
+        b"--b\r\nContent-Type: multipart/alternative;boundary=c\r\n\r\n--c\r\n\r\nx\r\n--c--\r\n--b--".to_vec(),
     ];
     let types = [
         SMS,
@@ -89,6 +91,7 @@ fn mutated_bodies_never_panic_and_never_break_out() {
         SMS,
         "text/plain",
         "text/plain;charset=utf-8",
+        "text/plain;charset=utf-16",
         "message/cpim",
         "multipart/mixed;boundary=b",
         "multipart/mixed;boundary=\"",
@@ -96,8 +99,8 @@ fn mutated_bodies_never_panic_and_never_break_out() {
         "",
     ];
     let mut world = World::new();
-    let mut translated = 0;
-    for _ in 0..60_000 {
+    let (mut translated, mut written) = (0, 0);
+    for _ in 0..80_000 {
         let seed = random.pick(&seeds).clone();
         let body = mutated(&mut random, &seed);
         let request_uri = *random.pick(&[SERVICE_CENTRE, BOB, "sip:x", "tel:1", "?"]);
@@ -141,6 +144,7 @@ fn mutated_bodies_never_panic_and_never_break_out() {
             }
         }
         if let Ok(im) = world.gateway.prepare_im(&message, world.now) {
+            written += 1;
             for part in &im.parts {
                 assert!(part.as_slice().len() <= 180);
             }
@@ -156,6 +160,7 @@ fn mutated_bodies_never_panic_and_never_break_out() {
         translated > 1_000,
         "only {translated} came as far as a translation"
     );
+    assert!(written > 1_000, "only {written} came as far as RP-DATA");
 }
 
 #[test]
@@ -171,12 +176,33 @@ fn random_header_fields_never_panic() {
         };
         let (identity, uri) = (text(), ["sip:", &text()].concat());
         let (kind, in_reply_to) = (["multipart/x;boundary", &text()].concat(), text());
+        let others: [String; 9] = std::array::from_fn(|_| text());
+        let [
+            from,
+            subject,
+            priority,
+            privacy,
+            date,
+            expires,
+            diversion,
+            history,
+            by,
+        ] = &others;
         let message = MessageIn {
             identity: Some(&uri),
             request_uri: &identity,
             retargeted: true,
             content_type: Some(&kind),
             in_reply_to: Some(&in_reply_to),
+            from: Some(from),
+            subject: Some(subject),
+            priority: Some(priority),
+            privacy: Some(privacy),
+            date: Some(date),
+            expires: Some(expires),
+            diversion: Some(diversion.as_str()).filter(|value| !value.is_empty()),
+            history_info: Some(history),
+            interworked_by: Some(by),
             ..from_phone(&uri, &body)
         };
         let _ = world.gateway.classify(&message);
