@@ -4,11 +4,12 @@
 //! sip 486 = 41/C0 111 61      status codes = RP-Cause/TP-FCS to a phone, to a service centre, TP-Status
 //! rp 22 = 480 retry failed    RP-Causes = status code, Retry-After, delivery notification
 //! fcs D0,D3 = 480 failed      TP-FCSs = the same
+//! st 46 = failed              TP-Statuses = delivery notification
 //! ```
 
 use core::ops::RangeInclusive;
 
-use super::cause::{self, FROM_NETWORK, FROM_PHONE, FromRp, Told, fcs_from_phone};
+use super::cause::{self, FROM_NETWORK, FROM_PHONE, Fate, FromRp, Told, fcs_from_phone};
 use crate::host::Party;
 use crate::wire::{DeliveryStatus, TpSt};
 
@@ -18,6 +19,7 @@ pub(super) struct Causes {
     sip: Vec<SipRow>,
     rp: Vec<(u8, FromRp)>,
     fcs: Vec<(u8, FromRp)>,
+    st: Vec<(u8, Fate)>,
 }
 
 /// What the SMS side is told about one final response of the IM side.
@@ -64,9 +66,15 @@ impl Causes {
             .unwrap_or_else(|| cause::rp_to_sip(cause))
     }
 
+    /// What the sender of an instant message is told about a status report.
+    pub(super) fn status_to_fate(&self, status: TpSt) -> Fate {
+        let row = self.st.iter().find(|(known, _)| *known == u8::from(status));
+        row.map_or_else(|| cause::status_to_fate(status), |(_, fate)| *fate)
+    }
+
     /// Writes a row over the tables; the error says what it must be.
     pub(super) fn write(&mut self, row: &str) -> Result<(), &'static str> {
-        const ROW: &str = "a row such as \"sip 486 = 41/C0 111 61\", \"rp 22 = 480 retry failed\" or \"fcs D0 = 480 failed\"";
+        const ROW: &str = "a row such as \"sip 486 = 41/C0 111 61\", \"rp 22 = 480 retry failed\", \"fcs D0 = 480 failed\" or \"st 46 = failed\"";
         let (keys, values) = row.split_once('=').ok_or(ROW)?;
         let (table, keys) = keys.trim().split_once(' ').ok_or(ROW)?;
         let mut values = values.split_ascii_whitespace();
@@ -88,6 +96,11 @@ impl Causes {
                     let key = key.ok_or("a row about a TP-FCS from 80 to FF, in hexadecimal")?;
                     write(&mut self.fcs, key, from_rp(values)?);
                 }
+                "st" => {
+                    let key = hexadecimal(key, 0x00..=0xFF);
+                    let key = key.ok_or("a row about a TP-Status from 00 to FF, in hexadecimal")?;
+                    write(&mut self.st, key, fate(key, values)?);
+                }
                 _ => return Err(ROW),
             }
         }
@@ -96,7 +109,7 @@ impl Causes {
 }
 
 /// The later row of two is the one that counts.
-fn write(rows: &mut Vec<(u8, FromRp)>, key: u8, told: FromRp) {
+fn write<T>(rows: &mut Vec<(u8, T)>, key: u8, told: T) {
     rows.retain(|(known, _)| *known != key);
     rows.push((key, told));
 }
@@ -168,6 +181,22 @@ fn from_rp<'v>(values: impl Iterator<Item = &'v str>) -> Result<FromRp, &'static
         Some(_) => Err("a row of three values at most: status code, \"retry\", notification"),
     }
 }
+
+/// What a TP-Status says. Only one that ends well may stand for a delivery (TS 23.040 §9.2.3.15).
+fn fate<'v>(key: u8, mut values: impl Iterator<Item = &'v str>) -> Result<Fate, &'static str> {
+    let fate = match values.next() {
+        Some("open") => Fate::Open,
+        Some("none") => Fate::Unknown,
+        Some("delivered") if key < 0x20 => Fate::Delivered,
+        Some("failed") => Fate::Not(DeliveryStatus::Failed),
+        Some("forbidden") => Fate::Not(DeliveryStatus::Forbidden),
+        Some("error") => Fate::Not(DeliveryStatus::Error),
+        _ => return Err(FATE),
+    };
+    values.next().map_or(Ok(fate), |_| Err(FATE))
+}
+
+const FATE: &str = "a row whose value is \"open\", \"none\", \"failed\", \"forbidden\" or \"error\", or below 20 \"delivered\"";
 
 fn hexadecimal(text: &str, range: RangeInclusive<u8>) -> Option<u8> {
     let digits = text.len() == 2 && text.bytes().all(|digit| digit.is_ascii_hexdigit());
@@ -262,6 +291,26 @@ mod tests {
     }
 
     #[test]
+    fn what_a_status_report_says() {
+        let causes = with(&[
+            "st 10,1F = delivered",
+            "st 46 = none",
+            "st 47 = open",
+            "st 63 = error",
+        ]);
+        for (status, fate) in [
+            (0x10, Fate::Delivered),
+            (0x1F, Fate::Delivered),
+            (0x46, Fate::Unknown),
+            (0x47, Fate::Open),
+            (0x63, Fate::Not(DeliveryStatus::Error)),
+            (0x40, Fate::Not(DeliveryStatus::Failed)),
+        ] {
+            assert_eq!(causes.status_to_fate(TpSt::from(status)), fate);
+        }
+    }
+
+    #[test]
     fn the_later_row_counts() {
         let causes = with(&["sip 486 = 21", "sip 486 = 41", "rp 1 = 404", "rp 1 = 410"]);
         assert_eq!(causes.sip_to_rp(486, Party::Phone), error(41, None));
@@ -307,6 +356,11 @@ mod tests {
             "fcs 100 = 480",
             "fcs D = 480",
             "fcs D0 = retry",
+            "st 46 =",
+            "st 100 = failed",
+            "st 20 = delivered",
+            "st 46 = failed x",
+            "st 46 = 480",
         ] {
             assert!(Causes::default().write(row).is_err(), "{row}");
         }

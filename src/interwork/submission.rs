@@ -2,7 +2,7 @@
 //! STA-4, STA-6).
 
 use super::action::Counter;
-use super::cause::{self, Fate};
+use super::cause::Fate;
 use super::handle::Turn;
 use super::input::StatusReportIn;
 use crate::host::{Exchange, ExchangeId, Full, Kind, Notify, State};
@@ -64,7 +64,7 @@ impl Turn<'_> {
             return;
         };
         let whole = exchange.whole.unwrap_or(id);
-        match cause::status_to_fate(report.status) {
+        match self.gateway.policy.causes.status_to_fate(report.status) {
             Fate::Open => {}
             Fate::Unknown => {
                 self.store.remove(id);

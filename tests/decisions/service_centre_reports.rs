@@ -2,13 +2,13 @@
 //! table B.6.
 
 use ipsmgw::host::Exchanges as _;
-use ipsmgw::interwork::{Counter, Input, Verdict};
+use ipsmgw::interwork::{Counter, Input, Settings, Verdict};
 use ipsmgw::sip::MessageIn;
 use ipsmgw::wire::{DeliveryStatus, SmsStatusReport, TpAddress, TpMr, TpScts, TpSt, Tpdu};
 
 use crate::notifications::{asking, cpim, delivery};
 use crate::to_service_centre::{from_centre, submit, world};
-use crate::world::{Done, World, rp_data_mt};
+use crate::world::{Done, World, rp_data_mt, settings};
 
 const BOTH: &str = "positive-delivery,negative-delivery";
 
@@ -108,6 +108,21 @@ fn every_status_is_told_as_it_should_be() {
         let done = reported(&mut world, &from_bob(tp_mrs[0], 0x00));
         assert_eq!(done.counted, [Counter::ReportUnknown]);
         assert!(done.sent.is_empty());
+    }
+}
+
+#[test]
+fn a_row_of_the_operators_says_it_instead() {
+    let mut world = World::with(&Settings {
+        cause: &["st 10 = delivered", "st 46 = none"],
+        sc_uri: "sip:192.0.2.9",
+        ..settings()
+    });
+    for (status, expected) in [(0x10, Some(DeliveryStatus::Delivered)), (0x46, None)] {
+        let tp_mrs = taken(&mut world, BOTH, "hello");
+        let done = reported(&mut world, &from_bob(tp_mrs[0], status));
+        let said = done.sent.first().map(|(_, message)| delivery(message));
+        assert_eq!(said, expected, "{status:02X}");
     }
 }
 
