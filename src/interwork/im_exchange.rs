@@ -1,14 +1,10 @@
 //! IM -> SM: from the instant message whose sender waits to the phone's report.
 
 use super::action::{Action, Counter, Outcome, Verdict};
-use super::cause::{self, Final, Told};
+use super::cause::{self, Final};
 use super::handle::Turn;
-use super::input::{Named, PreparedIm, ReportIn, RpReport};
-use super::outgoing::ReportOut;
-use crate::host::{
-    Exchange, ExchangeId, Full, Identity, Kind, Notify, Octets, Party, Sequence, State,
-    TransactionId,
-};
+use super::input::PreparedIm;
+use crate::host::{Exchange, ExchangeId, Full, Kind, Notify, Party, State, TransactionId};
 
 /// A report this close to the end of the hold time leaves the answer to the host's timer: two that
 /// answer one transaction at the same moment would be one too many. tm's ticks are 62 ms.
@@ -20,17 +16,14 @@ const TIMER_IS_LOST_MS: u64 = 2_000;
 /// How often RP-DATA is sent while no report comes (row F16).
 const RP_DATA_ATTEMPTS: u8 = 2;
 
-/// Where RP-MR stands in every RP message (TS 24.011 §7.3).
-const RP_MR_AT: usize = 1;
-
 /// The sender's answer when the phone has all of it.
-const DELIVERED: Final = Final {
+pub(super) const DELIVERED: Final = Final {
     status: 200,
     retry_after: false,
 };
 
 /// The sender's answer while the outcome is open: we took responsibility (RFC 3428 §7).
-const ACCEPTED: Final = Final {
+pub(super) const ACCEPTED: Final = Final {
     status: 202,
     retry_after: false,
 };
@@ -48,117 +41,6 @@ impl Turn<'_> {
                 self.count(Counter::Full);
             }
         }
-    }
-
-    /// Queues the parts, all or none. The exchange of the last one, which ends when all have ended,
-    /// holds the sender.
-    fn queue(&mut self, im: &PreparedIm, transaction: TransactionId) -> Result<ExchangeId, Full> {
-        let mut queued = Vec::with_capacity(im.parts.len());
-        let inserted: Result<(), Full> = im.parts.iter().try_for_each(|rp_data| {
-            queued.push(self.store.insert(Exchange {
-                party: im.party,
-                address: im.address,
-                hop: im.hop,
-                recipient: im.sender,
-                private: im.private,
-                pdu: *rp_data,
-                ..Exchange::new(Kind::ImToSm, State::Queued, im.identity, self.now)
-            })?);
-            Ok(())
-        });
-        let last = match (inserted, queued.split_last()) {
-            (Ok(()), Some((last, _))) => *last,
-            _ => {
-                queued.into_iter().for_each(|id| self.store.remove(id));
-                return Err(Full);
-            }
-        };
-        // What has begun is finished: the other parts go whenever they can.
-        if let (Some(first), Some(seconds)) = (queued.first(), im.lifetime)
-            && let Some(exchange) = self.store.get_mut(*first)
-        {
-            exchange.expires_ms = self.now.monotonic_ms + u64::from(seconds) * 1000;
-        }
-        if im.party == Party::ServiceCentre {
-            for id in &queued {
-                let tp_mr = self.store.next(Sequence::TpMr);
-                if let Some(part) = self.store.get_mut(*id) {
-                    part.tp_mr = tp_mr;
-                    set(&mut part.pdu, im.tp_mr_at, tp_mr);
-                }
-            }
-        }
-        if queued.len() > 1 {
-            let reference = self.store.next(Sequence::Reference);
-            for id in queued {
-                if let Some(part) = self.store.get_mut(id) {
-                    part.whole = (id != last).then_some(last);
-                    set(&mut part.pdu, im.reference_at, reference);
-                }
-            }
-        }
-        if let Some(exchange) = self.store.get_mut(last) {
-            if let Some(wanted) = &im.notify {
-                exchange.notify = wanted.notify;
-                exchange.call_id = wanted.message_id;
-                exchange.unix = wanted.sent;
-            }
-            exchange.held = true;
-            exchange.transaction = transaction;
-            exchange.hold_until_ms = self.now.monotonic_ms + self.gateway.policy.hold_timeout_ms;
-        }
-        Ok(last)
-    }
-
-    /// Sends the oldest short message that waits for this phone, or to a service centre for this sender,
-    /// unless one is on its way: one at a time (RFC 3428 §8). So no RP-MR is ever open twice.
-    pub(super) fn start_next(&mut self, identity: &Identity, party: Party) {
-        let id = loop {
-            let Some(id) = self.first_in_queue(identity, party) else {
-                return;
-            };
-            match self.store.get_mut(id) {
-                Some(first) if first.state != State::Queued => return,
-                Some(first) if first.expires_ms < self.now.monotonic_ms => {
-                    self.conclude(id, cause::EXPIRED);
-                }
-                _ => break id,
-            }
-        };
-        let rp_mr = self.store.next(Sequence::RpMr);
-        if let Some(exchange) = self.store.get_mut(id) {
-            exchange.rp_mr = rp_mr;
-            set(&mut exchange.pdu, RP_MR_AT, rp_mr);
-        }
-        self.send_rp_data(id);
-    }
-
-    /// The short message that is on its way, or is the next to go.
-    fn first_in_queue(&mut self, identity: &Identity, party: Party) -> Option<ExchangeId> {
-        self.store.find(Kind::ImToSm, &mut |exchange| {
-            exchange.state != State::Settled
-                && exchange.party == party
-                && exchange.identity == *identity
-        })
-    }
-
-    fn send_rp_data(&mut self, id: ExchangeId) {
-        let Some(exchange) = self.store.get_mut(id) else {
-            return;
-        };
-        exchange.state = State::Sent;
-        exchange.attempts += 1;
-        let message = self.gateway.rp_data(id, exchange);
-        self.wake_for_report(id);
-        self.actions.push(Action::Send {
-            exchange: Some(id),
-            message,
-        });
-    }
-
-    fn wake_for_report(&mut self, id: ExchangeId) {
-        let deadline = self.now.monotonic_ms + self.gateway.policy.report_timeout_ms;
-        self.store.wake_at(id, deadline);
     }
 
     pub(super) fn rp_data_leg_completed(&mut self, id: ExchangeId, status: u16) {
@@ -195,91 +77,9 @@ impl Turn<'_> {
         self.outcome(id, ACCEPTED);
     }
 
-    pub(super) fn report(&mut self, report: &ReportIn<'_>) {
-        let told = match report.report {
-            RpReport::Ack => Told::Ack,
-            RpReport::Error { cause, fcs } => Told::Error { cause, fcs },
-            RpReport::MemoryAvailable => return self.memory_available(report),
-            RpReport::Notification(disposition) => return self.notified(report, disposition),
-        };
-        let Some(id) = self.reported_exchange(report) else {
-            self.reply(202, false, Verdict::Refused);
-            return self.count(Counter::ReportUnknown);
-        };
-        self.reply(202, false, Verdict::Taken);
-        let last = match told {
-            Told::Ack => self.acknowledged(id),
-            Told::Error { cause, fcs } => {
-                if let Some(exchange) = self.store.get_mut(id) {
-                    (exchange.rp_cause, exchange.tp_fcs) = (Some(cause), fcs);
-                }
-                let causes = &self.gateway.policy.causes;
-                let (status, retry_after, _) = causes.rp_to_sip(cause, fcs);
-                Final {
-                    status,
-                    retry_after,
-                }
-            }
-        };
-        self.outcome(id, last);
-    }
-
-    /// RP-ACK: the phone has it, or the service centre has taken it (row IM-6).
-    fn acknowledged(&mut self, id: ExchangeId) -> Final {
-        let Some(exchange) = self.store.get_mut(id) else {
-            return ACCEPTED;
-        };
-        exchange.state = State::Acknowledged;
-        match exchange.party {
-            Party::Phone => DELIVERED,
-            Party::ServiceCentre => {
-                self.keep_submission(id);
-                ACCEPTED
-            }
-        }
-    }
-
-    /// What is reported on: the reporter's open exchange with this reference (row F19), but not where
-    /// In-Reply-To names another message of ours (row IM-4): RP-MRs come again, and nothing is
-    /// delivered because an earlier message was.
-    fn reported_exchange(&mut self, report: &ReportIn<'_>) -> Option<ExchangeId> {
-        let id = match report.named {
-            Named::Nothing => self.first_in_queue(&report.identity, report.party)?,
-            Named::Past => return None,
-            Named::Exchange(id) => id,
-        };
-        let exchange = self.store.get_mut(id)?;
-        let is_open = matches!(exchange.state, State::Sent | State::Taken);
-        let fits = exchange.identity == report.identity
-            && exchange.party == report.party
-            && exchange.rp_mr == report.rp_mr;
-        (is_open && fits).then_some(id)
-    }
-
-    /// RP-SMMA: acknowledged. We keep nothing back that could be sent now.
-    fn memory_available(&mut self, report: &ReportIn<'_>) {
-        self.reply(202, false, Verdict::Taken);
-        self.count(Counter::MemoryAvailable);
-        let ack = ReportOut {
-            party: Party::Phone,
-            recipient: "",
-            address: report.address,
-            hop: report.hop,
-            in_reply_to: report.call_id,
-            rp_mr: report.rp_mr,
-            told: Told::Ack,
-            scts: None,
-        };
-        let message = self.gateway.report(&ack, None);
-        self.actions.push(Action::Send {
-            exchange: None,
-            message,
-        });
-    }
-
     /// What became of one short message. A part that is there leaves the word to those that follow; one
     /// that is not ends them (rows IM-9, IM-10).
-    fn outcome(&mut self, id: ExchangeId, last: Final) {
+    pub(super) fn outcome(&mut self, id: ExchangeId, last: Final) {
         let Some(exchange) = self.store.get_mut(id) else {
             return;
         };
@@ -288,7 +88,7 @@ impl Turn<'_> {
         self.start_next(&identity, party);
     }
 
-    fn conclude(&mut self, id: ExchangeId, last: Final) {
+    pub(super) fn conclude(&mut self, id: ExchangeId, last: Final) {
         let Some(exchange) = self.store.get_mut(id) else {
             return;
         };
@@ -422,13 +222,6 @@ impl Turn<'_> {
             self.store.remove(id);
             self.remove_parts(id, |part| part.state == State::Queued);
         }
-    }
-}
-
-/// Sets one octet of a PDU.
-fn set(pdu: &mut Octets<254>, at: usize, octet: u8) {
-    if let Some(place) = pdu.as_mut_slice().get_mut(at) {
-        *place = octet;
     }
 }
 

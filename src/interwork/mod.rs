@@ -38,6 +38,8 @@ mod policy;
 mod prepare_im;
 mod prepare_report;
 mod prepare_sm;
+mod queue;
+mod report;
 mod sender;
 mod settings;
 mod short_message;
