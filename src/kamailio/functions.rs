@@ -207,7 +207,7 @@ pub(super) fn report(msg: SipMsg<'_>) -> i32 {
     }
     let running = running();
     let now = clock::now();
-    let Some(reading) = Reading::of(msg) else {
+    let Some(reading) = Reading::of_report(msg) else {
         return FALSE;
     };
     let message = reading.message();

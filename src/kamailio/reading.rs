@@ -21,16 +21,23 @@ pub(super) struct Reading<'m> {
 impl<'m> Reading<'m> {
     /// Reads a MESSAGE; nothing where it is none, or is broken before the end of its header.
     pub(super) fn of(msg: SipMsg<'m>) -> Option<Self> {
+        Self::of_report(msg).map(|report| Self {
+            recipient: contacts::capabilities(report.request_uri, running().flags),
+            ..report
+        })
+    }
+
+    /// The same without asking what the recipient can do: a report is for us.
+    pub(super) fn of_report(msg: SipMsg<'m>) -> Option<Self> {
         Self::of_content(msg).map(|content| Self {
             identity: identity(msg),
             source: msg.source(),
-            recipient: contacts::capabilities(content.request_uri, running().flags),
             ..content
         })
     }
 
-    /// The same without asking where it came from, who the sender is and what the recipient can do: for what is
-    /// read of the message itself. `$ipsmgw(...)` may stand in the `identity` parameter, so it must not ask for it.
+    /// The same without asking where it came from and who the sender is either: for what is read of the message
+    /// itself. `$ipsmgw(...)` may stand in the `identity` parameter, so it must not ask for it.
     pub(super) fn of_content(msg: SipMsg<'m>) -> Option<Self> {
         if !msg.is_request(ffi::METHOD_MESSAGE) || !msg.parse_headers() {
             return None;
