@@ -1,5 +1,5 @@
 //! An instant message as RP-DATA with SMS-DELIVER or SMS-SUBMIT (rows IM-1, IM-5, MAP-1 to MAP-7, MAP-10,
-//! MAP-15, MAP-17).
+//! MAP-14, MAP-15, MAP-17, ERR-2).
 
 use super::Gateway;
 use super::action::{Reason, Refusal};
@@ -17,12 +17,6 @@ use crate::wire::{Cpim, TpAddress};
 /// Most septets of an alphanumeric address (TS 23.040 §9.1.2.5).
 const MAX_NAME: usize = 11;
 
-/// Whether a Priority (RFC 3261 §20.26) asks to be seen at once.
-fn is_urgent(priority: Option<&str>) -> bool {
-    let is = |priority: &str, value: &str| priority.trim().eq_ignore_ascii_case(value);
-    priority.is_some_and(|priority| is(priority, "urgent") || is(priority, "emergency"))
-}
-
 impl Gateway {
     /// Translates an instant message for the SMS side, as RP-DATA with SMS-DELIVER or, for who is not
     /// registered here, with SMS-SUBMIT.
@@ -31,23 +25,10 @@ impl Gateway {
         message: &MessageIn<'_>,
         now: Now,
     ) -> Result<PreparedIm, Box<Refusal>> {
-        let domain = &self.policy.domain;
-        if message
-            .interworked_by
-            .is_some_and(|by| by.trim().eq_ignore_ascii_case(domain))
-        {
-            return Err(Refusal::sip(482, Reason::Loop));
-        }
-        if self.policy.is_emergency(message.request_uri) {
-            return Err(Refusal::sip(404, Reason::Emergency));
-        }
+        self.convertible(message)?;
         let sender = sender(message)?;
         let recipient =
             Uri::parse(message.request_uri).ok_or_else(|| Refusal::sip(416, Reason::Recipient))?;
-        // Delivered to one of them, it would count as delivered to all.
-        if has_recipient_list(message) {
-            return Err(Refusal::sip(420, Reason::RecipientList));
-        }
         let private = is_private(message.privacy, message.from);
         let lifetime = lifetime::of_im(message, now.unix)?;
         let (text, notify) = match Body::of(message)? {
@@ -127,6 +108,23 @@ impl Gateway {
         })
     }
 
+    /// Refuses what is never converted, whoever sends it.
+    fn convertible(&self, message: &MessageIn<'_>) -> Result<(), Box<Refusal>> {
+        let refused = |status, reason| Err(Refusal::sip(status, reason));
+        let is_ours = |by: &str| by.trim().eq_ignore_ascii_case(&self.policy.domain);
+        if message.interworked_by.is_some_and(is_ours) {
+            return refused(482, Reason::Loop);
+        }
+        if self.policy.is_emergency(message.request_uri) {
+            return refused(404, Reason::Emergency);
+        }
+        // Delivered to one of them, it would count as delivered to all.
+        if has_recipient_list(message) {
+            return refused(420, Reason::RecipientList);
+        }
+        Ok(())
+    }
+
     /// Who the phone shows as sender: the number, else the name.
     fn originating_address(&self, sender: &Uri<'_>) -> Result<TpAddress, Box<Refusal>> {
         let refused = || Refusal::sip(403, Reason::SenderWithoutNumber);
@@ -154,4 +152,10 @@ impl Gateway {
             .find_map(|start| TpAddress::from_text(start).ok())
             .ok_or_else(refused)
     }
+}
+
+/// Whether a Priority (RFC 3261 §20.26) asks to be seen at once.
+fn is_urgent(priority: Option<&str>) -> bool {
+    let is = |priority: &str, value: &str| priority.trim().eq_ignore_ascii_case(value);
+    priority.is_some_and(|priority| is(priority, "urgent") || is(priority, "emergency"))
 }
