@@ -32,11 +32,16 @@ def digits_beyond_9(address):
     return address is not None and not address["value"].isdecimal()
 
 
+# Country codes of several networks, which the next digits tell apart (E.164 clause 6.2.3).
+SHARED_CODES = ("881", "882", "883")
+
+
 def without_country(message):
-    """An international E.164 number too short for a country code of three digits, or with *#abc."""
+    """An international E.164 number too short for a country code of three digits, or for the network behind a shared
+    one, or with *#abc."""
     addresses = [message.get("rp_oa"), message.get("rp_da"), tpdu(message).get("addr")]
     numbers = [address["value"] for address in addresses if address and (address["ton"], address["npi"]) == (1, 1)]
-    return any(len(number) < 3 or not number.isdecimal() for number in numbers)
+    return any(len(n) < 3 or not n.isdecimal() or n.startswith(SHARED_CODES) and len(n) < 6 for n in numbers)
 
 
 # reader, what is wrong, which messages, which fields it spoils ("*": all of the TPDU), whether it also spoils writing
