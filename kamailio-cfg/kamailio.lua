@@ -3,6 +3,7 @@
 local CAN_SM, CAN_IM = 1, 2 -- branch flags
 local BEHIND_NAT = 0
 local FROM_TRUSTED = 1 -- message flag
+local IS_BEHIND = 83 -- tests of nathelper
 
 -- The defines of kamailio.cfg. They can be read only while a request is at hand.
 local function setting(name)
@@ -274,6 +275,7 @@ local function session()
 	assert_identity()
 	KSR.rr.record_route()
 	KSR.tm.t_on_branch("im_clients")
+	KSR.tm.t_on_reply("session_reply")
 	relay()
 end
 
@@ -311,10 +313,10 @@ local function check()
 		KSR.x.exit()
 	end
 	KSR.force_rport()
-	if KSR.is_REGISTER() and KSR.nathelper.nat_uac_test(19) > 0 then
+	if KSR.is_REGISTER() and KSR.nathelper.nat_uac_test(IS_BEHIND) > 0 then
 		KSR.nathelper.fix_nated_register()
 		KSR.setbflag(BEHIND_NAT)
-	elseif KSR.is_INVITE() and KSR.nathelper.nat_uac_test(19) > 0 then
+	elseif KSR.is_INVITE() and KSR.nathelper.nat_uac_test(IS_BEHIND) > 0 then
 		KSR.nathelper.set_contact_alias()
 	end
 end
@@ -363,4 +365,30 @@ function no_answer()
 	if KSR.tm.t_check_status("408") > 0 then
 		KSR.tm.t_reply(480, "Temporarily Unavailable")
 	end
+end
+
+function session_reply()
+	if KSR.nathelper.nat_uac_test(IS_BEHIND) > 0 then
+		KSR.nathelper.set_contact_alias()
+	end
+end
+
+-- The HTTP request that opens a WebSocket.
+function web_request()
+	local function refuse(code, reason)
+		KSR.xhttp.xhttp_reply(code, reason, "", "")
+	end
+	local origin = setting("WEB_ORIGIN")
+	KSR.set_reply_close()
+	KSR.set_reply_no_connect()
+	if tonumber(setting("IPSMGW_FLOOD")) > 0 and KSR.pike.pike_check_req() < 0 then
+		refuse(503, "Too Many Requests")
+	elseif not KSR.pv.gete("$hdr(Upgrade)"):lower():find("websocket") then
+		refuse(404, "Not Found")
+	elseif not KSR.is_myself("sip:" .. KSR.pv.gete("$hdr(Host)")) or origin ~= "" and KSR.pv.gete("$hdr(Origin)") ~= origin then
+		refuse(403, "Forbidden")
+	else
+		KSR.websocket.handle_handshake()
+	end
+	return 1
 end
