@@ -39,6 +39,8 @@ int ipsmgw_c_bind_usrloc(usrloc_api_t *api);
 /* messages and routes */
 int ipsmgw_c_parse_headers(struct sip_msg *msg);
 char *ipsmgw_c_body(struct sip_msg *msg);
+void ipsmgw_c_ip(const union sockaddr_union *of, struct ip_addr *ip);
+unsigned short ipsmgw_c_port(const union sockaddr_union *of);
 int ipsmgw_c_route_type(void);
 void ipsmgw_c_set_route_type(int type);
 int ipsmgw_c_process_no(void);

@@ -188,6 +188,8 @@ pub enum Party {
 pub enum State {
     /// SM -> IM: the request is on its way to the IM side.
     Relayed,
+    /// SM -> IM: the sender has its `202`; what the IM side would not take is on its way once more.
+    SecondAttempt,
     /// SM -> IM: the sender has its `202`; the MESSAGE with its report is on its way.
     Reporting,
     /// SM -> IM: the IM side took it and knows no more; a notification may come (RFC 5438).
@@ -252,7 +254,7 @@ pub struct Exchange {
     pub zone: i8,
     /// IM -> SM: whether it is a status report, for which nobody waits.
     pub status_report: bool,
-    /// A part, and to a service centre: whether the sender wants not to be known to the recipient.
+    /// Whether the sender wants not to be known to the recipient.
     pub private: bool,
     /// Whether the outcome carries Retry-After.
     pub retry_after: bool,

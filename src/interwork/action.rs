@@ -46,6 +46,16 @@ pub enum Action {
         /// The request.
         message: MessageOut,
     },
+    /// Send a MESSAGE to the client that answered the exchange's relayed request so, and to no other. It
+    /// is the same message in another form, which a client that may have the first must not get.
+    SendAgain {
+        /// The exchange to name in [`Input::LegCompleted`](super::Input::LegCompleted).
+        exchange: ExchangeId,
+        /// What the client answered: the outcome where there is no such client.
+        refused: u16,
+        /// The request; its Request-URI is the client's.
+        message: MessageOut,
+    },
     /// Count something.
     Count(Counter),
 }

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! SM -> IM   Submit -> Relayed -ImAnswered, FinalSent 2xx-> Reporting -LegCompleted-> ended
+//!            refused, but not in another form: -FinalSent 2xx-> SecondAttempt -LegCompleted-> Reporting
 //!
 //!            parts: Submit -> Kept -the last one is relayed, Due-> ended
 //!
@@ -41,7 +42,7 @@ impl Gateway {
             Input::Report(report) => turn.report(report),
             Input::HoldOver { exchange } => turn.hold_over(exchange),
             Input::LegCompleted { exchange, status } => match turn.kind(exchange) {
-                Some(Kind::SmToIm) => turn.report_leg_completed(exchange, status),
+                Some(Kind::SmToIm) => turn.sm_leg_completed(exchange, status),
                 Some(Kind::ImToSm) => turn.rp_data_leg_completed(exchange, status),
                 Some(Kind::Part | Kind::Submitted) | None => {}
             },

@@ -3,9 +3,16 @@
 use core::fmt::Write as _;
 
 use super::Gateway;
-use crate::host::ExchangeId;
-use crate::sip::{NameAddr, Translation, push_date, push_date_time, push_quoted, push_user};
-use crate::wire::{Cpim, CpimAddress, CpimContent, ImdnHeaders, TpAddress, TypeOfNumber, Wanted};
+use super::lifetime;
+use super::part_exchange::{joined, tpdu};
+use crate::host::{Exchange, ExchangeId, Octets};
+use crate::sip::{
+    MessageOut, NameAddr, Service, push_date, push_date_time, push_quoted, push_user,
+};
+use crate::wire::{
+    Cpim, CpimAddress, CpimContent, ImdnHeaders, MessageClass, TpAddress, TpDcs, Tpdu,
+    TypeOfNumber, Wanted,
+};
 
 /// Header fields of the request that would lie about the translated one.
 pub(super) const REMOVED: &[&str] = &[
@@ -24,6 +31,9 @@ pub(super) const REMOVED: &[&str] = &[
     "Request-Disposition",
     "Privacy",
     "In-Reply-To",
+    // They are about the short message and the way from the phone; an IM client would answer 420.
+    "Require",
+    "Proxy-Require",
     "Date",
     "Expires",
     "Priority",
@@ -49,19 +59,32 @@ pub(super) fn is_anonymous(from: &NameAddr) -> bool {
     from.uri == ANONYMOUS
 }
 
+/// How the text is wrapped.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Not at all.
+    Text,
+    /// In a `message/cpim` that asks for notifications.
+    Cpim,
+}
+
+impl Form {
+    pub(super) const fn content_type(self) -> &'static str {
+        match self {
+            Self::Text => TEXT,
+            Self::Cpim => CPIM,
+        }
+    }
+}
+
 /// Content-Type of text.
-pub(super) const TEXT: &str = "text/plain;charset=UTF-8";
+const TEXT: &str = "text/plain;charset=UTF-8";
 
 /// Content-Type of text in a `message/cpim`.
-pub(super) const CPIM: &str = "message/cpim";
+const CPIM: &str = "message/cpim";
 
 /// Header fields of the instant message (rows MO-4, MT-2), which is of use for `lifetime` seconds.
-pub(super) fn headers(
-    from: &NameAddr,
-    sent: i64,
-    lifetime: Option<u32>,
-    content_type: &str,
-) -> String {
+pub(super) fn headers(from: &NameAddr, sent: i64, lifetime: Option<u32>, form: Form) -> String {
     let mut out = String::with_capacity(256);
     if is_anonymous(from) {
         out.push_str("Privacy: id\r\n");
@@ -82,29 +105,86 @@ pub(super) fn headers(
         let _ = write!(out, "\r\nExpires: {seconds}");
     }
     out.push_str("\r\nAccept-Contact: *;+g.oma.sip-im\r\nContent-Type: ");
-    out.push_str(content_type);
+    out.push_str(form.content_type());
     out.push_str("\r\n");
     out
 }
 
 impl Gateway {
+    /// Header fields by where it comes from and by its message class (row MAP-10).
+    pub(super) fn push_origin(&self, headers: &mut String, dcs: TpDcs) {
+        headers.push_str(&self.policy.interworked_by);
+        if dcs.class() == Some(MessageClass::ImmediateDisplay) {
+            headers.push_str("Priority: urgent\r\n");
+        }
+    }
+
+    /// What these TPDUs of an exchange say, as a MESSAGE of our own.
+    pub(super) fn instant_message(
+        &self,
+        id: ExchangeId,
+        sm: &Exchange,
+        tpdus: &[Octets<254>],
+        form: Form,
+    ) -> Option<MessageOut> {
+        let to = sm.recipient.as_str();
+        let text = joined(sm.party, tpdus).filter(|_| !to.is_empty())?;
+        let (from, sent, dcs, lifetime) = match tpdu(sm.party, &sm.pdu)? {
+            Tpdu::Deliver(deliver) => (
+                self.originator(&deliver.originating_address),
+                deliver.scts.unix_seconds().unwrap_or(sm.unix),
+                deliver.dcs,
+                None,
+            ),
+            Tpdu::Submit(submit) => {
+                let from = if sm.private {
+                    anonymous()
+                } else {
+                    NameAddr {
+                        display: String::new(),
+                        uri: sm.address.as_str().to_owned(),
+                    }
+                };
+                let lifetime = lifetime::of_sm(submit.vp, sm.unix).ok().flatten();
+                (from, sm.unix, submit.dcs, lifetime)
+            }
+            _ => return None,
+        };
+        let mut headers = headers(&from, sent, lifetime, form);
+        self.push_origin(&mut headers, dcs);
+        let body = match form {
+            Form::Text => text.into_bytes(),
+            Form::Cpim => self.in_cpim(&from.uri, to, text.as_bytes(), id, sent),
+        };
+        Some(MessageOut {
+            service: Service::Im,
+            identity: to.to_owned(),
+            fallback_hop: String::new(),
+            from: from.uri,
+            call_id: None,
+            headers,
+            body,
+        })
+    }
+
     /// The text of a short message in a `message/cpim` that asks for notifications (rows MO-4, STA-5).
     pub(super) fn in_cpim(
         &self,
-        translation: &Translation,
+        from: &str,
+        to: &str,
         text: &[u8],
         id: ExchangeId,
         sent: i64,
     ) -> Vec<u8> {
-        let address = |of: &NameAddr| CpimAddress {
-            uri: of.uri.clone().into(),
+        let address = |uri: &str| CpimAddress {
+            uri: uri.to_owned().into(),
             ..CpimAddress::default()
         };
         let mut date_time = String::with_capacity(20);
         push_date_time(&mut date_time, sent);
         let cpim = Cpim {
-            from: Some(address(&translation.from)),
-            to: vec![address(&translation.to)],
+            from: Some(address(from)),
+            to: vec![address(to)],
             date_time: Some(date_time.into()),
             imdn: ImdnHeaders {
                 message_id: Some(self.imdn_message_id(id).into()),

@@ -40,6 +40,7 @@ mod prepare_report;
 mod prepare_sm;
 mod queue;
 mod report;
+mod second_attempt;
 mod sender;
 mod settings;
 mod short_message;

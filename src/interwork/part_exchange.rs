@@ -10,10 +10,9 @@ use super::action::{Action, Counter, Verdict};
 use super::cause::Told;
 use super::handle::Turn;
 use super::input::{PartIn, PreparedSm};
-use super::instant_message::{TEXT, anonymous, headers, is_anonymous};
+use super::instant_message::{Form, is_anonymous};
 use super::sm_exchange::REPETITION_MS;
 use crate::host::{Exchange, ExchangeId, Identity, Kind, Octets, Party, State, Text};
-use crate::sip::{MessageOut, NameAddr, Service};
 use crate::wire::{Carrier, Direction, Parts, TpScts, TpSt, Tpdu, UserData};
 
 /// How many parts of one sender are kept at once: two messages of the greatest length (row AUT-6).
@@ -107,7 +106,7 @@ impl Turn<'_> {
 
     /// The part with which the message is complete: it is relayed with the text of all.
     fn complete(&mut self, sm: &PreparedSm, group: Group) {
-        let mut tpdus = self.tpdus(group);
+        let mut tpdus = self.tpdus(|part| group.has(part));
         tpdus.push(sm.tpdu);
         let Some(text) = joined(sm.party, &tpdus) else {
             // Each part was text when it came.
@@ -129,10 +128,17 @@ impl Turn<'_> {
         self.each_part(|part| group.has(part), |part| part.whole = Some(id));
     }
 
-    fn tpdus(&mut self, group: Group) -> Vec<Octets<254>> {
+    /// What an exchange carries: its own TPDU, and those of the parts that it completes.
+    pub(super) fn tpdus_of(&mut self, id: ExchangeId, exchange: &Exchange) -> Vec<Octets<254>> {
+        let mut tpdus = self.tpdus(|part| part.whole == Some(id));
+        tpdus.push(exchange.pdu);
+        tpdus
+    }
+
+    fn tpdus(&mut self, fits: impl Fn(&Exchange) -> bool) -> Vec<Octets<254>> {
         let mut found = Vec::new();
         self.store.find(Kind::Part, &mut |part| {
-            if group.has(part) {
+            if fits(part) {
                 found.push(part.pdu);
             }
             false
@@ -228,16 +234,18 @@ impl Turn<'_> {
     /// No further part will come. What is there goes to the recipient with a mark for each gap, unless the
     /// sender was told before that the message had failed.
     fn incomplete(&mut self, group: Group) {
-        let first = self
-            .store
-            .find(Kind::Part, &mut |part| group.has(part))
-            .and_then(|id| self.store.get_mut(id).copied());
-        let Some(first) = first else { return };
+        let Some(id) = self.store.find(Kind::Part, &mut |part| group.has(part)) else {
+            return;
+        };
+        let Some(first) = self.store.get_mut(id).copied() else {
+            return;
+        };
         self.count(Counter::SmIncomplete);
         let status = match first.status {
             0 if self.gateway.policy.deliver_incomplete => {
-                let tpdus = self.tpdus(group);
-                if let Some(message) = self.incomplete_message(&first, &tpdus) {
+                let tpdus = self.tpdus(|part| group.has(part));
+                let message = self.gateway.instant_message(id, &first, &tpdus, Form::Text);
+                if let Some(message) = message {
                     self.actions.push(Action::Send {
                         exchange: None,
                         message,
@@ -251,36 +259,9 @@ impl Turn<'_> {
         self.end_parts(|part| group.has(part), status);
         self.start_next(&group.identity, Party::Phone);
     }
-
-    fn incomplete_message(&self, first: &Exchange, tpdus: &[Octets<254>]) -> Option<MessageOut> {
-        let text = joined(first.party, tpdus)?;
-        let (from, sent) = match tpdu(first.party, &first.pdu)? {
-            Tpdu::Deliver(deliver) => (
-                self.gateway.originator(&deliver.originating_address),
-                deliver.scts.unix_seconds().unwrap_or(first.unix),
-            ),
-            _ if first.private => (anonymous(), first.unix),
-            _ => (
-                NameAddr {
-                    display: String::new(),
-                    uri: first.address.as_str().to_owned(),
-                },
-                first.unix,
-            ),
-        };
-        Some(MessageOut {
-            service: Service::Im,
-            identity: first.recipient.as_str().to_owned(),
-            fallback_hop: String::new(),
-            headers: headers(&from, sent, None, TEXT) + &self.gateway.policy.interworked_by,
-            from: from.uri,
-            call_id: None,
-            body: text.into_bytes(),
-        })
-    }
 }
 
-fn tpdu(party: Party, octets: &Octets<254>) -> Option<Tpdu<'_>> {
+pub(super) fn tpdu(party: Party, octets: &Octets<254>) -> Option<Tpdu<'_>> {
     let direction = match party {
         Party::Phone => Direction::MsToNetwork,
         Party::ServiceCentre => Direction::NetworkToMs,
@@ -288,8 +269,8 @@ fn tpdu(party: Party, octets: &Octets<254>) -> Option<Tpdu<'_>> {
     Tpdu::decode(direction, Carrier::RpData, octets.as_slice()).ok()
 }
 
-/// The text of these parts of one message.
-fn joined(party: Party, tpdus: &[Octets<254>]) -> Option<String> {
+/// The text of these parts of one message, or of the one short message that it is.
+pub(super) fn joined(party: Party, tpdus: &[Octets<254>]) -> Option<String> {
     let user_data: Vec<UserData<'_>> = tpdus
         .iter()
         .filter_map(|octets| match tpdu(party, octets)? {
@@ -298,7 +279,10 @@ fn joined(party: Party, tpdus: &[Octets<254>]) -> Option<String> {
             _ => None,
         })
         .collect();
-    let place = user_data.first()?.concatenation()?;
+    let first = user_data.first()?;
+    let Some(place) = first.concatenation().filter(|place| place.total > 1) else {
+        return first.text().ok();
+    };
     let mut parts = Parts::of(&place);
     for part in user_data {
         parts.insert(part);

@@ -8,7 +8,7 @@ use super::action::{Reason, Refusal};
 use super::body::Body;
 use super::cause::{self, Told};
 use super::input::{Named, PartIn, PreparedSm, StatusReportIn};
-use super::instant_message::{CPIM, REMOVED, TEXT, anonymous, headers, is_anonymous};
+use super::instant_message::{Form, REMOVED, anonymous, headers, is_anonymous};
 use super::lifetime;
 use super::outgoing::ReportOut;
 use super::sender::{Sender, identity_of, sender};
@@ -150,14 +150,14 @@ impl<'a> Received<'a, '_> {
             && self.message.recipient.cpim
             && policy.notifications
             && !is_anonymous(&from);
-        let content_type = if asks { CPIM } else { TEXT };
+        let form = if asks { Form::Cpim } else { Form::Text };
         let translation = Translation {
             to: NameAddr {
                 display: String::new(),
                 uri: to.to_owned(),
             },
             request_uri: made,
-            headers: headers(&from, self.now.unix, lifetime, content_type),
+            headers: headers(&from, self.now.unix, lifetime, form),
             from,
             remove: REMOVED,
             body: text.into_bytes(),
@@ -191,7 +191,7 @@ impl<'a> Received<'a, '_> {
                 display: String::new(),
                 uri: to.to_owned(),
             },
-            headers: headers(&from, sent, None, TEXT),
+            headers: headers(&from, sent, None, Form::Text),
             from,
             remove: REMOVED,
             body: text.into_bytes(),
@@ -205,12 +205,8 @@ impl<'a> Received<'a, '_> {
         user_data: &UserData<'_>,
         mut translation: Translation,
     ) -> Result<PreparedSm, Box<Refusal>> {
-        translation
-            .headers
-            .push_str(&self.gateway.policy.interworked_by);
-        if user_data.dcs().class() == Some(MessageClass::ImmediateDisplay) {
-            translation.headers.push_str("Priority: urgent\r\n");
-        }
+        self.gateway
+            .push_origin(&mut translation.headers, user_data.dcs());
         let mut parties = DefaultHasher::new();
         // The start's random number keeps others from guessing what collides.
         self.gateway.boot.hash(&mut parties);

@@ -5,6 +5,7 @@ use super::authorization::identity;
 use super::cause::{self, Told};
 use super::handle::Turn;
 use super::input::{Named, PreparedSm, ReportIn};
+use super::instant_message::is_anonymous;
 use super::outgoing::ReportOut;
 use crate::host::{Exchange, ExchangeId, Full, Kind, Notify, Party, Settled, State};
 use crate::sip::Translation;
@@ -15,7 +16,7 @@ use crate::wire::{Disposition, TpScts, TpSt};
 pub(super) const REPETITION_MS: u64 = 180_000;
 
 /// The end of an exchange whose transaction never told us its own: longer than any transaction lives.
-const FORGOTTEN_MS: u64 = 120_000;
+pub(super) const FORGOTTEN_MS: u64 = 120_000;
 
 /// How long a notification is waited for behind a `202` of the IM side (row STA-6).
 const NOTIFICATION_MS: u64 = 600_000;
@@ -56,6 +57,7 @@ impl Turn<'_> {
             address: sm.address,
             hop: sm.hop,
             recipient: sm.recipient,
+            private: is_anonymous(&sm.translation.from),
             call_id: sm.call_id,
             pdu: sm.tpdu,
             ..Exchange::new(Kind::SmToIm, State::Relayed, sm.identity, self.now)
@@ -71,7 +73,8 @@ impl Turn<'_> {
                             .as_ref()
                             .map_or(&*sm.translation.body, String::as_bytes);
                         let sent = self.now.unix;
-                        Some(self.gateway.in_cpim(&sm.translation, text, id, sent))
+                        let Translation { from, to, .. } = &sm.translation;
+                        Some(self.gateway.in_cpim(&from.uri, &to.uri, text, id, sent))
                     }
                 };
                 let translation = body.map(|body| {
@@ -107,14 +110,13 @@ impl Turn<'_> {
         let same = |open: &Exchange| open.digest == sm.digest && open.identity == sm.identity;
         let open = self.store.find(Kind::SmToIm, &mut |open| {
             // A sender that tries again may take a new reference, and then says so.
-            let known =
-                open.rp_mr == sm.rp_mr || sm.reject_duplicates && open.state == State::Relayed;
+            let known = open.rp_mr == sm.rp_mr || sm.reject_duplicates && is_undecided(open.state);
             same(open) && known && open.state != State::Unconfirmed
         });
         let Some(exchange) = open.and_then(|id| self.store.get_mut(id)) else {
             return false;
         };
-        if exchange.state == State::Relayed {
+        if is_undecided(exchange.state) {
             exchange.rp_mr = sm.rp_mr;
             exchange.call_id = sm.call_id;
             exchange.hop = sm.hop;
@@ -174,6 +176,18 @@ impl Turn<'_> {
             // The sender was told in SIP that nothing was taken: there is nothing to report on.
             return self.not_taken(id);
         }
+        self.outcome_of_sm(id);
+    }
+
+    /// The sender has its `202`, and the IM side's answer is known: it is reported, unless the IM side would
+    /// take the message in another form.
+    fn outcome_of_sm(&mut self, id: ExchangeId) {
+        if self.second_attempt(id) {
+            return;
+        }
+        let Some(exchange) = self.store.get_mut(id) else {
+            return;
+        };
         exchange.state = State::Reporting;
         let told = self
             .gateway
@@ -234,13 +248,26 @@ impl Turn<'_> {
         });
     }
 
-    pub(super) fn report_leg_completed(&mut self, id: ExchangeId, status: u16) {
+    /// A MESSAGE of ours has its final response: the second attempt, or the report.
+    pub(super) fn sm_leg_completed(&mut self, id: ExchangeId, status: u16) {
         let Some(exchange) = self.store.get_mut(id) else {
             return;
         };
-        if exchange.state != State::Reporting || status < 200 {
-            return;
+        match exchange.state {
+            _ if status < 200 => {}
+            State::SecondAttempt => {
+                exchange.status = status;
+                self.outcome_of_sm(id);
+            }
+            State::Reporting => self.report_leg_completed(id, status),
+            _ => {}
         }
+    }
+
+    fn report_leg_completed(&mut self, id: ExchangeId, status: u16) {
+        let Some(exchange) = self.store.get_mut(id) else {
+            return;
+        };
         // Nobody there, or nobody answered: once more. After that the sender asks again by itself, and
         // gets the same report then.
         if matches!(status, 408 | 480) && exchange.attempts < REPORT_ATTEMPTS {
@@ -317,6 +344,8 @@ impl Turn<'_> {
             return;
         };
         match exchange.state {
+            // Nobody told how it ended.
+            State::SecondAttempt => self.sm_leg_completed(id, 408),
             State::Reporting => {
                 self.count(Counter::ReportLost);
                 self.reported(id);
@@ -342,6 +371,11 @@ impl Turn<'_> {
 
 fn told(cause: Option<u8>, fcs: Option<u8>) -> Told {
     cause.map_or(Told::Ack, |cause| Told::Error { cause, fcs })
+}
+
+/// Whether the IM side's answer is not known yet.
+fn is_undecided(state: State) -> bool {
+    matches!(state, State::Relayed | State::SecondAttempt)
 }
 
 fn is_success(status: u16) -> bool {

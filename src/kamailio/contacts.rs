@@ -9,10 +9,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::sip::{Capabilities, Hop, address_of_record, first_uri};
 
 use super::ffi;
+use super::message::next_hop;
 use super::modules::{Usrloc, modules};
 use super::params::Flags;
 use super::running::running;
 use super::text::{self, lend};
+use super::tm;
 
 /// Where a request for one contact goes.
 pub(super) struct Route {
@@ -43,6 +45,31 @@ pub(super) fn route_to(identity: &str, flags: u32, hop: &str) -> Option<Route> {
         }
     });
     best.map(|(_, route)| route)
+}
+
+/// The client that answered a branch of a relayed request so: the one of the newest, where several did.
+pub(super) fn client_that_answered(cell: &ffi::cell, status: u16) -> Option<Route> {
+    let mut branches = tm::branches(cell).iter().rev();
+    let branch = branches.find(|branch| branch.last_received == i32::from(status))?;
+    let copy = |value: &ffi::str_| {
+        // SAFETY: a string that tm keeps with the branch, or of a socket.
+        let text = unsafe { text::text(value) };
+        text.unwrap_or_default().to_owned()
+    };
+    let to = &branch.request.dst;
+    let mut ip = ffi::ip_addr::default();
+    // SAFETY: the address that the request went to; writes `ip`.
+    unsafe { ffi::ipsmgw_c_ip(&to.to, &mut ip) };
+    // SAFETY: as above.
+    let port = unsafe { ffi::ipsmgw_c_port(&to.to) };
+    // SAFETY: sockets live as long as Kamailio.
+    let socket = unsafe { to.send_sock.as_ref() }.map(|socket| copy(&socket.sock_str));
+    Some(Route {
+        uri: Some(copy(&branch.uri)).filter(|uri| !uri.is_empty())?,
+        next_hop: next_hop(&ip, port, u32::try_from(to.proto).unwrap_or(0)),
+        route: Some(copy(&branch.path)).filter(|path| !path.is_empty()),
+        socket,
+    })
 }
 
 /// What the contacts of an identity can do, one or another of them.

@@ -164,7 +164,7 @@ unsafe extern "C" fn on_relayed(
                         At::Nothing,
                     );
                 }
-                handle(exchange, Input::FinalSent { exchange, status }, At::Nothing);
+                final_sent(exchange, status, cell);
             }
             ffi::TMCB_DESTROY => {
                 // tm tells of a final response only where sending it worked. A phone whose connection is
@@ -173,13 +173,21 @@ unsafe extern "C" fn on_relayed(
                 if let Ok(status @ 200..300) = u16::try_from(cell.uas.status)
                     && !is_shutting_down()
                 {
-                    handle(exchange, Input::FinalSent { exchange, status }, At::Nothing);
+                    final_sent(exchange, status, cell);
                 }
                 handle(exchange, Input::Released { exchange }, At::Nothing);
             }
             _ => {}
         }
     });
+}
+
+fn final_sent(exchange: ExchangeId, status: u16, cell: &ffi::cell) {
+    handle(
+        exchange,
+        Input::FinalSent { exchange, status },
+        At::Answered(cell),
+    );
 }
 
 /// Whether tm takes its table down, so that nothing can be sent any more.

@@ -253,16 +253,16 @@ impl<'m> SipMsg<'m> {
     /// Who sent it, as a next hop: `sip:192.0.2.1:5060;transport=udp`.
     pub(super) fn source(&self) -> String {
         let received = &self.get().rcv;
-        let address = ip_address(&received.src_ip);
-        let transport = transport_name(u32::try_from(received.proto).unwrap_or(0));
-        match address {
-            Some(address) => {
-                let address = std::net::SocketAddr::new(address, received.src_port);
-                format!("sip:{address};transport={transport}")
-            }
-            None => String::new(),
-        }
+        let protocol = u32::try_from(received.proto).unwrap_or(0);
+        next_hop(&received.src_ip, received.src_port, protocol).unwrap_or_default()
     }
+}
+
+/// An address as a next hop.
+pub(super) fn next_hop(ip: &ffi::ip_addr, port: u16, protocol: u32) -> Option<String> {
+    let address = std::net::SocketAddr::new(ip_address(ip)?, port);
+    let transport = transport_name(protocol);
+    Some(format!("sip:{address};transport={transport}"))
 }
 
 fn parse_contact(field: &mut ffi::hdr_field) -> bool {

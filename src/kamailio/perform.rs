@@ -8,6 +8,7 @@ use crate::interwork::{Action, Actions, Input, Outcome, Verdict};
 use crate::sip::{Answer, Translation};
 
 use super::clock;
+use super::contacts;
 use super::counters;
 use super::ffi;
 use super::hooks;
@@ -27,6 +28,8 @@ pub(super) enum At<'m> {
     Request(SipMsg<'m>, Option<&'m Translation>),
     /// The failure of a held request: tm's stand-in for it, under tm's REPLY lock.
     Failure(SipMsg<'m>),
+    /// The final response to a relayed request is on the wire, or never will be: its transaction.
+    Answered(&'m ffi::cell),
     /// A callback or a timer.
     Nothing,
 }
@@ -100,7 +103,9 @@ pub(super) fn perform(actions: Actions, at: At<'_>) -> Performed {
                 outcome,
             } => match at {
                 At::Failure(request) => result::answer_in_failure(request, transaction, outcome),
-                At::Request(..) | At::Nothing => result::answer_held(transaction, outcome),
+                At::Request(..) | At::Answered(_) | At::Nothing => {
+                    result::answer_held(transaction, outcome);
+                }
             },
             Action::Send { exchange, message } => {
                 if let Err(send::NotSent(status)) = send::send(&message, exchange) {
@@ -108,6 +113,24 @@ pub(super) fn perform(actions: Actions, at: At<'_>) -> Performed {
                     if let Some(exchange) = exchange {
                         actions.extend(decide(exchange, Input::LegCompleted { exchange, status }));
                     }
+                }
+            }
+            Action::SendAgain {
+                exchange,
+                refused,
+                message,
+            } => {
+                let client = match at {
+                    At::Answered(cell) => contacts::client_that_answered(cell, refused),
+                    _ => None,
+                };
+                let sent = match &client {
+                    Some(client) => send::send_to(&message, Some(exchange), client),
+                    // The script said so, not a client.
+                    None => Err(send::NotSent(refused)),
+                };
+                if let Err(send::NotSent(status)) = sent {
+                    actions.extend(decide(exchange, Input::LegCompleted { exchange, status }));
                 }
             }
         }

@@ -3,7 +3,7 @@
 use crate::host::ExchangeId;
 use crate::sip::{MessageOut, Service};
 
-use super::contacts;
+use super::contacts::{self, Route};
 use super::ffi;
 use super::hooks;
 use super::modules::modules;
@@ -24,20 +24,23 @@ pub(super) fn send(message: &MessageOut, exchange: Option<ExchangeId>) -> Result
         Service::Im => (route_by(running.flags.im), running.outbound_proxy),
         Service::ServiceCentre => (None, ""),
     };
-    let (uri, hop, socket) = match &route {
-        Some(route) => (
-            route.uri.as_str(),
-            route.next_hop.as_deref(),
-            route.socket.as_deref(),
-        ),
-        None => (
-            message.identity.as_str(),
-            fallback_hop(message, outbound_proxy),
-            None,
-        ),
-    };
+    let route = route.unwrap_or_else(|| Route {
+        uri: message.identity.clone(),
+        next_hop: fallback_hop(message, outbound_proxy).map(str::to_owned),
+        route: None,
+        socket: None,
+    });
+    send_to(message, exchange, &route)
+}
+
+/// The same to this contact.
+pub(super) fn send_to(
+    message: &MessageOut,
+    exchange: Option<ExchangeId>,
+    route: &Route,
+) -> Result<(), NotSent> {
     let mut headers = message.headers.clone();
-    if let Some(path) = route.as_ref().and_then(|route| route.route.as_deref()) {
+    if let Some(path) = route.route.as_deref() {
         headers.push_str("Route: ");
         headers.push_str(path);
         headers.push_str("\r\n");
@@ -51,7 +54,7 @@ pub(super) fn send(message: &MessageOut, exchange: Option<ExchangeId>) -> Result
     let mut headers = lend(headers.as_bytes());
     let mut body = lend(&message.body);
     let mut call_id = lend(message.call_id.as_deref().unwrap_or_default().as_bytes());
-    let mut socket = lend(socket.unwrap_or_default().as_bytes());
+    let mut socket = lend(route.socket.as_deref().unwrap_or_default().as_bytes());
     let mut request = ffi::uac_req_t {
         method: &mut method,
         headers: &mut headers,
@@ -69,9 +72,9 @@ pub(super) fn send(message: &MessageOut, exchange: Option<ExchangeId>) -> Result
         request.cb = Some(hooks::on_leg_completed);
         request.cbp = hooks::pack(exchange);
     }
-    let mut uri = lend(uri.as_bytes());
+    let mut uri = lend(route.uri.as_bytes());
     let (mut to, mut from) = (lend(to.as_bytes()), lend(from.as_bytes()));
-    let mut hop = lend(hop.unwrap_or_default().as_bytes());
+    let mut hop = lend(route.next_hop.as_deref().unwrap_or_default().as_bytes());
     let hop = if hop.len > 0 {
         &raw mut hop
     } else {

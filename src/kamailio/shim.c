@@ -80,6 +80,16 @@ char *ipsmgw_c_body(struct sip_msg *msg)
 	return get_body(msg);
 }
 
+void ipsmgw_c_ip(const union sockaddr_union *of, struct ip_addr *ip)
+{
+	su2ip_addr(ip, (union sockaddr_union *)of);
+}
+
+unsigned short ipsmgw_c_port(const union sockaddr_union *of)
+{
+	return su_getport(of);
+}
+
 int ipsmgw_c_route_type(void)
 {
 	return get_route_type();

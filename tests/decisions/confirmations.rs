@@ -14,7 +14,7 @@ use crate::status_reports::{asking, reported, status_report};
 use crate::world::{ALICE, BOB, Done, UNIX, World, field, from_phone, hello, instant, settings};
 
 /// To a recipient with an IM client that takes `message/cpim`.
-fn to_cpim(octets: &[u8]) -> MessageIn<'_> {
+pub(crate) fn to_cpim(octets: &[u8]) -> MessageIn<'_> {
     MessageIn {
         request_uri: BOB,
         retargeted: true,

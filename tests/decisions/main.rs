@@ -9,6 +9,7 @@ mod long_im_to_sm;
 mod long_sm_to_im;
 mod notifications;
 mod refusals;
+mod second_attempts;
 mod sequences;
 mod service_centre_reports;
 mod sm_to_im;

@@ -24,6 +24,8 @@ struct Ledger {
     released: Vec<u32>,
     /// How often each exchange reported.
     reports: HashMap<ExchangeId, u32>,
+    /// How often each exchange's message went out once more.
+    second_attempts: HashMap<ExchangeId, u32>,
 }
 
 impl Ledger {
@@ -37,6 +39,9 @@ impl Ledger {
             assert_ne!(outcome.answer.status, 408);
             assert!(outcome.answer.status >= 200);
             *self.answers.entry(*label).or_default() += 1;
+        }
+        for (id, ..) in &done.again {
+            *self.second_attempts.entry(*id).or_default() += 1;
         }
         for (id, message) in &done.sent {
             // RP-ACK or RP-ERROR to the sender of a short message
@@ -68,7 +73,9 @@ fn every_sender_is_answered_exactly_once() {
                 },
                 false => *random.pick(&ids),
             };
-            let status = *random.pick(&[100, 200, 202, 302, 404, 408, 480, 486, 500, 503, 603]);
+            let status = *random.pick(&[
+                100, 200, 202, 302, 404, 408, 415, 480, 481, 486, 500, 503, 603,
+            ]);
             let done = match random.below(9) {
                 0 => {
                     let who = *random.pick(&[ALICE, BOB, CAROL]);
@@ -170,6 +177,10 @@ fn every_sender_is_answered_exactly_once() {
                 "seed {seed}: {answers} answers"
             );
         }
+        assert!(
+            ledger.second_attempts.values().all(|times| *times == 1),
+            "seed {seed}"
+        );
         assert!(
             ledger.reports.values().all(|reports| *reports <= 2),
             "seed {seed}"

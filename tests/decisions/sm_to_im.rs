@@ -16,10 +16,16 @@ fn answered(world: &mut World, exchange: ExchangeId, status: u16) -> Done {
             .handle(Input::ImAnswered { exchange, status })
             .is_nothing()
     );
-    world.handle(Input::FinalSent {
+    let done = world.handle(Input::FinalSent {
         exchange,
         status: 202,
-    })
+    });
+    // It answers a second attempt alike.
+    if done.again.is_empty() {
+        done
+    } else {
+        world.leg(exchange, status)
+    }
 }
 
 /// Octets of RP-ACK with an SMS-SUBMIT-REPORT.

@@ -20,10 +20,13 @@ pub(crate) fn asking(rp_mr: u8) -> Vec<u8> {
 /// The IM side's outcome, and the phone's `200` to the submit report.
 pub(crate) fn reported(world: &mut World, exchange: ExchangeId, status: u16) -> Done {
     world.handle(Input::ImAnswered { exchange, status });
-    let report = world.handle(Input::FinalSent {
+    let mut report = world.handle(Input::FinalSent {
         exchange,
         status: 202,
     });
+    if !report.again.is_empty() {
+        report = world.leg(exchange, status);
+    }
     assert_eq!(report.sent.len(), 1, "the submit report goes first");
     world.leg(exchange, 200)
 }

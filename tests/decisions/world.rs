@@ -137,6 +137,7 @@ pub(crate) struct Done {
     pub(crate) held: Vec<ExchangeId>,
     pub(crate) answered: Vec<(ExchangeId, TransactionId, Outcome)>,
     pub(crate) sent: Vec<(Option<ExchangeId>, MessageOut)>,
+    pub(crate) again: Vec<(ExchangeId, u16, MessageOut)>,
     pub(crate) counted: Vec<Counter>,
 }
 
@@ -165,6 +166,11 @@ impl Done {
                     done.answered.push((exchange, transaction, outcome));
                 }
                 Action::Send { exchange, message } => done.sent.push((exchange, message)),
+                Action::SendAgain {
+                    exchange,
+                    refused,
+                    message,
+                } => done.again.push((exchange, refused, message)),
                 Action::Count(counter) => done.counted.push(counter),
             }
         }
@@ -177,6 +183,7 @@ impl Done {
             && self.held.is_empty()
             && self.answered.is_empty()
             && self.sent.is_empty()
+            && self.again.is_empty()
             && self.counted.is_empty()
     }
 

@@ -17,6 +17,14 @@ def table():
             yield int(row["status"]), row
 
 
+def answers(statuses):
+    """A 481 is tried again, and answered again."""
+    for status in statuses:
+        yield status
+        if status == 481:
+            yield status
+
+
 ANSWER = """
   <label id="{label}"/>
   <send next="end"><![CDATA[
@@ -123,7 +131,7 @@ async def phone_side():
     "to a phone, each status once"
     rows = Rows()
     statuses = [status for status, _ in table()]
-    with Sipp(statuses) as sipp:
+    with Sipp(answers(statuses)) as sipp:
         async with gateway() as gw:
             await sipp.ready()
             alice = await gw.user(Phone, "alice")
@@ -141,7 +149,7 @@ async def centre_side():
     "to a service centre, each status once"
     rows = Rows()
     statuses = [status for status, _ in table()]
-    with Sipp(statuses) as sipp:
+    with Sipp(answers(statuses)) as sipp:
         async with gateway(name="centre", sc_uri="sip:127.0.0.2:5999") as gw:
             await sipp.ready()
             centre = ServiceCentre(await gw.endpoint(host="127.0.0.2"), gw.domain)

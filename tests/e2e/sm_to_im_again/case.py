@@ -1,0 +1,170 @@
+"""What is tried again: see README.md."""
+
+import asyncio
+
+import sms
+from e2e import HERE, ImClient, Phone, equal, gateway, run, say
+
+CPIM, TEXT = "message/cpim", "text/plain"
+
+
+class CpimClient(ImClient):
+    """An RCS-like client: its Contact says that it can do message/cpim."""
+
+    features = ";+g.oma.sip-im"
+
+
+def asking(phone, text, mr):
+    """RP-DATA to bob's number with TP-SRR."""
+    return sms.rp_data(mr, phone.centre, sms.submit("+15550002", text, mr=mr, srr=True))
+
+
+def forms(client):
+    """The forms in which a client got its message, one after the other."""
+    return [request.content_type.split(";")[0] for request in client.requests]
+
+
+async def status_of(alice):
+    _, seen = await alice.next_message()
+    equal(seen.tpdu.kind, "SMS-STATUS-REPORT", "behind the report")
+    return seen.tpdu.st
+
+
+async def text_instead():
+    "over UDP and TCP: message/cpim is refused, text/plain arrives; the report tells that"
+    for protocol in ("udp", "tcp"):
+        async with gateway(name=protocol) as gw:
+            alice, bob = await gw.user(Phone, "alice"), await gw.user(CpimClient, "bob", protocol=protocol)
+            for mr, refusal in enumerate((406, 413, 415, 488, 513), 1):
+                bob.requests.clear()
+                bob.answers.append(refusal)
+                sent = await alice.send_rp(asking(alice, f"over {protocol} {refusal}", mr))
+                equal(sent.answer.status, 202, "the phone's answer")
+                equal((await sent.outcome()).kind, "RP-ACK", f"the report behind {refusal} and 200")
+                equal(forms(bob), [CPIM, TEXT], "what the client got")
+                first, second = bob.requests
+                equal(second.body.decode(), f"over {protocol} {refusal}", "the text")
+                equal(second.get("P-Asserted-Identity"), first.get("P-Asserted-Identity"), "the sender")
+                equal(second.get("Date"), first.get("Date"), "Date")
+                equal(second.uri, first.uri, "the client's own Request-URI")
+                equal(first.get("Call-ID") != second.get("Call-ID"), True, "a request of its own")
+                equal(await status_of(alice), 0x00, "TP-ST: a 200 to text/plain is definitive")
+            say("a text in parts goes whole")
+            bob.requests.clear()
+            bob.answers.append(415)
+            text = "The quick brown fox. " * 20
+            for mr, (dcs, octets) in enumerate(sms.parts(text, 7), 20):
+                tpdu = sms.submit("+15550002", "", mr=mr, srr=True, first=0x41, dcs=dcs, user_data=octets)
+                sent = await alice.send_rp(sms.rp_data(mr, alice.centre, tpdu))
+            equal((await sent.outcome()).kind, "RP-ACK", "the report")
+            equal((forms(bob), bob.requests[-1].body.decode()), ([CPIM, TEXT], text), "the text")
+            await gw.until(lambda: gw.pending() == 0, what="an empty table")
+
+
+async def the_second_answer_counts():
+    "the outcome is the second answer; other refusals, and text/plain refused, are not tried again"
+    async with gateway(name="second") as gw:
+        alice, bob = await gw.user(Phone, "alice"), await gw.user(CpimClient, "bob")
+        for mr, (answers, cause, wanted) in enumerate(
+            (
+                ((415, 480), 27, [CPIM, TEXT]),
+                ((488, 415), 21, [CPIM, TEXT]),
+                ((415, 603), 21, [CPIM, TEXT]),
+                ((481, 200), None, [CPIM, CPIM]),
+                ((481, 481), 41, [CPIM, CPIM]),
+                ((420,), 69, [CPIM]),
+                ((414,), 21, [CPIM]),
+                ((486,), 41, [CPIM]),
+                ((606,), 21, [CPIM]),
+            )
+        ):
+            say(f"{answers}")
+            bob.requests.clear()
+            bob.answers.extend(answers)
+            sent = await alice.send_rp(asking(alice, f"{answers}", mr))
+            equal((await sent.outcome()).cause, cause, "the report's RP-Cause")
+            equal(forms(bob), wanted, "what the client got")
+        say("nobody asks for a report: text/plain from the start")
+        bob.requests.clear()
+        bob.answers.append(415)
+        equal((await (await alice.send_sm("+15550002", "plain")).outcome()).cause, 21, "the report's RP-Cause")
+        equal(forms(bob), [TEXT], "what the client got")
+        equal(gw.statistics("ipsmgw")["sm_repeated"], 0, "repetitions")
+
+
+async def several_clients():
+    "one refuses and another takes it: that is it. One refuses and another says nothing: who refused gets text"
+    async with gateway(name="several", modparams={"im_timeout": 2}) as gw:
+        alice = await gw.user(Phone, "alice")
+        one, other = await gw.user(CpimClient, "bob"), await gw.user(CpimClient, "bob")
+        one.answers.append(415)
+        sent = await alice.send_rp(asking(alice, "one takes it", 1))
+        equal((await sent.outcome()).kind, "RP-ACK", "the report")
+        equal(await status_of(alice), 0x00, "TP-ST")
+        equal((forms(one), forms(other)), ([CPIM], [CPIM]), "what the clients got")
+
+        for mr, answer in ((2, None), (3, 480), (4, 486)):
+            say(f"the other answers {answer}")
+            one.requests.clear()
+            other.requests.clear()
+            one.answers.append(415)
+            other.answers.append(answer)
+            sent = await alice.send_rp(asking(alice, f"the other answers {answer}", mr))
+            equal((await sent.outcome(6)).kind, "RP-ACK", "the report")
+            equal(await status_of(alice), 0x00, "TP-ST")
+            equal((forms(one), forms(other)), ([CPIM, TEXT], [CPIM]), "what the clients got")
+        say("declined by one: that is the recipient's last word")
+        one.requests.clear()
+        one.answers.append(415)
+        other.answers.append(603)
+        sent = await alice.send_rp(asking(alice, "declined", 5))
+        equal((await sent.outcome(6)).cause, 21, "the report's RP-Cause")
+        equal(forms(one), [CPIM], "what the client got")
+
+
+async def asked_again():
+    "the phone asks again while the second attempt is open: one IM in each form, one report, to the newer request"
+    async with gateway(name="again") as gw:
+        alice, bob = await gw.user(Phone, "alice"), await gw.user(CpimClient, "bob")
+        bob.answers.extend((415, None))
+        octets = asking(alice, "hello", 9)
+        first = await alice.send_rp(octets)
+        await bob.next_message()
+        request = await bob.next_message()
+        second = await alice.send_rp(octets)
+        equal(second.answer.status, 202, "the answer to the repetition")
+        bob.endpoint.respond(request, 200, "OK")
+        equal((await second.outcome()).kind, "RP-ACK", "the report")
+        equal(first.report.done(), False, "a report to the older request")
+        equal(forms(bob), [CPIM, TEXT], "what the client got")
+        equal(gw.statistics("ipsmgw")["sm_repeated"], 1, "repetitions")
+
+
+async def with_a_failure_route():
+    "a script with a failure route that mends nothing"
+    async with gateway(name="route", cfg=HERE.parent / "odd_scripts" / "odd.cfg") as gw:
+        alice, bob = await gw.user(Phone, "alice"), await gw.user(CpimClient, "bob")
+        bob.answers.append(415)
+        sent = await alice.send_rp(asking(alice, "hello", 9))
+        equal((await sent.outcome()).kind, "RP-ACK", "the report")
+        equal(gw.log().count("failure route:"), 1, "visits of the failure route")
+        equal(forms(bob), [CPIM, TEXT], "what the client got")
+
+
+async def required_of_the_gateway():
+    "what the phone requires of its service centre is not asked of an IM client"
+    async with gateway(name="require") as gw:
+        alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
+        sent = await alice.send_rp(asking(alice, "hello", 9), headers=[("Require", "sec-agree")])
+        equal((await sent.outcome()).kind, "RP-ACK", "the report")
+        equal(bob.requests[0].get("Require"), None, "Require")
+
+
+run(
+    text_instead,
+    the_second_answer_counts,
+    several_clients,
+    asked_again,
+    with_a_failure_route,
+    required_of_the_gateway,
+)
