@@ -1,6 +1,6 @@
 -- The routing of kamailio.cfg in Lua (KEMI). Function by function the same; the reasons are told there.
 
-local CAN_SM, CAN_IM = 1, 2 -- branch flags
+local CAN_SM, CAN_IM, AT_SCSCF = 1, 2, 5 -- branch flags
 local BEHIND_NAT = 0
 local FROM_TRUSTED = 1 -- message flag
 local IS_BEHIND = 83 -- tests of nathelper
@@ -52,11 +52,32 @@ local function trusted_address()
 		or peers ~= "" and KSR.ipops.is_in_subnet(source, peers) > 0
 end
 
+-- A REGISTER by one for another.
+local function is_third_party()
+	return KSR.pv.gete("$fU") ~= KSR.pv.gete("$tU") or KSR.pv.gete("$fd") ~= KSR.pv.gete("$td")
+end
+
+local function asserted_identity()
+	local asserted = KSR.pv.get("$ai")
+	if not asserted then
+		return identity_of(setting("IPSMGW_SC"))
+	end
+	-- One of our people behind an S-CSCF.
+	if KSR.pv.gete("$(ai{uri.scheme})") == "tel" or KSR.pv.gete("$(ai{uri.host})") == setting("IPSMGW_DOMAIN") then
+		local user = person(KSR.pv.gete("$(ai{uri.user})"))
+		return user and identity_of(user) or asserted
+	end
+	return asserted
+end
+
 local function identify()
 	if trusted_address() then
 		KSR.setflag(FROM_TRUSTED)
-		KSR.pv.sets("$avp(identity)", KSR.pv.get("$ai") or identity_of(setting("IPSMGW_SC")))
+		KSR.pv.sets("$avp(identity)", asserted_identity())
 		return
+	end
+	if KSR.is_REGISTER() and is_third_party() then
+		reply(403, "To Is Somebody Else")
 	end
 	KSR.textops.remove_hf_re("^P-(Asserted-|Preferred-|Called-Party-ID|Associated-URI|Served-User|Profile-Key)")
 
@@ -80,6 +101,15 @@ local function identify()
 	if person(KSR.pv.gete("$fU")) ~= user or not from_is_ours then
 		reply(403, "From Is Somebody Else")
 	end
+end
+
+local function chain()
+	if KSR.isflagset(FROM_TRUSTED) and KSR.rr.loose_route() > 0 then
+		KSR.pv.sets("$avp(next)", KSR.pv.get("$du"))
+		KSR.pv.unset("$du")
+		return
+	end
+	KSR.hdr.remove("Route")
 end
 
 -- Where to -----------------------------------------------------------------------------------------------------
@@ -107,15 +137,26 @@ local function assert_identity()
 	end
 end
 
-local function lookup()
-	if KSR.registrar.lookup("location") < 0 then
+-- To where the person is registered, or back into the chain it came from. False: nowhere.
+local function contacts()
+	KSR.pv.sets("$avp(recipient)", KSR.pv.get("$ru"))
+	local next = KSR.pv.get("$avp(next)")
+	if next then
+		KSR.setdsturi(next)
+		return true
+	end
+	return KSR.registrar.lookup("location") > 0
+end
+
+local function contacts_or_away()
+	if not contacts() then
 		reply(480, "Temporarily Unavailable")
 	end
 end
 
 -- False: it went to none.
 local function to_im_client()
-	if KSR.registrar.lookup("location") < 0 then
+	if not contacts() then
 		return false
 	end
 	KSR.tm.t_on_branch("im_clients")
@@ -123,7 +164,7 @@ local function to_im_client()
 end
 
 local function to_phone()
-	lookup()
+	contacts_or_away()
 	KSR.pv.unset("$avp(phone)")
 	KSR.tm.t_on_branch("one_phone")
 	KSR.tm.t_on_failure("no_answer")
@@ -136,7 +177,9 @@ local function to_service_centre()
 	if centre == "" then
 		return
 	end
-	KSR.hdr.append("P-Asserted-Identity: <" .. KSR.pv.get("$avp(identity)") .. ">\r\n")
+	if not KSR.isflagset(FROM_TRUSTED) then
+		KSR.hdr.append("P-Asserted-Identity: <" .. KSR.pv.get("$avp(identity)") .. ">\r\n")
+	end
 	KSR.setdsturi(centre)
 	KSR.tm.t_on_failure("no_answer")
 	relay()
@@ -152,7 +195,7 @@ local function refuse_sm(status)
 end
 
 local function short_message()
-	if KSR.isflagset(FROM_TRUSTED) then
+	if KSR.isflagset(FROM_TRUSTED) and KSR.pv.get("$ipsmgw(rp_mti)") == 1 then
 		if not recipient() then
 			refuse_sm(404)
 		end
@@ -187,7 +230,8 @@ local function short_message()
 end
 
 local function report()
-	if KSR.isflagset(FROM_TRUSTED) then
+	local rp_mti = KSR.pv.get("$ipsmgw(rp_mti)")
+	if KSR.isflagset(FROM_TRUSTED) and (rp_mti == 3 or rp_mti == 5) then
 		if recipient() and capable("sm") then
 			to_phone()
 		end
@@ -211,6 +255,12 @@ end
 
 local function instant_message(class)
 	if not recipient() then
+		-- Whoever it is for, the S-CSCF finds them.
+		if not KSR.pv.is_null("$avp(next)") then
+			KSR.tm.t_on_failure("no_answer")
+			to_im_client()
+			return
+		end
 		-- A phone elsewhere: the service centre knows where.
 		if setting("IPSMGW_SC_URI") ~= "" and class == 4 and KSR.pv.gete("$rU"):match("^%+%d+$") then
 			as_short_message()
@@ -258,6 +308,12 @@ end
 
 local function register()
 	local user = person(KSR.pv.gete("$tU"))
+	if is_third_party() then
+		if not user or KSR.pv.gete("$td") ~= setting("IPSMGW_DOMAIN") and KSR.pv.gete("$(tu{uri.scheme})") ~= "tel" then
+			reply(403, "Nobody Here")
+		end
+		KSR.pv.sets("$avp(identity)", identity_of(user))
+	end
 	if not user or identity_of(user) ~= KSR.pv.get("$avp(identity)") then
 		reply(403, "To Is Somebody Else")
 	end
@@ -271,7 +327,7 @@ local function session()
 	if not recipient() then
 		reply(404, "Not Found")
 	end
-	lookup()
+	contacts_or_away()
 	assert_identity()
 	KSR.rr.record_route()
 	KSR.tm.t_on_branch("im_clients")
@@ -313,9 +369,11 @@ local function check()
 		KSR.x.exit()
 	end
 	KSR.force_rport()
-	if KSR.is_REGISTER() and KSR.nathelper.nat_uac_test(IS_BEHIND) > 0 then
-		KSR.nathelper.fix_nated_register()
-		KSR.setbflag(BEHIND_NAT)
+	if KSR.is_REGISTER() then
+		if not is_third_party() and KSR.nathelper.nat_uac_test(IS_BEHIND) > 0 then
+			KSR.nathelper.fix_nated_register()
+			KSR.setbflag(BEHIND_NAT)
+		end
 	elseif KSR.is_INVITE() and KSR.nathelper.nat_uac_test(IS_BEHIND) > 0 then
 		KSR.nathelper.set_contact_alias()
 	end
@@ -333,7 +391,7 @@ function ksr_request_route()
 		reply(200, "OK")
 	end
 	identify()
-	KSR.hdr.remove("Route")
+	chain()
 
 	if KSR.is_REGISTER() then
 		register()
@@ -347,18 +405,45 @@ function ksr_request_route()
 	return 1
 end
 
+-- The S-CSCF is told whom it is for, not where: it knows the contacts.
+local function at_scscf()
+	if not KSR.isbflagset(AT_SCSCF) then
+		return false
+	end
+	KSR.setdsturi(KSR.pv.get("$ru"))
+	KSR.seturi(KSR.pv.get("$avp(recipient)"))
+	return true
+end
+
 function im_clients()
+	if not KSR.pv.is_null("$avp(next)") then
+		return
+	end
 	if not KSR.isbflagset(CAN_IM) then
 		KSR.set_drop()
+		return
 	end
+	at_scscf()
 end
 
 function one_phone()
+	if not KSR.pv.is_null("$avp(next)") then
+		return
+	end
 	if not KSR.isbflagset(CAN_SM) or not KSR.pv.is_null("$avp(phone)") then
 		KSR.set_drop()
 		return
 	end
 	KSR.pv.sets("$avp(phone)", KSR.pv.get("$ru"))
+	if at_scscf() then
+		-- Of several phones behind the S-CSCF one gets it (TS 24.341 annex B.6).
+		if KSR.hdr.is_present("Request-Disposition") < 0 then
+			KSR.hdr.append("Request-Disposition: no-fork\r\n")
+		end
+		if KSR.hdr.is_present("Accept-Contact") < 0 then
+			KSR.hdr.append("Accept-Contact: *;+g.3gpp.smsip;require;explicit\r\n")
+		end
+	end
 end
 
 function no_answer()

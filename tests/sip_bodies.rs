@@ -79,7 +79,7 @@ proptest! {
                 disposition: None,
                 body: octets,
             };
-            for contact in RegisterBody::decode(body).contacts() {
+            for contact in RegisterBody::decode(body).contacts().into_iter().flatten() {
                 prop_assert!(!contact.uri.is_empty());
                 prop_assert!(contact.expires != Some(0));
             }

@@ -76,12 +76,18 @@ pub(super) fn client_that_answered(cell: &ffi::cell, status: u16) -> Option<Rout
 pub(super) fn capabilities(identity: &str, flags: Flags) -> Capabilities {
     let mut found = 0;
     each_contact(identity, |contact| found |= contact.cflags);
-    Capabilities {
-        sm: found & flags.sm != 0,
-        im: found & flags.im != 0,
-        cpim: found & flags.cpim != 0,
-        msrp: found & flags.msrp != 0,
-    }
+    flags.capabilities(found)
+}
+
+/// The same of those alone that are an S-CSCF.
+pub(super) fn capabilities_at_scscf(identity: &str, flags: Flags) -> Capabilities {
+    let mut found = 0;
+    each_contact(identity, |contact| {
+        if contact.cflags & flags.third_party != 0 {
+            found |= contact.cflags;
+        }
+    });
+    flags.capabilities(found)
 }
 
 /// Whether an identity has a contact with one of these flags.

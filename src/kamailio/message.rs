@@ -138,7 +138,7 @@ impl<'m> SipMsg<'m> {
         bodies.map(|body| std::str::from_utf8(body?).ok())
     }
 
-    /// Content-Type, also in its compact form; Call-ID, From and Subject likewise.
+    /// Content-Type, also in its compact form; Call-ID, From, To and Subject likewise.
     pub(super) fn content_type(&self) -> Option<&'m str> {
         self.parsed(self.get().content_type)
     }
@@ -149,6 +149,10 @@ impl<'m> SipMsg<'m> {
 
     pub(super) fn from(&self) -> Option<&'m str> {
         self.parsed(self.get().from)
+    }
+
+    pub(super) fn to(&self) -> Option<&'m str> {
+        self.parsed(self.get().to)
     }
 
     pub(super) fn subject(&self) -> Option<&'m str> {

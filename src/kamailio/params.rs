@@ -4,6 +4,7 @@ use std::cell::UnsafeCell;
 use std::os::raw::{c_int, c_void};
 
 use crate::interwork::{Authorization, Settings};
+use crate::sip::Capabilities;
 
 use super::ffi;
 use super::guard::guard;
@@ -198,6 +199,33 @@ pub(super) struct Flags {
     pub(super) msrp: u32,
     /// The contact is an S-CSCF: it takes requests to the identity itself.
     pub(super) third_party: u32,
+}
+
+impl Flags {
+    /// What a contact with these flags can do.
+    pub(super) fn capabilities(self, flags: u32) -> Capabilities {
+        Capabilities {
+            sm: flags & self.sm != 0,
+            im: flags & self.im != 0,
+            cpim: flags & self.cpim != 0,
+            msrp: flags & self.msrp != 0,
+        }
+    }
+
+    /// `flags` with ours as this contact has them, and the script's own as they are.
+    pub(super) fn set(self, flags: u32, can: Capabilities, third_party: bool) -> u32 {
+        let ours = [
+            (self.sm, can.sm),
+            (self.im, can.im),
+            (self.cpim, can.cpim),
+            (self.msrp, can.msrp),
+            (self.third_party, third_party),
+        ];
+        ours.into_iter().fold(
+            flags,
+            |flags, (mask, has)| if has { flags | mask } else { flags & !mask },
+        )
+    }
 }
 
 /// The parameters that are about Kamailio, not about messages.

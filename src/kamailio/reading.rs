@@ -104,7 +104,7 @@ impl<'m> Reading<'m> {
 }
 
 /// The sender's identity, by the `identity` parameter.
-fn identity(msg: SipMsg<'_>) -> Option<String> {
+pub(super) fn identity(msg: SipMsg<'_>) -> Option<String> {
     let mut value = ffi::str_::default();
     // SAFETY: a live message and a parsed format; the value stays in a buffer of Kamailio's until
     // its next call.

@@ -1,11 +1,12 @@
 //! `ipsmgw_save()`: the capabilities of registering contacts, kept by usrloc as branch flags.
 
-use crate::sip::{Capabilities, Entity, RegisterBody};
+use crate::sip::{Capabilities, Entity, RegisterBody, is_third_party};
 
 use super::contacts;
 use super::ffi;
 use super::message::SipMsg;
 use super::params::Flags;
+use super::reading::identity;
 use super::running::running;
 use super::text;
 
@@ -15,16 +16,20 @@ pub(super) fn save(msg: SipMsg<'_>) -> i32 {
     if !msg.is_request(ffi::METHOD_REGISTER) || !msg.parse_headers() {
         return -1;
     }
-    let flags = &running().flags;
-    match third_party(msg) {
-        Some(can) => set_flags(flags, can, flags.third_party),
-        None => {
-            if let Some(can) = first_party(msg) {
-                set_flags(flags, can, 0);
-            }
-        }
+    let flags = running().flags;
+    if is_third_party(msg.from().unwrap_or_default(), msg.to().unwrap_or_default()) {
+        let can = third_party(msg).unwrap_or_else(|| known(msg, flags));
+        set_flags(flags, can, true);
+    } else if let Some(can) = first_party(msg) {
+        set_flags(flags, can, false);
     }
     1
+}
+
+/// What is known already of the contacts behind the S-CSCF, which need not say it again.
+fn known(msg: SipMsg<'_>, flags: Flags) -> Capabilities {
+    let identity = identity(msg).unwrap_or_default();
+    contacts::capabilities_at_scscf(&identity, flags)
 }
 
 /// What the contacts in the body can do, one or another of them; nothing without such a body.
@@ -35,10 +40,7 @@ fn third_party(msg: SipMsg<'_>) -> Option<Capabilities> {
         disposition: None,
         body: msg.octets_behind_header(),
     });
-    if body.request.is_none() && body.response.is_none() {
-        return None;
-    }
-    let contacts = body.contacts();
+    let contacts = body.contacts()?;
     let each = contacts
         .iter()
         .map(|contact| contact.capabilities(running().plain_im));
@@ -67,24 +69,12 @@ fn first_party(msg: SipMsg<'_>) -> Option<Capabilities> {
 }
 
 /// Sets our branch flags and leaves the script's own.
-fn set_flags(flags: &Flags, can: Capabilities, further: u32) {
+fn set_flags(flags: Flags, can: Capabilities, third_party: bool) {
     let mut value = 0;
     // SAFETY: branch 0 always exists; writes the number.
     unsafe { ffi::getbflagsval(0, &mut value) };
-    value &= !(flags.sm | flags.im | flags.cpim | flags.msrp | flags.third_party);
-    value |= further;
-    for (mask, has) in [
-        (flags.sm, can.sm),
-        (flags.im, can.im),
-        (flags.cpim, can.cpim),
-        (flags.msrp, can.msrp),
-    ] {
-        if has {
-            value |= mask;
-        }
-    }
     // SAFETY: branch 0 always exists.
-    unsafe { ffi::setbflagsval(0, value) };
+    unsafe { ffi::setbflagsval(0, flags.set(value, can, third_party)) };
 }
 
 /// `ipsmgw_capable(uri, what)`: whether a registered contact of this identity can do that.

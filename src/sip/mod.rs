@@ -26,6 +26,6 @@ pub use message::{Answer, MessageIn, MessageOut, NameAddr, Service, Translation}
 pub use multipart::{Part, parts, split_header};
 pub use privacy::is_private;
 pub use register_body::{RegisterBody, RegisteredContact};
-pub use registration::{Hop, address_of_record, first_uri};
+pub use registration::{Hop, address_of_record, first_uri, is_third_party};
 pub use transfer_encoding::{TransferEncodingError, base64, quoted_printable, transfer_decoded};
 pub use uri::{GlobalNumber, Uri, push_user};

@@ -61,35 +61,39 @@ impl<'a> RegisterBody<'a> {
     }
 
     /// The contacts that are registered now: those of the response, which has all of them, else those of
-    /// the request. What the request says of a contact is added.
-    pub fn contacts(&self) -> Vec<RegisteredContact> {
-        let request = self.request.as_deref().map(contacts).unwrap_or_default();
+    /// the request. What the request says of a contact is added. `None` where neither says a thing.
+    pub fn contacts(&self) -> Option<Vec<RegisteredContact>> {
+        let request = self.request.as_deref().and_then(contacts);
         let Some(response) = self.response.as_deref() else {
             return request;
         };
-        let mut all = contacts(response);
+        let mut all = contacts(response).unwrap_or_default();
         for contact in &mut all {
             // A registrar need not repeat the feature tags (RFC 3261 §10.3 step 8).
-            if let Some(same) = request.iter().find(|same| same.uri == contact.uri) {
+            let mut known = request.iter().flatten();
+            if let Some(same) = known.find(|same| same.uri == contact.uri) {
                 contact.parameters.extend(same.parameters.iter().cloned());
             }
         }
-        all
+        Some(all)
     }
 }
 
-/// The contacts of a SIP message. One that is being removed is none, and neither is `*`.
-fn contacts(message: &[u8]) -> Vec<RegisteredContact> {
+/// The contacts of a SIP message that has any Contact. One that is being removed is none, and neither
+/// is `*`.
+fn contacts(message: &[u8]) -> Option<Vec<RegisteredContact>> {
     let header = split_header(message);
     let lifetime = header
         .fields()
         .find(|(name, _)| name.eq_ignore_ascii_case("Expires"))
         .and_then(|(_, value)| expires(&value));
-    let mut found = Vec::new();
+    let mut found = None;
     for (name, value) in header.fields() {
         if name.eq_ignore_ascii_case("Contact") || name.eq_ignore_ascii_case("m") {
             let contacts = elements(&value).filter_map(|element| contact(element, lifetime));
-            found.extend(contacts.filter(|contact| contact.expires != Some(0)));
+            found
+                .get_or_insert_with(Vec::new)
+                .extend(contacts.filter(|contact| contact.expires != Some(0)));
         }
     }
     found
@@ -136,7 +140,7 @@ mod tests {
     }
 
     fn shown(body: &RegisterBody<'_>) -> Vec<(String, Option<u32>, bool, bool)> {
-        let contacts = body.contacts().into_iter().map(|contact| {
+        let contacts = body.contacts().into_iter().flatten().map(|contact| {
             let can = contact.capabilities(false);
             (contact.uri, contact.expires, can.sm, can.im)
         });
@@ -229,6 +233,18 @@ mod tests {
         }
         let body = decode("message/sip", Some("gzip"), REGISTER.as_bytes());
         assert_eq!(shown(&body), []);
+    }
+
+    #[test]
+    fn no_contacts_are_something_else_than_nothing_said() {
+        let none = |body: &str| {
+            let body = decode("message/sip", None, body.as_bytes());
+            body.contacts().map(|contacts| contacts.len())
+        };
+        assert_eq!(none("SIP/2.0 200 OK\r\nExpires: 0\r\n\r\n"), Some(0));
+        assert_eq!(none("REGISTER sip:x SIP/2.0\r\nm: *\r\n\r\n"), Some(0));
+        assert_eq!(none("REGISTER sip:x SIP/2.0\r\nExpires: 0\r\n\r\n"), None);
+        assert_eq!(none("SIP/2.0 401 No\r\nContact: <sip:a@x>\r\n\r\n"), None);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! How a registrar files an identity, and where its contacts are.
 
+use super::header::split_name_addr;
+
 /// The address of record of an identity, as registrars file it: the user part, with the domain
 /// where several are served, in lower case (RFC 3261 §10.3).
 pub fn address_of_record(identity: &str, with_domain: bool) -> Option<String> {
@@ -11,6 +13,12 @@ pub fn address_of_record(identity: &str, with_domain: bool) -> Option<String> {
         rest.split('@').next()?
     };
     Some(kept.to_ascii_lowercase())
+}
+
+/// Whether a REGISTER is one by somebody for another (RFC 3261 §10.2), by the values of From and To.
+pub fn is_third_party(from: &str, to: &str) -> bool {
+    let who = |value| split_name_addr(value).and_then(|(uri, _)| address_of_record(uri, true));
+    who(from) != who(to)
 }
 
 /// The first URI of a Path (RFC 3327): `<sip:a;lr>,<sip:b>` -> `sip:a;lr`.
@@ -59,6 +67,15 @@ mod tests {
         );
         assert_eq!(of("tel:+1555", false).as_deref(), Some("+1555"));
         assert_eq!(of("alice", false), None);
+    }
+
+    #[test]
+    fn by_somebody_for_another() {
+        let alice = "\"Alice\" <sip:alice@ims.example;user=phone>;tag=1";
+        assert!(!is_third_party(alice, "sip:Alice@IMS.example"));
+        assert!(!is_third_party("<tel:+1555>;tag=1", "<tel:+1555>"));
+        assert!(is_third_party("<sip:scscf@ims.example>;tag=1", alice));
+        assert!(is_third_party("<sip:alice@ims.example", alice));
     }
 
     #[test]

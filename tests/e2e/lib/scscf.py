@@ -1,0 +1,113 @@
+"""An S-CSCF that phones and clients are registered with: to the gateway it is a trusted peer that registers others
+(TS 24.229 5.4.1.7), asserts who they are, and finds them."""
+
+import itertools
+import secrets
+
+import sip
+from phone import Phone
+from ua import ImClient
+
+SMSIP = "+g.3gpp.smsip"
+OMA_IM = "+g.oma.sip-im"
+MMTEL = '+g.3gpp.icsi-ref="urn%3Aurn-7%3A3gpp-service.ims.icsi.mmtel"'
+SERVICE_INFO = "<?xml version='1.0'?><ims-3gpp version='1'><service-info>{number}</service-info></ims-3gpp>"
+
+
+class Scscf:
+    """One socket of a trusted peer. Its people are in `devices`: those of one person all get what is for that person, unless
+    the request says which ones (RFC 3841)."""
+
+    def __init__(self, endpoint, domain):
+        self.endpoint = endpoint
+        self.domain = domain
+        self.uri = f"sip:scscf@{endpoint.contact_host}"
+        self.devices = {}
+        self.requests = []
+        self._cseq = itertools.count(1)
+        self._call_id = secrets.token_hex(8)
+
+    def device(self, kind, name, number=None, features=None):
+        """A phone or a client of this person, known here; the gateway hears of it by `register`."""
+        device = kind(self.endpoint, name, None, self.domain, number)
+        if features is not None:
+            device.features = features
+        for user in filter(None, (name, number)):
+            self.devices.setdefault(user, []).append(device)
+            self.endpoint.users[user] = self
+        return device
+
+    async def handle(self, request):
+        self.requests.append(request)
+        devices = self.devices[sip.user_of(request.uri)]
+        wanted = request.get("Accept-Contact", "")
+        # A tag is compared as a whole; "require;explicit" is what makes it a condition.
+        fitting = [device for device in devices if "require" not in wanted or device.features.strip(";") in wanted]
+        if "no-fork" in request.get("Request-Disposition", ""):
+            fitting = fitting[:1]
+        if not fitting:
+            self.endpoint.respond(request, 480, "Temporarily Unavailable")
+        for device in fitting:
+            await device.handle(request)
+
+    async def register(self, person, body=None, content_type=None, expires=3600, headers=()):
+        """A third-party REGISTER for this identity. `body` is made of the person's devices unless it is given."""
+        if body is None:
+            content_type, body = self.bodies(person)
+        kind = [("Content-Type", content_type)] if body else []
+        request = sip.Message(
+            f"REGISTER sip:gateway@{self.domain} SIP/2.0",
+            [
+                ("Max-Forwards", "70"),
+                ("From", f"<{self.uri}>;tag={secrets.token_hex(4)}"),
+                ("To", f"<{person}>"),
+                ("Call-ID", self._call_id + sip.user_of(person)),
+                ("CSeq", f"{next(self._cseq)} REGISTER"),
+                ("Contact", f"<{self.uri}>"),
+                ("Expires", str(expires)),
+                *kind,
+                *headers,
+            ],
+            body if isinstance(body, bytes) else (body or "").encode(),
+        )
+        return await self.endpoint.request(request)
+
+    def bodies(self, person):
+        """(Content-Type, body) with all that a gateway may get: service information, the phone's REGISTER, the 200 to it."""
+        user = sip.user_of(person)
+        contacts = [f"<sip:device{n}@10.1.2.{n}:5060>{device.features}" for n, device in enumerate(self.devices[user], 1)]
+        return multipart(
+            ("application/3gpp-ims+xml", SERVICE_INFO.format(number=user.lstrip("+"))),
+            ("message/sip", copy(f"REGISTER sip:{self.domain} SIP/2.0", person, contacts[-1:])),
+            ("message/sip", copy("SIP/2.0 200 OK", person, contacts)),
+        )
+
+
+def copy(start, person, contacts, expires=600000):
+    """A phone's REGISTER, or the answer to it, as message/sip."""
+    fields = [f"To: <{person}>", f"From: <{person}>;tag=1", "Call-ID: c", "CSeq: 1 REGISTER", f"Expires: {expires}"]
+    return "\r\n".join([start, *fields, *(f"Contact: {contact}" for contact in contacts), "Content-Length: 0", "", ""])
+
+
+def multipart(*parts):
+    """(Content-Type, body) of parts as (Content-Type, body)."""
+    body = "".join(f"--boundary1\r\nContent-Type: {kind}\r\n\r\n{part}\r\n" for kind, part in parts)
+    return "multipart/mixed;boundary=boundary1", body + "--boundary1--\r\n"
+
+
+class _Asserted:
+    """Somebody behind the S-CSCF, which says who it is."""
+
+    async def send(self, method, uri, *, headers=(), **options):
+        identity = ("P-Asserted-Identity", f"<{self.identity}>")
+        return await super().send(method, uri, headers=[identity, *headers], **options)
+
+
+class PhoneThere(_Asserted, Phone):
+    """A phone that is registered with the S-CSCF."""
+
+
+class ClientThere(_Asserted, ImClient):
+    """A client that is registered with the S-CSCF."""
+
+    features = f";{OMA_IM}"
