@@ -182,6 +182,14 @@ impl Turn<'_> {
     /// The sender has its `202`, and the IM side's answer is known: it is reported, unless the IM side would
     /// take the message in another form.
     fn outcome_of_sm(&mut self, id: ExchangeId) {
+        let Some(exchange) = self.store.get_mut(id) else {
+            return;
+        };
+        // The recipient has said so, and knows better than a response that was late or lost.
+        let is_delivered = exchange.tp_st.map(TpSt::from) == Some(TpSt::Received);
+        if is_delivered && !is_success(exchange.status) {
+            exchange.status = 200;
+        }
         if self.second_attempt(id) {
             return;
         }
@@ -321,7 +329,9 @@ impl Turn<'_> {
             return self.count(Counter::ReportUnknown);
         };
         let status = cause::delivery_to_status(disposition);
-        if let (Some(status), State::Relayed | State::Reporting) = (status, exchange.state) {
+        if let (Some(status), State::Relayed | State::SecondAttempt | State::Reporting) =
+            (status, exchange.state)
+        {
             exchange.tp_st = Some(u8::from(status));
         }
         let unconfirmed = (exchange.state == State::Unconfirmed).then_some(*exchange);
@@ -335,7 +345,10 @@ impl Turn<'_> {
     fn confirmed(&mut self, id: ExchangeId, exchange: &Exchange, status: TpSt) {
         self.parts_delivered(id, status);
         self.store.remove(id);
-        self.report_status(exchange, status);
+        // A service centre reports on what it has taken: behind an RP-ERROR there is nothing more to say.
+        if exchange.rp_cause.is_none() {
+            self.report_status(exchange, status);
+        }
         self.start_next(&exchange.identity, Party::Phone);
     }
 

@@ -1,4 +1,4 @@
-//! SMS-STATUS-REPORT to phones that asked for it (row STA-5).
+//! SMS-STATUS-REPORT to phones that asked for it (row STA-5), on short messages that were acknowledged.
 
 use super::Gateway;
 use super::action::Counter;

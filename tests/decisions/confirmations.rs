@@ -212,11 +212,29 @@ fn a_notification_that_overtakes_the_202() {
     assert_eq!(done.reply(), 200);
     assert!(done.sent.is_empty());
     assert_eq!(tp_st(&reported(&mut world, exchange, 202)), 0x00);
-    // But a failure is one, whatever was said before.
+}
+
+#[test]
+fn delivered_is_delivered_whatever_became_of_the_response() {
+    for status in [408, 415, 480, 503] {
+        let mut world = World::new();
+        let (exchange, message_id) = relayed(&mut world);
+        world.report(&from_bob(&imdn(&message_id, DELIVERED)));
+        world.handle(Input::ImAnswered { exchange, status });
+        let done = world.handle(Input::FinalSent {
+            exchange,
+            status: 202,
+        });
+        assert!(done.again.is_empty());
+        assert_eq!(done.message().body[0], 0x03, "{status}");
+        assert_eq!(tp_st(&world.leg(exchange, 200)), 0x00, "{status}");
+    }
+    // A notification that says otherwise adds nothing to a failure.
     let mut world = World::new();
     let (exchange, message_id) = relayed(&mut world);
-    world.report(&from_bob(&imdn(&message_id, DELIVERED)));
-    assert_eq!(tp_st(&reported(&mut world, exchange, 480)), 0x62);
+    let failed = Disposition::Delivery(DeliveryStatus::Failed);
+    world.report(&from_bob(&imdn(&message_id, failed)));
+    assert!(reported(&mut world, exchange, 480).is_nothing());
 }
 
 #[test]

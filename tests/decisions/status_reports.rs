@@ -160,8 +160,35 @@ fn every_outcome_has_its_status() {
         let mut world = World::new();
         let exchange = world.relay(&from_phone(ALICE, &asking(1)));
         let done = reported(&mut world, exchange, status);
-        let body = &done.message().body;
-        assert_eq!(u8::from(status_report(body).status), tp_st, "{status}");
+        if status < 300 {
+            let body = &done.message().body;
+            assert_eq!(u8::from(status_report(body).status), tp_st, "{status}");
+        } else {
+            // The RP-ERROR said it all.
+            assert!(done.is_nothing(), "{status}");
+            assert_eq!(world.store.open(), 0);
+        }
+    }
+}
+
+#[test]
+fn a_part_that_was_acknowledged_is_reported_on_though_the_whole_was_refused() {
+    for &(status, tp_st) in B3.iter().filter(|(status, _)| *status >= 300) {
+        let mut world = World::new();
+        let parts = parts_that_ask(&"x".repeat(200), 7, 10, |_| true);
+        world.submit(&from_phone(ALICE, &parts[0]));
+        let exchange = world.relay(&from_phone(ALICE, &parts[1]));
+        assert!(reported(&mut world, exchange, status).is_nothing());
+        // The sender does not try the second one again.
+        let (at, id) = world.store.next_wake().unwrap();
+        world.now.monotonic_ms = at;
+        let done = world.handle(Input::Due { exchange: id });
+        let report = status_report(&done.message().body);
+        assert_eq!(
+            (report.mr.0, u8::from(report.status)),
+            (10, tp_st),
+            "{status}"
+        );
     }
 }
 

@@ -89,6 +89,7 @@ async def the_second_answer_counts():
         bob.answers.append(415)
         equal((await (await alice.send_sm("+15550002", "plain")).outcome()).cause, 21, "the report's RP-Cause")
         equal(forms(bob), [TEXT], "what the client got")
+        equal((await status_of(alice), alice.inbox.qsize()), (0x00, 0), "the one status report: behind the one RP-ACK")
         equal(gw.statistics("ipsmgw")["sm_repeated"], 0, "repetitions")
 
 
