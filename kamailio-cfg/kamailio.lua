@@ -254,6 +254,10 @@ local function as_short_message()
 end
 
 local function instant_message(class)
+	-- "Delivered" completes the status report that a phone asked for. -2: it is about somebody else's message.
+	if class == 5 and KSR.ipsmgw.report() ~= -2 then
+		KSR.x.exit()
+	end
 	if not recipient() then
 		-- Whoever it is for, the S-CSCF finds them.
 		if not KSR.pv.is_null("$avp(next)") then
@@ -280,10 +284,8 @@ local function instant_message(class)
 	end
 	if class == 4 then
 		as_short_message()
-	elseif class == 5 then
-		-- "Delivered" completes the status report that a phone asked for.
-		KSR.ipsmgw.report()
-	elseif class == 6 then
+	elseif class == 5 or class == 6 then
+		-- A phone has no use for what another client's message became, nor for "is typing".
 		reply(200, "OK")
 	else
 		reply(415, "Unsupported Media Type", "Accept: text/plain, message/cpim, multipart/mixed, application/vnd.3gpp.sms")

@@ -20,7 +20,7 @@ pub(super) enum Body<'m> {
     /// `message/cpim`, and what it wraps.
     Cpim(Entity<'m>, Wrapped),
     /// An Instant Message Disposition Notification.
-    Imdn,
+    Imdn(Entity<'m>),
     /// An is-composing indication.
     IsComposing,
     /// Anything else, or nothing.
@@ -64,7 +64,7 @@ impl<'m> Body<'m> {
                 let wrapped = Wrapped::of(&entity);
                 Self::Cpim(entity, wrapped)
             }
-            Known::Imdn => Self::Imdn,
+            Known::Imdn => Self::Imdn(entity),
             Known::IsComposing => Self::IsComposing,
         })
     }

@@ -41,7 +41,7 @@ impl Gateway {
                 }
             }
             Body::Text(_) | Body::Cpim(_, Wrapped::Message) => Class::InstantMessage,
-            Body::Imdn | Body::Cpim(_, Wrapped::Imdn) => Class::Imdn,
+            Body::Imdn(_) | Body::Cpim(_, Wrapped::Imdn) => Class::Imdn,
             Body::IsComposing | Body::Cpim(_, Wrapped::IsComposing) => Class::IsComposing,
             Body::Other => Class::NotOurs,
         })

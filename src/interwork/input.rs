@@ -140,7 +140,8 @@ pub struct NotifyIn {
 
 /// A report from the SMS side, or a notification from the IM side.
 pub struct ReportIn<'m> {
-    /// Key of the exchanges to lock: the reporter's where that is a phone, else whose message it is about.
+    /// Key of the exchanges to lock, unless it names the one: the reporter's where that is a phone, else whose
+    /// message it is about.
     pub identity: Identity,
     /// Key of the reporter.
     pub reporter: Identity,
@@ -199,12 +200,4 @@ pub enum RpReport {
     MemoryAvailable,
     /// A disposition notification (RFC 5438).
     Notification(Disposition),
-}
-
-impl ReportIn<'_> {
-    /// Whether it is about a message of ours. A notification about somebody else's goes its way.
-    pub fn is_ours(&self) -> bool {
-        let about_another = self.named == Named::Nothing;
-        !(about_another && matches!(self.report, RpReport::Notification(_)))
-    }
 }

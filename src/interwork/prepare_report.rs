@@ -4,24 +4,34 @@
 use super::Gateway;
 use super::action::{Reason, Refusal};
 use super::body::{Body, Wrapped};
-use super::input::{ReportIn, RpReport};
+use super::input::{Named, ReportIn, RpReport};
 use super::sender::{Sender, identity_of, sender};
 use crate::host::{Identity, Party};
-use crate::sip::{Entity, MessageIn, Uri};
-use crate::wire::{Cpim, Direction, Imdn, RpMessage, Tpdu};
+use crate::sip::{MessageIn, Uri};
+use crate::wire::{Cpim, Direction, Disposition, Imdn, RpMessage, Tpdu};
 
 impl Gateway {
-    /// Reads RP-ACK, RP-ERROR or RP-SMMA, or a notification.
+    /// Reads RP-ACK, RP-ERROR or RP-SMMA, or a notification about a message of ours. Any other notification is
+    /// nothing to us: it goes its way.
     pub fn prepare_report<'m>(
         &self,
         message: &MessageIn<'m>,
-    ) -> Result<ReportIn<'m>, Box<Refusal>> {
+    ) -> Result<Option<ReportIn<'m>>, Box<Refusal>> {
         let malformed = |reason| Refusal::sip(400, reason);
         let sender = sender(message)?;
         let octets = match Body::of(message)? {
             Body::Sms(octets) => octets,
             Body::Cpim(entity, Wrapped::Imdn) => {
-                return self.notification_in(message, &sender, &entity);
+                let imdn = entity.octets().ok().and_then(|octets| {
+                    let cpim = Cpim::decode(&octets).ok()?;
+                    About::of(&cpim.content.octets)
+                });
+                return Ok(imdn.and_then(|imdn| self.notification_in(message, &sender, &imdn)));
+            }
+            Body::Imdn(entity) => {
+                let octets = entity.octets().ok();
+                let imdn = octets.and_then(|octets| About::of(&octets));
+                return Ok(imdn.and_then(|imdn| self.notification_in(message, &sender, &imdn)));
             }
             _ => return Err(malformed(Reason::NotAReport)),
         };
@@ -57,7 +67,7 @@ impl Gateway {
             RpMessage::Smma(_) => RpReport::MemoryAvailable,
             RpMessage::Data(_) => return Err(malformed(Reason::NotAReport)),
         };
-        Ok(ReportIn {
+        Ok(Some(ReportIn {
             identity,
             reporter: sender.identity,
             party,
@@ -67,29 +77,47 @@ impl Gateway {
             call_id: message.call_id_to_repeat(),
             address: sender.address,
             hop: message.source,
-        })
+        }))
     }
 
-    /// A notification: it is for whom the Request-URI names.
+    /// A notification, by what it names.
     fn notification_in<'m>(
         &self,
         message: &MessageIn<'m>,
         sender: &Sender<'m>,
-        entity: &Entity<'_>,
-    ) -> Result<ReportIn<'m>, Box<Refusal>> {
-        let octets = entity.octets().map_err(Reason::from)?;
-        let cpim = Cpim::decode(&octets).map_err(Reason::Undecodable)?;
-        let imdn = Imdn::decode(&cpim.content.octets).map_err(Reason::Undecodable)?;
-        Ok(ReportIn {
-            identity: requested(message)?,
+        imdn: &About,
+    ) -> Option<ReportIn<'m>> {
+        let named = match self.named_by(&imdn.message_id) {
+            // A message of our own with nothing but text in it has no other name than its Call-ID.
+            Named::Nothing => self.named_in(message.in_reply_to),
+            named => named,
+        };
+        (named != Named::Nothing).then(|| ReportIn {
+            identity: sender.identity,
             reporter: sender.identity,
             party: Party::Phone,
             report: RpReport::Notification(imdn.disposition),
             rp_mr: 0,
-            named: self.named_by(&imdn.message_id),
+            named,
             call_id: message.call_id_to_repeat(),
             address: sender.address,
             hop: message.source,
+        })
+    }
+}
+
+/// What of a notification counts.
+struct About {
+    message_id: String,
+    disposition: Disposition,
+}
+
+impl About {
+    fn of(octets: &[u8]) -> Option<Self> {
+        let imdn = Imdn::decode(octets).ok()?;
+        Some(Self {
+            message_id: imdn.message_id.into_owned(),
+            disposition: imdn.disposition,
         })
     }
 }

@@ -311,7 +311,8 @@ impl Turn<'_> {
         }
     }
 
-    /// A notification from the IM side (rows CON-2, STA-6): it counts for the recipient's own `202`.
+    /// A notification from the IM side (rows CON-2, STA-6). It is the recipient's, whomever it was sent to: it
+    /// has the name that only the recipient was told.
     pub(super) fn notified(&mut self, report: &ReportIn<'_>, disposition: Disposition) {
         let Named::Exchange(id) = report.named else {
             self.reply(200, false, Verdict::Refused);
@@ -319,10 +320,7 @@ impl Turn<'_> {
         };
         let exchange = self.store.get_mut(id).filter(|exchange| {
             let recipient = identity(exchange.recipient.as_str());
-            exchange.kind == Kind::SmToIm
-                && exchange.notify.positive_delivery
-                && exchange.identity == report.identity
-                && recipient == Some(report.reporter)
+            exchange.kind == Kind::SmToIm && recipient == Some(report.reporter)
         });
         let Some(exchange) = exchange else {
             self.reply(200, false, Verdict::Refused);

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use crate::host::{Exchanges, Text, TransactionId};
-use crate::interwork::{self, Input, Refusal, Verdict};
+use crate::interwork::{self, Input, Named, Refusal, Verdict};
 use crate::sip::Answer;
 
 use super::clock;
@@ -25,6 +25,7 @@ const TRUE: i32 = 1;
 const DONE_WITH: i32 = 2;
 const FALSE: i32 = -1;
 const MALFORMED: i32 = -2;
+const NOT_OURS: i32 = -2;
 const END_OF_SCRIPT: i32 = 0;
 
 /// `ipsmgw_classify()`: what the request is. It changes nothing.
@@ -200,7 +201,7 @@ pub(super) fn im_to_sm(msg: SipMsg<'_>, route: &str) -> i32 {
     }
 }
 
-/// `ipsmgw_report()`: takes an RP-ACK, RP-ERROR or RP-SMMA.
+/// `ipsmgw_report()`: takes an RP-ACK, RP-ERROR or RP-SMMA, or a notification about a message of ours.
 pub(super) fn report(msg: SipMsg<'_>) -> i32 {
     if !can_take(msg, "ipsmgw_report") {
         return FALSE;
@@ -213,17 +214,21 @@ pub(super) fn report(msg: SipMsg<'_>) -> i32 {
     let message = reading.message();
     let report = match running.gateway.prepare_report(&message) {
         // Nobody answers it here: the script relays it.
-        Ok(report) if !report.is_ours() => return FALSE,
-        Ok(report) => report,
+        Ok(None) => return NOT_OURS,
+        Ok(Some(report)) => report,
         Err(refusal) => {
             refuse(msg, *refusal);
             return FALSE;
         }
     };
     let actions = {
-        let mut locked = running
-            .table
-            .lock(report.identity.as_str(), now.monotonic_ms);
+        let now_ms = now.monotonic_ms;
+        let named = match report.named {
+            Named::Exchange(id) => running.table.lock_of(id, now_ms),
+            Named::Nothing | Named::Past => None,
+        };
+        let mut locked =
+            named.unwrap_or_else(|| running.table.lock(report.identity.as_str(), now_ms));
         running
             .gateway
             .handle(Input::Report(&report), now, &mut locked)

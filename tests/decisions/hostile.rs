@@ -149,7 +149,7 @@ fn mutated_bodies_never_panic_and_never_break_out() {
                 assert!(part.as_slice().len() <= 180);
             }
         }
-        if let Ok(report) = world.gateway.prepare_report(&message) {
+        if let Ok(Some(report)) = world.gateway.prepare_report(&message) {
             let done = world.handle(Input::Report(&report));
             done.sent
                 .iter()

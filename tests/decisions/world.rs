@@ -280,7 +280,7 @@ impl World {
     }
 
     pub(crate) fn report(&mut self, message: &MessageIn<'_>) -> Done {
-        let Ok(report) = self.gateway.prepare_report(message) else {
+        let Ok(Some(report)) = self.gateway.prepare_report(message) else {
             panic!("refused")
         };
         self.handle(Input::Report(&report))

@@ -78,6 +78,50 @@ async def client_confirms():
         await gw.until(lambda: gw.pending() == 0, what="an empty table")
 
 
+async def however_it_is_confirmed():
+    "to the sender's name, past an IM client of the sender's, without a wrapper, by a peer that knows the recipient by name"
+    port = free_port()
+    async with gateway(name="however", sc_uri=f"sip:127.0.0.2:{port}") as gw:
+        peer = ServiceCentre(await gw.endpoint(host="127.0.0.2", port=port), gw.domain)
+        alice, bob = await gw.user(Phone, "alice"), await gw.user(CpimClient, "bob")
+        desk = await gw.user(ImClient, "alice")
+        bob.answer = 202
+
+        async def by_bob(uri, body, content_type):
+            return await bob.send_im(uri, body, content_type=content_type)
+
+        async def by_peer(uri, body, content_type):
+            headers = [("P-Asserted-Identity", f"<{gw.uri('bob')}>"), ("Content-Type", content_type)]
+            return await peer.send("MESSAGE", uri, headers=headers, body=body)
+
+        for mr, (send, name, wrapped) in enumerate(
+            ((by_bob, "alice", True), (by_bob, "+15550001", False), (by_bob, "nobody", True), (by_peer, "alice", True))
+        ):
+            say(f"{send.__name__}, to {name}, {'with' if wrapped else 'without'} its wrapper")
+            sent = await alice.send_rp(sms.rp_data(mr, alice.centre, sms.submit("+15550002", "hi", mr=mr, srr=True)))
+            equal((await sent.outcome()).kind, "RP-ACK", "the submit report")
+            message_id = re.search(r"(?im)^\S*Message-ID: (\S+)", (await bob.next_message()).body.decode()).group(1)
+            body = imdn(message_id, "delivered", bob.identity, gw.uri(name))
+            if not wrapped:
+                body = body[body.index(b"<?xml") :]
+            answer = await send(gw.uri(name), body, CPIM if wrapped else "message/imdn+xml")
+            equal(answer.status, 200, "the answer to the IMDN")
+            _, report = await alice.next_message()
+            equal((report.tpdu.kind, report.tpdu.st, report.tpdu.mr), ("SMS-STATUS-REPORT", 0x00, mr), "the status report")
+        equal(desk.inbox.qsize(), 0, "notifications at the sender's IM client")
+
+        say("about somebody else's message: as it is to who can read it, else nowhere")
+        body = imdn("theirs", "delivered", bob.identity, gw.uri("alice"))
+        equal((await by_bob(gw.uri("alice"), body, CPIM)).status, 200, "the client's answer")
+        equal((await desk.next_message()).body, body, "the notification, octet by octet")
+        cut = body.replace(b"</imdn>", b"")
+        equal((await by_bob(gw.uri("alice"), cut, CPIM)).status, 200, "the client's answer to one that is broken")
+        equal((await desk.next_message()).body, cut, "the notification, octet by octet")
+        await desk.register(expires=0)
+        equal((await by_bob(gw.uri("alice"), body, CPIM)).status, 200, "the gateway's answer")
+        equal(alice.inbox.qsize(), 0, "what the phone got of it")
+
+
 async def client_asks():
     "Disposition-Notification: delivered once the phone has it; failed only behind a 2xx; nothing unasked"
     async with gateway(name="asks", modparams={"hold_timeout": 1}) as gw:
@@ -157,4 +201,4 @@ async def through_a_service_centre():
         equal(bob.inbox.qsize(), 0, "further notifications")
 
 
-run(phone_asks, client_confirms, client_asks, through_a_service_centre)
+run(phone_asks, client_confirms, however_it_is_confirmed, client_asks, through_a_service_centre)
