@@ -30,10 +30,11 @@ impl<const N: usize> Text<N> {
 
     /// The text as given.
     pub fn as_str(&self) -> &str {
-        self.octets
-            .get(..usize::from(self.len))
-            .and_then(|octets| core::str::from_utf8(octets).ok())
-            .unwrap_or_default()
+        core::str::from_utf8(self.as_octets()).unwrap_or_default()
+    }
+
+    fn as_octets(&self) -> &[u8] {
+        self.octets.get(..usize::from(self.len)).unwrap_or_default()
     }
 }
 
@@ -54,7 +55,7 @@ impl<const N: usize> fmt::Write for Text<N> {
 
 impl<const N: usize> PartialEq for Text<N> {
     fn eq(&self, other: &Self) -> bool {
-        self.as_str() == other.as_str()
+        self.as_octets() == other.as_octets()
     }
 }
 

@@ -44,13 +44,9 @@ impl<'m> Body<'m> {
             return Err(Reason::ContentLength);
         }
         let mut leaves = leaves(message)?;
-        let first = |wanted: fn(Known) -> bool| {
-            leaves.iter().enumerate().find_map(|(at, leaf)| {
-                let known = Known::of(leaf).filter(|known| wanted(*known))?;
-                Some((at, known))
-            })
-        };
-        match first(|known| known == Known::Sms).or_else(|| first(|_| true)) {
+        let known = leaves.iter().enumerate();
+        let known = known.filter_map(|(at, leaf)| Some((at, Known::of(leaf)?)));
+        match known.min_by_key(|(_, known)| *known != Known::Sms) {
             Some((at, known)) => Self::leaf(leaves.swap_remove(at), known),
             None => Ok(Self::Other),
         }

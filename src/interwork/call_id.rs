@@ -1,8 +1,6 @@
 //! Call-IDs and Message-IDs of our own: they name the exchange, so that In-Reply-To and notifications
 //! lead back to it.
 
-use core::fmt::Write as _;
-
 use super::Gateway;
 use super::input::Named;
 use crate::host::ExchangeId;
@@ -26,8 +24,11 @@ impl Gateway {
 
     fn push_name(&self, out: &mut String, id: ExchangeId, attempt: u8) {
         let ExchangeId { index, generation } = id;
-        // Writing to a String does not fail.
-        let _ = write!(out, "{index:x}-{generation:x}-{attempt:x}-{:x}", self.boot);
+        push_hex(out, index.into());
+        for number in [generation.into(), attempt.into(), self.boot] {
+            out.push('-');
+            push_hex(out, number);
+        }
     }
 
     /// What the Message-ID in a notification names.
@@ -65,5 +66,27 @@ impl Gateway {
             }));
         }
         (domain == self.policy.domain).then_some(Named::Past)
+    }
+}
+
+/// Appends a number in hexadecimal digits. (`write!` costs many times as much, and every MESSAGE of ours has a
+/// Call-ID.)
+fn push_hex(out: &mut String, number: u64) {
+    let digits = (u64::BITS - number.leading_zeros()).div_ceil(4).max(1);
+    let digit = |place| char::from_digit((number >> (4 * place) & 0xf) as u32, 16);
+    out.extend((0..digits).rev().filter_map(digit));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::push_hex;
+
+    #[test]
+    fn hexadecimal_digits() {
+        for number in [0, 1, 0xf, 0x10, 0xabc, 0x1000_0000, u64::MAX] {
+            let mut out = String::new();
+            push_hex(&mut out, number);
+            assert_eq!(out, format!("{number:x}"));
+        }
     }
 }

@@ -31,14 +31,11 @@ pub(super) fn of_text(entity: &Entity<'_>, subject: Option<&str>) -> Result<Stri
         out.push('\n');
     }
     // Lines end in LF alone, as phones write them.
-    let mut rest = text.chars().peekable();
-    while let Some(c) = rest.next() {
-        if c == '\r' {
-            rest.next_if_eq(&'\n');
+    for (at, line) in text.split('\r').enumerate() {
+        if at > 0 && !line.starts_with('\n') {
             out.push('\n');
-        } else {
-            out.push(c);
         }
+        out.push_str(line);
     }
     Ok(out)
 }

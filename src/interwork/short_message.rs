@@ -4,9 +4,9 @@ use super::Gateway;
 use super::action::{Reason, Refusal};
 use crate::host::{Now, Octets};
 use crate::wire::{
-    ConcatenationReference, Cut, Direction, MessageClass, RpData, RpMessage, RpMr, Segments,
-    SmsDeliver, SmsSubmit, TextCoding, TpAddress, TpDcs, TpMr, TpPid, TpScts, TpVp, Tpdu, UserData,
-    transliterated,
+    ConcatenationReference, Cut, Direction, EncodeError, EncodedText, MessageClass, RpAddress,
+    RpData, RpMessage, RpMr, Segments, SmsDeliver, SmsSubmit, TextCoding, TpAddress, TpDcs, TpMr,
+    TpPid, TpScts, TpVp, Tpdu, UserData, transliterated,
 };
 
 /// What a phone is told beside the text.
@@ -27,6 +27,7 @@ impl Shown {
 }
 
 /// The parts of a text as RP-DATA, and where the octets stand in each that are set when it is sent.
+#[derive(Default)]
 pub(super) struct RpDatas {
     pub(super) parts: Vec<Octets<254>>,
     pub(super) tp_mr_at: usize,
@@ -92,45 +93,66 @@ impl Gateway {
         let transliterated = self.policy.transliterate.then(|| transliterated(text));
         let transliterated = transliterated.flatten();
         let text = transliterated.as_deref().unwrap_or(text);
+        let mut written = RpDatas::default();
+        let mut write = |part: &EncodedText, more_messages| {
+            let user_data = part.user_data();
+            let length = user_data.octets().len();
+            let tpdu = tpdu(user_data, more_messages);
+            written
+                .push(direction, self.policy.rp_address, &tpdu, length)
+                .map_err(|_| Refusal::sip(500, Reason::NotRepresentable))
+        };
+        // Most texts fit one short message in the alphabet that every phone has: nothing to choose or cut.
+        if let Ok(whole) = EncodedText::with_coding(text, TextCoding::DEFAULT) {
+            write(&whole, false)?;
+            return Ok(written);
+        }
         let coding = TextCoding::of(text, &self.policy.languages);
         let reference = ConcatenationReference::Eight(0);
         let segments = Segments::of(text, coding, reference, Cut::Graphemes)
             .ok()
             .filter(|segments| segments.total() <= self.policy.max_segments)
             .ok_or_else(|| Refusal::sip(413, Reason::TextTooLong))?;
+        for (part, sequence) in segments.parts().zip(1..=segments.total()) {
+            write(&part, sequence < segments.total())?;
+        }
+        Ok(written)
+    }
+}
 
-        let service_centre = Some(self.policy.rp_address);
-        let (originator, destination) = match direction {
-            Direction::NetworkToMs => (service_centre, None),
-            Direction::MsToNetwork => (None, service_centre),
+impl RpDatas {
+    /// Writes one more, with so many octets in its TP-UD. The service centre is the originator towards a
+    /// phone, the destination from one.
+    fn push(
+        &mut self,
+        direction: Direction,
+        service_centre: RpAddress,
+        tpdu: &Tpdu<'_>,
+        tp_ud: usize,
+    ) -> Result<(), EncodeError> {
+        const TOO_LONG: EncodeError = EncodeError::TooLong {
+            element: "RP-DATA",
+            limit: 254,
         };
-        let rp = RpMessage::Data(RpData {
+        let mut user_data = Vec::with_capacity(176);
+        tpdu.encode(&mut user_data)?;
+        let (originator, destination) = match direction {
+            Direction::NetworkToMs => (Some(service_centre), None),
+            Direction::MsToNetwork => (None, Some(service_centre)),
+        };
+        let rp_data = RpMessage::Data(RpData {
             mr: RpMr(0),
             originator,
             destination,
-            user_data: &[],
+            user_data: &user_data,
         });
-        let mut written = RpDatas {
-            parts: Vec::with_capacity(segments.total().into()),
-            tp_mr_at: 0,
-            reference_at: 0,
-        };
-        for (part, sequence) in segments.parts().zip(1..=segments.total()) {
-            let user_data = part.user_data();
-            let tpdu = tpdu(user_data, sequence < segments.total());
-            let (mut octets, mut tpdu_octets) = (Vec::with_capacity(192), Vec::with_capacity(176));
-            let rp_data = rp
-                .encode_with(direction, &tpdu, &mut octets)
-                .and_then(|()| tpdu.encode(&mut tpdu_octets))
-                .ok()
-                .and_then(|()| Octets::new(&octets))
-                .ok_or_else(|| Refusal::sip(500, Reason::NotRepresentable))?;
-            written.parts.push(rp_data);
-            // The TPDU comes last, its second octet is TP-MR (TS 23.040 §9.2.2.2).
-            written.tp_mr_at = octets.len() - tpdu_octets.len() + 1;
-            // TP-UD comes last, and begins with UDHL, IEI and IEIDL (TS 23.040 §9.2.3.24.1).
-            written.reference_at = octets.len() - user_data.octets().len() + 3;
-        }
-        Ok(written)
+        let mut octets = Vec::with_capacity(192);
+        rp_data.encode(direction, &mut octets)?;
+        self.parts.push(Octets::new(&octets).ok_or(TOO_LONG)?);
+        // The TPDU comes last, its second octet is TP-MR (TS 23.040 §9.2.2.2).
+        self.tp_mr_at = octets.len() - user_data.len() + 1;
+        // TP-UD comes last, and begins with UDHL, IEI and IEIDL (TS 23.040 §9.2.3.24.1).
+        self.reference_at = octets.len() - tp_ud + 3;
+        Ok(())
     }
 }

@@ -1,6 +1,13 @@
 //! The clocks of this machine.
 
+use std::cell::Cell;
+
 use crate::host::Now;
+
+thread_local! {
+    /// A quarter of an hour since 1970, and the zone in it. Zones change between two of them, never within one.
+    static ZONE: Cell<(i64, i8)> = const { Cell::new((i64::MIN, 0)) };
+}
 
 /// One reading.
 pub(super) fn now() -> Now {
@@ -20,8 +27,20 @@ pub(super) fn now() -> Now {
     }
 }
 
-/// Local time minus UTC in quarters of an hour: what TP-SCTS states (TS 23.040 §9.2.3.11).
+/// The zone at that time: worked out once for each quarter of an hour.
 fn zone(unix: i64) -> i8 {
+    let quarter = unix.div_euclid(900);
+    let (known, zone) = ZONE.get();
+    if known == quarter {
+        return zone;
+    }
+    let zone = local_zone(unix);
+    ZONE.set((quarter, zone));
+    zone
+}
+
+/// Local time minus UTC in quarters of an hour: what TP-SCTS states (TS 23.040 §9.2.3.11).
+fn local_zone(unix: i64) -> i8 {
     let mut local = std::mem::MaybeUninit::<libc::tm>::zeroed();
     // SAFETY: both point to live memory.
     if unsafe { libc::localtime_r(&unix, local.as_mut_ptr()) }.is_null() {

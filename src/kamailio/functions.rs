@@ -11,7 +11,8 @@ use super::counters;
 use super::hooks;
 use super::message::{MessageNumber, SipMsg};
 use super::perform::{
-    At, Performed, answer_failure, answer_in_transaction, answer_request, handle, perform,
+    At, Performed, answer_failure, answer_in_transaction, answer_request, decide_for, handle,
+    perform,
 };
 use super::reading::Reading;
 use super::result;
@@ -30,10 +31,10 @@ const END_OF_SCRIPT: i32 = 0;
 
 /// `ipsmgw_classify()`: what the request is. It changes nothing.
 pub(super) fn classify(msg: SipMsg<'_>) -> i32 {
-    let Some(reading) = Reading::of_content(msg) else {
+    let Some(reading) = Reading::of(msg) else {
         return FALSE;
     };
-    match running().gateway.classify(&reading.message()) {
+    match running().gateway.classify(&reading.content()) {
         Ok(class) => class as i32,
         Err(refusal) => {
             tracing::info!(reason = %refusal.reason, "malformed");
@@ -112,6 +113,7 @@ fn submit(msg: SipMsg<'_>, outcome: Option<u16>) -> Submitted {
     let Some(reading) = Reading::of(msg) else {
         return Submitted::Refused;
     };
+    let reading = reading.with_sender().with_source().with_recipient();
     let message = reading.message();
     let prepared = match running.gateway.prepare_sm(&message, now) {
         Ok(prepared) => prepared,
@@ -120,14 +122,7 @@ fn submit(msg: SipMsg<'_>, outcome: Option<u16>) -> Submitted {
             return Submitted::Refused;
         }
     };
-    let actions = {
-        let mut locked = running
-            .table
-            .lock(prepared.identity.as_str(), now.monotonic_ms);
-        running
-            .gateway
-            .handle(Input::Submit(&prepared), now, &mut locked)
-    };
+    let actions = decide_for(&prepared.identity, Input::Submit(&prepared), now);
     let translation = outcome.is_none().then_some(&prepared.translation);
     let performed = perform(actions, At::Request(msg, translation));
     Submitted::Performed(performed)
@@ -165,9 +160,13 @@ pub(super) fn im_to_sm(msg: SipMsg<'_>, route: &str) -> i32 {
     if hooks::held_at_hand().is_some_and(is_held) {
         return TRUE;
     }
-    let Some(reading) = Reading::of(msg) else {
+    let Some(mut reading) = Reading::of(msg).map(Reading::with_sender) else {
         return FALSE;
     };
+    // Whether the recipient is here matters only where there is a service centre for those who are not.
+    if running.gateway.policy.sc_uri.is_some() {
+        reading = reading.with_recipient();
+    }
     let prepared = match running.gateway.prepare_im(&reading.message(), now) {
         Ok(prepared) => prepared,
         Err(refusal) => {
@@ -189,12 +188,7 @@ pub(super) fn im_to_sm(msg: SipMsg<'_>, route: &str) -> i32 {
         im: &prepared,
         transaction,
     };
-    let actions = {
-        let mut locked = running
-            .table
-            .lock(prepared.identity.as_str(), now.monotonic_ms);
-        running.gateway.handle(input, now, &mut locked)
-    };
+    let actions = decide_for(&prepared.identity, input, now);
     match perform(actions, At::Request(msg, None)) {
         Performed::Done(Verdict::Refused) => FALSE,
         _ => TRUE,
@@ -208,9 +202,10 @@ pub(super) fn report(msg: SipMsg<'_>) -> i32 {
     }
     let running = running();
     let now = clock::now();
-    let Some(reading) = Reading::of_report(msg) else {
+    let Some(reading) = Reading::of(msg) else {
         return FALSE;
     };
+    let reading = reading.with_sender().with_source();
     let message = reading.message();
     let report = match running.gateway.prepare_report(&message) {
         // Nobody answers it here: the script relays it.
@@ -295,21 +290,13 @@ fn refuse(msg: SipMsg<'_>, refusal: Refusal) {
     counters::count(crate::interwork::Counter::Refused);
     answer_request(msg, &refusal.answer);
     if let Some(report) = refusal.report
-        && let Err(send::NotSent(status)) = send::send(&report, None)
+        && let Err(send::NotSent(status)) = send::send(report, None)
     {
         tracing::warn!(status, "a report could not be sent");
     }
     if let Some(report) = refusal.status_report {
-        let running = running();
-        let now = clock::now();
-        let actions = {
-            let mut locked = running
-                .table
-                .lock(report.identity.as_str(), now.monotonic_ms);
-            running
-                .gateway
-                .handle(Input::StatusReport(&report), now, &mut locked)
-        };
+        let input = Input::StatusReport(&report);
+        let actions = decide_for(&report.identity, input, clock::now());
         perform(actions, At::Nothing);
     }
 }

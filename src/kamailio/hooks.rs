@@ -166,13 +166,11 @@ unsafe extern "C" fn on_relayed(
                 }
                 final_sent(exchange, status, cell);
             }
-            ffi::TMCB_DESTROY => {
+            ffi::TMCB_DESTROY if !is_shutting_down() => {
                 // tm tells of a final response only where sending it worked. A phone whose connection is
                 // gone has not seen it, but its message was taken: it is owed the report, and no
                 // repetition of it may be delivered again.
-                if let Ok(status @ 200..300) = u16::try_from(cell.uas.status)
-                    && !is_shutting_down()
-                {
+                if let Ok(status @ 200..300) = u16::try_from(cell.uas.status) {
                     final_sent(exchange, status, cell);
                 }
                 handle(exchange, Input::Released { exchange }, At::Nothing);
@@ -190,7 +188,8 @@ fn final_sent(exchange: ExchangeId, status: u16, cell: &ffi::cell) {
     );
 }
 
-/// Whether tm takes its table down, so that nothing can be sent any more.
+/// Whether tm takes its table down. Then nothing can be sent any more, and a worker may have been ended while
+/// it held a lock of ours: nobody waits for that.
 fn is_shutting_down() -> bool {
     // SAFETY: no arguments.
     unsafe { ffi::ksr_shutdown_phase() != 0 }
@@ -219,7 +218,9 @@ unsafe extern "C" fn on_held(_: *mut ffi::cell, event: c_int, parameters: *mut f
                     reply(request, 202, c"Accepted");
                 }
             }
-            ffi::TMCB_DESTROY => handle(exchange, Input::Released { exchange }, At::Nothing),
+            ffi::TMCB_DESTROY if !is_shutting_down() => {
+                handle(exchange, Input::Released { exchange }, At::Nothing);
+            }
             _ => {}
         }
     });

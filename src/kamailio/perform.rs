@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::ffi::CString;
 
-use crate::host::ExchangeId;
+use crate::host::{ExchangeId, Identity, Now};
 use crate::interwork::{Action, Actions, Input, Outcome, Verdict};
 use crate::sip::{Answer, Translation};
 
@@ -58,6 +58,13 @@ fn decide(exchange: ExchangeId, input: Input<'_>) -> Actions {
     }
 }
 
+/// What the core says to something about the exchanges of an identity.
+pub(super) fn decide_for(identity: &Identity, input: Input<'_>, now: Now) -> Actions {
+    let running = running();
+    let mut locked = running.table.lock(identity.as_str(), now.monotonic_ms);
+    running.gateway.handle(input, now, &mut locked)
+}
+
 /// Does all of it, in order. No lock of ours is held.
 pub(super) fn perform(actions: Actions, at: At<'_>) -> Performed {
     let mut performed = Performed::Done(Verdict::Taken);
@@ -108,7 +115,7 @@ pub(super) fn perform(actions: Actions, at: At<'_>) -> Performed {
                 }
             },
             Action::Send { exchange, message } => {
-                if let Err(send::NotSent(status)) = send::send(&message, exchange) {
+                if let Err(send::NotSent(status)) = send::send(message, exchange) {
                     tracing::warn!(status, "a MESSAGE of ours could not be sent");
                     if let Some(exchange) = exchange {
                         actions.extend(decide(exchange, Input::LegCompleted { exchange, status }));
@@ -125,7 +132,7 @@ pub(super) fn perform(actions: Actions, at: At<'_>) -> Performed {
                     _ => None,
                 };
                 let sent = match &client {
-                    Some(client) => send::send_to(&message, Some(exchange), client),
+                    Some(client) => send::send_to(message, Some(exchange), client),
                     // The script said so, not a client.
                     None => Err(send::NotSent(refused)),
                 };

@@ -142,7 +142,7 @@ fn value(msg: SipMsg<'_>, field: Field) -> Option<Value> {
     if field == Field::Status {
         return functions::status_set(msg).map(|status| Value::Number(status.into()));
     }
-    let reading = Reading::of_content(msg)?;
+    let reading = Reading::of(msg)?;
     running()
         .gateway
         .field(&reading.message(), field, clock::now().unix)

@@ -19,26 +19,8 @@ pub(super) struct Reading<'m> {
 }
 
 impl<'m> Reading<'m> {
-    /// Reads a MESSAGE; nothing where it is none, or is broken before the end of its header.
+    /// Reads what a MESSAGE says itself; nothing where it is none, or is broken before the end of its header.
     pub(super) fn of(msg: SipMsg<'m>) -> Option<Self> {
-        Self::of_report(msg).map(|report| Self {
-            recipient: contacts::capabilities(report.request_uri, running().flags),
-            ..report
-        })
-    }
-
-    /// The same without asking what the recipient can do: a report is for us.
-    pub(super) fn of_report(msg: SipMsg<'m>) -> Option<Self> {
-        Self::of_content(msg).map(|content| Self {
-            identity: identity(msg),
-            source: msg.source(),
-            ..content
-        })
-    }
-
-    /// The same without asking where it came from and who the sender is either: for what is read of the message
-    /// itself. `$ipsmgw(...)` may stand in the `identity` parameter, so it must not ask for it.
-    pub(super) fn of_content(msg: SipMsg<'m>) -> Option<Self> {
         if !msg.is_request(ffi::METHOD_MESSAGE) || !msg.parse_headers() {
             return None;
         }
@@ -53,10 +35,46 @@ impl<'m> Reading<'m> {
         })
     }
 
-    pub(super) fn message(&self) -> MessageIn<'_> {
+    /// Asks who the sender is. Not for `$ipsmgw(...)`: that may stand in the `identity` parameter.
+    pub(super) fn with_sender(self) -> Self {
+        Self {
+            identity: identity(self.msg),
+            ..self
+        }
+    }
+
+    /// Asks where it came from.
+    pub(super) fn with_source(self) -> Self {
+        Self {
+            source: self.msg.source(),
+            ..self
+        }
+    }
+
+    /// Asks what the recipient's contacts can do.
+    pub(super) fn with_recipient(self) -> Self {
+        Self {
+            recipient: contacts::capabilities(self.request_uri, running().flags),
+            ..self
+        }
+    }
+
+    /// Its body and what says how to read that, nothing else.
+    pub(super) fn content(&self) -> MessageIn<'_> {
         // Octets behind the declared end belong to nobody; missing ones are the core's to judge.
         let octets = self.msg.octets_behind_header();
         let declared = self.msg.content_length().unwrap_or(octets.len());
+        MessageIn {
+            content_type: self.msg.content_type(),
+            content_transfer_encoding: self.msg.header("Content-Transfer-Encoding"),
+            body: octets.get(..declared).unwrap_or(octets),
+            truncated: declared > octets.len(),
+            ..MessageIn::default()
+        }
+    }
+
+    /// All of it.
+    pub(super) fn message(&self) -> MessageIn<'_> {
         let [
             in_reply_to,
             priority,
@@ -66,7 +84,6 @@ impl<'m> Reading<'m> {
             privacy,
             date,
             expires,
-            content_transfer_encoding,
         ] = self.msg.headers([
             "In-Reply-To",
             "Priority",
@@ -76,7 +93,6 @@ impl<'m> Reading<'m> {
             "Privacy",
             "Date",
             "Expires",
-            "Content-Transfer-Encoding",
         ]);
         MessageIn {
             request_uri: self.request_uri,
@@ -94,11 +110,8 @@ impl<'m> Reading<'m> {
             date,
             expires,
             recipient: self.recipient,
-            content_type: self.msg.content_type(),
-            content_transfer_encoding,
             source: &self.source,
-            body: octets.get(..declared).unwrap_or(octets),
-            truncated: declared > octets.len(),
+            ..self.content()
         }
     }
 }

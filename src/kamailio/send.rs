@@ -15,7 +15,7 @@ pub(super) struct NotSent(pub(super) u16);
 
 /// Sends a MESSAGE. Where an exchange is named, its `LegCompleted` comes from tm's callback, unless
 /// this fails.
-pub(super) fn send(message: &MessageOut, exchange: Option<ExchangeId>) -> Result<(), NotSent> {
+pub(super) fn send(message: MessageOut, exchange: Option<ExchangeId>) -> Result<(), NotSent> {
     let running = running();
     // A contact that takes it, else whatever hop is configured or known.
     let route_by = |flags| contacts::route_to(&message.identity, flags, &message.fallback_hop);
@@ -26,7 +26,7 @@ pub(super) fn send(message: &MessageOut, exchange: Option<ExchangeId>) -> Result
     };
     let route = route.unwrap_or_else(|| Route {
         uri: message.identity.clone(),
-        next_hop: fallback_hop(message, outbound_proxy).map(str::to_owned),
+        next_hop: fallback_hop(&message, outbound_proxy).map(str::to_owned),
         route: None,
         socket: None,
     });
@@ -35,15 +35,14 @@ pub(super) fn send(message: &MessageOut, exchange: Option<ExchangeId>) -> Result
 
 /// The same to this contact.
 pub(super) fn send_to(
-    message: &MessageOut,
+    mut message: MessageOut,
     exchange: Option<ExchangeId>,
     route: &Route,
 ) -> Result<(), NotSent> {
-    let mut headers = message.headers.clone();
     if let Some(path) = route.route.as_deref() {
-        headers.push_str("Route: ");
-        headers.push_str(path);
-        headers.push_str("\r\n");
+        message.headers.push_str("Route: ");
+        message.headers.push_str(path);
+        message.headers.push_str("\r\n");
     }
     let (to, from) = (
         ["<", &message.identity, ">"].concat(),
@@ -51,7 +50,7 @@ pub(super) fn send_to(
     );
 
     let mut method = lend(b"MESSAGE");
-    let mut headers = lend(headers.as_bytes());
+    let mut headers = lend(message.headers.as_bytes());
     let mut body = lend(&message.body);
     let mut call_id = lend(message.call_id.as_deref().unwrap_or_default().as_bytes());
     let mut socket = lend(route.socket.as_deref().unwrap_or_default().as_bytes());

@@ -33,6 +33,19 @@ pub(crate) fn fields(block: &str) -> impl Iterator<Item = (&str, Cow<'_, str>)> 
     })
 }
 
+/// What stands in front of the first `mark`, an ASCII character, and what behind it. For texts as short as
+/// URIs are, cheaper than `str::split_once`.
+pub(super) fn cut(text: &str, mark: u8) -> Option<(&str, &str)> {
+    let at = text.bytes().position(|octet| octet == mark)?;
+    Some((text.get(..at)?, text.get(at + 1..)?))
+}
+
+/// The text in front of the first ASCII character that is such a mark, or all of it.
+pub(super) fn until(text: &str, is_mark: impl Fn(u8) -> bool) -> &str {
+    let end = text.bytes().position(is_mark);
+    end.and_then(|end| text.get(..end)).unwrap_or(text)
+}
+
 /// The parameters `;name=value;name` of a header field, quotes around values taken off.
 pub(crate) fn parameters(text: &str) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
     let mut rest = text;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::header::parameters;
+use super::header::{cut, parameters};
 
 /// A media type with its parameters, borrowed from the header field.
 #[derive(Clone, Copy)]
@@ -15,25 +15,22 @@ pub struct MediaType<'a> {
 impl<'a> MediaType<'a> {
     /// Reads a Content-Type.
     pub fn parse(value: &'a str) -> Self {
-        let (essence, parameters) = value.split_once(';').unwrap_or((value, ""));
-        let (kind, subtype) = essence.split_once('/').unwrap_or((essence, ""));
+        let (essence, parameters) = cut(value, b';').unwrap_or((value, ""));
+        let (kind, subtype) = cut(essence, b'/').unwrap_or((essence, ""));
         // White space around the slash is legal in SIP (RFC 3261 §25.1: SLASH).
         Self {
-            kind: kind.trim(),
-            subtype: subtype.trim(),
+            kind: kind.trim_ascii(),
+            subtype: subtype.trim_ascii(),
             parameters,
         }
     }
 
     /// Whether this is `essence`: type and subtype, whatever the parameters.
     pub fn is(&self, essence: &str) -> bool {
-        let (kind, rest) = essence
-            .split_at_checked(self.kind.len())
-            .unwrap_or_default();
-        let subtype = rest.strip_prefix('/').unwrap_or_default();
-        !subtype.is_empty()
-            && kind.eq_ignore_ascii_case(self.kind)
-            && subtype.eq_ignore_ascii_case(self.subtype)
+        essence.len() == self.kind.len() + 1 + self.subtype.len()
+            && cut(essence, b'/').is_some_and(|(kind, subtype)| {
+                kind.eq_ignore_ascii_case(self.kind) && subtype.eq_ignore_ascii_case(self.subtype)
+            })
     }
 
     /// Whether this is some `multipart/...`.

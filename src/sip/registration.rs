@@ -1,16 +1,16 @@
 //! How a registrar files an identity, and where its contacts are.
 
-use super::header::split_name_addr;
+use super::header::{cut, split_name_addr, until};
 
 /// The address of record of an identity, as registrars file it: the user part, with the domain
 /// where several are served, in lower case (RFC 3261 §10.3).
 pub fn address_of_record(identity: &str, with_domain: bool) -> Option<String> {
-    let (_, rest) = identity.split_once(':')?;
-    let rest = rest.split([';', '?', '>']).next()?;
+    let (_, rest) = cut(identity, b':')?;
+    let rest = until(rest, is_end);
     let kept = if with_domain {
         rest
     } else {
-        rest.split('@').next()?
+        until(rest, |octet| octet == b'@')
     };
     Some(kept.to_ascii_lowercase())
 }
@@ -19,6 +19,11 @@ pub fn address_of_record(identity: &str, with_domain: bool) -> Option<String> {
 pub fn is_third_party(from: &str, to: &str) -> bool {
     let who = |value| split_name_addr(value).and_then(|(uri, _)| address_of_record(uri, true));
     who(from) != who(to)
+}
+
+/// What cannot stand in the address that a URI leads to: behind it are parameters, or nothing more.
+const fn is_end(octet: u8) -> bool {
+    matches!(octet, b';' | b'?' | b'>')
 }
 
 /// The first URI of a Path (RFC 3327): `<sip:a;lr>,<sip:b>` -> `sip:a;lr`.
@@ -36,12 +41,15 @@ pub struct Hop<'a> {
 impl<'a> Hop<'a> {
     /// Reads `sip:user@192.0.2.1:5060;transport=tcp`; `None` for what is no SIP URI.
     pub fn of(uri: &'a str) -> Option<Self> {
-        let (_, rest) = uri.split_once(':')?;
-        let rest = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
-        let mut parameters = rest.split([';', '?', '>']);
-        let address = parameters.next().filter(|address| !address.is_empty())?;
+        let (_, rest) = cut(uri, b':')?;
+        let rest = cut(rest, b'@').map_or(rest, |(_, host)| host);
+        let address = until(rest, is_end);
+        if address.is_empty() {
+            return None;
+        }
+        let mut parameters = rest.split([';', '?', '>']).skip(1);
         let transport = parameters.find_map(|parameter| {
-            let (name, value) = parameter.split_once('=')?;
+            let (name, value) = cut(parameter, b'=')?;
             name.eq_ignore_ascii_case("transport").then_some(value)
         });
         // UDP is what is meant where nothing is said (RFC 3261 §19.1.2).

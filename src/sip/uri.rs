@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use super::header::{cut, until};
+
 /// Most digits in a number: what a TP address holds (TS 23.040 §9.1.2.5).
 const MAX_DIGITS: usize = 20;
 
@@ -27,25 +29,30 @@ impl<'a> Uri<'a> {
     /// Reads a URI. `None` for other schemes, and for anything that could not stand between angle
     /// brackets in a header field: what this takes can be written out again without a second look.
     pub fn parse(text: &'a str) -> Option<Self> {
-        let harmless = |c: char| !c.is_control() && !matches!(c, ' ' | '<' | '>' | '"');
-        if !text.chars().all(harmless) {
+        let harmful = |octet: u8| matches!(octet, 0..=b' ' | 0x7f | b'<' | b'>' | b'"');
+        // To the end, whatever is found: so the compiler looks at many octets at once.
+        let is_harmful = text
+            .bytes()
+            .fold(false, |found, octet| found | harmful(octet));
+        // Beyond ASCII there are more control characters.
+        if is_harmful || !text.is_ascii() && text.contains(char::is_control) {
             return None;
         }
-        let (scheme, rest) = text.split_once(':')?;
+        let (scheme, rest) = cut(text, b':')?;
         if scheme.eq_ignore_ascii_case("sip") || scheme.eq_ignore_ascii_case("sips") {
-            let (user, host) = match rest.rsplit_once('@') {
-                Some((userinfo, host)) => (userinfo.split(':').next(), host),
+            let (user, host) = match cut(rest, b'@') {
+                Some((userinfo, host)) => (Some(until(userinfo, |octet| octet == b':')), host),
                 None => (None, rest),
             };
             // Header fields ("?") have no place where we write URIs; an "@" in front of the last one
             // would be escaped.
-            if host.contains('?') || user.is_some_and(|user| user.is_empty() || user.contains('@'))
-            {
+            let stray = |octet: u8| matches!(octet, b'?' | b'@');
+            if host.bytes().any(stray) || user.is_some_and(str::is_empty) {
                 return None;
             }
             let host = match host.strip_prefix('[') {
-                Some(ipv6) => ipv6.split_once(']')?.0,
-                None => host.split([':', ';']).next()?,
+                Some(ipv6) => cut(ipv6, b']')?.0,
+                None => until(host, |octet| matches!(octet, b':' | b';')),
             };
             (!host.is_empty()).then_some(Self {
                 user,
@@ -93,7 +100,7 @@ impl<'a> Uri<'a> {
     /// `user=phone`, so the `+` alone decides.
     pub fn global_number(&self) -> Option<GlobalNumber> {
         // Parameters of a telephone-subscriber: ";npdi", ";rn=..." (RFC 3261 §19.1.6).
-        let user = self.user?.split(';').next()?;
+        let user = until(self.user?, |octet| octet == b';');
         let mut decoded = percent_decoded(user);
         if decoded.next()? != b'+' {
             return None;
@@ -102,7 +109,7 @@ impl<'a> Uri<'a> {
             len: 1,
             octets: [b'+'; 1 + MAX_DIGITS],
         };
-        for octet in decoded.filter(|octet| !b"-.()".contains(octet)) {
+        for octet in decoded.filter(|octet| !is_visual_separator(*octet)) {
             if !octet.is_ascii_digit() {
                 return None;
             }
@@ -117,14 +124,14 @@ impl<'a> Uri<'a> {
     /// only where the URI says that it is a number.
     pub fn local_number(&self) -> Option<String> {
         let mut parts = self.user?.split(';');
-        let number = parts.next()?;
+        let number = parts.next().filter(|number| !number.starts_with('+'))?;
         let says_so = self.tel
             || parts.any(|parameter| {
                 let name = parameter.split('=').next().unwrap_or_default();
                 name.eq_ignore_ascii_case("phone-context")
             });
         let digits: String = percent_decoded(number)
-            .filter(|octet| !(says_so && b"-.()".contains(octet)))
+            .filter(|octet| !(says_so && is_visual_separator(*octet)))
             .map(|octet| char::from(octet.to_ascii_lowercase()))
             .collect();
         let legal = |c: char| match c {
@@ -164,6 +171,11 @@ impl GlobalNumber {
             .and_then(|octets| core::str::from_utf8(octets).ok())
             .unwrap_or_default()
     }
+}
+
+/// What people write between the digits of a number (RFC 3966 §3).
+const fn is_visual_separator(octet: u8) -> bool {
+    matches!(octet, b'-' | b'.' | b'(' | b')')
 }
 
 /// The octets that a text with escapes stands for; a broken escape stands for itself.
