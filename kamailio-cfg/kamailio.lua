@@ -203,6 +203,10 @@ local function short_message()
 			to_phone()
 		end
 	else
+		-- An SMS-COMMAND (2) is about a message that the service centre has, whoever that was for.
+		if KSR.pv.get("$ipsmgw(tp_mti)") == 2 then
+			to_service_centre()
+		end
 		local user = person(KSR.pv.gete("$ipsmgw(da)"))
 		if not user then
 			to_service_centre()
@@ -239,7 +243,9 @@ local function report()
 		KSR.ipsmgw.report()
 		KSR.x.exit()
 	end
-	if KSR.pv.gete("$rz") ~= "tel" and not is_ours(KSR.is_myself_ruri(), KSR.pv.gete("$rd")) then
+	-- That a phone has memory again (RP-SMMA, 6) the service centre wants to know, whoever filled it.
+	local is_ours_to_take = KSR.pv.gete("$rz") == "tel" or is_ours(KSR.is_myself_ruri(), KSR.pv.gete("$rd"))
+	if rp_mti == 6 or not is_ours_to_take then
 		to_service_centre()
 	end
 	KSR.ipsmgw.report()

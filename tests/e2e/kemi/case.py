@@ -1,5 +1,6 @@
 """The Lua script: see README.md."""
 
+import asyncio
 import sys
 
 import sms
@@ -66,6 +67,9 @@ async def service_centre():
         equal((await sent.outcome()).octets, sms.rp_ack(sent.mr), "the phone's own report")
         sent = await alice.send_sm("+15557777", "elsewhere")
         equal((await centre.submitted.get())[0].body, sent.octets, "the octets")
+        for octets in (sms.rp_smma(9), sms.rp_data(10, alice.centre, sms.command("+15550002"))):
+            await alice.send_rp(octets)
+            equal((await asyncio.wait_for(centre.submitted.get(), 5))[0].body, octets, "RP-SMMA, SMS-COMMAND")
 
 
 run(conversations, refusals, service_centre)

@@ -155,7 +155,7 @@ class ServiceCentre(Phone):
 
     async def handle_message(self, request):
         message = sms.decode(request.body)
-        if message.mti == 0:
+        if message.mti in (0, 6):  # RP-DATA and RP-SMMA of phones
             self.sees(request, "MESSAGE", request.body)
             self.reply(request, (202, "Accepted"))
             await self.submitted.put((request, message))

@@ -129,6 +129,16 @@ def status_report(mr, recipient, status, when=None):
     return bytes([0x06, mr]) + _tp_address(tp.TP_DA, recipient) + stamp + stamp + bytes([status])
 
 
+def command(to, mr=0, type_=0x00, number=0):
+    """An SMS-COMMAND about the message with TP-MR `number`: an enquiry, unless `type_` says otherwise."""
+    return bytes([0x02, mr, 0x00, type_, number]) + _tp_address(tp.TP_DA, to) + b"\0"
+
+
+def submit_report(fcs):
+    """An SMS-SUBMIT-REPORT for an RP-ERROR."""
+    return bytes([0x01, fcs, 0x00]) + scts()
+
+
 def rp_data(mr, centre, tpdu, network=False):
     """RP-DATA; the address is RP-DA from a phone, RP-OA from the network."""
     message = rp.RP_DATA_MT() if network else rp.RP_DATA_MO()

@@ -1,5 +1,7 @@
 """With a service centre: see README.md."""
 
+import asyncio
+
 import sms
 from e2e import ImClient, Phone, ServiceCentre, equal, gateway, run, say
 from gateway import free_port
@@ -96,4 +98,67 @@ async def from_a_phone():
         equal(centre.submitted.empty(), True, "nothing more for the centre")
 
 
-run(to_a_client, to_a_phone, from_a_phone)
+async def commands():
+    "SMS-COMMAND is the centre's to obey, also about who has a client here (MO-6); so is TP-RD for what is not converted"
+    port, stage_gateway = await stage("commands")
+    async with stage_gateway as gw:
+        centre, alice = await centre_at(gw, port), await gw.user(Phone, "alice")
+        bob = await gw.user(ImClient, "bob")
+        for number, tpdu in (
+            ("+15550002", sms.command("+15550002", mr=9)),
+            ("+15557777", sms.submit("+15557777", "again?", first=0x05)),
+        ):
+            sent = await alice.send_rp(sms.rp_data(8, alice.centre, tpdu))
+            equal(sent.answer.status, 202, "the SIP answer, the centre's")
+            request, _ = await asyncio.wait_for(centre.submitted.get(), 5)
+            equal(request.body, sent.octets, f"the octets about {number}")
+            octets = sms.rp_error(sent.mr, 21, sms.submit_report(0xC5), network=True)
+            await centre.report_to(gw.uri("+15550001"), octets, sent.call_id)
+            equal((await sent.outcome()).octets, octets, "the centre's own report")
+        equal(bob.requests, [], "what the client got")
+
+
+async def memory_available():
+    "RP-SMMA goes to the centre, whichever name it was sent to, and the centre's word comes back (MEM-1, MEM-2)"
+    port, stage_gateway = await stage("memory")
+    async with stage_gateway as gw:
+        centre, alice = await centre_at(gw, port), await gw.user(Phone, "alice")
+        say("the phone is full")
+        alice.rp_answers.append(22)
+        sent = await centre.deliver(gw.uri("alice"), "+15557777", "no room")
+        report = await sent.outcome()
+        equal((report.kind, report.cause), ("RP-ERROR", 22), "what the centre is told")
+        ours = (await alice.next_message())[0].get("P-Asserted-Identity").strip("<>")
+        for name, uri, answer in (
+            ("the centre, from the message", ours, sms.rp_ack(0, network=True)),
+            ("the gateway", alice.centre_uri, sms.rp_ack(0, network=True)),
+            ("its number", "tel:+15559999", sms.rp_error(0, 30, network=True)),
+        ):
+            say(f"RP-SMMA to {name}")
+            mr = next(alice._mr) % 256
+            sent = await alice.send_rp(sms.rp_smma(mr), uri=uri)
+            equal(sent.answer.status, 202, "the SIP answer, the centre's")
+            request, message = await asyncio.wait_for(centre.submitted.get(), 5)
+            equal((message.kind, request.body), ("RP-SMMA", sent.octets), "the octets")
+            equal(request.get("Call-ID"), sent.call_id, "Call-ID")
+            equal(request.all("P-Asserted-Identity"), ["<sip:+15550001@ims.example>"], "P-Asserted-Identity")
+            octets = bytes([answer[0], mr]) + answer[2:]
+            await centre.report_to(gw.uri("+15550001"), octets, sent.call_id)
+            equal((await sent.outcome()).octets, octets, "the centre's report")
+        say("then the centre tries again")
+        sent = await centre.deliver(gw.uri("alice"), "+15557777", "room")
+        equal((await alice.next_message())[1].tpdu.text, "room", "what the phone got")
+        equal((await sent.outcome()).kind, "RP-ACK", "what the centre is told")
+
+
+async def nobody_answers():
+    "a centre that does not answer: the phone is told in SIP that nothing was taken"
+    port, stage_gateway = await stage("nobody")
+    async with stage_gateway as gw:
+        alice = await gw.user(Phone, "alice")
+        sent = await alice.send_rp(sms.rp_smma(5))
+        equal(sent.answer.status, 480, "the SIP answer")
+        equal(alice.reports, [], "reports")
+
+
+run(to_a_client, to_a_phone, from_a_phone, commands, memory_available, nobody_answers)
