@@ -213,11 +213,13 @@ local function short_message()
 			refuse_sm(404)
 		end
 		local recipient_identity = identity_of(user)
-		if capable("sm", recipient_identity) then
+		local can_sm, can_im = capable("sm", recipient_identity), capable("im", recipient_identity)
+		-- It stays a short message where somebody can take it as one.
+		if can_sm or not can_im or KSR.ipsmgw.authorize(recipient_identity, "sm2im") < 0 then
 			to_service_centre()
-			if not capable("im", recipient_identity) then
-				refuse_sm(501)
-			end
+		end
+		if can_sm and not can_im then
+			refuse_sm(501)
 		end
 		KSR.seturi(recipient_identity)
 	end

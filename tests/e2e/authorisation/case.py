@@ -1,9 +1,11 @@
 """Who may: see README.md."""
 
+import asyncio
 import sqlite3
 import subprocess
 
-from e2e import CFG, ImClient, Phone, equal, gateway, run, say
+from e2e import CFG, ImClient, Phone, ServiceCentre, equal, gateway, run, say
+from gateway import free_port
 
 KAMAILIO_S = "s:"  # kamcmd takes a number for one unless told that it is text
 
@@ -31,6 +33,44 @@ async def both_directions():
         equal(len(alice.requests) >= 3, True, "only what was allowed went on")
 
 
+async def as_a_short_message():
+    "what may not be converted stays a short message: to the recipient's phone, or through the service centre"
+    port = free_port()
+    async with gateway(name="transport", sc_uri=f"sip:127.0.0.2:{port}") as gw:
+        centre = ServiceCentre(await gw.endpoint(host="127.0.0.2", port=port), gw.domain)
+        alice, client = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
+        allow(gw, "bob", "im2sm")
+
+        async def goes_to_the_centre(text):
+            sent = await alice.send_sm("+15550002", text)
+            equal(sent.answer.status, 202, "the centre's answer")
+            request, _ = await asyncio.wait_for(centre.submitted.get(), 5)
+            equal(request.body, sent.octets, "the octets")
+
+        say("a client alone: its phone may be elsewhere")
+        await goes_to_the_centre("to the centre")
+        report = await (await centre.deliver(gw.uri("+15550002"), "+15557777", "back from it")).outcome()
+        equal((report.kind, report.cause), ("RP-ERROR", 111), "from the centre: refused")
+        say("a phone, too: the message is passed on to it")
+        phone = await gw.user(Phone, "bob")
+        await goes_to_the_centre("for the phone")
+        sent = await centre.deliver(gw.uri("+15550002"), "+15557777", "as it is")
+        request, _ = await phone.next_message()
+        equal(request.body, sent.octets, "the octets")
+        equal((await sent.outcome()).kind, "RP-ACK", "the phone's report")
+        equal(client.requests, [], "what the client got")
+        say("nobody is here")
+        await phone.register(expires=0)
+        await client.register(expires=0)
+        await goes_to_the_centre("for later")
+    async with gateway(name="alone") as gw:
+        alice, client, phone = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob"), await gw.user(Phone, "bob")
+        allow(gw, "bob", "im2sm")
+        report = await (await alice.send_sm("+15550002", "no centre")).outcome()
+        equal((report.kind, report.cause), ("RP-ERROR", 50), "without a service centre")
+        equal((client.requests, phone.requests), ([], []), "what bob got")
+
+
 async def by_rpc():
     "auth_set is in the table and at work at once; reload takes what others wrote; mistakes are told"
     async with gateway(name="rpc") as gw:
@@ -53,4 +93,4 @@ async def by_rpc():
         equal(len(alice.requests), 1, "what the phone got")
 
 
-run(both_directions, by_rpc)
+run(both_directions, as_a_short_message, by_rpc)
