@@ -6,7 +6,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::sip::{Capabilities, Hop, address_of_record, first_uri};
+use crate::sip::{Capabilities, Hop, address_of_record, fields, first_uri};
 
 use super::ffi;
 use super::message::next_hop;
@@ -67,9 +67,26 @@ pub(super) fn client_that_answered(cell: &ffi::cell, status: u16) -> Option<Rout
     Some(Route {
         uri: Some(copy(&branch.uri)).filter(|uri| !uri.is_empty())?,
         next_hop: next_hop(&ip, port, u32::try_from(to.proto).unwrap_or(0)),
-        route: Some(copy(&branch.path)).filter(|path| !path.is_empty()),
+        route: Some(routes(&branch.request)).filter(|route| !route.is_empty()),
         socket,
     })
+}
+
+/// Route of a request that tm has sent: the way to a contact (RFC 3327), or on through a chain of application
+/// servers.
+fn routes(sent: &ffi::retr_buf) -> String {
+    let buffer = ffi::str_ {
+        s: sent.buffer,
+        len: sent.buffer_len,
+    };
+    // SAFETY: the octets that tm keeps with the branch to send them again.
+    let octets = unsafe { text::octets(&buffer) };
+    let head = octets.windows(4).position(|end| end == b"\r\n\r\n");
+    let head = std::str::from_utf8(octets.get(..head.unwrap_or(0)).unwrap_or_default());
+    let routes = fields(head.unwrap_or_default())
+        .filter(|(name, _)| name.eq_ignore_ascii_case("Route"))
+        .map(|(_, value)| value);
+    routes.collect::<Vec<_>>().join(", ")
 }
 
 /// What the contacts of an identity can do, one or another of them.

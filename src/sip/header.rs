@@ -15,7 +15,7 @@ pub(crate) fn field<'a>(block: &'a str, name: &str) -> Option<&'a str> {
 }
 
 /// All header fields of a block of header lines, folded ones made whole (RFC 3261 §7.3.1).
-pub(crate) fn fields(block: &str) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
+pub fn fields(block: &str) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
     let mut lines = block.lines().peekable();
     core::iter::from_fn(move || {
         loop {
