@@ -18,15 +18,27 @@ FRIEND = "+16660001"  # whom the IM client writes to when it writes to another c
 
 TEXT = "The quick brown fox jumps over the lazy dog, and then it has a rest. Call me when you are at home, please."
 
+# It takes three short messages.
+PARTS = 3
+LONG_TEXT = " ".join([TEXT] * 4)
+
 SMS = "application/vnd.3gpp.sms"
 
 SM_FEATURES, IM_FEATURES = "+g.3gpp.smsip", "+g.oma.sip-im"
 
 
-def packed(text):
-    """Letters of the GSM 7-bit default alphabet that are the same in ASCII, as septets."""
-    number = sum(ord(letter) << 7 * place for place, letter in enumerate(text))
-    return number.to_bytes((7 * len(text) + 7) // 8, "little")
+def user_data(text, header=b""):
+    """TP-UDL and TP-UD: letters of the GSM 7-bit default alphabet that are the same in ASCII, behind a header."""
+    first = -(-8 * len(header) // 7)
+    septets = first + len(text)
+    number = sum(ord(letter) << 7 * place for place, letter in enumerate(text, first))
+    number |= int.from_bytes(header, "little")
+    return bytes([septets]) + number.to_bytes((7 * septets + 7) // 8, "little")
+
+
+def parts(text):
+    """The text of each of several parts: 153 septets, the last one what is left."""
+    return [text[start : start + 153] for start in range(0, len(text), 153)]
 
 
 def address(number):
@@ -36,12 +48,21 @@ def address(number):
     return bytes([0x91]) + bytes.fromhex("".join(b + a for a, b in zip(digits[::2], digits[1::2])))
 
 
-def rp_data(reference, text=TEXT, to=CLIENT):
+def rp_data(reference, text=TEXT, to=CLIENT, header=b""):
     """RP-DATA with an SMS-SUBMIT, from a phone. Of `reference` RP-MR and TP-MR are made."""
     centre, recipient = address(SC), address(to)
-    tpdu = bytes([0x01, reference >> 8 & 255, len(to) - 1])  # SMS-SUBMIT without TP-VP; TP-MR; TP-DA in digits
-    tpdu += recipient + bytes([0x00, 0x00, len(text)]) + packed(text)  # TP-PID, TP-DCS, TP-UDL in septets
+    # SMS-SUBMIT without TP-VP, TP-UDHI where there is a header; TP-MR; TP-DA in digits
+    tpdu = bytes([0x41 if header else 0x01, reference >> 8 & 255, len(to) - 1])
+    tpdu += recipient + bytes([0x00, 0x00]) + user_data(text, header)  # TP-PID, TP-DCS
     return bytes([0x00, reference & 255, 0, len(centre)]) + centre + bytes([len(tpdu)]) + tpdu
+
+
+def rp_data_parts(reference):
+    """The long text in the parts of a concatenated short message."""
+    texts = parts(LONG_TEXT)
+    for sequence, text in enumerate(texts, 1):
+        header = bytes([5, 0x00, 3, reference & 255, len(texts), sequence])
+        yield rp_data(PARTS * reference + sequence, text, header=header)
 
 
 def rp_ack(reference):
@@ -54,9 +75,11 @@ def rp_error(reference, cause):
     return bytes([0x04, reference, 1, cause])
 
 
-# How long the gateway's octets are: MTI, MR, RP-OA, RP-DA, RP-UD's length; then TP's first octet, TP-OA, PID, DCS, SCTS,
-# UDL, UD.
-RP_DATA_LENGTH = 2 + (1 + len(address(SC))) + 2 + 1 + (1 + len(address(CLIENT))) + 2 + 7 + 1 + len(packed(TEXT))
+# How long the gateway's octets are: MTI, MR, RP-OA, RP-DA, RP-UD's length; then TP's first octet, TP-OA, PID, DCS, SCTS;
+# and then UDL, UD.
+RP_DATA_HEADER = 2 + (1 + len(address(SC))) + 2 + 1 + (1 + len(address(CLIENT))) + 2 + 7
+RP_DATA_LENGTH = RP_DATA_HEADER + len(user_data(TEXT))
+FIRST_PART_LENGTH, *_, LAST_PART_LENGTH = (RP_DATA_HEADER + len(user_data(text, bytes(6))) for text in parts(LONG_TEXT))
 # MTI, MR, RP-UD's IEI and length; then TP's first octet, PI, SCTS.
 RP_ACK_LENGTH = 4 + 2 + 7
 
@@ -71,7 +94,9 @@ class Kind:
 
     starts: str  # "phone" or "client": whose request it is
     to: str | None = None  # a client's Request-URI, its user part; None: another phone each time
-    body: object = None  # a number for the exchange -> octets of the request; None: the text
+    # A number for the exchange -> octets of the request, or of its requests, one after the other; None: the text.
+    body: object = None
+    text: str = TEXT  # what the client reads, and writes without a body
     client_answers: int | None = 200  # status, or None for silence
     phone_answers: int | None = 200
     phone_reports: object = None  # RP-MR -> octets, or None for silence
@@ -95,7 +120,7 @@ class Load:
         for side in (self.phone, self.client):
             self._poll.register(side, select.POLLIN)
             self._sockets[side.fileno()] = side
-        self._number = 0
+        self._number = self._exchange = 0
         self.arrived = collections.Counter()
         self.octets = collections.Counter()
         self._kind = self._starter = None
@@ -147,13 +172,18 @@ class Load:
                 raise LoadError(f"REGISTER of {user}: {answer[:60]!r}")
 
     def _start(self, kind):
-        number = self._number
+        number = self._exchange
+        self._exchange += 1
         phone = self.phones[number % len(self.phones)]
         if kind.starts == "phone":
-            self._request(self.phone, "MESSAGE", f"sip:{SC}@{DOMAIN}", phone, kind.body(number), SMS, TO_CENTRE)
+            bodies = kind.body(number)
+            bodies = [bodies] if isinstance(bodies, bytes) else list(bodies)
+            for place, body in enumerate(bodies, 1):
+                part = "" if len(bodies) == 1 else f"Part: {place} of {len(bodies)}\r\n"
+                self._request(self.phone, "MESSAGE", f"sip:{SC}@{DOMAIN}", phone, body, SMS, TO_CENTRE + part)
         else:
             uri = f"sip:{kind.to or phone}@{DOMAIN}"
-            body = kind.body(number) if kind.body else TEXT.encode()
+            body = kind.body(number) if kind.body else kind.text.encode()
             self._request(self.client, "MESSAGE", uri, CLIENT, body, "text/plain;charset=UTF-8")
 
     # What arrives
@@ -169,7 +199,7 @@ class Load:
         elif side is self.phone:
             what = f"RP-MTI {body[0]}"
         else:
-            what = "text" if body == TEXT.encode() else "another text"
+            what = "text" if body == self._kind.text.encode() else "another text"
         name = "phone" if side is self.phone else "client"
         self.arrived[name, what] += 1
         self.octets[name, what] += len(octets)
