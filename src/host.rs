@@ -5,6 +5,7 @@
 //! memory shared by its processes, a test keeps them in a `Vec`.
 
 use core::fmt;
+use core::num::{NonZeroU32, NonZeroU64};
 
 /// A text of bounded length, stored in place.
 #[repr(C)]
@@ -121,13 +122,38 @@ impl<const N: usize> fmt::Debug for Octets<N> {
 pub type Identity = Text<128>;
 
 /// Names one exchange for as long as it is open; a reused place has another generation.
-#[repr(C)]
+///
+/// One number, never 0: so that an `Option` of it has no octets without a value.
+#[repr(transparent)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ExchangeId {
+pub struct ExchangeId(NonZeroU64);
+
+impl ExchangeId {
+    /// The exchange at the place `index` of the table, which has been taken `generation` times.
+    pub fn new(index: u32, generation: NonZeroU32) -> Self {
+        Self(NonZeroU64::from(generation) | u64::from(index) << 32)
+    }
+
     /// Which place of the table.
-    pub index: u32,
+    pub const fn index(self) -> u32 {
+        (self.0.get() >> 32) as u32
+    }
+
     /// How often that place has been taken.
-    pub generation: u32,
+    pub const fn generation(self) -> u32 {
+        self.0.get() as u32
+    }
+
+    /// Both as one number, for hosts that remember only that.
+    pub const fn to_number(self) -> u64 {
+        self.0.get()
+    }
+
+    /// What [`to_number`](Self::to_number) gave; nothing for any other number.
+    pub fn from_number(number: u64) -> Option<Self> {
+        let generation = NonZeroU32::new(number as u32)?;
+        Some(Self::new((number >> 32) as u32, generation))
+    }
 }
 
 /// Names the sender's transaction that is held open in the host (tm: hash index and label).
@@ -304,7 +330,7 @@ pub struct Exchange {
 }
 
 // A table of the default 4,096 exchanges takes 6.4 MB of shared memory.
-const _: () = assert!(size_of::<Exchange>() == 1576);
+const _: () = assert!(size_of::<Exchange>() == 1568);
 
 impl Exchange {
     /// An exchange that begins now, with nothing known about it yet.

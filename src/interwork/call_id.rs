@@ -1,6 +1,8 @@
 //! Call-IDs and Message-IDs of our own: they name the exchange, so that In-Reply-To and notifications
 //! lead back to it.
 
+use core::num::NonZeroU32;
+
 use super::Gateway;
 use super::input::Named;
 use crate::host::ExchangeId;
@@ -23,9 +25,8 @@ impl Gateway {
     }
 
     fn push_name(&self, out: &mut String, id: ExchangeId, attempt: u8) {
-        let ExchangeId { index, generation } = id;
-        push_hex(out, index.into());
-        for number in [generation.into(), attempt.into(), self.boot] {
+        push_hex(out, id.index().into());
+        for number in [id.generation().into(), attempt.into(), self.boot] {
             out.push('-');
             push_hex(out, number);
         }
@@ -60,10 +61,9 @@ impl Gateway {
         }
         // Hops have been seen to change what stands behind the "@".
         if boot == self.boot {
-            return Some(Named::Exchange(ExchangeId {
-                index: u32::try_from(index).ok()?,
-                generation: u32::try_from(generation).ok()?,
-            }));
+            let generation = u32::try_from(generation).ok().and_then(NonZeroU32::new)?;
+            let id = ExchangeId::new(u32::try_from(index).ok()?, generation);
+            return Some(Named::Exchange(id));
         }
         (domain == self.policy.domain).then_some(Named::Past)
     }

@@ -16,15 +16,11 @@ use super::tm::{branches, current_cell, has_final_answer, has_open_branch, reply
 
 /// An exchange as a callback's parameter: an integer, so that nobody has to free it.
 pub(super) fn pack(id: ExchangeId) -> *mut c_void {
-    (((u64::from(id.index)) << 32) | u64::from(id.generation)) as usize as *mut c_void
+    id.to_number() as usize as *mut c_void
 }
 
-fn unpack(parameter: *mut c_void) -> ExchangeId {
-    let packed = parameter as usize as u64;
-    ExchangeId {
-        index: (packed >> 32) as u32,
-        generation: packed as u32,
-    }
+fn unpack(parameter: *mut c_void) -> Option<ExchangeId> {
+    ExchangeId::from_number(parameter as usize as u64)
 }
 
 const _: () = assert!(
@@ -105,7 +101,7 @@ pub(super) unsafe extern "C" fn on_leg_completed(
 /// The exchange that a callback was registered with.
 fn exchange_of(parameters: &ffi::tmcb_params) -> Option<ExchangeId> {
     // SAFETY: tm points at the parameter that `pack` made.
-    unsafe { parameters.param.as_ref() }.map(|parameter| unpack(*parameter))
+    unsafe { parameters.param.as_ref() }.and_then(|parameter| unpack(*parameter))
 }
 
 /// A relayed request of SM -> IM: a 2xx on its way back, a failure, the final response on the
@@ -308,7 +304,7 @@ fn exchange_tied(cell: &ffi::cell, by: Callback) -> Option<ExchangeId> {
     while let Some(callback) = unsafe { next.as_ref() } {
         let is_ours = |function| std::ptr::fn_addr_eq(function, by);
         if callback.callback.is_some_and(is_ours) {
-            return Some(unpack(callback.param));
+            return unpack(callback.param);
         }
         next = callback.next;
     }

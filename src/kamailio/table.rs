@@ -7,6 +7,7 @@
 use std::cell::UnsafeCell;
 use std::hash::{BuildHasher, RandomState};
 use std::mem::MaybeUninit;
+use std::num::NonZeroU32;
 use std::sync::atomic::{
     AtomicU32, AtomicU64,
     Ordering::{Acquire, Relaxed, Release},
@@ -56,7 +57,7 @@ struct Row(UnsafeCell<RowContent>);
 
 #[repr(C)]
 struct RowContent {
-    generation: u32,
+    generation: NonZeroU32,
     previous: u32,
     next: u32,
     exchange: MaybeUninit<Exchange>,
@@ -135,7 +136,7 @@ impl Table {
             // SAFETY: before the fork nobody else sees the row.
             unsafe {
                 row.0.get().write(RowContent {
-                    generation: 1,
+                    generation: NonZeroU32::MIN,
                     previous: NONE,
                     next,
                     exchange: MaybeUninit::uninit(),
@@ -174,7 +175,7 @@ impl Table {
 
     /// Locks the bucket in which an exchange lives; `None` when the exchange has ended.
     pub(super) fn lock_of(&self, id: ExchangeId, now_ms: u64) -> Option<Locked<'_>> {
-        let column = self.columns.get(id.index as usize)?;
+        let column = self.columns.get(id.index() as usize)?;
         let mut locked = self.lock_bucket(column.bucket.load(Relaxed), now_ms);
         locked.get_mut(id).is_some().then_some(locked)
     }
@@ -210,7 +211,7 @@ impl Table {
         }
         column.due.store(0, Relaxed);
         let generation = locked.row(index)?.generation;
-        Some((locked, ExchangeId { index, generation }))
+        Some((locked, ExchangeId::new(index, generation)))
     }
 
     /// How many exchanges of each kind are open, and since when the oldest is (monotonic ms).
@@ -304,10 +305,10 @@ impl Locked<'_> {
     }
 
     fn is_here(&self, id: ExchangeId) -> bool {
-        self.hangs_here(id.index)
+        self.hangs_here(id.index())
             && self
-                .row(id.index)
-                .is_some_and(|row| row.generation == id.generation)
+                .row(id.index())
+                .is_some_and(|row| row.generation.get() == id.generation())
     }
 }
 
@@ -337,7 +338,7 @@ impl Exchanges for Locked<'_> {
         column.due.store(0, Relaxed);
         // Last, and visible only after the bucket: from now on the row hangs here.
         column.opened.store(self.now_ms.max(1), Release);
-        Ok(ExchangeId { index, generation })
+        Ok(ExchangeId::new(index, generation))
     }
 
     fn get_mut(&mut self, id: ExchangeId) -> Option<&mut Exchange> {
@@ -345,7 +346,7 @@ impl Exchanges for Locked<'_> {
             return None;
         }
         // SAFETY: written by `insert`, and the row is open.
-        self.row(id.index)
+        self.row(id.index())
             .map(|row| unsafe { row.exchange.assume_init_mut() })
     }
 
@@ -354,10 +355,7 @@ impl Exchanges for Locked<'_> {
         while let Some(row) = self.row(index) {
             // SAFETY: a row in a bucket's chain was written by `insert`.
             if fits(unsafe { row.exchange.assume_init_ref() }) {
-                return Some(ExchangeId {
-                    index,
-                    generation: row.generation,
-                });
+                return Some(ExchangeId::new(index, row.generation));
             }
             index = row.next;
         }
@@ -368,13 +366,13 @@ impl Exchanges for Locked<'_> {
         if !self.is_here(id) {
             return;
         }
-        let Some(row) = self.row(id.index) else {
+        let Some(row) = self.row(id.index()) else {
             return;
         };
         let (previous, next) = (row.previous, row.next);
         // SAFETY: written by `insert`, and the row is open.
         let kind = unsafe { row.exchange.assume_init_ref() }.kind as usize;
-        row.generation = row.generation.wrapping_add(1).max(1);
+        row.generation = row.generation.checked_add(1).unwrap_or(NonZeroU32::MIN);
         self.content().count[kind] -= 1;
         match self.row(previous) {
             Some(row) => row.next = next,
@@ -384,15 +382,15 @@ impl Exchanges for Locked<'_> {
             Some(row) => row.previous = previous,
             None => self.content().last[kind] = previous,
         }
-        let column = self.column(id.index);
+        let column = self.column(id.index());
         column.opened.store(0, Relaxed);
         column.due.store(0, Relaxed);
-        self.table.give_back(id.index);
+        self.table.give_back(id.index());
     }
 
     fn wake_at(&mut self, id: ExchangeId, monotonic_ms: u64) {
         if self.is_here(id) {
-            self.column(id.index)
+            self.column(id.index())
                 .due
                 .store(monotonic_ms.max(1), Relaxed);
         }

@@ -67,10 +67,7 @@ fn every_sender_is_answered_exactly_once() {
             let ids = world.store.ids();
             // Now and then one that has ended, or never was.
             let id = match ids.is_empty() || random.below(10) == 0 {
-                true => ExchangeId {
-                    index: 0,
-                    generation: 1,
-                },
+                true => ExchangeId::new(0, NonZeroU32::MIN),
                 false => *random.pick(&ids),
             };
             let status = *random.pick(&[
@@ -131,7 +128,7 @@ fn every_sender_is_answered_exactly_once() {
                         true => (reporter, SERVICE_CENTRE),
                         false => (SERVICE_CENTRE, reporter),
                     };
-                    let named = format!("{:x}-{:x}-1-b007@x", id.index, id.generation);
+                    let named = format!("{:x}-{:x}-1-b007@x", id.index(), id.generation());
                     let in_reply_to = Some(named.as_str()).filter(|_| random.below(2) == 0);
                     world.report(&MessageIn {
                         request_uri,

@@ -1,6 +1,7 @@
 //! A host in miniature.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 use ipsmgw::host::{
     Exchange, ExchangeId, Exchanges, Full, Kind, Now, Sequence, Settled, TransactionId,
@@ -49,17 +50,15 @@ impl Exchanges for Store {
         });
         let place = &mut self.places[index];
         *place = (place.0 + 1, Some(exchange));
-        let id = ExchangeId {
-            index: u32::try_from(index).unwrap(),
-            generation: place.0,
-        };
+        let generation = NonZeroU32::new(place.0).unwrap();
+        let id = ExchangeId::new(u32::try_from(index).unwrap(), generation);
         self.order.push(id);
         Ok(id)
     }
 
     fn get_mut(&mut self, id: ExchangeId) -> Option<&mut Exchange> {
-        match self.places.get_mut(usize::try_from(id.index).unwrap()) {
-            Some((generation, place)) if *generation == id.generation => place.as_mut(),
+        match self.places.get_mut(usize::try_from(id.index()).unwrap()) {
+            Some((generation, place)) if *generation == id.generation() => place.as_mut(),
             _ => None,
         }
     }
@@ -74,14 +73,14 @@ impl Exchanges for Store {
 
     fn remove(&mut self, id: ExchangeId) {
         assert!(self.get_mut(id).is_some(), "removed twice");
-        self.places[usize::try_from(id.index).unwrap()].1 = None;
+        self.places[usize::try_from(id.index()).unwrap()].1 = None;
         self.order.retain(|open| *open != id);
-        self.wakes.remove(&id.index);
+        self.wakes.remove(&id.index());
     }
 
     fn wake_at(&mut self, id: ExchangeId, monotonic_ms: u64) {
         assert!(self.get_mut(id).is_some(), "woken after its end");
-        self.wakes.insert(id.index, monotonic_ms);
+        self.wakes.insert(id.index(), monotonic_ms);
     }
 
     fn next(&mut self, sequence: Sequence) -> u8 {
@@ -123,7 +122,7 @@ impl Store {
 
     /// Who is to be looked at next, and when.
     pub(crate) fn next_wake(&self) -> Option<(u64, ExchangeId)> {
-        let due = |id: &ExchangeId| Some((*self.wakes.get(&id.index)?, *id));
+        let due = |id: &ExchangeId| Some((*self.wakes.get(&id.index())?, *id));
         self.order.iter().filter_map(due).min_by_key(|(at, _)| *at)
     }
 }
