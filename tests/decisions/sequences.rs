@@ -1,6 +1,7 @@
 //! Whatever happens in whatever order: every sender is answered exactly once, every exchange ends.
 
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 
 use ipsmgw::host::{ExchangeId, Exchanges as _, State, TransactionId};
 use ipsmgw::interwork::Input;
