@@ -333,6 +333,28 @@ local function register()
 	end
 end
 
+local function is_reg_event()
+	return KSR.pv.gete("$hdr(Event)"):match("^([^; ]*)") == "reg"
+end
+
+-- What an S-CSCF was asked after a third-party REGISTER that did not say it.
+local function reg_event()
+	if not is_reg_event() then
+		reply(489, "Bad Event", "Allow-Events: reg")
+	end
+	if not KSR.isflagset(FROM_TRUSTED) then
+		reply(403, "Not An S-CSCF")
+	end
+	KSR.pv.sets("$avp(identity)", identity_of(person(KSR.pv.gete("$fU")) or ""))
+	local heard = KSR.ipsmgw.save()
+	if heard == 1 then
+		reply(200, "OK")
+	elseif heard == -1 then
+		reply(481, "Subscription Does Not Exist")
+	end
+	reply(400, "Bad Registration Information")
+end
+
 local function session()
 	if not recipient() then
 		reply(404, "Not Found")
@@ -353,6 +375,10 @@ local function in_dialog()
 		KSR.x.exit()
 	end
 	if KSR.siputils.has_totag() < 0 then
+		return
+	end
+	-- About a subscription of ours.
+	if KSR.pv.gete("$rm") == "NOTIFY" and is_reg_event() and KSR.is_myself_ruri() then
 		return
 	end
 	if KSR.rr.loose_route() > 0 then
@@ -409,6 +435,8 @@ function ksr_request_route()
 		message()
 	elseif KSR.is_INVITE() then
 		session()
+	elseif KSR.pv.gete("$rm") == "NOTIFY" then
+		reg_event()
 	else
 		reply(405, "Method Not Allowed", "Allow: MESSAGE, REGISTER, OPTIONS, INVITE, ACK, BYE, CANCEL")
 	end

@@ -39,6 +39,7 @@ mod prepare_im;
 mod prepare_report;
 mod prepare_sm;
 mod queue;
+mod reg_event;
 mod report;
 mod second_attempt;
 mod sender;
@@ -56,6 +57,7 @@ pub use input::{
     Input, Named, NotifyIn, PartIn, PreparedIm, PreparedSm, ReportIn, RpReport, StatusReportIn,
 };
 pub use policy::{Policy, SenderWithoutNumber};
+pub use reg_event::RegEvent;
 pub use settings::Settings;
 
 /// The gateway: what it was told at start, and nothing that changes.

@@ -96,17 +96,6 @@ pub(super) fn capabilities(identity: &str, flags: Flags) -> Capabilities {
     flags.capabilities(found)
 }
 
-/// The same of those alone that are an S-CSCF.
-pub(super) fn capabilities_at_scscf(identity: &str, flags: Flags) -> Capabilities {
-    let mut found = 0;
-    each_contact(identity, |contact| {
-        if contact.cflags & flags.third_party != 0 {
-            found |= contact.cflags;
-        }
-    });
-    flags.capabilities(found)
-}
-
 /// Whether an identity has a contact with one of these flags.
 pub(super) fn has(identity: &str, flags: u32) -> bool {
     let mut found = false;
@@ -149,6 +138,36 @@ impl Route {
 
 /// Shows each valid contact of an identity, under usrloc's lock.
 fn each_contact(identity: &str, mut see: impl FnMut(&ffi::ucontact)) {
+    let now = unix_time();
+    with_record(identity, |_, record| {
+        // SAFETY: a record under its lock.
+        let mut next = unsafe { (*record).contacts };
+        // SAFETY: the record's list, which ends with NULL.
+        while let Some(contact) = unsafe { next.as_ref() } {
+            next = contact.next;
+            if is_valid(contact, now) {
+                see(contact);
+            }
+        }
+    });
+}
+
+/// Seconds since 1970, as usrloc counts.
+pub(super) fn unix_time() -> i64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .ok()
+        .and_then(|now| i64::try_from(now.as_secs()).ok())
+        .unwrap_or(0)
+}
+
+/// VALID_CONTACT: not expired, or permanent.
+pub(super) fn is_valid(contact: &ffi::ucontact, now: i64) -> bool {
+    contact.expires == 0 || contact.expires > now
+}
+
+/// Shows the record of an identity where there is one, under usrloc's lock.
+pub(super) fn with_record(identity: &str, see: impl FnOnce(&ffi::usrloc_api_t, *mut ffi::urecord)) {
     let Some(usrloc) = &modules().usrloc else {
         return;
     };
@@ -165,25 +184,13 @@ fn each_contact(identity: &str, mut see: impl FnMut(&ffi::ucontact)) {
     };
     let mut aor = lend(aor.as_bytes());
     let Usrloc { domain, .. } = *usrloc;
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .ok()
-        .and_then(|now| i64::try_from(now.as_secs()).ok())
-        .unwrap_or(0);
     let mut record = std::ptr::null_mut();
     // SAFETY: our table; the AoR is live during the calls.
     unsafe { lock(domain, &mut aor) };
     // SAFETY: as above, under the lock.
     if unsafe { get(domain, &mut aor, &mut record) } == 0 {
-        // SAFETY: a record under its lock.
-        let mut next = unsafe { record.as_ref() }.map_or(std::ptr::null_mut(), |r| r.contacts);
-        // SAFETY: the record's list, which ends with NULL.
-        while let Some(contact) = unsafe { next.as_ref() } {
-            next = contact.next;
-            // VALID_CONTACT: not expired, or permanent.
-            if contact.expires == 0 || contact.expires > now {
-                see(contact);
-            }
+        if !record.is_null() {
+            see(&usrloc.api, record);
         }
         // SAFETY: the record that `get` gave; this frees it in DB_ONLY mode.
         unsafe { release(record) };

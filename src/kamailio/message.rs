@@ -254,6 +254,14 @@ impl<'m> SipMsg<'m> {
         }
     }
 
+    /// The socket that it came in on, as `udp:192.0.2.1:5060`.
+    pub(super) fn socket(&self) -> Option<&'m str> {
+        // SAFETY: sockets live as long as Kamailio.
+        let socket = unsafe { self.get().rcv.bind_address.as_ref() }?;
+        // SAFETY: as above.
+        unsafe { text::text(&socket.sock_str) }
+    }
+
     /// Who sent it, as a next hop: `sip:192.0.2.1:5060;transport=udp`.
     pub(super) fn source(&self) -> String {
         let received = &self.get().rcv;

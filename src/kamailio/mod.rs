@@ -4,16 +4,18 @@
 //! |---|---|
 //! | `exports` | what Kamailio finds when it loads the module; the functions' faces |
 //! | `params`, `running` | the parameters, and what mod_init makes of them |
-//! | `functions`, `save` | the functions of the script |
+//! | `functions` | the functions of the script |
 //! | `message`, `reading`, `rewrite` | a message of Kamailio's: seen, read for the core, changed |
 //! | `table`, `shared` | the open exchanges in shared memory |
 //! | `perform`, `send`, `tm`, `hooks`, `result`, `timer` | what the core decided, done; what came of it, told to the core |
+//! | `save`, `at_scscf`, `reg_event` | what registered contacts can do: said in a REGISTER, kept, asked for |
 //! | `contacts`, `modules` | who is registered; the modules that work for us |
 //! | `authorization`, `database` | who may; srdb1 |
 //! | `pv`, `rpc`, `counters`, `log` | what operators see |
 //! | `guard` | the fence around every entry from C |
 #![allow(unsafe_code, reason = "the one place that talks to C")]
 
+mod at_scscf;
 mod authorization;
 mod clock;
 mod contacts;
@@ -32,6 +34,7 @@ mod params;
 mod perform;
 mod pv;
 mod reading;
+mod reg_event;
 mod result;
 mod rewrite;
 mod rpc;

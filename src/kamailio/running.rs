@@ -10,7 +10,7 @@ use super::ffi;
 use super::params::{Flags, Parameters, SettingError};
 use super::table::Table;
 use super::text::lend;
-use super::{guard, hooks, log, modules, result, timer};
+use super::{guard, hooks, log, modules, reg_event, result, timer};
 
 /// The gateway at work. Read-only after mod_init, but for the table, which has its own locks.
 pub(super) struct Running {
@@ -59,7 +59,7 @@ pub(super) fn start() -> Result<(), SettingError> {
             "cannot register the counters; is ipsmgw.so loaded twice?".into(),
         ));
     }
-    if !timer::announce() || !hooks::watch_failure_routes() {
+    if !timer::announce() || !hooks::watch_failure_routes() || !reg_event::watch_requests() {
         return Err(SettingError(
             "Kamailio has no memory left for one more process".into(),
         ));

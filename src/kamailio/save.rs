@@ -2,34 +2,42 @@
 
 use crate::sip::{Capabilities, Entity, RegisterBody, is_third_party};
 
+use super::at_scscf;
 use super::contacts;
 use super::ffi;
 use super::message::SipMsg;
 use super::params::Flags;
 use super::reading::identity;
+use super::reg_event::{self, Heard};
 use super::running::running;
 use super::text;
 
 /// `ipsmgw_save()`, before `save()`: notes what the contacts of this REGISTER can do. An S-CSCF's
-/// third-party REGISTER says in its body what the contacts behind it can (row REG-2).
+/// third-party REGISTER says in its body what the contacts behind it can; where it does not, the S-CSCF is
+/// asked, and tells it in a NOTIFY (row REG-2).
 pub(super) fn save(msg: SipMsg<'_>) -> i32 {
-    if !msg.is_request(ffi::METHOD_REGISTER) || !msg.parse_headers() {
+    let is_notify = msg.is_request(ffi::METHOD_NOTIFY);
+    if !(is_notify || msg.is_request(ffi::METHOD_REGISTER)) || !msg.parse_headers() {
         return -1;
+    }
+    if is_notify {
+        return match reg_event::notified(msg) {
+            Heard::Taken => 1,
+            Heard::NotOurs => -1,
+            Heard::Unreadable => -2,
+        };
     }
     let flags = running().flags;
     if is_third_party(msg.from().unwrap_or_default(), msg.to().unwrap_or_default()) {
-        let can = third_party(msg).unwrap_or_else(|| known(msg, flags));
+        let can = third_party(msg).unwrap_or_else(|| {
+            reg_event::ask(msg);
+            at_scscf::capabilities(&identity(msg).unwrap_or_default(), flags)
+        });
         set_flags(flags, can, true);
     } else if let Some(can) = first_party(msg) {
         set_flags(flags, can, false);
     }
     1
-}
-
-/// What is known already of the contacts behind the S-CSCF, which need not say it again.
-fn known(msg: SipMsg<'_>, flags: Flags) -> Capabilities {
-    let identity = identity(msg).unwrap_or_default();
-    contacts::capabilities_at_scscf(&identity, flags)
 }
 
 /// What the contacts in the body can do, one or another of them; nothing without such a body.
@@ -98,6 +106,18 @@ pub(super) fn capable(uri: &str, what: &str) -> i32 {
 pub(super) struct Contact<'m>(pub(super) &'m ffi::contact);
 
 impl<'m> Contact<'m> {
+    pub(super) fn uri(self) -> Option<&'m str> {
+        // SAFETY: it points into the message's buffer.
+        unsafe { text::text(&self.0.uri) }
+    }
+
+    /// The value of the parameter of this name (any case).
+    pub(super) fn parameter(self, name: &str) -> Option<&'m str> {
+        let mut parameters = self.parameters();
+        let found = parameters.find(|(other, _)| other.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value)
+    }
+
     fn parameters(self) -> impl Iterator<Item = (&'m str, &'m str)> {
         let mut next = self.0.params;
         std::iter::from_fn(move || {

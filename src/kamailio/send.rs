@@ -1,5 +1,8 @@
 //! Requests of ours, through tm.
 
+use std::ffi::c_void;
+use std::os::raw::c_int;
+
 use crate::host::ExchangeId;
 use crate::sip::{MessageOut, Service};
 
@@ -44,51 +47,78 @@ pub(super) fn send_to(
         message.headers.push_str(path);
         message.headers.push_str("\r\n");
     }
-    let (to, from) = (
-        ["<", &message.identity, ">"].concat(),
-        ["<", &message.from, ">"].concat(),
-    );
+    let request = Request {
+        method: "MESSAGE",
+        to: &message.identity,
+        from: &message.from,
+        headers: &message.headers,
+        body: &message.body,
+        call_id: message.call_id.as_deref(),
+        completed: exchange.map(|exchange| (hooks::on_leg_completed as _, hooks::pack(exchange))),
+    };
+    request.send(route)
+}
 
-    let mut method = lend(b"MESSAGE");
-    let mut headers = lend(message.headers.as_bytes());
-    let mut body = lend(&message.body);
-    let mut call_id = lend(message.call_id.as_deref().unwrap_or_default().as_bytes());
-    let mut socket = lend(route.socket.as_deref().unwrap_or_default().as_bytes());
-    let mut request = ffi::uac_req_t {
-        method: &mut method,
-        headers: &mut headers,
-        body: &mut body,
-        ..Default::default()
-    };
-    if call_id.len > 0 {
-        request.callid = &mut call_id;
-    }
-    if socket.len > 0 {
-        request.ssock = &mut socket;
-    }
-    if let Some(exchange) = exchange {
-        request.cb_flags = ffi::TMCB_LOCAL_COMPLETED as _;
-        request.cb = Some(hooks::on_leg_completed);
-        request.cbp = hooks::pack(exchange);
-    }
-    let mut uri = lend(route.uri.as_bytes());
-    let (mut to, mut from) = (lend(to.as_bytes()), lend(from.as_bytes()));
-    let mut hop = lend(route.next_hop.as_deref().unwrap_or_default().as_bytes());
-    let hop = if hop.len > 0 {
-        &raw mut hop
-    } else {
-        std::ptr::null_mut()
-    };
-    let Some(t_request) = modules().tm.t_request else {
-        return Err(NotSent(503));
-    };
-    // SAFETY: all texts are live during the call; tm copies what it keeps.
-    let sent = unsafe { t_request(&mut request, &mut uri, &mut to, &mut from, hop) };
-    match sent {
-        1.. => Ok(()),
-        // The script dropped it in event_route[tm:local-request].
-        0 => Err(NotSent(403)),
-        _ => Err(NotSent(503)),
+/// A request of ours outside of any dialog.
+pub(super) struct Request<'a> {
+    pub(super) method: &'a str,
+    pub(super) to: &'a str,
+    pub(super) from: &'a str,
+    pub(super) headers: &'a str,
+    pub(super) body: &'a [u8],
+    pub(super) call_id: Option<&'a str>,
+    /// What tm calls when it has the final response, or none in time, and with what.
+    pub(super) completed: Option<(Completed, *mut c_void)>,
+}
+
+/// A function that tm calls.
+pub(super) type Completed = unsafe extern "C" fn(*mut ffi::cell, c_int, *mut ffi::tmcb_params);
+
+impl Request<'_> {
+    /// Sends it on this way.
+    pub(super) fn send(&self, route: &Route) -> Result<(), NotSent> {
+        let (to, from) = (["<", self.to, ">"].concat(), ["<", self.from, ">"].concat());
+        let mut method = lend(self.method.as_bytes());
+        let mut headers = lend(self.headers.as_bytes());
+        let mut body = lend(self.body);
+        let mut call_id = lend(self.call_id.unwrap_or_default().as_bytes());
+        let mut socket = lend(route.socket.as_deref().unwrap_or_default().as_bytes());
+        let mut request = ffi::uac_req_t {
+            method: &mut method,
+            headers: &mut headers,
+            body: &mut body,
+            ..Default::default()
+        };
+        if call_id.len > 0 {
+            request.callid = &mut call_id;
+        }
+        if socket.len > 0 {
+            request.ssock = &mut socket;
+        }
+        if let Some((completed, parameter)) = self.completed {
+            request.cb_flags = ffi::TMCB_LOCAL_COMPLETED as _;
+            request.cb = Some(completed);
+            request.cbp = parameter;
+        }
+        let mut uri = lend(route.uri.as_bytes());
+        let (mut to, mut from) = (lend(to.as_bytes()), lend(from.as_bytes()));
+        let mut hop = lend(route.next_hop.as_deref().unwrap_or_default().as_bytes());
+        let hop = if hop.len > 0 {
+            &raw mut hop
+        } else {
+            std::ptr::null_mut()
+        };
+        let Some(t_request) = modules().tm.t_request else {
+            return Err(NotSent(503));
+        };
+        // SAFETY: all texts are live during the call; tm copies what it keeps.
+        let sent = unsafe { t_request(&mut request, &mut uri, &mut to, &mut from, hop) };
+        match sent {
+            1.. => Ok(()),
+            // The script dropped it in event_route[tm:local-request].
+            0 => Err(NotSent(403)),
+            _ => Err(NotSent(503)),
+        }
     }
 }
 

@@ -112,6 +112,7 @@ mod grapheme;
 mod imdn;
 mod join;
 mod parse;
+mod reginfo;
 mod resource_list;
 mod rp;
 mod segment;
@@ -138,6 +139,7 @@ pub use imdn::{
     ImdnMessage, ProcessingStatus, Wanted,
 };
 pub use join::{Inserted, Parts};
+pub use reginfo::{REGINFO_TYPE, RegInfo, RegInfoContact, Registration};
 pub use resource_list::{CopyControl, RESOURCE_LISTS_TYPE, Recipient, recipients};
 pub use rp::*;
 pub use segment::{Cut, MAX_PARTS, Segments, TooManyParts};

@@ -1,6 +1,7 @@
 """An S-CSCF that phones and clients are registered with: to the gateway it is a trusted peer that registers others
 (TS 24.229 5.4.1.7), asserts who they are, and finds them."""
 
+import asyncio
 import itertools
 import secrets
 
@@ -24,6 +25,8 @@ class Scscf:
         self.uri = f"sip:scscf@{endpoint.contact_host}"
         self.devices = {}
         self.requests = []
+        self.subscribe_answer = 200
+        self.subscriptions = asyncio.Queue()  # to the reg event package, as they come
         self._cseq = itertools.count(1)
         self._call_id = secrets.token_hex(8)
 
@@ -39,6 +42,11 @@ class Scscf:
 
     async def handle(self, request):
         self.requests.append(request)
+        if request.method == "SUBSCRIBE":
+            subscription = Subscription(self, request)
+            subscription.accept(self.subscribe_answer)
+            await self.subscriptions.put(subscription)
+            return
         devices = self.devices[sip.user_of(request.uri)]
         wanted = request.get("Accept-Contact", "")
         # A tag is compared as a whole; "require;explicit" is what makes it a condition.
@@ -93,6 +101,58 @@ def multipart(*parts):
     """(Content-Type, body) of parts as (Content-Type, body)."""
     body = "".join(f"--boundary1\r\nContent-Type: {kind}\r\n\r\n{part}\r\n" for kind, part in parts)
     return "multipart/mixed;boundary=boundary1", body + "--boundary1--\r\n"
+
+
+class Subscription:
+    """A SUBSCRIBE of the gateway's, and the NOTIFYs that follow it (RFC 6665)."""
+
+    def __init__(self, scscf, request):
+        self.scscf, self.request = scscf, request
+        self.tag = secrets.token_hex(4)
+        self._cseq = itertools.count(1)
+
+    def accept(self, status):
+        headers = [("Expires", self.request.get("Expires")), ("Contact", f"<{self.scscf.uri}>")]
+        self.scscf.endpoint.respond(self.request, status, "Because", headers, to_tag=self.tag)
+
+    async def notify(self, body, content_type="application/reginfo+xml", state="active;expires=600", headers=()):
+        """Sends a NOTIFY; the status of the answer."""
+        uri = sip.addr_spec(self.request.get("Contact"))
+        kind = [("Content-Type", content_type)] if body else []
+        request = sip.Message(
+            f"NOTIFY {uri} SIP/2.0",
+            [
+                ("Max-Forwards", "70"),
+                ("From", f"{self.request.get('To')};tag={self.tag}"),
+                ("To", self.request.get("From")),
+                ("Call-ID", self.request.get("Call-ID")),
+                ("CSeq", f"{next(self._cseq)} NOTIFY"),
+                ("Contact", f"<{self.scscf.uri}>"),
+                ("Event", "reg"),
+                ("Subscription-State", state),
+                *kind,
+                *headers,
+            ],
+            body if isinstance(body, bytes) else body.encode(),
+        )
+        return (await self.scscf.endpoint.request(request)).status
+
+
+def reginfo(*contacts, state="full", registration="active", aor="sip:+15550001@ims.example", version=0):
+    """A document of the reg event package (RFC 3680). Each contact is its feature tags, or (its tags, its state)."""
+    lines = [
+        '<?xml version="1.0"?>',
+        f'<reginfo xmlns="urn:ietf:params:xml:ns:reginfo" version="{version}" state="{state}">',
+        f'<registration aor="{aor}" id="a1" state="{registration}">',
+    ]
+    for n, contact in enumerate(contacts):
+        tags, is_ = (contact, "active") if isinstance(contact, str) else contact
+        lines.append(f'<contact id="c{n}" state="{is_}" event="registered"><uri>sip:device{n}@10.1.2.3</uri>')
+        for tag in filter(None, tags.split(";")):
+            name, _, value = tag.partition("=")
+            lines.append(f'<unknown-param name="{name}">{value}</unknown-param>')
+        lines.append("</contact>")
+    return "\n".join([*lines, "</registration>", "</reginfo>"])
 
 
 class _Asserted:
