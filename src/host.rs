@@ -215,6 +215,8 @@ pub enum Party {
 pub enum State {
     /// SM -> IM: the request is on its way to the IM side.
     Relayed,
+    /// SM -> IM: the request says what another one says, which is on its way; so is its outcome.
+    Repetition,
     /// SM -> IM: the sender has its `202`; what the IM side would not take is on its way once more.
     SecondAttempt,
     /// SM -> IM: the sender has its `202`; the MESSAGE with its report is on its way.
@@ -319,7 +321,7 @@ pub struct Exchange {
     pub tp_st: Option<u8>,
     /// IM -> SM: the RP-DATA. SM -> IM, and a part: the TPDU.
     pub pdu: Octets<254>,
-    /// What a part is a part of. IM -> SM: the exchange of the last part, which holds the sender, open or
+    /// What a part is a part of; what a repetition repeats. IM -> SM: the exchange of the last part, which holds the sender, open or
     /// not. SM ->
     /// IM: the exchange of the part that completes the message, once it is there.
     pub whole: Option<ExchangeId>,

@@ -4,6 +4,8 @@
 //! SM -> IM   Submit -> Relayed -ImAnswered, FinalSent 2xx-> Reporting -LegCompleted-> ended
 //!            refused, but not in another form: -FinalSent 2xx-> SecondAttempt -LegCompleted-> Reporting
 //!
+//!            the same again: Submit -> Repetition -with the first one-> Reporting
+//!
 //!            parts: Submit -> Kept -the last one is relayed, Due-> ended
 //!
 //! IM -> SM   Deliver -> Queued -the one before ends-> Sent -LegCompleted 2xx-> Taken

@@ -200,6 +200,7 @@ impl Turn<'_> {
             // It waits for its turn, and the one before it has a time of its own.
             State::Queued
             | State::Relayed
+            | State::Repetition
             | State::SecondAttempt
             | State::Reporting
             | State::Unconfirmed

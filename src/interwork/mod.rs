@@ -40,6 +40,7 @@ mod prepare_report;
 mod prepare_sm;
 mod queue;
 mod reg_event;
+mod repetition;
 mod report;
 mod second_attempt;
 mod sender;

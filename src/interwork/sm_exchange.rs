@@ -26,15 +26,8 @@ const REPORT_ATTEMPTS: u8 = 2;
 
 impl Turn<'_> {
     pub(super) fn submit(&mut self, sm: &PreparedSm) {
-        if self.repeats_open(sm) {
-            self.reply(202, false, Verdict::Answered);
-            return self.count(Counter::SmRepeated);
-        }
-        if let Some(settled) = self.repeats_settled(sm) {
-            self.reply(202, false, Verdict::Answered);
-            self.count(Counter::SmRepeated);
-            let scts = TpScts::from_unix(settled.unix, settled.zone);
-            return self.report_at_once(sm, told(settled.rp_cause, settled.tp_fcs), scts);
+        if self.repeats(sm) {
+            return;
         }
         match &sm.part {
             None => drop(self.relay(sm, None)),
@@ -104,36 +97,6 @@ impl Turn<'_> {
         }
     }
 
-    /// Whether an open exchange carries the same short message. Its report will answer the newest
-    /// request, unless it is on its way already.
-    fn repeats_open(&mut self, sm: &PreparedSm) -> bool {
-        let same = |open: &Exchange| open.digest == sm.digest && open.identity == sm.identity;
-        let open = self.store.find(Kind::SmToIm, &mut |open| {
-            // A sender that tries again may take a new reference, and then says so.
-            let known = open.rp_mr == sm.rp_mr || sm.reject_duplicates && is_undecided(open.state);
-            same(open) && known && open.state != State::Unconfirmed
-        });
-        let Some(exchange) = open.and_then(|id| self.store.get_mut(id)) else {
-            return false;
-        };
-        if is_undecided(exchange.state) {
-            exchange.rp_mr = sm.rp_mr;
-            exchange.call_id = sm.call_id;
-            exchange.hop = sm.hop;
-        }
-        true
-    }
-
-    fn repeats_settled(&mut self, sm: &PreparedSm) -> Option<Settled> {
-        self.store.recall(sm.digest).filter(|settled| {
-            // With a new reference it is a repetition of what was delivered, but a new attempt after
-            // what was not.
-            let delivered_before = sm.reject_duplicates && settled.rp_cause.is_none();
-            settled.until_ms > self.now.monotonic_ms
-                && (settled.rp_mr == sm.rp_mr || delivered_before)
-        })
-    }
-
     /// Sends a report that belongs to no exchange: nobody waits for what becomes of it.
     pub(super) fn report_at_once(&mut self, sm: &PreparedSm, told: Told, scts: TpScts) {
         let report = ReportOut {
@@ -196,16 +159,9 @@ impl Turn<'_> {
         let Some(exchange) = self.store.get_mut(id) else {
             return;
         };
-        exchange.state = State::Reporting;
-        let told = self
-            .gateway
-            .policy
-            .causes
-            .sip_to_rp(exchange.status, exchange.party);
-        (exchange.rp_cause, exchange.tp_fcs) = match told {
-            Told::Ack => (None, None),
-            Told::Error { cause, fcs } => (Some(cause), fcs),
-        };
+        let causes = &self.gateway.policy.causes;
+        let told = causes.sip_to_rp(exchange.status, exchange.party);
+        to_be_reported(exchange, told);
         let settled = Settled {
             digest: exchange.digest,
             until_ms: self.now.monotonic_ms + REPETITION_MS,
@@ -224,15 +180,17 @@ impl Turn<'_> {
             self.parts_not_delivered(id);
         }
         self.send_report(id);
+        self.report_to_repetitions(id);
     }
 
     fn not_taken(&mut self, id: ExchangeId) {
         self.count(Counter::SmFailed);
         self.parts_not_delivered(id);
+        self.report_to_repetitions(id);
         self.store.remove(id);
     }
 
-    fn send_report(&mut self, id: ExchangeId) {
+    pub(super) fn send_report(&mut self, id: ExchangeId) {
         let Some(exchange) = self.store.get_mut(id) else {
             return;
         };
@@ -357,6 +315,10 @@ impl Turn<'_> {
         match exchange.state {
             // Nobody told how it ended.
             State::SecondAttempt => self.sm_leg_completed(id, 408),
+            State::Repetition => {
+                self.count(Counter::ReportLost);
+                self.store.remove(id);
+            }
             State::Reporting => {
                 self.count(Counter::ReportLost);
                 self.reported(id);
@@ -380,12 +342,21 @@ impl Turn<'_> {
     }
 }
 
-fn told(cause: Option<u8>, fcs: Option<u8>) -> Told {
+/// What its sender is told is known.
+pub(super) fn to_be_reported(exchange: &mut Exchange, told: Told) {
+    exchange.state = State::Reporting;
+    (exchange.rp_cause, exchange.tp_fcs) = match told {
+        Told::Ack => (None, None),
+        Told::Error { cause, fcs } => (Some(cause), fcs),
+    };
+}
+
+pub(super) fn told(cause: Option<u8>, fcs: Option<u8>) -> Told {
     cause.map_or(Told::Ack, |cause| Told::Error { cause, fcs })
 }
 
 /// Whether the IM side's answer is not known yet.
-fn is_undecided(state: State) -> bool {
+pub(super) fn is_undecided(state: State) -> bool {
     matches!(state, State::Relayed | State::SecondAttempt)
 }
 

@@ -7,10 +7,14 @@ use ipsmgw::host::{ExchangeId, Exchanges as _, State, TransactionId};
 use ipsmgw::interwork::Input;
 use ipsmgw::sip::{Capabilities, MessageIn};
 
+use crate::confirmations::to_cpim;
 use crate::long_sm_to_im::parts;
 use crate::notifications::{asking, cpim};
+use crate::status_reports::asking as asks;
 use crate::to_service_centre::world as through_a_service_centre;
-use crate::world::{ALICE, BOB, Done, Random, SERVICE_CENTRE, World, from_phone, hello, instant};
+use crate::world::{
+    ALICE, BOB, Done, Random, SERVICE_CENTRE, World, field, from_phone, hello, instant,
+};
 
 const CAROL: &str = "sip:carol@ims.example";
 
@@ -183,6 +187,111 @@ fn every_sender_is_answered_exactly_once() {
             ledger.reports.values().all(|reports| *reports <= 2),
             "seed {seed}"
         );
+    }
+}
+
+/// Requests with short messages, by Call-ID: whether they have their `202`.
+#[derive(Default)]
+struct Requests {
+    all: Vec<(String, bool)>,
+    /// Those that wait for what the IM side says.
+    relayed: HashMap<ExchangeId, usize>,
+    /// In-Reply-To of each report.
+    reports: HashMap<String, Vec<u8>>,
+}
+
+impl Requests {
+    fn note(&mut self, done: &Done, request: Option<usize>) {
+        for (_, message) in &done.sent {
+            let Some(call_id) = field(&message.headers, "In-Reply-To") else {
+                continue;
+            };
+            let told = self.reports.entry(call_id.to_owned());
+            let told = told.or_insert_with(|| message.body.clone());
+            assert_eq!(*told, message.body, "one request is told one thing");
+        }
+        let Some(request) = request else { return };
+        match done.relayed.first() {
+            Some(id) => drop(self.relayed.insert(*id, request)),
+            None => self.all[request].1 = done.reply() == 202,
+        }
+    }
+
+    /// Time goes by, at most so long.
+    fn due(&mut self, world: &mut World, milliseconds: u64) {
+        let until = world.now.monotonic_ms.saturating_add(milliseconds);
+        while let Some((at, id)) = world.store.next_wake().filter(|(at, _)| *at <= until) {
+            world.now.monotonic_ms = world.now.monotonic_ms.max(at);
+            self.relayed.remove(&id);
+            let done = world.handle(Input::Due { exchange: id });
+            self.note(&done, None);
+        }
+    }
+}
+
+#[test]
+fn every_request_that_was_taken_gets_its_report() {
+    for seed in 1..=300 {
+        let mut random = Random::of(seed);
+        let mut world = World::new();
+        world.store.max = 40;
+        let mut requests = Requests::default();
+        for number in 0..200 {
+            world.pass(u64::from(random.octet()) * 20);
+            requests.due(&mut world, 0);
+            let ids = world.store.ids();
+            let id = match ids.is_empty() {
+                true => ExchangeId::new(0, NonZeroU32::MIN),
+                false => *random.pick(&ids),
+            };
+            let status = *random.pick(&[200, 202, 408, 415, 480, 481, 500]);
+            let done = match random.below(5) {
+                0 => {
+                    // Few enough for each to wait, many enough to repeat each other.
+                    let octets = match random.below(2) {
+                        0 => hello(random.octet() % 32),
+                        _ => asks(random.octet() % 32),
+                    };
+                    let call_id = format!("{number}@phone");
+                    requests.all.push((call_id.clone(), false));
+                    let done = world.submit(&MessageIn {
+                        call_id: &call_id,
+                        ..to_cpim(&octets)
+                    });
+                    requests.note(&done, Some(requests.all.len() - 1));
+                    continue;
+                }
+                1 => world.handle(Input::ImAnswered {
+                    exchange: id,
+                    status,
+                }),
+                2 => {
+                    let status = *random.pick(&[202, 202, 480]);
+                    let request = requests.relayed.remove(&id);
+                    let done = world.handle(Input::FinalSent {
+                        exchange: id,
+                        status,
+                    });
+                    if let Some(request) = request {
+                        requests.all[request].1 = status == 202;
+                    }
+                    done
+                }
+                3 => world.leg(id, status),
+                _ if random.below(3) == 0 => {
+                    requests.relayed.remove(&id);
+                    world.handle(Input::Released { exchange: id })
+                }
+                _ => Done::default(),
+            };
+            requests.note(&done, None);
+        }
+        requests.due(&mut world, u64::MAX);
+        assert_eq!(world.store.open(), 0, "seed {seed}");
+        for (call_id, taken) in &requests.all {
+            let reported = requests.reports.contains_key(call_id);
+            assert_eq!(reported, *taken, "seed {seed}: {call_id}");
+        }
     }
 }
 

@@ -472,14 +472,103 @@ fn a_repetition_while_it_is_open_gets_no_second_instant_message() {
     let done = world.submit(&again);
     assert_eq!((done.reply(), done.replies[0].1), (202, Verdict::Answered));
     assert!(done.relayed.is_empty() && done.sent.is_empty());
-    // The report answers the newest of the requests.
+    // The same once more; then the first one.
+    for message in [again, from_phone(ALICE, &octets)] {
+        assert!(world.submit(&message).sent.is_empty());
+    }
+    assert_eq!(world.store.open(), 2);
+    // Each request gets its report.
     let done = answered(&mut world, id, 200);
-    assert_eq!(
-        field(&done.message().headers, "In-Reply-To"),
-        Some("again@phone")
-    );
-    // While the report is on its way it is not sent a second time.
+    let in_reply_to = done.sent.iter();
+    let in_reply_to = in_reply_to.map(|(_, report)| field(&report.headers, "In-Reply-To"));
+    assert!(in_reply_to.eq([Some("submission@phone"), Some("again@phone")]));
+    for (_, report) in &done.sent {
+        assert_eq!(report.body, rp_ack(1));
+    }
+    // While it is on its way it is not sent a second time.
     assert!(world.submit(&from_phone(ALICE, &octets)).sent.is_empty());
+    for (id, _) in done.sent {
+        world.leg(id.unwrap(), 200);
+    }
+    assert_eq!(world.store.open(), 0);
+}
+
+#[test]
+fn two_phones_of_one_person_that_send_the_same() {
+    let other_phone = |octets| MessageIn {
+        call_id: "other@phone",
+        source: "sip:192.0.2.9:5060;transport=udp",
+        ..from_phone(ALICE, octets)
+    };
+    let octets = hello(1);
+    // Before the outcome is known, and after.
+    for status in [200, 480] {
+        let mut world = World::new();
+        let id = world.relay(&from_phone(ALICE, &octets));
+        world.submit(&other_phone(&octets));
+        let done = answered(&mut world, id, status);
+        for (report, hop) in done.sent.iter().zip(["192.0.2.7", "192.0.2.9"]) {
+            assert!(report.1.fallback_hop.contains(hop));
+            assert_eq!(report.1.body, done.sent[0].1.body);
+        }
+        let third = MessageIn {
+            call_id: "third@phone",
+            ..other_phone(&octets)
+        };
+        let late = world.submit(&third);
+        assert_eq!(late.message().body, done.sent[0].1.body);
+        assert_eq!(
+            field(&late.message().headers, "In-Reply-To"),
+            Some("third@phone")
+        );
+        for (id, _) in done.sent {
+            world.leg(id.unwrap(), 200);
+        }
+        assert_eq!(world.store.open(), 0);
+    }
+    // The first one was told in SIP that nothing was taken; the second one has its 202.
+    for input in [true, false] {
+        let mut world = World::new();
+        let exchange = world.relay(&from_phone(ALICE, &octets));
+        world.submit(&other_phone(&octets));
+        world.handle(Input::ImAnswered {
+            exchange,
+            status: 480,
+        });
+        let done = match input {
+            true => world.handle(Input::FinalSent {
+                exchange,
+                status: 480,
+            }),
+            false => world.handle(Input::Released { exchange }),
+        };
+        assert_eq!(done.message().body, rp_error(1, 27, Some(0xC2)));
+        assert_eq!(
+            field(&done.message().headers, "In-Reply-To"),
+            Some("other@phone")
+        );
+    }
+}
+
+#[test]
+fn who_asks_without_end_is_not_kept_without_end() {
+    let mut world = World::new();
+    let octets = hello(1);
+    let id = world.relay(&from_phone(ALICE, &octets));
+    let call_ids: Vec<String> = (0..100).map(|n| format!("{n}@phone")).collect();
+    for call_id in &call_ids {
+        let done = world.submit(&MessageIn {
+            call_id,
+            ..from_phone(ALICE, &octets)
+        });
+        assert_eq!(done.reply(), 202);
+    }
+    assert_eq!(world.store.open(), 5);
+    let done = answered(&mut world, id, 200);
+    assert_eq!(done.sent.len(), 5);
+    // The newest is among them.
+    let mut reports = done.sent.iter();
+    assert!(reports.any(|(_, report)| report.headers.contains("In-Reply-To: 99@phone")));
 }
 
 #[test]
@@ -529,17 +618,19 @@ fn a_sender_that_says_it_repeats_may_take_a_new_reference() {
         rp_data_mo(rp_mr, &tpdu)
     };
     let (first, again) = (hello(1), rejecting_duplicates(2));
-    let (first, again) = (from_phone(ALICE, &first), from_phone(ALICE, &again));
+    let first = from_phone(ALICE, &first);
+    let again = MessageIn {
+        call_id: "again@phone",
+        ..from_phone(ALICE, &again)
+    };
 
     let mut world = World::new();
     let id = world.relay(&first);
     assert!(world.submit(&again).relayed.is_empty());
     let done = answered(&mut world, id, 200);
-    assert_eq!(
-        done.message().body,
-        rp_ack(2),
-        "its report has the new reference"
-    );
+    for (report, rp_mr) in done.sent.iter().zip([1, 2]) {
+        assert_eq!(report.1.body, rp_ack(rp_mr), "each has its own reference");
+    }
     let third = rejecting_duplicates(3);
     assert_eq!(
         world.submit(&from_phone(ALICE, &third)).message().body,

@@ -1,5 +1,6 @@
 """Phone to IM client: see README.md."""
 
+import asyncio
 import calendar
 import time
 
@@ -168,6 +169,33 @@ async def two_phones():
         equal((len(one.reports), len(two.reports)), (2, 2), "reports on each")
 
 
+async def two_phones_that_say_the_same():
+    "the same octets from two phones of one person: one IM, and each phone gets the report on its own request (MO-7)"
+    async with gateway(name="same") as gw:
+        one, two = await gw.user(Phone, "alice", protocol="tcp"), await gw.user(Phone, "alice")
+        bob = await gw.user(ImClient, "bob")
+        for what, answer in (("before the outcome is known", None), ("while the first report is unanswered", 200)):
+            say(what)
+            one.reports.clear()
+            two.reports.clear()
+            bob.answers.append(answer)
+            one.report_answer = None if answer else 200
+            octets = sms.rp_data(7, one.centre, sms.submit("+15550002", what, mr=7))
+            # The first one's 202 comes with the client's answer.
+            first = asyncio.create_task(one.send_rp(octets))
+            request = await bob.next_message()
+            if answer:
+                await gw.until(lambda: one.reports, what="the first report")
+            second = await two.send_rp(octets[:1] + octets[1:])  # octets of its own, and so a Call-ID
+            equal(second.answer.status, 202, "the second phone's answer")
+            if not answer:
+                bob.endpoint.respond(request, 200, "OK")
+            equal((await second.outcome()).kind, "RP-ACK", "the second phone's report")
+            equal((await (await first).outcome()).kind, "RP-ACK", "the first phone's report")
+            equal((len(one.reports), len(two.reports)), (1, 1), "reports on each")
+        equal(bob.inbox.qsize(), 0, "further IMs")
+
+
 async def many_clients():
     "all of a person's clients get it, none of his phones does; one 200 is enough"
     async with gateway(name="clients") as gw:
@@ -182,4 +210,4 @@ async def many_clients():
         equal(phone.requests, [], "what the phone got")
 
 
-run(texts, headers, numbers, unreachable, report_refused, again, two_phones, many_clients)
+run(texts, headers, numbers, unreachable, report_refused, again, two_phones, two_phones_that_say_the_same, many_clients)

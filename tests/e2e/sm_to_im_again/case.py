@@ -124,7 +124,7 @@ async def several_clients():
 
 
 async def asked_again():
-    "the phone asks again while the second attempt is open: one IM in each form, one report, to the newer request"
+    "the phone asks again while the second attempt is open: one IM in each form, a report to each request"
     async with gateway(name="again") as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(CpimClient, "bob")
         bob.answers.extend((415, None))
@@ -135,8 +135,9 @@ async def asked_again():
         second = await alice.send_rp(octets)
         equal(second.answer.status, 202, "the answer to the repetition")
         bob.endpoint.respond(request, 200, "OK")
-        equal((await second.outcome()).kind, "RP-ACK", "the report")
-        equal(first.report.done(), False, "a report to the older request")
+        for sent in (first, second):
+            equal((await sent.outcome()).kind, "RP-ACK", "the report")
+        equal((await status_of(alice), alice.inbox.qsize()), (0x00, 0), "the one status report")
         equal(forms(bob), [CPIM, TEXT], "what the client got")
         equal(gw.statistics("ipsmgw")["sm_repeated"], 1, "repetitions")
 
