@@ -261,12 +261,33 @@ local function as_short_message()
 	KSR.x.exit()
 end
 
+-- To each of those that the message names: as it is to who can read it, as a short message to who can only read that.
+local function recipient_list()
+	local may_convert = KSR.ipsmgw.authorize(KSR.pv.get("$avp(identity)"), "im2sm") > 0
+	-- Whom this does not add cannot be written to.
+	while KSR.ipsmgw.next_recipient() > 0 do
+		if recipient() then
+			if may_convert or capable("im") then
+				KSR.ipsmgw.add_recipient()
+			end
+		elseif setting("IPSMGW_SC_URI") ~= "" and may_convert and KSR.pv.gete("$rU"):match("^%+[%d.()-]+$") then
+			KSR.ipsmgw.add_recipient()
+		end
+	end
+	KSR.ipsmgw.im_to_list()
+	KSR.x.exit()
+end
+
 local function instant_message(class)
 	-- "Delivered" completes the status report that a phone asked for. -2: it is about somebody else's message.
 	if class == 5 and KSR.ipsmgw.report() ~= -2 then
 		KSR.x.exit()
 	end
 	if not recipient() then
+		-- To the domain itself, or to a name in it that is nobody's: the message says whom it is for (RFC 5365).
+		if class == 4 and not KSR.pv.is_null("$ipsmgw(recipients)") and is_ours(KSR.is_myself_ruri(), KSR.pv.gete("$rd")) then
+			recipient_list()
+		end
 		-- Whoever it is for, the S-CSCF finds them.
 		if not KSR.pv.is_null("$avp(next)") then
 			KSR.tm.t_on_failure("no_answer")

@@ -192,11 +192,20 @@ pub enum Kind {
     Part,
     /// An instant message, or a part of one, that a service centre has taken and may report on.
     Submitted,
+    /// An instant message to one of several that stays one: a MESSAGE of ours to an instant messaging
+    /// client, among those of its recipient.
+    Copy,
 }
 
 impl Kind {
     /// All of them, in the order of their values.
-    pub const ALL: [Self; 4] = [Self::SmToIm, Self::ImToSm, Self::Part, Self::Submitted];
+    pub const ALL: [Self; 5] = [
+        Self::SmToIm,
+        Self::ImToSm,
+        Self::Part,
+        Self::Submitted,
+        Self::Copy,
+    ];
 }
 
 /// Who stands on the SMS side of an exchange.
@@ -223,6 +232,8 @@ pub enum State {
     Reporting,
     /// SM -> IM: the IM side took it and knows no more; a notification may come (RFC 5438).
     Unconfirmed,
+    /// To one of several: the other ones are still being taken, and nothing is sent yet.
+    Listed,
     /// IM -> SM: another short message to the same recipient is on its way (RFC 3428 §8).
     Queued,
     /// IM -> SM: RP-DATA is on its way; neither SIP's answer nor the phone's report is here.

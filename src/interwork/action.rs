@@ -28,6 +28,12 @@ pub enum Action {
         /// The exchange.
         exchange: ExchangeId,
     },
+    /// An instant message to several will go to this one, too.
+    Enlisted {
+        /// The exchange to name in [`Input::Begin`](super::Input::Begin), or in
+        /// [`Input::Released`](super::Input::Released) where the message is refused after all.
+        exchange: ExchangeId,
+    },
     /// Answer a held transaction. This comes exactly once for every one that is held, unless the
     /// host has said that the transaction is gone.
     AnswerHeld {
@@ -167,8 +173,12 @@ pub enum Reason {
     Charset,
     /// Text that is not in the charset that it claims.
     NotInItsCharset,
-    /// A list of recipients, which is a list server's business.
+    /// A list of recipients, which is a list server's business, or that we cannot follow.
     RecipientList,
+    /// A list of more recipients than `max_recipients`.
+    TooManyRecipients,
+    /// A list of nobody.
+    NoRecipient,
     /// A `message/cpim` that requires something of its reader that we do not know.
     CpimRequire,
     /// Text with a NUL in it.
@@ -237,6 +247,8 @@ impl fmt::Display for Reason {
             Self::Charset => "unsupported charset",
             Self::NotInItsCharset => "text is not in its charset",
             Self::RecipientList => "recipient list",
+            Self::TooManyRecipients => "recipient list: too many",
+            Self::NoRecipient => "recipient list: nobody",
             Self::CpimRequire => "CPIM Require: not understood",
             Self::Nul => "text holds a NUL",
             Self::Empty => "no text",
@@ -288,6 +300,10 @@ pub enum Counter {
     ReportUnknown,
     /// RP-SMMA.
     MemoryAvailable,
+    /// Messages to one of several.
+    Copy,
+    /// Of these that stay instant messages: refused.
+    CopyFailed,
     /// Messages refused because `max_pending` exchanges are open.
     Full,
     /// Messages refused for what they are.
@@ -296,7 +312,7 @@ pub enum Counter {
 
 impl Counter {
     /// All of them, in the order of their values.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::SmToIm,
         Self::SmDelivered,
         Self::SmFailed,
@@ -314,6 +330,8 @@ impl Counter {
         Self::ReportMissing,
         Self::ReportUnknown,
         Self::MemoryAvailable,
+        Self::Copy,
+        Self::CopyFailed,
         Self::Full,
         Self::Refused,
     ];
@@ -338,6 +356,8 @@ impl Counter {
             Self::ReportMissing => "report_missing",
             Self::ReportUnknown => "report_unknown",
             Self::MemoryAvailable => "memory_available",
+            Self::Copy => "copy",
+            Self::CopyFailed => "copy_failed",
             Self::Full => "full",
             Self::Refused => "refused",
         }

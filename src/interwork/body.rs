@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use super::action::Reason;
-use crate::sip::{Entity, MessageIn, NotMultipart, TransferEncodingError};
+use super::instant_message;
+use crate::sip::{Entity, MediaType, MessageIn, NotMultipart, TransferEncodingError};
 use crate::wire::{Cpim, IMDN_TYPE};
 
 const SMS: &str = "application/vnd.3gpp.sms";
@@ -92,28 +93,92 @@ impl Known {
     }
 }
 
-/// The entities that the body is made of; none where it has no type.
-fn leaves<'m>(message: &MessageIn<'m>) -> Result<Vec<Entity<'m>>, NotMultipart> {
-    let Some(content_type) = message.content_type else {
-        return Ok(Vec::new());
-    };
-    let whole = Entity {
-        content_type: content_type.into(),
+/// The whole body; nothing where it has no type.
+fn whole<'m>(message: &MessageIn<'m>) -> Option<Entity<'m>> {
+    Some(Entity {
+        content_type: message.content_type?.into(),
         transfer_encoding: message.content_transfer_encoding.map(Cow::Borrowed),
         disposition: None,
         body: message.body,
-    };
-    whole.leaves()
+    })
 }
 
-/// Whether the body names recipients of its own (RFC 5365 §5).
-pub(super) fn has_recipient_list(message: &MessageIn<'_>) -> bool {
-    let is_list = |leaf: &Entity<'_>| {
-        let disposition = leaf.disposition.as_deref().unwrap_or_default();
-        let kind = disposition.split(';').next().unwrap_or_default();
-        kind.trim().eq_ignore_ascii_case("recipient-list")
-    };
-    leaves(message).is_ok_and(|leaves| leaves.iter().any(is_list))
+/// The entities that the body is made of; none where it has no type.
+fn leaves<'m>(message: &MessageIn<'m>) -> Result<Vec<Entity<'m>>, NotMultipart> {
+    whole(message).map_or(Ok(Vec::new()), Entity::leaves)
+}
+
+/// Whether this names recipients of the message (RFC 5365 §5).
+fn is_recipient_list(entity: &Entity<'_>) -> bool {
+    let disposition = entity.disposition.as_deref().unwrap_or_default();
+    let kind = disposition.split(';').next().unwrap_or_default();
+    kind.trim().eq_ignore_ascii_case("recipient-list")
+}
+
+/// The recipients that the body names.
+pub(super) fn recipient_list<'m>(message: &MessageIn<'m>) -> Option<Entity<'m>> {
+    leaves(message).ok()?.into_iter().find(is_recipient_list)
+}
+
+/// What a body holds, as it goes out again.
+pub(super) struct Content {
+    pub(super) content_type: String,
+    pub(super) transfer_encoding: Option<String>,
+    pub(super) body: Vec<u8>,
+}
+
+impl Content {
+    pub(super) fn text(text: String) -> Self {
+        Self {
+            content_type: instant_message::TEXT.to_owned(),
+            transfer_encoding: None,
+            body: text.into_bytes(),
+        }
+    }
+}
+
+/// The body without the list beside it. A list that stands deeper inside is none that could be taken out.
+pub(super) fn without_recipient_list(message: &MessageIn<'_>) -> Result<Content, Reason> {
+    let whole = whole(message).ok_or(Reason::MediaType)?;
+    let media_type = MediaType::parse(&whole.content_type);
+    let boundary = media_type
+        .parameter("boundary")
+        .ok_or(Reason::RecipientList)?;
+    let mut rest = whole.parts()?;
+    rest.retain(|part| !is_recipient_list(part));
+    for part in &rest {
+        if part.clone().leaves()?.iter().any(is_recipient_list) {
+            return Err(Reason::RecipientList);
+        }
+    }
+    if let [only] = rest.as_slice() {
+        return Ok(Content {
+            content_type: only.content_type.to_string(),
+            transfer_encoding: only.transfer_encoding.as_deref().map(str::to_owned),
+            body: only.body.to_vec(),
+        });
+    }
+    let mut body = Vec::with_capacity(message.body.len());
+    for part in &rest {
+        let fields = [
+            ("Content-Type", Some(&part.content_type)),
+            ("Content-Transfer-Encoding", part.transfer_encoding.as_ref()),
+            ("Content-Disposition", part.disposition.as_ref()),
+        ];
+        body.extend([b"--", boundary.as_bytes(), b"\r\n"].concat());
+        for (name, value) in fields {
+            if let Some(value) = value {
+                body.extend([name, ": ", value, "\r\n"].concat().bytes());
+            }
+        }
+        body.extend([b"\r\n", part.body, b"\r\n"].concat());
+    }
+    body.extend([b"--", boundary.as_bytes(), b"--\r\n"].concat());
+    Ok(Content {
+        content_type: whole.content_type.into_owned(),
+        transfer_encoding: None,
+        body,
+    })
 }
 
 pub(super) fn is_text(entity: &Entity<'_>) -> bool {

@@ -45,6 +45,8 @@ pub enum Field {
     Part,
     /// Reference that the parts share.
     Ref,
+    /// How many recipients the message's own list names; 0 for a list that is to be refused.
+    Recipients,
     /// In the result route, what the sender is told: a SIP status code.
     Status,
     /// In the result route: `delivered`, `accepted` or `failed`.
@@ -62,7 +64,7 @@ pub enum Value {
 
 impl Field {
     /// All fields with their names.
-    pub const NAMES: [(&'static str, Self); 20] = [
+    pub const NAMES: [(&'static str, Self); 21] = [
         ("class", Self::Class),
         ("error", Self::Error),
         ("rp_mti", Self::RpMti),
@@ -81,6 +83,7 @@ impl Field {
         ("parts", Self::Parts),
         ("part", Self::Part),
         ("ref", Self::Ref),
+        ("recipients", Self::Recipients),
         ("status", Self::Status),
         ("result", Self::Result),
     ];
@@ -106,6 +109,10 @@ impl Gateway {
             Field::Error => {
                 let reason = self.classify(message).err()?.reason;
                 return Some(Value::Text(reason.to_string()));
+            }
+            Field::Recipients => {
+                let named = self.recipients(message)?.map_or(0, |all| all.len());
+                return Some(Value::Number(i64::try_from(named).ok()?));
             }
             Field::Status | Field::Result => return None,
             _ => {}

@@ -11,6 +11,8 @@
 //! IM -> SM   Deliver -> Queued -the one before ends-> Sent -LegCompleted 2xx-> Taken
 //!            Sent, Taken -Report, failure-> ended; Settled when the sender's timer is about to fire
 //!            HoldOver: the sender has its 202 and the exchange goes on without it
+//!
+//!            to several: Enlist -> Listed -Begin-> Queued, or Sent where it stays an instant message
 //! ```
 
 use super::action::{Action, Actions, Counter, Verdict};
@@ -40,18 +42,22 @@ impl Gateway {
             Input::ImAnswered { exchange, status } => turn.im_answered(exchange, status),
             Input::FinalSent { exchange, status } => turn.final_sent(exchange, status),
             Input::Deliver { im, transaction } => turn.deliver(im, transaction),
+            Input::Enlist(copy) => turn.enlist(copy),
+            Input::Begin { exchange, copy } => turn.begin(exchange, copy),
             Input::StatusReport(report) => turn.status_reported(report),
             Input::Report(report) => turn.report(report),
             Input::HoldOver { exchange } => turn.hold_over(exchange),
             Input::LegCompleted { exchange, status } => match turn.kind(exchange) {
                 Some(Kind::SmToIm) => turn.sm_leg_completed(exchange, status),
                 Some(Kind::ImToSm) => turn.rp_data_leg_completed(exchange, status),
+                Some(Kind::Copy) => turn.copy_leg_completed(exchange, status),
                 Some(Kind::Part | Kind::Submitted) | None => {}
             },
             Input::Due { exchange } => match turn.kind(exchange) {
                 Some(Kind::SmToIm) => turn.sm_due(exchange),
                 Some(Kind::ImToSm) => turn.im_due(exchange),
                 Some(Kind::Part) => turn.part_due(exchange),
+                Some(Kind::Copy) => turn.copy_due(exchange),
                 // No report came, as networks may choose (row STA-6).
                 Some(Kind::Submitted) => turn.store.remove(exchange),
                 None => {}
@@ -59,6 +65,7 @@ impl Gateway {
             Input::Released { exchange } => match turn.kind(exchange) {
                 Some(Kind::SmToIm) => turn.sm_released(exchange),
                 Some(Kind::ImToSm) => turn.im_released(exchange),
+                Some(Kind::Copy) => turn.copy_released(exchange),
                 Some(Kind::Part | Kind::Submitted) | None => {}
             },
         }

@@ -30,7 +30,7 @@ pub(super) const ACCEPTED: Final = Final {
 
 impl Turn<'_> {
     pub(super) fn deliver(&mut self, im: &PreparedIm, transaction: TransactionId) {
-        match self.queue(im, transaction) {
+        match self.queue(im, Some(transaction)) {
             Ok(id) => {
                 self.actions.push(Action::Hold { exchange: id });
                 self.count(Counter::ImToSm);
@@ -119,7 +119,7 @@ impl Turn<'_> {
         }
     }
 
-    fn remove_parts(&mut self, whole: ExchangeId, which: impl Fn(&Exchange) -> bool) {
+    pub(super) fn remove_parts(&mut self, whole: ExchangeId, which: impl Fn(&Exchange) -> bool) {
         let mut fits = |part: &Exchange| part.whole == Some(whole) && which(part);
         while let Some(id) = self.store.find(Kind::ImToSm, &mut fits) {
             self.store.remove(id);
@@ -198,6 +198,7 @@ impl Turn<'_> {
             // SIP itself did not answer.
             State::Sent => self.leg_failed(id, 408),
             // It waits for its turn, and the one before it has a time of its own.
+            State::Listed => self.unlist(id),
             State::Queued
             | State::Relayed
             | State::Repetition
@@ -215,6 +216,9 @@ impl Turn<'_> {
         let Some(exchange) = self.store.get_mut(id) else {
             return;
         };
+        if exchange.state == State::Listed {
+            return self.unlist(id);
+        }
         if !exchange.held {
             return;
         }

@@ -1,7 +1,7 @@
 //! What the core is told.
 
 use crate::host::{ExchangeId, Identity, Notify, Octets, Party, Text, TransactionId};
-use crate::sip::Translation;
+use crate::sip::{Capabilities, Translation};
 use crate::wire::{Disposition, TpAddress, TpSt};
 
 /// Something that happened.
@@ -29,6 +29,15 @@ pub enum Input<'a> {
         im: &'a PreparedIm,
         /// The sender's transaction.
         transaction: TransactionId,
+    },
+    /// An instant message to several is to go to this one, too. Nothing is sent yet.
+    Enlist(&'a PreparedCopy),
+    /// All of them are taken, and the sender knows: now it goes.
+    Begin {
+        /// The exchange that [`Action::Enlisted`](super::Action::Enlisted) named.
+        exchange: ExchangeId,
+        /// The message to that one.
+        copy: &'a PreparedCopy,
     },
     /// A MESSAGE of ours has its final response, or could not be sent.
     LegCompleted {
@@ -126,6 +135,57 @@ pub struct PreparedIm {
     pub lifetime: Option<u32>,
     /// What its sender wants to hear of it.
     pub notify: Option<NotifyIn>,
+}
+
+/// One of those that an instant message to several is for.
+#[derive(Clone, Copy)]
+pub struct RecipientIn<'m> {
+    /// As the list names it.
+    pub name: &'m str,
+    /// Its public identity; nothing where there is nobody of that name.
+    pub uri: Option<&'m str>,
+    /// What its contacts can do that are registered here.
+    pub can: Capabilities,
+}
+
+/// An instant message to one of several.
+pub struct PreparedCopy {
+    /// Key of that one; empty where it is nobody.
+    pub recipient: Identity,
+    /// Its public identity, or ours.
+    pub address: Text<254>,
+    /// The sender's public identity; empty where it is too long to be kept.
+    pub sender: Text<126>,
+    /// What its sender wants to hear of it.
+    pub notify: Option<NotifyIn>,
+    /// What it becomes.
+    pub becomes: Becomes,
+}
+
+/// What an instant message becomes for one of several.
+pub enum Becomes {
+    /// A short message.
+    Sm(Box<PreparedIm>),
+    /// An instant message of our own.
+    Im(Box<CopyOut>),
+    /// Nothing, for what this status code says; its sender asked to be told.
+    Nothing(u16),
+}
+
+/// An instant message of our own to one of several.
+pub struct CopyOut {
+    /// Key of the exchanges to lock: the recipient's.
+    pub identity: Identity,
+    /// Request-URI and To.
+    pub to: String,
+    /// From.
+    pub from: String,
+    /// Header fields: whole lines.
+    pub headers: String,
+    /// The body.
+    pub body: Vec<u8>,
+    /// Whether the recipient itself sends the notification of delivery that was asked for.
+    pub confirms: bool,
 }
 
 /// The notifications that an instant message's sender wants.

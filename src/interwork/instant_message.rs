@@ -45,7 +45,7 @@ pub(super) const REMOVED: &[&str] = &[
 pub(super) const INTERWORKED_BY: &str = "Interworked-By";
 
 /// Who stands in From where TP-OA is empty, or the sender wants not to be known (RFC 3323 §4.1.1.3).
-const ANONYMOUS: &str = "sip:anonymous@anonymous.invalid";
+pub(super) const ANONYMOUS: &str = "sip:anonymous@anonymous.invalid";
 
 /// Nobody, as From.
 pub(super) fn anonymous() -> NameAddr {
@@ -78,7 +78,7 @@ impl Form {
 }
 
 /// Content-Type of text.
-const TEXT: &str = "text/plain;charset=UTF-8";
+pub(super) const TEXT: &str = "text/plain;charset=UTF-8";
 
 /// Content-Type of text in a `message/cpim`.
 const CPIM: &str = "message/cpim";

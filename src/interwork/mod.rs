@@ -24,6 +24,7 @@ mod call_id;
 mod cause;
 mod causes;
 mod classify;
+mod copy_exchange;
 mod field;
 mod handle;
 mod im_exchange;
@@ -39,6 +40,7 @@ mod prepare_im;
 mod prepare_report;
 mod prepare_sm;
 mod queue;
+mod recipients;
 mod reg_event;
 mod repetition;
 mod report;
@@ -55,7 +57,8 @@ pub use authorization::{Authorization, identity};
 pub use classify::Class;
 pub use field::{Field, Value};
 pub use input::{
-    Input, Named, NotifyIn, PartIn, PreparedIm, PreparedSm, ReportIn, RpReport, StatusReportIn,
+    Becomes, CopyOut, Input, Named, NotifyIn, PartIn, PreparedCopy, PreparedIm, PreparedSm,
+    RecipientIn, ReportIn, RpReport, StatusReportIn,
 };
 pub use policy::{Policy, SenderWithoutNumber};
 pub use reg_event::RegEvent;

@@ -44,6 +44,8 @@ pub struct Policy {
     pub emergency: Vec<String>,
     /// Most short messages that one instant message becomes.
     pub max_segments: u8,
+    /// Most recipients of one instant message; 0: lists are refused.
+    pub max_recipients: usize,
     /// Milliseconds that all parts of a long short message have to come.
     pub concat_timeout_ms: u64,
     /// Whether what has come by then is delivered, with marks for the gaps.
@@ -123,6 +125,13 @@ impl Policy {
                 .ok_or_else(|| {
                     let value = settings.max_segments.to_string();
                     wanted("max_segments", &value, "a number from 1 to 255")
+                })?,
+            max_recipients: usize::try_from(settings.max_recipients)
+                .ok()
+                .filter(|count| *count <= 100)
+                .ok_or_else(|| {
+                    let value = settings.max_recipients.to_string();
+                    wanted("max_recipients", &value, "a number from 0 to 100")
                 })?,
             concat_timeout_ms: milliseconds("concat_timeout", settings.concat_timeout, 1..=3600)?,
             deliver_incomplete: word(
@@ -380,7 +389,7 @@ mod tests {
     #[test]
     fn a_bad_setting_is_answered_with_what_to_write() {
         type Set = fn(&mut Settings<'_>);
-        let cases: [(&str, Set); 27] = [
+        let cases: [(&str, Set); 29] = [
             ("domain", |settings| settings.domain = ""),
             ("domain", |settings| settings.domain = "a b"),
             ("domain", |settings| settings.domain = "x\r\n"),
@@ -413,6 +422,8 @@ mod tests {
             }),
             ("max_segments", |settings| settings.max_segments = 0),
             ("max_segments", |settings| settings.max_segments = 256),
+            ("max_recipients", |settings| settings.max_recipients = -1),
+            ("max_recipients", |settings| settings.max_recipients = 101),
             ("concat_timeout", |settings| settings.concat_timeout = 0),
             ("concat_incomplete", |settings| {
                 settings.concat_incomplete = "keep"

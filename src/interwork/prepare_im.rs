@@ -3,7 +3,7 @@
 
 use super::Gateway;
 use super::action::{Reason, Refusal};
-use super::body::{Body, Wrapped, has_recipient_list};
+use super::body::{Body, Wrapped, recipient_list};
 use super::im_text;
 use super::input::{NotifyIn, PreparedIm};
 use super::lifetime;
@@ -26,6 +26,19 @@ impl Gateway {
         now: Now,
     ) -> Result<PreparedIm, Box<Refusal>> {
         self.convertible(message)?;
+        // Delivered to one of them, it would count as delivered to all.
+        if recipient_list(message).is_some() {
+            return Err(Refusal::sip(420, Reason::RecipientList));
+        }
+        self.prepare_im_to(message, now)
+    }
+
+    /// The same to one of several, where the message has a list of them.
+    pub(super) fn prepare_im_to(
+        &self,
+        message: &MessageIn<'_>,
+        now: Now,
+    ) -> Result<PreparedIm, Box<Refusal>> {
         let sender = sender(message)?;
         let recipient =
             Uri::parse(message.request_uri).ok_or_else(|| Refusal::sip(416, Reason::Recipient))?;
@@ -109,7 +122,7 @@ impl Gateway {
     }
 
     /// Refuses what is never converted, whoever sends it.
-    fn convertible(&self, message: &MessageIn<'_>) -> Result<(), Box<Refusal>> {
+    pub(super) fn convertible(&self, message: &MessageIn<'_>) -> Result<(), Box<Refusal>> {
         let refused = |status, reason| Err(Refusal::sip(status, reason));
         let is_ours = |by: &str| by.trim().eq_ignore_ascii_case(&self.policy.domain);
         if message.interworked_by.is_some_and(is_ours) {
@@ -117,10 +130,6 @@ impl Gateway {
         }
         if self.policy.is_emergency(message.request_uri) {
             return refused(404, Reason::Emergency);
-        }
-        // Delivered to one of them, it would count as delivered to all.
-        if has_recipient_list(message) {
-            return refused(420, Reason::RecipientList);
         }
         Ok(())
     }

@@ -14,12 +14,16 @@ const RP_MR_AT: usize = 1;
 
 impl Turn<'_> {
     /// Queues the parts, all or none. The exchange of the last one, which ends when all have ended,
-    /// holds the sender.
+    /// holds the sender; where nobody is held, the message is to one of several and does not begin yet.
     pub(super) fn queue(
         &mut self,
         im: &PreparedIm,
-        transaction: TransactionId,
+        transaction: Option<TransactionId>,
     ) -> Result<ExchangeId, Full> {
+        let state = match transaction {
+            Some(_) => State::Queued,
+            None => State::Listed,
+        };
         let mut queued = Vec::with_capacity(im.parts.len());
         let inserted: Result<(), Full> = im.parts.iter().try_for_each(|rp_data| {
             queued.push(self.store.insert(Exchange {
@@ -29,7 +33,7 @@ impl Turn<'_> {
                 recipient: im.sender,
                 private: im.private,
                 pdu: *rp_data,
-                ..Exchange::new(Kind::ImToSm, State::Queued, im.identity, self.now)
+                ..Exchange::new(Kind::ImToSm, state, im.identity, self.now)
             })?);
             Ok(())
         });
@@ -70,15 +74,15 @@ impl Turn<'_> {
                 exchange.call_id = wanted.message_id;
                 exchange.unix = wanted.sent;
             }
-            exchange.held = true;
-            exchange.transaction = transaction;
+            exchange.held = transaction.is_some();
+            exchange.transaction = transaction.unwrap_or_default();
             exchange.hold_until_ms = self.now.monotonic_ms + self.gateway.policy.hold_timeout_ms;
         }
         Ok(last)
     }
 
     /// Sends the oldest short message that waits for this phone, or to a service centre for this sender,
-    /// unless one is on its way: one at a time (RFC 3428 §8). So no RP-MR is ever open twice.
+    /// unless one is on its way, or is just being taken: one at a time (RFC 3428 §8). So no RP-MR is ever open twice.
     pub(super) fn start_next(&mut self, identity: &Identity, party: Party) {
         let id = loop {
             let Some(id) = self.first_in_queue(identity, party) else {

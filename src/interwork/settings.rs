@@ -28,6 +28,8 @@ pub struct Settings<'a> {
     pub cause: &'a [&'a str],
     /// `max_segments`: most short messages that one instant message becomes.
     pub max_segments: i64,
+    /// `max_recipients`: most recipients of one instant message; 0: lists are refused.
+    pub max_recipients: i64,
     /// `concat_timeout`: seconds that all parts of a long short message have to come.
     pub concat_timeout: i64,
     /// `concat_incomplete`: `deliver` what has come by then, or `drop` it.
@@ -58,6 +60,7 @@ impl Default for Settings<'_> {
             emergency: "112,911",
             cause: &[],
             max_segments: 10,
+            max_recipients: 20,
             concat_timeout: 120,
             concat_incomplete: "deliver",
             languages: "",

@@ -15,7 +15,7 @@ use super::params;
 use super::pv;
 use super::rpc;
 use super::text;
-use super::{functions, running, save, timer};
+use super::{functions, recipients, running, save, timer};
 
 /// A table that Kamailio reads: constant pointers to static data.
 #[repr(transparent)]
@@ -121,6 +121,24 @@ plain!(
     functions::sm_to_im
 );
 plain!(w_report, ki_report, "ipsmgw_report", functions::report);
+plain!(
+    w_next_recipient,
+    ki_next_recipient,
+    "ipsmgw_next_recipient",
+    recipients::next_recipient
+);
+plain!(
+    w_add_recipient,
+    ki_add_recipient,
+    "ipsmgw_add_recipient",
+    recipients::add_recipient
+);
+plain!(
+    w_im_to_list,
+    ki_im_to_list,
+    "ipsmgw_im_to_list",
+    recipients::im_to_list
+);
 plain!(w_reply, ki_reply, "ipsmgw_reply", functions::reply);
 
 #[cfg(feature = "fault-injection")]
@@ -226,7 +244,7 @@ const fn of_two(name: &'static std::ffi::CStr, function: ffi::cmd_function) -> c
     }
 }
 
-const COMMAND_COUNT: usize = 10 + cfg!(feature = "fault-injection") as usize;
+const COMMAND_COUNT: usize = 13 + cfg!(feature = "fault-injection") as usize;
 
 static COMMANDS: Table<[cmd_export_t; COMMAND_COUNT]> = Table([
     command(c"ipsmgw_classify", Some(w_classify)),
@@ -241,6 +259,9 @@ static COMMANDS: Table<[cmd_export_t; COMMAND_COUNT]> = Table([
         free_fixup: Some(ffi::fixup_free_spve_null),
         ..command(c"ipsmgw_im_to_sm", Some(w_im_to_sm_route))
     },
+    command(c"ipsmgw_next_recipient", Some(w_next_recipient)),
+    command(c"ipsmgw_add_recipient", Some(w_add_recipient)),
+    command(c"ipsmgw_im_to_list", Some(w_im_to_list)),
     command(c"ipsmgw_report", Some(w_report)),
     command(c"ipsmgw_reply", Some(w_reply)),
     #[cfg(feature = "fault-injection")]
@@ -276,7 +297,7 @@ const fn kemi(name: &'static CStr, function: *const c_void, texts: usize) -> sr_
     }
 }
 
-const KEMI_COUNT: usize = 10 + cfg!(feature = "fault-injection") as usize;
+const KEMI_COUNT: usize = 13 + cfg!(feature = "fault-injection") as usize;
 
 static KEMI: Table<[sr_kemi_t; KEMI_COUNT]> = Table([
     kemi(c"classify", ki_classify as *const c_void, 0),
@@ -286,6 +307,9 @@ static KEMI: Table<[sr_kemi_t; KEMI_COUNT]> = Table([
     kemi(c"sm_to_im", ki_sm_to_im as *const c_void, 0),
     kemi(c"im_to_sm", ki_im_to_sm as *const c_void, 0),
     kemi(c"im_to_sm_route", ki_im_to_sm_route as *const c_void, 1),
+    kemi(c"next_recipient", ki_next_recipient as *const c_void, 0),
+    kemi(c"add_recipient", ki_add_recipient as *const c_void, 0),
+    kemi(c"im_to_list", ki_im_to_list as *const c_void, 0),
     kemi(c"report", ki_report as *const c_void, 0),
     kemi(c"reply", ki_reply as *const c_void, 0),
     #[cfg(feature = "fault-injection")]

@@ -22,12 +22,12 @@ use super::table::Locked;
 use super::tm::{self, Begun};
 
 /// Return codes of script functions: positive is true, negative is false, 0 ends the script.
-const TRUE: i32 = 1;
+pub(super) const TRUE: i32 = 1;
 const DONE_WITH: i32 = 2;
-const FALSE: i32 = -1;
+pub(super) const FALSE: i32 = -1;
 const MALFORMED: i32 = -2;
 const NOT_OURS: i32 = -2;
-const END_OF_SCRIPT: i32 = 0;
+pub(super) const END_OF_SCRIPT: i32 = 0;
 
 /// `ipsmgw_classify()`: what the request is. It changes nothing.
 pub(super) fn classify(msg: SipMsg<'_>) -> i32 {
@@ -81,7 +81,7 @@ pub(super) fn sm_to_im(msg: SipMsg<'_>) -> i32 {
 }
 
 /// Whether a function that takes messages may work on this one; says so where it may not.
-fn can_take(msg: SipMsg<'_>, function: &str) -> bool {
+pub(super) fn can_take(msg: SipMsg<'_>, function: &str) -> bool {
     let can = msg.can_be_taken();
     if !can {
         tracing::error!(
@@ -285,7 +285,7 @@ pub(super) fn reply(msg: SipMsg<'_>) -> i32 {
 }
 
 /// Answers a message that goes no further, and reports on it where the SMS side is owed that.
-fn refuse(msg: SipMsg<'_>, refusal: Refusal) {
+pub(super) fn refuse(msg: SipMsg<'_>, refusal: Refusal) {
     tracing::info!(status = refusal.answer.status, reason = %refusal.reason, "refused");
     counters::count(crate::interwork::Counter::Refused);
     answer_request(msg, &refusal.answer);

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `exports` | what Kamailio finds when it loads the module; the functions' faces |
 //! | `params`, `running` | the parameters, and what mod_init makes of them |
-//! | `functions` | the functions of the script |
+//! | `functions`, `recipients` | the functions of the script |
 //! | `message`, `reading`, `rewrite` | a message of Kamailio's: seen, read for the core, changed |
 //! | `table`, `shared` | the open exchanges in shared memory |
 //! | `perform`, `send`, `tm`, `hooks`, `result`, `timer` | what the core decided, done; what came of it, told to the core |
@@ -34,6 +34,7 @@ mod params;
 mod perform;
 mod pv;
 mod reading;
+mod recipients;
 mod reg_event;
 mod result;
 mod rewrite;

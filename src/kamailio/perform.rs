@@ -104,6 +104,8 @@ pub(super) fn perform(actions: Actions, at: At<'_>) -> Performed {
                     tracing::error!("no memory to watch a held transaction: its timer answers 408");
                 }
             }
+            // Its caller asks for these before anything is performed.
+            Action::Enlisted { .. } => {}
             Action::AnswerHeld {
                 exchange: _,
                 transaction,

@@ -26,11 +26,7 @@ pub(super) fn translate(msg: SipMsg<'_>, to: &Translation) -> Result<(), NotRewr
         return Err(NotRewritten("the header"));
     }
     if let Some(uri) = &to.request_uri {
-        let mut uri = lend(uri.as_bytes());
-        // SAFETY: a live request; the URI is copied.
-        if unsafe { ffi::rewrite_uri(msg.raw(), &mut uri) } < 0 {
-            return Err(NotRewritten("the Request-URI"));
-        }
+        set_request_uri(msg, uri)?;
     }
     if !tm::has_read_from() {
         return Err(NotRewritten(
@@ -50,6 +46,16 @@ pub(super) fn translate(msg: SipMsg<'_>, to: &Translation) -> Result<(), NotRewr
     }
     insert_header(msg, to.headers.as_bytes())?;
     replace_body(msg, &to.body)
+}
+
+/// Sends the request to somebody else.
+pub(super) fn set_request_uri(msg: SipMsg<'_>, uri: &str) -> Result<(), NotRewritten> {
+    let mut uri = lend(uri.as_bytes());
+    // SAFETY: a live request; the URI is copied.
+    match unsafe { ffi::rewrite_uri(msg.raw(), &mut uri) } {
+        ..0 => Err(NotRewritten("the Request-URI")),
+        _ => Ok(()),
+    }
 }
 
 /// Makes a 2xx of the IM side the `202 Accepted` that the SMS side gets: no body, no Contact

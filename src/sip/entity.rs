@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::media_type::MediaType;
-use super::multipart::parts;
+use super::multipart::{Part, parts};
 use super::transfer_encoding::{TransferEncodingError, transfer_decoded};
 
 /// Most multipart bodies inside each other.
@@ -52,36 +52,48 @@ impl<'a> Entity<'a> {
     }
 
     fn take_apart(self, depth: usize, leaves: &mut Vec<Self>) -> Result<(), NotMultipart> {
-        let media_type = MediaType::parse(&self.content_type);
-        if !media_type.is_multipart() {
+        if !self.media_type().is_multipart() {
             leaves.push(self);
             return Ok(());
         }
-        let boundary = media_type
-            .parameter("boundary")
-            .filter(|boundary| !boundary.is_empty() && depth < MAX_DEPTH)
-            .ok_or(NotMultipart)?;
-        for part in parts(self.body, &boundary) {
-            let mut entity = Self {
-                // A part without a type is plain text (RFC 2046 §5.1).
-                content_type: Cow::Borrowed("text/plain"),
-                transfer_encoding: None,
-                disposition: None,
-                body: part.body,
-            };
-            for (name, value) in part.fields() {
-                let is = |field: &str| name.eq_ignore_ascii_case(field);
-                if is("Content-Type") {
-                    entity.content_type = value;
-                } else if is("Content-Transfer-Encoding") {
-                    entity.transfer_encoding = Some(value);
-                } else if is("Content-Disposition") {
-                    entity.disposition = Some(value);
-                }
-            }
-            entity.take_apart(depth + 1, leaves)?;
+        if depth >= MAX_DEPTH {
+            return Err(NotMultipart);
+        }
+        for part in self.parts()? {
+            part.take_apart(depth + 1, leaves)?;
         }
         Ok(())
+    }
+
+    /// What a multipart entity is made of.
+    pub fn parts(&self) -> Result<Vec<Self>, NotMultipart> {
+        let media_type = self.media_type();
+        let boundary = media_type
+            .parameter("boundary")
+            .filter(|boundary| media_type.is_multipart() && !boundary.is_empty())
+            .ok_or(NotMultipart)?;
+        Ok(parts(self.body, &boundary).map(Self::of_part).collect())
+    }
+
+    fn of_part(part: Part<'a>) -> Self {
+        let mut entity = Self {
+            // A part without a type is plain text (RFC 2046 §5.1).
+            content_type: Cow::Borrowed("text/plain"),
+            transfer_encoding: None,
+            disposition: None,
+            body: part.body,
+        };
+        for (name, value) in part.fields() {
+            let is = |field: &str| name.eq_ignore_ascii_case(field);
+            if is("Content-Type") {
+                entity.content_type = value;
+            } else if is("Content-Transfer-Encoding") {
+                entity.transfer_encoding = Some(value);
+            } else if is("Content-Disposition") {
+                entity.disposition = Some(value);
+            }
+        }
+        entity
     }
 }
 

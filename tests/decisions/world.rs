@@ -134,6 +134,7 @@ pub(crate) struct Done {
     pub(crate) relayed: Vec<ExchangeId>,
     pub(crate) joined: Vec<Translation>,
     pub(crate) held: Vec<ExchangeId>,
+    pub(crate) enlisted: Vec<ExchangeId>,
     pub(crate) answered: Vec<(ExchangeId, TransactionId, Outcome)>,
     pub(crate) sent: Vec<(Option<ExchangeId>, MessageOut)>,
     pub(crate) again: Vec<(ExchangeId, u16, MessageOut)>,
@@ -157,6 +158,7 @@ impl Done {
                     assert!(done.sent.is_empty(), "held before anything is sent");
                     done.held.push(exchange);
                 }
+                Action::Enlisted { exchange } => done.enlisted.push(exchange),
                 Action::AnswerHeld {
                     exchange,
                     transaction,
@@ -180,6 +182,7 @@ impl Done {
         self.replies.is_empty()
             && self.relayed.is_empty()
             && self.held.is_empty()
+            && self.enlisted.is_empty()
             && self.answered.is_empty()
             && self.sent.is_empty()
             && self.again.is_empty()
