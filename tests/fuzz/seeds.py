@@ -18,9 +18,30 @@ for line in (vectors / "messages.jsonl").open():
     octets = bytes.fromhex(vector["hex"])
     if vector["layer"] == "rp":
         seed("rp", vector["id"], octets)
+        seed("body", vector["id"], b"\0" + octets)
     else:
         carrier = {"ack": 2, "error": 3}.get(vector.get("ctx"), 0)
         seed("tpdu", vector["id"], bytes([carrier << 1 | (vector["dir"] == "mt")]) + octets)
     if "text" in vector["expect"]:
         language = vector["expect"].get("nl", {}).get("single", 0) & 15
         seed("text", vector["id"], bytes([0, language]) + vector["expect"]["text"].encode())
+
+# The first octet is the Content-Type: its place in the list of targets/body.rs.
+BODIES = {
+    "text": b"\1h\xc3\xa9llo",
+    "utf-16": b"\2\x00h\x00i",
+    "cpim": b"\4From: <im:a@b>\r\nTo: <im:c@d>\r\nNS: imdn <urn:ietf:params:imdn>\r\nimdn.Message-ID: x\r\n"
+    b"imdn.Disposition-Notification: positive-delivery\r\n\r\nContent-Type: text/plain\r\n\r\nhello",
+    "imdn": b"\5<imdn xmlns='urn:ietf:params:xml:ns:imdn'><message-id>0-1-1-b007</message-id><delivery-notification>"
+    b"<status><delivered/></status></delivery-notification></imdn>",
+    "multipart": b"\6--b\r\nContent-Type: text/plain\r\n\r\nhello\r\n--b\r\nContent-Type: application/resource-lists+xml\r\n"
+    b"Content-Disposition: recipient-list\r\n\r\n<resource-lists xmlns='urn:ietf:params:xml:ns:resource-lists'><list>"
+    b"<entry uri='sip:a@b'/></list></resource-lists>\r\n--b--",
+    "register": b"\6--b\r\nContent-Type: message/sip\r\n\r\nREGISTER sip:x SIP/2.0\r\nContact: <sip:a@b>;+g.3gpp.smsip\r\n\r\n"
+    b"\r\n--b\r\nContent-Type: application/3gpp-ims+xml\r\n\r\n<ims-3gpp><service-info>x</service-info></ims-3gpp>\r\n--b--",
+    "reginfo": b"\7<reginfo xmlns='urn:ietf:params:xml:ns:reginfo' version='0' state='full'><registration aor='sip:a@b' id='1' "
+    b"state='active'><contact id='2' state='active' event='created'><uri>sip:c@d</uri>"
+    b"<unknown-param name='+g.3gpp.smsip'/></contact></registration></reginfo>",
+}
+for name, body in BODIES.items():
+    seed("body", name, body)
