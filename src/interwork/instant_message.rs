@@ -14,7 +14,7 @@ use crate::wire::{
     TypeOfNumber, Wanted,
 };
 
-/// Header fields of the request that would lie about the translated one.
+/// Header fields of the request that would lie about the translated one, or tell its recipient where the phone is.
 pub(super) const REMOVED: &[&str] = &[
     "Content-Type",
     "Content-Transfer-Encoding",
@@ -34,10 +34,26 @@ pub(super) const REMOVED: &[&str] = &[
     // They are about the short message and the way from the phone; an IM client would answer 420.
     "Require",
     "Proxy-Require",
+    "Security-Verify",
+    // The sender's signature, under another From, To and body (RFC 8224).
+    "Identity",
+    "Identity-Info",
+    "P-Access-Network-Info",
+    "Geolocation",
+    "Geolocation-Routing",
     "Date",
     "Expires",
     "Priority",
     INTERWORKED_BY,
+    // Content-Type, Content-Encoding, Accept-Contact, Reject-Contact, Request-Disposition, Identity and
+    // Identity-Info in their compact forms.
+    "c",
+    "e",
+    "a",
+    "j",
+    "d",
+    "y",
+    "n",
 ];
 
 /// Names the domain whose gateway made an instant message of a short message: it does not make a short

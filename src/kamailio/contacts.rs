@@ -89,11 +89,20 @@ fn routes(sent: &ffi::retr_buf) -> String {
     routes.collect::<Vec<_>>().join(", ")
 }
 
-/// What the contacts of an identity can do, one or another of them.
+/// What the contacts of an identity can do, one or another of them. But a request that goes to all of those that take
+/// instant messages has one body for all: `message/cpim` is what each of them can do.
 pub(super) fn capabilities(identity: &str, flags: Flags) -> Capabilities {
-    let mut found = 0;
-    each_contact(identity, |contact| found |= contact.cflags);
-    flags.capabilities(found)
+    let (mut found, mut all_cpim) = (0, true);
+    each_contact(identity, |contact| {
+        found |= contact.cflags;
+        let can = flags.capabilities(contact.cflags);
+        all_cpim &= can.cpim || !can.im;
+    });
+    let any = flags.capabilities(found);
+    Capabilities {
+        cpim: any.cpim && all_cpim,
+        ..any
+    }
 }
 
 /// Whether an identity has a contact with one of these flags.

@@ -89,6 +89,32 @@ async def headers():
             equal("RP-ACK (Network to MS)" in shown and "SMS-SUBMIT REPORT" in shown, True, "what tshark sees")
 
 
+async def what_stays_behind():
+    "what is about the short message, the phone's way to its service centre or the phone's place, in compact form, too"
+    async with gateway(name="behind") as gw:
+        alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
+        behind = [
+            ("c", SMS),
+            ("a", "*;+g.3gpp.smsip"),
+            ("d", "no-fork"),
+            ("y", "c2lnbmF0dXJl;info=<https://cert.example/a>;alg=ES256"),
+            ("Require", "sec-agree"),
+            ("Security-Verify", "ipsec-3gpp"),
+            ("P-Access-Network-Info", "3GPP-E-UTRAN-FDD;utran-cell-id-3gpp=26201a1b2c3d4e5f"),
+            ("Geolocation", "<cid:here@phone.example>"),
+            ("In-Reply-To", "something@phone"),
+        ]
+        kept = ("Conversation-ID", "f81d4fae")
+        octets = sms.rp_data(9, alice.centre, sms.submit("+15550002", "hello"))
+        answer = await alice.send("MESSAGE", alice.centre_uri, headers=[*behind, kept], body=octets)
+        equal(answer.status, 202, "the answer")
+        seen = await bob.next_message()
+        equal((seen.text, seen.get(kept[0])), ("hello", kept[1]), "what bob got")
+        names = [name for name, _ in seen.headers]
+        equal([name for name, _ in behind if name in names], [], "what should have stayed behind")
+        equal([name for name in names if name.lower() == "content-type"], ["Content-Type"], "Content-Type")
+
+
 async def numbers():
     "a recipient by number; a number that is nobody's; a name cannot be dialled"
     async with gateway(name="numbers", people=[("alice", "+15550001"), ("bob", "+15550002"), ("eve", "+15550005")]) as gw:
@@ -210,4 +236,4 @@ async def many_clients():
         equal(phone.requests, [], "what the phone got")
 
 
-run(texts, headers, numbers, unreachable, report_refused, again, two_phones, two_phones_that_say_the_same, many_clients)
+run(texts, headers, what_stays_behind, numbers, unreachable, report_refused, again, two_phones, two_phones_that_say_the_same, many_clients)

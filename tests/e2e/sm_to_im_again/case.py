@@ -153,13 +153,18 @@ async def with_a_failure_route():
         equal(forms(bob), [CPIM, TEXT], "what the client got")
 
 
-async def required_of_the_gateway():
-    "what the phone requires of its service centre is not asked of an IM client"
-    async with gateway(name="require") as gw:
-        alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
-        sent = await alice.send_rp(asking(alice, "hello", 9), headers=[("Require", "sec-agree")])
+async def clients_of_two_kinds():
+    "a body goes to all of the recipient's clients: message/cpim when all of them can take it"
+    async with gateway(name="kinds") as gw:
+        alice, phone = await gw.user(Phone, "alice"), await gw.user(Phone, "bob")
+        one, other = await gw.user(CpimClient, "bob"), await gw.user(ImClient, "bob")
+        sent = await alice.send_rp(asking(alice, "for both", 1))
         equal((await sent.outcome()).kind, "RP-ACK", "the report")
-        equal(bob.requests[0].get("Require"), None, "Require")
+        equal((forms(one), forms(other)), ([TEXT], [TEXT]), "what the clients got")
+        await other.register(expires=0)
+        sent = await alice.send_rp(asking(alice, "for one", 2))
+        equal((await sent.outcome()).kind, "RP-ACK", "the report")
+        equal((forms(one), phone.requests), ([TEXT, CPIM], []), "what is sent to one, and not to a phone")
 
 
 run(
@@ -168,5 +173,5 @@ run(
     several_clients,
     asked_again,
     with_a_failure_route,
-    required_of_the_gateway,
+    clients_of_two_kinds,
 )
