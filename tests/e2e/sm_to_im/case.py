@@ -182,6 +182,12 @@ async def again():
         sent = await alice.send_sm("+15550002", "twice")
         equal((await sent.outcome()).kind, "RP-ACK", "the next one's report")
         equal([m.text for m in bob.requests], ["once", "twice"], "what bob has read")
+        say("after others of the same phone")
+        for number in range(10):
+            equal((await (await alice.send_sm("+15550002", f"{number}")).outcome()).kind, "RP-ACK", "the report")
+        sent = await alice.send_rp(first.octets)
+        equal((await sent.outcome()).octets, report.octets, "the report")
+        equal(len(bob.requests), 12, "IMs")
 
 
 async def two_phones():

@@ -102,6 +102,7 @@ async def several_clients():
         sent = await alice.send_rp(asking(alice, "one takes it", 1))
         equal((await sent.outcome()).kind, "RP-ACK", "the report")
         equal(await status_of(alice), 0x00, "TP-ST")
+        await gw.until(lambda: one.requests and other.requests, what="the message on both")
         equal((forms(one), forms(other)), ([CPIM], [CPIM]), "what the clients got")
 
         for mr, answer in ((2, None), (3, 480), (4, 486)):
@@ -153,6 +154,24 @@ async def with_a_failure_route():
         equal(forms(bob), [CPIM, TEXT], "what the client got")
 
 
+async def connection_gone():
+    "the phone's connection is gone before its 202: the second attempt goes all the same, and so does the report"
+    async with gateway(name="gone", cfg=HERE.parent / "odd_scripts" / "odd.cfg") as gw:
+        endpoint = await gw.endpoint("tcp")
+        alice, bob = await gw.user(Phone, "alice", endpoint), await gw.user(CpimClient, "bob")
+        bob.answers.append(None)
+        sending = asyncio.create_task(alice.send_rp(asking(alice, "hello", 9)))
+        request = await bob.next_message()
+        await alice.register(expires=0)
+        sending.cancel()
+        await endpoint.close()
+        alice = await gw.user(Phone, "alice")
+        bob.endpoint.respond(request, 415, "Unsupported Media Type")
+        await gw.until(lambda: alice.reports, what="a report where the phone is now")
+        equal(alice.reports[0][1].kind, "RP-ACK", "the report")
+        equal(forms(bob), [CPIM, TEXT], "what the client got")
+
+
 async def clients_of_two_kinds():
     "a body goes to all of the recipient's clients: message/cpim when all of them can take it"
     async with gateway(name="kinds") as gw:
@@ -160,6 +179,7 @@ async def clients_of_two_kinds():
         one, other = await gw.user(CpimClient, "bob"), await gw.user(ImClient, "bob")
         sent = await alice.send_rp(asking(alice, "for both", 1))
         equal((await sent.outcome()).kind, "RP-ACK", "the report")
+        await gw.until(lambda: one.requests and other.requests, what="the message on both")
         equal((forms(one), forms(other)), ([TEXT], [TEXT]), "what the clients got")
         await other.register(expires=0)
         sent = await alice.send_rp(asking(alice, "for one", 2))
@@ -173,5 +193,6 @@ run(
     several_clients,
     asked_again,
     with_a_failure_route,
+    connection_gone,
     clients_of_two_kinds,
 )
