@@ -117,10 +117,11 @@ def parts(text, reference, sixteen_bit=False):
             yield UCS2, bytes([len(body)]) + body
 
 
-def deliver(from_, text, first=0x04, pid=0x00, when=None):
-    """An SMS-DELIVER as a service centre makes it."""
-    dcs, octets = _user_data(text)
-    return bytes([first]) + _tp_address(tp.TP_OA, from_) + bytes([pid, dcs]) + scts(when) + octets
+def deliver(from_, text, first=0x04, pid=0x00, when=None, dcs=None, user_data=None):
+    """An SMS-DELIVER as a service centre makes it. `from_` may be the octets of TP-OA; `dcs` and `user_data` as in `submit`."""
+    coding, octets = _user_data(text) if user_data is None else (dcs or 0, user_data)
+    originator = from_ if isinstance(from_, bytes) else _tp_address(tp.TP_OA, from_)
+    return bytes([first]) + originator + bytes([pid, coding if dcs is None else dcs]) + scts(when) + octets
 
 
 def status_report(mr, recipient, status, when=None):

@@ -1,0 +1,118 @@
+"""Numbers and names on both sides: see README.md."""
+
+import sip
+import sms
+from e2e import ALICE, ImClient, Phone, Rows, ServiceCentre, equal, gateway, run
+from gateway import free_port
+from scscf import PhoneThere, Scscf
+
+
+def with_centre(port, **options):
+    return gateway(sc_uri=f"sip:127.0.0.2:{port}", **options)
+
+
+async def peer_at(gw, port):
+    """A trusted peer: the service centre, or whoever has the same address."""
+    return ServiceCentre(await gw.endpoint(host="127.0.0.2", port=port), gw.domain)
+
+
+async def recipients():
+    "whom an IM is for, in every way to write a number"
+    async with gateway() as gw:
+        alice, bob, rows = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob"), Rows()
+        for uri, wanted in (
+            ("tel:+15550001", 200),
+            ("tel:+1-555-0001", 200),
+            ("tel:+1(555)00.01", 200),
+            ("tel:+15550001;npdi", 200),
+            ("sip:+15550001@ims.example;user=phone", 200),
+            ("sip:+1-555-0001@ims.example", 200),
+            ("sip:%2B15550001@ims.example", 200),
+            ("sip:+15550001;npdi=yes;rn=+15559@ims.example;user=phone", 200),
+            ("sip:alice@ims.example", 200),
+            ("tel:15550001;phone-context=ims.example", 404),
+            ("sip:15550001@ims.example", 404),
+            ("tel:+155500011", 404),
+        ):
+            rows.check(uri, (await bob.send_im(uri, uri)).status, wanted)
+            if wanted == 200:
+                rows.check(f"{uri}: at the phone", (await alice.next_message())[1].tpdu.text, uri)
+        rows.done(at_least=21)
+
+
+async def senders():
+    "whom a phone sees, by what a trusted peer says of the sender"
+    port = free_port()
+    async with with_centre(port, name="senders") as gw:
+        peer, alice, rows = await peer_at(gw, port), await gw.user(Phone, "alice"), Rows()
+        for asserted, wanted in (
+            ("tel:+15557777", "+15557777"),
+            ("tel:+1-555-77.77", "+15557777"),
+            ("sip:+15557777@elsewhere.example;user=phone", "+15557777"),
+            ("sip:+15557777@elsewhere.example", "+15557777"),
+            ("sip:+15557777;npdi;rn=+15559@elsewhere.example;user=phone", "+15557777"),
+            ("sip:%2B15557777@elsewhere.example", "+15557777"),
+            ("tel:7777;phone-context=elsewhere.example", "7777"),
+            ("sip:zoe@elsewhere.example", "zoe"),
+        ):
+            headers = [("P-Asserted-Identity", f"<{asserted}>"), ("Content-Type", "text/plain")]
+            answer = await peer.send("MESSAGE", gw.uri("alice"), headers=headers, body=b"hi")
+            rows.check(f"{asserted}: the answer", answer.status, 200)
+            rows.check(asserted, (await alice.next_message())[1].tpdu.address, wanted)
+        rows.done(at_least=16)
+
+
+async def two_identities():
+    "of two asserted identities the tel URI has the number, and the SIP URI leads back"
+    options = {"modparams": {"identity": "$hdr(P-Asserted-Identity)"}, "defines": ['TRUSTED_PEERS="127.0.0.3/32"']}
+    async with gateway(name="two", **options) as gw:
+        scscf = Scscf(await gw.endpoint(host="127.0.0.3"), gw.domain)
+        alice = scscf.device(PhoneThere, *ALICE)
+        equal((await scscf.register(alice.identity)).status, 200, "the answer to the S-CSCF")
+        back = f"sip:zoe@{scscf.endpoint.contact_host}"
+        zoe = ImClient(scscf.endpoint, "zoe", None, gw.domain)
+        scscf.endpoint.users["zoe"] = zoe
+        cpim = (
+            "From: <im:zoe@elsewhere.example>\r\nTo: <sip:alice@ims.example>\r\nNS: imdn <urn:ietf:params:imdn>\r\n"
+            "imdn.Message-ID: m1\r\nimdn.Disposition-Notification: positive-delivery\r\n\r\n"
+            "Content-Type: text/plain\r\n\r\nhi"
+        )
+        for asserted in (f"<{back}>, <tel:+15557777>", f"<tel:+15557777>, <{back}>"):
+            headers = [("P-Asserted-Identity", asserted), ("Content-Type", "message/cpim")]
+            answer = await zoe.send("MESSAGE", gw.uri("alice"), headers=headers, body=cpim.encode())
+            equal(answer.status, 200, "the answer")
+            equal((await alice.next_message())[1].tpdu.address, "+15557777", "TP-OA")
+            seen = await zoe.next_message()
+            equal((seen.uri, b"<delivered" in seen.body), (back, True), "the notification")
+
+
+async def originators():
+    "whom a client sees, by TP-OA"
+    port = free_port()
+    async with with_centre(port, name="originators") as gw:
+        centre, bob, rows = await peer_at(gw, port), await gw.user(ImClient, "bob"), Rows()
+        context = ";phone-context=ims.example@ims.example;user=phone"
+        packed, count = sms.gsm7("My Bank")
+        bank = bytes([-(-7 * count // 4), 0xD0]) + packed  # the length counts the semi-octets in use
+        for what, octets, uri in (
+            ("international", bytes.fromhex("0b915155777711f1"), "sip:+15557777111@ims.example;user=phone"),
+            ("national", bytes.fromhex("08a155557777"), f"sip:55557777{context}"),
+            ("unknown, a short code", bytes.fromhex("05812143f5"), f"sip:12345{context}"),
+            ("star and hash", bytes.fromhex("05811a00fb"), f"sip:*100%23{context}"),
+            ("a name", bank, "sip:My%20Bank@ims.example"),
+            ("nothing", bytes.fromhex("0080"), "sip:anonymous@anonymous.invalid"),
+        ):
+            sent = await centre.deliver(gw.uri("bob"), None, None, tpdu=sms.deliver(octets, "hi"))
+            seen = await bob.next_message()
+            rows.check(f"{what}: From", sip.addr_spec(seen.get("From")), uri)
+            shown = {"a name": '"My Bank" ', "nothing": '"Anonymous" '}.get(what, "")
+            rows.check(f"{what}: the name in From", seen.get("From").split("<")[0], shown)
+            wanted = ["id"] if what == "nothing" else []
+            rows.check(f"{what}: Privacy", seen.all("Privacy"), wanted)
+            rows.check(f"{what}: asserted", bool(seen.all("P-Asserted-Identity")), not wanted)
+            rows.check(f"{what}: the report", (await sent.outcome()).kind, "RP-ACK")
+        rows.check("an answer to a name", (await bob.send_im("sip:My%20Bank@ims.example", "hi")).status, 404)
+        rows.done(at_least=25)
+
+
+run(recipients, senders, two_identities, originators)
