@@ -25,6 +25,23 @@ async def hold_time_over():
         await gw.until(lambda: gw.pending() == 0, what="an empty table")
 
 
+async def sent_again():
+    "no report within report_timeout: the same short message once more; the report on that one counts"
+    async with gateway(name="again", modparams={"report_timeout": 1, "hold_timeout": 10}) as gw:
+        alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
+        alice.rp_answers = [None, "ack"]
+        equal((await bob.send_im(gw.uri("alice"), "hello?")).status, 200, "the sender's answer")
+        first, second = [(await alice.next_message())[0] for _ in range(2)]
+        equal(first.body, second.body, "RP-MR, TP-SCTS and all the other octets")
+        say("nor on that one")
+        alice.rp_answers = [None, None]
+        equal((await bob.send_im(gw.uri("alice"), "hello?")).status, 202, "the sender's answer")
+        await gw.until(lambda: gw.pending() == 0, what="the end of the exchange")
+        equal(len(alice.requests), 4, "short messages: two for each")
+        seen = gw.statistics("ipsmgw")
+        equal((seen["resent"], seen["report_missing"]), (2, 1), "the counters")
+
+
 async def default_hold_time():
     "twenty seconds, unless the operator says otherwise"
     async with gateway(name="default") as gw:
@@ -73,4 +90,4 @@ async def stray_reports():
         equal((await sent.outcome()).octets, bytes([3, 77]), "and its RP-ACK, without a TPDU")
 
 
-run(hold_time_over, default_hold_time, stray_reports)
+run(hold_time_over, sent_again, default_hold_time, stray_reports)

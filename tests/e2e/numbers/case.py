@@ -7,6 +7,10 @@ from gateway import free_port
 from scscf import PhoneThere, Scscf
 
 
+# "My Bank" as a TP address: the length counts the semi-octets in use.
+NAME = bytes([13, 0xD0]) + sms.gsm7("My Bank")[0]
+
+
 def with_centre(port, **options):
     return gateway(sc_uri=f"sip:127.0.0.2:{port}", **options)
 
@@ -37,7 +41,11 @@ async def recipients():
             rows.check(uri, (await bob.send_im(uri, uri)).status, wanted)
             if wanted == 200:
                 rows.check(f"{uri}: at the phone", (await alice.next_message())[1].tpdu.text, uri)
-        rows.done(at_least=21)
+        # SMS-SUBMIT, "hi", to a TP-DA of the type alphanumeric
+        tpdu = bytes([0x01, 1]) + NAME + bytes.fromhex("000002e834")
+        report = await (await alice.send_sm("", "", tpdu=tpdu)).outcome()
+        rows.check("a phone that dials a name", (report.kind, report.cause), ("RP-ERROR", 1))
+        rows.done(at_least=22)
 
 
 async def senders():
@@ -92,14 +100,12 @@ async def originators():
     async with with_centre(port, name="originators") as gw:
         centre, bob, rows = await peer_at(gw, port), await gw.user(ImClient, "bob"), Rows()
         context = ";phone-context=ims.example@ims.example;user=phone"
-        packed, count = sms.gsm7("My Bank")
-        bank = bytes([-(-7 * count // 4), 0xD0]) + packed  # the length counts the semi-octets in use
         for what, octets, uri in (
             ("international", bytes.fromhex("0b915155777711f1"), "sip:+15557777111@ims.example;user=phone"),
             ("national", bytes.fromhex("08a155557777"), f"sip:55557777{context}"),
             ("unknown, a short code", bytes.fromhex("05812143f5"), f"sip:12345{context}"),
             ("star and hash", bytes.fromhex("05811a00fb"), f"sip:*100%23{context}"),
-            ("a name", bank, "sip:My%20Bank@ims.example"),
+            ("a name", NAME, "sip:My%20Bank@ims.example"),
             ("nothing", bytes.fromhex("0080"), "sip:anonymous@anonymous.invalid"),
         ):
             sent = await centre.deliver(gw.uri("bob"), None, None, tpdu=sms.deliver(octets, "hi"))
