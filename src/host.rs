@@ -240,6 +240,8 @@ pub enum State {
     Sent,
     /// IM -> SM: SIP's answer was 2xx, the phone's report is not here.
     Taken,
+    /// IM -> SM: refused for what may pass, it goes once more at its time.
+    Pausing,
     /// IM -> SM: the report is here, and says that it was taken.
     Acknowledged,
     /// IM -> SM: the outcome is known; the sender's timer, about to fire, gives it to the sender.
@@ -288,6 +290,9 @@ pub struct Exchange {
     pub tp_mr: u8,
     /// How many MESSAGEs of ours went out for it.
     pub attempts: u8,
+    /// IM -> SM: how many of these were refused, so that the next went in another form or a little later; 0:
+    /// none.
+    pub refused_at: u8,
     /// Whether the sender's transaction is held and owed an answer.
     pub held: bool,
     /// Time zone of `unix`, in quarters of an hour.
@@ -355,6 +360,7 @@ impl Exchange {
             rp_mr: 0,
             tp_mr: 0,
             attempts: 0,
+            refused_at: 0,
             held: false,
             zone: now.zone,
             status_report: false,

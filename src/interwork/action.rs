@@ -292,7 +292,7 @@ pub enum Counter {
     ImFailed,
     /// Instant messages whose sender got a `202` for want of a report in time.
     ImAccepted,
-    /// Short messages sent again because no report came.
+    /// Short messages sent again because no report came, or in another form because they were refused.
     Resent,
     /// Short messages on which no report ever came.
     ReportMissing,

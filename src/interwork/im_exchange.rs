@@ -65,7 +65,7 @@ impl Turn<'_> {
         let Some(exchange) = self.store.get_mut(id) else {
             return;
         };
-        if exchange.attempts > 1 {
+        if exchange.attempts > exchange.refused_at + 1 {
             return self.report_missing(id);
         }
         self.outcome(id, cause::leg_to_sip(status));
@@ -188,13 +188,17 @@ impl Turn<'_> {
             State::Settled => self.end(id),
             State::Taken
                 if exchange.party == Party::Phone
-                    && exchange.attempts < RP_DATA_ATTEMPTS
+                    && exchange.attempts < exchange.refused_at + RP_DATA_ATTEMPTS
                     && self.now.monotonic_ms <= exchange.expires_ms =>
             {
                 self.count(Counter::Resent);
                 self.send_rp_data(id);
             }
             State::Taken => self.report_missing(id),
+            State::Pausing if exchange.expires_ms < self.now.monotonic_ms => {
+                self.outcome(id, cause::EXPIRED);
+            }
+            State::Pausing => self.send_again(id),
             // SIP itself did not answer.
             State::Sent => self.leg_failed(id, 408),
             // It waits for its turn, and the one before it has a time of its own.
@@ -224,9 +228,12 @@ impl Turn<'_> {
         }
         exchange.held = false;
         exchange.notify = Notify::NONE;
-        if matches!(exchange.state, State::Queued | State::Settled) {
+        let (identity, party) = (exchange.identity, exchange.party);
+        let not_sent = |state| matches!(state, State::Queued | State::Pausing);
+        if exchange.state == State::Settled || not_sent(exchange.state) {
             self.store.remove(id);
-            self.remove_parts(id, |part| part.state == State::Queued);
+            self.remove_parts(id, |part| not_sent(part.state));
+            self.start_next(&identity, party);
         }
     }
 }

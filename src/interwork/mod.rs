@@ -18,6 +18,7 @@
 )]
 
 mod action;
+mod another_form;
 mod authorization;
 mod body;
 mod call_id;

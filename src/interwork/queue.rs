@@ -96,6 +96,11 @@ impl Turn<'_> {
                 _ => break id,
             }
         };
+        self.send_anew(id);
+    }
+
+    /// Sends RP-DATA under a reference of its own.
+    pub(super) fn send_anew(&mut self, id: ExchangeId) {
         let rp_mr = self.store.next(Sequence::RpMr);
         if let Some(exchange) = self.store.get_mut(id) {
             exchange.rp_mr = rp_mr;

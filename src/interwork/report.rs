@@ -23,6 +23,7 @@ impl Turn<'_> {
         self.reply(202, false, Verdict::Taken);
         let last = match told {
             Told::Ack => self.acknowledged(id),
+            Told::Error { cause, fcs } if self.goes_again(id, cause, fcs) => return,
             Told::Error { cause, fcs } => {
                 if let Some(exchange) = self.store.get_mut(id) {
                     (exchange.rp_cause, exchange.tp_fcs) = (Some(cause), fcs);

@@ -8,7 +8,7 @@ use super::coding::TextCoding;
 use super::error::EncodeError;
 use super::parse;
 use super::tpdu::TpDcs;
-use super::udh::{ConcatenationReference, UserDataHeader, user_data_header};
+use super::udh::{Concatenation, ConcatenationReference, UserDataHeader, user_data_header};
 use super::user_data::{MAX_OCTETS, UserData, shift_tables};
 
 /// User data made from a text, in a place of its own: [`user_data`](Self::user_data) lends it to a TPDU.
@@ -46,6 +46,16 @@ impl EncodedText {
     /// `text` as one short message in a coding that has been chosen.
     pub fn with_coding(text: &str, coding: TextCoding) -> Result<Self, TextTooLong> {
         Self::part(text, coding, None)
+    }
+
+    /// `text` as this part of a concatenated short message, or as one that stands alone.
+    pub fn with_concatenation(
+        text: &str,
+        coding: TextCoding,
+        part: Option<Concatenation>,
+    ) -> Result<Self, TextTooLong> {
+        let part = part.map(|part| (part.reference, part.total, part.sequence));
+        Self::part(text, coding, part)
     }
 
     /// `text` as the part of this reference, total and sequence.

@@ -8,6 +8,7 @@ mod im_to_sm;
 mod long_im_to_sm;
 mod long_sm_to_im;
 mod notifications;
+mod other_forms;
 mod recipient_lists;
 mod refusals;
 mod second_attempts;

@@ -1,7 +1,10 @@
 """Tables B.4 and B.5: see README.md."""
 
+import asyncio
+
 import sms
-from e2e import ImClient, Phone, Rows, gateway, run
+from e2e import ImClient, Phone, Rows, ServiceCentre, gateway, run
+from gateway import free_port
 
 # RP-Cause: (status, with Retry-After). 42 is "503 only to an adjacent peer, else 480".
 CAUSES = {
@@ -45,12 +48,66 @@ async def failure_causes():
     async with gateway(name="fcs") as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
         for fcs, status in FCS.items():
-            alice.rp_answers.append(lambda m, fcs=fcs: sms.rp_error(m.mr, 111, sms.deliver_report(fcs)))
+            # 90, 9F: in the other alphabet, too.
+            times = 2 if fcs in (0x90, 0x9F) else 1
+            alice.rp_answers += [lambda m, fcs=fcs: sms.rp_error(m.mr, 111, sms.deliver_report(fcs))] * times
             got = await bob.send_im(gw.uri("alice"), f"TP-FCS {fcs:02X}")
             rows.check(f"TP-FCS {fcs:02X}", got.status, status)
             if status == 415:
                 rows.check(f"TP-FCS {fcs:02X}: Accept", got.get("Accept") is not None, True)
     rows.done(len(FCS))
+
+
+async def other_forms():
+    "what the phone refuses for its form it gets once more in another"
+    rows = Rows()
+    async with gateway(name="forms", modparams={"languages": "turkish"}) as gw:
+        alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
+        urgent = [("Priority", "urgent")]
+        for text, fcs, headers, forms in (
+            ("hello", 0x90, [], [0x00, 0x08]),
+            ("a" * 70, 0x9F, [], [0x00, 0x08]),
+            ("ışık", 0x90, [], [0x00, 0x08]),
+            ("now", 0x91, urgent, [0x10, 0x00]),
+            ("now", 0x90, urgent, [0x10, 0x18]),
+        ):
+            alice.rp_answers.append(lambda m, fcs=fcs: sms.rp_error(m.mr, 111, sms.deliver_report(fcs)))
+            got = await bob.send_im(gw.uri("alice"), text, headers=headers)
+            rows.check(f"{text[:9]} refused with {fcs:02X}", got.status, 200)
+            seen = [(await alice.next_message())[1] for _ in forms]
+            rows.check("TP-DCS of both", [m.tpdu.dcs for m in seen], forms)
+            rows.check("the text of the second", seen[1].tpdu.text, text)
+            rows.check("another RP-MR", seen[0].mr == seen[1].mr, False)
+        alice.rp_answers.append(lambda m: sms.rp_error(m.mr, 111, sms.deliver_report(0x90)))
+        rows.check("more parts than before", (await bob.send_im(gw.uri("alice"), "a" * 71)).status, 415)
+        rows.check("what the phone got of it", alice.inbox.qsize(), 1)
+    rows.done(22)
+
+
+async def service_centre():
+    "and what a service centre refuses: without TP-VP, or a little later"
+    rows, port = Rows(), free_port()
+    async with gateway(name="centre", sc_uri=f"sip:127.0.0.2:{port}") as gw:
+        centre = ServiceCentre(await gw.endpoint(host="127.0.0.2", port=port), gw.domain)
+        bob = await gw.user(ImClient, "bob")
+
+        async def submitted(report):
+            request, message = await asyncio.wait_for(centre.submitted.get(), 5)
+            octets = report(message.mr)
+            await centre.report_to(bob.identity, octets, request.get("Call-ID"))
+            return message.tpdu
+
+        for name, headers, report in (
+            ("C6", [("Expires", "3600")], lambda mr: sms.rp_error(mr, 111, sms.submit_report(0xC6), network=True)),
+            ("41", [], lambda mr: sms.rp_error(mr, 41, network=True)),
+        ):
+            sending = asyncio.create_task(bob.send_im(gw.uri("+15558888"), "far away", headers=headers))
+            first = await submitted(report)
+            second = await submitted(lambda mr: sms.rp_ack(mr, network=True))
+            rows.check(f"{name}: the answer", (await sending).status, 202)
+            rows.check(f"{name}: the text", (first.text, second.text), ("far away", "far away"))
+            rows.check(f"{name}: TP-VPF", (first.octets[0] >> 3 & 3, second.octets[0] >> 3 & 3), (2 if headers else 0, 0))
+    rows.done(6)
 
 
 async def sip_leg():
@@ -66,4 +123,4 @@ async def sip_leg():
     rows.done(len(SIP_LEG) + 1)
 
 
-run(causes, failure_causes, sip_leg)
+run(causes, failure_causes, other_forms, service_centre, sip_leg)
