@@ -411,6 +411,8 @@ pub struct Settled {
     pub rp_cause: Option<u8>,
     /// TP-Failure-Cause.
     pub tp_fcs: Option<u8>,
+    /// Whether its report is known not to have reached the sender.
+    pub report_lost: bool,
 }
 
 /// Counters that a bucket keeps, each 0 to 255 and round again.

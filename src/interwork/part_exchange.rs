@@ -167,6 +167,15 @@ impl Turn<'_> {
         self.end_parts(|part| part.whole == Some(whole), status);
     }
 
+    /// The same of the part that completed it.
+    pub(super) fn last_part_delivered(&mut self, whole: ExchangeId) {
+        let exchange = self.store.get_mut(whole);
+        if let Some(exchange) = exchange.filter(|exchange| exchange.concatenation != 0) {
+            let (digest, until) = (exchange.digest, self.now.monotonic_ms + REPETITION_MS);
+            self.store.remember_part(digest, until);
+        }
+    }
+
     fn end_parts(&mut self, fits: impl Fn(&Exchange) -> bool, status: TpSt) {
         while let Some(id) = self.store.find(Kind::Part, &mut |part| fits(part)) {
             if let Some(part) = self.store.get_mut(id).copied() {

@@ -19,8 +19,9 @@ use crate::wire::{
     SmsStatusReport, SmsSubmit, TpDcs, TpPid, TpScts, Tpdu, UserData, UserDataHeader,
 };
 
-/// TP-Reject-Duplicates in the first octet of an SMS-SUBMIT (TS 23.040 §9.2.3.25).
-const TP_RD: u8 = 0b0000_0100;
+/// What the first octet of a repetition may say otherwise: TP-Reject-Duplicates of an SMS-SUBMIT (TS 23.040 §9.2.3.25),
+/// TP-More-Messages-to-Send of an SMS-DELIVER (§9.2.3.2).
+const TP_RD_OR_MMS: u8 = 0b0000_0100;
 
 /// What a short message says, whichever TPDU brought it.
 struct Content<'a> {
@@ -213,12 +214,8 @@ impl<'a> Received<'a, '_> {
         self.sender.identity.as_str().hash(&mut parties);
         identity.as_str().hash(&mut parties);
         let mut digest = parties.clone();
-        let ignored = match self.party {
-            Party::Phone => TP_RD,
-            Party::ServiceCentre => 0,
-        };
         if let Some((first, rest)) = self.data.user_data.split_first() {
-            (first & !ignored, rest).hash(&mut digest);
+            (first & !TP_RD_OR_MMS, rest).hash(&mut digest);
         }
         let part = user_data
             .concatenation()

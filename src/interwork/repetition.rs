@@ -59,9 +59,10 @@ impl Turn<'_> {
 
     fn settled_one(&mut self, sm: &PreparedSm) -> Option<Settled> {
         self.store.recall(sm.digest).filter(|settled| {
-            // With a new reference it is a repetition of what was delivered, but a new attempt after
-            // what was not.
-            let delivered_before = sm.reject_duplicates && settled.rp_cause.is_none();
+            // With a new reference it is a repetition of what was delivered, where the sender says so or
+            // cannot know, but a new attempt after what was not.
+            let may_repeat = sm.reject_duplicates || settled.report_lost;
+            let delivered_before = may_repeat && settled.rp_cause.is_none();
             settled.until_ms > self.now.monotonic_ms
                 && (settled.rp_mr == sm.rp_mr || delivered_before)
         })

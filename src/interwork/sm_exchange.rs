@@ -170,13 +170,16 @@ impl Turn<'_> {
             rp_mr: exchange.rp_mr,
             rp_cause: exchange.rp_cause,
             tp_fcs: exchange.tp_fcs,
+            report_lost: false,
         };
         self.store.remember(settled);
         self.count(match told {
             Told::Ack => Counter::SmDelivered,
             Told::Error { .. } => Counter::SmFailed,
         });
-        if told != Told::Ack {
+        if told == Told::Ack {
+            self.last_part_delivered(id);
+        } else {
             self.parts_not_delivered(id);
         }
         self.send_report(id);
@@ -240,9 +243,18 @@ impl Turn<'_> {
             return self.send_report(id);
         }
         if !is_success(status) {
-            self.count(Counter::ReportLost);
+            self.report_lost(id);
         }
         self.reported(id);
+    }
+
+    fn report_lost(&mut self, id: ExchangeId) {
+        self.count(Counter::ReportLost);
+        let digest = self.store.get_mut(id).map(|exchange| exchange.digest);
+        if let Some(mut settled) = digest.and_then(|digest| self.store.recall(digest)) {
+            settled.report_lost = true;
+            self.store.remember(settled);
+        }
     }
 
     /// Its sender has the report, or cannot be reached.
@@ -320,7 +332,7 @@ impl Turn<'_> {
                 self.store.remove(id);
             }
             State::Reporting => {
-                self.count(Counter::ReportLost);
+                self.report_lost(id);
                 self.reported(id);
             }
             State::Unconfirmed => {

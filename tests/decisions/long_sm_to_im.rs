@@ -82,6 +82,25 @@ pub(crate) fn answered(world: &mut World, exchange: ExchangeId, status: u16) -> 
 }
 
 #[test]
+fn a_part_that_comes_again_when_the_whole_is_delivered() {
+    let mut world = World::new();
+    let parts = parts(&long(), 7, 1);
+    world.submit(&from_phone(ALICE, &parts[0]));
+    world.submit(&from_phone(ALICE, &parts[1]));
+    let (id, _) = whole(&world.submit(&from_phone(ALICE, &parts[2])));
+    answered(&mut world, id, 200);
+    // Each of them with another RP-MR: the one that completed the message, too.
+    for part in &parts {
+        let mut again = part.clone();
+        again[1] += 100;
+        let done = world.submit(&from_phone(ALICE, &again));
+        assert_eq!(report(&done), (202, Verdict::Answered, 0x03, again[1]));
+        assert_eq!(done.counted, [Counter::SmRepeated]);
+    }
+    assert_eq!(world.store.open(), 0);
+}
+
+#[test]
 fn the_last_part_brings_the_whole_text() {
     let mut world = World::new();
     let text = long();

@@ -598,6 +598,53 @@ fn a_repetition_of_a_settled_one_gets_the_same_report() {
 }
 
 #[test]
+fn a_sender_whose_report_was_lost_may_take_a_new_reference() {
+    // RP-DATA by RP-MR, and by a bit that only the next one differs in: TP-RD of a phone, TP-MMS of a centre.
+    let phone = |rp_mr, _| (ALICE, hello(rp_mr));
+    let centre = |rp_mr, no_more: bool| {
+        let mut tpdu = deliver_tpdu(&[0x08, 0x91, 0x51, 0x55, 0x00, 0x10]);
+        tpdu[0] &= if no_more { 0xFF } else { !0x04 };
+        (SERVICE_CENTRE, rp_data_mt(rp_mr, &tpdu))
+    };
+    let senders: [&dyn Fn(u8, bool) -> (&'static str, Vec<u8>); 2] = [&phone, &centre];
+    for sender in senders {
+        for (report_answered, delivered, is_known) in [
+            (480, 200, true),
+            (200, 200, false),
+            // It was not delivered: a new attempt.
+            (480, 486, false),
+        ] {
+            let mut world = World::new();
+            let message = |octets| MessageIn {
+                request_uri: BOB,
+                retargeted: true,
+                ..from_phone(ALICE, octets)
+            };
+            let (who, octets) = sender(1, true);
+            let id = world.relay(&MessageIn {
+                identity: Some(who),
+                ..message(&octets)
+            });
+            answered(&mut world, id, delivered);
+            for _ in 0..2 {
+                world.leg(id, report_answered);
+            }
+            assert_eq!(world.store.open(), 0);
+            let (_, octets) = sender(2, false);
+            let done = world.submit(&MessageIn {
+                identity: Some(who),
+                call_id: "again@sender",
+                ..message(&octets)
+            });
+            assert_eq!(done.relayed.is_empty(), is_known, "{who} {report_answered}");
+            if is_known {
+                assert_eq!(done.message().body[1], 2, "the report on the new reference");
+            }
+        }
+    }
+}
+
+#[test]
 fn another_sender_or_reference_is_no_repetition() {
     let mut world = World::new();
     let octets = hello(1);

@@ -70,7 +70,10 @@ async def outcome_of_the_whole():
         say("the part comes again")
         await all_acknowledged(await send_parts(alice, "+15550002", [two], 4))
         equal((await bob.next_message()).text, text, "the text")
+        say("and once more, though it was delivered: nothing is kept of it")
+        await all_acknowledged(await send_parts(alice, "+15550002", [two], 5))
         await gw.until(lambda: gw.pending() == 0, what="an empty table")
+        equal(bob.inbox.qsize(), 0, "further IMs")
 
 
 async def gap():

@@ -5,7 +5,8 @@ import calendar
 import time
 
 import sms
-from e2e import ImClient, Phone, equal, gateway, run, say
+from e2e import ImClient, Phone, ServiceCentre, equal, gateway, run, say
+from gateway import free_port
 from phone import SMS
 
 TEXTS = [
@@ -190,6 +191,22 @@ async def again():
         equal(len(bob.requests), 12, "IMs")
 
 
+async def again_from_a_centre():
+    "a service centre that did not get its report sends the same SMS-DELIVER again, with another RP-MR: no second IM"
+    port = free_port()
+    async with gateway(name="centre", sc_uri=f"sip:127.0.0.2:{port}") as gw:
+        centre = ServiceCentre(await gw.endpoint(host="127.0.0.2", port=port), gw.domain)
+        bob = await gw.user(ImClient, "bob")
+        tpdu = sms.deliver("+15557777", "once")
+        centre.report_answer = 480
+        await centre.deliver(gw.uri("bob"), "", "", tpdu=tpdu)
+        await gw.until(lambda: len(centre.reports) == 2 and gw.pending() == 0, what="two attempts at the report")
+        centre.report_answer = 200
+        sent = await centre.deliver(gw.uri("bob"), "", "", tpdu=bytes([tpdu[0] ^ 0x04]) + tpdu[1:])
+        equal((await sent.outcome()).kind, "RP-ACK", "the report")
+        equal([m.text for m in bob.requests], ["once"], "what bob has read")
+
+
 async def two_phones():
     "the report goes to the phone that sent, not to another one of the same person"
     async with gateway(name="two") as gw:
@@ -242,4 +259,4 @@ async def many_clients():
         equal(phone.requests, [], "what the phone got")
 
 
-run(texts, headers, what_stays_behind, numbers, unreachable, report_refused, again, two_phones, two_phones_that_say_the_same, many_clients)
+run(texts, headers, what_stays_behind, numbers, unreachable, report_refused, again, again_from_a_centre, two_phones, two_phones_that_say_the_same, many_clients)
