@@ -599,15 +599,16 @@ fn a_repetition_of_a_settled_one_gets_the_same_report() {
 
 #[test]
 fn a_sender_whose_report_was_lost_may_take_a_new_reference() {
-    // RP-DATA by RP-MR, and by a bit that only the next one differs in: TP-RD of a phone, TP-MMS of a centre.
-    let phone = |rp_mr, _| (ALICE, hello(rp_mr));
-    let centre = |rp_mr, no_more: bool| {
+    // The second time TP-MMS of a service centre says that more wait.
+    let from_centre = |rp_mr, more: u8| {
         let mut tpdu = deliver_tpdu(&[0x08, 0x91, 0x51, 0x55, 0x00, 0x10]);
-        tpdu[0] &= if no_more { 0xFF } else { !0x04 };
-        (SERVICE_CENTRE, rp_data_mt(rp_mr, &tpdu))
+        tpdu[0] &= !more;
+        rp_data_mt(rp_mr, &tpdu)
     };
-    let senders: [&dyn Fn(u8, bool) -> (&'static str, Vec<u8>); 2] = [&phone, &centre];
-    for sender in senders {
+    for (who, first, again) in [
+        (ALICE, hello(1), hello(2)),
+        (SERVICE_CENTRE, from_centre(1, 0), from_centre(2, 0x04)),
+    ] {
         for (report_answered, delivered, is_known) in [
             (480, 200, true),
             (200, 200, false),
@@ -615,26 +616,21 @@ fn a_sender_whose_report_was_lost_may_take_a_new_reference() {
             (480, 486, false),
         ] {
             let mut world = World::new();
-            let message = |octets| MessageIn {
+            let message = MessageIn {
                 request_uri: BOB,
                 retargeted: true,
-                ..from_phone(ALICE, octets)
+                ..from_phone(who, &first)
             };
-            let (who, octets) = sender(1, true);
-            let id = world.relay(&MessageIn {
-                identity: Some(who),
-                ..message(&octets)
-            });
+            let id = world.relay(&message);
             answered(&mut world, id, delivered);
             for _ in 0..2 {
                 world.leg(id, report_answered);
             }
             assert_eq!(world.store.open(), 0);
-            let (_, octets) = sender(2, false);
             let done = world.submit(&MessageIn {
-                identity: Some(who),
                 call_id: "again@sender",
-                ..message(&octets)
+                body: &again,
+                ..message
             });
             assert_eq!(done.relayed.is_empty(), is_known, "{who} {report_answered}");
             if is_known {
