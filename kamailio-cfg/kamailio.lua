@@ -341,6 +341,10 @@ local function register()
 	local user = person(KSR.pv.gete("$tU"))
 	if is_third_party() then
 		if not user or KSR.pv.gete("$td") ~= setting("IPSMGW_DOMAIN") and KSR.pv.gete("$(tu{uri.scheme})") ~= "tel" then
+			-- One of a person's other names: the operator's service information knows the number.
+			user = person(KSR.pv.gete("$ipsmgw(msisdn)"))
+		end
+		if not user then
 			reply(403, "Nobody Here")
 		end
 		KSR.pv.sets("$avp(identity)", identity_of(user))

@@ -47,6 +47,10 @@ pub enum Field {
     Ref,
     /// How many recipients the message's own list names; 0 for a list that is to be refused.
     Recipients,
+    /// Of a third-party REGISTER: the number of whom it is about.
+    Msisdn,
+    /// Of a third-party REGISTER: the subscription of whom it is about.
+    Imsi,
     /// In the result route, what the sender is told: a SIP status code.
     Status,
     /// In the result route: `delivered`, `accepted` or `failed`.
@@ -64,7 +68,7 @@ pub enum Value {
 
 impl Field {
     /// All fields with their names.
-    pub const NAMES: [(&'static str, Self); 21] = [
+    pub const NAMES: [(&'static str, Self); 23] = [
         ("class", Self::Class),
         ("error", Self::Error),
         ("rp_mti", Self::RpMti),
@@ -84,6 +88,8 @@ impl Field {
         ("part", Self::Part),
         ("ref", Self::Ref),
         ("recipients", Self::Recipients),
+        ("msisdn", Self::Msisdn),
+        ("imsi", Self::Imsi),
         ("status", Self::Status),
         ("result", Self::Result),
     ];
@@ -114,7 +120,7 @@ impl Gateway {
                 let named = self.recipients(message)?.map_or(0, |all| all.len());
                 return Some(Value::Number(i64::try_from(named).ok()?));
             }
-            Field::Status | Field::Result => return None,
+            Field::Msisdn | Field::Imsi | Field::Status | Field::Result => return None,
             _ => {}
         }
         let Ok(Body::Sms(octets)) = Body::of(message) else {

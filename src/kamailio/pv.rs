@@ -13,6 +13,7 @@ use super::message::SipMsg;
 use super::reading::Reading;
 use super::result;
 use super::running::running;
+use super::save;
 use super::text;
 
 /// The table that Kamailio reads; it ends with an empty row.
@@ -141,6 +142,15 @@ fn value(msg: SipMsg<'_>, field: Field) -> Option<Value> {
     }
     if field == Field::Status {
         return functions::status_set(msg).map(|status| Value::Number(status.into()));
+    }
+    if matches!(field, Field::Msisdn | Field::Imsi) {
+        let info = save::service_info(msg)?;
+        return match field {
+            Field::Msisdn => info
+                .msisdn
+                .map(|digits| Value::Text(["+", &digits].concat())),
+            _ => info.imsi.map(Value::Text),
+        };
     }
     let reading = Reading::of(msg)?;
     running()

@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::os::raw::{c_int, c_uint, c_void};
 
 use crate::interwork::RegEvent;
-use crate::sip::{Entity, address, expires};
+use crate::sip::{Entity, expires};
 
 use super::at_scscf;
 use super::contacts::{self, Route};
@@ -24,7 +24,7 @@ const DEFAULT_EXPIRES: u32 = 3600;
 
 /// A SUBSCRIBE that is to be sent.
 struct Subscription {
-    /// Whose contacts, by the URI that the S-CSCF knows.
+    /// Whose contacts.
     uri: String,
     /// The S-CSCF.
     hop: String,
@@ -40,8 +40,8 @@ thread_local! {
     static OWED: RefCell<Option<Subscription>> = const { RefCell::new(None) };
 }
 
-/// After a third-party REGISTER that says nothing of the contacts: they are asked for.
-pub(super) fn ask(register: SipMsg<'_>) {
+/// After a third-party REGISTER that says nothing of this person's contacts: they are asked for.
+pub(super) fn ask(register: SipMsg<'_>, identity: &str) {
     let Some(contact) = register.contacts().next() else {
         return;
     };
@@ -49,19 +49,21 @@ pub(super) fn ask(register: SipMsg<'_>) {
     let expires = own.or_else(|| register.header("Expires").and_then(expires));
     let expires = expires.unwrap_or(DEFAULT_EXPIRES);
     if expires > 0 {
-        owe(register.to(), contact.uri(), register.socket(), expires);
+        owe(identity, contact.uri(), register.socket(), expires);
     }
 }
 
-fn owe(whose: Option<&str>, hop: Option<&str>, socket: Option<&str>, expires: u32) {
+fn owe(identity: &str, hop: Option<&str>, socket: Option<&str>, expires: u32) {
     // Nothing that could end the header field it stands in.
-    let whole = |uri: &&str| !uri.contains(|c: char| c.is_whitespace() || c.is_control());
-    let whose = whose.and_then(address).filter(whole);
-    let (Some(uri), Some(hop), Some(socket)) = (whose, hop.filter(whole), socket) else {
+    let whole = |uri: &str| !uri.contains(|c: char| c.is_whitespace() || c.is_control());
+    let (Some(hop), Some(socket)) = (hop.filter(|hop| whole(hop)), socket) else {
         return;
     };
+    if identity.is_empty() || !whole(identity) {
+        return;
+    }
     let subscription = Subscription {
-        uri: uri.to_owned(),
+        uri: identity.to_owned(),
         hop: hop.to_owned(),
         socket: socket.to_owned(),
         expires,
@@ -102,7 +104,7 @@ pub(super) fn notified(msg: SipMsg<'_>) -> Heard {
         }
         // The last word of a subscription is no reason to ask again.
         Ok(RegEvent::Changed) if is_last(msg) => {}
-        Ok(RegEvent::Changed) => owe(msg.from(), route.next_hop.as_deref(), msg.socket(), 0),
+        Ok(RegEvent::Changed) => owe(&identity, route.next_hop.as_deref(), msg.socket(), 0),
         Err(error) => {
             tracing::info!(%error, "a NOTIFY that cannot be read");
             return Heard::Unreadable;

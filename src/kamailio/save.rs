@@ -1,6 +1,7 @@
 //! `ipsmgw_save()`: the capabilities of registering contacts, kept by usrloc as branch flags.
 
 use crate::sip::{Capabilities, Entity, RegisterBody, is_third_party};
+use crate::wire::ServiceInfo;
 
 use super::at_scscf;
 use super::contacts;
@@ -28,10 +29,11 @@ pub(super) fn save(msg: SipMsg<'_>) -> i32 {
         };
     }
     let flags = running().flags;
-    if is_third_party(msg.from().unwrap_or_default(), msg.to().unwrap_or_default()) {
+    if is_by_another(msg) {
         let can = third_party(msg).unwrap_or_else(|| {
-            reg_event::ask(msg);
-            at_scscf::capabilities(&identity(msg).unwrap_or_default(), flags)
+            let identity = identity(msg).unwrap_or_default();
+            reg_event::ask(msg, &identity);
+            at_scscf::capabilities(&identity, flags)
         });
         set_flags(flags, can, true);
     } else if let Some(can) = first_party(msg) {
@@ -40,14 +42,32 @@ pub(super) fn save(msg: SipMsg<'_>) -> i32 {
     1
 }
 
+fn is_by_another(register: SipMsg<'_>) -> bool {
+    is_third_party(
+        register.from().unwrap_or_default(),
+        register.to().unwrap_or_default(),
+    )
+}
+
+fn body(register: SipMsg<'_>) -> Option<RegisterBody<'_>> {
+    Some(RegisterBody::decode(Entity {
+        content_type: register.content_type()?.into(),
+        transfer_encoding: register.header("Content-Transfer-Encoding").map(Into::into),
+        disposition: None,
+        body: register.octets_behind_header(),
+    }))
+}
+
+/// What the operator's subscriber database says in a third-party REGISTER (row REG-2).
+pub(super) fn service_info(msg: SipMsg<'_>) -> Option<ServiceInfo> {
+    let is_one = msg.is_request(ffi::METHOD_REGISTER) && msg.parse_headers() && is_by_another(msg);
+    let document = is_one.then(|| body(msg)).flatten()?.service_info?;
+    ServiceInfo::decode(&document).ok()
+}
+
 /// What the contacts in the body can do, one or another of them; nothing without such a body.
 fn third_party(msg: SipMsg<'_>) -> Option<Capabilities> {
-    let body = RegisterBody::decode(Entity {
-        content_type: msg.content_type()?.into(),
-        transfer_encoding: msg.header("Content-Transfer-Encoding").map(Into::into),
-        disposition: None,
-        body: msg.octets_behind_header(),
-    });
+    let body = body(msg)?;
     let contacts = body.contacts()?;
     let each = contacts
         .iter()

@@ -126,11 +126,6 @@ pub(super) fn split_name_addr(value: &str) -> Option<(&str, &str)> {
     Some((uri.trim(), parameters))
 }
 
-/// The URI of a From or To.
-pub fn address(value: &str) -> Option<&str> {
-    split_name_addr(value).map(|(uri, _)| uri)
-}
-
 /// The URIs of a P-Asserted-Identity (RFC 3325 §9.1): between angle brackets where there are several, or
 /// one alone.
 pub fn asserted(value: &str) -> impl Iterator<Item = &str> {

@@ -20,7 +20,7 @@ pub use charset::{CharsetError, decode_text};
 pub use date::{date, date_time, expires, push_date, push_date_time};
 pub use diversion::is_diverted;
 pub use entity::{Entity, NotMultipart};
-pub use header::{address, asserted, fields, push_quoted};
+pub use header::{asserted, fields, push_quoted};
 pub use media_type::MediaType;
 pub use message::{Answer, MessageIn, MessageOut, NameAddr, Service, Translation};
 pub use multipart::{Part, parts, split_header};

@@ -203,6 +203,33 @@ async def strangers():
             rows.done()
 
 
+async def by_service_information():
+    "a name that we do not know is whose number the operator's service information has"
+    other = "sip:001010000000001@ims.mnc001.mcc001.3gppnetwork.org"
+    for variant, options in (("native", {}), ("lua", LUA)):
+        async with with_scscf(name=f"number-{variant}", **options) as gw:
+            scscf, bob = await scscf_of(gw), await gw.user(ImClient, "bob")
+            scscf.device(PhoneThere, *ALICE)
+            phones = ("message/sip", copy("SIP/2.0 200 OK", other, [f"<sip:a@10.1.2.3>;{SMSIP}"]))
+            rows = Rows()
+            for info, wanted in (
+                ("15550001", 200),
+                ("<sms><msisdn>+15550001</msisdn><imsi>001010000000001</imsi></sms>", 200),
+                ("15557777", 403),
+                ("<imsi>001010000000001</imsi>", 403),
+                ("<msisdn>", 403),
+                ("", 403),
+            ):
+                info = f"<ims-3gpp version='1'><service-info>{info}</service-info></ims-3gpp>"
+                kind, body = multipart(("application/3gpp-ims+xml", info), phones)
+                rows.check(info, (await scscf.register(other, body, kind)).status, wanted)
+                reached = 480 if wanted == 403 else 200
+                rows.check(f"after {info}", (await bob.send_im(ALICE_URI, "hi")).status, reached)
+                rows.check("the end of it", (await scscf.register(ALICE_URI, b"", expires=0)).status, 200)
+            rows.done(at_least=18)
+            equal({request.uri for request in scscf.requests}, {ALICE_URI}, "whom the S-CSCF gets it for")
+
+
 async def broken_bodies():
     "a body that says nothing changes nothing: the registration is good, and what was known stays known"
     good = copy("REGISTER sip:ims.example SIP/2.0", ALICE_URI, [f"<sip:a@10.1.2.3>;{SMSIP}"])
@@ -288,4 +315,4 @@ async def chains():
             equal(answer.status, 404, "the answer")
 
 
-run(both_ways, both_ways_in_lua, what_they_can, one_of_several, lifetime, strangers, broken_bodies, chains)
+run(both_ways, both_ways_in_lua, what_they_can, one_of_several, lifetime, strangers, by_service_information, broken_bodies, chains)
