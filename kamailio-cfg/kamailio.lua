@@ -137,14 +137,9 @@ local function assert_identity()
 	end
 end
 
--- To where the person is registered, or back into the chain it came from. False: nowhere.
+-- To where the person is registered. False: nowhere.
 local function contacts()
 	KSR.pv.sets("$avp(recipient)", KSR.pv.get("$ru"))
-	local next = KSR.pv.get("$avp(next)")
-	if next then
-		KSR.setdsturi(next)
-		return true
-	end
 	return KSR.registrar.lookup("location") > 0
 end
 
@@ -180,6 +175,7 @@ local function to_service_centre()
 	if not KSR.isflagset(FROM_TRUSTED) then
 		KSR.hdr.append("P-Asserted-Identity: <" .. KSR.pv.get("$avp(identity)") .. ">\r\n")
 	end
+	KSR.hdr.remove("Route")
 	KSR.setdsturi(centre)
 	KSR.tm.t_on_failure("no_answer")
 	relay()
@@ -289,10 +285,11 @@ local function instant_message(class)
 			recipient_list()
 		end
 		-- Whoever it is for, the S-CSCF finds them.
-		if not KSR.pv.is_null("$avp(next)") then
+		local next = KSR.pv.get("$avp(next)")
+		if next then
+			KSR.setdsturi(next)
 			KSR.tm.t_on_failure("no_answer")
-			to_im_client()
-			return
+			relay()
 		end
 		-- A phone elsewhere: the service centre knows where.
 		if setting("IPSMGW_SC_URI") ~= "" and class == 4 and KSR.pv.gete("$rU"):match("^%+%d+$") then
@@ -468,20 +465,18 @@ function ksr_request_route()
 	return 1
 end
 
--- The S-CSCF is told whom it is for, not where: it knows the contacts.
+-- The S-CSCF is told whom it is for, not where: it knows the contacts. For who is registered here its chain ends here.
 local function at_scscf()
 	if not KSR.isbflagset(AT_SCSCF) then
+		KSR.hdr.remove("Route")
 		return false
 	end
-	KSR.setdsturi(KSR.pv.get("$ru"))
+	KSR.setdsturi(KSR.pv.get("$avp(next)") or KSR.pv.get("$ru"))
 	KSR.seturi(KSR.pv.get("$avp(recipient)"))
 	return true
 end
 
 function im_clients()
-	if not KSR.pv.is_null("$avp(next)") then
-		return
-	end
 	if not KSR.isbflagset(CAN_IM) then
 		KSR.set_drop()
 		return
@@ -490,9 +485,6 @@ function im_clients()
 end
 
 function one_phone()
-	if not KSR.pv.is_null("$avp(next)") then
-		return
-	end
 	if not KSR.isbflagset(CAN_SM) or not KSR.pv.is_null("$avp(phone)") then
 		KSR.set_drop()
 		return

@@ -272,8 +272,10 @@ async def broken_bodies():
 async def chains():
     "AUT-3: what the S-CSCF wants back (Route) it gets back, converted or not"
     for variant, options in (("native", {}), ("lua", LUA)):
-        async with with_scscf(name=f"chains-{variant}", **options) as gw:
+        centre_port = free_port()
+        async with with_scscf(name=f"chains-{variant}", sc_uri=f"sip:127.0.0.2:{centre_port}", **options) as gw:
             scscf = await scscf_of(gw)
+            centre = ServiceCentre(await gw.endpoint(host="127.0.0.2", port=centre_port), gw.domain)
             alice = await registered(gw, scscf, PhoneThere, ALICE)
             carol = await registered(gw, scscf, ClientThere, CAROL)
             host, port = gw.address
@@ -309,8 +311,25 @@ async def chains():
             request, _ = await alice.next_message()
             equal((answer.status, request.body, request.get("Route")), (200, octets, f"<{odi}>"), "the message")
 
-            say("a stranger's Route leads nowhere")
+            say("for a client here: the chain ends here, converted or not")
             bob = await gw.user(ImClient, "bob")
+            carol.identity = CAROL_URI
+            answer = await carol.send_im(BOB_URI, "as it is", headers=chain)
+            request = await bob.next_message()
+            equal((answer.status, request.text, request.all("Route")), (200, "as it is", []), "the message")
+            octets = sms.rp_data(10, "+15559999", sms.submit("+15550002", "converted"))
+            sent = await alice.send_rp(octets, headers=chain)
+            request = await bob.next_message()
+            equal((request.text, request.all("Route")), ("converted", []), "the message")
+            equal((await sent.outcome()).kind, "RP-ACK", "the report")
+
+            say("for a number elsewhere: to the service centre, without the chain")
+            sent = await alice.send_rp(sms.rp_data(11, "+15559999", sms.submit("+15557777", "afar")), headers=chain)
+            request, _ = await asyncio.wait_for(centre.submitted.get(), 5)
+            equal((request.body, request.all("Route")), (sent.octets, []), "the message")
+            equal(request.all("P-Asserted-Identity"), [f"<{ALICE_URI}>"], "who sent it")
+
+            say("a stranger's Route leads nowhere")
             answer = await bob.send_im("sip:zoe@elsewhere.example", "hi", headers=chain)
             equal(answer.status, 404, "the answer")
 
