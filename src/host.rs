@@ -450,6 +450,9 @@ pub trait Exchanges {
     /// Asks for the exchange to be looked at again at this time of the monotonic clock; a later call
     /// replaces an earlier one.
     fn wake_at(&mut self, id: ExchangeId, monotonic_ms: u64);
+    /// Whether so much is open, more than half of what can be, that there is no place for what only waits for
+    /// news that may never come.
+    fn is_crowded(&self) -> bool;
     /// The next value of one of the bucket's counters.
     fn next(&mut self, sequence: Sequence) -> u8;
     /// What became of the short message with this digest: the newest that is remembered.

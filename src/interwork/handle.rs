@@ -58,8 +58,7 @@ impl Gateway {
                 Some(Kind::ImToSm) => turn.im_due(exchange),
                 Some(Kind::Part) => turn.part_due(exchange),
                 Some(Kind::Copy) => turn.copy_due(exchange),
-                // No report came, as networks may choose (row STA-6).
-                Some(Kind::Submitted) => turn.store.remove(exchange),
+                Some(Kind::Submitted) => turn.submission_due(exchange),
                 None => {}
             },
             Input::Released { exchange } => match turn.kind(exchange) {

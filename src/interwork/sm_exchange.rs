@@ -265,7 +265,7 @@ impl Turn<'_> {
         let is_known = exchange.status == 200 || !is_success(exchange.status);
         let status = match exchange.tp_st {
             Some(status) if !is_known => TpSt::from(status),
-            None if !is_known && exchange.notify.positive_delivery => {
+            None if !is_known && exchange.notify.positive_delivery && !self.store.is_crowded() => {
                 return self.wait_for_notification(id);
             }
             _ => self.gateway.policy.causes.sip_to_status(exchange.status),

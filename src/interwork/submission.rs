@@ -29,23 +29,37 @@ impl Turn<'_> {
         }
         let validity = submit(&exchange).and_then(|submit| submit.vp.seconds(self.now.unix));
         let seconds = validity.unwrap_or(VALIDITY).saturating_add(MARGIN);
-        let kept = self.store.insert(Exchange {
-            kind: Kind::Submitted,
-            state: State::Acknowledged,
-            held: false,
-            notify: last.notify,
-            call_id: last.call_id,
-            unix: last.unix,
-            whole: Some(whole),
-            ..exchange
-        });
+        let kept = if self.store.is_crowded() {
+            Err(Full)
+        } else {
+            self.store.insert(Exchange {
+                kind: Kind::Submitted,
+                state: State::Acknowledged,
+                held: false,
+                notify: last.notify,
+                call_id: last.call_id,
+                unix: last.unix,
+                whole: Some(whole),
+                ..exchange
+            })
+        };
         match kept {
             Ok(id) => {
                 let deadline = self.now.monotonic_ms + u64::from(seconds) * 1000;
                 self.store.wake_at(id, deadline);
             }
-            Err(Full) => self.count(Counter::Full),
+            Err(Full) => {
+                self.count(Counter::Full);
+                self.cannot_be_proven(whole);
+            }
         }
+    }
+
+    /// No report came, as networks may choose (row STA-6).
+    pub(super) fn submission_due(&mut self, id: ExchangeId) {
+        let whole = self.store.get_mut(id).and_then(|kept| kept.whole);
+        self.store.remove(id);
+        self.cannot_be_proven(whole.unwrap_or(id));
     }
 
     /// SMS-STATUS-REPORT: its RP-ACK is on its way.

@@ -96,6 +96,8 @@ struct RememberedPart {
 struct FreeList {
     lock: Lock,
     first: UnsafeCell<u32>,
+    /// How many rows hang in it; written under the lock.
+    count: AtomicU32,
 }
 
 // SAFETY: as for the four below: integers, locks and `Exchange`, which is plain data; no pointers. `Table::new`
@@ -164,6 +166,7 @@ impl Table {
             list.lock.init();
             // SAFETY: before the fork nobody else sees the list; row 0 starts the chain made above.
             unsafe { list.first.get().write(if capacity == 0 { NONE } else { 0 }) };
+            list.count.store(capacity, Relaxed);
         }
         Some(table)
     }
@@ -246,6 +249,8 @@ impl Table {
         let row = self.rows.get(index as usize)?;
         // SAFETY: a row on the free list belongs to the holder of the list's lock.
         *first = unsafe { &*row.0.get() }.next;
+        list.count
+            .store(list.count.load(Relaxed).wrapping_sub(1), Relaxed);
         Some(index)
     }
 
@@ -260,6 +265,8 @@ impl Table {
         let row = unsafe { &mut *row.0.get() };
         row.next = *first;
         *first = index;
+        list.count
+            .store(list.count.load(Relaxed).wrapping_add(1), Relaxed);
     }
 }
 
@@ -397,6 +404,12 @@ impl Exchanges for Locked<'_> {
                 .due
                 .store(monotonic_ms.max(1), Relaxed);
         }
+    }
+
+    fn is_crowded(&self) -> bool {
+        let free = self.table.free.first();
+        let free = free.map_or(0, |list| list.count.load(Relaxed) as usize);
+        free < self.table.capacity() / 2
     }
 
     fn next(&mut self, sequence: Sequence) -> u8 {

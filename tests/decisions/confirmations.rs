@@ -269,6 +269,24 @@ fn a_notification_may_never_come() {
 }
 
 #[test]
+fn who_only_waits_for_news_makes_place() {
+    let mut world = World::new();
+    world.store.max = 8;
+    let mut octets = asking(1);
+    for (open, waits) in [(0, true), (1, true), (2, true), (3, true), (4, false)] {
+        assert_eq!(world.store.open(), open);
+        octets[1] += 1;
+        let exchange = world.relay(&to_cpim(&octets));
+        let done = reported(&mut world, exchange, 202);
+        assert_eq!(done.is_nothing(), waits);
+        if !waits {
+            // What a 202 says.
+            assert_eq!(tp_st(&done), 0x01);
+        }
+    }
+}
+
+#[test]
 fn the_host_may_forget_the_transaction_meanwhile() {
     let mut world = World::new();
     let (exchange, message_id) = relayed(&mut world);

@@ -178,6 +178,33 @@ fn all_parts_or_nothing() {
 }
 
 #[test]
+fn a_part_that_nobody_can_report_on_keeps_the_rest_from_being_proof() {
+    let text = "x".repeat(200);
+    // There is no place to wait for its report.
+    let body = asking(BOTH, &text);
+    let mut world = world();
+    let first = world.deliver(&cpim(&body));
+    let octets = [0x03, first.message().body[1]];
+    world.store.max = 3;
+    let second = world.report(&from_centre(&octets, None));
+    assert_eq!(second.counted, [Counter::Full]);
+    world.store.max = 4096;
+    let octets = [0x03, second.message().body[1]];
+    assert_eq!(world.report(&from_centre(&octets, None)).answer(), 202);
+    let tp_mr = submit(&second.message().body).mr.0;
+    assert!(reported(&mut world, &from_bob(tp_mr, 0x00)).is_nothing());
+    assert_eq!(world.store.open(), 0);
+
+    // The time for its report is over.
+    let tp_mrs = taken(&mut world, BOTH, &text);
+    let (at, exchange) = world.store.next_wake().unwrap();
+    world.now.monotonic_ms = at;
+    assert!(world.handle(Input::Due { exchange }).is_nothing());
+    assert!(reported(&mut world, &from_bob(tp_mrs[1], 0x00)).is_nothing());
+    assert_eq!(world.store.open(), 0);
+}
+
+#[test]
 fn a_report_that_comes_before_all_parts_are_taken() {
     let body = asking(BOTH, &"x".repeat(200));
     let mut world = world();

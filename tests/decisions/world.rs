@@ -83,6 +83,10 @@ impl Exchanges for Store {
         self.wakes.insert(id.index(), monotonic_ms);
     }
 
+    fn is_crowded(&self) -> bool {
+        2 * self.order.len() > self.max
+    }
+
     fn next(&mut self, sequence: Sequence) -> u8 {
         let next = &mut self.sequences[sequence as usize];
         *next = next.wrapping_add(1);
