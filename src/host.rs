@@ -206,6 +206,17 @@ impl Kind {
         Self::Submitted,
         Self::Copy,
     ];
+
+    /// Its name for operators.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SmToIm => "sm_to_im",
+            Self::ImToSm => "im_to_sm",
+            Self::Part => "part",
+            Self::Submitted => "submitted",
+            Self::Copy => "copy",
+        }
+    }
 }
 
 /// Who stands on the SMS side of an exchange.

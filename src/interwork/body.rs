@@ -94,7 +94,7 @@ impl Known {
 }
 
 /// The whole body; nothing where it has no type.
-fn whole<'m>(message: &MessageIn<'m>) -> Option<Entity<'m>> {
+pub(super) fn whole<'m>(message: &MessageIn<'m>) -> Option<Entity<'m>> {
     Some(Entity {
         content_type: message.content_type?.into(),
         transfer_encoding: message.content_transfer_encoding.map(Cow::Borrowed),

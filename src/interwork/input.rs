@@ -231,6 +231,8 @@ pub struct StatusReportIn {
     pub recipient: TpAddress,
     /// TP-Status.
     pub status: TpSt,
+    /// TP-Discharge-Time: when that became of it, in seconds since 1970 UTC; none where it makes no sense.
+    pub discharged: Option<i64>,
 }
 
 /// What an In-Reply-To names.

@@ -97,7 +97,7 @@ impl Form {
 pub(super) const TEXT: &str = "text/plain;charset=UTF-8";
 
 /// Content-Type of text in a `message/cpim`.
-const CPIM: &str = "message/cpim";
+pub(super) const CPIM: &str = "message/cpim";
 
 /// Header fields of the instant message (rows MO-4, MT-2), which is of use for `lifetime` seconds.
 pub(super) fn headers(from: &NameAddr, sent: i64, lifetime: Option<u32>, form: Form) -> String {

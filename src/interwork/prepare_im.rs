@@ -45,12 +45,12 @@ impl Gateway {
         let private = is_private(message.privacy, message.from);
         let lifetime = lifetime::of_im(message, now.unix)?;
         let (text, notify) = match Body::of(message)? {
-            Body::Text(entity) => (im_text::of_text(&entity, message.subject)?, None),
+            Body::Text(entity) => (im_text::of_message(message, &entity)?, None),
             Body::Cpim(entity, Wrapped::Message) => {
                 let octets = entity.octets().map_err(Reason::from)?;
                 let cpim = Cpim::decode(&octets).map_err(Reason::Undecodable)?;
                 (
-                    im_text::of_cpim(&cpim, message.subject)?,
+                    im_text::of_cpim_message(message, &cpim)?,
                     self.notify(&cpim, message, &sender, now),
                 )
             }

@@ -111,6 +111,7 @@ impl<'a> Received<'a, '_> {
                 tp_mr: report.mr.0,
                 recipient: report.recipient_address,
                 status: report.status,
+                discharged: report.discharge_time.unix_seconds(),
             });
         refusal
     }

@@ -285,14 +285,14 @@ unsafe extern "C" fn pending(rpc: *mut rpc_t, context: *mut c_void) {
         let Some(reply) = Structure::new(rpc, context) else {
             return;
         };
-        for (name, kind) in [("sm_to_im", Kind::SmToIm), ("im_to_sm", Kind::ImToSm)] {
+        for kind in Kind::ALL {
             let of_kind = || {
                 running
                     .table
                     .census()
                     .filter(|(known, _)| *known == kind as u32)
             };
-            let Some(counted) = reply.nested(name) else {
+            let Some(counted) = reply.nested(kind.name()) else {
                 return;
             };
             let oldest = of_kind()

@@ -78,15 +78,19 @@ fn a_transfer_encoding_that_we_cannot_read_is_no_reason_to_stop_what_others_can(
 }
 
 #[test]
-fn the_first_text_in_a_multipart_body() {
+fn the_texts_in_a_multipart_body() {
     let html = "--b\r\nContent-Type: text/html\r\n\r\n<b>hi</b>\r\n";
     let plain = "--b\r\nContent-Type: text/plain\r\n\r\nhi\r\n";
     let other = "--b\r\nContent-Type: text/plain\r\n\r\nsecond\r\n";
-    for kind in ["mixed", "related;type=\"text/html\"", "alternative"] {
+    for (kind, expected) in [
+        ("mixed", "[text/html]\nhi\nsecond"),
+        ("related;type=\"text/html\"", "hi\nsecond"),
+        ("alternative", "hi"),
+    ] {
         let content_type = ["multipart/", kind, ";boundary=b"].concat();
         let whole = [html, plain, other, "--b--"].concat();
         let found = text(&body(&content_type, whole.as_bytes()));
-        assert_eq!(found.as_deref(), Ok("hi"), "{kind}");
+        assert_eq!(found.as_deref(), Ok(expected), "{kind}");
         let without = [html, "--b--"].concat();
         let found = text(&body(&content_type, without.as_bytes()));
         assert_eq!(found, Err((415, Reason::MediaType)), "{kind}");
@@ -99,7 +103,99 @@ fn the_first_text_in_a_multipart_body() {
         Content-Transfer-Encoding: quoted-printable\r\n\r\ncaf=E9\r\n--b--\r\n\
         --a--\r\n";
     let found = text(&body("multipart/mixed;boundary=a", nested.as_bytes()));
-    assert_eq!(found.as_deref(), Ok("café"));
+    assert_eq!(found.as_deref(), Ok("[application/pidf+xml]\ncafé"));
+}
+
+#[test]
+fn a_phone_is_told_what_it_cannot_have() {
+    let mixed = |parts: &[(&str, &str)]| {
+        let mut out = String::new();
+        for (header, body) in parts {
+            out += &format!("--b\r\nContent-Type: {header}\r\n\r\n{body}\r\n");
+        }
+        text(&body(
+            "multipart/mixed;boundary=b",
+            (out + "--b--").as_bytes(),
+        ))
+    };
+    let look = ("text/plain", "look");
+    let jpeg = ("Image/JPEG; name=\"x.jpg\"", "\u{1}\u{2}");
+    let subject = MessageIn {
+        subject: Some("sea"),
+        ..body(
+            "multipart/mixed;boundary=b",
+            b"--b\r\nContent-Type: image/png\r\n\r\n1\r\n--b\r\n\r\nlook\r\n--b--",
+        )
+    };
+    assert_eq!(
+        text(&subject).as_deref(),
+        Ok("Subject: sea\n[image/png]\nlook")
+    );
+    for (parts, expected) in [
+        (&[look, jpeg][..], Ok("look\n[image/jpeg]")),
+        (
+            &[look, jpeg, jpeg, look],
+            Ok("look\n[image/jpeg]\n[image/jpeg]\nlook"),
+        ),
+        (
+            &[
+                look,
+                (
+                    "text/plain\r\nContent-Disposition: attachment; filename=a.txt",
+                    "all of it",
+                ),
+            ],
+            Ok("look\n[text/plain]"),
+        ),
+        // For the machines on the way.
+        (
+            &[
+                look,
+                ("application/x\r\nContent-Disposition: by-reference", "x"),
+            ],
+            Ok("look"),
+        ),
+        (
+            &[
+                look,
+                ("application/sdp\r\nContent-Disposition: session", "v=0"),
+            ],
+            Ok("look"),
+        ),
+        (
+            &[
+                ("message/cpim", "\r\nContent-Type: text/plain\r\n\r\nlook"),
+                jpeg,
+            ],
+            Ok("look\n[image/jpeg]"),
+        ),
+        (&[("text/plain", ""), jpeg], Err(415)),
+        (&[jpeg], Err(415)),
+        (&[("text/plain", "")], Err(400)),
+        (&[("text/plain", "a\0b"), look], Err(400)),
+    ] {
+        let found = mixed(parts).map_err(|(status, _)| status);
+        assert_eq!(
+            found.as_deref(),
+            expected.as_ref().map(|text| *text),
+            "{parts:?}"
+        );
+    }
+    // However long a name is, and however deep they stand.
+    let long = ["x/", &"y".repeat(300)].concat();
+    let found = mixed(&[look, (&long, "")]).unwrap();
+    assert_eq!(found.len(), "look\n[]".len() + 40);
+    let mut deep = String::from("text/plain\r\n\r\nhi");
+    for level in 0..200 {
+        deep = match level % 2 {
+            0 => format!(
+                "multipart/mixed;boundary=b{level}\r\n\r\n--b{level}\r\nContent-Type: {deep}\r\n--b{level}--"
+            ),
+            _ => format!("message/cpim\r\n\r\n\r\nContent-Type: {deep}"),
+        };
+    }
+    let whole = format!("--b\r\nContent-Type: {deep}\r\n--b--");
+    assert!(text(&body("multipart/mixed;boundary=b", whole.as_bytes())).is_err());
 }
 
 #[test]
