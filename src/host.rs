@@ -195,16 +195,19 @@ pub enum Kind {
     /// An instant message to one of several that stays one: a MESSAGE of ours to an instant messaging
     /// client, among those of its recipient.
     Copy,
+    /// A notification to the sender of an instant message, among those of the message's exchange.
+    Notification,
 }
 
 impl Kind {
     /// All of them, in the order of their values.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::SmToIm,
         Self::ImToSm,
         Self::Part,
         Self::Submitted,
         Self::Copy,
+        Self::Notification,
     ];
 
     /// Its name for operators.
@@ -215,6 +218,7 @@ impl Kind {
             Self::Part => "part",
             Self::Submitted => "submitted",
             Self::Copy => "copy",
+            Self::Notification => "notification",
         }
     }
 }
@@ -251,7 +255,7 @@ pub enum State {
     Sent,
     /// IM -> SM: SIP's answer was 2xx, the phone's report is not here.
     Taken,
-    /// IM -> SM: refused for what may pass, it goes once more at its time.
+    /// IM -> SM, and a notification: refused for what may pass, it goes once more at its time.
     Pausing,
     /// IM -> SM: the report is here, and says that it was taken.
     Acknowledged,
@@ -334,7 +338,8 @@ pub struct Exchange {
     pub identity: Identity,
     /// Where our MESSAGEs for it go: Request-URI and To.
     pub address: Text<254>,
-    /// Next hop towards `address` where no contact is registered for it; may be empty.
+    /// Next hop towards `address` where no contact is registered for it; may be empty. A notification: who a
+    /// service centre says that it is about, if one does.
     pub hop: Text<126>,
     /// SM -> IM, and a part: the recipient's public identity; empty where it was too long to keep. IM ->
     /// SM: the sender's; empty where it was too long to keep.
@@ -344,6 +349,8 @@ pub struct Exchange {
     pub call_id: Text<254>,
     /// IM -> SM: the notifications that the sender wants. SM -> IM: those that we want.
     pub notify: Notify,
+    /// A notification: what it says, by its place among all that are sent.
+    pub disposition: Option<u8>,
     /// SM -> IM: TP-Status by the notification that came.
     pub tp_st: Option<u8>,
     /// IM -> SM: the RP-DATA. SM -> IM, and a part: the TPDU.
@@ -359,7 +366,7 @@ pub struct Exchange {
 }
 
 // A table of the default 4,096 exchanges takes 6.4 MB of shared memory.
-const _: () = assert!(size_of::<Exchange>() == 1568);
+const _: () = assert!(size_of::<Exchange>() == 1576);
 
 impl Exchange {
     /// An exchange that begins now, with nothing known about it yet.
@@ -395,6 +402,7 @@ impl Exchange {
             recipient: Text::EMPTY,
             call_id: Text::EMPTY,
             notify: Notify::NONE,
+            disposition: None,
             tp_st: None,
             pdu: Octets::EMPTY,
             whole: None,

@@ -282,6 +282,8 @@ pub enum Counter {
     StatusReport,
     /// Notifications to senders of instant messages who asked for them.
     Notification,
+    /// Notifications that could not be brought to their recipient.
+    NotificationLost,
     /// Reports that never reached the sender of a short message.
     ReportLost,
     /// Instant messages taken for the SMS side.
@@ -312,7 +314,7 @@ pub enum Counter {
 
 impl Counter {
     /// All of them, in the order of their values.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::SmToIm,
         Self::SmDelivered,
         Self::SmFailed,
@@ -321,6 +323,7 @@ impl Counter {
         Self::SmIncomplete,
         Self::StatusReport,
         Self::Notification,
+        Self::NotificationLost,
         Self::ReportLost,
         Self::ImToSm,
         Self::ImDelivered,
@@ -347,6 +350,7 @@ impl Counter {
             Self::SmIncomplete => "sm_incomplete",
             Self::StatusReport => "status_report",
             Self::Notification => "notification",
+            Self::NotificationLost => "notification_lost",
             Self::ReportLost => "report_lost",
             Self::ImToSm => "im_to_sm",
             Self::ImDelivered => "im_delivered",

@@ -4,15 +4,13 @@
 use super::action::{Action, Counter, Verdict};
 use super::handle::Turn;
 use super::input::{Becomes, PreparedCopy};
+use super::sm_exchange::FORGOTTEN_MS;
 use crate::host::{Exchange, ExchangeId, Full, Kind, Notify, State};
 use crate::sip::{MessageOut, Service};
 
 /// How long a process may take to enlist all recipients. One that did not say that they are all taken has
 /// not answered the sender either.
 const ABANDONED_MS: u64 = 10_000;
-
-/// The end of an exchange whose transaction never told us its own: longer than any transaction lives.
-const FORGOTTEN_MS: u64 = 120_000;
 
 impl Turn<'_> {
     pub(super) fn enlist(&mut self, copy: &PreparedCopy) {

@@ -51,6 +51,7 @@ impl Gateway {
                 Some(Kind::SmToIm) => turn.sm_leg_completed(exchange, status),
                 Some(Kind::ImToSm) => turn.rp_data_leg_completed(exchange, status),
                 Some(Kind::Copy) => turn.copy_leg_completed(exchange, status),
+                Some(Kind::Notification) => turn.notification_leg_completed(exchange, status),
                 Some(Kind::Part | Kind::Submitted) | None => {}
             },
             Input::Due { exchange } => match turn.kind(exchange) {
@@ -59,13 +60,14 @@ impl Gateway {
                 Some(Kind::Part) => turn.part_due(exchange),
                 Some(Kind::Copy) => turn.copy_due(exchange),
                 Some(Kind::Submitted) => turn.submission_due(exchange),
+                Some(Kind::Notification) => turn.notification_due(exchange),
                 None => {}
             },
             Input::Released { exchange } => match turn.kind(exchange) {
                 Some(Kind::SmToIm) => turn.sm_released(exchange),
                 Some(Kind::ImToSm) => turn.im_released(exchange),
                 Some(Kind::Copy) => turn.copy_released(exchange),
-                Some(Kind::Part | Kind::Submitted) | None => {}
+                Some(Kind::Part | Kind::Submitted | Kind::Notification) | None => {}
             },
         }
         turn.actions

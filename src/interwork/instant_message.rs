@@ -242,6 +242,15 @@ impl Gateway {
         })
     }
 
+    /// A TP address as a URI of nobody's domain (RFC 3966).
+    pub(super) fn tel_uri(&self, address: &TpAddress) -> String {
+        let digits = address.value();
+        match address.type_of_number() {
+            TypeOfNumber::International => ["tel:+", &digits].concat(),
+            _ => ["tel:", &digits, ";phone-context=", &self.policy.domain].concat(),
+        }
+    }
+
     /// A TP address as a URI of ours: `sip:+15550002@DOMAIN;user=phone`. A number that is not
     /// international says where it is valid (RFC 3966 §5.1.5).
     pub(super) fn uri_of(&self, address: &TpAddress) -> Option<String> {

@@ -9,11 +9,27 @@ use super::action::{Action, Counter};
 use super::handle::Turn;
 use super::input::NotifyIn;
 use super::sender::Sender;
-use crate::host::{Exchange, ExchangeId, Notify, Now, Party, Text};
+use super::sm_exchange::FORGOTTEN_MS;
+use crate::host::{Exchange, ExchangeId, Full, Kind, Notify, Now, Party, State, Text};
 use crate::sip::{MessageIn, MessageOut, Service, Uri, date_time, is_private, push_date_time};
 use crate::wire::{
     Cpim, CpimAddress, DeliveryStatus, Disposition, Imdn, ImdnMessage, ProcessingStatus,
 };
+
+/// What is said in notifications.
+const DISPOSITIONS: [Disposition; 5] = [
+    Disposition::Delivery(DeliveryStatus::Delivered),
+    Disposition::Delivery(DeliveryStatus::Failed),
+    Disposition::Delivery(DeliveryStatus::Forbidden),
+    Disposition::Delivery(DeliveryStatus::Error),
+    Disposition::Processing(ProcessingStatus::Processed),
+];
+
+/// How often a notification is sent.
+const ATTEMPTS: u8 = 2;
+
+/// How long its recipient gets to come back before the second time.
+const PAUSE_MS: u64 = 30_000;
 
 impl Gateway {
     /// What the sender wants to hear of; nothing of what a short message has no report on (row DLV-7), and
@@ -58,12 +74,9 @@ impl Gateway {
         })
     }
 
-    fn notification(
-        &self,
-        id: ExchangeId,
-        exchange: &Exchange,
-        disposition: Disposition,
-    ) -> Option<MessageOut> {
+    /// What an exchange of that kind says, as a MESSAGE.
+    fn notification(&self, id: ExchangeId, exchange: &Exchange) -> Option<MessageOut> {
+        let disposition = *DISPOSITIONS.get(usize::from(exchange.disposition?))?;
         let mut way = exchange.notify.way.as_str().lines();
         let mut address = || {
             way.next().map(|uri| CpimAddress {
@@ -78,15 +91,20 @@ impl Gateway {
             .first()
             .map_or(exchange.recipient.as_str(), |host| &*host.uri);
         Uri::parse(next)?;
-        let mut sent = String::with_capacity(20);
-        push_date_time(&mut sent, exchange.unix);
+        let mut date_time = String::with_capacity(20);
+        push_date_time(&mut date_time, exchange.unix);
+        // Whom a service centre reports on may not be called as the sender did.
+        let (recipient_uri, original_recipient_uri) = match exchange.hop.as_str() {
+            "" => (from.uri.clone(), None),
+            reported => (reported.into(), Some(from.uri.clone())),
+        };
         let message = ImdnMessage {
             message_id: self.message_id(id, disposition).into(),
             imdn: Imdn {
                 message_id: exchange.call_id.as_str().into(),
-                date_time: Some(sent.into()),
-                recipient_uri: Some(from.uri.clone()),
-                original_recipient_uri: None,
+                date_time: Some(date_time.into()),
+                recipient_uri: Some(recipient_uri),
+                original_recipient_uri,
                 subject: None,
                 disposition,
             },
@@ -105,7 +123,7 @@ impl Gateway {
             identity: next.to_owned(),
             fallback_hop: String::new(),
             from: recipient.to_owned(),
-            call_id: None,
+            call_id: (exchange.attempts > 0).then(|| self.call_id(id, exchange.attempts)),
             headers: [
                 "P-Asserted-Identity: <",
                 recipient,
@@ -171,13 +189,87 @@ impl Turn<'_> {
     }
 
     pub(super) fn notify(&mut self, id: ExchangeId, exchange: &Exchange, disposition: Disposition) {
-        let Some(message) = self.gateway.notification(id, exchange, disposition) else {
+        self.notify_of(id, exchange, disposition, Text::EMPTY);
+    }
+
+    /// The same about a recipient whom somebody else calls so. The notification has an exchange of its own,
+    /// until the sender has it; without room for one nobody waits for what becomes of it.
+    pub(super) fn notify_of(
+        &mut self,
+        id: ExchangeId,
+        exchange: &Exchange,
+        disposition: Disposition,
+        recipient: Text<126>,
+    ) {
+        let notification = Exchange {
+            kind: Kind::Notification,
+            state: State::Sent,
+            attempts: 0,
+            held: false,
+            whole: None,
+            hop: recipient,
+            disposition: (0..)
+                .zip(DISPOSITIONS)
+                .find_map(|(place, known)| (known == disposition).then_some(place)),
+            ..*exchange
+        };
+        if self.gateway.notification(id, &notification).is_none() {
+            return;
+        }
+        self.count(Counter::Notification);
+        let kept = match self.store.is_crowded() {
+            true => Err(Full),
+            false => self.store.insert(notification),
+        };
+        match kept {
+            Ok(id) => self.send_notification(id),
+            Err(Full) => {
+                let message = self.gateway.notification(id, &notification);
+                self.actions.extend(message.map(|message| Action::Send {
+                    exchange: None,
+                    message,
+                }));
+            }
+        }
+    }
+
+    fn send_notification(&mut self, id: ExchangeId) {
+        let Some(exchange) = self.store.get_mut(id) else {
             return;
         };
-        self.count(Counter::Notification);
-        self.actions.push(Action::Send {
-            exchange: None,
+        exchange.state = State::Sent;
+        exchange.attempts += 1;
+        let message = self.gateway.notification(id, exchange);
+        self.store.wake_at(id, self.now.monotonic_ms + FORGOTTEN_MS);
+        self.actions.extend(message.map(|message| Action::Send {
+            exchange: Some(id),
             message,
-        });
+        }));
+    }
+
+    /// The sender has it, or could not be told: once more later, then never.
+    pub(super) fn notification_leg_completed(&mut self, id: ExchangeId, status: u16) {
+        let Some(exchange) = self.store.get_mut(id) else {
+            return;
+        };
+        if exchange.state != State::Sent || status < 200 {
+            return;
+        }
+        if status >= 300 && exchange.attempts < ATTEMPTS {
+            exchange.state = State::Pausing;
+            return self.store.wake_at(id, self.now.monotonic_ms + PAUSE_MS);
+        }
+        if status >= 300 {
+            self.count(Counter::NotificationLost);
+        }
+        self.store.remove(id);
+    }
+
+    pub(super) fn notification_due(&mut self, id: ExchangeId) {
+        match self.store.get_mut(id).map(|exchange| exchange.state) {
+            Some(State::Pausing) => self.send_notification(id),
+            // tm itself did not say.
+            _ => self.notification_leg_completed(id, 408),
+        }
     }
 }

@@ -5,7 +5,7 @@ use super::action::Counter;
 use super::cause::Fate;
 use super::handle::Turn;
 use super::input::StatusReportIn;
-use crate::host::{Exchange, ExchangeId, Full, Kind, Notify, State};
+use crate::host::{Exchange, ExchangeId, Full, Kind, Notify, State, Text};
 use crate::wire::{DeliveryStatus, Disposition, RpMessage, SmsSubmit, Tpdu};
 
 /// Seconds for which a report is waited for where the message itself tells no validity period.
@@ -74,9 +74,13 @@ impl Turn<'_> {
         let Some(id) = found else {
             return self.count(Counter::ReportUnknown);
         };
-        let Some(exchange) = self.store.get_mut(id).copied() else {
+        let Some(mut exchange) = self.store.get_mut(id).copied() else {
             return;
         };
+        // What the service centre says of whom and when is nearer to the truth (row STA-2).
+        exchange.unix = report.discharged.unwrap_or(exchange.unix);
+        let recipient = self.gateway.tel_uri(&report.recipient);
+        let recipient = Text::new(&recipient).unwrap_or_default();
         let whole = exchange.whole.unwrap_or(id);
         match self.gateway.policy.causes.status_to_fate(report.status) {
             Fate::Open => {}
@@ -88,7 +92,7 @@ impl Turn<'_> {
                 self.store.remove(id);
                 if exchange.notify.positive_delivery && !self.has_more(whole) {
                     let delivered = Disposition::Delivery(DeliveryStatus::Delivered);
-                    self.notify(id, &exchange, delivered);
+                    self.notify_of(id, &exchange, delivered, recipient);
                 }
             }
             // It is not all there, whatever becomes of the rest.
@@ -98,7 +102,8 @@ impl Turn<'_> {
                 }
                 self.forget_submissions(whole);
                 if exchange.notify.negative_delivery {
-                    self.notify(id, &exchange, Disposition::Delivery(status));
+                    let failed = Disposition::Delivery(status);
+                    self.notify_of(id, &exchange, failed, recipient);
                 }
             }
         }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::ffi::CString;
 
 use crate::host::{ExchangeId, Identity, Now};
-use crate::interwork::{Action, Actions, Input, Outcome, Verdict};
+use crate::interwork::{Action, Actions, Counter, Input, Outcome, Verdict};
 use crate::sip::{Answer, Translation};
 
 use super::clock;
@@ -72,7 +72,12 @@ pub(super) fn perform(actions: Actions, at: At<'_>) -> Performed {
     let mut actions = VecDeque::from(actions);
     while let Some(action) = actions.pop_front() {
         match action {
-            Action::Count(counter) => counters::count(counter),
+            Action::Count(counter) => {
+                if counter == Counter::NotificationLost {
+                    tracing::warn!("a notification is dropped: its recipient did not take it");
+                }
+                counters::count(counter);
+            }
             Action::Reply(answer, verdict) => {
                 if let At::Request(msg, _) = at {
                     answer_request(msg, &answer);

@@ -73,7 +73,7 @@ fn delivered_when_the_phone_has_it() {
     assert_eq!(done.answer(), 200);
     assert_eq!(done.counted, [Counter::ImDelivered, Counter::Notification]);
     let message = done.message();
-    assert!(message.service == Service::Im && done.sent[0].0.is_none());
+    assert!(message.service == Service::Im);
     assert_eq!(
         (message.identity.as_str(), message.from.as_str()),
         (ALICE, BOB)
@@ -93,6 +93,66 @@ fn delivered_when_the_phone_has_it() {
     let imdn = Imdn::decode(&cpim.content.octets).unwrap();
     assert_eq!(imdn.recipient_uri.unwrap(), "im:bob@home.example");
     assert_eq!(imdn.date_time.unwrap(), "2026-01-02T02:00:00Z");
+}
+
+#[test]
+fn a_sender_who_cannot_be_told_is_told_once_more() {
+    for (first, second, counted) in [
+        (200, None, vec![]),
+        (480, Some(200), vec![]),
+        (408, Some(503), vec![Counter::NotificationLost]),
+        (403, Some(603), vec![Counter::NotificationLost]),
+    ] {
+        let mut world = World::new();
+        let (_, rp_mr) = sent(&mut world, "positive-delivery");
+        let mut done = ack(&mut world, rp_mr);
+        let (id, message) = done.sent.remove(0);
+        let id = id.unwrap();
+        assert!(world.leg(id, first).is_nothing());
+        // What follows to the phone does not wait for it.
+        assert_eq!(world.deliver(&instant(BOB, "next")).sent.len(), 1);
+        let Some(second) = second else {
+            assert_eq!(world.store.open(), 1);
+            continue;
+        };
+        world.pass(30_000);
+        assert_eq!(world.store.next_wake(), Some((world.now.monotonic_ms, id)));
+        let again = world.handle(Input::Due { exchange: id });
+        assert!(again.counted.is_empty());
+        assert_eq!(again.message().body, message.body, "the same Message-ID");
+        assert_ne!(again.message().call_id, message.call_id);
+        assert_eq!(world.leg(id, second).counted, counted);
+        assert_eq!(world.store.open(), 1);
+    }
+}
+
+#[test]
+fn a_notification_whose_leg_never_ends() {
+    let mut world = World::new();
+    let (_, rp_mr) = sent(&mut world, "positive-delivery");
+    let exchange = ack(&mut world, rp_mr).sent[0].0.unwrap();
+    world.pass(120_000);
+    assert!(world.handle(Input::Due { exchange }).is_nothing());
+    world.pass(30_000);
+    assert_eq!(world.handle(Input::Due { exchange }).sent.len(), 1);
+    world.pass(120_000);
+    let done = world.handle(Input::Due { exchange });
+    assert_eq!(done.counted, [Counter::NotificationLost]);
+    assert_eq!(world.store.open(), 0);
+}
+
+#[test]
+fn a_notification_without_a_place_is_sent_once() {
+    let mut world = World::new();
+    world.store.max = 1;
+    let (id, _) = sent(&mut world, "negative-delivery");
+    hold_over(&mut world, id);
+    let done = world.leg(id, 480);
+    assert_eq!(
+        (done.sent[0].0, delivery(done.message())),
+        (None, DeliveryStatus::Failed)
+    );
+    assert_eq!(world.store.open(), 0);
 }
 
 #[test]

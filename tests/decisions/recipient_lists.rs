@@ -281,6 +281,7 @@ fn each_has_notifications_of_its_own() {
         (BOB.to_owned(), DeliveryStatus::Delivered)
     );
     assert!(done.answered.is_empty());
+    world.notified();
     assert_eq!(world.store.open(), 0);
 }
 

@@ -4,11 +4,13 @@
 use ipsmgw::host::Exchanges as _;
 use ipsmgw::interwork::{Counter, Input, Settings, Verdict};
 use ipsmgw::sip::MessageIn;
-use ipsmgw::wire::{DeliveryStatus, SmsStatusReport, TpAddress, TpMr, TpScts, TpSt, Tpdu};
+use ipsmgw::wire::{
+    Cpim, DeliveryStatus, Imdn, SmsStatusReport, TpAddress, TpMr, TpScts, TpSt, Tpdu,
+};
 
 use crate::notifications::{asking, cpim, delivery};
 use crate::to_service_centre::{from_centre, submit, world};
-use crate::world::{Done, World, rp_data_mt, settings};
+use crate::world::{Done, UNIX, World, rp_data_mt, settings};
 
 const BOTH: &str = "positive-delivery,negative-delivery";
 
@@ -37,7 +39,7 @@ fn status_report(tp_mr: u8, recipient: &str, status: u8) -> Vec<u8> {
         mr: TpMr(tp_mr),
         recipient_address: TpAddress::from_number(recipient).unwrap(),
         scts: TpScts::from_unix(0, 0),
-        discharge_time: TpScts::from_unix(60, 0),
+        discharge_time: TpScts::from_unix(UNIX + 60, 4),
         status: TpSt::from(status),
         parameters: None,
     };
@@ -103,6 +105,7 @@ fn every_status_is_told_as_it_should_be() {
         let done = reported(&mut world, &from_bob(tp_mrs[0], status));
         let said = done.sent.first().map(|(_, message)| delivery(message));
         assert_eq!(said, expected, "{status:02X}");
+        world.notified();
         assert_eq!(world.store.open(), 0, "{status:02X} is the last word");
         // Another one comes too late.
         let done = reported(&mut world, &from_bob(tp_mrs[0], 0x00));
@@ -124,6 +127,19 @@ fn a_row_of_the_operators_says_it_instead() {
         let said = done.sent.first().map(|(_, message)| delivery(message));
         assert_eq!(said, expected, "{status:02X}");
     }
+}
+
+#[test]
+fn of_whom_and_when_as_the_service_centre_says() {
+    let mut world = world();
+    let tp_mrs = taken(&mut world, BOTH, "hello");
+    let done = reported(&mut world, &from_bob(tp_mrs[0], 0x00));
+    let cpim = Cpim::decode(&done.message().body).unwrap();
+    let imdn = Imdn::decode(&cpim.content.octets).unwrap();
+    // TP-RA and TP-DT, for the message to whom the sender calls so.
+    assert_eq!(imdn.recipient_uri.unwrap(), "tel:+15550002");
+    assert_eq!(imdn.original_recipient_uri.unwrap(), cpim.from.unwrap().uri);
+    assert_eq!(imdn.date_time.unwrap(), "2026-01-02T02:05:05Z");
 }
 
 #[test]
@@ -158,6 +174,7 @@ fn all_parts_or_nothing() {
     }
     let done = reported(&mut world, &from_bob(tp_mrs[1], 0x00));
     assert_eq!(delivery(done.message()), DeliveryStatus::Delivered);
+    world.notified();
     assert_eq!(world.store.open(), 0);
 
     // One that fails is the end of it, and is said once.
@@ -167,6 +184,7 @@ fn all_parts_or_nothing() {
     assert_eq!(delivery(done.message()), DeliveryStatus::Failed);
     let done = reported(&mut world, &from_bob(tp_mrs[2], 0x46));
     assert!(done.sent.is_empty());
+    world.notified();
     assert_eq!(world.store.open(), 0);
 
     // One of which nobody knows keeps the rest from being proof.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
 use ipsmgw::host::{
-    Exchange, ExchangeId, Exchanges, Full, Kind, Now, Sequence, Settled, TransactionId,
+    Exchange, ExchangeId, Exchanges, Full, Kind, Now, Sequence, Settled, State, TransactionId,
 };
 use ipsmgw::interwork::{
     Action, Actions, Counter, Gateway, Input, Outcome, Policy, PreparedIm, Settings, Verdict,
@@ -290,6 +290,14 @@ impl World {
             panic!("refused")
         };
         self.handle(Input::Report(&report))
+    }
+
+    /// The senders of instant messages take all notifications that are on their way.
+    pub(crate) fn notified(&mut self) {
+        let waits = |open: &Exchange| open.state == State::Sent;
+        while let Some(exchange) = self.store.find(Kind::Notification, &mut |open| waits(open)) {
+            assert!(self.leg(exchange, 200).is_nothing());
+        }
     }
 
     pub(crate) fn leg(&mut self, exchange: ExchangeId, status: u16) -> Done {

@@ -18,6 +18,8 @@ PLAIN = (b"Content-Type: text/plain;charset=utf-8", "café".encode())
 HTML = (b"Content-Type: text/html", b"<b>caf&eacute;</b>")
 QUOTED = (b"Content-Type: text/plain;charset=iso-8859-1\r\nContent-Transfer-Encoding: quoted-printable", b"caf=E9")
 PIDF = (b"Content-Type: application/pidf+xml", b"<presence/>")
+JPEG = (b"Content-Type: image/jpeg; name=sea.jpg\r\nContent-Disposition: attachment", b"\xff\xd8\0\r\r\n\r\n\xff\xd9")
+ALTERNATIVES = (b"Content-Type: multipart/alternative;boundary=c", multipart(HTML, QUOTED).replace(b"--b", b"--c"))
 LIST = (b"Content-Type: application/resource-lists+xml\r\nContent-Disposition: recipient-list", b"<resource-lists/>")
 CPIM = "From: <im:mallory@x>\r\nTo: <im:y>\r\nSubject: lunch\r\n\r\nContent-Type: text/plain;charset=utf-8\r\n\r\ncafé".encode()
 
@@ -32,7 +34,9 @@ async def bodies():
             ("ISO-8859-15", "text/plain;charset=iso-8859-15", b"5 \xa4", "5 €"),
             ("windows-1252", "text/plain;charset=windows-1252", b"5 \x80", "5 €"),
             ("UTF-16", "text/plain;charset=utf-16", "\ufeff漢".encode("utf-16-be"), "漢"),
-            ("multipart/mixed", "multipart/mixed;boundary=b", multipart(PIDF, PLAIN), "café"),
+            ("multipart/mixed", "multipart/mixed;boundary=b", multipart(PIDF, PLAIN), "[application/pidf+xml]\ncafé"),
+            ("an attachment", "multipart/mixed;boundary=b", multipart(PLAIN, JPEG), "café\n[image/jpeg]"),
+            ("an attachment to alternatives", "multipart/mixed;boundary=b", multipart(ALTERNATIVES, JPEG), "café\n[image/jpeg]"),
             ("multipart/alternative", 'multipart/alternative;boundary="b"', multipart(HTML, QUOTED), "café"),
             ("message/cpim", "message/cpim", CPIM, "Subject: lunch\ncafé"),
         ):
@@ -45,6 +49,9 @@ async def bodies():
         rows.check("Subject: the text", (await alice.next_message())[1].tpdu.text, "Subject: lunch\nhi")
         answer = await bob.send_im(gw.uri("alice"), multipart(PLAIN, LIST), "multipart/mixed;boundary=b")
         rows.check("a recipient list", (answer.status, answer.get("Unsupported")), (420, "recipient-list-message"))
+
+        answer = await bob.send_im(gw.uri("alice"), multipart(JPEG, HTML), "multipart/mixed;boundary=b")
+        rows.check("no text at all", (answer.status, answer.get("Accept") is not None), (415, True))
 
         octets = sms.rp_data(7, alice.centre, sms.submit("+15550002", "hello"))
         inner = (f"Content-Type: {SMS}".encode(), octets)

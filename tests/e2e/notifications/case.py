@@ -157,6 +157,24 @@ async def client_asks():
         equal(bob.inbox.qsize(), 0, "further notifications")
 
 
+async def told_again():
+    "a notification that its recipient does not take goes once more 30 s later, then it is dropped and counted"
+    async with gateway(name="again", modparams={"hold_timeout": 1}) as gw:
+        await gw.user(Phone, "alice")
+        bob = await gw.user(CpimClient, "bob")
+        body = cpim("hello", "positive-delivery", "m9", "sip:+15550002@ims.example", "sip:+15550001@ims.example")
+        bob.answers += [486, 486, 503, 200]
+        answers = [await bob.send_im(gw.uri("alice"), body, content_type=CPIM) for _ in range(2)]
+        equal([answer.status for answer in answers], [200, 200], "the answers")
+        first = [await bob.next_message() for _ in range(2)]
+        again = [await bob.next_message(40) for _ in range(2)]
+        equal(sorted(m.body for m in again), sorted(m.body for m in first), "the second time")
+        await gw.until(lambda: gw.pending() == 0, what="an empty table")
+        counters = gw.statistics("ipsmgw")
+        equal((counters["notification"], counters["notification_lost"]), (2, 1), "the counters")
+        equal(gw.pattern_seen("notification is dropped"), True, "a line in the log")
+
+
 async def through_a_service_centre():
     "an IM to a phone elsewhere is submitted, 202; the later status report becomes an IMDN"
     port = free_port()
@@ -190,10 +208,16 @@ async def through_a_service_centre():
             tpdu, status = await submitted(bob.send_im(you, body, content_type=CPIM), taken)
             equal((tpdu.text, tpdu.srr, status), ("tell me", 1, 202), "text, TP-SRR and the answer")
             for status in (0x21, final):
-                sent = await centre.deliver(me, "", "", tpdu=sms.status_report(tpdu.mr, "+15558888", status))
+                sent = await centre.deliver(me, "", "", tpdu=sms.status_report(tpdu.mr, "+15558888", status, when=1780000000))
                 equal((await sent.outcome()).kind, "RP-ACK", "the centre is answered at once")
             notification = (await bob.next_message()).body.decode()
             equal(f"<message-id>{name}</message-id>" in notification and f"<{found}/>" in notification, True, notification)
+            for element in (
+                "<recipient-uri>tel:+15558888<",
+                f"<original-recipient-uri>{you}<",
+                "<datetime>2026-05-28T20:26:40Z<",
+            ):
+                equal(element in notification, True, f"{element} in {notification}")
         say("a status report on nothing")
         sent = await centre.deliver(me, "", "", tpdu=sms.status_report(250, "+15558888", 0))
         equal((await sent.outcome()).kind, "RP-ACK", "taken and discarded")
@@ -201,4 +225,4 @@ async def through_a_service_centre():
         equal(bob.inbox.qsize(), 0, "further notifications")
 
 
-run(phone_asks, client_confirms, however_it_is_confirmed, client_asks, through_a_service_centre)
+run(phone_asks, client_confirms, however_it_is_confirmed, client_asks, told_again, through_a_service_centre)
