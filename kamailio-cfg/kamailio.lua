@@ -4,6 +4,7 @@ local CAN_SM, CAN_IM, AT_SCSCF = 1, 2, 5 -- branch flags
 local BEHIND_NAT = 0
 local FROM_TRUSTED = 1 -- message flag
 local IS_BEHIND = 83 -- tests of nathelper
+local IN_SESSION = { INVITE = true, ACK = true, BYE = true, UPDATE = true, PRACK = true, INFO = true, OPTIONS = true }
 
 -- The defines of kamailio.cfg. They can be read only while a request is at hand.
 local function setting(name)
@@ -71,15 +72,13 @@ local function asserted_identity()
 end
 
 local function identify()
-	if trusted_address() then
-		KSR.setflag(FROM_TRUSTED)
+	if KSR.isflagset(FROM_TRUSTED) then
 		KSR.pv.sets("$avp(identity)", asserted_identity())
 		return
 	end
 	if KSR.is_REGISTER() and is_third_party() then
 		reply(403, "To Is Somebody Else")
 	end
-	KSR.textops.remove_hf_re("^P-(Asserted-|Preferred-|Called-Party-ID|Associated-URI|Served-User|Profile-Key)")
 
 	local domain = setting("IPSMGW_DOMAIN")
 	if KSR.auth_db.auth_check(domain, "subscriber", 0) < 0 then
@@ -399,8 +398,8 @@ local function in_dialog()
 	if KSR.siputils.has_totag() < 0 then
 		return
 	end
-	-- About a subscription of ours.
-	if KSR.pv.gete("$rm") == "NOTIFY" and is_reg_event() and KSR.is_myself_ruri() then
+	-- What is no part of a session is treated as any request, whatever tag it has.
+	if not IN_SESSION[KSR.pv.gete("$rm")] then
 		return
 	end
 	if KSR.rr.loose_route() > 0 then
@@ -416,9 +415,13 @@ local function in_dialog()
 end
 
 local function check()
-	local limit = tonumber(setting("IPSMGW_FLOOD"))
-	if limit > 0 and not trusted_address() and KSR.pike.pike_check_req() < 0 then
-		reply(503, "Too Many Requests", "Retry-After: 2")
+	if trusted_address() then
+		KSR.setflag(FROM_TRUSTED)
+	else
+		if tonumber(setting("IPSMGW_FLOOD")) > 0 and KSR.pike.pike_check_req() < 0 then
+			reply(503, "Too Many Requests", "Retry-After: 2")
+		end
+		KSR.textops.remove_hf_re("^P-(Asserted-|Preferred-|Called-Party-ID|Associated-URI|Served-User|Profile-Key)")
 	end
 	if KSR.maxfwd.process_maxfwd(10) < 0 then
 		reply(483, "Too Many Hops")

@@ -1,6 +1,7 @@
 """Identities: see README.md."""
 
-from e2e import ImClient, Phone, ServiceCentre, equal, gateway, run, say
+import sip
+from e2e import CFG, ImClient, Phone, Rows, ServiceCentre, equal, gateway, run, say
 
 SPOOFED = [
     ("P-Asserted-Identity", "<sip:+15550003@ims.example>"),
@@ -81,4 +82,43 @@ async def trusted_peer():
         equal(sent.answer.status, 407, "the answer to a stranger")
 
 
-run(spoofed_headers, spoofed_short_message, somebody_else, trusted_peer)
+async def as_if_in_a_dialog(name="dialog", **options):
+    "a To tag and a Route through the gateway are no way around the password, nor for what is asserted"
+    rows = Rows()
+    async with gateway(name=name, sc_uri="sip:127.0.0.2:5998", **options) as gw:
+        bob = await gw.user(ImClient, "bob")
+        centre = await gw.endpoint(host="127.0.0.2", port=5998)
+        stranger = await gw.endpoint(host="127.0.0.3")
+        host, port = gw.address
+
+        async def claims_to_be_alice(method, uri):
+            fields = [
+                ("Max-Forwards", "70"),
+                ("From", "<sip:alice@ims.example>;tag=a"),
+                ("To", "<sip:bob@ims.example>;tag=b"),
+                ("Call-ID", f"{method}-{uri}".replace(":", "-")),
+                ("CSeq", f"1 {method}"),
+                ("Route", f"<sip:{host}:{port};lr>"),
+                ("Contact", "<sip:alice@127.0.0.3>"),
+                *SPOOFED,
+                ("Content-Type", "text/plain"),
+            ]
+            return (await stranger.request(sip.Message(f"{method} {uri} SIP/2.0", fields, b"I am alice"))).status
+
+        for method, wanted in (("MESSAGE", 407), ("NOTIFY", 407), ("SUBSCRIBE", 407), ("REGISTER", 403), ("INFO", 405)):
+            found = await claims_to_be_alice(method, bob.contact.strip("<>"))
+            rows.check(f"{method} to bob's client", found, wanted)
+        rows.check("to the service centre", await claims_to_be_alice("MESSAGE", "sip:+15557777@127.0.0.2:5998"), 407)
+        rows.check("what bob's client got", [request.method for request in bob.requests], ["INFO"])
+        asserted = [name for name, _ in bob.requests[0].headers if name.startswith("P-")]
+        rows.check("what is asserted there", asserted, [])
+        rows.check("what the service centre got", centre.stray, [])
+    rows.done(at_least=9)
+
+
+async def as_if_in_a_dialog_in_lua():
+    "the same by the Lua script"
+    await as_if_in_a_dialog("dialog_in_lua", cfg=CFG / "kamailio-kemi.cfg", lua=CFG / "kamailio.lua")
+
+
+run(spoofed_headers, spoofed_short_message, somebody_else, trusted_peer, as_if_in_a_dialog, as_if_in_a_dialog_in_lua)
