@@ -204,7 +204,6 @@ impl Reason {
     pub(super) const fn status(self) -> u16 {
         match self {
             Self::MediaType | Self::TransferEncoding | Self::Charset => 415,
-            Self::Expired => cause::EXPIRED.status,
             Self::CpimRequire => 488,
             _ => 400,
         }

@@ -272,6 +272,12 @@ pub(super) const EXPIRED: Final = Final {
     retry_after: false,
 };
 
+/// What the sender of a short message is told when its time is over.
+pub(super) const EXPIRED_SM: Told = Told::Error {
+    cause: 111,
+    fcs: Some(0xFF),
+};
+
 /// The types that we take (RFC 3428 table 1: mandatory in a 415).
 const ACCEPT: &str =
     "Accept: application/vnd.3gpp.sms, text/plain, message/cpim, multipart/mixed\r\n";

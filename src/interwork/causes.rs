@@ -5,13 +5,16 @@
 //! rp 22 = 480 retry failed    RP-Causes = status code, Retry-After, delivery notification
 //! fcs D0,D3 = 480 failed      TP-FCSs = the same
 //! st 46 = failed              TP-Statuses = delivery notification
+//! leg 404 = 404 retry         final responses of the phone itself = status code, Retry-After
+//! expired im = 480 retry      an instant message whose time is over = the same
+//! expired sm = 111/FF ack     a short message whose time is over = to a phone, to a service centre
+//! imdn failed = 65            delivery notifications = TP-Status
 //! ```
 
-use core::ops::RangeInclusive;
-
-use super::cause::{self, FROM_NETWORK, FROM_PHONE, Fate, FromRp, Told, fcs_from_phone};
+use super::cause::{self, Fate, Final, FromRp, Told};
+use super::cause_row::{SipRow, confirmed, fate, from_rp, hexadecimal, to_sender, to_sms_side};
 use crate::host::Party;
-use crate::wire::{DeliveryStatus, TpSt};
+use crate::wire::{DeliveryStatus, Disposition, TpSt};
 
 /// The tables.
 #[derive(Clone, Debug, Default)]
@@ -20,15 +23,10 @@ pub(super) struct Causes {
     rp: Vec<(u8, FromRp)>,
     fcs: Vec<(u8, FromRp)>,
     st: Vec<(u8, Fate)>,
-}
-
-/// What the SMS side is told about one final response of the IM side.
-#[derive(Clone, Copy, Debug)]
-struct SipRow {
-    status: u16,
-    phone: Told,
-    centre: Option<Told>,
-    tp_st: Option<u8>,
+    leg: Vec<(u16, Final)>,
+    expired_im: Option<Final>,
+    expired_sm: Option<(Told, Option<Told>)>,
+    imdn: Vec<(DeliveryStatus, u8)>,
 }
 
 impl Causes {
@@ -72,9 +70,42 @@ impl Causes {
         row.map_or_else(|| cause::status_to_fate(status), |(_, fate)| *fate)
     }
 
+    /// What the sender of an instant message is told when the SIP leg towards the phone failed.
+    pub(super) fn leg_to_sip(&self, status: u16) -> Final {
+        let row = self.leg.iter().find(|(known, _)| *known == status);
+        row.map_or_else(|| cause::leg_to_sip(status), |(_, told)| *told)
+    }
+
+    /// What the sender of an instant message is told when its time is over before the phone got it.
+    pub(super) fn expired_to_sip(&self) -> Final {
+        self.expired_im.unwrap_or(cause::EXPIRED)
+    }
+
+    /// What the sender of a short message is told when its time is over.
+    pub(super) fn expired_to_rp(&self, party: Party) -> Told {
+        let told = match (self.expired_sm, party) {
+            (Some((phone, _)), Party::Phone) => Some(phone),
+            (Some((_, centre)), Party::ServiceCentre) => centre,
+            (None, _) => None,
+        };
+        told.unwrap_or(cause::EXPIRED_SM)
+    }
+
+    /// What a status report says of the recipient's notification.
+    pub(super) fn delivery_to_status(&self, disposition: Disposition) -> Option<TpSt> {
+        let row = self
+            .imdn
+            .iter()
+            .find(|(known, _)| disposition == Disposition::Delivery(*known));
+        match row {
+            Some((_, status)) => Some(TpSt::from(*status)),
+            None => cause::delivery_to_status(disposition),
+        }
+    }
+
     /// Writes a row over the tables; the error says what it must be.
     pub(super) fn write(&mut self, row: &str) -> Result<(), &'static str> {
-        const ROW: &str = "a row such as \"sip 486 = 41/C0 111 61\", \"rp 22 = 480 retry failed\", \"fcs D0 = 480 failed\" or \"st 46 = failed\"";
+        const ROW: &str = "a row such as \"sip 486 = 41/C0 111 61\", \"rp 22 = 480 retry failed\", \"fcs D0 = 480 failed\", \"st 46 = failed\", \"leg 404 = 404\", \"expired im = 480\", \"expired sm = 111/FF\" or \"imdn failed = 65\"";
         let (keys, values) = row.split_once('=').ok_or(ROW)?;
         let (table, keys) = keys.trim().split_once(' ').ok_or(ROW)?;
         let mut values = values.split_ascii_whitespace();
@@ -101,6 +132,20 @@ impl Causes {
                     let key = key.ok_or("a row about a TP-Status from 00 to FF, in hexadecimal")?;
                     write(&mut self.st, key, fate(key, values)?);
                 }
+                "leg" => {
+                    let key = key.parse().ok().filter(|key| (300..=699).contains(key));
+                    let key = key.ok_or("a row about a status code from 300 to 699")?;
+                    write(&mut self.leg, key, to_sender(values)?);
+                }
+                "expired" => match key {
+                    "im" => self.expired_im = Some(to_sender(values)?),
+                    "sm" => self.expired_sm = Some(to_sms_side(values)?),
+                    _ => return Err("a row about \"im\" or \"sm\""),
+                },
+                "imdn" => {
+                    let (key, status) = confirmed(key, values)?;
+                    write(&mut self.imdn, key, status);
+                }
                 _ => return Err(ROW),
             }
         }
@@ -109,104 +154,15 @@ impl Causes {
 }
 
 /// The later row of two is the one that counts.
-fn write<T>(rows: &mut Vec<(u8, T)>, key: u8, told: T) {
+fn write<K: PartialEq, T>(rows: &mut Vec<(K, T)>, key: K, told: T) {
     rows.retain(|(known, _)| *known != key);
     rows.push((key, told));
-}
-
-impl SipRow {
-    fn of<'v>(key: &str, mut values: impl Iterator<Item = &'v str>) -> Result<Self, &'static str> {
-        let status = key.parse().ok().filter(|key| (300..=699).contains(key));
-        let phone = values.next().and_then(|value| error(value, &FROM_NETWORK));
-        let centre = |value: &str| {
-            match value {
-            "ack" => Some(Told::Ack),
-            _ => error(value, &FROM_PHONE)
-                .filter(|told| !matches!(told, Told::Error { fcs: Some(fcs), .. } if fcs_from_phone(*fcs) != *fcs)),
-        }
-        };
-        let row = Self {
-            status: status.ok_or("a row about a status code from 300 to 699")?,
-            phone: phone.ok_or("a row whose first value is an RP-Cause that a network sends (TS 24.011 table 8.4), with or without a TP-FCS in hexadecimal, such as 41/C0")?,
-            centre: values
-                .next()
-                .map(|value| centre(value).ok_or("a row whose second value is \"ack\", or an RP-Cause that a phone sends (22, 81, 95 to 99, 111), with or without a TP-FCS from 80 to BF or D0 to FF, such as 111/FF"))
-                .transpose()?,
-            tp_st: values
-                .next()
-                .map(|value| hexadecimal(value, 0x00..=0x7F).ok_or("a row whose third value is a TP-Status from 00 to 7F, in hexadecimal"))
-                .transpose()?,
-        };
-        match values.next() {
-            None => Ok(row),
-            Some(_) => {
-                Err("a row of three values at most: to a phone, to a service centre, TP-Status")
-            }
-        }
-    }
-}
-
-/// `41/C0` or `41`.
-fn error(text: &str, causes: &[u8]) -> Option<Told> {
-    let (cause, fcs) = match text.split_once('/') {
-        Some((cause, fcs)) => (cause, Some(hexadecimal(fcs, 0x80..=0xFF)?)),
-        None => (text, None),
-    };
-    let cause = cause.parse().ok().filter(|cause| causes.contains(cause))?;
-    Some(Told::Error { cause, fcs })
-}
-
-/// `480 retry failed`: what follows the status code may be left out.
-fn from_rp<'v>(values: impl Iterator<Item = &'v str>) -> Result<FromRp, &'static str> {
-    let mut values = values.peekable();
-    // A 408 is never sent (RFC 4320 §4.2), and no RP-ERROR is a delivery.
-    let status = values
-        .next()
-        .and_then(|value| value.parse().ok())
-        .filter(|status| *status == 202 || (400..=699).contains(status) && *status != 408)
-        .ok_or("a row whose first value is a status code: 202, or one from 400 to 699 but 408")?;
-    let retry_after = values.next_if_eq(&"retry").is_some();
-    let delivery = match values.next() {
-        None | Some("failed") => DeliveryStatus::Failed,
-        Some("forbidden") => DeliveryStatus::Forbidden,
-        Some("error") => DeliveryStatus::Error,
-        Some(_) => {
-            return Err(
-                "a row of a status code, \"retry\" or not, and \"failed\", \"forbidden\" or \"error\"",
-            );
-        }
-    };
-    match values.next() {
-        None => Ok((status, retry_after, delivery)),
-        Some(_) => Err("a row of three values at most: status code, \"retry\", notification"),
-    }
-}
-
-/// What a TP-Status says. Only one that ends well may stand for a delivery (TS 23.040 §9.2.3.15).
-fn fate<'v>(key: u8, mut values: impl Iterator<Item = &'v str>) -> Result<Fate, &'static str> {
-    let fate = match values.next() {
-        Some("open") => Fate::Open,
-        Some("none") => Fate::Unknown,
-        Some("delivered") if key < 0x20 => Fate::Delivered,
-        Some("failed") => Fate::Not(DeliveryStatus::Failed),
-        Some("forbidden") => Fate::Not(DeliveryStatus::Forbidden),
-        Some("error") => Fate::Not(DeliveryStatus::Error),
-        _ => return Err(FATE),
-    };
-    values.next().map_or(Ok(fate), |_| Err(FATE))
-}
-
-const FATE: &str = "a row whose value is \"open\", \"none\", \"failed\", \"forbidden\" or \"error\", or below 20 \"delivered\"";
-
-fn hexadecimal(text: &str, range: RangeInclusive<u8>) -> Option<u8> {
-    let digits = text.len() == 2 && text.bytes().all(|digit| digit.is_ascii_hexdigit());
-    let value = u8::from_str_radix(text, 16).ok();
-    value.filter(|value| digits && range.contains(value))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::ProcessingStatus;
 
     fn with(rows: &[&str]) -> Causes {
         let mut causes = Causes::default();
@@ -311,6 +267,54 @@ mod tests {
     }
 
     #[test]
+    fn the_phones_own_answer_and_what_came_too_late() {
+        let told = |status, retry_after| Final {
+            status,
+            retry_after,
+        };
+        let plain = Causes::default();
+        assert_eq!(plain.leg_to_sip(486), told(500, false));
+        assert_eq!(plain.expired_to_sip(), told(480, false));
+        for party in [Party::Phone, Party::ServiceCentre] {
+            assert_eq!(plain.expired_to_rp(party), error(111, Some(0xFF)));
+        }
+        let causes = with(&[
+            "leg 486,600 = 486 retry",
+            "expired im = 410",
+            "expired sm = 27/C2",
+        ]);
+        assert_eq!(causes.leg_to_sip(486), told(486, true));
+        assert_eq!(causes.leg_to_sip(600), told(486, true));
+        assert_eq!(causes.leg_to_sip(404), told(404, false));
+        assert_eq!(causes.expired_to_sip(), told(410, false));
+        assert_eq!(causes.expired_to_rp(Party::Phone), error(27, Some(0xC2)));
+        let centre = causes.expired_to_rp(Party::ServiceCentre);
+        assert_eq!(centre, error(111, Some(0xFF)), "what is left out stays");
+        let causes = with(&["expired sm = 27 ack"]);
+        assert_eq!(causes.expired_to_rp(Party::ServiceCentre), Told::Ack);
+    }
+
+    #[test]
+    fn what_a_notification_says() {
+        let of = |causes: &Causes, status| {
+            let status = causes.delivery_to_status(Disposition::Delivery(status));
+            status.map(u8::from)
+        };
+        let causes = with(&["imdn failed,error = 62", "imdn delivered = 01"]);
+        for (delivery, default, written) in [
+            (DeliveryStatus::Delivered, 0x00, 0x01),
+            (DeliveryStatus::Failed, 0x65, 0x62),
+            (DeliveryStatus::Forbidden, 0x42, 0x42),
+            (DeliveryStatus::Error, 0x40, 0x62),
+        ] {
+            assert_eq!(of(&Causes::default(), delivery), Some(default));
+            assert_eq!(of(&causes, delivery), Some(written));
+        }
+        let processed = Disposition::Processing(ProcessingStatus::Processed);
+        assert_eq!(causes.delivery_to_status(processed), None);
+    }
+
+    #[test]
     fn the_later_row_counts() {
         let causes = with(&["sip 486 = 21", "sip 486 = 41", "rp 1 = 404", "rp 1 = 410"]);
         assert_eq!(causes.sip_to_rp(486, Party::Phone), error(41, None));
@@ -361,6 +365,22 @@ mod tests {
             "st 20 = delivered",
             "st 46 = failed x",
             "st 46 = 480",
+            "leg 200 = 480",
+            "leg 486 = 202",
+            "leg 486 = 408",
+            "leg 486 = 480 failed",
+            "leg 486 = 480 retry retry",
+            "expired = 480",
+            "expired mms = 480",
+            "expired im = 111",
+            "expired sm = 480",
+            "expired sm = 111/FF 27",
+            "expired sm = 111/FF ack ack",
+            "imdn displayed = 00",
+            "imdn delivered = 20",
+            "imdn failed = 00",
+            "imdn failed = 80",
+            "imdn failed = 65 x",
         ] {
             assert!(Causes::default().write(row).is_err(), "{row}");
         }

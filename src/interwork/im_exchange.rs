@@ -68,7 +68,7 @@ impl Turn<'_> {
         if exchange.attempts > exchange.refused_at + 1 {
             return self.report_missing(id);
         }
-        self.outcome(id, cause::leg_to_sip(status));
+        self.outcome(id, self.gateway.policy.causes.leg_to_sip(status));
     }
 
     /// No report came (row F16): the sender never hears that the message is there.
@@ -196,7 +196,7 @@ impl Turn<'_> {
             }
             State::Taken => self.report_missing(id),
             State::Pausing if exchange.expires_ms < self.now.monotonic_ms => {
-                self.outcome(id, cause::EXPIRED);
+                self.outcome(id, self.gateway.policy.causes.expired_to_sip());
             }
             State::Pausing => self.send_again(id),
             // SIP itself did not answer.

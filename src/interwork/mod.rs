@@ -23,6 +23,7 @@ mod authorization;
 mod body;
 mod call_id;
 mod cause;
+mod cause_row;
 mod causes;
 mod classify;
 mod copy_exchange;

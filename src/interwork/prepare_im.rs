@@ -4,6 +4,7 @@
 use super::Gateway;
 use super::action::{Reason, Refusal};
 use super::body::{Body, Wrapped, recipient_list};
+use super::cause;
 use super::im_text;
 use super::input::{NotifyIn, PreparedIm};
 use super::lifetime;
@@ -43,7 +44,7 @@ impl Gateway {
         let recipient =
             Uri::parse(message.request_uri).ok_or_else(|| Refusal::sip(416, Reason::Recipient))?;
         let private = is_private(message.privacy, message.from);
-        let lifetime = lifetime::of_im(message, now.unix)?;
+        let lifetime = self.lifetime(message, now)?;
         let (text, notify) = match Body::of(message)? {
             Body::Text(entity) => (im_text::of_message(message, &entity)?, None),
             Body::Cpim(entity, Wrapped::Message) => {
@@ -118,6 +119,21 @@ impl Gateway {
             reference_at: written.reference_at,
             lifetime,
             notify,
+        })
+    }
+
+    /// Seconds for which the message is of use.
+    pub(super) fn lifetime(
+        &self,
+        message: &MessageIn<'_>,
+        now: Now,
+    ) -> Result<Option<u32>, Box<Refusal>> {
+        lifetime::of_im(message, now.unix).map_err(|reason| {
+            let told = self.policy.causes.expired_to_sip();
+            Box::new(Refusal {
+                answer: cause::answer(told.status, told.retry_after),
+                ..*Refusal::sip(told.status, reason)
+            })
         })
     }
 

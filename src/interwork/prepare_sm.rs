@@ -130,7 +130,7 @@ impl<'a> Received<'a, '_> {
             user_data: submit.user_data,
         })?;
         let lifetime = lifetime::of_sm(submit.vp, self.now.unix)
-            .map_err(|reason| self.refuse(error(111, 0xFF), reason))?;
+            .map_err(|reason| self.refuse(policy.causes.expired_to_rp(self.party), reason))?;
         let made = if self.message.retargeted {
             None
         } else {

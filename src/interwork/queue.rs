@@ -2,7 +2,6 @@
 //! (rows CON-1, IM-8, IM-9; RFC 3428 §8).
 
 use super::action::Action;
-use super::cause;
 use super::handle::Turn;
 use super::input::PreparedIm;
 use crate::host::{
@@ -91,7 +90,7 @@ impl Turn<'_> {
             match self.store.get_mut(id) {
                 Some(first) if first.state != State::Queued => return,
                 Some(first) if first.expires_ms < self.now.monotonic_ms => {
-                    self.conclude(id, cause::EXPIRED);
+                    self.conclude(id, self.gateway.policy.causes.expired_to_sip());
                 }
                 _ => break id,
             }

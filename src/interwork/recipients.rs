@@ -7,7 +7,6 @@ use super::body::{Body, Content, Wrapped, recipient_list, without_recipient_list
 use super::im_text;
 use super::input::{Becomes, CopyOut, NotifyIn, PreparedCopy, RecipientIn};
 use super::instant_message::ANONYMOUS;
-use super::lifetime;
 use super::sender::{Sender, identity_of, sender};
 use crate::host::{Identity, Now, Text};
 use crate::sip::{MessageIn, Uri, is_private};
@@ -144,7 +143,7 @@ impl Gateway {
         sender: &Sender<'_>,
         now: Now,
     ) -> Result<Becomes, Box<Refusal>> {
-        let rest = lifetime::of_im(message, now.unix)?;
+        let rest = self.lifetime(message, now)?;
         let private = is_private(message.privacy, message.from);
         let mut content = without_recipient_list(message)?;
         if !recipient.can.cpim

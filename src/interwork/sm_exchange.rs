@@ -2,7 +2,7 @@
 
 use super::action::{Action, Counter, Verdict};
 use super::authorization::identity;
-use super::cause::{self, Told};
+use super::cause::Told;
 use super::handle::Turn;
 use super::input::{Named, PreparedSm, ReportIn};
 use super::instant_message::is_anonymous;
@@ -296,7 +296,7 @@ impl Turn<'_> {
             self.reply(200, false, Verdict::Refused);
             return self.count(Counter::ReportUnknown);
         };
-        let status = cause::delivery_to_status(disposition);
+        let status = self.gateway.policy.causes.delivery_to_status(disposition);
         if let (Some(status), State::Relayed | State::SecondAttempt | State::Reporting) =
             (status, exchange.state)
         {

@@ -503,6 +503,49 @@ fn a_short_code_elsewhere_is_written_to_as_such() {
 }
 
 #[test]
+fn rows_about_what_never_came_to_a_report() {
+    let mut world = World::with(&Settings {
+        cause: &[
+            "leg 486 = 486 retry",
+            "expired im = 410",
+            "expired sm = 27/C2 ack",
+        ],
+        ..settings()
+    });
+    let done = world.deliver(&instant(BOB, "hi"));
+    let done = world.leg(done.held[0], 486);
+    let answer = done.answered[0].2.answer;
+    assert_eq!((answer.status, answer.headers.is_empty()), (486, false));
+
+    let late = MessageIn {
+        expires: Some("60"),
+        date: Some("Fri, 02 Jan 2026 02:00:00 GMT"),
+        ..instant(BOB, "hi")
+    };
+    let refusal = world.gateway.prepare_im(&late, world.now).err().unwrap();
+    assert_eq!(refusal.answer.status, 410);
+    // One that waits behind another for too long.
+    let first = world.deliver(&instant(BOB, "first")).held[0];
+    let waits = MessageIn {
+        expires: Some("10"),
+        ..instant(BOB, "late")
+    };
+    world.deliver(&waits);
+    world.pass(11_000);
+    assert_eq!(world.leg(first, 480).answered[1].2.answer.status, 410);
+
+    let mut tpdu = submit_tpdu(0x07, 0x00, 0x00);
+    tpdu[0] |= 0b0001_1000; // TP-VPF: absolute
+    let over = [0x52, 0x11, 0x41, 0x21, 0x03, 0x00, 0x40]; // TP-VP: 2025-11-14
+    tpdu.splice(10..10, over);
+    let octets = rp_data_mo(0x2A, &tpdu);
+    let message = from_phone(ALICE, &octets);
+    let refusal = world.gateway.prepare_sm(&message, world.now).err().unwrap();
+    let report = refusal.report.unwrap();
+    assert_eq!(report.body[..4], [0x05, 0x2A, 0x01, 0x80 | 27]);
+}
+
+#[test]
 fn rows_that_the_operator_wrote() {
     let mut world = World::with(&Settings {
         cause: &["sip 486 = 27/C2", "rp 22 = 486", "fcs D0 = 503 retry"],

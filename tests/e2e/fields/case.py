@@ -134,13 +134,30 @@ async def never():
 
 
 async def tables():
-    "a row of the operator's counts, and the others stay"
-    async with gateway(name="tables", modparams={"cause": "sip 486 = 27/C4 111 62"}) as gw:
+    "rows of the operator's count, and the others stay"
+    rows = Rows()
+    # A parameter that is set several times.
+    written = ["sip 486 = 27/C4 111 62", "leg 486 = 486 retry", "expired im = 410", "expired sm = 27/C2"]
+    script = "\n".join(f'modparam("ipsmgw", "cause", "{row}")' for row in written)
+    async with gateway(name="tables", script=script) as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
         for status, cause, fcs in ((486, 27, 0xC4), (603, 21, 0xC4)):
             bob.answers.append(status)
             report = await (await alice.send_sm("+15550002", f"{status}?")).outcome()
-            equal((report.kind, report.cause, report.tpdu.fcs), ("RP-ERROR", cause, fcs), f"the report on {status}")
+            rows.check(f"the report on {status}", (report.kind, report.cause, report.tpdu.fcs), ("RP-ERROR", cause, fcs))
+        for answer, told in ((486, (486, True)), (404, (404, False))):
+            alice.answers.append(answer)
+            got = await bob.send_im(gw.uri("alice"), f"{answer}?")
+            rows.check(f"the phone's own {answer}", (got.status, got.get("Retry-After") is not None), told)
+        minute_ago = ("Date", formatdate(time.time() - 60, usegmt=True))
+        got = await bob.send_im(gw.uri("alice"), "too late", headers=[("Expires", "30"), minute_ago])
+        rows.check("an IM whose time is over", got.status, 410)
+        over = sms.submit("+15550002", "too late", first=0x19)
+        end = len(over) - len(bytes.fromhex("08")) - 7
+        octets = sms.rp_data(9, alice.centre, over[:end] + sms.scts(time.time() - 60) + over[end:])
+        report = await (await alice.send_rp(octets)).outcome()
+        rows.check("an SM whose time is over", (report.cause, report.tpdu.fcs), (27, 0xC2))
+    rows.done(6)
 
 
 run(bodies, privacy, lifetimes, shown_at_once, never, tables)

@@ -78,6 +78,20 @@ async def client_confirms():
         await gw.until(lambda: gw.pending() == 0, what="an empty table")
 
 
+async def refused_later():
+    "a client that takes the message with 202 and says failed by IMDN; what that means is a row of the operator's"
+    for row, status in ((None, 0x65), ("imdn failed,error = 62", 0x62)):
+        async with gateway(name=f"later-{status:x}", modparams={"cause": row} if row else {}) as gw:
+            alice, bob = await gw.user(Phone, "alice"), await gw.user(CpimClient, "bob")
+            bob.answers.append(202)
+            sent = await alice.send_rp(sms.rp_data(5, alice.centre, sms.submit("+15550002", "hi", mr=9, srr=True)))
+            equal((await sent.outcome()).kind, "RP-ACK", "the submit report")
+            message_id = re.search(r"(?im)^\S*Message-ID: (\S+)", (await bob.next_message()).body.decode()).group(1)
+            await bob.send_im(gw.uri("alice"), imdn(message_id, "failed", bob.identity, alice.identity), content_type=CPIM)
+            _, report = await alice.next_message()
+            equal((report.tpdu.kind, report.tpdu.st), ("SMS-STATUS-REPORT", status), "the status report")
+
+
 async def however_it_is_confirmed():
     "to the sender's name, past an IM client of the sender's, without a wrapper, by a peer that knows the recipient by name"
     port = free_port()
@@ -225,4 +239,4 @@ async def through_a_service_centre():
         equal(bob.inbox.qsize(), 0, "further notifications")
 
 
-run(phone_asks, client_confirms, however_it_is_confirmed, client_asks, told_again, through_a_service_centre)
+run(phone_asks, client_confirms, refused_later, however_it_is_confirmed, client_asks, told_again, through_a_service_centre)
