@@ -16,15 +16,15 @@ LIBRARY = ROOT / "target/node/node_modules"  # brought by tests/run
 class JsSip:
     """The client in node, with its remote control."""
 
-    def __init__(self, gw, name):
-        self.gw, self.name = gw, name
+    def __init__(self, gw, name, refused=""):
+        self.gw, self.name, self.refused = gw, name, refused
         self.events = asyncio.Queue()
 
     async def __aenter__(self):
         host, port = self.gw.address
         password, _ = self.gw.people[self.name]
         self.process = await asyncio.create_subprocess_exec(
-            "node", HERE / "client.js", f"ws://{host}:{port}", self.gw.uri(self.name), password,
+            "node", HERE / "client.js", f"ws://{host}:{port}", self.gw.uri(self.name), password, self.refused,
             env={**os.environ, "NODE_PATH": str(LIBRARY)},
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
@@ -121,6 +121,19 @@ async def by_itself():
             equal((seen["type"], "<delivered" in seen["text"]), ("message/cpim", True), "the notification")
 
 
+async def refused():
+    "message/cpim is refused: text/plain goes through the same connection, and the phone hears of that"
+    async with gateway(name="refused") as gw:
+        alice = await gw.user(Phone, "alice")
+        async with JsSip(gw, "bob", refused="message/cpim") as bob:
+            sent = await alice.send_rp(sms.rp_data(9, alice.centre, sms.submit("+15550002", "hello", mr=9, srr=True)))
+            equal((await sent.outcome()).kind, "RP-ACK", "the report")
+            for type in ("message/cpim", "text/plain;charset=UTF-8"):
+                equal((await bob.next("message"))["type"], type, "what the client got")
+            _, seen = await alice.next_message()
+            equal((seen.tpdu.kind, seen.tpdu.st), ("SMS-STATUS-REPORT", 0x00), "the status report")
+
+
 async def gone():
     "a client whose connection broke is away: the phone hears it at once"
     async with gateway(name="gone") as gw:
@@ -185,4 +198,4 @@ async def flood():
         equal((answers[0], answers[-1]), (404, 503), "the first and the last")
 
 
-run(conversation, conversation_in_lua, by_itself, gone, handshake, flood)
+run(conversation, conversation_in_lua, by_itself, refused, gone, handshake, flood)

@@ -5,7 +5,8 @@
 globalThis.WebSocket = require('ws').WebSocket
 const JsSIP = require('jssip')
 
-const [, , url, uri, password] = process.argv
+// Of a client that says it can do message/cpim, and refuses it.
+const [, , url, uri, password, refused] = process.argv
 const tell = (event, more) => process.stdout.write(JSON.stringify({ event, ...more }) + '\n')
 
 const client = new JsSIP.UA({
@@ -15,11 +16,14 @@ const client = new JsSIP.UA({
   register_expires: 600
 })
 
+if (refused) client.registrator().setExtraContactParams({ '+g.oma.sip-im': null })
+
 client.on('registered', () => tell('registered'))
 client.on('registrationFailed', ({ cause }) => tell('registration failed', { cause }))
 client.on('disconnected', () => tell('disconnected'))
-client.on('newMessage', ({ originator, request }) => {
+client.on('newMessage', ({ originator, message, request }) => {
   if (originator === 'remote') {
+    if (request.getHeader('Content-Type') === refused) message.reject({ status_code: 415 })
     tell('message', {
       from: request.from.uri.toString(),
       type: request.getHeader('Content-Type'),

@@ -5,7 +5,7 @@ import re
 
 import sip
 import sms
-from e2e import ImClient, Phone, ServiceCentre, equal, gateway, run, say
+from e2e import CFG, ImClient, Phone, ServiceCentre, equal, gateway, run, say
 from gateway import free_port
 
 CPIM = "message/cpim"
@@ -92,10 +92,10 @@ async def refused_later():
             equal((report.tpdu.kind, report.tpdu.st), ("SMS-STATUS-REPORT", status), "the status report")
 
 
-async def however_it_is_confirmed():
+async def however_it_is_confirmed(**variant):
     "to the sender's name, past an IM client of the sender's, without a wrapper, by a peer that knows the recipient by name"
     port = free_port()
-    async with gateway(name="however", sc_uri=f"sip:127.0.0.2:{port}") as gw:
+    async with gateway(name=variant.pop("name", "however"), sc_uri=f"sip:127.0.0.2:{port}", **variant) as gw:
         peer = ServiceCentre(await gw.endpoint(host="127.0.0.2", port=port), gw.domain)
         alice, bob = await gw.user(Phone, "alice"), await gw.user(CpimClient, "bob")
         desk = await gw.user(ImClient, "alice")
@@ -134,6 +134,11 @@ async def however_it_is_confirmed():
         await desk.register(expires=0)
         equal((await by_bob(gw.uri("alice"), body, CPIM)).status, 200, "the gateway's answer")
         equal(alice.inbox.qsize(), 0, "what the phone got of it")
+
+
+async def however_in_lua():
+    "the same through kamailio.lua"
+    await however_it_is_confirmed(name="lua", cfg=CFG / "kamailio-kemi.cfg", lua=CFG / "kamailio.lua")
 
 
 async def client_asks():
@@ -239,4 +244,13 @@ async def through_a_service_centre():
         equal(bob.inbox.qsize(), 0, "further notifications")
 
 
-run(phone_asks, client_confirms, refused_later, however_it_is_confirmed, client_asks, told_again, through_a_service_centre)
+run(
+    phone_asks,
+    client_confirms,
+    refused_later,
+    however_it_is_confirmed,
+    however_in_lua,
+    client_asks,
+    told_again,
+    through_a_service_centre,
+)
