@@ -214,8 +214,12 @@ impl Gateway {
 }
 
 impl NotifyIn {
-    /// The same about somebody else.
+    /// The same about somebody else. Nothing can be said about a name with a line break in it, as XML can
+    /// write one: it would be two.
     fn about(mut self, recipient: &str) -> Option<Self> {
+        if recipient.contains(char::is_control) {
+            return None;
+        }
         let way = self.notify.way.as_str();
         let rest = way.split_once('\n').map_or("", |(_, rest)| rest);
         self.notify.way = Text::new(&[recipient, "\n", rest].concat())?;
