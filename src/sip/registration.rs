@@ -15,10 +15,24 @@ pub fn address_of_record(identity: &str, with_domain: bool) -> Option<String> {
     Some(kept.to_ascii_lowercase())
 }
 
-/// Whether a REGISTER is one by somebody for another (RFC 3261 §10.2), by the values of From and To.
+/// Whether a REGISTER is one by somebody for another (RFC 3261 §10.2), by the values of From and To. Only
+/// user and host tell people apart: so a script sees it, which lets nobody but an S-CSCF do that.
 pub fn is_third_party(from: &str, to: &str) -> bool {
-    let who = |value| split_name_addr(value).and_then(|(uri, _)| address_of_record(uri, true));
+    let who = |value| split_name_addr(value).and_then(|(uri, _)| user_and_host(uri));
     who(from) != who(to)
+}
+
+fn user_and_host(uri: &str) -> Option<[String; 2]> {
+    let (_, rest) = cut(uri, b':')?;
+    let (user, host) = match cut(rest, b'@') {
+        Some((userinfo, host)) => (until(userinfo, |octet| octet == b':'), host),
+        None => ("", rest),
+    };
+    let host = match host.strip_prefix('[') {
+        Some(ipv6) => until(ipv6, |octet| octet == b']'),
+        None => until(host, |octet| octet == b':' || is_end(octet)),
+    };
+    Some([user, host].map(str::to_ascii_lowercase))
 }
 
 /// What cannot stand in the address that a URI leads to: behind it are parameters, or nothing more.
@@ -82,6 +96,19 @@ mod tests {
         let alice = "\"Alice\" <sip:alice@ims.example;user=phone>;tag=1";
         assert!(!is_third_party(alice, "sip:Alice@IMS.example"));
         assert!(!is_third_party("<tel:+1555>;tag=1", "<tel:+1555>"));
+        assert!(is_third_party("<tel:+1556>", "<tel:+1555>"));
+        for same in [
+            "sip:alice@ims.example:5060",
+            "<sip:alice:a;b@ims.example;x=y>",
+            "<sip:alice@ims.example?x=y>",
+            "<sips:alice@ims.example>",
+        ] {
+            assert!(!is_third_party(same, alice), "{same}");
+        }
+        let at = |host: &str| format!("<sip:alice@{host}>");
+        assert!(!is_third_party(&at("[2001:db8::1]"), &at("[2001:DB8::1]:5060")));
+        assert!(is_third_party(&at("[2001:db8::1]"), &at("[2001:db8::2]")));
+        assert!(is_third_party(&at("elsewhere.example"), alice));
         assert!(is_third_party("<sip:scscf@ims.example>;tag=1", alice));
         assert!(is_third_party("<sip:alice@ims.example", alice));
     }
