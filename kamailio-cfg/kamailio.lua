@@ -16,12 +16,15 @@ local function identity_of(user)
 end
 
 local function is_ours(uri_is_ours, host)
-	return uri_is_ours or host == setting("IPSMGW_DOMAIN")
+	return uri_is_ours or host:lower() == setting("IPSMGW_DOMAIN"):lower()
 end
 
 -- A name or a number -> the user part that is that person's here, or nil.
 local function person(address)
-	local user = address:gsub("%%2[Bb]", "+"):match("^[^;]*")
+	local function unescaped(octet)
+		return string.char(tonumber(octet, 16))
+	end
+	local user = address:gsub("%%(%x%x)", unescaped):match("^[^;]*")
 	if user:match("^%+[%d.()-]+$") then
 		user = user:gsub("[-.()]", "")
 	end
@@ -130,8 +133,12 @@ local function capable(what, identity)
 	return KSR.ipsmgw.capable(identity or KSR.pv.get("$ru"), what) > 0
 end
 
+local function wants_privacy()
+	return KSR.pv.gete("$hdr(Privacy)"):lower():find("id")
+end
+
 local function assert_identity()
-	if not KSR.isflagset(FROM_TRUSTED) and not KSR.pv.gete("$hdr(Privacy)"):find("id") then
+	if not KSR.isflagset(FROM_TRUSTED) and not wants_privacy() then
 		KSR.hdr.append("P-Asserted-Identity: <" .. KSR.pv.get("$avp(identity)") .. ">\r\n")
 	end
 end
@@ -468,10 +475,14 @@ function ksr_request_route()
 	return 1
 end
 
--- The S-CSCF is told whom it is for, not where: it knows the contacts. For who is registered here its chain ends here.
+-- The S-CSCF is told whom it is for, not where: it knows the contacts. For who is registered here its chain ends here,
+-- and what it knows of a sender who asked for privacy.
 local function at_scscf()
 	if not KSR.isbflagset(AT_SCSCF) then
 		KSR.hdr.remove("Route")
+		if wants_privacy() then
+			KSR.hdr.remove("P-Asserted-Identity")
+		end
 		return false
 	end
 	KSR.setdsturi(KSR.pv.get("$avp(next)") or KSR.pv.get("$ru"))

@@ -3,6 +3,8 @@
 import sip
 from e2e import CFG, ImClient, Phone, Rows, ServiceCentre, equal, gateway, run, say
 
+LUA = {"cfg": CFG / "kamailio-kemi.cfg", "lua": CFG / "kamailio.lua"}
+
 SPOOFED = [
     ("P-Asserted-Identity", "<sip:+15550003@ims.example>"),
     ("P-Asserted-Identity", "<tel:+15550003>"),
@@ -61,15 +63,25 @@ async def somebody_else():
             "REGISTER", "sip:ims.example", to="sip:bob@ims.example", headers=[("Contact", alice.contact)]
         )
         equal(got.status, 403, "a registration for somebody else")
+        there = await gw.endpoint()
+        for from_ in ("sip:alice@ims.example:5060", "sip:alice:x@ims.example"):
+            say(f"From {from_}: by no S-CSCF")
+            headers = [("Contact", f"<sip:alice@{there.contact_host}>")]
+            got = await alice.send("REGISTER", "sip:ims.example", from_=from_, to="sip:alice@ims.example", headers=headers)
+            equal(got.status, 200, "a registration of her own")
+            await bob.send_im(gw.uri("alice"), "hi")
+            request, _ = there.stray.pop()
+            equal((request.method, sip.user_of(request.uri)), ("MESSAGE", "alice"), "who is written to")
+            equal(there.stray, [], "what else there is")
         alice.password = "guessed"
         alice.forget_challenges()
         equal((await alice.send_im(gw.uri("bob"), "hi")).status, 407, "a wrong password")
         equal((await alice.register(expect=401)).status, 401, "a wrong password")
 
 
-async def trusted_peer():
+async def trusted_peer(name="trusted", **options):
     "the service centre needs no password; the same from another address does"
-    async with gateway(name="trusted", sc_uri="sip:127.0.0.2:5999") as gw:
+    async with gateway(name=name, sc_uri="sip:127.0.0.2:5999", **options) as gw:
         bob = await gw.user(ImClient, "bob")
         centre = ServiceCentre(await gw.endpoint(host="127.0.0.2"), gw.domain)
         sent = await centre.deliver(gw.uri("bob"), "+15557777", "from afar")
@@ -77,9 +89,20 @@ async def trusted_peer():
         seen = await bob.next_message()
         equal(seen.text, "from afar", "what bob reads")
         equal((await sent.outcome()).kind, "RP-ACK", "the service centre's report")
+        for privacy, wanted in (("none", ["<sip:+15557777@ims.example>"]), ("Id", [])):
+            say(f"an instant message, Privacy: {privacy}")
+            asserted = [("P-Asserted-Identity", "<sip:+15557777@ims.example>"), ("Privacy", privacy)]
+            answer = await centre.send("MESSAGE", gw.uri("bob"), headers=[*asserted, ("Content-Type", "text/plain")], body=b"hi")
+            equal(answer.status, 200, "the answer")
+            equal((await bob.next_message()).all("P-Asserted-Identity"), wanted, "who bob sees")
         stranger = ServiceCentre(await gw.endpoint(host="127.0.0.3"), gw.domain)
         sent = await stranger.deliver(gw.uri("bob"), "+15557777", "from afar")
         equal(sent.answer.status, 407, "the answer to a stranger")
+
+
+async def trusted_peer_in_lua():
+    "the same by the Lua script"
+    await trusted_peer("trusted_in_lua", **LUA)
 
 
 async def as_if_in_a_dialog(name="dialog", **options):
@@ -118,7 +141,10 @@ async def as_if_in_a_dialog(name="dialog", **options):
 
 async def as_if_in_a_dialog_in_lua():
     "the same by the Lua script"
-    await as_if_in_a_dialog("dialog_in_lua", cfg=CFG / "kamailio-kemi.cfg", lua=CFG / "kamailio.lua")
+    await as_if_in_a_dialog("dialog_in_lua", **LUA)
 
 
-run(spoofed_headers, spoofed_short_message, somebody_else, trusted_peer, as_if_in_a_dialog, as_if_in_a_dialog_in_lua)
+run(
+    spoofed_headers, spoofed_short_message, somebody_else, trusted_peer, trusted_peer_in_lua,
+    as_if_in_a_dialog, as_if_in_a_dialog_in_lua,
+)  # fmt: skip

@@ -35,6 +35,8 @@ async def refusals():
             (gw.uri("alice"), "image/png", b"hi", 415),
             (gw.uri("alice"), "application/im-iscomposing+xml", b"<isComposing/>", 200),
             ("tel:+1-555-0002", "text/plain", b"myself", 200),
+            ("sip:%62ob@ims.example", "text/plain", b"myself", 200),
+            ("sip:%2B1%2d5550002;npdi@IMS.example", "text/plain", b"myself", 200),
         ):
             got = await bob.send_im(uri, body, content_type=kind)
             equal(got.status, wanted, f"{uri} {kind}")
