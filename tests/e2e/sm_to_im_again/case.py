@@ -1,6 +1,8 @@
 """What is tried again: see README.md."""
 
 import asyncio
+import collections
+import random
 
 import sms
 from e2e import HERE, ImClient, Phone, equal, gateway, run, say
@@ -172,6 +174,53 @@ async def connection_gone():
         equal(forms(bob), [CPIM, TEXT], "what the client got")
 
 
+class Moody(CpimClient):
+    """Answers each request as chance has it, and notes what it answered to which text."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.chance = random.Random(arguments[0].protocol)
+        self.answered = collections.defaultdict(list)
+
+    def next_answer(self, request):
+        is_text = request.content_type.startswith(TEXT)
+        answer = self.chance.choice((200, 202, 486, 415) if is_text else (200, 415, 415, 481, 488, 480, 603))
+        self.answered[request.body.decode().rpartition("\r\n")[2]].append(answer)
+        return answer
+
+
+async def as_chance_has_it():
+    "hundreds at once to two clients: nobody gets what it has, or may have; RP-ACK when one of them took it, and only then"
+    phones, each = 40, 8
+    people = [(f"p{n}", f"+15551{n:05}") for n in range(phones)] + [("bob", "+15550002")]
+    async with gateway(name="chance", people=[]) as gw:
+        gw.add_many(people)
+        endpoint = await gw.endpoint()
+        clients = [await gw.user(Moody, "bob", protocol=protocol) for protocol in ("udp", "tcp")]
+        senders = [await gw.user(Phone, f"p{n}", endpoint) for n in range(phones)]
+
+        async def send(user):
+            texts = [f"{user.name} {n}" for n in range(each)]
+            return [(text, await user.send_rp(asking(user, text, n))) for n, text in enumerate(texts)]
+
+        submissions = [one for all_of_one in await asyncio.gather(*map(send, senders)) for one in all_of_one]
+        acknowledged = failed = 0
+        for text, sent in submissions:
+            kind = (await sent.outcome()).kind
+            await gw.until(lambda: all(client.answered[text] for client in clients), what=f"{text} on both clients")
+            attempts = [client.answered[text] for client in clients]
+            for answers in attempts:
+                equal(len(answers) <= 2, True, f"{text}: attempts {attempts}")
+                equal(all(answer in (415, 481, 488) for answer in answers[:-1]), True, f"{text}: a second one behind {attempts}")
+            taken = any(answer in (200, 202) for answers in attempts for answer in answers)
+            equal(kind, "RP-ACK" if taken else "RP-ERROR", f"{text}: {attempts}")
+            acknowledged, failed = acknowledged + taken, failed + (not taken)
+        say(f"{acknowledged} acknowledged, {failed} not")
+        equal(min(acknowledged, failed) > 20, True, "both are there")
+        second = sum(len(answers) == 2 for client in clients for answers in client.answered.values())
+        equal(second > 20, True, "second attempts")
+
+
 async def clients_of_two_kinds():
     "a body goes to all of the recipient's clients: message/cpim when all of them can take it"
     async with gateway(name="kinds") as gw:
@@ -194,5 +243,6 @@ run(
     asked_again,
     with_a_failure_route,
     connection_gone,
+    as_chance_has_it,
     clients_of_two_kinds,
 )
