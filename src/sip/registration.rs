@@ -106,7 +106,10 @@ mod tests {
             assert!(!is_third_party(same, alice), "{same}");
         }
         let at = |host: &str| format!("<sip:alice@{host}>");
-        assert!(!is_third_party(&at("[2001:db8::1]"), &at("[2001:DB8::1]:5060")));
+        assert!(!is_third_party(
+            &at("[2001:db8::1]"),
+            &at("[2001:DB8::1]:5060")
+        ));
         assert!(is_third_party(&at("[2001:db8::1]"), &at("[2001:db8::2]")));
         assert!(is_third_party(&at("elsewhere.example"), alice));
         assert!(is_third_party("<sip:scscf@ims.example>;tag=1", alice));

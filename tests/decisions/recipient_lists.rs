@@ -235,7 +235,10 @@ fn who_cannot_have_it() {
     let copies = prepare(&world, &octets, &[lost, good]).unwrap();
     assert!(matches!(copies[0].becomes, Becomes::Nothing(404)));
     // But by a name that is one: XML can write line breaks into it.
-    for name in ["sip:zoe@ims.example\nsip:eve@elsewhere.example", "sip:zoe\r@x"] {
+    for name in [
+        "sip:zoe@ims.example\nsip:eve@elsewhere.example",
+        "sip:zoe\r@x",
+    ] {
         let nobody = RecipientIn { name, ..lost };
         let found = prepare(&world, &octets, &[nobody, good]);
         assert_eq!(found.err(), Some(404), "{name:?}");
