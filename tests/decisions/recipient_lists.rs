@@ -14,7 +14,7 @@ const NOBODY: Capabilities = Capabilities {
     cpim: false,
     msrp: false,
 };
-const PHONE: Capabilities = Capabilities { sm: true, ..NOBODY };
+pub(crate) const PHONE: Capabilities = Capabilities { sm: true, ..NOBODY };
 const CLIENT: Capabilities = Capabilities { im: true, ..NOBODY };
 const RICH: Capabilities = Capabilities {
     cpim: true,
@@ -22,7 +22,7 @@ const RICH: Capabilities = Capabilities {
 };
 
 /// A body of this part and a list.
-fn body(part: &str, list: &str) -> Vec<u8> {
+pub(crate) fn body(part: &str, list: &str) -> Vec<u8> {
     format!(
         "--b\r\nContent-Type: {part}\r\n--b\r\nContent-Type: application/resource-lists+xml\r\n\
          Content-Disposition: recipient-list; handling=required\r\n\r\n\
@@ -49,7 +49,7 @@ fn cpim(wanted: &str) -> String {
     )
 }
 
-fn known(uri: &'static str, can: Capabilities) -> RecipientIn<'static> {
+pub(crate) fn known(uri: &'static str, can: Capabilities) -> RecipientIn<'static> {
     RecipientIn {
         name: uri,
         uri: Some(uri),
@@ -57,7 +57,11 @@ fn known(uri: &'static str, can: Capabilities) -> RecipientIn<'static> {
     }
 }
 
-fn prepare(world: &World, body: &[u8], to: &[RecipientIn<'_>]) -> Result<Vec<PreparedCopy>, u16> {
+pub(crate) fn prepare(
+    world: &World,
+    body: &[u8],
+    to: &[RecipientIn<'_>],
+) -> Result<Vec<PreparedCopy>, u16> {
     let prepared = world.gateway.prepare_list(&to_list(body), to, world.now);
     prepared.map_err(|refusal| refusal.answer.status)
 }

@@ -10,6 +10,7 @@ use ipsmgw::sip::{Capabilities, MessageIn};
 use crate::confirmations::to_cpim;
 use crate::long_sm_to_im::parts;
 use crate::notifications::{asking, cpim};
+use crate::recipient_lists::{PHONE, body, known, prepare};
 use crate::status_reports::asking as asks;
 use crate::to_service_centre::world as through_a_service_centre;
 use crate::world::{
@@ -127,6 +128,7 @@ fn every_sender_is_answered_exactly_once() {
                     let octets = [
                         [0x02 + centre, rp_mr, 0x00, 0x00],
                         [0x04 + centre, rp_mr, 0x01, 0x80 | 22],
+                        [0x04 + centre, rp_mr, 0x01, 0x80 | 41],
                     ];
                     let octets = random.pick(&octets);
                     let (request_uri, reporter) = match from_centre {
@@ -300,18 +302,42 @@ fn one_message_at_a_time_is_on_its_way_to_a_phone() {
     for seed in 1..=100 {
         let mut random = Random::of(seed);
         let mut world = World::new();
-        let mut waited = false;
+        let (mut waited, mut listed) = (false, Vec::new());
         for _ in 0..300 {
             let ids = world.store.ids();
             let phone = *random.pick(&[ALICE, BOB]);
-            match random.below(3) {
-                0 => {
-                    let text = "hello ".repeat(*random.pick(&[1, 1, 30]));
-                    world.deliver(&instant(phone, &text));
-                }
+            let text = "hello ".repeat(*random.pick(&[1, 1, 30]));
+            match random.below(6) {
+                0 => drop(world.deliver(&instant(phone, &text))),
                 1 => {
                     let octets = [0x02, random.octet() % 64];
                     world.report(&from_phone(phone, &octets));
+                }
+                // In another form, please.
+                2 => {
+                    let rp_mr = random.octet() % 64;
+                    let octets = [0x04, rp_mr, 0x01, 0x80 | 111, 0x41, 0x03, 0x00, 0x90, 0x00];
+                    world.report(&from_phone(phone, &octets));
+                }
+                3 => {
+                    let body = body(&format!("text/plain\r\n\r\n{text}"), "");
+                    let copies = prepare(&world, &body, &[known(ALICE, PHONE), known(BOB, PHONE)]);
+                    for copy in copies.unwrap() {
+                        let done = world.handle(Input::Enlist(&copy));
+                        listed.push((done.enlisted[0], copy));
+                    }
+                }
+                4 => {
+                    for (exchange, copy) in listed.drain(..) {
+                        match random.below(3) {
+                            0 => world.handle(Input::Released { exchange }),
+                            1 => world.handle(Input::Due { exchange }),
+                            _ => world.handle(Input::Begin {
+                                exchange,
+                                copy: &copy,
+                            }),
+                        };
+                    }
                 }
                 _ if ids.is_empty() => {}
                 _ => {
@@ -330,9 +356,10 @@ fn one_message_at_a_time_is_on_its_way_to_a_phone() {
                 };
                 let on_their_way = count(&[State::Sent, State::Taken]);
                 let queued = count(&[State::Queued]);
+                let held_up = count(&[State::Listed]) > 0;
                 assert!(on_their_way <= 1, "seed {seed}");
                 assert!(
-                    queued == 0 || on_their_way == 1,
+                    queued == 0 || on_their_way == 1 || held_up,
                     "seed {seed}: nobody's turn"
                 );
                 waited |= queued > 0;
