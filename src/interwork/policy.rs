@@ -150,7 +150,7 @@ impl Policy {
             )?,
             sc_uri: match settings.sc_uri {
                 "" => None,
-                uri if Uri::parse(uri).is_some() => Some(uri.to_owned()),
+                uri if Uri::parse(uri).is_some_and(|uri| !uri.is_tel()) => Some(uri.to_owned()),
                 uri => {
                     let what =
                         "a SIP URI, such as \"sip:192.0.2.9:5060;transport=tcp\", or nothing";
@@ -433,6 +433,7 @@ mod tests {
             }),
             ("imdn", |settings| settings.imdn = "always"),
             ("sc_uri", |settings| settings.sc_uri = "sc"),
+            ("sc_uri", |settings| settings.sc_uri = "tel:+15559999"),
         ];
         for (name, set) in cases {
             let mut settings = good();

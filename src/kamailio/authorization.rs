@@ -83,7 +83,7 @@ impl Authorizations {
         };
         if this.reload().is_err() {
             return Err(SettingError(format!(
-                "cannot read the table '{table}' (identity, sm2im, im2sm) from db_url: create it (kamailio-cfg/db), or leave db_url empty"
+                "cannot read auth_table '{table}' (identity, sm2im, im2sm) from db_url: create it (kamailio-cfg/db), or leave db_url empty"
             )));
         }
         if let Some(database) = &this.database {

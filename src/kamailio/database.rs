@@ -38,10 +38,11 @@ pub(super) enum Value<'a> {
 impl Database {
     /// In mod_init: finds the engine that the URL names.
     pub(super) fn bind(url: &'static str) -> Result<Self, SettingError> {
-        let engine = url
-            .split_once(':')
-            .map(|(scheme, _)| scheme)
-            .unwrap_or_default();
+        let Some((engine, _)) = url.split_once(':') else {
+            return Err(SettingError(format!(
+                "db_url is '{url}': write ENGINE://..., such as \"sqlite:////var/lib/ipsmgw/ipsmgw.sqlite\", or nothing"
+            )));
+        };
         let module = format!("db_{engine}");
         let missing = || {
             SettingError(format!(

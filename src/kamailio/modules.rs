@@ -82,11 +82,11 @@ fn bind_usrloc(table: &str) -> Result<Option<Usrloc>, SettingError> {
         .map_err(|_| SettingError("usrloc_table must not hold a NUL".into()))?;
     let mut domain = std::ptr::null_mut();
     // SAFETY: usrloc keeps a copy of the name, and makes the table where it does not exist yet.
-    let registered = unsafe {
+    let mut registered = || unsafe {
         api.register_udomain
             .is_some_and(|register| register(name.as_ptr(), &mut domain) == 0)
     };
-    if !registered || domain.is_null() {
+    if table.is_empty() || !registered() || domain.is_null() {
         return Err(SettingError(format!(
             "usrloc has no table '{table}': write the table that save() and lookup() use into modparam(\"ipsmgw\", \"usrloc_table\", ...)"
         )));

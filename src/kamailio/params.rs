@@ -4,7 +4,7 @@ use std::cell::UnsafeCell;
 use std::os::raw::{c_int, c_void};
 
 use crate::interwork::{Authorization, Settings};
-use crate::sip::Capabilities;
+use crate::sip::{Capabilities, Uri};
 
 use super::ffi;
 use super::guard::guard;
@@ -52,7 +52,11 @@ impl Place<ffi::str_> {
             // SAFETY: as above.
             .then(|| unsafe { text::text(&value) })
             .flatten()
-            .ok_or_else(|| SettingError(format!("{name} holds characters beyond ASCII")))
+            .ok_or_else(|| {
+                SettingError(format!(
+                    "{name} holds characters beyond ASCII: write it without them"
+                ))
+            })
     }
 }
 
@@ -285,24 +289,18 @@ impl Parameters {
                 concat_timeout: places::concat_timeout.get().into(),
                 concat_incomplete: places::concat_incomplete.get_text("concat_incomplete")?,
                 languages: places::languages.get_text("languages")?,
-                transliterate: places::transliterate.get() != 0,
+                transliterate: switch("transliterate", places::transliterate.get())?,
                 imdn: places::imdn.get_text("imdn")?,
                 sc_uri: places::sc_uri.get_text("sc_uri")?,
             },
             identity: places::identity.get_text("identity")?,
-            outbound_proxy: places::outbound_proxy.get_text("outbound_proxy")?,
+            outbound_proxy: outbound_proxy()?,
             usrloc_table: places::usrloc_table.get_text("usrloc_table")?,
             event_callback: places::event_callback.get_text("event_callback")?,
             max_pending: max_pending.unsigned_abs(),
             max_per_party: max_per_party.unsigned_abs(),
-            flags: Flags {
-                sm: mask("sm_flag", places::sm_flag.get())?,
-                im: mask("im_flag", places::im_flag.get())?,
-                cpim: mask("cpim_flag", places::cpim_flag.get())?,
-                msrp: mask("msrp_flag", places::msrp_flag.get())?,
-                third_party: mask("third_party_flag", places::third_party_flag.get())?,
-            },
-            plain_im: places::plain_im.get() != 0,
+            flags: flags()?,
+            plain_im: switch("plain_im", places::plain_im.get())?,
             db_url: places::db_url.get_text("db_url")?,
             auth_table: places::auth_table.get_text("auth_table")?,
             authorize_default: authorize_default()?,
@@ -319,12 +317,42 @@ fn authorize_default() -> Result<Authorization, SettingError> {
     })
 }
 
-/// Kamailio has 32 branch flags.
-fn mask(name: &str, flag: c_int) -> Result<u32, SettingError> {
-    match u32::try_from(flag) {
-        Ok(bit @ 0..=31) => Ok(1 << bit),
+fn outbound_proxy() -> Result<&'static str, SettingError> {
+    let hop = places::outbound_proxy.get_text("outbound_proxy")?;
+    if hop.is_empty() || Uri::parse(hop).is_some_and(|uri| !uri.is_tel()) {
+        return Ok(hop);
+    }
+    Err(SettingError(format!(
+        "outbound_proxy is '{hop}': write a SIP URI, such as sip:scscf.example:6060, or nothing"
+    )))
+}
+
+fn switch(name: &str, value: c_int) -> Result<bool, SettingError> {
+    match value {
+        0 | 1 => Ok(value == 1),
         _ => Err(SettingError(format!(
-            "{name} is {flag}: write a branch flag from 0 to 31 that the script uses for nothing else"
+            "{name} is {value}: write 1 for yes, 0 for no"
         ))),
     }
+}
+
+fn flags() -> Result<Flags, SettingError> {
+    let mut taken = 0;
+    // Kamailio has 32 branch flags.
+    let mut mask = |name: &str, flag: c_int| match u32::try_from(flag) {
+        Ok(bit @ 0..=31) if taken & 1 << bit == 0 => {
+            taken |= 1 << bit;
+            Ok(1 << bit)
+        }
+        _ => Err(SettingError(format!(
+            "{name} is {flag}: write a branch flag from 0 to 31 that is used for nothing else, by the script or by another parameter"
+        ))),
+    };
+    Ok(Flags {
+        sm: mask("sm_flag", places::sm_flag.get())?,
+        im: mask("im_flag", places::im_flag.get())?,
+        cpim: mask("cpim_flag", places::cpim_flag.get())?,
+        msrp: mask("msrp_flag", places::msrp_flag.get())?,
+        third_party: mask("third_party_flag", places::third_party_flag.get())?,
+    })
 }

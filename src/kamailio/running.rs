@@ -90,8 +90,10 @@ pub(super) fn start() -> Result<(), SettingError> {
 fn parse_format(name: &str, format: &'static str) -> Result<*mut ffi::pv_elem_t, SettingError> {
     let mut text = lend(format.as_bytes());
     let mut parsed = std::ptr::null_mut();
+    // Without a pseudo-variable every sender would be the same.
+    let is_constant = !format.contains('$');
     // SAFETY: the text is static; the result is kept for ever.
-    if format.is_empty() || unsafe { ffi::pv_parse_format(&mut text, &mut parsed) } < 0 {
+    if is_constant || unsafe { ffi::pv_parse_format(&mut text, &mut parsed) } < 0 {
         return Err(SettingError(format!(
             "{name} is '{format}': write a pseudo-variable that holds the sender's authenticated URI, such as $ai or $avp(identity)"
         )));
