@@ -389,7 +389,7 @@ mod tests {
     #[test]
     fn a_bad_setting_is_answered_with_what_to_write() {
         type Set = fn(&mut Settings<'_>);
-        let cases: [(&str, Set); 29] = [
+        let cases: [(&str, Set); 30] = [
             ("domain", |settings| settings.domain = ""),
             ("domain", |settings| settings.domain = "a b"),
             ("domain", |settings| settings.domain = "x\r\n"),
