@@ -303,7 +303,7 @@ pub struct Exchange {
     pub rp_mr: u8,
     /// To a service centre: TP-Message-Reference (TS 23.040 §9.2.3.6).
     pub tp_mr: u8,
-    /// How many MESSAGEs of ours went out for it.
+    /// How many MESSAGEs of ours went out for it; of one to several clients, those that are unanswered.
     pub attempts: u8,
     /// IM -> SM: how many of these were refused, so that the next went in another form or a little later; 0:
     /// none.

@@ -62,6 +62,15 @@ pub enum Action {
         /// The request; its Request-URI is the client's.
         message: MessageOut,
     },
+    /// Send a MESSAGE to every client of its recipient. Where there is more than one,
+    /// [`Input::Forked`](super::Input::Forked) comes first, then a
+    /// [`LegCompleted`](super::Input::LegCompleted) of each.
+    Fork {
+        /// The exchange to name in both.
+        exchange: ExchangeId,
+        /// The request.
+        message: MessageOut,
+    },
     /// Count something.
     Count(Counter),
 }

@@ -67,8 +67,8 @@ impl Turn<'_> {
                 }
                 self.store.wake_at(id, self.now.monotonic_ms + FORGOTTEN_MS);
                 self.notify_accepted(id, &taken);
-                self.actions.push(Action::Send {
-                    exchange: Some(id),
+                self.actions.push(Action::Fork {
+                    exchange: id,
                     message: MessageOut {
                         service: Service::Im,
                         identity: out.to.clone(),
@@ -108,8 +108,23 @@ impl Turn<'_> {
         self.start_next(&identity, party);
     }
 
+    /// It is on its way to several clients of its recipient.
+    pub(super) fn copy_forked(&mut self, id: ExchangeId, legs: u8) {
+        if let Some(exchange) = self.store.get_mut(id) {
+            exchange.attempts = legs;
+        }
+    }
+
+    /// One client that takes it is enough; none does when the last one has refused.
     pub(super) fn copy_leg_completed(&mut self, id: ExchangeId, status: u16) {
-        if status >= 200 {
+        let Some(exchange) = self.store.get_mut(id) else {
+            return;
+        };
+        if status >= 300 {
+            exchange.attempts = exchange.attempts.saturating_sub(1);
+        }
+        let is_last = exchange.attempts == 0;
+        if (200..300).contains(&status) || status >= 300 && is_last {
             self.copy_ends(id, status);
         }
     }

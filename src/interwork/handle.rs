@@ -44,6 +44,7 @@ impl Gateway {
             Input::Deliver { im, transaction } => turn.deliver(im, transaction),
             Input::Enlist(copy) => turn.enlist(copy),
             Input::Begin { exchange, copy } => turn.begin(exchange, copy),
+            Input::Forked { exchange, legs } => turn.copy_forked(exchange, legs),
             Input::StatusReport(report) => turn.status_reported(report),
             Input::Report(report) => turn.report(report),
             Input::HoldOver { exchange } => turn.hold_over(exchange),

@@ -39,6 +39,13 @@ pub enum Input<'a> {
         /// The message to that one.
         copy: &'a PreparedCopy,
     },
+    /// A MESSAGE of ours goes to so many clients.
+    Forked {
+        /// The exchange that the MESSAGE is sent for.
+        exchange: ExchangeId,
+        /// How many.
+        legs: u8,
+    },
     /// A MESSAGE of ours has its final response, or could not be sent.
     LegCompleted {
         /// The exchange that the MESSAGE was sent for.

@@ -47,6 +47,17 @@ pub(super) fn route_to(identity: &str, flags: u32, hop: &str) -> Option<Route> {
     best.map(|(_, route)| route)
 }
 
+/// All contacts of an identity that have one of these flags.
+pub(super) fn routes_to(identity: &str, flags: u32) -> Vec<Route> {
+    let mut routes = Vec::new();
+    each_contact(identity, |contact| {
+        if contact.cflags & flags != 0 {
+            routes.push(Route::of(contact, identity));
+        }
+    });
+    routes
+}
+
 /// The client that answered a branch of a relayed request so: the one of the newest, where several did.
 pub(super) fn client_that_answered(cell: &ffi::cell, status: u16) -> Option<Route> {
     let mut branches = tm::branches(cell).iter().rev();

@@ -129,6 +129,25 @@ pub(super) fn perform(actions: Actions, at: At<'_>) -> Performed {
                     }
                 }
             }
+            Action::Fork { exchange, message } => {
+                let mut routes = contacts::routes_to(&message.identity, running().flags.im);
+                let legs = u8::try_from(routes.len()).unwrap_or(u8::MAX);
+                routes.truncate(usize::from(legs));
+                if legs > 1 {
+                    actions.extend(decide(exchange, Input::Forked { exchange, legs }));
+                }
+                let mut sent: Vec<_> = routes
+                    .iter()
+                    .map(|route| send::send_to(message.clone(), Some(exchange), route))
+                    .collect();
+                if sent.is_empty() {
+                    sent.push(send::send(message, Some(exchange)));
+                }
+                for send::NotSent(status) in sent.into_iter().filter_map(Result::err) {
+                    tracing::warn!(status, "a MESSAGE of ours could not be sent");
+                    actions.extend(decide(exchange, Input::LegCompleted { exchange, status }));
+                }
+            }
             Action::SendAgain {
                 exchange,
                 refused,

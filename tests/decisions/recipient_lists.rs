@@ -299,6 +299,34 @@ fn each_has_notifications_of_its_own() {
 }
 
 #[test]
+fn one_of_several_clients_is_enough() {
+    let octets = body(&cpim("positive-delivery, negative-delivery"), "");
+    for (answers, said) in [
+        (&[486, 200][..], Some(DeliveryStatus::Delivered)),
+        (&[200, 486], Some(DeliveryStatus::Delivered)),
+        (&[486, 100, 603], Some(DeliveryStatus::Failed)),
+        (&[480, 202], None),
+    ] {
+        let mut world = World::new();
+        let (exchange, _) = send(&mut world, &octets, &[known(CAROL, CLIENT)]).remove(0);
+        assert!(
+            world
+                .handle(Input::Forked { exchange, legs: 2 })
+                .is_nothing()
+        );
+        let told: Vec<_> = answers
+            .iter()
+            .flat_map(|status| world.leg(exchange, *status).sent)
+            .map(|(_, message)| told(&message).1)
+            .collect();
+        assert_eq!(told.first().copied(), said, "{answers:?}");
+        assert_eq!(told.len(), usize::from(said.is_some()));
+        world.notified();
+        assert_eq!(world.store.open(), 0);
+    }
+}
+
+#[test]
 fn who_wants_not_to_be_known_is_not() {
     let mut world = World::new();
     let octets = body(TEXT, "");

@@ -171,6 +171,7 @@ impl Done {
                     done.answered.push((exchange, transaction, outcome));
                 }
                 Action::Send { exchange, message } => done.sent.push((exchange, message)),
+                Action::Fork { exchange, message } => done.sent.push((Some(exchange), message)),
                 Action::SendAgain {
                     exchange,
                     refused,

@@ -105,6 +105,23 @@ async def notified():
         equal(bob.inbox.qsize(), 0, "further ones")
 
 
+async def many_clients():
+    "all clients of a person get it, and one of the phones; one client that takes it is enough"
+    async with gateway(name="clients", people=PEOPLE) as gw:
+        one, two = await gw.user(Phone, "alice"), await gw.user(Phone, "alice", protocol="tcp")
+        bob = await gw.user(ImClient, "bob")
+        desk, laptop = await gw.user(ImClient, "dave"), await gw.user(ImClient, "dave", protocol="tcp")
+        for text, answers in (("first", (486, 200)), ("second", (200, 486)), ("third", (486, 603))):
+            desk.answers.append(answers[0])
+            laptop.answers.append(answers[1])
+            inner = entries("sip:alice@ims.example", "sip:dave@ims.example")
+            equal((await send_list(bob, inner, text=text)).status, 202, "the answer")
+            equal([(await client.next_message()).text for client in (desk, laptop)], [text, text], "what the clients got")
+        await gw.until(lambda: gw.pending() == 0, what="an empty table")
+        equal(len(one.requests) + len(two.requests), 3, "what the phones got")
+        equal(gw.statistics("ipsmgw")["copy_failed"], 1, "copies that no client took")
+
+
 async def refused():
     "what is refused is refused whole: nobody gets anything"
     async with gateway(name="refused", people=PEOPLE, modparams={"max_recipients": 3}) as gw:
@@ -144,4 +161,4 @@ async def refused():
         equal((gw.pending(), alice.requests, carol.requests), (0, [], []), "what is left")
 
 
-run(everybody, in_lua, notified, refused)
+run(everybody, in_lua, notified, many_clients, refused)
