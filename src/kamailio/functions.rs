@@ -27,7 +27,7 @@ const DONE_WITH: i32 = 2;
 pub(super) const FALSE: i32 = -1;
 const MALFORMED: i32 = -2;
 const NOT_OURS: i32 = -2;
-pub(super) const END_OF_SCRIPT: i32 = 0;
+const END_OF_SCRIPT: i32 = 0;
 
 /// `ipsmgw_classify()`: what the request is. It changes nothing.
 pub(super) fn classify(msg: SipMsg<'_>) -> i32 {
@@ -73,10 +73,10 @@ pub(super) fn sm_to_im(msg: SipMsg<'_>) -> i32 {
         };
     }
     match submit(msg, None) {
-        Submitted::Performed(Performed::Relay) => TRUE,
-        Submitted::Performed(Performed::Done(Verdict::Refused)) | Submitted::Refused => FALSE,
-        Submitted::Performed(Performed::Done(Verdict::Taken | Verdict::Answered)) => DONE_WITH,
-        Submitted::Retransmission => END_OF_SCRIPT,
+        Ok(Performed::Relay) => TRUE,
+        Ok(Performed::Done(Verdict::Refused)) => FALSE,
+        Ok(Performed::Done(Verdict::Taken | Verdict::Answered)) => DONE_WITH,
+        Err(ended) => ended,
     }
 }
 
@@ -91,41 +91,38 @@ pub(super) fn can_take(msg: SipMsg<'_>, function: &str) -> bool {
     can
 }
 
-enum Submitted {
-    Performed(Performed),
-    Refused,
-    Retransmission,
+/// Gives a message its transaction; an error is what the function gives back, since there is nothing more to
+/// do.
+pub(super) fn begin(msg: SipMsg<'_>) -> Result<(), i32> {
+    match tm::begin(msg) {
+        Begun::Transaction => Ok(()),
+        Begun::Retransmission => Err(END_OF_SCRIPT),
+        Begun::Failed => {
+            answer_failure(msg);
+            Err(FALSE)
+        }
+    }
 }
 
 /// Takes a short message: to be relayed, or, where the script knows the outcome, to be reported on
-/// at once.
-fn submit(msg: SipMsg<'_>, outcome: Option<u16>) -> Submitted {
-    match tm::begin(msg) {
-        Begun::Transaction => {}
-        Begun::Retransmission => return Submitted::Retransmission,
-        Begun::Failed => {
-            answer_failure(msg);
-            return Submitted::Refused;
-        }
-    }
+/// at once. An error is what the function gives back.
+fn submit(msg: SipMsg<'_>, outcome: Option<u16>) -> Result<Performed, i32> {
+    begin(msg)?;
     let running = running();
     let now = clock::now();
-    let Some(reading) = Reading::of(msg) else {
-        return Submitted::Refused;
-    };
+    let reading = Reading::of(msg).ok_or(FALSE)?;
     let reading = reading.with_sender().with_source().with_recipient();
     let message = reading.message();
     let prepared = match running.gateway.prepare_sm(&message, now) {
         Ok(prepared) => prepared,
         Err(refusal) => {
             refuse(msg, *refusal);
-            return Submitted::Refused;
+            return Err(FALSE);
         }
     };
     let actions = decide_for(&prepared.identity, Input::Submit(&prepared), now);
     let translation = outcome.is_none().then_some(&prepared.translation);
-    let performed = perform(actions, At::Request(msg, translation));
-    Submitted::Performed(performed)
+    Ok(perform(actions, At::Request(msg, translation)))
 }
 
 /// `ipsmgw_im_to_sm([route])`: takes the request over and sends it as a short message. The outcome
@@ -139,13 +136,8 @@ pub(super) fn im_to_sm(msg: SipMsg<'_>, route: &str) -> i32 {
         tracing::error!("ipsmgw_im_to_sm(route): the script has no such route");
         return FALSE;
     };
-    match tm::begin(msg) {
-        Begun::Transaction => {}
-        Begun::Retransmission => return END_OF_SCRIPT,
-        Begun::Failed => {
-            answer_failure(msg);
-            return FALSE;
-        }
+    if let Err(ended) = begin(msg) {
+        return ended;
     }
     let running = running();
     let now = clock::now();
@@ -255,12 +247,10 @@ pub(super) fn reply(msg: SipMsg<'_>) -> i32 {
     };
     if hooks::exchange_at_hand().is_none() {
         match submit(msg, Some(status)) {
-            Submitted::Performed(Performed::Relay) => {}
-            Submitted::Performed(Performed::Done(Verdict::Refused)) | Submitted::Refused => {
-                return FALSE;
-            }
-            Submitted::Performed(Performed::Done(_)) => return TRUE,
-            Submitted::Retransmission => return END_OF_SCRIPT,
+            Ok(Performed::Relay) => {}
+            Ok(Performed::Done(Verdict::Refused)) => return FALSE,
+            Ok(Performed::Done(_)) => return TRUE,
+            Err(ended) => return ended,
         }
     }
     let Some(exchange) = hooks::exchange_at_hand() else {

@@ -8,13 +8,12 @@ use crate::sip::{Answer, Uri};
 
 use super::clock;
 use super::contacts;
-use super::functions::{END_OF_SCRIPT, FALSE, TRUE, can_take, refuse};
+use super::functions::{FALSE, TRUE, begin, can_take, refuse};
 use super::message::{MessageNumber, SipMsg};
-use super::perform::{At, answer_failure, answer_request, decide_for, handle, perform};
+use super::perform::{At, answer_request, decide_for, handle, perform};
 use super::reading::Reading;
 use super::rewrite;
 use super::running::running;
-use super::tm::{self, Begun};
 
 /// The list of a message, while the script goes through it.
 struct List {
@@ -98,13 +97,8 @@ pub(super) fn im_to_list(msg: SipMsg<'_>) -> i32 {
     if !can_take(msg, "ipsmgw_im_to_list") {
         return FALSE;
     }
-    match tm::begin(msg) {
-        Begun::Transaction => {}
-        Begun::Retransmission => return END_OF_SCRIPT,
-        Begun::Failed => {
-            answer_failure(msg);
-            return FALSE;
-        }
+    if let Err(ended) = begin(msg) {
+        return ended;
     }
     let list = LIST.take().filter(|list| list.number == msg.number());
     let recipients = list.map(|list| list.recipients).unwrap_or_default();
