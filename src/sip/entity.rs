@@ -9,6 +9,9 @@ use super::transfer_encoding::{TransferEncodingError, transfer_decoded};
 /// Most multipart bodies inside each other.
 const MAX_DEPTH: usize = 4;
 
+/// Most parts of a body. What reads them does so more than once, and nobody writes so many.
+const MAX_PARTS: usize = 100;
+
 /// A body with the header fields that say how to read it.
 #[derive(Clone)]
 pub struct Entity<'a> {
@@ -22,8 +25,8 @@ pub struct Entity<'a> {
     pub body: &'a [u8],
 }
 
-/// A multipart body that cannot be taken apart: it names no boundary, or there are too many inside each
-/// other.
+/// A multipart body that cannot be taken apart: it names no boundary, there are too many inside each other,
+/// or it has too many parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotMultipart;
 
@@ -53,6 +56,9 @@ impl<'a> Entity<'a> {
 
     fn take_apart(self, depth: usize, leaves: &mut Vec<Self>) -> Result<(), NotMultipart> {
         if !self.media_type().is_multipart() {
+            if leaves.len() == MAX_PARTS {
+                return Err(NotMultipart);
+            }
             leaves.push(self);
             return Ok(());
         }
@@ -72,7 +78,11 @@ impl<'a> Entity<'a> {
             .parameter("boundary")
             .filter(|boundary| media_type.is_multipart() && !boundary.is_empty())
             .ok_or(NotMultipart)?;
-        Ok(parts(self.body, &boundary).map(Self::of_part).collect())
+        let parts: Vec<_> = parts(self.body, &boundary).take(MAX_PARTS + 1).collect();
+        if parts.len() > MAX_PARTS {
+            return Err(NotMultipart);
+        }
+        Ok(parts.into_iter().map(Self::of_part).collect())
     }
 
     fn of_part(part: Part<'a>) -> Self {
@@ -175,5 +185,19 @@ mod tests {
         };
         assert!(!of(MAX_DEPTH));
         assert!(of(MAX_DEPTH + 1));
+        let flat = |boundary: &str, parts: usize| {
+            format!("--{boundary}\r\n\r\nx\r\n").repeat(parts) + &format!("--{boundary}--")
+        };
+        let with_inner = |parts: usize| {
+            let inner = flat("b", MAX_PARTS / 2);
+            let part =
+                format!("--a\r\nContent-Type: multipart/mixed;boundary=b\r\n\r\n{inner}\r\n");
+            part + &flat("a", parts)
+        };
+        let many = |body: &str| fails("multipart/mixed;boundary=a", body);
+        assert!(!many(&flat("a", MAX_PARTS)));
+        assert!(many(&flat("a", MAX_PARTS + 1)));
+        assert!(!many(&with_inner(MAX_PARTS / 2)));
+        assert!(many(&with_inner(MAX_PARTS / 2 + 1)));
     }
 }
