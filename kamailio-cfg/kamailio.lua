@@ -358,6 +358,8 @@ local function register()
 	KSR.ipsmgw.save()
 	if KSR.registrar.save_uri("location", 0, KSR.pv.get("$avp(identity)")) < 0 then
 		KSR.sl.sl_reply_error()
+	elseif KSR.pv.get("$proto") ~= "udp" then
+		KSR.tcpops.tcp_set_connection_lifetime(3605)
 	end
 end
 

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from e2e import ImClient, ServiceCentre, equal, gateway, run, say
+from e2e import CFG, ImClient, ServiceCentre, equal, gateway, run, say
 
 
 async def flood():
@@ -37,4 +37,24 @@ async def flood():
         equal(await welcome(), True, "the noisy one, when it is quiet again")
 
 
-run(flood)
+async def connections(name="connections", **script):
+    "a connection that nobody has registered through ends soon, the others stay; a long message is no reason to end one"
+    quickly = "tcp_connection_lifetime=2"
+    async with gateway(name=name, script=quickly, **script) as gw:
+        alice, bob = await gw.user(ImClient, "alice", protocol="tcp"), await gw.user(ImClient, "bob", protocol="tcp")
+        long = "x" * 60_000
+        equal((await alice.send_im(gw.uri("bob"), long)).status, 200, "the answer to a long message")
+        equal((await bob.next_message()).text, long, "what bob got")
+        silent, writer = await asyncio.open_connection(*gw.address)
+        equal(await asyncio.wait_for(silent.read(), 20), b"", "what comes through the silent one, to its end")
+        writer.close()
+        equal((await alice.send_im(gw.uri("bob"), "still there?")).status, 200, "the answer")
+        equal((await bob.next_message()).text, "still there?", "what bob got")
+
+
+async def connections_in_lua():
+    "the same by the Lua script"
+    await connections("connections_in_lua", cfg=CFG / "kamailio-kemi.cfg", lua=CFG / "kamailio.lua")
+
+
+run(flood, connections, connections_in_lua)
