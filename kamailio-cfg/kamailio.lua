@@ -430,7 +430,7 @@ local function check()
 		if tonumber(setting("IPSMGW_FLOOD")) > 0 and KSR.pike.pike_check_req() < 0 then
 			reply(503, "Too Many Requests", "Retry-After: 2")
 		end
-		KSR.textops.remove_hf_re("^P-(Asserted-|Preferred-|Called-Party-ID|Associated-URI|Served-User|Profile-Key)")
+		KSR.textops.remove_hf_re("^(P-(Asserted-|Preferred-|Called-Party-ID|Associated-URI|Served-User|Profile-Key)|Remote-Party-ID)")
 	end
 	if KSR.maxfwd.process_maxfwd(10) < 0 then
 		reply(483, "Too Many Hops")

@@ -10,6 +10,7 @@ SPOOFED = [
     ("P-Asserted-Identity", "<tel:+15550003>"),
     ("P-Preferred-Identity", "<sip:+15550003@ims.example>"),
     ("P-Called-Party-ID", "<sip:+15550003@ims.example>"),
+    ("Remote-Party-ID", "<sip:+15550003@ims.example>;party=calling"),
     ("P-Asserted-Service", "urn:urn-7:3gpp-service.ims.icsi.oma.cpm.msg"),
 ]
 
@@ -21,7 +22,7 @@ async def spoofed_headers():
         equal((await alice.send_im(gw.uri("bob"), "hi", headers=SPOOFED)).status, 200, "the answer")
         seen = await bob.next_message()
         equal(seen.all("P-Asserted-Identity"), ["<sip:+15550001@ims.example>"], "P-Asserted-Identity")
-        for name in ("P-Preferred-Identity", "P-Called-Party-ID", "P-Asserted-Service"):
+        for name in ("P-Preferred-Identity", "P-Called-Party-ID", "P-Asserted-Service", "Remote-Party-ID"):
             equal(seen.all(name), [], name)
 
 
