@@ -20,7 +20,9 @@ async def while_it_runs():
         bob = await gw.user(ImClient, "bob")
         equal((await alice.send_im(gw.uri("bob"), "hi")).status, 200, "when he is")
         say("a number for bob, and a new password")
+        equal(user(gw, "allow", "bob", "none").returncode, 0, "user allow")
         equal(user(gw, "add", "bob", "other", "+15550002").returncode, 0, "user add, again")
+        equal("none" in gw.rpc("ipsmgw.auth_get", "s:+15550002"), True, "what is allowed to him")
         await bob.register(expect=401)
         bob.password = "other"
         bob.forget_challenges()
@@ -36,6 +38,22 @@ async def while_it_runs():
         equal(listed, ["alice", "+15550001"], "user list")
         rows = sqlite3.connect(gw.db).execute("SELECT * FROM subscriber").fetchall()
         equal(any(gw.people["alice"][0] in str(row) for row in rows), False, "a password in the database")
+
+
+async def while_it_rests():
+    "who is gone before the gateway comes back is not registered under a number that somebody else has now"
+    async with gateway(people=[("alice", "+15550001"), ("bob", "+15550002")], name="rests") as gw:
+        for name in ("alice", "bob"):
+            await gw.user(ImClient, name)
+        equal("+15550002" in gw.rpc("ul.dump"), True, "what is there before")
+        await gw.stop()
+        equal(user(gw, "add", "alice", "secret", "+15550003").returncode, 0, "another number for alice")
+        equal(user(gw, "del", "bob").returncode, 0, "user del")
+        equal(user(gw, "add", "carol", "secret", "+15550002").returncode, 0, "user add")
+        equal(user(gw, "add", "dave", "secret", "+15550001").returncode, 0, "user add")
+        await gw.start()
+        for number in ("+15550001", "+15550002"):
+            equal(number in gw.rpc("ul.dump"), False, number)
 
 
 async def mistakes():
@@ -70,4 +88,4 @@ async def mistakes():
     rows.done()
 
 
-run(while_it_runs, mistakes)
+run(while_it_runs, while_it_rests, mistakes)
