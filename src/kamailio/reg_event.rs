@@ -136,7 +136,8 @@ pub(super) fn watch_requests() -> bool {
     unsafe {
         ffi::register_script_cb(
             Some(after_request),
-            ffi::POST_SCRIPT_CB | ffi::REQUEST_CB,
+            // Behind tm, a request that waited goes on as in a failure route.
+            ffi::POST_SCRIPT_CB | ffi::REQUEST_CB | ffi::FAILURE_CB,
             std::ptr::null_mut(),
         ) == 0
     }

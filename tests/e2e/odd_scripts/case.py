@@ -6,6 +6,7 @@ from pathlib import Path
 
 import sms
 from e2e import ImClient, Phone, equal, gateway, run, say
+from scscf import Scscf
 
 ODD = Path(__file__).parent / "odd.cfg"
 
@@ -116,4 +117,21 @@ async def identity_of_the_message():
         equal(sent.answer.status, 403, "a number alone is no URI")
 
 
-run(taken_twice, silent_result_route, wrong_places, another_message, connection_gone, identity_of_the_message)
+async def register_later():
+    "a third-party REGISTER that goes on in another process: the S-CSCF is asked by that one, at once"
+    async with odd("later") as gw:
+        scscf = Scscf(await gw.endpoint(), gw.domain)
+        # In this script From is the identity, too.
+        scscf.endpoint.users["scscf"] = scscf
+        for when in ("now", "later"):
+            say(when)
+            answer = await scscf.register("sip:bob@ims.example", b"", headers=subject(when))
+            equal(answer.status, 200, "the answer to the S-CSCF")
+            subscription = await asyncio.wait_for(scscf.subscriptions.get(), 5)
+            equal(subscription.request.get("Event"), "reg", "what it is asked")
+
+
+run(
+    taken_twice, silent_result_route, wrong_places, another_message, connection_gone, identity_of_the_message,
+    register_later,
+)  # fmt: skip
