@@ -138,9 +138,9 @@ fn own_row_of(status: u16) -> Option<&'static SipRow> {
     SIP_TO_RP.iter().find(|(codes, ..)| codes.contains(&status))
 }
 
-/// The status code whose row counts for one that has none of its own.
+/// The status code whose row counts for one that has none of its own. A success is none that failed.
 pub(super) fn class_of(status: u16) -> Option<u16> {
-    if own_row_of(status).is_some() {
+    if (200..300).contains(&status) || own_row_of(status).is_some() {
         return None;
     }
     let class = CLASS_ROWS.iter().find(|(class, _)| *class == status / 100);

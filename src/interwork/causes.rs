@@ -201,6 +201,22 @@ mod tests {
     }
 
     #[test]
+    fn a_success_is_one_whatever_the_rows_say_of_failures() {
+        let rows = [
+            "sip 300 = 21/FF",
+            "sip 400 = 21/FF",
+            "sip 500 = 27/C2 111/FF 62",
+        ];
+        let (causes, plain) = (with(&rows), Causes::default());
+        for status in 200..300 {
+            for party in [Party::Phone, Party::ServiceCentre] {
+                assert_eq!(causes.sip_to_rp(status, party), Told::Ack, "{status}");
+            }
+            assert_eq!(causes.sip_to_status(status), plain.sip_to_status(status));
+        }
+    }
+
+    #[test]
     fn a_row_counts_for_the_unknown_codes_of_its_class() {
         let causes = with(&["sip 400 = 21/FF", "sip 603 = 1/C3"]);
         assert_eq!(causes.sip_to_rp(499, Party::Phone), error(21, Some(0xFF)));
