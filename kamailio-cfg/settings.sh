@@ -24,6 +24,8 @@ is_e164() { [[ $1 =~ ^\+[1-9][0-9]{1,14}$ ]]; }
 address='[0-9]{1,3}(\.[0-9]{1,3}){3}'
 [[ $IPSMGW_LISTEN =~ ^udp:$address:([0-9]+)$ ]] && ((BASH_REMATCH[2] >= 1 && BASH_REMATCH[2] <= 65535)) ||
 	die "IPSMGW_LISTEN is '$IPSMGW_LISTEN': write udp:ADDRESS:PORT, for example udp:127.0.0.1:5060 (TCP is opened on the same port)"
+[[ $IPSMGW_LISTEN != udp:0.0.0.0:* ]] ||
+	die "IPSMGW_LISTEN is '$IPSMGW_LISTEN': write the one address at which others reach this machine, as 'ip address' shows it; they would read 0.0.0.0 as the way back"
 [[ $IPSMGW_DOMAIN =~ ^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$ ]] ||
 	die "IPSMGW_DOMAIN is '$IPSMGW_DOMAIN': write a domain name, for example ims.example"
 [[ $IPSMGW_DB_URL =~ ^sqlite:////[^\ \"!]+$ ]] ||

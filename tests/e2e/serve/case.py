@@ -66,6 +66,7 @@ async def mistakes():
     for env, words in (
         ({"IPSMGW_LISTEN": "udp:localhost"}, "write udp:ADDRESS:PORT"),
         ({"IPSMGW_LISTEN": "udp:127.0.0.1:99999"}, "write udp:ADDRESS:PORT"),
+        ({"IPSMGW_LISTEN": "udp:0.0.0.0:5060"}, "write the one address"),
         ({"IPSMGW_DOMAIN": "-"}, "write a domain name"),
         ({"IPSMGW_DB_URL": "gw.db"}, "write sqlite:///"),
         ({"IPSMGW_DB_URL": "sqlite:////" + "x" * 100}, "at most 96"),
