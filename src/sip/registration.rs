@@ -3,7 +3,8 @@
 use super::header::{cut, split_name_addr, until};
 
 /// The address of record of an identity, as registrars file it: the user part, with the domain
-/// where several are served, in lower case (RFC 3261 §10.3).
+/// where several are served, in lower case (RFC 3261 §10.3). None without a user part: nobody is filed under
+/// nothing, and a registrar may read beyond the end of an empty text.
 pub fn address_of_record(identity: &str, with_domain: bool) -> Option<String> {
     let (_, rest) = cut(identity, b':')?;
     let rest = until(rest, is_end);
@@ -12,7 +13,8 @@ pub fn address_of_record(identity: &str, with_domain: bool) -> Option<String> {
     } else {
         until(rest, |octet| octet == b'@')
     };
-    Some(kept.to_ascii_lowercase())
+    let nobody = kept.is_empty() || kept.starts_with('@');
+    (!nobody).then(|| kept.to_ascii_lowercase())
 }
 
 /// Whether a REGISTER is one by somebody for another (RFC 3261 §10.2), by the values of From and To. Only
@@ -89,6 +91,12 @@ mod tests {
         );
         assert_eq!(of("tel:+1555", false).as_deref(), Some("+1555"));
         assert_eq!(of("alice", false), None);
+        for nobody in [
+            "sip:", "sip:@x", "sip:;x@y", "sip:?x@y", "tel:;x=y", "sip:>",
+        ] {
+            assert_eq!(of(nobody, false), None, "{nobody}");
+            assert_eq!(of(nobody, true), None, "{nobody}");
+        }
     }
 
     #[test]

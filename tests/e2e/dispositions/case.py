@@ -107,6 +107,11 @@ async def addressing():
         equal(f"IMDN-Route: <{host}>" in request.body.decode(), True, "the way in it")
         equal(f"To: <{ME}>" in request.body.decode(), True, "whom it is for in the end")
 
+        say("hosts that are nobody")
+        for host in ("sip:;x@127.0.0.1", "sip:?x@127.0.0.1", "sip:@127.0.0.1", "tel:;x"):
+            record = f"imdn.IMDN-Record-Route: <{host}>\r\n"
+            equal((await bob.send_im(YOU, cpim("positive-delivery", "m", more=record), CPIM)).status, 200, host)
+
 
 async def unknown_senders():
     "DLV-12: who does not want to be known is not notified"

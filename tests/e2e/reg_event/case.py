@@ -162,6 +162,11 @@ async def strangers_and_nonsense():
             shown = f"{content_type} {body[:30]!r}"
             rows.check(shown, await subscription.notify(body, content_type), wanted)
             rows.check(f"after {shown}", await stage.reached(), "SM")
+        somebody = subscription.request.headers
+        subscription.request.headers = [(n, "<sip:zoe@ims.example>" if n == "To" else value) for n, value in somebody]
+        rows.check("about nobody here", await subscription.notify(good), 481)
+        subscription.request.headers = somebody
+        rows.check("after it", await stage.reached(), "SM")
         stranger = Scscf(await gw.endpoint(), gw.domain)
         subscription.scscf = stranger
         rows.check("a stranger", await subscription.notify(good), 407)
