@@ -121,6 +121,9 @@ class Gateway:
             bad = [line for line in bad if not re.search(self.may_say, line)]
         if bad:
             raise GatewayError("the log shows:\n" + "\n".join(bad[:20]))
+        # A process that dies while the others end is not worth a word to Kamailio.
+        if cores := list(self.folder.glob("core*")):
+            raise GatewayError(f"a process crashed: {cores}")
 
     async def kill(self):
         """Takes the whole gateway away at once, as a power cut would."""
