@@ -159,7 +159,7 @@ impl Exported {
 }
 
 parameters! {
-    identity: text = "$ai",
+    identity: text = "$hdr(P-Asserted-Identity)",
     domain: text = "",
     sc_address: text = "",
     gateway_uri: text = "",

@@ -95,7 +95,7 @@ fn parse_format(name: &str, format: &'static str) -> Result<*mut ffi::pv_elem_t,
     // SAFETY: the text is static; the result is kept for ever.
     if is_constant || unsafe { ffi::pv_parse_format(&mut text, &mut parsed) } < 0 {
         return Err(SettingError(format!(
-            "{name} is '{format}': write a pseudo-variable that holds the sender's authenticated URI, such as $ai or $avp(identity)"
+            "{name} is '{format}': write a pseudo-variable that holds the sender's authenticated URI, such as $hdr(P-Asserted-Identity) or $avp(identity)"
         )));
     }
     Ok(parsed)

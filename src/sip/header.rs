@@ -91,25 +91,25 @@ pub(super) fn elements(list: &str) -> impl Iterator<Item = &str> {
     let mut rest = Some(list);
     core::iter::from_fn(move || {
         let list = rest?;
-        let (element, after) = match outside(list, ',') {
+        let (element, after) = match outside(list, b',') {
             Some(at) => (list.get(..at)?, list.get(at + 1..)),
             None => (list, None),
         };
         rest = after;
-        Some(element.trim())
+        Some(element.trim_ascii())
     })
 }
 
-/// Where `mark` stands first that is in no quoted string and not between angle brackets.
-fn outside(text: &str, mark: char) -> Option<usize> {
+/// Where `mark`, an ASCII character, stands first that is in no quoted string and not between angle brackets.
+fn outside(text: &str, mark: u8) -> Option<usize> {
     let (mut quoted, mut escaped, mut bracketed) = (false, false, false);
-    text.find(|c| {
-        let found = c == mark && !quoted && !bracketed;
-        match c {
+    text.bytes().position(|octet| {
+        let found = octet == mark && !quoted && !bracketed;
+        match octet {
             _ if escaped => escaped = false,
-            '\\' => escaped = quoted,
-            '"' if !bracketed => quoted = !quoted,
-            '<' | '>' if !quoted => bracketed = c == '<',
+            b'\\' => escaped = quoted,
+            b'"' if !bracketed => quoted = !quoted,
+            b'<' | b'>' if !quoted => bracketed = octet == b'<',
             _ => {}
         }
         found
@@ -119,11 +119,11 @@ fn outside(text: &str, mark: char) -> Option<usize> {
 /// URI and parameters of a From, To or Contact (RFC 3261 §20.10): `"Name" <URI>;parameters` or
 /// `URI;parameters`.
 pub(super) fn split_name_addr(value: &str) -> Option<(&str, &str)> {
-    let (uri, parameters) = match outside(value, '<') {
-        Some(at) => value.get(at + 1..)?.split_once('>')?,
-        None => value.split_at(value.find(';').unwrap_or(value.len())),
+    let (uri, parameters) = match outside(value, b'<') {
+        Some(at) => cut(value.get(at + 1..)?, b'>')?,
+        None => value.split_at(until(value, |octet| octet == b';').len()),
     };
-    Some((uri.trim(), parameters))
+    Some((uri.trim_ascii(), parameters))
 }
 
 /// The URIs of a P-Asserted-Identity (RFC 3325 §9.1): between angle brackets where there are several, or

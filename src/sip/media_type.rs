@@ -7,8 +7,8 @@ use super::header::{cut, parameters};
 /// A media type with its parameters, borrowed from the header field.
 #[derive(Clone, Copy)]
 pub struct MediaType<'a> {
-    kind: &'a str,
-    subtype: &'a str,
+    /// Type, slash and subtype.
+    essence: &'a str,
     parameters: &'a str,
 }
 
@@ -16,26 +16,34 @@ impl<'a> MediaType<'a> {
     /// Reads a Content-Type.
     pub fn parse(value: &'a str) -> Self {
         let (essence, parameters) = cut(value, b';').unwrap_or((value, ""));
-        let (kind, subtype) = cut(essence, b'/').unwrap_or((essence, ""));
-        // White space around the slash is legal in SIP (RFC 3261 §25.1: SLASH).
         Self {
-            kind: kind.trim_ascii(),
-            subtype: subtype.trim_ascii(),
+            essence: essence.trim_ascii(),
             parameters,
         }
     }
 
     /// Whether this is `essence`: type and subtype, whatever the parameters.
     pub fn is(&self, essence: &str) -> bool {
-        essence.len() == self.kind.len() + 1 + self.subtype.len()
-            && cut(essence, b'/').is_some_and(|(kind, subtype)| {
-                kind.eq_ignore_ascii_case(self.kind) && subtype.eq_ignore_ascii_case(self.subtype)
-            })
+        if self.essence.len() <= essence.len() {
+            return self.essence.eq_ignore_ascii_case(essence);
+        }
+        // White space around the slash is legal in SIP (RFC 3261 §25.1: SLASH).
+        let same = |(a, b): (&str, &str), (c, d): (&str, &str)| {
+            a.eq_ignore_ascii_case(c) && b.eq_ignore_ascii_case(d)
+        };
+        let wanted = cut(essence, b'/');
+        wanted.is_some_and(|wanted| same(self.kind_and_subtype(), wanted))
     }
 
     /// Whether this is some `multipart/...`.
     pub fn is_multipart(&self) -> bool {
-        self.kind.eq_ignore_ascii_case("multipart") && !self.subtype.is_empty()
+        let (kind, subtype) = self.kind_and_subtype();
+        kind.eq_ignore_ascii_case("multipart") && !subtype.is_empty()
+    }
+
+    fn kind_and_subtype(&self) -> (&'a str, &'a str) {
+        let (kind, subtype) = cut(self.essence, b'/').unwrap_or((self.essence, ""));
+        (kind.trim_ascii_end(), subtype.trim_ascii_start())
     }
 
     /// A parameter's value, without the quotes.
