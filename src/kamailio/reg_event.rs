@@ -5,6 +5,7 @@
 //! restart. Where it tells only what has changed, all is asked for once more.
 
 use std::cell::RefCell;
+use std::mem::ManuallyDrop;
 use std::os::raw::{c_int, c_uint, c_void};
 
 use crate::interwork::RegEvent;
@@ -37,7 +38,9 @@ struct Subscription {
 thread_local! {
     /// What is sent when the script has done its work, and `save()` with it: the answer must find the
     /// contact.
-    static OWED: RefCell<Option<Subscription>> = const { RefCell::new(None) };
+    /// (Nothing has to be given back when the process ends, so the memory of a destructor is saved.)
+    static OWED: ManuallyDrop<RefCell<Option<Subscription>>> =
+        const { ManuallyDrop::new(RefCell::new(None)) };
 }
 
 /// After a third-party REGISTER that says nothing of this person's contacts: they are asked for.
@@ -68,7 +71,7 @@ fn owe(identity: &str, hop: Option<&str>, socket: Option<&str>, expires: u32) {
         socket: socket.to_owned(),
         expires,
     };
-    OWED.set(Some(subscription));
+    OWED.with(|owed| owed.replace(Some(subscription)));
 }
 
 /// `ipsmgw_save()` on a NOTIFY: notes what the contacts can do now.
@@ -145,7 +148,7 @@ pub(super) fn watch_requests() -> bool {
 
 unsafe extern "C" fn after_request(_: *mut ffi::sip_msg, _: c_uint, _: *mut c_void) -> c_int {
     guard("after a request", 1, || {
-        if let Some(subscription) = OWED.take() {
+        if let Some(subscription) = OWED.with(|owed| owed.take()) {
             subscribe(subscription);
         }
         1
