@@ -347,6 +347,16 @@ impl Counter {
         Self::Refused,
     ];
 
+    /// What an operator is to read in the log when it counts one more.
+    pub const fn warning(self) -> Option<&'static str> {
+        match self {
+            Self::NotificationLost => {
+                Some("a notification is dropped: its recipient did not take it")
+            }
+            _ => None,
+        }
+    }
+
     /// Its name in statistics.
     pub const fn name(self) -> &'static str {
         match self {

@@ -10,7 +10,7 @@ use super::action::{Action, Counter, Verdict};
 use super::cause::Told;
 use super::handle::Turn;
 use super::input::{PartIn, PreparedSm};
-use super::instant_message::{Form, is_anonymous};
+use super::instant_message::Form;
 use super::sm_exchange::REPETITION_MS;
 use crate::host::{Exchange, ExchangeId, Identity, Kind, Octets, Party, State, Text};
 use crate::wire::{Carrier, Direction, Parts, TpScts, TpSt, Tpdu, UserData};
@@ -72,16 +72,10 @@ impl Turn<'_> {
             Some(recipient) if kept < MAX_KEPT => self
                 .store
                 .insert(Exchange {
-                    party: sm.party,
-                    digest: sm.digest,
-                    address: sm.address,
-                    hop: sm.hop,
-                    private: is_anonymous(&sm.translation.from),
                     recipient,
-                    pdu: sm.tpdu,
                     concatenation: part.concatenation,
                     sequence: part.sequence,
-                    ..Exchange::new(Kind::Part, State::Kept, sm.identity, self.now)
+                    ..sm.exchange(Kind::Part, State::Kept, self.now)
                 })
                 .ok(),
             _ => None,

@@ -5,7 +5,7 @@ use super::action::{Counter, Verdict};
 use super::handle::Turn;
 use super::input::PreparedSm;
 use super::sm_exchange::{FORGOTTEN_MS, is_undecided, to_be_reported, told};
-use crate::host::{Exchange, ExchangeId, Kind, Settled, State};
+use crate::host::{Exchange, ExchangeId, Kind, Octets, Settled, State};
 use crate::wire::TpScts;
 
 /// How many requests wait for the outcome of one short message, beside the one that is relayed.
@@ -82,17 +82,12 @@ impl Turn<'_> {
             None if waiting < MAX_WAITING => self
                 .store
                 .insert(Exchange {
-                    party: sm.party,
-                    rp_mr: sm.rp_mr,
-                    digest: sm.digest,
-                    address: sm.address,
-                    hop: sm.hop,
-                    recipient: sm.recipient,
-                    call_id: sm.call_id,
                     whole: Some(first),
                     unix: open.unix,
                     zone: open.zone,
-                    ..Exchange::new(Kind::SmToIm, State::Repetition, sm.identity, self.now)
+                    // The first one asks for the status report, once.
+                    pdu: Octets::EMPTY,
+                    ..sm.exchange(Kind::SmToIm, State::Repetition, self.now)
                 })
                 .ok(),
             _ => None,

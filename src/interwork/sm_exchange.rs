@@ -7,7 +7,7 @@ use super::handle::Turn;
 use super::input::{Named, PreparedSm, ReportIn};
 use super::instant_message::is_anonymous;
 use super::outgoing::ReportOut;
-use crate::host::{Exchange, ExchangeId, Full, Kind, Notify, Party, Settled, State};
+use crate::host::{Exchange, ExchangeId, Full, Kind, Notify, Now, Party, Settled, State};
 use crate::sip::Translation;
 use crate::wire::{Disposition, TpScts, TpSt};
 
@@ -23,6 +23,24 @@ const NOTIFICATION_MS: u64 = 600_000;
 
 /// How often a report is sent (row SR-4).
 const REPORT_ATTEMPTS: u8 = 2;
+
+impl PreparedSm {
+    /// An exchange of this request, as far as the request says it.
+    pub(super) fn exchange(&self, kind: Kind, state: State, now: Now) -> Exchange {
+        Exchange {
+            party: self.party,
+            rp_mr: self.rp_mr,
+            digest: self.digest,
+            address: self.address,
+            hop: self.hop,
+            recipient: self.recipient,
+            private: is_anonymous(&self.translation.from),
+            call_id: self.call_id,
+            pdu: self.tpdu,
+            ..Exchange::new(kind, state, self.identity, now)
+        }
+    }
+}
 
 impl Turn<'_> {
     pub(super) fn submit(&mut self, sm: &PreparedSm) {
@@ -44,16 +62,7 @@ impl Turn<'_> {
                 negative_delivery: sm.asks,
                 ..Notify::NONE
             },
-            party: sm.party,
-            rp_mr: sm.rp_mr,
-            digest: sm.digest,
-            address: sm.address,
-            hop: sm.hop,
-            recipient: sm.recipient,
-            private: is_anonymous(&sm.translation.from),
-            call_id: sm.call_id,
-            pdu: sm.tpdu,
-            ..Exchange::new(Kind::SmToIm, State::Relayed, sm.identity, self.now)
+            ..sm.exchange(Kind::SmToIm, State::Relayed, self.now)
         };
         match self.store.insert(exchange) {
             Ok(id) => {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::ffi::CString;
 
 use crate::host::{ExchangeId, Identity, Now};
-use crate::interwork::{Action, Actions, Counter, Input, Outcome, Verdict};
+use crate::interwork::{Action, Actions, Input, Outcome, Verdict};
 use crate::sip::{Answer, Translation};
 
 use super::clock;
@@ -73,8 +73,8 @@ pub(super) fn perform(actions: Actions, at: At<'_>) -> Performed {
     while let Some(action) = actions.pop_front() {
         match action {
             Action::Count(counter) => {
-                if counter == Counter::NotificationLost {
-                    tracing::warn!("a notification is dropped: its recipient did not take it");
+                if let Some(warning) = counter.warning() {
+                    tracing::warn!("{warning}");
                 }
                 counters::count(counter);
             }
