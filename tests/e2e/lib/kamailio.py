@@ -1,0 +1,214 @@
+"""One Kamailio: started and ended by us, with its log and its RPC."""
+
+import asyncio
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import ua
+
+# What no Kamailio here may ever write into its log.
+# (A TCP process that sees the others end first says so with CRITICAL: "receive_fd(): EOF".)
+CRASHED = re.compile(r"CRITICAL(?!.*receive_fd\(\): EOF)|\bBUG\b|core was|child process \d+ exited by a signal|caught a panic")
+
+
+class KamailioError(Exception):
+    """Kamailio did not start, crashed, or left something behind."""
+
+
+class Kamailio:
+    """A process and its folder. `address` is where it listens, `control` its RPC socket."""
+
+    # Seconds in which it is up, and in which it is gone.
+    starts_within, ends_within = 15, 20
+
+    def __init__(self, folder, cfg, address, control, env, program="kamailio", kamcmd="kamcmd", defines=()):
+        self.folder = Path(folder)
+        self.cfg = Path(cfg)
+        self.address = address
+        self.control = Path(control)
+        self.env = env
+        self.program, self.kamcmd = shlex.split(program), shlex.split(kamcmd)
+        self.defines = list(defines)
+        self.may_say = None  # a pattern of log lines that this case provokes on purpose
+        self.log_file = self.folder / "kamailio.log"
+        self.process = None
+        self._endpoints = []
+
+    async def close(self, failed=False):
+        """Ends everything; complains about Kamailio unless something else has failed already."""
+        for endpoint in self._endpoints:
+            await endpoint.close()
+        try:
+            await self.stop()
+        except KamailioError:
+            if not failed:
+                raise
+
+    # The process
+
+    async def start(self):
+        """Starts Kamailio and returns when all its processes are there and wait for work.
+
+        A process that is told to end before it has come to itself never does (Kamailio takes the signal for the main
+        process's), so to have sockets is not enough.
+        """
+        command = [*self.program, "-f", str(self.cfg), "-DD", "-E"]
+        command += ["-Y", str(self.folder), "-w", str(self.folder), "-P", str(self.folder / "pid")]
+        for define in self.defines:
+            command += ["-A", define]
+        with self.log_file.open("ab") as log:
+            # A session of its own: whatever it leaves behind is found by that.
+            self.process = subprocess.Popen(
+                command, env=self.env, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
+            )
+        deadline = time.monotonic() + self.starts_within
+        while True:
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                await self._end()
+                raise KamailioError(f"Kamailio did not start:\n{self.log()[-3000:]}")
+            if self.control.exists() and self._is_complete():
+                return
+            await asyncio.sleep(0.05)
+
+    def _is_complete(self):
+        # The one that Kamailio forks last.
+        if "tcp main process" not in (self.try_rpc("core.ps") or ""):
+            return False
+        return all(stat_of(pid)[0] == "S" for pid in self.processes())
+
+    async def stop(self):
+        """Ends Kamailio as systemd would, and looks at what it left: processes, and words in its log."""
+        left = await self._end()
+        if left:
+            raise KamailioError(f"processes left behind: {left}")
+        if self.process.returncode != 0:
+            raise KamailioError(f"Kamailio ended with {self.process.returncode}:\n{self.log()[-2000:]}")
+        log = self.log()
+        bad = [line for line in log.splitlines() if CRASHED.search(line)]
+        if self.may_say:
+            bad = [line for line in bad if not re.search(self.may_say, line)]
+        if bad:
+            raise KamailioError("the log shows:\n" + "\n".join(bad[:20]))
+        # A process that dies while the others end is not worth a word to Kamailio.
+        if cores := list(self.folder.glob("core*")):
+            raise KamailioError(f"a process crashed: {cores}")
+
+    async def kill(self):
+        """Takes it away at once, as a power cut would."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        await asyncio.to_thread(self.process.wait)
+
+    async def _end(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                await asyncio.to_thread(self.process.wait, self.ends_within)
+            except subprocess.TimeoutExpired:
+                left = {pid: f"{pid} ({waits_for(pid)})" for pid in self.processes()}
+                hangs_in_clean_up = self._hangs_in_clean_up(left)
+                os.killpg(self.process.pid, signal.SIGKILL)
+                await asyncio.to_thread(self.process.wait)
+                if hangs_in_clean_up:
+                    self.process.returncode = 0  # not by our SIGKILL
+                    print("Kamailio's first process hung in its own clean-up; see README.md", flush=True)
+                    return []
+                return list(left.values())
+        left = self.processes()
+        for pid in left:
+            os.kill(pid, signal.SIGKILL)
+        return left
+
+    def _hangs_in_clean_up(self, left):
+        """Kamailio ends its processes wherever they are. Where that was the timer process with the timers' lock, the
+        first process, alone by then, waits for the lock for ever when it takes the DNS cache's timer down. Nothing of
+        ipsmgw runs so late: it has nothing to take down."""
+        return list(left) == [self.process.pid] and self.pattern_seen("Thank you for flying")
+
+    def processes(self):
+        """Its processes, by their session."""
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            fields = stat_of(folder.name)
+            if fields[3] == str(self.process.pid) and fields[0] != "Z":
+                found.append(int(folder.name))
+        return sorted(found)
+
+    def log(self):
+        return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
+
+    def pattern_seen(self, pattern):
+        return re.search(pattern, self.log()) is not None
+
+    # Control
+
+    def try_rpc(self, *command):
+        """The answer of an RPC command as text, or None when it failed."""
+        command = [*self.kamcmd, "-s", f"unix:{self.control}", *map(str, command)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10)
+        failed = done.returncode or done.stdout.startswith("error") or "ERROR" in done.stderr
+        return None if failed else done.stdout
+
+    def rpc(self, *command):
+        answer = self.try_rpc(*command)
+        if answer is None:
+            raise KamailioError(f"RPC {command} failed")
+        return answer
+
+    def statistics(self, group):
+        """The core's counters of one group, by name."""
+        found = {}
+        for line in self.rpc("stats.fetchn", f"{group}:").splitlines():
+            name, _, value = line.strip().partition(":")
+            name = name.partition(".")[2] or name
+            if value.strip().lstrip("-").isdigit():
+                found[name] = int(value)
+        return found
+
+    async def until(self, condition, timeout=10.0, what="the expected state"):
+        """Waits for a condition on it, looking often."""
+        deadline = time.monotonic() + timeout
+        while not (found := condition()):
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{what} did not come within {timeout} s")
+            await asyncio.sleep(0.05)
+        return found
+
+    async def endpoint(self, protocol="udp", host="127.0.0.1", port=0):
+        endpoint = await ua.Endpoint.open(self.address, protocol, host, port)
+        self._endpoints.append(endpoint)
+        return endpoint
+
+
+def stat_of(pid):
+    """What /proc tells of a process, from its state on: state, parent, group, session, ..."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return ["Z", "", "", ""]
+
+
+def waits_for(pid):
+    """Where in the kernel a process is: what is known of one that does not end."""
+    try:
+        return Path(f"/proc/{pid}/wchan").read_text() or "running"
+    except OSError:
+        return "gone"
+
+
+def free_port():
+    """A port that is free for UDP and for TCP."""
+    while True:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
+            udp.bind(("127.0.0.1", 0))
+            port = udp.getsockname()[1]
+            try:
+                tcp.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
