@@ -50,7 +50,7 @@ end
 -- Who is asking ------------------------------------------------------------------------------------------------
 
 local function trusted_address()
-	local centre, peers = setting("IPSMGW_SC_URI"), setting("TRUSTED_PEERS")
+	local centre, peers = setting("IPSMGW_SC_URI"), setting("IPSMGW_TRUSTED")
 	local source = KSR.pv.get("$si")
 	return centre ~= "" and source == centre:match("^sips?:([^:;]+)")
 		or peers ~= "" and KSR.ipops.is_in_subnet(source, peers) > 0

@@ -15,11 +15,32 @@ if ((EUID == 0)); then data=/var/lib; else data=${XDG_DATA_HOME:-${HOME:-/tmp}/.
 export IPSMGW_DB_URL=${IPSMGW_DB_URL:-sqlite:///$data/ipsmgw/ipsmgw.sqlite}
 export IPSMGW_SC=${IPSMGW_SC:-+15559999}
 export IPSMGW_SC_URI=${IPSMGW_SC_URI:-}
+export IPSMGW_TRUSTED=${IPSMGW_TRUSTED:-}
 export IPSMGW_FLOOD=${IPSMGW_FLOOD:-100}
 module_given=${IPSMGW_MODULE:-}
 export IPSMGW_MODULE=${IPSMGW_MODULE:-$(dirname "$here")/target/release/ipsmgw.so}
 
 is_e164() { [[ $1 =~ ^\+[1-9][0-9]{1,14}$ ]]; }
+
+# An IPv4 or IPv6 address, or a subnet: ADDRESS/PREFIX.
+is_subnet() {
+	local subnet=$1 prefix octet group most groups
+	[[ $subnet == */* ]] && prefix=${subnet##*/} subnet=${subnet%/*}
+	if [[ $subnet =~ ^([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})$ ]]; then
+		for octet in "${BASH_REMATCH[@]:1}"; do ((10#$octet <= 255)) || return 1; done
+		most=32
+	elif [[ $subnet =~ ^[0-9A-Fa-f:]+$ && $subnet == *:*:* ]]; then
+		[[ $subnet != *:::* && $subnet != *::*::* ]] || return 1
+		[[ ($subnet != :* || $subnet == ::*) && ($subnet != *: || $subnet == *::) ]] || return 1
+		IFS=: read -ra groups <<<"${subnet/::/:}"
+		for group in "${groups[@]}"; do ((${#group} <= 4)) || return 1; done
+		if [[ $subnet == *::* ]]; then ((${#groups[@]} <= 8)) || return 1; else ((${#groups[@]} == 8)) || return 1; fi
+		most=128
+	else
+		return 1
+	fi
+	[[ -z ${prefix+set} || $prefix =~ ^[0-9]{1,3}$ ]] && ((10#${prefix:-0} <= most))
+}
 
 address='[0-9]{1,3}(\.[0-9]{1,3}){3}'
 [[ $IPSMGW_LISTEN =~ ^udp:$address:([0-9]+)$ ]] && ((BASH_REMATCH[2] >= 1 && BASH_REMATCH[2] <= 65535)) ||
@@ -34,6 +55,12 @@ is_e164 "$IPSMGW_SC" ||
 	die "IPSMGW_SC is '$IPSMGW_SC': write the service centre's number with its country code, for example +15559999"
 [[ -z $IPSMGW_SC_URI || $IPSMGW_SC_URI =~ ^sip:$address(:[0-9]+)?(\;transport=(udp|tcp))?$ ]] ||
 	die "IPSMGW_SC_URI is '$IPSMGW_SC_URI': write sip:ADDRESS:PORT of the service centre, for example sip:192.0.2.10:5060, or leave it empty"
+IFS=, read -ra subnets <<<"$IPSMGW_TRUSTED"
+for subnet in "${subnets[@]}"; do
+	read -r subnet <<<"$subnet" # without the spaces around it
+	is_subnet "$subnet" ||
+		die "IPSMGW_TRUSTED holds '$subnet': write addresses and subnets separated by commas, for example 192.0.2.7,192.0.2.64/28,2001:db8::/64"
+done
 [[ $IPSMGW_FLOOD =~ ^[0-9]{1,6}$ ]] ||
 	die "IPSMGW_FLOOD is '$IPSMGW_FLOOD': write how many requests per second one address may send, for example 100, or 0 for any number"
 

@@ -30,6 +30,7 @@ class Gateway(Kamailio):
             "IPSMGW_DB_URL": f"sqlite:///{self.db}",
             "IPSMGW_SC": "+15559999",
             "IPSMGW_SC_URI": "",
+            "IPSMGW_TRUSTED": "",
             "IPSMGW_FLOOD": "0",
             "IPSMGW_MODULE": os.environ.get("IPSMGW_MODULE", str(ROOT / "target/release/ipsmgw.so")),
             **{f"IPSMGW_{name.upper()}": str(value) for name, value in settings.items()},

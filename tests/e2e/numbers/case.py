@@ -72,7 +72,7 @@ async def senders():
 
 async def two_identities():
     "of two asserted identities the tel URI has the number, and the SIP URI leads back"
-    options = {"modparams": {"identity": "$hdr(P-Asserted-Identity)"}, "defines": ['TRUSTED_PEERS="127.0.0.3/32"']}
+    options = {"modparams": {"identity": "$hdr(P-Asserted-Identity)"}, "trusted": "127.0.0.3"}
     async with gateway(name="two", **options) as gw:
         scscf = Scscf(await gw.endpoint(host="127.0.0.3"), gw.domain)
         alice = scscf.device(PhoneThere, *ALICE)

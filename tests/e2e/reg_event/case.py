@@ -42,7 +42,7 @@ class Stage:
 
 
 def staged(**options):
-    return gateway(defines=['TRUSTED_PEERS="127.0.0.3/32"'], **{"modparams": {"plain_im": 0}, **options})
+    return gateway(trusted="127.0.0.3", **{"modparams": {"plain_im": 0}, **options})
 
 
 async def play(gw):

@@ -72,6 +72,11 @@ async def mistakes():
         ({"IPSMGW_DB_URL": "sqlite:////" + "x" * 100}, "at most 96"),
         ({"IPSMGW_SC": "none"}, "country code"),
         ({"IPSMGW_SC_URI": "10.0.0.1"}, "write sip:ADDRESS"),
+        ({"IPSMGW_TRUSTED": "192.0.2.1/33"}, "addresses and subnets"),
+        ({"IPSMGW_TRUSTED": "scscf.example"}, "addresses and subnets"),
+        ({"IPSMGW_TRUSTED": "192.0.2.1:5060"}, "addresses and subnets"),
+        ({"IPSMGW_TRUSTED": "192.0.2.1,,2001:db8::1"}, "addresses and subnets"),
+        ({"IPSMGW_TRUSTED": "2001:db8::1::2"}, "addresses and subnets"),
         ({"IPSMGW_FLOOD": "-1"}, "per second"),
         ({"IPSMGW_MODULE": "/nowhere/ipsmgw.so"}, "IPSMGW_MODULE"),
     ):

@@ -16,7 +16,7 @@ LUA = {"cfg": CFG / "kamailio-kemi.cfg", "lua": CFG / "kamailio.lua"}
 
 def with_scscf(**options):
     options.setdefault("people", [ALICE, BOB, CAROL, DAVE])
-    return gateway(defines=['TRUSTED_PEERS="127.0.0.3/32"'], **options)
+    return gateway(trusted="192.0.2.1, 2001:db8::/64,127.0.0.2/31", **options)
 
 
 async def scscf_of(gw):
