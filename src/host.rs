@@ -334,6 +334,8 @@ pub struct Exchange {
     pub unix: i64,
     /// Digest of the short message, by which a repetition is known.
     pub digest: u64,
+    /// Digest of the sender's identity: whose share of the open exchanges this takes; 0: nobody's.
+    pub sender: u64,
     /// Key of the SMS side's party.
     pub identity: Identity,
     /// Where our MESSAGEs for it go: Request-URI and To.
@@ -365,8 +367,8 @@ pub struct Exchange {
     pub sequence: u8,
 }
 
-// A table of the default 4,096 exchanges takes 6.4 MB of shared memory.
-const _: () = assert!(size_of::<Exchange>() == 1576);
+// A table of the default 4,096 exchanges takes 6.5 MB of shared memory.
+const _: () = assert!(size_of::<Exchange>() == 1584);
 
 impl Exchange {
     /// An exchange that begins now, with nothing known about it yet.
@@ -396,6 +398,7 @@ impl Exchange {
             expires_ms: u64::MAX,
             unix: now.unix,
             digest: 0,
+            sender: 0,
             identity,
             address: Text::EMPTY,
             hop: Text::EMPTY,
@@ -451,9 +454,14 @@ impl Sequence {
     pub const COUNT: usize = 3;
 }
 
-/// No place is free: the host's bound on open exchanges is reached.
+/// Why no further exchange can be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Full;
+pub enum Full {
+    /// The host's bound on open exchanges is reached, in all or with this party.
+    Table,
+    /// This sender has as many open as one sender may have.
+    Sender,
+}
 
 /// The exchanges of one bucket, locked for the caller. All exchanges of one SMS-side identity live
 /// in the same bucket: the host chooses it by [`Exchange::identity`].
@@ -469,9 +477,9 @@ pub trait Exchanges {
     /// Asks for the exchange to be looked at again at this time of the monotonic clock; a later call
     /// replaces an earlier one.
     fn wake_at(&mut self, id: ExchangeId, monotonic_ms: u64);
-    /// Whether so much is open, more than half of what can be, that there is no place for what only waits for
-    /// news that may never come.
-    fn is_crowded(&self) -> bool;
+    /// Whether so much is open, more than half of what can be or of what this sender may have, that there is no place
+    /// for what only waits for news that may never come.
+    fn is_crowded(&self, sender: u64) -> bool;
     /// The next value of one of the bucket's counters.
     fn next(&mut self, sequence: Sequence) -> u8;
     /// What became of the short message with this digest: the newest that is remembered.

@@ -4,7 +4,7 @@ use core::fmt;
 
 use super::cause;
 use super::input::StatusReportIn;
-use crate::host::{ExchangeId, TransactionId};
+use crate::host::{ExchangeId, Full, TransactionId};
 use crate::sip::{Answer, MessageOut, Translation};
 use crate::wire::DecodeError;
 
@@ -316,13 +316,15 @@ pub enum Counter {
     CopyFailed,
     /// Messages refused because `max_pending` exchanges are open.
     Full,
+    /// Messages refused because their sender has `max_per_sender` exchanges open.
+    SenderFull,
     /// Messages refused for what they are.
     Refused,
 }
 
 impl Counter {
     /// All of them, in the order of their values.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::SmToIm,
         Self::SmDelivered,
         Self::SmFailed,
@@ -344,6 +346,7 @@ impl Counter {
         Self::Copy,
         Self::CopyFailed,
         Self::Full,
+        Self::SenderFull,
         Self::Refused,
     ];
 
@@ -381,7 +384,17 @@ impl Counter {
             Self::Copy => "copy",
             Self::CopyFailed => "copy_failed",
             Self::Full => "full",
+            Self::SenderFull => "sender_full",
             Self::Refused => "refused",
+        }
+    }
+}
+
+impl From<Full> for Counter {
+    fn from(full: Full) -> Self {
+        match full {
+            Full::Table => Self::Full,
+            Full::Sender => Self::SenderFull,
         }
     }
 }

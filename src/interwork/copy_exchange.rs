@@ -5,7 +5,7 @@ use super::action::{Action, Counter, Verdict};
 use super::handle::Turn;
 use super::input::{Becomes, PreparedCopy};
 use super::sm_exchange::FORGOTTEN_MS;
-use crate::host::{Exchange, ExchangeId, Full, Kind, Notify, State};
+use crate::host::{Exchange, ExchangeId, Kind, Notify, State};
 use crate::sip::{MessageOut, Service};
 
 /// How long a process may take to enlist all recipients. One that did not say that they are all taken has
@@ -21,6 +21,7 @@ impl Turn<'_> {
                 self.store.insert(Exchange {
                     address: copy.address,
                     recipient: copy.sender,
+                    sender: copy.share,
                     ..new
                 })
             }
@@ -38,9 +39,9 @@ impl Turn<'_> {
                 self.store.wake_at(id, self.now.monotonic_ms + ABANDONED_MS);
                 self.actions.push(Action::Enlisted { exchange: id });
             }
-            Err(Full) => {
+            Err(full) => {
                 self.reply(480, true, Verdict::Refused);
-                self.count(Counter::Full);
+                self.count(full.into());
             }
         }
     }

@@ -4,7 +4,7 @@ use super::action::{Action, Counter, Outcome, Verdict};
 use super::cause::{self, Final};
 use super::handle::Turn;
 use super::input::PreparedIm;
-use crate::host::{Exchange, ExchangeId, Full, Kind, Notify, Party, State, TransactionId};
+use crate::host::{Exchange, ExchangeId, Kind, Notify, Party, State, TransactionId};
 
 /// A report this close to the end of the hold time leaves the answer to the host's timer: two that
 /// answer one transaction at the same moment would be one too many. tm's ticks are 62 ms.
@@ -36,9 +36,9 @@ impl Turn<'_> {
                 self.count(Counter::ImToSm);
                 self.start_next(&im.identity, im.party);
             }
-            Err(Full) => {
+            Err(full) => {
                 self.reply(480, true, Verdict::Refused);
-                self.count(Counter::Full);
+                self.count(full.into());
             }
         }
     }

@@ -87,6 +87,8 @@ pub struct PreparedSm {
     pub reject_duplicates: bool,
     /// Digest of sender, recipient and TPDU.
     pub digest: u64,
+    /// Whose share of the open exchanges it takes.
+    pub share: u64,
     /// Call-ID of the request; empty where it is too long to be kept.
     pub call_id: Text<254>,
     /// Where its report goes: the sender's public identity.
@@ -129,6 +131,8 @@ pub struct PreparedIm {
     pub hop: Text<126>,
     /// The sender's public identity; empty where it is too long to be kept.
     pub sender: Text<126>,
+    /// Whose share of the open exchanges it takes.
+    pub share: u64,
     /// Whether the sender wants not to be known.
     pub private: bool,
     /// RP-DATA with SMS-DELIVER or SMS-SUBMIT, one for each part; RP-MR, TP-MR and reference number are
@@ -163,6 +167,8 @@ pub struct PreparedCopy {
     pub address: Text<254>,
     /// The sender's public identity; empty where it is too long to be kept.
     pub sender: Text<126>,
+    /// Whose share of the open exchanges it takes.
+    pub share: u64,
     /// What its sender wants to hear of it.
     pub notify: Option<NotifyIn>,
     /// What it becomes.

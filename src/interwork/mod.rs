@@ -49,6 +49,7 @@ mod report;
 mod second_attempt;
 mod sender;
 mod settings;
+mod shares;
 mod short_message;
 mod sm_exchange;
 mod status_report;
@@ -65,6 +66,7 @@ pub use input::{
 pub use policy::{Policy, SenderWithoutNumber};
 pub use reg_event::RegEvent;
 pub use settings::Settings;
+pub use shares::{InUse, Share, Shares};
 
 /// The gateway: what it was told at start, and nothing that changes.
 #[derive(Clone, Debug)]

@@ -217,13 +217,13 @@ impl Turn<'_> {
             return;
         }
         self.count(Counter::Notification);
-        let kept = match self.store.is_crowded() {
-            true => Err(Full),
+        let kept = match self.store.is_crowded(exchange.sender) {
+            true => Err(Full::Table),
             false => self.store.insert(notification),
         };
         match kept {
             Ok(id) => self.send_notification(id),
-            Err(Full) => {
+            Err(_) => {
                 let message = self.gateway.notification(id, &notification);
                 self.actions.extend(message.map(|message| Action::Send {
                     exchange: None,

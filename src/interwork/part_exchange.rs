@@ -12,7 +12,7 @@ use super::handle::Turn;
 use super::input::{PartIn, PreparedSm};
 use super::instant_message::Form;
 use super::sm_exchange::REPETITION_MS;
-use crate::host::{Exchange, ExchangeId, Identity, Kind, Octets, Party, State, Text};
+use crate::host::{Exchange, ExchangeId, Full, Identity, Kind, Octets, Party, State, Text};
 use crate::wire::{Carrier, Direction, Parts, TpScts, TpSt, Tpdu, UserData};
 
 /// How many parts of one sender are kept at once: two messages of the greatest length (row AUT-6).
@@ -69,25 +69,22 @@ impl Turn<'_> {
         }
         let recipient = Text::new(&sm.translation.to.uri);
         let inserted = match recipient {
-            Some(recipient) if kept < MAX_KEPT => self
-                .store
-                .insert(Exchange {
-                    recipient,
-                    concatenation: part.concatenation,
-                    sequence: part.sequence,
-                    ..sm.exchange(Kind::Part, State::Kept, self.now)
-                })
-                .ok(),
-            _ => None,
+            Some(recipient) if kept < MAX_KEPT => self.store.insert(Exchange {
+                recipient,
+                concatenation: part.concatenation,
+                sequence: part.sequence,
+                ..sm.exchange(Kind::Part, State::Kept, self.now)
+            }),
+            _ => Err(Full::Table),
         };
-        let Some(id) = inserted else {
-            self.count(Counter::Full);
-            self.reply(202, false, Verdict::Refused);
-            return self.report_at_once(
-                sm,
-                self.gateway.policy.causes.sip_to_rp(503, sm.party),
-                now,
-            );
+        let id = match inserted {
+            Ok(id) => id,
+            Err(full) => {
+                self.count(full.into());
+                self.reply(202, false, Verdict::Refused);
+                let told = self.gateway.policy.causes.sip_to_rp(503, sm.party);
+                return self.report_at_once(sm, told, now);
+            }
         };
         if kept_of_group == 0 {
             let deadline = self.now.monotonic_ms + self.gateway.policy.concat_timeout_ms;

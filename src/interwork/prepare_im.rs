@@ -113,6 +113,7 @@ impl Gateway {
             address: Text::new(address).ok_or_else(too_long)?,
             hop: Text::new(hop).ok_or_else(too_long)?,
             sender: who.unwrap_or_default(),
+            share: self.share_of(&sender.identity),
             private,
             parts: written.parts,
             tp_mr_at: written.tp_mr_at,

@@ -239,6 +239,7 @@ impl<'a> Received<'a, '_> {
             reject_duplicates: false,
             asks: false,
             digest: digest.finish(),
+            share: self.gateway.share_of(&self.sender.identity),
             call_id: Text::new(self.message.call_id_to_repeat()).unwrap_or_default(),
             address: Text::new(self.sender.address)
                 .ok_or_else(|| Refusal::sip(403, Reason::NoIdentity))?,

@@ -30,6 +30,7 @@ impl Turn<'_> {
                 address: im.address,
                 hop: im.hop,
                 recipient: im.sender,
+                sender: im.share,
                 private: im.private,
                 pdu: *rp_data,
                 ..Exchange::new(Kind::ImToSm, state, im.identity, self.now)
@@ -40,7 +41,7 @@ impl Turn<'_> {
             (Ok(()), Some((last, _))) => *last,
             _ => {
                 queued.into_iter().for_each(|id| self.store.remove(id));
-                return Err(Full);
+                return Err(inserted.err().unwrap_or(Full::Table));
             }
         };
         // What has begun is finished: the other parts go whenever they can.

@@ -92,6 +92,7 @@ impl Gateway {
                 address: Text::new(recipient.uri.unwrap_or(&self.policy.gateway_uri))
                     .unwrap_or_default(),
                 sender: Text::new(sender.address).unwrap_or_default(),
+                share: self.share_of(&sender.identity),
                 notify,
                 becomes,
             });

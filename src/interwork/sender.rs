@@ -1,5 +1,8 @@
 //! Who sent a message (row AUT-1).
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use super::Gateway;
 use super::action::{Reason, Refusal};
 use crate::host::Identity;
 use crate::sip::{MessageIn, Uri, asserted};
@@ -41,4 +44,18 @@ pub(super) fn identity_of(uri: &Uri<'_>) -> Option<Identity> {
     let mut identity = Identity::EMPTY;
     uri.write_identity(&mut identity).ok()?;
     Some(identity)
+}
+
+impl Gateway {
+    /// Whose share of the open exchanges a message of this sender takes: a digest of the identity. 0, nobody's, for a
+    /// service centre, which sends for many.
+    pub(super) fn share_of(&self, identity: &Identity) -> u64 {
+        if self.policy.is_service_centre(identity) {
+            return 0;
+        }
+        // The start's random number keeps others from guessing what collides.
+        let mut digest = DefaultHasher::new();
+        (self.boot, identity.as_str()).hash(&mut digest);
+        digest.finish().max(1)
+    }
 }

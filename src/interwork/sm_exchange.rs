@@ -7,7 +7,7 @@ use super::handle::Turn;
 use super::input::{Named, PreparedSm, ReportIn};
 use super::instant_message::is_anonymous;
 use super::outgoing::ReportOut;
-use crate::host::{Exchange, ExchangeId, Full, Kind, Notify, Now, Party, Settled, State};
+use crate::host::{Exchange, ExchangeId, Kind, Notify, Now, Party, Settled, State};
 use crate::sip::Translation;
 use crate::wire::{Disposition, TpScts, TpSt};
 
@@ -31,6 +31,7 @@ impl PreparedSm {
             party: self.party,
             rp_mr: self.rp_mr,
             digest: self.digest,
+            sender: self.share,
             address: self.address,
             hop: self.hop,
             recipient: self.recipient,
@@ -92,9 +93,9 @@ impl Turn<'_> {
                 self.count(Counter::SmToIm);
                 Some(id)
             }
-            Err(Full) => {
+            Err(full) => {
                 self.reply(202, false, Verdict::Refused);
-                self.count(Counter::Full);
+                self.count(full.into());
                 let scts = TpScts::from_unix(self.now.unix, self.now.zone);
                 self.report_at_once(
                     sm,
@@ -274,7 +275,10 @@ impl Turn<'_> {
         let is_known = exchange.status == 200 || !is_success(exchange.status);
         let status = match exchange.tp_st {
             Some(status) if !is_known => TpSt::from(status),
-            None if !is_known && exchange.notify.positive_delivery && !self.store.is_crowded() => {
+            None if !is_known
+                && exchange.notify.positive_delivery
+                && !self.store.is_crowded(exchange.sender) =>
+            {
                 return self.wait_for_notification(id);
             }
             _ => self.gateway.policy.causes.sip_to_status(exchange.status),

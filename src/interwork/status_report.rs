@@ -17,6 +17,7 @@ impl Turn<'_> {
         };
         let queued = self.store.insert(Exchange {
             status_report: true,
+            sender: submission.sender,
             address: submission.address,
             hop: submission.hop,
             pdu: rp_data,

@@ -29,8 +29,8 @@ impl Turn<'_> {
         }
         let validity = submit(&exchange).and_then(|submit| submit.vp.seconds(self.now.unix));
         let seconds = validity.unwrap_or(VALIDITY).saturating_add(MARGIN);
-        let kept = if self.store.is_crowded() {
-            Err(Full)
+        let kept = if self.store.is_crowded(exchange.sender) {
+            Err(Full::Table)
         } else {
             self.store.insert(Exchange {
                 kind: Kind::Submitted,
@@ -48,8 +48,8 @@ impl Turn<'_> {
                 let deadline = self.now.monotonic_ms + u64::from(seconds) * 1000;
                 self.store.wake_at(id, deadline);
             }
-            Err(Full) => {
-                self.count(Counter::Full);
+            Err(full) => {
+                self.count(full.into());
                 self.cannot_be_proven(whole);
             }
         }

@@ -187,6 +187,7 @@ parameters! {
     sc_uri: text = "",
     max_pending: number = 4096,
     max_per_party: number = 0,
+    max_per_sender: number = 0,
     sm_flag: number = 20,
     im_flag: number = 21,
     cpim_flag: number = 22,
@@ -242,6 +243,7 @@ pub(super) struct Parameters {
     pub(super) event_callback: &'static str,
     pub(super) max_pending: u32,
     pub(super) max_per_party: u32,
+    pub(super) max_per_sender: u32,
     pub(super) flags: Flags,
     pub(super) plain_im: bool,
     pub(super) db_url: &'static str,
@@ -251,6 +253,12 @@ pub(super) struct Parameters {
 
 /// The largest table that a generation number and memory make sense for.
 const MOST_PENDING: c_int = 1_000_000;
+
+/// So many senders it takes by default to fill the table.
+const SENDERS: c_int = 16;
+
+/// What one sender may have open by default, however small the table is: a long message to several.
+const LEAST_OF_SENDER: c_int = 50;
 
 impl Parameters {
     /// Reads all, in mod_init.
@@ -268,6 +276,17 @@ impl Parameters {
         if !(1..=max_pending).contains(&max_per_party) {
             return Err(SettingError(format!(
                 "max_per_party is {max_per_party}: write a number from 1 to max_pending ({max_pending}), or 0 for half of it"
+            )));
+        }
+        let max_per_sender = match places::max_per_sender.get() {
+            0 => (max_pending / SENDERS)
+                .max(LEAST_OF_SENDER)
+                .min(max_pending),
+            other => other,
+        };
+        if !(1..=max_pending).contains(&max_per_sender) {
+            return Err(SettingError(format!(
+                "max_per_sender is {max_per_sender}: write a number from 1 to max_pending ({max_pending}), or 0 for a sixteenth of it"
             )));
         }
         Ok(Self {
@@ -299,6 +318,7 @@ impl Parameters {
             event_callback: places::event_callback.get_text("event_callback")?,
             max_pending: max_pending.unsigned_abs(),
             max_per_party: max_per_party.unsigned_abs(),
+            max_per_sender: max_per_sender.unsigned_abs(),
             flags: flags()?,
             plain_im: switch("plain_im", places::plain_im.get())?,
             db_url: places::db_url.get_text("db_url")?,

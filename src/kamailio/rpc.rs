@@ -302,6 +302,7 @@ unsafe extern "C" fn pending(rpc: *mut rpc_t, context: *mut c_void) {
             counted.number("open", i64::try_from(of_kind().count()).unwrap_or(0));
             counted.number("oldest", i64::try_from(oldest / 1000).unwrap_or(0));
         }
+        reply.number("senders", i64::from(running.table.senders()));
         reply.number(
             "max_pending",
             i64::try_from(running.table.capacity()).unwrap_or(0),

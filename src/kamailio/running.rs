@@ -48,7 +48,11 @@ pub(super) fn start() -> Result<(), SettingError> {
     let parameters = Parameters::read()?;
     let policy = Policy::check(&parameters.settings).map_err(SettingError)?;
     modules::bind(parameters.usrloc_table)?;
-    let table = Table::new(parameters.max_pending, parameters.max_per_party).ok_or_else(|| {
+    let table = Table::new(
+        parameters.max_pending,
+        parameters.max_per_party,
+        parameters.max_per_sender,
+    ).ok_or_else(|| {
         SettingError(format!(
             "max_pending is {}, for which shared memory is too small: start Kamailio with a larger -m, or write a smaller number",
             parameters.max_pending

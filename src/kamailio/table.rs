@@ -14,6 +14,7 @@ use std::sync::atomic::{
 };
 
 use crate::host::{Exchange, ExchangeId, Exchanges, Full, Kind, Sequence, Settled};
+use crate::interwork::{InUse, Share, Shares};
 
 use super::shared::{Held, Lock, Plain, SharedSlice};
 
@@ -32,10 +33,15 @@ const NONE: u32 = u32::MAX;
 pub(super) struct Table {
     /// The bound on each chain: nobody can fill the table alone.
     most_in_bucket: u32,
+    /// The bound on what one sender has open.
+    most_of_sender: u32,
     rows: SharedSlice<Row>,
     columns: SharedSlice<Column>,
     buckets: SharedSlice<Bucket>,
     free: SharedSlice<FreeList>,
+    /// Of the shares: the ends of their chains, and the shares themselves. Under the free list's lock.
+    share_heads: SharedSlice<ShareHead>,
+    shares: SharedSlice<SharePlace>,
     /// Each at the place that its digest names; the newest there stays.
     parts: SharedSlice<RememberedPart>,
     /// Keyed before the fork, so that all processes agree and nobody outside can aim at a bucket.
@@ -63,6 +69,8 @@ struct RowContent {
     generation: NonZeroU32,
     previous: u32,
     next: u32,
+    /// Whose share it takes.
+    share: u32,
     exchange: MaybeUninit<Exchange>,
 }
 
@@ -92,10 +100,17 @@ struct RememberedPart {
     until: AtomicU64,
 }
 
+#[repr(transparent)]
+struct ShareHead(UnsafeCell<u32>);
+
+#[repr(transparent)]
+struct SharePlace(UnsafeCell<Share>);
+
 #[repr(C)]
 struct FreeList {
     lock: Lock,
     first: UnsafeCell<u32>,
+    shares_in_use: UnsafeCell<InUse>,
     /// How many rows hang in it; written under the lock.
     count: AtomicU32,
 }
@@ -109,6 +124,10 @@ unsafe impl Plain for Row {}
 unsafe impl Plain for Bucket {}
 // SAFETY: as above.
 unsafe impl Plain for FreeList {}
+// SAFETY: integers; zero octets are a chain of nobody.
+unsafe impl Plain for ShareHead {}
+// SAFETY: integers; zero octets are a share of nobody.
+unsafe impl Plain for SharePlace {}
 // SAFETY: as above; zero octets are a part that is forgotten.
 unsafe impl Plain for RememberedPart {}
 // SAFETY: a row is touched only by the holder of its bucket's lock, or by the one who took it from
@@ -118,17 +137,24 @@ unsafe impl Sync for Row {}
 unsafe impl Sync for Bucket {}
 // SAFETY: as for `Bucket`.
 unsafe impl Sync for FreeList {}
+// SAFETY: touched only under the free list's lock.
+unsafe impl Sync for ShareHead {}
+// SAFETY: as above.
+unsafe impl Sync for SharePlace {}
 
 impl Table {
     /// A table of `capacity` rows, before the fork; `None` when shared memory is too small.
-    pub(super) fn new(capacity: u32, most_in_bucket: u32) -> Option<Self> {
+    pub(super) fn new(capacity: u32, most_in_bucket: u32, most_of_sender: u32) -> Option<Self> {
         let places = usize::try_from(capacity).ok()?;
         let table = Self {
             most_in_bucket,
+            most_of_sender,
             rows: SharedSlice::zeroed(places)?,
             columns: SharedSlice::zeroed(places)?,
             buckets: SharedSlice::zeroed(places.next_power_of_two())?,
             free: SharedSlice::zeroed(1)?,
+            share_heads: SharedSlice::zeroed(places.next_power_of_two())?,
+            shares: SharedSlice::zeroed(places)?,
             parts: SharedSlice::zeroed((places * PARTS_PER_PLACE).next_power_of_two())?,
             hasher: RandomState::new(),
         };
@@ -144,6 +170,7 @@ impl Table {
                     generation: NonZeroU32::MIN,
                     previous: NONE,
                     next,
+                    share: 0,
                     exchange: MaybeUninit::uninit(),
                 });
             }
@@ -240,29 +267,58 @@ impl Table {
         &self.parts[digest as usize & (self.parts.len() - 1)]
     }
 
-    fn take_free(&self) -> Option<u32> {
-        let list = self.free.first()?;
-        let _held = list.lock.hold();
+    /// A free row, which takes a place of this sender's share.
+    fn take_free(&self, sender: u64) -> Result<u32, Full> {
+        let list = self.free.first().ok_or(Full::Table)?;
+        let held = list.lock.hold();
         // SAFETY: under the list's lock.
         let first = unsafe { &mut *list.first.get() };
         let index = *first;
-        let row = self.rows.get(index as usize)?;
+        let row = self.rows.get(index as usize).ok_or(Full::Table)?;
+        let share = self.shares(list, &held).take(sender)?;
         // SAFETY: a row on the free list belongs to the holder of the list's lock.
-        *first = unsafe { &*row.0.get() }.next;
+        let row = unsafe { &mut *row.0.get() };
+        row.share = share;
+        *first = row.next;
         list.count
             .store(list.count.load(Relaxed).wrapping_sub(1), Relaxed);
-        Some(index)
+        Ok(index)
+    }
+
+    /// The shares of all senders, for the holder of the free list's lock.
+    fn shares<'l>(&'l self, list: &'l FreeList, _: &'l Held<'_>) -> Shares<'l> {
+        let heads = self.share_heads.as_ptr().cast::<u32>().cast_mut();
+        let places = self.shares.as_ptr().cast::<Share>().cast_mut();
+        Shares {
+            most: self.most_of_sender,
+            // SAFETY: under the list's lock; each head is a cell of one integer.
+            heads: unsafe { std::slice::from_raw_parts_mut(heads, self.share_heads.len()) },
+            // SAFETY: under the list's lock; each place is a cell of one share.
+            places: unsafe { std::slice::from_raw_parts_mut(places, self.shares.len()) },
+            // SAFETY: under the list's lock.
+            in_use: unsafe { &mut *list.shares_in_use.get() },
+        }
+    }
+
+    /// How many senders have something open.
+    pub(super) fn senders(&self) -> u32 {
+        self.free.first().map_or(0, |list| {
+            let held = list.lock.hold();
+            self.shares(list, &held).senders()
+        })
     }
 
     fn give_back(&self, index: u32) {
         let (Some(list), Some(row)) = (self.free.first(), self.rows.get(index as usize)) else {
             return;
         };
-        let _held = list.lock.hold();
+        let held = list.lock.hold();
         // SAFETY: under the list's lock.
         let first = unsafe { &mut *list.first.get() };
         // SAFETY: the row was just taken out of its bucket by the caller.
         let row = unsafe { &mut *row.0.get() };
+        self.shares(list, &held).give_back(row.share);
+        row.share = 0;
         row.next = *first;
         *first = index;
         list.count
@@ -326,13 +382,13 @@ impl Exchanges for Locked<'_> {
     fn insert(&mut self, exchange: Exchange) -> Result<ExchangeId, Full> {
         let kind = exchange.kind as usize;
         if self.content().count[kind] >= self.table.most_in_bucket {
-            return Err(Full);
+            return Err(Full::Table);
         }
-        let index = self.table.take_free().ok_or(Full)?;
+        let index = self.table.take_free(exchange.sender)?;
         self.content().count[kind] += 1;
         let last = std::mem::replace(&mut self.content().last[kind], index);
         let generation = {
-            let row = self.row(index).ok_or(Full)?;
+            let row = self.row(index).ok_or(Full::Table)?;
             row.exchange.write(exchange);
             row.previous = last;
             row.next = NONE;
@@ -406,10 +462,17 @@ impl Exchanges for Locked<'_> {
         }
     }
 
-    fn is_crowded(&self) -> bool {
-        let free = self.table.free.first();
-        let free = free.map_or(0, |list| list.count.load(Relaxed) as usize);
-        free < self.table.capacity() / 2
+    fn is_crowded(&self, sender: u64) -> bool {
+        let Some(list) = self.table.free.first() else {
+            return true;
+        };
+        let free = list.count.load(Relaxed) as usize;
+        let by_sender = || {
+            let held = list.lock.hold();
+            let open = self.table.shares(list, &held).open(sender);
+            open > self.table.most_of_sender / 2
+        };
+        free < self.table.capacity() / 2 || by_sender()
     }
 
     fn next(&mut self, sequence: Sequence) -> u8 {

@@ -14,6 +14,7 @@ mod refusals;
 mod second_attempts;
 mod sequences;
 mod service_centre_reports;
+mod shares;
 mod sm_to_im;
 mod status_reports;
 mod to_service_centre;

@@ -7,7 +7,8 @@ use ipsmgw::host::{
     Exchange, ExchangeId, Exchanges, Full, Kind, Now, Sequence, Settled, State, TransactionId,
 };
 use ipsmgw::interwork::{
-    Action, Actions, Counter, Gateway, Input, Outcome, Policy, PreparedIm, Settings, Verdict,
+    Action, Actions, Counter, Gateway, InUse, Input, Outcome, Policy, PreparedIm, Settings, Share,
+    Shares, Verdict,
 };
 use ipsmgw::sip::{Answer, MessageIn, MessageOut, Translation};
 
@@ -29,27 +30,31 @@ pub(crate) fn settings() -> Settings<'static> {
 /// One bucket that holds everybody: whoever is told apart is told apart by the core.
 #[derive(Default)]
 pub(crate) struct Store {
-    places: Vec<(u32, Option<Exchange>)>,
+    places: Vec<(u32, Option<(Exchange, u32)>)>,
     order: Vec<ExchangeId>,
     wakes: BTreeMap<u32, u64>,
     settled: Vec<Settled>,
     parts: Vec<(u64, u64)>,
     sequences: [u8; Sequence::COUNT],
     pub(crate) max: usize,
+    /// What one sender may have open; 0: as much as all.
+    pub(crate) max_of_sender: u32,
+    shares: (Vec<u32>, Vec<Share>, InUse),
 }
 
 impl Exchanges for Store {
     fn insert(&mut self, exchange: Exchange) -> Result<ExchangeId, Full> {
         if self.order.len() == self.max {
-            return Err(Full);
+            return Err(Full::Table);
         }
+        let share = self.shares().take(exchange.sender)?;
         let free = self.places.iter().position(|(_, place)| place.is_none());
         let index = free.unwrap_or_else(|| {
             self.places.push((0, None));
             self.places.len() - 1
         });
         let place = &mut self.places[index];
-        *place = (place.0 + 1, Some(exchange));
+        *place = (place.0 + 1, Some((exchange, share)));
         let generation = NonZeroU32::new(place.0).unwrap();
         let id = ExchangeId::new(u32::try_from(index).unwrap(), generation);
         self.order.push(id);
@@ -58,7 +63,9 @@ impl Exchanges for Store {
 
     fn get_mut(&mut self, id: ExchangeId) -> Option<&mut Exchange> {
         match self.places.get_mut(usize::try_from(id.index()).unwrap()) {
-            Some((generation, place)) if *generation == id.generation() => place.as_mut(),
+            Some((generation, place)) if *generation == id.generation() => {
+                place.as_mut().map(|(exchange, _)| exchange)
+            }
             _ => None,
         }
     }
@@ -73,7 +80,8 @@ impl Exchanges for Store {
 
     fn remove(&mut self, id: ExchangeId) {
         assert!(self.get_mut(id).is_some(), "removed twice");
-        self.places[usize::try_from(id.index()).unwrap()].1 = None;
+        let place = self.places[usize::try_from(id.index()).unwrap()].1.take();
+        self.shares().give_back(place.unwrap().1);
         self.order.retain(|open| *open != id);
         self.wakes.remove(&id.index());
     }
@@ -83,8 +91,14 @@ impl Exchanges for Store {
         self.wakes.insert(id.index(), monotonic_ms);
     }
 
-    fn is_crowded(&self) -> bool {
-        2 * self.order.len() > self.max
+    fn is_crowded(&self, sender: u64) -> bool {
+        let theirs = |id: &&ExchangeId| {
+            let place = &self.places[usize::try_from(id.index()).unwrap()].1;
+            place.is_some_and(|(exchange, _)| exchange.sender == sender)
+        };
+        let theirs = self.order.iter().filter(theirs).count();
+        let limit = usize::try_from(self.max_of_sender).unwrap();
+        2 * self.order.len() > self.max || limit > 0 && sender != 0 && 2 * theirs > limit
     }
 
     fn next(&mut self, sequence: Sequence) -> u8 {
@@ -116,6 +130,26 @@ impl Exchanges for Store {
 }
 
 impl Store {
+    fn shares(&mut self) -> Shares<'_> {
+        let (heads, places, in_use) = &mut self.shares;
+        heads.resize(8, 0);
+        places.resize(self.max, Share::default());
+        Shares {
+            most: match self.max_of_sender {
+                0 => u32::MAX,
+                most => most,
+            },
+            heads,
+            places,
+            in_use,
+        }
+    }
+
+    /// How many senders have something open.
+    pub(crate) fn senders(&mut self) -> u32 {
+        self.shares().senders()
+    }
+
     pub(crate) fn open(&self) -> usize {
         self.order.len()
     }

@@ -21,6 +21,8 @@ WRONG = (
     ("sc_uri", "tel:+15559999", "it must be a SIP URI"),
     ("max_pending", 0, "write a number from 1"),
     ("max_per_party", 5000, "write a number from 1 to max_pending"),
+    ("max_per_sender", 5000, "write a number from 1 to max_pending"),
+    ("max_per_sender", -1, "write a number from 1 to max_pending"),
     ("sm_flag", 32, "write a branch flag from 0 to 31"),
     # What sm_flag is in kamailio.cfg.
     ("im_flag", 1, "write a branch flag from 0 to 31"),

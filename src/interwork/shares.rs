@@ -1,0 +1,264 @@
+//! How many exchanges each sender has open, so that one sender cannot take the places of all others. One look-up
+//! for each exchange, however many senders there are.
+//!
+//! The memory is the host's, zeroed at first; the host lets one process at a time work on it.
+
+use crate::host::Full;
+
+/// One sender's share. Links are places counted from 1; 0 is the end.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Share {
+    sender: u64,
+    open: u32,
+    next: u32,
+}
+
+/// Which places are in use.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct InUse {
+    /// First of the places that were used and are free again.
+    free: u32,
+    /// How many places were ever used.
+    touched: u32,
+    /// How many senders have something open.
+    senders: u32,
+}
+
+/// The shares of all senders.
+pub struct Shares<'m> {
+    /// Most exchanges that one sender may have open.
+    pub most: u32,
+    /// Ends of the chains; their number is a power of two.
+    pub heads: &'m mut [u32],
+    /// A place for each exchange that can be open: more senders there cannot be.
+    pub places: &'m mut [Share],
+    /// Which of them are in use.
+    pub in_use: &'m mut InUse,
+}
+
+impl Shares<'_> {
+    /// One more exchange of this sender. The number is to be given back with it; 0 for nobody's.
+    pub fn take(&mut self, sender: u64) -> Result<u32, Full> {
+        if sender == 0 {
+            return Ok(0);
+        }
+        if let Some(number) = self.find(sender) {
+            let most = self.most;
+            let share = self.share(number).ok_or(Full::Table)?;
+            if share.open >= most {
+                return Err(Full::Sender);
+            }
+            share.open += 1;
+            return Ok(number);
+        }
+        if self.most == 0 {
+            return Err(Full::Sender);
+        }
+        let number = self.free_place().ok_or(Full::Table)?;
+        let head = self.head(sender).ok_or(Full::Table)?;
+        let next = std::mem::replace(head, number);
+        *self.share(number).ok_or(Full::Table)? = Share {
+            sender,
+            open: 1,
+            next,
+        };
+        self.in_use.senders += 1;
+        Ok(number)
+    }
+
+    /// An exchange has ended that was opened with this number.
+    pub fn give_back(&mut self, number: u32) {
+        let Some(share) = self.share(number) else {
+            return;
+        };
+        share.open = share.open.saturating_sub(1);
+        let Share { sender, open, next } = *share;
+        if open > 0 {
+            return;
+        }
+        self.unlink(sender, number, next);
+        let free = std::mem::replace(&mut self.in_use.free, number);
+        if let Some(share) = self.share(number) {
+            *share = Share {
+                next: free,
+                ..Share::default()
+            };
+        }
+        self.in_use.senders = self.in_use.senders.saturating_sub(1);
+    }
+
+    /// How many exchanges this sender has open.
+    pub fn open(&mut self, sender: u64) -> u32 {
+        let number = self.find(sender).unwrap_or(0);
+        self.share(number).map_or(0, |share| share.open)
+    }
+
+    /// How many senders have something open.
+    pub fn senders(&self) -> u32 {
+        self.in_use.senders
+    }
+
+    fn share(&mut self, number: u32) -> Option<&mut Share> {
+        self.places.get_mut(number.checked_sub(1)? as usize)
+    }
+
+    fn head(&mut self, sender: u64) -> Option<&mut u32> {
+        let mask = self.heads.len().checked_sub(1)?;
+        let place = usize::try_from(sender & mask as u64).ok()?;
+        self.heads.get_mut(place)
+    }
+
+    fn find(&mut self, sender: u64) -> Option<u32> {
+        let mut number = *self.head(sender)?;
+        loop {
+            let share = self.share(number)?;
+            if share.sender == sender {
+                return Some(number);
+            }
+            number = share.next;
+        }
+    }
+
+    fn free_place(&mut self) -> Option<u32> {
+        let free = self.in_use.free;
+        if let Some(share) = self.share(free) {
+            self.in_use.free = share.next;
+            return Some(free);
+        }
+        let number = self.in_use.touched + 1;
+        self.share(number)?;
+        self.in_use.touched = number;
+        Some(number)
+    }
+
+    fn unlink(&mut self, sender: u64, number: u32, next: u32) {
+        let Some(head) = self.head(sender) else {
+            return;
+        };
+        if *head == number {
+            *head = next;
+            return;
+        }
+        let mut before = *head;
+        while let Some(share) = self.share(before) {
+            if share.next == number {
+                share.next = next;
+                return;
+            }
+            before = share.next;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashMap;
+
+    /// Room for so many exchanges.
+    struct Memory {
+        heads: Vec<u32>,
+        places: Vec<Share>,
+        in_use: InUse,
+    }
+
+    impl Memory {
+        fn new(places: usize, heads: usize) -> Self {
+            Self {
+                heads: vec![0; heads],
+                places: vec![Share::default(); places],
+                in_use: InUse::default(),
+            }
+        }
+
+        fn shares(&mut self, most: u32) -> Shares<'_> {
+            Shares {
+                most,
+                heads: &mut self.heads,
+                places: &mut self.places,
+                in_use: &mut self.in_use,
+            }
+        }
+    }
+
+    #[test]
+    fn the_limit_is_exact_and_everybody_has_one_of_their_own() {
+        let mut memory = Memory::new(8, 4);
+        let mut shares = memory.shares(2);
+        let first = shares.take(5).unwrap();
+        assert_eq!(shares.take(5), Ok(first));
+        assert_eq!(shares.take(5), Err(Full::Sender));
+        // In the same chain.
+        assert!(shares.take(9).is_ok());
+        assert_eq!((shares.open(5), shares.open(9), shares.open(1)), (2, 1, 0));
+        shares.give_back(first);
+        assert_eq!(shares.take(5), Ok(first));
+        assert_eq!(shares.take(5), Err(Full::Sender));
+    }
+
+    #[test]
+    fn what_is_nobodys_has_no_limit() {
+        let mut memory = Memory::new(1, 1);
+        let mut shares = memory.shares(1);
+        for _ in 0..10 {
+            assert_eq!(shares.take(0), Ok(0));
+        }
+        shares.give_back(0);
+        assert_eq!(shares.senders(), 0);
+    }
+
+    #[test]
+    fn nothing_leaks_in_any_order() {
+        for seed in 1..=50u64 {
+            let mut random = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            let mut next = move || {
+                random ^= random << 13;
+                random ^= random >> 7;
+                random ^= random << 17;
+                random
+            };
+            let mut memory = Memory::new(64, 8);
+            let (mut open, mut model) = (Vec::new(), HashMap::<u64, u32>::new());
+            for _ in 0..3_000 {
+                let mut shares = memory.shares(5);
+                if open.is_empty() || next() % 5 < 3 {
+                    let sender = next() % 40;
+                    let has = model.get(&sender).copied().unwrap_or(0);
+                    if open.len() == 64 {
+                        continue;
+                    }
+                    match shares.take(sender) {
+                        Ok(number) => {
+                            assert!(sender == 0 || has < 5, "seed {seed}");
+                            *model.entry(sender).or_default() += 1;
+                            open.push((sender, number));
+                        }
+                        Err(full) => {
+                            assert_eq!((full, has), (Full::Sender, 5), "seed {seed}");
+                        }
+                    }
+                } else {
+                    let place = usize::try_from(next()).unwrap() % open.len();
+                    let (sender, number) = open.swap_remove(place);
+                    shares.give_back(number);
+                    *model.get_mut(&sender).unwrap() -= 1;
+                }
+                for (sender, count) in model.iter().filter(|(sender, _)| **sender != 0) {
+                    assert_eq!(shares.open(*sender), *count, "seed {seed}");
+                }
+            }
+            let mut shares = memory.shares(5);
+            for (_, number) in open.drain(..) {
+                shares.give_back(number);
+            }
+            assert_eq!(shares.senders(), 0, "seed {seed}");
+            // All places are free: as many senders fit as there are places.
+            for sender in 1..=64 {
+                assert!(shares.take(sender).is_ok(), "seed {seed}");
+            }
+            assert_eq!(shares.take(65), Err(Full::Table), "seed {seed}");
+        }
+    }
+}
