@@ -35,6 +35,7 @@ class Kamailio:
         self.env = env
         self.program, self.kamcmd = shlex.split(program), shlex.split(kamcmd)
         self.defines = list(defines)
+        self.listens = []  # where, unless the configuration says
         self.may_say = None  # a pattern of log lines that this case provokes on purpose
         self.log_file = self.folder / "kamailio.log"
         self.process = None
@@ -62,6 +63,8 @@ class Kamailio:
         command += ["-Y", str(self.folder), "-w", str(self.folder), "-P", str(self.folder / "pid")]
         for define in self.defines:
             command += ["-A", define]
+        for listen in self.listens:
+            command += ["-l", listen]
         with self.log_file.open("ab") as log:
             # A session of its own: whatever it leaves behind is found by that.
             self.process = subprocess.Popen(
@@ -201,14 +204,14 @@ def waits_for(pid):
         return "gone"
 
 
-def free_port():
+def free_port(host="127.0.0.1"):
     """A port that is free for UDP and for TCP."""
     while True:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
-            udp.bind(("127.0.0.1", 0))
+            udp.bind((host, 0))
             port = udp.getsockname()[1]
             try:
-                tcp.bind(("127.0.0.1", port))
+                tcp.bind((host, port))
             except OSError:
                 continue
             return port

@@ -176,11 +176,13 @@ class UserAgent:
     """A registered SIP client. Subclasses say what they do with a MESSAGE."""
 
     features = ""  # feature tags of the Contact, each with its leading ';'
+    answers_after = 0  # seconds between a challenge and the request with credentials
     behind_nat = False  # then the Contact names an address that only its own network knows
 
     def __init__(self, endpoint, name, password, domain, number=None):
         self.endpoint = endpoint
         self.name = name
+        self.username = name  # in credentials
         self.password = password
         self.domain = domain
         self.number = number
@@ -244,7 +246,9 @@ class UserAgent:
             challenge = self._challenges.get(field)
             if challenge:
                 count = next(self._nonce_count)
-                fields.append((field, sip.credentials(challenge, self.name, self.password, method, uri, count)))
+                fields.append((field, sip.credentials(challenge, self.username, self.password, method, uri, count)))
+            else:
+                fields += self.first_credentials(method, uri)
             return sip.Message(f"{method} {uri} SIP/2.0", [*fields, *headers], body)
 
         answered = self._challenges.get(field)
@@ -255,8 +259,13 @@ class UserAgent:
             if not answered or answered["nonce"] != fresh["nonce"]:  # else the password is wrong
                 if self._challenges.get(field, {}).get("nonce") != fresh["nonce"]:
                     self._challenges[field], self._nonce_count = fresh, itertools.count(1)
+                await asyncio.sleep(self.answers_after)
                 answer = await self.endpoint.request(build(), retransmit, timeout)
         return answer
+
+    def first_credentials(self, method, uri):
+        """Header fields that say who this is before anybody has asked."""
+        return []
 
     def forget_challenges(self):
         """The next request goes without credentials, and is challenged."""

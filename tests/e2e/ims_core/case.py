@@ -1,0 +1,107 @@
+"""Behind Kamailio's S-CSCF: see README.md."""
+
+import re
+
+import sip
+import sms
+from e2e import ALICE, BOB, CFG, ImClient, equal, gateway, run, say
+from ims import TRUSTED, Core, ImsClient, ImsPhone
+
+CAROL = ("carol", "+15550003")
+ALICE_URI, BOB_URI, CAROL_URI = "sip:+15550001@ims.example", "sip:+15550002@ims.example", "sip:+15550003@ims.example"
+LUA = {"cfg": CFG / "kamailio-kemi.cfg", "lua": CFG / "kamailio.lua"}
+
+IMDN = (
+    '<imdn xmlns="urn:ietf:params:xml:ns:imdn"><message-id>{message_id}</message-id><datetime>2026-01-01T12:00:00Z</datetime>'
+    "<delivery-notification><status><delivered/></status></delivery-notification></imdn>"
+)
+
+
+def with_core(**options):
+    options.setdefault("people", [ALICE, BOB, CAROL])
+    return gateway(defines=[TRUSTED], **options)
+
+
+async def play(gw, core):
+    alice, carol = await core.user(ImsPhone, "+15550001"), await core.user(ImsClient, "+15550003")
+
+    say("phone to client")
+    sent = await alice.send_sm("+15550003", "Lunch?")
+    equal(sent.answer.status, 202, "the SIP answer")
+    request = await carol.next_message()
+    equal((request.text, sip.addr_spec(request.get("From"))), ("Lunch?", ALICE_URI), "what the client shows")
+    equal((await sent.outcome(5)).kind, "RP-ACK", "the report")
+    carol.answers.append(486)
+    sent = await alice.send_sm("+15550003", "Busy?")
+    equal((await carol.next_message()).text, "Busy?", "the client's text")
+    equal((await sent.outcome(5)).kind, "RP-ERROR", "the report when the client refuses")
+
+    say("a status report when the client confirms")
+    carol.answers.append(202)
+    sent = await alice.send_sm("+15550003", "Coming?", srr=True)
+    equal((await sent.outcome(5)).kind, "RP-ACK", "the report")
+    message_id = re.search(r"(?im)^\S*Message-ID: (\S+)", (await carol.next_message()).text).group(1)
+    confirmed = IMDN.format(message_id=message_id)
+    equal((await carol.send_im(ALICE_URI, confirmed, content_type="message/imdn+xml")).status, 200, "the answer")
+    _, seen = await alice.next_message()
+    equal((seen.tpdu.kind, seen.tpdu.st, seen.tpdu.address), ("SMS-STATUS-REPORT", 0, "+15550003"), "the status report")
+
+    say("client to phone")
+    equal((await carol.send_im(ALICE_URI, "Yes 🍜")).status, 200, "the answer")
+    _, seen = await alice.next_message()
+    equal((seen.tpdu.text, seen.tpdu.address), ("Yes 🍜", "+15550003"), "what the phone shows")
+    alice.rp_answers = [22]
+    equal((await carol.send_im(ALICE_URI, "too much")).status, 480, "the answer when the phone is full")
+    equal((await alice.next_message())[1].tpdu.text, "too much", "what it has no room for")
+
+    say("long ones")
+    text = "A long story. " * 30
+    equal((await carol.send_im(ALICE_URI, text)).status, 200, "the answer")
+    equal("".join([(await alice.next_message())[1].tpdu.text for _ in range(3)]), text, "what the phone shows")
+    for dcs, octets in sms.parts(text, 7):
+        tpdu = sms.submit("+15550003", "", first=0x41, dcs=dcs, user_data=octets)
+        sent = await alice.send_sm("+15550003", "", tpdu=tpdu)
+        equal(sent.answer.status, 202, "the SIP answer to a part")
+    equal((await carol.next_message()).text, text, "the client's text")
+    equal((await sent.outcome(5)).kind, "RP-ACK", "the report on the last part")
+
+    say("client to client, phone to somebody here, and back")
+    bob = await gw.user(ImClient, "bob")
+    equal((await carol.send_im(BOB_URI, "as it is")).status, 200, "the answer")
+    equal((await bob.next_message()).text, "as it is", "the text here")
+    equal((await bob.send_im(CAROL_URI, "as it was")).status, 200, "the answer")
+    equal((await carol.next_message()).text, "as it was", "the text there")
+    equal((await bob.send_im(ALICE_URI, "for a phone")).status, 200, "the answer")
+    equal((await alice.next_message())[1].tpdu.text, "for a phone", "what the phone shows")
+    sent = await alice.send_sm("+15550002", "for a client")
+    equal((await bob.next_message()).text, "for a client", "the text here")
+    equal((await sent.outcome(5)).kind, "RP-ACK", "the report")
+    await gw.until(lambda: gw.pending() == 0, what="the end of all exchanges")
+
+
+async def conversation():
+    "a phone and a client write to each other: texts, refusals, long texts, a status report"
+    async with with_core() as gw, Core(gw) as core:
+        await play(gw, core)
+
+
+async def conversation_in_lua():
+    "the same through kamailio.lua"
+    async with with_core(name="lua", **LUA) as gw, Core(gw) as core:
+        await play(gw, core)
+
+
+async def registrations():
+    "the gateway hears of a registration, of a refresh, and of the end"
+    async with with_core() as gw, Core(gw) as core:
+        alice, carol = await core.user(ImsPhone, "+15550001"), await core.user(ImsClient, "+15550003")
+        await core.register(alice)
+        equal((await carol.send_im(ALICE_URI, "there")).status, 200, "the answer after a refresh")
+        await core.register(alice, expires=0)
+        equal((await carol.send_im(ALICE_URI, "gone")).status, 480, "the answer after the end")
+        await core.register(alice)
+        equal((await carol.send_im(ALICE_URI, "again")).status, 200, "the answer after a new registration")
+        equal([(await alice.next_message())[1].tpdu.text for _ in range(2)], ["there", "again"], "what the phone has")
+
+
+run(conversation, conversation_in_lua, registrations)
