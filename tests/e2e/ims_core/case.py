@@ -19,7 +19,7 @@ IMDN = (
 
 def with_core(**options):
     options.setdefault("people", [ALICE, BOB, CAROL])
-    return gateway(defines=[TRUSTED], **options)
+    return gateway(**TRUSTED, **options)
 
 
 async def play(gw, core):

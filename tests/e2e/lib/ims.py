@@ -1,6 +1,6 @@
 """An IMS core around a gateway: Kamailio's S-CSCF, an HSS, and the phones and clients that are registered there.
 
-    async with gateway(defines=[TRUSTED]) as gw, Core(gw) as core:
+    async with gateway(**TRUSTED) as gw, Core(gw) as core:
         alice = await core.user(ImsPhone, "+15550001", "alice", "tel:+15550001")
         desk = await core.user(ImsClient, subscriber=alice.subscriber)
 
@@ -23,7 +23,7 @@ LIB = Path(__file__).resolve().parent
 
 # Where the S-CSCF is, and where what is in front of it is: the gateway trusts the first only.
 SCSCF_HOST, PCSCF_HOST, HSS_HOST = "127.0.0.3", "127.0.0.4", "127.0.0.5"
-TRUSTED = f'TRUSTED_PEERS="{SCSCF_HOST}/32"'
+TRUSTED = {"trusted": SCSCF_HOST}
 
 DIAMETER = """<?xml version="1.0" encoding="UTF-8"?>
 <DiameterPeer FQDN="{host}" Realm="{domain}" Vendor_Id="10415" Product_Name="S-CSCF" AcceptUnknownPeers="0"
