@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use crate::host::Identity;
-use crate::sip::Uri;
+use crate::sip::{Uri, is_host, place};
 use crate::wire::{NationalLanguage, RpAddress, TpAddress};
 
 use super::causes::Causes;
@@ -70,6 +70,12 @@ pub struct Policy {
     pub(super) rp_address: RpAddress,
 }
 
+/// Longest domain: an identity in it has to fit into what an exchange keeps.
+const MAX_DOMAIN: usize = 100;
+
+/// Longest URI that an exchange keeps.
+pub(super) const MAX_URI: usize = 126;
+
 impl Policy {
     /// Checks the parameters; the error says what to write instead.
     pub fn check(settings: &Settings<'_>) -> Result<Self, String> {
@@ -86,24 +92,21 @@ impl Policy {
             ));
         };
         let domain = settings.domain.to_ascii_lowercase();
-        let label = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | ':' | '[' | ']');
-        if domain.is_empty() || !domain.chars().all(label) {
-            return Err(wanted(
-                "domain",
-                settings.domain,
-                "the domain of your users, such as \"ims.example\"",
-            ));
+        if !is_host(&domain) || domain.len() > MAX_DOMAIN {
+            let what = format!(
+                "the domain of your users, a host name of up to {MAX_DOMAIN} characters without a dot at its end, such as \"ims.example\""
+            );
+            return Err(wanted("domain", settings.domain, &what));
         }
         let gateway_uri = match settings.gateway_uri {
             "" => ["sip:", sc_address, "@", &domain].concat(),
             uri => uri.to_owned(),
         };
-        if Uri::parse(&gateway_uri).is_none() {
-            return Err(wanted(
-                "gateway_uri",
-                &gateway_uri,
-                "a SIP URI, such as \"sip:+15559999@ims.example\", or nothing",
-            ));
+        if place(&gateway_uri).is_none() || gateway_uri.len() > MAX_URI {
+            let what = format!(
+                "a SIP URI of up to {MAX_URI} characters, such as \"sip:+15559999@ims.example\", or nothing"
+            );
+            return Err(wanted("gateway_uri", &gateway_uri, &what));
         }
         Ok(Self {
             service_centres: service_centres(settings)?,
@@ -150,11 +153,12 @@ impl Policy {
             )?,
             sc_uri: match settings.sc_uri {
                 "" => None,
-                uri if Uri::parse(uri).is_some_and(|uri| !uri.is_tel()) => Some(uri.to_owned()),
+                uri if place(uri).is_some() && uri.len() <= MAX_URI => Some(uri.to_owned()),
                 uri => {
-                    let what =
-                        "a SIP URI, such as \"sip:192.0.2.9:5060;transport=tcp\", or nothing";
-                    return Err(wanted("sc_uri", uri, what));
+                    let what = format!(
+                        "a SIP URI of up to {MAX_URI} characters, such as \"sip:192.0.2.9:5060;transport=tcp\", or nothing"
+                    );
+                    return Err(wanted("sc_uri", uri, &what));
                 }
             },
             sc_identity: ["sip:", sc_address, "@", &domain].concat(),
@@ -220,6 +224,10 @@ fn service_centres(settings: &Settings<'_>) -> Result<Vec<Identity>, String> {
                 item.to_owned()
             };
             Uri::parse(&uri)
+                .filter(|parsed| {
+                    // A number, or somebody at a host.
+                    parsed.global_number().is_some() || place(&uri).is_some()
+                })
                 .and_then(|uri| uri.write_identity(&mut identity).ok())
                 .map(|()| identity)
                 .ok_or_else(|| {
@@ -352,6 +360,20 @@ mod tests {
         }
     }
 
+    const TOO_LONG: &str = concat!(
+        "ims.aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        ".example"
+    );
+    const LONG_DOMAIN: &str = concat!(
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.",
+        "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb.",
+        "example"
+    );
+    const LONG_URI: &str = concat!(
+        "sip:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb@ims.example"
+    );
+
     #[test]
     fn defaults_follow_from_the_number_and_the_domain() {
         let policy = Policy::check(&good()).unwrap();
@@ -389,7 +411,7 @@ mod tests {
     #[test]
     fn a_bad_setting_is_answered_with_what_to_write() {
         type Set = fn(&mut Settings<'_>);
-        let cases: [(&str, Set); 30] = [
+        let cases: [(&str, Set); 52] = [
             ("domain", |settings| settings.domain = ""),
             ("domain", |settings| settings.domain = "a b"),
             ("domain", |settings| settings.domain = "x\r\n"),
@@ -402,6 +424,44 @@ mod tests {
             ("gateway_uri", |settings| {
                 settings.gateway_uri = "sip:a@b\r\n"
             }),
+            ("domain", |settings| settings.domain = "ims.example."),
+            ("domain", |settings| settings.domain = ".ims.example"),
+            ("domain", |settings| settings.domain = "ims..example"),
+            ("domain", |settings| settings.domain = "-ims.example"),
+            ("domain", |settings| settings.domain = "ims_1.example"),
+            ("domain", |settings| settings.domain = "ims.example:5060"),
+            ("domain", |settings| settings.domain = "192.0.2.300"),
+            ("domain", |settings| settings.domain = TOO_LONG),
+            ("domain", |settings| settings.domain = LONG_DOMAIN),
+            ("gateway_uri", |settings| {
+                settings.gateway_uri = "tel:+15559999"
+            }),
+            ("gateway_uri", |settings| {
+                settings.gateway_uri = "sip:gw@ims.example."
+            }),
+            ("gateway_uri", |settings| {
+                settings.gateway_uri = "sip:gw@ims.example:0"
+            }),
+            ("gateway_uri", |settings| {
+                settings.gateway_uri = "sip:gw@ims.example;transport=x"
+            }),
+            ("gateway_uri", |settings| settings.gateway_uri = LONG_URI),
+            ("service_centre", |settings| settings.service_centre = "+"),
+            ("service_centre", |settings| {
+                settings.service_centre = "+1555999a"
+            }),
+            ("service_centre", |settings| {
+                settings.service_centre = "tel:911"
+            }),
+            ("service_centre", |settings| {
+                settings.service_centre = "+123456789012345678901"
+            }),
+            ("service_centre", |settings| {
+                settings.service_centre = "sip:sc@peer..example"
+            }),
+            ("sc_uri", |settings| settings.sc_uri = "sip:192.0.2.9:99999"),
+            ("sc_uri", |settings| settings.sc_uri = "sip:sc_1.example"),
+            ("sc_uri", |settings| settings.sc_uri = LONG_URI),
             ("service_centre", |settings| {
                 settings.service_centre = "+1,,+2"
             }),

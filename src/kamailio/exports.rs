@@ -15,7 +15,7 @@ use super::params;
 use super::pv;
 use super::rpc;
 use super::text;
-use super::{functions, recipients, running, save, timer};
+use super::{fixups, functions, recipients, running, save, timer};
 
 /// A table that Kamailio reads: constant pointers to static data.
 #[repr(transparent)]
@@ -235,10 +235,14 @@ const fn command(name: &'static std::ffi::CStr, function: ffi::cmd_function) -> 
     }
 }
 
-const fn of_two(name: &'static std::ffi::CStr, function: ffi::cmd_function) -> cmd_export_t {
+const fn of_two(
+    name: &'static std::ffi::CStr,
+    function: ffi::cmd_function,
+    fixup: ffi::fixup_function,
+) -> cmd_export_t {
     cmd_export_t {
         param_no: 2,
-        fixup: Some(ffi::fixup_spve_spve),
+        fixup,
         free_fixup: Some(ffi::fixup_free_spve_spve),
         ..command(name, function)
     }
@@ -249,14 +253,18 @@ const COMMAND_COUNT: usize = 13 + cfg!(feature = "fault-injection") as usize;
 static COMMANDS: Table<[cmd_export_t; COMMAND_COUNT]> = Table([
     command(c"ipsmgw_classify", Some(w_classify)),
     command(c"ipsmgw_save", Some(w_save)),
-    of_two(c"ipsmgw_capable", Some(w_capable)),
-    of_two(c"ipsmgw_authorize", Some(w_authorize)),
+    of_two(c"ipsmgw_capable", Some(w_capable), Some(fixups::capable)),
+    of_two(
+        c"ipsmgw_authorize",
+        Some(w_authorize),
+        Some(fixups::authorize),
+    ),
     command(c"ipsmgw_sm_to_im", Some(w_sm_to_im)),
     command(c"ipsmgw_im_to_sm", Some(w_im_to_sm)),
     cmd_export_t {
         param_no: 1,
-        fixup: Some(ffi::fixup_spve_null),
-        free_fixup: Some(ffi::fixup_free_spve_null),
+        fixup: Some(fixups::route),
+        free_fixup: Some(ffi::fixup_free_spve_spve),
         ..command(c"ipsmgw_im_to_sm", Some(w_im_to_sm_route))
     },
     command(c"ipsmgw_next_recipient", Some(w_next_recipient)),

@@ -43,6 +43,9 @@ pub(super) fn classify(msg: SipMsg<'_>) -> i32 {
     }
 }
 
+/// What `ipsmgw_authorize()` knows.
+pub(super) const DIRECTIONS: [&str; 2] = ["sm2im", "im2sm"];
+
 /// `ipsmgw_authorize(uri, direction)`: whether this identity's messages may be converted.
 pub(super) fn authorize(uri: &str, direction: &str) -> i32 {
     let may = match interwork::identity(uri) {

@@ -23,6 +23,7 @@ mod counters;
 mod database;
 mod exports;
 mod ffi;
+mod fixups;
 mod functions;
 mod guard;
 mod hooks;

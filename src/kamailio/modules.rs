@@ -36,6 +36,12 @@ pub(super) fn modules() -> &'static Modules {
         .unwrap_or_else(|| unreachable!("Kamailio calls mod_init first"))
 }
 
+/// The branch flag, as a mask, by which usrloc knows contacts behind a NAT; 0: none.
+pub(super) fn nat_flag() -> u32 {
+    let usrloc = modules().usrloc.as_ref();
+    usrloc.map_or(0, |usrloc| usrloc.api.nat_flag)
+}
+
 /// Binds all, in mod_init.
 pub(super) fn bind(usrloc_table: &str) -> Result<(), SettingError> {
     let mut tm = ffi::tm_binds::default();

@@ -4,10 +4,11 @@ use std::cell::UnsafeCell;
 use std::os::raw::{c_int, c_void};
 
 use crate::interwork::{Authorization, Settings};
-use crate::sip::{Capabilities, Uri};
+use crate::sip::{Capabilities, place};
 
 use super::ffi;
 use super::guard::guard;
+use super::result;
 use super::text;
 
 /// What is wrong with the configuration, as a sentence that says what to write instead.
@@ -208,6 +209,24 @@ pub(super) struct Flags {
 }
 
 impl Flags {
+    /// Whether none of ours is this one, which another module has.
+    pub(super) fn spare(self, other: u32) -> Result<(), SettingError> {
+        let ours = [
+            ("sm_flag", self.sm),
+            ("im_flag", self.im),
+            ("cpim_flag", self.cpim),
+            ("msrp_flag", self.msrp),
+            ("third_party_flag", self.third_party),
+        ];
+        match ours.iter().find(|(_, mask)| mask & other != 0) {
+            None => Ok(()),
+            Some((name, mask)) => Err(SettingError(format!(
+                "{name} is {0}, and so is nat_bflag of usrloc: write a branch flag from 0 to 31 that is used for nothing else",
+                mask.trailing_zeros()
+            ))),
+        }
+    }
+
     /// What a contact with these flags can do.
     pub(super) fn capabilities(self, flags: u32) -> Capabilities {
         Capabilities {
@@ -314,18 +333,50 @@ impl Parameters {
             },
             identity: places::identity.get_text("identity")?,
             outbound_proxy: outbound_proxy()?,
-            usrloc_table: places::usrloc_table.get_text("usrloc_table")?,
-            event_callback: places::event_callback.get_text("event_callback")?,
+            usrloc_table: table("usrloc_table", &places::usrloc_table)?,
+            event_callback: event_callback()?,
             max_pending: max_pending.unsigned_abs(),
             max_per_party: max_per_party.unsigned_abs(),
             max_per_sender: max_per_sender.unsigned_abs(),
             flags: flags()?,
             plain_im: switch("plain_im", places::plain_im.get())?,
             db_url: places::db_url.get_text("db_url")?,
-            auth_table: places::auth_table.get_text("auth_table")?,
+            auth_table: table("auth_table", &places::auth_table)?,
             authorize_default: authorize_default()?,
         })
     }
+}
+
+/// The name of a database table.
+fn table(name: &str, place: &Place<ffi::str_>) -> Result<&'static str, SettingError> {
+    let table = place.get_text(name)?;
+    let is_letter = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'_' | b'.');
+    if (1..=64).contains(&table.len()) && table.bytes().all(is_letter) {
+        return Ok(table);
+    }
+    let default = match name {
+        "auth_table" => "ipsmgw_auth",
+        _ => "location",
+    };
+    Err(SettingError(format!(
+        "{name} is '{table}': write the name of a table, up to 64 letters, digits, dots and underscores, such as \"{default}\""
+    )))
+}
+
+fn event_callback() -> Result<&'static str, SettingError> {
+    let function = places::event_callback.get_text("event_callback")?;
+    let is_letter = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'_' | b'.');
+    if !function.bytes().all(is_letter) {
+        return Err(SettingError(format!(
+            "event_callback is '{function}': write the name of a function of the KEMI script, such as \"ipsmgw_result\", or nothing"
+        )));
+    }
+    if !function.is_empty() && !result::is_kemi() {
+        return Err(SettingError(format!(
+            "event_callback is '{function}', and the script is none for KEMI: write event_route[ipsmgw:result] instead"
+        )));
+    }
+    Ok(function)
 }
 
 fn authorize_default() -> Result<Authorization, SettingError> {
@@ -337,13 +388,16 @@ fn authorize_default() -> Result<Authorization, SettingError> {
     })
 }
 
+/// Longest URI of a next hop.
+const LONGEST_HOP: usize = 126;
+
 fn outbound_proxy() -> Result<&'static str, SettingError> {
     let hop = places::outbound_proxy.get_text("outbound_proxy")?;
-    if hop.is_empty() || Uri::parse(hop).is_some_and(|uri| !uri.is_tel()) {
+    if hop.is_empty() || place(hop).is_some() && hop.len() <= LONGEST_HOP {
         return Ok(hop);
     }
     Err(SettingError(format!(
-        "outbound_proxy is '{hop}': write a SIP URI, such as sip:scscf.example:6060, or nothing"
+        "outbound_proxy is '{hop}': write a SIP URI of up to {LONGEST_HOP} characters, such as sip:scscf.example:6060, or nothing"
     )))
 }
 

@@ -47,11 +47,7 @@ pub(super) fn set_event_callback(function: &'static str) {
 /// The route for an outcome: the one that was named with the message, else the one for all. Where
 /// the script has neither, we answer ourselves.
 fn route_for(named: &str) -> Option<Route<'_>> {
-    let is_kemi = {
-        // SAFETY: no arguments.
-        !unsafe { ffi::sr_kemi_eng_get() }.is_null()
-    };
-    if is_kemi {
+    if is_kemi() {
         let callback = EVENT_CALLBACK.get().copied().unwrap_or_default();
         return [named, callback]
             .into_iter()
@@ -82,6 +78,20 @@ fn native(list: *mut ffi::route_list, name: &str) -> Option<Route<'static>> {
 /// Whether the native script has a route of this name.
 pub(super) fn has_route(name: &str) -> bool {
     route_for(name).is_some()
+}
+
+/// Longest name of a route that an exchange keeps.
+pub(super) const LONGEST_NAME: usize = 62;
+
+/// Whether the native script has a route of this name, as `ipsmgw_im_to_sm()` names one.
+pub(super) fn has_native_route(name: &str) -> bool {
+    name.len() <= LONGEST_NAME && native(&raw mut ffi::main_rt, name).is_some()
+}
+
+/// Whether the script is one for KEMI.
+pub(super) fn is_kemi() -> bool {
+    // SAFETY: no arguments.
+    !unsafe { ffi::sr_kemi_eng_get() }.is_null()
 }
 
 /// Gives the sender of a held request its outcome, from any process. Called once for each: the

@@ -3,6 +3,7 @@
 use once_cell::sync::OnceCell;
 
 use crate::interwork::{Gateway, Policy};
+use crate::sip::{Place, place};
 
 use super::authorization::Authorizations;
 use super::counters;
@@ -48,6 +49,13 @@ pub(super) fn start() -> Result<(), SettingError> {
     let parameters = Parameters::read()?;
     let policy = Policy::check(&parameters.settings).map_err(SettingError)?;
     modules::bind(parameters.usrloc_table)?;
+    parameters.flags.spare(modules::nat_flag())?;
+    for (name, hop) in [
+        ("sc_uri", parameters.settings.sc_uri),
+        ("outbound_proxy", parameters.outbound_proxy),
+    ] {
+        not_ourselves(name, hop)?;
+    }
     let table = Table::new(
         parameters.max_pending,
         parameters.max_per_party,
@@ -87,6 +95,22 @@ pub(super) fn start() -> Result<(), SettingError> {
     };
     // mod_init runs once.
     let _ = RUNNING.set(running);
+    Ok(())
+}
+
+/// What we send to ourselves never arrives.
+fn not_ourselves(name: &str, hop: &str) -> Result<(), SettingError> {
+    let Some(Place { host, port }) = place(hop) else {
+        return Ok(());
+    };
+    let mut host = lend(host.as_bytes());
+    // SAFETY: Kamailio's sockets are complete in mod_init; the name is live during the call.
+    let is_ours = unsafe { ffi::check_self(&mut host, port.unwrap_or(5060), 0) } == 1;
+    if is_ours {
+        return Err(SettingError(format!(
+            "{name} is '{hop}', which is this Kamailio itself: write the next host, or nothing"
+        )));
+    }
     Ok(())
 }
 

@@ -105,20 +105,23 @@ fn set_flags(flags: Flags, can: Capabilities, third_party: bool) {
     unsafe { ffi::setbflagsval(0, flags.set(value, can, third_party)) };
 }
 
+/// What `ipsmgw_capable()` knows, in the order of the flags.
+pub(super) const CAPABILITIES: [&str; 4] = ["sm", "im", "cpim", "msrp"];
+
 /// `ipsmgw_capable(uri, what)`: whether a registered contact of this identity can do that.
 pub(super) fn capable(uri: &str, what: &str) -> i32 {
-    let flags = &running().flags;
-    let mask = match what {
-        "sm" => flags.sm,
-        "im" => flags.im,
-        "cpim" => flags.cpim,
-        "msrp" => flags.msrp,
-        _ => {
+    let Flags {
+        sm, im, cpim, msrp, ..
+    } = running().flags;
+    let mut known = CAPABILITIES.iter().zip([sm, im, cpim, msrp]);
+    match known.find(|(name, _)| **name == what) {
+        Some((_, mask)) if contacts::has(uri, mask) => 1,
+        Some(_) => -1,
+        None => {
             tracing::error!("ipsmgw_capable(uri, what): write sm, im, cpim or msrp for what");
-            return -1;
+            -1
         }
-    };
-    if contacts::has(uri, mask) { 1 } else { -1 }
+    }
 }
 
 /// One contact of a REGISTER.

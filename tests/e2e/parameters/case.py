@@ -1,17 +1,35 @@
 """Parameters: see README.md."""
 
-from e2e import GatewayError, Rows, gateway, run
+from e2e import CFG, FOLDER, GatewayError, ImClient, Rows, equal, gateway, run
 
 WRONG = (
     ("domain", "a b", "such as \"ims.example\""),
+    ("domain", "", "such as \"ims.example\""),
+    ("domain", "ims.example.", "without a dot at its end"),
+    ("domain", "ims..example", "such as \"ims.example\""),
+    ("domain", "ims.-example", "such as \"ims.example\""),
+    ("domain", "i" * 64 + ".example", "such as \"ims.example\""),
+    ("domain", "abcdefghi." * 30 + "x", "of up to 100 characters"),
+    ("domain", "ims.example:5060", "such as \"ims.example\""),
     ("sc_address", "15559999", "such as \"+15559999\""),
     ("identity", "nobody", "write a pseudo-variable"),
     ("identity", "$nothing(x)", "write a pseudo-variable"),
     ("gateway_uri", "http://x", "it must be a SIP URI"),
+    ("gateway_uri", "tel:+15559999", "it must be a SIP URI"),
+    ("gateway_uri", "sip:" + "g" * 400 + "@ims.example", "of up to 126 characters"),
+    ("gateway_uri", "sip:gw@ims.example.", "it must be a SIP URI"),
     ("service_centre", "x,y", "it must be numbers or SIP URIs"),
+    ("service_centre", "+1555,+", "it must be numbers or SIP URIs"),
+    ("service_centre", "sip:sc@peer..example", "it must be numbers or SIP URIs"),
     ("outbound_proxy", "scscf.example", "write a SIP URI"),
     ("outbound_proxy", "tel:+15559999", "write a SIP URI"),
-    ("usrloc_table", "", "write the table"),
+    ("outbound_proxy", "sip:scscf.example:70000", "write a SIP URI"),
+    ("outbound_proxy", "sip:scscf..example", "write a SIP URI"),
+    ("outbound_proxy", "sip:" + "s" * 300, "write a SIP URI"),
+    ("outbound_proxy", "sip:ims.example", "is this Kamailio itself"),
+    ("sc_uri", "sip:sc@IMS.example:5060;transport=tcp", "is this Kamailio itself"),
+    ("usrloc_table", "", "write the name of a table"),
+    ("usrloc_table", "location; x", "write the name of a table"),
     ("hold_timeout", 31, "from 1 to 30"),
     ("max_recipients", 101, "from 0 to 100"),
     ("concat_incomplete", "keep", '"deliver" or "drop"'),
@@ -26,6 +44,8 @@ WRONG = (
     ("sm_flag", 32, "write a branch flag from 0 to 31"),
     # What sm_flag is in kamailio.cfg.
     ("im_flag", 1, "write a branch flag from 0 to 31"),
+    # What usrloc's nat_bflag is in kamailio.cfg.
+    ("cpim_flag", 0, "nat_bflag of usrloc"),
     ("third_party_flag", 1, "write a branch flag from 0 to 31"),
     ("anonymous", "J\u00fcrgen", "write it without them"),
     ("emergency", "sos", "it must be numbers"),
@@ -33,24 +53,79 @@ WRONG = (
     ("db_url", "nonsense", "write ENGINE:"),
     ("db_url", "oracle://x", 'put loadmodule "db_oracle.so"'),
     ("auth_table", "nowhere", "create it"),
+    ("auth_table", "ipsmgw_auth WHERE 1", "write the name of a table"),
+    ("auth_table", "", "write the name of a table"),
+    ("event_callback", "ksr result", "write the name of a function"),
+    ("event_callback", "ksr_result", "the script is none for KEMI"),
     ("authorize_default", "maybe", "write both, sm2im, im2sm or none"),
 )
 
 
-async def wrong():
+# Calls that the script may not make, each in a route of its own.
+CALLS = (
+    ('ipsmgw_capable("$ru", "sms");', "write one of sm, im, cpim, msrp"),
+    ('ipsmgw_capable("$ru", "");', "write one of sm, im, cpim, msrp"),
+    ('ipsmgw_capable("bob", "sm");', "write a SIP or tel URI"),
+    ('ipsmgw_authorize("$ru", "both");', "write one of sm2im, im2sm"),
+    ('ipsmgw_authorize("", "sm2im");', "write a SIP or tel URI"),
+    ('ipsmgw_im_to_sm("NOWHERE");', "write route[NOWHERE]"),
+    ('ipsmgw_im_to_sm("' + "R" * 63 + '");', "up to 62 characters"),
+    ('xlog("$ipsmgw(nothing)");', "there is no $ipsmgw(nothing)"),
+)
+
+
+async def said_at_start(**options):
+    """What a gateway that does not start says first."""
+    gw = gateway(name="wrong", **options)
+    try:
+        async with gw:
+            return "it started"
+    except GatewayError:
+        lines = [line for line in gw.log().splitlines() if "ERROR: ipsmgw: " in line]
+        return lines[0] if lines else gw.log()
+
+
+async def wrong_values():
     "each value stops the start, and the log says what to write instead"
     rows = Rows()
     for name, value, sentence in WRONG:
-        gw = gateway(name="wrong", modparams={name: value})
-        try:
-            async with gw:
-                said = "it started"
-        except GatewayError:
-            lines = [line for line in gw.log().splitlines() if "ERROR: ipsmgw: " in line]
-            said = lines[0] if lines else gw.log()
+        said = await said_at_start(modparams={name: value})
         named = name in said and sentence in said
         rows.check(f"{name} = {value!r}", sentence if named else said, sentence)
     rows.done(at_least=len(WRONG))
 
 
-run(wrong)
+async def wrong_calls():
+    "so does each literal argument of a function that can never be right"
+    rows = Rows()
+    for call, sentence in CALLS:
+        said = await said_at_start(script="route[WRONG] { %s }" % call)
+        rows.check(call, sentence if sentence in said else said, sentence)
+    script = 'route[GOOD] { ipsmgw_capable("sip:bob@ims.example", "$avp(x)"); ipsmgw_im_to_sm("LATER"); ipsmgw_im_to_sm(""); }'
+    said = await said_at_start(script=script + "\nroute[LATER] { exit; }")
+    rows.check("what is right, or not known yet", said, "it started")
+    rows.done(at_least=len(CALLS) + 1)
+
+
+async def wrong_calls_in_lua():
+    "Kamailio does not read a Lua script: there the call says it"
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    script = FOLDER / "wrong.lua"
+    script.write_text(
+        """
+        function ksr_request_route()
+            KSR.ipsmgw.capable("sip:bob@ims.example", "sms")
+            KSR.ipsmgw.authorize("sip:bob@ims.example", "both")
+            KSR.sl.sl_send_reply(200, "OK")
+        end
+        """
+    )
+    callback = {"event_callback": "ksr_result"}
+    async with gateway(name="lua", cfg=CFG / "kamailio-kemi.cfg", lua=script, modparams=callback) as gw:
+        someone = ImClient(await gw.endpoint(), "bob", None, gw.domain)
+        equal((await someone.send("OPTIONS", "sip:ims.example")).status, 200, "the answer")
+        for sentence in ("write sm, im, cpim or msrp", "write sm2im or im2sm"):
+            equal("ERROR: ipsmgw: " in gw.log() and sentence in gw.log(), True, sentence)
+
+
+run(wrong_values, wrong_calls, wrong_calls_in_lua)
