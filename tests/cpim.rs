@@ -105,15 +105,18 @@ fn headers() -> impl Strategy<Value = ImdnHeaders<'static>> {
 
 fn content() -> impl Strategy<Value = CpimContent<'static>> {
     let field = || of(value().prop_map(Into::into));
-    (value(), field(), field(), field(), any::<Vec<u8>>()).prop_map(
-        |(content_type, content_id, disposition, transfer_encoding, octets)| CpimContent {
+    let fields = (field(), field(), field(), field());
+    (value(), fields, any::<Vec<u8>>()).prop_map(|(content_type, fields, octets)| {
+        let (content_id, disposition, transfer_encoding, content_encoding) = fields;
+        CpimContent {
             content_type: Some(content_type.into()),
             content_id,
             disposition,
             transfer_encoding,
+            content_encoding,
             octets: octets.into(),
-        },
-    )
+        }
+    })
 }
 
 fn message() -> impl Strategy<Value = Cpim<'static>> {

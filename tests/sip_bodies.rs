@@ -3,9 +3,11 @@
 use std::fs;
 use std::path::Path;
 
+use flate2::{Compress, Compression, FlushCompress};
 use ipsmgw::sip::{
-    Entity, MediaType, RegisterBody, base64, date, date_time, decode_text, expires, is_private,
-    parts, push_date, push_date_time, quoted_printable, split_header, transfer_decoded,
+    ContentEncodingError, Entity, MediaType, RegisterBody, base64, content_decoded, date,
+    date_time, decode_text, expires, is_private, parts, push_date, push_date_time,
+    quoted_printable, split_header, transfer_decoded,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -75,9 +77,8 @@ proptest! {
         for content_type in ["message/sip", "multipart/mixed;boundary=b", &text] {
             let body = Entity {
                 content_type: content_type.into(),
-                transfer_encoding: None,
-                disposition: None,
-                body: octets,
+                body: octets.into(),
+                ..Entity::default()
             };
             for contact in RegisterBody::decode(body).contacts().into_iter().flatten() {
                 prop_assert!(!contact.uri.is_empty());
@@ -90,6 +91,11 @@ proptest! {
         }
         if let Some(decoded) = base64(octets) {
             prop_assert!(decoded.len() <= octets.len());
+        }
+        for encoding in ["deflate", "gzip", &text] {
+            if let Ok(unpacked) = content_decoded(Some(encoding), octets.into()) {
+                prop_assert!(unpacked.len() <= octets.len().max(8 * 1024));
+            }
         }
         let _ = (date(&text), date_time(&text), expires(&text), is_private(Some(&text), Some(&text)));
         let media_type = MediaType::parse(&text);
@@ -107,9 +113,29 @@ proptest! {
         let back: Vec<u8> = latin1.chars().map(|c| u8::try_from(c).unwrap()).collect();
         prop_assert_eq!(back, &*octets);
         prop_assert!(decode_text(&octets, Some("iso-8859-15")).is_ok());
-        for charset in ["windows-1252", "utf-16", "utf-16be", "utf-16le"] {
+        for charset in [
+            "windows-1252", "utf-16", "utf-16be", "utf-16le", "gbk", "gb18030", "windows-1251",
+            "koi8-r", "shift_jis", "euc-jp", "iso-2022-jp", "euc-kr", "big5", "iso-8859-7",
+        ] {
             if let Ok(text) = decode_text(&octets, Some(charset)) {
+                // Big5 has two characters of two octets that are a letter and an accent.
                 prop_assert!(text.chars().count() <= octets.len());
+            }
+        }
+    }
+
+    #[test]
+    fn packed_octets_both_ways(octets in vec(any::<u8>(), 0..3000), repeat in 1_usize..40) {
+        let octets = octets.repeat(repeat);
+        for has_header in [true, false] {
+            let mut packed = Vec::with_capacity(octets.len() + 128);
+            Compress::new(Compression::default(), has_header)
+                .compress_vec(&octets, &mut packed, FlushCompress::Finish)
+                .unwrap();
+            let allowed = octets.len() <= (packed.len() * 32).clamp(8 * 1024, 64 * 1024);
+            match content_decoded(Some("deflate"), (&*packed).into()) {
+                Ok(unpacked) => prop_assert!(allowed && *unpacked == octets),
+                Err(error) => prop_assert!(!allowed && error == ContentEncodingError::TooLarge),
             }
         }
     }

@@ -145,6 +145,12 @@ pub enum Reason {
     NotInItsEncoding,
     /// A Content-Transfer-Encoding that we do not know.
     TransferEncoding,
+    /// A Content-Encoding that is not supported.
+    ContentEncoding,
+    /// A body that is not in the Content-Encoding that it claims.
+    NotInItsContentEncoding,
+    /// A body that its Content-Encoding makes larger than any that is read.
+    UnpackedTooLarge,
     /// An RP message or TPDU that cannot be read.
     Undecodable(DecodeError),
     /// An RP message that this sender does not send.
@@ -212,7 +218,8 @@ impl Reason {
     /// How a message that cannot be read, or is of no use any more, is answered in SIP.
     pub(super) const fn status(self) -> u16 {
         match self {
-            Self::MediaType | Self::TransferEncoding | Self::Charset => 415,
+            Self::MediaType | Self::TransferEncoding | Self::ContentEncoding | Self::Charset => 415,
+            Self::UnpackedTooLarge => 413,
             Self::CpimRequire => 488,
             _ => 400,
         }
@@ -237,6 +244,9 @@ impl fmt::Display for Reason {
             Self::Multipart => "multipart without boundary",
             Self::NotInItsEncoding => "body is not in its Content-Transfer-Encoding",
             Self::TransferEncoding => "unknown Content-Transfer-Encoding",
+            Self::ContentEncoding => "unsupported Content-Encoding",
+            Self::NotInItsContentEncoding => "body is not in its Content-Encoding",
+            Self::UnpackedTooLarge => "body too large without its Content-Encoding",
             Self::Direction => "RP-MTI: wrong direction",
             Self::NotRpData => "RP-MTI: not RP-DATA",
             Self::NotAReport => "RP-MTI: not RP-ACK, RP-ERROR or RP-SMMA",

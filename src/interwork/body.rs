@@ -4,7 +4,9 @@ use std::borrow::Cow;
 
 use super::action::Reason;
 use super::instant_message;
-use crate::sip::{Entity, MediaType, MessageIn, NotMultipart, TransferEncodingError};
+use crate::sip::{
+    ContentEncodingError, Entity, EntityError, MediaType, MessageIn, TransferEncodingError,
+};
 use crate::wire::{Cpim, IMDN_TYPE};
 
 const SMS: &str = "application/vnd.3gpp.sms";
@@ -55,7 +57,7 @@ impl<'m> Body<'m> {
 
     fn leaf(entity: Entity<'m>, known: Known) -> Result<Self, Reason> {
         Ok(match known {
-            Known::Sms => Self::Sms(entity.octets()?),
+            Known::Sms => Self::Sms(entity.into_octets()?),
             Known::Text => Self::Text(entity),
             Known::Cpim => {
                 let wrapped = Wrapped::of(&entity);
@@ -78,7 +80,11 @@ enum Known {
 }
 
 impl Known {
+    /// Nothing is known of a body in an encoding that is not supported.
     fn of(entity: &Entity<'_>) -> Option<Self> {
+        if !entity.can_be_unpacked() {
+            return None;
+        }
         let media_type = entity.media_type();
         [
             (SMS, Self::Sms),
@@ -98,13 +104,14 @@ pub(super) fn whole<'m>(message: &MessageIn<'m>) -> Option<Entity<'m>> {
     Some(Entity {
         content_type: message.content_type?.into(),
         transfer_encoding: message.content_transfer_encoding.map(Cow::Borrowed),
-        disposition: None,
-        body: message.body,
+        content_encoding: message.content_encoding.map(Cow::Borrowed),
+        body: Cow::Borrowed(message.body),
+        ..Entity::default()
     })
 }
 
 /// The entities that the body is made of; none where it has no type.
-fn leaves<'m>(message: &MessageIn<'m>) -> Result<Vec<Entity<'m>>, NotMultipart> {
+fn leaves<'m>(message: &MessageIn<'m>) -> Result<Vec<Entity<'m>>, EntityError> {
     whole(message).map_or(Ok(Vec::new()), Entity::leaves)
 }
 
@@ -124,6 +131,7 @@ pub(super) fn recipient_list<'m>(message: &MessageIn<'m>) -> Option<Entity<'m>> 
 pub(super) struct Content {
     pub(super) content_type: String,
     pub(super) transfer_encoding: Option<String>,
+    pub(super) content_encoding: Option<String>,
     pub(super) body: Vec<u8>,
 }
 
@@ -132,6 +140,7 @@ impl Content {
         Self {
             content_type: instant_message::TEXT.to_owned(),
             transfer_encoding: None,
+            content_encoding: None,
             body: text.into_bytes(),
         }
     }
@@ -140,11 +149,11 @@ impl Content {
 /// The body without the list beside it. A list that stands deeper inside is none that could be taken out.
 pub(super) fn without_recipient_list(message: &MessageIn<'_>) -> Result<Content, Reason> {
     let whole = whole(message).ok_or(Reason::MediaType)?;
-    let media_type = MediaType::parse(&whole.content_type);
-    let boundary = media_type
+    let content_type = whole.content_type.clone();
+    let boundary = MediaType::parse(&content_type)
         .parameter("boundary")
         .ok_or(Reason::RecipientList)?;
-    let mut rest = whole.parts()?;
+    let mut rest = whole.into_parts()?;
     rest.retain(|part| !is_recipient_list(part));
     for part in &rest {
         if part.clone().leaves()?.iter().any(is_recipient_list) {
@@ -155,6 +164,7 @@ pub(super) fn without_recipient_list(message: &MessageIn<'_>) -> Result<Content,
         return Ok(Content {
             content_type: only.content_type.to_string(),
             transfer_encoding: only.transfer_encoding.as_deref().map(str::to_owned),
+            content_encoding: only.content_encoding.as_deref().map(str::to_owned),
             body: only.body.to_vec(),
         });
     }
@@ -163,6 +173,7 @@ pub(super) fn without_recipient_list(message: &MessageIn<'_>) -> Result<Content,
         let fields = [
             ("Content-Type", Some(&part.content_type)),
             ("Content-Transfer-Encoding", part.transfer_encoding.as_ref()),
+            ("Content-Encoding", part.content_encoding.as_ref()),
             ("Content-Disposition", part.disposition.as_ref()),
         ];
         body.extend([b"--", boundary.as_bytes(), b"\r\n"].concat());
@@ -171,12 +182,13 @@ pub(super) fn without_recipient_list(message: &MessageIn<'_>) -> Result<Content,
                 body.extend([name, ": ", value, "\r\n"].concat().bytes());
             }
         }
-        body.extend([b"\r\n", part.body, b"\r\n"].concat());
+        body.extend([b"\r\n", &*part.body, b"\r\n"].concat());
     }
     body.extend([b"--", boundary.as_bytes(), b"--\r\n"].concat());
     Ok(Content {
-        content_type: whole.content_type.into_owned(),
+        content_type: content_type.into_owned(),
         transfer_encoding: None,
+        content_encoding: None,
         body,
     })
 }
@@ -198,17 +210,32 @@ impl Wrapped {
     }
 }
 
-impl From<NotMultipart> for Reason {
-    fn from(NotMultipart: NotMultipart) -> Self {
-        Self::Multipart
+/// What a `message/cpim` wraps, as any other body.
+pub(super) fn of_cpim<'a>(cpim: &'a Cpim<'_>) -> Entity<'a> {
+    let content = &cpim.content;
+    let borrowed = |field: &'a Option<Cow<'_, str>>| field.as_deref().map(Cow::Borrowed);
+    Entity {
+        content_type: borrowed(&content.content_type).unwrap_or(Cow::Borrowed(TEXT)),
+        transfer_encoding: borrowed(&content.transfer_encoding),
+        content_encoding: borrowed(&content.content_encoding),
+        body: Cow::Borrowed(&content.octets),
+        ..Entity::default()
     }
 }
 
-impl From<TransferEncodingError> for Reason {
-    fn from(error: TransferEncodingError) -> Self {
+impl From<EntityError> for Reason {
+    fn from(error: EntityError) -> Self {
         match error {
-            TransferEncodingError::Unknown => Self::TransferEncoding,
-            TransferEncodingError::Malformed => Self::NotInItsEncoding,
+            EntityError::Multipart => Self::Multipart,
+            EntityError::TransferEncoding(error) => match error {
+                TransferEncodingError::Unknown => Self::TransferEncoding,
+                TransferEncodingError::Malformed => Self::NotInItsEncoding,
+            },
+            EntityError::ContentEncoding(error) => match error {
+                ContentEncodingError::Unknown => Self::ContentEncoding,
+                ContentEncodingError::Malformed => Self::NotInItsContentEncoding,
+                ContentEncodingError::TooLarge => Self::UnpackedTooLarge,
+            },
         }
     }
 }

@@ -278,9 +278,9 @@ pub(super) const EXPIRED_SM: Told = Told::Error {
     fcs: Some(0xFF),
 };
 
-/// The types that we take (RFC 3428 table 1: mandatory in a 415).
-const ACCEPT: &str =
-    "Accept: application/vnd.3gpp.sms, text/plain, message/cpim, multipart/mixed\r\n";
+/// The types and encodings that we take (RFC 3261 §21.4.13).
+const ACCEPT: &str = "Accept: application/vnd.3gpp.sms, text/plain, message/cpim, multipart/mixed\r\n\
+     Accept-Encoding: gzip, deflate\r\n";
 
 /// What we are asked for with a list of recipients (RFC 5365 §4; mandatory in a 420).
 const UNSUPPORTED: &str = "Unsupported: recipient-list-message\r\n";

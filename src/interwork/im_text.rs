@@ -1,11 +1,9 @@
 //! The text that an instant message says (rows CLS-3, MAP-13, MAP-16).
 
-use std::borrow::Cow;
-
 use super::action::Reason;
 use super::body::{self, is_text};
 use super::instant_message::CPIM;
-use crate::sip::{CharsetError, Entity, MediaType, MessageIn, NotMultipart, decode_text};
+use crate::sip::{CharsetError, Entity, EntityError, MediaType, MessageIn, decode_text};
 use crate::wire::Cpim;
 
 /// What the body says, where this is its part that counts.
@@ -119,16 +117,18 @@ const MAX_DEPTH: usize = 4;
 /// Most characters of a media type that are shown.
 const MAX_NAME: usize = 40;
 
-fn shown(entity: Entity<'_>, depth: usize) -> Result<Vec<Shown<'_>>, NotMultipart> {
+fn shown(entity: Entity<'_>, depth: usize) -> Result<Vec<Shown<'_>>, EntityError> {
     let media_type = entity.media_type();
-    if !media_type.is_multipart() {
+    if !media_type.is_multipart() || !entity.can_be_unpacked() {
         return Ok(shown_leaf(entity).into_iter().collect());
     }
-    let depth = depth.checked_sub(1).ok_or(NotMultipart)?;
-    let parts = entity.parts()?;
+    let depth = depth.checked_sub(1).ok_or(EntityError::Multipart)?;
+    let is_alternative = media_type.is("multipart/alternative");
+    let is_related = media_type.is("multipart/related");
+    let parts = entity.into_parts()?;
     let has_text =
         |shown: &Vec<Shown<'_>>| shown.iter().any(|part| !matches!(part, Shown::Other(_)));
-    if media_type.is("multipart/alternative") {
+    if is_alternative {
         // All say the same: the first one that is text, or has some.
         let mut ways = Vec::with_capacity(parts.len());
         for part in parts {
@@ -137,7 +137,6 @@ fn shown(entity: Entity<'_>, depth: usize) -> Result<Vec<Shown<'_>>, NotMultipar
         let best = ways.iter().position(has_text).unwrap_or(0);
         return Ok(ways.into_iter().nth(best).unwrap_or_default());
     }
-    let is_related = media_type.is("multipart/related");
     let mut all = Vec::with_capacity(parts.len());
     let mut is_page = false;
     for part in parts {
@@ -185,14 +184,7 @@ pub(super) fn of_cpim(cpim: &Cpim<'_>, subject: Option<&str>) -> Result<String, 
     if cpim.not_understood().is_some() {
         return Err(Reason::CpimRequire);
     }
-    let content = &cpim.content;
-    let content_type = content.content_type.as_deref().unwrap_or("text/plain");
-    let whole = Entity {
-        content_type: Cow::Borrowed(content_type),
-        transfer_encoding: content.transfer_encoding.as_deref().map(Cow::Borrowed),
-        disposition: None,
-        body: &content.octets,
-    };
+    let whole = body::of_cpim(cpim);
     // Perhaps in several languages: the first is the sender's own.
     let own = cpim.subjects.first().map(|subject| &*subject.text);
     let subject = own.or(subject);

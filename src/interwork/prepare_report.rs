@@ -3,7 +3,7 @@
 
 use super::Gateway;
 use super::action::{Reason, Refusal};
-use super::body::{Body, Wrapped};
+use super::body::{self, Body, Wrapped};
 use super::input::{Named, ReportIn, RpReport};
 use super::sender::{Sender, identity_of, sender};
 use crate::host::{Identity, Party};
@@ -24,7 +24,7 @@ impl Gateway {
             Body::Cpim(entity, Wrapped::Imdn) => {
                 let imdn = entity.octets().ok().and_then(|octets| {
                     let cpim = Cpim::decode(&octets).ok()?;
-                    About::of(&cpim.content.octets)
+                    About::of(&body::of_cpim(&cpim).octets().ok()?)
                 });
                 return Ok(imdn.and_then(|imdn| self.notification_in(message, &sender, &imdn)));
             }

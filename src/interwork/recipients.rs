@@ -182,6 +182,7 @@ impl Gateway {
             "Content-Transfer-Encoding",
             content.transfer_encoding.as_deref(),
         );
+        field("Content-Encoding", content.content_encoding.as_deref());
         let identity = Uri::parse(uri).and_then(|uri| identity_of(&uri));
         Ok(Becomes::Im(Box::new(CopyOut {
             identity: identity.ok_or_else(|| Refusal::sip(414, Reason::Recipient))?,

@@ -1,5 +1,6 @@
 //! A SIP message that Kamailio lends us for the time of one call.
 
+use std::borrow::Cow;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
@@ -136,6 +137,20 @@ impl<'m> SipMsg<'m> {
             }
         }
         bodies.map(|body| std::str::from_utf8(body?).ok())
+    }
+
+    /// Content-Encoding, also in its compact form; several are one list (RFC 3261 §7.3.1).
+    pub(super) fn content_encoding(&self) -> Option<Cow<'m, str>> {
+        let is = |field: &HeaderField<'_>, name: &[u8]| field.name.eq_ignore_ascii_case(name);
+        let mut fields = self
+            .header_fields()
+            .filter(|field| is(field, b"Content-Encoding") || is(field, b"e"))
+            // What is no text names no encoding that is known.
+            .map(|field| std::str::from_utf8(field.body).unwrap_or("?"));
+        let first = fields.next()?;
+        Some(fields.fold(Cow::Borrowed(first), |list, next| {
+            Cow::Owned([&*list, ",", next].concat())
+        }))
     }
 
     /// Content-Type, also in its compact form; Call-ID, From, To and Subject likewise.

@@ -1,5 +1,7 @@
 //! A request as the core wants to read it.
 
+use std::borrow::Cow;
+
 use crate::sip::{Capabilities, MessageIn};
 
 use super::contacts;
@@ -16,6 +18,7 @@ pub(super) struct Reading<'m> {
     request_uri: &'m str,
     retargeted: bool,
     recipient: Capabilities,
+    content_encoding: Option<Cow<'m, str>>,
 }
 
 impl<'m> Reading<'m> {
@@ -32,6 +35,7 @@ impl<'m> Reading<'m> {
             request_uri: std::str::from_utf8(request_uri).ok()?,
             retargeted,
             recipient: Capabilities::default(),
+            content_encoding: msg.content_encoding(),
         })
     }
 
@@ -67,6 +71,7 @@ impl<'m> Reading<'m> {
         MessageIn {
             content_type: self.msg.content_type(),
             content_transfer_encoding: self.msg.header("Content-Transfer-Encoding"),
+            content_encoding: self.content_encoding.as_deref(),
             body: octets.get(..declared).unwrap_or(octets),
             truncated: declared > octets.len(),
             ..MessageIn::default()

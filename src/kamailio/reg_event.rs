@@ -85,8 +85,9 @@ pub(super) fn notified(msg: SipMsg<'_>) -> Heard {
     let body = Entity {
         content_type: msg.content_type().unwrap_or_default().into(),
         transfer_encoding: msg.header("Content-Transfer-Encoding").map(Into::into),
-        disposition: None,
-        body: msg.octets_behind_header(),
+        content_encoding: msg.content_encoding(),
+        body: msg.octets_behind_header().into(),
+        ..Entity::default()
     };
     if body.body.is_empty() {
         // The subscription's own state, and nothing of what it is about (RFC 6665 §4.1.3).

@@ -53,8 +53,9 @@ fn body(register: SipMsg<'_>) -> Option<RegisterBody<'_>> {
     Some(RegisterBody::decode(Entity {
         content_type: register.content_type()?.into(),
         transfer_encoding: register.header("Content-Transfer-Encoding").map(Into::into),
-        disposition: None,
-        body: register.octets_behind_header(),
+        content_encoding: register.content_encoding(),
+        body: register.octets_behind_header().into(),
+        ..Entity::default()
     }))
 }
 

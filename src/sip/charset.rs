@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use encoding_rs::Encoding;
+
 /// Why octets are no text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CharsetError {
@@ -21,9 +23,13 @@ enum Charset {
     Utf16,
     Utf16Be,
     Utf16Le,
+    /// One that the WHATWG Encoding Standard defines, under a name that it does not list.
+    Listed(&'static Encoding),
 }
 
-/// Names without regard to case, as IANA lists them and as they are met.
+/// Names without regard to case, as IANA lists them and as they are met. All other names are those of the
+/// WHATWG Encoding Standard. That standard reads ISO-8859-1 as windows-1252 and gives meaning to octets that
+/// have none, so the names here go first.
 const CHARSETS: &[(&str, Charset)] = &[
     ("utf-8", Charset::Utf8),
     ("utf8", Charset::Utf8),
@@ -43,6 +49,14 @@ const CHARSETS: &[(&str, Charset)] = &[
     ("utf-16", Charset::Utf16),
     ("utf-16be", Charset::Utf16Be),
     ("utf-16le", Charset::Utf16Le),
+    ("iso-10646-ucs-2", Charset::Utf16),
+    ("ucs-2", Charset::Utf16),
+    ("cp932", Charset::Listed(encoding_rs::SHIFT_JIS)),
+    ("cp936", Charset::Listed(encoding_rs::GBK)),
+    ("cp949", Charset::Listed(encoding_rs::EUC_KR)),
+    ("uhc", Charset::Listed(encoding_rs::EUC_KR)),
+    ("cp950", Charset::Listed(encoding_rs::BIG5)),
+    ("cp51932", Charset::Listed(encoding_rs::EUC_JP)),
 ];
 
 #[rustfmt::skip]
@@ -71,11 +85,7 @@ pub fn decode_text<'t>(
 ) -> Result<Cow<'t, str>, CharsetError> {
     let charset = match charset.map(str::trim) {
         None => Charset::Utf8,
-        Some(name) => CHARSETS
-            .iter()
-            .find(|(known, _)| known.eq_ignore_ascii_case(name))
-            .map(|(_, charset)| *charset)
-            .ok_or(CharsetError::Unknown)?,
+        Some(name) => charset_of(name).ok_or(CharsetError::Unknown)?,
     };
     match charset {
         Charset::Utf8 => utf8(octets),
@@ -94,8 +104,39 @@ pub fn decode_text<'t>(
         },
         Charset::Utf16Be => utf16(octets, u16::from_be_bytes),
         Charset::Utf16Le => utf16(octets, u16::from_le_bytes),
+        Charset::Listed(encoding) => encoding
+            .decode_without_bom_handling_and_without_replacement(octets)
+            .filter(|text| !has_undefined(encoding, text)),
     }
     .ok_or(CharsetError::Malformed)
+}
+
+fn charset_of(name: &str) -> Option<Charset> {
+    let own = CHARSETS
+        .iter()
+        .find(|(known, _)| known.eq_ignore_ascii_case(name));
+    if let Some((_, charset)) = own {
+        return Some(*charset);
+    }
+    let listed = Encoding::for_label_no_replacement(name.as_bytes())?;
+    // What the standard adds under further names: this module reads them by its own rules.
+    if listed == encoding_rs::UTF_8 {
+        Some(Charset::Utf8)
+    } else if listed == encoding_rs::UTF_16BE || listed == encoding_rs::UTF_16LE {
+        Some(Charset::Utf16)
+    } else if listed == encoding_rs::WINDOWS_1252 {
+        Some(Charset::SingleOctet(WINDOWS_1252))
+    } else if listed == encoding_rs::X_USER_DEFINED {
+        None
+    } else {
+        Some(Charset::Listed(listed))
+    }
+}
+
+/// Whether the text has a control character that stands for an octet without a character: so the WHATWG
+/// Encoding Standard fills the gaps of Windows code pages. (ISO-8859-x has these control characters.)
+fn has_undefined(encoding: &'static Encoding, text: &str) -> bool {
+    encoding.name().starts_with("windows-") && text.contains(|c| matches!(c, '\u{80}'..='\u{9f}'))
 }
 
 fn utf8(octets: &[u8]) -> Option<Cow<'_, str>> {
@@ -149,6 +190,40 @@ mod tests {
             (Some("UTF-16BE"), b"\xd8\x3c\xdf\x89", "🎉"),
             (Some("UTF-16LE"), b"\xff\xfe\x3c\xd8\x89\xdf", "🎉"),
             (Some("utf-16"), b"", ""),
+            (Some("UCS-2"), b"\0h", "h"),
+            (Some("GB2312"), b"\xc4\xe3\xba\xc3", "你好"),
+            (Some("gbk"), b"\xc4\xe3\xba\xc3\x80", "你好€"),
+            (Some("gb18030"), b"\xc4\xe3\x94\x39\xda\x33", "你💩"),
+            (Some("windows-1251"), b"\xcf\xf0\xe8\xe2\xe5\xf2", "Привет"),
+            (Some("cp1251"), b"\xb8", "ё"),
+            (Some("KOI8-R"), b"\xf0\xd2\xc9\xd7\xc5\xd4", "Привет"),
+            (Some("koi8-u"), b"\xa6\xa7", "ії"),
+            (Some("Shift_JIS"), b"\x82\xb1\x82\xf1\xb1", "こんｱ"),
+            (Some("cp932"), b"\x87\x40", "①"),
+            (Some("euc-jp"), b"\xa4\xb3\x8e\xb1", "こｱ"),
+            (Some("iso-2022-jp"), b"a\x1b$B$3\x1b(Bb", "aこb"),
+            (Some("EUC-KR"), b"\xbe\xc8\xb3\xe7", "안녕"),
+            (Some("ks_c_5601-1987"), b"\xbe\xc8", "안"),
+            (Some("CP949"), b"\x8c\x63", "똠"),
+            (Some("Big5"), b"\xa7\x41\xa6\x6e", "你好"),
+            (Some("windows-1250"), b"\x8a\xf8", "Šř"),
+            (Some("windows-1253"), b"\xe1", "α"),
+            (Some("windows-1254"), b"\xfd", "ı"),
+            (Some("windows-1255"), b"\xf9", "ש"),
+            (Some("windows-1256"), b"\xe3", "م"),
+            (Some("windows-1257"), b"\xe7", "ē"),
+            (Some("windows-1258"), b"\xd0", "Đ"),
+            (Some("windows-874"), b"\xa1", "ก"),
+            (Some("tis-620"), b"\xa1", "ก"),
+            (Some("iso-8859-2"), b"\xb9", "š"),
+            (Some("iso-8859-5"), b"\xbf", "П"),
+            (Some("iso-8859-7"), b"\xe1", "α"),
+            (Some("iso-8859-9"), b"\xfd", "ı"),
+            (Some("iso-8859-6"), b"\xe5", "م"),
+            (Some("iso-8859-8-i"), b"\xf9", "ש"),
+            (Some("iso-8859-2"), b"\x85", "\u{85}"),
+            (Some("macintosh"), b"\x8e", "é"),
+            (Some("ibm866"), b"\x8f", "П"),
         ] {
             assert_eq!(
                 decode_text(octets, charset).as_deref(),
@@ -168,6 +243,19 @@ mod tests {
             (Some("utf-16"), b"\0h\0"),
             (Some("utf-16be"), b"\xd8\x3c"),
             (Some("utf-16le"), b"\x89\xdf"),
+            (Some("windows-1251"), b"a\x98"),
+            (Some("windows-1253"), b"\xaa"),
+            (Some("windows-1255"), b"\x81"),
+            (Some("x-cp1252"), b"\x81"),
+            (Some("gb2312"), b"\xc4"),
+            (Some("gbk"), b"\xff\xff"),
+            (Some("gb18030"), b"\x94\x39"),
+            (Some("shift_jis"), b"\x82"),
+            (Some("euc-jp"), b"\xa4"),
+            (Some("iso-2022-jp"), b"\x1b$B$"),
+            (Some("euc-kr"), b"\xbe\x20"),
+            (Some("big5"), b"\xa7"),
+            (Some("iso-8859-7"), b"\xae"),
         ] {
             assert_eq!(
                 decode_text(octets, charset),
@@ -175,7 +263,16 @@ mod tests {
                 "{charset:?}"
             );
         }
-        for charset in ["", "koi8-r", "utf-7", "utf-32"] {
+        for charset in [
+            "",
+            "utf-7",
+            "utf-32",
+            "iso-2022-kr",
+            "hz-gb-2312",
+            "replacement",
+            "x-user-defined",
+            "koi8-x",
+        ] {
             assert_eq!(decode_text(b"x", Some(charset)), Err(CharsetError::Unknown));
         }
     }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::content_encoding::{ContentEncodingError, content_decoded, is_encoded, is_supported};
 use super::media_type::MediaType;
 use super::multipart::{Part, parts};
 use super::transfer_encoding::{TransferEncodingError, transfer_decoded};
@@ -13,22 +14,34 @@ const MAX_DEPTH: usize = 4;
 const MAX_PARTS: usize = 100;
 
 /// A body with the header fields that say how to read it.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Entity<'a> {
     /// Content-Type with its parameters.
     pub content_type: Cow<'a, str>,
     /// Content-Transfer-Encoding.
     pub transfer_encoding: Option<Cow<'a, str>>,
+    /// Content-Encoding.
+    pub content_encoding: Option<Cow<'a, str>>,
     /// Content-Disposition.
     pub disposition: Option<Cow<'a, str>>,
-    /// The octets, in that transfer encoding.
-    pub body: &'a [u8],
+    /// The octets, in these encodings.
+    pub body: Cow<'a, [u8]>,
+    /// Whether it is a part of a body that had a Content-Encoding. It may not have another one: so nothing
+    /// can grow twice.
+    pub unpacked: bool,
 }
 
-/// A multipart body that cannot be taken apart: it names no boundary, there are too many inside each other,
-/// or it has too many parts.
+/// Why an entity cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NotMultipart;
+pub enum EntityError {
+    /// A multipart body that cannot be taken apart: it names no boundary, there are too many inside each
+    /// other, or it has too many parts.
+    Multipart,
+    /// The Content-Transfer-Encoding.
+    TransferEncoding(TransferEncodingError),
+    /// The Content-Encoding.
+    ContentEncoding(ContentEncodingError),
+}
 
 impl<'a> Entity<'a> {
     /// Content-Type, read.
@@ -41,57 +54,105 @@ impl<'a> Entity<'a> {
         self.media_type().is(essence)
     }
 
-    /// Its octets without the transfer encoding.
-    pub fn octets(&self) -> Result<Cow<'a, [u8]>, TransferEncodingError> {
-        transfer_decoded(self.transfer_encoding.as_deref(), self.body)
+    /// Whether its Content-Encoding is supported.
+    pub fn can_be_unpacked(&self) -> bool {
+        is_supported(self.content_encoding.as_deref())
+    }
+
+    /// Its octets without the encodings.
+    pub fn octets(&self) -> Result<Cow<'_, [u8]>, EntityError> {
+        self.decoded(&self.body)
+    }
+
+    /// The same, for longer than the entity is kept.
+    pub fn into_octets(mut self) -> Result<Cow<'a, [u8]>, EntityError> {
+        match core::mem::take(&mut self.body) {
+            Cow::Borrowed(body) => self.decoded(body),
+            Cow::Owned(body) => Ok(Cow::Owned(self.decoded(&body)?.into_owned())),
+        }
+    }
+
+    fn decoded<'b>(&self, body: &'b [u8]) -> Result<Cow<'b, [u8]>, EntityError> {
+        let octets = transfer_decoded(self.transfer_encoding.as_deref(), body)?;
+        let encoding = self.content_encoding.as_deref();
+        if self.unpacked && is_encoded(encoding) {
+            return Err(ContentEncodingError::TooLarge.into());
+        }
+        Ok(content_decoded(encoding, octets)?)
     }
 
     /// This entity, or the ones in it if it is a multipart one: in their order, with none that is a
-    /// multipart one itself.
-    pub fn leaves(self) -> Result<Vec<Self>, NotMultipart> {
+    /// multipart one itself, unless its Content-Encoding is not supported.
+    pub fn leaves(self) -> Result<Vec<Self>, EntityError> {
         let mut leaves = Vec::new();
         self.take_apart(0, &mut leaves)?;
         Ok(leaves)
     }
 
-    fn take_apart(self, depth: usize, leaves: &mut Vec<Self>) -> Result<(), NotMultipart> {
-        if !self.media_type().is_multipart() {
+    fn take_apart(self, depth: usize, leaves: &mut Vec<Self>) -> Result<(), EntityError> {
+        if !self.media_type().is_multipart() || !self.can_be_unpacked() {
             if leaves.len() == MAX_PARTS {
-                return Err(NotMultipart);
+                return Err(EntityError::Multipart);
             }
             leaves.push(self);
             return Ok(());
         }
         if depth >= MAX_DEPTH {
-            return Err(NotMultipart);
+            return Err(EntityError::Multipart);
         }
-        for part in self.parts()? {
+        for part in self.into_parts()? {
             part.take_apart(depth + 1, leaves)?;
         }
         Ok(())
     }
 
     /// What a multipart entity is made of.
-    pub fn parts(&self) -> Result<Vec<Self>, NotMultipart> {
-        let media_type = self.media_type();
+    pub fn into_parts(mut self) -> Result<Vec<Self>, EntityError> {
+        let content_type = core::mem::take(&mut self.content_type);
+        let media_type = MediaType::parse(&content_type);
         let boundary = media_type
             .parameter("boundary")
             .filter(|boundary| media_type.is_multipart() && !boundary.is_empty())
-            .ok_or(NotMultipart)?;
-        let parts: Vec<_> = parts(self.body, &boundary).take(MAX_PARTS + 1).collect();
+            .ok_or(EntityError::Multipart)?;
+        let unpacked = self.unpacked || is_encoded(self.content_encoding.as_deref());
+        let parts = match self.into_octets()? {
+            Cow::Borrowed(body) => Self::parts_of(body, &boundary)?,
+            Cow::Owned(body) => {
+                let parts = Entity::parts_of(&body, &boundary)?;
+                parts.into_iter().map(Entity::into_owned).collect()
+            }
+        };
+        let of_whole = |part: Self| Self { unpacked, ..part };
+        Ok(parts.into_iter().map(of_whole).collect())
+    }
+
+    fn parts_of(body: &'a [u8], boundary: &str) -> Result<Vec<Self>, EntityError> {
+        let parts: Vec<_> = parts(body, boundary).take(MAX_PARTS + 1).collect();
         if parts.len() > MAX_PARTS {
-            return Err(NotMultipart);
+            return Err(EntityError::Multipart);
         }
         Ok(parts.into_iter().map(Self::of_part).collect())
+    }
+
+    /// The same with its own copy of everything.
+    fn into_owned<'b>(self) -> Entity<'b> {
+        let text = |text: Cow<'a, str>| Cow::Owned(text.into_owned());
+        Entity {
+            content_type: text(self.content_type),
+            transfer_encoding: self.transfer_encoding.map(text),
+            content_encoding: self.content_encoding.map(text),
+            disposition: self.disposition.map(text),
+            body: Cow::Owned(self.body.into_owned()),
+            unpacked: self.unpacked,
+        }
     }
 
     fn of_part(part: Part<'a>) -> Self {
         let mut entity = Self {
             // A part without a type is plain text (RFC 2046 §5.1).
             content_type: Cow::Borrowed("text/plain"),
-            transfer_encoding: None,
-            disposition: None,
-            body: part.body,
+            body: Cow::Borrowed(part.body),
+            ..Self::default()
         };
         for (name, value) in part.fields() {
             let is = |field: &str| name.eq_ignore_ascii_case(field);
@@ -99,11 +160,29 @@ impl<'a> Entity<'a> {
                 entity.content_type = value;
             } else if is("Content-Transfer-Encoding") {
                 entity.transfer_encoding = Some(value);
+            } else if is("Content-Encoding") {
+                // Several lines are one list (RFC 3261 §7.3.1).
+                entity.content_encoding = Some(match entity.content_encoding {
+                    None => value,
+                    Some(before) => Cow::Owned([&*before, ",", &*value].concat()),
+                });
             } else if is("Content-Disposition") {
                 entity.disposition = Some(value);
             }
         }
         entity
+    }
+}
+
+impl From<TransferEncodingError> for EntityError {
+    fn from(error: TransferEncodingError) -> Self {
+        Self::TransferEncoding(error)
+    }
+}
+
+impl From<ContentEncodingError> for EntityError {
+    fn from(error: ContentEncodingError) -> Self {
+        Self::ContentEncoding(error)
     }
 }
 
@@ -114,9 +193,8 @@ mod tests {
     fn entity<'a>(content_type: &'a str, body: &'a str) -> Entity<'a> {
         Entity {
             content_type: content_type.into(),
-            transfer_encoding: None,
-            disposition: None,
-            body: body.as_bytes(),
+            body: body.as_bytes().into(),
+            ..Entity::default()
         }
     }
 
@@ -153,14 +231,14 @@ mod tests {
         assert!(leaves[1].is("text/plain"));
         assert_eq!(leaves[1].octets().as_deref(), Ok("café".as_bytes()));
         assert_eq!(leaves[2].disposition.as_deref(), Some("recipient-list"));
-        assert_eq!(leaves[3].body, b"bare");
+        assert_eq!(&*leaves[3].body, b"bare");
     }
 
     #[test]
     fn one_alone_is_its_own_leaf() {
         let leaves = entity("text/plain", "Hi").leaves().unwrap();
         assert_eq!(leaves.len(), 1);
-        assert_eq!(leaves[0].body, b"Hi");
+        assert_eq!(&*leaves[0].body, b"Hi");
     }
 
     #[test]

@@ -38,6 +38,8 @@ pub struct MessageIn<'m> {
     pub content_type: Option<&'m str>,
     /// Content-Transfer-Encoding.
     pub content_transfer_encoding: Option<&'m str>,
+    /// Content-Encoding: all of its values, separated by commas.
+    pub content_encoding: Option<&'m str>,
     /// Where the request came from, as a next hop: `sip:192.0.2.1:5060;transport=udp`.
     pub source: &'m str,
     /// What the contacts can do that are registered here for the Request-URI's identity; nothing where

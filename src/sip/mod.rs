@@ -2,6 +2,7 @@
 
 mod capability;
 mod charset;
+mod content_encoding;
 mod date;
 mod diversion;
 mod entity;
@@ -18,9 +19,10 @@ mod uri;
 
 pub use capability::Capabilities;
 pub use charset::{CharsetError, decode_text};
+pub use content_encoding::{ContentEncodingError, content_decoded};
 pub use date::{date, date_time, expires, push_date, push_date_time};
 pub use diversion::is_diverted;
-pub use entity::{Entity, NotMultipart};
+pub use entity::{Entity, EntityError};
 pub use header::{asserted, fields, push_quoted};
 pub use media_type::MediaType;
 pub use message::{Answer, MessageIn, MessageOut, NameAddr, Service, Translation};

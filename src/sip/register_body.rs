@@ -46,14 +46,19 @@ impl<'a> RegisterBody<'a> {
     pub fn decode(body: Entity<'a>) -> Self {
         let mut found = Self::default();
         for part in body.leaves().unwrap_or_default() {
-            let Ok(octets) = part.octets() else {
+            let is_service_info = part.is("application/3gpp-ims+xml");
+            let is_message = part.is("message/sip");
+            if !(is_service_info || is_message) {
+                continue;
+            }
+            let Ok(octets) = part.into_octets() else {
                 continue;
             };
-            if part.is("application/3gpp-ims+xml") {
+            if is_service_info {
                 found.service_info = Some(octets);
-            } else if part.is("message/sip") && octets.starts_with(b"REGISTER ") {
+            } else if octets.starts_with(b"REGISTER ") {
                 found.request = Some(octets);
-            } else if part.is("message/sip") && octets.starts_with(b"SIP/2.0 200") {
+            } else if octets.starts_with(b"SIP/2.0 200") {
                 found.response = Some(octets);
             }
         }
@@ -155,8 +160,8 @@ mod tests {
         RegisterBody::decode(Entity {
             content_type: content_type.into(),
             transfer_encoding: transfer_encoding.map(Cow::Borrowed),
-            disposition: None,
-            body,
+            body: body.into(),
+            ..Entity::default()
         })
     }
 

@@ -1,6 +1,7 @@
 //! What an instant message says, however its body is wrapped: rows CLS-2, CLS-3, MAP-13, MAP-14, MAP-16, F #9,
 //! F14.
 
+use flate2::{Compress, Compression, FlushCompress, Status};
 use ipsmgw::interwork::{Class, Reason};
 use ipsmgw::sip::MessageIn;
 use ipsmgw::wire::{RpMessage, Tpdu};
@@ -38,6 +39,8 @@ fn the_character_set_that_it_says() {
         ("windows-1252", b"\x93a\x94", "“a”"),
         ("utf-16", b"\xFF\xFEh\0\xAC\x20", "h€"),
         ("UTF-16BE", b"\xD8\x3C\xDF\x89", "🎉"),
+        ("gb2312", b"\xC4\xE3\xBA\xC3", "你好"),
+        ("koi8-r", b"\xF0\xD2\xC9", "При"),
     ] {
         let content_type = ["text/plain; charset=", charset].concat();
         let found = text(&body(&content_type, octets));
@@ -75,6 +78,118 @@ fn a_transfer_encoding_that_we_cannot_read_is_no_reason_to_stop_what_others_can(
         let class = world.gateway.classify(&message).ok();
         assert_eq!(class, Some(Class::InstantMessage));
     }
+}
+
+fn deflated(octets: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(octets.len() + 64);
+    let mut state = Compress::new(Compression::best(), true);
+    let result = state.compress_vec(octets, &mut out, FlushCompress::Finish);
+    assert_eq!(result.unwrap(), Status::StreamEnd);
+    out
+}
+
+/// The same message with its body packed.
+fn packed<'m>(message: &MessageIn<'m>, body: &'m [u8]) -> MessageIn<'m> {
+    MessageIn {
+        content_encoding: Some("deflate"),
+        body,
+        ..*message
+    }
+}
+
+const NOTIFICATION: &[u8] = b"From: <sip:a@x>\r\nTo: <sip:b@x>\r\n\r\n\
+    Content-Type: message/imdn+xml\r\n\r\n<imdn/>";
+
+#[test]
+fn the_content_encoding_that_it_says() {
+    let world = World::new();
+    let class = |message: &MessageIn<'_>| world.gateway.classify(message).ok();
+    let plain = deflated(b"hello");
+    let message = packed(&body("text/plain", b""), &plain);
+    assert_eq!(text(&message).as_deref(), Ok("hello"));
+    assert_eq!(class(&message), Some(Class::InstantMessage));
+    // The transfer encoding was applied behind the content encoding.
+    let message = MessageIn {
+        content_transfer_encoding: Some("base64"),
+        ..packed(&message, b"eJzLSM3JyQcABiwCFQ==")
+    };
+    assert_eq!(text(&message).as_deref(), Ok("hello"));
+    let cpim = |content: &[u8]| [b"From: <sip:a@x>\r\n\r\n", content].concat();
+    let wrapped = deflated(&cpim(b"Content-Type: text/plain\r\n\r\nhello"));
+    let message = packed(&body("message/cpim", b""), &wrapped);
+    assert_eq!(text(&message).as_deref(), Ok("hello"));
+    let inner = cpim(
+        &[
+            b"Content-Type: text/plain\r\nContent-Encoding: deflate\r\n\r\n",
+            &*plain,
+        ]
+        .concat(),
+    );
+    assert_eq!(text(&body("message/cpim", &inner)).as_deref(), Ok("hello"));
+    let report = deflated(NOTIFICATION);
+    let message = packed(&body("message/cpim", b""), &report);
+    assert_eq!(class(&message), Some(Class::Imdn));
+    let octets = deflated(&hello(1));
+    let message = packed(&from_phone(ALICE, b""), &octets);
+    assert_eq!(class(&message), Some(Class::RpData));
+    let sm = world.gateway.prepare_sm(&message, world.now);
+    assert_eq!(
+        sm.ok().map(|sm| sm.translation.body).as_deref(),
+        Some(&b"hello"[..])
+    );
+}
+
+#[test]
+fn parts_in_a_content_encoding() {
+    let plain = deflated(b"hello");
+    let part = |encoding: &str, octets: &[u8]| {
+        let header = ["--b\r\nContent-Encoding: ", encoding, "\r\n\r\n"].concat();
+        [header.as_bytes(), octets, b"\r\n--b--"].concat()
+    };
+    let parts = part("deflate", &plain);
+    let mixed = body("multipart/mixed;boundary=b", &parts);
+    assert_eq!(text(&mixed).as_deref(), Ok("hello"));
+    let whole = deflated(&part("identity", b"hello"));
+    assert_eq!(text(&packed(&mixed, &whole)).as_deref(), Ok("hello"));
+    // Packed twice, it could grow twice.
+    let twice = deflated(&parts);
+    let refused = text(&packed(&mixed, &twice));
+    assert_eq!(refused, Err((413, Reason::UnpackedTooLarge)));
+    let unknown = part("br", b"x");
+    let refused = text(&body("multipart/mixed;boundary=b", &unknown));
+    assert_eq!(refused, Err((415, Reason::MediaType)));
+}
+
+#[test]
+fn a_content_encoding_that_is_of_no_use() {
+    let world = World::new();
+    for content_type in [
+        "text/plain",
+        "message/cpim",
+        "message/imdn+xml",
+        "multipart/mixed;boundary=b",
+        SMS,
+    ] {
+        let message = MessageIn {
+            content_encoding: Some("br"),
+            ..body(content_type, b"x")
+        };
+        let class = world.gateway.classify(&message).ok();
+        assert_eq!(class, Some(Class::NotOurs), "{content_type}");
+        let refusal = world.gateway.prepare_im(&message, world.now).err().unwrap();
+        assert_eq!(refusal.answer.status, 415, "{content_type}");
+        let headers = refusal.answer.headers;
+        assert!(headers.contains("Accept: ") && headers.contains("Accept-Encoding: "));
+    }
+    let broken = text(&packed(&body("text/plain", b""), b"hello"));
+    assert_eq!(broken, Err((400, Reason::NotInItsContentEncoding)));
+    let bomb = deflated(&[b'a'; 1 << 20]);
+    let refused = text(&packed(&body("text/plain", b""), &bomb));
+    assert_eq!(refused, Err((413, Reason::UnpackedTooLarge)));
+    let refused = world
+        .gateway
+        .classify(&packed(&from_phone(ALICE, b""), &bomb));
+    assert!(refused.is_err());
 }
 
 #[test]

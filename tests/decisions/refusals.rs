@@ -359,7 +359,7 @@ fn instant_messages_that_are_refused() {
         (typed(Some("text/html")), 415, Reason::MediaType),
         (typed(Some(SMS)), 415, Reason::MediaType),
         (
-            typed(Some("text/plain;charset=koi8-r")),
+            typed(Some("text/plain;charset=utf-7")),
             415,
             Reason::Charset,
         ),
@@ -378,8 +378,8 @@ fn instant_messages_that_are_refused() {
         let refusal = refused_im(&message);
         assert_eq!((refusal.answer.status, refusal.reason), (status, reason));
         assert!(refusal.report.is_none());
-        let accept =
-            "Accept: application/vnd.3gpp.sms, text/plain, message/cpim, multipart/mixed\r\n";
+        let accept = "Accept: application/vnd.3gpp.sms, text/plain, message/cpim, multipart/mixed\r\n\
+             Accept-Encoding: gzip, deflate\r\n";
         assert_eq!(
             refusal.answer.headers,
             if status == 415 { accept } else { "" },

@@ -1,7 +1,9 @@
 """Writes a first corpus for each fuzz target out of tests/vectors: seeds.py FOLDER"""
+import gzip
 import json
 import pathlib
 import sys
+import zlib
 
 vectors = pathlib.Path(__file__).parent.parent / "vectors"
 corpus = pathlib.Path(sys.argv[1])
@@ -39,9 +41,18 @@ BODIES = {
     b"<entry uri='sip:a@b'/></list></resource-lists>\r\n--b--",
     "register": b"\6--b\r\nContent-Type: message/sip\r\n\r\nREGISTER sip:x SIP/2.0\r\nContact: <sip:a@b>;+g.3gpp.smsip\r\n\r\n"
     b"\r\n--b\r\nContent-Type: application/3gpp-ims+xml\r\n\r\n<ims-3gpp><service-info>x</service-info></ims-3gpp>\r\n--b--",
+    "gb18030": b"\x08\xc4\xe3\x94\x39\xda\x33",
+    "iso-2022-jp": b"\x09a\x1b$B$3\x1b(Bb",
+    "euc-kr": b"\x0a\xbe\xc8\xb3\xe7",
     "reginfo": b"\7<reginfo xmlns='urn:ietf:params:xml:ns:reginfo' version='0' state='full'><registration aor='sip:a@b' id='1' "
     b"state='active'><contact id='2' state='active' event='created'><uri>sip:c@d</uri>"
     b"<unknown-param name='+g.3gpp.smsip'/></contact></registration></reginfo>",
 }
 for name, body in BODIES.items():
     seed("body", name, body)
+    # The upper two bits are the Content-Encoding.
+    kind, octets = body[0], body[1:]
+    deflated = zlib.compress(octets, 9)
+    seed("body", f"{name}-deflate", bytes([kind | 0x40]) + deflated)
+    seed("body", f"{name}-gzip", bytes([kind | 0x80]) + gzip.compress(octets, 9, mtime=0))
+    seed("body", f"{name}-both", bytes([kind | 0xC0]) + gzip.compress(deflated, 9, mtime=0))

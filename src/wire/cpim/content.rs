@@ -16,6 +16,8 @@ pub struct CpimContent<'a> {
     pub disposition: Option<Cow<'a, str>>,
     /// Content-Transfer-Encoding of the octets.
     pub transfer_encoding: Option<Cow<'a, str>>,
+    /// Content-Encoding of the octets. MIME has no such field, but senders that pack a body use SIP's.
+    pub content_encoding: Option<Cow<'a, str>>,
     /// The octets, to the end of the body. A Content-Length here is no part of MIME, and the ones seen
     /// count characters as often as octets: it is not believed.
     pub octets: Cow<'a, [u8]>,
@@ -56,6 +58,8 @@ impl<'a> CpimContent<'a> {
                 &mut content.disposition
             } else if is("Content-Transfer-Encoding") {
                 &mut content.transfer_encoding
+            } else if is("Content-Encoding") {
+                &mut content.content_encoding
             } else {
                 continue;
             };
@@ -75,6 +79,7 @@ impl<'a> CpimContent<'a> {
             ("Content-ID", &self.content_id),
             ("Content-Disposition", &self.disposition),
             ("Content-Transfer-Encoding", &self.transfer_encoding),
+            ("Content-Encoding", &self.content_encoding),
         ] {
             if let Some(value) = value {
                 push_line(out, name, value)?;

@@ -1,4 +1,4 @@
-//! Any octets as the body of a request, the first of them as its Content-Type: every reader of bodies takes it or
+//! Any octets as the body of a request, the first of them as its Content-Type and Content-Encoding: every reader of bodies takes it or
 //! says why not, and what becomes of it on the other side has the bounds that it must have.
 #![no_main]
 
@@ -18,7 +18,13 @@ const TYPES: &[&str] = &[
     "message/imdn+xml",
     "multipart/mixed;boundary=b",
     "application/reginfo+xml",
+    "text/plain;charset=gb18030",
+    "text/plain;charset=iso-2022-jp",
+    "text/plain;charset=euc-kr",
 ];
+
+/// By the upper bits of the first octet.
+const ENCODINGS: &[Option<&str>] = &[None, Some("deflate"), Some("gzip"), Some("deflate, gzip")];
 
 const PHONE: &str = "sip:+15550001@ims.example";
 const SERVICE_CENTRE: &str = "sip:+15559999@ims.example";
@@ -46,7 +52,13 @@ libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     let Some((&kind, body)) = input.split_first() else {
         return;
     };
-    let content_type = TYPES[usize::from(kind) % TYPES.len()];
+    let content_type = TYPES[usize::from(kind & 0x3f) % TYPES.len()];
+    let content_encoding = ENCODINGS[usize::from(kind >> 6)];
+    // As much as a body may have when it is unpacked.
+    let most = match content_encoding {
+        None => body.len(),
+        Some(_) => (body.len() * 32).clamp(8 * 1024, 64 * 1024),
+    };
     let gateway = gateway();
     for (identity, request_uri) in [(PHONE, SERVICE_CENTRE), (SERVICE_CENTRE, PHONE)] {
         let message = MessageIn {
@@ -54,6 +66,7 @@ libfuzzer_sys::fuzz_target!(|input: &[u8]| {
             identity: Some(identity),
             from: Some(identity),
             content_type: Some(content_type),
+            content_encoding,
             body,
             ..MessageIn::default()
         };
@@ -61,7 +74,7 @@ libfuzzer_sys::fuzz_target!(|input: &[u8]| {
         if let Ok(sm) = gateway.prepare_sm(&message, NOW) {
             assert!(class.is_ok());
             // 8 septets of 3 octets each in 7 octets.
-            assert!(sm.translation.body.len() <= body.len() * 24 / 7 + 3);
+            assert!(sm.translation.body.len() <= most * 24 / 7 + 3);
         }
         if let Ok(im) = gateway.prepare_im(&message, NOW) {
             assert!(im.parts.len() <= 10);
@@ -72,8 +85,8 @@ libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     let _ = RegEvent::decode(body, true);
     let _ = RegisterBody::decode(Entity {
         content_type: content_type.into(),
-        transfer_encoding: None,
-        disposition: None,
-        body,
+        content_encoding: content_encoding.map(Into::into),
+        body: body.into(),
+        ..Entity::default()
     });
 });
