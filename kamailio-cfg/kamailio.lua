@@ -51,9 +51,8 @@ end
 
 local function trusted_address()
 	local centre, peers = setting("IPSMGW_SC_URI"), setting("IPSMGW_TRUSTED")
-	local source = KSR.pv.get("$si")
-	return centre ~= "" and source == centre:match("^sips?:([^:;]+)")
-		or peers ~= "" and KSR.ipops.is_in_subnet(source, peers) > 0
+	return centre ~= "" and KSR.pv.get("$siz") == KSR.pv.gete("$(def(IPSMGW_SC_URI){s.unquote}{uri.host})")
+		or peers ~= "" and KSR.ipops.is_in_subnet(KSR.pv.get("$si"), peers) > 0
 end
 
 -- A REGISTER by one for another.

@@ -22,6 +22,9 @@ export IPSMGW_MODULE=${IPSMGW_MODULE:-$(dirname "$here")/target/release/ipsmgw.s
 
 is_e164() { [[ $1 =~ ^\+[1-9][0-9]{1,14}$ ]]; }
 
+# A host name that is no address.
+is_host_name() { [[ $1 =~ ^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$ && $1 =~ [A-Za-z] ]]; }
+
 # An IPv4 or IPv6 address, or a subnet: ADDRESS/PREFIX.
 is_subnet() {
 	local subnet=$1 prefix octet group most groups
@@ -42,19 +45,81 @@ is_subnet() {
 	[[ -z ${prefix+set} || $prefix =~ ^[0-9]{1,3}$ ]] && ((10#${prefix:-0} <= most))
 }
 
-address='[0-9]{1,3}(\.[0-9]{1,3}){3}'
-[[ $IPSMGW_LISTEN =~ ^udp:$address:([0-9]+)$ ]] && ((BASH_REMATCH[2] >= 1 && BASH_REMATCH[2] <= 65535)) ||
-	die "IPSMGW_LISTEN is '$IPSMGW_LISTEN': write udp:ADDRESS:PORT, for example udp:127.0.0.1:5060 (TCP is opened on the same port)"
-[[ $IPSMGW_LISTEN != udp:0.0.0.0:* ]] ||
-	die "IPSMGW_LISTEN is '$IPSMGW_LISTEN': write the one address at which others reach this machine, as 'ip address' shows it; they would read 0.0.0.0 as the way back"
-[[ $IPSMGW_DOMAIN =~ ^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$ ]] ||
+# ADDRESS:PORT with an address that others can send to; an IPv6 address stands in brackets.
+is_socket() {
+	local port=${1##*:}
+	[[ $1 =~ ^(\[([0-9A-Fa-f:]+)\]|([0-9.]+)):[0-9]{1,5}$ ]] || return 1
+	is_subnet "${BASH_REMATCH[2]}${BASH_REMATCH[3]}" && ((10#$port >= 1 && 10#$port <= 65535))
+}
+
+# The sockets of a setting, which are separated by spaces or commas, with PROTOCOL: before each. Exported as Kamailio reads them.
+check_sockets() {
+	local name=$1 protocol=$2 example=$3 socket list=()
+	read -ra list <<<"${!name//,/ }"
+	for socket in "${list[@]}"; do
+		[[ $socket == "$protocol":* ]] && is_socket "${socket#"$protocol":}" ||
+			die "$name is '${!name}': write $protocol:ADDRESS:PORT, for example $protocol:127.0.0.1:$example, and an IPv6 address in brackets, $protocol:[::1]:$example${4:-}"
+		[[ ${socket#"$protocol":} != 0.0.0.0:* && ! ${socket#"$protocol":} =~ ^\[[0:]+\]: ]] ||
+			die "$name is '${!name}': write the one address at which others reach this machine, as 'ip address' shows it; they would read ${socket#"$protocol":} as the way back"
+	done
+	((${#list[@]} >= 1 && ${#list[@]} <= 2)) || die "$name is '${!name}': write one address, or one IPv4 and one IPv6 address"
+	export "$name=${list[*]}"
+}
+
+# The sockets of IPSMGW_LISTEN under another protocol and port.
+beside() {
+	local socket list=()
+	for socket in $IPSMGW_LISTEN; do
+		socket=${socket#udp:}
+		list+=("$1:${socket%:*}:$2")
+	done
+	printf %s "${list[*]}"
+}
+
+check_sockets IPSMGW_LISTEN udp 5060 " (TCP is opened on the same port)"
+export IPSMGW_WS=${IPSMGW_WS:-$(beside tcp 8088)}
+check_sockets IPSMGW_WS tcp 8088
+if [[ -n ${IPSMGW_TLS_CERT:-} || -n ${IPSMGW_TLS_KEY:-} ]]; then
+	for name in IPSMGW_TLS_CERT IPSMGW_TLS_KEY; do
+		[[ ${!name:-} == /* && -r ${!name} && ${!name} != *\"* ]] ||
+			die "$name is '${!name:-}': write the absolute path of a PEM file that can be read; TLS needs both IPSMGW_TLS_CERT and IPSMGW_TLS_KEY"
+		export "${name?}"
+	done
+	export IPSMGW_TLS=${IPSMGW_TLS:-$(beside tls 5061)} IPSMGW_WSS=${IPSMGW_WSS:-$(beside tls 8443)}
+	check_sockets IPSMGW_TLS tls 5061
+	check_sockets IPSMGW_WSS tls 8443
+else
+	# For kamailio.cfg a variable that is there says that there is TLS.
+	unset IPSMGW_TLS_CERT IPSMGW_TLS_KEY
+fi
+if [[ -n ${IPSMGW_ADVERTISE:-} ]]; then
+	is_subnet "${IPSMGW_ADVERTISE//[\[\]]/}" && [[ $IPSMGW_ADVERTISE != */* ]] || is_host_name "$IPSMGW_ADVERTISE" ||
+		die "IPSMGW_ADVERTISE is '$IPSMGW_ADVERTISE': write the address or the host name by which others reach this machine, without a port, for example 203.0.113.5"
+	[[ $IPSMGW_LISTEN != *" "* ]] ||
+		die "IPSMGW_ADVERTISE is '$IPSMGW_ADVERTISE', which is one address: let IPSMGW_LISTEN name one address, too"
+	export IPSMGW_ADVERTISE
+else
+	unset IPSMGW_ADVERTISE
+fi
+is_host_name "$IPSMGW_DOMAIN" ||
 	die "IPSMGW_DOMAIN is '$IPSMGW_DOMAIN': write a domain name, for example ims.example"
 [[ $IPSMGW_DB_URL =~ ^sqlite:////[^\ \"!]+$ ]] ||
 	die "IPSMGW_DB_URL is '$IPSMGW_DB_URL': write sqlite:/// and the absolute path of a file without spaces (four slashes in all), for example sqlite:////var/lib/ipsmgw/ipsmgw.sqlite"
 is_e164 "$IPSMGW_SC" ||
 	die "IPSMGW_SC is '$IPSMGW_SC': write the service centre's number with its country code, for example +15559999"
-[[ -z $IPSMGW_SC_URI || $IPSMGW_SC_URI =~ ^sip:$address(:[0-9]+)?(\;transport=(udp|tcp))?$ ]] ||
-	die "IPSMGW_SC_URI is '$IPSMGW_SC_URI': write sip:ADDRESS:PORT of the service centre, for example sip:192.0.2.10:5060, or leave it empty"
+if [[ -n $IPSMGW_SC_URI ]]; then
+	[[ $IPSMGW_SC_URI =~ ^sip:(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?(\;transport=(udp|tcp|tls))?$ ]] && centre=${BASH_REMATCH[1]} &&
+		{ is_subnet "${centre//[\[\]]/}" || is_host_name "$centre"; } ||
+		die "IPSMGW_SC_URI is '$IPSMGW_SC_URI': write sip:HOST:PORT of the service centre, for example sip:192.0.2.10:5060, or leave it empty"
+	if ! is_subnet "${centre//[\[\]]/}"; then
+		# Looked up here and now: no message ever waits for a name server. The address is of a family that we listen at.
+		if [[ " $IPSMGW_LISTEN" == *" udp:["* ]]; then family=ahosts; else family=ahostsv4; fi
+		if [[ " $IPSMGW_LISTEN" != *" udp:"[0-9]* ]]; then family=ahostsv6; fi
+		found=$(getent "$family" "$centre" | awk '$1 !~ /^::ffff:/ { print ($1 ~ ":" ? "[" $1 "]" : $1); exit }' || true)
+		[[ -n $found ]] || die "IPSMGW_SC_URI names '$centre', which has no address of the families in IPSMGW_LISTEN: write another host, or the service centre's address"
+		IPSMGW_SC_URI=${IPSMGW_SC_URI/"$centre"/"$found"}
+	fi
+fi
 IFS=, read -ra subnets <<<"$IPSMGW_TRUSTED"
 for subnet in "${subnets[@]}"; do
 	read -r subnet <<<"$subnet" # without the spaces around it

@@ -21,7 +21,7 @@ class JsSip:
         self.events = asyncio.Queue()
 
     async def __aenter__(self):
-        host, port = self.gw.address
+        host, port = self.gw.ws_address
         password, _ = self.gw.people[self.name]
         self.process = await asyncio.create_subprocess_exec(
             "node", HERE / "client.js", f"ws://{host}:{port}", self.gw.uri(self.name), password, self.refused,
@@ -154,11 +154,11 @@ async def gone():
 async def knock(gw, **fields):
     """The status of the answer to an HTTP request that asks for a WebSocket; `upgrade=None` leaves a field out."""
     fields = {
-        "host": "%s:%d" % gw.address, "upgrade": "websocket", "connection": "keep-alive, Upgrade", "origin": "https://chat.example",
+        "host": "%s:%d" % gw.ws_address, "upgrade": "websocket", "connection": "keep-alive, Upgrade", "origin": "https://chat.example",
         "sec-websocket-key": base64.b64encode(os.urandom(16)).decode(), "sec-websocket-version": "13",
         "sec-websocket-protocol": "sip", **{name.replace("_", "-"): value for name, value in fields.items()},
     }  # fmt: skip
-    reader, writer = await asyncio.open_connection(*gw.address)
+    reader, writer = await asyncio.open_connection(*gw.ws_address)
     lines = [f"{name}: {value}\r\n" for name, value in fields.items() if value is not None]
     writer.write(f"GET / HTTP/1.1\r\n{''.join(lines)}\r\n".encode())
     answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)

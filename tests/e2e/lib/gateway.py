@@ -9,6 +9,7 @@ from pathlib import Path
 
 from kamailio import Kamailio, free_port  # noqa: F401  for the cases
 from kamailio import KamailioError as GatewayError  # noqa: F401
+from sip import host_port
 
 ROOT = Path(__file__).resolve().parents[3]
 CFG = ROOT / "kamailio-cfg"
@@ -17,15 +18,16 @@ CFG = ROOT / "kamailio-cfg"
 class Gateway(Kamailio):
     """Starts with `async with`; on the way out it must end cleanly, or the case fails."""
 
-    def __init__(self, folder, cfg=CFG / "kamailio.cfg", domain="ims.example", people=(), defines=(), **settings):
+    def __init__(self, folder, cfg=CFG / "kamailio.cfg", domain="ims.example", people=(), defines=(), host="127.0.0.1", **settings):
         self.domain = domain
         self.people = dict()
         self.wanted = list(people)
         self.db = Path(folder) / "gw.db"
-        address = ("127.0.0.1", free_port())
+        address, self.ws_address = (host, free_port(host)), (host, free_port(host))
         env = {
             **os.environ,
-            "IPSMGW_LISTEN": "udp:%s:%d" % address,
+            "IPSMGW_LISTEN": f"udp:{host_port(address)}",
+            "IPSMGW_WS": f"tcp:{host_port(self.ws_address)}",
             "IPSMGW_DOMAIN": domain,
             "IPSMGW_DB_URL": f"sqlite:///{self.db}",
             "IPSMGW_SC": "+15559999",

@@ -182,8 +182,10 @@ class Kamailio:
             await asyncio.sleep(0.05)
         return found
 
-    async def endpoint(self, protocol="udp", host="127.0.0.1", port=0):
-        endpoint = await ua.Endpoint.open(self.address, protocol, host, port)
+    async def endpoint(self, protocol="udp", host=None, port=0, to=None):
+        """A socket of a user agent. `to` is the (address, port) that it sends to."""
+        to = to or self.address
+        endpoint = await ua.Endpoint.open(to, protocol, host or to[0], port)
         self._endpoints.append(endpoint)
         return endpoint
 
@@ -205,9 +207,10 @@ def waits_for(pid):
 
 
 def free_port(host="127.0.0.1"):
-    """A port that is free for UDP and for TCP."""
+    """A port of this address that is free for UDP and for TCP."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     while True:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
+        with socket.socket(family, socket.SOCK_DGRAM) as udp, socket.socket(family) as tcp:
             udp.bind((host, 0))
             port = udp.getsockname()[1]
             try:

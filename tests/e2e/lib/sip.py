@@ -99,6 +99,12 @@ class Message:
         return f"<{self.start} {self.content_type} {len(self.body)} octets>"
 
 
+def host_port(address):
+    """An (address, port, ...) of a socket as it stands in a URI."""
+    host, port = address[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def parameter(value, name):
     """The parameter `;name=value` of a header field, or None."""
     for part in value.split(";")[1:]:

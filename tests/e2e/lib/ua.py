@@ -8,6 +8,7 @@ import asyncio
 import collections
 import itertools
 import secrets
+import ssl
 import time
 
 import sip
@@ -24,7 +25,7 @@ class Timeout(Exception):
 
 
 class Endpoint:
-    """One local address, UDP or TCP, and the SIP transactions on it."""
+    """One local address, UDP, TCP or TLS, and the SIP transactions on it."""
 
     def __init__(self, gateway, protocol):
         self.gateway = gateway
@@ -49,7 +50,9 @@ class Endpoint:
             )
             self.address = self._transport.get_extra_info("sockname")
         else:
-            reader, self._writer = await asyncio.open_connection(*gateway, local_addr=(host, port))
+            reader, self._writer = await asyncio.open_connection(
+                *gateway, local_addr=(host, port), ssl=any_certificate() if protocol == "tls" else None
+            )
             self.address = self._writer.get_extra_info("sockname")
             self._spawn(self._read_stream(reader))
         return self
@@ -64,8 +67,8 @@ class Endpoint:
 
     @property
     def contact_host(self):
-        transport = "" if self.protocol == "udp" else ";transport=tcp"
-        return f"{self.address[0]}:{self.address[1]}{transport}"
+        transport = "" if self.protocol == "udp" else f";transport={self.protocol}"
+        return f"{sip.host_port(self.address)}{transport}"
 
     def send_octets(self, octets):
         """Puts octets on the wire as they are: also the way to send what no user agent would."""
@@ -77,7 +80,7 @@ class Endpoint:
     async def request(self, message, retransmit=True, timeout=TIMER_F):
         """Sends a request in a new transaction and returns the final response."""
         branch = f"z9hG4bK{secrets.token_hex(8)}"
-        via = f"SIP/2.0/{self.protocol.upper()} {self.address[0]}:{self.address[1]};branch={branch};rport"
+        via = f"SIP/2.0/{self.protocol.upper()} {sip.host_port(self.address)};branch={branch};rport"
         message.headers.insert(0, ("Via", via))
         octets = message.encode()
         done = self._clients[branch] = asyncio.get_running_loop().create_future()
@@ -150,6 +153,14 @@ class Endpoint:
                 continue
             length = int(sip.Message.parse(head).get("Content-Length", "0"))
             self.received(head + await reader.readexactly(length))
+
+
+def any_certificate():
+    """What a client of the tests asks of a server's certificate: nothing."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 class _Datagrams(asyncio.DatagramProtocol):

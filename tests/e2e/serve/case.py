@@ -14,6 +14,7 @@ def settings(port, **more):
     return {
         **os.environ,
         "IPSMGW_LISTEN": f"udp:127.0.0.1:{port}",
+        "IPSMGW_WS": f"tcp:127.0.0.1:{free_port()}",
         "IPSMGW_DB_URL": f"sqlite:///{FOLDER}/people/gw.db",
         "IPSMGW_MODULE": os.environ.get("IPSMGW_MODULE", str(ROOT / "target/release/ipsmgw.so")),
         **more,
@@ -71,7 +72,7 @@ async def mistakes():
         ({"IPSMGW_DB_URL": "gw.db"}, "write sqlite:///"),
         ({"IPSMGW_DB_URL": "sqlite:////" + "x" * 100}, "at most 96"),
         ({"IPSMGW_SC": "none"}, "country code"),
-        ({"IPSMGW_SC_URI": "10.0.0.1"}, "write sip:ADDRESS"),
+        ({"IPSMGW_SC_URI": "10.0.0.1"}, "write sip:HOST:PORT"),
         ({"IPSMGW_TRUSTED": "192.0.2.1/33"}, "addresses and subnets"),
         ({"IPSMGW_TRUSTED": "scscf.example"}, "addresses and subnets"),
         ({"IPSMGW_TRUSTED": "192.0.2.1:5060"}, "addresses and subnets"),

@@ -75,7 +75,7 @@ async def mistakes():
             (("list",), {"IPSMGW_DOMAIN": "a b"}, "write a domain name"),
             (("list",), {"IPSMGW_LISTEN": "5060"}, "write udp:"),
             (("list",), {"IPSMGW_SC": "15559999"}, "country code"),
-            (("list",), {"IPSMGW_SC_URI": "sip:sc.example"}, "write sip:ADDRESS"),
+            (("list",), {"IPSMGW_SC_URI": "sip:sc.invalid"}, "which has no address"),
             (("list",), {"IPSMGW_FLOOD": "many"}, "per second"),
             ((), {}, "Usage"),
             (("add", "bob"), {}, "Usage"),
