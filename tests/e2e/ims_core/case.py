@@ -5,7 +5,7 @@ import re
 import sip
 import sms
 from e2e import ALICE, BOB, CFG, ImClient, equal, gateway, run, say
-from ims import TRUSTED, Core, ImsClient, ImsPhone
+from ims import GETS, REGISTERS, SENDS, TRUSTED, Core, ImsClient, ImsPhone
 
 CAROL = ("carol", "+15550003")
 ALICE_URI, BOB_URI, CAROL_URI = "sip:+15550001@ims.example", "sip:+15550002@ims.example", "sip:+15550003@ims.example"
@@ -22,8 +22,8 @@ def with_core(**options):
     return gateway(**TRUSTED, **options)
 
 
-async def play(gw, core):
-    alice, carol = await core.user(ImsPhone, "+15550001"), await core.user(ImsClient, "+15550003")
+async def play(gw, core, **options):
+    alice, carol = await core.user(ImsPhone, "+15550001"), await core.user(ImsClient, "+15550003", **options)
 
     say("phone to client")
     sent = await alice.send_sm("+15550003", "Lunch?")
@@ -65,18 +65,8 @@ async def play(gw, core):
     equal((await carol.next_message()).text, text, "the client's text")
     equal((await sent.outcome(5)).kind, "RP-ACK", "the report on the last part")
 
-    say("client to client, phone to somebody here, and back")
-    bob = await gw.user(ImClient, "bob")
-    equal((await carol.send_im(BOB_URI, "as it is")).status, 200, "the answer")
-    equal((await bob.next_message()).text, "as it is", "the text here")
-    equal((await bob.send_im(CAROL_URI, "as it was")).status, 200, "the answer")
-    equal((await carol.next_message()).text, "as it was", "the text there")
-    equal((await bob.send_im(ALICE_URI, "for a phone")).status, 200, "the answer")
-    equal((await alice.next_message())[1].tpdu.text, "for a phone", "what the phone shows")
-    sent = await alice.send_sm("+15550002", "for a client")
-    equal((await bob.next_message()).text, "for a client", "the text here")
-    equal((await sent.outcome(5)).kind, "RP-ACK", "the report")
     await gw.until(lambda: gw.pending() == 0, what="the end of all exchanges")
+    return alice, carol
 
 
 async def conversation():
@@ -89,6 +79,25 @@ async def conversation_in_lua():
     "the same through kamailio.lua"
     async with with_core(name="lua", **LUA) as gw, Core(gw) as core:
         await play(gw, core)
+
+
+async def everything():
+    "every MESSAGE comes by: the same, and clients that are registered with the gateway itself"
+    for variant, options in (("native", {}), ("lua", LUA)):
+        async with with_core(name=f"everything-{variant}", **options) as gw, Core(gw, wide=True) as core:
+            alice, carol = await play(gw, core, kinds=(REGISTERS, SENDS, GETS))
+            bob = await gw.user(ImClient, "bob")
+            say("client to client")
+            equal((await carol.send_im(BOB_URI, "as it is")).status, 200, "the answer")
+            equal((await bob.next_message()).text, "as it is", "the text here")
+            equal((await bob.send_im(CAROL_URI, "as it was")).status, 200, "the answer")
+            equal((await carol.next_message()).text, "as it was", "the text there")
+            say("phone to client")
+            equal((await bob.send_im(ALICE_URI, "for a phone")).status, 200, "the answer")
+            equal((await alice.next_message())[1].tpdu.text, "for a phone", "what the phone shows")
+            sent = await alice.send_sm("+15550002", "for a client")
+            equal((await bob.next_message()).text, "for a client", "the text here")
+            equal((await sent.outcome(5)).kind, "RP-ACK", "the report")
 
 
 async def registrations():
@@ -104,4 +113,4 @@ async def registrations():
         equal([(await alice.next_message())[1].tpdu.text for _ in range(2)], ["there", "again"], "what the phone has")
 
 
-run(conversation, conversation_in_lua, registrations)
+run(conversation, conversation_in_lua, everything, registrations)

@@ -12,7 +12,6 @@ import shutil
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-import sip
 from gateway import CFG
 from hss import Hss
 from kamailio import Kamailio, free_port
@@ -37,25 +36,37 @@ DIAMETER = """<?xml version="1.0" encoding="UTF-8"?>
 """
 
 
-def criteria(server, *, include="IncludeRegisterRequest", register=True, default_handling=None):
+REGISTERS, SENDS, GETS = "of REGISTER", "of what a subscriber sends", "of what a subscriber gets"
+
+
+def criteria(server, kinds=(REGISTERS, SENDS, GETS), include="IncludeRegisterRequest", default_handling=1, wide=False):
     """The filter criteria of kamailio-cfg/service-profile.xml, with `server` as application server.
 
     `include` is what the third-party REGISTER brings with it: IncludeRegisterRequest, IncludeRegisterResponse, or None.
+    `wide` criteria are met by every MESSAGE, but for short messages to the subscriber.
     """
-    profile = ET.parse(CFG / "service-profile.xml").getroot().find("ServiceProfile")
     found = []
-    for one in profile.findall("InitialFilterCriteria"):
-        of_register = any(method.text == "REGISTER" for method in one.iter("Method"))
-        if of_register and not register:
+    for one in ET.parse(CFG / "service-profile.xml").iter("InitialFilterCriteria"):
+        kind = REGISTERS
+        if (case := one.find(".//SessionCase")) is not None:
+            kind = {"0": SENDS, "1": GETS}[case.text]
+        if kind not in kinds:
             continue
         application_server = one.find("ApplicationServer")
         application_server.find("ServerName").text = server
-        if default_handling is not None and not of_register:
-            application_server.find("DefaultHandling").text = str(default_handling)
-        if (extension := application_server.find("Extension")) is not None:
+        if kind == REGISTERS:
+            extension = application_server.find("Extension")
             extension.clear()
             if include:
                 ET.SubElement(extension, include)
+        else:
+            application_server.find("DefaultHandling").text = str(default_handling)
+        if wide:
+            trigger = one.find("TriggerPoint")
+            for condition in trigger.findall("SPT"):
+                header = condition.findtext("SIPHeader/Header")
+                if header == "Interworked-By" or header and kind == SENDS:
+                    trigger.remove(condition)
         found.append(ET.tostring(one, encoding="unicode"))
     return "".join(found)
 
@@ -102,67 +113,83 @@ class Scscf(Kamailio):
 class Core:
     """An S-CSCF with its HSS, beside a gateway."""
 
-    def __init__(self, gw, include="IncludeRegisterRequest", default_handling=1, **options):
+    def __init__(self, gw, include="IncludeRegisterRequest", wide=False, default_handling=1, **options):
         self.gw = gw
         self.domain = gw.domain
         self.hss = Hss(gw.domain, HSS_HOST)
-        self.criteria = criteria("sip:%s:%d" % gw.address, include=include, default_handling=default_handling)
+        self._criteria = {"include": include, "wide": wide, "default_handling": default_handling}
         self.options = {"default_handling": default_handling, **options}
-        self.scscf = None
+        self.scscf = None  # the first one, where people register
+        self._scscfs = []
         self._imsi = 0
 
     async def __aenter__(self):
         await self.hss.open()
-        folder = self.gw.folder.with_name(f"{self.gw.folder.name}-scscf")
-        shutil.rmtree(folder, ignore_errors=True)
-        self.scscf = Scscf(folder, self.domain, self.hss, **self.options)
         try:
-            await self.scscf.start()
+            self.scscf = await self.another_scscf()
         except BaseException:
             await self.hss.close()
             raise
         return self
 
     async def __aexit__(self, kind, error, trace):
-        await self.scscf.close(failed=kind is not None)
+        for scscf in self._scscfs:
+            await scscf.close(failed=kind is not None)
         await self.hss.close()
         return False
 
-    def subscribe(self, *public, criteria=None):
-        """A subscriber of the HSS with these public identities."""
+    async def another_scscf(self):
+        """One more S-CSCF of this domain."""
+        folder = self.gw.folder.with_name(f"{self.gw.folder.name}-scscf{len(self._scscfs)}")
+        shutil.rmtree(folder, ignore_errors=True)
+        scscf = Scscf(folder, self.domain, self.hss, **self.options)
+        await scscf.start()
+        self._scscfs.append(scscf)
+        return scscf
+
+    def subscribe(self, *public, kinds=(REGISTERS, SENDS, GETS)):
+        """A subscriber of the HSS with these public identities and criteria of these kinds.
+
+        Names and numbers become identities of the domain.
+        """
         self._imsi += 1
         private = f"00101{self._imsi:010}@{self.domain}"
-        return self.hss.subscribe(private, public, self.criteria if criteria is None else criteria)
-
-    async def user(self, kind, *public, subscriber=None, register=True):
-        """A phone or a client that is registered with the S-CSCF by the first of its public identities.
-
-        Names and numbers become identities of the domain. The second device of a person gets the first one's `subscriber`.
-        Returns when the gateway has answered the third-party REGISTER.
-        """
         public = [uri if ":" in uri else f"sip:{uri}@{self.domain}" for uri in public]
-        subscriber = subscriber or self.subscribe(*public)
-        endpoint = await self.scscf.endpoint(host=PCSCF_HOST)
-        user = kind(endpoint, subscriber, self.scscf, self.domain, public or subscriber.public)
+        return self.hss.subscribe(private, public, criteria("sip:%s:%d" % self.gw.address, kinds, **self._criteria))
+
+    async def user(self, kind, *public, subscriber=None, kinds=None, scscf=None, register=True):
+        """A phone or a client that registers with the first of its public identities.
+
+        The second device of a person gets the first one's `subscriber`. Returns when the gateway has answered the third-party
+        REGISTER.
+        """
+        subscriber = subscriber or self.subscribe(*public, kinds=kind.criteria if kinds is None else kinds)
+        scscf = scscf or self.scscf
+        user = kind(await scscf.endpoint(host=PCSCF_HOST), subscriber, scscf)
         if register:
             await self.register(user)
         return user
 
     async def register(self, user, expires=3600):
-        """Registers, or removes, and waits until the gateway has heard of it."""
-        before = self.scscf.register_replies()
+        """Registers, or removes, and waits until the gateway has heard of it where it is to hear."""
+        before = user.scscf.register_replies()
         await user.register(expires)
-        await self.scscf.until(lambda: self.scscf.register_replies() > before, what="the answer to the third-party REGISTER")
+        if "<Method>REGISTER</Method>" in user.subscriber.criteria:
+            heard = lambda: user.scscf.register_replies() > before  # noqa: E731
+            await user.scscf.until(heard, what="the answer to the third-party REGISTER")
 
 
 class _Registered:
     """Somebody behind the P-CSCF of this S-CSCF: its address is that of the P-CSCF."""
 
-    def __init__(self, endpoint, subscriber, scscf, domain, public):
-        super().__init__(endpoint, sip.user_of(public[0]), subscriber.password, domain)
-        self.subscriber = subscriber
+    criteria = (REGISTERS, SENDS, GETS)
+
+    def __init__(self, endpoint, subscriber, scscf):
+        self.identity = subscriber.public[0]
+        name, domain = self.identity.removeprefix("sip:").split("@")
+        super().__init__(endpoint, name, subscriber.password, domain)
+        self.subscriber, self.scscf = subscriber, scscf
         self.username = subscriber.private
-        self.identity = public[0]
         # What the P-CSCF asserts of who sends.
         self.asserted = [self.identity]
         self._service_route = f"<sip:orig@{scscf.host};lr>"
@@ -192,6 +219,7 @@ class ImsPhone(_Registered, Phone):
 
 
 class ImsClient(_Registered, ImClient):
-    """An IM client."""
+    """An IM client. What it sends and gets is no business of the gateway's."""
 
+    criteria = (REGISTERS,)
     features = ";+g.oma.sip-im"
