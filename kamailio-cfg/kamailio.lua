@@ -2,9 +2,9 @@
 
 local CAN_SM, CAN_IM, AT_SCSCF = 1, 2, 5 -- branch flags
 local BEHIND_NAT = 0
-local FROM_TRUSTED = 1 -- message flag
+local FROM_TRUSTED, CAN_BE_CANCELLED = 1, 2 -- message flags
 local IS_BEHIND = 83 -- tests of nathelper
-local IN_SESSION = { INVITE = true, ACK = true, BYE = true, UPDATE = true, PRACK = true, INFO = true, OPTIONS = true }
+local IN_SESSION = { INVITE = true, ACK = true, BYE = true, UPDATE = true, PRACK = true, INFO = true, OPTIONS = true, MESSAGE = true }
 
 -- The defines of kamailio.cfg. They can be read only while a request is at hand.
 local function setting(name)
@@ -83,8 +83,12 @@ local function identify()
 	end
 
 	local domain = setting("IPSMGW_DOMAIN")
-	if KSR.auth_db.auth_check(domain, "subscriber", 0) < 0 then
-		KSR.auth.auth_challenge(domain, 0)
+	local known = KSR.auth_db.auth_check(domain, "subscriber", 0)
+	-- What has no qop has no count of its own, and could be used twice.
+	local credentials = KSR.is_REGISTER() and "authorization" or "proxy_authorization"
+	if known < 0 or KSR.pv.gete("$sel(" .. credentials .. '["' .. domain .. '"].qop)') ~= "auth" then
+		-- An old nonce, or one that was used so often (-4): the client answers the new one without asking its user (stale).
+		KSR.auth.auth_challenge(domain, known == -4 and 17 or 1)
 		KSR.x.exit()
 	end
 	local user = KSR.pv.gete("$avp(number)")
@@ -92,7 +96,6 @@ local function identify()
 		user = KSR.pv.get("$au")
 	end
 	KSR.pv.sets("$avp(identity)", identity_of(user))
-	KSR.auth.consume_credentials()
 
 	local from_host = KSR.pv.gete("$fd")
 	if from_host == "anonymous.invalid" and not KSR.is_REGISTER() then
@@ -390,36 +393,95 @@ local function session()
 	end
 	contacts_or_away()
 	assert_identity()
-	KSR.rr.record_route()
-	KSR.tm.t_on_branch("im_clients")
-	KSR.tm.t_on_reply("session_reply")
+	KSR.tm.t_on_branch("session_branch")
 	relay()
 end
 
-local function in_dialog()
-	if KSR.is_CANCEL() then
-		if KSR.tm.t_check_trans() > 0 then
-			KSR.tm.t_relay()
+-- The seal of a session between two parties, each ADDRESS~PORT~TRANSPORT, whose caller has this tag. Only who knows the key
+-- can make it.
+local function seal(caller, called, tag)
+	local function sha256(text)
+		KSR.pv.sets("$var(sealed)", text)
+		return KSR.pv.get("$(var(sealed){s.sha256})")
+	end
+	local key = KSR.htable.sht_get("secrets", "session")
+	return key and sha256(key .. "|" .. sha256(table.concat({ key, caller, called, #tag, tag, KSR.pv.gete("$ci") }, "|")))
+end
+
+-- The parties and the caller's tag of a request whose first Route is ours, and sealed for this session; or nil.
+local function sealed()
+	if KSR.hdr.is_present("Route") < 0 then
+		return nil
+	end
+	local function parameter(name)
+		return KSR.pv.get("$(route_uri{uri.params}{param.value," .. name .. "})") or ""
+	end
+	local caller, called, tag = parameter("caller"), parameter("called"), parameter("ftag")
+	if caller == "" or called == "" or parameter("seal") ~= seal(caller, called, tag) then
+		return nil
+	end
+	return { caller = caller, called = called, tag = tag }
+end
+
+-- Where the other party of a session is, for a request of one of the two; nil for anybody else's.
+local function other_party(session)
+	local sender, there
+	if KSR.pv.gete("$ft") == session.tag then
+		sender, there = session.caller, session.called
+	elseif KSR.pv.gete("$tt") == session.tag then
+		sender, there = session.called, session.caller
+	else
+		return nil
+	end
+	local address, port, transport = sender:match("^([^~]*)~([^~]*)~([^~]*)$")
+	local other = there:gsub("^([^~]*)~([^~]*)~([^~]*)$", "sip:%1:%2;transport=%3")
+	if not KSR.isflagset(FROM_TRUSTED) then
+		-- A connection may have been opened anew, so its port says nothing.
+		local by_datagram = KSR.pv.get("$proto") == "udp" and transport == "udp"
+		if KSR.pv.get("$siz") ~= address or by_datagram and tostring(KSR.pv.get("$sp")) ~= port then
+			return nil
+		end
+	end
+	return other
+end
+
+local function in_session()
+	if KSR.is_INVITE() then
+		KSR.setflag(CAN_BE_CANCELLED)
+	elseif KSR.is_CANCEL() then
+		-- Here the flags become those of the request that is to be cancelled.
+		if KSR.tm.t_lookup_cancel_flags(1) < 0 then
+			reply(481, "Call/Transaction Does Not Exist")
+		elseif not KSR.isflagset(CAN_BE_CANCELLED) then
+			reply(200, "OK")
+		end
+		KSR.tm.t_relay()
+		KSR.x.exit()
+	end
+	if KSR.siputils.has_totag() < 0 or not IN_SESSION[KSR.pv.gete("$rm")] then
+		return
+	end
+	local session = sealed()
+	if session then
+		local there = other_party(session)
+		if there then
+			KSR.rr.loose_route()
+			KSR.setdsturi(there)
+			relay()
+		elseif not KSR.is_ACK() then
+			reply(403, "Not Your Session")
 		end
 		KSR.x.exit()
 	end
-	if KSR.siputils.has_totag() < 0 then
-		return
+	if KSR.is_ACK() then
+		-- To a refusal: it ends here.
+		KSR.tm.t_check_trans()
+		KSR.x.exit()
 	end
 	-- What is no part of a session is treated as any request, whatever tag it has.
-	if not IN_SESSION[KSR.pv.gete("$rm")] then
-		return
+	if not KSR.is_MESSAGE() then
+		reply(481, "Call/Transaction Does Not Exist")
 	end
-	if KSR.rr.loose_route() > 0 then
-		KSR.nathelper.handle_ruri_alias()
-		relay()
-	elseif KSR.is_ACK() then
-		if KSR.tm.t_check_trans() > 0 then
-			KSR.tm.t_relay()
-		end
-		KSR.x.exit()
-	end
-	reply(481, "Call/Transaction Does Not Exist")
 end
 
 local function check()
@@ -431,6 +493,7 @@ local function check()
 		end
 		KSR.textops.remove_hf_re("^(P-(Asserted-|Preferred-|Called-Party-ID|Associated-URI|Served-User|Profile-Key)|Remote-Party-ID)")
 	end
+	KSR.textops.remove_hf_re("^(Proxy-)?Authorization$")
 	if KSR.maxfwd.process_maxfwd(10) < 0 then
 		reply(483, "Too Many Hops")
 	end
@@ -438,13 +501,9 @@ local function check()
 		KSR.x.exit()
 	end
 	KSR.force_rport()
-	if KSR.is_REGISTER() then
-		if not is_third_party() and KSR.nathelper.nat_uac_test(IS_BEHIND) > 0 then
-			KSR.nathelper.fix_nated_register()
-			KSR.setbflag(BEHIND_NAT)
-		end
-	elseif KSR.is_INVITE() and KSR.nathelper.nat_uac_test(IS_BEHIND) > 0 then
-		KSR.nathelper.set_contact_alias()
+	if KSR.is_REGISTER() and not is_third_party() and KSR.nathelper.nat_uac_test(IS_BEHIND) > 0 then
+		KSR.nathelper.fix_nated_register()
+		KSR.setbflag(BEHIND_NAT)
 	end
 end
 
@@ -452,7 +511,7 @@ end
 
 function ksr_request_route()
 	check()
-	in_dialog()
+	in_session()
 	if KSR.tm.t_check_trans() == 0 then
 		return 1
 	end
@@ -522,10 +581,24 @@ function no_answer()
 	end
 end
 
-function session_reply()
-	if KSR.nathelper.nat_uac_test(IS_BEHIND) > 0 then
-		KSR.nathelper.set_contact_alias()
+function session_branch()
+	if not KSR.isbflagset(CAN_IM) then
+		KSR.set_drop()
+		return
 	end
+	at_scscf()
+	local caller = KSR.pv.gete("$siz") .. "~" .. KSR.pv.gete("$sp") .. "~" .. KSR.pv.gete("$proto")
+	local called = KSR.pv.gete("$nh(d)") .. "~" .. KSR.pv.gete("$nh(p)") .. "~" .. KSR.pv.gete("$nh(P)"):lower()
+	local made = seal(caller, called, KSR.pv.gete("$ft"))
+	KSR.rr.record_route_params(";caller=" .. caller .. ";called=" .. called .. ";seal=" .. made)
+end
+
+-- An answer to nothing that we sent goes nowhere: where it wants to go is written in it.
+function ksr_reply_route()
+	if KSR.tm.t_check_trans() < 0 then
+		KSR.set_drop()
+	end
+	return 1
 end
 
 -- The HTTP request that opens a WebSocket.

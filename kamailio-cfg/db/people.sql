@@ -40,6 +40,16 @@ CREATE TABLE IF NOT EXISTS ipsmgw_auth (
     im2sm    INTEGER      NOT NULL DEFAULT 1
 );
 
+-- The key of the seals by which the gateway knows its own Record-Route again. In the layout that htable loads.
+CREATE TABLE IF NOT EXISTS secrets (
+    key_name   VARCHAR(64)  NOT NULL PRIMARY KEY,
+    key_type   INTEGER      NOT NULL DEFAULT 0,
+    value_type INTEGER      NOT NULL DEFAULT 0,
+    key_value  VARCHAR(128) NOT NULL,
+    expires    INTEGER      NOT NULL DEFAULT 0
+);
+INSERT OR IGNORE INTO secrets (key_name, key_value) VALUES ('session', lower(hex(randomblob(32))));
+
 -- Registered contacts, as usrloc writes them. cflags holds what a contact can do (ipsmgw_save).
 CREATE TABLE IF NOT EXISTS location (
     id            INTEGER PRIMARY KEY NOT NULL,
@@ -70,6 +80,6 @@ CREATE INDEX IF NOT EXISTS location_account ON location (username, domain, conta
 CREATE INDEX IF NOT EXISTS location_expires ON location (expires);
 
 INSERT OR REPLACE INTO version (table_name, table_version)
-     VALUES ('version', 1), ('subscriber', 7), ('people', 2), ('location', 9);
+     VALUES ('version', 1), ('subscriber', 7), ('people', 2), ('secrets', 2), ('location', 9);
 
 COMMIT;
