@@ -73,6 +73,21 @@ local function asserted_identity()
 	return asserted
 end
 
+-- True for the very same MESSAGE as one that was accepted: its answer was lost, and its transaction is over.
+local function was_accepted()
+	local request = KSR.pv.get("$avp(request)")
+	local identity = request and KSR.htable.sht_get("accepted", request)
+	if not identity then
+		return false
+	end
+	local answered = KSR.htable.sht_get("answered", request)
+	if answered then
+		reply(tonumber(answered), "OK")
+	end
+	KSR.pv.sets("$avp(identity)", identity)
+	return true
+end
+
 local function identify()
 	if KSR.isflagset(FROM_TRUSTED) then
 		KSR.pv.sets("$avp(identity)", asserted_identity())
@@ -83,7 +98,14 @@ local function identify()
 	end
 
 	local domain = setting("IPSMGW_DOMAIN")
+	KSR.pv.unset("$avp(request)")
+	if KSR.pv.get("$proto") == "udp" and KSR.is_MESSAGE() then
+		KSR.pv.sets("$avp(request)", KSR.pv.get("$si") .. ":" .. KSR.pv.get("$sp") .. " " .. KSR.pv.get("$(mb{s.md5})"))
+	end
 	local known = KSR.auth_db.auth_check(domain, "subscriber", 0)
+	if known == -4 and was_accepted() then
+		return
+	end
 	-- What has no qop has no count of its own, and could be used twice.
 	local credentials = KSR.is_REGISTER() and "authorization" or "proxy_authorization"
 	if known < 0 or KSR.pv.gete("$sel(" .. credentials .. '["' .. domain .. '"].qop)') ~= "auth" then
@@ -98,12 +120,15 @@ local function identify()
 	KSR.pv.sets("$avp(identity)", identity_of(user))
 
 	local from_host = KSR.pv.gete("$fd")
-	if from_host == "anonymous.invalid" and not KSR.is_REGISTER() then
-		return
+	if from_host ~= "anonymous.invalid" or KSR.is_REGISTER() then
+		local from_is_ours = KSR.pv.gete("$(fu{uri.scheme})") == "tel" or is_ours(KSR.is_myself_furi(), from_host)
+		if person(KSR.pv.gete("$fU")) ~= user or not from_is_ours then
+			reply(403, "From Is Somebody Else")
+		end
 	end
-	local from_is_ours = KSR.pv.gete("$(fu{uri.scheme})") == "tel" or is_ours(KSR.is_myself_furi(), from_host)
-	if person(KSR.pv.gete("$fU")) ~= user or not from_is_ours then
-		reply(403, "From Is Somebody Else")
+	local request = KSR.pv.get("$avp(request)")
+	if request then
+		KSR.htable.sht_sets("accepted", request, KSR.pv.get("$avp(identity)"))
 	end
 end
 
@@ -308,6 +333,7 @@ local function instant_message(class)
 	if capable("im") then
 		assert_identity()
 		KSR.tm.t_on_failure("no_answer")
+		KSR.tm.t_on_reply("answered")
 		if not to_im_client() then
 			reply(480, "Temporarily Unavailable")
 		end
@@ -591,6 +617,14 @@ function session_branch()
 	local called = KSR.pv.gete("$nh(d)") .. "~" .. KSR.pv.gete("$nh(p)") .. "~" .. KSR.pv.gete("$nh(P)"):lower()
 	local made = seal(caller, called, KSR.pv.gete("$ft"))
 	KSR.rr.record_route_params(";caller=" .. caller .. ";called=" .. called .. ";seal=" .. made)
+end
+
+-- What a client has taken is not given to it again.
+function answered()
+	local request = KSR.pv.get("$avp(request)")
+	if request and KSR.tm.t_check_status("2[0-9][0-9]") > 0 then
+		KSR.htable.sht_sets("answered", request, tostring(KSR.pv.get("$rs")))
+	end
 end
 
 -- An answer to nothing that we sent goes nowhere: where it wants to go is written in it.

@@ -87,6 +87,28 @@ async def counted(name="counted", **options):
         equal({answer.status for answer in await asyncio.gather(*many)}, {200}, "ten at once")
 
 
+async def repeated(name="repeated", **options):
+    "a MESSAGE whose answer was lost is answered again, also behind its transaction, and is not delivered twice"
+    async with gateway(name=name, people=[("alice", None), ("bob", None)], **options) as gw:
+        alice, bob = await gw.user(ImClient, "alice"), await gw.user(ImClient, "bob")
+        thief = await gw.endpoint(host="127.0.0.3")
+        remember_what_is_sent(alice.endpoint)
+        answers, answered = [], alice.endpoint.received
+        alice.endpoint.received = lambda octets: (answers.append(octets), answered(octets))
+        equal((await alice.send_im(gw.uri("bob"), "hi")).status, 200, "the message")
+        octets = alice.endpoint.seen[-1]
+        for pause in (0.1, 6.5):
+            say(f"again behind {pause} s")
+            await asyncio.sleep(pause)
+            answers.clear()
+            alice.endpoint.send_octets(octets)
+            await gw.until(lambda: answers, what="the answer")
+            equal(sip.Message.parse(answers[0]).status, 200, "the answer")
+        thief.send_octets(octets)
+        equal((await alice.send_im(gw.uri("bob"), "the next one")).status, 200, "the next message")
+        equal([request.text for request in bob.requests], ["hi", "the next one"], "what bob got")
+
+
 async def kept_here(name="kept", **options):
     "nobody else sees them"
     rows = Rows()
@@ -127,4 +149,9 @@ async def kept_here_in_lua():
     await kept_here("kept_in_lua", **LUA)
 
 
-run(used_again, used_again_in_lua, counted, counted_in_lua, kept_here, kept_here_in_lua)
+async def repeated_in_lua():
+    "the same by the Lua script"
+    await repeated("repeated_in_lua", **LUA)
+
+
+run(repeated, repeated_in_lua, used_again, used_again_in_lua, counted, counted_in_lua, kept_here, kept_here_in_lua)
