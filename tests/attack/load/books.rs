@@ -1,0 +1,257 @@
+//! The books of a load: what became of each text, by its serial number.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+/// Which way a text goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Direction {
+    /// An instant message to a phone: its SIP answer is the report.
+    ImToSm,
+    /// A short message to a client: the RP-ACK or RP-ERROR is the report.
+    SmToIm,
+}
+
+/// What the sender was told by RP-ACK or RP-ERROR.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Report {
+    Ack,
+    Error(u8),
+}
+
+struct Entry {
+    direction: Direction,
+    sent: Instant,
+    mark: usize,
+    answer: Option<(u16, Instant)>,
+    report: Option<(Report, Instant)>,
+    /// An RP-ACK and an RP-ERROR, or two reports: the sender was told twice.
+    reports: u32,
+    delivered: Option<Instant>,
+    copies: u32,
+}
+
+/// What is known of a text.
+enum Outcome {
+    /// Delivered once, and the sender knows.
+    Good(Duration),
+    /// Delivered to nobody, and the sender knows.
+    Refused(u16),
+    /// Taken, and there is no word yet.
+    Open,
+    Unanswered,
+    Lost,
+    /// The sender was told the opposite of what happened.
+    Contradicted,
+    Doubled,
+    Unreported,
+}
+
+impl Entry {
+    fn outcome(&self) -> Outcome {
+        let Some((status, answered)) = self.answer else {
+            return if self.copies > 1 {
+                Outcome::Doubled
+            } else {
+                Outcome::Unanswered
+            };
+        };
+        let (taken, told) = match (self.direction, self.report) {
+            (Direction::ImToSm, _) => (status < 300, answered),
+            (Direction::SmToIm, Some((Report::Ack, when))) => (true, when),
+            (Direction::SmToIm, Some((Report::Error(_), when))) => (false, when),
+            (Direction::SmToIm, None) if status < 300 => {
+                return if self.copies > 0 {
+                    Outcome::Unreported
+                } else {
+                    Outcome::Open
+                };
+            }
+            (Direction::SmToIm, None) => (false, answered),
+        };
+        match (taken, self.copies) {
+            (_, 2..) => Outcome::Doubled,
+            (true, 1) => Outcome::Good(told - self.sent),
+            (false, 0) => Outcome::Refused(match self.report {
+                Some((Report::Error(cause), _)) => u16::from(cause),
+                _ => status,
+            }),
+            (true, _) => Outcome::Lost,
+            (false, _) => Outcome::Contradicted,
+        }
+    }
+
+    /// Nothing more is to come.
+    fn is_done(&self) -> bool {
+        match self.outcome() {
+            Outcome::Unanswered | Outcome::Open | Outcome::Unreported | Outcome::Lost => false,
+            Outcome::Good(_) | Outcome::Refused(_) | Outcome::Contradicted | Outcome::Doubled => {
+                true
+            }
+        }
+    }
+}
+
+/// All texts since the last summary.
+pub(crate) struct Books {
+    first: usize,
+    entries: Vec<Entry>,
+    marks: Vec<(String, Instant)>,
+    /// Texts that came after their summary was made, and texts of no entry.
+    late: u32,
+    /// What was answered to the phones' own reports, other than 2xx.
+    pub(crate) reports_refused: BTreeMap<String, u32>,
+}
+
+impl Books {
+    pub(crate) fn new() -> Self {
+        Self {
+            first: 0,
+            entries: Vec::new(),
+            marks: Vec::new(),
+            late: 0,
+            reports_refused: BTreeMap::new(),
+        }
+    }
+
+    /// A name for the texts that are sent from now on.
+    pub(crate) fn mark(&mut self, name: &str) {
+        self.marks.push((name.to_owned(), Instant::now()));
+    }
+
+    /// The serial number of a new text.
+    pub(crate) fn open(&mut self, direction: Direction) -> usize {
+        if self.marks.is_empty() {
+            self.mark("all");
+        }
+        self.entries.push(Entry {
+            direction,
+            sent: Instant::now(),
+            mark: self.marks.len() - 1,
+            answer: None,
+            report: None,
+            reports: 0,
+            delivered: None,
+            copies: 0,
+        });
+        self.first + self.entries.len() - 1
+    }
+
+    fn entry(&mut self, serial: usize) -> Option<&mut Entry> {
+        let found = serial
+            .checked_sub(self.first)
+            .and_then(|place| self.entries.get_mut(place));
+        if found.is_none() {
+            self.late += 1;
+        }
+        found
+    }
+
+    pub(crate) fn answered(&mut self, serial: usize, status: u16) {
+        if let Some(entry) = self.entry(serial) {
+            entry.answer.get_or_insert((status, Instant::now()));
+        }
+    }
+
+    pub(crate) fn reported(&mut self, serial: usize, report: Report) {
+        if let Some(entry) = self.entry(serial) {
+            entry.report.get_or_insert((report, Instant::now()));
+            entry.reports += 1;
+        }
+    }
+
+    pub(crate) fn delivered(&mut self, serial: usize) {
+        if let Some(entry) = self.entry(serial) {
+            entry.delivered.get_or_insert_with(Instant::now);
+            entry.copies += 1;
+        }
+    }
+
+    /// Every text has its end.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.entries.iter().all(Entry::is_done)
+    }
+
+    /// What became of the texts of each mark; the books are empty behind it.
+    pub(crate) fn close(&mut self) -> Value {
+        let marks: Vec<Value> = (0..self.marks.len())
+            .map(|mark| self.of_mark(mark))
+            .collect();
+        let late = std::mem::take(&mut self.late);
+        let refused = std::mem::take(&mut self.reports_refused);
+        self.first += self.entries.len();
+        self.entries.clear();
+        self.marks.clear();
+        json!({"marks": marks, "late": late, "reports_refused": refused})
+    }
+
+    fn of_mark(&self, mark: usize) -> Value {
+        let (name, began) = &self.marks[mark];
+        let mut count: BTreeMap<&str, u32> = BTreeMap::new();
+        let mut refused: BTreeMap<String, u32> = BTreeMap::new();
+        let (mut delays, mut deliveries) = (Vec::new(), Vec::new());
+        let mut seconds: BTreeMap<u64, (u32, Vec<u64>)> = BTreeMap::new();
+        for entry in self.entries.iter().filter(|entry| entry.mark == mark) {
+            let second = seconds.entry((entry.sent - *began).as_secs()).or_default();
+            second.0 += 1;
+            *count.entry("sent").or_default() += 1;
+            let word = match entry.outcome() {
+                Outcome::Good(delay) => {
+                    delays.push(milliseconds(delay));
+                    second.1.push(milliseconds(delay));
+                    "good"
+                }
+                Outcome::Refused(code) => {
+                    let side = if entry.direction == Direction::ImToSm {
+                        "im"
+                    } else {
+                        "sm"
+                    };
+                    *refused.entry(format!("{side} {code}")).or_default() += 1;
+                    "refused"
+                }
+                Outcome::Open => "open",
+                Outcome::Unanswered => "unanswered",
+                Outcome::Lost => "lost",
+                Outcome::Contradicted => "contradicted",
+                Outcome::Doubled => "doubled",
+                Outcome::Unreported => "unreported",
+            };
+            *count.entry(word).or_default() += 1;
+            if entry.reports > 1 {
+                *count.entry("told_twice").or_default() += 1;
+            }
+            if matches!(entry.answer, Some((202, _))) && entry.direction == Direction::ImToSm {
+                *count.entry("im_202").or_default() += 1;
+            }
+            if let Some(when) = entry.delivered {
+                deliveries.push(milliseconds(when - entry.sent));
+            }
+        }
+        let seconds: Vec<Value> = seconds
+            .into_iter()
+            .map(|(second, (sent, mut good))| {
+                json!({"second": second, "sent": sent, "good": good.len(), "p99": percentile(&mut good, 99)})
+            })
+            .collect();
+        json!({
+            "name": name, "count": count, "refused": refused,
+            "p50": percentile(&mut delays, 50), "p99": percentile(&mut delays, 99),
+            "max": delays.last(), "delivery_p50": percentile(&mut deliveries, 50),
+            "delivery_p99": percentile(&mut deliveries, 99), "seconds": seconds,
+        })
+    }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Sorts them, and takes the one below which that many of a hundred lie.
+fn percentile(values: &mut [u64], percent: usize) -> Option<u64> {
+    values.sort_unstable();
+    let place = (values.len() * percent).div_ceil(100).saturating_sub(1);
+    values.get(place).copied()
+}
