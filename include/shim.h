@@ -5,6 +5,7 @@
 #ifndef IPSMGW_SHIM_H
 #define IPSMGW_SHIM_H
 
+#include "core/cfg/cfg_struct.h"
 #include "core/counters.h"
 #include "core/locking.h"
 #include "core/parser/msg_parser.h"
@@ -44,6 +45,9 @@ unsigned short ipsmgw_c_port(const union sockaddr_union *of);
 int ipsmgw_c_route_type(void);
 void ipsmgw_c_set_route_type(int type);
 int ipsmgw_c_process_no(void);
+
+/* configuration that changes while Kamailio runs (core/cfg/cfg_struct.h) */
+void ipsmgw_c_cfg_update(void);
 
 /* counters (core/counters.h) */
 void ipsmgw_c_count(counter_handle_t counter);

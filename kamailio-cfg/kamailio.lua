@@ -384,11 +384,20 @@ local function register()
 		reply(403, "To Is Somebody Else")
 	end
 	KSR.ipsmgw.save()
-	if KSR.registrar.save_uri("location", 0, KSR.pv.get("$avp(identity)")) < 0 then
-		KSR.sl.sl_reply_error()
-	elseif KSR.pv.get("$proto") ~= "udp" then
+	local identity = KSR.pv.get("$avp(identity)")
+	-- 0x12: save() prepares the answer and does not send it.
+	if KSR.registrar.save_uri("location", 0x12, identity) < 0 then
+		-- This time save() answers, and says what is wrong.
+		if KSR.registrar.save_uri("location", 0, identity) < 0 then
+			KSR.sl.sl_reply_error()
+		end
+		KSR.x.exit()
+	end
+	if KSR.pv.get("$proto") ~= "udp" then
 		KSR.tcpops.tcp_set_connection_lifetime(3605)
 	end
+	-- Writes it into the database, and answers then.
+	KSR.ipsmgw.keep()
 end
 
 local function is_reg_event()
@@ -406,7 +415,8 @@ local function reg_event()
 	KSR.pv.sets("$avp(identity)", identity_of(person(KSR.pv.gete("$fU")) or ""))
 	local heard = KSR.ipsmgw.save()
 	if heard == 1 then
-		reply(200, "OK")
+		KSR.ipsmgw.keep()
+		KSR.x.exit()
 	elseif heard == -1 then
 		reply(481, "Subscription Does Not Exist")
 	end

@@ -50,7 +50,7 @@ CREATE TABLE IF NOT EXISTS secrets (
 );
 INSERT OR IGNORE INTO secrets (key_name, key_value) VALUES ('session', lower(hex(randomblob(32))));
 
--- Registered contacts, as usrloc writes them. cflags holds what a contact can do (ipsmgw_save).
+-- Registered contacts, as usrloc and ipsmgw_keep() write them. cflags holds what a contact can do (ipsmgw_save).
 CREATE TABLE IF NOT EXISTS location (
     id            INTEGER PRIMARY KEY NOT NULL,
     ruid          VARCHAR(64)  NOT NULL DEFAULT '' UNIQUE,
@@ -78,6 +78,11 @@ CREATE TABLE IF NOT EXISTS location (
 );
 CREATE INDEX IF NOT EXISTS location_account ON location (username, domain, contact);
 CREATE INDEX IF NOT EXISTS location_expires ON location (expires);
+-- A contact that is written again takes the place of its older row.
+CREATE TRIGGER IF NOT EXISTS location_newest BEFORE INSERT ON location
+BEGIN
+    DELETE FROM location WHERE ruid = NEW.ruid;
+END;
 
 INSERT OR REPLACE INTO version (table_name, table_version)
      VALUES ('version', 1), ('subscriber', 7), ('people', 2), ('secrets', 2), ('location', 9);

@@ -49,6 +49,12 @@ impl Handle {
 /// Panics that the guard caught: each is a bug.
 pub(super) static PANICS: Handle = Handle::new();
 
+/// Registrations that were written into the database before they were answered.
+pub(super) static REGISTRATION_WRITTEN: Handle = Handle::new();
+
+/// Registrations that could not be written, and were refused.
+pub(super) static REGISTRATION_REFUSED: Handle = Handle::new();
+
 static COUNTERS: [Handle; Counter::ALL.len()] = [const { Handle::new() }; Counter::ALL.len()];
 
 /// One more of these.
@@ -64,5 +70,7 @@ pub(super) fn register() -> bool {
         .iter()
         .zip(&COUNTERS)
         .all(|(counter, handle)| handle.register(counter.name()))
+        && REGISTRATION_WRITTEN.register("registration_written")
+        && REGISTRATION_REFUSED.register("registration_refused")
         && PANICS.register("panics")
 }

@@ -33,7 +33,13 @@ thread_local! {
 pub(super) enum Value<'a> {
     Text(&'a str),
     Number(c_int),
+    Real(f64),
+    /// Seconds since 1970.
+    Time(i64),
 }
+
+/// A column and its value.
+pub(super) type Field<'a> = (&'static str, Value<'a>);
 
 impl Database {
     /// In mod_init: finds the engine that the URL names.
@@ -64,9 +70,9 @@ impl Database {
             return Err(missing());
         }
         let can = functions.query.is_some() && functions.insert.is_some();
-        if !can || functions.update.is_none() {
+        if !can || functions.update.is_none() || functions.delete.is_none() {
             return Err(SettingError(format!(
-                "{module} cannot read, insert and update rows: write the URL of another engine into db_url"
+                "{module} cannot read, insert, update and delete rows: write the URL of another engine into db_url"
             )));
         }
         Ok(Self { url, functions })
@@ -87,23 +93,89 @@ impl Database {
         CONNECTION.set(open);
         if self.url.starts_with("sqlite:") {
             // Another process may be writing: wait for it rather than fail (5.6 sets no timeout).
-            self.pragma(open, "PRAGMA busy_timeout=3000");
+            // A connection without it works, too.
+            let _ = self.run(open, "PRAGMA busy_timeout=1000");
         }
         Ok(open)
     }
 
-    /// A setting of the connection; not for writing data, of which raw_query hides the failures.
-    fn pragma(&self, connection: *mut db1_con_t, statement: &str) {
+    /// Opens this process's connection, if it is not open. The modules of a process share one connection to a
+    /// database: so usrloc waits for a lock from here on, too.
+    pub(super) fn open(&self) -> Result<(), DatabaseError> {
+        self.connection().map(drop)
+    }
+
+    /// Runs a statement that changes no rows. Of those that do, an engine may hide the failure.
+    fn run(&self, connection: *mut db1_con_t, statement: &str) -> Result<(), DatabaseError> {
         let (Some(run), Some(free)) = (self.functions.raw_query, self.functions.free_result) else {
-            return;
+            return Err(DatabaseError);
         };
         let mut result = std::ptr::null_mut();
         // SAFETY: our connection; without a place for the result nothing would be executed.
-        unsafe { run(connection, &lend(statement.as_bytes()), &mut result) };
+        let done = unsafe { run(connection, &lend(statement.as_bytes()), &mut result) };
         if !result.is_null() {
             // SAFETY: the result of this connection.
             unsafe { free(connection, result) };
         }
+        if done < 0 { Err(DatabaseError) } else { Ok(()) }
+    }
+
+    /// All that `change` writes, or nothing of it.
+    pub(super) fn together(
+        &self,
+        change: impl FnOnce() -> Result<(), DatabaseError>,
+    ) -> Result<(), DatabaseError> {
+        let connection = self.connection()?;
+        // Takes the lock now: a reader that becomes a writer would fail at once where another writes.
+        let begin = if self.url.starts_with("sqlite:") {
+            "BEGIN IMMEDIATE"
+        } else {
+            "BEGIN"
+        };
+        self.run(connection, begin)?;
+        let done = change().and_then(|()| self.run(connection, "COMMIT"));
+        if done.is_err() {
+            // The engine may have rolled back already, and say that there is nothing to do.
+            let _ = self.run(connection, "ROLLBACK");
+        }
+        done
+    }
+
+    /// Deletes the rows that have these values.
+    pub(super) fn delete(
+        &self,
+        table: &'static str,
+        which: &[Field<'_>],
+    ) -> Result<(), DatabaseError> {
+        let connection = self.table(table)?;
+        let delete = self.functions.delete.ok_or(DatabaseError)?;
+        let mut names: Vec<str_> = which
+            .iter()
+            .map(|(name, _)| lend(name.as_bytes()))
+            .collect();
+        let keys: Vec<db_key_t> = names.iter_mut().map(std::ptr::from_mut).collect();
+        let values: Vec<db_val_t> = which.iter().map(|(_, value)| written(*value)).collect();
+        let count = c_int::try_from(values.len()).unwrap_or(0);
+        // SAFETY: our connection; names and values are live during the call.
+        let done = unsafe { delete(connection, keys.as_ptr(), null(), values.as_ptr(), count) };
+        if done < 0 { Err(DatabaseError) } else { Ok(()) }
+    }
+
+    /// Adds a row.
+    pub(super) fn insert(
+        &self,
+        table: &'static str,
+        row: &[Field<'_>],
+    ) -> Result<(), DatabaseError> {
+        let connection = self.table(table)?;
+        let insert = self.functions.insert.ok_or(DatabaseError)?;
+        let mut names: Vec<str_> = row.iter().map(|(name, _)| lend(name.as_bytes())).collect();
+        let keys: Vec<db_key_t> = names.iter_mut().map(std::ptr::from_mut).collect();
+        let values: Vec<db_val_t> = row.iter().map(|(_, value)| written(*value)).collect();
+        let count = c_int::try_from(values.len()).unwrap_or(0);
+        // SAFETY: our connection; names and values are live during the call.
+        let done = unsafe { insert(connection, keys.as_ptr(), values.as_ptr(), count) };
+        if done < 0 { Err(DatabaseError) } else { Ok(()) }
     }
 
     /// Closes this process's connection: after mod_init, none may cross the fork.
@@ -306,6 +378,14 @@ fn written(value: Value<'_>) -> db_val_t {
         Value::Number(number) => {
             written.type_ = ffi::DB1_INT;
             written.val.int_val = number;
+        }
+        Value::Real(number) => {
+            written.type_ = ffi::DB1_DOUBLE;
+            written.val.double_val = number;
+        }
+        Value::Time(seconds) => {
+            written.type_ = ffi::DB1_DATETIME;
+            written.val.time_val = seconds;
         }
     }
     written

@@ -15,7 +15,7 @@ use super::params;
 use super::pv;
 use super::rpc;
 use super::text;
-use super::{fixups, functions, recipients, running, save, timer};
+use super::{fixups, functions, keep, lifecycle, recipients, running, save, timer, writer};
 
 /// A table that Kamailio reads: constant pointers to static data.
 #[repr(transparent)]
@@ -59,11 +59,11 @@ unsafe extern "C" fn mod_init() -> c_int {
 
 unsafe extern "C" fn child_init(rank: c_int) -> c_int {
     guard("child_init", -1, || {
-        if rank == ffi::PROC_MAIN as c_int && !timer::start() {
-            tracing::error!("cannot start the timer process");
+        if rank == ffi::PROC_MAIN as c_int && !(timer::start() && writer::start()) {
+            tracing::error!("cannot start the processes of ipsmgw");
             return -1;
         }
-        0
+        lifecycle::begin(rank)
     })
 }
 
@@ -114,6 +114,7 @@ plain!(
     functions::classify
 );
 plain!(w_save, ki_save, "ipsmgw_save", save::save);
+plain!(w_keep, ki_keep, "ipsmgw_keep", keep::keep);
 plain!(
     w_sm_to_im,
     ki_sm_to_im,
@@ -248,11 +249,12 @@ const fn of_two(
     }
 }
 
-const COMMAND_COUNT: usize = 13 + cfg!(feature = "fault-injection") as usize;
+const COMMAND_COUNT: usize = 14 + cfg!(feature = "fault-injection") as usize;
 
 static COMMANDS: Table<[cmd_export_t; COMMAND_COUNT]> = Table([
     command(c"ipsmgw_classify", Some(w_classify)),
     command(c"ipsmgw_save", Some(w_save)),
+    command(c"ipsmgw_keep", Some(w_keep)),
     of_two(c"ipsmgw_capable", Some(w_capable), Some(fixups::capable)),
     of_two(
         c"ipsmgw_authorize",
@@ -305,11 +307,12 @@ const fn kemi(name: &'static CStr, function: *const c_void, texts: usize) -> sr_
     }
 }
 
-const KEMI_COUNT: usize = 13 + cfg!(feature = "fault-injection") as usize;
+const KEMI_COUNT: usize = 14 + cfg!(feature = "fault-injection") as usize;
 
 static KEMI: Table<[sr_kemi_t; KEMI_COUNT]> = Table([
     kemi(c"classify", ki_classify as *const c_void, 0),
     kemi(c"save", ki_save as *const c_void, 0),
+    kemi(c"keep", ki_keep as *const c_void, 0),
     kemi(c"capable", ki_capable as *const c_void, 2),
     kemi(c"authorize", ki_authorize as *const c_void, 2),
     kemi(c"sm_to_im", ki_sm_to_im as *const c_void, 0),

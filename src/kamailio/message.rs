@@ -181,6 +181,11 @@ impl<'m> SipMsg<'m> {
         unsafe { text::text(&field.body) }
     }
 
+    /// Whether it has a Contact header field, as a REGISTER has that changes something.
+    pub(super) fn names_contacts(&self) -> bool {
+        !self.get().contact.is_null()
+    }
+
     /// The contacts of a REGISTER, in all its Contact header fields; those of `*` are none.
     pub(super) fn contacts(&self) -> impl Iterator<Item = Contact<'m>> + use<'m> {
         let mut field = self.get().contact;

@@ -9,6 +9,8 @@
 //! | `table`, `shared` | the open exchanges in shared memory |
 //! | `perform`, `send`, `tm`, `hooks`, `result`, `timer` | what the core decided, done; what came of it, told to the core |
 //! | `save`, `at_scscf`, `reg_event` | what registered contacts can do: said in a REGISTER, kept, asked for |
+//! | `keep`, `registration`, `writer` | registrations, in the database before they are answered |
+//! | `lifecycle` | the start and the end of the gateway |
 //! | `contacts`, `modules` | who is registered; the modules that work for us |
 //! | `authorization`, `database` | who may; srdb1 |
 //! | `pv`, `rpc`, `counters`, `log` | what operators see |
@@ -27,6 +29,8 @@ mod fixups;
 mod functions;
 mod guard;
 mod hooks;
+mod keep;
+mod lifecycle;
 mod log;
 mod memory;
 mod message;
@@ -37,6 +41,7 @@ mod pv;
 mod reading;
 mod recipients;
 mod reg_event;
+mod registration;
 mod result;
 mod rewrite;
 mod rpc;
@@ -48,3 +53,4 @@ mod table;
 mod text;
 mod timer;
 mod tm;
+mod writer;

@@ -8,9 +8,11 @@ use crate::sip::{Place, place};
 use super::authorization::Authorizations;
 use super::counters;
 use super::ffi;
+use super::lifecycle::Lifecycle;
 use super::params::{Flags, Parameters, SettingError};
 use super::table::Table;
 use super::text::lend;
+use super::writer::Writer;
 use super::{guard, hooks, log, modules, reg_event, result, timer};
 
 /// The gateway at work. Read-only after mod_init, but for the table, which has its own locks.
@@ -18,6 +20,9 @@ pub(super) struct Running {
     pub(super) gateway: Gateway,
     pub(super) table: Table,
     pub(super) authorizations: Authorizations,
+    /// None without a database.
+    pub(super) writer: Option<Writer>,
+    pub(super) lifecycle: Lifecycle,
     pub(super) outbound_proxy: &'static str,
     pub(super) flags: Flags,
     pub(super) plain_im: bool,
@@ -76,6 +81,8 @@ pub(super) fn start() -> Result<(), SettingError> {
             "Kamailio has no memory left for one more process".into(),
         ));
     }
+    let no_memory =
+        || SettingError("shared memory is too small: start Kamailio with a larger -m".into());
     result::set_event_callback(parameters.event_callback);
     let running = Running {
         gateway: Gateway {
@@ -88,6 +95,8 @@ pub(super) fn start() -> Result<(), SettingError> {
             parameters.auth_table,
             parameters.authorize_default,
         )?,
+        writer: Writer::new(parameters.db_url, parameters.usrloc_table)?,
+        lifecycle: Lifecycle::new().ok_or_else(no_memory)?,
         outbound_proxy: parameters.outbound_proxy,
         flags: parameters.flags,
         plain_im: parameters.plain_im,

@@ -105,6 +105,11 @@ int ipsmgw_c_process_no(void)
 	return process_no;
 }
 
+void ipsmgw_c_cfg_update(void)
+{
+	cfg_update();
+}
+
 void ipsmgw_c_count(counter_handle_t counter)
 {
 	counter_inc(counter);

@@ -75,7 +75,7 @@ async def play(gw):
         equal((seen.tpdu.text, seen.tpdu.address), ("Hello 😀 phone", "+15550002"), "what the phone shows")
         alice.rp_answer = 22
         equal(await bob.write(gw.uri("+15550001"), "too much"), 480, "the answer of a phone whose memory is full")
-    equal("+15550002" in gw.rpc("ul.dump"), False, "a registration that was taken back")
+    equal("+15550002" in gw.registered(), False, "a registration that was taken back")
 
 
 async def send_long(phone, text, leave_out=0):

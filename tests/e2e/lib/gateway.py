@@ -52,6 +52,17 @@ class Gateway(Kamailio):
         await self.close(failed=kind is not None)
         return False
 
+    def registered(self):
+        """The AoR of each contact that is registered. (usrloc keeps one that is gone for some seconds more, as "deleted".)"""
+        found, aor = [], None
+        for line in self.rpc("ul.dump").splitlines():
+            name, _, value = line.strip().partition(": ")
+            if name == "AoR":
+                aor = value
+            elif name == "Expires" and value not in ("deleted", "expired"):
+                found.append(aor)
+        return found
+
     def pending(self):
         """How many exchanges are open, of both kinds."""
         return sum(int(count) for count in re.findall(r"open: (\d+)", self.rpc("ipsmgw.pending")))

@@ -59,7 +59,8 @@ class Kamailio:
         A process that is told to end before it has come to itself never does (Kamailio takes the signal for the main
         process's), so to have sockets is not enough.
         """
-        command = [*self.program, "-f", str(self.cfg), "-DD", "-E"]
+        # -M: as kamailio-cfg/run.
+        command = [*self.program, "-f", str(self.cfg), "-DD", "-E", "-M", "128"]
         command += ["-Y", str(self.folder), "-w", str(self.folder), "-P", str(self.folder / "pid")]
         for define in self.defines:
             command += ["-A", define]

@@ -97,7 +97,7 @@ async def play(gw):
     gone = reginfo((SMSIP, "terminated"), registration="terminated", version=2)
     equal(await again.notify(gone), 200, "the answer to the NOTIFY")
     equal(await stage.reached(), 480, "nobody there")
-    equal(ALICE[1] in gw.rpc("ul.dump"), False, "the registration")
+    equal(ALICE[1] in gw.registered(), False, "the registration")
     equal(await again.notify(reginfo(SMSIP)), 481, "the answer to a NOTIFY about nobody")
     equal(stage.scscf.subscriptions.empty(), True, "no more questions")
 

@@ -1,0 +1,74 @@
+//! `ipsmgw_keep()`: a registration is answered when it is in the database.
+
+use crate::sip::Answer;
+
+use super::counters::REGISTRATION_REFUSED;
+use super::ffi;
+use super::functions::{FALSE, TRUE, begin};
+use super::message::SipMsg;
+use super::perform::{answer_failure, answer_request};
+use super::reading::identity;
+use super::running::running;
+use super::tm;
+use super::writer::Uri;
+
+/// For how long a REGISTER may wait for the writer. Then tm answers it with an error.
+const MOST_MS: u64 = 10_000;
+
+const OK: Answer = Answer {
+    status: 200,
+    reason: "OK",
+    headers: "",
+};
+
+const UNAVAILABLE: Answer = Answer {
+    status: 503,
+    reason: "Service Unavailable",
+    headers: "Retry-After: 5\r\n",
+};
+
+/// `ipsmgw_keep()`, behind `save()` that has prepared its answer (flags 0x12), or behind `ipsmgw_save()` on a NOTIFY: writes
+/// what is known of the identity's contacts now, and answers then.
+pub(super) fn keep(msg: SipMsg<'_>) -> i32 {
+    let is_register = msg.is_request(ffi::METHOD_REGISTER);
+    if !(is_register || msg.is_request(ffi::METHOD_NOTIFY)) || !msg.parse_headers() {
+        tracing::error!("ipsmgw_keep() works on a REGISTER or a NOTIFY, in a request route");
+        return FALSE;
+    }
+    let answer = |answer: &Answer| {
+        if answer_request(msg, answer) {
+            TRUE
+        } else {
+            FALSE
+        }
+    };
+    // A REGISTER that only asks has changed nothing.
+    let changes = !is_register || msg.names_contacts();
+    let (Some(writer), true) = (&running().writer, changes) else {
+        return answer(&OK);
+    };
+    let Some(identity) = identity(msg).and_then(|identity| Uri::new(&identity)) else {
+        tracing::error!(
+            "ipsmgw_keep() needs the person in the identity parameter, as a URI of up to 254 octets"
+        );
+        answer_failure(msg);
+        return FALSE;
+    };
+    if let Err(ended) = begin(msg) {
+        return ended;
+    }
+    tm::set_timeout(msg, MOST_MS);
+    let Some(transaction) = tm::suspend(msg) else {
+        tracing::error!("cannot hold a registration until it is written: out of shared memory?");
+        REGISTRATION_REFUSED.count();
+        answer(&UNAVAILABLE);
+        return FALSE;
+    };
+    if writer.put(identity, transaction) {
+        return TRUE;
+    }
+    tracing::warn!("a registration is refused: too many wait for the database");
+    REGISTRATION_REFUSED.count();
+    answer(&UNAVAILABLE);
+    FALSE
+}
