@@ -226,9 +226,9 @@ async def first_moments(**options):
             statuses[await writes(bob, gw.uri(number), "early")] += 1
 
         async def keep_writing():
-            for number in numbers[::-16]:
+            for number in numbers[::-25]:
                 sending.append(asyncio.create_task(write(number)))
-                await asyncio.sleep(0.004)
+                await asyncio.sleep(0.006)
 
         sending = []
         early = asyncio.create_task(keep_writing())
