@@ -1,10 +1,12 @@
 """Behind Kamailio's S-CSCF: see README.md."""
 
+import asyncio
 import re
 
 import sip
 import sms
-from e2e import ALICE, BOB, CFG, ImClient, equal, gateway, run, say
+from e2e import ALICE, BOB, CFG, ImClient, ServiceCentre, equal, gateway, run, say
+from gateway import free_port
 from ims import GETS, REGISTERS, SENDS, TRUSTED, Core, ImsClient, ImsPhone
 
 CAROL = ("carol", "+15550003")
@@ -100,6 +102,54 @@ async def everything():
             equal((await sent.outcome(5)).kind, "RP-ACK", "the report")
 
 
+async def service_centre():
+    "a service centre writes to a phone and to a client there, and gets what is for phones elsewhere"
+    for variant, options in (("centre", {}), ("centre-lua", LUA)):
+        port = free_port("127.0.0.2")
+        async with with_core(name=variant, sc_uri=f"sip:127.0.0.2:{port}", **options) as gw, Core(gw) as core:
+            centre = ServiceCentre(await gw.endpoint(host="127.0.0.2", port=port), gw.domain)
+            alice, carol = await core.user(ImsPhone, "+15550001"), await core.user(ImsClient, "+15550003")
+            say("to the phone, as it is")
+            sent = await centre.deliver(ALICE_URI, "+15557777", "hello")
+            request, seen = await alice.next_message()
+            equal((request.body, seen.tpdu.address), (sent.octets, "+15557777"), "what the phone has")
+            equal((await sent.outcome(5)).kind, "RP-ACK", "the phone's report")
+            alice.rp_answers = [22]
+            sent = await centre.deliver(ALICE_URI, "+15557777", "too much")
+            equal((await sent.outcome(5)).cause, 22, "the phone's refusal")
+            say("to the client, as an IM")
+            sent = await centre.deliver(CAROL_URI, "+15557777", "hello")
+            equal((await carol.next_message()).text, "hello", "the client's text")
+            equal((await sent.outcome(5)).kind, "RP-ACK", "the gateway's report")
+            say("from the phone, to a phone elsewhere")
+            sent = await alice.send_sm("+15557777", "hello")
+            equal(sent.answer.status, 202, "the SIP answer")
+            request, seen = await asyncio.wait_for(centre.submitted.get(), 5)
+            equal((request.body, seen.tpdu.address), (sent.octets, "+15557777"), "what the service centre has")
+            octets = sms.rp_ack(sent.mr, network=True)
+            answer = await centre.report_to(ALICE_URI, octets, request.get("Call-ID"))
+            equal(answer.status, 200, "the answer to the report")
+            equal((await sent.outcome(5)).octets, octets, "the report")
+            await gw.until(lambda: gw.pending() == 0, what="the end of all exchanges")
+
+
+async def many():
+    "two hundred texts both ways, twenty at a time: each one arrives once"
+    async with with_core() as gw, Core(gw) as core:
+        alice, carol = await core.user(ImsPhone, "+15550001"), await core.user(ImsClient, "+15550003")
+        for batch in range(5):
+            texts = [f"text {batch}, {n}" for n in range(20)]
+            sent, answers = await asyncio.gather(
+                asyncio.gather(*(alice.send_sm("+15550003", text) for text in texts)),
+                asyncio.gather(*(carol.send_im(ALICE_URI, text) for text in texts)),
+            )
+            equal({answer.status for answer in answers} <= {200, 202}, True, "the answers to the client")
+            equal({(await one.outcome(20)).kind for one in sent}, {"RP-ACK"}, "the reports to the phone")
+            equal(sorted([(await carol.next_message()).text for _ in texts]), sorted(texts), "what the client has")
+            equal(sorted([(await alice.next_message(20))[1].tpdu.text for _ in texts]), sorted(texts), "what the phone has")
+        equal((alice.inbox.qsize(), carol.inbox.qsize()), (0, 0), "further copies")
+
+
 async def registrations():
     "the gateway hears of a registration, of a refresh, and of the end"
     async with with_core() as gw, Core(gw) as core:
@@ -113,4 +163,4 @@ async def registrations():
         equal([(await alice.next_message())[1].tpdu.text for _ in range(2)], ["there", "again"], "what the phone has")
 
 
-run(conversation, conversation_in_lua, everything, registrations)
+run(conversation, conversation_in_lua, everything, service_centre, many, registrations)
