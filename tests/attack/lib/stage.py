@@ -42,20 +42,6 @@ class AttackedGateway(Gateway):
             connection.executemany("INSERT INTO subscriber (username, domain, ha1, number) VALUES (?, ?, ?, ?)", rows)
         connection.close()
 
-    program = None  # another program than KAMAILIO
-
-    async def start(self):
-        usual = os.environ.get("KAMAILIO")
-        if self.program:
-            os.environ["KAMAILIO"] = self.program
-        try:
-            await super().start()
-        finally:
-            if self.program:
-                os.environ.pop("KAMAILIO")
-                if usual is not None:
-                    os.environ["KAMAILIO"] = usual
-
     # What a process or the whole gateway holds
 
     def shm(self):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import sip
 import stage
-from attacks.slow import handshake, web_address
+from attacks.slow import handshake
 from hostile import BINARY, TEXT, Client, Mobile, Sockets, never, request, short_message
 from load import rp_ack, rp_error
 
@@ -42,8 +42,7 @@ DELIVER = bytes.fromhex("01090791515555999900" + "17" + "040b915155550010f00000"
 
 
 def gateway(lua):
-    gw = stage.make("mutate", lua, trusted_peers=f"{stage.TRUSTED}/32")
-    gw.defines = [f'TRUSTED_PEERS="{stage.TRUSTED}/32"'] if "IPSMGW_TRUSTED_PEERS" not in stage.CFG.joinpath("kamailio.cfg").read_text() else []
+    gw = stage.make("mutate", lua, trusted=stage.TRUSTED)
     # The core says BUG and CRITICAL also of octets that it cannot read; what it does then is looked at.
     gw.may_say = r"BUG|CRITICAL"
     return gw
@@ -265,7 +264,7 @@ class Mutants:
     async def web(self, seconds, host):
         """Over WebSocket: mutated messages in frames, and mutated frames."""
         end = time.monotonic() + seconds
-        address = web_address(self.gw)
+        address = self.gw.ws_address
         while time.monotonic() < end:
             try:
                 reader, writer = await asyncio.open_connection(*address, local_addr=(host, 0))

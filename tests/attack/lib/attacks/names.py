@@ -60,7 +60,7 @@ def gateway(lua):
     conf.write_text(f"nameserver {server.address}\n")
     script = f"exec unshare -m sh -c 'mount --bind {conf} {Path('/etc/resolv.conf').resolve()} && exec KAMAILIO \"$@\"' kamailio \"$@\""
     gw = stage.make("names", lua)
-    gw.program = stage.wrapped_kamailio(script)
+    gw.program = [stage.wrapped_kamailio(script)]
     return gw
 
 
@@ -122,7 +122,9 @@ async def attack(scene, verdict, size):
                 sent += 1
         await writing
         strangers.drain()
-        verdict.note(f"{sent} requests of strangers; {server.questions()} questions reached the name server; answers: {strangers.came}")
+        verdict.note(f"{sent} requests of strangers; answers: {dict(sorted(strangers.came.items()))}")
+        questions = server.questions()
+        verdict.check(not questions, f"nobody's host name is looked up: {questions} questions reached the name server")
     finally:
         strangers.close()
         for stream in streams:

@@ -17,11 +17,6 @@ def gateway(lua):
     return stage.make("slow", lua)
 
 
-def web_address(gw):
-    """Where WebSocket is served: a port of its own where the gateway has one."""
-    return getattr(gw, "web_address", gw.address)
-
-
 async def held(address, count, hosts, first, at_once=200):
     """Opens up to that many connections, each with a first piece of something; those that came about."""
     found, gate = [], asyncio.Semaphore(at_once)
@@ -73,7 +68,7 @@ class Newcomer:
             writer.close()
 
     async def _handshake(self, host):
-        address = web_address(self.gw)
+        address = self.gw.ws_address
         reader, writer = await asyncio.open_connection(*address, local_addr=(host, 0))
         try:
             writer.write(handshake(address))
@@ -129,8 +124,8 @@ async def attack(scene, verdict, size):
     one = ["127.0.0.61"]
     start = b"MESSAGE sip:x@ims.example SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.61:5060;branch=z9hG4bK1\r\nX: "
     await holding(scene, verdict, "one address holds all connections", gw.address, one, start, b"x", seconds)
-    half = handshake(web_address(gw))[:90]
-    await holding(scene, verdict, "one address holds half handshakes", web_address(gw), one, half, b"x", seconds)
+    half = handshake(gw.ws_address)[:90]
+    await holding(scene, verdict, "one address holds half handshakes", gw.ws_address, one, half, b"x", seconds)
     if size == "long":
         body = start[:-3] + b"Content-Length: 60000\r\n\r\n"
         await holding(scene, verdict, "one address holds half bodies", gw.address, one, body, b"x", seconds)
