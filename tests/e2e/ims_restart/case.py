@@ -37,15 +37,14 @@ async def gateway_restarted():
 
 
 async def gateway_killed():
-    "what was not written yet comes with the next REGISTER"
-    async with with_core("killed") as gw, Core(gw) as core:
-        alice, carol = await core.user(ImsPhone, "+15550001"), await core.user(ImsClient, "+15550003")
-        await both_ways(alice, carol, "before")
-        await gw.kill()
-        await gw.start()
-        for user in (alice, carol):
-            await core.register(user)
-        await both_ways(alice, carol, "after")
+    "who was registered stays so, also when the gateway ends at once"
+    for variant, options in (("killed", {}), ("killed-lua", LUA)):
+        async with with_core(variant, **options) as gw, Core(gw) as core:
+            alice, carol = await core.user(ImsPhone, "+15550001"), await core.user(ImsClient, "+15550003")
+            await both_ways(alice, carol, "before")
+            await gw.kill()
+            await gw.start()
+            await both_ways(alice, carol, "after")
 
 
 async def scscf_restarted():
