@@ -45,6 +45,8 @@ unsigned short ipsmgw_c_port(const union sockaddr_union *of);
 int ipsmgw_c_route_type(void);
 void ipsmgw_c_set_route_type(int type);
 int ipsmgw_c_process_no(void);
+/* of a connection that this process reads; -1: there is none */
+int ipsmgw_c_connection_fd(int id);
 
 /* configuration that changes while Kamailio runs (core/cfg/cfg_struct.h) */
 void ipsmgw_c_cfg_update(void);

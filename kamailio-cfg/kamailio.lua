@@ -546,6 +546,10 @@ end
 -- What Kamailio calls ------------------------------------------------------------------------------------------
 
 function ksr_request_route()
+	-- While there is too much to do, what is new is refused before anything is done for it.
+	if KSR.ipsmgw.overloaded() > 0 then
+		return 1
+	end
 	check()
 	in_session()
 	if KSR.tm.t_check_trans() == 0 then

@@ -330,11 +330,13 @@ pub enum Counter {
     SenderFull,
     /// Messages refused for what they are.
     Refused,
+    /// Requests refused because there is too much to do.
+    Overload,
 }
 
 impl Counter {
     /// All of them, in the order of their values.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::SmToIm,
         Self::SmDelivered,
         Self::SmFailed,
@@ -358,6 +360,7 @@ impl Counter {
         Self::Full,
         Self::SenderFull,
         Self::Refused,
+        Self::Overload,
     ];
 
     /// What an operator is to read in the log when it counts one more.
@@ -396,6 +399,7 @@ impl Counter {
             Self::Full => "full",
             Self::SenderFull => "sender_full",
             Self::Refused => "refused",
+            Self::Overload => "overload",
         }
     }
 }

@@ -36,6 +36,7 @@ mod instant_message;
 mod lifetime;
 mod notification;
 mod outgoing;
+mod overload;
 mod part_exchange;
 mod policy;
 mod prepare_im;
@@ -63,6 +64,7 @@ pub use input::{
     Becomes, CopyOut, Input, Named, NotifyIn, PartIn, PreparedCopy, PreparedIm, PreparedSm,
     RecipientIn, ReportIn, RpReport, StatusReportIn,
 };
+pub use overload::{Asked, Limits, Load, Over, Overload, REFUSED_FOR_MS};
 pub use policy::{Policy, SenderWithoutNumber};
 pub use reg_event::RegEvent;
 pub use settings::Settings;

@@ -8,6 +8,7 @@ use crate::wire::{NationalLanguage, RpAddress, TpAddress};
 
 use super::causes::Causes;
 use super::instant_message::INTERWORKED_BY;
+use super::overload::Limits;
 use super::settings::Settings;
 
 /// What TP-OA shows of an IM sender who has no number (row MAP-4).
@@ -58,6 +59,8 @@ pub struct Policy {
     pub notifications: bool,
     /// Next hop towards a service centre for those who are not here.
     pub sc_uri: Option<String>,
+    /// How much load is too much.
+    pub overload: Limits,
     /// The service centre's public identity.
     pub(super) sc_identity: String,
     /// What one side's result is called on the other side.
@@ -161,6 +164,7 @@ impl Policy {
                     return Err(wanted("sc_uri", uri, &what));
                 }
             },
+            overload: overload(settings)?,
             sc_identity: ["sip:", sc_address, "@", &domain].concat(),
             interworked_by: [INTERWORKED_BY, ": ", &domain, "\r\n"].concat(),
             to_phone: phone_headers(&gateway_uri),
@@ -265,6 +269,44 @@ fn emergency(list: &str) -> Result<Vec<String>, String> {
                 .ok_or_else(|| wanted("emergency", item, what))
         })
         .collect()
+}
+
+fn overload(settings: &Settings<'_>) -> Result<Limits, String> {
+    let number = |name, value: i64, range: RangeInclusive<i64>, what: &str| {
+        u32::try_from(value)
+            .ok()
+            .filter(|_| range.contains(&value))
+            .ok_or_else(|| {
+                let what = format!("{what} from {} to {}", range.start(), range.end());
+                wanted(name, &value.to_string(), &what)
+            })
+    };
+    Ok(Limits {
+        queue: number(
+            "overload_queue",
+            settings.overload_queue,
+            0..=100,
+            "a percentage (0: no limit)",
+        )?,
+        wait_ms: number(
+            "overload_wait",
+            settings.overload_wait,
+            0..=30_000,
+            "a number of milliseconds (0: no limit)",
+        )?,
+        pending: number(
+            "overload_pending",
+            settings.overload_pending,
+            0..=100,
+            "a percentage (0: no limit)",
+        )?,
+        retry_after: number(
+            "overload_retry_after",
+            settings.overload_retry_after,
+            2..=600,
+            "a number of seconds",
+        )?,
+    })
 }
 
 fn causes(rows: &[&str]) -> Result<Causes, String> {
@@ -411,7 +453,16 @@ mod tests {
     #[test]
     fn a_bad_setting_is_answered_with_what_to_write() {
         type Set = fn(&mut Settings<'_>);
-        let cases: [(&str, Set); 52] = [
+        let cases: [(&str, Set); 57] = [
+            ("overload_queue", |settings| settings.overload_queue = 101),
+            ("overload_queue", |settings| settings.overload_queue = -1),
+            ("overload_wait", |settings| settings.overload_wait = 30_001),
+            ("overload_pending", |settings| {
+                settings.overload_pending = 101
+            }),
+            ("overload_retry_after", |settings| {
+                settings.overload_retry_after = 1
+            }),
             ("domain", |settings| settings.domain = ""),
             ("domain", |settings| settings.domain = "a b"),
             ("domain", |settings| settings.domain = "x\r\n"),

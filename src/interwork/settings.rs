@@ -43,6 +43,14 @@ pub struct Settings<'a> {
     pub imdn: &'a str,
     /// `sc_uri`: next hop towards a service centre for those who are not here; empty: there is none.
     pub sc_uri: &'a str,
+    /// `overload_queue`: percent of the receive queue from which on new work is refused; 0: never.
+    pub overload_queue: i64,
+    /// `overload_wait`: milliseconds of waiting from which on new work is refused; 0: never.
+    pub overload_wait: i64,
+    /// `overload_pending`: percent of the exchanges that can be open from which on new messages are refused; 0: never.
+    pub overload_pending: i64,
+    /// `overload_retry_after`: most seconds that a refused sender is asked to wait.
+    pub overload_retry_after: i64,
 }
 
 impl Default for Settings<'_> {
@@ -67,6 +75,10 @@ impl Default for Settings<'_> {
             transliterate: false,
             imdn: "on-request",
             sc_uri: "",
+            overload_queue: 50,
+            overload_wait: 250,
+            overload_pending: 90,
+            overload_retry_after: 10,
         }
     }
 }

@@ -15,7 +15,9 @@ use super::params;
 use super::pv;
 use super::rpc;
 use super::text;
-use super::{fixups, functions, keep, lifecycle, recipients, running, save, timer, writer};
+use super::{
+    fixups, functions, keep, lifecycle, overload, recipients, running, save, timer, writer,
+};
 
 /// A table that Kamailio reads: constant pointers to static data.
 #[repr(transparent)]
@@ -140,6 +142,12 @@ plain!(
     "ipsmgw_im_to_list",
     recipients::im_to_list
 );
+plain!(
+    w_overloaded,
+    ki_overloaded,
+    "ipsmgw_overloaded",
+    overload::overloaded
+);
 plain!(w_reply, ki_reply, "ipsmgw_reply", functions::reply);
 
 #[cfg(feature = "fault-injection")]
@@ -249,7 +257,7 @@ const fn of_two(
     }
 }
 
-const COMMAND_COUNT: usize = 14 + cfg!(feature = "fault-injection") as usize;
+const COMMAND_COUNT: usize = 15 + cfg!(feature = "fault-injection") as usize;
 
 static COMMANDS: Table<[cmd_export_t; COMMAND_COUNT]> = Table([
     command(c"ipsmgw_classify", Some(w_classify)),
@@ -274,6 +282,7 @@ static COMMANDS: Table<[cmd_export_t; COMMAND_COUNT]> = Table([
     command(c"ipsmgw_im_to_list", Some(w_im_to_list)),
     command(c"ipsmgw_report", Some(w_report)),
     command(c"ipsmgw_reply", Some(w_reply)),
+    command(c"ipsmgw_overloaded", Some(w_overloaded)),
     #[cfg(feature = "fault-injection")]
     command(c"ipsmgw_panic", Some(w_panic)),
     cmd_export_t {
@@ -307,7 +316,7 @@ const fn kemi(name: &'static CStr, function: *const c_void, texts: usize) -> sr_
     }
 }
 
-const KEMI_COUNT: usize = 14 + cfg!(feature = "fault-injection") as usize;
+const KEMI_COUNT: usize = 15 + cfg!(feature = "fault-injection") as usize;
 
 static KEMI: Table<[sr_kemi_t; KEMI_COUNT]> = Table([
     kemi(c"classify", ki_classify as *const c_void, 0),
@@ -323,6 +332,7 @@ static KEMI: Table<[sr_kemi_t; KEMI_COUNT]> = Table([
     kemi(c"im_to_list", ki_im_to_list as *const c_void, 0),
     kemi(c"report", ki_report as *const c_void, 0),
     kemi(c"reply", ki_reply as *const c_void, 0),
+    kemi(c"overloaded", ki_overloaded as *const c_void, 0),
     #[cfg(feature = "fault-injection")]
     kemi(c"panic", ki_panic as *const c_void, 0),
     sr_kemi_t {

@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use std::ptr::NonNull;
 
 use super::ffi;
+use super::overload::Socket;
 use super::save::Contact;
 use super::text;
 
@@ -83,6 +84,56 @@ impl<'m> SipMsg<'m> {
         let route = u32::try_from(route).unwrap_or(0);
         self.is_request(ffi::METHOD_MESSAGE)
             && route & (ffi::REQUEST_ROUTE | ffi::FAILURE_ROUTE) != 0
+    }
+
+    /// Whether the script works on a request that has just come.
+    pub(super) fn is_in_request_route(&self) -> bool {
+        // SAFETY: no arguments; which kind of route this process runs.
+        let route = unsafe { ffi::ipsmgw_c_route_type() };
+        let is_request = u32::try_from(self.get().first_line.type_) == Ok(ffi::SIP_REQUEST);
+        is_request && u32::try_from(route) == Ok(ffi::REQUEST_ROUTE)
+    }
+
+    /// Its answer goes where it came from, also behind a NAT (RFC 3581).
+    pub(super) fn answer_to_its_source(&self) {
+        // SAFETY: a live request of this process, of which no reference of ours is in use.
+        let flags = unsafe { &raw mut (*self.raw()).msg_flags };
+        // SAFETY: as above.
+        unsafe { *flags |= ffi::FL_FORCE_RPORT };
+    }
+
+    /// The socket that it came through.
+    pub(super) fn incoming(&self) -> Option<Socket> {
+        let receive = &self.get().rcv;
+        if receive.proto as u32 == ffi::PROTO_UDP {
+            // SAFETY: NULL, or a socket, which lives as long as Kamailio.
+            let socket = unsafe { receive.bind_address.as_ref() }?;
+            return Some(Socket {
+                number: socket.socket,
+                is_connection: false,
+            });
+        }
+        // SAFETY: a number; this process reads the connection that the request came through.
+        let number = unsafe { ffi::ipsmgw_c_connection_fd(receive.proto_reserved1) };
+        (number >= 0).then_some(Socket {
+            number,
+            is_connection: true,
+        })
+    }
+
+    /// What a request and its copies have in common, and no other: Call-ID, CSeq, and Via with its branch.
+    pub(super) fn transaction_key(&self) -> [Option<&'m str>; 3] {
+        let msg = self.get();
+        [msg.callid, msg.cseq, msg.h_via1].map(|field| self.parsed(field))
+    }
+
+    /// Whether To has a tag, as inside a dialog.
+    pub(super) fn has_to_tag(&self) -> bool {
+        // SAFETY: NULL, or a header field of this message.
+        let to = unsafe { self.get().to.as_ref() };
+        // SAFETY: NULL, or what Kamailio has read of To.
+        let read = to.and_then(|to| unsafe { to.parsed.cast::<ffi::to_body>().as_ref() });
+        read.is_some_and(|to| to.tag_value.len > 0)
     }
 
     /// Parses all header fields. False for a message that is broken before the end of its header.

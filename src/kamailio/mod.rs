@@ -35,6 +35,7 @@ mod log;
 mod memory;
 mod message;
 mod modules;
+mod overload;
 mod params;
 mod perform;
 mod pv;

@@ -8,6 +8,8 @@ use super::params::SettingError;
 /// What other modules export to us. Read-only after mod_init, the same in every process.
 pub(super) struct Modules {
     pub(super) tm: ffi::tm_binds,
+    /// tm's `t_check_trans()`.
+    pub(super) check_trans: ffi::cmd_function,
     pub(super) sl: ffi::sl_api_t,
     pub(super) uac: ffi::uac_api_t,
     pub(super) usrloc: Option<Usrloc>,
@@ -66,8 +68,12 @@ pub(super) fn bind(usrloc_table: &str) -> Result<(), SettingError> {
                 .into(),
         ));
     }
+    let name = c"t_check_trans".as_ptr().cast_mut();
+    // SAFETY: the name is live; Kamailio searches the modules that are loaded.
+    let check_trans = unsafe { ffi::find_export(name, 0, 0) };
     let modules = Modules {
         tm,
+        check_trans,
         sl,
         uac,
         usrloc: bind_usrloc(usrloc_table)?,

@@ -202,13 +202,23 @@ pub(super) fn answer_request(msg: SipMsg<'_>, answer: &Answer) -> bool {
     if tm::has_transaction() {
         return answer_in_transaction(msg, answer);
     }
-    add_headers(msg, answer.headers);
-    let mut reason = lend(answer.reason.as_bytes());
+    answer_without_transaction(msg, answer.status, answer.reason, answer.headers)
+}
+
+/// Answers a request that has no transaction, and gets none.
+pub(super) fn answer_without_transaction(
+    msg: SipMsg<'_>,
+    status: u16,
+    reason: &str,
+    headers: &str,
+) -> bool {
+    add_headers(msg, headers);
+    let mut reason = lend(reason.as_bytes());
     let Some(reply) = modules().sl.freply else {
         return false;
     };
     // SAFETY: a live request; the reason is copied.
-    unsafe { reply(msg.raw(), answer.status.into(), &mut reason) >= 0 }
+    unsafe { reply(msg.raw(), status.into(), &mut reason) >= 0 }
 }
 
 /// Answers the request of tm's current transaction.

@@ -9,6 +9,7 @@ use super::authorization::Authorizations;
 use super::counters;
 use super::ffi;
 use super::lifecycle::Lifecycle;
+use super::overload::Refusals;
 use super::params::{Flags, Parameters, SettingError};
 use super::table::Table;
 use super::text::lend;
@@ -19,6 +20,7 @@ use super::{guard, hooks, log, modules, reg_event, result, timer};
 pub(super) struct Running {
     pub(super) gateway: Gateway,
     pub(super) table: Table,
+    pub(super) refusals: Refusals,
     pub(super) authorizations: Authorizations,
     /// None without a database.
     pub(super) writer: Option<Writer>,
@@ -90,6 +92,9 @@ pub(super) fn start() -> Result<(), SettingError> {
             boot: random(),
         },
         table,
+        refusals: Refusals::new().ok_or_else(|| {
+            SettingError("shared memory is too small: start Kamailio with a larger -m".into())
+        })?,
         authorizations: Authorizations::new(
             parameters.db_url,
             parameters.auth_table,

@@ -42,7 +42,8 @@ pub(super) fn save(msg: SipMsg<'_>) -> i32 {
     1
 }
 
-fn is_by_another(register: SipMsg<'_>) -> bool {
+/// Whether this is a REGISTER by one for another (RFC 3261 §10.2).
+pub(super) fn is_by_another(register: SipMsg<'_>) -> bool {
     is_third_party(
         register.from().unwrap_or_default(),
         register.to().unwrap_or_default(),

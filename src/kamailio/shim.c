@@ -110,6 +110,18 @@ void ipsmgw_c_cfg_update(void)
 	cfg_update();
 }
 
+int ipsmgw_c_connection_fd(int id)
+{
+	struct tcp_connection *connection = tcpconn_get(id, 0, 0, 0, 0);
+	int fd;
+
+	if(connection == NULL)
+		return -1;
+	fd = connection->fd;
+	tcpconn_put(connection);
+	return fd;
+}
+
 void ipsmgw_c_count(counter_handle_t counter)
 {
 	counter_inc(counter);

@@ -257,6 +257,14 @@ impl Table {
             })
     }
 
+    /// How many of the exchanges that can be open are, in percent.
+    pub(super) fn percent_open(&self) -> u32 {
+        let free = self.free.first();
+        let free = free.map_or(0, |list| list.count.load(Relaxed) as usize);
+        let open = self.capacity().saturating_sub(free);
+        u32::try_from(open * 100 / self.capacity().max(1)).unwrap_or(100)
+    }
+
     /// How many exchanges can be open at once.
     pub(super) fn capacity(&self) -> usize {
         self.rows.len()

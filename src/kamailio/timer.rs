@@ -42,6 +42,7 @@ unsafe extern "C" fn tick(_: c_uint, _: *mut c_void) {
     guard("timer", (), || {
         let running = running();
         let now = clock::now();
+        running.refusals.tick(now.monotonic_ms);
         for index in running.table.due(now.monotonic_ms).take(BATCH) {
             let actions = {
                 let Some((mut locked, exchange)) = running.table.lock_due(index, now.monotonic_ms)

@@ -9,6 +9,7 @@ mod long_im_to_sm;
 mod long_sm_to_im;
 mod notifications;
 mod other_forms;
+mod overload;
 mod recipient_lists;
 mod refusals;
 mod second_attempts;

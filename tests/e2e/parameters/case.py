@@ -41,6 +41,10 @@ WRONG = (
     ("max_per_party", 5000, "write a number from 1 to max_pending"),
     ("max_per_sender", 5000, "write a number from 1 to max_pending"),
     ("max_per_sender", -1, "write a number from 1 to max_pending"),
+    ("overload_queue", 101, "from 0 to 100"),
+    ("overload_wait", -1, "from 0 to 30000"),
+    ("overload_pending", 101, "from 0 to 100"),
+    ("overload_retry_after", 0, "from 2 to 600"),
     ("sm_flag", 32, "write a branch flag from 0 to 31"),
     # What sm_flag is in kamailio.cfg.
     ("im_flag", 1, "write a branch flag from 0 to 31"),

@@ -1,0 +1,228 @@
+//! Overload: new work is refused early, before anything is done for it, so that what is open is finished at full
+//! speed (RFC 3261 §21.5.4, RFC 3428 §8).
+
+use super::Gateway;
+use super::classify::Class;
+use crate::sip::MessageIn;
+
+/// How much there is to do, as the host sees it when it begins with a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// How full the queue is that the request came through, in percent.
+    pub queue: u32,
+    /// Milliseconds for which the request has waited, where the host knows.
+    pub waited_ms: u32,
+    /// How many of the exchanges that can be open are, in percent.
+    pub pending: u32,
+}
+
+/// How much of it is too much. 0: never.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// `overload_queue`, in percent.
+    pub queue: u32,
+    /// `overload_wait`, in milliseconds.
+    pub wait_ms: u32,
+    /// `overload_pending`, in percent.
+    pub pending: u32,
+    /// `overload_retry_after`: most seconds that a refused sender is asked to wait.
+    pub retry_after: u32,
+}
+
+/// Fewest seconds that a refused sender is asked to wait.
+const LEAST_RETRY_AFTER: u32 = 2;
+
+/// What a request asks for.
+#[derive(Clone, Copy)]
+pub enum Asked<'a> {
+    /// A MESSAGE.
+    Message(&'a MessageIn<'a>),
+    /// A registration of one's own.
+    Registration,
+    /// Something that completes what is open or belongs to a session: never refused here.
+    Open,
+    /// Anything else.
+    Other,
+}
+
+/// How unwelcome work is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Work {
+    /// A short message or an instant message: it opens an exchange.
+    Message,
+    /// Something else that is new.
+    New,
+    /// Refused last: who is not registered gets nothing.
+    Registration,
+    Open,
+}
+
+impl Gateway {
+    /// Whether some requests are to be refused at this load: then it is worth looking at what each is.
+    pub fn is_strained(&self, load: Load) -> bool {
+        self.level(load) > 0 || self.is_full(load)
+    }
+
+    /// Whether a request is to be refused at this load.
+    pub fn is_too_much(&self, asked: Asked<'_>, load: Load) -> bool {
+        let level = self.level(load);
+        match self.work(asked) {
+            Work::Message => level >= 1 || self.is_full(load),
+            Work::New => level >= 1,
+            Work::Registration => level >= 2,
+            Work::Open => false,
+        }
+    }
+
+    fn is_full(&self, load: Load) -> bool {
+        let most = self.policy.overload.pending;
+        most > 0 && load.pending >= most
+    }
+
+    /// How far the limits are passed; at 2 there is hardly any room left.
+    fn level(&self, load: Load) -> u8 {
+        let limits = &self.policy.overload;
+        [
+            (load.queue, limits.queue, (100 + limits.queue) / 2),
+            (load.waited_ms, limits.wait_ms, 2 * limits.wait_ms),
+        ]
+        .into_iter()
+        .map(|(value, first, second)| match first {
+            0 => 0,
+            _ => u8::from(value >= first) + u8::from(value >= second),
+        })
+        .max()
+        .unwrap_or(0)
+    }
+
+    fn work(&self, asked: Asked<'_>) -> Work {
+        match asked {
+            Asked::Message(message) => match self.classify(message) {
+                // A report, and a notification that completes a status report.
+                Ok(Class::RpReport | Class::Imdn) => Work::Open,
+                Ok(
+                    Class::RpData
+                    | Class::RpSmma
+                    | Class::InstantMessage
+                    | Class::IsComposing
+                    | Class::NotOurs,
+                )
+                | Err(_) => Work::Message,
+            },
+            Asked::Registration => Work::Registration,
+            Asked::Open => Work::Open,
+            Asked::Other => Work::New,
+        }
+    }
+
+    /// Seconds after which a refused sender may come again: not all at once. `random` is any number that differs from
+    /// one request to the other.
+    pub fn retry_after(&self, random: u64) -> u32 {
+        let most = self.policy.overload.retry_after.max(LEAST_RETRY_AFTER);
+        let spread = u64::from(most - LEAST_RETRY_AFTER + 1);
+        LEAST_RETRY_AFTER + u32::try_from(random % spread).unwrap_or(0)
+    }
+}
+
+/// Milliseconds without a refusal after which the overload is over.
+const QUIET_MS: u64 = 3_000;
+
+/// At most one overload in so many milliseconds is worth a line in the log.
+const LINE_EACH_MS: u64 = 60_000;
+
+/// An overload, from the first request that is refused on. All zero: there is none.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Overload {
+    /// When the first one was refused, on the monotonic clock; 0: it is over.
+    began_ms: u64,
+    /// When the last one was refused.
+    refused_ms: u64,
+    /// How many were refused.
+    refused: u64,
+    /// When the log said that one began; 0: never.
+    told_ms: u64,
+    /// Whether the log said so of this one.
+    told: bool,
+}
+
+/// An overload that is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Over {
+    /// How many milliseconds it took.
+    pub lasted_ms: u64,
+    /// How many requests were refused.
+    pub refused: u64,
+}
+
+impl Overload {
+    /// A request is refused; true where the log is to say that an overload begins.
+    pub fn refused(&mut self, now_ms: u64) -> bool {
+        self.refused_ms = now_ms;
+        if self.began_ms != 0 {
+            self.refused += 1;
+            return false;
+        }
+        self.began_ms = now_ms.max(1);
+        self.refused = 1;
+        self.told = self.told_ms == 0 || now_ms >= self.told_ms + LINE_EACH_MS;
+        if self.told {
+            self.told_ms = now_ms.max(1);
+        }
+        self.told
+    }
+
+    /// Time goes by; an overload that is over, and whose beginning the log told.
+    pub fn passes(&mut self, now_ms: u64) -> Option<Over> {
+        if self.began_ms == 0 || now_ms < self.refused_ms + QUIET_MS {
+            return None;
+        }
+        let over = Over {
+            lasted_ms: self.refused_ms.saturating_sub(self.began_ms),
+            refused: self.refused,
+        };
+        self.began_ms = 0;
+        self.told.then_some(over)
+    }
+}
+
+/// How long a refused request stays refused: as long as its sender sends it again (64*T1, RFC 3261 §17.1.2.2). What its
+/// sender was told must stay true, also where a copy of it comes when the overload is over.
+pub const REFUSED_FOR_MS: u64 = 32_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_has_a_line_at_the_beginning_and_at_the_end() {
+        let mut overload = Overload::default();
+        assert_eq!(overload.passes(1_000), None);
+        assert!(overload.refused(1_000));
+        for at in 1_001..1_100 {
+            assert!(!overload.refused(at));
+        }
+        assert_eq!(overload.passes(4_098), None);
+        let over = Over {
+            lasted_ms: 99,
+            refused: 100,
+        };
+        assert_eq!(overload.passes(4_099), Some(over));
+        assert_eq!(overload.passes(9_000), None);
+    }
+
+    #[test]
+    fn lines_are_bounded() {
+        let mut overload = Overload::default();
+        let mut lines = 0;
+        // On and off for ten minutes.
+        for second in 1..=600 {
+            let now = second * 1_000;
+            if second % 5 == 0 {
+                lines += usize::from(overload.refused(now));
+            }
+            lines += usize::from(overload.passes(now).is_some());
+        }
+        assert!((10..=20).contains(&lines), "{lines}");
+    }
+}

@@ -1,0 +1,135 @@
+//! Overload: what is refused early, and what is not.
+
+use ipsmgw::interwork::{Asked, Load, Settings};
+use ipsmgw::sip::MessageIn;
+
+use crate::world::{ALICE, BOB, World, from_phone, hello, instant, settings};
+
+const CALM: Load = Load {
+    queue: 49,
+    waited_ms: 249,
+    pending: 89,
+};
+
+#[test]
+fn calm_refuses_nothing() {
+    let world = World::new();
+    for asked in [
+        Asked::Message(&instant(BOB, "hello")),
+        Asked::Registration,
+        Asked::Open,
+        Asked::Other,
+    ] {
+        assert!(!world.gateway.is_too_much(asked, CALM));
+    }
+}
+
+#[test]
+fn reports_and_answers_are_never_refused() {
+    let world = World::new();
+    let full = Load {
+        queue: 100,
+        waited_ms: 60_000,
+        pending: 100,
+    };
+    for report in [&[0x02, 0x01][..], &[0x04, 0x01, 0x01, 0x80 | 22]] {
+        let message = from_phone(ALICE, report);
+        assert!(!world.gateway.is_too_much(Asked::Message(&message), full));
+        // However it is written.
+        let base64 = ["AgE=", "BAEBlg=="][usize::from(report.len() > 2)];
+        let encoded = MessageIn {
+            content_transfer_encoding: Some("base64"),
+            body: base64.as_bytes(),
+            ..message
+        };
+        assert!(!world.gateway.is_too_much(Asked::Message(&encoded), full));
+    }
+    let notification = MessageIn {
+        content_type: Some("message/imdn+xml"),
+        ..instant(BOB, "<imdn/>")
+    };
+    assert!(
+        !world
+            .gateway
+            .is_too_much(Asked::Message(&notification), full)
+    );
+    assert!(!world.gateway.is_too_much(Asked::Open, full));
+}
+
+#[test]
+fn new_work_is_refused_by_each_signal() {
+    let world = World::new();
+    let octets = hello(1);
+    let messages = [
+        instant(BOB, "hello"),
+        from_phone(ALICE, &octets),
+        // RP-SMMA, and what cannot be read.
+        from_phone(ALICE, &[0x06, 0x01]),
+        from_phone(ALICE, &[]),
+    ];
+    for (load, all) in [
+        (Load { queue: 50, ..CALM }, true),
+        (
+            Load {
+                waited_ms: 250,
+                ..CALM
+            },
+            true,
+        ),
+        // What opens no exchange needs no place for one.
+        (
+            Load {
+                pending: 90,
+                ..CALM
+            },
+            false,
+        ),
+    ] {
+        for message in &messages {
+            assert!(world.gateway.is_too_much(Asked::Message(message), load));
+        }
+        assert_eq!(world.gateway.is_too_much(Asked::Other, load), all);
+        assert!(!world.gateway.is_too_much(Asked::Registration, load));
+    }
+}
+
+#[test]
+fn registrations_are_refused_last() {
+    let world = World::new();
+    for (queue, waited_ms, refused) in [(74, 499, false), (75, 0, true), (0, 500, true)] {
+        let load = Load {
+            queue,
+            waited_ms,
+            pending: 100,
+        };
+        let is_refused = world.gateway.is_too_much(Asked::Registration, load);
+        assert_eq!(is_refused, refused, "{load:?}");
+    }
+}
+
+#[test]
+fn a_limit_of_0_is_none() {
+    let world = World::with(&Settings {
+        overload_queue: 0,
+        overload_wait: 0,
+        overload_pending: 0,
+        ..settings()
+    });
+    let full = Load {
+        queue: 100,
+        waited_ms: 60_000,
+        pending: 100,
+    };
+    let message = instant(BOB, "hello");
+    assert!(!world.gateway.is_too_much(Asked::Message(&message), full));
+}
+
+#[test]
+fn senders_come_again_at_different_times() {
+    let world = World::with(&Settings {
+        overload_retry_after: 10,
+        ..settings()
+    });
+    let seconds: Vec<_> = (0..9).map(|n| world.gateway.retry_after(n)).collect();
+    assert_eq!(seconds, [2, 3, 4, 5, 6, 7, 8, 9, 10]);
+}
