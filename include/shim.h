@@ -33,6 +33,7 @@ void ipsmgw_c_lock_release(gen_lock_t *lock);
 
 /* other modules: 0 when bound */
 int ipsmgw_c_bind_tm(struct tm_binds *api);
+void ipsmgw_c_set_final_timeout(struct cell *t, unsigned int milliseconds);
 int ipsmgw_c_bind_sl(sl_api_t *api);
 int ipsmgw_c_bind_uac(uac_api_t *api);
 int ipsmgw_c_bind_usrloc(usrloc_api_t *api);

@@ -239,6 +239,8 @@ pub enum Party {
 pub enum State {
     /// SM -> IM: the request is on its way to the IM side.
     Relayed,
+    /// SM -> IM: the sender has its `202`, and the IM side has not answered yet.
+    Accepted,
     /// SM -> IM: the request says what another one says, which is on its way; so is its outcome.
     Repetition,
     /// SM -> IM: the sender has its `202`; what the IM side would not take is on its way once more.
@@ -249,12 +251,20 @@ pub enum State {
     Unconfirmed,
     /// To one of several: the other ones are still being taken, and nothing is sent yet.
     Listed,
-    /// IM -> SM: another short message to the same recipient is on its way (RFC 3428 §8).
+    /// IM -> SM: it goes, or goes again, when its turn comes (RFC 3428 §8).
     Queued,
     /// IM -> SM: RP-DATA is on its way; neither SIP's answer nor the phone's report is here.
     Sent,
-    /// IM -> SM: SIP's answer was 2xx, the phone's report is not here.
+    /// IM -> SM: SIP's answer was 2xx, the phone's report is not here. Other messages to the phone wait for it.
     Taken,
+    /// IM -> SM: the same, and other messages do not wait for the report any more.
+    Overdue,
+    /// IM -> SM: SIP's answer was a failure. A report that says otherwise would come now.
+    Refused,
+    /// IM -> SM: the sender was told that SIP failed. A report that says otherwise becomes a notification.
+    Failed,
+    /// IM -> SM: the outcome is told, and SIP's answer is not here yet.
+    Closing,
     /// IM -> SM, and a notification: refused for what may pass, it goes once more at its time.
     Pausing,
     /// IM -> SM: the report is here, and says that it was taken.
@@ -308,7 +318,11 @@ pub struct Exchange {
     /// IM -> SM: how many of these were refused, so that the next went in another form or a little later; 0:
     /// none.
     pub refused_at: u8,
-    /// Whether the sender's transaction is held and owed an answer.
+    /// IM -> SM: how many of those behind the refusal SIP has taken: then the phone may have the message.
+    pub taken: u8,
+    /// IM -> SM: whether the last of them waits for SIP's answer.
+    pub in_transaction: bool,
+    /// Whether the sender's transaction is held and owed an answer. SM -> IM: whether the request has no final response yet.
     pub held: bool,
     /// Time zone of `unix`, in quarters of an hour.
     pub zone: i8,
@@ -326,7 +340,10 @@ pub struct Exchange {
     pub tp_fcs: Option<u8>,
     /// The sender's transaction.
     pub transaction: TransactionId,
-    /// When the host answers the held sender, on the monotonic clock.
+    /// IM -> SM: when the last of our MESSAGEs for it went out: the low bits of the monotonic clock.
+    pub sent_ms: u32,
+    /// IM -> SM: when the host answers the held sender, on the monotonic clock. SM -> IM: until when the IM side
+    /// may answer.
     pub hold_until_ms: u64,
     /// IM -> SM: until when it is sent to the phone, on the monotonic clock.
     pub expires_ms: u64,
@@ -357,6 +374,10 @@ pub struct Exchange {
     pub tp_st: Option<u8>,
     /// IM -> SM: the RP-DATA. SM -> IM, and a part: the TPDU.
     pub pdu: Octets<254>,
+    /// SM -> IM: the best of the failures that clients have answered; 0 while there is none.
+    pub failed: u16,
+    /// SM -> IM: the branches of the request that have their final response, one bit each.
+    pub answered: u32,
     /// What a part is a part of; what a repetition repeats. IM -> SM: the exchange of the last part, which holds the sender, open or
     /// not. SM ->
     /// IM: the exchange of the part that completes the message, once it is there.
@@ -365,6 +386,10 @@ pub struct Exchange {
     pub concatenation: u64,
     /// A part: which one it is, from 1.
     pub sequence: u8,
+    /// IM -> SM: which contact of the recipient gets it; the newest is 0.
+    pub contact: u8,
+    /// IM -> SM: how many contacts are left that may get it instead.
+    pub other_contacts: u8,
 }
 
 // A table of the default 4,096 exchanges takes 6.5 MB of shared memory.
@@ -381,6 +406,8 @@ impl Exchange {
             tp_mr: 0,
             attempts: 0,
             refused_at: 0,
+            taken: 0,
+            in_transaction: false,
             held: false,
             zone: now.zone,
             status_report: false,
@@ -394,6 +421,7 @@ impl Exchange {
                 label: 0,
                 route: Text::EMPTY,
             },
+            sent_ms: 0,
             hold_until_ms: 0,
             expires_ms: u64::MAX,
             unix: now.unix,
@@ -408,9 +436,13 @@ impl Exchange {
             disposition: None,
             tp_st: None,
             pdu: Octets::EMPTY,
+            failed: 0,
+            answered: 0,
             whole: None,
             concatenation: 0,
             sequence: 0,
+            contact: 0,
+            other_contacts: 0,
         }
     }
 }

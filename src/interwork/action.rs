@@ -52,6 +52,19 @@ pub enum Action {
         /// The request.
         message: MessageOut,
     },
+    /// Send RP-DATA to one contact of its recipient: that one alone (row IM-2). Where others are left,
+    /// [`Input::OtherContacts`](super::Input::OtherContacts) comes first. Then comes
+    /// [`Input::LegCompleted`](super::Input::LegCompleted), or [`Input::NotSent`](super::Input::NotSent).
+    SendRpData {
+        /// The exchange to name in them.
+        exchange: ExchangeId,
+        /// Which of its MESSAGEs it is, to be named in the first.
+        attempt: u8,
+        /// The request.
+        message: MessageOut,
+        /// Which contact, and how long it has.
+        leg: Leg,
+    },
     /// Send a MESSAGE to the client that answered the exchange's relayed request so, and to no other. It
     /// is the same message in another form, which a client that may have the first must not get.
     SendAgain {
@@ -73,6 +86,17 @@ pub enum Action {
     },
     /// Count something.
     Count(Counter),
+}
+
+/// One of our MESSAGEs to one contact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Leg {
+    /// Which contact: 0 is the one that was registered or refreshed last, 1 the one before.
+    pub contact: u8,
+    /// Milliseconds for the final response, where no other contact is left.
+    pub last_ms: u64,
+    /// The same where another one is left.
+    pub other_ms: u64,
 }
 
 /// What a script function gives back with a [`Action::Reply`].
@@ -318,6 +342,8 @@ pub enum Counter {
     ReportMissing,
     /// Reports that fit no open exchange.
     ReportUnknown,
+    /// Reports whose RP-MR is not that of the short message which In-Reply-To names.
+    ReportOdd,
     /// RP-SMMA.
     MemoryAvailable,
     /// Messages to one of several.
@@ -336,7 +362,7 @@ pub enum Counter {
 
 impl Counter {
     /// All of them, in the order of their values.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::SmToIm,
         Self::SmDelivered,
         Self::SmFailed,
@@ -354,6 +380,7 @@ impl Counter {
         Self::Resent,
         Self::ReportMissing,
         Self::ReportUnknown,
+        Self::ReportOdd,
         Self::MemoryAvailable,
         Self::Copy,
         Self::CopyFailed,
@@ -369,6 +396,9 @@ impl Counter {
             Self::NotificationLost => {
                 Some("a notification is dropped: its recipient did not take it")
             }
+            Self::ReportOdd => Some(
+                "a report has another RP-MR than the short message that its In-Reply-To names: In-Reply-To counts",
+            ),
             _ => None,
         }
     }
@@ -393,6 +423,7 @@ impl Counter {
             Self::Resent => "resent",
             Self::ReportMissing => "report_missing",
             Self::ReportUnknown => "report_unknown",
+            Self::ReportOdd => "report_odd",
             Self::MemoryAvailable => "memory_available",
             Self::Copy => "copy",
             Self::CopyFailed => "copy_failed",

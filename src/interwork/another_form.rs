@@ -1,6 +1,5 @@
 //! IM -> SM: once more, where the SMS side's refusal says what may help (tables B.4, B.5).
 
-use super::action::Counter;
 use super::handle::Turn;
 use crate::host::{Exchange, ExchangeId, Octets, Party, State};
 use crate::wire::{
@@ -42,10 +41,13 @@ impl Turn<'_> {
             return false;
         }
         exchange.refused_at = exchange.attempts;
+        exchange.taken = 0;
+        let (identity, party) = (exchange.identity, exchange.party);
         match another {
             Some(pdu) => {
                 exchange.pdu = pdu;
-                self.send_again(id);
+                exchange.state = State::Queued;
+                self.start_next(&identity, party);
             }
             None => {
                 exchange.state = State::Pausing;
@@ -53,11 +55,6 @@ impl Turn<'_> {
             }
         }
         true
-    }
-
-    pub(super) fn send_again(&mut self, id: ExchangeId) {
-        self.count(Counter::Resent);
-        self.send_anew(id);
     }
 }
 

@@ -55,7 +55,7 @@ impl Gateway {
             .map(|number| u64::from_str_radix(number, 16).ok());
         let mut number = || numbers.next().flatten();
         let (index, generation) = (number()?, number()?);
-        let (_attempt, boot) = (number()?, number()?);
+        let (attempt, boot) = (number()?, number()?);
         if numbers.next().is_some() {
             return None;
         }
@@ -63,7 +63,8 @@ impl Gateway {
         if boot == self.boot {
             let generation = u32::try_from(generation).ok().and_then(NonZeroU32::new)?;
             let id = ExchangeId::new(u32::try_from(index).ok()?, generation);
-            return Some(Named::Exchange(id));
+            let attempt = u8::try_from(attempt).ok()?;
+            return Some(Named::Exchange(id, attempt));
         }
         (domain == self.policy.domain).then_some(Named::Past)
     }

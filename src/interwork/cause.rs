@@ -249,20 +249,34 @@ pub(super) fn status_to_fate(status: TpSt) -> Fate {
     }
 }
 
-/// A failure of the SIP leg towards a phone as the sender of an instant message hears it. What is not
-/// here is a protocol error: 500.
-const LEG_TO_SIP: &[(&[u16], u16)] = &[
+/// A failure of the SIP leg towards a phone as the sender of an instant message hears it: with Retry-After or
+/// without. What is not here is the phone's business or passes: it is not reachable for now.
+const LEG_TO_SIP: &[(&[u16], u16, bool)] = &[
     // Absent: nobody there, or nobody answers. A 408 is never passed on (RFC 4320 §4.2).
-    (&[408, 430, 480, 503, 504], 480),
-    (&[404, 410, 484, 485, 604], 404),
+    (&[408, 430, 480, 503, 504], 480, false),
+    (&[404, 410, 484, 485, 604], 404, false),
 ];
 
 /// What the sender of an instant message is told when the SIP leg towards the phone failed.
 pub(super) fn leg_to_sip(status: u16) -> Final {
-    let row = LEG_TO_SIP.iter().find(|(codes, _)| codes.contains(&status));
+    let mut rows = LEG_TO_SIP.iter();
+    let row = rows.find(|(codes, ..)| codes.contains(&status));
+    let (status, retry_after) = row.map_or((480, true), |&(_, status, retry_after)| {
+        (status, retry_after)
+    });
     Final {
-        status: row.map_or(500, |(_, status)| *status),
-        retry_after: false,
+        status,
+        retry_after,
+    }
+}
+
+/// Which of two failures counts; 0 is none (RFC 3261 §16.7): 6xx is the recipient's own word, else the lower one.
+pub(super) fn better_failure(one: u16, other: u16) -> u16 {
+    match (one, other) {
+        (0, only) | (only, 0) => only,
+        (600.., _) => one,
+        (_, 600..) => other,
+        _ => one.min(other),
     }
 }
 
@@ -406,9 +420,39 @@ mod tests {
     #[test]
     fn a_leg_that_fails_is_never_a_timeout_to_the_sender() {
         for status in 300..700 {
-            assert!([404, 480, 500].contains(&leg_to_sip(status).status));
+            assert!([404, 480].contains(&leg_to_sip(status).status), "{status}");
         }
-        assert_eq!(leg_to_sip(408).status, 480);
+        for (status, retry_after) in [
+            (408, false),
+            (503, false),
+            (486, true),
+            (600, true),
+            (603, true),
+            (500, true),
+            (477, true),
+        ] {
+            let told = leg_to_sip(status);
+            assert_eq!(
+                (told.status, told.retry_after),
+                (480, retry_after),
+                "{status}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_recipients_own_word_counts_then_the_lowest_failure() {
+        for (one, other, better) in [
+            (0, 486, 486),
+            (486, 0, 486),
+            (486, 480, 480),
+            (503, 404, 404),
+            (404, 603, 603),
+            (603, 404, 603),
+            (603, 600, 603),
+        ] {
+            assert_eq!(better_failure(one, other), better);
+        }
     }
 
     #[test]

@@ -289,7 +289,7 @@ mod tests {
             retry_after,
         };
         let plain = Causes::default();
-        assert_eq!(plain.leg_to_sip(486), told(500, false));
+        assert_eq!(plain.leg_to_sip(486), told(480, true));
         assert_eq!(plain.expired_to_sip(), told(480, false));
         for party in [Party::Phone, Party::ServiceCentre] {
             assert_eq!(plain.expired_to_rp(party), error(111, Some(0xFF)));

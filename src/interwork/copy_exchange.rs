@@ -105,7 +105,7 @@ impl Turn<'_> {
         };
         let (identity, party) = (exchange.identity, exchange.party);
         self.store.remove(last);
-        self.remove_parts(last, |_| true);
+        self.remove_parts(last);
         self.start_next(&identity, party);
     }
 

@@ -8,9 +8,12 @@
 //!
 //!            parts: Submit -> Kept -the last one is relayed, Due-> ended
 //!
-//! IM -> SM   Deliver -> Queued -the one before ends-> Sent -LegCompleted 2xx-> Taken
-//!            Sent, Taken -Report, failure-> ended; Settled when the sender's timer is about to fire
+//! IM -> SM   Deliver -> Queued -its turn-> Sent -LegCompleted 2xx-> Taken -Due-> Overdue -Due-> Queued
+//!            Sent -LegCompleted, a failure-> Sent to another contact, or Refused -Due-> ended
+//!            Sent, Taken, Overdue, Refused -Report-> ended; Settled when the sender's timer is about to fire
 //!            HoldOver: the sender has its 202 and the exchange goes on without it
+//!            ended before SIP's answer: Closing -LegCompleted-> ended
+//!            ended by a failure of SIP, which a report may belie: Failed -Report, Due-> ended
 //!
 //!            to several: Enlist -> Listed -Begin-> Queued, or Sent where it stays an instant message
 //! ```
@@ -41,19 +44,36 @@ impl Gateway {
             Input::Submit(sm) => turn.submit(sm),
             Input::ImAnswered { exchange, status } => turn.im_answered(exchange, status),
             Input::FinalSent { exchange, status } => turn.final_sent(exchange, status),
-            Input::Deliver { im, transaction } => turn.deliver(im, transaction),
+            Input::Deliver {
+                im,
+                transaction,
+                hold_ms,
+            } => turn.deliver(im, transaction, hold_ms),
             Input::Enlist(copy) => turn.enlist(copy),
             Input::Begin { exchange, copy } => turn.begin(exchange, copy),
             Input::Forked { exchange, legs } => turn.copy_forked(exchange, legs),
             Input::StatusReport(report) => turn.status_reported(report),
             Input::Report(report) => turn.report(report),
             Input::HoldOver { exchange } => turn.hold_over(exchange),
-            Input::LegCompleted { exchange, status } => match turn.kind(exchange) {
+            Input::OtherContacts { exchange, count } => turn.other_contacts(exchange, count),
+            Input::NotSent { exchange, status } if turn.kind(exchange) == Some(Kind::ImToSm) => {
+                turn.rp_data_not_sent(exchange, status);
+            }
+            Input::LegCompleted {
+                exchange,
+                attempt,
+                status,
+            } if turn.kind(exchange) == Some(Kind::ImToSm) => {
+                turn.rp_data_leg_completed(exchange, attempt, status);
+            }
+            Input::NotSent { exchange, status }
+            | Input::LegCompleted {
+                exchange, status, ..
+            } => match turn.kind(exchange) {
                 Some(Kind::SmToIm) => turn.sm_leg_completed(exchange, status),
-                Some(Kind::ImToSm) => turn.rp_data_leg_completed(exchange, status),
                 Some(Kind::Copy) => turn.copy_leg_completed(exchange, status),
                 Some(Kind::Notification) => turn.notification_leg_completed(exchange, status),
-                Some(Kind::Part | Kind::Submitted) | None => {}
+                Some(Kind::ImToSm | Kind::Part | Kind::Submitted) | None => {}
             },
             Input::Due { exchange } => match turn.kind(exchange) {
                 Some(Kind::SmToIm) => turn.sm_due(exchange),

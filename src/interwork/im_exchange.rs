@@ -1,9 +1,10 @@
 //! IM -> SM: from the instant message whose sender waits to the phone's report.
 
 use super::action::{Action, Counter, Outcome, Verdict};
-use super::cause::{self, Final};
+use super::cause::{self, Final, Told};
 use super::handle::Turn;
 use super::input::PreparedIm;
+use super::queue::{SHORTEST_LEG_MS, low_bits};
 use crate::host::{Exchange, ExchangeId, Kind, Notify, Party, State, TransactionId};
 
 /// A report this close to the end of the hold time leaves the answer to the host's timer: two that
@@ -13,8 +14,17 @@ const TIMER_IS_NEAR_MS: u64 = 250;
 /// How long after the end of the hold time the host's timer counts as lost.
 const TIMER_IS_LOST_MS: u64 = 2_000;
 
-/// How often RP-DATA is sent while no report comes (row F16).
+/// How often SIP takes an RP-DATA while no report comes (row F16).
 const RP_DATA_ATTEMPTS: u8 = 2;
+
+/// How long other messages to a phone wait for the report that it owes (decision 7).
+const REPORT_FIRST_MS: u64 = 3_000;
+
+/// How long the report may take of a phone that refuses in SIP what it takes in RP.
+const GRACE_MS: u64 = 1_000;
+
+/// How long an exchange waits for SIP's answer alone: no transaction lives longer.
+const CLOSING_MS: u64 = 35_000;
 
 /// The sender's answer when the phone has all of it.
 pub(super) const DELIVERED: Final = Final {
@@ -29,8 +39,8 @@ pub(super) const ACCEPTED: Final = Final {
 };
 
 impl Turn<'_> {
-    pub(super) fn deliver(&mut self, im: &PreparedIm, transaction: TransactionId) {
-        match self.queue(im, Some(transaction)) {
+    pub(super) fn deliver(&mut self, im: &PreparedIm, transaction: TransactionId, hold_ms: u64) {
+        match self.queue(im, Some((transaction, hold_ms))) {
             Ok(id) => {
                 self.actions.push(Action::Hold { exchange: id });
                 self.count(Counter::ImToSm);
@@ -43,32 +53,105 @@ impl Turn<'_> {
         }
     }
 
-    pub(super) fn rp_data_leg_completed(&mut self, id: ExchangeId, status: u16) {
+    /// SIP's answer to an RP-DATA: the next one may go (RFC 3428 §8).
+    pub(super) fn rp_data_leg_completed(&mut self, id: ExchangeId, attempt: u8, status: u16) {
         let Some(exchange) = self.store.get_mut(id) else {
             return;
         };
-        if exchange.state != State::Sent || status < 200 {
+        if !exchange.in_transaction || attempt != exchange.attempts || status < 200 {
             return;
         }
-        if status < 300 {
-            // SIP worked, and that is all: the phone has 12 to 20 s for its report (TR2M, TS 24.011
-            // §10), and it comes in a MESSAGE of its own.
-            exchange.state = State::Taken;
-            return self.wake_for_report(id);
+        exchange.in_transaction = false;
+        let (identity, party) = (exchange.identity, exchange.party);
+        match exchange.state {
+            // SIP worked, and that is all: the phone has 12 to 20 s for its report (TR2M, TS 24.011 §10), and
+            // it comes in a MESSAGE of its own.
+            State::Sent if status < 300 => {
+                exchange.state = State::Taken;
+                exchange.taken += 1;
+                let first = self.gateway.policy.report_timeout_ms.min(REPORT_FIRST_MS);
+                self.store.wake_at(id, self.now.monotonic_ms + first);
+            }
+            State::Sent => return self.leg_failed(id, status, status != 408),
+            State::Closing => self.store.remove(id),
+            _ => {}
         }
-        self.leg_failed(id, status);
+        self.start_next(&identity, party);
     }
 
-    /// The SIP leg failed, so that no report will come (row F15). After a first leg that worked the phone
-    /// may have the message nevertheless.
-    fn leg_failed(&mut self, id: ExchangeId, status: u16) {
+    /// The RP-DATA did not leave.
+    pub(super) fn rp_data_not_sent(&mut self, id: ExchangeId, status: u16) {
         let Some(exchange) = self.store.get_mut(id) else {
             return;
         };
-        if exchange.attempts > exchange.refused_at + 1 {
+        exchange.in_transaction = false;
+        if exchange.state == State::Sent {
+            self.leg_failed(id, status, false);
+        }
+    }
+
+    pub(super) fn other_contacts(&mut self, id: ExchangeId, count: u8) {
+        if let Some(exchange) = self.store.get_mut(id) {
+            exchange.other_contacts = count;
+        }
+    }
+
+    /// The SIP leg failed (row F15): the next contact of the recipient gets the message, unless the recipient said
+    /// that none is to (6xx). After a leg that worked the phone may have it nevertheless. Where the phone itself has
+    /// answered, its report may say otherwise, and goes before: it comes from where the message is.
+    fn leg_failed(&mut self, id: ExchangeId, status: u16, answered: bool) {
+        let Some(exchange) = self.store.get_mut(id) else {
+            return;
+        };
+        if exchange.taken > 0 {
             return self.report_missing(id);
         }
+        exchange.status = cause::better_failure(exchange.status, status);
+        if exchange.other_contacts > 0 && status < 600 {
+            exchange.contact += 1;
+            exchange.other_contacts -= 1;
+            return self.send_rp_data(id);
+        }
+        if !answered || exchange.status_report {
+            return self.refused_in_sip(id);
+        }
+        exchange.state = State::Refused;
+        let (identity, party) = (exchange.identity, exchange.party);
+        self.store.wake_at(id, self.now.monotonic_ms + GRACE_MS);
+        self.start_next(&identity, party);
+    }
+
+    /// No report belies the failure of the SIP leg.
+    fn refused_in_sip(&mut self, id: ExchangeId) {
+        let status = self.store.get_mut(id).map_or(0, |exchange| exchange.status);
         self.outcome(id, self.gateway.policy.causes.leg_to_sip(status));
+    }
+
+    /// A phone that said in SIP that it failed has the message nevertheless, or confirms that it failed.
+    pub(super) fn failure_is_belied(&mut self, id: ExchangeId, told: Told) {
+        let Some(exchange) = self.store.get_mut(id).copied() else {
+            return;
+        };
+        if told == Told::Ack && exchange.party == Party::Phone {
+            let outcome = Exchange {
+                status: DELIVERED.status,
+                ..exchange
+            };
+            self.notify_outcome(id, &outcome);
+        }
+        self.close(id);
+    }
+
+    /// The time of a message is over before its turn comes.
+    pub(super) fn expired(&mut self, id: ExchangeId) {
+        let taken = self.store.get_mut(id).map_or(0, |exchange| exchange.taken);
+        match taken {
+            0 => self.conclude(id, self.gateway.policy.causes.expired_to_sip()),
+            _ => {
+                self.count(Counter::ReportMissing);
+                self.conclude(id, ACCEPTED);
+            }
+        }
     }
 
     /// No report came (row F16): the sender never hears that the message is there.
@@ -105,12 +188,12 @@ impl Turn<'_> {
                 if last != DELIVERED {
                     self.count(Counter::ReportLost);
                 }
-                self.store.remove(id);
+                self.close(id);
             }
             None => self.settle(id, last),
-            Some(_) if exchange.state == State::Acknowledged => self.store.remove(id),
+            Some(_) if exchange.state == State::Acknowledged => self.close(id),
             Some(whole) => {
-                self.remove_parts(whole, |_| true);
+                self.remove_parts(whole);
                 if let Some(exchange) = self.store.get_mut(whole) {
                     (exchange.rp_cause, exchange.tp_fcs) = (cause, fcs);
                 }
@@ -119,11 +202,27 @@ impl Turn<'_> {
         }
     }
 
-    pub(super) fn remove_parts(&mut self, whole: ExchangeId, which: impl Fn(&Exchange) -> bool) {
-        let mut fits = |part: &Exchange| part.whole == Some(whole) && which(part);
+    pub(super) fn remove_parts(&mut self, whole: ExchangeId) {
+        let mut fits = |part: &Exchange| part.whole == Some(whole);
         while let Some(id) = self.store.find(Kind::ImToSm, &mut fits) {
-            self.store.remove(id);
+            self.close(id);
         }
+    }
+
+    /// Ends an exchange, or leaves of it what waits for SIP's answer: until then nothing else is sent to the
+    /// recipient.
+    fn close(&mut self, id: ExchangeId) {
+        let Some(exchange) = self.store.get_mut(id) else {
+            return;
+        };
+        if !exchange.in_transaction {
+            return self.store.remove(id);
+        }
+        exchange.state = State::Closing;
+        exchange.held = false;
+        exchange.notify = Notify::NONE;
+        exchange.whole = None;
+        self.store.wake_at(id, self.now.monotonic_ms + CLOSING_MS);
     }
 
     /// The outcome of the whole message is known: the sender gets it, now or from the host's timer.
@@ -159,52 +258,119 @@ impl Turn<'_> {
             self.actions.push(answer);
         }
         self.notify_outcome(id, &exchange);
-        self.store.remove(id);
+        // Only SIP said that it failed.
+        let may_be_belied = exchange.status >= 300
+            && exchange.rp_cause.is_none()
+            && exchange.attempts > exchange.refused_at;
+        if !may_be_belied
+            || !exchange.notify.positive_delivery
+            || self.store.is_crowded(exchange.sender)
+        {
+            return self.close(id);
+        }
+        if let Some(exchange) = self.store.get_mut(id) {
+            exchange.state = State::Failed;
+            exchange.held = false;
+        }
+        let deadline = self.now.monotonic_ms + self.gateway.policy.report_timeout_ms;
+        self.store.wake_at(id, deadline);
     }
 
+    /// The sender cannot wait any longer. Where SIP has failed, or nobody answers, the message is not there; else it
+    /// is on its way, and the sender hears later what became of it.
     pub(super) fn hold_over(&mut self, id: ExchangeId) {
-        let Some(exchange) = self.store.get_mut(id) else {
+        let Some(exchange) = self.store.get_mut(id).copied() else {
             return;
         };
         if exchange.kind != Kind::ImToSm || !exchange.held {
             return;
         }
-        if exchange.state == State::Settled {
-            return self.end(id);
+        let failure = self.known_failure(id);
+        if let Some((part, status)) = failure {
+            self.conclude(part, self.gateway.policy.causes.leg_to_sip(status));
         }
-        exchange.held = false;
-        let answer = answer_held(id, exchange, ACCEPTED.status, ACCEPTED.retry_after);
-        let exchange = *exchange;
+        let is_settled = |exchange: &mut Exchange| exchange.state == State::Settled;
+        if self.store.get_mut(id).is_some_and(is_settled) {
+            self.end(id);
+        }
+        if failure.is_some() || exchange.state == State::Settled {
+            return self.start_next(&exchange.identity, exchange.party);
+        }
+        if let Some(exchange) = self.store.get_mut(id) {
+            exchange.held = false;
+        }
+        let answer = answer_held(id, &exchange, ACCEPTED.status, ACCEPTED.retry_after);
         self.actions.push(answer);
         self.count(Counter::ImAccepted);
         self.notify_accepted(id, &exchange);
+    }
+
+    /// The part of a message that SIP has failed to bring, and with which status code.
+    fn known_failure(&mut self, whole: ExchangeId) -> Option<(ExchangeId, u16)> {
+        let mut is_part = |part: &Exchange| part.whole == Some(whole);
+        let id = self.store.find(Kind::ImToSm, &mut is_part).unwrap_or(whole);
+        let now = low_bits(self.now.monotonic_ms);
+        let part = self.store.get_mut(id)?;
+        let silent = u64::from(now.wrapping_sub(part.sent_ms)) >= SHORTEST_LEG_MS;
+        match part.state {
+            State::Refused => Some((id, part.status)),
+            State::Sent if silent && part.taken == 0 => {
+                Some((id, cause::better_failure(part.status, 408)))
+            }
+            _ => None,
+        }
     }
 
     pub(super) fn im_due(&mut self, id: ExchangeId) {
         let Some(exchange) = self.store.get_mut(id) else {
             return;
         };
+        let (identity, party) = (exchange.identity, exchange.party);
         match exchange.state {
             State::Settled => self.end(id),
-            State::Taken
-                if exchange.party == Party::Phone
-                    && exchange.attempts < exchange.refused_at + RP_DATA_ATTEMPTS
+            State::Taken if self.gateway.policy.report_timeout_ms > REPORT_FIRST_MS => {
+                exchange.state = State::Overdue;
+                let rest = self.gateway.policy.report_timeout_ms - REPORT_FIRST_MS;
+                self.store.wake_at(id, self.now.monotonic_ms + rest);
+                self.start_next(&identity, party);
+            }
+            State::Taken | State::Overdue
+                if party == Party::Phone
+                    && exchange.taken < RP_DATA_ATTEMPTS
                     && self.now.monotonic_ms <= exchange.expires_ms =>
             {
-                self.count(Counter::Resent);
-                self.send_rp_data(id);
+                exchange.state = State::Queued;
+                self.start_next(&identity, party);
             }
-            State::Taken => self.report_missing(id),
+            State::Taken | State::Overdue => self.report_missing(id),
             State::Pausing if exchange.expires_ms < self.now.monotonic_ms => {
                 self.outcome(id, self.gateway.policy.causes.expired_to_sip());
             }
-            State::Pausing => self.send_again(id),
-            // SIP itself did not answer.
-            State::Sent => self.leg_failed(id, 408),
-            // It waits for its turn, and the one before it has a time of its own.
+            State::Pausing => {
+                exchange.state = State::Queued;
+                if exchange.in_transaction {
+                    self.store.wake_at(id, self.now.monotonic_ms + CLOSING_MS);
+                }
+                self.start_next(&identity, party);
+            }
+            // It goes again when SIP has answered, and the host did not tell of that.
+            State::Queued => {
+                exchange.in_transaction = false;
+                self.start_next(&identity, party);
+            }
+            // The host did not tell of the end of the leg.
+            State::Sent => {
+                exchange.in_transaction = false;
+                self.leg_failed(id, 408, false);
+            }
+            State::Refused => self.refused_in_sip(id),
+            State::Failed | State::Closing => {
+                self.store.remove(id);
+                self.start_next(&identity, party);
+            }
             State::Listed => self.unlist(id),
-            State::Queued
-            | State::Relayed
+            State::Relayed
+            | State::Accepted
             | State::Repetition
             | State::SecondAttempt
             | State::Reporting
@@ -231,8 +397,8 @@ impl Turn<'_> {
         let (identity, party) = (exchange.identity, exchange.party);
         let not_sent = |state| matches!(state, State::Queued | State::Pausing);
         if exchange.state == State::Settled || not_sent(exchange.state) {
-            self.store.remove(id);
-            self.remove_parts(id, |part| not_sent(part.state));
+            self.close(id);
+            self.remove_parts(id);
             self.start_next(&identity, party);
         }
     }

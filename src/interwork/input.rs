@@ -29,6 +29,8 @@ pub enum Input<'a> {
         im: &'a PreparedIm,
         /// The sender's transaction.
         transaction: TransactionId,
+        /// Milliseconds for which the sender is held.
+        hold_ms: u64,
     },
     /// An instant message to several is to go to this one, too. Nothing is sent yet.
     Enlist(&'a PreparedCopy),
@@ -46,12 +48,27 @@ pub enum Input<'a> {
         /// How many.
         legs: u8,
     },
-    /// A MESSAGE of ours has its final response, or could not be sent.
+    /// So many contacts of the recipient are left that may get the RP-DATA instead.
+    OtherContacts {
+        /// The exchange that the RP-DATA is sent for.
+        exchange: ExchangeId,
+        /// How many.
+        count: u8,
+    },
+    /// A MESSAGE of ours could not be sent.
+    NotSent {
+        /// The exchange that the MESSAGE was to be sent for.
+        exchange: ExchangeId,
+        /// Status code; 480 where there was nowhere to send it, 503 where sending failed (RFC 3261 §16.9).
+        status: u16,
+    },
+    /// A MESSAGE of ours has its final response.
     LegCompleted {
         /// The exchange that the MESSAGE was sent for.
         exchange: ExchangeId,
-        /// Status code; 408 where nothing came in time, 480 where there was nowhere to send it, 503
-        /// where sending failed.
+        /// What [`Action::SendRpData`](super::Action::SendRpData) said; 0 for any other MESSAGE.
+        attempt: u8,
+        /// Status code; 408 where nothing came in time.
         status: u16,
     },
     /// A service centre's report on a message that it had taken.
@@ -255,8 +272,8 @@ pub enum Named {
     Nothing,
     /// A message of an earlier start of ours.
     Past,
-    /// This exchange, open or not.
-    Exchange(ExchangeId),
+    /// This exchange, open or not, and which of its MESSAGEs: the first is 1.
+    Exchange(ExchangeId, u8),
 }
 
 /// What a report says.

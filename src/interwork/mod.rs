@@ -56,7 +56,7 @@ mod sm_exchange;
 mod status_report;
 mod submission;
 
-pub use action::{Action, Actions, Counter, Outcome, Reason, Refusal, Verdict};
+pub use action::{Action, Actions, Counter, Leg, Outcome, Reason, Refusal, Verdict};
 pub use authorization::{Authorization, identity};
 pub use classify::Class;
 pub use field::{Field, Value};

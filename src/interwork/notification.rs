@@ -206,6 +206,7 @@ impl Turn<'_> {
             state: State::Sent,
             attempts: 0,
             held: false,
+            in_transaction: false,
             whole: None,
             hop: recipient,
             disposition: (0..)

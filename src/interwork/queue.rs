@@ -1,7 +1,7 @@
 //! IM -> SM: one short message after the other to each phone, and from each sender to a service centre
 //! (rows CON-1, IM-8, IM-9; RFC 3428 §8).
 
-use super::action::Action;
+use super::action::{Action, Counter, Leg};
 use super::handle::Turn;
 use super::input::PreparedIm;
 use crate::host::{
@@ -11,15 +11,31 @@ use crate::host::{
 /// Where RP-MR stands in every RP message (TS 24.011 §7.3).
 const RP_MR_AT: usize = 1;
 
+/// How long the host has to tell of a leg whose time is over.
+const LEG_LOST_MS: u64 = 5_000;
+
+/// How long before the end of its sender's time a leg ends.
+const BEFORE_THE_END_MS: u64 = 500;
+
+/// A leg that is shorter than this says nothing about who is silent.
+pub(super) const SHORTEST_LEG_MS: u64 = 2_000;
+
+/// A leg that no sender waits for.
+const DEFAULT_LEG_MS: u64 = 20_000;
+
+/// No MESSAGE is answered behind 32 s (timer F, RFC 3261 §17.1.2.2).
+const LONGEST_LEG_MS: u64 = 30_000;
+
 impl Turn<'_> {
     /// Queues the parts, all or none. The exchange of the last one, which ends when all have ended,
-    /// holds the sender; where nobody is held, the message is to one of several and does not begin yet.
+    /// holds the sender for so many milliseconds; where nobody is held, the message is to one of several and does
+    /// not begin yet.
     pub(super) fn queue(
         &mut self,
         im: &PreparedIm,
-        transaction: Option<TransactionId>,
+        sender: Option<(TransactionId, u64)>,
     ) -> Result<ExchangeId, Full> {
-        let state = match transaction {
+        let state = match sender {
             Some(_) => State::Queued,
             None => State::Listed,
         };
@@ -74,34 +90,76 @@ impl Turn<'_> {
                 exchange.call_id = wanted.message_id;
                 exchange.unix = wanted.sent;
             }
-            exchange.held = transaction.is_some();
-            exchange.transaction = transaction.unwrap_or_default();
-            exchange.hold_until_ms = self.now.monotonic_ms + self.gateway.policy.hold_timeout_ms;
+            if let Some((transaction, hold_ms)) = sender {
+                exchange.held = true;
+                exchange.transaction = transaction;
+                exchange.hold_until_ms = self.now.monotonic_ms + hold_ms;
+            }
         }
         Ok(last)
     }
 
-    /// Sends the oldest short message that waits for this phone, or to a service centre for this sender,
-    /// unless one is on its way, or is just being taken: one at a time (RFC 3428 §8). So no RP-MR is ever open twice.
+    /// Sends the short message whose turn it is to this phone, or to a service centre for this sender, unless it
+    /// is nobody's turn.
     pub(super) fn start_next(&mut self, identity: &Identity, party: Party) {
-        let id = loop {
-            let Some(id) = self.first_in_queue(identity, party) else {
-                return;
-            };
-            match self.store.get_mut(id) {
-                Some(first) if first.state != State::Queued => return,
-                Some(first) if first.expires_ms < self.now.monotonic_ms => {
-                    self.conclude(id, self.gateway.policy.causes.expired_to_sip());
-                }
-                _ => break id,
+        while let Some(id) = self.next_in_queue(identity, party) {
+            let is_over = |exchange: &mut Exchange| exchange.expires_ms < self.now.monotonic_ms;
+            if !self.store.get_mut(id).is_some_and(is_over) {
+                return self.start(id);
             }
-        };
-        self.send_anew(id);
+            self.expired(id);
+        }
     }
 
-    /// Sends RP-DATA under a reference of its own.
-    pub(super) fn send_anew(&mut self, id: ExchangeId) {
-        let rp_mr = self.store.next(Sequence::RpMr);
+    /// Whose turn it is. One SIP transaction is open at a time (RFC 3428 §8). A message waits for the report on the
+    /// one before it, but not for ever (`REPORT_FIRST_MS`); the parts of one message always do (row IM-9).
+    fn next_in_queue(&mut self, identity: &Identity, party: Party) -> Option<ExchangeId> {
+        let is_theirs =
+            |exchange: &Exchange| exchange.party == party && exchange.identity == *identity;
+        let busy = self.store.find(Kind::ImToSm, &mut |exchange| {
+            is_theirs(exchange) && (exchange.in_transaction || exchange.state == State::Taken)
+        });
+        if busy.is_some() {
+            return None;
+        }
+        // The parts of one message stand one behind the other, the last one is a part of nothing.
+        let mut before = None;
+        let id = self.store.find(Kind::ImToSm, &mut |exchange| {
+            if !is_theirs(exchange) {
+                return false;
+            }
+            let part_before = core::mem::replace(&mut before, exchange.whole);
+            match exchange.state {
+                State::Queued => part_before.is_none(),
+                // Nothing overtakes what is about to go.
+                State::Listed | State::Pausing => true,
+                _ => false,
+            }
+        })?;
+        let next = self.store.get_mut(id)?;
+        (next.state == State::Queued).then_some(id)
+    }
+
+    /// Sends RP-DATA: for the first time, or in another form, under a reference of its own, else under the one that
+    /// it has.
+    fn start(&mut self, id: ExchangeId) {
+        let Some(exchange) = self.store.get_mut(id) else {
+            return;
+        };
+        exchange.contact = 0;
+        exchange.other_contacts = 0;
+        exchange.status = 0;
+        if exchange.attempts > exchange.refused_at {
+            self.count(Counter::Resent);
+            return self.send_rp_data(id);
+        }
+        if exchange.attempts > 0 {
+            self.count(Counter::Resent);
+        }
+        let Some(rp_mr) = self.free_rp_mr(id) else {
+            // Each end of another one brings the next turn.
+            return;
+        };
         if let Some(exchange) = self.store.get_mut(id) {
             exchange.rp_mr = rp_mr;
             set(&mut exchange.pdu, RP_MR_AT, rp_mr);
@@ -109,37 +167,93 @@ impl Turn<'_> {
         self.send_rp_data(id);
     }
 
-    /// The short message that is on its way, or is the next to go.
-    pub(super) fn first_in_queue(
-        &mut self,
-        identity: &Identity,
-        party: Party,
-    ) -> Option<ExchangeId> {
-        self.store.find(Kind::ImToSm, &mut |exchange| {
-            exchange.state != State::Settled
-                && exchange.party == party
-                && exchange.identity == *identity
-        })
+    /// An RP-Message Reference under which no report is owed (row IM-8).
+    fn free_rp_mr(&mut self, id: ExchangeId) -> Option<u8> {
+        let &mut Exchange {
+            identity, party, ..
+        } = self.store.get_mut(id)?;
+        let mut used = [false; 256];
+        self.store.find(Kind::ImToSm, &mut |other| {
+            let is_used =
+                other.party == party && other.identity == identity && awaits_report(other);
+            if let Some(used) = used.get_mut(usize::from(other.rp_mr)) {
+                *used |= is_used;
+            }
+            false
+        });
+        let is_free = |rp_mr: &u8| used.get(usize::from(*rp_mr)) == Some(&false);
+        core::iter::repeat_with(|| self.store.next(Sequence::RpMr))
+            .take(used.len())
+            .find(is_free)
     }
 
     pub(super) fn send_rp_data(&mut self, id: ExchangeId) {
+        let leg = self.leg_of(id);
         let Some(exchange) = self.store.get_mut(id) else {
             return;
         };
         exchange.state = State::Sent;
-        exchange.attempts += 1;
+        exchange.attempts = exchange.attempts.saturating_add(1);
+        exchange.in_transaction = true;
+        exchange.sent_ms = low_bits(self.now.monotonic_ms);
+        let attempt = exchange.attempts;
         let message = self.gateway.rp_data(id, exchange);
-        self.wake_for_report(id);
-        self.actions.push(Action::Send {
-            exchange: Some(id),
+        self.store
+            .wake_at(id, self.now.monotonic_ms + leg.last_ms + LEG_LOST_MS);
+        self.actions.push(Action::SendRpData {
+            exchange: id,
+            attempt,
             message,
+            leg,
         });
     }
 
-    pub(super) fn wake_for_report(&mut self, id: ExchangeId) {
-        let deadline = self.now.monotonic_ms + self.gateway.policy.report_timeout_ms;
-        self.store.wake_at(id, deadline);
+    /// How long a contact has for SIP's answer. The sender who waits is to hear of silence before its own time is
+    /// over, unless hardly any is left.
+    fn leg_of(&mut self, id: ExchangeId) -> Leg {
+        let contact = self
+            .store
+            .get_mut(id)
+            .map_or(0, |exchange| exchange.contact);
+        let left = self.time_left(id).saturating_sub(BEFORE_THE_END_MS);
+        let last_ms = match left {
+            SHORTEST_LEG_MS.. => left.min(LONGEST_LEG_MS),
+            _ => DEFAULT_LEG_MS,
+        };
+        Leg {
+            contact,
+            last_ms,
+            other_ms: last_ms / 2,
+        }
     }
+
+    /// How long the sender of the message still waits; 0 where nobody does.
+    fn time_left(&mut self, id: ExchangeId) -> u64 {
+        let whole = self.store.get_mut(id).and_then(|part| part.whole);
+        let holds = self.store.get_mut(whole.unwrap_or(id));
+        let until = holds
+            .filter(|last| last.held)
+            .map(|last| last.hold_until_ms);
+        until.unwrap_or(0).saturating_sub(self.now.monotonic_ms)
+    }
+}
+
+/// Whether a report on it may still come.
+pub(super) fn awaits_report(exchange: &Exchange) -> bool {
+    match exchange.state {
+        State::Sent | State::Taken | State::Overdue | State::Refused | State::Failed => true,
+        State::Queued => exchange.attempts > exchange.refused_at,
+        _ => false,
+    }
+}
+
+/// The low bits of a time, enough to tell how long ago it was.
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "the low bits are what is wanted"
+)]
+pub(super) const fn low_bits(milliseconds: u64) -> u32 {
+    milliseconds as u32
 }
 
 /// Sets one octet of a PDU.

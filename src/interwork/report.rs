@@ -6,7 +6,8 @@ use super::handle::Turn;
 use super::im_exchange::{ACCEPTED, DELIVERED};
 use super::input::{Named, ReportIn, RpReport};
 use super::outgoing::ReportOut;
-use crate::host::{ExchangeId, Party, State};
+use super::queue::awaits_report;
+use crate::host::{Exchange, ExchangeId, Kind, Party, State};
 
 impl Turn<'_> {
     pub(super) fn report(&mut self, report: &ReportIn<'_>) {
@@ -21,6 +22,9 @@ impl Turn<'_> {
             return self.count(Counter::ReportUnknown);
         };
         self.reply(202, false, Verdict::Taken);
+        if self.store.get_mut(id).map(|open| open.state) == Some(State::Failed) {
+            return self.failure_is_belied(id, told);
+        }
         let last = match told {
             Told::Ack => self.acknowledged(id),
             Told::Error { cause, fcs } if self.goes_again(id, cause, fcs) => return,
@@ -54,21 +58,31 @@ impl Turn<'_> {
         }
     }
 
-    /// What is reported on: the reporter's open exchange with this reference (row F19), but not where
-    /// In-Reply-To names another message of ours (row IM-4): RP-MRs come again, and nothing is
-    /// delivered because an earlier message was.
+    /// What is reported on (row IM-4): what In-Reply-To names, whatever the reference. Without one, the reporter's
+    /// open exchange with this reference (row F19). Each MESSAGE of ours is reported on once.
     fn reported_exchange(&mut self, report: &ReportIn<'_>) -> Option<ExchangeId> {
-        let id = match report.named {
-            Named::Nothing => self.first_in_queue(&report.identity, report.party)?,
-            Named::Past => return None,
-            Named::Exchange(id) => id,
+        let is_theirs = |exchange: &Exchange| {
+            exchange.kind == Kind::ImToSm
+                && exchange.identity == report.identity
+                && exchange.party == report.party
+                && awaits_report(exchange)
         };
-        let exchange = self.store.get_mut(id)?;
-        let is_open = matches!(exchange.state, State::Sent | State::Taken);
-        let fits = exchange.identity == report.identity
-            && exchange.party == report.party
-            && exchange.rp_mr == report.rp_mr;
-        (is_open && fits).then_some(id)
+        match report.named {
+            Named::Nothing => self.store.find(Kind::ImToSm, &mut |exchange| {
+                is_theirs(exchange) && exchange.rp_mr == report.rp_mr
+            }),
+            Named::Past => None,
+            Named::Exchange(id, attempt) => {
+                let exchange = self.store.get_mut(id)?;
+                if !is_theirs(exchange) || attempt <= exchange.refused_at {
+                    return None;
+                }
+                if exchange.rp_mr != report.rp_mr {
+                    self.count(Counter::ReportOdd);
+                }
+                Some(id)
+            }
+        }
     }
 
     /// RP-SMMA: acknowledged. We keep nothing back that could be sent now.

@@ -297,7 +297,7 @@ impl Turn<'_> {
     /// A notification from the IM side (rows CON-2, STA-6). It is the recipient's, whomever it was sent to: it
     /// has the name that only the recipient was told.
     pub(super) fn notified(&mut self, report: &ReportIn<'_>, disposition: Disposition) {
-        let Named::Exchange(id) = report.named else {
+        let Named::Exchange(id, _) = report.named else {
             self.reply(200, false, Verdict::Refused);
             return self.count(Counter::ReportUnknown);
         };

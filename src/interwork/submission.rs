@@ -36,6 +36,7 @@ impl Turn<'_> {
                 kind: Kind::Submitted,
                 state: State::Acknowledged,
                 held: false,
+                in_transaction: false,
                 notify: last.notify,
                 call_id: last.call_id,
                 unix: last.unix,
@@ -111,8 +112,12 @@ impl Turn<'_> {
 
     /// Whether another part of the message is on its way, or has not been reported on.
     fn has_more(&mut self, whole: ExchangeId) -> bool {
-        let is_open =
-            |last: &mut Exchange| !matches!(last.state, State::Acknowledged | State::Settled);
+        let is_open = |last: &mut Exchange| {
+            !matches!(
+                last.state,
+                State::Acknowledged | State::Settled | State::Closing
+            )
+        };
         self.store.get_mut(whole).is_some_and(is_open)
             || self
                 .store

@@ -58,6 +58,20 @@ pub(super) fn routes_to(identity: &str, flags: u32) -> Vec<Route> {
     routes
 }
 
+/// The same, the one first that was registered or refreshed last.
+pub(super) fn newest_first(identity: &str, flags: u32) -> Vec<Route> {
+    let mut routes = Vec::new();
+    each_contact(identity, |contact| {
+        if contact.cflags & flags != 0 {
+            routes.push((contact.last_modified, Route::of(contact, identity)));
+        }
+    });
+    // Of those of the same second the one at the end of usrloc's list came last.
+    routes.reverse();
+    routes.sort_by_key(|(modified, _)| std::cmp::Reverse(*modified));
+    routes.into_iter().map(|(_, route)| route).collect()
+}
+
 /// The client that answered a branch of a relayed request so: the one of the newest, where several did.
 pub(super) fn client_that_answered(cell: &ffi::cell, status: u16) -> Option<Route> {
     let mut branches = tm::branches(cell).iter().rev();

@@ -182,6 +182,7 @@ pub(super) fn im_to_sm(msg: SipMsg<'_>, route: &str) -> i32 {
     let input = Input::Deliver {
         im: &prepared,
         transaction,
+        hold_ms: running.gateway.policy.hold_timeout_ms,
     };
     let actions = decide_for(&prepared.identity, input, now);
     match perform(actions, At::Request(msg, None)) {
@@ -214,7 +215,7 @@ pub(super) fn report(msg: SipMsg<'_>) -> i32 {
     let actions = {
         let now_ms = now.monotonic_ms;
         let named = match report.named {
-            Named::Exchange(id) => running.table.lock_of(id, now_ms),
+            Named::Exchange(id, _) => running.table.lock_of(id, now_ms),
             Named::Nothing | Named::Past => None,
         };
         let mut locked =

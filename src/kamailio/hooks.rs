@@ -12,16 +12,34 @@ use super::modules::modules;
 use super::perform::{At, answer_in_transaction, handle};
 use super::result;
 use super::rewrite;
+use super::send;
 use super::tm::{branches, current_cell, has_final_answer, has_open_branch, reply};
 
 /// An exchange as a callback's parameter: an integer, so that nobody has to free it.
 pub(super) fn pack(id: ExchangeId) -> *mut c_void {
-    id.to_number() as usize as *mut c_void
+    pack_leg(id, 0)
+}
+
+/// The same with the number of one of its MESSAGEs, for which the table's places leave room.
+pub(super) fn pack_leg(id: ExchangeId, attempt: u8) -> *mut c_void {
+    (id.to_number() | u64::from(attempt) << ATTEMPT_AT) as usize as *mut c_void
 }
 
 fn unpack(parameter: *mut c_void) -> Option<ExchangeId> {
-    ExchangeId::from_number(parameter as usize as u64)
+    ExchangeId::from_number(parameter as usize as u64 & !(u64::MAX << ATTEMPT_AT))
 }
+
+fn attempt_in(parameter: *mut c_void) -> u8 {
+    (parameter as usize as u64 >> ATTEMPT_AT) as u8
+}
+
+/// Where the number of a MESSAGE stands in a parameter: behind an exchange, which has its place in bits 32 to 55.
+const ATTEMPT_AT: u32 = 56;
+
+const _: () = assert!(
+    super::params::MOST_PENDING < 1 << 24,
+    "the place of an exchange leaves room for an attempt"
+);
 
 const _: () = assert!(
     size_of::<*mut c_void>() == 8,
@@ -77,11 +95,14 @@ fn hook(msg: SipMsg<'_>, events: u32, callback: Callback, exchange: ExchangeId) 
 
 /// A MESSAGE of ours has its final response. It comes in any process, and may come twice.
 pub(super) unsafe extern "C" fn on_leg_completed(
-    _: *mut ffi::cell,
-    _: c_int,
+    cell: *mut ffi::cell,
+    event: c_int,
     parameters: *mut ffi::tmcb_params,
 ) {
     guard("leg completed", (), || {
+        if event as u32 == ffi::TMCB_REQUEST_SENT {
+            return send::note_sent(cell);
+        }
         // SAFETY: tm's parameters, live during the callback.
         let Some(parameters) = (unsafe { parameters.as_ref() }) else {
             return;
@@ -89,10 +110,16 @@ pub(super) unsafe extern "C" fn on_leg_completed(
         let Some(exchange) = exchange_of(parameters) else {
             return;
         };
+        // SAFETY: tm points at the parameter that `pack_leg` made.
+        let attempt = unsafe { parameters.param.as_ref() }.map_or(0, |place| attempt_in(*place));
         let status = u16::try_from(parameters.code).unwrap_or(500);
         handle(
             exchange,
-            Input::LegCompleted { exchange, status },
+            Input::LegCompleted {
+                exchange,
+                attempt,
+                status,
+            },
             At::Nothing,
         );
     });

@@ -275,7 +275,7 @@ pub(super) struct Parameters {
 }
 
 /// The largest table that a generation number and memory make sense for.
-const MOST_PENDING: c_int = 1_000_000;
+pub(super) const MOST_PENDING: c_int = 1_000_000;
 
 /// So many senders it takes by default to fill the table.
 const SENDERS: c_int = 16;

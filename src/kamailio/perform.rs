@@ -125,8 +125,23 @@ pub(super) fn perform(actions: Actions, at: At<'_>) -> Performed {
                 if let Err(send::NotSent(status)) = send::send(message, exchange) {
                     tracing::warn!(status, "a MESSAGE of ours could not be sent");
                     if let Some(exchange) = exchange {
-                        actions.extend(decide(exchange, Input::LegCompleted { exchange, status }));
+                        actions.extend(decide(exchange, Input::NotSent { exchange, status }));
                     }
+                }
+            }
+            Action::SendRpData {
+                exchange,
+                attempt,
+                message,
+                leg,
+            } => {
+                let legs = send::Legs::of(&message, leg);
+                if let Some(count) = legs.others() {
+                    actions.extend(decide(exchange, Input::OtherContacts { exchange, count }));
+                }
+                if let Err(send::NotSent(status)) = legs.send(message, exchange, attempt) {
+                    tracing::info!(status, "a short message could not be sent");
+                    actions.extend(decide(exchange, Input::NotSent { exchange, status }));
                 }
             }
             Action::Fork { exchange, message } => {
@@ -145,7 +160,7 @@ pub(super) fn perform(actions: Actions, at: At<'_>) -> Performed {
                 }
                 for send::NotSent(status) in sent.into_iter().filter_map(Result::err) {
                     tracing::warn!(status, "a MESSAGE of ours could not be sent");
-                    actions.extend(decide(exchange, Input::LegCompleted { exchange, status }));
+                    actions.extend(decide(exchange, Input::NotSent { exchange, status }));
                 }
             }
             Action::SendAgain {
@@ -163,7 +178,7 @@ pub(super) fn perform(actions: Actions, at: At<'_>) -> Performed {
                     None => Err(send::NotSent(refused)),
                 };
                 if let Err(send::NotSent(status)) = sent {
-                    actions.extend(decide(exchange, Input::LegCompleted { exchange, status }));
+                    actions.extend(decide(exchange, Input::NotSent { exchange, status }));
                 }
             }
         }

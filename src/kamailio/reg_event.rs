@@ -189,10 +189,11 @@ fn subscribe(subscription: Subscription) {
     }
 }
 
-unsafe extern "C" fn on_answer(_: *mut ffi::cell, _: c_int, parameters: *mut ffi::tmcb_params) {
+unsafe extern "C" fn on_answer(_: *mut ffi::cell, event: c_int, parameters: *mut ffi::tmcb_params) {
     guard("answer to a SUBSCRIBE", (), || {
         // SAFETY: tm's parameters, live during the callback.
         if let Some(parameters) = unsafe { parameters.as_ref() }
+            && event as u32 == ffi::TMCB_LOCAL_COMPLETED
             && parameters.code >= 300
         {
             let status = parameters.code;

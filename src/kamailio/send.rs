@@ -1,9 +1,11 @@
 //! Requests of ours, through tm.
 
+use std::cell::Cell;
 use std::ffi::c_void;
-use std::os::raw::c_int;
+use std::os::raw::{c_int, c_uint};
 
 use crate::host::ExchangeId;
+use crate::interwork::Leg;
 use crate::sip::{MessageOut, Service};
 
 use super::contacts::{self, Route};
@@ -27,12 +29,7 @@ pub(super) fn send(message: MessageOut, exchange: Option<ExchangeId>) -> Result<
         Service::Im => (route_by(running.flags.im), running.outbound_proxy),
         Service::ServiceCentre => (None, ""),
     };
-    let route = route.unwrap_or_else(|| Route {
-        uri: message.identity.clone(),
-        next_hop: fallback_hop(&message, outbound_proxy).map(str::to_owned),
-        route: None,
-        socket: None,
-    });
+    let route = route.unwrap_or_else(|| Route::without_contact(&message, outbound_proxy));
     send_to(message, exchange, &route)
 }
 
@@ -42,21 +39,106 @@ pub(super) fn send_to(
     exchange: Option<ExchangeId>,
     route: &Route,
 ) -> Result<(), NotSent> {
-    if let Some(path) = route.route.as_deref() {
-        message.headers.push_str("Route: ");
-        message.headers.push_str(path);
-        message.headers.push_str("\r\n");
-    }
-    let request = Request {
+    route.add_path(&mut message);
+    let completed = exchange.map(hooks::pack);
+    message_request(&message, completed).send(route)
+}
+
+fn message_request(message: &MessageOut, completed: Option<*mut c_void>) -> Request<'_> {
+    Request {
         method: "MESSAGE",
         to: &message.identity,
         from: &message.from,
         headers: &message.headers,
         body: &message.body,
         call_id: message.call_id.as_deref(),
-        completed: exchange.map(|exchange| (hooks::on_leg_completed as _, hooks::pack(exchange))),
-    };
-    request.send(route)
+        completed: completed.map(|parameter| (hooks::on_leg_completed as _, parameter)),
+    }
+}
+
+/// The contacts that may get an RP-DATA.
+pub(super) struct Legs {
+    /// The one whose turn it is.
+    route: Option<Route>,
+    /// How many others are left.
+    others: usize,
+    leg: Leg,
+}
+
+impl Legs {
+    pub(super) fn of(message: &MessageOut, leg: Leg) -> Self {
+        let contact = usize::from(leg.contact);
+        let mut routes = match message.service {
+            Service::ServiceCentre => Vec::new(),
+            Service::Sm | Service::Im => {
+                contacts::newest_first(&message.identity, running().flags.sm)
+            }
+        };
+        let others = routes.len().saturating_sub(contact + 1);
+        let registered = (contact < routes.len()).then(|| routes.swap_remove(contact));
+        let elsewhere = || {
+            let outbound_proxy = match message.service {
+                Service::ServiceCentre => "",
+                Service::Sm | Service::Im => running().outbound_proxy,
+            };
+            Route::without_contact(message, outbound_proxy)
+        };
+        Self {
+            route: registered.or_else(|| (contact == 0).then(elsewhere)),
+            others,
+            leg,
+        }
+    }
+
+    /// How many contacts are left, where there are any.
+    pub(super) fn others(&self) -> Option<u8> {
+        (self.others > 0).then(|| u8::try_from(self.others).unwrap_or(u8::MAX))
+    }
+
+    /// Sends the RP-DATA. Its `LegCompleted` comes from tm's callback, unless this fails: what Kamailio cannot send,
+    /// to a TCP port that nobody listens on, fails at once.
+    pub(super) fn send(
+        self,
+        mut message: MessageOut,
+        exchange: ExchangeId,
+        attempt: u8,
+    ) -> Result<(), NotSent> {
+        let route = self.route.ok_or(NotSent(480))?;
+        route.add_path(&mut message);
+        let timeout_ms = match self.others {
+            0 => self.leg.last_ms,
+            _ => self.leg.other_ms,
+        };
+        let before = LEAVING.replace(Leaving::With(timeout_ms));
+        let completed = Some(hooks::pack_leg(exchange, attempt));
+        let sent = message_request(&message, completed).send(&route);
+        match (sent, LEAVING.replace(before)) {
+            (Ok(()), Leaving::With(_)) => Err(NotSent(503)),
+            (sent, _) => sent,
+        }
+    }
+}
+
+/// What this process is sending just now.
+#[derive(Clone, Copy)]
+enum Leaving {
+    Nothing,
+    /// A request that has so many milliseconds for its final response.
+    With(u64),
+}
+
+thread_local! {
+    static LEAVING: Cell<Leaving> = const { Cell::new(Leaving::Nothing) };
+}
+
+/// tm has sent a request of ours, or sends it again.
+pub(super) fn note_sent(cell: *mut ffi::cell) {
+    if let Leaving::With(milliseconds) = LEAVING.replace(Leaving::Nothing) {
+        let milliseconds = c_uint::try_from(milliseconds).unwrap_or(c_uint::MAX);
+        // SAFETY: the transaction of the request, in the callback that tm made it for; its timer starts behind
+        // this.
+        unsafe { ffi::ipsmgw_c_set_final_timeout(cell, milliseconds) };
+    }
 }
 
 /// A request of ours outside of any dialog.
@@ -96,7 +178,7 @@ impl Request<'_> {
             request.ssock = &mut socket;
         }
         if let Some((completed, parameter)) = self.completed {
-            request.cb_flags = ffi::TMCB_LOCAL_COMPLETED as _;
+            request.cb_flags = (ffi::TMCB_LOCAL_COMPLETED | ffi::TMCB_REQUEST_SENT) as _;
             request.cb = Some(completed);
             request.cbp = parameter;
         }
@@ -118,6 +200,26 @@ impl Request<'_> {
             // The script dropped it in event_route[tm:local-request].
             0 => Err(NotSent(403)),
             _ => Err(NotSent(503)),
+        }
+    }
+}
+
+impl Route {
+    /// To whatever hop is configured or known.
+    fn without_contact(message: &MessageOut, outbound_proxy: &str) -> Self {
+        Self {
+            uri: message.identity.clone(),
+            next_hop: fallback_hop(message, outbound_proxy).map(str::to_owned),
+            route: None,
+            socket: None,
+        }
+    }
+
+    fn add_path(&self, message: &mut MessageOut) {
+        if let Some(path) = self.route.as_deref() {
+            message.headers.push_str("Route: ");
+            message.headers.push_str(path);
+            message.headers.push_str("\r\n");
         }
     }
 }

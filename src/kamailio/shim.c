@@ -54,6 +54,11 @@ int ipsmgw_c_bind_tm(struct tm_binds *api)
 	return load_tm_api(api);
 }
 
+void ipsmgw_c_set_final_timeout(struct cell *t, unsigned int milliseconds)
+{
+	t->fr_timeout = MS_TO_TICKS((ticks_t)milliseconds);
+}
+
 int ipsmgw_c_bind_sl(sl_api_t *api)
 {
 	return sl_load_api(api);

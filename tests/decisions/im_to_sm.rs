@@ -4,9 +4,7 @@ use ipsmgw::host::ExchangeId;
 use ipsmgw::interwork::{Counter, Input, Verdict};
 use ipsmgw::sip::MessageIn;
 
-use crate::world::{
-    ALICE, BOB, Done, SCTS, SERVICE_CENTRE, World, field, from_phone, held_as, instant,
-};
+use crate::world::{ALICE, BOB, SCTS, SERVICE_CENTRE, World, field, from_phone, held_as, instant};
 
 /// Who reports, about which RP-MR, with the Call-ID that it answers.
 fn ack<'m>(octets: &'m [u8; 2], in_reply_to: Option<&'m str>) -> MessageIn<'m> {
@@ -107,7 +105,7 @@ fn delivered_when_the_phone_says_so_in_either_order() {
                 "a 200 means that SIP worked"
             );
         }
-        let done = world.report(&ack(&[0x02, rp_mr], Some(&call_id)));
+        let done = world.report_before_200(&ack(&[0x02, rp_mr], Some(&call_id)));
         assert_eq!((done.reply(), done.replies[0].1), (202, Verdict::Taken));
         assert_eq!((done.answer(), done.answered[0].0), (200, id));
         assert_eq!(done.answered[0].1, held_as(1));
@@ -227,35 +225,40 @@ fn a_failure_cause_goes_first() {
 }
 
 #[test]
-fn a_leg_that_fails_brings_no_report() {
-    for (status, answer) in [
-        (408, 480),
-        (430, 480),
-        (480, 480),
-        (503, 480),
-        (504, 480),
-        (404, 404),
-        (410, 404),
-        (484, 404),
-        (604, 404),
-        (400, 500),
-        (403, 500),
-        (415, 500),
-        (486, 500),
-        (500, 500),
-        (603, 500),
-        (302, 500),
+fn a_leg_that_fails_is_told_when_no_report_belies_it() {
+    for (status, answer, retry_after) in [
+        (408, 480, false),
+        (430, 480, false),
+        (480, 480, false),
+        (503, 480, false),
+        (504, 480, false),
+        (404, 404, false),
+        (410, 404, false),
+        (484, 404, false),
+        (604, 404, false),
+        (400, 480, true),
+        (403, 480, true),
+        (415, 480, true),
+        (486, 480, true),
+        (500, 480, true),
+        (477, 480, true),
+        (599, 480, true),
+        (600, 480, true),
+        (603, 480, true),
+        (302, 480, true),
     ] {
         let mut world = World::new();
         let (id, rp_mr, call_id) = sent(&mut world, "hello");
         assert!(world.leg(id, 100).is_nothing());
-        let done = world.leg(id, status);
+        let done = world.leg_fails(id, status);
         assert_eq!(done.answer(), answer, "{status}");
+        let headers = done.answered[0].2.answer.headers;
+        assert_eq!(headers.starts_with("Retry-After"), retry_after, "{status}");
         assert_eq!(
             (done.counted, world.store.open()),
             (vec![Counter::ImFailed], 0)
         );
-        // A report that comes nevertheless is nobody's.
+        // A report that comes then is nobody's: the sender has not asked for notifications.
         let done = world.report(&ack(&[0x02, rp_mr], Some(&call_id)));
         assert_eq!((done.reply(), done.replies[0].1), (202, Verdict::Refused));
     }
@@ -353,8 +356,7 @@ fn nobody_reports_for_somebody_else() {
             in_reply_to: Some(&call_id),
             ..from_phone(ALICE, &octets)
         },
-        // The right phone with another RP-MR.
-        ack(&[0x02, 0x77], Some(&call_id)),
+        // The right phone with another RP-MR, and nothing else that names the message.
         ack(&[0x02, 0x77], None),
     ] {
         let done = world.report(&foreign);
@@ -440,7 +442,7 @@ fn one_at_a_time_and_in_order() {
     assert_eq!((done.answer(), done.sent[0].0), (200, Some(second.held[0])));
     assert_ne!(done.message().body[1], rp_mr);
     // The second one's leg fails: the third has its turn.
-    let done = world.leg(second.held[0], 480);
+    let done = world.leg_fails(second.held[0], 480);
     assert_eq!((done.answer(), done.sent[0].0), (480, Some(third.held[0])));
     // A sender whose hold time is over loses its place in the queue to nobody.
     let fourth = world.deliver(&instant(BOB, "four"));
@@ -505,13 +507,7 @@ fn no_report_leads_to_one_repetition_and_never_to_delivered() {
     world.leg(id, 200);
     world.pass(20_000);
     assert_eq!(world.handle(Input::HoldOver { exchange: id }).answer(), 202);
-    let wake = |world: &mut World| -> Done {
-        let (at, due) = world.store.next_wake().unwrap();
-        assert!(due == id && at >= world.now.monotonic_ms);
-        world.now.monotonic_ms = at;
-        world.handle(Input::Due { exchange: id })
-    };
-    let again = wake(&mut world);
+    let again = world.no_report(id);
     assert_eq!(again.counted, [Counter::Resent]);
     assert_eq!(
         again.message().body,
@@ -520,7 +516,7 @@ fn no_report_leads_to_one_repetition_and_never_to_delivered() {
     );
     assert_ne!(again.message().call_id, first.message().call_id);
     world.leg(id, 200);
-    let done = wake(&mut world);
+    let done = world.no_report(id);
     assert_eq!(
         (done.counted, world.store.open()),
         (vec![Counter::ReportMissing], 0)
@@ -534,8 +530,7 @@ fn a_report_on_the_repetition_counts() {
     let (id, rp_mr, first_call_id) = sent(&mut world, "hello");
     world.leg(id, 200);
     world.handle(Input::HoldOver { exchange: id });
-    world.pass(45_000);
-    world.handle(Input::Due { exchange: id });
+    world.no_report(id);
     // Even when it answers the first one.
     let done = world.report(&ack(&[0x02, rp_mr], Some(&first_call_id)));
     assert_eq!(done.counted, [Counter::ImDelivered]);
@@ -549,8 +544,7 @@ fn after_a_first_leg_that_worked_nobody_says_not_delivered() {
     });
     let (id, ..) = sent(&mut world, "hello");
     world.leg(id, 200);
-    world.pass(5_000);
-    assert_eq!(world.handle(Input::Due { exchange: id }).sent.len(), 1);
+    assert_eq!(world.no_report(id).sent.len(), 1);
     let done = world.leg(id, 480);
     assert_eq!(
         (done.answer(), done.counted),

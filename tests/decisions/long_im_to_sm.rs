@@ -132,7 +132,7 @@ fn a_leg_that_fails_ends_the_rest() {
     let mut world = World::new();
     let first = world.deliver(&instant(BOB, &long()));
     let (id, _) = part(&first);
-    let done = world.leg(id, 404);
+    let done = world.leg_fails(id, 404);
     assert_eq!((done.answer(), world.store.open()), (404, 0));
 }
 
@@ -146,14 +146,9 @@ fn a_part_without_a_report_ends_the_rest_and_nobody_knows() {
         exchange: first.held[0],
     });
     assert_eq!(done.answer(), 202);
-    world.pass(45_000);
-    assert_eq!(
-        world.handle(Input::Due { exchange: id }).counted,
-        [Counter::Resent]
-    );
+    assert_eq!(world.no_report(id).counted, [Counter::Resent]);
     world.leg(id, 200);
-    world.pass(45_000);
-    let done = world.handle(Input::Due { exchange: id });
+    let done = world.no_report(id);
     assert_eq!(done.counted, [Counter::ReportMissing]);
     assert!(done.answered.is_empty());
     assert_eq!(world.store.open(), 0);

@@ -10,6 +10,7 @@ mod long_sm_to_im;
 mod notifications;
 mod other_forms;
 mod overload;
+mod phone_failures;
 mod recipient_lists;
 mod refusals;
 mod second_attempts;

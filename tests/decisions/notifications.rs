@@ -38,7 +38,9 @@ fn sent(world: &mut World, wanted: &str) -> (ExchangeId, u8) {
     (done.held[0], done.message().body[1])
 }
 
+/// The phone has answered `200`, and no report has come.
 fn hold_over(world: &mut World, exchange: ExchangeId) -> Done {
+    world.leg(exchange, 200);
     world.pass(20_000);
     world.handle(Input::HoldOver { exchange })
 }
@@ -110,13 +112,18 @@ fn a_sender_who_cannot_be_told_is_told_once_more() {
         let id = id.unwrap();
         assert!(world.leg(id, first).is_nothing());
         // What follows to the phone does not wait for it.
-        assert_eq!(world.deliver(&instant(BOB, "next")).sent.len(), 1);
+        assert_eq!(
+            world
+                .deliver(&instant("sip:carol@ims.example", "next"))
+                .sent
+                .len(),
+            1
+        );
         let Some(second) = second else {
             assert_eq!(world.store.open(), 1);
             continue;
         };
         world.pass(30_000);
-        assert_eq!(world.store.next_wake(), Some((world.now.monotonic_ms, id)));
         let again = world.handle(Input::Due { exchange: id });
         assert!(again.counted.is_empty());
         assert_eq!(again.message().body, message.body, "the same Message-ID");
@@ -145,9 +152,9 @@ fn a_notification_whose_leg_never_ends() {
 fn a_notification_without_a_place_is_sent_once() {
     let mut world = World::new();
     world.store.max = 1;
-    let (id, _) = sent(&mut world, "negative-delivery");
+    let (id, rp_mr) = sent(&mut world, "negative-delivery");
     hold_over(&mut world, id);
-    let done = world.leg(id, 480);
+    let done = world.report(&from_phone(BOB, &[0x04, rp_mr, 0x01, 0x80 | 22]));
     assert_eq!(
         (done.sent[0].0, delivery(done.message())),
         (None, DeliveryStatus::Failed)
@@ -260,9 +267,15 @@ fn a_failure_behind_a_202() {
 #[test]
 fn a_leg_that_fails_behind_a_202() {
     let mut world = World::new();
-    let (id, _) = sent(&mut world, "negative-delivery");
-    hold_over(&mut world, id);
-    let done = world.leg(id, 480);
+    // It has waited for its turn, so that its own time was short.
+    let first = world.deliver(&instant(BOB, "first")).held[0];
+    let waits = world.deliver(&cpim(&asking("negative-delivery", "hello")));
+    let id = waits.held[0];
+    world.pass(19_000);
+    world.leg_fails(first, 404);
+    let done = world.handle(Input::HoldOver { exchange: id });
+    assert_eq!(done.answer(), 202);
+    let done = world.leg_fails(id, 480);
     assert_eq!(delivery(done.message()), DeliveryStatus::Failed);
 }
 
@@ -271,12 +284,9 @@ fn nobody_knows_so_nothing_is_said() {
     let mut world = World::new();
     let (id, _) = sent(&mut world, "positive-delivery,negative-delivery");
     hold_over(&mut world, id);
+    world.no_report(id);
     world.leg(id, 200);
-    world.pass(45_000);
-    world.handle(Input::Due { exchange: id });
-    world.leg(id, 200);
-    world.pass(45_000);
-    let done = world.handle(Input::Due { exchange: id });
+    let done = world.no_report(id);
     assert_eq!(done.counted, [Counter::ReportMissing]);
     assert!(done.sent.is_empty());
 }

@@ -61,7 +61,7 @@ fn a_place_is_free_again_whatever_the_outcome() {
     }
     // The SIP leg fails; the sender's transaction goes; nothing ever comes.
     let done = world.deliver(&instant(BOB, "hello"));
-    world.leg(done.held[0], 480);
+    world.leg_fails(done.held[0], 480);
     assert_eq!(world.store.senders(), 0);
     world.deliver(&instant(BOB, "hello"));
     while let Some((at, exchange)) = world.store.next_wake() {

@@ -159,8 +159,7 @@ fn a_service_centre_that_says_nothing_is_asked_once() {
     let (id, _) = sent(&mut world);
     world.leg(id, 202);
     assert_eq!(world.handle(Input::HoldOver { exchange: id }).answer(), 202);
-    world.pass(45_000);
-    let done = world.handle(Input::Due { exchange: id });
+    let done = world.no_report(id);
     assert!(done.sent.is_empty());
     assert_eq!(done.counted, [Counter::ReportMissing]);
     assert_eq!(world.store.open(), 0);
@@ -170,7 +169,11 @@ fn a_service_centre_that_says_nothing_is_asked_once() {
 fn a_service_centre_that_is_not_there() {
     let mut world = world();
     let (id, _) = sent(&mut world);
-    assert_eq!(world.leg(id, 503).answer(), 480);
+    let done = world.handle(Input::NotSent {
+        exchange: id,
+        status: 503,
+    });
+    assert_eq!(done.answer(), 480, "at once");
 }
 
 #[test]

@@ -7,8 +7,8 @@ use ipsmgw::host::{
     Exchange, ExchangeId, Exchanges, Full, Kind, Now, Sequence, Settled, State, TransactionId,
 };
 use ipsmgw::interwork::{
-    Action, Actions, Counter, Gateway, InUse, Input, Outcome, Policy, PreparedIm, Settings, Share,
-    Shares, Verdict,
+    Action, Actions, Counter, Gateway, InUse, Input, Leg, Outcome, Policy, PreparedIm, RpReport,
+    Settings, Share, Shares, Verdict,
 };
 use ipsmgw::sip::{Answer, MessageIn, MessageOut, Translation};
 
@@ -158,6 +158,11 @@ impl Store {
         self.order.clone()
     }
 
+    /// As the host does before it tells of the time.
+    pub(crate) fn clear_alarm(&mut self, id: ExchangeId) {
+        self.wakes.remove(&id.index());
+    }
+
     /// Who is to be looked at next, and when.
     pub(crate) fn next_wake(&self) -> Option<(u64, ExchangeId)> {
         let due = |id: &ExchangeId| Some((*self.wakes.get(&id.index())?, *id));
@@ -176,6 +181,7 @@ pub(crate) struct Done {
     pub(crate) answered: Vec<(ExchangeId, TransactionId, Outcome)>,
     pub(crate) sent: Vec<(Option<ExchangeId>, MessageOut)>,
     pub(crate) again: Vec<(ExchangeId, u16, MessageOut)>,
+    pub(crate) legs: Vec<Leg>,
     pub(crate) counted: Vec<Counter>,
 }
 
@@ -205,6 +211,15 @@ impl Done {
                     done.answered.push((exchange, transaction, outcome));
                 }
                 Action::Send { exchange, message } => done.sent.push((exchange, message)),
+                Action::SendRpData {
+                    exchange,
+                    message,
+                    leg,
+                    ..
+                } => {
+                    done.sent.push((Some(exchange), message));
+                    done.legs.push(leg);
+                }
                 Action::Fork { exchange, message } => done.sent.push((Some(exchange), message)),
                 Action::SendAgain {
                     exchange,
@@ -215,6 +230,12 @@ impl Done {
             }
         }
         done
+    }
+
+    fn merge(&mut self, later: Self) {
+        self.answered.extend(later.answered);
+        self.sent.extend(later.sent);
+        self.counted.extend(later.counted);
     }
 
     pub(crate) fn is_nothing(&self) -> bool {
@@ -314,13 +335,57 @@ impl World {
         let im = self.prepare_im(message);
         self.transactions += 1;
         let transaction = held_as(self.transactions);
+        let hold_ms = self.gateway.policy.hold_timeout_ms;
         self.handle(Input::Deliver {
             im: &im,
             transaction,
+            hold_ms,
         })
     }
 
+    /// The RP-DATA is refused in SIP, and no report says otherwise.
+    pub(crate) fn leg_fails(&mut self, exchange: ExchangeId, status: u16) -> Done {
+        let mut done = self.leg(exchange, status);
+        let open = self.store.get_mut(exchange).map(|open| open.state);
+        if open == Some(State::Refused) {
+            self.pass(1_000);
+            done.merge(self.handle(Input::Due { exchange }));
+        }
+        done
+    }
+
+    /// SIP has taken the RP-DATA, and no report comes in the time that there is for it.
+    pub(crate) fn no_report(&mut self, exchange: ExchangeId) -> Done {
+        loop {
+            let open = self.store.get_mut(exchange).map(|open| open.state);
+            let at = self.store.wakes[&exchange.index()];
+            self.now.monotonic_ms = self.now.monotonic_ms.max(at);
+            let done = self.handle(Input::Due { exchange });
+            if open != Some(State::Taken) {
+                return done;
+            }
+        }
+    }
+
+    /// A report behind the `200` to the RP-DATA, which comes first as a rule.
     pub(crate) fn report(&mut self, message: &MessageIn<'_>) -> Done {
+        let Ok(Some(report)) = self.gateway.prepare_report(message) else {
+            panic!("refused")
+        };
+        let mut waits = |open: &Exchange| open.in_transaction && open.identity == report.identity;
+        if let Some(id) = self.store.find(Kind::ImToSm, &mut waits)
+            && !matches!(report.report, RpReport::MemoryAvailable)
+        {
+            assert!(
+                self.leg(id, 200).is_nothing(),
+                "a 200 means that SIP worked"
+            );
+        }
+        self.handle(Input::Report(&report))
+    }
+
+    /// A report that overtakes the `200`.
+    pub(crate) fn report_before_200(&mut self, message: &MessageIn<'_>) -> Done {
         let Ok(Some(report)) = self.gateway.prepare_report(message) else {
             panic!("refused")
         };
@@ -336,7 +401,13 @@ impl World {
     }
 
     pub(crate) fn leg(&mut self, exchange: ExchangeId, status: u16) -> Done {
-        self.handle(Input::LegCompleted { exchange, status })
+        let open = self.store.get_mut(exchange);
+        let attempt = open.map_or(0, |open| open.attempts);
+        self.handle(Input::LegCompleted {
+            exchange,
+            attempt,
+            status,
+        })
     }
 }
 
