@@ -50,6 +50,8 @@ impl<'a> CpimContent<'a> {
                 value.push_str(folded.text.trim());
             }
             let is = |field: &str| name.eq_ignore_ascii_case(field);
+            // Without these two the content is read in the same way.
+            let is_essential = !(is("Content-ID") || is("Content-Disposition"));
             let place = if is("Content-Type") {
                 &mut content.content_type
             } else if is("Content-ID") {
@@ -63,7 +65,14 @@ impl<'a> CpimContent<'a> {
             } else {
                 continue;
             };
-            line.once("CPIM content header", place.replace(value).is_some())?;
+            let repeated = place.as_ref().is_some_and(|before| *before != value);
+            if repeated || line.is_cut {
+                if is_essential {
+                    return Err(line.error("CPIM content header", Fault::Inconsistent));
+                }
+                continue;
+            }
+            *place = Some(value);
         }
         // Lines without a type are text that was taken for a header.
         match any {

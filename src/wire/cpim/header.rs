@@ -44,7 +44,10 @@ impl<'a> HeaderName<'a> {
 /// A line of a header.
 pub(super) struct Line<'a> {
     at: usize,
+    /// What it says, up to the first octet that may not stand in it.
     pub(super) text: &'a str,
+    /// Whether there is such an octet.
+    pub(super) is_cut: bool,
 }
 
 impl Line<'_> {
@@ -53,17 +56,6 @@ impl Line<'_> {
             element,
             offset: self.at,
             fault,
-        }
-    }
-
-    pub(super) const fn once(
-        &self,
-        element: &'static str,
-        repeated: bool,
-    ) -> Result<(), DecodeError> {
-        match repeated {
-            true => Err(self.error(element, Fault::Inconsistent)),
-            false => Ok(()),
         }
     }
 }
@@ -115,16 +107,27 @@ impl<'a> Lines<'a> {
             if line.is_empty() {
                 return Ok(block);
             }
-            let text = core::str::from_utf8(line)
-                .ok()
-                .filter(|text| !text.bytes().any(is_control))
-                .ok_or_else(|| error(at, Fault::Malformed))?;
             if block.len() == MAX_LINES {
                 return Err(error(at, Fault::TooLong));
             }
-            block.push(Line { at, text });
+            let text = legal(line);
+            let is_cut = text.len() < line.len();
+            block.push(Line { at, text, is_cut });
         }
     }
+}
+
+/// The beginning of a line that is UTF-8 without control characters.
+fn legal(line: &[u8]) -> &str {
+    let text = match core::str::from_utf8(line) {
+        Ok(text) => text,
+        Err(error) => line
+            .get(..error.valid_up_to())
+            .and_then(|valid| core::str::from_utf8(valid).ok())
+            .unwrap_or_default(),
+    };
+    let end = text.bytes().position(is_control);
+    end.and_then(|end| text.get(..end)).unwrap_or(text)
 }
 
 /// The namespaces declared so far (RFC 3862 §3.4).
@@ -142,14 +145,14 @@ impl<'a> Namespaces<'a> {
         }
     }
 
-    /// Takes in the value of NS: `prefix <URI>`, or `<URI>` for what has no prefix.
-    pub(super) fn declare(&mut self, value: &'a str) -> Option<()> {
-        let (prefix, uri) = value.strip_suffix('>')?.split_once('<')?;
-        match prefix.trim_end() {
-            "" => self.default = uri,
-            prefix => self.prefixes.push((prefix, uri)),
+    /// Takes in the value of NS: `prefix <URI>`, or `<URI>` for what has no prefix. Any other declares nothing.
+    pub(super) fn declare(&mut self, value: &'a str) {
+        let value = value.strip_suffix('>');
+        match value.and_then(|value| value.split_once('<')) {
+            Some((prefix, uri)) if prefix.trim_end().is_empty() => self.default = uri,
+            Some((prefix, uri)) => self.prefixes.push((prefix.trim_end(), uri)),
+            None => {}
         }
-        Some(())
     }
 
     /// Namespace and name, if the prefix has been declared.

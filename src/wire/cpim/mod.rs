@@ -4,6 +4,7 @@ mod address;
 mod content;
 mod escape;
 mod header;
+mod reader;
 
 pub use address::CpimAddress;
 pub use content::CpimContent;
@@ -12,14 +13,12 @@ pub(crate) use header::push_line;
 
 use std::borrow::Cow;
 
-use super::error::{DecodeError, EncodeError, Fault};
+use super::error::{DecodeError, EncodeError};
 use super::imdn::{IMDN_HEADERS, ImdnHeaders};
 use content::{is_content_field, is_wrapper};
-use escape::{push_escaped, unescaped};
-use header::{
-    Line, Lines, Namespaces, is_name, is_uri, language, not_representable, push_prefix, push_value,
-    split_parameters,
-};
+use escape::push_escaped;
+use header::{Lines, is_uri, not_representable, push_prefix, push_value};
+use reader::read;
 
 /// Namespace of the header fields that RFC 3862 clause 4 defines, and the default one.
 pub const CPIM_HEADERS: &str = "urn:ietf:params:cpim-headers:";
@@ -70,8 +69,9 @@ pub struct CpimExtension<'a> {
 
 impl<'a> Cpim<'a> {
     /// Reads a body. Lines may end in LF alone, the content's header may follow without an empty line,
-    /// and a MIME header of the whole may stand in front. All else that leaves its meaning to be guessed
-    /// is an error.
+    /// and a MIME header of the whole may stand in front. A field of the message header that cannot be read,
+    /// or that says two things, is not used. An error is what leaves open which text is meant or what must be
+    /// understood.
     pub fn decode(octets: &'a [u8]) -> Result<Self, DecodeError> {
         let mut lines = Lines::new(octets);
         let mut header = lines.header()?;
@@ -88,71 +88,10 @@ impl<'a> Cpim<'a> {
             none if none.is_empty() => lines.block()?,
             found => found,
         };
-        let mut message = Self::default();
-        let mut namespaces = Namespaces::new();
-        for line in &header {
-            message.field(line, &mut namespaces)?;
-        }
+        let mut message = read(&header)?;
         message.content = CpimContent::decode(&content_header)?;
         message.content.octets = Cow::Borrowed(lines.rest());
         Ok(message)
-    }
-
-    /// Takes in one line of the message header.
-    fn field(
-        &mut self,
-        line: &Line<'a>,
-        namespaces: &mut Namespaces<'a>,
-    ) -> Result<(), DecodeError> {
-        let (name, after) = line
-            .text
-            .split_once(':')
-            .filter(|(name, _)| is_name(name))
-            .ok_or_else(|| line.error("CPIM header", Fault::Malformed))?;
-        let (parameters, value) = split_parameters(after);
-        if name == "NS" {
-            return namespaces
-                .declare(value)
-                .ok_or_else(|| line.error("CPIM NS", Fault::Malformed));
-        }
-        let Some((namespace, local)) = namespaces.resolve(name) else {
-            return Ok(());
-        };
-        let address = |element| {
-            CpimAddress::parse(value).ok_or_else(|| line.error(element, Fault::Malformed))
-        };
-        match (namespace, local) {
-            (CPIM_HEADERS, "From") => {
-                let before = self.from.replace(address("CPIM From")?);
-                line.once("CPIM From", before.is_some())?;
-            }
-            (CPIM_HEADERS, "To") => self.to.push(address("CPIM To")?),
-            (CPIM_HEADERS, "cc") => self.cc.push(address("CPIM cc")?),
-            (CPIM_HEADERS, "DateTime") => {
-                let before = self.date_time.replace(Cow::Borrowed(value));
-                line.once("CPIM DateTime", before.is_some())?;
-            }
-            (CPIM_HEADERS, "Subject") => self.subjects.push(CpimSubject {
-                language: language(parameters).map(Cow::Borrowed),
-                text: unescaped(value),
-            }),
-            (CPIM_HEADERS, "Require") => {
-                let names = value.split(',').map(str::trim);
-                self.required.extend(names.map(|name| {
-                    let (namespace, name) = namespaces.resolve(name).unwrap_or(("", name));
-                    HeaderName::new(namespace, name)
-                }));
-            }
-            (IMDN_HEADERS, name) => self
-                .imdn
-                .field(name, value)
-                .map_err(|(element, fault)| line.error(element, fault))?,
-            _ => self.extensions.push(CpimExtension {
-                name: HeaderName::new(namespace, local),
-                value: Cow::Borrowed(value),
-            }),
-        }
-        Ok(())
     }
 
     /// Appends the body to `out`. Every namespace is declared with a prefix of ours.
@@ -249,6 +188,7 @@ impl<'a> Cpim<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::error::Fault;
 
     const MESSAGE: &str = "From: MR SANDERS <im:piglet@100akerwood.com>\r\n\
         To: \"Dopey \\\"D\\\" \\u0044onkey\" <im:eeyore@100akerwood.com>\r\n\
@@ -382,24 +322,14 @@ mod tests {
         let content = "\r\n\r\nContent-Type: text/plain\r\n\r\nHi";
         for (header, element, offset, expected) in [
             ("no colon", "CPIM header", 0, Fault::Malformed),
-            ("A: b\r\n folded", "CPIM header", 6, Fault::Malformed),
-            ("A: \rb", "CPIM header", 0, Fault::Malformed),
-            ("A: b\r\nNS: imdn", "CPIM NS", 6, Fault::Malformed),
-            ("From: Alice", "CPIM From", 0, Fault::Malformed),
-            ("To: <sip:a b@x>", "CPIM To", 0, Fault::Malformed),
-            ("To: \"a <sip:a@x>", "CPIM To", 0, Fault::Malformed),
+            ("no colon\r\nat all", "CPIM header", 0, Fault::Malformed),
             (
-                "From: <sip:a@x>\r\nFrom: <sip:b@x>",
-                "CPIM From",
-                17,
-                Fault::Inconsistent,
+                "Require: Subject,\r\n Kanji",
+                "CPIM Require",
+                19,
+                Fault::Malformed,
             ),
-            (
-                "DateTime: 1\r\nDateTime: 1",
-                "CPIM DateTime",
-                13,
-                Fault::Inconsistent,
-            ),
+            ("Require: \rSubject", "CPIM Require", 0, Fault::Malformed),
         ] {
             let text = [header, content].concat();
             assert_eq!(
@@ -429,7 +359,18 @@ mod tests {
                 8,
                 Fault::Malformed,
             ),
-            (b"A: \xff\r\n\r\n", "CPIM header", 0, Fault::Malformed),
+            (
+                b"Require: \xff\r\n\r\n\r\n",
+                "CPIM Require",
+                0,
+                Fault::Malformed,
+            ),
+            (
+                b"A: b\r\n\r\nContent-Type: text/plain;charset=\xff\r\n\r\n",
+                "CPIM content header",
+                8,
+                Fault::Inconsistent,
+            ),
             (
                 b"A: b\r\n\r\nContent-Type: a/b\r\nContent-Type: a/c\r\n\r\n",
                 "CPIM content header",
@@ -444,6 +385,57 @@ mod tests {
             fault(many.as_bytes()),
             Err((_, _, Fault::TooLong))
         ));
+    }
+
+    #[test]
+    fn a_field_that_cannot_be_read_is_not_used() {
+        let with = |header: &[u8]| {
+            let content = &b"\r\n\r\nContent-Type: text/plain\r\n\r\nHi"[..];
+            let octets = [b"NS: imdn <urn:ietf:params:imdn>\r\n", header, content].concat();
+            let message = Cpim::decode(&octets).unwrap();
+            assert_eq!(&*message.content.octets, b"Hi");
+            let is_set = [
+                message.from.is_some(),
+                !message.to.is_empty(),
+                message.date_time.is_some(),
+                !message.subjects.is_empty(),
+                message.imdn.message_id.is_some(),
+            ];
+            (is_set, message.not_understood().is_none())
+        };
+        const NOTHING: ([bool; 5], bool) = ([false; 5], true);
+        for header in [
+            &b"From: Alice"[..],
+            b"From:",
+            b"From: <>",
+            b"From: <sip:a@x>\r\nFrom: <sip:b@x>",
+            b"From: <sip:a@x>\r\nFrom: <sip:b@x>\r\nFrom: <sip:a@x>",
+            b"From: caf\xe9 <sip:a@x>",
+            b"To: <sip:a b@x>",
+            b"To: \"a <sip:a@x>",
+            b"DateTime: 1\r\nDateTime: 2",
+            b"Subject: caf\xe9",
+            b"Subject: \x01",
+            b"A: b\r\n folded",
+            b"no colon",
+            b"bad name: x",
+            b"NS: other",
+            b"NS: other <u:n\xff>",
+            b"imdn.Message-ID:",
+            b"imdn.Message-ID: 1\r\nimdn.Message-ID: 2",
+            b"imdn.Original-To: nobody",
+        ] {
+            assert_eq!(with(header), NOTHING, "{}", header.escape_ascii());
+        }
+        let all =
+            b"From: <sip:a@x>\r\nFrom: <sip:a@x>\r\nTo: nobody\r\nTo: <sip:b@x>\r\nDateTime: 1\r\n\
+            DateTime: 1\r\nSubject: \xff\r\nSubject: s\r\nimdn.Message-ID: 1\r\nimdn.Message-ID: 1";
+        assert_eq!(with(all), ([true; 5], true));
+        // What must be understood is never left out.
+        assert!(!with(b"NS: other\r\nRequire: other.Option").1);
+        let content = "A: b\r\n\r\nContent-Type: a/b\r\nContent-ID: 1\r\nContent-ID: 2\r\n\r\nHi";
+        let message = Cpim::decode(content.as_bytes()).unwrap();
+        assert_eq!(message.content.content_id.as_deref(), Some("1"));
     }
 
     #[test]

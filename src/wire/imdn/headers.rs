@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use super::disposition::{DeliveryStatus, Disposition};
 use crate::wire::cpim::{CpimAddress, push_line};
-use crate::wire::error::{EncodeError, Fault};
+use crate::wire::error::EncodeError;
 
 /// Most hosts on the way of a notification.
 const MAX_ROUTE: usize = 16;
@@ -48,40 +48,18 @@ impl<'a> ImdnHeaders<'a> {
         "IMDN-Route",
     ];
 
-    /// Takes in the field `name` of this namespace; one that is not known says nothing.
-    pub(crate) fn field(
-        &mut self,
-        name: &str,
-        value: &'a str,
-    ) -> Result<(), (&'static str, Fault)> {
-        let address = |element| CpimAddress::parse(value).ok_or((element, Fault::Malformed));
-        let once = |element, repeated| match repeated {
-            true => Err((element, Fault::Inconsistent)),
-            false => Ok(()),
-        };
+    /// Takes in a field of this namespace that may stand several times; one that is not known says nothing.
+    /// False for a host on the way of notifications that cannot be read, or is one too many.
+    pub(crate) fn field(&mut self, name: &str, value: &'a str) -> bool {
+        let host = || CpimAddress::parse(value);
         match name {
-            "Message-ID" if value.is_empty() => Err(("Message-ID", Fault::Malformed)),
-            "Message-ID" => {
-                let before = self.message_id.replace(Cow::Borrowed(value));
-                once("Message-ID", before.is_some())
-            }
             "Disposition-Notification" => {
                 self.wanted = self.wanted.and(Wanted::parse(value));
-                Ok(())
+                true
             }
-            "Original-To" => {
-                let before = self.original_to.replace(address("Original-To")?);
-                once("Original-To", before.is_some())
-            }
-            "IMDN-Record-Route" => {
-                let host = address("IMDN-Record-Route")?;
-                append(&mut self.record_route, host).ok_or(("IMDN-Record-Route", Fault::TooLong))
-            }
-            "IMDN-Route" => {
-                let host = address("IMDN-Route")?;
-                append(&mut self.route, host).ok_or(("IMDN-Route", Fault::TooLong))
-            }
-            _ => Ok(()),
+            "IMDN-Record-Route" => append(&mut self.record_route, host()),
+            "IMDN-Route" => append(&mut self.route, host()),
+            _ => true,
         }
     }
 
@@ -107,9 +85,12 @@ impl<'a> ImdnHeaders<'a> {
     }
 }
 
-/// Appends `host` if the way is not too long with it.
-fn append<'a>(route: &mut Vec<CpimAddress<'a>>, host: CpimAddress<'a>) -> Option<()> {
-    (route.len() < MAX_ROUTE).then(|| route.push(host))
+/// Appends `host` if there is one and the way is not too long with it.
+fn append<'a>(route: &mut Vec<CpimAddress<'a>>, host: Option<CpimAddress<'a>>) -> bool {
+    let host = host.filter(|_| route.len() < MAX_ROUTE);
+    let taken = host.is_some();
+    route.extend(host);
+    taken
 }
 
 impl Wanted {
@@ -201,33 +182,19 @@ mod tests {
     }
 
     #[test]
-    fn fields_that_contradict_each_other_are_refused() {
-        let fault = |fields: &str| {
-            let text = format!("NS: imdn <urn:ietf:params:imdn>\n{fields}\n\n\nHi");
-            let error = Cpim::decode(text.as_bytes()).unwrap_err();
-            (error.element, error.fault)
+    fn who_cannot_be_told_the_way_gets_no_notification() {
+        let imdn = |fields: &str| {
+            let text = format!(
+                "NS: imdn <urn:ietf:params:imdn>\nimdn.Message-ID: 1\n\
+                 imdn.Disposition-Notification: positive-delivery\n{fields}\n\nHi"
+            );
+            Cpim::decode(text.as_bytes()).unwrap().imdn.wanted
         };
-        for (fields, element, expected) in [
-            (
-                "imdn.Message-ID: 1\nimdn.Message-ID: 2",
-                "Message-ID",
-                Fault::Inconsistent,
-            ),
-            ("imdn.Message-ID:", "Message-ID", Fault::Malformed),
-            (
-                "imdn.IMDN-Record-Route: here",
-                "IMDN-Record-Route",
-                Fault::Malformed,
-            ),
-            (
-                "imdn.Original-To: <a:b>\nimdn.Original-To: <a:b>",
-                "Original-To",
-                Fault::Inconsistent,
-            ),
-        ] {
-            assert_eq!(fault(fields), (element, expected), "{fields}");
-        }
-        let long = "imdn.IMDN-Route: <a:b>\n".repeat(MAX_ROUTE + 1);
-        assert_eq!(fault(&long), ("IMDN-Route", Fault::TooLong));
+        let host = "imdn.IMDN-Record-Route: <sip:h@x>\n";
+        assert!(imdn(host).positive_delivery);
+        assert!(imdn(&host.repeat(16)).positive_delivery);
+        assert_eq!(imdn(&host.repeat(17)), Wanted::default());
+        let lost = [host, "imdn.IMDN-Record-Route: here\n", host].concat();
+        assert_eq!(imdn(&lost), Wanted::default());
     }
 }
