@@ -10,6 +10,7 @@ mod segment;
 use std::fs;
 use std::path::Path;
 
+use ipsmgw::wire::describe::is_rp;
 use ipsmgw::wire::{
     Carrier, Concatenation, Direction, EncodedText, Inserted, NationalLanguage, Parts, RpMessage,
     TpDcs, Tpdu, UserData,
@@ -217,6 +218,25 @@ fn sip_bodies() {
         }
     }
     assert!(vectors.len() > 20);
+}
+
+/// Nobody takes an RP message for a TPDU, nor the other way round.
+#[test]
+fn rp_messages_and_tpdus_are_told_apart() {
+    let mut seen = [0, 0];
+    for vector in vectors("messages.jsonl") {
+        let octets = decode::octets(&vector["hex"]).unwrap();
+        if vector["expect"]["error"].is_string() || vector["error"].is_string() {
+            continue;
+        }
+        let is_rp_message = vector["layer"] == "rp";
+        // An element that no RP message has may stand in a TPDU.
+        let is_clear = !vector["id"].as_str().unwrap().ends_with("unknown-ie");
+        let expected = is_rp_message && is_clear;
+        assert_eq!(is_rp(&octets), expected, "{}", vector["id"]);
+        seen[usize::from(is_rp_message)] += 1;
+    }
+    assert!(seen[0] > 300 && seen[1] > 30, "{seen:?}");
 }
 
 /// Parts of the same message, by the `group` that the vectors put them in, are joined.

@@ -7,8 +7,8 @@ use std::ptr::null_mut;
 
 use crate::host::Kind;
 use crate::interwork::{self, Authorization};
-use crate::wire::describe::{FieldSink, JsonFields, describe_rp, describe_tpdu};
-use crate::wire::{Carrier, Direction};
+use crate::wire::describe::{FieldSink, JsonFields, describe_rp, describe_tpdu, is_rp};
+use crate::wire::{Carrier, Direction, Tpdu};
 
 use super::clock;
 use super::ffi::{self, rpc_export_t, rpc_t};
@@ -244,12 +244,23 @@ unsafe extern "C" fn decode(rpc: *mut rpc_t, context: *mut c_void) {
             Some("mt") => Some(Direction::NetworkToMs),
             Some(_) => return fault("the direction is mo (from the phone) or mt (to it)"),
         };
+        // An RP message says its direction itself.
+        let direction = direction.filter(|_| !is_rp(&octets));
         let carrier = match word() {
             None | Some("data") => Carrier::RpData,
             Some("ack") => Carrier::RpAck,
             Some("error") => Carrier::RpError,
             Some(_) => return fault("the RP message around a TPDU is data, ack or error"),
         };
+        // Half an RP message may look like a report.
+        if let (Some(direction), Carrier::RpData) = (direction, carrier)
+            && let Ok(Tpdu::DeliverReport(_) | Tpdu::SubmitReport(_)) =
+                Tpdu::decode(direction, carrier, &octets)
+        {
+            return fault(
+                "RP-DATA has no such TPDU: write ack or error behind the direction for a report, or no direction for an RP message",
+            );
+        }
         // Read once without an answer: a reply that was begun cannot become a fault any more.
         let describe = |sink: &mut dyn FieldSink| match direction {
             None => describe_rp(&octets, sink),

@@ -9,7 +9,7 @@ mod tpdu;
 mod user_data;
 
 pub use json::JsonFields;
-pub use rp::describe_rp;
+pub use rp::{describe_rp, is_rp};
 pub use tpdu::describe_tpdu;
 
 use super::{TpAddress, TpScts};

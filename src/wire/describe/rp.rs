@@ -41,6 +41,17 @@ pub fn describe_rp(octets: &[u8], sink: &mut dyn FieldSink) -> Result<(), Decode
     Ok(())
 }
 
+/// Whether these octets are an RP message, all of them, with a whole TPDU in it if any. Then they are no TPDU, which
+/// has other octets where an RP message has the lengths of its elements.
+pub fn is_rp(octets: &[u8]) -> bool {
+    let Ok((direction, message)) = RpMessage::decode(octets) else {
+        return false;
+    };
+    let mut again = Vec::with_capacity(octets.len());
+    let is_whole = message.encode(direction, &mut again).is_ok() && again.len() == octets.len();
+    is_whole && message.tpdu(direction).is_none_or(|tpdu| tpdu.is_ok())
+}
+
 /// RP-MTI (TS 24.011 table 8.3).
 fn message_type_indicator(message: &RpMessage<'_>, direction: Direction) -> i64 {
     let even = match message.message_type() {
