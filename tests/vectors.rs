@@ -94,7 +94,7 @@ fn messages_read_as_expected() {
 const NOT_CANONICAL: &[(&str, &[&str])] = &[
     (
         "octets behind the message",
-        &["gammu-at-14", "ims-lu-bad-rp-udl", "warthog-ud-overlength"],
+        &["ims-lu-bad-rp-udl", "warthog-ud-overlength"],
     ),
     ("TP-UDHI without user data", &["syn-udhi-udl0"]),
     ("reserved TP-MTI", &["syn-mti3-mt"]),

@@ -202,6 +202,8 @@ pub enum Reason {
     EightBit,
     /// Compressed text.
     Compressed,
+    /// User data that cannot be what TP-DCS says.
+    Dcs,
     /// User data for an application port.
     Ports,
     /// A TP-DA that is no number.
@@ -283,6 +285,7 @@ impl fmt::Display for Reason {
             Self::MessageClass => "TP-DCS: message class not convertible",
             Self::EightBit => "TP-DCS: 8-bit data",
             Self::Compressed => "TP-DCS: compressed",
+            Self::Dcs => "TP-DCS: user data is not in this coding",
             Self::Ports => "TP-UD: application port",
             Self::DestinationAddress => "TP-DA: not a number",
             Self::MediaType => "unsupported media type",

@@ -180,6 +180,10 @@ impl Gateway {
                 Tpdu::Command(command) => number(u8::from(command.status_report_request)),
                 _ => None,
             },
+            Field::Text => {
+                let text = self.policy.dcs_charsets.text(user_data(&tpdu)?);
+                text.ok().map(Value::Text)
+            }
             _ => of_user_data(user_data(&tpdu)?, field),
         }
     }
@@ -190,7 +194,6 @@ fn of_user_data(user_data: &UserData<'_>, field: Field) -> Option<Value> {
     let part = || user_data.concatenation();
     match field {
         Field::Dcs => number(user_data.dcs().0),
-        Field::Text => user_data.text().ok().map(Value::Text),
         Field::Parts => number(part().map_or(1, |part: Concatenation| part.total)),
         Field::Part => number(part().map_or(1, |part| part.sequence)),
         Field::Ref => part().map(|part| {

@@ -63,6 +63,10 @@ pub(super) const INTERWORKED_BY: &str = "Interworked-By";
 /// Who stands in From where TP-OA is empty, or the sender wants not to be known (RFC 3323 §4.1.1.3).
 pub(super) const ANONYMOUS: &str = "sip:anonymous@anonymous.invalid";
 
+/// Host of the URI of a sender who has a name and no number: such a sender is nobody of ours, whatever the name is.
+/// No name server knows the host (RFC 6761 §6.4), so an answer leads nowhere.
+const NAMED: &str = "sms.invalid";
+
 /// Nobody, as From.
 pub(super) fn anonymous() -> NameAddr {
     NameAddr {
@@ -73,6 +77,33 @@ pub(super) fn anonymous() -> NameAddr {
 
 pub(super) fn is_anonymous(from: &NameAddr) -> bool {
     from.uri == ANONYMOUS
+}
+
+/// A sender by the name in an alphanumeric TP-OA. Nobody vouches for it.
+fn named(name: &str) -> Option<NameAddr> {
+    let shown: String = name
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    let shown = shown.trim();
+    let first = shown.chars().next()?;
+    let mut display = String::with_capacity(shown.len() + 2);
+    push_quoted(&mut display, shown);
+    let mut uri = String::from("sip:");
+    // What could be read as a number is not to look like one.
+    if !first.is_alphabetic() {
+        uri.push_str("name-");
+    }
+    push_user(&mut uri, shown);
+    uri.push('@');
+    uri.push_str(NAMED);
+    Some(NameAddr { display, uri })
+}
+
+fn is_named(from: &NameAddr) -> bool {
+    from.uri
+        .rsplit_once('@')
+        .is_some_and(|(_, host)| host == NAMED)
 }
 
 /// How the text is wrapped.
@@ -104,7 +135,7 @@ pub(super) fn headers(from: &NameAddr, sent: i64, lifetime: Option<u32>, form: F
     let mut out = String::with_capacity(256);
     if is_anonymous(from) {
         out.push_str("Privacy: id\r\n");
-    } else {
+    } else if !is_named(from) {
         out.push_str("P-Asserted-Identity: ");
         if !from.display.is_empty() {
             out.push_str(&from.display);
@@ -144,7 +175,7 @@ impl Gateway {
         form: Form,
     ) -> Option<MessageOut> {
         let to = sm.recipient.as_str();
-        let text = joined(sm.party, tpdus).filter(|_| !to.is_empty())?;
+        let text = joined(&self.policy.dcs_charsets, sm.party, tpdus).filter(|_| !to.is_empty())?;
         let (from, sent, dcs, lifetime) = match tpdu(sm.party, &sm.pdu)? {
             Tpdu::Deliver(deliver) => (
                 self.originator(&deliver.originating_address),
@@ -176,7 +207,10 @@ impl Gateway {
             service: Service::Im,
             identity: to.to_owned(),
             fallback_hop: String::new(),
-            from: from.uri,
+            from: match is_named(&from) {
+                true => [&from.display, " <", &from.uri, ">"].concat(),
+                false => from.uri,
+            },
             call_id: None,
             headers,
             body,
@@ -226,15 +260,8 @@ impl Gateway {
 
     /// TP-OA as From (row MT-2).
     pub(super) fn originator(&self, address: &TpAddress) -> NameAddr {
-        let name = address.value();
-        if address.is_alphanumeric() && !name.is_empty() {
-            let mut display = String::with_capacity(name.len() + 2);
-            push_quoted(&mut display, &name);
-            let mut uri = String::from("sip:");
-            push_user(&mut uri, &name);
-            uri.push('@');
-            uri.push_str(&self.policy.domain);
-            return NameAddr { display, uri };
+        if address.is_alphanumeric() {
+            return named(&address.value()).unwrap_or_else(anonymous);
         }
         self.uri_of(address).map_or_else(anonymous, |uri| NameAddr {
             display: String::new(),

@@ -26,6 +26,7 @@ mod cause;
 mod cause_row;
 mod causes;
 mod classify;
+mod coding;
 mod copy_exchange;
 mod field;
 mod handle;

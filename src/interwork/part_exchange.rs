@@ -8,6 +8,7 @@ use core::fmt::Write as _;
 
 use super::action::{Action, Counter, Verdict};
 use super::cause::Told;
+use super::coding::DcsCharsets;
 use super::handle::Turn;
 use super::input::{PartIn, PreparedSm};
 use super::instant_message::Form;
@@ -99,7 +100,7 @@ impl Turn<'_> {
     fn complete(&mut self, sm: &PreparedSm, group: Group) {
         let mut tpdus = self.tpdus(|part| group.has(part));
         tpdus.push(sm.tpdu);
-        let Some(text) = joined(sm.party, &tpdus) else {
+        let Some(text) = joined(&self.gateway.policy.dcs_charsets, sm.party, &tpdus) else {
             // Each part was text when it came.
             self.count(Counter::SmFailed);
             self.reply(202, false, Verdict::Refused);
@@ -270,7 +271,11 @@ pub(super) fn tpdu(party: Party, octets: &Octets<254>) -> Option<Tpdu<'_>> {
 }
 
 /// The text of these parts of one message, or of the one short message that it is.
-pub(super) fn joined(party: Party, tpdus: &[Octets<254>]) -> Option<String> {
+pub(super) fn joined(
+    charsets: &DcsCharsets,
+    party: Party,
+    tpdus: &[Octets<254>],
+) -> Option<String> {
     let user_data: Vec<UserData<'_>> = tpdus
         .iter()
         .filter_map(|octets| match tpdu(party, octets)? {
@@ -281,7 +286,7 @@ pub(super) fn joined(party: Party, tpdus: &[Octets<254>]) -> Option<String> {
         .collect();
     let first = user_data.first()?;
     let Some(place) = first.concatenation().filter(|place| place.total > 1) else {
-        return first.text().ok();
+        return charsets.text(first).ok();
     };
     let mut parts = Parts::of(&place);
     for part in user_data {
@@ -292,6 +297,7 @@ pub(super) fn joined(party: Party, tpdus: &[Octets<254>]) -> Option<String> {
         // Writing to a String does not fail.
         let _ = write!(out, "[… {number}/{} missing]", place.total);
     };
-    parts.text_with_gaps(gap, &mut text).ok()?;
+    let read = |part: &UserData<'_>, out: &mut String| charsets.text_into(part, out);
+    parts.text_with_gaps(gap, read, &mut text).ok()?;
     Some(text)
 }

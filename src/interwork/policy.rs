@@ -7,6 +7,7 @@ use crate::sip::{Uri, is_host, place};
 use crate::wire::{NationalLanguage, RpAddress, TpAddress};
 
 use super::causes::Causes;
+use super::coding::DcsCharsets;
 use super::instant_message::INTERWORKED_BY;
 use super::overload::Limits;
 use super::settings::Settings;
@@ -57,6 +58,8 @@ pub struct Policy {
     pub transliterate: bool,
     /// Whether senders of instant messages get the notifications that they ask for.
     pub notifications: bool,
+    /// Character sets of TP-DCS values that TS 23.038 reserves.
+    pub dcs_charsets: DcsCharsets,
     /// Next hop towards a service centre for those who are not here.
     pub sc_uri: Option<String>,
     /// How much load is too much.
@@ -154,6 +157,7 @@ impl Policy {
                 ("on-request", true),
                 ("never", false),
             )?,
+            dcs_charsets: DcsCharsets::of_setting(settings.dcs_charset)?,
             sc_uri: match settings.sc_uri {
                 "" => None,
                 uri if place(uri).is_some() && uri.len() <= MAX_URI => Some(uri.to_owned()),
@@ -453,7 +457,7 @@ mod tests {
     #[test]
     fn a_bad_setting_is_answered_with_what_to_write() {
         type Set = fn(&mut Settings<'_>);
-        let cases: [(&str, Set); 57] = [
+        let cases: [(&str, Set); 58] = [
             ("overload_queue", |settings| settings.overload_queue = 101),
             ("overload_queue", |settings| settings.overload_queue = -1),
             ("overload_wait", |settings| settings.overload_wait = 30_001),
@@ -543,6 +547,7 @@ mod tests {
                 settings.languages = "turkish,klingon"
             }),
             ("imdn", |settings| settings.imdn = "always"),
+            ("dcs_charset", |settings| settings.dcs_charset = "00=euc-kr"),
             ("sc_uri", |settings| settings.sc_uri = "sc"),
             ("sc_uri", |settings| settings.sc_uri = "tel:+15559999"),
         ];

@@ -7,6 +7,7 @@ use super::Gateway;
 use super::action::{Reason, Refusal};
 use super::body::Body;
 use super::cause::{self, Told};
+use super::coding::Unreadable;
 use super::input::{Named, PartIn, PreparedSm, StatusReportIn};
 use super::instant_message::{Form, REMOVED, anonymous, headers, is_anonymous};
 use super::lifetime;
@@ -272,11 +273,12 @@ impl<'a> Received<'a, '_> {
             | PidKind::SimDataDownload => return Err(self.as_if(488, Reason::Pid)),
             _ => {}
         }
+        // "Short message transfer rejected", or what of that a phone may say.
+        let cause = match self.party {
+            Party::Phone => 21,
+            Party::ServiceCentre => 111,
+        };
         if let Some(MessageClass::Sim | MessageClass::TerminalEquipment) = content.dcs.class() {
-            let cause = match self.party {
-                Party::Phone => 21,
-                Party::ServiceCentre => 111,
-            };
             return Err(self.refuse(error(cause, 0x91), Reason::MessageClass));
         }
         if content
@@ -289,15 +291,14 @@ impl<'a> Received<'a, '_> {
         if only_indicates(content) {
             return Err(self.refuse(Told::Ack, Reason::MessageWaiting));
         }
-        content.user_data.text().map_err(|not_text| {
-            self.as_if(
-                415,
-                match not_text {
-                    NotText::EightBit => Reason::EightBit,
-                    NotText::Compressed => Reason::Compressed,
-                },
-            )
-        })
+        let charsets = &self.gateway.policy.dcs_charsets;
+        charsets
+            .text(&content.user_data)
+            .map_err(|not_text| match not_text {
+                Unreadable::NotText(NotText::EightBit) => self.as_if(415, Reason::EightBit),
+                Unreadable::NotText(NotText::Compressed) => self.as_if(415, Reason::Compressed),
+                Unreadable::Contradicted => self.refuse(error(cause, 0x9F), Reason::Dcs),
+            })
     }
 
     /// Refused as if the IM side had answered so.

@@ -41,6 +41,8 @@ pub struct Settings<'a> {
     pub transliterate: bool,
     /// `imdn`: `on-request` or `never`.
     pub imdn: &'a str,
+    /// `dcs_charset`: character sets of TP-DCS values that TS 23.038 reserves, `84=euc-kr,94=euc-kr`.
+    pub dcs_charset: &'a str,
     /// `sc_uri`: next hop towards a service centre for those who are not here; empty: there is none.
     pub sc_uri: &'a str,
     /// `overload_queue`: percent of the receive queue from which on new work is refused; 0: never.
@@ -74,6 +76,7 @@ impl Default for Settings<'_> {
             languages: "",
             transliterate: false,
             imdn: "on-request",
+            dcs_charset: "",
             sc_uri: "",
             overload_queue: 50,
             overload_wait: 250,

@@ -159,7 +159,12 @@ pub(super) type Completed = unsafe extern "C" fn(*mut ffi::cell, c_int, *mut ffi
 impl Request<'_> {
     /// Sends it on this way.
     pub(super) fn send(&self, route: &Route) -> Result<(), NotSent> {
-        let (to, from) = (["<", self.to, ">"].concat(), ["<", self.from, ">"].concat());
+        let to = ["<", self.to, ">"].concat();
+        // Angle brackets stand in no URI.
+        let from = match self.from.contains('<') {
+            true => self.from.to_owned(),
+            false => ["<", self.from, ">"].concat(),
+        };
         let mut method = lend(self.method.as_bytes());
         let mut headers = lend(self.headers.as_bytes());
         let mut body = lend(self.body);

@@ -115,7 +115,7 @@ pub struct MessageOut {
     /// Next hop where the identity has no registered contact and no outbound proxy is set; empty: by
     /// the identity's own domain.
     pub fallback_hop: String,
-    /// From, as a URI.
+    /// From: a URI, or a display name and a URI in angle brackets.
     pub from: String,
     /// Call-ID; `None` leaves it to the host.
     pub call_id: Option<String>,

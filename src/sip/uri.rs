@@ -99,6 +99,9 @@ impl<'a> Uri<'a> {
     /// The global number that names the user, if one does. Networks are not of one mind about
     /// `user=phone`, so the `+` alone decides.
     pub fn global_number(&self) -> Option<GlobalNumber> {
+        if self.leads_nowhere() {
+            return None;
+        }
         // Parameters of a telephone-subscriber: ";npdi", ";rn=..." (RFC 3261 §19.1.6).
         let user = until(self.user?, |octet| octet == b';');
         let mut decoded = percent_decoded(user);
@@ -123,6 +126,9 @@ impl<'a> Uri<'a> {
     /// national number, one that has lost its `+`. Digits, `*` and `#`; `a` to `c` and visual separators
     /// only where the URI says that it is a number.
     pub fn local_number(&self) -> Option<String> {
+        if self.leads_nowhere() {
+            return None;
+        }
         let mut parts = self.user?.split(';');
         let number = parts.next().filter(|number| !number.starts_with('+'))?;
         let says_so = self.tel
@@ -146,6 +152,14 @@ impl<'a> Uri<'a> {
     /// Whether this is a `tel:` URI: a number, and no place to send anything to.
     pub const fn is_tel(&self) -> bool {
         self.tel
+    }
+
+    /// Whether its host is one that can never exist (RFC 6761 §6.4): then it is nobody's address.
+    pub fn leads_nowhere(&self) -> bool {
+        const INVALID: &[u8] = b".invalid";
+        let host = self.host.as_bytes();
+        host.last_chunk::<{ INVALID.len() }>()
+            .is_some_and(|end| end.eq_ignore_ascii_case(INVALID))
     }
 
     /// Whether it names nobody (RFC 3323 §4.1.1.3): many keep the user part and put their own domain.
@@ -270,6 +284,8 @@ mod tests {
             ("sip:bob@[2001:DB8::1]:5060", "bob@2001:db8::1"),
             ("tel:12345;phone-context=ims.example", "12345@ims.example"),
             ("tel:12345", "12345@"),
+            ("sip:+15550001@sms.invalid", "+15550001@sms.invalid"),
+            ("sip:+15550001@X.INVALID;user=phone", "+15550001@x.invalid"),
         ] {
             assert_eq!(identity(uri).as_deref(), Some(key), "{uri}");
         }
@@ -298,6 +314,7 @@ mod tests {
             "sip:*@x",
             "sip:x",
             "sip:alice;phone-context=x@y",
+            "sip:12345@sms.invalid",
         ] {
             assert_eq!(number(uri), None, "{uri}");
         }

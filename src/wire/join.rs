@@ -65,15 +65,18 @@ impl<'a> Parts<'a> {
     /// Appends the text, with `gap` for each part that has not come. Neighbours in UCS2 are joined before
     /// they are read: a surrogate pair may have been cut between them.
     pub fn text_into(&self, gap: &str, out: &mut String) -> Result<(), NotText> {
-        self.text_with_gaps(|_, out| out.push_str(gap), out)
+        let read = |part: &UserData<'_>, out: &mut String| part.text_into(out);
+        self.text_with_gaps(|_, out| out.push_str(gap), read, out)
     }
 
-    /// The same, with what `gap` appends for the part of that number.
-    pub fn text_with_gaps(
+    /// The same, with what `gap` appends for the part of that number, and what `read` appends for a part that is not
+    /// in UCS2.
+    pub fn text_with_gaps<E>(
         &self,
         mut gap: impl FnMut(usize, &mut String),
+        mut read: impl FnMut(&UserData<'a>, &mut String) -> Result<(), E>,
         out: &mut String,
-    ) -> Result<(), NotText> {
+    ) -> Result<(), E> {
         let mut rest = self.parts.as_slice();
         while let Some((part, after)) = rest.split_first() {
             let Some(part) = part else {
@@ -82,7 +85,7 @@ impl<'a> Parts<'a> {
                 continue;
             };
             if !is_ucs2(part) {
-                part.text_into(out)?;
+                read(part, out)?;
                 rest = after;
                 continue;
             }

@@ -40,7 +40,13 @@ impl<'a> UserData<'a> {
     /// begin with a header.
     pub(crate) fn decode(i: &'a [u8], dcs: TpDcs, indicator: bool) -> Parsed<'a, Self> {
         let (rest, length) = parse::octet(i, "TP-UDL")?;
-        let count = octet_count(dcs, length);
+        let mut count = octet_count(dcs, length);
+        // TP-UD is the last element. Where TP-UDL counts its octets, or where nobody knows what TP-UDL counts,
+        // all of them are kept: it is not the alphabet that a receiver is to assume.
+        let counts_octets = rest.len() == usize::from(length);
+        if dcs.counts_septets() && rest.len() > count && (counts_octets || dcs.is_reserved()) {
+            count = rest.len();
+        }
         if count > MAX_OCTETS {
             return malformed(i, "TP-UDL", Fault::TooLong);
         }
@@ -150,6 +156,23 @@ impl<'a> UserData<'a> {
         self.octets.get(self.header_octets()..).unwrap_or_default()
     }
 
+    /// Whether the octets cannot be what TP-DCS says: more octets than the septets of TP-UDL take, bits behind the
+    /// last septet of an alphabet that is only assumed, half a character of UCS2.
+    pub fn is_contradicted(&self) -> bool {
+        if self.dcs.is_compressed() {
+            return false;
+        }
+        match self.dcs.alphabet() {
+            Alphabet::EightBit => false,
+            Alphabet::Ucs2 => !self.body().len().is_multiple_of(2),
+            Alphabet::Gsm7 => {
+                let septets = usize::from(self.length);
+                self.octets.len() > gsm7::octet_count(septets)
+                    || self.dcs.is_reserved() && gsm7::has_fill(self.octets, septets)
+            }
+        }
+    }
+
     /// Appends the text. Where a surrogate pair was cut between two parts its half shows as U+FFFD.
     pub fn text_into(&self, out: &mut String) -> Result<(), NotText> {
         if self.dcs.is_compressed() {
@@ -172,6 +195,13 @@ impl<'a> UserData<'a> {
         let mut text = String::new();
         self.text_into(&mut text)?;
         Ok(text)
+    }
+
+    /// Whether the octets may be text in a character set that two networks agreed on. Septets that fill fewer octets
+    /// than there are septets are what TS 23.038 says.
+    pub fn may_be_in_charset(&self) -> bool {
+        let is_octets = || usize::from(self.length) <= self.octets.len() || self.is_contradicted();
+        self.dcs.may_have_charset() && (!self.dcs.counts_septets() || is_octets())
     }
 
     /// Whether it is UCS2 with a half of a surrogate pair that lacks the other.

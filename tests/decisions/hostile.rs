@@ -157,7 +157,7 @@ fn mutated_bodies_never_panic_and_never_break_out() {
         }
     }
     assert!(
-        translated > 1_000,
+        translated > 800,
         "only {translated} came as far as a translation"
     );
     assert!(written > 1_000, "only {written} came as far as RP-DATA");

@@ -234,6 +234,13 @@ pub(crate) const fn octet_count(septets: usize) -> usize {
     (septets * 7).div_ceil(8)
 }
 
+/// Whether a bit is set behind the last of so many septets.
+pub(crate) fn has_fill(octets: &[u8], septets: usize) -> bool {
+    let bits = septets * 7;
+    let last = octets.get(bits / 8).copied().unwrap_or_default();
+    last >> (bits % 8) != 0
+}
+
 /// Septets that `octets` octets of header take: the text starts at the next septet boundary
 /// (TS 23.040 clause 9.2.3.24).
 pub(crate) const fn septet_count(octets: usize) -> usize {

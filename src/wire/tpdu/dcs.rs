@@ -116,6 +116,21 @@ impl TpDcs {
         }
     }
 
+    /// Whether no alphabet is defined for it: a reserved alphabet or a reserved group. It is to be read as the
+    /// GSM 7-bit default alphabet, but networks use these values for alphabets of their own.
+    pub const fn is_reserved(self) -> bool {
+        match self.0 >> 4 {
+            0b0000..=0b0111 => self.0 & 0b1100 == 0b1100,
+            group => matches!(group, 0b1000..=0b1011),
+        }
+    }
+
+    /// Whether two networks may agree on a character set for it: nothing else says what the text is.
+    pub const fn may_have_charset(self) -> bool {
+        let is_octets = matches!(self.alphabet(), Alphabet::EightBit);
+        !self.is_compressed() && (is_octets || self.is_reserved())
+    }
+
     /// Whether the text is compressed (TS 23.042): groups 00xx and 01xx, bit 6.
     pub const fn is_compressed(self) -> bool {
         self.0 >> 7 == 0 && self.0 & 0b0010_0000 != 0
@@ -174,6 +189,18 @@ mod tests {
         assert_eq!(TpDcs(0x88).alphabet(), Alphabet::Gsm7, "reserved group");
         assert_eq!(TpDcs(0x19).class(), Some(MessageClass::MobileEquipment));
         assert_eq!((TpDcs(0x09).class(), TpDcs(0xe9).class()), (None, None));
+        assert!(
+            [0x0c, 0x1f, 0x7c, 0x80, 0x84, 0x94, 0xbf]
+                .map(TpDcs)
+                .iter()
+                .all(|dcs| dcs.is_reserved())
+        );
+        assert!(
+            ![0x00, 0x08, 0x14, 0xc0, 0xe0, 0xf4]
+                .map(TpDcs)
+                .iter()
+                .any(|dcs| dcs.is_reserved())
+        );
         assert!(TpDcs(0x48).is_automatic_deletion() && !TpDcs(0x88).is_automatic_deletion());
         assert!(TpDcs(0x20).is_compressed() && !TpDcs(0xe0).is_compressed());
         assert!(!TpDcs(0x20).counts_septets() && TpDcs(0xbf).counts_septets());
