@@ -19,6 +19,14 @@ local function is_ours(uri_is_ours, host)
 	return uri_is_ours or host:lower() == setting("IPSMGW_DOMAIN"):lower()
 end
 
+local function without_brackets(host)
+	return (host:gsub("[%[%]]", ""))
+end
+
+local function same_address(one, other)
+	return KSR.ipops.is_ip(one) > 0 and KSR.ipops.compare_ips(one, other) > 0
+end
+
 -- A name or a number -> the user part that is that person's here, or nil.
 local function person(address)
 	local function unescaped(octet)
@@ -120,7 +128,7 @@ local function identify()
 	KSR.pv.sets("$avp(identity)", identity_of(user))
 
 	local from_host = KSR.pv.gete("$fd")
-	if from_host ~= "anonymous.invalid" or KSR.is_REGISTER() then
+	if KSR.pv.get("$ipsmgw(anonymous)") ~= 1 or KSR.is_REGISTER() then
 		local from_is_ours = KSR.pv.gete("$(fu{uri.scheme})") == "tel" or is_ours(KSR.is_myself_furi(), from_host)
 		if person(KSR.pv.gete("$fU")) ~= user or not from_is_ours then
 			reply(403, "From Is Somebody Else")
@@ -161,11 +169,36 @@ local function capable(what, identity)
 end
 
 local function wants_privacy()
-	return KSR.pv.gete("$hdr(Privacy)"):lower():find("id")
+	return KSR.pv.get("$ipsmgw(private)") == 1
 end
 
+-- The request says nothing any more of who sends it, apart from the addresses in Via and what its body says.
+local function make_anonymous()
+	local nobody = "sip:anonymous@anonymous.invalid"
+	if not KSR.is_MESSAGE() or KSR.siputils.has_totag() > 0 or KSR.uac.uac_replace_from('"Anonymous"', nobody) < 0 then
+		KSR.hdr.remove("From")
+		KSR.hdr.append('From: "Anonymous" <' .. nobody .. ">;tag=" .. KSR.pv.gete("$ft") .. "\r\n")
+	end
+	if KSR.is_MESSAGE() then
+		KSR.hdr.remove("Contact")
+	end
+	KSR.textops.remove_hf_re("^(Reply-To|Organization|User-Agent|Call-Info|Referred-By|b|History-Info|Diversion|Geolocation|Identity|y|P-Access-Network-Info)$")
+end
+
+-- All that we know about the sender, or nothing for who wants not to be known.
 local function assert_identity()
-	if not KSR.isflagset(FROM_TRUSTED) and not wants_privacy() then
+	local privacy = KSR.pv.gete("$hdr(Privacy)"):lower()
+	if privacy:find("critical") and (privacy:find("header") or privacy:find("session") or privacy:find("history")) then
+		reply(500, "Cannot Hide That")
+	end
+	if wants_privacy() then
+		-- Requests inside the session come to what Contact says.
+		if KSR.is_INVITE() and not KSR.isflagset(FROM_TRUSTED)
+				and (person(KSR.pv.gete("$(ct{nameaddr.uri}{uri.user})")) or KSR.pv.gete("$(ct{nameaddr.name})") ~= "") then
+			reply(403, "Contact Is Not Anonymous")
+		end
+		make_anonymous()
+	elseif not KSR.isflagset(FROM_TRUSTED) then
 		KSR.hdr.append("P-Asserted-Identity: <" .. KSR.pv.get("$avp(identity)") .. ">\r\n")
 	end
 end
@@ -307,11 +340,29 @@ local function recipient_list()
 	KSR.x.exit()
 end
 
+-- Whom a message/cpim says it is from: left as it is, or checked.
+local function check_cpim_from()
+	local uri = KSR.pv.get("$ipsmgw(cpim_from)")
+	if setting("IPSMGW_CPIM_FROM") ~= "sender" or KSR.isflagset(FROM_TRUSTED) or not uri then
+		return
+	end
+	if wants_privacy() and uri:lower() == "sip:anonymous@anonymous.invalid" then
+		return
+	end
+	KSR.pv.sets("$var(uri)", uri)
+	local user = person(KSR.pv.gete("$(var(uri){uri.user})"))
+	local is_here = KSR.pv.gete("$(var(uri){uri.scheme})") == "tel" or is_ours(false, KSR.pv.gete("$(var(uri){uri.host})"))
+	if not user or identity_of(user) ~= KSR.pv.get("$avp(identity)") or not is_here then
+		reply(403, "CPIM From Is Somebody Else")
+	end
+end
+
 local function instant_message(class)
 	-- "Delivered" completes the status report that a phone asked for. -2: it is about somebody else's message.
 	if class == 5 and KSR.ipsmgw.report() ~= -2 then
 		KSR.x.exit()
 	end
+	check_cpim_from()
 	if not recipient() then
 		-- To the domain itself, or to a name in it that is nobody's: the message says whom it is for (RFC 5365).
 		if class == 4 and not KSR.pv.is_null("$ipsmgw(recipients)") and is_ours(KSR.is_myself_ruri(), KSR.pv.gete("$rd")) then
@@ -367,6 +418,45 @@ local function message()
 end
 
 -- Registrations and sessions -----------------------------------------------------------------------------------
+
+-- True for what cannot be a member's.
+local function is_nobodys(host, port)
+	local source, loopback = KSR.pv.get("$si"), "127.0.0.0/8,::1/128"
+	local function is_in(address, subnets)
+		return subnets ~= "" and KSR.ipops.is_in_subnet(address, subnets) > 0
+	end
+	local centre = setting("IPSMGW_SC_URI")
+	if port == "0" or KSR.is_myself("sip:" .. host .. ":" .. port) then
+		return true
+	end
+	host = without_brackets(host)
+	if centre ~= "" and host == without_brackets(KSR.pv.gete("$(def(IPSMGW_SC_URI){s.unquote}{uri.host})"))
+			and port == tostring(KSR.pv.gete("$(def(IPSMGW_SC_URI){s.unquote}{uri.port})")) then
+		return true
+	elseif KSR.ipops.is_ip(host) < 0 then
+		return false
+	end
+	return is_in(host, "0.0.0.0/8,224.0.0.0/3,::/128,ff00::/8") or is_in(host, setting("IPSMGW_TRUSTED"))
+		or is_in(host, loopback) and not is_in(source, loopback)
+end
+
+-- Where a member is reached: at the address in its Contact if its packets come from there, else where they came from.
+local function reachable()
+	if is_third_party() then
+		return
+	end
+	local behind = KSR.nathelper.nat_uac_test(IS_BEHIND) > 0
+	for host, port in KSR.pv.gete("$ipsmgw(contacts)"):gmatch("sip:([^,]*):(%d+)") do
+		if not KSR.isflagset(FROM_TRUSTED) and is_nobodys(host, port) then
+			reply(403, "Contact Is Not Yours")
+		end
+		behind = behind or not same_address(without_brackets(host), KSR.pv.get("$si"))
+	end
+	if behind then
+		KSR.nathelper.fix_nated_register()
+		KSR.setbflag(BEHIND_NAT)
+	end
+end
 
 local function register()
 	local user = person(KSR.pv.gete("$tU"))
@@ -469,16 +559,16 @@ local function other_party(session)
 	else
 		return nil
 	end
-	local address, port, transport = sender:match("^([^~]*)~([^~]*)~([^~]*)$")
-	local other = there:gsub("^([^~]*)~([^~]*)~([^~]*)$", "sip:%1:%2;transport=%3")
+	local address, port, transport = sender:match("^([^~]*)~([^~]*)~([^~]*)")
+	local other = there:gsub("^([^~]*)~([^~]*)~([^~]*).*$", "sip:%1:%2;transport=%3")
 	if not KSR.isflagset(FROM_TRUSTED) then
 		-- A connection may have been opened anew, so its port says nothing.
 		local by_datagram = KSR.pv.get("$proto") == "udp" and transport == "udp"
-		if KSR.pv.get("$siz") ~= address or by_datagram and tostring(KSR.pv.get("$sp")) ~= port then
+		if not same_address(without_brackets(address), KSR.pv.get("$si")) or by_datagram and tostring(KSR.pv.get("$sp")) ~= port then
 			return nil
 		end
 	end
-	return other
+	return other, sender:find("~anonymous$")
 end
 
 local function in_session()
@@ -499,10 +589,13 @@ local function in_session()
 	end
 	local session = sealed()
 	if session then
-		local there = other_party(session)
+		local there, anonymous = other_party(session)
 		if there then
 			KSR.rr.loose_route()
 			KSR.setdsturi(there)
+			if anonymous then
+				make_anonymous()
+			end
 			relay()
 		elseif not KSR.is_ACK() then
 			reply(403, "Not Your Session")
@@ -537,10 +630,6 @@ local function check()
 		KSR.x.exit()
 	end
 	KSR.force_rport()
-	if KSR.is_REGISTER() and not is_third_party() and KSR.nathelper.nat_uac_test(IS_BEHIND) > 0 then
-		KSR.nathelper.fix_nated_register()
-		KSR.setbflag(BEHIND_NAT)
-	end
 end
 
 -- What Kamailio calls ------------------------------------------------------------------------------------------
@@ -562,6 +651,7 @@ function ksr_request_route()
 	chain()
 
 	if KSR.is_REGISTER() then
+		reachable()
 		register()
 	elseif KSR.is_MESSAGE() then
 		message()
@@ -628,6 +718,9 @@ function session_branch()
 	end
 	at_scscf()
 	local caller = KSR.pv.gete("$siz") .. "~" .. KSR.pv.gete("$sp") .. "~" .. KSR.pv.gete("$proto")
+	if wants_privacy() then
+		caller = caller .. "~anonymous"
+	end
 	local called = KSR.pv.gete("$nh(d)") .. "~" .. KSR.pv.gete("$nh(p)") .. "~" .. KSR.pv.gete("$nh(P)"):lower()
 	local made = seal(caller, called, KSR.pv.gete("$ft"))
 	KSR.rr.record_route_params(";caller=" .. caller .. ";called=" .. called .. ";seal=" .. made)

@@ -17,6 +17,7 @@ export IPSMGW_SC=${IPSMGW_SC:-+15559999}
 export IPSMGW_SC_URI=${IPSMGW_SC_URI:-}
 export IPSMGW_TRUSTED=${IPSMGW_TRUSTED:-}
 export IPSMGW_FLOOD=${IPSMGW_FLOOD:-100}
+export IPSMGW_CPIM_FROM=${IPSMGW_CPIM_FROM:-any}
 module_given=${IPSMGW_MODULE:-}
 export IPSMGW_MODULE=${IPSMGW_MODULE:-$(dirname "$here")/target/release/ipsmgw.so}
 
@@ -126,6 +127,8 @@ for subnet in "${subnets[@]}"; do
 	is_subnet "$subnet" ||
 		die "IPSMGW_TRUSTED holds '$subnet': write addresses and subnets separated by commas, for example 192.0.2.7,192.0.2.64/28,2001:db8::/64"
 done
+[[ $IPSMGW_CPIM_FROM == any || $IPSMGW_CPIM_FROM == sender ]] ||
+	die "IPSMGW_CPIM_FROM is '$IPSMGW_CPIM_FROM': write any, or sender to have From in message/cpim checked"
 [[ $IPSMGW_FLOOD =~ ^[0-9]{1,6}$ ]] ||
 	die "IPSMGW_FLOOD is '$IPSMGW_FLOOD': write how many requests per second one address may send, for example 100, or 0 for any number"
 

@@ -210,6 +210,38 @@ impl Wrapped {
     }
 }
 
+/// Whom a `message/cpim` in this body names as its sender; empty where From cannot be read, or where several messages
+/// name different senders. `None` where nobody is named.
+pub(super) fn cpim_from(message: &MessageIn<'_>) -> Option<String> {
+    let leaves = leaves(message).ok()?;
+    let mut named = leaves
+        .iter()
+        .filter(|leaf| leaf.is(CPIM))
+        .filter_map(named_in);
+    let first = named.next()?;
+    Some(match named.all(|other| other == first) {
+        true => first,
+        false => String::new(),
+    })
+}
+
+/// The same of one `message/cpim`.
+fn named_in(cpim: &Entity<'_>) -> Option<String> {
+    let Ok(octets) = cpim.octets() else {
+        return Some(String::new());
+    };
+    if let Some(from) = Cpim::decode(&octets).ok().and_then(|cpim| cpim.from) {
+        return Some(from.uri.into_owned());
+    }
+    // A client may still show a line that we cannot read.
+    let is_from = |line: &[u8]| {
+        let name = line.split(|octet| *octet == b':').next().unwrap_or(line);
+        name.trim_ascii().to_ascii_lowercase().ends_with(b"from")
+    };
+    let says_so = octets.split(|octet| *octet == b'\n').any(is_from);
+    says_so.then(String::new)
+}
+
 /// What a `message/cpim` wraps, as any other body.
 pub(super) fn of_cpim<'a>(cpim: &'a Cpim<'_>) -> Entity<'a> {
     let content = &cpim.content;

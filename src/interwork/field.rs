@@ -1,10 +1,10 @@
 //! What the routing script can ask of a message by name: `$ipsmgw(name)`.
 
-use crate::sip::MessageIn;
+use crate::sip::{MessageIn, is_nobody, is_private};
 use crate::wire::{Concatenation, ConcatenationReference, RpMessage, TpAddress, Tpdu, UserData};
 
 use super::Gateway;
-use super::body::Body;
+use super::body::{self, Body};
 
 /// One thing to ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +51,14 @@ pub enum Field {
     Msisdn,
     /// Of a third-party REGISTER: the subscription of whom it is about.
     Imsi,
+    /// The URI in From of a `message/cpim`; empty where that cannot be read.
+    CpimFrom,
+    /// 1 where From names nobody, else 0.
+    Anonymous,
+    /// 1 where the sender wants not to be known to the recipient, else 0.
+    Private,
+    /// Where the contacts of a REGISTER would be reached by what they say: `sip:HOST:PORT`, separated by commas.
+    Contacts,
     /// In the result route, what the sender is told: a SIP status code.
     Status,
     /// In the result route: `delivered`, `accepted` or `failed`.
@@ -68,7 +76,7 @@ pub enum Value {
 
 impl Field {
     /// All fields with their names.
-    pub const NAMES: [(&'static str, Self); 23] = [
+    pub const NAMES: [(&'static str, Self); 27] = [
         ("class", Self::Class),
         ("error", Self::Error),
         ("rp_mti", Self::RpMti),
@@ -90,6 +98,10 @@ impl Field {
         ("recipients", Self::Recipients),
         ("msisdn", Self::Msisdn),
         ("imsi", Self::Imsi),
+        ("cpim_from", Self::CpimFrom),
+        ("anonymous", Self::Anonymous),
+        ("private", Self::Private),
+        ("contacts", Self::Contacts),
         ("status", Self::Status),
         ("result", Self::Result),
     ];
@@ -120,7 +132,12 @@ impl Gateway {
                 let named = self.recipients(message)?.map_or(0, |all| all.len());
                 return Some(Value::Number(i64::try_from(named).ok()?));
             }
-            Field::Msisdn | Field::Imsi | Field::Status | Field::Result => return None,
+            Field::CpimFrom => return body::cpim_from(message).map(Value::Text),
+            Field::Anonymous => return number(u8::from(is_nobody(message.from))),
+            Field::Private => return number(u8::from(is_private(message.privacy, message.from))),
+            Field::Msisdn | Field::Imsi | Field::Contacts | Field::Status | Field::Result => {
+                return None;
+            }
             _ => {}
         }
         let Ok(Body::Sms(octets)) = Body::of(message) else {

@@ -190,12 +190,18 @@ impl<'m> SipMsg<'m> {
         bodies.map(|body| std::str::from_utf8(body?).ok())
     }
 
-    /// Content-Encoding, also in its compact form; several are one list (RFC 3261 §7.3.1).
+    /// Content-Encoding, also in its compact form.
     pub(super) fn content_encoding(&self) -> Option<Cow<'m, str>> {
-        let is = |field: &HeaderField<'_>, name: &[u8]| field.name.eq_ignore_ascii_case(name);
+        self.list(&["Content-Encoding", "e"])
+    }
+
+    /// All header fields of these names; several are one list (RFC 3261 §7.3.1).
+    pub(super) fn list(&self, names: &[&str]) -> Option<Cow<'m, str>> {
+        let is =
+            |field: &HeaderField<'_>, name: &str| field.name.eq_ignore_ascii_case(name.as_bytes());
         let mut fields = self
             .header_fields()
-            .filter(|field| is(field, b"Content-Encoding") || is(field, b"e"))
+            .filter(|field| names.iter().any(|name| is(field, name)))
             // What is no text names no encoding that is known.
             .map(|field| std::str::from_utf8(field.body).unwrap_or("?"));
         let first = fields.next()?;

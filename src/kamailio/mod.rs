@@ -23,6 +23,7 @@ mod clock;
 mod contacts;
 mod counters;
 mod database;
+mod destinations;
 mod exports;
 mod ffi;
 mod fixups;

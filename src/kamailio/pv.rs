@@ -4,8 +4,10 @@ use std::os::raw::c_int;
 use std::ptr::null_mut;
 
 use crate::interwork::{Field, Value};
+use crate::sip::MessageIn;
 
 use super::clock;
+use super::destinations;
 use super::ffi::{self, pv_export_t, pv_param_t, pv_spec_t, pv_value_t, sip_msg, str_};
 use super::functions;
 use super::guard::guard;
@@ -142,6 +144,22 @@ fn value(msg: SipMsg<'_>, field: Field) -> Option<Value> {
     }
     if field == Field::Status {
         return functions::status_set(msg).map(|status| Value::Number(status.into()));
+    }
+    match field {
+        Field::Contacts => return destinations::of_contacts(msg).map(Value::Text),
+        Field::Anonymous | Field::Private => {
+            if !msg.parse_headers() {
+                return None;
+            }
+            let privacy = msg.list(&["Privacy"]);
+            let message = MessageIn {
+                privacy: privacy.as_deref(),
+                from: msg.from(),
+                ..MessageIn::default()
+            };
+            return running().gateway.field(&message, field, 0);
+        }
+        _ => {}
     }
     if matches!(field, Field::Msisdn | Field::Imsi) {
         let info = save::service_info(msg)?;

@@ -19,6 +19,7 @@ pub(super) struct Reading<'m> {
     retargeted: bool,
     recipient: Capabilities,
     content_encoding: Option<Cow<'m, str>>,
+    privacy: Option<Cow<'m, str>>,
 }
 
 impl<'m> Reading<'m> {
@@ -36,6 +37,7 @@ impl<'m> Reading<'m> {
             retargeted,
             recipient: Capabilities::default(),
             content_encoding: msg.content_encoding(),
+            privacy: msg.list(&["Privacy"]),
         })
     }
 
@@ -86,7 +88,6 @@ impl<'m> Reading<'m> {
             diversion,
             history_info,
             interworked_by,
-            privacy,
             date,
             expires,
         ] = self.msg.headers([
@@ -95,7 +96,6 @@ impl<'m> Reading<'m> {
             "Diversion",
             "History-Info",
             "Interworked-By",
-            "Privacy",
             "Date",
             "Expires",
         ]);
@@ -111,7 +111,7 @@ impl<'m> Reading<'m> {
             diversion,
             history_info,
             interworked_by,
-            privacy,
+            privacy: self.privacy.as_deref(),
             date,
             expires,
             recipient: self.recipient,

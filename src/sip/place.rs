@@ -1,6 +1,6 @@
 //! Where requests can be sent: hosts, and URIs that name one.
 
-use core::net::{Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::header::{cut, until};
 use super::uri::Uri;
@@ -59,6 +59,27 @@ pub fn place(uri: &str) -> Option<Place<'_>> {
     (is_host(host) && transport.is_none_or(is_known)).then_some(Place { host, port })
 }
 
+/// A host in one spelling: an address as Rust writes it (IPv6 in brackets, an IPv4 address in IPv6's clothes as IPv4), a
+/// name in small letters. What is neither is `?`.
+pub fn one_spelling(host: &str) -> String {
+    let bare = host
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
+    if let Ok(address) = bare.unwrap_or(host).parse::<IpAddr>() {
+        return match address.to_canonical() {
+            IpAddr::V4(address) => address.to_string(),
+            IpAddr::V6(address) => format!("[{address}]"),
+        };
+    }
+    let name = host.strip_suffix('.').unwrap_or(host);
+    let can_stand =
+        |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.' | b'_');
+    if name.is_empty() || !name.bytes().all(can_stand) {
+        return "?".into();
+    }
+    name.to_ascii_lowercase()
+}
+
 /// Where a URI leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place<'a> {
@@ -71,6 +92,27 @@ pub struct Place<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_host_has_one_spelling() {
+        for (host, spelling) in [
+            ("192.0.2.1", "192.0.2.1"),
+            ("[2001:DB8:0:0::1]", "[2001:db8::1]"),
+            ("2001:db8::1", "[2001:db8::1]"),
+            ("[::ffff:127.0.0.1]", "127.0.0.1"),
+            ("[::FFFF:7f00:1]", "127.0.0.1"),
+            ("[::]", "[::]"),
+            ("IMS.Example.", "ims.example"),
+            ("x.invalid", "x.invalid"),
+            ("127.1", "127.1"),
+            ("010.0.0.1", "010.0.0.1"),
+            ("", "?"),
+            ("[x", "?"),
+            ("a,b", "?"),
+        ] {
+            assert_eq!(one_spelling(host), spelling, "{host}");
+        }
+    }
 
     #[test]
     fn hosts() {

@@ -15,8 +15,13 @@ pub fn is_private(privacy: Option<&str>, from: Option<&str>) -> bool {
         })
     };
     let asked = (asks("id") || asks("user")) && !asks("none");
-    let from = from.and_then(|value| Uri::parse(split_name_addr(value)?.0));
-    asked || from.is_some_and(|from| from.is_anonymous())
+    asked || is_nobody(from)
+}
+
+/// Whether a From names nobody (RFC 3323 §4.1.1.3), whatever stands before it as a name.
+pub fn is_nobody(from: Option<&str>) -> bool {
+    from.and_then(|value| Uri::parse(split_name_addr(value)?.0))
+        .is_some_and(|from| from.is_anonymous())
 }
 
 #[cfg(test)]
@@ -39,6 +44,9 @@ mod tests {
             (None, NOBODY, true),
             (None, "sip:Anonymous@Anonymous.Invalid;user=phone", true),
             (None, "sip:anonymous@192.0.2.1", true),
+            (None, "\"Dave\" <sips:dave@anonymous.invalid.:5061>", true),
+            (None, "sip:anonymous.invalid", true),
+            (None, "sip:alice@anonymous.invalid.example", false),
             (None, "sip:anonymous2@ims.example", false),
             (
                 None,

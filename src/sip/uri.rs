@@ -165,8 +165,8 @@ impl<'a> Uri<'a> {
     /// Whether it names nobody (RFC 3323 §4.1.1.3): many keep the user part and put their own domain.
     pub fn is_anonymous(&self) -> bool {
         let user = self.user.unwrap_or_default();
-        self.host.eq_ignore_ascii_case("anonymous.invalid")
-            || user.eq_ignore_ascii_case("anonymous")
+        let host = self.host.strip_suffix('.').unwrap_or(self.host);
+        host.eq_ignore_ascii_case("anonymous.invalid") || user.eq_ignore_ascii_case("anonymous")
     }
 
     /// The user part as a name, its escapes resolved; empty where there is none. Escapes that are not

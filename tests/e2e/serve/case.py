@@ -79,6 +79,7 @@ async def mistakes():
         ({"IPSMGW_TRUSTED": "192.0.2.1,,2001:db8::1"}, "addresses and subnets"),
         ({"IPSMGW_TRUSTED": "2001:db8::1::2"}, "addresses and subnets"),
         ({"IPSMGW_FLOOD": "-1"}, "per second"),
+        ({"IPSMGW_CPIM_FROM": "yes"}, "write any, or sender"),
         ({"IPSMGW_MODULE": "/nowhere/ipsmgw.so"}, "IPSMGW_MODULE"),
     ):
         done = subprocess.run([CFG / "run"], env=settings(free_port(), **env), capture_output=True, text=True, timeout=30)
