@@ -56,6 +56,16 @@ class AttackedGateway(Gateway):
     def transactions(self):
         return int(re.search(r"\bcurrent: (\d+)", self.rpc("tm.stats")).group(1))
 
+    async def shm_at_rest(self, patience):
+        """Waits until shared memory no longer shrinks: what a script remembers for a while is gone."""
+        seen, deadline = [self.shm()], time.monotonic() + patience
+        while time.monotonic() < deadline:
+            await asyncio.sleep(8)
+            seen.append(self.shm())
+            if len(seen) > 5 and seen[-5] - seen[-1] < 20_000:
+                break
+        return seen[-1]
+
     async def at_rest(self, patience):
         """Waits until no exchange and no transaction is open; False when that did not come."""
         deadline = time.monotonic() + patience

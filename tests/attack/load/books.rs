@@ -41,7 +41,10 @@ enum Outcome {
     Refused(u16),
     /// Taken, and there is no word yet.
     Open,
+    /// Neither answered nor delivered.
     Unanswered,
+    /// Delivered, and never answered.
+    Untold,
     Lost,
     /// The sender was told the opposite of what happened.
     Contradicted,
@@ -52,10 +55,10 @@ enum Outcome {
 impl Entry {
     fn outcome(&self) -> Outcome {
         let Some((status, answered)) = self.answer else {
-            return if self.copies > 1 {
-                Outcome::Doubled
-            } else {
-                Outcome::Unanswered
+            return match self.copies {
+                0 => Outcome::Unanswered,
+                1 => Outcome::Untold,
+                _ => Outcome::Doubled,
             };
         };
         let (taken, told) = match (self.direction, self.report) {
@@ -86,7 +89,11 @@ impl Entry {
     /// Nothing more is to come.
     fn is_done(&self) -> bool {
         match self.outcome() {
-            Outcome::Unanswered | Outcome::Open | Outcome::Unreported | Outcome::Lost => false,
+            Outcome::Unanswered
+            | Outcome::Untold
+            | Outcome::Open
+            | Outcome::Unreported
+            | Outcome::Lost => false,
             Outcome::Good(_) | Outcome::Refused(_) | Outcome::Contradicted | Outcome::Doubled => {
                 true
             }
@@ -214,6 +221,7 @@ impl Books {
                 }
                 Outcome::Open => "open",
                 Outcome::Unanswered => "unanswered",
+                Outcome::Untold => "untold",
                 Outcome::Lost => "lost",
                 Outcome::Contradicted => "contradicted",
                 Outcome::Doubled => "doubled",

@@ -17,7 +17,7 @@
 //!
 //! The summary is a line of JSON. `good` texts were delivered once, and their senders were told so; `refused` ones were
 //! delivered to nobody, and their senders were told so; `lost`, `doubled`, `contradicted`, `unreported`,
-//! `unanswered` and `open` ones are what must not be.
+//! `untold`, `unanswered` and `open` ones are what must not be.
 
 mod books;
 mod digest;

@@ -324,7 +324,7 @@ async def attack(scene, verdict, size):
         if size == "long":
             rest = await gw.at_rest(150)
             verdict.check(rest, f"no exchange is open behind the mutants (open: {gw.pending()})")
-            held.append((gw.shm(), *gw.pkg()))
+            held.append((await gw.shm_at_rest(120), *gw.pkg()))
             verdict.note("shm %d, largest pkg %d, pkg of all %d octets" % held[-1])
     if len(held) > 1:
         grown = [last - first for first, last in zip(held[0], held[-1])]
