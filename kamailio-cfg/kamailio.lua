@@ -256,7 +256,15 @@ local function refuse_sm(status)
 	KSR.x.exit()
 end
 
+-- The gateway is about to stop: what is new may come again a little later. Reports on what is open are taken.
+local function nothing_new()
+	if KSR.ipsmgw.draining() > 0 then
+		reply(503, "Service Unavailable", "Retry-After: 10")
+	end
+end
+
 local function short_message()
+	nothing_new()
 	if KSR.isflagset(FROM_TRUSTED) and KSR.pv.get("$ipsmgw(rp_mti)") == 1 then
 		if not recipient() then
 			refuse_sm(404)
@@ -363,6 +371,7 @@ local function instant_message(class)
 		KSR.x.exit()
 	end
 	check_cpim_from()
+	nothing_new()
 	if not recipient() then
 		-- To the domain itself, or to a name in it that is nobody's: the message says whom it is for (RFC 5365).
 		if class == 4 and not KSR.pv.is_null("$ipsmgw(recipients)") and is_ours(KSR.is_myself_ruri(), KSR.pv.gete("$rd")) then
@@ -514,6 +523,7 @@ local function reg_event()
 end
 
 local function session()
+	nothing_new()
 	if not recipient() then
 		reply(404, "Not Found")
 	end

@@ -18,6 +18,7 @@ export IPSMGW_SC_URI=${IPSMGW_SC_URI:-}
 export IPSMGW_TRUSTED=${IPSMGW_TRUSTED:-}
 export IPSMGW_FLOOD=${IPSMGW_FLOOD:-100}
 export IPSMGW_CPIM_FROM=${IPSMGW_CPIM_FROM:-any}
+export IPSMGW_STOP_TIMEOUT=${IPSMGW_STOP_TIMEOUT:-10}
 module_given=${IPSMGW_MODULE:-}
 export IPSMGW_MODULE=${IPSMGW_MODULE:-$(dirname "$here")/target/release/ipsmgw.so}
 
@@ -129,6 +130,8 @@ for subnet in "${subnets[@]}"; do
 done
 [[ $IPSMGW_CPIM_FROM == any || $IPSMGW_CPIM_FROM == sender ]] ||
 	die "IPSMGW_CPIM_FROM is '$IPSMGW_CPIM_FROM': write any, or sender to have From in message/cpim checked"
+[[ $IPSMGW_STOP_TIMEOUT =~ ^[0-9]{1,3}$ ]] && ((10#$IPSMGW_STOP_TIMEOUT <= 600)) ||
+	die "IPSMGW_STOP_TIMEOUT is '$IPSMGW_STOP_TIMEOUT': write how many seconds open messages have when the gateway is stopped, from 0 to 600, for example 10"
 [[ $IPSMGW_FLOOD =~ ^[0-9]{1,6}$ ]] ||
 	die "IPSMGW_FLOOD is '$IPSMGW_FLOOD': write how many requests per second one address may send, for example 100, or 0 for any number"
 

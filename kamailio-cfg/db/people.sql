@@ -49,6 +49,8 @@ CREATE TABLE IF NOT EXISTS secrets (
     expires    INTEGER      NOT NULL DEFAULT 0
 );
 INSERT OR IGNORE INTO secrets (key_name, key_value) VALUES ('session', lower(hex(randomblob(32))));
+-- What digest nonces are signed with (run gives it to Kamailio).
+INSERT OR IGNORE INTO secrets (key_name, key_value) VALUES ('nonce', lower(hex(randomblob(32))));
 
 -- Registered contacts, as usrloc and ipsmgw_keep() write them. cflags holds what a contact can do (ipsmgw_save).
 CREATE TABLE IF NOT EXISTS location (

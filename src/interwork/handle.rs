@@ -84,6 +84,7 @@ impl Gateway {
                 Some(Kind::Notification) => turn.notification_due(exchange),
                 None => {}
             },
+            Input::Stop { exchange } => turn.stopped(exchange),
             Input::Released { exchange } => match turn.kind(exchange) {
                 Some(Kind::SmToIm) => turn.sm_released(exchange),
                 Some(Kind::ImToSm) => turn.im_released(exchange),

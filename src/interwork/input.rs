@@ -85,6 +85,11 @@ pub enum Input<'a> {
         /// The exchange.
         exchange: ExchangeId,
     },
+    /// The gateway stops now, and nobody will know of this exchange any more.
+    Stop {
+        /// The exchange.
+        exchange: ExchangeId,
+    },
     /// The host's transaction is gone, whatever became of it.
     Released {
         /// The exchange of the transaction.

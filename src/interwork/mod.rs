@@ -55,6 +55,7 @@ mod shares;
 mod short_message;
 mod sm_exchange;
 mod status_report;
+mod stop;
 mod submission;
 
 pub use action::{Action, Actions, Counter, Leg, Outcome, Reason, Refusal, Verdict};

@@ -11,20 +11,25 @@ thread_local! {
 
 /// One reading.
 pub(super) fn now() -> Now {
+    // SAFETY: NULL asks for the result alone.
+    let unix = unsafe { libc::time(std::ptr::null_mut()) };
+    Now {
+        monotonic_ms: monotonic_ms(),
+        unix,
+        zone: zone(unix),
+    }
+}
+
+/// The clock for deadlines. A signal handler may read it.
+pub(super) fn monotonic_ms() -> u64 {
     let mut monotonic = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,
     };
     // SAFETY: writes the struct given; this clock exists on every Linux.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut monotonic) };
-    // SAFETY: NULL asks for the result alone.
-    let unix = unsafe { libc::time(std::ptr::null_mut()) };
-    Now {
-        monotonic_ms: u64::try_from(monotonic.tv_sec).unwrap_or(0) * 1000
-            + u64::try_from(monotonic.tv_nsec).unwrap_or(0) / 1_000_000,
-        unix,
-        zone: zone(unix),
-    }
+    u64::try_from(monotonic.tv_sec).unwrap_or(0) * 1000
+        + u64::try_from(monotonic.tv_nsec).unwrap_or(0) / 1_000_000
 }
 
 /// The zone at that time: worked out once for each quarter of an hour.

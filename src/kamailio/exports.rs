@@ -148,6 +148,12 @@ plain!(
     "ipsmgw_overloaded",
     overload::overloaded
 );
+plain!(
+    w_draining,
+    ki_draining,
+    "ipsmgw_draining",
+    functions::draining
+);
 plain!(w_reply, ki_reply, "ipsmgw_reply", functions::reply);
 
 #[cfg(feature = "fault-injection")]
@@ -257,7 +263,7 @@ const fn of_two(
     }
 }
 
-const COMMAND_COUNT: usize = 15 + cfg!(feature = "fault-injection") as usize;
+const COMMAND_COUNT: usize = 16 + cfg!(feature = "fault-injection") as usize;
 
 static COMMANDS: Table<[cmd_export_t; COMMAND_COUNT]> = Table([
     command(c"ipsmgw_classify", Some(w_classify)),
@@ -280,6 +286,7 @@ static COMMANDS: Table<[cmd_export_t; COMMAND_COUNT]> = Table([
     command(c"ipsmgw_next_recipient", Some(w_next_recipient)),
     command(c"ipsmgw_add_recipient", Some(w_add_recipient)),
     command(c"ipsmgw_im_to_list", Some(w_im_to_list)),
+    command(c"ipsmgw_draining", Some(w_draining)),
     command(c"ipsmgw_report", Some(w_report)),
     command(c"ipsmgw_reply", Some(w_reply)),
     command(c"ipsmgw_overloaded", Some(w_overloaded)),
@@ -316,7 +323,7 @@ const fn kemi(name: &'static CStr, function: *const c_void, texts: usize) -> sr_
     }
 }
 
-const KEMI_COUNT: usize = 15 + cfg!(feature = "fault-injection") as usize;
+const KEMI_COUNT: usize = 16 + cfg!(feature = "fault-injection") as usize;
 
 static KEMI: Table<[sr_kemi_t; KEMI_COUNT]> = Table([
     kemi(c"classify", ki_classify as *const c_void, 0),
@@ -330,6 +337,7 @@ static KEMI: Table<[sr_kemi_t; KEMI_COUNT]> = Table([
     kemi(c"next_recipient", ki_next_recipient as *const c_void, 0),
     kemi(c"add_recipient", ki_add_recipient as *const c_void, 0),
     kemi(c"im_to_list", ki_im_to_list as *const c_void, 0),
+    kemi(c"draining", ki_draining as *const c_void, 0),
     kemi(c"report", ki_report as *const c_void, 0),
     kemi(c"reply", ki_reply as *const c_void, 0),
     kemi(c"overloaded", ki_overloaded as *const c_void, 0),

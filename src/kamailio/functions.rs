@@ -29,6 +29,30 @@ const MALFORMED: i32 = -2;
 const NOT_OURS: i32 = -2;
 const END_OF_SCRIPT: i32 = 0;
 
+/// `ipsmgw_draining()`: whether nothing new is taken, since the gateway is about to stop.
+pub(super) fn draining(_: SipMsg<'_>) -> i32 {
+    if running().lifecycle.is_draining() {
+        TRUE
+    } else {
+        FALSE
+    }
+}
+
+/// Refuses a message that comes while the gateway is about to stop.
+pub(super) fn refuse_while_draining(msg: SipMsg<'_>) -> bool {
+    let drains = running().lifecycle.is_draining();
+    if drains {
+        let stopping = Answer {
+            status: 503,
+            reason: "Service Unavailable",
+            headers: "Retry-After: 10\r\n",
+        };
+        counters::count(crate::interwork::Counter::Refused);
+        answer_request(msg, &stopping);
+    }
+    drains
+}
+
 /// `ipsmgw_classify()`: what the request is. It changes nothing.
 pub(super) fn classify(msg: SipMsg<'_>) -> i32 {
     let Some(reading) = Reading::of(msg) else {
@@ -74,6 +98,9 @@ pub(super) fn sm_to_im(msg: SipMsg<'_>) -> i32 {
         } else {
             TRUE
         };
+    }
+    if refuse_while_draining(msg) {
+        return FALSE;
     }
     match submit(msg, None) {
         Ok(Performed::Relay) => TRUE,
@@ -154,6 +181,9 @@ pub(super) fn im_to_sm(msg: SipMsg<'_>, route: &str) -> i32 {
     };
     if hooks::held_at_hand().is_some_and(is_held) {
         return TRUE;
+    }
+    if refuse_while_draining(msg) {
+        return FALSE;
     }
     let Some(mut reading) = Reading::of(msg).map(Reading::with_sender) else {
         return FALSE;

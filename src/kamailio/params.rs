@@ -178,6 +178,7 @@ parameters! {
     hold_timeout: number = 20,
     im_timeout: number = 20,
     report_timeout: number = 45,
+    stop_timeout: number = 10,
     max_segments: number = 10,
     max_recipients: number = 20,
     concat_timeout: number = 120,
@@ -268,6 +269,7 @@ pub(super) struct Parameters {
     pub(super) max_pending: u32,
     pub(super) max_per_party: u32,
     pub(super) max_per_sender: u32,
+    pub(super) stop_timeout_ms: u64,
     pub(super) flags: Flags,
     pub(super) plain_im: bool,
     pub(super) db_url: &'static str,
@@ -348,6 +350,7 @@ impl Parameters {
             max_pending: max_pending.unsigned_abs(),
             max_per_party: max_per_party.unsigned_abs(),
             max_per_sender: max_per_sender.unsigned_abs(),
+            stop_timeout_ms: stop_timeout_ms()?,
             flags: flags()?,
             plain_im: switch("plain_im", places::plain_im.get())?,
             db_url: places::db_url.get_text("db_url")?,
@@ -387,6 +390,16 @@ fn event_callback() -> Result<&'static str, SettingError> {
         )));
     }
     Ok(function)
+}
+
+fn stop_timeout_ms() -> Result<u64, SettingError> {
+    let seconds = places::stop_timeout.get();
+    match u64::try_from(seconds) {
+        Ok(seconds @ 0..=600) => Ok(seconds * 1000),
+        _ => Err(SettingError(format!(
+            "stop_timeout is {seconds}: write a number of seconds from 0 to 600 that open messages have to end in when Kamailio is stopped; 0 ends it at once"
+        ))),
+    }
 }
 
 fn authorize_default() -> Result<Authorization, SettingError> {

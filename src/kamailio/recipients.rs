@@ -8,7 +8,7 @@ use crate::sip::{Answer, Uri};
 
 use super::clock;
 use super::contacts;
-use super::functions::{FALSE, TRUE, begin, can_take, refuse};
+use super::functions::{FALSE, TRUE, begin, can_take, refuse, refuse_while_draining};
 use super::message::{MessageNumber, SipMsg};
 use super::perform::{At, answer_request, decide_for, handle, perform};
 use super::reading::Reading;
@@ -99,6 +99,9 @@ pub(super) fn im_to_list(msg: SipMsg<'_>) -> i32 {
     }
     if let Err(ended) = begin(msg) {
         return ended;
+    }
+    if refuse_while_draining(msg) {
+        return FALSE;
     }
     let list = LIST.take().filter(|list| list.number == msg.number());
     let recipients = list.map(|list| list.recipients).unwrap_or_default();

@@ -13,6 +13,7 @@ use crate::wire::{Carrier, Direction, Tpdu};
 use super::clock;
 use super::ffi::{self, rpc_export_t, rpc_t};
 use super::guard::guard;
+use super::lifecycle;
 use super::running::running;
 use super::text::{self, lend};
 
@@ -55,12 +56,17 @@ static RELOAD: Doc = Doc([
     std::ptr::null(),
 ]);
 
+static DRAIN: Doc = Doc([
+    c"Takes no new messages, or takes them again; shows how many are still under way. Parameters: [off]".as_ptr(),
+    std::ptr::null(),
+]);
+
 static PENDING: Doc = Doc([
     c"How many exchanges are open, by kind, and the age of the oldest in seconds".as_ptr(),
     std::ptr::null(),
 ]);
 
-pub(super) struct Exported([rpc_export_t; 6]);
+pub(super) struct Exported([rpc_export_t; 7]);
 
 // SAFETY: constant pointers, read by Kamailio.
 unsafe impl Sync for Exported {}
@@ -77,6 +83,7 @@ pub(super) static EXPORTED: Exported = Exported([
     command(c"ipsmgw.auth_get", Some(auth_get), &AUTH_GET),
     command(c"ipsmgw.reload", Some(reload), &RELOAD),
     command(c"ipsmgw.decode", Some(decode), &DECODE),
+    command(c"ipsmgw.drain", Some(drain), &DRAIN),
     command(c"ipsmgw.pending", Some(pending), &PENDING),
     rpc_export_t {
         name: std::ptr::null(),
@@ -286,6 +293,24 @@ fn octets_of(hex: &str) -> Option<Vec<u8>> {
             u8::from_str_radix(pair, 16).ok()
         })
         .collect()
+}
+
+/// `ipsmgw.drain`
+unsafe extern "C" fn drain(rpc: *mut rpc_t, context: *mut c_void) {
+    guard("ipsmgw.drain", (), || {
+        let drains = match next_word(rpc, context) {
+            None => true,
+            Some("off") => false,
+            Some(_) => return fault(rpc, context, "write nothing, or off to take messages again"),
+        };
+        let running = running();
+        running.lifecycle.drain(drains);
+        if let Some(mut reply) = Structure::new(rpc, context) {
+            reply.flag("draining", running.lifecycle.is_draining());
+            let open = i64::try_from(lifecycle::open(running)).unwrap_or(0);
+            Structure::number(reply, "open", open);
+        }
+    });
 }
 
 /// `ipsmgw.pending`

@@ -101,7 +101,7 @@ pub(super) fn start() -> Result<(), SettingError> {
             parameters.authorize_default,
         )?,
         writer: Writer::new(parameters.db_url, parameters.usrloc_table)?,
-        lifecycle: Lifecycle::new().ok_or_else(no_memory)?,
+        lifecycle: Lifecycle::new(parameters.stop_timeout_ms).ok_or_else(no_memory)?,
         outbound_proxy: parameters.outbound_proxy,
         flags: parameters.flags,
         plain_im: parameters.plain_im,

@@ -234,6 +234,24 @@ impl Table {
             })
     }
 
+    /// Each row that is open. No lock is taken, as for [`due`](Self::due).
+    pub(super) fn open(&self) -> impl Iterator<Item = u32> + '_ {
+        (0..)
+            .zip(self.columns.iter())
+            .filter_map(|(index, column)| (column.opened.load(Relaxed) != 0).then_some(index))
+    }
+
+    /// Locks the bucket of a row that was open.
+    pub(super) fn lock_open(&self, index: u32, now_ms: u64) -> Option<(Locked<'_>, ExchangeId)> {
+        let column = self.columns.get(index as usize)?;
+        let locked = self.lock_bucket(column.bucket.load(Relaxed), now_ms);
+        if column.opened.load(Relaxed) == 0 || !locked.hangs_here(index) {
+            return None;
+        }
+        let generation = locked.row(index)?.generation;
+        Some((locked, ExchangeId::new(index, generation)))
+    }
+
     /// Locks the bucket of a row that was due, and clears its alarm.
     pub(super) fn lock_due(&self, index: u32, now_ms: u64) -> Option<(Locked<'_>, ExchangeId)> {
         let column = self.columns.get(index as usize)?;

@@ -2,13 +2,16 @@
 
 use std::os::raw::{c_int, c_uint, c_void};
 
+use crate::host::Now;
 use crate::interwork::Input;
 
 use super::clock;
 use super::ffi;
 use super::guard::guard;
+use super::lifecycle;
 use super::perform::{At, perform};
 use super::running::running;
+use super::table::Locked;
 
 /// Seconds between two looks. Deadlines here are tens of seconds; the sender's own is tm's.
 const PERIOD: c_int = 1;
@@ -40,20 +43,36 @@ pub(super) fn start() -> bool {
 
 unsafe extern "C" fn tick(_: c_uint, _: *mut c_void) {
     guard("timer", (), || {
-        let running = running();
-        let now = clock::now();
-        running.refusals.tick(now.monotonic_ms);
-        for index in running.table.due(now.monotonic_ms).take(BATCH) {
-            let actions = {
-                let Some((mut locked, exchange)) = running.table.lock_due(index, now.monotonic_ms)
-                else {
-                    continue;
-                };
-                running
-                    .gateway
-                    .handle(Input::Due { exchange }, now, &mut locked)
-            };
-            perform(actions, At::Nothing);
-        }
+        running().refusals.tick(clock::monotonic_ms());
+        look();
+        lifecycle::end_when_done(look, stop);
     });
+}
+
+/// At the exchanges whose time has come.
+fn look() {
+    let table = &running().table;
+    let now = clock::now();
+    for index in table.due(now.monotonic_ms).take(BATCH) {
+        if let Some((locked, exchange)) = table.lock_due(index, now.monotonic_ms) {
+            tell(locked, Input::Due { exchange }, now);
+        }
+    }
+}
+
+/// All exchanges: the gateway ends.
+fn stop() {
+    let table = &running().table;
+    let now = clock::now();
+    for index in table.open() {
+        if let Some((locked, exchange)) = table.lock_open(index, now.monotonic_ms) {
+            tell(locked, Input::Stop { exchange }, now);
+        }
+    }
+}
+
+fn tell(mut locked: Locked<'_>, input: Input<'_>, now: Now) {
+    let actions = running().gateway.handle(input, now, &mut locked);
+    drop(locked);
+    perform(actions, At::Nothing);
 }

@@ -19,5 +19,6 @@ mod service_centre_reports;
 mod shares;
 mod sm_to_im;
 mod status_reports;
+mod stop;
 mod to_service_centre;
 mod world;

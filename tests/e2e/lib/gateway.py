@@ -34,6 +34,8 @@ class Gateway(Kamailio):
             "IPSMGW_SC_URI": "",
             "IPSMGW_TRUSTED": "",
             "IPSMGW_FLOOD": "0",
+            "IPSMGW_STOP_TIMEOUT": "1",
+            "IPSMGW_NONCE_SECRET": secrets.token_hex(32),
             "IPSMGW_MODULE": os.environ.get("IPSMGW_MODULE", str(ROOT / "target/release/ipsmgw.so")),
             **{f"IPSMGW_{name.upper()}": str(value) for name, value in settings.items()},
         }

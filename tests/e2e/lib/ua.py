@@ -264,14 +264,20 @@ class UserAgent:
 
         answered = self._challenges.get(field)
         answer = await self.endpoint.request(build(), retransmit, timeout)
-        if answer.status in (401, 407) and self.password is not None:
+        # Once, and once more where a nonce was only too old (stale).
+        for may_ask in (True, False):
+            if answer.status not in (401, 407) or self.password is None:
+                break
             offer = "WWW-Authenticate" if answer.status == 401 else "Proxy-Authenticate"
             fresh = sip.challenge_of(answer.get(offer))
-            if not answered or answered["nonce"] != fresh["nonce"]:  # else the password is wrong
-                if self._challenges.get(field, {}).get("nonce") != fresh["nonce"]:
-                    self._challenges[field], self._nonce_count = fresh, itertools.count(1)
-                await asyncio.sleep(self.answers_after)
-                answer = await self.endpoint.request(build(), retransmit, timeout)
+            is_stale = fresh.get("stale", "").lower() == "true"
+            if not may_ask and not is_stale or answered and answered["nonce"] == fresh["nonce"]:
+                break  # The password is wrong.
+            if self._challenges.get(field, {}).get("nonce") != fresh["nonce"]:
+                self._challenges[field], self._nonce_count = fresh, itertools.count(1)
+            answered = self._challenges[field]
+            await asyncio.sleep(self.answers_after)
+            answer = await self.endpoint.request(build(), retransmit, timeout)
         return answer
 
     def first_credentials(self, method, uri):

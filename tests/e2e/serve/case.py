@@ -61,6 +61,50 @@ async def serve_until_ctrl_c():
         equal("has ended" in (FOLDER / "run.log").read_text(), True, "its last word")
 
 
+def children_of(pid):
+    """Those that are Kamailio's."""
+    shown = subprocess.run(["ps", "-o", "pid=,comm=", "--ppid", str(pid)], capture_output=True, text=True)
+    return [int(line.split()[0]) for line in shown.stdout.splitlines() if line.endswith("kamailio")]
+
+
+async def starts_again():
+    "one of Kamailio's processes dies: it is started again, three times at most, and what the run says last is how it ended"
+    subprocess.run(["rm", "-rf", FOLDER / "again"], check=True)
+    gw = gateway(name="again", people=[])
+    env = settings(gw.address[1], IPSMGW_DB_URL=f"sqlite:///{FOLDER}/again/gw.db")
+    subprocess.run([CFG / "user", "add", "alice", "secret"], env=env, check=True)
+    gw.people["alice"] = ("secret", None)
+    log = FOLDER / "again.log"
+    with log.open("w") as said:
+        process = subprocess.Popen([CFG / "run"], env=env, stdout=said, stderr=said, start_new_session=True)
+
+    async def runs(times):
+        def is_so():
+            return log.read_text().count("The gateway is running") == times + 1
+
+        await gw.until(is_so, timeout=30, what=f"restart {times}")
+        (kamailio,) = children_of(process.pid)
+        return kamailio
+
+    try:
+        kamailio = await runs(0)
+        await gw.user(ImClient, "alice")
+        say("a worker dies")
+        os.kill(children_of(kamailio)[0], signal.SIGKILL)
+        kamailio = await runs(1)
+        equal(gw.registered(), ["alice"], "who is registered")
+        say("the first process dies, and the others keep the port")
+        os.kill(kamailio, signal.SIGKILL)
+        kamailio = await runs(2)
+        os.kill(children_of(kamailio)[0], signal.SIGKILL)
+        await asyncio.to_thread(process.wait, 20)
+        equal(process.returncode, 1, "the exit code")
+        equal("3 times in a row" in log.read_text(), True, "its last word")
+        equal(gw.try_rpc("core.uptime"), None, "whether something runs")
+    finally:
+        process.terminate()
+
+
 async def mistakes():
     "each setting that cannot be"
     rows = Rows()
@@ -80,6 +124,7 @@ async def mistakes():
         ({"IPSMGW_TRUSTED": "2001:db8::1::2"}, "addresses and subnets"),
         ({"IPSMGW_FLOOD": "-1"}, "per second"),
         ({"IPSMGW_CPIM_FROM": "yes"}, "write any, or sender"),
+        ({"IPSMGW_STOP_TIMEOUT": "601"}, "from 0 to 600"),
         ({"IPSMGW_MODULE": "/nowhere/ipsmgw.so"}, "IPSMGW_MODULE"),
     ):
         done = subprocess.run([CFG / "run"], env=settings(free_port(), **env), capture_output=True, text=True, timeout=30)
@@ -91,4 +136,4 @@ async def mistakes():
     rows.done()
 
 
-run(serve_until_ctrl_c, mistakes)
+run(serve_until_ctrl_c, starts_again, mistakes)

@@ -1,0 +1,231 @@
+"""The end of the gateway, and the start behind it: see README.md."""
+
+import asyncio
+import os
+import signal
+import time
+
+import sip
+import sms
+from e2e import ALICE, BOB, CFG, ImClient, Phone, equal, gateway, run, say
+
+LUA = {"name": "lua", "cfg": CFG / "kamailio-kemi.cfg", "lua": CFG / "kamailio.lua"}
+CAROL = ("carol", None)
+
+
+async def ended(gw, within):
+    """Kamailio ends by itself in this time, with exit code 0; how long it took."""
+    started = time.monotonic()
+    await asyncio.to_thread(gw.process.wait, within)
+    equal(gw.process.returncode, 0, "the exit code")
+    return time.monotonic() - started
+
+
+async def stage(gw):
+    """alice has a phone, bob and carol have clients."""
+    return await gw.user(Phone, "alice"), await gw.user(ImClient, "bob"), await gw.user(ImClient, "carol")
+
+
+async def held(gw, alice, bob):
+    """bob writes to alice, whose phone keeps its report: (what bob will hear, the phone's RP-DATA)."""
+    alice.rp_answer = None
+    sending = asyncio.create_task(bob.send_im(gw.uri("alice"), "hello"))
+    return sending, await alice.next_message()
+
+
+async def refuses(gw, alice, carol):
+    """What is new."""
+    for answer in (
+        await carol.send_im(gw.uri("alice"), "new"),
+        await carol.send_im(gw.uri("carol"), "new"),
+        (await alice.send_sm("+15550002", "new")).answer,
+    ):
+        equal((answer.status, bool(answer.get("Retry-After"))), (503, True), "a new message")
+
+
+async def report_comes(stop=os.kill, **options):
+    "a report that comes in time counts, a new message is refused"
+    async with gateway(people=[ALICE, BOB, CAROL], stop_timeout=10, **options) as gw:
+        alice, bob, carol = await stage(gw)
+        sending, (request, message) = await held(gw, alice, bob)
+        stop(gw.process.pid, signal.SIGTERM)
+        await gw.until(lambda: gw.try_rpc("ipsmgw.drain").count("true"), what="the stop")
+        await refuses(gw, alice, carol)
+        # A registration is kept, so it is taken.
+        await carol.register()
+        equal((await alice.report(request, sms.rp_ack(message.mr))).status, 202, "the answer to the report")
+        equal((await sending).status, 200, "what the sender hears")
+        equal(await ended(gw, 5) < 3, True, "whether it ends then")
+
+
+async def report_comes_in_lua():
+    "the same in Lua"
+    await report_comes(**LUA)
+
+
+async def all_are_told():
+    "the signal comes to all processes at once"
+    await report_comes(os.killpg)
+
+
+async def report_is_owed(**options):
+    "a client that answers later than the signal: its answer is reported"
+    async with gateway(people=[ALICE, BOB, CAROL], stop_timeout=10, **options) as gw:
+        alice, bob, _ = await stage(gw)
+        bob.answer = None
+        sending = asyncio.create_task(alice.send_sm("+15550002", "hello"))
+        request = await bob.next_message()
+        os.kill(gw.process.pid, signal.SIGTERM)
+        await asyncio.sleep(1)
+        bob.reply(request, 200)
+        sent = await sending
+        equal((sent.answer.status, (await sent.outcome()).kind), (202, "RP-ACK"), "what the phone hears")
+        equal(await ended(gw, 5) < 3, True, "whether it ends then")
+
+
+async def report_is_owed_in_lua():
+    "the same in Lua"
+    await report_is_owed(**LUA)
+
+
+async def time_is_over():
+    "no report comes: the sender is told that nothing is promised"
+    async with gateway(people=[ALICE, BOB, CAROL], stop_timeout=2) as gw:
+        alice, bob, carol = await stage(gw)
+        sending, _ = await held(gw, alice, bob)
+        queued = asyncio.create_task(carol.send_im(gw.uri("alice"), "behind it"))
+        long = asyncio.create_task(bob.send_im(gw.uri("alice"), "long " * 100))
+        await gw.until(lambda: gw.pending() >= 5, what="all messages")
+        os.kill(gw.process.pid, signal.SIGTERM)
+        started = time.monotonic()
+        for answer in await asyncio.gather(sending, queued, long):
+            equal((answer.status, bool(answer.get("Retry-After"))), (503, True), "what the sender hears")
+        seconds = time.monotonic() - started
+        say(f"told after {seconds:.1f} s")
+        equal(1.5 < seconds < 4, True, "whether it waits")
+        equal(await ended(gw, 5) < 2, True, "whether it ends then")
+
+
+async def at_once():
+    "nothing is open, or a second signal comes, or no time is given"
+    async with gateway(people=[ALICE, BOB, CAROL], stop_timeout=30) as gw:
+        alice, bob, _ = await stage(gw)
+        os.kill(gw.process.pid, signal.SIGTERM)
+        equal(await ended(gw, 5) < 1, True, "whether it ends at once")
+        await gw.start()
+        sending, _ = await held(gw, alice, bob)
+        os.kill(gw.process.pid, signal.SIGTERM)
+        await asyncio.sleep(1.5)
+        equal(gw.process.poll(), None, "whether it waits")
+        os.kill(gw.process.pid, signal.SIGINT)
+        equal(await ended(gw, 5) < 1, True, "whether it ends at the second signal")
+        sending.cancel()
+    async with gateway(people=[ALICE, BOB, CAROL], stop_timeout=0) as gw:
+        alice, bob, _ = await stage(gw)
+        sending, _ = await held(gw, alice, bob)
+        os.kill(gw.process.pid, signal.SIGTERM)
+        equal(await ended(gw, 5) < 1, True, "whether it ends at once")
+        sending.cancel()
+
+
+async def drained():
+    "ipsmgw.drain takes nothing new, and takes it again"
+    async with gateway(people=[ALICE, BOB, CAROL]) as gw:
+        alice, bob, carol = await stage(gw)
+        sending, (request, message) = await held(gw, alice, bob)
+        answer = gw.rpc("ipsmgw.drain")
+        equal(("draining: true" in answer, "open: 1" in answer), (True, True), f"the answer: {answer}")
+        await refuses(gw, alice, carol)
+        await alice.report(request, sms.rp_ack(message.mr))
+        equal((await sending).status, 200, "what the sender hears")
+        equal("open: 0" in gw.rpc("ipsmgw.drain"), True, "whether nothing is open")
+        equal("draining: false" in gw.rpc("ipsmgw.drain", "off"), True, "the end of it")
+        equal((await bob.send_im(gw.uri("carol"), "again")).status, 200, "a message then")
+
+
+async def worker_told():
+    "a signal to one worker alone ends nothing"
+    async with gateway(people=[ALICE, BOB, CAROL], stop_timeout=10) as gw:
+        _, bob, _ = await stage(gw)
+        for pid in gw.processes():
+            if pid != gw.process.pid:
+                os.kill(pid, signal.SIGTERM)
+        await asyncio.sleep(0.5)
+        equal((await bob.send_im(gw.uri("carol"), "still here")).status, 200, "a message then")
+
+
+async def orphans_end():
+    "without their first process the others end when they are told to"
+    async with gateway(people=[]) as gw:
+        gw.process.kill()
+        await asyncio.to_thread(gw.process.wait)
+        for pid in gw.processes():
+            os.kill(pid, signal.SIGTERM)
+        await gw.until(lambda: not gw.processes(), what="the end of all")
+        await gw.start()
+
+
+async def killed(**options):
+    "everything dies while a sender waits: the sender repeats the message, and hears what became of it"
+    async with gateway(people=[ALICE, BOB, CAROL], **options) as gw:
+        alice, bob, _ = await stage(gw)
+        sending, (request, message) = await held(gw, alice, bob)
+        await gw.kill()
+        await gw.start()
+        answer = await alice.report(request, sms.rp_ack(message.mr))
+        equal(answer.status in (200, 202), True, f"the answer to a report on a message of before: {answer.status}")
+        alice.rp_answer = "ack"
+        equal((await sending).status, 200, "what the sender hears")
+
+
+async def killed_in_lua():
+    "the same in Lua"
+    await killed(**LUA)
+
+
+async def nonces(**options):
+    "credentials from before a restart are stale, not wrong"
+    async with gateway(people=[ALICE, BOB, CAROL], **options) as gw:
+        _, bob, _ = await stage(gw)
+        for end, pause in ((gw.kill, 0), (gw.stop, 0), (gw.kill, 1.1)):
+            equal((await bob.send_im(gw.uri("carol"), "hi")).status, 200, "a message, so that a nonce is known")
+            # A nonce says in which second it was made: the same as that of the start, or an earlier one.
+            await asyncio.sleep(pause)
+            await end()
+            await gw.start()
+            answers = []
+            request = bob.endpoint.request
+
+            async def noted(*arguments):
+                answers.append(await request(*arguments))
+                return answers[-1]
+
+            bob.endpoint.request = noted
+            equal((await bob.send_im(gw.uri("carol"), "hi")).status, 200, "a message with an old nonce")
+            bob.endpoint.request = request
+            if len(answers) > 1:
+                challenge = sip.challenge_of(answers[0].get("Proxy-Authenticate"))
+                equal(challenge.get("stale"), "true", "the challenge says that it was old")
+
+
+async def nonces_in_lua():
+    "the same in Lua"
+    await nonces(**LUA)
+
+
+run(
+    report_comes,
+    report_comes_in_lua,
+    all_are_told,
+    report_is_owed,
+    report_is_owed_in_lua,
+    time_is_over,
+    at_once,
+    drained,
+    worker_told,
+    orphans_end,
+    killed,
+    killed_in_lua,
+    nonces,
+    nonces_in_lua,
+)
