@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 from e2e import CFG, FOLDER, ImClient, Rows, equal, gateway, run, say
 from gateway import ROOT, free_port
@@ -105,6 +107,37 @@ async def starts_again():
         process.terminate()
 
 
+def changed_module(name, old, new):
+    """A copy of the module in which one text is another of the same length."""
+    octets = Path(settings(0)["IPSMGW_MODULE"]).read_bytes()
+    equal(octets.count(old) > 0, True, f"{old} is in the module")
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    module = FOLDER / f"{name}.so"
+    module.write_bytes(octets.replace(old, new))
+    return str(module)
+
+
+async def other_kamailio():
+    "a module that was built for another Kamailio stops the start with one sentence; the check can be run by itself"
+    rows = Rows()
+    version = subprocess.run([os.environ.get("KAMAILIO", "kamailio"), "-v"], capture_output=True, text=True).stdout
+    version = re.search(r"version: (kamailio \S+)", version)[1].encode()
+    for module, words in (
+        (changed_module("version", version + b" (", version[:-1] + b"~ ("), "was built for kamailio"),
+        (changed_module("flags", b"USE_TCP, USE_TLS, ", b"USE_TCP, USE_TLZ, "), "compiled in another way"),
+        (changed_module("symbol", b"\0register_basic_timers\0", b"\0register_basic_timerz\0"), "compiled in another way"),
+    ):
+        for command in ([CFG / "run"], [ROOT / "include/check-module", module]):
+            done = subprocess.run(command, env=settings(free_port(), IPSMGW_MODULE=module), capture_output=True, text=True)
+            rows.check(f"{module}: exit code", done.returncode, 1)
+            rows.check(f"{done.stderr!r} has {words!r}", words in done.stderr, True)
+            rows.check(f"{done.stderr!r} says what to do", "build it again" in done.stderr, True)
+            rows.check(f"{module}: one line", done.stderr.count("\n"), 1)
+    done = subprocess.run([ROOT / "include/check-module", settings(0)["IPSMGW_MODULE"]], capture_output=True, text=True)
+    rows.check("the module itself", (done.returncode, done.stdout + done.stderr), (0, ""))
+    rows.done()
+
+
 async def mistakes():
     "each setting that cannot be"
     rows = Rows()
@@ -136,4 +169,4 @@ async def mistakes():
     rows.done()
 
 
-run(serve_until_ctrl_c, starts_again, mistakes)
+run(serve_until_ctrl_c, starts_again, other_kamailio, mistakes)
