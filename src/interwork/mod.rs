@@ -57,6 +57,7 @@ mod sm_exchange;
 mod status_report;
 mod stop;
 mod submission;
+mod way;
 
 pub use action::{Action, Actions, Counter, Leg, Outcome, Reason, Refusal, Verdict};
 pub use authorization::{Authorization, identity};
@@ -66,7 +67,7 @@ pub use input::{
     Becomes, CopyOut, Input, Named, NotifyIn, PartIn, PreparedCopy, PreparedIm, PreparedSm,
     RecipientIn, ReportIn, RpReport, StatusReportIn,
 };
-pub use overload::{Asked, Limits, Load, Over, Overload, REFUSED_FOR_MS};
+pub use overload::{Asked, Limits, Load, Over, Overload, Queue, REFUSED_FOR_MS};
 pub use policy::{Policy, SenderWithoutNumber};
 pub use reg_event::RegEvent;
 pub use settings::Settings;

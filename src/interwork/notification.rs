@@ -10,6 +10,7 @@ use super::handle::Turn;
 use super::input::NotifyIn;
 use super::sender::Sender;
 use super::sm_exchange::FORGOTTEN_MS;
+use super::way::way;
 use crate::host::{Exchange, ExchangeId, Full, Kind, Notify, Now, Party, State, Text};
 use crate::sip::{MessageIn, MessageOut, Service, Uri, date_time, is_private, push_date_time};
 use crate::wire::{
@@ -50,16 +51,6 @@ impl Gateway {
         if !(wanted.positive_delivery || wanted.negative_delivery || wanted.processing) {
             return None;
         }
-        let uri = |address: Option<&CpimAddress<'_>>, otherwise: &str| {
-            address.map_or_else(|| otherwise.to_owned(), |address| address.uri.to_string())
-        };
-        // The recipient reports to the sender, by the names that the sender knows both by.
-        let mut way = vec![
-            uri(cpim.to.first(), message.request_uri),
-            uri(cpim.from.as_ref(), sender.address),
-        ];
-        let route = cpim.imdn.record_route.iter();
-        way.extend(route.map(|host| host.uri.to_string()));
         let sent = cpim.date_time.as_deref().and_then(date_time);
         Some(NotifyIn {
             message_id: Text::new(cpim.imdn.message_id.as_deref()?)?,
@@ -68,8 +59,7 @@ impl Gateway {
                 positive_delivery: wanted.positive_delivery,
                 negative_delivery: wanted.negative_delivery,
                 processing: wanted.processing,
-                // No URI has a line break in it.
-                way: Text::new(&way.join("\n"))?,
+                way: way(cpim, message, sender, &self.policy)?,
             },
         })
     }

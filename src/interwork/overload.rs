@@ -10,6 +10,8 @@ use crate::sip::MessageIn;
 pub struct Load {
     /// How full the queue is that the request came through, in percent.
     pub queue: u32,
+    /// Milliseconds for which that queue has not been empty: see [`Queue`].
+    pub standing_ms: u32,
     /// Milliseconds for which the request has waited, where the host knows.
     pub waited_ms: u32,
     /// How many of the exchanges that can be open are, in percent.
@@ -82,17 +84,17 @@ impl Gateway {
     /// How far the limits are passed; at 2 there is hardly any room left.
     fn level(&self, load: Load) -> u8 {
         let limits = &self.policy.overload;
-        [
-            (load.queue, limits.queue, (100 + limits.queue) / 2),
-            (load.waited_ms, limits.wait_ms, 2 * limits.wait_ms),
-        ]
-        .into_iter()
-        .map(|(value, first, second)| match first {
+        let passed = |value: u32, first: u32, second: u32| match first {
             0 => 0,
             _ => u8::from(value >= first) + u8::from(value >= second),
-        })
-        .max()
-        .unwrap_or(0)
+        };
+        let queue = passed(load.queue, limits.queue, (100 + limits.queue) / 2);
+        // A burst fills a queue for a moment, and is gone. It is too much only where it leaves hardly any room.
+        let queue = match load.standing_ms {
+            STANDING_MS.. => queue,
+            _ => queue.saturating_sub(1),
+        };
+        queue.max(passed(load.waited_ms, limits.wait_ms, 2 * limits.wait_ms))
     }
 
     fn work(&self, asked: Asked<'_>) -> Work {
@@ -121,6 +123,40 @@ impl Gateway {
         let most = self.policy.overload.retry_after.max(LEAST_RETRY_AFTER);
         let spread = u64::from(most - LEAST_RETRY_AFTER + 1);
         LEAST_RETRY_AFTER + u32::try_from(random % spread).unwrap_or(0)
+    }
+}
+
+/// Milliseconds for which a queue that does not empty is a burst, and no overload.
+const STANDING_MS: u32 = 40;
+
+/// Percent of a queue below which it counts as empty.
+const EMPTY: u32 = 10;
+
+/// Milliseconds after which what was seen of a queue is no news any more.
+const NEWS_MS: u64 = 40;
+
+/// What was seen of a queue. All zero: nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Queue {
+    /// Since when it has not been empty, on the monotonic clock; 0: it was.
+    pub since_ms: u64,
+    /// When it was seen last.
+    pub seen_ms: u64,
+}
+
+impl Queue {
+    /// The queue is so full now, in percent: for how many milliseconds it has not been empty.
+    pub fn sees(&mut self, percent: u32, now_ms: u64) -> u32 {
+        let is_news = now_ms.saturating_sub(self.seen_ms) < NEWS_MS;
+        self.seen_ms = now_ms;
+        if percent < EMPTY {
+            self.since_ms = 0;
+            return 0;
+        }
+        if self.since_ms == 0 || !is_news {
+            self.since_ms = now_ms.max(1);
+        }
+        u32::try_from(now_ms.saturating_sub(self.since_ms)).unwrap_or(u32::MAX)
     }
 }
 
@@ -209,6 +245,19 @@ mod tests {
         };
         assert_eq!(overload.passes(4_099), Some(over));
         assert_eq!(overload.passes(9_000), None);
+    }
+
+    #[test]
+    fn a_queue_stands_where_it_is_never_empty() {
+        let mut queue = Queue::default();
+        assert_eq!(queue.sees(50, 1_000), 0);
+        assert_eq!(queue.sees(60, 1_030), 30);
+        assert_eq!(queue.sees(20, 1_060), 60);
+        assert_eq!(queue.sees(9, 1_061), 0);
+        assert_eq!(queue.sees(90, 1_062), 0);
+        // Nobody has looked for a while.
+        assert_eq!(queue.sees(90, 9_000), 0);
+        assert_eq!(queue.sees(90, 9_001), 1);
     }
 
     #[test]

@@ -60,6 +60,8 @@ pub struct Policy {
     pub notifications: bool,
     /// Character sets of TP-DCS values that TS 23.038 reserves.
     pub dcs_charsets: DcsCharsets,
+    /// Hosts that notifications may go over.
+    pub imdn_route_hosts: Vec<String>,
     /// Next hop towards a service centre for those who are not here.
     pub sc_uri: Option<String>,
     /// How much load is too much.
@@ -158,6 +160,7 @@ impl Policy {
                 ("never", false),
             )?,
             dcs_charsets: DcsCharsets::of_setting(settings.dcs_charset)?,
+            imdn_route_hosts: hosts(settings.imdn_route_hosts)?,
             sc_uri: match settings.sc_uri {
                 "" => None,
                 uri if place(uri).is_some() && uri.len() <= MAX_URI => Some(uri.to_owned()),
@@ -271,6 +274,22 @@ fn emergency(list: &str) -> Result<Vec<String>, String> {
             is_number
                 .then(|| item.to_owned())
                 .ok_or_else(|| wanted("emergency", item, what))
+        })
+        .collect()
+}
+
+fn hosts(list: &str) -> Result<Vec<String>, String> {
+    if list.is_empty() {
+        return Ok(Vec::new());
+    }
+    list.split(',')
+        .map(|item| {
+            let item = item.trim();
+            let what =
+                "names or addresses of hosts, separated by commas, such as \"list.ims.example,192.0.2.7\"";
+            is_host(item)
+                .then(|| item.to_owned())
+                .ok_or_else(|| wanted("imdn_route_hosts", item, what))
         })
         .collect()
 }
@@ -457,7 +476,13 @@ mod tests {
     #[test]
     fn a_bad_setting_is_answered_with_what_to_write() {
         type Set = fn(&mut Settings<'_>);
-        let cases: [(&str, Set); 58] = [
+        let cases: [(&str, Set); 60] = [
+            ("imdn_route_hosts", |settings| {
+                settings.imdn_route_hosts = "a.example,"
+            }),
+            ("imdn_route_hosts", |settings| {
+                settings.imdn_route_hosts = "sip:a.example"
+            }),
             ("overload_queue", |settings| settings.overload_queue = 101),
             ("overload_queue", |settings| settings.overload_queue = -1),
             ("overload_wait", |settings| settings.overload_wait = 30_001),

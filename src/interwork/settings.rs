@@ -43,6 +43,8 @@ pub struct Settings<'a> {
     pub imdn: &'a str,
     /// `dcs_charset`: character sets of TP-DCS values that TS 23.038 reserves, `84=euc-kr,94=euc-kr`.
     pub dcs_charset: &'a str,
+    /// `imdn_route_hosts`: hosts that notifications may go over, separated by commas; empty: none.
+    pub imdn_route_hosts: &'a str,
     /// `sc_uri`: next hop towards a service centre for those who are not here; empty: there is none.
     pub sc_uri: &'a str,
     /// `overload_queue`: percent of the receive queue from which on new work is refused; 0: never.
@@ -77,6 +79,7 @@ impl Default for Settings<'_> {
             transliterate: false,
             imdn: "on-request",
             dcs_charset: "",
+            imdn_route_hosts: "",
             sc_uri: "",
             overload_queue: 50,
             overload_wait: 250,

@@ -317,6 +317,19 @@ impl<'m> SipMsg<'m> {
         (i32::try_from(start).unwrap_or(0), line.reason.len)
     }
 
+    /// The Request-URI as it came.
+    pub(super) fn original_uri(&self) -> Option<&'m str> {
+        // SAFETY: only called for requests, so the union holds a request line.
+        let uri = unsafe { &self.get().first_line.u.request.uri };
+        // SAFETY: the line points into the message's buffer.
+        unsafe { text::text(uri) }
+    }
+
+    /// Whether the script has set one of these flags.
+    pub(super) fn has_flag(&self, mask: u32) -> bool {
+        self.get().flags & mask != 0
+    }
+
     /// The Request-URI as it stands now, and whether the script has changed it.
     pub(super) fn request_uri(&self) -> (&'m [u8], bool) {
         let msg = self.get();

@@ -6,7 +6,7 @@ use std::os::raw::c_int;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use crate::interwork::{Asked, Counter, Load, Over, Overload, REFUSED_FOR_MS};
+use crate::interwork::{Asked, Counter, Load, Over, Overload, Queue, REFUSED_FOR_MS};
 
 use super::clock;
 use super::counters;
@@ -28,6 +28,8 @@ pub(super) struct Refusals {
     state: SharedSlice<State>,
     /// Each at the place that its digest names; the newest there stays.
     requests: SharedSlice<Refused>,
+    /// What was seen of the sockets, by their numbers.
+    queues: SharedSlice<Seen>,
 }
 
 #[repr(C)]
@@ -46,6 +48,18 @@ struct Refused {
     until: AtomicU64,
 }
 
+/// Two words that two processes may write at once: then the one or the other has seen nothing.
+#[repr(C)]
+struct Seen {
+    since_ms: AtomicU64,
+    seen_ms: AtomicU64,
+}
+
+/// For so many sockets; numbers beyond share their places.
+const SOCKETS: usize = 256;
+
+// SAFETY: integers; zero octets are a queue that was not seen.
+unsafe impl Plain for Seen {}
 // SAFETY: a lock and integers; zero octets are no overload.
 unsafe impl Plain for State {}
 // SAFETY: integers; zero octets are a request that is forgotten.
@@ -59,11 +73,25 @@ impl Refusals {
         let this = Self {
             state: SharedSlice::zeroed(1)?,
             requests: SharedSlice::zeroed(REMEMBERED)?,
+            queues: SharedSlice::zeroed(SOCKETS)?,
         };
         for state in this.state.iter() {
             state.lock.init();
         }
         Some(this)
+    }
+
+    /// A socket's queue is so full now, in percent: for how many milliseconds it has not been empty.
+    fn standing(&self, socket: c_int, percent: u32, now_ms: u64) -> u32 {
+        let seen = &self.queues[socket.unsigned_abs() as usize % SOCKETS];
+        let mut queue = Queue {
+            since_ms: seen.since_ms.load(Relaxed),
+            seen_ms: seen.seen_ms.load(Relaxed),
+        };
+        let standing_ms = queue.sees(percent, now_ms);
+        seen.since_ms.store(queue.since_ms, Relaxed);
+        seen.seen_ms.store(queue.seen_ms, Relaxed);
+        standing_ms
     }
 
     /// The place of a digest. Their number is a power of two: the low bits choose.
@@ -117,7 +145,7 @@ pub(super) fn overloaded(msg: SipMsg<'_>) -> i32 {
     let running = running();
     let gateway = &running.gateway;
     let now_ms = clock::now().monotonic_ms;
-    let load = load(msg);
+    let load = load(msg, now_ms);
     let strained = gateway.is_strained(load);
     if !(strained || running.refusals.has_any(now_ms)) || !msg.parse_headers() {
         return FALSE;
@@ -138,6 +166,7 @@ pub(super) fn overloaded(msg: SipMsg<'_>) -> i32 {
             queue,
             waited_ms,
             pending,
+            ..
         } = load;
         tracing::warn!(
             queue,
@@ -194,16 +223,21 @@ fn is_known(msg: SipMsg<'_>) -> bool {
     unsafe { check(msg.raw(), null_mut(), null_mut()) == 0 }
 }
 
-fn load(msg: SipMsg<'_>) -> Load {
+fn load(msg: SipMsg<'_>, now_ms: u64) -> Load {
     let running = running();
-    let (queue, waited_ms) = match msg.incoming() {
-        Some(socket) => (queue(socket.number), waited(socket)),
-        None => (0, 0),
+    let pending = running.table.percent_open();
+    let Some(socket) = msg.incoming() else {
+        return Load {
+            pending,
+            ..Load::default()
+        };
     };
+    let queue = queue(socket.number);
     Load {
         queue,
-        waited_ms,
-        pending: running.table.percent_open(),
+        standing_ms: running.refusals.standing(socket.number, queue, now_ms),
+        waited_ms: waited(socket),
+        pending,
     }
 }
 

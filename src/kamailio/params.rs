@@ -188,6 +188,8 @@ parameters! {
     imdn: text = "on-request",
     dcs_charset: text = "",
     sc_uri: text = "",
+    imdn_route_hosts: text = "",
+    trusted_flag: number = -1,
     overload_queue: number = 50,
     overload_wait: number = 250,
     overload_pending: number = 90,
@@ -271,6 +273,8 @@ pub(super) struct Parameters {
     pub(super) max_per_sender: u32,
     pub(super) stop_timeout_ms: u64,
     pub(super) flags: Flags,
+    /// The script's flag of a message from a peer that it trusts, as a mask; 0: none.
+    pub(super) trusted_flag: u32,
     pub(super) plain_im: bool,
     pub(super) db_url: &'static str,
     pub(super) auth_table: &'static str,
@@ -337,6 +341,7 @@ impl Parameters {
                 transliterate: switch("transliterate", places::transliterate.get())?,
                 imdn: places::imdn.get_text("imdn")?,
                 dcs_charset: places::dcs_charset.get_text("dcs_charset")?,
+                imdn_route_hosts: places::imdn_route_hosts.get_text("imdn_route_hosts")?,
                 sc_uri: places::sc_uri.get_text("sc_uri")?,
                 overload_queue: places::overload_queue.get().into(),
                 overload_wait: places::overload_wait.get().into(),
@@ -352,6 +357,7 @@ impl Parameters {
             max_per_sender: max_per_sender.unsigned_abs(),
             stop_timeout_ms: stop_timeout_ms()?,
             flags: flags()?,
+            trusted_flag: trusted_flag()?,
             plain_im: switch("plain_im", places::plain_im.get())?,
             db_url: places::db_url.get_text("db_url")?,
             auth_table: table("auth_table", &places::auth_table)?,
@@ -431,6 +437,29 @@ fn switch(name: &str, value: c_int) -> Result<bool, SettingError> {
             "{name} is {value}: write 1 for yes, 0 for no"
         ))),
     }
+}
+
+fn trusted_flag() -> Result<u32, SettingError> {
+    let flag = places::trusted_flag.get();
+    let mask = match flag {
+        -1 if !places::imdn_route_hosts
+            .get_text("imdn_route_hosts")?
+            .is_empty() =>
+        {
+            return Err(SettingError(
+                "imdn_route_hosts needs trusted_flag: write the message flag that the script sets for a peer that it trusts, such as setflag(1)".into(),
+            ));
+        }
+        -1 => Some(0),
+        // Kamailio has 32 message flags.
+        0..=31 => Some(1 << flag),
+        _ => None,
+    };
+    mask.ok_or_else(|| {
+        SettingError(format!(
+            "trusted_flag is {flag}: write the message flag, from 0 to 31, that the script sets for a peer that it trusts, or -1"
+        ))
+    })
 }
 
 fn flags() -> Result<Flags, SettingError> {

@@ -101,6 +101,8 @@ impl<'m> Reading<'m> {
         ]);
         MessageIn {
             request_uri: self.request_uri,
+            original_uri: self.msg.original_uri().unwrap_or_default(),
+            from_trusted: self.msg.has_flag(running().trusted_flag),
             retargeted: self.retargeted,
             identity: self.identity.as_deref(),
             call_id: self.msg.call_id().unwrap_or_default(),

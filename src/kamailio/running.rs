@@ -27,6 +27,7 @@ pub(super) struct Running {
     pub(super) lifecycle: Lifecycle,
     pub(super) outbound_proxy: &'static str,
     pub(super) flags: Flags,
+    pub(super) trusted_flag: u32,
     pub(super) plain_im: bool,
     /// The parsed `identity` parameter.
     pub(super) identity: *mut ffi::pv_elem_t,
@@ -104,6 +105,7 @@ pub(super) fn start() -> Result<(), SettingError> {
         lifecycle: Lifecycle::new(parameters.stop_timeout_ms).ok_or_else(no_memory)?,
         outbound_proxy: parameters.outbound_proxy,
         flags: parameters.flags,
+        trusted_flag: parameters.trusted_flag,
         plain_im: parameters.plain_im,
         identity: parse_format("identity", parameters.identity)?,
     };

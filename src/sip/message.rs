@@ -7,6 +7,10 @@ use super::Capabilities;
 pub struct MessageIn<'m> {
     /// Request-URI, as the routing script left it.
     pub request_uri: &'m str,
+    /// Request-URI, as the request came in.
+    pub original_uri: &'m str,
+    /// Whether the script trusts the peer that the request came from.
+    pub from_trusted: bool,
     /// Whether the script has changed the Request-URI since the request came in.
     pub retargeted: bool,
     /// The sender's public identity, a URI: authenticated, or asserted by a peer that the script

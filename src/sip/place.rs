@@ -32,6 +32,10 @@ pub fn is_host(text: &str) -> bool {
 pub fn place(uri: &str) -> Option<Place<'_>> {
     Uri::parse(uri).filter(|uri| !uri.is_tel())?;
     let (_, rest) = cut(uri, b':')?;
+    // Many read no user behind these, though RFC 3261 allows one.
+    if rest.starts_with([';', '?']) {
+        return None;
+    }
     let rest = cut(rest, b'@').map_or(rest, |(_, rest)| rest);
     let mut parameters = rest.split(';');
     let address = parameters.next()?;
@@ -168,6 +172,8 @@ mod tests {
             "http://x",
             "sip:",
             "sip:@x",
+            "sip:;x@y",
+            "sip:?x@y",
             "sip:a@",
             "sip:x:0",
             "sip:x:65536",

@@ -7,6 +7,7 @@ mod hostile;
 mod im_to_sm;
 mod long_im_to_sm;
 mod long_sm_to_im;
+mod notification_ways;
 mod notifications;
 mod other_forms;
 mod overload;

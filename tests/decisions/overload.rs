@@ -7,6 +7,7 @@ use crate::world::{ALICE, BOB, World, from_phone, hello, instant, settings};
 
 const CALM: Load = Load {
     queue: 49,
+    standing_ms: 1_000,
     waited_ms: 249,
     pending: 89,
 };
@@ -29,6 +30,7 @@ fn reports_and_answers_are_never_refused() {
     let world = World::new();
     let full = Load {
         queue: 100,
+        standing_ms: 60_000,
         waited_ms: 60_000,
         pending: 100,
     };
@@ -99,10 +101,32 @@ fn registrations_are_refused_last() {
     for (queue, waited_ms, refused) in [(74, 499, false), (75, 0, true), (0, 500, true)] {
         let load = Load {
             queue,
+            standing_ms: 40,
             waited_ms,
             pending: 100,
         };
         let is_refused = world.gateway.is_too_much(Asked::Registration, load);
+        assert_eq!(is_refused, refused, "{load:?}");
+    }
+}
+
+/// A burst passes; it is refused only where hardly any room is left.
+#[test]
+fn a_queue_is_full_for_a_moment_without_an_overload() {
+    let world = World::new();
+    let message = instant(BOB, "hello");
+    for (queue, standing_ms, refused) in [
+        (74, 0, false),
+        (74, 39, false),
+        (50, 40, true),
+        (75, 0, true),
+    ] {
+        let load = Load {
+            queue,
+            standing_ms,
+            ..Load::default()
+        };
+        let is_refused = world.gateway.is_too_much(Asked::Message(&message), load);
         assert_eq!(is_refused, refused, "{load:?}");
     }
 }
@@ -117,6 +141,7 @@ fn a_limit_of_0_is_none() {
     });
     let full = Load {
         queue: 100,
+        standing_ms: 60_000,
         waited_ms: 60_000,
         pending: 100,
     };

@@ -5,7 +5,7 @@ import re
 
 import sip
 import sms
-from e2e import ImClient, Phone, Rows, ServiceCentre, equal, gateway, run, say
+from e2e import CFG, ImClient, Phone, Rows, ServiceCentre, equal, gateway, run, say
 from gateway import free_port
 
 CPIM = "message/cpim"
@@ -78,39 +78,77 @@ async def wishes():
         rows.done(at_least=35)
 
 
-async def addressing():
-    "DLV-11: from the recipient to the sender as the sender named them, on the way that was recorded, with an ID of its own"
-    async with gateway(name="addressing") as gw:
+async def addressing(name="addressing", **script):
+    "DLV-11: from the recipient to who sent, by names that are theirs, on the way that was recorded over hosts of ours"
+    hosts = {"imdn_route_hosts": "list.example,127.0.0.9"}
+    async with gateway(name=name, modparams=hosts, trusted="127.0.0.8/32", **script) as gw:
         bob = await gw.user(CpimClient, "bob")
         await gw.user(Phone, "alice")
-        ids = set()
-        for _ in range(3):
-            equal((await bob.send_im(YOU, cpim("positive-delivery", "m", "im:a@x", "im:b@y"), CPIM)).status, 200, "the answer")
+        ids, rows = set(), Rows()
+        for to, from_, names in (
+            # By the names that the sender used, where they are the recipient's and the sender's.
+            ("im:alice@ims.example", "im:bob@ims.example", ("im:alice@ims.example", "im:bob@ims.example")),
+            ("tel:+1-555-0001", "sip:+15550002@elsewhere.example", ("tel:+1-555-0001", "sip:+15550002@elsewhere.example")),
+            ("sip:anonymous@anonymous.invalid",) * 2 + (("sip:anonymous@anonymous.invalid",) * 2,),
+            # Somebody else's.
+            ("sip:carol@ims.example", "sip:dave@ims.example", ("sip:+15550001@ims.example", ME)),
+            (ME, YOU, ("sip:+15550001@ims.example", ME)),
+            ("im:a@x", "im:b@y", ("sip:+15550001@ims.example", ME)),
+        ):
+            answer = await bob.send_im(gw.uri("alice"), cpim("positive-delivery", "m", to, from_), CPIM)
+            rows.check(f"{to} {from_}: the answer", answer.status, 200)
             request = await bob.next_message()
             body = request.body.decode()
-            equal(sip.addr_spec(request.get("To")), ME, "whom it goes to: who sent, not who From of the wrapper is")
-            equal(re.findall(r"^(From|To): (?:.* )?<(.*)>", body, re.M)[:2], [("From", "im:a@x"), ("To", "im:b@y")], "its wrapper")
+            rows.check(f"{to} {from_}: whom it goes to", sip.addr_spec(request.get("To")), ME)
+            found = re.findall(r"^(?:From|To): (?:.* )?<(.*)>", body, re.M)[:2]
+            rows.check(f"{to} {from_}: its wrapper", tuple(found), names)
             equal("Content-Disposition: notification" in body, True, "Content-Disposition (RFC 5438 9)")
             equal("positive-delivery" in body, False, "a notification asks for none (RFC 5438 8)")
             ids.add(re.search(r"(?im)^\S*Message-ID: (\S+)", body).group(1))
-        equal(len(ids), 3, "Message-IDs")
+        equal(len(ids), 6, "Message-IDs")
         equal(all(len(name) >= 11 for name in ids), True, "64 random bits in each, in base64 at the least")
 
-        say("a host on the way wants notifications, too")
-        carol = await gw.user(ImClient, "bob", register=False)
-        host = f"sip:list@{carol.endpoint.contact_host}"
-        carol.endpoint.users["list"] = carol
-        record = f"imdn.IMDN-Record-Route: <{host}>\r\n"
-        equal((await bob.send_im(YOU, cpim("positive-delivery", "m", more=record), CPIM)).status, 200, "the answer")
-        request = await carol.next_message()
+        say("a host of ours on the way wants notifications, too: from a trusted peer")
+        ours, strange = await gw.endpoint(host="127.0.0.9"), await gw.endpoint(host="127.0.0.10")
+        listens, stranger = (ImClient(endpoint, "list", None, gw.domain) for endpoint in (ours, strange))
+        for endpoint, user in ((ours, listens), (strange, stranger)):
+            endpoint.users["list"] = user
+        peer = ImClient(await gw.endpoint(host="127.0.0.8"), "peer", None, gw.domain)
+        asserted = [("P-Asserted-Identity", f"<{ME}>")]
+        host, foreign = (f"sip:list@{endpoint.contact_host}" for endpoint in (ours, strange))
+
+        async def recorded(sender, *hosts, headers=()):
+            record = "".join(f"imdn.IMDN-Record-Route: <{host}>\r\n" for host in hosts)
+            answer = await sender.send_im(YOU, cpim("positive-delivery", "m", more=record), CPIM, headers=headers)
+            equal(answer.status, 200, "the answer")
+
+        await recorded(peer, host, headers=asserted)
+        request = await listens.next_message()
         equal(request.uri, host, "the first host gets it")
         equal(f"IMDN-Route: <{host}>" in request.body.decode(), True, "the way in it")
         equal(f"To: <{ME}>" in request.body.decode(), True, "whom it is for in the end")
 
-        say("hosts that are nobody")
-        for host in ("sip:;x@127.0.0.1", "sip:?x@127.0.0.1", "sip:@127.0.0.1", "tel:;x"):
-            record = f"imdn.IMDN-Record-Route: <{host}>\r\n"
-            equal((await bob.send_im(YOU, cpim("positive-delivery", "m", more=record), CPIM)).status, 200, host)
+        say("any other way leads straight to the sender")
+        for sender, way, headers in (
+            (bob, [host], ()),
+            (bob, [foreign], ()),
+            (peer, [foreign], asserted),
+            (peer, [host, foreign], asserted),
+            (peer, [foreign, host], asserted),
+            (peer, ["sip:list@127.0.0.90"], asserted),
+            *((peer, [host], asserted) for host in ("sip:;x@127.0.0.9", "sip:?x@127.0.0.9", "sip:@127.0.0.9", "tel:;x")),
+        ):
+            await recorded(sender, *way, headers=headers)
+            request = await bob.next_message()
+            rows.check(f"{way}: whom it goes to", sip.addr_spec(request.get("To")), ME)
+            rows.check(f"{way}: a way in it", "IMDN-Route" in request.body.decode(), False)
+        rows.check("what others got", (listens.inbox.qsize(), stranger.inbox.qsize()), (0, 0))
+        rows.done(at_least=30)
+
+
+async def addressing_in_lua():
+    "the same by the Lua script"
+    await addressing("addressing_in_lua", cfg=CFG / "kamailio-kemi.cfg", lua=CFG / "kamailio.lua")
 
 
 async def unknown_senders():
@@ -189,4 +227,4 @@ async def statuses():
         rows.done(at_least=len(STATUSES) + 3)
 
 
-run(wishes, addressing, unknown_senders, switched_off, statuses)
+run(wishes, addressing, addressing_in_lua, unknown_senders, switched_off, statuses)
