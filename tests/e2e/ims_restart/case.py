@@ -54,6 +54,8 @@ async def scscf_restarted():
         await both_ways(alice, carol, "before")
         await core.scscf.stop()
         await core.scscf.start()
+        for user in (alice, carol):
+            user.forget_challenges()  # its nonces begin again where they began before
         await core.register(carol)
         answer = await carol.send_im(ALICE_URI, "nobody there")
         equal(answer.status, 480, "the answer to a message for somebody who is not there")
