@@ -27,16 +27,22 @@ local function same_address(one, other)
 	return KSR.ipops.is_ip(one) > 0 and KSR.ipops.compare_ips(one, other) > 0
 end
 
+-- The number that a URI, or the user part of one, names; or nil.
+local function number_of(address)
+	KSR.pv.sets("$vn(address)", address)
+	return KSR.pv.get("$(vn(address){ipsmgw.number})")
+end
+
 -- A name or a number -> the user part that is that person's here, or nil.
 local function person(address)
-	local function unescaped(octet)
-		return string.char(tonumber(octet, 16))
+	local number = number_of(address)
+	local found = number and KSR.htable.sht_get("people", number)
+	if not found then
+		local function unescaped(octet)
+			return string.char(tonumber(octet, 16))
+		end
+		found = KSR.htable.sht_get("people", address:gsub("%%(%x%x)", unescaped):match("^[^;]*"))
 	end
-	local user = address:gsub("%%(%x%x)", unescaped):match("^[^;]*")
-	if user:match("^%+[%d.()-]+$") then
-		user = user:gsub("[-.()]", "")
-	end
-	local found = KSR.htable.sht_get("people", user)
 	return found and tostring(found)
 end
 
@@ -156,12 +162,23 @@ local function recipient()
 	if KSR.pv.gete("$rz") ~= "tel" and not is_ours(KSR.is_myself_ruri(), KSR.pv.gete("$rd")) then
 		return false
 	end
-	local user = person(KSR.pv.gete("$rU"))
+	local address = KSR.pv.gete("$rU")
+	-- A number that is valid in another domain is nobody's here.
+	if KSR.pv.gete("$rz") == "tel" then
+		address = number_of(KSR.pv.gete("$ru")) or ""
+	end
+	local user = person(address)
 	if not user then
 		return false
 	end
 	KSR.seturi(identity_of(user))
 	return true
+end
+
+-- Whether the Request-URI is a number that a service centre may know: a whole one, or one that is valid here.
+local function is_number()
+	local number = number_of(KSR.pv.gete("$ru"))
+	return number and (KSR.pv.gete("$rz") == "tel" or is_ours(KSR.is_myself_ruri(), KSR.pv.gete("$rd")) or number:match("^%+"))
 end
 
 local function capable(what, identity)
@@ -340,7 +357,7 @@ local function recipient_list()
 			if may_convert or capable("im") then
 				KSR.ipsmgw.add_recipient()
 			end
-		elseif setting("IPSMGW_SC_URI") ~= "" and may_convert and KSR.pv.gete("$rU"):match("^%+[%d.()-]+$") then
+		elseif setting("IPSMGW_SC_URI") ~= "" and may_convert and is_number() then
 			KSR.ipsmgw.add_recipient()
 		end
 	end
@@ -374,8 +391,12 @@ local function instant_message(class)
 	nothing_new()
 	if not recipient() then
 		-- To the domain itself, or to a name in it that is nobody's: the message says whom it is for (RFC 5365).
-		if class == 4 and not KSR.pv.is_null("$ipsmgw(recipients)") and is_ours(KSR.is_myself_ruri(), KSR.pv.gete("$rd")) then
+		if (class == 4 or class == -1) and not KSR.pv.is_null("$ipsmgw(recipients)") and is_ours(KSR.is_myself_ruri(), KSR.pv.gete("$rd")) then
 			recipient_list()
+		end
+		-- Nobody can be reached there.
+		if KSR.pv.gete("$rd"):lower():match("%.invalid$") then
+			reply(404, "Not Found")
 		end
 		-- Whoever it is for, the S-CSCF finds them.
 		local next = KSR.pv.get("$avp(next)")
@@ -384,9 +405,14 @@ local function instant_message(class)
 			KSR.tm.t_on_failure("no_answer")
 			relay()
 		end
-		-- A phone elsewhere: the service centre knows where.
-		if setting("IPSMGW_SC_URI") ~= "" and class == 4 and KSR.pv.gete("$rU"):match("^%+%d+$") then
+		-- A phone elsewhere, or a short code: the service centre knows where.
+		if setting("IPSMGW_SC_URI") ~= "" and class == 4 and is_number() then
 			as_short_message()
+		end
+		-- Of a kind that nobody here can take: the answer says which kinds are taken.
+		if class == -1 and (KSR.pv.gete("$rz") == "tel" or is_ours(KSR.is_myself_ruri(), KSR.pv.gete("$rd"))) then
+			KSR.ipsmgw.im_to_sm()
+			KSR.x.exit()
 		end
 		reply(404, "Not Found")
 	end
@@ -408,7 +434,8 @@ local function instant_message(class)
 		-- A phone has no use for what another client's message became, nor for "is typing".
 		reply(200, "OK")
 	else
-		reply(415, "Unsupported Media Type", "Accept: text/plain, message/cpim, multipart/mixed, application/vnd.3gpp.sms")
+		-- Refused, with what would be taken.
+		KSR.ipsmgw.im_to_sm()
 	end
 end
 

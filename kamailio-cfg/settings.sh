@@ -14,6 +14,7 @@ export IPSMGW_DOMAIN=${IPSMGW_DOMAIN:-ims.example}
 if ((EUID == 0)); then data=/var/lib; else data=${XDG_DATA_HOME:-${HOME:-/tmp}/.local/share}; fi
 export IPSMGW_DB_URL=${IPSMGW_DB_URL:-sqlite:///$data/ipsmgw/ipsmgw.sqlite}
 export IPSMGW_SC=${IPSMGW_SC:-+15559999}
+export IPSMGW_NUMBERS=${IPSMGW_NUMBERS:-}
 export IPSMGW_SC_URI=${IPSMGW_SC_URI:-}
 export IPSMGW_TRUSTED=${IPSMGW_TRUSTED:-}
 export IPSMGW_FLOOD=${IPSMGW_FLOOD:-100}
@@ -107,6 +108,8 @@ is_host_name "$IPSMGW_DOMAIN" ||
 	die "IPSMGW_DOMAIN is '$IPSMGW_DOMAIN': write a domain name, for example ims.example"
 [[ $IPSMGW_DB_URL =~ ^sqlite:////[^\ \"!]+$ ]] ||
 	die "IPSMGW_DB_URL is '$IPSMGW_DB_URL': write sqlite:/// and the absolute path of a file without spaces (four slashes in all), for example sqlite:////var/lib/ipsmgw/ipsmgw.sqlite"
+[[ $IPSMGW_NUMBERS =~ ^(|plain|\+([1-9][0-9]{0,2})?)$ ]] ||
+	die "IPSMGW_NUMBERS is '$IPSMGW_NUMBERS': write a country code such as +49, + for numbers that lack only the plus sign, plain where no number has one, or leave it empty"
 is_e164 "$IPSMGW_SC" ||
 	die "IPSMGW_SC is '$IPSMGW_SC': write the service centre's number with its country code, for example +15559999"
 if [[ -n $IPSMGW_SC_URI ]]; then

@@ -165,12 +165,12 @@ impl Gateway {
                 _ => None,
             },
             Field::Oa => match &tpdu {
-                Tpdu::Deliver(deliver) => Some(address(&deliver.originating_address)),
+                Tpdu::Deliver(deliver) => Some(self.address(&deliver.originating_address)),
                 _ => None,
             },
             Field::Da => match &tpdu {
-                Tpdu::Submit(submit) => Some(address(&submit.destination_address)),
-                Tpdu::Command(command) => Some(address(&command.destination_address)),
+                Tpdu::Submit(submit) => Some(self.address(&submit.destination_address)),
+                Tpdu::Command(command) => Some(self.address(&command.destination_address)),
                 _ => None,
             },
             Field::Pid => match &tpdu {
@@ -206,6 +206,14 @@ impl Gateway {
     }
 }
 
+impl Gateway {
+    /// An address as people write it, `+15550001` where it is a number that is valid everywhere, or as a name.
+    fn address(&self, address: &TpAddress) -> Value {
+        let number = self.policy.number_at(address);
+        Value::Text(number.unwrap_or_else(|| address.value()))
+    }
+}
+
 /// What the user data itself answers.
 fn of_user_data(user_data: &UserData<'_>, field: Field) -> Option<Value> {
     let part = || user_data.concatenation();
@@ -237,9 +245,4 @@ fn user_data<'t>(tpdu: &'t Tpdu<'_>) -> Option<&'t UserData<'t>> {
 )]
 fn number(value: u8) -> Option<Value> {
     Some(Value::Number(value.into()))
-}
-
-/// An address as people write it: `+15550001` where it is international.
-fn address(address: &TpAddress) -> Value {
-    Value::Text(address.to_string())
 }

@@ -10,8 +10,7 @@ use crate::sip::{
     MessageOut, NameAddr, Service, push_date, push_date_time, push_quoted, push_user,
 };
 use crate::wire::{
-    Cpim, CpimAddress, CpimContent, ImdnHeaders, MessageClass, TpAddress, TpDcs, Tpdu,
-    TypeOfNumber, Wanted,
+    Cpim, CpimAddress, CpimContent, ImdnHeaders, MessageClass, TpAddress, TpDcs, Tpdu, Wanted,
 };
 
 /// Header fields of the request that would lie about the translated one, or tell its recipient where the phone is.
@@ -263,42 +262,11 @@ impl Gateway {
         if address.is_alphanumeric() {
             return named(&address.value()).unwrap_or_else(anonymous);
         }
-        self.uri_of(address).map_or_else(anonymous, |uri| NameAddr {
-            display: String::new(),
-            uri,
-        })
-    }
-
-    /// A TP address as a URI of nobody's domain (RFC 3966).
-    pub(super) fn tel_uri(&self, address: &TpAddress) -> String {
-        let digits = address.value();
-        match address.type_of_number() {
-            TypeOfNumber::International => ["tel:+", &digits].concat(),
-            _ => ["tel:", &digits, ";phone-context=", &self.policy.domain].concat(),
-        }
-    }
-
-    /// A TP address as a URI of ours: `sip:+15550002@DOMAIN;user=phone`. A number that is not
-    /// international says where it is valid (RFC 3966 §5.1.5).
-    pub(super) fn uri_of(&self, address: &TpAddress) -> Option<String> {
-        let domain = &self.policy.domain;
-        let digits = address.value();
-        if digits.is_empty() || address.is_alphanumeric() {
-            return None;
-        }
-        let mut uri = String::with_capacity(digits.len() + 2 * domain.len() + 40);
-        uri.push_str("sip:");
-        if address.type_of_number() == TypeOfNumber::International {
-            uri.push('+');
-            push_user(&mut uri, &digits);
-        } else {
-            push_user(&mut uri, &digits);
-            uri.push_str(";phone-context=");
-            uri.push_str(domain);
-        }
-        uri.push('@');
-        uri.push_str(domain);
-        uri.push_str(";user=phone");
-        Some(uri)
+        self.policy
+            .uri_of(address)
+            .map_or_else(anonymous, |uri| NameAddr {
+                display: String::new(),
+                uri,
+            })
     }
 }

@@ -36,6 +36,7 @@ mod input;
 mod instant_message;
 mod lifetime;
 mod notification;
+mod numbers;
 mod outgoing;
 mod overload;
 mod part_exchange;

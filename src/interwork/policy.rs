@@ -9,6 +9,7 @@ use crate::wire::{NationalLanguage, RpAddress, TpAddress};
 use super::causes::Causes;
 use super::coding::DcsCharsets;
 use super::instant_message::INTERWORKED_BY;
+use super::numbers::Numbers;
 use super::overload::Limits;
 use super::settings::Settings;
 
@@ -58,6 +59,8 @@ pub struct Policy {
     pub transliterate: bool,
     /// Whether senders of instant messages get the notifications that they ask for.
     pub notifications: bool,
+    /// What numbers without `+` are.
+    pub numbers: Numbers,
     /// Character sets of TP-DCS values that TS 23.038 reserves.
     pub dcs_charsets: DcsCharsets,
     /// Hosts that notifications may go over.
@@ -159,6 +162,10 @@ impl Policy {
                 ("on-request", true),
                 ("never", false),
             )?,
+            numbers: Numbers::of_setting(settings.numbers).ok_or_else(|| {
+                let what = "a country code such as \"+49\", \"+\" for numbers that lack only the plus sign, \"plain\" where no number has one, or nothing";
+                wanted("numbers", settings.numbers, what)
+            })?,
             dcs_charsets: DcsCharsets::of_setting(settings.dcs_charset)?,
             imdn_route_hosts: hosts(settings.imdn_route_hosts)?,
             sc_uri: match settings.sc_uri {
@@ -476,7 +483,7 @@ mod tests {
     #[test]
     fn a_bad_setting_is_answered_with_what_to_write() {
         type Set = fn(&mut Settings<'_>);
-        let cases: [(&str, Set); 60] = [
+        let cases: [(&str, Set); 61] = [
             ("imdn_route_hosts", |settings| {
                 settings.imdn_route_hosts = "a.example,"
             }),
@@ -572,6 +579,7 @@ mod tests {
                 settings.languages = "turkish,klingon"
             }),
             ("imdn", |settings| settings.imdn = "always"),
+            ("numbers", |settings| settings.numbers = "49"),
             ("dcs_charset", |settings| settings.dcs_charset = "00=euc-kr"),
             ("sc_uri", |settings| settings.sc_uri = "sc"),
             ("sc_uri", |settings| settings.sc_uri = "tel:+15559999"),

@@ -79,12 +79,12 @@ impl Gateway {
             }
             Some(sc_uri) => {
                 // A service centre knows its subscribers by their numbers.
-                let number = sender.uri.global_number();
+                let number = self.policy.number_of(&sender.uri);
+                let number = number.filter(|number| self.policy.is_subscriber(number));
                 number.ok_or_else(|| Refusal::sip(403, Reason::SenderWithoutNumber))?;
-                let destination = recipient
-                    .global_number()
-                    .map(|number| number.as_str().to_owned())
-                    .or_else(|| recipient.local_number())
+                let destination = self
+                    .policy
+                    .number_of(&recipient)
                     .and_then(|number| TpAddress::from_number(&number).ok())
                     .ok_or_else(|| Refusal::sip(404, Reason::Recipient))?;
                 let asks = notify.as_ref().is_some_and(|wanted: &NotifyIn| {
@@ -154,10 +154,9 @@ impl Gateway {
     /// Who the phone shows as sender: the number, else the name.
     fn originating_address(&self, sender: &Uri<'_>) -> Result<TpAddress, Box<Refusal>> {
         let refused = || Refusal::sip(403, Reason::SenderWithoutNumber);
-        if let Some(number) = sender.global_number() {
-            return TpAddress::from_number(number.as_str()).map_err(|_| refused());
-        }
-        if let Some(number) = sender.local_number() {
+        // A number of another domain is shown as it stands.
+        let number = self.policy.number_of(sender);
+        if let Some(number) = number.or_else(|| sender.local_number()) {
             return TpAddress::from_number(&number).map_err(|_| refused());
         }
         if self.policy.sender_without_number == SenderWithoutNumber::Reject {

@@ -135,7 +135,7 @@ impl<'a> Received<'a, '_> {
         let made = if self.message.retargeted {
             None
         } else {
-            let uri = self.gateway.uri_of(&submit.destination_address);
+            let uri = policy.uri_of(&submit.destination_address);
             Some(uri.ok_or_else(|| self.not_found(Reason::DestinationAddress))?)
         };
         let to = made.as_deref().unwrap_or(self.message.request_uri);

@@ -117,7 +117,7 @@ impl Gateway {
             .uri
             .ok_or_else(|| Refusal::sip(404, Reason::Recipient))?;
         let is_elsewhere = || {
-            let number = Uri::parse(uri).and_then(|uri| uri.global_number());
+            let number = Uri::parse(uri).and_then(|uri| self.policy.number_of(&uri));
             self.policy.sc_uri.is_some() && number.is_some()
         };
         if recipient.can.im {

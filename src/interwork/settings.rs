@@ -41,6 +41,8 @@ pub struct Settings<'a> {
     pub transliterate: bool,
     /// `imdn`: `on-request` or `never`.
     pub imdn: &'a str,
+    /// `numbers`: what numbers without `+` are: a country code, `+`, `plain`, or nothing.
+    pub numbers: &'a str,
     /// `dcs_charset`: character sets of TP-DCS values that TS 23.038 reserves, `84=euc-kr,94=euc-kr`.
     pub dcs_charset: &'a str,
     /// `imdn_route_hosts`: hosts that notifications may go over, separated by commas; empty: none.
@@ -78,6 +80,7 @@ impl Default for Settings<'_> {
             languages: "",
             transliterate: false,
             imdn: "on-request",
+            numbers: "",
             dcs_charset: "",
             imdn_route_hosts: "",
             sc_uri: "",

@@ -80,7 +80,7 @@ impl Turn<'_> {
         };
         // What the service centre says of whom and when is nearer to the truth (row STA-2).
         exchange.unix = report.discharged.unwrap_or(exchange.unix);
-        let recipient = self.gateway.tel_uri(&report.recipient);
+        let recipient = self.gateway.policy.tel_uri(&report.recipient);
         let recipient = Text::new(&recipient).unwrap_or_default();
         let whole = exchange.whole.unwrap_or(id);
         match self.gateway.policy.causes.status_to_fate(report.status) {

@@ -16,7 +16,8 @@ use super::pv;
 use super::rpc;
 use super::text;
 use super::{
-    fixups, functions, keep, lifecycle, overload, recipients, running, save, timer, writer,
+    fixups, functions, keep, lifecycle, overload, recipients, running, save, timer, transformation,
+    writer,
 };
 
 /// A table that Kamailio reads: constant pointers to static data.
@@ -72,14 +73,18 @@ unsafe extern "C" fn child_init(rank: c_int) -> c_int {
 /// Called when Kamailio loads the module, for the scripts in Lua, Python, JavaScript, ...
 #[unsafe(no_mangle)]
 unsafe extern "C" fn mod_register(
-    _: *mut c_char,
+    path: *mut c_char,
     _: *mut c_int,
     _: *mut c_void,
     _: *mut c_void,
 ) -> c_int {
     // SAFETY: a static table that ends with an empty row.
     unsafe { ffi::sr_kemi_modules_add(KEMI.0.as_ptr().cast_mut()) };
-    0
+    // SAFETY: what Kamailio passes.
+    match unsafe { transformation::register(path) } {
+        true => 0,
+        false => -1,
+    }
 }
 
 /// Runs a script function on the message that Kamailio passes; some events pass none.

@@ -13,7 +13,7 @@
 //! | `lifecycle` | the start and the end of the gateway |
 //! | `contacts`, `modules` | who is registered; the modules that work for us |
 //! | `authorization`, `database` | who may; srdb1 |
-//! | `pv`, `rpc`, `counters`, `log` | what operators see |
+//! | `pv`, `transformation`, `rpc`, `counters`, `log` | what operators see |
 //! | `guard` | the fence around every entry from C |
 #![allow(unsafe_code, reason = "the one place that talks to C")]
 
@@ -55,4 +55,5 @@ mod table;
 mod text;
 mod timer;
 mod tm;
+mod transformation;
 mod writer;

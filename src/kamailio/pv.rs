@@ -115,7 +115,7 @@ unsafe extern "C" fn get(
 }
 
 /// Texts live in one of Kamailio's rotating buffers until they were used.
-fn give_text(text: &str, parameter: *mut pv_param_t, into: *mut pv_value_t) -> c_int {
+pub(super) fn give_text(text: &str, parameter: *mut pv_param_t, into: *mut pv_value_t) -> c_int {
     // SAFETY: no arguments; one of Kamailio's buffers.
     let buffer = unsafe { ffi::pv_get_buffer() };
     // SAFETY: no arguments; the size of each of them.

@@ -16,6 +16,8 @@ pub struct Uri<'a> {
     tel: bool,
     /// Host without port, or the phone-context of a `tel:` URI.
     host: &'a str,
+    /// What follows the host.
+    behind_host: &'a str,
 }
 
 /// A global number: `+` and its digits, without the visual separators that people write.
@@ -50,14 +52,18 @@ impl<'a> Uri<'a> {
             if host.bytes().any(stray) || user.is_some_and(str::is_empty) {
                 return None;
             }
-            let host = match host.strip_prefix('[') {
-                Some(ipv6) => cut(ipv6, b']')?.0,
-                None => until(host, |octet| matches!(octet, b':' | b';')),
+            let (host, behind_host) = match host.strip_prefix('[') {
+                Some(ipv6) => cut(ipv6, b']')?,
+                None => {
+                    let name = until(host, |octet| matches!(octet, b':' | b';'));
+                    (name, host.get(name.len()..)?)
+                }
             };
             (!host.is_empty()).then_some(Self {
                 user,
                 tel: false,
                 host,
+                behind_host,
             })
         } else if scheme.eq_ignore_ascii_case("tel") {
             let mut parameters = rest.split(';');
@@ -71,10 +77,23 @@ impl<'a> Uri<'a> {
                 user: Some(number),
                 tel: true,
                 host,
+                behind_host: "",
             })
         } else {
             None
         }
+    }
+
+    /// One of a SIP URI of this host, by its user part.
+    pub fn of_user(user: &'a str, host: &'a str) -> Option<Self> {
+        let user = until(user, |octet| octet == b':');
+        let is_user = !user.is_empty() && !user.contains(['@', '?', '<', '>', '"', ' ']);
+        is_user.then_some(Self {
+            user: Some(user),
+            tel: false,
+            host,
+            behind_host: "",
+        })
     }
 
     /// Who this is, whatever the number's domain, separators and parameters: `+15550001` for a
@@ -129,13 +148,11 @@ impl<'a> Uri<'a> {
         if self.leads_nowhere() {
             return None;
         }
-        let mut parts = self.user?.split(';');
-        let number = parts.next().filter(|number| !number.starts_with('+'))?;
-        let says_so = self.tel
-            || parts.any(|parameter| {
-                let name = parameter.split('=').next().unwrap_or_default();
-                name.eq_ignore_ascii_case("phone-context")
-            });
+        let number = until(self.user?, |octet| octet == b';');
+        if number.starts_with('+') {
+            return None;
+        }
+        let says_so = self.tel || self.phone_context().is_some() || self.is_user_phone();
         let digits: String = percent_decoded(number)
             .filter(|octet| !(says_so && is_visual_separator(*octet)))
             .map(|octet| char::from(octet.to_ascii_lowercase()))
@@ -147,6 +164,23 @@ impl<'a> Uri<'a> {
         };
         let number = digits.chars().all(legal) && digits.contains(|c: char| c.is_ascii_digit());
         number.then_some(digits)
+    }
+
+    /// Where a number without `+` is valid (RFC 3966 §5.1.5), if the URI says it.
+    pub fn phone_context(&self) -> Option<&'a str> {
+        if self.tel {
+            return Some(self.host).filter(|context| !context.is_empty());
+        }
+        self.user?.split(';').skip(1).find_map(|parameter| {
+            let (name, value) = cut(parameter, b'=')?;
+            name.eq_ignore_ascii_case("phone-context").then_some(value)
+        })
+    }
+
+    /// Whether a SIP URI says that its user part is a number.
+    fn is_user_phone(&self) -> bool {
+        let mut parameters = self.behind_host.split(';').skip(1);
+        parameters.any(|parameter| parameter.eq_ignore_ascii_case("user=phone"))
     }
 
     /// Whether this is a `tel:` URI: a number, and no place to send anything to.

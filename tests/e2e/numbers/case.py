@@ -1,11 +1,17 @@
 """Numbers and names on both sides: see README.md."""
 
+import asyncio
+from pathlib import Path
+
 import sip
 import sms
-from e2e import ALICE, ImClient, Phone, Rows, ServiceCentre, equal, gateway, run
+from e2e import ALICE, BOB, CFG, ImClient, Phone, Rows, ServiceCentre, equal, gateway, run
 from gateway import free_port
 from scscf import PhoneThere, Scscf
 
+
+VECTORS = Path(__file__).parents[2] / "vectors" / "sip"
+PEOPLE = [ALICE, BOB]
 
 # "My Bank" as a TP address: the length counts the semi-octets in use.
 NAME = bytes([13, 0xD0]) + sms.gsm7("My Bank")[0]
@@ -138,4 +144,94 @@ async def originators():
         rows.done(at_least=50)
 
 
-run(recipients, senders, two_identities, originators)
+async def short_codes(name="codes", **script):
+    "an answer to a short code or a national number goes to the service centre, however a client writes it"
+    port = free_port()
+    async with with_centre(port, name=name, **script) as gw:
+        centre, bob, rows = await peer_at(gw, port), await gw.user(ImClient, "bob"), Rows()
+        answers = []
+        for line in (VECTORS / "short_codes.hex").read_text().split():
+            sent = await centre.send_rp(bytes.fromhex(line), uri=gw.uri("bob"), from_=centre.uri, headers=[("P-Asserted-Identity", f"<{centre.uri}>")])
+            seen = await bob.next_message()
+            rows.check("the report", (await sent.outcome()).kind, "RP-ACK")
+            answers.append(sip.addr_spec(seen.get("From")))
+        rows.check("whom the client sees", answers[0], "sip:4698;phone-context=ims.example@ims.example;user=phone")
+        number = {uri: uri.partition(":")[2].partition(";")[0] for uri in answers}
+        number |= {
+            "tel:70514;phone-context=ims.example": "70514",
+            "tel:70-514;Phone-Context=IMS.example": "70514",
+            "TEL:70514": "70514",
+            "sip:70514@ims.example": "70514",
+            "sip:*100%23@ims.example;user=phone": "*100#",
+            "tel:+1-555-7777": "+15557777",
+            "TEL:+1(555)77.77;isub=1": "+15557777",
+            "sip:+1-555-7777@ims.example;user=phone": "+15557777",
+            "sip:%2B15557777@ims.example": "+15557777",
+            "sip:+15557777;npdi@ims.example;user=phone": "+15557777",
+        }
+        for uri, wanted in number.items():
+            sending = asyncio.create_task(bob.send_im(uri, "yes"))
+            try:
+                request, message = await asyncio.wait_for(centre.submitted.get(), 3)
+            except asyncio.TimeoutError:
+                rows.check(uri, f"not submitted: {(await sending).status}", wanted)
+                continue
+            rows.check(uri, (message.tpdu.kind, message.tpdu.address), ("SMS-SUBMIT", wanted))
+            await centre.report_to(bob.identity, sms.rp_ack(message.mr, network=True), request.get("Call-ID"))
+            rows.check(f"{uri}: the answer", (await sending).status, 202)
+        for uri in (
+            "tel:7777;phone-context=elsewhere.example",
+            "sip:7777;phone-context=elsewhere.example@ims.example;user=phone",
+            "sip:nobody@ims.example",
+            "sip:My%20Bank@sms.invalid",
+            "sip:+15557777@sms.invalid",
+            "sip:anonymous@anonymous.invalid",
+        ):
+            rows.check(uri, (await bob.send_im(uri, "yes")).status, 404)
+        # To several: one number elsewhere, as people write it.
+        document = '<resource-lists xmlns="urn:ietf:params:xml:ns:resource-lists"><list><entry uri="tel:+1-555-7777"/><entry uri="tel:70514"/></list></resource-lists>'
+        body = (
+            "--b\r\nContent-Type: text/plain\r\n\r\nall\r\n--b\r\nContent-Type: application/resource-lists+xml\r\n"
+            f"Content-Disposition: recipient-list\r\n\r\n{document}\r\n--b--\r\n"
+        )
+        rows.check("a list", (await bob.send_im("sip:ims.example", body, "multipart/mixed;boundary=b")).status, 202)
+        got = []
+        for _ in range(2):
+            request, message = await asyncio.wait_for(centre.submitted.get(), 5)
+            got.append(message.tpdu.address)
+            await centre.report_to(bob.identity, sms.rp_ack(message.mr, network=True), request.get("Call-ID"))
+        rows.check("to whom", sorted(got), ["+15557777", "70514"])
+        rows.done(at_least=36)
+
+
+async def short_codes_in_lua():
+    "the same through kamailio.lua"
+    await short_codes("codes-lua", cfg=CFG / "kamailio-kemi.cfg", lua=CFG / "kamailio.lua")
+
+
+async def without_plus():
+    "a number without its plus sign, by setting: of a country, only without the sign, or plain as all others"
+    for setting, people, dialled, shown in (
+        ("+1", PEOPLE, ("5550001", "05550001", "0015550001", "+15550001"), "+15550002"),
+        ("+", PEOPLE, ("15550001", "0015550001", "+15550001"), "+15550002"),
+        ("plain", [("alice", "15550001"), ("bob", "15550002")], ("15550001", "+15550001"), "15550002"),
+    ):
+        for script in ({}, {"cfg": CFG / "kamailio-kemi.cfg", "lua": CFG / "kamailio.lua"}):
+            async with gateway(name=f"plus-{setting.strip('+')}{len(script)}", people=people, numbers=setting, **script) as gw:
+                alice, bob, rows = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob"), Rows()
+                for number in dialled:
+                    for uri in (f"sip:{number}@ims.example", f"tel:{number};phone-context=ims.example", f"sip:{number}@ims.example;user=phone"):
+                        rows.check(f"{setting}: {uri}", (await bob.send_im(uri, number)).status, 200)
+                        _, seen = await alice.next_message()
+                        rows.check(f"{setting}: {uri}: the sender", seen.tpdu.address, shown)
+                    to = number.replace("0001", "0002")
+                    sent = await alice.send_sm(to, "hi")
+                    request = await bob.next_message()
+                    rows.check(f"{setting}: TP-DA {to}", (await sent.outcome()).kind, "RP-ACK")
+                    wanted = f"sip:{'' if setting == 'plain' else '+'}15550001@ims.example"
+                    rows.check(f"{setting}: From", sip.addr_spec(request.get("From")), wanted)
+                rows.check(f"{setting}: nobody", (await bob.send_im("sip:15559998@ims.example", "hi")).status, 404)
+                rows.done(at_least=16)
+
+
+run(recipients, senders, two_identities, originators, short_codes, short_codes_in_lua, without_plus)
