@@ -67,6 +67,8 @@ async def play(kamailio):
     say("client to phone")
     rows.check("the answer", (await client.send_im(f"sip:+15550001@{DOMAIN}", "Hello 😀")).status, 200)
     rows.check("the phone's text", (await phone.next_message())[1].tpdu.text, "Hello 😀")
+    rows.check("a number as people write it", (await client.send_im("tel:+1-555-0001", "Hello")).status, 200)
+    rows.check("its text", (await phone.next_message())[1].tpdu.text, "Hello")
     phone.rp_answer = 22
     rows.check("a full phone", (await bob.send_im(f"sip:+15550001@{DOMAIN}", "no room")).status, 480)
     await phone.next_message()

@@ -88,7 +88,8 @@ async def two_identities():
     async with gateway(name="two", **options) as gw:
         scscf = Scscf(await gw.endpoint(host="127.0.0.3"), gw.domain)
         alice = scscf.device(PhoneThere, *ALICE)
-        equal((await scscf.register(alice.identity)).status, 200, "the answer to the S-CSCF")
+        headers = [("P-Asserted-Identity", alice.identity)]
+        equal((await scscf.register(alice.identity, headers=headers)).status, 200, "the answer to the S-CSCF")
         back = f"sip:zoe@{scscf.endpoint.contact_host}"
         zoe = ImClient(scscf.endpoint, "zoe", None, gw.domain)
         scscf.endpoint.users["zoe"] = zoe
