@@ -2,7 +2,7 @@
 
 local CAN_SM, CAN_IM, AT_SCSCF = 1, 2, 5 -- branch flags
 local BEHIND_NAT = 0
-local FROM_TRUSTED, CAN_BE_CANCELLED = 1, 2 -- message flags
+local FROM_TRUSTED, CAN_BE_CANCELLED, SENDER_IS_HERE, CONVERTED = 1, 2, 3, 4 -- message flags
 local IS_BEHIND = 83 -- tests of nathelper
 local IN_SESSION = { INVITE = true, ACK = true, BYE = true, UPDATE = true, PRACK = true, INFO = true, OPTIONS = true, MESSAGE = true }
 
@@ -33,17 +33,9 @@ local function number_of(address)
 	return KSR.pv.get("$(vn(address){ipsmgw.number})")
 end
 
--- A name or a number -> the user part that is that person's here, or nil.
-local function person(address)
-	local number = number_of(address)
-	local found = number and KSR.htable.sht_get("people", number)
-	if not found then
-		local function unescaped(octet)
-			return string.char(tonumber(octet, 16))
-		end
-		found = KSR.htable.sht_get("people", address:gsub("%%(%x%x)", unescaped):match("^[^;]*"))
-	end
-	return found and tostring(found)
+-- A URI, a list of them, a name or a number -> the identity of the person that it is here, or nil.
+local function person(text)
+	return KSR.ipsmgw.person(text) > 0 and KSR.pv.get("$ipsmgw(person)") or nil
 end
 
 local function reply(code, reason, header)
@@ -74,17 +66,17 @@ local function is_third_party()
 	return KSR.pv.gete("$fU") ~= KSR.pv.gete("$tU") or KSR.pv.gete("$fd") ~= KSR.pv.gete("$td")
 end
 
+-- Who a trusted peer says that the sender is: one of our people, by whichever of the identities that are asserted.
 local function asserted_identity()
-	local asserted = KSR.pv.get("$ai")
+	local asserted = KSR.pv.get("$(hdr(P-Asserted-Identity)[*])")
 	if not asserted then
 		return identity_of(setting("IPSMGW_SC"))
 	end
-	-- One of our people behind an S-CSCF.
-	if KSR.pv.gete("$(ai{uri.scheme})") == "tel" or KSR.pv.gete("$(ai{uri.host})") == setting("IPSMGW_DOMAIN") then
-		local user = person(KSR.pv.gete("$(ai{uri.user})"))
-		return user and identity_of(user) or asserted
+	local sender = person(asserted)
+	if sender then
+		KSR.setflag(SENDER_IS_HERE)
 	end
-	return asserted
+	return sender or asserted
 end
 
 -- True for the very same MESSAGE as one that was accepted: its answer was lost, and its transaction is over.
@@ -99,6 +91,7 @@ local function was_accepted()
 		reply(tonumber(answered), "OK")
 	end
 	KSR.pv.sets("$avp(identity)", identity)
+	KSR.setflag(SENDER_IS_HERE)
 	return true
 end
 
@@ -132,11 +125,10 @@ local function identify()
 		user = KSR.pv.get("$au")
 	end
 	KSR.pv.sets("$avp(identity)", identity_of(user))
+	KSR.setflag(SENDER_IS_HERE)
 
-	local from_host = KSR.pv.gete("$fd")
 	if KSR.pv.get("$ipsmgw(anonymous)") ~= 1 or KSR.is_REGISTER() then
-		local from_is_ours = KSR.pv.gete("$(fu{uri.scheme})") == "tel" or is_ours(KSR.is_myself_furi(), from_host)
-		if person(KSR.pv.gete("$fU")) ~= user or not from_is_ours then
+		if person(KSR.pv.gete("$fu")) ~= identity_of(user) then
 			reply(403, "From Is Somebody Else")
 		end
 	end
@@ -157,22 +149,33 @@ end
 
 -- Where to -----------------------------------------------------------------------------------------------------
 
--- Makes the Request-URI the identity of one of our people. False: nobody here.
+-- The identity of the one of our people whom the Request-URI names, or nil.
 local function recipient()
-	if KSR.pv.gete("$rz") ~= "tel" and not is_ours(KSR.is_myself_ruri(), KSR.pv.gete("$rd")) then
-		return false
+	return person(KSR.pv.gete("$ru"))
+end
+
+local function rest_is_ours()
+	return KSR.pv.gete("$rz") == "tel" or is_ours(KSR.is_myself_ruri(), KSR.pv.gete("$rd"))
+end
+
+-- Whether the Request-URI is the service centre that we are, or the domain itself.
+local function names_us()
+	local user = KSR.pv.gete("$(rU{s.unescape.user}{s.select,0,;})")
+	return rest_is_ours() and (user == "" or user == setting("IPSMGW_SC"))
+end
+
+-- On along the Route, as it is. Comes back where there is no chain.
+local function pass_on()
+	local next = KSR.pv.get("$avp(next)")
+	if next then
+		KSR.setdsturi(next)
+		KSR.tm.t_on_failure("no_answer")
+		relay()
 	end
-	local address = KSR.pv.gete("$rU")
-	-- A number that is valid in another domain is nobody's here.
-	if KSR.pv.gete("$rz") == "tel" then
-		address = number_of(KSR.pv.gete("$ru")) or ""
-	end
-	local user = person(address)
-	if not user then
-		return false
-	end
-	KSR.seturi(identity_of(user))
-	return true
+end
+
+local function sender_is_here()
+	return KSR.isflagset(SENDER_IS_HERE)
 end
 
 -- Whether the Request-URI is a number that a service centre may know: a whole one, or one that is valid here.
@@ -182,7 +185,7 @@ local function is_number()
 end
 
 local function capable(what, identity)
-	return KSR.ipsmgw.capable(identity or KSR.pv.get("$ru"), what) > 0
+	return KSR.ipsmgw.capable(identity, what) > 0
 end
 
 local function wants_privacy()
@@ -211,7 +214,7 @@ local function assert_identity()
 	if wants_privacy() then
 		-- Requests inside the session come to what Contact says.
 		if KSR.is_INVITE() and not KSR.isflagset(FROM_TRUSTED)
-				and (person(KSR.pv.gete("$(ct{nameaddr.uri}{uri.user})")) or KSR.pv.gete("$(ct{nameaddr.name})") ~= "") then
+				and (person(KSR.pv.gete("$(ct{nameaddr.uri}{uri.user}{s.unescape.user}{s.select,0,;})")) or KSR.pv.gete("$(ct{nameaddr.name})") ~= "") then
 			reply(403, "Contact Is Not Anonymous")
 		end
 		make_anonymous()
@@ -220,29 +223,34 @@ local function assert_identity()
 	end
 end
 
--- To where the person is registered. False: nowhere.
-local function contacts()
-	KSR.pv.sets("$avp(recipient)", KSR.pv.get("$ru"))
-	return KSR.registrar.lookup("location") > 0
+-- To where the person is registered. False: nowhere. What is not converted keeps its Request-URI on the way to an S-CSCF.
+local function contacts(whom)
+	local as_it_is = KSR.pv.get("$ru")
+	local is_own_address = KSR.pv.gete("$rz") ~= "tel" and KSR.pv.gete("$rd"):lower() ~= setting("IPSMGW_DOMAIN"):lower() and KSR.is_myself_ruri()
+	if KSR.isflagset(CONVERTED) or is_own_address then
+		as_it_is = person(whom) and KSR.pv.get("$ipsmgw(scscf_identity)") or whom
+	end
+	KSR.pv.sets("$avp(recipient)", as_it_is)
+	return KSR.registrar.lookup_uri("location", whom) > 0
 end
 
-local function contacts_or_away()
-	if not contacts() then
+local function contacts_or_away(whom)
+	if not contacts(whom) then
 		reply(480, "Temporarily Unavailable")
 	end
 end
 
 -- False: it went to none.
-local function to_im_client()
-	if not contacts() then
+local function to_im_client(whom)
+	if not contacts(whom) then
 		return false
 	end
 	KSR.tm.t_on_branch("im_clients")
 	return KSR.tm.t_relay() > 0
 end
 
-local function to_phone()
-	contacts_or_away()
+local function to_phone(whom)
+	contacts_or_away(whom)
 	KSR.pv.unset("$avp(phone)")
 	KSR.tm.t_on_branch("one_phone")
 	KSR.tm.t_on_failure("no_answer")
@@ -280,61 +288,104 @@ local function nothing_new()
 	end
 end
 
+-- A short message, or a report, that is not for us: to the next one in the chain where we are not the service centre.
+local function pass_on_to_centre()
+	if not names_us() then
+		pass_on()
+	end
+end
+
 local function short_message()
 	nothing_new()
+	local whom
 	if KSR.isflagset(FROM_TRUSTED) and KSR.pv.get("$ipsmgw(rp_mti)") == 1 then
-		if not recipient() then
+		whom = recipient()
+		if not whom then
+			pass_on()
 			refuse_sm(404)
 		end
-		if capable("sm") then
-			to_phone()
+		if capable("sm", whom) then
+			to_phone(whom)
 		end
 	else
 		-- An SMS-COMMAND (2) is about a message that the service centre has, whoever that was for.
 		if KSR.pv.get("$ipsmgw(tp_mti)") == 2 then
+			if not sender_is_here() then
+				pass_on()
+			end
 			to_service_centre()
+			pass_on_to_centre()
 		end
-		local user = person(KSR.pv.gete("$ipsmgw(da)"))
-		if not user then
+		whom = person(KSR.pv.gete("$ipsmgw(da)"))
+		if not whom then
+			if not sender_is_here() then
+				pass_on()
+			end
 			to_service_centre()
+			pass_on_to_centre()
 			refuse_sm(404)
 		end
-		local recipient_identity = identity_of(user)
-		local can_sm, can_im = capable("sm", recipient_identity), capable("im", recipient_identity)
+		local can_sm, can_im = capable("sm", whom), capable("im", whom)
 		-- It stays a short message where somebody can take it as one.
-		if can_sm or not can_im or KSR.ipsmgw.authorize(recipient_identity, "sm2im") < 0 then
+		if can_sm or not can_im or KSR.ipsmgw.authorize(whom, "sm2im") < 0 then
 			to_service_centre()
+			pass_on_to_centre()
 		end
 		if can_sm and not can_im then
 			refuse_sm(501)
 		end
-		KSR.seturi(recipient_identity)
 	end
-	if not capable("im") then
+	KSR.seturi(whom)
+	if not capable("im", whom) then
 		refuse_sm(480)
 	end
 	-- 402 is what a phone hears as "requested facility not subscribed".
-	if KSR.ipsmgw.authorize(KSR.pv.get("$ru"), "sm2im") < 0 then
+	if KSR.ipsmgw.authorize(whom, "sm2im") < 0 then
 		refuse_sm(402)
 	end
-	if KSR.ipsmgw.sm_to_im() == 1 and not to_im_client() then
+	if KSR.ipsmgw.sm_to_im() ~= 1 then
+		return
+	end
+	KSR.setflag(CONVERTED)
+	if not to_im_client(whom) then
 		refuse_sm(480)
 	end
 end
 
 local function report()
 	local rp_mti = KSR.pv.get("$ipsmgw(rp_mti)")
-	if KSR.isflagset(FROM_TRUSTED) and (rp_mti == 3 or rp_mti == 5) then
-		if recipient() and capable("sm") then
-			to_phone()
+	local function take_expected()
+		if KSR.ipsmgw.expects_report() > 0 then
+			KSR.ipsmgw.report()
+			KSR.x.exit()
 		end
-		-- On a message that we submitted for somebody here.
+	end
+	if KSR.isflagset(FROM_TRUSTED) and (rp_mti == 3 or rp_mti == 5) then
+		-- The service centre reports to us on a message that we submitted for somebody here, or to a phone.
+		local whom, asked = recipient(), KSR.pv.get("$ru")
+		if whom then
+			KSR.seturi(whom)
+			take_expected()
+			KSR.seturi(asked)
+			if capable("sm", whom) then
+				to_phone(whom)
+			end
+		end
+		pass_on()
 		KSR.ipsmgw.report()
 		KSR.x.exit()
 	end
+	-- A phone reports to whoever sent it the message: to us where it is about a message of ours, or names us.
+	take_expected()
 	-- That a phone has memory again (RP-SMMA, 6) the service centre wants to know, whoever filled it.
-	local is_ours_to_take = KSR.pv.gete("$rz") == "tel" or is_ours(KSR.is_myself_ruri(), KSR.pv.gete("$rd"))
-	if rp_mti == 6 or not is_ours_to_take then
+	if rp_mti == 6 then
+		if not sender_is_here() then
+			pass_on()
+		end
+		to_service_centre()
+	end
+	pass_on_to_centre()
+	if not rest_is_ours() then
 		to_service_centre()
 	end
 	KSR.ipsmgw.report()
@@ -353,8 +404,10 @@ local function recipient_list()
 	local may_convert = KSR.ipsmgw.authorize(KSR.pv.get("$avp(identity)"), "im2sm") > 0
 	-- Whom this does not add cannot be written to.
 	while KSR.ipsmgw.next_recipient() > 0 do
-		if recipient() then
-			if may_convert or capable("im") then
+		local whom = recipient()
+		if whom then
+			KSR.seturi(whom)
+			if may_convert or capable("im", whom) then
 				KSR.ipsmgw.add_recipient()
 			end
 		elseif setting("IPSMGW_SC_URI") ~= "" and may_convert and is_number() then
@@ -375,9 +428,9 @@ local function check_cpim_from()
 		return
 	end
 	KSR.pv.sets("$var(uri)", uri)
-	local user = person(KSR.pv.gete("$(var(uri){uri.user})"))
+	local whom = person(KSR.pv.gete("$(var(uri){uri.user}{s.unescape.user}{s.select,0,;})"))
 	local is_here = KSR.pv.gete("$(var(uri){uri.scheme})") == "tel" or is_ours(false, KSR.pv.gete("$(var(uri){uri.host})"))
-	if not user or identity_of(user) ~= KSR.pv.get("$avp(identity)") or not is_here then
+	if whom ~= KSR.pv.get("$avp(identity)") or not is_here then
 		reply(403, "CPIM From Is Somebody Else")
 	end
 end
@@ -389,7 +442,8 @@ local function instant_message(class)
 	end
 	check_cpim_from()
 	nothing_new()
-	if not recipient() then
+	local whom = recipient()
+	if not whom then
 		-- To the domain itself, or to a name in it that is nobody's: the message says whom it is for (RFC 5365).
 		if (class == 4 or class == -1) and not KSR.pv.is_null("$ipsmgw(recipients)") and is_ours(KSR.is_myself_ruri(), KSR.pv.gete("$rd")) then
 			recipient_list()
@@ -398,37 +452,33 @@ local function instant_message(class)
 		if KSR.pv.gete("$rd"):lower():match("%.invalid$") then
 			reply(404, "Not Found")
 		end
-		-- Whoever it is for, the S-CSCF finds them.
-		local next = KSR.pv.get("$avp(next)")
-		if next then
-			KSR.setdsturi(next)
-			KSR.tm.t_on_failure("no_answer")
-			relay()
-		end
-		-- A phone elsewhere, or a short code: the service centre knows where.
-		if setting("IPSMGW_SC_URI") ~= "" and class == 4 and is_number() then
+		-- A phone elsewhere, or a short code: the service centre knows where. In a chain only if the operator wants it so.
+		local may_submit = KSR.pv.is_null("$avp(next)") or setting("IPSMGW_IM_ELSEWHERE") == "sc" and sender_is_here()
+		if may_submit and setting("IPSMGW_SC_URI") ~= "" and class == 4 and is_number() then
 			as_short_message()
 		end
+		pass_on()
 		-- Of a kind that nobody here can take: the answer says which kinds are taken.
-		if class == -1 and (KSR.pv.gete("$rz") == "tel" or is_ours(KSR.is_myself_ruri(), KSR.pv.gete("$rd"))) then
+		if class == -1 and rest_is_ours() then
 			KSR.ipsmgw.im_to_sm()
 			KSR.x.exit()
 		end
 		reply(404, "Not Found")
 	end
-	if capable("im") then
+	if capable("im", whom) then
 		assert_identity()
 		KSR.tm.t_on_failure("no_answer")
 		KSR.tm.t_on_reply("answered")
-		if not to_im_client() then
+		if not to_im_client(whom) then
 			reply(480, "Temporarily Unavailable")
 		end
 		return
 	end
-	if not capable("sm") then
+	if not capable("sm", whom) then
 		reply(480, "Temporarily Unavailable")
 	end
 	if class == 4 then
+		KSR.seturi(whom)
 		as_short_message()
 	elseif class == 5 or class == 6 then
 		-- A phone has no use for what another client's message became, nor for "is typing".
@@ -446,6 +496,9 @@ local function message()
 	elseif class == 2 or class == 3 then
 		report()
 	elseif class == -2 then
+		if not recipient() and not (sender_is_here() and names_us()) then
+			pass_on()
+		end
 		KSR.notice("malformed short message refused: " .. KSR.pv.gete("$ipsmgw(error)") .. "\n")
 		reply(400, "Bad Short Message")
 	else
@@ -495,21 +548,18 @@ local function reachable()
 end
 
 local function register()
-	local user = person(KSR.pv.gete("$tU"))
 	if is_third_party() then
-		if not user or KSR.pv.gete("$td") ~= setting("IPSMGW_DOMAIN") and KSR.pv.gete("$(tu{uri.scheme})") ~= "tel" then
-			-- One of a person's other names: the operator's service information knows the number.
-			user = person(KSR.pv.gete("$ipsmgw(msisdn)"))
+		-- Somebody else's subscriber is no business of ours.
+		if KSR.ipsmgw.save() < 0 then
+			reply(200, "OK")
 		end
-		if not user then
-			reply(403, "Nobody Here")
+		KSR.pv.sets("$avp(identity)", KSR.pv.get("$ipsmgw(person)"))
+	else
+		if person(KSR.pv.gete("$tu")) ~= KSR.pv.get("$avp(identity)") then
+			reply(403, "To Is Somebody Else")
 		end
-		KSR.pv.sets("$avp(identity)", identity_of(user))
+		KSR.ipsmgw.save()
 	end
-	if not user or identity_of(user) ~= KSR.pv.get("$avp(identity)") then
-		reply(403, "To Is Somebody Else")
-	end
-	KSR.ipsmgw.save()
 	local identity = KSR.pv.get("$avp(identity)")
 	-- 0x12: save() prepares the answer and does not send it.
 	if KSR.registrar.save_uri("location", 0x12, identity) < 0 then
@@ -533,14 +583,15 @@ end
 -- What an S-CSCF was asked after a third-party REGISTER that did not say it.
 local function reg_event()
 	if not is_reg_event() then
+		pass_on()
 		reply(489, "Bad Event", "Allow-Events: reg")
 	end
 	if not KSR.isflagset(FROM_TRUSTED) then
 		reply(403, "Not An S-CSCF")
 	end
-	KSR.pv.sets("$avp(identity)", identity_of(person(KSR.pv.gete("$fU")) or ""))
 	local heard = KSR.ipsmgw.save()
 	if heard == 1 then
+		KSR.pv.sets("$avp(identity)", KSR.pv.get("$ipsmgw(person)"))
 		KSR.ipsmgw.keep()
 		KSR.x.exit()
 	elseif heard == -1 then
@@ -551,10 +602,12 @@ end
 
 local function session()
 	nothing_new()
-	if not recipient() then
+	local whom = recipient()
+	if not whom then
+		pass_on()
 		reply(404, "Not Found")
 	end
-	contacts_or_away()
+	contacts_or_away(whom)
 	assert_identity()
 	KSR.tm.t_on_branch("session_branch")
 	relay()
@@ -697,6 +750,7 @@ function ksr_request_route()
 	elseif KSR.pv.gete("$rm") == "NOTIFY" then
 		reg_event()
 	else
+		pass_on()
 		reply(405, "Method Not Allowed", "Allow: MESSAGE, REGISTER, OPTIONS, INVITE, ACK, BYE, CANCEL")
 	end
 	return 1

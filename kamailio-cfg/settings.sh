@@ -16,6 +16,8 @@ export IPSMGW_DB_URL=${IPSMGW_DB_URL:-sqlite:///$data/ipsmgw/ipsmgw.sqlite}
 export IPSMGW_SC=${IPSMGW_SC:-+15559999}
 export IPSMGW_NUMBERS=${IPSMGW_NUMBERS:-}
 export IPSMGW_SC_URI=${IPSMGW_SC_URI:-}
+export IPSMGW_REG_EVENT_IDENTITY=${IPSMGW_REG_EVENT_IDENTITY:-}
+export IPSMGW_IM_ELSEWHERE=${IPSMGW_IM_ELSEWHERE:-chain}
 export IPSMGW_TRUSTED=${IPSMGW_TRUSTED:-}
 export IPSMGW_FLOOD=${IPSMGW_FLOOD:-100}
 export IPSMGW_CPIM_FROM=${IPSMGW_CPIM_FROM:-any}
@@ -125,6 +127,10 @@ if [[ -n $IPSMGW_SC_URI ]]; then
 		IPSMGW_SC_URI=${IPSMGW_SC_URI/"$centre"/"$found"}
 	fi
 fi
+[[ -z $IPSMGW_REG_EVENT_IDENTITY || $IPSMGW_REG_EVENT_IDENTITY == user || $IPSMGW_REG_EVENT_IDENTITY =~ ^sips?:[^[:space:]\<\>\"!]+$ ]] ||
+	die "IPSMGW_REG_EVENT_IDENTITY is '$IPSMGW_REG_EVENT_IDENTITY': write the SIP URI that the S-CSCF knows this gateway by, for example sip:ipsmgw.ims.example:5060, or user, or leave it empty"
+[[ $IPSMGW_IM_ELSEWHERE == chain || $IPSMGW_IM_ELSEWHERE == sc ]] ||
+	die "IPSMGW_IM_ELSEWHERE is '$IPSMGW_IM_ELSEWHERE': write chain, or sc where the service centre (IPSMGW_SC_URI) gets instant messages to numbers elsewhere"
 IFS=, read -ra subnets <<<"$IPSMGW_TRUSTED"
 for subnet in "${subnets[@]}"; do
 	read -r subnet <<<"$subnet" # without the spaces around it

@@ -1,6 +1,6 @@
 //! application/reginfo+xml: what must hold for any octets.
 
-use ipsmgw::interwork::RegEvent;
+use ipsmgw::interwork::{RegEvent, Whose};
 use ipsmgw::wire::{RegInfo, RegInfoContact, Registration};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -79,7 +79,7 @@ proptest! {
     fn a_document_with_damage_is_read_or_refused(
         info in reg_info(),
         damage in vec((any::<prop::sample::Index>(), "[\0-\u{ff}<>/'&;]{0,3}", 0..20_usize), 1..4),
-        plain_im: bool,
+        theirs: bool,
     ) {
         let mut octets = written(&info).into_bytes();
         for (at, new, gone) in damage {
@@ -87,16 +87,19 @@ proptest! {
             let end = octets.len().min(at + gone);
             octets.splice(at..end, new.into_bytes());
         }
+        let whose = |_: &str| if theirs { Whose::Theirs } else { Whose::Unknown };
         match RegInfo::decode(&octets) {
             Ok(read) => {
                 let contacts = read.registrations.iter().flat_map(|one| &one.contacts);
                 prop_assert!(contacts.clone().all(|contact| !contact.uri.is_empty()));
-                let event = RegEvent::decode(&octets, plain_im).unwrap();
-                prop_assert_eq!(event == RegEvent::Changed, !read.is_full);
+                let event = RegEvent::decode(&octets, &whose).unwrap();
+                let is_about_somebody_else = !theirs && !read.registrations.is_empty();
+                prop_assert_eq!(event == RegEvent::SomebodyElse, is_about_somebody_else);
+                prop_assert_eq!(event == RegEvent::Changed, !read.is_full && !is_about_somebody_else);
             }
             Err(error) => {
                 prop_assert!(error.offset <= octets.len(), "{}", error);
-                prop_assert_eq!(RegEvent::decode(&octets, plain_im), Err(error));
+                prop_assert_eq!(RegEvent::decode(&octets, &whose), Err(error));
             }
         }
     }

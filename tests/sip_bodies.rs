@@ -80,7 +80,7 @@ proptest! {
                 body: octets.into(),
                 ..Entity::default()
             };
-            for contact in RegisterBody::decode(body).contacts().into_iter().flatten() {
+            for contact in RegisterBody::decode(body).contacts().named() {
                 prop_assert!(!contact.uri.is_empty());
                 prop_assert!(contact.expires != Some(0));
             }

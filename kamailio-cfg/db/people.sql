@@ -1,4 +1,4 @@
--- What kamailio.cfg keeps in SQLite: the people (auth_db), how they may be addressed (htable), their phones and
+-- What kamailio.cfg keeps in SQLite: the people (auth_db), how they may be addressed, their phones and
 -- clients (usrloc). Safe to run again on a database that has some of it.
 
 -- Readers and the one writer do not wait for each other.
@@ -23,14 +23,43 @@ CREATE TABLE IF NOT EXISTS subscriber (
 );
 CREATE UNIQUE INDEX IF NOT EXISTS subscriber_number ON subscriber (number, domain) WHERE number <> '';
 
--- Every way to address a person (name or number) -> the one user part that is theirs in this gateway: the number
--- when there is one, else the name. In the layout that htable loads.
-CREATE VIEW IF NOT EXISTS people AS
-    SELECT username AS key_name, 0 AS key_type, 0 AS value_type,
-           CASE number WHEN '' THEN username ELSE number END AS key_value, 0 AS expires
-      FROM subscriber
+-- Further public identities of people: what an S-CSCF calls them, names in other domains.
+CREATE TABLE IF NOT EXISTS identity (
+    uri      VARCHAR(255) NOT NULL PRIMARY KEY,   -- sip:..., or a number with its '+'
+    username VARCHAR(64)  NOT NULL,
+    domain   VARCHAR(64)  NOT NULL
+);
+
+-- Every identity -> the one under which the gateway knows that person: the number when there is one, else the name. In the
+-- layout of people_table.
+DROP VIEW IF EXISTS people;
+DROP VIEW IF EXISTS ipsmgw_people;
+CREATE VIEW ipsmgw_people AS
+    WITH person AS (
+        SELECT username, domain, number, 'sip:' || username || '@' || domain AS name FROM subscriber
+    )
+    SELECT name AS identity, CASE number WHEN '' THEN name ELSE number END AS person FROM person
     UNION
-    SELECT number, 0, 0, number, 0 FROM subscriber WHERE number <> '';
+    SELECT number, number FROM person WHERE number <> ''
+    UNION
+    SELECT uri, CASE number WHEN '' THEN name ELSE number END FROM identity JOIN person USING (username, domain);
+
+-- What S-CSCFs say: whom they have registered, and by which identities these are known there. The gateway writes both.
+CREATE TABLE IF NOT EXISTS ipsmgw_scscf (
+    person       VARCHAR(128) NOT NULL PRIMARY KEY,
+    identity     VARCHAR(254) NOT NULL,              -- the S-CSCF knows the person by it
+    scscf        VARCHAR(16)  NOT NULL,
+    round        VARCHAR(10)  NOT NULL,
+    identities   VARCHAR(16)  NOT NULL,
+    contacts     VARCHAR(512) NOT NULL DEFAULT '',   -- what each contact can do
+    subscription VARCHAR(255) NOT NULL DEFAULT '',   -- to the reg event package
+    expires      VARCHAR(20)  NOT NULL
+);
+CREATE TABLE IF NOT EXISTS ipsmgw_identity (
+    identity VARCHAR(128) NOT NULL PRIMARY KEY,
+    person   VARCHAR(128) NOT NULL,
+    round    VARCHAR(10)  NOT NULL
+);
 
 -- Whose messages may be converted (ipsmgw_authorize); who is not here may all of it. sm2im: short messages to this
 -- person may become instant messages. im2sm: this person's instant messages may become short messages.
@@ -87,6 +116,6 @@ BEGIN
 END;
 
 INSERT OR REPLACE INTO version (table_name, table_version)
-     VALUES ('version', 1), ('subscriber', 7), ('people', 2), ('secrets', 2), ('location', 9);
+     VALUES ('version', 1), ('subscriber', 7), ('secrets', 2), ('location', 9);
 
 COMMIT;

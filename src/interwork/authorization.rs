@@ -1,9 +1,7 @@
 //! Who may have their messages converted (rows AUT-1, AUT-4, AUT-5).
 
+use super::sender::{identity_of, vouched};
 use crate::host::Identity;
-use crate::sip::Uri;
-
-use super::sender::identity_of;
 
 /// The service-level interworking authorisation of one identity, by direction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,7 +46,7 @@ impl Authorization {
     }
 }
 
-/// Who a URI or a number (`+15550001`) names.
+/// Who a URI, a number (`+15550001`) or a list as in P-Asserted-Identity names.
 pub fn identity(text: &str) -> Option<Identity> {
     let with_scheme;
     let uri = if text.starts_with('+') {
@@ -57,7 +55,8 @@ pub fn identity(text: &str) -> Option<Identity> {
     } else {
         text
     };
-    identity_of(&Uri::parse(uri)?)
+    let (_, uri) = vouched(uri)?;
+    identity_of(&uri)
 }
 
 #[cfg(test)]
@@ -83,6 +82,8 @@ mod tests {
             identity("sip:+15550001@ims.example;user=phone"),
             Some(number)
         );
+        let list = "<sip:001010000000001@ims.example>, <tel:+15550001>";
+        assert_eq!(identity(list), Some(number));
         assert_eq!(identity("nobody"), None);
     }
 }

@@ -59,6 +59,10 @@ pub enum Field {
     Private,
     /// Where the contacts of a REGISTER would be reached by what they say: `sip:HOST:PORT`, separated by commas.
     Contacts,
+    /// The public identity of the person that `ipsmgw_person()` or `ipsmgw_save()` has found.
+    Person,
+    /// The identity by which an S-CSCF knows that person.
+    ScscfIdentity,
     /// In the result route, what the sender is told: a SIP status code.
     Status,
     /// In the result route: `delivered`, `accepted` or `failed`.
@@ -76,7 +80,7 @@ pub enum Value {
 
 impl Field {
     /// All fields with their names.
-    pub const NAMES: [(&'static str, Self); 27] = [
+    pub const NAMES: [(&'static str, Self); 29] = [
         ("class", Self::Class),
         ("error", Self::Error),
         ("rp_mti", Self::RpMti),
@@ -102,6 +106,8 @@ impl Field {
         ("anonymous", Self::Anonymous),
         ("private", Self::Private),
         ("contacts", Self::Contacts),
+        ("person", Self::Person),
+        ("scscf_identity", Self::ScscfIdentity),
         ("status", Self::Status),
         ("result", Self::Result),
     ];
@@ -135,9 +141,13 @@ impl Gateway {
             Field::CpimFrom => return body::cpim_from(message).map(Value::Text),
             Field::Anonymous => return number(u8::from(is_nobody(message.from))),
             Field::Private => return number(u8::from(is_private(message.privacy, message.from))),
-            Field::Msisdn | Field::Imsi | Field::Contacts | Field::Status | Field::Result => {
-                return None;
-            }
+            Field::Msisdn
+            | Field::Imsi
+            | Field::Contacts
+            | Field::Person
+            | Field::ScscfIdentity
+            | Field::Status
+            | Field::Result => return None,
             _ => {}
         }
         let Ok(Body::Sms(octets)) = Body::of(message) else {

@@ -188,7 +188,7 @@ impl Gateway {
                 } else {
                     NameAddr {
                         display: String::new(),
-                        uri: sm.address.as_str().to_owned(),
+                        uri: self.shown(&sm.identity, sm.address.as_str()),
                     }
                 };
                 let lifetime = lifetime::of_sm(submit.vp, sm.unix).ok().flatten();

@@ -19,6 +19,7 @@
 
 mod action;
 mod another_form;
+mod at_scscf;
 mod authorization;
 mod body;
 mod call_id;
@@ -40,6 +41,7 @@ mod numbers;
 mod outgoing;
 mod overload;
 mod part_exchange;
+mod person;
 mod policy;
 mod prepare_im;
 mod prepare_report;
@@ -61,6 +63,7 @@ mod submission;
 mod way;
 
 pub use action::{Action, Actions, Counter, Leg, Outcome, Reason, Refusal, Verdict};
+pub use at_scscf::{AtScscf, ContactsThere, contact_key, digest, digest_of_set};
 pub use authorization::{Authorization, identity};
 pub use classify::Class;
 pub use field::{Field, Value};
@@ -69,8 +72,10 @@ pub use input::{
     RecipientIn, ReportIn, RpReport, StatusReportIn,
 };
 pub use overload::{Asked, Limits, Load, Over, Overload, Queue, REFUSED_FOR_MS};
+pub use person::key_of_number;
 pub use policy::{Policy, SenderWithoutNumber};
-pub use reg_event::RegEvent;
+pub use reg_event::{RegEvent, RegEventIdentity, Whose};
+pub use report::expects;
 pub use settings::Settings;
 pub use shares::{InUse, Share, Shares};
 

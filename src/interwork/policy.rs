@@ -11,6 +11,7 @@ use super::coding::DcsCharsets;
 use super::instant_message::INTERWORKED_BY;
 use super::numbers::Numbers;
 use super::overload::Limits;
+use super::reg_event::RegEventIdentity;
 use super::settings::Settings;
 
 /// What TP-OA shows of an IM sender who has no number (row MAP-4).
@@ -31,6 +32,8 @@ pub struct Policy {
     pub sc_address: String,
     /// Who we are in From and P-Asserted-Identity, a URI.
     pub gateway_uri: String,
+    /// Who we are in P-Asserted-Identity of a SUBSCRIBE to the `reg` event package.
+    pub reg_event_identity: RegEventIdentity,
     /// Who may send us what only a network sends: SMS-DELIVER.
     pub service_centres: Vec<Identity>,
     /// Milliseconds for which an IM sender is held.
@@ -119,7 +122,19 @@ impl Policy {
             );
             return Err(wanted("gateway_uri", &gateway_uri, &what));
         }
+        let reg_event_identity = match settings.reg_event_identity {
+            "" => RegEventIdentity::Gateway,
+            "user" => RegEventIdentity::User,
+            uri if place(uri).is_some() && uri.len() <= MAX_URI => {
+                RegEventIdentity::Uri(uri.to_owned())
+            }
+            other => {
+                let what = "the SIP URI that the S-CSCF knows this gateway by, such as \"sip:ipsmgw.ims.example:5060\", or \"user\", or nothing for gateway_uri";
+                return Err(wanted("reg_event_identity", other, what));
+            }
+        };
         Ok(Self {
+            reg_event_identity,
             service_centres: service_centres(settings)?,
             hold_timeout_ms: milliseconds("hold_timeout", settings.hold_timeout, IN_TRANSACTION)?,
             im_timeout_ms: milliseconds("im_timeout", settings.im_timeout, IN_TRANSACTION)?,

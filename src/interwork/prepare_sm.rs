@@ -145,7 +145,9 @@ impl<'a> Received<'a, '_> {
         } else {
             NameAddr {
                 display: String::new(),
-                uri: self.sender.address.to_owned(),
+                uri: self
+                    .gateway
+                    .shown(&self.sender.identity, self.sender.address),
             }
         };
         // A recipient whose `202` says nothing may tell more in a notification.

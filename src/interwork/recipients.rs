@@ -154,7 +154,10 @@ impl Gateway {
             let cpim = Cpim::decode(&octets).map_err(Reason::Undecodable)?;
             content = Content::text(im_text::of_cpim(&cpim, None)?);
         }
-        let from = if private { ANONYMOUS } else { sender.address };
+        let from = match private {
+            true => ANONYMOUS.to_owned(),
+            false => self.shown(&sender.identity, sender.address),
+        };
         let mut headers = String::with_capacity(256);
         let mut field = |name: &str, value: Option<&str>| {
             let Some(value) = value else { return };
@@ -164,7 +167,7 @@ impl Gateway {
             headers.extend(value.chars().filter(|c| !c.is_control()));
             headers.push_str("\r\n");
         };
-        let asserted = ["<", from, ">"].concat();
+        let asserted = ["<", &from, ">"].concat();
         if private {
             field("Privacy", Some("id"));
         } else {
@@ -187,7 +190,7 @@ impl Gateway {
         Ok(Becomes::Im(Box::new(CopyOut {
             identity: identity.ok_or_else(|| Refusal::sip(414, Reason::Recipient))?,
             to: uri.to_owned(),
-            from: from.to_owned(),
+            from,
             headers,
             body: content.body,
             // Who can read the sender's wish notifies the sender itself.

@@ -7,7 +7,21 @@ use super::im_exchange::{ACCEPTED, DELIVERED};
 use super::input::{Named, ReportIn, RpReport};
 use super::outgoing::ReportOut;
 use super::queue::awaits_report;
-use crate::host::{Exchange, ExchangeId, Kind, Party, State};
+use crate::host::{Exchange, ExchangeId, Exchanges, Kind, Party, State};
+
+/// Whether a report that names nothing of ours fits an exchange of the reporter's that waits for one. Nothing is changed.
+pub fn expects(report: &ReportIn<'_>, store: &mut dyn Exchanges) -> bool {
+    if !matches!(report.report, RpReport::Ack | RpReport::Error { .. }) {
+        return false;
+    }
+    let waits = |exchange: &Exchange| {
+        awaits_report(exchange)
+            && exchange.party == report.party
+            && exchange.identity == report.identity
+            && exchange.rp_mr == report.rp_mr
+    };
+    store.find(Kind::ImToSm, &mut { waits }).is_some()
+}
 
 impl Turn<'_> {
     pub(super) fn report(&mut self, report: &ReportIn<'_>) {

@@ -20,16 +20,7 @@ pub(super) struct Sender<'m> {
 /// The sender: never who the body says, nor who From says.
 pub(super) fn sender<'m>(message: &MessageIn<'m>) -> Result<Sender<'m>, Box<Refusal>> {
     let vouched_for = || {
-        let identities: Vec<(&str, Uri<'_>)> = asserted(message.identity?)
-            .map(|address| Uri::parse(address).map(|uri| (address, uri)))
-            .collect::<Option<_>>()?;
-        let routed = identities.iter().find(|(_, uri)| !uri.is_tel());
-        let numbered = identities
-            .iter()
-            .find(|(_, uri)| uri.global_number().is_some());
-        let first = identities.first()?;
-        let (address, _) = *routed.unwrap_or(first);
-        let (_, uri) = *numbered.unwrap_or(first);
+        let (address, uri) = vouched(message.identity?)?;
         Some(Sender {
             address,
             uri,
@@ -37,6 +28,22 @@ pub(super) fn sender<'m>(message: &MessageIn<'m>) -> Result<Sender<'m>, Box<Refu
         })
     };
     vouched_for().ok_or_else(|| Refusal::sip(403, Reason::NoIdentity))
+}
+
+/// Of the identities that are asserted, the one that leads to the sender, and the one that says who that is: the one with a
+/// number (row MAP-3).
+pub(super) fn vouched(asserted_identities: &str) -> Option<(&str, Uri<'_>)> {
+    let identities: Vec<(&str, Uri<'_>)> = asserted(asserted_identities)
+        .map(|address| Uri::parse(address).map(|uri| (address, uri)))
+        .collect::<Option<_>>()?;
+    let routed = identities.iter().find(|(_, uri)| !uri.is_tel());
+    let numbered = identities
+        .iter()
+        .find(|(_, uri)| uri.global_number().is_some());
+    let first = identities.first()?;
+    let (address, _) = *routed.unwrap_or(first);
+    let (_, uri) = *numbered.unwrap_or(first);
+    Some((address, uri))
 }
 
 /// The key of whom a URI names; none for one that is too long to be kept.
@@ -47,6 +54,19 @@ pub(super) fn identity_of(uri: &Uri<'_>) -> Option<Identity> {
 }
 
 impl Gateway {
+    /// Whom an instant messaging client sees as the sender: the number, where somebody has one under another identity, which
+    /// may be made of an IMSI. The address stays for who is known by it alone.
+    pub(super) fn shown(&self, identity: &Identity, address: &str) -> String {
+        let is_number = |key: &str| key.starts_with('+') && !key.contains('@');
+        let has_number = Uri::parse(address).is_none_or(|uri| uri.global_number().is_some());
+        match identity.as_str() {
+            number if is_number(number) && !has_number => {
+                ["sip:", number, "@", &self.policy.domain, ";user=phone"].concat()
+            }
+            _ => address.to_owned(),
+        }
+    }
+
     /// Whose share of the open exchanges a message of this sender takes: a digest of the identity. 0, nobody's, for a
     /// service centre, which sends for many.
     pub(super) fn share_of(&self, identity: &Identity) -> u64 {

@@ -9,6 +9,8 @@ pub struct Settings<'a> {
     pub sc_address: &'a str,
     /// `gateway_uri`: who we are in From and P-Asserted-Identity; empty: `sip:SC_ADDRESS@DOMAIN`.
     pub gateway_uri: &'a str,
+    /// `reg_event_identity`: who subscribes to the `reg` event package; empty: `gateway_uri`.
+    pub reg_event_identity: &'a str,
     /// `service_centre`: who may send us SMS-DELIVER, identities separated by commas; empty: our own
     /// `sc_address`.
     pub service_centre: &'a str,
@@ -65,6 +67,7 @@ impl Default for Settings<'_> {
             domain: "",
             sc_address: "",
             gateway_uri: "",
+            reg_event_identity: "",
             service_centre: "",
             hold_timeout: 20,
             im_timeout: 20,

@@ -65,6 +65,30 @@ pub(super) fn remove(identity: &str, flags: Flags) -> bool {
     })
 }
 
+/// Of several S-CSCFs only the one with this contact is kept, where it is one of them: the person has moved there.
+pub(super) fn keep_only(identity: &str, flags: Flags, hop: &str) {
+    let is_it = |contact: *mut ffi::ucontact| {
+        // SAFETY: a contact under its record's lock.
+        let uri = unsafe { &(*contact).c };
+        // SAFETY: as above; its URI is kept with it.
+        unsafe { text::octets(uri) == hop.as_bytes() }
+    };
+    let (mut is_there, mut others) = (false, false);
+    each(identity, flags, |_, _, contact| {
+        is_there |= is_it(contact);
+        others |= !is_it(contact);
+    });
+    if !is_there || !others {
+        return;
+    }
+    each(identity, flags, |usrloc, record, contact| {
+        if let Some(delete) = usrloc.delete_ucontact.filter(|_| !is_it(contact)) {
+            // SAFETY: the record's own contact, under its lock; nobody looks at it after this.
+            unsafe { delete(record, contact) };
+        }
+    });
+}
+
 /// Does something about each contact that is an S-CSCF, under usrloc's lock. False where there is none.
 fn each(
     identity: &str,

@@ -1,24 +1,18 @@
 //! Who may: the service-level interworking authorisation of each identity (rows AUT-1, AUT-4, AUT-5).
 //! Kept in a database table, read into shared memory at start, changed live by RPC.
 
-use std::cell::UnsafeCell;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use crate::host::Identity;
 use crate::interwork::Authorization;
 
 use super::database::{Database, DatabaseError, Value};
-use super::ffi;
 use super::params::SettingError;
-use super::shared::{Held, Lock, Plain, SharedSlice};
-
-const BUCKETS: usize = 4096;
+use super::shared::SharedSlice;
+use super::shared_map::SharedMap;
 
 pub(super) struct Authorizations {
-    buckets: SharedSlice<Bucket>,
-    /// Keyed before the fork, so that all processes agree.
-    hasher: RandomState,
+    entries: SharedMap<Entry>,
     database: Option<Database>,
     table: &'static str,
     /// How many reloads have begun: each marks what it has seen with its number.
@@ -26,30 +20,12 @@ pub(super) struct Authorizations {
     otherwise: Authorization,
 }
 
-#[repr(C)]
-struct Bucket {
-    lock: Lock,
-    first: UnsafeCell<*mut Entry>,
-}
-
-/// In shared memory, made and freed one by one.
-#[repr(C)]
+#[derive(Clone, Copy)]
 struct Entry {
-    next: *mut Entry,
-    identity: Identity,
     may: Authorization,
     /// The newest reload that has seen it.
     seen: u32,
 }
-
-// SAFETY: a lock, and a pointer into shared memory, which is at the same address in all processes.
-unsafe impl Plain for Bucket {}
-// SAFETY: the chain is touched only under the lock beside it.
-unsafe impl Sync for Bucket {}
-// SAFETY: as above; the rest is read-only after mod_init.
-unsafe impl Sync for Authorizations {}
-// SAFETY: as above.
-unsafe impl Send for Authorizations {}
 
 const IDENTITY: &str = "identity";
 const SM_TO_IM: &str = "sm2im";
@@ -64,19 +40,14 @@ impl Authorizations {
     ) -> Result<Self, SettingError> {
         let no_memory =
             || SettingError("shared memory is too small: start Kamailio with a larger -m".into());
-        let buckets: SharedSlice<Bucket> = SharedSlice::zeroed(BUCKETS).ok_or_else(no_memory)?;
-        for bucket in buckets.iter() {
-            bucket.lock.init();
-        }
         let database = if url.is_empty() {
             None
         } else {
             Some(Database::bind(url)?)
         };
         let this = Self {
-            buckets,
+            entries: SharedMap::new().ok_or_else(no_memory)?,
             reloads: SharedSlice::zeroed(1).ok_or_else(no_memory)?,
-            hasher: RandomState::new(),
             database,
             table,
             otherwise,
@@ -94,10 +65,8 @@ impl Authorizations {
 
     /// What this identity may: its own entry, else the default for who is not listed.
     pub(super) fn of(&self, identity: &Identity) -> Authorization {
-        let mut chain = self.bucket(identity).lock();
-        chain
-            .find(identity)
-            .map_or(self.otherwise, |entry| entry.may)
+        let entry = self.entries.get(identity);
+        entry.map_or(self.otherwise, |entry| entry.may)
     }
 
     /// Changes what an identity may, in the table first.
@@ -144,104 +113,21 @@ impl Authorizations {
         if failed {
             return Err(DatabaseError);
         }
-        for bucket in self.buckets.iter() {
-            bucket.lock().drop_unseen(this_reload);
-        }
+        self.entries.retain(|_, entry| entry.seen >= this_reload);
         Ok(count)
     }
 
     fn put(&self, identity: &Identity, may: Authorization, seen: u32) -> Result<(), DatabaseError> {
-        let mut chain = self.bucket(identity).lock();
-        if let Some(entry) = chain.find(identity) {
+        let new = Entry { may, seen };
+        let put = |entry: &mut Option<Entry>| {
             // A later reload may have been here already: its word is newer.
-            if entry.seen <= seen {
-                (entry.may, entry.seen) = (may, seen);
+            if entry.is_none_or(|entry| entry.seen <= seen) {
+                *entry = Some(new);
             }
-        } else if !chain.push(*identity, may, seen) {
-            tracing::error!("no shared memory for an authorisation");
-            return Err(DatabaseError);
-        }
-        Ok(())
-    }
-
-    fn bucket(&self, identity: &Identity) -> &Bucket {
-        let hash = self.hasher.hash_one(identity.as_str());
-        &self.buckets[usize::try_from(hash % BUCKETS as u64).unwrap_or(0)]
-    }
-}
-
-impl Bucket {
-    fn lock(&self) -> Chain<'_> {
-        Chain {
-            _held: self.lock.hold(),
-            first: self.first.get(),
-        }
-    }
-}
-
-/// The entries of one bucket, while its lock is held.
-struct Chain<'b> {
-    _held: Held<'b>,
-    first: *mut *mut Entry,
-}
-
-impl Chain<'_> {
-    fn entries(&mut self) -> impl Iterator<Item = &mut Entry> {
-        // SAFETY: under the bucket's lock.
-        let mut next = unsafe { self.first.read() };
-        std::iter::from_fn(move || {
-            // SAFETY: entries of the chain, which ends with NULL; each is shown once.
-            let entry = unsafe { next.as_mut() }?;
-            next = entry.next;
-            Some(entry)
-        })
-    }
-
-    fn find(&mut self, identity: &Identity) -> Option<&mut Entry> {
-        self.entries().find(|entry| entry.identity == *identity)
-    }
-
-    /// Takes an entry in; false when shared memory is full.
-    fn push(&mut self, identity: Identity, may: Authorization, seen: u32) -> bool {
-        // SAFETY: any size may be asked for.
-        let memory = unsafe { ffi::ipsmgw_c_shm_alloc(size_of::<Entry>()) }.cast::<Entry>();
-        if memory.is_null() {
-            return false;
-        }
-        // SAFETY: under the bucket's lock.
-        let next = unsafe { self.first.read() };
-        let entry = Entry {
-            next,
-            identity,
-            may,
-            seen,
         };
-        // SAFETY: fresh memory of that size.
-        unsafe { memory.write(entry) };
-        // SAFETY: under the bucket's lock.
-        unsafe { self.first.write(memory) };
-        true
-    }
-
-    /// Frees the entries that the table does not have any more.
-    fn drop_unseen(&mut self, reload: u32) {
-        let mut place = self.first;
-        loop {
-            // SAFETY: the head, or the link of an entry, under the bucket's lock.
-            let this = unsafe { place.read() };
-            // SAFETY: NULL at the end, else an entry of the chain.
-            let Some(entry) = (unsafe { this.as_mut() }) else {
-                return;
-            };
-            if entry.seen >= reload {
-                place = &raw mut entry.next;
-                continue;
-            }
-            let next = entry.next;
-            // SAFETY: takes the entry out of the chain, under the bucket's lock.
-            unsafe { place.write(next) };
-            // SAFETY: made by `push`; nobody finds it any more.
-            unsafe { ffi::ipsmgw_c_shm_free(this.cast()) };
-        }
+        self.entries.change(identity, put).map_err(|_| {
+            tracing::error!("no shared memory for an authorisation");
+            DatabaseError
+        })
     }
 }

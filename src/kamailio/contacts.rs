@@ -12,6 +12,7 @@ use super::ffi;
 use super::message::next_hop;
 use super::modules::{Usrloc, modules};
 use super::params::Flags;
+use super::person::is_us;
 use super::running::running;
 use super::text::{self, lend};
 use super::tm;
@@ -26,6 +27,8 @@ pub(super) struct Route {
     pub(super) route: Option<String>,
     /// The socket that the registration came in on, as `udp:192.0.2.1:5060`.
     pub(super) socket: Option<String>,
+    /// Whether it goes to an S-CSCF, with the identity that is registered there as Request-URI.
+    pub(super) at_scscf: bool,
 }
 
 /// A contact of an identity that has one of these flags: the one at this hop, if there is one there,
@@ -50,11 +53,23 @@ pub(super) fn route_to(identity: &str, flags: u32, hop: &str) -> Option<Route> {
 /// All contacts of an identity that have one of these flags.
 pub(super) fn routes_to(identity: &str, flags: u32) -> Vec<Route> {
     let mut routes = Vec::new();
+    let mut at_scscf = None;
     each_contact(identity, |contact| {
-        if contact.cflags & flags != 0 {
-            routes.push(Route::of(contact, identity));
+        if contact.cflags & flags == 0 {
+            return;
+        }
+        let route = Route::of(contact, identity);
+        if !route.at_scscf {
+            routes.push(route);
+        // One S-CSCF knows all of the person's contacts, and the newest is where the person is.
+        } else if at_scscf
+            .as_ref()
+            .is_none_or(|(other, _)| *other < contact.last_modified)
+        {
+            at_scscf = Some((contact.last_modified, route));
         }
     });
+    routes.extend(at_scscf.map(|(_, route)| route));
     routes
 }
 
@@ -94,6 +109,7 @@ pub(super) fn client_that_answered(cell: &ffi::cell, status: u16) -> Option<Rout
         next_hop: next_hop(&ip, port, u32::try_from(to.proto).unwrap_or(0)),
         route: Some(routes(&branch.request)).filter(|route| !route.is_empty()),
         socket,
+        at_scscf: false,
     })
 }
 
@@ -155,10 +171,11 @@ impl Route {
         let socket = unsafe { contact.sock.as_ref() }.map(|socket| copy(&socket.sock_str));
         if contact.cflags & running().flags.third_party != 0 {
             return Self {
-                uri: identity.to_owned(),
+                uri: at_scscf_as(identity),
                 next_hop: Some(copy(&contact.c)),
                 route: None,
                 socket,
+                at_scscf: true,
             };
         }
         Self {
@@ -166,7 +183,19 @@ impl Route {
             next_hop: first_hop.or_else(|| Some(received).filter(|hop| !hop.is_empty())),
             route: Some(path).filter(|path| !path.is_empty()),
             socket,
+            at_scscf: false,
         }
+    }
+}
+
+/// The identity by which the S-CSCF knows a person.
+fn at_scscf_as(identity: &str) -> String {
+    let running = running();
+    let person = running.gateway.identity_key(identity, &is_us);
+    let registered = person.and_then(|person| running.people.at_scscf(&person));
+    match &registered {
+        Some(registered) => registered.identity.as_str().to_owned(),
+        None => identity.to_owned(),
     }
 }
 

@@ -16,8 +16,8 @@ use super::pv;
 use super::rpc;
 use super::text;
 use super::{
-    fixups, functions, keep, lifecycle, overload, recipients, running, save, timer, transformation,
-    writer,
+    fixups, functions, keep, lifecycle, overload, person, recipients, running, save, timer,
+    transformation, writer,
 };
 
 /// A table that Kamailio reads: constant pointers to static data.
@@ -128,6 +128,12 @@ plain!(
     "ipsmgw_sm_to_im",
     functions::sm_to_im
 );
+plain!(
+    w_expects_report,
+    ki_expects_report,
+    "ipsmgw_expects_report",
+    functions::expects_report
+);
 plain!(w_report, ki_report, "ipsmgw_report", functions::report);
 plain!(
     w_next_recipient,
@@ -201,6 +207,23 @@ of_two_texts!(
     functions::authorize
 );
 
+unsafe extern "C" fn w_person(msg: *mut sip_msg, text: *mut c_char, _: *mut c_char) -> c_int {
+    on_message("ipsmgw_person", msg, |msg| match parameter(msg, text) {
+        Some(text) => person::person(msg, &text),
+        None => -1,
+    })
+}
+
+unsafe extern "C" fn ki_person(msg: *mut sip_msg, text: *mut str_) -> c_int {
+    on_message("ipsmgw_person", msg, |msg| {
+        // SAFETY: the script engine's string, live during the call.
+        match unsafe { text::passed(text) } {
+            Some(text) => person::person(msg, text),
+            None => -1,
+        }
+    })
+}
+
 unsafe extern "C" fn w_im_to_sm(msg: *mut sip_msg, _: *mut c_char, _: *mut c_char) -> c_int {
     on_message("ipsmgw_im_to_sm", msg, |msg| functions::im_to_sm(msg, ""))
 }
@@ -268,12 +291,18 @@ const fn of_two(
     }
 }
 
-const COMMAND_COUNT: usize = 16 + cfg!(feature = "fault-injection") as usize;
+const COMMAND_COUNT: usize = 18 + cfg!(feature = "fault-injection") as usize;
 
 static COMMANDS: Table<[cmd_export_t; COMMAND_COUNT]> = Table([
     command(c"ipsmgw_classify", Some(w_classify)),
     command(c"ipsmgw_save", Some(w_save)),
     command(c"ipsmgw_keep", Some(w_keep)),
+    cmd_export_t {
+        param_no: 1,
+        fixup: Some(ffi::fixup_spve_null),
+        free_fixup: Some(ffi::fixup_free_spve_null),
+        ..command(c"ipsmgw_person", Some(w_person))
+    },
     of_two(c"ipsmgw_capable", Some(w_capable), Some(fixups::capable)),
     of_two(
         c"ipsmgw_authorize",
@@ -292,6 +321,7 @@ static COMMANDS: Table<[cmd_export_t; COMMAND_COUNT]> = Table([
     command(c"ipsmgw_add_recipient", Some(w_add_recipient)),
     command(c"ipsmgw_im_to_list", Some(w_im_to_list)),
     command(c"ipsmgw_draining", Some(w_draining)),
+    command(c"ipsmgw_expects_report", Some(w_expects_report)),
     command(c"ipsmgw_report", Some(w_report)),
     command(c"ipsmgw_reply", Some(w_reply)),
     command(c"ipsmgw_overloaded", Some(w_overloaded)),
@@ -328,12 +358,13 @@ const fn kemi(name: &'static CStr, function: *const c_void, texts: usize) -> sr_
     }
 }
 
-const KEMI_COUNT: usize = 16 + cfg!(feature = "fault-injection") as usize;
+const KEMI_COUNT: usize = 18 + cfg!(feature = "fault-injection") as usize;
 
 static KEMI: Table<[sr_kemi_t; KEMI_COUNT]> = Table([
     kemi(c"classify", ki_classify as *const c_void, 0),
     kemi(c"save", ki_save as *const c_void, 0),
     kemi(c"keep", ki_keep as *const c_void, 0),
+    kemi(c"person", ki_person as *const c_void, 1),
     kemi(c"capable", ki_capable as *const c_void, 2),
     kemi(c"authorize", ki_authorize as *const c_void, 2),
     kemi(c"sm_to_im", ki_sm_to_im as *const c_void, 0),
@@ -343,6 +374,7 @@ static KEMI: Table<[sr_kemi_t; KEMI_COUNT]> = Table([
     kemi(c"add_recipient", ki_add_recipient as *const c_void, 0),
     kemi(c"im_to_list", ki_im_to_list as *const c_void, 0),
     kemi(c"draining", ki_draining as *const c_void, 0),
+    kemi(c"expects_report", ki_expects_report as *const c_void, 0),
     kemi(c"report", ki_report as *const c_void, 0),
     kemi(c"reply", ki_reply as *const c_void, 0),
     kemi(c"overloaded", ki_overloaded as *const c_void, 0),

@@ -221,6 +221,28 @@ pub(super) fn im_to_sm(msg: SipMsg<'_>, route: &str) -> i32 {
     }
 }
 
+/// `ipsmgw_expects_report()`: whether an RP-ACK or RP-ERROR is about a message of ours. Nothing is answered or changed.
+pub(super) fn expects_report(msg: SipMsg<'_>) -> i32 {
+    let running = running();
+    let now_ms = clock::now().monotonic_ms;
+    let Some(reading) = Reading::of(msg).map(Reading::with_sender) else {
+        return FALSE;
+    };
+    let message = reading.message();
+    let Ok(Some(report)) = running.gateway.prepare_report(&message) else {
+        return FALSE;
+    };
+    let expects = match report.named {
+        // Also one that comes again, or of an earlier start.
+        Named::Exchange(..) | Named::Past => true,
+        Named::Nothing => {
+            let mut locked = running.table.lock(report.identity.as_str(), now_ms);
+            interwork::expects(&report, &mut locked)
+        }
+    };
+    if expects { TRUE } else { FALSE }
+}
+
 /// `ipsmgw_report()`: takes an RP-ACK, RP-ERROR or RP-SMMA, or a notification about a message of ours.
 pub(super) fn report(msg: SipMsg<'_>) -> i32 {
     if !can_take(msg, "ipsmgw_report") {

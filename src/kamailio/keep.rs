@@ -7,6 +7,7 @@ use super::ffi;
 use super::functions::{FALSE, TRUE, begin};
 use super::message::SipMsg;
 use super::perform::{answer_failure, answer_request};
+use super::person;
 use super::reading::identity;
 use super::running::running;
 use super::tm;
@@ -47,7 +48,8 @@ pub(super) fn keep(msg: SipMsg<'_>) -> i32 {
     let (Some(writer), true) = (&running().writer, changes) else {
         return answer(&OK);
     };
-    let Some(identity) = identity(msg).and_then(|identity| Uri::new(&identity)) else {
+    let whose = person::uri(msg).or_else(|| identity(msg));
+    let Some(identity) = whose.and_then(|identity| Uri::new(&identity)) else {
         tracing::error!(
             "ipsmgw_keep() needs the person in the identity parameter, as a URI of up to 254 octets"
         );

@@ -6,9 +6,10 @@
 //! | `params`, `running` | the parameters, and what mod_init makes of them |
 //! | `functions`, `recipients` | the functions of the script |
 //! | `message`, `reading`, `rewrite` | a message of Kamailio's: seen, read for the core, changed |
-//! | `table`, `shared` | the open exchanges in shared memory |
+//! | `table`, `shared`, `shared_map` | the open exchanges and what else is in shared memory |
 //! | `perform`, `send`, `tm`, `hooks`, `result`, `timer` | what the core decided, done; what came of it, told to the core |
-//! | `save`, `at_scscf`, `reg_event` | what registered contacts can do: said in a REGISTER, kept, asked for |
+//! | `people`, `person` | whose an identity is |
+//! | `save`, `third_party`, `at_scscf`, `reg_event` | what registered contacts can do: said in a REGISTER, kept, asked for |
 //! | `keep`, `registration`, `writer` | registrations, in the database before they are answered |
 //! | `lifecycle` | the start and the end of the gateway |
 //! | `contacts`, `modules` | who is registered; the modules that work for us |
@@ -38,7 +39,9 @@ mod message;
 mod modules;
 mod overload;
 mod params;
+mod people;
 mod perform;
+mod person;
 mod pv;
 mod reading;
 mod recipients;
@@ -51,8 +54,10 @@ mod running;
 mod save;
 mod send;
 mod shared;
+mod shared_map;
 mod table;
 mod text;
+mod third_party;
 mod timer;
 mod tm;
 mod transformation;

@@ -122,4 +122,5 @@ fn has_all(tm: &ffi::tm_binds) -> bool {
         && tm.t_continue_cb.is_some()
         && tm.t_get_picked_branch.is_some()
         && tm.set_fr.is_some()
+        && tm.generate_fromtag.is_some()
 }

@@ -8,6 +8,7 @@ use crate::sip::{Capabilities, place};
 
 use super::ffi;
 use super::guard::guard;
+use super::people::Tables;
 use super::result;
 use super::text;
 
@@ -164,6 +165,10 @@ parameters! {
     domain: text = "",
     sc_address: text = "",
     gateway_uri: text = "",
+    reg_event_identity: text = "",
+    people_table: text = "",
+    identity_table: text = "",
+    scscf_table: text = "",
     service_centre: text = "",
     outbound_proxy: text = "",
     usrloc_table: text = "location",
@@ -279,6 +284,7 @@ pub(super) struct Parameters {
     pub(super) plain_im: bool,
     pub(super) db_url: &'static str,
     pub(super) auth_table: &'static str,
+    pub(super) tables: Tables,
     pub(super) authorize_default: Authorization,
 }
 
@@ -325,6 +331,7 @@ impl Parameters {
                 domain: places::domain.get_text("domain")?,
                 sc_address: places::sc_address.get_text("sc_address")?,
                 gateway_uri: places::gateway_uri.get_text("gateway_uri")?,
+                reg_event_identity: places::reg_event_identity.get_text("reg_event_identity")?,
                 service_centre: places::service_centre.get_text("service_centre")?,
                 hold_timeout: places::hold_timeout.get().into(),
                 im_timeout: places::im_timeout.get().into(),
@@ -362,6 +369,11 @@ impl Parameters {
             trusted_flag: trusted_flag()?,
             plain_im: switch("plain_im", places::plain_im.get())?,
             db_url: places::db_url.get_text("db_url")?,
+            tables: Tables {
+                people: optional_table("people_table", &places::people_table)?,
+                identities: optional_table("identity_table", &places::identity_table)?,
+                scscf: optional_table("scscf_table", &places::scscf_table)?,
+            },
             auth_table: table("auth_table", &places::auth_table)?,
             authorize_default: authorize_default()?,
         })
@@ -377,11 +389,22 @@ fn table(name: &str, place: &Place<ffi::str_>) -> Result<&'static str, SettingEr
     }
     let default = match name {
         "auth_table" => "ipsmgw_auth",
+        "people_table" => "ipsmgw_people",
+        "identity_table" => "ipsmgw_identity",
+        "scscf_table" => "ipsmgw_scscf",
         _ => "location",
     };
     Err(SettingError(format!(
         "{name} is '{table}': write the name of a table, up to 64 letters, digits, dots and underscores, such as \"{default}\""
     )))
+}
+
+/// The same for a table that need not be there.
+fn optional_table(name: &str, place: &Place<ffi::str_>) -> Result<&'static str, SettingError> {
+    match place.get_text(name)? {
+        "" => Ok(""),
+        _ => table(name, place),
+    }
 }
 
 fn event_callback() -> Result<&'static str, SettingError> {

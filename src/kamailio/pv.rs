@@ -12,6 +12,7 @@ use super::ffi::{self, pv_export_t, pv_param_t, pv_spec_t, pv_value_t, sip_msg, 
 use super::functions;
 use super::guard::guard;
 use super::message::SipMsg;
+use super::person;
 use super::reading::Reading;
 use super::result;
 use super::running::running;
@@ -146,6 +147,8 @@ fn value(msg: SipMsg<'_>, field: Field) -> Option<Value> {
         return functions::status_set(msg).map(|status| Value::Number(status.into()));
     }
     match field {
+        Field::Person => return person::uri(msg).map(Value::Text),
+        Field::ScscfIdentity => return person::scscf_identity(msg).map(Value::Text),
         Field::Contacts => return destinations::of_contacts(msg).map(Value::Text),
         Field::Anonymous | Field::Private => {
             if !msg.parse_headers() {

@@ -1,31 +1,36 @@
 //! The `reg` event package (RFC 3680): asking an S-CSCF for somebody's contacts, and hearing of them.
 //!
 //! A subscription lasts as long as the registration that it is about, and the next third-party REGISTER brings
-//! the next one: so nothing has to be kept about it, and a NOTIFY means the same to every process and after a
-//! restart. Where it tells only what has changed, all is asked for once more.
+//! the next one. A NOTIFY is known by Call-ID and tags (RFC 3261 §12.2.1.1), whatever URIs stand in its From and To. Where it
+//! tells only what has changed, all is asked for once more.
 
 use std::cell::RefCell;
 use std::mem::ManuallyDrop;
 use std::os::raw::{c_int, c_uint, c_void};
 
-use crate::interwork::RegEvent;
-use crate::sip::{Entity, expires};
+use crate::host::Identity;
+use crate::interwork::{RegEvent, Whose, digest};
+use crate::sip::{ContactsTold, Entity, tag};
 
 use super::at_scscf;
-use super::contacts::{self, Route};
+use super::contacts::{self, Route, unix_time};
 use super::ffi;
 use super::guard::guard;
 use super::message::SipMsg;
-use super::reading::identity;
-use super::running::running;
+use super::modules::modules;
+use super::people::Subscription;
+use super::person::{self, is_us};
+use super::running::{random, running};
 use super::send::{NotSent, Request};
+use super::text::{self, lend};
+use super::third_party;
 
-/// How long a registration lasts where nobody says it.
-const DEFAULT_EXPIRES: u32 = 3600;
+/// For how many seconds the NOTIFY is awaited that answers a question (RFC 6665 §4.1.2.4: Timer N).
+const ONE_ANSWER: u32 = 32;
 
 /// A SUBSCRIBE that is to be sent.
-struct Subscription {
-    /// Whose contacts.
+struct Question {
+    /// The identity whose contacts are asked for, as the S-CSCF knows it.
     uri: String,
     /// The S-CSCF.
     hop: String,
@@ -33,55 +38,104 @@ struct Subscription {
     socket: String,
     /// For how many seconds; 0: once.
     expires: u32,
+    call_id: String,
+}
+
+/// What is done when the script has done its work, and `save()` with it.
+#[derive(Default)]
+struct Owed {
+    /// The answer must find the contact.
+    question: Option<Question>,
+    /// Whose contact is the only S-CSCF of that person from now on.
+    moved: Option<(String, String)>,
 }
 
 thread_local! {
-    /// What is sent when the script has done its work, and `save()` with it: the answer must find the
-    /// contact.
     /// (Nothing has to be given back when the process ends, so the memory of a destructor is saved.)
-    static OWED: ManuallyDrop<RefCell<Option<Subscription>>> =
-        const { ManuallyDrop::new(RefCell::new(None)) };
+    static OWED: ManuallyDrop<RefCell<Owed>> =
+        const { ManuallyDrop::new(RefCell::new(Owed { question: None, moved: None })) };
 }
 
-/// After a third-party REGISTER that says nothing of this person's contacts: they are asked for.
-pub(super) fn ask(register: SipMsg<'_>, identity: &str) {
-    let Some(contact) = register.contacts().next() else {
-        return;
-    };
-    let own = contact.parameter("expires").and_then(expires);
-    let expires = own.or_else(|| register.header("Expires").and_then(expires));
-    let expires = expires.unwrap_or(DEFAULT_EXPIRES);
-    if expires > 0 {
-        owe(identity, contact.uri(), register.socket(), expires);
-    }
+/// After a third-party REGISTER that does not say all of this person's contacts: they are asked for. Call-ID and the digest of
+/// our tag.
+pub(super) fn ask(
+    register: SipMsg<'_>,
+    person: &Identity,
+    registered_as: &str,
+    hop: &str,
+    expires: u32,
+) -> Option<(String, u64)> {
+    owe(person, registered_as, Some(hop), register.socket(), expires)
 }
 
-fn owe(identity: &str, hop: Option<&str>, socket: Option<&str>, expires: u32) {
+fn owe(
+    person: &Identity,
+    uri: &str,
+    hop: Option<&str>,
+    socket: Option<&str>,
+    expires: u32,
+) -> Option<(String, u64)> {
     // Nothing that could end the header field it stands in.
     let whole = |uri: &str| !uri.contains(|c: char| c.is_whitespace() || c.is_control());
-    let (Some(hop), Some(socket)) = (hop.filter(|hop| whole(hop)), socket) else {
-        return;
-    };
-    if identity.is_empty() || !whole(identity) {
-        return;
+    let (hop, socket) = hop
+        .filter(|hop| !hop.is_empty() && whole(hop))
+        .zip(socket)?;
+    if uri.is_empty() || !whole(uri) {
+        return None;
     }
+    let call_id = format!("reg-{:016x}{:016x}", random(), random());
+    let local_tag = digest(&[&own_tag(&call_id, uri)?]);
     let subscription = Subscription {
-        uri: identity.to_owned(),
+        person: *person,
+        local_tag,
+        remote_tag: 0,
+        until: unix_time() + i64::from(expires.max(ONE_ANSWER)),
+    };
+    // Before it is sent: the NOTIFY may be here before the answer.
+    let key = Identity::new(&call_id)?;
+    running().people.subscribe(&key, subscription);
+    let question = Question {
+        uri: uri.to_owned(),
         hop: hop.to_owned(),
         socket: socket.to_owned(),
         expires,
+        call_id: call_id.clone(),
     };
-    OWED.with(|owed| owed.replace(Some(subscription)));
+    OWED.with(|owed| owed.borrow_mut().question = Some(question));
+    Some((call_id, local_tag))
+}
+
+/// The tag that tm puts into From of a request of this process with this Call-ID.
+fn own_tag(call_id: &str, uri: &str) -> Option<String> {
+    let generate = modules().tm.generate_fromtag?;
+    let mut tag = ffi::str_::default();
+    let (mut call_id, mut uri) = (lend(call_id.as_bytes()), lend(uri.as_bytes()));
+    // SAFETY: both texts are live during the call; the tag stands in a buffer of tm's.
+    unsafe { generate(&mut tag, &mut call_id, &mut uri) };
+    // SAFETY: as above; copied at once.
+    unsafe { text::text(&tag) }.map(str::to_owned)
+}
+
+/// When `save()` has kept the contact of this S-CSCF: of others that have registered the person nothing is kept.
+pub(super) fn keep_only(person_uri: &str, hop: &str) {
+    let moved = (person_uri.to_owned(), hop.to_owned());
+    OWED.with(|owed| owed.borrow_mut().moved = Some(moved));
 }
 
 /// `ipsmgw_save()` on a NOTIFY: notes what the contacts can do now.
 pub(super) fn notified(msg: SipMsg<'_>) -> Heard {
     let running = running();
     let flags = running.flags;
-    let identity = identity(msg).unwrap_or_default();
-    let Some(route) = contacts::route_to(&identity, flags.third_party, "") else {
+    let Some(subscription) = subscription_of(msg) else {
         return Heard::NotOurs;
     };
+    let person = subscription.person;
+    let person_uri = running.gateway.person_uri(&person);
+    let route = contacts::route_to(&person_uri, flags.third_party, "");
+    let Some((route, registered)) = route.zip(running.people.at_scscf(&person)) else {
+        return Heard::NotOurs;
+    };
+    person::set(msg, Some(person));
     let body = Entity {
         content_type: msg.content_type().unwrap_or_default().into(),
         transfer_encoding: msg.header("Content-Transfer-Encoding").map(Into::into),
@@ -95,26 +149,71 @@ pub(super) fn notified(msg: SipMsg<'_>) -> Heard {
     }
     let event = match body.octets() {
         Ok(octets) if body.is(crate::wire::REGINFO_TYPE) => {
-            RegEvent::decode(&octets, running.plain_im)
+            RegEvent::decode(&octets, &|aor| whose(aor, &person))
         }
         _ => return Heard::Unreadable,
     };
     match event {
-        Ok(RegEvent::Can(can)) => {
-            at_scscf::set(&identity, flags, can);
+        Ok(RegEvent::Contacts(contacts, names)) => {
+            let now = unix_time();
+            let mut changed = registered;
+            let all = ContactsTold::All(contacts);
+            changed
+                .contacts
+                .told(&all, running.plain_im, now, registered.until);
+            if changed != registered {
+                running.people.register(&person, changed);
+            }
+            at_scscf::set(&person_uri, flags, changed.contacts.can(now));
+            let keys = names
+                .iter()
+                .filter_map(|uri| running.gateway.identity_key(uri, &is_us));
+            third_party::learn(&keys.collect::<Vec<_>>(), &person, registered.round);
         }
         Ok(RegEvent::NoContact) => {
-            at_scscf::remove(&identity, flags);
+            at_scscf::remove(&person_uri, flags);
+            running.people.unregister(&person);
+        }
+        Ok(RegEvent::SomebodyElse) => {
+            tracing::warn!(
+                "a NOTIFY tells of the contacts of somebody else: nothing of it is kept"
+            );
         }
         // The last word of a subscription is no reason to ask again.
         Ok(RegEvent::Changed) if is_last(msg) => {}
-        Ok(RegEvent::Changed) => owe(&identity, route.next_hop.as_deref(), msg.socket(), 0),
+        Ok(RegEvent::Changed) => {
+            let hop = route.next_hop.as_deref();
+            owe(&person, registered.identity.as_str(), hop, msg.socket(), 0);
+        }
         Err(error) => {
             tracing::info!(%error, "a NOTIFY that cannot be read");
             return Heard::Unreadable;
         }
     }
     Heard::Taken
+}
+
+/// The subscription that a NOTIFY belongs to.
+fn subscription_of(notify: SipMsg<'_>) -> Option<Subscription> {
+    let call_id = Identity::new(notify.call_id()?)?;
+    let subscription = running().people.subscription(&call_id)?;
+    let of = |value: Option<&str>| Some(digest(&[&tag(value?)?]));
+    let fits = of(notify.to())? == subscription.local_tag
+        && (subscription.remote_tag == 0 || of(notify.from())? == subscription.remote_tag);
+    fits.then_some(subscription)
+}
+
+/// Whose an address of record is, in a document about this person.
+fn whose(aor: &str, person: &Identity) -> Whose {
+    let (gateway, people) = (&running().gateway, &running().people);
+    let known = |key: Option<Identity>| people.person(&key?);
+    let owner = known(gateway.identity_key(aor, &is_us))
+        .or_else(|| known(gateway.key_with_plus(aor)).filter(|owner| owner == person));
+    match owner {
+        Some(owner) if owner == *person => Whose::Theirs,
+        Some(_) => Whose::Another,
+        None => Whose::Unknown,
+    }
 }
 
 /// What became of a NOTIFY.
@@ -149,20 +248,25 @@ pub(super) fn watch_requests() -> bool {
 
 unsafe extern "C" fn after_request(_: *mut ffi::sip_msg, _: c_uint, _: *mut c_void) -> c_int {
     guard("after a request", 1, || {
-        if let Some(subscription) = OWED.with(|owed| owed.take()) {
-            subscribe(subscription);
+        let owed = OWED.with(|owed| owed.take());
+        if let Some((person, hop)) = owed.moved {
+            at_scscf::keep_only(&person, running().flags, &hop);
+        }
+        if let Some(question) = owed.question {
+            subscribe(question);
         }
         1
     })
 }
 
-fn subscribe(subscription: Subscription) {
-    let Subscription {
+fn subscribe(question: Question) {
+    let Question {
         uri,
         hop,
         socket,
         expires,
-    } = subscription;
+        call_id,
+    } = question;
     let gateway = &running().gateway;
     // udp:192.0.2.1:5060
     let Some((transport, address)) = socket.split_once(':') else {
@@ -173,9 +277,9 @@ fn subscribe(subscription: Subscription) {
         method: "SUBSCRIBE",
         to: &uri,
         from: &gateway.policy.gateway_uri,
-        headers: &gateway.reg_subscription(&contact, expires),
+        headers: &gateway.reg_subscription(&uri, &contact, expires),
         body: &[],
-        call_id: None,
+        call_id: Some(&call_id),
         completed: Some((on_answer, std::ptr::null_mut())),
     };
     let way = Route {
@@ -183,6 +287,7 @@ fn subscribe(subscription: Subscription) {
         next_hop: Some(hop),
         route: None,
         socket: Some(socket),
+        at_scscf: true,
     };
     if let Err(NotSent(status)) = request.send(&way) {
         tracing::warn!(status, "a SUBSCRIBE could not be sent");
@@ -192,12 +297,27 @@ fn subscribe(subscription: Subscription) {
 unsafe extern "C" fn on_answer(_: *mut ffi::cell, event: c_int, parameters: *mut ffi::tmcb_params) {
     guard("answer to a SUBSCRIBE", (), || {
         // SAFETY: tm's parameters, live during the callback.
-        if let Some(parameters) = unsafe { parameters.as_ref() }
-            && event as u32 == ffi::TMCB_LOCAL_COMPLETED
-            && parameters.code >= 300
-        {
-            let status = parameters.code;
-            tracing::warn!(status, "the S-CSCF does not tell of its contacts");
+        let Some(parameters) = (unsafe { parameters.as_ref() }) else {
+            return;
+        };
+        if event as u32 != ffi::TMCB_LOCAL_COMPLETED {
+            return;
         }
+        let status = parameters.code;
+        if status >= 300 {
+            tracing::warn!(
+                status,
+                "the S-CSCF does not tell of its contacts (SUBSCRIBE to the reg event package): let it put the phone's REGISTER and its answer into the third-party REGISTER (iFC: IncludeRegisterRequest, IncludeRegisterResponse), or set reg_event_identity to the URI that it knows this gateway by, or to \"user\""
+            );
+        }
+        // SAFETY: the answer, live during the callback, or tm's stand-in for one.
+        let answer = unsafe { SipMsg::new(parameters.rpl) }.filter(|answer| answer.parse_headers());
+        let call_id = answer.and_then(|answer| Identity::new(answer.call_id()?));
+        let (Some(answer), Some(call_id)) = (answer, call_id) else {
+            return;
+        };
+        let remote_tag = answer.to().and_then(|to| Some(digest(&[&tag(to)?])));
+        let remote_tag = remote_tag.filter(|_| status < 300);
+        running().people.subscribed(&call_id, remote_tag);
     });
 }

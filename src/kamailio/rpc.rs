@@ -52,7 +52,7 @@ static AUTH_GET: Doc = Doc([
 ]);
 
 static RELOAD: Doc = Doc([
-    c"Reads the table of authorisations again; shows how many entries it has".as_ptr(),
+    c"Reads the tables of authorisations and of people again; shows how many entries and identities they have".as_ptr(),
     std::ptr::null(),
 ]);
 
@@ -220,10 +220,14 @@ const NO_IDENTITY: &str =
 /// `ipsmgw.reload`
 unsafe extern "C" fn reload(rpc: *mut rpc_t, context: *mut c_void) {
     guard("ipsmgw.reload", (), || {
-        match running().authorizations.reload() {
-            Ok(count) => {
+        let entries = running().authorizations.reload();
+        let entries =
+            entries.and_then(|count| Ok((count, running().people.reload(&running().gateway)?)));
+        match entries {
+            Ok((entries, identities)) => {
                 if let Some(reply) = Structure::new(rpc, context) {
-                    reply.number("entries", i64::try_from(count).unwrap_or(i64::MAX));
+                    reply.number("entries", i64::try_from(entries).unwrap_or(i64::MAX));
+                    reply.number("identities", i64::try_from(identities).unwrap_or(i64::MAX));
                 }
             }
             Err(_) => fault(

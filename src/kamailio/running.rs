@@ -11,6 +11,7 @@ use super::ffi;
 use super::lifecycle::Lifecycle;
 use super::overload::Refusals;
 use super::params::{Flags, Parameters, SettingError};
+use super::people::People;
 use super::table::Table;
 use super::text::lend;
 use super::writer::Writer;
@@ -25,6 +26,7 @@ pub(super) struct Running {
     /// None without a database.
     pub(super) writer: Option<Writer>,
     pub(super) lifecycle: Lifecycle,
+    pub(super) people: People,
     pub(super) outbound_proxy: &'static str,
     pub(super) flags: Flags,
     pub(super) trusted_flag: u32,
@@ -87,11 +89,13 @@ pub(super) fn start() -> Result<(), SettingError> {
     let no_memory =
         || SettingError("shared memory is too small: start Kamailio with a larger -m".into());
     result::set_event_callback(parameters.event_callback);
+    let gateway = Gateway {
+        policy,
+        boot: random(),
+    };
     let running = Running {
-        gateway: Gateway {
-            policy,
-            boot: random(),
-        },
+        people: People::new(&gateway, parameters.db_url, parameters.tables)?,
+        gateway,
         table,
         refusals: Refusals::new().ok_or_else(|| {
             SettingError("shared memory is too small: start Kamailio with a larger -m".into())
@@ -145,8 +149,8 @@ fn parse_format(name: &str, format: &'static str) -> Result<*mut ffi::pv_elem_t,
     Ok(parsed)
 }
 
-/// A number that no other start of the gateway has.
-fn random() -> u64 {
+/// A number that nobody can guess, and no other start of the gateway has.
+pub(super) fn random() -> u64 {
     use std::hash::BuildHasher;
     std::hash::RandomState::new().hash_one(std::process::id())
 }

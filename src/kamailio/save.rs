@@ -3,15 +3,14 @@
 use crate::sip::{Capabilities, Entity, RegisterBody, is_third_party};
 use crate::wire::ServiceInfo;
 
-use super::at_scscf;
 use super::contacts;
 use super::ffi;
 use super::message::SipMsg;
 use super::params::Flags;
-use super::reading::identity;
 use super::reg_event::{self, Heard};
 use super::running::running;
 use super::text;
+use super::third_party;
 
 /// `ipsmgw_save()`, before `save()`: notes what the contacts of this REGISTER can do. An S-CSCF's
 /// third-party REGISTER says in its body what the contacts behind it can; where it does not, the S-CSCF is
@@ -28,16 +27,11 @@ pub(super) fn save(msg: SipMsg<'_>) -> i32 {
             Heard::Unreadable => -2,
         };
     }
-    let flags = running().flags;
     if is_by_another(msg) {
-        let can = third_party(msg).unwrap_or_else(|| {
-            let identity = identity(msg).unwrap_or_default();
-            reg_event::ask(msg, &identity);
-            at_scscf::capabilities(&identity, flags)
-        });
-        set_flags(flags, can, true);
-    } else if let Some(can) = first_party(msg) {
-        set_flags(flags, can, false);
+        return third_party::save(msg);
+    }
+    if let Some(can) = first_party(msg) {
+        set_flags(can, false);
     }
     1
 }
@@ -50,31 +44,22 @@ pub(super) fn is_by_another(register: SipMsg<'_>) -> bool {
     )
 }
 
-fn body(register: SipMsg<'_>) -> Option<RegisterBody<'_>> {
-    Some(RegisterBody::decode(Entity {
-        content_type: register.content_type()?.into(),
+/// The body of a third-party REGISTER.
+pub(super) fn body(register: SipMsg<'_>) -> RegisterBody<'_> {
+    RegisterBody::decode(Entity {
+        content_type: register.content_type().unwrap_or_default().into(),
         transfer_encoding: register.header("Content-Transfer-Encoding").map(Into::into),
         content_encoding: register.content_encoding(),
         body: register.octets_behind_header().into(),
         ..Entity::default()
-    }))
+    })
 }
 
 /// What the operator's subscriber database says in a third-party REGISTER (row REG-2).
 pub(super) fn service_info(msg: SipMsg<'_>) -> Option<ServiceInfo> {
     let is_one = msg.is_request(ffi::METHOD_REGISTER) && msg.parse_headers() && is_by_another(msg);
-    let document = is_one.then(|| body(msg)).flatten()?.service_info?;
+    let document = is_one.then(|| body(msg))?.service_info?;
     ServiceInfo::decode(&document).ok()
-}
-
-/// What the contacts in the body can do, one or another of them; nothing without such a body.
-fn third_party(msg: SipMsg<'_>) -> Option<Capabilities> {
-    let body = body(msg)?;
-    let contacts = body.contacts()?;
-    let each = contacts
-        .iter()
-        .map(|contact| contact.capabilities(running().plain_im));
-    Some(each.fold(Capabilities::default(), Capabilities::or))
 }
 
 /// What the contacts of this REGISTER can do; nothing for a query or `Contact: *`.
@@ -99,7 +84,8 @@ fn first_party(msg: SipMsg<'_>) -> Option<Capabilities> {
 }
 
 /// Sets our branch flags and leaves the script's own.
-fn set_flags(flags: Flags, can: Capabilities, third_party: bool) {
+pub(super) fn set_flags(can: Capabilities, third_party: bool) {
+    let flags = running().flags;
     let mut value = 0;
     // SAFETY: branch 0 always exists; writes the number.
     unsafe { ffi::getbflagsval(0, &mut value) };

@@ -41,13 +41,20 @@ pub(super) fn send_to(
 ) -> Result<(), NotSent> {
     route.add_path(&mut message);
     let completed = exchange.map(hooks::pack);
-    message_request(&message, completed).send(route)
+    message_request(&message, route, completed).send(route)
 }
 
-fn message_request(message: &MessageOut, completed: Option<*mut c_void>) -> Request<'_> {
+fn message_request<'a>(
+    message: &'a MessageOut,
+    route: &'a Route,
+    completed: Option<*mut c_void>,
+) -> Request<'a> {
     Request {
         method: "MESSAGE",
-        to: &message.identity,
+        to: match route.at_scscf {
+            true => &route.uri,
+            false => &message.identity,
+        },
         from: &message.from,
         headers: &message.headers,
         body: &message.body,
@@ -111,7 +118,7 @@ impl Legs {
         };
         let before = LEAVING.replace(Leaving::With(timeout_ms));
         let completed = Some(hooks::pack_leg(exchange, attempt));
-        let sent = message_request(&message, completed).send(&route);
+        let sent = message_request(&message, &route, completed).send(&route);
         match (sent, LEAVING.replace(before)) {
             (Ok(()), Leaving::With(_)) => Err(NotSent(503)),
             (sent, _) => sent,
@@ -217,6 +224,7 @@ impl Route {
             next_hop: fallback_hop(message, outbound_proxy).map(str::to_owned),
             route: None,
             socket: None,
+            at_scscf: false,
         }
     }
 

@@ -12,6 +12,7 @@ use super::database::{Database, DatabaseError};
 use super::ffi;
 use super::guard::guard;
 use super::params::SettingError;
+use super::person::is_us;
 use super::registration::Registration;
 use super::running::running;
 use super::shared::{Lock, Plain, SharedSlice};
@@ -195,8 +196,13 @@ impl Writer {
             last.extend(Registration::of(identity).map(|found| (identity, found)));
         }
         self.database.together(|| {
-            last.iter()
-                .try_for_each(|(_, found)| found.write(&self.database, self.table))
+            last.iter().try_for_each(|(identity, found)| {
+                found.write(&self.database, self.table)?;
+                let person = running().gateway.identity_key(identity, &is_us);
+                person.map_or(Ok(()), |person| {
+                    running().people.write(&self.database, &person)
+                })
+            })
         })?;
         for (identity, written) in &last {
             written.mark_written(identity);

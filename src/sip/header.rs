@@ -126,7 +126,15 @@ pub(super) fn split_name_addr(value: &str) -> Option<(&str, &str)> {
     Some((uri.trim_ascii(), parameters))
 }
 
-/// The URIs of a P-Asserted-Identity (RFC 3325 §9.1): between angle brackets where there are several, or
+/// The tag of a From or To (RFC 3261 §19.3).
+pub fn tag(value: &str) -> Option<Cow<'_, str>> {
+    let (_, rest) = split_name_addr(value)?;
+    parameters(rest)
+        .find(|(name, _)| name.eq_ignore_ascii_case("tag"))
+        .map(|(_, value)| value)
+}
+
+/// The URIs of a P-Asserted-Identity (RFC 3325 §9.1) or a P-Associated-URI (RFC 7315 §4.1): between angle brackets where there are several, or
 /// one alone.
 pub fn asserted(value: &str) -> impl Iterator<Item = &str> {
     // A comma may stand in a URI that has no brackets around it.

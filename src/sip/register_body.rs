@@ -65,43 +65,106 @@ impl<'a> RegisterBody<'a> {
         found
     }
 
-    /// The contacts that are registered now: those of the response, which has all of them, else those of
-    /// the request. What the request says of a contact is added. `None` where neither says a thing.
-    pub fn contacts(&self) -> Option<Vec<RegisteredContact>> {
-        let request = self.request.as_deref().and_then(contacts);
-        let Some(response) = self.response.as_deref() else {
-            return request;
+    /// What is said of the contacts. The response has all of them; the request has those of one device. What the
+    /// request says of a contact is added.
+    pub fn contacts(&self) -> ContactsTold {
+        let request = self
+            .request
+            .as_deref()
+            .map(Contacts::of)
+            .unwrap_or_default();
+        let response = self
+            .response
+            .as_deref()
+            .map(Contacts::of)
+            .unwrap_or_default();
+        let Some(mut all) = response.listed else {
+            return match request.listed {
+                Some(listed) if listed.is_empty() && request.star => ContactsTold::NoneLeft,
+                Some(listed) if !listed.is_empty() => ContactsTold::Changed(listed),
+                _ => ContactsTold::Nothing,
+            };
         };
-        let mut all = contacts(response).unwrap_or_default();
+        all.retain(|contact| contact.expires != Some(0));
         for contact in &mut all {
             // A registrar need not repeat the feature tags (RFC 3261 §10.3 step 8).
-            let mut known = request.iter().flatten();
+            let mut known = request.listed.iter().flatten();
             if let Some(same) = known.find(|same| same.uri == contact.uri) {
                 contact.parameters.extend(same.parameters.iter().cloned());
             }
         }
-        Some(all)
+        ContactsTold::All(all)
+    }
+
+    /// Whether a response was copied that lists no contact: then nobody knows from it whether there are others.
+    pub fn response_is_silent(&self) -> bool {
+        let response = self.response.as_deref().map(Contacts::of);
+        response.is_some_and(|contacts| contacts.listed.is_none())
+    }
+
+    /// The public identities that the response names (P-Associated-URI, RFC 7315 §4.1): the value of each such header
+    /// field.
+    pub fn associated(&self) -> Vec<String> {
+        let Some(response) = self.response.as_deref() else {
+            return Vec::new();
+        };
+        split_header(response)
+            .fields()
+            .filter(|(name, _)| name.eq_ignore_ascii_case("P-Associated-URI"))
+            .map(|(_, value)| value.into_owned())
+            .collect()
     }
 }
 
-/// The contacts of a SIP message that has any Contact. One that is being removed is none, and neither
-/// is `*`.
-fn contacts(message: &[u8]) -> Option<Vec<RegisteredContact>> {
-    let header = split_header(message);
-    let lifetime = header
-        .fields()
-        .find(|(name, _)| name.eq_ignore_ascii_case("Expires"))
-        .and_then(|(_, value)| expires(&value));
-    let mut found = None;
-    for (name, value) in header.fields() {
-        if name.eq_ignore_ascii_case("Contact") || name.eq_ignore_ascii_case("m") {
-            let contacts = elements(&value).filter_map(|element| contact(element, lifetime));
-            found
-                .get_or_insert_with(Vec::new)
-                .extend(contacts.filter(|contact| contact.expires != Some(0)));
+/// What a third-party REGISTER's body says of the contacts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ContactsTold {
+    /// These are all.
+    All(Vec<RegisteredContact>),
+    /// These are new, refreshed, or end (`expires` is 0). Others may be there.
+    Changed(Vec<RegisteredContact>),
+    /// All have been removed.
+    NoneLeft,
+    /// It does not say anything of them.
+    Nothing,
+}
+
+impl ContactsTold {
+    /// The contacts that are named.
+    pub fn named(&self) -> &[RegisteredContact] {
+        match self {
+            Self::All(contacts) | Self::Changed(contacts) => contacts,
+            Self::NoneLeft | Self::Nothing => &[],
         }
     }
-    found
+}
+
+/// The Contact header fields of a SIP message.
+#[derive(Default)]
+struct Contacts {
+    /// All, also those that are being removed; none where there is no Contact at all.
+    listed: Option<Vec<RegisteredContact>>,
+    /// Whether one of them is `*`.
+    star: bool,
+}
+
+impl Contacts {
+    fn of(message: &[u8]) -> Self {
+        let header = split_header(message);
+        let lifetime = header
+            .fields()
+            .find(|(name, _)| name.eq_ignore_ascii_case("Expires"))
+            .and_then(|(_, value)| expires(&value));
+        let mut found = Self::default();
+        for (name, value) in header.fields() {
+            if name.eq_ignore_ascii_case("Contact") || name.eq_ignore_ascii_case("m") {
+                found.star |= value.trim() == "*";
+                let contacts = elements(&value).filter_map(|element| contact(element, lifetime));
+                found.listed.get_or_insert_default().extend(contacts);
+            }
+        }
+        found
+    }
 }
 
 /// `"Name" <URI>;parameters` or `URI;parameters`.
@@ -145,9 +208,10 @@ mod tests {
     }
 
     fn shown(body: &RegisterBody<'_>) -> Vec<(String, Option<u32>, bool, bool)> {
-        let contacts = body.contacts().into_iter().flatten().map(|contact| {
+        let told = body.contacts();
+        let contacts = told.named().iter().map(|contact| {
             let can = contact.capabilities(false);
-            (contact.uri, contact.expires, can.sm, can.im)
+            (contact.uri.clone(), contact.expires, can.sm, can.im)
         });
         contacts.collect()
     }
@@ -191,7 +255,10 @@ mod tests {
         let body = decode("Message/SIP", None, REGISTER.as_bytes());
         assert_eq!(
             shown(&body),
-            [(PHONE.to_owned(), Some(600_000), true, false)]
+            [
+                (PHONE.to_owned(), Some(600_000), true, false),
+                ("sip:old@192.0.2.2".to_owned(), Some(0), false, false),
+            ]
         );
         let body = decode("message/sip", Some("binary"), OK.as_bytes());
         assert_eq!(
@@ -224,7 +291,7 @@ mod tests {
             ),
             (
                 "message/sip",
-                "REGISTER sip:x SIP/2.0\r\nContact: <sip:a@x>\r\nExpires: 0\r\n\r\n",
+                "SIP/2.0 200 OK\r\nContact: <sip:a@x>\r\nExpires: 0\r\n\r\n",
             ),
             (
                 "multipart/mixed",
@@ -241,15 +308,52 @@ mod tests {
     }
 
     #[test]
-    fn no_contacts_are_something_else_than_nothing_said() {
-        let none = |body: &str| {
+    fn some_contacts_all_contacts_and_nothing_said() {
+        let told = |body: &str| {
             let body = decode("message/sip", None, body.as_bytes());
-            body.contacts().map(|contacts| contacts.len())
+            let count = match body.contacts() {
+                ContactsTold::All(contacts) => ("all", contacts.len()),
+                ContactsTold::Changed(contacts) => ("changed", contacts.len()),
+                ContactsTold::NoneLeft => ("none left", 0),
+                ContactsTold::Nothing => ("nothing", 0),
+            };
+            (count, body.response_is_silent())
         };
-        assert_eq!(none("SIP/2.0 200 OK\r\nExpires: 0\r\n\r\n"), Some(0));
-        assert_eq!(none("REGISTER sip:x SIP/2.0\r\nm: *\r\n\r\n"), Some(0));
-        assert_eq!(none("REGISTER sip:x SIP/2.0\r\nExpires: 0\r\n\r\n"), None);
-        assert_eq!(none("SIP/2.0 401 No\r\nContact: <sip:a@x>\r\n\r\n"), None);
+        let ok = |rest: &str| told(&format!("SIP/2.0 200 OK\r\n{rest}\r\n"));
+        let register = |rest: &str| told(&format!("REGISTER sip:x SIP/2.0\r\n{rest}\r\n"));
+        assert_eq!(ok("Expires: 0\r\n"), (("nothing", 0), true));
+        assert_eq!(ok(""), (("nothing", 0), true));
+        assert_eq!(
+            ok("m: <sip:a@x>, <sip:b@x>;expires=0\r\n"),
+            (("all", 1), false)
+        );
+        assert_eq!(ok("m: <sip:a@x>;expires=0\r\n"), (("all", 0), false));
+        assert_eq!(register("m: *\r\n"), (("none left", 0), false));
+        assert_eq!(
+            register("m: <sip:a@x>;expires=0\r\n"),
+            (("changed", 1), false)
+        );
+        assert_eq!(register("Expires: 0\r\n"), (("nothing", 0), false));
+        let refused = "SIP/2.0 401 No\r\nContact: <sip:a@x>\r\n\r\n";
+        assert_eq!(told(refused), (("nothing", 0), false));
+    }
+
+    #[test]
+    fn a_silent_response_leaves_what_the_request_says() {
+        let body = multipart(&[
+            (
+                "message/sip",
+                "REGISTER sip:x SIP/2.0\r\nm: <sip:a@x>\r\n\r\n",
+            ),
+            (
+                "message/sip",
+                "SIP/2.0 200 OK\r\nP-Associated-URI: <sip:a@x>,\r\n tel:+1555\r\nP-Associated-URI: <sip:b@x>\r\n\r\n",
+            ),
+        ]);
+        let body = decode("multipart/mixed;boundary=b", None, body.as_bytes());
+        assert!(matches!(body.contacts(), ContactsTold::Changed(_)));
+        assert!(body.response_is_silent());
+        assert_eq!(body.associated(), ["<sip:a@x>, tel:+1555", "<sip:b@x>"]);
     }
 
     #[test]

@@ -183,6 +183,11 @@ impl<'a> Uri<'a> {
         parameters.any(|parameter| parameter.eq_ignore_ascii_case("user=phone"))
     }
 
+    /// Host without port, or the phone-context of a `tel:` URI; may be empty there.
+    pub const fn host(&self) -> &'a str {
+        self.host
+    }
+
     /// Whether this is a `tel:` URI: a number, and no place to send anything to.
     pub const fn is_tel(&self) -> bool {
         self.tel

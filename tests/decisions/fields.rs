@@ -433,10 +433,15 @@ fn of_two_identities_one_is_the_number_and_one_leads_there() {
         let sm = prepared(&world, &from_phone(identity, &octets));
         assert_eq!(sm.identity.as_str(), "+15550001");
         assert_eq!(sm.address.as_str(), "sip:alice@ims.example");
-        assert_eq!(sm.translation.from.uri, "sip:alice@ims.example");
+        let shown = "sip:+15550001@ims.example;user=phone";
+        assert_eq!(
+            sm.translation.from.uri, shown,
+            "never a name made of an IMSI"
+        );
     }
     let sm = prepared(&world, &from_phone("<tel:+15550001>", &octets));
     assert_eq!(sm.address.as_str(), "tel:+15550001");
+    assert_eq!(sm.translation.from.uri, "tel:+15550001");
 }
 
 #[test]

@@ -33,6 +33,8 @@ class Gateway(Kamailio):
             "IPSMGW_SC": "+15559999",
             "IPSMGW_SC_URI": "",
             "IPSMGW_TRUSTED": "",
+            "IPSMGW_REG_EVENT_IDENTITY": "",
+            "IPSMGW_IM_ELSEWHERE": "chain",
             "IPSMGW_FLOOD": "0",
             "IPSMGW_STOP_TIMEOUT": "1",
             "IPSMGW_NONCE_SECRET": secrets.token_hex(32),
@@ -93,7 +95,7 @@ class Gateway(Kamailio):
         with sqlite3.connect(self.db, timeout=10) as connection:
             connection.executemany("INSERT INTO subscriber (username, domain, ha1, number) VALUES (?, ?, ?, ?)", rows)
         connection.close()
-        self.rpc("htable.reload", "people")
+        self.rpc("ipsmgw.reload")
 
     async def user(self, kind, name, endpoint=None, protocol="udp", register=True):
         """A registered Phone or ImClient for one of the people."""

@@ -40,6 +40,12 @@ class Scscf:
             self.endpoint.users[user] = self
         return device
 
+    def also(self, device, identity):
+        """Another public identity of the device's person, known here only."""
+        user = sip.user_of(identity)
+        self.devices[user] = [device]
+        self.endpoint.users[user] = self
+
     async def handle(self, request):
         self.requests.append(request)
         if request.method == "SUBSCRIBE":
@@ -115,16 +121,22 @@ class Subscription:
         headers = [("Expires", self.request.get("Expires")), ("Contact", f"<{self.scscf.uri}>")]
         self.scscf.endpoint.respond(self.request, status, "Because", headers, to_tag=self.tag)
 
-    async def notify(self, body, content_type="application/reginfo+xml", state="active;expires=600", headers=()):
-        """Sends a NOTIFY; the status of the answer."""
+    async def notify(
+        self, body, content_type="application/reginfo+xml", state="active;expires=600", headers=(), parties=None, tag=None
+    ):
+        """Sends a NOTIFY; the status of the answer. `parties` are other URIs for From and To than those of the SUBSCRIBE, and
+        `tag` is another tag of ours."""
+        from_, to = self.request.get("To"), self.request.get("From")
+        if parties:
+            from_, to = f"<{parties[0]}>", f"<{parties[1]}>;tag={to.partition(';tag=')[2]}"
         uri = sip.addr_spec(self.request.get("Contact"))
         kind = [("Content-Type", content_type)] if body else []
         request = sip.Message(
             f"NOTIFY {uri} SIP/2.0",
             [
                 ("Max-Forwards", "70"),
-                ("From", f"{self.request.get('To')};tag={self.tag}"),
-                ("To", self.request.get("From")),
+                ("From", f"{from_};tag={tag or self.tag}"),
+                ("To", to),
                 ("Call-ID", self.request.get("Call-ID")),
                 ("CSeq", f"{next(self._cseq)} NOTIFY"),
                 ("Contact", f"<{self.scscf.uri}>"),

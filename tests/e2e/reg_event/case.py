@@ -162,10 +162,13 @@ async def strangers_and_nonsense():
             shown = f"{content_type} {body[:30]!r}"
             rows.check(shown, await subscription.notify(body, content_type), wanted)
             rows.check(f"after {shown}", await stage.reached(), "SM")
-        somebody = subscription.request.headers
-        subscription.request.headers = [(n, "<sip:zoe@ims.example>" if n == "To" else value) for n, value in somebody]
-        rows.check("about nobody here", await subscription.notify(good), 481)
-        subscription.request.headers = somebody
+        rows.check("another tag", await subscription.notify(good, tag="other"), 481)
+        headers = subscription.request.headers
+        subscription.request.headers = [(n, "other" if n == "Call-ID" else value) for n, value in headers]
+        rows.check("another Call-ID", await subscription.notify(good), 481)
+        subscription.request.headers = headers
+        rows.check("about nobody here", await subscription.notify(good.replace(ALICE_URI, "sip:zoe@ims.example")), 200)
+        rows.check("about bob", await subscription.notify(good.replace(ALICE_URI, "tel:+15550002")), 200)
         rows.check("after it", await stage.reached(), "SM")
         stranger = Scscf(await gw.endpoint(), gw.domain)
         subscription.scscf = stranger
@@ -175,6 +178,48 @@ async def strangers_and_nonsense():
         rows.check("another event", elsewhere.status, 489)
         rows.check("with a password", (await stage.bob.send("NOTIFY", gw.uri("bob"), headers=[("Event", "reg")])).status, 403)
         rows.done(at_least=20)
+
+
+async def whoever_from_and_to_name(name="parties", **options):
+    "a NOTIFY is known by Call-ID and tags, whatever URIs stand in its From and To (RFC 3261 12.2.1.1)"
+    async with staged(name=name, **options) as gw:
+        stage = Stage(gw)
+        subscription = await stage.enter()
+        imsi = "sip:001010000000001@ims.mnc001.mcc001.3gppnetwork.org"
+        for parties, features, wanted in (
+            (("tel:+15550001", "sip:ipsmgw@192.0.2.9"), SMSIP, "SM"),
+            ((imsi, "sip:gateway@ims.example"), OMA_IM, "IM"),
+            (("sip:scscf@ims.example:6060", imsi), SMSIP, "SM"),
+            (("sip:bob@ims.example", "sip:+15550002@ims.example"), OMA_IM, "IM"),
+        ):
+            equal(await subscription.notify(reginfo(features), parties=parties), 200, f"from {parties[0]}")
+            equal(await stage.reached(), wanted, "by what it says")
+
+
+async def whoever_from_and_to_name_in_lua():
+    "the same through kamailio.lua"
+    await whoever_from_and_to_name("parties-lua", **LUA)
+
+
+async def who_asks():
+    "P-Asserted-Identity of the SUBSCRIBE is what the S-CSCF wants; a refusal is logged with what to do"
+    imsi = "sip:001010000000001@ims.example"
+    for variant, options in (("native", {}), ("lua", LUA)):
+        for setting, wanted in (
+            ("", "sip:+15559999@ims.example"),
+            ("sip:ipsmgw.ims.example:5060", "sip:ipsmgw.ims.example:5060"),
+            ("user", imsi),
+        ):
+            async with staged(name=f"asks-{variant}", reg_event_identity=setting, **options) as gw:
+                stage = Stage(gw)
+                stage.scscf = Scscf(await gw.endpoint(host="127.0.0.3"), gw.domain)
+                stage.scscf.also(stage.scscf.device(PhoneThere, *ALICE), imsi)
+                stage.scscf.subscribe_answer = 403
+                equal((await stage.scscf.register(imsi, INFO_ALONE[1], INFO_ALONE[0])).status, 200, "the answer")
+                request = (await stage.subscription()).request
+                equal(request.get("P-Asserted-Identity"), f"<{wanted}>", f"who asks, {setting or 'by default'}")
+                equal((request.uri, request.get("To")), (imsi, f"<{imsi}>"), "whose contacts are asked for")
+                await gw.until(lambda: gw.pattern_seen("set reg_event_identity to"), what="what to do, in the log")
 
 
 async def after_a_restart():
@@ -191,4 +236,7 @@ async def after_a_restart():
         equal(await stage.reached(), "IM", "by the same subscription")
 
 
-run(conversation, conversation_in_lua, who_says_it, by_policy, strangers_and_nonsense, after_a_restart)
+run(
+    conversation, conversation_in_lua, who_says_it, by_policy, strangers_and_nonsense, whoever_from_and_to_name,
+    whoever_from_and_to_name_in_lua, who_asks, after_a_restart,
+)  # fmt: skip

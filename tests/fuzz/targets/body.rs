@@ -5,7 +5,7 @@
 use std::sync::OnceLock;
 
 use ipsmgw::host::Now;
-use ipsmgw::interwork::{Gateway, Policy, RegEvent, Settings};
+use ipsmgw::interwork::{Gateway, Policy, RegEvent, Settings, Whose};
 use ipsmgw::sip::{Entity, MessageIn, RegisterBody};
 
 /// By the first octet.
@@ -82,7 +82,7 @@ libfuzzer_sys::fuzz_target!(|input: &[u8]| {
         }
         let _ = gateway.prepare_report(&message);
     }
-    let _ = RegEvent::decode(body, true);
+    let _ = RegEvent::decode(body, &|_| Whose::Theirs);
     let _ = RegisterBody::decode(Entity {
         content_type: content_type.into(),
         content_encoding: content_encoding.map(Into::into),

@@ -1,0 +1,262 @@
+//! A person that an S-CSCF has registered (TS 24.229 §5.4.1.7): the identity to use there, and what the contacts there can
+//! do.
+
+use core::fmt::Write as _;
+
+use crate::host::{Identity, Text};
+use crate::sip::{Capabilities, ContactsTold, RegisteredContact};
+
+/// Most contacts of one person that are told apart.
+const MOST_CONTACTS: usize = 10;
+
+/// What is kept of the registration. Plain data: a host that forks keeps it in shared memory.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AtScscf {
+    /// The public identity that the S-CSCF has registered: it knows the person by that.
+    pub identity: Text<254>,
+    /// Digest of the S-CSCF's contact.
+    pub scscf: u64,
+    /// Drawn when the set of identities was last another one; identities that were learned before count no more.
+    pub round: u32,
+    /// Digest of the set of identities.
+    pub set: u64,
+    /// Until when it is registered, in seconds since 1970 UTC.
+    pub until: i64,
+    /// The contacts behind it.
+    pub contacts: ContactsThere,
+    /// Call-ID of the newest subscription to its `reg` event package; empty: there is none.
+    pub subscription: Text<62>,
+    /// Digest of our tag in that.
+    pub tag: u64,
+}
+
+/// What the contacts behind an S-CSCF can do, each by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct ContactsThere {
+    list: [There; MOST_CONTACTS],
+}
+
+/// One contact; one that can do nothing and ends at 0 is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct There {
+    key: u64,
+    until: i64,
+    can: u8,
+}
+
+impl ContactsThere {
+    /// Takes what a third-party REGISTER says. `until` is when the registration itself ends.
+    pub fn told(&mut self, told: &ContactsTold, plain_im: bool, now: i64, until: i64) {
+        if matches!(told, ContactsTold::All(_) | ContactsTold::NoneLeft) {
+            *self = Self::default();
+        }
+        for contact in told.named() {
+            let ends = contact
+                .expires
+                .map_or(until, |seconds| now + i64::from(seconds));
+            let can = contact.capabilities(plain_im);
+            self.put(contact_key(contact), can, ends, now);
+        }
+    }
+
+    /// One contact: new, refreshed, or ended where `until` is not in the future.
+    pub fn put(&mut self, key: u64, can: Capabilities, until: i64, now: i64) {
+        let same = self
+            .list
+            .iter()
+            .position(|there| there.is_one() && there.key == key);
+        if until <= now {
+            if let Some(there) = same.and_then(|at| self.list.get_mut(at)) {
+                *there = There::default();
+            }
+            return;
+        }
+        let place = match same.and_then(|at| self.list.get_mut(at)) {
+            Some(there) => Some(there),
+            // The one that has ended, or ends first.
+            None => self.list.iter_mut().min_by_key(|there| there.until),
+        };
+        if let Some(place) = place {
+            *place = There {
+                key,
+                until,
+                can: bits(can),
+            };
+        }
+    }
+
+    /// What one or another of them can do. But what goes to all clients has one body for all: `message/cpim` is what each of
+    /// them can do.
+    pub fn can(&self, now: i64) -> Capabilities {
+        let live = self.list.iter().filter(|there| there.until > now);
+        live.fold(Capabilities::default(), |can, there| {
+            can.or(of_bits(there.can))
+        })
+    }
+
+    /// For a database.
+    pub fn to_text(&self) -> String {
+        let mut out = String::new();
+        for there in self.list.iter().filter(|there| there.is_one()) {
+            // Writing to a String does not fail.
+            let _ = write!(out, "{:x}:{}:{} ", there.key, there.until, there.can);
+        }
+        out.truncate(out.trim_end().len());
+        out
+    }
+
+    /// What `to_text` wrote; what cannot be read is left out.
+    pub fn from_text(text: &str) -> Self {
+        let read = |word: &str| {
+            let (key, rest) = word.split_once(':')?;
+            let (until, can) = rest.split_once(':')?;
+            Some(There {
+                key: u64::from_str_radix(key, 16).ok()?,
+                until: until.parse().ok()?,
+                can: can.parse().ok()?,
+            })
+        };
+        let mut found = Self::default();
+        let words = text.split_ascii_whitespace().filter_map(read);
+        for (place, there) in found.list.iter_mut().zip(words) {
+            *place = there;
+        }
+        found
+    }
+}
+
+impl There {
+    const fn is_one(&self) -> bool {
+        self.until != 0
+    }
+}
+
+/// Which device a contact is: by its instance (RFC 5626 §4.1) where it has one, since the URI changes with the address; else by
+/// its URI.
+pub fn contact_key(contact: &RegisteredContact) -> u64 {
+    let parameter = |wanted: &str| {
+        let mut parameters = contact.parameters.iter();
+        let found = parameters.find(|(name, _)| name.eq_ignore_ascii_case(wanted));
+        found.map(|(_, value)| value.as_str())
+    };
+    match parameter("+sip.instance") {
+        Some(instance) => digest(&[instance, parameter("reg-id").unwrap_or_default()]),
+        None => digest(&[&contact.uri]),
+    }
+}
+
+/// A digest of texts that is the same in each process and after a restart (FNV-1a). Nobody but the S-CSCF chooses the texts.
+pub fn digest(texts: &[&str]) -> u64 {
+    let octets = texts.iter().flat_map(|text| text.bytes().chain([0]));
+    octets.fold(0xcbf2_9ce4_8422_2325, |hash, octet| {
+        (hash ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+/// The digest of a set of identities, whatever their order.
+pub fn digest_of_set(identities: &[Identity]) -> u64 {
+    let each = identities
+        .iter()
+        .map(|identity| digest(&[identity.as_str()]));
+    each.fold(0, u64::wrapping_add)
+}
+
+const fn bits(can: Capabilities) -> u8 {
+    can.sm as u8 | (can.im as u8) << 1 | (can.cpim as u8) << 2 | (can.msrp as u8) << 3
+}
+
+const fn of_bits(bits: u8) -> Capabilities {
+    Capabilities {
+        sm: bits & 1 != 0,
+        im: bits & 2 != 0,
+        cpim: bits & 4 != 0,
+        msrp: bits & 8 != 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PHONE: Capabilities = of_bits(1);
+    const CLIENT: Capabilities = of_bits(6);
+
+    fn contact(uri: &str, expires: Option<u32>, parameters: &[(&str, &str)]) -> RegisteredContact {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        RegisteredContact {
+            uri: uri.to_owned(),
+            expires,
+            parameters: parameters.iter().map(owned).collect(),
+        }
+    }
+
+    #[test]
+    fn each_register_adds_its_device() {
+        let mut there = ContactsThere::default();
+        let phone = contact("sip:a@x", None, &[("+g.3gpp.smsip", "")]);
+        let client = contact("sip:b@x", Some(60), &[("+g.oma.sip-im", "")]);
+        there.told(
+            &ContactsTold::Changed(vec![phone.clone()]),
+            false,
+            100,
+            1000,
+        );
+        assert_eq!(there.can(100), PHONE);
+        there.told(
+            &ContactsTold::Changed(vec![client.clone()]),
+            false,
+            100,
+            1000,
+        );
+        assert_eq!(there.can(100), PHONE.or(CLIENT));
+        assert_eq!(there.can(160), PHONE, "the client's minute is over");
+        there.told(&ContactsTold::Nothing, false, 100, 1000);
+        assert_eq!(there.can(100), PHONE.or(CLIENT));
+        let gone = RegisteredContact {
+            expires: Some(0),
+            ..phone
+        };
+        there.told(&ContactsTold::Changed(vec![gone]), false, 100, 1000);
+        assert_eq!(there.can(100), CLIENT);
+        there.told(&ContactsTold::All(vec![client]), false, 100, 1000);
+        assert_eq!(there.can(100), CLIENT);
+        there.told(&ContactsTold::NoneLeft, false, 100, 1000);
+        assert_eq!(there.can(100), Capabilities::default());
+    }
+
+    #[test]
+    fn a_device_is_known_by_its_instance() {
+        let instance = ("+sip.instance", "<urn:gsma:imei:1>");
+        let one = contact("sip:a@x:1000", None, &[instance, ("+g.3gpp.smsip", "")]);
+        let two = contact("sip:a@x:2000", None, &[instance, ("+g.oma.sip-im", "")]);
+        assert_eq!(contact_key(&one), contact_key(&two));
+        let mut there = ContactsThere::default();
+        there.told(&ContactsTold::Changed(vec![one]), false, 0, 1000);
+        there.told(&ContactsTold::Changed(vec![two]), false, 0, 1000);
+        assert_eq!(there.can(0), CLIENT);
+    }
+
+    #[test]
+    fn no_more_than_there_is_room_for() {
+        let mut there = ContactsThere::default();
+        for key in 0..100 {
+            there.put(key, PHONE, 1000 + i64::try_from(key).unwrap(), 0);
+        }
+        there.put(1, CLIENT, 2000, 0);
+        assert_eq!(there.can(1500), CLIENT);
+        assert_eq!(there.can(1050), PHONE.or(CLIENT));
+    }
+
+    #[test]
+    fn as_text_and_back() {
+        let mut there = ContactsThere::default();
+        there.put(7, PHONE, 1000, 0);
+        there.put(u64::MAX, CLIENT, 2000, 0);
+        assert_eq!(ContactsThere::from_text(&there.to_text()), there);
+        assert_eq!(
+            ContactsThere::from_text("x 1:2 1:2:999 :"),
+            ContactsThere::default()
+        );
+        assert_eq!(ContactsThere::default().to_text(), "");
+    }
+}
