@@ -49,6 +49,20 @@ int ipsmgw_c_process_no(void);
 /* of a connection that this process reads; -1: there is none */
 int ipsmgw_c_connection_fd(int id);
 
+/* TCP connections that others have opened, WebSocket and TLS among them (core/tcp_conn.h) */
+typedef struct ipsmgw_connection
+{
+	int id;
+	int is_new; /* nothing was read yet, or its TLS is not set up */
+	struct ip_addr source;
+	int unread;				 /* octets of a message that is not complete */
+	unsigned char head[256]; /* the first of them */
+} ipsmgw_connection_t;
+/* how many were copied: at most `room` */
+int ipsmgw_c_connections(ipsmgw_connection_t *into, int room);
+/* 0 when the process that has it was told */
+int ipsmgw_c_close_connection(int id);
+
 /* configuration that changes while Kamailio runs (core/cfg/cfg_struct.h) */
 void ipsmgw_c_cfg_update(void);
 

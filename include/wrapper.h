@@ -14,6 +14,7 @@
 #include "core/dset.h"
 #include "core/kemi.h"
 #include "core/pvapi.h"
+#include "core/pass_fd.h"
 #include "core/pt.h"
 #include "core/pvar.h"
 #include "core/route.h"

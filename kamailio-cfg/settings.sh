@@ -20,6 +20,7 @@ export IPSMGW_REG_EVENT_IDENTITY=${IPSMGW_REG_EVENT_IDENTITY:-}
 export IPSMGW_IM_ELSEWHERE=${IPSMGW_IM_ELSEWHERE:-chain}
 export IPSMGW_TRUSTED=${IPSMGW_TRUSTED:-}
 export IPSMGW_FLOOD=${IPSMGW_FLOOD:-100}
+export IPSMGW_CONNECTIONS=${IPSMGW_CONNECTIONS:-256}
 export IPSMGW_CPIM_FROM=${IPSMGW_CPIM_FROM:-any}
 export IPSMGW_STOP_TIMEOUT=${IPSMGW_STOP_TIMEOUT:-10}
 module_given=${IPSMGW_MODULE:-}
@@ -137,6 +138,8 @@ for subnet in "${subnets[@]}"; do
 	is_subnet "$subnet" ||
 		die "IPSMGW_TRUSTED holds '$subnet': write addresses and subnets separated by commas, for example 192.0.2.7,192.0.2.64/28,2001:db8::/64"
 done
+[[ $IPSMGW_CONNECTIONS =~ ^[0-9]{1,6}$ ]] ||
+	die "IPSMGW_CONNECTIONS is '$IPSMGW_CONNECTIONS': write how many TCP connections one address may have, for example 256, or 0 for any number"
 [[ $IPSMGW_CPIM_FROM == any || $IPSMGW_CPIM_FROM == sender ]] ||
 	die "IPSMGW_CPIM_FROM is '$IPSMGW_CPIM_FROM': write any, or sender to have From in message/cpim checked"
 [[ $IPSMGW_STOP_TIMEOUT =~ ^[0-9]{1,3}$ ]] && ((10#$IPSMGW_STOP_TIMEOUT <= 600)) ||

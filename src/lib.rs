@@ -9,8 +9,10 @@
 //! | [`sip`] | what is read of a SIP request and what is made of it |
 //! | [`host`] | what the core needs from the server it runs in: open exchanges |
 //! | [`interwork`] | decisions: who gets what, who is told what. No clock, no I/O |
+//! | [`connections`] | which TCP connections are not worth their place |
 //! | `kamailio` | the binding: the only place with `unsafe`, the only one that knows Kamailio |
 
+pub mod connections;
 pub mod host;
 pub mod interwork;
 pub mod sip;

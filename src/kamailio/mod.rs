@@ -21,6 +21,7 @@
 mod at_scscf;
 mod authorization;
 mod clock;
+mod connections;
 mod contacts;
 mod counters;
 mod database;

@@ -3,6 +3,7 @@
 use std::cell::UnsafeCell;
 use std::os::raw::{c_int, c_void};
 
+use crate::connections::Limits;
 use crate::interwork::{Authorization, Settings};
 use crate::sip::{Capabilities, place};
 
@@ -203,6 +204,8 @@ parameters! {
     max_pending: number = 4096,
     max_per_party: number = 0,
     max_per_sender: number = 0,
+    connections_per_source: number = 0,
+    unfinished_timeout: number = 0,
     sm_flag: number = 20,
     im_flag: number = 21,
     cpim_flag: number = 22,
@@ -278,6 +281,7 @@ pub(super) struct Parameters {
     pub(super) max_per_party: u32,
     pub(super) max_per_sender: u32,
     pub(super) stop_timeout_ms: u64,
+    pub(super) connections: Limits,
     pub(super) flags: Flags,
     /// The script's flag of a message from a peer that it trusts, as a mask; 0: none.
     pub(super) trusted_flag: u32,
@@ -286,6 +290,30 @@ pub(super) struct Parameters {
     pub(super) auth_table: &'static str,
     pub(super) tables: Tables,
     pub(super) authorize_default: Authorization,
+}
+
+/// What TCP connections may do.
+fn connections() -> Result<Limits, SettingError> {
+    let number = |name, value: c_int, most| {
+        usize::try_from(value)
+            .ok()
+            .filter(|value| *value <= most)
+            .ok_or_else(|| {
+                SettingError(format!(
+                    "{name} is {value}: write a number from 0 (no limit) to {most}"
+                ))
+            })
+    };
+    let per_source = number(
+        "connections_per_source",
+        places::connections_per_source.get(),
+        1_000_000,
+    )?;
+    let seconds = number("unfinished_timeout", places::unfinished_timeout.get(), 3600)?;
+    Ok(Limits {
+        per_source,
+        unfinished_ms: seconds as u64 * 1000,
+    })
 }
 
 /// The largest table that a generation number and memory make sense for.
@@ -365,6 +393,7 @@ impl Parameters {
             max_per_party: max_per_party.unsigned_abs(),
             max_per_sender: max_per_sender.unsigned_abs(),
             stop_timeout_ms: stop_timeout_ms()?,
+            connections: connections()?,
             flags: flags()?,
             trusted_flag: trusted_flag()?,
             plain_im: switch("plain_im", places::plain_im.get())?,

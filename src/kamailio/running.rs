@@ -2,6 +2,7 @@
 
 use once_cell::sync::OnceCell;
 
+use crate::connections::Limits;
 use crate::interwork::{Gateway, Policy};
 use crate::sip::{Place, place};
 
@@ -27,6 +28,7 @@ pub(super) struct Running {
     pub(super) writer: Option<Writer>,
     pub(super) lifecycle: Lifecycle,
     pub(super) people: People,
+    pub(super) connections: Limits,
     pub(super) outbound_proxy: &'static str,
     pub(super) flags: Flags,
     pub(super) trusted_flag: u32,
@@ -107,6 +109,7 @@ pub(super) fn start() -> Result<(), SettingError> {
         )?,
         writer: Writer::new(parameters.db_url, parameters.usrloc_table)?,
         lifecycle: Lifecycle::new(parameters.stop_timeout_ms).ok_or_else(no_memory)?,
+        connections: parameters.connections,
         outbound_proxy: parameters.outbound_proxy,
         flags: parameters.flags,
         trusted_flag: parameters.trusted_flag,

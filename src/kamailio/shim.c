@@ -127,6 +127,60 @@ int ipsmgw_c_connection_fd(int id)
 	return fd;
 }
 
+/* Kamailio declares them nowhere, but exports them. */
+extern struct tcp_connection **tcpconn_id_hash;
+extern gen_lock_t *tcpconn_lock;
+
+static void copy_connection(
+		ipsmgw_connection_t *into, struct tcp_connection *connection)
+{
+	int copied;
+	into->id = connection->id;
+	into->is_new = connection->state == S_CONN_ACCEPT;
+	into->source = connection->rcv.src_ip;
+	into->unread = connection->req.pos - connection->req.start;
+	copied = into->unread;
+	if(copied > (int)sizeof(into->head))
+		copied = sizeof(into->head);
+	if(copied > 0)
+		memcpy(into->head, connection->req.start, copied);
+}
+
+int ipsmgw_c_connections(ipsmgw_connection_t *into, int room)
+{
+	struct tcp_connection *connection;
+	int bucket;
+	int count = 0;
+	if(tcp_disable || tcpconn_id_hash == NULL)
+		return 0;
+	TCPCONN_LOCK;
+	for(bucket = 0; bucket < TCP_ID_HASH_SIZE; bucket++) {
+		connection = tcpconn_id_hash[bucket];
+		for(; connection != NULL && count < room;
+				connection = connection->id_next) {
+			if(!(connection->flags & F_CONN_PASSIVE) || connection->state < 0)
+				continue;
+			copy_connection(into + count, connection);
+			count++;
+		}
+	}
+	TCPCONN_UNLOCK;
+	return count;
+}
+
+int ipsmgw_c_close_connection(int id)
+{
+	long command[2];
+	struct tcp_connection *connection = tcpconn_get(id, 0, 0, 0, 0);
+	if(connection == NULL)
+		return -1;
+	connection->send_flags.f |= SND_F_CON_CLOSE;
+	connection->flags |= F_CONN_FORCE_EOF;
+	command[0] = (long)connection;
+	command[1] = CONN_EOF; /* takes our reference, too */
+	return send_all(unix_tcp_sock, command, sizeof(command)) > 0 ? 0 : -1;
+}
+
 void ipsmgw_c_count(counter_handle_t counter)
 {
 	counter_inc(counter);

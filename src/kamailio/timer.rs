@@ -1,11 +1,14 @@
 //! Our own timer process: it looks at the exchanges whose time has come.
 
+use std::cell::RefCell;
 use std::os::raw::{c_int, c_uint, c_void};
 
+use crate::connections::Watch;
 use crate::host::Now;
 use crate::interwork::Input;
 
 use super::clock;
+use super::connections;
 use super::ffi;
 use super::guard::guard;
 use super::lifecycle;
@@ -18,6 +21,11 @@ const PERIOD: c_int = 1;
 
 /// At most so many in one look, so that a burst does not starve the rest of the process.
 const BATCH: usize = 4096;
+
+thread_local! {
+    /// Of the timer process alone.
+    static WATCH: RefCell<Watch> = RefCell::default();
+}
 
 /// In mod_init: announces one more process.
 pub(super) fn announce() -> bool {
@@ -43,7 +51,9 @@ pub(super) fn start() -> bool {
 
 unsafe extern "C" fn tick(_: c_uint, _: *mut c_void) {
     guard("timer", (), || {
-        running().refusals.tick(clock::monotonic_ms());
+        let now_ms = clock::monotonic_ms();
+        running().refusals.tick(now_ms);
+        WATCH.with_borrow_mut(|watch| connections::look(watch, now_ms));
         look();
         lifecycle::end_when_done(look, stop);
     });

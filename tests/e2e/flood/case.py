@@ -52,9 +52,52 @@ async def connections(name="connections", **script):
         equal((await bob.next_message()).text, "still there?", "what bob got")
 
 
+async def places(name="places", **options):
+    "one address cannot hold all connections, nor any with a message that does not end; others come in, idle ones stay"
+    script = 'modparam("ipsmgw", "unfinished_timeout", 3)'
+    async with gateway(name=name, script=script, connections=20, **options) as gw:
+        alice, bob = await gw.user(ImClient, "alice", protocol="tcp"), await gw.user(ImClient, "bob", protocol="tcp")
+        ws = gw.env["IPSMGW_WS"].rpartition(":")[2]
+        for where, all_said in (
+            (gw.address, (b"M", b"MESSAGE sip:x SIP/2.0\r\nContent-Length: 9\r\n\r\n1")),
+            ((gw.address[0], int(ws)), (b"", b"GET / HTTP/1.1\r\nHost: x\r\n")),
+        ):
+            for said in all_said:
+                open_ones = []
+                for _ in range(300):
+                    reader, writer = await asyncio.open_connection(*where, local_addr=("127.0.0.9", 0))
+                    writer.write(said)
+                    open_ones.append((reader, writer))
+                ended = [asyncio.create_task(reader.read()) for reader, _ in open_ones]
+                await asyncio.sleep(0)
+                say(f"300 connections that say {said!r}")
+
+                def alive(tasks=ended):
+                    return sum(not task.done() for task in tasks)
+
+                await gw.until(lambda: alive() <= 20, 5, "an end of those that are too many")
+                carol = await gw.user(ImClient, "bob", protocol="tcp")
+                equal((await carol.send_im(gw.uri("alice"), "I came in")).status, 200, "somebody else's message")
+                while alive():  # one octet now and then is no message
+                    for _, writer in open_ones:
+                        writer.write(said[:1])
+                    await asyncio.sleep(0.5)
+                    equal(alive() <= 20, True, "no more than that")
+                    open_ones = open_ones if alive() else []
+                await carol.endpoint.close()
+        say("those that were idle")
+        equal((await alice.send_im(gw.uri("bob"), "still there?", timeout=5)).status, 200, "the answer")
+        equal(bob.requests[-1].text, "still there?", "what bob got")
+
+
+async def places_in_lua():
+    "the same by the Lua script"
+    await places("places_in_lua", cfg=CFG / "kamailio-kemi.cfg", lua=CFG / "kamailio.lua")
+
+
 async def connections_in_lua():
     "the same by the Lua script"
     await connections("connections_in_lua", cfg=CFG / "kamailio-kemi.cfg", lua=CFG / "kamailio.lua")
 
 
-run(flood, connections, connections_in_lua)
+run(flood, connections, connections_in_lua, places, places_in_lua)

@@ -156,6 +156,7 @@ async def mistakes():
         ({"IPSMGW_TRUSTED": "192.0.2.1,,2001:db8::1"}, "addresses and subnets"),
         ({"IPSMGW_TRUSTED": "2001:db8::1::2"}, "addresses and subnets"),
         ({"IPSMGW_FLOOD": "-1"}, "per second"),
+        ({"IPSMGW_CONNECTIONS": "many"}, "TCP connections"),
         ({"IPSMGW_CPIM_FROM": "yes"}, "write any, or sender"),
         ({"IPSMGW_STOP_TIMEOUT": "601"}, "from 0 to 600"),
         ({"IPSMGW_MODULE": "/nowhere/ipsmgw.so"}, "IPSMGW_MODULE"),
