@@ -26,8 +26,10 @@ async def play(attack, size, lua):
     if reason := attack.why_not():
         verdict.note(f"skipped: {reason}")
         return verdict
-    gw = attack.gateway(lua)
+    log = None
     try:
+        gw = attack.gateway(lua)
+        log = gw.log_file
         async with stage.Stage(gw, lua) as scene:
             await asyncio.sleep(QUIET[size])
             scene.tell("mark", "during")
@@ -42,7 +44,7 @@ async def play(attack, size, lua):
         verdict.check(False, f"Kamailio: {str(error)[:600]}")
     except Exception as error:  # one attack that breaks leaves the others their turn
         verdict.check(False, f"the attack itself failed: {error!r:.600}")
-    verdict.note(f"{time.monotonic() - began:.1f} s; log: {gw.log_file}")
+    verdict.note(f"{time.monotonic() - began:.1f} s; log: {log}")
     return verdict
 
 

@@ -127,6 +127,7 @@ async def attack(scene, verdict, size):
         verdict.check(not questions, f"nobody's host name is looked up: {questions} questions reached the name server")
     finally:
         strangers.close()
+        server.socket.close()
         for stream in streams:
             stream.close()
 
