@@ -596,6 +596,8 @@ local function reg_event()
 		KSR.x.exit()
 	elseif heard == -1 then
 		reply(481, "Subscription Does Not Exist")
+	elseif heard == -3 then
+		reply(415, "Unsupported Media Type", "Accept-Encoding: gzip, deflate")
 	end
 	reply(400, "Bad Registration Information")
 end

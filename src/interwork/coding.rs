@@ -1,6 +1,8 @@
 //! The text of a short message, by TP-DCS (row MAP-12): as TS 23.038 has it, or in a character set that the operator
 //! names for a value that is reserved there.
 
+use std::borrow::Cow;
+
 use crate::sip::decode_text;
 use crate::wire::{NotText, TpDcs, UserData};
 
@@ -60,9 +62,14 @@ impl DcsCharsets {
         if let Some((_, charset)) = charset
             && user_data.may_be_in_charset()
         {
+            // Septets so few that they fill as many octets have bits that are no text in a charset.
+            let is_text =
+                |text: &Cow<'_, str>| !text.contains(|c| c < ' ' && !matches!(c, '\n' | '\r'));
             let text = decode_text(user_data.body(), Some(charset));
-            out.push_str(&text.map_err(|_| Unreadable::Contradicted)?);
-            return Ok(());
+            if let Some(text) = text.ok().filter(is_text) {
+                out.push_str(&text);
+                return Ok(());
+            }
         }
         if user_data.is_contradicted() {
             return Err(Unreadable::Contradicted);

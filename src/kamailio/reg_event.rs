@@ -147,6 +147,9 @@ pub(super) fn notified(msg: SipMsg<'_>) -> Heard {
         // The subscription's own state, and nothing of what it is about (RFC 6665 §4.1.3).
         return Heard::Taken;
     }
+    if !body.can_be_unpacked() {
+        return Heard::Unsupported;
+    }
     let event = match body.octets() {
         Ok(octets) if body.is(crate::wire::REGINFO_TYPE) => {
             RegEvent::decode(&octets, &|aor| whose(aor, &person))
@@ -224,6 +227,8 @@ pub(super) enum Heard {
     NotOurs,
     /// It cannot be read.
     Unreadable,
+    /// Its Content-Encoding is not supported.
+    Unsupported,
 }
 
 /// Whether a NOTIFY ends its subscription.

@@ -25,6 +25,7 @@ pub(super) fn save(msg: SipMsg<'_>) -> i32 {
             Heard::Taken => 1,
             Heard::NotOurs => -1,
             Heard::Unreadable => -2,
+            Heard::Unsupported => -3,
         };
     }
     if is_by_another(msg) {

@@ -100,7 +100,34 @@ async def coding_schemes():
         sent = await centre.deliver(gw.uri("bob"), "", "", tpdu=sms.deliver("+15557777", "", pid=0x7F, dcs=0xF6, user_data=data))
         report = await sent.outcome()
         both.rows.check("(U)SIM data download", (report.cause, report.tpdu.fcs), (111, 0xD5))
-        both.rows.done(at_least=50)
+        for name, dcs, octets in (
+            ("KS C 5601 under a reserved value", 0x84, KOREAN),
+            ("the same, class 0 of it", 0x94, KOREAN),
+            ("TP-UDL counts characters", 0x84, bytes([5]) + KOREAN[1:]),
+            ("one character", 0x84, b"\x02" + KOREAN[1:3]),
+            ("octets as if they were septets", 0x00, b"\x0dsome old text"),
+            ("half a character of UCS2", 0x08, b"\x03\0h\0"),
+        ):
+            await both.check(name, (21, 0x9F), (111, 0x9F), dcs=dcs, user_data=octets)
+        both.rows.done(at_least=74)
+
+
+# "안녕하세요", and TP-UDL counts its octets.
+KOREAN = b"\x0a" + "안녕하세요".encode("euc-kr")
+
+
+async def agreed_charsets():
+    "MAP-12: a TP-DCS that networks have agreed on, by dcs_charset"
+    port = free_port()
+    async with stage(port, name="agreed", modparams={"dcs_charset": "84=euc-kr, 94=euc-kr"}) as gw:
+        centre, alice, bob = await centre_at(gw, port), await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
+        both = Both(gw, alice, centre, bob)
+        for dcs in (0x84, 0x94):
+            await both.check(f"{dcs:02X}", True, True, dcs=dcs, user_data=KOREAN, text="안녕하세요")
+        await both.check("septets", True, True, dcs=0x84, user_data=HELLO, text="hello")
+        await both.check("half a character", (21, 0x9F), (111, 0x9F), dcs=0x84, user_data=b"\x03" + KOREAN[1:4])
+        await both.check("another value", (21, 0x9F), (111, 0x9F), dcs=0x88, user_data=KOREAN)
+        both.rows.done(at_least=20)
 
 
 def packed(header, septets):
@@ -247,4 +274,4 @@ async def content_types():
         rows.done(at_least=14)
 
 
-run(protocol_identifiers, coding_schemes, languages, loops, emergencies, validity, content_types)
+run(protocol_identifiers, coding_schemes, agreed_charsets, languages, loops, emergencies, validity, content_types)

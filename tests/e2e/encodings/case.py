@@ -151,9 +151,9 @@ async def lists():
         equal((answer.status, answer.get("Accept") is not None), (415, True), "a picture to several, a phone among them")
 
 
-async def registrations():
+async def registrations(name="register", **script):
     "packed bodies of a third-party REGISTER and of a NOTIFY"
-    async with gateway(name="register", trusted="127.0.0.3", modparams={"plain_im": 0}) as gw:
+    async with gateway(name=name, trusted="127.0.0.3", modparams={"plain_im": 0}, **script) as gw:
         scscf = Scscf(await gw.endpoint(host="127.0.0.3"), gw.domain)
         alice, bob = scscf.device(PhoneThere, *ALICE), await gw.user(ImClient, "bob")
         content_type, body = scscf.bodies(alice.identity)
@@ -164,9 +164,16 @@ async def registrations():
         answer = await scscf.register(alice.identity, "x", "message/sip", headers=[("Content-Encoding", "br")])
         equal(answer.status, 200, "a body that cannot be read")
         subscription = await asyncio.wait_for(scscf.subscriptions.get(), 5)
+        refused = await subscription.notify(reginfo(SMSIP), headers=[("Content-Encoding", "br")])
+        equal(refused, 415, "the answer to a NOTIFY in an encoding that is not supported")
         document = zlib.compress(reginfo(SMSIP).encode())
         equal(await subscription.notify(document, headers=[DEFLATE]), 200, "the answer to a packed NOTIFY")
         equal((await bob.send_im(alice.identity, "hi")).status, 200, "a message by what it says")
+
+
+async def registrations_in_lua():
+    "the same through kamailio.lua"
+    await registrations("register-lua", **LUA)
 
 
 async def charsets():
@@ -238,4 +245,7 @@ async def other_types_in_lua():
     await other_types("types-lua", **LUA)
 
 
-run(instant_messages, untouched, notifications, lists, registrations, charsets, cpim_fields, other_types, other_types_in_lua)
+run(
+    instant_messages, untouched, notifications, lists, registrations, registrations_in_lua, charsets, cpim_fields, other_types,
+    other_types_in_lua,
+)  # fmt: skip
