@@ -353,6 +353,8 @@ pub enum Counter {
     Copy,
     /// Of these that stay instant messages: refused.
     CopyFailed,
+    /// Messages that were not sent because their turn did not come in time.
+    QueueExpired,
     /// Messages refused because `max_pending` exchanges are open.
     Full,
     /// Messages refused because their sender has `max_per_sender` exchanges open.
@@ -365,7 +367,7 @@ pub enum Counter {
 
 impl Counter {
     /// All of them, in the order of their values.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::SmToIm,
         Self::SmDelivered,
         Self::SmFailed,
@@ -387,6 +389,7 @@ impl Counter {
         Self::MemoryAvailable,
         Self::Copy,
         Self::CopyFailed,
+        Self::QueueExpired,
         Self::Full,
         Self::SenderFull,
         Self::Refused,
@@ -430,6 +433,7 @@ impl Counter {
             Self::MemoryAvailable => "memory_available",
             Self::Copy => "copy",
             Self::CopyFailed => "copy_failed",
+            Self::QueueExpired => "queue_expired",
             Self::Full => "full",
             Self::SenderFull => "sender_full",
             Self::Refused => "refused",

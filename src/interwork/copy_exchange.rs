@@ -88,13 +88,19 @@ impl Turn<'_> {
     /// A short message begins with all of its parts.
     fn parts_begin(&mut self, last: ExchangeId) {
         let mut waits = |part: &Exchange| part.whole == Some(last) && part.state == State::Listed;
+        let mut first = None;
         while let Some(id) = self.store.find(Kind::ImToSm, &mut waits) {
+            first = first.or(Some(id));
             if let Some(part) = self.store.get_mut(id) {
                 part.state = State::Queued;
             }
         }
         if let Some(exchange) = self.store.get_mut(last) {
             exchange.state = State::Queued;
+        }
+        self.wake_in_queue(last);
+        if let Some(first) = first {
+            self.wake_in_queue(first);
         }
     }
 

@@ -322,6 +322,7 @@ impl Turn<'_> {
     }
 
     pub(super) fn im_due(&mut self, id: ExchangeId) {
+        let is_mute = self.is_mute(id);
         let Some(exchange) = self.store.get_mut(id) else {
             return;
         };
@@ -337,7 +338,8 @@ impl Turn<'_> {
             State::Taken | State::Overdue
                 if party == Party::Phone
                     && exchange.taken < RP_DATA_ATTEMPTS
-                    && self.now.monotonic_ms <= exchange.expires_ms =>
+                    && self.now.monotonic_ms <= exchange.expires_ms
+                    && !is_mute =>
             {
                 exchange.state = State::Queued;
                 self.start_next(&identity, party);
@@ -353,6 +355,7 @@ impl Turn<'_> {
                 }
                 self.start_next(&identity, party);
             }
+            State::Queued if exchange.attempts == 0 => self.waited_too_long(id),
             // It goes again when SIP has answered, and the host did not tell of that.
             State::Queued => {
                 exchange.in_transaction = false;
@@ -378,6 +381,26 @@ impl Turn<'_> {
             | State::Acknowledged
             | State::Kept => {}
         }
+    }
+
+    /// Whether the phone has taken an earlier message a second time and still owes a report on it: then no other
+    /// message is sent again, since its report would not come either.
+    fn is_mute(&mut self, id: ExchangeId) -> bool {
+        let Some(&mut Exchange {
+            identity, party, ..
+        }) = self.store.get_mut(id)
+        else {
+            return false;
+        };
+        let mut owes = |other: &Exchange| {
+            other.party == party
+                && other.identity == identity
+                && other.taken >= RP_DATA_ATTEMPTS
+                && matches!(other.state, State::Taken | State::Overdue)
+        };
+        self.store
+            .find(Kind::ImToSm, &mut owes)
+            .is_some_and(|other| other != id)
     }
 
     /// The sender's transaction is gone without an answer of ours: its sender was told something else, so

@@ -42,6 +42,8 @@ pub struct Policy {
     pub im_timeout_ms: u64,
     /// Milliseconds that a phone has for its report.
     pub report_timeout_ms: u64,
+    /// Milliseconds that a message waits for its turn.
+    pub queue_timeout_ms: u64,
     /// What is done with IM senders who have no number.
     pub sender_without_number: SenderWithoutNumber,
     /// TP-OA of IM senders who want not to be known.
@@ -139,6 +141,7 @@ impl Policy {
             hold_timeout_ms: milliseconds("hold_timeout", settings.hold_timeout, IN_TRANSACTION)?,
             im_timeout_ms: milliseconds("im_timeout", settings.im_timeout, IN_TRANSACTION)?,
             report_timeout_ms: milliseconds("report_timeout", settings.report_timeout, 1..=600)?,
+            queue_timeout_ms: milliseconds("queue_timeout", settings.queue_timeout, 1..=86_400)?,
             sender_without_number: word(
                 "sender_without_number",
                 settings.sender_without_number,
@@ -498,7 +501,9 @@ mod tests {
     #[test]
     fn a_bad_setting_is_answered_with_what_to_write() {
         type Set = fn(&mut Settings<'_>);
-        let cases: [(&str, Set); 61] = [
+        let cases: [(&str, Set); 63] = [
+            ("queue_timeout", |settings| settings.queue_timeout = 0),
+            ("queue_timeout", |settings| settings.queue_timeout = 86_401),
             ("imdn_route_hosts", |settings| {
                 settings.imdn_route_hosts = "a.example,"
             }),

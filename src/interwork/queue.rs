@@ -2,6 +2,7 @@
 //! (rows CON-1, IM-8, IM-9; RFC 3428 §8).
 
 use super::action::{Action, Counter, Leg};
+use super::cause::Final;
 use super::handle::Turn;
 use super::input::PreparedIm;
 use crate::host::{
@@ -60,6 +61,7 @@ impl Turn<'_> {
                 return Err(inserted.err().unwrap_or(Full::Table));
             }
         };
+        let first = queued.first().copied();
         // What has begun is finished: the other parts go whenever they can.
         if let (Some(first), Some(seconds)) = (queued.first(), im.lifetime)
             && let Some(exchange) = self.store.get_mut(*first)
@@ -84,6 +86,9 @@ impl Turn<'_> {
                 }
             }
         }
+        if let (Some(first), State::Queued) = (first, state) {
+            self.wake_in_queue(first);
+        }
         if let Some(exchange) = self.store.get_mut(last) {
             if let Some(wanted) = &im.notify {
                 exchange.notify = wanted.notify;
@@ -97,6 +102,37 @@ impl Turn<'_> {
             }
         }
         Ok(last)
+    }
+
+    /// A message waits for its turn for a time, and no longer than it is of use.
+    pub(super) fn wake_in_queue(&mut self, id: ExchangeId) {
+        let Some(exchange) = self.store.get_mut(id) else {
+            return;
+        };
+        let until = self.now.monotonic_ms + self.gateway.policy.queue_timeout_ms;
+        let until = until.min(exchange.expires_ms.saturating_add(1));
+        self.store.wake_at(id, until);
+    }
+
+    /// The turn of a message has not come in time: it is not sent any more, and its sender hears so.
+    pub(super) fn waited_too_long(&mut self, id: ExchangeId) {
+        let mut is_before = |part: &Exchange| part.whole == Some(id);
+        if self.store.find(Kind::ImToSm, &mut is_before).is_some() {
+            // What has begun is finished.
+            return;
+        }
+        let Some(exchange) = self.store.get_mut(id) else {
+            return;
+        };
+        let last = match exchange.expires_ms < self.now.monotonic_ms {
+            true => self.gateway.policy.causes.expired_to_sip(),
+            false => Final {
+                status: 480,
+                retry_after: true,
+            },
+        };
+        self.count(Counter::QueueExpired);
+        self.outcome(id, last);
     }
 
     /// Sends the short message whose turn it is to this phone, or to a service centre for this sender, unless it

@@ -20,6 +20,8 @@ pub struct Settings<'a> {
     pub im_timeout: i64,
     /// `report_timeout`: seconds that a phone has for its report.
     pub report_timeout: i64,
+    /// `queue_timeout`: seconds that a message waits for its turn.
+    pub queue_timeout: i64,
     /// `sender_without_number`: `alphanumeric` or `reject`.
     pub sender_without_number: &'a str,
     /// `anonymous`: what a phone sees of an IM sender who wants not to be known.
@@ -72,6 +74,7 @@ impl Default for Settings<'_> {
             hold_timeout: 20,
             im_timeout: 20,
             report_timeout: 45,
+            queue_timeout: 180,
             sender_without_number: "alphanumeric",
             anonymous: "Anonymous",
             emergency: "112,911",

@@ -23,10 +23,13 @@ impl Turn<'_> {
             pdu: rp_data,
             ..Exchange::new(Kind::ImToSm, State::Queued, submission.identity, self.now)
         });
-        self.count(match queued {
-            Ok(_) => Counter::StatusReport,
-            Err(_) => Counter::ReportLost,
-        });
+        match queued {
+            Ok(id) => {
+                self.wake_in_queue(id);
+                self.count(Counter::StatusReport);
+            }
+            Err(_) => self.count(Counter::ReportLost),
+        }
     }
 }
 

@@ -184,6 +184,7 @@ parameters! {
     hold_timeout: number = 20,
     im_timeout: number = 20,
     report_timeout: number = 45,
+    queue_timeout: number = 180,
     stop_timeout: number = 10,
     max_segments: number = 10,
     max_recipients: number = 20,
@@ -364,6 +365,7 @@ impl Parameters {
                 hold_timeout: places::hold_timeout.get().into(),
                 im_timeout: places::im_timeout.get().into(),
                 report_timeout: places::report_timeout.get().into(),
+                queue_timeout: places::queue_timeout.get().into(),
                 sender_without_number: places::sender_without_number
                     .get_text("sender_without_number")?,
                 anonymous: places::anonymous.get_text("anonymous")?,

@@ -12,6 +12,7 @@ mod notifications;
 mod other_forms;
 mod overload;
 mod phone_failures;
+mod queue_lifetimes;
 mod recipient_lists;
 mod refusals;
 mod second_attempts;

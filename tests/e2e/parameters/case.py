@@ -31,6 +31,7 @@ WRONG = (
     ("usrloc_table", "", "write the name of a table"),
     ("usrloc_table", "location; x", "write the name of a table"),
     ("hold_timeout", 31, "from 1 to 30"),
+    ("queue_timeout", 0, "from 1 to 86400"),
     ("max_recipients", 101, "from 0 to 100"),
     ("concat_incomplete", "keep", '"deliver" or "drop"'),
     ("languages", "klingon", "names from among turkish"),

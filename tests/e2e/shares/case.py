@@ -28,6 +28,8 @@ async def attack(name="attack", **script):
     "a sender with four silent phones and lists; eight pairs of others meanwhile, measured"
     pairs = [(f"{kind}{i}", f"+1555{place}{i:03}") for place, kind in ((2, "p"), (3, "c")) for i in range(OTHERS)]
     limits = {"max_pending": PENDING, "max_per_sender": SHARE, "hold_timeout": 3, "report_timeout": 3}
+    # A burst is told by the share, not by the load of the machine.
+    limits |= {"overload_queue": 0, "overload_pending": 0}
     async with gateway(name=name, people=[], modparams=limits, **script) as gw:
         gw.add_many([*pairs, *SILENT, MALLORY])
         endpoint = await gw.endpoint()
@@ -108,4 +110,26 @@ async def exact():
             await gw.until(lambda: "senders: 0" in gw.rpc("ipsmgw.pending"), what="an empty table")
 
 
-run(attack, attack_in_lua, exact)
+async def lifetime():
+    "a phone that does not answer: what waits behind is told so after queue_timeout, and the next one is delivered"
+    limits = {"queue_timeout": 3, "hold_timeout": 10}
+    people = [*SILENT, MALLORY, ("carol", "+15559002")]
+    async with gateway(name="lifetime", people=people, modparams=limits) as gw:
+        phone = await gw.user(Phone, SILENT[0][0])
+        carol, mallory = await gw.user(ImClient, "carol"), await gw.user(ImClient, "mallory")
+        phone.answer = None
+        started = time.monotonic()
+        first = asyncio.create_task(mallory.send_im(gw.uri(phone.name), "first"))
+        await gw.until(lambda: gw.pending() == 1, what="the first one on its way")
+        behind = await asyncio.gather(*(carol.send_im(gw.uri(phone.name), f"{i}") for i in range(5)))
+        took = time.monotonic() - started
+        equal({(answer.status, answer.get("Retry-After") is not None) for answer in behind}, {(480, True)}, "behind it")
+        equal(3 <= took < 7, True, f"when they heard: after {took:.1f} s")
+        equal((await first).status, 480, "the first one")
+        equal(gw.statistics("ipsmgw")["queue_expired"], 5, "the counter")
+        phone.answer = 200
+        equal((await carol.send_im(gw.uri(phone.name), "again")).status, 200, "the answer when the phone is back")
+        await gw.until(lambda: gw.pending() == 0, what="an empty table")
+
+
+run(attack, attack_in_lua, exact, lifetime)
