@@ -71,7 +71,7 @@ impl Gateway {
         match self.work(asked) {
             Work::Message => level >= 1 || self.is_full(load),
             Work::New => level >= 1,
-            Work::Registration => level >= 2,
+            Work::Registration => level >= 3,
             Work::Open => false,
         }
     }
@@ -81,20 +81,22 @@ impl Gateway {
         most > 0 && load.pending >= most
     }
 
-    /// How far the limits are passed; at 2 there is hardly any room left.
+    /// How far the limits are passed; at 2 there is little room left, at 3 hardly any.
     fn level(&self, load: Load) -> u8 {
         let limits = &self.policy.overload;
-        let passed = |value: u32, first: u32, second: u32| match first {
-            0 => 0,
-            _ => u8::from(value >= first) + u8::from(value >= second),
+        let passed = |value: u32, steps: [u32; 3]| match steps {
+            [0, ..] => 0,
+            _ => steps.iter().map(|step| u8::from(value >= *step)).sum(),
         };
-        let queue = passed(load.queue, limits.queue, (100 + limits.queue) / 2);
+        let left = 100 - limits.queue.min(100);
+        let queue: u8 = passed(load.queue, [limits.queue, 100 - left / 2, 100 - left / 10]);
         // A burst fills a queue for a moment, and is gone. It is too much only where it leaves hardly any room.
         let queue = match load.standing_ms {
             STANDING_MS.. => queue,
             _ => queue.saturating_sub(1),
         };
-        queue.max(passed(load.waited_ms, limits.wait_ms, 2 * limits.wait_ms))
+        let wait = limits.wait_ms;
+        queue.max(passed(load.waited_ms, [wait, 2 * wait, 4 * wait]))
     }
 
     fn work(&self, asked: Asked<'_>) -> Work {

@@ -98,7 +98,7 @@ fn new_work_is_refused_by_each_signal() {
 #[test]
 fn registrations_are_refused_last() {
     let world = World::new();
-    for (queue, waited_ms, refused) in [(74, 499, false), (75, 0, true), (0, 500, true)] {
+    for (queue, waited_ms, refused) in [(94, 999, false), (95, 0, true), (0, 1_000, true)] {
         let load = Load {
             queue,
             standing_ms: 40,

@@ -13,7 +13,7 @@ PAIRS, ROUNDS, HOLD = 100, 4, 2
 async def race():
     "reports at the hold time, give or take a tick"
     people = [(f"{kind}{i}", f"+1555{kind_number}{i:04}") for kind, kind_number in (("p", 1), ("c", 2)) for i in range(PAIRS)]
-    async with gateway(people=[], modparams={"hold_timeout": HOLD, "report_timeout": 4}) as gw:
+    async with gateway(people=[], modparams={"hold_timeout": HOLD, "report_timeout": 4, "overload_queue": 0}) as gw:
         gw.add_many(people)
         phones_endpoint, clients_endpoint = await gw.endpoint(), await gw.endpoint()
         phones = await asyncio.gather(*(gw.user(Phone, f"p{i}", phones_endpoint) for i in range(PAIRS)))
