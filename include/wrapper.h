@@ -12,6 +12,7 @@
 #include "core/data_lump.h"
 #include "core/data_lump_rpl.h"
 #include "core/dset.h"
+#include "core/fmsg.h"
 #include "core/kemi.h"
 #include "core/pvapi.h"
 #include "core/pass_fd.h"

@@ -475,6 +475,7 @@ local function instant_message(class)
 		return
 	end
 	if not capable("sm", whom) then
+		KSR.notice("failed: the recipient is not registered status=480 call_id=" .. KSR.pv.gete("$ci") .. "\n")
 		reply(480, "Temporarily Unavailable")
 	end
 	if class == 4 then
@@ -499,7 +500,7 @@ local function message()
 		if not recipient() and not (sender_is_here() and names_us()) then
 			pass_on()
 		end
-		KSR.notice("malformed short message refused: " .. KSR.pv.gete("$ipsmgw(error)") .. "\n")
+		KSR.notice("malformed short message refused: " .. KSR.pv.gete("$ipsmgw(error)") .. " call_id=" .. KSR.pv.gete("$ci") .. "\n")
 		reply(400, "Bad Short Message")
 	else
 		instant_message(class)

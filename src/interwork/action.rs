@@ -3,6 +3,7 @@
 use core::fmt;
 
 use super::cause;
+use super::ended::Ended;
 use super::input::StatusReportIn;
 use crate::host::{ExchangeId, Full, TransactionId};
 use crate::sip::{Answer, MessageOut, Translation};
@@ -84,6 +85,8 @@ pub enum Action {
         /// The request.
         message: MessageOut,
     },
+    /// Tell the operator and the script what became of a message.
+    Ended(Ended),
     /// Count something.
     Count(Counter),
 }

@@ -143,6 +143,7 @@ impl Turn<'_> {
         };
         exchange.status = status;
         let ended = *exchange;
+        self.ended_with(id, status);
         if status >= 300 {
             self.count(Counter::CopyFailed);
         }

@@ -67,6 +67,8 @@ pub enum Field {
     Status,
     /// In the result route: `delivered`, `accepted` or `failed`.
     Result,
+    /// Call-ID of the message that an outcome is about.
+    CallId,
 }
 
 /// The answer.
@@ -80,7 +82,7 @@ pub enum Value {
 
 impl Field {
     /// All fields with their names.
-    pub const NAMES: [(&'static str, Self); 29] = [
+    pub const NAMES: [(&'static str, Self); 30] = [
         ("class", Self::Class),
         ("error", Self::Error),
         ("rp_mti", Self::RpMti),
@@ -110,6 +112,7 @@ impl Field {
         ("scscf_identity", Self::ScscfIdentity),
         ("status", Self::Status),
         ("result", Self::Result),
+        ("call_id", Self::CallId),
     ];
 
     /// The field of that name.
@@ -147,7 +150,8 @@ impl Gateway {
             | Field::Person
             | Field::ScscfIdentity
             | Field::Status
-            | Field::Result => return None,
+            | Field::Result
+            | Field::CallId => return None,
             _ => {}
         }
         let Ok(Body::Sms(octets)) = Body::of(message) else {

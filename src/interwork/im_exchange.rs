@@ -2,6 +2,7 @@
 
 use super::action::{Action, Counter, Outcome, Verdict};
 use super::cause::{self, Final, Told};
+use super::ended::{Ended, Fate};
 use super::handle::Turn;
 use super::input::PreparedIm;
 use super::queue::{SHORTEST_LEG_MS, low_bits};
@@ -138,6 +139,7 @@ impl Turn<'_> {
                 ..exchange
             };
             self.notify_outcome(id, &outcome);
+            self.ended(id, Fate::Delivered);
         }
         self.close(id);
     }
@@ -230,7 +232,7 @@ impl Turn<'_> {
         let Some(exchange) = self.store.get_mut(id) else {
             return;
         };
-        exchange.status = last.status;
+        let leg = std::mem::replace(&mut exchange.status, last.status);
         exchange.retry_after = last.retry_after;
         exchange.state = State::Settled;
         let timer = exchange.hold_until_ms;
@@ -240,6 +242,7 @@ impl Turn<'_> {
             300.. => self.count(Counter::ImFailed),
             _ => {}
         }
+        self.ended_behind(id, leg);
         if timer_is_near {
             self.store
                 .wake_at(id, self.now.monotonic_ms.max(timer) + TIMER_IS_LOST_MS);
@@ -302,6 +305,15 @@ impl Turn<'_> {
         let answer = answer_held(id, &exchange, ACCEPTED.status, ACCEPTED.retry_after);
         self.actions.push(answer);
         self.count(Counter::ImAccepted);
+        self.actions.push(Action::Ended(Ended {
+            exchange: id,
+            kind: exchange.kind,
+            fate: Fate::Accepted,
+            status: ACCEPTED.status,
+            leg: 0,
+            rp_cause: None,
+            tp_fcs: None,
+        }));
         self.notify_accepted(id, &exchange);
     }
 

@@ -29,6 +29,7 @@ mod causes;
 mod classify;
 mod coding;
 mod copy_exchange;
+mod ended;
 mod field;
 mod handle;
 mod im_exchange;
@@ -66,6 +67,7 @@ pub use action::{Action, Actions, Counter, Leg, Outcome, Reason, Refusal, Verdic
 pub use at_scscf::{AtScscf, ContactsThere, contact_key, digest, digest_of_set};
 pub use authorization::{Authorization, identity};
 pub use classify::Class;
+pub use ended::{Ended, Fate};
 pub use field::{Field, Value};
 pub use input::{
     Becomes, CopyOut, Input, Named, NotifyIn, PartIn, PreparedCopy, PreparedIm, PreparedSm,

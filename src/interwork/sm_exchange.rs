@@ -3,6 +3,7 @@
 use super::action::{Action, Counter, Verdict};
 use super::authorization::identity;
 use super::cause::Told;
+use super::ended::Fate;
 use super::handle::Turn;
 use super::input::{Named, PreparedSm, ReportIn};
 use super::instant_message::is_anonymous;
@@ -187,6 +188,8 @@ impl Turn<'_> {
             Told::Ack => Counter::SmDelivered,
             Told::Error { .. } => Counter::SmFailed,
         });
+        let status = self.store.get_mut(id).map_or(0, |exchange| exchange.status);
+        self.ended_with(id, status);
         if told == Told::Ack {
             self.last_part_delivered(id);
         } else {
@@ -197,6 +200,7 @@ impl Turn<'_> {
     }
 
     fn not_taken(&mut self, id: ExchangeId) {
+        self.ended(id, Fate::Failed);
         self.count(Counter::SmFailed);
         self.parts_not_delivered(id);
         self.report_to_repetitions(id);

@@ -16,7 +16,7 @@ use super::pv;
 use super::rpc;
 use super::text;
 use super::{
-    fixups, functions, keep, lifecycle, overload, person, recipients, running, save, timer,
+    fixups, functions, keep, lifecycle, log, overload, person, recipients, running, save, timer,
     transformation, writer,
 };
 
@@ -96,7 +96,10 @@ fn on_message(
     guard(name, -1, || {
         // SAFETY: Kamailio's message, live during the call.
         match unsafe { SipMsg::new(msg) } {
-            Some(msg) => function(msg),
+            Some(message) => {
+                let _about = log::about_message(msg);
+                function(message)
+            }
             None => -1,
         }
     })

@@ -332,7 +332,7 @@ pub(super) fn reply(msg: SipMsg<'_>) -> i32 {
 
 /// Answers a message that goes no further, and reports on it where the SMS side is owed that.
 pub(super) fn refuse(msg: SipMsg<'_>, refusal: Refusal) {
-    tracing::info!(status = refusal.answer.status, reason = %refusal.reason, "refused");
+    tracing::info!(target: "ipsmgw::notice", status = refusal.answer.status, reason = %refusal.reason, "refused");
     counters::count(crate::interwork::Counter::Refused);
     answer_request(msg, &refusal.answer);
     if let Some(report) = refusal.report

@@ -14,7 +14,7 @@
 //! | `lifecycle` | the start and the end of the gateway |
 //! | `contacts`, `modules` | who is registered; the modules that work for us |
 //! | `authorization`, `database` | who may; srdb1 |
-//! | `pv`, `transformation`, `rpc`, `counters`, `log` | what operators see |
+//! | `pv`, `transformation`, `rpc`, `counters`, `log`, `trace` | what operators see |
 //! | `guard` | the fence around every entry from C |
 #![allow(unsafe_code, reason = "the one place that talks to C")]
 
@@ -61,5 +61,6 @@ mod text;
 mod third_party;
 mod timer;
 mod tm;
+mod trace;
 mod transformation;
 mod writer;

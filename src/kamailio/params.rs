@@ -178,6 +178,7 @@ parameters! {
     emergency: text = "112,911",
     cause: rows = add_cause,
     event_callback: text = "",
+    sm_event_callback: text = "",
     db_url: text = "",
     auth_table: text = "ipsmgw_auth",
     authorize_default: text = "both",
@@ -278,6 +279,7 @@ pub(super) struct Parameters {
     pub(super) outbound_proxy: &'static str,
     pub(super) usrloc_table: &'static str,
     pub(super) event_callback: &'static str,
+    pub(super) sm_event_callback: &'static str,
     pub(super) max_pending: u32,
     pub(super) max_per_party: u32,
     pub(super) max_per_sender: u32,
@@ -390,7 +392,12 @@ impl Parameters {
             identity: places::identity.get_text("identity")?,
             outbound_proxy: outbound_proxy()?,
             usrloc_table: table("usrloc_table", &places::usrloc_table)?,
-            event_callback: event_callback()?,
+            event_callback: callback("event_callback", &places::event_callback, "ipsmgw:result")?,
+            sm_event_callback: callback(
+                "sm_event_callback",
+                &places::sm_event_callback,
+                "ipsmgw:sm-result",
+            )?,
             max_pending: max_pending.unsigned_abs(),
             max_per_party: max_per_party.unsigned_abs(),
             max_per_sender: max_per_sender.unsigned_abs(),
@@ -438,17 +445,21 @@ fn optional_table(name: &str, place: &Place<ffi::str_>) -> Result<&'static str, 
     }
 }
 
-fn event_callback() -> Result<&'static str, SettingError> {
-    let function = places::event_callback.get_text("event_callback")?;
+fn callback(
+    name: &str,
+    place: &Place<ffi::str_>,
+    route: &str,
+) -> Result<&'static str, SettingError> {
+    let function = place.get_text(name)?;
     let is_letter = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'_' | b'.');
     if !function.bytes().all(is_letter) {
         return Err(SettingError(format!(
-            "event_callback is '{function}': write the name of a function of the KEMI script, such as \"ipsmgw_result\", or nothing"
+            "{name} is '{function}': write the name of a function of the KEMI script, such as \"ipsmgw_result\", or nothing"
         )));
     }
     if !function.is_empty() && !result::is_kemi() {
         return Err(SettingError(format!(
-            "event_callback is '{function}', and the script is none for KEMI: write event_route[ipsmgw:result] instead"
+            "{name} is '{function}', and the script is none for KEMI: write event_route[{route}] instead"
         )));
     }
     Ok(function)

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::ffi::CString;
 
-use crate::host::{ExchangeId, Identity, Now};
-use crate::interwork::{Action, Actions, Input, Outcome, Verdict};
+use crate::host::{ExchangeId, Identity, Kind, Now};
+use crate::interwork::{Action, Actions, Ended, Input, Outcome, Verdict};
 use crate::sip::{Answer, Translation};
 
 use super::clock;
@@ -12,6 +12,7 @@ use super::contacts;
 use super::counters;
 use super::ffi;
 use super::hooks;
+use super::log;
 use super::message::SipMsg;
 use super::modules::modules;
 use super::result;
@@ -20,6 +21,7 @@ use super::running::running;
 use super::send;
 use super::text::lend;
 use super::tm::{self, Found};
+use super::trace;
 
 /// What the actions find themselves in.
 #[derive(Clone, Copy)]
@@ -51,6 +53,7 @@ pub(super) fn handle(exchange: ExchangeId, input: Input<'_>, at: At<'_>) {
 /// What the core says to something that happened to an exchange.
 fn decide(exchange: ExchangeId, input: Input<'_>) -> Actions {
     let running = running();
+    let _about = log::about(exchange);
     let now = clock::now();
     match running.table.lock_of(exchange, now.monotonic_ms) {
         Some(mut locked) => running.gateway.handle(input, now, &mut locked),
@@ -70,8 +73,15 @@ pub(super) fn perform(actions: Actions, at: At<'_>) -> Performed {
     let mut performed = Performed::Done(Verdict::Taken);
     // What fails at once leads to more to do, such as the next message of a queue: behind the rest.
     let mut actions = VecDeque::from(actions);
+    let mut ended = Vec::new();
     while let Some(action) = actions.pop_front() {
+        let _about = exchange_of(&action).map(log::about);
         match action {
+            Action::Ended(end) => {
+                let known = running().trace.ended(end);
+                trace::tell(end);
+                ended.push((end, known.map(|known| known.call_id).unwrap_or_default()));
+            }
             Action::Count(counter) => {
                 if let Some(warning) = counter.warning() {
                     tracing::warn!("{warning}");
@@ -88,6 +98,7 @@ pub(super) fn perform(actions: Actions, at: At<'_>) -> Performed {
                 exchange,
                 translation: whole,
             } => {
+                note_opened(exchange, Kind::SmToIm, at);
                 performed = match at {
                     At::Request(msg, translation)
                         // Without one there is nothing to rewrite: the script answers.
@@ -103,6 +114,7 @@ pub(super) fn perform(actions: Actions, at: At<'_>) -> Performed {
                 };
             }
             Action::Hold { exchange } => {
+                note_opened(exchange, Kind::ImToSm, at);
                 if let At::Request(msg, _) = at
                     && !hooks::hook_held(msg, exchange)
                 {
@@ -183,7 +195,38 @@ pub(super) fn perform(actions: Actions, at: At<'_>) -> Performed {
             }
         }
     }
+    // The script hears of it when all is done.
+    for (end, call_id) in ended
+        .into_iter()
+        .filter(|(end, _)| end.kind == Kind::SmToIm)
+    {
+        result::tell_script(end, call_id);
+    }
     performed
+}
+
+/// The exchange that an action is about.
+fn exchange_of(action: &Action) -> Option<ExchangeId> {
+    match action {
+        Action::Relay { exchange, .. }
+        | Action::Hold { exchange }
+        | Action::Enlisted { exchange }
+        | Action::AnswerHeld { exchange, .. }
+        | Action::SendRpData { exchange, .. }
+        | Action::SendAgain { exchange, .. }
+        | Action::Fork { exchange, .. }
+        | Action::Ended(Ended { exchange, .. }) => Some(*exchange),
+        Action::Send { exchange, .. } => *exchange,
+        Action::Reply(..) | Action::Count(_) => None,
+    }
+}
+
+/// The request at hand has opened an exchange.
+fn note_opened(exchange: ExchangeId, kind: Kind, at: At<'_>) {
+    if let At::Request(msg, _) = at {
+        let call_id = msg.call_id().unwrap_or_default();
+        running().trace.opened(exchange, kind, call_id);
+    }
 }
 
 /// Rewrites the request and ties its transaction to the exchange, so that `t_relay()` does the rest.

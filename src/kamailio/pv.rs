@@ -135,6 +135,20 @@ pub(super) fn give_text(text: &str, parameter: *mut pv_param_t, into: *mut pv_va
 }
 
 fn value(msg: SipMsg<'_>, field: Field) -> Option<Value> {
+    if let Some((ended, call_id)) = result::current_sm() {
+        return match field {
+            Field::Status => Some(Value::Number(ended.status.into())).filter(|_| ended.status != 0),
+            Field::Result => Some(Value::Text(ended.fate.name().into())),
+            Field::RpCause => ended.rp_cause.map(|cause| Value::Number(cause.into())),
+            Field::CallId => Some(Value::Text(call_id.as_str().into())),
+            // There is no message.
+            _ => None,
+        };
+    }
+    if field == Field::CallId {
+        let call_id = msg.parse_headers().then(|| msg.call_id()).flatten();
+        return call_id.map(|call_id| Value::Text(call_id.into()));
+    }
     if let Some(outcome) = result::current() {
         match field {
             Field::Status => return Some(Value::Number(outcome.answer.status.into())),

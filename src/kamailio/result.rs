@@ -7,7 +7,7 @@ use std::ffi::CString;
 use once_cell::sync::OnceCell;
 
 use crate::host::TransactionId;
-use crate::interwork::Outcome;
+use crate::interwork::{Ended, Outcome};
 
 use super::ffi;
 use super::message::SipMsg;
@@ -15,6 +15,7 @@ use super::modules::modules;
 use super::perform;
 use super::text::lend;
 use super::tm::{self, Found};
+use super::trace::CallId;
 
 thread_local! {
     /// The outcome for which this process runs a result route just now.
@@ -73,6 +74,54 @@ fn native(list: *mut ffi::route_list, name: &str) -> Option<Route<'static>> {
     // SAFETY: as above.
     let actions = unsafe { place.read() };
     (!actions.is_null()).then_some(Route::Native(actions))
+}
+
+thread_local! {
+    /// The outcome of a short message for which this process runs the script just now, and the Call-ID of that message.
+    static CURRENT_SM: Cell<Option<(Ended, CallId)>> = const { Cell::new(None) };
+}
+
+/// The outcome of a short message that `event_route[ipsmgw:sm-result]` is about; nothing outside of it.
+pub(super) fn current_sm() -> Option<(Ended, CallId)> {
+    CURRENT_SM.get()
+}
+
+/// The `sm_event_callback` parameter.
+static SM_EVENT_CALLBACK: OnceCell<&'static str> = OnceCell::new();
+
+/// In mod_init: notes the function of a KEMI script that gets outcomes of short messages.
+pub(super) fn set_sm_event_callback(function: &'static str) {
+    // mod_init runs once.
+    let _ = SM_EVENT_CALLBACK.set(function);
+}
+
+/// Tells the script what became of a short message, where it wants to know. There is no request at hand: Kamailio's stand-in for one
+/// is what the script sees.
+pub(super) fn tell_script(ended: Ended, call_id: CallId) {
+    let callback = SM_EVENT_CALLBACK.get().copied().unwrap_or_default();
+    let route = match is_kemi() {
+        true if callback.is_empty() => None,
+        true => Some(Route::Kemi(callback)),
+        false => native(&raw mut ffi::event_rt, "ipsmgw:sm-result"),
+    };
+    let Some(route) = route else {
+        return;
+    };
+    // SAFETY: no arguments; a request of Kamailio's own, which stays.
+    let stand_in = unsafe { ffi::faked_msg_next() };
+    // SAFETY: as above.
+    let Some(stand_in) = (unsafe { SipMsg::new(stand_in) }) else {
+        return;
+    };
+    let before = CURRENT_SM.replace(Some((ended, call_id)));
+    // SAFETY: no arguments; the kind of route that this process runs.
+    let route_type = unsafe { ffi::ipsmgw_c_route_type() };
+    // SAFETY: put back below.
+    unsafe { ffi::ipsmgw_c_set_route_type(ffi::EVENT_ROUTE as _) };
+    tm::without_transaction(|| run(stand_in, route, "ipsmgw:sm-result", ffi::EVENT_ROUTE));
+    // SAFETY: what it was before.
+    unsafe { ffi::ipsmgw_c_set_route_type(route_type) };
+    CURRENT_SM.set(before);
 }
 
 /// Whether the native script has a route of this name.
@@ -134,7 +183,9 @@ fn resume(id: TransactionId, route: Route<'_>) -> bool {
 /// tm's stand-in for the request.
 pub(super) fn answer_in_failure(request: SipMsg<'_>, transaction: TransactionId, outcome: Outcome) {
     if let Some(route) = route_for(transaction.route.as_str()) {
-        with(outcome, || run(request, route));
+        with(outcome, || {
+            run(request, route, "ipsmgw:result", ffi::FAILURE_ROUTE)
+        });
     }
     // The route may have answered, or have relayed the message elsewhere. Where it did not, we answer.
     if !tm::has_final_answer() && !tm::has_open_branch() {
@@ -143,7 +194,7 @@ pub(super) fn answer_in_failure(request: SipMsg<'_>, transaction: TransactionId,
 }
 
 /// Runs the script's route on a request, in failure context.
-fn run(request: SipMsg<'_>, route: Route<'_>) {
+fn run(request: SipMsg<'_>, route: Route<'_>, event: &str, route_type: u32) {
     match route {
         Route::Native(actions) => {
             // SAFETY: a live request; the actions live as long as Kamailio; NULL: a context of its own.
@@ -151,10 +202,10 @@ fn run(request: SipMsg<'_>, route: Route<'_>) {
         }
         Route::Kemi(function) => {
             let mut function = lend(function.as_bytes());
-            let mut event = lend(b"ipsmgw:result");
+            let mut event = lend(event.as_bytes());
             // SAFETY: no arguments.
             let engine = unsafe { ffi::sr_kemi_eng_get() };
-            let route_type = ffi::FAILURE_ROUTE as i32;
+            let route_type = route_type as i32;
             // SAFETY: a live request, live names, and the engine that `route_for` has seen.
             unsafe {
                 ffi::sr_kemi_route(engine, request.raw(), route_type, &mut function, &mut event);

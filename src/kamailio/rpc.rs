@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::os::raw::{c_char, c_int, c_void};
 use std::ptr::null_mut;
 
-use crate::host::Kind;
+use crate::host::{Exchanges, Kind};
 use crate::interwork::{self, Authorization};
 use crate::wire::describe::{FieldSink, JsonFields, describe_rp, describe_tpdu, is_rp};
 use crate::wire::{Carrier, Direction, Tpdu};
@@ -16,6 +16,7 @@ use super::guard::guard;
 use super::lifecycle;
 use super::running::running;
 use super::text::{self, lend};
+use super::trace;
 
 const fn command(
     name: &'static CStr,
@@ -61,12 +62,17 @@ static DRAIN: Doc = Doc([
     std::ptr::null(),
 ]);
 
+static TRACE: Doc = Doc([
+    c"Shows what is known of messages that are open or ended lately, by the Call-ID of their senders. Parameters: call-id".as_ptr(),
+    std::ptr::null(),
+]);
+
 static PENDING: Doc = Doc([
     c"How many exchanges are open, by kind, and the age of the oldest in seconds".as_ptr(),
     std::ptr::null(),
 ]);
 
-pub(super) struct Exported([rpc_export_t; 7]);
+pub(super) struct Exported([rpc_export_t; 8]);
 
 // SAFETY: constant pointers, read by Kamailio.
 unsafe impl Sync for Exported {}
@@ -84,6 +90,7 @@ pub(super) static EXPORTED: Exported = Exported([
     command(c"ipsmgw.reload", Some(reload), &RELOAD),
     command(c"ipsmgw.decode", Some(decode), &DECODE),
     command(c"ipsmgw.drain", Some(drain), &DRAIN),
+    command(c"ipsmgw.trace", Some(trace_message), &TRACE),
     command(c"ipsmgw.pending", Some(pending), &PENDING),
     rpc_export_t {
         name: std::ptr::null(),
@@ -315,6 +322,66 @@ unsafe extern "C" fn drain(rpc: *mut rpc_t, context: *mut c_void) {
             Structure::number(reply, "open", open);
         }
     });
+}
+
+/// `ipsmgw.trace`
+unsafe extern "C" fn trace_message(rpc: *mut rpc_t, context: *mut c_void) {
+    guard("ipsmgw.trace", (), || {
+        let Some(call_id) = next_word(rpc, context) else {
+            return fault(rpc, context, "write the Call-ID of a sender's message");
+        };
+        let known = running().trace.of(call_id);
+        if known.is_empty() {
+            return fault(
+                rpc,
+                context,
+                "nothing is known of this Call-ID: the message was not converted, or ended too long ago",
+            );
+        }
+        if let Some(reply) = Structure::new(rpc, context) {
+            for known in known {
+                show_known(reply, &known);
+            }
+        }
+    });
+}
+
+/// One exchange of `ipsmgw.trace`.
+fn show_known(reply: Structure, known: &trace::Known) {
+    let running = running();
+    let now_ms = clock::now().monotonic_ms;
+    let Some(mut shown) = reply.nested(&trace::name(known.exchange)) else {
+        return;
+    };
+    let seconds = |since_ms: u64| i64::try_from(now_ms.saturating_sub(since_ms) / 1000);
+    shown.text("direction", trace::direction(known.kind));
+    Structure::number(shown, "age", seconds(known.opened_ms).unwrap_or(0));
+    let open = running.table.lock_of(known.exchange, now_ms);
+    let open = open.and_then(|mut locked| {
+        let exchange = locked.get_mut(known.exchange)?;
+        Some((exchange.state, exchange.attempts, exchange.held))
+    });
+    shown.flag("open", open.is_some());
+    if let Some((state, attempts, held)) = open {
+        shown.text("state", &format!("{state:?}"));
+        Structure::number(shown, "messages_sent", attempts.into());
+        shown.flag("sender_waits", held);
+    }
+    if let Some(ended) = known.ended {
+        shown.text("outcome", ended.fate.name());
+        Structure::number(shown, "outcome_age", seconds(known.ended_ms).unwrap_or(0));
+        Structure::number(shown, "status", ended.status.into());
+        let leg = Some(ended.leg).filter(|leg| *leg != 0);
+        for (name, value) in [
+            ("leg", leg),
+            ("rp_cause", ended.rp_cause.map(u16::from)),
+            ("tp_fcs", ended.tp_fcs.map(u16::from)),
+        ] {
+            if let Some(value) = value {
+                Structure::number(shown, name, value.into());
+            }
+        }
+    }
 }
 
 /// `ipsmgw.pending`

@@ -15,6 +15,7 @@ use super::params::{Flags, Parameters, SettingError};
 use super::people::People;
 use super::table::Table;
 use super::text::lend;
+use super::trace::Trace;
 use super::writer::Writer;
 use super::{guard, hooks, log, modules, reg_event, result, timer};
 
@@ -29,6 +30,7 @@ pub(super) struct Running {
     pub(super) lifecycle: Lifecycle,
     pub(super) people: People,
     pub(super) connections: Limits,
+    pub(super) trace: Trace,
     pub(super) outbound_proxy: &'static str,
     pub(super) flags: Flags,
     pub(super) trusted_flag: u32,
@@ -52,6 +54,11 @@ pub(super) fn running() -> &'static Running {
     RUNNING
         .get()
         .unwrap_or_else(|| unreachable!("Kamailio calls mod_init first"))
+}
+
+/// The gateway, once there is one.
+pub(super) fn if_running() -> Option<&'static Running> {
+    RUNNING.get()
 }
 
 /// All that has to be done before the fork.
@@ -95,6 +102,7 @@ pub(super) fn start() -> Result<(), SettingError> {
         policy,
         boot: random(),
     };
+    result::set_sm_event_callback(parameters.sm_event_callback);
     let running = Running {
         people: People::new(&gateway, parameters.db_url, parameters.tables)?,
         gateway,
@@ -108,6 +116,7 @@ pub(super) fn start() -> Result<(), SettingError> {
             parameters.authorize_default,
         )?,
         writer: Writer::new(parameters.db_url, parameters.usrloc_table)?,
+        trace: Trace::new(parameters.max_pending).ok_or_else(no_memory)?,
         lifecycle: Lifecycle::new(parameters.stop_timeout_ms).ok_or_else(no_memory)?,
         connections: parameters.connections,
         outbound_proxy: parameters.outbound_proxy,

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::os::raw::{c_int, c_uint, c_void};
 
 use crate::connections::Watch;
-use crate::host::Now;
+use crate::host::{ExchangeId, Now};
 use crate::interwork::Input;
 
 use super::clock;
@@ -12,6 +12,7 @@ use super::connections;
 use super::ffi;
 use super::guard::guard;
 use super::lifecycle;
+use super::log;
 use super::perform::{At, perform};
 use super::running::running;
 use super::table::Locked;
@@ -65,7 +66,7 @@ fn look() {
     let now = clock::now();
     for index in table.due(now.monotonic_ms).take(BATCH) {
         if let Some((locked, exchange)) = table.lock_due(index, now.monotonic_ms) {
-            tell(locked, Input::Due { exchange }, now);
+            tell(locked, exchange, Input::Due { exchange }, now);
         }
     }
 }
@@ -76,12 +77,13 @@ fn stop() {
     let now = clock::now();
     for index in table.open() {
         if let Some((locked, exchange)) = table.lock_open(index, now.monotonic_ms) {
-            tell(locked, Input::Stop { exchange }, now);
+            tell(locked, exchange, Input::Stop { exchange }, now);
         }
     }
 }
 
-fn tell(mut locked: Locked<'_>, input: Input<'_>, now: Now) {
+fn tell(mut locked: Locked<'_>, exchange: ExchangeId, input: Input<'_>, now: Now) {
+    let _about = log::about(exchange);
     let actions = running().gateway.handle(input, now, &mut locked);
     drop(locked);
     perform(actions, At::Nothing);

@@ -17,6 +17,23 @@ pub(super) fn current_cell() -> Option<*mut ffi::cell> {
     (!cell.is_null() && cell as usize != usize::MAX).then_some(cell)
 }
 
+/// Runs something that has no transaction, whichever one this process works on.
+pub(super) fn without_transaction(what: impl FnOnce()) {
+    let tm = &modules().tm;
+    let (Some(get), Some(branch), Some(set)) = (tm.t_gett, tm.t_gett_branch, tm.t_sett) else {
+        return;
+    };
+    // SAFETY: no arguments.
+    let before = unsafe { get() };
+    // SAFETY: no arguments.
+    let branch_before = unsafe { branch() };
+    // SAFETY: T_UNDEFINED: none yet.
+    unsafe { set(usize::MAX as *mut ffi::cell, ffi::T_BR_UNDEFINED as c_int) };
+    what();
+    // SAFETY: what was current before.
+    unsafe { set(before, branch_before) };
+}
+
 /// Whether the request at hand has a transaction.
 pub(super) fn has_transaction() -> bool {
     current_cell().is_some()

@@ -10,6 +10,7 @@ mod long_sm_to_im;
 mod notification_ways;
 mod notifications;
 mod other_forms;
+mod outcomes;
 mod overload;
 mod phone_failures;
 mod queue_lifetimes;

@@ -7,8 +7,8 @@ use ipsmgw::host::{
     Exchange, ExchangeId, Exchanges, Full, Kind, Now, Sequence, Settled, State, TransactionId,
 };
 use ipsmgw::interwork::{
-    Action, Actions, Counter, Gateway, InUse, Input, Leg, Outcome, Policy, PreparedIm, RpReport,
-    Settings, Share, Shares, Verdict,
+    Action, Actions, Counter, Ended, Gateway, InUse, Input, Leg, Outcome, Policy, PreparedIm,
+    RpReport, Settings, Share, Shares, Verdict,
 };
 use ipsmgw::sip::{Answer, MessageIn, MessageOut, Translation};
 
@@ -182,6 +182,7 @@ pub(crate) struct Done {
     pub(crate) sent: Vec<(Option<ExchangeId>, MessageOut)>,
     pub(crate) again: Vec<(ExchangeId, u16, MessageOut)>,
     pub(crate) legs: Vec<Leg>,
+    pub(crate) ended: Vec<Ended>,
     pub(crate) counted: Vec<Counter>,
 }
 
@@ -226,6 +227,7 @@ impl Done {
                     refused,
                     message,
                 } => done.again.push((exchange, refused, message)),
+                Action::Ended(ended) => done.ended.push(ended),
                 Action::Count(counter) => done.counted.push(counter),
             }
         }
@@ -235,6 +237,7 @@ impl Done {
     fn merge(&mut self, later: Self) {
         self.answered.extend(later.answered);
         self.sent.extend(later.sent);
+        self.ended.extend(later.ended);
         self.counted.extend(later.counted);
     }
 
