@@ -231,6 +231,9 @@ local function contacts(whom)
 		as_it_is = person(whom) and KSR.pv.get("$ipsmgw(scscf_identity)") or whom
 	end
 	KSR.pv.sets("$avp(recipient)", as_it_is)
+	if capable("sm_apart", whom) then
+		KSR.pv.seti("$avp(apart)", 1)
+	end
 	return KSR.registrar.lookup_uri("location", whom) > 0
 end
 
@@ -779,7 +782,10 @@ function im_clients()
 		KSR.set_drop()
 		return
 	end
-	at_scscf()
+	-- To all clients behind the S-CSCF, and not to the phones there.
+	if at_scscf() and KSR.pv.get("$avp(apart)") == 1 then
+		KSR.hdr.append("Reject-Contact: *;+g.3gpp.smsip\r\n")
+	end
 end
 
 function one_phone()

@@ -94,6 +94,19 @@ impl ContactsThere {
         })
     }
 
+    /// Whether there are phones that take short messages only, and no contact that takes both: then an instant message can
+    /// be kept from the phones by their feature tag (RFC 3841 §9.2, Reject-Contact).
+    pub fn phones_are_apart(&self, now: i64) -> bool {
+        let live = self.list.iter().filter(|there| there.until > now);
+        let sm = live.map(|there| of_bits(there.can)).filter(|can| can.sm);
+        let (mut alone, mut both) = (false, false);
+        for can in sm {
+            alone |= !can.im;
+            both |= can.im;
+        }
+        alone && !both
+    }
+
     /// For a database.
     pub fn to_text(&self) -> String {
         let mut out = String::new();
@@ -209,6 +222,7 @@ mod tests {
             1000,
         );
         assert_eq!(there.can(100), PHONE.or(CLIENT));
+        assert!(there.phones_are_apart(100));
         assert_eq!(there.can(160), PHONE, "the client's minute is over");
         there.told(&ContactsTold::Nothing, false, 100, 1000);
         assert_eq!(there.can(100), PHONE.or(CLIENT));
@@ -222,6 +236,19 @@ mod tests {
         assert_eq!(there.can(100), CLIENT);
         there.told(&ContactsTold::NoneLeft, false, 100, 1000);
         assert_eq!(there.can(100), Capabilities::default());
+    }
+
+    #[test]
+    fn phones_and_clients_in_one() {
+        let mut there = ContactsThere::default();
+        assert!(!there.phones_are_apart(0));
+        there.put(1, PHONE.or(CLIENT), 1000, 0);
+        assert!(!there.phones_are_apart(0));
+        there.put(2, PHONE, 1000, 0);
+        assert!(
+            !there.phones_are_apart(0),
+            "its tag would reject the first, too"
+        );
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::interwork::AtScscf;
 use crate::sip::{Capabilities, Hop, address_of_record, fields, first_uri};
 
 use super::ffi;
@@ -188,12 +189,21 @@ impl Route {
     }
 }
 
+/// Whether an S-CSCF can tell this person's phones from the clients by their feature tag.
+pub(super) fn phones_are_apart(identity: &str) -> bool {
+    let registered = registered_at_scscf(identity);
+    registered.is_some_and(|registered| registered.contacts.phones_are_apart(unix_time()))
+}
+
+fn registered_at_scscf(identity: &str) -> Option<AtScscf> {
+    let running = running();
+    let person = running.gateway.identity_key(identity, &is_us)?;
+    running.people.at_scscf(&person)
+}
+
 /// The identity by which the S-CSCF knows a person.
 fn at_scscf_as(identity: &str) -> String {
-    let running = running();
-    let person = running.gateway.identity_key(identity, &is_us);
-    let registered = person.and_then(|person| running.people.at_scscf(&person));
-    match &registered {
+    match &registered_at_scscf(identity) {
         Some(registered) => registered.identity.as_str().to_owned(),
         None => identity.to_owned(),
     }

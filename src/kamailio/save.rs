@@ -95,19 +95,28 @@ pub(super) fn set_flags(can: Capabilities, third_party: bool) {
 }
 
 /// What `ipsmgw_capable()` knows, in the order of the flags.
-pub(super) const CAPABILITIES: [&str; 4] = ["sm", "im", "cpim", "msrp"];
+pub(super) const CAPABILITIES: [&str; 5] = ["sm", "im", "cpim", "msrp", "sm_apart"];
 
 /// `ipsmgw_capable(uri, what)`: whether a registered contact of this identity can do that.
 pub(super) fn capable(uri: &str, what: &str) -> i32 {
     let Flags {
         sm, im, cpim, msrp, ..
     } = running().flags;
+    if what == "sm_apart" {
+        return if contacts::phones_are_apart(uri) {
+            1
+        } else {
+            -1
+        };
+    }
     let mut known = CAPABILITIES.iter().zip([sm, im, cpim, msrp]);
     match known.find(|(name, _)| **name == what) {
         Some((_, mask)) if contacts::has(uri, mask) => 1,
         Some(_) => -1,
         None => {
-            tracing::error!("ipsmgw_capable(uri, what): write sm, im, cpim or msrp for what");
+            tracing::error!(
+                "ipsmgw_capable(uri, what): write sm, im, cpim, msrp or sm_apart for what"
+            );
             -1
         }
     }

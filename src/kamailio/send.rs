@@ -40,6 +40,15 @@ pub(super) fn send_to(
     route: &Route,
 ) -> Result<(), NotSent> {
     route.add_path(&mut message);
+    // To all clients behind the S-CSCF, and not to the phones there.
+    if route.at_scscf
+        && message.service == Service::Im
+        && contacts::phones_are_apart(&message.identity)
+    {
+        message
+            .headers
+            .push_str("Reject-Contact: *;+g.3gpp.smsip\r\n");
+    }
     let completed = exchange.map(hooks::pack);
     message_request(&message, route, completed).send(route)
 }

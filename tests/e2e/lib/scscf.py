@@ -57,6 +57,8 @@ class Scscf:
         wanted = request.get("Accept-Contact", "")
         # A tag is compared as a whole; "require;explicit" is what makes it a condition.
         fitting = [device for device in devices if "require" not in wanted or device.features.strip(";") in wanted]
+        unwanted = request.get("Reject-Contact", "")
+        fitting = [device for device in fitting if not unwanted or device.features.strip(";") not in unwanted]
         if "no-fork" in request.get("Request-Disposition", ""):
             fitting = fitting[:1]
         if not fitting:

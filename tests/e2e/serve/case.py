@@ -155,6 +155,8 @@ async def mistakes():
         ({"IPSMGW_TRUSTED": "192.0.2.1:5060"}, "addresses and subnets"),
         ({"IPSMGW_TRUSTED": "192.0.2.1,,2001:db8::1"}, "addresses and subnets"),
         ({"IPSMGW_TRUSTED": "2001:db8::1::2"}, "addresses and subnets"),
+        ({"IPSMGW_REG_EVENT_IDENTITY": "me"}, "SIP URI"),
+        ({"IPSMGW_IM_ELSEWHERE": "nowhere"}, "write chain, or sc"),
         ({"IPSMGW_FLOOD": "-1"}, "per second"),
         ({"IPSMGW_CONNECTIONS": "many"}, "TCP connections"),
         ({"IPSMGW_CPIM_FROM": "yes"}, "write any, or sender"),
