@@ -43,7 +43,10 @@ impl<'a> UserData<'a> {
         let mut count = octet_count(dcs, length);
         // TP-UD is the last element. Where TP-UDL counts its octets, or where nobody knows what TP-UDL counts,
         // all of them are kept: it is not the alphabet that a receiver is to assume.
-        let counts_octets = rest.len() == usize::from(length);
+        // (Zeros behind septets are padding.)
+        let behind = rest.get(count..).unwrap_or_default();
+        let counts_octets =
+            rest.len() == usize::from(length) && behind.iter().any(|octet| *octet != 0);
         if dcs.counts_septets() && rest.len() > count && (counts_octets || dcs.is_reserved()) {
             count = rest.len();
         }

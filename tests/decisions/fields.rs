@@ -647,6 +647,9 @@ fn octets_that_are_no_septets_are_never_shown_as_such() {
             "{dcs:02x} {user_data:02x?}"
         );
     }
+    // Eight septets in seven octets, and an octet of padding.
+    let padded = [&[8], &*packed("hello yo"), &[0]].concat();
+    assert_eq!(text_of(&world, 0x00, &padded).as_deref(), Ok("hello yo"));
     // A reserved value means the default alphabet (TS 23.038 §4), and may be in it.
     for dcs in [0x84, 0x94, 0x0C, 0xB0, 0x00] {
         let hello = b"\x05\xe8\x32\x9b\xfd\x06";
