@@ -20,14 +20,14 @@ use super::running::running;
 use super::save;
 use super::shared::{Lock, Plain, SharedSlice};
 
-/// How many refused requests are remembered, in 16 octets each: 32 s of 2,000 in a second.
-const REMEMBERED: usize = 65_536;
+/// How many requests are remembered, in 16 octets each: 32 s of 4,000 in a second.
+const REMEMBERED: usize = 131_072;
 
 /// What all processes know of refusals.
 pub(super) struct Refusals {
     state: SharedSlice<State>,
     /// Each at the place that its digest names; the newest there stays.
-    requests: SharedSlice<Refused>,
+    requests: SharedSlice<Remembered>,
     /// What was seen of the sockets, by their numbers.
     queues: SharedSlice<Seen>,
 }
@@ -36,15 +36,22 @@ pub(super) struct Refusals {
 struct State {
     lock: Lock,
     overload: UnsafeCell<Overload>,
-    /// When the last request was refused, on the monotonic clock; read without the lock.
-    last_ms: AtomicU64,
+}
+
+/// What became of a request.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// It was refused.
+    Refused,
+    /// The script went on with it.
+    Passed,
 }
 
 /// Two words that two processes may write at once: then the one request or the other is forgotten.
 #[repr(C)]
-struct Refused {
+struct Remembered {
     digest: AtomicU64,
-    /// Monotonic milliseconds.
+    /// Twice the monotonic milliseconds until which it is, and one more where the request was refused.
     until: AtomicU64,
 }
 
@@ -63,7 +70,7 @@ unsafe impl Plain for Seen {}
 // SAFETY: a lock and integers; zero octets are no overload.
 unsafe impl Plain for State {}
 // SAFETY: integers; zero octets are a request that is forgotten.
-unsafe impl Plain for Refused {}
+unsafe impl Plain for Remembered {}
 // SAFETY: the overload is touched only under the lock beside it.
 unsafe impl Sync for State {}
 
@@ -95,28 +102,32 @@ impl Refusals {
     }
 
     /// The place of a digest. Their number is a power of two: the low bits choose.
-    fn request(&self, digest: u64) -> &Refused {
+    fn request(&self, digest: u64) -> &Remembered {
         &self.requests[digest as usize & (REMEMBERED - 1)]
     }
 
-    fn was_refused(&self, digest: u64, now_ms: u64) -> bool {
+    /// What became of an earlier copy of a request; nothing where none is known.
+    fn recall(&self, digest: u64, now_ms: u64) -> Option<Fate> {
         let request = self.request(digest);
-        request.digest.load(Relaxed) == digest && request.until.load(Relaxed) > now_ms
+        let until = request.until.load(Relaxed);
+        let is_known = request.digest.load(Relaxed) == digest && until / 2 > now_ms;
+        is_known.then_some(match until % 2 {
+            1 => Fate::Refused,
+            _ => Fate::Passed,
+        })
     }
 
-    /// Whether any request may be remembered.
-    fn has_any(&self, now_ms: u64) -> bool {
-        let last_ms = self.state[0].last_ms.load(Relaxed);
-        last_ms != 0 && now_ms < last_ms + REFUSED_FOR_MS
+    fn remember(&self, digest: u64, fate: Fate, now_ms: u64) {
+        let request = self.request(digest);
+        let until = 2 * (now_ms + REFUSED_FOR_MS) + u64::from(fate == Fate::Refused);
+        request.digest.store(digest, Relaxed);
+        request.until.store(until, Relaxed);
     }
 
     /// A request is refused; true where the log is to say so.
-    fn remember(&self, digest: u64, now_ms: u64) -> bool {
-        let request = self.request(digest);
-        request.digest.store(digest, Relaxed);
-        request.until.store(now_ms + REFUSED_FOR_MS, Relaxed);
+    fn refuse(&self, digest: u64, now_ms: u64) -> bool {
+        self.remember(digest, Fate::Refused, now_ms);
         let state = &self.state[0];
-        state.last_ms.store(now_ms.max(1), Relaxed);
         let _held = state.lock.hold();
         // SAFETY: under its lock.
         unsafe { &mut *state.overload.get() }.refused(now_ms)
@@ -146,22 +157,28 @@ pub(super) fn overloaded(msg: SipMsg<'_>) -> i32 {
     let gateway = &running.gateway;
     let now_ms = clock::now().monotonic_ms;
     let load = load(msg, now_ms);
-    let strained = gateway.is_strained(load);
-    if !(strained || running.refusals.has_any(now_ms)) || !msg.parse_headers() {
+    if !msg.parse_headers() {
         return FALSE;
     }
     let digest = digest(msg);
-    // It stays refused: its sender may have the answer already.
-    let again = running.refusals.was_refused(digest, now_ms);
-    if !(again || strained && is_refused(msg, load)) {
-        return FALSE;
-    }
-    // A copy of what was taken before: tm sends its answer again, if there is one.
-    if !again && is_known(msg) {
-        return TRUE;
+    match running.refusals.recall(digest, now_ms) {
+        // It is a copy of one that the script went on with: whatever that was answered stays true.
+        Some(Fate::Passed) => return FALSE,
+        // It stays refused: its sender may have the answer already.
+        Some(Fate::Refused) => {}
+        None if gateway.is_strained(load) && is_refused(msg, load) => {
+            // tm sends its answer again, if there is one.
+            if is_known(msg) {
+                return TRUE;
+            }
+        }
+        None => {
+            running.refusals.remember(digest, Fate::Passed, now_ms);
+            return FALSE;
+        }
     }
     counters::count(Counter::Overload);
-    if running.refusals.remember(digest, now_ms) {
+    if running.refusals.refuse(digest, now_ms) {
         let Load {
             queue,
             waited_ms,
