@@ -25,6 +25,7 @@
 #include "core/script_cb.h"
 #include "core/timer_proc.h"
 #include "core/parser/parse_content.h"
+#include "core/parser/parse_expires.h"
 #include "core/parser/parse_from.h"
 #include "core/parser/parse_to.h"
 #include "core/parser/parse_uri.h"

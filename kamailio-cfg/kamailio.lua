@@ -380,11 +380,12 @@ local function report()
 	end
 	-- A phone reports to whoever sent it the message: to us where it is about a message of ours, or names us.
 	take_expected()
+	-- Who is nobody here reports to another gateway.
+	if not sender_is_here() then
+		pass_on()
+	end
 	-- That a phone has memory again (RP-SMMA, 6) the service centre wants to know, whoever filled it.
 	if rp_mti == 6 then
-		if not sender_is_here() then
-			pass_on()
-		end
 		to_service_centre()
 	end
 	pass_on_to_centre()

@@ -45,15 +45,14 @@ struct There {
 }
 
 impl ContactsThere {
-    /// Takes what a third-party REGISTER says. `until` is when the registration itself ends.
+    /// Takes what a third-party REGISTER says. `until` is when the registration itself ends, and none of these contacts later.
     pub fn told(&mut self, told: &ContactsTold, plain_im: bool, now: i64, until: i64) {
         if matches!(told, ContactsTold::All(_) | ContactsTold::NoneLeft) {
             *self = Self::default();
         }
         for contact in told.named() {
-            let ends = contact
-                .expires
-                .map_or(until, |seconds| now + i64::from(seconds));
+            let own = contact.expires.map(|seconds| now + i64::from(seconds));
+            let ends = own.unwrap_or(until).min(until);
             let can = contact.capabilities(plain_im);
             self.put(contact_key(contact), can, ends, now);
         }
@@ -83,6 +82,12 @@ impl ContactsThere {
                 can: bits(can),
             };
         }
+    }
+
+    /// When the last of them ends; `now` where there is none.
+    pub fn until(&self, now: i64) -> i64 {
+        let ends = self.list.iter().map(|there| there.until);
+        ends.fold(now, i64::max)
     }
 
     /// What one or another of them can do. But what goes to all clients has one body for all: `message/cpim` is what each of
@@ -249,6 +254,17 @@ mod tests {
             !there.phones_are_apart(0),
             "its tag would reject the first, too"
         );
+    }
+
+    #[test]
+    fn the_last_device_ends_it() {
+        let mut there = ContactsThere::default();
+        assert_eq!(there.until(100), 100);
+        let phone = contact("sip:a@x", None, &[("+g.3gpp.smsip", "")]);
+        let client = contact("sip:b@x", Some(60), &[]);
+        there.told(&ContactsTold::Changed(vec![phone]), true, 100, 1000);
+        there.told(&ContactsTold::Changed(vec![client]), true, 100, 180);
+        assert_eq!(there.until(100), 1000);
     }
 
     #[test]

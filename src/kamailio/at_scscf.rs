@@ -19,6 +19,22 @@ pub(super) fn capabilities(identity: &str, flags: Flags) -> Capabilities {
 
 /// Notes what they can do now. False for an identity that no S-CSCF has registered here.
 pub(super) fn set(identity: &str, flags: Flags, can: Capabilities) -> bool {
+    change(identity, flags, |contact, same| {
+        same.cflags = flags.set(contact.cflags, can, true);
+    })
+}
+
+/// Notes how long they are registered.
+pub(super) fn prolong(identity: &str, flags: Flags, until: i64) -> bool {
+    change(identity, flags, |_, same| same.expires = until)
+}
+
+/// Changes what usrloc keeps of each of them.
+fn change(
+    identity: &str,
+    flags: Flags,
+    mut to: impl FnMut(&ffi::ucontact, &mut ffi::ucontact_info_t),
+) -> bool {
     each(identity, flags, |usrloc, record, contact| {
         let Some(update) = usrloc.update_ucontact else {
             return;
@@ -41,7 +57,7 @@ pub(super) fn set(identity: &str, flags: Flags, can: Capabilities) -> bool {
             q: contact.q,
             cseq: contact.cseq,
             flags: contact.flags,
-            cflags: flags.set(contact.cflags, can, true),
+            cflags: contact.cflags,
             user_agent: &mut user_agent,
             sock: contact.sock,
             methods: contact.methods,
@@ -50,7 +66,8 @@ pub(super) fn set(identity: &str, flags: Flags, can: Capabilities) -> bool {
             last_modified: contact.last_modified,
             ..Default::default()
         };
-        // SAFETY: the record's own contact, as it is but for our flags; usrloc writes them to its database.
+        to(contact, &mut same);
+        // SAFETY: the record's own contact, as it is but for what was changed; usrloc writes them to its database.
         unsafe { update(record, contact, &mut same) };
     })
 }

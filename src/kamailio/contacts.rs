@@ -136,8 +136,9 @@ fn routes(sent: &ffi::retr_buf) -> String {
 pub(super) fn capabilities(identity: &str, flags: Flags) -> Capabilities {
     let (mut found, mut all_cpim) = (0, true);
     each_contact(identity, |contact| {
-        found |= contact.cflags;
-        let can = flags.capabilities(contact.cflags);
+        let now = flags_now(contact, identity, flags);
+        found |= now;
+        let can = flags.capabilities(now);
         all_cpim &= can.cpim || !can.im;
     });
     let any = flags.capabilities(found);
@@ -150,8 +151,24 @@ pub(super) fn capabilities(identity: &str, flags: Flags) -> Capabilities {
 /// Whether an identity has a contact with one of these flags.
 pub(super) fn has(identity: &str, flags: u32) -> bool {
     let mut found = false;
-    each_contact(identity, |contact| found |= contact.cflags & flags != 0);
+    let ours = running().flags;
+    each_contact(identity, |contact| {
+        found |= flags_now(contact, identity, ours) & flags != 0;
+    });
     found
+}
+
+/// A contact's flags. For an S-CSCF what the devices behind it can do now: one of them may have ended by itself since. Where
+/// all have, the S-CSCF has given them more time than they asked for.
+fn flags_now(contact: &ffi::ucontact, identity: &str, flags: Flags) -> u32 {
+    if contact.cflags & flags.third_party == 0 {
+        return contact.cflags;
+    }
+    let can = registered_at_scscf(identity).map(|there| there.contacts.can(unix_time()));
+    match can {
+        Some(can) if can != Capabilities::default() => flags.set(contact.cflags, can, true),
+        _ => contact.cflags,
+    }
 }
 
 impl Route {
@@ -195,7 +212,8 @@ pub(super) fn phones_are_apart(identity: &str) -> bool {
     registered.is_some_and(|registered| registered.contacts.phones_are_apart(unix_time()))
 }
 
-fn registered_at_scscf(identity: &str) -> Option<AtScscf> {
+/// What an S-CSCF has said of a person.
+pub(super) fn registered_at_scscf(identity: &str) -> Option<AtScscf> {
     let running = running();
     let person = running.gateway.identity_key(identity, &is_us)?;
     running.people.at_scscf(&person)

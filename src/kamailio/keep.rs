@@ -10,6 +10,8 @@ use super::perform::{answer_failure, answer_request};
 use super::person;
 use super::reading::identity;
 use super::running::running;
+use super::save::is_by_another;
+use super::third_party;
 use super::tm;
 use super::writer::Uri;
 
@@ -43,12 +45,15 @@ pub(super) fn keep(msg: SipMsg<'_>) -> i32 {
             FALSE
         }
     };
+    let whose = person::uri(msg).or_else(|| identity(msg));
+    if is_register && is_by_another(msg) {
+        third_party::prolong(msg, whose.as_deref().unwrap_or_default());
+    }
     // A REGISTER that only asks has changed nothing.
     let changes = !is_register || msg.names_contacts();
     let (Some(writer), true) = (&running().writer, changes) else {
         return answer(&OK);
     };
-    let whose = person::uri(msg).or_else(|| identity(msg));
     let Some(identity) = whose.and_then(|identity| Uri::new(&identity)) else {
         tracing::error!(
             "ipsmgw_keep() needs the person in the identity parameter, as a URI of up to 254 octets"

@@ -243,6 +243,25 @@ impl<'m> SipMsg<'m> {
         !self.get().contact.is_null()
     }
 
+    /// Has the registrar read this lifetime in the Expires header field of a REGISTER. False where there is no such field.
+    pub(super) fn set_expires(&self, seconds: u32) -> bool {
+        // SAFETY: a header field of this message, which nobody else looks at meanwhile.
+        let Some(field) = (unsafe { self.get().expires.as_mut() }) else {
+            return false;
+        };
+        // SAFETY: as above; it puts its result into `parsed`, which is freed with the message.
+        if field.parsed.is_null() && unsafe { ffi::parse_expires(field) } < 0 {
+            return false;
+        }
+        // SAFETY: parse_expires has put it there, now or before.
+        let Some(body) = (unsafe { field.parsed.cast::<ffi::exp_body>().as_mut() }) else {
+            return false;
+        };
+        body.valid = 1;
+        body.val = seconds;
+        true
+    }
+
     /// The contacts of a REGISTER, in all its Contact header fields; those of `*` are none.
     pub(super) fn contacts(&self) -> impl Iterator<Item = Contact<'m>> + use<'m> {
         let mut field = self.get().contact;

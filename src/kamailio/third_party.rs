@@ -7,7 +7,7 @@ use crate::sip::{Capabilities, ContactsTold, RegisterBody, Uri, asserted, expire
 use crate::wire::ServiceInfo;
 
 use super::at_scscf;
-use super::contacts::unix_time;
+use super::contacts::{self, unix_time};
 use super::functions::{FALSE, TRUE};
 use super::message::SipMsg;
 use super::person::{self, is_us};
@@ -34,17 +34,10 @@ pub(super) fn save(register: SipMsg<'_>) -> i32 {
     let person_uri = running.gateway.person_uri(&person);
     let (hop, seconds) = contact(register);
     let (now, scscf) = (unix_time(), digest(&[&hop]));
-    let until = now + i64::from(seconds);
+    let says = now + i64::from(seconds);
     let before = running.people.at_scscf(&person);
     // Of two S-CSCFs the one that has registered the person last counts.
     let is_same = before.is_none_or(|before| before.scscf == scscf);
-    if seconds == 0 {
-        if is_same {
-            running.people.unregister(&person);
-        }
-        save::set_flags(Capabilities::default(), true);
-        return TRUE;
-    }
     let known = at_scscf::capabilities(&person_uri, running.flags);
     let mut contacts = match before {
         Some(before) if is_same => before.contacts,
@@ -53,13 +46,27 @@ pub(super) fn save(register: SipMsg<'_>) -> i32 {
             // What usrloc has kept of an earlier start.
             let mut contacts = crate::interwork::ContactsThere::default();
             if known != Capabilities::default() {
-                contacts.put(0, known, until, now);
+                contacts.put(0, known, says, now);
             }
             contacts
         }
     };
     let told = body.contacts();
-    contacts.told(&told, running.plain_im, now, until);
+    contacts.told(&told, running.plain_im, now, says);
+    // Kamailio's S-CSCF passes on the lifetime that one device asks for, also the 0 of one that goes: the others stay.
+    let until = if seconds > 0 || told.only_ends() {
+        contacts.until(now).max(says)
+    } else {
+        says
+    };
+    let goes_on = seconds > 0 || (until > now && register.set_expires(whole(until - now)));
+    if !goes_on {
+        if is_same {
+            running.people.unregister(&person);
+        }
+        save::set_flags(Capabilities::default(), true);
+        return TRUE;
+    }
     save::set_flags(contacts.can(now), true);
 
     let names = names(registered_as, &associated);
@@ -181,6 +188,19 @@ fn round(before: Option<AtScscf>, names: &[Identity], is_whole: bool) -> (u32, u
     match before {
         Some(before) if !is_whole || before.set == set => (before.round, before.set),
         _ => ((random() >> 32) as u32 | 1, set),
+    }
+}
+
+/// Seconds that are no more than a header field can say.
+fn whole(seconds: i64) -> u32 {
+    u32::try_from(seconds).unwrap_or(DEFAULT_EXPIRES)
+}
+
+/// Behind `save()`: the registration lasts as long as the S-CSCF says, whatever the registrar's limit for members.
+pub(super) fn prolong(register: SipMsg<'_>, person_uri: &str) {
+    let is_it = |registered: &AtScscf| registered.scscf == digest(&[&contact(register).0]);
+    if let Some(registered) = contacts::registered_at_scscf(person_uri).filter(is_it) {
+        at_scscf::prolong(person_uri, running().flags, registered.until);
     }
 }
 

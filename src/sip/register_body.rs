@@ -130,6 +130,12 @@ pub enum ContactsTold {
 }
 
 impl ContactsTold {
+    /// Whether it is about devices that end, and about no other.
+    pub fn only_ends(&self) -> bool {
+        let ended = |contact: &RegisteredContact| contact.expires == Some(0);
+        matches!(self, Self::Changed(contacts) if contacts.iter().all(ended))
+    }
+
     /// The contacts that are named.
     pub fn named(&self) -> &[RegisteredContact] {
         match self {
@@ -248,6 +254,22 @@ mod tests {
                 ("sip:soft@192.0.2.3".to_owned(), Some(60), false, true),
             ]
         );
+    }
+
+    #[test]
+    fn only_devices_that_end() {
+        let told = |contacts: &str| {
+            let register = format!("REGISTER sip:x SIP/2.0\r\n{contacts}\r\n\r\n");
+            let body = decode("message/sip", None, register.as_bytes());
+            body.contacts().only_ends()
+        };
+        assert!(told("Contact: <sip:a@x>\r\nExpires: 0"));
+        assert!(told(
+            "Contact: <sip:a@x>;expires=0, <sip:b@x>\r\nExpires: 0"
+        ));
+        assert!(!told("Contact: <sip:a@x>;expires=0, <sip:b@x>"));
+        assert!(!told("Contact: *\r\nExpires: 0"));
+        assert!(!told("Expires: 0"));
     }
 
     #[test]

@@ -151,16 +151,20 @@ async def many():
 
 
 async def registrations():
-    "the gateway hears of a registration, of a refresh, and of the end"
-    async with with_core() as gw, Core(gw) as core:
-        alice, carol = await core.user(ImsPhone, "+15550001"), await core.user(ImsClient, "+15550003")
-        await core.register(alice)
-        equal((await carol.send_im(ALICE_URI, "there")).status, 200, "the answer after a refresh")
-        await core.register(alice, expires=0)
-        equal((await carol.send_im(ALICE_URI, "gone")).status, 480, "the answer after the end")
-        await core.register(alice)
-        equal((await carol.send_im(ALICE_URI, "again")).status, 200, "the answer after a new registration")
-        equal([(await alice.next_message())[1].tpdu.text for _ in range(2)], ["there", "again"], "what the phone has")
+    "the gateway hears of a registration, of a refresh, and of the end; it lasts as long as the S-CSCF says"
+    for variant, options in (("registrations", {}), ("registrations-lua", LUA)):
+        async with with_core(name=variant, **options) as gw, Core(gw) as core:
+            alice, carol = await core.user(ImsPhone, "+15550001"), await core.user(ImsClient, "+15550003")
+            # What an IMS device asks for (TS 24.229 5.1.1.2).
+            await core.register(alice, expires=600000)
+            lasts = max(map(int, re.findall(r"Expires: (\d+)", gw.rpc("ul.dump"))))
+            equal(600000 - 60 < lasts < 600000 + 200, True, f"seconds for which it is registered, {lasts}")
+            equal((await carol.send_im(ALICE_URI, "there")).status, 200, "the answer after a refresh")
+            await core.register(alice, expires=0)
+            equal((await carol.send_im(ALICE_URI, "gone")).status, 480, "the answer after the end")
+            await core.register(alice)
+            equal((await carol.send_im(ALICE_URI, "again")).status, 200, "the answer after a new registration")
+            equal([(await alice.next_message())[1].tpdu.text for _ in range(2)], ["there", "again"], "what the phone has")
 
 
 run(conversation, conversation_in_lua, everything, service_centre, many, registrations)

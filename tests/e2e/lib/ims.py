@@ -74,7 +74,7 @@ def criteria(server, kinds=(REGISTERS, SENDS, GETS), include="IncludeRegisterReq
 class Scscf(Kamailio):
     """The S-CSCF. What it knows is in memory only."""
 
-    def __init__(self, folder, domain, hss, isc_fr_timeout=5000, default_handling=1):
+    def __init__(self, folder, domain, hss, isc_fr_timeout=5000, expires_grace=120, default_handling=1):
         folder = Path(folder)
         address = (SCSCF_HOST, free_port(SCSCF_HOST))
         self.host = "%s:%d" % address
@@ -87,6 +87,7 @@ class Scscf(Kamailio):
             "SCSCF_CONTROL": f"unix:{folder / 'ctl'}",
             "SCSCF_DIAMETER": str(folder / "diameter.xml"),
             "SCSCF_ISC_FR_TIMEOUT": str(isc_fr_timeout),
+            "SCSCF_EXPIRES_GRACE": str(expires_grace),
             "SCSCF_DEFAULT_HANDLING": str(default_handling),
         }
         super().__init__(folder, LIB / "scscf.cfg", address, folder / "ctl", env)
