@@ -2,6 +2,7 @@
 (TS 24.229 5.4.1.7), asserts who they are, and finds them."""
 
 import asyncio
+import collections
 import itertools
 import secrets
 
@@ -28,7 +29,7 @@ class Scscf:
         self.subscribe_answer = 200
         self.subscriptions = asyncio.Queue()  # to the reg event package, as they come
         self._cseq = itertools.count(1)
-        self._call_id = secrets.token_hex(8)
+        self._call_ids = collections.defaultdict(lambda: secrets.token_hex(8))  # each person's own, without the number
 
     def device(self, kind, name, number=None, features=None):
         """A phone or a client of this person, known here; the gateway hears of it by `register`."""
@@ -77,7 +78,7 @@ class Scscf:
                 ("Max-Forwards", "70"),
                 ("From", f"<{self.uri}>;tag={secrets.token_hex(4)}"),
                 ("To", f"<{person}>"),
-                ("Call-ID", self._call_id + sip.user_of(person)),
+                ("Call-ID", self._call_ids[sip.user_of(person)]),
                 ("CSeq", f"{next(self._cseq)} REGISTER"),
                 ("Contact", f"<{self.uri}>"),
                 ("Expires", str(expires)),
