@@ -7,6 +7,7 @@
 
 #include "core/cfg/cfg_struct.h"
 #include "core/counters.h"
+#include "core/dprint.h"
 #include "core/locking.h"
 #include "core/parser/msg_parser.h"
 #include "core/rpc.h"
@@ -19,6 +20,11 @@
 /* log (core/dprint.h) */
 int ipsmgw_c_is_logged(int level);
 void ipsmgw_c_log(int level, const char *text, int len);
+
+/* asked for each line of this process; it is written as it is when the answer is not 0 */
+typedef int (*ipsmgw_log_guard_f)(const ksr_logdata_t *of, const char *format);
+void ipsmgw_c_guard_log(ipsmgw_log_guard_f is_whole);
+void ipsmgw_c_print_log(const ksr_logdata_t *of, const char *text, int len);
 
 /* memory (core/mem): zeroed, NULL when none is left */
 void *ipsmgw_c_shm_alloc(size_t size);

@@ -10,11 +10,13 @@
 //! | [`host`] | what the core needs from the server it runs in: open exchanges |
 //! | [`interwork`] | decisions: who gets what, who is told what. No clock, no I/O |
 //! | [`connections`] | which TCP connections are not worth their place |
+//! | [`log_guard`] | what strangers may not put into the log |
 //! | `kamailio` | the binding: the only place with `unsafe`, the only one that knows Kamailio |
 
 pub mod connections;
 pub mod host;
 pub mod interwork;
+pub mod log_guard;
 pub mod sip;
 pub mod wire;
 

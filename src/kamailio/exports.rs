@@ -10,6 +10,7 @@ use std::ptr::null_mut;
 
 use super::ffi::{self, cmd_export_t, module_exports, sip_msg, sr_kemi_t, str_};
 use super::guard::guard;
+use super::log_lines;
 use super::message::SipMsg;
 use super::params;
 use super::pv;
@@ -66,6 +67,7 @@ unsafe extern "C" fn child_init(rank: c_int) -> c_int {
             tracing::error!("cannot start the processes of ipsmgw");
             return -1;
         }
+        log_lines::begin(rank);
         lifecycle::begin(rank)
     })
 }

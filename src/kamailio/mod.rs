@@ -35,6 +35,7 @@ mod hooks;
 mod keep;
 mod lifecycle;
 mod log;
+mod log_lines;
 mod memory;
 mod message;
 mod modules;

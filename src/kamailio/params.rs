@@ -214,6 +214,7 @@ parameters! {
     msrp_flag: number = 23,
     third_party_flag: number = 24,
     plain_im: number = 1,
+    log_guard: number = 0,
 }
 
 /// Branch flags, as masks, by which usrloc keeps what a contact can do.
@@ -289,6 +290,7 @@ pub(super) struct Parameters {
     /// The script's flag of a message from a peer that it trusts, as a mask; 0: none.
     pub(super) trusted_flag: u32,
     pub(super) plain_im: bool,
+    pub(super) log_guard: bool,
     pub(super) db_url: &'static str,
     pub(super) auth_table: &'static str,
     pub(super) tables: Tables,
@@ -406,6 +408,7 @@ impl Parameters {
             flags: flags()?,
             trusted_flag: trusted_flag()?,
             plain_im: switch("plain_im", places::plain_im.get())?,
+            log_guard: switch("log_guard", places::log_guard.get())?,
             db_url: places::db_url.get_text("db_url")?,
             tables: Tables {
                 people: optional_table("people_table", &places::people_table)?,

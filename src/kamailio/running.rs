@@ -35,6 +35,7 @@ pub(super) struct Running {
     pub(super) flags: Flags,
     pub(super) trusted_flag: u32,
     pub(super) plain_im: bool,
+    pub(super) log_guard: bool,
     /// The parsed `identity` parameter.
     pub(super) identity: *mut ffi::pv_elem_t,
 }
@@ -123,6 +124,7 @@ pub(super) fn start() -> Result<(), SettingError> {
         flags: parameters.flags,
         trusted_flag: parameters.trusted_flag,
         plain_im: parameters.plain_im,
+        log_guard: parameters.log_guard,
         identity: parse_format("identity", parameters.identity)?,
     };
     // mod_init runs once.

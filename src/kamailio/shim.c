@@ -2,6 +2,7 @@
  * Inline functions, macros and variadic calls of Kamailio as plain functions for Rust.
  */
 #include "wrapper.h"
+#include <stdarg.h>
 
 int ipsmgw_c_is_logged(int level)
 {
@@ -12,6 +13,46 @@ void ipsmgw_c_log(int level, const char *text, int len)
 {
 	LOG_FX(DEFAULT_FACILITY, level, NULL, "ipsmgw: ", NULL, "%.*s\n", len,
 			text);
+}
+
+static ipsmgw_log_guard_f is_whole_line = NULL;
+
+void ipsmgw_c_print_log(const ksr_logdata_t *of, const char *text, int len)
+{
+	const char *suffix = of->v_func[0] ? _FUNC_SUFFIX_ : "";
+	if(log_stderr)
+		fprintf(stderr, "%2d(%d) %s: %.*s%s%s%s%.*s\n", process_no, my_pid(),
+				of->v_lname, LOGV_PREFIX_LEN, LOGV_PREFIX_STR, of->v_locinfo,
+				of->v_func, suffix, len, text);
+	else
+		_km_log_func(of->v_facility, "%s: %.*s%s%s%s%.*s\n", of->v_lname,
+				LOGV_PREFIX_LEN, LOGV_PREFIX_STR, of->v_locinfo, of->v_func,
+				suffix, len, text);
+}
+
+static void guarded_log(ksr_logdata_t *of, const char *format, ...)
+{
+	char text[4096];
+	int len;
+	va_list arguments;
+	if(!is_whole_line(of, format))
+		return;
+	va_start(arguments, format);
+	len = vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	if(len >= (int)sizeof(text))
+		len = sizeof(text) - 1;
+	while(len > 0 && text[len - 1] == '\n')
+		len--;
+	ipsmgw_c_print_log(of, text, len);
+}
+
+void ipsmgw_c_guard_log(ipsmgw_log_guard_f is_whole)
+{
+	if(_ksr_slog_func != NULL)
+		return;
+	is_whole_line = is_whole;
+	_ksr_slog_func = guarded_log;
 }
 
 void *ipsmgw_c_shm_alloc(size_t size)
