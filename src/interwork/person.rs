@@ -14,7 +14,7 @@ const MOST_IN_LIST: usize = 32;
 
 impl Gateway {
     /// The keys of the identities in a text, in their order: a URI, a number or a name of somebody here, or a list of
-    /// URIs as in P-Asserted-Identity. `is_us` says whether a host is this server.
+    /// URIs as in P-Asserted-Identity. `is_us` says whether a URI leads to this server.
     pub fn identity_keys(&self, text: &str, is_us: &dyn Fn(&str) -> bool) -> Vec<Identity> {
         let text = text.trim();
         if !text.contains(':') {
@@ -36,7 +36,7 @@ impl Gateway {
     pub fn identity_key(&self, uri: &str, is_us: &dyn Fn(&str) -> bool) -> Option<Identity> {
         let parsed = Uri::parse(uri)?;
         let host = parsed.host();
-        if parsed.is_tel() || self.is_here(host, is_us) {
+        if parsed.is_tel() || self.is_here(uri, host, is_us) {
             return match self.policy.number_of(&parsed) {
                 Some(number) => self.key_of(&number),
                 None => self
@@ -53,16 +53,16 @@ impl Gateway {
     }
 
     /// The key of the user part, as it is, of a URI that leads to this server.
-    fn key_of_name(&self, uri: &str, is_us: &dyn Fn(&str) -> bool) -> Option<Identity> {
-        let uri = Uri::parse(uri)?;
+    fn key_of_name(&self, text: &str, is_us: &dyn Fn(&str) -> bool) -> Option<Identity> {
+        let uri = Uri::parse(text)?;
         let name = uri.name();
-        let is_here = self.is_here(uri.host(), is_us);
+        let is_here = self.is_here(text, uri.host(), is_us);
         is_here.then(|| self.key_of(name.split(';').next()?))?
     }
 
     /// A `tel:` URI without a phone-context is dialled here.
-    fn is_here(&self, host: &str, is_us: &dyn Fn(&str) -> bool) -> bool {
-        host.is_empty() || host.eq_ignore_ascii_case(&self.policy.domain) || is_us(host)
+    fn is_here(&self, uri: &str, host: &str, is_us: &dyn Fn(&str) -> bool) -> bool {
+        host.is_empty() || host.eq_ignore_ascii_case(&self.policy.domain) || is_us(uri)
     }
 
     /// The key of a name or a number of this domain.
@@ -132,7 +132,7 @@ mod tests {
     }
 
     fn keys(text: &str) -> Vec<String> {
-        let is_us = |host: &str| host == "192.0.2.1";
+        let is_us = |uri: &str| uri.contains("@192.0.2.1");
         let keys = gateway().identity_keys(text, &is_us);
         keys.iter().map(|key| key.as_str().to_owned()).collect()
     }

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 
 use crate::host::Identity;
+use crate::sip::{Place, place};
 
 use super::ffi;
 use super::functions::{FALSE, TRUE};
@@ -45,9 +46,12 @@ fn found(msg: SipMsg<'_>) -> Option<Identity> {
     person.filter(|_| number == msg.number())
 }
 
-/// Whether a host is this server, by its addresses and aliases.
-pub(super) fn is_us(host: &str) -> bool {
+/// Whether a URI leads to this server, by its addresses and aliases.
+pub(super) fn is_us(uri: &str) -> bool {
+    let Some(Place { host, port }) = place(uri) else {
+        return false;
+    };
     let mut host = lend(host.as_bytes());
-    // SAFETY: the host is live during the call; 0: any port and transport.
-    unsafe { ffi::check_self(&mut host, 0, 0) == 1 }
+    // SAFETY: the host is live during the call; 0: any transport.
+    unsafe { ffi::check_self(&mut host, port.unwrap_or(5060), 0) == 1 }
 }

@@ -121,8 +121,7 @@ async def register_later():
     "a third-party REGISTER that goes on in another process: the S-CSCF is asked by that one, at once"
     async with odd("later") as gw:
         scscf = Scscf(await gw.endpoint(), gw.domain)
-        # In this script From is the identity, too.
-        scscf.endpoint.users["scscf"] = scscf
+        scscf.endpoint.users["bob"] = scscf
         for when in ("now", "later"):
             say(when)
             answer = await scscf.register("sip:bob@ims.example", b"", headers=subject(when))

@@ -9,6 +9,7 @@ import sip
 import sms
 from e2e import ALICE, BOB, CFG, ImClient, Phone, Rows, ServiceCentre, equal, gateway, run, say
 from gateway import free_port
+from ims import TRUSTED, Core, ImsPhone
 from scscf import OMA_IM, SMSIP, ClientThere, PhoneThere, Scscf, copy, multipart, reginfo
 
 CAROL, FRANK = ("carol", "+15550003"), ("frank", "+15550004")
@@ -31,7 +32,8 @@ def both(scenario):
 
 
 def behind(name, options, **more):
-    return gateway(name=name, trusted="127.0.0.3,127.0.0.4", people=[ALICE, BOB, CAROL, FRANK], **more, **options)
+    options = {"trusted": "127.0.0.3,127.0.0.4", **options, **more}
+    return gateway(name=name, people=[ALICE, BOB, CAROL, FRANK], **options)
 
 
 async def scscf_of(gw, host="127.0.0.3"):
@@ -352,7 +354,7 @@ async def whose_it_is(name, options):
                 rows.check(f"{what}: an IM to {uri}", (await bob.send_im(uri, what)).status, 200)
                 rows.check(f"{what}: at carol's client", (await carol.next_message()).text, what)
         await gw.until(lambda: gw.pattern_seen("another person's here"), what="a word in the log")
-        rows.check("numbers in that word", gw.pattern_seen("gives identities.*1555"), False)
+        rows.check("numbers in that word", gw.pattern_seen("gives identities[^=]*1555"), False)
         say("what another set does not name any more leads nowhere")
         for uris, wanted in (((ALICE_URI, many[0]), 200), ((ALICE_URI, many[1]), 404)):
             await scscf.register(ALICE_URI, copied, "message/sip", headers=associated(*uris))
@@ -364,6 +366,51 @@ async def whose_it_is(name, options):
             request, seen = alice.inbox.get_nowait()
         rows.check("whose it is", (request.uri, seen.tpdu.text), (ALICE_URI, "whose"))
         rows.done(at_least=30)
+
+
+@both
+async def number_of_another(name, options):
+    "what an S-CSCF has said of somebody does not go on to who has the number next"
+    async with behind(name, options) as gw:
+        scscf, bob = await scscf_of(gw), await gw.user(ImClient, "bob")
+        alice = scscf.device(PhoneThere, *ALICE)
+        scscf.also(alice, IMSI)
+        copied = copy("SIP/2.0 200 OK", IMSI, [f"<sip:a@10.1.2.3>;{SMSIP}"])
+        names = associated(IMSI, ALICE_URI)
+        equal((await scscf.register(IMSI, copied, "message/sip", headers=names)).status, 200, "the answer to the S-CSCF")
+        equal((await bob.send_im(IMSI, "hi")).status, 200, "an IM to alice")
+        await gw.stop()
+        for arguments in (("add", "alice", "secret", "+15550009"), ("add", "dave", "secret", ALICE[1])):
+            subprocess.run([CFG / "user", *arguments], env=gw.env, check=True, capture_output=True)
+        await gw.start()
+        bob.forget_challenges()
+        equal((await bob.send_im(IMSI, "hi")).status, 404, "an IM to the identity that was alice's")
+        equal((await bob.send_im(ALICE_URI, "hi")).status, 480, "an IM to dave")
+
+
+async def by_kamailios_own():
+    "Kamailio's S-CSCF: it has registered an identity made of an IMSI, and is asked for the phone"
+    for variant, options in VARIANTS:
+        for setting, wanted in (("user", 200), ("", 480)):
+            name = f"real-{variant}-{setting or 'gateway'}"
+            async with behind(name, {**TRUSTED, **options}, reg_event_identity=setting) as gw, Core(gw, include=None) as core:
+                command = [CFG / "user", "identity", "alice", IMSI]
+                subprocess.run(command, env=gw.env, check=True, capture_output=True)
+                alice = await core.user(ImsPhone, IMSI, ALICE[1], f"tel:{ALICE[1]}")
+                bob = await gw.user(ImClient, "bob")
+                if wanted == 480:
+                    await gw.until(lambda: gw.pattern_seen("set reg_event_identity to"), what="what to do, in the log")
+                    equal((await bob.send_im(ALICE_URI, "hi")).status, 480, "nothing is known of the phone")
+                    continue
+                deadline = 50
+                while (answer := await bob.send_im(ALICE_URI, "hi")).status != 200 and (deadline := deadline - 1):
+                    await asyncio.sleep(0.1)
+                equal(answer.status, 200, "an IM, when the S-CSCF has told of the phone")
+                equal((await alice.next_message())[1].tpdu.text, "hi", "at the phone")
+                sent = await alice.send_sm(BOB[1], "an SM")
+                request = await bob.next_message()
+                equal(sip.addr_spec(request.get("From")), ALICE_URI, "whom bob sees")
+                equal((await sent.outcome()).kind, "RP-ACK", "the report")
 
 
 async def as_shipped():
@@ -382,4 +429,7 @@ async def as_shipped():
         equal((await bob.send_im(ALICE_URI, "hi")).status, 200, "an IM")
 
 
-run(by_an_imsi, untouched, two_asserted, moved, union, nobody_here, numbers_elsewhere, whose_it_is, as_shipped)
+run(
+    by_an_imsi, untouched, two_asserted, moved, union, nobody_here, numbers_elsewhere, whose_it_is, number_of_another,
+    by_kamailios_own, as_shipped,
+)  # fmt: skip

@@ -42,6 +42,35 @@ async def while_it_runs():
         equal(any(gw.people["alice"][0] in str(row) for row in rows), False, "a password in the database")
 
 
+async def identities():
+    "further identities lead to the same person, and go with that person"
+    imsi, other = "sip:001010000000001@ims.example", "sip:al@elsewhere.example"
+    async with gateway(people=[("alice", "+15550001"), ("bob", None)], name="identities") as gw:
+        alice = await gw.user(ImClient, "alice")
+        bob = await gw.user(ImClient, "bob")
+        for uri in (imsi, other):
+            equal((await bob.send_im(uri, "hi")).status, 404, "before it is known")
+            equal(user(gw, "identity", "alice", uri).returncode, 0, "user identity")
+            equal((await bob.send_im(uri, uri)).status, 200, "when it is")
+            equal((await alice.next_message()).text, uri, "at alice's client")
+        rows = Rows()
+        for arguments, words in (
+            (("bob", imsi), "belongs to"),
+            (("bob", "sip:alice@ims.example"), "belongs to"),
+            (("bob", "tel:+15550009"), "write a SIP URI"),
+            (("bob", "sip:a'b@x"), "write a SIP URI"),
+            (("bob", "x"), "write a SIP URI"),
+            (("zoe", "sip:zoe@x"), "nobody called zoe"),
+        ):
+            done = user(gw, "identity", *arguments)
+            rows.check(f"{arguments}: {done.stderr!r}", (done.returncode != 0, words in done.stderr), (True, True))
+        rows.done()
+        equal(user(gw, "identity", "alice", f"-{other}").returncode, 0, "one is taken away")
+        equal((await bob.send_im(other, "hi")).status, 404, "then")
+        equal(user(gw, "del", "alice").returncode, 0, "user del")
+        equal((await bob.send_im(imsi, "hi")).status, 404, "the other goes with her")
+
+
 async def while_it_rests():
     "who is gone before the gateway comes back is not registered under a number that somebody else has now"
     async with gateway(people=[("alice", "+15550001"), ("bob", "+15550002")], name="rests") as gw:
@@ -90,4 +119,4 @@ async def mistakes():
     rows.done()
 
 
-run(while_it_runs, while_it_rests, mistakes)
+run(while_it_runs, identities, while_it_rests, mistakes)
