@@ -78,7 +78,9 @@ fn push_subject(line: &mut String) {
     let message = unsafe { SipMsg::new(MESSAGE.get()) };
     let call_id = match &kept {
         Some(kept) => Some(kept.as_str()),
-        None => message.and_then(|message| message.call_id()),
+        None => message
+            .filter(SipMsg::parse_headers)
+            .and_then(|message| message.call_id()),
     };
     // Writing into a String cannot fail.
     if let Some(call_id) = call_id {
