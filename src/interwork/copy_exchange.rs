@@ -73,6 +73,7 @@ impl Turn<'_> {
                     message: MessageOut {
                         service: Service::Im,
                         identity: out.to.clone(),
+                        to: String::new(),
                         fallback_hop: String::new(),
                         from: out.from.clone(),
                         call_id: Some(self.gateway.call_id(id, 1)),

@@ -205,6 +205,7 @@ impl Gateway {
         Some(MessageOut {
             service: Service::Im,
             identity: to.to_owned(),
+            to: String::new(),
             fallback_hop: String::new(),
             from: match is_named(&from) {
                 true => [&from.display, " <", &from.uri, ">"].concat(),

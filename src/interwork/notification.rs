@@ -10,7 +10,7 @@ use super::handle::Turn;
 use super::input::NotifyIn;
 use super::sender::Sender;
 use super::sm_exchange::FORGOTTEN_MS;
-use super::way::way;
+use super::way::{Way, way};
 use crate::host::{Exchange, ExchangeId, Full, Kind, Notify, Now, Party, State, Text};
 use crate::sip::{MessageIn, MessageOut, Service, Uri, date_time, is_private, push_date_time};
 use crate::wire::{
@@ -67,19 +67,20 @@ impl Gateway {
     /// What an exchange of that kind says, as a MESSAGE.
     fn notification(&self, id: ExchangeId, exchange: &Exchange) -> Option<MessageOut> {
         let disposition = *DISPOSITIONS.get(usize::from(exchange.disposition?))?;
-        let mut way = exchange.notify.way.as_str().lines();
-        let mut address = || {
-            way.next().map(|uri| CpimAddress {
-                uri: Cow::Borrowed(uri),
-                ..CpimAddress::default()
-            })
+        let way = Way::parse(exchange.notify.way.as_str())?;
+        let address = |uri| CpimAddress {
+            uri: Cow::Borrowed(uri),
+            ..CpimAddress::default()
         };
-        let (from, to) = (address()?, address()?);
-        let route: Vec<CpimAddress<'_>> = core::iter::from_fn(address).collect();
+        let (from, to) = (address(way.about), address(way.is_for));
         // The first host on the way knows the next one.
-        let next = route
-            .first()
-            .map_or(exchange.recipient.as_str(), |host| &*host.uri);
+        let (next, named) = match way.hosts.first() {
+            Some(host) => (*host, *host),
+            None => {
+                let identity = exchange.recipient.as_str();
+                (identity, if way.to.is_empty() { identity } else { way.to })
+            }
+        };
         Uri::parse(next)?;
         let mut date_time = String::with_capacity(20);
         push_date_time(&mut date_time, exchange.unix);
@@ -100,7 +101,7 @@ impl Gateway {
             },
             from,
             to,
-            route: route.clone(),
+            route: way.hosts.iter().map(|host| address(host)).collect(),
         };
         let mut body = Vec::with_capacity(1024);
         message.encode(&mut body).ok()?;
@@ -111,8 +112,12 @@ impl Gateway {
         Some(MessageOut {
             service: Service::Im,
             identity: next.to_owned(),
+            to: named.to_owned(),
             fallback_hop: String::new(),
-            from: recipient.to_owned(),
+            from: match way.from {
+                "" => recipient.to_owned(),
+                name => name.to_owned(),
+            },
             call_id: (exchange.attempts > 0).then(|| self.call_id(id, exchange.attempts)),
             headers: [
                 "P-Asserted-Identity: <",

@@ -63,6 +63,7 @@ impl Gateway {
         MessageOut {
             service: Service::Sm,
             identity: report.address.to_owned(),
+            to: String::new(),
             fallback_hop: report.hop.to_owned(),
             from,
             call_id,
@@ -92,6 +93,7 @@ impl Gateway {
         MessageOut {
             service,
             identity: exchange.address.as_str().to_owned(),
+            to: String::new(),
             fallback_hop: exchange.hop.as_str().to_owned(),
             from: from.to_owned(),
             call_id: Some(self.call_id(id, exchange.attempts)),

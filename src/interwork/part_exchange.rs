@@ -13,7 +13,7 @@ use super::handle::Turn;
 use super::input::{PartIn, PreparedSm};
 use super::instant_message::Form;
 use super::sm_exchange::REPETITION_MS;
-use crate::host::{Exchange, ExchangeId, Full, Identity, Kind, Octets, Party, State, Text};
+use crate::host::{Exchange, ExchangeId, Full, Identity, Kind, Octets, Party, State};
 use crate::wire::{Carrier, Direction, Parts, TpScts, TpSt, Tpdu, UserData};
 
 /// How many parts of one sender are kept at once: two messages of the greatest length (row AUT-6).
@@ -68,15 +68,15 @@ impl Turn<'_> {
         if kept_of_group + 1 == usize::from(part.total) {
             return self.complete(sm, group);
         }
-        let recipient = Text::new(&sm.translation.to.uri);
-        let inserted = match recipient {
-            Some(recipient) if kept < MAX_KEPT => self.store.insert(Exchange {
-                recipient,
+        // Without its recipient, which was too long to be kept, the text could not be sent.
+        let may_be_kept = kept < MAX_KEPT && !sm.recipient.as_str().is_empty();
+        let inserted = match may_be_kept {
+            true => self.store.insert(Exchange {
                 concatenation: part.concatenation,
                 sequence: part.sequence,
                 ..sm.exchange(Kind::Part, State::Kept, self.now)
             }),
-            _ => Err(Full::Table),
+            false => Err(Full::Table),
         };
         let id = match inserted {
             Ok(id) => id,

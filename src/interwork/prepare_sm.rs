@@ -235,6 +235,11 @@ impl<'a> Received<'a, '_> {
                     sequence: place.sequence,
                 }
             });
+        let recipient = Text::new(&translation.to.uri).unwrap_or_default();
+        // A client finds the conversation by the name that it has registered.
+        if let Some(name) = self.message.recipient_name {
+            translation.to.uri = name.to_owned();
+        }
         Ok(PreparedSm {
             identity,
             party: self.party,
@@ -247,7 +252,7 @@ impl<'a> Received<'a, '_> {
             address: Text::new(self.sender.address)
                 .ok_or_else(|| Refusal::sip(403, Reason::NoIdentity))?,
             hop: Text::new(self.message.source).unwrap_or_default(),
-            recipient: Text::new(&translation.to.uri).unwrap_or_default(),
+            recipient,
             tpdu: Octets::new(self.data.user_data).unwrap_or(Octets::EMPTY),
             part,
             translation,

@@ -8,7 +8,40 @@ use crate::host::Text;
 use crate::sip::{MessageIn, Uri, asserted, place};
 use crate::wire::{Cpim, CpimAddress};
 
-/// URIs, one in a line: From and To of a notification, and its IMDN-Route.
+/// How a notification names its recipient and whom it is about, and the hosts on its way.
+pub(super) struct Way<'a> {
+    /// From of the wrapper: the recipient of the message, by the name in its body.
+    pub(super) about: &'a str,
+    /// To of the wrapper: its sender, by the name in its body.
+    pub(super) is_for: &'a str,
+    /// From and To of the request: both by the names that the message's own request had, by which a client finds
+    /// the conversation. Empty where that is the public identity.
+    pub(super) from: &'a str,
+    pub(super) to: &'a str,
+    /// IMDN-Route.
+    pub(super) hosts: Vec<&'a str>,
+}
+
+impl<'a> Way<'a> {
+    /// Reads what [`way`] made.
+    pub(super) fn parse(lines: &'a str) -> Option<Self> {
+        let mut lines = lines.lines();
+        let (about, is_for) = (lines.next()?, lines.next()?);
+        let (from, to) = (
+            lines.next().unwrap_or_default(),
+            lines.next().unwrap_or_default(),
+        );
+        Some(Self {
+            about,
+            is_for,
+            from,
+            to,
+            hosts: lines.collect(),
+        })
+    }
+}
+
+/// URIs, one in a line, for [`Way::parse`].
 pub(super) fn way(
     cpim: &Cpim<'_>,
     message: &MessageIn<'_>,
@@ -31,14 +64,30 @@ pub(super) fn way(
         .map(|named| &*named.uri)
         .or_else(|| name_of(cpim.from.as_ref(), &senders))
         .unwrap_or(sender.address);
-    let mut lines = vec![about, is_for];
+    let of_request = |name, identity| match name {
+        name if name == identity || !is_name(name) => "",
+        name => name,
+    };
+    let request = [
+        of_request(message.original_uri, message.request_uri),
+        of_request(from, sender.address),
+    ];
+    let mut hosts = Vec::new();
     let route = &cpim.imdn.record_route;
     // All of them: the first one sends it on to the others.
     if message.from_trusted && route.iter().all(|host| policy.is_route_host(&host.uri)) {
-        lines.extend(route.iter().map(|host| &*host.uri));
+        hosts.extend(route.iter().map(|host| &*host.uri));
     }
-    // No URI has a line break in it.
-    Text::new(&lines.join("\n"))
+    // No URI has a line break in it. Where there is no room for all names, those in the body do.
+    let lines = |request: [&str; 2]| {
+        Text::new(&[&[about, is_for], &request[..], &hosts].concat().join("\n"))
+    };
+    lines(request).or_else(|| lines([""; 2]))
+}
+
+/// Whether it can stand in From and To: there is somebody of that name.
+fn is_name(uri: &str) -> bool {
+    Uri::parse(uri).is_some_and(|parsed| identity_of(&parsed).is_some() && !parsed.is_anonymous())
 }
 
 /// The name in the body, where it names one of these, or nobody at all.

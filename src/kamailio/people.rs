@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use crate::host::{Identity, Text};
-use crate::interwork::{AtScscf, ContactsThere, Gateway};
+use crate::interwork::{AtScscf, ContactsThere, Gateway, identity};
 
 use super::contacts::unix_time;
 use super::database::{Database, DatabaseError, Value};
@@ -31,6 +31,8 @@ pub(super) struct People {
     owners: SharedMap<Owner>,
     registered: SharedMap<AtScscf>,
     subscriptions: SharedMap<Subscription>,
+    /// The URI with which a person's client has registered here, where that is not the person's identity.
+    names: SharedMap<Text<126>>,
     database: Option<Database>,
     tables: Tables,
     /// How many reloads have begun.
@@ -92,6 +94,7 @@ impl People {
             owners: SharedMap::new().ok_or_else(no_memory)?,
             registered: SharedMap::new().ok_or_else(no_memory)?,
             subscriptions: SharedMap::new().ok_or_else(no_memory)?,
+            names: SharedMap::new().ok_or_else(no_memory)?,
             database: has_table.then(|| Database::bind(url)).transpose()?,
             tables,
             reloads: SharedSlice::zeroed(1).ok_or_else(no_memory)?,
@@ -236,6 +239,19 @@ impl People {
         let columns = COLUMNS.into_iter().skip(1);
         let row: Vec<_> = columns.zip(row.map(Value::Text)).collect();
         database.put(self.tables.scscf, key, &row)
+    }
+
+    /// Notes with which URI, To of its REGISTER, the newest client of a person has registered. A restart forgets it,
+    /// until the client registers again.
+    pub(super) fn register_as(&self, person: &Identity, uri: &str) {
+        let name = Text::new(uri).filter(|_| identity(uri) != Some(*person));
+        // Without memory for it the client gets the identity, as before.
+        let _ = self.names.change(person, |place| *place = name);
+    }
+
+    /// That URI.
+    pub(super) fn registered_as(&self, uri: &str) -> Option<Text<126>> {
+        self.names.get(&identity(uri)?)
     }
 
     /// Keeps a subscription under its Call-ID.

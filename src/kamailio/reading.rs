@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::host::Text;
 use crate::sip::{Capabilities, MessageIn};
 
 use super::contacts;
@@ -18,6 +19,7 @@ pub(super) struct Reading<'m> {
     request_uri: &'m str,
     retargeted: bool,
     recipient: Capabilities,
+    recipient_name: Option<Text<126>>,
     content_encoding: Option<Cow<'m, str>>,
     privacy: Option<Cow<'m, str>>,
 }
@@ -36,6 +38,7 @@ impl<'m> Reading<'m> {
             request_uri: std::str::from_utf8(request_uri).ok()?,
             retargeted,
             recipient: Capabilities::default(),
+            recipient_name: None,
             content_encoding: msg.content_encoding(),
             privacy: msg.list(&["Privacy"]),
         })
@@ -61,6 +64,7 @@ impl<'m> Reading<'m> {
     pub(super) fn with_recipient(self) -> Self {
         Self {
             recipient: contacts::capabilities(self.request_uri, running().flags),
+            recipient_name: running().people.registered_as(self.request_uri),
             ..self
         }
     }
@@ -117,6 +121,7 @@ impl<'m> Reading<'m> {
             date,
             expires,
             recipient: self.recipient,
+            recipient_name: self.recipient_name.as_ref().map(Text::as_str),
             source: &self.source,
             ..self.content()
         }

@@ -1,12 +1,14 @@
 //! `ipsmgw_save()`: the capabilities of registering contacts, kept by usrloc as branch flags.
 
-use crate::sip::{Capabilities, Entity, RegisterBody, is_third_party};
+use crate::interwork;
+use crate::sip::{Capabilities, Entity, RegisterBody, asserted, is_third_party};
 use crate::wire::ServiceInfo;
 
 use super::contacts;
 use super::ffi;
 use super::message::SipMsg;
 use super::params::Flags;
+use super::reading;
 use super::reg_event::{self, Heard};
 use super::running::running;
 use super::text;
@@ -33,8 +35,21 @@ pub(super) fn save(msg: SipMsg<'_>) -> i32 {
     }
     if let Some(can) = first_party(msg) {
         set_flags(can, false);
+        if can.im {
+            note_name(msg);
+        }
     }
     1
+}
+
+/// Notes the URI with which a client registers: it is written to by that name.
+fn note_name(register: SipMsg<'_>) {
+    let identity = reading::identity(register).unwrap_or_default();
+    let person = asserted(&identity).find_map(interwork::identity);
+    let to = asserted(register.to().unwrap_or_default()).next();
+    if let (Some(person), Some(to)) = (person, to) {
+        running().people.register_as(&person, to);
+    }
 }
 
 /// Whether this is a REGISTER by one for another (RFC 3261 §10.2).

@@ -40,14 +40,21 @@ pub(super) fn send_to(
     route: &Route,
 ) -> Result<(), NotSent> {
     route.add_path(&mut message);
-    // To all clients behind the S-CSCF, and not to the phones there.
-    if route.at_scscf
-        && message.service == Service::Im
-        && contacts::phones_are_apart(&message.identity)
-    {
-        message
-            .headers
-            .push_str("Reject-Contact: *;+g.3gpp.smsip\r\n");
+    if message.service == Service::Im {
+        match route.at_scscf {
+            // To all clients behind the S-CSCF, and not to the phones there.
+            true if contacts::phones_are_apart(&message.identity) => {
+                message.headers.push_str(
+                    "Reject-Contact: *;+g.3gpp.smsip
+",
+                );
+            }
+            false if message.to.is_empty() => {
+                let name = running().people.registered_as(&message.identity);
+                message.to = name.map_or_else(String::new, |name| name.as_str().to_owned());
+            }
+            _ => {}
+        }
     }
     let completed = exchange.map(hooks::pack);
     message_request(&message, route, completed).send(route)
@@ -60,9 +67,10 @@ fn message_request<'a>(
 ) -> Request<'a> {
     Request {
         method: "MESSAGE",
-        to: match route.at_scscf {
-            true => &route.uri,
-            false => &message.identity,
+        to: match &*message.to {
+            "" if route.at_scscf => &route.uri,
+            "" => &message.identity,
+            to => to,
         },
         from: &message.from,
         headers: &message.headers,

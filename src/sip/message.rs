@@ -49,6 +49,8 @@ pub struct MessageIn<'m> {
     /// What the contacts can do that are registered here for the Request-URI's identity; nothing where
     /// it has none.
     pub recipient: Capabilities,
+    /// The URI with which the Request-URI's identity has registered a client here, where that is another one.
+    pub recipient_name: Option<&'m str>,
     /// The body: the octets of Content-Length, or what the datagram holds where it is absent.
     pub body: &'m [u8],
     /// Whether Content-Length declares more octets than came.
@@ -113,9 +115,11 @@ pub enum Service {
 pub struct MessageOut {
     /// For which of the contacts it is.
     pub service: Service,
-    /// Request-URI and To: a public identity. The host sends it to a contact that is registered for it
-    /// and takes this service, else to `fallback_hop`.
+    /// Request-URI: a public identity. The host sends it to a contact that is registered for it and
+    /// takes this service, else to `fallback_hop`.
     pub identity: String,
+    /// To: a name of the same person; empty: the one with which its client has registered, else the identity.
+    pub to: String,
     /// Next hop where the identity has no registered contact and no outbound proxy is set; empty: by
     /// the identity's own domain.
     pub fallback_hop: String,

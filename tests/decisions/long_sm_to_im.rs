@@ -253,9 +253,14 @@ fn what_is_there_comes_with_marks_for_the_gaps() {
         });
         let text = format!("{}{}{}", "a".repeat(153), "b".repeat(153), "c".repeat(20));
         let parts = parts(&text, 7, 0);
-        world.submit(&from_phone(ALICE, &parts[2]));
+        // Whatever name the client has registered, its contact is found by the identity.
+        let named = |part| MessageIn {
+            recipient_name: Some("sip:bob@ims.example"),
+            ..from_phone(ALICE, part)
+        };
+        world.submit(&named(&parts[2]));
         world.pass(50_000);
-        world.submit(&from_phone(ALICE, &parts[0]));
+        world.submit(&named(&parts[0]));
         let (at, first) = world.store.next_wake().unwrap();
         assert_eq!(at, 1_060_000, "from the first one on");
         world.pass(10_000);

@@ -21,8 +21,11 @@ fn delivered(world: &mut World, message: &MessageIn<'_>) -> MessageOut {
 /// From and To in the wrapper of the notification on a message with these lines.
 fn names(message: &MessageIn<'_>) -> [String; 2] {
     let message = delivered(&mut World::new(), message);
-    // Whatever the body said, it goes to who sent the message, from who got it.
-    assert_eq!((&*message.identity, &*message.from), (ALICE, BOB));
+    // Whatever the body said, it goes to who sent the message; the client knows both by the names in its request.
+    assert_eq!(
+        (&*message.identity, &*message.to, &*message.from),
+        (ALICE, "sip:alice@ims.example", "sip:bob@ims.example")
+    );
     assert_eq!(
         field(&message.headers, "P-Asserted-Identity"),
         Some("<sip:+15550002@ims.example>")

@@ -43,6 +43,28 @@ fn rp_error(rp_mr: u8, cause: u8, fcs: Option<u8>) -> Vec<u8> {
 }
 
 #[test]
+fn a_client_is_written_to_by_the_name_it_has_registered() {
+    let world = World::new();
+    let octets = hello(0x2A);
+    let mut message = MessageIn {
+        request_uri: BOB,
+        retargeted: true,
+        ..from_phone(ALICE, &octets)
+    };
+    let mut prepared = |name| {
+        message.recipient_name = name;
+        world.gateway.prepare_sm(&message, world.now).ok().unwrap()
+    };
+    let by_number = prepared(None);
+    let by_name = prepared(Some("sip:bob@ims.example"));
+    assert_eq!(by_number.translation.to.uri, BOB);
+    assert_eq!(by_name.translation.to.uri, "sip:bob@ims.example");
+    // It is the same person, and the same message.
+    assert_eq!(by_name.recipient.as_str(), BOB);
+    assert_eq!(by_name.digest, by_number.digest);
+}
+
+#[test]
 fn a_short_message_becomes_an_instant_message() {
     let world = World::new();
     let octets = hello(0x2A);

@@ -99,7 +99,9 @@ async def addressing(name="addressing", **script):
             rows.check(f"{to} {from_}: the answer", answer.status, 200)
             request = await bob.next_message()
             body = request.body.decode()
-            rows.check(f"{to} {from_}: whom it goes to", sip.addr_spec(request.get("To")), ME)
+            # The names in the request that it is about: a client finds the conversation by them.
+            parties = sip.addr_spec(request.get("From")), sip.addr_spec(request.get("To"))
+            rows.check(f"{to} {from_}: From and To", parties, (gw.uri("alice"), gw.uri("bob")))
             found = re.findall(r"^(?:From|To): (?:.* )?<(.*)>", body, re.M)[:2]
             rows.check(f"{to} {from_}: its wrapper", tuple(found), names)
             equal("Content-Disposition: notification" in body, True, "Content-Disposition (RFC 5438 9)")
@@ -140,7 +142,7 @@ async def addressing(name="addressing", **script):
         ):
             await recorded(sender, *way, headers=headers)
             request = await bob.next_message()
-            rows.check(f"{way}: whom it goes to", sip.addr_spec(request.get("To")), ME)
+            rows.check(f"{way}: whom it goes to", sip.addr_spec(request.get("To")), gw.uri(sender.name))
             rows.check(f"{way}: a way in it", "IMDN-Route" in request.body.decode(), False)
         rows.check("what others got", (listens.inbox.qsize(), stranger.inbox.qsize()), (0, 0))
         rows.done(at_least=30)

@@ -59,7 +59,7 @@ async def headers():
             seen = await bob.next_message()
             person = "sip:+15550001@ims.example"
             equal(sip_user(seen.get("From")), person, "From")
-            equal(sip_user(seen.get("To")), "sip:+15550002@ims.example", "To")
+            equal(sip_user(seen.get("To")), "sip:bob@ims.example", "To: the name with which the client has registered")
             equal(seen.all("P-Asserted-Identity")[0], f"<{person}>", "P-Asserted-Identity")
             equal(len(seen.all("Content-Length")), 1, "Content-Length header fields")
             equal(len(seen.all("Content-Type")), 1, "Content-Type header fields")
@@ -133,17 +133,13 @@ async def numbers():
         equal((report.kind, report.cause), ("RP-ERROR", 69), "a phone, and no service centre to take it there")
 
 
-class Unreachable(ImClient):
-    """A client at an address of a kind that the gateway has no socket for."""
-
-    contact = "<sip:bob@[::1]:5999>"
-
-
 async def unreachable():
-    "relaying fails at once: the phone hears it in its own language, an IM client in SIP"
+    "the client's TCP connection is gone: the phone hears it in its own language, an IM client in SIP"
     async with gateway(name="unreachable") as gw:
         alice, carol = await gw.user(Phone, "alice"), await gw.user(ImClient, "alice")
-        await gw.user(Unreachable, "bob")
+        bob = await gw.user(ImClient, "bob", protocol="tcp")
+        await bob.endpoint.close()
+        await gw.until(lambda: "opened_connections: 0" in gw.rpc("core.tcp_info"), what="the end of the connection")
         sent = await alice.send_sm("+15550002", "hello?")
         equal(sent.answer.status, 202, "the SIP answer")
         report = await sent.outcome(5)
