@@ -80,6 +80,6 @@ async def connections(scene, verdict, seconds):
 async def attack(scene, verdict, size):
     short = size == "short"
     many = [f"127.0.{8 + n // 250}.{1 + n % 250}" for n in range(100 if short else 1000)]
-    await flood(scene, verdict, "one address", ["127.0.0.81"], 3000 if short else 10_000, 1.5 if short else 20)
-    await flood(scene, verdict, f"{len(many)} addresses", many, 2000 if short else 8_000, 1.5 if short else 20)
+    await flood(scene, verdict, "one address", ["127.0.0.81"], 2000 if short else 10_000, 1.5 if short else 20)
+    await flood(scene, verdict, f"{len(many)} addresses", many, 1500 if short else 8_000, 1.5 if short else 20)
     await connections(scene, verdict, 0.8 if short else 10)

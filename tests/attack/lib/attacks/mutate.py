@@ -316,7 +316,7 @@ async def attack(scene, verdict, size):
     await gw.user(Client, "mallet", await gw.endpoint(host="127.0.0.92"))
     await gw.user(Mobile, "silent0", await gw.endpoint(host="127.0.0.93"))
     seed = int(os.environ.get("IPSMGW_ATTACK_SEED") or time.time())
-    rounds, seconds, rate = (1, 3, 1000) if size == "short" else (3, 60, 1500)
+    rounds, seconds, rate = (1, 3, 800) if size == "short" else (3, 60, 1500)
     held = []
     for number in range(rounds):
         sent, members, peers = await one_round(gw, seconds, rate, seed + number)

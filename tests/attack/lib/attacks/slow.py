@@ -155,7 +155,7 @@ async def room_again(scene, verdict, hosts, start):
 async def deaf(scene, verdict, seconds):
     """Members who never read what is sent to them: the gateway's workers must not wait for them."""
     gw = scene.gw
-    mallory = await gw.user(Client, "mallory", await gw.endpoint(host="127.0.0.62"))
+    mallory = await gw.user(Client, "mallory", await gw.endpoint("tcp", host="127.0.0.62"))
     deaf_ones = []
     for number in range(3):
         endpoint = await gw.endpoint("tcp", host="127.0.0.63")
