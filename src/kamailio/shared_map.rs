@@ -8,7 +8,8 @@ use crate::host::Identity;
 use super::ffi;
 use super::shared::{Held, Lock, Plain, SharedSlice};
 
-const BUCKETS: usize = 4096;
+/// A look-up passes one other entry on average where there are 65,536 identities. Each bucket takes 16 octets.
+const BUCKETS: usize = 65_536;
 
 /// Values by identity. Each entry is made and freed on its own; a look-up holds the lock of one bucket.
 pub(super) struct SharedMap<V: 'static> {
