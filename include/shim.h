@@ -6,6 +6,7 @@
 #define IPSMGW_SHIM_H
 
 #include "core/cfg/cfg_struct.h"
+#include "core/cfg/cfg_struct.h"
 #include "core/counters.h"
 #include "core/dprint.h"
 #include "core/locking.h"
@@ -39,6 +40,8 @@ void ipsmgw_c_lock_release(gen_lock_t *lock);
 
 /* other modules: 0 when bound */
 int ipsmgw_c_bind_tm(struct tm_binds *api);
+/* a timer of tm's, in ticks; negative where there is none of that name (core/cfg) */
+int ipsmgw_c_tm_ticks(const char *name, int len);
 void ipsmgw_c_set_final_timeout(struct cell *t, unsigned int milliseconds);
 int ipsmgw_c_bind_sl(sl_api_t *api);
 int ipsmgw_c_bind_uac(uac_api_t *api);

@@ -399,6 +399,9 @@ local function as_short_message()
 	if KSR.ipsmgw.authorize(KSR.pv.get("$avp(identity)"), "im2sm") < 0 then
 		reply(403, "Not Authorised")
 	end
+	if KSR.isflagset(FROM_TRUSTED) then
+		KSR.pv.seti("$ipsmgw(hold_timeout)", tonumber(setting("PEER_HOLD_TIMEOUT")))
+	end
 	KSR.ipsmgw.im_to_sm()
 	KSR.x.exit()
 end

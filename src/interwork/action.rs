@@ -24,6 +24,14 @@ pub enum Action {
         /// Rewrite it by this instead: the request completes a message that came in parts.
         translation: Option<Box<Translation>>,
     },
+    /// Answer a relayed request `202` now: its sender cannot wait for the IM side's answer. What its transaction has
+    /// open goes on.
+    Accept {
+        /// The exchange of the request.
+        exchange: ExchangeId,
+        /// The transaction.
+        transaction: TransactionId,
+    },
     /// Hold the request at hand: tie its transaction's timer to this exchange.
     Hold {
         /// The exchange.

@@ -303,7 +303,7 @@ const UNSUPPORTED: &str = "Unsupported: recipient-list-message\r\n";
 const RETRY_AFTER: &str = "Retry-After: 60\r\n";
 
 /// A final response with the header fields that belong to it.
-pub(super) fn answer(status: u16, retry_after: bool) -> Answer {
+pub fn answer(status: u16, retry_after: bool) -> Answer {
     let headers = match status {
         415 => ACCEPT,
         420 => UNSUPPORTED,

@@ -69,6 +69,8 @@ pub enum Field {
     Result,
     /// Call-ID of the message that an outcome is about.
     CallId,
+    /// Seconds for which the sender of an instant message is held.
+    HoldTimeout,
 }
 
 /// The answer.
@@ -82,7 +84,7 @@ pub enum Value {
 
 impl Field {
     /// All fields with their names.
-    pub const NAMES: [(&'static str, Self); 30] = [
+    pub const NAMES: [(&'static str, Self); 31] = [
         ("class", Self::Class),
         ("error", Self::Error),
         ("rp_mti", Self::RpMti),
@@ -113,6 +115,7 @@ impl Field {
         ("status", Self::Status),
         ("result", Self::Result),
         ("call_id", Self::CallId),
+        ("hold_timeout", Self::HoldTimeout),
     ];
 
     /// The field of that name.
@@ -151,7 +154,8 @@ impl Gateway {
             | Field::ScscfIdentity
             | Field::Status
             | Field::Result
-            | Field::CallId => return None,
+            | Field::CallId
+            | Field::HoldTimeout => return None,
             _ => {}
         }
         let Ok(Body::Sms(octets)) = Body::of(message) else {

@@ -3,6 +3,7 @@
 //! ```text
 //! SM -> IM   Submit -> Relayed -ImAnswered, FinalSent 2xx-> Reporting -LegCompleted-> ended
 //!            refused, but not in another form: -FinalSent 2xx-> SecondAttempt -LegCompleted-> Reporting
+//!            silent: Relayed -Due, FinalSent 2xx-> Accepted -BranchAnswered, Due-> Reporting
 //!
 //!            the same again: Submit -> Repetition -with the first one-> Reporting
 //!
@@ -41,9 +42,19 @@ impl Gateway {
             actions: Vec::with_capacity(4),
         };
         match input {
-            Input::Submit(sm) => turn.submit(sm),
+            Input::Submit { sm, transaction } => turn.submit(sm, transaction),
             Input::ImAnswered { exchange, status } => turn.im_answered(exchange, status),
-            Input::FinalSent { exchange, status } => turn.final_sent(exchange, status),
+            Input::BranchAnswered {
+                exchange,
+                branch,
+                status,
+                open,
+            } => turn.branch_answered(exchange, branch, status, open),
+            Input::FinalSent {
+                exchange,
+                status,
+                open,
+            } => turn.final_sent(exchange, status, open),
             Input::Deliver {
                 im,
                 transaction,

@@ -8,7 +8,12 @@ use crate::wire::{Disposition, TpAddress, TpSt};
 #[derive(Clone, Copy)]
 pub enum Input<'a> {
     /// A short message is to become an instant message.
-    Submit(&'a PreparedSm),
+    Submit {
+        /// The message.
+        sm: &'a PreparedSm,
+        /// The request's transaction.
+        transaction: TransactionId,
+    },
     /// The IM side's final response to a relayed request is known; the SMS side has not seen it.
     ImAnswered {
         /// The exchange of the request.
@@ -16,12 +21,25 @@ pub enum Input<'a> {
         /// Status code; 408 where nothing came in time.
         status: u16,
     },
+    /// A client has given its final response to a relayed request, whatever comes of it.
+    BranchAnswered {
+        /// The exchange of the request.
+        exchange: ExchangeId,
+        /// Which branch of the request.
+        branch: u32,
+        /// Status code.
+        status: u16,
+        /// The branches that the host knows no final response of, one bit each.
+        open: u32,
+    },
     /// The final response to the SMS side's request is on the wire.
     FinalSent {
         /// The exchange of the request.
         exchange: ExchangeId,
         /// Status code.
         status: u16,
+        /// The branches of the request that have no final response yet, one bit each.
+        open: u32,
     },
     /// An instant message is to become a short message; its transaction is open.
     Deliver {

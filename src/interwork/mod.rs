@@ -66,6 +66,7 @@ mod way;
 pub use action::{Action, Actions, Counter, Leg, Outcome, Reason, Refusal, Verdict};
 pub use at_scscf::{AtScscf, ContactsThere, contact_key, digest, digest_of_set};
 pub use authorization::{Authorization, identity};
+pub use cause::answer;
 pub use classify::Class;
 pub use ended::{Ended, Fate};
 pub use field::{Field, Value};

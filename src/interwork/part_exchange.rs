@@ -13,7 +13,9 @@ use super::handle::Turn;
 use super::input::{PartIn, PreparedSm};
 use super::instant_message::Form;
 use super::sm_exchange::REPETITION_MS;
-use crate::host::{Exchange, ExchangeId, Full, Identity, Kind, Octets, Party, State};
+use crate::host::{
+    Exchange, ExchangeId, Full, Identity, Kind, Octets, Party, State, TransactionId,
+};
 use crate::wire::{Carrier, Direction, Parts, TpScts, TpSt, Tpdu, UserData};
 
 /// How many parts of one sender are kept at once: two messages of the greatest length (row AUT-6).
@@ -36,7 +38,7 @@ impl Group {
 
 impl Turn<'_> {
     /// A part that no exchange has relayed.
-    pub(super) fn part(&mut self, sm: &PreparedSm, part: &PartIn) {
+    pub(super) fn part(&mut self, sm: &PreparedSm, part: &PartIn, transaction: TransactionId) {
         let group = Group {
             identity: sm.identity,
             concatenation: part.concatenation,
@@ -66,7 +68,7 @@ impl Turn<'_> {
             kept_of_group = 0;
         }
         if kept_of_group + 1 == usize::from(part.total) {
-            return self.complete(sm, group);
+            return self.complete(sm, group, transaction);
         }
         // Without its recipient, which was too long to be kept, the text could not be sent.
         let may_be_kept = kept < MAX_KEPT && !sm.recipient.as_str().is_empty();
@@ -97,7 +99,7 @@ impl Turn<'_> {
     }
 
     /// The part with which the message is complete: it is relayed with the text of all.
-    fn complete(&mut self, sm: &PreparedSm, group: Group) {
+    fn complete(&mut self, sm: &PreparedSm, group: Group, transaction: TransactionId) {
         let mut tpdus = self.tpdus(|part| group.has(part));
         tpdus.push(sm.tpdu);
         let Some(text) = joined(&self.gateway.policy.dcs_charsets, sm.party, &tpdus) else {
@@ -111,7 +113,7 @@ impl Turn<'_> {
                 scts,
             );
         };
-        let Some(id) = self.relay(sm, Some(text)) else {
+        let Some(id) = self.relay(sm, transaction, Some(text)) else {
             return;
         };
         if let Some(exchange) = self.store.get_mut(id) {

@@ -40,6 +40,8 @@ pub struct Policy {
     pub hold_timeout_ms: u64,
     /// Milliseconds that the IM side has for its final response.
     pub im_timeout_ms: u64,
+    /// Milliseconds after which the sender of a short message has its `202` at the latest.
+    pub accept_timeout_ms: u64,
     /// Milliseconds that a phone has for its report.
     pub report_timeout_ms: u64,
     /// Milliseconds that a message waits for its turn.
@@ -140,6 +142,11 @@ impl Policy {
             service_centres: service_centres(settings)?,
             hold_timeout_ms: milliseconds("hold_timeout", settings.hold_timeout, IN_TRANSACTION)?,
             im_timeout_ms: milliseconds("im_timeout", settings.im_timeout, IN_TRANSACTION)?,
+            accept_timeout_ms: milliseconds(
+                "accept_timeout",
+                settings.accept_timeout,
+                IN_TRANSACTION,
+            )?,
             report_timeout_ms: milliseconds("report_timeout", settings.report_timeout, 1..=600)?,
             queue_timeout_ms: milliseconds("queue_timeout", settings.queue_timeout, 1..=86_400)?,
             sender_without_number: word(
@@ -205,6 +212,32 @@ impl Policy {
             domain,
             gateway_uri,
         })
+    }
+
+    /// Checks the host's transactions against the times here, in milliseconds: how long they live without a final
+    /// response, and how long behind it. The error says what to write instead.
+    pub fn check_transactions(&self, lifetime_ms: u64, wait_ms: u64) -> Result<(), String> {
+        let longest = self.hold_timeout_ms.max(self.im_timeout_ms) + MARGIN_MS;
+        if lifetime_ms < longest {
+            return Err(format!(
+                "tm ends a transaction after {lifetime_ms} ms (max_noninv_lifetime), before hold_timeout ({} s) or im_timeout ({} s) is over: write modparam(\"tm\", \"max_noninv_lifetime\", {longest}) or more, or smaller numbers for these",
+                self.hold_timeout_ms / 1000,
+                self.im_timeout_ms / 1000
+            ));
+        }
+        if self.accept_timeout_ms >= self.im_timeout_ms {
+            return Ok(());
+        }
+        let behind = self.im_timeout_ms - self.accept_timeout_ms + MARGIN_MS;
+        if wait_ms < behind {
+            return Err(format!(
+                "tm forgets a transaction {wait_ms} ms behind its answer (wt_timer), but an instant messaging client may answer {} s behind the 202 to a short message (im_timeout {} s, accept_timeout {} s): write modparam(\"tm\", \"wt_timer\", {behind}) or more, or an im_timeout that is nearer to accept_timeout",
+                (self.im_timeout_ms - self.accept_timeout_ms) / 1000,
+                self.im_timeout_ms / 1000,
+                self.accept_timeout_ms / 1000
+            ));
+        }
+        Ok(())
     }
 
     /// Whether this leads to an emergency service (RFC 5031; row MAP-17): messages for one are never
@@ -415,6 +448,9 @@ fn word<T: Copy>(name: &str, value: &str, one: (&str, T), other: (&str, T)) -> R
         })
 }
 
+/// By how much the host's times must be longer than ours.
+const MARGIN_MS: u64 = 1_000;
+
 /// What fits into a non-INVITE transaction, with room for the answer: its sender gives up after 32 s
 /// (RFC 3261 §17.1.2.2).
 const IN_TRANSACTION: RangeInclusive<i64> = 1..=30;
@@ -474,6 +510,44 @@ mod tests {
     }
 
     #[test]
+    fn transactions_live_as_long_as_they_are_needed() {
+        let with = |hold_timeout, im_timeout, accept_timeout| {
+            let settings = Settings {
+                hold_timeout,
+                im_timeout,
+                accept_timeout,
+                ..good()
+            };
+            Policy::check(&settings).unwrap()
+        };
+        for (policy, lifetime, wait, named) in [
+            (with(20, 20, 4), 32_000, 17_000, ""),
+            (with(20, 20, 4), 32_000, 16_999, "\"wt_timer\", 17000"),
+            (with(20, 20, 20), 32_000, 5_000, ""),
+            (with(20, 10, 30), 32_000, 5_000, ""),
+            (
+                with(30, 30, 29),
+                30_000,
+                5_000,
+                "\"max_noninv_lifetime\", 31000",
+            ),
+            (
+                with(4, 20, 4),
+                20_000,
+                32_000,
+                "\"max_noninv_lifetime\", 21000",
+            ),
+        ] {
+            match policy.check_transactions(lifetime, wait) {
+                Ok(()) => assert_eq!(named, ""),
+                Err(sentence) => {
+                    assert!(!named.is_empty() && sentence.contains(named), "{sentence}")
+                }
+            }
+        }
+    }
+
+    #[test]
     fn several_service_centres() {
         let settings = Settings {
             service_centre: "+1-555-1, sip:sc@Peer.example",
@@ -501,7 +575,7 @@ mod tests {
     #[test]
     fn a_bad_setting_is_answered_with_what_to_write() {
         type Set = fn(&mut Settings<'_>);
-        let cases: [(&str, Set); 63] = [
+        let cases: &[(&str, Set)] = &[
             ("queue_timeout", |settings| settings.queue_timeout = 0),
             ("queue_timeout", |settings| settings.queue_timeout = 86_401),
             ("imdn_route_hosts", |settings| {
@@ -575,6 +649,7 @@ mod tests {
             ("hold_timeout", |settings| settings.hold_timeout = 0),
             ("hold_timeout", |settings| settings.hold_timeout = 32),
             ("im_timeout", |settings| settings.im_timeout = -1),
+            ("accept_timeout", |settings| settings.accept_timeout = 0),
             ("report_timeout", |settings| settings.report_timeout = 601),
             ("sender_without_number", |settings| {
                 settings.sender_without_number = "no"

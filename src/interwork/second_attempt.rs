@@ -39,7 +39,7 @@ impl Turn<'_> {
         let Some(exchange) = self.store.get_mut(id).copied() else {
             return false;
         };
-        let is_first = exchange.state == State::Relayed;
+        let is_first = matches!(exchange.state, State::Relayed | State::Accepted);
         let Some(form) = form(&exchange).filter(|_| is_first) else {
             return false;
         };

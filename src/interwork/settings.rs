@@ -18,6 +18,8 @@ pub struct Settings<'a> {
     pub hold_timeout: i64,
     /// `im_timeout`: seconds that the IM side has for its final response.
     pub im_timeout: i64,
+    /// `accept_timeout`: seconds after which a short message's sender has its `202` at the latest.
+    pub accept_timeout: i64,
     /// `report_timeout`: seconds that a phone has for its report.
     pub report_timeout: i64,
     /// `queue_timeout`: seconds that a message waits for its turn.
@@ -73,6 +75,7 @@ impl Default for Settings<'_> {
             service_centre: "",
             hold_timeout: 20,
             im_timeout: 20,
+            accept_timeout: 4,
             report_timeout: 45,
             queue_timeout: 180,
             sender_without_number: "alphanumeric",

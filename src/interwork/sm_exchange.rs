@@ -2,13 +2,13 @@
 
 use super::action::{Action, Counter, Verdict};
 use super::authorization::identity;
-use super::cause::Told;
+use super::cause::{self, Told};
 use super::ended::Fate;
 use super::handle::Turn;
 use super::input::{Named, PreparedSm, ReportIn};
 use super::instant_message::is_anonymous;
 use super::outgoing::ReportOut;
-use crate::host::{Exchange, ExchangeId, Kind, Notify, Now, Party, Settled, State};
+use crate::host::{Exchange, ExchangeId, Kind, Notify, Now, Party, Settled, State, TransactionId};
 use crate::sip::Translation;
 use crate::wire::{Disposition, TpScts, TpSt};
 
@@ -21,6 +21,9 @@ pub(super) const FORGOTTEN_MS: u64 = 120_000;
 
 /// How long a notification is waited for behind a `202` of the IM side (row STA-6).
 const NOTIFICATION_MS: u64 = 600_000;
+
+/// How long behind the end of the IM side's time the host has to tell that the sender has its `202`.
+const NOT_TOLD_MS: u64 = 2_000;
 
 /// How often a report is sent (row SR-4).
 const REPORT_ATTEMPTS: u8 = 2;
@@ -45,20 +48,31 @@ impl PreparedSm {
 }
 
 impl Turn<'_> {
-    pub(super) fn submit(&mut self, sm: &PreparedSm) {
+    pub(super) fn submit(&mut self, sm: &PreparedSm, transaction: TransactionId) {
         if self.repeats(sm) {
             return;
         }
         match &sm.part {
-            None => drop(self.relay(sm, None)),
-            Some(part) => self.part(sm, part),
+            None => drop(self.relay(sm, transaction, None)),
+            Some(part) => self.part(sm, part, transaction),
         }
     }
 
     /// Opens the exchange of a request that is to be relayed, with the text of all parts where it is the
     /// last of several.
-    pub(super) fn relay(&mut self, sm: &PreparedSm, whole: Option<String>) -> Option<ExchangeId> {
+    pub(super) fn relay(
+        &mut self,
+        sm: &PreparedSm,
+        transaction: TransactionId,
+        whole: Option<String>,
+    ) -> Option<ExchangeId> {
+        let now = self.now.monotonic_ms;
+        let policy = &self.gateway.policy;
+        let (accept_ms, im_ms) = (policy.accept_timeout_ms, policy.im_timeout_ms);
         let exchange = Exchange {
+            held: true,
+            transaction,
+            hold_until_ms: now + im_ms,
             notify: Notify {
                 positive_delivery: sm.asks,
                 negative_delivery: sm.asks,
@@ -68,7 +82,12 @@ impl Turn<'_> {
         };
         match self.store.insert(exchange) {
             Ok(id) => {
-                self.store.wake_at(id, self.now.monotonic_ms + FORGOTTEN_MS);
+                let first = if accept_ms < im_ms {
+                    accept_ms
+                } else {
+                    FORGOTTEN_MS
+                };
+                self.store.wake_at(id, now + first);
                 let body = match (whole, sm.asks) {
                     (None, false) => None,
                     (Some(text), false) => Some(text.into_bytes()),
@@ -139,7 +158,47 @@ impl Turn<'_> {
         }
     }
 
-    pub(super) fn final_sent(&mut self, id: ExchangeId, status: u16) {
+    /// One client has answered. Before the sender has its `202` the host says what comes of it; behind it nobody
+    /// else does.
+    pub(super) fn branch_answered(&mut self, id: ExchangeId, branch: u32, status: u16, open: u32) {
+        let is_open = |exchange: &&mut Exchange| {
+            exchange.kind == Kind::SmToIm
+                && matches!(exchange.state, State::Relayed | State::Accepted)
+        };
+        let Some(exchange) = self.store.get_mut(id).filter(is_open) else {
+            return;
+        };
+        let bit = 1_u32.checked_shl(branch).unwrap_or(0);
+        if status < 200 || exchange.answered & bit != 0 {
+            return;
+        }
+        exchange.answered |= bit;
+        if is_success(status) {
+            exchange.status = status;
+        } else {
+            exchange.failed = cause::better_failure(exchange.failed, status);
+        }
+        if exchange.state == State::Accepted
+            && (is_success(status) || open & !exchange.answered == 0)
+        {
+            self.im_side_has_ended(id);
+        }
+    }
+
+    /// What the clients have answered is all that there will be; silence is a client that is not there.
+    fn im_side_has_ended(&mut self, id: ExchangeId) {
+        if let Some(exchange) = self.store.get_mut(id) {
+            if exchange.status == 0 {
+                exchange.status = match exchange.failed {
+                    0 => 408,
+                    failed => failed,
+                };
+            }
+            self.outcome_of_sm(id);
+        }
+    }
+
+    pub(super) fn final_sent(&mut self, id: ExchangeId, status: u16, open: u32) {
         let Some(exchange) = self.store.get_mut(id) else {
             return;
         };
@@ -150,7 +209,17 @@ impl Turn<'_> {
             // The sender was told in SIP that nothing was taken: there is nothing to report on.
             return self.not_taken(id);
         }
-        self.outcome_of_sm(id);
+        exchange.held = false;
+        if exchange.status != 0 {
+            return self.outcome_of_sm(id);
+        }
+        // The sender has its `202` before the IM side has answered.
+        if exchange.answered != 0 && open & !exchange.answered == 0 {
+            return self.im_side_has_ended(id);
+        }
+        exchange.state = State::Accepted;
+        let deadline = exchange.hold_until_ms;
+        self.store.wake_at(id, deadline);
     }
 
     /// The sender has its `202`, and the IM side's answer is known: it is reported, unless the IM side would
@@ -199,7 +268,7 @@ impl Turn<'_> {
         self.report_to_repetitions(id);
     }
 
-    fn not_taken(&mut self, id: ExchangeId) {
+    pub(super) fn not_taken(&mut self, id: ExchangeId) {
         self.ended(id, Fate::Failed);
         self.count(Counter::SmFailed);
         self.parts_not_delivered(id);
@@ -314,8 +383,10 @@ impl Turn<'_> {
             return self.count(Counter::ReportUnknown);
         };
         let status = self.gateway.policy.causes.delivery_to_status(disposition);
-        if let (Some(status), State::Relayed | State::SecondAttempt | State::Reporting) =
-            (status, exchange.state)
+        if let (
+            Some(status),
+            State::Relayed | State::Accepted | State::SecondAttempt | State::Reporting,
+        ) = (status, exchange.state)
         {
             exchange.tp_st = Some(u8::from(status));
         }
@@ -338,10 +409,24 @@ impl Turn<'_> {
     }
 
     pub(super) fn sm_due(&mut self, id: ExchangeId) {
+        let policy = &self.gateway.policy;
+        let is_accepted_early = policy.accept_timeout_ms < policy.im_timeout_ms;
         let Some(exchange) = self.store.get_mut(id) else {
             return;
         };
         match exchange.state {
+            // The sender cannot wait any longer for what the IM side says.
+            State::Relayed if exchange.hold_until_ms > self.now.monotonic_ms => {
+                let (transaction, deadline) = (exchange.transaction, exchange.hold_until_ms);
+                self.store.wake_at(id, deadline + NOT_TOLD_MS);
+                self.actions.push(Action::Accept {
+                    exchange: id,
+                    transaction,
+                });
+            }
+            // The `202` may have been lost with its connection: the host tells only of what it could send.
+            State::Relayed if is_accepted_early => self.im_side_has_ended(id),
+            State::Accepted => self.im_side_has_ended(id),
             // Nobody told how it ended.
             State::SecondAttempt => self.sm_leg_completed(id, 408),
             State::Repetition => {
@@ -386,7 +471,10 @@ pub(super) fn told(cause: Option<u8>, fcs: Option<u8>) -> Told {
 
 /// Whether the IM side's answer is not known yet.
 pub(super) fn is_undecided(state: State) -> bool {
-    matches!(state, State::Relayed | State::SecondAttempt)
+    matches!(
+        state,
+        State::Relayed | State::Accepted | State::SecondAttempt
+    )
 }
 
 fn is_success(status: u16) -> bool {

@@ -2,7 +2,7 @@
 
 use super::cause::Final;
 use super::handle::Turn;
-use crate::host::{ExchangeId, Kind};
+use crate::host::{ExchangeId, Kind, State};
 
 /// What the sender of an instant message is told: nobody will be there to take the report, so no promise is made. The sender
 /// may try again.
@@ -20,6 +20,8 @@ impl Turn<'_> {
         match exchange.kind {
             // Of a long message the exchange of the last part holds the sender; who has a `202` has it.
             Kind::ImToSm if exchange.held => self.conclude(id, STOPPED),
+            // Nothing was promised.
+            Kind::SmToIm if exchange.state == State::Relayed => self.not_taken(id),
             // As if the IM side's time were over: who has a `202` gets the report.
             Kind::SmToIm => self.sm_due(id),
             _ => {}

@@ -6,7 +6,9 @@ use super::cause::Fate;
 use super::handle::Turn;
 use super::input::StatusReportIn;
 use crate::host::{Exchange, ExchangeId, Full, Kind, Notify, State, Text};
-use crate::wire::{DeliveryStatus, Disposition, RpMessage, SmsSubmit, Tpdu};
+use crate::wire::{
+    DeliveryStatus, Disposition, RpMessage, SmsSubmit, TpAddress, Tpdu, TypeOfNumber,
+};
 
 /// Seconds for which a report is waited for where the message itself tells no validity period.
 const VALIDITY: u32 = 24 * 3600;
@@ -65,14 +67,7 @@ impl Turn<'_> {
 
     /// SMS-STATUS-REPORT: its RP-ACK is on its way.
     pub(super) fn status_reported(&mut self, report: &StatusReportIn) {
-        let recipient = report.recipient.value();
-        let found = self.store.find(Kind::Submitted, &mut |kept| {
-            kept.tp_mr == report.tp_mr
-                && kept.identity == report.identity
-                && submit(kept)
-                    .is_some_and(|submit| submit.destination_address.value() == recipient)
-        });
-        let Some(id) = found else {
+        let Some((id, recipient)) = self.reported_submission(report) else {
             return self.count(Counter::ReportUnknown);
         };
         let Some(mut exchange) = self.store.get_mut(id).copied() else {
@@ -80,7 +75,7 @@ impl Turn<'_> {
         };
         // What the service centre says of whom and when is nearer to the truth (row STA-2).
         exchange.unix = report.discharged.unwrap_or(exchange.unix);
-        let recipient = self.gateway.policy.tel_uri(&report.recipient);
+        let recipient = self.gateway.policy.tel_uri(&recipient);
         let recipient = Text::new(&recipient).unwrap_or_default();
         let whole = exchange.whole.unwrap_or(id);
         match self.gateway.policy.causes.status_to_fate(report.status) {
@@ -108,6 +103,38 @@ impl Turn<'_> {
                 }
             }
         }
+    }
+
+    /// What a service centre reports on, and whom that was for. Where it writes TP-Recipient-Address otherwise than we
+    /// did, as a national number or not at all, TP-MR alone names the message if only one has it.
+    fn reported_submission(&mut self, report: &StatusReportIn) -> Option<(ExchangeId, TpAddress)> {
+        let recipient = report.recipient.value();
+        let is_theirs =
+            |kept: &Exchange| kept.tp_mr == report.tp_mr && kept.identity == report.identity;
+        let exact = self.store.find(Kind::Submitted, &mut |kept| {
+            is_theirs(kept)
+                && submit(kept)
+                    .is_some_and(|submit| submit.destination_address.value() == recipient)
+        });
+        if let Some(id) = exact {
+            return Some((id, report.recipient));
+        }
+        if report.recipient.type_of_number() == TypeOfNumber::International {
+            return None;
+        }
+        let mut fitting = 0;
+        self.store.find(Kind::Submitted, &mut |kept| {
+            fitting += usize::from(is_theirs(kept));
+            false
+        });
+        if fitting != 1 {
+            return None;
+        }
+        let id = self
+            .store
+            .find(Kind::Submitted, &mut |kept| is_theirs(kept))?;
+        let submitted_to = submit(self.store.get_mut(id)?)?.destination_address;
+        Some((id, submitted_to))
     }
 
     /// Whether another part of the message is on its way, or has not been reported on.

@@ -88,10 +88,17 @@ pub(super) fn newest_first(identity: &str, flags: u32) -> Vec<Route> {
     routes.into_iter().map(|(_, route)| route).collect()
 }
 
-/// The client that answered a branch of a relayed request so: the one of the newest, where several did.
-pub(super) fn client_that_answered(cell: &ffi::cell, status: u16) -> Option<Route> {
+/// The client that answered a branch of a relayed request so: the one of the newest, where several did. Of an answer
+/// behind the final response tm keeps nothing: it is that of the branch at hand.
+pub(super) fn client_that_answered(
+    cell: &ffi::cell,
+    at_hand: Option<u32>,
+    status: u16,
+) -> Option<Route> {
     let mut branches = tm::branches(cell).iter().rev();
-    let branch = branches.find(|branch| branch.last_received == i32::from(status))?;
+    let known = branches.find(|branch| branch.last_received == i32::from(status));
+    let at_hand = || tm::branches(cell).get(usize::try_from(at_hand?).ok()?);
+    let branch = known.or_else(at_hand)?;
     let copy = |value: &ffi::str_| {
         // SAFETY: a string that tm keeps with the branch, or of a socket.
         let text = unsafe { text::text(value) };

@@ -3,9 +3,10 @@
 use std::cell::Cell;
 
 use crate::host::{Exchanges, Text, TransactionId};
-use crate::interwork::{self, Input, Named, Refusal, Verdict};
+use crate::interwork::{self, Action, Input, Named, Refusal, Verdict};
 use crate::sip::Answer;
 
+use super::answered;
 use super::clock;
 use super::counters;
 use super::hooks;
@@ -125,7 +126,10 @@ pub(super) fn can_take(msg: SipMsg<'_>, function: &str) -> bool {
 /// do.
 pub(super) fn begin(msg: SipMsg<'_>) -> Result<(), i32> {
     match tm::begin(msg) {
-        Begun::Transaction => Ok(()),
+        Begun::Transaction => {
+            answered::watch(msg);
+            Ok(())
+        }
         Begun::Retransmission => Err(END_OF_SCRIPT),
         Begun::Failed => {
             answer_failure(msg);
@@ -150,7 +154,11 @@ fn submit(msg: SipMsg<'_>, outcome: Option<u16>) -> Result<Performed, i32> {
             return Err(FALSE);
         }
     };
-    let actions = decide_for(&prepared.identity, Input::Submit(&prepared), now);
+    let input = Input::Submit {
+        sm: &prepared,
+        transaction: tm::current_id(),
+    };
+    let actions = decide_for(&prepared.identity, input, now);
     let translation = outcome.is_none().then_some(&prepared.translation);
     Ok(perform(actions, At::Request(msg, translation)))
 }
@@ -199,7 +207,8 @@ pub(super) fn im_to_sm(msg: SipMsg<'_>, route: &str) -> i32 {
             return FALSE;
         }
     };
-    tm::set_timeout(msg, running.gateway.policy.hold_timeout_ms);
+    let hold_ms = hold_ms(msg);
+    tm::set_timeout(msg, hold_ms);
     let Some(transaction) = tm::suspend(msg) else {
         tracing::error!("cannot hold the sender's transaction: out of shared memory?");
         answer_failure(msg);
@@ -212,7 +221,7 @@ pub(super) fn im_to_sm(msg: SipMsg<'_>, route: &str) -> i32 {
     let input = Input::Deliver {
         im: &prepared,
         transaction,
-        hold_ms: running.gateway.policy.hold_timeout_ms,
+        hold_ms,
     };
     let actions = decide_for(&prepared.identity, input, now);
     match perform(actions, At::Request(msg, None)) {
@@ -276,7 +285,15 @@ pub(super) fn report(msg: SipMsg<'_>) -> i32 {
             .gateway
             .handle(Input::Report(&report), now, &mut locked)
     };
-    match perform(actions, At::Request(msg, None)) {
+    let status = actions.iter().find_map(|action| match action {
+        Action::Reply(answer, _) => Some(answer.status),
+        _ => None,
+    });
+    let performed = perform(actions, At::Request(msg, None));
+    if let Some(status) = status {
+        answered::note(msg, status);
+    }
+    match performed {
         Performed::Done(Verdict::Refused) => FALSE,
         _ => TRUE,
     }
@@ -361,6 +378,24 @@ pub(super) fn status_set(msg: SipMsg<'_>) -> Option<u16> {
 /// `$ipsmgw(status) = ...`
 pub(super) fn set_status(msg: SipMsg<'_>, status: u16) {
     STATUS.set((msg.number(), status));
+}
+
+thread_local! {
+    /// What the script assigned to `$ipsmgw(hold_timeout)`, in seconds, and for which message.
+    static HOLD_TIMEOUT: Cell<(MessageNumber, u16)> = const { Cell::new(((0, 0, 0), 0)) };
+}
+
+/// Milliseconds for which the sender of this message is held: what the script says, else the parameter.
+pub(super) fn hold_ms(msg: SipMsg<'_>) -> u64 {
+    match HOLD_TIMEOUT.get() {
+        (number, seconds) if seconds > 0 && number == msg.number() => u64::from(seconds) * 1000,
+        _ => running().gateway.policy.hold_timeout_ms,
+    }
+}
+
+/// `$ipsmgw(hold_timeout) = ...`
+pub(super) fn set_hold_timeout(msg: SipMsg<'_>, seconds: u16) {
+    HOLD_TIMEOUT.set((msg.number(), seconds));
 }
 
 /// `ipsmgw_panic()`: what a bug of ours would do, for the test of the guard.

@@ -13,7 +13,7 @@ use super::perform::{At, answer_in_transaction, handle};
 use super::result;
 use super::rewrite;
 use super::send;
-use super::tm::{branches, current_cell, has_final_answer, has_open_branch, reply};
+use super::tm::{self, branches, current_cell, has_final_answer, has_open_branch, reply};
 
 /// An exchange as a callback's parameter: an integer, so that nobody has to free it.
 pub(super) fn pack(id: ExchangeId) -> *mut c_void {
@@ -50,7 +50,8 @@ const _: () = assert!(
 pub(super) fn hook_relayed(msg: SipMsg<'_>, exchange: ExchangeId) -> bool {
     hook(
         msg,
-        ffi::TMCB_RESPONSE_FWDED
+        ffi::TMCB_RESPONSE_IN
+            | ffi::TMCB_RESPONSE_FWDED
             | ffi::TMCB_ON_FAILURE
             | ffi::TMCB_RESPONSE_OUT
             | ffi::TMCB_DESTROY,
@@ -150,6 +151,18 @@ unsafe extern "C" fn on_relayed(
         };
         let status = u16::try_from(parameters.code).unwrap_or(500);
         match event as u32 {
+            ffi::TMCB_RESPONSE_IN if status >= 200 => {
+                if let Some(branch) = tm::current_branch() {
+                    let open = tm::open_branches(cell);
+                    let input = Input::BranchAnswered {
+                        exchange,
+                        branch,
+                        status,
+                        open,
+                    };
+                    handle(exchange, input, At::Answered(cell, Some(branch)));
+                }
+            }
             ffi::TMCB_RESPONSE_FWDED if (200..300).contains(&status) => {
                 handle(
                     exchange,
@@ -175,7 +188,7 @@ unsafe extern "C" fn on_relayed(
                 }
             }
             ffi::TMCB_RESPONSE_OUT if status >= 200 => {
-                if let Some(failure) = picked_failure(cell) {
+                if let Some(failure) = picked_failure(cell).filter(|_| !result::is_accepting()) {
                     // The script answered from its failure route: what it answered for is the
                     // outcome. The first outcome counts, so this does nothing where we did it.
                     handle(
@@ -206,8 +219,12 @@ unsafe extern "C" fn on_relayed(
 fn final_sent(exchange: ExchangeId, status: u16, cell: &ffi::cell) {
     handle(
         exchange,
-        Input::FinalSent { exchange, status },
-        At::Answered(cell),
+        Input::FinalSent {
+            exchange,
+            status,
+            open: tm::open_branches(cell),
+        },
+        At::Answered(cell, None),
     );
 }
 

@@ -127,6 +127,11 @@ impl<'m> SipMsg<'m> {
         [msg.callid, msg.cseq, msg.h_via1].map(|field| self.parsed(field))
     }
 
+    /// The address that it came from.
+    pub(super) fn source_address(&self) -> Option<std::net::IpAddr> {
+        ip_address(&self.get().rcv.src_ip)
+    }
+
     /// Whether To has a tag, as inside a dialog.
     pub(super) fn has_to_tag(&self) -> bool {
         // SAFETY: NULL, or a header field of this message.

@@ -18,6 +18,7 @@
 //! | `guard` | the fence around every entry from C |
 #![allow(unsafe_code, reason = "the one place that talks to C")]
 
+mod answered;
 mod at_scscf;
 mod authorization;
 mod clock;

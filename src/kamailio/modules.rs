@@ -83,6 +83,15 @@ pub(super) fn bind(usrloc_table: &str) -> Result<(), SettingError> {
     Ok(())
 }
 
+/// A timer of tm's in milliseconds; nothing where this tm has none of that name.
+pub(super) fn tm_timer_ms(name: &str) -> Option<u64> {
+    let length = std::os::raw::c_int::try_from(name.len()).ok()?;
+    // SAFETY: the name is live during the call; tm, which is loaded, has read its parameters.
+    let ticks = unsafe { ffi::ipsmgw_c_tm_ticks(name.as_ptr().cast(), length) };
+    let ticks = u64::try_from(ticks).ok()?;
+    Some(ticks * 1000 / u64::from(ffi::TIMER_TICKS_HZ))
+}
+
 /// usrloc is optional: in front of an S-CSCF the gateway has no registrations of its own.
 fn bind_usrloc(table: &str) -> Result<Option<Usrloc>, SettingError> {
     let mut api = ffi::usrloc_api_t::default();

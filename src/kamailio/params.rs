@@ -184,6 +184,7 @@ parameters! {
     authorize_default: text = "both",
     hold_timeout: number = 20,
     im_timeout: number = 20,
+    accept_timeout: number = 4,
     report_timeout: number = 45,
     queue_timeout: number = 180,
     stop_timeout: number = 10,
@@ -368,6 +369,7 @@ impl Parameters {
                 service_centre: places::service_centre.get_text("service_centre")?,
                 hold_timeout: places::hold_timeout.get().into(),
                 im_timeout: places::im_timeout.get().into(),
+                accept_timeout: places::accept_timeout.get().into(),
                 report_timeout: places::report_timeout.get().into(),
                 queue_timeout: places::queue_timeout.get().into(),
                 sender_without_number: places::sender_without_number

@@ -30,8 +30,9 @@ pub(super) enum At<'m> {
     Request(SipMsg<'m>, Option<&'m Translation>),
     /// The failure of a held request: tm's stand-in for it, under tm's REPLY lock.
     Failure(SipMsg<'m>),
-    /// The final response to a relayed request is on the wire, or never will be: its transaction.
-    Answered(&'m ffi::cell),
+    /// The final response to a relayed request is on the wire, or never will be: its transaction. Or a client has
+    /// answered behind it, on this branch.
+    Answered(&'m ffi::cell, Option<u32>),
     /// A callback or a timer.
     Nothing,
 }
@@ -113,6 +114,7 @@ pub(super) fn perform(actions: Actions, at: At<'_>) -> Performed {
                     _ => Performed::Done(Verdict::Refused),
                 };
             }
+            Action::Accept { transaction, .. } => result::accept(transaction),
             Action::Hold { exchange } => {
                 note_opened(exchange, Kind::ImToSm, at);
                 if let At::Request(msg, _) = at
@@ -129,7 +131,7 @@ pub(super) fn perform(actions: Actions, at: At<'_>) -> Performed {
                 outcome,
             } => match at {
                 At::Failure(request) => result::answer_in_failure(request, transaction, outcome),
-                At::Request(..) | At::Answered(_) | At::Nothing => {
+                At::Request(..) | At::Answered(..) | At::Nothing => {
                     result::answer_held(transaction, outcome);
                 }
             },
@@ -181,7 +183,9 @@ pub(super) fn perform(actions: Actions, at: At<'_>) -> Performed {
                 message,
             } => {
                 let client = match at {
-                    At::Answered(cell) => contacts::client_that_answered(cell, refused),
+                    At::Answered(cell, branch) => {
+                        contacts::client_that_answered(cell, branch, refused)
+                    }
                     _ => None,
                 };
                 let sent = match &client {
@@ -209,6 +213,7 @@ pub(super) fn perform(actions: Actions, at: At<'_>) -> Performed {
 fn exchange_of(action: &Action) -> Option<ExchangeId> {
     match action {
         Action::Relay { exchange, .. }
+        | Action::Accept { exchange, .. }
         | Action::Hold { exchange }
         | Action::Enlisted { exchange }
         | Action::AnswerHeld { exchange, .. }
@@ -277,6 +282,22 @@ pub(super) fn answer_without_transaction(
     };
     // SAFETY: a live request; the reason is copied.
     unsafe { reply(msg.raw(), status.into(), &mut reason) >= 0 }
+}
+
+/// Answers a copy of a request whose transaction tm has forgotten, with the To tag of its first answer.
+pub(super) fn answer_as_before(msg: SipMsg<'_>, answer: &Answer) -> bool {
+    add_headers(msg, answer.headers);
+    let mut reason = lend(answer.reason.as_bytes());
+    let (Some(to_tag), Some(reply)) = (modules().tm.t_get_reply_totag, modules().sl.dreply) else {
+        return false;
+    };
+    let mut tag = ffi::str_::default();
+    // SAFETY: a live request; the tag stays in a buffer of tm's.
+    if unsafe { to_tag(msg.raw(), &mut tag) } <= 0 {
+        return false;
+    }
+    // SAFETY: as above; the reason is copied.
+    unsafe { reply(msg.raw(), answer.status.into(), &mut reason, &mut tag) >= 0 }
 }
 
 /// Answers the request of tm's current transaction.

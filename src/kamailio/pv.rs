@@ -176,6 +176,10 @@ fn value(msg: SipMsg<'_>, field: Field) -> Option<Value> {
             };
             return running().gateway.field(&message, field, 0);
         }
+        Field::HoldTimeout => {
+            let seconds = functions::hold_ms(msg) / 1000;
+            return i64::try_from(seconds).ok().map(Value::Number);
+        }
         _ => {}
     }
     if matches!(field, Field::Msisdn | Field::Imsi) {
@@ -193,7 +197,8 @@ fn value(msg: SipMsg<'_>, field: Field) -> Option<Value> {
         .field(&reading.message(), field, clock::now().unix)
 }
 
-/// `$ipsmgw(status) = 480;` before `ipsmgw_reply()`; nothing else can be assigned.
+/// `$ipsmgw(status) = 480;` before `ipsmgw_reply()`, `$ipsmgw(hold_timeout) = 4;` before `ipsmgw_im_to_sm()`; nothing
+/// else can be assigned.
 unsafe extern "C" fn set(
     msg: *mut sip_msg,
     parameter: *mut pv_param_t,
@@ -206,19 +211,28 @@ unsafe extern "C" fn set(
         // SAFETY: NULL or the assigned value.
         let number = unsafe { value.as_ref() }
             .filter(|value| value.flags & ffi::PV_VAL_INT as c_int != 0)
-            .and_then(|value| u16::try_from(value.ri).ok())
-            .filter(|status| (200..700).contains(status));
+            .and_then(|value| u16::try_from(value.ri).ok());
         match (msg, field_of(parameter), number) {
-            (Some(msg), Some(Field::Status), Some(status)) => {
+            (Some(msg), Some(Field::Status), Some(status @ 200..700)) => {
                 functions::set_status(msg, status);
                 0
+            }
+            (Some(msg), Some(Field::HoldTimeout), Some(seconds @ 1..=30)) => {
+                functions::set_hold_timeout(msg, seconds);
+                0
+            }
+            (_, Some(Field::HoldTimeout), _) => {
+                tracing::error!("$ipsmgw(hold_timeout) = ...: write a number of seconds, 1 to 30");
+                -1
             }
             (_, Some(Field::Status), _) => {
                 tracing::error!("$ipsmgw(status) = ...: write a final SIP status code, 200 to 699");
                 -1
             }
             _ => {
-                tracing::error!("only $ipsmgw(status) can be assigned to");
+                tracing::error!(
+                    "only $ipsmgw(status) and $ipsmgw(hold_timeout) can be assigned to"
+                );
                 -1
             }
         }

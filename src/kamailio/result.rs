@@ -160,6 +160,26 @@ pub(super) fn answer_held(transaction: TransactionId, outcome: Outcome) {
     }
 }
 
+thread_local! {
+    /// Whether this process gives a `202` before the IM side has answered just now.
+    static ACCEPTING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether the final response that this process sends is a `202` before the IM side has answered.
+pub(super) fn is_accepting() -> bool {
+    ACCEPTING.get()
+}
+
+/// The sender of a relayed request gets its `202` before the IM side has answered.
+pub(super) fn accept(transaction: TransactionId) {
+    ACCEPTING.set(true);
+    if let Some(found) = Found::look_up(transaction) {
+        // False: the answer has come in this moment.
+        found.reply(202, "Accepted", "");
+    }
+    ACCEPTING.set(false);
+}
+
 /// Lets the script's route answer a suspended request.
 fn resume(id: TransactionId, route: Route<'_>) -> bool {
     let tm = &modules().tm;

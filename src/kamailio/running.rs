@@ -6,6 +6,7 @@ use crate::connections::Limits;
 use crate::interwork::{Gateway, Policy};
 use crate::sip::{Place, place};
 
+use super::answered::{self, Answered};
 use super::authorization::Authorizations;
 use super::counters;
 use super::ffi;
@@ -24,6 +25,7 @@ pub(super) struct Running {
     pub(super) gateway: Gateway,
     pub(super) table: Table,
     pub(super) refusals: Refusals,
+    pub(super) answered: Answered,
     pub(super) authorizations: Authorizations,
     /// None without a database.
     pub(super) writer: Option<Writer>,
@@ -76,6 +78,7 @@ pub(super) fn start() -> Result<(), SettingError> {
     ] {
         not_ourselves(name, hop)?;
     }
+    let wait_ms = check_timers(&policy)?;
     let table = Table::new(
         parameters.max_pending,
         parameters.max_per_party,
@@ -91,7 +94,11 @@ pub(super) fn start() -> Result<(), SettingError> {
             "cannot register the counters; is ipsmgw.so loaded twice?".into(),
         ));
     }
-    if !timer::announce() || !hooks::watch_failure_routes() || !reg_event::watch_requests() {
+    if !timer::announce()
+        || !hooks::watch_failure_routes()
+        || !reg_event::watch_requests()
+        || !answered::watch_copies()
+    {
         return Err(SettingError(
             "Kamailio has no memory left for one more process".into(),
         ));
@@ -108,6 +115,7 @@ pub(super) fn start() -> Result<(), SettingError> {
         people: People::new(&gateway, parameters.db_url, parameters.tables)?,
         gateway,
         table,
+        answered: Answered::new(wait_ms).ok_or_else(no_memory)?,
         refusals: Refusals::new().ok_or_else(|| {
             SettingError("shared memory is too small: start Kamailio with a larger -m".into())
         })?,
@@ -146,6 +154,20 @@ fn not_ourselves(name: &str, hop: &str) -> Result<(), SettingError> {
         )));
     }
     Ok(())
+}
+
+/// tm's timers and ours must fit each other. How long tm keeps a transaction that is answered, in milliseconds.
+fn check_timers(policy: &Policy) -> Result<u64, SettingError> {
+    let timers = ["max_noninv_lifetime", "wt_timer"].map(modules::tm_timer_ms);
+    let [Some(lifetime_ms), Some(wait_ms)] = timers else {
+        return Err(SettingError(
+            "this tm has no max_noninv_lifetime or no wt_timer: build ipsmgw.so for the Kamailio that loads it".into(),
+        ));
+    };
+    policy
+        .check_transactions(lifetime_ms, wait_ms)
+        .map_err(SettingError)?;
+    Ok(wait_ms)
 }
 
 /// Parses a parameter that holds pseudo-variables.

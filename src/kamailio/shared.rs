@@ -14,6 +14,8 @@ pub(super) unsafe trait Plain {}
 
 // SAFETY: an integer.
 unsafe impl Plain for std::sync::atomic::AtomicU32 {}
+// SAFETY: as above.
+unsafe impl Plain for std::sync::atomic::AtomicU64 {}
 
 /// `[T]` in shared memory, made before the fork and never given back: the same address everywhere.
 pub(super) struct SharedSlice<T: 'static>(&'static [T]);

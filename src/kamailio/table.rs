@@ -10,7 +10,7 @@ use std::mem::MaybeUninit;
 use std::num::NonZeroU32;
 use std::sync::atomic::{
     AtomicU32, AtomicU64,
-    Ordering::{Acquire, Relaxed, Release},
+    Ordering::{Acquire, Relaxed, Release, SeqCst},
 };
 
 use crate::host::{Exchange, ExchangeId, Exchanges, Full, Kind, Sequence, Settled};
@@ -38,6 +38,8 @@ pub(super) struct Table {
     rows: SharedSlice<Row>,
     columns: SharedSlice<Column>,
     buckets: SharedSlice<Bucket>,
+    /// No exchange asked to be looked at before this, in monotonic milliseconds: one word.
+    earliest: SharedSlice<AtomicU64>,
     free: SharedSlice<FreeList>,
     /// Of the shares: the ends of their chains, and the shares themselves. Under the free list's lock.
     share_heads: SharedSlice<ShareHead>,
@@ -152,6 +154,7 @@ impl Table {
             rows: SharedSlice::zeroed(places)?,
             columns: SharedSlice::zeroed(places)?,
             buckets: SharedSlice::zeroed(places.next_power_of_two())?,
+            earliest: SharedSlice::zeroed(1)?,
             free: SharedSlice::zeroed(1)?,
             share_heads: SharedSlice::zeroed(places.next_power_of_two())?,
             shares: SharedSlice::zeroed(places)?,
@@ -221,6 +224,25 @@ impl Table {
             _held: bucket.lock.hold(),
             now_ms,
         }
+    }
+
+    /// Whether an exchange may have asked to be looked at by now; then it is on the caller to do so. Costs nothing while
+    /// nothing is due.
+    pub(super) fn may_be_due(&self, now_ms: u64) -> bool {
+        let Some(earliest) = self.earliest.first() else {
+            return true;
+        };
+        if earliest.load(Acquire) > now_ms {
+            return false;
+        }
+        // Whoever asks from here on lowers it again; who asked before is seen below.
+        earliest.store(u64::MAX, SeqCst);
+        let next = self.columns.iter().filter_map(|column| {
+            let due = column.due.load(SeqCst);
+            (due != 0).then_some(due)
+        });
+        earliest.fetch_min(next.min().unwrap_or(u64::MAX), SeqCst);
+        true
     }
 
     /// Each exchange that asked to be looked at by now. No lock is taken: the row may have ended
@@ -482,9 +504,11 @@ impl Exchanges for Locked<'_> {
 
     fn wake_at(&mut self, id: ExchangeId, monotonic_ms: u64) {
         if self.is_here(id) {
-            self.column(id.index())
-                .due
-                .store(monotonic_ms.max(1), Relaxed);
+            let at = monotonic_ms.max(1);
+            self.column(id.index()).due.store(at, SeqCst);
+            if let Some(earliest) = self.table.earliest.first() {
+                earliest.fetch_min(at, SeqCst);
+            }
         }
     }
 

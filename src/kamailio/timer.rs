@@ -17,8 +17,9 @@ use super::perform::{At, perform};
 use super::running::running;
 use super::table::Locked;
 
-/// Seconds between two looks. Deadlines here are tens of seconds; the sender's own is tm's.
-const PERIOD: c_int = 1;
+/// Microseconds between two looks. The nearest deadline is `accept_timeout`, some hundred milliseconds before a peer's own
+/// timer ends.
+const PERIOD: c_int = 100_000;
 
 /// At most so many in one look, so that a burst does not starve the rest of the process.
 const BATCH: usize = 4096;
@@ -38,7 +39,7 @@ pub(super) fn announce() -> bool {
 pub(super) fn start() -> bool {
     // SAFETY: in child_init of the main process; the name is copied, the function is ours.
     let pid = unsafe {
-        ffi::fork_basic_timer(
+        ffi::fork_basic_utimer(
             ffi::PROC_TIMER,
             c"IPSMGW TIMER".as_ptr().cast_mut(),
             1,
@@ -64,6 +65,9 @@ unsafe extern "C" fn tick(_: c_uint, _: *mut c_void) {
 fn look() {
     let table = &running().table;
     let now = clock::now();
+    if !table.may_be_due(now.monotonic_ms) {
+        return;
+    }
     for index in table.due(now.monotonic_ms).take(BATCH) {
         if let Some((locked, exchange)) = table.lock_due(index, now.monotonic_ms) {
             tell(locked, exchange, Input::Due { exchange }, now);

@@ -34,6 +34,31 @@ pub(super) fn without_transaction(what: impl FnOnce()) {
     unsafe { set(before, branch_before) };
 }
 
+/// What names that transaction in any process.
+pub(super) fn current_id() -> TransactionId {
+    // SAFETY: tm's current transaction is referenced by this process.
+    let cell = current_cell().and_then(|cell| unsafe { cell.as_ref() });
+    cell.map_or_else(TransactionId::default, |cell| TransactionId {
+        entry: cell.hash_index,
+        label: cell.label,
+        ..TransactionId::default()
+    })
+}
+
+/// The branch that the reply at hand belongs to.
+pub(super) fn current_branch() -> Option<u32> {
+    // SAFETY: no arguments; negative where there is none.
+    let branch = unsafe { modules().tm.t_gett_branch?() };
+    u32::try_from(branch).ok()
+}
+
+/// The branches of a transaction that have no final response, one bit each.
+pub(super) fn open_branches(cell: &ffi::cell) -> u32 {
+    let open = (0..u32::BITS).zip(branches(cell));
+    let open = open.filter(|(_, branch)| branch.last_received < 200);
+    open.fold(0, |bits, (branch, _)| bits | 1 << branch)
+}
+
 /// Whether the request at hand has a transaction.
 pub(super) fn has_transaction() -> bool {
     current_cell().is_some()

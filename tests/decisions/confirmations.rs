@@ -141,7 +141,7 @@ fn nobody_else_is() {
             field(&sm.translation.headers, "Content-Type"),
             Some("text/plain;charset=UTF-8")
         );
-        let done = world.handle(Input::Submit(&sm));
+        let done = world.submit_prepared(&sm);
         assert!(done.joined.is_empty());
         assert_eq!(done.relayed.len(), 1);
     }
@@ -224,6 +224,7 @@ fn delivered_is_delivered_whatever_became_of_the_response() {
         let done = world.handle(Input::FinalSent {
             exchange,
             status: 202,
+            open: 0,
         });
         assert!(done.again.is_empty());
         assert_eq!(done.message().body[0], 0x03, "{status}");
@@ -364,6 +365,7 @@ fn a_notification_without_a_wrapper() {
     let done = world.handle(Input::FinalSent {
         exchange,
         status: 202,
+        open: 0,
     });
     let call_id = done.again[0].2.call_id.clone();
     let body = alone("their-own");

@@ -567,6 +567,7 @@ fn rows_that_the_operator_wrote() {
     let done = world.handle(Input::FinalSent {
         exchange,
         status: 202,
+        open: 0,
     });
     assert_eq!(done.message().body[..4], [0x05, 0x2A, 0x01, 0x80 | 27]);
 

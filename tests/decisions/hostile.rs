@@ -134,7 +134,7 @@ fn mutated_bodies_never_panic_and_never_break_out() {
                 assert!(Uri::parse(&sm.translation.to.uri).is_some());
                 assert!(!sm.translation.from.display.contains(char::is_control));
                 assert!(std::str::from_utf8(&sm.translation.body).is_ok());
-                let done = world.handle(Input::Submit(&sm));
+                let done = world.submit_prepared(&sm);
                 done.sent
                     .iter()
                     .for_each(|(_, message)| assert_sound(message));

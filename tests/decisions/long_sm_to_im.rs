@@ -75,6 +75,7 @@ pub(crate) fn answered(world: &mut World, exchange: ExchangeId, status: u16) -> 
     let done = world.handle(Input::FinalSent {
         exchange,
         status: 202,
+        open: 0,
     });
     let body = done.message().body.clone();
     world.leg(exchange, 200);
@@ -229,6 +230,7 @@ fn a_message_that_failed_is_not_delivered_in_pieces_later() {
             let done = world.handle(Input::FinalSent {
                 exchange,
                 status: 500,
+                open: 0,
             });
             assert!(done.sent.is_empty());
         } else {

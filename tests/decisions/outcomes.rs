@@ -61,7 +61,15 @@ fn of_a_short_message() {
         let done = world.handle(Input::ImAnswered { exchange, status });
         let mut all = done.ended;
         let status = 202;
-        all.extend(world.handle(Input::FinalSent { exchange, status }).ended);
+        all.extend(
+            world
+                .handle(Input::FinalSent {
+                    exchange,
+                    status,
+                    open: 0,
+                })
+                .ended,
+        );
         let done = Done {
             ended: all,
             ..Done::default()

@@ -24,6 +24,7 @@ fn refused(world: &mut World, exchange: ExchangeId, status: u16) -> Done {
     world.handle(Input::FinalSent {
         exchange,
         status: 202,
+        open: 0,
     })
 }
 
@@ -120,6 +121,7 @@ fn other_answers_are_final() {
     let done = world.handle(Input::FinalSent {
         exchange,
         status: 480,
+        open: 0,
     });
     assert!(done.again.is_empty() && done.sent.is_empty());
     assert_eq!(world.store.open(), 0);
@@ -219,6 +221,7 @@ fn meanwhile() {
     let late = Input::FinalSent {
         exchange,
         status: 202,
+        open: 0,
     };
     assert!(world.handle(late).is_nothing());
     // The phone asks again: a report to each request.

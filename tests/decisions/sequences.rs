@@ -81,7 +81,13 @@ fn every_sender_is_answered_exactly_once() {
             let status = *random.pick(&[
                 100, 200, 202, 302, 404, 408, 415, 480, 481, 486, 500, 503, 603,
             ]);
-            let done = match random.below(9) {
+            let done = match random.below(10) {
+                9 => world.handle(Input::BranchAnswered {
+                    exchange: id,
+                    branch: u32::from(random.octet() % 2),
+                    status,
+                    open: u32::from(random.octet() % 4),
+                }),
                 0 => {
                     let who = *random.pick(&[ALICE, BOB, CAROL]);
                     let octets = match random.below(2) {
@@ -120,6 +126,7 @@ fn every_sender_is_answered_exactly_once() {
                 3 => world.handle(Input::FinalSent {
                     exchange: id,
                     status,
+                    open: 0,
                 }),
                 4 => world.leg(id, status),
                 5 => {
@@ -228,9 +235,19 @@ impl Requests {
         let until = world.now.monotonic_ms.saturating_add(milliseconds);
         while let Some((at, id)) = world.store.next_wake().filter(|(at, _)| *at <= until) {
             world.now.monotonic_ms = world.now.monotonic_ms.max(at);
-            self.relayed.remove(&id);
+            world.store.clear_alarm(id);
             let done = world.handle(Input::Due { exchange: id });
             self.note(&done, None);
+            let relayed = self.relayed.remove(&id);
+            if let (Some(request), false) = (relayed, done.accepted.is_empty()) {
+                self.all[request].1 = true;
+                let done = world.handle(Input::FinalSent {
+                    exchange: id,
+                    status: 202,
+                    open: 0b11,
+                });
+                self.note(&done, None);
+            }
         }
     }
 }
@@ -251,7 +268,13 @@ fn every_request_that_was_taken_gets_its_report() {
                 false => *random.pick(&ids),
             };
             let status = *random.pick(&[200, 202, 408, 415, 480, 481, 500]);
-            let done = match random.below(5) {
+            let done = match random.below(6) {
+                5 => world.handle(Input::BranchAnswered {
+                    exchange: id,
+                    branch: u32::from(random.octet() % 2),
+                    status,
+                    open: 0b11,
+                }),
                 0 => {
                     // Few enough for each to wait, many enough to repeat each other.
                     let octets = match random.below(2) {
@@ -277,6 +300,7 @@ fn every_request_that_was_taken_gets_its_report() {
                     let done = world.handle(Input::FinalSent {
                         exchange: id,
                         status,
+                        open: 0,
                     });
                     if let Some(request) = request {
                         requests.all[request].1 = status == 202;

@@ -10,7 +10,7 @@ use ipsmgw::wire::{
 
 use crate::notifications::{asking, cpim, delivery};
 use crate::to_service_centre::{from_centre, submit, world};
-use crate::world::{Done, UNIX, World, rp_data_mt, settings};
+use crate::world::{BOB, Done, UNIX, World, instant, rp_data_mt, settings};
 
 const BOTH: &str = "positive-delivery,negative-delivery";
 
@@ -307,4 +307,46 @@ fn who_asks_for_nothing_leaves_nothing_behind() {
     let octets = [0x03, done.message().body[1]];
     world.report(&from_centre(&octets, None));
     assert_eq!(world.store.open(), 0);
+}
+
+#[test]
+fn a_recipient_in_other_words_is_known_by_the_reference() {
+    // As a national number, as a number of the network's, without one.
+    let with_recipient = |tp_mr: u8, address: &[u8]| {
+        let tpdu = [
+            &[0x06, tp_mr][..], // SMS-STATUS-REPORT, no more messages
+            address,
+            &[0x62, 0x11, 0x28, 0x12, 0x00, 0x00, 0x00], // TP-SCTS
+            &[0x62, 0x11, 0x28, 0x12, 0x00, 0x00, 0x00], // TP-DT
+            &[0x00],
+        ]
+        .concat();
+        rp_data_mt(0x33, &tpdu)
+    };
+    for address in [
+        &[0x07, 0x81, 0x55, 0x00, 0x20, 0xF0][..],
+        &[0x07, 0xA1, 0x55, 0x00, 0x20, 0xF0],
+        &[0x00, 0x80],
+    ] {
+        let mut world = world();
+        let tp_mr = taken(&mut world, BOTH, "hello")[0];
+        let done = reported(&mut world, &with_recipient(tp_mr.wrapping_add(1), address));
+        assert_eq!(done.counted, [Counter::ReportUnknown]);
+        let done = reported(&mut world, &with_recipient(tp_mr, address));
+        assert_eq!(delivery(done.message()), DeliveryStatus::Delivered);
+        let cpim = Cpim::decode(&done.message().body).unwrap();
+        let imdn = Imdn::decode(&cpim.content.octets).unwrap();
+        assert_eq!(imdn.recipient_uri.unwrap(), "tel:+15550002");
+        assert_eq!(world.store.ids().len(), 1, "the notification alone");
+    }
+    // Two have the reference: it may be about either.
+    let mut world = world();
+    let tp_mr = taken(&mut world, BOTH, "hello")[0];
+    for _ in 0..255 {
+        let done = world.deliver(&instant(BOB, "hello"));
+        world.report(&from_centre(&[0x03, done.message().body[1]], None));
+    }
+    assert_eq!(taken(&mut world, BOTH, "hello")[0], tp_mr);
+    let done = reported(&mut world, &with_recipient(tp_mr, &[0x00, 0x80]));
+    assert_eq!(done.counted, [Counter::ReportUnknown]);
 }

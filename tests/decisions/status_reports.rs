@@ -23,6 +23,7 @@ pub(crate) fn reported(world: &mut World, exchange: ExchangeId, status: u16) -> 
     let mut report = world.handle(Input::FinalSent {
         exchange,
         status: 202,
+        open: 0,
     });
     if !report.again.is_empty() {
         report = world.leg(exchange, status);

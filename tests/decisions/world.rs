@@ -8,7 +8,7 @@ use ipsmgw::host::{
 };
 use ipsmgw::interwork::{
     Action, Actions, Counter, Ended, Gateway, InUse, Input, Leg, Outcome, Policy, PreparedIm,
-    RpReport, Settings, Share, Shares, Verdict,
+    PreparedSm, RpReport, Settings, Share, Shares, Verdict,
 };
 use ipsmgw::sip::{Answer, MessageIn, MessageOut, Translation};
 
@@ -183,6 +183,7 @@ pub(crate) struct Done {
     pub(crate) again: Vec<(ExchangeId, u16, MessageOut)>,
     pub(crate) legs: Vec<Leg>,
     pub(crate) ended: Vec<Ended>,
+    pub(crate) accepted: Vec<TransactionId>,
     pub(crate) counted: Vec<Counter>,
 }
 
@@ -199,6 +200,7 @@ impl Done {
                     done.relayed.push(exchange);
                     done.joined.extend(translation.map(|whole| *whole));
                 }
+                Action::Accept { transaction, .. } => done.accepted.push(transaction),
                 Action::Hold { exchange } => {
                     assert!(done.sent.is_empty(), "held before anything is sent");
                     done.held.push(exchange);
@@ -316,7 +318,15 @@ impl World {
         let Ok(sm) = self.gateway.prepare_sm(message, self.now) else {
             panic!("refused")
         };
-        self.handle(Input::Submit(&sm))
+        self.submit_prepared(&sm)
+    }
+
+    pub(crate) fn submit_prepared(&mut self, sm: &PreparedSm) -> Done {
+        let transaction = TransactionId {
+            entry: 9,
+            ..held_as(sm.rp_mr.into())
+        };
+        self.handle(Input::Submit { sm, transaction })
     }
 
     /// A short message, relayed, and its exchange.
