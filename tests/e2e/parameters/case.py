@@ -33,7 +33,7 @@ WRONG = (
     ("hold_timeout", 31, "from 1 to 30"),
     ("queue_timeout", 0, "from 1 to 86400"),
     ("accept_timeout", 0, "from 1 to 30"),
-    # tm keeps a transaction for 20 s in kamailio.cfg.
+    # tm keeps a transaction for 17 s in kamailio.cfg.
     ("im_timeout", 30, 'write modparam("tm", "wt_timer", 27000)'),
     ("max_recipients", 101, "from 0 to 100"),
     ("concat_incomplete", "keep", '"deliver" or "drop"'),
