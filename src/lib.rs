@@ -11,12 +11,14 @@
 //! | [`interwork`] | decisions: who gets what, who is told what. No clock, no I/O |
 //! | [`connections`] | which TCP connections are not worth their place |
 //! | [`log_guard`] | what strangers may not put into the log |
+//! | [`ring`] | a queue of a fixed size |
 //! | `kamailio` | the binding: the only place with `unsafe`, the only one that knows Kamailio |
 
 pub mod connections;
 pub mod host;
 pub mod interwork;
 pub mod log_guard;
+pub mod ring;
 pub mod sip;
 pub mod wire;
 

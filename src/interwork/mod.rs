@@ -74,7 +74,9 @@ pub use input::{
     Becomes, CopyOut, Input, Named, NotifyIn, PartIn, PreparedCopy, PreparedIm, PreparedSm,
     RecipientIn, ReportIn, RpReport, StatusReportIn,
 };
-pub use overload::{Asked, Limits, Load, Over, Overload, Queue, REFUSED_FOR_MS};
+pub use overload::{
+    Asked, EarlierCopy, Limits, Load, Over, Overload, Queue, REFUSED_FOR_MS, Remembered,
+};
 pub use person::key_of_number;
 pub use policy::{Policy, SenderWithoutNumber};
 pub use reg_event::{RegEvent, RegEventIdentity, Whose};

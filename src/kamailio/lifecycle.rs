@@ -146,6 +146,14 @@ type Handler = extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void);
 static KAMAILIOS: [AtomicUsize; 2] = [const { AtomicUsize::new(0) }; 2];
 const SIGNALS: [c_int; 2] = [libc::SIGTERM, libc::SIGINT];
 
+/// Our own handlers.
+fn ours() -> [usize; 2] {
+    [
+        on_main_signal as Handler as usize,
+        on_child_signal as Handler as usize,
+    ]
+}
+
 /// Has this process's signals come to us first. With no time to stop in they stay Kamailio's.
 fn take_signals(handler: Handler, timeout_ms: u64) {
     if timeout_ms == 0 {
@@ -162,7 +170,10 @@ fn take_signals(handler: Handler, timeout_ms: u64) {
         let before = unsafe { before.assume_init_mut() };
         // SAFETY: a handler that does only what a signal handler may do; both structs are live.
         unsafe { libc::sigaction(signal, action, before) };
-        kamailios.store(before.sa_sigaction, SeqCst);
+        // With `fork=no` one process is worker and main process, and comes here twice. Kamailio's handler is known by then.
+        if !ours().contains(&before.sa_sigaction) {
+            kamailios.store(before.sa_sigaction, SeqCst);
+        }
     }
 }
 

@@ -39,8 +39,12 @@ unsafe extern "C" fn is_whole(of: *const ffi::ksr_logdata_t, format: *const c_ch
             // SAFETY: as above.
             file: unsafe { constant(described.v_fname) },
         };
-        let (shown, before) =
-            GUARD.with_borrow_mut(|guard| guard.line(line, clock::monotonic_ms()));
+        // A line from a signal handler may come while this counts another one.
+        let counted = GUARD.with(|guard| {
+            let mut guard = guard.try_borrow_mut().ok()?;
+            Some(guard.line(line, clock::monotonic_ms()))
+        });
+        let (shown, before) = counted.unwrap_or((Shown::WithoutContent, 0));
         if before > 0 {
             print(of, &format!("(before this, {before} lines were left out)"));
         }

@@ -6,7 +6,9 @@ use std::os::raw::c_int;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use crate::interwork::{Asked, Counter, Load, Over, Overload, Queue, REFUSED_FOR_MS};
+use crate::interwork::{
+    Asked, Counter, EarlierCopy, Load, Over, Overload, Queue, REFUSED_FOR_MS, Remembered,
+};
 
 use super::clock;
 use super::counters;
@@ -36,23 +38,6 @@ pub(super) struct Refusals {
 struct State {
     lock: Lock,
     overload: UnsafeCell<Overload>,
-}
-
-/// What became of a request.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Fate {
-    /// It was refused.
-    Refused,
-    /// The script went on with it.
-    Passed,
-}
-
-/// Two words that two processes may write at once: then the one request or the other is forgotten.
-#[repr(C)]
-struct Remembered {
-    digest: AtomicU64,
-    /// Twice the monotonic milliseconds until which it is, and one more where the request was refused.
-    until: AtomicU64,
 }
 
 /// Two words that two processes may write at once: then the one or the other has seen nothing.
@@ -107,26 +92,18 @@ impl Refusals {
     }
 
     /// What became of an earlier copy of a request; nothing where none is known.
-    fn recall(&self, digest: u64, now_ms: u64) -> Option<Fate> {
-        let request = self.request(digest);
-        let until = request.until.load(Relaxed);
-        let is_known = request.digest.load(Relaxed) == digest && until / 2 > now_ms;
-        is_known.then_some(match until % 2 {
-            1 => Fate::Refused,
-            _ => Fate::Passed,
-        })
+    fn recall(&self, digest: u64, now_ms: u64) -> Option<EarlierCopy> {
+        self.request(digest).get(digest, now_ms)
     }
 
-    fn remember(&self, digest: u64, fate: Fate, now_ms: u64) {
-        let request = self.request(digest);
-        let until = 2 * (now_ms + REFUSED_FOR_MS) + u64::from(fate == Fate::Refused);
-        request.digest.store(digest, Relaxed);
-        request.until.store(until, Relaxed);
+    fn remember(&self, digest: u64, fate: EarlierCopy, now_ms: u64) {
+        let until_ms = now_ms + REFUSED_FOR_MS;
+        self.request(digest).put(digest, fate, until_ms);
     }
 
     /// A request is refused; true where the log is to say so.
     fn refuse(&self, digest: u64, now_ms: u64) -> bool {
-        self.remember(digest, Fate::Refused, now_ms);
+        self.remember(digest, EarlierCopy::Refused, now_ms);
         let state = &self.state[0];
         let _held = state.lock.hold();
         // SAFETY: under its lock.
@@ -163,9 +140,9 @@ pub(super) fn overloaded(msg: SipMsg<'_>) -> i32 {
     let digest = digest(msg);
     match running.refusals.recall(digest, now_ms) {
         // It is a copy of one that the script went on with: whatever that was answered stays true.
-        Some(Fate::Passed) => return FALSE,
+        Some(EarlierCopy::Passed) => return FALSE,
         // It stays refused: its sender may have the answer already.
-        Some(Fate::Refused) => {}
+        Some(EarlierCopy::Refused) => {}
         None if gateway.is_strained(load) && is_refused(msg, load) => {
             // tm sends its answer again, if there is one.
             if is_known(msg) {
@@ -173,7 +150,9 @@ pub(super) fn overloaded(msg: SipMsg<'_>) -> i32 {
             }
         }
         None => {
-            running.refusals.remember(digest, Fate::Passed, now_ms);
+            running
+                .refusals
+                .remember(digest, EarlierCopy::Passed, now_ms);
             return FALSE;
         }
     }

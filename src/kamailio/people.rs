@@ -47,6 +47,16 @@ struct Owner {
     round: u32,
     /// Of the operator's: the newest reload that has seen it.
     seen: u32,
+    /// False: the database could not be written.
+    is_written: bool,
+}
+
+/// What an S-CSCF has told of an identity.
+enum Told {
+    News,
+    Known,
+    /// It is another person's.
+    Another,
 }
 
 /// A subscription of ours to a person's registrations. Its key is the Call-ID (RFC 3261 §12).
@@ -136,23 +146,35 @@ impl People {
                 .is_some_and(|registered| registered.round == owner.round)
     }
 
-    /// An S-CSCF says that this identity is the person's. False where it is another person's, and stays so.
-    pub(super) fn learn(&self, identity: &Identity, person: &Identity, round: u32) -> bool {
-        let mut is_new = true;
+    /// An S-CSCF says that these identities are the person's. How many of them are another person's, and stay so.
+    pub(super) fn learn(&self, identities: &[Identity], person: &Identity, round: u32) -> usize {
+        let (mut new, mut refused) = (Vec::new(), 0);
+        for identity in identities {
+            match self.take_in(identity, person, round) {
+                Told::News => new.push(identity),
+                Told::Known => {}
+                Told::Another => refused += 1,
+            }
+        }
+        self.write_identities(&new, person, round);
+        refused
+    }
+
+    fn take_in(&self, identity: &Identity, person: &Identity, round: u32) -> Told {
         if let Some(owner) = self.owners.get(identity) {
             let same = owner.person == *person;
             if owner.round == 0 || !same && self.counts(&owner) {
-                return same;
+                return if same { Told::Known } else { Told::Another };
             }
-            is_new = !same || owner.round != round;
-        }
-        if !is_new {
-            return true;
+            if same && owner.round == round && owner.is_written {
+                return Told::Known;
+            }
         }
         let new = Owner {
             person: *person,
             round,
             seen: 0,
+            is_written: true,
         };
         let put = |owner: &mut Option<Owner>| {
             // The operator's table may have been read meanwhile.
@@ -162,29 +184,53 @@ impl People {
         };
         if self.owners.change(identity, put).is_err() {
             tracing::error!("no shared memory for an identity");
-            return true;
+            return Told::Known;
         }
-        self.write_identity(identity, person, round);
-        true
+        Told::News
     }
 
-    /// Only what is new is written, so this is rare.
-    fn write_identity(&self, identity: &Identity, person: &Identity, round: u32) {
+    /// Only what is new is written, so this is rare. All of it together: a database that is locked or slow is waited for
+    /// once, not once for each identity.
+    fn write_identities(&self, identities: &[&Identity], person: &Identity, round: u32) {
         let table = self.tables.identities;
         let Some(database) = self.database.as_ref().filter(|_| !table.is_empty()) else {
             return;
         };
-        let round = round.to_string();
+        if identities.is_empty() {
+            return;
+        }
+        let round_text = round.to_string();
         let row = [
             (PERSON, Value::Text(person.as_str())),
-            (ROUND, Value::Text(&round)),
+            (ROUND, Value::Text(&round_text)),
         ];
-        let key = (IDENTITY, Value::Text(identity.as_str()));
-        if database.put(table, key, &row).is_err() {
-            tracing::warn!(
-                "the database does not keep an identity that an S-CSCF has named: a restart will forget it"
-            );
+        let written = database.together(|| {
+            identities.iter().try_for_each(|identity| {
+                let key = (IDENTITY, Value::Text(identity.as_str()));
+                database.put(table, key, &row)
+            })
+        });
+        if written.is_ok() {
+            return;
         }
+        // They are news again the next time that the S-CSCF names them.
+        for identity in identities {
+            let forget = |owner: &mut Option<Owner>| {
+                let is_it = |owner: &Owner| owner.person == *person && owner.round == round;
+                *owner = owner.map(|owner| match is_it(&owner) {
+                    true => Owner {
+                        is_written: false,
+                        ..owner
+                    },
+                    false => owner,
+                });
+            };
+            // Nothing new is made, so this takes no memory.
+            let _ = self.owners.change(identity, forget);
+        }
+        tracing::warn!(
+            "the database does not keep the identities that an S-CSCF has named: they are written when the S-CSCF names them again"
+        );
     }
 
     /// Keeps what an S-CSCF has said of a person; `write` puts it into the database.
@@ -309,6 +355,7 @@ impl People {
                 person,
                 round: 0,
                 seen: this_reload,
+                is_written: true,
             };
             // An identity that an S-CSCF has given to somebody else is this person's from now on.
             let put = |owner: &mut Option<Owner>| *owner = Some(new);
@@ -354,6 +401,7 @@ impl People {
                         person,
                         round,
                         seen: 0,
+                        is_written: true,
                     },
                 ))
             };

@@ -188,16 +188,24 @@ extern gen_lock_t *tcpconn_lock;
 static void copy_connection(
 		ipsmgw_connection_t *into, struct tcp_connection *connection)
 {
-	int copied;
+	/* Its reader works on it meanwhile: each pointer is read once, and what
+	 * does not lie in the buffer is not looked at. */
+	struct tcp_req *req = &connection->req;
+	char *volatile *start_at = (char *volatile *)&req->start;
+	char *volatile *pos_at = (char *volatile *)&req->pos;
+	char *start = *start_at;
+	char *pos = *pos_at;
+	int copied = 0;
 	into->id = connection->id;
 	into->is_new = connection->state == S_CONN_ACCEPT;
 	into->source = connection->rcv.src_ip;
-	into->unread = connection->req.pos - connection->req.start;
-	copied = into->unread;
+	if(start >= req->buf && start < pos && pos <= req->buf + req->b_size)
+		copied = pos - start;
+	into->unread = copied;
 	if(copied > (int)sizeof(into->head))
 		copied = sizeof(into->head);
 	if(copied > 0)
-		memcpy(into->head, connection->req.start, copied);
+		memcpy(into->head, start, copied);
 }
 
 int ipsmgw_c_connections(ipsmgw_connection_t *into, int room)
@@ -228,11 +236,16 @@ int ipsmgw_c_close_connection(int id)
 	struct tcp_connection *connection = tcpconn_get(id, 0, 0, 0, 0);
 	if(connection == NULL)
 		return -1;
-	connection->send_flags.f |= SND_F_CON_CLOSE;
-	connection->flags |= F_CONN_FORCE_EOF;
+	/* Kamailio's main process for TCP changes its own flags at the same time,
+	 * and must not lose them: it would forget what it watches. */
+	__sync_fetch_and_or(&connection->send_flags.f, SND_F_CON_CLOSE);
+	__sync_fetch_and_or(&connection->flags, F_CONN_FORCE_EOF);
 	command[0] = (long)connection;
 	command[1] = CONN_EOF; /* takes our reference, too */
-	return send_all(unix_tcp_sock, command, sizeof(command)) > 0 ? 0 : -1;
+	if(send_all(unix_tcp_sock, command, sizeof(command)) > 0)
+		return 0;
+	tcpconn_put(connection);
+	return -1;
 }
 
 void ipsmgw_c_count(counter_handle_t counter)

@@ -96,10 +96,7 @@ pub(super) fn save(register: SipMsg<'_>) -> i32 {
 
 /// Takes in what an S-CSCF says of a person's identities.
 pub(super) fn learn(names: &[Identity], person: &Identity, round: u32) {
-    let refused = names
-        .iter()
-        .filter(|name| !running().people.learn(name, person, round));
-    let refused = refused.count();
+    let refused = running().people.learn(names, person, round);
     if refused > 0 {
         tracing::warn!(
             refused,

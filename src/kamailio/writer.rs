@@ -6,6 +6,7 @@ use std::cell::UnsafeCell;
 use std::os::raw::c_int;
 
 use crate::host::{Text, TransactionId};
+use crate::ring::Ring;
 
 use super::counters::{REGISTRATION_REFUSED, REGISTRATION_WRITTEN};
 use super::database::{Database, DatabaseError};
@@ -42,47 +43,13 @@ struct Waiting {
 #[repr(C)]
 struct Queue {
     lock: Lock,
-    ring: UnsafeCell<Ring<QUEUE>>,
+    ring: UnsafeCell<Ring<Waiting, QUEUE>>,
 }
 
 // SAFETY: a lock, numbers and texts; zero octets are an empty ring.
 unsafe impl Plain for Queue {}
 // SAFETY: the ring is touched only under the lock beside it.
 unsafe impl Sync for Queue {}
-
-/// First in, first out.
-#[repr(C)]
-struct Ring<const N: usize> {
-    /// How many were ever put in, and taken out.
-    put: u32,
-    taken: u32,
-    places: [Waiting; N],
-}
-
-impl<const N: usize> Ring<N> {
-    fn len(&self) -> usize {
-        self.put.wrapping_sub(self.taken) as usize
-    }
-
-    /// False: it is full.
-    fn put(&mut self, waiting: Waiting) -> bool {
-        let is_full = self.len() >= N;
-        let place = self.places.get_mut(self.put as usize % N);
-        let (Some(place), false) = (place, is_full) else {
-            return false;
-        };
-        *place = waiting;
-        self.put = self.put.wrapping_add(1);
-        true
-    }
-
-    fn take(&mut self) -> Option<Waiting> {
-        let place = self.places.get(self.taken as usize % N).copied();
-        let taken = place.filter(|_| self.len() > 0)?;
-        self.taken = self.taken.wrapping_add(1);
-        Some(taken)
-    }
-}
 
 pub(super) struct Writer {
     queue: SharedSlice<Queue>,
@@ -146,11 +113,12 @@ impl Writer {
     }
 
     fn take(&self) -> Vec<Waiting> {
-        let group = |ring: &mut Ring<QUEUE>| (0..GROUP).map_while(|_| ring.take()).collect();
+        let group =
+            |ring: &mut Ring<Waiting, QUEUE>| (0..GROUP).map_while(|_| ring.take()).collect();
         self.with_ring(group).unwrap_or_default()
     }
 
-    fn with_ring<T>(&self, what: impl FnOnce(&mut Ring<QUEUE>) -> T) -> Option<T> {
+    fn with_ring<T>(&self, what: impl FnOnce(&mut Ring<Waiting, QUEUE>) -> T) -> Option<T> {
         let queue = self.queue.first()?;
         let _held = queue.lock.hold();
         // SAFETY: under the lock.
@@ -267,34 +235,5 @@ pub(super) fn start() -> bool {
                 writer.write(&group);
             }
         });
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_queue_keeps_the_order_and_has_an_end() {
-        let of = |number| Waiting {
-            identity: Uri::EMPTY,
-            entry: number,
-            label: 0,
-        };
-        let mut ring = Ring::<4> {
-            // Where the counters start again at 0. (A power of two is a part of their range.)
-            put: u32::MAX - 1,
-            taken: u32::MAX - 1,
-            places: [of(0); 4],
-        };
-        assert!(ring.take().is_none());
-        for number in 1..=4 {
-            assert!(ring.put(of(number)));
-        }
-        assert!(!ring.put(of(5)));
-        for number in 1..=4 {
-            assert_eq!(ring.take().map(|taken| taken.entry), Some(number));
-        }
-        assert!(ring.take().is_none());
     }
 }

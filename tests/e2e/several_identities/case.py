@@ -1,9 +1,12 @@
 """Several public identities of one person: see README.md."""
 
 import asyncio
+import contextlib
 import os
 import secrets
+import sqlite3
 import subprocess
+import time
 
 import sip
 import sms
@@ -369,6 +372,29 @@ async def whose_it_is(name, options):
 
 
 @both
+async def database_locked(name, options):
+    "another program holds the database's lock: the S-CSCF has its answer soon, and the identities are kept the next time"
+    async with behind(name, options) as gw:
+        scscf = await scscf_of(gw)
+        scscf.device(PhoneThere, *ALICE)
+        copied = copy("SIP/2.0 200 OK", ALICE_URI, [f"<sip:a@10.1.2.3>;{SMSIP}"])
+        names = associated(ALICE_URI, *(f"sip:alice{n}@ims.example" for n in range(12)))
+        with contextlib.closing(sqlite3.connect(gw.db, isolation_level=None)) as db:
+            db.execute("BEGIN IMMEDIATE")
+            started = time.monotonic()
+            answer = await scscf.register(ALICE_URI, copied, "message/sip", headers=names)
+            took = time.monotonic() - started
+            db.execute("ROLLBACK")
+            say(f"{answer.status} after {took:.1f} s")
+            equal((answer.status, took < 6), (503, True), "the answer to the S-CSCF, and whether it came soon")
+            answer = await scscf.register(ALICE_URI, copied, "message/sip", headers=names)
+            equal(answer.status, 200, "the next answer")
+            kept = [row[0] for row in db.execute("SELECT identity FROM ipsmgw_identity")]
+            kept = len([identity for identity in kept if "alice" in identity])
+            equal(kept, 12, "identities in the database")
+
+
+@both
 async def number_of_another(name, options):
     "what an S-CSCF has said of somebody does not go on to who has the number next"
     async with behind(name, options) as gw:
@@ -430,6 +456,6 @@ async def as_shipped():
 
 
 run(
-    by_an_imsi, untouched, two_asserted, moved, union, nobody_here, numbers_elsewhere, whose_it_is, number_of_another,
+    by_an_imsi, untouched, two_asserted, moved, union, nobody_here, numbers_elsewhere, whose_it_is, database_locked, number_of_another,
     by_kamailios_own, as_shipped,
 )  # fmt: skip
