@@ -1,13 +1,17 @@
 """The end of the gateway, and the start behind it: see README.md."""
 
 import asyncio
+import contextlib
 import os
 import signal
+import socket
+import subprocess
 import time
 
 import sip
 import sms
 from e2e import ALICE, BOB, CFG, ImClient, Phone, equal, gateway, run, say
+from gateway import free_port
 
 LUA = {"name": "lua", "cfg": CFG / "kamailio-kemi.cfg", "lua": CFG / "kamailio.lua"}
 CAROL = ("carol", None)
@@ -213,6 +217,69 @@ async def nonces_in_lua():
     await nonces(**LUA)
 
 
+# As README.md says, without any route that a message would take.
+ALONE = """#!KAMAILIO
+log_stderror=yes
+mpath="/usr/lib/x86_64-linux-gnu/kamailio/modules/"
+listen=udp:127.0.0.1:{port}
+loadmodule "tm.so"
+loadmodule "sl.so"
+loadmodule "pv.so"
+loadmodule "rr.so"
+loadmodule "uac.so"
+loadmodule "usrloc.so"
+loadmodule "registrar.so"
+loadmodule "xlog.so"
+loadmodule "{module}"
+modparam("tm", "wt_timer", 20000)
+modparam("tm", "fr_timer", 25000)
+modparam("uac", "restore_mode", "none")
+modparam("ipsmgw", "sm_flag", 10)
+modparam("ipsmgw", "im_flag", 11)
+modparam("ipsmgw", "domain", "ims.example")
+modparam("ipsmgw", "sc_address", "+15559999")
+modparam("ipsmgw", "identity", "$fu")
+request_route {{
+    sl_reply("404", "Not Found");
+}}
+"""
+
+
+OPTIONS = (
+    "OPTIONS sip:127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1;branch=z9hG4bK1;rport\r\nFrom: <sip:a@ims.example>;tag=1\r\n"
+    "To: <sip:b@ims.example>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+)
+
+
+def answers_with_404(peer):
+    """Whether a Kamailio answers; where it is not there yet, it does not."""
+    with contextlib.suppress(OSError):
+        peer.send(OPTIONS.encode())
+        return peer.recv(65536).startswith(b"SIP/2.0 404 ")
+    return False
+
+
+async def one_process():
+    "with fork=no one process is worker and main process: it answers, and ends with its signal"
+    async with gateway(people=[ALICE], name="one_process") as gw:
+        folder, port = gw.folder / "alone", free_port()
+        folder.mkdir(exist_ok=True)
+        (folder / "kamailio.cfg").write_text(ALONE.format(module=gw.env["IPSMGW_MODULE"], port=port))
+        command = ["kamailio", "-f", folder / "kamailio.cfg", "-D", "-E", "-m", "256", "-Y", folder, "-w", folder]
+        with (folder / "log").open("wb") as log:
+            alone = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        try:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+                peer.connect(("127.0.0.1", port))
+                peer.settimeout(0.2)
+                await gw.until(lambda: answers_with_404(peer), what="an answer")
+            alone.terminate()
+            equal(await asyncio.to_thread(alone.wait, 10), 0, "the exit code")
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(alone.pid, signal.SIGKILL)
+
+
 run(
     report_comes,
     report_comes_in_lua,
@@ -224,6 +291,7 @@ run(
     drained,
     worker_told,
     orphans_end,
+    one_process,
     killed,
     killed_in_lua,
     nonces,
