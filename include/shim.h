@@ -30,6 +30,7 @@ void ipsmgw_c_print_log(const ksr_logdata_t *of, const char *text, int len);
 /* memory (core/mem): zeroed, NULL when none is left */
 void *ipsmgw_c_shm_alloc(size_t size);
 void ipsmgw_c_shm_free(void *memory);
+unsigned long ipsmgw_c_shm_available(void);
 void *ipsmgw_c_pkg_alloc(size_t size);
 void ipsmgw_c_pkg_free(void *memory);
 

@@ -18,6 +18,8 @@ pub struct Load {
     pub waited_ms: u32,
     /// How many of the exchanges that can be open are, in percent.
     pub pending: u32,
+    /// How much of the server's shared memory is used, in percent.
+    pub memory: u32,
 }
 
 /// How much of it is too much. 0: never.
@@ -29,6 +31,8 @@ pub struct Limits {
     pub wait_ms: u32,
     /// `overload_pending`, in percent.
     pub pending: u32,
+    /// `overload_memory`, in percent.
+    pub memory: u32,
     /// `overload_retry_after`: most seconds that a refused sender is asked to wait.
     pub retry_after: u32,
 }
@@ -90,15 +94,20 @@ impl Gateway {
             [0, ..] => 0,
             _ => steps.iter().map(|step| u8::from(value >= *step)).sum(),
         };
-        let left = 100 - limits.queue.min(100);
-        let queue: u8 = passed(load.queue, [limits.queue, 100 - left / 2, 100 - left / 10]);
+        let of_hundred = |value, limit: u32| {
+            let left = 100 - limit.min(100);
+            passed(value, [limit, 100 - left / 2, 100 - left / 10])
+        };
+        let queue: u8 = of_hundred(load.queue, limits.queue);
         // A burst fills a queue for a moment, and is gone. It is too much only where it leaves hardly any room.
         let queue = match load.standing_ms {
             STANDING_MS.. => queue,
             _ => queue.saturating_sub(1),
         };
         let wait = limits.wait_ms;
-        queue.max(passed(load.waited_ms, [wait, 2 * wait, 4 * wait]))
+        queue
+            .max(passed(load.waited_ms, [wait, 2 * wait, 4 * wait]))
+            .max(of_hundred(load.memory, limits.memory))
     }
 
     fn work(&self, asked: Asked<'_>) -> Work {

@@ -381,6 +381,12 @@ fn overload(settings: &Settings<'_>) -> Result<Limits, String> {
             0..=100,
             "a percentage (0: no limit)",
         )?,
+        memory: number(
+            "overload_memory",
+            settings.overload_memory,
+            0..=100,
+            "a percentage (0: no limit)",
+        )?,
         retry_after: number(
             "overload_retry_after",
             settings.overload_retry_after,
@@ -590,6 +596,7 @@ mod tests {
             ("overload_pending", |settings| {
                 settings.overload_pending = 101
             }),
+            ("overload_memory", |settings| settings.overload_memory = 101),
             ("overload_retry_after", |settings| {
                 settings.overload_retry_after = 1
             }),

@@ -61,6 +61,8 @@ pub struct Settings<'a> {
     pub overload_wait: i64,
     /// `overload_pending`: percent of the exchanges that can be open from which on new messages are refused; 0: never.
     pub overload_pending: i64,
+    /// `overload_memory`: percent of the shared memory in use from which on new work is refused; 0: never.
+    pub overload_memory: i64,
     /// `overload_retry_after`: most seconds that a refused sender is asked to wait.
     pub overload_retry_after: i64,
 }
@@ -96,6 +98,7 @@ impl Default for Settings<'_> {
             overload_queue: 50,
             overload_wait: 250,
             overload_pending: 90,
+            overload_memory: 85,
             overload_retry_after: 10,
         }
     }

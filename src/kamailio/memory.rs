@@ -1,4 +1,4 @@
-//! Private memory of Kamailio's, for what Kamailio will free.
+//! Kamailio's memory: private memory for what Kamailio will free, and how much shared memory is in use.
 
 use super::ffi;
 
@@ -21,4 +21,14 @@ pub(super) fn pkg_copy(octets: &[u8]) -> Option<ffi::str_> {
 pub(super) fn pkg_free(copy: ffi::str_) {
     // SAFETY: made by `pkg_copy`, and the caller has no other use for it.
     unsafe { ffi::ipsmgw_c_pkg_free(copy.s.cast()) }
+}
+
+/// How much of the shared memory is in use, in percent.
+pub(super) fn percent_of_shared() -> u32 {
+    // SAFETY: set before the modules are loaded, and never changed behind that.
+    let size = unsafe { ffi::shm_mem_size };
+    // SAFETY: reads two numbers of the memory manager's.
+    let free = unsafe { ffi::ipsmgw_c_shm_available() };
+    let used = u128::from(size.saturating_sub(free)) * 100;
+    u32::try_from(used.checked_div(size.into()).unwrap_or(0)).unwrap_or(100)
 }

@@ -14,6 +14,7 @@ use super::clock;
 use super::counters;
 use super::ffi;
 use super::functions::{FALSE, TRUE};
+use super::memory;
 use super::message::SipMsg;
 use super::modules::modules;
 use super::perform;
@@ -162,12 +163,14 @@ pub(super) fn overloaded(msg: SipMsg<'_>) -> i32 {
             queue,
             waited_ms,
             pending,
+            memory,
             ..
         } = load;
         tracing::warn!(
             queue,
             waited_ms,
             pending,
+            memory,
             "overload: new requests are refused with 503 until there is less to do;"
         );
     }
@@ -222,9 +225,11 @@ fn is_known(msg: SipMsg<'_>) -> bool {
 fn load(msg: SipMsg<'_>, now_ms: u64) -> Load {
     let running = running();
     let pending = running.table.percent_open();
+    let memory = memory::percent_of_shared();
     let Some(socket) = msg.incoming() else {
         return Load {
             pending,
+            memory,
             ..Load::default()
         };
     };
@@ -234,6 +239,7 @@ fn load(msg: SipMsg<'_>, now_ms: u64) -> Load {
         standing_ms: running.refusals.standing(socket.number, queue, now_ms),
         waited_ms: waited(socket),
         pending,
+        memory,
     }
 }
 

@@ -65,6 +65,11 @@ void ipsmgw_c_shm_free(void *memory)
 	shm_free(memory);
 }
 
+unsigned long ipsmgw_c_shm_available(void)
+{
+	return shm_available();
+}
+
 void *ipsmgw_c_pkg_alloc(size_t size)
 {
 	return pkg_mallocxz(size);

@@ -10,6 +10,7 @@ const CALM: Load = Load {
     standing_ms: 1_000,
     waited_ms: 249,
     pending: 89,
+    memory: 84,
 };
 
 #[test]
@@ -33,6 +34,7 @@ fn reports_and_answers_are_never_refused() {
         standing_ms: 60_000,
         waited_ms: 60_000,
         pending: 100,
+        memory: 100,
     };
     for report in [&[0x02, 0x01][..], &[0x04, 0x01, 0x01, 0x80 | 22]] {
         let message = from_phone(ALICE, report);
@@ -78,6 +80,7 @@ fn new_work_is_refused_by_each_signal() {
             },
             true,
         ),
+        (Load { memory: 85, ..CALM }, true),
         // What opens no exchange needs no place for one.
         (
             Load {
@@ -98,12 +101,18 @@ fn new_work_is_refused_by_each_signal() {
 #[test]
 fn registrations_are_refused_last() {
     let world = World::new();
-    for (queue, waited_ms, refused) in [(94, 999, false), (95, 0, true), (0, 1_000, true)] {
+    for (queue, waited_ms, memory, refused) in [
+        (94, 999, 98, false),
+        (95, 0, 0, true),
+        (0, 1_000, 0, true),
+        (0, 0, 99, true),
+    ] {
         let load = Load {
             queue,
             standing_ms: 40,
             waited_ms,
             pending: 100,
+            memory,
         };
         let is_refused = world.gateway.is_too_much(Asked::Registration, load);
         assert_eq!(is_refused, refused, "{load:?}");
@@ -137,6 +146,7 @@ fn a_limit_of_0_is_none() {
         overload_queue: 0,
         overload_wait: 0,
         overload_pending: 0,
+        overload_memory: 0,
         ..settings()
     });
     let full = Load {
@@ -144,6 +154,7 @@ fn a_limit_of_0_is_none() {
         standing_ms: 60_000,
         waited_ms: 60_000,
         pending: 100,
+        memory: 100,
     };
     let message = instant(BOB, "hello");
     assert!(!world.gateway.is_too_much(Asked::Message(&message), full));
