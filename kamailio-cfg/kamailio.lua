@@ -122,7 +122,7 @@ local function identify()
 	end
 	local user = KSR.pv.gete("$avp(number)")
 	if user == "" then
-		user = KSR.pv.get("$au")
+		user = KSR.pv.gete("$avp(name)")
 	end
 	KSR.pv.sets("$avp(identity)", identity_of(user))
 	KSR.setflag(SENDER_IS_HERE)

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import secrets
 
 import sip
 from e2e import CFG, ImClient, Phone, Rows, ServiceCentre, equal, gateway, run, say
@@ -134,6 +135,38 @@ async def kept_here(name="kept", **options):
     rows.done(at_least=5)
 
 
+async def two_names(name="two_names", **options):
+    "of several credentials in a request those count that were checked, not the name in another one"
+    rows = Rows()
+    async with gateway(name=name, people=[("alice", None), ("bob", None)], **options) as gw:
+        alice, bob = await gw.user(ImClient, "alice", register=False), await gw.user(ImClient, "bob")
+
+        def request(method, uri, who, *fields):
+            fields = [("From", f"<{who}>;tag=1"), ("To", f"<{who}>"), ("Call-ID", secrets.token_hex(8)), *fields]
+            fields += [("CSeq", f"1 {method}"), ("Max-Forwards", "70"), ("Contact", alice.contact)]
+            body = b"hi" if method == "MESSAGE" else b""
+            fields += [("Content-Type", "text/plain")] if body else []
+            return alice.endpoint.request(sip.Message(f"{method} {uri} SIP/2.0", fields, body))
+
+        for method, uri, field, other in (
+            ("REGISTER", "sip:ims.example", "Authorization", "Proxy-Authorization"),
+            ("MESSAGE", gw.uri("bob"), "Proxy-Authorization", "Authorization"),
+        ):
+            for where in ("another field", "another realm before", "another realm behind", "the same realm behind"):
+                answer = await request(method, uri, gw.uri("alice"))
+                challenge = sip.challenge_of(answer.get("WWW-Authenticate") or answer.get("Proxy-Authenticate"))
+                own = (field, sip.credentials(challenge, "alice", alice.password, method, uri, 1))
+                if where.startswith("another realm"):
+                    challenge["realm"] = "elsewhere"
+                bobs = (other if where == "another field" else field, sip.credentials(challenge, "bob", "?", method, uri, 1))
+                both = (own, bobs) if where.endswith("behind") else (bobs, own)
+                answer = await request(method, uri, gw.uri("bob"), *both)
+                rows.check(f"{method} as bob, {where}", answer.status, 403)
+        rows.check("who is registered", gw.registered(), ["bob"])
+        rows.check("what bob got", bob.requests, [])
+    rows.done(at_least=10)
+
+
 async def used_again_in_lua():
     "the same by the Lua script"
     await used_again("again_in_lua", **LUA)
@@ -154,4 +187,9 @@ async def repeated_in_lua():
     await repeated("repeated_in_lua", **LUA)
 
 
-run(repeated, repeated_in_lua, used_again, used_again_in_lua, counted, counted_in_lua, kept_here, kept_here_in_lua)
+async def two_names_in_lua():
+    "the same by the Lua script"
+    await two_names("two_names_in_lua", **LUA)
+
+
+run(repeated, repeated_in_lua, used_again, used_again_in_lua, counted, counted_in_lua, kept_here, kept_here_in_lua, two_names, two_names_in_lua)

@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 from pathlib import Path
 
+import sip
 from e2e import CFG, FOLDER, ImClient, Phone, Rows, equal, run, say
 from gateway import ROOT
 from kamailio import Kamailio, free_port
@@ -55,6 +56,16 @@ async def user(kamailio, kind, name, protocol="udp"):
     return found
 
 
+async def in_bobs_name(stranger, phone):
+    """The status of a text to the phone with bob's name in credentials that nobody checks."""
+    credentials = f'Digest username="bob", realm="{DOMAIN}", nonce="1", uri="sip:x", qop=auth, nc=00000001, cnonce="1", response="1"'
+    headers = [("Content-Type", "text/plain"), ("Proxy-Authorization", credentials)]
+    fields = [("From", "<sip:bob@elsewhere.example>;tag=1"), ("To", f"<sip:{phone.number}@{DOMAIN}>"), ("Call-ID", "in-bobs-name")]
+    fields += [("CSeq", "1 MESSAGE"), ("Max-Forwards", "70"), *headers]
+    request = sip.Message(f"MESSAGE sip:{phone.number}@{DOMAIN} SIP/2.0", fields, b"not from bob")
+    return (await stranger.request(request)).status
+
+
 async def play(kamailio):
     rows = Rows()
     phone, client = await user(kamailio, Phone, "+15550001"), await user(kamailio, ImClient, "+15550002", "tcp")
@@ -86,6 +97,9 @@ async def play(kamailio):
     rows.check("the answer", (await bob.send_im(f"sip:+15550002@{DOMAIN}", "which?")).status, 200)
     rows.check("the client's text", (await client.next_message()).text, "which?")
     rows.check("the phone's", other.inbox.empty(), True)
+    say("a stranger who says that he is bob")
+    rows.check("the answer", await in_bobs_name(await kamailio.endpoint(), phone), 403)
+    rows.check("the phone's", phone.inbox.empty(), True)
     say("authorisation by RPC")
     kamailio.rpc("ipsmgw.auth_set", "s:+15550001", "none")
     refused = await client.send_im(f"sip:+15550002@{DOMAIN}", "to myself")
@@ -127,6 +141,8 @@ async def without_authentication():
             equal((await bob.send_im(f"sip:+15550001@{DOMAIN}", "hi")).status, wanted, f"{name}: the answer")
             if wanted == 200:
                 equal((await phone.next_message())[1].tpdu.text, "hi", f"{name}: the phone's text")
+            else:
+                equal(await in_bobs_name(await kamailio.endpoint(), phone), 403, "a stranger who says that he is bob")
             failed = False
         finally:
             await kamailio.close(failed)
