@@ -145,7 +145,7 @@ async def conversation():
                 equal((await browser.next("result"))["status"], 200, "the answer")
                 await browser.script("stop")
                 await browser.next("unregistered")
-                equal("+15550002" in gw.rpc("ul.dump"), False, "a registration that was taken back")
+                equal("+15550002" in gw.registered(), False, "a registration that was taken back")
 
 
 async def ports():

@@ -140,7 +140,7 @@ async def wrong_calls_in_lua():
     async with gateway(name="lua", cfg=CFG / "kamailio-kemi.cfg", lua=script, modparams=callback) as gw:
         someone = ImClient(await gw.endpoint(), "bob", None, gw.domain)
         equal((await someone.send("OPTIONS", "sip:ims.example")).status, 200, "the answer")
-        for sentence in ("write sm, im, cpim or msrp", "write sm2im or im2sm"):
+        for sentence in ("write sm, im, cpim, msrp or sm_apart", "write sm2im or im2sm"):
             equal("ERROR: ipsmgw: " in gw.log() and sentence in gw.log(), True, sentence)
 
 

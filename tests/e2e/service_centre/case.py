@@ -33,7 +33,7 @@ async def to_a_client():
             seen = await bob.next_message()
             equal(seen.text, text, "the text")
             equal(sender in seen.get("From"), True, f"{sender} in From, {seen.get('From')}")
-            equal("<sip:+15550002@ims.example>" in seen.get("To"), True, "bob in To")
+            equal("<sip:bob@ims.example>" in seen.get("To"), True, "To: the name with which bob has registered")
             equal((await sent.outcome()).mti, 2, "RP-ACK, as a phone sends it")
             request = centre.reports[-1][0]
             equal(request.get("In-Reply-To"), sent.call_id, "In-Reply-To")
