@@ -161,7 +161,7 @@ end
 -- Whether the Request-URI is the service centre that we are, or the domain itself.
 local function names_us()
 	local user = KSR.pv.gete("$(rU{s.unescape.user}{s.select,0,;})")
-	return rest_is_ours() and (user == "" or user == setting("IPSMGW_SC"))
+	return rest_is_ours() and (KSR.pv.is_null("$rU") or user == setting("IPSMGW_SC"))
 end
 
 -- On along the Route, as it is. Comes back where there is no chain.
@@ -585,7 +585,7 @@ local function register()
 end
 
 local function is_reg_event()
-	return KSR.pv.gete("$hdr(Event)"):match("^([^; ]*)") == "reg"
+	return KSR.pv.gete("$hdr(Event)"):lower():match("^reg *$") or KSR.pv.gete("$hdr(Event)"):lower():match("^reg *;")
 end
 
 -- What an S-CSCF was asked after a third-party REGISTER that did not say it.
@@ -684,7 +684,7 @@ local function in_session()
 		KSR.tm.t_relay()
 		KSR.x.exit()
 	end
-	if KSR.siputils.has_totag() < 0 or not IN_SESSION[KSR.pv.gete("$rm")] then
+	if KSR.siputils.has_totag() < 0 or not IN_SESSION[KSR.pv.gete("$rm"):upper()] then
 		return
 	end
 	local session = sealed()
@@ -750,14 +750,16 @@ function ksr_request_route()
 	identify()
 	chain()
 
-	if KSR.is_REGISTER() then
+	-- As it is written: "message" is another method (RFC 3261 clause 7.1).
+	local method = KSR.pv.gete("$rm")
+	if method == "REGISTER" then
 		reachable()
 		register()
-	elseif KSR.is_MESSAGE() then
+	elseif method == "MESSAGE" then
 		message()
-	elseif KSR.is_INVITE() then
+	elseif method == "INVITE" then
 		session()
-	elseif KSR.pv.gete("$rm") == "NOTIFY" then
+	elseif method == "NOTIFY" then
 		reg_event()
 	else
 		pass_on()

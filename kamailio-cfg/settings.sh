@@ -10,7 +10,9 @@ die() {
 }
 
 export IPSMGW_LISTEN=${IPSMGW_LISTEN:-udp:127.0.0.1:5060}
-export IPSMGW_DOMAIN=${IPSMGW_DOMAIN:-ims.example}
+# A domain is the same in small letters, and Kamailio compares it letter by letter.
+IPSMGW_DOMAIN=${IPSMGW_DOMAIN:-ims.example}
+export IPSMGW_DOMAIN=${IPSMGW_DOMAIN,,}
 if ((EUID == 0)); then data=/var/lib; else data=${XDG_DATA_HOME:-${HOME:-/tmp}/.local/share}; fi
 export IPSMGW_DB_URL=${IPSMGW_DB_URL:-sqlite:///$data/ipsmgw/ipsmgw.sqlite}
 export IPSMGW_SC=${IPSMGW_SC:-+15559999}
@@ -25,6 +27,9 @@ export IPSMGW_CPIM_FROM=${IPSMGW_CPIM_FROM:-any}
 export IPSMGW_STOP_TIMEOUT=${IPSMGW_STOP_TIMEOUT:-10}
 module_given=${IPSMGW_MODULE:-}
 export IPSMGW_MODULE=${IPSMGW_MODULE:-$(dirname "$here")/target/release/ipsmgw.so}
+
+# Kamailio takes a number that begins with 0 for an octal one.
+a_count='(0|[1-9][0-9]{0,5})'
 
 is_e164() { [[ $1 =~ ^\+[1-9][0-9]{1,14}$ ]]; }
 
@@ -54,8 +59,8 @@ is_subnet() {
 # ADDRESS:PORT with an address that others can send to; an IPv6 address stands in brackets.
 is_socket() {
 	local port=${1##*:}
-	[[ $1 =~ ^(\[([0-9A-Fa-f:]+)\]|([0-9.]+)):[0-9]{1,5}$ ]] || return 1
-	is_subnet "${BASH_REMATCH[2]}${BASH_REMATCH[3]}" && ((10#$port >= 1 && 10#$port <= 65535))
+	[[ $1 =~ ^(\[([0-9A-Fa-f:]+)\]|([0-9.]+)):[1-9][0-9]{0,4}$ ]] || return 1
+	is_subnet "${BASH_REMATCH[2]}${BASH_REMATCH[3]}" && ((port <= 65535))
 }
 
 # The sockets of a setting, which are separated by spaces or commas, with PROTOCOL: before each. Exported as Kamailio reads them.
@@ -116,7 +121,7 @@ is_host_name "$IPSMGW_DOMAIN" ||
 is_e164 "$IPSMGW_SC" ||
 	die "IPSMGW_SC is '$IPSMGW_SC': write the service centre's number with its country code, for example +15559999"
 if [[ -n $IPSMGW_SC_URI ]]; then
-	[[ $IPSMGW_SC_URI =~ ^sip:(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?(\;transport=(udp|tcp|tls))?$ ]] && centre=${BASH_REMATCH[1]} &&
+	[[ $IPSMGW_SC_URI =~ ^sip:(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9.-]+)(:[1-9][0-9]{0,4})?(\;transport=(udp|tcp|tls))?$ ]] && centre=${BASH_REMATCH[1]} port=${BASH_REMATCH[2]#:} && ((${port:-5060} <= 65535)) &&
 		{ is_subnet "${centre//[\[\]]/}" || is_host_name "$centre"; } ||
 		die "IPSMGW_SC_URI is '$IPSMGW_SC_URI': write sip:HOST:PORT of the service centre, for example sip:192.0.2.10:5060, or leave it empty"
 	if ! is_subnet "${centre//[\[\]]/}"; then
@@ -138,13 +143,13 @@ for subnet in "${subnets[@]}"; do
 	is_subnet "$subnet" ||
 		die "IPSMGW_TRUSTED holds '$subnet': write addresses and subnets separated by commas, for example 192.0.2.7,192.0.2.64/28,2001:db8::/64"
 done
-[[ $IPSMGW_CONNECTIONS =~ ^[0-9]{1,6}$ ]] ||
+[[ $IPSMGW_CONNECTIONS =~ ^$a_count$ ]] ||
 	die "IPSMGW_CONNECTIONS is '$IPSMGW_CONNECTIONS': write how many TCP connections one address may have, for example 256, or 0 for any number"
 [[ $IPSMGW_CPIM_FROM == any || $IPSMGW_CPIM_FROM == sender ]] ||
 	die "IPSMGW_CPIM_FROM is '$IPSMGW_CPIM_FROM': write any, or sender to have From in message/cpim checked"
-[[ $IPSMGW_STOP_TIMEOUT =~ ^[0-9]{1,3}$ ]] && ((10#$IPSMGW_STOP_TIMEOUT <= 600)) ||
+[[ $IPSMGW_STOP_TIMEOUT =~ ^$a_count$ ]] && ((IPSMGW_STOP_TIMEOUT <= 600)) ||
 	die "IPSMGW_STOP_TIMEOUT is '$IPSMGW_STOP_TIMEOUT': write how many seconds open messages have when the gateway is stopped, from 0 to 600, for example 10"
-[[ $IPSMGW_FLOOD =~ ^[0-9]{1,6}$ ]] ||
+[[ $IPSMGW_FLOOD =~ ^$a_count$ ]] ||
 	die "IPSMGW_FLOOD is '$IPSMGW_FLOOD': write how many requests per second one address may send, for example 100, or 0 for any number"
 
 db=${IPSMGW_DB_URL#sqlite:///}

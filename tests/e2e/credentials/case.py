@@ -167,6 +167,25 @@ async def two_names(name="two_names", **options):
     rows.done(at_least=10)
 
 
+async def small_letters(name="small_letters", **options):
+    "a method in small letters is another method; a password is asked for all the same"
+    rows = Rows()
+    async with gateway(name=name, **options) as gw:
+        alice, bob = await gw.user(ImClient, "alice"), await gw.user(ImClient, "bob")
+        for method in ("message", "invite", "options"):
+            alice.forget_challenges()
+            answer = await alice.send(method, gw.uri("bob"), headers=[("Content-Type", "text/plain")], body=b"hi")
+            rows.check(method, (answer.status, answer.reason), (405, "Method Not Allowed"))
+            rows.check(f"{method} was challenged", "Proxy-Authorization" in alice._challenges, True)
+        rows.check("what bob got", bob.requests, [])
+    rows.done(at_least=7)
+
+
+async def small_letters_in_lua():
+    "the same by the Lua script"
+    await small_letters("small_letters_in_lua", **LUA)
+
+
 async def used_again_in_lua():
     "the same by the Lua script"
     await used_again("again_in_lua", **LUA)
@@ -192,4 +211,4 @@ async def two_names_in_lua():
     await two_names("two_names_in_lua", **LUA)
 
 
-run(repeated, repeated_in_lua, used_again, used_again_in_lua, counted, counted_in_lua, kept_here, kept_here_in_lua, two_names, two_names_in_lua)
+run(repeated, repeated_in_lua, used_again, used_again_in_lua, counted, counted_in_lua, kept_here, kept_here_in_lua, two_names, two_names_in_lua, small_letters, small_letters_in_lua)

@@ -165,6 +165,13 @@ async def settings():
         ({"ADVERTISE": "203.0.113.5:5060"}, "without a port"),
         ({"ADVERTISE": "203.0.113.5", "LISTEN": "udp:127.0.0.1:5060 udp:[::1]:5060"}, "one address, too"),
         ({"SC_URI": "sip:no-such-host.invalid"}, "which has no address"),
+        ({"SC_URI": "sip:192.0.2.10:99999"}, "write sip:HOST:PORT"),
+        ({"SC_URI": "sip:192.0.2.10:0"}, "write sip:HOST:PORT"),
+        # Kamailio would read them as octal numbers.
+        ({"LISTEN": "udp:127.0.0.1:05060"}, "write udp:ADDRESS:PORT"),
+        ({"FLOOD": "010"}, "per second"),
+        ({"CONNECTIONS": "0256"}, "TCP connections"),
+        ({"STOP_TIMEOUT": "08"}, "from 0 to 600"),
     ):
         env = {f"IPSMGW_{name}": str(value) for name, value in settings.items()}
         done = subprocess.run([CFG / "user", "list"], env={"PATH": "/usr/bin:/bin", **env}, capture_output=True, text=True)
