@@ -70,6 +70,9 @@ pub(super) struct Subscription {
     pub(super) until: i64,
 }
 
+/// In how many seconds each table is looked through for what is over.
+const PARTS: usize = 64;
+
 const IDENTITY: &str = "identity";
 const PERSON: &str = "person";
 const ROUND: &str = "round";
@@ -302,9 +305,6 @@ impl People {
 
     /// Keeps a subscription under its Call-ID.
     pub(super) fn subscribe(&self, call_id: &Identity, subscription: Subscription) {
-        let now = unix_time();
-        self.subscriptions
-            .retain_beside(call_id, |_, other| other.until > now);
         let put = |place: &mut Option<Subscription>| *place = Some(subscription);
         if self.subscriptions.change(call_id, put).is_err() {
             tracing::error!("no shared memory for a subscription");
@@ -328,6 +328,19 @@ impl People {
                     ..known
                 });
         });
+    }
+
+    /// Each second: frees what is over, in one part of the tables.
+    pub(super) fn tick(&self) {
+        let now = unix_time();
+        let part = usize::try_from(now).unwrap_or(0) % PARTS;
+        self.subscriptions
+            .retain_part(part, PARTS, |_, it| it.until > now);
+        self.registered
+            .retain_part(part, PARTS, |_, it| it.until > now);
+        // Under the lock of a bucket of `owners` this looks into `registered`, and nobody does so the other way round.
+        self.owners
+            .retain_part(part, PARTS, |_, owner| self.counts(owner));
     }
 
     /// Reads the operator's table again; says how many identities it has.

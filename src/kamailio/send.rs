@@ -44,10 +44,9 @@ pub(super) fn send_to(
         match route.at_scscf {
             // To all clients behind the S-CSCF, and not to the phones there.
             true if contacts::phones_are_apart(&message.identity) => {
-                message.headers.push_str(
-                    "Reject-Contact: *;+g.3gpp.smsip
-",
-                );
+                message
+                    .headers
+                    .push_str("Reject-Contact: *;+g.3gpp.smsip\r\n");
             }
             false if message.to.is_empty() => {
                 let name = running().people.registered_as(&message.identity);

@@ -96,9 +96,16 @@ impl<V: Copy> SharedMap<V> {
         }
     }
 
-    /// The same for the entries that stand beside this key: so that a table without a timer does not grow.
-    pub(super) fn retain_beside(&self, key: &Identity, fits: impl FnMut(&Identity, &V) -> bool) {
-        self.bucket(key).lock().retain(fits);
+    /// The same in one of so many parts of the table: a timer that looks at another part each time holds up nobody.
+    pub(super) fn retain_part(
+        &self,
+        part: usize,
+        parts: usize,
+        mut fits: impl FnMut(&Identity, &V) -> bool,
+    ) {
+        for bucket in self.buckets.iter().skip(part).step_by(parts) {
+            bucket.lock().retain(&mut fits);
+        }
     }
 
     fn bucket(&self, key: &Identity) -> &Bucket<V> {

@@ -55,6 +55,7 @@ unsafe extern "C" fn tick(_: c_uint, _: *mut c_void) {
     guard("timer", (), || {
         let now_ms = clock::monotonic_ms();
         running().refusals.tick(now_ms);
+        running().people.tick();
         WATCH.with_borrow_mut(|watch| connections::look(watch, now_ms));
         look();
         lifecycle::end_when_done(look, stop);

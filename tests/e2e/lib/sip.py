@@ -35,6 +35,8 @@ class Message:
         lines = head.decode("utf-8", "surrogateescape").replace("\r\n ", " ").replace("\r\n\t", " ").split("\r\n")
         headers = []
         for line in lines[1:]:
+            if "\n" in line:
+                raise Malformed(f"a line that ends without CR: {line!r}")
             name, colon, value = line.partition(":")
             if not colon:
                 raise Malformed(f"header field without a colon: {line!r}")
