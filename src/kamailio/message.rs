@@ -99,7 +99,7 @@ impl<'m> SipMsg<'m> {
         // SAFETY: a live request of this process, of which no reference of ours is in use.
         let flags = unsafe { &raw mut (*self.raw()).msg_flags };
         // SAFETY: as above.
-        unsafe { *flags |= ffi::FL_FORCE_RPORT };
+        add_flag(unsafe { &mut *flags }, ffi::FL_FORCE_RPORT);
     }
 
     /// The socket that it came through.
@@ -415,4 +415,9 @@ fn transport_name(protocol: u32) -> &'static str {
         ffi::PROTO_WSS => "wss",
         _ => "udp",
     }
+}
+
+/// Sets a flag. Kamailio's have 32 bits, and 64 from version 6 on.
+fn add_flag<T: From<u32> + std::ops::BitOrAssign>(flags: &mut T, flag: u32) {
+    *flags |= T::from(flag);
 }
