@@ -57,6 +57,12 @@ async def identities():
         for arguments, words in (
             (("bob", imsi), "belongs to"),
             (("bob", "sip:alice@ims.example"), "belongs to"),
+            # However it is written.
+            (("bob", "sip:+15550001@ims.example"), "belongs to"),
+            (("bob", "sip:alice@IMS.EXAMPLE"), "belongs to"),
+            (("bob", "sips:alice@ims.example"), "write a SIP URI"),
+            (("bob", "sip:%61lice@ims.example"), "write a SIP URI"),
+            (("bob", "sip:alice;x=y@ims.example"), "write a SIP URI"),
             (("bob", "tel:+15550009"), "write a SIP URI"),
             (("bob", "sip:a'b@x"), "write a SIP URI"),
             (("bob", "x"), "write a SIP URI"),
@@ -100,6 +106,9 @@ async def mistakes():
             (("add", "bob", "x", "+1234567890123456"), {}, "E.164"),
             (("add", "bob", "x", "+15550001"), {}, "belongs to alice"),
             (("add", "bob", "x", "+15559999"), {}, "service centre"),
+            (("add", "bob", "x", "15559999"), {"IPSMGW_NUMBERS": "plain"}, "service centre"),
+            (("add", "15559999", "x"), {}, "service centre"),
+            (("add", "15550001", "x"), {}, "number of alice"),
             (("del", "zoe"), {}, "nobody called zoe"),
             (("list",), {"IPSMGW_DB_URL": "mysql://x/y"}, "write sqlite:///"),
             (("list",), {"IPSMGW_DB_URL": "sqlite:////proc/none/gw.db"}, "cannot write"),
