@@ -56,6 +56,11 @@ end
 -- Who is asking ------------------------------------------------------------------------------------------------
 
 local function trusted_address()
+	-- Through a web server on a peer's machine come browsers.
+	local transport = KSR.pv.get("$proto")
+	if transport == "ws" or transport == "wss" then
+		return false
+	end
 	local centre, peers = setting("IPSMGW_SC_URI"), setting("IPSMGW_TRUSTED")
 	return centre ~= "" and KSR.pv.get("$siz") == KSR.pv.gete("$(def(IPSMGW_SC_URI){s.unquote}{uri.host})")
 		or peers ~= "" and KSR.ipops.is_in_subnet(KSR.pv.get("$si"), peers) > 0

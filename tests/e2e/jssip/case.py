@@ -191,6 +191,29 @@ async def handshake():
                 equal(await knock(gw, **fields), wanted, f"{name}, one origin: {fields}")
 
 
+async def trusted_address():
+    "the address of a trusted peer proves nothing over WebSocket, where browsers come in"
+    for name, variant in (("native", {}), ("lua", {"cfg": CFG / "kamailio-kemi.cfg", "lua": CFG / "kamailio.lua"})):
+        async with gateway(name=f"trusted-{name}", trusted="127.0.0.1/32", **variant) as gw:
+            reader, writer = await asyncio.open_connection(*gw.ws_address)
+            writer.write(
+                b"GET / HTTP/1.1\r\nHost: %s:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nOrigin: https://chat.example\r\n"
+                b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: sip\r\n\r\n"
+                % (gw.ws_address[0].encode(), gw.ws_address[1])
+            )
+            equal((await reader.readuntil(b"\r\n\r\n")).split()[1], b"101", "the handshake")
+            request = (
+                f"MESSAGE {gw.uri('alice')} SIP/2.0\r\nVia: SIP/2.0/WS x.invalid;branch=z9hG4bK1\r\nMax-Forwards: 70\r\n"
+                f"From: <{gw.uri('bob')}>;tag=1\r\nTo: <{gw.uri('alice')}>\r\nCall-ID: 1@x.invalid\r\nCSeq: 1 MESSAGE\r\n"
+                f"P-Asserted-Identity: <{gw.uri('bob')}>\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nhi"
+            ).encode()
+            # A text frame with a mask of zeros (RFC 6455 clause 5.2).
+            writer.write(bytes([0x81, 0x80 | 126]) + len(request).to_bytes(2, "big") + bytes(4) + request)
+            frame = await asyncio.wait_for(reader.readuntil(b"\r\n"), 5)
+            equal(b"SIP/2.0 407" in frame, True, f"{name}: the answer {frame}")
+            writer.close()
+
+
 async def flood():
     "IPSMGW_FLOOD counts HTTP requests, too"
     async with gateway(name="flood", flood=10) as gw:
@@ -198,4 +221,4 @@ async def flood():
         equal((answers[0], answers[-1]), (404, 503), "the first and the last")
 
 
-run(conversation, conversation_in_lua, by_itself, refused, gone, handshake, flood)
+run(conversation, conversation_in_lua, by_itself, refused, gone, handshake, trusted_address, flood)
