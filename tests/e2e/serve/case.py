@@ -64,9 +64,9 @@ async def serve_until_ctrl_c():
 
 
 def children_of(pid):
-    """Those that are Kamailio's."""
-    shown = subprocess.run(["ps", "-o", "pid=,comm=", "--ppid", str(pid)], capture_output=True, text=True)
-    return [int(line.split()[0]) for line in shown.stdout.splitlines() if line.endswith("kamailio")]
+    """Those that are Kamailio's, by whichever loader they run."""
+    shown = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(pid)], capture_output=True, text=True)
+    return [int(line.split()[0]) for line in shown.stdout.splitlines() if "kamailio.cfg -DD" in line]
 
 
 async def starts_again():
