@@ -405,7 +405,7 @@ local function as_short_message()
 		reply(403, "Not Authorised")
 	end
 	if KSR.isflagset(FROM_TRUSTED) then
-		KSR.pv.seti("$ipsmgw(hold_timeout)", tonumber(setting("PEER_HOLD_TIMEOUT")))
+		KSR.pv.seti("$ipsmgw(hold_timeout)", tonumber(setting("IPSMGW_PEER_TIMEOUT")))
 	end
 	KSR.ipsmgw.im_to_sm()
 	KSR.x.exit()
