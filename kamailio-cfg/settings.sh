@@ -148,8 +148,8 @@ done
 	die "IPSMGW_CONNECTIONS is '$IPSMGW_CONNECTIONS': write how many TCP connections one address may have, for example 256, or 0 for any number"
 [[ $IPSMGW_CPIM_FROM == any || $IPSMGW_CPIM_FROM == sender ]] ||
 	die "IPSMGW_CPIM_FROM is '$IPSMGW_CPIM_FROM': write any, or sender to have From in message/cpim checked"
-[[ $IPSMGW_PEER_TIMEOUT =~ ^$a_count$ ]] && ((IPSMGW_PEER_TIMEOUT >= 3 && IPSMGW_PEER_TIMEOUT <= 20)) ||
-	die "IPSMGW_PEER_TIMEOUT is '$IPSMGW_PEER_TIMEOUT': write after how many seconds a peer has its answer, from 3 to 20, for example 4; an S-CSCF may wait for 5"
+[[ $IPSMGW_PEER_TIMEOUT =~ ^$a_count$ ]] && ((IPSMGW_PEER_TIMEOUT >= 4 && IPSMGW_PEER_TIMEOUT <= 20)) ||
+	die "IPSMGW_PEER_TIMEOUT is '$IPSMGW_PEER_TIMEOUT': write after how many seconds a peer has its answer, from 4 to 20, for example 4; an S-CSCF may wait for 5"
 [[ $IPSMGW_STOP_TIMEOUT =~ ^$a_count$ ]] && ((IPSMGW_STOP_TIMEOUT <= 600)) ||
 	die "IPSMGW_STOP_TIMEOUT is '$IPSMGW_STOP_TIMEOUT': write how many seconds open messages have when the gateway is stopped, from 0 to 600, for example 10"
 [[ $IPSMGW_FLOOD =~ ^$a_count$ ]] ||

@@ -158,7 +158,7 @@ async def mistakes():
         ({"IPSMGW_REG_EVENT_IDENTITY": "me"}, "SIP URI"),
         ({"IPSMGW_IM_ELSEWHERE": "nowhere"}, "write chain, or sc"),
         ({"IPSMGW_FLOOD": "-1"}, "per second"),
-        ({"IPSMGW_PEER_TIMEOUT": "21"}, "from 3 to 20"),
+        ({"IPSMGW_PEER_TIMEOUT": "3"}, "from 4 to 20"),
         ({"IPSMGW_CONNECTIONS": "many"}, "TCP connections"),
         ({"IPSMGW_CPIM_FROM": "yes"}, "write any, or sender"),
         ({"IPSMGW_STOP_TIMEOUT": "601"}, "from 0 to 600"),
