@@ -265,7 +265,7 @@ async def one_process():
         folder, port = gw.folder / "alone", free_port()
         folder.mkdir(exist_ok=True)
         (folder / "kamailio.cfg").write_text(ALONE.format(module=gw.env["IPSMGW_MODULE"], port=port))
-        command = ["kamailio", "-f", folder / "kamailio.cfg", "-D", "-E", "-m", "256", "-Y", folder, "-w", folder]
+        command = [*gw.program, "-f", folder / "kamailio.cfg", "-D", "-E", "-m", "256", "-Y", folder, "-w", folder]
         with (folder / "log").open("wb") as log:
             alone = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
         try:
