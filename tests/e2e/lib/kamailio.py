@@ -60,7 +60,7 @@ class Kamailio:
         process's), so to have sockets is not enough.
         """
         # -M: as kamailio-cfg/run.
-        command = [*self.program, "-f", str(self.cfg), "-DD", "-E", "-M", "128"]
+        command = [*self.program, "-f", str(self.cfg), "-DD", "-E", "-M", "128", "-x", "tlsf", "-X", "tlsf"]
         command += ["-Y", str(self.folder), "-w", str(self.folder), "-P", str(self.folder / "pid")]
         for define in self.defines:
             command += ["-A", define]
