@@ -219,6 +219,18 @@ async def statuses():
             else:
                 rows.check(f"TP-ST {status:02X}", told(await bob.next_message()), (f"s{status:02x}", wanted))
         rows.check("the end", (gw.pending(), bob.inbox.qsize()), (0, 0))
+        say("the service centre names the recipient in its own way, or not at all: TP-MR says which message it is about")
+        stamp = sms.scts()
+        for name, address in (
+            ("national", bytes([0x07, 0xA1, 0x55, 0x85, 0x88, 0xF8])),
+            ("unknown", bytes([0x07, 0x81, 0x55, 0x85, 0x88, 0xF8])),
+            ("empty", bytes([0x00, 0x80])),
+        ):
+            tp_mr = await submitted(name)
+            tpdu = bytes([0x06, tp_mr]) + address + stamp + stamp + bytes([0x00])
+            sent = await centre.deliver(ME, "", "", tpdu=tpdu)
+            rows.check(f"TP-RA {name}: the centre", (await sent.outcome()).kind, "RP-ACK")
+            rows.check(f"TP-RA {name}", told(await bob.next_message()), (name, "delivered"))
         say("no report for a while (STA-6): nothing is made up, and others are not held up")
         silent = await submitted("late")
         await reported(await submitted("later"), 0x00)
@@ -226,7 +238,7 @@ async def statuses():
         rows.check("nothing before it", bob.inbox.qsize(), 0)
         await reported(silent, 0x00)
         rows.check("its own report", told(await bob.next_message()), ("late", "delivered"))
-        rows.done(at_least=len(STATUSES) + 3)
+        rows.done(at_least=len(STATUSES) + 9)
 
 
 run(wishes, addressing, addressing_in_lua, unknown_senders, switched_off, statuses)
