@@ -43,6 +43,7 @@ class Gateway(Kamailio):
         }
         programs = os.environ.get("KAMAILIO", "kamailio"), os.environ.get("KAMCMD", "kamcmd")
         super().__init__(folder, cfg, address, f"{self.db}.ctl", env, *programs, defines)
+        self.options = ["-x", "tlsf", "-X", "tlsf"]  # as `run` starts it
 
     async def __aenter__(self):
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -35,6 +35,7 @@ class Kamailio:
         self.env = env
         self.program, self.kamcmd = shlex.split(program), shlex.split(kamcmd)
         self.defines = list(defines)
+        self.options = []  # of the command line
         self.listens = []  # where, unless the configuration says
         self.may_say = None  # a pattern of log lines that this case provokes on purpose
         self.log_file = self.folder / "kamailio.log"
@@ -60,7 +61,7 @@ class Kamailio:
         process's), so to have sockets is not enough.
         """
         # -M: as kamailio-cfg/run.
-        command = [*self.program, "-f", str(self.cfg), "-DD", "-E", "-M", "128", "-x", "tlsf", "-X", "tlsf"]
+        command = [*self.program, "-f", str(self.cfg), "-DD", "-E", "-M", "128", *self.options]
         command += ["-Y", str(self.folder), "-w", str(self.folder), "-P", str(self.folder / "pid")]
         for define in self.defines:
             command += ["-A", define]
