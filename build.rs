@@ -28,7 +28,7 @@ fn main() {
     ] {
         println!("cargo:rerun-if-env-changed={variable}");
     }
-    for file in ["include", "src/kamailio/shim.c"] {
+    for file in ["include", "src/kamailio/sys/shim.c"] {
         println!("cargo:rerun-if-changed={file}");
     }
     if let Err(sentence) = build() {
@@ -73,13 +73,13 @@ fn build() -> Result<(), String> {
     for arg in &args {
         cc.flag(arg);
     }
-    cc.file("src/kamailio/shim.c")
+    cc.file("src/kamailio/sys/shim.c")
         .std("gnu11")
         .warnings(true)
         // A module finds another's API as a command of the script's function type.
         .flag("-Wno-cast-function-type")
         .try_compile("ipsmgw_shim")
-        .map_err(|e| format!("src/kamailio/shim.c does not compile: {e}"))?;
+        .map_err(|e| format!("src/kamailio/sys/shim.c does not compile: {e}"))?;
 
     // Kamailio wants a file of the module's name: a link beside cargo's libipsmgw.so.
     if let Some(profile) = out.ancestors().nth(3) {

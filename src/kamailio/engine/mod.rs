@@ -1,0 +1,11 @@
+//! A message through the gateway: read, decided, carried out; what came of it.
+
+pub(super) mod hooks;
+pub(super) mod lifecycle;
+pub(super) mod perform;
+pub(super) mod reading;
+pub(super) mod result;
+pub(super) mod rewrite;
+pub(super) mod running;
+pub(super) mod send;
+pub(super) mod timer;

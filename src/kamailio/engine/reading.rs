@@ -1,0 +1,143 @@
+//! A request as the core wants to read it.
+
+use std::borrow::Cow;
+
+use crate::host::Text;
+use crate::sip::{Capabilities, MessageIn};
+
+use super::running::running;
+use crate::kamailio::register::contacts;
+use crate::kamailio::sys::ffi;
+use crate::kamailio::sys::message::SipMsg;
+use crate::kamailio::sys::text;
+
+/// What of a request has to be put together before the core can borrow it.
+pub(crate) struct Reading<'m> {
+    msg: SipMsg<'m>,
+    identity: Option<String>,
+    source: String,
+    request_uri: &'m str,
+    retargeted: bool,
+    recipient: Capabilities,
+    recipient_name: Option<Text<126>>,
+    content_encoding: Option<Cow<'m, str>>,
+    privacy: Option<Cow<'m, str>>,
+}
+
+impl<'m> Reading<'m> {
+    /// Reads what a MESSAGE says itself; nothing where it is none, or is broken before the end of its header.
+    pub(crate) fn of(msg: SipMsg<'m>) -> Option<Self> {
+        if !msg.is_request(ffi::METHOD_MESSAGE) || !msg.parse_headers() {
+            return None;
+        }
+        let (request_uri, retargeted) = msg.request_uri();
+        Some(Self {
+            msg,
+            identity: None,
+            source: String::new(),
+            request_uri: std::str::from_utf8(request_uri).ok()?,
+            retargeted,
+            recipient: Capabilities::default(),
+            recipient_name: None,
+            content_encoding: msg.content_encoding(),
+            privacy: msg.list(&["Privacy"]),
+        })
+    }
+
+    /// Asks who the sender is. Not for `$ipsmgw(...)`: that may stand in the `identity` parameter.
+    pub(crate) fn with_sender(self) -> Self {
+        Self {
+            identity: identity(self.msg),
+            ..self
+        }
+    }
+
+    /// Asks where it came from.
+    pub(crate) fn with_source(self) -> Self {
+        Self {
+            source: self.msg.source(),
+            ..self
+        }
+    }
+
+    /// Asks what the recipient's contacts can do.
+    pub(crate) fn with_recipient(self) -> Self {
+        Self {
+            recipient: contacts::capabilities(self.request_uri, running().flags),
+            recipient_name: running().people.registered_as(self.request_uri),
+            ..self
+        }
+    }
+
+    /// Its body and what says how to read that, nothing else.
+    pub(crate) fn content(&self) -> MessageIn<'_> {
+        // Octets behind the declared end belong to nobody; missing ones are the core's to judge.
+        let octets = self.msg.octets_behind_header();
+        let declared = self.msg.content_length().unwrap_or(octets.len());
+        MessageIn {
+            content_type: self.msg.content_type(),
+            content_transfer_encoding: self.msg.header("Content-Transfer-Encoding"),
+            content_encoding: self.content_encoding.as_deref(),
+            body: octets.get(..declared).unwrap_or(octets),
+            truncated: declared > octets.len(),
+            ..MessageIn::default()
+        }
+    }
+
+    /// All of it.
+    pub(crate) fn message(&self) -> MessageIn<'_> {
+        let [
+            in_reply_to,
+            priority,
+            diversion,
+            history_info,
+            interworked_by,
+            date,
+            expires,
+        ] = self.msg.headers([
+            "In-Reply-To",
+            "Priority",
+            "Diversion",
+            "History-Info",
+            "Interworked-By",
+            "Date",
+            "Expires",
+        ]);
+        MessageIn {
+            request_uri: self.request_uri,
+            original_uri: self.msg.original_uri().unwrap_or_default(),
+            from_trusted: self.msg.has_flag(running().trusted_flag),
+            retargeted: self.retargeted,
+            identity: self.identity.as_deref(),
+            call_id: self.msg.call_id().unwrap_or_default(),
+            in_reply_to,
+            from: self.msg.from(),
+            subject: self.msg.subject(),
+            priority,
+            diversion,
+            history_info,
+            interworked_by,
+            privacy: self.privacy.as_deref(),
+            date,
+            expires,
+            recipient: self.recipient,
+            recipient_name: self.recipient_name.as_ref().map(Text::as_str),
+            source: &self.source,
+            ..self.content()
+        }
+    }
+}
+
+/// The sender's identity, by the `identity` parameter.
+pub(crate) fn identity(msg: SipMsg<'_>) -> Option<String> {
+    let mut value = ffi::str_::default();
+    // SAFETY: a live message and a parsed format; the value stays in a buffer of Kamailio's until
+    // its next call.
+    if unsafe { ffi::pv_printf_s(msg.raw(), running().identity, &mut value) } < 0 {
+        return None;
+    }
+    // SAFETY: as above; copied at once.
+    let value = unsafe { text::text(&value) }?;
+    // An unset variable prints so.
+    (!value.is_empty() && value != "<null>").then(|| value.to_owned())
+}

@@ -1,0 +1,260 @@
+//! Requests of ours, through tm.
+
+use std::cell::Cell;
+use std::ffi::c_void;
+use std::os::raw::{c_int, c_uint};
+
+use crate::host::ExchangeId;
+use crate::interwork::Leg;
+use crate::sip::{MessageOut, Service};
+
+use super::hooks;
+use super::running::running;
+use crate::kamailio::register::contacts::{self, Route};
+use crate::kamailio::sys::ffi;
+use crate::kamailio::sys::modules::modules;
+use crate::kamailio::sys::text::lend;
+
+/// A MESSAGE of ours did not leave. As a status code, by what tm would have said of it.
+pub(crate) struct NotSent(pub(crate) u16);
+
+/// Sends a MESSAGE. Where an exchange is named, its `LegCompleted` comes from tm's callback, unless
+/// this fails.
+pub(crate) fn send(message: MessageOut, exchange: Option<ExchangeId>) -> Result<(), NotSent> {
+    let running = running();
+    // A contact that takes it, else whatever hop is configured or known.
+    let route_by = |flags| contacts::route_to(&message.identity, flags, &message.fallback_hop);
+    let (route, outbound_proxy) = match message.service {
+        Service::Sm => (route_by(running.flags.sm), running.outbound_proxy),
+        Service::Im => (route_by(running.flags.im), running.outbound_proxy),
+        Service::ServiceCentre => (None, ""),
+    };
+    let route = route.unwrap_or_else(|| Route::without_contact(&message, outbound_proxy));
+    send_to(message, exchange, &route)
+}
+
+/// The same to this contact.
+pub(crate) fn send_to(
+    mut message: MessageOut,
+    exchange: Option<ExchangeId>,
+    route: &Route,
+) -> Result<(), NotSent> {
+    route.add_path(&mut message);
+    if message.service == Service::Im {
+        match route.at_scscf {
+            // To all clients behind the S-CSCF, and not to the phones there.
+            true if contacts::phones_are_apart(&message.identity) => {
+                message
+                    .headers
+                    .push_str("Reject-Contact: *;+g.3gpp.smsip\r\n");
+            }
+            false if message.to.is_empty() => {
+                let name = running().people.registered_as(&message.identity);
+                message.to = name.map_or_else(String::new, |name| name.as_str().to_owned());
+            }
+            _ => {}
+        }
+    }
+    let completed = exchange.map(hooks::pack);
+    message_request(&message, route, completed).send(route)
+}
+
+fn message_request<'a>(
+    message: &'a MessageOut,
+    route: &'a Route,
+    completed: Option<*mut c_void>,
+) -> Request<'a> {
+    Request {
+        method: "MESSAGE",
+        to: match &*message.to {
+            "" if route.at_scscf => &route.uri,
+            "" => &message.identity,
+            to => to,
+        },
+        from: &message.from,
+        headers: &message.headers,
+        body: &message.body,
+        call_id: message.call_id.as_deref(),
+        completed: completed.map(|parameter| (hooks::on_leg_completed as _, parameter)),
+    }
+}
+
+/// The contacts that may get an RP-DATA.
+pub(crate) struct Legs {
+    /// The one whose turn it is.
+    route: Option<Route>,
+    /// How many others are left.
+    others: usize,
+    leg: Leg,
+}
+
+impl Legs {
+    pub(crate) fn of(message: &MessageOut, leg: Leg) -> Self {
+        let contact = usize::from(leg.contact);
+        let mut routes = match message.service {
+            Service::ServiceCentre => Vec::new(),
+            Service::Sm | Service::Im => {
+                contacts::newest_first(&message.identity, running().flags.sm)
+            }
+        };
+        let others = routes.len().saturating_sub(contact + 1);
+        let registered = (contact < routes.len()).then(|| routes.swap_remove(contact));
+        let elsewhere = || {
+            let outbound_proxy = match message.service {
+                Service::ServiceCentre => "",
+                Service::Sm | Service::Im => running().outbound_proxy,
+            };
+            Route::without_contact(message, outbound_proxy)
+        };
+        Self {
+            route: registered.or_else(|| (contact == 0).then(elsewhere)),
+            others,
+            leg,
+        }
+    }
+
+    /// How many contacts are left, where there are any.
+    pub(crate) fn others(&self) -> Option<u8> {
+        (self.others > 0).then(|| u8::try_from(self.others).unwrap_or(u8::MAX))
+    }
+
+    /// Sends the RP-DATA. Its `LegCompleted` comes from tm's callback, unless this fails: what Kamailio cannot send,
+    /// to a TCP port that nobody listens on, fails at once.
+    pub(crate) fn send(
+        self,
+        mut message: MessageOut,
+        exchange: ExchangeId,
+        attempt: u8,
+    ) -> Result<(), NotSent> {
+        let route = self.route.ok_or(NotSent(480))?;
+        route.add_path(&mut message);
+        let timeout_ms = match self.others {
+            0 => self.leg.last_ms,
+            _ => self.leg.other_ms,
+        };
+        let before = LEAVING.replace(Leaving::With(timeout_ms));
+        let completed = Some(hooks::pack_leg(exchange, attempt));
+        let sent = message_request(&message, &route, completed).send(&route);
+        match (sent, LEAVING.replace(before)) {
+            (Ok(()), Leaving::With(_)) => Err(NotSent(503)),
+            (sent, _) => sent,
+        }
+    }
+}
+
+/// What this process is sending just now.
+#[derive(Clone, Copy)]
+enum Leaving {
+    Nothing,
+    /// A request that has so many milliseconds for its final response.
+    With(u64),
+}
+
+thread_local! {
+    static LEAVING: Cell<Leaving> = const { Cell::new(Leaving::Nothing) };
+}
+
+/// tm has sent a request of ours, or sends it again.
+pub(crate) fn note_sent(cell: *mut ffi::cell) {
+    if let Leaving::With(milliseconds) = LEAVING.replace(Leaving::Nothing) {
+        let milliseconds = c_uint::try_from(milliseconds).unwrap_or(c_uint::MAX);
+        // SAFETY: the transaction of the request, in the callback that tm made it for; its timer starts behind
+        // this.
+        unsafe { ffi::ipsmgw_c_set_final_timeout(cell, milliseconds) };
+    }
+}
+
+/// A request of ours outside of any dialog.
+pub(crate) struct Request<'a> {
+    pub(crate) method: &'a str,
+    pub(crate) to: &'a str,
+    pub(crate) from: &'a str,
+    pub(crate) headers: &'a str,
+    pub(crate) body: &'a [u8],
+    pub(crate) call_id: Option<&'a str>,
+    /// What tm calls when it has the final response, or none in time, and with what.
+    pub(crate) completed: Option<(Completed, *mut c_void)>,
+}
+
+/// A function that tm calls.
+pub(crate) type Completed = unsafe extern "C" fn(*mut ffi::cell, c_int, *mut ffi::tmcb_params);
+
+impl Request<'_> {
+    /// Sends it on this way.
+    pub(crate) fn send(&self, route: &Route) -> Result<(), NotSent> {
+        let to = ["<", self.to, ">"].concat();
+        // Angle brackets stand in no URI.
+        let from = match self.from.contains('<') {
+            true => self.from.to_owned(),
+            false => ["<", self.from, ">"].concat(),
+        };
+        let mut method = lend(self.method.as_bytes());
+        let mut headers = lend(self.headers.as_bytes());
+        let mut body = lend(self.body);
+        let mut call_id = lend(self.call_id.unwrap_or_default().as_bytes());
+        let mut socket = lend(route.socket.as_deref().unwrap_or_default().as_bytes());
+        let mut request = ffi::uac_req_t {
+            method: &mut method,
+            headers: &mut headers,
+            body: &mut body,
+            ..Default::default()
+        };
+        if call_id.len > 0 {
+            request.callid = &mut call_id;
+        }
+        if socket.len > 0 {
+            request.ssock = &mut socket;
+        }
+        if let Some((completed, parameter)) = self.completed {
+            request.cb_flags = (ffi::TMCB_LOCAL_COMPLETED | ffi::TMCB_REQUEST_SENT) as _;
+            request.cb = Some(completed);
+            request.cbp = parameter;
+        }
+        let mut uri = lend(route.uri.as_bytes());
+        let (mut to, mut from) = (lend(to.as_bytes()), lend(from.as_bytes()));
+        let mut hop = lend(route.next_hop.as_deref().unwrap_or_default().as_bytes());
+        let hop = if hop.len > 0 {
+            &raw mut hop
+        } else {
+            std::ptr::null_mut()
+        };
+        let Some(t_request) = modules().tm.t_request else {
+            return Err(NotSent(503));
+        };
+        // SAFETY: all texts are live during the call; tm copies what it keeps.
+        let sent = unsafe { t_request(&mut request, &mut uri, &mut to, &mut from, hop) };
+        match sent {
+            1.. => Ok(()),
+            // The script dropped it in event_route[tm:local-request].
+            0 => Err(NotSent(403)),
+            _ => Err(NotSent(503)),
+        }
+    }
+}
+
+impl Route {
+    /// To whatever hop is configured or known.
+    fn without_contact(message: &MessageOut, outbound_proxy: &str) -> Self {
+        Self {
+            uri: message.identity.clone(),
+            next_hop: fallback_hop(message, outbound_proxy).map(str::to_owned),
+            route: None,
+            socket: None,
+            at_scscf: false,
+        }
+    }
+
+    fn add_path(&self, message: &mut MessageOut) {
+        if let Some(path) = self.route.as_deref() {
+            message.headers.push_str("Route: ");
+            message.headers.push_str(path);
+            message.headers.push_str("\r\n");
+        }
+    }
+}
+
+fn fallback_hop<'a>(message: &'a MessageOut, outbound_proxy: &'a str) -> Option<&'a str> {
+    [outbound_proxy, message.fallback_hop.as_str()]
+        .into_iter()
+        .find(|hop| !hop.is_empty())
+}

@@ -1,0 +1,95 @@
+//! Our own timer process: it looks at the exchanges whose time has come.
+
+use std::cell::RefCell;
+use std::os::raw::{c_int, c_uint, c_void};
+
+use crate::connections::Watch;
+use crate::host::{ExchangeId, Now};
+use crate::interwork::Input;
+
+use super::lifecycle;
+use super::perform::{At, perform};
+use super::running::running;
+use crate::kamailio::state::table::Locked;
+use crate::kamailio::sys::clock;
+use crate::kamailio::sys::connections;
+use crate::kamailio::sys::ffi;
+use crate::kamailio::sys::guard::guard;
+use crate::kamailio::sys::log;
+
+/// Microseconds between two looks. The nearest deadline is `accept_timeout`, some hundred milliseconds before a peer's own
+/// timer ends.
+const PERIOD: c_int = 100_000;
+
+/// At most so many in one look, so that a burst does not starve the rest of the process.
+const BATCH: usize = 4096;
+
+thread_local! {
+    /// Of the timer process alone.
+    static WATCH: RefCell<Watch> = RefCell::default();
+}
+
+/// In mod_init: announces one more process.
+pub(crate) fn announce() -> bool {
+    // SAFETY: in mod_init, before the fork.
+    unsafe { ffi::register_basic_timers(1) == 0 }
+}
+
+/// In child_init of the main process: starts it, with sockets, since it sends.
+pub(crate) fn start() -> bool {
+    // SAFETY: in child_init of the main process; the name is copied, the function is ours.
+    let pid = unsafe {
+        ffi::fork_basic_utimer(
+            ffi::PROC_TIMER,
+            c"IPSMGW TIMER".as_ptr().cast_mut(),
+            1,
+            Some(tick),
+            std::ptr::null_mut(),
+            PERIOD,
+        )
+    };
+    pid >= 0
+}
+
+unsafe extern "C" fn tick(_: c_uint, _: *mut c_void) {
+    guard("timer", (), || {
+        let now_ms = clock::monotonic_ms();
+        running().refusals.tick(now_ms);
+        running().people.tick();
+        WATCH.with_borrow_mut(|watch| connections::look(watch, now_ms));
+        look();
+        lifecycle::end_when_done(look, stop);
+    });
+}
+
+/// At the exchanges whose time has come.
+fn look() {
+    let table = &running().table;
+    let now = clock::now();
+    if !table.may_be_due(now.monotonic_ms) {
+        return;
+    }
+    for index in table.due(now.monotonic_ms).take(BATCH) {
+        if let Some((locked, exchange)) = table.lock_due(index, now.monotonic_ms) {
+            tell(locked, exchange, Input::Due { exchange }, now);
+        }
+    }
+}
+
+/// All exchanges: the gateway ends.
+fn stop() {
+    let table = &running().table;
+    let now = clock::now();
+    for index in table.open() {
+        if let Some((locked, exchange)) = table.lock_open(index, now.monotonic_ms) {
+            tell(locked, exchange, Input::Stop { exchange }, now);
+        }
+    }
+}
+
+fn tell(mut locked: Locked<'_>, exchange: ExchangeId, input: Input<'_>, now: Now) {
+    let _about = log::about(exchange);
+    let actions = running().gateway.handle(input, now, &mut locked);
+    drop(locked);
+    perform(actions, At::Nothing);
+}

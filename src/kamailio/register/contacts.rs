@@ -1,0 +1,298 @@
+//! Who is registered here, and what with: Kamailio's usrloc.
+//!
+//! What a contact can do is kept as branch flags, which `save()` stores with the contact and
+//! `lookup()` gives back: so it is refreshed, expired, replicated and written to the database with
+//! the registration itself.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::interwork::AtScscf;
+use crate::sip::{Capabilities, Hop, address_of_record, fields, first_uri};
+
+use super::person::is_us;
+use crate::kamailio::engine::running::running;
+use crate::kamailio::script::params::Flags;
+use crate::kamailio::sys::ffi;
+use crate::kamailio::sys::message::next_hop;
+use crate::kamailio::sys::modules::{Usrloc, modules};
+use crate::kamailio::sys::text::{self, lend};
+use crate::kamailio::sys::tm;
+
+/// Where a request for one contact goes.
+pub(crate) struct Route {
+    /// Request-URI: the contact.
+    pub(crate) uri: String,
+    /// Next hop; none: the Request-URI says it.
+    pub(crate) next_hop: Option<String>,
+    /// Route header field's value (RFC 3327), where there is a Path.
+    pub(crate) route: Option<String>,
+    /// The socket that the registration came in on, as `udp:192.0.2.1:5060`.
+    pub(crate) socket: Option<String>,
+    /// Whether it goes to an S-CSCF, with the identity that is registered there as Request-URI.
+    pub(crate) at_scscf: bool,
+}
+
+/// A contact of an identity that has one of these flags: the one at this hop, if there is one there,
+/// else the one that was registered or refreshed last.
+pub(crate) fn route_to(identity: &str, flags: u32, hop: &str) -> Option<Route> {
+    let hop = Hop::of(hop);
+    let mut best = None;
+    each_contact(identity, |contact| {
+        if contact.cflags & flags == 0 {
+            return;
+        }
+        let route = Route::of(contact, identity);
+        let is_there = hop.is_some() && route.hop() == hop;
+        let rank = (is_there, contact.last_modified);
+        if best.as_ref().is_none_or(|(other, _)| *other < rank) {
+            best = Some((rank, route));
+        }
+    });
+    best.map(|(_, route)| route)
+}
+
+/// All contacts of an identity that have one of these flags.
+pub(crate) fn routes_to(identity: &str, flags: u32) -> Vec<Route> {
+    let mut routes = Vec::new();
+    let mut at_scscf = None;
+    each_contact(identity, |contact| {
+        if contact.cflags & flags == 0 {
+            return;
+        }
+        let route = Route::of(contact, identity);
+        if !route.at_scscf {
+            routes.push(route);
+        // One S-CSCF knows all of the person's contacts, and the newest is where the person is.
+        } else if at_scscf
+            .as_ref()
+            .is_none_or(|(other, _)| *other < contact.last_modified)
+        {
+            at_scscf = Some((contact.last_modified, route));
+        }
+    });
+    routes.extend(at_scscf.map(|(_, route)| route));
+    routes
+}
+
+/// The same, the one first that was registered or refreshed last.
+pub(crate) fn newest_first(identity: &str, flags: u32) -> Vec<Route> {
+    let mut routes = Vec::new();
+    each_contact(identity, |contact| {
+        if contact.cflags & flags != 0 {
+            routes.push((contact.last_modified, Route::of(contact, identity)));
+        }
+    });
+    // Of those of the same second the one at the end of usrloc's list came last.
+    routes.reverse();
+    routes.sort_by_key(|(modified, _)| std::cmp::Reverse(*modified));
+    routes.into_iter().map(|(_, route)| route).collect()
+}
+
+/// The client that answered a branch of a relayed request so: the one of the newest, where several did. Of an answer
+/// behind the final response tm keeps nothing: it is that of the branch at hand.
+pub(crate) fn client_that_answered(
+    cell: &ffi::cell,
+    at_hand: Option<u32>,
+    status: u16,
+) -> Option<Route> {
+    let mut branches = tm::branches(cell).iter().rev();
+    let known = branches.find(|branch| branch.last_received == i32::from(status));
+    let at_hand = || tm::branches(cell).get(usize::try_from(at_hand?).ok()?);
+    let branch = known.or_else(at_hand)?;
+    let copy = |value: &ffi::str_| {
+        // SAFETY: a string that tm keeps with the branch, or of a socket.
+        let text = unsafe { text::text(value) };
+        text.unwrap_or_default().to_owned()
+    };
+    let to = &branch.request.dst;
+    let mut ip = ffi::ip_addr::default();
+    // SAFETY: the address that the request went to; writes `ip`.
+    unsafe { ffi::ipsmgw_c_ip(&to.to, &mut ip) };
+    // SAFETY: as above.
+    let port = unsafe { ffi::ipsmgw_c_port(&to.to) };
+    // SAFETY: sockets live as long as Kamailio.
+    let socket = unsafe { to.send_sock.as_ref() }.map(|socket| copy(&socket.sock_str));
+    Some(Route {
+        uri: Some(copy(&branch.uri)).filter(|uri| !uri.is_empty())?,
+        next_hop: next_hop(&ip, port, u32::try_from(to.proto).unwrap_or(0)),
+        route: Some(routes(&branch.request)).filter(|route| !route.is_empty()),
+        socket,
+        at_scscf: false,
+    })
+}
+
+/// Route of a request that tm has sent: the way to a contact (RFC 3327), or on through a chain of application
+/// servers.
+fn routes(sent: &ffi::retr_buf) -> String {
+    let buffer = ffi::str_ {
+        s: sent.buffer,
+        len: sent.buffer_len,
+    };
+    // SAFETY: the octets that tm keeps with the branch to send them again.
+    let octets = unsafe { text::octets(&buffer) };
+    let head = octets.windows(4).position(|end| end == b"\r\n\r\n");
+    let head = std::str::from_utf8(octets.get(..head.unwrap_or(0)).unwrap_or_default());
+    let routes = fields(head.unwrap_or_default())
+        .filter(|(name, _)| name.eq_ignore_ascii_case("Route"))
+        .map(|(_, value)| value);
+    routes.collect::<Vec<_>>().join(", ")
+}
+
+/// What the contacts of an identity can do, one or another of them. But a request that goes to all of those that take
+/// instant messages has one body for all: `message/cpim` is what each of them can do.
+pub(crate) fn capabilities(identity: &str, flags: Flags) -> Capabilities {
+    let (mut found, mut all_cpim) = (0, true);
+    each_contact(identity, |contact| {
+        let now = flags_now(contact, identity, flags);
+        found |= now;
+        let can = flags.capabilities(now);
+        all_cpim &= can.cpim || !can.im;
+    });
+    let any = flags.capabilities(found);
+    Capabilities {
+        cpim: any.cpim && all_cpim,
+        ..any
+    }
+}
+
+/// Whether an identity has a contact with one of these flags.
+pub(crate) fn has(identity: &str, flags: u32) -> bool {
+    let mut found = false;
+    let ours = running().flags;
+    each_contact(identity, |contact| {
+        found |= flags_now(contact, identity, ours) & flags != 0;
+    });
+    found
+}
+
+/// A contact's flags. For an S-CSCF what the devices behind it can do now: one of them may have ended by itself since. Where
+/// all have, the S-CSCF has given them more time than they asked for.
+fn flags_now(contact: &ffi::ucontact, identity: &str, flags: Flags) -> u32 {
+    if contact.cflags & flags.third_party == 0 {
+        return contact.cflags;
+    }
+    let can = registered_at_scscf(identity).map(|there| there.contacts.can(unix_time()));
+    match can {
+        Some(can) if can != Capabilities::default() => flags.set(contact.cflags, can, true),
+        _ => contact.cflags,
+    }
+}
+
+impl Route {
+    /// Where it goes, to be compared.
+    fn hop(&self) -> Option<Hop<'_>> {
+        Hop::of(self.next_hop.as_deref().unwrap_or(&self.uri))
+    }
+
+    fn of(contact: &ffi::ucontact, identity: &str) -> Self {
+        let copy = |value: &ffi::str_| {
+            // SAFETY: a string of a contact that its usrloc lock keeps, or of a socket.
+            let text = unsafe { text::text(value) };
+            text.unwrap_or_default().to_owned()
+        };
+        let (received, path) = (copy(&contact.received), copy(&contact.path));
+        let first_hop = first_uri(&path).map(str::to_owned);
+        // SAFETY: sockets live as long as Kamailio.
+        let socket = unsafe { contact.sock.as_ref() }.map(|socket| copy(&socket.sock_str));
+        if contact.cflags & running().flags.third_party != 0 {
+            return Self {
+                uri: at_scscf_as(identity),
+                next_hop: Some(copy(&contact.c)),
+                route: None,
+                socket,
+                at_scscf: true,
+            };
+        }
+        Self {
+            uri: copy(&contact.c),
+            next_hop: first_hop.or_else(|| Some(received).filter(|hop| !hop.is_empty())),
+            route: Some(path).filter(|path| !path.is_empty()),
+            socket,
+            at_scscf: false,
+        }
+    }
+}
+
+/// Whether an S-CSCF can tell this person's phones from the clients by their feature tag.
+pub(crate) fn phones_are_apart(identity: &str) -> bool {
+    let registered = registered_at_scscf(identity);
+    registered.is_some_and(|registered| registered.contacts.phones_are_apart(unix_time()))
+}
+
+/// What an S-CSCF has said of a person.
+pub(crate) fn registered_at_scscf(identity: &str) -> Option<AtScscf> {
+    let running = running();
+    let person = running.gateway.identity_key(identity, &is_us)?;
+    running.people.at_scscf(&person)
+}
+
+/// The identity by which the S-CSCF knows a person.
+fn at_scscf_as(identity: &str) -> String {
+    match &registered_at_scscf(identity) {
+        Some(registered) => registered.identity.as_str().to_owned(),
+        None => identity.to_owned(),
+    }
+}
+
+/// Shows each valid contact of an identity, under usrloc's lock.
+fn each_contact(identity: &str, mut see: impl FnMut(&ffi::ucontact)) {
+    let now = unix_time();
+    with_record(identity, |_, record| {
+        // SAFETY: a record under its lock.
+        let mut next = unsafe { (*record).contacts };
+        // SAFETY: the record's list, which ends with NULL.
+        while let Some(contact) = unsafe { next.as_ref() } {
+            next = contact.next;
+            if is_valid(contact, now) {
+                see(contact);
+            }
+        }
+    });
+}
+
+/// Seconds since 1970, as usrloc counts.
+pub(crate) fn unix_time() -> i64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .ok()
+        .and_then(|now| i64::try_from(now.as_secs()).ok())
+        .unwrap_or(0)
+}
+
+/// VALID_CONTACT: not expired, or permanent.
+pub(crate) fn is_valid(contact: &ffi::ucontact, now: i64) -> bool {
+    contact.expires == 0 || contact.expires > now
+}
+
+/// Shows the record of an identity where there is one, under usrloc's lock.
+pub(crate) fn with_record(identity: &str, see: impl FnOnce(&ffi::usrloc_api_t, *mut ffi::urecord)) {
+    let Some(usrloc) = &modules().usrloc else {
+        return;
+    };
+    let Some(aor) = address_of_record(identity, usrloc.api.use_domain != 0) else {
+        return;
+    };
+    let (Some(lock), Some(unlock), Some(get), Some(release)) = (
+        usrloc.api.lock_udomain,
+        usrloc.api.unlock_udomain,
+        usrloc.api.get_urecord,
+        usrloc.api.release_urecord,
+    ) else {
+        return;
+    };
+    let mut aor = lend(aor.as_bytes());
+    let Usrloc { domain, .. } = *usrloc;
+    let mut record = std::ptr::null_mut();
+    // SAFETY: our table; the AoR is live during the calls.
+    unsafe { lock(domain, &mut aor) };
+    // SAFETY: as above, under the lock.
+    if unsafe { get(domain, &mut aor, &mut record) } == 0 {
+        if !record.is_null() {
+            see(&usrloc.api, record);
+        }
+        // SAFETY: the record that `get` gave; this frees it in DB_ONLY mode.
+        unsafe { release(record) };
+    }
+    // SAFETY: locked above.
+    unsafe { unlock(domain, &mut aor) };
+}

@@ -1,0 +1,81 @@
+//! `ipsmgw_keep()`: a registration is answered when it is in the database.
+
+use crate::sip::Answer;
+
+use super::person;
+use super::save::is_by_another;
+use super::third_party;
+use super::writer::Uri;
+use crate::kamailio::engine::perform::{answer_failure, answer_request};
+use crate::kamailio::engine::reading::identity;
+use crate::kamailio::engine::running::running;
+use crate::kamailio::script::functions::{FALSE, TRUE, begin};
+use crate::kamailio::sys::counters::REGISTRATION_REFUSED;
+use crate::kamailio::sys::ffi;
+use crate::kamailio::sys::message::SipMsg;
+use crate::kamailio::sys::tm;
+
+/// For how long a REGISTER may wait for the writer. Then tm answers it with an error.
+const MOST_MS: u64 = 10_000;
+
+const OK: Answer = Answer {
+    status: 200,
+    reason: "OK",
+    headers: "",
+};
+
+const UNAVAILABLE: Answer = Answer {
+    status: 503,
+    reason: "Service Unavailable",
+    headers: "Retry-After: 5\r\n",
+};
+
+/// `ipsmgw_keep()`, behind `save()` that has prepared its answer (flags 0x12), or behind `ipsmgw_save()` on a NOTIFY: writes
+/// what is known of the identity's contacts now, and answers then.
+pub(crate) fn keep(msg: SipMsg<'_>) -> i32 {
+    let is_register = msg.is_request(ffi::METHOD_REGISTER);
+    if !(is_register || msg.is_request(ffi::METHOD_NOTIFY)) || !msg.parse_headers() {
+        tracing::error!("ipsmgw_keep() works on a REGISTER or a NOTIFY, in a request route");
+        return FALSE;
+    }
+    let answer = |answer: &Answer| {
+        if answer_request(msg, answer) {
+            TRUE
+        } else {
+            FALSE
+        }
+    };
+    let whose = person::uri(msg).or_else(|| identity(msg));
+    if is_register && is_by_another(msg) {
+        third_party::prolong(msg, whose.as_deref().unwrap_or_default());
+    }
+    // A REGISTER that only asks has changed nothing.
+    let changes = !is_register || msg.names_contacts();
+    let (Some(writer), true) = (&running().writer, changes) else {
+        return answer(&OK);
+    };
+    let Some(identity) = whose.and_then(|identity| Uri::new(&identity)) else {
+        tracing::error!(
+            "ipsmgw_keep() needs the person in the identity parameter, as a URI of up to 254 octets"
+        );
+        answer_failure(msg);
+        return FALSE;
+    };
+    if let Err(ended) = begin(msg) {
+        return ended;
+    }
+    tm::set_timeout(msg, MOST_MS);
+    let Some(transaction) = tm::suspend(msg) else {
+        tracing::error!("cannot hold a registration until it is written: out of shared memory?");
+        REGISTRATION_REFUSED.count();
+        answer(&UNAVAILABLE);
+        return FALSE;
+    };
+    if writer.put(identity, transaction) {
+        return TRUE;
+    }
+    tracing::warn!("a registration is refused: too many wait for the database");
+    REGISTRATION_REFUSED.count();
+    answer(&UNAVAILABLE);
+    FALSE
+}

@@ -1,0 +1,11 @@
+//! Registered contacts and what they can do.
+
+pub(super) mod at_scscf;
+pub(super) mod contacts;
+pub(super) mod keep;
+pub(super) mod person;
+pub(super) mod reg_event;
+pub(super) mod registration;
+pub(super) mod save;
+pub(super) mod third_party;
+pub(super) mod writer;

@@ -1,0 +1,181 @@
+//! A registration as it stands in usrloc's memory, and its rows in usrloc's table.
+
+use crate::sip::address_of_record;
+
+use super::contacts::{is_valid, unix_time, with_record};
+use crate::kamailio::sys::database::{Database, DatabaseError, Field, Value};
+use crate::kamailio::sys::ffi;
+use crate::kamailio::sys::modules::modules;
+use crate::kamailio::sys::text;
+
+/// All contacts of one identity.
+#[derive(Debug)]
+pub(crate) struct Registration {
+    user: String,
+    /// Only where usrloc looks at domains.
+    domain: Option<String>,
+    contacts: Vec<Contact>,
+}
+
+/// What usrloc keeps of a contact. Optional columns are NULL where the text is empty.
+#[derive(Debug)]
+struct Contact {
+    ruid: String,
+    contact: String,
+    call_id: String,
+    user_agent: String,
+    optional: [(&'static str, String); 4],
+    numbers: [(&'static str, i32); 7],
+    /// `None`: the contact has named no methods.
+    methods: Option<i32>,
+    q: f64,
+    expires: i64,
+    last_modified: i64,
+}
+
+impl Registration {
+    /// What usrloc's memory says now; nothing where the script has asked usrloc not to store a contact.
+    pub(crate) fn of(identity: &str) -> Option<Self> {
+        let usrloc = modules().usrloc.as_ref()?;
+        let by_domain = usrloc.api.use_domain != 0;
+        let aor = address_of_record(identity, by_domain)?;
+        let (user, domain) = match aor.split_once('@') {
+            Some((user, domain)) if by_domain => (user.to_owned(), Some(domain.to_owned())),
+            // usrloc writes a name without a user part so.
+            None if by_domain => (String::new(), Some(aor)),
+            _ => (aor, None),
+        };
+        let mut contacts = Vec::new();
+        let now = unix_time();
+        with_record(identity, |_, record| {
+            // SAFETY: a record under its lock.
+            let mut next = unsafe { (*record).contacts };
+            // SAFETY: the record's list, which ends with NULL.
+            while let Some(contact) = unsafe { next.as_ref() } {
+                if is_valid(contact, now) && contact.flags & ffi::FL_MEM as u32 == 0 {
+                    contacts.push(Contact::of(contact));
+                }
+                next = contact.next;
+            }
+        });
+        Some(Self {
+            user,
+            domain,
+            contacts,
+        })
+    }
+
+    /// Makes the table say the same.
+    pub(crate) fn write(
+        &self,
+        database: &Database,
+        table: &'static str,
+    ) -> Result<(), DatabaseError> {
+        let mut who = vec![("username", Value::Text(&self.user))];
+        if let Some(domain) = &self.domain {
+            who.push(("domain", Value::Text(domain)));
+        }
+        database.delete(table, &who)?;
+        self.contacts.iter().try_for_each(|contact| {
+            let mut row = who.clone();
+            contact.fields(&mut row);
+            database.insert(table, &row)
+        })
+    }
+
+    /// Tells usrloc that its table has these contacts: so it does not write them once more.
+    pub(crate) fn mark_written(&self, identity: &str) {
+        with_record(identity, |_, record| {
+            // SAFETY: a record under its lock.
+            let mut next = unsafe { (*record).contacts };
+            // SAFETY: the record's list, which ends with NULL; nobody else looks at it under the lock.
+            while let Some(contact) = unsafe { next.as_mut() } {
+                next = contact.next;
+                if self.contacts.iter().any(|written| written.is(contact)) {
+                    contact.state = ffi::CS_SYNC;
+                }
+            }
+        });
+    }
+}
+
+impl Contact {
+    fn of(contact: &ffi::ucontact) -> Self {
+        // SAFETY: a string of a contact under its usrloc lock, or of a socket.
+        let copy = |value: &ffi::str_| unsafe { text::octets(value) };
+        let copy = |value: &ffi::str_| String::from_utf8_lossy(copy(value)).into_owned();
+        // SAFETY: sockets live as long as Kamailio.
+        let socket = unsafe { contact.sock.as_ref() };
+        // Bit fields, which the table keeps as integers.
+        let bits = u32::cast_signed;
+        Self {
+            ruid: copy(&contact.ruid),
+            contact: copy(&contact.c),
+            call_id: copy(&contact.callid),
+            user_agent: copy(&contact.user_agent),
+            optional: [
+                ("received", copy(&contact.received)),
+                ("path", copy(&contact.path)),
+                (
+                    "socket",
+                    socket
+                        .map(|socket| copy(&socket.sock_str))
+                        .unwrap_or_default(),
+                ),
+                ("instance", copy(&contact.instance)),
+            ],
+            numbers: [
+                ("cseq", contact.cseq),
+                ("flags", bits(contact.flags)),
+                ("cflags", bits(contact.cflags)),
+                ("reg_id", bits(contact.reg_id)),
+                ("server_id", contact.server_id),
+                ("connection_id", contact.tcpconn_id),
+                ("keepalive", contact.keepalive),
+            ],
+            methods: (contact.methods != u32::MAX).then_some(bits(contact.methods)),
+            // In thousandths; -1: none.
+            q: if contact.q == -1 {
+                -1.0
+            } else {
+                f64::from(contact.q) / 1000.0
+            },
+            expires: contact.expires,
+            last_modified: contact.last_modified,
+        }
+    }
+
+    fn fields<'a>(&'a self, row: &mut Vec<Field<'a>>) {
+        row.extend([
+            ("ruid", Value::Text(&self.ruid)),
+            ("contact", Value::Text(&self.contact)),
+            ("callid", Value::Text(&self.call_id)),
+            ("user_agent", Value::Text(&self.user_agent)),
+            ("q", Value::Real(self.q)),
+            ("expires", Value::Time(self.expires)),
+            ("last_modified", Value::Time(self.last_modified)),
+        ]);
+        let optional = self.optional.iter().filter(|(_, text)| !text.is_empty());
+        row.extend(optional.map(|(name, text)| (*name, Value::Text(text))));
+        row.extend(
+            self.numbers
+                .iter()
+                .map(|(name, number)| (*name, Value::Number(*number))),
+        );
+        row.extend(
+            self.methods
+                .map(|methods| ("methods", Value::Number(methods))),
+        );
+    }
+
+    /// Whether this is that contact, unchanged.
+    fn is(&self, contact: &ffi::ucontact) -> bool {
+        // SAFETY: a string of a contact under its usrloc lock.
+        let ruid = unsafe { text::octets(&contact.ruid) };
+        ruid == self.ruid.as_bytes()
+            && self.expires == contact.expires
+            && self.last_modified == contact.last_modified
+            && self.numbers.first() == Some(&("cseq", contact.cseq))
+            && self.numbers.get(2) == Some(&("cflags", contact.cflags.cast_signed()))
+    }
+}

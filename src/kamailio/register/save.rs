@@ -1,0 +1,170 @@
+//! `ipsmgw_save()`: the capabilities of registering contacts, kept by usrloc as branch flags.
+
+use crate::interwork;
+use crate::sip::{Capabilities, Entity, RegisterBody, asserted, is_third_party};
+use crate::wire::ServiceInfo;
+
+use super::contacts;
+use super::reg_event::{self, Heard};
+use super::third_party;
+use crate::kamailio::engine::reading;
+use crate::kamailio::engine::running::running;
+use crate::kamailio::script::params::Flags;
+use crate::kamailio::sys::ffi;
+use crate::kamailio::sys::message::SipMsg;
+use crate::kamailio::sys::text;
+
+/// `ipsmgw_save()`, before `save()`: notes what the contacts of this REGISTER can do. An S-CSCF's
+/// third-party REGISTER says in its body what the contacts behind it can; where it does not, the S-CSCF is
+/// asked, and tells it in a NOTIFY (row REG-2).
+pub(crate) fn save(msg: SipMsg<'_>) -> i32 {
+    let is_notify = msg.is_request(ffi::METHOD_NOTIFY);
+    if !(is_notify || msg.is_request(ffi::METHOD_REGISTER)) || !msg.parse_headers() {
+        return -1;
+    }
+    if is_notify {
+        return match reg_event::notified(msg) {
+            Heard::Taken => 1,
+            Heard::NotOurs => -1,
+            Heard::Unreadable => -2,
+            Heard::Unsupported => -3,
+        };
+    }
+    if is_by_another(msg) {
+        return third_party::save(msg);
+    }
+    if let Some(can) = first_party(msg) {
+        set_flags(can, false);
+        if can.im {
+            note_name(msg);
+        }
+    }
+    1
+}
+
+/// Notes the URI with which a client registers: it is written to by that name.
+fn note_name(register: SipMsg<'_>) {
+    let identity = reading::identity(register).unwrap_or_default();
+    let person = asserted(&identity).find_map(interwork::identity);
+    let to = asserted(register.to().unwrap_or_default()).next();
+    if let (Some(person), Some(to)) = (person, to) {
+        running().people.register_as(&person, to);
+    }
+}
+
+/// Whether this is a REGISTER by one for another (RFC 3261 §10.2).
+pub(crate) fn is_by_another(register: SipMsg<'_>) -> bool {
+    is_third_party(
+        register.from().unwrap_or_default(),
+        register.to().unwrap_or_default(),
+    )
+}
+
+/// The body of a third-party REGISTER.
+pub(crate) fn body(register: SipMsg<'_>) -> RegisterBody<'_> {
+    RegisterBody::decode(Entity {
+        content_type: register.content_type().unwrap_or_default().into(),
+        transfer_encoding: register.header("Content-Transfer-Encoding").map(Into::into),
+        content_encoding: register.content_encoding(),
+        body: register.octets_behind_header().into(),
+        ..Entity::default()
+    })
+}
+
+/// What the operator's subscriber database says in a third-party REGISTER (row REG-2).
+pub(crate) fn service_info(msg: SipMsg<'_>) -> Option<ServiceInfo> {
+    let is_one = msg.is_request(ffi::METHOD_REGISTER) && msg.parse_headers() && is_by_another(msg);
+    let document = is_one.then(|| body(msg))?.service_info?;
+    ServiceInfo::decode(&document).ok()
+}
+
+/// What the contacts of this REGISTER can do; nothing for a query or `Contact: *`.
+fn first_party(msg: SipMsg<'_>) -> Option<Capabilities> {
+    let running = running();
+    let mut contacts = msg
+        .contacts()
+        .map(|contact| Capabilities::of_contact(contact.parameters(), running.plain_im));
+    let first = contacts.next()?;
+    // Kamailio keeps one set of branch flags for all contacts of a REGISTER: what all of them can.
+    let mut several = false;
+    let common = contacts.fold(first, |common, next| {
+        several |= next != common;
+        common.and(next)
+    });
+    if several {
+        tracing::warn!(
+            "contacts of one REGISTER differ in what they can do: only what all can is kept"
+        );
+    }
+    Some(common)
+}
+
+/// Sets our branch flags and leaves the script's own.
+pub(crate) fn set_flags(can: Capabilities, third_party: bool) {
+    let flags = running().flags;
+    let mut value = 0;
+    // SAFETY: branch 0 always exists; writes the number.
+    unsafe { ffi::getbflagsval(0, &mut value) };
+    // SAFETY: branch 0 always exists.
+    unsafe { ffi::setbflagsval(0, flags.set(value, can, third_party)) };
+}
+
+/// What `ipsmgw_capable()` knows, in the order of the flags.
+pub(crate) const CAPABILITIES: [&str; 5] = ["sm", "im", "cpim", "msrp", "sm_apart"];
+
+/// `ipsmgw_capable(uri, what)`: whether a registered contact of this identity can do that.
+pub(crate) fn capable(uri: &str, what: &str) -> i32 {
+    let Flags {
+        sm, im, cpim, msrp, ..
+    } = running().flags;
+    if what == "sm_apart" {
+        return if contacts::phones_are_apart(uri) {
+            1
+        } else {
+            -1
+        };
+    }
+    let mut known = CAPABILITIES.iter().zip([sm, im, cpim, msrp]);
+    match known.find(|(name, _)| **name == what) {
+        Some((_, mask)) if contacts::has(uri, mask) => 1,
+        Some(_) => -1,
+        None => {
+            tracing::error!(
+                "ipsmgw_capable(uri, what): write sm, im, cpim, msrp or sm_apart for what"
+            );
+            -1
+        }
+    }
+}
+
+/// One contact of a REGISTER.
+#[derive(Clone, Copy)]
+pub(crate) struct Contact<'m>(pub(crate) &'m ffi::contact);
+
+impl<'m> Contact<'m> {
+    pub(crate) fn uri(self) -> Option<&'m str> {
+        // SAFETY: it points into the message's buffer.
+        unsafe { text::text(&self.0.uri) }
+    }
+
+    /// The value of the parameter of this name (any case).
+    pub(crate) fn parameter(self, name: &str) -> Option<&'m str> {
+        let mut parameters = self.parameters();
+        let found = parameters.find(|(other, _)| other.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value)
+    }
+
+    fn parameters(self) -> impl Iterator<Item = (&'m str, &'m str)> {
+        let mut next = self.0.params;
+        std::iter::from_fn(move || {
+            // SAFETY: the list belongs to the message's parsed Contact and ends with NULL.
+            let parameter = unsafe { next.as_ref() }?;
+            next = parameter.next;
+            // SAFETY: names and values point into the message's buffer.
+            let name = unsafe { text::text(&parameter.name) };
+            // SAFETY: as above.
+            let value = unsafe { text::text(&parameter.body) };
+            Some((name.unwrap_or_default(), value.unwrap_or_default()))
+        })
+    }
+}

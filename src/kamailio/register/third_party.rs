@@ -1,0 +1,215 @@
+//! A third-party REGISTER (TS 24.229 §5.4.1.7): whose it is, and what it says of the identities and contacts behind the
+//! S-CSCF.
+
+use crate::host::{Identity, Text};
+use crate::interwork::{AtScscf, digest, digest_of_set, key_of_number};
+use crate::sip::{Capabilities, ContactsTold, RegisterBody, Uri, asserted, expires};
+use crate::wire::ServiceInfo;
+
+use super::at_scscf;
+use super::contacts::{self, unix_time};
+use super::person::{self, is_us};
+use super::reg_event;
+use super::save;
+use crate::kamailio::engine::reading::identity;
+use crate::kamailio::engine::running::{random, running};
+use crate::kamailio::script::functions::{FALSE, TRUE};
+use crate::kamailio::sys::message::SipMsg;
+
+/// How long a registration lasts where nobody says it.
+const DEFAULT_EXPIRES: u32 = 3600;
+
+/// `ipsmgw_save()` on a third-party REGISTER. False for one that is about nobody here.
+pub(crate) fn save(register: SipMsg<'_>) -> i32 {
+    let running = running();
+    let body = save::body(register);
+    let registered_as = registered_as(register);
+    let associated = associated(register, &body);
+    let found =
+        registered_as.and_then(|uri| Some((uri, whose(register, &body, uri, &associated)?)));
+    person::set(register, found.map(|(_, person)| person));
+    let Some((registered_as, person)) = found else {
+        return FALSE;
+    };
+    let person_uri = running.gateway.person_uri(&person);
+    let (hop, seconds) = contact(register);
+    let (now, scscf) = (unix_time(), digest(&[&hop]));
+    let says = now + i64::from(seconds);
+    let before = running.people.at_scscf(&person);
+    // Of two S-CSCFs the one that has registered the person last counts.
+    let is_same = before.is_none_or(|before| before.scscf == scscf);
+    let known = at_scscf::capabilities(&person_uri, running.flags);
+    let mut contacts = match before {
+        Some(before) if is_same => before.contacts,
+        Some(_) => Default::default(),
+        None => {
+            // What usrloc has kept of an earlier start.
+            let mut contacts = crate::interwork::ContactsThere::default();
+            if known != Capabilities::default() {
+                contacts.put(0, known, says, now);
+            }
+            contacts
+        }
+    };
+    let told = body.contacts();
+    contacts.told(&told, running.plain_im, now, says);
+    // Kamailio's S-CSCF passes on the lifetime that one device asks for, also the 0 of one that goes: the others stay.
+    let until = if seconds > 0 || told.only_ends() {
+        contacts.until(now).max(says)
+    } else {
+        says
+    };
+    let goes_on = seconds > 0 || (until > now && register.set_expires(whole(until - now)));
+    if !goes_on {
+        if is_same {
+            running.people.unregister(&person);
+        }
+        save::set_flags(Capabilities::default(), true);
+        return TRUE;
+    }
+    save::set_flags(contacts.can(now), true);
+
+    let names = names(registered_as, &associated);
+    let (round, set) = round(before, &names, !associated.is_empty());
+    let mut registered = AtScscf {
+        identity: Text::new(registered_as).unwrap_or_default(),
+        scscf,
+        round,
+        set,
+        until,
+        contacts,
+        subscription: before.map_or(Text::EMPTY, |before| before.subscription),
+        tag: before.map_or(0, |before| before.tag),
+    };
+    if (told == ContactsTold::Nothing || body.response_is_silent())
+        && let Some((call_id, tag)) =
+            reg_event::ask(register, &person, registered_as, &hop, seconds)
+    {
+        registered.subscription = Text::new(&call_id).unwrap_or_default();
+        registered.tag = tag;
+    }
+    running.people.register(&person, registered);
+    learn(&names, &person, round);
+    reg_event::keep_only(&person_uri, &hop);
+    TRUE
+}
+
+/// Takes in what an S-CSCF says of a person's identities.
+pub(crate) fn learn(names: &[Identity], person: &Identity, round: u32) {
+    let refused = running().people.learn(names, person, round);
+    if refused > 0 {
+        tracing::warn!(
+            refused,
+            "an S-CSCF gives identities to one person that are another person's here: they stay with that one; compare people_table with the HSS"
+        );
+    }
+}
+
+/// The URI in To: by that the S-CSCF knows the person. Nothing that could end the header field it will stand in.
+fn registered_as(register: SipMsg<'_>) -> Option<&str> {
+    let uri = asserted(register.to()?).next()?;
+    let is_uri = Uri::parse(uri).is_some() && Text::<254>::new(uri).is_some();
+    is_uri.then_some(uri)
+}
+
+/// P-Associated-URI (RFC 7315 §4.1): of the REGISTER itself, and of the answer that is copied in its body.
+fn associated(register: SipMsg<'_>, body: &RegisterBody<'_>) -> Vec<String> {
+    let own = register
+        .header_fields()
+        .filter(|field| field.name.eq_ignore_ascii_case(b"P-Associated-URI"))
+        .filter_map(|field| std::str::from_utf8(field.body).ok().map(str::to_owned));
+    let mut lists: Vec<String> = own.collect();
+    lists.extend(body.associated());
+    lists
+}
+
+/// Whose registration it is: by the identity that is registered, the number in the service information, the identities
+/// beside it.
+fn whose(
+    register: SipMsg<'_>,
+    body: &RegisterBody<'_>,
+    registered_as: &str,
+    associated: &[String],
+) -> Option<Identity> {
+    let (gateway, people) = (&running().gateway, &running().people);
+    if !people.are_known() {
+        // Then the script says it.
+        return gateway.identity_key(&identity(register)?, &is_us);
+    }
+    let by_number = || {
+        let info = ServiceInfo::decode(body.service_info.as_deref()?).ok()?;
+        people.person(&key_of_number(&["+", &info.msisdn?].concat())?)
+    };
+    let keys = || names(registered_as, associated).into_iter();
+    let uris =
+        || std::iter::once(registered_as).chain(associated.iter().flat_map(|list| asserted(list)));
+    // A core that writes numbers without the "+".
+    let with_plus = || {
+        uris()
+            .take(MOST_NAMES)
+            .filter_map(|uri| gateway.key_with_plus(uri))
+    };
+    people
+        .person(&gateway.identity_key(registered_as, &is_us)?)
+        .or_else(by_number)
+        .or_else(|| keys().find_map(|key| people.person(&key)))
+        .or_else(|| with_plus().find_map(|key| people.person(&key)))
+}
+
+/// Most identities of one person that are taken from one registration.
+const MOST_NAMES: usize = 32;
+
+/// The keys of all identities that the registration names.
+fn names(registered_as: &str, associated: &[String]) -> Vec<Identity> {
+    let gateway = &running().gateway;
+    let mut names: Vec<Identity> = Vec::new();
+    let lists = associated
+        .iter()
+        .flat_map(|list| gateway.identity_keys(list, &is_us));
+    for name in gateway
+        .identity_key(registered_as, &is_us)
+        .into_iter()
+        .chain(lists)
+    {
+        if names.len() < MOST_NAMES && !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+/// The round of a registration, and the digest of its set of identities. Another set begins another round: what is not in it
+/// any more does not lead to the person any more.
+fn round(before: Option<AtScscf>, names: &[Identity], is_whole: bool) -> (u32, u64) {
+    let set = digest_of_set(names);
+    match before {
+        Some(before) if !is_whole || before.set == set => (before.round, before.set),
+        _ => ((random() >> 32) as u32 | 1, set),
+    }
+}
+
+/// Seconds that are no more than a header field can say.
+fn whole(seconds: i64) -> u32 {
+    u32::try_from(seconds).unwrap_or(DEFAULT_EXPIRES)
+}
+
+/// Behind `save()`: the registration lasts as long as the S-CSCF says, whatever the registrar's limit for members.
+pub(crate) fn prolong(register: SipMsg<'_>, person_uri: &str) {
+    let is_it = |registered: &AtScscf| registered.scscf == digest(&[&contact(register).0]);
+    if let Some(registered) = contacts::registered_at_scscf(person_uri).filter(is_it) {
+        at_scscf::prolong(person_uri, running().flags, registered.until);
+    }
+}
+
+/// The S-CSCF's own contact, and for how long.
+fn contact(register: SipMsg<'_>) -> (String, u32) {
+    let contact = register.contacts().next();
+    let own = contact
+        .and_then(|contact| contact.parameter("expires"))
+        .and_then(expires);
+    let seconds = own.or_else(|| register.header("Expires").and_then(expires));
+    let uri = contact
+        .and_then(super::save::Contact::uri)
+        .unwrap_or_default();
+    (uri.to_owned(), seconds.unwrap_or(DEFAULT_EXPIRES))
+}

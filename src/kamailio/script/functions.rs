@@ -1,0 +1,406 @@
+//! What the routing script calls, for the native language and for KEMI alike.
+
+use std::cell::Cell;
+
+use crate::host::{Exchanges, Text, TransactionId};
+use crate::interwork::{self, Action, Input, Named, Refusal, Verdict};
+use crate::sip::Answer;
+
+use crate::kamailio::engine::hooks;
+use crate::kamailio::engine::perform::{
+    At, Performed, answer_failure, answer_in_transaction, answer_request, decide_for, handle,
+    perform,
+};
+use crate::kamailio::engine::reading::Reading;
+use crate::kamailio::engine::result;
+use crate::kamailio::engine::running::running;
+use crate::kamailio::engine::send;
+use crate::kamailio::state::answered;
+use crate::kamailio::state::table::Locked;
+use crate::kamailio::sys::clock;
+use crate::kamailio::sys::counters;
+use crate::kamailio::sys::message::{MessageNumber, SipMsg};
+use crate::kamailio::sys::tm::{self, Begun};
+
+/// Return codes of script functions: positive is true, negative is false, 0 ends the script.
+pub(crate) const TRUE: i32 = 1;
+const DONE_WITH: i32 = 2;
+pub(crate) const FALSE: i32 = -1;
+const MALFORMED: i32 = -2;
+const NOT_OURS: i32 = -2;
+const END_OF_SCRIPT: i32 = 0;
+
+/// `ipsmgw_draining()`: whether nothing new is taken, since the gateway is about to stop.
+pub(crate) fn draining(_: SipMsg<'_>) -> i32 {
+    if running().lifecycle.is_draining() {
+        TRUE
+    } else {
+        FALSE
+    }
+}
+
+/// Refuses a message that comes while the gateway is about to stop.
+pub(crate) fn refuse_while_draining(msg: SipMsg<'_>) -> bool {
+    let drains = running().lifecycle.is_draining();
+    if drains {
+        let stopping = Answer {
+            status: 503,
+            reason: "Service Unavailable",
+            headers: "Retry-After: 10\r\n",
+        };
+        counters::count(crate::interwork::Counter::Refused);
+        answer_request(msg, &stopping);
+    }
+    drains
+}
+
+/// `ipsmgw_classify()`: what the request is. It changes nothing.
+pub(crate) fn classify(msg: SipMsg<'_>) -> i32 {
+    let Some(reading) = Reading::of(msg) else {
+        return FALSE;
+    };
+    match running().gateway.classify(&reading.content()) {
+        Ok(class) => class as i32,
+        Err(refusal) => {
+            tracing::info!(reason = %refusal.reason, "malformed");
+            MALFORMED
+        }
+    }
+}
+
+/// What `ipsmgw_authorize()` knows.
+pub(crate) const DIRECTIONS: [&str; 2] = ["sm2im", "im2sm"];
+
+/// `ipsmgw_authorize(uri, direction)`: whether this identity's messages may be converted.
+pub(crate) fn authorize(uri: &str, direction: &str) -> i32 {
+    let may = match interwork::identity(uri) {
+        Some(identity) => running().authorizations.of(&identity),
+        None => return FALSE,
+    };
+    match may.allows(direction) {
+        Some(true) => TRUE,
+        Some(false) => FALSE,
+        None => {
+            tracing::error!("ipsmgw_authorize(uri, direction): write sm2im or im2sm for direction");
+            FALSE
+        }
+    }
+}
+
+/// `ipsmgw_sm_to_im()`: translates the request for `t_relay()`.
+pub(crate) fn sm_to_im(msg: SipMsg<'_>) -> i32 {
+    if !can_take(msg, "ipsmgw_sm_to_im") {
+        return FALSE;
+    }
+    // Called again, as in a failure route: the request is translated already, with every branch.
+    if hooks::exchange_at_hand().is_some() {
+        return if tm::has_final_answer() {
+            DONE_WITH
+        } else {
+            TRUE
+        };
+    }
+    if refuse_while_draining(msg) {
+        return FALSE;
+    }
+    match submit(msg, None) {
+        Ok(Performed::Relay) => TRUE,
+        Ok(Performed::Done(Verdict::Refused)) => FALSE,
+        Ok(Performed::Done(Verdict::Taken | Verdict::Answered)) => DONE_WITH,
+        Err(ended) => ended,
+    }
+}
+
+/// Whether a function that takes messages may work on this one; says so where it may not.
+pub(crate) fn can_take(msg: SipMsg<'_>, function: &str) -> bool {
+    let can = msg.can_be_taken();
+    if !can {
+        tracing::error!(
+            "{function}() works on a MESSAGE, in a request route, a failure route or the result route"
+        );
+    }
+    can
+}
+
+/// Gives a message its transaction; an error is what the function gives back, since there is nothing more to
+/// do.
+pub(crate) fn begin(msg: SipMsg<'_>) -> Result<(), i32> {
+    match tm::begin(msg) {
+        Begun::Transaction => {
+            answered::watch(msg);
+            Ok(())
+        }
+        Begun::Retransmission => Err(END_OF_SCRIPT),
+        Begun::Failed => {
+            answer_failure(msg);
+            Err(FALSE)
+        }
+    }
+}
+
+/// Takes a short message: to be relayed, or, where the script knows the outcome, to be reported on
+/// at once. An error is what the function gives back.
+fn submit(msg: SipMsg<'_>, outcome: Option<u16>) -> Result<Performed, i32> {
+    begin(msg)?;
+    let running = running();
+    let now = clock::now();
+    let reading = Reading::of(msg).ok_or(FALSE)?;
+    let reading = reading.with_sender().with_source().with_recipient();
+    let message = reading.message();
+    let prepared = match running.gateway.prepare_sm(&message, now) {
+        Ok(prepared) => prepared,
+        Err(refusal) => {
+            refuse(msg, *refusal);
+            return Err(FALSE);
+        }
+    };
+    let input = Input::Submit {
+        sm: &prepared,
+        transaction: tm::current_id(),
+    };
+    let actions = decide_for(&prepared.identity, input, now);
+    let translation = outcome.is_none().then_some(&prepared.translation);
+    Ok(perform(actions, At::Request(msg, translation)))
+}
+
+/// `ipsmgw_im_to_sm([route])`: takes the request over and sends it as a short message. The outcome
+/// arrives in the named route.
+pub(crate) fn im_to_sm(msg: SipMsg<'_>, route: &str) -> i32 {
+    if !can_take(msg, "ipsmgw_im_to_sm") {
+        return FALSE;
+    }
+    let Some(route) = Text::new(route).filter(|_| route.is_empty() || result::has_route(route))
+    else {
+        tracing::error!("ipsmgw_im_to_sm(route): the script has no such route");
+        return FALSE;
+    };
+    if let Err(ended) = begin(msg) {
+        return ended;
+    }
+    let running = running();
+    let now = clock::now();
+    // Called again, it is taken already. (The result route may try another recipient.)
+    let is_held = |id| {
+        let held = |mut bucket: Locked<'_>| bucket.get_mut(id).is_some_and(|open| open.held);
+        running
+            .table
+            .lock_of(id, now.monotonic_ms)
+            .is_some_and(held)
+    };
+    if hooks::held_at_hand().is_some_and(is_held) {
+        return TRUE;
+    }
+    if refuse_while_draining(msg) {
+        return FALSE;
+    }
+    let Some(mut reading) = Reading::of(msg).map(Reading::with_sender) else {
+        return FALSE;
+    };
+    // Whether the recipient is here matters only where there is a service centre for those who are not.
+    if running.gateway.policy.sc_uri.is_some() {
+        reading = reading.with_recipient();
+    }
+    let prepared = match running.gateway.prepare_im(&reading.message(), now) {
+        Ok(prepared) => prepared,
+        Err(refusal) => {
+            refuse(msg, *refusal);
+            return FALSE;
+        }
+    };
+    let hold_ms = hold_ms(msg);
+    tm::set_timeout(msg, hold_ms);
+    let Some(transaction) = tm::suspend(msg) else {
+        tracing::error!("cannot hold the sender's transaction: out of shared memory?");
+        answer_failure(msg);
+        return FALSE;
+    };
+    let transaction = TransactionId {
+        route,
+        ..transaction
+    };
+    let input = Input::Deliver {
+        im: &prepared,
+        transaction,
+        hold_ms,
+    };
+    let actions = decide_for(&prepared.identity, input, now);
+    match perform(actions, At::Request(msg, None)) {
+        Performed::Done(Verdict::Refused) => FALSE,
+        _ => TRUE,
+    }
+}
+
+/// `ipsmgw_expects_report()`: whether an RP-ACK or RP-ERROR is about a message of ours. Nothing is answered or changed.
+pub(crate) fn expects_report(msg: SipMsg<'_>) -> i32 {
+    let running = running();
+    let now_ms = clock::now().monotonic_ms;
+    let Some(reading) = Reading::of(msg).map(Reading::with_sender) else {
+        return FALSE;
+    };
+    let message = reading.message();
+    let Ok(Some(report)) = running.gateway.prepare_report(&message) else {
+        return FALSE;
+    };
+    let expects = match report.named {
+        // Also one that comes again, or of an earlier start.
+        Named::Exchange(..) | Named::Past => true,
+        Named::Nothing => {
+            let mut locked = running.table.lock(report.identity.as_str(), now_ms);
+            interwork::expects(&report, &mut locked)
+        }
+    };
+    if expects { TRUE } else { FALSE }
+}
+
+/// `ipsmgw_report()`: takes an RP-ACK, RP-ERROR or RP-SMMA, or a notification about a message of ours.
+pub(crate) fn report(msg: SipMsg<'_>) -> i32 {
+    if !can_take(msg, "ipsmgw_report") {
+        return FALSE;
+    }
+    let running = running();
+    let now = clock::now();
+    let Some(reading) = Reading::of(msg) else {
+        return FALSE;
+    };
+    let reading = reading.with_sender().with_source();
+    let message = reading.message();
+    let report = match running.gateway.prepare_report(&message) {
+        // Nobody answers it here: the script relays it.
+        Ok(None) => return NOT_OURS,
+        Ok(Some(report)) => report,
+        Err(refusal) => {
+            refuse(msg, *refusal);
+            return FALSE;
+        }
+    };
+    let actions = {
+        let now_ms = now.monotonic_ms;
+        let named = match report.named {
+            Named::Exchange(id, _) => running.table.lock_of(id, now_ms),
+            Named::Nothing | Named::Past => None,
+        };
+        let mut locked =
+            named.unwrap_or_else(|| running.table.lock(report.identity.as_str(), now_ms));
+        running
+            .gateway
+            .handle(Input::Report(&report), now, &mut locked)
+    };
+    let status = actions.iter().find_map(|action| match action {
+        Action::Reply(answer, _) => Some(answer.status),
+        _ => None,
+    });
+    let performed = perform(actions, At::Request(msg, None));
+    if let Some(status) = status {
+        answered::note(msg, status);
+    }
+    match performed {
+        Performed::Done(Verdict::Refused) => FALSE,
+        _ => TRUE,
+    }
+}
+
+/// `ipsmgw_reply()`: in the result route, answers the sender with the outcome; on a short message,
+/// answers and reports as if the IM side had answered `$ipsmgw(status)`.
+pub(crate) fn reply(msg: SipMsg<'_>) -> i32 {
+    if !can_take(msg, "ipsmgw_reply") {
+        return FALSE;
+    }
+    if let Some(outcome) = result::current() {
+        return if answer_in_transaction(msg, &outcome.answer) {
+            TRUE
+        } else {
+            FALSE
+        };
+    }
+    let Some(status) = status_set(msg) else {
+        tracing::error!(
+            "ipsmgw_reply() outside the result route needs $ipsmgw(status) = a SIP status code before it"
+        );
+        return FALSE;
+    };
+    if hooks::exchange_at_hand().is_none() {
+        match submit(msg, Some(status)) {
+            Ok(Performed::Relay) => {}
+            Ok(Performed::Done(Verdict::Refused)) => return FALSE,
+            Ok(Performed::Done(_)) => return TRUE,
+            Err(ended) => return ended,
+        }
+    }
+    let Some(exchange) = hooks::exchange_at_hand() else {
+        return FALSE;
+    };
+    handle(
+        exchange,
+        Input::ImAnswered { exchange, status },
+        At::Nothing,
+    );
+    // The final response on the wire brings the report on its way (tm's RESPONSE_OUT).
+    let accepted = Answer {
+        status: 202,
+        reason: "Accepted",
+        headers: "",
+    };
+    if answer_request(msg, &accepted) {
+        TRUE
+    } else {
+        FALSE
+    }
+}
+
+/// Answers a message that goes no further, and reports on it where the SMS side is owed that.
+pub(crate) fn refuse(msg: SipMsg<'_>, refusal: Refusal) {
+    tracing::info!(target: "ipsmgw::notice", status = refusal.answer.status, reason = %refusal.reason, "refused");
+    counters::count(crate::interwork::Counter::Refused);
+    answer_request(msg, &refusal.answer);
+    if let Some(report) = refusal.report
+        && let Err(send::NotSent(status)) = send::send(report, None)
+    {
+        tracing::warn!(status, "a report could not be sent");
+    }
+    if let Some(report) = refusal.status_report {
+        let input = Input::StatusReport(&report);
+        let actions = decide_for(&report.identity, input, clock::now());
+        perform(actions, At::Nothing);
+    }
+}
+
+thread_local! {
+    /// What the script assigned to `$ipsmgw(status)`, and for which message.
+    static STATUS: Cell<(MessageNumber, u16)> = const { Cell::new(((0, 0, 0), 0)) };
+}
+
+/// The status that the script set while it worked on this message.
+pub(crate) fn status_set(msg: SipMsg<'_>) -> Option<u16> {
+    let (number, status) = STATUS.get();
+    (number == msg.number() && status != 0).then_some(status)
+}
+
+/// `$ipsmgw(status) = ...`
+pub(crate) fn set_status(msg: SipMsg<'_>, status: u16) {
+    STATUS.set((msg.number(), status));
+}
+
+thread_local! {
+    /// What the script assigned to `$ipsmgw(hold_timeout)`, in seconds, and for which message.
+    static HOLD_TIMEOUT: Cell<(MessageNumber, u16)> = const { Cell::new(((0, 0, 0), 0)) };
+}
+
+/// Milliseconds for which the sender of this message is held: what the script says, else the parameter.
+pub(crate) fn hold_ms(msg: SipMsg<'_>) -> u64 {
+    match HOLD_TIMEOUT.get() {
+        (number, seconds) if seconds > 0 && number == msg.number() => u64::from(seconds) * 1000,
+        _ => running().gateway.policy.hold_timeout_ms,
+    }
+}
+
+/// `$ipsmgw(hold_timeout) = ...`
+pub(crate) fn set_hold_timeout(msg: SipMsg<'_>, seconds: u16) {
+    HOLD_TIMEOUT.set((msg.number(), seconds));
+}
+
+/// `ipsmgw_panic()`: what a bug of ours would do, for the test of the guard.
+#[cfg(feature = "fault-injection")]
+#[allow(clippy::panic, reason = "its purpose")]
+pub(crate) fn panic(_: SipMsg<'_>) -> i32 {
+    panic!("on purpose")
+}

@@ -1,0 +1,10 @@
+//! What the script and operators see: exports, parameters, functions, pseudo-variables, RPC.
+
+pub(super) mod exports;
+pub(super) mod fixups;
+pub(super) mod functions;
+pub(super) mod params;
+pub(super) mod pv;
+pub(super) mod recipients;
+pub(super) mod rpc;
+pub(super) mod transformation;

@@ -1,0 +1,558 @@
+//! Module parameters, as `modparam("ipsmgw", ...)` sets them before mod_init.
+
+use std::cell::UnsafeCell;
+use std::os::raw::{c_int, c_void};
+
+use crate::connections::Limits;
+use crate::interwork::{Authorization, Settings};
+use crate::sip::{Capabilities, place};
+
+use crate::kamailio::engine::result;
+use crate::kamailio::state::people::Tables;
+use crate::kamailio::sys::ffi;
+use crate::kamailio::sys::guard::guard;
+use crate::kamailio::sys::text;
+
+/// What is wrong with the configuration, as a sentence that says what to write instead.
+#[derive(Debug)]
+pub(crate) struct SettingError(pub(crate) String);
+
+/// A place that Kamailio's parser writes a parameter to.
+#[repr(transparent)]
+pub(crate) struct Place<T>(UnsafeCell<T>);
+
+// SAFETY: written by the configuration parser alone, before mod_init and the fork.
+unsafe impl<T> Sync for Place<T> {}
+
+impl<T: Copy> Place<T> {
+    const fn new(value: T) -> Self {
+        Self(UnsafeCell::new(value))
+    }
+
+    const fn pointer(&self) -> *mut c_void {
+        self.0.get().cast()
+    }
+
+    fn get(&self) -> T {
+        // SAFETY: read in mod_init, when the parser has finished.
+        unsafe { *self.0.get() }
+    }
+}
+
+impl Place<ffi::str_> {
+    const fn text(default: &'static str) -> Self {
+        Self::new(ffi::str_ {
+            s: default.as_ptr().cast_mut().cast(),
+            len: default.len() as c_int,
+        })
+    }
+
+    fn get_text(&self, name: &str) -> Result<&'static str, SettingError> {
+        let value = self.get();
+        // SAFETY: our default, or the parser's copy, which it never frees.
+        unsafe { text::octets(&value) }
+            .is_ascii()
+            // SAFETY: as above.
+            .then(|| unsafe { text::text(&value) })
+            .flatten()
+            .ok_or_else(|| {
+                SettingError(format!(
+                    "{name} holds characters beyond ASCII: write it without them"
+                ))
+            })
+    }
+}
+
+/// The values of a parameter that may be set several times, in their order.
+pub(crate) struct Rows {
+    rows: UnsafeCell<Vec<&'static str>>,
+    setter: Setter,
+}
+
+type Setter = unsafe extern "C" fn(ffi::modparam_t, *mut c_void) -> c_int;
+
+// SAFETY: written by the configuration parser alone, before mod_init and the fork.
+unsafe impl Sync for Rows {}
+
+impl Rows {
+    const fn new(setter: Setter) -> Self {
+        Self {
+            rows: UnsafeCell::new(Vec::new()),
+            setter,
+        }
+    }
+
+    /// What the parser calls with each value.
+    const fn pointer(&self) -> *mut c_void {
+        self.setter as *mut c_void
+    }
+
+    /// # Safety
+    /// For the configuration parser alone, with a `str`.
+    unsafe fn push(&self, value: *mut c_void) -> c_int {
+        // SAFETY: by the caller's promise.
+        let Some(value) = (unsafe { text::passed(value.cast()) }) else {
+            return -1;
+        };
+        // SAFETY: one process, one thread, and nobody has read it yet.
+        let rows = unsafe { &mut *self.rows.get() };
+        // The parser does not keep its own.
+        rows.push(value.to_owned().leak());
+        0
+    }
+
+    fn get(&self) -> &'static [&'static str] {
+        // SAFETY: read in mod_init, when the parser has finished.
+        let rows = unsafe { &*self.rows.get() };
+        rows.clone().leak()
+    }
+}
+
+unsafe extern "C" fn add_cause(_kind: ffi::modparam_t, value: *mut c_void) -> c_int {
+    guard("cause", -1, || {
+        // SAFETY: Kamailio's parser calls this, with a `str` as the table below says.
+        unsafe { places::cause.push(value) }
+    })
+}
+
+/// One row a parameter: its Rust name, its type, its default (of rows, what takes each of them).
+macro_rules! parameters {
+    ($($(#[$meta:meta])* $name:ident: $kind:ident = $default:expr,)*) => {
+        #[allow(non_upper_case_globals, reason = "named as in the configuration")]
+        mod places {
+            use super::*;
+            $(parameters!(@place $name $kind $default);)*
+        }
+
+        const COUNT: usize = [$(stringify!($name)),*].len() + 1;
+
+        /// The table that Kamailio reads; it ends with an empty row.
+        pub(crate) static EXPORTED: Exported = Exported([
+            $(ffi::param_export {
+                name: concat!(stringify!($name), "\0").as_ptr().cast_mut().cast(),
+                type_: parameters!(@type $kind),
+                param_pointer: places::$name.pointer(),
+            },)*
+            ffi::param_export { name: std::ptr::null_mut(), type_: 0, param_pointer: std::ptr::null_mut() },
+        ]);
+    };
+    (@place $name:ident text $default:expr) => {
+        pub(crate) static $name: Place<ffi::str_> = Place::text($default);
+    };
+    (@place $name:ident number $default:expr) => {
+        pub(crate) static $name: Place<c_int> = Place::new($default);
+    };
+    (@place $name:ident rows $setter:expr) => {
+        pub(crate) static $name: Rows = Rows::new($setter);
+    };
+    (@type rows) => { ffi::PARAM_STR | ffi::IPSMGW_PARAM_USE_FUNC };
+    (@type text) => { ffi::PARAM_STR };
+    (@type number) => { ffi::PARAM_INT };
+}
+
+pub(crate) struct Exported([ffi::param_export; COUNT]);
+
+// SAFETY: constant pointers, read by Kamailio's parser before the fork.
+unsafe impl Sync for Exported {}
+
+impl Exported {
+    pub(crate) const fn pointer(&self) -> *mut ffi::param_export {
+        self.0.as_ptr().cast_mut()
+    }
+}
+
+parameters! {
+    identity: text = "$hdr(P-Asserted-Identity)",
+    domain: text = "",
+    sc_address: text = "",
+    gateway_uri: text = "",
+    reg_event_identity: text = "",
+    people_table: text = "",
+    identity_table: text = "",
+    scscf_table: text = "",
+    service_centre: text = "",
+    outbound_proxy: text = "",
+    usrloc_table: text = "location",
+    sender_without_number: text = "alphanumeric",
+    anonymous: text = "Anonymous",
+    emergency: text = "112,911",
+    cause: rows = add_cause,
+    event_callback: text = "",
+    sm_event_callback: text = "",
+    db_url: text = "",
+    auth_table: text = "ipsmgw_auth",
+    authorize_default: text = "both",
+    hold_timeout: number = 20,
+    im_timeout: number = 20,
+    accept_timeout: number = 4,
+    report_timeout: number = 45,
+    queue_timeout: number = 180,
+    stop_timeout: number = 10,
+    max_segments: number = 10,
+    max_recipients: number = 20,
+    concat_timeout: number = 120,
+    concat_incomplete: text = "deliver",
+    languages: text = "",
+    transliterate: number = 0,
+    imdn: text = "on-request",
+    numbers: text = "",
+    dcs_charset: text = "",
+    sc_uri: text = "",
+    imdn_route_hosts: text = "",
+    trusted_flag: number = -1,
+    overload_queue: number = 50,
+    overload_wait: number = 250,
+    overload_pending: number = 90,
+    overload_memory: number = 85,
+    overload_retry_after: number = 10,
+    max_pending: number = 4096,
+    max_per_party: number = 0,
+    max_per_sender: number = 0,
+    connections_per_source: number = 0,
+    unfinished_timeout: number = 0,
+    sm_flag: number = 20,
+    im_flag: number = 21,
+    cpim_flag: number = 22,
+    msrp_flag: number = 23,
+    third_party_flag: number = 24,
+    plain_im: number = 1,
+    log_guard: number = 0,
+}
+
+/// Branch flags, as masks, by which usrloc keeps what a contact can do.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Flags {
+    pub(crate) sm: u32,
+    pub(crate) im: u32,
+    pub(crate) cpim: u32,
+    pub(crate) msrp: u32,
+    /// The contact is an S-CSCF: it takes requests to the identity itself.
+    pub(crate) third_party: u32,
+}
+
+impl Flags {
+    /// Whether none of ours is this one, which another module has.
+    pub(crate) fn spare(self, other: u32) -> Result<(), SettingError> {
+        let ours = [
+            ("sm_flag", self.sm),
+            ("im_flag", self.im),
+            ("cpim_flag", self.cpim),
+            ("msrp_flag", self.msrp),
+            ("third_party_flag", self.third_party),
+        ];
+        match ours.iter().find(|(_, mask)| mask & other != 0) {
+            None => Ok(()),
+            Some((name, mask)) => Err(SettingError(format!(
+                "{name} is {0}, and so is nat_bflag of usrloc: write a branch flag from 0 to 31 that is used for nothing else",
+                mask.trailing_zeros()
+            ))),
+        }
+    }
+
+    /// What a contact with these flags can do.
+    pub(crate) fn capabilities(self, flags: u32) -> Capabilities {
+        Capabilities {
+            sm: flags & self.sm != 0,
+            im: flags & self.im != 0,
+            cpim: flags & self.cpim != 0,
+            msrp: flags & self.msrp != 0,
+        }
+    }
+
+    /// `flags` with ours as this contact has them, and the script's own as they are.
+    pub(crate) fn set(self, flags: u32, can: Capabilities, third_party: bool) -> u32 {
+        let ours = [
+            (self.sm, can.sm),
+            (self.im, can.im),
+            (self.cpim, can.cpim),
+            (self.msrp, can.msrp),
+            (self.third_party, third_party),
+        ];
+        ours.into_iter().fold(
+            flags,
+            |flags, (mask, has)| if has { flags | mask } else { flags & !mask },
+        )
+    }
+}
+
+/// The parameters that are about Kamailio, not about messages.
+pub(crate) struct Parameters {
+    pub(crate) settings: Settings<'static>,
+    pub(crate) identity: &'static str,
+    pub(crate) outbound_proxy: &'static str,
+    pub(crate) usrloc_table: &'static str,
+    pub(crate) event_callback: &'static str,
+    pub(crate) sm_event_callback: &'static str,
+    pub(crate) max_pending: u32,
+    pub(crate) max_per_party: u32,
+    pub(crate) max_per_sender: u32,
+    pub(crate) stop_timeout_ms: u64,
+    pub(crate) connections: Limits,
+    pub(crate) flags: Flags,
+    /// The script's flag of a message from a peer that it trusts, as a mask; 0: none.
+    pub(crate) trusted_flag: u32,
+    pub(crate) plain_im: bool,
+    pub(crate) log_guard: bool,
+    pub(crate) db_url: &'static str,
+    pub(crate) auth_table: &'static str,
+    pub(crate) tables: Tables,
+    pub(crate) authorize_default: Authorization,
+}
+
+/// What TCP connections may do.
+fn connections() -> Result<Limits, SettingError> {
+    let number = |name, value: c_int, most| {
+        usize::try_from(value)
+            .ok()
+            .filter(|value| *value <= most)
+            .ok_or_else(|| {
+                SettingError(format!(
+                    "{name} is {value}: write a number from 0 (no limit) to {most}"
+                ))
+            })
+    };
+    let per_source = number(
+        "connections_per_source",
+        places::connections_per_source.get(),
+        1_000_000,
+    )?;
+    let seconds = number("unfinished_timeout", places::unfinished_timeout.get(), 3600)?;
+    Ok(Limits {
+        per_source,
+        unfinished_ms: seconds as u64 * 1000,
+    })
+}
+
+/// The largest table that a generation number and memory make sense for.
+pub(crate) const MOST_PENDING: c_int = 1_000_000;
+
+/// So many senders it takes by default to fill the table.
+const SENDERS: c_int = 16;
+
+/// What one sender may have open by default, however small the table is: a long message to several.
+const LEAST_OF_SENDER: c_int = 50;
+
+impl Parameters {
+    /// Reads all, in mod_init.
+    pub(crate) fn read() -> Result<Self, SettingError> {
+        let max_pending = places::max_pending.get();
+        if !(1..=MOST_PENDING).contains(&max_pending) {
+            return Err(SettingError(format!(
+                "max_pending is {max_pending}: write a number from 1 to {MOST_PENDING}, the most exchanges that may be open at once"
+            )));
+        }
+        let max_per_party = match places::max_per_party.get() {
+            0 => (max_pending / 2).max(1),
+            other => other,
+        };
+        if !(1..=max_pending).contains(&max_per_party) {
+            return Err(SettingError(format!(
+                "max_per_party is {max_per_party}: write a number from 1 to max_pending ({max_pending}), or 0 for half of it"
+            )));
+        }
+        let max_per_sender = match places::max_per_sender.get() {
+            0 => (max_pending / SENDERS)
+                .max(LEAST_OF_SENDER)
+                .min(max_pending),
+            other => other,
+        };
+        if !(1..=max_pending).contains(&max_per_sender) {
+            return Err(SettingError(format!(
+                "max_per_sender is {max_per_sender}: write a number from 1 to max_pending ({max_pending}), or 0 for a sixteenth of it"
+            )));
+        }
+        Ok(Self {
+            settings: Settings {
+                domain: places::domain.get_text("domain")?,
+                sc_address: places::sc_address.get_text("sc_address")?,
+                gateway_uri: places::gateway_uri.get_text("gateway_uri")?,
+                reg_event_identity: places::reg_event_identity.get_text("reg_event_identity")?,
+                service_centre: places::service_centre.get_text("service_centre")?,
+                hold_timeout: places::hold_timeout.get().into(),
+                im_timeout: places::im_timeout.get().into(),
+                accept_timeout: places::accept_timeout.get().into(),
+                report_timeout: places::report_timeout.get().into(),
+                queue_timeout: places::queue_timeout.get().into(),
+                sender_without_number: places::sender_without_number
+                    .get_text("sender_without_number")?,
+                anonymous: places::anonymous.get_text("anonymous")?,
+                emergency: places::emergency.get_text("emergency")?,
+                cause: places::cause.get(),
+                max_segments: places::max_segments.get().into(),
+                max_recipients: places::max_recipients.get().into(),
+                concat_timeout: places::concat_timeout.get().into(),
+                concat_incomplete: places::concat_incomplete.get_text("concat_incomplete")?,
+                languages: places::languages.get_text("languages")?,
+                transliterate: switch("transliterate", places::transliterate.get())?,
+                imdn: places::imdn.get_text("imdn")?,
+                numbers: places::numbers.get_text("numbers")?,
+                dcs_charset: places::dcs_charset.get_text("dcs_charset")?,
+                imdn_route_hosts: places::imdn_route_hosts.get_text("imdn_route_hosts")?,
+                sc_uri: places::sc_uri.get_text("sc_uri")?,
+                overload_queue: places::overload_queue.get().into(),
+                overload_wait: places::overload_wait.get().into(),
+                overload_pending: places::overload_pending.get().into(),
+                overload_memory: places::overload_memory.get().into(),
+                overload_retry_after: places::overload_retry_after.get().into(),
+            },
+            identity: places::identity.get_text("identity")?,
+            outbound_proxy: outbound_proxy()?,
+            usrloc_table: table("usrloc_table", &places::usrloc_table)?,
+            event_callback: callback("event_callback", &places::event_callback, "ipsmgw:result")?,
+            sm_event_callback: callback(
+                "sm_event_callback",
+                &places::sm_event_callback,
+                "ipsmgw:sm-result",
+            )?,
+            max_pending: max_pending.unsigned_abs(),
+            max_per_party: max_per_party.unsigned_abs(),
+            max_per_sender: max_per_sender.unsigned_abs(),
+            stop_timeout_ms: stop_timeout_ms()?,
+            connections: connections()?,
+            flags: flags()?,
+            trusted_flag: trusted_flag()?,
+            plain_im: switch("plain_im", places::plain_im.get())?,
+            log_guard: switch("log_guard", places::log_guard.get())?,
+            db_url: places::db_url.get_text("db_url")?,
+            tables: Tables {
+                people: optional_table("people_table", &places::people_table)?,
+                identities: optional_table("identity_table", &places::identity_table)?,
+                scscf: optional_table("scscf_table", &places::scscf_table)?,
+            },
+            auth_table: table("auth_table", &places::auth_table)?,
+            authorize_default: authorize_default()?,
+        })
+    }
+}
+
+/// The name of a database table.
+fn table(name: &str, place: &Place<ffi::str_>) -> Result<&'static str, SettingError> {
+    let table = place.get_text(name)?;
+    let is_letter = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'_' | b'.');
+    if (1..=64).contains(&table.len()) && table.bytes().all(is_letter) {
+        return Ok(table);
+    }
+    let default = match name {
+        "auth_table" => "ipsmgw_auth",
+        "people_table" => "ipsmgw_people",
+        "identity_table" => "ipsmgw_identity",
+        "scscf_table" => "ipsmgw_scscf",
+        _ => "location",
+    };
+    Err(SettingError(format!(
+        "{name} is '{table}': write the name of a table, up to 64 letters, digits, dots and underscores, such as \"{default}\""
+    )))
+}
+
+/// The same for a table that need not be there.
+fn optional_table(name: &str, place: &Place<ffi::str_>) -> Result<&'static str, SettingError> {
+    match place.get_text(name)? {
+        "" => Ok(""),
+        _ => table(name, place),
+    }
+}
+
+fn callback(
+    name: &str,
+    place: &Place<ffi::str_>,
+    route: &str,
+) -> Result<&'static str, SettingError> {
+    let function = place.get_text(name)?;
+    let is_letter = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'_' | b'.');
+    if !function.bytes().all(is_letter) {
+        return Err(SettingError(format!(
+            "{name} is '{function}': write the name of a function of the KEMI script, such as \"ipsmgw_result\", or nothing"
+        )));
+    }
+    if !function.is_empty() && !result::is_kemi() {
+        return Err(SettingError(format!(
+            "{name} is '{function}', and the script is none for KEMI: write event_route[{route}] instead"
+        )));
+    }
+    Ok(function)
+}
+
+fn stop_timeout_ms() -> Result<u64, SettingError> {
+    let seconds = places::stop_timeout.get();
+    match u64::try_from(seconds) {
+        Ok(seconds @ 0..=600) => Ok(seconds * 1000),
+        _ => Err(SettingError(format!(
+            "stop_timeout is {seconds}: write a number of seconds from 0 to 600 that open messages have to end in when Kamailio is stopped; 0 ends it at once"
+        ))),
+    }
+}
+
+fn authorize_default() -> Result<Authorization, SettingError> {
+    let word = places::authorize_default.get_text("authorize_default")?;
+    Authorization::of_word(word).ok_or_else(|| {
+        SettingError(format!(
+            "authorize_default is '{word}': write both, sm2im, im2sm or none, for who is not in the table of authorisations"
+        ))
+    })
+}
+
+/// Longest URI of a next hop.
+const LONGEST_HOP: usize = 126;
+
+fn outbound_proxy() -> Result<&'static str, SettingError> {
+    let hop = places::outbound_proxy.get_text("outbound_proxy")?;
+    if hop.is_empty() || place(hop).is_some() && hop.len() <= LONGEST_HOP {
+        return Ok(hop);
+    }
+    Err(SettingError(format!(
+        "outbound_proxy is '{hop}': write a SIP URI of up to {LONGEST_HOP} characters, such as sip:scscf.example:6060, or nothing"
+    )))
+}
+
+fn switch(name: &str, value: c_int) -> Result<bool, SettingError> {
+    match value {
+        0 | 1 => Ok(value == 1),
+        _ => Err(SettingError(format!(
+            "{name} is {value}: write 1 for yes, 0 for no"
+        ))),
+    }
+}
+
+fn trusted_flag() -> Result<u32, SettingError> {
+    let flag = places::trusted_flag.get();
+    let mask = match flag {
+        -1 if !places::imdn_route_hosts
+            .get_text("imdn_route_hosts")?
+            .is_empty() =>
+        {
+            return Err(SettingError(
+                "imdn_route_hosts needs trusted_flag: write the message flag that the script sets for a peer that it trusts, such as setflag(1)".into(),
+            ));
+        }
+        -1 => Some(0),
+        // Kamailio has 32 message flags.
+        0..=31 => Some(1 << flag),
+        _ => None,
+    };
+    mask.ok_or_else(|| {
+        SettingError(format!(
+            "trusted_flag is {flag}: write the message flag, from 0 to 31, that the script sets for a peer that it trusts, or -1"
+        ))
+    })
+}
+
+fn flags() -> Result<Flags, SettingError> {
+    let mut taken = 0;
+    // Kamailio has 32 branch flags.
+    let mut mask = |name: &str, flag: c_int| match u32::try_from(flag) {
+        Ok(bit @ 0..=31) if taken & 1 << bit == 0 => {
+            taken |= 1 << bit;
+            Ok(1 << bit)
+        }
+        _ => Err(SettingError(format!(
+            "{name} is {flag}: write a branch flag from 0 to 31 that is used for nothing else, by the script or by another parameter"
+        ))),
+    };
+    Ok(Flags {
+        sm: mask("sm_flag", places::sm_flag.get())?,
+        im: mask("im_flag", places::im_flag.get())?,
+        cpim: mask("cpim_flag", places::cpim_flag.get())?,
+        msrp: mask("msrp_flag", places::msrp_flag.get())?,
+        third_party: mask("third_party_flag", places::third_party_flag.get())?,
+    })
+}

@@ -1,0 +1,184 @@
+//! What is known of messages that are open or ended lately, by the Call-ID of their senders: for the log and for
+//! `ipsmgw.trace`. No number and no text of anybody.
+
+use std::cell::UnsafeCell;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+use crate::host::{ExchangeId, Kind, Text};
+use crate::interwork::{Ended, Fate};
+
+use crate::kamailio::sys::clock;
+use crate::kamailio::sys::shared::{Lock, Plain, SharedSlice};
+
+/// How many ended messages are remembered; a power of two.
+const REMEMBERED: usize = 4096;
+
+/// A Call-ID that is longer is kept as far as this.
+pub(crate) type CallId = Text<126>;
+
+/// What is known of one message.
+#[derive(Clone, Copy)]
+pub(crate) struct Known {
+    pub(crate) exchange: ExchangeId,
+    pub(crate) kind: Kind,
+    pub(crate) call_id: CallId,
+    /// Monotonic milliseconds.
+    pub(crate) opened_ms: u64,
+    pub(crate) ended_ms: u64,
+    /// The last outcome.
+    pub(crate) ended: Option<Ended>,
+}
+
+#[repr(C)]
+struct Place {
+    lock: Lock,
+    known: UnsafeCell<Option<Known>>,
+}
+
+// SAFETY: written with `None` before the fork, so the zero octets are never read as a value.
+unsafe impl Plain for Place {}
+// SAFETY: touched only under the lock beside it.
+unsafe impl Sync for Place {}
+
+impl Place {
+    fn with<T>(&self, what: impl FnOnce(&mut Option<Known>) -> T) -> T {
+        let _held = self.lock.hold();
+        // SAFETY: under the lock.
+        what(unsafe { &mut *self.known.get() })
+    }
+}
+
+pub(crate) struct Trace {
+    /// One for each place of the table of exchanges.
+    open: SharedSlice<Place>,
+    /// The newest outcome goes to the place of the oldest.
+    ended: SharedSlice<Place>,
+    next: SharedSlice<AtomicU32>,
+}
+
+impl Trace {
+    /// In mod_init; `None` when shared memory is too small.
+    pub(crate) fn new(capacity: u32) -> Option<Self> {
+        let this = Self {
+            open: SharedSlice::zeroed(usize::try_from(capacity).ok()?)?,
+            ended: SharedSlice::zeroed(REMEMBERED)?,
+            next: SharedSlice::zeroed(1)?,
+        };
+        for place in this.open.iter().chain(this.ended.iter()) {
+            place.lock.init();
+            // SAFETY: before the fork nobody else sees it.
+            unsafe { place.known.get().write(None) };
+        }
+        Some(this)
+    }
+
+    fn place(&self, exchange: ExchangeId) -> Option<&Place> {
+        self.open.get(exchange.index() as usize)
+    }
+
+    /// A message was taken.
+    pub(crate) fn opened(&self, exchange: ExchangeId, kind: Kind, call_id: &str) {
+        let mut kept = CallId::EMPTY;
+        // What does not fit is not kept.
+        let mut end = call_id.len().min(126);
+        while !call_id.is_char_boundary(end) {
+            end -= 1;
+        }
+        if let Some(whole) = CallId::new(&call_id[..end]) {
+            kept = whole;
+        }
+        let known = Known {
+            exchange,
+            kind,
+            call_id: kept,
+            opened_ms: clock::monotonic_ms(),
+            ended_ms: 0,
+            ended: None,
+        };
+        if let Some(place) = self.place(exchange) {
+            place.with(|place| *place = Some(known));
+        }
+    }
+
+    /// An outcome is known. What is known of the message, where it was opened by a request.
+    pub(crate) fn ended(&self, ended: Ended) -> Option<Known> {
+        let now_ms = clock::monotonic_ms();
+        let known = self.place(ended.exchange)?.with(|place| {
+            let known = place
+                .as_mut()
+                .filter(|known| known.exchange == ended.exchange)?;
+            known.ended = Some(ended);
+            known.ended_ms = now_ms;
+            Some(*known)
+        })?;
+        let next = self.next.first()?.fetch_add(1, Relaxed);
+        let place = self.ended.get(next as usize & (REMEMBERED - 1))?;
+        place.with(|place| *place = Some(known));
+        Some(known)
+    }
+
+    /// The Call-ID of the message that an exchange is about.
+    pub(crate) fn call_id(&self, exchange: ExchangeId) -> Option<CallId> {
+        let is_it = |known: &Known| known.exchange == exchange;
+        self.place(exchange)?
+            .with(|place| place.filter(is_it))
+            .map(|known| known.call_id)
+    }
+
+    /// All that is known of messages with this Call-ID: the open ones and what ended lately, each once.
+    pub(crate) fn of(&self, call_id: &str) -> Vec<Known> {
+        let mut found: Vec<Known> = Vec::new();
+        for place in self.open.iter().chain(self.ended.iter()) {
+            let Some(known) = place.with(|place| place.filter(|it| it.call_id.as_str() == call_id))
+            else {
+                continue;
+            };
+            match found.iter_mut().find(|it| it.exchange == known.exchange) {
+                Some(other) if other.ended_ms < known.ended_ms => *other = known,
+                Some(_) => {}
+                None => found.push(known),
+            }
+        }
+        found.sort_by_key(|known| known.opened_ms);
+        found
+    }
+}
+
+/// How an exchange is named in the log: its MESSAGEs have this at the start of their Call-IDs.
+pub(crate) fn name(exchange: ExchangeId) -> String {
+    format!("{:x}-{:x}", exchange.index(), exchange.generation())
+}
+
+/// Which way a message crosses.
+pub(crate) const fn direction(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Copy => "im_to_im",
+        other => other.name(),
+    }
+}
+
+/// One line about an outcome. The log adds whose it is.
+pub(crate) fn tell(ended: Ended) {
+    let Ended {
+        kind,
+        fate,
+        status,
+        leg,
+        rp_cause,
+        tp_fcs,
+        ..
+    } = ended;
+    let (direction, fate_name) = (direction(kind), fate.name());
+    let number = |value: Option<u16>| value.map_or(String::from("none"), |value| value.to_string());
+    let (rp_cause, tp_fcs) = (
+        number(rp_cause.map(Into::into)),
+        number(tp_fcs.map(Into::into)),
+    );
+    let leg = number(Some(leg).filter(|leg| *leg != 0));
+    // What went well is for those who want to know more.
+    if fate == Fate::Delivered {
+        tracing::info!(direction, status, "{fate_name}");
+    } else {
+        tracing::info!(target: "ipsmgw::notice", direction, status, %leg, %rp_cause, %tp_fcs, "{fate_name}");
+    }
+}

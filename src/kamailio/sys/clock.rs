@@ -1,0 +1,57 @@
+//! The clocks of this machine.
+
+use std::cell::Cell;
+
+use crate::host::Now;
+
+thread_local! {
+    /// A quarter of an hour since 1970, and the zone in it. Zones change between two of them, never within one.
+    static ZONE: Cell<(i64, i8)> = const { Cell::new((i64::MIN, 0)) };
+}
+
+/// One reading.
+pub(crate) fn now() -> Now {
+    // SAFETY: NULL asks for the result alone.
+    let unix = unsafe { libc::time(std::ptr::null_mut()) };
+    Now {
+        monotonic_ms: monotonic_ms(),
+        unix,
+        zone: zone(unix),
+    }
+}
+
+/// The clock for deadlines. A signal handler may read it.
+pub(crate) fn monotonic_ms() -> u64 {
+    let mut monotonic = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: writes the struct given; this clock exists on every Linux.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut monotonic) };
+    u64::try_from(monotonic.tv_sec).unwrap_or(0) * 1000
+        + u64::try_from(monotonic.tv_nsec).unwrap_or(0) / 1_000_000
+}
+
+/// The zone at that time: worked out once for each quarter of an hour.
+fn zone(unix: i64) -> i8 {
+    let quarter = unix.div_euclid(900);
+    let (known, zone) = ZONE.get();
+    if known == quarter {
+        return zone;
+    }
+    let zone = local_zone(unix);
+    ZONE.set((quarter, zone));
+    zone
+}
+
+/// Local time minus UTC in quarters of an hour: what TP-SCTS states (TS 23.040 §9.2.3.11).
+fn local_zone(unix: i64) -> i8 {
+    let mut local = std::mem::MaybeUninit::<libc::tm>::zeroed();
+    // SAFETY: both point to live memory.
+    if unsafe { libc::localtime_r(&unix, local.as_mut_ptr()) }.is_null() {
+        return 0;
+    }
+    // SAFETY: localtime_r filled it.
+    let local = unsafe { local.assume_init() };
+    i8::try_from(local.tm_gmtoff / 900).unwrap_or(0)
+}

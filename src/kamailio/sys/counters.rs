@@ -1,0 +1,76 @@
+//! Counters of Kamailio's core: `kamcmd cnt.get ipsmgw NAME`, and `xhttp_prom`.
+
+use std::ffi::CString;
+
+use once_cell::sync::OnceCell;
+
+use crate::interwork::Counter;
+
+use super::ffi;
+
+/// One counter; it counts from mod_init on.
+pub(crate) struct Handle(OnceCell<ffi::counter_handle_t>);
+
+impl Handle {
+    const fn new() -> Self {
+        Self(OnceCell::new())
+    }
+
+    /// One more.
+    pub(crate) fn count(&self) {
+        if let Some(handle) = self.0.get() {
+            // SAFETY: registered; each process counts in a row of its own.
+            unsafe { ffi::ipsmgw_c_count(*handle) }
+        }
+    }
+
+    fn register(&self, name: &str) -> bool {
+        let Ok(name) = CString::new(name) else {
+            return false;
+        };
+        let mut handle = ffi::counter_handle_t::default();
+        // SAFETY: in mod_init, before the fork. Kamailio copies the texts.
+        let registered = unsafe {
+            ffi::counter_register(
+                &mut handle,
+                c"ipsmgw".as_ptr(),
+                name.as_ptr(),
+                0,
+                None,
+                std::ptr::null_mut(),
+                c"see README.md of ipsmgw".as_ptr(),
+                0,
+            )
+        };
+        registered >= 0 && self.0.set(handle).is_ok()
+    }
+}
+
+/// Panics that the guard caught: each is a bug.
+pub(crate) static PANICS: Handle = Handle::new();
+
+/// Registrations that were written into the database before they were answered.
+pub(crate) static REGISTRATION_WRITTEN: Handle = Handle::new();
+
+/// Registrations that could not be written, and were refused.
+pub(crate) static REGISTRATION_REFUSED: Handle = Handle::new();
+
+static COUNTERS: [Handle; Counter::ALL.len()] = [const { Handle::new() }; Counter::ALL.len()];
+
+/// One more of these.
+pub(crate) fn count(counter: Counter) {
+    if let Some(handle) = COUNTERS.get(counter as usize) {
+        handle.count();
+    }
+}
+
+/// Registers all, in mod_init.
+pub(crate) fn register() -> bool {
+    Counter::ALL
+        .iter()
+        .zip(&COUNTERS)
+        .all(|(counter, handle)| handle.register(counter.name()))
+        && REGISTRATION_WRITTEN.register("registration_written")
+        && REGISTRATION_REFUSED.register("registration_refused")
+        && PANICS.register("panics")
+}

@@ -1,0 +1,39 @@
+//! The fence around every entry from C.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Runs the body of an entry point. A panic must not cross into C (it would end the whole proxy):
+/// it becomes a log line, a counter and `otherwise`, and the worker lives on.
+pub(crate) fn guard<T>(entry: &'static str, otherwise: T, body: impl FnOnce() -> T) -> T {
+    match catch_unwind(AssertUnwindSafe(body)) {
+        Ok(value) => value,
+        Err(payload) => {
+            super::counters::PANICS.count();
+            tracing::error!(
+                entry,
+                panic = describe(payload.as_ref()),
+                "caught a panic; please report it"
+            );
+            otherwise
+        }
+    }
+}
+
+/// What a panic said of itself, where that is a text of the program. A text that was put together at run
+/// time may quote a subscriber's data, as the standard library's do of strings; its place is in the log.
+fn describe(payload: &(dyn Any + Send)) -> &'static str {
+    payload
+        .downcast_ref::<&'static str>()
+        .copied()
+        .unwrap_or("see its place in the line before")
+}
+
+/// Sends the place of a panic to Kamailio's log instead of to stderr.
+pub(crate) fn log_panics() {
+    std::panic::set_hook(Box::new(|info| {
+        if let Some(place) = info.location() {
+            tracing::error!(file = place.file(), line = place.line(), "panic");
+        }
+    }));
+}

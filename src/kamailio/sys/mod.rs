@@ -1,0 +1,17 @@
+//! Kamailio's core and its modules: calls, structures, shared memory.
+
+pub(super) mod clock;
+pub(super) mod connections;
+pub(super) mod counters;
+pub(super) mod database;
+pub(super) mod destinations;
+pub(super) mod ffi;
+pub(super) mod guard;
+pub(super) mod log;
+pub(super) mod log_lines;
+pub(super) mod memory;
+pub(super) mod message;
+pub(super) mod modules;
+pub(super) mod shared;
+pub(super) mod text;
+pub(super) mod tm;

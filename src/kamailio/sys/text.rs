@@ -1,0 +1,49 @@
+//! Kamailio's `str` (pointer and length) to and from Rust.
+
+use std::os::raw::c_char;
+use std::slice;
+
+use super::ffi;
+
+/// A `str` that borrows Rust text for one call into Kamailio, which does not keep it.
+pub(crate) fn lend(text: &[u8]) -> ffi::str_ {
+    ffi::str_ {
+        s: text.as_ptr().cast::<c_char>().cast_mut(),
+        // Nothing we lend comes near 2 GiB: bodies and headers are bounded by BUF_SIZE.
+        len: i32::try_from(text.len()).unwrap_or(0),
+    }
+}
+
+/// The octets that a `str` points at.
+///
+/// # Safety
+/// `text.s` must be null or point at `text.len` octets that stay as they are for `'a`.
+pub(crate) unsafe fn octets<'a>(text: &ffi::str_) -> &'a [u8] {
+    match usize::try_from(text.len) {
+        Ok(len) if len > 0 && !text.s.is_null() => {
+            // SAFETY: by the caller's promise.
+            unsafe { slice::from_raw_parts(text.s.cast::<u8>(), len) }
+        }
+        _ => &[],
+    }
+}
+
+/// Text that Kamailio passes by pointer; nothing for NULL or where it is not UTF-8.
+///
+/// # Safety
+/// NULL, or a `str` as for [`octets`].
+pub(crate) unsafe fn passed<'a>(value: *const ffi::str_) -> Option<&'a str> {
+    // SAFETY: by the caller's promise.
+    let value = unsafe { value.as_ref() }?;
+    // SAFETY: by the caller's promise.
+    unsafe { text(value) }
+}
+
+/// The same as text; nothing where it is not UTF-8.
+///
+/// # Safety
+/// As [`octets`].
+pub(crate) unsafe fn text<'a>(text: &ffi::str_) -> Option<&'a str> {
+    // SAFETY: by the caller's promise.
+    std::str::from_utf8(unsafe { octets(text) }).ok()
+}
