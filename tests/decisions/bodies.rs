@@ -1,5 +1,4 @@
-//! What an instant message says, however its body is wrapped: rows CLS-2, CLS-3, MAP-13, MAP-14, MAP-16, F #9,
-//! F14.
+//! The text of an instant message, in every kind of body: rows CLS-2, CLS-3, MAP-13, MAP-14, MAP-16, MAP-18.
 
 use flate2::{Compress, Compression, FlushCompress, Status};
 use ipsmgw::interwork::{Class, Reason};

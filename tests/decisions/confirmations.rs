@@ -1,5 +1,4 @@
-//! Notifications that recipients of short messages are asked for: rows MO-4, MT-2, CON-2, STA-5, STA-6,
-//! the reverse of table B.6.
+//! Notifications that clients are asked for, so that a phone gets its status report: rows MO-4, CON-2, STA-5, STA-6.
 
 use ipsmgw::host::ExchangeId;
 use ipsmgw::interwork::{Counter, Input, Settings, Verdict};

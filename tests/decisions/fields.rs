@@ -1,4 +1,4 @@
-//! Fields of one service in those of the other: rows MAP-5 to MAP-10, MAP-15.
+//! Fields of one service in the other service: rows MAP-1, MAP-3, MAP-5 to MAP-10, MAP-12, MAP-15, MAP-17, ERR-2, CAU-5.
 
 use ipsmgw::interwork::{Input, PreparedSm, Reason, Settings, Verdict};
 use ipsmgw::sip::{MessageIn, NameAddr, Uri};

@@ -1,5 +1,5 @@
-//! Octets and header fields that mean harm: nothing panics, nothing breaks out of a header field, nothing
-//! of a subscriber's gets into a log.
+//! Hostile octets and header fields: no panic, no injected header field, nothing of a subscriber in the log
+//! (rows BUG-1, OPS-2).
 
 use ipsmgw::host::{Exchanges as _, Text};
 use ipsmgw::interwork::{Input, Refusal};

@@ -1,4 +1,4 @@
-//! IM -> SM: rows IM-1 to IM-4, IM-8, DLV-2 to DLV-4, B.4, B.5, F15 to F20, decisions 1 and 7.
+//! IM to SM: rows IM-1 to IM-4, IM-8, IM-11 to IM-15, DLV-2 to DLV-4, CAU-2, CAU-3.
 
 use ipsmgw::host::ExchangeId;
 use ipsmgw::interwork::{Counter, Input, Verdict};

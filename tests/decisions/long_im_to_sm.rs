@@ -1,4 +1,4 @@
-//! Long instant messages: rows IM-9, IM-10, CON-1, F21, the 413 beyond `max_segments`, MAP-11.
+//! Long instant messages: rows IM-9, IM-10, CON-1, MAP-11.
 
 use ipsmgw::host::ExchangeId;
 use ipsmgw::interwork::{Counter, Input, Settings, Verdict};

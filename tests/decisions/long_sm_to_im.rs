@@ -1,4 +1,4 @@
-//! Long short messages: rows MT-6, MT-7, E.4a, AUT-6, decision 5.
+//! Long short messages: rows MT-6, MT-7, AUT-6.
 
 use ipsmgw::host::{ExchangeId, Exchanges as _};
 use ipsmgw::interwork::{Counter, Input, Settings, Verdict};

@@ -1,4 +1,4 @@
-//! Decisions, without a server: an in-memory store, a clock that the test turns, messages as octets.
+//! The decisions, without a server: an in-memory store, a clock that the test sets, messages as octets.
 
 mod bodies;
 mod confirmations;

@@ -1,4 +1,4 @@
-//! Whom a notification is for, and the hosts on its way: row DLV-11, RFC 5438 §7.2.1, §12.1.3.1, §14.
+//! The address of a notification, and the hosts on its way: row DLV-11, RFC 5438 §7.2.1, §12.1.3.1, §14.
 
 use ipsmgw::interwork::Settings;
 use ipsmgw::sip::{MessageIn, MessageOut};

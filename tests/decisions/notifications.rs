@@ -1,5 +1,4 @@
-//! Disposition notifications to senders of instant messages: rows DLV-5 to DLV-8, DLV-11, DLV-12,
-//! the IMDN columns of tables B.4 and B.5.
+//! Disposition notifications to senders of instant messages: rows DLV-5 to DLV-8, DLV-11, DLV-12.
 
 use ipsmgw::host::ExchangeId;
 use ipsmgw::interwork::{Counter, Input, Settings};

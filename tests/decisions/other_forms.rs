@@ -1,4 +1,4 @@
-//! IM -> SM: what is refused for its form, or for the moment, goes once more: tables B.4, B.5.
+//! IM to SM: a second attempt after a refusal for the form, or for the moment (row IM-16).
 
 use ipsmgw::host::ExchangeId;
 use ipsmgw::interwork::{Counter, Input, Settings};

@@ -1,4 +1,4 @@
-//! What operators and scripts are told of each message.
+//! Outcomes as operators and scripts get them (row OPS-1).
 
 use ipsmgw::host::Kind;
 use ipsmgw::interwork::{Fate, Input};

@@ -1,4 +1,4 @@
-//! Overload: what is refused early, and what is not.
+//! Overload: requests that are refused early, and requests that never are (row LIM-2).
 
 use ipsmgw::interwork::{Asked, Load, Settings};
 use ipsmgw::sip::MessageIn;

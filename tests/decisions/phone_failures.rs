@@ -1,5 +1,5 @@
-//! IM -> SM: phones that are silent, refuse, or contradict themselves; the order of what waits for them. Rows F15,
-//! F16, F18 to F20, IM-8, CON-1, decisions 1, 6 and 7.
+//! IM to SM: phones that do not answer, refuse, or contradict themselves, and the messages that wait for them: rows
+//! IM-8, IM-11, IM-12, IM-14, CON-1.
 
 use ipsmgw::host::{ExchangeId, Exchanges as _, State};
 use ipsmgw::interwork::{Counter, Input, Verdict};

@@ -1,4 +1,4 @@
-//! How long messages wait behind others to the same phone, and what their senders hear: RFC 3428 §8, rows CON-1, F16.
+//! How long messages wait behind others to the same phone, and the answers to their senders (row CON-1).
 
 use ipsmgw::host::{ExchangeId, Exchanges as _, State};
 use ipsmgw::interwork::{Counter, Input, Settings};

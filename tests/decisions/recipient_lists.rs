@@ -1,4 +1,4 @@
-//! Instant messages to several: row MAP-14, RFC 5365.
+//! Instant messages to a list of recipients (row MAP-14, RFC 5365).
 
 use ipsmgw::host::ExchangeId;
 use ipsmgw::interwork::{Becomes, Counter, Input, PreparedCopy, RecipientIn, Settings};

@@ -1,4 +1,4 @@
-//! Messages that go no further: rows CLS-1 to CLS-6, MO-6, MT-5, MT-9, MAP-9, MAP-10, F1, F2, F11 to F13.
+//! Messages that are refused: rows CLS-1 to CLS-6, AUT-1, MO-6, MT-5, MT-9, MAP-4, MAP-9, MAP-10.
 
 use ipsmgw::interwork::{Class, Policy, Reason, Refusal, Settings, Verdict};
 use ipsmgw::sip::MessageIn;

@@ -1,5 +1,4 @@
-//! What the IM side would not take goes out once more, in another form: the re-try remarks of table B.3,
-//! rows CLS-3, MT-2, FB-5.
+//! SM to IM: a second attempt in another form after a client's refusal (row MT-10).
 
 use ipsmgw::host::ExchangeId;
 use ipsmgw::interwork::{Counter, Input};

@@ -1,4 +1,4 @@
-//! Whatever happens in whatever order: every sender is answered exactly once, every exchange ends.
+//! Random sequences of events: each sender gets exactly one answer, and each exchange ends (row MO-7).
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;

@@ -1,5 +1,4 @@
-//! What a service centre reports on an instant message that it took: rows STA-1 to STA-4, STA-6, E.5,
-//! table B.6.
+//! Status reports of a service centre: rows MT-5, STA-1 to STA-4, STA-6, CAU-4.
 
 use ipsmgw::host::Exchanges as _;
 use ipsmgw::interwork::{Counter, Input, Settings, Verdict};

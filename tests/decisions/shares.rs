@@ -1,4 +1,4 @@
-//! What one sender may have open: nobody takes the places of all others.
+//! The share of open exchanges that one sender may have (row LIM-1).
 
 use ipsmgw::host::{Exchanges as _, Kind};
 use ipsmgw::interwork::{Counter, Input};

@@ -1,4 +1,4 @@
-//! SM -> IM: rows MO-1 to MO-5, MO-7, SR-1 to SR-5, MT-1 to MT-4, table B.3.
+//! SM to IM: rows MO-1 to MO-5, MO-7, SR-1 to SR-5, MT-1 to MT-4, CAU-1.
 
 use ipsmgw::host::ExchangeId;
 use ipsmgw::interwork::{Counter, Input, Verdict};

@@ -1,4 +1,4 @@
-//! Status reports to phones: rows STA-5, CON-2, the TP-ST column of table B.3.
+//! Status reports to phones: rows STA-5, CON-2, and TP-ST in table CAU-1.
 
 use ipsmgw::host::ExchangeId;
 use ipsmgw::interwork::{Counter, Input, Settings};

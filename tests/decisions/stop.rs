@@ -1,4 +1,4 @@
-//! The gateway stops: whoever waits is told so.
+//! The gateway stops: waiting senders get an answer (row STP-1).
 
 use ipsmgw::interwork::Input;
 

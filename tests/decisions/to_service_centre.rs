@@ -1,4 +1,4 @@
-//! Instant messages to phones elsewhere, through a service centre: rows IM-5 to IM-7, F13, E.5.
+//! Instant messages through a service centre: rows IM-5 to IM-7.
 
 use ipsmgw::host::ExchangeId;
 use ipsmgw::interwork::{Counter, Input, Settings, Verdict};

@@ -1,4 +1,4 @@
-//! A host in miniature.
+//! A small host for the tests: store, clock, and the octets that come and go.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;

@@ -16,7 +16,7 @@ def allow(gw, name, what):
 
 
 async def both_directions():
-    "an IM sender who may not gets 403; a recipient who may not costs the phone's sender an RP-ERROR 50"
+    "an unauthorised sender of an instant message gets 403; for an unauthorised recipient the phone gets RP-ERROR 50"
     async with gateway() as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
         equal((await bob.send_im(gw.uri("+15550001"), "hi")).status, 200, "before")
@@ -34,7 +34,7 @@ async def both_directions():
 
 
 async def as_a_short_message():
-    "what may not be converted stays a short message: to the recipient's phone, or through the service centre"
+    "a message that may not be converted stays a short message: for the recipient's phone, or for the service centre"
     port = free_port()
     async with gateway(name="transport", sc_uri=f"sip:127.0.0.2:{port}") as gw:
         centre = ServiceCentre(await gw.endpoint(host="127.0.0.2", port=port), gw.domain)
@@ -72,7 +72,7 @@ async def as_a_short_message():
 
 
 async def by_rpc():
-    "auth_set is in the table and at work at once; reload takes what others wrote; mistakes are told"
+    "auth_set writes the table and counts at once; reload reads changes of others; mistakes get an error"
     async with gateway(name="rpc") as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
         gw.rpc("ipsmgw.auth_set", KAMAILIO_S + "+15550002", "none")

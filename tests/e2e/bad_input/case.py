@@ -48,7 +48,7 @@ SYNTAX_CAUSES = {69, 95, 96, 97, 99, 111}
 
 
 async def rp_bodies():
-    "what a phone's stack may get wrong"
+    "mistakes that the software of a phone can make in an RP message"
     rows = Rows()
     async with gateway() as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
@@ -79,7 +79,7 @@ async def rp_bodies():
 
 
 async def noise():
-    "a thousand random, mutated and cut bodies"
+    "a thousand random, mutated and truncated bodies"
     random.seed(24011)
     async with gateway(name="noise") as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
@@ -104,7 +104,7 @@ async def noise():
 
 
 async def instant_messages():
-    "types, charsets and octets of an IM for a phone"
+    "media types, charsets and octets of an instant message for a phone"
     rows = Rows()
     async with gateway(name="im") as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
@@ -154,7 +154,7 @@ def raw(gw, user, body, length, transport="UDP"):
 
 
 async def lying_lengths():
-    "Content-Length too large, too small, negative, huge, missing; octets that are no SIP at all"
+    "Content-Length too large, too small, negative, huge, missing; octets that are not SIP"
     async with gateway(name="lengths") as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
         for length in (len(GOOD) + 1, 65535, 0, 1, -1, 2**31, 2**63, "x", None):

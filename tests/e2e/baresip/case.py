@@ -62,7 +62,7 @@ class Baresip:
 
 
 async def conversation():
-    "both ways, with accents and an emoji"
+    "both directions, with accents and an emoji"
     async with gateway() as gw:
         alice = await gw.user(Phone, "alice")
         async with Baresip(gw, "bob") as bob:

@@ -126,7 +126,7 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 
 async def conversation():
-    "both ways, with an emoji, native and Lua; the page goes away and is gone"
+    "both directions, with an emoji, native and Lua; the client is away after the page is closed"
     async with Browser() as browser:
         for name, variant in (("native", {}), ("lua", {"cfg": CFG / "kamailio-kemi.cfg", "lua": CFG / "kamailio.lua"})):
             async with gateway(name=name, **variant) as gw:
@@ -149,7 +149,7 @@ async def conversation():
 
 
 async def ports():
-    "the default port of WebSocket is one that browsers open; 5060 is not"
+    "browsers open the default WebSocket port, and refuse 5060"
     settings = (CFG / "kamailio.cfg").read_text()
     default = re.search(r"#!trydefine IPSMGW_WS tcp:127.0.0.1:(\d+)", settings)[1]
     secure = re.search(r"#!trydefine IPSMGW_WSS tls:127.0.0.1:(\d+)", settings)[1]

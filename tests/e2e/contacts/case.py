@@ -7,7 +7,7 @@ LUA = {"cfg": CFG / "kamailio-kemi.cfg", "lua": CFG / "kamailio.lua"}
 
 
 async def refused(name="refused", **options):
-    "403 for what cannot be a member's"
+    "403 for a contact that cannot be a member's"
     rows = Rows()
     centre = free_port()
     async with gateway(
@@ -78,7 +78,7 @@ async def refused(name="refused", **options):
 
 
 async def elsewhere(name="elsewhere", **options):
-    "names and addresses from which nothing came"
+    "names and addresses from which no packet came"
     rows = Rows()
     async with gateway(name=name, **options) as gw:
         alice, bob = await gw.user(ImClient, "alice", register=False), await gw.user(ImClient, "bob")
@@ -116,12 +116,12 @@ async def elsewhere(name="elsewhere", **options):
 
 
 async def refused_in_lua():
-    "the same by the Lua script"
+    "the same with kamailio.lua"
     await refused("refused_in_lua", **LUA)
 
 
 async def elsewhere_in_lua():
-    "the same by the Lua script"
+    "the same with kamailio.lua"
     await elsewhere("elsewhere_in_lua", **LUA)
 
 

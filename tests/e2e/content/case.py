@@ -49,7 +49,7 @@ async def both_sides(name):
 
 
 async def protocol_identifiers():
-    "MAP-9: TP-PID"
+    "TP-PID"
     port, stage_gateway = await both_sides("pid")
     async with stage_gateway as gw:
         centre, alice, bob = await centre_at(gw, port), await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
@@ -70,7 +70,7 @@ async def protocol_identifiers():
 
 
 async def coding_schemes():
-    "MAP-10, MT-9: TP-DCS, ports: classes, indications, and what is no text"
+    "TP-DCS and ports: classes, indications, and content that is no text"
     port, stage_gateway = await both_sides("dcs")
     async with stage_gateway as gw:
         centre, alice, bob = await centre_at(gw, port), await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
@@ -117,7 +117,7 @@ KOREAN = b"\x0a" + "안녕하세요".encode("euc-kr")
 
 
 async def agreed_charsets():
-    "MAP-12: a TP-DCS that networks have agreed on, by dcs_charset"
+    "a reserved TP-DCS value with a charset of its own (dcs_charset)"
     port = free_port()
     async with stage(port, name="agreed", modparams={"dcs_charset": "84=euc-kr, 94=euc-kr"}) as gw:
         centre, alice, bob = await centre_at(gw, port), await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
@@ -155,7 +155,7 @@ def single_shift(text):
 
 
 async def languages():
-    "MAP-11, MAP-12: a national alphabet, written where the operator says so, read always"
+    "a national alphabet is written where the operator allows it, and always read"
     # The long one fits one SM in the locking table only.
     short, long = "İyi akşamlar, dağ ağzı, çığ", "İyi akşamlar, dağ ağzı, çığ " * 5
     async with gateway(name="languages", modparams={"languages": "turkish"}) as gw:
@@ -176,7 +176,7 @@ async def languages():
 
 
 async def loops():
-    "MAP-15: what was forwarded is marked, and what is marked is not converted; a reply path changes nothing"
+    "a forwarded message is marked (TP-LP); a marked message is not converted; a reply path changes nothing"
     port, stage_gateway = await both_sides("loops")
     async with stage_gateway as gw:
         centre, alice, bob = await centre_at(gw, port), await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
@@ -202,7 +202,7 @@ async def loops():
 
 
 async def emergencies():
-    "MAP-17: a message to an emergency service is never converted, whatever it is and has with it"
+    "a message to an emergency service is never converted"
     pidf = b"--b\r\nContent-Type: application/pidf+xml\r\n\r\n<presence/>\r\n--b\r\nContent-Type: text/plain\r\n\r\nhelp\r\n--b--\r\n"
     port, stage_gateway = await both_sides("emergencies")
     async with stage_gateway as gw:
@@ -219,7 +219,7 @@ async def emergencies():
 
 
 async def validity():
-    "MAP-7, IM-5: Expires becomes the smallest TP-VP that is not less"
+    "Expires becomes the smallest TP-VP that is not less"
     port, stage_gateway = await both_sides("validity")
     async with stage_gateway as gw:
         centre, bob, rows = await centre_at(gw, port), await gw.user(ImClient, "bob"), Rows()
@@ -253,7 +253,7 @@ async def validity():
 
 
 async def content_types():
-    "CLS-1, CLS-2: the type in any spelling; the part of a multipart body with octets that look like line ends"
+    "spellings of the media type; a part of a multipart body with octets that look like line ends"
     async with gateway(name="types") as gw:
         alice, bob, rows = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob"), Rows()
         for mr, content_type in enumerate((SMS, SMS.upper(), "Application/vnd.3gpp.SMS", f"{SMS};a=b", f"{SMS} ; a=\"b;c\"")):

@@ -38,7 +38,7 @@ class Recorder:
 
 
 async def copies(name="copies", pauses=(1.6, 4, 6), wait=1000, **options):
-    "copies that come when tm has forgotten the transaction"
+    "copies that arrive after tm has forgotten the transaction"
     # Without an early 202 tm may forget so soon.
     options.setdefault("modparams", {"accept_timeout": 20, "hold_timeout": 2})
     script = f'modparam("tm", "wt_timer", {wait})' if wait else ""
@@ -72,17 +72,17 @@ async def copies(name="copies", pauses=(1.6, 4, 6), wait=1000, **options):
 
 
 async def as_shipped():
-    "kamailio.cfg as it is, nearly to the end of the 32 s"
+    "kamailio.cfg as shipped, nearly to the end of the 32 s"
     await copies(name="shipped", pauses=(7, 14, 7), wait=None, modparams={"hold_timeout": 2})
 
 
 async def as_shipped_in_lua():
-    "the same in Lua"
+    "the same with kamailio.lua"
     await copies(name="shipped_lua", pauses=(22,), wait=None, modparams={"hold_timeout": 2}, **LUA)
 
 
 async def somebody_else():
-    "a copy from elsewhere is no copy, nor is one with another branch"
+    "a request from another address or with another branch is no copy"
     modparams = {"accept_timeout": 20}
     async with gateway(name="else", script='modparam("tm", "wt_timer", 1000)', modparams=modparams) as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")

@@ -32,7 +32,7 @@ def again(endpoint, to=None, body=None, change=lambda value: value, call_id=None
 
 
 async def used_again(name="again", **options):
-    "captured credentials are worth nothing"
+    "captured credentials are useless"
     rows = Rows()
     async with gateway(name=name, people=[("alice", None), ("bob", None), ("carol", None)], **options) as gw:
         alice, bob, carol = [await gw.user(ImClient, user) for user in ("alice", "bob", "carol")]
@@ -89,7 +89,7 @@ async def counted(name="counted", **options):
 
 
 async def repeated(name="repeated", **options):
-    "a MESSAGE whose answer was lost is answered again, also behind its transaction, and is not delivered twice"
+    "a MESSAGE whose answer was lost is answered again, also after its transaction, and is delivered once"
     async with gateway(name=name, people=[("alice", None), ("bob", None)], **options) as gw:
         alice, bob = await gw.user(ImClient, "alice"), await gw.user(ImClient, "bob")
         thief = await gw.endpoint(host="127.0.0.3")
@@ -111,7 +111,7 @@ async def repeated(name="repeated", **options):
 
 
 async def kept_here(name="kept", **options):
-    "nobody else sees them"
+    "nobody else sees the credentials"
     rows = Rows()
     port = free_port()
     more = [("Authorization", 'Digest username="x", realm="elsewhere.example"'), ("proxy-authorization", "Digest y")]
@@ -136,7 +136,7 @@ async def kept_here(name="kept", **options):
 
 
 async def two_names(name="two_names", **options):
-    "of several credentials in a request those count that were checked, not the name in another one"
+    "of several credentials only the checked ones count, not the name in another one"
     rows = Rows()
     async with gateway(name=name, people=[("alice", None), ("bob", None)], **options) as gw:
         alice, bob = await gw.user(ImClient, "alice", register=False), await gw.user(ImClient, "bob")
@@ -168,7 +168,7 @@ async def two_names(name="two_names", **options):
 
 
 async def small_letters(name="small_letters", **options):
-    "a method in small letters is another method; a password is asked for all the same"
+    "a method in small letters is another method; it is authenticated as well"
     rows = Rows()
     async with gateway(name=name, **options) as gw:
         alice, bob = await gw.user(ImClient, "alice"), await gw.user(ImClient, "bob")
@@ -182,32 +182,32 @@ async def small_letters(name="small_letters", **options):
 
 
 async def small_letters_in_lua():
-    "the same by the Lua script"
+    "the same with kamailio.lua"
     await small_letters("small_letters_in_lua", **LUA)
 
 
 async def used_again_in_lua():
-    "the same by the Lua script"
+    "the same with kamailio.lua"
     await used_again("again_in_lua", **LUA)
 
 
 async def counted_in_lua():
-    "the same by the Lua script"
+    "the same with kamailio.lua"
     await counted("counted_in_lua", **LUA)
 
 
 async def kept_here_in_lua():
-    "the same by the Lua script"
+    "the same with kamailio.lua"
     await kept_here("kept_in_lua", **LUA)
 
 
 async def repeated_in_lua():
-    "the same by the Lua script"
+    "the same with kamailio.lua"
     await repeated("repeated_in_lua", **LUA)
 
 
 async def two_names_in_lua():
-    "the same by the Lua script"
+    "the same with kamailio.lua"
     await two_names("two_names_in_lua", **LUA)
 
 

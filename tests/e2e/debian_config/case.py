@@ -110,7 +110,7 @@ async def play(kamailio):
 
 
 async def with_authentication():
-    "as an operator has it: people in a database"
+    "as an operator uses it: users in a database"
     port = free_port()
     database = FOLDER / "people.sqlite"
     FOLDER.mkdir(parents=True, exist_ok=True)
@@ -130,7 +130,7 @@ async def with_authentication():
 
 
 async def without_authentication():
-    "Debian's default: nobody is known, so nothing is converted; in a laboratory From is believed"
+    "Debian's default: no user is known and nothing is converted; in a laboratory From can be believed"
     for name, lines, wanted in (("strict", (), 403), ("lab", ("#!define IPSMGW_BELIEVES_FROM",), 200)):
         port = free_port()
         kamailio = start(write_configuration(name, *lines, port=port), port)

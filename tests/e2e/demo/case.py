@@ -6,7 +6,7 @@ from e2e import CFG, equal, run
 
 
 async def demo():
-    "the command a newcomer types"
+    "the command that a newcomer types"
     done = subprocess.run([CFG / "run", "demo"], capture_output=True, text=True, timeout=120)
     print(done.stdout, done.stderr)
     equal(done.returncode, 0, "the exit code")

@@ -34,7 +34,7 @@ def told(request):
 
 
 async def wishes():
-    "DLV-5..DLV-8: each wish by itself, for a phone that takes the message, refuses it, says nothing, or refuses late"
+    "each requested disposition, for a phone that takes the message, refuses it, does not report, or refuses late"
     async with gateway(modparams={"hold_timeout": 1, "report_timeout": 4}) as gw:
         alice, bob, rows = await gw.user(Phone, "alice"), await gw.user(CpimClient, "bob"), Rows()
         late = []
@@ -79,7 +79,7 @@ async def wishes():
 
 
 async def addressing(name="addressing", **script):
-    "DLV-11: from the recipient to who sent, by names that are theirs, on the way that was recorded over hosts of ours"
+    "a notification goes from the recipient to the sender, by their own names, along the recorded hosts of ours"
     hosts = {"imdn_route_hosts": "list.example,127.0.0.9"}
     async with gateway(name=name, modparams=hosts, trusted="127.0.0.8/32", **script) as gw:
         bob = await gw.user(CpimClient, "bob")
@@ -149,12 +149,12 @@ async def addressing(name="addressing", **script):
 
 
 async def addressing_in_lua():
-    "the same by the Lua script"
+    "the same with kamailio.lua"
     await addressing("addressing_in_lua", cfg=CFG / "kamailio-kemi.cfg", lua=CFG / "kamailio.lua")
 
 
 async def unknown_senders():
-    "DLV-12: who does not want to be known is not notified"
+    "an anonymous sender gets no notification"
     async with gateway(name="unknown") as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(CpimClient, "bob")
         for options in ({"headers": [("Privacy", "id")]}, {"from_": "sip:anonymous@anonymous.invalid"}, {}):
@@ -165,7 +165,7 @@ async def unknown_senders():
 
 
 async def switched_off():
-    "decision 4: imdn = never, and nobody is told anything"
+    "imdn = never: no notification at all"
     async with gateway(name="never", modparams={"imdn": "never"}) as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(CpimClient, "bob")
         equal((await bob.send_im(YOU, cpim("positive-delivery", "m"), CPIM)).status, 200, "the answer")
@@ -186,7 +186,7 @@ STATUSES = {
 
 
 async def statuses():
-    "table B.6: every TP-Status of a service centre; an interim one keeps the question open (STA-3)"
+    "each TP-ST of a service centre; an interim one ends nothing"
     port = free_port()
     async with gateway(name="statuses", sc_uri=f"sip:127.0.0.2:{port}") as gw:
         centre = ServiceCentre(await gw.endpoint(host="127.0.0.2", port=port), gw.domain)

@@ -28,7 +28,7 @@ def vector(name):
 
 
 async def instant_messages():
-    "a text, a CPIM and parts, packed in every way; what cannot be unpacked; a bomb"
+    "a text, a CPIM and parts in each Content-Encoding; broken data; data that grows too much"
     async with gateway(name="im") as gw:
         alice, bob, rows = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob"), Rows()
         text = b"a text of some length, gr\xc3\xbc\xc3\x9fe"
@@ -79,7 +79,7 @@ async def instant_messages():
 
 
 async def untouched():
-    "what is relayed stays packed; an RP message may be packed, too"
+    "a relayed body stays packed; an RP message may be packed, too"
     async with gateway(name="untouched", people=[ALICE, ("bob", "+15550002"), ("dave", None)]) as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
         dave = await gw.user(ImClient, "dave")
@@ -128,7 +128,7 @@ class CpimClient(ImClient):
 
 
 async def lists():
-    "a packed message to several, and a packed list in it"
+    "a packed message with a list, and a packed list in a message"
     people = [ALICE, ("bob", "+15550002"), ("dave", None)]
     async with gateway(name="lists", people=people) as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
@@ -172,7 +172,7 @@ async def registrations(name="register", **script):
 
 
 async def registrations_in_lua():
-    "the same through kamailio.lua"
+    "the same with kamailio.lua"
     await registrations("register-lua", **LUA)
 
 
@@ -203,7 +203,7 @@ async def charsets():
 
 
 async def cpim_fields():
-    "a field of CPIM that cannot be read takes nothing from the text; what must be understood does"
+    "a broken header field of CPIM does not spoil the text; an unknown mandatory one does"
     async with gateway(name="cpim") as gw:
         alice, bob, rows = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob"), Rows()
         for header, wanted in (
@@ -222,7 +222,7 @@ async def cpim_fields():
 
 
 async def other_types(name="types", **script):
-    "a media type that nobody here takes: 415 with what is taken, whoever it is for"
+    "415 with Accept for a media type that no phone can have, whoever the recipient is"
     port = free_port()
     async with gateway(name=name, sc_uri=f"sip:127.0.0.2:{port}", **script) as gw:
         centre = ServiceCentre(await gw.endpoint(host="127.0.0.2", port=port), gw.domain)
@@ -241,7 +241,7 @@ async def other_types(name="types", **script):
 
 
 async def other_types_in_lua():
-    "the same through kamailio.lua"
+    "the same with kamailio.lua"
     await other_types("types-lua", **LUA)
 
 

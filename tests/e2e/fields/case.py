@@ -25,7 +25,7 @@ CPIM = "From: <im:mallory@x>\r\nTo: <im:y>\r\nSubject: lunch\r\n\r\nContent-Type
 
 
 async def bodies():
-    "the text of an IM, however its body is wrapped and whatever its character set"
+    "the text of an instant message in each kind of body and charset"
     async with gateway() as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
         rows = Rows()
@@ -62,7 +62,7 @@ async def bodies():
 
 
 async def privacy():
-    "who wants not to be known is not known on the other side"
+    "a sender who asks for privacy is hidden on the other side"
     async with gateway(name="privacy", modparams={"anonymous": "Unknown"}) as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
         for options in ({"headers": [("Privacy", "id")]}, {"from_": NOBODY}):
@@ -105,7 +105,7 @@ async def lifetimes():
 
 
 async def shown_at_once():
-    "flash messages are urgent, both ways; an indication without a text to keep is no IM"
+    "class 0 and Priority: urgent, both directions; an indication without a text to store is no instant message"
     async with gateway(name="flash") as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
         sent = await alice.send_sm("+15550002", "now", dcs=0x10, user_data=b"\x03" + sms.gsm7("now")[0])
@@ -120,7 +120,7 @@ async def shown_at_once():
 
 
 async def never():
-    "what is not converted: for emergency services, what was converted before"
+    "messages that are never converted: for emergency services, and converted before"
     async with gateway(name="never") as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
         report = await (await alice.send_sm("112", "help")).outcome()
@@ -134,7 +134,7 @@ async def never():
 
 
 async def tables():
-    "rows of the operator's count, and the others stay"
+    "rows of the operator count, all others stay"
     rows = Rows()
     # A parameter that is set several times.
     written = ["sip 486 = 27/C4 111 62", "leg 486 = 486 retry", "expired im = 410", "expired sm = 27/C2"]

@@ -38,7 +38,7 @@ async def flood():
 
 
 async def connections(name="connections", **script):
-    "a connection that nobody has registered through ends soon, the others stay; a long message is no reason to end one"
+    "a connection without a registration ends soon, others stay; a long message ends no connection"
     quickly = "tcp_connection_lifetime=2"
     async with gateway(name=name, script=quickly, **script) as gw:
         alice, bob = await gw.user(ImClient, "alice", protocol="tcp"), await gw.user(ImClient, "bob", protocol="tcp")
@@ -53,7 +53,7 @@ async def connections(name="connections", **script):
 
 
 async def places(name="places", **options):
-    "one address cannot hold all connections, nor any with a message that does not end; others come in, idle ones stay"
+    "one address cannot hold all connections, nor one connection with an endless message; others connect, idle ones stay"
     script = 'modparam("ipsmgw", "unfinished_timeout", 3)'
     async with gateway(name=name, script=script, connections=20, **options) as gw:
         gw.may_say = "hit the limit of connections per source IP"  # from Kamailio 5.7 on the core says so
@@ -92,12 +92,12 @@ async def places(name="places", **options):
 
 
 async def places_in_lua():
-    "the same by the Lua script"
+    "the same with kamailio.lua"
     await places("places_in_lua", cfg=CFG / "kamailio-kemi.cfg", lua=CFG / "kamailio.lua")
 
 
 async def connections_in_lua():
-    "the same by the Lua script"
+    "the same with kamailio.lua"
     await connections("connections_in_lua", cfg=CFG / "kamailio-kemi.cfg", lua=CFG / "kamailio.lua")
 
 

@@ -8,7 +8,7 @@ from e2e import ImClient, Phone, equal, gateway, run, say
 
 
 async def hold_time_over():
-    "a phone that takes the SM and does not report"
+    "a phone that takes the short message and does not report"
     async with gateway(modparams={"hold_timeout": 3, "report_timeout": 6}) as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
         alice.rp_answer = None
@@ -26,7 +26,7 @@ async def hold_time_over():
 
 
 async def sent_again():
-    "no report within report_timeout: the same short message once more; the report on that one counts"
+    "no report within report_timeout: the short message goes once more, and the report on that one counts"
     async with gateway(name="again", modparams={"report_timeout": 1, "hold_timeout": 10}) as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
         alice.rp_answers = [None, "ack"]
@@ -43,7 +43,7 @@ async def sent_again():
 
 
 async def default_hold_time():
-    "twenty seconds, unless the operator says otherwise"
+    "twenty seconds by default"
     async with gateway(name="default") as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
         alice.rp_answer = None
@@ -54,7 +54,7 @@ async def default_hold_time():
 
 
 async def stray_reports():
-    "reports for nobody, twice, from somebody else, by RP-MR alone, of a wrong kind"
+    "reports about nothing, twice, of another sender, by RP-MR alone, of a wrong kind"
     async with gateway(name="stray", people=[("alice", "+15550001"), ("bob", "+15550002"), ("eve", "+15550003")]) as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
         eve = await gw.user(Phone, "eve")

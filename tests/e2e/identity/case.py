@@ -16,7 +16,7 @@ SPOOFED = [
 
 
 async def spoofed_headers():
-    "header fields that only a network may assert are taken away, and the user's own identity is put there"
+    "asserted identities of a member are removed, and the member's own identity is added"
     async with gateway() as gw:
         alice, bob = await gw.user(ImClient, "alice"), await gw.user(ImClient, "bob")
         equal((await alice.send_im(gw.uri("bob"), "hi", headers=SPOOFED)).status, 200, "the answer")
@@ -27,7 +27,7 @@ async def spoofed_headers():
 
 
 async def spoofed_short_message():
-    "an SM shows the phone's own number, whatever its header fields claim"
+    "a short message shows the phone's own number, whatever its header fields claim"
     async with gateway(name="short") as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
         sent = await alice.send_sm("+15550002", "hi")
@@ -42,7 +42,7 @@ async def spoofed_short_message():
 
 
 async def somebody_else():
-    "From, To of a REGISTER, and passwords"
+    "From, To of a REGISTER, and passwords of others"
     async with gateway(name="else") as gw:
         alice = await gw.user(ImClient, "alice")
         bob = await gw.user(ImClient, "bob")
@@ -81,7 +81,7 @@ async def somebody_else():
 
 
 async def trusted_peer(name="trusted", **options):
-    "the service centre needs no password; the same from another address does"
+    "the service centre needs no password; the same request from another address does"
     async with gateway(name=name, sc_uri="sip:127.0.0.2:5999", **options) as gw:
         bob = await gw.user(ImClient, "bob")
         centre = ServiceCentre(await gw.endpoint(host="127.0.0.2"), gw.domain)
@@ -102,12 +102,12 @@ async def trusted_peer(name="trusted", **options):
 
 
 async def trusted_peer_in_lua():
-    "the same by the Lua script"
+    "the same with kamailio.lua"
     await trusted_peer("trusted_in_lua", **LUA)
 
 
 async def as_if_in_a_dialog(name="dialog", **options):
-    "a To tag and a Route through the gateway are no way around the password, nor for what is asserted"
+    "a To tag and a Route do not replace the password"
     rows = Rows()
     async with gateway(name=name, sc_uri="sip:127.0.0.2:5998", **options) as gw:
         bob = await gw.user(ImClient, "bob")
@@ -139,7 +139,7 @@ async def as_if_in_a_dialog(name="dialog", **options):
 
 
 async def as_if_in_a_dialog_in_lua():
-    "the same by the Lua script"
+    "the same with kamailio.lua"
     await as_if_in_a_dialog("dialog_in_lua", **LUA)
 
 

@@ -7,7 +7,7 @@ OWN = [("Subject", "tea"), ("X-Own", "1;2=3"), ("Expires", "3600"), ("Date", "Mo
 
 
 async def untouched():
-    "bodies and header fields of every kind, UDP to TCP and back"
+    "bodies and header fields of each kind, from UDP to TCP and back"
     async with gateway(people=[("alice", "+15550001"), ("bob", None)]) as gw:
         alice = await gw.user(ImClient, "alice", protocol="udp")
         bob = await gw.user(ImClient, "bob", protocol="tcp")
@@ -35,7 +35,7 @@ async def untouched():
 
 
 async def responses():
-    "the recipient's own words reach the sender"
+    "the recipient's own responses reach the sender"
     async with gateway(name="responses") as gw:
         alice, bob = await gw.user(ImClient, "alice"), await gw.user(ImClient, "bob")
         for answer in ((202, "Later"), (486, "Busy Here"), (603, "No"), (415, "No such thing", [("Accept", "text/html")])):
@@ -46,7 +46,7 @@ async def responses():
 
 
 async def silence():
-    "a client that never answers: 480 before the sender's timer F, not 408 (RFC 4320)"
+    "a client that never answers: 480 before the sender's timer F, never 408 (RFC 4320)"
     async with gateway(name="silence") as gw:
         alice, bob = await gw.user(ImClient, "alice"), await gw.user(ImClient, "bob")
         bob.answer = None
@@ -55,7 +55,7 @@ async def silence():
 
 
 async def nobody():
-    "unknown and absent recipients"
+    "unknown recipients and recipients that are not registered"
     async with gateway(name="nobody") as gw:
         alice = await gw.user(ImClient, "alice")
         for uri, status in (

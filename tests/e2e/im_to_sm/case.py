@@ -21,7 +21,7 @@ UCS2 = ["тест", "😀 and 🇫🇷", "漢" * 70, "ê"]
 
 
 async def texts():
-    "GSM 7-bit with its extension where it fits, else UCS2"
+    "GSM 7-bit with its extension when the text fits, else UCS2"
     async with gateway() as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
         for text, dcs in [(t, 0x00) for t in GSM7] + [(t, 0x08) for t in UCS2]:
@@ -32,7 +32,7 @@ async def texts():
 
 
 async def too_long():
-    "what is longer than the operator allows is refused, never cut"
+    "a text longer than the operator allows is refused, never cut"
     async with gateway(name="long", modparams={"max_segments": 1}) as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
         for text in ("a" * 161, "€" * 81, "漢" * 71, "😀" * 36):
@@ -41,7 +41,7 @@ async def too_long():
 
 
 async def parts():
-    "a longer text goes in parts, one after the other; it is delivered when all of them are"
+    "a longer text goes in parts, one after the other; it is delivered when all parts are"
     async with gateway(name="parts") as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
         for text, count in (("abcdefg " * 20 + "!", 2), ("€" * 152, 2), ("漢" * 67 * 3, 3), ("x" * 1530, 10)):
@@ -58,7 +58,7 @@ async def parts():
 
 
 async def octets():
-    "the SIP header fields of row IM-2 and the octets of row IM-1"
+    "SIP header fields and octets of the short message"
     async with gateway(name="octets") as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
         equal((await bob.send_im(gw.uri("alice"), "hello")).status, 200, "the answer")
@@ -112,7 +112,7 @@ async def held():
 
 
 async def names():
-    "a sender without a number is a name that cannot be answered (MAP-4)"
+    "a sender without a number is a name that nobody can answer"
     people = [("alice", "+15550001"), ("bob", None)]
     async with gateway(name="names", people=people) as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
@@ -126,7 +126,7 @@ async def names():
 
 
 async def behind_nat():
-    "a phone and a client whose own addresses nobody can reach, over UDP and TCP"
+    "a phone and a client with unreachable addresses of their own, over UDP and TCP"
     for protocol in ("udp", "tcp"):
         async with gateway(name=f"nat-{protocol}") as gw:
             alice = await gw.user(Phone, "alice", protocol=protocol, register=False)
@@ -142,7 +142,7 @@ async def behind_nat():
 
 
 async def one_at_a_time():
-    "thirty senders to one phone: one SM open at a time, each sender answered by its own report"
+    "thirty senders to one phone: one short message at a time, and each sender gets its own report"
     people = [("alice", "+15550001"), *((f"im{i}", f"+1555100{i:02}") for i in range(30))]
     async with gateway(name="queue", people=people) as gw:
         alice = await gw.user(Phone, "alice")
@@ -168,7 +168,7 @@ async def one_at_a_time():
 
 
 async def one_phone_gets_it():
-    "two phones of one person: an SM does not fork (REG-9)"
+    "two phones of one person: a short message does not fork"
     async with gateway(name="phones") as gw:
         one, two = await gw.user(Phone, "alice"), await gw.user(Phone, "alice", protocol="tcp")
         bob = await gw.user(ImClient, "bob")
@@ -177,7 +177,7 @@ async def one_phone_gets_it():
 
 
 async def own_service():
-    "who has a phone and a client gets an IM on the client (decision 8)"
+    "a person with a phone and a client gets instant messages on the client"
     async with gateway(name="both") as gw:
         phone, client = await gw.user(Phone, "alice"), await gw.user(ImClient, "alice")
         bob = await gw.user(ImClient, "bob")

@@ -63,7 +63,7 @@ async def failure_causes():
 
 
 async def other_forms():
-    "what the phone refuses for its form it gets once more in another"
+    "a phone that refuses the form gets the message once more in another form"
     rows = Rows()
     async with gateway(name="forms", modparams={"languages": "turkish"}) as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
@@ -89,7 +89,7 @@ async def other_forms():
 
 
 async def service_centre():
-    "and what a service centre refuses: without TP-VP, or a little later"
+    "a service centre that refuses: once more without TP-VP, or a little later"
     rows, port = Rows(), free_port()
     async with gateway(name="centre", sc_uri=f"sip:127.0.0.2:{port}") as gw:
         centre = ServiceCentre(await gw.endpoint(host="127.0.0.2", port=port), gw.domain)

@@ -78,13 +78,13 @@ async def conversation():
 
 
 async def conversation_in_lua():
-    "the same through kamailio.lua"
+    "the same with kamailio.lua"
     async with with_core(name="lua", **LUA) as gw, Core(gw) as core:
         await play(gw, core)
 
 
 async def everything():
-    "every MESSAGE comes by: the same, and clients that are registered with the gateway itself"
+    "the same with a filter criterion for every MESSAGE, and with clients registered with the gateway itself"
     for variant, options in (("native", {}), ("lua", LUA)):
         async with with_core(name=f"everything-{variant}", **options) as gw, Core(gw, wide=True) as core:
             alice, carol = await play(gw, core, kinds=(REGISTERS, SENDS, GETS))
@@ -103,7 +103,7 @@ async def everything():
 
 
 async def service_centre():
-    "a service centre writes to a phone and to a client there, and gets what is for phones elsewhere"
+    "a service centre writes to a phone and to a client there, and gets the messages for phones elsewhere"
     for variant, options in (("centre", {}), ("centre-lua", LUA)):
         port = free_port("127.0.0.2")
         async with with_core(name=variant, sc_uri=f"sip:127.0.0.2:{port}", **options) as gw, Core(gw) as core:
@@ -134,7 +134,7 @@ async def service_centre():
 
 
 async def many():
-    "two hundred texts both ways, twenty at a time: each one arrives once"
+    "two hundred texts in both directions, twenty at a time: each one arrives once"
     async with with_core() as gw, Core(gw) as core:
         alice, carol = await core.user(ImsPhone, "+15550001"), await core.user(ImsClient, "+15550003")
         for batch in range(5):
@@ -151,7 +151,7 @@ async def many():
 
 
 async def registrations():
-    "the gateway hears of a registration, of a refresh, and of the end; it lasts as long as the S-CSCF says"
+    "the gateway gets a registration, its refresh, and its end; it lasts as long as the S-CSCF says"
     for variant, options in (("registrations", {}), ("registrations-lua", LUA)):
         async with with_core(name=variant, **options) as gw, Core(gw) as core:
             alice, carol = await core.user(ImsPhone, "+15550001"), await core.user(ImsClient, "+15550003")

@@ -27,7 +27,7 @@ async def both(name, play, **core_options):
 
 
 async def several_identities():
-    "a phone registers with an identity made of its IMSI, and has a name and a number, too"
+    "a phone registers an identity made of its IMSI; the person has a name and a number, too"
 
     async def play(gw, core):
         frank = await core.user(ImsPhone, BY_IMSI, "frank", "+15550006", "tel:+15550006")
@@ -55,7 +55,7 @@ async def several_identities():
 
 
 async def two_devices():
-    "a phone and a client of one person: an IM goes to the client, and to the phone when that is alone; one may go, or end sooner"
+    "a phone and a client of one person: the client gets instant messages, and the phone gets them when it is alone; one device ends sooner"
 
     async def play(gw, core):
         alice = await core.user(ImsPhone, "+15550001")
@@ -89,7 +89,7 @@ async def two_devices():
 
 
 async def at_two_scscfs():
-    "a client registered with one S-CSCF, and then with another: one copy, through the newer one"
+    "a client registers with one S-CSCF, then with another: one copy, through the newer one"
     for variant, options in (("two", {}), ("two-lua", LUA)):
         async with with_core(variant, **options) as gw, Core(gw) as core:
             before = await core.user(ImsClient, "+15550003")
@@ -102,7 +102,7 @@ async def at_two_scscfs():
 
 
 async def what_registers_bring():
-    "the third-party REGISTER has the phone's REGISTER in its body, the answer to that, or nothing: then the S-CSCF is asked"
+    "the third-party REGISTER has the phone's REGISTER in its body, the answer to it, or nothing: then the gateway subscribes"
     for include in ("IncludeRegisterRequest", "IncludeRegisterResponse", None):
         say(str(include))
         async with with_core("brings", reg_event_identity="user") as gw, Core(gw, include=include) as core:
@@ -120,7 +120,7 @@ async def what_registers_bring():
 
 
 async def by_name():
-    "an IM that stays one keeps the address that it came with: the S-CSCF knows no other"
+    "an instant message that is not converted keeps its Request-URI: the S-CSCF knows no other"
 
     async def play(gw, core):
         carol = await core.user(ImsClient, "+15550003", kinds=WIDE)
@@ -133,7 +133,7 @@ async def by_name():
 
 
 async def unknown():
-    "who is in no table of the gateway's: everything goes on along the Route as it came"
+    "people in no table of the gateway: each message goes on along the Route as it came"
 
     async def play(gw, core):
         dave, erin = await core.user(ImsPhone, "+15558881"), await core.user(ImsClient, "+15558882", kinds=WIDE)

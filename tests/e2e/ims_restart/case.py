@@ -26,7 +26,7 @@ async def both_ways(alice, carol, text):
 
 
 async def gateway_restarted():
-    "who was registered stays so"
+    "registrations survive"
     for variant, options in (("restarted", {}), ("restarted-lua", LUA)):
         async with with_core(variant, **options) as gw, Core(gw) as core:
             alice, carol = await core.user(ImsPhone, "+15550001"), await core.user(ImsClient, "+15550003")
@@ -37,7 +37,7 @@ async def gateway_restarted():
 
 
 async def gateway_killed():
-    "who was registered stays so, also when the gateway ends at once"
+    "registrations survive kill -9, too"
     for variant, options in (("killed", {}), ("killed-lua", LUA)):
         async with with_core(variant, **options) as gw, Core(gw) as core:
             alice, carol = await core.user(ImsPhone, "+15550001"), await core.user(ImsClient, "+15550003")
@@ -48,7 +48,7 @@ async def gateway_killed():
 
 
 async def scscf_restarted():
-    "it knows nobody until they register again; nothing comes twice then"
+    "the S-CSCF knows nobody until they register again; nothing arrives twice then"
     async with with_core("scscf") as gw, Core(gw) as core:
         alice, carol = await core.user(ImsPhone, "+15550001"), await core.user(ImsClient, "+15550003")
         await both_ways(alice, carol, "before")
@@ -66,7 +66,7 @@ async def scscf_restarted():
 
 
 async def elsewhere():
-    "somebody registers with another S-CSCF: messages go there, once"
+    "a person registers with another S-CSCF: messages go there, once"
     for variant, options in (("elsewhere", {}), ("elsewhere-lua", LUA)):
         async with with_core(variant, **options) as gw, Core(gw) as core:
             before, carol = await core.user(ImsPhone, "+15550001"), await core.user(ImsClient, "+15550003")
@@ -79,7 +79,7 @@ async def elsewhere():
 
 
 async def gateway_down():
-    "what the filter criterion says: the end, or on without the gateway"
+    "the filter criterion decides: the message ends, or goes on without the gateway"
     for handling, name in ((1, "the end"), (0, "on")):
         async with with_core(f"down-{handling}") as gw, Core(gw, default_handling=handling, isc_fr_timeout=1000) as core:
             alice = await core.user(ImsPhone, "+15550001")

@@ -112,7 +112,7 @@ async def slow():
 
 
 async def slow_in_lua():
-    "the same through kamailio.lua"
+    "the same with kamailio.lua"
     await play(name="lua", **LUA)
 
 

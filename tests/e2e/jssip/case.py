@@ -88,19 +88,19 @@ async def send_long(phone, text, leave_out=0):
 
 
 async def conversation():
-    "both ways, short, long and with an emoji"
+    "both directions, short, long and with an emoji"
     async with gateway() as gw:
         await play(gw)
 
 
 async def conversation_in_lua():
-    "the same through kamailio.lua"
+    "the same with kamailio.lua"
     async with gateway(name="lua", cfg=CFG / "kamailio-kemi.cfg", lua=CFG / "kamailio.lua") as gw:
         await play(gw)
 
 
 async def by_itself():
-    "what the gateway sends of its own accord goes through the connection, too"
+    "requests that the gateway makes use the client's connection, too"
     async with gateway(name="itself", modparams={"concat_timeout": 1, "hold_timeout": 1}) as gw:
         alice = await gw.user(Phone, "alice")
         async with JsSip(gw, "bob") as bob:
@@ -122,7 +122,7 @@ async def by_itself():
 
 
 async def refused():
-    "message/cpim is refused: text/plain goes through the same connection, and the phone hears of that"
+    "message/cpim is refused: text/plain uses the same connection, and the phone gets that outcome"
     async with gateway(name="refused") as gw:
         alice = await gw.user(Phone, "alice")
         async with JsSip(gw, "bob", refused="message/cpim") as bob:
@@ -135,7 +135,7 @@ async def refused():
 
 
 async def gone():
-    "a client whose connection broke is away: the phone hears it at once"
+    "a client whose connection is closed is away: the phone gets RP-ERROR at once"
     async with gateway(name="gone") as gw:
         alice = await gw.user(Phone, "alice")
         async with JsSip(gw, "bob") as bob:
@@ -192,7 +192,7 @@ async def handshake():
 
 
 async def trusted_address():
-    "the address of a trusted peer proves nothing over WebSocket, where browsers come in"
+    "the address of a trusted peer proves nothing over WebSocket, where browsers connect"
     for name, variant in (("native", {}), ("lua", {"cfg": CFG / "kamailio-kemi.cfg", "lua": CFG / "kamailio.lua"})):
         async with gateway(name=f"trusted-{name}", trusted="127.0.0.1/32", **variant) as gw:
             reader, writer = await asyncio.open_connection(*gw.ws_address)

@@ -16,7 +16,7 @@ def lua(**options):
 
 
 async def conversations():
-    "what the demo plays"
+    "the conversations of the demo"
     async with lua(people=demo.PEOPLE) as gw:
         cast = await demo.Cast.enter(gw)
         for scene in (demo.phone_to_im, demo.im_to_phone, demo.phone_full, demo.client_away, demo.emoji):
@@ -25,7 +25,7 @@ async def conversations():
 
 
 async def refusals():
-    "every refusal that the script makes"
+    "each refusal of the script"
     async with lua(name="refusals", people=[ALICE, BOB, ("carol", "+15550003"), ("dave", None)]) as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
         for uri, kind, body, wanted in (

@@ -94,7 +94,7 @@ class Linphone:
 
 
 async def one_conversation():
-    "texts both ways are one conversation, for who signs in by name and for who signs in by number; native and Lua"
+    "texts in both directions are one conversation, for a client that signs in by name or by number; native and Lua"
     for variant, options in (("native", {}), ("lua", {"cfg": CFG / "kamailio-kemi.cfg", "lua": CFG / "kamailio.lua"})):
         for identity in ("bob", "+15550002"):
             say(f"{variant}, registered as {identity}")
@@ -113,7 +113,7 @@ async def one_conversation():
 
 
 async def late():
-    "the phone reports after the sender's 202: the tick comes then, and not before"
+    "the phone reports after the sender's 202: the tick appears then, and not before"
     async with gateway(name="late", modparams={"hold_timeout": 1}) as gw:
         alice = await gw.user(Phone, "alice")
         async with Linphone(gw, "bob") as bob:

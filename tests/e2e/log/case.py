@@ -73,7 +73,7 @@ async def mistakes(name="mistakes", **options):
 
 
 async def mistakes_in_lua():
-    "the same by the Lua script"
+    "the same with kamailio.lua"
     await mistakes("mistakes_in_lua", **LUA)
 
 

@@ -26,7 +26,7 @@ async def all_acknowledged(submissions):
 
 
 async def any_order():
-    "shuffled, doubled, through all workers: one IM with the whole text"
+    "shuffled, doubled, through all workers: one instant message with the whole text"
     chance = random.Random(1)
     async with gateway() as gw:
         alice = await gw.user(Phone, "alice")
@@ -56,7 +56,7 @@ async def any_order():
 
 
 async def outcome_of_the_whole():
-    "the completing part hears what became of the whole; after a failure it may come again"
+    "the last part gets the outcome of the whole; after a failure it may come again"
     async with gateway(name="outcome") as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
         text = "0123456789" * 40
@@ -77,7 +77,7 @@ async def outcome_of_the_whole():
 
 
 async def gap():
-    "what has not come when concat_timeout is over is marked; nothing is kept for ever"
+    "parts that are missing when concat_timeout ends are marked; nothing is kept for ever"
     async with gateway(name="gap", modparams={"concat_timeout": 2}) as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
         one, two, three = list(sms.parts("a" * 153 + "b" * 153 + "c" * 20, 9))
@@ -89,7 +89,7 @@ async def gap():
 
 
 async def same_reference():
-    "a thousand phones with the same reference at once: no text is mixed with another, none is lost, none comes twice"
+    "a thousand phones with the same reference at once: no text is mixed up, lost, or doubled"
     people = [(f"p{n}", f"+15551{n:05}") for n in range(MANY)] + [("bob", "+15550002")]
     async with gateway(name="many", people=[]) as gw:
         gw.add_many(people)

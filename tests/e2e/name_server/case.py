@@ -123,7 +123,7 @@ async def never_asked(name="never_asked", **options):
 
 
 async def never_asked_in_lua():
-    "the same by the Lua script"
+    "the same with kamailio.lua"
     await never_asked("never_asked_in_lua", **LUA)
 
 

@@ -35,7 +35,7 @@ async def ipv6():
 
 
 async def both_families():
-    "a phone with IPv4 and a client with IPv6 at one gateway, and the other way"
+    "a phone with IPv4 and a client with IPv6 at one gateway, and the reverse"
     for name, variant in VARIANTS:
         ports = free_port(V4), free_port(V6)
         listen = f"udp:{V4}:{ports[0]} udp:[{V6}]:{ports[1]}"
@@ -103,7 +103,7 @@ async def open_websocket(host, port):
 
 
 async def stalled_tls():
-    "TLS clients that say nothing keep nobody waiting"
+    "TLS clients that send nothing delay nobody"
     ports = free_port(), free_port()
     listen = {"tls": f"tls:{V4}:{ports[0]}", "wss": f"tls:{V4}:{ports[1]}"}
     async with gateway(name="stalled", **listen, **certificate()) as gw:
@@ -118,7 +118,7 @@ async def stalled_tls():
 
 
 async def advertised():
-    "the address that others see stands in Via, and what comes back to it is taken as ours"
+    "the advertised address stands in Via, and requests to it are for the gateway"
     for name, variant in VARIANTS:
         async with gateway(name=f"advertised-{name}", advertise="203.0.113.5", **variant) as gw:
             phone, client = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
@@ -129,7 +129,7 @@ async def advertised():
 
 
 async def centre_with_a_name():
-    "the service centre has a host name: what it sends is taken, and it gets what is for it"
+    "the service centre has a host name: its messages are taken, and it gets messages"
     for name, variant in VARIANTS:
         centre_port = free_port()
         # As `run` has it: settings.sh looks the name up.
@@ -150,7 +150,7 @@ async def centre_with_a_name():
 
 
 async def settings():
-    "settings that cannot be"
+    "wrong settings"
     rows = Rows()
     cert = certificate()
     for settings, words in (

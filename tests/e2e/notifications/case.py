@@ -37,7 +37,7 @@ def imdn(message_id, status, from_, to):
 
 
 async def phone_asks():
-    "TP-SRR: an SMS-STATUS-REPORT with the true TP-ST follows RP-ACK; its own RP-ACK is taken"
+    "TP-SRR: an SMS-STATUS-REPORT with the true TP-ST follows the RP-ACK; the phone's own RP-ACK is taken"
     async with gateway() as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
         for mr, (answer, cause, status) in enumerate(((486, 41, None), (200, None, 0x00), (603, 21, None), (202, None, 0x01)), 100):
@@ -58,7 +58,7 @@ async def phone_asks():
 
 
 async def client_confirms():
-    "a client that takes the message with 202 and confirms by IMDN: the status report says delivered"
+    "a client answers 202 and confirms by IMDN: the status report says delivered"
     async with gateway(name="confirms") as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(CpimClient, "bob")
         bob.answers.append(202)
@@ -79,7 +79,7 @@ async def client_confirms():
 
 
 async def refused_later():
-    "a client that takes the message with 202 and says failed by IMDN; what that means is a row of the operator's"
+    "a client answers 202 and says failed by IMDN; a row of the operator gives the TP-ST"
     for row, status in ((None, 0x65), ("imdn failed,error = 62", 0x62)):
         async with gateway(name=f"later-{status:x}", modparams={"cause": row} if row else {}) as gw:
             alice, bob = await gw.user(Phone, "alice"), await gw.user(CpimClient, "bob")
@@ -93,7 +93,7 @@ async def refused_later():
 
 
 async def however_it_is_confirmed(**variant):
-    "to the sender's name, past an IM client of the sender's, without a wrapper, by a peer that knows the recipient by name"
+    "the IMDN goes to the sender's name, past a client of the sender, without CPIM, or comes from a peer that knows the recipient by name"
     port = free_port()
     async with gateway(name=variant.pop("name", "however"), sc_uri=f"sip:127.0.0.2:{port}", **variant) as gw:
         peer = ServiceCentre(await gw.endpoint(host="127.0.0.2", port=port), gw.domain)
@@ -137,12 +137,12 @@ async def however_it_is_confirmed(**variant):
 
 
 async def however_in_lua():
-    "the same through kamailio.lua"
+    "the same with kamailio.lua"
     await however_it_is_confirmed(name="lua", cfg=CFG / "kamailio-kemi.cfg", lua=CFG / "kamailio.lua")
 
 
 async def client_asks():
-    "Disposition-Notification: delivered once the phone has it; failed only behind a 2xx; nothing unasked"
+    "Disposition-Notification: delivered when the phone has it; failed only after a 2xx; nothing unasked"
     async with gateway(name="asks", modparams={"hold_timeout": 1}) as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(CpimClient, "bob")
         me, you = "sip:+15550002@ims.example", "sip:+15550001@ims.example"
@@ -177,7 +177,7 @@ async def client_asks():
 
 
 async def told_again():
-    "a notification that its recipient does not take goes once more 30 s later, then it is dropped and counted"
+    "a notification that is refused goes once more 30 s later, then it is dropped and counted"
     async with gateway(name="again", modparams={"hold_timeout": 1}) as gw:
         await gw.user(Phone, "alice")
         bob = await gw.user(CpimClient, "bob")
@@ -195,7 +195,7 @@ async def told_again():
 
 
 async def through_a_service_centre():
-    "an IM to a phone elsewhere is submitted, 202; the later status report becomes an IMDN"
+    "an instant message to a phone elsewhere is submitted, 202; the later status report becomes an IMDN"
     port = free_port()
     async with gateway(name="centre", sc_uri=f"sip:127.0.0.2:{port}") as gw:
         centre = ServiceCentre(await gw.endpoint(host="127.0.0.2", port=port), gw.domain)

@@ -33,7 +33,7 @@ async def peer_at(gw, port):
 
 
 async def recipients():
-    "whom an IM is for, in every way to write a number"
+    "the recipient of an instant message, in each spelling of a number"
     async with gateway() as gw:
         alice, bob, rows = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob"), Rows()
         for uri, wanted in (
@@ -61,7 +61,7 @@ async def recipients():
 
 
 async def senders():
-    "whom a phone sees, by what a trusted peer says of the sender"
+    "the sender that a phone shows, by the identity that a trusted peer asserts"
     port = free_port()
     async with with_centre(port, name="senders") as gw:
         peer, alice, rows = await peer_at(gw, port), await gw.user(Phone, "alice"), Rows()
@@ -83,7 +83,7 @@ async def senders():
 
 
 async def two_identities():
-    "of two asserted identities the tel URI has the number, and the SIP URI leads back"
+    "of two asserted identities the tel URI gives the number, and reports go to the SIP URI"
     options = {"modparams": {"identity": "$hdr(P-Asserted-Identity)"}, "trusted": "127.0.0.3"}
     async with gateway(name="two", **options) as gw:
         scscf = Scscf(await gw.endpoint(host="127.0.0.3"), gw.domain)
@@ -108,7 +108,7 @@ async def two_identities():
 
 
 async def originators():
-    "whom a client sees, by TP-OA"
+    "the sender that a client shows, by TP-OA"
     port = free_port()
     async with with_centre(port, name="originators") as gw:
         centre, bob, rows = await peer_at(gw, port), await gw.user(ImClient, "bob"), Rows()
@@ -161,7 +161,7 @@ async def originators():
 
 
 async def decoding():
-    "ipsmgw.decode sees what octets are, whatever direction is given"
+    "ipsmgw.decode recognises the message, whatever direction is given"
     async with gateway(name="decode") as gw:
         alice = await gw.user(Phone, "alice")
         tpdu = sms.submit("+15550002", "hello")
@@ -184,7 +184,7 @@ async def decoding():
 
 
 async def short_codes(name="codes", **script):
-    "an answer to a short code or a national number goes to the service centre, however a client writes it"
+    "an answer to a short code or a national number goes to the service centre, in each spelling"
     port = free_port()
     async with with_centre(port, name=name, **script) as gw:
         centre, bob, rows = await peer_at(gw, port), await gw.user(ImClient, "bob"), Rows()
@@ -244,12 +244,12 @@ async def short_codes(name="codes", **script):
 
 
 async def short_codes_in_lua():
-    "the same through kamailio.lua"
+    "the same with kamailio.lua"
     await short_codes("codes-lua", cfg=CFG / "kamailio-kemi.cfg", lua=CFG / "kamailio.lua")
 
 
 async def without_plus():
-    "a number without its plus sign, by setting: of a country, only without the sign, or plain as all others"
+    "a number without plus sign, by setting: of a country, only without the sign, or plain"
     for setting, people, dialled, shown in (
         ("+1", PEOPLE, ("5550001", "05550001", "0015550001", "+15550001"), "+15550002"),
         ("+", PEOPLE, ("15550001", "0015550001", "+15550001"), "+15550002"),

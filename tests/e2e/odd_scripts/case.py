@@ -25,7 +25,7 @@ def octets_of(phone, text, mr=0x2A):
 
 
 async def taken_twice():
-    "both functions called twice: one IM, one SM, and a true answer"
+    "both functions called twice: one instant message, one short message, and a true answer"
     async with odd("twice") as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
         sent = await alice.send_rp(octets_of(alice, "hello"), headers=subject("twice"))
@@ -39,7 +39,7 @@ async def taken_twice():
 
 
 async def silent_result_route():
-    "a result route that does not answer: the sender hears the outcome, not 500"
+    "a result route that does not answer: the sender gets the outcome, not 500"
     async with odd("silent") as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
         equal((await bob.send_im(gw.uri("alice"), "hi")).status, 200, "delivered")
@@ -50,7 +50,7 @@ async def silent_result_route():
 
 
 async def wrong_places():
-    "every function in branch and reply routes, on our own requests and on other methods"
+    "each function in branch and reply routes, on requests of the gateway and on other methods"
     async with odd("places") as gw:
         gw.may_say = "works on a MESSAGE"
         alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
@@ -74,7 +74,7 @@ async def wrong_places():
 
 
 async def another_message():
-    "a status that the script gave to one message is not seen with the next"
+    "a status that the script set for one message does not count for the next"
     async with odd("another") as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
         refused = await alice.send_rp(octets_of(alice, "first", 1), headers=subject("refuse"))
@@ -86,7 +86,7 @@ async def another_message():
 
 
 async def connection_gone():
-    "the phone's connection is gone before its 202: its report comes, and no second IM when it asks again"
+    "the phone's connection closes before its 202: its report follows, and its repetition makes no second instant message"
     async with odd("gone") as gw:
         endpoint = await gw.endpoint("tcp")
         alice, bob = await gw.user(Phone, "alice", endpoint), await gw.user(ImClient, "bob")
@@ -110,7 +110,7 @@ async def connection_gone():
 
 
 async def identity_of_the_message():
-    "an identity parameter that asks the module itself"
+    "an identity parameter that calls the module itself"
     async with odd("identity", defines=['IDENTITY="$ipsmgw(da)"']) as gw:
         alice = await gw.user(Phone, "alice")
         sent = await alice.send_rp(octets_of(alice, "hello"))
@@ -118,7 +118,7 @@ async def identity_of_the_message():
 
 
 async def register_later():
-    "a third-party REGISTER that goes on in another process: the S-CSCF is asked by that one, at once"
+    "a third-party REGISTER that continues in another process: that process subscribes at once"
     async with odd("later") as gw:
         scscf = Scscf(await gw.endpoint(), gw.domain)
         scscf.endpoint.users["bob"] = scscf

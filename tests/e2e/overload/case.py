@@ -34,7 +34,7 @@ class Standstill:
 
 
 async def udp(name="udp", **script):
-    "a burst that fills the receive queue: some are refused, all others are delivered, reports come through"
+    "a burst fills the receive queue: some requests are refused, all others are delivered, reports pass"
     modparams = {"overload_queue": 2}
     async with gateway(name=name, people=[ALICE, BOB, ("carol", "+15550003")], modparams=modparams, **script) as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob", await gw.endpoint())
@@ -79,12 +79,12 @@ async def udp(name="udp", **script):
 
 
 async def udp_in_lua():
-    "the same by the Lua script"
+    "the same with kamailio.lua"
     await udp("udp_in_lua", **LUA)
 
 
 async def copies():
-    "who hears nothing sends it again: no copy of what was refused is delivered, none of what is open is refused"
+    "a sender without an answer repeats: no copy of a refused request is delivered, no copy of an open one is refused"
     async with gateway(name="copies", people=[ALICE, BOB, ("carol", "+15550003")], modparams={"overload_queue": 20}) as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob", await gw.endpoint())
         carol = await gw.user(ImClient, "carol", await gw.endpoint())
@@ -107,7 +107,7 @@ async def copies():
 
 
 async def tcp():
-    "requests that have waited too long in their connections"
+    "requests that waited too long in their connections"
     async with gateway(name="tcp", people=[ALICE, BOB, ("carol", "+15550003")]) as gw:
         alice = await gw.user(Phone, "alice", protocol="tcp")
         bob = await gw.user(ImClient, "bob", protocol="tcp")
@@ -129,7 +129,7 @@ async def tcp():
 
 
 async def table():
-    "hardly any exchange can be opened: messages are refused, registrations are not"
+    "the table of exchanges is nearly full: messages are refused, registrations are not"
     limits = {"max_pending": 10, "max_per_party": 10, "max_per_sender": 10, "hold_timeout": 2, "report_timeout": 1}
     async with gateway(name="table", people=[ALICE, BOB], modparams=limits) as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
@@ -143,7 +143,7 @@ async def table():
 
 
 async def memory():
-    "hardly any shared memory is left: what is new is refused, registrations and reports are not"
+    "shared memory is nearly full: new requests are refused, registrations and reports are not"
     # A large table alone takes more than one percent of it.
     async with gateway(name="memory", modparams={"max_pending": 30_000, "overload_memory": 1}) as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")

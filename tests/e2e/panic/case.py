@@ -47,7 +47,7 @@ async def provoke(gw, panics):
 
 
 async def native():
-    "in the native script, with a reply at hand"
+    "in the native script, while a reply is processed"
     equal(Path(MODULE).exists(), True, f"the module with fault-injection, {MODULE or 'IPSMGW_MODULE_WITH_FAULTS'}")
     async with gateway(module=MODULE, script=ON_REPLY) as gw:
 
@@ -60,7 +60,7 @@ async def native():
 
 
 async def lua():
-    "in Lua, with a request at hand"
+    "in Lua, while a request is processed"
     script = FOLDER / "panic.lua"
     script.write_text(ON_REQUEST)
     async with gateway(name="lua", cfg=CFG / "kamailio-kemi.cfg", lua=script, module=MODULE) as gw:

@@ -102,7 +102,7 @@ async def said_at_start(**options):
 
 
 async def wrong_values():
-    "each value stops the start, and the log says what to write instead"
+    "each wrong value aborts the start; the log lists the accepted values"
     rows = Rows()
     for name, value, sentence in WRONG:
         said = await said_at_start(modparams={name: value})
@@ -124,7 +124,7 @@ async def wrong_calls():
 
 
 async def wrong_calls_in_lua():
-    "Kamailio does not read a Lua script: there the call says it"
+    "Kamailio does not read a Lua script: there the call logs the error"
     FOLDER.mkdir(parents=True, exist_ok=True)
     script = FOLDER / "wrong.lua"
     script.write_text(

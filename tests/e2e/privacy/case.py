@@ -88,7 +88,7 @@ def said(message):
 
 
 async def spellings(name="spellings", **options):
-    "every spelling"
+    "each spelling of an anonymous sender"
     rows = Rows()
     async with gateway(name=name, people=[ALICE, BOB], **options) as gw:
         alice, bob = await gw.user(ImClient, "alice"), await gw.user(ImClient, "bob")
@@ -133,7 +133,7 @@ class Called(ImClient):
 
 
 async def sessions(name="sessions", **options):
-    "an INVITE, and what follows it"
+    "an INVITE and the requests after it"
     rows = Rows()
     async with gateway(name=name, people=[ALICE, BOB], **options) as gw:
         alice, bob = await gw.user(ImClient, "alice"), await gw.user(Called, "bob")
@@ -187,7 +187,7 @@ def mixed(*parts):
 
 
 async def cpim_from(name="cpim", **options):
-    "left as it is by default, checked by a setting"
+    "From in CPIM: unchanged by default, checked by a setting"
     rows = Rows()
     own, other = "From: Alice <sip:alice@ims.example>", "From: Bob <sip:bob@ims.example>"
     for setting in ("any", "sender"):
@@ -221,17 +221,17 @@ async def cpim_from(name="cpim", **options):
 
 
 async def spellings_in_lua():
-    "the same by the Lua script"
+    "the same with kamailio.lua"
     await spellings("spellings_in_lua", **LUA)
 
 
 async def sessions_in_lua():
-    "the same by the Lua script"
+    "the same with kamailio.lua"
     await sessions("sessions_in_lua", **LUA)
 
 
 async def cpim_from_in_lua():
-    "the same by the Lua script"
+    "the same with kamailio.lua"
     await cpim_from("cpim_in_lua", **LUA)
 
 

@@ -11,7 +11,7 @@ PAIRS, ROUNDS, HOLD = 100, 4, 2
 
 
 async def race():
-    "reports at the hold time, give or take a tick"
+    "reports around the end of the hold time"
     people = [(f"{kind}{i}", f"+1555{kind_number}{i:04}") for kind, kind_number in (("p", 1), ("c", 2)) for i in range(PAIRS)]
     async with gateway(people=[], modparams={"hold_timeout": HOLD, "report_timeout": 4, "overload_queue": 0}) as gw:
         gw.add_many(people)

@@ -67,12 +67,12 @@ async def everybody(name="everybody", **script):
 
 
 async def in_lua():
-    "the same with the script in Lua"
+    "the same with kamailio.lua"
     await everybody("lua", **LUA)
 
 
 async def notified():
-    "each recipient has its own notification, by the name that the sender wrote; who cannot be reached has one, too"
+    "each recipient has its own notification, under the name that the sender wrote; unreachable ones have one, too"
     async with gateway(name="notified", people=PEOPLE) as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(CpimClient, "bob")
         carol, dave = await gw.user(Phone, "carol"), await gw.user(ImClient, "dave")
@@ -124,7 +124,7 @@ async def many_clients():
 
 
 async def refused():
-    "what is refused is refused whole: nobody gets anything"
+    "a refused list is refused as a whole: nobody gets anything"
     async with gateway(name="refused", people=PEOPLE, modparams={"max_recipients": 3}) as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
         good = "sip:alice@ims.example"

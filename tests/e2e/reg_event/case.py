@@ -109,13 +109,13 @@ async def conversation():
 
 
 async def conversation_in_lua():
-    "the same through kamailio.lua"
+    "the same with kamailio.lua"
     async with staged(name="lua", **LUA) as gw:
         await play(gw)
 
 
 async def who_says_it():
-    "a body that says it needs no question; no Expires, no question; an S-CSCF that refuses is not asked again"
+    "no SUBSCRIBE when the body tells the capabilities, nor without Expires; an S-CSCF that refused is not asked again"
     async with staged(name="who") as gw:
         stage = Stage(gw)
         await stage.enter(expires=0)
@@ -133,7 +133,7 @@ async def who_says_it():
 
 
 async def by_policy():
-    "REG-5: a contact without any tag is a client by policy, also here"
+    "a contact without any tag is a client by policy, also here"
     async with staged(name="policy", modparams={"plain_im": 1}) as gw:
         stage = Stage(gw)
         subscription = await stage.enter()
@@ -142,7 +142,7 @@ async def by_policy():
 
 
 async def strangers_and_nonsense():
-    "who may not tell, and what tells nothing: it is refused, and changes nothing"
+    "NOTIFYs of strangers and broken NOTIFYs are refused and change nothing"
     async with staged(name="nonsense") as gw:
         stage, rows = Stage(gw), Rows()
         subscription = await stage.enter()
@@ -181,7 +181,7 @@ async def strangers_and_nonsense():
 
 
 async def whoever_from_and_to_name(name="parties", **options):
-    "a NOTIFY is known by Call-ID and tags, whatever URIs stand in its From and To (RFC 3261 12.2.1.1)"
+    "a NOTIFY is matched by Call-ID and tags, whatever URIs stand in From and To (RFC 3261 clause 12.2.1.1)"
     async with staged(name=name, **options) as gw:
         stage = Stage(gw)
         subscription = await stage.enter()
@@ -197,12 +197,12 @@ async def whoever_from_and_to_name(name="parties", **options):
 
 
 async def whoever_from_and_to_name_in_lua():
-    "the same through kamailio.lua"
+    "the same with kamailio.lua"
     await whoever_from_and_to_name("parties-lua", **LUA)
 
 
 async def who_asks():
-    "P-Asserted-Identity of the SUBSCRIBE is what the S-CSCF wants; a refusal is logged with what to do"
+    "P-Asserted-Identity of the SUBSCRIBE is the configured one; the log tells what to do about a refusal"
     imsi = "sip:001010000000001@ims.example"
     for variant, options in (("native", {}), ("lua", LUA)):
         for setting, wanted in (
@@ -223,7 +223,7 @@ async def who_asks():
 
 
 async def after_a_restart():
-    "what was told is kept with the registration, and the subscription goes on"
+    "the capabilities are kept with the registration, and the subscription goes on"
     async with staged(name="restart") as gw:
         stage = Stage(gw)
         subscription = await stage.enter()

@@ -31,7 +31,7 @@ async def writes(sender, to, text):
 
 
 async def killed(**options):
-    "kill -9 right behind the 200"
+    "kill -9 right after the 200"
     async with gateway(**options) as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
         await again(gw)
@@ -70,7 +70,7 @@ async def killed(**options):
 
 
 async def killed_in_lua():
-    "the same in Lua"
+    "the same with kamailio.lua"
     await killed(**LUA)
 
 
@@ -84,7 +84,7 @@ async def over_tcp():
 
 
 async def behind_scscf(**options):
-    "an S-CSCF's registrations, and what its NOTIFY said"
+    "an S-CSCF's registrations, and the content of its NOTIFY"
     async with gateway(trusted="127.0.0.3", modparams={"plain_im": 0}, **options) as gw:
         scscf = Scscf(await gw.endpoint(host="127.0.0.3"), gw.domain)
         alice = scscf.device(PhoneThere, *ALICE)
@@ -103,7 +103,7 @@ async def behind_scscf(**options):
 
 
 async def behind_scscf_in_lua():
-    "the same in Lua"
+    "the same with kamailio.lua"
     await behind_scscf(**LUA)
 
 
@@ -135,7 +135,7 @@ async def locked(**options):
 
 
 async def locked_in_lua():
-    "the same in Lua"
+    "the same with kamailio.lua"
     await locked(**LUA)
 
 
@@ -215,7 +215,7 @@ def registered_before(gw, count):
 
 
 async def first_moments(**options):
-    "5,000 registered people: nobody is told that one of them is away while they are loaded"
+    "5,000 registered people: no sender gets 480 while they are loaded"
     async with gateway(**options) as gw:
         _, bob = await gw.user(ImClient, "alice"), await gw.user(ImClient, "bob")
         await gw.stop()
@@ -243,7 +243,7 @@ async def first_moments(**options):
 
 
 async def first_moments_in_lua():
-    "the same in Lua"
+    "the same with kamailio.lua"
     await first_moments(**LUA)
 
 

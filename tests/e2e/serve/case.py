@@ -29,7 +29,7 @@ def of_session(session):
 
 
 async def serve_until_ctrl_c():
-    "start, register, Ctrl-C; twice, because the second time the database is there"
+    "start, register, Ctrl-C; twice, because the second time the database exists"
     subprocess.run(["rm", "-rf", FOLDER / "people"], check=True)
     for _ in range(2):
         # The same Gateway object knows where a running gateway is, and does not start one itself.
@@ -70,7 +70,7 @@ def children_of(pid):
 
 
 async def starts_again():
-    "one of Kamailio's processes dies: it is started again, three times at most, and what the run says last is how it ended"
+    "one of Kamailio's processes dies: it is started again, three times at most; the exit code is that of the last run"
     subprocess.run(["rm", "-rf", FOLDER / "again"], check=True)
     gw = gateway(name="again", people=[])
     env = settings(gw.address[1], IPSMGW_DB_URL=f"sqlite:///{FOLDER}/again/gw.db")
@@ -118,7 +118,7 @@ def changed_module(name, old, new):
 
 
 async def other_kamailio():
-    "a module that was built for another Kamailio stops the start with one sentence; the check can be run by itself"
+    "a module built for another Kamailio stops the start with one sentence; the check also runs by itself"
     rows = Rows()
     version = subprocess.run([os.environ.get("KAMAILIO", "kamailio"), "-v"], capture_output=True, text=True).stdout
     version = re.search(r"version: (kamailio \S+)", version)[1].encode()
@@ -139,7 +139,7 @@ async def other_kamailio():
 
 
 async def mistakes():
-    "each setting that cannot be"
+    "each wrong setting"
     rows = Rows()
     for env, words in (
         ({"IPSMGW_LISTEN": "udp:localhost"}, "write udp:ADDRESS:PORT"),

@@ -56,7 +56,7 @@ async def to_a_client():
 
 
 async def to_a_phone():
-    "SMS-DELIVER for a phone is passed on as it is, and so is the phone's report"
+    "SMS-DELIVER for a phone is passed on unchanged, and so is the phone's report"
     port, stage_gateway = await stage("phone")
     async with stage_gateway as gw:
         centre, alice = await centre_at(gw, port), await gw.user(Phone, "alice")
@@ -75,7 +75,7 @@ async def to_a_phone():
 
 
 async def from_a_phone():
-    "SMS-SUBMIT for a phone or for a number elsewhere goes to the centre as it is; for a client here it is converted"
+    "SMS-SUBMIT for a phone or for a number elsewhere goes to the service centre unchanged; for a client here it is converted"
     port, stage_gateway = await stage("submit")
     async with stage_gateway as gw:
         centre, alice = await centre_at(gw, port), await gw.user(Phone, "alice")
@@ -99,7 +99,7 @@ async def from_a_phone():
 
 
 async def commands():
-    "SMS-COMMAND is the centre's to obey, also about who has a client here (MO-6); so is TP-RD for what is not converted"
+    "SMS-COMMAND goes to the service centre, also about a recipient with a client here; so does TP-RD of a message that is not converted"
     port, stage_gateway = await stage("commands")
     async with stage_gateway as gw:
         centre, alice = await centre_at(gw, port), await gw.user(Phone, "alice")
@@ -119,7 +119,7 @@ async def commands():
 
 
 async def memory_available():
-    "RP-SMMA goes to the centre, whichever name it was sent to, and the centre's word comes back (MEM-1, MEM-2)"
+    "RP-SMMA goes to the service centre, whatever name it was sent to, and the answer comes back"
     port, stage_gateway = await stage("memory")
     async with stage_gateway as gw:
         centre, alice = await centre_at(gw, port), await gw.user(Phone, "alice")
@@ -152,7 +152,7 @@ async def memory_available():
 
 
 async def nobody_answers():
-    "a centre that does not answer: the phone is told in SIP that nothing was taken"
+    "a service centre that does not answer: the phone gets a SIP error, nothing was taken"
     port, stage_gateway = await stage("nobody")
     async with stage_gateway as gw:
         alice = await gw.user(Phone, "alice")

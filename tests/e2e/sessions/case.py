@@ -87,7 +87,7 @@ async def stateless(endpoint, message):
 
 
 async def conversation(name="conversation", **options):
-    "every method in both directions, and nobody's credentials go with them"
+    "each method in both directions; nobody's credentials are passed on"
     rows = Rows()
     people = [(name, None) for name in ("alice", "bob", "carol", "dave", "erin", "frank")]
     async with gateway(name=name, people=people, **options) as gw:
@@ -142,7 +142,7 @@ def with_parameter(name, value):
 
 
 async def made_up(name="made_up", **options):
-    "a To tag and a Route are no session; nor is another session's seal"
+    "a To tag and a Route are no session; nor is the seal of another session"
     rows = Rows()
     async with gateway(name=name, people=[("alice", None), ("bob", None), ("carol", None)], **options) as gw:
         host, port = gw.address
@@ -242,7 +242,7 @@ async def cancel(endpoint, request):
 
 
 async def cancelled(name="cancelled", **options):
-    "a MESSAGE cannot be cancelled, whether it is held or relayed; an INVITE can"
+    "a MESSAGE cannot be cancelled, held or relayed; an INVITE can"
     async with gateway(name=name, people=[("alice", "+15550001"), ("bob", None), ("carol", None)], **options) as gw:
         alice = await gw.user(Phone, "alice")
         bob, carol = await gw.user(Caller, "bob"), await gw.user(Caller, "carol")
@@ -274,17 +274,17 @@ async def cancelled(name="cancelled", **options):
 
 
 async def conversation_in_lua():
-    "the same by the Lua script"
+    "the same with kamailio.lua"
     await conversation("conversation_in_lua", **LUA)
 
 
 async def made_up_in_lua():
-    "the same by the Lua script"
+    "the same with kamailio.lua"
     await made_up("made_up_in_lua", **LUA)
 
 
 async def cancelled_in_lua():
-    "the same by the Lua script"
+    "the same with kamailio.lua"
     await cancelled("cancelled_in_lua", **LUA)
 
 

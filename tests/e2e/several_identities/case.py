@@ -49,7 +49,7 @@ def associated(*uris):
 
 @both
 async def by_an_imsi(name, options):
-    "the S-CSCF has registered an identity made of an IMSI: it gets requests for that one, and all others are the same person"
+    "the S-CSCF registered an identity made of an IMSI: it gets requests for that one; all others are the same person"
     async with behind(name, options) as gw:
         scscf, bob = await scscf_of(gw), await gw.user(ImClient, "bob")
         alice = scscf.device(PhoneThere, *ALICE)
@@ -133,7 +133,7 @@ async def untouched(name, options):
 
 @both
 async def two_asserted(name, options):
-    "of two asserted identities the number counts, whoever it is: an IM client sees no IMSI"
+    "of two asserted identities the number counts: a client sees no IMSI"
     async with behind(name, options) as gw:
         scscf, bob = await scscf_of(gw), await gw.user(ImClient, "bob")
         zoe = scscf.device(PhoneThere, "001019999999999")
@@ -166,7 +166,7 @@ def request_of(gw, method, uri, headers, body=b"", from_="sip:zoe@ims.example"):
 
 @both
 async def moved(name, options):
-    "an S-CSCF that registers somebody anew elsewhere is the only one from then on"
+    "an S-CSCF that registers a person anew is the only one from then on"
     async with behind(name, options) as gw:
         bob = await gw.user(ImClient, "bob")
         first, second = await scscf_of(gw), await scscf_of(gw, "127.0.0.4")
@@ -193,7 +193,7 @@ async def moved(name, options):
 
 @both
 async def union(name, options):
-    "what is known of a person is what all contacts can do, each by its own REGISTER"
+    "a person's capabilities are those of all contacts, each from its own REGISTER"
     port = free_port()
     async with behind(name, options, sc_uri=f"sip:127.0.0.2:{port}") as gw:
         centre = ServiceCentre(await gw.endpoint(host="127.0.0.2", port=port), gw.domain)
@@ -230,7 +230,7 @@ async def union(name, options):
 
 @both
 async def nobody_here(name, options):
-    "in a chain, what is nobody's here goes on along the Route, whatever it is"
+    "in a chain, messages of people in no table go on along the Route"
     port = free_port()
     async with behind(name, options, sc_uri=f"sip:127.0.0.2:{port}") as gw:
         centre = ServiceCentre(await gw.endpoint(host="127.0.0.2", port=port), gw.domain)
@@ -306,7 +306,7 @@ async def nobody_here(name, options):
 
 @both
 async def numbers_elsewhere(name, options):
-    "an IM to a number elsewhere, in a chain: on along the Route, or to the service centre where the operator wants it so"
+    "an instant message to a number elsewhere, in a chain: along the Route, or to the service centre if the operator says so"
     for setting in ("chain", "sc"):
         port = free_port()
         async with behind(name, options, sc_uri=f"sip:127.0.0.2:{port}", im_elsewhere=setting) as gw:
@@ -336,7 +336,7 @@ async def numbers_elsewhere(name, options):
 
 @both
 async def whose_it_is(name, options):
-    "identities that are too long, too many, or somebody else's: nobody's messages go to another"
+    "identities that are too long, too many, or of another person: no message goes to the wrong person"
     async with behind(name, options) as gw:
         scscf, bob, rows = await scscf_of(gw), await gw.user(ImClient, "bob"), Rows()
         alice = scscf.device(PhoneThere, *ALICE)
@@ -373,7 +373,7 @@ async def whose_it_is(name, options):
 
 @both
 async def database_locked(name, options):
-    "another program holds the database's lock: the S-CSCF has its answer soon, and the identities are kept the next time"
+    "another program holds the database's lock: the S-CSCF gets its answer soon, and the identities are kept the next time"
     async with behind(name, options) as gw:
         scscf = await scscf_of(gw)
         scscf.device(PhoneThere, *ALICE)
@@ -396,7 +396,7 @@ async def database_locked(name, options):
 
 @both
 async def number_of_another(name, options):
-    "what an S-CSCF has said of somebody does not go on to who has the number next"
+    "identities that an S-CSCF told do not pass to the next owner of the number"
     async with behind(name, options) as gw:
         scscf, bob = await scscf_of(gw), await gw.user(ImClient, "bob")
         alice = scscf.device(PhoneThere, *ALICE)
@@ -415,7 +415,7 @@ async def number_of_another(name, options):
 
 
 async def by_kamailios_own():
-    "Kamailio's S-CSCF: it has registered an identity made of an IMSI, and is asked for the phone"
+    "Kamailio's S-CSCF registered an identity made of an IMSI; the gateway subscribes for the phone's capabilities"
     for variant, options in VARIANTS:
         for setting, wanted in (("user", 200), ("", 480)):
             name = f"real-{variant}-{setting or 'gateway'}"

@@ -25,7 +25,7 @@ def to_list(*users):
 
 
 async def attack(name="attack", **script):
-    "a sender with four silent phones and lists; eight pairs of others meanwhile, measured"
+    "a sender with four silent phones and lists; eight other pairs are measured meanwhile"
     pairs = [(f"{kind}{i}", f"+1555{place}{i:03}") for place, kind in ((2, "p"), (3, "c")) for i in range(OTHERS)]
     limits = {"max_pending": PENDING, "max_per_sender": SHARE, "hold_timeout": 3, "report_timeout": 3}
     # A burst is told by the share, not by the load of the machine.
@@ -77,12 +77,12 @@ async def attack(name="attack", **script):
 
 
 async def attack_in_lua():
-    "the same by the Lua script"
+    "the same with kamailio.lua"
     await attack("attack_in_lua", **LUA)
 
 
 async def exact():
-    "sixty at once through all workers: as many are held as may be, and as many again afterwards"
+    "sixty at once through all workers: exactly the allowed number is held, and the same number again afterwards"
     limits = {"max_per_sender": SHARE, "hold_timeout": 4}
     async with gateway(name="exact", people=[*SILENT, MALLORY], modparams=limits) as gw:
         endpoint = await gw.endpoint()
@@ -111,7 +111,7 @@ async def exact():
 
 
 async def lifetime():
-    "a phone that does not answer: what waits behind is told so after queue_timeout, and the next one is delivered"
+    "a phone that does not answer: a waiting message ends after queue_timeout, and the next one is delivered"
     limits = {"queue_timeout": 3, "hold_timeout": 10}
     people = [*SILENT, MALLORY, ("carol", "+15559002")]
     async with gateway(name="lifetime", people=people, modparams=limits) as gw:

@@ -33,7 +33,7 @@ async def gone(gw, endpoint):
 
 
 async def slow_client(name="client", protocols=("udp", "tcp"), **options):
-    "a client that needs longer than accept_timeout: the phone has its 202 before, and the report of what came of it"
+    "a client that needs longer than accept_timeout: the phone gets its 202 before, and the report with the outcome later"
     rows = Rows()
     for protocol in protocols:
         async with gateway(name=name + protocol, modparams={"im_timeout": 8}, **options) as gw:
@@ -61,12 +61,12 @@ async def slow_client(name="client", protocols=("udp", "tcp"), **options):
 
 
 async def slow_client_in_lua():
-    "the same in Lua"
+    "the same with kamailio.lua"
     await slow_client(name="client_lua", protocols=("udp",), **LUA)
 
 
 async def several_clients():
-    "one that refuses at once, one that is late; and what refuses a form late gets it in another"
+    "one client refuses at once, one is late; a client that refuses the form late gets another form"
     async with gateway(name="several") as gw:
         alice = await gw.user(Phone, "alice")
         quick, slow = await gw.user(ImClient, "bob"), await gw.user(SlowClient, "bob")
@@ -89,7 +89,7 @@ async def several_clients():
 
 
 async def silent_phone(name="silent", **options):
-    "a phone that answers nothing is told as absent before the sender's time is over, also through a service centre"
+    "a phone that does not answer is reported absent before the sender's time ends, also through a service centre"
     port = free_port()
     async with gateway(
         name=name, modparams={"hold_timeout": 5}, sc_uri=f"sip:127.0.0.2:{port}", **options
@@ -105,12 +105,12 @@ async def silent_phone(name="silent", **options):
 
 
 async def silent_phone_in_lua():
-    "the same in Lua"
+    "the same with kamailio.lua"
     await silent_phone(name="silent_lua", **LUA)
 
 
 async def vanished():
-    "a phone whose TCP connection is gone, a service centre whose port is closed: told at once"
+    "a phone whose TCP connection is closed, a service centre whose port is closed: reported at once"
     async with gateway(name="vanished", sc_uri=f"sip:127.0.0.2:{free_port()};transport=tcp") as gw:
         endpoint = await gw.endpoint("tcp")
         await gw.user(Phone, "alice", endpoint)
@@ -123,7 +123,7 @@ async def vanished():
 
 
 async def other_phones():
-    "of several phones the newest gets a message, and the next one what that one does not take"
+    "of several phones the newest gets a message, and the next one when that one does not take it"
     async with gateway(name="phones", modparams={"hold_timeout": 8}) as gw:
         bob = await gw.user(ImClient, "bob")
         old = await gw.user(Phone, "alice")
@@ -150,7 +150,7 @@ async def other_phones():
 
 
 async def contradictions():
-    "a phone that refuses in SIP and reports: its report is the truth"
+    "a phone that refuses in SIP and then reports: its report counts"
     async with gateway(name="contradictions") as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
 
@@ -193,7 +193,7 @@ async def a_report_is_lost():
 
 
 async def behind_an_scscf(name="scscf", **options):
-    "a peer whose own timer is 5 s: what it is told is what happens"
+    "a peer with a timer of 5 s gets the true outcome"
     async with gateway(name=name, trusted="127.0.0.2/32", **options) as gw:
         scscf = Scscf(await gw.endpoint(host="127.0.0.2"), gw.domain)
         alice = scscf.device(PhoneThere, "alice", "+15550001")
@@ -235,7 +235,7 @@ async def behind_an_scscf(name="scscf", **options):
 
 
 async def behind_an_scscf_in_lua():
-    "the same in Lua"
+    "the same with kamailio.lua"
     await behind_an_scscf(name="scscf_lua", **LUA)
 
 

@@ -26,7 +26,7 @@ TEXTS = [
 
 
 async def texts():
-    "every alphabet and length that one SM has"
+    "each alphabet and length of one short message"
     async with gateway() as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
         for text in TEXTS:
@@ -45,7 +45,7 @@ def sip_user(value):
 
 
 async def headers():
-    "the IM shows the person as sender and the recipient as receiver; the report belongs to the submission"
+    "the instant message shows the person as sender and the recipient as receiver; the report belongs to the submission"
     async with gateway(name="headers") as gw:
         alice = await gw.user(Phone, "alice", protocol="tcp")
         bob = await gw.user(ImClient, "bob")
@@ -91,7 +91,7 @@ async def headers():
 
 
 async def what_stays_behind():
-    "what is about the short message, the phone's way to its service centre or the phone's place, in compact form, too"
+    "header fields about the short message, the phone's way and its place are removed, in compact form, too"
     async with gateway(name="behind") as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
         behind = [
@@ -117,7 +117,7 @@ async def what_stays_behind():
 
 
 async def numbers():
-    "a recipient by number; a number that is nobody's; a name cannot be dialled"
+    "a recipient by number; a number of nobody; a name cannot be dialled"
     async with gateway(name="numbers", people=[("alice", "+15550001"), ("bob", "+15550002"), ("eve", "+15550005")]) as gw:
         alice = await gw.user(Phone, "alice")
         sent = await alice.send_sm("+15557777", "anybody?")
@@ -134,7 +134,7 @@ async def numbers():
 
 
 async def unreachable():
-    "the client's TCP connection is gone: the phone hears it in its own language, an IM client in SIP"
+    "the client's TCP connection is closed: a phone gets RP-ERROR, a sender of an instant message a SIP error"
     async with gateway(name="unreachable") as gw:
         alice, carol = await gw.user(Phone, "alice"), await gw.user(ImClient, "alice")
         bob = await gw.user(ImClient, "bob", protocol="tcp")
@@ -149,7 +149,7 @@ async def unreachable():
 
 
 async def report_refused():
-    "the phone refuses its report: once more, then no more (SR-4)"
+    "the phone refuses its report: once more, then never"
     async with gateway(name="refused") as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
         alice.report_answer = 480
@@ -164,7 +164,7 @@ async def report_refused():
 
 
 async def again():
-    "the same submission again has the same report, and no second IM (MO-7)"
+    "the same submission again gets the same report, and makes no second instant message"
     async with gateway(name="again") as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
         first = await alice.send_sm("+15550002", "once")
@@ -188,7 +188,7 @@ async def again():
 
 
 async def again_from_a_centre():
-    "a service centre that did not get its report sends the same SMS-DELIVER again, with another RP-MR: no second IM"
+    "a service centre without its report sends the same SMS-DELIVER again, with another RP-MR: no second instant message"
     port = free_port()
     async with gateway(name="centre", sc_uri=f"sip:127.0.0.2:{port}") as gw:
         centre = ServiceCentre(await gw.endpoint(host="127.0.0.2", port=port), gw.domain)
@@ -215,7 +215,7 @@ async def two_phones():
 
 
 async def two_phones_that_say_the_same():
-    "the same octets from two phones of one person: one IM, and each phone gets the report on its own request (MO-7)"
+    "the same octets from two phones of one person: one instant message, and a report for each phone"
     async with gateway(name="same") as gw:
         one, two = await gw.user(Phone, "alice", protocol="tcp"), await gw.user(Phone, "alice")
         bob = await gw.user(ImClient, "bob")
@@ -242,7 +242,7 @@ async def two_phones_that_say_the_same():
 
 
 async def many_clients():
-    "all of a person's clients get it, none of his phones does; one 200 is enough"
+    "all of a person's clients get it, none of the phones; one 200 is enough"
     async with gateway(name="clients") as gw:
         alice = await gw.user(Phone, "alice")
         desk, laptop = await gw.user(ImClient, "bob"), await gw.user(ImClient, "bob", protocol="tcp")

@@ -33,7 +33,7 @@ async def status_of(alice):
 
 
 async def text_instead():
-    "over UDP and TCP: message/cpim is refused, text/plain arrives; the report tells that"
+    "over UDP and TCP: message/cpim is refused, text/plain arrives, and the report says so"
     for protocol in ("udp", "tcp"):
         async with gateway(name=protocol) as gw:
             alice, bob = await gw.user(Phone, "alice"), await gw.user(CpimClient, "bob", protocol=protocol)
@@ -64,7 +64,7 @@ async def text_instead():
 
 
 async def the_second_answer_counts():
-    "the outcome is the second answer; other refusals, and text/plain refused, are not tried again"
+    "the second answer is the outcome; other refusals, and a refusal of text/plain, are final"
     async with gateway(name="second") as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(CpimClient, "bob")
         for mr, (answers, cause, wanted) in enumerate(
@@ -96,7 +96,7 @@ async def the_second_answer_counts():
 
 
 async def several_clients():
-    "one refuses and another takes it: that is it. One refuses and another says nothing: who refused gets text"
+    "one client refuses, another takes it: done. One refuses, another does not answer: the first one gets text"
     async with gateway(name="several", modparams={"im_timeout": 2}) as gw:
         alice = await gw.user(Phone, "alice")
         one, other = await gw.user(CpimClient, "bob"), await gw.user(CpimClient, "bob")
@@ -127,7 +127,7 @@ async def several_clients():
 
 
 async def asked_again():
-    "the phone asks again while the second attempt is open: one IM in each form, a report to each request"
+    "the phone repeats during the second attempt: one instant message in each form, a report for each request"
     async with gateway(name="again") as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(CpimClient, "bob")
         bob.answers.extend((415, None))
@@ -146,7 +146,7 @@ async def asked_again():
 
 
 async def with_a_failure_route():
-    "a script with a failure route that mends nothing"
+    "a script with a failure route that does nothing"
     async with gateway(name="route", cfg=HERE.parent / "odd_scripts" / "odd.cfg") as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(CpimClient, "bob")
         bob.answers.append(415)
@@ -157,7 +157,7 @@ async def with_a_failure_route():
 
 
 async def connection_gone():
-    "the phone's connection is gone before its 202: the second attempt goes all the same, and so does the report"
+    "the phone's connection closes before its 202: the second attempt and the report go all the same"
     async with gateway(name="gone", cfg=HERE.parent / "odd_scripts" / "odd.cfg") as gw:
         endpoint = await gw.endpoint("tcp")
         alice, bob = await gw.user(Phone, "alice", endpoint), await gw.user(CpimClient, "bob")
@@ -190,7 +190,7 @@ class Moody(CpimClient):
 
 
 async def as_chance_has_it():
-    "hundreds at once to two clients: nobody gets what it has, or may have; RP-ACK when one of them took it, and only then"
+    "hundreds at once to two clients with random answers: no client gets a message twice; RP-ACK exactly when one client took it"
     phones, each = 40, 8
     people = [(f"p{n}", f"+15551{n:05}") for n in range(phones)] + [("bob", "+15550002")]
     async with gateway(name="chance", people=[]) as gw:
@@ -222,7 +222,7 @@ async def as_chance_has_it():
 
 
 async def clients_of_two_kinds():
-    "a body goes to all of the recipient's clients: message/cpim when all of them can take it"
+    "a body goes to all clients of the recipient: message/cpim only when all of them take it"
     async with gateway(name="kinds") as gw:
         alice, phone = await gw.user(Phone, "alice"), await gw.user(Phone, "bob")
         one, other = await gw.user(CpimClient, "bob"), await gw.user(ImClient, "bob")

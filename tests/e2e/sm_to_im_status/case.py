@@ -165,7 +165,7 @@ async def centre_side():
 
 
 async def silence():
-    "no answer until im_timeout; a closed port; a client over a broken TCP connection: 27 (C2)"
+    "no answer until im_timeout; a closed port; a broken TCP connection of a client: 27 (C2)"
     async with gateway(name="silence", modparams={"im_timeout": 2}) as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
         bob.answer = None

@@ -48,7 +48,7 @@ async def refuses(gw, alice, carol):
 
 
 async def report_comes(stop=os.kill, **options):
-    "a report that comes in time counts, a new message is refused"
+    "a report in time counts, a new message is refused"
     async with gateway(people=[ALICE, BOB, CAROL], stop_timeout=10, **options) as gw:
         alice, bob, carol = await stage(gw)
         sending, (request, message) = await held(gw, alice, bob)
@@ -63,17 +63,17 @@ async def report_comes(stop=os.kill, **options):
 
 
 async def report_comes_in_lua():
-    "the same in Lua"
+    "the same with kamailio.lua"
     await report_comes(**LUA)
 
 
 async def all_are_told():
-    "the signal comes to all processes at once"
+    "the signal goes to all processes at once"
     await report_comes(os.killpg)
 
 
 async def report_is_owed(**options):
-    "a client that answers later than the signal: its answer is reported"
+    "a client that answers after the signal: its answer is reported"
     async with gateway(people=[ALICE, BOB, CAROL], stop_timeout=10, **options) as gw:
         alice, bob, _ = await stage(gw)
         bob.answer = None
@@ -88,12 +88,12 @@ async def report_is_owed(**options):
 
 
 async def report_is_owed_in_lua():
-    "the same in Lua"
+    "the same with kamailio.lua"
     await report_is_owed(**LUA)
 
 
 async def time_is_over():
-    "no report comes: the sender is told that nothing is promised"
+    "no report comes: the sender gets an error, no promise"
     async with gateway(people=[ALICE, BOB, CAROL], stop_timeout=2) as gw:
         alice, bob, carol = await stage(gw)
         sending, _ = await held(gw, alice, bob)
@@ -133,7 +133,7 @@ async def at_once():
 
 
 async def drained():
-    "ipsmgw.drain takes nothing new, and takes it again"
+    "ipsmgw.drain refuses new messages, and takes them again"
     async with gateway(people=[ALICE, BOB, CAROL]) as gw:
         alice, bob, carol = await stage(gw)
         sending, (request, message) = await held(gw, alice, bob)
@@ -159,7 +159,7 @@ async def worker_told():
 
 
 async def orphans_end():
-    "without their first process the others end when they are told to"
+    "without their first process the others end on a signal"
     async with gateway(people=[]) as gw:
         gw.process.kill()
         await asyncio.to_thread(gw.process.wait)
@@ -170,7 +170,7 @@ async def orphans_end():
 
 
 async def killed(**options):
-    "everything dies while a sender waits: the sender repeats the message, and hears what became of it"
+    "all processes die while a sender waits: the sender repeats the message and gets its outcome"
     async with gateway(people=[ALICE, BOB, CAROL], **options) as gw:
         alice, bob, _ = await stage(gw)
         sending, (request, message) = await held(gw, alice, bob)
@@ -183,7 +183,7 @@ async def killed(**options):
 
 
 async def killed_in_lua():
-    "the same in Lua"
+    "the same with kamailio.lua"
     await killed(**LUA)
 
 
@@ -213,7 +213,7 @@ async def nonces(**options):
 
 
 async def nonces_in_lua():
-    "the same in Lua"
+    "the same with kamailio.lua"
     await nonces(**LUA)
 
 
@@ -260,7 +260,7 @@ def answers_with_404(peer):
 
 
 async def one_process():
-    "with fork=no one process is worker and main process: it answers, and ends with its signal"
+    "with fork=no one process is worker and main process: it answers, and ends on a signal"
     async with gateway(people=[ALICE], name="one_process") as gw:
         folder, port = gw.folder / "alone", free_port()
         folder.mkdir(exist_ok=True)

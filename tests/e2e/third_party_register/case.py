@@ -85,13 +85,13 @@ async def both_ways():
 
 
 async def both_ways_in_lua():
-    "the same through kamailio.lua"
+    "the same with kamailio.lua"
     async with with_scscf(name="lua", **LUA) as gw:
         await play(gw)
 
 
 async def what_they_can():
-    "the contacts' feature tags in the copies decide what is sent there"
+    "the feature tags of contacts in the copies decide which messages go there"
     rows = Rows()
     tables = (
         (0, [[SMSIP, "SM"], [OMA_IM, "IM"], [f"{SMSIP};{OMA_IM}", "IM"], [MMTEL, 480], ["", 480]]),
@@ -121,7 +121,7 @@ async def what_they_can():
 
 
 async def one_of_several():
-    "REG-9: an SM gets to one phone, wherever its phones are registered"
+    "a short message goes to one phone, wherever the phones are registered"
     port = free_port()
     async with with_scscf(sc_uri=f"sip:127.0.0.2:{port}") as gw:
         centre = ServiceCentre(await gw.endpoint(host="127.0.0.2", port=port), gw.domain)
@@ -144,7 +144,7 @@ async def one_of_several():
 
 
 async def lifetime():
-    "a registration lasts as long as it says: it is refreshed, it ends, it runs out"
+    "a registration lasts as long as it says: it is refreshed, it is removed, it expires"
     script = 'modparam("registrar", "min_expires", 1)'
     async with with_scscf(name="lifetime", script=script) as gw:
         scscf, bob = await scscf_of(gw), await gw.user(ImClient, "bob")
@@ -212,7 +212,7 @@ async def strangers():
 
 
 async def by_service_information():
-    "a name that we do not know is whose number the operator's service information has"
+    "an unknown name is the person whose number stands in the operator's service information"
     other = "sip:001010000000001@ims.mnc001.mcc001.3gppnetwork.org"
     for variant, options in (("native", {}), ("lua", LUA)):
         async with with_scscf(name=f"number-{variant}", **options) as gw:
@@ -238,7 +238,7 @@ async def by_service_information():
 
 
 async def broken_bodies():
-    "a body that says nothing changes nothing: the registration is good, and what was known stays known"
+    "a body without meaning changes nothing: the registration is good, and known capabilities stay"
     good = copy("REGISTER sip:ims.example SIP/2.0", ALICE_URI, [f"<sip:a@10.1.2.3>;{SMSIP}"])
     kind, whole = multipart(("message/sip", good), ("application/3gpp-ims+xml", "<ims-3gpp><<<"))
     bodies = [
@@ -285,7 +285,7 @@ async def broken_bodies():
 
 
 async def chains():
-    "AUT-3: what the S-CSCF wants back (Route) it gets back, converted or not"
+    "a request that the S-CSCF wants back (Route) goes back, converted or not"
     for variant, options in (("native", {}), ("lua", LUA)):
         centre_port = free_port()
         async with with_scscf(name=f"chains-{variant}", sc_uri=f"sip:127.0.0.2:{centre_port}", **options) as gw:

@@ -35,7 +35,7 @@ async def stage(gw, phones, clients):
 
 
 async def im_to_sm():
-    "two thousand senders held, then every phone reports"
+    "two thousand senders are held, then each phone reports"
     async with gateway(people=[], modparams=ALL_AT_ONCE) as gw:
         phones, clients = await stage(gw, MANY, MANY)
         for phone in phones:
@@ -91,7 +91,7 @@ async def sm_to_im():
 
 
 async def full():
-    "one more than max_pending is refused at once, and there is room afterwards"
+    "one more than max_pending is refused at once; afterwards there is room"
     async with gateway(name="full", people=[], modparams={"max_pending": 10, "hold_timeout": 8, **ALL_AT_ONCE}) as gw:
         phones, clients = await stage(gw, 12, 12)
         for phone in phones:

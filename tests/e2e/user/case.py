@@ -11,7 +11,7 @@ def user(gw, *arguments, **env):
 
 
 async def while_it_runs():
-    "the running gateway knows at once"
+    "the running gateway uses each change at once"
     async with gateway(people=[("alice", "+15550001")]) as gw:
         alice = await gw.user(ImClient, "alice")
         equal((await alice.send_im(gw.uri("bob"), "hi")).status, 404, "before bob is there")
@@ -43,7 +43,7 @@ async def while_it_runs():
 
 
 async def identities():
-    "further identities lead to the same person, and go with that person"
+    "further identities lead to the same person, and end with that person"
     imsi, other = "sip:001010000000001@ims.example", "sip:al@elsewhere.example"
     async with gateway(people=[("alice", "+15550001"), ("bob", None)], name="identities") as gw:
         alice = await gw.user(ImClient, "alice")
@@ -78,7 +78,7 @@ async def identities():
 
 
 async def while_it_rests():
-    "who is gone before the gateway comes back is not registered under a number that somebody else has now"
+    "a person deleted while the gateway is down is not registered under a number that another person has now"
     async with gateway(people=[("alice", "+15550001"), ("bob", "+15550002")], name="rests") as gw:
         for name in ("alice", "bob"):
             await gw.user(ImClient, name)
@@ -94,7 +94,7 @@ async def while_it_rests():
 
 
 async def mistakes():
-    "a sentence that says what to write instead, and nothing changed"
+    "each mistake gets one sentence with the right form, and changes nothing"
     rows = Rows()
     async with gateway(people=[("alice", "+15550001")], name="mistakes") as gw:
         for arguments, env, words in (
