@@ -1,4 +1,4 @@
-//! IM -> SM: once more, where the SMS side's refusal says what may help (tables B.4, B.5).
+//! IM -> SM: once more, where the SMS side's refusal says what may help (row IM-16).
 
 use super::handle::Turn;
 use crate::host::{Exchange, ExchangeId, Octets, Party, State};

@@ -15,10 +15,10 @@ const TIMER_IS_NEAR_MS: u64 = 250;
 /// How long after the end of the hold time the host's timer counts as lost.
 const TIMER_IS_LOST_MS: u64 = 2_000;
 
-/// How often SIP takes an RP-DATA while no report comes (row F16).
+/// How often SIP takes an RP-DATA while no report comes (row IM-12).
 const RP_DATA_ATTEMPTS: u8 = 2;
 
-/// How long other messages to a phone wait for the report that it owes (decision 7).
+/// How long other messages to a phone wait for the report that it owes (row CON-1).
 const REPORT_FIRST_MS: u64 = 3_000;
 
 /// How long the report may take of a phone that refuses in SIP what it takes in RP.
@@ -97,7 +97,7 @@ impl Turn<'_> {
         }
     }
 
-    /// The SIP leg failed (row F15): the next contact of the recipient gets the message, unless the recipient said
+    /// The SIP leg failed (row IM-11): the next contact of the recipient gets the message, unless the recipient said
     /// that none is to (6xx). After a leg that worked the phone may have it nevertheless. Where the phone itself has
     /// answered, its report may say otherwise, and goes before: it comes from where the message is.
     fn leg_failed(&mut self, id: ExchangeId, status: u16, answered: bool) {
@@ -156,7 +156,7 @@ impl Turn<'_> {
         }
     }
 
-    /// No report came (row F16): the sender never hears that the message is there.
+    /// No report came (row IM-12): the sender never hears that the message is there.
     fn report_missing(&mut self, id: ExchangeId) {
         self.count(Counter::ReportMissing);
         self.outcome(id, ACCEPTED);

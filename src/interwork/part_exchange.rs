@@ -1,5 +1,5 @@
 //! SM -> IM, long: the parts that come in RP-DATA of their own, until they are one text (rows MT-6,
-//! MT-7; decision 5).
+//! MT-7).
 //!
 //! A part is kept and acknowledged. The one that completes the message is relayed with the whole text
 //! and claims the others: they go when it has arrived, and are kept for another attempt when it has not.

@@ -105,7 +105,7 @@ impl Gateway {
         }
     }
 
-    /// What one of them gets: a message stays in its own service where it can (decision 8).
+    /// What one of them gets: a message stays in its own service where it can (row AUT-2).
     fn copy(
         &self,
         message: &MessageIn<'_>,

@@ -1,4 +1,4 @@
-//! IM -> SM: what the SMS side reports, and on which short message (rows IM-4, IM-6, F18 to F20, MEM-2).
+//! IM -> SM: what the SMS side reports, and on which short message (rows IM-4, IM-6, IM-13 to IM-15, MEM-2).
 
 use super::action::{Action, Counter, Verdict};
 use super::cause::{Final, Told};
@@ -73,7 +73,7 @@ impl Turn<'_> {
     }
 
     /// What is reported on (row IM-4): what In-Reply-To names, whatever the reference. Without one, the reporter's
-    /// open exchange with this reference (row F19). Each MESSAGE of ours is reported on once.
+    /// open exchange with this reference (row IM-14). Each MESSAGE of ours is reported on once.
     fn reported_exchange(&mut self, report: &ReportIn<'_>) -> Option<ExchangeId> {
         let is_theirs = |exchange: &Exchange| {
             exchange.kind == Kind::ImToSm

@@ -1,5 +1,4 @@
-//! SM -> IM: what the IM side would not take goes out once more, in another form (table B.3; rows CLS-3,
-//! MT-2).
+//! SM -> IM: what the IM side would not take goes out once more, in another form (row MT-10).
 //!
 //! It is a MESSAGE of our own behind the sender's `202`. A new branch of the relayed request would not do: a
 //! client still remembers the first one, and calls the same Call-ID and CSeq a loop (RFC 3261 §8.2.2.2).
@@ -22,7 +21,7 @@ enum Change {
 /// The answers that another attempt may mend; a client that gave one has not taken the message.
 ///
 /// 414 is about the Request-URI, and 420 about a Require that there is none of: the same would come again.
-/// 6xx is the recipient's last word (row FB-5).
+/// 6xx is the recipient's last word (RFC 3261 §21.6).
 const MENDED: &[(&[u16], Change)] = &[
     // The type. 406 and 488 are said of it, too.
     (&[406, 415, 488], Change::Text),

@@ -115,7 +115,7 @@ fn delivered_when_the_phone_says_so_in_either_order() {
     }
 }
 
-/// Table B.4: RP-Cause, status, Retry-After.
+/// Table CAU-2: RP-Cause, status, Retry-After.
 const B4: &[(u8, u16, bool)] = &[
     (1, 404, false),
     (30, 404, false),
@@ -166,7 +166,7 @@ fn every_rp_cause_is_told_to_the_sender() {
     }
 }
 
-/// Table B.5: TP-FCS, status.
+/// Table CAU-3: TP-FCS, status.
 const B5: &[(u8, u16)] = &[
     (0x80, 488),
     (0x81, 488),

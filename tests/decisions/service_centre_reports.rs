@@ -66,7 +66,7 @@ fn from_bob(tp_mr: u8, status: u8) -> Vec<u8> {
     status_report(tp_mr, "+15550002", status)
 }
 
-/// Table B.6: TP-ST, notification.
+/// Table CAU-4: TP-ST, notification.
 const B6: &[(u8, Option<DeliveryStatus>)] = &[
     (0x00, Some(DeliveryStatus::Delivered)),
     (0x01, None),

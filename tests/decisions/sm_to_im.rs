@@ -149,7 +149,7 @@ fn without_a_target_of_the_scripts_the_destination_address_names_the_recipient()
     assert_eq!(to(&[0x04, 0xD0, 0x41, 0x61]), None);
 }
 
-/// Table B.3, its column "Sender RP": status, RP-Cause, TP-FCS.
+/// Table CAU-1, for a phone: status, RP-Cause, TP-FCS.
 const TO_PHONE: &[(u16, u8, u8)] = &[
     (300, 41, 0xC2),
     (301, 1, 0xC3),
@@ -233,7 +233,7 @@ fn every_final_response_is_told_to_the_phone() {
     }
 }
 
-/// Table B.3, its column "SC side", with the TP-FCS that a phone may send: status, RP-Cause, TP-FCS.
+/// Table CAU-1, for a service centre: status, RP-Cause, TP-FCS.
 const TO_SERVICE_CENTRE: &[(u16, u8, u8)] = &[
     (302, 111, 0xFF),
     (410, 111, 0xFF),

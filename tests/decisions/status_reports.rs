@@ -92,7 +92,7 @@ fn who_does_not_ask_is_not_told() {
     assert_eq!(world.store.open(), 0);
 }
 
-/// Table B.3: status, TP-ST.
+/// Table CAU-1: status, TP-ST.
 const B3: &[(u16, u8)] = &[
     (200, 0x00),
     (202, 0x01),

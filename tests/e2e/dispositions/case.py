@@ -174,7 +174,7 @@ async def switched_off():
         equal((gw.statistics("ipsmgw")["notification"], bob.inbox.qsize()), (0, 0), "notifications")
 
 
-# Table B.6, written from the table: what an IMDN says, None for none, "open" for one that may still come.
+# A second copy of table CAU-4: the status in the IMDN, None for no IMDN, "open" where one may still come.
 STATUSES = {
     0x00: "delivered", 0x01: None, 0x02: "failed", 0x03: None, 0x0F: None, 0x10: None, 0x1F: None,
     0x20: "open", 0x25: "open", 0x30: "open", 0x3F: "open",

@@ -94,11 +94,11 @@ async def lifetimes():
         end = len(over) - len(bytes.fromhex("08")) - 7  # TP-UDL and 7 octets of "too late"
         octets = sms.rp_data(9, alice.centre, over[:end] + sms.scts(time.time() - 60) + over[end:])
         report = await (await alice.send_rp(octets)).outcome()
-        equal((report.kind, report.cause, report.tpdu.fcs), ("RP-ERROR", 111, 0xFF), "expired before delivery (B.3)")
+        equal((report.kind, report.cause, report.tpdu.fcs), ("RP-ERROR", 111, 0xFF), "expired before delivery")
 
         minute_ago = ("Date", formatdate(time.time() - 60, usegmt=True))
         answer = await bob.send_im(gw.uri("alice"), "too late", headers=[("Expires", "30"), minute_ago])
-        equal(answer.status, 480, "an IM whose time is over (B.6, 46)")
+        equal(answer.status, 480, "an instant message whose time is over")
         answer = await bob.send_im(gw.uri("alice"), "in time", headers=[("Expires", "90"), minute_ago])
         equal(answer.status, 200, "one that still is of use")
         equal((await alice.next_message())[1].tpdu.text, "in time", "what the phone got")

@@ -54,7 +54,7 @@ async def parts():
         alice.requests.clear()
         alice.rp_answers[:] = ["ack", 22]
         equal((await bob.send_im(gw.uri("alice"), "y" * 400)).status, 480, "the second of three parts refused")
-        equal(len(alice.requests), 2, "parts sent: the rest is not (F21)")
+        equal(len(alice.requests), 2, "parts sent: the rest is not")
 
 
 async def octets():

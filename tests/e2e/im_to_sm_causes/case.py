@@ -1,4 +1,4 @@
-"""Tables B.4 and B.5: see README.md."""
+"""Tables CAU-2, CAU-3 and CAU-6: see README.md."""
 
 import asyncio
 
@@ -23,7 +23,7 @@ FCS = {
     0xD1: 480, 0xD3: 480, 0xD2: 500, 0xD5: 500, 0xD4: 480, 0xE0: 500, 0xFE: 500, 0xFF: 500,
 }  # fmt: skip
 
-# The phone's own answer to the MESSAGE: nobody there is 480, any other failure 480 with Retry-After (decision 6, F15).
+# The phone's own answer to the MESSAGE, and the sender's: an absent phone is 480, other failures are 480 with Retry-After.
 SIP_LEG = {
     480: (480, False), 430: (480, False), 408: (480, False), 504: (480, False), 404: (404, False), 604: (404, False),
     400: (480, True), 488: (480, True), 486: (480, True), 500: (480, True), 477: (480, True), 600: (480, True),

@@ -49,7 +49,7 @@ async def to_a_client():
         say("refused, and nobody there")
         bob.answers.append(603)
         report = await (await centre.deliver(gw.uri("bob"), "+15557777", "no?")).outcome()
-        equal((report.kind, report.cause, report.tpdu.fcs), ("RP-ERROR", 111, 0xFF), "declined (B.3 and C.4)")
+        equal((report.kind, report.cause, report.tpdu.fcs), ("RP-ERROR", 111, 0xFF), "declined (603 in table CAU-1)")
         for uri in (gw.uri("alice"), gw.uri("+15557777")):
             report = await (await centre.deliver(uri, "+15557777", "no?")).outcome()
             equal((report.kind, report.mti), ("RP-ERROR", 4), f"the report for {uri}")

@@ -1,4 +1,4 @@
-"""Table B.3: see README.md."""
+"""Table CAU-1: see README.md."""
 
 import asyncio
 import csv
