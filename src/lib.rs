@@ -5,20 +5,20 @@
 //!
 //! | module | what it holds |
 //! |---|---|
+//! | [`base`] | bounded texts, errors of codecs, a ring. Knows nothing of messages |
+//! | [`guard`] | what protects the server: TCP connections, log lines |
 //! | [`wire`] | octets and values: RP layer, TPDUs, alphabets. No policy, no I/O |
+//! | [`mime`] | bodies: entities, `message/cpim`, notifications, XML bodies |
 //! | [`sip`] | what is read of a SIP request and what is made of it |
 //! | [`host`] | what the core needs from the server it runs in: open exchanges |
 //! | [`interwork`] | decisions: who gets what, who is told what. No clock, no I/O |
-//! | [`connections`] | which TCP connections are not worth their place |
-//! | [`log_guard`] | what strangers may not put into the log |
-//! | [`ring`] | a queue of a fixed size |
 //! | `kamailio` | the binding: the only place with `unsafe`, the only one that knows Kamailio |
 
-pub mod connections;
+pub mod base;
+pub mod guard;
 pub mod host;
 pub mod interwork;
-pub mod log_guard;
-pub mod ring;
+pub mod mime;
 pub mod sip;
 pub mod wire;
 

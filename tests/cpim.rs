@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use ipsmgw::wire::{
+use ipsmgw::mime::{
     CPIM_HEADERS, Cpim, CpimAddress, CpimContent, CpimExtension, CpimSubject, DeliveryStatus,
     DisplayStatus, Disposition, HeaderName, IMDN_TYPE, Imdn, ImdnHeaders, ImdnMessage,
     ProcessingStatus, ServiceInfo, Wanted, recipients,

@@ -1,15 +1,21 @@
-//! Who may use whom: `wire` and `sip` nothing of ours, `host` neither, `interwork` those three, `kamailio`
-//! everything. Only `kamailio` touches memory and the system by hand.
+//! Who may use whom: `base` and `guard` nothing of ours, `wire`, `mime` and `host` only `base`, `sip` also `mime`,
+//! `interwork` all of these but `guard`, `kamailio` everything. Only `kamailio` touches memory and the system by hand.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A layer, and which of our modules it may name.
 const LAYERS: &[(&str, &[&str])] = &[
-    ("wire", &["wire"]),
-    ("sip", &["sip"]),
-    ("host", &["host"]),
-    ("interwork", &["interwork", "wire", "sip", "host"]),
+    ("base", &["base"]),
+    ("guard", &["guard"]),
+    ("wire", &["wire", "base"]),
+    ("mime", &["mime", "base"]),
+    ("sip", &["sip", "mime", "base"]),
+    ("host", &["host", "base"]),
+    (
+        "interwork",
+        &["interwork", "host", "sip", "mime", "wire", "base"],
+    ),
 ];
 
 /// What only the binding may do: no decision depends on a clock, a file or a global.

@@ -1,7 +1,7 @@
 //! application/reginfo+xml: what must hold for any octets.
 
 use ipsmgw::interwork::{RegEvent, Whose};
-use ipsmgw::wire::{RegInfo, RegInfoContact, Registration};
+use ipsmgw::mime::{RegInfo, RegInfoContact, Registration};
 use proptest::collection::vec;
 use proptest::prelude::*;
 

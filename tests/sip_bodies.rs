@@ -4,11 +4,11 @@ use std::fs;
 use std::path::Path;
 
 use flate2::{Compress, Compression, FlushCompress};
-use ipsmgw::sip::{
-    ContentEncodingError, Entity, MediaType, RegisterBody, base64, content_decoded, date,
-    date_time, decode_text, expires, is_private, parts, push_date, push_date_time,
+use ipsmgw::mime::{
+    ContentEncodingError, Entity, MediaType, base64, content_decoded, decode_text, parts,
     quoted_printable, split_header, transfer_decoded,
 };
+use ipsmgw::sip::{RegisterBody, date, date_time, expires, is_private, push_date, push_date_time};
 use proptest::collection::vec;
 use proptest::prelude::*;
 

@@ -2,10 +2,10 @@
 
 use core::fmt;
 
-use super::cause;
 use super::ended::Ended;
 use super::input::StatusReportIn;
 use crate::host::{ExchangeId, Full, TransactionId};
+use crate::interwork::rules::causes::defaults as cause;
 use crate::sip::{Answer, MessageOut, Translation};
 use crate::wire::DecodeError;
 
@@ -146,7 +146,7 @@ pub struct Refusal {
 
 impl Refusal {
     /// Told in SIP alone.
-    pub(super) fn sip(status: u16, reason: Reason) -> Box<Self> {
+    pub(crate) fn sip(status: u16, reason: Reason) -> Box<Self> {
         Box::new(Self {
             answer: cause::answer(status, false),
             report: None,
@@ -253,7 +253,7 @@ pub enum Reason {
 
 impl Reason {
     /// How a message that cannot be read, or is of no use any more, is answered in SIP.
-    pub(super) const fn status(self) -> u16 {
+    pub(crate) const fn status(self) -> u16 {
         match self {
             Self::MediaType | Self::TransferEncoding | Self::ContentEncoding | Self::Charset => 415,
             Self::UnpackedTooLarge => 413,

@@ -47,7 +47,7 @@ pub struct Ended {
 
 impl Turn<'_> {
     /// Tells what became of an exchange, as it stands now.
-    pub(super) fn ended(&mut self, id: ExchangeId, fate: Fate) {
+    pub(crate) fn ended(&mut self, id: ExchangeId, fate: Fate) {
         let Some(exchange) = self.store.get_mut(id) else {
             return;
         };
@@ -68,7 +68,7 @@ impl Turn<'_> {
     }
 
     /// The same of a message to the SMS side, which has answered `leg` in SIP.
-    pub(super) fn ended_behind(&mut self, id: ExchangeId, leg: u16) {
+    pub(crate) fn ended_behind(&mut self, id: ExchangeId, leg: u16) {
         let status = self.store.get_mut(id).map_or(0, |exchange| exchange.status);
         self.ended_with(id, status);
         if let Some(Action::Ended(ended)) = self.actions.last_mut()
@@ -80,7 +80,7 @@ impl Turn<'_> {
     }
 
     /// The same, by the status code that says it.
-    pub(super) fn ended_with(&mut self, id: ExchangeId, status: u16) {
+    pub(crate) fn ended_with(&mut self, id: ExchangeId, status: u16) {
         let fate = match status {
             202 => Fate::Accepted,
             200..300 => Fate::Delivered,

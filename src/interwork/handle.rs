@@ -20,15 +20,16 @@
 //! ```
 
 use super::action::{Action, Actions, Counter, Verdict};
-use super::{Gateway, Input, cause};
+use super::{Gateway, Input};
 use crate::host::{ExchangeId, Exchanges, Kind, Now};
+use crate::interwork::rules::causes::defaults as cause;
 
 /// One input on its way through the state machine.
-pub(super) struct Turn<'a> {
-    pub(super) gateway: &'a Gateway,
-    pub(super) now: Now,
-    pub(super) store: &'a mut dyn Exchanges,
-    pub(super) actions: Actions,
+pub(crate) struct Turn<'a> {
+    pub(crate) gateway: &'a Gateway,
+    pub(crate) now: Now,
+    pub(crate) store: &'a mut dyn Exchanges,
+    pub(crate) actions: Actions,
 }
 
 impl Gateway {
@@ -112,12 +113,12 @@ impl Turn<'_> {
         self.store.get_mut(id).map(|exchange| exchange.kind)
     }
 
-    pub(super) fn reply(&mut self, status: u16, retry_after: bool, verdict: Verdict) {
+    pub(crate) fn reply(&mut self, status: u16, retry_after: bool, verdict: Verdict) {
         self.actions
             .push(Action::Reply(cause::answer(status, retry_after), verdict));
     }
 
-    pub(super) fn count(&mut self, counter: Counter) {
+    pub(crate) fn count(&mut self, counter: Counter) {
         self.actions.push(Action::Count(counter));
     }
 }

@@ -1,8 +1,9 @@
 //! What the core is told.
 
 use crate::host::{ExchangeId, Identity, Notify, Octets, Party, Text, TransactionId};
+use crate::mime::Disposition;
 use crate::sip::{Capabilities, Translation};
-use crate::wire::{Disposition, TpAddress, TpSt};
+use crate::wire::{TpAddress, TpSt};
 
 /// Something that happened.
 #[derive(Clone, Copy)]

@@ -18,71 +18,39 @@
 )]
 
 mod action;
-mod another_form;
-mod at_scscf;
-mod authorization;
-mod body;
-mod call_id;
-mod cause;
-mod cause_row;
-mod causes;
-mod classify;
-mod coding;
-mod copy_exchange;
 mod ended;
-mod field;
 mod handle;
-mod im_exchange;
-mod im_text;
+mod im_to_sm;
+mod imdn;
 mod input;
-mod instant_message;
-mod lifetime;
-mod notification;
-mod numbers;
-mod outgoing;
-mod overload;
-mod part_exchange;
-mod person;
-mod policy;
-mod prepare_im;
-mod prepare_report;
-mod prepare_sm;
-mod queue;
-mod recipients;
-mod reg_event;
-mod repetition;
-mod report;
-mod second_attempt;
-mod sender;
-mod settings;
-mod shares;
-mod short_message;
-mod sm_exchange;
-mod status_report;
+mod list;
+mod make;
+mod read;
+mod registration;
+mod rules;
+mod sm_to_im;
 mod stop;
-mod submission;
-mod way;
 
 pub use action::{Action, Actions, Counter, Leg, Outcome, Reason, Refusal, Verdict};
-pub use at_scscf::{AtScscf, ContactsThere, contact_key, digest, digest_of_set};
-pub use authorization::{Authorization, identity};
-pub use cause::answer;
-pub use classify::Class;
 pub use ended::{Ended, Fate};
-pub use field::{Field, Value};
+pub use im_to_sm::report::expects;
 pub use input::{
     Becomes, CopyOut, Input, Named, NotifyIn, PartIn, PreparedCopy, PreparedIm, PreparedSm,
     RecipientIn, ReportIn, RpReport, StatusReportIn,
 };
-pub use overload::{
+pub use read::classify::Class;
+pub use read::field::{Field, Value};
+pub use read::person::key_of_number;
+pub use registration::at_scscf::{AtScscf, ContactsThere, contact_key, digest, digest_of_set};
+pub use registration::reg_event::{RegEvent, RegEventIdentity, Whose};
+pub use rules::authorization::{Authorization, identity};
+pub use rules::causes::defaults::answer;
+pub use rules::overload::{
     Asked, EarlierCopy, Limits, Load, Over, Overload, Queue, REFUSED_FOR_MS, Remembered,
 };
-pub use person::key_of_number;
-pub use policy::{Policy, SenderWithoutNumber};
-pub use reg_event::{RegEvent, RegEventIdentity, Whose};
-pub use report::expects;
-pub use settings::Settings;
-pub use shares::{InUse, Share, Shares};
+pub use rules::policy::{Policy, SenderWithoutNumber};
+pub use rules::settings::Settings;
+pub use rules::shares::{InUse, Share, Shares};
 
 /// The gateway: what it was told at start, and nothing that changes.
 #[derive(Clone, Debug)]

@@ -1,8 +1,8 @@
 //! The gateway stops, and forgets what is open: whoever waits is told so now.
 
-use super::cause::Final;
 use super::handle::Turn;
 use crate::host::{ExchangeId, Kind, State};
+use crate::interwork::rules::causes::defaults::Final;
 
 /// What the sender of an instant message is told: nobody will be there to take the report, so no promise is made. The sender
 /// may try again.
@@ -13,7 +13,7 @@ const STOPPED: Final = Final {
 
 impl Turn<'_> {
     /// The time that the gateway has to stop in is over.
-    pub(super) fn stopped(&mut self, id: ExchangeId) {
+    pub(crate) fn stopped(&mut self, id: ExchangeId) {
         let Some(exchange) = self.store.get_mut(id) else {
             return;
         };

@@ -2,8 +2,8 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::header::{cut, until};
 use super::uri::Uri;
+use crate::mime::{cut, until};
 
 /// Whether this is the name or the address of a host: labels of letters, digits and hyphens (RFC 1123 §2.1), an
 /// IPv4 address, or an IPv6 address in brackets.

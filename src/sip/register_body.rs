@@ -5,9 +5,8 @@ use std::borrow::Cow;
 
 use super::capability::Capabilities;
 use super::date::expires;
-use super::entity::Entity;
-use super::header::{elements, parameters, split_name_addr};
-use super::multipart::split_header;
+use super::header::{elements, split_name_addr};
+use crate::mime::{Entity, parameters, split_header};
 
 /// The body of a third-party REGISTER, as far as it is of use.
 #[derive(Default)]

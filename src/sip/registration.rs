@@ -1,6 +1,7 @@
 //! How a registrar files an identity, and where its contacts are.
 
-use super::header::{cut, split_name_addr, until};
+use super::header::split_name_addr;
+use crate::mime::{cut, until};
 
 /// The address of record of an identity, as registrars file it: the user part, with the domain
 /// where several are served, in lower case (RFC 3261 §10.3). None without a user part: nobody is filed under

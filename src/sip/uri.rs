@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::header::{cut, until};
+use crate::mime::{cut, until};
 
 /// Most digits in a number: what a TP address holds (TS 23.040 §9.1.2.5).
 const MAX_DIGITS: usize = 20;

@@ -1,5 +1,4 @@
-//! Octets <-> values: the RP layer (TS 24.011), TPDUs (TS 23.040) and alphabets (TS 23.038); the bodies
-//! of instant messages (RFC 3862, RFC 5438) and what is about them.
+//! Octets <-> values: the RP layer (TS 24.011), TPDUs (TS 23.040) and alphabets (TS 23.038).
 //!
 //! Nothing here decides anything, waits or allocates behind the caller's back: decoding borrows from the
 //! octets given, encoding appends to a `Vec` of the caller's. Reserved and unknown values survive a round
@@ -104,46 +103,29 @@
 mod address;
 mod alphabet;
 mod coding;
-mod cpim;
 pub mod describe;
 mod direction;
-mod error;
 mod grapheme;
-mod imdn;
 mod join;
 mod parse;
-mod reginfo;
-mod resource_list;
 mod rp;
 mod segment;
 mod semi_octets;
-mod service_info;
 mod text;
 mod tpdu;
 mod transliterate;
 mod udh;
 mod user_data;
 mod values;
-mod xml;
 
+pub use crate::base::{DecodeError, EncodeError, Fault};
 pub use address::{NumberingPlan, TypeOfNumber};
 pub use alphabet::{Alphabet, NationalLanguage};
 pub use coding::TextCoding;
-pub use cpim::{
-    CPIM_HEADERS, Cpim, CpimAddress, CpimContent, CpimExtension, CpimSubject, HeaderName,
-};
 pub use direction::{Carrier, Direction};
-pub use error::{DecodeError, EncodeError, Fault};
-pub use imdn::{
-    DeliveryStatus, DisplayStatus, Disposition, IMDN_HEADERS, IMDN_TYPE, Imdn, ImdnHeaders,
-    ImdnMessage, ProcessingStatus, Wanted,
-};
 pub use join::{Inserted, Parts};
-pub use reginfo::{REGINFO_TYPE, RegInfo, RegInfoContact, Registration};
-pub use resource_list::{CopyControl, RESOURCE_LISTS_TYPE, Recipient, recipients};
 pub use rp::*;
 pub use segment::{Cut, MAX_PARTS, Segments, TooManyParts};
-pub use service_info::{IMS_3GPP_TYPE, ServiceInfo};
 pub use text::{EncodedText, TextTooLong};
 pub use tpdu::*;
 pub use transliterate::transliterated;

@@ -2,7 +2,7 @@
 
 use nom::Offset as _;
 
-use super::error::{DecodeError, Fault};
+use crate::base::{DecodeError, Fault};
 
 /// What every parser of this layer gives.
 pub(crate) type Parsed<'a, T> = Result<(&'a [u8], T), nom::Err<Malformed<'a>>>;

@@ -1,9 +1,9 @@
 //! User data header (TS 23.040 clause 9.2.3.24).
 
 use super::alphabet::NationalLanguage;
-use super::error::Fault;
 use super::parse::{self, Parsed, malformed};
 use super::values::octet_values;
+use crate::base::Fault;
 
 octet_values! {
     /// Information element identifiers (TS 23.040 clause 9.2.3.24).

@@ -1,10 +1,10 @@
 //! TP-User-Data-Length and TP-User-Data (TS 23.040 clauses 9.2.3.16 and 9.2.3.24).
 
 use super::alphabet::{Alphabet, NationalLanguage, ShiftTables, gsm7, ucs2};
-use super::error::{EncodeError, Fault};
 use super::parse::{self, Parsed, malformed};
 use super::tpdu::TpDcs;
 use super::udh::{Concatenation, UserDataHeader, user_data_header};
+use crate::base::{EncodeError, Fault};
 
 /// Most octets of TP-User-Data (TS 23.040 clause 9.2.3.24).
 pub(crate) const MAX_OCTETS: usize = 140;

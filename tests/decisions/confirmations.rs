@@ -2,11 +2,11 @@
 
 use ipsmgw::host::ExchangeId;
 use ipsmgw::interwork::{Counter, Input, Settings, Verdict};
-use ipsmgw::sip::{Capabilities, MessageIn};
-use ipsmgw::wire::{
+use ipsmgw::mime::{
     Cpim, CpimAddress, DeliveryStatus, DisplayStatus, Disposition, Imdn, ImdnMessage,
     ProcessingStatus,
 };
+use ipsmgw::sip::{Capabilities, MessageIn};
 
 use crate::long_sm_to_im::parts_that_ask;
 use crate::status_reports::{asking, reported, status_report};

@@ -1,8 +1,8 @@
 //! The address of a notification, and the hosts on its way: row DLV-11, RFC 5438 §7.2.1, §12.1.3.1, §14.
 
 use ipsmgw::interwork::Settings;
+use ipsmgw::mime::{Cpim, Imdn};
 use ipsmgw::sip::{MessageIn, MessageOut};
-use ipsmgw::wire::{Cpim, Imdn};
 
 use crate::notifications::{asking, cpim};
 use crate::world::{ALICE, BOB, World, field, from_phone, settings};

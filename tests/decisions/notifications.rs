@@ -2,8 +2,8 @@
 
 use ipsmgw::host::ExchangeId;
 use ipsmgw::interwork::{Counter, Input, Settings};
+use ipsmgw::mime::{Cpim, DeliveryStatus, Disposition, IMDN_TYPE, Imdn, ProcessingStatus};
 use ipsmgw::sip::{MessageIn, MessageOut, Service};
-use ipsmgw::wire::{Cpim, DeliveryStatus, Disposition, IMDN_TYPE, Imdn, ProcessingStatus};
 
 use crate::world::{ALICE, BOB, Done, World, field, from_phone, instant, settings};
 

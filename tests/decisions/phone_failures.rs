@@ -3,8 +3,8 @@
 
 use ipsmgw::host::{ExchangeId, Exchanges as _, State};
 use ipsmgw::interwork::{Counter, Input, Verdict};
+use ipsmgw::mime::DeliveryStatus;
 use ipsmgw::sip::MessageIn;
-use ipsmgw::wire::DeliveryStatus;
 
 use crate::notifications::{asking, cpim, delivery};
 use crate::world::{BOB, Done, World, from_phone, instant};

@@ -2,8 +2,8 @@
 
 use ipsmgw::host::{ExchangeId, Exchanges as _, State};
 use ipsmgw::interwork::{Counter, Input, Settings};
+use ipsmgw::mime::DeliveryStatus;
 use ipsmgw::sip::MessageIn;
-use ipsmgw::wire::DeliveryStatus;
 
 use crate::notifications::{asking, cpim, delivery};
 use crate::recipient_lists::{PHONE, body, known, prepare};

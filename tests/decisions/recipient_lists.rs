@@ -2,8 +2,8 @@
 
 use ipsmgw::host::ExchangeId;
 use ipsmgw::interwork::{Becomes, Counter, Input, PreparedCopy, RecipientIn, Settings};
+use ipsmgw::mime::{Cpim, DeliveryStatus, Disposition, Imdn};
 use ipsmgw::sip::{Capabilities, MessageIn, Service};
-use ipsmgw::wire::{Cpim, DeliveryStatus, Disposition, Imdn};
 
 use crate::world::{ALICE, BOB, Done, Random, World, field, from_phone, instant, settings};
 

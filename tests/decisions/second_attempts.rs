@@ -2,8 +2,8 @@
 
 use ipsmgw::host::ExchangeId;
 use ipsmgw::interwork::{Counter, Input};
+use ipsmgw::mime::Cpim;
 use ipsmgw::sip::{MessageIn, MessageOut, Service};
-use ipsmgw::wire::Cpim;
 
 use crate::confirmations::to_cpim;
 use crate::long_sm_to_im::{answered, parts_that_ask};

@@ -2,10 +2,9 @@
 
 use ipsmgw::host::Exchanges as _;
 use ipsmgw::interwork::{Counter, Input, Settings, Verdict};
+use ipsmgw::mime::{Cpim, DeliveryStatus, Imdn};
 use ipsmgw::sip::MessageIn;
-use ipsmgw::wire::{
-    Cpim, DeliveryStatus, Imdn, SmsStatusReport, TpAddress, TpMr, TpScts, TpSt, Tpdu,
-};
+use ipsmgw::wire::{SmsStatusReport, TpAddress, TpMr, TpScts, TpSt, Tpdu};
 
 use crate::notifications::{asking, cpim, delivery};
 use crate::to_service_centre::{from_centre, submit, world};

@@ -2,7 +2,7 @@
 
 use once_cell::sync::OnceCell;
 
-use crate::connections::Limits;
+use crate::guard::connections::Limits;
 use crate::interwork::{Gateway, Policy};
 use crate::sip::{Place, place};
 

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::os::raw::{c_int, c_uint, c_void};
 
-use crate::connections::Watch;
+use crate::guard::connections::Watch;
 use crate::host::{ExchangeId, Now};
 use crate::interwork::Input;
 

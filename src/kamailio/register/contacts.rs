@@ -7,7 +7,8 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::interwork::AtScscf;
-use crate::sip::{Capabilities, Hop, address_of_record, fields, first_uri};
+use crate::mime::fields;
+use crate::sip::{Capabilities, Hop, address_of_record, first_uri};
 
 use super::person::is_us;
 use crate::kamailio::engine::running::running;

@@ -10,7 +10,8 @@ use std::os::raw::{c_int, c_uint, c_void};
 
 use crate::host::Identity;
 use crate::interwork::{RegEvent, Whose, digest};
-use crate::sip::{ContactsTold, Entity, tag};
+use crate::mime::Entity;
+use crate::sip::{ContactsTold, tag};
 
 use super::at_scscf;
 use super::contacts::{self, Route, unix_time};
@@ -151,7 +152,7 @@ pub(crate) fn notified(msg: SipMsg<'_>) -> Heard {
         return Heard::Unsupported;
     }
     let event = match body.octets() {
-        Ok(octets) if body.is(crate::wire::REGINFO_TYPE) => {
+        Ok(octets) if body.is(crate::mime::REGINFO_TYPE) => {
             RegEvent::decode(&octets, &|aor| whose(aor, &person))
         }
         _ => return Heard::Unreadable,

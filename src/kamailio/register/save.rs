@@ -1,8 +1,9 @@
 //! `ipsmgw_save()`: the capabilities of registering contacts, kept by usrloc as branch flags.
 
 use crate::interwork;
-use crate::sip::{Capabilities, Entity, RegisterBody, asserted, is_third_party};
-use crate::wire::ServiceInfo;
+use crate::mime::Entity;
+use crate::mime::ServiceInfo;
+use crate::sip::{Capabilities, RegisterBody, asserted, is_third_party};
 
 use super::contacts;
 use super::reg_event::{self, Heard};

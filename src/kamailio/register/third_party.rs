@@ -3,8 +3,8 @@
 
 use crate::host::{Identity, Text};
 use crate::interwork::{AtScscf, digest, digest_of_set, key_of_number};
+use crate::mime::ServiceInfo;
 use crate::sip::{Capabilities, ContactsTold, RegisterBody, Uri, asserted, expires};
-use crate::wire::ServiceInfo;
 
 use super::at_scscf;
 use super::contacts::{self, unix_time};

@@ -5,8 +5,8 @@
 use std::cell::UnsafeCell;
 use std::os::raw::c_int;
 
+use crate::base::Ring;
 use crate::host::{Text, TransactionId};
-use crate::ring::Ring;
 
 use super::person::is_us;
 use super::registration::Registration;

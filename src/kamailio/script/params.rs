@@ -3,7 +3,7 @@
 use std::cell::UnsafeCell;
 use std::os::raw::{c_int, c_void};
 
-use crate::connections::Limits;
+use crate::guard::connections::Limits;
 use crate::interwork::{Authorization, Settings};
 use crate::sip::{Capabilities, place};
 

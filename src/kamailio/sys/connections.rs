@@ -2,7 +2,7 @@
 
 use std::os::raw::c_int;
 
-use crate::connections::{Connection, Watch};
+use crate::guard::connections::{Connection, Watch};
 
 use super::ffi;
 use crate::kamailio::engine::running::running;

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::ffi::CStr;
 use std::os::raw::{c_char, c_int};
 
-use crate::log_guard::{Line, LogGuard, Shown, without_content};
+use crate::guard::log::{Line, LogGuard, Shown, without_content};
 
 use super::clock;
 use super::ffi;

@@ -2,8 +2,8 @@
 
 use core::fmt;
 
+use crate::base::{EncodeError, Fault};
 use crate::wire::address::{NumberingPlan, TypeOfNumber, type_of_address};
-use crate::wire::error::{EncodeError, Fault};
 use crate::wire::parse::{self, Parsed, malformed};
 use crate::wire::semi_octets::{self, MAX_DIGITS};
 

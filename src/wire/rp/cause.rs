@@ -1,5 +1,6 @@
 //! RP-Cause (TS 24.011 clause 8.2.5.4).
 
+use crate::base::{DecodeError, Fault};
 use crate::wire::values::octet_values;
 
 octet_values! {
@@ -53,6 +54,20 @@ octet_values! {
         ProtocolError = 111,
         /// 127: interworking, unspecified.
         Interworking = 127,
+    }
+}
+
+impl DecodeError {
+    /// The RP-Cause (TS 24.011 clauses 8.2.5.4 and 9.3) that tells the peer about this error: the only mapping
+    /// there is.
+    pub const fn rp_cause(self) -> RpCause {
+        match self.fault {
+            Fault::Reserved => RpCause::MessageTypeNonExistent,
+            Fault::Truncated | Fault::TooLong | Fault::TooShort | Fault::Malformed => {
+                RpCause::InvalidMandatoryInformation
+            }
+            Fault::Inconsistent => RpCause::SemanticallyIncorrectMessage,
+        }
     }
 }
 

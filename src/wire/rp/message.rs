@@ -1,8 +1,8 @@
 //! RP messages (TS 24.011 clause 7.3).
 
 use super::{RpAddress, RpCause};
+use crate::base::{DecodeError, EncodeError, Fault};
 use crate::wire::direction::{Carrier, Direction};
-use crate::wire::error::{DecodeError, EncodeError, Fault};
 use crate::wire::parse::{self, Parsed, malformed};
 use crate::wire::tpdu::Tpdu;
 

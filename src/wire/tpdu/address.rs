@@ -2,10 +2,10 @@
 
 use core::fmt;
 
+use crate::base::{EncodeError, Fault};
 use crate::wire::address::{NumberingPlan, TypeOfNumber, type_of_address};
 use crate::wire::alphabet::ShiftTables;
 use crate::wire::alphabet::gsm7::{self, SeptetBuffer};
-use crate::wire::error::{EncodeError, Fault};
 use crate::wire::parse::{self, Parsed, malformed};
 use crate::wire::semi_octets::{self, FILLER, MAX_DIGITS};
 

@@ -1,7 +1,7 @@
 //! SMS-COMMAND (TS 23.040 clause 9.2.2.4): a phone asks the service centre about an earlier SMS-SUBMIT.
 
 use super::{FirstOctet, TpAddress, TpMr, TpPid};
-use crate::wire::error::{EncodeError, Fault};
+use crate::base::{EncodeError, Fault};
 use crate::wire::parse::{self, Parsed, malformed};
 use crate::wire::values::octet_values;
 

@@ -3,8 +3,8 @@
 
 use super::parameters::{Indicator, Parameters};
 use super::{FirstOctet, TpFcs};
+use crate::base::EncodeError;
 use crate::wire::direction::Carrier;
-use crate::wire::error::EncodeError;
 use crate::wire::parse::{self, Parsed};
 
 /// SMS-DELIVER-REPORT.

@@ -4,8 +4,8 @@ use super::{
     FirstOctet, SmsCommand, SmsDeliver, SmsDeliverReport, SmsStatusReport, SmsSubmit,
     SmsSubmitReport,
 };
+use crate::base::{DecodeError, EncodeError, Fault};
 use crate::wire::direction::{Carrier, Direction};
-use crate::wire::error::{DecodeError, EncodeError, Fault};
 use crate::wire::parse::{self, Parsed, malformed};
 
 /// TP-Message-Reference (TS 23.040 clause 9.2.3.6).

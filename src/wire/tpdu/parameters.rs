@@ -2,7 +2,7 @@
 //! every report.
 
 use super::{TpDcs, TpPid};
-use crate::wire::error::EncodeError;
+use crate::base::EncodeError;
 use crate::wire::parse::{self, Parsed};
 use crate::wire::user_data::UserData;
 

@@ -2,7 +2,7 @@
 
 use super::parameters::{Indicator, Parameters};
 use super::{FirstOctet, TpAddress, TpMr, TpScts, TpSt};
-use crate::wire::error::EncodeError;
+use crate::base::EncodeError;
 use crate::wire::parse::{self, Parsed};
 
 /// SMS-STATUS-REPORT.

@@ -4,8 +4,8 @@
 use super::deliver_report::failure_cause;
 use super::parameters::{Indicator, Parameters};
 use super::{FirstOctet, TpFcs, TpScts};
+use crate::base::EncodeError;
 use crate::wire::direction::Carrier;
-use crate::wire::error::EncodeError;
 use crate::wire::parse::Parsed;
 
 /// SMS-SUBMIT-REPORT.

@@ -6,7 +6,8 @@ use std::sync::OnceLock;
 
 use ipsmgw::host::Now;
 use ipsmgw::interwork::{Gateway, Policy, RegEvent, Settings, Whose};
-use ipsmgw::sip::{Entity, MessageIn, RegisterBody};
+use ipsmgw::mime::Entity;
+use ipsmgw::sip::{MessageIn, RegisterBody};
 
 /// By the first octet.
 const TYPES: &[&str] = &[

@@ -1,0 +1,9 @@
+//! What every layer may use: it knows nothing of messages, and imports nothing of ours.
+
+mod bounded;
+mod error;
+mod ring;
+
+pub use bounded::{Octets, Text};
+pub use error::{DecodeError, EncodeError, Fault};
+pub use ring::Ring;

@@ -1,0 +1,8 @@
+//! An instant message that becomes a short message.
+
+pub(super) mod exchange;
+pub(super) mod queue;
+pub(super) mod report;
+pub(super) mod sm_retry;
+pub(super) mod submission;
+pub(super) mod translate;

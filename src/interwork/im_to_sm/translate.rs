@@ -1,0 +1,187 @@
+//! An instant message as RP-DATA with SMS-DELIVER or SMS-SUBMIT (rows IM-1, IM-5, MAP-1 to MAP-7, MAP-10,
+//! MAP-14, MAP-15, MAP-17, ERR-2).
+
+use crate::host::{Now, Party, Text};
+use crate::interwork::Gateway;
+use crate::interwork::action::{Reason, Refusal};
+use crate::interwork::input::{NotifyIn, PreparedIm};
+use crate::interwork::make::short_message::Shown;
+use crate::interwork::read::body::{Body, Wrapped, recipient_list};
+use crate::interwork::read::im_text;
+use crate::interwork::read::sender::{identity_of, sender};
+use crate::interwork::rules::causes::defaults as cause;
+use crate::interwork::rules::lifetime;
+use crate::interwork::rules::policy::SenderWithoutNumber;
+use crate::mime::Cpim;
+use crate::sip::{MessageIn, Uri, is_diverted, is_private};
+use crate::wire::TpAddress;
+
+/// Most septets of an alphanumeric address (TS 23.040 §9.1.2.5).
+const MAX_NAME: usize = 11;
+
+impl Gateway {
+    /// Translates an instant message for the SMS side, as RP-DATA with SMS-DELIVER or, for who is not
+    /// registered here, with SMS-SUBMIT.
+    pub fn prepare_im(
+        &self,
+        message: &MessageIn<'_>,
+        now: Now,
+    ) -> Result<PreparedIm, Box<Refusal>> {
+        self.convertible(message)?;
+        // Delivered to one of them, it would count as delivered to all.
+        if recipient_list(message).is_some() {
+            return Err(Refusal::sip(420, Reason::RecipientList));
+        }
+        self.prepare_im_to(message, now)
+    }
+
+    /// The same to one of several, where the message has a list of them.
+    pub(crate) fn prepare_im_to(
+        &self,
+        message: &MessageIn<'_>,
+        now: Now,
+    ) -> Result<PreparedIm, Box<Refusal>> {
+        let sender = sender(message)?;
+        let recipient =
+            Uri::parse(message.request_uri).ok_or_else(|| Refusal::sip(416, Reason::Recipient))?;
+        let private = is_private(message.privacy, message.from);
+        let lifetime = self.lifetime(message, now)?;
+        let (text, notify) = match Body::of(message)? {
+            Body::Text(entity) => (im_text::of_message(message, &entity)?, None),
+            Body::Cpim(entity, Wrapped::Message) => {
+                let octets = entity.octets().map_err(Reason::from)?;
+                let cpim = Cpim::decode(&octets).map_err(Reason::Undecodable)?;
+                (
+                    im_text::of_cpim_message(message, &cpim)?,
+                    self.notify(&cpim, message, &sender, now),
+                )
+            }
+            _ => return Err(Reason::MediaType.into()),
+        };
+        let too_long = || Refusal::sip(414, Reason::Recipient);
+        let shown = Shown {
+            immediately: is_urgent(message.priority),
+            diverted: is_diverted(message.diversion, message.history_info),
+        };
+        // Who is not here is a phone elsewhere.
+        let sc_uri = self.policy.sc_uri.as_deref();
+        let (identity, address, hop, written) = match sc_uri.filter(|_| !message.recipient.sm) {
+            None => {
+                let originator = match private {
+                    true => self.policy.anonymous,
+                    false => self.originating_address(&sender.uri)?,
+                };
+                (
+                    identity_of(&recipient).ok_or_else(too_long)?,
+                    message.request_uri,
+                    "",
+                    self.delivers(&text, originator, &shown, now)?,
+                )
+            }
+            Some(sc_uri) => {
+                // A service centre knows its subscribers by their numbers.
+                let number = self.policy.number_of(&sender.uri);
+                let number = number.filter(|number| self.policy.is_subscriber(number));
+                number.ok_or_else(|| Refusal::sip(403, Reason::SenderWithoutNumber))?;
+                let destination = self
+                    .policy
+                    .number_of(&recipient)
+                    .and_then(|number| TpAddress::from_number(&number).ok())
+                    .ok_or_else(|| Refusal::sip(404, Reason::Recipient))?;
+                let asks = notify.as_ref().is_some_and(|wanted: &NotifyIn| {
+                    wanted.notify.positive_delivery || wanted.notify.negative_delivery
+                });
+                let vp = lifetime::vp(lifetime);
+                (
+                    sender.identity,
+                    self.policy.sc_identity.as_str(),
+                    sc_uri,
+                    self.submits(&text, destination, &shown, vp, asks)?,
+                )
+            }
+        };
+        let party = match hop {
+            "" => Party::Phone,
+            _ => Party::ServiceCentre,
+        };
+        let who = Text::new(sender.address);
+        if party == Party::ServiceCentre && who.is_none() {
+            return Err(Refusal::sip(403, Reason::NoIdentity));
+        }
+        Ok(PreparedIm {
+            identity,
+            party,
+            address: Text::new(address).ok_or_else(too_long)?,
+            hop: Text::new(hop).ok_or_else(too_long)?,
+            sender: who.unwrap_or_default(),
+            share: self.share_of(&sender.identity),
+            private,
+            parts: written.parts,
+            tp_mr_at: written.tp_mr_at,
+            reference_at: written.reference_at,
+            lifetime,
+            notify,
+        })
+    }
+
+    /// Seconds for which the message is of use.
+    pub(crate) fn lifetime(
+        &self,
+        message: &MessageIn<'_>,
+        now: Now,
+    ) -> Result<Option<u32>, Box<Refusal>> {
+        lifetime::of_im(message, now.unix).map_err(|reason| {
+            let told = self.policy.causes.expired_to_sip();
+            Box::new(Refusal {
+                answer: cause::answer(told.status, told.retry_after),
+                ..*Refusal::sip(told.status, reason)
+            })
+        })
+    }
+
+    /// Refuses what is never converted, whoever sends it.
+    pub(crate) fn convertible(&self, message: &MessageIn<'_>) -> Result<(), Box<Refusal>> {
+        let refused = |status, reason| Err(Refusal::sip(status, reason));
+        let is_ours = |by: &str| by.trim().eq_ignore_ascii_case(&self.policy.domain);
+        if message.interworked_by.is_some_and(is_ours) {
+            return refused(482, Reason::Loop);
+        }
+        if self.policy.is_emergency(message.request_uri) {
+            return refused(404, Reason::Emergency);
+        }
+        Ok(())
+    }
+
+    /// Who the phone shows as sender: the number, else the name.
+    fn originating_address(&self, sender: &Uri<'_>) -> Result<TpAddress, Box<Refusal>> {
+        let refused = || Refusal::sip(403, Reason::SenderWithoutNumber);
+        // A number of another domain is shown as it stands.
+        let number = self.policy.number_of(sender);
+        if let Some(number) = number.or_else(|| sender.local_number()) {
+            return TpAddress::from_number(&number).map_err(|_| refused());
+        }
+        if self.policy.sender_without_number == SenderWithoutNumber::Reject {
+            return Err(refused());
+        }
+        // As much of the name as there is room for. A character that the alphabet lacks ends it: what
+        // is shown is a name or the beginning of one, never another name.
+        let name = sender.name();
+        let ends = name
+            .char_indices()
+            .map(|(at, c)| at + c.len_utf8())
+            .take(MAX_NAME);
+        ends.collect::<Vec<_>>()
+            .into_iter()
+            .rev()
+            .filter_map(|end| name.get(..end))
+            .filter(|start| !start.contains(char::is_control))
+            .find_map(|start| TpAddress::from_text(start).ok())
+            .ok_or_else(refused)
+    }
+}
+
+/// Whether a Priority (RFC 3261 §20.26) asks to be seen at once.
+fn is_urgent(priority: Option<&str>) -> bool {
+    let is = |priority: &str, value: &str| priority.trim().eq_ignore_ascii_case(value);
+    priority.is_some_and(|priority| is(priority, "urgent") || is(priority, "emergency"))
+}

@@ -1,0 +1,128 @@
+//! Whom a notification is about and whom it is for, by names that are theirs, and the hosts on its way (RFC 5438
+//! §7.2.1, §12.1.3.1, §14). The body of a message says both, and anybody can write a body: so a name counts only where it
+//! names who is known otherwise, and a host only where it is one of ours, named by a peer that we trust.
+
+use crate::host::Text;
+use crate::interwork::read::sender::{Sender, identity_of};
+use crate::interwork::rules::policy::Policy;
+use crate::mime::{Cpim, CpimAddress};
+use crate::sip::{MessageIn, Uri, asserted, place};
+
+/// How a notification names its recipient and whom it is about, and the hosts on its way.
+pub(crate) struct Way<'a> {
+    /// From of the wrapper: the recipient of the message, by the name in its body.
+    pub(crate) about: &'a str,
+    /// To of the wrapper: its sender, by the name in its body.
+    pub(crate) is_for: &'a str,
+    /// From and To of the request: both by the names that the message's own request had, by which a client finds
+    /// the conversation. Empty where that is the public identity.
+    pub(crate) from: &'a str,
+    pub(crate) to: &'a str,
+    /// IMDN-Route.
+    pub(crate) hosts: Vec<&'a str>,
+}
+
+impl<'a> Way<'a> {
+    /// Reads what [`way`] made.
+    pub(crate) fn parse(lines: &'a str) -> Option<Self> {
+        let mut lines = lines.lines();
+        let (about, is_for) = (lines.next()?, lines.next()?);
+        let (from, to) = (
+            lines.next().unwrap_or_default(),
+            lines.next().unwrap_or_default(),
+        );
+        Some(Self {
+            about,
+            is_for,
+            from,
+            to,
+            hosts: lines.collect(),
+        })
+    }
+}
+
+/// URIs, one in a line, for [`Way::parse`].
+pub(crate) fn way(
+    cpim: &Cpim<'_>,
+    message: &MessageIn<'_>,
+    sender: &Sender<'_>,
+    policy: &Policy,
+) -> Option<Text<254>> {
+    // By what the message was sent to, before the script found out who that is, and now.
+    let recipients = [message.request_uri, message.original_uri];
+    // The script let the sender through with this From.
+    let from = message
+        .from
+        .and_then(|from| asserted(from).next())
+        .unwrap_or_default();
+    let about = name_of(cpim.to.first(), &recipients).unwrap_or(message.request_uri);
+    let senders = [sender.address, from];
+    let is_for = cpim
+        .from
+        .as_ref()
+        .filter(|named| is_sender(named, sender))
+        .map(|named| &*named.uri)
+        .or_else(|| name_of(cpim.from.as_ref(), &senders))
+        .unwrap_or(sender.address);
+    let of_request = |name, identity| match name {
+        name if name == identity || !is_name(name) => "",
+        name => name,
+    };
+    let request = [
+        of_request(message.original_uri, message.request_uri),
+        of_request(from, sender.address),
+    ];
+    let mut hosts = Vec::new();
+    let route = &cpim.imdn.record_route;
+    // All of them: the first one sends it on to the others.
+    if message.from_trusted && route.iter().all(|host| policy.is_route_host(&host.uri)) {
+        hosts.extend(route.iter().map(|host| &*host.uri));
+    }
+    // No URI has a line break in it. Where there is no room for all names, those in the body do.
+    let lines = |request: [&str; 2]| {
+        Text::new(&[&[about, is_for], &request[..], &hosts].concat().join("\n"))
+    };
+    lines(request).or_else(|| lines([""; 2]))
+}
+
+/// Whether it can stand in From and To: there is somebody of that name.
+fn is_name(uri: &str) -> bool {
+    Uri::parse(uri).is_some_and(|parsed| identity_of(&parsed).is_some() && !parsed.is_anonymous())
+}
+
+/// The name in the body, where it names one of these, or nobody at all.
+fn name_of<'a>(named: Option<&'a CpimAddress<'_>>, known: &[&str]) -> Option<&'a str> {
+    let uri = &*named?.uri;
+    let parsed = sip_form(uri);
+    let name = Uri::parse(&parsed)?;
+    let identity = identity_of(&name)?;
+    let is_one = |known: &&str| {
+        let known = Uri::parse(known).and_then(|uri| identity_of(&uri));
+        known == Some(identity)
+    };
+    (name.is_anonymous() || known.iter().any(is_one)).then_some(uri)
+}
+
+fn is_sender(named: &CpimAddress<'_>, sender: &Sender<'_>) -> bool {
+    let uri = sip_form(&named.uri);
+    Uri::parse(&uri).and_then(|uri| identity_of(&uri)) == Some(sender.identity)
+}
+
+/// An `im:` URI names the same person as the `sip:` URI (RFC 3428 §5).
+fn sip_form(uri: &str) -> String {
+    match uri.split_once(':') {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("im") => ["sip:", rest].concat(),
+        _ => uri.to_owned(),
+    }
+}
+
+impl Policy {
+    /// Whether notifications may go over this host.
+    fn is_route_host(&self, uri: &str) -> bool {
+        let hosts = &self.imdn_route_hosts;
+        place(uri).is_some_and(|place| {
+            let is_same = |host: &String| host.eq_ignore_ascii_case(place.host);
+            hosts.iter().any(is_same)
+        })
+    }
+}

@@ -1,0 +1,4 @@
+//! An instant message with a list of recipients (RFC 5365).
+
+pub(super) mod exchange;
+pub(super) mod translate;

@@ -1,0 +1,247 @@
+//! An instant message to several (RFC 5365; row MAP-14): one message for each of them, as a short message
+//! or as an instant message of our own.
+
+use crate::host::{Identity, Now, Text};
+use crate::interwork::Gateway;
+use crate::interwork::action::{Reason, Refusal};
+use crate::interwork::input::{Becomes, CopyOut, NotifyIn, PreparedCopy, RecipientIn};
+use crate::interwork::make::instant_message::ANONYMOUS;
+use crate::interwork::read::body::{
+    Body, Content, Wrapped, recipient_list, without_recipient_list,
+};
+use crate::interwork::read::im_text;
+use crate::interwork::read::sender::{Sender, identity_of, sender};
+use crate::mime::{Cpim, RESOURCE_LISTS_TYPE, recipients};
+use crate::sip::{MessageIn, Uri, is_private};
+use crate::wire::Fault;
+
+impl Gateway {
+    /// Whom the message's own list names, each once, in its order; nothing where it has none, or lists are
+    /// not for us (`max_recipients` is 0).
+    pub fn recipients(&self, message: &MessageIn<'_>) -> Option<Result<Vec<String>, Box<Refusal>>> {
+        if self.policy.max_recipients == 0 {
+            return None;
+        }
+        let list = recipient_list(message)?;
+        let refused = |status, reason| Some(Err(Refusal::sip(status, reason)));
+        if !list.is(RESOURCE_LISTS_TYPE) {
+            return refused(415, Reason::MediaType);
+        }
+        let octets = match list.octets() {
+            Ok(octets) => octets,
+            Err(error) => return Some(Err(Reason::from(error).into())),
+        };
+        let read = recipients(&octets, self.policy.max_recipients, |one, other| {
+            let key = |uri| Uri::parse(uri).and_then(|uri| identity_of(&uri));
+            one == other || key(one).is_some_and(|one| key(other) == Some(one))
+        });
+        match read {
+            Ok(all) if all.is_empty() => refused(400, Reason::NoRecipient),
+            Ok(all) => Some(Ok(all
+                .into_iter()
+                .map(|one| one.uri.into_owned())
+                .collect())),
+            Err(error) => match error.fault {
+                Fault::TooLong => refused(413, Reason::TooManyRecipients),
+                // Somebody else would have to be asked who they are.
+                Fault::Reserved => refused(488, Reason::RecipientList),
+                _ => refused(400, Reason::Undecodable(error)),
+            },
+        }
+    }
+
+    /// Translates the message for each of them. All of it is refused where one of them cannot have it, so
+    /// that the sender's `202` is true; a sender who asked to be told of failures is told of that one
+    /// instead, and the others get it.
+    pub fn prepare_list(
+        &self,
+        message: &MessageIn<'_>,
+        recipients: &[RecipientIn<'_>],
+        now: Now,
+    ) -> Result<Vec<PreparedCopy>, Box<Refusal>> {
+        self.convertible(message)?;
+        let is_emergency = |one: &RecipientIn<'_>| {
+            let mut names = [Some(one.name), one.uri].into_iter().flatten();
+            names.any(|uri| self.policy.is_emergency(uri))
+        };
+        if recipients.iter().any(is_emergency) {
+            return Err(Refusal::sip(404, Reason::Emergency));
+        }
+        let sender = sender(message)?;
+        let mut copies: Vec<PreparedCopy> = Vec::with_capacity(recipients.len());
+        let mut refused = None;
+        for recipient in recipients {
+            // Only now is it known that two names are one person's.
+            let identity = recipient
+                .uri
+                .and_then(Uri::parse)
+                .and_then(|uri| identity_of(&uri));
+            if identity.is_some_and(|known| copies.iter().any(|copy| copy.recipient == known)) {
+                continue;
+            }
+            let notify = self.notify_of(message, recipient, &sender, now)?;
+            let becomes = match self.copy(message, recipient, &sender, now) {
+                Ok(becomes) => becomes,
+                Err(refusal) => {
+                    let wants_to_know = |wanted: &NotifyIn| wanted.notify.negative_delivery;
+                    if !notify.as_ref().is_some_and(wants_to_know) {
+                        return Err(refusal);
+                    }
+                    Becomes::Nothing(refused.get_or_insert(refusal).answer.status)
+                }
+            };
+            copies.push(PreparedCopy {
+                recipient: identity.unwrap_or_default(),
+                address: Text::new(recipient.uri.unwrap_or(&self.policy.gateway_uri))
+                    .unwrap_or_default(),
+                sender: Text::new(sender.address).unwrap_or_default(),
+                share: self.share_of(&sender.identity),
+                notify,
+                becomes,
+            });
+        }
+        let is_lost = |copy: &PreparedCopy| matches!(copy.becomes, Becomes::Nothing(_));
+        match refused {
+            Some(refusal) if copies.iter().all(is_lost) => Err(refusal),
+            _ if copies.is_empty() => Err(Refusal::sip(400, Reason::NoRecipient)),
+            _ => Ok(copies),
+        }
+    }
+
+    /// What one of them gets: a message stays in its own service where it can (row AUT-2).
+    fn copy(
+        &self,
+        message: &MessageIn<'_>,
+        recipient: &RecipientIn<'_>,
+        sender: &Sender<'_>,
+        now: Now,
+    ) -> Result<Becomes, Box<Refusal>> {
+        let uri = recipient
+            .uri
+            .ok_or_else(|| Refusal::sip(404, Reason::Recipient))?;
+        let is_elsewhere = || {
+            let number = Uri::parse(uri).and_then(|uri| self.policy.number_of(&uri));
+            self.policy.sc_uri.is_some() && number.is_some()
+        };
+        if recipient.can.im {
+            return self.copy_as_im(message, recipient, uri, sender, now);
+        }
+        if !(recipient.can.sm || is_elsewhere()) {
+            return Err(Refusal::sip(480, Reason::Recipient));
+        }
+        let message = MessageIn {
+            request_uri: uri,
+            recipient: recipient.can,
+            ..*message
+        };
+        let im = self.prepare_im_to(&message, now)?;
+        Ok(Becomes::Sm(Box::new(im)))
+    }
+
+    /// The message without the list, from the sender to one of those on it. Nobody sees who else is there.
+    fn copy_as_im(
+        &self,
+        message: &MessageIn<'_>,
+        recipient: &RecipientIn<'_>,
+        uri: &str,
+        sender: &Sender<'_>,
+        now: Now,
+    ) -> Result<Becomes, Box<Refusal>> {
+        let rest = self.lifetime(message, now)?;
+        let private = is_private(message.privacy, message.from);
+        let mut content = without_recipient_list(message)?;
+        if !recipient.can.cpim
+            && let Body::Cpim(entity, Wrapped::Message) = Body::of(message)?
+        {
+            let octets = entity.octets().map_err(Reason::from)?;
+            let cpim = Cpim::decode(&octets).map_err(Reason::Undecodable)?;
+            content = Content::text(im_text::of_cpim(&cpim, None)?);
+        }
+        let from = match private {
+            true => ANONYMOUS.to_owned(),
+            false => self.shown(&sender.identity, sender.address),
+        };
+        let mut headers = String::with_capacity(256);
+        let mut field = |name: &str, value: Option<&str>| {
+            let Some(value) = value else { return };
+            headers.push_str(name);
+            headers.push_str(": ");
+            // What was folded is one line here.
+            headers.extend(value.chars().filter(|c| !c.is_control()));
+            headers.push_str("\r\n");
+        };
+        let asserted = ["<", &from, ">"].concat();
+        if private {
+            field("Privacy", Some("id"));
+        } else {
+            field("P-Asserted-Identity", Some(&asserted));
+        }
+        field("Subject", message.subject);
+        field("Priority", message.priority);
+        field("Date", message.date);
+        if rest.is_some() {
+            field("Expires", message.expires);
+        }
+        field("Accept-Contact", Some("*;+g.oma.sip-im"));
+        field("Content-Type", Some(&content.content_type));
+        field(
+            "Content-Transfer-Encoding",
+            content.transfer_encoding.as_deref(),
+        );
+        field("Content-Encoding", content.content_encoding.as_deref());
+        let identity = Uri::parse(uri).and_then(|uri| identity_of(&uri));
+        Ok(Becomes::Im(Box::new(CopyOut {
+            identity: identity.ok_or_else(|| Refusal::sip(414, Reason::Recipient))?,
+            to: uri.to_owned(),
+            from,
+            headers,
+            body: content.body,
+            // Who can read the sender's wish notifies the sender itself.
+            confirms: recipient.can.cpim,
+        })))
+    }
+
+    /// What the sender wants to hear of this one, by the name that the sender knows it by (RFC 5438 §7.2.1).
+    fn notify_of(
+        &self,
+        message: &MessageIn<'_>,
+        recipient: &RecipientIn<'_>,
+        sender: &Sender<'_>,
+        now: Now,
+    ) -> Result<Option<NotifyIn>, Box<Refusal>> {
+        let Body::Cpim(entity, Wrapped::Message) = Body::of(message)? else {
+            return Ok(None);
+        };
+        let octets = entity.octets().map_err(Reason::from)?;
+        let cpim = Cpim::decode(&octets).map_err(Reason::Undecodable)?;
+        let Some(wanted) = self.notify(&cpim, message, sender, now) else {
+            return Ok(None);
+        };
+        Ok(wanted.about(recipient.name))
+    }
+}
+
+impl NotifyIn {
+    /// The same about somebody else. Nothing can be said about a name with a line break in it, as XML can
+    /// write one: it would be two.
+    fn about(mut self, recipient: &str) -> Option<Self> {
+        if recipient.contains(char::is_control) {
+            return None;
+        }
+        let way = self.notify.way.as_str();
+        let rest = way.split_once('\n').map_or("", |(_, rest)| rest);
+        self.notify.way = Text::new(&[recipient, "\n", rest].concat())?;
+        Some(self)
+    }
+}
+
+impl PreparedCopy {
+    /// Key of the exchanges to lock.
+    pub fn identity(&self) -> &Identity {
+        match &self.becomes {
+            Becomes::Sm(im) => &im.identity,
+            Becomes::Im(copy) => &copy.identity,
+            Becomes::Nothing(_) => &self.recipient,
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Call-IDs and Message-IDs of our own: they name the exchange, so that In-Reply-To and notifications
+//! lead back to it.
+
+use core::num::NonZeroU32;
+
+use crate::host::ExchangeId;
+use crate::interwork::Gateway;
+use crate::interwork::input::Named;
+
+impl Gateway {
+    /// The Call-ID of one attempt for an exchange.
+    pub(crate) fn call_id(&self, id: ExchangeId, attempt: u8) -> String {
+        let mut out = String::with_capacity(40 + self.policy.domain.len());
+        self.push_name(&mut out, id, attempt);
+        out.push('@');
+        out.push_str(&self.policy.domain);
+        out
+    }
+
+    /// The Message-ID of an exchange's instant message (RFC 5438 §6.3): a token.
+    pub(crate) fn imdn_message_id(&self, id: ExchangeId) -> String {
+        let mut out = String::with_capacity(40);
+        self.push_name(&mut out, id, 0);
+        out
+    }
+
+    fn push_name(&self, out: &mut String, id: ExchangeId, attempt: u8) {
+        push_hex(out, id.index().into());
+        for number in [id.generation().into(), attempt.into(), self.boot] {
+            out.push('-');
+            push_hex(out, number);
+        }
+    }
+
+    /// What the Message-ID in a notification names.
+    pub(crate) fn named_by(&self, message_id: &str) -> Named {
+        self.named(message_id, "").unwrap_or(Named::Nothing)
+    }
+
+    /// What the Call-IDs in an In-Reply-To name.
+    pub(crate) fn named_in(&self, in_reply_to: Option<&str>) -> Named {
+        let call_ids = in_reply_to.unwrap_or_default().split(',');
+        call_ids
+            .filter_map(|call_id| {
+                let (local, domain) = call_id.trim().split_once('@')?;
+                self.named(local, domain)
+            })
+            .next()
+            .unwrap_or(Named::Nothing)
+    }
+
+    fn named(&self, local: &str, domain: &str) -> Option<Named> {
+        let mut numbers = local
+            .split('-')
+            .map(|number| u64::from_str_radix(number, 16).ok());
+        let mut number = || numbers.next().flatten();
+        let (index, generation) = (number()?, number()?);
+        let (attempt, boot) = (number()?, number()?);
+        if numbers.next().is_some() {
+            return None;
+        }
+        // Hops have been seen to change what stands behind the "@".
+        if boot == self.boot {
+            let generation = u32::try_from(generation).ok().and_then(NonZeroU32::new)?;
+            let id = ExchangeId::new(u32::try_from(index).ok()?, generation);
+            let attempt = u8::try_from(attempt).ok()?;
+            return Some(Named::Exchange(id, attempt));
+        }
+        (domain == self.policy.domain).then_some(Named::Past)
+    }
+}
+
+/// Appends a number in hexadecimal digits. (`write!` costs many times as much, and every MESSAGE of ours has a
+/// Call-ID.)
+fn push_hex(out: &mut String, number: u64) {
+    let digits = (u64::BITS - number.leading_zeros()).div_ceil(4).max(1);
+    let digit = |place| char::from_digit((number >> (4 * place) & 0xf) as u32, 16);
+    out.extend((0..digits).rev().filter_map(digit));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::push_hex;
+
+    #[test]
+    fn hexadecimal_digits() {
+        for number in [0, 1, 0xf, 0x10, 0xabc, 0x1000_0000, u64::MAX] {
+            let mut out = String::new();
+            push_hex(&mut out, number);
+            assert_eq!(out, format!("{number:x}"));
+        }
+    }
+}

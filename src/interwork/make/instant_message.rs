@@ -1,0 +1,272 @@
+//! The instant message that a short message becomes: From, header fields, body (rows MO-4, MT-2).
+
+use core::fmt::Write as _;
+
+use crate::host::{Exchange, ExchangeId, Octets};
+use crate::interwork::Gateway;
+use crate::interwork::rules::lifetime;
+use crate::interwork::sm_to_im::parts::{joined, tpdu};
+use crate::mime::{Cpim, CpimAddress, CpimContent, ImdnHeaders, Wanted};
+use crate::sip::{
+    MessageOut, NameAddr, Service, push_date, push_date_time, push_quoted, push_user,
+};
+use crate::wire::{MessageClass, TpAddress, TpDcs, Tpdu};
+
+/// Header fields of the request that would lie about the translated one, or tell its recipient where the phone is.
+pub(crate) const REMOVED: &[&str] = &[
+    "Content-Type",
+    "Content-Transfer-Encoding",
+    "Content-Disposition",
+    "Content-Encoding",
+    "Content-Language",
+    "MIME-Version",
+    "P-Asserted-Identity",
+    "P-Preferred-Identity",
+    "P-Asserted-Service",
+    "P-Preferred-Service",
+    "Accept-Contact",
+    "Reject-Contact",
+    "Request-Disposition",
+    "Privacy",
+    "In-Reply-To",
+    // They are about the short message and the way from the phone; an IM client would answer 420.
+    "Require",
+    "Proxy-Require",
+    "Security-Verify",
+    // The sender's signature, under another From, To and body (RFC 8224).
+    "Identity",
+    "Identity-Info",
+    "P-Access-Network-Info",
+    "Geolocation",
+    "Geolocation-Routing",
+    "Date",
+    "Expires",
+    "Priority",
+    INTERWORKED_BY,
+    // Content-Type, Content-Encoding, Accept-Contact, Reject-Contact, Request-Disposition, Identity and
+    // Identity-Info in their compact forms.
+    "c",
+    "e",
+    "a",
+    "j",
+    "d",
+    "y",
+    "n",
+];
+
+/// Names the domain whose gateway made an instant message of a short message: it does not make a short
+/// message of it again (row ERR-2).
+pub(crate) const INTERWORKED_BY: &str = "Interworked-By";
+
+/// Who stands in From where TP-OA is empty, or the sender wants not to be known (RFC 3323 §4.1.1.3).
+pub(crate) const ANONYMOUS: &str = "sip:anonymous@anonymous.invalid";
+
+/// Host of the URI of a sender who has a name and no number: such a sender is nobody of ours, whatever the name is.
+/// No name server knows the host (RFC 6761 §6.4), so an answer leads nowhere.
+const NAMED: &str = "sms.invalid";
+
+/// Nobody, as From.
+pub(crate) fn anonymous() -> NameAddr {
+    NameAddr {
+        display: "\"Anonymous\"".to_owned(),
+        uri: ANONYMOUS.to_owned(),
+    }
+}
+
+pub(crate) fn is_anonymous(from: &NameAddr) -> bool {
+    from.uri == ANONYMOUS
+}
+
+/// A sender by the name in an alphanumeric TP-OA. Nobody vouches for it.
+fn named(name: &str) -> Option<NameAddr> {
+    let shown: String = name
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    let shown = shown.trim();
+    let first = shown.chars().next()?;
+    let mut display = String::with_capacity(shown.len() + 2);
+    push_quoted(&mut display, shown);
+    let mut uri = String::from("sip:");
+    // What could be read as a number is not to look like one.
+    if !first.is_alphabetic() {
+        uri.push_str("name-");
+    }
+    push_user(&mut uri, shown);
+    uri.push('@');
+    uri.push_str(NAMED);
+    Some(NameAddr { display, uri })
+}
+
+fn is_named(from: &NameAddr) -> bool {
+    from.uri
+        .rsplit_once('@')
+        .is_some_and(|(_, host)| host == NAMED)
+}
+
+/// How the text is wrapped.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Not at all.
+    Text,
+    /// In a `message/cpim` that asks for notifications.
+    Cpim,
+}
+
+impl Form {
+    pub(crate) const fn content_type(self) -> &'static str {
+        match self {
+            Self::Text => TEXT,
+            Self::Cpim => CPIM,
+        }
+    }
+}
+
+/// Content-Type of text.
+pub(crate) const TEXT: &str = "text/plain;charset=UTF-8";
+
+/// Content-Type of text in a `message/cpim`.
+pub(crate) const CPIM: &str = "message/cpim";
+
+/// Header fields of the instant message (rows MO-4, MT-2), which is of use for `lifetime` seconds.
+pub(crate) fn headers(from: &NameAddr, sent: i64, lifetime: Option<u32>, form: Form) -> String {
+    let mut out = String::with_capacity(256);
+    if is_anonymous(from) {
+        out.push_str("Privacy: id\r\n");
+    } else if !is_named(from) {
+        out.push_str("P-Asserted-Identity: ");
+        if !from.display.is_empty() {
+            out.push_str(&from.display);
+            out.push(' ');
+        }
+        out.push('<');
+        out.push_str(&from.uri);
+        out.push_str(">\r\n");
+    }
+    out.push_str("Date: ");
+    push_date(&mut out, sent);
+    if let Some(seconds) = lifetime {
+        // Writing to a String does not fail.
+        let _ = write!(out, "\r\nExpires: {seconds}");
+    }
+    out.push_str("\r\nAccept-Contact: *;+g.oma.sip-im\r\nContent-Type: ");
+    out.push_str(form.content_type());
+    out.push_str("\r\n");
+    out
+}
+
+impl Gateway {
+    /// Header fields by where it comes from and by its message class (row MAP-10).
+    pub(crate) fn push_origin(&self, headers: &mut String, dcs: TpDcs) {
+        headers.push_str(&self.policy.interworked_by);
+        if dcs.class() == Some(MessageClass::ImmediateDisplay) {
+            headers.push_str("Priority: urgent\r\n");
+        }
+    }
+
+    /// What these TPDUs of an exchange say, as a MESSAGE of our own.
+    pub(crate) fn instant_message(
+        &self,
+        id: ExchangeId,
+        sm: &Exchange,
+        tpdus: &[Octets<254>],
+        form: Form,
+    ) -> Option<MessageOut> {
+        let to = sm.recipient.as_str();
+        let text = joined(&self.policy.dcs_charsets, sm.party, tpdus).filter(|_| !to.is_empty())?;
+        let (from, sent, dcs, lifetime) = match tpdu(sm.party, &sm.pdu)? {
+            Tpdu::Deliver(deliver) => (
+                self.originator(&deliver.originating_address),
+                deliver.scts.unix_seconds().unwrap_or(sm.unix),
+                deliver.dcs,
+                None,
+            ),
+            Tpdu::Submit(submit) => {
+                let from = if sm.private {
+                    anonymous()
+                } else {
+                    NameAddr {
+                        display: String::new(),
+                        uri: self.shown(&sm.identity, sm.address.as_str()),
+                    }
+                };
+                let lifetime = lifetime::of_sm(submit.vp, sm.unix).ok().flatten();
+                (from, sm.unix, submit.dcs, lifetime)
+            }
+            _ => return None,
+        };
+        let mut headers = headers(&from, sent, lifetime, form);
+        self.push_origin(&mut headers, dcs);
+        let body = match form {
+            Form::Text => text.into_bytes(),
+            Form::Cpim => self.in_cpim(&from.uri, to, text.as_bytes(), id, sent),
+        };
+        Some(MessageOut {
+            service: Service::Im,
+            identity: to.to_owned(),
+            to: String::new(),
+            fallback_hop: String::new(),
+            from: match is_named(&from) {
+                true => [&from.display, " <", &from.uri, ">"].concat(),
+                false => from.uri,
+            },
+            call_id: None,
+            headers,
+            body,
+        })
+    }
+
+    /// The text of a short message in a `message/cpim` that asks for notifications (rows MO-4, STA-5).
+    pub(crate) fn in_cpim(
+        &self,
+        from: &str,
+        to: &str,
+        text: &[u8],
+        id: ExchangeId,
+        sent: i64,
+    ) -> Vec<u8> {
+        let address = |uri: &str| CpimAddress {
+            uri: uri.to_owned().into(),
+            ..CpimAddress::default()
+        };
+        let mut date_time = String::with_capacity(20);
+        push_date_time(&mut date_time, sent);
+        let cpim = Cpim {
+            from: Some(address(from)),
+            to: vec![address(to)],
+            date_time: Some(date_time.into()),
+            imdn: ImdnHeaders {
+                message_id: Some(self.imdn_message_id(id).into()),
+                wanted: Wanted {
+                    positive_delivery: true,
+                    negative_delivery: true,
+                    ..Wanted::default()
+                },
+                ..ImdnHeaders::default()
+            },
+            content: CpimContent {
+                content_type: Some(TEXT.into()),
+                octets: text.into(),
+                ..CpimContent::default()
+            },
+            ..Cpim::default()
+        };
+        let mut out = Vec::with_capacity(512 + text.len());
+        let written = cpim.encode(&mut out);
+        debug_assert!(written.is_ok(), "both are URIs");
+        out
+    }
+
+    /// TP-OA as From (row MT-2).
+    pub(crate) fn originator(&self, address: &TpAddress) -> NameAddr {
+        if address.is_alphanumeric() {
+            return named(&address.value()).unwrap_or_else(anonymous);
+        }
+        self.policy
+            .uri_of(address)
+            .map_or_else(anonymous, |uri| NameAddr {
+                display: String::new(),
+                uri,
+            })
+    }
+}

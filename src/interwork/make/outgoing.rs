@@ -1,0 +1,159 @@
+//! MESSAGEs of our own: reports to whoever sent a short message, RP-DATA to phones.
+
+use crate::host::{Exchange, ExchangeId, Party};
+use crate::interwork::Gateway;
+use crate::interwork::rules::causes::defaults::Told;
+use crate::sip::{MessageOut, Service};
+use crate::wire::{
+    Direction, Parameters, RpAck, RpCause, RpError, RpMessage, RpMr, SmsDeliverReport,
+    SmsSubmitReport, TpFcs, TpScts, Tpdu,
+};
+
+/// Header fields of every MESSAGE to a service centre, behind P-Asserted-Identity.
+const TO_SERVICE_CENTRE: &str = ">\r\n\
+     Content-Type: application/vnd.3gpp.sms\r\n\
+     Content-Transfer-Encoding: binary\r\n";
+
+/// A report on a short message.
+pub(crate) struct ReportOut<'a> {
+    /// Who gets it.
+    pub(crate) party: Party,
+    /// Who reports to a service centre: the recipient's public identity, or nobody.
+    pub(crate) recipient: &'a str,
+    /// Request-URI and To.
+    pub(crate) address: &'a str,
+    /// Next hop without a registered contact.
+    pub(crate) hop: &'a str,
+    /// Call-ID of the submission; may be empty.
+    pub(crate) in_reply_to: &'a str,
+    /// RP-Message Reference.
+    pub(crate) rp_mr: u8,
+    /// What it says.
+    pub(crate) told: Told,
+    /// TP-Service-Centre-Time-Stamp; without one there is no TPDU.
+    pub(crate) scts: Option<TpScts>,
+}
+
+impl Gateway {
+    /// The report as a MESSAGE (rows SR-1 to SR-3).
+    pub(crate) fn report(&self, report: &ReportOut<'_>, call_id: Option<String>) -> MessageOut {
+        let mut headers = String::with_capacity(512);
+        let from = match report.party {
+            Party::Phone => {
+                headers.push_str(&self.policy.to_phone);
+                self.policy.gateway_uri.clone()
+            }
+            // A service centre knows the report by the recipient's identity.
+            Party::ServiceCentre => {
+                let recipient = match report.recipient {
+                    "" => &self.policy.gateway_uri,
+                    recipient => recipient,
+                };
+                headers.push_str("P-Asserted-Identity: <");
+                headers.push_str(recipient);
+                headers.push_str(TO_SERVICE_CENTRE);
+                recipient.to_owned()
+            }
+        };
+        if !report.in_reply_to.is_empty() {
+            headers.push_str("In-Reply-To: ");
+            headers.push_str(report.in_reply_to);
+            headers.push_str("\r\n");
+        }
+        MessageOut {
+            service: Service::Sm,
+            identity: report.address.to_owned(),
+            to: String::new(),
+            fallback_hop: report.hop.to_owned(),
+            from,
+            call_id,
+            headers,
+            body: report.octets(),
+        }
+    }
+
+    /// The RP-DATA of an exchange as a MESSAGE (rows IM-2, IM-5).
+    pub(crate) fn rp_data(&self, id: ExchangeId, exchange: &Exchange) -> MessageOut {
+        let (service, from, headers) = match exchange.party {
+            Party::Phone => (
+                Service::Sm,
+                self.policy.gateway_uri.as_str(),
+                self.policy.to_phone.clone(),
+            ),
+            // A service centre knows the sender by its identity, as if a phone had sent it.
+            Party::ServiceCentre => {
+                let sender = exchange.recipient.as_str();
+                let mut headers = ["P-Asserted-Identity: <", sender, TO_SERVICE_CENTRE].concat();
+                if exchange.private {
+                    headers.push_str("Privacy: id\r\n");
+                }
+                (Service::ServiceCentre, sender, headers)
+            }
+        };
+        MessageOut {
+            service,
+            identity: exchange.address.as_str().to_owned(),
+            to: String::new(),
+            fallback_hop: exchange.hop.as_str().to_owned(),
+            from: from.to_owned(),
+            call_id: Some(self.call_id(id, exchange.attempts)),
+            headers,
+            body: exchange.pdu.as_slice().to_vec(),
+        }
+    }
+}
+
+impl ReportOut<'_> {
+    /// RP-ACK or RP-ERROR, with the report TPDU where there is something for it to say.
+    fn octets(&self) -> Vec<u8> {
+        let mr = RpMr(self.rp_mr);
+        let (rp, fcs) = match self.told {
+            Told::Ack => (
+                RpMessage::Ack(RpAck {
+                    mr,
+                    user_data: None,
+                }),
+                None,
+            ),
+            Told::Error { cause, fcs } => {
+                let cause = RpCause::from(cause);
+                let error = RpError {
+                    mr,
+                    cause,
+                    diagnostic: &[],
+                    user_data: None,
+                };
+                (RpMessage::Error(error), fcs.map(TpFcs::from))
+            }
+        };
+        // TP-FCS has its place in an RP-ERROR and must be there (TS 23.040 §9.2.2.1a, §9.2.2.2a).
+        let says_something = matches!(self.told, Told::Ack) || fcs.is_some();
+        let parameters = Parameters::default();
+        let (direction, tpdu) = match self.party {
+            Party::Phone => (
+                Direction::NetworkToMs,
+                self.scts.map(|scts| {
+                    Tpdu::SubmitReport(SmsSubmitReport {
+                        fcs,
+                        scts,
+                        parameters,
+                    })
+                }),
+            ),
+            Party::ServiceCentre => (
+                Direction::MsToNetwork,
+                Some(Tpdu::DeliverReport(SmsDeliverReport { fcs, parameters })),
+            ),
+        };
+        let mut out = Vec::with_capacity(20);
+        let written = match tpdu.filter(|_| says_something) {
+            Some(tpdu) => rp.encode_with(direction, &tpdu, &mut out),
+            None => rp.encode(direction, &mut out),
+        };
+        debug_assert!(
+            written.is_ok(),
+            "a report has no part that could be too long"
+        );
+        out
+    }
+}

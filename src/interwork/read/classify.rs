@@ -1,0 +1,49 @@
+//! What a MESSAGE is (rows CLS-1 to CLS-6).
+
+use crate::interwork::Gateway;
+use crate::interwork::action::{Reason, Refusal};
+use crate::interwork::read::body::{Body, Wrapped};
+use crate::sip::MessageIn;
+use crate::wire::{RpMessage, RpMessageType};
+
+/// What a MESSAGE is, by its body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i8)]
+pub enum Class {
+    /// RP-DATA.
+    RpData = 1,
+    /// RP-ACK or RP-ERROR.
+    RpReport = 2,
+    /// RP-SMMA.
+    RpSmma = 3,
+    /// An instant message.
+    InstantMessage = 4,
+    /// An Instant Message Disposition Notification (RFC 5438).
+    Imdn = 5,
+    /// An is-composing indication (RFC 3994).
+    IsComposing = 6,
+    /// Nothing that we convert.
+    NotOurs = -1,
+}
+
+impl Gateway {
+    /// What the message is. An error is a body that says it is an RP message and is none. RP-DATA whose
+    /// TPDU is broken is RP-DATA still: [`prepare_sm`](Self::prepare_sm) refuses it in its own language.
+    pub fn classify(&self, message: &MessageIn<'_>) -> Result<Class, Box<Refusal>> {
+        Ok(match Body::of(message)? {
+            Body::Sms(octets) => {
+                let (_, rp) = RpMessage::decode(&octets)
+                    .map_err(|error| Refusal::sip(400, Reason::Undecodable(error)))?;
+                match rp.message_type() {
+                    RpMessageType::Data => Class::RpData,
+                    RpMessageType::Ack | RpMessageType::Error => Class::RpReport,
+                    RpMessageType::Smma => Class::RpSmma,
+                }
+            }
+            Body::Text(_) | Body::Cpim(_, Wrapped::Message) => Class::InstantMessage,
+            Body::Imdn(_) | Body::Cpim(_, Wrapped::Imdn) => Class::Imdn,
+            Body::IsComposing | Body::Cpim(_, Wrapped::IsComposing) => Class::IsComposing,
+            Body::Other => Class::NotOurs,
+        })
+    }
+}

@@ -1,0 +1,266 @@
+//! What the routing script can ask of a message by name: `$ipsmgw(name)`.
+
+use crate::sip::{MessageIn, is_nobody, is_private};
+use crate::wire::{Concatenation, ConcatenationReference, RpMessage, TpAddress, Tpdu, UserData};
+
+use crate::interwork::Gateway;
+use crate::interwork::read::body::{self, Body};
+
+/// One thing to ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// What `ipsmgw_classify()` returns.
+    Class,
+    /// What is wrong with the message, and where.
+    Error,
+    /// RP-Message Type Indicator.
+    RpMti,
+    /// RP-Message Reference.
+    RpMr,
+    /// RP-Cause.
+    RpCause,
+    /// TP-Message-Type-Indicator.
+    TpMti,
+    /// TP-Message-Reference.
+    TpMr,
+    /// TP-Originating-Address.
+    Oa,
+    /// TP-Destination-Address.
+    Da,
+    /// TP-Protocol-Identifier.
+    Pid,
+    /// TP-Data-Coding-Scheme.
+    Dcs,
+    /// TP-Service-Centre-Time-Stamp, in seconds since 1970 UTC.
+    Scts,
+    /// TP-Validity-Period, in seconds from now.
+    Vp,
+    /// TP-Status-Report-Request: 1 or 0.
+    Srr,
+    /// The text of TP-User-Data.
+    Text,
+    /// Number of parts of the whole short message; 1 for one that stands alone.
+    Parts,
+    /// Which part this is, from 1.
+    Part,
+    /// Reference that the parts share.
+    Ref,
+    /// How many recipients the message's own list names; 0 for a list that is to be refused.
+    Recipients,
+    /// Of a third-party REGISTER: the number of whom it is about.
+    Msisdn,
+    /// Of a third-party REGISTER: the subscription of whom it is about.
+    Imsi,
+    /// The URI in From of a `message/cpim`; empty where that cannot be read.
+    CpimFrom,
+    /// 1 where From names nobody, else 0.
+    Anonymous,
+    /// 1 where the sender wants not to be known to the recipient, else 0.
+    Private,
+    /// Where the contacts of a REGISTER would be reached by what they say: `sip:HOST:PORT`, separated by commas.
+    Contacts,
+    /// The public identity of the person that `ipsmgw_person()` or `ipsmgw_save()` has found.
+    Person,
+    /// The identity by which an S-CSCF knows that person.
+    ScscfIdentity,
+    /// In the result route, what the sender is told: a SIP status code.
+    Status,
+    /// In the result route: `delivered`, `accepted` or `failed`.
+    Result,
+    /// Call-ID of the message that an outcome is about.
+    CallId,
+    /// Seconds for which the sender of an instant message is held.
+    HoldTimeout,
+}
+
+/// The answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// A number.
+    Number(i64),
+    /// A text.
+    Text(String),
+}
+
+impl Field {
+    /// All fields with their names.
+    pub const NAMES: [(&'static str, Self); 31] = [
+        ("class", Self::Class),
+        ("error", Self::Error),
+        ("rp_mti", Self::RpMti),
+        ("rp_mr", Self::RpMr),
+        ("rp_cause", Self::RpCause),
+        ("tp_mti", Self::TpMti),
+        ("tp_mr", Self::TpMr),
+        ("oa", Self::Oa),
+        ("da", Self::Da),
+        ("pid", Self::Pid),
+        ("dcs", Self::Dcs),
+        ("scts", Self::Scts),
+        ("vp", Self::Vp),
+        ("srr", Self::Srr),
+        ("text", Self::Text),
+        ("parts", Self::Parts),
+        ("part", Self::Part),
+        ("ref", Self::Ref),
+        ("recipients", Self::Recipients),
+        ("msisdn", Self::Msisdn),
+        ("imsi", Self::Imsi),
+        ("cpim_from", Self::CpimFrom),
+        ("anonymous", Self::Anonymous),
+        ("private", Self::Private),
+        ("contacts", Self::Contacts),
+        ("person", Self::Person),
+        ("scscf_identity", Self::ScscfIdentity),
+        ("status", Self::Status),
+        ("result", Self::Result),
+        ("call_id", Self::CallId),
+        ("hold_timeout", Self::HoldTimeout),
+    ];
+
+    /// The field of that name.
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::NAMES
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, field)| *field)
+    }
+}
+
+impl Gateway {
+    /// Reads one field of a message; `None` where the message has no such thing. `now` is in seconds
+    /// since 1970 UTC.
+    pub fn field(&self, message: &MessageIn<'_>, field: Field, now: i64) -> Option<Value> {
+        match field {
+            Field::Class => {
+                let class = self.classify(message).map_or(-2, |class| class as i64);
+                return Some(Value::Number(class));
+            }
+            Field::Error => {
+                let reason = self.classify(message).err()?.reason;
+                return Some(Value::Text(reason.to_string()));
+            }
+            Field::Recipients => {
+                let named = self.recipients(message)?.map_or(0, |all| all.len());
+                return Some(Value::Number(i64::try_from(named).ok()?));
+            }
+            Field::CpimFrom => return body::cpim_from(message).map(Value::Text),
+            Field::Anonymous => return number(u8::from(is_nobody(message.from))),
+            Field::Private => return number(u8::from(is_private(message.privacy, message.from))),
+            Field::Msisdn
+            | Field::Imsi
+            | Field::Contacts
+            | Field::Person
+            | Field::ScscfIdentity
+            | Field::Status
+            | Field::Result
+            | Field::CallId
+            | Field::HoldTimeout => return None,
+            _ => {}
+        }
+        let Ok(Body::Sms(octets)) = Body::of(message) else {
+            return None;
+        };
+        let (direction, rp) = RpMessage::decode(&octets).ok()?;
+        match field {
+            Field::RpMti => return number(octets.first()? & 0b111),
+            Field::RpMr => return number(rp.mr().0),
+            Field::RpCause => {
+                let RpMessage::Error(error) = &rp else {
+                    return None;
+                };
+                return number(u8::from(error.cause));
+            }
+            _ => {}
+        }
+        let tpdu = rp.tpdu(direction)?.ok()?;
+        match field {
+            Field::TpMti => number(rp.user_data()?.first()? & 0b11),
+            Field::TpMr => match &tpdu {
+                Tpdu::Submit(submit) => number(submit.mr.0),
+                Tpdu::StatusReport(report) => number(report.mr.0),
+                Tpdu::Command(command) => number(command.mr.0),
+                _ => None,
+            },
+            Field::Oa => match &tpdu {
+                Tpdu::Deliver(deliver) => Some(self.address(&deliver.originating_address)),
+                _ => None,
+            },
+            Field::Da => match &tpdu {
+                Tpdu::Submit(submit) => Some(self.address(&submit.destination_address)),
+                Tpdu::Command(command) => Some(self.address(&command.destination_address)),
+                _ => None,
+            },
+            Field::Pid => match &tpdu {
+                Tpdu::Submit(submit) => number(submit.pid.0),
+                Tpdu::Deliver(deliver) => number(deliver.pid.0),
+                Tpdu::Command(command) => number(command.pid.0),
+                _ => None,
+            },
+            Field::Scts => match &tpdu {
+                Tpdu::Deliver(deliver) => deliver.scts.unix_seconds().map(Value::Number),
+                Tpdu::StatusReport(report) => report.scts.unix_seconds().map(Value::Number),
+                _ => None,
+            },
+            Field::Vp => match &tpdu {
+                Tpdu::Submit(submit) => submit
+                    .vp
+                    .seconds(now)
+                    .map(|seconds| Value::Number(seconds.into())),
+                _ => None,
+            },
+            Field::Srr => match &tpdu {
+                Tpdu::Submit(submit) => number(u8::from(submit.status_report_request)),
+                Tpdu::Deliver(deliver) => number(u8::from(deliver.status_report_indication)),
+                Tpdu::Command(command) => number(u8::from(command.status_report_request)),
+                _ => None,
+            },
+            Field::Text => {
+                let text = self.policy.dcs_charsets.text(user_data(&tpdu)?);
+                text.ok().map(Value::Text)
+            }
+            _ => of_user_data(user_data(&tpdu)?, field),
+        }
+    }
+}
+
+impl Gateway {
+    /// An address as people write it, `+15550001` where it is a number that is valid everywhere, or as a name.
+    fn address(&self, address: &TpAddress) -> Value {
+        let number = self.policy.number_at(address);
+        Value::Text(number.unwrap_or_else(|| address.value()))
+    }
+}
+
+/// What the user data itself answers.
+fn of_user_data(user_data: &UserData<'_>, field: Field) -> Option<Value> {
+    let part = || user_data.concatenation();
+    match field {
+        Field::Dcs => number(user_data.dcs().0),
+        Field::Parts => number(part().map_or(1, |part: Concatenation| part.total)),
+        Field::Part => number(part().map_or(1, |part| part.sequence)),
+        Field::Ref => part().map(|part| {
+            Value::Number(match part.reference {
+                ConcatenationReference::Eight(reference) => reference.into(),
+                ConcatenationReference::Sixteen(reference) => reference.into(),
+            })
+        }),
+        _ => None,
+    }
+}
+
+fn user_data<'t>(tpdu: &'t Tpdu<'_>) -> Option<&'t UserData<'t>> {
+    match tpdu {
+        Tpdu::Submit(submit) => Some(&submit.user_data),
+        Tpdu::Deliver(deliver) => Some(&deliver.user_data),
+        _ => None,
+    }
+}
+
+#[allow(
+    clippy::unnecessary_wraps,
+    reason = "one arm of matches that may have no answer"
+)]
+fn number(value: u8) -> Option<Value> {
+    Some(Value::Number(value.into()))
+}

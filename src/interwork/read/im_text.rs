@@ -1,0 +1,208 @@
+//! The text that an instant message says (rows CLS-3, MAP-13, MAP-16).
+
+use crate::interwork::action::Reason;
+use crate::interwork::make::instant_message::CPIM;
+use crate::interwork::read::body::{self, is_text};
+use crate::mime::Cpim;
+use crate::mime::{CharsetError, Entity, EntityError, MediaType, decode_text};
+use crate::sip::MessageIn;
+
+/// What the body says, where this is its part that counts.
+pub(crate) fn of_message(message: &MessageIn<'_>, part: &Entity<'_>) -> Result<String, Reason> {
+    match body::whole(message) {
+        Some(whole) if whole.media_type().is_multipart() => {
+            of_multipart(whole, message.subject, false)
+        }
+        _ => of_text(part, message.subject),
+    }
+}
+
+/// The same where that part is a `message/cpim`.
+pub(crate) fn of_cpim_message(message: &MessageIn<'_>, cpim: &Cpim<'_>) -> Result<String, Reason> {
+    match body::whole(message) {
+        Some(whole) if whole.media_type().is_multipart() => {
+            of_multipart(whole, message.subject, false)
+        }
+        _ => of_cpim(cpim, message.subject),
+    }
+}
+
+/// The text of a `text/plain`, behind the subject of the request.
+fn of_text(entity: &Entity<'_>, subject: Option<&str>) -> Result<String, Reason> {
+    let octets = entity.octets()?;
+    let charset = MediaType::parse(&entity.content_type).parameter("charset");
+    let text = decode_text(&octets, charset.as_deref())?;
+    if text.is_empty() {
+        return Err(Reason::Empty);
+    }
+    // Phones take a NUL for the end of the text: delivered, the rest would be lost.
+    if text.contains('\0') {
+        return Err(Reason::Nul);
+    }
+    let mut out = String::with_capacity(text.len());
+    push_subject(&mut out, subject);
+    // Lines end in LF alone, as phones write them.
+    for (at, line) in text.split('\r').enumerate() {
+        if at > 0 && !line.starts_with('\n') {
+            out.push('\n');
+        }
+        out.push_str(line);
+    }
+    Ok(out)
+}
+
+fn push_subject(out: &mut String, subject: Option<&str>) {
+    let subject = subject.map(str::trim).unwrap_or_default();
+    if !subject.is_empty() {
+        out.push_str("Subject: ");
+        out.extend(
+            subject
+                .chars()
+                .map(|c| if c.is_control() { ' ' } else { c }),
+        );
+        out.push('\n');
+    }
+}
+
+/// All texts of a multipart body, and a line for each part that a phone cannot have: `[image/jpeg]`. Without
+/// any text it is nothing for a phone.
+fn of_multipart(whole: Entity<'_>, subject: Option<&str>, in_cpim: bool) -> Result<String, Reason> {
+    let mut out = String::new();
+    push_subject(&mut out, subject);
+    let (mut texts, mut parts) = (0, 0);
+    for part in shown(whole, MAX_DEPTH)? {
+        let said = match part {
+            Shown::Text(entity) => of_text(&entity, None),
+            // One inside another is somebody's puzzle.
+            Shown::Cpim(entity) if !in_cpim => {
+                let octets = entity.octets()?;
+                of_cpim(&Cpim::decode(&octets).map_err(Reason::Undecodable)?, None)
+            }
+            Shown::Cpim(entity) | Shown::Other(entity) => {
+                parts += 1;
+                push_name(&mut out, &entity);
+                continue;
+            }
+        };
+        match said {
+            Ok(text) => {
+                texts += 1;
+                out.push_str(&text);
+                out.push('\n');
+            }
+            Err(Reason::Empty) => {}
+            Err(reason) => return Err(reason),
+        }
+    }
+    match (texts, parts) {
+        (0, 0) => Err(Reason::Empty),
+        (0, _) => Err(Reason::MediaType),
+        _ => {
+            out.pop();
+            Ok(out)
+        }
+    }
+}
+
+/// What of a body is for people to see.
+enum Shown<'a> {
+    Text(Entity<'a>),
+    Cpim(Entity<'a>),
+    /// No text.
+    Other(Entity<'a>),
+}
+
+/// Most multipart bodies inside each other.
+const MAX_DEPTH: usize = 4;
+
+/// Most characters of a media type that are shown.
+const MAX_NAME: usize = 40;
+
+fn shown(entity: Entity<'_>, depth: usize) -> Result<Vec<Shown<'_>>, EntityError> {
+    let media_type = entity.media_type();
+    if !media_type.is_multipart() || !entity.can_be_unpacked() {
+        return Ok(shown_leaf(entity).into_iter().collect());
+    }
+    let depth = depth.checked_sub(1).ok_or(EntityError::Multipart)?;
+    let is_alternative = media_type.is("multipart/alternative");
+    let is_related = media_type.is("multipart/related");
+    let parts = entity.into_parts()?;
+    let has_text =
+        |shown: &Vec<Shown<'_>>| shown.iter().any(|part| !matches!(part, Shown::Other(_)));
+    if is_alternative {
+        // All say the same: the first one that is text, or has some.
+        let mut ways = Vec::with_capacity(parts.len());
+        for part in parts {
+            ways.push(shown(part, depth)?);
+        }
+        let best = ways.iter().position(has_text).unwrap_or(0);
+        return Ok(ways.into_iter().nth(best).unwrap_or_default());
+    }
+    let mut all = Vec::with_capacity(parts.len());
+    let mut is_page = false;
+    for part in parts {
+        all.extend(shown(part, depth)?);
+        // What a page of another kind is made of is not missed without it.
+        is_page |= is_related && !has_text(&all);
+    }
+    if is_page && has_text(&all) {
+        all.retain(|part| !matches!(part, Shown::Other(_)));
+    } else if is_page {
+        all.truncate(1);
+    }
+    Ok(all)
+}
+
+/// One that is not for people, by its Content-Disposition (RFC 2183, RFC 3261 §20.11), is not shown.
+fn shown_leaf(entity: Entity<'_>) -> Option<Shown<'_>> {
+    let disposition = entity.disposition.as_deref().unwrap_or("render");
+    let disposition = disposition.split(';').next().unwrap_or_default().trim();
+    let is = |word: &str| disposition.eq_ignore_ascii_case(word);
+    let is_attachment = is("attachment");
+    if !(is_attachment || is("render") || is("inline") || is("icon") || is("alert")) {
+        return None;
+    }
+    if is_text(&entity) && !is_attachment {
+        return Some(Shown::Text(entity));
+    }
+    if entity.is(CPIM) {
+        return Some(Shown::Cpim(entity));
+    }
+    Some(Shown::Other(entity))
+}
+
+/// A line that names a media type, in brackets.
+fn push_name(out: &mut String, entity: &Entity<'_>) {
+    let essence = entity.content_type.split(';').next().unwrap_or_default();
+    let essence = essence.chars().filter(char::is_ascii_graphic);
+    out.push('[');
+    out.extend(essence.take(MAX_NAME).map(|c| c.to_ascii_lowercase()));
+    out.push_str("]\n");
+}
+
+/// The text in a `message/cpim`, behind its subject or that of the request.
+pub(crate) fn of_cpim(cpim: &Cpim<'_>, subject: Option<&str>) -> Result<String, Reason> {
+    if cpim.not_understood().is_some() {
+        return Err(Reason::CpimRequire);
+    }
+    let whole = body::of_cpim(cpim);
+    // Perhaps in several languages: the first is the sender's own.
+    let own = cpim.subjects.first().map(|subject| &*subject.text);
+    let subject = own.or(subject);
+    if whole.media_type().is_multipart() {
+        return of_multipart(whole, subject, true);
+    }
+    if !is_text(&whole) {
+        return Err(Reason::MediaType);
+    }
+    of_text(&whole, subject)
+}
+
+impl From<CharsetError> for Reason {
+    fn from(error: CharsetError) -> Self {
+        match error {
+            CharsetError::Unknown => Self::Charset,
+            CharsetError::Malformed => Self::NotInItsCharset,
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! What a request says: its sender, its body, its text, what it reports.
+
+pub(super) mod body;
+pub(super) mod classify;
+pub(super) mod field;
+pub(super) mod im_text;
+pub(super) mod person;
+pub(super) mod report;
+pub(super) mod sender;

@@ -1,0 +1,131 @@
+//! RP-ACK, RP-ERROR and RP-SMMA from the SMS side, notifications from the IM side (rows IM-4, IM-6, IM-7,
+//! MEM-2, CON-2).
+
+use crate::host::{Identity, Party};
+use crate::interwork::Gateway;
+use crate::interwork::action::{Reason, Refusal};
+use crate::interwork::input::{Named, ReportIn, RpReport};
+use crate::interwork::read::body::{self, Body, Wrapped};
+use crate::interwork::read::sender::{Sender, identity_of, sender};
+use crate::mime::{Cpim, Disposition, Imdn};
+use crate::sip::{MessageIn, Uri};
+use crate::wire::{Direction, RpMessage, Tpdu};
+
+impl Gateway {
+    /// Reads RP-ACK, RP-ERROR or RP-SMMA, or a notification about a message of ours. Any other notification is
+    /// nothing to us: it goes its way.
+    pub fn prepare_report<'m>(
+        &self,
+        message: &MessageIn<'m>,
+    ) -> Result<Option<ReportIn<'m>>, Box<Refusal>> {
+        let malformed = |reason| Refusal::sip(400, reason);
+        let sender = sender(message)?;
+        let octets = match Body::of(message)? {
+            Body::Sms(octets) => octets,
+            Body::Cpim(entity, Wrapped::Imdn) => {
+                let imdn = entity.octets().ok().and_then(|octets| {
+                    let cpim = Cpim::decode(&octets).ok()?;
+                    About::of(&body::of_cpim(&cpim).octets().ok()?)
+                });
+                return Ok(imdn.and_then(|imdn| self.notification_in(message, &sender, &imdn)));
+            }
+            Body::Imdn(entity) => {
+                let octets = entity.octets().ok();
+                let imdn = octets.and_then(|octets| About::of(&octets));
+                return Ok(imdn.and_then(|imdn| self.notification_in(message, &sender, &imdn)));
+            }
+            _ => return Err(malformed(Reason::NotAReport)),
+        };
+        let (direction, rp) =
+            RpMessage::decode(&octets).map_err(|error| malformed(Reason::Undecodable(error)))?;
+        // Only a service centre may say what only a network says (row AUT-6).
+        let (party, expected) = if self.policy.is_service_centre(&sender.identity) {
+            (Party::ServiceCentre, Direction::NetworkToMs)
+        } else {
+            (Party::Phone, Direction::MsToNetwork)
+        };
+        if direction != expected {
+            return Err(malformed(Reason::Direction));
+        }
+        let identity = match party {
+            Party::Phone => sender.identity,
+            Party::ServiceCentre => requested(message)?,
+        };
+        let report = match rp {
+            RpMessage::Ack(_) => RpReport::Ack,
+            RpMessage::Error(error) => {
+                // A TPDU that cannot be read takes nothing from the RP-Cause in front of it.
+                let fcs = match rp.tpdu(direction) {
+                    Some(Ok(Tpdu::DeliverReport(report))) => report.fcs.map(u8::from),
+                    Some(Ok(Tpdu::SubmitReport(report))) => report.fcs.map(u8::from),
+                    _ => None,
+                };
+                RpReport::Error {
+                    cause: u8::from(error.cause),
+                    fcs,
+                }
+            }
+            RpMessage::Smma(_) => RpReport::MemoryAvailable,
+            RpMessage::Data(_) => return Err(malformed(Reason::NotAReport)),
+        };
+        Ok(Some(ReportIn {
+            identity,
+            reporter: sender.identity,
+            party,
+            report,
+            rp_mr: rp.mr().0,
+            named: self.named_in(message.in_reply_to),
+            call_id: message.call_id_to_repeat(),
+            address: sender.address,
+            hop: message.source,
+        }))
+    }
+
+    /// A notification, by what it names.
+    fn notification_in<'m>(
+        &self,
+        message: &MessageIn<'m>,
+        sender: &Sender<'m>,
+        imdn: &About,
+    ) -> Option<ReportIn<'m>> {
+        let named = match self.named_by(&imdn.message_id) {
+            // A message of our own with nothing but text in it has no other name than its Call-ID.
+            Named::Nothing => self.named_in(message.in_reply_to),
+            named => named,
+        };
+        (named != Named::Nothing).then(|| ReportIn {
+            identity: sender.identity,
+            reporter: sender.identity,
+            party: Party::Phone,
+            report: RpReport::Notification(imdn.disposition),
+            rp_mr: 0,
+            named,
+            call_id: message.call_id_to_repeat(),
+            address: sender.address,
+            hop: message.source,
+        })
+    }
+}
+
+/// What of a notification counts.
+struct About {
+    message_id: String,
+    disposition: Disposition,
+}
+
+impl About {
+    fn of(octets: &[u8]) -> Option<Self> {
+        let imdn = Imdn::decode(octets).ok()?;
+        Some(Self {
+            message_id: imdn.message_id.into_owned(),
+            disposition: imdn.disposition,
+        })
+    }
+}
+
+/// Key of whom the Request-URI names.
+fn requested(message: &MessageIn<'_>) -> Result<Identity, Box<Refusal>> {
+    Uri::parse(message.request_uri)
+        .and_then(|uri| identity_of(&uri))
+        .ok_or_else(|| Refusal::sip(416, Reason::Recipient))
+}

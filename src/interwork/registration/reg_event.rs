@@ -1,0 +1,206 @@
+//! The `reg` event package (RFC 3680): where a third-party REGISTER says nothing of the contacts behind the
+//! S-CSCF, the S-CSCF is asked for them (row REG-2).
+
+use crate::interwork::Gateway;
+use crate::mime::{REGINFO_TYPE, RegInfo, RegInfoContact};
+use crate::sip::RegisteredContact;
+use crate::wire::DecodeError;
+
+/// What a NOTIFY tells of a person's contacts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RegEvent {
+    /// These are all contacts, and these URIs are public identities of the person.
+    Contacts(Vec<RegisteredContact>, Vec<String>),
+    /// There is none any more (row REG-7).
+    NoContact,
+    /// Some have changed: what can be done now is known only from all of them together.
+    Changed,
+    /// It is about somebody else.
+    SomebodyElse,
+}
+
+/// Whose an address of record is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// The person's that the subscription is about.
+    Theirs,
+    /// Another person's here.
+    Another,
+    /// Not known here.
+    Unknown,
+}
+
+impl RegEvent {
+    /// Reads the body of a NOTIFY. A person's addresses share their contacts (TS 24.229, implicit registration
+    /// set), so it does not matter under which of them a contact stands. An address that is not known is one of them
+    /// where another address of the document is the person's.
+    pub fn decode(body: &[u8], whose: &dyn Fn(&str) -> Whose) -> Result<Self, DecodeError> {
+        let told = RegInfo::decode(body)?;
+        let (mut theirs, mut unknown) = (false, Vec::new());
+        let mut contacts = Vec::new();
+        for registration in &told.registrations {
+            match whose(&registration.aor) {
+                Whose::Another => continue,
+                Whose::Theirs => theirs = true,
+                Whose::Unknown if registration.is_active => {
+                    unknown.push(registration.aor.clone().into_owned());
+                }
+                Whose::Unknown => {}
+            }
+            if registration.is_active {
+                let active = registration
+                    .contacts
+                    .iter()
+                    .filter(|contact| contact.is_active);
+                contacts.extend(active.map(registered));
+            }
+        }
+        if !theirs && !told.registrations.is_empty() {
+            return Ok(Self::SomebodyElse);
+        }
+        if !told.is_full {
+            return Ok(Self::Changed);
+        }
+        if contacts.is_empty() {
+            return Ok(Self::NoContact);
+        }
+        Ok(Self::Contacts(contacts, unknown))
+    }
+}
+
+fn registered(contact: &RegInfoContact<'_>) -> RegisteredContact {
+    let parameters = contact.parameters.iter();
+    RegisteredContact {
+        uri: contact.uri.clone().into_owned(),
+        expires: None,
+        parameters: parameters
+            .map(|(name, value)| (name.clone().into_owned(), value.clone().into_owned()))
+            .collect(),
+    }
+}
+
+impl Gateway {
+    /// Header fields of the SUBSCRIBE; `contact` is where we can be reached. `user` is the identity whose contacts are
+    /// asked for. The S-CSCF knows us by P-Asserted-Identity, which is what it wants there.
+    pub fn reg_subscription(&self, user: &str, contact: &str, expires: u32) -> String {
+        let asserted = match &self.policy.reg_event_identity {
+            RegEventIdentity::Gateway => &self.policy.gateway_uri,
+            RegEventIdentity::User => user,
+            RegEventIdentity::Uri(uri) => uri,
+        };
+        format!(
+            "Event: reg\r\nAccept: {REGINFO_TYPE}\r\nExpires: {expires}\r\n\
+             P-Asserted-Identity: <{asserted}>\r\nContact: <{contact}>\r\n"
+        )
+    }
+}
+
+/// Who subscribes to the `reg` event package, in P-Asserted-Identity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RegEventIdentity {
+    /// The gateway, by its `gateway_uri`.
+    Gateway,
+    /// The user whose contacts are asked for.
+    User,
+    /// The gateway, by this URI.
+    Uri(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(state: &str, registrations: &[(&str, &[(&str, &str)])]) -> RegEvent {
+        let mut document = format!("<reginfo state='{state}'>");
+        for (state, contacts) in registrations {
+            document += &format!("<registration aor='sip:a@x' state='{state}'>");
+            document += &shown(contacts);
+            document += "</registration>";
+        }
+        document += "</reginfo>";
+        RegEvent::decode(document.as_bytes(), &whose).unwrap()
+    }
+
+    fn shown(contacts: &[(&str, &str)]) -> String {
+        let contact = |(state, tag): &(&str, &str)| {
+            format!(
+                "<contact state='{state}'><uri>sip:b@y</uri><unknown-param name='{tag}'/></contact>"
+            )
+        };
+        contacts.iter().map(contact).collect()
+    }
+
+    fn whose(aor: &str) -> Whose {
+        match aor {
+            "sip:a@x" => Whose::Theirs,
+            "sip:bob@x" => Whose::Another,
+            _ => Whose::Unknown,
+        }
+    }
+
+    const SM: (&str, &str) = ("active", "+g.3gpp.smsip");
+    const IM: (&str, &str) = ("active", "+g.oma.sip-im");
+
+    #[test]
+    fn what_the_active_contacts_can_do() {
+        let can = |registrations: &[(&str, &[(&str, &str)])]| match told("full", registrations) {
+            RegEvent::Contacts(contacts, _) => {
+                let each = contacts.iter().map(|contact| contact.capabilities(false));
+                let can = each.reduce(crate::sip::Capabilities::or).unwrap();
+                (can.sm, can.im)
+            }
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(can(&[("active", &[SM])]), (true, false));
+        assert_eq!(can(&[("active", &[SM, IM])]), (true, true));
+        assert_eq!(can(&[("active", &[SM]), ("active", &[IM])]), (true, true));
+        let ended = ("terminated", "+g.3gpp.smsip");
+        assert_eq!(can(&[("active", &[ended, IM])]), (false, true));
+        assert_eq!(can(&[("active", &[("active", "audio")])]), (false, false));
+    }
+
+    #[test]
+    fn nobody_and_not_all() {
+        let ended = ("terminated", "+g.3gpp.smsip");
+        for registrations in [
+            &[][..],
+            &[("init", &[][..])],
+            &[("active", &[])],
+            &[("active", &[ended])],
+            &[("terminated", &[ended])],
+            &[("terminated", &[SM])],
+        ] {
+            assert_eq!(told("full", registrations), RegEvent::NoContact);
+        }
+        assert_eq!(told("partial", &[("active", &[SM])]), RegEvent::Changed);
+    }
+
+    #[test]
+    fn only_what_is_about_the_person_counts() {
+        let of = |state: &str, aors: &[&str]| {
+            let registration = |aor: &&str| {
+                format!(
+                    "<registration aor='{aor}' state='active'>{}</registration>",
+                    shown(&[SM])
+                )
+            };
+            let registrations: String = aors.iter().map(registration).collect();
+            let document = format!("<reginfo state='{state}'>{registrations}</reginfo>");
+            RegEvent::decode(document.as_bytes(), &whose).unwrap()
+        };
+        for state in ["full", "partial"] {
+            assert_eq!(of(state, &["sip:bob@x"]), RegEvent::SomebodyElse);
+            assert_eq!(of(state, &["sip:zoe@x"]), RegEvent::SomebodyElse);
+            assert_eq!(
+                of(state, &["sip:bob@x", "tel:+1555"]),
+                RegEvent::SomebodyElse
+            );
+        }
+        let RegEvent::Contacts(contacts, learned) =
+            of("full", &["sip:bob@x", "sip:a@x", "tel:+1555"])
+        else {
+            panic!("contacts");
+        };
+        assert_eq!((contacts.len(), learned), (2, vec!["tel:+1555".to_owned()]));
+    }
+}

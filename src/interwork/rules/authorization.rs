@@ -1,0 +1,89 @@
+//! Who may have their messages converted (rows AUT-1, AUT-4, AUT-5).
+
+use crate::host::Identity;
+use crate::interwork::read::sender::{identity_of, vouched};
+
+/// The service-level interworking authorisation of one identity, by direction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Authorization {
+    /// Short messages to this identity may become instant messages.
+    pub sm_to_im: bool,
+    /// Instant messages of this identity may become short messages.
+    pub im_to_sm: bool,
+}
+
+impl Authorization {
+    /// By the word that configurations use: `both`, `sm2im`, `im2sm` or `none`.
+    pub fn of_word(word: &str) -> Option<Self> {
+        let (sm_to_im, im_to_sm) = match word {
+            "both" => (true, true),
+            "sm2im" => (true, false),
+            "im2sm" => (false, true),
+            "none" => (false, false),
+            _ => return None,
+        };
+        Some(Self { sm_to_im, im_to_sm })
+    }
+
+    /// The same word back.
+    pub const fn word(self) -> &'static str {
+        match (self.sm_to_im, self.im_to_sm) {
+            (true, true) => "both",
+            (true, false) => "sm2im",
+            (false, true) => "im2sm",
+            (false, false) => "none",
+        }
+    }
+
+    /// Whether it holds for `sm2im` or `im2sm`; `None` for any other word.
+    pub fn allows(self, direction: &str) -> Option<bool> {
+        match direction {
+            "sm2im" => Some(self.sm_to_im),
+            "im2sm" => Some(self.im_to_sm),
+            _ => None,
+        }
+    }
+}
+
+/// Who a URI, a number (`+15550001`) or a list as in P-Asserted-Identity names.
+pub fn identity(text: &str) -> Option<Identity> {
+    let with_scheme;
+    let uri = if text.starts_with('+') {
+        with_scheme = ["tel:", text].concat();
+        &with_scheme
+    } else {
+        text
+    };
+    let (_, uri) = vouched(uri)?;
+    identity_of(&uri)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_there_and_back() {
+        for word in ["both", "sm2im", "im2sm", "none"] {
+            assert_eq!(
+                Authorization::of_word(word).map(Authorization::word),
+                Some(word)
+            );
+        }
+        assert_eq!(Authorization::of_word("yes"), None);
+    }
+
+    #[test]
+    fn a_number_and_its_uris_are_one_identity() {
+        let number = identity("+15550001").unwrap();
+        assert_eq!(identity("tel:+1-555-0001"), Some(number));
+        assert_eq!(
+            identity("sip:+15550001@ims.example;user=phone"),
+            Some(number)
+        );
+        let list = "<sip:001010000000001@ims.example>, <tel:+15550001>";
+        assert_eq!(identity(list), Some(number));
+        assert_eq!(identity("nobody"), None);
+    }
+}

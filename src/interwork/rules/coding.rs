@@ -1,0 +1,118 @@
+//! The text of a short message, by TP-DCS (row MAP-12): as TS 23.038 has it, or in a character set that the operator
+//! names for a value that is reserved there.
+
+use std::borrow::Cow;
+
+use crate::mime::decode_text;
+use crate::wire::{NotText, TpDcs, UserData};
+
+/// Why user data has no text for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unreadable {
+    /// It is no text.
+    NotText(NotText),
+    /// The octets cannot be what TP-DCS says: read all the same, they would be rubbish.
+    Contradicted,
+}
+
+/// Character sets of TP-DCS values (`dcs_charset`).
+#[derive(Clone, Debug, Default)]
+pub struct DcsCharsets(Vec<(TpDcs, String)>);
+
+impl DcsCharsets {
+    /// Reads `84=euc-kr, 94=euc-kr`; the error says what to write instead.
+    pub(crate) fn of_setting(list: &str) -> Result<Self, String> {
+        if list.trim().is_empty() {
+            return Ok(Self::default());
+        }
+        let rows: Result<Vec<_>, String> = list.split(',').map(Self::row).collect();
+        rows.map(Self)
+    }
+
+    fn row(item: &str) -> Result<(TpDcs, String), String> {
+        let item = item.trim();
+        let known = item.split_once('=').and_then(|(dcs, charset)| {
+            let (dcs, charset) = (dcs.trim(), charset.trim());
+            let dcs = u8::from_str_radix(dcs, 16)
+                .ok()
+                .filter(|_| dcs.len() == 2)?;
+            decode_text(b"", Some(charset)).ok()?;
+            Some((TpDcs(dcs), charset.to_owned()))
+        });
+        let Some((dcs, charset)) = known else {
+            return Err(format!(
+                "parameter dcs_charset is \"{item}\": it must be a TP-DCS of two hexadecimal digits, \"=\" and a charset, such as \"84=euc-kr\""
+            ));
+        };
+        if !dcs.may_have_charset() {
+            return Err(format!(
+                "parameter dcs_charset is \"{item}\": it must be a TP-DCS that TS 23.038 reserves, or one of 8-bit data, such as \"84=euc-kr\""
+            ));
+        }
+        Ok((dcs, charset))
+    }
+
+    /// Appends the text of this user data.
+    pub(crate) fn text_into(
+        &self,
+        user_data: &UserData<'_>,
+        out: &mut String,
+    ) -> Result<(), Unreadable> {
+        let charset = self.0.iter().find(|(dcs, _)| *dcs == user_data.dcs());
+        if let Some((_, charset)) = charset
+            && user_data.may_be_in_charset()
+        {
+            // Septets so few that they fill as many octets have bits that are no text in a charset.
+            let is_text =
+                |text: &Cow<'_, str>| !text.contains(|c| c < ' ' && !matches!(c, '\n' | '\r'));
+            let text = decode_text(user_data.body(), Some(charset));
+            if let Some(text) = text.ok().filter(is_text) {
+                out.push_str(&text);
+                return Ok(());
+            }
+        }
+        if user_data.is_contradicted() {
+            return Err(Unreadable::Contradicted);
+        }
+        user_data.text_into(out).map_err(Unreadable::NotText)
+    }
+
+    /// The text in a `String` of its own.
+    pub(crate) fn text(&self, user_data: &UserData<'_>) -> Result<String, Unreadable> {
+        let mut text = String::new();
+        self.text_into(user_data, &mut text)?;
+        Ok(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_written() {
+        for good in [
+            "",
+            " ",
+            "84=euc-kr",
+            "84=EUC-KR, 94 = ks_c_5601-1987,04=iso-8859-1",
+        ] {
+            assert!(DcsCharsets::of_setting(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "84",
+            "84=",
+            "84=klingon",
+            "84=euc-kr,",
+            "1=gbk",
+            "184=gbk",
+            "00=gbk",
+            "08=gbk",
+            "F0=gbk",
+            "c0=gbk",
+        ] {
+            let error = DcsCharsets::of_setting(bad).unwrap_err();
+            assert!(error.contains("dcs_charset"), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! A short message that becomes an instant message.
+
+pub(super) mod exchange;
+pub(super) mod im_retry;
+pub(super) mod parts;
+pub(super) mod repetition;
+pub(super) mod status_report;
+pub(super) mod translate;

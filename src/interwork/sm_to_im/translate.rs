@@ -1,0 +1,368 @@
+//! RP-DATA: the short message in it as an instant message (rows MO-1 to MO-4, MT-1, MT-2, MT-9, MAP-9,
+//! MAP-6, MAP-8, MAP-10, MAP-12).
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use crate::host::{Identity, Now, Octets, Party, Text};
+use crate::interwork::Gateway;
+use crate::interwork::action::{Reason, Refusal};
+use crate::interwork::input::{Named, PartIn, PreparedSm, StatusReportIn};
+use crate::interwork::make::instant_message::{Form, REMOVED, anonymous, headers, is_anonymous};
+use crate::interwork::make::outgoing::ReportOut;
+use crate::interwork::read::body::Body;
+use crate::interwork::read::sender::{Sender, identity_of, sender};
+use crate::interwork::rules::causes::defaults::{self as cause, Told};
+use crate::interwork::rules::coding::Unreadable;
+use crate::interwork::rules::lifetime;
+use crate::sip::{MessageIn, NameAddr, Translation, Uri, is_private};
+use crate::wire::{
+    Carrier, Direction, Iei, MessageClass, NotText, PidKind, RpData, RpMessage, SmsDeliver,
+    SmsStatusReport, SmsSubmit, TpDcs, TpPid, TpScts, Tpdu, UserData, UserDataHeader,
+};
+
+/// What the first octet of a repetition may say otherwise: TP-Reject-Duplicates of an SMS-SUBMIT (TS 23.040 §9.2.3.25),
+/// TP-More-Messages-to-Send of an SMS-DELIVER (§9.2.3.2).
+const TP_RD_OR_MMS: u8 = 0b0000_0100;
+
+/// What a short message says, whichever TPDU brought it.
+struct Content<'a> {
+    pid: TpPid,
+    dcs: TpDcs,
+    user_data: UserData<'a>,
+}
+
+/// RP-DATA whose sender is known: whatever is wrong with it is told in a report.
+struct Received<'a, 'm> {
+    gateway: &'a Gateway,
+    message: &'a MessageIn<'m>,
+    sender: Sender<'m>,
+    party: Party,
+    data: RpData<'a>,
+    now: Now,
+}
+
+impl Gateway {
+    /// Reads RP-DATA and translates the short message in it for the IM side.
+    pub fn prepare_sm(
+        &self,
+        message: &MessageIn<'_>,
+        now: Now,
+    ) -> Result<PreparedSm, Box<Refusal>> {
+        // A MESSAGE of ours that has come back.
+        if self.named_in(Some(message.call_id)) != Named::Nothing {
+            return Err(Refusal::sip(482, Reason::Loop));
+        }
+        let sender = sender(message)?;
+        let Body::Sms(octets) = Body::of(message)? else {
+            return Err(Reason::MediaType.into());
+        };
+        let (direction, data) = match RpMessage::decode(&octets) {
+            Ok((direction, RpMessage::Data(data))) => (direction, data),
+            Ok(_) => return Err(Refusal::sip(400, Reason::NotRpData)),
+            Err(error) => return Err(Refusal::sip(400, Reason::Undecodable(error))),
+        };
+        // Only a service centre may say in TP-OA who the sender is (row AUT-6).
+        let party = if self.policy.is_service_centre(&sender.identity) {
+            Party::ServiceCentre
+        } else {
+            Party::Phone
+        };
+        let received = Received {
+            gateway: self,
+            message,
+            sender,
+            party,
+            data,
+            now,
+        };
+        match (party, direction) {
+            (Party::Phone, Direction::MsToNetwork)
+            | (Party::ServiceCentre, Direction::NetworkToMs) => received.translate(direction),
+            _ => Err(received.refuse(error(97, 0xB0), Reason::Direction)),
+        }
+    }
+}
+
+impl<'a> Received<'a, '_> {
+    fn translate(&self, direction: Direction) -> Result<PreparedSm, Box<Refusal>> {
+        match Tpdu::decode(direction, Carrier::RpData, self.data.user_data) {
+            Ok(Tpdu::Submit(submit)) => self.submit(&submit),
+            Ok(Tpdu::Deliver(deliver)) => self.deliver(&deliver),
+            Ok(Tpdu::StatusReport(report)) => Err(self.status_report(&report)),
+            Ok(Tpdu::Command(_)) => Err(self.refuse(error(69, 0xA1), Reason::Command)),
+            Ok(Tpdu::DeliverReport(_) | Tpdu::SubmitReport(_)) => {
+                Err(self.refuse(error(97, 0xB0), Reason::TpduType))
+            }
+            Err(fault) => {
+                let cause = u8::from(fault.rp_cause());
+                Err(self.refuse(error(cause, 0xB0), Reason::Undecodable(fault)))
+            }
+        }
+    }
+
+    /// On a message that we submitted; acknowledged at once in any case, so that the service centre stops
+    /// (rows STA-2, STA-4).
+    fn status_report(&self, report: &SmsStatusReport<'_>) -> Box<Refusal> {
+        let mut refusal = self.refuse(Told::Ack, Reason::StatusReport);
+        refusal.status_report = Uri::parse(self.message.request_uri)
+            .and_then(|uri| identity_of(&uri))
+            .filter(|_| !report.on_command)
+            .map(|identity| StatusReportIn {
+                identity,
+                tp_mr: report.mr.0,
+                recipient: report.recipient_address,
+                status: report.status,
+                discharged: report.discharge_time.unix_seconds(),
+            });
+        refusal
+    }
+
+    /// From a phone: we are its service centre, TP-DA names the recipient unless the script does.
+    fn submit(&self, submit: &SmsSubmit<'a>) -> Result<PreparedSm, Box<Refusal>> {
+        let policy = &self.gateway.policy;
+        if policy.is_emergency_number(&submit.destination_address.value())
+            || policy.is_emergency(self.message.request_uri)
+        {
+            return Err(self.not_found(Reason::Emergency));
+        }
+        let text = self.text(&Content {
+            pid: submit.pid,
+            dcs: submit.dcs,
+            user_data: submit.user_data,
+        })?;
+        let lifetime = lifetime::of_sm(submit.vp, self.now.unix)
+            .map_err(|reason| self.refuse(policy.causes.expired_to_rp(self.party), reason))?;
+        let made = if self.message.retargeted {
+            None
+        } else {
+            let uri = policy.uri_of(&submit.destination_address);
+            Some(uri.ok_or_else(|| self.not_found(Reason::DestinationAddress))?)
+        };
+        let to = made.as_deref().unwrap_or(self.message.request_uri);
+        Uri::parse(to).ok_or_else(|| self.not_found(Reason::Recipient))?;
+        let from = if is_private(self.message.privacy, self.message.from) {
+            anonymous()
+        } else {
+            NameAddr {
+                display: String::new(),
+                uri: self
+                    .gateway
+                    .shown(&self.sender.identity, self.sender.address),
+            }
+        };
+        // A recipient whose `202` says nothing may tell more in a notification.
+        let asks = submit.status_report_request
+            && self.message.recipient.cpim
+            && policy.notifications
+            && !is_anonymous(&from);
+        let form = if asks { Form::Cpim } else { Form::Text };
+        let translation = Translation {
+            to: NameAddr {
+                display: String::new(),
+                uri: to.to_owned(),
+            },
+            request_uri: made,
+            headers: headers(&from, self.now.unix, lifetime, form),
+            from,
+            remove: REMOVED,
+            body: text.into_bytes(),
+        };
+        Ok(PreparedSm {
+            reject_duplicates: submit.reject_duplicates,
+            asks,
+            ..self.prepared(self.sender.identity, &submit.user_data, translation)?
+        })
+    }
+
+    /// From a service centre: we are the recipient's phone, TP-OA names the sender.
+    fn deliver(&self, deliver: &SmsDeliver<'a>) -> Result<PreparedSm, Box<Refusal>> {
+        if deliver.loop_prevention {
+            return Err(self.as_if(482, Reason::Loop));
+        }
+        let text = self.text(&Content {
+            pid: deliver.pid,
+            dcs: deliver.dcs,
+            user_data: deliver.user_data,
+        })?;
+        let to = self.message.request_uri;
+        let recipient = Uri::parse(to)
+            .and_then(|uri| identity_of(&uri))
+            .ok_or_else(|| self.not_found(Reason::Recipient))?;
+        let from = self.gateway.originator(&deliver.originating_address);
+        let sent = deliver.scts.unix_seconds().unwrap_or(self.now.unix);
+        let translation = Translation {
+            request_uri: None,
+            to: NameAddr {
+                display: String::new(),
+                uri: to.to_owned(),
+            },
+            headers: headers(&from, sent, None, Form::Text),
+            from,
+            remove: REMOVED,
+            body: text.into_bytes(),
+        };
+        self.prepared(recipient, &deliver.user_data, translation)
+    }
+
+    fn prepared(
+        &self,
+        identity: Identity,
+        user_data: &UserData<'_>,
+        mut translation: Translation,
+    ) -> Result<PreparedSm, Box<Refusal>> {
+        self.gateway
+            .push_origin(&mut translation.headers, user_data.dcs());
+        let mut parties = DefaultHasher::new();
+        // The start's random number keeps others from guessing what collides.
+        self.gateway.boot.hash(&mut parties);
+        self.sender.identity.as_str().hash(&mut parties);
+        identity.as_str().hash(&mut parties);
+        let mut digest = parties.clone();
+        if let Some((first, rest)) = self.data.user_data.split_first() {
+            (first & !TP_RD_OR_MMS, rest).hash(&mut digest);
+        }
+        let part = user_data
+            .concatenation()
+            .filter(|place| place.total > 1)
+            .map(|place| {
+                // The reference alone is nobody's own: others use the same (row MT-6).
+                translation.from.uri.hash(&mut parties);
+                translation.to.uri.hash(&mut parties);
+                (place.reference, place.total).hash(&mut parties);
+                PartIn {
+                    concatenation: parties.finish(),
+                    total: place.total,
+                    sequence: place.sequence,
+                }
+            });
+        let recipient = Text::new(&translation.to.uri).unwrap_or_default();
+        // A client finds the conversation by the name that it has registered.
+        if let Some(name) = self.message.recipient_name {
+            translation.to.uri = name.to_owned();
+        }
+        Ok(PreparedSm {
+            identity,
+            party: self.party,
+            rp_mr: self.data.mr.0,
+            reject_duplicates: false,
+            asks: false,
+            digest: digest.finish(),
+            share: self.gateway.share_of(&self.sender.identity),
+            call_id: Text::new(self.message.call_id_to_repeat()).unwrap_or_default(),
+            address: Text::new(self.sender.address)
+                .ok_or_else(|| Refusal::sip(403, Reason::NoIdentity))?,
+            hop: Text::new(self.message.source).unwrap_or_default(),
+            recipient,
+            tpdu: Octets::new(self.data.user_data).unwrap_or(Octets::EMPTY),
+            part,
+            translation,
+        })
+    }
+
+    /// The text for people, or why there is none. TP-PID and TP-DCS are judged before anything is read
+    /// with them.
+    fn text(&self, content: &Content<'a>) -> Result<String, Box<Refusal>> {
+        match content.pid.kind() {
+            PidKind::Type0 => return Err(self.refuse(Told::Ack, Reason::Type0)),
+            PidKind::SimDataDownload if self.party == Party::ServiceCentre => {
+                return Err(self.refuse(error(111, 0xD5), Reason::Pid));
+            }
+            // A fax or a telex is to be made of it: that is a service centre's business. The other
+            // way it is text that came from one; 3D-3F are a service centre's private matter.
+            PidKind::Telematic(_) if self.party == Party::Phone => {
+                return Err(self.refuse(error(69, 0x80), Reason::Pid));
+            }
+            PidKind::Telematic(0x1D..=0x1F)
+            | PidKind::DeviceTriggering
+            | PidKind::Ansi136RData
+            | PidKind::MeDataDownload
+            | PidKind::MeDePersonalization
+            | PidKind::SimDataDownload => return Err(self.as_if(488, Reason::Pid)),
+            _ => {}
+        }
+        // "Short message transfer rejected", or what of that a phone may say.
+        let cause = match self.party {
+            Party::Phone => 21,
+            Party::ServiceCentre => 111,
+        };
+        if let Some(MessageClass::Sim | MessageClass::TerminalEquipment) = content.dcs.class() {
+            return Err(self.refuse(error(cause, 0x91), Reason::MessageClass));
+        }
+        if content
+            .user_data
+            .header()
+            .is_some_and(|header| header.ports().is_some())
+        {
+            return Err(self.as_if(415, Reason::Ports));
+        }
+        if only_indicates(content) {
+            return Err(self.refuse(Told::Ack, Reason::MessageWaiting));
+        }
+        let charsets = &self.gateway.policy.dcs_charsets;
+        charsets
+            .text(&content.user_data)
+            .map_err(|not_text| match not_text {
+                Unreadable::NotText(NotText::EightBit) => self.as_if(415, Reason::EightBit),
+                Unreadable::NotText(NotText::Compressed) => self.as_if(415, Reason::Compressed),
+                Unreadable::Contradicted => self.refuse(error(cause, 0x9F), Reason::Dcs),
+            })
+    }
+
+    /// Refused as if the IM side had answered so.
+    fn as_if(&self, status: u16, reason: Reason) -> Box<Refusal> {
+        self.refuse(
+            self.gateway.policy.causes.sip_to_rp(status, self.party),
+            reason,
+        )
+    }
+
+    fn not_found(&self, reason: Reason) -> Box<Refusal> {
+        self.as_if(404, reason)
+    }
+
+    /// Taken in SIP, answered in a report of its own (rows MO-1, SR-1).
+    fn refuse(&self, told: Told, reason: Reason) -> Box<Refusal> {
+        let recipient = self.message.request_uri;
+        let recipient = if Uri::parse(recipient).is_some() {
+            recipient
+        } else {
+            ""
+        };
+        let report = ReportOut {
+            party: self.party,
+            recipient,
+            address: self.sender.address,
+            hop: self.message.source,
+            in_reply_to: self.message.call_id_to_repeat(),
+            rp_mr: self.data.mr.0,
+            told,
+            scts: Some(TpScts::from_unix(self.now.unix, self.now.zone)),
+        };
+        Box::new(Refusal {
+            answer: cause::answer(202, false),
+            report: Some(self.gateway.report(&report, None)),
+            status_report: None,
+            reason,
+        })
+    }
+}
+
+/// Whether a message waiting indication is all there is to it: the text is to be discarded (TS 23.038
+/// §4). An element that says so goes before TP-DCS (TS 23.040 §9.2.3.24.2).
+fn only_indicates(content: &Content<'_>) -> bool {
+    let header = content.user_data.header();
+    let elements = header.into_iter().flat_map(UserDataHeader::elements);
+    let stores = elements
+        .filter(|element| element.iei == Iei::SpecialMessageIndication)
+        .filter_map(|element| element.data.first().map(|octet| octet & 0b1000_0000 != 0))
+        .reduce(|one, other| one | other);
+    let by_dcs = || content.dcs.message_waiting().map(|waiting| waiting.store);
+    stores.or_else(by_dcs) == Some(false)
+}
+
+fn error(cause: u8, fcs: u8) -> Told {
+    Told::Error {
+        cause,
+        fcs: Some(fcs),
+    }
+}
