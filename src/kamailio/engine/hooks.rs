@@ -39,7 +39,7 @@ fn attempt_in(parameter: *mut c_void) -> u8 {
 const ATTEMPT_AT: u32 = 56;
 
 const _: () = assert!(
-    crate::kamailio::script::params::MOST_PENDING < 1 << 24,
+    crate::kamailio::state::gateway_state::MOST_PENDING < 1 << 24,
     "the place of an exchange leaves room for an attempt"
 );
 

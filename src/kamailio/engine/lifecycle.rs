@@ -6,14 +6,14 @@
 //! then on, and Kamailio gets its signal when nothing is open any more, or when `stop_timeout` is over.
 
 use std::os::raw::{c_int, c_void};
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
-use super::running::{Running, running};
 use crate::host::Kind;
+use crate::kamailio::state::gateway_state::{GatewayState, state};
+use crate::kamailio::state::lifecycle::{DRAINS, ENDS, SERVES, STOPS};
 use crate::kamailio::sys::clock;
 use crate::kamailio::sys::ffi;
-use crate::kamailio::sys::shared::{Plain, SharedSlice};
 
 /// How often a process that waits looks again.
 const LOOK: Duration = Duration::from_millis(5);
@@ -24,15 +24,6 @@ const SAME_SIGNAL_MS: u64 = 1_000;
 /// How long what was said last has to leave.
 const LAST_WORD: Duration = Duration::from_millis(100);
 
-/// Serving.
-const SERVES: u32 = 0;
-/// `ipsmgw.drain`: takes nothing new.
-const DRAINS: u32 = 1;
-/// A signal: the same, and ends then.
-const STOPS: u32 = 2;
-/// Kamailio has its signal.
-const ENDS: u32 = 3;
-
 /// Kamailio's ranks of processes (core/sr_module.h).
 const INIT: c_int = ffi::PROC_INIT as c_int;
 const MAIN: c_int = ffi::PROC_MAIN as c_int;
@@ -40,70 +31,11 @@ const LAST_CALL: c_int = ffi::PROC_POSTCHILDINIT as c_int;
 const FIRST_WORKER: c_int = ffi::PROC_SIPINIT as c_int;
 const TIMER: c_int = ffi::PROC_TIMER as c_int;
 
-/// In shared memory.
-#[repr(C)]
-struct Stage {
-    /// 1: usrloc has loaded the registrations.
-    loaded: AtomicU32,
-    phase: AtomicU32,
-    /// On the monotonic clock: when the signal came.
-    signal_ms: AtomicU64,
-    /// The main process.
-    main: AtomicU32,
-}
-
-// SAFETY: integers, of which zero is a value.
-unsafe impl Plain for Stage {}
-
-pub(crate) struct Lifecycle {
-    stage: SharedSlice<Stage>,
-    timeout_ms: u64,
-}
-
-impl Lifecycle {
-    /// In mod_init; `None` when shared memory is too small.
-    pub(crate) fn new(timeout_ms: u64) -> Option<Self> {
-        // SAFETY: in mod_init. Has Kamailio call us in the main process when all others are there.
-        unsafe { ffi::ksr_module_set_flag(ffi::KSRMOD_FLAG_POSTCHILDINIT) };
-        Some(Self {
-            stage: SharedSlice::zeroed(1)?,
-            timeout_ms,
-        })
-    }
-
-    fn stage(&self) -> Option<&Stage> {
-        self.stage.first()
-    }
-
-    fn phase(&self) -> u32 {
-        self.stage()
-            .map_or(SERVES, |stage| stage.phase.load(SeqCst))
-    }
-
-    /// Whether nothing new is taken.
-    pub(crate) fn is_draining(&self) -> bool {
-        self.phase() != SERVES
-    }
-
-    /// `ipsmgw.drain`: takes nothing new, or takes it again.
-    pub(crate) fn drain(&self, drains: bool) {
-        let (from, to) = if drains {
-            (SERVES, DRAINS)
-        } else {
-            (DRAINS, SERVES)
-        };
-        if let Some(stage) = self.stage() {
-            // It fails where it is so already, or where the gateway stops.
-            let _ = stage.phase.compare_exchange(from, to, SeqCst, SeqCst);
-        }
-    }
-}
-
 /// How many messages are under way: their senders wait, or are owed a report. Parts that wait for others and messages that a
 /// service centre may report on for days are not.
-pub(crate) fn open(running: &Running) -> usize {
+pub(crate) fn open(state: &GatewayState) -> usize {
     const UNDER_WAY: [u32; 3] = [Kind::SmToIm as u32, Kind::ImToSm as u32, Kind::Copy as u32];
-    let open = running.table.census();
+    let open = state.table.census();
     open.filter(|(kind, _)| UNDER_WAY.contains(kind)).count()
 }
 
@@ -112,8 +44,8 @@ pub(crate) fn open(running: &Running) -> usize {
 /// usrloc loads its table in the first SIP worker, while the others already take requests: they would answer 480 about
 /// people who are registered. So they wait here. What comes meanwhile waits in the kernel, as if its sender had been slower.
 pub(crate) fn begin(rank: c_int) -> c_int {
-    let running = running();
-    let Some(stage) = running.lifecycle.stage() else {
+    let state = state();
+    let Some(stage) = state.lifecycle.stage() else {
         return -1;
     };
     match rank {
@@ -121,10 +53,10 @@ pub(crate) fn begin(rank: c_int) -> c_int {
         INIT | MAIN => return 0,
         LAST_CALL => {
             stage.main.store(std::process::id(), SeqCst);
-            take_signals(on_main_signal, running.lifecycle.timeout_ms);
+            take_signals(on_main_signal, state.lifecycle.timeout_ms);
             return 0;
         }
-        _ => take_signals(on_child_signal, running.lifecycle.timeout_ms),
+        _ => take_signals(on_child_signal, state.lifecycle.timeout_ms),
     }
     if rank == FIRST_WORKER {
         // usrloc stands before us in the configuration, and has loaded all.
@@ -135,7 +67,7 @@ pub(crate) fn begin(rank: c_int) -> c_int {
         }
     } else if rank == TIMER {
         // usrloc writes from such a process: with our connection's patience.
-        return running.writer.as_ref().map_or(0, |writer| writer.open());
+        return state.registrations.as_ref().map_or(0, |queue| queue.open());
     }
     0
 }
@@ -191,14 +123,14 @@ fn to_kamailio(signal: c_int) {
 
 /// A signal to the main process. No lock, no memory, no log line: a signal handler may do nothing of it.
 extern "C" fn on_main_signal(signal: c_int, _: *mut libc::siginfo_t, _: *mut c_void) {
-    let running = running();
-    let Some(stage) = running.lifecycle.stage() else {
+    let state = state();
+    let Some(stage) = state.lifecycle.stage() else {
         return to_kamailio(signal);
     };
     let now_ms = clock::monotonic_ms();
     let since_ms = now_ms.saturating_sub(stage.signal_ms.load(SeqCst));
     match stage.phase.load(SeqCst) {
-        SERVES | DRAINS if open(running) > 0 => {
+        SERVES | DRAINS if open(state) > 0 => {
             stage.signal_ms.store(now_ms, SeqCst);
             stage.phase.store(STOPS, SeqCst);
         }
@@ -214,7 +146,7 @@ extern "C" fn on_main_signal(signal: c_int, _: *mut libc::siginfo_t, _: *mut c_v
 /// A signal to another process: the main process's word counts. A terminal and a service manager send it to all at once, and the
 /// main process has it, too.
 extern "C" fn on_child_signal(signal: c_int, info: *mut libc::siginfo_t, _: *mut c_void) {
-    let main = running().lifecycle.stage();
+    let main = state().lifecycle.stage();
     let main = main.map_or(0, |stage| stage.main.load(SeqCst));
     // SAFETY: the kernel's information about this signal.
     let sender = unsafe { info.as_ref() }.map_or(0, |info| {
@@ -233,22 +165,22 @@ extern "C" fn on_child_signal(signal: c_int, info: *mut libc::siginfo_t, _: *mut
 /// In the timer process, after each look at the exchanges: ends the gateway where that was asked for, and as soon as nothing is open
 /// any more.
 pub(crate) fn end_when_done(look: impl Fn(), settle: impl Fn()) {
-    let running = running();
-    let Some(stage) = running.lifecycle.stage() else {
+    let state = state();
+    let Some(stage) = state.lifecycle.stage() else {
         return;
     };
     let phase = stage.phase.load(SeqCst);
     if phase == STOPS {
         tracing::warn!(
-            open = open(running),
+            open = open(state),
             "stopping: new messages are refused; what is open has stop_timeout to end"
         );
-        let until = stage.signal_ms.load(SeqCst) + running.lifecycle.timeout_ms;
-        while open(running) > 0 && clock::monotonic_ms() < until {
+        let until = stage.signal_ms.load(SeqCst) + state.lifecycle.timeout_ms;
+        while open(state) > 0 && clock::monotonic_ms() < until {
             std::thread::sleep(LOOK);
             look();
         }
-        let left = open(running);
+        let left = open(state);
         if left > 0 {
             tracing::warn!(
                 open = left,

@@ -6,6 +6,5 @@ pub(super) mod perform;
 pub(super) mod reading;
 pub(super) mod result;
 pub(super) mod rewrite;
-pub(super) mod running;
 pub(super) mod send;
 pub(super) mod timer;

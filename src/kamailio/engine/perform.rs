@@ -10,9 +10,9 @@ use crate::sip::{Answer, Translation};
 use super::hooks;
 use super::result;
 use super::rewrite;
-use super::running::running;
 use super::send;
 use crate::kamailio::register::contacts;
+use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::trace;
 use crate::kamailio::sys::clock;
 use crate::kamailio::sys::counters;
@@ -53,20 +53,20 @@ pub(crate) fn handle(exchange: ExchangeId, input: Input<'_>, at: At<'_>) {
 
 /// What the core says to something that happened to an exchange.
 fn decide(exchange: ExchangeId, input: Input<'_>) -> Actions {
-    let running = running();
+    let state = state();
     let _about = log::about(exchange);
     let now = clock::now();
-    match running.table.lock_of(exchange, now.monotonic_ms) {
-        Some(mut locked) => running.gateway.handle(input, now, &mut locked),
+    match state.table.lock_of(exchange, now.monotonic_ms) {
+        Some(mut locked) => state.gateway.handle(input, now, &mut locked),
         None => Actions::new(),
     }
 }
 
 /// What the core says to something about the exchanges of an identity.
 pub(crate) fn decide_for(identity: &Identity, input: Input<'_>, now: Now) -> Actions {
-    let running = running();
-    let mut locked = running.table.lock(identity.as_str(), now.monotonic_ms);
-    running.gateway.handle(input, now, &mut locked)
+    let state = state();
+    let mut locked = state.table.lock(identity.as_str(), now.monotonic_ms);
+    state.gateway.handle(input, now, &mut locked)
 }
 
 /// Does all of it, in order. No lock of ours is held.
@@ -79,7 +79,7 @@ pub(crate) fn perform(actions: Actions, at: At<'_>) -> Performed {
         let _about = exchange_of(&action).map(log::about);
         match action {
             Action::Ended(end) => {
-                let known = running().trace.ended(end);
+                let known = state().trace.ended(end);
                 trace::tell(end);
                 ended.push((end, known.map(|known| known.call_id).unwrap_or_default()));
             }
@@ -159,7 +159,7 @@ pub(crate) fn perform(actions: Actions, at: At<'_>) -> Performed {
                 }
             }
             Action::Fork { exchange, message } => {
-                let mut routes = contacts::routes_to(&message.identity, running().flags.im);
+                let mut routes = contacts::routes_to(&message.identity, state().flags.im);
                 let legs = u8::try_from(routes.len()).unwrap_or(u8::MAX);
                 routes.truncate(usize::from(legs));
                 if legs > 1 {
@@ -230,7 +230,7 @@ fn exchange_of(action: &Action) -> Option<ExchangeId> {
 fn note_opened(exchange: ExchangeId, kind: Kind, at: At<'_>) {
     if let At::Request(msg, _) = at {
         let call_id = msg.call_id().unwrap_or_default();
-        running().trace.opened(exchange, kind, call_id);
+        state().trace.opened(exchange, kind, call_id);
     }
 }
 
@@ -239,7 +239,7 @@ fn relay(msg: SipMsg<'_>, translation: Option<&Translation>, exchange: ExchangeI
     if let Some(Err(what)) = translation.map(|to| rewrite::translate(msg, to)) {
         tracing::error!(%what, "cannot rewrite the request");
     } else if hooks::hook_relayed(msg, exchange) {
-        tm::set_timeout(msg, running().gateway.policy.im_timeout_ms);
+        tm::set_timeout(msg, state().gateway.policy.im_timeout_ms);
         return true;
     } else {
         tracing::error!("no memory to watch a transaction");

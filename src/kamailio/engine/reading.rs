@@ -5,11 +5,10 @@ use std::borrow::Cow;
 use crate::host::Text;
 use crate::sip::{Capabilities, MessageIn};
 
-use super::running::running;
 use crate::kamailio::register::contacts;
+use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::sys::ffi;
 use crate::kamailio::sys::message::SipMsg;
-use crate::kamailio::sys::text;
 
 /// What of a request has to be put together before the core can borrow it.
 pub(crate) struct Reading<'m> {
@@ -47,7 +46,7 @@ impl<'m> Reading<'m> {
     /// Asks who the sender is. Not for `$ipsmgw(...)`: that may stand in the `identity` parameter.
     pub(crate) fn with_sender(self) -> Self {
         Self {
-            identity: identity(self.msg),
+            identity: state().identity_of(self.msg),
             ..self
         }
     }
@@ -63,8 +62,8 @@ impl<'m> Reading<'m> {
     /// Asks what the recipient's contacts can do.
     pub(crate) fn with_recipient(self) -> Self {
         Self {
-            recipient: contacts::capabilities(self.request_uri, running().flags),
-            recipient_name: running().people.registered_as(self.request_uri),
+            recipient: contacts::capabilities(self.request_uri, state().flags),
+            recipient_name: state().people.registered_as(self.request_uri),
             ..self
         }
     }
@@ -106,7 +105,7 @@ impl<'m> Reading<'m> {
         MessageIn {
             request_uri: self.request_uri,
             original_uri: self.msg.original_uri().unwrap_or_default(),
-            from_trusted: self.msg.has_flag(running().trusted_flag),
+            from_trusted: self.msg.has_flag(state().trusted_flag),
             retargeted: self.retargeted,
             identity: self.identity.as_deref(),
             call_id: self.msg.call_id().unwrap_or_default(),
@@ -126,18 +125,4 @@ impl<'m> Reading<'m> {
             ..self.content()
         }
     }
-}
-
-/// The sender's identity, by the `identity` parameter.
-pub(crate) fn identity(msg: SipMsg<'_>) -> Option<String> {
-    let mut value = ffi::str_::default();
-    // SAFETY: a live message and a parsed format; the value stays in a buffer of Kamailio's until
-    // its next call.
-    if unsafe { ffi::pv_printf_s(msg.raw(), running().identity, &mut value) } < 0 {
-        return None;
-    }
-    // SAFETY: as above; copied at once.
-    let value = unsafe { text::text(&value) }?;
-    // An unset variable prints so.
-    (!value.is_empty() && value != "<null>").then(|| value.to_owned())
 }

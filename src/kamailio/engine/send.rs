@@ -9,8 +9,8 @@ use crate::interwork::Leg;
 use crate::sip::{MessageOut, Service};
 
 use super::hooks;
-use super::running::running;
 use crate::kamailio::register::contacts::{self, Route};
+use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::sys::ffi;
 use crate::kamailio::sys::modules::modules;
 use crate::kamailio::sys::text::lend;
@@ -21,12 +21,12 @@ pub(crate) struct NotSent(pub(crate) u16);
 /// Sends a MESSAGE. Where an exchange is named, its `LegCompleted` comes from tm's callback, unless
 /// this fails.
 pub(crate) fn send(message: MessageOut, exchange: Option<ExchangeId>) -> Result<(), NotSent> {
-    let running = running();
+    let state = state();
     // A contact that takes it, else whatever hop is configured or known.
     let route_by = |flags| contacts::route_to(&message.identity, flags, &message.fallback_hop);
     let (route, outbound_proxy) = match message.service {
-        Service::Sm => (route_by(running.flags.sm), running.outbound_proxy),
-        Service::Im => (route_by(running.flags.im), running.outbound_proxy),
+        Service::Sm => (route_by(state.flags.sm), state.outbound_proxy),
+        Service::Im => (route_by(state.flags.im), state.outbound_proxy),
         Service::ServiceCentre => (None, ""),
     };
     let route = route.unwrap_or_else(|| Route::without_contact(&message, outbound_proxy));
@@ -49,7 +49,7 @@ pub(crate) fn send_to(
                     .push_str("Reject-Contact: *;+g.3gpp.smsip\r\n");
             }
             false if message.to.is_empty() => {
-                let name = running().people.registered_as(&message.identity);
+                let name = state().people.registered_as(&message.identity);
                 message.to = name.map_or_else(String::new, |name| name.as_str().to_owned());
             }
             _ => {}
@@ -94,7 +94,7 @@ impl Legs {
         let mut routes = match message.service {
             Service::ServiceCentre => Vec::new(),
             Service::Sm | Service::Im => {
-                contacts::newest_first(&message.identity, running().flags.sm)
+                contacts::newest_first(&message.identity, state().flags.sm)
             }
         };
         let others = routes.len().saturating_sub(contact + 1);
@@ -102,7 +102,7 @@ impl Legs {
         let elsewhere = || {
             let outbound_proxy = match message.service {
                 Service::ServiceCentre => "",
-                Service::Sm | Service::Im => running().outbound_proxy,
+                Service::Sm | Service::Im => state().outbound_proxy,
             };
             Route::without_contact(message, outbound_proxy)
         };

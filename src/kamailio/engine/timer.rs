@@ -9,7 +9,7 @@ use crate::interwork::Input;
 
 use super::lifecycle;
 use super::perform::{At, perform};
-use super::running::running;
+use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::table::Locked;
 use crate::kamailio::sys::clock;
 use crate::kamailio::sys::connections;
@@ -54,8 +54,8 @@ pub(crate) fn start() -> bool {
 unsafe extern "C" fn tick(_: c_uint, _: *mut c_void) {
     guard("timer", (), || {
         let now_ms = clock::monotonic_ms();
-        running().refusals.tick(now_ms);
-        running().people.tick();
+        state().refusals.tick(now_ms);
+        state().people.tick();
         WATCH.with_borrow_mut(|watch| connections::look(watch, now_ms));
         look();
         lifecycle::end_when_done(look, stop);
@@ -64,7 +64,7 @@ unsafe extern "C" fn tick(_: c_uint, _: *mut c_void) {
 
 /// At the exchanges whose time has come.
 fn look() {
-    let table = &running().table;
+    let table = &state().table;
     let now = clock::now();
     if !table.may_be_due(now.monotonic_ms) {
         return;
@@ -78,7 +78,7 @@ fn look() {
 
 /// All exchanges: the gateway ends.
 fn stop() {
-    let table = &running().table;
+    let table = &state().table;
     let now = clock::now();
     for index in table.open() {
         if let Some((locked, exchange)) = table.lock_open(index, now.monotonic_ms) {
@@ -89,7 +89,7 @@ fn stop() {
 
 fn tell(mut locked: Locked<'_>, exchange: ExchangeId, input: Input<'_>, now: Now) {
     let _about = log::about(exchange);
-    let actions = running().gateway.handle(input, now, &mut locked);
+    let actions = state().gateway.handle(input, now, &mut locked);
     drop(locked);
     perform(actions, At::Nothing);
 }

@@ -2,13 +2,14 @@
 
 use crate::sip::Capabilities;
 
-use super::contacts::{is_valid, unix_time, with_record};
-use crate::kamailio::script::params::Flags;
+use super::contacts::{is_valid, with_record};
+use crate::kamailio::state::contact_flags::ContactFlags;
+use crate::kamailio::sys::clock::unix_time;
 use crate::kamailio::sys::ffi;
 use crate::kamailio::sys::text::{self, lend};
 
 /// What is known of the contacts behind the S-CSCF, which need not say it again.
-pub(crate) fn capabilities(identity: &str, flags: Flags) -> Capabilities {
+pub(crate) fn capabilities(identity: &str, flags: ContactFlags) -> Capabilities {
     let mut found = 0;
     each(identity, flags, |_, _, contact| {
         // SAFETY: a contact under its record's lock.
@@ -18,21 +19,21 @@ pub(crate) fn capabilities(identity: &str, flags: Flags) -> Capabilities {
 }
 
 /// Notes what they can do now. False for an identity that no S-CSCF has registered here.
-pub(crate) fn set(identity: &str, flags: Flags, can: Capabilities) -> bool {
+pub(crate) fn set(identity: &str, flags: ContactFlags, can: Capabilities) -> bool {
     change(identity, flags, |contact, same| {
         same.cflags = flags.set(contact.cflags, can, true);
     })
 }
 
 /// Notes how long they are registered.
-pub(crate) fn prolong(identity: &str, flags: Flags, until: i64) -> bool {
+pub(crate) fn prolong(identity: &str, flags: ContactFlags, until: i64) -> bool {
     change(identity, flags, |_, same| same.expires = until)
 }
 
 /// Changes what usrloc keeps of each of them.
 fn change(
     identity: &str,
-    flags: Flags,
+    flags: ContactFlags,
     mut to: impl FnMut(&ffi::ucontact, &mut ffi::ucontact_info_t),
 ) -> bool {
     each(identity, flags, |usrloc, record, contact| {
@@ -73,7 +74,7 @@ fn change(
 }
 
 /// They are gone, and the registration with them (row REG-7).
-pub(crate) fn remove(identity: &str, flags: Flags) -> bool {
+pub(crate) fn remove(identity: &str, flags: ContactFlags) -> bool {
     each(identity, flags, |usrloc, record, contact| {
         if let Some(delete) = usrloc.delete_ucontact {
             // SAFETY: the record's own contact, under its lock; nobody looks at it after this.
@@ -83,7 +84,7 @@ pub(crate) fn remove(identity: &str, flags: Flags) -> bool {
 }
 
 /// Of several S-CSCFs only the one with this contact is kept, where it is one of them: the person has moved there.
-pub(crate) fn keep_only(identity: &str, flags: Flags, hop: &str) {
+pub(crate) fn keep_only(identity: &str, flags: ContactFlags, hop: &str) {
     let is_it = |contact: *mut ffi::ucontact| {
         // SAFETY: a contact under its record's lock.
         let uri = unsafe { &(*contact).c };
@@ -109,7 +110,7 @@ pub(crate) fn keep_only(identity: &str, flags: Flags, hop: &str) {
 /// Does something about each contact that is an S-CSCF, under usrloc's lock. False where there is none.
 fn each(
     identity: &str,
-    flags: Flags,
+    flags: ContactFlags,
     mut what: impl FnMut(&ffi::usrloc_api_t, *mut ffi::urecord, *mut ffi::ucontact),
 ) -> bool {
     let mut found = Vec::new();

@@ -4,15 +4,14 @@
 //! `lookup()` gives back: so it is refreshed, expired, replicated and written to the database with
 //! the registration itself.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use crate::interwork::AtScscf;
 use crate::mime::fields;
 use crate::sip::{Capabilities, Hop, address_of_record, first_uri};
 
-use super::person::is_us;
-use crate::kamailio::engine::running::running;
-use crate::kamailio::script::params::Flags;
+use crate::kamailio::state::contact_flags::ContactFlags;
+use crate::kamailio::state::gateway_state::state;
+use crate::kamailio::state::local_uri::is_local_uri;
+use crate::kamailio::sys::clock::unix_time;
 use crate::kamailio::sys::ffi;
 use crate::kamailio::sys::message::next_hop;
 use crate::kamailio::sys::modules::{Usrloc, modules};
@@ -141,7 +140,7 @@ fn routes(sent: &ffi::retr_buf) -> String {
 
 /// What the contacts of an identity can do, one or another of them. But a request that goes to all of those that take
 /// instant messages has one body for all: `message/cpim` is what each of them can do.
-pub(crate) fn capabilities(identity: &str, flags: Flags) -> Capabilities {
+pub(crate) fn capabilities(identity: &str, flags: ContactFlags) -> Capabilities {
     let (mut found, mut all_cpim) = (0, true);
     each_contact(identity, |contact| {
         let now = flags_now(contact, identity, flags);
@@ -159,7 +158,7 @@ pub(crate) fn capabilities(identity: &str, flags: Flags) -> Capabilities {
 /// Whether an identity has a contact with one of these flags.
 pub(crate) fn has(identity: &str, flags: u32) -> bool {
     let mut found = false;
-    let ours = running().flags;
+    let ours = state().flags;
     each_contact(identity, |contact| {
         found |= flags_now(contact, identity, ours) & flags != 0;
     });
@@ -168,7 +167,7 @@ pub(crate) fn has(identity: &str, flags: u32) -> bool {
 
 /// A contact's flags. For an S-CSCF what the devices behind it can do now: one of them may have ended by itself since. Where
 /// all have, the S-CSCF has given them more time than they asked for.
-fn flags_now(contact: &ffi::ucontact, identity: &str, flags: Flags) -> u32 {
+fn flags_now(contact: &ffi::ucontact, identity: &str, flags: ContactFlags) -> u32 {
     if contact.cflags & flags.third_party == 0 {
         return contact.cflags;
     }
@@ -195,7 +194,7 @@ impl Route {
         let first_hop = first_uri(&path).map(str::to_owned);
         // SAFETY: sockets live as long as Kamailio.
         let socket = unsafe { contact.sock.as_ref() }.map(|socket| copy(&socket.sock_str));
-        if contact.cflags & running().flags.third_party != 0 {
+        if contact.cflags & state().flags.third_party != 0 {
             return Self {
                 uri: at_scscf_as(identity),
                 next_hop: Some(copy(&contact.c)),
@@ -222,9 +221,9 @@ pub(crate) fn phones_are_apart(identity: &str) -> bool {
 
 /// What an S-CSCF has said of a person.
 pub(crate) fn registered_at_scscf(identity: &str) -> Option<AtScscf> {
-    let running = running();
-    let person = running.gateway.identity_key(identity, &is_us)?;
-    running.people.at_scscf(&person)
+    let state = state();
+    let person = state.gateway.identity_key(identity, &is_local_uri)?;
+    state.people.at_scscf(&person)
 }
 
 /// The identity by which the S-CSCF knows a person.
@@ -249,15 +248,6 @@ fn each_contact(identity: &str, mut see: impl FnMut(&ffi::ucontact)) {
             }
         }
     });
-}
-
-/// Seconds since 1970, as usrloc counts.
-pub(crate) fn unix_time() -> i64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .ok()
-        .and_then(|now| i64::try_from(now.as_secs()).ok())
-        .unwrap_or(0)
 }
 
 /// VALID_CONTACT: not expired, or permanent.

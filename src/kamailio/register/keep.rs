@@ -5,11 +5,10 @@ use crate::sip::Answer;
 use super::person;
 use super::save::is_by_another;
 use super::third_party;
-use super::writer::Uri;
 use crate::kamailio::engine::perform::{answer_failure, answer_request};
-use crate::kamailio::engine::reading::identity;
-use crate::kamailio::engine::running::running;
 use crate::kamailio::script::functions::{FALSE, TRUE, begin};
+use crate::kamailio::state::gateway_state::state;
+use crate::kamailio::state::registration_queue::Uri;
 use crate::kamailio::sys::counters::REGISTRATION_REFUSED;
 use crate::kamailio::sys::ffi;
 use crate::kamailio::sys::message::SipMsg;
@@ -45,13 +44,13 @@ pub(crate) fn keep(msg: SipMsg<'_>) -> i32 {
             FALSE
         }
     };
-    let whose = person::uri(msg).or_else(|| identity(msg));
+    let whose = person::uri(msg).or_else(|| state().identity_of(msg));
     if is_register && is_by_another(msg) {
         third_party::prolong(msg, whose.as_deref().unwrap_or_default());
     }
     // A REGISTER that only asks has changed nothing.
     let changes = !is_register || msg.names_contacts();
-    let (Some(writer), true) = (&running().writer, changes) else {
+    let (Some(queue), true) = (&state().registrations, changes) else {
         return answer(&OK);
     };
     let Some(identity) = whose.and_then(|identity| Uri::new(&identity)) else {
@@ -71,7 +70,7 @@ pub(crate) fn keep(msg: SipMsg<'_>) -> i32 {
         answer(&UNAVAILABLE);
         return FALSE;
     };
-    if writer.put(identity, transaction) {
+    if queue.put(identity, transaction) {
         return TRUE;
     }
     tracing::warn!("a registration is refused: too many wait for the database");

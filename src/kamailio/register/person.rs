@@ -3,13 +3,11 @@
 use std::cell::Cell;
 
 use crate::host::Identity;
-use crate::sip::{Place, place};
 
-use crate::kamailio::engine::running::running;
 use crate::kamailio::script::functions::{FALSE, TRUE};
-use crate::kamailio::sys::ffi;
+use crate::kamailio::state::gateway_state::state;
+use crate::kamailio::state::local_uri::is_local_uri;
 use crate::kamailio::sys::message::{MessageNumber, SipMsg};
-use crate::kamailio::sys::text::lend;
 
 thread_local! {
     /// The person that was found last, and for which message.
@@ -19,8 +17,8 @@ thread_local! {
 /// `ipsmgw_person(identity)`: whether this is one of the people here: a URI, a number, a name, or a list of URIs as in
 /// P-Asserted-Identity, of which the first that is somebody here counts.
 pub(crate) fn person(msg: SipMsg<'_>, text: &str) -> i32 {
-    let keys = running().gateway.identity_keys(text, &is_us);
-    let found = keys.iter().find_map(|key| running().people.person(key));
+    let keys = state().gateway.identity_keys(text, &is_local_uri);
+    let found = keys.iter().find_map(|key| state().people.person(key));
     set(msg, found);
     if found.is_some() { TRUE } else { FALSE }
 }
@@ -32,26 +30,16 @@ pub(crate) fn set(msg: SipMsg<'_>, person: Option<Identity>) {
 
 /// `$ipsmgw(person)`: the public identity of the person that was found for this message.
 pub(crate) fn uri(msg: SipMsg<'_>) -> Option<String> {
-    found(msg).map(|person| running().gateway.person_uri(&person))
+    found(msg).map(|person| state().gateway.person_uri(&person))
 }
 
 /// `$ipsmgw(scscf_identity)`: the identity by which an S-CSCF knows that person; none where no S-CSCF has registered it.
 pub(crate) fn scscf_identity(msg: SipMsg<'_>) -> Option<String> {
-    let registered = running().people.at_scscf(&found(msg)?)?;
+    let registered = state().people.at_scscf(&found(msg)?)?;
     Some(registered.identity.as_str().to_owned())
 }
 
 fn found(msg: SipMsg<'_>) -> Option<Identity> {
     let (number, person) = FOUND.get();
     person.filter(|_| number == msg.number())
-}
-
-/// Whether a URI leads to this server, by its addresses and aliases.
-pub(crate) fn is_us(uri: &str) -> bool {
-    let Some(Place { host, port }) = place(uri) else {
-        return false;
-    };
-    let mut host = lend(host.as_bytes());
-    // SAFETY: the host is live during the call; 0: any transport.
-    unsafe { ffi::check_self(&mut host, port.unwrap_or(5060), 0) == 1 }
 }

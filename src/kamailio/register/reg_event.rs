@@ -14,16 +14,19 @@ use crate::mime::Entity;
 use crate::sip::{ContactsTold, tag};
 
 use super::at_scscf;
-use super::contacts::{self, Route, unix_time};
-use super::person::{self, is_us};
+use super::contacts::{self, Route};
+use super::person;
 use super::third_party;
-use crate::kamailio::engine::running::{random, running};
 use crate::kamailio::engine::send::{NotSent, Request};
+use crate::kamailio::state::gateway_state::state;
+use crate::kamailio::state::local_uri::is_local_uri;
 use crate::kamailio::state::people::Subscription;
+use crate::kamailio::sys::clock::unix_time;
 use crate::kamailio::sys::ffi;
 use crate::kamailio::sys::guard::guard;
 use crate::kamailio::sys::message::SipMsg;
 use crate::kamailio::sys::modules::modules;
+use crate::kamailio::sys::random::random;
 use crate::kamailio::sys::text::{self, lend};
 
 /// For how many seconds the NOTIFY is awaited that answers a question (RFC 6665 §4.1.2.4: Timer N).
@@ -94,7 +97,7 @@ fn owe(
     };
     // Before it is sent: the NOTIFY may be here before the answer.
     let key = Identity::new(&call_id)?;
-    running().people.subscribe(&key, subscription);
+    state().people.subscribe(&key, subscription);
     let question = Question {
         uri: uri.to_owned(),
         hop: hop.to_owned(),
@@ -125,15 +128,15 @@ pub(crate) fn keep_only(person_uri: &str, hop: &str) {
 
 /// `ipsmgw_save()` on a NOTIFY: notes what the contacts can do now.
 pub(crate) fn notified(msg: SipMsg<'_>) -> Heard {
-    let running = running();
-    let flags = running.flags;
+    let state = state();
+    let flags = state.flags;
     let Some(subscription) = subscription_of(msg) else {
         return Heard::NotOurs;
     };
     let person = subscription.person;
-    let person_uri = running.gateway.person_uri(&person);
+    let person_uri = state.gateway.person_uri(&person);
     let route = contacts::route_to(&person_uri, flags.third_party, "");
-    let Some((route, registered)) = route.zip(running.people.at_scscf(&person)) else {
+    let Some((route, registered)) = route.zip(state.people.at_scscf(&person)) else {
         return Heard::NotOurs;
     };
     person::set(msg, Some(person));
@@ -164,19 +167,19 @@ pub(crate) fn notified(msg: SipMsg<'_>) -> Heard {
             let all = ContactsTold::All(contacts);
             changed
                 .contacts
-                .told(&all, running.plain_im, now, registered.until);
+                .told(&all, state.plain_im, now, registered.until);
             if changed != registered {
-                running.people.register(&person, changed);
+                state.people.register(&person, changed);
             }
             at_scscf::set(&person_uri, flags, changed.contacts.can(now));
             let keys = names
                 .iter()
-                .filter_map(|uri| running.gateway.identity_key(uri, &is_us));
+                .filter_map(|uri| state.gateway.identity_key(uri, &is_local_uri));
             third_party::learn(&keys.collect::<Vec<_>>(), &person, registered.round);
         }
         Ok(RegEvent::NoContact) => {
             at_scscf::remove(&person_uri, flags);
-            running.people.unregister(&person);
+            state.people.unregister(&person);
         }
         Ok(RegEvent::SomebodyElse) => {
             tracing::warn!(
@@ -200,7 +203,7 @@ pub(crate) fn notified(msg: SipMsg<'_>) -> Heard {
 /// The subscription that a NOTIFY belongs to.
 fn subscription_of(notify: SipMsg<'_>) -> Option<Subscription> {
     let call_id = Identity::new(notify.call_id()?)?;
-    let subscription = running().people.subscription(&call_id)?;
+    let subscription = state().people.subscription(&call_id)?;
     let of = |value: Option<&str>| Some(digest(&[&tag(value?)?]));
     let fits = of(notify.to())? == subscription.local_tag
         && (subscription.remote_tag == 0 || of(notify.from())? == subscription.remote_tag);
@@ -209,9 +212,9 @@ fn subscription_of(notify: SipMsg<'_>) -> Option<Subscription> {
 
 /// Whose an address of record is, in a document about this person.
 fn whose(aor: &str, person: &Identity) -> Whose {
-    let (gateway, people) = (&running().gateway, &running().people);
+    let (gateway, people) = (&state().gateway, &state().people);
     let known = |key: Option<Identity>| people.person(&key?);
-    let owner = known(gateway.identity_key(aor, &is_us))
+    let owner = known(gateway.identity_key(aor, &is_local_uri))
         .or_else(|| known(gateway.key_with_plus(aor)).filter(|owner| owner == person));
     match owner {
         Some(owner) if owner == *person => Whose::Theirs,
@@ -256,7 +259,7 @@ unsafe extern "C" fn after_request(_: *mut ffi::sip_msg, _: c_uint, _: *mut c_vo
     guard("after a request", 1, || {
         let owed = OWED.with(|owed| owed.take());
         if let Some((person, hop)) = owed.moved {
-            at_scscf::keep_only(&person, running().flags, &hop);
+            at_scscf::keep_only(&person, state().flags, &hop);
         }
         if let Some(question) = owed.question {
             subscribe(question);
@@ -273,7 +276,7 @@ fn subscribe(question: Question) {
         expires,
         call_id,
     } = question;
-    let gateway = &running().gateway;
+    let gateway = &state().gateway;
     // udp:192.0.2.1:5060
     let Some((transport, address)) = socket.split_once(':') else {
         return;
@@ -324,6 +327,6 @@ unsafe extern "C" fn on_answer(_: *mut ffi::cell, event: c_int, parameters: *mut
         };
         let remote_tag = answer.to().and_then(|to| Some(digest(&[&tag(to)?])));
         let remote_tag = remote_tag.filter(|_| status < 300);
-        running().people.subscribed(&call_id, remote_tag);
+        state().people.subscribed(&call_id, remote_tag);
     });
 }

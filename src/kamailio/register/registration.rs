@@ -2,7 +2,8 @@
 
 use crate::sip::address_of_record;
 
-use super::contacts::{is_valid, unix_time, with_record};
+use super::contacts::{is_valid, with_record};
+use crate::kamailio::sys::clock::unix_time;
 use crate::kamailio::sys::database::{Database, DatabaseError, Field, Value};
 use crate::kamailio::sys::ffi;
 use crate::kamailio::sys::modules::modules;

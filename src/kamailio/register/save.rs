@@ -8,9 +8,8 @@ use crate::sip::{Capabilities, RegisterBody, asserted, is_third_party};
 use super::contacts;
 use super::reg_event::{self, Heard};
 use super::third_party;
-use crate::kamailio::engine::reading;
-use crate::kamailio::engine::running::running;
-use crate::kamailio::script::params::Flags;
+use crate::kamailio::state::contact_flags::ContactFlags;
+use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::sys::ffi;
 use crate::kamailio::sys::message::SipMsg;
 use crate::kamailio::sys::text;
@@ -45,11 +44,11 @@ pub(crate) fn save(msg: SipMsg<'_>) -> i32 {
 
 /// Notes the URI with which a client registers: it is written to by that name.
 fn note_name(register: SipMsg<'_>) {
-    let identity = reading::identity(register).unwrap_or_default();
+    let identity = state().identity_of(register).unwrap_or_default();
     let person = asserted(&identity).find_map(interwork::identity);
     let to = asserted(register.to().unwrap_or_default()).next();
     if let (Some(person), Some(to)) = (person, to) {
-        running().people.register_as(&person, to);
+        state().people.register_as(&person, to);
     }
 }
 
@@ -81,10 +80,10 @@ pub(crate) fn service_info(msg: SipMsg<'_>) -> Option<ServiceInfo> {
 
 /// What the contacts of this REGISTER can do; nothing for a query or `Contact: *`.
 fn first_party(msg: SipMsg<'_>) -> Option<Capabilities> {
-    let running = running();
+    let state = state();
     let mut contacts = msg
         .contacts()
-        .map(|contact| Capabilities::of_contact(contact.parameters(), running.plain_im));
+        .map(|contact| Capabilities::of_contact(contact.parameters(), state.plain_im));
     let first = contacts.next()?;
     // Kamailio keeps one set of branch flags for all contacts of a REGISTER: what all of them can.
     let mut several = false;
@@ -102,7 +101,7 @@ fn first_party(msg: SipMsg<'_>) -> Option<Capabilities> {
 
 /// Sets our branch flags and leaves the script's own.
 pub(crate) fn set_flags(can: Capabilities, third_party: bool) {
-    let flags = running().flags;
+    let flags = state().flags;
     let mut value = 0;
     // SAFETY: branch 0 always exists; writes the number.
     unsafe { ffi::getbflagsval(0, &mut value) };
@@ -115,9 +114,9 @@ pub(crate) const CAPABILITIES: [&str; 5] = ["sm", "im", "cpim", "msrp", "sm_apar
 
 /// `ipsmgw_capable(uri, what)`: whether a registered contact of this identity can do that.
 pub(crate) fn capable(uri: &str, what: &str) -> i32 {
-    let Flags {
+    let ContactFlags {
         sm, im, cpim, msrp, ..
-    } = running().flags;
+    } = state().flags;
     if what == "sm_apart" {
         return if contacts::phones_are_apart(uri) {
             1

@@ -7,21 +7,23 @@ use crate::mime::ServiceInfo;
 use crate::sip::{Capabilities, ContactsTold, RegisterBody, Uri, asserted, expires};
 
 use super::at_scscf;
-use super::contacts::{self, unix_time};
-use super::person::{self, is_us};
+use super::contacts;
+use super::person;
 use super::reg_event;
 use super::save;
-use crate::kamailio::engine::reading::identity;
-use crate::kamailio::engine::running::{random, running};
 use crate::kamailio::script::functions::{FALSE, TRUE};
+use crate::kamailio::state::gateway_state::state;
+use crate::kamailio::state::local_uri::is_local_uri;
+use crate::kamailio::sys::clock::unix_time;
 use crate::kamailio::sys::message::SipMsg;
+use crate::kamailio::sys::random::random;
 
 /// How long a registration lasts where nobody says it.
 const DEFAULT_EXPIRES: u32 = 3600;
 
 /// `ipsmgw_save()` on a third-party REGISTER. False for one that is about nobody here.
 pub(crate) fn save(register: SipMsg<'_>) -> i32 {
-    let running = running();
+    let state = state();
     let body = save::body(register);
     let registered_as = registered_as(register);
     let associated = associated(register, &body);
@@ -31,14 +33,14 @@ pub(crate) fn save(register: SipMsg<'_>) -> i32 {
     let Some((registered_as, person)) = found else {
         return FALSE;
     };
-    let person_uri = running.gateway.person_uri(&person);
+    let person_uri = state.gateway.person_uri(&person);
     let (hop, seconds) = contact(register);
     let (now, scscf) = (unix_time(), digest(&[&hop]));
     let says = now + i64::from(seconds);
-    let before = running.people.at_scscf(&person);
+    let before = state.people.at_scscf(&person);
     // Of two S-CSCFs the one that has registered the person last counts.
     let is_same = before.is_none_or(|before| before.scscf == scscf);
-    let known = at_scscf::capabilities(&person_uri, running.flags);
+    let known = at_scscf::capabilities(&person_uri, state.flags);
     let mut contacts = match before {
         Some(before) if is_same => before.contacts,
         Some(_) => Default::default(),
@@ -52,7 +54,7 @@ pub(crate) fn save(register: SipMsg<'_>) -> i32 {
         }
     };
     let told = body.contacts();
-    contacts.told(&told, running.plain_im, now, says);
+    contacts.told(&told, state.plain_im, now, says);
     // Kamailio's S-CSCF passes on the lifetime that one device asks for, also the 0 of one that goes: the others stay.
     let until = if seconds > 0 || told.only_ends() {
         contacts.until(now).max(says)
@@ -62,7 +64,7 @@ pub(crate) fn save(register: SipMsg<'_>) -> i32 {
     let goes_on = seconds > 0 || (until > now && register.set_expires(whole(until - now)));
     if !goes_on {
         if is_same {
-            running.people.unregister(&person);
+            state.people.unregister(&person);
         }
         save::set_flags(Capabilities::default(), true);
         return TRUE;
@@ -88,7 +90,7 @@ pub(crate) fn save(register: SipMsg<'_>) -> i32 {
         registered.subscription = Text::new(&call_id).unwrap_or_default();
         registered.tag = tag;
     }
-    running.people.register(&person, registered);
+    state.people.register(&person, registered);
     learn(&names, &person, round);
     reg_event::keep_only(&person_uri, &hop);
     TRUE
@@ -96,7 +98,7 @@ pub(crate) fn save(register: SipMsg<'_>) -> i32 {
 
 /// Takes in what an S-CSCF says of a person's identities.
 pub(crate) fn learn(names: &[Identity], person: &Identity, round: u32) {
-    let refused = running().people.learn(names, person, round);
+    let refused = state().people.learn(names, person, round);
     if refused > 0 {
         tracing::warn!(
             refused,
@@ -131,10 +133,10 @@ fn whose(
     registered_as: &str,
     associated: &[String],
 ) -> Option<Identity> {
-    let (gateway, people) = (&running().gateway, &running().people);
+    let (gateway, people) = (&state().gateway, &state().people);
     if !people.are_known() {
         // Then the script says it.
-        return gateway.identity_key(&identity(register)?, &is_us);
+        return gateway.identity_key(&state().identity_of(register)?, &is_local_uri);
     }
     let by_number = || {
         let info = ServiceInfo::decode(body.service_info.as_deref()?).ok()?;
@@ -150,7 +152,7 @@ fn whose(
             .filter_map(|uri| gateway.key_with_plus(uri))
     };
     people
-        .person(&gateway.identity_key(registered_as, &is_us)?)
+        .person(&gateway.identity_key(registered_as, &is_local_uri)?)
         .or_else(by_number)
         .or_else(|| keys().find_map(|key| people.person(&key)))
         .or_else(|| with_plus().find_map(|key| people.person(&key)))
@@ -161,13 +163,13 @@ const MOST_NAMES: usize = 32;
 
 /// The keys of all identities that the registration names.
 fn names(registered_as: &str, associated: &[String]) -> Vec<Identity> {
-    let gateway = &running().gateway;
+    let gateway = &state().gateway;
     let mut names: Vec<Identity> = Vec::new();
     let lists = associated
         .iter()
-        .flat_map(|list| gateway.identity_keys(list, &is_us));
+        .flat_map(|list| gateway.identity_keys(list, &is_local_uri));
     for name in gateway
-        .identity_key(registered_as, &is_us)
+        .identity_key(registered_as, &is_local_uri)
         .into_iter()
         .chain(lists)
     {
@@ -197,7 +199,7 @@ fn whole(seconds: i64) -> u32 {
 pub(crate) fn prolong(register: SipMsg<'_>, person_uri: &str) {
     let is_it = |registered: &AtScscf| registered.scscf == digest(&[&contact(register).0]);
     if let Some(registered) = contacts::registered_at_scscf(person_uri).filter(is_it) {
-        at_scscf::prolong(person_uri, running().flags, registered.until);
+        at_scscf::prolong(person_uri, state().flags, registered.until);
     }
 }
 

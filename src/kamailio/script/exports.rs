@@ -14,9 +14,9 @@ use super::params;
 use super::pv;
 use super::recipients;
 use super::rpc;
+use super::start;
 use super::transformation;
 use crate::kamailio::engine::lifecycle;
-use crate::kamailio::engine::running;
 use crate::kamailio::engine::timer;
 use crate::kamailio::register::keep;
 use crate::kamailio::register::person;
@@ -28,6 +28,7 @@ use crate::kamailio::sys::guard::guard;
 use crate::kamailio::sys::log;
 use crate::kamailio::sys::log_lines;
 use crate::kamailio::sys::message::SipMsg;
+use crate::kamailio::sys::setting_error::SettingError;
 use crate::kamailio::sys::text;
 
 /// A table that Kamailio reads: constant pointers to static data.
@@ -61,9 +62,9 @@ pub(crate) static exports: Table<module_exports> = Table(module_exports {
 });
 
 unsafe extern "C" fn mod_init() -> c_int {
-    guard("mod_init", -1, || match running::start() {
+    guard("mod_init", -1, || match start::start() {
         Ok(()) => 0,
-        Err(params::SettingError(sentence)) => {
+        Err(SettingError(sentence)) => {
             tracing::error!("{sentence}");
             -1
         }

@@ -13,9 +13,9 @@ use crate::kamailio::engine::perform::{
 };
 use crate::kamailio::engine::reading::Reading;
 use crate::kamailio::engine::result;
-use crate::kamailio::engine::running::running;
 use crate::kamailio::engine::send;
 use crate::kamailio::state::answered;
+use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::table::Locked;
 use crate::kamailio::sys::clock;
 use crate::kamailio::sys::counters;
@@ -32,7 +32,7 @@ const END_OF_SCRIPT: i32 = 0;
 
 /// `ipsmgw_draining()`: whether nothing new is taken, since the gateway is about to stop.
 pub(crate) fn draining(_: SipMsg<'_>) -> i32 {
-    if running().lifecycle.is_draining() {
+    if state().lifecycle.is_draining() {
         TRUE
     } else {
         FALSE
@@ -41,7 +41,7 @@ pub(crate) fn draining(_: SipMsg<'_>) -> i32 {
 
 /// Refuses a message that comes while the gateway is about to stop.
 pub(crate) fn refuse_while_draining(msg: SipMsg<'_>) -> bool {
-    let drains = running().lifecycle.is_draining();
+    let drains = state().lifecycle.is_draining();
     if drains {
         let stopping = Answer {
             status: 503,
@@ -59,7 +59,7 @@ pub(crate) fn classify(msg: SipMsg<'_>) -> i32 {
     let Some(reading) = Reading::of(msg) else {
         return FALSE;
     };
-    match running().gateway.classify(&reading.content()) {
+    match state().gateway.classify(&reading.content()) {
         Ok(class) => class as i32,
         Err(refusal) => {
             tracing::info!(reason = %refusal.reason, "malformed");
@@ -74,7 +74,7 @@ pub(crate) const DIRECTIONS: [&str; 2] = ["sm2im", "im2sm"];
 /// `ipsmgw_authorize(uri, direction)`: whether this identity's messages may be converted.
 pub(crate) fn authorize(uri: &str, direction: &str) -> i32 {
     let may = match interwork::identity(uri) {
-        Some(identity) => running().authorizations.of(&identity),
+        Some(identity) => state().authorizations.of(&identity),
         None => return FALSE,
     };
     match may.allows(direction) {
@@ -142,12 +142,12 @@ pub(crate) fn begin(msg: SipMsg<'_>) -> Result<(), i32> {
 /// at once. An error is what the function gives back.
 fn submit(msg: SipMsg<'_>, outcome: Option<u16>) -> Result<Performed, i32> {
     begin(msg)?;
-    let running = running();
+    let state = state();
     let now = clock::now();
     let reading = Reading::of(msg).ok_or(FALSE)?;
     let reading = reading.with_sender().with_source().with_recipient();
     let message = reading.message();
-    let prepared = match running.gateway.prepare_sm(&message, now) {
+    let prepared = match state.gateway.prepare_sm(&message, now) {
         Ok(prepared) => prepared,
         Err(refusal) => {
             refuse(msg, *refusal);
@@ -177,15 +177,12 @@ pub(crate) fn im_to_sm(msg: SipMsg<'_>, route: &str) -> i32 {
     if let Err(ended) = begin(msg) {
         return ended;
     }
-    let running = running();
+    let state = state();
     let now = clock::now();
     // Called again, it is taken already. (The result route may try another recipient.)
     let is_held = |id| {
         let held = |mut bucket: Locked<'_>| bucket.get_mut(id).is_some_and(|open| open.held);
-        running
-            .table
-            .lock_of(id, now.monotonic_ms)
-            .is_some_and(held)
+        state.table.lock_of(id, now.monotonic_ms).is_some_and(held)
     };
     if hooks::held_at_hand().is_some_and(is_held) {
         return TRUE;
@@ -197,10 +194,10 @@ pub(crate) fn im_to_sm(msg: SipMsg<'_>, route: &str) -> i32 {
         return FALSE;
     };
     // Whether the recipient is here matters only where there is a service centre for those who are not.
-    if running.gateway.policy.sc_uri.is_some() {
+    if state.gateway.policy.sc_uri.is_some() {
         reading = reading.with_recipient();
     }
-    let prepared = match running.gateway.prepare_im(&reading.message(), now) {
+    let prepared = match state.gateway.prepare_im(&reading.message(), now) {
         Ok(prepared) => prepared,
         Err(refusal) => {
             refuse(msg, *refusal);
@@ -232,20 +229,20 @@ pub(crate) fn im_to_sm(msg: SipMsg<'_>, route: &str) -> i32 {
 
 /// `ipsmgw_expects_report()`: whether an RP-ACK or RP-ERROR is about a message of ours. Nothing is answered or changed.
 pub(crate) fn expects_report(msg: SipMsg<'_>) -> i32 {
-    let running = running();
+    let state = state();
     let now_ms = clock::now().monotonic_ms;
     let Some(reading) = Reading::of(msg).map(Reading::with_sender) else {
         return FALSE;
     };
     let message = reading.message();
-    let Ok(Some(report)) = running.gateway.prepare_report(&message) else {
+    let Ok(Some(report)) = state.gateway.prepare_report(&message) else {
         return FALSE;
     };
     let expects = match report.named {
         // Also one that comes again, or of an earlier start.
         Named::Exchange(..) | Named::Past => true,
         Named::Nothing => {
-            let mut locked = running.table.lock(report.identity.as_str(), now_ms);
+            let mut locked = state.table.lock(report.identity.as_str(), now_ms);
             interwork::expects(&report, &mut locked)
         }
     };
@@ -257,14 +254,14 @@ pub(crate) fn report(msg: SipMsg<'_>) -> i32 {
     if !can_take(msg, "ipsmgw_report") {
         return FALSE;
     }
-    let running = running();
+    let state = state();
     let now = clock::now();
     let Some(reading) = Reading::of(msg) else {
         return FALSE;
     };
     let reading = reading.with_sender().with_source();
     let message = reading.message();
-    let report = match running.gateway.prepare_report(&message) {
+    let report = match state.gateway.prepare_report(&message) {
         // Nobody answers it here: the script relays it.
         Ok(None) => return NOT_OURS,
         Ok(Some(report)) => report,
@@ -276,12 +273,12 @@ pub(crate) fn report(msg: SipMsg<'_>) -> i32 {
     let actions = {
         let now_ms = now.monotonic_ms;
         let named = match report.named {
-            Named::Exchange(id, _) => running.table.lock_of(id, now_ms),
+            Named::Exchange(id, _) => state.table.lock_of(id, now_ms),
             Named::Nothing | Named::Past => None,
         };
         let mut locked =
-            named.unwrap_or_else(|| running.table.lock(report.identity.as_str(), now_ms));
-        running
+            named.unwrap_or_else(|| state.table.lock(report.identity.as_str(), now_ms));
+        state
             .gateway
             .handle(Input::Report(&report), now, &mut locked)
     };
@@ -389,7 +386,7 @@ thread_local! {
 pub(crate) fn hold_ms(msg: SipMsg<'_>) -> u64 {
     match HOLD_TIMEOUT.get() {
         (number, seconds) if seconds > 0 && number == msg.number() => u64::from(seconds) * 1000,
-        _ => running().gateway.policy.hold_timeout_ms,
+        _ => state().gateway.policy.hold_timeout_ms,
     }
 }
 

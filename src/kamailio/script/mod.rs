@@ -7,4 +7,5 @@ pub(super) mod params;
 pub(super) mod pv;
 pub(super) mod recipients;
 pub(super) mod rpc;
+pub(super) mod start;
 pub(super) mod transformation;

@@ -5,17 +5,16 @@ use std::os::raw::{c_int, c_void};
 
 use crate::guard::connections::Limits;
 use crate::interwork::{Authorization, Settings};
-use crate::sip::{Capabilities, place};
+use crate::sip::place;
 
 use crate::kamailio::engine::result;
+use crate::kamailio::state::contact_flags::ContactFlags;
+use crate::kamailio::state::gateway_state::MOST_PENDING;
 use crate::kamailio::state::people::Tables;
 use crate::kamailio::sys::ffi;
 use crate::kamailio::sys::guard::guard;
+use crate::kamailio::sys::setting_error::SettingError;
 use crate::kamailio::sys::text;
-
-/// What is wrong with the configuration, as a sentence that says what to write instead.
-#[derive(Debug)]
-pub(crate) struct SettingError(pub(crate) String);
 
 /// A place that Kamailio's parser writes a parameter to.
 #[repr(transparent)]
@@ -219,62 +218,6 @@ parameters! {
     log_guard: number = 0,
 }
 
-/// Branch flags, as masks, by which usrloc keeps what a contact can do.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Flags {
-    pub(crate) sm: u32,
-    pub(crate) im: u32,
-    pub(crate) cpim: u32,
-    pub(crate) msrp: u32,
-    /// The contact is an S-CSCF: it takes requests to the identity itself.
-    pub(crate) third_party: u32,
-}
-
-impl Flags {
-    /// Whether none of ours is this one, which another module has.
-    pub(crate) fn spare(self, other: u32) -> Result<(), SettingError> {
-        let ours = [
-            ("sm_flag", self.sm),
-            ("im_flag", self.im),
-            ("cpim_flag", self.cpim),
-            ("msrp_flag", self.msrp),
-            ("third_party_flag", self.third_party),
-        ];
-        match ours.iter().find(|(_, mask)| mask & other != 0) {
-            None => Ok(()),
-            Some((name, mask)) => Err(SettingError(format!(
-                "{name} is {0}, and so is nat_bflag of usrloc: write a branch flag from 0 to 31 that is used for nothing else",
-                mask.trailing_zeros()
-            ))),
-        }
-    }
-
-    /// What a contact with these flags can do.
-    pub(crate) fn capabilities(self, flags: u32) -> Capabilities {
-        Capabilities {
-            sm: flags & self.sm != 0,
-            im: flags & self.im != 0,
-            cpim: flags & self.cpim != 0,
-            msrp: flags & self.msrp != 0,
-        }
-    }
-
-    /// `flags` with ours as this contact has them, and the script's own as they are.
-    pub(crate) fn set(self, flags: u32, can: Capabilities, third_party: bool) -> u32 {
-        let ours = [
-            (self.sm, can.sm),
-            (self.im, can.im),
-            (self.cpim, can.cpim),
-            (self.msrp, can.msrp),
-            (self.third_party, third_party),
-        ];
-        ours.into_iter().fold(
-            flags,
-            |flags, (mask, has)| if has { flags | mask } else { flags & !mask },
-        )
-    }
-}
-
 /// The parameters that are about Kamailio, not about messages.
 pub(crate) struct Parameters {
     pub(crate) settings: Settings<'static>,
@@ -288,7 +231,7 @@ pub(crate) struct Parameters {
     pub(crate) max_per_sender: u32,
     pub(crate) stop_timeout_ms: u64,
     pub(crate) connections: Limits,
-    pub(crate) flags: Flags,
+    pub(crate) flags: ContactFlags,
     /// The script's flag of a message from a peer that it trusts, as a mask; 0: none.
     pub(crate) trusted_flag: u32,
     pub(crate) plain_im: bool,
@@ -322,9 +265,6 @@ fn connections() -> Result<Limits, SettingError> {
         unfinished_ms: seconds as u64 * 1000,
     })
 }
-
-/// The largest table that a generation number and memory make sense for.
-pub(crate) const MOST_PENDING: c_int = 1_000_000;
 
 /// So many senders it takes by default to fill the table.
 const SENDERS: c_int = 16;
@@ -536,7 +476,7 @@ fn trusted_flag() -> Result<u32, SettingError> {
     })
 }
 
-fn flags() -> Result<Flags, SettingError> {
+fn flags() -> Result<ContactFlags, SettingError> {
     let mut taken = 0;
     // Kamailio has 32 branch flags.
     let mut mask = |name: &str, flag: c_int| match u32::try_from(flag) {
@@ -548,7 +488,7 @@ fn flags() -> Result<Flags, SettingError> {
             "{name} is {flag}: write a branch flag from 0 to 31 that is used for nothing else, by the script or by another parameter"
         ))),
     };
-    Ok(Flags {
+    Ok(ContactFlags {
         sm: mask("sm_flag", places::sm_flag.get())?,
         im: mask("im_flag", places::im_flag.get())?,
         cpim: mask("cpim_flag", places::cpim_flag.get())?,

@@ -9,9 +9,9 @@ use crate::sip::MessageIn;
 use super::functions;
 use crate::kamailio::engine::reading::Reading;
 use crate::kamailio::engine::result;
-use crate::kamailio::engine::running::running;
 use crate::kamailio::register::person;
 use crate::kamailio::register::save;
+use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::sys::clock;
 use crate::kamailio::sys::destinations;
 use crate::kamailio::sys::ffi::{
@@ -176,7 +176,7 @@ fn value(msg: SipMsg<'_>, field: Field) -> Option<Value> {
                 from: msg.from(),
                 ..MessageIn::default()
             };
-            return running().gateway.field(&message, field, 0);
+            return state().gateway.field(&message, field, 0);
         }
         Field::HoldTimeout => {
             let seconds = functions::hold_ms(msg) / 1000;
@@ -194,7 +194,7 @@ fn value(msg: SipMsg<'_>, field: Field) -> Option<Value> {
         };
     }
     let reading = Reading::of(msg)?;
-    running()
+    state()
         .gateway
         .field(&reading.message(), field, clock::now().unix)
 }

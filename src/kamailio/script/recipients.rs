@@ -10,8 +10,8 @@ use super::functions::{FALSE, TRUE, begin, can_take, refuse, refuse_while_draini
 use crate::kamailio::engine::perform::{At, answer_request, decide_for, handle, perform};
 use crate::kamailio::engine::reading::Reading;
 use crate::kamailio::engine::rewrite;
-use crate::kamailio::engine::running::running;
 use crate::kamailio::register::contacts;
+use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::sys::clock;
 use crate::kamailio::sys::message::{MessageNumber, SipMsg};
 
@@ -63,7 +63,7 @@ pub(crate) fn next_recipient(msg: SipMsg<'_>) -> i32 {
 /// Everybody in the message's list; nobody where it is to be refused, which `im_to_list` does.
 fn read(msg: SipMsg<'_>) -> Vec<Listed> {
     let named = Reading::of(msg)
-        .and_then(|reading| running().gateway.recipients(&reading.content()))
+        .and_then(|reading| state().gateway.recipients(&reading.content()))
         .and_then(Result::ok);
     let nobody_yet = |name| Listed { name, uri: None };
     named
@@ -105,18 +105,18 @@ pub(crate) fn im_to_list(msg: SipMsg<'_>) -> i32 {
     }
     let list = LIST.take().filter(|list| list.number == msg.number());
     let recipients = list.map(|list| list.recipients).unwrap_or_default();
-    let running = running();
+    let state = state();
     let now = clock::now();
     let Some(reading) = Reading::of(msg).map(Reading::with_sender) else {
         return FALSE;
     };
     let message = reading.message();
-    let copies = match running.gateway.recipients(&message) {
+    let copies = match state.gateway.recipients(&message) {
         Some(Err(refusal)) => Err(refusal),
         _ => {
             let recipients: Vec<RecipientIn<'_>> =
                 recipients.iter().map(Listed::as_input).collect();
-            running.gateway.prepare_list(&message, &recipients, now)
+            state.gateway.prepare_list(&message, &recipients, now)
         }
     };
     let copies = match copies {
@@ -159,7 +159,7 @@ impl Listed {
             name: &self.name,
             uri,
             can: uri.map_or_else(Default::default, |uri| {
-                contacts::capabilities(uri, running().flags)
+                contacts::capabilities(uri, state().flags)
             }),
         }
     }

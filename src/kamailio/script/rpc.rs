@@ -11,7 +11,7 @@ use crate::wire::describe::{FieldSink, JsonFields, describe_rp, describe_tpdu, i
 use crate::wire::{Carrier, Direction, Tpdu};
 
 use crate::kamailio::engine::lifecycle;
-use crate::kamailio::engine::running::running;
+use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::trace;
 use crate::kamailio::sys::clock;
 use crate::kamailio::sys::ffi::{self, rpc_export_t, rpc_t};
@@ -199,7 +199,7 @@ unsafe extern "C" fn auth_set(rpc: *mut rpc_t, context: *mut c_void) {
                 "write both, sm2im, im2sm or none behind the identity",
             );
         };
-        if running().authorizations.set(&identity, may).is_err() {
+        if state().authorizations.set(&identity, may).is_err() {
             fault(
                 rpc,
                 context,
@@ -216,7 +216,7 @@ unsafe extern "C" fn auth_get(rpc: *mut rpc_t, context: *mut c_void) {
             return fault(rpc, context, NO_IDENTITY);
         };
         if let Some(mut reply) = Structure::new(rpc, context) {
-            reply.text("may", running().authorizations.of(&identity).word());
+            reply.text("may", state().authorizations.of(&identity).word());
         }
     });
 }
@@ -227,9 +227,9 @@ const NO_IDENTITY: &str =
 /// `ipsmgw.reload`
 unsafe extern "C" fn reload(rpc: *mut rpc_t, context: *mut c_void) {
     guard("ipsmgw.reload", (), || {
-        let entries = running().authorizations.reload();
+        let entries = state().authorizations.reload();
         let entries =
-            entries.and_then(|count| Ok((count, running().people.reload(&running().gateway)?)));
+            entries.and_then(|count| Ok((count, state().people.reload(&state().gateway)?)));
         match entries {
             Ok((entries, identities)) => {
                 if let Some(reply) = Structure::new(rpc, context) {
@@ -314,11 +314,11 @@ unsafe extern "C" fn drain(rpc: *mut rpc_t, context: *mut c_void) {
             Some("off") => false,
             Some(_) => return fault(rpc, context, "write nothing, or off to take messages again"),
         };
-        let running = running();
-        running.lifecycle.drain(drains);
+        let state = state();
+        state.lifecycle.drain(drains);
         if let Some(mut reply) = Structure::new(rpc, context) {
-            reply.flag("draining", running.lifecycle.is_draining());
-            let open = i64::try_from(lifecycle::open(running)).unwrap_or(0);
+            reply.flag("draining", state.lifecycle.is_draining());
+            let open = i64::try_from(lifecycle::open(state)).unwrap_or(0);
             Structure::number(reply, "open", open);
         }
     });
@@ -330,7 +330,7 @@ unsafe extern "C" fn trace_message(rpc: *mut rpc_t, context: *mut c_void) {
         let Some(call_id) = next_word(rpc, context) else {
             return fault(rpc, context, "write the Call-ID of a sender's message");
         };
-        let known = running().trace.of(call_id);
+        let known = state().trace.of(call_id);
         if known.is_empty() {
             return fault(
                 rpc,
@@ -348,7 +348,7 @@ unsafe extern "C" fn trace_message(rpc: *mut rpc_t, context: *mut c_void) {
 
 /// One exchange of `ipsmgw.trace`.
 fn show_known(reply: Structure, known: &trace::Known) {
-    let running = running();
+    let state = state();
     let now_ms = clock::now().monotonic_ms;
     let Some(mut shown) = reply.nested(&trace::name(known.exchange)) else {
         return;
@@ -356,7 +356,7 @@ fn show_known(reply: Structure, known: &trace::Known) {
     let seconds = |since_ms: u64| i64::try_from(now_ms.saturating_sub(since_ms) / 1000);
     shown.text("direction", trace::direction(known.kind));
     Structure::number(shown, "age", seconds(known.opened_ms).unwrap_or(0));
-    let open = running.table.lock_of(known.exchange, now_ms);
+    let open = state.table.lock_of(known.exchange, now_ms);
     let open = open.and_then(|mut locked| {
         let exchange = locked.get_mut(known.exchange)?;
         Some((exchange.state, exchange.attempts, exchange.held))
@@ -387,14 +387,14 @@ fn show_known(reply: Structure, known: &trace::Known) {
 /// `ipsmgw.pending`
 unsafe extern "C" fn pending(rpc: *mut rpc_t, context: *mut c_void) {
     guard("ipsmgw.pending", (), || {
-        let running = running();
+        let state = state();
         let now = clock::now().monotonic_ms;
         let Some(reply) = Structure::new(rpc, context) else {
             return;
         };
         for kind in Kind::ALL {
             let of_kind = || {
-                running
+                state
                     .table
                     .census()
                     .filter(|(known, _)| *known == kind as u32)
@@ -409,10 +409,10 @@ unsafe extern "C" fn pending(rpc: *mut rpc_t, context: *mut c_void) {
             counted.number("open", i64::try_from(of_kind().count()).unwrap_or(0));
             counted.number("oldest", i64::try_from(oldest / 1000).unwrap_or(0));
         }
-        reply.number("senders", i64::from(running.table.senders()));
+        reply.number("senders", i64::from(state.table.senders()));
         reply.number(
             "max_pending",
-            i64::try_from(running.table.capacity()).unwrap_or(0),
+            i64::try_from(state.table.capacity()).unwrap_or(0),
         );
     });
 }

@@ -4,7 +4,7 @@ use std::os::raw::{c_char, c_int};
 use std::ptr::null_mut;
 
 use super::pv;
-use crate::kamailio::engine::running::running;
+use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::sys::ffi::{
     self, pv_value_t, sip_msg, str_, tr_export_t, tr_param_t, trans_t,
 };
@@ -90,7 +90,7 @@ unsafe extern "C" fn apply(
         let is_text = value.flags & ffi::PV_VAL_STR as c_int != 0;
         // SAFETY: Kamailio's text, live until it is overwritten below.
         let text = is_text.then(|| unsafe { text::text(&value.rs) }).flatten();
-        match text.and_then(|text| running().gateway.policy.number(text)) {
+        match text.and_then(|text| state().gateway.policy.number(text)) {
             Some(number) => pv::give_text(&number, null_mut(), value),
             // SAFETY: Kamailio's value to fill, of this call.
             None => unsafe { ffi::pv_get_null(null_mut(), null_mut(), value) },

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use crate::interwork::answer;
 
 use crate::kamailio::engine::perform;
-use crate::kamailio::engine::running::running;
+use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::sys::clock;
 use crate::kamailio::sys::ffi;
 use crate::kamailio::sys::guard::guard;
@@ -121,7 +121,7 @@ impl Answered {
 /// it came from.
 fn digest(msg: SipMsg<'_>) -> u64 {
     let mut digest = DefaultHasher::new();
-    running().gateway.boot.hash(&mut digest);
+    state().gateway.boot.hash(&mut digest);
     msg.transaction_key().hash(&mut digest);
     msg.source_address().hash(&mut digest);
     digest.finish()
@@ -146,7 +146,7 @@ pub(crate) fn watch(msg: SipMsg<'_>) {
 
 /// The request at hand was answered so, without a transaction.
 pub(crate) fn note(msg: SipMsg<'_>, status: u16) {
-    running().answered.remember(Line {
+    state().answered.remember(Line {
         digest: digest(msg),
         at_ms: clock::now().monotonic_ms.max(1),
         status,
@@ -166,7 +166,7 @@ unsafe extern "C" fn on_answer(_: *mut ffi::cell, _: c_int, parameters: *mut ffi
         if let (Some(digest), 200..700) = (digest, status) {
             // SAFETY: what was sent, live during the callback, or nothing.
             let sent = unsafe { text::octets(&parameters.send_buf) };
-            running().answered.remember(Line {
+            state().answered.remember(Line {
                 digest: *digest as usize as u64,
                 at_ms: clock::now().monotonic_ms.max(1),
                 status,
@@ -207,7 +207,7 @@ unsafe extern "C" fn before_script(msg: *mut ffi::sip_msg, _: c_uint, _: *mut c_
 
 /// Whether the request is a copy of one that was answered; then it has been answered again.
 fn repeat(msg: SipMsg<'_>) -> bool {
-    let answered = &running().answered;
+    let answered = &state().answered;
     let now_ms = clock::now().monotonic_ms;
     if !msg.is_request(ffi::METHOD_MESSAGE) || !answered.has_any(now_ms) || !msg.parse_headers() {
         return false;

@@ -7,8 +7,8 @@ use crate::host::Identity;
 use crate::interwork::Authorization;
 
 use super::shared_map::SharedMap;
-use crate::kamailio::script::params::SettingError;
 use crate::kamailio::sys::database::{Database, DatabaseError, Value};
+use crate::kamailio::sys::setting_error::SettingError;
 use crate::kamailio::sys::shared::SharedSlice;
 
 pub(crate) struct Authorizations {

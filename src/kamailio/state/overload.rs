@@ -12,9 +12,9 @@ use crate::interwork::{
 
 use crate::kamailio::engine::perform;
 use crate::kamailio::engine::reading::Reading;
-use crate::kamailio::engine::running::running;
 use crate::kamailio::register::save;
 use crate::kamailio::script::functions::{FALSE, TRUE};
+use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::sys::clock;
 use crate::kamailio::sys::counters;
 use crate::kamailio::sys::ffi;
@@ -131,15 +131,15 @@ pub(crate) fn overloaded(msg: SipMsg<'_>) -> i32 {
         tracing::error!("ipsmgw_overloaded() works in the request route, before anything else");
         return FALSE;
     }
-    let running = running();
-    let gateway = &running.gateway;
+    let state = state();
+    let gateway = &state.gateway;
     let now_ms = clock::now().monotonic_ms;
     let load = load(msg, now_ms);
     if !msg.parse_headers() {
         return FALSE;
     }
     let digest = digest(msg);
-    match running.refusals.recall(digest, now_ms) {
+    match state.refusals.recall(digest, now_ms) {
         // It is a copy of one that the script went on with: whatever that was answered stays true.
         Some(EarlierCopy::Passed) => return FALSE,
         // It stays refused: its sender may have the answer already.
@@ -151,14 +151,12 @@ pub(crate) fn overloaded(msg: SipMsg<'_>) -> i32 {
             }
         }
         None => {
-            running
-                .refusals
-                .remember(digest, EarlierCopy::Passed, now_ms);
+            state.refusals.remember(digest, EarlierCopy::Passed, now_ms);
             return FALSE;
         }
     }
     counters::count(Counter::Overload);
-    if running.refusals.refuse(digest, now_ms) {
+    if state.refusals.refuse(digest, now_ms) {
         let Load {
             queue,
             waited_ms,
@@ -181,7 +179,7 @@ pub(crate) fn overloaded(msg: SipMsg<'_>) -> i32 {
 }
 
 fn is_refused(msg: SipMsg<'_>, load: Load) -> bool {
-    let refuses = |asked| running().gateway.is_too_much(asked, load);
+    let refuses = |asked| state().gateway.is_too_much(asked, load);
     if let Some(reading) = Reading::of(msg) {
         return refuses(Asked::Message(&reading.content()));
     }
@@ -208,7 +206,7 @@ fn is_refused(msg: SipMsg<'_>, load: Load) -> bool {
 /// What tells a request and its copies from all others.
 fn digest(msg: SipMsg<'_>) -> u64 {
     let mut digest = DefaultHasher::new();
-    running().gateway.boot.hash(&mut digest);
+    state().gateway.boot.hash(&mut digest);
     msg.transaction_key().hash(&mut digest);
     digest.finish()
 }
@@ -223,8 +221,8 @@ fn is_known(msg: SipMsg<'_>) -> bool {
 }
 
 fn load(msg: SipMsg<'_>, now_ms: u64) -> Load {
-    let running = running();
-    let pending = running.table.percent_open();
+    let state = state();
+    let pending = state.table.percent_open();
     let memory = memory::percent_of_shared();
     let Some(socket) = msg.incoming() else {
         return Load {
@@ -236,7 +234,7 @@ fn load(msg: SipMsg<'_>, now_ms: u64) -> Load {
     let queue = queue(socket.number);
     Load {
         queue,
-        standing_ms: running.refusals.standing(socket.number, queue, now_ms),
+        standing_ms: state.refusals.standing(socket.number, queue, now_ms),
         waited_ms: waited(socket),
         pending,
         memory,

@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use crate::host::{Identity, Text};
 use crate::interwork::{AtScscf, ContactsThere, Gateway, identity};
 
+use super::local_uri::is_local_uri;
 use super::shared_map::SharedMap;
-use crate::kamailio::register::contacts::unix_time;
-use crate::kamailio::register::person::is_us;
-use crate::kamailio::script::params::SettingError;
+use crate::kamailio::sys::clock::unix_time;
 use crate::kamailio::sys::database::{Database, DatabaseError, Value};
+use crate::kamailio::sys::setting_error::SettingError;
 use crate::kamailio::sys::shared::SharedSlice;
 
 /// Where it is kept; an empty name: nowhere.
@@ -354,7 +354,7 @@ impl People {
         database.each_row(self.tables.people, &[IDENTITY, PERSON], |row| {
             let key = |place: usize| match row.get(place) {
                 Some(Some(Value::Text(text))) => {
-                    gateway.identity_keys(text, &is_us).first().copied()
+                    gateway.identity_keys(text, &is_local_uri).first().copied()
                 }
                 _ => None,
             };

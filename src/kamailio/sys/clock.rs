@@ -1,6 +1,7 @@
 //! The clocks of this machine.
 
 use std::cell::Cell;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::host::Now;
 
@@ -54,4 +55,13 @@ fn local_zone(unix: i64) -> i8 {
     // SAFETY: localtime_r filled it.
     let local = unsafe { local.assume_init() };
     i8::try_from(local.tm_gmtoff / 900).unwrap_or(0)
+}
+
+/// Seconds since 1970 UTC.
+pub(crate) fn unix_time() -> i64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .ok()
+        .and_then(|now| i64::try_from(now.as_secs()).ok())
+        .unwrap_or(0)
 }

@@ -5,11 +5,11 @@ use std::os::raw::c_int;
 use crate::guard::connections::{Connection, Watch};
 
 use super::ffi;
-use crate::kamailio::engine::running::running;
+use crate::kamailio::state::gateway_state::state;
 
 /// One look, from the timer.
 pub(crate) fn look(watch: &mut Watch, now_ms: u64) {
-    let limits = running().connections;
+    let limits = state().connections;
     if limits.per_source == 0 && limits.unfinished_ms == 0 {
         return;
     }

@@ -7,7 +7,7 @@ use std::ptr::null;
 
 use super::ffi::{self, db_func_t, db_key_t, db_val_t, db1_con_t, str_};
 use super::text::{self, lend};
-use crate::kamailio::script::params::SettingError;
+use crate::kamailio::sys::setting_error::SettingError;
 
 /// The database refused, or is not there. What it says is in Kamailio's log.
 pub(crate) struct DatabaseError;

@@ -13,7 +13,7 @@ use crate::host::ExchangeId;
 use super::ffi;
 use super::message::SipMsg;
 use crate::kamailio::engine::result;
-use crate::kamailio::engine::running::if_running;
+use crate::kamailio::state::gateway_state::state_if_started;
 use crate::kamailio::state::trace;
 
 /// Makes Kamailio's log the place where all of `tracing` ends. Once, before the fork.
@@ -72,8 +72,8 @@ fn push_subject(line: &mut String) {
         return;
     }
     let kept = exchange
-        .zip(if_running())
-        .and_then(|(exchange, running)| running.trace.call_id(exchange));
+        .zip(state_if_started())
+        .and_then(|(exchange, state)| state.trace.call_id(exchange));
     // SAFETY: NULL, or the message of the script function that runs now.
     let message = unsafe { SipMsg::new(MESSAGE.get()) };
     let call_id = match &kept {

@@ -9,7 +9,7 @@ use crate::guard::log::{Line, LogGuard, Shown, without_content};
 use super::clock;
 use super::ffi;
 use super::guard::guard;
-use crate::kamailio::engine::running::running;
+use crate::kamailio::state::gateway_state::state;
 
 thread_local! {
     /// Of this process.
@@ -19,7 +19,7 @@ thread_local! {
 /// In child_init: from now on this process's lines pass here, unless something else takes them already.
 pub(crate) fn begin(rank: c_int) {
     let serves = rank > 0 || rank == ffi::PROC_TCP_MAIN;
-    if serves && running().log_guard {
+    if serves && state().log_guard {
         // SAFETY: in child_init, before the process serves; the function is ours.
         unsafe { ffi::ipsmgw_c_guard_log(Some(is_whole)) };
     }

@@ -3,7 +3,7 @@
 use once_cell::sync::OnceCell;
 
 use super::ffi;
-use crate::kamailio::script::params::SettingError;
+use crate::kamailio::sys::setting_error::SettingError;
 
 /// What other modules export to us. Read-only after mod_init, the same in every process.
 pub(crate) struct Modules {

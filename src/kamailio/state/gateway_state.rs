@@ -1,0 +1,72 @@
+//! What mod_init made and all processes share.
+
+use once_cell::sync::OnceCell;
+
+use crate::guard::connections::Limits;
+use crate::interwork::Gateway;
+
+use super::answered::Answered;
+use super::authorization::Authorizations;
+use super::contact_flags::ContactFlags;
+use super::lifecycle::Lifecycle;
+use super::overload::Refusals;
+use super::people::People;
+use super::registration_queue::RegistrationQueue;
+use super::table::Table;
+use super::trace::Trace;
+use crate::kamailio::sys::message::SipMsg;
+use crate::kamailio::sys::pv_format::PvFormat;
+
+/// The largest table that a generation number and memory make sense for.
+pub(crate) const MOST_PENDING: i32 = 1_000_000;
+
+/// The gateway at work. Nothing in it changes after mod_init but the tables, which have locks of their own.
+pub(crate) struct GatewayState {
+    pub(crate) gateway: Gateway,
+    pub(crate) table: Table,
+    pub(crate) refusals: Refusals,
+    pub(crate) answered: Answered,
+    pub(crate) authorizations: Authorizations,
+    /// None without a database.
+    pub(crate) registrations: Option<RegistrationQueue>,
+    pub(crate) lifecycle: Lifecycle,
+    pub(crate) people: People,
+    pub(crate) connections: Limits,
+    pub(crate) trace: Trace,
+    pub(crate) outbound_proxy: &'static str,
+    pub(crate) flags: ContactFlags,
+    pub(crate) trusted_flag: u32,
+    pub(crate) plain_im: bool,
+    pub(crate) log_guard: bool,
+    /// The `identity` parameter.
+    pub(crate) identity: PvFormat,
+}
+
+impl GatewayState {
+    /// The sender's identity, by the `identity` parameter.
+    pub(crate) fn identity_of(&self, msg: SipMsg<'_>) -> Option<String> {
+        self.identity.value(msg)
+    }
+}
+
+static STATE: OnceCell<GatewayState> = OnceCell::new();
+
+/// The gateway's state.
+///
+/// # Panics
+/// Before mod_init; Kamailio calls nothing of ours before it.
+pub(crate) fn state() -> &'static GatewayState {
+    STATE
+        .get()
+        .unwrap_or_else(|| unreachable!("Kamailio calls mod_init first"))
+}
+
+/// The state, once mod_init has made it.
+pub(crate) fn state_if_started() -> Option<&'static GatewayState> {
+    STATE.get()
+}
+
+/// In mod_init, which runs once.
+pub(crate) fn set_state(state: GatewayState) {
+    let _ = STATE.set(state);
+}

@@ -1,0 +1,74 @@
+//! Whether the gateway serves, takes nothing new, or ends: the same in all processes.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
+
+use crate::kamailio::sys::ffi;
+use crate::kamailio::sys::shared::{Plain, SharedSlice};
+
+/// Serving.
+pub(crate) const SERVES: u32 = 0;
+/// `ipsmgw.drain`: takes nothing new.
+pub(crate) const DRAINS: u32 = 1;
+/// A signal: the same, and ends then.
+pub(crate) const STOPS: u32 = 2;
+/// Kamailio has its signal.
+pub(crate) const ENDS: u32 = 3;
+
+/// In shared memory.
+#[repr(C)]
+pub(crate) struct Stage {
+    /// 1: usrloc has loaded the registrations.
+    pub(crate) loaded: AtomicU32,
+    pub(crate) phase: AtomicU32,
+    /// On the monotonic clock: when the signal came.
+    pub(crate) signal_ms: AtomicU64,
+    /// The main process.
+    pub(crate) main: AtomicU32,
+}
+
+// SAFETY: integers, of which zero is a value.
+unsafe impl Plain for Stage {}
+
+pub(crate) struct Lifecycle {
+    stage: SharedSlice<Stage>,
+    pub(crate) timeout_ms: u64,
+}
+
+impl Lifecycle {
+    /// In mod_init; `None` when shared memory is too small.
+    pub(crate) fn new(timeout_ms: u64) -> Option<Self> {
+        // SAFETY: in mod_init. Has Kamailio call us in the main process when all others are there.
+        unsafe { ffi::ksr_module_set_flag(ffi::KSRMOD_FLAG_POSTCHILDINIT) };
+        Some(Self {
+            stage: SharedSlice::zeroed(1)?,
+            timeout_ms,
+        })
+    }
+
+    pub(crate) fn stage(&self) -> Option<&Stage> {
+        self.stage.first()
+    }
+
+    fn phase(&self) -> u32 {
+        self.stage()
+            .map_or(SERVES, |stage| stage.phase.load(SeqCst))
+    }
+
+    /// Whether nothing new is taken.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.phase() != SERVES
+    }
+
+    /// `ipsmgw.drain`: takes nothing new, or takes it again.
+    pub(crate) fn drain(&self, drains: bool) {
+        let (from, to) = if drains {
+            (SERVES, DRAINS)
+        } else {
+            (DRAINS, SERVES)
+        };
+        if let Some(stage) = self.stage() {
+            // It fails where it is so already, or where the gateway stops.
+            let _ = stage.phase.compare_exchange(from, to, SeqCst, SeqCst);
+        }
+    }
+}
