@@ -105,7 +105,6 @@ mod alphabet;
 mod coding;
 pub mod describe;
 mod direction;
-mod grapheme;
 mod join;
 mod parse;
 mod rp;

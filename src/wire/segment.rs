@@ -2,8 +2,9 @@
 
 use core::fmt;
 
+use unicode_segmentation::GraphemeCursor;
+
 use super::coding::TextCoding;
-use super::grapheme;
 use super::text::EncodedText;
 use super::udh::ConcatenationReference;
 
@@ -118,15 +119,28 @@ fn part_end(text: &str, coding: TextCoding, capacity: usize, cut: Cut) -> usize 
     if cut == Cut::Characters || end == text.len() {
         return end;
     }
-    match grapheme::boundary_at_or_before(text, end) {
+    match boundary_at_or_before(text, end) {
         0 => end, // a single grapheme fills the part: no choice
         boundary => boundary,
+    }
+}
+
+/// The last boundary between extended grapheme clusters (Unicode Standard Annex 29) at or before `end`, which
+/// is the end of a character; 0 when the first cluster goes on behind it.
+fn boundary_at_or_before(text: &str, end: usize) -> usize {
+    let mut cursor = GraphemeCursor::new(end, text.len(), true);
+    // The cursor has the whole text, so it never asks for more of it.
+    match cursor.is_boundary(text, 0) {
+        Ok(true) => end,
+        _ => cursor.prev_boundary(text, 0).ok().flatten().unwrap_or(0),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use unicode_segmentation::UnicodeSegmentation as _;
 
     const REFERENCE: ConcatenationReference = ConcatenationReference::Eight(1);
 
@@ -180,5 +194,38 @@ mod tests {
     #[test]
     fn an_empty_text_is_one_empty_part() {
         assert_eq!(lengths("", Cut::Graphemes), [0]);
+    }
+
+    /// All of Unicode, and the characters that join others as often as the rest.
+    fn any_text() -> impl Strategy<Value = String> {
+        let joiner = prop::sample::select(
+            "a\r\n\u{7f}\u{300}\u{200d}\u{fe0f}\u{600}🇫🇷👩🏽❤\u{1100}\u{1161}\u{11a8}가각कष\u{94d}\u{e0020}"
+                .chars()
+                .collect::<Vec<_>>(),
+        );
+        let character = prop_oneof![any::<char>(), joiner];
+        prop::collection::vec(character, 0..400).prop_map(String::from_iter)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn parts_end_where_graphemes_end(text in any_text(), end in 0..400_usize) {
+            let ends: Vec<usize> = text.grapheme_indices(true).map(|(at, _)| at).chain([text.len()]).collect();
+            let (end, _) = text.char_indices().chain([(text.len(), ' ')]).nth(end).unwrap_or((0, ' '));
+            let expected = ends.iter().copied().filter(|at| *at <= end).max();
+            prop_assert_eq!(Some(boundary_at_or_before(&text, end)), expected);
+
+            let segments = Segments::of(&text, TextCoding::of(&text, &[]), REFERENCE, Cut::Graphemes).unwrap();
+            let mut start = 0;
+            for part in segments.texts() {
+                let end = start + part.len();
+                let inside = ends.iter().all(|at| *at <= start || *at >= end);
+                prop_assert!(ends.contains(&end) || inside, "{:?} is cut at {}", text, end);
+                start = end;
+            }
+            prop_assert_eq!(start, text.len());
+        }
     }
 }
