@@ -51,7 +51,7 @@ impl<'a> RegInfo<'a> {
         let is_full = match state.as_deref() {
             Some("full") => true,
             Some("partial") => false,
-            _ => return Err(reader.error(Fault::Reserved)),
+            _ => return Err(reader.error("reginfo", Fault::Reserved)),
         };
         let mut registrations = Vec::new();
         while let Some(element) = reader.child()? {
@@ -72,11 +72,12 @@ fn registration<'a>(
     reader: &mut Reader<'a>,
     element: &Element<'a>,
 ) -> Result<Registration<'a>, DecodeError> {
-    let aor = attribute(element, "aor").ok_or_else(|| reader.error(Fault::TooShort))?;
+    const ELEMENT: &str = "reginfo/registration";
+    let aor = attribute(element, "aor").ok_or_else(|| reader.error(ELEMENT, Fault::TooShort))?;
     let is_active = match attribute(element, "state").as_deref() {
         Some("active") => true,
         Some("init" | "terminated") => false,
-        _ => return Err(reader.error(Fault::Reserved)),
+        _ => return Err(reader.error(ELEMENT, Fault::Reserved)),
     };
     let mut contacts = Vec::new();
     while let Some(element) = reader.child()? {
@@ -97,10 +98,13 @@ fn contact<'a>(
     reader: &mut Reader<'a>,
     element: &Element<'a>,
 ) -> Result<RegInfoContact<'a>, DecodeError> {
+    const ELEMENT: &str = "reginfo/registration/contact";
+    const PARAMETER: &str = "reginfo/registration/contact/unknown-param";
+    let start = reader.error(ELEMENT, Fault::TooShort);
     let is_active = match attribute(element, "state").as_deref() {
         Some("active") => true,
         Some("terminated") => false,
-        _ => return Err(reader.error(Fault::Reserved)),
+        _ => return Err(reader.error(ELEMENT, Fault::Reserved)),
     };
     let mut uri = Cow::Borrowed("");
     let mut parameters = Vec::new();
@@ -108,14 +112,15 @@ fn contact<'a>(
         if element.is(REGINFO, "uri") {
             uri = reader.text()?;
         } else if element.is(REGINFO, "unknown-param") {
-            let name = attribute(&element, "name").ok_or_else(|| reader.error(Fault::TooShort))?;
+            let name = attribute(&element, "name")
+                .ok_or_else(|| reader.error(PARAMETER, Fault::TooShort))?;
             parameters.push((name, unquoted(reader.text()?)));
         } else {
             reader.skip()?;
         }
     }
     if uri.is_empty() {
-        return Err(reader.error(Fault::TooShort));
+        return Err(start);
     }
     Ok(RegInfoContact {
         uri,

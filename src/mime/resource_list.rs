@@ -12,6 +12,9 @@ pub const RESOURCE_LISTS_TYPE: &str = "application/resource-lists+xml";
 const RESOURCE_LISTS: &str = "urn:ietf:params:xml:ns:resource-lists";
 const COPY_CONTROL: &str = "urn:ietf:params:xml:ns:copycontrol";
 
+/// Where recipients stand, for errors.
+const ENTRY: &str = "resource-lists/list/entry";
+
 /// One recipient of a MESSAGE to several.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recipient<'a> {
@@ -45,7 +48,7 @@ pub fn recipients(
     let mut reader = Reader::new(RESOURCE_LISTS_TYPE, octets)?;
     let root = reader.child()?;
     if !root.is_some_and(|root| root.is(RESOURCE_LISTS, "resource-lists")) {
-        return Err(reader.error(Fault::Reserved));
+        return Err(reader.error("resource-lists", Fault::Reserved));
     }
     let mut found: Vec<Recipient<'_>> = Vec::new();
     let mut entries = 0;
@@ -62,17 +65,17 @@ pub fn recipients(
             continue;
         }
         if is("entry-ref") || is("external") {
-            return Err(reader.error(Fault::Reserved));
+            return Err(reader.error("resource-lists/list", Fault::Reserved));
         }
         if is("entry") {
             entries += 1;
             if entries > limit {
-                return Err(reader.error(Fault::TooLong));
+                return Err(reader.error(ENTRY, Fault::TooLong));
             }
             let uri = element
                 .attribute(RESOURCE_LISTS, "uri")
                 .filter(|uri| !uri.is_empty())
-                .ok_or_else(|| reader.error(Fault::TooShort))?;
+                .ok_or_else(|| reader.error(ENTRY, Fault::TooShort))?;
             let new = Recipient {
                 uri,
                 copy_control: match element.attribute(COPY_CONTROL, "copyControl").as_deref() {

@@ -26,7 +26,7 @@ impl ServiceInfo {
     pub fn decode(octets: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(IMS_3GPP_TYPE, octets)?;
         if reader.child()?.is_none_or(|root| root.name != "ims-3gpp") {
-            return Err(reader.error(Fault::Reserved));
+            return Err(reader.error("ims-3gpp", Fault::Reserved));
         }
         let mut found = Self::default();
         while let Some(element) = reader.child()? {

@@ -1,10 +1,20 @@
 //! XML 1.0 as the small bodies of SIP need it: elements, attributes, text, namespaces.
 //!
+//! quick-xml reads the markup. This file adds what a body from the network needs: limits on depth and
+//! attributes, no document type declaration (so no entity but the five predefined ones), namespaces, and
+//! errors that say at which octet.
+//!
 //! A document is read once, from its beginning, by a caller that says what it expects: no tree is built.
-//! The five predefined entities and character references are known and nothing else: a document type
-//! declaration is refused, so that nothing can grow while it is read.
 
 use std::borrow::Cow;
+
+use nom::Offset as _;
+use quick_xml::XmlVersion;
+use quick_xml::errors::{Error, SyntaxError};
+use quick_xml::escape::resolve_xml_entity;
+use quick_xml::events::attributes::{Attribute, Attributes};
+use quick_xml::events::{BytesRef, Event};
+use quick_xml::name::{PrefixDeclaration, QName};
 
 use crate::base::{DecodeError, EncodeError, Fault};
 
@@ -18,45 +28,40 @@ const MAX_ATTRIBUTES: usize = 16;
 pub(super) struct Reader<'a> {
     /// What the document is, for errors.
     document: &'static str,
-    /// Octets of the whole document.
-    len: usize,
-    /// What has not been read.
-    rest: &'a str,
-    /// Qualified names of the elements that are open.
-    open: Vec<&'a str>,
+    /// The whole document, without a byte order mark.
+    text: &'a str,
+    /// Octets of the byte order mark before `text`.
+    mark: usize,
+    markup: quick_xml::Reader<&'a [u8]>,
+    /// Where the markup or the text that was read last begins.
+    at: usize,
+    /// How many elements are open.
+    depth: usize,
     /// Namespaces in force, the innermost last.
     namespaces: Vec<Namespace<'a>>,
-    /// Whether the element opened last is an empty one (`<a/>`), whose end has not been told.
-    empty: bool,
 }
 
 /// A namespace declaration (Namespaces in XML 1.0 §3).
 #[derive(Clone)]
 struct Namespace<'a> {
-    /// Of which element: how many are open with it.
+    /// How many elements are open with the one that declares it.
     depth: usize,
     prefix: &'a str,
-    uri: &'a str,
+    uri: Cow<'a, str>,
 }
 
 /// A start tag.
 pub(super) struct Element<'a> {
     /// Its namespace, if it is in any.
-    namespace: Option<&'a str>,
+    namespace: Option<Cow<'a, str>>,
     /// Its local name.
     pub(super) name: &'a str,
-    attributes: Vec<Attribute<'a>>,
+    /// Each with its namespace, if it is in any.
+    attributes: Vec<(Option<Cow<'a, str>>, Attribute<'a>)>,
 }
 
-struct Attribute<'a> {
-    qualified: &'a str,
-    namespace: Option<&'a str>,
-    /// As it stands between the quotes.
-    value: &'a str,
-}
-
-/// What comes next in a document.
-enum Event<'a> {
+/// One step through a document.
+enum Step<'a> {
     Start(Element<'a>),
     Text(Cow<'a, str>),
     End,
@@ -70,17 +75,22 @@ impl<'a> Reader<'a> {
             offset,
             fault: Fault::Malformed,
         };
-        let text = core::str::from_utf8(octets).map_err(|error| malformed(error.valid_up_to()))?;
-        if let Some((offset, _)) = text.char_indices().find(|&(_, c)| !is_char(c)) {
+        let whole = core::str::from_utf8(octets).map_err(|error| malformed(error.valid_up_to()))?;
+        if let Some((offset, _)) = whole.char_indices().find(|&(_, c)| !is_char(c)) {
             return Err(malformed(offset));
         }
+        let text = whole.strip_prefix('\u{feff}').unwrap_or(whole);
+        let mut markup = quick_xml::Reader::from_str(text);
+        // An end for every start: `<a/>` is read as `<a></a>`.
+        markup.config_mut().expand_empty_elements = true;
         Ok(Self {
             document,
-            len: text.len(),
-            rest: text.strip_prefix('\u{feff}').unwrap_or(text),
-            open: Vec::new(),
+            text,
+            mark: whole.len() - text.len(),
+            markup,
+            at: 0,
+            depth: 0,
             namespaces: Vec::new(),
-            empty: false,
         })
     }
 
@@ -88,10 +98,10 @@ impl<'a> Reader<'a> {
     /// Text between elements is passed over. The first call gives the root.
     pub(super) fn child(&mut self) -> Result<Option<Element<'a>>, DecodeError> {
         loop {
-            match self.next()? {
-                Event::Start(element) => return Ok(Some(element)),
-                Event::End => return Ok(None),
-                Event::Text(_) => {}
+            match self.step()? {
+                Step::Start(element) => return Ok(Some(element)),
+                Step::End => return Ok(None),
+                Step::Text(_) => {}
             }
         }
     }
@@ -101,190 +111,185 @@ impl<'a> Reader<'a> {
     pub(super) fn text(&mut self) -> Result<Cow<'a, str>, DecodeError> {
         let mut whole = Cow::Borrowed("");
         loop {
-            match self.next()? {
-                Event::Start(_) => self.skip()?,
-                Event::End => return Ok(trimmed(whole)),
-                Event::Text(text) if whole.is_empty() => whole = text,
-                Event::Text(text) => whole.to_mut().push_str(&text),
+            match self.step()? {
+                Step::Start(_) => self.skip()?,
+                Step::End => return Ok(trimmed(whole)),
+                Step::Text(text) if whole.is_empty() => whole = text,
+                Step::Text(text) => whole.to_mut().push_str(&text),
             }
         }
     }
 
     /// Goes to the end of the open element.
     pub(super) fn skip(&mut self) -> Result<(), DecodeError> {
-        let depth = self.open.len();
-        while self.open.len() >= depth {
-            self.next()?;
+        let depth = self.depth;
+        while self.depth >= depth {
+            self.step()?;
         }
         Ok(())
     }
 
-    /// An error at the place where the reader is.
-    pub(super) fn error(&self, fault: Fault) -> DecodeError {
+    /// An error of `element`, at the markup that was read last.
+    pub(super) fn error(&self, element: &'static str, fault: Fault) -> DecodeError {
         DecodeError {
-            element: self.document,
-            offset: self.len - self.rest.len(),
+            element,
+            offset: self.mark + self.at,
             fault,
         }
     }
 
-    fn malformed<T>(&self) -> Result<T, DecodeError> {
-        Err(self.error(Fault::Malformed))
-    }
-
-    fn next(&mut self) -> Result<Event<'a>, DecodeError> {
-        if self.empty {
-            self.empty = false;
-            self.close();
-            return Ok(Event::End);
-        }
+    fn step(&mut self) -> Result<Step<'a>, DecodeError> {
         loop {
-            if let Some(comment) = self.rest.strip_prefix("<!--") {
-                (_, self.rest) = self.split(comment, "-->")?;
-            } else if let Some(instruction) = self.rest.strip_prefix("<?") {
-                (_, self.rest) = self.split(instruction, "?>")?;
-            } else if let Some(section) = self.rest.strip_prefix("<![CDATA[") {
-                let text;
-                (text, self.rest) = self.split(section, "]]>")?;
-                return Ok(Event::Text(Cow::Borrowed(text)));
-            } else if let Some(tag) = self.rest.strip_prefix("</") {
-                let (name, rest) = self.split(tag, ">")?;
-                if self.open.last() != Some(&name.trim_end_matches(is_space)) {
-                    return self.malformed();
+            self.at = position(self.markup.buffer_position());
+            let event = match self.markup.read_event() {
+                Ok(event) => event,
+                Err(error) => {
+                    self.at = position(self.markup.error_position());
+                    return Err(self.error(self.document, fault(&error)));
                 }
-                self.rest = rest;
-                self.close();
-                return Ok(Event::End);
-            } else if let Some(tag) = self.rest.strip_prefix('<') {
-                return self.start(tag).map(Event::Start);
-            } else if self.rest.is_empty() {
-                return Err(self.error(Fault::Truncated));
-            } else {
-                let end = self.rest.find('<').unwrap_or(self.rest.len());
-                let (text, rest) = self.rest.split_at(end);
-                let Some(text) = resolved(text) else {
-                    return self.malformed();
-                };
-                self.rest = rest;
-                return Ok(Event::Text(text));
-            }
+            };
+            let text = match event {
+                Event::Start(tag) | Event::Empty(tag) => {
+                    let name = tag.name().into_inner().len();
+                    return match self.start(name) {
+                        Ok(element) => Ok(Step::Start(element)),
+                        Err(fault) => Err(self.error(self.document, fault)),
+                    };
+                }
+                Event::End(_) => {
+                    self.depth = self.depth.saturating_sub(1);
+                    let depth = self.depth;
+                    self.namespaces.retain(|namespace| namespace.depth <= depth);
+                    return Ok(Step::End);
+                }
+                Event::Text(text) => Some(text.xml10_content()),
+                Event::CData(section) => Some(section.xml10_content()),
+                Event::GeneralRef(reference) => referenced(&reference),
+                Event::Comment(_) | Event::PI(_) | Event::Decl(_) => continue,
+                Event::DocType(_) => None,
+                Event::Eof => return Err(self.error(self.document, Fault::Truncated)),
+            };
+            return match text {
+                Some(text) => Ok(Step::Text(text)),
+                None => Err(self.error(self.document, Fault::Malformed)),
+            };
         }
     }
 
-    /// A start tag behind its `<`.
-    fn start(&mut self, tag: &'a str) -> Result<Element<'a>, DecodeError> {
-        // A document type declaration ("<!DOCTYPE") has no name here.
-        let (qualified, mut rest) = split_name(tag);
-        if qualified.is_empty() {
-            return self.malformed();
+    /// The start tag that was read last, whose name has so many octets.
+    fn start(&mut self, name_len: usize) -> Result<Element<'a>, Fault> {
+        let end = position(self.markup.buffer_position());
+        let tag = self
+            .text
+            .get(self.at..end)
+            .and_then(|tag| tag.strip_prefix('<')?.strip_suffix('>'))
+            .map(|tag| tag.strip_suffix('/').unwrap_or(tag))
+            .ok_or(Fault::Malformed)?;
+        let name = QName(tag.get(..name_len).ok_or(Fault::Malformed)?);
+        if !is_name(name.into_inner()) {
+            return Err(Fault::Malformed);
         }
-        if self.open.len() == MAX_DEPTH {
-            return Err(self.error(Fault::TooLong));
+        if self.depth == MAX_DEPTH {
+            return Err(Fault::TooLong);
         }
-        let mut attributes: Vec<Attribute<'a>> = Vec::new();
-        loop {
-            let spaced = rest.trim_start_matches(is_space);
-            if let Some(after) = spaced.strip_prefix('>') {
-                rest = after;
-                break;
-            }
-            if let Some(after) = spaced.strip_prefix("/>") {
-                rest = after;
-                self.empty = true;
-                break;
-            }
+        self.depth += 1;
+        let mut attributes = Vec::new();
+        for attribute in Attributes::new(tag, name_len) {
+            let attribute = attribute.map_err(|_| Fault::Malformed)?;
             if attributes.len() == MAX_ATTRIBUTES {
-                return Err(self.error(Fault::TooLong));
+                return Err(Fault::TooLong);
             }
-            let (name, value, after) = match attribute(spaced) {
-                Some(attribute) if spaced.len() < rest.len() => attribute,
-                _ if spaced.is_empty() => return Err(self.error(Fault::Truncated)),
-                _ => return self.malformed(),
-            };
-            if attributes.iter().any(|other| other.qualified == name) {
-                return self.malformed();
+            let key = attribute.key.into_inner();
+            let apart = tag
+                .get(..tag.offset(key))
+                .is_some_and(|before| before.ends_with(is_space));
+            if !apart || !is_name(key) || attribute.value.contains('<') {
+                return Err(Fault::Malformed);
             }
-            attributes.push(Attribute {
-                qualified: name,
-                namespace: None,
-                value,
-            });
-            rest = after;
+            self.declare(&attribute);
+            attributes.push((None, attribute));
         }
-        self.open.push(qualified);
-        self.declare(&attributes);
-        for attribute in &mut attributes {
+        for (namespace, attribute) in &mut attributes {
             // An attribute without a prefix is in no namespace, whatever the default is.
-            if let Some((prefix, _)) = attribute.qualified.split_once(':') {
-                attribute.namespace = self.namespace(prefix);
+            if let Some(prefix) = attribute.key.prefix() {
+                *namespace = self.namespace(prefix.into_inner());
             }
         }
-        let (prefix, name) = qualified.split_once(':').unwrap_or(("", qualified));
+        let prefix = name.prefix().map_or("", |prefix| prefix.into_inner());
         let namespace = self.namespace(prefix);
         if namespace.is_none() && !prefix.is_empty() {
-            return self.malformed();
+            return Err(Fault::Malformed);
         }
-        self.rest = rest;
         Ok(Element {
             namespace,
-            name,
+            name: name.local_name().into_inner(),
             attributes,
         })
     }
 
-    fn declare(&mut self, attributes: &[Attribute<'a>]) {
-        for attribute in attributes {
-            let prefix = match attribute.qualified.split_once(':') {
-                Some(("xmlns", prefix)) => prefix,
-                None if attribute.qualified == "xmlns" => "",
-                _ => continue,
-            };
-            self.namespaces.push(Namespace {
-                depth: self.open.len(),
-                prefix,
-                uri: attribute.value,
-            });
-        }
+    /// Notes the namespace that an attribute declares, if it does.
+    fn declare(&mut self, attribute: &Attribute<'a>) {
+        let prefix = match attribute.key.as_namespace_binding() {
+            Some(PrefixDeclaration::Named(prefix)) => prefix,
+            Some(PrefixDeclaration::Default) => "",
+            None => return,
+        };
+        self.namespaces.push(Namespace {
+            depth: self.depth,
+            prefix,
+            uri: value(attribute).unwrap_or_else(|| attribute.value.clone()),
+        });
     }
 
-    fn namespace(&self, prefix: &str) -> Option<&'a str> {
+    fn namespace(&self, prefix: &str) -> Option<Cow<'a, str>> {
         let mut innermost_first = self.namespaces.iter().rev();
         innermost_first
             .find(|namespace| namespace.prefix == prefix)
-            .map(|namespace| namespace.uri)
+            .map(|namespace| namespace.uri.clone())
             // xmlns="" takes the default away.
             .filter(|uri| !uri.is_empty())
-    }
-
-    fn close(&mut self) {
-        self.open.pop();
-        let depth = self.open.len();
-        self.namespaces.retain(|namespace| namespace.depth <= depth);
-    }
-
-    fn split(&self, text: &'a str, mark: &str) -> Result<(&'a str, &'a str), DecodeError> {
-        text.split_once(mark)
-            .ok_or_else(|| self.error(Fault::Truncated))
     }
 }
 
 impl<'a> Element<'a> {
-    /// Whether it is `name` in `namespace`. Some write none: what else could they mean?
+    /// Whether it is `name` in `namespace`. Some clients write no namespace: theirs is taken for `namespace`.
     pub(super) fn is(&self, namespace: &str, name: &str) -> bool {
-        self.name == name && self.namespace.is_none_or(|found| found == namespace)
+        self.name == name && is_in(self.namespace.as_deref(), namespace)
     }
 
     /// The value of the attribute `name` in `namespace`, or without one.
     pub(super) fn attribute(&self, namespace: &str, name: &str) -> Option<Cow<'a, str>> {
-        self.attributes.iter().find_map(|attribute| {
-            let (_, local) = attribute
-                .qualified
-                .split_once(':')
-                .unwrap_or(("", attribute.qualified));
-            let is = local == name && attribute.namespace.is_none_or(|found| found == namespace);
-            is.then(|| resolved(attribute.value)).flatten()
-        })
+        self.attributes
+            .iter()
+            .find(|(found, attribute)| {
+                attribute.key.local_name().into_inner() == name
+                    && is_in(found.as_deref(), namespace)
+            })
+            .and_then(|(_, attribute)| value(attribute))
     }
+}
+
+fn is_in(found: Option<&str>, namespace: &str) -> bool {
+    found.is_none_or(|found| found == namespace)
+}
+
+/// The value of an attribute, with its references resolved and its blanks made spaces (XML 1.0 §3.3.3).
+fn value<'a>(attribute: &Attribute<'a>) -> Option<Cow<'a, str>> {
+    attribute
+        .normalized_value(XmlVersion::Implicit1_0)
+        .ok()
+        .filter(|value| value.chars().all(is_char))
+}
+
+/// The character that a reference in text stands for (XML 1.0 §4.1, §4.6).
+fn referenced(reference: &BytesRef<'_>) -> Option<Cow<'static, str>> {
+    if let Some(predefined) = resolve_xml_entity(reference) {
+        return Some(Cow::Borrowed(predefined));
+    }
+    let character = reference.resolve_char_ref().ok().flatten();
+    character
+        .filter(|&c| is_char(c))
+        .map(|c| Cow::Owned(c.to_string()))
 }
 
 /// Appends `text` as character data or as a quoted attribute value. What XML 1.0 has no place for
@@ -309,55 +314,24 @@ pub(super) fn push_text(
     Ok(())
 }
 
-/// `name = "value"`, and what follows.
-fn attribute(text: &str) -> Option<(&str, &str, &str)> {
-    let (name, rest) = split_name(text);
-    let rest = rest.trim_start_matches(is_space).strip_prefix('=')?;
-    let rest = rest.trim_start_matches(is_space);
-    let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''))?;
-    let (value, after) = rest.strip_prefix(quote)?.split_once(quote)?;
-    (!name.is_empty() && !value.contains('<')).then_some((name, value, after))
+/// What is wrong with markup that quick-xml cannot read.
+const fn fault(error: &Error) -> Fault {
+    match error {
+        Error::Syntax(SyntaxError::InvalidBangMarkup) => Fault::Malformed,
+        Error::Syntax(_) => Fault::Truncated,
+        _ => Fault::Malformed,
+    }
 }
 
-/// A name and what follows it.
-fn split_name(text: &str) -> (&str, &str) {
-    let ends = |c: char| is_space(c) || "<>/=\"'&!?".contains(c);
-    text.split_at(text.find(ends).unwrap_or(text.len()))
+/// An octet of a text in memory.
+fn position(offset: u64) -> usize {
+    usize::try_from(offset).unwrap_or(usize::MAX)
 }
 
-/// Text with its references resolved (XML 1.0 §4.1, §4.6).
-fn resolved(text: &str) -> Option<Cow<'_, str>> {
-    let mut parts = text.split('&');
-    let first = parts.next()?;
-    if first.len() == text.len() {
-        return Some(Cow::Borrowed(text));
-    }
-    let mut out = String::with_capacity(text.len());
-    out.push_str(first);
-    for part in parts {
-        let (reference, after) = part.split_once(';')?;
-        out.push(match reference {
-            "lt" => '<',
-            "gt" => '>',
-            "amp" => '&',
-            "quot" => '"',
-            "apos" => '\'',
-            _ => {
-                let number = reference.strip_prefix('#')?;
-                let (digits, radix) = match number.strip_prefix('x') {
-                    Some(hexadecimal) => (hexadecimal, 16),
-                    None => (number, 10),
-                };
-                // from_str_radix takes a sign.
-                let first = digits.chars().next()?;
-                first.to_digit(radix)?;
-                let code = u32::from_str_radix(digits, radix).ok()?;
-                char::from_u32(code).filter(|&c| is_char(c))?
-            }
-        });
-        out.push_str(after);
-    }
-    Some(Cow::Owned(out))
+/// Whether this can be the name of an element or an attribute. quick-xml does not look.
+fn is_name(name: &str) -> bool {
+    let has_parts = !name.is_empty() && !name.starts_with(':') && !name.ends_with(':');
+    has_parts && !name.contains(|c| is_space(c) || "<>/=\"'&!?".contains(c))
 }
 
 fn trimmed(text: Cow<'_, str>) -> Cow<'_, str> {
@@ -470,6 +444,116 @@ mod tests {
             assert_eq!(root(document), Err(Fault::Malformed), "{document}");
         }
         assert!(Reader::new("XML", b"<a>\xff</a>").is_err());
+    }
+
+    #[test]
+    fn line_ends_and_blanks_are_normalized() {
+        for (document, expected) in [
+            ("<a><t>x\r\ny\rz</t></a>", "a[t[x\ny\nz]]"),
+            ("<a><t><![CDATA[x\r\ny]]></t></a>", "a[t[x\ny]]"),
+            ("<a><b k='x\ty\r\nz'/></a>", "a[b(x y z)[]]"),
+        ] {
+            assert_eq!(root(document).as_deref(), Ok(expected), "{document:?}");
+        }
+    }
+
+    #[test]
+    fn hostile_documents() {
+        let lol: String = (1..10)
+            .map(|n| format!("<!ENTITY l{n} \"{}\">", format!("&l{};", n - 1).repeat(10)))
+            .collect();
+        for (document, expected) in [
+            // Entities that grow, that are fetched, that contain themselves.
+            (
+                format!("<!DOCTYPE a [<!ENTITY l0 'x'>{lol}]><a>&l9;</a>"),
+                Fault::Malformed,
+            ),
+            (
+                "<!DOCTYPE a SYSTEM 'file:///etc/passwd'><a/>".into(),
+                Fault::Malformed,
+            ),
+            (
+                "<!DOCTYPE a [<!ENTITY e SYSTEM 'http://a.example/'>]><a>&e;</a>".into(),
+                Fault::Malformed,
+            ),
+            (
+                "<!DOCTYPE a [<!ENTITY % e '&e;'> %e;]><a/>".into(),
+                Fault::Malformed,
+            ),
+            ("<a><!DOCTYPE a []></a>".into(), Fault::Malformed),
+            ("<a><!ENTITY e 'x'></a>".into(), Fault::Malformed),
+            ("<a><![INCLUDE[<b/>]]></a>".into(), Fault::Truncated),
+            ("<!DOCTYPE".into(), Fault::Truncated),
+            // Depth and attributes, also where they are passed over.
+            ("<a>".repeat(60_000), Fault::TooLong),
+            (
+                format!("<a><s>{}</s></a>", "<b>".repeat(60_000)),
+                Fault::TooLong,
+            ),
+            (
+                format!(
+                    "<a {}/>",
+                    (0..9_000).map(|n| format!("k{n}='' ")).collect::<String>()
+                ),
+                Fault::TooLong,
+            ),
+            (
+                format!(
+                    "<a {}/>",
+                    (0..9_000)
+                        .map(|n| format!("xmlns:p{n}='u' "))
+                        .collect::<String>()
+                ),
+                Fault::TooLong,
+            ),
+            // Markup without an end.
+            (format!("<a><!--{}", "-".repeat(60_000)), Fault::Truncated),
+            (
+                format!("<a><![CDATA[{}", "]]".repeat(30_000)),
+                Fault::Truncated,
+            ),
+            (format!("<a><?{}", "?".repeat(60_000)), Fault::Truncated),
+            (format!("<a b='{}", "x".repeat(60_000)), Fault::Truncated),
+            // Names and prefixes.
+            ("<a><:b/></a>".into(), Fault::Malformed),
+            ("<a><b:/></a>".into(), Fault::Malformed),
+            ("<a><:/></a>".into(), Fault::Malformed),
+            ("<a xmlns:p=''><p:b/></a>".into(), Fault::Malformed),
+            ("<a><b xmlns:p='u'/><p:c/></a>".into(), Fault::Malformed),
+            ("<a><b></b:></a>".into(), Fault::Malformed),
+        ] {
+            let shown: String = document.chars().take(60).collect();
+            assert_eq!(root(&document), Err(expected), "{shown}");
+        }
+        // In other character sets than UTF-8 nothing is read.
+        let utf16: Vec<u8> = "<a/>".encode_utf16().flat_map(u16::to_be_bytes).collect();
+        for octets in [
+            &utf16[..],
+            b"\xff\xfe<\0a\0/\0>\0",
+            b"<a>caf\xe9</a>",
+            b"<a>\xed\xa0\x80</a>",
+            b"<a>\xc0\xbc</a>",
+        ] {
+            assert!(Reader::new("XML", octets).is_err(), "{octets:x?}");
+        }
+    }
+
+    #[test]
+    fn an_error_says_where() {
+        for (document, at) in [
+            ("<a><b>x</c></a>", 7),
+            ("\u{feff}<a> <b k='1' k='2'/></a>", 7),
+            ("<a>x &e; y</a>", 5),
+            ("<a>é<!DOCTYPE x></a>", 5),
+            ("<a><p:b/></a>", 3),
+            ("<a>x", 4),
+            ("<a><b", 3),
+        ] {
+            let mut reader = Reader::new("XML", document.as_bytes()).unwrap();
+            reader.child().unwrap();
+            let error = shown(&mut reader, &mut String::new()).unwrap_err();
+            assert_eq!((error.element, error.offset), ("XML", at), "{document}");
+        }
     }
 
     #[test]

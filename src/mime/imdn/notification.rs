@@ -52,8 +52,9 @@ impl<'a> Imdn<'a> {
     pub fn decode(octets: &'a [u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(IMDN_TYPE, octets)?;
         if !reader.child()?.is_some_and(|root| root.is(IMDN, "imdn")) {
-            return Err(reader.error(Fault::Reserved));
+            return Err(reader.error("imdn", Fault::Reserved));
         }
+        let missing = reader.error("imdn", Fault::TooShort);
         let (mut message_id, mut disposition) = (None, None);
         let (mut date_time, mut subject) = (None, None);
         let (mut recipient_uri, mut original_recipient_uri) = (None, None);
@@ -66,10 +67,11 @@ impl<'a> Imdn<'a> {
                 "original-recipient-uri" => Some(&mut original_recipient_uri),
                 "subject" => Some(&mut subject),
                 name if name.ends_with("-notification") => {
-                    let error = reader.error(Fault::Reserved);
-                    let found = decode_disposition(&mut reader, name)?.ok_or(error)?;
+                    let [reserved, twice] = [Fault::Reserved, Fault::Inconsistent]
+                        .map(|fault| reader.error("imdn/*-notification", fault));
+                    let found = decode_disposition(&mut reader, name)?.ok_or(reserved)?;
                     if disposition.replace(found).is_some() {
-                        return Err(reader.error(Fault::Inconsistent));
+                        return Err(twice);
                     }
                     continue;
                 }
@@ -79,11 +81,11 @@ impl<'a> Imdn<'a> {
                 reader.skip()?;
                 continue;
             };
+            let twice = reader.error("imdn", Fault::Inconsistent);
             if place.replace(reader.text()?).is_some() {
-                return Err(reader.error(Fault::Inconsistent));
+                return Err(twice);
             }
         }
-        let missing = reader.error(Fault::TooShort);
         Ok(Self {
             message_id: message_id.filter(|id| !id.is_empty()).ok_or(missing)?,
             date_time,
