@@ -1,11 +1,16 @@
 //! What holds for every value and for every octet string: a value written and read is the same value, octets
 //! read and written are the same octets or become canonical, and nothing panics.
 
-use ipsmgw::wire::describe::{JsonFields, describe_rp, describe_tpdu};
+#[path = "pdu/json.rs"]
+mod json;
+
+use ipsmgw::wire::describe::{describe_rp, describe_tpdu};
 use ipsmgw::wire::*;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
+
+use crate::json::JsonFields;
 
 fn round_trip(tpdu: &Tpdu<'_>, carrier: Carrier) {
     let mut octets = Vec::new();

@@ -56,3 +56,24 @@ for name, body in BODIES.items():
     seed("body", f"{name}-deflate", bytes([kind | 0x40]) + deflated)
     seed("body", f"{name}-gzip", bytes([kind | 0x80]) + gzip.compress(octets, 9, mtime=0))
     seed("body", f"{name}-both", bytes([kind | 0xC0]) + gzip.compress(deflated, 9, mtime=0))
+
+# The first octet is the document: its place in the list of targets/xml.rs.
+XML = {
+    "imdn": BODIES["imdn"][1:],
+    "reginfo": BODIES["reginfo"][1:],
+    "list": b"<l:resource-lists xmlns:l='urn:ietf:params:xml:ns:resource-lists' xmlns:cp='urn:ietf:params:xml:ns:copycontrol'>"
+    b"<l:list><l:entry uri='sip:a@b?x=1&amp;y' cp:copyControl='to' cp:anonymize='true'/></l:list></l:resource-lists>",
+    "service-info": b"<ims-3gpp version='1'><service-info><![CDATA[<imsi>001010000000001</imsi><msisdn>+15550001</msisdn>]]>"
+    b"</service-info></ims-3gpp>",
+    "laughs": b"<!DOCTYPE a [<!ENTITY l0 'x'><!ENTITY l1 '&l0;&l0;&l0;&l0;'><!ENTITY l2 '&l1;&l1;&l1;&l1;'>]><imdn>&l2;</imdn>",
+    "external": b"<!DOCTYPE imdn SYSTEM 'file:///etc/passwd' [<!ENTITY % p SYSTEM 'http://a.example/'> %p;]><imdn/>",
+    "deep": b"<a>" * 40,
+    "attributes": b"<imdn " + b"".join(b"a%d='' " % n for n in range(40)) + b"/>",
+    "namespaces": b"<p:imdn xmlns:p='urn:ietf:params:xml:ns:imdn' xmlns='' xmlns:xml='x' xml:lang='de'><p:p:message-id/><:a/></p:imdn>",
+    "markup": b"<?xml version='1.0' encoding='ISO-8859-1'?><?p i?><!-- c -- --><imdn>&lt;&#x41;&#65;<![CDATA[]]]]>&amp;</imdn>",
+    "utf-16": "<imdn/>".encode("utf-16"),
+    "latin-1": "<imdn>\xe9</imdn>".encode("latin-1"),
+}
+for name, document in XML.items():
+    for kind in range(4):
+        seed("xml", f"{name}-{kind}", bytes([kind]) + document)

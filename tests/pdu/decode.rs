@@ -1,8 +1,10 @@
 //! Octets to fields.
 
-use ipsmgw::wire::describe::{FieldSink, JsonFields, describe_rp, describe_tpdu};
+use ipsmgw::wire::describe::{FieldSink, describe_rp, describe_tpdu};
 use ipsmgw::wire::{Carrier, DecodeError, Direction};
 use serde_json::Value;
+
+use crate::json::JsonFields;
 
 /// The fields of one line's octets.
 pub(crate) fn line(line: &Value) -> String {

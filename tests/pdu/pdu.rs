@@ -13,6 +13,7 @@
 
 mod decode;
 mod encode;
+mod json;
 mod segment;
 
 use std::io::{self, BufRead as _, Write as _};

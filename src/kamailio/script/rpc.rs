@@ -7,7 +7,7 @@ use std::ptr::null_mut;
 
 use crate::host::{Exchanges, Kind};
 use crate::interwork::{self, Authorization};
-use crate::wire::describe::{FieldSink, JsonFields, describe_rp, describe_tpdu, is_rp};
+use crate::wire::describe::{Discard, FieldSink, describe_rp, describe_tpdu, is_rp};
 use crate::wire::{Carrier, Direction, Tpdu};
 
 use crate::kamailio::engine::lifecycle;
@@ -284,7 +284,7 @@ unsafe extern "C" fn decode(rpc: *mut rpc_t, context: *mut c_void) {
             None => describe_rp(&octets, sink),
             Some(direction) => describe_tpdu(direction, carrier, &octets, sink),
         };
-        if let Err(error) = describe(&mut JsonFields::first(&mut String::new())) {
+        if let Err(error) = describe(&mut Discard) {
             return fault(&error.to_string());
         }
         if let Some(mut reply) = Structure::new(rpc, context) {

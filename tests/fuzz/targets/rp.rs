@@ -1,8 +1,13 @@
 //! Any octets as an RP message: what is read is written canonically, and is described.
 #![no_main]
 
-use ipsmgw::wire::describe::{JsonFields, describe_rp};
+#[path = "../../pdu/json.rs"]
+mod json;
+
+use ipsmgw::wire::describe::describe_rp;
 use ipsmgw::wire::{RpHeader, RpMessage};
+
+use crate::json::JsonFields;
 
 libfuzzer_sys::fuzz_target!(|octets: &[u8]| {
     let mut json = String::new();

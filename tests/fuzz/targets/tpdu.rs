@@ -2,8 +2,13 @@
 //! same, its text is at most a small multiple of its octets, and it is described.
 #![no_main]
 
-use ipsmgw::wire::describe::{JsonFields, describe_tpdu};
+#[path = "../../pdu/json.rs"]
+mod json;
+
+use ipsmgw::wire::describe::describe_tpdu;
 use ipsmgw::wire::{Carrier, Direction, Tpdu, UserData};
+
+use crate::json::JsonFields;
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| {
     let Some((&how, octets)) = input.split_first() else {
