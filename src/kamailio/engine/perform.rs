@@ -8,16 +8,16 @@ use crate::interwork::{Action, Actions, Ended, Input, Outcome, Verdict};
 use crate::sip::{Answer, Translation};
 
 use super::hooks;
+use super::log_subject;
 use super::result;
 use super::rewrite;
 use super::send;
 use crate::kamailio::register::contacts;
+use crate::kamailio::state::counters;
 use crate::kamailio::state::gateway_state::state;
+use crate::kamailio::state::now::now;
 use crate::kamailio::state::trace;
-use crate::kamailio::sys::clock;
-use crate::kamailio::sys::counters;
 use crate::kamailio::sys::ffi;
-use crate::kamailio::sys::log;
 use crate::kamailio::sys::message::SipMsg;
 use crate::kamailio::sys::modules::modules;
 use crate::kamailio::sys::text::lend;
@@ -54,8 +54,8 @@ pub(crate) fn handle(exchange: ExchangeId, input: Input<'_>, at: At<'_>) {
 /// What the core says to something that happened to an exchange.
 fn decide(exchange: ExchangeId, input: Input<'_>) -> Actions {
     let state = state();
-    let _about = log::about(exchange);
-    let now = clock::now();
+    let _about = log_subject::about(exchange);
+    let now = now();
     match state.table.lock_of(exchange, now.monotonic_ms) {
         Some(mut locked) => state.gateway.handle(input, now, &mut locked),
         None => Actions::new(),
@@ -76,7 +76,7 @@ pub(crate) fn perform(actions: Actions, at: At<'_>) -> Performed {
     let mut actions = VecDeque::from(actions);
     let mut ended = Vec::new();
     while let Some(action) = actions.pop_front() {
-        let _about = exchange_of(&action).map(log::about);
+        let _about = exchange_of(&action).map(log_subject::about);
         match action {
             Action::Ended(end) => {
                 let known = state().trace.ended(end);

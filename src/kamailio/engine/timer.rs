@@ -7,15 +7,16 @@ use crate::guard::connections::Watch;
 use crate::host::{ExchangeId, Now};
 use crate::interwork::Input;
 
+use super::connections;
 use super::lifecycle;
+use super::log_subject;
 use super::perform::{At, perform};
 use crate::kamailio::state::gateway_state::state;
+use crate::kamailio::state::now::now;
 use crate::kamailio::state::table::Locked;
 use crate::kamailio::sys::clock;
-use crate::kamailio::sys::connections;
 use crate::kamailio::sys::ffi;
 use crate::kamailio::sys::guard::guard;
-use crate::kamailio::sys::log;
 
 /// Microseconds between two looks. The nearest deadline is `accept_timeout`, some hundred milliseconds before a peer's own
 /// timer ends.
@@ -65,7 +66,7 @@ unsafe extern "C" fn tick(_: c_uint, _: *mut c_void) {
 /// At the exchanges whose time has come.
 fn look() {
     let table = &state().table;
-    let now = clock::now();
+    let now = now();
     if !table.may_be_due(now.monotonic_ms) {
         return;
     }
@@ -79,7 +80,7 @@ fn look() {
 /// All exchanges: the gateway ends.
 fn stop() {
     let table = &state().table;
-    let now = clock::now();
+    let now = now();
     for index in table.open() {
         if let Some((locked, exchange)) = table.lock_open(index, now.monotonic_ms) {
             tell(locked, exchange, Input::Stop { exchange }, now);
@@ -88,7 +89,7 @@ fn stop() {
 }
 
 fn tell(mut locked: Locked<'_>, exchange: ExchangeId, input: Input<'_>, now: Now) {
-    let _about = log::about(exchange);
+    let _about = log_subject::about(exchange);
     let actions = state().gateway.handle(input, now, &mut locked);
     drop(locked);
     perform(actions, At::Nothing);

@@ -2,6 +2,7 @@
 
 pub(super) mod at_scscf;
 pub(super) mod contacts;
+pub(super) mod destinations;
 pub(super) mod keep;
 pub(super) mod person;
 pub(super) mod reg_event;

@@ -12,7 +12,6 @@ use crate::kamailio::state::contact_flags::ContactFlags;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::sys::ffi;
 use crate::kamailio::sys::message::SipMsg;
-use crate::kamailio::sys::text;
 
 /// `ipsmgw_save()`, before `save()`: notes what the contacts of this REGISTER can do. An S-CSCF's
 /// third-party REGISTER says in its body what the contacts behind it can; where it does not, the S-CSCF is
@@ -134,37 +133,5 @@ pub(crate) fn capable(uri: &str, what: &str) -> i32 {
             );
             -1
         }
-    }
-}
-
-/// One contact of a REGISTER.
-#[derive(Clone, Copy)]
-pub(crate) struct Contact<'m>(pub(crate) &'m ffi::contact);
-
-impl<'m> Contact<'m> {
-    pub(crate) fn uri(self) -> Option<&'m str> {
-        // SAFETY: it points into the message's buffer.
-        unsafe { text::text(&self.0.uri) }
-    }
-
-    /// The value of the parameter of this name (any case).
-    pub(crate) fn parameter(self, name: &str) -> Option<&'m str> {
-        let mut parameters = self.parameters();
-        let found = parameters.find(|(other, _)| other.eq_ignore_ascii_case(name));
-        found.map(|(_, value)| value)
-    }
-
-    fn parameters(self) -> impl Iterator<Item = (&'m str, &'m str)> {
-        let mut next = self.0.params;
-        std::iter::from_fn(move || {
-            // SAFETY: the list belongs to the message's parsed Contact and ends with NULL.
-            let parameter = unsafe { next.as_ref() }?;
-            next = parameter.next;
-            // SAFETY: names and values point into the message's buffer.
-            let name = unsafe { text::text(&parameter.name) };
-            // SAFETY: as above.
-            let value = unsafe { text::text(&parameter.body) };
-            Some((name.unwrap_or_default(), value.unwrap_or_default()))
-        })
     }
 }

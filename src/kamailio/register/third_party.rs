@@ -15,6 +15,7 @@ use crate::kamailio::script::functions::{FALSE, TRUE};
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::local_uri::is_local_uri;
 use crate::kamailio::sys::clock::unix_time;
+use crate::kamailio::sys::contact_field::Contact;
 use crate::kamailio::sys::message::SipMsg;
 use crate::kamailio::sys::random::random;
 
@@ -210,8 +211,6 @@ fn contact(register: SipMsg<'_>) -> (String, u32) {
         .and_then(|contact| contact.parameter("expires"))
         .and_then(expires);
     let seconds = own.or_else(|| register.header("Expires").and_then(expires));
-    let uri = contact
-        .and_then(super::save::Contact::uri)
-        .unwrap_or_default();
+    let uri = contact.and_then(Contact::uri).unwrap_or_default();
     (uri.to_owned(), seconds.unwrap_or(DEFAULT_EXPIRES))
 }

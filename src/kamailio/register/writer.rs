@@ -5,10 +5,10 @@
 use crate::host::TransactionId;
 
 use super::registration::Registration;
+use crate::kamailio::state::counters::{REGISTRATION_REFUSED, REGISTRATION_WRITTEN};
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::local_uri::is_local_uri;
 use crate::kamailio::state::registration_queue::{RegistrationQueue, Waiting};
-use crate::kamailio::sys::counters::{REGISTRATION_REFUSED, REGISTRATION_WRITTEN};
 use crate::kamailio::sys::database::DatabaseError;
 use crate::kamailio::sys::ffi;
 use crate::kamailio::sys::guard::guard;

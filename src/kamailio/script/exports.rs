@@ -10,6 +10,7 @@ use std::ptr::null_mut;
 
 use super::fixups;
 use super::functions;
+use super::overload;
 use super::params;
 use super::pv;
 use super::recipients;
@@ -17,16 +18,15 @@ use super::rpc;
 use super::start;
 use super::transformation;
 use crate::kamailio::engine::lifecycle;
+use crate::kamailio::engine::log_lines;
+use crate::kamailio::engine::log_subject;
 use crate::kamailio::engine::timer;
 use crate::kamailio::register::keep;
 use crate::kamailio::register::person;
 use crate::kamailio::register::save;
 use crate::kamailio::register::writer;
-use crate::kamailio::state::overload;
 use crate::kamailio::sys::ffi::{self, cmd_export_t, module_exports, sip_msg, sr_kemi_t, str_};
 use crate::kamailio::sys::guard::guard;
-use crate::kamailio::sys::log;
-use crate::kamailio::sys::log_lines;
 use crate::kamailio::sys::message::SipMsg;
 use crate::kamailio::sys::setting_error::SettingError;
 use crate::kamailio::sys::text;
@@ -109,7 +109,7 @@ fn on_message(
         // SAFETY: Kamailio's message, live during the call.
         match unsafe { SipMsg::new(msg) } {
             Some(message) => {
-                let _about = log::about_message(msg);
+                let _about = log_subject::about_message(msg);
                 function(message)
             }
             None => -1,

@@ -12,13 +12,13 @@ use crate::kamailio::engine::perform::{
     perform,
 };
 use crate::kamailio::engine::reading::Reading;
+use crate::kamailio::engine::repeats;
 use crate::kamailio::engine::result;
 use crate::kamailio::engine::send;
-use crate::kamailio::state::answered;
+use crate::kamailio::state::counters;
 use crate::kamailio::state::gateway_state::state;
+use crate::kamailio::state::now::now;
 use crate::kamailio::state::table::Locked;
-use crate::kamailio::sys::clock;
-use crate::kamailio::sys::counters;
 use crate::kamailio::sys::message::{MessageNumber, SipMsg};
 use crate::kamailio::sys::tm::{self, Begun};
 
@@ -127,7 +127,7 @@ pub(crate) fn can_take(msg: SipMsg<'_>, function: &str) -> bool {
 pub(crate) fn begin(msg: SipMsg<'_>) -> Result<(), i32> {
     match tm::begin(msg) {
         Begun::Transaction => {
-            answered::watch(msg);
+            repeats::watch(msg);
             Ok(())
         }
         Begun::Retransmission => Err(END_OF_SCRIPT),
@@ -143,7 +143,7 @@ pub(crate) fn begin(msg: SipMsg<'_>) -> Result<(), i32> {
 fn submit(msg: SipMsg<'_>, outcome: Option<u16>) -> Result<Performed, i32> {
     begin(msg)?;
     let state = state();
-    let now = clock::now();
+    let now = now();
     let reading = Reading::of(msg).ok_or(FALSE)?;
     let reading = reading.with_sender().with_source().with_recipient();
     let message = reading.message();
@@ -178,7 +178,7 @@ pub(crate) fn im_to_sm(msg: SipMsg<'_>, route: &str) -> i32 {
         return ended;
     }
     let state = state();
-    let now = clock::now();
+    let now = now();
     // Called again, it is taken already. (The result route may try another recipient.)
     let is_held = |id| {
         let held = |mut bucket: Locked<'_>| bucket.get_mut(id).is_some_and(|open| open.held);
@@ -230,7 +230,7 @@ pub(crate) fn im_to_sm(msg: SipMsg<'_>, route: &str) -> i32 {
 /// `ipsmgw_expects_report()`: whether an RP-ACK or RP-ERROR is about a message of ours. Nothing is answered or changed.
 pub(crate) fn expects_report(msg: SipMsg<'_>) -> i32 {
     let state = state();
-    let now_ms = clock::now().monotonic_ms;
+    let now_ms = now().monotonic_ms;
     let Some(reading) = Reading::of(msg).map(Reading::with_sender) else {
         return FALSE;
     };
@@ -255,7 +255,7 @@ pub(crate) fn report(msg: SipMsg<'_>) -> i32 {
         return FALSE;
     }
     let state = state();
-    let now = clock::now();
+    let now = now();
     let Some(reading) = Reading::of(msg) else {
         return FALSE;
     };
@@ -288,7 +288,7 @@ pub(crate) fn report(msg: SipMsg<'_>) -> i32 {
     });
     let performed = perform(actions, At::Request(msg, None));
     if let Some(status) = status {
-        answered::note(msg, status);
+        repeats::note(msg, status);
     }
     match performed {
         Performed::Done(Verdict::Refused) => FALSE,
@@ -356,7 +356,7 @@ pub(crate) fn refuse(msg: SipMsg<'_>, refusal: Refusal) {
     }
     if let Some(report) = refusal.status_report {
         let input = Input::StatusReport(&report);
-        let actions = decide_for(&report.identity, input, clock::now());
+        let actions = decide_for(&report.identity, input, now());
         perform(actions, At::Nothing);
     }
 }

@@ -9,11 +9,11 @@ use crate::sip::MessageIn;
 use super::functions;
 use crate::kamailio::engine::reading::Reading;
 use crate::kamailio::engine::result;
+use crate::kamailio::register::destinations;
 use crate::kamailio::register::person;
 use crate::kamailio::register::save;
 use crate::kamailio::state::gateway_state::state;
-use crate::kamailio::sys::clock;
-use crate::kamailio::sys::destinations;
+use crate::kamailio::state::now::now;
 use crate::kamailio::sys::ffi::{
     self, pv_export_t, pv_param_t, pv_spec_t, pv_value_t, sip_msg, str_,
 };
@@ -194,9 +194,7 @@ fn value(msg: SipMsg<'_>, field: Field) -> Option<Value> {
         };
     }
     let reading = Reading::of(msg)?;
-    state()
-        .gateway
-        .field(&reading.message(), field, clock::now().unix)
+    state().gateway.field(&reading.message(), field, now().unix)
 }
 
 /// `$ipsmgw(status) = 480;` before `ipsmgw_reply()`, `$ipsmgw(hold_timeout) = 4;` before `ipsmgw_im_to_sm()`; nothing

@@ -12,7 +12,7 @@ use crate::kamailio::engine::reading::Reading;
 use crate::kamailio::engine::rewrite;
 use crate::kamailio::register::contacts;
 use crate::kamailio::state::gateway_state::state;
-use crate::kamailio::sys::clock;
+use crate::kamailio::state::now::now;
 use crate::kamailio::sys::message::{MessageNumber, SipMsg};
 
 /// The list of a message, while the script goes through it.
@@ -106,7 +106,7 @@ pub(crate) fn im_to_list(msg: SipMsg<'_>) -> i32 {
     let list = LIST.take().filter(|list| list.number == msg.number());
     let recipients = list.map(|list| list.recipients).unwrap_or_default();
     let state = state();
-    let now = clock::now();
+    let now = now();
     let Some(reading) = Reading::of(msg).map(Reading::with_sender) else {
         return FALSE;
     };

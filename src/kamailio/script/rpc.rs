@@ -349,7 +349,7 @@ unsafe extern "C" fn trace_message(rpc: *mut rpc_t, context: *mut c_void) {
 /// One exchange of `ipsmgw.trace`.
 fn show_known(reply: Structure, known: &trace::Known) {
     let state = state();
-    let now_ms = clock::now().monotonic_ms;
+    let now_ms = clock::monotonic_ms();
     let Some(mut shown) = reply.nested(&trace::name(known.exchange)) else {
         return;
     };
@@ -388,7 +388,7 @@ fn show_known(reply: Structure, known: &trace::Known) {
 unsafe extern "C" fn pending(rpc: *mut rpc_t, context: *mut c_void) {
     guard("ipsmgw.pending", (), || {
         let state = state();
-        let now = clock::now().monotonic_ms;
+        let now = clock::monotonic_ms();
         let Some(reply) = Structure::new(rpc, context) else {
             return;
         };

@@ -5,19 +5,21 @@ use crate::sip::{Place, place};
 
 use super::params::Parameters;
 use crate::kamailio::engine::hooks;
+use crate::kamailio::engine::log_subject;
+use crate::kamailio::engine::repeats;
 use crate::kamailio::engine::result;
 use crate::kamailio::engine::timer;
 use crate::kamailio::register::reg_event;
-use crate::kamailio::state::answered::{self, Answered};
+use crate::kamailio::state::answered::Answered;
 use crate::kamailio::state::authorization::Authorizations;
+use crate::kamailio::state::counters;
 use crate::kamailio::state::gateway_state::{GatewayState, set_state};
 use crate::kamailio::state::lifecycle::Lifecycle;
-use crate::kamailio::state::overload::Refusals;
 use crate::kamailio::state::people::People;
+use crate::kamailio::state::refusals::Refusals;
 use crate::kamailio::state::registration_queue::RegistrationQueue;
 use crate::kamailio::state::table::Table;
 use crate::kamailio::state::trace::Trace;
-use crate::kamailio::sys::counters;
 use crate::kamailio::sys::guard;
 use crate::kamailio::sys::local_address::is_local;
 use crate::kamailio::sys::log;
@@ -29,6 +31,7 @@ use crate::kamailio::sys::setting_error::SettingError;
 /// All that has to be done before the fork.
 pub(crate) fn start() -> Result<(), SettingError> {
     log::install();
+    log::set_subject(log_subject::push);
     guard::log_panics();
     let parameters = Parameters::read()?;
     let policy = Policy::check(&parameters.settings).map_err(SettingError)?;
@@ -59,7 +62,7 @@ pub(crate) fn start() -> Result<(), SettingError> {
     if !timer::announce()
         || !hooks::watch_failure_routes()
         || !reg_event::watch_requests()
-        || !answered::watch_copies()
+        || !repeats::watch_copies()
     {
         return Err(SettingError(
             "Kamailio has no memory left for one more process".into(),

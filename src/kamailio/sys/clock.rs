@@ -3,22 +3,9 @@
 use std::cell::Cell;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::host::Now;
-
 thread_local! {
     /// A quarter of an hour since 1970, and the zone in it. Zones change between two of them, never within one.
     static ZONE: Cell<(i64, i8)> = const { Cell::new((i64::MIN, 0)) };
-}
-
-/// One reading.
-pub(crate) fn now() -> Now {
-    // SAFETY: NULL asks for the result alone.
-    let unix = unsafe { libc::time(std::ptr::null_mut()) };
-    Now {
-        monotonic_ms: monotonic_ms(),
-        unix,
-        zone: zone(unix),
-    }
 }
 
 /// The clock for deadlines. A signal handler may read it.
@@ -34,7 +21,7 @@ pub(crate) fn monotonic_ms() -> u64 {
 }
 
 /// The zone at that time: worked out once for each quarter of an hour.
-fn zone(unix: i64) -> i8 {
+pub(crate) fn zone(unix: i64) -> i8 {
     let quarter = unix.div_euclid(900);
     let (known, zone) = ZONE.get();
     if known == quarter {

@@ -1,34 +1,43 @@
-//! Kamailio's TCP connections, looked at once a second: Kamailio 5.6 limits only the number of all of them.
+//! Kamailio's TCP connections.
 
 use std::os::raw::c_int;
 
-use crate::guard::connections::{Connection, Watch};
-
 use super::ffi;
-use crate::kamailio::state::gateway_state::state;
 
-/// One look, from the timer.
-pub(crate) fn look(watch: &mut Watch, now_ms: u64) {
-    let limits = state().connections;
-    if limits.per_source == 0 && limits.unfinished_ms == 0 {
-        return;
+/// A connection that somebody else has opened.
+pub(crate) struct TcpConnection(ffi::ipsmgw_connection_t);
+
+impl TcpConnection {
+    /// Later ones have larger numbers.
+    pub(crate) fn id(&self) -> i32 {
+        self.0.id
     }
-    let bad = watch.look(limits, now_ms, all());
-    if bad.is_empty() {
-        return;
+
+    /// Whether nothing has come through it yet.
+    pub(crate) fn is_new(&self) -> bool {
+        self.0.is_new != 0
     }
-    tracing::warn!(
-        "{} connections are closed: too many from one address, or with messages that do not end",
-        bad.len()
-    );
-    for id in bad {
-        // SAFETY: a number; a connection that is gone is not found.
-        unsafe { ffi::ipsmgw_c_close_connection(id) };
+
+    /// The address that it comes from.
+    pub(crate) fn source(&self) -> &[u8] {
+        // SAFETY: the union's octets are all of it, and an address is zeroed before it is written.
+        let octets = unsafe { &self.0.source.u.addr };
+        let length = usize::try_from(self.0.source.len).unwrap_or(0);
+        octets.get(..length).unwrap_or(octets)
+    }
+
+    /// The first octets that have come and are no whole message yet.
+    pub(crate) fn unread(&self) -> &[u8] {
+        let length = usize::try_from(self.0.unread).unwrap_or(0).min(HEAD);
+        self.0.head.get(..length).unwrap_or_default()
     }
 }
 
+/// Most octets of an unfinished message that are looked at.
+const HEAD: usize = 256;
+
 /// All connections that others have opened.
-fn all() -> Vec<Connection> {
+pub(crate) fn all() -> Vec<TcpConnection> {
     // SAFETY: a number that is set before the fork.
     let most = usize::try_from(unsafe { ffi::tcp_max_connections }).unwrap_or(0);
     let empty = ffi::ipsmgw_connection_t {
@@ -40,30 +49,11 @@ fn all() -> Vec<Connection> {
     // SAFETY: room for so many.
     let count = unsafe { ffi::ipsmgw_c_connections(copies.as_mut_ptr(), room) };
     copies.truncate(usize::try_from(count).unwrap_or(0));
-    copies.iter().map(connection).collect()
+    copies.into_iter().map(TcpConnection).collect()
 }
 
-fn connection(copy: &ffi::ipsmgw_connection_t) -> Connection {
-    let length = usize::try_from(copy.unread).unwrap_or(0).min(HEAD);
-    let head = copy.head.get(..length).unwrap_or_default();
-    // Empty lines keep a connection open (RFC 5626).
-    let begins = head
-        .iter()
-        .position(|octet| !matches!(octet, b'\r' | b'\n'));
-    let head = begins.and_then(|at| head.get(at..)).unwrap_or_default();
-    Connection {
-        id: copy.id,
-        source: octets_of(&copy.source),
-        unfinished: (copy.is_new != 0 || !head.is_empty()).then(|| head.to_vec()),
-    }
-}
-
-/// Most octets of an unfinished message that are looked at.
-const HEAD: usize = 256;
-
-fn octets_of(address: &ffi::ip_addr) -> Vec<u8> {
-    // SAFETY: the union's octets are all of it, and an address is zeroed before it is written.
-    let octets = unsafe { &address.u.addr };
-    let length = usize::try_from(address.len).unwrap_or(0);
-    octets.get(..length).unwrap_or(octets).to_vec()
+/// Closes a connection; nothing happens where it is gone.
+pub(crate) fn close(id: i32) {
+    // SAFETY: a number; a connection that is gone is not found.
+    unsafe { ffi::ipsmgw_c_close_connection(id) };
 }

@@ -4,15 +4,13 @@ use std::ffi::CString;
 
 use once_cell::sync::OnceCell;
 
-use crate::interwork::Counter;
-
 use super::ffi;
 
 /// One counter; it counts from mod_init on.
 pub(crate) struct Handle(OnceCell<ffi::counter_handle_t>);
 
 impl Handle {
-    const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self(OnceCell::new())
     }
 
@@ -24,7 +22,8 @@ impl Handle {
         }
     }
 
-    fn register(&self, name: &str) -> bool {
+    /// In mod_init.
+    pub(crate) fn register(&self, name: &str) -> bool {
         let Ok(name) = CString::new(name) else {
             return false;
         };
@@ -48,29 +47,3 @@ impl Handle {
 
 /// Panics that the guard caught: each is a bug.
 pub(crate) static PANICS: Handle = Handle::new();
-
-/// Registrations that were written into the database before they were answered.
-pub(crate) static REGISTRATION_WRITTEN: Handle = Handle::new();
-
-/// Registrations that could not be written, and were refused.
-pub(crate) static REGISTRATION_REFUSED: Handle = Handle::new();
-
-static COUNTERS: [Handle; Counter::ALL.len()] = [const { Handle::new() }; Counter::ALL.len()];
-
-/// One more of these.
-pub(crate) fn count(counter: Counter) {
-    if let Some(handle) = COUNTERS.get(counter as usize) {
-        handle.count();
-    }
-}
-
-/// Registers all, in mod_init.
-pub(crate) fn register() -> bool {
-    Counter::ALL
-        .iter()
-        .zip(&COUNTERS)
-        .all(|(counter, handle)| handle.register(counter.name()))
-        && REGISTRATION_WRITTEN.register("registration_written")
-        && REGISTRATION_REFUSED.register("registration_refused")
-        && PANICS.register("panics")
-}

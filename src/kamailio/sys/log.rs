@@ -1,20 +1,14 @@
 //! `tracing` events as lines of Kamailio's log.
 
-use std::cell::Cell;
 use std::fmt::{self, Write as _};
 
+use once_cell::sync::OnceCell;
 use tracing::field::{Field, Visit};
 use tracing::span;
 use tracing::subscriber::{Interest, Subscriber};
 use tracing::{Event, Level, Metadata};
 
-use crate::host::ExchangeId;
-
 use super::ffi;
-use super::message::SipMsg;
-use crate::kamailio::engine::result;
-use crate::kamailio::state::gateway_state::state_if_started;
-use crate::kamailio::state::trace;
 
 /// Makes Kamailio's log the place where all of `tracing` ends. Once, before the fork.
 pub(crate) fn install() {
@@ -27,68 +21,15 @@ const NOTICE: &str = "ipsmgw::notice";
 
 struct KamailioLog;
 
-thread_local! {
-    /// What this process works on just now: an exchange, and a message.
-    static EXCHANGE: Cell<Option<ExchangeId>> = const { Cell::new(None) };
-    static MESSAGE: Cell<*mut ffi::sip_msg> = const { Cell::new(std::ptr::null_mut()) };
-}
+/// Adds to a line what it is about.
+pub(crate) type Subject = fn(&mut String);
 
-/// Until it is dropped, log lines are about this.
-pub(crate) struct About {
-    exchange: Option<ExchangeId>,
-    message: *mut ffi::sip_msg,
-}
+static SUBJECT: OnceCell<Subject> = OnceCell::new();
 
-/// Log lines are about an exchange.
-pub(crate) fn about(exchange: ExchangeId) -> About {
-    About {
-        exchange: EXCHANGE.replace(Some(exchange)),
-        message: MESSAGE.get(),
-    }
-}
-
-/// Log lines are about the message that a script function works on. It must be live as long as the result.
-pub(crate) fn about_message(message: *mut ffi::sip_msg) -> About {
-    About {
-        exchange: EXCHANGE.replace(None),
-        message: MESSAGE.replace(message),
-    }
-}
-
-impl Drop for About {
-    fn drop(&mut self) {
-        EXCHANGE.set(self.exchange);
-        MESSAGE.set(self.message);
-    }
-}
-
-/// The Call-ID of the sender's request, and the name of the exchange: so one message is found in the lines of all processes.
-fn push_subject(line: &mut String) {
-    let exchange = EXCHANGE.get();
-    if let Some((ended, call_id)) = result::current_sm() {
-        let name = trace::name(ended.exchange);
-        // Writing into a String cannot fail.
-        let _ = write!(line, " call_id={} exchange={name}", call_id.as_str());
-        return;
-    }
-    let kept = exchange
-        .zip(state_if_started())
-        .and_then(|(exchange, state)| state.trace.call_id(exchange));
-    // SAFETY: NULL, or the message of the script function that runs now.
-    let message = unsafe { SipMsg::new(MESSAGE.get()) };
-    let call_id = match &kept {
-        Some(kept) => Some(kept.as_str()),
-        None => message
-            .filter(SipMsg::parse_headers)
-            .and_then(|message| message.call_id()),
-    };
-    // Writing into a String cannot fail.
-    if let Some(call_id) = call_id {
-        let _ = write!(line, " call_id={call_id}");
-    }
-    if let Some(exchange) = exchange {
-        let _ = write!(line, " exchange={}", trace::name(exchange));
-    }
+/// In mod_init: lines end with what this function adds.
+pub(crate) fn set_subject(subject: Subject) {
+    // mod_init runs once.
+    let _ = SUBJECT.set(subject);
 }
 
 /// Kamailio's levels (core/dprint.h). `tracing` has none between warnings and what tells more.
@@ -120,7 +61,9 @@ impl Subscriber for KamailioLog {
         let mut line = Line::default();
         event.record(&mut line);
         line.message.push_str(&line.fields);
-        push_subject(&mut line.message);
+        if let Some(subject) = SUBJECT.get() {
+            subject(&mut line.message);
+        }
         let length = i32::try_from(line.message.len()).unwrap_or(i32::MAX);
         // SAFETY: the text is live during the call, and its length is given beside it.
         unsafe {

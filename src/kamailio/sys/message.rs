@@ -4,10 +4,10 @@ use std::borrow::Cow;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
+use super::contact_field::Contact;
 use super::ffi;
+use super::socket::Socket;
 use super::text;
-use crate::kamailio::register::save::Contact;
-use crate::kamailio::state::overload::Socket;
 
 /// tm's stand-in for a reply that never came: a pointer that must not be followed (h_table.h).
 const FAKED_REPLY: *mut ffi::sip_msg = usize::MAX as *mut ffi::sip_msg;

@@ -94,6 +94,15 @@ pub(crate) fn begin(msg: SipMsg<'_>) -> Begun {
     }
 }
 
+/// Whether tm has a transaction of this request. It has sent the answer again, then, if there is one.
+pub(crate) fn is_known(msg: SipMsg<'_>) -> bool {
+    let Some(check) = modules().check_trans else {
+        return false;
+    };
+    // SAFETY: a live request in the request route.
+    unsafe { check(msg.raw(), std::ptr::null_mut(), std::ptr::null_mut()) == 0 }
+}
+
 /// Whether the current transaction was made for this very request, not for one that it repeats.
 fn is_of_transaction(msg: SipMsg<'_>) -> bool {
     // SAFETY: tm's current transaction is referenced by this process.

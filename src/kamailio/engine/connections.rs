@@ -1,0 +1,40 @@
+//! TCP connections within their limits. Kamailio 5.6 limits only the number of all of them.
+
+use crate::guard::connections::{Connection, Watch};
+
+use crate::kamailio::state::gateway_state::state;
+use crate::kamailio::sys::connections::{self, TcpConnection};
+
+/// Once a second, in the timer process.
+pub(crate) fn look(watch: &mut Watch, now_ms: u64) {
+    let limits = state().connections;
+    if limits.per_source == 0 && limits.unfinished_ms == 0 {
+        return;
+    }
+    let all = connections::all();
+    let bad = watch.look(limits, now_ms, all.iter().map(connection).collect());
+    if bad.is_empty() {
+        return;
+    }
+    tracing::warn!(
+        "{} connections are closed: too many from one address, or with messages that do not end",
+        bad.len()
+    );
+    for id in bad {
+        connections::close(id);
+    }
+}
+
+fn connection(open: &TcpConnection) -> Connection {
+    let head = open.unread();
+    // Empty lines keep a connection open (RFC 5626).
+    let begins = head
+        .iter()
+        .position(|octet| !matches!(octet, b'\r' | b'\n'));
+    let head = begins.and_then(|at| head.get(at..)).unwrap_or_default();
+    Connection {
+        id: open.id(),
+        source: open.source().to_vec(),
+        unfinished: (open.is_new() || !head.is_empty()).then(|| head.to_vec()),
+    }
+}

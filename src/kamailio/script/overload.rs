@@ -1,0 +1,124 @@
+//! `ipsmgw_overloaded()`: refuses new requests while there is too much to do.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use crate::interwork::{Asked, Counter, EarlierCopy, Load};
+
+use super::functions::{FALSE, TRUE};
+use crate::kamailio::engine::perform;
+use crate::kamailio::engine::reading::Reading;
+use crate::kamailio::register::save;
+use crate::kamailio::state::counters;
+use crate::kamailio::state::gateway_state::state;
+use crate::kamailio::sys::clock;
+use crate::kamailio::sys::ffi;
+use crate::kamailio::sys::memory;
+use crate::kamailio::sys::message::SipMsg;
+use crate::kamailio::sys::tm;
+
+/// `ipsmgw_overloaded()`: refuses a request that asks for something new while there is too much to do.
+pub(crate) fn overloaded(msg: SipMsg<'_>) -> i32 {
+    if !msg.is_in_request_route() {
+        tracing::error!("ipsmgw_overloaded() works in the request route, before anything else");
+        return FALSE;
+    }
+    let state = state();
+    let gateway = &state.gateway;
+    let now_ms = clock::monotonic_ms();
+    let load = load(msg, now_ms);
+    if !msg.parse_headers() {
+        return FALSE;
+    }
+    let digest = digest(msg);
+    match state.refusals.recall(digest, now_ms) {
+        // It is a copy of one that the script went on with: whatever that was answered stays true.
+        Some(EarlierCopy::Passed) => return FALSE,
+        // It stays refused: its sender may have the answer already.
+        Some(EarlierCopy::Refused) => {}
+        None if gateway.is_strained(load) && is_refused(msg, load) => {
+            // tm sends its answer again, if there is one.
+            if tm::is_known(msg) {
+                return TRUE;
+            }
+        }
+        None => {
+            state.refusals.remember(digest, EarlierCopy::Passed, now_ms);
+            return FALSE;
+        }
+    }
+    counters::count(Counter::Overload);
+    if state.refusals.refuse(digest, now_ms) {
+        let Load {
+            queue,
+            waited_ms,
+            pending,
+            memory,
+            ..
+        } = load;
+        tracing::warn!(
+            queue,
+            waited_ms,
+            pending,
+            memory,
+            "overload: new requests are refused with 503 until there is less to do;"
+        );
+    }
+    msg.answer_to_its_source();
+    let headers = format!("Retry-After: {}\r\n", gateway.retry_after(digest));
+    perform::answer_without_transaction(msg, 503, "Service Unavailable", &headers);
+    TRUE
+}
+
+fn is_refused(msg: SipMsg<'_>, load: Load) -> bool {
+    let refuses = |asked| state().gateway.is_too_much(asked, load);
+    if let Some(reading) = Reading::of(msg) {
+        return refuses(Asked::Message(&reading.content()));
+    }
+    if msg.is_request(ffi::METHOD_REGISTER) {
+        // Where an S-CSCF is refused, it may take the person's registration away (TS 24.229 §5.4.1.7).
+        return refuses(match save::is_by_another(msg) {
+            true => Asked::Open,
+            false => Asked::Registration,
+        });
+    }
+    let completes = [
+        ffi::METHOD_ACK,
+        ffi::METHOD_CANCEL,
+        ffi::METHOD_BYE,
+        ffi::METHOD_PRACK,
+        ffi::METHOD_UPDATE,
+        ffi::METHOD_INFO,
+        ffi::METHOD_NOTIFY,
+    ];
+    let is_open = msg.has_to_tag() || completes.into_iter().any(|method| msg.is_request(method));
+    refuses(if is_open { Asked::Open } else { Asked::Other })
+}
+
+/// What tells a request and its copies from all others.
+fn digest(msg: SipMsg<'_>) -> u64 {
+    let mut digest = DefaultHasher::new();
+    state().gateway.boot.hash(&mut digest);
+    msg.transaction_key().hash(&mut digest);
+    digest.finish()
+}
+
+fn load(msg: SipMsg<'_>, now_ms: u64) -> Load {
+    let state = state();
+    let pending = state.table.percent_open();
+    let memory = memory::percent_of_shared();
+    let Some(socket) = msg.incoming() else {
+        return Load {
+            pending,
+            memory,
+            ..Load::default()
+        };
+    };
+    let queue = socket.queue_percent();
+    Load {
+        queue,
+        standing_ms: state.refusals.standing(socket.number, queue, now_ms),
+        waited_ms: socket.waited_ms(),
+        pending,
+        memory,
+    }
+}

@@ -1,0 +1,31 @@
+//! The gateway's counters.
+
+use crate::interwork::Counter;
+
+use crate::kamailio::sys::counters::{Handle, PANICS};
+
+/// Registrations that were written into the database before they were answered.
+pub(crate) static REGISTRATION_WRITTEN: Handle = Handle::new();
+
+/// Registrations that could not be written, and were refused.
+pub(crate) static REGISTRATION_REFUSED: Handle = Handle::new();
+
+static COUNTERS: [Handle; Counter::ALL.len()] = [const { Handle::new() }; Counter::ALL.len()];
+
+/// One more of these.
+pub(crate) fn count(counter: Counter) {
+    if let Some(handle) = COUNTERS.get(counter as usize) {
+        handle.count();
+    }
+}
+
+/// Registers all, in mod_init.
+pub(crate) fn register() -> bool {
+    Counter::ALL
+        .iter()
+        .zip(&COUNTERS)
+        .all(|(counter, handle)| handle.register(counter.name()))
+        && REGISTRATION_WRITTEN.register("registration_written")
+        && REGISTRATION_REFUSED.register("registration_refused")
+        && PANICS.register("panics")
+}
