@@ -6,6 +6,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 say() { printf '\n== %s\n' "$*"; }
 
 # Kamailio's modules that kamailio.cfg loads, and what build.rs needs: a C compiler and libclang.
+# shellcheck disable=SC2034 # for the scripts that read this file
 gateway_packages=(kamailio kamailio-sqlite-modules kamailio-lua-modules kamailio-websocket-modules sqlite3 gcc libc6-dev libclang-dev xz-utils ca-certificates)
 # What speaks SIP to it from outside.
 peer_packages=(python3-venv python3-pip)

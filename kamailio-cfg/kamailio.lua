@@ -55,20 +55,25 @@ end
 
 -- Who is asking ------------------------------------------------------------------------------------------------
 
+-- True for the service centre's host, however an IPv6 address is written.
+local function is_centre(host)
+	local centre = without_brackets(KSR.pv.gete("$(def(IPSMGW_SC_URI){s.unquote}{uri.host})")):lower()
+	return setting("IPSMGW_SC_URI") ~= "" and (host:lower() == centre or KSR.ipops.is_ip(centre) > 0 and same_address(host, centre))
+end
+
 local function trusted_address()
 	-- Through a web server on a peer's machine come browsers.
 	local transport = KSR.pv.get("$proto")
 	if transport == "ws" or transport == "wss" then
 		return false
 	end
-	local centre, peers = setting("IPSMGW_SC_URI"), setting("IPSMGW_TRUSTED")
-	return centre ~= "" and KSR.pv.get("$siz") == KSR.pv.gete("$(def(IPSMGW_SC_URI){s.unquote}{uri.host})")
-		or peers ~= "" and KSR.ipops.is_in_subnet(KSR.pv.get("$si"), peers) > 0
+	local source, peers = KSR.pv.get("$si"), setting("IPSMGW_TRUSTED")
+	return is_centre(source) or peers ~= "" and KSR.ipops.is_in_subnet(source, peers) > 0
 end
 
 -- A REGISTER by one for another.
 local function is_third_party()
-	return KSR.pv.gete("$fU") ~= KSR.pv.gete("$tU") or KSR.pv.gete("$fd") ~= KSR.pv.gete("$td")
+	return KSR.pv.gete("$fU"):lower() ~= KSR.pv.gete("$tU"):lower() or KSR.pv.gete("$fd"):lower() ~= KSR.pv.gete("$td"):lower()
 end
 
 -- Who a trusted peer says that the sender is: one of our people, by whichever of the identities that are asserted.
@@ -231,7 +236,7 @@ end
 -- To where the person is registered. False: nowhere. What is not converted keeps its Request-URI on the way to an S-CSCF.
 local function contacts(whom)
 	local as_it_is = KSR.pv.get("$ru")
-	local is_own_address = KSR.pv.gete("$rz") ~= "tel" and KSR.pv.gete("$rd"):lower() ~= setting("IPSMGW_DOMAIN"):lower() and KSR.is_myself_ruri()
+	local is_own_address = KSR.pv.gete("$rz") ~= "tel" and not is_ours(false, KSR.pv.gete("$rd")) and KSR.is_myself_ruri()
 	if KSR.isflagset(CONVERTED) or is_own_address then
 		as_it_is = person(whom) and KSR.pv.get("$ipsmgw(scscf_identity)") or whom
 	end
@@ -527,13 +532,11 @@ local function is_nobodys(host, port)
 	local function is_in(address, subnets)
 		return subnets ~= "" and KSR.ipops.is_in_subnet(address, subnets) > 0
 	end
-	local centre = setting("IPSMGW_SC_URI")
 	if port == "0" or KSR.is_myself("sip:" .. host .. ":" .. port) then
 		return true
 	end
 	host = without_brackets(host)
-	if centre ~= "" and host == without_brackets(KSR.pv.gete("$(def(IPSMGW_SC_URI){s.unquote}{uri.host})"))
-			and port == tostring(KSR.pv.gete("$(def(IPSMGW_SC_URI){s.unquote}{uri.port})")) then
+	if is_centre(host) and port == tostring(KSR.pv.gete("$(def(IPSMGW_SC_URI){s.unquote}{uri.port})")) then
 		return true
 	elseif KSR.ipops.is_ip(host) < 0 then
 		return false
@@ -687,6 +690,11 @@ local function in_session()
 			reply(200, "OK")
 		end
 		KSR.tm.t_relay()
+		KSR.x.exit()
+	end
+	-- An ACK has no answer. Without a To tag it belongs to no session.
+	if KSR.is_ACK() and KSR.siputils.has_totag() < 0 then
+		KSR.tm.t_check_trans()
 		KSR.x.exit()
 	end
 	if KSR.siputils.has_totag() < 0 or not IN_SESSION[KSR.pv.gete("$rm"):upper()] then

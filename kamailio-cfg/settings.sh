@@ -26,8 +26,14 @@ export IPSMGW_CONNECTIONS=${IPSMGW_CONNECTIONS:-256}
 export IPSMGW_CPIM_FROM=${IPSMGW_CPIM_FROM:-any}
 export IPSMGW_STOP_TIMEOUT=${IPSMGW_STOP_TIMEOUT:-10}
 export IPSMGW_PEER_TIMEOUT=${IPSMGW_PEER_TIMEOUT:-4}
+# shellcheck disable=SC2034 # for `run`
 module_given=${IPSMGW_MODULE:-}
 export IPSMGW_MODULE=${IPSMGW_MODULE:-$(dirname "$here")/target/release/ipsmgw.so}
+
+# Each check below is of one line.
+for name in "${!IPSMGW_@}"; do
+	[[ ${!name} != *[[:cntrl:]]* ]] || die "$name has a line break or another control character in it: write it on one line"
+done
 
 # Kamailio takes a number that begins with 0 for an octal one.
 a_count='(0|[1-9][0-9]{0,5})'
@@ -162,6 +168,7 @@ socket=$db.ctl
 	die "the path in IPSMGW_DB_URL is ${#db} characters long: choose one of at most 96, for example sqlite:////var/lib/ipsmgw/ipsmgw.sqlite"
 
 # Waits for a lock instead of failing at once; a failure ends the caller.
+# shellcheck disable=SC2120 # `run` and `user` have arguments for it
 sql() { sqlite3 -batch -bail -cmd '.timeout 5000' "$db" "$@"; }
 
 # Makes the database, or brings an older one up to date. What it holds of passwords is nobody else's to read.

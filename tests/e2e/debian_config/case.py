@@ -1,5 +1,6 @@
 """Debian's own configuration with the routes file: see README.md."""
 
+import asyncio
 import os
 import shutil
 import sqlite3
@@ -16,15 +17,16 @@ DOMAIN = "sip.example.com"
 PEOPLE = {"+15550001": "secret1", "bob": "secret2", "+15550002": "secret3"}
 
 
-def write_configuration(name, *before, port):
-    """Debian's file with the two lines of the manual, and the sockets of a test."""
+def write_configuration(name, *before, port, first="", last=""):
+    """Debian's file with the two lines of the manual, other lines, and the sockets of a test."""
     folder = FOLDER / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     stock = DEBIAN.read_text()
     call = "\troute(AUTH);\n"
     equal(stock.count(call), 1, "Debian's configuration authenticates in one place")
-    text = stock.replace(call, call + "\troute(IPSMGW);\n") + f'\ninclude_file "{CFG}/ipsmgw-routes.cfg"\n'
+    text = stock.replace(call, call + "\troute(IPSMGW);\n") + f'\ninclude_file "{CFG}/ipsmgw-routes.cfg"\n{last}\n'
+    text = text.replace("request_route {\n", f"request_route {{\n{first}\n", 1)
     text += f'modparam("ctl", "binrpc", "unix:{folder}/ctl")\nlisten=127.0.0.1:{port}\nlog_stderror=yes\n'
     text += f'modparam("jsonrpcs", "fifo_name", "{folder}/fifo")\nmodparam("jsonrpcs", "dgram_socket", "{folder}/sock")\n'
     (folder / "kamailio.cfg").write_text(text)
@@ -148,4 +150,27 @@ async def without_authentication():
             await kamailio.close(failed)
 
 
-run(with_authentication, without_authentication)
+async def overload():
+    "while the table of exchanges is nearly full new messages get 503, with the third line of the manual and without"
+    for name, first in (("two", ""), ("three", "\troute(IPSMGW_OVERLOAD);")):
+        port = free_port()
+        limits = {"max_pending": 4, "max_per_party": 4, "max_per_sender": 4, "overload_pending": 50, "hold_timeout": 2}
+        full = "\n".join(f'modparam("ipsmgw", "{key}", {value})' for key, value in limits.items())
+        kamailio = start(write_configuration(name, "#!define IPSMGW_BELIEVES_FROM", port=port, first=first, last=full), port)
+        failed = True
+        try:
+            await kamailio.start()
+            phone, bob = await user(kamailio, Phone, "+15550001"), await user(kamailio, ImClient, "bob")
+            phone.rp_answer = None
+            held = [asyncio.create_task(bob.send_im(f"sip:+15550001@{DOMAIN}", f"held {n}")) for n in range(2)]
+            await phone.next_message()
+            await phone.next_message()
+            refused = await bob.send_im(f"sip:+15550001@{DOMAIN}", "one more")
+            equal((refused.status, refused.get("Retry-After") is not None), (503, True), f"{name} lines: the answer")
+            equal({answer.status for answer in await asyncio.gather(*held)}, {202}, f"{name} lines: the held messages")
+            failed = False
+        finally:
+            await kamailio.close(failed)
+
+
+run(with_authentication, without_authentication, overload)

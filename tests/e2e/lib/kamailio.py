@@ -13,8 +13,8 @@ from pathlib import Path
 import ua
 
 # What no Kamailio here may ever write into its log.
-# (A TCP process that sees the others end first says so with CRITICAL: "receive_fd(): EOF".)
-CRASHED = re.compile(r"CRITICAL(?!.*receive_fd\(\): EOF)|\bBUG\b|core was|child process \d+ exited by a signal|caught a panic")
+# (A TCP process that sees the others end first logs CRITICAL: "receive_fd(): EOF", "send_fd(): ... Broken pipe".)
+CRASHED = re.compile(r"CRITICAL(?!.*(?:receive_fd\(\): EOF|send_fd\(\): .*Broken pipe))|\bBUG\b|core was|child process \d+ exited by a signal|caught a panic")
 
 
 class KamailioError(Exception):

@@ -149,6 +149,20 @@ async def centre_with_a_name():
             equal((await sent.outcome()).kind, "RP-ACK", "its report")
 
 
+async def centre_over_ipv6():
+    "the service centre's IPv6 address counts in each spelling"
+    for name, variant in VARIANTS:
+        for spelling in ("[::1]", "[0:0:0:0:0:0:0:1]", "[0000::0:1]"):
+            ports = free_port(V4), free_port(V6)
+            options = {"name": f"centre-{name}-{len(spelling)}", "listen": f"udp:{V4}:{ports[0]} udp:[{V6}]:{ports[1]}"}
+            async with gateway(sc_uri=f"sip:{spelling}:{free_port(V6)}", **options, **variant) as gw:
+                client = await gw.user(ImClient, "bob", await gw.endpoint(to=(V4, ports[0])))
+                centre = ServiceCentre(await gw.endpoint(to=(V6, ports[1])), gw.domain)
+                sent = await centre.deliver(gw.uri("+15550002"), "+17770000", "from afar")
+                equal(sent.answer.status, 202, f"{name}, {spelling}: the answer to the service centre")
+                equal((await client.next_message()).text, "from afar", "the client's text")
+
+
 async def settings():
     "wrong settings"
     rows = Rows()
@@ -169,6 +183,11 @@ async def settings():
         ({"SC_URI": "sip:192.0.2.10:0"}, "write sip:HOST:PORT"),
         # Kamailio would read them as octal numbers.
         ({"LISTEN": "udp:127.0.0.1:05060"}, "write udp:ADDRESS:PORT"),
+        # Kamailio would get both lines.
+        ({"TRUSTED": "192.0.2.1\nscscf.example"}, "IPSMGW_TRUSTED has a line break"),
+        ({"LISTEN": "udp:127.0.0.1:5060\nudp:127.0.0.1:5070"}, "IPSMGW_LISTEN has a line break"),
+        ({"DB_URL": "sqlite:////tmp/a\nb"}, "IPSMGW_DB_URL has a line break"),
+        ({"NONCE_SECRET": "x" * 32 + "\n"}, "IPSMGW_NONCE_SECRET has a line break"),
         ({"FLOOD": "010"}, "per second"),
         ({"CONNECTIONS": "0256"}, "TCP connections"),
         ({"STOP_TIMEOUT": "08"}, "from 0 to 600"),
@@ -179,4 +198,4 @@ async def settings():
     rows.done()
 
 
-run(ipv6, both_families, tls, stalled_tls, advertised, centre_with_a_name, settings)
+run(ipv6, both_families, tls, stalled_tls, advertised, centre_with_a_name, centre_over_ipv6, settings)
