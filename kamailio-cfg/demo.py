@@ -28,7 +28,7 @@ def expect(what, found, wanted):
 
 
 async def phone_to_im(cast):
-    "alice's phone writes to bob's client: the report says what became of it"
+    "alice's phone writes to bob's client: the report tells the outcome"
     sent = await cast.alice.send_sm("+15550002", "Lunch at noon?")
     expect("the SIP answer", sent.answer.status, 202)
     expect("what bob reads", (await cast.bob.next_message()).text, "Lunch at noon?")
@@ -36,7 +36,7 @@ async def phone_to_im(cast):
 
 
 async def im_to_phone(cast):
-    "bob's client answers: 200 means that the phone itself has it"
+    "bob's client answers: 200 means that the phone has the message"
     answer = await cast.bob.send_im("sip:+15550001@ims.example", "Yes. The usual place.")
     _, delivered = await cast.alice.next_message()
     expect("what alice reads", delivered.tpdu.text, "Yes. The usual place.")
@@ -53,7 +53,7 @@ async def phone_full(cast):
 
 
 async def client_away(cast):
-    "alice's phone writes to dave, whose client says that he is away"
+    "alice's phone writes to dave, whose client answers 480"
     cast.dave.answers.append(480)
     sent = await cast.alice.send_sm("+15550004", "Are you there?")
     expect("the SIP answer", sent.answer.status, 202)
@@ -62,7 +62,7 @@ async def client_away(cast):
 
 
 async def emoji(cast):
-    "an emoji, both ways"
+    "an emoji in both directions"
     sent = await cast.alice.send_sm("+15550002", "See you 😀")
     expect("what bob reads", (await cast.bob.next_message()).text, "See you 😀")
     expect("alice's report", (await sent.outcome()).kind, "RP-ACK")
@@ -73,7 +73,7 @@ async def emoji(cast):
 
 
 class Cast:
-    """The people on the stage."""
+    """The people of the demo."""
 
     @classmethod
     async def enter(cls, gateway):
@@ -90,7 +90,7 @@ class Cast:
 
 
 def columns(text):
-    """How many columns a terminal gives to a text."""
+    """The width of a text in columns of a terminal."""
     return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
@@ -141,7 +141,7 @@ async def play(folder):
                 await scene(cast)
             finally:
                 ladder(cast.events(since), since)
-    print("\nAll of it happened as it should.")
+    print("\nEvery message and report was as expected.")
 
 
 def main():
@@ -149,7 +149,7 @@ def main():
         try:
             asyncio.run(play(Path(folder) / "gateway"))
         except (AssertionError, GatewayError, Timeout, asyncio.TimeoutError) as error:
-            print(f"\nThis did not happen as it should: {error or 'an answer did not come'}", file=sys.stderr)
+            print(f"\nThe demo failed: {error or 'an answer is missing'}", file=sys.stderr)
             return 1
     return 0
 

@@ -1,17 +1,17 @@
 # shellcheck shell=bash
-# What has to be on the machine before the gateway can be built and run: said first, then brought.
+# Finds and installs what the machine needs to build and run the gateway.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 say() { printf '\n== %s\n' "$*"; }
 
-# Kamailio's modules that kamailio.cfg loads, and what build.rs needs: a C compiler and libclang.
+# The Kamailio modules that kamailio.cfg loads, and the C compiler and libclang for build.rs.
 # shellcheck disable=SC2034 # for the scripts that read this file
 gateway_packages=(kamailio kamailio-sqlite-modules kamailio-lua-modules kamailio-websocket-modules sqlite3 gcc libc6-dev libclang-dev xz-utils ca-certificates)
-# What speaks SIP to it from outside.
+# For the SIP peers of demo and tests.
 peer_packages=(python3-venv python3-pip)
 
-# Installs those of the packages that are missing.
+# Installs the missing ones of these packages.
 need_packages() {
 	local missing=() package as_root=()
 	for package in "$@"; do
@@ -20,7 +20,7 @@ need_packages() {
 	((${#missing[@]})) || return 0
 	command -v apt-get >/dev/null || die "these Debian packages are needed and there is no apt to bring them: ${missing[*]}"
 	if ((EUID != 0)); then
-		command -v sudo >/dev/null || die "say this as root first: apt-get install ${missing[*]}"
+		command -v sudo >/dev/null || die "run this as root first: apt-get install ${missing[*]}"
 		as_root=(sudo)
 	fi
 	say "Installing with ${as_root[*]:+sudo }apt-get: ${missing[*]}"
@@ -34,10 +34,10 @@ need_rust() {
 	command -v cargo >/dev/null || die "Rust is missing: install it as https://rustup.rs says, then try again"
 }
 
-# Debian puts kamailio into /usr/sbin, which is not in everybody's PATH.
+# Debian installs kamailio in /usr/sbin, which not every PATH has.
 PATH=$PATH:/usr/sbin
 
-# Builds target/release/ipsmgw.so; cargo itself says when there is nothing to do.
+# Builds target/release/ipsmgw.so, if it is not up to date.
 build_module() {
 	need_rust
 	say "Building the module for $("${KAMAILIO:-kamailio}" -v | sed -n '1s/version: //p')"
@@ -45,7 +45,7 @@ build_module() {
 	(cd "$root" && cargo build --release --locked)
 }
 
-# A Python with pycrate, which builds and reads short messages and shares nothing with the gateway.
+# A Python with pycrate, which encodes and decodes short messages independently of the gateway.
 python=$root/target/venv/bin/python
 need_python() {
 	if "$python" -c 'import pycrate_mobile' 2>/dev/null; then return; fi

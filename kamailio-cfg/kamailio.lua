@@ -1,4 +1,4 @@
--- The routing of kamailio.cfg in Lua (KEMI). Function by function the same; the reasons are told there.
+-- The routing of kamailio.cfg in Lua (KEMI). Each function does the same as its route; kamailio.cfg tells the reasons.
 
 local CAN_SM, CAN_IM, AT_SCSCF = 1, 2, 5 -- branch flags
 local BEHIND_NAT = 0
@@ -6,7 +6,7 @@ local FROM_TRUSTED, CAN_BE_CANCELLED, SENDER_IS_HERE, CONVERTED = 1, 2, 3, 4 -- 
 local IS_BEHIND = 83 -- tests of nathelper
 local IN_SESSION = { INVITE = true, ACK = true, BYE = true, UPDATE = true, PRACK = true, INFO = true, OPTIONS = true, MESSAGE = true }
 
--- The defines of kamailio.cfg. They can be read only while a request is at hand.
+-- The defines of kamailio.cfg. They can be read only while a message is processed.
 local function setting(name)
 	return KSR.pv.gete("$(def(" .. name .. "){s.unquote})")
 end
@@ -27,13 +27,13 @@ local function same_address(one, other)
 	return KSR.ipops.is_ip(one) > 0 and KSR.ipops.compare_ips(one, other) > 0
 end
 
--- The number that a URI, or the user part of one, names; or nil.
+-- The number in a URI or in the user part of one; or nil.
 local function number_of(address)
 	KSR.pv.sets("$vn(address)", address)
 	return KSR.pv.get("$(vn(address){ipsmgw.number})")
 end
 
--- A URI, a list of them, a name or a number -> the identity of the person that it is here, or nil.
+-- A URI, a list of URIs, a name or a number -> the identity of that person of the gateway, or nil.
 local function person(text)
 	return KSR.ipsmgw.person(text) > 0 and KSR.pv.get("$ipsmgw(person)") or nil
 end
@@ -53,7 +53,7 @@ local function relay()
 	KSR.x.exit()
 end
 
--- Who is asking ------------------------------------------------------------------------------------------------
+-- The sender ---------------------------------------------------------------------------------------------------
 
 -- True for the service centre's host, however an IPv6 address is written.
 local function is_centre(host)
@@ -62,7 +62,7 @@ local function is_centre(host)
 end
 
 local function trusted_address()
-	-- Through a web server on a peer's machine come browsers.
+	-- Over WebSocket the address may be that of a web server, with browsers behind it.
 	local transport = KSR.pv.get("$proto")
 	if transport == "ws" or transport == "wss" then
 		return false
@@ -71,12 +71,12 @@ local function trusted_address()
 	return is_centre(source) or peers ~= "" and KSR.ipops.is_in_subnet(source, peers) > 0
 end
 
--- A REGISTER by one for another.
+-- A third-party REGISTER: From is not To.
 local function is_third_party()
 	return KSR.pv.gete("$fU"):lower() ~= KSR.pv.gete("$tU"):lower() or KSR.pv.gete("$fd"):lower() ~= KSR.pv.gete("$td"):lower()
 end
 
--- Who a trusted peer says that the sender is: one of our people, by whichever of the identities that are asserted.
+-- The sender in P-Asserted-Identity of a trusted peer: a person of the gateway, by one of the identities, or another one.
 local function asserted_identity()
 	local asserted = KSR.pv.get("$(hdr(P-Asserted-Identity)[*])")
 	if not asserted then
@@ -89,7 +89,7 @@ local function asserted_identity()
 	return sender or asserted
 end
 
--- True for the very same MESSAGE as one that was accepted: its answer was lost, and its transaction is over.
+-- True for a copy of an accepted MESSAGE whose transaction has ended: its answer was lost.
 local function was_accepted()
 	local request = KSR.pv.get("$avp(request)")
 	local identity = request and KSR.htable.sht_get("accepted", request)
@@ -123,10 +123,10 @@ local function identify()
 	if known == -4 and was_accepted() then
 		return
 	end
-	-- What has no qop has no count of its own, and could be used twice.
+	-- Credentials without qop have no count, and could be used twice.
 	local credentials = KSR.is_REGISTER() and "authorization" or "proxy_authorization"
 	if known < 0 or KSR.pv.gete("$sel(" .. credentials .. '["' .. domain .. '"].qop)') ~= "auth" then
-		-- An old nonce, or one that was used so often (-4): the client answers the new one without asking its user (stale).
+		-- -4: an old or used-up nonce. With stale=true the client answers the new nonce without asking its user.
 		KSR.auth.auth_challenge(domain, known == -4 and 17 or 1)
 		KSR.x.exit()
 	end
@@ -157,9 +157,9 @@ local function chain()
 	KSR.hdr.remove("Route")
 end
 
--- Where to -----------------------------------------------------------------------------------------------------
+-- The recipient ------------------------------------------------------------------------------------------------
 
--- The identity of the one of our people whom the Request-URI names, or nil.
+-- The identity of the person whom the Request-URI names, or nil.
 local function recipient()
 	return person(KSR.pv.gete("$ru"))
 end
@@ -168,13 +168,13 @@ local function rest_is_ours()
 	return KSR.pv.gete("$rz") == "tel" or is_ours(KSR.is_myself_ruri(), KSR.pv.gete("$rd"))
 end
 
--- Whether the Request-URI is the service centre that we are, or the domain itself.
+-- Whether the Request-URI is the gateway's own service centre number, or the domain itself.
 local function names_us()
 	local user = KSR.pv.gete("$(rU{s.unescape.user}{s.select,0,;})")
 	return rest_is_ours() and (KSR.pv.is_null("$rU") or user == setting("IPSMGW_SC"))
 end
 
--- On along the Route, as it is. Comes back where there is no chain.
+-- Passes the request on along the Route, unchanged. Returns where there is no chain.
 local function pass_on()
 	local next = KSR.pv.get("$avp(next)")
 	if next then
@@ -188,7 +188,7 @@ local function sender_is_here()
 	return KSR.isflagset(SENDER_IS_HERE)
 end
 
--- Whether the Request-URI is a number that a service centre may know: a whole one, or one that is valid here.
+-- Whether the Request-URI is a number for a service centre: an international one, or one that is valid in the domain.
 local function is_number()
 	local number = number_of(KSR.pv.gete("$ru"))
 	return number and (KSR.pv.gete("$rz") == "tel" or is_ours(KSR.is_myself_ruri(), KSR.pv.gete("$rd")) or number:match("^%+"))
@@ -202,7 +202,7 @@ local function wants_privacy()
 	return KSR.pv.get("$ipsmgw(private)") == 1
 end
 
--- The request says nothing any more of who sends it, apart from the addresses in Via and what its body says.
+-- Removes all that names the sender from the header, except the addresses in Via.
 local function make_anonymous()
 	local nobody = "sip:anonymous@anonymous.invalid"
 	if not KSR.is_MESSAGE() or KSR.siputils.has_totag() > 0 or KSR.uac.uac_replace_from('"Anonymous"', nobody) < 0 then
@@ -215,14 +215,14 @@ local function make_anonymous()
 	KSR.textops.remove_hf_re("^(Reply-To|Organization|User-Agent|Call-Info|Referred-By|b|History-Info|Diversion|Geolocation|Identity|y|P-Access-Network-Info)$")
 end
 
--- All that we know about the sender, or nothing for who wants not to be known.
+-- The sender in a request between clients: asserted, or hidden for a sender who asks for privacy.
 local function assert_identity()
 	local privacy = KSR.pv.gete("$hdr(Privacy)"):lower()
 	if privacy:find("critical") and (privacy:find("header") or privacy:find("session") or privacy:find("history")) then
 		reply(500, "Cannot Hide That")
 	end
 	if wants_privacy() then
-		-- Requests inside the session come to what Contact says.
+		-- Contact stays in the request: requests inside the session go there.
 		if KSR.is_INVITE() and not KSR.isflagset(FROM_TRUSTED)
 				and (person(KSR.pv.gete("$(ct{nameaddr.uri}{uri.user}{s.unescape.user}{s.select,0,;})")) or KSR.pv.gete("$(ct{nameaddr.name})") ~= "") then
 			reply(403, "Contact Is Not Anonymous")
@@ -233,7 +233,7 @@ local function assert_identity()
 	end
 end
 
--- To where the person is registered. False: nowhere. What is not converted keeps its Request-URI on the way to an S-CSCF.
+-- Finds the contacts of the person. False: there is none. A message that is not converted keeps its Request-URI to an S-CSCF.
 local function contacts(whom)
 	local as_it_is = KSR.pv.get("$ru")
 	local is_own_address = KSR.pv.gete("$rz") ~= "tel" and not is_ours(false, KSR.pv.gete("$rd")) and KSR.is_myself_ruri()
@@ -253,7 +253,7 @@ local function contacts_or_away(whom)
 	end
 end
 
--- False: it went to none.
+-- To all clients of the person. False: there is none.
 local function to_im_client(whom)
 	if not contacts(whom) then
 		return false
@@ -270,7 +270,7 @@ local function to_phone(whom)
 	relay()
 end
 
--- Comes back when there is no service centre.
+-- Returns when there is no service centre.
 local function to_service_centre()
 	local centre = setting("IPSMGW_SC_URI")
 	if centre == "" then
@@ -287,21 +287,21 @@ end
 
 -- Messages -----------------------------------------------------------------------------------------------------
 
--- Refuses a short message in its own language: as if the other side had answered with this code.
+-- Refuses a short message as if the IM side had answered with this code: 202, then RP-ERROR.
 local function refuse_sm(status)
 	KSR.pv.seti("$ipsmgw(status)", status)
 	KSR.ipsmgw.reply()
 	KSR.x.exit()
 end
 
--- The gateway is about to stop: what is new may come again a little later. Reports on what is open are taken.
+-- The gateway is about to stop: new messages may come again later. Reports on open messages are taken.
 local function nothing_new()
 	if KSR.ipsmgw.draining() > 0 then
 		reply(503, "Service Unavailable", "Retry-After: 10")
 	end
 end
 
--- A short message, or a report, that is not for us: to the next one in the chain where we are not the service centre.
+-- A short message or a report for another service centre goes on along the chain.
 local function pass_on_to_centre()
 	if not names_us() then
 		pass_on()
@@ -321,7 +321,7 @@ local function short_message()
 			to_phone(whom)
 		end
 	else
-		-- An SMS-COMMAND (2) is about a message that the service centre has, whoever that was for.
+		-- An SMS-COMMAND (2) is about a message that the service centre has.
 		if KSR.pv.get("$ipsmgw(tp_mti)") == 2 then
 			if not sender_is_here() then
 				pass_on()
@@ -339,7 +339,7 @@ local function short_message()
 			refuse_sm(404)
 		end
 		local can_sm, can_im = capable("sm", whom), capable("im", whom)
-		-- It stays a short message where somebody can take it as one.
+		-- The message stays a short message unless conversion is the only way.
 		if can_sm or not can_im or KSR.ipsmgw.authorize(whom, "sm2im") < 0 then
 			to_service_centre()
 			pass_on_to_centre()
@@ -352,7 +352,7 @@ local function short_message()
 	if not capable("im", whom) then
 		refuse_sm(480)
 	end
-	-- 402 is what a phone hears as "requested facility not subscribed".
+	-- For the phone, 402 is "requested facility not subscribed".
 	if KSR.ipsmgw.authorize(whom, "sm2im") < 0 then
 		refuse_sm(402)
 	end
@@ -374,7 +374,7 @@ local function report()
 		end
 	end
 	if KSR.isflagset(FROM_TRUSTED) and (rp_mti == 3 or rp_mti == 5) then
-		-- The service centre reports to us on a message that we submitted for somebody here, or to a phone.
+		-- A report of the service centre: on a message that the gateway submitted for a person here, or for a phone.
 		local whom, asked = recipient(), KSR.pv.get("$ru")
 		if whom then
 			KSR.seturi(whom)
@@ -388,13 +388,13 @@ local function report()
 		KSR.ipsmgw.report()
 		KSR.x.exit()
 	end
-	-- A phone reports to whoever sent it the message: to us where it is about a message of ours, or names us.
+	-- A report of a phone: on a message of the gateway, or to the gateway by name.
 	take_expected()
-	-- Who is nobody here reports to another gateway.
+	-- A sender in no table reports to another gateway.
 	if not sender_is_here() then
 		pass_on()
 	end
-	-- That a phone has memory again (RP-SMMA, 6) the service centre wants to know, whoever filled it.
+	-- RP-SMMA (6), memory available, is for the service centre, whoever filled the memory.
 	if rp_mti == 6 then
 		to_service_centre()
 	end
@@ -416,10 +416,10 @@ local function as_short_message()
 	KSR.x.exit()
 end
 
--- To each of those that the message names: as it is to who can read it, as a short message to who can only read that.
+-- To each recipient of the message's list: unchanged to clients, as a short message to a person with a phone only.
 local function recipient_list()
 	local may_convert = KSR.ipsmgw.authorize(KSR.pv.get("$avp(identity)"), "im2sm") > 0
-	-- Whom this does not add cannot be written to.
+	-- A recipient that is not added here cannot be reached.
 	while KSR.ipsmgw.next_recipient() > 0 do
 		local whom = recipient()
 		if whom then
@@ -435,7 +435,7 @@ local function recipient_list()
 	KSR.x.exit()
 end
 
--- Whom a message/cpim says it is from: left as it is, or checked.
+-- From inside a message/cpim: unchecked, or checked (IPSMGW_CPIM_FROM).
 local function check_cpim_from()
 	local uri = KSR.pv.get("$ipsmgw(cpim_from)")
 	if setting("IPSMGW_CPIM_FROM") ~= "sender" or KSR.isflagset(FROM_TRUSTED) or not uri then
@@ -453,7 +453,7 @@ local function check_cpim_from()
 end
 
 local function instant_message(class)
-	-- "Delivered" completes the status report that a phone asked for. -2: it is about somebody else's message.
+	-- A notification completes the status report that a phone asked for. -2: it is about a message that the gateway did not send.
 	if class == 5 and KSR.ipsmgw.report() ~= -2 then
 		KSR.x.exit()
 	end
@@ -461,21 +461,21 @@ local function instant_message(class)
 	nothing_new()
 	local whom = recipient()
 	if not whom then
-		-- To the domain itself, or to a name in it that is nobody's: the message says whom it is for (RFC 5365).
+		-- To the domain itself, or to a name in it that nobody has: the message has a list of recipients (RFC 5365).
 		if (class == 4 or class == -1) and not KSR.pv.is_null("$ipsmgw(recipients)") and is_ours(KSR.is_myself_ruri(), KSR.pv.gete("$rd")) then
 			recipient_list()
 		end
-		-- Nobody can be reached there.
+		-- The sender was alphanumeric or anonymous: nobody can be reached there (RFC 6761).
 		if KSR.pv.gete("$rd"):lower():match("%.invalid$") then
 			reply(404, "Not Found")
 		end
-		-- A phone elsewhere, or a short code: the service centre knows where. In a chain only if the operator wants it so.
+		-- A phone elsewhere, or a short code: for the service centre. In a chain only with IPSMGW_IM_ELSEWHERE=sc.
 		local may_submit = KSR.pv.is_null("$avp(next)") or setting("IPSMGW_IM_ELSEWHERE") == "sc" and sender_is_here()
 		if may_submit and setting("IPSMGW_SC_URI") ~= "" and class == 4 and is_number() then
 			as_short_message()
 		end
 		pass_on()
-		-- Of a kind that nobody here can take: the answer says which kinds are taken.
+		-- A media type that no phone can have: the answer lists the accepted types.
 		if class == -1 and rest_is_ours() then
 			KSR.ipsmgw.im_to_sm()
 			KSR.x.exit()
@@ -499,10 +499,10 @@ local function instant_message(class)
 		KSR.seturi(whom)
 		as_short_message()
 	elseif class == 5 or class == 6 then
-		-- A phone has no use for what another client's message became, nor for "is typing".
+		-- A phone shows neither notifications nor "is typing".
 		reply(200, "OK")
 	else
-		-- Refused, with what would be taken.
+		-- Refuses with the list of accepted types.
 		KSR.ipsmgw.im_to_sm()
 	end
 end
@@ -526,7 +526,7 @@ end
 
 -- Registrations and sessions -----------------------------------------------------------------------------------
 
--- True for what cannot be a member's.
+-- True for an address that cannot be a member's.
 local function is_nobodys(host, port)
 	local source, loopback = KSR.pv.get("$si"), "127.0.0.0/8,::1/128"
 	local function is_in(address, subnets)
@@ -545,7 +545,7 @@ local function is_nobodys(host, port)
 		or is_in(host, loopback) and not is_in(source, loopback)
 end
 
--- Where a member is reached: at the address in its Contact if its packets come from there, else where they came from.
+-- The address of a member: that of its Contact when its packets come from there, else their source.
 local function reachable()
 	if is_third_party() then
 		return
@@ -565,7 +565,7 @@ end
 
 local function register()
 	if is_third_party() then
-		-- Somebody else's subscriber is no business of ours.
+		-- A person in no table. (A refusal could end the registration at the S-CSCF.)
 		if KSR.ipsmgw.save() < 0 then
 			reply(200, "OK")
 		end
@@ -579,7 +579,7 @@ local function register()
 	local identity = KSR.pv.get("$avp(identity)")
 	-- 0x12: save() prepares the answer and does not send it.
 	if KSR.registrar.save_uri("location", 0x12, identity) < 0 then
-		-- This time save() answers, and says what is wrong.
+		-- This time save() sends the answer, with the error.
 		if KSR.registrar.save_uri("location", 0, identity) < 0 then
 			KSR.sl.sl_reply_error()
 		end
@@ -588,7 +588,7 @@ local function register()
 	if KSR.pv.get("$proto") ~= "udp" then
 		KSR.tcpops.tcp_set_connection_lifetime(3605)
 	end
-	-- Writes it into the database, and answers then.
+	-- Writes the registration into the database, then answers.
 	KSR.ipsmgw.keep()
 end
 
@@ -596,7 +596,7 @@ local function is_reg_event()
 	return KSR.pv.gete("$hdr(Event)"):lower():match("^reg *$") or KSR.pv.gete("$hdr(Event)"):lower():match("^reg *;")
 end
 
--- What an S-CSCF was asked after a third-party REGISTER that did not say it.
+-- A NOTIFY of an S-CSCF whose third-party REGISTER did not tell the capabilities of the contacts.
 local function reg_event()
 	if not is_reg_event() then
 		pass_on()
@@ -631,8 +631,8 @@ local function session()
 	relay()
 end
 
--- The seal of a session between two parties, each ADDRESS~PORT~TRANSPORT, whose caller has this tag. Only who knows the key
--- can make it.
+-- The seal of a session between two parties, each ADDRESS~PORT~TRANSPORT, with the caller's tag. Only the owner of the key can
+-- make a seal.
 local function seal(caller, called, tag)
 	local function sha256(text)
 		KSR.pv.sets("$var(sealed)", text)
@@ -642,7 +642,7 @@ local function seal(caller, called, tag)
 	return key and sha256(key .. "|" .. sha256(table.concat({ key, caller, called, #tag, tag, KSR.pv.gete("$ci") }, "|")))
 end
 
--- The parties and the caller's tag of a request whose first Route is ours, and sealed for this session; or nil.
+-- The parties and the caller's tag of a request whose first Route has the seal of this session; or nil.
 local function sealed()
 	if KSR.hdr.is_present("Route") < 0 then
 		return nil
@@ -657,7 +657,7 @@ local function sealed()
 	return { caller = caller, called = called, tag = tag }
 end
 
--- Where the other party of a session is, for a request of one of the two; nil for anybody else's.
+-- The address of the other party, for a request of one of the two parties; nil for a request of a third.
 local function other_party(session)
 	local sender, there
 	if KSR.pv.gete("$ft") == session.tag then
@@ -670,7 +670,7 @@ local function other_party(session)
 	local address, port, transport = sender:match("^([^~]*)~([^~]*)~([^~]*)")
 	local other = there:gsub("^([^~]*)~([^~]*)~([^~]*).*$", "sip:%1:%2;transport=%3")
 	if not KSR.isflagset(FROM_TRUSTED) then
-		-- A connection may have been opened anew, so its port says nothing.
+		-- A party may have opened a new connection, so a TCP port is not compared.
 		local by_datagram = KSR.pv.get("$proto") == "udp" and transport == "udp"
 		if not same_address(without_brackets(address), KSR.pv.get("$si")) or by_datagram and tostring(KSR.pv.get("$sp")) ~= port then
 			return nil
@@ -683,7 +683,7 @@ local function in_session()
 	if KSR.is_INVITE() then
 		KSR.setflag(CAN_BE_CANCELLED)
 	elseif KSR.is_CANCEL() then
-		-- Here the flags become those of the request that is to be cancelled.
+		-- With 1 the flags are those of the request to be cancelled. Only an INVITE is cancelled.
 		if KSR.tm.t_lookup_cancel_flags(1) < 0 then
 			reply(481, "Call/Transaction Does Not Exist")
 		elseif not KSR.isflagset(CAN_BE_CANCELLED) then
@@ -716,11 +716,11 @@ local function in_session()
 		KSR.x.exit()
 	end
 	if KSR.is_ACK() then
-		-- To a refusal: it ends here.
+		-- The ACK to a refusal ends here.
 		KSR.tm.t_check_trans()
 		KSR.x.exit()
 	end
-	-- What is no part of a session is treated as any request, whatever tag it has.
+	-- A MESSAGE outside a session is treated as any other, whatever tag it has.
 	if not KSR.is_MESSAGE() then
 		reply(481, "Call/Transaction Does Not Exist")
 	end
@@ -745,10 +745,10 @@ local function check()
 	KSR.force_rport()
 end
 
--- What Kamailio calls ------------------------------------------------------------------------------------------
+-- Entry points -------------------------------------------------------------------------------------------------
 
 function ksr_request_route()
-	-- While there is too much to do, what is new is refused before anything is done for it.
+	-- Under overload new requests are refused before any other work.
 	if KSR.ipsmgw.overloaded() > 0 then
 		return 1
 	end
@@ -763,7 +763,7 @@ function ksr_request_route()
 	identify()
 	chain()
 
-	-- As it is written: "message" is another method (RFC 3261 clause 7.1).
+	-- Methods are case-sensitive: "message" is another method (RFC 3261 clause 7.1).
 	local method = KSR.pv.gete("$rm")
 	if method == "REGISTER" then
 		reachable()
@@ -781,8 +781,8 @@ function ksr_request_route()
 	return 1
 end
 
--- The S-CSCF is told whom it is for, not where: it knows the contacts. For who is registered here its chain ends here,
--- and what it knows of a sender who asked for privacy.
+-- True for a branch to an S-CSCF: its Request-URI is the identity, since the S-CSCF knows the contacts. In a branch to a contact
+-- registered here, Route ends, and so does P-Asserted-Identity of a sender who asked for privacy.
 local function at_scscf()
 	if not KSR.isbflagset(AT_SCSCF) then
 		KSR.hdr.remove("Route")
@@ -801,7 +801,7 @@ function im_clients()
 		KSR.set_drop()
 		return
 	end
-	-- To all clients behind the S-CSCF, and not to the phones there.
+	-- Keeps the message from the phones behind the S-CSCF.
 	if at_scscf() and KSR.pv.get("$avp(apart)") == 1 then
 		KSR.hdr.append("Reject-Contact: *;+g.3gpp.smsip\r\n")
 	end
@@ -814,7 +814,7 @@ function one_phone()
 	end
 	KSR.pv.sets("$avp(phone)", KSR.pv.get("$ru"))
 	if at_scscf() then
-		-- Of several phones behind the S-CSCF one gets it (TS 24.341 annex B.6).
+		-- One of several phones behind the S-CSCF gets it (TS 24.341 annex B.6).
 		if KSR.hdr.is_present("Request-Disposition") < 0 then
 			KSR.hdr.append("Request-Disposition: no-fork\r\n")
 		end
@@ -845,7 +845,7 @@ function session_branch()
 	KSR.rr.record_route_params(";caller=" .. caller .. ";called=" .. called .. ";seal=" .. made)
 end
 
--- What a client has taken is not given to it again.
+-- Notes the answer of a client, for copies of the message.
 function answered()
 	local request = KSR.pv.get("$avp(request)")
 	if request and KSR.tm.t_check_status("2[0-9][0-9]") > 0 then
@@ -853,7 +853,7 @@ function answered()
 	end
 end
 
--- An answer to nothing that we sent goes nowhere: where it wants to go is written in it.
+-- A reply without a transaction is dropped: its Via, written by a stranger, would say where to send it.
 function ksr_reply_route()
 	if KSR.tm.t_check_trans() < 0 then
 		KSR.set_drop()

@@ -1,16 +1,16 @@
 # shellcheck shell=bash
-# The settings that `run` and `user` share with kamailio.cfg: the environment, the defaults, and what is wrong with them.
+# The settings that `run` and `user` share with kamailio.cfg: environment variables, defaults, checks.
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
-# Says in one sentence what to do instead, and stops.
+# Prints one sentence with the right form, and stops.
 die() {
 	printf '%s: %s\n' "$(basename "$0")" "$*" >&2
 	exit 1
 }
 
 export IPSMGW_LISTEN=${IPSMGW_LISTEN:-udp:127.0.0.1:5060}
-# A domain is the same in small letters, and Kamailio compares it letter by letter.
+# Host names are case-insensitive, and Kamailio compares letters: the domain is used in small letters.
 IPSMGW_DOMAIN=${IPSMGW_DOMAIN:-ims.example}
 export IPSMGW_DOMAIN=${IPSMGW_DOMAIN,,}
 if ((EUID == 0)); then data=/var/lib; else data=${XDG_DATA_HOME:-${HOME:-/tmp}/.local/share}; fi
@@ -35,12 +35,12 @@ for name in "${!IPSMGW_@}"; do
 	[[ ${!name} != *[[:cntrl:]]* ]] || die "$name has a line break or another control character in it: write it on one line"
 done
 
-# Kamailio takes a number that begins with 0 for an octal one.
+# Kamailio reads a number with a leading 0 as octal.
 a_count='(0|[1-9][0-9]{0,5})'
 
 is_e164() { [[ $1 =~ ^\+[1-9][0-9]{1,14}$ ]]; }
 
-# A host name that is no address.
+# A host name, not an address.
 is_host_name() { [[ $1 =~ ^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$ && $1 =~ [A-Za-z] ]]; }
 
 # An IPv4 or IPv6 address, or a subnet: ADDRESS/PREFIX.
@@ -63,14 +63,14 @@ is_subnet() {
 	[[ -z ${prefix+set} || $prefix =~ ^[0-9]{1,3}$ ]] && ((10#${prefix:-0} <= most))
 }
 
-# ADDRESS:PORT with an address that others can send to; an IPv6 address stands in brackets.
+# ADDRESS:PORT; an IPv6 address stands in brackets.
 is_socket() {
 	local port=${1##*:}
 	[[ $1 =~ ^(\[([0-9A-Fa-f:]+)\]|([0-9.]+)):[1-9][0-9]{0,4}$ ]] || return 1
 	is_subnet "${BASH_REMATCH[2]}${BASH_REMATCH[3]}" && ((port <= 65535))
 }
 
-# The sockets of a setting, which are separated by spaces or commas, with PROTOCOL: before each. Exported as Kamailio reads them.
+# Checks the sockets of a setting, PROTOCOL:ADDRESS:PORT separated by spaces or commas. Exports them in Kamailio's form.
 check_sockets() {
 	local name=$1 protocol=$2 example=$3 socket list=()
 	read -ra list <<<"${!name//,/ }"
@@ -78,13 +78,13 @@ check_sockets() {
 		[[ $socket == "$protocol":* ]] && is_socket "${socket#"$protocol":}" ||
 			die "$name is '${!name}': write $protocol:ADDRESS:PORT, for example $protocol:127.0.0.1:$example, and an IPv6 address in brackets, $protocol:[::1]:$example${4:-}"
 		[[ ${socket#"$protocol":} != 0.0.0.0:* && ! ${socket#"$protocol":} =~ ^\[[0:]+\]: ]] ||
-			die "$name is '${!name}': write the one address at which others reach this machine, as 'ip address' shows it; they would read ${socket#"$protocol":} as the way back"
+			die "$name is '${!name}': write the one address at which others reach this machine, as 'ip address' shows it; others would use ${socket#"$protocol":} as the way back"
 	done
 	((${#list[@]} >= 1 && ${#list[@]} <= 2)) || die "$name is '${!name}': write one address, or one IPv4 and one IPv6 address"
 	export "$name=${list[*]}"
 }
 
-# The sockets of IPSMGW_LISTEN under another protocol and port.
+# The addresses of IPSMGW_LISTEN with another protocol and port.
 beside() {
 	local socket list=()
 	for socket in $IPSMGW_LISTEN; do
@@ -107,7 +107,7 @@ if [[ -n ${IPSMGW_TLS_CERT:-} || -n ${IPSMGW_TLS_KEY:-} ]]; then
 	check_sockets IPSMGW_TLS tls 5061
 	check_sockets IPSMGW_WSS tls 8443
 else
-	# For kamailio.cfg a variable that is there says that there is TLS.
+	# kamailio.cfg uses TLS when these variables exist.
 	unset IPSMGW_TLS_CERT IPSMGW_TLS_KEY
 fi
 if [[ -n ${IPSMGW_ADVERTISE:-} ]]; then
@@ -132,7 +132,7 @@ if [[ -n $IPSMGW_SC_URI ]]; then
 		{ is_subnet "${centre//[\[\]]/}" || is_host_name "$centre"; } ||
 		die "IPSMGW_SC_URI is '$IPSMGW_SC_URI': write sip:HOST:PORT of the service centre, for example sip:192.0.2.10:5060, or leave it empty"
 	if ! is_subnet "${centre//[\[\]]/}"; then
-		# Looked up here and now: no message ever waits for a name server. The address is of a family that we listen at.
+		# The name is looked up once, here: no message waits for a name server. The address belongs to a listening family.
 		if [[ " $IPSMGW_LISTEN" == *" udp:["* ]]; then family=ahosts; else family=ahostsv4; fi
 		if [[ " $IPSMGW_LISTEN" != *" udp:"[0-9]* ]]; then family=ahostsv6; fi
 		found=$(getent "$family" "$centre" | awk '$1 !~ /^::ffff:/ { print ($1 ~ ":" ? "[" $1 "]" : $1); exit }' || true)
@@ -163,15 +163,15 @@ done
 
 db=${IPSMGW_DB_URL#sqlite:///}
 socket=$db.ctl
-# The kernel's limit for the name of a socket (sun_path), and it is better heard from us.
+# The kernel's limit for the name of a socket (sun_path).
 ((${#socket} <= 100)) ||
 	die "the path in IPSMGW_DB_URL is ${#db} characters long: choose one of at most 96, for example sqlite:////var/lib/ipsmgw/ipsmgw.sqlite"
 
-# Waits for a lock instead of failing at once; a failure ends the caller.
+# Runs SQL. It waits up to 5 s for a lock; a failure ends the script.
 # shellcheck disable=SC2120 # `run` and `user` have arguments for it
 sql() { sqlite3 -batch -bail -cmd '.timeout 5000' "$db" "$@"; }
 
-# Makes the database, or brings an older one up to date. What it holds of passwords is nobody else's to read.
+# Makes the database, or updates an older one. Only its owner can read it: it holds digests of passwords.
 make_database() {
 	command -v sqlite3 >/dev/null || die "sqlite3 is missing: install it with 'apt install sqlite3' (kamailio-cfg/run does so)"
 	local mask
@@ -183,5 +183,5 @@ make_database() {
 	umask "$mask"
 }
 
-# Is a gateway running on this database? It answers on its socket then.
+# True when a gateway runs on this database: it answers on its RPC socket.
 gateway_runs() { [[ -S $socket ]] && "${KAMCMD:-kamcmd}" -s "unix:$socket" core.uptime >/dev/null 2>&1; }

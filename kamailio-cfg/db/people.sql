@@ -1,18 +1,18 @@
--- What kamailio.cfg keeps in SQLite: the people (auth_db), how they may be addressed, their phones and
--- clients (usrloc). Safe to run again on a database that has some of it.
+-- The SQLite tables of kamailio.cfg: people (auth_db), their identities, their phones and clients (usrloc). The file can be run
+-- again on an existing database.
 
 -- Readers and the one writer do not wait for each other.
 PRAGMA journal_mode = WAL;
 
 BEGIN;
 
--- Kamailio's modules look here for the layout they expect.
+-- Kamailio's modules check the version of their tables here.
 CREATE TABLE IF NOT EXISTS version (
     table_name    VARCHAR(32) NOT NULL PRIMARY KEY,
     table_version INTEGER     NOT NULL DEFAULT 0
 );
 
--- One row a person. ha1 is MD5(username:domain:password): the password itself is nowhere.
+-- One row for each person. ha1 is MD5(username:domain:password); the password itself is not stored.
 CREATE TABLE IF NOT EXISTS subscriber (
     id       INTEGER PRIMARY KEY NOT NULL,
     username VARCHAR(64)  NOT NULL,
@@ -23,14 +23,14 @@ CREATE TABLE IF NOT EXISTS subscriber (
 );
 CREATE UNIQUE INDEX IF NOT EXISTS subscriber_number ON subscriber (number, domain) WHERE number <> '';
 
--- Further public identities of people: what an S-CSCF calls them, names in other domains.
+-- Further public identities of people: those of an S-CSCF, names in other domains.
 CREATE TABLE IF NOT EXISTS identity (
     uri      VARCHAR(255) NOT NULL PRIMARY KEY,   -- sip:..., or a number with its '+'
     username VARCHAR(64)  NOT NULL,
     domain   VARCHAR(64)  NOT NULL
 );
 
--- Every identity -> the one under which the gateway knows that person: the number when there is one, else the name. In the
+-- Each identity -> the identity under which the gateway stores that person: the number if there is one, else the name. This is the
 -- layout of people_table.
 DROP VIEW IF EXISTS people;
 DROP VIEW IF EXISTS ipsmgw_people;
@@ -44,14 +44,14 @@ CREATE VIEW ipsmgw_people AS
     UNION
     SELECT uri, CASE number WHEN '' THEN name ELSE number END FROM identity JOIN person USING (username, domain);
 
--- What S-CSCFs say: whom they have registered, and by which identities these are known there. The gateway writes both.
+-- Registrations of S-CSCFs, and the identities that they told. The gateway writes both tables.
 CREATE TABLE IF NOT EXISTS ipsmgw_scscf (
     person       VARCHAR(128) NOT NULL PRIMARY KEY,
-    identity     VARCHAR(254) NOT NULL,              -- the S-CSCF knows the person by it
+    identity     VARCHAR(254) NOT NULL,              -- the identity that the S-CSCF registered
     scscf        VARCHAR(16)  NOT NULL,
     round        VARCHAR(10)  NOT NULL,
     identities   VARCHAR(16)  NOT NULL,
-    contacts     VARCHAR(512) NOT NULL DEFAULT '',   -- what each contact can do
+    contacts     VARCHAR(512) NOT NULL DEFAULT '',   -- capabilities of each contact
     subscription VARCHAR(255) NOT NULL DEFAULT '',   -- to the reg event package
     expires      VARCHAR(20)  NOT NULL
 );
@@ -61,15 +61,15 @@ CREATE TABLE IF NOT EXISTS ipsmgw_identity (
     round    VARCHAR(10)  NOT NULL
 );
 
--- Whose messages may be converted (ipsmgw_authorize); who is not here may all of it. sm2im: short messages to this
--- person may become instant messages. im2sm: this person's instant messages may become short messages.
+-- Authorisations (ipsmgw_authorize); a person without a row has both. sm2im: short messages to this person may become instant
+-- messages. im2sm: this person's instant messages may become short messages.
 CREATE TABLE IF NOT EXISTS ipsmgw_auth (
     identity VARCHAR(128) NOT NULL PRIMARY KEY,   -- a number with its '+', or a SIP URI
     sm2im    INTEGER      NOT NULL DEFAULT 1,
     im2sm    INTEGER      NOT NULL DEFAULT 1
 );
 
--- The key of the seals by which the gateway knows its own Record-Route again. In the layout that htable loads.
+-- The key of the seals in Record-Route. This is the layout that htable loads.
 CREATE TABLE IF NOT EXISTS secrets (
     key_name   VARCHAR(64)  NOT NULL PRIMARY KEY,
     key_type   INTEGER      NOT NULL DEFAULT 0,
@@ -78,10 +78,10 @@ CREATE TABLE IF NOT EXISTS secrets (
     expires    INTEGER      NOT NULL DEFAULT 0
 );
 INSERT OR IGNORE INTO secrets (key_name, key_value) VALUES ('session', lower(hex(randomblob(32))));
--- What digest nonces are signed with (run gives it to Kamailio).
+-- The secret that signs digest nonces; `run` gives it to Kamailio.
 INSERT OR IGNORE INTO secrets (key_name, key_value) VALUES ('nonce', lower(hex(randomblob(32))));
 
--- Registered contacts, as usrloc and ipsmgw_keep() write them. cflags holds what a contact can do (ipsmgw_save).
+-- Registered contacts, written by usrloc and ipsmgw_keep(). cflags holds the capabilities of a contact (ipsmgw_save).
 CREATE TABLE IF NOT EXISTS location (
     id            INTEGER PRIMARY KEY NOT NULL,
     ruid          VARCHAR(64)  NOT NULL DEFAULT '' UNIQUE,
@@ -109,7 +109,7 @@ CREATE TABLE IF NOT EXISTS location (
 );
 CREATE INDEX IF NOT EXISTS location_account ON location (username, domain, contact);
 CREATE INDEX IF NOT EXISTS location_expires ON location (expires);
--- A contact that is written again takes the place of its older row.
+-- A contact that is written again replaces its older row.
 CREATE TRIGGER IF NOT EXISTS location_newest BEFORE INSERT ON location
 BEGIN
     DELETE FROM location WHERE ruid = NEW.ruid;
