@@ -1,9 +1,11 @@
 //! What every layer may use: it knows nothing of messages, and imports nothing of ours.
 
 mod bounded;
+mod calendar;
 mod error;
 mod ring;
 
 pub use bounded::{Octets, Text};
+pub use calendar::{Date, SECONDS_PER_DAY};
 pub use error::{DecodeError, EncodeError, Fault};
 pub use ring::Ring;

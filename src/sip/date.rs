@@ -1,10 +1,7 @@
 //! Points in time: Date (RFC 3261 §20.17), which is RFC 1123 and always GMT, and the date-time of RFC 3339
 //! that `message/cpim` has; Expires (RFC 3261 §20.19).
 
-/// 400 years.
-const DAYS_PER_ERA: i64 = 146_097;
-/// 0000-03-01 to 1970-01-01.
-const DAYS_FROM_YEAR_0: i64 = 719_468;
+use crate::base::{Date, SECONDS_PER_DAY};
 
 const MONTHS: [&str; 12] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
@@ -13,8 +10,11 @@ const MONTHS: [&str; 12] = [
 /// Appends `Sat, 13 Nov 2010 23:29:00 GMT` for seconds since 1970 UTC, in the years 0 to 9999.
 pub fn push_date(out: &mut String, unix: i64) {
     const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-    let (days, seconds) = (unix.div_euclid(86_400), unix.rem_euclid(86_400));
-    let (year, month, day) = civil(days);
+    let (days, seconds) = (
+        unix.div_euclid(SECONDS_PER_DAY),
+        unix.rem_euclid(SECONDS_PER_DAY),
+    );
+    let Date { year, month, day } = Date::of_days(days);
     let name = |names: &[&'static str], at: i64| {
         usize::try_from(at)
             .ok()
@@ -36,14 +36,14 @@ pub fn push_date(out: &mut String, unix: i64) {
 
 /// Appends `2010-11-13T23:29:00Z` for seconds since 1970 UTC, in the years 0 to 9999.
 pub fn push_date_time(out: &mut String, unix: i64) {
-    let (year, month, day) = civil(unix.div_euclid(86_400));
+    let Date { year, month, day } = Date::of_days(unix.div_euclid(SECONDS_PER_DAY));
     push_digits(out, year, 4);
     out.push('-');
     push_digits(out, month, 2);
     out.push('-');
     push_digits(out, day, 2);
     out.push('T');
-    push_time(out, unix.rem_euclid(86_400));
+    push_time(out, unix.rem_euclid(SECONDS_PER_DAY));
     out.push('Z');
 }
 
@@ -62,8 +62,9 @@ pub fn date(text: &str) -> Option<i64> {
     let gmt = ["GMT", "UTC"]
         .iter()
         .any(|name| name.eq_ignore_ascii_case(zone));
-    let days = days(year, i64::try_from(month).ok()? + 1, day)?;
-    (gmt && words.next().is_none()).then_some(days * 86_400 + time)
+    let month = i64::try_from(month).ok()? + 1;
+    let days = Date { year, month, day }.days()?;
+    (gmt && words.next().is_none()).then_some(days * SECONDS_PER_DAY + time)
 }
 
 /// Seconds since 1970 UTC of a date-time (RFC 3339 §5.6). Fractions of a second are cut off.
@@ -93,7 +94,8 @@ pub fn date_time(text: &str) -> Option<i64> {
             }
         }
     };
-    Some(days(year, month, day)? * 86_400 + time(time_of_day)? - offset)
+    let days = Date { year, month, day }.days()?;
+    Some(days * SECONDS_PER_DAY + time(time_of_day)? - offset)
 }
 
 /// Seconds of an Expires, or of the parameter `expires` of a Contact. More than 32 bits hold is as much
@@ -114,23 +116,6 @@ fn time(text: &str) -> Option<i64> {
     legal.then_some(hours * 3600 + minutes * 60 + seconds.min(59))
 }
 
-/// Days since 1970-01-01, if there is such a day: the inverse of `civil`.
-fn days(year: i64, month: i64, day: i64) -> Option<i64> {
-    let (months_from_march, year_from_march) = match month {
-        3.. => (month - 3, year),
-        _ => (month + 9, year - 1),
-    };
-    let (era, year_of_era) = (
-        year_from_march.div_euclid(400),
-        year_from_march.rem_euclid(400),
-    );
-    let day_of_year = (153 * months_from_march + 2) / 5 + day - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    let days = era * DAYS_PER_ERA + day_of_era - DAYS_FROM_YEAR_0;
-    // 30 February would be a day of March.
-    (civil(days) == (year, month, day)).then_some(days)
-}
-
 /// A number of so many decimal digits.
 fn digits(text: &str, count: core::ops::RangeInclusive<usize>) -> Option<i64> {
     let legal = count.contains(&text.len()) && text.bytes().all(|octet| octet.is_ascii_digit());
@@ -144,25 +129,6 @@ fn push_time(out: &mut String, seconds: i64) {
     push_digits(out, seconds / 60 % 60, 2);
     out.push(':');
     push_digits(out, seconds % 60, 2);
-}
-
-/// Year, month and day of the Gregorian calendar for days since 1970-01-01. Years are counted from
-/// March, so that the leap day is the last of its year.
-const fn civil(days: i64) -> (i64, i64, i64) {
-    let days = days + DAYS_FROM_YEAR_0;
-    let (era, day_of_era) = (days.div_euclid(DAYS_PER_ERA), days.rem_euclid(DAYS_PER_ERA));
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let months_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * months_from_march + 2) / 5 + 1;
-    let month = if months_from_march < 10 {
-        months_from_march + 3
-    } else {
-        months_from_march - 9
-    };
-    let year = year_of_era + era * 400 + if month <= 2 { 1 } else { 0 };
-    (year, month, day)
 }
 
 /// Appends the last `count` decimal digits of `value`.
@@ -195,14 +161,6 @@ mod tests {
             push_date(&mut out, unix);
             assert_eq!(out, text);
             assert_eq!(date(text), Some(unix));
-        }
-    }
-
-    #[test]
-    fn every_day_of_some_centuries() {
-        for day in -300_000..300_000_i64 {
-            let (year, month, day_of_month) = civil(day);
-            assert_eq!(days(year, month, day_of_month), Some(day));
         }
     }
 

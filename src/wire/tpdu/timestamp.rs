@@ -1,6 +1,7 @@
 //! Points in time: TP-Service-Centre-Time-Stamp, TP-Discharge-Time and the absolute TP-Validity-Period
 //! (TS 23.040 clauses 9.2.3.11, 9.2.3.13 and 9.2.3.12.2).
 
+use crate::base::{Date, SECONDS_PER_DAY};
 use crate::wire::parse::{self, Parsed};
 use crate::wire::semi_octets::{decimal, from_decimal};
 
@@ -13,7 +14,6 @@ pub struct TpScts([u8; 7]);
 /// Two-digit years from here on are of the 20th century: the first short message was sent in 1992.
 const CENTURY_PIVOT: i64 = 90;
 
-const SECONDS_PER_DAY: i64 = 86_400;
 const SECONDS_PER_QUARTER_HOUR: i64 = 900;
 
 /// The largest zone that two decimal digits and a sign can tell, in quarters of an hour.
@@ -25,7 +25,7 @@ impl TpScts {
     pub fn from_unix(seconds: i64, quarter_hours: i8) -> Self {
         let quarter_hours = quarter_hours.clamp(-MAX_ZONE, MAX_ZONE);
         let local = seconds.saturating_add(i64::from(quarter_hours) * SECONDS_PER_QUARTER_HOUR);
-        let (year, month, day) = civil_from_days(local.div_euclid(SECONDS_PER_DAY));
+        let Date { year, month, day } = Date::of_days(local.div_euclid(SECONDS_PER_DAY));
         let second = local.rem_euclid(SECONDS_PER_DAY);
         let fields = [
             year.rem_euclid(100),
@@ -53,7 +53,6 @@ impl TpScts {
             .iter()
             .take(6)
             .all(|octet| octet & 0xf <= 9 && octet >> 4 <= 9)
-            && (1..=12).contains(&month)
             && hour < 24
             && minute < 60
             && second < 60;
@@ -62,11 +61,7 @@ impl TpScts {
         } else {
             2000 + year
         };
-        let days = days_from_civil(year, month, day);
-        // 30 February is no day, and neither is day 0: they come back as another date.
-        if !valid || civil_from_days(days) != (year, month, day) {
-            return None;
-        }
+        let days = Date { year, month, day }.days().filter(|_| valid)?;
         let zone = i64::from(self.quarter_hours()) * SECONDS_PER_QUARTER_HOUR;
         Some(days * SECONDS_PER_DAY + hour * 3600 + minute * 60 + second - zone)
     }
@@ -103,37 +98,6 @@ impl TpScts {
         let (i, octets) = parse::array(i, element)?;
         Ok((i, Self(octets)))
     }
-}
-
-/// Year, month and day of a number of days since 1970-01-01 in the Gregorian calendar: years begin in
-/// March here, so that the leap day is the last of its year.
-fn civil_from_days(days: i64) -> (i64, i64, i64) {
-    const DAYS_PER_ERA: i64 = 146_097; // 400 years
-    let days = days + 719_468; // since 0000-03-01
-    let era = days.div_euclid(DAYS_PER_ERA);
-    let day_of_era = days.rem_euclid(DAYS_PER_ERA);
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 {
-        month_from_march + 3
-    } else {
-        month_from_march - 9
-    };
-    (era * 400 + year_of_era + i64::from(month <= 2), month, day)
-}
-
-/// The inverse of [`civil_from_days`].
-fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
-    let year = year - i64::from(month <= 2);
-    let era = year.div_euclid(400);
-    let year_of_era = year.rem_euclid(400);
-    let month_from_march = if month > 2 { month - 3 } else { month + 9 };
-    let day_of_year = (153 * month_from_march + 2) / 5 + day - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    era * 146_097 + day_of_era - 719_468
 }
 
 #[cfg(test)]
