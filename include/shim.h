@@ -6,7 +6,6 @@
 #define IPSMGW_SHIM_H
 
 #include "core/cfg/cfg_struct.h"
-#include "core/cfg/cfg_struct.h"
 #include "core/counters.h"
 #include "core/dprint.h"
 #include "core/locking.h"
@@ -55,7 +54,6 @@ void ipsmgw_c_ip(const union sockaddr_union *of, struct ip_addr *ip);
 unsigned short ipsmgw_c_port(const union sockaddr_union *of);
 int ipsmgw_c_route_type(void);
 void ipsmgw_c_set_route_type(int type);
-int ipsmgw_c_process_no(void);
 /* of a connection that this process reads; -1: there is none */
 int ipsmgw_c_connection_fd(int id);
 

@@ -291,7 +291,7 @@ fn groups_join() {
         assert_eq!(text, expected, "{group}");
         complete += 1;
     }
-    assert_eq!(complete, 10);
+    assert_eq!(complete, 11);
 }
 
 fn user_data(octets: &[u8]) -> UserData<'_> {

@@ -71,11 +71,6 @@ impl<'a> UserData<'a> {
         ))
     }
 
-    /// 8-bit data without a header.
-    pub fn eight_bit(octets: &'a [u8]) -> Result<Self, EncodeError> {
-        Self::from_octets(TpDcs::of(Alphabet::EightBit), false, octets.len(), octets)
-    }
-
     /// User data from octets that are there already: `length` is TP-UDL, in septets or octets as `dcs`
     /// says, and `indicator` tells whether the octets begin with a header.
     pub fn from_octets(

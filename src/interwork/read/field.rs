@@ -117,14 +117,6 @@ impl Field {
         ("call_id", Self::CallId),
         ("hold_timeout", Self::HoldTimeout),
     ];
-
-    /// The field of that name.
-    pub fn of_name(name: &str) -> Option<Self> {
-        Self::NAMES
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, field)| *field)
-    }
 }
 
 impl Gateway {

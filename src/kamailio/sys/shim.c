@@ -164,11 +164,6 @@ void ipsmgw_c_set_route_type(int type)
 	set_route_type(type);
 }
 
-int ipsmgw_c_process_no(void)
-{
-	return process_no;
-}
-
 void ipsmgw_c_cfg_update(void)
 {
 	cfg_update();

@@ -26,7 +26,7 @@ pub use fcs::TpFcs;
 pub use message::{TpMr, Tpdu};
 pub use parameters::Parameters;
 pub use pid::{PidKind, TpPid};
-pub use status::{TpSt, TpStKind};
+pub use status::TpSt;
 pub use status_report::SmsStatusReport;
 pub use submit::SmsSubmit;
 pub use submit_report::SmsSubmitReport;

@@ -58,48 +58,14 @@ octet_values! {
     }
 }
 
-/// The four kinds of outcome, bits 7 and 6.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum TpStKind {
-    /// 00-1F: the transaction is complete.
-    Completed,
-    /// 20-3F: a temporary error, the SC still tries.
-    Trying,
-    /// 40-5F: a permanent error, the SC has stopped.
-    Permanent,
-    /// 60-7F: a temporary error, the SC has stopped.
-    Stopped,
-}
-
-impl TpSt {
-    /// The kind of outcome. A value with bit 8 is reserved and read as 63, service rejected.
-    pub fn kind(self) -> TpStKind {
-        match u8::from(self) >> 5 {
-            0b000 => TpStKind::Completed,
-            0b001 => TpStKind::Trying,
-            0b010 => TpStKind::Permanent,
-            _ => TpStKind::Stopped,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn every_value_survives_and_has_a_kind() {
+    fn every_value_survives() {
         for octet in 0..=u8::MAX {
             assert_eq!(u8::from(TpSt::from(octet)), octet);
-        }
-        for (octet, kind) in [
-            (0x00, TpStKind::Completed),
-            (0x3f, TpStKind::Trying),
-            (0x45, TpStKind::Permanent),
-            (0x63, TpStKind::Stopped),
-            (0x80, TpStKind::Stopped),
-        ] {
-            assert_eq!(TpSt::from(octet).kind(), kind, "{octet:02x}");
         }
     }
 }

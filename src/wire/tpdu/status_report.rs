@@ -82,7 +82,7 @@ impl<'a> SmsStatusReport<'a> {
 
 #[cfg(test)]
 mod tests {
-    use crate::wire::{Carrier, Direction, TpSt, TpStKind, Tpdu};
+    use crate::wire::{Carrier, Direction, TpSt, Tpdu};
 
     const OCTETS: &[u8] = &[
         0x22, // SMS-STATUS-REPORT, more messages, on an SMS-COMMAND
@@ -103,7 +103,6 @@ mod tests {
         assert_eq!(report.recipient_address.value(), "1*#a");
         assert_eq!(report.discharge_time.local(), [25, 3, 30, 2, 0, 0]);
         assert_eq!(report.status, TpSt::ValidityPeriodExpired);
-        assert_eq!(report.status.kind(), TpStKind::Permanent);
         assert_eq!(report.parameters, None);
         let mut out = Vec::new();
         tpdu.encode(&mut out).unwrap();
