@@ -97,17 +97,20 @@ impl Authorizations {
         let this_reload = self.reloads[0].fetch_add(1, Relaxed) + 1;
         let (mut count, mut failed) = (0, false);
         database.each_row(self.table, &[IDENTITY, SM_TO_IM, IM_TO_SM], |row| {
-            let flag = |value: Option<&Option<Value<'_>>>| {
-                matches!(value, Some(Some(Value::Number(number))) if *number != 0)
+            let flag = |column| row.number(column).is_some_and(|number| number != 0);
+            let Some(identity) = row.text(0) else { return };
+            let may = Authorization {
+                sm_to_im: flag(1),
+                im_to_sm: flag(2),
             };
-            let Some(Some(Value::Text(identity))) = row.first() else { return };
-            let may = Authorization { sm_to_im: flag(row.get(1)), im_to_sm: flag(row.get(2)) };
             match crate::interwork::identity(identity) {
                 Some(identity) => {
                     failed |= self.put(&identity, may, this_reload).is_err();
                     count += 1;
                 }
-                None => tracing::warn!("the table of authorisations holds a row whose identity is no URI or number"),
+                None => tracing::warn!(
+                    "the table of authorisations holds a row whose identity is no URI or number"
+                ),
             }
         })?;
         if failed {

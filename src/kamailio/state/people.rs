@@ -12,7 +12,7 @@ use crate::interwork::{AtScscf, ContactsThere, Gateway, identity};
 use super::local_uri::is_local_uri;
 use super::shared_map::SharedMap;
 use crate::kamailio::sys::clock::unix_time;
-use crate::kamailio::sys::database::{Database, DatabaseError, Value};
+use crate::kamailio::sys::database::{Database, DatabaseError, Row, Value};
 use crate::kamailio::sys::setting_error::SettingError;
 use crate::kamailio::sys::shared::SharedSlice;
 
@@ -352,11 +352,9 @@ impl People {
         let mut people = HashSet::new();
         let (mut count, mut failed) = (0, false);
         database.each_row(self.tables.people, &[IDENTITY, PERSON], |row| {
-            let key = |place: usize| match row.get(place) {
-                Some(Some(Value::Text(text))) => {
-                    gateway.identity_keys(text, &is_local_uri).first().copied()
-                }
-                _ => None,
+            let key = |column| {
+                let keys = gateway.identity_keys(row.text(column)?, &is_local_uri);
+                keys.first().copied()
             };
             let (Some(name), Some(person)) = (key(0), key(1)) else {
                 tracing::warn!(
@@ -405,9 +403,9 @@ impl People {
         }
         database.each_row(self.tables.identities, &[IDENTITY, PERSON, ROUND], |row| {
             let read = || {
-                let name = Identity::new(text(row, 0)?)?;
-                let person = Identity::new(text(row, 1)?)?;
-                let round: u32 = text(row, 2)?.parse().ok()?;
+                let name = Identity::new(row.text(0)?)?;
+                let person = Identity::new(row.text(1)?)?;
+                let round: u32 = row.text(2)?.parse().ok()?;
                 Some((
                     name,
                     Owner {
@@ -430,19 +428,19 @@ impl People {
     }
 
     /// One row of `scscf_table`.
-    fn take_registration(&self, row: &[Option<Value<'_>>]) -> Option<()> {
-        let person = Identity::new(text(row, 0)?)?;
-        let subscription = text(row, 6).and_then(|text| text.split_once(' '));
+    fn take_registration(&self, row: Row<'_>) -> Option<()> {
+        let person = Identity::new(row.text(0)?)?;
+        let subscription = row.text(6).and_then(|text| text.split_once(' '));
         let (call_id, tag) = subscription.unwrap_or_default();
         let registered = AtScscf {
-            identity: Text::new(text(row, 1)?)?,
-            scscf: u64::from_str_radix(text(row, 2)?, 16).ok()?,
-            round: text(row, 3)?.parse().ok()?,
-            set: u64::from_str_radix(text(row, 4)?, 16).ok()?,
-            contacts: ContactsThere::from_text(text(row, 5).unwrap_or_default()),
+            identity: Text::new(row.text(1)?)?,
+            scscf: u64::from_str_radix(row.text(2)?, 16).ok()?,
+            round: row.text(3)?.parse().ok()?,
+            set: u64::from_str_radix(row.text(4)?, 16).ok()?,
+            contacts: ContactsThere::from_text(row.text(5).unwrap_or_default()),
             subscription: Text::new(call_id)?,
             tag: u64::from_str_radix(tag, 16).unwrap_or(0),
-            until: text(row, 7)?.parse().ok()?,
+            until: row.text(7)?.parse().ok()?,
         };
         let is_one = self.person(&person).is_some() || !self.are_known();
         if registered.until <= unix_time() || !is_one {
@@ -460,12 +458,5 @@ impl People {
             self.subscribe(&Identity::new(call_id)?, subscription);
         }
         Some(())
-    }
-}
-
-fn text<'r>(row: &'r [Option<Value<'r>>], place: usize) -> Option<&'r str> {
-    match row.get(place) {
-        Some(Some(Value::Text(text))) => Some(text),
-        _ => None,
     }
 }

@@ -1,34 +1,104 @@
 //! A database through srdb1: SQLite, MySQL, PostgreSQL and others by URL, one code path.
+//!
+//! [`Database`] is bound in mod_init. Each process opens its own connection when it first needs one. [`Rows`] is a result
+//! that frees itself; a [`Row`] gives its columns as texts and numbers.
 
-use std::cell::Cell;
-use std::ffi::CString;
+use std::cell::{Cell, RefCell};
+use std::ffi::{CStr, CString};
 use std::os::raw::c_int;
-use std::ptr::null;
+use std::ptr::{NonNull, null, null_mut};
 
-use super::ffi::{self, db_func_t, db_key_t, db_val_t, db1_con_t, str_};
+use super::ffi::{self, db_func_t, db_key_t, db_val_t, db1_con_t, db1_res_t, str_};
 use super::text::{self, lend};
 use crate::kamailio::sys::setting_error::SettingError;
 
-/// The database refused, or is not there. What it says is in Kamailio's log.
+/// The database refused, or cannot be reached. Kamailio's log has the reason.
 pub(crate) struct DatabaseError;
 
 /// A bound database. Connections belong to processes.
+#[derive(Clone, Copy)]
 pub(crate) struct Database {
     url: &'static str,
-    functions: db_func_t,
+    engine: Engine,
 }
 
-// SAFETY: function pointers of a loaded module.
-unsafe impl Send for Database {}
-// SAFETY: as above.
-unsafe impl Sync for Database {}
+/// The functions of an engine (db_sqlite, db_mysql, ...). They are checked once, when the engine is bound.
+#[derive(Clone, Copy)]
+struct Engine {
+    init: unsafe extern "C" fn(*const str_) -> *mut db1_con_t,
+    close: unsafe extern "C" fn(*mut db1_con_t),
+    use_table: unsafe extern "C" fn(*mut db1_con_t, *const str_) -> c_int,
+    query: unsafe extern "C" fn(
+        *const db1_con_t,
+        *const db_key_t,
+        *const ffi::db_op_t,
+        *const db_val_t,
+        *const db_key_t,
+        c_int,
+        c_int,
+        db_key_t,
+        *mut *mut db1_res_t,
+    ) -> c_int,
+    free_result: unsafe extern "C" fn(*mut db1_con_t, *mut db1_res_t) -> c_int,
+    insert:
+        unsafe extern "C" fn(*const db1_con_t, *const db_key_t, *const db_val_t, c_int) -> c_int,
+    delete: unsafe extern "C" fn(
+        *const db1_con_t,
+        *const db_key_t,
+        *const ffi::db_op_t,
+        *const db_val_t,
+        c_int,
+    ) -> c_int,
+    update: unsafe extern "C" fn(
+        *const db1_con_t,
+        *const db_key_t,
+        *const ffi::db_op_t,
+        *const db_val_t,
+        *const db_key_t,
+        *const db_val_t,
+        c_int,
+        c_int,
+    ) -> c_int,
+    /// Not every engine has it.
+    raw_query:
+        Option<unsafe extern "C" fn(*const db1_con_t, *const str_, *mut *mut db1_res_t) -> c_int>,
+}
+
+impl Engine {
+    /// `None` where one of the functions is missing.
+    fn of(found: &db_func_t) -> Option<Self> {
+        Some(Self {
+            init: found.init?,
+            close: found.close?,
+            use_table: found.use_table?,
+            query: found.query?,
+            free_result: found.free_result?,
+            insert: found.insert?,
+            delete: found.delete?,
+            update: found.update?,
+            raw_query: found.raw_query,
+        })
+    }
+}
+
+/// The open connection of this process.
+struct Connection {
+    raw: NonNull<db1_con_t>,
+    /// The engine that opened it.
+    engine: Engine,
+    url: &'static str,
+}
 
 thread_local! {
-    /// This process's connection, opened when it is first needed: none outlives a fork.
-    static CONNECTION: Cell<*mut db1_con_t> = const { Cell::new(std::ptr::null_mut()) };
+    /// The connection of this process; no connection outlives a fork. It stays borrowed while a call works on it, so
+    /// nothing closes it meanwhile.
+    static CONNECTION: RefCell<Option<Connection>> = const { RefCell::new(None) };
+
+    /// The name of the table that the connection was last told. srdb1 keeps a pointer to it until the next name.
+    static TABLE: Cell<str_> = const { Cell::new(str_ { s: null_mut(), len: 0 }) };
 }
 
-/// One value of a row.
+/// One value that is written.
 #[derive(Clone, Copy)]
 pub(crate) enum Value<'a> {
     Text(&'a str),
@@ -50,74 +120,71 @@ impl Database {
             )));
         };
         let module = format!("db_{engine}");
-        let missing = || {
+        let found = functions_of(&module).ok_or_else(|| {
             SettingError(format!(
                 "db_url needs the module {module}: put loadmodule \"{module}.so\" before loadmodule \"ipsmgw.so\", or write another URL, such as \"sqlite:////var/lib/ipsmgw/ipsmgw.sqlite\""
             ))
-        };
-        let name = CString::new(module.as_str()).map_err(|_| missing())?;
-        let export = c"db_bind_api".as_ptr().cast_mut();
-        // SAFETY: both names are live; Kamailio searches the modules that are loaded.
-        let found = unsafe { ffi::find_mod_export(name.as_ptr().cast_mut(), export, 0, 0) };
-        let found = found.ok_or_else(missing)?;
-        // SAFETY: Kamailio exports every function as `cmd_function`; by its name this one is a
-        // `db_bind_api_f`.
-        let bind =
-            unsafe { std::mem::transmute::<ffi::cmd_function, ffi::db_bind_api_f>(Some(found)) };
-        let mut functions = db_func_t::default();
-        // SAFETY: the struct is ours to fill.
-        if bind.is_none_or(|bind| unsafe { bind(&mut functions) } < 0) {
-            return Err(missing());
-        }
-        let can = functions.query.is_some() && functions.insert.is_some();
-        if !can || functions.update.is_none() || functions.delete.is_none() {
-            return Err(SettingError(format!(
+        })?;
+        let engine = Engine::of(&found).ok_or_else(|| {
+            SettingError(format!(
                 "{module} cannot read, insert, update and delete rows: write the URL of another engine into db_url"
-            )));
-        }
-        Ok(Self { url, functions })
+            ))
+        })?;
+        Ok(Self { url, engine })
     }
 
-    /// This process's connection.
-    fn connection(&self) -> Result<*mut db1_con_t, DatabaseError> {
-        let open = CONNECTION.get();
-        if !open.is_null() {
-            return Ok(open);
-        }
-        let init = self.functions.init.ok_or(DatabaseError)?;
-        // SAFETY: the URL is live; the connection is this process's own.
-        let open = unsafe { init(&lend(self.url.as_bytes())) };
-        if open.is_null() {
-            return Err(DatabaseError);
-        }
-        CONNECTION.set(open);
-        if self.url.starts_with("sqlite:") {
+    /// Calls `work` with this process's connection, which is opened if it is not open.
+    fn with<T>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T, DatabaseError>,
+    ) -> Result<T, DatabaseError> {
+        CONNECTION.with(|place| {
+            // Busy: this call comes from inside another one.
+            let mut place = place.try_borrow_mut().map_err(|_| DatabaseError)?;
+            let connection = match place.as_mut() {
+                Some(open) => open,
+                None => place.insert(self.connect()?),
+            };
+            if connection.url != self.url {
+                return Err(DatabaseError);
+            }
+            work(connection)
+        })
+    }
+
+    fn connect(&self) -> Result<Connection, DatabaseError> {
+        // SAFETY: the URL is live during the call; the engine copies it.
+        let raw = unsafe { (self.engine.init)(&lend(self.url.as_bytes())) };
+        let mut connection = Connection {
+            raw: NonNull::new(raw).ok_or(DatabaseError)?,
+            engine: self.engine,
+            url: self.url,
+        };
+        if self.is_sqlite() {
             // Another process may be writing: wait for it rather than fail (5.6 sets no timeout).
             // A connection without it works, too.
-            let _ = self.run(open, "PRAGMA busy_timeout=1000");
+            let _ = connection.run("PRAGMA busy_timeout=1000");
         }
-        Ok(open)
+        Ok(connection)
+    }
+
+    fn is_sqlite(&self) -> bool {
+        self.url.starts_with("sqlite:")
     }
 
     /// Opens this process's connection, if it is not open. The modules of a process share one connection to a
     /// database: so usrloc waits for a lock from here on, too.
     pub(crate) fn open(&self) -> Result<(), DatabaseError> {
-        self.connection().map(drop)
+        self.with(|_| Ok(()))
     }
 
-    /// Runs a statement that changes no rows. Of those that do, an engine may hide the failure.
-    fn run(&self, connection: *mut db1_con_t, statement: &str) -> Result<(), DatabaseError> {
-        let (Some(run), Some(free)) = (self.functions.raw_query, self.functions.free_result) else {
-            return Err(DatabaseError);
-        };
-        let mut result = std::ptr::null_mut();
-        // SAFETY: our connection; without a place for the result nothing would be executed.
-        let done = unsafe { run(connection, &lend(statement.as_bytes()), &mut result) };
-        if !result.is_null() {
-            // SAFETY: the result of this connection.
-            unsafe { free(connection, result) };
+    /// Closes this process's connection: after mod_init, none may cross the fork.
+    pub(crate) fn close(&self) {
+        let open = CONNECTION.with(|place| place.try_borrow_mut().ok()?.take());
+        if let Some(connection) = open {
+            // SAFETY: a connection of this engine; it was taken out of its place, so nothing uses it any more.
+            unsafe { (connection.engine.close)(connection.raw.as_ptr()) };
         }
-        if done < 0 { Err(DatabaseError) } else { Ok(()) }
     }
 
     /// All that `change` writes, or nothing of it.
@@ -125,18 +192,17 @@ impl Database {
         &self,
         change: impl FnOnce() -> Result<(), DatabaseError>,
     ) -> Result<(), DatabaseError> {
-        let connection = self.connection()?;
         // Takes the lock now: a reader that becomes a writer would fail at once where another writes.
-        let begin = if self.url.starts_with("sqlite:") {
+        let begin = if self.is_sqlite() {
             "BEGIN IMMEDIATE"
         } else {
             "BEGIN"
         };
-        self.run(connection, begin)?;
-        let done = change().and_then(|()| self.run(connection, "COMMIT"));
+        self.with(|connection| connection.run(begin))?;
+        let done = change().and_then(|()| self.with(|connection| connection.run("COMMIT")));
         if done.is_err() {
             // The engine may have rolled back already, and say that there is nothing to do.
-            let _ = self.run(connection, "ROLLBACK");
+            let _ = self.with(|connection| connection.run("ROLLBACK"));
         }
         done
     }
@@ -147,18 +213,7 @@ impl Database {
         table: &'static str,
         which: &[Field<'_>],
     ) -> Result<(), DatabaseError> {
-        let connection = self.table(table)?;
-        let delete = self.functions.delete.ok_or(DatabaseError)?;
-        let mut names: Vec<str_> = which
-            .iter()
-            .map(|(name, _)| lend(name.as_bytes()))
-            .collect();
-        let keys: Vec<db_key_t> = names.iter_mut().map(std::ptr::from_mut).collect();
-        let values: Vec<db_val_t> = which.iter().map(|(_, value)| written(*value)).collect();
-        let count = c_int::try_from(values.len()).unwrap_or(0);
-        // SAFETY: our connection; names and values are live during the call.
-        let done = unsafe { delete(connection, keys.as_ptr(), null(), values.as_ptr(), count) };
-        if done < 0 { Err(DatabaseError) } else { Ok(()) }
+        self.with(|connection| connection.delete(table, &Columns::of(which)))
     }
 
     /// Adds a row.
@@ -167,204 +222,285 @@ impl Database {
         table: &'static str,
         row: &[Field<'_>],
     ) -> Result<(), DatabaseError> {
-        let connection = self.table(table)?;
-        let insert = self.functions.insert.ok_or(DatabaseError)?;
-        let mut names: Vec<str_> = row.iter().map(|(name, _)| lend(name.as_bytes())).collect();
-        let keys: Vec<db_key_t> = names.iter_mut().map(std::ptr::from_mut).collect();
-        let values: Vec<db_val_t> = row.iter().map(|(_, value)| written(*value)).collect();
-        let count = c_int::try_from(values.len()).unwrap_or(0);
-        // SAFETY: our connection; names and values are live during the call.
-        let done = unsafe { insert(connection, keys.as_ptr(), values.as_ptr(), count) };
-        if done < 0 { Err(DatabaseError) } else { Ok(()) }
+        self.with(|connection| connection.insert(table, &Columns::of(row)))
     }
 
-    /// Closes this process's connection: after mod_init, none may cross the fork.
-    pub(crate) fn close(&self) {
-        let open = CONNECTION.replace(std::ptr::null_mut());
-        if let Some(close) = self.functions.close
-            && !open.is_null()
-        {
-            // SAFETY: our connection, which nobody uses any more.
-            unsafe { close(open) };
-        }
-    }
-
-    fn table(&self, table: &str) -> Result<*mut db1_con_t, DatabaseError> {
-        let connection = self.connection()?;
-        let choose = self.functions.use_table.ok_or(DatabaseError)?;
-        // The connection keeps the pointer to the name until the next call: so it has to stay.
-        thread_local! { static NAME: Cell<str_> = const { Cell::new(str_ { s: std::ptr::null_mut(), len: 0 }) }; }
-        let name = lend(table.as_bytes());
-        NAME.set(name);
-        // SAFETY: our connection; callers pass table names that live as long as the module.
-        let chosen = NAME.with(|name| unsafe { choose(connection, name.as_ptr()) });
-        if chosen < 0 {
-            Err(DatabaseError)
-        } else {
-            Ok(connection)
-        }
-    }
-
-    /// Shows each row of a table. Columns are texts or numbers as the table has them.
-    pub(crate) fn each_row(
-        &self,
-        table: &'static str,
-        columns: &[&str],
-        mut see: impl FnMut(&[Option<Value<'_>>]),
-    ) -> Result<(), DatabaseError> {
-        let connection = self.table(table)?;
-        let mut names: Vec<str_> = columns.iter().map(|name| lend(name.as_bytes())).collect();
-        let keys: Vec<db_key_t> = names.iter_mut().map(std::ptr::from_mut).collect();
-        let count = c_int::try_from(keys.len()).unwrap_or(0);
-        let (query, free) = self
-            .functions
-            .query
-            .zip(self.functions.free_result)
-            .ok_or(DatabaseError)?;
-        let mut result = std::ptr::null_mut();
-        // SAFETY: our connection; no condition, all rows; names are live during the call.
-        let done = unsafe {
-            query(
-                connection,
-                null(),
-                null(),
-                null(),
-                keys.as_ptr(),
-                0,
-                count,
-                std::ptr::null_mut(),
-                &mut result,
-            )
-        };
-        if done < 0 || result.is_null() {
-            return Err(DatabaseError);
-        }
-        // SAFETY: the result that the query gave.
-        let (rows, count) =
-            unsafe { result.as_ref() }.map_or((null(), 0), |r| (r.rows.cast_const(), r.n));
-        // SAFETY: so many rows are in it.
-        let rows = unsafe { slice(rows, count) };
-        for row in rows {
-            // SAFETY: a row of that result.
-            let values = unsafe { slice(row.values, row.n) };
-            let values: Vec<Option<Value<'_>>> = values.iter().map(read).collect();
-            see(&values);
-        }
-        // SAFETY: the result of this connection; nothing of it is kept.
-        unsafe { free(connection, result) };
-        Ok(())
-    }
-
-    /// Writes the row of this key: in place of the one that is there, or as a new one.
+    /// Writes the row of this key: in place of the one that exists, or as a new one. (Not every engine can replace rows.)
     pub(crate) fn put(
         &self,
         table: &'static str,
-        key: (&str, Value<'_>),
-        rest: &[(&str, Value<'_>)],
+        key: Field<'_>,
+        rest: &[Field<'_>],
     ) -> Result<(), DatabaseError> {
-        let connection = self.table(table)?;
-        let (mut key_name, key_value) = (lend(key.0.as_bytes()), written(key.1));
-        let mut key_name: db_key_t = &mut key_name;
-        let is_there = self.has(connection, &mut key_name, &key_value)?;
-        let insert_key = (!is_there).then_some(key);
-        let row = insert_key.iter().chain(rest);
-        let mut names: Vec<str_> = row.clone().map(|(name, _)| lend(name.as_bytes())).collect();
-        let keys: Vec<db_key_t> = names.iter_mut().map(std::ptr::from_mut).collect();
-        let values: Vec<db_val_t> = row.map(|(_, value)| written(*value)).collect();
-        let count = c_int::try_from(values.len()).unwrap_or(0);
-        let done = if is_there {
-            let update = self.functions.update.ok_or(DatabaseError)?;
-            // SAFETY: our connection; key, names and values are live during the call.
-            unsafe {
-                update(
-                    connection,
-                    &key_name,
-                    null(),
-                    &key_value,
-                    keys.as_ptr(),
-                    values.as_ptr(),
-                    1,
-                    count,
-                )
+        let which = Columns::of(&[key]);
+        self.with(|connection| {
+            let exists = !connection.query(table, &which, &which)?.is_empty();
+            if exists {
+                connection.update(table, &which, &Columns::of(rest))
+            } else {
+                let mut row = vec![key];
+                row.extend_from_slice(rest);
+                connection.insert(table, &Columns::of(&row))
             }
-        } else {
-            let insert = self.functions.insert.ok_or(DatabaseError)?;
-            // SAFETY: as above.
-            unsafe { insert(connection, keys.as_ptr(), values.as_ptr(), count) }
-        };
-        if done < 0 { Err(DatabaseError) } else { Ok(()) }
+        })
     }
 
-    /// Whether the connection's table has a row of this key. (Not every engine can replace rows.)
-    fn has(
+    /// Shows each row of a table to `see`.
+    pub(crate) fn each_row(
         &self,
-        connection: *mut db1_con_t,
-        key: &mut db_key_t,
-        value: &db_val_t,
-    ) -> Result<bool, DatabaseError> {
-        let (query, free) = self
-            .functions
-            .query
-            .zip(self.functions.free_result)
-            .ok_or(DatabaseError)?;
-        let mut result = std::ptr::null_mut();
-        // SAFETY: our connection; key and value are live during the call.
-        let done = unsafe {
-            query(
-                connection,
-                key,
+        table: &'static str,
+        columns: &[&'static str],
+        see: impl FnMut(Row<'_>),
+    ) -> Result<(), DatabaseError> {
+        let columns: Vec<_> = columns
+            .iter()
+            .map(|name| (*name, Value::Number(0)))
+            .collect();
+        self.with(|connection| {
+            let rows = connection.query(table, &Columns::of(&[]), &Columns::of(&columns))?;
+            rows.iter().for_each(see);
+            Ok(())
+        })
+    }
+}
+
+/// The functions that the module of this name exports for srdb1; `None` where it is not loaded.
+fn functions_of(module: &str) -> Option<db_func_t> {
+    let name = CString::new(module).ok()?;
+    let export = c"db_bind_api".as_ptr().cast_mut();
+    // SAFETY: both names are live during the call; Kamailio searches the modules that are loaded.
+    let found = unsafe { ffi::find_mod_export(name.as_ptr().cast_mut(), export, 0, 0) }?;
+    // SAFETY: Kamailio exports every function as `cmd_function`; the function of this name is a `db_bind_api_f`
+    // (lib/srdb1/db.c calls it as one).
+    let bind = unsafe { std::mem::transmute::<ffi::cmd_function, ffi::db_bind_api_f>(Some(found)) };
+    let mut functions = db_func_t::default();
+    // SAFETY: the function fills the struct that it is given.
+    let bound = unsafe { bind?(&mut functions) };
+    (bound >= 0).then_some(functions)
+}
+
+/// Names and values of columns, as srdb1 takes them.
+struct Columns<'a> {
+    /// `keys` point into this.
+    _names: Vec<str_>,
+    keys: Vec<db_key_t>,
+    values: Vec<db_val_t>,
+    _texts: std::marker::PhantomData<&'a str>,
+}
+
+impl<'a> Columns<'a> {
+    fn of(fields: &[(&'a str, Value<'a>)]) -> Self {
+        let names = fields.iter().map(|(name, _)| lend(name.as_bytes()));
+        let mut names: Vec<str_> = names.collect();
+        Self {
+            keys: names.iter_mut().map(std::ptr::from_mut).collect(),
+            _names: names,
+            values: fields.iter().map(|(_, value)| written(*value)).collect(),
+            _texts: std::marker::PhantomData,
+        }
+    }
+
+    fn count(&self) -> c_int {
+        // No table has so many columns that this would fail.
+        c_int::try_from(self.keys.len()).unwrap_or(0)
+    }
+}
+
+impl Connection {
+    /// The next calls work on this table.
+    fn choose(&mut self, table: &'static str) -> Result<(), DatabaseError> {
+        TABLE.set(lend(table.as_bytes()));
+        // SAFETY: an open connection. The name it keeps a pointer to stands in this thread's own storage, which lives as
+        // long as the thread, and its octets are static.
+        let chosen =
+            TABLE.with(|name| unsafe { (self.engine.use_table)(self.raw.as_ptr(), name.as_ptr()) });
+        done(chosen)
+    }
+
+    /// Runs a statement that changes no rows. Of statements that change rows, an engine may hide the failure.
+    fn run(&mut self, statement: &str) -> Result<(), DatabaseError> {
+        let run = self.engine.raw_query.ok_or(DatabaseError)?;
+        let mut result = null_mut();
+        // SAFETY: an open connection; the statement is live during the call. Without a place for the result the engine
+        // would execute nothing.
+        let code = unsafe { run(self.raw.as_ptr(), &lend(statement.as_bytes()), &mut result) };
+        drop(self.rows(result));
+        done(code)
+    }
+
+    /// These columns of the rows that have these values.
+    fn query(
+        &mut self,
+        table: &'static str,
+        which: &Columns<'_>,
+        columns: &Columns<'_>,
+    ) -> Result<Rows<'_>, DatabaseError> {
+        self.choose(table)?;
+        let mut result = null_mut();
+        // SAFETY: an open connection; names and values are live during the call, as many as their counts say.
+        let code = unsafe {
+            (self.engine.query)(
+                self.raw.as_ptr(),
+                which.keys.as_ptr(),
                 null(),
-                value,
-                key,
-                1,
-                1,
-                std::ptr::null_mut(),
+                which.values.as_ptr(),
+                columns.keys.as_ptr(),
+                which.count(),
+                columns.count(),
+                null_mut(),
                 &mut result,
             )
         };
-        // SAFETY: NULL, or the result that the query gave.
-        let found = unsafe { result.as_ref() }.map(|result| result.n > 0);
-        if !result.is_null() {
-            // SAFETY: the result of this connection; nothing of it is kept.
-            unsafe { free(connection, result) };
-        }
-        found.filter(|_| done >= 0).ok_or(DatabaseError)
+        let rows = self.rows(result);
+        done(code)?;
+        rows.ok_or(DatabaseError)
+    }
+
+    fn rows(&mut self, result: *mut db1_res_t) -> Option<Rows<'_>> {
+        let result = NonNull::new(result)?;
+        Some(Rows {
+            result,
+            connection: self,
+        })
+    }
+
+    fn insert(&mut self, table: &'static str, row: &Columns<'_>) -> Result<(), DatabaseError> {
+        self.choose(table)?;
+        // SAFETY: an open connection; names and values are live during the call, as many as the count says.
+        done(unsafe {
+            (self.engine.insert)(
+                self.raw.as_ptr(),
+                row.keys.as_ptr(),
+                row.values.as_ptr(),
+                row.count(),
+            )
+        })
+    }
+
+    fn delete(&mut self, table: &'static str, which: &Columns<'_>) -> Result<(), DatabaseError> {
+        self.choose(table)?;
+        // SAFETY: as for `insert`.
+        done(unsafe {
+            (self.engine.delete)(
+                self.raw.as_ptr(),
+                which.keys.as_ptr(),
+                null(),
+                which.values.as_ptr(),
+                which.count(),
+            )
+        })
+    }
+
+    fn update(
+        &mut self,
+        table: &'static str,
+        which: &Columns<'_>,
+        to: &Columns<'_>,
+    ) -> Result<(), DatabaseError> {
+        self.choose(table)?;
+        // SAFETY: as for `insert`, of both lists.
+        done(unsafe {
+            (self.engine.update)(
+                self.raw.as_ptr(),
+                which.keys.as_ptr(),
+                null(),
+                which.values.as_ptr(),
+                to.keys.as_ptr(),
+                to.values.as_ptr(),
+                which.count(),
+                to.count(),
+            )
+        })
     }
 }
 
-/// # Safety
-/// `first` must be NULL or the first of `count` values that stay for `'a`.
-unsafe fn slice<'a, T>(first: *const T, count: c_int) -> &'a [T] {
-    match usize::try_from(count) {
-        // SAFETY: by the caller's promise.
-        Ok(count) if !first.is_null() => unsafe { std::slice::from_raw_parts(first, count) },
-        _ => &[],
+fn done(code: c_int) -> Result<(), DatabaseError> {
+    if code < 0 { Err(DatabaseError) } else { Ok(()) }
+}
+
+/// The rows of a result. The engine gets the memory back when this is dropped.
+struct Rows<'c> {
+    result: NonNull<db1_res_t>,
+    connection: &'c mut Connection,
+}
+
+impl Rows<'_> {
+    fn all(&self) -> &[ffi::db_row] {
+        // SAFETY: a result of the engine that is not freed before `drop`.
+        let result = unsafe { self.result.as_ref() };
+        match usize::try_from(result.n) {
+            // SAFETY: the engine has put `n` rows there; they stay as long as the result.
+            Ok(count) if !result.rows.is_null() => unsafe {
+                std::slice::from_raw_parts(result.rows, count)
+            },
+            _ => &[],
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.all().is_empty()
+    }
+
+    fn iter(&self) -> impl Iterator<Item = Row<'_>> {
+        self.all().iter().map(Row::of)
     }
 }
 
-fn read(value: &db_val_t) -> Option<Value<'_>> {
-    if value.nul != 0 {
-        return None;
+impl Drop for Rows<'_> {
+    fn drop(&mut self) {
+        let Connection { raw, engine, .. } = &*self.connection;
+        // SAFETY: a result of this connection; every `Row` borrows from `self`, so none is left.
+        unsafe { (engine.free_result)(raw.as_ptr(), self.result.as_ptr()) };
     }
-    match value.type_ {
-        ffi::DB1_INT => {
-            // SAFETY: the type says which member is set.
-            Some(Value::Number(unsafe { value.val.int_val }))
+}
+
+/// One row of a result.
+#[derive(Clone, Copy)]
+pub(crate) struct Row<'r>(&'r [db_val_t]);
+
+impl<'r> Row<'r> {
+    fn of(row: &'r ffi::db_row) -> Self {
+        Self(match usize::try_from(row.n) {
+            // SAFETY: the engine has put `n` values there; they stay as long as the row.
+            Ok(count) if !row.values.is_null() => unsafe {
+                std::slice::from_raw_parts(row.values, count)
+            },
+            _ => &[],
+        })
+    }
+
+    fn value(self, column: usize) -> Option<&'r db_val_t> {
+        self.0.get(column).filter(|value| value.nul == 0)
+    }
+
+    /// The text in this column; nothing where it is NULL, no text, or not UTF-8.
+    pub(crate) fn text(self, column: usize) -> Option<&'r str> {
+        let value = self.value(column)?;
+        match value.type_ {
+            ffi::DB1_STRING => {
+                // SAFETY: the type says which member is set.
+                let text = unsafe { value.val.string_val };
+                if text.is_null() {
+                    return None;
+                }
+                // SAFETY: the engine ends such a text with NUL, and keeps it with the result.
+                unsafe { CStr::from_ptr(text) }.to_str().ok()
+            }
+            ffi::DB1_STR | ffi::DB1_BLOB => {
+                // SAFETY: the type says which member is set; blobs have the same shape.
+                let text = unsafe { &value.val.str_val };
+                // SAFETY: the engine keeps these octets with the result.
+                unsafe { text::text(text) }
+            }
+            _ => None,
         }
-        ffi::DB1_STRING => {
-            // SAFETY: as above.
-            let text = unsafe { value.val.string_val };
-            // SAFETY: NUL-terminated, and kept with the result.
-            let text = unsafe { std::ffi::CStr::from_ptr(text) };
-            text.to_str().ok().map(Value::Text)
-        }
-        ffi::DB1_STR | ffi::DB1_BLOB => {
-            // SAFETY: as above; blobs have the same shape.
-            let text = unsafe { &value.val.str_val };
-            // SAFETY: kept with the result.
-            unsafe { text::text(text) }.map(Value::Text)
-        }
-        _ => None,
+    }
+
+    /// The number in this column; nothing where it is NULL or no number.
+    pub(crate) fn number(self, column: usize) -> Option<c_int> {
+        let value = self.value(column)?;
+        // SAFETY: the type says which member is set.
+        (value.type_ == ffi::DB1_INT).then(|| unsafe { value.val.int_val })
     }
 }
 
