@@ -1,13 +1,13 @@
 //! Lines of Kamailio's log in processes that serve strangers: repeated ones are left out, and content is not shown.
 
 use std::cell::RefCell;
-use std::os::raw::c_int;
 
 use crate::guard::log::{Line, LogGuard, Shown, without_content};
 
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::sys::clock;
-use crate::kamailio::sys::log_output::{LogLine, filter_lines, serves};
+use crate::kamailio::sys::log_output::{LogLine, filter_lines};
+use crate::kamailio::sys::process::Rank;
 
 thread_local! {
     /// Of this process.
@@ -15,8 +15,9 @@ thread_local! {
 }
 
 /// In child_init: where `log_guard` is set, the lines of this process are watched from now on.
-pub(crate) fn begin(rank: c_int) {
-    if serves(rank) && state().log_guard {
+pub(crate) fn begin(rank: Rank) {
+    let serves = rank.is_worker() || rank == Rank::TCP_MAIN;
+    if serves && state().log_guard {
         filter_lines(is_whole);
     }
 }

@@ -1,7 +1,7 @@
 //! Our own timer process: it looks at the exchanges whose time has come.
 
 use std::cell::RefCell;
-use std::os::raw::{c_int, c_uint, c_void};
+use std::ffi::CStr;
 
 use crate::guard::connections::Watch;
 use crate::host::{ExchangeId, Now};
@@ -15,12 +15,11 @@ use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::now::now;
 use crate::kamailio::state::table::Locked;
 use crate::kamailio::sys::clock;
-use crate::kamailio::sys::ffi;
-use crate::kamailio::sys::guard::guard;
+use crate::kamailio::sys::process;
 
 /// Microseconds between two looks. The nearest deadline is `accept_timeout`, some hundred milliseconds before a peer's own
 /// timer ends.
-const PERIOD: c_int = 100_000;
+const PERIOD_US: i32 = 100_000;
 
 /// At most so many in one look, so that a burst does not starve the rest of the process.
 const BATCH: usize = 4096;
@@ -30,37 +29,21 @@ thread_local! {
     static WATCH: RefCell<Watch> = RefCell::default();
 }
 
-/// In mod_init: announces one more process.
-pub(crate) fn announce() -> bool {
-    // SAFETY: in mod_init, before the fork.
-    unsafe { ffi::register_basic_timers(1) == 0 }
-}
+/// The timer process.
+pub(crate) struct Timer;
 
-/// In child_init of the main process: starts it, with sockets, since it sends.
-pub(crate) fn start() -> bool {
-    // SAFETY: in child_init of the main process; the name is copied, the function is ours.
-    let pid = unsafe {
-        ffi::fork_basic_utimer(
-            ffi::PROC_TIMER,
-            c"IPSMGW TIMER".as_ptr().cast_mut(),
-            1,
-            Some(tick),
-            std::ptr::null_mut(),
-            PERIOD,
-        )
-    };
-    pid >= 0
-}
+impl process::Timer for Timer {
+    const NAME: &'static CStr = c"IPSMGW TIMER";
+    const PERIOD_US: i32 = PERIOD_US;
 
-unsafe extern "C" fn tick(_: c_uint, _: *mut c_void) {
-    guard("timer", (), || {
+    fn tick() {
         let now_ms = clock::monotonic_ms();
         state().refusals.tick(now_ms);
         state().people.tick();
         WATCH.with_borrow_mut(|watch| connections::look(watch, now_ms));
         look();
         lifecycle::end_when_done(look, stop);
-    });
+    }
 }
 
 /// At the exchanges whose time has come.

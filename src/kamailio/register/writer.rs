@@ -10,8 +10,7 @@ use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::local_uri::is_local_uri;
 use crate::kamailio::state::registration_queue::{RegistrationQueue, Waiting};
 use crate::kamailio::sys::database::DatabaseError;
-use crate::kamailio::sys::ffi;
-use crate::kamailio::sys::guard::guard;
+use crate::kamailio::sys::process;
 use crate::kamailio::sys::tm::Found;
 
 /// Seconds after which somebody whose registration could not be kept may try again.
@@ -83,34 +82,23 @@ fn answer(group: &[Waiting], written: bool) {
     }
 }
 
-/// In child_init of the main process: starts the writer, with sockets, since it answers.
+/// In child_init of the main process: starts the writer.
 pub(crate) fn start() -> bool {
+    state().registrations.is_none() || process::start_process(c"IPSMGW WRITER", work)
+}
+
+/// Sleeps, and writes all that is in the queue then.
+fn work() {
     let Some(queue) = &state().registrations else {
-        return true;
+        return;
     };
-    // SAFETY: in child_init of the main process; the name is copied.
-    let pid =
-        unsafe { ffi::fork_process(ffi::PROC_TIMER, c"IPSMGW WRITER".as_ptr().cast_mut(), 1) };
-    if pid != 0 {
-        return pid > 0;
-    }
-    // The writer itself, until Kamailio ends it.
-    // SAFETY: in the new process.
-    if unsafe { ffi::cfg_child_init() } != 0 {
-        return false;
-    }
+    queue.sleep();
     loop {
-        guard("writer", (), || {
-            queue.sleep();
-            loop {
-                // SAFETY: in a process that was registered for it.
-                unsafe { ffi::ipsmgw_c_cfg_update() };
-                let group = queue.take();
-                if group.is_empty() {
-                    break;
-                }
-                write(queue, &group);
-            }
-        });
+        process::update_configuration();
+        let group = queue.take();
+        if group.is_empty() {
+            break;
+        }
+        write(queue, &group);
     }
 }

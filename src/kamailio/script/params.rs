@@ -1,7 +1,7 @@
 //! Module parameters, as `modparam("ipsmgw", ...)` sets them before mod_init.
 
-use std::cell::UnsafeCell;
-use std::os::raw::{c_int, c_void};
+use std::ffi::CStr;
+use std::os::raw::c_int;
 
 use crate::guard::connections::Limits;
 use crate::interwork::{Authorization, Settings};
@@ -11,110 +11,30 @@ use crate::kamailio::engine::result;
 use crate::kamailio::state::contact_flags::ContactFlags;
 use crate::kamailio::state::gateway_state::MOST_PENDING;
 use crate::kamailio::state::people::Tables;
-use crate::kamailio::sys::ffi;
-use crate::kamailio::sys::guard::guard;
+use crate::kamailio::sys::parameter;
 use crate::kamailio::sys::setting_error::SettingError;
-use crate::kamailio::sys::text;
 
-/// A place that Kamailio's parser writes a parameter to.
-#[repr(transparent)]
-pub(crate) struct Place<T>(UnsafeCell<T>);
-
-// SAFETY: written by the configuration parser alone, before mod_init and the fork.
-unsafe impl<T> Sync for Place<T> {}
-
-impl<T: Copy> Place<T> {
-    const fn new(value: T) -> Self {
-        Self(UnsafeCell::new(value))
-    }
-
-    const fn pointer(&self) -> *mut c_void {
-        self.0.get().cast()
-    }
-
-    fn get(&self) -> T {
-        // SAFETY: read in mod_init, when the parser has finished.
-        unsafe { *self.0.get() }
-    }
-}
-
-impl Place<ffi::str_> {
-    const fn text(default: &'static str) -> Self {
-        Self::new(ffi::str_ {
-            s: default.as_ptr().cast_mut().cast(),
-            len: default.len() as c_int,
-        })
-    }
-
-    fn get_text(&self, name: &str) -> Result<&'static str, SettingError> {
-        let value = self.get();
-        // SAFETY: our default, or the parser's copy, which it never frees.
-        unsafe { text::octets(&value) }
-            .is_ascii()
-            // SAFETY: as above.
-            .then(|| unsafe { text::text(&value) })
-            .flatten()
-            .ok_or_else(|| {
-                SettingError(format!(
-                    "{name} holds characters beyond ASCII: write it without them"
-                ))
-            })
-    }
-}
-
-/// The values of a parameter that may be set several times, in their order.
-pub(crate) struct Rows {
-    rows: UnsafeCell<Vec<&'static str>>,
-    setter: Setter,
-}
-
-type Setter = unsafe extern "C" fn(ffi::modparam_t, *mut c_void) -> c_int;
-
-// SAFETY: written by the configuration parser alone, before mod_init and the fork.
-unsafe impl Sync for Rows {}
-
-impl Rows {
-    const fn new(setter: Setter) -> Self {
-        Self {
-            rows: UnsafeCell::new(Vec::new()),
-            setter,
-        }
-    }
-
-    /// What the parser calls with each value.
-    const fn pointer(&self) -> *mut c_void {
-        self.setter as *mut c_void
-    }
-
-    /// # Safety
-    /// For the configuration parser alone, with a `str`.
-    unsafe fn push(&self, value: *mut c_void) -> c_int {
-        // SAFETY: by the caller's promise.
-        let Some(value) = (unsafe { text::passed(value.cast()) }) else {
-            return -1;
-        };
-        // SAFETY: one process, one thread, and nobody has read it yet.
-        let rows = unsafe { &mut *self.rows.get() };
-        // The parser does not keep its own.
-        rows.push(value.to_owned().leak());
-        0
-    }
-
-    fn get(&self) -> &'static [&'static str] {
-        // SAFETY: read in mod_init, when the parser has finished.
-        let rows = unsafe { &*self.rows.get() };
-        rows.clone().leak()
-    }
-}
-
-unsafe extern "C" fn add_cause(_kind: ffi::modparam_t, value: *mut c_void) -> c_int {
-    guard("cause", -1, || {
-        // SAFETY: Kamailio's parser calls this, with a `str` as the table below says.
-        unsafe { places::cause.push(value) }
+/// The text of a parameter.
+fn get_text(place: &'static parameter::Text, name: &str) -> Result<&'static str, SettingError> {
+    let octets = place.get();
+    let text = std::str::from_utf8(octets).ok();
+    text.filter(|text| text.is_ascii()).ok_or_else(|| {
+        SettingError(format!(
+            "{name} holds characters beyond ASCII: write it without them"
+        ))
     })
 }
 
-/// One row a parameter: its Rust name, its type, its default (of rows, what takes each of them).
+/// The parameter `cause`.
+struct Cause;
+
+impl parameter::Several for Cause {
+    fn rows() -> &'static parameter::Rows {
+        &places::cause
+    }
+}
+
+/// One row a parameter: its Rust name, its type, its default (of rows, the type that names their place).
 macro_rules! parameters {
     ($($(#[$meta:meta])* $name:ident: $kind:ident = $default:expr,)*) => {
         #[allow(non_upper_case_globals, reason = "named as in the configuration")]
@@ -126,38 +46,35 @@ macro_rules! parameters {
         const COUNT: usize = [$(stringify!($name)),*].len() + 1;
 
         /// The table that Kamailio reads; it ends with an empty row.
-        pub(crate) static EXPORTED: Exported = Exported([
-            $(ffi::param_export {
-                name: concat!(stringify!($name), "\0").as_ptr().cast_mut().cast(),
-                type_: parameters!(@type $kind),
-                param_pointer: places::$name.pointer(),
-            },)*
-            ffi::param_export { name: std::ptr::null_mut(), type_: 0, param_pointer: std::ptr::null_mut() },
-        ]);
+        pub(crate) static EXPORTED: [parameter::Row; COUNT] = [
+            $(parameters!(@row $name $kind $default),)*
+            parameter::Row::END,
+        ];
     };
     (@place $name:ident text $default:expr) => {
-        pub(crate) static $name: Place<ffi::str_> = Place::text($default);
+        pub(super) static $name: parameter::Text = parameter::Text::new($default);
     };
     (@place $name:ident number $default:expr) => {
-        pub(crate) static $name: Place<c_int> = Place::new($default);
+        pub(super) static $name: parameter::Number = parameter::Number::new($default);
     };
-    (@place $name:ident rows $setter:expr) => {
-        pub(crate) static $name: Rows = Rows::new($setter);
+    (@place $name:ident rows $several:expr) => {
+        pub(super) static $name: parameter::Rows = parameter::Rows::new();
     };
-    (@type rows) => { ffi::PARAM_STR | ffi::IPSMGW_PARAM_USE_FUNC };
-    (@type text) => { ffi::PARAM_STR };
-    (@type number) => { ffi::PARAM_INT };
-}
-
-pub(crate) struct Exported([ffi::param_export; COUNT]);
-
-// SAFETY: constant pointers, read by Kamailio's parser before the fork.
-unsafe impl Sync for Exported {}
-
-impl Exported {
-    pub(crate) const fn pointer(&self) -> *mut ffi::param_export {
-        self.0.as_ptr().cast_mut()
-    }
+    (@row $name:ident text $default:expr) => {
+        parameter::Row::text(parameters!(@name $name), &places::$name)
+    };
+    (@row $name:ident number $default:expr) => {
+        parameter::Row::number(parameters!(@name $name), &places::$name)
+    };
+    (@row $name:ident rows $several:expr) => {
+        parameter::Row::rows(parameters!(@name $name), $several)
+    };
+    (@name $name:ident) => {
+        match CStr::from_bytes_with_nul(concat!(stringify!($name), "\0").as_bytes()) {
+            Ok(name) => name,
+            Err(_) => c"",
+        }
+    };
 }
 
 parameters! {
@@ -175,7 +92,7 @@ parameters! {
     sender_without_number: text = "alphanumeric",
     anonymous: text = "Anonymous",
     emergency: text = "112,911",
-    cause: rows = add_cause,
+    cause: rows = std::marker::PhantomData::<Cause>,
     event_callback: text = "",
     sm_event_callback: text = "",
     db_url: text = "",
@@ -303,39 +220,41 @@ impl Parameters {
         }
         Ok(Self {
             settings: Settings {
-                domain: places::domain.get_text("domain")?,
-                sc_address: places::sc_address.get_text("sc_address")?,
-                gateway_uri: places::gateway_uri.get_text("gateway_uri")?,
-                reg_event_identity: places::reg_event_identity.get_text("reg_event_identity")?,
-                service_centre: places::service_centre.get_text("service_centre")?,
+                domain: get_text(&places::domain, "domain")?,
+                sc_address: get_text(&places::sc_address, "sc_address")?,
+                gateway_uri: get_text(&places::gateway_uri, "gateway_uri")?,
+                reg_event_identity: get_text(&places::reg_event_identity, "reg_event_identity")?,
+                service_centre: get_text(&places::service_centre, "service_centre")?,
                 hold_timeout: places::hold_timeout.get().into(),
                 im_timeout: places::im_timeout.get().into(),
                 accept_timeout: places::accept_timeout.get().into(),
                 report_timeout: places::report_timeout.get().into(),
                 queue_timeout: places::queue_timeout.get().into(),
-                sender_without_number: places::sender_without_number
-                    .get_text("sender_without_number")?,
-                anonymous: places::anonymous.get_text("anonymous")?,
-                emergency: places::emergency.get_text("emergency")?,
-                cause: places::cause.get(),
+                sender_without_number: get_text(
+                    &places::sender_without_number,
+                    "sender_without_number",
+                )?,
+                anonymous: get_text(&places::anonymous, "anonymous")?,
+                emergency: get_text(&places::emergency, "emergency")?,
+                cause: places::cause.get().leak(),
                 max_segments: places::max_segments.get().into(),
                 max_recipients: places::max_recipients.get().into(),
                 concat_timeout: places::concat_timeout.get().into(),
-                concat_incomplete: places::concat_incomplete.get_text("concat_incomplete")?,
-                languages: places::languages.get_text("languages")?,
+                concat_incomplete: get_text(&places::concat_incomplete, "concat_incomplete")?,
+                languages: get_text(&places::languages, "languages")?,
                 transliterate: switch("transliterate", places::transliterate.get())?,
-                imdn: places::imdn.get_text("imdn")?,
-                numbers: places::numbers.get_text("numbers")?,
-                dcs_charset: places::dcs_charset.get_text("dcs_charset")?,
-                imdn_route_hosts: places::imdn_route_hosts.get_text("imdn_route_hosts")?,
-                sc_uri: places::sc_uri.get_text("sc_uri")?,
+                imdn: get_text(&places::imdn, "imdn")?,
+                numbers: get_text(&places::numbers, "numbers")?,
+                dcs_charset: get_text(&places::dcs_charset, "dcs_charset")?,
+                imdn_route_hosts: get_text(&places::imdn_route_hosts, "imdn_route_hosts")?,
+                sc_uri: get_text(&places::sc_uri, "sc_uri")?,
                 overload_queue: places::overload_queue.get().into(),
                 overload_wait: places::overload_wait.get().into(),
                 overload_pending: places::overload_pending.get().into(),
                 overload_memory: places::overload_memory.get().into(),
                 overload_retry_after: places::overload_retry_after.get().into(),
             },
-            identity: places::identity.get_text("identity")?,
+            identity: get_text(&places::identity, "identity")?,
             outbound_proxy: outbound_proxy()?,
             usrloc_table: table("usrloc_table", &places::usrloc_table)?,
             event_callback: callback("event_callback", &places::event_callback, "ipsmgw:result")?,
@@ -353,7 +272,7 @@ impl Parameters {
             trusted_flag: trusted_flag()?,
             plain_im: switch("plain_im", places::plain_im.get())?,
             log_guard: switch("log_guard", places::log_guard.get())?,
-            db_url: places::db_url.get_text("db_url")?,
+            db_url: get_text(&places::db_url, "db_url")?,
             tables: Tables {
                 people: optional_table("people_table", &places::people_table)?,
                 identities: optional_table("identity_table", &places::identity_table)?,
@@ -366,8 +285,8 @@ impl Parameters {
 }
 
 /// The name of a database table.
-fn table(name: &str, place: &Place<ffi::str_>) -> Result<&'static str, SettingError> {
-    let table = place.get_text(name)?;
+fn table(name: &str, place: &'static parameter::Text) -> Result<&'static str, SettingError> {
+    let table = get_text(place, name)?;
     let is_letter = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'_' | b'.');
     if (1..=64).contains(&table.len()) && table.bytes().all(is_letter) {
         return Ok(table);
@@ -385,8 +304,11 @@ fn table(name: &str, place: &Place<ffi::str_>) -> Result<&'static str, SettingEr
 }
 
 /// The same for a table that need not be there.
-fn optional_table(name: &str, place: &Place<ffi::str_>) -> Result<&'static str, SettingError> {
-    match place.get_text(name)? {
+fn optional_table(
+    name: &str,
+    place: &'static parameter::Text,
+) -> Result<&'static str, SettingError> {
+    match get_text(place, name)? {
         "" => Ok(""),
         _ => table(name, place),
     }
@@ -394,10 +316,10 @@ fn optional_table(name: &str, place: &Place<ffi::str_>) -> Result<&'static str, 
 
 fn callback(
     name: &str,
-    place: &Place<ffi::str_>,
+    place: &'static parameter::Text,
     route: &str,
 ) -> Result<&'static str, SettingError> {
-    let function = place.get_text(name)?;
+    let function = get_text(place, name)?;
     let is_letter = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'_' | b'.');
     if !function.bytes().all(is_letter) {
         return Err(SettingError(format!(
@@ -423,7 +345,7 @@ fn stop_timeout_ms() -> Result<u64, SettingError> {
 }
 
 fn authorize_default() -> Result<Authorization, SettingError> {
-    let word = places::authorize_default.get_text("authorize_default")?;
+    let word = get_text(&places::authorize_default, "authorize_default")?;
     Authorization::of_word(word).ok_or_else(|| {
         SettingError(format!(
             "authorize_default is '{word}': write both, sm2im, im2sm or none, for who is not in the table of authorisations"
@@ -435,7 +357,7 @@ fn authorize_default() -> Result<Authorization, SettingError> {
 const LONGEST_HOP: usize = 126;
 
 fn outbound_proxy() -> Result<&'static str, SettingError> {
-    let hop = places::outbound_proxy.get_text("outbound_proxy")?;
+    let hop = get_text(&places::outbound_proxy, "outbound_proxy")?;
     if hop.is_empty() || place(hop).is_some() && hop.len() <= LONGEST_HOP {
         return Ok(hop);
     }
@@ -456,10 +378,7 @@ fn switch(name: &str, value: c_int) -> Result<bool, SettingError> {
 fn trusted_flag() -> Result<u32, SettingError> {
     let flag = places::trusted_flag.get();
     let mask = match flag {
-        -1 if !places::imdn_route_hosts
-            .get_text("imdn_route_hosts")?
-            .is_empty() =>
-        {
+        -1 if !get_text(&places::imdn_route_hosts, "imdn_route_hosts")?.is_empty() => {
             return Err(SettingError(
                 "imdn_route_hosts needs trusted_flag: write the message flag that the script sets for a peer that it trusts, such as setflag(1)".into(),
             ));

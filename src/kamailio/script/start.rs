@@ -5,10 +5,8 @@ use crate::sip::{Place, place};
 
 use super::params::Parameters;
 use crate::kamailio::engine::hooks;
-use crate::kamailio::engine::log_subject;
 use crate::kamailio::engine::repeats;
 use crate::kamailio::engine::result;
-use crate::kamailio::engine::timer;
 use crate::kamailio::register::reg_event;
 use crate::kamailio::state::answered::Answered;
 use crate::kamailio::state::authorization::Authorizations;
@@ -22,16 +20,14 @@ use crate::kamailio::state::table::Table;
 use crate::kamailio::state::trace::Trace;
 use crate::kamailio::sys::guard;
 use crate::kamailio::sys::local_address::is_local;
-use crate::kamailio::sys::log;
 use crate::kamailio::sys::modules;
+use crate::kamailio::sys::process;
 use crate::kamailio::sys::pv_format::PvFormat;
 use crate::kamailio::sys::random::random;
 use crate::kamailio::sys::setting_error::SettingError;
 
 /// All that has to be done before the fork.
 pub(crate) fn start() -> Result<(), SettingError> {
-    log::install();
-    log::set_subject(log_subject::push);
     guard::log_panics();
     let parameters = Parameters::read()?;
     let policy = Policy::check(&parameters.settings).map_err(SettingError)?;
@@ -59,7 +55,7 @@ pub(crate) fn start() -> Result<(), SettingError> {
             "cannot register the counters; is ipsmgw.so loaded twice?".into(),
         ));
     }
-    if !timer::announce()
+    if !process::announce_timer()
         || !hooks::watch_failure_routes()
         || !reg_event::watch_requests()
         || !repeats::watch_copies()

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
 
-use crate::kamailio::sys::ffi;
+use crate::kamailio::sys::process;
 use crate::kamailio::sys::shared::{Plain, SharedSlice};
 
 /// Serving.
@@ -37,8 +37,7 @@ pub(crate) struct Lifecycle {
 impl Lifecycle {
     /// In mod_init; `None` when shared memory is too small.
     pub(crate) fn new(timeout_ms: u64) -> Option<Self> {
-        // SAFETY: in mod_init. Has Kamailio call us in the main process when all others are there.
-        unsafe { ffi::ksr_module_set_flag(ffi::KSRMOD_FLAG_POSTCHILDINIT) };
+        process::ask_for_all_run();
         Some(Self {
             stage: SharedSlice::zeroed(1)?,
             timeout_ms,

@@ -1,13 +1,13 @@
 //! Registrations that wait for the database, in shared memory.
 
 use std::cell::UnsafeCell;
-use std::os::raw::c_int;
 
 use crate::base::Ring;
 use crate::host::{Text, TransactionId};
 
+use crate::kamailio::sys::bell::Bell;
 use crate::kamailio::sys::database::Database;
-use crate::kamailio::sys::ffi;
+use crate::kamailio::sys::process;
 use crate::kamailio::sys::setting_error::SettingError;
 use crate::kamailio::sys::shared::{Lock, Plain, SharedSlice};
 
@@ -43,7 +43,7 @@ unsafe impl Sync for Queue {}
 pub(crate) struct RegistrationQueue {
     queue: SharedSlice<Queue>,
     /// Counts what was put into the queue; the writer sleeps on it.
-    bell: c_int,
+    bell: Bell,
     pub(crate) database: Database,
     pub(crate) table: &'static str,
 }
@@ -64,14 +64,10 @@ impl RegistrationQueue {
         };
         let queue: SharedSlice<Queue> = SharedSlice::zeroed(1).ok_or_else(failed)?;
         queue.iter().for_each(|queue| queue.lock.init());
-        // SAFETY: no pointers.
-        let bell = unsafe { libc::eventfd(0, libc::EFD_NONBLOCK) };
-        // SAFETY: in mod_init, before the fork.
-        if bell < 0 || unsafe { ffi::register_procs(1) } < 0 {
+        let bell = Bell::new().ok_or_else(failed)?;
+        if !process::announce_process() {
             return Err(failed());
         }
-        // SAFETY: as above.
-        unsafe { ffi::cfg_register_child(1) };
         Ok(Some(Self {
             queue,
             bell,
@@ -81,8 +77,8 @@ impl RegistrationQueue {
     }
 
     /// Opens this process's connection.
-    pub(crate) fn open(&self) -> c_int {
-        if self.database.open().is_ok() { 0 } else { -1 }
+    pub(crate) fn open(&self) -> bool {
+        self.database.open().is_ok()
     }
 
     /// Puts a registration into the queue. False: the queue is full.
@@ -95,9 +91,7 @@ impl RegistrationQueue {
         if !self.with_ring(|ring| ring.put(waiting)).unwrap_or(false) {
             return false;
         }
-        let one = 1u64.to_ne_bytes();
-        // SAFETY: eight octets of our own. It fails only where the counter is full: then the writer is awake.
-        unsafe { libc::write(self.bell, one.as_ptr().cast(), one.len()) };
+        self.bell.ring();
         true
     }
 
@@ -116,15 +110,6 @@ impl RegistrationQueue {
 
     /// Sleeps until something is in the queue.
     pub(crate) fn sleep(&self) {
-        let mut bell = libc::pollfd {
-            fd: self.bell,
-            events: libc::POLLIN,
-            revents: 0,
-        };
-        // SAFETY: one descriptor, as said.
-        unsafe { libc::poll(&mut bell, 1, -1) };
-        let mut count = [0; 8];
-        // SAFETY: eight octets of our own.
-        unsafe { libc::read(self.bell, count.as_mut_ptr().cast(), count.len()) };
+        self.bell.sleep();
     }
 }

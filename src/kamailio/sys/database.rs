@@ -498,9 +498,13 @@ impl<'r> Row<'r> {
 
     /// The number in this column; nothing where it is NULL or no number.
     pub(crate) fn number(self, column: usize) -> Option<c_int> {
-        let value = self.value(column)?;
-        // SAFETY: the type says which member is set.
-        (value.type_ == ffi::DB1_INT).then(|| unsafe { value.val.int_val })
+        match self.value(column)? {
+            value if value.type_ == ffi::DB1_INT => {
+                // SAFETY: the type says which member is set.
+                Some(unsafe { value.val.int_val })
+            }
+            _ => None,
+        }
     }
 }
 

@@ -33,11 +33,6 @@ pub(crate) type Filter = fn(&LogLine) -> bool;
 
 static FILTER: OnceCell<Filter> = OnceCell::new();
 
-/// Whether a process with this rank serves requests.
-pub(crate) fn serves(rank: c_int) -> bool {
-    rank > 0 || rank == ffi::PROC_TCP_MAIN
-}
-
 /// In child_init: from now on this process's lines pass this filter, unless something else takes them already.
 pub(crate) fn filter_lines(filter: Filter) {
     // All processes have the same one.
@@ -54,15 +49,15 @@ unsafe extern "C" fn is_whole(of: *const ffi::ksr_logdata_t, format: *const c_ch
         let (Some(described), Some(filter)) = (described, FILTER.get()) else {
             return 1;
         };
+        // SAFETY: constants of Kamailio's.
+        let [module, file, format] =
+            [described.v_mname, described.v_fname, format].map(|text| unsafe { constant(text) });
         let line = LogLine {
             described: of,
             level: described.v_level,
-            // SAFETY: a constant of Kamailio's.
-            module: unsafe { constant(described.v_mname) },
-            // SAFETY: as above.
-            file: unsafe { constant(described.v_fname) },
-            // SAFETY: as above.
-            format: unsafe { constant(format) },
+            module,
+            file,
+            format,
         };
         c_int::from(filter(&line))
     })

@@ -1,10 +1,14 @@
 //! Kamailio's core and its modules: calls, structures, shared memory.
 
+pub(super) mod bell;
 pub(super) mod clock;
 pub(super) mod connections;
 pub(super) mod contact_field;
 pub(super) mod counters;
+pub(super) mod current_message;
 pub(super) mod database;
+pub(super) mod entry;
+pub(super) mod exports;
 pub(super) mod ffi;
 pub(super) mod guard;
 pub(super) mod local_address;
@@ -13,11 +17,16 @@ pub(super) mod log_output;
 pub(super) mod memory;
 pub(super) mod message;
 pub(super) mod modules;
+pub(super) mod parameter;
 pub(super) mod parsed_uri;
+pub(super) mod process;
+pub(super) mod pv;
 pub(super) mod pv_format;
 pub(super) mod random;
+pub(super) mod rpc;
 pub(super) mod setting_error;
 pub(super) mod shared;
+pub(super) mod signals;
 pub(super) mod socket;
 pub(super) mod text;
 pub(super) mod tm;

@@ -47,3 +47,17 @@ pub(crate) unsafe fn text<'a>(text: &ffi::str_) -> Option<&'a str> {
     // SAFETY: by the caller's promise.
     std::str::from_utf8(unsafe { octets(text) }).ok()
 }
+
+/// A constant text, with the NUL that some readers count on.
+pub(super) const fn constant(text: &'static std::ffi::CStr) -> ffi::str_ {
+    ffi::str_ {
+        s: text.as_ptr().cast_mut(),
+        len: text.to_bytes().len() as std::os::raw::c_int,
+    }
+}
+
+/// No text: it ends tables of Kamailio's.
+pub(super) const EMPTY: ffi::str_ = ffi::str_ {
+    s: std::ptr::null_mut(),
+    len: 0,
+};

@@ -1,0 +1,240 @@
+//! Functions of the script: their C faces for the native script and for KEMI, and the check of their literal arguments.
+
+use std::ffi::CStr;
+use std::os::raw::{c_char, c_int, c_void};
+use std::ptr::null_mut;
+
+use super::current_message;
+use super::ffi::{self, cmd_export_t, sip_msg, sr_kemi_t, str_};
+use super::guard::guard;
+use super::message::SipMsg;
+use super::text::{self, EMPTY, constant};
+
+/// A check of a literal argument, by its place (1 is the first), while the configuration is read. An error aborts startup;
+/// it says what to write.
+pub(crate) type Check = fn(place: usize, text: &str) -> Result<(), String>;
+
+/// A function of the script, with `N` texts as arguments.
+pub(crate) trait Function<const N: usize> {
+    /// Its name in the native script, such as `ipsmgw_save`.
+    const NATIVE: &'static CStr;
+    /// Its name in KEMI scripts, behind the name of the module.
+    const KEMI: &'static CStr;
+    /// The check of its arguments, where there is one.
+    const CHECK: Option<Check>;
+
+    /// Runs it on a message. Above 0: true; below: false; 0 ends the script.
+    fn call(message: SipMsg<'_>, texts: [&str; N]) -> c_int;
+}
+
+/// A row of the table of functions for the native script.
+#[repr(transparent)]
+pub(crate) struct NativeRow(cmd_export_t);
+
+// SAFETY: constant pointers to constant data.
+unsafe impl Sync for NativeRow {}
+
+impl NativeRow {
+    /// The row of a function.
+    pub(crate) const fn of<F: Function<N>, const N: usize>() -> Self {
+        const { assert!(N <= 2, "a function has at most two arguments") };
+        let (fixup, free_fixup): (ffi::fixup_function, ffi::free_fixup_function) = if N == 0 {
+            (None, None)
+        } else if F::CHECK.is_some() {
+            (Some(fixup::<F, N>), Some(ffi::fixup_free_spve_spve))
+        } else if N == 1 {
+            (Some(ffi::fixup_spve_null), Some(ffi::fixup_free_spve_null))
+        } else {
+            (Some(ffi::fixup_spve_spve), Some(ffi::fixup_free_spve_spve))
+        };
+        Self(cmd_export_t {
+            name: F::NATIVE.as_ptr().cast_mut(),
+            function: Some(native::<F, N>),
+            param_no: N as c_int,
+            fixup,
+            free_fixup,
+            flags: ffi::ANY_ROUTE,
+        })
+    }
+
+    /// The row that ends the table.
+    pub(crate) const END: Self = Self(cmd_export_t {
+        name: null_mut(),
+        function: None,
+        param_no: 0,
+        fixup: None,
+        free_fixup: None,
+        flags: 0,
+    });
+
+    /// A table, as Kamailio takes it.
+    pub(crate) const fn table(rows: &'static [Self]) -> *mut cmd_export_t {
+        assert!(
+            matches!(rows, [.., end] if end.0.name.is_null()),
+            "END is the last row"
+        );
+        rows.as_ptr().cast_mut().cast()
+    }
+}
+
+/// A row of the table of functions for KEMI.
+#[repr(transparent)]
+pub(crate) struct KemiRow(sr_kemi_t);
+
+// SAFETY: constant pointers to constant data.
+unsafe impl Sync for KemiRow {}
+
+impl KemiRow {
+    /// The row of a function of this module.
+    pub(crate) const fn of<F: Function<N>, const N: usize>(module: &'static CStr) -> Self {
+        let mut ptypes = [ffi::SR_KEMIP_NONE as c_int; 6];
+        let mut place = 0;
+        while place < N {
+            ptypes[place] = ffi::SR_KEMIP_STR as c_int;
+            place += 1;
+        }
+        // KEMI calls a function with as many arguments as the table says.
+        let function: *const c_void = match N {
+            0 => kemi0::<F, N> as *const c_void,
+            1 => kemi1::<F, N> as *const c_void,
+            _ => kemi2::<F, N> as *const c_void,
+        };
+        Self(sr_kemi_t {
+            mname: constant(module),
+            fname: constant(F::KEMI),
+            rtype: ffi::SR_KEMIP_INT as c_int,
+            func: function.cast_mut(),
+            ptypes,
+        })
+    }
+
+    /// The row that ends the table.
+    pub(crate) const END: Self = Self(sr_kemi_t {
+        mname: EMPTY,
+        fname: EMPTY,
+        rtype: 0,
+        func: null_mut(),
+        ptypes: [0; 6],
+    });
+
+    /// A table, as Kamailio takes it.
+    pub(crate) const fn table(rows: &'static [Self]) -> *mut sr_kemi_t {
+        assert!(
+            matches!(rows, [.., end] if end.0.fname.s.is_null()),
+            "END is the last row"
+        );
+        rows.as_ptr().cast_mut().cast()
+    }
+}
+
+unsafe extern "C" fn native<F: Function<N>, const N: usize>(
+    message: *mut sip_msg,
+    first: *mut c_char,
+    second: *mut c_char,
+) -> c_int {
+    guard(name_of::<F, N>(), -1, || {
+        // SAFETY: the message that the script works on, live during the call. Some events pass none.
+        let Some(message) = (unsafe { SipMsg::new(message) }) else {
+            return -1;
+        };
+        let mut texts = [const { String::new() }; N];
+        for (text, prepared) in texts.iter_mut().zip([first, second]) {
+            // SAFETY: the fixups in the table have prepared the arguments.
+            match unsafe { argument(message, prepared) } {
+                Some(found) => *text = found,
+                None => return -1,
+            }
+        }
+        let texts = std::array::from_fn(|place| texts[place].as_str());
+        current_message::with(message, || F::call(message, texts))
+    })
+}
+
+/// An argument of the native script, as a text.
+///
+/// # Safety
+/// `prepared` is what a `fixup_spve` has made.
+unsafe fn argument(message: SipMsg<'_>, prepared: *mut c_char) -> Option<String> {
+    let mut value = str_::default();
+    // SAFETY: a live message; by the caller's promise.
+    if unsafe { ffi::get_str_fparam(&mut value, message.raw(), prepared.cast()) } != 0 {
+        return None;
+    }
+    // SAFETY: the value stays until a pseudo-variable is read again; it is copied at once.
+    unsafe { text::text(&value) }.map(str::to_owned)
+}
+
+unsafe extern "C" fn kemi0<F: Function<N>, const N: usize>(message: *mut sip_msg) -> c_int {
+    // SAFETY: what the script engine passes.
+    unsafe { kemi::<F, N>(message, &[]) }
+}
+
+unsafe extern "C" fn kemi1<F: Function<N>, const N: usize>(
+    message: *mut sip_msg,
+    text: *mut str_,
+) -> c_int {
+    // SAFETY: what the script engine passes.
+    unsafe { kemi::<F, N>(message, &[text]) }
+}
+
+unsafe extern "C" fn kemi2<F: Function<N>, const N: usize>(
+    message: *mut sip_msg,
+    first: *mut str_,
+    second: *mut str_,
+) -> c_int {
+    // SAFETY: what the script engine passes.
+    unsafe { kemi::<F, N>(message, &[first, second]) }
+}
+
+/// # Safety
+/// The message and the texts are what a script engine passes; they are live during the call.
+unsafe fn kemi<F: Function<N>, const N: usize>(
+    message: *mut sip_msg,
+    given: &[*mut str_],
+) -> c_int {
+    guard(name_of::<F, N>(), -1, || {
+        // SAFETY: by the caller's promise. Some events pass none.
+        let Some(message) = (unsafe { SipMsg::new(message) }) else {
+            return -1;
+        };
+        let mut texts = [""; N];
+        for (place, text) in texts.iter_mut().enumerate() {
+            let given = given.get(place).copied().unwrap_or(null_mut());
+            // SAFETY: by the caller's promise.
+            match unsafe { text::passed(given) } {
+                Some(found) => *text = found,
+                None => return -1,
+            }
+        }
+        current_message::with(message, || F::call(message, texts))
+    })
+}
+
+/// While the configuration is read: checks an argument that is written literally, and prepares it. (KEMI scripts are not
+/// read by Kamailio: there the functions report a wrong argument when they are called.)
+unsafe extern "C" fn fixup<F: Function<N>, const N: usize>(
+    parameter: *mut *mut c_void,
+    number: c_int,
+) -> c_int {
+    guard("fixup", -1, || {
+        // SAFETY: the parser's argument: the place of a text that ends with NUL.
+        let text = unsafe { parameter.read() }.cast_const().cast();
+        // SAFETY: as above.
+        let text = unsafe { CStr::from_ptr(text) }.to_str().unwrap_or_default();
+        let place = usize::try_from(number).unwrap_or(0);
+        // The value of a pseudo-variable is only known when the function is called.
+        if !text.contains('$')
+            && let Some(check) = F::CHECK
+            && let Err(sentence) = check(place, text)
+        {
+            tracing::error!("{sentence}");
+            return -1;
+        }
+        // SAFETY: the parser's argument.
+        unsafe { ffi::fixup_spve_spve(parameter, number) }
+    })
+}
+
+fn name_of<F: Function<N>, const N: usize>() -> &'static str {
+    F::NATIVE.to_str().unwrap_or_default()
+}

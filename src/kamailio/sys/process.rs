@@ -1,0 +1,113 @@
+//! Kamailio's processes: their ranks, and processes of our own.
+
+use std::ffi::CStr;
+use std::os::raw::{c_int, c_uint, c_void};
+use std::ptr::null_mut;
+
+use super::ffi;
+use super::guard::guard;
+
+/// The kind of a process, or the moment at which Kamailio calls a module (core/sr_module.h).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Rank(c_int);
+
+impl Rank {
+    /// The main process, before it forks.
+    pub(crate) const INIT: Self = Self(ffi::PROC_INIT as c_int);
+    /// The main process.
+    pub(crate) const MAIN: Self = Self(ffi::PROC_MAIN as c_int);
+    /// The main process once more, when all others run.
+    pub(crate) const ALL_RUN: Self = Self(ffi::PROC_POSTCHILDINIT as c_int);
+    /// The first SIP worker.
+    pub(crate) const FIRST_WORKER: Self = Self(ffi::PROC_SIPINIT as c_int);
+    /// A timer process.
+    pub(crate) const TIMER: Self = Self(ffi::PROC_TIMER as c_int);
+    /// The process that reads TCP connections until they have a worker.
+    pub(crate) const TCP_MAIN: Self = Self(ffi::PROC_TCP_MAIN as c_int);
+
+    pub(super) const fn of(rank: c_int) -> Self {
+        Self(rank)
+    }
+
+    /// A process that reads SIP messages.
+    pub(crate) const fn is_worker(self) -> bool {
+        self.0 > 0
+    }
+}
+
+/// Has Kamailio call this module with [`Rank::ALL_RUN`].
+pub(crate) fn ask_for_all_run() {
+    // SAFETY: sets a flag of the module that is being initialised; takes no pointer.
+    unsafe { ffi::ksr_module_set_flag(ffi::KSRMOD_FLAG_POSTCHILDINIT) };
+}
+
+/// A timer process: it calls `tick`, sleeps for the period, and so on.
+pub(crate) trait Timer {
+    /// Its name, as `kamcmd ps` shows it.
+    const NAME: &'static CStr;
+    /// Microseconds.
+    const PERIOD_US: c_int;
+
+    /// Runs in that process.
+    fn tick();
+}
+
+/// In mod_init: announces one timer process.
+pub(crate) fn announce_timer() -> bool {
+    // SAFETY: counts; Kamailio refuses it after the fork.
+    unsafe { ffi::register_basic_timers(1) == 0 }
+}
+
+/// In child_init of the main process: starts a timer process, with sockets of its own.
+pub(crate) fn start_timer<T: Timer>() -> bool {
+    // SAFETY: the name is copied; the function takes no parameter.
+    let pid = unsafe {
+        ffi::fork_basic_utimer(
+            ffi::PROC_TIMER,
+            T::NAME.as_ptr().cast_mut(),
+            1,
+            Some(tick::<T>),
+            null_mut(),
+            T::PERIOD_US,
+        )
+    };
+    pid >= 0
+}
+
+unsafe extern "C" fn tick<T: Timer>(_: c_uint, _: *mut c_void) {
+    guard("timer", (), T::tick);
+}
+
+/// In mod_init: announces one process that works on its own.
+pub(crate) fn announce_process() -> bool {
+    // SAFETY: counts; Kamailio refuses it after the fork.
+    if unsafe { ffi::register_procs(1) } < 0 {
+        return false;
+    }
+    // SAFETY: counts the processes that read Kamailio's live configuration.
+    unsafe { ffi::cfg_register_child(1) };
+    true
+}
+
+/// In child_init of the main process: starts a process with sockets of its own, which runs `work` again and again until
+/// Kamailio ends it. False: it could not be started.
+pub(crate) fn start_process(name: &'static CStr, work: fn()) -> bool {
+    // SAFETY: the name is copied.
+    let pid = unsafe { ffi::fork_process(ffi::PROC_TIMER, name.as_ptr().cast_mut(), 1) };
+    if pid != 0 {
+        return pid > 0;
+    }
+    // SAFETY: in the new process, once.
+    if unsafe { ffi::cfg_child_init() } != 0 {
+        return false;
+    }
+    loop {
+        guard("process", (), work);
+    }
+}
+
+/// Takes in what an operator has changed of Kamailio's configuration meanwhile.
+pub(crate) fn update_configuration() {
+    // SAFETY: each process that Kamailio made has its own copy, which this replaces.
+    unsafe { ffi::ipsmgw_c_cfg_update() };
+}

@@ -1,0 +1,275 @@
+//! Pseudo-variables and transformations (core/pvar.h): their values in and out.
+
+use std::borrow::Cow;
+use std::ffi::CStr;
+use std::os::raw::{c_char, c_int};
+use std::ptr::null_mut;
+
+use super::ffi::{
+    self, pv_export_t, pv_param_t, pv_spec_t, pv_value_t, sip_msg, str_, tr_export_t, tr_param_t,
+    trans_t,
+};
+use super::guard::guard;
+use super::message::SipMsg;
+use super::text::{self, EMPTY, constant};
+
+/// A value that the script reads.
+pub(crate) enum PvValue<'a> {
+    Number(i64),
+    Text(Cow<'a, str>),
+}
+
+/// A pseudo-variable `$NAME(inner)`.
+pub(crate) trait PseudoVariable {
+    /// Its name, without the `$`.
+    const NAME: &'static CStr;
+
+    /// While the configuration is read: the number of an inner name. `None` aborts startup.
+    fn inner(name: &str) -> Option<u16>;
+
+    /// Its value; `None` is `$null`.
+    fn get(message: SipMsg<'_>, inner: u16) -> Option<PvValue<'_>>;
+
+    /// An assignment of a number; `None`: of anything else. False: it was refused.
+    fn set(message: SipMsg<'_>, inner: u16, number: Option<i64>) -> bool;
+}
+
+/// A row of the table of pseudo-variables that Kamailio reads.
+#[repr(transparent)]
+pub(crate) struct Row(pv_export_t);
+
+// SAFETY: constant pointers to constant data.
+unsafe impl Sync for Row {}
+
+impl Row {
+    /// The row of a pseudo-variable.
+    pub(crate) const fn of<V: PseudoVariable>() -> Self {
+        Self(pv_export_t {
+            name: constant(V::NAME),
+            type_: ffi::PVT_OTHER,
+            getf: Some(get::<V>),
+            setf: Some(set::<V>),
+            parse_name: Some(parse_inner::<V>),
+            ..Self::END.0
+        })
+    }
+
+    /// The row that ends the table.
+    pub(crate) const END: Self = Self(pv_export_t {
+        name: EMPTY,
+        type_: 0,
+        getf: None,
+        setf: None,
+        parse_name: None,
+        parse_index: None,
+        init_param: None,
+        iparam: 0,
+    });
+
+    /// A table, as Kamailio takes it.
+    pub(crate) const fn table(rows: &'static [Self]) -> *mut pv_export_t {
+        assert!(
+            matches!(rows, [.., end] if end.0.name.s.is_null()),
+            "END is the last row"
+        );
+        rows.as_ptr().cast_mut().cast()
+    }
+}
+
+unsafe extern "C" fn parse_inner<V: PseudoVariable>(
+    spec: *mut pv_spec_t,
+    name: *mut str_,
+) -> c_int {
+    guard(name_of::<V>(), -1, || {
+        // SAFETY: the parser's text, live during the call.
+        let name = unsafe { text::passed(name) }.unwrap_or_default();
+        // SAFETY: the parser's row, which no other code reads during the call.
+        let spec = unsafe { spec.as_mut() };
+        let Some((spec, number)) = spec.zip(V::inner(name)) else {
+            return -1;
+        };
+        let name = &mut spec.pvp.pvn;
+        name.type_ = ffi::PV_NAME_INTSTR as c_int;
+        name.u.isname.type_ = 0;
+        name.u.isname.name.n = c_int::from(number) as _;
+        0
+    })
+}
+
+/// The number that `parse_inner` has put there.
+///
+/// # Safety
+/// NULL, or a parameter of a pseudo-variable of ours, live during the call.
+unsafe fn inner_of(parameter: *const pv_param_t) -> Option<u16> {
+    // SAFETY: by the caller's promise.
+    let name = &unsafe { parameter.as_ref() }?.pvn;
+    if name.type_ != ffi::PV_NAME_INTSTR as c_int {
+        return None;
+    }
+    // SAFETY: the type says that this member is set.
+    let name = unsafe { &name.u.isname.name };
+    // SAFETY: `parse_inner` alone sets that type here, and this member with it.
+    u16::try_from(unsafe { name.n }).ok()
+}
+
+unsafe extern "C" fn get<V: PseudoVariable>(
+    message: *mut sip_msg,
+    parameter: *mut pv_param_t,
+    into: *mut pv_value_t,
+) -> c_int {
+    guard(name_of::<V>(), -1, || {
+        // SAFETY: the message that Kamailio works on, live during the call.
+        let message = unsafe { SipMsg::new(message) };
+        // SAFETY: the parameter that Kamailio keeps with the parsed variable.
+        let inner = unsafe { inner_of(parameter) };
+        let found = message.zip(inner);
+        let value = found.and_then(|(message, inner)| V::get(message, inner));
+        // SAFETY: the value that Kamailio wants to have filled.
+        unsafe { give(value, into) }
+    })
+}
+
+unsafe extern "C" fn set<V: PseudoVariable>(
+    message: *mut sip_msg,
+    parameter: *mut pv_param_t,
+    _: c_int,
+    value: *mut pv_value_t,
+) -> c_int {
+    guard(name_of::<V>(), -1, || {
+        // SAFETY: the message that Kamailio works on, live during the call.
+        let message = unsafe { SipMsg::new(message) };
+        // SAFETY: the parameter that Kamailio keeps with the parsed variable.
+        let inner = unsafe { inner_of(parameter) };
+        // SAFETY: NULL, or the assigned value, live during the call.
+        let value = unsafe { value.as_ref() };
+        let number = value
+            .filter(|value| value.flags & ffi::PV_VAL_INT as c_int != 0)
+            .map(|value| i64::from(value.ri));
+        match message.zip(inner) {
+            Some((message, inner)) if V::set(message, inner, number) => 0,
+            _ => -1,
+        }
+    })
+}
+
+fn name_of<V: PseudoVariable>() -> &'static str {
+    V::NAME.to_str().unwrap_or_default()
+}
+
+/// Fills a value of Kamailio's. A text is copied into one of Kamailio's rotating buffers, where it stays until it was used.
+///
+/// # Safety
+/// `into` is a value that Kamailio has passed to be filled.
+unsafe fn give(value: Option<PvValue<'_>>, into: *mut pv_value_t) -> c_int {
+    let text = match value {
+        // SAFETY: by the caller's promise; the function looks at nothing else.
+        None => return unsafe { ffi::pv_get_null(null_mut(), null_mut(), into) },
+        Some(PvValue::Number(number)) => {
+            let number = c_int::try_from(number).unwrap_or(c_int::MAX);
+            // SAFETY: as above.
+            return unsafe { ffi::pv_get_sintval(null_mut(), null_mut(), into, number as _) };
+        }
+        Some(PvValue::Text(text)) => text,
+    };
+    // SAFETY: no arguments; one of Kamailio's buffers.
+    let buffer = unsafe { ffi::pv_get_buffer() };
+    // SAFETY: no arguments; the size of each of them.
+    let size = unsafe { ffi::pv_get_buffer_size() };
+    if buffer.is_null() || usize::try_from(size).is_ok_and(|size| text.len() >= size) {
+        return -1;
+    }
+    // SAFETY: it fits, and the buffer is not Rust's.
+    unsafe { std::ptr::copy_nonoverlapping(text.as_ptr(), buffer.cast::<u8>(), text.len()) };
+    let mut value = str_ {
+        s: buffer,
+        len: c_int::try_from(text.len()).unwrap_or(0),
+    };
+    // SAFETY: by the caller's promise; the value keeps the pointer to the buffer alone.
+    unsafe { ffi::pv_get_strval(null_mut(), null_mut(), into, &mut value) }
+}
+
+/// A class of transformations: `$(var{CLASS.name})`.
+pub(crate) trait Transformation {
+    /// Its name.
+    const CLASS: &'static CStr;
+
+    /// While the configuration is read: whether there is a transformation of this name. False aborts startup.
+    fn is_known(name: &str) -> bool;
+
+    /// What becomes of a text; `None` is `$null`.
+    fn apply(text: &str) -> Option<String>;
+}
+
+/// The table of a class, as Kamailio reads it: one row, and the row that ends it.
+struct Classes<T>(std::marker::PhantomData<T>);
+
+impl<T: Transformation> Classes<T> {
+    const TABLE: &'static [tr_export_t; 2] = &[
+        tr_export_t {
+            tclass: constant(T::CLASS),
+            tparse: Some(parse::<T>),
+        },
+        tr_export_t {
+            tclass: EMPTY,
+            tparse: None,
+        },
+    ];
+}
+
+/// Registers a class of transformations, while Kamailio loads the module.
+///
+/// # Safety
+/// `path` is what Kamailio passes to `mod_register`.
+pub(super) unsafe fn register<T: Transformation>(path: *mut c_char) -> bool {
+    let table = Classes::<T>::TABLE.as_ptr().cast_mut();
+    // SAFETY: by the caller's promise; a constant table that ends with an empty row.
+    unsafe { ffi::register_trans_mod(path, table) == 0 }
+}
+
+/// While the configuration is read: the text behind `{CLASS.`, up to the brace. Gives back where the brace is; NULL
+/// aborts startup.
+unsafe extern "C" fn parse<T: Transformation>(text: *mut str_, into: *mut trans_t) -> *mut c_char {
+    guard("transformation", null_mut(), || {
+        // SAFETY: the parser's text, live during the call.
+        let text = unsafe { text.as_ref() };
+        // SAFETY: the parser's row to fill, which no other code reads during the call.
+        let into = unsafe { into.as_mut() };
+        let Some((text, into)) = text.zip(into) else {
+            return null_mut();
+        };
+        // SAFETY: as above.
+        let rest = unsafe { text::text(text) }.unwrap_or_default();
+        let name = rest.split('}').next().unwrap_or_default();
+        if !T::is_known(name.trim()) || name.len() == rest.len() {
+            return null_mut();
+        }
+        into.trf = Some(apply::<T>);
+        into.name = str_ {
+            s: text.s,
+            len: c_int::try_from(name.len()).unwrap_or(0),
+        };
+        // `name` is shorter than the text.
+        text.s.wrapping_add(name.len())
+    })
+}
+
+unsafe extern "C" fn apply<T: Transformation>(
+    _: *mut sip_msg,
+    _: *mut tr_param_t,
+    _: c_int,
+    value: *mut pv_value_t,
+) -> c_int {
+    guard("transformation", -1, || {
+        // SAFETY: the value to change, live during the call.
+        let Some(given) = (unsafe { value.as_ref() }) else {
+            return -1;
+        };
+        let is_text = given.flags & ffi::PV_VAL_STR as c_int != 0;
+        // SAFETY: a text of Kamailio's, which stays until `give` writes the new one over the value.
+        let text = is_text.then(|| unsafe { text::text(&given.rs) }).flatten();
+        let made = text.and_then(T::apply);
+        let made = made.map(|made| PvValue::Text(Cow::Owned(made)));
+        // SAFETY: the value to change; nothing borrows from it any more.
+        unsafe { give(made, value) }
+    })
+}
