@@ -3,6 +3,7 @@
 mod bounded;
 mod calendar;
 mod error;
+pub mod recent;
 mod ring;
 
 pub use bounded::{Octets, Text};

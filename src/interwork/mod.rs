@@ -46,7 +46,7 @@ pub use registration::reg_event::{RegEvent, RegEventIdentity, Whose};
 pub use rules::authorization::{Authorization, identity};
 pub use rules::causes::defaults::answer;
 pub use rules::overload::{
-    Asked, EarlierCopy, Limits, Load, Over, Overload, Queue, REFUSED_FOR_MS, Remembered,
+    Asked, EarlierCopy, Limits, Load, Over, Overload, Queue, REFUSED_FOR_MS,
 };
 pub use rules::policy::{Policy, SenderWithoutNumber};
 pub use rules::settings::Settings;

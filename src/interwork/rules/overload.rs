@@ -1,8 +1,6 @@
 //! Overload: new work is refused early, before anything is done for it, so that what is open is finished at full
 //! speed (RFC 3261 §21.5.4, RFC 3428 §8).
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-
 use crate::interwork::Gateway;
 use crate::interwork::read::classify::Class;
 use crate::sip::MessageIn;
@@ -248,66 +246,9 @@ pub enum EarlierCopy {
     Passed,
 }
 
-/// What is remembered of a request: two words that two processes may write at once. Then the words do not fit together, and both requests are forgotten.
-#[repr(C)]
-#[derive(Debug, Default)]
-pub struct Remembered {
-    /// The request's digest, each bit turned where `until` has a 1.
-    check: AtomicU64,
-    /// Twice the monotonic milliseconds for which the request is remembered, and one more where it was refused.
-    until: AtomicU64,
-}
-
-impl Remembered {
-    /// Remembers this request, in place of another one.
-    pub fn put(&self, digest: u64, fate: EarlierCopy, until_ms: u64) {
-        let until = 2 * until_ms + u64::from(fate == EarlierCopy::Refused);
-        self.check.store(digest ^ until, Relaxed);
-        self.until.store(until, Relaxed);
-    }
-
-    /// What became of the request with this digest; nothing where it is not this one.
-    pub fn get(&self, digest: u64, now_ms: u64) -> Option<EarlierCopy> {
-        let until = self.until.load(Relaxed);
-        let is_it = self.check.load(Relaxed) ^ until == digest;
-        (is_it && until / 2 > now_ms).then_some(match until % 2 {
-            1 => EarlierCopy::Refused,
-            _ => EarlierCopy::Passed,
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_request_is_remembered_for_a_while() {
-        let place = Remembered::default();
-        assert_eq!(place.get(0, 0), None);
-        place.put(7, EarlierCopy::Refused, 100);
-        assert_eq!(place.get(7, 99), Some(EarlierCopy::Refused));
-        assert_eq!(place.get(8, 99), None);
-        assert_eq!(place.get(7, 100), None);
-        place.put(7, EarlierCopy::Passed, 200);
-        assert_eq!(place.get(7, 100), Some(EarlierCopy::Passed));
-    }
-
-    #[test]
-    fn nobody_has_the_fate_of_another_request() {
-        let (refused, passed, mixed) = (
-            Remembered::default(),
-            Remembered::default(),
-            Remembered::default(),
-        );
-        refused.put(7, EarlierCopy::Refused, 100);
-        passed.put(8, EarlierCopy::Passed, 100);
-        // Two processes have written at once: the first word of the one, the second of the other.
-        mixed.check.store(passed.check.load(Relaxed), Relaxed);
-        mixed.until.store(refused.until.load(Relaxed), Relaxed);
-        assert_eq!(mixed.get(7, 50), None);
-        assert_eq!(mixed.get(8, 50), None);
-    }
 
     #[test]
     fn the_log_has_a_line_at_the_beginning_and_at_the_end() {

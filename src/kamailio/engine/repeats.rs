@@ -1,29 +1,41 @@
 //! A copy of a request that tm has forgotten gets the answer that the request got.
 
+use std::cell::Cell;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::os::raw::{c_int, c_uint, c_void};
 
 use crate::interwork::answer;
 
 use super::perform;
-use crate::kamailio::state::answered::AnsweredRequest;
+use crate::kamailio::state::answered::FinalResponse;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::sys::clock;
 use crate::kamailio::sys::ffi;
 use crate::kamailio::sys::guard::guard;
-use crate::kamailio::sys::message::SipMsg;
+use crate::kamailio::sys::message::{MessageNumber, SipMsg};
 use crate::kamailio::sys::modules;
 use crate::kamailio::sys::text;
 use crate::kamailio::sys::tm;
 
+thread_local! {
+    /// The digest of the message at hand: it is asked for more than once.
+    static DIGEST: Cell<(MessageNumber, u64)> = const { Cell::new(((0, 0, 0), 0)) };
+}
+
 /// What tells a request and its copies from all others: what a transaction is matched by (RFC 3261 §17.2.3), and where
-/// it came from.
-fn digest(msg: SipMsg<'_>) -> u64 {
+/// it came from. Nobody outside can foretell it.
+pub(crate) fn digest(msg: SipMsg<'_>) -> u64 {
+    let (number, known) = DIGEST.get();
+    if number == msg.number() {
+        return known;
+    }
     let mut digest = DefaultHasher::new();
     state().gateway.boot.hash(&mut digest);
     msg.transaction_key().hash(&mut digest);
     msg.source_address().hash(&mut digest);
-    digest.finish()
+    let digest = digest.finish();
+    DIGEST.set((msg.number(), digest));
+    digest
 }
 
 /// The request at hand is ours to answer: whatever its transaction is answered with is remembered.
@@ -45,12 +57,12 @@ pub(crate) fn watch(msg: SipMsg<'_>) {
 
 /// The request at hand was answered so, without a transaction.
 pub(crate) fn note(msg: SipMsg<'_>, status: u16) {
-    state().answered.remember(AnsweredRequest {
-        digest: digest(msg),
-        at_ms: clock::monotonic_ms().max(1),
+    let response = FinalResponse {
         status,
         retry_after: false,
-    });
+    };
+    let now_ms = clock::monotonic_ms();
+    state().answered.remember(digest(msg), response, now_ms);
 }
 
 unsafe extern "C" fn on_answer(_: *mut ffi::cell, _: c_int, parameters: *mut ffi::tmcb_params) {
@@ -65,12 +77,13 @@ unsafe extern "C" fn on_answer(_: *mut ffi::cell, _: c_int, parameters: *mut ffi
         if let (Some(digest), 200..700) = (digest, status) {
             // SAFETY: what was sent, live during the callback, or nothing.
             let sent = unsafe { text::octets(&parameters.send_buf) };
-            state().answered.remember(AnsweredRequest {
-                digest: *digest as usize as u64,
-                at_ms: clock::monotonic_ms().max(1),
+            let response = FinalResponse {
                 status,
                 retry_after: status >= 300 && has_retry_after(sent),
-            });
+            };
+            let digest = *digest as usize as u64;
+            let now_ms = clock::monotonic_ms();
+            state().answered.remember(digest, response, now_ms);
         }
     });
 }
@@ -111,10 +124,10 @@ fn repeat(msg: SipMsg<'_>) -> bool {
     if !msg.is_request(ffi::METHOD_MESSAGE) || !answered.has_any(now_ms) || !msg.parse_headers() {
         return false;
     }
-    let Some(line) = answered.recall(digest(msg), now_ms) else {
+    let Some(response) = answered.recall(digest(msg), now_ms) else {
         return false;
     };
     msg.answer_to_its_source();
-    let answer = answer(line.status, line.retry_after);
+    let answer = answer(response.status, response.retry_after);
     perform::answer_as_before(msg, &answer)
 }

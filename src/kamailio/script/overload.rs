@@ -1,12 +1,11 @@
 //! `ipsmgw_overloaded()`: refuses new requests while there is too much to do.
 
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-
 use crate::interwork::{Asked, Counter, EarlierCopy, Load};
 
 use super::functions::{FALSE, TRUE};
 use crate::kamailio::engine::perform;
 use crate::kamailio::engine::reading::Reading;
+use crate::kamailio::engine::repeats::digest;
 use crate::kamailio::register::save;
 use crate::kamailio::state::counters;
 use crate::kamailio::state::gateway_state::state;
@@ -92,14 +91,6 @@ fn is_refused(msg: SipMsg<'_>, load: Load) -> bool {
     ];
     let is_open = msg.has_to_tag() || completes.into_iter().any(|method| msg.is_request(method));
     refuses(if is_open { Asked::Open } else { Asked::Other })
-}
-
-/// What tells a request and its copies from all others.
-fn digest(msg: SipMsg<'_>) -> u64 {
-    let mut digest = DefaultHasher::new();
-    state().gateway.boot.hash(&mut digest);
-    msg.transaction_key().hash(&mut digest);
-    digest.finish()
 }
 
 fn load(msg: SipMsg<'_>, now_ms: u64) -> Load {

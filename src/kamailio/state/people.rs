@@ -300,6 +300,9 @@ impl People {
 
     /// That URI.
     pub(crate) fn registered_as(&self, uri: &str) -> Option<Text<126>> {
+        if self.names.is_empty() {
+            return None;
+        }
         self.names.get(&identity(uri)?)
     }
 

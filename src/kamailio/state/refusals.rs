@@ -4,18 +4,21 @@ use std::cell::UnsafeCell;
 use std::os::raw::c_int;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use crate::interwork::{EarlierCopy, Over, Overload, Queue, REFUSED_FOR_MS, Remembered};
+use crate::base::recent::{self, Said, Set};
+use crate::interwork::{EarlierCopy, Over, Overload, Queue, REFUSED_FOR_MS};
 
 use crate::kamailio::sys::shared::{Lock, Plain, SharedSlice};
 
-/// How many requests are remembered, in 16 octets each: 32 s of 4,000 in a second.
-const REMEMBERED: usize = 131_072;
+/// How many sets of eight requests are remembered: 32 s of 8,000 requests in a second fill half of them.
+const SETS: usize = 65_536;
+
+const PASSED: Said = 0;
+const REFUSED: Said = 1;
 
 /// What all processes know of refusals.
 pub(crate) struct Refusals {
     state: SharedSlice<State>,
-    /// Each at the place that its digest names; the newest there stays.
-    requests: SharedSlice<Remembered>,
+    requests: SharedSlice<Set>,
     /// What was seen of the sockets, by their numbers.
     queues: SharedSlice<Seen>,
 }
@@ -40,8 +43,6 @@ const SOCKETS: usize = 256;
 unsafe impl Plain for Seen {}
 // SAFETY: a lock and integers; zero octets are no overload.
 unsafe impl Plain for State {}
-// SAFETY: integers; zero octets are a request that is forgotten.
-unsafe impl Plain for Remembered {}
 // SAFETY: the overload is touched only under the lock beside it.
 unsafe impl Sync for State {}
 
@@ -50,7 +51,7 @@ impl Refusals {
     pub(crate) fn new() -> Option<Self> {
         let this = Self {
             state: SharedSlice::zeroed(1)?,
-            requests: SharedSlice::zeroed(REMEMBERED)?,
+            requests: SharedSlice::zeroed(SETS)?,
             queues: SharedSlice::zeroed(SOCKETS)?,
         };
         for state in this.state.iter() {
@@ -72,19 +73,21 @@ impl Refusals {
         standing_ms
     }
 
-    /// The place of a digest. Their number is a power of two: the low bits choose.
-    fn request(&self, digest: u64) -> &Remembered {
-        &self.requests[digest as usize & (REMEMBERED - 1)]
-    }
-
     /// What became of an earlier copy of a request; nothing where none is known.
     pub(crate) fn recall(&self, digest: u64, now_ms: u64) -> Option<EarlierCopy> {
-        self.request(digest).get(digest, now_ms)
+        let (said, age_ms) = recent::recall(&self.requests, digest, now_ms)?;
+        (age_ms < REFUSED_FOR_MS).then_some(match said {
+            PASSED => EarlierCopy::Passed,
+            _ => EarlierCopy::Refused,
+        })
     }
 
-    pub(crate) fn remember(&self, digest: u64, fate: EarlierCopy, now_ms: u64) {
-        let until_ms = now_ms + REFUSED_FOR_MS;
-        self.request(digest).put(digest, fate, until_ms);
+    pub(crate) fn remember(&self, digest: u64, earlier: EarlierCopy, now_ms: u64) {
+        let said = match earlier {
+            EarlierCopy::Passed => PASSED,
+            EarlierCopy::Refused => REFUSED,
+        };
+        recent::remember(&self.requests, digest, said, now_ms);
     }
 
     /// A request is refused; true where the log is to say so.

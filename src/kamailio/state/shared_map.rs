@@ -2,6 +2,7 @@
 
 use std::cell::UnsafeCell;
 use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::host::Identity;
 
@@ -14,6 +15,8 @@ const BUCKETS: usize = 65_536;
 /// Values by identity. Each entry is made and freed on its own; a look-up holds the lock of one bucket.
 pub(crate) struct SharedMap<V: 'static> {
     buckets: SharedSlice<Bucket<V>>,
+    /// How many entries there are: most look-ups are in maps that are empty.
+    entries: SharedSlice<AtomicU64>,
     /// Keyed before the fork, so that all processes agree.
     hasher: RandomState,
 }
@@ -56,13 +59,22 @@ impl<V: Copy> SharedMap<V> {
         }
         Some(Self {
             buckets,
+            entries: SharedSlice::zeroed(1)?,
             hasher: RandomState::new(),
         })
     }
 
+    /// Whether there is no entry at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries[0].load(Relaxed) == 0
+    }
+
     /// A copy of the value.
     pub(crate) fn get(&self, key: &Identity) -> Option<V> {
-        let mut chain = self.bucket(key).lock();
+        if self.is_empty() {
+            return None;
+        }
+        let mut chain = self.bucket(key).lock(&self.entries[0]);
         chain.find(key).map(|entry| entry.value)
     }
 
@@ -72,7 +84,7 @@ impl<V: Copy> SharedMap<V> {
         key: &Identity,
         change: impl FnOnce(&mut Option<V>),
     ) -> Result<(), NoMemory> {
-        let mut chain = self.bucket(key).lock();
+        let mut chain = self.bucket(key).lock(&self.entries[0]);
         let mut value = chain.find(key).map(|entry| entry.value);
         let was_there = value.is_some();
         change(&mut value);
@@ -92,7 +104,7 @@ impl<V: Copy> SharedMap<V> {
     /// Keeps only the entries that fit.
     pub(crate) fn retain(&self, mut fits: impl FnMut(&Identity, &V) -> bool) {
         for bucket in self.buckets.iter() {
-            bucket.lock().retain(&mut fits);
+            bucket.lock(&self.entries[0]).retain(&mut fits);
         }
     }
 
@@ -104,7 +116,7 @@ impl<V: Copy> SharedMap<V> {
         mut fits: impl FnMut(&Identity, &V) -> bool,
     ) {
         for bucket in self.buckets.iter().skip(part).step_by(parts) {
-            bucket.lock().retain(&mut fits);
+            bucket.lock(&self.entries[0]).retain(&mut fits);
         }
     }
 
@@ -115,10 +127,11 @@ impl<V: Copy> SharedMap<V> {
 }
 
 impl<V> Bucket<V> {
-    fn lock(&self) -> Chain<'_, V> {
+    fn lock<'b>(&'b self, entries: &'b AtomicU64) -> Chain<'b, V> {
         Chain {
             _held: self.lock.hold(),
             first: self.first.get(),
+            entries,
         }
     }
 }
@@ -127,6 +140,8 @@ impl<V> Bucket<V> {
 struct Chain<'b, V> {
     _held: Held<'b>,
     first: *mut *mut Entry<V>,
+    /// How many entries the whole map has.
+    entries: &'b AtomicU64,
 }
 
 impl<V> Chain<'_, V> {
@@ -157,6 +172,7 @@ impl<V> Chain<'_, V> {
         unsafe { memory.write(Entry { next, key, value }) };
         // SAFETY: under the bucket's lock.
         unsafe { self.first.write(memory) };
+        self.entries.fetch_add(1, Relaxed);
         Ok(())
     }
 
@@ -179,6 +195,7 @@ impl<V> Chain<'_, V> {
             unsafe { place.write(next) };
             // SAFETY: made by `push`; nobody finds it any more.
             unsafe { ffi::ipsmgw_c_shm_free(this.cast()) };
+            self.entries.fetch_sub(1, Relaxed);
         }
     }
 }

@@ -16,6 +16,8 @@ pub(crate) unsafe trait Plain {}
 unsafe impl Plain for std::sync::atomic::AtomicU32 {}
 // SAFETY: as above.
 unsafe impl Plain for std::sync::atomic::AtomicU64 {}
+// SAFETY: integers; zero octets are a set that remembers nothing.
+unsafe impl Plain for crate::base::recent::Set {}
 
 /// `[T]` in shared memory, made before the fork and never given back: the same address everywhere.
 pub(crate) struct SharedSlice<T: 'static>(&'static [T]);
@@ -23,13 +25,16 @@ pub(crate) struct SharedSlice<T: 'static>(&'static [T]);
 impl<T: Plain> SharedSlice<T> {
     /// Room for `len` values, all zero; `None` when shared memory (`-m`) is too small.
     pub(crate) fn zeroed(len: usize) -> Option<Self> {
-        // Kamailio's allocators align to 16 octets (ROUNDTO in core/mem).
-        const { assert!(align_of::<T>() <= 16) };
-        let size = len.checked_mul(size_of::<T>())?;
+        // Kamailio's allocators align to less (ROUNDTO in core/mem): room to move the start up.
+        let room = align_of::<T>();
+        let size = len.checked_mul(size_of::<T>())?.checked_add(room)?;
         // SAFETY: mod_init runs after shared memory was set up.
         let memory = unsafe { ffi::ipsmgw_c_shm_alloc(size) };
-        let memory = NonNull::new(memory.cast::<T>())?;
-        // SAFETY: `size` zeroed octets of our own, aligned, never freed; `T: Plain` allows zero.
+        let memory = NonNull::new(memory.cast::<u8>())?;
+        let up = memory.align_offset(room);
+        // SAFETY: `up` is less than `room`, so this is inside the memory or at its end.
+        let memory = unsafe { memory.add(up) }.cast::<T>();
+        // SAFETY: zeroed octets of our own for `len` values, aligned, never freed; `T: Plain` allows zero.
         Some(Self(unsafe {
             std::slice::from_raw_parts(memory.as_ptr(), len)
         }))
