@@ -18,7 +18,9 @@
 )]
 
 mod action;
+mod admission;
 mod ended;
+mod gateway;
 mod handle;
 mod im_to_sm;
 mod imdn;
@@ -32,7 +34,9 @@ mod sm_to_im;
 mod stop;
 
 pub use action::{Action, Actions, Counter, Leg, Outcome, Reason, Refusal, Verdict};
+pub use admission::Asked;
 pub use ended::{Ended, Fate};
+pub use gateway::Gateway;
 pub use im_to_sm::report::expects;
 pub use input::{
     Becomes, CopyOut, Input, Named, NotifyIn, PartIn, PreparedCopy, PreparedIm, PreparedSm,
@@ -42,21 +46,10 @@ pub use read::classify::Class;
 pub use read::field::{Field, Value};
 pub use read::person::key_of_number;
 pub use registration::at_scscf::{AtScscf, ContactsThere, contact_key, digest, digest_of_set};
-pub use registration::reg_event::{RegEvent, RegEventIdentity, Whose};
+pub use registration::reg_event::{RegEvent, Whose};
+pub use rules::answer::answer;
 pub use rules::authorization::{Authorization, identity};
-pub use rules::causes::defaults::answer;
-pub use rules::overload::{
-    Asked, EarlierCopy, Limits, Load, Over, Overload, Queue, REFUSED_FOR_MS,
-};
-pub use rules::policy::{Policy, SenderWithoutNumber};
+pub use rules::overload::{EarlierCopy, Limits, Load, Over, Overload, Queue, REFUSED_FOR_MS};
+pub use rules::policy::{Policy, RegEventIdentity, SenderWithoutNumber};
 pub use rules::settings::Settings;
 pub use rules::shares::{InUse, Share, Shares};
-
-/// The gateway: what it was told at start, and nothing that changes.
-#[derive(Clone, Debug)]
-pub struct Gateway {
-    /// The module's parameters.
-    pub policy: Policy,
-    /// Drawn at random at start: our Call-IDs of an earlier start are not ours any more.
-    pub boot: u64,
-}

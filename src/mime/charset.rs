@@ -4,6 +4,9 @@ use std::borrow::Cow;
 
 use encoding_rs::Encoding;
 
+/// Content-Type of text in UTF-8.
+pub const UTF8_TEXT_TYPE: &str = "text/plain;charset=UTF-8";
+
 /// Why octets are no text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CharsetError {

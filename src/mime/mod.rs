@@ -4,6 +4,7 @@
 mod charset;
 mod content_encoding;
 mod cpim;
+mod disposition;
 mod entity;
 mod header;
 mod imdn;
@@ -15,18 +16,17 @@ mod service_info;
 mod transfer_encoding;
 mod xml;
 
-pub use charset::{CharsetError, decode_text};
+pub use charset::{CharsetError, UTF8_TEXT_TYPE, decode_text};
 pub use content_encoding::{ContentEncodingError, content_decoded};
 pub use cpim::{
-    CPIM_HEADERS, Cpim, CpimAddress, CpimContent, CpimExtension, CpimSubject, HeaderName,
+    CPIM_HEADERS, CPIM_TYPE, Cpim, CpimAddress, CpimContent, CpimExtension, CpimSubject,
+    HeaderName, IMDN_HEADERS, ImdnHeaders, Wanted,
 };
+pub use disposition::{DeliveryStatus, DisplayStatus, Disposition, ProcessingStatus};
 pub use entity::{Entity, EntityError};
 pub use header::fields;
 pub(crate) use header::{cut, parameters, until};
-pub use imdn::{
-    DeliveryStatus, DisplayStatus, Disposition, IMDN_HEADERS, IMDN_TYPE, Imdn, ImdnHeaders,
-    ImdnMessage, ProcessingStatus, Wanted,
-};
+pub use imdn::{IMDN_TYPE, Imdn, ImdnMessage};
 pub use media_type::MediaType;
 pub use multipart::{Part, parts, split_header};
 pub use reginfo::{REGINFO_TYPE, RegInfo, RegInfoContact, Registration};

@@ -102,32 +102,27 @@
 
 mod address;
 mod alphabet;
-mod coding;
 pub mod describe;
 mod direction;
-mod join;
 mod parse;
 mod rp;
-mod segment;
 mod semi_octets;
 mod text;
 mod tpdu;
-mod transliterate;
 mod udh;
 mod user_data;
 mod values;
 
 pub use crate::base::{DecodeError, EncodeError, Fault};
 pub use address::{NumberingPlan, TypeOfNumber};
-pub use alphabet::{Alphabet, NationalLanguage};
-pub use coding::TextCoding;
+pub use alphabet::{Alphabet, MessageClass, MessageWaiting, NationalLanguage, TpDcs, WaitingKind};
 pub use direction::{Carrier, Direction};
-pub use join::{Inserted, Parts};
 pub use rp::*;
-pub use segment::{Cut, MAX_PARTS, Segments, TooManyParts};
-pub use text::{EncodedText, TextTooLong};
+pub use text::{
+    Cut, EncodedText, Inserted, MAX_PARTS, Parts, Segments, TextCoding, TextTooLong, TooManyParts,
+    transliterated,
+};
 pub use tpdu::*;
-pub use transliterate::transliterated;
 pub use udh::{
     Concatenation, ConcatenationReference, Iei, InformationElement, Ports, UserDataHeader,
 };

@@ -1,8 +1,7 @@
 //! TP-User-Data-Length and TP-User-Data (TS 23.040 clauses 9.2.3.16 and 9.2.3.24).
 
-use super::alphabet::{Alphabet, NationalLanguage, ShiftTables, gsm7, ucs2};
+use super::alphabet::{Alphabet, NationalLanguage, ShiftTables, TpDcs, gsm7, ucs2};
 use super::parse::{self, Parsed, malformed};
-use super::tpdu::TpDcs;
 use super::udh::{Concatenation, UserDataHeader, user_data_header};
 use crate::base::{EncodeError, Fault};
 

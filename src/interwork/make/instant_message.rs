@@ -5,8 +5,9 @@ use core::fmt::Write as _;
 use crate::host::{Exchange, ExchangeId, Octets};
 use crate::interwork::Gateway;
 use crate::interwork::rules::lifetime;
+use crate::interwork::rules::policy::INTERWORKED_BY;
 use crate::interwork::sm_to_im::parts::{joined, tpdu};
-use crate::mime::{Cpim, CpimAddress, CpimContent, ImdnHeaders, Wanted};
+use crate::mime::{CPIM_TYPE, Cpim, CpimAddress, CpimContent, ImdnHeaders, UTF8_TEXT_TYPE, Wanted};
 use crate::sip::{
     MessageOut, NameAddr, Service, push_date, push_date_time, push_quoted, push_user,
 };
@@ -53,10 +54,6 @@ pub(crate) const REMOVED: &[&str] = &[
     "y",
     "n",
 ];
-
-/// Names the domain whose gateway made an instant message of a short message: it does not make a short
-/// message of it again (row ERR-2).
-pub(crate) const INTERWORKED_BY: &str = "Interworked-By";
 
 /// Who stands in From where TP-OA is empty, or the sender wants not to be known (RFC 3323 §4.1.1.3).
 pub(crate) const ANONYMOUS: &str = "sip:anonymous@anonymous.invalid";
@@ -116,17 +113,11 @@ pub(crate) enum Form {
 impl Form {
     pub(crate) const fn content_type(self) -> &'static str {
         match self {
-            Self::Text => TEXT,
-            Self::Cpim => CPIM,
+            Self::Text => UTF8_TEXT_TYPE,
+            Self::Cpim => CPIM_TYPE,
         }
     }
 }
-
-/// Content-Type of text.
-pub(crate) const TEXT: &str = "text/plain;charset=UTF-8";
-
-/// Content-Type of text in a `message/cpim`.
-pub(crate) const CPIM: &str = "message/cpim";
 
 /// Header fields of the instant message (rows MO-4, MT-2), which is of use for `lifetime` seconds.
 pub(crate) fn headers(from: &NameAddr, sent: i64, lifetime: Option<u32>, form: Form) -> String {
@@ -245,7 +236,7 @@ impl Gateway {
                 ..ImdnHeaders::default()
             },
             content: CpimContent {
-                content_type: Some(TEXT.into()),
+                content_type: Some(UTF8_TEXT_TYPE.into()),
                 octets: text.into(),
                 ..CpimContent::default()
             },

@@ -2,7 +2,8 @@
 
 use crate::host::{Now, Octets};
 use crate::interwork::Gateway;
-use crate::interwork::action::{Reason, Refusal};
+use crate::interwork::action::Reason;
+use crate::interwork::action::Refusal;
 use crate::wire::{
     ConcatenationReference, Cut, Direction, EncodeError, EncodedText, MessageClass, RpAddress,
     RpData, RpMessage, RpMr, Segments, SmsDeliver, SmsSubmit, TextCoding, TpAddress, TpDcs, TpMr,

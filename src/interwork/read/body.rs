@@ -3,14 +3,12 @@
 use std::borrow::Cow;
 
 use crate::interwork::action::Reason;
-use crate::interwork::make::instant_message;
+use crate::mime::{CPIM_TYPE, Cpim, IMDN_TYPE, UTF8_TEXT_TYPE};
 use crate::mime::{ContentEncodingError, Entity, EntityError, MediaType, TransferEncodingError};
-use crate::mime::{Cpim, IMDN_TYPE};
 use crate::sip::MessageIn;
 
 const SMS: &str = "application/vnd.3gpp.sms";
 const TEXT: &str = "text/plain";
-const CPIM: &str = "message/cpim";
 const IS_COMPOSING: &str = "application/im-iscomposing+xml";
 
 /// The part of a body that counts.
@@ -88,7 +86,7 @@ impl Known {
         [
             (SMS, Self::Sms),
             (TEXT, Self::Text),
-            (CPIM, Self::Cpim),
+            (CPIM_TYPE, Self::Cpim),
             (IMDN_TYPE, Self::Imdn),
             (IS_COMPOSING, Self::IsComposing),
         ]
@@ -137,7 +135,7 @@ pub(crate) struct Content {
 impl Content {
     pub(crate) fn text(text: String) -> Self {
         Self {
-            content_type: instant_message::TEXT.to_owned(),
+            content_type: UTF8_TEXT_TYPE.to_owned(),
             transfer_encoding: None,
             content_encoding: None,
             body: text.into_bytes(),
@@ -215,7 +213,7 @@ pub(crate) fn cpim_from(message: &MessageIn<'_>) -> Option<String> {
     let leaves = leaves(message).ok()?;
     let mut named = leaves
         .iter()
-        .filter(|leaf| leaf.is(CPIM))
+        .filter(|leaf| leaf.is(CPIM_TYPE))
         .filter_map(named_in);
     let first = named.next()?;
     Some(match named.all(|other| other == first) {

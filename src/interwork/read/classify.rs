@@ -1,7 +1,8 @@
 //! What a MESSAGE is (rows CLS-1 to CLS-6).
 
 use crate::interwork::Gateway;
-use crate::interwork::action::{Reason, Refusal};
+use crate::interwork::action::Reason;
+use crate::interwork::action::Refusal;
 use crate::interwork::read::body::{Body, Wrapped};
 use crate::sip::MessageIn;
 use crate::wire::{RpMessage, RpMessageType};

@@ -1,9 +1,8 @@
 //! The text that an instant message says (rows CLS-3, MAP-13, MAP-16).
 
 use crate::interwork::action::Reason;
-use crate::interwork::make::instant_message::CPIM;
 use crate::interwork::read::body::{self, is_text};
-use crate::mime::Cpim;
+use crate::mime::{CPIM_TYPE, Cpim};
 use crate::mime::{CharsetError, Entity, EntityError, MediaType, decode_text};
 use crate::sip::MessageIn;
 
@@ -165,7 +164,7 @@ fn shown_leaf(entity: Entity<'_>) -> Option<Shown<'_>> {
     if is_text(&entity) && !is_attachment {
         return Some(Shown::Text(entity));
     }
-    if entity.is(CPIM) {
+    if entity.is(CPIM_TYPE) {
         return Some(Shown::Cpim(entity));
     }
     Some(Shown::Other(entity))

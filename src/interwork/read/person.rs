@@ -7,7 +7,7 @@ use crate::host::Identity;
 use crate::sip::{Uri, asserted, push_user};
 
 use crate::interwork::Gateway;
-use crate::interwork::read::sender::identity_of;
+use crate::interwork::rules::identity::identity_of;
 
 /// Most identities that are read from one list.
 const MOST_IN_LIST: usize = 32;

@@ -3,10 +3,12 @@
 
 use crate::host::{Identity, Party};
 use crate::interwork::Gateway;
-use crate::interwork::action::{Reason, Refusal};
+use crate::interwork::action::Reason;
+use crate::interwork::action::Refusal;
 use crate::interwork::input::{Named, ReportIn, RpReport};
 use crate::interwork::read::body::{self, Body, Wrapped};
-use crate::interwork::read::sender::{Sender, identity_of, sender};
+use crate::interwork::read::sender::{Sender, sender};
+use crate::interwork::rules::identity::identity_of;
 use crate::mime::{Cpim, Disposition, Imdn};
 use crate::sip::{MessageIn, Uri};
 use crate::wire::{Direction, RpMessage, Tpdu};

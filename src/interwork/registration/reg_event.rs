@@ -2,6 +2,7 @@
 //! S-CSCF, the S-CSCF is asked for them (row REG-2).
 
 use crate::interwork::Gateway;
+use crate::interwork::rules::policy::RegEventIdentity;
 use crate::mime::{REGINFO_TYPE, RegInfo, RegInfoContact};
 use crate::sip::RegisteredContact;
 use crate::wire::DecodeError;
@@ -93,17 +94,6 @@ impl Gateway {
              P-Asserted-Identity: <{asserted}>\r\nContact: <{contact}>\r\n"
         )
     }
-}
-
-/// Who subscribes to the `reg` event package, in P-Asserted-Identity.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RegEventIdentity {
-    /// The gateway, by its `gateway_uri`.
-    Gateway,
-    /// The user whose contacts are asked for.
-    User,
-    /// The gateway, by this URI.
-    Uri(String),
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Who may have their messages converted (rows AUT-1, AUT-4, AUT-5).
 
 use crate::host::Identity;
-use crate::interwork::read::sender::{identity_of, vouched};
+use crate::interwork::rules::identity::{identity_of, vouched};
 
 /// The service-level interworking authorisation of one identity, by direction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

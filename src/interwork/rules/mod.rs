@@ -1,11 +1,17 @@
 //! What the operator may set, and the tables and limits behind it.
 
+pub(super) mod addresses;
+pub(super) mod answer;
 pub(super) mod authorization;
 pub(super) mod causes;
+pub(super) mod check;
 pub(super) mod coding;
+pub(super) mod identity;
 pub(super) mod lifetime;
 pub(super) mod numbers;
 pub(super) mod overload;
 pub(super) mod policy;
 pub(super) mod settings;
 pub(super) mod shares;
+pub(super) mod transactions;
+pub(super) mod values;

@@ -1,10 +1,6 @@
 //! Overload: new work is refused early, before anything is done for it, so that what is open is finished at full
 //! speed (RFC 3261 §21.5.4, RFC 3428 §8).
 
-use crate::interwork::Gateway;
-use crate::interwork::read::classify::Class;
-use crate::sip::MessageIn;
-
 /// How much there is to do, as the host sees it when it begins with a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Load {
@@ -38,56 +34,15 @@ pub struct Limits {
 /// Fewest seconds that a refused sender is asked to wait.
 const LEAST_RETRY_AFTER: u32 = 2;
 
-/// What a request asks for.
-#[derive(Clone, Copy)]
-pub enum Asked<'a> {
-    /// A MESSAGE.
-    Message(&'a MessageIn<'a>),
-    /// A registration of one's own.
-    Registration,
-    /// Something that completes what is open or belongs to a session: never refused here.
-    Open,
-    /// Anything else.
-    Other,
-}
-
-/// How unwelcome work is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Work {
-    /// A short message or an instant message: it opens an exchange.
-    Message,
-    /// Something else that is new.
-    New,
-    /// Refused last: who is not registered gets nothing.
-    Registration,
-    Open,
-}
-
-impl Gateway {
-    /// Whether some requests are to be refused at this load: then it is worth looking at what each is.
-    pub fn is_strained(&self, load: Load) -> bool {
-        self.level(load) > 0 || self.is_full(load)
-    }
-
-    /// Whether a request is to be refused at this load.
-    pub fn is_too_much(&self, asked: Asked<'_>, load: Load) -> bool {
-        let level = self.level(load);
-        match self.work(asked) {
-            Work::Message => level >= 1 || self.is_full(load),
-            Work::New => level >= 1,
-            Work::Registration => level >= 3,
-            Work::Open => false,
-        }
-    }
-
-    fn is_full(&self, load: Load) -> bool {
-        let most = self.policy.overload.pending;
+impl Limits {
+    /// Whether as many exchanges are open as may be.
+    pub(crate) const fn is_full(&self, load: Load) -> bool {
+        let most = self.pending;
         most > 0 && load.pending >= most
     }
 
     /// How far the limits are passed; at 2 there is little room left, at 3 hardly any.
-    fn level(&self, load: Load) -> u8 {
-        let limits = &self.policy.overload;
+    pub(crate) fn level(&self, load: Load) -> u8 {
         let passed = |value: u32, steps: [u32; 3]| match steps {
             [0, ..] => 0,
             _ => steps.iter().map(|step| u8::from(value >= *step)).sum(),
@@ -96,42 +51,22 @@ impl Gateway {
             let left = 100 - limit.min(100);
             passed(value, [limit, 100 - left / 2, 100 - left / 10])
         };
-        let queue: u8 = of_hundred(load.queue, limits.queue);
+        let queue: u8 = of_hundred(load.queue, self.queue);
         // A burst fills a queue for a moment, and is gone. It is too much only where it leaves hardly any room.
         let queue = match load.standing_ms {
             STANDING_MS.. => queue,
             _ => queue.saturating_sub(1),
         };
-        let wait = limits.wait_ms;
+        let wait = self.wait_ms;
         queue
             .max(passed(load.waited_ms, [wait, 2 * wait, 4 * wait]))
-            .max(of_hundred(load.memory, limits.memory))
-    }
-
-    fn work(&self, asked: Asked<'_>) -> Work {
-        match asked {
-            Asked::Message(message) => match self.classify(message) {
-                // A report, and a notification that completes a status report.
-                Ok(Class::RpReport | Class::Imdn) => Work::Open,
-                Ok(
-                    Class::RpData
-                    | Class::RpSmma
-                    | Class::InstantMessage
-                    | Class::IsComposing
-                    | Class::NotOurs,
-                )
-                | Err(_) => Work::Message,
-            },
-            Asked::Registration => Work::Registration,
-            Asked::Open => Work::Open,
-            Asked::Other => Work::New,
-        }
+            .max(of_hundred(load.memory, self.memory))
     }
 
     /// Seconds after which a refused sender may come again: not all at once. `random` is any number that differs from
     /// one request to the other.
-    pub fn retry_after(&self, random: u64) -> u32 {
-        let most = self.policy.overload.retry_after.max(LEAST_RETRY_AFTER);
+    pub(crate) fn seconds_to_wait(&self, random: u64) -> u32 {
+        let most = self.retry_after.max(LEAST_RETRY_AFTER);
         let spread = u64::from(most - LEAST_RETRY_AFTER + 1);
         LEAST_RETRY_AFTER + u32::try_from(random % spread).unwrap_or(0)
     }

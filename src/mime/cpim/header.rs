@@ -2,9 +2,16 @@
 
 use std::borrow::Cow;
 
-use super::CPIM_HEADERS;
 use crate::base::{DecodeError, EncodeError, Fault};
-use crate::mime::imdn::IMDN_HEADERS;
+
+/// Media type of a `message/cpim` (RFC 3862 §2).
+pub const CPIM_TYPE: &str = "message/cpim";
+
+/// Namespace of the header fields that RFC 3862 clause 4 defines, and the default one.
+pub const CPIM_HEADERS: &str = "urn:ietf:params:cpim-headers:";
+
+/// Namespace of the header fields of RFC 5438 clause 10 in a `message/cpim`.
+pub const IMDN_HEADERS: &str = "urn:ietf:params:imdn";
 
 /// Most lines in a header: each can declare a namespace, and each is looked up among those before it.
 const MAX_LINES: usize = 256;

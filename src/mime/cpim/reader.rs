@@ -3,14 +3,47 @@
 
 use std::borrow::Cow;
 
+use super::address::CpimAddress;
+use super::content::{CpimContent, is_content_field, is_wrapper};
 use super::escape::unescaped;
-use super::header::{HeaderName, Line, Namespaces, is_name, language, split_parameters};
-use super::{CPIM_HEADERS, Cpim, CpimAddress, CpimExtension, CpimSubject};
+use super::header::{
+    CPIM_HEADERS, HeaderName, IMDN_HEADERS, Line, Lines, Namespaces, is_name, language,
+    split_parameters,
+};
+use super::imdn::Wanted;
+use super::message::{Cpim, CpimExtension, CpimSubject};
 use crate::base::{DecodeError, Fault};
-use crate::mime::imdn::{IMDN_HEADERS, Wanted};
+
+impl<'a> Cpim<'a> {
+    /// Reads a body. Lines may end in LF alone, the content's header may follow without an empty line,
+    /// and a MIME header of the whole may stand in front. A field of the message header that cannot be read,
+    /// or that says two things, is not used. An error is what leaves open which text is meant or what must be
+    /// understood.
+    pub fn decode(octets: &'a [u8]) -> Result<Self, DecodeError> {
+        let mut lines = Lines::new(octets);
+        let mut header = lines.header()?;
+        if is_wrapper(&header) {
+            header = lines.header()?;
+        }
+        // Some leave out the empty line before the content's header. No field of a message header
+        // begins like those.
+        let end = header
+            .iter()
+            .position(|line| is_content_field(line.text))
+            .unwrap_or(header.len());
+        let content_header = match header.split_off(end) {
+            none if none.is_empty() => lines.block()?,
+            found => found,
+        };
+        let mut message = read(&header)?;
+        message.content = CpimContent::decode(&content_header)?;
+        message.content.octets = Cow::Borrowed(lines.rest());
+        Ok(message)
+    }
+}
 
 /// What the lines of a message header say.
-pub(super) fn read<'a>(lines: &[Line<'a>]) -> Result<Cpim<'a>, DecodeError> {
+fn read<'a>(lines: &[Line<'a>]) -> Result<Cpim<'a>, DecodeError> {
     let mut reader = Reader {
         message: Cpim::default(),
         namespaces: Namespaces::new(),

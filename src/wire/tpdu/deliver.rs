@@ -1,7 +1,8 @@
 //! SMS-DELIVER (TS 23.040 clause 9.2.2.1): from the service centre to a phone.
 
-use super::{FirstOctet, TpAddress, TpDcs, TpPid, TpScts};
+use super::{FirstOctet, TpAddress, TpPid, TpScts};
 use crate::base::EncodeError;
+use crate::wire::alphabet::TpDcs;
 use crate::wire::parse::{self, Parsed};
 use crate::wire::user_data::UserData;
 

@@ -8,10 +8,6 @@ use crate::base::{DecodeError, EncodeError, Fault};
 use crate::wire::direction::{Carrier, Direction};
 use crate::wire::parse::{self, Parsed, malformed};
 
-/// TP-Message-Reference (TS 23.040 clause 9.2.3.6).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct TpMr(pub u8);
-
 /// A transfer protocol data unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tpdu<'a> {

@@ -2,7 +2,6 @@
 
 mod address;
 mod command;
-mod dcs;
 mod deliver;
 mod deliver_report;
 mod fcs;
@@ -10,6 +9,7 @@ mod first_octet;
 mod message;
 mod parameters;
 mod pid;
+mod reference;
 mod status;
 mod status_report;
 mod submit;
@@ -19,13 +19,13 @@ mod validity;
 
 pub use address::TpAddress;
 pub use command::{SmsCommand, TpCt};
-pub use dcs::{MessageClass, MessageWaiting, TpDcs, WaitingKind};
 pub use deliver::SmsDeliver;
 pub use deliver_report::SmsDeliverReport;
 pub use fcs::TpFcs;
-pub use message::{TpMr, Tpdu};
+pub use message::Tpdu;
 pub use parameters::Parameters;
 pub use pid::{PidKind, TpPid};
+pub use reference::TpMr;
 pub use status::TpSt;
 pub use status_report::SmsStatusReport;
 pub use submit::SmsSubmit;

@@ -1,8 +1,9 @@
 //! TP-Parameter-Indicator (TS 23.040 clause 9.2.3.27) and the elements that it announces, at the end of
 //! every report.
 
-use super::{TpDcs, TpPid};
+use super::TpPid;
 use crate::base::EncodeError;
+use crate::wire::alphabet::TpDcs;
 use crate::wire::parse::{self, Parsed};
 use crate::wire::user_data::UserData;
 

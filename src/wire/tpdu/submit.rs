@@ -1,7 +1,8 @@
 //! SMS-SUBMIT (TS 23.040 clause 9.2.2.2): from a phone to the service centre.
 
-use super::{FirstOctet, TpAddress, TpDcs, TpMr, TpPid, TpVp};
+use super::{FirstOctet, TpAddress, TpMr, TpPid, TpVp};
 use crate::base::EncodeError;
+use crate::wire::alphabet::TpDcs;
 use crate::wire::parse::{self, Parsed};
 use crate::wire::user_data::UserData;
 

@@ -1,8 +1,8 @@
 //! Joining the parts of a concatenated short message (TS 23.040 clause 9.2.3.24.1).
 
-use super::alphabet::{Alphabet, ucs2};
-use super::udh::{Concatenation, ConcatenationReference};
-use super::user_data::{NotText, UserData};
+use crate::wire::alphabet::{Alphabet, ucs2};
+use crate::wire::udh::{Concatenation, ConcatenationReference};
+use crate::wire::user_data::{NotText, UserData};
 
 /// The parts that have come so far, in any order.
 #[derive(Clone, Debug)]
@@ -107,8 +107,8 @@ fn is_ucs2(part: &UserData<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::coding::TextCoding;
-    use crate::wire::segment::{Cut, Segments};
+    use crate::wire::text::coding::TextCoding;
+    use crate::wire::text::segment::{Cut, Segments};
     use crate::wire::{EncodedText, TpDcs};
 
     fn split(text: &str) -> Vec<EncodedText> {

@@ -1,9 +1,9 @@
 //! Which alphabet to write a text in, and what it costs (TS 23.038 clause 6).
 
-use super::alphabet::{Alphabet, NationalLanguage, ShiftTables, gsm7};
-use super::tpdu::TpDcs;
-use super::udh::{ConcatenationReference, Iei};
-use super::user_data::MAX_OCTETS;
+use crate::wire::alphabet::TpDcs;
+use crate::wire::alphabet::{Alphabet, NationalLanguage, ShiftTables, gsm7};
+use crate::wire::udh::{ConcatenationReference, Iei};
+use crate::wire::user_data::MAX_OCTETS;
 
 /// Most octets of a header that we write: UDHL, concatenation with 16 bits, two language elements.
 const MAX_HEADER: usize = 1 + 6 + 3 + 3;

@@ -2,14 +2,14 @@
 
 use core::fmt;
 
-use super::alphabet::gsm7::{self, SeptetBuffer};
-use super::alphabet::{Alphabet, ShiftTables, ucs2};
 use super::coding::TextCoding;
-use super::parse;
-use super::tpdu::TpDcs;
-use super::udh::{Concatenation, ConcatenationReference, UserDataHeader, user_data_header};
-use super::user_data::{MAX_OCTETS, UserData, shift_tables};
 use crate::base::EncodeError;
+use crate::wire::alphabet::TpDcs;
+use crate::wire::alphabet::gsm7::{self, SeptetBuffer};
+use crate::wire::alphabet::{Alphabet, ShiftTables, ucs2};
+use crate::wire::parse;
+use crate::wire::udh::{Concatenation, ConcatenationReference, UserDataHeader, user_data_header};
+use crate::wire::user_data::{MAX_OCTETS, UserData, shift_tables};
 
 /// User data made from a text, in a place of its own: [`user_data`](Self::user_data) lends it to a TPDU.
 #[derive(Clone, Debug)]

@@ -3,9 +3,8 @@
 use std::borrow::Cow;
 
 use super::disposition::Disposition;
-use super::headers::ImdnHeaders;
 use crate::base::{DecodeError, EncodeError, Fault};
-use crate::mime::cpim::{Cpim, CpimAddress, CpimContent};
+use crate::mime::cpim::{Cpim, CpimAddress, CpimContent, ImdnHeaders};
 use crate::mime::xml::{Reader, push_text};
 
 /// Media type of a notification (RFC 5438 §11.1.8).
@@ -186,8 +185,8 @@ impl ImdnMessage<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{DeliveryStatus, DisplayStatus, Wanted};
     use super::*;
+    use crate::mime::{DeliveryStatus, DisplayStatus, Wanted};
 
     /// RFC 5438 §7.2.1.1, with a subject and an extension.
     const DELIVERED: &str = r#"<?xml version="1.0" encoding="UTF-8"?>

@@ -1,6 +1,8 @@
 //! Who may use whom: `base` and `guard` nothing of ours, `wire`, `mime` and `host` only `base`, `sip` also `mime`,
 //! `interwork` all of these but `guard`, `kamailio` everything. Only `kamailio` touches memory and the system by hand.
 
+mod graph;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -17,6 +19,43 @@ const LAYERS: &[(&str, &[&str])] = &[
         &["interwork", "host", "sip", "mime", "wire", "base"],
     ),
 ];
+
+/// The rooms of `interwork`, and the files beside them. A room imports only from those above it, and not from another one
+/// of its line.
+const INTERWORK: &[&[&str]] = &[
+    &["rules"],
+    &["gateway", "input"],
+    &["ended"],
+    &["action"],
+    &["handle"],
+    &["read"],
+    &["make"],
+    &["admission", "imdn", "registration"],
+    &["sm_to_im", "im_to_sm", "list"],
+    &["stop"],
+];
+
+/// Imports of files in `interwork` that break this order still. No new one may join them.
+const TO_BE_CUT: &[(&str, &str)] = &[
+    ("interwork/ended", "interwork/action"),
+    ("interwork/ended", "interwork/handle"),
+    ("interwork/rules/lifetime", "interwork/action"),
+    ("interwork/make/instant_message", "interwork/sm_to_im/parts"),
+    ("interwork/imdn/notification", "interwork/sm_to_im/exchange"),
+    ("interwork/list/exchange", "interwork/sm_to_im/exchange"),
+];
+
+fn edges() -> graph::Edges<graph::Module> {
+    let mut edges = graph::Sources::without("kamailio").edges();
+    for (from, to) in TO_BE_CUT {
+        let module = |path: &str| -> graph::Module { path.split('/').map(str::to_owned).collect() };
+        let is_cut = edges
+            .get_mut(&module(from))
+            .is_some_and(|targets| targets.remove(&module(to)));
+        assert!(is_cut, "{from} does not import {to} any more");
+    }
+    edges
+}
 
 /// What only the binding may do: no decision depends on a clock, a file or a global.
 const FOR_THE_BINDING: &[&str] = &[
@@ -100,6 +139,32 @@ fn a_layer_names_only_those_below_it() {
                 source.display()
             );
         }
+    }
+}
+
+#[test]
+fn rooms_of_interwork_import_only_those_above_them() {
+    let edges = edges();
+    let line = |room: &str| {
+        let line = INTERWORK.iter().position(|line| line.contains(&room));
+        line.unwrap_or_else(|| panic!("interwork::{room} has no place among the rooms"))
+    };
+    for (room, targets) in graph::rooms_of(&edges, &["interwork"]) {
+        for target in targets {
+            assert!(line(&target) < line(&room), "{room} imports {target}");
+        }
+    }
+}
+
+#[test]
+fn there_is_no_circle_of_files_or_rooms() {
+    let edges = edges();
+    assert!(edges.len() > 100, "the imports are not found");
+    assert_eq!(graph::circle(&edges), None);
+    for folder in graph::folders(&edges) {
+        let folder: Vec<&str> = folder.iter().map(String::as_str).collect();
+        let rooms = graph::rooms_of(&edges, &folder);
+        assert_eq!(graph::circle(&rooms), None, "rooms of {folder:?}");
     }
 }
 

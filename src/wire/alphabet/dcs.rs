@@ -1,6 +1,15 @@
 //! TP-Data-Coding-Scheme (TS 23.040 clause 9.2.3.10, TS 23.038 clause 4).
 
-use crate::wire::alphabet::Alphabet;
+/// The alphabet of user data, as TP-DCS tells it (TS 23.038 clause 4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Alphabet {
+    /// GSM 7-bit: the default alphabet with its extension, or national language tables (clause 6.2.1).
+    Gsm7,
+    /// 8-bit data, which is no text (clause 6.2.2).
+    EightBit,
+    /// UCS2 (clause 6.2.3), read and written as UTF-16.
+    Ucs2,
+}
 
 /// TP-DCS as sent. Every value has a reading; reserved ones are read as the GSM 7-bit default alphabet,
 /// which TS 23.038 clause 4 asks for.

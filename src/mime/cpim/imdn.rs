@@ -3,9 +3,10 @@
 
 use std::borrow::Cow;
 
-use super::disposition::{DeliveryStatus, Disposition};
+use super::address::CpimAddress;
+use super::header::push_line;
 use crate::base::EncodeError;
-use crate::mime::cpim::{CpimAddress, push_line};
+use crate::mime::disposition::{DeliveryStatus, Disposition};
 
 /// Most hosts on the way of a notification.
 const MAX_ROUTE: usize = 16;
@@ -144,9 +145,9 @@ impl Wanted {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{DisplayStatus, ProcessingStatus};
     use super::*;
-    use crate::mime::cpim::Cpim;
+    use crate::mime::Cpim;
+    use crate::mime::disposition::{DisplayStatus, ProcessingStatus};
 
     #[test]
     fn what_a_sender_asks_for() {

@@ -5,8 +5,8 @@ use core::fmt;
 use unicode_segmentation::GraphemeCursor;
 
 use super::coding::TextCoding;
-use super::text::EncodedText;
-use super::udh::ConcatenationReference;
+use super::encoded::EncodedText;
+use crate::wire::udh::ConcatenationReference;
 
 /// Most parts that one octet can count.
 pub const MAX_PARTS: usize = u8::MAX as usize;
