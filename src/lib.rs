@@ -22,7 +22,4 @@ pub mod mime;
 pub mod sip;
 pub mod wire;
 
-// Its symbols are found in the running Kamailio, so a test program cannot hold it; tests/e2e works it
-// in the real one.
-#[cfg(not(test))]
 mod kamailio;

@@ -52,4 +52,3 @@ pub use rules::authorization::{Authorization, identity};
 pub use rules::overload::{EarlierCopy, Limits, Load, Over, Overload, Queue, REFUSED_FOR_MS};
 pub use rules::policy::{Policy, RegEventIdentity, SenderWithoutNumber};
 pub use rules::settings::Settings;
-pub use rules::shares::{InUse, Share, Shares};

@@ -1,14 +1,14 @@
 //! A small host for the tests: store, clock, and the octets that come and go.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroU32;
 
 use ipsmgw::host::{
     Exchange, ExchangeId, Exchanges, Full, Kind, Now, Sequence, Settled, State, TransactionId,
 };
 use ipsmgw::interwork::{
-    Action, Actions, Counter, Ended, Gateway, InUse, Input, Leg, Outcome, Policy, PreparedIm,
-    PreparedSm, RpReport, Settings, Share, Shares, Verdict,
+    Action, Actions, Counter, Ended, Gateway, Input, Leg, Outcome, Policy, PreparedIm, PreparedSm,
+    RpReport, Settings, Verdict,
 };
 use ipsmgw::sip::{Answer, MessageIn, MessageOut, Translation};
 
@@ -30,7 +30,7 @@ pub(crate) fn settings() -> Settings<'static> {
 /// One bucket that holds everybody: whoever is told apart is told apart by the core.
 #[derive(Default)]
 pub(crate) struct Store {
-    places: Vec<(u32, Option<(Exchange, u32)>)>,
+    places: Vec<(u32, Option<Exchange>)>,
     order: Vec<ExchangeId>,
     wakes: BTreeMap<u32, u64>,
     settled: Vec<Settled>,
@@ -39,7 +39,8 @@ pub(crate) struct Store {
     pub(crate) max: usize,
     /// What one sender may have open; 0: as much as all.
     pub(crate) max_of_sender: u32,
-    shares: (Vec<u32>, Vec<Share>, InUse),
+    /// How many each sender has open.
+    shares: HashMap<u64, u32>,
 }
 
 impl Exchanges for Store {
@@ -47,14 +48,14 @@ impl Exchanges for Store {
         if self.order.len() == self.max {
             return Err(Full::Table);
         }
-        let share = self.shares().take(exchange.sender)?;
+        self.take_share(exchange.sender)?;
         let free = self.places.iter().position(|(_, place)| place.is_none());
         let index = free.unwrap_or_else(|| {
             self.places.push((0, None));
             self.places.len() - 1
         });
         let place = &mut self.places[index];
-        *place = (place.0 + 1, Some((exchange, share)));
+        *place = (place.0 + 1, Some(exchange));
         let generation = NonZeroU32::new(place.0).unwrap();
         let id = ExchangeId::new(u32::try_from(index).unwrap(), generation);
         self.order.push(id);
@@ -63,9 +64,7 @@ impl Exchanges for Store {
 
     fn get_mut(&mut self, id: ExchangeId) -> Option<&mut Exchange> {
         match self.places.get_mut(usize::try_from(id.index()).unwrap()) {
-            Some((generation, place)) if *generation == id.generation() => {
-                place.as_mut().map(|(exchange, _)| exchange)
-            }
+            Some((generation, place)) if *generation == id.generation() => place.as_mut(),
             _ => None,
         }
     }
@@ -81,7 +80,7 @@ impl Exchanges for Store {
     fn remove(&mut self, id: ExchangeId) {
         assert!(self.get_mut(id).is_some(), "removed twice");
         let place = self.places[usize::try_from(id.index()).unwrap()].1.take();
-        self.shares().give_back(place.unwrap().1);
+        *self.shares.entry(place.unwrap().sender).or_default() -= 1;
         self.order.retain(|open| *open != id);
         self.wakes.remove(&id.index());
     }
@@ -94,7 +93,7 @@ impl Exchanges for Store {
     fn is_crowded(&self, sender: u64) -> bool {
         let theirs = |id: &&ExchangeId| {
             let place = &self.places[usize::try_from(id.index()).unwrap()].1;
-            place.is_some_and(|(exchange, _)| exchange.sender == sender)
+            place.is_some_and(|exchange| exchange.sender == sender)
         };
         let theirs = self.order.iter().filter(theirs).count();
         let limit = usize::try_from(self.max_of_sender).unwrap();
@@ -130,24 +129,19 @@ impl Exchanges for Store {
 }
 
 impl Store {
-    fn shares(&mut self) -> Shares<'_> {
-        let (heads, places, in_use) = &mut self.shares;
-        heads.resize(8, 0);
-        places.resize(self.max, Share::default());
-        Shares {
-            most: match self.max_of_sender {
-                0 => u32::MAX,
-                most => most,
-            },
-            heads,
-            places,
-            in_use,
+    fn take_share(&mut self, sender: u64) -> Result<(), Full> {
+        let open = self.shares.entry(sender).or_default();
+        if sender != 0 && self.max_of_sender != 0 && *open >= self.max_of_sender {
+            return Err(Full::Sender);
         }
+        *open += 1;
+        Ok(())
     }
 
     /// How many senders have something open.
-    pub(crate) fn senders(&mut self) -> u32 {
-        self.shares().senders()
+    pub(crate) fn senders(&self) -> usize {
+        let open = |(sender, open): &(&u64, &u32)| **sender != 0 && **open > 0;
+        self.shares.iter().filter(open).count()
     }
 
     pub(crate) fn open(&self) -> usize {

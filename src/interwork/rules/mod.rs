@@ -12,6 +12,5 @@ pub(super) mod numbers;
 pub(super) mod overload;
 pub(super) mod policy;
 pub(super) mod settings;
-pub(super) mod shares;
 pub(super) mod transactions;
 pub(super) mod values;

@@ -11,9 +11,9 @@ use super::connections;
 use super::lifecycle;
 use super::log_subject;
 use super::perform::{At, perform};
+use crate::kamailio::state::exchanges::Locked;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::now::now;
-use crate::kamailio::state::table::Locked;
 use crate::kamailio::sys::clock;
 use crate::kamailio::sys::process;
 

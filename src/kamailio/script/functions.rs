@@ -16,9 +16,9 @@ use crate::kamailio::engine::repeats;
 use crate::kamailio::engine::result;
 use crate::kamailio::engine::send;
 use crate::kamailio::state::counters;
+use crate::kamailio::state::exchanges::Locked;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::now::now;
-use crate::kamailio::state::table::Locked;
 use crate::kamailio::sys::message::{MessageNumber, SipMsg};
 use crate::kamailio::sys::tm::{self, Begun};
 

@@ -1,16 +1,22 @@
 //! What all processes share: the open exchanges and the tables beside them.
+//!
+//! Tables are generic over memory and lock (`sys::sharing`), so they are tested without Kamailio: unit tests with several
+//! threads, Miri, loom (`tests/state/run`). `kamailio/mod.rs` names those that are.
 
 pub(super) mod answered;
 pub(super) mod authorization;
 pub(super) mod contact_flags;
 pub(super) mod counters;
+pub(super) mod exchanges;
 pub(super) mod gateway_state;
 pub(super) mod lifecycle;
 pub(super) mod local_uri;
 pub(super) mod now;
 pub(super) mod people;
+mod plain;
 pub(super) mod refusals;
 pub(super) mod registration_queue;
 pub(super) mod shared_map;
+mod shares;
 pub(super) mod table;
 pub(super) mod trace;

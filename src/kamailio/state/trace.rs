@@ -49,7 +49,7 @@ impl Place {
 }
 
 pub(crate) struct Trace {
-    /// One for each place of the table of exchanges.
+    /// An exchange has its place by the low bits of its number. No two that are open share a place (`table/serials.rs`).
     open: SharedSlice<Place>,
     /// The newest outcome goes to the place of the oldest.
     ended: SharedSlice<Place>,
@@ -60,7 +60,7 @@ impl Trace {
     /// In mod_init; `None` when shared memory is too small.
     pub(crate) fn new(capacity: u32) -> Option<Self> {
         let this = Self {
-            open: SharedSlice::zeroed(usize::try_from(capacity).ok()?)?,
+            open: SharedSlice::zeroed((usize::try_from(capacity).ok()? * 2).next_power_of_two())?,
             ended: SharedSlice::zeroed(REMEMBERED)?,
             next: SharedSlice::zeroed(1)?,
         };
@@ -73,7 +73,8 @@ impl Trace {
     }
 
     fn place(&self, exchange: ExchangeId) -> Option<&Place> {
-        self.open.get(exchange.index() as usize)
+        self.open
+            .get(exchange.to_number() as usize & (self.open.len() - 1))
     }
 
     /// A message was taken.

@@ -26,6 +26,7 @@ pub(super) mod random;
 pub(super) mod rpc;
 pub(super) mod setting_error;
 pub(super) mod shared;
+pub(super) mod sharing;
 pub(super) mod signals;
 pub(super) mod socket;
 pub(super) mod text;
