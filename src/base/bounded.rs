@@ -1,4 +1,4 @@
-//! Text and octets of bounded length, stored in place: plain data for memory that processes share.
+//! Text and octets of bounded length, stored in place: plain data for memory that several processes share.
 
 use core::fmt;
 
@@ -17,7 +17,7 @@ impl<const N: usize> Text<N> {
         octets: [0; N],
     };
 
-    /// The text, or `None` where it is longer than `N` octets.
+    /// The text; `None` if it is longer than `N` octets.
     pub fn new(text: &str) -> Option<Self> {
         let mut this = Self::EMPTY;
         fmt::Write::write_str(&mut this, text).ok()?;
@@ -35,7 +35,7 @@ impl<const N: usize> Text<N> {
 }
 
 impl<const N: usize> fmt::Write for Text<N> {
-    /// Appends the text, or nothing at all where it does not fit.
+    /// Appends the whole text, or nothing if it does not fit.
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let start = usize::from(self.len);
         let end = start + text.len();
@@ -63,7 +63,7 @@ impl<const N: usize> Default for Text<N> {
     }
 }
 
-/// Says how long the text is: an exchange in a log must not carry what people wrote or who they are.
+/// Shows only the length: a log line must not contain texts or identities of subscribers.
 impl<const N: usize> fmt::Debug for Text<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "<{} octets>", self.len)
@@ -85,7 +85,7 @@ impl<const N: usize> Octets<N> {
         octets: [0; N],
     };
 
-    /// The octets, or `None` where there are more than `N`.
+    /// The octets; `None` if there are more than `N`.
     pub fn new(octets: &[u8]) -> Option<Self> {
         let mut this = Self::EMPTY;
         this.octets.get_mut(..octets.len())?.copy_from_slice(octets);

@@ -1,6 +1,6 @@
 //! The Gregorian calendar: days since 1970-01-01 and dates.
 //!
-//! Years begin in March here, so that the leap day is the last of its year.
+//! Years begin in March here, so that the leap day is the last day of a year.
 
 /// Seconds of a day.
 pub const SECONDS_PER_DAY: i64 = 86_400;
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn dates_that_are_none() {
+    fn invalid_dates_are_refused() {
         let days = |year, month, day| Date { year, month, day }.days();
         assert_eq!(days(1970, 1, 1), Some(0));
         assert_eq!(days(2000, 2, 29), Some(11_016));

@@ -1,8 +1,8 @@
-//! Why octets could not be read, or values not be written.
+//! Errors of decoding and encoding.
 
 use core::fmt;
 
-/// Octets that are not what the specification says: which element, where, and why.
+/// Octets that do not follow the specification: the element, its place and the fault.
 ///
 /// Shown as `TP-UDL at octet 23: truncated`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub struct DecodeError {
     pub element: &'static str,
     /// Octet at which the element starts or ends too early, counted from 0 in the octets given.
     pub offset: usize,
-    /// What is wrong with it.
+    /// The fault.
     pub fault: Fault,
 }
 
@@ -19,7 +19,7 @@ pub struct DecodeError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// The element, or what its length octet declares, is not there in full.
+    /// The element is incomplete: octets are missing at its end.
     Truncated,
     /// The declared length is more than the specification allows.
     TooLong,
@@ -34,7 +34,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// The fault as one word of the tool's and the log's vocabulary.
+    /// The fault in words, for error messages and log lines.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Truncated => "truncated",
@@ -48,7 +48,7 @@ impl Fault {
 }
 
 impl DecodeError {
-    /// The same error counted from `octets` earlier on, for a message inside another one.
+    /// The same error with its offset increased by `octets`, for a message inside another message.
     #[must_use]
     pub const fn moved_by(self, octets: usize) -> Self {
         Self {
@@ -72,7 +72,7 @@ impl fmt::Display for DecodeError {
 
 impl core::error::Error for DecodeError {}
 
-/// A value that has no place in the octets of its element.
+/// A value that its element cannot carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EncodeError {
@@ -80,7 +80,7 @@ pub enum EncodeError {
     TooLong {
         /// The element in the specification's own words.
         element: &'static str,
-        /// What would have fitted.
+        /// The limit.
         limit: usize,
     },
     /// A digit or character that the element cannot carry.

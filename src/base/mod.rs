@@ -1,4 +1,4 @@
-//! What every layer may use: it knows nothing of messages, and imports nothing of ours.
+//! Helpers for all layers. This room knows nothing of messages and imports nothing from the other rooms.
 
 mod bounded;
 mod calendar;

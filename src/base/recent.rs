@@ -1,14 +1,13 @@
 //! What was said of requests lately, by their digests: a memory that processes share without a lock.
 //!
-//! A digest belongs to one set, which is one line of the processor's cache. A set that is full forgets what it has known
-//! longest.
+//! Each digest belongs to one set. A set is one line of the processor's cache. A full set forgets its oldest entry.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// How many requests a set remembers.
 const PLACES: usize = 8;
 
-/// One set. All zero octets are one that remembers nothing.
+/// One set. A set of zero octets is empty.
 #[repr(C, align(64))]
 #[derive(Debug, Default)]
 pub struct Set([AtomicU64; PLACES]);
@@ -18,7 +17,7 @@ pub type Said = u16;
 
 const SAID_BITS: u32 = 11;
 
-/// Times are kept in units of so many milliseconds.
+/// Resolution of the stored times, in milliseconds.
 pub const UNIT_MS: u64 = 250;
 
 /// The time starts again at 0 after 2^12 units, 17 minutes.
@@ -29,10 +28,10 @@ const TIME_MASK: u64 = (1 << TIME_BITS) - 1;
 /// other. The set is chosen by the low ones.
 const TAG_SHIFT: u32 = SAID_BITS + TIME_BITS + 1;
 
-/// So many sets at most: their number is chosen by bits that are not in the tag.
+/// Most sets: the index of a set uses only bits that are not part of the tag.
 const MOST_SETS: usize = 1 << TAG_SHIFT;
 
-/// A place that is in use, so that no place in use is 0.
+/// Marks a place that is in use: such a place is never 0.
 const IN_USE: u64 = 1 << (SAID_BITS + TIME_BITS);
 
 /// How often a process tries again when another one writes into the set at the same time.
@@ -64,7 +63,7 @@ pub fn remember(sets: &[Set], digest: u64, said: Said, now_ms: u64) {
         | (now & TIME_MASK) << SAID_BITS
         | u64::from(said) & ((1 << SAID_BITS) - 1);
     for _ in 0..TRIES {
-        // Where it stands already, else the first free place, else the oldest.
+        // The place of the same digest first, then a free place, then the oldest one.
         let rank = |old: u64| match old {
             _ if same_tag(old, digest) => u64::MAX,
             0 => u64::MAX - 1,
@@ -122,7 +121,7 @@ mod tests {
         remember(&sets, 7, 2_047, 1_000);
         assert_eq!(recall(&sets, 7, 1_000), Some((2_047, 0)));
         assert_eq!(recall(&sets, 7, 33_000), Some((2_047, 32_000)));
-        // Another one in its set, and one in another set.
+        // Another digest of the same set, and a digest of another set.
         assert_eq!(recall(&sets, digest(1) | 7, 1_000), None);
         assert_eq!(recall(&sets, 6, 1_000), None);
     }
@@ -137,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_word_counts() {
+    fn the_newest_entry_counts() {
         let sets = sets(1);
         for said in [0, 202, 503] {
             remember(&sets, digest(9), said, 5_000);
@@ -160,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn the_clock_of_a_place_may_start_again() {
+    fn the_stored_time_may_wrap_around() {
         let sets = sets(1);
         let before = (UNIT_MS << TIME_BITS) - UNIT_MS;
         remember(&sets, digest(1), 200, before);

@@ -1,10 +1,10 @@
 //! A queue of a fixed size, as it stands in shared memory.
 
-/// First in, first out. All zero octets are an empty one, where they are a value of `T`.
+/// First in, first out. A ring of zero octets is empty, if zero octets are a valid `T`.
 #[repr(C)]
 #[derive(Debug)]
 pub struct Ring<T, const N: usize> {
-    /// How many were ever put in, and taken out. `N` is a power of two, so both may start again at 0.
+    /// Counts of values put in and taken out. `N` is a power of two, so both counts may wrap around.
     put: u32,
     taken: u32,
     places: [T; N],
@@ -16,7 +16,7 @@ impl<T: Copy, const N: usize> Ring<T, N> {
         self.put.wrapping_sub(self.taken) as usize
     }
 
-    /// Puts one behind all others. False: the ring is full.
+    /// Appends a value; false if the ring is full.
     pub fn put(&mut self, value: T) -> bool {
         let is_full = self.len() >= N;
         let place = self.places.get_mut(self.put as usize % N);
@@ -28,7 +28,7 @@ impl<T: Copy, const N: usize> Ring<T, N> {
         true
     }
 
-    /// Takes the oldest out.
+    /// Removes and returns the oldest value.
     pub fn take(&mut self) -> Option<T> {
         let place = self.places.get(self.taken as usize % N).copied();
         let taken = place.filter(|_| self.len() > 0)?;
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_ring_keeps_the_order_and_has_an_end() {
+    fn first_in_first_out_until_the_ring_is_full() {
         let mut ring = Ring::<u32, 4> {
             put: u32::MAX - 1,
             taken: u32::MAX - 1,

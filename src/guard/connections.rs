@@ -1,35 +1,36 @@
-//! TCP connections that are not worth their place: too many from one address, or with a message that never ends.
+//! Which TCP connections are closed: too many from one address, or with a message that is never completed.
 
 use std::collections::{HashMap, HashSet};
 
-/// What of a connection matters here.
+/// One TCP connection.
 pub struct Connection {
-    /// Later ones have larger numbers.
+    /// Kamailio's number of the connection: newer connections have larger numbers.
     pub id: i32,
-    /// The address that it comes from.
+    /// Source address.
     pub source: Vec<u8>,
-    /// The first octets of a message that is not complete; none for a new connection that has said nothing.
+    /// The first octets of an incomplete message; empty if a new connection has sent nothing; `None` if no message is
+    /// incomplete.
     pub unfinished: Option<Vec<u8>>,
 }
 
-/// What is allowed.
+/// Limits for TCP connections.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Connections from one address; 0: any number.
+    /// Most connections from one address; 0: no limit.
     pub per_source: usize,
-    /// Milliseconds that a message may take to come, or a new connection to say something; 0: any time.
+    /// Milliseconds within which a message must be complete, and a new connection must send something; 0: no limit.
     pub unfinished_ms: u64,
 }
 
-/// What one look leaves for the next.
+/// Incomplete messages, as the previous check found them.
 #[derive(Default)]
 pub struct Watch {
-    /// The connections with an unfinished message: since when, and its beginning.
+    /// By connection: the time in milliseconds when the incomplete message was first seen, and its first octets.
     unfinished: HashMap<i32, (u64, Vec<u8>)>,
 }
 
 impl Watch {
-    /// One look at all connections: those to be closed.
+    /// Checks all connections; returns those to close.
     pub fn look(
         &mut self,
         limits: Limits,
@@ -43,7 +44,7 @@ impl Watch {
                 continue;
             };
             let since = match self.unfinished.remove(&connection.id) {
-                // The same message: there is more of it at most.
+                // Still the same message: what is there now begins with what was there before.
                 Some((since, before)) if head.starts_with(&before) => since,
                 _ => now_ms,
             };
@@ -61,7 +62,7 @@ impl Watch {
                 }
             }
             for mut ids in of_source.into_values() {
-                // Those with an unfinished message go first, of the others the newest.
+                // Connections with an incomplete message are closed first, then the newest ones.
                 ids.sort_by_key(|id| (self.unfinished.contains_key(id), *id));
                 bad.extend(ids.into_iter().skip(limits.per_source));
             }
@@ -97,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_of_too_many_go() {
+    fn of_too_many_connections_the_newest_are_closed() {
         let idle = |id| connection(id, 1, None);
         let mut all = vec![idle(4), idle(1), idle(3), idle(2), connection(9, 2, None)];
         assert_eq!(closed(&mut Watch::default(), 0, all), [3, 4]);
@@ -112,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_that_never_ends() {
+    fn a_message_that_is_never_completed_closes_its_connection() {
         let mut watch = Watch::default();
         for (now, head) in [(0, "M"), (5_000, "ME"), (9_999, "MES")] {
             assert_eq!(
@@ -127,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn one_unfinished_message_behind_the_other() {
+    fn several_incomplete_messages_in_turn_are_allowed() {
         let mut watch = Watch::default();
         for (now, head) in [(0, "MESSAGE a"), (9_000, "MESSAGE b"), (18_000, "MESSAGE ")] {
             assert_eq!(
@@ -150,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_connection_says_something() {
+    fn a_new_connection_must_send_something() {
         let mut watch = Watch::default();
         assert_eq!(
             closed(&mut watch, 0, vec![connection(1, 1, Some(""))]),

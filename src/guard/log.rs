@@ -1,14 +1,14 @@
-//! What strangers send is not written into the log, and they cannot fill it.
+//! Keeps content of messages out of the log, and limits how many lines senders can cause.
 //!
-//! Kamailio's parsers quote what they cannot read, some of it several times for one message.
+//! Kamailio's parsers quote what they cannot read, sometimes several times for one message.
 
-/// Lines that one process writes in a second, apart from what is always written.
+/// Most lines per second and process. Lines that are always written do not count.
 const PER_SECOND: u32 = 10;
 
-/// Kamailio's level of what ends it or shows a bug (core/dprint.h).
+/// Kamailio's level for fatal errors and bugs (core/dprint.h).
 const CRITICAL: i32 = -2;
 
-/// Files whose lines are about this machine and its peers, not about what is in a message.
+/// Source files whose lines are about the machine and its peers, not about the content of a message.
 const ABOUT_THE_MACHINE: &[&str] = &[
     "core/tcp_main.c",
     "core/udp_server.c",
@@ -20,35 +20,35 @@ const ABOUT_THE_MACHINE: &[&str] = &[
     "tls_",
 ];
 
-/// Modules that write what the operator's script says, and ipsmgw itself.
+/// Modules that write lines of the operator's script, and ipsmgw itself.
 const OURS: &[&str] = &["ipsmgw", "xlog", "app_lua"];
 
-/// The file whose lines are those of a script in Lua and the like.
+/// The source file of lines that a KEMI script (Lua and others) writes.
 const OF_KEMI_SCRIPTS: &str = "core/kemi.c";
 
-/// Where a line comes from.
+/// Origin of a log line.
 #[derive(Clone, Copy)]
 pub struct Line<'a> {
-    /// Kamailio's number for how bad it is: smaller is worse.
+    /// Kamailio's log level: a smaller number is more severe.
     pub level: i32,
-    /// The module, `core` for Kamailio itself.
+    /// Name of the module; `core` for Kamailio itself.
     pub module: &'a str,
     /// The source file.
     pub file: &'a str,
 }
 
-/// How a line is written.
+/// How much of a log line is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shown {
-    /// As it is.
+    /// The whole line.
     Whole,
-    /// Without what was put into its text.
+    /// The text of its format only, without the values.
     WithoutContent,
-    /// Not at all.
+    /// Nothing.
     Nothing,
 }
 
-/// What one process has written in this second.
+/// Lines that one process has written in the current second.
 #[derive(Default)]
 pub struct LogGuard {
     second: u64,
@@ -57,7 +57,7 @@ pub struct LogGuard {
 }
 
 impl LogGuard {
-    /// How this line is written, and how many lines before it were not: to be said now.
+    /// How much of this line is written, and how many earlier lines were left out and are to be reported now.
     pub fn line(&mut self, line: Line<'_>, now_ms: u64) -> (Shown, u32) {
         let mut before = 0;
         let second = now_ms / 1000;
@@ -89,7 +89,7 @@ impl LogGuard {
     }
 }
 
-/// The text of a format (printf) without what it puts in: `bad header [%.*s]` -> `bad header [...]`.
+/// The text of a printf format without its values: `bad header [%.*s]` -> `bad header [...]`.
 pub fn without_content(format: &str) -> String {
     let mut text = String::with_capacity(format.len());
     let mut rest = format;
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_format_says_nothing_of_a_message() {
+    fn a_format_holds_nothing_of_a_message() {
         for (format, text) in [
             ("bad header field [%.*s]\n", "bad header field [...]"),
             (
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_in_a_second_are_few() {
+    fn lines_per_second_are_limited() {
         let mut guard = LogGuard::default();
         let parser = line(-1, "core", "core/parser/msg_parser.c");
         let count = |guard: &mut LogGuard, now| {

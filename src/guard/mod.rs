@@ -1,4 +1,4 @@
-//! Protection of the server: TCP connections and log lines that strangers may not have.
+//! Protection of the server against floods: TCP connections and log lines.
 
 pub mod connections;
 pub mod log;

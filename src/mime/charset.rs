@@ -7,12 +7,12 @@ use encoding_rs::Encoding;
 /// Content-Type of text in UTF-8.
 pub const UTF8_TEXT_TYPE: &str = "text/plain;charset=UTF-8";
 
-/// Why octets are no text.
+/// Why octets cannot be decoded as text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CharsetError {
-    /// The character set is none that we know.
+    /// The character set is unknown.
     Unknown,
-    /// The octets are not in the character set that they claim to be in.
+    /// The octets are not valid in the character set.
     Malformed,
 }
 
@@ -21,7 +21,7 @@ pub enum CharsetError {
 enum Charset {
     /// With or without a byte order mark.
     Utf8,
-    /// One octet is the character of that number.
+    /// Each octet is the character with that number.
     Iso88591,
     /// Big-endian unless a byte order mark says otherwise (RFC 2781 §4.3).
     Utf16,
@@ -29,12 +29,12 @@ enum Charset {
     Listed(&'static Encoding),
 }
 
-/// Names without regard to case, as IANA lists them and as they are met. All other names are those of the
-/// WHATWG Encoding Standard. That standard reads ISO-8859-1 as windows-1252, so the names here go first.
+/// Names, in any case: those that IANA lists, and others in use. All other names are those of the WHATWG Encoding
+/// Standard. That standard reads ISO-8859-1 as windows-1252, so the names here are looked up first.
 const CHARSETS: &[(&str, Charset)] = &[
     ("utf-8", Charset::Utf8),
     ("utf8", Charset::Utf8),
-    // UTF-8 where only its first 128 characters occur. More, under that name, is UTF-8 in practice.
+    // US-ASCII is a part of UTF-8. Bodies that claim US-ASCII and have more characters are UTF-8 in practice.
     ("us-ascii", Charset::Utf8),
     ("ascii", Charset::Utf8),
     ("iso-8859-1", Charset::Iso88591),
@@ -57,8 +57,8 @@ const CHARSETS: &[(&str, Charset)] = &[
     ("cp51932", Charset::Listed(encoding_rs::EUC_JP)),
 ];
 
-/// The text that `octets` are in `charset`, without a byte order mark. Where no character set is named
-/// it is UTF-8, as everywhere in SIP (RFC 3261 §7.1).
+/// Decodes `octets` in `charset`; a byte order mark is removed. Without a charset, the text is UTF-8, as everywhere
+/// in SIP (RFC 3261 §7.1).
 pub fn decode_text<'t>(
     octets: &'t [u8],
     charset: Option<&str>,
@@ -99,7 +99,7 @@ fn charset_of(name: &str) -> Option<Charset> {
         return Some(*charset);
     }
     let listed = Encoding::for_label_no_replacement(name.as_bytes())?;
-    // What the standard adds under further names: this module reads them by its own rules.
+    // The standard has further names for these: this module reads them by its own rules.
     if listed == encoding_rs::UTF_8 {
         Some(Charset::Utf8)
     } else if listed == encoding_rs::UTF_16BE || listed == encoding_rs::UTF_16LE {
@@ -111,8 +111,8 @@ fn charset_of(name: &str) -> Option<Charset> {
     }
 }
 
-/// Whether the text has a control character that stands for an octet without a character: so the WHATWG
-/// Encoding Standard fills the gaps of Windows code pages. (ISO-8859-x has these control characters.)
+/// Whether an octet had no character in this Windows code page: the WHATWG Encoding Standard decodes such an octet as
+/// a control character. (ISO-8859-x really has these control characters.)
 fn has_undefined(encoding: &'static Encoding, text: &str) -> bool {
     encoding.name().starts_with("windows-") && text.contains(|c| matches!(c, '\u{80}'..='\u{9f}'))
 }
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn octets_that_are_none_of_its_characters() {
+    fn octets_without_a_character() {
         for (charset, octets) in [
             (None, &b"\xff"[..]),
             (Some("us-ascii"), b"caf\xe9"),

@@ -1,27 +1,27 @@
-//! Content-Encoding (RFC 3261 §20.12): bodies that were compressed.
+//! Content-Encoding (RFC 3261 §20.12): compressed bodies.
 
 use std::borrow::Cow;
 
 use flate2::{Crc, Decompress, FlushDecompress, Status};
 
-/// Why a body cannot be unpacked.
+/// Why a body cannot be decompressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ContentEncodingError {
     /// An encoding that is not supported.
     Unknown,
-    /// The octets are not in the encoding that is named.
+    /// The octets are not valid in their encoding.
     Malformed,
-    /// Unpacked, the body is larger than any that is read.
+    /// The decompressed body is too large.
     TooLarge,
 }
 
-/// Most octets of an unpacked body: as many as an unpacked message may have.
+/// Most octets of a decompressed body: 64 KiB, about as many as the largest UDP datagram has.
 const MAX_OCTETS: usize = 64 * 1024;
 
-/// Most octets that one packed octet may stand for. Texts and XML documents stay below 20.
+/// Largest compression ratio. Texts and XML documents stay below 20.
 const MAX_RATIO: usize = 32;
 
-/// A body of so many octets may have any ratio: a short text may be one character many times.
+/// Up to this many decompressed octets, any ratio is allowed: a short text may repeat one character.
 const ANY_RATIO: usize = 8 * 1024;
 
 /// Most encodings of one body.
@@ -58,7 +58,7 @@ fn encodings(list: &str) -> impl Iterator<Item = Option<Encoding>> {
         .filter(|encoding| *encoding != Some(Encoding::Identity))
 }
 
-/// Whether there is an encoding to undo.
+/// Whether the body is compressed: `list` has an encoding other than `identity`.
 pub(super) fn is_encoded(list: Option<&str>) -> bool {
     list.is_some_and(|list| encodings(list).next().is_some())
 }
@@ -68,8 +68,8 @@ pub(super) fn is_supported(list: Option<&str>) -> bool {
     list.is_none_or(|list| encodings(list).all(|encoding| encoding.is_some()))
 }
 
-/// The octets behind the encodings in `list`. The size of the result is bounded, absolutely and by the size
-/// of the packed octets.
+/// Decompresses `body` from the encodings in `list`. The size of the result is limited, absolutely and relative to
+/// the compressed size.
 pub fn content_decoded<'b>(
     list: Option<&str>,
     body: Cow<'b, [u8]>,
@@ -90,11 +90,11 @@ pub fn content_decoded<'b>(
     Ok(octets)
 }
 
-/// `deflate` is the zlib format (RFC 9110 §8.4.1.2). Some senders leave out its header and checksum.
+/// `deflate` is the zlib format (RFC 9110 §8.4.1.2). Some senders omit its header and checksum.
 fn undeflated(octets: &[u8], limit: usize) -> Result<Vec<u8>, ContentEncodingError> {
     let whole = |has_header| {
         let (unpacked, rest) = inflated(octets, has_header, limit)?;
-        // A line end behind the body is not part of it.
+        // A line end after the compressed data is ignored.
         match rest.trim_ascii().is_empty() {
             true => Ok(unpacked),
             false => Err(ContentEncodingError::Malformed),
@@ -171,15 +171,15 @@ fn behind_gzip_header(octets: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// What a deflate stream (RFC 1951) stands for, at most `limit` octets, and what follows the stream. With
-/// `has_header` it is in the zlib format (RFC 1950).
+/// Decompresses a deflate stream (RFC 1951), with `has_header` in the zlib format (RFC 1950). Returns at most `limit`
+/// octets, and the octets after the stream.
 fn inflated(
     octets: &[u8],
     has_header: bool,
     limit: usize,
 ) -> Result<(Vec<u8>, &[u8]), ContentEncodingError> {
     let mut state = Decompress::new(has_header);
-    // One octet more than allowed shows that the limit is exceeded.
+    // One more octet than allowed, to see that the limit is exceeded.
     let mut unpacked = Vec::with_capacity((octets.len() * 4).min(limit) + 1);
     let mut rest = octets;
     loop {
@@ -197,7 +197,7 @@ fn inflated(
                 let more = unpacked.len().min(limit + 1 - unpacked.len());
                 unpacked.reserve_exact(more);
             }
-            // The stream has not ended, and there is no more of it.
+            // No progress: the stream is incomplete.
             Ok(_) if before == after => return Err(ContentEncodingError::Malformed),
             Ok(_) => {}
             Err(_) => return Err(ContentEncodingError::Malformed),
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn octets_that_are_not_in_their_encoding() {
+    fn invalid_octets_are_refused() {
         use ContentEncodingError::{Malformed, TooLarge, Unknown};
         let zlib = deflated(TEXT, true);
         let gzip = gzipped(TEXT, 0, b"");
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn a_small_body_does_not_become_a_large_one() {
+    fn a_small_body_cannot_become_a_large_one() {
         let of = |size: usize| vec![b'a'; size];
         let result = |list: &str, octets: &[u8]| decoded(list, octets).map(|all| all.len());
         let packed = |size: usize| deflated(&of(size), true);
@@ -339,7 +339,7 @@ mod tests {
         assert_eq!(result("gzip", &gzipped(&of(1 << 20), 0, b"")), too_large);
         let members = gzipped(&of(ANY_RATIO), 0, b"").repeat(200);
         assert_eq!(result("gzip", &members), too_large);
-        // What hardly shrinks may be as large as a message.
+        // A body with a low compression ratio may have the full size.
         let mut noise = 1_u32;
         let mut random = |_| {
             noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

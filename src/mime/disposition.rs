@@ -1,11 +1,11 @@
-//! What became of a message (RFC 5438 §11.1.6, §11.1.7).
+//! Disposition types and their statuses (RFC 5438 §11.1.6, §11.1.7).
 
-/// What became of a message: a disposition type and a status that it can have (RFC 5438 §11.1.7).
+/// A disposition type with one of its statuses (RFC 5438 §11.1.7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disposition {
     /// `<delivery-notification>`
     Delivery(DeliveryStatus),
-    /// `<processing-notification>`: only from those in between, never from a recipient.
+    /// `<processing-notification>`: sent by intermediaries only, never by a recipient.
     Processing(ProcessingStatus),
     /// `<display-notification>`
     Display(DisplayStatus),
@@ -14,42 +14,42 @@ pub enum Disposition {
 /// Status of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeliveryStatus {
-    /// The recipient's device has it.
+    /// `delivered`: the recipient's device has the message.
     Delivered,
-    /// It has not, and will not.
+    /// `failed`: the message was not delivered and will not be.
     Failed,
     /// It was refused.
     Forbidden,
-    /// Something went wrong where it was reported.
+    /// `error`: the reporting system had an error.
     Error,
 }
 
-/// Status on the way.
+/// Status of the processing by an intermediary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProcessingStatus {
-    /// It was passed on.
+    /// `processed`: the message was forwarded.
     Processed,
-    /// It was kept for later.
+    /// `stored`: the message is stored for later delivery.
     Stored,
     /// It was refused.
     Forbidden,
-    /// Something went wrong, or nobody knows.
+    /// `error`: an error occurred, or the status is unknown.
     Error,
 }
 
 /// Status of the display.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DisplayStatus {
-    /// It was shown.
+    /// `displayed`: the message was displayed.
     Displayed,
-    /// The recipient does not tell.
+    /// `forbidden`: the recipient refuses to tell.
     Forbidden,
-    /// Nobody knows.
+    /// `error`: the status is unknown.
     Error,
 }
 
 impl Disposition {
-    /// Every one there is: the schema's own rules of which status goes with which type.
+    /// All pairs that the schema of RFC 5438 allows.
     pub(super) const ALL: [Self; 11] = [
         Self::Delivery(DeliveryStatus::Delivered),
         Self::Delivery(DeliveryStatus::Failed),
@@ -64,7 +64,7 @@ impl Disposition {
         Self::Display(DisplayStatus::Error),
     ];
 
-    /// The names of the element of the type and of the one in its `<status>`.
+    /// The element names of the type, and of the status inside `<status>`.
     pub(super) const fn elements(self) -> (&'static str, &'static str) {
         match self {
             Self::Delivery(status) => (

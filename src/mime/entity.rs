@@ -1,4 +1,4 @@
-//! MIME entities (RFC 2045 §2.4): what a body is made of, however it is wrapped.
+//! MIME entities (RFC 2045 §2.4): a body and its parts, without their encodings.
 
 use std::borrow::Cow;
 
@@ -7,13 +7,13 @@ use super::media_type::MediaType;
 use super::multipart::{Part, parts};
 use super::transfer_encoding::{TransferEncodingError, transfer_decoded};
 
-/// Most multipart bodies inside each other.
+/// Most nested multipart bodies.
 const MAX_DEPTH: usize = 4;
 
-/// Most parts of a body. What reads them does so more than once, and nobody writes so many.
+/// Most parts of a body. Parts are searched several times, so their number must be limited.
 const MAX_PARTS: usize = 100;
 
-/// A body with the header fields that say how to read it.
+/// A body with the header fields that describe it.
 #[derive(Clone, Default)]
 pub struct Entity<'a> {
     /// Content-Type with its parameters.
@@ -26,16 +26,15 @@ pub struct Entity<'a> {
     pub disposition: Option<Cow<'a, str>>,
     /// The octets, in these encodings.
     pub body: Cow<'a, [u8]>,
-    /// Whether it is a part of a body that had a Content-Encoding. It may not have another one: so nothing
-    /// can grow twice.
+    /// Whether it is part of a body that was decompressed. Such a part must not be compressed again, or the size
+    /// limits would not hold.
     pub unpacked: bool,
 }
 
 /// Why an entity cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EntityError {
-    /// A multipart body that cannot be taken apart: it names no boundary, there are too many inside each
-    /// other, or it has too many parts.
+    /// A multipart body that cannot be split: no boundary, too deeply nested, or too many parts.
     Multipart,
     /// The Content-Transfer-Encoding.
     TransferEncoding(TransferEncodingError),
@@ -49,7 +48,7 @@ impl<'a> Entity<'a> {
         MediaType::parse(&self.content_type)
     }
 
-    /// Whether it is of the type `essence`, whatever the parameters.
+    /// Whether its type and subtype are `essence`; parameters are ignored.
     pub fn is(&self, essence: &str) -> bool {
         self.media_type().is(essence)
     }
@@ -59,12 +58,12 @@ impl<'a> Entity<'a> {
         is_supported(self.content_encoding.as_deref())
     }
 
-    /// Its octets without the encodings.
+    /// Its octets, decoded.
     pub fn octets(&self) -> Result<Cow<'_, [u8]>, EntityError> {
         self.decoded(&self.body)
     }
 
-    /// The same, for longer than the entity is kept.
+    /// The same, without keeping the entity.
     pub fn into_octets(mut self) -> Result<Cow<'a, [u8]>, EntityError> {
         match core::mem::take(&mut self.body) {
             Cow::Borrowed(body) => self.decoded(body),
@@ -81,8 +80,8 @@ impl<'a> Entity<'a> {
         Ok(content_decoded(encoding, octets)?)
     }
 
-    /// This entity, or the ones in it if it is a multipart one: in their order, with none that is a
-    /// multipart one itself, unless its Content-Encoding is not supported.
+    /// This entity, or its parts if it is multipart. Nested multipart bodies are replaced by their parts, unless
+    /// their Content-Encoding is not supported.
     pub fn leaves(self) -> Result<Vec<Self>, EntityError> {
         let mut leaves = Vec::new();
         self.take_apart(0, &mut leaves)?;
@@ -106,7 +105,7 @@ impl<'a> Entity<'a> {
         Ok(())
     }
 
-    /// What a multipart entity is made of.
+    /// The parts of a multipart entity.
     pub fn into_parts(mut self) -> Result<Vec<Self>, EntityError> {
         let content_type = core::mem::take(&mut self.content_type);
         let media_type = MediaType::parse(&content_type);
@@ -134,7 +133,7 @@ impl<'a> Entity<'a> {
         Ok(parts.into_iter().map(Self::of_part).collect())
     }
 
-    /// The same with its own copy of everything.
+    /// The same entity with a copy of everything that it borrows.
     fn into_owned<'b>(self) -> Entity<'b> {
         let text = |text: Cow<'a, str>| Cow::Owned(text.into_owned());
         Entity {
@@ -235,14 +234,14 @@ mod tests {
     }
 
     #[test]
-    fn one_alone_is_its_own_leaf() {
+    fn an_entity_that_is_not_multipart_is_its_own_leaf() {
         let leaves = entity("text/plain", "Hi").leaves().unwrap();
         assert_eq!(leaves.len(), 1);
         assert_eq!(&*leaves[0].body, b"Hi");
     }
 
     #[test]
-    fn what_cannot_be_taken_apart() {
+    fn multipart_bodies_that_cannot_be_split() {
         let fails = |content_type: &str, body: &str| entity(content_type, body).leaves().is_err();
         assert!(fails("multipart/mixed", "--a\r\n\r\nx\r\n--a--"));
         assert!(fails(

@@ -1,9 +1,9 @@
-//! Header fields as MIME, CPIM and SIP share them: a field of a block, its parameters.
+//! Syntax of header fields that MIME, CPIM and SIP share: blocks of fields, values, parameters.
 
 use std::borrow::Cow;
 
-/// The value of the header field `name` in a block of header lines (RFC 5322 §2.2 as MIME, CPIM and SIP
-/// use it). A folded value keeps its first line only: none that is asked for here is ever folded there.
+/// The value of the header field `name` in a block of header lines (RFC 5322 §2.2). Of a folded value only the first
+/// line is returned: the fields that are looked up here are short.
 pub(crate) fn field<'a>(block: &'a str, name: &str) -> Option<&'a str> {
     block.split("\r\n").find_map(|line| {
         let (field, value) = line.split_once(':')?;
@@ -14,7 +14,7 @@ pub(crate) fn field<'a>(block: &'a str, name: &str) -> Option<&'a str> {
     })
 }
 
-/// All header fields of a block of header lines, folded ones made whole (RFC 3261 §7.3.1).
+/// All header fields of a block of header lines; folded values are joined (RFC 3261 §7.3.1).
 pub fn fields(block: &str) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
     let mut lines = block.lines().peekable();
     core::iter::from_fn(move || {
@@ -33,20 +33,20 @@ pub fn fields(block: &str) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
     })
 }
 
-/// What stands in front of the first `mark`, an ASCII character, and what behind it. For texts as short as
-/// URIs are, cheaper than `str::split_once`.
+/// The text before and after the first `mark`, an ASCII character. For short texts such as URIs, faster than
+/// `str::split_once`.
 pub(crate) fn cut(text: &str, mark: u8) -> Option<(&str, &str)> {
     let at = text.bytes().position(|octet| octet == mark)?;
     Some((text.get(..at)?, text.get(at + 1..)?))
 }
 
-/// The text in front of the first ASCII character that is such a mark, or all of it.
+/// The text before the first ASCII character for which `is_mark` holds, or the whole text.
 pub(crate) fn until(text: &str, is_mark: impl Fn(u8) -> bool) -> &str {
     let end = text.bytes().position(is_mark);
     end.and_then(|end| text.get(..end)).unwrap_or(text)
 }
 
-/// The parameters `;name=value;name` of a header field, quotes around values taken off.
+/// The parameters `;name=value;name` of a header field; values without their quotes.
 pub(crate) fn parameters(text: &str) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
     let mut rest = text;
     core::iter::from_fn(move || {
@@ -61,7 +61,7 @@ pub(crate) fn parameters(text: &str) -> impl Iterator<Item = (&str, Cow<'_, str>
     })
 }
 
-/// A token or quoted string at the beginning of `text`, and what follows it.
+/// A token or quoted string at the beginning of `text`, and the rest.
 fn token_or_quoted(text: &str) -> (Cow<'_, str>, &str) {
     let Some(quoted) = text.strip_prefix('"') else {
         let (token, after) = text.split_once(';').unwrap_or((text, ""));
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn every_field_and_folded_ones_whole() {
+    fn all_fields_with_folded_values_joined() {
         let block = "REGISTER sip:x SIP/2.0\r\nA: 1\r\n\t 2 \r\nno field\r\nb :\r\n3\nA:4";
         let all: Vec<_> = fields(block).skip(1).collect();
         let expected = [("A", "1 2"), ("b", ""), ("A", "4")];

@@ -1,4 +1,4 @@
-//! The document of a notification (RFC 5438 §11), and the `message/cpim` around it.
+//! A disposition notification: its XML document (RFC 5438 §11), and the `message/cpim` that carries it.
 
 use std::borrow::Cow;
 
@@ -13,41 +13,41 @@ pub const IMDN_TYPE: &str = "message/imdn+xml";
 /// Namespace of a notification's elements (RFC 5438 §11.1).
 const IMDN: &str = "urn:ietf:params:xml:ns:imdn";
 
-/// A notification: the body `message/imdn+xml` (RFC 5438 §11).
+/// The XML document of a notification, `message/imdn+xml` (RFC 5438 §11).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Imdn<'a> {
-    /// Message-ID of the message that it is about.
+    /// Message-ID of the original message.
     pub message_id: Cow<'a, str>,
-    /// DateTime of that message. Mandatory, and left out by many.
+    /// DateTime of the original message. RFC 5438 requires it, but many clients omit it.
     pub date_time: Option<Cow<'a, str>>,
-    /// Who got that message, or did not.
+    /// The recipient that the status is about.
     pub recipient_uri: Option<Cow<'a, str>>,
-    /// Whom the sender wrote to, where somebody in between changed that.
+    /// The recipient that the sender wrote to, if an intermediary changed it.
     pub original_recipient_uri: Option<Cow<'a, str>>,
-    /// Subject of that message.
+    /// Subject of the original message.
     pub subject: Option<Cow<'a, str>>,
-    /// What became of it.
+    /// The disposition type and status.
     pub disposition: Disposition,
 }
 
-/// A notification on its way: an [`Imdn`] in a `message/cpim` (RFC 5438 §7.2.1.1).
+/// A notification as it is sent: an [`Imdn`] in a `message/cpim` (RFC 5438 §7.2.1.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImdnMessage<'a> {
-    /// The recipient of the message that it is about.
+    /// The recipient of the original message.
     pub from: CpimAddress<'a>,
-    /// The sender of that message.
+    /// The sender of the original message.
     pub to: CpimAddress<'a>,
-    /// A Message-ID of its own, with 64 random bits or more (RFC 5438 §6.3).
+    /// Message-ID of the notification itself, with at least 64 random bits (RFC 5438 §6.3).
     pub message_id: Cow<'a, str>,
-    /// IMDN-Record-Route of that message. Where there is any, the notification goes to the first host
-    /// and not to `to`.
+    /// IMDN-Record-Route of the original message. If it is not empty, the notification is sent to its first host and
+    /// not to `to`.
     pub route: Vec<CpimAddress<'a>>,
-    /// What it says.
+    /// The document.
     pub imdn: Imdn<'a>,
 }
 
 impl<'a> Imdn<'a> {
-    /// Reads the document `<imdn>`. Elements of other namespaces are passed over (RFC 5438 §11.1).
+    /// Reads the document `<imdn>`. Elements of other namespaces are ignored (RFC 5438 §11.1).
     pub fn decode(octets: &'a [u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(IMDN_TYPE, octets)?;
         if !reader.child()?.is_some_and(|root| root.is(IMDN, "imdn")) {
@@ -133,7 +133,7 @@ impl<'a> Imdn<'a> {
     }
 }
 
-/// Reads the open element `<...-notification>` to its end: the first status that its type can have.
+/// Reads the open element `<...-notification>` to its end; returns the first status that is valid for its type.
 fn decode_disposition(
     reader: &mut Reader<'_>,
     notification: &str,
@@ -165,7 +165,7 @@ impl ImdnMessage<'_> {
         let message = Cpim {
             from: Some(self.from.clone()),
             to: vec![self.to.clone()],
-            // Nothing is wanted: there is no notification of a notification (RFC 5438 §7.2.1).
+            // It asks for no notifications: a notification must not cause another one (RFC 5438 §7.2.1).
             imdn: ImdnHeaders {
                 message_id: Some(self.message_id.clone()),
                 route: self.route.clone(),
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_or_there_twice_is_told() {
+    fn missing_and_repeated_elements_are_errors() {
         let of = |inner: &str| {
             let text = format!("<imdn>{inner}</imdn>");
             Imdn::decode(text.as_bytes())

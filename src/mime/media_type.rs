@@ -22,7 +22,7 @@ impl<'a> MediaType<'a> {
         }
     }
 
-    /// Whether this is `essence`: type and subtype, whatever the parameters.
+    /// Whether type and subtype are `essence`; parameters are ignored.
     pub fn is(&self, essence: &str) -> bool {
         if self.essence.len() <= essence.len() {
             return self.essence.eq_ignore_ascii_case(essence);
@@ -35,7 +35,7 @@ impl<'a> MediaType<'a> {
         wanted.is_some_and(|wanted| same(self.kind_and_subtype(), wanted))
     }
 
-    /// Whether this is some `multipart/...`.
+    /// Whether this is a multipart type.
     pub fn is_multipart(&self) -> bool {
         let (kind, subtype) = self.kind_and_subtype();
         kind.eq_ignore_ascii_case("multipart") && !subtype.is_empty()
@@ -46,7 +46,7 @@ impl<'a> MediaType<'a> {
         (kind.trim_ascii_end(), subtype.trim_ascii_start())
     }
 
-    /// A parameter's value, without the quotes.
+    /// The value of a parameter, without quotes.
     pub fn parameter(&self, name: &str) -> Option<Cow<'a, str>> {
         parameters(self.parameters)
             .find(|(key, _)| key.eq_ignore_ascii_case(name))

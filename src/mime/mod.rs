@@ -1,5 +1,5 @@
-//! Bodies: MIME entities with their encodings and charsets; `message/cpim` (RFC 3862), notifications (RFC 5438) and
-//! the XML bodies of SIP. No policy, no I/O.
+//! Bodies: MIME entities with their encodings and charsets, `message/cpim` (RFC 3862), disposition notifications (RFC
+//! 5438), and XML bodies of SIP. No policy, no I/O.
 
 mod charset;
 mod content_encoding;

@@ -1,7 +1,7 @@
-//! multipart bodies (RFC 2046 §5.1.1) that hold octets of any value.
+//! Multipart bodies (RFC 2046 §5.1.1) with binary parts.
 //!
-//! A part of a short message is binary: lone CRs, NULs and things that look like header lines occur in
-//! it. Only CRLF, two hyphens and the boundary end a part.
+//! A part with a short message is binary: it may contain single CRs, NULs, and octets that look like header lines.
+//! Only CRLF, two hyphens and the boundary end a part.
 
 use std::borrow::Cow;
 
@@ -28,10 +28,10 @@ impl<'a> Part<'a> {
     }
 }
 
-/// The parts between the lines of `boundary`. A part whose end is missing is none.
+/// The parts between the delimiter lines of `boundary`. A part without a delimiter line after it is ignored.
 pub fn parts<'a>(body: &'a [u8], boundary: &str) -> impl Iterator<Item = Part<'a>> {
     let delimiter: Vec<u8> = [b"\r\n--", boundary.as_bytes()].concat();
-    // The first delimiter needs no CRLF where there is no preamble.
+    // Without a preamble, the first delimiter has no CRLF before it.
     let first = delimiter
         .get(2..)
         .and_then(|first| body.strip_prefix(first));
@@ -47,11 +47,11 @@ pub fn parts<'a>(body: &'a [u8], boundary: &str) -> impl Iterator<Item = Part<'a
     })
 }
 
-/// What a delimiter line says.
+/// The meaning of a delimiter line.
 enum Line<'a> {
     /// Another part follows.
     Another(&'a [u8]),
-    /// That was the last one.
+    /// The last part has ended.
     Last,
 }
 
@@ -64,8 +64,8 @@ impl<'a> Line<'a> {
     }
 }
 
-/// The rest of a delimiter line: blanks and CRLF, or two hyphens. With anything else behind it the
-/// boundary was somebody's text.
+/// Reads the rest of a delimiter line: spaces and CRLF, or two hyphens. If something else follows, it is not a
+/// delimiter line but content.
 fn line_end(octets: &[u8]) -> Option<Line<'_>> {
     if octets.starts_with(b"--") {
         return Some(Line::Last);
@@ -80,7 +80,7 @@ fn line_end(octets: &[u8]) -> Option<Line<'_>> {
         .map(Line::Another)
 }
 
-/// What stands before the next delimiter line, and what that line says.
+/// The octets before the next delimiter line, and the meaning of that line.
 fn split_at_line<'a>(octets: &'a [u8], delimiter: &[u8]) -> Option<(&'a [u8], Line<'a>)> {
     octets
         .windows(delimiter.len())
@@ -92,7 +92,7 @@ fn split_at_line<'a>(octets: &'a [u8], delimiter: &[u8]) -> Option<(&'a [u8], Li
         })
 }
 
-/// A header and what follows the empty line behind it.
+/// Splits octets into a header and the octets after the empty line.
 pub fn split_header(octets: &[u8]) -> Part<'_> {
     let (header, body) = match octets.strip_prefix(b"\r\n") {
         Some(body) => (&[][..], body),
@@ -104,7 +104,7 @@ pub fn split_header(octets: &[u8]) -> Part<'_> {
     }
 }
 
-/// What stands before and after the first `mark`.
+/// The octets before and after the first `mark`.
 fn split_at<'a>(octets: &'a [u8], mark: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
     let at = octets
         .windows(mark.len())
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn every_cut_is_survived_and_no_cut_part_is_found() {
+    fn of_truncated_bodies_only_whole_parts_are_found() {
         let body = body();
         for end in 0..body.len() {
             for part in parts(&body[..end], "b1") {
@@ -158,13 +158,13 @@ mod tests {
     }
 
     #[test]
-    fn what_only_begins_like_a_delimiter_is_text() {
+    fn text_that_only_begins_like_a_delimiter_is_content() {
         let body = b"--b\r\n\r\n\r\n--bx\r\n--b-\r\n--b--";
         let found: Vec<_> = parts(body, "b").map(|part| part.body).collect();
         assert_eq!(found, [b"\r\n--bx\r\n--b-"]);
         assert_eq!(parts(b"--bx\r\n--b\r\n\r\ny\r\n--b--", "b").count(), 1);
         assert_eq!(parts(b"--b--\r\n--b\r\n\r\ny\r\n--b--", "b").count(), 0);
-        // A boundary of no characters is two hyphens, and ends nothing that begins with four.
+        // With an empty boundary, the delimiter is two hyphens.
         assert_eq!(parts(b"--\r\n\r\nx\r\n--\r\n", "").count(), 1);
     }
 }

@@ -1,4 +1,4 @@
-//! application/reginfo+xml (RFC 3680 §5): who is registered, with which contacts.
+//! `application/reginfo+xml` (RFC 3680 §5): registered users and their contacts.
 
 use std::borrow::Cow;
 
@@ -10,10 +10,10 @@ pub const REGINFO_TYPE: &str = "application/reginfo+xml";
 
 const REGINFO: &str = "urn:ietf:params:xml:ns:reginfo";
 
-/// What a registrar tells of one subscription.
+/// The document of a NOTIFY for the `reg` event package.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RegInfo<'a> {
-    /// Whether it is all there is; else only what has changed since the document before.
+    /// Whether it lists everything (`full`), or only changes since the previous document (`partial`).
     pub is_full: bool,
     /// One for each address of record.
     pub registrations: Vec<Registration<'a>>,
@@ -22,11 +22,12 @@ pub struct RegInfo<'a> {
 /// An address of record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Registration<'a> {
-    /// Its URI, as it stands there.
+    /// Its URI, unchanged.
     pub aor: Cow<'a, str>,
-    /// Whether it has contacts. There is none before the first (`init`) and after the last (`terminated`).
+    /// Whether it has contacts (`active`). It has none before the first one (`init`) and after the last one
+    /// (`terminated`).
     pub is_active: bool,
-    /// Its contacts, also those that have just ended.
+    /// Its contacts, with those that have just ended.
     pub contacts: Vec<RegInfoContact<'a>>,
 }
 
@@ -35,15 +36,15 @@ pub struct Registration<'a> {
 pub struct RegInfoContact<'a> {
     /// Its URI, as it stands there.
     pub uri: Cow<'a, str>,
-    /// Whether it is registered; else it has just ended.
+    /// Whether it is registered; otherwise it has just ended.
     pub is_active: bool,
-    /// Parameters of its Contact that RFC 3680 gives no place of their own, such as feature tags: names, and
-    /// values without their quotes.
+    /// Parameters of its Contact for which RFC 3680 has no element, such as feature tags: names, and values without
+    /// quotes.
     pub parameters: Vec<(Cow<'a, str>, Cow<'a, str>)>,
 }
 
 impl<'a> RegInfo<'a> {
-    /// Reads a document. Elements that are not known are passed over (RFC 3680 §5.1).
+    /// Reads a document. Unknown elements are ignored (RFC 3680 §5.1).
     pub fn decode(octets: &'a [u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(REGINFO_TYPE, octets)?;
         let root = reader.child()?.filter(|root| root.is(REGINFO, "reginfo"));
@@ -133,7 +134,7 @@ fn attribute<'a>(element: &Element<'a>, name: &str) -> Option<Cow<'a, str>> {
     element.attribute(REGINFO, name)
 }
 
-/// Some write the value with the quotes that it has in Contact, some without.
+/// Some registrars copy the quotes of the Contact, others do not.
 fn unquoted(value: Cow<'_, str>) -> Cow<'_, str> {
     let inner = value
         .strip_prefix('"')
@@ -211,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn what_leaves_a_question_open_is_refused() {
+    fn incomplete_documents_are_refused() {
         let fault = |document: &str| {
             let read = RegInfo::decode(document.as_bytes());
             read.map(|read| read.registrations.len())

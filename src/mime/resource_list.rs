@@ -1,5 +1,5 @@
-//! application/resource-lists+xml (RFC 4826 §3): whom a MESSAGE to several is for (RFC 5365), and who of
-//! them is to be known to the others (RFC 5364).
+//! `application/resource-lists+xml` (RFC 4826 §3): the recipients of a MESSAGE to several (RFC 5365), and which
+//! recipients the others may see (RFC 5364).
 
 use std::borrow::Cow;
 
@@ -12,34 +12,34 @@ pub const RESOURCE_LISTS_TYPE: &str = "application/resource-lists+xml";
 const RESOURCE_LISTS: &str = "urn:ietf:params:xml:ns:resource-lists";
 const COPY_CONTROL: &str = "urn:ietf:params:xml:ns:copycontrol";
 
-/// Where recipients stand, for errors.
+/// Path of a recipient's element, for errors.
 const ENTRY: &str = "resource-lists/list/entry";
 
 /// One recipient of a MESSAGE to several.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recipient<'a> {
-    /// Where it goes, as it stands there.
+    /// Its URI, unchanged.
     pub uri: Cow<'a, str>,
-    /// Who may know of this recipient.
+    /// Which others may see this recipient.
     pub copy_control: CopyControl,
-    /// Whether the others are to see that there is a recipient, and not which one.
+    /// Whether the others see that there is a recipient, but not which one.
     pub anonymize: bool,
 }
 
-/// The attribute `copyControl` (RFC 5364 §4), the one that wins over the others first.
+/// The attribute `copyControl` (RFC 5364 §4). If a recipient has several, the first one in this order counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CopyControl {
     /// A primary recipient.
     To,
-    /// Gets a copy.
+    /// Gets a copy, visible to the others.
     Cc,
-    /// Gets a copy of which the others do not know; also where nothing is said.
+    /// Gets a copy, invisible to the others. This is also the value if the attribute is absent.
     Bcc,
 }
 
-/// Reads at most `limit` recipients. Those that are the `same` become one, with the copy control that
-/// comes first (RFC 5364 §4). Lists inside lists are read; one that would have to be fetched from
-/// elsewhere is an error: its recipients would go without.
+/// Reads at most `limit` recipients. Entries that are the `same` recipient become one, with the copy control that
+/// comes first in [`CopyControl`] (RFC 5364 §4). Nested lists are read. A list that would have to be fetched is an
+/// error, because its recipients would get nothing.
 pub fn recipients(
     octets: &[u8],
     limit: usize,
@@ -52,7 +52,7 @@ pub fn recipients(
     }
     let mut found: Vec<Recipient<'_>> = Vec::new();
     let mut entries = 0;
-    // How many lists are open, the root with them.
+    // Number of open lists, the root included.
     let mut depth = 1;
     while depth > 0 {
         let Some(element) = reader.child()? else {
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn everybody_once() {
+    fn each_recipient_once() {
         use CopyControl::{Bcc, Cc, To};
         let expected = [
             ("sip:bill@example.com", To, false),
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_followed_is_refused() {
+    fn references_to_other_lists_are_refused() {
         assert_eq!(shown(LIST.as_bytes(), 5), Err(Fault::TooLong));
         let of = |inner: &str| {
             let list = format!("<resource-lists><list>{inner}</list></resource-lists>");

@@ -1,5 +1,5 @@
-//! application/3gpp-ims+xml in a third-party REGISTER (TS 24.229 clause 7.6): what the operator's
-//! subscriber database says of a user.
+//! `application/3gpp-ims+xml` in a third-party REGISTER (TS 24.229 clause 7.6): service information from the
+//! operator's subscriber database.
 
 use super::xml::Reader;
 use crate::base::{DecodeError, Fault};
@@ -13,16 +13,16 @@ const MAX_DIGITS: usize = 15;
 /// Service information of an initial filter criterion.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServiceInfo {
-    /// The user's number: its digits, without `+`.
+    /// The user's MSISDN: digits without `+`.
     pub msisdn: Option<String>,
-    /// The user's subscription: its digits.
+    /// The user's IMSI: digits.
     pub imsi: Option<String>,
 }
 
 impl ServiceInfo {
-    /// Reads `<ims-3gpp><service-info>`. The content is for the operator to choose: a number alone is
-    /// the MSISDN (TS 24.341 table B.3-1), else elements `msisdn` and `imsi` are looked for, as such or
-    /// as text that is XML again.
+    /// Reads `<ims-3gpp><service-info>`. Its content is defined by the operator: a number alone is the MSISDN (TS
+    /// 24.341 table B.3-1), else the elements `msisdn` and `imsi` are searched, as elements or as text that contains
+    /// XML.
     pub fn decode(octets: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(IMS_3GPP_TYPE, octets)?;
         if reader.child()?.is_none_or(|root| root.name != "ims-3gpp") {
@@ -39,7 +39,7 @@ impl ServiceInfo {
             if let Some(number) = digits(&text) {
                 found.msisdn.get_or_insert(number);
             } else if text.starts_with('<') {
-                // It may be a document or elements in a row: the error at its end says nothing.
+                // The text may be a document or a sequence of elements, so an error at its end is ignored.
                 let mut inner = Reader::new(IMS_3GPP_TYPE, text.as_bytes())?;
                 while found.look_in(&mut inner).is_ok() {}
             }
@@ -47,7 +47,7 @@ impl ServiceInfo {
         Ok(found)
     }
 
-    /// Looks through what is in the open element.
+    /// Searches the content of the open element.
     fn look_in(&mut self, reader: &mut Reader<'_>) -> Result<(), DecodeError> {
         while let Some(element) = reader.child()? {
             let is = |name: &str| element.name.eq_ignore_ascii_case(name);
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_however_they_are_put() {
+    fn numbers_in_all_known_forms() {
         let msisdn = || Some("15550001".to_owned());
         let both = || (msisdn(), Some("001010000000001".to_owned()));
         assert_eq!(of("\n 15550001 "), (msisdn(), None));

@@ -2,16 +2,16 @@
 
 use std::borrow::Cow;
 
-/// Why a body cannot be brought back to its octets.
+/// Why a body cannot be decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransferEncodingError {
-    /// The encoding is none that we know.
+    /// The encoding is unknown.
     Unknown,
-    /// The body is not in the encoding that it claims to be in.
+    /// The body is not valid in its encoding.
     Malformed,
 }
 
-/// The octets behind the Content-Transfer-Encoding `encoding`.
+/// Decodes a body from the Content-Transfer-Encoding `encoding`.
 pub fn transfer_decoded<'b>(
     encoding: Option<&str>,
     body: &'b [u8],
@@ -34,7 +34,7 @@ pub fn transfer_decoded<'b>(
         .ok_or(TransferEncodingError::Malformed)
 }
 
-/// The octets that base64 (RFC 4648 §4) stands for. Line breaks and blanks are skipped; `None` for anything else.
+/// Decodes base64 (RFC 4648 §4). Line breaks and spaces are skipped; `None` for any other character.
 pub fn base64(text: &[u8]) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(text.len() / 4 * 3);
     let mut symbols = text
@@ -60,13 +60,12 @@ pub fn base64(text: &[u8]) -> Option<Vec<u8>> {
             out.extend(group.checked_shr(bits).map(|octet| octet.to_le_bytes()[0]));
         }
     }
-    // What is left is padding: at most two signs, and no whole symbol before them.
+    // The rest is padding: at most two signs, and only after an incomplete group.
     let padding = symbols.try_fold(0, |count, symbol| (symbol == b'=').then_some(count + 1))?;
     (bits < 6 && padding <= 2).then_some(out)
 }
 
-/// The octets that quoted-printable (RFC 2045 §6.7) stands for. `None` where something stands in it that
-/// may not: a broken escape, a control character, an octet above 126.
+/// Decodes quoted-printable (RFC 2045 §6.7). `None` for a broken escape, a control character, or an octet above 126.
 pub fn quoted_printable(text: &[u8]) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(text.len());
     for line in text.split_inclusive(|&octet| octet == b'\n') {
@@ -75,7 +74,7 @@ pub fn quoted_printable(text: &[u8]) -> Option<Vec<u8>> {
             [line @ .., b'\n'] => (line, &b"\n"[..]),
             line => (line, &b""[..]),
         };
-        // Blanks at the end were put there on the way (rule 3).
+        // Spaces at the end of a line were added in transport (rule 3).
         let (line, end) = match line.trim_ascii_end() {
             // A soft line break (rule 5).
             [line @ .., b'='] => (line, &b""[..]),
@@ -94,7 +93,7 @@ pub fn quoted_printable(text: &[u8]) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// Lower case is not legal here, and common.
+/// Lower case is not allowed by RFC 2045, but common.
 fn hex_digit(octet: u8) -> Option<u8> {
     let digit = char::from(octet).to_digit(16)?;
     u8::try_from(digit).ok()

@@ -1,10 +1,9 @@
-//! XML 1.0 as the small bodies of SIP need it: elements, attributes, text, namespaces.
+//! XML 1.0 for the small bodies of SIP: elements, attributes, text, namespaces.
 //!
-//! quick-xml reads the markup. This file adds what a body from the network needs: limits on depth and
-//! attributes, no document type declaration (so no entity but the five predefined ones), namespaces, and
-//! errors that say at which octet.
+//! quick-xml reads the markup. This file adds checks for bodies from the network: limits on depth and attributes, no
+//! document type declaration (so only the five predefined entities), namespaces, and the octet in each error.
 //!
-//! A document is read once, from its beginning, by a caller that says what it expects: no tree is built.
+//! A document is read once, from the beginning; no tree is built. The caller asks for one element after the other.
 
 use std::borrow::Cow;
 
@@ -18,24 +17,24 @@ use quick_xml::name::{PrefixDeclaration, QName};
 
 use crate::base::{DecodeError, EncodeError, Fault};
 
-/// Most elements inside each other.
+/// Most nested elements.
 const MAX_DEPTH: usize = 16;
 /// Most attributes of one element.
 const MAX_ATTRIBUTES: usize = 16;
 
-/// A document and how far it has been read.
+/// A document and the position in it.
 #[derive(Clone)]
 pub(super) struct Reader<'a> {
-    /// What the document is, for errors.
+    /// Name of the document, for errors.
     document: &'static str,
     /// The whole document, without a byte order mark.
     text: &'a str,
     /// Octets of the byte order mark before `text`.
     mark: usize,
     markup: quick_xml::Reader<&'a [u8]>,
-    /// Where the markup or the text that was read last begins.
+    /// Position of the markup or text that was read last.
     at: usize,
-    /// How many elements are open.
+    /// Number of open elements.
     depth: usize,
     /// Namespaces in force, the innermost last.
     namespaces: Vec<Namespace<'a>>,
@@ -44,7 +43,7 @@ pub(super) struct Reader<'a> {
 /// A namespace declaration (Namespaces in XML 1.0 §3).
 #[derive(Clone)]
 struct Namespace<'a> {
-    /// How many elements are open with the one that declares it.
+    /// Depth of the element that declares it.
     depth: usize,
     prefix: &'a str,
     uri: Cow<'a, str>,
@@ -52,11 +51,11 @@ struct Namespace<'a> {
 
 /// A start tag.
 pub(super) struct Element<'a> {
-    /// Its namespace, if it is in any.
+    /// Its namespace, if it has one.
     namespace: Option<Cow<'a, str>>,
     /// Its local name.
     pub(super) name: &'a str,
-    /// Each with its namespace, if it is in any.
+    /// The attributes, each with its namespace if it has one.
     attributes: Vec<(Option<Cow<'a, str>>, Attribute<'a>)>,
 }
 
@@ -81,7 +80,7 @@ impl<'a> Reader<'a> {
         }
         let text = whole.strip_prefix('\u{feff}').unwrap_or(whole);
         let mut markup = quick_xml::Reader::from_str(text);
-        // An end for every start: `<a/>` is read as `<a></a>`.
+        // `<a/>` is read as `<a></a>`, so each start tag has an end tag.
         markup.config_mut().expand_empty_elements = true;
         Ok(Self {
             document,
@@ -94,8 +93,8 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// The next element inside the open one, which becomes the open one; `None` where the open one ends.
-    /// Text between elements is passed over. The first call gives the root.
+    /// Opens the next element inside the open one; `None` if the open one has ended. Text between elements is
+    /// ignored. The first call returns the root.
     pub(super) fn child(&mut self) -> Result<Option<Element<'a>>, DecodeError> {
         loop {
             match self.step()? {
@@ -106,8 +105,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The text of the open element, to its end and without the blanks around it. Elements in it are
-    /// passed over.
+    /// The text of the open element, without spaces around it; the element is closed. Elements in it are ignored.
     pub(super) fn text(&mut self) -> Result<Cow<'a, str>, DecodeError> {
         let mut whole = Cow::Borrowed("");
         loop {
@@ -129,7 +127,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// An error of `element`, at the markup that was read last.
+    /// An error in `element`, at the position of the markup that was read last.
     pub(super) fn error(&self, element: &'static str, fault: Fault) -> DecodeError {
         DecodeError {
             element,
@@ -176,7 +174,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The start tag that was read last, whose name has so many octets.
+    /// Reads the start tag whose name has `name_len` octets.
     fn start(&mut self, name_len: usize) -> Result<Element<'a>, Fault> {
         let end = position(self.markup.buffer_position());
         let tag = self
@@ -210,7 +208,7 @@ impl<'a> Reader<'a> {
             attributes.push((None, attribute));
         }
         for (namespace, attribute) in &mut attributes {
-            // An attribute without a prefix is in no namespace, whatever the default is.
+            // An attribute without a prefix has no namespace; the default namespace does not apply.
             if let Some(prefix) = attribute.key.prefix() {
                 *namespace = self.namespace(prefix.into_inner());
             }
@@ -227,7 +225,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Notes the namespace that an attribute declares, if it does.
+    /// Stores the namespace if the attribute declares one.
     fn declare(&mut self, attribute: &Attribute<'a>) {
         let prefix = match attribute.key.as_namespace_binding() {
             Some(PrefixDeclaration::Named(prefix)) => prefix,
@@ -246,18 +244,19 @@ impl<'a> Reader<'a> {
         innermost_first
             .find(|namespace| namespace.prefix == prefix)
             .map(|namespace| namespace.uri.clone())
-            // xmlns="" takes the default away.
+            // xmlns="" removes the default namespace.
             .filter(|uri| !uri.is_empty())
     }
 }
 
 impl<'a> Element<'a> {
-    /// Whether it is `name` in `namespace`. Some clients write no namespace: theirs is taken for `namespace`.
+    /// Whether it is `name` in `namespace`. An element without a namespace is accepted, because some clients write
+    /// none.
     pub(super) fn is(&self, namespace: &str, name: &str) -> bool {
         self.name == name && is_in(self.namespace.as_deref(), namespace)
     }
 
-    /// The value of the attribute `name` in `namespace`, or without one.
+    /// The value of the attribute `name` in `namespace` or without a namespace.
     pub(super) fn attribute(&self, namespace: &str, name: &str) -> Option<Cow<'a, str>> {
         self.attributes
             .iter()
@@ -273,7 +272,7 @@ fn is_in(found: Option<&str>, namespace: &str) -> bool {
     found.is_none_or(|found| found == namespace)
 }
 
-/// The value of an attribute, with its references resolved and its blanks made spaces (XML 1.0 §3.3.3).
+/// The value of an attribute, with references resolved and white space replaced by spaces (XML 1.0 §3.3.3).
 fn value<'a>(attribute: &Attribute<'a>) -> Option<Cow<'a, str>> {
     attribute
         .normalized_value(XmlVersion::Implicit1_0)
@@ -281,7 +280,7 @@ fn value<'a>(attribute: &Attribute<'a>) -> Option<Cow<'a, str>> {
         .filter(|value| value.chars().all(is_char))
 }
 
-/// The character that a reference in text stands for (XML 1.0 §4.1, §4.6).
+/// Resolves a reference in text (XML 1.0 §4.1, §4.6).
 fn referenced(reference: &BytesRef<'_>) -> Option<Cow<'static, str>> {
     if let Some(predefined) = resolve_xml_entity(reference) {
         return Some(Cow::Borrowed(predefined));
@@ -292,8 +291,8 @@ fn referenced(reference: &BytesRef<'_>) -> Option<Cow<'static, str>> {
         .map(|c| Cow::Owned(c.to_string()))
 }
 
-/// Appends `text` as character data or as a quoted attribute value. What XML 1.0 has no place for
-/// (§2.2) cannot be written.
+/// Appends `text` as character data or as a quoted attribute value. Characters that XML 1.0 does not allow (§2.2) are
+/// an error.
 pub(super) fn push_text(
     out: &mut String,
     element: &'static str,
@@ -305,7 +304,7 @@ pub(super) fn push_text(
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
-            // A reader takes CR for a line end and makes LF of it (§2.11).
+            // An XML reader would change CR to LF (§2.11).
             '\r' => out.push_str("&#13;"),
             c if is_char(c) => out.push(c),
             _ => return Err(EncodeError::NotRepresentable { element }),
@@ -314,7 +313,7 @@ pub(super) fn push_text(
     Ok(())
 }
 
-/// What is wrong with markup that quick-xml cannot read.
+/// The fault for an error of quick-xml.
 const fn fault(error: &Error) -> Fault {
     match error {
         Error::Syntax(SyntaxError::InvalidBangMarkup) => Fault::Malformed,
@@ -323,12 +322,12 @@ const fn fault(error: &Error) -> Fault {
     }
 }
 
-/// An octet of a text in memory.
+/// Converts an offset of quick-xml to a position in the text.
 fn position(offset: u64) -> usize {
     usize::try_from(offset).unwrap_or(usize::MAX)
 }
 
-/// Whether this can be the name of an element or an attribute. quick-xml does not look.
+/// Whether this is a valid name of an element or an attribute. quick-xml does not check it.
 fn is_name(name: &str) -> bool {
     let has_parts = !name.is_empty() && !name.starts_with(':') && !name.ends_with(':');
     has_parts && !name.contains(|c| is_space(c) || "<>/=\"'&!?".contains(c))
@@ -422,7 +421,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_well_formed_is_refused() {
+    fn documents_that_are_not_well_formed_are_refused() {
         for document in [
             "<!DOCTYPE a [<!ENTITY e 'x'>]><a/>",
             "<a></b>",
@@ -463,7 +462,7 @@ mod tests {
             .map(|n| format!("<!ENTITY l{n} \"{}\">", format!("&l{};", n - 1).repeat(10)))
             .collect();
         for (document, expected) in [
-            // Entities that grow, that are fetched, that contain themselves.
+            // Entities that expand, that are fetched, that contain themselves.
             (
                 format!("<!DOCTYPE a [<!ENTITY l0 'x'>{lol}]><a>&l9;</a>"),
                 Fault::Malformed,
@@ -484,7 +483,7 @@ mod tests {
             ("<a><!ENTITY e 'x'></a>".into(), Fault::Malformed),
             ("<a><![INCLUDE[<b/>]]></a>".into(), Fault::Truncated),
             ("<!DOCTYPE".into(), Fault::Truncated),
-            // Depth and attributes, also where they are passed over.
+            // Depth and attributes, also in ignored elements.
             ("<a>".repeat(60_000), Fault::TooLong),
             (
                 format!("<a><s>{}</s></a>", "<b>".repeat(60_000)),
@@ -525,7 +524,7 @@ mod tests {
             let shown: String = document.chars().take(60).collect();
             assert_eq!(root(&document), Err(expected), "{shown}");
         }
-        // In other character sets than UTF-8 nothing is read.
+        // Character sets other than UTF-8 are refused.
         let utf16: Vec<u8> = "<a/>".encode_utf16().flat_map(u16::to_be_bytes).collect();
         for octets in [
             &utf16[..],
@@ -539,7 +538,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_says_where() {
+    fn an_error_has_the_octet() {
         for (document, at) in [
             ("<a><b>x</c></a>", 7),
             ("\u{feff}<a> <b k='1' k='2'/></a>", 7),
@@ -557,7 +556,7 @@ mod tests {
     }
 
     #[test]
-    fn every_cut_is_told() {
+    fn truncated_documents_are_errors() {
         let document = "<?xml version='1.0'?><a b='1'><!-- x --><t k=\"2\">x<![CDATA[y]]></t></a>";
         for end in 0..document.len() {
             assert!(root_of_cut(&document[..end]), "{end}");
@@ -585,7 +584,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_again() {
+    fn written_text_is_read_again() {
         let mut out = String::from("<a><t>");
         push_text(&mut out, "text", "<&>\"'é\r\n🎉]]>").unwrap();
         out.push_str("</t></a>");

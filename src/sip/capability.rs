@@ -1,4 +1,4 @@
-//! What a registered contact can do: its feature tags (RFC 3840).
+//! Capabilities of a registered contact, from its feature tags (RFC 3840).
 
 /// Messaging services of a contact.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub struct Capabilities {
     pub msrp: bool,
 }
 
-/// The SMS over IP tag; it has no value.
+/// Feature tag of SMS over IP (TS 24.341 §5.3.2.2); it has no value.
 const SMSIP: &str = "+g.3gpp.smsip";
 /// OMA SIMPLE IM.
 const OMA_IM: &str = "+g.oma.sip-im";
@@ -27,9 +27,8 @@ const CPM_LARGE: &str = "urn%3aurn-7%3a3gpp-service.ims.icsi.oma.cpm.largemsg";
 const CPM_SESSION: &str = "urn%3aurn-7%3a3gpp-service.ims.icsi.oma.cpm.session";
 
 impl Capabilities {
-    /// Reads the parameters of one contact: names, and values without their quotes (rows REG-3,
-    /// REG-4). A contact with no messaging tag at all is an ordinary SIP client: it can do instant
-    /// messages where `plain_im` says so (row REG-5).
+    /// Reads the parameters of one contact: names, and values without quotes (rows REG-3, REG-4). A contact without
+    /// any messaging tag is an ordinary SIP client: it supports instant messages if `plain_im` is set (row REG-5).
     pub fn of_contact<'a>(
         parameters: impl Iterator<Item = (&'a str, &'a str)>,
         plain_im: bool,
@@ -39,7 +38,7 @@ impl Capabilities {
             if name.eq_ignore_ascii_case(SMSIP) {
                 found.sm = true;
             } else if name.eq_ignore_ascii_case(OMA_IM) {
-                // OMA's IM clients wrap what carries a notification in message/cpim.
+                // OMA's IM clients use message/cpim for messages that ask for notifications.
                 found.im = true;
                 found.cpim = true;
             } else if name.eq_ignore_ascii_case(OMA_LARGE) {
@@ -61,7 +60,7 @@ impl Capabilities {
         found
     }
 
-    /// What one or the other can do.
+    /// Capabilities of at least one of two contacts.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         Self {
@@ -72,7 +71,7 @@ impl Capabilities {
         }
     }
 
-    /// What both can do.
+    /// Capabilities that both contacts have.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self {
@@ -121,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_softphone_by_policy_only() {
+    fn a_contact_without_messaging_tags_depends_on_the_policy() {
         assert!(of(&[("expires", "600")]).im);
         let without = Capabilities::of_contact([].into_iter(), false);
         assert_eq!(without, Capabilities::default());

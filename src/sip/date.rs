@@ -1,5 +1,5 @@
-//! Points in time: Date (RFC 3261 §20.17), which is RFC 1123 and always GMT, and the date-time of RFC 3339
-//! that `message/cpim` has; Expires (RFC 3261 §20.19).
+//! Date (RFC 3261 §20.17: the format of RFC 1123, always GMT), the date-time of RFC 3339 that `message/cpim` uses,
+//! and Expires (RFC 3261 §20.19).
 
 use crate::base::{Date, SECONDS_PER_DAY};
 
@@ -47,7 +47,7 @@ pub fn push_date_time(out: &mut String, unix: i64) {
     out.push('Z');
 }
 
-/// Seconds since 1970 UTC of a Date. The day of the week is not looked at.
+/// Seconds since 1970 UTC of a Date. The day of the week is ignored.
 pub fn date(text: &str) -> Option<i64> {
     let text = text.split_once(',').map_or(text, |(_, rest)| rest);
     let mut words = text.split_ascii_whitespace();
@@ -98,15 +98,14 @@ pub fn date_time(text: &str) -> Option<i64> {
     Some(days * SECONDS_PER_DAY + time(time_of_day)? - offset)
 }
 
-/// Seconds of an Expires, or of the parameter `expires` of a Contact. More than 32 bits hold is as much
-/// as they hold.
+/// Seconds of an Expires, or of the parameter `expires` of a Contact. A larger number counts as 2^32 - 1.
 pub fn expires(text: &str) -> Option<u32> {
     let text = text.trim();
     let all = !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit());
     all.then(|| text.parse().unwrap_or(u32::MAX))
 }
 
-/// Seconds of the day for `23:29:00`. A leap second is the one before it.
+/// Seconds of the day for `23:29:00`. A leap second (60) counts as 59.
 fn time(text: &str) -> Option<i64> {
     let mut parts = text.split(':');
     let hours = digits(parts.next()?, 2..=2)?;
@@ -116,7 +115,7 @@ fn time(text: &str) -> Option<i64> {
     legal.then_some(hours * 3600 + minutes * 60 + seconds.min(59))
 }
 
-/// A number of so many decimal digits.
+/// A decimal number with a number of digits in the range `count`.
 fn digits(text: &str, count: core::ops::RangeInclusive<usize>) -> Option<i64> {
     let legal = count.contains(&text.len()) && text.bytes().all(|octet| octet.is_ascii_digit());
     legal.then(|| text.parse().ok()).flatten()

@@ -1,7 +1,7 @@
-//! Whether a request has been diverted on its way.
+//! Whether a request was diverted (forwarded) on its way.
 
-/// Whether somebody had it forwarded: by Diversion (RFC 5806), or by an entry of History-Info (RFC 7044)
-/// whose URI tells the cause (RFC 4458).
+/// Whether the request was forwarded for its recipient: it has a Diversion (RFC 5806), or an entry of History-Info
+/// (RFC 7044) whose URI names a cause (RFC 4458).
 pub fn is_diverted(diversion: Option<&str>, history_info: Option<&str>) -> bool {
     let cause = |entry: &str| {
         let uri = entry.split(['>', '?']).next().unwrap_or_default();

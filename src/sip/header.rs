@@ -1,4 +1,4 @@
-//! Header fields of SIP: read from a request or a body, written into ours.
+//! Header fields of SIP: lists, name-addr, tags, quoted strings.
 
 use std::borrow::Cow;
 
@@ -18,7 +18,7 @@ pub(super) fn elements(list: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Where `mark`, an ASCII character, stands first that is in no quoted string and not between angle brackets.
+/// Position of the first `mark` (an ASCII character) outside quoted strings and angle brackets.
 fn outside(text: &str, mark: u8) -> Option<usize> {
     let (mut quoted, mut escaped, mut bracketed) = (false, false, false);
     text.bytes().position(|octet| {
@@ -52,10 +52,10 @@ pub fn tag(value: &str) -> Option<Cow<'_, str>> {
         .map(|(_, value)| value)
 }
 
-/// The URIs of a P-Asserted-Identity (RFC 3325 §9.1) or a P-Associated-URI (RFC 7315 §4.1): between angle brackets where there are several, or
-/// one alone.
+/// The URIs of a P-Asserted-Identity (RFC 3325 §9.1) or a P-Associated-URI (RFC 7315 §4.1): a list of name-addr, or
+/// one URI without angle brackets.
 pub fn asserted(value: &str) -> impl Iterator<Item = &str> {
-    // A comma may stand in a URI that has no brackets around it.
+    // A URI without angle brackets may contain a comma.
     let (alone, list) = match value.contains('<') {
         true => (None, value),
         false => (Some(value), ""),
@@ -65,8 +65,8 @@ pub fn asserted(value: &str) -> impl Iterator<Item = &str> {
     alone.into_iter().chain(list.filter_map(uri))
 }
 
-/// Appends `text` as a quoted string (RFC 3261 §25.1). A control character becomes a blank: no text
-/// can end the header field it stands in.
+/// Appends `text` as a quoted string (RFC 3261 §25.1). A control character becomes a space, so that no text can end
+/// its header field.
 pub fn push_quoted(out: &mut String, text: &str) {
     out.push('"');
     for c in text.chars() {
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_breaks_out_of_a_quoted_string() {
+    fn no_text_can_end_a_quoted_string() {
         let mut out = String::new();
         push_quoted(&mut out, "a\"<sip:b>;\\\r\nVia: x\0\u{85}é");
         assert_eq!(out, "\"a\\\"<sip:b>;\\\\  Via: x  é\"");

@@ -1,13 +1,14 @@
-//! A request as the core reads it, and as the core wants it answered, relayed or sent.
+//! A request as the core reads it; the answer, the changes of a relayed request, and the MESSAGE of our own that the
+//! core makes.
 
 use super::Capabilities;
 
 /// A MESSAGE request (RFC 3428), borrowed from the host's buffers for one call.
 #[derive(Clone, Copy, Default)]
 pub struct MessageIn<'m> {
-    /// Request-URI, as the routing script left it.
+    /// Request-URI as the routing script has set it.
     pub request_uri: &'m str,
-    /// Request-URI, as the request came in.
+    /// Request-URI as it was received.
     pub original_uri: &'m str,
     /// Whether the script trusts the peer that the request came from.
     pub from_trusted: bool,
@@ -30,7 +31,7 @@ pub struct MessageIn<'m> {
     pub diversion: Option<&'m str>,
     /// History-Info (RFC 7044).
     pub history_info: Option<&'m str>,
-    /// Interworked-By: the domain of a gateway that made it of a short message.
+    /// Interworked-By: the domain of the gateway that made this instant message from a short message.
     pub interworked_by: Option<&'m str>,
     /// Privacy (RFC 3323).
     pub privacy: Option<&'m str>,
@@ -46,23 +47,22 @@ pub struct MessageIn<'m> {
     pub content_encoding: Option<&'m str>,
     /// Where the request came from, as a next hop: `sip:192.0.2.1:5060;transport=udp`.
     pub source: &'m str,
-    /// What the contacts can do that are registered here for the Request-URI's identity; nothing where
-    /// it has none.
+    /// Capabilities of the contacts registered here for the identity in the Request-URI; none if it has no contact.
     pub recipient: Capabilities,
-    /// The URI with which the Request-URI's identity has registered a client here, where that is another one.
+    /// The URI with which a client of that identity has registered here, if it differs from the Request-URI.
     pub recipient_name: Option<&'m str>,
-    /// The body: the octets of Content-Length, or what the datagram holds where it is absent.
+    /// The body: Content-Length octets, or the rest of the datagram if Content-Length is absent.
     pub body: &'m [u8],
-    /// Whether Content-Length declares more octets than came.
+    /// Whether fewer octets were received than Content-Length declares.
     pub truncated: bool,
 }
 
-/// Most octets of a Call-ID that is repeated.
+/// Most octets of a Call-ID that goes into In-Reply-To.
 const MAX_CALL_ID: usize = 254;
 
 impl<'m> MessageIn<'m> {
-    /// Call-ID as In-Reply-To may repeat it; empty where it would break out of the header field, or is
-    /// longer than we would keep: a report is to fit into a datagram.
+    /// Call-ID for In-Reply-To; empty if it contains characters that could end the header field, or is too long: a
+    /// report must fit into a datagram.
     pub fn call_id_to_repeat(&self) -> &'m str {
         let is_graphic = self.call_id.bytes().all(|octet| octet.is_ascii_graphic());
         if is_graphic && self.call_id.len() <= MAX_CALL_ID {
@@ -76,58 +76,58 @@ impl<'m> MessageIn<'m> {
 /// A name-addr (RFC 3261 §25.1).
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct NameAddr {
-    /// Display name as it stands in the header field: a quoted string, or nothing.
+    /// Display name in the form of the header field: a quoted string, or empty.
     pub display: String,
     /// The URI, without angle brackets.
     pub uri: String,
 }
 
-/// What a relayed request becomes.
+/// Changes of a relayed request.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Translation {
-    /// New Request-URI; `None` leaves what the script chose.
+    /// New Request-URI; `None` keeps the one that the script has set.
     pub request_uri: Option<String>,
     /// From (its tag stays).
     pub from: NameAddr,
     /// To.
     pub to: NameAddr,
-    /// Names of the header fields to take out, all occurrences.
+    /// Names of the header fields to remove, all occurrences.
     pub remove: &'static [&'static str],
-    /// Header fields to put in: whole lines, each ended by CRLF, Content-Type among them.
+    /// Header fields to add, Content-Type among them: whole lines, each ended by CRLF.
     pub headers: String,
     /// The new body.
     pub body: Vec<u8>,
 }
 
-/// Which of an identity's contacts a MESSAGE of ours is for.
+/// Which contacts of an identity a MESSAGE of our own is sent to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Service {
-    /// One that takes short messages.
+    /// A contact that supports short messages.
     Sm,
-    /// One that takes instant messages.
+    /// A contact that supports instant messages.
     Im,
-    /// None of them: it is for a service centre, at `fallback_hop`.
+    /// No contact: the request goes to a service centre, at `fallback_hop`.
     ServiceCentre,
 }
 
 /// A MESSAGE of our own.
 #[derive(Clone, PartialEq, Eq)]
 pub struct MessageOut {
-    /// For which of the contacts it is.
+    /// Kind of contact that it is sent to.
     pub service: Service,
-    /// Request-URI: a public identity. The host sends it to a contact that is registered for it and
-    /// takes this service, else to `fallback_hop`.
+    /// Request-URI: a public identity. The host sends the request to a registered contact of that identity that
+    /// supports this service, else to `fallback_hop`.
     pub identity: String,
-    /// To: a name of the same person; empty: the one with which its client has registered, else the identity.
+    /// To: a URI of the same person. Empty: the URI with which the client has registered, else `identity`.
     pub to: String,
-    /// Next hop where the identity has no registered contact and no outbound proxy is set; empty: by
-    /// the identity's own domain.
+    /// Next hop if the identity has no registered contact and no outbound proxy is set. Empty: the domain of the
+    /// identity.
     pub fallback_hop: String,
     /// From: a URI, or a display name and a URI in angle brackets.
     pub from: String,
-    /// Call-ID; `None` leaves it to the host.
+    /// Call-ID; `None`: the host chooses one.
     pub call_id: Option<String>,
-    /// Further header fields: whole lines, each ended by CRLF, Content-Type among them.
+    /// Further header fields, Content-Type among them: whole lines, each ended by CRLF.
     pub headers: String,
     /// The body.
     pub body: Vec<u8>,

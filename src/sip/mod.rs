@@ -1,4 +1,4 @@
-//! What the core knows of SIP: the parts of a request it reads, and the requests it makes.
+//! SIP as the core uses it: parts of requests that it reads, and requests and answers that it makes.
 
 mod capability;
 mod date;

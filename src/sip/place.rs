@@ -1,12 +1,12 @@
-//! Where requests can be sent: hosts, and URIs that name one.
+//! Hosts, and the host that a SIP URI names.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::uri::Uri;
 use crate::mime::{cut, until};
 
-/// Whether this is the name or the address of a host: labels of letters, digits and hyphens (RFC 1123 §2.1), an
-/// IPv4 address, or an IPv6 address in brackets.
+/// Whether this is a host: a name of letters, digits and hyphens (RFC 1123 §2.1), an IPv4 address, or an IPv6 address
+/// in brackets.
 pub fn is_host(text: &str) -> bool {
     if let Some(address) = text.strip_prefix('[') {
         let address = address.strip_suffix(']');
@@ -21,7 +21,7 @@ pub fn is_host(text: &str) -> bool {
             && !label.ends_with('-')
     };
     let last = text.rsplit('.').next().unwrap_or_default();
-    // A last label of digits is the end of an address (RFC 1123 §2.1).
+    // If the last label has digits only, the text must be an IPv4 address (RFC 1123 §2.1).
     let is_address = last.bytes().all(|octet| octet.is_ascii_digit());
     text.len() <= 253
         && text.split('.').all(is_label)
@@ -32,7 +32,7 @@ pub fn is_host(text: &str) -> bool {
 pub fn place(uri: &str) -> Option<Place<'_>> {
     Uri::parse(uri).filter(|uri| !uri.is_tel())?;
     let (_, rest) = cut(uri, b':')?;
-    // Many read no user behind these, though RFC 3261 allows one.
+    // RFC 3261 allows a user part that begins like this, but many implementations do not read it.
     if rest.starts_with([';', '?']) {
         return None;
     }
@@ -63,8 +63,8 @@ pub fn place(uri: &str) -> Option<Place<'_>> {
     (is_host(host) && transport.is_none_or(is_known)).then_some(Place { host, port })
 }
 
-/// A host in one spelling: an address as Rust writes it (IPv6 in brackets, an IPv4 address in IPv6's clothes as IPv4), a
-/// name in small letters. What is neither is `?`.
+/// The normal form of a host: an IPv4 address, an IPv6 address in brackets (an IPv4-mapped one as IPv4), or a name in
+/// lower case. Any other text becomes `?`.
 pub fn one_spelling(host: &str) -> String {
     let bare = host
         .strip_prefix('[')
@@ -84,7 +84,7 @@ pub fn one_spelling(host: &str) -> String {
     name.to_ascii_lowercase()
 }
 
-/// Where a URI leads.
+/// Host and port of a URI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place<'a> {
     /// A name, an IPv4 address, or an IPv6 address in brackets.
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_host_has_one_spelling() {
+    fn a_host_has_one_normal_form() {
         for (host, spelling) in [
             ("192.0.2.1", "192.0.2.1"),
             ("[2001:DB8:0:0::1]", "[2001:db8::1]"),

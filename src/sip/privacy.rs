@@ -1,14 +1,13 @@
-//! Who does not want to be known (RFC 3323, RFC 3325).
+//! Privacy of the sender (RFC 3323, RFC 3325).
 
 use super::header::split_name_addr;
 use super::uri::Uri;
 
-/// Whether the sender of a request with these Privacy and From wants not to be known to the recipient
-/// (row MAP-6): `id` and `user` ask for it, unless `none` takes it back; an anonymous From is plain
-/// enough.
+/// Whether the sender wants to be anonymous to the recipient (row MAP-6): Privacy has `id` or `user` and not `none`,
+/// or From is anonymous.
 pub fn is_private(privacy: Option<&str>, from: Option<&str>) -> bool {
     let asks = |what: &str| {
-        // Some write a comma between the values.
+        // Some senders separate the values with a comma.
         privacy.is_some_and(|values| {
             let mut values = values.split([';', ',']);
             values.any(|value| value.trim().eq_ignore_ascii_case(what))
@@ -18,7 +17,7 @@ pub fn is_private(privacy: Option<&str>, from: Option<&str>) -> bool {
     asked || is_nobody(from)
 }
 
-/// Whether a From names nobody (RFC 3323 §4.1.1.3), whatever stands before it as a name.
+/// Whether a From is anonymous (RFC 3323 §4.1.1.3), whatever its display name says.
 pub fn is_nobody(from: Option<&str>) -> bool {
     from.and_then(|value| Uri::parse(split_name_addr(value)?.0))
         .is_some_and(|from| from.is_anonymous())
@@ -29,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_wants_not_to_be_known() {
+    fn anonymous_senders_are_recognized() {
         const ALICE: &str = "sip:alice@ims.example";
         const NOBODY: &str = "sip:anonymous@anonymous.invalid";
         for (privacy, from, private) in [

@@ -1,5 +1,5 @@
-//! What the S-CSCF tells in the body of a third-party REGISTER (TS 24.229 clause 5.4.1.7; row REG-2): copies of
-//! the phone's REGISTER and of its answer, service information.
+//! The body of a third-party REGISTER from an S-CSCF (TS 24.229 clause 5.4.1.7; row REG-2): copies of the phone's
+//! REGISTER and of the answer to it, service information.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use super::date::expires;
 use super::header::{elements, split_name_addr};
 use crate::mime::{Entity, parameters, split_header};
 
-/// The body of a third-party REGISTER, as far as it is of use.
+/// The parts of such a body that the gateway uses.
 #[derive(Default)]
 pub struct RegisterBody<'a> {
     /// The phone's REGISTER, a whole SIP message.
@@ -24,14 +24,14 @@ pub struct RegisterBody<'a> {
 pub struct RegisteredContact {
     /// Its URI, without angle brackets.
     pub uri: String,
-    /// For how many seconds it is registered, where that is said.
+    /// Seconds until it expires, if the body says it.
     pub expires: Option<u32>,
-    /// Its parameters: names, and values without their quotes.
+    /// Its parameters: names, and values without quotes.
     pub parameters: Vec<(String, String)>,
 }
 
 impl RegisteredContact {
-    /// What it can do (rows REG-3 to REG-5).
+    /// Its capabilities (rows REG-3 to REG-5).
     pub fn capabilities(&self, plain_im: bool) -> Capabilities {
         let parameters = self.parameters.iter();
         let parameters = parameters.map(|(name, value)| (name.as_str(), value.as_str()));
@@ -40,8 +40,8 @@ impl RegisteredContact {
 }
 
 impl<'a> RegisterBody<'a> {
-    /// Looks through a body. What cannot be read is left out: the registration itself stands in the
-    /// header of the third-party REGISTER.
+    /// Reads a body. A part that cannot be read is ignored: the registration itself is in the header of the
+    /// third-party REGISTER.
     pub fn decode(body: Entity<'a>) -> Self {
         let mut found = Self::default();
         for part in body.leaves().unwrap_or_default() {
@@ -64,8 +64,8 @@ impl<'a> RegisterBody<'a> {
         found
     }
 
-    /// What is said of the contacts. The response has all of them; the request has those of one device. What the
-    /// request says of a contact is added.
+    /// Contacts in the body. The response lists all of them; the request lists those of one device. Parameters in the
+    /// request are added to the same contact in the response.
     pub fn contacts(&self) -> ContactsTold {
         let request = self
             .request
@@ -95,7 +95,7 @@ impl<'a> RegisterBody<'a> {
         ContactsTold::All(all)
     }
 
-    /// Whether a response was copied that lists no contact: then nobody knows from it whether there are others.
+    /// Whether a response is there and lists no contact. Then it does not tell whether other contacts exist.
     pub fn response_is_silent(&self) -> bool {
         let response = self.response.as_deref().map(Contacts::of);
         response.is_some_and(|contacts| contacts.listed.is_none())
@@ -115,27 +115,27 @@ impl<'a> RegisterBody<'a> {
     }
 }
 
-/// What a third-party REGISTER's body says of the contacts.
+/// What the body of a third-party REGISTER says about contacts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ContactsTold {
-    /// These are all.
+    /// This is the complete list.
     All(Vec<RegisteredContact>),
-    /// These are new, refreshed, or end (`expires` is 0). Others may be there.
+    /// These contacts are new, refreshed, or removed (`expires` is 0). There may be others.
     Changed(Vec<RegisteredContact>),
-    /// All have been removed.
+    /// All contacts were removed.
     NoneLeft,
-    /// It does not say anything of them.
+    /// Nothing.
     Nothing,
 }
 
 impl ContactsTold {
-    /// Whether it is about devices that end, and about no other.
+    /// Whether it only removes contacts.
     pub fn only_ends(&self) -> bool {
         let ended = |contact: &RegisteredContact| contact.expires == Some(0);
         matches!(self, Self::Changed(contacts) if contacts.iter().all(ended))
     }
 
-    /// The contacts that are named.
+    /// The contacts in it.
     pub fn named(&self) -> &[RegisteredContact] {
         match self {
             Self::All(contacts) | Self::Changed(contacts) => contacts,
@@ -147,7 +147,7 @@ impl ContactsTold {
 /// The Contact header fields of a SIP message.
 #[derive(Default)]
 struct Contacts {
-    /// All, also those that are being removed; none where there is no Contact at all.
+    /// All contacts, with those that are removed; `None` if there is no Contact header field.
     listed: Option<Vec<RegisteredContact>>,
     /// Whether one of them is `*`.
     star: bool,
@@ -237,7 +237,7 @@ mod tests {
     const PHONE: &str = "sip:phone@192.0.2.1:5060;transport=tcp";
 
     #[test]
-    fn all_that_there_can_be() {
+    fn all_parts_are_read() {
         let body = multipart(&[
             ("application/3gpp-ims+xml", INFO),
             ("message/sip", REGISTER),
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn only_devices_that_end() {
+    fn a_body_that_only_removes_contacts() {
         let told = |contacts: &str| {
             let register = format!("REGISTER sip:x SIP/2.0\r\n{contacts}\r\n\r\n");
             let body = decode("message/sip", None, register.as_bytes());
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn one_of_them_alone() {
+    fn one_part_alone_is_read() {
         let body = decode("Message/SIP", None, REGISTER.as_bytes());
         assert_eq!(
             shown(&body),
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn what_says_nothing() {
+    fn bodies_without_usable_parts() {
         for (content_type, body) in [
             (
                 "message/sip",
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn some_contacts_all_contacts_and_nothing_said() {
+    fn some_contacts_all_contacts_or_none() {
         let told = |body: &str| {
             let body = decode("message/sip", None, body.as_bytes());
             let count = match body.contacts() {
@@ -360,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn a_silent_response_leaves_what_the_request_says() {
+    fn contacts_of_the_request_count_if_the_response_lists_none() {
         let body = multipart(&[
             (
                 "message/sip",
@@ -378,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn every_cut_is_survived() {
+    fn truncated_bodies_are_survived() {
         for end in 0..REGISTER.len() {
             let cut = &REGISTER.as_bytes()[..end];
             shown(&decode("message/sip", None, cut));

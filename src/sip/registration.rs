@@ -1,11 +1,11 @@
-//! How a registrar files an identity, and where its contacts are.
+//! Address of record, third-party REGISTER, first hop of a Path.
 
 use super::header::split_name_addr;
 use crate::mime::{cut, until};
 
-/// The address of record of an identity, as registrars file it: the user part, with the domain
-/// where several are served, in lower case (RFC 3261 §10.3). None without a user part: nobody is filed under
-/// nothing, and a registrar may read beyond the end of an empty text.
+/// The address of record of an identity, as a registrar stores it: the user part in lower case (RFC 3261 §10.3), with
+/// the domain if the registrar serves several. `None` without a user part: a registrar may read beyond the end of an
+/// empty text.
 pub fn address_of_record(identity: &str, with_domain: bool) -> Option<String> {
     let (_, rest) = cut(identity, b':')?;
     let rest = until(rest, is_end);
@@ -18,8 +18,8 @@ pub fn address_of_record(identity: &str, with_domain: bool) -> Option<String> {
     (!nobody).then(|| kept.to_ascii_lowercase())
 }
 
-/// Whether a REGISTER is one by somebody for another (RFC 3261 §10.2), by the values of From and To. Only
-/// user and host tell people apart: so a script sees it, which lets nobody but an S-CSCF do that.
+/// Whether somebody registers for another person (RFC 3261 §10.2), by the values of From and To. Only user part and
+/// host are compared, as in the routing script, which accepts such a REGISTER from an S-CSCF only.
 pub fn is_third_party(from: &str, to: &str) -> bool {
     let who = |value| split_name_addr(value).and_then(|(uri, _)| user_and_host(uri));
     who(from) != who(to)
@@ -38,7 +38,7 @@ fn user_and_host(uri: &str) -> Option<[String; 2]> {
     Some([user, host].map(str::to_ascii_lowercase))
 }
 
-/// What cannot stand in the address that a URI leads to: behind it are parameters, or nothing more.
+/// Whether this octet ends the host and port of a URI.
 const fn is_end(octet: u8) -> bool {
     matches!(octet, b';' | b'?' | b'>')
 }
@@ -48,7 +48,7 @@ pub fn first_uri(path: &str) -> Option<&str> {
     path.split_once('<')?.1.split_once('>').map(|(uri, _)| uri)
 }
 
-/// Address and transport that a URI leads to, to be compared with another's.
+/// Address and transport that a URI leads to, for comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hop<'a> {
     address: &'a str,
@@ -56,7 +56,7 @@ pub struct Hop<'a> {
 }
 
 impl<'a> Hop<'a> {
-    /// Reads `sip:user@192.0.2.1:5060;transport=tcp`; `None` for what is no SIP URI.
+    /// Reads `sip:user@192.0.2.1:5060;transport=tcp`; `None` if it is not a SIP URI.
     pub fn of(uri: &'a str) -> Option<Self> {
         let (_, rest) = cut(uri, b':')?;
         let rest = cut(rest, b'@').map_or(rest, |(_, host)| host);
@@ -69,7 +69,7 @@ impl<'a> Hop<'a> {
             let (name, value) = cut(parameter, b'=')?;
             name.eq_ignore_ascii_case("transport").then_some(value)
         });
-        // UDP is what is meant where nothing is said (RFC 3261 §19.1.2).
+        // UDP is the default (RFC 3261 §19.1.2).
         let transport = transport.filter(|transport| !transport.eq_ignore_ascii_case("udp"));
         Some(Self { address, transport })
     }
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn by_somebody_for_another() {
+    fn third_party_register() {
         let alice = "\"Alice\" <sip:alice@ims.example;user=phone>;tag=1";
         assert!(!is_third_party(alice, "sip:Alice@IMS.example"));
         assert!(!is_third_party("<tel:+1555>;tag=1", "<tel:+1555>"));
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn hops_are_address_and_transport() {
+    fn hops_compare_address_and_transport() {
         let source = Hop::of("sip:192.0.2.1:5060;transport=udp");
         assert!(source.is_some());
         assert_eq!(Hop::of("sip:bob@192.0.2.1:5060"), source);

@@ -1,16 +1,16 @@
-//! URIs that name people: `sip:` and `sips:` (RFC 3261 §19.1), `tel:` (RFC 3966).
+//! URIs of people: `sip:` and `sips:` (RFC 3261 §19.1), `tel:` (RFC 3966).
 
 use core::fmt;
 
 use crate::mime::{cut, until};
 
-/// Most digits in a number: what a TP address holds (TS 23.040 §9.1.2.5).
+/// Most digits of a number: as many as a TP address can carry (TS 23.040 §9.1.2.5).
 const MAX_DIGITS: usize = 20;
 
-/// A URI that names somebody, borrowed from the text it was read from.
+/// A URI of a person, borrowed from the text it was read from.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Uri<'a> {
-    /// Userinfo without the password, or the number of a `tel:` URI with its parameters cut off.
+    /// User part without the password, or the number of a `tel:` URI without its parameters.
     user: Option<&'a str>,
     /// Whether it is a `tel:` URI.
     tel: bool,
@@ -20,7 +20,7 @@ pub struct Uri<'a> {
     behind_host: &'a str,
 }
 
-/// A global number: `+` and its digits, without the visual separators that people write.
+/// A global number: `+` and digits, without visual separators (RFC 3966 §3).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct GlobalNumber {
     len: u8,
@@ -28,15 +28,15 @@ pub struct GlobalNumber {
 }
 
 impl<'a> Uri<'a> {
-    /// Reads a URI. `None` for other schemes, and for anything that could not stand between angle
-    /// brackets in a header field: what this takes can be written out again without a second look.
+    /// Reads a URI. `None` for other schemes, and for any text that is not safe between angle brackets in a header
+    /// field: a URI that was read here can be written without another check.
     pub fn parse(text: &'a str) -> Option<Self> {
         let harmful = |octet: u8| matches!(octet, 0..=b' ' | 0x7f | b'<' | b'>' | b'"');
-        // To the end, whatever is found: so the compiler looks at many octets at once.
+        // No early exit: so the compiler can check many octets at once.
         let is_harmful = text
             .bytes()
             .fold(false, |found, octet| found | harmful(octet));
-        // Beyond ASCII there are more control characters.
+        // Unicode has more control characters outside ASCII.
         if is_harmful || !text.is_ascii() && text.contains(char::is_control) {
             return None;
         }
@@ -46,8 +46,7 @@ impl<'a> Uri<'a> {
                 Some((userinfo, host)) => (Some(until(userinfo, |octet| octet == b':')), host),
                 None => (None, rest),
             };
-            // Header fields ("?") have no place where we write URIs; an "@" in front of the last one
-            // would be escaped.
+            // URIs that we write have no header fields ("?"); an "@" in a user part must be escaped.
             let stray = |octet: u8| matches!(octet, b'?' | b'@');
             if host.bytes().any(stray) || user.is_some_and(str::is_empty) {
                 return None;
@@ -84,7 +83,7 @@ impl<'a> Uri<'a> {
         }
     }
 
-    /// One of a SIP URI of this host, by its user part.
+    /// A SIP URI with this user part and this host.
     pub fn of_user(user: &'a str, host: &'a str) -> Option<Self> {
         let user = until(user, |octet| octet == b':');
         let is_user = !user.is_empty() && !user.contains(['@', '?', '<', '>', '"', ' ']);
@@ -96,14 +95,14 @@ impl<'a> Uri<'a> {
         })
     }
 
-    /// Who this is, whatever the number's domain, separators and parameters: `+15550001` for a
-    /// global number, else `user@host`.
+    /// Writes the identity: `+15550001` for a global number, whatever its domain, separators and parameters; else
+    /// `user@host`.
     pub fn write_identity(&self, out: &mut impl fmt::Write) -> fmt::Result {
         if let Some(number) = self.global_number() {
             return out.write_str(number.as_str());
         }
         for octet in percent_decoded(self.user.unwrap_or_default()) {
-            // "%" stays escaped, so that different names stay different.
+            // "%" stays escaped, so that different names have different identities.
             match octet {
                 b'!'..=b'~' if octet != b'%' => out.write_char(char::from(octet))?,
                 _ => write!(out, "%{octet:02X}")?,
@@ -115,8 +114,8 @@ impl<'a> Uri<'a> {
             .try_for_each(|c| out.write_char(c.to_ascii_lowercase()))
     }
 
-    /// The global number that names the user, if one does. Networks are not of one mind about
-    /// `user=phone`, so the `+` alone decides.
+    /// The user part as a global number, if it is one. The `+` alone decides, because networks use `user=phone`
+    /// differently.
     pub fn global_number(&self) -> Option<GlobalNumber> {
         if self.leads_nowhere() {
             return None;
@@ -141,9 +140,9 @@ impl<'a> Uri<'a> {
         (number.len > 1).then_some(number)
     }
 
-    /// The number that names the user where it is not valid everywhere (RFC 3966 §5.1.5): a short code, a
-    /// national number, one that has lost its `+`. Digits, `*` and `#`; `a` to `c` and visual separators
-    /// only where the URI says that it is a number.
+    /// The user part as a number that is not valid everywhere (RFC 3966 §5.1.5): a short code, a national number, a
+    /// number without its `+`. Digits, `*` and `#`; `a` to `c` and visual separators only if the URI says that it is
+    /// a number.
     pub fn local_number(&self) -> Option<String> {
         if self.leads_nowhere() {
             return None;
@@ -166,7 +165,7 @@ impl<'a> Uri<'a> {
         number.then_some(digits)
     }
 
-    /// Where a number without `+` is valid (RFC 3966 §5.1.5), if the URI says it.
+    /// The phone-context: where a number without `+` is valid (RFC 3966 §5.1.5).
     pub fn phone_context(&self) -> Option<&'a str> {
         if self.tel {
             return Some(self.host).filter(|context| !context.is_empty());
@@ -188,12 +187,12 @@ impl<'a> Uri<'a> {
         self.host
     }
 
-    /// Whether this is a `tel:` URI: a number, and no place to send anything to.
+    /// Whether this is a `tel:` URI: it names a number and no host.
     pub const fn is_tel(&self) -> bool {
         self.tel
     }
 
-    /// Whether its host is one that can never exist (RFC 6761 §6.4): then it is nobody's address.
+    /// Whether its host ends in `.invalid` (RFC 6761 §6.4): no request can be sent there.
     pub fn leads_nowhere(&self) -> bool {
         const INVALID: &[u8] = b".invalid";
         let host = self.host.as_bytes();
@@ -201,7 +200,8 @@ impl<'a> Uri<'a> {
             .is_some_and(|end| end.eq_ignore_ascii_case(INVALID))
     }
 
-    /// Whether it names nobody (RFC 3323 §4.1.1.3): many keep the user part and put their own domain.
+    /// Whether it is an anonymous URI (RFC 3323 §4.1.1.3). Many senders use the user part `anonymous` with their own
+    /// domain.
     pub fn is_anonymous(&self) -> bool {
         let user = self.user.unwrap_or_default();
         let host = self.host.strip_suffix('.').unwrap_or(self.host);
@@ -226,12 +226,12 @@ impl GlobalNumber {
     }
 }
 
-/// What people write between the digits of a number (RFC 3966 §3).
+/// A visual separator between the digits of a number (RFC 3966 §3).
 const fn is_visual_separator(octet: u8) -> bool {
     matches!(octet, b'-' | b'.' | b'(' | b')')
 }
 
-/// The octets that a text with escapes stands for; a broken escape stands for itself.
+/// Decodes percent escapes. A broken escape stays as it is.
 fn percent_decoded(text: &str) -> impl Iterator<Item = u8> + '_ {
     let mut rest = text.as_bytes();
     core::iter::from_fn(move || {
@@ -256,8 +256,8 @@ fn hex_digit(octet: u8) -> Option<u8> {
     }
 }
 
-/// Appends `text` as the user part of a SIP URI (RFC 3261 §25.1): what may not stand there, or could
-/// be taken for something else, is escaped.
+/// Appends `text` as the user part of a SIP URI (RFC 3261 §25.1). Characters that are not allowed there, or have a
+/// meaning there, are escaped.
 pub fn push_user(out: &mut String, text: &str) {
     const HEX: [char; 16] = [
         '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F',
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn one_number_is_one_identity_however_it_is_written() {
+    fn all_spellings_of_a_number_are_one_identity() {
         for uri in [
             "sip:+15550001@ims.example",
             "sip:+15550001@other.example;user=phone",
@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_are_not_valid_everywhere() {
+    fn local_numbers() {
         let number = |uri| Uri::parse(uri)?.local_number();
         for (uri, digits) in [
             ("tel:12345;phone-context=ims.example", "12345"),
@@ -360,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_break_out_of_a_header_field_is_no_uri() {
+    fn text_that_could_end_a_header_field_is_not_a_uri() {
         for uri in [
             "",
             "sip",

@@ -1,4 +1,4 @@
-//! What RP and TP addresses share: type of number and numbering plan (TS 23.040 clause 9.1.2.5).
+//! Type of number and numbering plan of RP and TP addresses (TS 23.040 clause 9.1.2.5).
 
 use crate::wire::values::octet_values;
 

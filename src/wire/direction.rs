@@ -1,6 +1,6 @@
-//! Which way a message goes and what carries it: without them a TPDU cannot be read.
+//! Direction of a message and the RP message that carries it: both are needed to decode a TPDU.
 
-/// The way a message goes. TP-MTI has no meaning without it (TS 23.040 clause 9.2.3.1).
+/// Direction of a message. TP-MTI depends on it (TS 23.040 clause 9.2.3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Direction {
     /// From the mobile station (the phone) to the network.
@@ -9,8 +9,8 @@ pub enum Direction {
     NetworkToMs,
 }
 
-/// The RP message that carries a TPDU. A report has a TP-FCS on an RP-ERROR only, whatever the value
-/// (TS 23.040 clauses 9.2.2.1a and 9.2.2.2a).
+/// The RP message that carries a TPDU. A report has a TP-FCS in an RP-ERROR only (TS 23.040 clauses 9.2.2.1a and
+/// 9.2.2.2a).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Carrier {
     /// RP-DATA (TS 24.011 clause 7.3.1).

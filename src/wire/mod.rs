@@ -1,10 +1,10 @@
 //! Octets <-> values: the RP layer (TS 24.011), TPDUs (TS 23.040) and alphabets (TS 23.038).
 //!
-//! Nothing here decides anything, waits or allocates behind the caller's back: decoding borrows from the
-//! octets given, encoding appends to a `Vec` of the caller's. Reserved and unknown values survive a round
-//! trip. A [`DecodeError`] says which element is wrong, at which octet and why, and knows its RP-Cause.
+//! This layer decides nothing and does no I/O. Decoding borrows from the octets given; encoding appends to a `Vec` of
+//! the caller. Reserved and unknown values survive a round trip. A [`DecodeError`] has the wrong element, the octet
+//! and the reason, and knows its RP-Cause.
 //!
-//! A phone's RP-DATA, from octets to text, and the report on it:
+//! RP-DATA from a phone, decoded to text, and the report for it:
 //!
 //! ```
 //! use ipsmgw::wire::{Direction, RpAck, RpMessage, SmsSubmitReport, TpScts, Tpdu};
@@ -37,7 +37,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The other way, a text to a phone:
+//! A text to a phone:
 //!
 //! ```
 //! use ipsmgw::wire::*;
@@ -68,7 +68,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A long text goes as several parts, and is joined again in whatever order they arrive:
+//! A long text is cut into parts. The parts are joined in any order of arrival:
 //!
 //! ```
 //! use ipsmgw::wire::*;

@@ -1,13 +1,13 @@
-//! nom with our error: a parser takes the octets left and gives the octets left after it.
+//! Parsers with nom and our own error: a parser takes the remaining octets and returns the octets after its element.
 
 use nom::Offset as _;
 
 use crate::base::{DecodeError, Fault};
 
-/// What every parser of this layer gives.
+/// Result of every parser of this layer.
 pub(crate) type Parsed<'a, T> = Result<(&'a [u8], T), nom::Err<Malformed<'a>>>;
 
-/// The place of an error as the octets that start there; an offset once the whole message is known.
+/// The place of an error: the octets from there on. It becomes an offset when the whole message is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Malformed<'a> {
     at: &'a [u8],
@@ -24,8 +24,8 @@ pub(crate) fn malformed<'a, T>(
     Err(nom::Err::Error(Malformed { at, element, fault }))
 }
 
-/// Runs `parser` over the whole of `octets`. What it leaves unread is ignored: elements that a later
-/// release appends are not ours to judge (TS 23.040 clause 9.1).
+/// Runs `parser` on all `octets`. Octets that it leaves unread are ignored: later releases may append elements (TS
+/// 23.040 clause 9.1).
 pub(crate) fn whole<'a, T>(
     octets: &'a [u8],
     parser: impl FnOnce(&'a [u8]) -> Parsed<'a, T>,
@@ -69,7 +69,7 @@ pub(crate) fn array<'a, const N: usize>(i: &'a [u8], element: &'static str) -> P
     }
 }
 
-/// A length octet and as many octets (type LV of TS 24.007).
+/// A length octet and that many octets (type LV of TS 24.007).
 pub(crate) fn length_value<'a>(i: &'a [u8], element: &'static str) -> Parsed<'a, &'a [u8]> {
     let (value, length) = octet(i, element)?;
     octets(value, usize::from(length), element)

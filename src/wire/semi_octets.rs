@@ -3,10 +3,10 @@
 /// Most digits in an address: 20 semi-octets (TS 23.040 clause 9.1.2.5).
 pub(crate) const MAX_DIGITS: usize = 20;
 
-/// What fills the last octet behind an odd number of digits.
+/// Fills the last octet after an odd number of digits.
 pub(crate) const FILLER: u8 = 0xf;
 
-/// The digit a semi-octet stands for; none for the filler (TS 24.008 table 10.5.118).
+/// The digit of a semi-octet; `None` for the filler (TS 24.008 table 10.5.118).
 pub(crate) const fn digit(semi_octet: u8) -> Option<char> {
     match semi_octet & 0xf {
         d @ 0..=9 => Some((b'0' + d) as char),
@@ -19,7 +19,7 @@ pub(crate) const fn digit(semi_octet: u8) -> Option<char> {
     }
 }
 
-/// The semi-octet that stands for an ASCII digit: the inverse of [`digit`].
+/// The semi-octet of an ASCII digit: the inverse of [`digit`].
 const fn semi_octet(digit: u8) -> Option<u8> {
     match digit {
         b'0'..=b'9' => Some(digit - b'0'),
@@ -30,13 +30,13 @@ const fn semi_octet(digit: u8) -> Option<u8> {
     }
 }
 
-/// The semi-octets of `octets` in the order in which they are read.
+/// The semi-octets of `octets`, the low half of each octet first.
 pub(crate) fn semi_octets(octets: &[u8]) -> impl Iterator<Item = u8> + '_ {
     octets.iter().flat_map(|octet| [octet & 0xf, octet >> 4])
 }
 
-/// Packs `digits`; their number, and the octets with a filler behind an odd one. None when one is no
-/// digit or there are more than [`MAX_DIGITS`].
+/// Packs `digits`: returns their number, and the octets with a filler after an odd number. `None` for a character
+/// that is not a digit, or for more than [`MAX_DIGITS`].
 pub(crate) fn pack(digits: &str) -> Option<(u8, [u8; MAX_DIGITS / 2])> {
     let mut octets = [0; MAX_DIGITS / 2];
     let count = u8::try_from(digits.len())
@@ -52,8 +52,8 @@ pub(crate) fn pack(digits: &str) -> Option<(u8, [u8; MAX_DIGITS / 2])> {
     Some((count, octets))
 }
 
-/// Two decimal digits, the tens in the low half. A semi-octet above 9 counts as it is, as phones' clocks
-/// have been seen to send them.
+/// Two decimal digits, the tens in the low half. A semi-octet above 9 counts with its value, because some phones send
+/// such time stamps.
 pub(crate) const fn decimal(octet: u8) -> u8 {
     (octet & 0xf) * 10 + (octet >> 4)
 }

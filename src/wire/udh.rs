@@ -73,7 +73,7 @@ octet_values! {
     }
 }
 
-/// A header whose lengths have been found right.
+/// A header with correct lengths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UserDataHeader<'a> {
     elements: &'a [u8],
@@ -88,12 +88,12 @@ pub struct InformationElement<'a> {
     pub data: &'a [u8],
 }
 
-/// A concatenated short message's place in the whole (TS 23.040 clauses 9.2.3.24.1 and 9.2.3.24.8).
+/// The place of a part in a concatenated short message (TS 23.040 clauses 9.2.3.24.1 and 9.2.3.24.8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Concatenation {
     /// The reference number that all parts share.
     pub reference: ConcatenationReference,
-    /// How many parts there are, 1 at least.
+    /// Number of parts, at least 1.
     pub total: u8,
     /// Which part this is, 1 to `total`.
     pub sequence: u8,
@@ -128,14 +128,14 @@ pub enum Ports {
 }
 
 impl Concatenation {
-    /// Whether it names a part of the whole.
-    pub(crate) fn makes_sense(&self) -> bool {
+    /// Whether its numbers are valid: 1 <= sequence <= total.
+    pub(crate) fn is_valid(&self) -> bool {
         (1..=self.total).contains(&self.sequence)
     }
 }
 
 impl InformationElement<'_> {
-    /// The concatenation that the element tells, sense or not.
+    /// The numbers of the element, valid or not.
     pub(crate) fn concatenation(&self) -> Option<Concatenation> {
         let (reference, total, sequence) = match (self.iei, self.data) {
             (Iei::Concatenation8, &[reference, total, sequence]) => {
@@ -155,7 +155,7 @@ impl InformationElement<'_> {
     }
 }
 
-/// The header at the start of user data: UDHL and that many octets. `i` ends where the user data ends.
+/// Reads the header at the start of user data: UDHL and that many octets. `i` ends with the user data.
 pub(crate) fn user_data_header(i: &[u8]) -> Parsed<'_, UserDataHeader<'_>> {
     let (rest, elements) = parse::length_value(i, "UDHL")?;
     let mut left = elements;
@@ -171,12 +171,12 @@ pub(crate) fn user_data_header(i: &[u8]) -> Parsed<'_, UserDataHeader<'_>> {
 }
 
 impl<'a> UserDataHeader<'a> {
-    /// A header that we made ourselves, without UDHL.
+    /// A header that we made, without UDHL.
     pub(super) const fn made(elements: &'a [u8]) -> Self {
         Self { elements }
     }
 
-    /// The elements in the order in which they stand.
+    /// The elements in their order.
     pub fn elements(self) -> impl Iterator<Item = InformationElement<'a>> {
         let mut left = self.elements;
         core::iter::from_fn(move || {
@@ -190,21 +190,21 @@ impl<'a> UserDataHeader<'a> {
         })
     }
 
-    /// The octets behind UDHL.
+    /// The octets after UDHL.
     pub const fn octets(self) -> &'a [u8] {
         self.elements
     }
 
-    /// The last of the elements that `read` can make something of: of repeated or rival elements the
-    /// last one counts (TS 23.040 clause 9.2.3.24).
+    /// The last element that `read` accepts: of repeated or mutually exclusive elements, the last one counts (TS
+    /// 23.040 clause 9.2.3.24).
     fn last<T>(self, read: impl Fn(InformationElement<'a>) -> Option<T>) -> Option<T> {
         self.elements().filter_map(read).last()
     }
 
-    /// Which part of a concatenated short message this is. An element of the wrong length, or whose
-    /// numbers make no sense, is ignored (TS 23.040 clause 9.2.3.24.1).
+    /// The place in a concatenated short message. An element with a wrong length or invalid numbers is ignored (TS
+    /// 23.040 clause 9.2.3.24.1).
     pub fn concatenation(self) -> Option<Concatenation> {
-        self.last(|element| element.concatenation().filter(Concatenation::makes_sense))
+        self.last(|element| element.concatenation().filter(Concatenation::is_valid))
     }
 
     /// The application ports.
@@ -254,7 +254,7 @@ mod tests {
     ];
 
     #[test]
-    fn reads_elements_and_ignores_what_makes_no_sense() {
+    fn reads_elements_and_ignores_invalid_ones() {
         let header = whole(HEADER, user_data_header).unwrap();
         assert_eq!(header.elements().count(), 4);
         let reference = ConcatenationReference::Eight(42);
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_of_rivals_counts_unless_it_makes_no_sense() {
+    fn the_last_valid_one_of_several_elements_counts() {
         let both = [11, 8, 4, 1, 2, 3, 1, 0, 3, 7, 3, 2];
         let part = whole(&both, user_data_header)
             .unwrap()

@@ -8,7 +8,7 @@ use crate::base::{EncodeError, Fault};
 /// Most octets of TP-User-Data (TS 23.040 clause 9.2.3.24).
 pub(crate) const MAX_OCTETS: usize = 140;
 
-/// TP-UDL and TP-UD whose lengths have been found right.
+/// TP-UDL and TP-UD with correct lengths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UserData<'a> {
     dcs: TpDcs,
@@ -22,7 +22,7 @@ pub struct UserData<'a> {
 pub enum NotText {
     /// It is 8-bit data.
     EightBit,
-    /// It is compressed, and nobody implements TS 23.042.
+    /// It is compressed (TS 23.042), which is not supported.
     Compressed,
 }
 
@@ -35,14 +35,13 @@ impl<'a> UserData<'a> {
         header: None,
     };
 
-    /// TP-UDL and the octets that it announces. `indicator` is TP-UDHI, the bit that says whether they
-    /// begin with a header.
+    /// Reads TP-UDL and its octets. `indicator` is TP-UDHI: whether they begin with a header.
     pub(crate) fn decode(i: &'a [u8], dcs: TpDcs, indicator: bool) -> Parsed<'a, Self> {
         let (rest, length) = parse::octet(i, "TP-UDL")?;
         let mut count = octet_count(dcs, length);
-        // TP-UD is the last element. Where TP-UDL counts its octets, or where nobody knows what TP-UDL counts,
-        // all of them are kept: it is not the alphabet that a receiver is to assume.
-        // (Zeros behind septets are padding.)
+        // TP-UD is the last element. If TP-UDL counts octets, or if its unit is unknown (reserved TP-DCS), all octets
+        // are kept: the text may be in another character set than the one that a receiver must assume. (Zeros after
+        // septets are padding.)
         let behind = rest.get(count..).unwrap_or_default();
         let counts_octets =
             rest.len() == usize::from(length) && behind.iter().any(|octet| *octet != 0);
@@ -53,7 +52,7 @@ impl<'a> UserData<'a> {
             return malformed(i, "TP-UDL", Fault::TooLong);
         }
         let (rest, octets) = parse::octets(rest, count, "TP-UD")?;
-        // An indicator without a single octet is seen; there is no header then.
+        // Some senders set the indicator without any octets; then there is no header.
         let header = if indicator && !octets.is_empty() {
             Some(user_data_header(octets)?.1)
         } else {
@@ -70,8 +69,8 @@ impl<'a> UserData<'a> {
         ))
     }
 
-    /// User data from octets that are there already: `length` is TP-UDL, in septets or octets as `dcs`
-    /// says, and `indicator` tells whether the octets begin with a header.
+    /// User data from given octets: `length` is TP-UDL, in septets or octets according to `dcs`; `indicator` tells
+    /// whether the octets begin with a header.
     pub fn from_octets(
         dcs: TpDcs,
         indicator: bool,
@@ -108,7 +107,7 @@ impl<'a> UserData<'a> {
         })
     }
 
-    /// User data that we made ourselves: `length` and `octets` agree, and `header` is at their start.
+    /// User data that we made: `length` matches `octets`, and `header` is at their start.
     pub(super) const fn made(
         dcs: TpDcs,
         length: u8,
@@ -123,12 +122,12 @@ impl<'a> UserData<'a> {
         }
     }
 
-    /// The coding that the length counts by and the text is written in.
+    /// TP-DCS: it decides the unit of the length and the coding of the text.
     pub const fn dcs(&self) -> TpDcs {
         self.dcs
     }
 
-    /// TP-UDL: septets in the GSM 7-bit alphabet, octets otherwise; a header is counted with it.
+    /// TP-UDL: septets in the GSM 7-bit alphabet, octets otherwise; with the header.
     pub const fn length(&self) -> u8 {
         self.length
     }
@@ -138,23 +137,23 @@ impl<'a> UserData<'a> {
         self.octets
     }
 
-    /// The header, when TP-UDHI announces one.
+    /// The header, if TP-UDHI is set.
     pub const fn header(&self) -> Option<UserDataHeader<'a>> {
         self.header
     }
 
-    /// Which part of a concatenated short message this is.
+    /// The place in a concatenated short message.
     pub fn concatenation(&self) -> Option<Concatenation> {
         self.header?.concatenation()
     }
 
-    /// The octets behind the header.
+    /// The octets after the header.
     pub fn body(&self) -> &'a [u8] {
         self.octets.get(self.header_octets()..).unwrap_or_default()
     }
 
-    /// Whether the octets cannot be what TP-DCS says: more octets than the septets of TP-UDL take, bits behind the
-    /// last septet of an alphabet that is only assumed, half a character of UCS2.
+    /// Whether the octets contradict TP-DCS: more octets than TP-UDL septets need, bits after the last septet of a
+    /// reserved alphabet, or half a UCS2 character.
     pub fn is_contradicted(&self) -> bool {
         if self.dcs.is_compressed() {
             return false;
@@ -170,7 +169,7 @@ impl<'a> UserData<'a> {
         }
     }
 
-    /// Appends the text. Where a surrogate pair was cut between two parts its half shows as U+FFFD.
+    /// Appends the text. Half of a surrogate pair that was cut between two parts becomes U+FFFD.
     pub fn text_into(&self, out: &mut String) -> Result<(), NotText> {
         if self.dcs.is_compressed() {
             return Err(NotText::Compressed);
@@ -187,28 +186,28 @@ impl<'a> UserData<'a> {
         Ok(())
     }
 
-    /// The text in a `String` of its own.
+    /// The text as a `String`.
     pub fn text(&self) -> Result<String, NotText> {
         let mut text = String::new();
         self.text_into(&mut text)?;
         Ok(text)
     }
 
-    /// Whether the octets may be text in a character set that two networks agreed on. Septets that fill fewer octets
-    /// than there are septets are what TS 23.038 says.
+    /// Whether the octets may be text in a character set that networks agreed on. Packed septets (fewer octets than
+    /// TP-UDL) are read as in TS 23.038.
     pub fn may_be_in_charset(&self) -> bool {
         let is_octets = || usize::from(self.length) <= self.octets.len() || self.is_contradicted();
         self.dcs.may_have_charset() && (!self.dcs.counts_septets() || is_octets())
     }
 
-    /// Whether it is UCS2 with a half of a surrogate pair that lacks the other.
+    /// Whether it is UCS2 with a surrogate without its other half.
     pub fn has_lone_surrogate(&self) -> bool {
         self.dcs.alphabet() == Alphabet::Ucs2
             && !self.dcs.is_compressed()
             && ucs2::has_lone_surrogate(self.body())
     }
 
-    /// Whether a TPDU's TP-DCS says of this user data what it was made for.
+    /// Checks that the TP-DCS of a TPDU is the one of this user data.
     pub(crate) fn agrees_with(&self, dcs: TpDcs) -> Result<(), EncodeError> {
         let same = self.length == 0
             || self.dcs.alphabet() == dcs.alphabet()
@@ -226,13 +225,13 @@ impl<'a> UserData<'a> {
         out.extend_from_slice(self.octets);
     }
 
-    /// UDHL and what it counts.
+    /// Number of octets of UDHL and the elements.
     fn header_octets(&self) -> usize {
         self.header.map_or(0, |header| 1 + header.octets().len())
     }
 }
 
-/// The tables that a header puts in force (TS 23.038 clause 6.2.1.2).
+/// The shift tables that a header selects (TS 23.038 clause 6.2.1.2).
 pub(super) fn shift_tables(header: Option<UserDataHeader<'_>>) -> ShiftTables {
     let Some(header) = header else {
         return ShiftTables::DEFAULT;
@@ -242,7 +241,7 @@ pub(super) fn shift_tables(header: Option<UserDataHeader<'_>>) -> ShiftTables {
     ShiftTables::of(locking, single)
 }
 
-/// Octets that TP-UDL announces.
+/// Number of octets for this TP-UDL.
 fn octet_count(dcs: TpDcs, length: u8) -> usize {
     let length = usize::from(length);
     if dcs.counts_septets() {

@@ -1,7 +1,7 @@
-//! Named values of one octet, where the unnamed ones survive too.
+//! Named values of one octet; unnamed values survive a round trip.
 
-/// An enum over an octet: each named value once, every other one kept as `Other`. Both conversions come
-/// from the same list, so they are each other's inverse.
+/// An enum over an octet: named values, and `Other` for all other values. Both conversions come from one list, so
+/// each is the inverse of the other.
 macro_rules! octet_values {
     (
         $(#[$meta:meta])*
@@ -13,7 +13,7 @@ macro_rules! octet_values {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum $name {
             $( $(#[$value_meta])* $variant, )+
-            /// A value without a name: reserved, or of a later release.
+            /// A value without a name: reserved, or defined by a later release.
             Other(u8),
         }
 

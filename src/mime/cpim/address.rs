@@ -9,15 +9,15 @@ use crate::base::EncodeError;
 /// A person: `Formal-name <URI>` (RFC 3862 §3.6).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CpimAddress<'a> {
-    /// The name that is shown; empty where there is none.
+    /// Formal name; may be empty.
     pub name: Cow<'a, str>,
     /// The URI, without angle brackets.
     pub uri: Cow<'a, str>,
 }
 
 impl<'a> CpimAddress<'a> {
-    /// Reads `Formal-name <URI>` (RFC 3862 §3.6). What follows the URI is ignored, and a URI may stand
-    /// without its brackets: many write these lines as if they were SIP's.
+    /// Reads `Formal-name <URI>` (RFC 3862 §3.6). Text after the URI is ignored, and a URI without angle brackets is
+    /// accepted: many clients write these lines as in SIP.
     pub fn parse(value: &'a str) -> Option<Self> {
         let (name, uri) = match value.strip_prefix('"') {
             Some(quoted) => {
@@ -62,7 +62,7 @@ impl<'a> CpimAddress<'a> {
         Ok(())
     }
 
-    /// Appends a header field with it.
+    /// Appends a header field with this address.
     pub(crate) fn push_line(&self, out: &mut String, name: &str) -> Result<(), EncodeError> {
         out.push_str(name);
         out.push_str(": ");
@@ -72,7 +72,7 @@ impl<'a> CpimAddress<'a> {
     }
 }
 
-/// Where a string ends that began with a quote.
+/// Position of the closing quote.
 fn closing_quote(text: &str) -> Option<usize> {
     let mut escaped = false;
     text.find(|c| {

@@ -1,4 +1,4 @@
-//! What a `message/cpim` wraps (RFC 3862 §2.4).
+//! The content of a `message/cpim` (RFC 3862 §2.4).
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use crate::base::{DecodeError, EncodeError, Fault};
 /// The MIME entity in a `message/cpim` (RFC 3862 §2.4).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CpimContent<'a> {
-    /// Content-Type with its parameters; `text/plain` where there is none (RFC 2045 §5.2).
+    /// Content-Type with its parameters; `None` means `text/plain` (RFC 2045 §5.2).
     pub content_type: Option<Cow<'a, str>>,
     /// Content-ID.
     pub content_id: Option<Cow<'a, str>>,
@@ -16,15 +16,15 @@ pub struct CpimContent<'a> {
     pub disposition: Option<Cow<'a, str>>,
     /// Content-Transfer-Encoding of the octets.
     pub transfer_encoding: Option<Cow<'a, str>>,
-    /// Content-Encoding of the octets. MIME has no such field, but senders that pack a body use SIP's.
+    /// Content-Encoding of the octets. MIME has no such field, but senders that compress content use the one of SIP.
     pub content_encoding: Option<Cow<'a, str>>,
-    /// The octets, to the end of the body. A Content-Length here is no part of MIME, and the ones seen
-    /// count characters as often as octets: it is not believed.
+    /// The octets, to the end of the body. A Content-Length in this header is ignored: it is not a MIME field, and
+    /// some clients count characters instead of octets.
     pub octets: Cow<'a, [u8]>,
 }
 
 impl<'a> CpimContent<'a> {
-    /// Whether the content is of the type `essence`, whatever the parameters.
+    /// Whether type and subtype are `essence`; parameters are ignored.
     pub fn is(&self, essence: &str) -> bool {
         let content_type = self.content_type.as_deref().unwrap_or("text/plain");
         first_of(content_type).eq_ignore_ascii_case(essence)
@@ -50,7 +50,7 @@ impl<'a> CpimContent<'a> {
                 value.push_str(folded.text.trim());
             }
             let is = |field: &str| name.eq_ignore_ascii_case(field);
-            // Without these two the content is read in the same way.
+            // These two do not change how the content is read.
             let is_essential = !(is("Content-ID") || is("Content-Disposition"));
             let place = if is("Content-Type") {
                 &mut content.content_type
@@ -74,7 +74,7 @@ impl<'a> CpimContent<'a> {
             }
             *place = Some(value);
         }
-        // Lines without a type are text that was taken for a header.
+        // Lines without a Content-Type are text and not a header.
         match any {
             Some(error) if content.content_type.is_none() => Err(error),
             _ => Ok(content),
@@ -98,7 +98,8 @@ impl<'a> CpimContent<'a> {
     }
 }
 
-/// Whether this is the MIME header of the whole, which belongs in front of the body and not in it.
+/// Whether this is the MIME header of the whole body. It belongs into the SIP header, but some clients repeat it
+/// here.
 pub(super) fn is_wrapper(header: &[Line<'_>]) -> bool {
     header.iter().all(|line| is_content_field(line.text))
         && header.iter().any(|line| {
@@ -114,7 +115,7 @@ pub(super) fn is_content_field(line: &str) -> bool {
         .is_some_and(|start| start.eq_ignore_ascii_case("Content-"))
 }
 
-/// What stands before the first parameter.
+/// The value without its parameters.
 fn first_of(value: &str) -> &str {
     value.split(';').next().unwrap_or_default().trim()
 }

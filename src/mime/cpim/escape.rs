@@ -1,9 +1,9 @@
-//! Characters that a header line cannot carry (RFC 3862 §2.3).
+//! Escapes for characters that a header line cannot carry (RFC 3862 §2.3).
 
 use std::borrow::Cow;
 
-/// A header field's value with its escapes resolved (RFC 3862 §2.3). `\u` escapes are UTF-16: a
-/// surrogate that has lost its other half becomes U+FFFD.
+/// Decodes the escapes in the value of a header field (RFC 3862 §2.3). `\u` escapes are UTF-16; a surrogate without
+/// its other half becomes U+FFFD.
 pub(super) fn unescaped(value: &str) -> Cow<'_, str> {
     if !value.contains('\\') {
         return Cow::Borrowed(value);
@@ -35,17 +35,17 @@ pub(super) fn unescaped(value: &str) -> Cow<'_, str> {
     Cow::Owned(chars.collect())
 }
 
-/// `uxxxx` behind a backslash, and what follows.
+/// Reads `uxxxx` after a backslash; returns the UTF-16 unit and the rest.
 fn utf16_unit(text: &str) -> Option<(u16, &str)> {
     let (digits, rest) = text.strip_prefix('u')?.split_at_checked(4)?;
-    // from_str_radix takes a sign.
+    // from_str_radix would accept a sign.
     let all = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
     let unit = u16::from_str_radix(digits, 16).ok()?;
     all.then_some((unit, rest))
 }
 
-/// Appends `text` with what a header cannot carry escaped (RFC 3862 §2.3.1), and nothing else; in a
-/// quoted string also the quote.
+/// Appends `text` and escapes only the characters that a header cannot carry (RFC 3862 §2.3.1); in a quoted string
+/// also the quote.
 pub(super) fn push_escaped(out: &mut String, text: &str, quoted: bool) {
     use core::fmt::Write as _;
     for c in text.chars() {

@@ -13,15 +13,15 @@ pub const CPIM_HEADERS: &str = "urn:ietf:params:cpim-headers:";
 /// Namespace of the header fields of RFC 5438 clause 10 in a `message/cpim`.
 pub const IMDN_HEADERS: &str = "urn:ietf:params:imdn";
 
-/// Most lines in a header: each can declare a namespace, and each is looked up among those before it.
+/// Most lines of a header: each line may declare a namespace, and each name is searched in all of them.
 const MAX_LINES: usize = 256;
 
-/// The name of a header field, whichever prefix stood for its namespace (RFC 3862 §3.4).
+/// The name of a header field with the namespace that its prefix stands for (RFC 3862 §3.4).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HeaderName<'a> {
-    /// URI of the namespace; empty where the prefix was not declared.
+    /// URI of the namespace; empty if the prefix was not declared.
     pub namespace: Cow<'a, str>,
-    /// Name in that namespace; with its prefix where that was not declared.
+    /// Name in that namespace; with its prefix if that was not declared.
     pub name: Cow<'a, str>,
 }
 
@@ -35,7 +35,7 @@ impl<'a> HeaderName<'a> {
     }
 
     pub(super) fn push(&self, out: &mut String, declared: &[&str]) -> Result<(), EncodeError> {
-        // A prefix is never part of a name of ours.
+        // A name that we write has no prefix in it.
         if !is_name(&self.name) || self.name.contains('.') {
             return Err(not_representable("CPIM header"));
         }
@@ -51,9 +51,9 @@ impl<'a> HeaderName<'a> {
 /// A line of a header.
 pub(super) struct Line<'a> {
     at: usize,
-    /// What it says, up to the first octet that may not stand in it.
+    /// The text up to the first octet that is not allowed.
     pub(super) text: &'a str,
-    /// Whether there is such an octet.
+    /// Whether there is such an octet: then the line is incomplete.
     pub(super) is_cut: bool,
 }
 
@@ -67,7 +67,7 @@ impl Line<'_> {
     }
 }
 
-/// The body as far as it has been read.
+/// A body and the position in it.
 pub(super) struct Lines<'a> {
     octets: &'a [u8],
     at: usize,
@@ -79,12 +79,12 @@ impl<'a> Lines<'a> {
         Self { octets, at: 0 }
     }
 
-    /// What has not been read.
+    /// The octets after the position.
     pub(super) fn rest(&self) -> &'a [u8] {
         self.octets.get(self.at..).unwrap_or_default()
     }
 
-    /// The lines up to the next empty one. Empty ones in front are passed over.
+    /// The lines up to the next empty line. Empty lines before them are skipped.
     pub(super) fn header(&mut self) -> Result<Vec<Line<'a>>, DecodeError> {
         loop {
             let block = self.block()?;
@@ -94,7 +94,7 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// The lines up to the next empty one; none where that comes at once.
+    /// The lines up to the next empty line; none if the first line is empty.
     pub(super) fn block(&mut self) -> Result<Vec<Line<'a>>, DecodeError> {
         let mut block = Vec::new();
         loop {
@@ -144,7 +144,7 @@ pub(super) struct Namespaces<'a> {
 }
 
 impl<'a> Namespaces<'a> {
-    /// None but the default one.
+    /// Only the default namespace.
     pub(super) const fn new() -> Self {
         Self {
             default: CPIM_HEADERS,
@@ -152,7 +152,7 @@ impl<'a> Namespaces<'a> {
         }
     }
 
-    /// Takes in the value of NS: `prefix <URI>`, or `<URI>` for what has no prefix. Any other declares nothing.
+    /// Reads the value of NS: `prefix <URI>`, or `<URI>` for names without a prefix. Any other value is ignored.
     pub(super) fn declare(&mut self, value: &'a str) {
         let value = value.strip_suffix('>');
         match value.and_then(|value| value.split_once('<')) {
@@ -174,7 +174,7 @@ impl<'a> Namespaces<'a> {
     }
 }
 
-/// Separates `;lang=en Text` behind a header field's colon into parameters and value.
+/// Splits `;lang=en Text` after the colon of a header field into parameters and value.
 pub(super) fn split_parameters(after: &str) -> (&str, &str) {
     if !after.starts_with(';') {
         return ("", after.trim());
@@ -200,13 +200,13 @@ pub(super) fn is_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(is_name_octet)
 }
 
-/// A URI that nothing can break out of: it stands between angle brackets, in one line.
+/// Whether this URI is safe between angle brackets in one line.
 pub(super) fn is_uri(uri: &str) -> bool {
     let harmless = |c: char| !c.is_whitespace() && !c.is_control() && !"<>\"\\".contains(c);
     uri.contains(':') && uri.chars().all(harmless)
 }
 
-/// Control characters have no place in a line (RFC 3862 §2.2), but MIME knows the tab.
+/// Control characters are not allowed in a line (RFC 3862 §2.2); MIME allows the tab.
 const fn is_control(octet: u8) -> bool {
     octet.is_ascii_control() && octet != b'\t'
 }
@@ -215,7 +215,7 @@ pub(super) const fn not_representable(element: &'static str) -> EncodeError {
     EncodeError::NotRepresentable { element }
 }
 
-/// Appends a header field whose value is written as it is.
+/// Appends a header field; its value is not escaped.
 pub(crate) fn push_line(
     out: &mut String,
     name: &'static str,
@@ -225,7 +225,7 @@ pub(crate) fn push_line(
     push_value(out, name, value)
 }
 
-/// Appends the colon, a value that is written as it is, and the end of the line.
+/// Appends the colon, a value without escapes, and the end of the line.
 pub(super) fn push_value(
     out: &mut String,
     name: &'static str,
@@ -240,7 +240,7 @@ pub(super) fn push_value(
     Ok(())
 }
 
-/// Appends the prefix that we declare for `namespace`: `imdn`, as everybody does, or `ns` and a number.
+/// Appends the prefix that we declare for `namespace`: `imdn` (as all clients do), or `ns` and a number.
 pub(super) fn push_prefix(out: &mut String, declared: &[&str], namespace: &str) {
     use core::fmt::Write as _;
     if namespace == IMDN_HEADERS {

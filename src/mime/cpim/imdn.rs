@@ -1,5 +1,5 @@
-//! The header fields of RFC 5438 clause 10 in a `message/cpim`: how a notification is asked for, and which way it
-//! takes.
+//! The header fields of RFC 5438 clause 10 in a `message/cpim`: requests for notifications, and the route of
+//! notifications.
 
 use std::borrow::Cow;
 
@@ -8,21 +8,21 @@ use super::header::push_line;
 use crate::base::EncodeError;
 use crate::mime::disposition::{DeliveryStatus, Disposition};
 
-/// Most hosts on the way of a notification.
+/// Most hosts on the route of a notification.
 const MAX_ROUTE: usize = 16;
 
 /// The header fields of RFC 5438 in a `message/cpim`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ImdnHeaders<'a> {
-    /// Message-ID (RFC 5438 §6.3): what a notification names the message by.
+    /// Message-ID (RFC 5438 §6.3): notifications refer to the message by it.
     pub message_id: Option<Cow<'a, str>>,
-    /// Disposition-Notification (RFC 5438 §6.2): what the sender wants to hear of.
+    /// Disposition-Notification (RFC 5438 §6.2): the notifications that the sender asks for.
     pub wanted: Wanted,
-    /// Original-To (RFC 5438 §6.4): whom the message was for before somebody changed it.
+    /// Original-To (RFC 5438 §6.4): the recipient before an intermediary changed it.
     pub original_to: Option<CpimAddress<'a>>,
-    /// IMDN-Record-Route (RFC 5438 §6.5): the way that a notification is to take, the first host first.
+    /// IMDN-Record-Route (RFC 5438 §6.5): the route of notifications, the first host first.
     pub record_route: Vec<CpimAddress<'a>>,
-    /// IMDN-Route (RFC 5438 §6.6): the way that this notification is still to take.
+    /// IMDN-Route (RFC 5438 §6.6): the remaining route of this notification.
     pub route: Vec<CpimAddress<'a>>,
 }
 
@@ -40,7 +40,7 @@ pub struct Wanted {
 }
 
 impl<'a> ImdnHeaders<'a> {
-    /// The fields' names.
+    /// Names of the header fields.
     pub(crate) const NAMES: [&'static str; 5] = [
         "Message-ID",
         "Disposition-Notification",
@@ -49,8 +49,8 @@ impl<'a> ImdnHeaders<'a> {
         "IMDN-Route",
     ];
 
-    /// Takes in a field of this namespace that may stand several times; one that is not known says nothing.
-    /// False for a host on the way of notifications that cannot be read, or is one too many.
+    /// Reads a field of this namespace that may occur several times; an unknown field is ignored. False if a host of
+    /// the route cannot be read, or the route is too long.
     pub(crate) fn field(&mut self, name: &str, value: &'a str) -> bool {
         let host = || CpimAddress::parse(value);
         match name {
@@ -86,7 +86,7 @@ impl<'a> ImdnHeaders<'a> {
     }
 }
 
-/// Appends `host` if there is one and the way is not too long with it.
+/// Appends `host`; false if there is none or the route is too long.
 fn append<'a>(route: &mut Vec<CpimAddress<'a>>, host: Option<CpimAddress<'a>>) -> bool {
     let host = host.filter(|_| route.len() < MAX_ROUTE);
     let taken = host.is_some();
@@ -95,8 +95,7 @@ fn append<'a>(route: &mut Vec<CpimAddress<'a>>, host: Option<CpimAddress<'a>>) -
 }
 
 impl Wanted {
-    /// Reads the values of Disposition-Notification. Parameters and values that nobody knows are
-    /// ignored (RFC 5438 §7.2.1).
+    /// Reads the values of Disposition-Notification. Unknown parameters and values are ignored (RFC 5438 §7.2.1).
     pub fn parse(value: &str) -> Self {
         let mut wanted = Self::default();
         for value in value.split(',') {
@@ -111,7 +110,7 @@ impl Wanted {
         wanted
     }
 
-    /// Whether the sender wants to hear of this.
+    /// Whether the sender asks for a notification with this disposition.
     pub const fn wants(self, disposition: Disposition) -> bool {
         match disposition {
             Disposition::Delivery(DeliveryStatus::Delivered) => self.positive_delivery,
@@ -121,7 +120,7 @@ impl Wanted {
         }
     }
 
-    /// What either asks for.
+    /// Notifications that at least one of them asks for.
     const fn and(self, other: Self) -> Self {
         Self {
             positive_delivery: self.positive_delivery || other.positive_delivery,
@@ -183,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn who_cannot_be_told_the_way_gets_no_notification() {
+    fn without_a_readable_route_there_is_no_notification() {
         let imdn = |fields: &str| {
             let text = format!(
                 "NS: imdn <urn:ietf:params:imdn>\nimdn.Message-ID: 1\n\

@@ -1,4 +1,4 @@
-//! A `message/cpim` as a value, and its octets.
+//! A `message/cpim`, and how it is written.
 
 use std::borrow::Cow;
 
@@ -12,38 +12,38 @@ use super::header::{
 use super::imdn::ImdnHeaders;
 use crate::base::EncodeError;
 
-/// The header fields of that namespace.
+/// The header fields of the namespace [`CPIM_HEADERS`].
 const HEADER_NAMES: [&str; 7] = ["From", "To", "cc", "DateTime", "Subject", "NS", "Require"];
 
 /// A `message/cpim`: a message header and a MIME entity.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cpim<'a> {
-    /// Who wrote it (RFC 3862 §4.1).
+    /// From: the author (RFC 3862 §4.1).
     pub from: Option<CpimAddress<'a>>,
-    /// Who it is for (RFC 3862 §4.2).
+    /// To: the recipients (RFC 3862 §4.2).
     pub to: Vec<CpimAddress<'a>>,
-    /// Who gets a copy (RFC 3862 §4.3).
+    /// cc: recipients of a copy (RFC 3862 §4.3).
     pub cc: Vec<CpimAddress<'a>>,
-    /// DateTime (RFC 3862 §4.4), as it stands there.
+    /// DateTime (RFC 3862 §4.4), unchanged.
     pub date_time: Option<Cow<'a, str>>,
     /// Subject (RFC 3862 §4.5), perhaps in several languages.
     pub subjects: Vec<CpimSubject<'a>>,
-    /// What a recipient must understand (RFC 3862 §4.7).
+    /// Require: header fields that a recipient must understand (RFC 3862 §4.7).
     pub required: Vec<HeaderName<'a>>,
-    /// What it says of disposition notifications (RFC 5438).
+    /// Header fields for disposition notifications (RFC 5438).
     pub imdn: ImdnHeaders<'a>,
     /// All other header fields whose namespace is declared, in their order.
     pub extensions: Vec<CpimExtension<'a>>,
-    /// What it wraps (RFC 3862 §2.4).
+    /// The content (RFC 3862 §2.4).
     pub content: CpimContent<'a>,
 }
 
-/// A subject and the language that it is in.
+/// A subject and its language.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CpimSubject<'a> {
     /// Language tag (RFC 3862 §3.3).
     pub language: Option<Cow<'a, str>>,
-    /// What it says.
+    /// The text.
     pub text: Cow<'a, str>,
 }
 
@@ -52,7 +52,7 @@ pub struct CpimSubject<'a> {
 pub struct CpimExtension<'a> {
     /// Its name.
     pub name: HeaderName<'a>,
-    /// Its value as it stands in the line: what is escaped in it stays so.
+    /// Its value; escapes are not decoded.
     pub value: Cow<'a, str>,
 }
 
@@ -135,7 +135,7 @@ impl<'a> Cpim<'a> {
         found
     }
 
-    /// The first thing that must be understood (RFC 3862 §3.5) and that we do not know.
+    /// The first required header field (RFC 3862 §3.5) that we do not know.
     pub fn not_understood(&self) -> Option<&HeaderName<'a>> {
         self.required.iter().find(|required| {
             let name = &*required.name;

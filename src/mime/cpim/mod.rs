@@ -1,4 +1,4 @@
-//! message/cpim (RFC 3862): an instant message with the header that travels with it end to end.
+//! `message/cpim` (RFC 3862): an instant message with a message header that stays unchanged from end to end.
 
 mod address;
 mod content;
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn other_spellings_of_the_same() {
+    fn other_spellings() {
         let content = |text: &str| {
             let message = Cpim::decode(text.as_bytes()).unwrap();
             assert_eq!(message.from, Some(address("", "sip:a@x")), "{text}");
@@ -129,14 +129,14 @@ mod tests {
             message.content.octets.into_owned()
         };
         for text in [
-            // As RFC 3862 has it, with LF alone, and without the blank behind the colon.
+            // As in RFC 3862, with LF alone, and without the space after the colon.
             "From: <sip:a@x>\r\n\r\nContent-Type: text/plain\r\n\r\nHi",
             "From: <sip:a@x>\n\nContent-Type: text/plain\n\nHi",
             "From:<sip:a@x>;tag=1\r\n\r\nContent-type:text/plain; charset=us-ascii\r\n\r\nHi",
             // No empty line before the content's header; no content header at all.
             "From: <sip:a@x>\r\nContent-Type: text/plain\r\n\r\nHi",
             "From: <sip:a@x>\r\n\r\n\r\nHi",
-            // The MIME header of the whole in front (as in RFC 5438 §8.1), or an empty line.
+            // The MIME header of the whole body first (as in RFC 5438 §8.1), or an empty line.
             "Content-type: Message/CPIM\r\n\r\nFrom: <sip:a@x>\r\n\r\nContent-Type: text/plain\r\n\r\nHi",
             "\r\nFrom: sip:a@x\r\n\r\nContent-Type: text/plain\r\n\r\nHi",
         ] {
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_have_to_be_guessed_is_refused() {
+    fn ambiguous_bodies_are_refused() {
         let fault = |text: &[u8]| match Cpim::decode(text) {
             Err(error) => Err((error.element, error.offset, error.fault)),
             Ok(_) => Ok(()),
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_cannot_be_read_is_not_used() {
+    fn unreadable_fields_are_ignored() {
         let with = |header: &[u8]| {
             let content = &b"\r\n\r\nContent-Type: text/plain\r\n\r\nHi"[..];
             let octets = [b"NS: imdn <urn:ietf:params:imdn>\r\n", header, content].concat();
@@ -262,7 +262,7 @@ mod tests {
             b"From: <sip:a@x>\r\nFrom: <sip:a@x>\r\nTo: nobody\r\nTo: <sip:b@x>\r\nDateTime: 1\r\n\
             DateTime: 1\r\nSubject: \xff\r\nSubject: s\r\nimdn.Message-ID: 1\r\nimdn.Message-ID: 1";
         assert_eq!(with(all), ([true; 5], true));
-        // What must be understood is never left out.
+        // Require is never ignored.
         assert!(!with(b"NS: other\r\nRequire: other.Option").1);
         let content = "A: b\r\n\r\nContent-Type: a/b\r\nContent-ID: 1\r\nContent-ID: 2\r\n\r\nHi";
         let message = Cpim::decode(content.as_bytes()).unwrap();
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_written_breaks_out_of_its_line() {
+    fn no_value_can_end_its_line() {
         let refused = |message: &Cpim<'_>| message.encode(&mut Vec::new()).is_err();
         for evil in [
             "sip:a@x>\r\nTo: <sip:b@x",
@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn what_must_be_understood() {
+    fn required_header_fields() {
         let message = message();
         assert_eq!(message.not_understood(), message.required.first());
         for (require, known) in [

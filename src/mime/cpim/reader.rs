@@ -1,5 +1,5 @@
-//! The message header of a `message/cpim` (RFC 3862 §2.2), line by line. Only what must be understood is essential:
-//! any other field that cannot be read is not used.
+//! Reads a `message/cpim` line by line (RFC 3862 §2.2). Only Require must be readable; any other field that cannot be
+//! read is ignored.
 
 use std::borrow::Cow;
 
@@ -15,18 +15,18 @@ use super::message::{Cpim, CpimExtension, CpimSubject};
 use crate::base::{DecodeError, Fault};
 
 impl<'a> Cpim<'a> {
-    /// Reads a body. Lines may end in LF alone, the content's header may follow without an empty line,
-    /// and a MIME header of the whole may stand in front. A field of the message header that cannot be read,
-    /// or that says two things, is not used. An error is what leaves open which text is meant or what must be
-    /// understood.
+    /// Reads a body. Lines may end in LF alone, the header of the content may follow without an empty line, and the
+    /// MIME header of the whole body may come first. A field of the message header that cannot be read, or that
+    /// occurs twice with different values, is ignored. It is an error if the text or the required header fields would
+    /// be ambiguous.
     pub fn decode(octets: &'a [u8]) -> Result<Self, DecodeError> {
         let mut lines = Lines::new(octets);
         let mut header = lines.header()?;
         if is_wrapper(&header) {
             header = lines.header()?;
         }
-        // Some leave out the empty line before the content's header. No field of a message header
-        // begins like those.
+        // Some clients omit the empty line before the header of the content. No field of a message header begins with
+        // the same name.
         let end = header
             .iter()
             .position(|line| is_content_field(line.text))
@@ -42,7 +42,7 @@ impl<'a> Cpim<'a> {
     }
 }
 
-/// What the lines of a message header say.
+/// Reads the lines of a message header.
 fn read<'a>(lines: &[Line<'a>]) -> Result<Cpim<'a>, DecodeError> {
     let mut reader = Reader {
         message: Cpim::default(),
@@ -56,7 +56,7 @@ fn read<'a>(lines: &[Line<'a>]) -> Result<Cpim<'a>, DecodeError> {
         has_fields |= reader.field(line)?;
     }
     if let (false, Some(first)) = (has_fields, lines.first()) {
-        // It is text that stands where the header should be.
+        // The body has text instead of a header.
         return Err(first.error("CPIM header", Fault::Malformed));
     }
     let mut message = reader.message;
@@ -70,20 +70,20 @@ fn read<'a>(lines: &[Line<'a>]) -> Result<Cpim<'a>, DecodeError> {
 struct Reader<'a> {
     message: Cpim<'a>,
     namespaces: Namespaces<'a>,
-    /// Fields that may stand once, and said two things.
+    /// Fields that may occur once, but occurred with different values.
     contradicted: Vec<(&'static str, &'static str)>,
-    /// Whether the line before was a Require.
+    /// Whether the previous line was a Require.
     in_require: bool,
-    /// Whether the way of notifications cannot be read: then none is sent.
+    /// Whether the route of notifications cannot be read: then none is sent.
     way_is_lost: bool,
 }
 
 impl<'a> Reader<'a> {
-    /// Takes in one line. False for one that is no header field.
+    /// Reads one line; false if it is not a header field.
     fn field(&mut self, line: &Line<'a>) -> Result<bool, DecodeError> {
         let field = line.text.split_once(':').filter(|(name, _)| is_name(name));
         let Some((name, after)) = field else {
-            // Perhaps more of the line before, which may not be folded (RFC 3862 §2.2).
+            // This may continue the previous line, but folding is not allowed (RFC 3862 §2.2).
             return match self.in_require && line.text.starts_with([' ', '\t']) {
                 true => Err(line.error("CPIM Require", Fault::Malformed)),
                 false => Ok(false),
@@ -92,7 +92,7 @@ impl<'a> Reader<'a> {
         self.in_require = false;
         let (parameters, value) = split_parameters(after);
         if name == "NS" {
-            // A prefix that is not declared means nothing, and is not understood where that is required.
+            // An undeclared prefix has no namespace; a required header field with such a prefix is unknown.
             if !line.is_cut {
                 self.namespaces.declare(value);
             }
@@ -122,7 +122,7 @@ impl<'a> Reader<'a> {
         self.message.required.extend(names);
     }
 
-    /// A field that a message may lack.
+    /// Reads an optional field.
     fn optional(
         &mut self,
         namespace: &'a str,
@@ -174,7 +174,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Takes in a field that may stand once. It is not used where it says two things.
+/// Reads a field that may occur once. It is ignored if it occurs with different values.
 fn once<T: PartialEq>(
     name: (&'static str, &'static str),
     place: &mut Option<T>,

@@ -1,22 +1,22 @@
 //! TP-Data-Coding-Scheme (TS 23.040 clause 9.2.3.10, TS 23.038 clause 4).
 
-/// The alphabet of user data, as TP-DCS tells it (TS 23.038 clause 4).
+/// The alphabet of user data, from TP-DCS (TS 23.038 clause 4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Alphabet {
     /// GSM 7-bit: the default alphabet with its extension, or national language tables (clause 6.2.1).
     Gsm7,
-    /// 8-bit data, which is no text (clause 6.2.2).
+    /// 8-bit data, not text (clause 6.2.2).
     EightBit,
     /// UCS2 (clause 6.2.3), read and written as UTF-16.
     Ucs2,
 }
 
-/// TP-DCS as sent. Every value has a reading; reserved ones are read as the GSM 7-bit default alphabet,
-/// which TS 23.038 clause 4 asks for.
+/// TP-DCS as sent. Every value can be read; reserved values mean the GSM 7-bit default alphabet, as TS 23.038 clause
+/// 4 requires.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct TpDcs(pub u8);
 
-/// Where a message is to be kept or shown (TS 23.038 clause 4).
+/// Message class: where a message is stored or displayed (TS 23.038 clause 4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MessageClass {
     /// Class 0: shown at once, not stored.
@@ -29,7 +29,7 @@ pub enum MessageClass {
     TerminalEquipment,
 }
 
-/// What a message waiting indication tells of.
+/// Kind of a message waiting indication.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum WaitingKind {
     /// Voicemail.
@@ -45,9 +45,9 @@ pub enum WaitingKind {
 /// A message waiting indication (TS 23.038 clause 4, groups 1100 to 1110).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MessageWaiting {
-    /// Whether messages wait, or none any more.
+    /// Whether messages are waiting (1) or no longer waiting (0).
     pub active: bool,
-    /// What waits.
+    /// Kind of the waiting messages.
     pub kind: WaitingKind,
     /// Whether the text is to be stored; otherwise it may be discarded.
     pub store: bool,
@@ -98,7 +98,7 @@ impl From<WaitingKind> for u8 {
 }
 
 impl TpDcs {
-    /// General coding with nothing said but the alphabet.
+    /// General data coding with this alphabet and no message class.
     pub const fn of(alphabet: Alphabet) -> Self {
         match alphabet {
             Alphabet::Gsm7 => Self(0b0000_0000),
@@ -125,8 +125,8 @@ impl TpDcs {
         }
     }
 
-    /// Whether no alphabet is defined for it: a reserved alphabet or a reserved group. It is to be read as the
-    /// GSM 7-bit default alphabet, but networks use these values for alphabets of their own.
+    /// Whether the alphabet or the group is reserved. A receiver reads such a value as the GSM 7-bit default
+    /// alphabet, but some networks use these values for other character sets.
     pub const fn is_reserved(self) -> bool {
         match self.0 >> 4 {
             0b0000..=0b0111 => self.0 & 0b1100 == 0b1100,
@@ -134,7 +134,7 @@ impl TpDcs {
         }
     }
 
-    /// Whether two networks may agree on a character set for it: nothing else says what the text is.
+    /// Whether networks may agree on a character set for this value: TS 23.038 defines no text for it.
     pub const fn may_have_charset(self) -> bool {
         let is_octets = matches!(self.alphabet(), Alphabet::EightBit);
         !self.is_compressed() && (is_octets || self.is_reserved())
@@ -150,7 +150,7 @@ impl TpDcs {
         self.0 >> 6 == 0b01
     }
 
-    /// The message class, where the value has one.
+    /// The message class, if the value has one.
     pub const fn class(self) -> Option<MessageClass> {
         let general_with_class = self.0 >> 7 == 0 && self.0 & 0b0001_0000 != 0;
         if general_with_class || self.0 >> 4 == 0b1111 {
@@ -166,7 +166,7 @@ impl TpDcs {
         Self(Self::of(self.alphabet()).0 | 0b0001_0000 | u8::from(class))
     }
 
-    /// The message waiting indication, where the value is one.
+    /// The message waiting indication, if the value is one.
     pub const fn message_waiting(self) -> Option<MessageWaiting> {
         let store = match self.0 >> 4 {
             0b1100 => false,

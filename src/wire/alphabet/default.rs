@@ -23,7 +23,7 @@ pub(super) static LOCKING: Table = Table::new([
     'x', 'y', 'z', 'ä', 'ö', 'ñ', 'ü', 'à', // 78
 ]);
 
-/// The extension table, behind an escape.
+/// The extension table, used after an escape.
 #[rustfmt::skip]
 pub(super) static EXTENSION: Table = Table::new([
     NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, // 00

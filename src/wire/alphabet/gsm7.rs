@@ -1,4 +1,4 @@
-//! Septets in octets, and text in septets (TS 23.038 clauses 6.1.2.1 and 6.2.1).
+//! Septets packed into octets, and text coded in septets (TS 23.038 clauses 6.1.2.1 and 6.2.1).
 //!
 //! Septets are handled eight at a time: eight of them are seven octets, and both fit one `u64`.
 
@@ -43,15 +43,15 @@ const fn all_plain(septets: u64) -> bool {
     from_space & not_currency & (!from_at_sign | letter) & TOP == TOP
 }
 
-/// The first eight octets of `text` in one word, when all of them are plain: the septets of as many
-/// characters, in tables where plain codes are ASCII.
+/// The first eight octets of `text` as one word, if all of them are plain: in tables whose plain codes are ASCII,
+/// these are the septets of eight characters.
 pub(crate) fn plain_word(text: &str) -> Option<u64> {
     let word = u64::from_le_bytes(*text.as_bytes().first_chunk::<LANES>()?);
     (word & lanes(0x80) == 0 && all_plain(word)).then_some(word)
 }
 
-/// Septets eight at a time, one in each octet of a word; zero behind the end of the octets. Eight septets
-/// are seven octets, so the next word begins at the same bit of its octet.
+/// Reads eight septets at a time, one in each octet of a word; zeros after the end of the octets. Eight septets are
+/// seven octets, so each word begins at the same bit of its octet.
 #[derive(Clone)]
 struct Words<'a> {
     octets: &'a [u8],
@@ -82,7 +82,7 @@ impl<'a> Words<'a> {
     }
 }
 
-/// Appends the text of the septets `first..end` of `octets`; of at most [`MAX_SEPTETS`].
+/// Appends the text of the septets `first..end` of `octets`, at most [`MAX_SEPTETS`].
 pub(crate) fn decode(
     octets: &[u8],
     first: usize,
@@ -94,7 +94,7 @@ pub(crate) fn decode(
     let count = end.saturating_sub(first).min(MAX_SEPTETS);
     let mut at = 0;
     if tables.is_plain() {
-        // Most texts are plain all through, or up to their last few characters.
+        // In most texts, all characters or all but the last few are plain.
         let mut plain = [0; MAX_SEPTETS];
         for room in plain.chunks_exact_mut(LANES).take(count / LANES) {
             let mut ahead = words.clone();
@@ -137,14 +137,14 @@ fn decode_shifted(mut words: Words<'_>, count: usize, tables: ShiftTables, out: 
         }
     }
     if escape {
-        push(SPACE); // an escape of nothing
+        push(SPACE); // an escape at the end
     }
     push_utf8(&text, length, out);
 }
 
 /// Appends the first `length` octets of `text`.
 fn push_utf8(text: &[u8], length: usize, out: &mut String) {
-    // Always: nothing but whole characters was written.
+    // This is always UTF-8: only whole characters were written.
     if let Some(Ok(text)) = text.get(..length).map(core::str::from_utf8) {
         out.push_str(text);
     }
@@ -163,8 +163,8 @@ impl SeptetBuffer {
         length: 0,
     };
 
-    /// Appends the septets of `text`: none when it has a character that the tables have not, or when
-    /// there are more than [`MAX_SEPTETS`] then.
+    /// Appends the septets of `text`; `None` if a character is not in the tables, or if there would be more than
+    /// [`MAX_SEPTETS`].
     pub(crate) fn push_text(&mut self, text: &str, tables: ShiftTables) -> Option<()> {
         let mut rest = text;
         loop {
@@ -198,17 +198,17 @@ impl SeptetBuffer {
         Some(())
     }
 
-    /// How many there are.
+    /// Number of septets.
     pub(crate) const fn len(&self) -> usize {
         self.length
     }
 
-    /// Packs them into `octets` from septet `first` on. Bits in front of it, in its octet, are fill bits and
+    /// Packs the septets into `octets`, from septet `first` on. Bits before it in the same octet are fill bits and
     /// become 0.
     pub(crate) fn pack(&self, octets: &mut [u8], first: usize) {
         let shift = first * 7 % 8;
         let mut room = octets.get_mut(first * 7 / 8..).unwrap_or_default();
-        let mut begun = 0; // the octet that a word begins and the next one goes on with
+        let mut begun = 0; // the octet that two words share
         let words = self
             .septets
             .chunks_exact(LANES)
@@ -217,7 +217,7 @@ impl SeptetBuffer {
             let packed = begun | (squeeze(u64::from_le_bytes(word)) << shift);
             match room.first_chunk_mut() {
                 Some(target) => *target = packed.to_le_bytes(),
-                // The last word, of which only some octets are there.
+                // The last word is incomplete.
                 None => room
                     .iter_mut()
                     .zip(packed.to_le_bytes())
@@ -234,7 +234,7 @@ pub(crate) const fn octet_count(septets: usize) -> usize {
     (septets * 7).div_ceil(8)
 }
 
-/// Whether a bit is set behind the last of so many septets.
+/// Whether a bit is set after the last of `septets` septets.
 pub(crate) fn has_fill(octets: &[u8], septets: usize) -> bool {
     let bits = septets * 7;
     let last = octets.get(bits / 8).copied().unwrap_or_default();
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_words_are_told_lane_by_lane() {
+    fn plain_words_are_found_lane_by_lane() {
         for code in 0..128 {
             for lane in 0..LANES {
                 let mut word = [b'a'; LANES];
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn packs_as_the_specification_draws_it() {
+    fn packs_as_in_the_specification() {
         let mut octets = [0; 160];
         septets("hellohello").unwrap().pack(&mut octets, 0);
         assert_eq!(
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn every_offset_and_length_comes_back() {
+    fn every_offset_and_length_survives_a_round_trip() {
         let text: String = "Aé€ [x]@".chars().cycle().take(110).collect();
         for first in 0..20 {
             for length in 0..text.chars().count() {

@@ -1,4 +1,4 @@
-//! Alphabets (TS 23.038): which characters there are and how they lie in the octets.
+//! Alphabets (TS 23.038): their characters, and how characters are packed into octets.
 
 mod dcs;
 mod default;

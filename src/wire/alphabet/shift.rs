@@ -4,10 +4,10 @@ use super::NationalLanguage;
 use super::default;
 use super::table::{Table, Utf8, is_plain};
 
-/// The escape to the single shift table (TS 23.038 clause 6.2.1). It lies at the same code in every table.
+/// The escape to the single shift table (TS 23.038 clause 6.2.1); the same code in every table.
 pub(crate) const ESCAPE: u8 = 0x1b;
 
-/// What shows in place of a code without a character.
+/// Shown for a code without a character.
 pub(crate) const SPACE: Utf8 = [b' ', 0, 0, 1];
 
 /// One character as septets.
@@ -15,12 +15,12 @@ pub(crate) const SPACE: Utf8 = [b' ', 0, 0, 1];
 pub(crate) enum Septets {
     /// From the locking table.
     One(u8),
-    /// From the single shift table, behind an escape.
+    /// From the single shift table, after an escape.
     Escaped(u8),
 }
 
 impl Septets {
-    /// How many septets it takes.
+    /// Number of septets.
     pub(crate) const fn count(self) -> usize {
         match self {
             Self::One(_) => 1,
@@ -29,8 +29,7 @@ impl Septets {
     }
 }
 
-/// The two tables that are in force for a text: the locking shift table, and the single shift table
-/// behind an escape.
+/// The tables of a text: the locking shift table, and the single shift table for codes after an escape.
 #[derive(Clone, Copy)]
 pub(crate) struct ShiftTables {
     locking: &'static Table,
@@ -44,7 +43,7 @@ impl ShiftTables {
         single: &default::EXTENSION,
     };
 
-    /// The tables that the header's national language elements name.
+    /// The tables of these national languages.
     pub(crate) const fn of(locking: NationalLanguage, single: NationalLanguage) -> Self {
         Self {
             locking: locking.locking(),
@@ -57,14 +56,13 @@ impl ShiftTables {
         self.locking.plain
     }
 
-    /// The character of a septet of its own; a code without one shows as a space.
+    /// The character of a single septet; a space if the code has none.
     pub(crate) fn unescaped(&self, code: u8) -> Utf8 {
         self.locking.character(code).unwrap_or(SPACE)
     }
 
-    /// The character of a septet behind an escape. A code that the single shift table leaves open stands
-    /// for the locking table's character; a second escape is reserved and shows as a space
-    /// (TS 23.038 clause 6.2.1.1).
+    /// The character of a septet after an escape. If the single shift table has no character for the code, the
+    /// locking shift table counts; a second escape is reserved and shown as a space (TS 23.038 clause 6.2.1.1).
     pub(crate) fn escaped(&self, code: u8) -> Utf8 {
         self.single
             .character(code)

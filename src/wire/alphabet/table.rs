@@ -3,30 +3,29 @@
 /// A code without a character.
 pub(super) const NONE: char = char::MAX;
 
-/// How many codes 7 bits have.
+/// Number of codes of 7 bits.
 const CODES: usize = 128;
 
-/// A character in UTF-8: up to three octets, all tables being in the basic plane, and their number. No
-/// octets for a code without a character.
+/// A character in UTF-8: up to three octets (all tables are in the basic multilingual plane), and their number in the
+/// last octet. The number is 0 for a code without a character.
 pub(crate) type Utf8 = [u8; 4];
 
 /// A table of 128 codes.
 pub(crate) struct Table {
     characters: [Utf8; CODES],
-    /// By character, then by code, so that a character that stands twice is found at its first code.
+    /// Sorted by character, then by code, so that a character with two codes is found at its first one.
     codes: [(char, u8); CODES],
-    /// Whether all codes of [`is_plain`] stand for the ASCII character of the same number.
+    /// Whether all codes of [`is_plain`] are the ASCII characters with the same numbers.
     pub(super) plain: bool,
 }
 
-/// Whether ASCII and the GSM 7-bit default alphabet give this code the same character, the shift and
-/// control codes but LF and CR set aside.
+/// Whether this code is the same printable character in ASCII and in the GSM 7-bit default alphabet.
 pub(crate) const fn is_plain(code: u8) -> bool {
     matches!(code, b' '..=b'#' | b'%'..=b'?' | b'A'..=b'Z' | b'a'..=b'z')
 }
 
 impl Table {
-    // Constant evaluation has no iterators; every index is below CODES.
+    // Iterators cannot be used in a const fn; every index is below CODES.
     #[allow(clippy::indexing_slicing, clippy::cast_possible_truncation)]
     pub(super) const fn new(characters: [char; CODES]) -> Self {
         let mut utf8 = [[0; 4]; CODES];

@@ -1,6 +1,6 @@
 //! UCS2 (TS 23.038 clause 6.2.3), read and written as UTF-16, most significant octet first.
 
-/// The 16-bit units; an odd octet at the end is none.
+/// The 16-bit units; an odd octet at the end is ignored.
 fn units(octets: &[u8]) -> impl Iterator<Item = u16> + '_ {
     octets
         .chunks_exact(2)
@@ -8,8 +8,7 @@ fn units(octets: &[u8]) -> impl Iterator<Item = u16> + '_ {
         .map(u16::from_be_bytes)
 }
 
-/// Appends the text of `bodies` read one behind the other; a half of a surrogate pair without the other
-/// shows as U+FFFD.
+/// Appends the text of the concatenated `bodies`. A surrogate without its other half becomes U+FFFD.
 pub(crate) fn decode<'a>(bodies: impl IntoIterator<Item = &'a [u8]>, out: &mut String) {
     out.extend(
         char::decode_utf16(bodies.into_iter().flat_map(units))
@@ -17,12 +16,12 @@ pub(crate) fn decode<'a>(bodies: impl IntoIterator<Item = &'a [u8]>, out: &mut S
     );
 }
 
-/// Whether there are halves of surrogate pairs without the other: a part of a text, cut inside a pair.
+/// Whether there is a surrogate without its other half: the text was cut inside a surrogate pair.
 pub(crate) fn has_lone_surrogate(octets: &[u8]) -> bool {
     char::decode_utf16(units(octets)).any(|unit| unit.is_err())
 }
 
-/// Writes `text` into `octets`: the number of octets written, or none when it does not fit.
+/// Writes `text` into `octets`; returns the number of octets, `None` if it does not fit.
 pub(crate) fn encode(text: &str, octets: &mut [u8]) -> Option<usize> {
     let mut room = octets.chunks_exact_mut(2);
     let mut count = 0;

@@ -1,7 +1,7 @@
-//! Messages field by field, for people and tools: the names and shapes are those of the test vectors
-//! (`tests/vectors/README.md`), so what one reader shows can be compared with what another does.
+//! Messages field by field, for people and tools. Names and structure are those of the test vectors
+//! (`tests/vectors/README.md`), so that the output of several decoders can be compared.
 //!
-//! A description goes into a [`FieldSink`], which the caller brings: an RPC reply, JSON for tests.
+//! A description is written to a [`FieldSink`] of the caller: an RPC reply, or JSON in tests.
 
 mod rp;
 mod tpdu;
@@ -12,19 +12,19 @@ pub use tpdu::describe_tpdu;
 
 use super::{TpAddress, TpScts};
 
-/// Takes the fields of a message in the order of the specification.
+/// Receives the fields of a message in the order of the specification.
 pub trait FieldSink {
     /// A text.
     fn text(&mut self, name: &str, value: &str);
     /// A number.
     fn number(&mut self, name: &str, value: i64);
-    /// True or false, for what is derived; bits of the message are numbers.
+    /// True or false, for derived values; bits of the message are numbers.
     fn flag(&mut self, name: &str, value: bool);
-    /// A field that is known to have no value.
+    /// A field without a value.
     fn null(&mut self, name: &str);
     /// Identifiers and octets, in this order.
     fn elements(&mut self, name: &str, elements: &mut dyn Iterator<Item = (u8, &[u8])>);
-    /// A field that has fields of its own.
+    /// A field with fields in it.
     fn object(&mut self, name: &str, fields: &mut dyn FnMut(&mut dyn FieldSink));
 
     /// Octets, as hexadecimal digits.
@@ -38,7 +38,7 @@ pub trait FieldSink {
     }
 }
 
-/// Keeps nothing: with it a caller finds out whether octets can be described before it begins an answer.
+/// Discards everything: it shows whether octets can be described, before an answer is begun.
 #[derive(Clone, Copy, Debug)]
 pub struct Discard;
 
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_in_the_tpdu_is_placed_in_the_whole() {
+    fn an_error_in_the_tpdu_has_its_place_in_the_rp_message() {
         let octets = [0x00, 0x2a, 0x00, 0x02, 0x91, 0x21, 0x02, 0x01, 0x07];
         let error = describe_rp(&octets, &mut Discard).unwrap_err();
         assert_eq!((error.element, error.offset), ("TP-DA", 9));

@@ -6,7 +6,7 @@ use super::tpdu::tpdu_fields;
 use super::{FieldSink, hex};
 use crate::wire::{DecodeError, Direction, RpAddress, RpMessage, RpMessageType};
 
-/// Describes an RP message and the TPDU in it; nothing is described when either is broken.
+/// Describes an RP message and its TPDU; nothing is described if one of them is malformed.
 pub fn describe_rp(octets: &[u8], sink: &mut dyn FieldSink) -> Result<(), DecodeError> {
     let (direction, message) = RpMessage::decode(octets)?;
     let offset = message
@@ -41,8 +41,8 @@ pub fn describe_rp(octets: &[u8], sink: &mut dyn FieldSink) -> Result<(), Decode
     Ok(())
 }
 
-/// Whether these octets are an RP message, all of them, with a whole TPDU in it if any. Then they are no TPDU, which
-/// has other octets where an RP message has the lengths of its elements.
+/// Whether all of these octets are one RP message, with a complete TPDU if it has one. A TPDU is not taken for an RP
+/// message: it has other values where an RP message has the lengths of its elements.
 pub fn is_rp(octets: &[u8]) -> bool {
     let Ok((direction, message)) = RpMessage::decode(octets) else {
         return false;

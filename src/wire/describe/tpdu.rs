@@ -7,7 +7,7 @@ use crate::wire::{
     SmsStatusReport, SmsSubmit, SmsSubmitReport, TpVp, Tpdu, UserData,
 };
 
-/// Describes a TPDU; nothing is described when it is broken.
+/// Describes a TPDU; nothing is described if it is malformed.
 pub fn describe_tpdu(
     direction: Direction,
     carrier: Carrier,
@@ -120,7 +120,7 @@ fn header_indicator(user_data: Option<&UserData<'_>>, sink: &mut dyn FieldSink) 
     );
 }
 
-/// What TP-PI announces.
+/// The elements that TP-PI announces.
 fn parameters(parameters: &Parameters<'_>, sink: &mut dyn FieldSink) {
     if let Some(pid) = parameters.pid {
         sink.number("pid", pid.0.into());

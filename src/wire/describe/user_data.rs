@@ -3,13 +3,13 @@
 use super::FieldSink;
 use crate::wire::{Alphabet, ConcatenationReference, Iei, Ports, TpDcs, UserData, UserDataHeader};
 
-/// TP-DCS and what follows from it.
+/// TP-DCS and the properties that follow from it.
 pub(super) fn coding(dcs: TpDcs, sink: &mut dyn FieldSink) {
     sink.number("dcs", dcs.0.into());
     coding_properties(dcs, sink);
 }
 
-/// What follows from TP-DCS.
+/// The properties that follow from TP-DCS.
 pub(super) fn coding_properties(dcs: TpDcs, sink: &mut dyn FieldSink) {
     let alphabet = match dcs.alphabet() {
         Alphabet::Gsm7 => "gsm7",
@@ -32,7 +32,7 @@ pub(super) fn coding_properties(dcs: TpDcs, sink: &mut dyn FieldSink) {
     }
 }
 
-/// TP-UDL, the header, and the text or else the octets.
+/// TP-UDL, the header, and the text; the octets if there is no text.
 pub(super) fn user_data(user_data: &UserData<'_>, sink: &mut dyn FieldSink) {
     sink.number("udl", user_data.length().into());
     if let Some(header) = user_data.header() {
@@ -78,8 +78,8 @@ fn user_data_header(header: UserDataHeader<'_>, sink: &mut dyn FieldSink) {
     }
 }
 
-/// Null where an element is there that cannot be read or counts from zero. One that counts beyond its
-/// total is shown as sent, though it is no part of a whole either: that is worth seeing.
+/// Null if the element cannot be read, or if a number in it is zero. A sequence number above the total is shown as
+/// sent, although such a part is ignored: the reader should see it.
 fn concatenation(header: UserDataHeader<'_>, sink: &mut dyn FieldSink) {
     let as_sent = || {
         let sent = header

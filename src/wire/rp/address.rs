@@ -27,7 +27,7 @@ impl RpAddress {
         Self::new(ton, NumberingPlan::E164, digits)
     }
 
-    /// From its parts; `digits` are `0-9 * # a b c`, one at least.
+    /// From its parts; `digits` are at least one of `0-9 * # a b c`.
     pub fn new(ton: TypeOfNumber, npi: NumberingPlan, digits: &str) -> Result<Self, EncodeError> {
         const ELEMENT: &str = "RP-Address";
         if digits.len() > MAX_DIGITS {
@@ -61,14 +61,14 @@ impl RpAddress {
         semi_octets::semi_octets(self.value()).map_while(semi_octets::digit)
     }
 
-    /// The octets behind the type of address.
+    /// The octets after the type of address.
     fn value(&self) -> &[u8] {
         self.octets
             .get(..usize::from(self.octet_count))
             .unwrap_or_default()
     }
 
-    /// The LV element; an empty one is no address.
+    /// Reads the LV element; an empty one means no address.
     pub(crate) fn decode<'a>(i: &'a [u8], element: &'static str) -> Parsed<'a, Option<Self>> {
         let (rest, value) = parse::length_value(i, element)?;
         let Some((&type_of_address, digits)) = value.split_first() else {
@@ -79,7 +79,7 @@ impl RpAddress {
             return malformed(i, element, Fault::TooLong);
         };
         target.copy_from_slice(digits);
-        // At most 10, by the array.
+        // At most 10: the size of the array.
         let octet_count = u8::try_from(digits.len()).unwrap_or(u8::MAX);
         Ok((
             rest,
@@ -91,7 +91,7 @@ impl RpAddress {
         ))
     }
 
-    /// Appends the LV element, a single zero for no address.
+    /// Appends the LV element; without an address, a length of zero.
     pub(crate) fn encode(address: Option<&Self>, out: &mut Vec<u8>) {
         match address {
             None => out.push(0),
@@ -114,7 +114,7 @@ impl fmt::Display for RpAddress {
     }
 }
 
-/// Shows no digits: a service centre's number is nobody's secret, but habits are.
+/// Shows no digits, as for all numbers: they must not get into a log line.
 impl fmt::Debug for RpAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RpAddress")
@@ -147,14 +147,14 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_no_number() {
+    fn refuses_text_that_is_not_a_number() {
         assert!(RpAddress::from_number("+").is_err());
         assert!(RpAddress::from_number("+1 555").is_err());
         assert!(RpAddress::from_number("+123456789012345678901").is_err());
     }
 
     #[test]
-    fn refuses_more_than_the_element_holds() {
+    fn refuses_more_digits_than_the_element_holds() {
         let mut octets = vec![12, 0x91];
         octets.extend([0x11; 11]);
         assert!(RpAddress::decode(&octets, "RP-OA").is_err());

@@ -58,8 +58,8 @@ octet_values! {
 }
 
 impl DecodeError {
-    /// The RP-Cause (TS 24.011 clauses 8.2.5.4 and 9.3) that tells the peer about this error: the only mapping
-    /// there is.
+    /// The RP-Cause for this error (TS 24.011 clauses 8.2.5.4 and 9.3). This is the only mapping of errors to
+    /// RP-Causes.
     pub const fn rp_cause(self) -> RpCause {
         match self.fault {
             Fault::Reserved => RpCause::MessageTypeNonExistent,

@@ -6,13 +6,13 @@ use crate::wire::direction::{Carrier, Direction};
 use crate::wire::parse::{self, Parsed, malformed};
 use crate::wire::tpdu::Tpdu;
 
-/// Identifier of RP-User-Data where it is optional: in RP-ACK and RP-ERROR (TS 24.011 table 8.1).
+/// Identifier of the optional RP-User-Data in RP-ACK and RP-ERROR (TS 24.011 table 8.1).
 const RP_USER_DATA_IEI: u8 = 0x41;
 
-/// Most octets that RP-User-Data's length octet can tell.
+/// Most octets of RP-User-Data: it has a length of one octet.
 const MAX_USER_DATA: usize = u8::MAX as usize;
 
-/// RP-Message Reference (TS 24.011 clause 8.2.3): links a report to what it reports on.
+/// RP-Message Reference (TS 24.011 clause 8.2.3): links a report to its RP-DATA or RP-SMMA.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RpMr(pub u8);
 
@@ -29,12 +29,12 @@ pub enum RpMessageType {
     Smma,
 }
 
-/// The first two octets of every RP message: enough to answer one whose rest is broken.
+/// The first two octets of every RP message: enough to answer a message whose rest is malformed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RpHeader {
-    /// The way the message goes.
+    /// Direction of the message.
     pub direction: Direction,
-    /// Which message it is.
+    /// Message type.
     pub message_type: RpMessageType,
     /// Its reference.
     pub mr: RpMr,
@@ -58,9 +58,9 @@ pub enum RpMessage<'a> {
 pub struct RpData<'a> {
     /// RP-Message Reference.
     pub mr: RpMr,
-    /// RP-Originator Address: the service centre, none from a phone.
+    /// RP-Originator Address: the service centre; `None` from a phone.
     pub originator: Option<RpAddress>,
-    /// RP-Destination Address: the service centre, none towards a phone.
+    /// RP-Destination Address: the service centre; `None` to a phone.
     pub destination: Option<RpAddress>,
     /// RP-User Data: the TPDU.
     pub user_data: &'a [u8],
@@ -82,7 +82,7 @@ pub struct RpError<'a> {
     pub mr: RpMr,
     /// RP-Cause (clause 8.2.5.4).
     pub cause: RpCause,
-    /// Diagnostic field behind the cause; empty when there is none.
+    /// Diagnostic field after the cause; may be empty.
     pub diagnostic: &'a [u8],
     /// RP-User Data: a report TPDU.
     pub user_data: Option<&'a [u8]>,
@@ -106,7 +106,7 @@ impl RpMessageType {
         }
     }
 
-    /// RP-MTI (TS 24.011 table 8.3): bits 3 to 1; the spare bits above say nothing.
+    /// RP-MTI (TS 24.011 table 8.3): bits 3 to 1; the spare bits are ignored.
     const fn from_first_octet(octet: u8) -> Option<(Direction, Self)> {
         use Direction::{MsToNetwork, NetworkToMs};
         match octet & 0b111 {
@@ -191,7 +191,7 @@ fn rp_error(i: &[u8], mr: RpMr) -> Parsed<'_, RpError<'_>> {
         return malformed(i, "RP-Cause", Fault::TooShort);
     };
     let (rest, user_data) = optional_user_data(rest)?;
-    // Bit 8 says that a diagnostic follows; phones get it wrong, the length does not.
+    // Bit 8 tells whether a diagnostic follows. Some phones set it wrongly, so the length decides.
     let cause = RpCause::from(cause & 0b0111_1111);
     Ok((
         rest,
@@ -204,7 +204,7 @@ fn rp_error(i: &[u8], mr: RpMr) -> Parsed<'_, RpError<'_>> {
     ))
 }
 
-/// RP-User Data as a TLV element. Elements that we do not know are skipped (TS 24.011 clause 9.3.2).
+/// RP-User Data as a TLV element. Unknown elements are skipped (TS 24.011 clause 9.3.2).
 fn optional_user_data(mut i: &[u8]) -> Parsed<'_, Option<&[u8]>> {
     while let Some((&iei, value)) = i.split_first() {
         if iei & 0b1000_0000 != 0 {
@@ -223,7 +223,7 @@ fn optional_user_data(mut i: &[u8]) -> Parsed<'_, Option<&[u8]>> {
 }
 
 impl<'a> RpMessage<'a> {
-    /// Reads an RP message and which way it goes.
+    /// Reads an RP message and its direction.
     pub fn decode(octets: &'a [u8]) -> Result<(Direction, Self), DecodeError> {
         parse::whole(octets, |i| {
             let (
@@ -246,7 +246,7 @@ impl<'a> RpMessage<'a> {
         })
     }
 
-    /// Appends the message with the user data that it holds.
+    /// Appends the message with its user data.
     pub fn encode(&self, direction: Direction, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         self.encode_header(direction, out)?;
         if let Some(user_data) = self.user_data() {
@@ -258,8 +258,7 @@ impl<'a> RpMessage<'a> {
         Ok(())
     }
 
-    /// Appends the message with `tpdu` as its user data, written in place. What the message itself holds
-    /// as user data is left out.
+    /// Appends the message with `tpdu` as its user data. The user data of the message itself is not used.
     pub fn encode_with(
         &self,
         direction: Direction,
@@ -293,7 +292,7 @@ impl<'a> RpMessage<'a> {
         }
     }
 
-    /// RP-User Data: the octets of a TPDU, if there are any.
+    /// RP-User Data: the octets of a TPDU, if it has one.
     pub const fn user_data(&self) -> Option<&'a [u8]> {
         match self {
             Self::Data(data) => Some(data.user_data),
@@ -303,7 +302,7 @@ impl<'a> RpMessage<'a> {
         }
     }
 
-    /// As what this message carries a TPDU; RP-SMMA carries none.
+    /// This message as the carrier of a TPDU; RP-SMMA carries none.
     pub const fn carrier(&self) -> Option<Carrier> {
         match self {
             Self::Data(_) => Some(Carrier::RpData),
@@ -313,8 +312,8 @@ impl<'a> RpMessage<'a> {
         }
     }
 
-    /// Reads the TPDU in the user data. None where there is no user data, or an empty one on a report.
-    /// Offsets in an error count from the start of the TPDU.
+    /// Reads the TPDU in the user data. `None` without user data, or with empty user data in a report. Offsets in
+    /// errors count from the start of the TPDU.
     pub fn tpdu(&self, direction: Direction) -> Option<Result<Tpdu<'a>, DecodeError>> {
         let (user_data, carrier) = (self.user_data()?, self.carrier()?);
         if user_data.is_empty() && carrier != Carrier::RpData {
@@ -350,7 +349,7 @@ impl<'a> RpMessage<'a> {
         Ok(())
     }
 
-    /// Appends RP-User Data that `write` appends, with its identifier where it has one and its length.
+    /// Appends the RP-User Data that `write` makes, with its length and with its identifier if it is optional.
     fn encode_user_data(
         &self,
         out: &mut Vec<u8>,
@@ -461,7 +460,7 @@ mod tests {
     }
 
     #[test]
-    fn every_cut_is_told_with_its_place() {
+    fn truncated_messages_are_errors_with_their_place() {
         for end in 0..SUBMIT.len() {
             let error = RpMessage::decode(&SUBMIT[..end]).unwrap_err();
             assert_eq!(error.fault, Fault::Truncated);
@@ -475,7 +474,7 @@ mod tests {
     }
 
     #[test]
-    fn the_header_is_there_when_the_rest_is_broken() {
+    fn the_header_is_read_when_the_rest_is_malformed() {
         let header = RpHeader::peek(&SUBMIT[..2]).unwrap();
         assert_eq!(
             (header.message_type, header.mr),

@@ -1,4 +1,4 @@
-//! Which alphabet to write a text in, and what it costs (TS 23.038 clause 6).
+//! Choice of the alphabet for a text, and its length in it (TS 23.038 clause 6).
 
 use crate::wire::alphabet::TpDcs;
 use crate::wire::alphabet::{Alphabet, NationalLanguage, ShiftTables, gsm7};
@@ -8,7 +8,7 @@ use crate::wire::user_data::MAX_OCTETS;
 /// Most octets of a header that we write: UDHL, concatenation with 16 bits, two language elements.
 const MAX_HEADER: usize = 1 + 6 + 3 + 3;
 
-/// An alphabet with the shift tables that are in force.
+/// An alphabet with its shift tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TextCoding {
     /// GSM 7-bit.
@@ -22,7 +22,7 @@ pub enum TextCoding {
     Ucs2,
 }
 
-/// The user data header that a coding and a place in a concatenation need; empty when they need none.
+/// The user data header for a coding and a place in a concatenated message; may be empty.
 #[derive(Clone, Copy)]
 pub(super) struct Header {
     octets: [u8; MAX_HEADER],
@@ -39,7 +39,7 @@ impl Header {
 
     /// Appends an element: IEI, IEIDL and IED.
     fn push(&mut self, element: &[u8]) {
-        self.length = self.length.max(1); // UDHL comes with the first element
+        self.length = self.length.max(1); // room for UDHL
         for (octet, value) in self
             .octets
             .iter_mut()
@@ -61,9 +61,9 @@ impl TextCoding {
         single: NationalLanguage::Default,
     };
 
-    /// The coding for `text` that loses nothing: the default alphabet when it has all the characters,
-    /// since every phone has that; else what `languages` offer, the single shift tables before the
-    /// locking shift tables before both; else UCS2.
+    /// The coding for `text` that keeps all characters: the default alphabet if it has all of them, because every
+    /// phone has it; else the tables of `languages` that need the fewest parts (single shift tables are tried first,
+    /// then locking shift tables, then both); else UCS2.
     pub fn of(text: &str, languages: &[NationalLanguage]) -> Self {
         use NationalLanguage::Default;
         let single = languages
@@ -89,7 +89,7 @@ impl TextCoding {
         Self::among(text, single.chain(locking).chain(both))
     }
 
-    /// The same for a choice of GSM 7-bit codings: the first of those that take the fewest parts.
+    /// The same for a list of GSM 7-bit codings: the first one that needs the fewest parts.
     pub fn among(text: &str, choice: impl IntoIterator<Item = Self>) -> Self {
         if Self::DEFAULT.units(text).is_some() {
             return Self::DEFAULT;
@@ -101,8 +101,7 @@ impl TextCoding {
             .map_or(Self::Ucs2, |(_, coding)| coding)
     }
 
-    /// How many parts `text` takes if none has to end early; none when it has a character that is not to
-    /// be had.
+    /// Number of parts of `text` if all parts are full; `None` if this coding lacks a character.
     fn parts(self, text: &str) -> Option<usize> {
         let units = self.units(text)?;
         if units <= self.capacity(None) {
@@ -124,15 +123,14 @@ impl TextCoding {
         }
     }
 
-    /// How many septets, or 16-bit units, `text` takes without a header; none when it has a character
-    /// that this coding has not.
+    /// Number of septets (or 16-bit units) of `text` without a header; `None` if this coding lacks a character.
     pub fn units(self, text: &str) -> Option<usize> {
         let (units, end) = self.fill(text, usize::MAX);
         (end == text.len()).then_some(units)
     }
 
-    /// The units of as much of `text` as `capacity` units hold, and the octet at which that ends: before
-    /// a character that does not fit, or that this coding has not.
+    /// Fills `capacity` units with the beginning of `text`: returns the number of units and the octet where it ends,
+    /// before a character that does not fit or that this coding lacks.
     pub(super) fn fill(self, text: &str, capacity: usize) -> (usize, usize) {
         let tables = self.tables();
         let (mut units, mut rest) = (0, text);
@@ -143,7 +141,7 @@ impl TextCoding {
             units += count;
             rest = after;
         }
-        // A word may have been too much where its first characters are not.
+        // A word of eight characters may be too long, but its first characters may fit.
         while let Some((count, after)) = take_character(tables, rest) {
             if count > capacity - units {
                 break;
@@ -154,8 +152,8 @@ impl TextCoding {
         (units, text.len() - rest.len())
     }
 
-    /// How many units one short message holds, alone or as a part: 160, 153 or 152 septets, 70, 67 or 66
-    /// 16-bit units, less with national languages.
+    /// Number of units in one short message, alone or as a part: 160, 153 or 152 septets; 70, 67 or 66 16-bit units;
+    /// fewer with national languages.
     pub fn capacity(self, reference: Option<ConcatenationReference>) -> usize {
         let reference = reference.map(|reference| (reference, 0, 0));
         let header = usize::from(self.header(reference).length);
@@ -173,7 +171,7 @@ impl TextCoding {
         }
     }
 
-    /// The header of a message alone, or of the part of this reference, total and sequence.
+    /// The header of a single message, or of a part with this reference, total and sequence.
     pub(super) fn header(self, part: Option<(ConcatenationReference, u8, u8)>) -> Header {
         let mut header = Header {
             octets: [0; MAX_HEADER],
@@ -201,7 +199,7 @@ impl TextCoding {
     }
 }
 
-/// The units of the next characters, as many as are quickly told, and the text after them.
+/// Counts the units of the next characters, several at a time if possible; returns the text after them.
 fn take_units(tables: Option<ShiftTables>, text: &str) -> Option<(usize, &str)> {
     if tables.is_some_and(|tables| tables.is_plain()) && gsm7::plain_word(text).is_some() {
         return Some((gsm7::LANES, text.get(gsm7::LANES..)?));
@@ -209,7 +207,7 @@ fn take_units(tables: Option<ShiftTables>, text: &str) -> Option<(usize, &str)> 
     take_character(tables, text)
 }
 
-/// The units of the next character and the text after it; none for one that is not to be had.
+/// The units of the next character and the text after it; `None` if the coding lacks the character.
 fn take_character(tables: Option<ShiftTables>, text: &str) -> Option<(usize, &str)> {
     let mut characters = text.chars();
     let character = characters.next()?;
@@ -244,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cheapest_that_holds_the_text() {
+    fn the_shortest_coding_that_has_all_characters() {
         let gsm7 = |locking, single| TextCoding::Gsm7 { locking, single };
         let all = [Spanish, Turkish, Urdu];
         assert_eq!(TextCoding::of("plain {text}", &all), TextCoding::DEFAULT);

@@ -1,4 +1,4 @@
-//! From text to the user data of one short message (TS 23.040 clause 9.2.3.24).
+//! Encodes a text as the user data of one short message (TS 23.040 clause 9.2.3.24).
 
 use core::fmt;
 
@@ -11,7 +11,7 @@ use crate::wire::parse;
 use crate::wire::udh::{Concatenation, ConcatenationReference, UserDataHeader, user_data_header};
 use crate::wire::user_data::{MAX_OCTETS, UserData, shift_tables};
 
-/// User data made from a text, in a place of its own: [`user_data`](Self::user_data) lends it to a TPDU.
+/// User data made from a text. It owns the octets; [`user_data`](Self::user_data) borrows them for a TPDU.
 #[derive(Clone, Debug)]
 pub struct EncodedText {
     dcs: TpDcs,
@@ -34,8 +34,8 @@ impl fmt::Display for TextTooLong {
 impl core::error::Error for TextTooLong {}
 
 impl EncodedText {
-    /// `text` as one short message: in the GSM 7-bit default alphabet when that has all its characters,
-    /// else in UCS2. Nothing is cut and nothing is replaced.
+    /// Encodes `text` as one short message: in the GSM 7-bit default alphabet if it has all characters, else in UCS2.
+    /// Nothing is cut or replaced.
     pub fn single(text: &str) -> Result<Self, TextTooLong> {
         match Self::with_coding(text, TextCoding::DEFAULT) {
             Err(TextTooLong) => Self::with_coding(text, TextCoding::of(text, &[])),
@@ -43,12 +43,12 @@ impl EncodedText {
         }
     }
 
-    /// `text` as one short message in a coding that has been chosen.
+    /// Encodes `text` as one short message in this coding.
     pub fn with_coding(text: &str, coding: TextCoding) -> Result<Self, TextTooLong> {
         Self::part(text, coding, None)
     }
 
-    /// `text` as this part of a concatenated short message, or as one that stands alone.
+    /// Encodes `text` as this part of a concatenated short message, or as a single one.
     pub fn with_concatenation(
         text: &str,
         coding: TextCoding,
@@ -58,7 +58,7 @@ impl EncodedText {
         Self::part(text, coding, part)
     }
 
-    /// `text` as the part of this reference, total and sequence.
+    /// Encodes `text` as the part with this reference, total and sequence.
     pub(super) fn part(
         text: &str,
         coding: TextCoding,
@@ -72,13 +72,12 @@ impl EncodedText {
         )
     }
 
-    /// `text` without a header, coded as `dcs` says: for a message class, or a message waiting indication.
+    /// Encodes `text` without a header, with this TP-DCS: for a message class, or a message waiting indication.
     pub fn with_dcs(text: &str, dcs: TpDcs) -> Result<Self, EncodeError> {
         Self::behind(text, dcs, &[])
     }
 
-    /// `text` behind a header of these elements, coded as `dcs` and the header's national language
-    /// elements say.
+    /// Encodes `text` after a header with these elements. `dcs` and the national language elements choose the coding.
     pub fn with_header(text: &str, dcs: TpDcs, elements: &[u8]) -> Result<Self, EncodeError> {
         const TOO_LONG: EncodeError = EncodeError::TooLong {
             element: "UDH",
@@ -89,7 +88,7 @@ impl EncodedText {
         Self::behind(text, dcs, &header)
     }
 
-    /// `header` is UDHL and what it counts, or empty.
+    /// `header` is UDHL and the elements, or empty.
     fn behind(text: &str, dcs: TpDcs, header: &[u8]) -> Result<Self, EncodeError> {
         let elements = if header.is_empty() {
             None
@@ -106,7 +105,7 @@ impl EncodedText {
             .map_err(|TextTooLong| EncodeError::NotRepresentable { element: "TP-UD" })
     }
 
-    /// An error when a character is not to be had or there is too little room. UCS2 has no `tables`.
+    /// An error if the coding lacks a character or the text is too long. `tables` is `None` for UCS2.
     fn encode(
         text: &str,
         dcs: TpDcs,

@@ -4,21 +4,21 @@ use crate::wire::alphabet::{Alphabet, ucs2};
 use crate::wire::udh::{Concatenation, ConcatenationReference};
 use crate::wire::user_data::{NotText, UserData};
 
-/// The parts that have come so far, in any order.
+/// The received parts of one message, in any order.
 #[derive(Clone, Debug)]
 pub struct Parts<'a> {
     reference: ConcatenationReference,
     parts: Vec<Option<UserData<'a>>>,
 }
 
-/// What became of a part.
+/// Result of adding a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Inserted {
-    /// It was missing.
+    /// The part is new.
     New,
-    /// It was there already; the first one stays.
+    /// The part was there already; the first one stays.
     Repeated,
-    /// It is no part of this message: another reference or total, or no concatenation at all.
+    /// The part belongs to another message: it has another reference or total, or no concatenation.
     Foreign,
 }
 
@@ -31,7 +31,7 @@ impl<'a> Parts<'a> {
         }
     }
 
-    /// Puts a part into its place.
+    /// Adds a part.
     pub fn insert(&mut self, user_data: UserData<'a>) -> Inserted {
         let Some(part) = user_data.concatenation() else {
             return Inserted::Foreign;
@@ -49,12 +49,12 @@ impl<'a> Parts<'a> {
         }
     }
 
-    /// Whether every part is there.
+    /// Whether all parts are there.
     pub fn is_complete(&self) -> bool {
         self.parts.iter().all(Option::is_some)
     }
 
-    /// The sequence numbers that have not come.
+    /// The sequence numbers of missing parts.
     pub fn missing(&self) -> impl Iterator<Item = u8> + '_ {
         (1..=u8::MAX)
             .zip(&self.parts)
@@ -62,15 +62,14 @@ impl<'a> Parts<'a> {
             .map(|(number, _)| number)
     }
 
-    /// Appends the text, with `gap` for each part that has not come. Neighbours in UCS2 are joined before
-    /// they are read: a surrogate pair may have been cut between them.
+    /// Appends the text, with `gap` for each missing part. Consecutive UCS2 parts are joined before they are decoded:
+    /// a surrogate pair may be cut between them.
     pub fn text_into(&self, gap: &str, out: &mut String) -> Result<(), NotText> {
         let read = |part: &UserData<'_>, out: &mut String| part.text_into(out);
         self.text_with_gaps(|_, out| out.push_str(gap), read, out)
     }
 
-    /// The same, with what `gap` appends for the part of that number, and what `read` appends for a part that is not
-    /// in UCS2.
+    /// The same with functions: `gap` appends the text for a missing part, `read` decodes a part that is not in UCS2.
     pub fn text_with_gaps<E>(
         &self,
         mut gap: impl FnMut(usize, &mut String),
@@ -147,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn strangers_stay_out() {
+    fn parts_of_other_messages_are_refused() {
         let [long, alone] = [split(&"a".repeat(200)), split("b")];
         let mut parts = Parts::of(&long[0].user_data().concatenation().unwrap());
         assert_eq!(parts.insert(alone[0].user_data()), Inserted::Foreign);

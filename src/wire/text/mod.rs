@@ -1,4 +1,4 @@
-//! Text of short messages: its coding, cut into parts and joined again (TS 23.040 clause 9.2.3.24).
+//! Text of short messages: coding, cutting into parts, joining (TS 23.040 clause 9.2.3.24).
 
 mod coding;
 mod encoded;

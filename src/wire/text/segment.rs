@@ -8,10 +8,10 @@ use super::coding::TextCoding;
 use super::encoded::EncodedText;
 use crate::wire::udh::ConcatenationReference;
 
-/// Most parts that one octet can count.
+/// Most parts: the total is one octet.
 pub const MAX_PARTS: usize = u8::MAX as usize;
 
-/// The text takes more than [`MAX_PARTS`] parts.
+/// The text needs more than [`MAX_PARTS`] parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooManyParts;
 
@@ -23,18 +23,18 @@ impl fmt::Display for TooManyParts {
 
 impl core::error::Error for TooManyParts {}
 
-/// Where a text may be cut. Never inside an escape pair or a surrogate pair.
+/// Where a text may be cut: never inside an escape pair or a surrogate pair.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Cut {
-    /// Between what readers take for one character (a letter with its marks, an emoji sequence), as long
-    /// as one part can hold it: parts that arrive alone still make sense.
+    /// Between grapheme clusters (a letter with its marks, an emoji sequence), if one part can hold each of them: so
+    /// each part alone is readable.
     #[default]
     Graphemes,
-    /// Between any two characters: the fewest parts.
+    /// Between any two characters: this needs the fewest parts.
     Characters,
 }
 
-/// A text and the places where it is cut: one part, or as many as its characters need.
+/// A text and the places where it is cut into parts.
 #[derive(Clone, Copy, Debug)]
 pub struct Segments<'t> {
     text: &'t str,
@@ -45,8 +45,8 @@ pub struct Segments<'t> {
 }
 
 impl<'t> Segments<'t> {
-    /// Cuts `text`, which must be possible to write in `coding` ([`TextCoding::of`] gives such a one).
-    /// `reference` is used when there is more than one part.
+    /// Cuts `text` into parts. `coding` must have all of its characters, as the result of [`TextCoding::of`] has.
+    /// `reference` is used if there is more than one part.
     pub fn of(
         text: &'t str,
         coding: TextCoding,
@@ -77,7 +77,7 @@ impl<'t> Segments<'t> {
         })
     }
 
-    /// How many parts there are, 1 at least.
+    /// Number of parts, at least 1.
     pub const fn total(&self) -> u8 {
         self.total
     }
@@ -100,14 +100,14 @@ impl<'t> Segments<'t> {
         })
     }
 
-    /// The user data of each part, with its place in the whole when there are several.
+    /// The user data of each part; with a concatenation element if there are several parts.
     pub fn parts(&self) -> impl Iterator<Item = EncodedText> + use<'t> {
         let (coding, reference, total) = (self.coding, self.reference, self.total);
         self.texts()
             .zip(1..=total)
             .filter_map(move |(text, sequence)| {
                 let place = (total > 1).then_some((reference, total, sequence));
-                // Each part was cut to fit.
+                // Each part fits.
                 EncodedText::part(text, coding, place).ok()
             })
     }
@@ -120,16 +120,16 @@ fn part_end(text: &str, coding: TextCoding, capacity: usize, cut: Cut) -> usize 
         return end;
     }
     match boundary_at_or_before(text, end) {
-        0 => end, // a single grapheme fills the part: no choice
+        0 => end, // one grapheme cluster is longer than a part
         boundary => boundary,
     }
 }
 
-/// The last boundary between extended grapheme clusters (Unicode Standard Annex 29) at or before `end`, which
-/// is the end of a character; 0 when the first cluster goes on behind it.
+/// The last boundary between extended grapheme clusters (Unicode Standard Annex 29) at or before `end`, which is the
+/// end of a character; 0 if the first cluster is longer.
 fn boundary_at_or_before(text: &str, end: usize) -> usize {
     let mut cursor = GraphemeCursor::new(end, text.len(), true);
-    // The cursor has the whole text, so it never asks for more of it.
+    // The cursor has the whole text, so it never needs more.
     match cursor.is_boundary(text, 0) {
         Ok(true) => end,
         _ => cursor.prev_boundary(text, 0).ok().flatten().unwrap_or(0),
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn cuts_no_grapheme_unless_it_fills_a_part() {
+    fn cuts_no_grapheme_cluster_that_fits_a_part() {
         let family = "👩\u{200d}👩\u{200d}👧\u{200d}👦";
         let text = format!("{}{family}{}", "я".repeat(60), "я".repeat(20));
         assert_eq!(lengths(&text, Cut::Graphemes), [60, 27]);
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_part_that_can_be_counted() {
+    fn the_largest_number_of_parts() {
         let split = |count| {
             Segments::of(
                 &"a".repeat(count),
@@ -196,7 +196,7 @@ mod tests {
         assert_eq!(lengths("", Cut::Graphemes), [0]);
     }
 
-    /// All of Unicode, and the characters that join others as often as the rest.
+    /// All of Unicode; joining characters are as frequent as all others together.
     fn any_text() -> impl Strategy<Value = String> {
         let joiner = prop::sample::select(
             "a\r\n\u{7f}\u{300}\u{200d}\u{fe0f}\u{600}🇫🇷👩🏽❤\u{1100}\u{1161}\u{11a8}가각कष\u{94d}\u{e0020}"

@@ -1,4 +1,4 @@
-//! Typographic characters that the GSM 7-bit default alphabet has not, written with those that it has.
+//! Replacements for typographic characters that the GSM 7-bit default alphabet lacks.
 
 use super::coding::TextCoding;
 
@@ -29,9 +29,8 @@ const fn replacement(character: char) -> Option<&'static str> {
     })
 }
 
-/// `text` with typographic characters replaced, when that brings it into the GSM 7-bit default alphabet.
-/// None when it is there already, or has other characters that need UCS2 anyway: those lose nothing for
-/// nothing.
+/// `text` with typographic characters replaced, if this makes the GSM 7-bit default alphabet possible. `None` if no
+/// replacement is needed, or if other characters need UCS2 anyway: then nothing is replaced.
 pub fn transliterated(text: &str) -> Option<String> {
     if TextCoding::DEFAULT.units(text).is_some() {
         return None;
@@ -51,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_where_it_helps() {
+    fn only_if_it_avoids_ucs2() {
         assert_eq!(
             transliterated("“It’s 5\u{a0}–\u{a0}6…”").as_deref(),
             Some("\"It's 5 - 6...\"")

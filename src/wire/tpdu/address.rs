@@ -62,7 +62,7 @@ impl TpAddress {
         Self::alphanumeric(NumberingPlan::Unknown, text)
     }
 
-    /// From a name in a numbering plan, which says nothing about a name and is sent all the same.
+    /// From a name with a numbering plan. The plan has no meaning for a name, but it is sent.
     pub fn alphanumeric(npi: NumberingPlan, text: &str) -> Result<Self, EncodeError> {
         if text.chars().count() > MAX_SEPTETS {
             return Err(EncodeError::TooLong {
@@ -101,7 +101,7 @@ impl TpAddress {
         NumberingPlan::from(self.type_of_address & 0b1111)
     }
 
-    /// Whether it is a name and not a number.
+    /// Whether it is a name (alphanumeric) and not a number.
     pub fn is_alphanumeric(&self) -> bool {
         self.type_of_number() == TypeOfNumber::Alphanumeric
     }
@@ -111,7 +111,7 @@ impl TpAddress {
         self.length
     }
 
-    /// Writes the digits, or the name, without a `+`. No heap but for a name.
+    /// Writes the digits without a `+`, or the name. Only a name needs an allocation.
     pub fn write_value(&self, out: &mut dyn fmt::Write) -> fmt::Result {
         if self.is_alphanumeric() {
             let mut text = String::new();
@@ -125,7 +125,7 @@ impl TpAddress {
             .try_for_each(|digit| out.write_char(digit))
     }
 
-    /// The digits, or the name, without a `+`.
+    /// The digits without a `+`, or the name.
     pub fn value(&self) -> String {
         let mut value = String::new();
         // Writing to a String cannot fail.
@@ -149,7 +149,7 @@ impl TpAddress {
             type_of_address,
             octets,
         };
-        // Some senders count the filler; a filler before a digit is no number.
+        // Some senders count the filler as a digit. A filler before a digit is an error.
         let mut behind_filler = semi_octets::semi_octets(value)
             .take(usize::from(length))
             .skip_while(|semi_octet| *semi_octet != FILLER);
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_counted_filler_is_no_digit() {
+    fn a_counted_filler_is_not_a_digit() {
         assert_eq!(round_trip(&[0x04, 0x81, 0x21, 0xf3]).value(), "123");
     }
 

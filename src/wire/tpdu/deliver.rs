@@ -9,7 +9,7 @@ use crate::wire::user_data::UserData;
 /// SMS-DELIVER.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SmsDeliver<'a> {
-    /// TP-More-Messages-to-Send (clause 9.2.3.2), which is sent as a 0.
+    /// TP-More-Messages-to-Send (clause 9.2.3.2); true is sent as 0.
     pub more_messages: bool,
     /// TP-Loop-Prevention (clause 9.2.3.28).
     pub loop_prevention: bool,

@@ -10,9 +10,9 @@ use crate::wire::parse::{self, Parsed};
 /// SMS-DELIVER-REPORT.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SmsDeliverReport<'a> {
-    /// TP-Failure-Cause (clause 9.2.3.22): on an RP-ERROR always, on an RP-ACK never.
+    /// TP-Failure-Cause (clause 9.2.3.22): always in an RP-ERROR, never in an RP-ACK.
     pub fcs: Option<TpFcs>,
-    /// What TP-PI announces.
+    /// The elements that TP-PI announces.
     pub parameters: Parameters<'a>,
 }
 
@@ -34,7 +34,7 @@ impl<'a> SmsDeliverReport<'a> {
     }
 }
 
-/// TP-FCS is there on an RP-ERROR and nowhere else, whatever its value.
+/// TP-FCS is present in an RP-ERROR only, whatever its value.
 pub(super) fn failure_cause(i: &[u8], carrier: Carrier) -> Parsed<'_, Option<TpFcs>> {
     if carrier != Carrier::RpError {
         return Ok((i, None));

@@ -3,7 +3,7 @@
 use crate::wire::values::octet_values;
 
 octet_values! {
-    /// Why a short message was not taken. E0 to FE are application specific.
+    /// Reason why a short message was refused. E0 to FE are application specific.
     pub enum TpFcs {
         /// 80: telematic interworking not supported.
         TelematicInterworkingNotSupported = 0x80,

@@ -1,4 +1,4 @@
-//! Which TPDU it is (TS 23.040 clause 9.2.3.1).
+//! TPDUs by direction and TP-MTI (TS 23.040 clause 9.2.3.1).
 
 use super::{
     FirstOctet, SmsCommand, SmsDeliver, SmsDeliverReport, SmsStatusReport, SmsSubmit,
@@ -26,7 +26,7 @@ pub enum Tpdu<'a> {
 }
 
 impl<'a> Tpdu<'a> {
-    /// Reads a TPDU that came this way in that RP message.
+    /// Reads a TPDU with this direction and carrier.
     pub fn decode(
         direction: Direction,
         carrier: Carrier,
@@ -59,7 +59,7 @@ impl<'a> Tpdu<'a> {
         }
     }
 
-    /// The way it goes.
+    /// Its direction.
     pub const fn direction(&self) -> Direction {
         match self {
             Self::Deliver(_) | Self::SubmitReport(_) | Self::StatusReport(_) => {
@@ -88,7 +88,7 @@ fn tpdu(i: &[u8], direction: Direction, carrier: Carrier) -> Parsed<'_, Tpdu<'_>
         (MsToNetwork, 0b10) => {
             SmsCommand::decode(rest, first).map(|(i, command)| (i, Tpdu::Command(command)))
         }
-        // 00; a phone is to treat the reserved 11 alike (TS 23.040 clause 9.2.3.1).
+        // 00; a phone must read the reserved value 11 in the same way (TS 23.040 clause 9.2.3.1).
         (NetworkToMs, _) => {
             SmsDeliver::decode(rest, first).map(|(i, deliver)| (i, Tpdu::Deliver(deliver)))
         }

@@ -13,7 +13,7 @@ const USER_DATA: u8 = 0b0000_0100;
 const RESERVED: u8 = 0b0111_1000;
 const EXTENSION: u8 = 0b1000_0000;
 
-/// What TP-PI announces. The default value announces nothing.
+/// The elements that TP-PI announces. By default none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Parameters<'a> {
     /// Bits 6 to 3 of TP-PI, in their place; a receiver ignores them.

@@ -1,10 +1,10 @@
 //! TP-Protocol-Identifier (TS 23.040 clause 9.2.3.9).
 
-/// TP-PID as sent; [`kind`](Self::kind) says what it stands for.
+/// TP-PID as sent; [`kind`](Self::kind) tells its meaning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct TpPid(pub u8);
 
-/// What a protocol identifier stands for.
+/// Meaning of a protocol identifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PidKind {
     /// 00-1F: no interworking, an SME-to-SME protocol.
@@ -36,7 +36,7 @@ pub enum PidKind {
 }
 
 impl TpPid {
-    /// What it stands for.
+    /// Its meaning.
     pub const fn kind(self) -> PidKind {
         match self.0 {
             0x00..=0x1f => PidKind::SmeToSme,

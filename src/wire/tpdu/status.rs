@@ -3,7 +3,7 @@
 use crate::wire::values::octet_values;
 
 octet_values! {
-    /// What became of a short message. 10 to 1F, 30 to 3F, 50 to 5F and 70 to 7F are SC specific.
+    /// Outcome of a short message. 10 to 1F, 30 to 3F, 50 to 5F and 70 to 7F are SC specific.
     pub enum TpSt {
         /// 00: received by the SME.
         Received = 0x00,

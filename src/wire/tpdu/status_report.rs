@@ -1,4 +1,4 @@
-//! SMS-STATUS-REPORT (TS 23.040 clause 9.2.2.3): what became of an SMS-SUBMIT or SMS-COMMAND.
+//! SMS-STATUS-REPORT (TS 23.040 clause 9.2.2.3): the outcome of an SMS-SUBMIT or SMS-COMMAND.
 
 use super::parameters::{Indicator, Parameters};
 use super::{FirstOctet, TpAddress, TpMr, TpScts, TpSt};
@@ -8,23 +8,23 @@ use crate::wire::parse::{self, Parsed};
 /// SMS-STATUS-REPORT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SmsStatusReport<'a> {
-    /// TP-More-Messages-to-Send (clause 9.2.3.2), which is sent as a 0.
+    /// TP-More-Messages-to-Send (clause 9.2.3.2); true is sent as 0.
     pub more_messages: bool,
     /// TP-Loop-Prevention (clause 9.2.3.28).
     pub loop_prevention: bool,
     /// TP-Status-Report-Qualifier (clause 9.2.3.26): the report is on an SMS-COMMAND.
     pub on_command: bool,
-    /// TP-Message-Reference (clause 9.2.3.6) of what is reported on.
+    /// TP-Message-Reference (clause 9.2.3.6) of that SMS-SUBMIT or SMS-COMMAND.
     pub mr: TpMr,
     /// TP-Recipient-Address (clause 9.2.3.14).
     pub recipient_address: TpAddress,
-    /// TP-Service-Centre-Time-Stamp (clause 9.2.3.11) of what is reported on.
+    /// TP-Service-Centre-Time-Stamp (clause 9.2.3.11) of that SMS-SUBMIT or SMS-COMMAND.
     pub scts: TpScts,
     /// TP-Discharge-Time (clause 9.2.3.13).
     pub discharge_time: TpScts,
     /// TP-Status (clause 9.2.3.15).
     pub status: TpSt,
-    /// What TP-PI announces; TP-PI itself may be missing.
+    /// The elements that TP-PI announces; TP-PI itself may be absent.
     pub parameters: Option<Parameters<'a>>,
 }
 

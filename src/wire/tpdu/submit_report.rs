@@ -11,11 +11,11 @@ use crate::wire::parse::Parsed;
 /// SMS-SUBMIT-REPORT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SmsSubmitReport<'a> {
-    /// TP-Failure-Cause (clause 9.2.3.22): on an RP-ERROR always, on an RP-ACK never.
+    /// TP-Failure-Cause (clause 9.2.3.22): always in an RP-ERROR, never in an RP-ACK.
     pub fcs: Option<TpFcs>,
     /// TP-Service-Centre-Time-Stamp (clause 9.2.3.11).
     pub scts: TpScts,
-    /// What TP-PI announces.
+    /// The elements that TP-PI announces.
     pub parameters: Parameters<'a>,
 }
 

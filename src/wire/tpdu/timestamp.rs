@@ -1,5 +1,5 @@
-//! Points in time: TP-Service-Centre-Time-Stamp, TP-Discharge-Time and the absolute TP-Validity-Period
-//! (TS 23.040 clauses 9.2.3.11, 9.2.3.13 and 9.2.3.12.2).
+//! Time stamps: TP-Service-Centre-Time-Stamp, TP-Discharge-Time and the absolute TP-Validity-Period (TS 23.040
+//! clauses 9.2.3.11, 9.2.3.13 and 9.2.3.12.2).
 
 use crate::base::{Date, SECONDS_PER_DAY};
 use crate::wire::parse::{self, Parsed};
@@ -7,21 +7,20 @@ use crate::wire::semi_octets::{decimal, from_decimal};
 
 /// Seven octets: year, month, day, hour, minute and second of local time, and the time zone.
 ///
-/// Kept as sent: what is no date survives a round trip, it just has no [`unix_seconds`](Self::unix_seconds).
+/// Kept as sent: an invalid date survives a round trip, but has no [`unix_seconds`](Self::unix_seconds).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TpScts([u8; 7]);
 
-/// Two-digit years from here on are of the 20th century: the first short message was sent in 1992.
+/// Two-digit years from 90 on are 1990 to 1999: the first short message was sent in 1992.
 const CENTURY_PIVOT: i64 = 90;
 
 const SECONDS_PER_QUARTER_HOUR: i64 = 900;
 
-/// The largest zone that two decimal digits and a sign can tell, in quarters of an hour.
+/// The largest time zone that the octet can carry, in quarters of an hour.
 const MAX_ZONE: i8 = 79;
 
 impl TpScts {
-    /// A point in time as seen in a zone of `quarter_hours` east of UTC (limited to what the octet can
-    /// tell, 79 either way).
+    /// A time in a time zone of `quarter_hours` quarters of an hour east of UTC, limited to -79 to 79.
     pub fn from_unix(seconds: i64, quarter_hours: i8) -> Self {
         let quarter_hours = quarter_hours.clamp(-MAX_ZONE, MAX_ZONE);
         let local = seconds.saturating_add(i64::from(quarter_hours) * SECONDS_PER_QUARTER_HOUR);
@@ -45,7 +44,7 @@ impl TpScts {
         Self(octets)
     }
 
-    /// The point in time, when the octets are a date and a time of day.
+    /// Seconds since 1970 UTC; `None` if the octets are not a valid date and time.
     pub fn unix_seconds(self) -> Option<i64> {
         let [year, month, day, hour, minute, second] = self.local().map(i64::from);
         let valid = self
@@ -111,7 +110,7 @@ mod tests {
     ];
 
     #[test]
-    fn there_and_back() {
+    fn round_trip() {
         let scts = TpScts(SCTS);
         assert_eq!(scts.local(), [25, 3, 30, 1, 59, 58]);
         assert_eq!(scts.quarter_hours(), 4);
@@ -142,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_date_has_no_time() {
+    fn invalid_dates_have_no_time() {
         for (octet, value) in [
             (1, 0x31),
             (1, 0x00),

@@ -4,14 +4,14 @@ use super::timestamp::TpScts;
 use crate::wire::parse::{self, Parsed};
 use crate::wire::semi_octets::decimal;
 
-/// How long the service centre is to try, in the format that TP-VPF tells (clause 9.2.3.3).
+/// How long the service centre tries to deliver, in the format of TP-VPF (clause 9.2.3.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TpVp {
     /// No TP-VP.
     Absent,
     /// One octet, from when the service centre received the message (clause 9.2.3.12.1).
     Relative(RelativeVp),
-    /// Seven octets, the end itself (clause 9.2.3.12.2).
+    /// Seven octets: the end of the period (clause 9.2.3.12.2).
     Absolute(TpScts),
     /// Seven octets with a functionality indicator (clause 9.2.3.12.3).
     Enhanced(EnhancedVp),
@@ -21,7 +21,7 @@ pub enum TpVp {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RelativeVp(pub u8);
 
-/// An enhanced validity period: functionality indicator and the octets that it explains.
+/// An enhanced validity period: functionality indicator, and octets whose meaning depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct EnhancedVp(pub [u8; 7]);
 
@@ -42,7 +42,7 @@ impl RelativeVp {
         }
     }
 
-    /// The shortest period that is at least `seconds` long, or the longest there is.
+    /// The shortest period of at least `seconds`; the longest possible one if none is long enough.
     pub fn of_at_least(seconds: u32) -> Self {
         (0..u8::MAX)
             .map(Self)
@@ -52,16 +52,16 @@ impl RelativeVp {
 }
 
 impl EnhancedVp {
-    /// Whether the service centre is to try once only: bit 7 of the functionality indicator.
+    /// Whether the service centre tries only once: bit 7 of the functionality indicator.
     pub const fn single_shot(self) -> bool {
         let [indicator, ..] = self.0;
         indicator & 0b0100_0000 != 0
     }
 
-    /// The period in seconds, in the formats that tell one: 001, 010 and 011.
+    /// The period in seconds, for the formats 001, 010 and 011.
     pub fn seconds(self) -> Option<u32> {
         let [indicator, octets @ ..] = self.0;
-        // Bit 8: the functionality indicator goes on in the next octet.
+        // Bit 8: the functionality indicator continues in the next octet.
         let octets = if indicator & 0b1000_0000 == 0 {
             &octets[..]
         } else {
@@ -91,7 +91,7 @@ impl TpVp {
         }
     }
 
-    /// The period in seconds from `now`, where the message tells one. What is over already is 0.
+    /// The period in seconds from `now`, if there is one; 0 if it is over.
     pub fn seconds(self, now: i64) -> Option<u32> {
         match self {
             Self::Absent => None,
