@@ -1,41 +1,33 @@
 //! What tm tells of the transactions that we watch, and the exchanges that they belong to.
 
-use std::os::raw::{c_int, c_uint, c_void};
-
 use crate::host::ExchangeId;
 use crate::interwork::Input;
 
-use super::perform::{At, answer_in_transaction, handle};
+use super::perform::{ACCEPTED, At, answer_in_transaction, handle};
 use super::result;
 use super::rewrite;
 use super::send;
-use crate::kamailio::sys::ffi;
-use crate::kamailio::sys::guard::guard;
 use crate::kamailio::sys::message::SipMsg;
-use crate::kamailio::sys::modules::modules;
-use crate::kamailio::sys::tm::{
-    self, branches, current_cell, has_final_answer, has_open_branch, reply,
-};
+use crate::kamailio::sys::request::Request;
+use crate::kamailio::sys::script_callback::{ScriptCallback, When};
+use crate::kamailio::sys::tm_callback::{Tie, TmEvent, Told, Watcher, is_shutting_down};
+use crate::kamailio::sys::transaction::{Branch, Transaction, current_branch};
 
-/// An exchange as a callback's parameter: an integer, so that nobody has to free it.
-pub(crate) fn pack(id: ExchangeId) -> *mut c_void {
-    pack_leg(id, 0)
+/// An exchange and the number of one of its MESSAGEs, as the number that a transaction is tied with: the table's places
+/// leave room for the latter.
+fn pack(id: ExchangeId, attempt: u8) -> u64 {
+    id.to_number() | u64::from(attempt) << ATTEMPT_AT
 }
 
-/// The same with the number of one of its MESSAGEs, for which the table's places leave room.
-pub(crate) fn pack_leg(id: ExchangeId, attempt: u8) -> *mut c_void {
-    (id.to_number() | u64::from(attempt) << ATTEMPT_AT) as usize as *mut c_void
+fn unpack(number: u64) -> Option<ExchangeId> {
+    ExchangeId::from_number(number & !(u64::MAX << ATTEMPT_AT))
 }
 
-fn unpack(parameter: *mut c_void) -> Option<ExchangeId> {
-    ExchangeId::from_number(parameter as usize as u64 & !(u64::MAX << ATTEMPT_AT))
+fn attempt_in(number: u64) -> u8 {
+    (number >> ATTEMPT_AT) as u8
 }
 
-fn attempt_in(parameter: *mut c_void) -> u8 {
-    (parameter as usize as u64 >> ATTEMPT_AT) as u8
-}
-
-/// Where the number of a MESSAGE stands in a parameter: behind an exchange, which has its place in bits 32 to 55.
+/// Where the number of a MESSAGE stands: behind an exchange, which has its place in bits 32 to 55.
 const ATTEMPT_AT: u32 = 56;
 
 const _: () = assert!(
@@ -43,330 +35,230 @@ const _: () = assert!(
     "the place of an exchange leaves room for an attempt"
 );
 
-const _: () = assert!(
-    size_of::<*mut c_void>() == 8,
-    "an exchange fits into a callback's parameter"
-);
-
 /// Ties the request's transaction to an exchange of SM -> IM.
-pub(crate) fn hook_relayed(msg: SipMsg<'_>, exchange: ExchangeId) -> bool {
-    hook(
-        msg,
-        ffi::TMCB_RESPONSE_IN
-            | ffi::TMCB_RESPONSE_FWDED
-            | ffi::TMCB_ON_FAILURE
-            | ffi::TMCB_RESPONSE_OUT
-            | ffi::TMCB_DESTROY,
-        on_relayed,
-        exchange,
-    )
+pub(crate) fn hook_relayed(request: Request<'_>, exchange: ExchangeId) -> bool {
+    hook(request, Tie::to::<Relayed>(pack(exchange, 0)))
 }
 
 /// Ties the request's transaction, which is held, to an exchange of IM -> SM.
-pub(crate) fn hook_held(msg: SipMsg<'_>, exchange: ExchangeId) -> bool {
-    hook(
-        msg,
-        ffi::TMCB_ON_FAILURE | ffi::TMCB_DESTROY,
-        on_held,
-        exchange,
-    )
+pub(crate) fn hook_held(request: Request<'_>, exchange: ExchangeId) -> bool {
+    hook(request, Tie::to::<Held>(pack(exchange, 0)))
 }
 
-/// A callback of tm's.
-type Callback = unsafe extern "C" fn(*mut ffi::cell, c_int, *mut ffi::tmcb_params);
+fn hook(request: Request<'_>, tie: Tie) -> bool {
+    let transaction = Transaction::of(request.message());
+    transaction.is_some_and(|transaction| transaction.tie(request, tie))
+}
 
-fn hook(msg: SipMsg<'_>, events: u32, callback: Callback, exchange: ExchangeId) -> bool {
-    let Some(register) = modules().tm.register_tmcb else {
-        return false;
-    };
-    let Some(cell) = current_cell() else {
-        return false;
-    };
-    // SAFETY: the request and its transaction; the parameter is an integer, so nothing is released.
-    let registered = unsafe {
-        register(
-            msg.raw(),
-            cell,
-            events as c_int,
-            Some(callback),
-            pack(exchange),
-            None,
-        )
-    };
-    registered > 0
+/// Ties a MESSAGE of ours, the one with this number, to an exchange.
+pub(crate) fn tie_leg(exchange: ExchangeId, attempt: u8) -> Tie {
+    Tie::to::<Leg>(pack(exchange, attempt))
 }
 
 /// A MESSAGE of ours has its final response. It comes in any process, and may come twice.
-pub(crate) unsafe extern "C" fn on_leg_completed(
-    cell: *mut ffi::cell,
-    event: c_int,
-    parameters: *mut ffi::tmcb_params,
-) {
-    guard("leg completed", (), || {
-        if event as u32 == ffi::TMCB_REQUEST_SENT {
-            return send::note_sent(cell);
-        }
-        // SAFETY: tm's parameters, live during the callback.
-        let Some(parameters) = (unsafe { parameters.as_ref() }) else {
-            return;
-        };
-        let Some(exchange) = exchange_of(parameters) else {
-            return;
-        };
-        // SAFETY: tm points at the parameter that `pack_leg` made.
-        let attempt = unsafe { parameters.param.as_ref() }.map_or(0, |place| attempt_in(*place));
-        let status = u16::try_from(parameters.code).unwrap_or(500);
-        handle(
-            exchange,
-            Input::LegCompleted {
-                exchange,
-                attempt,
-                status,
-            },
-            At::Nothing,
-        );
-    });
-}
+struct Leg;
 
-/// The exchange that a callback was registered with.
-fn exchange_of(parameters: &ffi::tmcb_params) -> Option<ExchangeId> {
-    // SAFETY: tm points at the parameter that `pack` made.
-    unsafe { parameters.param.as_ref() }.and_then(|parameter| unpack(*parameter))
+impl Watcher for Leg {
+    const NAME: &'static str = "leg completed";
+    const EVENTS: &'static [TmEvent] = &[TmEvent::LocalCompleted, TmEvent::RequestSent];
+
+    fn told(about: &Told<'_>) {
+        if about.event == TmEvent::RequestSent {
+            return send::note_sent(about);
+        }
+        let Some(exchange) = unpack(about.number) else {
+            return;
+        };
+        let input = Input::LegCompleted {
+            exchange,
+            attempt: attempt_in(about.number),
+            status: about.status(),
+        };
+        handle(exchange, input, At::Nothing);
+    }
 }
 
 /// A relayed request of SM -> IM: a 2xx on its way back, a failure, the final response on the
 /// wire, the end of the transaction. All but the last come under tm's REPLY lock.
-unsafe extern "C" fn on_relayed(
-    cell: *mut ffi::cell,
-    event: c_int,
-    parameters: *mut ffi::tmcb_params,
-) {
-    guard("relayed", (), || {
-        // SAFETY: tm's parameters and cell, live during the callback.
-        let (Some(parameters), Some(cell)) =
-            (unsafe { parameters.as_ref() }, unsafe { cell.as_ref() })
-        else {
+struct Relayed;
+
+impl Watcher for Relayed {
+    const NAME: &'static str = "relayed";
+    const EVENTS: &'static [TmEvent] = &[
+        TmEvent::ResponseIn,
+        TmEvent::ResponseForwarded,
+        TmEvent::Failure,
+        TmEvent::ResponseOut,
+        TmEvent::Destroyed,
+    ];
+
+    fn told(about: &Told<'_>) {
+        let Some(exchange) = unpack(about.number) else {
             return;
         };
-        let Some(exchange) = exchange_of(parameters) else {
-            return;
+        let (status, transaction) = (about.status(), about.transaction);
+        let im_answered = |status| {
+            let input = Input::ImAnswered { exchange, status };
+            handle(exchange, input, At::Nothing);
         };
-        let status = u16::try_from(parameters.code).unwrap_or(500);
-        match event as u32 {
-            ffi::TMCB_RESPONSE_IN if status >= 200 => {
-                if let Some(branch) = tm::current_branch() {
-                    let open = tm::open_branches(cell);
+        match about.event {
+            TmEvent::ResponseIn if status >= 200 => {
+                if let Some(branch) = current_branch() {
                     let input = Input::BranchAnswered {
                         exchange,
                         branch,
                         status,
-                        open,
+                        open: transaction.open_branches(),
                     };
-                    handle(exchange, input, At::Answered(cell, Some(branch)));
+                    handle(exchange, input, At::Answered(transaction, Some(branch)));
                 }
             }
-            ffi::TMCB_RESPONSE_FWDED if (200..300).contains(&status) => {
-                handle(
-                    exchange,
-                    Input::ImAnswered { exchange, status },
-                    At::Nothing,
-                );
-                // SAFETY: the reply that tm is about to forward.
-                if let Some(reply) = unsafe { SipMsg::new(parameters.rpl) }
+            TmEvent::ResponseForwarded if (200..300).contains(&status) => {
+                im_answered(status);
+                if let Some(reply) = about.reply()
                     && let Err(what) = rewrite::accept(reply)
                 {
                     tracing::error!(%what, "the IM side's 2xx goes to the SMS side as it is");
                 }
             }
-            ffi::TMCB_ON_FAILURE if !has_failure_route(cell) => {
-                handle(
-                    exchange,
-                    Input::ImAnswered { exchange, status },
-                    At::Nothing,
-                );
-                // SAFETY: tm's stand-in for the request, live during the callback.
-                if let Some(request) = unsafe { SipMsg::new(parameters.req) } {
-                    reply(request, 202, c"Accepted");
+            TmEvent::Failure if !has_failure_route(transaction) => {
+                im_answered(status);
+                if let Some(request) = about.request() {
+                    accept(request);
                 }
             }
-            ffi::TMCB_RESPONSE_OUT if status >= 200 => {
-                if let Some(failure) = picked_failure(cell).filter(|_| !result::is_accepting()) {
+            TmEvent::ResponseOut if status >= 200 => {
+                let failure = picked_failure(transaction).filter(|_| !result::is_accepting());
+                if let Some(failure) = failure {
                     // The script answered from its failure route: what it answered for is the
                     // outcome. The first outcome counts, so this does nothing where we did it.
-                    handle(
-                        exchange,
-                        Input::ImAnswered {
-                            exchange,
-                            status: failure,
-                        },
-                        At::Nothing,
-                    );
+                    im_answered(failure);
                 }
-                final_sent(exchange, status, cell);
+                final_sent(exchange, status, transaction);
             }
-            ffi::TMCB_DESTROY if !is_shutting_down() => {
+            TmEvent::Destroyed if !is_shutting_down() => {
                 // tm tells of a final response only where sending it worked. A phone whose connection is
                 // gone has not seen it, but its message was taken: it is owed the report, and no
                 // repetition of it may be delivered again.
-                if let Ok(status @ 200..300) = u16::try_from(cell.uas.status) {
-                    final_sent(exchange, status, cell);
+                if let Some(status @ 200..300) = transaction.final_status() {
+                    final_sent(exchange, status, transaction);
                 }
                 handle(exchange, Input::Released { exchange }, At::Nothing);
             }
             _ => {}
         }
-    });
+    }
 }
 
-fn final_sent(exchange: ExchangeId, status: u16, cell: &ffi::cell) {
-    handle(
+fn final_sent(exchange: ExchangeId, status: u16, transaction: Transaction<'_>) {
+    let input = Input::FinalSent {
         exchange,
-        Input::FinalSent {
-            exchange,
-            status,
-            open: tm::open_branches(cell),
-        },
-        At::Answered(cell, None),
-    );
-}
-
-/// Whether tm takes its table down. Then nothing can be sent any more, and a worker may have been ended while
-/// it held a lock of ours: nobody waits for that.
-fn is_shutting_down() -> bool {
-    // SAFETY: no arguments.
-    unsafe { ffi::ksr_shutdown_phase() != 0 }
+        status,
+        open: transaction.open_branches(),
+    };
+    handle(exchange, input, At::Answered(transaction, None));
 }
 
 /// A held request of IM -> SM: its timer is over, or its transaction ended.
-unsafe extern "C" fn on_held(_: *mut ffi::cell, event: c_int, parameters: *mut ffi::tmcb_params) {
-    guard("held", (), || {
-        // SAFETY: tm's parameters, live during the callback.
-        let Some(parameters) = (unsafe { parameters.as_ref() }) else {
+struct Held;
+
+impl Watcher for Held {
+    const NAME: &'static str = "held";
+    const EVENTS: &'static [TmEvent] = &[TmEvent::Failure, TmEvent::Destroyed];
+
+    fn told(about: &Told<'_>) {
+        let Some(exchange) = unpack(about.number) else {
             return;
         };
-        let Some(exchange) = exchange_of(parameters) else {
-            return;
-        };
-        match event as u32 {
-            ffi::TMCB_ON_FAILURE => {
-                // SAFETY: tm's stand-in for the request, live during the callback.
-                let Some(request) = (unsafe { SipMsg::new(parameters.req) }) else {
+        match about.event {
+            TmEvent::Failure => {
+                let Some(request) = about.request() else {
                     return;
                 };
                 handle(exchange, Input::HoldOver { exchange }, At::Failure(request));
                 // Where the exchange has just ended, its answer is on its way from another process, too
                 // late: tm would send 408 now (RFC 4320).
-                if !has_final_answer() && !has_open_branch() {
-                    reply(request, 202, c"Accepted");
+                let transaction = about.transaction;
+                if transaction.final_status().is_none() && !transaction.has_open_branch() {
+                    accept(request);
                 }
             }
-            ffi::TMCB_DESTROY if !is_shutting_down() => {
+            TmEvent::Destroyed if !is_shutting_down() => {
                 handle(exchange, Input::Released { exchange }, At::Nothing);
             }
             _ => {}
         }
-    });
+    }
+}
+
+/// The `202` for what the gateway goes on with.
+fn accept(request: Request<'_>) {
+    answer_in_transaction(request, &ACCEPTED);
 }
 
 /// Whether the script waits for the failure of the branch that tm picked.
-fn has_failure_route(cell: &ffi::cell) -> bool {
-    picked(cell).is_some_and(|branch| branch.on_failure != 0)
+fn has_failure_route(transaction: Transaction<'_>) -> bool {
+    let picked = transaction.picked_branch();
+    picked.is_some_and(Branch::has_failure_route)
 }
 
 /// The failure that tm picked, while it handles one.
-fn picked_failure(cell: &ffi::cell) -> Option<u16> {
-    picked(cell)
-        .and_then(|branch| u16::try_from(branch.last_received).ok())
-        .filter(|status| *status >= 300)
-}
-
-fn picked(cell: &ffi::cell) -> Option<&ffi::ua_client> {
-    // SAFETY: no arguments.
-    let branch = unsafe { modules().tm.t_get_picked_branch?() };
-    branches(cell).get(usize::try_from(branch).ok()?)
+fn picked_failure(transaction: Transaction<'_>) -> Option<u16> {
+    let status = transaction.picked_branch().map(Branch::status);
+    status.filter(|status| *status >= 300)
 }
 
 /// In mod_init: has Kamailio call us after each failure route. tm knows no other moment to turn a
 /// failure that the script did not mend into our `202`.
 pub(crate) fn watch_failure_routes() -> bool {
-    // SAFETY: in mod_init; a function of ours.
-    unsafe {
-        ffi::register_script_cb(
-            Some(after_failure_route),
-            ffi::POST_SCRIPT_CB | ffi::FAILURE_CB,
-            std::ptr::null_mut(),
-        ) == 0
-    }
+    static AFTER_FAILURE_ROUTE: ScriptCallback = ScriptCallback {
+        name: "after failure route",
+        when: When::AfterFailure,
+        run: |msg| {
+            answer_unmended_failure(msg);
+            true
+        },
+    };
+    AFTER_FAILURE_ROUTE.register()
 }
 
-unsafe extern "C" fn after_failure_route(
-    msg: *mut ffi::sip_msg,
-    _: c_uint,
-    _: *mut c_void,
-) -> c_int {
-    guard("after failure route", 1, || {
-        // SAFETY: tm's stand-in for the request, live during the callback.
-        if let Some(request) = unsafe { SipMsg::new(msg) } {
-            answer_unmended_failure(request);
-        }
-        1
-    })
-}
-
-fn answer_unmended_failure(request: SipMsg<'_>) {
-    // SAFETY: tm's current transaction is referenced by this process.
-    let Some(cell) = current_cell().and_then(|cell| unsafe { cell.as_ref() }) else {
+fn answer_unmended_failure(msg: SipMsg<'_>) {
+    let (Some(transaction), Some(request)) = (Transaction::of(msg), msg.request()) else {
         return;
     };
-    let open = branches(cell)
-        .iter()
-        .any(|branch| branch.last_received < 200);
-    if open || cell.uas.status >= 200 {
+    if transaction.has_open_branch() || transaction.final_status().is_some() {
         return;
     }
     // A continued transaction comes from the result route, which has not answered: tm would send 500 now.
-    if u32::from(cell.flags) & ffi::T_ASYNC_CONTINUE != 0 {
+    if transaction.is_continued() {
         if let Some(outcome) = result::current() {
             answer_in_transaction(request, &outcome.answer);
         }
         return;
     }
-    let Some(exchange) = exchange_tied(cell, on_relayed) else {
+    let Some(exchange) = exchange_of::<Relayed>(transaction) else {
         return;
     };
-    let status = picked_failure(cell).unwrap_or(500);
+    let status = picked_failure(transaction).unwrap_or(500);
     handle(
         exchange,
         Input::ImAnswered { exchange, status },
         At::Nothing,
     );
-    reply(request, 202, c"Accepted");
+    accept(request);
 }
 
-/// The exchange that a transaction was tied to last with this callback: the callback's parameter.
-fn exchange_tied(cell: &ffi::cell, by: Callback) -> Option<ExchangeId> {
-    let mut next = cell.tmcb_hl.first;
-    // SAFETY: tm's list of callbacks, which only grows, at its head, while the transaction lives.
-    while let Some(callback) = unsafe { next.as_ref() } {
-        let is_ours = |function| std::ptr::fn_addr_eq(function, by);
-        if callback.callback.is_some_and(is_ours) {
-            return unpack(callback.param);
-        }
-        next = callback.next;
-    }
-    None
+/// The exchange that a transaction was tied to last with this watcher.
+fn exchange_of<W: Watcher>(transaction: Transaction<'_>) -> Option<ExchangeId> {
+    transaction.number_tied::<W>().and_then(unpack)
 }
 
 /// The exchange that the request at hand was taken for by `ipsmgw_sm_to_im()`.
-pub(crate) fn exchange_at_hand() -> Option<ExchangeId> {
-    // SAFETY: tm's current transaction is referenced by this process.
-    let cell = unsafe { current_cell()?.as_ref()? };
-    exchange_tied(cell, on_relayed)
+pub(crate) fn exchange_at_hand(msg: SipMsg<'_>) -> Option<ExchangeId> {
+    Transaction::of(msg).and_then(exchange_of::<Relayed>)
 }
 
 /// The exchange that the request at hand was held for last by `ipsmgw_im_to_sm()`.
-pub(crate) fn held_at_hand() -> Option<ExchangeId> {
-    // SAFETY: tm's current transaction is referenced by this process.
-    let cell = unsafe { current_cell()?.as_ref()? };
-    exchange_tied(cell, on_held)
+pub(crate) fn held_at_hand(msg: SipMsg<'_>) -> Option<ExchangeId> {
+    Transaction::of(msg).and_then(exchange_of::<Held>)
 }

@@ -1,7 +1,6 @@
 //! Decisions carried out: what the core said, in Kamailio.
 
 use std::collections::VecDeque;
-use std::ffi::CString;
 
 use crate::host::{ExchangeId, Identity, Kind, Now};
 use crate::interwork::{Action, Actions, Ended, Input, Outcome, Verdict};
@@ -17,22 +16,20 @@ use crate::kamailio::state::counters;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::now::now;
 use crate::kamailio::state::trace;
-use crate::kamailio::sys::ffi;
-use crate::kamailio::sys::message::SipMsg;
-use crate::kamailio::sys::modules::modules;
-use crate::kamailio::sys::text::lend;
-use crate::kamailio::sys::tm::{self, Found};
+use crate::kamailio::sys::answer::Response;
+use crate::kamailio::sys::request::Request;
+use crate::kamailio::sys::transaction::{self, FoundTransaction, Transaction};
 
 /// What the actions find themselves in.
 #[derive(Clone, Copy)]
 pub(crate) enum At<'m> {
     /// A request that the script gave us; its translation, where it is going to be relayed.
-    Request(SipMsg<'m>, Option<&'m Translation>),
+    Request(Request<'m>, Option<&'m Translation>),
     /// The failure of a held request: tm's stand-in for it, under tm's REPLY lock.
-    Failure(SipMsg<'m>),
+    Failure(Request<'m>),
     /// The final response to a relayed request is on the wire, or never will be: its transaction. Or a client has
     /// answered behind it, on this branch.
-    Answered(&'m ffi::cell, Option<u32>),
+    Answered(Transaction<'m>, Option<u32>),
     /// A callback or a timer.
     Nothing,
 }
@@ -235,11 +232,11 @@ fn note_opened(exchange: ExchangeId, kind: Kind, at: At<'_>) {
 }
 
 /// Rewrites the request and ties its transaction to the exchange, so that `t_relay()` does the rest.
-fn relay(msg: SipMsg<'_>, translation: Option<&Translation>, exchange: ExchangeId) -> bool {
+fn relay(msg: Request<'_>, translation: Option<&Translation>, exchange: ExchangeId) -> bool {
     if let Some(Err(what)) = translation.map(|to| rewrite::translate(msg, to)) {
         tracing::error!(%what, "cannot rewrite the request");
     } else if hooks::hook_relayed(msg, exchange) {
-        tm::set_timeout(msg, state().gateway.policy.im_timeout_ms);
+        transaction::set_timeout(msg, state().gateway.policy.im_timeout_ms);
         return true;
     } else {
         tracing::error!("no memory to watch a transaction");
@@ -250,93 +247,47 @@ fn relay(msg: SipMsg<'_>, translation: Option<&Translation>, exchange: ExchangeI
 }
 
 /// Answers a request for which Kamailio refused what we need; the log says why.
-pub(crate) fn answer_failure(msg: SipMsg<'_>) {
+pub(crate) fn answer_failure(request: Request<'_>) {
     let answer = Answer {
         status: 500,
         reason: "Server Internal Error",
         headers: "",
     };
-    answer_request(msg, &answer);
+    answer_request(request, &answer);
 }
 
-/// Answers the request at hand: through its transaction where it has one. (sl would do the same, unless its
-/// `bind_tm` is off; then tm would not tell us that the answer is on the wire.)
-pub(crate) fn answer_request(msg: SipMsg<'_>, answer: &Answer) -> bool {
-    if tm::has_transaction() {
-        return answer_in_transaction(msg, answer);
-    }
-    answer_without_transaction(msg, answer.status, answer.reason, answer.headers)
-}
+/// The answer to a request that the gateway goes on with.
+pub(crate) const ACCEPTED: Answer = Answer {
+    status: 202,
+    reason: "Accepted",
+    headers: "",
+};
 
-/// Answers a request that has no transaction, and gets none.
-pub(crate) fn answer_without_transaction(
-    msg: SipMsg<'_>,
-    status: u16,
-    reason: &str,
-    headers: &str,
-) -> bool {
-    add_headers(msg, headers);
-    let mut reason = lend(reason.as_bytes());
-    let Some(reply) = modules().sl.freply else {
-        return false;
-    };
-    // SAFETY: a live request; the reason is copied.
-    unsafe { reply(msg.raw(), status.into(), &mut reason) >= 0 }
-}
-
-/// Answers a copy of a request whose transaction tm has forgotten, with the To tag of its first answer.
-pub(crate) fn answer_as_before(msg: SipMsg<'_>, answer: &Answer) -> bool {
-    add_headers(msg, answer.headers);
-    let mut reason = lend(answer.reason.as_bytes());
-    let (Some(to_tag), Some(reply)) = (modules().tm.t_get_reply_totag, modules().sl.dreply) else {
-        return false;
-    };
-    let mut tag = ffi::str_::default();
-    // SAFETY: a live request; the tag stays in a buffer of tm's.
-    if unsafe { to_tag(msg.raw(), &mut tag) } <= 0 {
-        return false;
-    }
-    // SAFETY: as above; the reason is copied.
-    unsafe { reply(msg.raw(), answer.status.into(), &mut reason, &mut tag) >= 0 }
+/// Answers the request at hand: through its transaction where it has one.
+pub(crate) fn answer_request(request: Request<'_>, answer: &Answer) -> bool {
+    request.answer(response(answer))
 }
 
 /// Answers the request of tm's current transaction.
-pub(crate) fn answer_in_transaction(request: SipMsg<'_>, answer: &Answer) -> bool {
-    add_headers(request, answer.headers);
-    let Some(t_reply) = modules().tm.t_reply else {
-        return false;
-    };
-    let Ok(reason) = CString::new(answer.reason) else {
-        return false;
-    };
-    // SAFETY: the request of the current transaction; the reason is copied.
-    unsafe {
-        t_reply(
-            request.raw(),
-            answer.status.into(),
-            reason.as_ptr().cast_mut(),
-        ) > 0
-    }
+pub(crate) fn answer_in_transaction(request: Request<'_>, answer: &Answer) -> bool {
+    request.answer_in_transaction(response(answer))
 }
 
 /// The sender of a held request gets its outcome from any process.
-pub(crate) fn answer_by_id(found: Found, outcome: &Outcome) -> bool {
-    found.reply(
-        outcome.answer.status,
-        outcome.answer.reason,
-        outcome.answer.headers,
-    )
+pub(crate) fn answer_by_id(found: FoundTransaction, outcome: &Outcome) -> bool {
+    let Answer {
+        status,
+        reason,
+        headers,
+    } = outcome.answer;
+    found.reply(status, reason, headers)
 }
 
-/// Header fields that Kamailio puts into its answer to this request.
-fn add_headers(msg: SipMsg<'_>, lines: &str) {
-    if lines.is_empty() {
-        return;
-    }
-    let lump = lend(lines.as_bytes());
-    // SAFETY: a live request; the lines are copied.
-    let added = unsafe { ffi::add_lump_rpl2(msg.raw(), lump.s, lump.len, ffi::LUMP_RPL_HDR as _) };
-    if added.is_null() {
-        tracing::error!("no private memory for a header field of an answer");
+/// An answer, as Kamailio sends it.
+pub(crate) fn response(answer: &Answer) -> Response<'_> {
+    Response {
+        status: answer.status,
+        reason: answer.reason,
+        headers: answer.headers,
     }
 }

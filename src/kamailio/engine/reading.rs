@@ -7,15 +7,15 @@ use crate::sip::{Capabilities, MessageIn};
 
 use crate::kamailio::register::contacts;
 use crate::kamailio::state::gateway_state::state;
-use crate::kamailio::sys::ffi;
 use crate::kamailio::sys::message::SipMsg;
+use crate::kamailio::sys::request::{Method, Request};
 
 /// What of a request has to be put together before the core can borrow it.
 pub(crate) struct Reading<'m> {
-    msg: SipMsg<'m>,
+    msg: Request<'m>,
     identity: Option<String>,
     source: String,
-    request_uri: &'m str,
+    request_uri: Cow<'m, str>,
     retargeted: bool,
     recipient: Capabilities,
     recipient_name: Option<Text<126>>,
@@ -26,15 +26,18 @@ pub(crate) struct Reading<'m> {
 impl<'m> Reading<'m> {
     /// Reads what a MESSAGE says itself; nothing where it is none, or is broken before the end of its header.
     pub(crate) fn of(msg: SipMsg<'m>) -> Option<Self> {
-        if !msg.is_request(ffi::METHOD_MESSAGE) || !msg.parse_headers() {
+        let msg = msg
+            .request()
+            .filter(|request| request.is(Method::Message))?;
+        if !msg.parse_headers() {
             return None;
         }
-        let (request_uri, retargeted) = msg.request_uri();
+        let (request_uri, retargeted) = msg.uri()?;
         Some(Self {
             msg,
             identity: None,
             source: String::new(),
-            request_uri: std::str::from_utf8(request_uri).ok()?,
+            request_uri,
             retargeted,
             recipient: Capabilities::default(),
             recipient_name: None,
@@ -46,7 +49,7 @@ impl<'m> Reading<'m> {
     /// Asks who the sender is. Not for `$ipsmgw(...)`: that may stand in the `identity` parameter.
     pub(crate) fn with_sender(self) -> Self {
         Self {
-            identity: state().identity_of(self.msg),
+            identity: state().identity_of(self.msg.message()),
             ..self
         }
     }
@@ -62,8 +65,8 @@ impl<'m> Reading<'m> {
     /// Asks what the recipient's contacts can do.
     pub(crate) fn with_recipient(self) -> Self {
         Self {
-            recipient: contacts::capabilities(self.request_uri, state().flags),
-            recipient_name: state().people.registered_as(self.request_uri),
+            recipient: contacts::capabilities(&self.request_uri, state().flags),
+            recipient_name: state().people.registered_as(&self.request_uri),
             ..self
         }
     }
@@ -103,7 +106,7 @@ impl<'m> Reading<'m> {
             "Expires",
         ]);
         MessageIn {
-            request_uri: self.request_uri,
+            request_uri: &self.request_uri,
             original_uri: self.msg.original_uri().unwrap_or_default(),
             from_trusted: self.msg.has_flag(state().trusted_flag),
             retargeted: self.retargeted,

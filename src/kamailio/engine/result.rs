@@ -2,7 +2,6 @@
 //! where there is one.
 
 use std::cell::Cell;
-use std::ffi::CString;
 
 use once_cell::sync::OnceCell;
 
@@ -11,11 +10,9 @@ use crate::interwork::{Ended, Outcome};
 
 use super::perform;
 use crate::kamailio::state::trace::CallId;
-use crate::kamailio::sys::ffi;
-use crate::kamailio::sys::message::SipMsg;
-use crate::kamailio::sys::modules::modules;
-use crate::kamailio::sys::text::lend;
-use crate::kamailio::sys::tm::{self, Found};
+use crate::kamailio::sys::request::Request;
+use crate::kamailio::sys::script_route::{NativeRoute, ScriptRoute, is_kemi};
+use crate::kamailio::sys::transaction::{FoundTransaction, Transaction, TransactionPlace};
 
 thread_local! {
     /// The outcome for which this process runs a result route just now.
@@ -25,15 +22,6 @@ thread_local! {
 /// The outcome that the result route is about; nothing outside of one.
 pub(crate) fn current() -> Option<Outcome> {
     CURRENT.get()
-}
-
-/// Where an outcome goes.
-#[derive(Clone, Copy)]
-enum Route<'a> {
-    /// A route of the native script.
-    Native(*mut ffi::action),
-    /// A function of the KEMI script.
-    Kemi(&'a str),
 }
 
 /// The `event_callback` parameter.
@@ -47,34 +35,26 @@ pub(crate) fn set_event_callback(function: &'static str) {
 
 /// The route for an outcome: the one that was named with the message, else the one for all. Where
 /// the script has neither, we answer ourselves.
-fn route_for(named: &str) -> Option<Route<'_>> {
+fn route_for(named: &str) -> Option<ScriptRoute<'_>> {
     if is_kemi() {
         let callback = EVENT_CALLBACK.get().copied().unwrap_or_default();
         return [named, callback]
             .into_iter()
             .find(|name| !name.is_empty())
-            .map(Route::Kemi);
+            .map(ScriptRoute::Kemi);
     }
-    if !named.is_empty() {
-        return native(&raw mut ffi::main_rt, named);
-    }
-    native(&raw mut ffi::event_rt, "ipsmgw:result")
+    let route = match named {
+        "" => NativeRoute::of_event(RESULT),
+        named => NativeRoute::named(named),
+    };
+    route.map(ScriptRoute::Native)
 }
 
-/// A route of the native script by its name.
-fn native(list: *mut ffi::route_list, name: &str) -> Option<Route<'static>> {
-    let name = CString::new(name).ok()?;
-    // SAFETY: Kamailio's list of routes, complete since start; the name is only read.
-    let index = unsafe { ffi::route_lookup(list, name.as_ptr().cast_mut()) };
-    let index = usize::try_from(index).ok()?;
-    // SAFETY: Kamailio's list, complete since start.
-    let routes = unsafe { (*list).rlist };
-    // SAFETY: `index` came from this list.
-    let place = unsafe { routes.add(index) };
-    // SAFETY: as above.
-    let actions = unsafe { place.read() };
-    (!actions.is_null()).then_some(Route::Native(actions))
-}
+/// The event of an outcome.
+const RESULT: &str = "ipsmgw:result";
+
+/// The event of the outcome of a short message.
+const SM_RESULT: &str = "ipsmgw:sm-result";
 
 thread_local! {
     /// The outcome of a short message for which this process runs the script just now, and the Call-ID of that message.
@@ -101,26 +81,14 @@ pub(crate) fn tell_script(ended: Ended, call_id: CallId) {
     let callback = SM_EVENT_CALLBACK.get().copied().unwrap_or_default();
     let route = match is_kemi() {
         true if callback.is_empty() => None,
-        true => Some(Route::Kemi(callback)),
-        false => native(&raw mut ffi::event_rt, "ipsmgw:sm-result"),
+        true => Some(ScriptRoute::Kemi(callback)),
+        false => NativeRoute::of_event(SM_RESULT).map(ScriptRoute::Native),
     };
     let Some(route) = route else {
         return;
     };
-    // SAFETY: no arguments; a request of Kamailio's own, which stays.
-    let stand_in = unsafe { ffi::faked_msg_next() };
-    // SAFETY: as above.
-    let Some(stand_in) = (unsafe { SipMsg::new(stand_in) }) else {
-        return;
-    };
     let before = CURRENT_SM.replace(Some((ended, call_id)));
-    // SAFETY: no arguments; the kind of route that this process runs.
-    let route_type = unsafe { ffi::ipsmgw_c_route_type() };
-    // SAFETY: put back below.
-    unsafe { ffi::ipsmgw_c_set_route_type(ffi::EVENT_ROUTE as _) };
-    tm::without_transaction(|| run(stand_in, route, "ipsmgw:sm-result", ffi::EVENT_ROUTE));
-    // SAFETY: what it was before.
-    unsafe { ffi::ipsmgw_c_set_route_type(route_type) };
+    route.run_without_request(SM_RESULT);
     CURRENT_SM.set(before);
 }
 
@@ -134,13 +102,7 @@ pub(crate) const LONGEST_NAME: usize = 62;
 
 /// Whether the native script has a route of this name, as `ipsmgw_im_to_sm()` names one.
 pub(crate) fn has_native_route(name: &str) -> bool {
-    name.len() <= LONGEST_NAME && native(&raw mut ffi::main_rt, name).is_some()
-}
-
-/// Whether the script is one for KEMI.
-pub(crate) fn is_kemi() -> bool {
-    // SAFETY: no arguments.
-    !unsafe { ffi::sr_kemi_eng_get() }.is_null()
+    name.len() <= LONGEST_NAME && NativeRoute::named(name).is_some()
 }
 
 /// Gives the sender of a held request its outcome, from any process. Called once for each: the
@@ -148,15 +110,24 @@ pub(crate) fn is_kemi() -> bool {
 pub(crate) fn answer_held(transaction: TransactionId, outcome: Outcome) {
     let answered = match route_for(transaction.route.as_str()) {
         None => {
-            Found::look_up(transaction).is_some_and(|found| perform::answer_by_id(found, &outcome))
+            let found = FoundTransaction::look_up(place(transaction));
+            found.is_some_and(|found| perform::answer_by_id(found, &outcome))
         }
-        Some(route) => with(outcome, || resume(transaction, route)),
+        Some(route) => with(outcome, || route.resume(place(transaction), RESULT)),
     };
     if !answered {
         tracing::info!(
             status = outcome.answer.status,
             "the sender's transaction had already ended"
         );
+    }
+}
+
+/// Where tm has a transaction.
+fn place(transaction: TransactionId) -> TransactionPlace {
+    TransactionPlace {
+        entry: transaction.entry,
+        label: transaction.label,
     }
 }
 
@@ -173,64 +144,28 @@ pub(crate) fn is_accepting() -> bool {
 /// The sender of a relayed request gets its `202` before the IM side has answered.
 pub(crate) fn accept(transaction: TransactionId) {
     ACCEPTING.set(true);
-    if let Some(found) = Found::look_up(transaction) {
+    if let Some(found) = FoundTransaction::look_up(place(transaction)) {
         // False: the answer has come in this moment.
         found.reply(202, "Accepted", "");
     }
     ACCEPTING.set(false);
 }
 
-/// Lets the script's route answer a suspended request.
-fn resume(id: TransactionId, route: Route<'_>) -> bool {
-    let tm = &modules().tm;
-    let resumed = match route {
-        // SAFETY: a suspended transaction that only we resume; the actions live as long as Kamailio.
-        Route::Native(actions) => tm
-            .t_continue
-            .map(|resume| unsafe { resume(id.entry, id.label, actions) }),
-        Route::Kemi(function) => {
-            let mut function = lend(function.as_bytes());
-            let mut event = lend(b"ipsmgw:result");
-            // SAFETY: as above; both names are live during the call.
-            tm.t_continue_cb
-                .map(|resume| unsafe { resume(id.entry, id.label, &mut function, &mut event) })
-        }
-    };
-    resumed == Some(0)
-}
-
 /// Gives the sender of a held request its outcome when tm's timer is over: under the REPLY lock, with
 /// tm's stand-in for the request.
-pub(crate) fn answer_in_failure(request: SipMsg<'_>, transaction: TransactionId, outcome: Outcome) {
+pub(crate) fn answer_in_failure(
+    request: Request<'_>,
+    transaction: TransactionId,
+    outcome: Outcome,
+) {
     if let Some(route) = route_for(transaction.route.as_str()) {
-        with(outcome, || {
-            run(request, route, "ipsmgw:result", ffi::FAILURE_ROUTE)
-        });
+        with(outcome, || route.run_in_failure(request, RESULT));
     }
     // The route may have answered, or have relayed the message elsewhere. Where it did not, we answer.
-    if !tm::has_final_answer() && !tm::has_open_branch() {
+    let is_settled =
+        |current: Transaction<'_>| current.final_status().is_some() || current.has_open_branch();
+    if !Transaction::of(request.message()).is_some_and(is_settled) {
         perform::answer_in_transaction(request, &outcome.answer);
-    }
-}
-
-/// Runs the script's route on a request, in failure context.
-fn run(request: SipMsg<'_>, route: Route<'_>, event: &str, route_type: u32) {
-    match route {
-        Route::Native(actions) => {
-            // SAFETY: a live request; the actions live as long as Kamailio; NULL: a context of its own.
-            unsafe { ffi::run_top_route(actions, request.raw(), std::ptr::null_mut()) };
-        }
-        Route::Kemi(function) => {
-            let mut function = lend(function.as_bytes());
-            let mut event = lend(event.as_bytes());
-            // SAFETY: no arguments.
-            let engine = unsafe { ffi::sr_kemi_eng_get() };
-            let route_type = route_type as i32;
-            // SAFETY: a live request, live names, and the engine that `route_for` has seen.
-            unsafe {
-                ffi::sr_kemi_route(engine, request.raw(), route_type, &mut function, &mut event);
-            }
-        }
     }
 }
 

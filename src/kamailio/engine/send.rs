@@ -1,8 +1,6 @@
 //! Requests of ours, through tm.
 
 use std::cell::Cell;
-use std::ffi::c_void;
-use std::os::raw::{c_int, c_uint};
 
 use crate::host::ExchangeId;
 use crate::interwork::Leg;
@@ -11,9 +9,8 @@ use crate::sip::{MessageOut, Service};
 use super::hooks;
 use crate::kamailio::register::contacts::{self, Route};
 use crate::kamailio::state::gateway_state::state;
-use crate::kamailio::sys::ffi;
-use crate::kamailio::sys::modules::modules;
-use crate::kamailio::sys::text::lend;
+use crate::kamailio::sys::own_request::{OwnRequest, SendResult};
+use crate::kamailio::sys::tm_callback::{Tie, Told};
 
 /// A MESSAGE of ours did not leave. As a status code, by what tm would have said of it.
 pub(crate) struct NotSent(pub(crate) u16);
@@ -55,27 +52,43 @@ pub(crate) fn send_to(
             _ => {}
         }
     }
-    let completed = exchange.map(hooks::pack);
-    message_request(&message, route, completed).send(route)
+    let tie = exchange.map(|exchange| hooks::tie_leg(exchange, 0));
+    send_message(&message, route, tie)
 }
 
-fn message_request<'a>(
-    message: &'a MessageOut,
-    route: &'a Route,
-    completed: Option<*mut c_void>,
-) -> Request<'a> {
-    Request {
-        method: "MESSAGE",
-        to: match &*message.to {
-            "" if route.at_scscf => &route.uri,
-            "" => &message.identity,
-            to => to,
+fn send_message(message: &MessageOut, route: &Route, tie: Option<Tie>) -> Result<(), NotSent> {
+    let to = match &*message.to {
+        "" if route.at_scscf => &route.uri,
+        "" => &message.identity,
+        to => to,
+    };
+    send_request(
+        OwnRequest {
+            method: "MESSAGE",
+            to,
+            from: &message.from,
+            headers: &message.headers,
+            body: &message.body,
+            call_id: message.call_id.as_deref(),
+            tie,
+            ..OwnRequest::default()
         },
-        from: &message.from,
-        headers: &message.headers,
-        body: &message.body,
-        call_id: message.call_id.as_deref(),
-        completed: completed.map(|parameter| (hooks::on_leg_completed as _, parameter)),
+        route,
+    )
+}
+
+/// Sends a request of ours on this way.
+pub(crate) fn send_request(request: OwnRequest<'_>, route: &Route) -> Result<(), NotSent> {
+    let request = OwnRequest {
+        uri: &route.uri,
+        next_hop: route.next_hop.as_deref(),
+        socket: route.socket.as_deref(),
+        ..request
+    };
+    match request.send() {
+        SendResult::Sent => Ok(()),
+        SendResult::Dropped => Err(NotSent(403)),
+        SendResult::Failed => Err(NotSent(503)),
     }
 }
 
@@ -133,8 +146,8 @@ impl Legs {
             _ => self.leg.other_ms,
         };
         let before = LEAVING.replace(Leaving::With(timeout_ms));
-        let completed = Some(hooks::pack_leg(exchange, attempt));
-        let sent = message_request(&message, &route, completed).send(&route);
+        let tie = Some(hooks::tie_leg(exchange, attempt));
+        let sent = send_message(&message, &route, tie);
         match (sent, LEAVING.replace(before)) {
             (Ok(()), Leaving::With(_)) => Err(NotSent(503)),
             (sent, _) => sent,
@@ -155,80 +168,9 @@ thread_local! {
 }
 
 /// tm has sent a request of ours, or sends it again.
-pub(crate) fn note_sent(cell: *mut ffi::cell) {
+pub(crate) fn note_sent(about: &Told<'_>) {
     if let Leaving::With(milliseconds) = LEAVING.replace(Leaving::Nothing) {
-        let milliseconds = c_uint::try_from(milliseconds).unwrap_or(c_uint::MAX);
-        // SAFETY: the transaction of the request, in the callback that tm made it for; its timer starts behind
-        // this.
-        unsafe { ffi::ipsmgw_c_set_final_timeout(cell, milliseconds) };
-    }
-}
-
-/// A request of ours outside of any dialog.
-pub(crate) struct Request<'a> {
-    pub(crate) method: &'a str,
-    pub(crate) to: &'a str,
-    pub(crate) from: &'a str,
-    pub(crate) headers: &'a str,
-    pub(crate) body: &'a [u8],
-    pub(crate) call_id: Option<&'a str>,
-    /// What tm calls when it has the final response, or none in time, and with what.
-    pub(crate) completed: Option<(Completed, *mut c_void)>,
-}
-
-/// A function that tm calls.
-pub(crate) type Completed = unsafe extern "C" fn(*mut ffi::cell, c_int, *mut ffi::tmcb_params);
-
-impl Request<'_> {
-    /// Sends it on this way.
-    pub(crate) fn send(&self, route: &Route) -> Result<(), NotSent> {
-        let to = ["<", self.to, ">"].concat();
-        // Angle brackets stand in no URI.
-        let from = match self.from.contains('<') {
-            true => self.from.to_owned(),
-            false => ["<", self.from, ">"].concat(),
-        };
-        let mut method = lend(self.method.as_bytes());
-        let mut headers = lend(self.headers.as_bytes());
-        let mut body = lend(self.body);
-        let mut call_id = lend(self.call_id.unwrap_or_default().as_bytes());
-        let mut socket = lend(route.socket.as_deref().unwrap_or_default().as_bytes());
-        let mut request = ffi::uac_req_t {
-            method: &mut method,
-            headers: &mut headers,
-            body: &mut body,
-            ..Default::default()
-        };
-        if call_id.len > 0 {
-            request.callid = &mut call_id;
-        }
-        if socket.len > 0 {
-            request.ssock = &mut socket;
-        }
-        if let Some((completed, parameter)) = self.completed {
-            request.cb_flags = (ffi::TMCB_LOCAL_COMPLETED | ffi::TMCB_REQUEST_SENT) as _;
-            request.cb = Some(completed);
-            request.cbp = parameter;
-        }
-        let mut uri = lend(route.uri.as_bytes());
-        let (mut to, mut from) = (lend(to.as_bytes()), lend(from.as_bytes()));
-        let mut hop = lend(route.next_hop.as_deref().unwrap_or_default().as_bytes());
-        let hop = if hop.len > 0 {
-            &raw mut hop
-        } else {
-            std::ptr::null_mut()
-        };
-        let Some(t_request) = modules().tm.t_request else {
-            return Err(NotSent(503));
-        };
-        // SAFETY: all texts are live during the call; tm copies what it keeps.
-        let sent = unsafe { t_request(&mut request, &mut uri, &mut to, &mut from, hop) };
-        match sent {
-            1.. => Ok(()),
-            // The script dropped it in event_route[tm:local-request].
-            0 => Err(NotSent(403)),
-            _ => Err(NotSent(503)),
-        }
+        about.set_final_timeout(milliseconds);
     }
 }
 

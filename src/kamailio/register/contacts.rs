@@ -12,11 +12,8 @@ use crate::kamailio::state::contact_flags::ContactFlags;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::local_uri::is_local_uri;
 use crate::kamailio::sys::clock::unix_time;
-use crate::kamailio::sys::ffi;
-use crate::kamailio::sys::message::next_hop;
-use crate::kamailio::sys::modules::{Usrloc, modules};
-use crate::kamailio::sys::text::{self, lend};
-use crate::kamailio::sys::tm;
+use crate::kamailio::sys::transaction::Transaction;
+use crate::kamailio::sys::usrloc::{self, Contact, Record};
 
 /// Where a request for one contact goes.
 pub(crate) struct Route {
@@ -38,12 +35,12 @@ pub(crate) fn route_to(identity: &str, flags: u32, hop: &str) -> Option<Route> {
     let hop = Hop::of(hop);
     let mut best = None;
     each_contact(identity, |contact| {
-        if contact.cflags & flags == 0 {
+        if contact.branch_flags() & flags == 0 {
             return;
         }
         let route = Route::of(contact, identity);
         let is_there = hop.is_some() && route.hop() == hop;
-        let rank = (is_there, contact.last_modified);
+        let rank = (is_there, contact.last_modified());
         if best.as_ref().is_none_or(|(other, _)| *other < rank) {
             best = Some((rank, route));
         }
@@ -56,7 +53,7 @@ pub(crate) fn routes_to(identity: &str, flags: u32) -> Vec<Route> {
     let mut routes = Vec::new();
     let mut at_scscf = None;
     each_contact(identity, |contact| {
-        if contact.cflags & flags == 0 {
+        if contact.branch_flags() & flags == 0 {
             return;
         }
         let route = Route::of(contact, identity);
@@ -65,9 +62,9 @@ pub(crate) fn routes_to(identity: &str, flags: u32) -> Vec<Route> {
         // One S-CSCF knows all of the person's contacts, and the newest is where the person is.
         } else if at_scscf
             .as_ref()
-            .is_none_or(|(other, _)| *other < contact.last_modified)
+            .is_none_or(|(other, _)| *other < contact.last_modified())
         {
-            at_scscf = Some((contact.last_modified, route));
+            at_scscf = Some((contact.last_modified(), route));
         }
     });
     routes.extend(at_scscf.map(|(_, route)| route));
@@ -78,8 +75,8 @@ pub(crate) fn routes_to(identity: &str, flags: u32) -> Vec<Route> {
 pub(crate) fn newest_first(identity: &str, flags: u32) -> Vec<Route> {
     let mut routes = Vec::new();
     each_contact(identity, |contact| {
-        if contact.cflags & flags != 0 {
-            routes.push((contact.last_modified, Route::of(contact, identity)));
+        if contact.branch_flags() & flags != 0 {
+            routes.push((contact.last_modified(), Route::of(contact, identity)));
         }
     });
     // Of those of the same second the one at the end of usrloc's list came last.
@@ -91,45 +88,26 @@ pub(crate) fn newest_first(identity: &str, flags: u32) -> Vec<Route> {
 /// The client that answered a branch of a relayed request so: the one of the newest, where several did. Of an answer
 /// behind the final response tm keeps nothing: it is that of the branch at hand.
 pub(crate) fn client_that_answered(
-    cell: &ffi::cell,
+    transaction: Transaction<'_>,
     at_hand: Option<u32>,
     status: u16,
 ) -> Option<Route> {
-    let mut branches = tm::branches(cell).iter().rev();
-    let known = branches.find(|branch| branch.last_received == i32::from(status));
-    let at_hand = || tm::branches(cell).get(usize::try_from(at_hand?).ok()?);
+    let mut branches = transaction.branches().rev();
+    let known = branches.find(|branch| branch.status() == status);
+    let at_hand = || transaction.branches().nth(usize::try_from(at_hand?).ok()?);
     let branch = known.or_else(at_hand)?;
-    let copy = |value: &ffi::str_| {
-        // SAFETY: a string that tm keeps with the branch, or of a socket.
-        let text = unsafe { text::text(value) };
-        text.unwrap_or_default().to_owned()
-    };
-    let to = &branch.request.dst;
-    let mut ip = ffi::ip_addr::default();
-    // SAFETY: the address that the request went to; writes `ip`.
-    unsafe { ffi::ipsmgw_c_ip(&to.to, &mut ip) };
-    // SAFETY: as above.
-    let port = unsafe { ffi::ipsmgw_c_port(&to.to) };
-    // SAFETY: sockets live as long as Kamailio.
-    let socket = unsafe { to.send_sock.as_ref() }.map(|socket| copy(&socket.sock_str));
     Some(Route {
-        uri: Some(copy(&branch.uri)).filter(|uri| !uri.is_empty())?,
-        next_hop: next_hop(&ip, port, u32::try_from(to.proto).unwrap_or(0)),
-        route: Some(routes(&branch.request)).filter(|route| !route.is_empty()),
-        socket,
+        uri: branch.uri().filter(|uri| !uri.is_empty())?.to_owned(),
+        next_hop: branch.next_hop(),
+        route: Some(routes(branch.sent())).filter(|route| !route.is_empty()),
+        socket: branch.socket().map(str::to_owned),
         at_scscf: false,
     })
 }
 
 /// Route of a request that tm has sent: the way to a contact (RFC 3327), or on through a chain of application
 /// servers.
-fn routes(sent: &ffi::retr_buf) -> String {
-    let buffer = ffi::str_ {
-        s: sent.buffer,
-        len: sent.buffer_len,
-    };
-    // SAFETY: the octets that tm keeps with the branch to send them again.
-    let octets = unsafe { text::octets(&buffer) };
+fn routes(octets: &[u8]) -> String {
     let head = octets.windows(4).position(|end| end == b"\r\n\r\n");
     let head = std::str::from_utf8(octets.get(..head.unwrap_or(0)).unwrap_or_default());
     let routes = fields(head.unwrap_or_default())
@@ -167,14 +145,15 @@ pub(crate) fn has(identity: &str, flags: u32) -> bool {
 
 /// A contact's flags. For an S-CSCF what the devices behind it can do now: one of them may have ended by itself since. Where
 /// all have, the S-CSCF has given them more time than they asked for.
-fn flags_now(contact: &ffi::ucontact, identity: &str, flags: ContactFlags) -> u32 {
-    if contact.cflags & flags.third_party == 0 {
-        return contact.cflags;
+fn flags_now(contact: Contact<'_>, identity: &str, flags: ContactFlags) -> u32 {
+    let kept = contact.branch_flags();
+    if kept & flags.third_party == 0 {
+        return kept;
     }
     let can = registered_at_scscf(identity).map(|there| there.contacts.can(unix_time()));
     match can {
-        Some(can) if can != Capabilities::default() => flags.set(contact.cflags, can, true),
-        _ => contact.cflags,
+        Some(can) if can != Capabilities::default() => flags.set(kept, can, true),
+        _ => kept,
     }
 }
 
@@ -184,27 +163,22 @@ impl Route {
         Hop::of(self.next_hop.as_deref().unwrap_or(&self.uri))
     }
 
-    fn of(contact: &ffi::ucontact, identity: &str) -> Self {
-        let copy = |value: &ffi::str_| {
-            // SAFETY: a string of a contact that its usrloc lock keeps, or of a socket.
-            let text = unsafe { text::text(value) };
-            text.unwrap_or_default().to_owned()
-        };
-        let (received, path) = (copy(&contact.received), copy(&contact.path));
-        let first_hop = first_uri(&path).map(str::to_owned);
-        // SAFETY: sockets live as long as Kamailio.
-        let socket = unsafe { contact.sock.as_ref() }.map(|socket| copy(&socket.sock_str));
-        if contact.cflags & state().flags.third_party != 0 {
+    fn of(contact: Contact<'_>, identity: &str) -> Self {
+        let text = |octets| std::str::from_utf8(octets).unwrap_or_default().to_owned();
+        let socket = contact.socket().map(str::to_owned);
+        if contact.branch_flags() & state().flags.third_party != 0 {
             return Self {
                 uri: at_scscf_as(identity),
-                next_hop: Some(copy(&contact.c)),
+                next_hop: Some(text(contact.uri())),
                 route: None,
                 socket,
                 at_scscf: true,
             };
         }
+        let (received, path) = (text(contact.received()), text(contact.path()));
+        let first_hop = first_uri(&path).map(str::to_owned);
         Self {
-            uri: copy(&contact.c),
+            uri: text(contact.uri()),
             next_hop: first_hop.or_else(|| Some(received).filter(|hop| !hop.is_empty())),
             route: Some(path).filter(|path| !path.is_empty()),
             socket,
@@ -235,55 +209,18 @@ fn at_scscf_as(identity: &str) -> String {
 }
 
 /// Shows each valid contact of an identity, under usrloc's lock.
-fn each_contact(identity: &str, mut see: impl FnMut(&ffi::ucontact)) {
+fn each_contact(identity: &str, see: impl FnMut(Contact<'_>)) {
     let now = unix_time();
-    with_record(identity, |_, record| {
-        // SAFETY: a record under its lock.
-        let mut next = unsafe { (*record).contacts };
-        // SAFETY: the record's list, which ends with NULL.
-        while let Some(contact) = unsafe { next.as_ref() } {
-            next = contact.next;
-            if is_valid(contact, now) {
-                see(contact);
-            }
-        }
-    });
-}
-
-/// VALID_CONTACT: not expired, or permanent.
-pub(crate) fn is_valid(contact: &ffi::ucontact, now: i64) -> bool {
-    contact.expires == 0 || contact.expires > now
-}
-
-/// Shows the record of an identity where there is one, under usrloc's lock.
-pub(crate) fn with_record(identity: &str, see: impl FnOnce(&ffi::usrloc_api_t, *mut ffi::urecord)) {
-    let Some(usrloc) = &modules().usrloc else {
-        return;
-    };
-    let Some(aor) = address_of_record(identity, usrloc.api.use_domain != 0) else {
-        return;
-    };
-    let (Some(lock), Some(unlock), Some(get), Some(release)) = (
-        usrloc.api.lock_udomain,
-        usrloc.api.unlock_udomain,
-        usrloc.api.get_urecord,
-        usrloc.api.release_urecord,
-    ) else {
-        return;
-    };
-    let mut aor = lend(aor.as_bytes());
-    let Usrloc { domain, .. } = *usrloc;
-    let mut record = std::ptr::null_mut();
-    // SAFETY: our table; the AoR is live during the calls.
-    unsafe { lock(domain, &mut aor) };
-    // SAFETY: as above, under the lock.
-    if unsafe { get(domain, &mut aor, &mut record) } == 0 {
-        if !record.is_null() {
-            see(&usrloc.api, record);
-        }
-        // SAFETY: the record that `get` gave; this frees it in DB_ONLY mode.
-        unsafe { release(record) };
+    if let Some(record) = record_of(identity) {
+        let contacts = record.contacts();
+        contacts
+            .filter(|contact| contact.is_valid(now))
+            .for_each(see);
     }
-    // SAFETY: locked above.
-    unsafe { unlock(domain, &mut aor) };
+}
+
+/// The record of an identity, where there is one, under usrloc's lock.
+pub(crate) fn record_of(identity: &str) -> Option<Record> {
+    let address = address_of_record(identity, usrloc::uses_domain()?)?;
+    Record::lock(address)
 }

@@ -2,16 +2,17 @@
 
 use crate::sip::one_spelling;
 
-use crate::kamailio::sys::ffi;
 use crate::kamailio::sys::message::SipMsg;
 use crate::kamailio::sys::parsed_uri::ParsedUri;
+use crate::kamailio::sys::request::Method;
 
 /// Where the contacts of a REGISTER would be reached by what they say themselves: `sip:HOST:PORT` for each of them, and
 /// for its `maddr`, separated by commas; `None` where there is none. Read by Kamailio's own parsers, so that nothing is
 /// understood in two ways. The registrar believes a contact that says by a parameter `received` where it was seen: such a
 /// contact is at `sip:0.0.0.0:0`, where nobody is.
-pub(crate) fn of_contacts(register: SipMsg<'_>) -> Option<String> {
-    if !register.is_request(ffi::METHOD_REGISTER) || !register.parse_headers() {
+pub(crate) fn of_contacts(msg: SipMsg<'_>) -> Option<String> {
+    let register = msg.request().filter(|msg| msg.is(Method::Register))?;
+    if !register.parse_headers() {
         return None;
     }
     let mut all = String::new();

@@ -10,9 +10,9 @@ use crate::kamailio::script::functions::{FALSE, TRUE, begin};
 use crate::kamailio::state::counters::REGISTRATION_REFUSED;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::registration_queue::Uri;
-use crate::kamailio::sys::ffi;
 use crate::kamailio::sys::message::SipMsg;
-use crate::kamailio::sys::tm;
+use crate::kamailio::sys::request::Method;
+use crate::kamailio::sys::transaction::{set_timeout, suspend};
 
 /// For how long a REGISTER may wait for the writer. Then tm answers it with an error.
 const MOST_MS: u64 = 10_000;
@@ -32,24 +32,25 @@ const UNAVAILABLE: Answer = Answer {
 /// `ipsmgw_keep()`, behind `save()` that has prepared its answer (flags 0x12), or behind `ipsmgw_save()` on a NOTIFY: writes
 /// what is known of the identity's contacts now, and answers then.
 pub(crate) fn keep(msg: SipMsg<'_>) -> i32 {
-    let is_register = msg.is_request(ffi::METHOD_REGISTER);
-    if !(is_register || msg.is_request(ffi::METHOD_NOTIFY)) || !msg.parse_headers() {
+    let is_register = msg.is_request(Method::Register);
+    let is_one = is_register || msg.is_request(Method::Notify);
+    let Some(request) = msg.request().filter(|msg| is_one && msg.parse_headers()) else {
         tracing::error!("ipsmgw_keep() works on a REGISTER or a NOTIFY, in a request route");
         return FALSE;
-    }
+    };
     let answer = |answer: &Answer| {
-        if answer_request(msg, answer) {
+        if answer_request(request, answer) {
             TRUE
         } else {
             FALSE
         }
     };
     let whose = person::uri(msg).or_else(|| state().identity_of(msg));
-    if is_register && is_by_another(msg) {
-        third_party::prolong(msg, whose.as_deref().unwrap_or_default());
+    if is_register && is_by_another(request) {
+        third_party::prolong(request, whose.as_deref().unwrap_or_default());
     }
     // A REGISTER that only asks has changed nothing.
-    let changes = !is_register || msg.names_contacts();
+    let changes = !is_register || request.names_contacts();
     let (Some(queue), true) = (&state().registrations, changes) else {
         return answer(&OK);
     };
@@ -57,14 +58,14 @@ pub(crate) fn keep(msg: SipMsg<'_>) -> i32 {
         tracing::error!(
             "ipsmgw_keep() needs the person in the identity parameter, as a URI of up to 254 octets"
         );
-        answer_failure(msg);
+        answer_failure(request);
         return FALSE;
     };
-    if let Err(ended) = begin(msg) {
+    if let Err(ended) = begin(request) {
         return ended;
     }
-    tm::set_timeout(msg, MOST_MS);
-    let Some(transaction) = tm::suspend(msg) else {
+    set_timeout(request, MOST_MS);
+    let Some(transaction) = suspend(request) else {
         tracing::error!("cannot hold a registration until it is written: out of shared memory?");
         REGISTRATION_REFUSED.count();
         answer(&UNAVAILABLE);

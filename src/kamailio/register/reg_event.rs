@@ -6,7 +6,6 @@
 
 use std::cell::RefCell;
 use std::mem::ManuallyDrop;
-use std::os::raw::{c_int, c_uint, c_void};
 
 use crate::host::Identity;
 use crate::interwork::{RegEvent, Whose, digest};
@@ -17,17 +16,17 @@ use super::at_scscf;
 use super::contacts::{self, Route};
 use super::person;
 use super::third_party;
-use crate::kamailio::engine::send::{NotSent, Request};
+use crate::kamailio::engine::send::{NotSent, send_request};
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::local_uri::is_local_uri;
 use crate::kamailio::state::people::Subscription;
 use crate::kamailio::sys::clock::unix_time;
-use crate::kamailio::sys::ffi;
-use crate::kamailio::sys::guard::guard;
-use crate::kamailio::sys::message::SipMsg;
-use crate::kamailio::sys::modules::modules;
+use crate::kamailio::sys::own_request::OwnRequest;
 use crate::kamailio::sys::random::random;
-use crate::kamailio::sys::text::{self, lend};
+use crate::kamailio::sys::request::Request;
+use crate::kamailio::sys::script_callback::{ScriptCallback, When};
+use crate::kamailio::sys::tm_callback::{Tie, TmEvent, Told, Watcher};
+use crate::kamailio::sys::transaction::own_tag;
 
 /// For how many seconds the NOTIFY is awaited that answers a question (RFC 6665 §4.1.2.4: Timer N).
 const ONE_ANSWER: u32 = 32;
@@ -63,7 +62,7 @@ thread_local! {
 /// After a third-party REGISTER that does not say all of this person's contacts: they are asked for. Call-ID and the digest of
 /// our tag.
 pub(crate) fn ask(
-    register: SipMsg<'_>,
+    register: Request<'_>,
     person: &Identity,
     registered_as: &str,
     hop: &str,
@@ -109,17 +108,6 @@ fn owe(
     Some((call_id, local_tag))
 }
 
-/// The tag that tm puts into From of a request of this process with this Call-ID.
-fn own_tag(call_id: &str, uri: &str) -> Option<String> {
-    let generate = modules().tm.generate_fromtag?;
-    let mut tag = ffi::str_::default();
-    let (mut call_id, mut uri) = (lend(call_id.as_bytes()), lend(uri.as_bytes()));
-    // SAFETY: both texts are live during the call; the tag stands in a buffer of tm's.
-    unsafe { generate(&mut tag, &mut call_id, &mut uri) };
-    // SAFETY: as above; copied at once.
-    unsafe { text::text(&tag) }.map(str::to_owned)
-}
-
 /// When `save()` has kept the contact of this S-CSCF: of others that have registered the person nothing is kept.
 pub(crate) fn keep_only(person_uri: &str, hop: &str) {
     let moved = (person_uri.to_owned(), hop.to_owned());
@@ -127,7 +115,7 @@ pub(crate) fn keep_only(person_uri: &str, hop: &str) {
 }
 
 /// `ipsmgw_save()` on a NOTIFY: notes what the contacts can do now.
-pub(crate) fn notified(msg: SipMsg<'_>) -> Heard {
+pub(crate) fn notified(msg: Request<'_>) -> Heard {
     let state = state();
     let flags = state.flags;
     let Some(subscription) = subscription_of(msg) else {
@@ -139,7 +127,7 @@ pub(crate) fn notified(msg: SipMsg<'_>) -> Heard {
     let Some((route, registered)) = route.zip(state.people.at_scscf(&person)) else {
         return Heard::NotOurs;
     };
-    person::set(msg, Some(person));
+    person::set(msg.message(), Some(person));
     let body = Entity {
         content_type: msg.content_type().unwrap_or_default().into(),
         transfer_encoding: msg.header("Content-Transfer-Encoding").map(Into::into),
@@ -201,7 +189,7 @@ pub(crate) fn notified(msg: SipMsg<'_>) -> Heard {
 }
 
 /// The subscription that a NOTIFY belongs to.
-fn subscription_of(notify: SipMsg<'_>) -> Option<Subscription> {
+fn subscription_of(notify: Request<'_>) -> Option<Subscription> {
     let call_id = Identity::new(notify.call_id()?)?;
     let subscription = state().people.subscription(&call_id)?;
     let of = |value: Option<&str>| Some(digest(&[&tag(value?)?]));
@@ -236,7 +224,7 @@ pub(crate) enum Heard {
 }
 
 /// Whether a NOTIFY ends its subscription.
-fn is_last(notify: SipMsg<'_>) -> bool {
+fn is_last(notify: Request<'_>) -> bool {
     let state = notify.header("Subscription-State").unwrap_or_default();
     let state = state.split(';').next().unwrap_or_default().trim();
     state.eq_ignore_ascii_case("terminated")
@@ -244,28 +232,26 @@ fn is_last(notify: SipMsg<'_>) -> bool {
 
 /// In mod_init: has Kamailio call us when the script is through with a request.
 pub(crate) fn watch_requests() -> bool {
-    // SAFETY: in mod_init; a function of ours.
-    unsafe {
-        ffi::register_script_cb(
-            Some(after_request),
-            // Behind tm, a request that waited goes on as in a failure route.
-            ffi::POST_SCRIPT_CB | ffi::REQUEST_CB | ffi::FAILURE_CB,
-            std::ptr::null_mut(),
-        ) == 0
-    }
+    static AFTER_REQUEST: ScriptCallback = ScriptCallback {
+        name: "after a request",
+        when: When::AfterRequestOrFailure,
+        run: |_| {
+            pay();
+            true
+        },
+    };
+    AFTER_REQUEST.register()
 }
 
-unsafe extern "C" fn after_request(_: *mut ffi::sip_msg, _: c_uint, _: *mut c_void) -> c_int {
-    guard("after a request", 1, || {
-        let owed = OWED.with(|owed| owed.take());
-        if let Some((person, hop)) = owed.moved {
-            at_scscf::keep_only(&person, state().flags, &hop);
-        }
-        if let Some(question) = owed.question {
-            subscribe(question);
-        }
-        1
-    })
+/// Does what is owed.
+fn pay() {
+    let owed = OWED.with(|owed| owed.take());
+    if let Some((person, hop)) = owed.moved {
+        at_scscf::keep_only(&person, state().flags, &hop);
+    }
+    if let Some(question) = owed.question {
+        subscribe(question);
+    }
 }
 
 fn subscribe(question: Question) {
@@ -282,14 +268,14 @@ fn subscribe(question: Question) {
         return;
     };
     let contact = format!("sip:{address};transport={transport}");
-    let request = Request {
+    let request = OwnRequest {
         method: "SUBSCRIBE",
         to: &uri,
         from: &gateway.policy.gateway_uri,
         headers: &gateway.reg_subscription(&uri, &contact, expires),
-        body: &[],
         call_id: Some(&call_id),
-        completed: Some((on_answer, std::ptr::null_mut())),
+        tie: Some(Tie::to::<Subscribe>(0)),
+        ..OwnRequest::default()
     };
     let way = Route {
         uri: uri.clone(),
@@ -298,29 +284,27 @@ fn subscribe(question: Question) {
         socket: Some(socket),
         at_scscf: true,
     };
-    if let Err(NotSent(status)) = request.send(&way) {
+    if let Err(NotSent(status)) = send_request(request, &way) {
         tracing::warn!(status, "a SUBSCRIBE could not be sent");
     }
 }
 
-unsafe extern "C" fn on_answer(_: *mut ffi::cell, event: c_int, parameters: *mut ffi::tmcb_params) {
-    guard("answer to a SUBSCRIBE", (), || {
-        // SAFETY: tm's parameters, live during the callback.
-        let Some(parameters) = (unsafe { parameters.as_ref() }) else {
-            return;
-        };
-        if event as u32 != ffi::TMCB_LOCAL_COMPLETED {
-            return;
-        }
-        let status = parameters.code;
+/// A SUBSCRIBE of ours.
+struct Subscribe;
+
+impl Watcher for Subscribe {
+    const NAME: &'static str = "answer to a SUBSCRIBE";
+    const EVENTS: &'static [TmEvent] = &[TmEvent::LocalCompleted];
+
+    fn told(about: &Told<'_>) {
+        let status = about.status();
         if status >= 300 {
             tracing::warn!(
                 status,
                 "the S-CSCF does not tell of its contacts (SUBSCRIBE to the reg event package): let it put the phone's REGISTER and its answer into the third-party REGISTER (iFC: IncludeRegisterRequest, IncludeRegisterResponse), or set reg_event_identity to the URI that it knows this gateway by, or to \"user\""
             );
         }
-        // SAFETY: the answer, live during the callback, or tm's stand-in for one.
-        let answer = unsafe { SipMsg::new(parameters.rpl) }.filter(|answer| answer.parse_headers());
+        let answer = about.reply().filter(|answer| answer.parse_headers());
         let call_id = answer.and_then(|answer| Identity::new(answer.call_id()?));
         let (Some(answer), Some(call_id)) = (answer, call_id) else {
             return;
@@ -328,5 +312,5 @@ unsafe extern "C" fn on_answer(_: *mut ffi::cell, event: c_int, parameters: *mut
         let remote_tag = answer.to().and_then(|to| Some(digest(&[&tag(to)?])));
         let remote_tag = remote_tag.filter(|_| status < 300);
         state().people.subscribed(&call_id, remote_tag);
-    });
+    }
 }

@@ -2,12 +2,10 @@
 
 use crate::sip::address_of_record;
 
-use super::contacts::{is_valid, with_record};
+use super::contacts::record_of;
 use crate::kamailio::sys::clock::unix_time;
 use crate::kamailio::sys::database::{Database, DatabaseError, Field, Value};
-use crate::kamailio::sys::ffi;
-use crate::kamailio::sys::modules::modules;
-use crate::kamailio::sys::text;
+use crate::kamailio::sys::usrloc;
 
 /// All contacts of one identity.
 #[derive(Debug)]
@@ -37,8 +35,7 @@ struct Contact {
 impl Registration {
     /// What usrloc's memory says now; nothing where the script has asked usrloc not to store a contact.
     pub(crate) fn of(identity: &str) -> Option<Self> {
-        let usrloc = modules().usrloc.as_ref()?;
-        let by_domain = usrloc.api.use_domain != 0;
+        let by_domain = usrloc::uses_domain()?;
         let aor = address_of_record(identity, by_domain)?;
         let (user, domain) = match aor.split_once('@') {
             Some((user, domain)) if by_domain => (user.to_owned(), Some(domain.to_owned())),
@@ -46,19 +43,12 @@ impl Registration {
             None if by_domain => (String::new(), Some(aor)),
             _ => (aor, None),
         };
-        let mut contacts = Vec::new();
         let now = unix_time();
-        with_record(identity, |_, record| {
-            // SAFETY: a record under its lock.
-            let mut next = unsafe { (*record).contacts };
-            // SAFETY: the record's list, which ends with NULL.
-            while let Some(contact) = unsafe { next.as_ref() } {
-                if is_valid(contact, now) && contact.flags & ffi::FL_MEM as u32 == 0 {
-                    contacts.push(Contact::of(contact));
-                }
-                next = contact.next;
-            }
-        });
+        let is_kept =
+            |contact: &usrloc::Contact<'_>| contact.is_valid(now) && !contact.is_in_memory_only();
+        let record = record_of(identity);
+        let contacts = record.iter().flat_map(usrloc::Record::contacts);
+        let contacts = contacts.filter(is_kept).map(Contact::of).collect();
         Some(Self {
             user,
             domain,
@@ -86,63 +76,42 @@ impl Registration {
 
     /// Tells usrloc that its table has these contacts: so it does not write them once more.
     pub(crate) fn mark_written(&self, identity: &str) {
-        with_record(identity, |_, record| {
-            // SAFETY: a record under its lock.
-            let mut next = unsafe { (*record).contacts };
-            // SAFETY: the record's list, which ends with NULL; nobody else looks at it under the lock.
-            while let Some(contact) = unsafe { next.as_mut() } {
-                next = contact.next;
-                if self.contacts.iter().any(|written| written.is(contact)) {
-                    contact.state = ffi::CS_SYNC;
-                }
-            }
-        });
+        if let Some(mut record) = record_of(identity) {
+            record.mark_written(|contact| self.contacts.iter().any(|written| written.is(contact)));
+        }
     }
 }
 
 impl Contact {
-    fn of(contact: &ffi::ucontact) -> Self {
-        // SAFETY: a string of a contact under its usrloc lock, or of a socket.
-        let copy = |value: &ffi::str_| unsafe { text::octets(value) };
-        let copy = |value: &ffi::str_| String::from_utf8_lossy(copy(value)).into_owned();
-        // SAFETY: sockets live as long as Kamailio.
-        let socket = unsafe { contact.sock.as_ref() };
+    fn of(contact: usrloc::Contact<'_>) -> Self {
+        let copy = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
         // Bit fields, which the table keeps as integers.
         let bits = u32::cast_signed;
         Self {
-            ruid: copy(&contact.ruid),
-            contact: copy(&contact.c),
-            call_id: copy(&contact.callid),
-            user_agent: copy(&contact.user_agent),
+            ruid: copy(contact.ruid()),
+            contact: copy(contact.uri()),
+            call_id: copy(contact.call_id()),
+            user_agent: copy(contact.user_agent()),
             optional: [
-                ("received", copy(&contact.received)),
-                ("path", copy(&contact.path)),
-                (
-                    "socket",
-                    socket
-                        .map(|socket| copy(&socket.sock_str))
-                        .unwrap_or_default(),
-                ),
-                ("instance", copy(&contact.instance)),
+                ("received", copy(contact.received())),
+                ("path", copy(contact.path())),
+                ("socket", contact.socket().unwrap_or_default().to_owned()),
+                ("instance", copy(contact.instance())),
             ],
             numbers: [
-                ("cseq", contact.cseq),
-                ("flags", bits(contact.flags)),
-                ("cflags", bits(contact.cflags)),
-                ("reg_id", bits(contact.reg_id)),
-                ("server_id", contact.server_id),
-                ("connection_id", contact.tcpconn_id),
-                ("keepalive", contact.keepalive),
+                ("cseq", contact.cseq()),
+                ("flags", bits(contact.flags())),
+                ("cflags", bits(contact.branch_flags())),
+                ("reg_id", bits(contact.reg_id())),
+                ("server_id", contact.server_id()),
+                ("connection_id", contact.connection()),
+                ("keepalive", contact.keepalive()),
             ],
-            methods: (contact.methods != u32::MAX).then_some(bits(contact.methods)),
-            // In thousandths; -1: none.
-            q: if contact.q == -1 {
-                -1.0
-            } else {
-                f64::from(contact.q) / 1000.0
-            },
-            expires: contact.expires,
-            last_modified: contact.last_modified,
+            methods: contact.methods().map(bits),
+            // In thousandths.
+            q: contact.q().map_or(-1.0, |q| f64::from(q) / 1000.0),
+            expires: contact.expires(),
+            last_modified: contact.last_modified(),
         }
     }
 
@@ -170,13 +139,11 @@ impl Contact {
     }
 
     /// Whether this is that contact, unchanged.
-    fn is(&self, contact: &ffi::ucontact) -> bool {
-        // SAFETY: a string of a contact under its usrloc lock.
-        let ruid = unsafe { text::octets(&contact.ruid) };
-        ruid == self.ruid.as_bytes()
-            && self.expires == contact.expires
-            && self.last_modified == contact.last_modified
-            && self.numbers.first() == Some(&("cseq", contact.cseq))
-            && self.numbers.get(2) == Some(&("cflags", contact.cflags.cast_signed()))
+    fn is(&self, contact: usrloc::Contact<'_>) -> bool {
+        contact.ruid() == self.ruid.as_bytes()
+            && self.expires == contact.expires()
+            && self.last_modified == contact.last_modified()
+            && self.numbers.first() == Some(&("cseq", contact.cseq()))
+            && self.numbers.get(2) == Some(&("cflags", contact.branch_flags().cast_signed()))
     }
 }

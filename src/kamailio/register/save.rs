@@ -10,17 +10,19 @@ use super::reg_event::{self, Heard};
 use super::third_party;
 use crate::kamailio::state::contact_flags::ContactFlags;
 use crate::kamailio::state::gateway_state::state;
-use crate::kamailio::sys::ffi;
+use crate::kamailio::sys::branch_flags::{branch_flags, set_branch_flags};
 use crate::kamailio::sys::message::SipMsg;
+use crate::kamailio::sys::request::{Method, Request};
 
 /// `ipsmgw_save()`, before `save()`: notes what the contacts of this REGISTER can do. An S-CSCF's
 /// third-party REGISTER says in its body what the contacts behind it can; where it does not, the S-CSCF is
 /// asked, and tells it in a NOTIFY (row REG-2).
 pub(crate) fn save(msg: SipMsg<'_>) -> i32 {
-    let is_notify = msg.is_request(ffi::METHOD_NOTIFY);
-    if !(is_notify || msg.is_request(ffi::METHOD_REGISTER)) || !msg.parse_headers() {
+    let is_notify = msg.is_request(Method::Notify);
+    let is_one = is_notify || msg.is_request(Method::Register);
+    let Some(msg) = msg.request().filter(|msg| is_one && msg.parse_headers()) else {
         return -1;
-    }
+    };
     if is_notify {
         return match reg_event::notified(msg) {
             Heard::Taken => 1,
@@ -42,8 +44,8 @@ pub(crate) fn save(msg: SipMsg<'_>) -> i32 {
 }
 
 /// Notes the URI with which a client registers: it is written to by that name.
-fn note_name(register: SipMsg<'_>) {
-    let identity = state().identity_of(register).unwrap_or_default();
+fn note_name(register: Request<'_>) {
+    let identity = state().identity_of(register.message()).unwrap_or_default();
     let person = asserted(&identity).find_map(interwork::identity);
     let to = asserted(register.to().unwrap_or_default()).next();
     if let (Some(person), Some(to)) = (person, to) {
@@ -52,7 +54,7 @@ fn note_name(register: SipMsg<'_>) {
 }
 
 /// Whether this is a REGISTER by one for another (RFC 3261 §10.2).
-pub(crate) fn is_by_another(register: SipMsg<'_>) -> bool {
+pub(crate) fn is_by_another(register: Request<'_>) -> bool {
     is_third_party(
         register.from().unwrap_or_default(),
         register.to().unwrap_or_default(),
@@ -60,7 +62,7 @@ pub(crate) fn is_by_another(register: SipMsg<'_>) -> bool {
 }
 
 /// The body of a third-party REGISTER.
-pub(crate) fn body(register: SipMsg<'_>) -> RegisterBody<'_> {
+pub(crate) fn body(register: Request<'_>) -> RegisterBody<'_> {
     RegisterBody::decode(Entity {
         content_type: register.content_type().unwrap_or_default().into(),
         transfer_encoding: register.header("Content-Transfer-Encoding").map(Into::into),
@@ -72,13 +74,14 @@ pub(crate) fn body(register: SipMsg<'_>) -> RegisterBody<'_> {
 
 /// What the operator's subscriber database says in a third-party REGISTER (row REG-2).
 pub(crate) fn service_info(msg: SipMsg<'_>) -> Option<ServiceInfo> {
-    let is_one = msg.is_request(ffi::METHOD_REGISTER) && msg.parse_headers() && is_by_another(msg);
-    let document = is_one.then(|| body(msg))?.service_info?;
+    let register = msg.request().filter(|msg| msg.is(Method::Register))?;
+    let is_one = register.parse_headers() && is_by_another(register);
+    let document = is_one.then(|| body(register))?.service_info?;
     ServiceInfo::decode(&document).ok()
 }
 
 /// What the contacts of this REGISTER can do; nothing for a query or `Contact: *`.
-fn first_party(msg: SipMsg<'_>) -> Option<Capabilities> {
+fn first_party(msg: Request<'_>) -> Option<Capabilities> {
     let state = state();
     let mut contacts = msg
         .contacts()
@@ -101,11 +104,7 @@ fn first_party(msg: SipMsg<'_>) -> Option<Capabilities> {
 /// Sets our branch flags and leaves the script's own.
 pub(crate) fn set_flags(can: Capabilities, third_party: bool) {
     let flags = state().flags;
-    let mut value = 0;
-    // SAFETY: branch 0 always exists; writes the number.
-    unsafe { ffi::getbflagsval(0, &mut value) };
-    // SAFETY: branch 0 always exists.
-    unsafe { ffi::setbflagsval(0, flags.set(value, can, third_party)) };
+    set_branch_flags(flags.set(branch_flags(), can, third_party));
 }
 
 /// What `ipsmgw_capable()` knows, in the order of the flags.

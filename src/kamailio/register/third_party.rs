@@ -16,21 +16,21 @@ use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::local_uri::is_local_uri;
 use crate::kamailio::sys::clock::unix_time;
 use crate::kamailio::sys::contact_field::Contact;
-use crate::kamailio::sys::message::SipMsg;
 use crate::kamailio::sys::random::random;
+use crate::kamailio::sys::request::Request;
 
 /// How long a registration lasts where nobody says it.
 const DEFAULT_EXPIRES: u32 = 3600;
 
 /// `ipsmgw_save()` on a third-party REGISTER. False for one that is about nobody here.
-pub(crate) fn save(register: SipMsg<'_>) -> i32 {
+pub(crate) fn save(register: Request<'_>) -> i32 {
     let state = state();
     let body = save::body(register);
     let registered_as = registered_as(register);
     let associated = associated(register, &body);
     let found =
         registered_as.and_then(|uri| Some((uri, whose(register, &body, uri, &associated)?)));
-    person::set(register, found.map(|(_, person)| person));
+    person::set(register.message(), found.map(|(_, person)| person));
     let Some((registered_as, person)) = found else {
         return FALSE;
     };
@@ -109,14 +109,14 @@ pub(crate) fn learn(names: &[Identity], person: &Identity, round: u32) {
 }
 
 /// The URI in To: by that the S-CSCF knows the person. Nothing that could end the header field it will stand in.
-fn registered_as(register: SipMsg<'_>) -> Option<&str> {
+fn registered_as(register: Request<'_>) -> Option<&str> {
     let uri = asserted(register.to()?).next()?;
     let is_uri = Uri::parse(uri).is_some() && Text::<254>::new(uri).is_some();
     is_uri.then_some(uri)
 }
 
 /// P-Associated-URI (RFC 7315 §4.1): of the REGISTER itself, and of the answer that is copied in its body.
-fn associated(register: SipMsg<'_>, body: &RegisterBody<'_>) -> Vec<String> {
+fn associated(register: Request<'_>, body: &RegisterBody<'_>) -> Vec<String> {
     let own = register
         .header_fields()
         .filter(|field| field.name.eq_ignore_ascii_case(b"P-Associated-URI"))
@@ -129,7 +129,7 @@ fn associated(register: SipMsg<'_>, body: &RegisterBody<'_>) -> Vec<String> {
 /// Whose registration it is: by the identity that is registered, the number in the service information, the identities
 /// beside it.
 fn whose(
-    register: SipMsg<'_>,
+    register: Request<'_>,
     body: &RegisterBody<'_>,
     registered_as: &str,
     associated: &[String],
@@ -137,7 +137,7 @@ fn whose(
     let (gateway, people) = (&state().gateway, &state().people);
     if !people.are_known() {
         // Then the script says it.
-        return gateway.identity_key(&state().identity_of(register)?, &is_local_uri);
+        return gateway.identity_key(&state().identity_of(register.message())?, &is_local_uri);
     }
     let by_number = || {
         let info = ServiceInfo::decode(body.service_info.as_deref()?).ok()?;
@@ -197,7 +197,7 @@ fn whole(seconds: i64) -> u32 {
 }
 
 /// Behind `save()`: the registration lasts as long as the S-CSCF says, whatever the registrar's limit for members.
-pub(crate) fn prolong(register: SipMsg<'_>, person_uri: &str) {
+pub(crate) fn prolong(register: Request<'_>, person_uri: &str) {
     let is_it = |registered: &AtScscf| registered.scscf == digest(&[&contact(register).0]);
     if let Some(registered) = contacts::registered_at_scscf(person_uri).filter(is_it) {
         at_scscf::prolong(person_uri, state().flags, registered.until);
@@ -205,7 +205,7 @@ pub(crate) fn prolong(register: SipMsg<'_>, person_uri: &str) {
 }
 
 /// The S-CSCF's own contact, and for how long.
-fn contact(register: SipMsg<'_>) -> (String, u32) {
+fn contact(register: Request<'_>) -> (String, u32) {
     let contact = register.contacts().next();
     let own = contact
         .and_then(|contact| contact.parameter("expires"))

@@ -2,8 +2,6 @@
 //! that outlives the gateway. Registrations that come meanwhile are written together, so no SIP worker waits for
 //! the disk and each COMMIT serves many.
 
-use crate::host::TransactionId;
-
 use super::registration::Registration;
 use crate::kamailio::state::counters::{REGISTRATION_REFUSED, REGISTRATION_WRITTEN};
 use crate::kamailio::state::gateway_state::state;
@@ -11,7 +9,7 @@ use crate::kamailio::state::local_uri::is_local_uri;
 use crate::kamailio::state::registration_queue::{RegistrationQueue, Waiting};
 use crate::kamailio::sys::database::DatabaseError;
 use crate::kamailio::sys::process;
-use crate::kamailio::sys::tm::Found;
+use crate::kamailio::sys::transaction::{FoundTransaction, TransactionPlace};
 
 /// Seconds after which somebody whose registration could not be kept may try again.
 const RETRY_AFTER: &str = "Retry-After: 5\r\n";
@@ -64,12 +62,11 @@ fn answer(group: &[Waiting], written: bool) {
         );
     }
     for waiting in group {
-        let transaction = TransactionId {
+        let place = TransactionPlace {
             entry: waiting.entry,
             label: waiting.label,
-            ..TransactionId::default()
         };
-        let Some(found) = Found::look_up(transaction) else {
+        let Some(found) = FoundTransaction::look_up(place) else {
             continue;
         };
         if written {

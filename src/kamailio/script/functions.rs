@@ -20,7 +20,8 @@ use crate::kamailio::state::exchanges::Locked;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::now::now;
 use crate::kamailio::sys::message::{MessageNumber, SipMsg};
-use crate::kamailio::sys::tm::{self, Begun};
+use crate::kamailio::sys::request::Request;
+use crate::kamailio::sys::transaction::{self, Begun, Transaction, TransactionPlace};
 
 /// Return codes of script functions: positive is true, negative is false, 0 ends the script.
 pub(crate) const TRUE: i32 = 1;
@@ -40,7 +41,7 @@ pub(crate) fn draining(_: SipMsg<'_>) -> i32 {
 }
 
 /// Refuses a message that comes while the gateway is about to stop.
-pub(crate) fn refuse_while_draining(msg: SipMsg<'_>) -> bool {
+pub(crate) fn refuse_while_draining(msg: Request<'_>) -> bool {
     let drains = state().lifecycle.is_draining();
     if drains {
         let stopping = Answer {
@@ -89,12 +90,13 @@ pub(crate) fn authorize(uri: &str, direction: &str) -> i32 {
 
 /// `ipsmgw_sm_to_im()`: translates the request for `t_relay()`.
 pub(crate) fn sm_to_im(msg: SipMsg<'_>) -> i32 {
-    if !can_take(msg, "ipsmgw_sm_to_im") {
+    let Some(msg) = can_take(msg, "ipsmgw_sm_to_im") else {
         return FALSE;
-    }
+    };
     // Called again, as in a failure route: the request is translated already, with every branch.
-    if hooks::exchange_at_hand().is_some() {
-        return if tm::has_final_answer() {
+    let transaction = Transaction::of(msg.message());
+    if hooks::exchange_at_hand(msg.message()).is_some() {
+        return if transaction.and_then(Transaction::final_status).is_some() {
             DONE_WITH
         } else {
             TRUE
@@ -111,21 +113,21 @@ pub(crate) fn sm_to_im(msg: SipMsg<'_>) -> i32 {
     }
 }
 
-/// Whether a function that takes messages may work on this one; says so where it may not.
-pub(crate) fn can_take(msg: SipMsg<'_>, function: &str) -> bool {
-    let can = msg.can_be_taken();
-    if !can {
+/// The message as a request that a function may take; where it is none, the log says so.
+pub(crate) fn can_take<'m>(msg: SipMsg<'m>, function: &str) -> Option<Request<'m>> {
+    let request = msg.request().filter(Request::can_be_taken);
+    if request.is_none() {
         tracing::error!(
             "{function}() works on a MESSAGE, in a request route, a failure route or the result route"
         );
     }
-    can
+    request
 }
 
 /// Gives a message its transaction; an error is what the function gives back, since there is nothing more to
 /// do.
-pub(crate) fn begin(msg: SipMsg<'_>) -> Result<(), i32> {
-    match tm::begin(msg) {
+pub(crate) fn begin(msg: Request<'_>) -> Result<(), i32> {
+    match transaction::begin(msg) {
         Begun::Transaction => {
             repeats::watch(msg);
             Ok(())
@@ -138,13 +140,24 @@ pub(crate) fn begin(msg: SipMsg<'_>) -> Result<(), i32> {
     }
 }
 
+/// What names the request's transaction in all processes.
+fn transaction_at_hand(msg: Request<'_>) -> TransactionId {
+    let place = Transaction::of(msg.message()).map(Transaction::place);
+    let TransactionPlace { entry, label } = place.unwrap_or_default();
+    TransactionId {
+        entry,
+        label,
+        ..TransactionId::default()
+    }
+}
+
 /// Takes a short message: to be relayed, or, where the script knows the outcome, to be reported on
 /// at once. An error is what the function gives back.
-fn submit(msg: SipMsg<'_>, outcome: Option<u16>) -> Result<Performed, i32> {
+fn submit(msg: Request<'_>, outcome: Option<u16>) -> Result<Performed, i32> {
     begin(msg)?;
     let state = state();
     let now = now();
-    let reading = Reading::of(msg).ok_or(FALSE)?;
+    let reading = Reading::of(msg.message()).ok_or(FALSE)?;
     let reading = reading.with_sender().with_source().with_recipient();
     let message = reading.message();
     let prepared = match state.gateway.prepare_sm(&message, now) {
@@ -156,7 +169,7 @@ fn submit(msg: SipMsg<'_>, outcome: Option<u16>) -> Result<Performed, i32> {
     };
     let input = Input::Submit {
         sm: &prepared,
-        transaction: tm::current_id(),
+        transaction: transaction_at_hand(msg),
     };
     let actions = decide_for(&prepared.identity, input, now);
     let translation = outcome.is_none().then_some(&prepared.translation);
@@ -166,9 +179,9 @@ fn submit(msg: SipMsg<'_>, outcome: Option<u16>) -> Result<Performed, i32> {
 /// `ipsmgw_im_to_sm([route])`: takes the request over and sends it as a short message. The outcome
 /// arrives in the named route.
 pub(crate) fn im_to_sm(msg: SipMsg<'_>, route: &str) -> i32 {
-    if !can_take(msg, "ipsmgw_im_to_sm") {
+    let Some(msg) = can_take(msg, "ipsmgw_im_to_sm") else {
         return FALSE;
-    }
+    };
     let Some(route) = Text::new(route).filter(|_| route.is_empty() || result::has_route(route))
     else {
         tracing::error!("ipsmgw_im_to_sm(route): the script has no such route");
@@ -184,13 +197,13 @@ pub(crate) fn im_to_sm(msg: SipMsg<'_>, route: &str) -> i32 {
         let held = |mut bucket: Locked<'_>| bucket.get_mut(id).is_some_and(|open| open.held);
         state.table.lock_of(id, now.monotonic_ms).is_some_and(held)
     };
-    if hooks::held_at_hand().is_some_and(is_held) {
+    if hooks::held_at_hand(msg.message()).is_some_and(is_held) {
         return TRUE;
     }
     if refuse_while_draining(msg) {
         return FALSE;
     }
-    let Some(mut reading) = Reading::of(msg).map(Reading::with_sender) else {
+    let Some(mut reading) = Reading::of(msg.message()).map(Reading::with_sender) else {
         return FALSE;
     };
     // Whether the recipient is here matters only where there is a service centre for those who are not.
@@ -204,16 +217,17 @@ pub(crate) fn im_to_sm(msg: SipMsg<'_>, route: &str) -> i32 {
             return FALSE;
         }
     };
-    let hold_ms = hold_ms(msg);
-    tm::set_timeout(msg, hold_ms);
-    let Some(transaction) = tm::suspend(msg) else {
+    let hold_ms = hold_ms(msg.message());
+    transaction::set_timeout(msg, hold_ms);
+    let Some(place) = transaction::suspend(msg) else {
         tracing::error!("cannot hold the sender's transaction: out of shared memory?");
         answer_failure(msg);
         return FALSE;
     };
     let transaction = TransactionId {
+        entry: place.entry,
+        label: place.label,
         route,
-        ..transaction
     };
     let input = Input::Deliver {
         im: &prepared,
@@ -251,12 +265,12 @@ pub(crate) fn expects_report(msg: SipMsg<'_>) -> i32 {
 
 /// `ipsmgw_report()`: takes an RP-ACK, RP-ERROR or RP-SMMA, or a notification about a message of ours.
 pub(crate) fn report(msg: SipMsg<'_>) -> i32 {
-    if !can_take(msg, "ipsmgw_report") {
+    let Some(msg) = can_take(msg, "ipsmgw_report") else {
         return FALSE;
-    }
+    };
     let state = state();
     let now = now();
-    let Some(reading) = Reading::of(msg) else {
+    let Some(reading) = Reading::of(msg.message()) else {
         return FALSE;
     };
     let reading = reading.with_sender().with_source();
@@ -299,9 +313,9 @@ pub(crate) fn report(msg: SipMsg<'_>) -> i32 {
 /// `ipsmgw_reply()`: in the result route, answers the sender with the outcome; on a short message,
 /// answers and reports as if the IM side had answered `$ipsmgw(status)`.
 pub(crate) fn reply(msg: SipMsg<'_>) -> i32 {
-    if !can_take(msg, "ipsmgw_reply") {
+    let Some(msg) = can_take(msg, "ipsmgw_reply") else {
         return FALSE;
-    }
+    };
     if let Some(outcome) = result::current() {
         return if answer_in_transaction(msg, &outcome.answer) {
             TRUE
@@ -309,13 +323,13 @@ pub(crate) fn reply(msg: SipMsg<'_>) -> i32 {
             FALSE
         };
     }
-    let Some(status) = status_set(msg) else {
+    let Some(status) = status_set(msg.message()) else {
         tracing::error!(
             "ipsmgw_reply() outside the result route needs $ipsmgw(status) = a SIP status code before it"
         );
         return FALSE;
     };
-    if hooks::exchange_at_hand().is_none() {
+    if hooks::exchange_at_hand(msg.message()).is_none() {
         match submit(msg, Some(status)) {
             Ok(Performed::Relay) => {}
             Ok(Performed::Done(Verdict::Refused)) => return FALSE,
@@ -323,7 +337,7 @@ pub(crate) fn reply(msg: SipMsg<'_>) -> i32 {
             Err(ended) => return ended,
         }
     }
-    let Some(exchange) = hooks::exchange_at_hand() else {
+    let Some(exchange) = hooks::exchange_at_hand(msg.message()) else {
         return FALSE;
     };
     handle(
@@ -345,7 +359,7 @@ pub(crate) fn reply(msg: SipMsg<'_>) -> i32 {
 }
 
 /// Answers a message that goes no further, and reports on it where the SMS side is owed that.
-pub(crate) fn refuse(msg: SipMsg<'_>, refusal: Refusal) {
+pub(crate) fn refuse(msg: Request<'_>, refusal: Refusal) {
     tracing::info!(target: "ipsmgw::notice", status = refusal.answer.status, reason = %refusal.reason, "refused");
     counters::count(crate::interwork::Counter::Refused);
     answer_request(msg, &refusal.answer);

@@ -3,24 +3,24 @@
 use crate::interwork::{Asked, Counter, EarlierCopy, Load};
 
 use super::functions::{FALSE, TRUE};
-use crate::kamailio::engine::perform;
 use crate::kamailio::engine::reading::Reading;
 use crate::kamailio::engine::repeats::digest;
 use crate::kamailio::register::save;
 use crate::kamailio::state::counters;
 use crate::kamailio::state::gateway_state::state;
+use crate::kamailio::sys::answer::Response;
 use crate::kamailio::sys::clock;
-use crate::kamailio::sys::ffi;
 use crate::kamailio::sys::memory;
 use crate::kamailio::sys::message::SipMsg;
-use crate::kamailio::sys::tm;
+use crate::kamailio::sys::request::{Method, Request};
+use crate::kamailio::sys::transaction;
 
 /// `ipsmgw_overloaded()`: refuses a request that asks for something new while there is too much to do.
 pub(crate) fn overloaded(msg: SipMsg<'_>) -> i32 {
-    if !msg.is_in_request_route() {
+    let Some(msg) = msg.request().filter(Request::is_in_request_route) else {
         tracing::error!("ipsmgw_overloaded() works in the request route, before anything else");
         return FALSE;
-    }
+    };
     let state = state();
     let gateway = &state.gateway;
     let now_ms = clock::monotonic_ms();
@@ -36,7 +36,7 @@ pub(crate) fn overloaded(msg: SipMsg<'_>) -> i32 {
         Some(EarlierCopy::Refused) => {}
         None if gateway.is_strained(load) && is_refused(msg, load) => {
             // tm sends its answer again, if there is one.
-            if tm::is_known(msg) {
+            if transaction::is_known(msg) {
                 return TRUE;
             }
         }
@@ -64,16 +64,20 @@ pub(crate) fn overloaded(msg: SipMsg<'_>) -> i32 {
     }
     msg.answer_to_its_source();
     let headers = format!("Retry-After: {}\r\n", gateway.retry_after(digest));
-    perform::answer_without_transaction(msg, 503, "Service Unavailable", &headers);
+    msg.answer_without_transaction(Response {
+        status: 503,
+        reason: "Service Unavailable",
+        headers: &headers,
+    });
     TRUE
 }
 
-fn is_refused(msg: SipMsg<'_>, load: Load) -> bool {
+fn is_refused(msg: Request<'_>, load: Load) -> bool {
     let refuses = |asked| state().gateway.is_too_much(asked, load);
-    if let Some(reading) = Reading::of(msg) {
+    if let Some(reading) = Reading::of(msg.message()) {
         return refuses(Asked::Message(&reading.content()));
     }
-    if msg.is_request(ffi::METHOD_REGISTER) {
+    if msg.is(Method::Register) {
         // Where an S-CSCF is refused, it may take the person's registration away (TS 24.229 §5.4.1.7).
         return refuses(match save::is_by_another(msg) {
             true => Asked::Open,
@@ -81,19 +85,19 @@ fn is_refused(msg: SipMsg<'_>, load: Load) -> bool {
         });
     }
     let completes = [
-        ffi::METHOD_ACK,
-        ffi::METHOD_CANCEL,
-        ffi::METHOD_BYE,
-        ffi::METHOD_PRACK,
-        ffi::METHOD_UPDATE,
-        ffi::METHOD_INFO,
-        ffi::METHOD_NOTIFY,
+        Method::Ack,
+        Method::Cancel,
+        Method::Bye,
+        Method::Prack,
+        Method::Update,
+        Method::Info,
+        Method::Notify,
     ];
-    let is_open = msg.has_to_tag() || completes.into_iter().any(|method| msg.is_request(method));
+    let is_open = msg.has_to_tag() || completes.into_iter().any(|method| msg.is(method));
     refuses(if is_open { Asked::Open } else { Asked::Other })
 }
 
-fn load(msg: SipMsg<'_>, now_ms: u64) -> Load {
+fn load(msg: Request<'_>, now_ms: u64) -> Load {
     let state = state();
     let pending = state.table.percent_open();
     let memory = memory::percent_of_shared();

@@ -7,11 +7,11 @@ use crate::guard::connections::Limits;
 use crate::interwork::{Authorization, Settings};
 use crate::sip::place;
 
-use crate::kamailio::engine::result;
 use crate::kamailio::state::contact_flags::ContactFlags;
 use crate::kamailio::state::gateway_state::MOST_PENDING;
 use crate::kamailio::state::people::Tables;
 use crate::kamailio::sys::parameter;
+use crate::kamailio::sys::script_route::is_kemi;
 use crate::kamailio::sys::setting_error::SettingError;
 
 /// The text of a parameter.
@@ -326,7 +326,7 @@ fn callback(
             "{name} is '{function}': write the name of a function of the KEMI script, such as \"ipsmgw_result\", or nothing"
         )));
     }
-    if !function.is_empty() && !result::is_kemi() {
+    if !function.is_empty() && !is_kemi() {
         return Err(SettingError(format!(
             "{name} is '{function}', and the script is none for KEMI: write event_route[{route}] instead"
         )));

@@ -9,11 +9,11 @@ use crate::sip::{Answer, Uri};
 use super::functions::{FALSE, TRUE, begin, can_take, refuse, refuse_while_draining};
 use crate::kamailio::engine::perform::{At, answer_request, decide_for, handle, perform};
 use crate::kamailio::engine::reading::Reading;
-use crate::kamailio::engine::rewrite;
 use crate::kamailio::register::contacts;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::now::now;
 use crate::kamailio::sys::message::{MessageNumber, SipMsg};
+use crate::kamailio::sys::request::Request;
 
 /// The list of a message, while the script goes through it.
 struct List {
@@ -36,9 +36,9 @@ thread_local! {
 
 /// `ipsmgw_next_recipient()`: makes the Request-URI the next one in the message's list.
 pub(crate) fn next_recipient(msg: SipMsg<'_>) -> i32 {
-    if !can_take(msg, "ipsmgw_next_recipient") {
+    let Some(msg) = can_take(msg, "ipsmgw_next_recipient") else {
         return FALSE;
-    }
+    };
     LIST.with_borrow_mut(|list| {
         if list.as_ref().is_none_or(|list| list.number != msg.number()) {
             *list = Some(List {
@@ -51,8 +51,7 @@ pub(crate) fn next_recipient(msg: SipMsg<'_>) -> i32 {
         while let Some(next) = list.recipients.get(list.seen) {
             list.seen += 1;
             // What is no URI names nobody.
-            if Uri::parse(&next.name).is_some() && rewrite::set_request_uri(msg, &next.name).is_ok()
-            {
+            if Uri::parse(&next.name).is_some() && msg.set_uri(&next.name).is_ok() {
                 return TRUE;
             }
         }
@@ -61,8 +60,8 @@ pub(crate) fn next_recipient(msg: SipMsg<'_>) -> i32 {
 }
 
 /// Everybody in the message's list; nobody where it is to be refused, which `im_to_list` does.
-fn read(msg: SipMsg<'_>) -> Vec<Listed> {
-    let named = Reading::of(msg)
+fn read(msg: Request<'_>) -> Vec<Listed> {
+    let named = Reading::of(msg.message())
         .and_then(|reading| state().gateway.recipients(&reading.content()))
         .and_then(Result::ok);
     let nobody_yet = |name| Listed { name, uri: None };
@@ -75,8 +74,8 @@ fn read(msg: SipMsg<'_>) -> Vec<Listed> {
 
 /// `ipsmgw_add_recipient()`: the recipient that the script got last is whom the Request-URI names now.
 pub(crate) fn add_recipient(msg: SipMsg<'_>) -> i32 {
-    let (uri, _) = msg.request_uri();
-    let Ok(uri) = std::str::from_utf8(uri) else {
+    let uri = msg.request().and_then(|request| request.uri());
+    let Some((uri, _)) = uri else {
         return FALSE;
     };
     LIST.with_borrow_mut(|list| {
@@ -86,7 +85,7 @@ pub(crate) fn add_recipient(msg: SipMsg<'_>) -> i32 {
             tracing::error!("ipsmgw_add_recipient() comes behind ipsmgw_next_recipient()");
             return FALSE;
         };
-        last.uri = Some(uri.to_owned());
+        last.uri = Some(uri.into_owned());
         TRUE
     })
 }
@@ -94,9 +93,9 @@ pub(crate) fn add_recipient(msg: SipMsg<'_>) -> i32 {
 /// `ipsmgw_im_to_list()`: takes the request over and sends it to each recipient that the script has added,
 /// and answers it.
 pub(crate) fn im_to_list(msg: SipMsg<'_>) -> i32 {
-    if !can_take(msg, "ipsmgw_im_to_list") {
+    let Some(msg) = can_take(msg, "ipsmgw_im_to_list") else {
         return FALSE;
-    }
+    };
     if let Err(ended) = begin(msg) {
         return ended;
     }
@@ -107,7 +106,7 @@ pub(crate) fn im_to_list(msg: SipMsg<'_>) -> i32 {
     let recipients = list.map(|list| list.recipients).unwrap_or_default();
     let state = state();
     let now = now();
-    let Some(reading) = Reading::of(msg).map(Reading::with_sender) else {
+    let Some(reading) = Reading::of(msg.message()).map(Reading::with_sender) else {
         return FALSE;
     };
     let message = reading.message();

@@ -3,13 +3,14 @@
 use std::cell::UnsafeCell;
 
 use crate::base::Ring;
-use crate::host::{Text, TransactionId};
+use crate::host::Text;
 
 use crate::kamailio::sys::bell::Bell;
 use crate::kamailio::sys::database::Database;
 use crate::kamailio::sys::process;
 use crate::kamailio::sys::setting_error::SettingError;
 use crate::kamailio::sys::shared::{Lock, Plain, SharedSlice};
+use crate::kamailio::sys::transaction::TransactionPlace;
 
 /// How many registrations may wait for the writer. One more is refused.
 const QUEUE: usize = 4096;
@@ -82,7 +83,7 @@ impl RegistrationQueue {
     }
 
     /// Puts a registration into the queue. False: the queue is full.
-    pub(crate) fn put(&self, identity: Uri, transaction: TransactionId) -> bool {
+    pub(crate) fn put(&self, identity: Uri, transaction: TransactionPlace) -> bool {
         let waiting = Waiting {
             identity,
             entry: transaction.entry,

@@ -1,16 +1,53 @@
-//! Contacts in the Contact header fields of a REGISTER.
+//! The Contact header fields of a REGISTER, as Kamailio reads them.
 
 use super::ffi;
-use super::text;
+use super::message::SipMsg;
+use super::request::Request;
 
 /// One contact of a REGISTER.
 #[derive(Clone, Copy)]
-pub(crate) struct Contact<'m>(pub(crate) &'m ffi::contact);
+pub(crate) struct Contact<'m> {
+    msg: SipMsg<'m>,
+    contact: &'m ffi::contact,
+}
+
+impl<'m> Request<'m> {
+    /// The contacts in all Contact header fields; those of `*` are none.
+    pub(crate) fn contacts(&self) -> impl Iterator<Item = Contact<'m>> + use<'m> {
+        let msg = self.message();
+        let mut field = self.fields().contact;
+        let mut contact: *mut ffi::contact = std::ptr::null_mut();
+        std::iter::from_fn(move || {
+            loop {
+                // SAFETY: contacts of a parsed Contact of this message, which lives as long; the list ends with NULL.
+                if let Some(found) = unsafe { contact.as_ref() } {
+                    contact = found.next;
+                    return Some(Contact {
+                        msg,
+                        contact: found,
+                    });
+                }
+                let raw = field;
+                let this = msg.field(|_| raw)?;
+                field = this.next;
+                if this.type_ != ffi::HDR_CONTACT_T {
+                    continue;
+                }
+                // SAFETY: a Contact of a live message of this process; parsing twice is harmless.
+                if unsafe { ffi::parse_contact(raw) } == 0 {
+                    let body = this.parsed.cast::<ffi::contact_body>();
+                    // SAFETY: parse_contact has put it there.
+                    let body = unsafe { body.as_ref() };
+                    contact = body.map_or(std::ptr::null_mut(), |body| body.contacts);
+                }
+            }
+        })
+    }
+}
 
 impl<'m> Contact<'m> {
     pub(crate) fn uri(self) -> Option<&'m str> {
-        // SAFETY: it points into the message's buffer.
-        unsafe { text::text(&self.0.uri) }
+        self.msg.text(&self.contact.uri)
     }
 
     /// The value of the parameter of this name (any case).
@@ -20,18 +57,17 @@ impl<'m> Contact<'m> {
         found.map(|(_, value)| value)
     }
 
-    /// All parameters: names and values.
     pub(crate) fn parameters(self) -> impl Iterator<Item = (&'m str, &'m str)> {
-        let mut next = self.0.params;
+        let mut next = self.contact.params;
         std::iter::from_fn(move || {
-            // SAFETY: the list belongs to the message's parsed Contact and ends with NULL.
+            // SAFETY: parameters of a parsed Contact of this message, which lives as long; the list ends with NULL.
             let parameter = unsafe { next.as_ref() }?;
             next = parameter.next;
-            // SAFETY: names and values point into the message's buffer.
-            let name = unsafe { text::text(&parameter.name) };
-            // SAFETY: as above.
-            let value = unsafe { text::text(&parameter.body) };
-            Some((name.unwrap_or_default(), value.unwrap_or_default()))
+            let (name, value) = (&parameter.name, &parameter.body);
+            Some((
+                self.msg.text(name).unwrap_or_default(),
+                self.msg.text(value).unwrap_or_default(),
+            ))
         })
     }
 }

@@ -1,38 +1,121 @@
-//! The Kamailio modules that do our work: tm, sl, uac and, where it is loaded, usrloc.
+//! The Kamailio modules that work for this one: tm, sl, uac and, where it is loaded, usrloc.
+//!
+//! Each function of theirs is checked once, in mod_init: behind that they are plain function pointers.
+
+use std::ffi::CString;
+use std::os::raw::c_int;
+use std::sync::atomic::AtomicPtr;
 
 use once_cell::sync::OnceCell;
 
 use super::ffi;
-use crate::kamailio::sys::setting_error::SettingError;
+use super::setting_error::SettingError;
 
-/// What other modules export to us. Read-only after mod_init, the same in every process.
-pub(crate) struct Modules {
-    pub(crate) tm: ffi::tm_binds,
-    /// tm's `t_check_trans()`.
-    pub(crate) check_trans: ffi::cmd_function,
-    pub(crate) sl: ffi::sl_api_t,
-    pub(crate) uac: ffi::uac_api_t,
-    pub(crate) usrloc: Option<Usrloc>,
+/// A field of a table of functions, as Kamailio's headers declare it: it may be NULL.
+pub(super) trait Entry {
+    type Function;
 }
 
-/// usrloc and our table in it.
-pub(crate) struct Usrloc {
-    pub(crate) api: ffi::usrloc_api_t,
-    pub(crate) domain: *mut ffi::udomain_t,
+impl<F> Entry for Option<F> {
+    type Function = F;
 }
 
-// SAFETY: function pointers of loaded modules, and a table in shared memory under usrloc's locks.
-unsafe impl Send for Modules {}
-// SAFETY: as above.
-unsafe impl Sync for Modules {}
+/// The function in such a field.
+type Function<E> = <E as Entry>::Function;
+
+/// A table of the functions that are called, made from the table that a module exports.
+macro_rules! functions {
+    ($(#[$doc:meta])* $name:ident of $table:ty: $($function:ident: $entry:ty,)+) => {
+        $(#[$doc])*
+        pub(super) struct $name {
+            $(pub(super) $function: Function<$entry>,)+
+        }
+
+        impl $name {
+            /// An error is the name of the first function that the module does not have.
+            fn of(table: &$table) -> Result<Self, &'static str> {
+                Ok(Self {
+                    $($function: table.$function.ok_or(stringify!($function))?,)+
+                })
+            }
+        }
+    };
+}
+
+functions! {
+    /// tm (modules/tm/tm_load.h).
+    Tm of ffi::tm_binds:
+    register_tmcb: ffi::register_tmcb_f,
+    t_newtran: ffi::tnewtran_f,
+    t_reply: ffi::treply_f,
+    t_reply_with_body: ffi::treply_wb_f,
+    t_lookup_ident: ffi::tlookup_ident_f,
+    unref_cell: ffi::unref_cell_f,
+    t_request: ffi::req_t,
+    t_gett: ffi::tgett_f,
+    t_gett_branch: ffi::tgett_branch_f,
+    t_sett: ffi::tsett_f,
+    t_suspend: ffi::t_suspend_f,
+    t_continue: ffi::t_continue_f,
+    t_continue_cb: ffi::t_continue_cb_f,
+    t_get_picked_branch: ffi::tget_picked_f,
+    t_get_reply_totag: ffi::tget_reply_totag_f,
+    set_fr: ffi::tset_fr_f,
+    generate_fromtag: ffi::generate_fromtag_f,
+}
+
+functions! {
+    /// sl (modules/sl/sl.h).
+    Sl of ffi::sl_api_t:
+    freply: ffi::send_reply_f,
+    dreply: ffi::sl_send_dreply_f,
+}
+
+functions! {
+    /// uac (modules/uac/api.h).
+    Uac of ffi::uac_api_t:
+    replace_from: ffi::uac_replace_from_t,
+    replace_to: ffi::uac_replace_to_t,
+}
+
+functions! {
+    /// usrloc (modules/usrloc/usrloc.h).
+    UsrlocFunctions of ffi::usrloc_api_t:
+    register_udomain: ffi::register_udomain_t,
+    lock_udomain: ffi::lock_udomain_t,
+    unlock_udomain: ffi::unlock_udomain_t,
+    get_urecord: ffi::get_urecord_t,
+    release_urecord: ffi::release_urecord_t,
+    update_ucontact: ffi::update_ucontact_t,
+    delete_ucontact: ffi::delete_ucontact_t,
+}
+
+/// What other modules export. Read-only after mod_init, the same in every process.
+pub(super) struct Modules {
+    pub(super) tm: Tm,
+    /// tm's script function `t_check_trans()`, which is not in its table.
+    pub(super) t_check_trans: Function<ffi::cmd_function>,
+    pub(super) sl: Sl,
+    pub(super) uac: Uac,
+    pub(super) usrloc: Option<Usrloc>,
+}
+
+/// usrloc and the table in it that `usrloc_table` names.
+pub(super) struct Usrloc {
+    pub(super) functions: UsrlocFunctions,
+    pub(super) uses_domain: bool,
+    nat_flag: u32,
+    /// It lives as long as Kamailio.
+    pub(super) table: AtomicPtr<ffi::udomain_t>,
+}
 
 static MODULES: OnceCell<Modules> = OnceCell::new();
 
 /// The bound modules.
 ///
 /// # Panics
-/// Before mod_init; Kamailio calls nothing of ours before it.
-pub(crate) fn modules() -> &'static Modules {
+/// Before mod_init; Kamailio calls nothing of this module before it.
+pub(super) fn modules() -> &'static Modules {
     MODULES
         .get()
         .unwrap_or_else(|| unreachable!("Kamailio calls mod_init first"))
@@ -41,39 +124,31 @@ pub(crate) fn modules() -> &'static Modules {
 /// The branch flag, as a mask, by which usrloc knows contacts behind a NAT; 0: none.
 pub(crate) fn nat_flag() -> u32 {
     let usrloc = modules().usrloc.as_ref();
-    usrloc.map_or(0, |usrloc| usrloc.api.nat_flag)
+    usrloc.map_or(0, |usrloc| usrloc.nat_flag)
 }
 
-/// Binds all, in mod_init.
+/// In mod_init: binds all of them.
 pub(crate) fn bind(usrloc_table: &str) -> Result<(), SettingError> {
     let mut tm = ffi::tm_binds::default();
-    // SAFETY: modules are loaded; the struct is ours to fill.
-    if unsafe { ffi::ipsmgw_c_bind_tm(&mut tm) } != 0 || !has_all(&tm) {
-        return Err(SettingError(
-            "put loadmodule \"tm.so\" before loadmodule \"ipsmgw.so\"".into(),
-        ));
-    }
-    let mut sl = ffi::sl_api_t::default();
-    // SAFETY: as above.
-    if unsafe { ffi::ipsmgw_c_bind_sl(&mut sl) } != 0 || sl.freply.is_none() {
-        return Err(SettingError(
-            "put loadmodule \"sl.so\" before loadmodule \"ipsmgw.so\"".into(),
-        ));
-    }
-    let mut uac = ffi::uac_api_t::default();
-    // SAFETY: as above.
-    if unsafe { ffi::ipsmgw_c_bind_uac(&mut uac) } != 0 {
-        return Err(SettingError(
-            "put loadmodule \"uac.so\" before loadmodule \"ipsmgw.so\": it writes the person into From and To"
-                .into(),
-        ));
-    }
+    // SAFETY: Kamailio has loaded the modules that stand before this one; the call fills the struct.
+    let found = unsafe { ffi::ipsmgw_c_bind_tm(&mut tm) } == 0;
+    let tm = checked("tm", "", found.then(|| Tm::of(&tm)))?;
     let name = c"t_check_trans".as_ptr().cast_mut();
-    // SAFETY: the name is live; Kamailio searches the modules that are loaded.
-    let check_trans = unsafe { ffi::find_export(name, 0, 0) };
+    // SAFETY: the name is a C string that is only read; Kamailio searches the modules that are loaded.
+    let t_check_trans = unsafe { ffi::find_export(name, 0, 0) };
+    let t_check_trans = checked("tm", "", Some(t_check_trans.ok_or("t_check_trans")))?;
+    let mut sl = ffi::sl_api_t::default();
+    // SAFETY: as for tm.
+    let found = unsafe { ffi::ipsmgw_c_bind_sl(&mut sl) } == 0;
+    let sl = checked("sl", "", found.then(|| Sl::of(&sl)))?;
+    let mut uac = ffi::uac_api_t::default();
+    // SAFETY: as for tm.
+    let found = unsafe { ffi::ipsmgw_c_bind_uac(&mut uac) } == 0;
+    let why = ": it writes the person into From and To";
+    let uac = checked("uac", why, found.then(|| Uac::of(&uac)))?;
     let modules = Modules {
         tm,
-        check_trans,
+        t_check_trans,
         sl,
         uac,
         usrloc: bind_usrloc(usrloc_table)?,
@@ -83,9 +158,26 @@ pub(crate) fn bind(usrloc_table: &str) -> Result<(), SettingError> {
     Ok(())
 }
 
+/// The functions of a module, or the sentence that says why they are not there.
+fn checked<F>(
+    module: &str,
+    why: &str,
+    found: Option<Result<F, &'static str>>,
+) -> Result<F, SettingError> {
+    match found {
+        Some(Ok(functions)) => Ok(functions),
+        Some(Err(function)) => Err(SettingError(format!(
+            "{module}.so has no function {function}: build ipsmgw.so for the Kamailio that loads it"
+        ))),
+        None => Err(SettingError(format!(
+            "put loadmodule \"{module}.so\" before loadmodule \"ipsmgw.so\"{why}"
+        ))),
+    }
+}
+
 /// A timer of tm's in milliseconds; nothing where this tm has none of that name.
 pub(crate) fn tm_timer_ms(name: &str) -> Option<u64> {
-    let length = std::os::raw::c_int::try_from(name.len()).ok()?;
+    let length = c_int::try_from(name.len()).ok()?;
     // SAFETY: the name is live during the call; tm, which is loaded, has read its parameters.
     let ticks = unsafe { ffi::ipsmgw_c_tm_ticks(name.as_ptr().cast(), length) };
     let ticks = u64::try_from(ticks).ok()?;
@@ -95,41 +187,26 @@ pub(crate) fn tm_timer_ms(name: &str) -> Option<u64> {
 /// usrloc is optional: in front of an S-CSCF the gateway has no registrations of its own.
 fn bind_usrloc(table: &str) -> Result<Option<Usrloc>, SettingError> {
     let mut api = ffi::usrloc_api_t::default();
-    // SAFETY: modules are loaded; the struct is ours to fill.
+    // SAFETY: as for tm.
     if unsafe { ffi::ipsmgw_c_bind_usrloc(&mut api) } != 0 {
         return Ok(None);
     }
-    let name = std::ffi::CString::new(table)
-        .map_err(|_| SettingError("usrloc_table must not hold a NUL".into()))?;
+    let functions = checked("usrloc", "", Some(UsrlocFunctions::of(&api)))?;
+    let name =
+        CString::new(table).map_err(|_| SettingError("usrloc_table must not hold a NUL".into()))?;
     let mut domain = std::ptr::null_mut();
     // SAFETY: usrloc keeps a copy of the name, and makes the table where it does not exist yet.
-    let mut registered = || unsafe {
-        api.register_udomain
-            .is_some_and(|register| register(name.as_ptr(), &mut domain) == 0)
-    };
+    let mut registered =
+        || unsafe { (functions.register_udomain)(name.as_ptr(), &mut domain) } == 0;
     if table.is_empty() || !registered() || domain.is_null() {
         return Err(SettingError(format!(
             "usrloc has no table '{table}': write the table that save() and lookup() use into modparam(\"ipsmgw\", \"usrloc_table\", ...)"
         )));
     }
-    Ok(Some(Usrloc { api, domain }))
-}
-
-/// Each function that we call; tm leaves some of its table empty (t_reply_unsafe).
-fn has_all(tm: &ffi::tm_binds) -> bool {
-    tm.register_tmcb.is_some()
-        && tm.t_newtran.is_some()
-        && tm.t_reply.is_some()
-        && tm.t_reply_with_body.is_some()
-        && tm.t_lookup_ident.is_some()
-        && tm.t_request.is_some()
-        && tm.t_gett.is_some()
-        && tm.t_gett_branch.is_some()
-        && tm.t_sett.is_some()
-        && tm.t_suspend.is_some()
-        && tm.t_continue.is_some()
-        && tm.t_continue_cb.is_some()
-        && tm.t_get_picked_branch.is_some()
-        && tm.set_fr.is_some()
-        && tm.generate_fromtag.is_some()
+    Ok(Some(Usrloc {
+        functions,
+        uses_domain: api.use_domain != 0,
+        nat_flag: api.nat_flag,
+        table: AtomicPtr::new(domain),
+    }))
 }

@@ -1,0 +1,46 @@
+//! A SIP reply that Kamailio lends for the time of one call.
+
+use std::ops::Deref;
+
+use super::ffi;
+use super::lumps::NotRewritten;
+use super::message::SipMsg;
+
+/// A message with a status line.
+#[derive(Clone, Copy)]
+pub(crate) struct Reply<'m>(SipMsg<'m>);
+
+impl<'m> Deref for Reply<'m> {
+    type Target = SipMsg<'m>;
+
+    fn deref(&self) -> &SipMsg<'m> {
+        &self.0
+    }
+}
+
+impl<'m> Reply<'m> {
+    pub(super) fn new(msg: SipMsg<'m>) -> Option<Self> {
+        (msg.kind() == ffi::SIP_REPLY).then_some(Self(msg))
+    }
+
+    /// Makes it a `202 Accepted` before it is sent on.
+    pub(crate) fn make_202(&self) -> Result<(), NotRewritten> {
+        // SAFETY: the union holds a status line: `new` has looked at its type, which Kamailio sets once.
+        let line = unsafe { self.fields().first_line.u.reply };
+        let digits = self.octets(&line.status);
+        if digits.len() != 3 {
+            return Err(NotRewritten("the status code"));
+        }
+        // SAFETY: three octets of the message's own buffer, checked above. The reply is this process's own, and no
+        // reference to its status code is left.
+        unsafe {
+            line.status
+                .s
+                .copy_from_nonoverlapping(b"202".as_ptr().cast(), 3)
+        };
+        // SAFETY: a live reply of this process; no reference to its fields is in use.
+        let line_kept = unsafe { &mut (*self.raw()).first_line };
+        line_kept.u.reply.statuscode = 202;
+        self.replace(&line.reason, b"Accepted")
+    }
+}

@@ -1,0 +1,188 @@
+//! A SIP request that Kamailio lends for the time of one call.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+use std::ops::Deref;
+
+use super::address::{self, ListeningSocket};
+use super::ffi;
+use super::message::SipMsg;
+use super::socket::Socket;
+use super::text;
+
+/// A message with a request line.
+#[derive(Clone, Copy)]
+pub(crate) struct Request<'m>(SipMsg<'m>);
+
+/// The methods that are told apart.
+#[derive(Clone, Copy)]
+#[repr(u32)]
+pub(crate) enum Method {
+    Ack = ffi::METHOD_ACK,
+    Bye = ffi::METHOD_BYE,
+    Cancel = ffi::METHOD_CANCEL,
+    Info = ffi::METHOD_INFO,
+    Message = ffi::METHOD_MESSAGE,
+    Notify = ffi::METHOD_NOTIFY,
+    Prack = ffi::METHOD_PRACK,
+    Register = ffi::METHOD_REGISTER,
+    Update = ffi::METHOD_UPDATE,
+}
+
+impl<'m> Deref for Request<'m> {
+    type Target = SipMsg<'m>;
+
+    fn deref(&self) -> &SipMsg<'m> {
+        &self.0
+    }
+}
+
+impl<'m> Request<'m> {
+    pub(super) fn new(msg: SipMsg<'m>) -> Option<Self> {
+        (msg.kind() == ffi::SIP_REQUEST).then_some(Self(msg))
+    }
+
+    /// The same as a message.
+    pub(crate) fn message(self) -> SipMsg<'m> {
+        self.0
+    }
+
+    /// Its request line.
+    fn line(&self) -> &ffi::msg_start__bindgen_ty_1__bindgen_ty_1 {
+        // SAFETY: the union holds a request line: `new` has looked at its type, which Kamailio sets once.
+        unsafe { &self.fields().first_line.u.request }
+    }
+
+    pub(crate) fn is(&self, method: Method) -> bool {
+        u32::try_from(self.line().method_value) == Ok(method as u32)
+    }
+
+    /// Whether it is a MESSAGE that the script may still take, hold or answer. In a branch or reply route,
+    /// or for a request that tm is about to send, tm's current transaction is not in a state for that.
+    pub(crate) fn can_be_taken(&self) -> bool {
+        let route = ffi::REQUEST_ROUTE | ffi::FAILURE_ROUTE;
+        self.is(Method::Message) && route_type() & route != 0
+    }
+
+    /// Whether the script works on a request that has just come.
+    pub(crate) fn is_in_request_route(&self) -> bool {
+        route_type() == ffi::REQUEST_ROUTE
+    }
+
+    /// Its answer goes where it came from, also behind a NAT (RFC 3581).
+    pub(crate) fn answer_to_its_source(&self) {
+        // SAFETY: a live request of this process; no reference to its fields is in use.
+        add_flag(unsafe { &mut (*self.raw()).msg_flags }, ffi::FL_FORCE_RPORT);
+    }
+
+    /// The socket that it came through.
+    pub(crate) fn incoming(&self) -> Option<Socket> {
+        let receive = &self.fields().rcv;
+        if receive.proto as u32 == ffi::PROTO_UDP {
+            return Some(Socket {
+                number: self.bind_address()?.descriptor(),
+                is_connection: false,
+            });
+        }
+        let connection = receive.proto_reserved1;
+        // SAFETY: a number; this process reads the connection that the request came through.
+        let descriptor = unsafe { ffi::ipsmgw_c_connection_fd(connection) };
+        (descriptor >= 0).then_some(Socket {
+            number: descriptor,
+            is_connection: true,
+        })
+    }
+
+    fn bind_address(&self) -> Option<ListeningSocket> {
+        // SAFETY: NULL, or the socket that Kamailio has received the request on.
+        unsafe { ListeningSocket::new(self.fields().rcv.bind_address) }
+    }
+
+    /// The socket that it came in on, as `udp:192.0.2.1:5060`.
+    pub(crate) fn socket(&self) -> Option<&'static str> {
+        self.bind_address()?.name()
+    }
+
+    /// The address that it came from.
+    pub(crate) fn source_address(&self) -> Option<IpAddr> {
+        address::ip_address(&self.fields().rcv.src_ip)
+    }
+
+    /// Who sent it, as a next hop: `sip:192.0.2.1:5060;transport=udp`.
+    pub(crate) fn source(&self) -> String {
+        let received = &self.fields().rcv;
+        let protocol = u32::try_from(received.proto).unwrap_or(0);
+        address::next_hop(&received.src_ip, received.src_port, protocol).unwrap_or_default()
+    }
+
+    /// Whether To has a tag, as inside a dialog.
+    pub(crate) fn has_to_tag(&self) -> bool {
+        let to = self.field(|msg| msg.to);
+        // SAFETY: Kamailio reads To while it parses the header: NULL, or what it has read.
+        let read = to.and_then(|to| unsafe { to.parsed.cast::<ffi::to_body>().as_ref() });
+        read.is_some_and(|to| to.tag_value.len > 0)
+    }
+
+    /// Reads what stands in From, where that can be read.
+    pub(super) fn parse_from(&self) {
+        // SAFETY: a live message of this process; parsing twice is harmless.
+        unsafe { ffi::parse_from_header(self.raw()) };
+    }
+
+    /// The Request-URI as it came.
+    pub(crate) fn original_uri(&self) -> Option<&'m str> {
+        self.text(&self.line().uri)
+    }
+
+    /// The Request-URI as it stands now, and whether the script has changed it. (A changed one is copied: the next change
+    /// takes its place.) Nothing where it is not UTF-8.
+    pub(crate) fn uri(&self) -> Option<(Cow<'m, str>, bool)> {
+        // SAFETY: empty, or a text that the message owns.
+        let changed = unsafe { text::octets(&self.fields().new_uri) };
+        if changed.is_empty() {
+            return Some((self.original_uri()?.into(), false));
+        }
+        let changed = std::str::from_utf8(changed).ok()?;
+        Some((changed.to_owned().into(), true))
+    }
+
+    /// Whether the script has set one of these flags.
+    pub(crate) fn has_flag(&self, mask: u32) -> bool {
+        self.fields().flags & mask != 0
+    }
+
+    /// Whether it has a Contact header field, as a REGISTER has that changes something.
+    pub(crate) fn names_contacts(&self) -> bool {
+        !self.fields().contact.is_null()
+    }
+
+    /// Makes the registrar read this lifetime in the Expires header field of a REGISTER. False where there is no such field.
+    pub(crate) fn set_expires(&self, seconds: u32) -> bool {
+        let field = self.fields().expires;
+        // SAFETY: a header field of this message, checked for NULL; the call puts what it has read into `parsed`.
+        if field.is_null() || unsafe { ffi::parse_expires(field) } < 0 {
+            return false;
+        }
+        let parsed = self.field(|msg| msg.expires).map(|field| field.parsed);
+        let parsed = parsed.map(|parsed| parsed.cast::<ffi::exp_body>());
+        // SAFETY: what parse_expires has put there, in the memory of this process; nobody else looks at it meanwhile.
+        let Some(body) = parsed.and_then(|body| unsafe { body.as_mut() }) else {
+            return false;
+        };
+        body.valid = 1;
+        body.val = seconds;
+        true
+    }
+}
+
+/// Which kind of route this process runs.
+fn route_type() -> u32 {
+    // SAFETY: no arguments.
+    let route = unsafe { ffi::ipsmgw_c_route_type() };
+    u32::try_from(route).unwrap_or(0)
+}
+
+/// Sets a flag. Kamailio's have 32 bits, and 64 from version 6 on.
+fn add_flag<T: From<u32> + std::ops::BitOrAssign>(flags: &mut T, flag: u32) {
+    *flags |= T::from(flag);
+}

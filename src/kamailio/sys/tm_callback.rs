@@ -1,0 +1,187 @@
+//! What tm tells of a transaction, as typed events.
+
+use std::os::raw::{c_int, c_uint, c_void};
+
+use super::ffi;
+use super::guard::guard;
+use super::message::SipMsg;
+use super::modules::modules;
+use super::reply::Reply;
+use super::request::Request;
+use super::text;
+use super::transaction::Transaction;
+
+/// A watcher of transactions. The number that a transaction is tied to it with comes back with each event.
+pub(crate) trait Watcher {
+    /// Its name in the log.
+    const NAME: &'static str;
+    /// What it is told of.
+    const EVENTS: &'static [TmEvent];
+
+    fn told(about: &Told<'_>);
+}
+
+/// Events of tm's (modules/tm/t_hooks.h).
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum TmEvent {
+    /// A reply has come.
+    ResponseIn = ffi::TMCB_RESPONSE_IN,
+    /// A provisional or 2xx reply is about to be forwarded: under tm's REPLY lock.
+    ResponseForwarded = ffi::TMCB_RESPONSE_FWDED,
+    /// All branches have failed, or the time is over: under tm's REPLY lock.
+    Failure = ffi::TMCB_ON_FAILURE,
+    /// A response is on the wire.
+    ResponseOut = ffi::TMCB_RESPONSE_OUT,
+    /// A request of our own has its final response, or none in time. It may come twice.
+    LocalCompleted = ffi::TMCB_LOCAL_COMPLETED,
+    /// A request of our own was sent, or is sent again.
+    RequestSent = ffi::TMCB_REQUEST_SENT,
+    /// The transaction ends.
+    Destroyed = ffi::TMCB_DESTROY,
+}
+
+impl TmEvent {
+    const ALL: [Self; 7] = [
+        Self::ResponseIn,
+        Self::ResponseForwarded,
+        Self::Failure,
+        Self::ResponseOut,
+        Self::LocalCompleted,
+        Self::RequestSent,
+        Self::Destroyed,
+    ];
+}
+
+/// What tm tells.
+pub(crate) struct Told<'t> {
+    pub(crate) event: TmEvent,
+    pub(crate) transaction: Transaction<'t>,
+    /// The number that the transaction was tied with.
+    pub(crate) number: u64,
+    parameters: &'t ffi::tmcb_params,
+}
+
+const _: () = assert!(
+    size_of::<*mut c_void>() == size_of::<u64>(),
+    "the number is the callback's parameter, so nobody has to free it"
+);
+
+impl<'t> Told<'t> {
+    /// The status code of the response.
+    pub(crate) fn status(&self) -> u16 {
+        u16::try_from(self.parameters.code).unwrap_or(500)
+    }
+
+    /// The request; under a failure tm's stand-in for it.
+    pub(crate) fn request(&self) -> Option<Request<'t>> {
+        // SAFETY: tm's parameter: a message that this process works on during the callback, or none.
+        unsafe { SipMsg::new(self.parameters.req) }?.request()
+    }
+
+    /// The reply; nothing where none has come.
+    pub(crate) fn reply(&self) -> Option<Reply<'t>> {
+        // SAFETY: tm's parameter: a message that this process works on during the callback, or none.
+        unsafe { SipMsg::new(self.parameters.rpl) }?.reply()
+    }
+
+    /// What was sent, or nothing.
+    pub(crate) fn sent(&self) -> &'t [u8] {
+        // SAFETY: tm's parameter: the octets that were sent, live during the callback, or nothing.
+        unsafe { text::octets(&self.parameters.send_buf) }
+    }
+
+    /// In [`TmEvent::RequestSent`]: so long the request waits for its final response. tm starts its timer behind this.
+    pub(crate) fn set_final_timeout(&self, milliseconds: u64) {
+        let milliseconds = c_uint::try_from(milliseconds).unwrap_or(c_uint::MAX);
+        // SAFETY: the transaction of the callback.
+        unsafe { ffi::ipsmgw_c_set_final_timeout(self.transaction.raw(), milliseconds) };
+    }
+}
+
+/// A watcher and a number, to be tied to a transaction.
+#[derive(Clone, Copy)]
+pub(crate) struct Tie {
+    pub(super) events: c_uint,
+    pub(super) callback: Callback,
+    pub(super) parameter: *mut c_void,
+}
+
+/// A function that tm calls.
+pub(super) type Callback = unsafe extern "C" fn(*mut ffi::cell, c_int, *mut ffi::tmcb_params);
+
+impl Tie {
+    pub(crate) fn to<W: Watcher>(number: u64) -> Self {
+        Self {
+            events: W::EVENTS
+                .iter()
+                .fold(0, |events, event| events | *event as u32),
+            callback: told::<W>,
+            parameter: number as usize as *mut c_void,
+        }
+    }
+}
+
+impl Transaction<'_> {
+    /// Ties a watcher to the transaction of this request. False: no memory.
+    pub(crate) fn tie(self, request: Request<'_>, tie: Tie) -> bool {
+        let (msg, cell) = (request.raw(), self.raw());
+        let (events, callback) = (tie.events as c_int, Some(tie.callback));
+        // SAFETY: a live request, and a transaction that tm keeps. The parameter is a number, so nothing is released.
+        unsafe {
+            (modules().tm.register_tmcb)(msg, cell, events, callback, tie.parameter, None) > 0
+        }
+    }
+
+    /// The number that this watcher was tied to the transaction with last.
+    pub(crate) fn number_tied<W: Watcher>(self) -> Option<u64> {
+        let mut next = self.callbacks();
+        // SAFETY: tm's list of callbacks: it only grows, at its head, while the transaction lives.
+        while let Some(callback) = unsafe { next.as_ref() } {
+            let is_it = |function| std::ptr::fn_addr_eq(function, told::<W> as Callback);
+            if callback.callback.is_some_and(is_it) {
+                return Some(callback.param as usize as u64);
+            }
+            next = callback.next;
+        }
+        None
+    }
+}
+
+/// Whether tm takes its table down. Then nothing can be sent any more, and a worker may have been ended while
+/// it held a lock of ours: nobody waits for that.
+pub(crate) fn is_shutting_down() -> bool {
+    // SAFETY: no arguments.
+    unsafe { ffi::ksr_shutdown_phase() != 0 }
+}
+
+/// tm calls this for a watcher. (One function for each of them: its address tells the watcher, so it is never inlined.)
+#[inline(never)]
+unsafe extern "C" fn told<W: Watcher>(
+    cell: *mut ffi::cell,
+    event: c_int,
+    parameters: *mut ffi::tmcb_params,
+) {
+    guard(W::NAME, (), || {
+        let known = TmEvent::ALL.into_iter();
+        let event = known
+            .into_iter()
+            .find(|known| *known as u32 == event as u32);
+        // SAFETY: tm's parameters, live during the callback.
+        let parameters = unsafe { parameters.as_ref() };
+        // SAFETY: tm keeps the transaction during the callback.
+        let transaction = unsafe { Transaction::new(cell) };
+        let (Some(event), Some(parameters), Some(transaction)) = (event, parameters, transaction)
+        else {
+            return;
+        };
+        // SAFETY: NULL, or the place where tm keeps the number that `Tie::to` made.
+        let number = unsafe { parameters.param.as_ref() };
+        W::told(&Told {
+            event,
+            transaction,
+            number: number.map_or(0, |number| *number as usize as u64),
+            parameters,
+        });
+    });
+}
