@@ -19,7 +19,7 @@
 
 /* log (core/dprint.h) */
 int ipsmgw_c_is_logged(int level);
-void ipsmgw_c_log(int level, const char *text, int len);
+void ipsmgw_c_log(int level, const str *text);
 
 /* asked for each line of this process; it is written as it is when the answer is not 0 */
 typedef int (*ipsmgw_log_guard_f)(const ksr_logdata_t *of, const char *format);

@@ -4,14 +4,15 @@ use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::os::fd::FromRawFd as _;
 
+use super::calls;
+
 /// An eventfd: the kernel counts how often it was rung.
 pub(crate) struct Bell(File);
 
 impl Bell {
     /// Before the fork; `None` where the kernel has no descriptor left.
     pub(crate) fn new() -> Option<Self> {
-        // SAFETY: two numbers.
-        let descriptor = unsafe { libc::eventfd(0, 0) };
+        let descriptor = calls::eventfd(0, 0);
         // SAFETY: a new descriptor, which nothing else owns.
         (descriptor >= 0).then(|| Self(unsafe { File::from_raw_fd(descriptor) }))
     }

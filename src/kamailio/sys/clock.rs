@@ -3,6 +3,8 @@
 use std::cell::Cell;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::calls;
+
 thread_local! {
     /// A quarter of an hour since 1970, and the zone in it. Zones change between two of them, never within one.
     static ZONE: Cell<(i64, i8)> = const { Cell::new((i64::MIN, 0)) };
@@ -14,8 +16,8 @@ pub(crate) fn monotonic_ms() -> u64 {
         tv_sec: 0,
         tv_nsec: 0,
     };
-    // SAFETY: writes the struct given; this clock exists on every Linux.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut monotonic) };
+    // This clock exists on every Linux.
+    calls::clock_gettime(libc::CLOCK_MONOTONIC, &mut monotonic);
     u64::try_from(monotonic.tv_sec).unwrap_or(0) * 1000
         + u64::try_from(monotonic.tv_nsec).unwrap_or(0) / 1_000_000
 }
@@ -34,13 +36,22 @@ pub(crate) fn zone(unix: i64) -> i8 {
 
 /// Local time minus UTC in quarters of an hour: what TP-SCTS states (TS 23.040 §9.2.3.11).
 fn local_zone(unix: i64) -> i8 {
-    let mut local = std::mem::MaybeUninit::<libc::tm>::zeroed();
-    // SAFETY: both point to live memory.
-    if unsafe { libc::localtime_r(&unix, local.as_mut_ptr()) }.is_null() {
+    let mut local = libc::tm {
+        tm_sec: 0,
+        tm_min: 0,
+        tm_hour: 0,
+        tm_mday: 0,
+        tm_mon: 0,
+        tm_year: 0,
+        tm_wday: 0,
+        tm_yday: 0,
+        tm_isdst: 0,
+        tm_gmtoff: 0,
+        tm_zone: std::ptr::null(),
+    };
+    if calls::localtime_r(&unix, &mut local).is_null() {
         return 0;
     }
-    // SAFETY: localtime_r filled it.
-    let local = unsafe { local.assume_init() };
     i8::try_from(local.tm_gmtoff / 900).unwrap_or(0)
 }
 

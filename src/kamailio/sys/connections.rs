@@ -2,6 +2,7 @@
 
 use std::os::raw::c_int;
 
+use super::calls;
 use super::ffi;
 
 /// A connection that somebody else has opened.
@@ -38,8 +39,7 @@ const HEAD: usize = 256;
 
 /// All connections that others have opened.
 pub(crate) fn all() -> Vec<TcpConnection> {
-    // SAFETY: a number that is set before the fork.
-    let most = usize::try_from(unsafe { ffi::tcp_max_connections }).unwrap_or(0);
+    let most = usize::try_from(calls::tcp_max_connections).unwrap_or(0);
     let empty = ffi::ipsmgw_connection_t {
         head: [0; HEAD],
         ..ffi::ipsmgw_connection_t::default()
@@ -54,6 +54,5 @@ pub(crate) fn all() -> Vec<TcpConnection> {
 
 /// Closes a connection; nothing happens where it is gone.
 pub(crate) fn close(id: i32) {
-    // SAFETY: a number; a connection that is gone is not found.
-    unsafe { ffi::ipsmgw_c_close_connection(id) };
+    calls::ipsmgw_c_close_connection(id);
 }

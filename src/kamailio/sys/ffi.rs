@@ -1,4 +1,5 @@
-//! Kamailio's own types and functions, generated from its headers at build time.
+//! Kamailio's own types and functions, generated from its headers at build time. Some stand in `calls` once more, as safe
+//! functions.
 #![allow(
     missing_docs,
     unused,
@@ -10,6 +11,7 @@
     non_upper_case_globals,
     elided_lifetimes_in_paths,
     improper_ctypes,
+    clashing_extern_declarations,
     clippy::all,
     clippy::undocumented_unsafe_blocks,
     clippy::missing_safety_doc,

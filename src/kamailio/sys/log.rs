@@ -8,7 +8,9 @@ use tracing::span;
 use tracing::subscriber::{Interest, Subscriber};
 use tracing::{Event, Level, Metadata};
 
+use super::calls;
 use super::ffi;
+use super::text::Lent;
 
 /// Makes Kamailio's log the place where all of `tracing` ends. Once, before the fork.
 pub(crate) fn install() {
@@ -51,10 +53,7 @@ impl Subscriber for KamailioLog {
 
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         // Dependencies are silent; the log is about messages, not about parsers.
-        metadata.target().starts_with("ipsmgw") && {
-            // SAFETY: reads Kamailio's current debug level; valid in every process.
-            unsafe { ffi::ipsmgw_c_is_logged(level(metadata)) != 0 }
-        }
+        metadata.target().starts_with("ipsmgw") && calls::ipsmgw_c_is_logged(level(metadata)) != 0
     }
 
     fn event(&self, event: &Event<'_>) {
@@ -64,15 +63,7 @@ impl Subscriber for KamailioLog {
         if let Some(subject) = SUBJECT.get() {
             subject(&mut line.message);
         }
-        let length = i32::try_from(line.message.len()).unwrap_or(i32::MAX);
-        // SAFETY: the text is live during the call, and its length is given beside it.
-        unsafe {
-            ffi::ipsmgw_c_log(
-                level(event.metadata()),
-                line.message.as_ptr().cast(),
-                length,
-            );
-        }
+        calls::ipsmgw_c_log(level(event.metadata()), &Lent::new(line.message.as_bytes()));
     }
 
     fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {

@@ -4,6 +4,7 @@ pub(super) mod address;
 pub(super) mod answer;
 pub(super) mod bell;
 pub(super) mod branch_flags;
+mod calls;
 pub(super) mod clock;
 pub(super) mod connections;
 pub(super) mod contact_field;

@@ -4,6 +4,7 @@ use std::ffi::CStr;
 use std::os::raw::{c_int, c_uint, c_void};
 use std::ptr::null_mut;
 
+use super::calls;
 use super::ffi;
 use super::guard::guard;
 
@@ -37,8 +38,7 @@ impl Rank {
 
 /// Has Kamailio call this module with [`Rank::ALL_RUN`].
 pub(crate) fn ask_for_all_run() {
-    // SAFETY: sets a flag of the module that is being initialised; takes no pointer.
-    unsafe { ffi::ksr_module_set_flag(ffi::KSRMOD_FLAG_POSTCHILDINIT) };
+    calls::ksr_module_set_flag(ffi::KSRMOD_FLAG_POSTCHILDINIT);
 }
 
 /// A timer process: it calls `tick`, sleeps for the period, and so on.
@@ -54,8 +54,7 @@ pub(crate) trait Timer {
 
 /// In mod_init: announces one timer process.
 pub(crate) fn announce_timer() -> bool {
-    // SAFETY: counts; Kamailio refuses it after the fork.
-    unsafe { ffi::register_basic_timers(1) == 0 }
+    calls::register_basic_timers(1) == 0
 }
 
 /// In child_init of the main process: starts a timer process, with sockets of its own.
@@ -80,12 +79,11 @@ unsafe extern "C" fn tick<T: Timer>(_: c_uint, _: *mut c_void) {
 
 /// In mod_init: announces one process that works on its own.
 pub(crate) fn announce_process() -> bool {
-    // SAFETY: counts; Kamailio refuses it after the fork.
-    if unsafe { ffi::register_procs(1) } < 0 {
+    if calls::register_procs(1) < 0 {
         return false;
     }
-    // SAFETY: counts the processes that read Kamailio's live configuration.
-    unsafe { ffi::cfg_register_child(1) };
+    // It reads Kamailio's live configuration.
+    calls::cfg_register_child(1);
     true
 }
 
@@ -97,8 +95,7 @@ pub(crate) fn start_process(name: &'static CStr, work: fn()) -> bool {
     if pid != 0 {
         return pid > 0;
     }
-    // SAFETY: in the new process, once.
-    if unsafe { ffi::cfg_child_init() } != 0 {
+    if calls::cfg_child_init() != 0 {
         return false;
     }
     loop {
@@ -108,6 +105,5 @@ pub(crate) fn start_process(name: &'static CStr, work: fn()) -> bool {
 
 /// Takes in what an operator has changed of Kamailio's configuration meanwhile.
 pub(crate) fn update_configuration() {
-    // SAFETY: each process that Kamailio made has its own copy, which this replaces.
-    unsafe { ffi::ipsmgw_c_cfg_update() };
+    calls::ipsmgw_c_cfg_update();
 }

@@ -5,6 +5,7 @@ use std::ffi::CStr;
 use std::os::raw::{c_char, c_int};
 use std::ptr::null_mut;
 
+use super::calls;
 use super::ffi::{
     self, pv_export_t, pv_param_t, pv_spec_t, pv_value_t, sip_msg, str_, tr_export_t, tr_param_t,
     trans_t,
@@ -96,12 +97,17 @@ unsafe extern "C" fn parse_inner<V: PseudoVariable>(
     })
 }
 
-/// The number that `parse_inner` has put there.
+/// The message and the number of the inner name that Kamailio passes; `None` for an event without a message.
 ///
 /// # Safety
-/// NULL, or a parameter of a pseudo-variable of ours, live during the call.
-unsafe fn inner_of(parameter: *const pv_param_t) -> Option<u16> {
+/// Both are what Kamailio passes to a function of a pseudo-variable of ours: live during the call.
+unsafe fn passed<'c>(
+    message: *mut sip_msg,
+    parameter: *const pv_param_t,
+) -> Option<(SipMsg<'c>, u16)> {
     // SAFETY: by the caller's promise.
+    let message = unsafe { SipMsg::new(message) }?;
+    // SAFETY: as above: the parameter that Kamailio keeps with the parsed variable.
     let name = &unsafe { parameter.as_ref() }?.pvn;
     if name.type_ != ffi::PV_NAME_INTSTR as c_int {
         return None;
@@ -109,7 +115,8 @@ unsafe fn inner_of(parameter: *const pv_param_t) -> Option<u16> {
     // SAFETY: the type says that this member is set.
     let name = unsafe { &name.u.isname.name };
     // SAFETY: `parse_inner` alone sets that type here, and this member with it.
-    u16::try_from(unsafe { name.n }).ok()
+    let inner = u16::try_from(unsafe { name.n }).ok()?;
+    Some((message, inner))
 }
 
 unsafe extern "C" fn get<V: PseudoVariable>(
@@ -118,12 +125,9 @@ unsafe extern "C" fn get<V: PseudoVariable>(
     into: *mut pv_value_t,
 ) -> c_int {
     guard(name_of::<V>(), -1, || {
-        // SAFETY: the message that Kamailio works on, live during the call.
-        let message = unsafe { SipMsg::new(message) };
-        // SAFETY: the parameter that Kamailio keeps with the parsed variable.
-        let inner = unsafe { inner_of(parameter) };
-        let found = message.zip(inner);
-        let value = found.and_then(|(message, inner)| V::get(message, inner));
+        // SAFETY: what Kamailio passes.
+        let passed = unsafe { passed(message, parameter) };
+        let value = passed.and_then(|(message, inner)| V::get(message, inner));
         // SAFETY: the value that Kamailio wants to have filled.
         unsafe { give(value, into) }
     })
@@ -136,16 +140,14 @@ unsafe extern "C" fn set<V: PseudoVariable>(
     value: *mut pv_value_t,
 ) -> c_int {
     guard(name_of::<V>(), -1, || {
-        // SAFETY: the message that Kamailio works on, live during the call.
-        let message = unsafe { SipMsg::new(message) };
-        // SAFETY: the parameter that Kamailio keeps with the parsed variable.
-        let inner = unsafe { inner_of(parameter) };
+        // SAFETY: what Kamailio passes.
+        let passed = unsafe { passed(message, parameter) };
         // SAFETY: NULL, or the assigned value, live during the call.
         let value = unsafe { value.as_ref() };
         let number = value
             .filter(|value| value.flags & ffi::PV_VAL_INT as c_int != 0)
             .map(|value| i64::from(value.ri));
-        match message.zip(inner) {
+        match passed {
             Some((message, inner)) if V::set(message, inner, number) => 0,
             _ => -1,
         }
@@ -171,10 +173,7 @@ unsafe fn give(value: Option<PvValue<'_>>, into: *mut pv_value_t) -> c_int {
         }
         Some(PvValue::Text(text)) => text,
     };
-    // SAFETY: no arguments; one of Kamailio's buffers.
-    let buffer = unsafe { ffi::pv_get_buffer() };
-    // SAFETY: no arguments; the size of each of them.
-    let size = unsafe { ffi::pv_get_buffer_size() };
+    let (buffer, size) = (calls::pv_get_buffer(), calls::pv_get_buffer_size());
     if buffer.is_null() || usize::try_from(size).is_ok_and(|size| text.len() >= size) {
         return -1;
     }

@@ -9,10 +9,10 @@ int ipsmgw_c_is_logged(int level)
 	return is_printable(level);
 }
 
-void ipsmgw_c_log(int level, const char *text, int len)
+void ipsmgw_c_log(int level, const str *text)
 {
-	LOG_FX(DEFAULT_FACILITY, level, NULL, "ipsmgw: ", NULL, "%.*s\n", len,
-			text);
+	LOG_FX(DEFAULT_FACILITY, level, NULL, "ipsmgw: ", NULL, "%.*s\n",
+			text->len, text->s);
 }
 
 static ipsmgw_log_guard_f is_whole_line = NULL;

@@ -3,6 +3,8 @@
 use std::os::raw::{c_int, c_void};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
+use super::calls;
+
 /// Decides about a signal. Both functions run in a signal handler: they read and write atomics and the clock, and do nothing
 /// else. (No lock, no memory, no log line.)
 pub(crate) trait Rule {
@@ -85,7 +87,7 @@ fn to_kamailio(signal: c_int) {
 /// Sends SIGTERM to a process.
 pub(crate) fn terminate(process: u32) {
     if let Ok(process @ 1..) = libc::pid_t::try_from(process) {
-        // SAFETY: two numbers; 0 and negative ones, which mean several processes, are left out above.
-        unsafe { libc::kill(process, libc::SIGTERM) };
+        // 0 and negative numbers, which mean several processes, are left out above.
+        calls::kill(process, libc::SIGTERM);
     }
 }

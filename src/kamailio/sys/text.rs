@@ -1,5 +1,6 @@
 //! Kamailio's `str` (pointer and length) to and from Rust.
 
+use std::marker::PhantomData;
 use std::os::raw::c_char;
 use std::slice;
 
@@ -11,6 +12,16 @@ pub(crate) fn lend(text: &[u8]) -> ffi::str_ {
         s: text.as_ptr().cast::<c_char>().cast_mut(),
         // Nothing we lend comes near 2 GiB: bodies and headers are bounded by BUF_SIZE.
         len: i32::try_from(text.len()).unwrap_or(0),
+    }
+}
+
+/// The same for functions that are declared with it: they read the text during the call, and do not keep it.
+#[repr(transparent)]
+pub(super) struct Lent<'a>(ffi::str_, PhantomData<&'a [u8]>);
+
+impl<'a> Lent<'a> {
+    pub(super) fn new(text: &'a [u8]) -> Self {
+        Self(lend(text), PhantomData)
     }
 }
 

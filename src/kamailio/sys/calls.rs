@@ -1,0 +1,66 @@
+//! Functions of Kamailio's and of the C library's that any caller may call with any arguments, so they are declared as safe.
+//! All others are in [`ffi`](super::ffi).
+
+use std::os::raw::{c_char, c_int, c_uint, c_ulong, c_ushort, c_void};
+
+use super::ffi;
+use super::text::Lent;
+
+/// Declares functions of Kamailio's as safe. Their types must be those of Kamailio's headers.
+macro_rules! safe {
+    ($($(#[$why:meta])* fn $name:ident($($argument:ident: $type:ty),*) $(-> $result:ty)?;)*) => {
+        // SAFETY: as the comment of each says.
+        unsafe extern "C" {
+            $($(#[$why])* pub(super) safe fn $name($($argument: $type),*) $(-> $result)?;)*
+        }
+        $(const _: unsafe extern "C" fn($($type),*) $(-> $result)? = ffi::$name;)*
+    };
+}
+
+safe! {
+    /// Before the fork it counts processes; afterwards Kamailio refuses it.
+    fn register_basic_timers(count: c_int) -> c_int;
+    /// As above.
+    fn register_procs(count: c_int) -> c_int;
+    /// As above.
+    fn cfg_register_child(count: c_int);
+
+    /// It marks the module that Kamailio initialises just now; without one it does nothing.
+    fn ksr_module_set_flag(flag: c_uint);
+
+    /// It replaces this process's own view of the live configuration.
+    fn cfg_child_init() -> c_int;
+    /// As above.
+    fn ipsmgw_c_cfg_update();
+
+    /// It reads numbers of this process and of the memory manager.
+    fn ipsmgw_c_is_logged(level: c_int) -> c_int;
+    /// As above.
+    fn ipsmgw_c_shm_available() -> c_ulong;
+
+    /// It gives fresh memory, or NULL.
+    fn ipsmgw_c_pkg_alloc(size: usize) -> *mut c_void;
+
+    /// The next of several static buffers of this process.
+    fn pv_get_buffer() -> *mut c_char;
+    /// The size of each of them.
+    fn pv_get_buffer_size() -> c_int;
+
+    /// It looks a connection up by its number, under Kamailio's lock.
+    fn ipsmgw_c_close_connection(id: c_int) -> c_int;
+}
+
+// SAFETY: the first two read the text during the call, and `Lent` is live as long. Kamailio sets the two numbers before it loads
+// modules, and leaves them. The functions of the C library fill the struct that they are given, or take numbers alone.
+unsafe extern "C" {
+    pub(super) safe fn ipsmgw_c_log(level: c_int, text: &Lent<'_>);
+    pub(super) safe fn check_self(host: &Lent<'_>, port: c_ushort, transport: c_ushort) -> c_int;
+
+    pub(super) safe static tcp_max_connections: c_int;
+    pub(super) safe static shm_mem_size: c_ulong;
+
+    pub(super) safe fn clock_gettime(clock: libc::clockid_t, now: &mut libc::timespec) -> c_int;
+    pub(super) safe fn localtime_r(unix: &libc::time_t, local: &mut libc::tm) -> *mut libc::tm;
+    pub(super) safe fn eventfd(count: c_uint, flags: c_int) -> c_int;
+    pub(super) safe fn kill(process: libc::pid_t, signal: c_int) -> c_int;
+}
