@@ -25,11 +25,13 @@ const SAME_SIGNAL_MS: u64 = 1_000;
 const LAST_WORD: Duration = Duration::from_millis(100);
 
 /// How many messages are under way: their senders wait, or are owed a report. Parts that wait for others and messages that a
-/// service centre may report on for days are not.
+/// service centre may report on for days are not. A REGISTER that waits for the database is.
 pub(crate) fn open(state: &GatewayState) -> usize {
     const UNDER_WAY: [u32; 3] = [Kind::SmToIm as u32, Kind::ImToSm as u32, Kind::Copy as u32];
     let open = state.table.census();
-    open.filter(|(kind, _)| UNDER_WAY.contains(kind)).count()
+    let messages = open.filter(|(kind, _)| UNDER_WAY.contains(kind)).count();
+    let registrations = state.registrations.as_ref();
+    messages + registrations.map_or(0, |queue| queue.unanswered())
 }
 
 /// In each process, when its modules have been initialised in their order. False aborts the start.

@@ -14,6 +14,7 @@ use super::save;
 use crate::kamailio::script::functions::{FALSE, TRUE};
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::local_uri::is_local_uri;
+use crate::kamailio::state::registration_queue::NewIdentity;
 use crate::kamailio::sys::clock::unix_time;
 use crate::kamailio::sys::contact_field::Contact;
 use crate::kamailio::sys::random::random;
@@ -97,9 +98,24 @@ pub(crate) fn save(register: Request<'_>) -> i32 {
     TRUE
 }
 
-/// Takes in what an S-CSCF says of a person's identities.
+/// Takes in what an S-CSCF says of a person's identities. The writer puts the new ones into the database.
 pub(crate) fn learn(names: &[Identity], person: &Identity, round: u32) {
-    let refused = state().people.learn(names, person, round);
+    let people = &state().people;
+    let (new, refused) = people.learn(names, person, round);
+    if let Some(queue) = &state().registrations
+        && people.identities_are_kept()
+    {
+        for identity in new {
+            let new = NewIdentity {
+                identity,
+                person: *person,
+                round,
+            };
+            if !queue.put_identity(new) {
+                people.not_written(&[new]);
+            }
+        }
+    }
     if refused > 0 {
         tracing::warn!(
             refused,

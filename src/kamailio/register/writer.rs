@@ -92,10 +92,16 @@ fn work() {
     queue.sleep();
     loop {
         process::update_configuration();
-        let group = queue.take();
-        if group.is_empty() {
+        let (group, identities) = queue.take();
+        if group.is_empty() && identities.is_empty() {
             break;
         }
-        write(queue, &group);
+        // Before the REGISTERs that named them are answered.
+        state()
+            .people
+            .write_identities(&queue.database, &identities);
+        if !group.is_empty() {
+            write(queue, &group);
+        }
     }
 }

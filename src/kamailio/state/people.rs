@@ -10,6 +10,7 @@ use crate::host::{Identity, Text};
 use crate::interwork::{AtScscf, ContactsThere, Gateway, identity};
 
 use super::local_uri::is_local_uri;
+use super::registration_queue::NewIdentity;
 use super::shared_map::SharedMap;
 use crate::kamailio::sys::clock::unix_time;
 use crate::kamailio::sys::database::{Database, DatabaseError, Row, Value};
@@ -149,18 +150,28 @@ impl People {
                 .is_some_and(|registered| registered.round == owner.round)
     }
 
-    /// An S-CSCF says that these identities are the person's. How many of them are another person's, and stay so.
-    pub(crate) fn learn(&self, identities: &[Identity], person: &Identity, round: u32) -> usize {
+    /// An S-CSCF says that these identities are the person's. The new ones among them, and how many are another person's, and
+    /// stay so.
+    pub(crate) fn learn(
+        &self,
+        identities: &[Identity],
+        person: &Identity,
+        round: u32,
+    ) -> (Vec<Identity>, usize) {
         let (mut new, mut refused) = (Vec::new(), 0);
         for identity in identities {
             match self.take_in(identity, person, round) {
-                Told::News => new.push(identity),
+                Told::News => new.push(*identity),
                 Told::Known => {}
                 Told::Another => refused += 1,
             }
         }
-        self.write_identities(&new, person, round);
-        refused
+        (new, refused)
+    }
+
+    /// Whether identities that S-CSCFs name are kept in the database.
+    pub(crate) const fn identities_are_kept(&self) -> bool {
+        !self.tables.identities.is_empty()
     }
 
     fn take_in(&self, identity: &Identity, person: &Identity, round: u32) -> Told {
@@ -192,34 +203,33 @@ impl People {
         Told::News
     }
 
-    /// Only what is new is written, so this is rare. All of it together: a database that is locked or slow is waited for
-    /// once, not once for each identity.
-    fn write_identities(&self, identities: &[&Identity], person: &Identity, round: u32) {
-        let table = self.tables.identities;
-        let Some(database) = self.database.as_ref().filter(|_| !table.is_empty()) else {
-            return;
-        };
+    /// Writes identities that S-CSCFs have named; the writer calls it. Only new ones are written, so this is rare. All of them
+    /// together: a database that is locked or slow is waited for once, not once for each identity.
+    pub(crate) fn write_identities(&self, database: &Database, identities: &[NewIdentity]) {
         if identities.is_empty() {
             return;
         }
-        let round_text = round.to_string();
-        let row = [
-            (PERSON, Value::Text(person.as_str())),
-            (ROUND, Value::Text(&round_text)),
-        ];
         let written = database.together(|| {
-            identities.iter().try_for_each(|identity| {
-                let key = (IDENTITY, Value::Text(identity.as_str()));
-                database.put(table, key, &row)
+            identities.iter().try_for_each(|new| {
+                let round = new.round.to_string();
+                let row = [
+                    (PERSON, Value::Text(new.person.as_str())),
+                    (ROUND, Value::Text(&round)),
+                ];
+                let key = (IDENTITY, Value::Text(new.identity.as_str()));
+                database.put(self.tables.identities, key, &row)
             })
         });
-        if written.is_ok() {
-            return;
+        if written.is_err() {
+            self.not_written(identities);
         }
-        // They are news again the next time that the S-CSCF names them.
-        for identity in identities {
+    }
+
+    /// These identities are not in the database: they are new again the next time that the S-CSCF names them.
+    pub(crate) fn not_written(&self, identities: &[NewIdentity]) {
+        for new in identities {
             let forget = |owner: &mut Option<Owner>| {
-                let is_it = |owner: &Owner| owner.person == *person && owner.round == round;
+                let is_it = |owner: &Owner| owner.person == new.person && owner.round == new.round;
                 *owner = owner.map(|owner| match is_it(&owner) {
                     true => Owner {
                         is_written: false,
@@ -229,7 +239,7 @@ impl People {
                 });
             };
             // Nothing new is made, so this takes no memory.
-            let _ = self.owners.change(identity, forget);
+            let _ = self.owners.change(&new.identity, forget);
         }
         tracing::warn!(
             "the database does not keep the identities that an S-CSCF has named: they are written when the S-CSCF names them again"

@@ -5,6 +5,7 @@ import contextlib
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import time
 
@@ -90,6 +91,29 @@ async def report_is_owed(**options):
 async def report_is_owed_in_lua():
     "the same with kamailio.lua"
     await report_is_owed(**LUA)
+
+
+async def registration_waits(**options):
+    "a REGISTER waits for the database, which another program has locked: it is answered before the gateway ends"
+    async with gateway(people=[ALICE, BOB, CAROL], stop_timeout=10, **options) as gw:
+        alice = await gw.user(Phone, "alice", register=False)
+        with contextlib.closing(sqlite3.connect(gw.db, isolation_level=None)) as db:
+            db.execute("BEGIN IMMEDIATE")
+            registering = asyncio.create_task(alice.register(expect=200))
+            await gw.until(lambda: "open: 1" in gw.rpc("ipsmgw.drain", "off"), what="the REGISTER in the queue")
+            os.kill(gw.process.pid, signal.SIGTERM)
+            await asyncio.sleep(0.1)
+            db.execute("ROLLBACK")
+        await registering
+        equal(await ended(gw, 5) < 3, True, "whether it ends then")
+        with contextlib.closing(sqlite3.connect(gw.db, timeout=5)) as db:
+            kept = [row[0] for row in db.execute("SELECT username FROM location")]
+        equal(kept, ["+15550001"], "who is registered, in the database")
+
+
+async def registration_waits_in_lua():
+    "the same with kamailio.lua"
+    await registration_waits(**LUA)
 
 
 async def time_is_over():
@@ -286,6 +310,8 @@ run(
     all_are_told,
     report_is_owed,
     report_is_owed_in_lua,
+    registration_waits,
+    registration_waits_in_lua,
     time_is_over,
     at_once,
     drained,
