@@ -46,15 +46,39 @@ safe! {
     /// The size of each of them.
     fn pv_get_buffer_size() -> c_int;
 
-    /// It looks a connection up by its number, under Kamailio's lock.
+    /// They look a connection up by its number, under Kamailio's lock.
     fn ipsmgw_c_close_connection(id: c_int) -> c_int;
+    /// As above.
+    fn ipsmgw_c_connection_fd(id: c_int) -> c_int;
+
+    /// The kind of route that this process runs.
+    fn ipsmgw_c_route_type() -> c_int;
+    /// As above.
+    fn ipsmgw_c_set_route_type(kind: c_int);
+
+    /// The script's engine; NULL for the native script.
+    fn sr_kemi_eng_get() -> *mut ffi::sr_kemi_eng_t;
+    /// A request of Kamailio's own, in static memory.
+    fn faked_msg_next() -> *mut ffi::sip_msg;
+
+    /// It checks the number of the branch.
+    fn setbflagsval(branch: c_uint, flags: ffi::flag_t) -> c_int;
 }
 
-// SAFETY: the first two read the text during the call, and `Lent` is live as long. Kamailio sets the two numbers before it loads
-// modules, and leaves them. The functions of the C library fill the struct that they are given, or take numbers alone.
+// SAFETY: the first two read the text during the call, and `Lent` is live as long. Those with a struct fill it, or read it during
+// the call. Kamailio sets the two numbers before it loads modules, and leaves them. The other functions of the C library take
+// numbers alone.
 unsafe extern "C" {
     pub(super) safe fn ipsmgw_c_log(level: c_int, text: &Lent<'_>);
     pub(super) safe fn check_self(host: &Lent<'_>, port: c_ushort, transport: c_ushort) -> c_int;
+
+    pub(super) safe fn ipsmgw_c_bind_tm(functions: &mut ffi::tm_binds) -> c_int;
+    pub(super) safe fn ipsmgw_c_bind_sl(functions: &mut ffi::sl_api_t) -> c_int;
+    pub(super) safe fn ipsmgw_c_bind_uac(functions: &mut ffi::uac_api_t) -> c_int;
+    pub(super) safe fn ipsmgw_c_bind_usrloc(functions: &mut ffi::usrloc_api_t) -> c_int;
+    pub(super) safe fn ipsmgw_c_ip(of: &ffi::sockaddr_union, ip: &mut ffi::ip_addr);
+    pub(super) safe fn ipsmgw_c_port(of: &ffi::sockaddr_union) -> c_ushort;
+    pub(super) safe fn getbflagsval(branch: c_uint, flags: &mut ffi::flag_t) -> c_int;
 
     pub(super) safe static tcp_max_connections: c_int;
     pub(super) safe static shm_mem_size: c_ulong;

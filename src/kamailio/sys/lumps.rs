@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 use std::os::raw::{c_char, c_int};
 use std::ptr::NonNull;
 
+use super::calls;
 use super::ffi;
 use super::message::{HeaderField, SipMsg};
 use super::modules::modules;
@@ -106,8 +107,7 @@ impl Lump<'_> {
 /// A copy in Kamailio's private memory, and its length; `None` when there is none left.
 fn private_copy(octets: &[u8]) -> Option<(*mut c_char, c_int)> {
     let length = c_int::try_from(octets.len()).ok()?;
-    // SAFETY: any size may be asked for.
-    let memory = unsafe { ffi::ipsmgw_c_pkg_alloc(octets.len().max(1)) }.cast::<u8>();
+    let memory = calls::ipsmgw_c_pkg_alloc(octets.len().max(1)).cast::<u8>();
     if memory.is_null() {
         return None;
     }

@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicPtr;
 
 use once_cell::sync::OnceCell;
 
+use super::calls;
 use super::ffi;
 use super::setting_error::SettingError;
 
@@ -130,20 +131,17 @@ pub(crate) fn nat_flag() -> u32 {
 /// In mod_init: binds all of them.
 pub(crate) fn bind(usrloc_table: &str) -> Result<(), SettingError> {
     let mut tm = ffi::tm_binds::default();
-    // SAFETY: Kamailio has loaded the modules that stand before this one; the call fills the struct.
-    let found = unsafe { ffi::ipsmgw_c_bind_tm(&mut tm) } == 0;
+    let found = calls::ipsmgw_c_bind_tm(&mut tm) == 0;
     let tm = checked("tm", "", found.then(|| Tm::of(&tm)))?;
     let name = c"t_check_trans".as_ptr().cast_mut();
     // SAFETY: the name is a C string that is only read; Kamailio searches the modules that are loaded.
     let t_check_trans = unsafe { ffi::find_export(name, 0, 0) };
     let t_check_trans = checked("tm", "", Some(t_check_trans.ok_or("t_check_trans")))?;
     let mut sl = ffi::sl_api_t::default();
-    // SAFETY: as for tm.
-    let found = unsafe { ffi::ipsmgw_c_bind_sl(&mut sl) } == 0;
+    let found = calls::ipsmgw_c_bind_sl(&mut sl) == 0;
     let sl = checked("sl", "", found.then(|| Sl::of(&sl)))?;
     let mut uac = ffi::uac_api_t::default();
-    // SAFETY: as for tm.
-    let found = unsafe { ffi::ipsmgw_c_bind_uac(&mut uac) } == 0;
+    let found = calls::ipsmgw_c_bind_uac(&mut uac) == 0;
     let why = ": it writes the person into From and To";
     let uac = checked("uac", why, found.then(|| Uac::of(&uac)))?;
     let modules = Modules {
@@ -187,8 +185,7 @@ pub(crate) fn tm_timer_ms(name: &str) -> Option<u64> {
 /// usrloc is optional: in front of an S-CSCF the gateway has no registrations of its own.
 fn bind_usrloc(table: &str) -> Result<Option<Usrloc>, SettingError> {
     let mut api = ffi::usrloc_api_t::default();
-    // SAFETY: as for tm.
-    if unsafe { ffi::ipsmgw_c_bind_usrloc(&mut api) } != 0 {
+    if calls::ipsmgw_c_bind_usrloc(&mut api) != 0 {
         return Ok(None);
     }
     let functions = checked("usrloc", "", Some(UsrlocFunctions::of(&api)))?;

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::ops::Deref;
 
 use super::address::{self, ListeningSocket};
+use super::calls;
 use super::ffi;
 use super::message::SipMsg;
 use super::socket::Socket;
@@ -85,8 +86,7 @@ impl<'m> Request<'m> {
             });
         }
         let connection = receive.proto_reserved1;
-        // SAFETY: a number; this process reads the connection that the request came through.
-        let descriptor = unsafe { ffi::ipsmgw_c_connection_fd(connection) };
+        let descriptor = calls::ipsmgw_c_connection_fd(connection);
         (descriptor >= 0).then_some(Socket {
             number: descriptor,
             is_connection: true,
@@ -177,8 +177,7 @@ impl<'m> Request<'m> {
 
 /// Which kind of route this process runs.
 fn route_type() -> u32 {
-    // SAFETY: no arguments.
-    let route = unsafe { ffi::ipsmgw_c_route_type() };
+    let route = calls::ipsmgw_c_route_type();
     u32::try_from(route).unwrap_or(0)
 }
 

@@ -4,6 +4,7 @@ use std::ffi::CString;
 use std::os::raw::c_int;
 use std::ptr::NonNull;
 
+use super::calls;
 use super::ffi;
 use super::message::SipMsg;
 use super::modules::modules;
@@ -26,8 +27,7 @@ pub(crate) struct NativeRoute(NonNull<ffi::action>);
 
 /// Whether the script is one for KEMI.
 pub(crate) fn is_kemi() -> bool {
-    // SAFETY: no arguments.
-    !unsafe { ffi::sr_kemi_eng_get() }.is_null()
+    !calls::sr_kemi_eng_get().is_null()
 }
 
 impl NativeRoute {
@@ -86,9 +86,8 @@ impl ScriptRoute<'_> {
 
     /// Runs the route without a request: the script sees Kamailio's stand-in for one, and no transaction.
     pub(crate) fn run_without_request(self, event: &str) {
-        // SAFETY: no arguments; a request of Kamailio's own, which stays.
-        let stand_in = unsafe { ffi::faked_msg_next() };
-        // SAFETY: as above.
+        let stand_in = calls::faked_msg_next();
+        // SAFETY: a request of Kamailio's own, in static memory.
         let Some(stand_in) = (unsafe { SipMsg::new(stand_in) }) else {
             return;
         };
@@ -111,8 +110,7 @@ impl ScriptRoute<'_> {
                     Kind::Event => ffi::EVENT_ROUTE,
                     Kind::Failure => ffi::FAILURE_ROUTE,
                 };
-                // SAFETY: no arguments.
-                let engine = unsafe { ffi::sr_kemi_eng_get() };
+                let engine = calls::sr_kemi_eng_get();
                 if engine.is_null() {
                     return;
                 }
@@ -130,17 +128,14 @@ struct RouteTypeKept(c_int);
 
 impl RouteTypeKept {
     fn set(kind: u32) -> Self {
-        // SAFETY: no arguments.
-        let before = unsafe { ffi::ipsmgw_c_route_type() };
-        // SAFETY: one of Kamailio's kinds of route.
-        unsafe { ffi::ipsmgw_c_set_route_type(kind as c_int) };
+        let before = calls::ipsmgw_c_route_type();
+        calls::ipsmgw_c_set_route_type(kind as c_int);
         Self(before)
     }
 }
 
 impl Drop for RouteTypeKept {
     fn drop(&mut self) {
-        // SAFETY: what it was before.
-        unsafe { ffi::ipsmgw_c_set_route_type(self.0) };
+        calls::ipsmgw_c_set_route_type(self.0);
     }
 }

@@ -5,6 +5,7 @@ use std::os::raw::{c_int, c_uint};
 use std::ptr::NonNull;
 
 use super::address::{self, ListeningSocket};
+use super::calls;
 use super::ffi;
 use super::message::SipMsg;
 use super::modules::modules;
@@ -184,10 +185,8 @@ impl<'t> Branch<'t> {
     pub(crate) fn next_hop(self) -> Option<String> {
         let to = field!(self.0, request.dst.to);
         let mut ip = ffi::ip_addr::default();
-        // SAFETY: an address of ours; writes `ip`.
-        unsafe { ffi::ipsmgw_c_ip(&to, &mut ip) };
-        // SAFETY: an address of ours.
-        let port = unsafe { ffi::ipsmgw_c_port(&to) };
+        calls::ipsmgw_c_ip(&to, &mut ip);
+        let port = calls::ipsmgw_c_port(&to);
         let protocol = u32::try_from(field!(self.0, request.dst.proto)).unwrap_or(0);
         address::next_hop(&ip, port, protocol)
     }
