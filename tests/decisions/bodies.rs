@@ -31,7 +31,7 @@ fn body<'m>(content_type: &'m str, body: &'m [u8]) -> MessageIn<'m> {
 }
 
 #[test]
-fn the_character_set_that_it_says() {
+fn charset_of_the_content_type() {
     for (charset, octets, expected) in [
         ("iso-8859-1", &b"caf\xE9"[..], "café"),
         ("\"ISO-8859-15\"", b"5 \xA4", "5 €"),
@@ -50,7 +50,7 @@ fn the_character_set_that_it_says() {
 }
 
 #[test]
-fn the_transfer_encoding_that_it_says() {
+fn content_transfer_encodings() {
     let encoded = |encoding, octets| {
         text(&MessageIn {
             content_transfer_encoding: Some(encoding),
@@ -67,7 +67,7 @@ fn the_transfer_encoding_that_it_says() {
 }
 
 #[test]
-fn a_transfer_encoding_that_we_cannot_read_is_no_reason_to_stop_what_others_can() {
+fn unknown_transfer_encoding_is_left_to_the_recipient() {
     let world = World::new();
     for content_type in ["text/plain", "message/cpim"] {
         let message = MessageIn {
@@ -100,7 +100,7 @@ const NOTIFICATION: &[u8] = b"From: <sip:a@x>\r\nTo: <sip:b@x>\r\n\r\n\
     Content-Type: message/imdn+xml\r\n\r\n<imdn/>";
 
 #[test]
-fn the_content_encoding_that_it_says() {
+fn content_encodings() {
     let world = World::new();
     let class = |message: &MessageIn<'_>| world.gateway.classify(message).ok();
     let plain = deflated(b"hello");
@@ -139,7 +139,7 @@ fn the_content_encoding_that_it_says() {
 }
 
 #[test]
-fn a_broken_field_in_cpim_takes_nothing_from_the_text() {
+fn broken_cpim_field_keeps_the_text() {
     let content = "\r\n\r\nContent-Type: text/plain\r\n\r\nhello";
     for header in [
         "From: Alice",
@@ -179,7 +179,7 @@ fn parts_in_a_content_encoding() {
 }
 
 #[test]
-fn a_content_encoding_that_is_of_no_use() {
+fn unusable_content_encodings() {
     let world = World::new();
     for content_type in [
         "text/plain",
@@ -211,7 +211,7 @@ fn a_content_encoding_that_is_of_no_use() {
 }
 
 #[test]
-fn the_texts_in_a_multipart_body() {
+fn texts_of_a_multipart_body() {
     let html = "--b\r\nContent-Type: text/html\r\n\r\n<b>hi</b>\r\n";
     let plain = "--b\r\nContent-Type: text/plain\r\n\r\nhi\r\n";
     let other = "--b\r\nContent-Type: text/plain\r\n\r\nsecond\r\n";
@@ -240,7 +240,7 @@ fn the_texts_in_a_multipart_body() {
 }
 
 #[test]
-fn a_phone_is_told_what_it_cannot_have() {
+fn parts_without_text_are_named() {
     let mixed = |parts: &[(&str, &str)]| {
         let mut out = String::new();
         for (header, body) in parts {
@@ -332,7 +332,7 @@ fn a_phone_is_told_what_it_cannot_have() {
 }
 
 #[test]
-fn a_short_message_is_found_wherever_it_stands_with_all_its_octets() {
+fn rp_message_in_any_part_keeps_all_octets() {
     let world = World::new();
     // A lone CR in the middle of TP-UD.
     let mut sms = hello(0x0D);
@@ -375,7 +375,7 @@ const CPIM: &str = "From: Mallory <sip:mallory@elsewhere.example>\r\n\
     caf\u{e9}\r\nat noon";
 
 #[test]
-fn the_text_in_a_cpim_behind_its_subject() {
+fn cpim_subject_comes_before_the_text() {
     let found = text(&body("message/cpim", CPIM.as_bytes()));
     assert_eq!(
         found.as_deref(),
@@ -442,7 +442,7 @@ fn the_subject_of_the_request() {
 }
 
 #[test]
-fn a_list_of_recipients_is_for_a_list_server() {
+fn recipient_list_to_a_phone_is_refused() {
     let body_of = |disposition: &str| {
         [
             "--b\r\nContent-Type: text/plain\r\n\r\nhi\r\n\

@@ -79,7 +79,7 @@ fn tp_st(done: &Done) -> u8 {
 }
 
 #[test]
-fn whoever_takes_cpim_is_asked() {
+fn clients_that_take_cpim_are_asked() {
     let mut world = World::new();
     let done = world.submit(&to_cpim(&asking(1)));
     let translation = &done.joined[0];
@@ -108,7 +108,7 @@ fn whoever_takes_cpim_is_asked() {
 }
 
 #[test]
-fn nobody_else_is() {
+fn other_clients_are_not_asked() {
     let asking = asking(1);
     let hello = hello(1);
     let never = Settings {
@@ -147,7 +147,7 @@ fn nobody_else_is() {
 }
 
 #[test]
-fn a_long_text_asks_as_a_whole() {
+fn long_text_asks_once() {
     let mut world = World::new();
     let text = "x".repeat(300);
     let parts = parts_that_ask(&text, 7, 10, |_| true);
@@ -214,7 +214,7 @@ fn a_notification_that_overtakes_the_202() {
 }
 
 #[test]
-fn delivered_is_delivered_whatever_became_of_the_response() {
+fn delivered_notification_outweighs_the_response() {
     for status in [408, 415, 480, 503] {
         let mut world = World::new();
         let (exchange, message_id) = relayed(&mut world);
@@ -255,7 +255,7 @@ fn what_says_no_more_than_a_202_changes_nothing() {
 }
 
 #[test]
-fn a_notification_may_never_come() {
+fn missing_notification_ends_the_wait() {
     let mut world = World::new();
     let (exchange, message_id) = relayed(&mut world);
     reported(&mut world, exchange, 202);
@@ -269,7 +269,7 @@ fn a_notification_may_never_come() {
 }
 
 #[test]
-fn who_only_waits_for_news_makes_place() {
+fn optional_waits_end_when_the_table_fills() {
     let mut world = World::new();
     world.store.max = 8;
     let mut octets = asking(1);
@@ -287,7 +287,7 @@ fn who_only_waits_for_news_makes_place() {
 }
 
 #[test]
-fn the_host_may_forget_the_transaction_meanwhile() {
+fn transaction_may_end_before_the_notification() {
     let mut world = World::new();
     let (exchange, message_id) = relayed(&mut world);
     reported(&mut world, exchange, 202);
@@ -301,7 +301,7 @@ fn the_host_may_forget_the_transaction_meanwhile() {
 }
 
 #[test]
-fn only_the_recipient_notifies() {
+fn only_the_recipient_may_notify() {
     let mut world = World::new();
     let (exchange, message_id) = relayed(&mut world);
     reported(&mut world, exchange, 202);
@@ -325,7 +325,7 @@ fn only_the_recipient_notifies() {
 }
 
 #[test]
-fn a_notification_to_another_name_of_the_senders() {
+fn notification_to_another_identity_of_the_sender() {
     let mut world = World::new();
     let (exchange, message_id) = relayed(&mut world);
     reported(&mut world, exchange, 202);
@@ -338,7 +338,7 @@ fn a_notification_to_another_name_of_the_senders() {
 }
 
 #[test]
-fn a_notification_without_a_wrapper() {
+fn notification_without_cpim() {
     let alone = |message_id: &str| {
         let body = imdn(message_id, DELIVERED);
         let at = body.windows(6).position(|octets| octets == b"<?xml ");
@@ -382,7 +382,7 @@ fn a_notification_without_a_wrapper() {
 }
 
 #[test]
-fn a_notification_about_somebody_elses_message_is_not_ours() {
+fn notification_about_another_message_is_left_alone() {
     let world = World::new();
     for (message_id, ours) in [
         ("1-1-0-b007", true),
@@ -408,7 +408,7 @@ fn a_notification_about_somebody_elses_message_is_not_ours() {
 }
 
 #[test]
-fn a_notification_that_cannot_be_read() {
+fn malformed_notification() {
     let world = World::new();
     let body = imdn("1-1-0-b007", DELIVERED);
     let cut = String::from_utf8(body.clone())

@@ -31,7 +31,7 @@ fn originator(world: &World, message: &MessageIn<'_>) -> String {
 const ANONYMOUS_FROM: Option<&str> = Some("\"Anonymous\" <sip:anonymous@anonymous.invalid>;tag=1");
 
 #[test]
-fn a_phone_does_not_see_who_wants_not_to_be_known() {
+fn anonymous_client_is_hidden_from_the_phone() {
     let alice = instant(BOB, "hi");
     let by_privacy = MessageIn {
         privacy: Some("id"),
@@ -64,7 +64,7 @@ fn a_phone_does_not_see_who_wants_not_to_be_known() {
 }
 
 #[test]
-fn an_im_client_does_not_see_which_phone_wants_not_to_be_known() {
+fn anonymous_phone_is_hidden_from_the_client() {
     let world = World::new();
     let octets = hello(1);
     let phone = from_phone(ALICE, &octets);
@@ -98,7 +98,7 @@ fn an_im_client_does_not_see_which_phone_wants_not_to_be_known() {
 }
 
 #[test]
-fn nor_when_the_rest_of_its_message_never_comes() {
+fn anonymous_phone_stays_hidden_in_an_incomplete_message() {
     let mut world = World::new();
     let parts = parts(&"x".repeat(200), 7, 0);
     world.submit(&MessageIn {
@@ -124,7 +124,7 @@ fn submit_with_vp(format: u8, vp: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn the_validity_period_is_when_the_instant_message_expires() {
+fn validity_period_becomes_expires() {
     let world = World::new();
     for (format, vp, expires) in [
         (0b10, &[0x00][..], Some("300")),
@@ -149,7 +149,7 @@ fn the_validity_period_is_when_the_instant_message_expires() {
 }
 
 #[test]
-fn a_short_message_whose_time_is_over_is_refused() {
+fn expired_short_message_is_refused() {
     let world = World::new();
     let octets = submit_with_vp(0b11, &SCTS);
     let Err(refusal) = world
@@ -175,7 +175,7 @@ fn expiring(expires: &str) -> MessageIn<'_> {
 }
 
 #[test]
-fn an_instant_message_whose_time_is_over_is_not_sent() {
+fn expired_instant_message_is_not_sent() {
     let world = World::new();
     let old = MessageIn {
         date: Some("Fri, 02 Jan 2026 02:03:05 GMT"),
@@ -217,7 +217,7 @@ fn an_instant_message_whose_time_is_over_is_not_sent() {
 }
 
 #[test]
-fn an_instant_message_that_expires_at_once_gets_one_attempt() {
+fn expires_zero_is_one_attempt() {
     for (expires, attempts) in [("0", 1), ("100", 2)] {
         let mut world = World::new();
         let done = world.deliver(&expiring(expires));
@@ -235,7 +235,7 @@ fn an_instant_message_that_expires_at_once_gets_one_attempt() {
 }
 
 #[test]
-fn the_parts_of_what_has_begun_are_sent_to_the_end() {
+fn begun_message_is_finished_after_its_expiry() {
     let mut world = World::new();
     let long = "x".repeat(200);
     let done = world.deliver(&MessageIn {
@@ -250,7 +250,7 @@ fn the_parts_of_what_has_begun_are_sent_to_the_end() {
 }
 
 #[test]
-fn what_replaces_an_earlier_message_is_a_message() {
+fn replace_types_are_ordinary_messages() {
     let world = World::new();
     for pid in 0x41..=0x47 {
         let octets = rp_data_mo(1, &submit_tpdu(0x07, pid, 0x00));
@@ -283,7 +283,7 @@ fn a_flash_message_is_urgent() {
 }
 
 #[test]
-fn a_message_waiting_indication_says_what_is_to_be_kept() {
+fn message_waiting_indications() {
     let world = World::new();
     let with_element = |store: u8, dcs: u8| {
         let mut tpdu = submit_tpdu(0x07, 0x00, dcs);
@@ -320,7 +320,7 @@ fn a_message_waiting_indication_says_what_is_to_be_kept() {
 }
 
 #[test]
-fn what_we_converted_is_not_converted_back() {
+fn converted_message_is_not_converted_back() {
     let world = World::new();
     let octets = hello(1);
     let im = prepared(&world, &from_phone(ALICE, &octets)).translation;
@@ -354,7 +354,7 @@ fn what_we_converted_is_not_converted_back() {
 }
 
 #[test]
-fn what_was_forwarded_is_not_forwarded_again() {
+fn forwarded_message_is_not_converted() {
     let world = World::new();
     let alice = instant(BOB, "hi");
     let forwarded = MessageIn {
@@ -420,7 +420,7 @@ fn numbers_that_are_not_international() {
 }
 
 #[test]
-fn of_two_identities_one_is_the_number_and_one_leads_there() {
+fn two_identities_give_number_and_address() {
     let world = World::new();
     let both = "<sip:alice@ims.example>, <tel:+1-555-0001>";
     let im = MessageIn {
@@ -501,7 +501,7 @@ fn emergency_services_get_no_converted_message() {
 }
 
 #[test]
-fn a_short_code_elsewhere_is_written_to_as_such() {
+fn short_code_keeps_its_type() {
     let mut world = to_service_centre::world();
     let done = world.deliver(&instant("tel:12345;phone-context=ims.example", "hi"));
     let message = done.message();
@@ -510,7 +510,7 @@ fn a_short_code_elsewhere_is_written_to_as_such() {
 }
 
 #[test]
-fn rows_about_what_never_came_to_a_report() {
+fn operator_rows_without_a_report() {
     let mut world = World::with(&Settings {
         cause: &[
             "leg 486 = 486 retry",
@@ -553,7 +553,7 @@ fn rows_about_what_never_came_to_a_report() {
 }
 
 #[test]
-fn rows_that_the_operator_wrote() {
+fn operator_rows() {
     let mut world = World::with(&Settings {
         cause: &["sip 486 = 27/C2", "rp 22 = 486", "fcs D0 = 503 retry"],
         ..settings()
@@ -619,7 +619,7 @@ fn text_of(world: &World, dcs: u8, user_data: &[u8]) -> Result<String, (Reason, 
 const KOREAN: &[u8] = b"\x0a\xbe\xc8\xb3\xe7\xc7\xcf\xbc\xbc\xbf\xe4";
 
 #[test]
-fn octets_that_are_no_septets_are_never_shown_as_such() {
+fn invalid_septets_are_refused() {
     let world = World::new();
     let refused = Err((Reason::Dcs, 111, 0x9F));
     for (dcs, user_data) in [
@@ -664,7 +664,7 @@ fn octets_that_are_no_septets_are_never_shown_as_such() {
 }
 
 #[test]
-fn a_charset_that_two_networks_agreed_on() {
+fn agreed_charset() {
     let world = World::with(&Settings {
         dcs_charset: "84=euc-kr, 94=EUC-KR,04=gbk",
         ..settings()
@@ -698,7 +698,7 @@ fn a_charset_that_two_networks_agreed_on() {
 }
 
 #[test]
-fn a_name_in_tp_oa_is_nobody_of_ours() {
+fn alphanumeric_sender_is_no_person_of_the_domain() {
     let world = World::new();
     let from = |name: &str| {
         let mut tpdu = deliver_tpdu(&[]);

@@ -61,7 +61,7 @@ fn mutated(random: &mut Random, octets: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn mutated_bodies_never_panic_and_never_break_out() {
+fn mutated_bodies_neither_panic_nor_inject() {
     let mut random = Random(0x1234_5678_9ABC_DEF1);
     let alphanumeric = [0x0B, 0xD0, 0x3C, 0xD1, 0xD8, 0xF2, 0xD2, 0x28];
     let multipart = [
@@ -233,7 +233,7 @@ fn assert_private(shown: &str) {
 }
 
 #[test]
-fn what_is_logged_holds_nothing_of_a_subscribers() {
+fn log_lines_hold_no_subscriber_data() {
     let mut random = Random(0x0123_4567_89AB_CDE1);
     let mut world = World::new();
     let octets = hello(1);

@@ -95,7 +95,7 @@ fn texts() {
 }
 
 #[test]
-fn delivered_when_the_phone_says_so_in_either_order() {
+fn rp_ack_delivers_before_or_after_the_200() {
     for leg_first in [true, false] {
         let mut world = World::new();
         let (id, rp_mr, call_id) = sent(&mut world, "hello");
@@ -144,7 +144,7 @@ const B4: &[(u8, u16, bool)] = &[
 ];
 
 #[test]
-fn every_rp_cause_is_told_to_the_sender() {
+fn each_rp_cause_has_its_status() {
     let mut world = World::new();
     for &(cause, status, retry_after) in B4 {
         let (_, rp_mr, call_id) = sent(&mut world, "hello");
@@ -203,7 +203,7 @@ const B5: &[(u8, u16)] = &[
 ];
 
 #[test]
-fn a_failure_cause_goes_first() {
+fn tp_fcs_goes_before_rp_cause() {
     let mut world = World::new();
     for &(fcs, status) in B5 {
         let (_, rp_mr, _) = sent(&mut world, "hello");
@@ -225,7 +225,7 @@ fn a_failure_cause_goes_first() {
 }
 
 #[test]
-fn a_leg_that_fails_is_told_when_no_report_belies_it() {
+fn failed_sip_leg_is_told_unless_a_report_follows() {
     for (status, answer, retry_after) in [
         (408, 480, false),
         (430, 480, false),
@@ -265,7 +265,7 @@ fn a_leg_that_fails_is_told_when_no_report_belies_it() {
 }
 
 #[test]
-fn a_sender_waits_no_longer_than_the_hold_time() {
+fn hold_time_ends_with_202() {
     let mut world = World::new();
     let (id, rp_mr, call_id) = sent(&mut world, "hello");
     world.leg(id, 200);
@@ -288,7 +288,7 @@ fn a_sender_waits_no_longer_than_the_hold_time() {
 }
 
 #[test]
-fn a_report_just_before_the_timer_leaves_the_answer_to_the_timer() {
+fn report_near_the_timer_leaves_the_answer_to_it() {
     for (octets, status) in [(&[0x02, 1][..], 200), (&[0x04, 1, 1, 0x80 | 22], 480)] {
         let mut world = World::new();
         let (id, ..) = sent(&mut world, "hello");
@@ -315,7 +315,7 @@ fn a_report_just_before_the_timer_leaves_the_answer_to_the_timer() {
 }
 
 #[test]
-fn a_timer_that_never_comes_does_not_keep_the_sender_waiting() {
+fn lost_timer_does_not_keep_the_sender_waiting() {
     let mut world = World::new();
     let (id, rp_mr, _) = sent(&mut world, "hello");
     world.pass(21_000);
@@ -342,7 +342,7 @@ fn the_same_report_again_changes_nothing() {
 }
 
 #[test]
-fn nobody_reports_for_somebody_else() {
+fn reports_of_others_do_not_count() {
     let mut world = World::new();
     let (id, rp_mr, call_id) = sent(&mut world, "hello");
     let octets = [0x02, rp_mr];
@@ -401,7 +401,7 @@ fn a_report_is_found_without_a_usable_in_reply_to() {
 }
 
 #[test]
-fn a_report_on_an_earlier_message_is_not_one_on_this() {
+fn report_on_an_earlier_message_does_not_count() {
     // The reference is the same: after 256 messages, or after a start.
     for in_reply_to in [
         "0-1-1-dead@ims.example",
@@ -460,7 +460,7 @@ fn one_at_a_time_and_in_order() {
 }
 
 #[test]
-fn a_message_on_the_way_waits_for_no_timer_of_a_settled_one() {
+fn next_message_does_not_wait_for_a_settled_one() {
     let mut world = World::new();
     let (_, rp_mr, _) = sent(&mut world, "one");
     let second = world.deliver(&instant(BOB, "two"));
@@ -471,7 +471,7 @@ fn a_message_on_the_way_waits_for_no_timer_of_a_settled_one() {
 }
 
 #[test]
-fn no_reference_is_open_twice_however_many_wait() {
+fn no_rp_mr_is_open_twice() {
     let mut world = World::new();
     let (_, mut rp_mr, _) = sent(&mut world, "0");
     for _ in 0..600 {
@@ -500,7 +500,7 @@ fn no_reference_is_open_twice_however_many_wait() {
 }
 
 #[test]
-fn no_report_leads_to_one_repetition_and_never_to_delivered() {
+fn missing_report_is_repeated_once_and_never_delivered() {
     let mut world = World::new();
     let first = world.deliver(&instant(BOB, "hello"));
     let id = first.held[0];
@@ -537,7 +537,7 @@ fn a_report_on_the_repetition_counts() {
 }
 
 #[test]
-fn after_a_first_leg_that_worked_nobody_says_not_delivered() {
+fn accepted_message_is_never_reported_failed() {
     let mut world = World::with(&ipsmgw::interwork::Settings {
         report_timeout: 5,
         ..crate::world::settings()
@@ -553,7 +553,7 @@ fn after_a_first_leg_that_worked_nobody_says_not_delivered() {
 }
 
 #[test]
-fn a_leg_that_never_ends_is_an_absent_phone() {
+fn endless_leg_is_an_absent_phone() {
     let mut world = World::new();
     let (id, ..) = sent(&mut world, "hello");
     world.pass(45_000);
@@ -569,7 +569,7 @@ fn a_leg_that_never_ends_is_an_absent_phone() {
 }
 
 #[test]
-fn no_room_is_said_with_when_to_come_again() {
+fn full_table_answers_with_retry_after() {
     let mut world = World::new();
     world.store.max = 1;
     sent(&mut world, "one");
@@ -581,7 +581,7 @@ fn no_room_is_said_with_when_to_come_again() {
 }
 
 #[test]
-fn a_sender_who_is_gone_is_not_answered() {
+fn gone_sender_is_not_answered() {
     let mut world = World::new();
     let (first, rp_mr, _) = sent(&mut world, "one");
     let second = world.deliver(&instant(BOB, "two"));

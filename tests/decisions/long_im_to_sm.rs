@@ -32,7 +32,7 @@ fn ack(world: &mut World, rp_mr: u8) -> Done {
 }
 
 #[test]
-fn one_part_after_the_other_and_delivered_when_all_are() {
+fn parts_go_one_after_the_other() {
     let mut world = World::new();
     let text = long();
     let first = world.deliver(&instant(BOB, &text));
@@ -73,7 +73,7 @@ fn one_part_after_the_other_and_delivered_when_all_are() {
 }
 
 #[test]
-fn each_message_has_a_reference_of_its_own() {
+fn each_long_message_has_its_own_reference() {
     let mut world = World::new();
     let mut references = Vec::new();
     for _ in 0..3 {
@@ -96,7 +96,7 @@ fn each_message_has_a_reference_of_its_own() {
 }
 
 #[test]
-fn others_wait_until_all_of_it_is_there() {
+fn others_wait_for_all_parts() {
     let mut world = World::new();
     let mut done = world.deliver(&instant(BOB, &long()));
     assert!(world.deliver(&instant(BOB, "hello")).sent.is_empty());
@@ -110,7 +110,7 @@ fn others_wait_until_all_of_it_is_there() {
 }
 
 #[test]
-fn a_part_that_fails_ends_the_rest() {
+fn failed_part_ends_the_rest() {
     let mut world = World::new();
     let first = world.deliver(&instant(BOB, &long()));
     world.deliver(&instant(BOB, "hello"));
@@ -128,7 +128,7 @@ fn a_part_that_fails_ends_the_rest() {
 }
 
 #[test]
-fn a_leg_that_fails_ends_the_rest() {
+fn failed_leg_ends_the_rest() {
     let mut world = World::new();
     let first = world.deliver(&instant(BOB, &long()));
     let (id, _) = part(&first);
@@ -137,7 +137,7 @@ fn a_leg_that_fails_ends_the_rest() {
 }
 
 #[test]
-fn a_part_without_a_report_ends_the_rest_and_nobody_knows() {
+fn part_without_report_ends_the_rest_as_accepted() {
     let mut world = World::new();
     let first = world.deliver(&instant(BOB, &long()));
     let (id, _) = part(&first);
@@ -174,7 +174,7 @@ fn the_rest_goes_on_when_the_sender_has_its_202() {
 }
 
 #[test]
-fn a_sender_who_is_gone_gets_no_further_part_sent() {
+fn gone_sender_stops_further_parts() {
     let mut world = World::new();
     let first = world.deliver(&instant(BOB, &long()));
     let gone = world.handle(Input::Released {
@@ -199,7 +199,7 @@ fn all_parts_have_room_or_none() {
 }
 
 #[test]
-fn as_many_parts_as_the_operator_allows() {
+fn max_segments_limits_the_parts() {
     for (max_segments, characters, fits) in [
         (1, 160, true),
         (1, 161, false),
@@ -221,7 +221,7 @@ fn as_many_parts_as_the_operator_allows() {
 }
 
 #[test]
-fn alphabets_that_the_operator_allows() {
+fn languages_allow_national_alphabets() {
     let dcs_and_length = |settings: &Settings<'_>, text: &str| {
         let world = World::with(settings);
         let im = world.prepare_im(&instant(BOB, text));

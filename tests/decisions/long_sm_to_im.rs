@@ -83,7 +83,7 @@ pub(crate) fn answered(world: &mut World, exchange: ExchangeId, status: u16) -> 
 }
 
 #[test]
-fn a_part_that_comes_again_when_the_whole_is_delivered() {
+fn part_repeated_after_delivery() {
     let mut world = World::new();
     let parts = parts(&long(), 7, 1);
     world.submit(&from_phone(ALICE, &parts[0]));
@@ -125,7 +125,7 @@ fn the_last_part_brings_the_whole_text() {
 }
 
 #[test]
-fn in_any_order_twice_and_whole_once() {
+fn parts_in_any_order_are_delivered_once() {
     let emoji = "🎉é".repeat(335);
     let longest = "0123456789".repeat(255 * 153 / 10);
     for (seed, text) in (1..).zip([long(), emoji, longest]) {
@@ -153,7 +153,7 @@ fn in_any_order_twice_and_whole_once() {
 }
 
 #[test]
-fn a_repetition_while_the_whole_is_on_its_way() {
+fn part_repeated_while_the_whole_is_relayed() {
     let mut world = World::new();
     let parts = parts(&long(), 7, 0);
     world.submit(&from_phone(ALICE, &parts[0]));
@@ -170,7 +170,7 @@ fn a_repetition_while_the_whole_is_on_its_way() {
 }
 
 #[test]
-fn nobody_elses_parts_fit() {
+fn parts_of_other_senders_do_not_fit() {
     let mut world = World::new();
     let text = long();
     let mut first = parts(&text, 7, 0);
@@ -219,7 +219,7 @@ fn an_error_leaves_the_parts_for_another_attempt() {
 }
 
 #[test]
-fn a_message_that_failed_is_not_delivered_in_pieces_later() {
+fn failed_message_is_not_delivered_in_parts() {
     for (status, refused_in_sip) in [(603, false), (0, true)] {
         let mut world = World::new();
         let parts = parts(&long(), 7, 0);
@@ -246,7 +246,7 @@ fn a_message_that_failed_is_not_delivered_in_pieces_later() {
 }
 
 #[test]
-fn what_is_there_comes_with_marks_for_the_gaps() {
+fn incomplete_message_marks_its_gaps() {
     for (incomplete, delivered) in [("deliver", true), ("drop", false)] {
         let mut world = World::with(&Settings {
             concat_incomplete: incomplete,
@@ -292,7 +292,7 @@ fn what_is_there_comes_with_marks_for_the_gaps() {
 }
 
 #[test]
-fn a_reference_that_is_used_again_is_another_message() {
+fn reused_reference_is_another_message() {
     let mut world = World::new();
     let (one, other) = ("a".repeat(200), "b".repeat(200));
     let first = parts(&one, 7, 0);
@@ -313,7 +313,7 @@ fn a_reference_that_is_used_again_is_another_message() {
 }
 
 #[test]
-fn a_reference_that_is_used_again_while_the_first_message_is_on_its_way() {
+fn reused_reference_while_the_first_is_relayed() {
     let mut world = World::new();
     let (one, other) = ("a".repeat(200), "b".repeat(200));
     let first = parts(&one, 7, 0);
@@ -362,7 +362,7 @@ fn a_service_centre_delivers_parts() {
 }
 
 #[test]
-fn nobody_keeps_more_parts_here_than_two_messages_have() {
+fn kept_parts_are_limited() {
     let mut world = World::new();
     let text = "a".repeat(255 * 153);
     let mut refused = 0;
@@ -400,7 +400,7 @@ fn a_claimed_part_waits_for_the_exchange_that_claims_it() {
 }
 
 #[test]
-fn a_long_message_may_go_where_the_script_says() {
+fn script_may_retarget_a_long_message() {
     let mut world = World::new();
     let text = "x".repeat(200);
     let parts = parts(&text, 7, 0);

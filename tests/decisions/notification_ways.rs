@@ -38,7 +38,7 @@ fn names(message: &MessageIn<'_>) -> [String; 2] {
 }
 
 #[test]
-fn names_of_the_sender_and_the_recipient_are_theirs() {
+fn notification_uses_the_names_of_the_message() {
     let body = asking("positive-delivery", "hello");
     let with = |from: &str, to: &str| body.replace(ALICE_SAYS, from).replace(TO_BOB, to);
     for (from, to, said) in [
@@ -126,7 +126,7 @@ fn way(hosts: &[&str], ours: &str, from_trusted: bool) -> (String, Vec<String>) 
 }
 
 #[test]
-fn the_way_that_was_recorded_is_followed_over_hosts_of_ours() {
+fn recorded_route_over_own_hosts_is_followed() {
     let hosts = ["sip:list@A.example:5070;lr", "sip:b.example;lr"];
     let (next, route) = way(&hosts, "a.example, b.example", true);
     assert_eq!(next, hosts[0]);
@@ -134,7 +134,7 @@ fn the_way_that_was_recorded_is_followed_over_hosts_of_ours() {
 }
 
 #[test]
-fn no_other_way_is_followed() {
+fn other_recorded_routes_are_ignored() {
     let direct = (ALICE.to_owned(), Vec::<String>::new());
     let ours = "a.example,192.0.2.7";
     for (hosts, hosts_of_ours, from_trusted) in [

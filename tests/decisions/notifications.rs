@@ -97,7 +97,7 @@ fn delivered_when_the_phone_has_it() {
 }
 
 #[test]
-fn a_sender_who_cannot_be_told_is_told_once_more() {
+fn refused_notification_is_sent_once_more() {
     for (first, second, counted) in [
         (200, None, vec![]),
         (480, Some(200), vec![]),
@@ -148,7 +148,7 @@ fn a_notification_whose_leg_never_ends() {
 }
 
 #[test]
-fn a_notification_without_a_place_is_sent_once() {
+fn notification_without_room_is_sent_once() {
     let mut world = World::new();
     world.store.max = 1;
     let (id, rp_mr) = sent(&mut world, "negative-delivery");
@@ -174,7 +174,7 @@ fn delivered_behind_a_202() {
 }
 
 #[test]
-fn all_parts_or_nothing() {
+fn delivered_needs_all_parts() {
     let mut world = World::new();
     let body = asking("positive-delivery", &"x".repeat(200));
     let first = world.deliver(&cpim(&body));
@@ -186,7 +186,7 @@ fn all_parts_or_nothing() {
 }
 
 #[test]
-fn a_failure_that_sip_has_told_is_not_told_again() {
+fn failure_told_in_sip_is_not_notified() {
     for wanted in ["negative-delivery", "positive-delivery,negative-delivery"] {
         let mut world = World::new();
         let (_, rp_mr) = sent(&mut world, wanted);
@@ -279,7 +279,7 @@ fn a_leg_that_fails_behind_a_202() {
 }
 
 #[test]
-fn nobody_knows_so_nothing_is_said() {
+fn unknown_outcome_is_not_notified() {
     let mut world = World::new();
     let (id, _) = sent(&mut world, "positive-delivery,negative-delivery");
     hold_over(&mut world, id);
@@ -291,7 +291,7 @@ fn nobody_knows_so_nothing_is_said() {
 }
 
 #[test]
-fn processed_is_said_once() {
+fn processed_is_sent_once() {
     let processed = Disposition::Processing(ProcessingStatus::Processed);
     let mut world = World::new();
     let (id, rp_mr) = sent(&mut world, "processing");
@@ -310,7 +310,7 @@ fn processed_is_said_once() {
 }
 
 #[test]
-fn two_notifications_have_two_names() {
+fn each_notification_has_its_own_message_id() {
     let mut world = World::new();
     let (id, rp_mr) = sent(&mut world, "processing, positive-delivery");
     let first = hold_over(&mut world, id);
@@ -323,7 +323,7 @@ fn two_notifications_have_two_names() {
 }
 
 #[test]
-fn who_is_told_nothing() {
+fn senders_without_notifications() {
     let all = "positive-delivery,negative-delivery,processing";
     let body = asking(all, "hello");
     let without_id = body.replace("imdn.Message-ID: Abc.123\r\n", "");
@@ -362,7 +362,7 @@ fn who_is_told_nothing() {
 }
 
 #[test]
-fn a_sender_who_was_told_something_else_is_told_nothing_more() {
+fn answered_sender_gets_no_contradiction() {
     let mut world = World::new();
     let (id, rp_mr) = sent(&mut world, "positive-delivery,negative-delivery");
     world.handle(Input::Released { exchange: id });

@@ -83,7 +83,7 @@ fn out_of_a_national_table() {
 }
 
 #[test]
-fn what_would_take_another_part_is_refused() {
+fn retry_with_more_parts_is_refused() {
     let mut world = World::new();
     let (_, rp_mr) = sent(&mut world, &instant(BOB, &"x".repeat(71)));
     assert_eq!(refused(&mut world, rp_mr, 0x90).answer(), 415);
@@ -154,7 +154,7 @@ fn without_its_validity_period() {
 }
 
 #[test]
-fn a_little_later() {
+fn temporary_refusal_is_retried_later() {
     for (cause, fcs) in [(41, 0), (47, 0), (41, 0xFF)] {
         let mut world = to_service_centre::world();
         let (id, rp_mr) = sent(&mut world, &instant(BOB, "hello"));
@@ -184,7 +184,7 @@ fn a_little_later() {
 }
 
 #[test]
-fn no_time_is_left_to_wait() {
+fn no_retry_without_time() {
     let mut world = to_service_centre::world();
     let (_, rp_mr) = sent(&mut world, &instant(BOB, "hello"));
     world.pass(16_500);
@@ -224,7 +224,7 @@ fn behind_a_202_there_is_time() {
 }
 
 #[test]
-fn a_sender_who_goes_while_it_waits() {
+fn sender_goes_during_the_wait() {
     let mut world = to_service_centre::world();
     let (id, rp_mr) = sent(&mut world, &instant(BOB, "hello"));
     let (behind, text) = (world.deliver(&instant(BOB, "behind")).held[0], "behind");

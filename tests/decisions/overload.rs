@@ -161,7 +161,7 @@ fn a_limit_of_0_is_none() {
 }
 
 #[test]
-fn senders_come_again_at_different_times() {
+fn retry_after_is_random() {
     let world = World::with(&Settings {
         overload_retry_after: 10,
         ..settings()

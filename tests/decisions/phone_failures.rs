@@ -36,7 +36,7 @@ fn hold_over(world: &mut World, exchange: ExchangeId) -> Done {
 }
 
 #[test]
-fn silence_is_told_before_the_senders_time_is_over() {
+fn silent_phone_is_told_before_the_hold_time_ends() {
     let mut world = World::new();
     let done = world.deliver(&instant(BOB, "hello"));
     let leg = done.legs[0];
@@ -48,7 +48,7 @@ fn silence_is_told_before_the_senders_time_is_over() {
 }
 
 #[test]
-fn a_host_that_does_not_tell_of_silence_changes_nothing() {
+fn lost_timeout_of_the_host_changes_nothing() {
     let mut world = World::new();
     let (id, _) = sent(&mut world, "hello");
     world.pass(20_000);
@@ -61,7 +61,7 @@ fn a_host_that_does_not_tell_of_silence_changes_nothing() {
 }
 
 #[test]
-fn who_had_to_wait_for_its_turn_is_not_called_absent() {
+fn queued_message_is_not_reported_absent() {
     let mut world = World::new();
     let (first, _) = sent(&mut world, "first");
     let waits = world.deliver(&instant(BOB, "second")).held[0];
@@ -136,7 +136,7 @@ fn when_no_contact_takes_it_the_best_failure_counts() {
 }
 
 #[test]
-fn a_report_belies_the_failure_of_its_sip_leg() {
+fn report_outweighs_the_failed_leg() {
     for status in [400, 404, 480, 486, 500, 503, 603] {
         let mut world = World::new();
         let (id, rp_mr, call_id) = wanting(&mut world, "positive-delivery");
@@ -167,7 +167,7 @@ fn a_report_belies_the_failure_of_its_sip_leg() {
 }
 
 #[test]
-fn a_report_behind_the_answer_becomes_a_notification() {
+fn report_after_the_answer_becomes_a_notification() {
     for (wanted, reported, notified) in [
         ("positive-delivery", 0x02, true),
         ("positive-delivery", 0x04, false),
@@ -210,7 +210,7 @@ fn in_reply_to_is_enough() {
 }
 
 #[test]
-fn each_message_of_ours_is_reported_on_once() {
+fn each_message_is_reported_on_once() {
     // In another form it goes once more. The report on the first form comes again, in a MESSAGE of its own.
     let mut world = World::new();
     let first = world.deliver(&instant(BOB, "hello"));
@@ -227,7 +227,7 @@ fn each_message_of_ours_is_reported_on_once() {
 }
 
 #[test]
-fn a_report_that_is_owed_holds_others_up_for_three_seconds() {
+fn owed_report_delays_others_by_three_seconds() {
     let mut world = World::new();
     let (first, lost) = sent(&mut world, "first");
     world.leg(first, 200);
@@ -295,7 +295,7 @@ fn parts_wait_for_each_other_and_others_go_between() {
 }
 
 #[test]
-fn no_reference_is_taken_while_a_report_is_owed() {
+fn no_rp_mr_is_reused_while_a_report_is_owed() {
     let mut world = World::new();
     let (first, rp_mr) = sent(&mut world, "first");
     world.leg(first, 200);
@@ -324,7 +324,7 @@ fn no_reference_is_taken_while_a_report_is_owed() {
 }
 
 #[test]
-fn no_answer_contradicts_what_happened() {
+fn answers_match_the_outcome() {
     // Five at once to a phone that needs 1.5 s for each, behind a peer whose own timer is 5 s.
     let mut world = World::with(&ipsmgw::interwork::Settings {
         hold_timeout: 4,

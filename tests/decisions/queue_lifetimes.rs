@@ -46,7 +46,7 @@ fn counted(done: &[Done], counter: Counter) -> usize {
 }
 
 #[test]
-fn who_still_waits_is_told_an_error() {
+fn waiting_sender_gets_an_error() {
     let mut world = world(5);
     behind_silence(&mut world, &instant(BOB, "second"));
     assert!(pass(&mut world, 4_999).is_empty());
@@ -81,7 +81,7 @@ fn who_has_a_202_is_notified_where_that_was_asked_for() {
 }
 
 #[test]
-fn a_message_ends_with_its_own_life() {
+fn waiting_message_ends_with_its_expiry() {
     let mut world = world(60);
     let text = "second";
     behind_silence(
@@ -97,7 +97,7 @@ fn a_message_ends_with_its_own_life() {
 }
 
 #[test]
-fn all_parts_of_what_has_not_begun_end() {
+fn all_parts_of_a_waiting_message_end() {
     let mut world = world(10);
     behind_silence(&mut world, &instant(BOB, &"hello ".repeat(70)));
     assert_eq!(world.store.open(), 4);
@@ -107,7 +107,7 @@ fn all_parts_of_what_has_not_begun_end() {
 }
 
 #[test]
-fn what_has_begun_is_finished() {
+fn begun_message_is_finished() {
     let mut world = world(5);
     let done = world.deliver(&instant(BOB, &"hello ".repeat(70)));
     let (mut rp_mr, mut id) = (done.message().body[1], done.sent[0].0.unwrap());

@@ -208,7 +208,7 @@ fn a_message_that_is_refused_after_all_went_to_nobody() {
 }
 
 #[test]
-fn who_cannot_have_it() {
+fn unreachable_recipients() {
     let world = World::new();
     let good = known(BOB, PHONE);
     let lost = RecipientIn {
@@ -327,7 +327,7 @@ fn one_of_several_clients_is_enough() {
 }
 
 #[test]
-fn who_wants_not_to_be_known_is_not() {
+fn anonymous_sender_stays_anonymous() {
     let mut world = World::new();
     let octets = body(TEXT, "");
     let message = MessageIn {
@@ -350,7 +350,7 @@ fn who_wants_not_to_be_known_is_not() {
 }
 
 #[test]
-fn no_list_goes_out_again() {
+fn list_is_not_passed_on() {
     let world = World::new();
     let to = [known(CAROL, CLIENT)];
     let two = body(
@@ -374,7 +374,7 @@ fn no_list_goes_out_again() {
 }
 
 #[test]
-fn whatever_octets_come() {
+fn random_lists_never_panic() {
     let mut random = Random::of(5365);
     let world = World::new();
     let good = body(&cpim("negative-delivery"), "<entry uri='sip:a@b'/>");

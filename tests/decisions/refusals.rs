@@ -126,7 +126,7 @@ fn a_short_message_in_a_multipart_body_is_found() {
 }
 
 #[test]
-fn a_sender_whom_nobody_vouches_for_is_forbidden() {
+fn sender_without_identity_is_forbidden() {
     let octets = hello(1);
     let long = ["sip:", &"a".repeat(128), "@x"].concat();
     for identity in [
@@ -171,7 +171,7 @@ fn a_sender_whom_nobody_vouches_for_is_forbidden() {
 }
 
 #[test]
-fn what_is_no_rp_message_is_a_bad_request() {
+fn malformed_rp_message_is_a_bad_request() {
     let whole = hello(1);
     let cut = MessageIn {
         truncated: true,
@@ -200,7 +200,7 @@ fn what_is_no_rp_message_is_a_bad_request() {
 
 /// What a phone is told, behind a 202, about an SMS-SUBMIT that is not for people.
 #[test]
-fn short_messages_that_are_not_for_people() {
+fn short_messages_without_text() {
     let with_header = |header: &[u8]| {
         let mut tpdu = submit_tpdu(0x07, 0x00, 0x04);
         tpdu[0] |= 0x40; // TP-UDHI
@@ -257,7 +257,7 @@ fn short_messages_that_are_not_for_people() {
 }
 
 #[test]
-fn what_a_service_centre_is_told() {
+fn refusals_to_a_service_centre() {
     let deliver = |pid, dcs| {
         let mut tpdu = deliver_tpdu(INTERNATIONAL);
         (tpdu[7], tpdu[8]) = (pid, dcs);
@@ -287,7 +287,7 @@ fn what_a_service_centre_is_told() {
 }
 
 #[test]
-fn what_is_acknowledged_and_goes_nowhere() {
+fn acknowledged_and_dropped() {
     let mut type0 = deliver_tpdu(INTERNATIONAL);
     type0[7] = 0x40;
     let status_report = [
@@ -317,7 +317,7 @@ fn what_is_acknowledged_and_goes_nowhere() {
 }
 
 #[test]
-fn only_a_service_centre_says_who_the_sender_is() {
+fn only_a_service_centre_names_the_sender() {
     let forged = rp_data_mt(0x2A, &deliver_tpdu(INTERNATIONAL));
     let refusal = refused_sm(&from_phone(ALICE, &forged));
     assert_eq!(
@@ -425,7 +425,7 @@ fn a_sender_without_a_number() {
 }
 
 #[test]
-fn a_report_repeats_no_call_id_that_would_outgrow_it() {
+fn long_call_id_is_not_repeated() {
     for (call_id, repeated) in [("c".repeat(254), true), ("c".repeat(255), false)] {
         let octets = rp_data_mo(0x2A, &[0x00, 0x00]);
         let message = MessageIn {

@@ -46,7 +46,7 @@ fn report(done: &Done) -> (u8, u8, Option<u8>) {
 }
 
 #[test]
-fn text_for_who_takes_no_cpim() {
+fn text_for_clients_without_cpim() {
     for status in [406, 413, 415, 488, 513] {
         let mut world = World::new();
         let (exchange, message) = second(&mut world, status);
@@ -127,7 +127,7 @@ fn other_answers_are_final() {
 }
 
 #[test]
-fn a_call_id_that_is_taken_for_a_sessions() {
+fn call_id_of_a_session() {
     let mut world = World::new();
     let exchange = world.relay(&from_phone(ALICE, &hello(0x2A)));
     let done = refused(&mut world, exchange, 481);
@@ -183,7 +183,7 @@ fn a_long_message_goes_whole() {
 }
 
 #[test]
-fn what_else_a_short_message_says_is_said_again() {
+fn second_attempt_keeps_the_header_fields() {
     let mut octets = asking(1);
     // RP-UD: first octet, TP-MR, TP-DA, TP-PID, TP-DCS; then TP-VP.
     let at = octets.len() - 16;

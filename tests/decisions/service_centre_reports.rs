@@ -96,7 +96,7 @@ const B6: &[(u8, Option<DeliveryStatus>)] = &[
 ];
 
 #[test]
-fn every_status_is_told_as_it_should_be() {
+fn each_tp_status_has_its_notification() {
     for &(status, expected) in B6 {
         let mut world = world();
         let tp_mrs = taken(&mut world, BOTH, "hello");
@@ -113,7 +113,7 @@ fn every_status_is_told_as_it_should_be() {
 }
 
 #[test]
-fn a_row_of_the_operators_says_it_instead() {
+fn operator_row_replaces_a_status() {
     let mut world = World::with(&Settings {
         cause: &["st 10 = delivered", "st 46 = none"],
         sc_uri: "sip:192.0.2.9",
@@ -128,7 +128,7 @@ fn a_row_of_the_operators_says_it_instead() {
 }
 
 #[test]
-fn of_whom_and_when_as_the_service_centre_says() {
+fn notification_has_the_reported_recipient_and_time() {
     let mut world = world();
     let tp_mrs = taken(&mut world, BOTH, "hello");
     let done = reported(&mut world, &from_bob(tp_mrs[0], 0x00));
@@ -141,7 +141,7 @@ fn of_whom_and_when_as_the_service_centre_says() {
 }
 
 #[test]
-fn a_service_centre_that_still_tries() {
+fn interim_status_changes_nothing() {
     let mut world = world();
     let tp_mrs = taken(&mut world, BOTH, "hello");
     for status in [0x20, 0x25, 0x3F] {
@@ -162,7 +162,7 @@ fn only_what_was_asked_for() {
 }
 
 #[test]
-fn all_parts_or_nothing() {
+fn delivered_needs_all_parts() {
     let text = "x".repeat(400);
     let mut world = world();
     let tp_mrs = taken(&mut world, BOTH, &text);
@@ -194,7 +194,7 @@ fn all_parts_or_nothing() {
 }
 
 #[test]
-fn a_part_that_nobody_can_report_on_keeps_the_rest_from_being_proof() {
+fn part_without_status_report_prevents_delivered() {
     let text = "x".repeat(200);
     // There is no place to wait for its report.
     let body = asking(BOTH, &text);
@@ -237,7 +237,7 @@ fn a_report_that_comes_before_all_parts_are_taken() {
 }
 
 #[test]
-fn a_part_that_was_not_taken_leaves_nothing_to_report_on() {
+fn refused_part_ends_the_wait() {
     let body = asking(BOTH, &"x".repeat(200));
     let mut world = world();
     let first = world.deliver(&cpim(&body));
@@ -298,7 +298,7 @@ fn a_report_may_never_come() {
 }
 
 #[test]
-fn who_asks_for_nothing_leaves_nothing_behind() {
+fn nothing_is_kept_without_a_request() {
     let mut world = world();
     let done = world.deliver(&crate::world::instant(crate::world::BOB, "hello"));
     assert!(!submit(&done.message().body).status_report_request);
@@ -308,7 +308,7 @@ fn who_asks_for_nothing_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_recipient_in_other_words_is_known_by_the_reference() {
+fn recipient_in_another_spelling_is_matched_by_tp_mr() {
     // As a national number, as a number of the network's, without one.
     let with_recipient = |tp_mr: u8, address: &[u8]| {
         let tpdu = [

@@ -141,7 +141,7 @@ fn a_service_centre_sends_for_many() {
 
 /// News that may never come is waited for in half of a share: the rest is for messages.
 #[test]
-fn what_is_only_waited_for_takes_half_a_share() {
+fn optional_waits_take_half_a_share() {
     let mut world = through_a_service_centre();
     world.store.max_of_sender = 8;
     for _ in 0..20 {

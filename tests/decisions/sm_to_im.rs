@@ -44,7 +44,7 @@ fn rp_error(rp_mr: u8, cause: u8, fcs: Option<u8>) -> Vec<u8> {
 }
 
 #[test]
-fn a_client_is_written_to_by_the_name_it_has_registered() {
+fn to_is_the_registered_name() {
     let world = World::new();
     let octets = hello(0x2A);
     let mut message = MessageIn {
@@ -114,7 +114,7 @@ fn a_short_message_becomes_an_instant_message() {
 }
 
 #[test]
-fn without_a_target_of_the_scripts_the_destination_address_names_the_recipient() {
+fn tp_da_is_the_default_recipient() {
     let world = World::new();
     let to = |address: &[u8]| {
         let tpdu = [&[0x01, 0x07][..], address, &[0x00, 0x00, 0x00]].concat();
@@ -214,7 +214,7 @@ const TO_PHONE: &[(u16, u8, u8)] = &[
 ];
 
 #[test]
-fn every_final_response_is_told_to_the_phone() {
+fn each_final_response_to_a_phone() {
     let mut world = World::new();
     for (rp_mr, &(status, cause, fcs)) in (0_u8..).zip(TO_PHONE) {
         let octets = hello(rp_mr);
@@ -265,7 +265,7 @@ const TO_SERVICE_CENTRE: &[(u16, u8, u8)] = &[
 ];
 
 #[test]
-fn every_final_response_is_told_to_the_service_centre() {
+fn each_final_response_to_a_service_centre() {
     let mut world = World::new();
     let tpdu = deliver_tpdu(&[0x08, 0x91, 0x51, 0x55, 0x00, 0x10]);
     for (rp_mr, &(status, cause, fcs)) in (0_u8..).zip(TO_SERVICE_CENTRE) {
@@ -411,7 +411,7 @@ fn an_alphanumeric_name_is_shown_and_escaped() {
 }
 
 #[test]
-fn delivered_is_delivered_and_else_the_first_outcome_counts() {
+fn success_counts_else_the_first_outcome() {
     for (statuses, body) in [
         (&[486, 200][..], rp_ack(1)),
         (&[200, 486], rp_ack(1)),
@@ -574,7 +574,7 @@ fn two_phones_of_one_person_that_send_the_same() {
 }
 
 #[test]
-fn who_asks_without_end_is_not_kept_without_end() {
+fn waiting_repetitions_are_limited() {
     let mut world = World::new();
     let octets = hello(1);
     let id = world.relay(&from_phone(ALICE, &octets));
@@ -677,7 +677,7 @@ fn another_sender_or_reference_is_no_repetition() {
 }
 
 #[test]
-fn a_sender_that_says_it_repeats_may_take_a_new_reference() {
+fn tp_rd_allows_a_new_reference() {
     let rejecting_duplicates = |rp_mr| {
         let mut tpdu = submit_tpdu(0x07, 0x00, 0x00);
         tpdu[0] |= 0x04; // TP-RD
@@ -725,7 +725,7 @@ fn no_room_is_congestion() {
 }
 
 #[test]
-fn what_nobody_ends_ends_by_itself() {
+fn abandoned_exchange_ends_by_itself() {
     let mut world = World::new();
     let octets = hello(1);
     let id = world.relay(&from_phone(ALICE, &octets));

@@ -41,7 +41,7 @@ pub(crate) fn status_report(body: &[u8]) -> SmsStatusReport<'_> {
 }
 
 #[test]
-fn a_phone_that_asks_is_told() {
+fn phone_with_tp_srr_gets_a_status_report() {
     let mut world = World::new();
     let exchange = world.relay(&from_phone(ALICE, &asking(0x2A)));
     world.pass(3_000);
@@ -81,7 +81,7 @@ fn a_phone_that_asks_is_told() {
 }
 
 #[test]
-fn who_does_not_ask_is_not_told() {
+fn no_status_report_without_tp_srr() {
     let mut world = World::new();
     let exchange = world.relay(&from_phone(ALICE, &crate::world::hello(1)));
     assert!(reported(&mut world, exchange, 200).is_nothing());

@@ -5,7 +5,7 @@ use ipsmgw::interwork::Input;
 use crate::world::{ALICE, BOB, World, from_phone, hello, instant};
 
 #[test]
-fn who_is_held_may_try_again() {
+fn held_sender_gets_503() {
     let mut world = World::new();
     let id = world.deliver(&instant(BOB, "hello")).held[0];
     let behind = world.deliver(&instant(BOB, "again")).held[0];

@@ -43,7 +43,7 @@ fn accepted(world: &mut World, rp_mr: u8) -> Done {
 }
 
 #[test]
-fn who_is_not_here_is_written_to_through_the_service_centre() {
+fn unregistered_number_goes_to_the_service_centre() {
     let mut world = world();
     let done = world.deliver(&instant(BOB, "hello"));
     assert_eq!(done.counted, [Counter::ImToSm]);
@@ -81,7 +81,7 @@ fn who_is_not_here_is_written_to_through_the_service_centre() {
 }
 
 #[test]
-fn who_is_here_is_written_to_directly() {
+fn registered_phone_is_written_to_directly() {
     let mut world = world();
     let done = world.deliver(&MessageIn {
         recipient: Capabilities {
@@ -200,7 +200,7 @@ fn a_long_text_goes_part_by_part() {
 }
 
 #[test]
-fn what_comes_and_what_goes_wait_for_each_other_not() {
+fn directions_do_not_block_each_other() {
     let mut world = world();
     let (_, to_centre) = sent(&mut world);
     let to_alice = MessageIn {
@@ -227,7 +227,7 @@ fn what_comes_and_what_goes_wait_for_each_other_not() {
 }
 
 #[test]
-fn only_numbers_are_written_to_and_from() {
+fn sender_and_recipient_need_numbers() {
     let world = world();
     let status = |message: &MessageIn<'_>| match world.gateway.prepare_im(message, world.now) {
         Ok(_) => panic!("taken"),
@@ -242,7 +242,7 @@ fn only_numbers_are_written_to_and_from() {
 }
 
 #[test]
-fn how_long_it_is_of_use_and_for_whom() {
+fn submit_has_validity_and_recipient() {
     let mut world = world();
     let done = world.deliver(&MessageIn {
         expires: Some("3600"),
@@ -257,7 +257,7 @@ fn how_long_it_is_of_use_and_for_whom() {
 }
 
 #[test]
-fn only_a_service_centre_speaks_as_one() {
+fn only_a_service_centre_sends_network_reports() {
     let mut world = world();
     let (_, rp_mr) = sent(&mut world);
     let octets = [0x03, rp_mr];
