@@ -731,6 +731,10 @@ local function check()
 		KSR.setflag(FROM_TRUSTED)
 	else
 		if tonumber(setting("IPSMGW_FLOOD")) > 0 and KSR.pike.pike_check_req() < 0 then
+			-- The copy of a request that was taken ends here: its answer comes, or came, from tm.
+			if KSR.tm.t_check_trans() == 0 then
+				KSR.x.exit()
+			end
 			reply(503, "Too Many Requests", "Retry-After: 2")
 		end
 		KSR.textops.remove_hf_re("^(P-(Asserted-|Preferred-|Called-Party-ID|Associated-URI|Served-User|Profile-Key)|Remote-Party-ID)")

@@ -8,7 +8,7 @@ from generator import Generator, bad, shown
 from verdict import WANTED_P99
 
 COUPLES = 300  # a phone and a client each
-ADDRESSES = 100  # that the people share, so that the limit for each address (IPSMGW_FLOOD) is not what is measured
+ADDRESSES = 200  # that the people share, so that the limit for each address (IPSMGW_FLOOD) is not what is measured
 
 
 def everybody():

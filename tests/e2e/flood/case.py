@@ -2,7 +2,7 @@
 
 import asyncio
 
-from e2e import CFG, ImClient, ServiceCentre, equal, gateway, run, say
+from e2e import CFG, ImClient, Phone, ServiceCentre, equal, gateway, run, say
 
 
 async def flood():
@@ -35,6 +35,36 @@ async def flood():
                 break
             await asyncio.sleep(0.2)
         equal(await welcome(), True, "the noisy one, when it is quiet again")
+
+
+async def taken_before(name="taken_before", **options):
+    "a message that was taken is not refused when a copy of it comes in a flood"
+    options.setdefault("modparams", {"hold_timeout": 3})
+    async with gateway(name=name, flood=30, **options) as gw:
+        alice = await gw.user(Phone, "alice")
+        bob = await gw.user(ImClient, "bob", await gw.endpoint(host="127.0.0.3"))
+        endpoint, answers = bob.endpoint, []
+        received, send = endpoint.received, endpoint.send_octets
+        sent = []
+        endpoint.received = lambda octets: (answers.append(octets), received(octets))
+        endpoint.send_octets = lambda octets: (sent.append(octets), send(octets))
+        alice.rp_answers.append(None)
+        message = asyncio.create_task(bob.send_im(gw.uri("alice"), "no report comes on this"))
+        await alice.next_message()
+        copy = [octets for octets in sent if octets.startswith(b"MESSAGE ")][-1]
+        others = await asyncio.gather(*(bob.send("OPTIONS", "sip:ims.example") for _ in range(200)))
+        equal(others[-1].status, 503, "the address floods")
+        answers.clear()
+        for _ in range(20):
+            send(copy)
+        equal((await message).status, 202, "the answer to the message")
+        of_message = {octets.split(b" ")[1] for octets in answers if b" MESSAGE\r\n" in octets}
+        equal(of_message, {b"202"}, "all that was answered to its copies")
+
+
+async def taken_before_in_lua():
+    "the same with kamailio.lua"
+    await taken_before("taken_before_in_lua", cfg=CFG / "kamailio-kemi.cfg", lua=CFG / "kamailio.lua")
 
 
 async def connections(name="connections", **script):
@@ -101,4 +131,4 @@ async def connections_in_lua():
     await connections("connections_in_lua", cfg=CFG / "kamailio-kemi.cfg", lua=CFG / "kamailio.lua")
 
 
-run(flood, connections, connections_in_lua, places, places_in_lua)
+run(flood, taken_before, taken_before_in_lua, connections, connections_in_lua, places, places_in_lua)
