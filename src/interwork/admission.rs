@@ -1,42 +1,42 @@
-//! Which requests are refused while there is too much to do.
+//! Which requests are refused under overload.
 
 use super::Gateway;
 use super::read::classify::Class;
 use super::rules::overload::Load;
 use crate::sip::MessageIn;
 
-/// What a request asks for.
+/// Kind of a request.
 #[derive(Clone, Copy)]
 pub enum Asked<'a> {
     /// A MESSAGE.
     Message(&'a MessageIn<'a>),
-    /// A registration of one's own.
+    /// A REGISTER of a user for itself.
     Registration,
-    /// Something that completes what is open or belongs to a session: never refused here.
+    /// A request that completes an open exchange or belongs to a session: never refused under overload.
     Open,
     /// Anything else.
     Other,
 }
 
-/// How unwelcome work is.
+/// Classes of work, the first one is refused first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Work {
     /// A short message or an instant message: it opens an exchange.
     Message,
-    /// Something else that is new.
+    /// Any other new work.
     New,
-    /// Refused last: who is not registered gets nothing.
+    /// A registration. Refused last: without it, a user cannot receive messages.
     Registration,
     Open,
 }
 
 impl Gateway {
-    /// Whether some requests are to be refused at this load: then it is worth looking at what each is.
+    /// Whether some requests are refused at this load. If not, requests need not be examined.
     pub fn is_strained(&self, load: Load) -> bool {
         self.policy.overload.level(load) > 0 || self.policy.overload.is_full(load)
     }
 
-    /// Whether a request is to be refused at this load.
+    /// Whether this request is refused at this load.
     pub fn is_too_much(&self, asked: Asked<'_>, load: Load) -> bool {
         let level = self.policy.overload.level(load);
         match self.work(asked) {
@@ -50,7 +50,7 @@ impl Gateway {
     fn work(&self, asked: Asked<'_>) -> Work {
         match asked {
             Asked::Message(message) => match self.classify(message) {
-                // A report, and a notification that completes a status report.
+                // A report, or a notification that completes a status report.
                 Ok(Class::RpReport | Class::Imdn) => Work::Open,
                 Ok(
                     Class::RpData
@@ -67,8 +67,8 @@ impl Gateway {
         }
     }
 
-    /// Seconds after which a refused sender may come again: not all at once. `random` is any number that differs from
-    /// one request to the other.
+    /// Seconds for Retry-After, spread so that refused senders do not all try again at the same time. `random` is any
+    /// number that differs between requests.
     pub fn retry_after(&self, random: u64) -> u32 {
         self.policy.overload.seconds_to_wait(random)
     }

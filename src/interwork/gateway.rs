@@ -1,12 +1,12 @@
-//! The gateway as all decisions see it.
+//! The gateway: its parameters and its start number.
 
 use crate::interwork::rules::policy::Policy;
 
-/// The gateway: what it was told at start, and nothing that changes.
+/// The gateway: values that are set once at start and never change.
 #[derive(Clone, Debug)]
 pub struct Gateway {
     /// The module's parameters.
     pub policy: Policy,
-    /// Drawn at random at start: our Call-IDs of an earlier start are not ours any more.
+    /// Random number drawn at start. It stands in our Call-IDs, so that Call-IDs of an earlier start are recognized.
     pub boot: u64,
 }

@@ -1,4 +1,4 @@
-//! What the routing script can ask of a message by name: `$ipsmgw(name)`.
+//! Fields of a message that the routing script can read: `$ipsmgw(name)`.
 
 use crate::sip::{MessageIn, is_nobody, is_private};
 use crate::wire::{Concatenation, ConcatenationReference, RpMessage, TpAddress, Tpdu, UserData};
@@ -6,12 +6,12 @@ use crate::wire::{Concatenation, ConcatenationReference, RpMessage, TpAddress, T
 use crate::interwork::Gateway;
 use crate::interwork::read::body::{self, Body};
 
-/// One thing to ask for.
+/// Name of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Field {
-    /// What `ipsmgw_classify()` returns.
+    /// Return value of `ipsmgw_classify()`.
     Class,
-    /// What is wrong with the message, and where.
+    /// Error in the message, and its place.
     Error,
     /// RP-Message Type Indicator.
     RpMti,
@@ -39,41 +39,41 @@ pub enum Field {
     Srr,
     /// The text of TP-User-Data.
     Text,
-    /// Number of parts of the whole short message; 1 for one that stands alone.
+    /// Number of parts of the short message; 1 for a single one.
     Parts,
-    /// Which part this is, from 1.
+    /// Sequence number of this part, from 1.
     Part,
-    /// Reference that the parts share.
+    /// Reference number of the concatenated message.
     Ref,
-    /// How many recipients the message's own list names; 0 for a list that is to be refused.
+    /// Number of recipients in the list in the message; 0 for a list that is refused.
     Recipients,
-    /// Of a third-party REGISTER: the number of whom it is about.
+    /// MSISDN in a third-party REGISTER.
     Msisdn,
-    /// Of a third-party REGISTER: the subscription of whom it is about.
+    /// IMSI in a third-party REGISTER.
     Imsi,
-    /// The URI in From of a `message/cpim`; empty where that cannot be read.
+    /// The URI in From of a `message/cpim`; empty if it cannot be read.
     CpimFrom,
-    /// 1 where From names nobody, else 0.
+    /// 1 if From is anonymous, else 0.
     Anonymous,
-    /// 1 where the sender wants not to be known to the recipient, else 0.
+    /// 1 if the sender wants to be anonymous to the recipient, else 0.
     Private,
-    /// Where the contacts of a REGISTER would be reached by what they say: `sip:HOST:PORT`, separated by commas.
+    /// Hosts and ports in the contacts of a REGISTER: `sip:HOST:PORT`, separated by commas.
     Contacts,
     /// The public identity of the person that `ipsmgw_person()` or `ipsmgw_save()` has found.
     Person,
     /// The identity by which an S-CSCF knows that person.
     ScscfIdentity,
-    /// In the result route, what the sender is told: a SIP status code.
+    /// In the result route: the SIP status code for the sender.
     Status,
     /// In the result route: `delivered`, `accepted` or `failed`.
     Result,
-    /// Call-ID of the message that an outcome is about.
+    /// In the result route: Call-ID of the message.
     CallId,
-    /// Seconds for which the sender of an instant message is held.
+    /// Seconds that the sender of an instant message is kept waiting (`hold_timeout`).
     HoldTimeout,
 }
 
-/// The answer.
+/// Value of a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
     /// A number.
@@ -120,8 +120,7 @@ impl Field {
 }
 
 impl Gateway {
-    /// Reads one field of a message; `None` where the message has no such thing. `now` is in seconds
-    /// since 1970 UTC.
+    /// Reads one field of a message; `None` if the message does not have it. `now` is in seconds since 1970 UTC.
     pub fn field(&self, message: &MessageIn<'_>, field: Field, now: i64) -> Option<Value> {
         match field {
             Field::Class => {
@@ -217,14 +216,14 @@ impl Gateway {
 }
 
 impl Gateway {
-    /// An address as people write it, `+15550001` where it is a number that is valid everywhere, or as a name.
+    /// An address as a number (`+15550001` if it is valid everywhere) or as a name.
     fn address(&self, address: &TpAddress) -> Value {
         let number = self.policy.number_at(address);
         Value::Text(number.unwrap_or_else(|| address.value()))
     }
 }
 
-/// What the user data itself answers.
+/// Fields that are in the user data.
 fn of_user_data(user_data: &UserData<'_>, field: Field) -> Option<Value> {
     let part = || user_data.concatenation();
     match field {

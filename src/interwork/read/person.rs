@@ -1,7 +1,8 @@
-//! One person, several public identities: the key of an identity, and the URI of a person.
+//! A person may have several public identities: the keys of identities, and the URI of a person.
 //!
-//! A person is named by one identity of the operator's table: the number, else the name. All other identities
-//! (further rows of that table, what an S-CSCF has registered, P-Associated-URI, the `reg` event package) lead to it.
+//! The key of a person is one identity in the operator's table: the number, else the name. All other identities lead
+//! to this key: further rows of that table, identities registered at an S-CSCF, P-Associated-URI, the `reg` event
+//! package.
 
 use crate::host::Identity;
 use crate::sip::{Uri, asserted, push_user};
@@ -13,8 +14,8 @@ use crate::interwork::rules::identity::identity_of;
 const MOST_IN_LIST: usize = 32;
 
 impl Gateway {
-    /// The keys of the identities in a text, in their order: a URI, a number or a name of somebody here, or a list of
-    /// URIs as in P-Asserted-Identity. `is_us` says whether a URI leads to this server.
+    /// The keys of the identities in a text, in their order. The text is a URI, a number or a user name of this
+    /// domain, or a list of URIs as in P-Asserted-Identity. `is_us` tells whether a URI leads to this server.
     pub fn identity_keys(&self, text: &str, is_us: &dyn Fn(&str) -> bool) -> Vec<Identity> {
         let text = text.trim();
         if !text.contains(':') {
@@ -24,15 +25,15 @@ impl Gateway {
                 .and_then(|number| self.key_of(&number));
             return distinct(number.into_iter().chain(self.key_of(text)));
         }
-        // A number may be somebody's name here.
+        // A number may also be a user name here.
         distinct(asserted(text).take(MOST_IN_LIST).flat_map(|uri| {
             let key = self.identity_key(uri, is_us);
             key.into_iter().chain(self.key_of_name(uri, is_us))
         }))
     }
 
-    /// The key of one URI. A number is the same person in a `tel:` URI and at this server, and somebody else at another
-    /// server, unless that URI itself is known.
+    /// The key of one URI. A number in a `tel:` URI and the same number at this server are one person. The same
+    /// number at another server is another person, unless that URI itself is in the table.
     pub fn identity_key(&self, uri: &str, is_us: &dyn Fn(&str) -> bool) -> Option<Identity> {
         let parsed = Uri::parse(uri)?;
         let host = parsed.host();
@@ -52,7 +53,7 @@ impl Gateway {
         }
     }
 
-    /// The key of the user part, as it is, of a URI that leads to this server.
+    /// The key of the unchanged user part of a URI that leads to this server.
     fn key_of_name(&self, text: &str, is_us: &dyn Fn(&str) -> bool) -> Option<Identity> {
         let uri = Uri::parse(text)?;
         let name = uri.name();
@@ -60,7 +61,7 @@ impl Gateway {
         is_here.then(|| self.key_of(name.split(';').next()?))?
     }
 
-    /// A `tel:` URI without a phone-context is dialled here.
+    /// A `tel:` URI without a phone-context belongs to this domain.
     fn is_here(&self, uri: &str, host: &str, is_us: &dyn Fn(&str) -> bool) -> bool {
         host.is_empty() || host.eq_ignore_ascii_case(&self.policy.domain) || is_us(uri)
     }
@@ -77,18 +78,18 @@ impl Gateway {
         identity_of(&Uri::parse(&uri)?)
     }
 
-    /// The key with which a number that has lost its `+` stands in the operator's table. Only for what an S-CSCF says of a
-    /// registration: everywhere else such digits may be a national number.
+    /// The key of a number whose `+` was lost. Only for registrations at an S-CSCF: elsewhere such digits may be a
+    /// national number.
     pub fn key_with_plus(&self, uri: &str) -> Option<Identity> {
         let digits = Uri::parse(uri)?.local_number()?;
-        // No country code begins with 0 (ITU-T E.164), an IMSI may.
+        // No country code begins with 0 (ITU-T E.164); an IMSI may begin with 0.
         let is_number = digits.len() >= 5
             && !digits.starts_with('0')
             && digits.bytes().all(|digit| digit.is_ascii_digit());
         is_number.then(|| key_of_number(&["+", &digits].concat()))?
     }
 
-    /// The public identity of a person: what it is registered under, and what the gateway asserts.
+    /// The public identity of a person, for registration and for P-Asserted-Identity.
     pub fn person_uri(&self, person: &Identity) -> String {
         match person.as_str() {
             number if number.starts_with('+') && !number.contains('@') => {
@@ -138,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn one_number_however_it_is_written() {
+    fn all_spellings_of_a_number_have_one_key() {
         for text in [
             "+15550001",
             "tel:+1-555-0001",
@@ -151,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn elsewhere_is_somebody_else() {
+    fn users_of_other_domains_are_other_persons() {
         assert_eq!(
             keys("sip:+15550001@Elsewhere.example"),
             ["+15550001@elsewhere.example"]
@@ -183,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_and_what_is_no_identity() {
+    fn lists_of_identities() {
         let list =
             "<sip:001@ims.example>, \"x\" <sip:15550001@ims.example>, tel:15550001, <urn:x:y>";
         assert_eq!(keys(list), ["001@ims.example", "15550001@ims.example"]);
@@ -198,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_as_the_operator_has_them() {
+    fn numbers_follow_the_parameter_numbers() {
         let with = |numbers: &'static str, text: &str| {
             let mut gateway = gateway();
             let settings = Settings {

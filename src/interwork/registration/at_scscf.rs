@@ -1,42 +1,43 @@
-//! A person that an S-CSCF has registered (TS 24.229 §5.4.1.7): the identity to use there, and what the contacts there can
-//! do.
+//! A person who is registered at an S-CSCF (TS 24.229 §5.4.1.7): the identity to use there, and the capabilities of
+//! the contacts.
 
 use core::fmt::Write as _;
 
 use crate::host::{Identity, Text};
 use crate::sip::{Capabilities, ContactsTold, RegisteredContact};
 
-/// Most contacts of one person that are told apart.
+/// Most contacts that are stored for one person.
 const MOST_CONTACTS: usize = 10;
 
-/// What is kept of the registration. Plain data: a host that forks keeps it in shared memory.
+/// The registration as it is stored. Plain data: it can be kept in shared memory.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AtScscf {
-    /// The public identity that the S-CSCF has registered: it knows the person by that.
+    /// The public identity under which the S-CSCF has registered the person.
     pub identity: Text<254>,
     /// Digest of the S-CSCF's contact.
     pub scscf: u64,
-    /// Drawn when the set of identities was last another one; identities that were learned before count no more.
+    /// Random number, drawn when the set of identities last changed. Identities that were learned before are no
+    /// longer valid.
     pub round: u32,
     /// Digest of the set of identities.
     pub set: u64,
-    /// Until when it is registered, in seconds since 1970 UTC.
+    /// End of the registration, in seconds since 1970 UTC.
     pub until: i64,
-    /// The contacts behind it.
+    /// The person's contacts.
     pub contacts: ContactsThere,
-    /// Call-ID of the newest subscription to its `reg` event package; empty: there is none.
+    /// Call-ID of the newest subscription to the person's `reg` event package; empty: no subscription.
     pub subscription: Text<62>,
-    /// Digest of our tag in that.
+    /// Digest of our tag in that subscription.
     pub tag: u64,
 }
 
-/// What the contacts behind an S-CSCF can do, each by itself.
+/// The contacts of a person at an S-CSCF, each with its capabilities.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ContactsThere {
     list: [There; MOST_CONTACTS],
 }
 
-/// One contact; one that can do nothing and ends at 0 is none.
+/// One contact; `until` is 0 in an unused place.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct There {
     key: u64,
@@ -45,7 +46,8 @@ struct There {
 }
 
 impl ContactsThere {
-    /// Takes what a third-party REGISTER says. `until` is when the registration itself ends, and none of these contacts later.
+    /// Applies the contacts of a third-party REGISTER. `until` is the end of the registration: no contact lasts
+    /// longer.
     pub fn told(&mut self, told: &ContactsTold, plain_im: bool, now: i64, until: i64) {
         if matches!(told, ContactsTold::All(_) | ContactsTold::NoneLeft) {
             *self = Self::default();
@@ -58,7 +60,7 @@ impl ContactsThere {
         }
     }
 
-    /// One contact: new, refreshed, or ended where `until` is not in the future.
+    /// Adds or refreshes one contact; removes it if `until` is not in the future.
     pub fn put(&mut self, key: u64, can: Capabilities, until: i64, now: i64) {
         let same = self
             .list
@@ -72,7 +74,7 @@ impl ContactsThere {
         }
         let place = match same.and_then(|at| self.list.get_mut(at)) {
             Some(there) => Some(there),
-            // The one that has ended, or ends first.
+            // The place of the contact that has ended, or that ends first.
             None => self.list.iter_mut().min_by_key(|there| there.until),
         };
         if let Some(place) = place {
@@ -84,14 +86,14 @@ impl ContactsThere {
         }
     }
 
-    /// When the last of them ends; `now` where there is none.
+    /// The end of the last contact; `now` if there is none.
     pub fn until(&self, now: i64) -> i64 {
         let ends = self.list.iter().map(|there| there.until);
         ends.fold(now, i64::max)
     }
 
-    /// What one or another of them can do. But what goes to all clients has one body for all: `message/cpim` is what each of
-    /// them can do.
+    /// Capabilities of at least one contact. The exception is `message/cpim`: a request to all clients has one body,
+    /// so all of them must support it.
     pub fn can(&self, now: i64) -> Capabilities {
         let live = self.list.iter().filter(|there| there.until > now);
         live.fold(Capabilities::default(), |can, there| {
@@ -99,8 +101,8 @@ impl ContactsThere {
         })
     }
 
-    /// Whether there are phones that take short messages only, and no contact that takes both: then an instant message can
-    /// be kept from the phones by their feature tag (RFC 3841 §9.2, Reject-Contact).
+    /// Whether some contacts support short messages only, and no contact supports both services. Then Reject-Contact
+    /// with the phones' feature tag keeps an instant message away from the phones (RFC 3841 §9.2).
     pub fn phones_are_apart(&self, now: i64) -> bool {
         let live = self.list.iter().filter(|there| there.until > now);
         let sm = live.map(|there| of_bits(there.can)).filter(|can| can.sm);
@@ -112,7 +114,7 @@ impl ContactsThere {
         alone && !both
     }
 
-    /// For a database.
+    /// Text form for a database.
     pub fn to_text(&self) -> String {
         let mut out = String::new();
         for there in self.list.iter().filter(|there| there.is_one()) {
@@ -123,7 +125,7 @@ impl ContactsThere {
         out
     }
 
-    /// What `to_text` wrote; what cannot be read is left out.
+    /// Reads the result of `to_text`; unreadable contacts are ignored.
     pub fn from_text(text: &str) -> Self {
         let read = |word: &str| {
             let (key, rest) = word.split_once(':')?;
@@ -149,8 +151,8 @@ impl There {
     }
 }
 
-/// Which device a contact is: by its instance (RFC 5626 §4.1) where it has one, since the URI changes with the address; else by
-/// its URI.
+/// Key of a contact's device: the instance ID (RFC 5626 §4.1) if there is one, because the URI changes with the
+/// address; else the URI.
 pub fn contact_key(contact: &RegisteredContact) -> u64 {
     let parameter = |wanted: &str| {
         let mut parameters = contact.parameters.iter();
@@ -163,7 +165,8 @@ pub fn contact_key(contact: &RegisteredContact) -> u64 {
     }
 }
 
-/// A digest of texts that is the same in each process and after a restart (FNV-1a). Nobody but the S-CSCF chooses the texts.
+/// Digest of texts (FNV-1a), the same in all processes and after a restart. FNV-1a is no protection against chosen
+/// texts; here only the S-CSCF chooses them.
 pub fn digest(texts: &[&str]) -> u64 {
     let octets = texts.iter().flat_map(|text| text.bytes().chain([0]));
     octets.fold(0xcbf2_9ce4_8422_2325, |hash, octet| {
@@ -171,7 +174,7 @@ pub fn digest(texts: &[&str]) -> u64 {
     })
 }
 
-/// The digest of a set of identities, whatever their order.
+/// Digest of a set of identities; their order does not matter.
 pub fn digest_of_set(identities: &[Identity]) -> u64 {
     let each = identities
         .iter()
@@ -244,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn phones_and_clients_in_one() {
+    fn contacts_with_both_services() {
         let mut there = ContactsThere::default();
         assert!(!there.phones_are_apart(0));
         there.put(1, PHONE.or(CLIENT), 1000, 0);
@@ -257,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_device_ends_it() {
+    fn the_registration_ends_with_its_last_contact() {
         let mut there = ContactsThere::default();
         assert_eq!(there.until(100), 100);
         let phone = contact("sip:a@x", None, &[("+g.3gpp.smsip", "")]);
@@ -280,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_than_there_is_room_for() {
+    fn the_number_of_contacts_is_limited() {
         let mut there = ContactsThere::default();
         for key in 0..100 {
             there.put(key, PHONE, 1000 + i64::try_from(key).unwrap(), 0);
@@ -291,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn as_text_and_back() {
+    fn text_form_round_trip() {
         let mut there = ContactsThere::default();
         there.put(7, PHONE, 1000, 0);
         there.put(u64::MAX, CLIENT, 2000, 0);

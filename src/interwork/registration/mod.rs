@@ -1,4 +1,4 @@
-//! What an S-CSCF says of a person who is registered there.
+//! Registrations that an S-CSCF reports: third-party REGISTER and `reg` event package.
 
 pub(super) mod at_scscf;
 pub(super) mod reg_event;

@@ -1,5 +1,5 @@
-//! The `reg` event package (RFC 3680): where a third-party REGISTER says nothing of the contacts behind the
-//! S-CSCF, the S-CSCF is asked for them (row REG-2).
+//! The `reg` event package (RFC 3680): if a third-party REGISTER does not list the contacts, the gateway subscribes
+//! to them at the S-CSCF (row REG-2).
 
 use crate::interwork::Gateway;
 use crate::interwork::rules::policy::RegEventIdentity;
@@ -7,34 +7,34 @@ use crate::mime::{REGINFO_TYPE, RegInfo, RegInfoContact};
 use crate::sip::RegisteredContact;
 use crate::wire::DecodeError;
 
-/// What a NOTIFY tells of a person's contacts.
+/// Result of a NOTIFY about a person's contacts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RegEvent {
-    /// These are all contacts, and these URIs are public identities of the person.
+    /// All contacts, and URIs that are public identities of the person.
     Contacts(Vec<RegisteredContact>, Vec<String>),
-    /// There is none any more (row REG-7).
+    /// No contact is left (row REG-7).
     NoContact,
-    /// Some have changed: what can be done now is known only from all of them together.
+    /// Some contacts have changed. The full list is needed to know the capabilities.
     Changed,
-    /// It is about somebody else.
+    /// The NOTIFY is about another person.
     SomebodyElse,
 }
 
-/// Whose an address of record is.
+/// Owner of an address of record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Whose {
-    /// The person's that the subscription is about.
+    /// The person of the subscription.
     Theirs,
-    /// Another person's here.
+    /// Another person known here.
     Another,
-    /// Not known here.
+    /// Unknown here.
     Unknown,
 }
 
 impl RegEvent {
-    /// Reads the body of a NOTIFY. A person's addresses share their contacts (TS 24.229, implicit registration
-    /// set), so it does not matter under which of them a contact stands. An address that is not known is one of them
-    /// where another address of the document is the person's.
+    /// Reads the body of a NOTIFY. All addresses of record of an implicit registration set (TS 24.229) share their
+    /// contacts, so contacts of all these addresses count. An unknown address belongs to the person if the document
+    /// also has a known address of that person.
     pub fn decode(body: &[u8], whose: &dyn Fn(&str) -> Whose) -> Result<Self, DecodeError> {
         let told = RegInfo::decode(body)?;
         let (mut theirs, mut unknown) = (false, Vec::new());
@@ -81,8 +81,8 @@ fn registered(contact: &RegInfoContact<'_>) -> RegisteredContact {
 }
 
 impl Gateway {
-    /// Header fields of the SUBSCRIBE; `contact` is where we can be reached. `user` is the identity whose contacts are
-    /// asked for. The S-CSCF knows us by P-Asserted-Identity, which is what it wants there.
+    /// Header fields of the SUBSCRIBE. `contact` is our own contact URI, `user` the identity whose contacts are
+    /// requested. The S-CSCF authorises the subscriber by P-Asserted-Identity.
     pub fn reg_subscription(&self, user: &str, contact: &str, expires: u32) -> String {
         let asserted = match &self.policy.reg_event_identity {
             RegEventIdentity::Gateway => &self.policy.gateway_uri,
@@ -132,7 +132,7 @@ mod tests {
     const IM: (&str, &str) = ("active", "+g.oma.sip-im");
 
     #[test]
-    fn what_the_active_contacts_can_do() {
+    fn only_active_contacts_count() {
         let can = |registrations: &[(&str, &[(&str, &str)])]| match told("full", registrations) {
             RegEvent::Contacts(contacts, _) => {
                 let each = contacts.iter().map(|contact| contact.capabilities(false));
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_and_not_all() {
+    fn no_contact_and_partial_documents() {
         let ended = ("terminated", "+g.3gpp.smsip");
         for registrations in [
             &[][..],
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_about_the_person_counts() {
+    fn only_addresses_of_the_person_count() {
         let of = |state: &str, aors: &[&str]| {
             let registration = |aor: &&str| {
                 format!(

@@ -1,5 +1,5 @@
-//! One way to write a number, however it came (rows MO-3, MAP-4): with `+` where it is valid everywhere, and as the
-//! operator chooses where the `+` is missing.
+//! One form for all spellings of a number (rows MO-3, MAP-4): with `+` if it is valid everywhere; a number without
+//! `+` is read as the parameter `numbers` says.
 
 use crate::interwork::rules::numbers::{LEAST_DIGITS, Numbers};
 use crate::interwork::rules::policy::Policy;
@@ -7,7 +7,7 @@ use crate::sip::{Uri, push_user};
 use crate::wire::{TpAddress, TypeOfNumber};
 
 impl Policy {
-    /// The number that a URI names; none where it names somebody in another way, or is valid in another domain only.
+    /// The number in a URI; `None` if it has no number, or a number that is valid in another domain only.
     pub fn number_of(&self, uri: &Uri<'_>) -> Option<String> {
         if let Some(number) = uri.global_number() {
             return Some(self.numbers.global(number.as_str().trim_start_matches('+')));
@@ -17,13 +17,13 @@ impl Policy {
             let domain = self.domain.as_bytes();
             let end = context.len().checked_sub(domain.len());
             let end = end.and_then(|at| context.as_bytes().get(at..));
-            // Our domain, a part of it, or digits of the country where the number is valid.
+            // Our domain, a host in it, or a number prefix.
             context.starts_with('+') || end.is_some_and(|end| end.eq_ignore_ascii_case(domain))
         });
         is_here.then(|| self.numbers.dialled(&digits))
     }
 
-    /// The same of a URI or of the user part of one.
+    /// The same for a URI or for the user part of a URI.
     pub fn number(&self, text: &str) -> Option<String> {
         let text = text.trim_ascii();
         match Uri::parse(text) {
@@ -32,7 +32,7 @@ impl Policy {
         }
     }
 
-    /// A TP address as a number; none where it is a name or empty.
+    /// The number in a TP address; `None` for a name or an empty address.
     pub fn number_at(&self, address: &TpAddress) -> Option<String> {
         let digits = address.value();
         if digits.is_empty() || address.is_alphanumeric() {
@@ -47,17 +47,17 @@ impl Policy {
         })
     }
 
-    /// Whether a service centre can know a sender by this number.
+    /// Whether this number can identify a subscriber to a service centre.
     pub(crate) fn is_subscriber(&self, number: &str) -> bool {
         number.starts_with('+') || self.is_plain(number)
     }
 
-    /// Whether this number without `+` is like any other.
+    /// Whether numbers have no `+` here (`plain`), and this one is a subscriber's number.
     fn is_plain(&self, number: &str) -> bool {
         self.numbers == Numbers::Plain && number.len() >= LEAST_DIGITS
     }
 
-    /// A TP address as a URI of nobody's domain (RFC 3966).
+    /// A TP address as a `tel:` URI (RFC 3966).
     pub(crate) fn tel_uri(&self, address: &TpAddress) -> String {
         let number = self.number_at(address).unwrap_or_default();
         match number.starts_with('+') {
@@ -66,8 +66,8 @@ impl Policy {
         }
     }
 
-    /// A TP address as a URI of ours: `sip:+15550002@DOMAIN;user=phone`. A number that is not valid everywhere
-    /// says where it is (RFC 3966 §5.1.5).
+    /// A TP address as a SIP URI of our domain: `sip:+15550002@DOMAIN;user=phone`. A number that is not valid
+    /// everywhere gets a phone-context (RFC 3966 §5.1.5).
     pub(crate) fn uri_of(&self, address: &TpAddress) -> Option<String> {
         let number = self.number_at(address)?;
         let domain = &self.domain;
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_global_number_however_it_is_written() {
+    fn all_spellings_of_a_global_number() {
         for text in [
             "tel:+1-555-7777",
             "TEL:+1(555)77.77;npdi",
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_answer_to_a_short_code_says() {
+    fn short_codes() {
         for text in [
             "sip:70514;phone-context=ims.example@ims.example;user=phone",
             "sip:70514;Phone-Context=IMS.example@ims.example",
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_here() {
+    fn uris_without_a_number_of_this_domain() {
         for text in [
             "",
             "alice",
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_written() {
+    fn values_of_the_parameter_numbers() {
         for word in ["", "plain", "+", "+1", "+49", "+358"] {
             assert!(Numbers::of_setting(word).is_some(), "{word}");
         }

@@ -1,4 +1,4 @@
-//! Who may have their messages converted (rows AUT-1, AUT-4, AUT-5).
+//! Service-level interworking authorisation: whose messages may be converted (rows AUT-1, AUT-4, AUT-5).
 
 use crate::host::Identity;
 use crate::interwork::rules::identity::{identity_of, vouched};
@@ -14,7 +14,7 @@ pub struct Authorization {
 }
 
 impl Authorization {
-    /// By the word that configurations use: `both`, `sm2im`, `im2sm` or `none`.
+    /// From the word in configurations: `both`, `sm2im`, `im2sm` or `none`.
     pub fn of_word(word: &str) -> Option<Self> {
         let (sm_to_im, im_to_sm) = match word {
             "both" => (true, true),
@@ -26,7 +26,7 @@ impl Authorization {
         Some(Self { sm_to_im, im_to_sm })
     }
 
-    /// The same word back.
+    /// The word for it.
     pub const fn word(self) -> &'static str {
         match (self.sm_to_im, self.im_to_sm) {
             (true, true) => "both",
@@ -36,7 +36,7 @@ impl Authorization {
         }
     }
 
-    /// Whether it holds for `sm2im` or `im2sm`; `None` for any other word.
+    /// Whether it allows the direction `sm2im` or `im2sm`; `None` for any other word.
     pub fn allows(self, direction: &str) -> Option<bool> {
         match direction {
             "sm2im" => Some(self.sm_to_im),
@@ -46,7 +46,7 @@ impl Authorization {
     }
 }
 
-/// Who a URI, a number (`+15550001`) or a list as in P-Asserted-Identity names.
+/// The identity in a URI, a number (`+15550001`), or a list of URIs as in P-Asserted-Identity.
 pub fn identity(text: &str) -> Option<Identity> {
     let with_scheme;
     let uri = if text.starts_with('+') {
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_there_and_back() {
+    fn words_round_trip() {
         for word in ["both", "sm2im", "im2sm", "none"] {
             assert_eq!(
                 Authorization::of_word(word).map(Authorization::word),

@@ -1,17 +1,17 @@
-//! The text of a short message, by TP-DCS (row MAP-12): as TS 23.038 has it, or in a character set that the operator
-//! names for a value that is reserved there.
+//! Decodes the text of a short message by its TP-DCS (row MAP-12): as in TS 23.038, or in a character set that the
+//! operator sets for a reserved TP-DCS (parameter `dcs_charset`).
 
 use std::borrow::Cow;
 
 use crate::mime::decode_text;
 use crate::wire::{NotText, TpDcs, UserData};
 
-/// Why user data has no text for people.
+/// Why user data cannot be shown as text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unreadable {
-    /// It is no text.
+    /// It is not text.
     NotText(NotText),
-    /// The octets cannot be what TP-DCS says: read all the same, they would be rubbish.
+    /// The octets contradict TP-DCS, so the text would be unreadable.
     Contradicted,
 }
 
@@ -62,7 +62,8 @@ impl DcsCharsets {
         if let Some((_, charset)) = charset
             && user_data.may_be_in_charset()
         {
-            // Septets so few that they fill as many octets have bits that are no text in a charset.
+            // Few septets fill as many octets as there are septets; read in the charset, such octets contain control
+            // characters.
             let is_text =
                 |text: &Cow<'_, str>| !text.contains(|c| c < ' ' && !matches!(c, '\n' | '\r'));
             let text = decode_text(user_data.body(), Some(charset));
@@ -77,7 +78,7 @@ impl DcsCharsets {
         user_data.text_into(out).map_err(Unreadable::NotText)
     }
 
-    /// The text in a `String` of its own.
+    /// The text as a `String`.
     pub(crate) fn text(&self, user_data: &UserData<'_>) -> Result<String, Unreadable> {
         let mut text = String::new();
         self.text_into(user_data, &mut text)?;
@@ -90,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_may_be_written() {
+    fn values_of_the_parameter_dcs_charset() {
         for good in [
             "",
             " ",

@@ -1,10 +1,10 @@
-//! Whom asserted identities name.
+//! The sender that asserted identities name, and the key of an identity.
 
 use crate::host::Identity;
 use crate::sip::{Uri, asserted};
 
-/// Of the identities that are asserted, the one that leads to the sender, and the one that says who that is: the one with a
-/// number (row MAP-3).
+/// From the asserted identities: the URI to which answers are sent, and the URI that identifies the sender. The one
+/// with a number identifies the sender (row MAP-3).
 pub(crate) fn vouched(asserted_identities: &str) -> Option<(&str, Uri<'_>)> {
     let identities: Vec<(&str, Uri<'_>)> = asserted(asserted_identities)
         .map(|address| Uri::parse(address).map(|uri| (address, uri)))
@@ -19,7 +19,7 @@ pub(crate) fn vouched(asserted_identities: &str) -> Option<(&str, Uri<'_>)> {
     Some((address, uri))
 }
 
-/// The key of whom a URI names; none for one that is too long to be kept.
+/// The key of the identity in a URI; `None` if it is too long to be stored.
 pub(crate) fn identity_of(uri: &Uri<'_>) -> Option<Identity> {
     let mut identity = Identity::EMPTY;
     uri.write_identity(&mut identity).ok()?;

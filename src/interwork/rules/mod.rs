@@ -1,4 +1,4 @@
-//! What the operator may set, and the tables and limits behind it.
+//! Parameters that the operator sets, their checks, and the tables and limits that follow from them.
 
 pub(super) mod addresses;
 pub(super) mod answer;

@@ -1,22 +1,22 @@
-//! What a number without `+` is (parameter `numbers`).
+//! How numbers without `+` are read (parameter `numbers`).
 
-/// Fewest digits of a subscriber's number. What is shorter is a short code, and stays as it was dialled.
+/// Fewest digits of a subscriber's number. A shorter number is a short code and is not changed.
 pub(super) const LEAST_DIGITS: usize = 7;
 
-/// What a number without `+` is (`numbers`).
+/// How a number without `+` is read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Numbers {
     /// Valid in this domain only.
     #[default]
     Local,
-    /// One that lacks these digits and a `+`: a country code, or only the `+` where there are no digits.
+    /// It lacks `+` and this country code; with an empty country code, it lacks only the `+`.
     Of(String),
-    /// Like any other: no number has a `+` here.
+    /// A normal number: here no number has a `+`.
     Plain,
 }
 
 impl Numbers {
-    /// Reads the setting.
+    /// Reads the parameter.
     pub(crate) fn of_setting(word: &str) -> Option<Self> {
         match word {
             "" => Some(Self::Local),
@@ -31,7 +31,7 @@ impl Numbers {
         }
     }
 
-    /// A number that came with its `+`.
+    /// The form of a number that was received with `+`.
     pub(super) fn global(&self, digits: &str) -> String {
         match self {
             Self::Plain => digits.to_owned(),
@@ -39,7 +39,7 @@ impl Numbers {
         }
     }
 
-    /// A number that came without.
+    /// The form of a number that was received without `+`.
     pub(super) fn dialled(&self, digits: &str) -> String {
         let is_number = digits.bytes().all(|digit| digit.is_ascii_digit());
         match self {

@@ -1,22 +1,22 @@
-//! Overload: new work is refused early, before anything is done for it, so that what is open is finished at full
-//! speed (RFC 3261 §21.5.4, RFC 3428 §8).
+//! Overload: new requests are refused early, before any work is done for them, so that open exchanges are finished at
+//! full speed (RFC 3261 §21.5.4, RFC 3428 §8).
 
-/// How much there is to do, as the host sees it when it begins with a request.
+/// Load of the server when it begins to process a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Load {
-    /// How full the queue is that the request came through, in percent.
+    /// Fill level of the receive queue of this request, in percent.
     pub queue: u32,
-    /// Milliseconds for which that queue has not been empty: see [`Queue`].
+    /// Milliseconds since that queue was last empty: see [`Queue`].
     pub standing_ms: u32,
-    /// Milliseconds for which the request has waited, where the host knows.
+    /// Milliseconds that the request has waited, if the host knows it; else 0.
     pub waited_ms: u32,
-    /// How many of the exchanges that can be open are, in percent.
+    /// Open exchanges, in percent of the maximum.
     pub pending: u32,
-    /// How much of the server's shared memory is used, in percent.
+    /// Used shared memory of the server, in percent.
     pub memory: u32,
 }
 
-/// How much of it is too much. 0: never.
+/// Limits from which on requests are refused. 0: no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// `overload_queue`, in percent.
@@ -27,21 +27,22 @@ pub struct Limits {
     pub pending: u32,
     /// `overload_memory`, in percent.
     pub memory: u32,
-    /// `overload_retry_after`: most seconds that a refused sender is asked to wait.
+    /// `overload_retry_after`: largest Retry-After, in seconds.
     pub retry_after: u32,
 }
 
-/// Fewest seconds that a refused sender is asked to wait.
+/// Smallest Retry-After, in seconds.
 const LEAST_RETRY_AFTER: u32 = 2;
 
 impl Limits {
-    /// Whether as many exchanges are open as may be.
+    /// Whether the limit of open exchanges is reached.
     pub(crate) const fn is_full(&self, load: Load) -> bool {
         let most = self.pending;
         most > 0 && load.pending >= most
     }
 
-    /// How far the limits are passed; at 2 there is little room left, at 3 hardly any.
+    /// How far the limits are exceeded: 0 not at all; 1 a limit is reached; 2 half of the rest is used (waiting time:
+    /// twice the limit); 3 almost nothing is left (waiting time: four times the limit).
     pub(crate) fn level(&self, load: Load) -> u8 {
         let passed = |value: u32, steps: [u32; 3]| match steps {
             [0, ..] => 0,
@@ -52,7 +53,7 @@ impl Limits {
             passed(value, [limit, 100 - left / 2, 100 - left / 10])
         };
         let queue: u8 = of_hundred(load.queue, self.queue);
-        // A burst fills a queue for a moment, and is gone. It is too much only where it leaves hardly any room.
+        // A short burst fills the queue only for a moment. It counts only if the queue is almost full.
         let queue = match load.standing_ms {
             STANDING_MS.. => queue,
             _ => queue.saturating_sub(1),
@@ -63,8 +64,8 @@ impl Limits {
             .max(of_hundred(load.memory, self.memory))
     }
 
-    /// Seconds after which a refused sender may come again: not all at once. `random` is any number that differs from
-    /// one request to the other.
+    /// Seconds for Retry-After, spread so that refused senders do not all try again at the same time. `random` is any
+    /// number that differs between requests.
     pub(crate) fn seconds_to_wait(&self, random: u64) -> u32 {
         let most = self.retry_after.max(LEAST_RETRY_AFTER);
         let spread = u64::from(most - LEAST_RETRY_AFTER + 1);
@@ -72,26 +73,26 @@ impl Limits {
     }
 }
 
-/// Milliseconds for which a queue that does not empty is a burst, and no overload.
+/// Up to this time in milliseconds, a queue that is not empty is a burst and not overload.
 const STANDING_MS: u32 = 40;
 
-/// Percent of a queue below which it counts as empty.
+/// Below this fill level in percent, a queue counts as empty.
 const EMPTY: u32 = 10;
 
-/// Milliseconds after which what was seen of a queue is no news any more.
+/// After this time in milliseconds, an observation of a queue is too old.
 const NEWS_MS: u64 = 40;
 
-/// What was seen of a queue. All zero: nothing.
+/// Observation of a receive queue. All zero: not observed yet.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Queue {
-    /// Since when it has not been empty, on the monotonic clock; 0: it was.
+    /// Since when the queue has not been empty, in milliseconds of the monotonic clock; 0: it was empty.
     pub since_ms: u64,
-    /// When it was seen last.
+    /// Time of the last observation.
     pub seen_ms: u64,
 }
 
 impl Queue {
-    /// The queue is so full now, in percent: for how many milliseconds it has not been empty.
+    /// Records the fill level `percent`; returns the milliseconds since the queue was last empty.
     pub fn sees(&mut self, percent: u32, now_ms: u64) -> u32 {
         let is_news = now_ms.saturating_sub(self.seen_ms) < NEWS_MS;
         self.seen_ms = now_ms;
@@ -109,36 +110,36 @@ impl Queue {
 /// Milliseconds without a refusal after which the overload is over.
 const QUIET_MS: u64 = 3_000;
 
-/// At most one overload in so many milliseconds is worth a line in the log.
+/// The log reports at most one overload in this time, in milliseconds.
 const LINE_EACH_MS: u64 = 60_000;
 
-/// An overload, from the first request that is refused on. All zero: there is none.
+/// State of an overload, which begins with the first refused request. All zero: no overload.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Overload {
-    /// When the first one was refused, on the monotonic clock; 0: it is over.
+    /// Time of the first refusal, in milliseconds of the monotonic clock; 0: no overload.
     began_ms: u64,
-    /// When the last one was refused.
+    /// Time of the last refusal.
     refused_ms: u64,
-    /// How many were refused.
+    /// Number of refused requests.
     refused: u64,
-    /// When the log said that one began; 0: never.
+    /// Time when the log last reported an overload; 0: never.
     told_ms: u64,
-    /// Whether the log said so of this one.
+    /// Whether the log has reported this overload.
     told: bool,
 }
 
-/// An overload that is over.
+/// An overload that has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Over {
-    /// How many milliseconds it took.
+    /// Its duration in milliseconds.
     pub lasted_ms: u64,
-    /// How many requests were refused.
+    /// Number of refused requests.
     pub refused: u64,
 }
 
 impl Overload {
-    /// A request is refused; true where the log is to say that an overload begins.
+    /// Records a refusal; true if the log should report the beginning of an overload.
     pub fn refused(&mut self, now_ms: u64) -> bool {
         self.refused_ms = now_ms;
         if self.began_ms != 0 {
@@ -154,7 +155,7 @@ impl Overload {
         self.told
     }
 
-    /// Time goes by; an overload that is over, and whose beginning the log told.
+    /// To be called regularly: returns the overload if it has ended and the log has reported its beginning.
     pub fn passes(&mut self, now_ms: u64) -> Option<Over> {
         if self.began_ms == 0 || now_ms < self.refused_ms + QUIET_MS {
             return None;
@@ -168,16 +169,16 @@ impl Overload {
     }
 }
 
-/// How long a refused request stays refused: as long as its sender sends it again (64*T1, RFC 3261 §17.1.2.2). What its
-/// sender was told must stay true, also where a copy of it comes when the overload is over.
+/// Milliseconds for which retransmissions of a refused request are refused: as long as its sender retransmits (64*T1,
+/// RFC 3261 §17.1.2.2). A retransmission must get the same answer, even if the overload is over.
 pub const REFUSED_FOR_MS: u64 = 32_000;
 
-/// What became of an earlier copy of a request.
+/// Result of an earlier copy of the same request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EarlierCopy {
     /// It was refused.
     Refused,
-    /// The script went on with it.
+    /// It was passed to the routing script.
     Passed,
 }
 
@@ -186,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_log_has_a_line_at_the_beginning_and_at_the_end() {
+    fn the_log_reports_the_beginning_and_the_end() {
         let mut overload = Overload::default();
         assert_eq!(overload.passes(1_000), None);
         assert!(overload.refused(1_000));
@@ -203,20 +204,20 @@ mod tests {
     }
 
     #[test]
-    fn a_queue_stands_where_it_is_never_empty() {
+    fn a_queue_that_is_never_empty_is_overload() {
         let mut queue = Queue::default();
         assert_eq!(queue.sees(50, 1_000), 0);
         assert_eq!(queue.sees(60, 1_030), 30);
         assert_eq!(queue.sees(20, 1_060), 60);
         assert_eq!(queue.sees(9, 1_061), 0);
         assert_eq!(queue.sees(90, 1_062), 0);
-        // Nobody has looked for a while.
+        // The last observation is too old.
         assert_eq!(queue.sees(90, 9_000), 0);
         assert_eq!(queue.sees(90, 9_001), 1);
     }
 
     #[test]
-    fn lines_are_bounded() {
+    fn the_number_of_log_lines_is_limited() {
         let mut overload = Overload::default();
         let mut lines = 0;
         // On and off for ten minutes.

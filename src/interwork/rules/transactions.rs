@@ -1,13 +1,13 @@
-//! Whether the host keeps its transactions for as long as the gateway needs them.
+//! Checks that the host keeps its transactions for as long as the gateway needs them.
 
 use crate::interwork::rules::policy::Policy;
 
-/// By how much the host's times must be longer than ours.
+/// The times of the host must be longer than ours by this margin.
 const MARGIN_MS: u64 = 1_000;
 
 impl Policy {
-    /// Checks the host's transactions against the times here, in milliseconds: how long they live without a final
-    /// response, and how long behind it. The error says what to write instead.
+    /// Checks the times of the host's transactions, in milliseconds: `lifetime_ms` without a final response,
+    /// `wait_ms` after one. The error says what to write instead.
     pub fn check_transactions(&self, lifetime_ms: u64, wait_ms: u64) -> Result<(), String> {
         let longest = self.hold_timeout_ms.max(self.im_timeout_ms) + MARGIN_MS;
         if lifetime_ms < longest {
@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn transactions_live_as_long_as_they_are_needed() {
+    fn transactions_must_live_as_long_as_they_are_needed() {
         let with = |hold_timeout, im_timeout, accept_timeout| {
             let settings = Settings {
                 hold_timeout,

@@ -25,7 +25,7 @@ pub(super) fn service_centres(settings: &Settings<'_>) -> Result<Vec<Identity>, 
             };
             Uri::parse(&uri)
                 .filter(|parsed| {
-                    // A number, or somebody at a host.
+                    // A number, or a URI with a host.
                     parsed.global_number().is_some() || place(&uri).is_some()
                 })
                 .and_then(|uri| uri.write_identity(&mut identity).ok())
@@ -137,7 +137,7 @@ pub(super) fn causes(rows: &[&str]) -> Result<Causes, String> {
     Ok(causes)
 }
 
-/// The names that `languages` knows.
+/// Names for the parameter `languages`.
 const LANGUAGES: [(&str, NationalLanguage); 13] = [
     ("turkish", NationalLanguage::Turkish),
     ("spanish", NationalLanguage::Spanish),
@@ -173,7 +173,7 @@ pub(super) fn languages(list: &str) -> Result<Vec<NationalLanguage>, String> {
         .collect()
 }
 
-/// One of two words.
+/// Reads one of two words.
 pub(super) fn word<T: Copy>(
     name: &str,
     value: &str,
@@ -190,8 +190,8 @@ pub(super) fn word<T: Copy>(
         })
 }
 
-/// What fits into a non-INVITE transaction, with room for the answer: its sender gives up after 32 s
-/// (RFC 3261 §17.1.2.2).
+/// Seconds that fit into a non-INVITE transaction, with time for the answer: the sender gives up after 32 s (RFC 3261
+/// §17.1.2.2).
 pub(super) const IN_TRANSACTION: RangeInclusive<i64> = 1..=30;
 
 pub(super) fn milliseconds(
