@@ -1,10 +1,10 @@
 //! The GSM 7-bit default alphabet and its extension table (TS 23.038 clauses 6.2.1 and 6.2.1.1).
 
-use super::table::{NONE, Table};
+use super::table::{CodeTable, NONE};
 
 /// The default alphabet. 1B is the escape.
 #[rustfmt::skip]
-pub(super) static LOCKING: Table = Table::new([
+pub(super) static LOCKING: CodeTable = CodeTable::new([
     '@', '£', '$', '¥', 'è', 'é', 'ù', 'ì', // 00
     'ò', 'Ç', '\n', 'Ø', 'ø', '\r', 'Å', 'å', // 08
     'Δ', '_', 'Φ', 'Γ', 'Λ', 'Ω', 'Π', 'Ψ', // 10
@@ -25,7 +25,7 @@ pub(super) static LOCKING: Table = Table::new([
 
 /// The extension table, used after an escape.
 #[rustfmt::skip]
-pub(super) static EXTENSION: Table = Table::new([
+pub(super) static EXTENSION: CodeTable = CodeTable::new([
     NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, // 00
     NONE, NONE, '\u{c}', NONE, NONE, NONE, NONE, NONE, // 08
     NONE, NONE, NONE, NONE, '^', NONE, NONE, NONE, // 10

@@ -2,7 +2,7 @@
 
 use super::NationalLanguage;
 use super::default;
-use super::table::{Table, Utf8, is_plain};
+use super::table::{CodeTable, Utf8, is_plain};
 
 /// The escape to the single shift table (TS 23.038 clause 6.2.1); the same code in every table.
 pub(crate) const ESCAPE: u8 = 0x1b;
@@ -32,8 +32,8 @@ impl Septets {
 /// The tables of a text: the locking shift table, and the single shift table for codes after an escape.
 #[derive(Clone, Copy)]
 pub(crate) struct ShiftTables {
-    locking: &'static Table,
-    single: &'static Table,
+    locking: &'static CodeTable,
+    single: &'static CodeTable,
 }
 
 impl ShiftTables {

@@ -11,7 +11,7 @@ const CODES: usize = 128;
 pub(crate) type Utf8 = [u8; 4];
 
 /// A table of 128 codes.
-pub(crate) struct Table {
+pub(crate) struct CodeTable {
     characters: [Utf8; CODES],
     /// Sorted by character, then by code, so that a character with two codes is found at its first one.
     codes: [(char, u8); CODES],
@@ -24,7 +24,7 @@ pub(crate) const fn is_plain(code: u8) -> bool {
     matches!(code, b' '..=b'#' | b'%'..=b'?' | b'A'..=b'Z' | b'a'..=b'z')
 }
 
-impl Table {
+impl CodeTable {
     // Iterators cannot be used in a const fn; every index is below CODES.
     #[allow(clippy::indexing_slicing, clippy::cast_possible_truncation)]
     pub(super) const fn new(characters: [char; CODES]) -> Self {

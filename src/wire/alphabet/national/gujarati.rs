@@ -1,10 +1,10 @@
 //! Gujarati, national language identifier 5 (TS 23.038 annex A).
 
-use crate::wire::alphabet::table::{NONE, Table};
+use crate::wire::alphabet::table::{CodeTable, NONE};
 
 /// The locking shift table (clause A.3.5).
 #[rustfmt::skip]
-pub(super) static LOCKING: Table = Table::new([
+pub(super) static LOCKING: CodeTable = CodeTable::new([
     '\u{a81}', '\u{a82}', '\u{a83}', '\u{a85}', '\u{a86}', '\u{a87}', '\u{a88}', '\u{a89}', // 00
     '\u{a8a}', '\u{a8b}', '\n', '\u{a8c}', '\u{a8d}', '\r', NONE, '\u{a8f}', // 08
     '\u{a90}', '\u{a91}', NONE, '\u{a93}', '\u{a94}', '\u{a95}', '\u{a96}', '\u{a97}', // 10
@@ -25,7 +25,7 @@ pub(super) static LOCKING: Table = Table::new([
 
 /// The single shift table (clause A.2.5).
 #[rustfmt::skip]
-pub(super) static SINGLE: Table = Table::new([
+pub(super) static SINGLE: CodeTable = CodeTable::new([
     '@', '£', '$', '¥', '¿', '"', '¤', '%', // 00
     '&', '\'', '\u{c}', '*', '+', NONE, '-', '/', // 08
     '<', '=', '>', '¡', '^', '¡', '_', '#', // 10

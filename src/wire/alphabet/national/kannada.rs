@@ -1,13 +1,13 @@
 //! Kannada, national language identifier 7 (TS 23.038 annex A).
 
-use crate::wire::alphabet::table::{NONE, Table};
+use crate::wire::alphabet::table::{CodeTable, NONE};
 
 /// The locking shift table (clause A.3.7).
 ///
 /// 24 is DDA (0CA1), which the order of the letters asks for and without which that letter could not be
 /// sent; the printed table repeats PA (0CAA) there.
 #[rustfmt::skip]
-pub(super) static LOCKING: Table = Table::new([
+pub(super) static LOCKING: CodeTable = CodeTable::new([
     NONE, '\u{c82}', '\u{c83}', '\u{c85}', '\u{c86}', '\u{c87}', '\u{c88}', '\u{c89}', // 00
     '\u{c8a}', '\u{c8b}', '\n', '\u{c8c}', NONE, '\r', '\u{c8e}', '\u{c8f}', // 08
     '\u{c90}', NONE, '\u{c92}', '\u{c93}', '\u{c94}', '\u{c95}', '\u{c96}', '\u{c97}', // 10
@@ -28,7 +28,7 @@ pub(super) static LOCKING: Table = Table::new([
 
 /// The single shift table (clause A.2.7).
 #[rustfmt::skip]
-pub(super) static SINGLE: Table = Table::new([
+pub(super) static SINGLE: CodeTable = CodeTable::new([
     '@', '£', '$', '¥', '¿', '"', '¤', '%', // 00
     '&', '\'', '\u{c}', '*', '+', NONE, '-', '/', // 08
     '<', '=', '>', '¡', '^', '¡', '_', '#', // 10

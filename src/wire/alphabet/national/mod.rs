@@ -15,7 +15,7 @@ mod turkish;
 mod urdu;
 
 use super::default;
-use super::table::Table;
+use super::table::CodeTable;
 use crate::wire::values::octet_values;
 
 octet_values! {
@@ -55,7 +55,7 @@ octet_values! {
 
 impl NationalLanguage {
     /// The locking shift table; Spanish has none.
-    pub(super) const fn locking(self) -> &'static Table {
+    pub(super) const fn locking(self) -> &'static CodeTable {
         match self {
             Self::Turkish => &turkish::LOCKING,
             Self::Portuguese => &portuguese::LOCKING,
@@ -74,7 +74,7 @@ impl NationalLanguage {
     }
 
     /// The single shift table.
-    pub(super) const fn single(self) -> &'static Table {
+    pub(super) const fn single(self) -> &'static CodeTable {
         match self {
             Self::Turkish => &turkish::SINGLE,
             Self::Spanish => &spanish::SINGLE,

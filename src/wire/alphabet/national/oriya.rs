@@ -1,10 +1,10 @@
 //! Oriya, national language identifier 9 (TS 23.038 annex A).
 
-use crate::wire::alphabet::table::{NONE, Table};
+use crate::wire::alphabet::table::{CodeTable, NONE};
 
 /// The locking shift table (clause A.3.9).
 #[rustfmt::skip]
-pub(super) static LOCKING: Table = Table::new([
+pub(super) static LOCKING: CodeTable = CodeTable::new([
     '\u{b01}', '\u{b02}', '\u{b03}', '\u{b05}', '\u{b06}', '\u{b07}', '\u{b08}', '\u{b09}', // 00
     '\u{b0a}', '\u{b0b}', '\n', '\u{b0c}', NONE, '\r', NONE, '\u{b0f}', // 08
     '\u{b10}', NONE, NONE, '\u{b13}', '\u{b14}', '\u{b15}', '\u{b16}', '\u{b17}', // 10
@@ -25,7 +25,7 @@ pub(super) static LOCKING: Table = Table::new([
 
 /// The single shift table (clause A.2.9).
 #[rustfmt::skip]
-pub(super) static SINGLE: Table = Table::new([
+pub(super) static SINGLE: CodeTable = CodeTable::new([
     '@', '£', '$', '¥', '¿', '"', '¤', '%', // 00
     '&', '\'', '\u{c}', '*', '+', NONE, '-', '/', // 08
     '<', '=', '>', '¡', '^', '¡', '_', '#', // 10

@@ -1,10 +1,10 @@
 //! Portuguese, national language identifier 3 (TS 23.038 annex A).
 
-use crate::wire::alphabet::table::{NONE, Table};
+use crate::wire::alphabet::table::{CodeTable, NONE};
 
 /// The locking shift table (clause A.3.3).
 #[rustfmt::skip]
-pub(super) static LOCKING: Table = Table::new([
+pub(super) static LOCKING: CodeTable = CodeTable::new([
     '@', '£', '$', '¥', 'ê', 'é', 'ú', 'í', // 00
     'ó', 'ç', '\n', 'Ô', 'ô', '\r', 'Á', 'á', // 08
     'Δ', '_', 'ª', 'Ç', 'À', '\u{221e}', '^', '\\', // 10
@@ -25,7 +25,7 @@ pub(super) static LOCKING: Table = Table::new([
 
 /// The single shift table (clause A.2.3).
 #[rustfmt::skip]
-pub(super) static SINGLE: Table = Table::new([
+pub(super) static SINGLE: CodeTable = CodeTable::new([
     NONE, NONE, NONE, NONE, NONE, 'ê', NONE, NONE, // 00
     NONE, 'ç', '\u{c}', 'Ô', 'ô', NONE, 'Á', 'á', // 08
     NONE, NONE, 'Φ', 'Γ', '^', 'Ω', 'Π', 'Ψ', // 10

@@ -1,10 +1,10 @@
 //! Spanish, national language identifier 2 (TS 23.038 annex A).
 
-use crate::wire::alphabet::table::{NONE, Table};
+use crate::wire::alphabet::table::{CodeTable, NONE};
 
 /// The single shift table (clause A.2.2).
 #[rustfmt::skip]
-pub(super) static SINGLE: Table = Table::new([
+pub(super) static SINGLE: CodeTable = CodeTable::new([
     NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, // 00
     NONE, 'ç', '\u{c}', NONE, NONE, NONE, NONE, NONE, // 08
     NONE, NONE, NONE, NONE, '^', NONE, NONE, NONE, // 10

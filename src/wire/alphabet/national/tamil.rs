@@ -1,10 +1,10 @@
 //! Tamil, national language identifier 11 (TS 23.038 annex A).
 
-use crate::wire::alphabet::table::{NONE, Table};
+use crate::wire::alphabet::table::{CodeTable, NONE};
 
 /// The locking shift table (clause A.3.11).
 #[rustfmt::skip]
-pub(super) static LOCKING: Table = Table::new([
+pub(super) static LOCKING: CodeTable = CodeTable::new([
     NONE, '\u{b82}', '\u{b83}', '\u{b85}', '\u{b86}', '\u{b87}', '\u{b88}', '\u{b89}', // 00
     '\u{b8a}', NONE, '\n', NONE, NONE, '\r', '\u{b8e}', '\u{b8f}', // 08
     '\u{b90}', NONE, '\u{b92}', '\u{b93}', '\u{b94}', '\u{b95}', NONE, NONE, // 10
@@ -25,7 +25,7 @@ pub(super) static LOCKING: Table = Table::new([
 
 /// The single shift table (clause A.2.11).
 #[rustfmt::skip]
-pub(super) static SINGLE: Table = Table::new([
+pub(super) static SINGLE: CodeTable = CodeTable::new([
     '@', '£', '$', '¥', '¿', '"', '¤', '%', // 00
     '&', '\'', '\u{c}', '*', '+', NONE, '-', '/', // 08
     '<', '=', '>', '¡', '^', '¡', '_', '#', // 10

@@ -1,10 +1,10 @@
 //! Turkish, national language identifier 1 (TS 23.038 annex A).
 
-use crate::wire::alphabet::table::{NONE, Table};
+use crate::wire::alphabet::table::{CodeTable, NONE};
 
 /// The locking shift table (clause A.3.1).
 #[rustfmt::skip]
-pub(super) static LOCKING: Table = Table::new([
+pub(super) static LOCKING: CodeTable = CodeTable::new([
     '@', '£', '$', '¥', '€', 'é', 'ù', 'ı', // 00
     'ò', 'Ç', '\n', 'Ğ', 'ğ', '\r', 'Å', 'å', // 08
     'Δ', '_', 'Φ', 'Γ', 'Λ', 'Ω', 'Π', 'Ψ', // 10
@@ -25,7 +25,7 @@ pub(super) static LOCKING: Table = Table::new([
 
 /// The single shift table (clause A.2.1).
 #[rustfmt::skip]
-pub(super) static SINGLE: Table = Table::new([
+pub(super) static SINGLE: CodeTable = CodeTable::new([
     NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE, // 00
     NONE, NONE, '\u{c}', NONE, NONE, NONE, NONE, NONE, // 08
     NONE, NONE, NONE, NONE, '^', NONE, NONE, NONE, // 10

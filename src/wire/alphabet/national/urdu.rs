@@ -1,10 +1,10 @@
 //! Urdu, national language identifier 13 (TS 23.038 annex A).
 
-use crate::wire::alphabet::table::{NONE, Table};
+use crate::wire::alphabet::table::{CodeTable, NONE};
 
 /// The locking shift table (clause A.3.13).
 #[rustfmt::skip]
-pub(super) static LOCKING: Table = Table::new([
+pub(super) static LOCKING: CodeTable = CodeTable::new([
     '\u{627}', '\u{622}', '\u{628}', '\u{67b}', '\u{680}', '\u{67e}', '\u{6a6}', '\u{62a}', // 00
     '\u{6c2}', '\u{67f}', '\n', '\u{679}', '\u{67d}', '\r', '\u{67a}', '\u{67c}', // 08
     '\u{62b}', '\u{62c}', '\u{681}', '\u{684}', '\u{683}', '\u{685}', '\u{686}', '\u{687}', // 10
@@ -25,7 +25,7 @@ pub(super) static LOCKING: Table = Table::new([
 
 /// The single shift table (clause A.2.13).
 #[rustfmt::skip]
-pub(super) static SINGLE: Table = Table::new([
+pub(super) static SINGLE: CodeTable = CodeTable::new([
     '@', '£', '$', '¥', '¿', '"', '¤', '%', // 00
     '&', '\'', '\u{c}', '*', '+', NONE, '-', '/', // 08
     '<', '=', '>', '¡', '^', '¡', '_', '#', // 10
