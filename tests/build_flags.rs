@@ -14,7 +14,7 @@ const LAST: &str = "USE_DNS_CACHE, USE_DNS_FAILOVER, USE_NAPTR, USE_DST_BLOCKLIS
 const LOOPS: &str = "ADAPTIVE_WAIT_LOOPS 1024, MAX_RECV_BUFFER_SIZE 262144, ";
 const NO_LOOPS: &str = "MAX_RECV_BUFFER_SIZE 262144, MAX_SEND_BUFFER_SIZE 262144, ";
 
-/// What `kamailio -v` prints.
+/// The output of `kamailio -v`.
 fn answer(version: &str, flags: &str, third_line: &str) -> String {
     format!(
         "version: kamailio {version} (x86_64/linux) \nflags: {flags}\n{third_line}MAX_URI_SIZE 1024, BUF_SIZE 65535, DEFAULT PKG_SIZE 8MB\n\

@@ -1,4 +1,4 @@
-//! `message/cpim`, disposition notifications and the XML around them: what strangers wrote, and what must hold for any octets.
+//! `message/cpim`, disposition notifications and their XML: examples of other programs, and properties for any octets.
 
 use std::fs;
 use std::path::Path;
@@ -45,7 +45,7 @@ fn a_notification_without_cpim() {
     );
 }
 
-/// What a header field can carry: no blanks around it, for those are not its own.
+/// A header field value: without blanks around it, which do not belong to it.
 fn text() -> impl Strategy<Value = String> {
     "\\PC{0,12}|[\\x00-\\x7f\u{e9}\u{1F389}]{0,12}".prop_map(|text| text.trim().to_owned())
 }
@@ -199,7 +199,7 @@ fn notification() -> impl Strategy<Value = Imdn<'static>> {
         )
 }
 
-/// Octets that look like what is read, so that more than the first line of a decoder is tried.
+/// Octets that resemble valid input, so that more than the first line of a decoder runs.
 fn hostile() -> impl Strategy<Value = Vec<u8>> {
     let token = prop::sample::select(vec![
         "From: ",
@@ -313,7 +313,7 @@ proptest! {
     fn what_was_read_can_be_written_and_says_the_same(octets in hostile()) {
         if let Ok(message) = Cpim::decode(&octets) {
             let mut out = Vec::new();
-            // A prefix that nobody declared cannot be written.
+            // An undeclared prefix cannot be written.
             if message.encode(&mut out).is_ok() {
                 let back = Cpim::decode(&out).unwrap();
                 prop_assert_eq!(&back.from, &message.from);

@@ -1,4 +1,4 @@
-//! Numbers and names: what must hold for any text.
+//! Numbers and names: properties for any text.
 
 use ipsmgw::interwork::{Policy, Settings};
 use proptest::collection::vec;
@@ -14,7 +14,7 @@ fn policy(numbers: &str) -> Policy {
     .unwrap()
 }
 
-/// Digits with what people write between them, some of them escaped.
+/// Digits with visual separators, some of them escaped.
 fn spelled(digits: &str, separators: &[usize], escapes: &[bool]) -> String {
     let mut out = String::new();
     for (at, digit) in digits.chars().enumerate() {

@@ -1,4 +1,4 @@
-//! application/reginfo+xml: what must hold for any octets.
+//! application/reginfo+xml: properties for any octets.
 
 use ipsmgw::interwork::{RegEvent, Whose};
 use ipsmgw::mime::{RegInfo, RegInfoContact, Registration};

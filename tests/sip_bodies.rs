@@ -1,4 +1,4 @@
-//! Bodies and header fields as SIP carries them: what must hold for any octets.
+//! Bodies and header fields in SIP: properties for any octets.
 
 use std::fs;
 use std::path::Path;
@@ -19,7 +19,7 @@ fn a_quoted_printable_body_behind_a_folded_content_type() {
     let message = split_header(&message);
     let media_type = MediaType::parse(message.field("c").unwrap());
     assert!(media_type.is("application/vnd.3gpp.sms"));
-    // Content-Length is 6: what follows is not the body's.
+    // Content-Length is 6: the rest is not part of the body.
     let encoding = message.field("Content-Transfer-Encoding");
     let octets = transfer_decoded(encoding, &message.body[..6]);
     assert_eq!(octets.as_deref(), Ok(&b"\r\n"[..]));

@@ -1,4 +1,4 @@
-//! Test data that strangers made: octets, and what they stand for (`tests/vectors/README.md`).
+//! Test data of other projects: octets and their values (`tests/vectors/README.md`).
 
 #[path = "pdu/decode.rs"]
 mod decode;
@@ -34,7 +34,7 @@ fn vectors(name: &str) -> Vec<Value> {
         .collect()
 }
 
-/// Lists what differs: every field of `expected` must be there, as it is or as `accept` allows.
+/// Lists the differences: each field of `expected` must be there, equal or as `accept` allows.
 fn differences(
     expected: &Map<String, Value>,
     found: &Value,
@@ -93,7 +93,7 @@ fn messages_read_as_expected() {
     assert_eq!(vectors.len(), 683);
 }
 
-/// Messages whose octets hold something that a value does not: what it is, and whose they are.
+/// Messages with octets that a value does not keep: which octets, and the source.
 const NOT_CANONICAL: &[(&str, &[&str])] = &[
     (
         "octets behind the message",
@@ -169,7 +169,7 @@ fn descriptions_are_complete() {
         });
         let mut again: Value = serde_json::from_str(&decode::line(&line)).unwrap();
         for fields in [&mut fields, &mut again] {
-            // What escapes and odd octets leave no trace of in the text.
+            // Escapes and odd octets that leave no trace in the text.
             fields.as_object_mut().unwrap().remove("udl");
             fields.as_object_mut().unwrap().remove("tpdu_hex");
         }
@@ -223,7 +223,7 @@ fn sip_bodies() {
     assert!(vectors.len() > 20);
 }
 
-/// Nobody takes an RP message for a TPDU, nor the other way round.
+/// An RP message is never read as a TPDU, nor a TPDU as an RP message.
 #[test]
 fn rp_messages_and_tpdus_are_told_apart() {
     let mut seen = [0, 0];
@@ -242,7 +242,7 @@ fn rp_messages_and_tpdus_are_told_apart() {
     assert!(seen[0] > 300 && seen[1] > 30, "{seen:?}");
 }
 
-/// Parts that are no text each by itself, and what they are together.
+/// Parts that are no text alone, and their text together.
 const TEXTS_OF_GROUPS: &[(&str, &str)] = &[("ucs2-split", "abc😀def")];
 
 /// Parts of the same message, by the `group` that the vectors put them in, are joined to the text that their own
@@ -308,7 +308,7 @@ fn user_data(octets: &[u8]) -> UserData<'_> {
     }
 }
 
-/// Rows of a table of ours: name, columns.
+/// Rows of a table in `tests/vectors/tables`: name, columns.
 fn table(name: &str) -> Vec<Vec<String>> {
     let text = file(&format!("tables/{name}"));
     let rows = text.lines().filter(|line| !line.starts_with('#'));
@@ -316,7 +316,7 @@ fn table(name: &str) -> Vec<Vec<String>> {
         .collect()
 }
 
-/// Cells whose sources disagree, and ours: (language, whether locking, code, character).
+/// Cells whose sources disagree, and the value here: (language, whether locking, code, character).
 const DISPUTED: &[(u8, bool, u8, char)] = &[(7, true, 0x24, '\u{0ca1}'), (12, false, 0x65, '€')];
 
 /// Every cell of every alphabet table, through the octets of a message.

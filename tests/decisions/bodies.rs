@@ -466,7 +466,7 @@ fn recipient_list_to_a_phone_is_refused() {
     );
     let class = world.gateway.classify(&message).ok();
     assert_eq!(class, Some(Class::InstantMessage), "which others may take");
-    // Only who else got it.
+    // Only the others in the list.
     let whole = body_of("recipient-list-history; handling=optional");
     let found = text(&body("multipart/mixed;boundary=b", whole.as_bytes()));
     assert_eq!(found.as_deref(), Ok("hi"));

@@ -280,7 +280,7 @@ fn optional_waits_end_when_the_table_fills() {
         let done = reported(&mut world, exchange, 202);
         assert_eq!(done.is_nothing(), waits);
         if !waits {
-            // What a 202 says.
+            // The meaning of a 202.
             assert_eq!(tp_st(&done), 0x01);
         }
     }
@@ -315,7 +315,7 @@ fn only_the_recipient_may_notify() {
         (200, vec![Counter::ReportUnknown])
     );
     assert!(done.sent.is_empty());
-    // Nor is a notification about what went the other way.
+    // Nor is a notification about a message in the other direction.
     let im = world.deliver(&instant(ALICE, "hello"));
     let call_id = im.message().call_id.clone().unwrap();
     let (local, _) = call_id.split_once('@').unwrap();
@@ -397,7 +397,7 @@ fn notification_about_another_message_is_left_alone() {
         let report = report.unwrap_or_else(|_| panic!("refused"));
         assert_eq!(report.is_some(), ours, "{message_id}");
     }
-    // A phone's report without In-Reply-To is ours all the same.
+    // A phone's report without In-Reply-To counts, too.
     let message = from_phone(BOB, &[0x02, 0x01]);
     assert!(
         world
@@ -418,7 +418,7 @@ fn malformed_notification() {
         Ok(report) => Ok(report.is_some()),
         Err(refusal) => Err(refusal.answer.status),
     };
-    // Whether it is about a message of ours nobody knows.
+    // It may or may not be about a message of the gateway.
     assert_eq!(read(&from_bob(cut.as_bytes())), Ok(false));
     let nobody = MessageIn {
         identity: None,

@@ -18,7 +18,7 @@ fn prepared(world: &World, message: &MessageIn<'_>) -> PreparedSm {
     sm
 }
 
-/// TP-OA of what a phone gets, as people read it.
+/// TP-OA of the phone's short message, as text.
 fn originator(world: &World, message: &MessageIn<'_>) -> String {
     let im = world.prepare_im(message);
     let (direction, rp) = RpMessage::decode(im.parts[0].as_slice()).unwrap();
@@ -340,7 +340,7 @@ fn converted_message_is_not_converted_back() {
     assert_eq!(refusal.answer.reason, "Loop Detected");
     world.prepare_im(&of(Some("elsewhere.example")));
 
-    // RP-DATA of ours that comes back, whoever vouches for its sender.
+    // RP-DATA of the gateway that comes back, with any asserted sender.
     let mut world = World::new();
     let done = world.deliver(&instant(BOB, "hi"));
     let message = done.message();
@@ -373,7 +373,7 @@ fn forwarded_message_is_not_converted() {
     assert_eq!(refusal.report.unwrap().body, [0x04, 0x2A, 0x01, 0x80 | 111]);
 }
 
-/// TP-DCS and the first octet of what a phone gets.
+/// TP-DCS and the first octet of the phone's TPDU.
 fn delivered(world: &World, message: &MessageIn<'_>) -> (u8, u8) {
     let im = world.prepare_im(message);
     let octets = im.parts[0].as_slice();

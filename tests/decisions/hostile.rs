@@ -27,7 +27,7 @@ const OURS: [&str; 13] = [
     "Interworked-By",
 ];
 
-/// Whole lines, each a name of ours and a value without a control character.
+/// Whole lines: a known field name, and a value without control characters.
 fn assert_lines(headers: &str) {
     let lines = headers.strip_suffix("\r\n").expect("ends with CRLF");
     for line in lines.split("\r\n") {
@@ -223,7 +223,7 @@ fn random_header_fields_never_panic() {
     }
 }
 
-/// What must not be in a log: who writes to whom, and what.
+/// Must not be in a log: sender, recipient, text.
 const PRIVATE: [&str; 5] = ["15550001", "15550002", "hello", "submission@phone", "alice"];
 
 fn assert_private(shown: &str) {

@@ -6,7 +6,7 @@ use ipsmgw::sip::MessageIn;
 
 use crate::world::{ALICE, BOB, SCTS, SERVICE_CENTRE, World, field, from_phone, held_as, instant};
 
-/// Who reports, about which RP-MR, with the Call-ID that it answers.
+/// Reporter, RP-MR, and In-Reply-To.
 fn ack<'m>(octets: &'m [u8; 2], in_reply_to: Option<&'m str>) -> MessageIn<'m> {
     MessageIn {
         in_reply_to,
@@ -258,7 +258,7 @@ fn failed_sip_leg_is_told_unless_a_report_follows() {
             (done.counted, world.store.open()),
             (vec![Counter::ImFailed], 0)
         );
-        // A report that comes then is nobody's: the sender has not asked for notifications.
+        // A later report is about nothing: the sender has not asked for notifications.
         let done = world.report(&ack(&[0x02, rp_mr], Some(&call_id)));
         assert_eq!((done.reply(), done.replies[0].1), (202, Verdict::Refused));
     }
@@ -428,7 +428,7 @@ fn one_at_a_time_and_in_order() {
     let third = world.deliver(&instant(BOB, "three"));
     assert!(second.sent.is_empty() && third.sent.is_empty());
     assert_eq!(second.held.len(), 1);
-    // Somebody else does not wait.
+    // Another recipient does not wait.
     assert_eq!(
         world
             .deliver(&instant("sip:+15550003@ims.example", "one"))
@@ -444,7 +444,7 @@ fn one_at_a_time_and_in_order() {
     // The second one's leg fails: the third has its turn.
     let done = world.leg_fails(second.held[0], 480);
     assert_eq!((done.answer(), done.sent[0].0), (480, Some(third.held[0])));
-    // A sender whose hold time is over loses its place in the queue to nobody.
+    // After its hold time a sender keeps its place in the queue.
     let fourth = world.deliver(&instant(BOB, "four"));
     world.pass(20_000);
     assert_eq!(

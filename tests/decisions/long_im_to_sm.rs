@@ -12,7 +12,7 @@ fn long() -> String {
     "The quick brown fox jumps. ".repeat(15)
 }
 
-/// The SMS-DELIVER in a MESSAGE of ours.
+/// The SMS-DELIVER in a MESSAGE of the gateway.
 fn deliver(body: &[u8]) -> SmsDeliver<'_> {
     let (direction, rp) = RpMessage::decode(body).unwrap();
     let Some(Ok(Tpdu::Deliver(deliver))) = rp.tpdu(direction) else {

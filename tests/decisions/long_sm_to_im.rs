@@ -55,21 +55,21 @@ fn long() -> String {
     "The quick brown fox jumps. ".repeat(15)
 }
 
-/// What comes of a part that does not complete its message: RP-ACK (3) or RP-ERROR (5), RP-MR.
+/// The report on a part that does not complete its message: RP-ACK (3) or RP-ERROR (5), RP-MR.
 fn report(done: &Done) -> (u16, Verdict, u8, u8) {
     assert!(done.relayed.is_empty());
     let body = &done.message().body;
     (done.reply(), done.replies[0].1, body[0], body[1])
 }
 
-/// What the IM side gets of a relayed part: the exchange and the text.
+/// The IM side's view of a relayed part: the exchange and the text.
 pub(crate) fn whole(done: &Done) -> (ExchangeId, String) {
     assert_eq!((done.relayed.len(), done.joined.len()), (1, 1));
     let body = String::from_utf8(done.joined[0].body.clone()).unwrap();
     (done.relayed[0], body)
 }
 
-/// The IM side's outcome, and what the phone is told.
+/// The outcome on the IM side, and the report to the phone.
 pub(crate) fn answered(world: &mut World, exchange: ExchangeId, status: u16) -> Vec<u8> {
     world.handle(Input::ImAnswered { exchange, status });
     let done = world.handle(Input::FinalSent {
@@ -255,7 +255,7 @@ fn incomplete_message_marks_its_gaps() {
         });
         let text = format!("{}{}{}", "a".repeat(153), "b".repeat(153), "c".repeat(20));
         let parts = parts(&text, 7, 0);
-        // Whatever name the client has registered, its contact is found by the identity.
+        // The contact is found by the identity, whatever name the client has registered.
         let named = |part| MessageIn {
             recipient_name: Some("sip:bob@ims.example"),
             ..from_phone(ALICE, part)
@@ -351,7 +351,7 @@ fn a_service_centre_delivers_parts() {
         let octets = rp_data_mt(rp_mr, &tpdu);
         let done = world.submit(&from_service_centre(&octets));
         if rp_mr < 3 {
-            // RP-ACK from a phone, as ours are to a service centre
+            // RP-ACK in the direction of a phone, as the gateway sends it to a service centre
             assert_eq!(report(&done), (202, Verdict::Answered, 0x02, rp_mr));
             assert_eq!(done.message().identity, SERVICE_CENTRE);
         }

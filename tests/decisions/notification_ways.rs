@@ -21,7 +21,7 @@ fn delivered(world: &mut World, message: &MessageIn<'_>) -> MessageOut {
 /// From and To in the wrapper of the notification on a message with these lines.
 fn names(message: &MessageIn<'_>) -> [String; 2] {
     let message = delivered(&mut World::new(), message);
-    // Whatever the body said, it goes to who sent the message; the client knows both by the names in its request.
+    // It goes to the sender of the message, whatever the body said; the client knows both names from its own request.
     assert_eq!(
         (&*message.identity, &*message.to, &*message.from),
         (ALICE, "sip:alice@ims.example", "sip:bob@ims.example")
@@ -42,7 +42,7 @@ fn notification_uses_the_names_of_the_message() {
     let body = asking("positive-delivery", "hello");
     let with = |from: &str, to: &str| body.replace(ALICE_SAYS, from).replace(TO_BOB, to);
     for (from, to, said) in [
-        // By their number, in whatever URI; or by nobody's name, as CPM does.
+        // By their number in each form of URI, or anonymous, as CPM clients write it.
         (
             "From: <tel:+1-555-0001>",
             "To: <sip:+15550002@x.example>",
@@ -62,7 +62,7 @@ fn notification_uses_the_names_of_the_message() {
             "To: <sip:bob@IMS.example>",
             ["sip:bob@IMS.example", "im:alice@ims.example"],
         ),
-        // Somebody else, or nonsense.
+        // Another sender, or a malformed report.
         (
             "From: <im:carol@ims.example>",
             "To: <im:carol@ims.example>",
@@ -140,7 +140,7 @@ fn other_recorded_routes_are_ignored() {
     for (hosts, hosts_of_ours, from_trusted) in [
         // A client says so.
         (&["sip:a.example"][..], ours, false),
-        // A stranger, in whatever place.
+        // A stranger, at each place.
         (&["sip:x.example"], ours, true),
         (&["sip:a.example", "sip:x.example"], ours, true),
         (&["sip:x.example", "sip:a.example"], ours, true),
@@ -151,7 +151,7 @@ fn other_recorded_routes_are_ignored() {
         // No host at all.
         (&["tel:+15559999"], ours, true),
         (&["sip:a.example:99999"], ours, true),
-        // By default nobody's.
+        // By default no host is one of ours.
         (&["sip:a.example"], "", true),
     ] {
         assert_eq!(way(hosts, hosts_of_ours, from_trusted), direct, "{hosts:?}");

@@ -48,7 +48,7 @@ fn ack(world: &mut World, rp_mr: u8) -> Done {
     world.report(&from_phone(BOB, &[0x02, rp_mr]))
 }
 
-/// What a notification says.
+/// The content of a notification.
 fn disposition(message: &MessageOut) -> Disposition {
     let cpim = Cpim::decode(&message.body).unwrap();
     assert!(cpim.content.is(IMDN_TYPE));
@@ -110,7 +110,7 @@ fn refused_notification_is_sent_once_more() {
         let (id, message) = done.sent.remove(0);
         let id = id.unwrap();
         assert!(world.leg(id, first).is_nothing());
-        // What follows to the phone does not wait for it.
+        // Later messages to the phone do not wait for it.
         assert_eq!(
             world
                 .deliver(&instant("sip:carol@ims.example", "next"))

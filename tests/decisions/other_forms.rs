@@ -60,7 +60,7 @@ fn in_the_other_alphabet_once() {
             (again.dcs.alphabet(), done.message().body[1]),
             (alphabet, rp_mr + 1)
         );
-        // What repeats the first report is about nothing, and once more is enough.
+        // A repetition of the first report is about nothing.
         assert!(refused(&mut world, rp_mr, fcs).sent.is_empty());
         world.leg(id, 200);
         assert_eq!(refused(&mut world, rp_mr + 1, 0x90).answer(), 415);
@@ -240,7 +240,7 @@ fn the_second_attempt_is_like_any_other() {
     let (id, rp_mr) = sent(&mut world, &instant(BOB, "hello"));
     world.leg(id, 200);
     refused(&mut world, rp_mr, 0x90);
-    // Its SIP leg fails: what was refused before is not there.
+    // Its SIP leg fails: the message that was refused before has not arrived.
     assert_eq!(world.leg_fails(id, 480).answer(), 480);
     // No report: once more, as it is now.
     let (id, rp_mr) = sent(&mut world, &instant(BOB, "hello"));

@@ -67,7 +67,7 @@ fn new_work_is_refused_by_each_signal() {
     let messages = [
         instant(BOB, "hello"),
         from_phone(ALICE, &octets),
-        // RP-SMMA, and what cannot be read.
+        // RP-SMMA, and malformed octets.
         from_phone(ALICE, &[0x06, 0x01]),
         from_phone(ALICE, &[]),
     ];
@@ -81,7 +81,7 @@ fn new_work_is_refused_by_each_signal() {
             true,
         ),
         (Load { memory: 85, ..CALM }, true),
-        // What opens no exchange needs no place for one.
+        // A message without an exchange needs no place.
         (
             Load {
                 pending: 90,

@@ -242,7 +242,7 @@ fn owed_report_delays_others_by_three_seconds() {
     assert_eq!(done.sent[0].0, Some(second.held[0]));
     let rp_mr = done.message().body[1];
     assert_ne!(rp_mr, lost, "by it they are told apart");
-    // What comes later does not wait for the first one at all.
+    // Later messages do not wait for the first one at all.
     let done = world.report(&ack(&[0x02, rp_mr], None));
     assert_eq!((done.answer(), done.answered[0].0), (200, second.held[0]));
     let third = world.deliver(&instant(BOB, "third"));

@@ -19,7 +19,7 @@ fn world(queue_timeout: i64) -> World {
     })
 }
 
-/// Whatever is due within so many milliseconds, in its order.
+/// Runs all timers that are due within so many milliseconds, in order.
 fn pass(world: &mut World, milliseconds: u64) -> Vec<Done> {
     let until = world.now.monotonic_ms + milliseconds;
     let mut done = Vec::new();

@@ -70,7 +70,7 @@ fn enlist(world: &mut World, copy: &PreparedCopy) -> Done {
     world.handle(Input::Enlist(copy))
 }
 
-/// All of them taken, then begun: what came of each.
+/// All messages are taken, then begun: the outcome of each.
 fn send(world: &mut World, body: &[u8], to: &[RecipientIn<'_>]) -> Vec<(ExchangeId, Done)> {
     let copies = prepare(world, body, to).unwrap();
     let taken: Vec<_> = copies
@@ -156,7 +156,7 @@ fn nothing_goes_before_all_are_taken() {
     let long = body(&TEXT.replace("hello", &"x".repeat(200)), "");
     let copies = prepare(&world, &long, &[known(BOB, PHONE)]).unwrap();
     let exchange = enlist(&mut world, &copies[0]).enlisted[0];
-    // What is on its way to the same phone ends meanwhile, and another message comes: it keeps its place.
+    // The message before it ends meanwhile, and another one arrives: the message keeps its place.
     let done = world.report(&from_phone(BOB, &[0x02, rp_mr]));
     assert!(done.sent.is_empty());
     assert!(world.deliver(&instant(BOB, "behind")).sent.is_empty());

@@ -198,7 +198,7 @@ fn malformed_rp_message_is_a_bad_request() {
     );
 }
 
-/// What a phone is told, behind a 202, about an SMS-SUBMIT that is not for people.
+/// The report to a phone, after a 202, on an SMS-SUBMIT without text for a person.
 #[test]
 fn short_messages_without_text() {
     let with_header = |header: &[u8]| {
@@ -331,7 +331,7 @@ fn only_a_service_centre_names_the_sender() {
     let octets = hello(0x2A);
     let refusal = refused_sm(&from_service_centre(&octets));
     assert_eq!(refusal.reason, Reason::Direction);
-    // A report in the network's direction is nobody's report to us.
+    // A report in the direction of the network is no report of a phone.
     let report = from_phone(ALICE, &[0x03, 0x01]);
     assert!(
         World::new()

@@ -27,7 +27,7 @@ fn refused(world: &mut World, exchange: ExchangeId, status: u16) -> Done {
     })
 }
 
-/// A message that is sent as `message/cpim` and refused; what goes out instead.
+/// A message that is sent as `message/cpim` and refused, and the second attempt.
 fn second(world: &mut World, status: u16) -> (ExchangeId, MessageOut) {
     let exchange = world.relay(&to_cpim(&asking(0x2A)));
     let mut done = refused(world, exchange, status);
@@ -85,7 +85,7 @@ fn the_second_answer_is_the_outcome() {
         assert_eq!(report(&done), (0x05, 0x2A, Some(cause)), "{status}");
         assert_eq!(done.counted, [Counter::SmFailed]);
     }
-    // Nothing was asked for: a 202 stays what it is.
+    // Without a request for a notification a 202 is final.
     let mut world = World::new();
     let (exchange, _) = second(&mut world, 415);
     assert_eq!(report(&world.leg(exchange, 202)), (0x03, 0x2A, None));
@@ -236,7 +236,7 @@ fn meanwhile() {
     let reports = reports.map(|(_, report)| field(&report.headers, "In-Reply-To"));
     assert!(reports.eq([Some("submission@phone"), Some("again@phone")]));
 
-    // Nobody tells how it ended.
+    // No input tells the end.
     let mut world = World::new();
     let (exchange, _) = second(&mut world, 415);
     let (at, id) = world.store.next_wake().unwrap();

@@ -19,7 +19,7 @@ use crate::world::{
 
 const CAROL: &str = "sip:carol@ims.example";
 
-/// What the host would have seen.
+/// The actions as the host sees them.
 #[derive(Default)]
 struct Ledger {
     /// The transaction that each exchange holds.
@@ -66,7 +66,7 @@ fn every_sender_is_answered_exactly_once() {
         let mut random = Random::of(seed);
         let mut world = through_a_service_centre();
         world.store.max = 12;
-        // Now and then nobody may take all of it.
+        // Sometimes a sender takes all places.
         world.store.max_of_sender = u32::try_from(seed % 3).unwrap() * 4;
         let mut ledger = Ledger::default();
         let mut label = 0;
@@ -164,7 +164,7 @@ fn every_sender_is_answered_exactly_once() {
             };
             ledger.note(&done);
         }
-        // Whatever is open ends by its own clock, in bounded time.
+        // Each open exchange ends by its own timers, in bounded time.
         for _ in 0..400 {
             let Some((at, id)) = world.store.next_wake() else {
                 break;
@@ -207,7 +207,7 @@ fn every_sender_is_answered_exactly_once() {
 #[derive(Default)]
 struct Requests {
     all: Vec<(String, bool)>,
-    /// Those that wait for what the IM side says.
+    /// Requests that wait for the outcome of the IM side.
     relayed: HashMap<ExchangeId, usize>,
     /// In-Reply-To of each report.
     reports: HashMap<String, Vec<u8>>,

@@ -46,7 +46,7 @@ fn status_report(tp_mr: u8, recipient: &str, status: u8) -> Vec<u8> {
     rp_data_mt(0x33, &tpdu)
 }
 
-/// A status report for Alice: it is acknowledged whatever comes of it.
+/// A status report for Alice: it is always acknowledged.
 fn reported(world: &mut World, octets: &[u8]) -> Done {
     let message = from_centre(octets, None);
     let Err(refusal) = world.gateway.prepare_sm(&message, world.now) else {
@@ -134,7 +134,7 @@ fn notification_has_the_reported_recipient_and_time() {
     let done = reported(&mut world, &from_bob(tp_mrs[0], 0x00));
     let cpim = Cpim::decode(&done.message().body).unwrap();
     let imdn = Imdn::decode(&cpim.content.octets).unwrap();
-    // TP-RA and TP-DT, for the message to whom the sender calls so.
+    // TP-RA and TP-DT belong to the message to the recipient that the sender named.
     assert_eq!(imdn.recipient_uri.unwrap(), "tel:+15550002");
     assert_eq!(imdn.original_recipient_uri.unwrap(), cpim.from.unwrap().uri);
     assert_eq!(imdn.date_time.unwrap(), "2026-01-02T02:05:05Z");
@@ -185,7 +185,7 @@ fn delivered_needs_all_parts() {
     world.notified();
     assert_eq!(world.store.open(), 0);
 
-    // One of which nobody knows keeps the rest from being proof.
+    // A part with an unknown outcome prevents "delivered".
     let tp_mrs = taken(&mut world, BOTH, &text);
     for (tp_mr, status) in tp_mrs.iter().zip([0x01, 0x00, 0x00]) {
         assert!(reported(&mut world, &from_bob(*tp_mr, status)).is_nothing());
@@ -261,7 +261,7 @@ fn a_report_about_something_else() {
         assert_eq!(done.counted, [Counter::ReportUnknown]);
         assert!(done.sent.is_empty());
     }
-    // Somebody else's, and one on an SMS-COMMAND.
+    // A report on another message, and one on an SMS-COMMAND.
     let octets = from_bob(tp_mrs[0], 0x00);
     let message = MessageIn {
         request_uri: "sip:+15550003@ims.example",

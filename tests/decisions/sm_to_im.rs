@@ -703,7 +703,7 @@ fn tp_rd_allows_a_new_reference() {
         rp_ack(3)
     );
 
-    // What was not delivered is tried again.
+    // An undelivered message is a new attempt.
     let mut world = World::new();
     let id = world.relay(&first);
     answered(&mut world, id, 480);
@@ -764,7 +764,7 @@ fn the_202_leaves_before_the_im_side_has_answered() {
         (&[(0, 202)], rp_ack(1)),
         (&[(0, 404)], rp_error(1, 1, Some(0xC3))),
         (&[(0, 603)], rp_error(1, 21, Some(0xC4))),
-        // Silence is nobody there.
+        // No answer means an absent client.
         (&[], rp_error(1, 27, Some(0xC2))),
         (&[(0, 180)], rp_error(1, 27, Some(0xC2))),
     ] {

@@ -71,7 +71,7 @@ fn phone_with_tp_srr_gets_a_status_report() {
         field(&message.headers, "Request-Disposition"),
         Some("no-fork")
     );
-    // The phone's RP-ACK is taken, and nobody waits for it.
+    // The phone's RP-ACK is taken, and no exchange waits for it.
     let id = done.sent[0].0.unwrap();
     assert!(world.leg(id, 200).is_nothing());
     let done = world.report(&from_phone(ALICE, &[0x02, 0x01]));

@@ -27,7 +27,7 @@ pub(crate) fn settings() -> Settings<'static> {
     }
 }
 
-/// One bucket that holds everybody: whoever is told apart is told apart by the core.
+/// One bucket for all identities: only the core tells them apart.
 #[derive(Default)]
 pub(crate) struct Store {
     places: Vec<(u32, Option<Exchange>)>,
@@ -37,7 +37,7 @@ pub(crate) struct Store {
     parts: Vec<(u64, u64)>,
     sequences: [u8; Sequence::COUNT],
     pub(crate) max: usize,
-    /// What one sender may have open; 0: as much as all.
+    /// The share of one sender; 0: no limit.
     pub(crate) max_of_sender: u32,
     /// How many each sender has open.
     shares: HashMap<u64, u32>,
@@ -157,14 +157,14 @@ impl Store {
         self.wakes.remove(&id.index());
     }
 
-    /// Who is to be looked at next, and when.
+    /// The exchange that wakes next, and the time.
     pub(crate) fn next_wake(&self) -> Option<(u64, ExchangeId)> {
         let due = |id: &ExchangeId| Some((*self.wakes.get(&id.index())?, *id));
         self.order.iter().filter_map(due).min_by_key(|(at, _)| *at)
     }
 }
 
-/// What came of one input.
+/// The actions for one input.
 #[derive(Default)]
 pub(crate) struct Done {
     pub(crate) replies: Vec<(Answer, Verdict)>,
@@ -337,7 +337,7 @@ impl World {
         im
     }
 
-    /// An instant message, and what came of it.
+    /// An instant message and its outcome.
     pub(crate) fn deliver(&mut self, message: &MessageIn<'_>) -> Done {
         let im = self.prepare_im(message);
         self.transactions += 1;
@@ -418,7 +418,7 @@ impl World {
     }
 }
 
-/// The transaction of the sender who came in this place.
+/// The transaction of the sender at this place.
 pub(crate) fn held_as(label: u32) -> TransactionId {
     TransactionId {
         entry: 7,

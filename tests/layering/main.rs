@@ -57,7 +57,7 @@ fn edges() -> graph::Edges<graph::Module> {
     edges
 }
 
-/// What only the binding may do: no decision depends on a clock, a file or a global.
+/// Words for the binding only: no decision depends on a clock, a file or a global.
 const FOR_THE_BINDING: &[&str] = &[
     "unsafe",
     "libc",
@@ -98,7 +98,7 @@ fn sources(layer: &str) -> Vec<PathBuf> {
     found
 }
 
-/// The code of a file, without what it says about itself.
+/// The code of a file without its comments.
 fn code(path: &Path) -> String {
     let text = fs::read_to_string(path).unwrap();
     let lines = text

@@ -34,7 +34,7 @@ fn main() -> ExitCode {
     };
     match convert_lines(convert) {
         Ok(()) => ExitCode::SUCCESS,
-        // Whoever reads our output has read enough.
+        // The reader of the output has closed it.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("pdu: {error}");
@@ -59,7 +59,7 @@ fn convert_lines(convert: fn(&Value) -> String) -> io::Result<()> {
     out.flush()
 }
 
-/// What stands for a line that is no JSON; the lines after it may be.
+/// The output for a line that is no JSON; later lines are read.
 fn not_json(error: &serde_json::Error) -> Value {
     let fault = error.to_string();
     json!({"id": null, "error": {"element": "line", "offset": error.column(), "fault": fault}})

@@ -44,7 +44,7 @@ def without_country(message):
     return any(len(n) < 3 or not n.isdecimal() or n.startswith(SHARED_CODES) and len(n) < 6 for n in numbers)
 
 
-# reader, what is wrong, which messages, which fields it spoils ("*": all of the TPDU), whether it also spoils writing
+# reader, fault, messages concerned, fields that it spoils ("*": all of the TPDU), whether it also spoils writing
 FAULTS = [
     ("pycrate", "drops a final @ or CR of a text", lambda m: tpdu(m).get("text", "")[-1:] in ("@", "\r"), {"tpdu.text"}, False),
     ("pycrate", "drops a final @ or CR of a name", lambda m: tpdu(m).get("addr", {}).get("value", "")[-1:] in ("@", "\r"), {"tpdu.addr.value"}, False),
@@ -82,7 +82,7 @@ def convert(pdu, arguments, lines):
     return [json.loads(line) for line in run.stdout.splitlines()]
 
 
-# What a reader does not show at all, and what is derived by us from what it shows.
+# Fields that a reader does not show, and fields derived from those that it shows.
 NOT_SHOWN = {
     "ours": set(),
     "pycrate": {"tpdu.alphabet", "tpdu.concat", "tpdu.ports", "tpdu.nl"},

@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[3]
 PROGRAM = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release/examples/load"
 
-# What must not become of a text.
+# Wrong fates of a text.
 BAD = ("lost", "doubled", "contradicted", "unreported", "untold", "unanswered", "open")
 
 

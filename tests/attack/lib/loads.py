@@ -108,7 +108,7 @@ async def highest(crowd, first=200.0):
 async def sustained(lua):
     async with Crowd("sustained", lua) as crowd:
         rate, _ = await highest(crowd)
-        # What held for seconds has to hold for longer.
+        # A rate that held for seconds must hold for longer.
         while rate > 20:
             mark = await crowd.at(rate, 20)
             told(rate, 20, mark)
@@ -142,7 +142,7 @@ async def overload(lua, rate):
         print(f"  {during['count']['sent'] / seconds:.0f}/s sent, {good / seconds:.0f}/s delivered and told")
         recovered = next((s["second"] for i, s in enumerate(behind["seconds"]) if is_calm(behind["seconds"][i:])), None)
         print(f"  p99 is below {WANTED_P99} ms again after {recovered} s" if recovered is not None else "  p99 was not normal again within 45 s")
-        # Above what the machine can do a request may go unheard; then it must not have been delivered.
+        # Above the machine's limit a request may have no answer; then it must not be delivered.
         failed = bad(during["count"], but=("unanswered",)) or bad(behind["count"], but=("unanswered",))
         rest = await crowd.gw.at_rest(120)
         print(f"  {'nothing is open' if rest else f'{crowd.gw.pending()} exchanges are still open'}; late: {summary['late']}")
@@ -157,7 +157,7 @@ def is_calm(seconds):
 
 async def soak(lua, seconds, rate):
     async with Crowd("soak", lua) as crowd:
-        # What a process takes once, it takes now.
+        # A process takes its buffers now, once.
         told(rate, 15, await crowd.at(rate, 15))
         before = await crowd.memory_at_rest()
         print(f"before: {before}", flush=True)

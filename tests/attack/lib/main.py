@@ -67,7 +67,7 @@ async def play_all(names_, size, lua):
 
 
 def main(words):
-    # Whoever ends us ends our Kamailio with us, as Ctrl-C does.
+    # The end of the test ends its Kamailio, too, as Ctrl-C does.
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     # Attacks hold thousands of connections.
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

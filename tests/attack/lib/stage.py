@@ -21,7 +21,7 @@ PAIRS = {
     "udp": [("phone", "pia", "127.0.0.11"), ("client", "cleo", "127.0.0.12")],
     "tcp": [("phone", "paul", "127.0.0.1"), ("client", "carl", "127.0.0.1")],
 }
-# Members who attack or are attacked, and those of the pairs.
+# Members that attack or are attacked, and members of the pairs.
 PEOPLE = [("pia", "+15557001"), ("cleo", "+15557002"), ("paul", "+15557003"), ("carl", "+15557004"),
           ("mallory", "+15556001"), ("mallet", "+15556002"), ("vera", "+15556003"),
           *((f"silent{i}", f"+1555610{i}") for i in range(6))]  # fmt: skip
@@ -42,7 +42,7 @@ class AttackedGateway(Gateway):
             connection.executemany("INSERT INTO subscriber (username, domain, ha1, number) VALUES (?, ?, ?, ?)", rows)
         connection.close()
 
-    # What a process or the whole gateway holds
+    # Memory of a process or of the whole gateway
 
     def shm(self):
         """Octets of shared memory in use."""

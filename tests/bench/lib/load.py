@@ -100,7 +100,7 @@ class Kind:
     client_answers: int | None = 200  # status, or None for silence
     phone_answers: int | None = 200
     phone_reports: object = None  # RP-MR -> octets, or None for silence
-    # What each exchange makes arrive: (socket, what) -> how often. None: an answer, and whatever else comes.
+    # The arrivals of each exchange: (socket, kind) -> how often. None: an answer, and anything else.
     expected: dict | None = None
 
 
@@ -186,7 +186,7 @@ class Load:
             body = kind.body(number) if kind.body else kind.text.encode()
             self._request(self.client, "MESSAGE", uri, CLIENT, body, "text/plain;charset=UTF-8")
 
-    # What arrives
+    # Arrivals
 
     def _take(self, side, octets):
         """Counts a message, answers it, and reports on it as the kind of exchange says."""

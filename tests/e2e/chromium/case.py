@@ -155,7 +155,7 @@ async def ports():
     secure = re.search(r"#!trydefine IPSMGW_WSS tls:127.0.0.1:(\d+)", settings)[1]
     async with Browser() as browser:
         for port, refused in (("5060", True), (default, False), (secure, False)):
-            # Nobody need listen there: an unsafe port is refused before.
+            # No server is needed there: the browser refuses an unsafe port before it connects.
             await browser.said()
             await browser.script("knock", f"ws://127.0.0.3:{port}")
             await browser.next("closed")

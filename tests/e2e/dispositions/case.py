@@ -90,7 +90,7 @@ async def addressing(name="addressing", **script):
             ("im:alice@ims.example", "im:bob@ims.example", ("im:alice@ims.example", "im:bob@ims.example")),
             ("tel:+1-555-0001", "sip:+15550002@elsewhere.example", ("tel:+1-555-0001", "sip:+15550002@elsewhere.example")),
             ("sip:anonymous@anonymous.invalid",) * 2 + (("sip:anonymous@anonymous.invalid",) * 2,),
-            # Somebody else's.
+            # Of another person.
             ("sip:carol@ims.example", "sip:dave@ims.example", ("sip:+15550001@ims.example", ME)),
             (ME, YOU, ("sip:+15550001@ims.example", ME)),
             ("im:a@x", "im:b@y", ("sip:+15550001@ims.example", ME)),

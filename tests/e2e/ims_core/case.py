@@ -155,7 +155,7 @@ async def registrations():
     for variant, options in (("registrations", {}), ("registrations-lua", LUA)):
         async with with_core(name=variant, **options) as gw, Core(gw) as core:
             alice, carol = await core.user(ImsPhone, "+15550001"), await core.user(ImsClient, "+15550003")
-            # What an IMS device asks for (TS 24.229 5.1.1.2).
+            # The expiry that an IMS device asks for (TS 24.229 clause 5.1.1.2).
             await core.register(alice, expires=600000)
             lasts = max(map(int, re.findall(r"Expires: (\d+)", gw.rpc("ul.dump"))))
             equal(600000 - 60 < lasts < 600000 + 200, True, f"seconds for which it is registered, {lasts}")

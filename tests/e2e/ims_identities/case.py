@@ -64,7 +64,7 @@ async def two_devices():
 
         async def phone_shows(text):
             equal((await carol.send_im(ALICE_URI, text)).status, 200, f"the answer, {text}")
-            # This S-CSCF lets every message go to both devices; the phone has refused what was no short message.
+            # This S-CSCF sends each message to both devices; the phone has refused the text.
             while not isinstance(seen := await alice.next_message(), tuple):
                 equal(seen.content_type, "text/plain", "what the phone refused")
             equal(seen[1].tpdu.text, text, "what the phone shows")
@@ -155,7 +155,7 @@ async def unknown():
         ):
             await passed_on(dave, centre, "sip:+15559999@ims.example", octets, "application/vnd.3gpp.sms")
         await passed_on(erin, centre, "sip:+15559999@ims.example", b"hello", "text/plain")
-        # A short message to the phone, that somebody else's gateway made.
+        # A short message to the phone from another gateway.
         octets = sms.rp_data(4, "+15559999", sms.deliver("+15558882", "hello"), network=True)
         dave.rp_answer = None
         answer = await erin.send("MESSAGE", "sip:+15558881@ims.example", headers=[("Content-Type", "application/vnd.3gpp.sms")], body=octets)

@@ -20,7 +20,7 @@ from ua import ImClient
 
 LIB = Path(__file__).resolve().parent
 
-# Where the S-CSCF is, and where what is in front of it is: the gateway trusts the first only.
+# The addresses of the S-CSCF and of the P-CSCF in front of it: the gateway trusts the S-CSCF only.
 SCSCF_HOST, PCSCF_HOST, HSS_HOST = "127.0.0.3", "127.0.0.4", "127.0.0.5"
 TRUSTED = {"trusted": SCSCF_HOST}
 
@@ -191,7 +191,7 @@ class _Registered:
         super().__init__(endpoint, name, subscriber.password, domain)
         self.subscriber, self.scscf = subscriber, scscf
         self.username = subscriber.private
-        # What the P-CSCF asserts of who sends.
+        # The sender that the P-CSCF asserts.
         self.asserted = [self.identity]
         self._service_route = f"<sip:orig@{scscf.host};lr>"
         self._path = f"<sip:term@{endpoint.contact_host};lr>"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import ua
 
-# What no Kamailio here may ever write into its log.
+# Lines that no Kamailio of the tests may write into its log.
 # (A TCP process that sees the others end first logs CRITICAL: "receive_fd(): EOF", "send_fd(): ... Broken pipe".)
 CRASHED = re.compile(r"CRITICAL(?!.*(?:receive_fd\(\): EOF|send_fd\(\): .*Broken pipe))|\bBUG\b|core was|child process \d+ exited by a signal|caught a panic")
 
@@ -68,7 +68,7 @@ class Kamailio:
         for listen in self.listens:
             command += ["-l", listen]
         with self.log_file.open("ab") as log:
-            # A session of its own: whatever it leaves behind is found by that.
+            # A session of its own finds all its processes.
             self.process = subprocess.Popen(
                 command, env=self.env, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
             )

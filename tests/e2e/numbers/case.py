@@ -150,7 +150,7 @@ async def originators():
         rows.check("in parts: the text", seen.text, "a long text " * 20)
         rows.check("in parts: From", seen.get("From").split(">")[0], '"My Bank" <sip:My%20Bank@sms.invalid')
         rows.check("in parts: asserted", seen.all("P-Asserted-Identity"), [])
-        # However the names were chosen, nobody here is asserted.
+        # Whatever the names are, no person of the gateway is asserted.
         for line in (VECTORS / "names_of_people.hex").read_text().split():
             headers = [("P-Asserted-Identity", f"<{centre.uri}>")]
             await centre.send_rp(bytes.fromhex(line), uri=gw.uri("bob"), from_=centre.uri, headers=headers)

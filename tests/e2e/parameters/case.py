@@ -58,9 +58,9 @@ WRONG = (
     ("overload_pending", 101, "from 0 to 100"),
     ("overload_retry_after", 0, "from 2 to 600"),
     ("sm_flag", 32, "write a branch flag from 0 to 31"),
-    # What sm_flag is in kamailio.cfg.
+    # sm_flag of kamailio.cfg.
     ("im_flag", 1, "write a branch flag from 0 to 31"),
-    # What usrloc's nat_bflag is in kamailio.cfg.
+    # nat_bflag of usrloc in kamailio.cfg.
     ("cpim_flag", 0, "nat_bflag of usrloc"),
     ("third_party_flag", 1, "write a branch flag from 0 to 31"),
     ("anonymous", "J\u00fcrgen", "write it without them"),

@@ -223,7 +223,7 @@ async def first_moments(**options):
         statuses = collections.Counter()
 
         async def write(number):
-            # As soon as somebody listens: the port is closed at first.
+            # When the server listens: the port is closed at first.
             while (status := await writes(bob, gw.uri(number), "early")) == 407:
                 pass  # Several at once: another one has counted the nonce further.
             statuses[status] += 1

@@ -117,7 +117,7 @@ async def untouched(name, options):
             ("tel:+15550004", None),
             ("sip:franky@ims.example", None),
             (IMSI, None),
-            # Our own address would lead back to us.
+            # The gateway's own address would lead back to the gateway.
             (f"sip:frank@{host}:{port}", "sip:frank@ims.example"),
         ):
             answer = await bob.send_im(uri, b"\1\2", content_type="x/y")
@@ -291,7 +291,7 @@ async def nobody_here(name, options):
             branch = f"z9hG4bK{secrets.token_hex(8)}"
             stray.headers.insert(0, ("Via", f"SIP/2.0/UDP {via.contact_host};branch={branch};rport"))
             via.send_octets(stray.encode())
-        # Whatever went on would be there before the answer to a later request.
+        # A request that was passed on would arrive before the answer to a later one.
         await passed_on("a request behind it", "OPTIONS", zoe, asserted=ALICE_URI)
         rows.check("what went on of it", got.qsize(), 0)
 

@@ -130,7 +130,7 @@ async def one_of_several():
         client = scscf.device(ClientThere, *ALICE)
         equal((await scscf.register(ALICE_URI)).status, 200, "the answer to the S-CSCF")
         say("behind the S-CSCF: two phones and a client")
-        # There is a client, and an IM stays an IM: what is an SM by birth goes to a phone.
+        # With a client registered, an instant message goes to the client; a short message goes to the phone.
         sent = await centre.deliver(ALICE_URI, "+15557777", "as it is")
         equal((await sent.outcome()).kind, "RP-ACK", "the report")
         equal([phone.inbox.qsize() for phone in (*phones, client)], [1, 0, 0], "who has it")
@@ -178,7 +178,7 @@ async def strangers():
                 (ALICE_URI, 1),
                 ("sip:alice@ims.example", 1),
                 ("tel:+15550001", 1),
-                # Somebody else's subscribers: no refusal, which could end the registration there.
+                # Subscribers in no table: no refusal, which could end the registration at the S-CSCF.
                 ("sip:+15557777@ims.example", 0),
                 ("sip:alice@elsewhere.example", 0),
                 ("sip:" + "x" * 1000 + "@ims.example", 0),

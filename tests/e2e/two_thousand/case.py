@@ -8,7 +8,7 @@ from e2e import ImClient, Phone, equal, gateway, run, say
 
 MANY = 2000
 AT_ONCE = 200  # new ones per step, so that no socket buffer overflows
-# Nobody is asked to come a little later: a case that does everything at once is no load to be refused.
+# The gateway refuses nothing for overload: a case that sends everything at once is no overload.
 ALL_AT_ONCE = {"overload_queue": 0, "overload_wait": 0, "overload_pending": 0}
 
 

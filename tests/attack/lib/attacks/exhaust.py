@@ -33,7 +33,7 @@ async def many(scene, verdict, what, coroutines, rate=400):
 async def attack(scene, verdict, size):
     gw = scene.gw
     count = 180 if size == "short" else 3000
-    # From several addresses: the limit for each address is not what is tried here.
+    # From several addresses: the limit for one address is not part of this test.
     spread = [Client(await gw.endpoint(host=f"127.0.12.{n}"), "mallory", gw.people["mallory"][0], gw.domain, "+15556001") for n in range(1, 21)]
     phones = [await gw.user(kind, f"silent{n}", await gw.endpoint(host="127.0.0.101")) for n, kind in enumerate((Silent, Mute, Silent, Mute))]
     clients = [await gw.user(SilentClient, name, await gw.endpoint(host="127.0.0.102")) for name in ("silent4", "mallet")]

@@ -43,7 +43,7 @@ DELIVER = bytes.fromhex("01090791515555999900" + "17" + "040b915155550010f00000"
 
 def gateway(lua):
     gw = stage.make("mutate", lua, trusted=stage.TRUSTED)
-    # The core says BUG and CRITICAL also of octets that it cannot read; what it does then is looked at.
+    # The core logs BUG and CRITICAL for malformed octets, too; the test looks at its behaviour.
     gw.may_say = r"BUG|CRITICAL"
     return gw
 
@@ -94,7 +94,7 @@ def mutated(octets, others, chance):
     for _ in range(chance.choice((1, 1, 1, 2, 3, 8))):
         size = max(1, len(data))
         at = chance.randrange(size)
-        # More often than not in the body: that is what the module reads.
+        # Mostly in the body: the module reads it.
         if chance.random() < 0.6 and b"\r\n\r\n" in data:
             at = chance.randrange(data.index(b"\r\n\r\n"), size)
         match chance.randrange(14):
@@ -312,7 +312,7 @@ async def one_round(gw, seconds, rate, seed):
 
 async def attack(scene, verdict, size):
     gw = scene.gw
-    # A client and a phone who do answer, so that what gets through goes all the way.
+    # A client and a phone that answer, so that accepted messages are delivered.
     await gw.user(Client, "mallet", await gw.endpoint(host="127.0.0.92"))
     await gw.user(Mobile, "silent0", await gw.endpoint(host="127.0.0.93"))
     seed = int(os.environ.get("IPSMGW_ATTACK_SEED") or time.time())

@@ -55,7 +55,7 @@ def responses(own, trap):
 async def attack(scene, verdict, size):
     gw = scene.gw
     own = "%s:%d" % gw.address
-    # A trap for each: what one attack started may go on for half a minute.
+    # A trap for each attack: its traffic may go on for half a minute.
     trap, second, third = Trap(), Trap(), Trap()
     # Enough addresses for every request to be looked at.
     strangers = Sockets(gw.address, [f"127.0.4.{n}" for n in range(1, 21)])
