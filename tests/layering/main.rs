@@ -2,6 +2,7 @@
 //! `interwork` all of these but `guard`, `kamailio` everything. Only `kamailio` touches memory and the system by hand.
 
 mod graph;
+mod kamailio;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -3,22 +3,23 @@
 use std::collections::VecDeque;
 
 use crate::host::{ExchangeId, Identity, Kind, Now};
-use crate::interwork::{Action, Actions, Ended, Input, Outcome, Verdict};
-use crate::sip::{Answer, Translation};
+use crate::interwork::{Action, Actions, Ended, Input, Verdict};
+use crate::sip::Translation;
 
-use super::hooks;
+use super::answer::{answer_failure, answer_request};
 use super::log_subject;
 use super::result;
 use super::rewrite;
 use super::send;
+use super::watch;
 use crate::kamailio::register::contacts;
+use crate::kamailio::register::route::NotSent;
 use crate::kamailio::state::counters;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::now::now;
 use crate::kamailio::state::trace;
-use crate::kamailio::sys::answer::Response;
 use crate::kamailio::sys::request::Request;
-use crate::kamailio::sys::transaction::{self, FoundTransaction, Transaction};
+use crate::kamailio::sys::transaction::{self, Transaction};
 
 /// What the actions find themselves in.
 #[derive(Clone, Copy)]
@@ -115,7 +116,7 @@ pub(crate) fn perform(actions: Actions, at: At<'_>) -> Performed {
             Action::Hold { exchange } => {
                 note_opened(exchange, Kind::ImToSm, at);
                 if let At::Request(msg, _) = at
-                    && !hooks::hook_held(msg, exchange)
+                    && !watch::watch_held(msg, exchange)
                 {
                     tracing::error!("no memory to watch a held transaction: its timer answers 408");
                 }
@@ -133,7 +134,7 @@ pub(crate) fn perform(actions: Actions, at: At<'_>) -> Performed {
                 }
             },
             Action::Send { exchange, message } => {
-                if let Err(send::NotSent(status)) = send::send(message, exchange) {
+                if let Err(NotSent(status)) = send::send(message, exchange) {
                     tracing::warn!(status, "a MESSAGE of ours could not be sent");
                     if let Some(exchange) = exchange {
                         actions.extend(decide(exchange, Input::NotSent { exchange, status }));
@@ -150,7 +151,7 @@ pub(crate) fn perform(actions: Actions, at: At<'_>) -> Performed {
                 if let Some(count) = legs.others() {
                     actions.extend(decide(exchange, Input::OtherContacts { exchange, count }));
                 }
-                if let Err(send::NotSent(status)) = legs.send(message, exchange, attempt) {
+                if let Err(NotSent(status)) = legs.send(message, exchange, attempt) {
                     tracing::info!(status, "a short message could not be sent");
                     actions.extend(decide(exchange, Input::NotSent { exchange, status }));
                 }
@@ -169,7 +170,7 @@ pub(crate) fn perform(actions: Actions, at: At<'_>) -> Performed {
                 if sent.is_empty() {
                     sent.push(send::send(message, Some(exchange)));
                 }
-                for send::NotSent(status) in sent.into_iter().filter_map(Result::err) {
+                for NotSent(status) in sent.into_iter().filter_map(Result::err) {
                     tracing::warn!(status, "a MESSAGE of ours could not be sent");
                     actions.extend(decide(exchange, Input::NotSent { exchange, status }));
                 }
@@ -188,9 +189,9 @@ pub(crate) fn perform(actions: Actions, at: At<'_>) -> Performed {
                 let sent = match &client {
                     Some(client) => send::send_to(message, Some(exchange), client),
                     // The script said so, not a client.
-                    None => Err(send::NotSent(refused)),
+                    None => Err(NotSent(refused)),
                 };
-                if let Err(send::NotSent(status)) = sent {
+                if let Err(NotSent(status)) = sent {
                     actions.extend(decide(exchange, Input::NotSent { exchange, status }));
                 }
             }
@@ -235,7 +236,7 @@ fn note_opened(exchange: ExchangeId, kind: Kind, at: At<'_>) {
 fn relay(msg: Request<'_>, translation: Option<&Translation>, exchange: ExchangeId) -> bool {
     if let Some(Err(what)) = translation.map(|to| rewrite::translate(msg, to)) {
         tracing::error!(%what, "cannot rewrite the request");
-    } else if hooks::hook_relayed(msg, exchange) {
+    } else if watch::watch_relayed(msg, exchange) {
         transaction::set_timeout(msg, state().gateway.policy.im_timeout_ms);
         return true;
     } else {
@@ -244,50 +245,4 @@ fn relay(msg: Request<'_>, translation: Option<&Translation>, exchange: Exchange
     handle(exchange, Input::Released { exchange }, At::Nothing);
     answer_failure(msg);
     false
-}
-
-/// Answers a request for which Kamailio refused what we need; the log says why.
-pub(crate) fn answer_failure(request: Request<'_>) {
-    let answer = Answer {
-        status: 500,
-        reason: "Server Internal Error",
-        headers: "",
-    };
-    answer_request(request, &answer);
-}
-
-/// The answer to a request that the gateway goes on with.
-pub(crate) const ACCEPTED: Answer = Answer {
-    status: 202,
-    reason: "Accepted",
-    headers: "",
-};
-
-/// Answers the request at hand: through its transaction where it has one.
-pub(crate) fn answer_request(request: Request<'_>, answer: &Answer) -> bool {
-    request.answer(response(answer))
-}
-
-/// Answers the request of tm's current transaction.
-pub(crate) fn answer_in_transaction(request: Request<'_>, answer: &Answer) -> bool {
-    request.answer_in_transaction(response(answer))
-}
-
-/// The sender of a held request gets its outcome from any process.
-pub(crate) fn answer_by_id(found: FoundTransaction, outcome: &Outcome) -> bool {
-    let Answer {
-        status,
-        reason,
-        headers,
-    } = outcome.answer;
-    found.reply(status, reason, headers)
-}
-
-/// An answer, as Kamailio sends it.
-pub(crate) fn response(answer: &Answer) -> Response<'_> {
-    Response {
-        status: answer.status,
-        reason: answer.reason,
-        headers: answer.headers,
-    }
 }

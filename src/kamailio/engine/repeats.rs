@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use crate::interwork::answer;
 
-use super::perform;
+use super::answer;
 use crate::kamailio::state::answered::FinalResponse;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::sys::clock;
@@ -104,5 +104,5 @@ fn repeat(msg: Request<'_>) -> bool {
     };
     msg.answer_to_its_source();
     let answer = answer(response.status, response.retry_after);
-    msg.answer_as_before(perform::response(&answer))
+    msg.answer_as_before(answer::response(&answer))
 }

@@ -8,7 +8,7 @@ use once_cell::sync::OnceCell;
 use crate::host::TransactionId;
 use crate::interwork::{Ended, Outcome};
 
-use super::perform;
+use super::answer;
 use crate::kamailio::state::trace::CallId;
 use crate::kamailio::sys::request::Request;
 use crate::kamailio::sys::script_route::{NativeRoute, ScriptRoute, is_kemi};
@@ -111,7 +111,7 @@ pub(crate) fn answer_held(transaction: TransactionId, outcome: Outcome) {
     let answered = match route_for(transaction.route.as_str()) {
         None => {
             let found = FoundTransaction::look_up(place(transaction));
-            found.is_some_and(|found| perform::answer_by_id(found, &outcome))
+            found.is_some_and(|found| answer::answer_by_id(found, &outcome))
         }
         Some(route) => with(outcome, || route.resume(place(transaction), RESULT)),
     };
@@ -165,7 +165,7 @@ pub(crate) fn answer_in_failure(
     let is_settled =
         |current: Transaction<'_>| current.final_status().is_some() || current.has_open_branch();
     if !Transaction::of(request.message()).is_some_and(is_settled) {
-        perform::answer_in_transaction(request, &outcome.answer);
+        answer::answer_in_transaction(request, &outcome.answer);
     }
 }
 

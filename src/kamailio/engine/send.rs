@@ -6,14 +6,12 @@ use crate::host::ExchangeId;
 use crate::interwork::Leg;
 use crate::sip::{MessageOut, Service};
 
-use super::hooks;
-use crate::kamailio::register::contacts::{self, Route};
+use super::watch;
+use crate::kamailio::register::contacts;
+use crate::kamailio::register::route::{NotSent, Route};
 use crate::kamailio::state::gateway_state::state;
-use crate::kamailio::sys::own_request::{OwnRequest, SendResult};
+use crate::kamailio::sys::own_request::OwnRequest;
 use crate::kamailio::sys::tm_callback::{Tie, Told};
-
-/// A MESSAGE of ours did not leave. As a status code, by what tm would have said of it.
-pub(crate) struct NotSent(pub(crate) u16);
 
 /// Sends a MESSAGE. Where an exchange is named, its `LegCompleted` comes from tm's callback, unless
 /// this fails.
@@ -52,7 +50,7 @@ pub(crate) fn send_to(
             _ => {}
         }
     }
-    let tie = exchange.map(|exchange| hooks::tie_leg(exchange, 0));
+    let tie = exchange.map(|exchange| watch::tie_leg(exchange, 0));
     send_message(&message, route, tie)
 }
 
@@ -62,34 +60,17 @@ fn send_message(message: &MessageOut, route: &Route, tie: Option<Tie>) -> Result
         "" => &message.identity,
         to => to,
     };
-    send_request(
-        OwnRequest {
-            method: "MESSAGE",
-            to,
-            from: &message.from,
-            headers: &message.headers,
-            body: &message.body,
-            call_id: message.call_id.as_deref(),
-            tie,
-            ..OwnRequest::default()
-        },
-        route,
-    )
-}
-
-/// Sends a request of ours on this way.
-pub(crate) fn send_request(request: OwnRequest<'_>, route: &Route) -> Result<(), NotSent> {
     let request = OwnRequest {
-        uri: &route.uri,
-        next_hop: route.next_hop.as_deref(),
-        socket: route.socket.as_deref(),
-        ..request
+        method: "MESSAGE",
+        to,
+        from: &message.from,
+        headers: &message.headers,
+        body: &message.body,
+        call_id: message.call_id.as_deref(),
+        tie,
+        ..OwnRequest::default()
     };
-    match request.send() {
-        SendResult::Sent => Ok(()),
-        SendResult::Dropped => Err(NotSent(403)),
-        SendResult::Failed => Err(NotSent(503)),
-    }
+    route.send(request)
 }
 
 /// The contacts that may get an RP-DATA.
@@ -146,7 +127,7 @@ impl Legs {
             _ => self.leg.other_ms,
         };
         let before = LEAVING.replace(Leaving::With(timeout_ms));
-        let tie = Some(hooks::tie_leg(exchange, attempt));
+        let tie = Some(watch::tie_leg(exchange, attempt));
         let sent = send_message(&message, &route, tie);
         match (sent, LEAVING.replace(before)) {
             (Ok(()), Leaving::With(_)) => Err(NotSent(503)),
@@ -172,31 +153,4 @@ pub(crate) fn note_sent(about: &Told<'_>) {
     if let Leaving::With(milliseconds) = LEAVING.replace(Leaving::Nothing) {
         about.set_final_timeout(milliseconds);
     }
-}
-
-impl Route {
-    /// To whatever hop is configured or known.
-    fn without_contact(message: &MessageOut, outbound_proxy: &str) -> Self {
-        Self {
-            uri: message.identity.clone(),
-            next_hop: fallback_hop(message, outbound_proxy).map(str::to_owned),
-            route: None,
-            socket: None,
-            at_scscf: false,
-        }
-    }
-
-    fn add_path(&self, message: &mut MessageOut) {
-        if let Some(path) = self.route.as_deref() {
-            message.headers.push_str("Route: ");
-            message.headers.push_str(path);
-            message.headers.push_str("\r\n");
-        }
-    }
-}
-
-fn fallback_hop<'a>(message: &'a MessageOut, outbound_proxy: &'a str) -> Option<&'a str> {
-    [outbound_proxy, message.fallback_hop.as_str()]
-        .into_iter()
-        .find(|hop| !hop.is_empty())
 }

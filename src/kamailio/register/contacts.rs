@@ -8,26 +8,14 @@ use crate::interwork::AtScscf;
 use crate::mime::fields;
 use crate::sip::{Capabilities, Hop, address_of_record, first_uri};
 
+use super::route::Route;
+
 use crate::kamailio::state::contact_flags::ContactFlags;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::local_uri::is_local_uri;
 use crate::kamailio::sys::clock::unix_time;
 use crate::kamailio::sys::transaction::Transaction;
 use crate::kamailio::sys::usrloc::{self, Contact, Record};
-
-/// Where a request for one contact goes.
-pub(crate) struct Route {
-    /// Request-URI: the contact.
-    pub(crate) uri: String,
-    /// Next hop; none: the Request-URI says it.
-    pub(crate) next_hop: Option<String>,
-    /// Route header field's value (RFC 3327), where there is a Path.
-    pub(crate) route: Option<String>,
-    /// The socket that the registration came in on, as `udp:192.0.2.1:5060`.
-    pub(crate) socket: Option<String>,
-    /// Whether it goes to an S-CSCF, with the identity that is registered there as Request-URI.
-    pub(crate) at_scscf: bool,
-}
 
 /// A contact of an identity that has one of these flags: the one at this hop, if there is one there,
 /// else the one that was registered or refreshed last.
@@ -38,7 +26,7 @@ pub(crate) fn route_to(identity: &str, flags: u32, hop: &str) -> Option<Route> {
         if contact.branch_flags() & flags == 0 {
             return;
         }
-        let route = Route::of(contact, identity);
+        let route = route_of(contact, identity);
         let is_there = hop.is_some() && route.hop() == hop;
         let rank = (is_there, contact.last_modified());
         if best.as_ref().is_none_or(|(other, _)| *other < rank) {
@@ -56,7 +44,7 @@ pub(crate) fn routes_to(identity: &str, flags: u32) -> Vec<Route> {
         if contact.branch_flags() & flags == 0 {
             return;
         }
-        let route = Route::of(contact, identity);
+        let route = route_of(contact, identity);
         if !route.at_scscf {
             routes.push(route);
         // One S-CSCF knows all of the person's contacts, and the newest is where the person is.
@@ -76,7 +64,7 @@ pub(crate) fn newest_first(identity: &str, flags: u32) -> Vec<Route> {
     let mut routes = Vec::new();
     each_contact(identity, |contact| {
         if contact.branch_flags() & flags != 0 {
-            routes.push((contact.last_modified(), Route::of(contact, identity)));
+            routes.push((contact.last_modified(), route_of(contact, identity)));
         }
     });
     // Of those of the same second the one at the end of usrloc's list came last.
@@ -157,33 +145,27 @@ fn flags_now(contact: Contact<'_>, identity: &str, flags: ContactFlags) -> u32 {
     }
 }
 
-impl Route {
-    /// Where it goes, to be compared.
-    fn hop(&self) -> Option<Hop<'_>> {
-        Hop::of(self.next_hop.as_deref().unwrap_or(&self.uri))
-    }
-
-    fn of(contact: Contact<'_>, identity: &str) -> Self {
-        let text = |octets| std::str::from_utf8(octets).unwrap_or_default().to_owned();
-        let socket = contact.socket().map(str::to_owned);
-        if contact.branch_flags() & state().flags.third_party != 0 {
-            return Self {
-                uri: at_scscf_as(identity),
-                next_hop: Some(text(contact.uri())),
-                route: None,
-                socket,
-                at_scscf: true,
-            };
-        }
-        let (received, path) = (text(contact.received()), text(contact.path()));
-        let first_hop = first_uri(&path).map(str::to_owned);
-        Self {
-            uri: text(contact.uri()),
-            next_hop: first_hop.or_else(|| Some(received).filter(|hop| !hop.is_empty())),
-            route: Some(path).filter(|path| !path.is_empty()),
+/// The way to a contact of this identity.
+fn route_of(contact: Contact<'_>, identity: &str) -> Route {
+    let text = |octets| std::str::from_utf8(octets).unwrap_or_default().to_owned();
+    let socket = contact.socket().map(str::to_owned);
+    if contact.branch_flags() & state().flags.third_party != 0 {
+        return Route {
+            uri: at_scscf_as(identity),
+            next_hop: Some(text(contact.uri())),
+            route: None,
             socket,
-            at_scscf: false,
-        }
+            at_scscf: true,
+        };
+    }
+    let (received, path) = (text(contact.received()), text(contact.path()));
+    let first_hop = first_uri(&path).map(str::to_owned);
+    Route {
+        uri: text(contact.uri()),
+        next_hop: first_hop.or_else(|| Some(received).filter(|hop| !hop.is_empty())),
+        route: Some(path).filter(|path| !path.is_empty()),
+        socket,
+        at_scscf: false,
     }
 }
 

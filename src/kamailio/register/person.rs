@@ -4,10 +4,11 @@ use std::cell::Cell;
 
 use crate::host::Identity;
 
-use crate::kamailio::script::functions::{FALSE, TRUE};
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::local_uri::is_local_uri;
+use crate::kamailio::state::registration_queue::NewIdentity;
 use crate::kamailio::sys::message::{MessageNumber, SipMsg};
+use crate::kamailio::sys::return_code::{FALSE, TRUE};
 
 thread_local! {
     /// The person that was found last, and for which message.
@@ -42,4 +43,30 @@ pub(crate) fn scscf_identity(msg: SipMsg<'_>) -> Option<String> {
 fn found(msg: SipMsg<'_>) -> Option<Identity> {
     let (number, person) = FOUND.get();
     person.filter(|_| number == msg.number())
+}
+
+/// Takes in what an S-CSCF says of a person's identities. The writer puts the new ones into the database.
+pub(crate) fn learn(names: &[Identity], person: &Identity, round: u32) {
+    let people = &state().people;
+    let (new, refused) = people.learn(names, person, round);
+    if let Some(queue) = &state().registrations
+        && people.identities_are_kept()
+    {
+        for identity in new {
+            let new = NewIdentity {
+                identity,
+                person: *person,
+                round,
+            };
+            if !queue.put_identity(new) {
+                people.not_written(&[new]);
+            }
+        }
+    }
+    if refused > 0 {
+        tracing::warn!(
+            refused,
+            "an S-CSCF gives identities to one person that are another person's here: they stay with that one; compare people_table with the HSS"
+        );
+    }
 }

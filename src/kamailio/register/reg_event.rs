@@ -13,10 +13,9 @@ use crate::mime::Entity;
 use crate::sip::{ContactsTold, tag};
 
 use super::at_scscf;
-use super::contacts::{self, Route};
+use super::contacts;
 use super::person;
-use super::third_party;
-use crate::kamailio::engine::send::{NotSent, send_request};
+use super::route::{NotSent, Route};
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::local_uri::is_local_uri;
 use crate::kamailio::state::people::Subscription;
@@ -163,7 +162,7 @@ pub(crate) fn notified(msg: Request<'_>) -> Heard {
             let keys = names
                 .iter()
                 .filter_map(|uri| state.gateway.identity_key(uri, &is_local_uri));
-            third_party::learn(&keys.collect::<Vec<_>>(), &person, registered.round);
+            person::learn(&keys.collect::<Vec<_>>(), &person, registered.round);
         }
         Ok(RegEvent::NoContact) => {
             at_scscf::remove(&person_uri, flags);
@@ -284,7 +283,7 @@ fn subscribe(question: Question) {
         socket: Some(socket),
         at_scscf: true,
     };
-    if let Err(NotSent(status)) = send_request(request, &way) {
+    if let Err(NotSent(status)) = way.send(request) {
         tracing::warn!(status, "a SUBSCRIBE could not be sent");
     }
 }

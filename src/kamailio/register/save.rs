@@ -1,16 +1,14 @@
 //! `ipsmgw_save()`: the capabilities of registering contacts, kept by usrloc as branch flags.
 
 use crate::interwork;
-use crate::mime::Entity;
-use crate::mime::ServiceInfo;
-use crate::sip::{Capabilities, RegisterBody, asserted, is_third_party};
+use crate::sip::{Capabilities, asserted};
 
 use super::contacts;
 use super::reg_event::{self, Heard};
+use super::register_request::{is_by_another, set_flags};
 use super::third_party;
 use crate::kamailio::state::contact_flags::ContactFlags;
 use crate::kamailio::state::gateway_state::state;
-use crate::kamailio::sys::branch_flags::{branch_flags, set_branch_flags};
 use crate::kamailio::sys::message::SipMsg;
 use crate::kamailio::sys::request::{Method, Request};
 
@@ -53,33 +51,6 @@ fn note_name(register: Request<'_>) {
     }
 }
 
-/// Whether this is a REGISTER by one for another (RFC 3261 §10.2).
-pub(crate) fn is_by_another(register: Request<'_>) -> bool {
-    is_third_party(
-        register.from().unwrap_or_default(),
-        register.to().unwrap_or_default(),
-    )
-}
-
-/// The body of a third-party REGISTER.
-pub(crate) fn body(register: Request<'_>) -> RegisterBody<'_> {
-    RegisterBody::decode(Entity {
-        content_type: register.content_type().unwrap_or_default().into(),
-        transfer_encoding: register.header("Content-Transfer-Encoding").map(Into::into),
-        content_encoding: register.content_encoding(),
-        body: register.octets_behind_header().into(),
-        ..Entity::default()
-    })
-}
-
-/// What the operator's subscriber database says in a third-party REGISTER (row REG-2).
-pub(crate) fn service_info(msg: SipMsg<'_>) -> Option<ServiceInfo> {
-    let register = msg.request().filter(|msg| msg.is(Method::Register))?;
-    let is_one = register.parse_headers() && is_by_another(register);
-    let document = is_one.then(|| body(register))?.service_info?;
-    ServiceInfo::decode(&document).ok()
-}
-
 /// What the contacts of this REGISTER can do; nothing for a query or `Contact: *`.
 fn first_party(msg: Request<'_>) -> Option<Capabilities> {
     let state = state();
@@ -99,12 +70,6 @@ fn first_party(msg: Request<'_>) -> Option<Capabilities> {
         );
     }
     Some(common)
-}
-
-/// Sets our branch flags and leaves the script's own.
-pub(crate) fn set_flags(can: Capabilities, third_party: bool) {
-    let flags = state().flags;
-    set_branch_flags(flags.set(branch_flags(), can, third_party));
 }
 
 /// What `ipsmgw_capable()` knows, in the order of the flags.

@@ -10,15 +10,14 @@ use super::at_scscf;
 use super::contacts;
 use super::person;
 use super::reg_event;
-use super::save;
-use crate::kamailio::script::functions::{FALSE, TRUE};
+use super::register_request;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::local_uri::is_local_uri;
-use crate::kamailio::state::registration_queue::NewIdentity;
 use crate::kamailio::sys::clock::unix_time;
 use crate::kamailio::sys::contact_field::Contact;
 use crate::kamailio::sys::random::random;
 use crate::kamailio::sys::request::Request;
+use crate::kamailio::sys::return_code::{FALSE, TRUE};
 
 /// How long a registration lasts where nobody says it.
 const DEFAULT_EXPIRES: u32 = 3600;
@@ -26,7 +25,7 @@ const DEFAULT_EXPIRES: u32 = 3600;
 /// `ipsmgw_save()` on a third-party REGISTER. False for one that is about nobody here.
 pub(crate) fn save(register: Request<'_>) -> i32 {
     let state = state();
-    let body = save::body(register);
+    let body = register_request::body(register);
     let registered_as = registered_as(register);
     let associated = associated(register, &body);
     let found =
@@ -68,10 +67,10 @@ pub(crate) fn save(register: Request<'_>) -> i32 {
         if is_same {
             state.people.unregister(&person);
         }
-        save::set_flags(Capabilities::default(), true);
+        register_request::set_flags(Capabilities::default(), true);
         return TRUE;
     }
-    save::set_flags(contacts.can(now), true);
+    register_request::set_flags(contacts.can(now), true);
 
     let names = names(registered_as, &associated);
     let (round, set) = round(before, &names, !associated.is_empty());
@@ -93,35 +92,9 @@ pub(crate) fn save(register: Request<'_>) -> i32 {
         registered.tag = tag;
     }
     state.people.register(&person, registered);
-    learn(&names, &person, round);
+    person::learn(&names, &person, round);
     reg_event::keep_only(&person_uri, &hop);
     TRUE
-}
-
-/// Takes in what an S-CSCF says of a person's identities. The writer puts the new ones into the database.
-pub(crate) fn learn(names: &[Identity], person: &Identity, round: u32) {
-    let people = &state().people;
-    let (new, refused) = people.learn(names, person, round);
-    if let Some(queue) = &state().registrations
-        && people.identities_are_kept()
-    {
-        for identity in new {
-            let new = NewIdentity {
-                identity,
-                person: *person,
-                round,
-            };
-            if !queue.put_identity(new) {
-                people.not_written(&[new]);
-            }
-        }
-    }
-    if refused > 0 {
-        tracing::warn!(
-            refused,
-            "an S-CSCF gives identities to one person that are another person's here: they stay with that one; compare people_table with the HSS"
-        );
-    }
 }
 
 /// The URI in To: by that the S-CSCF knows the person. Nothing that could end the header field it will stand in.

@@ -4,6 +4,7 @@ use std::ffi::CStr;
 
 use super::fixups;
 use super::functions;
+use super::keep;
 use super::overload;
 use super::params;
 use super::pv;
@@ -15,7 +16,6 @@ use crate::kamailio::engine::lifecycle;
 use crate::kamailio::engine::log_lines;
 use crate::kamailio::engine::log_subject;
 use crate::kamailio::engine::timer::Timer;
-use crate::kamailio::register::keep;
 use crate::kamailio::register::person;
 use crate::kamailio::register::save;
 use crate::kamailio::register::writer;

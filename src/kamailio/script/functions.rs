@@ -6,30 +6,26 @@ use crate::host::{Exchanges, Text, TransactionId};
 use crate::interwork::{self, Action, Input, Named, Refusal, Verdict};
 use crate::sip::Answer;
 
-use crate::kamailio::engine::hooks;
-use crate::kamailio::engine::perform::{
-    At, Performed, answer_failure, answer_in_transaction, answer_request, decide_for, handle,
-    perform,
-};
+use crate::kamailio::engine::answer::{answer_failure, answer_in_transaction, answer_request};
+use crate::kamailio::engine::perform::{At, Performed, decide_for, handle, perform};
 use crate::kamailio::engine::reading::Reading;
 use crate::kamailio::engine::repeats;
 use crate::kamailio::engine::result;
 use crate::kamailio::engine::send;
+use crate::kamailio::engine::watch;
+use crate::kamailio::register::route::NotSent;
 use crate::kamailio::state::counters;
 use crate::kamailio::state::exchanges::Locked;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::now::now;
 use crate::kamailio::sys::message::{MessageNumber, SipMsg};
 use crate::kamailio::sys::request::Request;
+use crate::kamailio::sys::return_code::{END_OF_SCRIPT, FALSE, TRUE};
 use crate::kamailio::sys::transaction::{self, Begun, Transaction, TransactionPlace};
 
-/// Return codes of script functions: positive is true, negative is false, 0 ends the script.
-pub(crate) const TRUE: i32 = 1;
 const DONE_WITH: i32 = 2;
-pub(crate) const FALSE: i32 = -1;
 const MALFORMED: i32 = -2;
 const NOT_OURS: i32 = -2;
-const END_OF_SCRIPT: i32 = 0;
 
 /// `ipsmgw_draining()`: whether nothing new is taken, since the gateway is about to stop.
 pub(crate) fn draining(_: SipMsg<'_>) -> i32 {
@@ -95,7 +91,7 @@ pub(crate) fn sm_to_im(msg: SipMsg<'_>) -> i32 {
     };
     // Called again, as in a failure route: the request is translated already, with every branch.
     let transaction = Transaction::of(msg.message());
-    if hooks::exchange_at_hand(msg.message()).is_some() {
+    if watch::exchange_at_hand(msg.message()).is_some() {
         return if transaction.and_then(Transaction::final_status).is_some() {
             DONE_WITH
         } else {
@@ -197,7 +193,7 @@ pub(crate) fn im_to_sm(msg: SipMsg<'_>, route: &str) -> i32 {
         let held = |mut bucket: Locked<'_>| bucket.get_mut(id).is_some_and(|open| open.held);
         state.table.lock_of(id, now.monotonic_ms).is_some_and(held)
     };
-    if hooks::held_at_hand(msg.message()).is_some_and(is_held) {
+    if watch::held_at_hand(msg.message()).is_some_and(is_held) {
         return TRUE;
     }
     if refuse_while_draining(msg) {
@@ -329,7 +325,7 @@ pub(crate) fn reply(msg: SipMsg<'_>) -> i32 {
         );
         return FALSE;
     };
-    if hooks::exchange_at_hand(msg.message()).is_none() {
+    if watch::exchange_at_hand(msg.message()).is_none() {
         match submit(msg, Some(status)) {
             Ok(Performed::Relay) => {}
             Ok(Performed::Done(Verdict::Refused)) => return FALSE,
@@ -337,7 +333,7 @@ pub(crate) fn reply(msg: SipMsg<'_>) -> i32 {
             Err(ended) => return ended,
         }
     }
-    let Some(exchange) = hooks::exchange_at_hand(msg.message()) else {
+    let Some(exchange) = watch::exchange_at_hand(msg.message()) else {
         return FALSE;
     };
     handle(
@@ -364,7 +360,7 @@ pub(crate) fn refuse(msg: Request<'_>, refusal: Refusal) {
     counters::count(crate::interwork::Counter::Refused);
     answer_request(msg, &refusal.answer);
     if let Some(report) = refusal.report
-        && let Err(send::NotSent(status)) = send::send(report, None)
+        && let Err(NotSent(status)) = send::send(report, None)
     {
         tracing::warn!(status, "a report could not be sent");
     }

@@ -2,10 +2,9 @@
 
 use crate::interwork::{Asked, Counter, EarlierCopy, Load};
 
-use super::functions::{FALSE, TRUE};
 use crate::kamailio::engine::reading::Reading;
 use crate::kamailio::engine::repeats::digest;
-use crate::kamailio::register::save;
+use crate::kamailio::register::register_request;
 use crate::kamailio::state::counters;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::sys::answer::Response;
@@ -13,6 +12,7 @@ use crate::kamailio::sys::clock;
 use crate::kamailio::sys::memory;
 use crate::kamailio::sys::message::SipMsg;
 use crate::kamailio::sys::request::{Method, Request};
+use crate::kamailio::sys::return_code::{FALSE, TRUE};
 use crate::kamailio::sys::transaction;
 
 /// `ipsmgw_overloaded()`: refuses a request that asks for something new while there is too much to do.
@@ -79,7 +79,7 @@ fn is_refused(msg: Request<'_>, load: Load) -> bool {
     }
     if msg.is(Method::Register) {
         // Where an S-CSCF is refused, it may take the person's registration away (TS 24.229 §5.4.1.7).
-        return refuses(match save::is_by_another(msg) {
+        return refuses(match register_request::is_by_another(msg) {
             true => Asked::Open,
             false => Asked::Registration,
         });

@@ -10,7 +10,7 @@ use crate::kamailio::engine::reading::Reading;
 use crate::kamailio::engine::result;
 use crate::kamailio::register::destinations;
 use crate::kamailio::register::person;
-use crate::kamailio::register::save;
+use crate::kamailio::register::register_request;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::now::now;
 use crate::kamailio::sys::message::SipMsg;
@@ -121,7 +121,7 @@ fn value(msg: SipMsg<'_>, field: Field) -> Option<Value> {
         _ => {}
     }
     if matches!(field, Field::Msisdn | Field::Imsi) {
-        let info = save::service_info(msg)?;
+        let info = register_request::service_info(msg)?;
         return match field {
             Field::Msisdn => info
                 .msisdn

@@ -6,14 +6,16 @@ use crate::host::ExchangeId;
 use crate::interwork::{Action, Actions, Input, PreparedCopy, RecipientIn};
 use crate::sip::{Answer, Uri};
 
-use super::functions::{FALSE, TRUE, begin, can_take, refuse, refuse_while_draining};
-use crate::kamailio::engine::perform::{At, answer_request, decide_for, handle, perform};
+use super::functions::{begin, can_take, refuse, refuse_while_draining};
+use crate::kamailio::engine::answer::answer_request;
+use crate::kamailio::engine::perform::{At, decide_for, handle, perform};
 use crate::kamailio::engine::reading::Reading;
 use crate::kamailio::register::contacts;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::now::now;
 use crate::kamailio::sys::message::{MessageNumber, SipMsg};
 use crate::kamailio::sys::request::Request;
+use crate::kamailio::sys::return_code::{FALSE, TRUE};
 
 /// The list of a message, while the script goes through it.
 struct List {

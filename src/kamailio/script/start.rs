@@ -4,9 +4,9 @@ use crate::interwork::{Gateway, Policy};
 use crate::sip::{Place, place};
 
 use super::params::Parameters;
-use crate::kamailio::engine::hooks;
 use crate::kamailio::engine::repeats;
 use crate::kamailio::engine::result;
+use crate::kamailio::engine::tm_callbacks;
 use crate::kamailio::register::reg_event;
 use crate::kamailio::state::answered::Answered;
 use crate::kamailio::state::authorization::Authorizations;
@@ -61,7 +61,7 @@ pub(crate) fn start() -> Result<(), SettingError> {
         ));
     }
     if !process::announce_timer()
-        || !hooks::watch_failure_routes()
+        || !tm_callbacks::start()
         || !reg_event::watch_requests()
         || !repeats::watch_copies()
     {

@@ -5,8 +5,6 @@ use std::marker::PhantomData;
 use std::ptr::NonNull;
 
 use super::ffi;
-use super::reply::Reply;
-use super::request::{Method, Request};
 
 /// tm's stand-in for a reply that never came: a pointer that must not be followed (h_table.h).
 const FAKED_REPLY: *mut ffi::sip_msg = usize::MAX as *mut ffi::sip_msg;
@@ -64,21 +62,6 @@ impl<'m> SipMsg<'m> {
     pub(crate) fn number(&self) -> MessageNumber {
         let msg = self.fields();
         (msg.id, msg.pid, msg.buf as usize)
-    }
-
-    /// The same message as a request, where it is one.
-    pub(crate) fn request(self) -> Option<Request<'m>> {
-        Request::new(self)
-    }
-
-    /// The same message as a reply, where it is one.
-    pub(crate) fn reply(self) -> Option<Reply<'m>> {
-        Reply::new(self)
-    }
-
-    /// Whether it is a request with this method.
-    pub(crate) fn is_request(&self, method: Method) -> bool {
-        self.request().is_some_and(|request| request.is(method))
     }
 
     /// What its first line says it is.

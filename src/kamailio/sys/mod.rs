@@ -31,6 +31,7 @@ pub(super) mod pv_format;
 pub(super) mod random;
 pub(super) mod reply;
 pub(super) mod request;
+pub(super) mod return_code;
 pub(super) mod rpc;
 pub(super) mod script_callback;
 pub(super) mod script_route;

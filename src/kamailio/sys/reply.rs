@@ -10,6 +10,13 @@ use super::message::SipMsg;
 #[derive(Clone, Copy)]
 pub(crate) struct Reply<'m>(SipMsg<'m>);
 
+impl<'m> SipMsg<'m> {
+    /// The same message as a reply, where it is one.
+    pub(crate) fn reply(self) -> Option<Reply<'m>> {
+        Reply::new(self)
+    }
+}
+
 impl<'m> Deref for Reply<'m> {
     type Target = SipMsg<'m>;
 

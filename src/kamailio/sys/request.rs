@@ -30,6 +30,18 @@ pub(crate) enum Method {
     Update = ffi::METHOD_UPDATE,
 }
 
+impl<'m> SipMsg<'m> {
+    /// The same message as a request, where it is one.
+    pub(crate) fn request(self) -> Option<Request<'m>> {
+        Request::new(self)
+    }
+
+    /// Whether it is a request with this method.
+    pub(crate) fn is_request(&self, method: Method) -> bool {
+        self.request().is_some_and(|request| request.is(method))
+    }
+}
+
 impl<'m> Deref for Request<'m> {
     type Target = SipMsg<'m>;
 

@@ -2,16 +2,17 @@
 
 use crate::sip::Answer;
 
-use super::person;
-use super::save::is_by_another;
-use super::third_party;
-use crate::kamailio::engine::perform::{answer_failure, answer_request};
-use crate::kamailio::script::functions::{FALSE, TRUE, begin};
+use super::functions::begin;
+use crate::kamailio::engine::answer::{answer_failure, answer_request};
+use crate::kamailio::register::person;
+use crate::kamailio::register::register_request::is_by_another;
+use crate::kamailio::register::third_party;
 use crate::kamailio::state::counters::REGISTRATION_REFUSED;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::registration_queue::Uri;
 use crate::kamailio::sys::message::SipMsg;
 use crate::kamailio::sys::request::Method;
+use crate::kamailio::sys::return_code::{FALSE, TRUE};
 use crate::kamailio::sys::transaction::{set_timeout, suspend};
 
 /// For how long a REGISTER may wait for the writer. Then tm answers it with an error.

@@ -1,0 +1,56 @@
+//! The rooms of the binding: `sys` imports nothing of ours but `base`; each room imports only from rooms before it; no circles.
+
+use std::collections::BTreeSet;
+
+use super::graph::{self, Edges, Module, Sources};
+
+/// Each room imports only from itself and from rooms before it.
+const ROOMS: [&str; 5] = ["sys", "state", "register", "engine", "script"];
+
+/// `host` has the number of an exchange, of which `sys::sharing` says that it may stand in shared memory.
+const NUMBER_OF_AN_EXCHANGE: [&str; 1] = ["host"];
+
+/// The imports of the files of the binding.
+fn edges() -> Edges<Module> {
+    let mut edges = Sources::without("").edges();
+    edges.retain(|module, _| is_in(module, &["kamailio"]));
+    edges
+}
+
+fn is_in(module: &Module, folder: &[&str]) -> bool {
+    module.len() >= folder.len() && module.iter().zip(folder).all(|(a, b)| a == b)
+}
+
+#[test]
+fn a_room_imports_only_from_rooms_before_it() {
+    let rooms = graph::rooms_of(&edges(), &["kamailio"]);
+    let place = |room: &str| {
+        let place = ROOMS.iter().position(|known| *known == room);
+        place.unwrap_or_else(|| panic!("kamailio::{room} is not in the list of rooms"))
+    };
+    for (room, targets) in rooms {
+        for target in targets {
+            assert!(place(&target) < place(&room), "{room} imports {target}");
+        }
+    }
+}
+
+#[test]
+fn sys_imports_nothing_of_ours_but_base() {
+    for (file, targets) in edges() {
+        let others: BTreeSet<_> = targets
+            .iter()
+            .filter(|target| !is_in(target, &["kamailio", "sys"]) && !is_in(target, &["base"]))
+            .filter(|target| **target != NUMBER_OF_AN_EXCHANGE)
+            .collect();
+        let is_sys = is_in(&file, &["kamailio", "sys"]);
+        assert!(!is_sys || others.is_empty(), "{file:?} imports {others:?}");
+    }
+}
+
+#[test]
+fn there_is_no_circle_in_the_binding() {
+    let edges = edges();
+    assert!(edges.len() > 40, "the imports are not found");
+    assert_eq!(graph::circle(&edges), None);
+}
