@@ -7,7 +7,7 @@ use crate::kamailio::sys::answer::Response;
 use crate::kamailio::sys::request::Request;
 use crate::kamailio::sys::transaction::FoundTransaction;
 
-/// Answers a request for which Kamailio refused what we need; the log says why.
+/// Answers 500: a call into Kamailio failed. The log has the reason.
 pub(crate) fn answer_failure(request: Request<'_>) {
     let answer = Answer {
         status: 500,
@@ -24,7 +24,7 @@ pub(crate) const ACCEPTED: Answer = Answer {
     headers: "",
 };
 
-/// Answers the request at hand: through its transaction where it has one.
+/// Answers the current request: through its transaction if it has one.
 pub(crate) fn answer_request(request: Request<'_>, answer: &Answer) -> bool {
     request.answer(response(answer))
 }
@@ -34,7 +34,7 @@ pub(crate) fn answer_in_transaction(request: Request<'_>, answer: &Answer) -> bo
     request.answer_in_transaction(response(answer))
 }
 
-/// The sender of a held request gets its outcome from any process.
+/// Answers a held request, from any process.
 pub(crate) fn answer_by_id(found: FoundTransaction, outcome: &Outcome) -> bool {
     let Answer {
         status,
@@ -44,7 +44,7 @@ pub(crate) fn answer_by_id(found: FoundTransaction, outcome: &Outcome) -> bool {
     found.reply(status, reason, headers)
 }
 
-/// An answer, as Kamailio sends it.
+/// An answer in the form that `sys` sends.
 pub(crate) fn response(answer: &Answer) -> Response<'_> {
     Response {
         status: answer.status,

@@ -1,4 +1,4 @@
-//! TCP connections within their limits. Kamailio 5.6 limits only the number of all of them.
+//! Limits of TCP connections. Kamailio 5.6 limits only the total number.
 
 use crate::guard::connections::{Connection, Watch};
 
@@ -17,7 +17,7 @@ pub(crate) fn look(watch: &mut Watch, now_ms: u64) {
         return;
     }
     tracing::warn!(
-        "{} connections are closed: too many from one address, or with messages that do not end",
+        "{} connections are closed: too many from one address, or an unfinished message",
         bad.len()
     );
     for id in bad {

@@ -1,9 +1,9 @@
-//! The start of the gateway, and its end.
+//! Start and stop.
 //!
-//! Start: nobody is told that somebody is away before the registrations are loaded.
+//! Start: SIP workers wait until usrloc has loaded the registrations, so that no registered person gets 480.
 //!
-//! End: Kamailio ends its processes at once, whatever they are doing. So SIGTERM and SIGINT are ours first: what is new is refused from
-//! then on, and Kamailio gets its signal when nothing is open any more, or when `stop_timeout` is over.
+//! Stop: Kamailio ends its processes at once, even during a message. So this module handles SIGTERM and SIGINT first: it refuses new
+//! messages, and passes the signal to Kamailio when no exchange is open, or after `stop_timeout`.
 
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
@@ -15,17 +15,17 @@ use crate::kamailio::sys::clock;
 use crate::kamailio::sys::process::Rank;
 use crate::kamailio::sys::signals;
 
-/// How often a process that waits looks again.
+/// The interval at which a waiting process checks again.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// A signal that comes again sooner is the same one: a terminal and a script both send it.
+/// Signals within this time count as one: a terminal and a script may both send it.
 const SAME_SIGNAL_MS: u64 = 1_000;
 
-/// How long what was said last has to leave.
+/// The time in which the last messages leave, before Kamailio ends.
 const LAST_WORD: Duration = Duration::from_millis(100);
 
-/// How many messages are under way: their senders wait, or are owed a report. Parts that wait for others and messages that a
-/// service centre may report on for days are not. A REGISTER that waits for the database is.
+/// How many messages are open: the sender waits for an answer or for a report. Parts that wait for other parts do not count, nor do
+/// messages for which a service centre may send a report within days. A REGISTER that waits for the database counts.
 pub(crate) fn open(state: &GatewayState) -> usize {
     const UNDER_WAY: [u32; 3] = [Kind::SmToIm as u32, Kind::ImToSm as u32, Kind::Copy as u32];
     let open = state.table.census();
@@ -34,10 +34,10 @@ pub(crate) fn open(state: &GatewayState) -> usize {
     messages + registrations.map_or(0, |queue| queue.unanswered())
 }
 
-/// In each process, when its modules have been initialised in their order. False aborts the start.
+/// In child_init of each process, after usrloc's. False aborts the start.
 ///
-/// usrloc loads its table in the first SIP worker, while the others already take requests: they would answer 480 about
-/// people who are registered. So they wait here. What comes meanwhile waits in the kernel, as if its sender had been slower.
+/// usrloc loads its table in the first SIP worker. The other workers would already take requests, and answer 480 for registered
+/// people. So they wait here; requests wait in the kernel meanwhile.
 pub(crate) fn begin(rank: Rank) -> bool {
     let state = state();
     let Some(stage) = state.lifecycle.stage() else {
@@ -45,7 +45,7 @@ pub(crate) fn begin(rank: Rank) -> bool {
     };
     let takes_signals = state.lifecycle.timeout_ms > 0;
     match rank {
-        // Before the fork; the main process before its last call.
+        // INIT is before the fork. The main process is called again, as ALL_RUN, when all processes run.
         Rank::INIT | Rank::MAIN => return true,
         Rank::ALL_RUN => {
             stage.main.store(std::process::id(), SeqCst);
@@ -58,14 +58,14 @@ pub(crate) fn begin(rank: Rank) -> bool {
         _ => {}
     }
     if rank == Rank::FIRST_WORKER {
-        // usrloc stands before us in the configuration, and has loaded all.
+        // usrloc is loaded before this module, so its child_init is done.
         stage.loaded.store(1, SeqCst);
     } else if rank.is_worker() {
         while stage.loaded.load(SeqCst) == 0 {
             std::thread::sleep(LOOK);
         }
     } else if rank == Rank::TIMER {
-        // usrloc writes from such a process: with our connection's patience.
+        // usrloc writes to the database in this process: it gets our connection, which waits for a locked database.
         return state
             .registrations
             .as_ref()
@@ -74,7 +74,7 @@ pub(crate) fn begin(rank: Rank) -> bool {
     true
 }
 
-/// What SIGTERM and SIGINT do. With no time to stop in, `stop_timeout` = 0, they stay Kamailio's.
+/// The handling of SIGTERM and SIGINT. With `stop_timeout` = 0 Kamailio handles them alone.
 struct StopRule;
 
 impl signals::Rule for StopRule {
@@ -92,7 +92,7 @@ impl signals::Rule for StopRule {
                 false
             }
             STOPS if since_ms < SAME_SIGNAL_MS => false,
-            // Nothing is open; or it comes again: at once.
+            // No exchange is open, or this is the second signal: Kamailio ends at once.
             _ => {
                 stage.phase.store(ENDS, SeqCst);
                 true
@@ -100,19 +100,18 @@ impl signals::Rule for StopRule {
         }
     }
 
-    /// The main process's word counts. A terminal and a service manager send a signal to all processes at once, and the main
-    /// process has it, too.
+    /// A child ends only if the main process sends the signal. A terminal or a service manager sends it to all processes at once, so
+    /// the main process has it, too.
     fn in_child(sender: u32) -> bool {
         let main = state().lifecycle.stage();
         let main = main.map_or(0, |stage| stage.main.load(SeqCst));
-        // Without a main process there is nobody to wait for.
+        // Without a main process the child ends at once.
         let is_orphan = std::os::unix::process::parent_id() != main;
         is_orphan || sender == main
     }
 }
 
-/// In the timer process, after each look at the exchanges: ends the gateway where that was asked for, and as soon as nothing is open
-/// any more.
+/// In the timer process, after each check of the exchanges: ends Kamailio after a signal, as soon as no exchange is open.
 pub(crate) fn end_when_done(look: impl Fn(), settle: impl Fn()) {
     let state = state();
     let Some(stage) = state.lifecycle.stage() else {
@@ -122,7 +121,7 @@ pub(crate) fn end_when_done(look: impl Fn(), settle: impl Fn()) {
     if phase == STOPS {
         tracing::warn!(
             open = open(state),
-            "stopping: new messages are refused; what is open has stop_timeout to end"
+            "stopping: new messages are refused; open messages have stop_timeout to end"
         );
         let until = stage.signal_ms.load(SeqCst) + state.lifecycle.timeout_ms;
         while open(state) > 0 && clock::monotonic_ms() < until {
@@ -133,14 +132,14 @@ pub(crate) fn end_when_done(look: impl Fn(), settle: impl Fn()) {
         if left > 0 {
             tracing::warn!(
                 open = left,
-                "stop_timeout is over: the senders of what is open are told so"
+                "stop_timeout is over: the senders of open messages get their final answer"
             );
             settle();
         }
         std::thread::sleep(LAST_WORD);
         stage.phase.store(ENDS, SeqCst);
     }
-    // Once more where the main process has missed it.
+    // Sent again if the main process is still there.
     if stage.phase.load(SeqCst) == ENDS {
         signals::terminate(stage.main.load(SeqCst));
     }

@@ -1,4 +1,4 @@
-//! Lines of Kamailio's log in processes that serve strangers: repeated ones are left out, and content is not shown.
+//! `log_guard`: repeated log lines are dropped, and log lines with message content are replaced, in processes that receive requests.
 
 use std::cell::RefCell;
 
@@ -14,7 +14,7 @@ thread_local! {
     static GUARD: RefCell<LogGuard> = RefCell::default();
 }
 
-/// In child_init: where `log_guard` is set, the lines of this process are watched from now on.
+/// In child_init: filters the log lines of this process if `log_guard` is set.
 pub(crate) fn begin(rank: Rank) {
     let serves = rank.is_worker() || rank == Rank::TCP_MAIN;
     if serves && state().log_guard {
@@ -22,14 +22,14 @@ pub(crate) fn begin(rank: Rank) {
     }
 }
 
-/// Whether a line is written as it is. Else what replaces it has been written.
+/// Whether the line is written unchanged. If not, its replacement has been written.
 fn is_whole(written: &LogLine) -> bool {
     let line = Line {
         level: written.level,
         module: written.module,
         file: written.file,
     };
-    // A line from a signal handler may come while this counts another one.
+    // A signal handler may write a line during this call.
     let counted = GUARD.with(|guard| {
         let mut guard = guard.try_borrow_mut().ok()?;
         Some(guard.line(line, clock::monotonic_ms()))

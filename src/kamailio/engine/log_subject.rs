@@ -1,4 +1,4 @@
-//! What a log line is about: the sender's Call-ID and the name of the exchange.
+//! The Call-ID of the sender and the name of the exchange at the end of each log line.
 
 use std::cell::Cell;
 use std::fmt::Write as _;
@@ -17,11 +17,10 @@ thread_local! {
     static EXCHANGE: Cell<Option<(ExchangeId, u32)>> = const { Cell::new(None) };
 }
 
-/// Until it is dropped, log lines are about this exchange. Lines of a function of the script that begins meanwhile are about
-/// the message of that function.
+/// While this lives, log lines name this exchange. Lines of a script function that begins meanwhile name the message of that function.
 pub(crate) struct About(Option<(ExchangeId, u32)>);
 
-/// Log lines are about an exchange.
+/// Log lines name this exchange until the result is dropped.
 pub(crate) fn about(exchange: ExchangeId) -> About {
     About(EXCHANGE.replace(Some((exchange, current_message::depth()))))
 }
@@ -32,7 +31,8 @@ impl Drop for About {
     }
 }
 
-/// The Call-ID of the sender's request, and the name of the exchange: so one message is found in the lines of all processes.
+/// Adds the Call-ID of the sender's request and the name of the exchange, so that the lines of all processes about one message are
+/// found.
 pub(crate) fn push(line: &mut String) {
     let is_about_it = |(_, depth): &(_, u32)| *depth == current_message::depth();
     let exchange = EXCHANGE.get().filter(is_about_it);

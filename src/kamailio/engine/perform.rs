@@ -1,4 +1,4 @@
-//! Decisions carried out: what the core said, in Kamailio.
+//! The decisions of the core, carried out in Kamailio.
 
 use std::collections::VecDeque;
 
@@ -21,7 +21,7 @@ use crate::kamailio::state::trace;
 use crate::kamailio::sys::request::Request;
 use crate::kamailio::sys::transaction::{self, Transaction};
 
-/// What the actions find themselves in.
+/// Execution context: the message or transaction that is current in this process.
 #[derive(Clone, Copy)]
 pub(crate) enum At<'m> {
     /// A request that the script gave us; its translation, where it is going to be relayed.

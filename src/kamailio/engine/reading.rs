@@ -1,4 +1,4 @@
-//! A request as the core wants to read it.
+//! The view of a MESSAGE that the core reads.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::sys::message::SipMsg;
 use crate::kamailio::sys::request::{Method, Request};
 
-/// What of a request has to be put together before the core can borrow it.
+/// A MESSAGE, and the values that are copied or computed before the core can borrow them.
 pub(crate) struct Reading<'m> {
     msg: Request<'m>,
     identity: Option<String>,
@@ -24,7 +24,7 @@ pub(crate) struct Reading<'m> {
 }
 
 impl<'m> Reading<'m> {
-    /// Reads what a MESSAGE says itself; nothing where it is none, or is broken before the end of its header.
+    /// The view of a MESSAGE. None for another method, and if the header cannot be parsed.
     pub(crate) fn of(msg: SipMsg<'m>) -> Option<Self> {
         let msg = msg
             .request()
@@ -46,7 +46,7 @@ impl<'m> Reading<'m> {
         })
     }
 
-    /// Asks who the sender is. Not for `$ipsmgw(...)`: that may stand in the `identity` parameter.
+    /// With the sender's identity. Not for `$ipsmgw(...)`, which the `identity` parameter may contain.
     pub(crate) fn with_sender(self) -> Self {
         Self {
             identity: state().identity_of(self.msg.message()),
@@ -54,7 +54,7 @@ impl<'m> Reading<'m> {
         }
     }
 
-    /// Asks where it came from.
+    /// With the address of the peer that sent it.
     pub(crate) fn with_source(self) -> Self {
         Self {
             source: self.msg.source(),
@@ -62,7 +62,7 @@ impl<'m> Reading<'m> {
         }
     }
 
-    /// Asks what the recipient's contacts can do.
+    /// With the capabilities of the recipient's contacts.
     pub(crate) fn with_recipient(self) -> Self {
         Self {
             recipient: contacts::capabilities(&self.request_uri, state().flags),
@@ -71,9 +71,9 @@ impl<'m> Reading<'m> {
         }
     }
 
-    /// Its body and what says how to read that, nothing else.
+    /// The body and the header fields that describe it, nothing else.
     pub(crate) fn content(&self) -> MessageIn<'_> {
-        // Octets behind the declared end belong to nobody; missing ones are the core's to judge.
+        // Octets after Content-Length are ignored. The core refuses a body that is too short.
         let octets = self.msg.octets_behind_header();
         let declared = self.msg.content_length().unwrap_or(octets.len());
         MessageIn {
@@ -86,7 +86,7 @@ impl<'m> Reading<'m> {
         }
     }
 
-    /// All of it.
+    /// All fields.
     pub(crate) fn message(&self) -> MessageIn<'_> {
         let [
             in_reply_to,

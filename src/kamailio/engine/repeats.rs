@@ -1,4 +1,4 @@
-//! A copy of a request that tm has forgotten gets the answer that the request got.
+//! Retransmissions that come after tm has deleted the transaction get the same answer again.
 
 use std::cell::Cell;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};

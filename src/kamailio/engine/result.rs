@@ -1,5 +1,5 @@
-//! The outcome of an instant message, on its way to its sender: through the script's result route
-//! where there is one.
+//! The result routes of the script: they get the outcome of an instant message and answer its sender, and hear of the outcome of a
+//! short message. Without a route the module answers.
 
 use std::cell::Cell;
 
@@ -15,11 +15,11 @@ use crate::kamailio::sys::script_route::{NativeRoute, ScriptRoute, is_kemi};
 use crate::kamailio::sys::transaction::{FoundTransaction, Transaction, TransactionPlace};
 
 thread_local! {
-    /// The outcome for which this process runs a result route just now.
+    /// The outcome that this process runs a result route for.
     static CURRENT: Cell<Option<Outcome>> = const { Cell::new(None) };
 }
 
-/// The outcome that the result route is about; nothing outside of one.
+/// The outcome that the result route is called for; none outside of the route.
 pub(crate) fn current() -> Option<Outcome> {
     CURRENT.get()
 }
@@ -27,14 +27,14 @@ pub(crate) fn current() -> Option<Outcome> {
 /// The `event_callback` parameter.
 static EVENT_CALLBACK: OnceCell<&'static str> = OnceCell::new();
 
-/// In mod_init: notes the function of a KEMI script that gets outcomes.
+/// In mod_init: stores the name of the KEMI function that gets outcomes.
 pub(crate) fn set_event_callback(function: &'static str) {
     // mod_init runs once.
     let _ = EVENT_CALLBACK.set(function);
 }
 
-/// The route for an outcome: the one that was named with the message, else the one for all. Where
-/// the script has neither, we answer ourselves.
+/// The route for an outcome: the route that `ipsmgw_im_to_sm(route)` named, else `event_route[ipsmgw:result]`. Without either the
+/// module answers.
 fn route_for(named: &str) -> Option<ScriptRoute<'_>> {
     if is_kemi() {
         let callback = EVENT_CALLBACK.get().copied().unwrap_or_default();
@@ -57,11 +57,11 @@ const RESULT: &str = "ipsmgw:result";
 const SM_RESULT: &str = "ipsmgw:sm-result";
 
 thread_local! {
-    /// The outcome of a short message for which this process runs the script just now, and the Call-ID of that message.
+    /// The outcome of a short message that this process runs the route for, and the Call-ID of that message.
     static CURRENT_SM: Cell<Option<(Ended, CallId)>> = const { Cell::new(None) };
 }
 
-/// The outcome of a short message that `event_route[ipsmgw:sm-result]` is about; nothing outside of it.
+/// The outcome that `event_route[ipsmgw:sm-result]` is called for; none outside of the route.
 pub(crate) fn current_sm() -> Option<(Ended, CallId)> {
     CURRENT_SM.get()
 }
@@ -69,14 +69,13 @@ pub(crate) fn current_sm() -> Option<(Ended, CallId)> {
 /// The `sm_event_callback` parameter.
 static SM_EVENT_CALLBACK: OnceCell<&'static str> = OnceCell::new();
 
-/// In mod_init: notes the function of a KEMI script that gets outcomes of short messages.
+/// In mod_init: stores the name of the KEMI function that gets outcomes of short messages.
 pub(crate) fn set_sm_event_callback(function: &'static str) {
     // mod_init runs once.
     let _ = SM_EVENT_CALLBACK.set(function);
 }
 
-/// Tells the script what became of a short message, where it wants to know. There is no request at hand: Kamailio's stand-in for one
-/// is what the script sees.
+/// Calls `event_route[ipsmgw:sm-result]`, if there is one. There is no current request: the script sees Kamailio's faked request.
 pub(crate) fn tell_script(ended: Ended, call_id: CallId) {
     let callback = SM_EVENT_CALLBACK.get().copied().unwrap_or_default();
     let route = match is_kemi() {
@@ -92,21 +91,20 @@ pub(crate) fn tell_script(ended: Ended, call_id: CallId) {
     CURRENT_SM.set(before);
 }
 
-/// Whether the native script has a route of this name.
+/// Whether the script has a route for outcomes, by this name or for all.
 pub(crate) fn has_route(name: &str) -> bool {
     route_for(name).is_some()
 }
 
-/// Longest name of a route that an exchange keeps.
+/// The longest route name that an exchange stores.
 pub(crate) const LONGEST_NAME: usize = 62;
 
-/// Whether the native script has a route of this name, as `ipsmgw_im_to_sm()` names one.
+/// Whether the native script has a route of this name, for `ipsmgw_im_to_sm(route)`.
 pub(crate) fn has_native_route(name: &str) -> bool {
     name.len() <= LONGEST_NAME && NativeRoute::named(name).is_some()
 }
 
-/// Gives the sender of a held request its outcome, from any process. Called once for each: the
-/// exchange was claimed under its lock.
+/// Answers the sender of a held request, from any process. Called once for each request: the core decides that under the lock.
 pub(crate) fn answer_held(transaction: TransactionId, outcome: Outcome) {
     let answered = match route_for(transaction.route.as_str()) {
         None => {
@@ -118,12 +116,12 @@ pub(crate) fn answer_held(transaction: TransactionId, outcome: Outcome) {
     if !answered {
         tracing::info!(
             status = outcome.answer.status,
-            "the sender's transaction had already ended"
+            "the sender's transaction has already ended"
         );
     }
 }
 
-/// Where tm has a transaction.
+/// tm's identifiers of a transaction.
 fn place(transaction: TransactionId) -> TransactionPlace {
     TransactionPlace {
         entry: transaction.entry,
@@ -132,27 +130,26 @@ fn place(transaction: TransactionId) -> TransactionPlace {
 }
 
 thread_local! {
-    /// Whether this process gives a `202` before the IM side has answered just now.
+    /// Whether this process sends a `202` before the IM side has answered.
     static ACCEPTING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether the final response that this process sends is a `202` before the IM side has answered.
+/// Whether the final response that this process sends is the early `202`: the IM side has not answered yet.
 pub(crate) fn is_accepting() -> bool {
     ACCEPTING.get()
 }
 
-/// The sender of a relayed request gets its `202` before the IM side has answered.
+/// Sends `202` to the sender of a relayed request before the IM side has answered.
 pub(crate) fn accept(transaction: TransactionId) {
     ACCEPTING.set(true);
     if let Some(found) = FoundTransaction::look_up(place(transaction)) {
-        // False: the answer has come in this moment.
+        // It fails if the IM side has just answered.
         found.reply(202, "Accepted", "");
     }
     ACCEPTING.set(false);
 }
 
-/// Gives the sender of a held request its outcome when tm's timer is over: under the REPLY lock, with
-/// tm's stand-in for the request.
+/// Answers the sender of a held request after tm's timer: under the REPLY lock, with tm's faked request.
 pub(crate) fn answer_in_failure(
     request: Request<'_>,
     transaction: TransactionId,
@@ -161,7 +158,7 @@ pub(crate) fn answer_in_failure(
     if let Some(route) = route_for(transaction.route.as_str()) {
         with(outcome, || route.run_in_failure(request, RESULT));
     }
-    // The route may have answered, or have relayed the message elsewhere. Where it did not, we answer.
+    // The route may have answered, or have relayed the message elsewhere. If not, the module answers.
     let is_settled =
         |current: Transaction<'_>| current.final_status().is_some() || current.has_open_branch();
     if !Transaction::of(request.message()).is_some_and(is_settled) {
@@ -169,9 +166,9 @@ pub(crate) fn answer_in_failure(
     }
 }
 
-/// Shows an outcome to pseudo-variables and `ipsmgw_reply()` while `body` runs.
+/// Runs `body` with this outcome: pseudo-variables and `ipsmgw_reply()` use it.
 fn with<T>(outcome: Outcome, body: impl FnOnce() -> T) -> T {
-    /// Puts back what was there, also when the body panics.
+    /// Restores the outcome before, also after a panic.
     struct Restore(Option<Outcome>);
     impl Drop for Restore {
         fn drop(&mut self) {

@@ -7,10 +7,10 @@ use crate::kamailio::sys::reply::Reply;
 use crate::kamailio::sys::request::Request;
 use crate::kamailio::sys::transaction::Transaction;
 
-/// Makes the request at hand what the translation says. The old body and header fields are still
-/// what the script sees; the new ones go out.
+/// Changes the request as the translation says. The script still sees the old body and header fields; the request that is sent has
+/// the new ones.
 pub(crate) fn translate(msg: Request<'_>, to: &Translation) -> Result<(), NotRewritten> {
-    // Before anything else: Kamailio sorts changes into those before and behind the header's end.
+    // First of all: Kamailio handles changes before and after the end of the header in different ways.
     if !msg.parse_headers() {
         return Err(NotRewritten("the header"));
     }
@@ -38,7 +38,7 @@ pub(crate) fn translate(msg: Request<'_>, to: &Translation) -> Result<(), NotRew
     msg.replace_body(&to.body)
 }
 
-/// Makes a 2xx of the IM side the `202 Accepted` that the SMS side gets: no body, no Contact
+/// Changes a 2xx from the IM side to the `202 Accepted` for the SMS side: no body, no Contact
 /// (RFC 3428 §7).
 pub(crate) fn accept(reply: Reply<'_>) -> Result<(), NotRewritten> {
     if !reply.parse_headers() {
@@ -61,9 +61,9 @@ pub(crate) fn accept(reply: Reply<'_>) -> Result<(), NotRewritten> {
     }
 }
 
-/// Puts another person into From or To.
+/// Replaces the person in From or To.
 fn replace_party(msg: Request<'_>, party: Party, person: &NameAddr) -> Result<(), NotRewritten> {
-    // Empty quotes, not nothing, take away a display name that is there.
+    // `uac` removes a display name only if the new one is a pair of quotes.
     let display = if person.display.is_empty() && has_display(msg, party) {
         "\"\""
     } else {
@@ -72,7 +72,7 @@ fn replace_party(msg: Request<'_>, party: Party, person: &NameAddr) -> Result<()
     msg.replace_party(party, display, &person.uri)
 }
 
-/// Whether a From or To has a display name now.
+/// Whether From or To has a display name.
 fn has_display(msg: Request<'_>, party: Party) -> bool {
     let (name, short) = match party {
         Party::From => ("From", "f"),

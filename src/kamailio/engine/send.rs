@@ -1,4 +1,4 @@
-//! Requests of ours, through tm.
+//! MESSAGE requests of our own, sent through tm.
 
 use std::cell::Cell;
 
@@ -13,11 +13,10 @@ use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::sys::own_request::OwnRequest;
 use crate::kamailio::sys::tm_callback::{Tie, Told};
 
-/// Sends a MESSAGE. Where an exchange is named, its `LegCompleted` comes from tm's callback, unless
-/// this fails.
+/// Sends a MESSAGE. If it belongs to an exchange and this succeeds, tm's callback tells the core how it ended.
 pub(crate) fn send(message: MessageOut, exchange: Option<ExchangeId>) -> Result<(), NotSent> {
     let state = state();
-    // A contact that takes it, else whatever hop is configured or known.
+    // A registered contact with this capability, else the outbound proxy or the hop in the message.
     let route_by = |flags| contacts::route_to(&message.identity, flags, &message.fallback_hop);
     let (route, outbound_proxy) = match message.service {
         Service::Sm => (route_by(state.flags.sm), state.outbound_proxy),
@@ -28,7 +27,7 @@ pub(crate) fn send(message: MessageOut, exchange: Option<ExchangeId>) -> Result<
     send_to(message, exchange, &route)
 }
 
-/// The same to this contact.
+/// Sends a MESSAGE on this route.
 pub(crate) fn send_to(
     mut message: MessageOut,
     exchange: Option<ExchangeId>,
@@ -37,7 +36,7 @@ pub(crate) fn send_to(
     route.add_path(&mut message);
     if message.service == Service::Im {
         match route.at_scscf {
-            // To all clients behind the S-CSCF, and not to the phones there.
+            // To all IM clients behind the S-CSCF, but not to the phones.
             true if contacts::phones_are_apart(&message.identity) => {
                 message
                     .headers
@@ -73,11 +72,11 @@ fn send_message(message: &MessageOut, route: &Route, tie: Option<Tie>) -> Result
     route.send(request)
 }
 
-/// The contacts that may get an RP-DATA.
+/// An RP-DATA, and the contact that is next to get it.
 pub(crate) struct Legs {
-    /// The one whose turn it is.
+    /// The route to the contact that is next.
     route: Option<Route>,
-    /// How many others are left.
+    /// How many contacts are left after it.
     others: usize,
     leg: Leg,
 }
@@ -107,7 +106,7 @@ impl Legs {
         }
     }
 
-    /// How many contacts are left, where there are any.
+    /// How many contacts are left after this one; none if no contact is left.
     pub(crate) fn others(&self) -> Option<u8> {
         (self.others > 0).then(|| u8::try_from(self.others).unwrap_or(u8::MAX))
     }
@@ -136,11 +135,11 @@ impl Legs {
     }
 }
 
-/// What this process is sending just now.
+/// The request that this process is sending.
 #[derive(Clone, Copy)]
 enum Leaving {
     Nothing,
-    /// A request that has so many milliseconds for its final response.
+    /// A request that waits this many milliseconds for its final response.
     With(u64),
 }
 
@@ -148,7 +147,7 @@ thread_local! {
     static LEAVING: Cell<Leaving> = const { Cell::new(Leaving::Nothing) };
 }
 
-/// tm has sent a request of ours, or sends it again.
+/// tm has sent a request of our own, or has sent it again.
 pub(crate) fn note_sent(about: &Told<'_>) {
     if let Leaving::With(milliseconds) = LEAVING.replace(Leaving::Nothing) {
         about.set_final_timeout(milliseconds);

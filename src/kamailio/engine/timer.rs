@@ -1,4 +1,4 @@
-//! Our own timer process: it looks at the exchanges whose time has come.
+//! The timer process: it handles the exchanges whose deadline has passed.
 
 use std::cell::RefCell;
 use std::ffi::CStr;
@@ -17,15 +17,14 @@ use crate::kamailio::state::now::now;
 use crate::kamailio::sys::clock;
 use crate::kamailio::sys::process;
 
-/// Microseconds between two looks. The nearest deadline is `accept_timeout`, some hundred milliseconds before a peer's own
-/// timer ends.
+/// The interval in microseconds. `accept_timeout` needs it this short: it ends some hundred milliseconds before a timer of the peer.
 const PERIOD_US: i32 = 100_000;
 
-/// At most so many in one look, so that a burst does not starve the rest of the process.
+/// The most exchanges in one interval: after a burst the other work of this process goes on.
 const BATCH: usize = 4096;
 
 thread_local! {
-    /// Of the timer process alone.
+    /// Used by the timer process only.
     static WATCH: RefCell<Watch> = RefCell::default();
 }
 
@@ -46,7 +45,7 @@ impl process::Timer for Timer {
     }
 }
 
-/// At the exchanges whose time has come.
+/// Handles the exchanges whose deadline has passed.
 fn look() {
     let table = &state().table;
     let now = now();
@@ -60,7 +59,7 @@ fn look() {
     }
 }
 
-/// All exchanges: the gateway ends.
+/// Ends all exchanges: the gateway stops.
 fn stop() {
     let table = &state().table;
     let now = now();

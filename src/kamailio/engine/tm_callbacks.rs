@@ -1,4 +1,4 @@
-//! What tm tells of transactions that belong to exchanges, as inputs of the core.
+//! tm's callbacks for transactions of exchanges become inputs of the core.
 
 use crate::host::ExchangeId;
 use crate::interwork::Input;
@@ -15,7 +15,7 @@ use crate::kamailio::sys::script_callback::{ScriptCallback, When};
 use crate::kamailio::sys::tm_callback::{TmEvent, Told, is_shutting_down};
 use crate::kamailio::sys::transaction::{Branch, Transaction, current_branch};
 
-/// A MESSAGE of ours has its final response. It comes in any process, and may come twice.
+/// A MESSAGE of our own has its final response. The callback may run in any process, and twice.
 fn own_message(exchange: ExchangeId, attempt: u8, about: &Told<'_>) {
     if about.event == TmEvent::RequestSent {
         return send::note_sent(about);
@@ -28,8 +28,8 @@ fn own_message(exchange: ExchangeId, attempt: u8, about: &Told<'_>) {
     handle(exchange, input, At::Nothing);
 }
 
-/// A relayed request of SM -> IM: a 2xx on its way back, a failure, the final response on the
-/// wire, the end of the transaction. All but the last come under tm's REPLY lock.
+/// A relayed request of SM -> IM: a 2xx to forward, a failure, the final response sent, the end of the transaction. All
+/// but the last run under tm's REPLY lock.
 fn relayed(exchange: ExchangeId, about: &Told<'_>) {
     let (status, transaction) = (about.status(), about.transaction);
     let im_answered = |status| {
@@ -53,7 +53,7 @@ fn relayed(exchange: ExchangeId, about: &Told<'_>) {
             if let Some(reply) = about.reply()
                 && let Err(what) = rewrite::accept(reply)
             {
-                tracing::error!(%what, "the IM side's 2xx goes to the SMS side as it is");
+                tracing::error!(%what, "the 2xx of the IM side is forwarded unchanged");
             }
         }
         TmEvent::Failure if !has_failure_route(transaction) => {
@@ -65,16 +65,16 @@ fn relayed(exchange: ExchangeId, about: &Told<'_>) {
         TmEvent::ResponseOut if status >= 200 => {
             let failure = picked_failure(transaction).filter(|_| !result::is_accepting());
             if let Some(failure) = failure {
-                // The script answered from its failure route: what it answered for is the
-                // outcome. The first outcome counts, so this does nothing where we did it.
+                // The script has answered in its failure route: the picked failure is the outcome. The core ignores a
+                // second outcome.
                 im_answered(failure);
             }
             final_sent(exchange, status, transaction);
         }
         TmEvent::Destroyed if !is_shutting_down() => {
-            // tm tells of a final response only where sending it worked. A phone whose connection is
-            // gone has not seen it, but its message was taken: it is owed the report, and no
-            // repetition of it may be delivered again.
+            // tm calls ResponseOut only if sending worked. If the phone's connection is closed, the phone has not seen the
+            // answer, but its message was accepted: the phone gets the report, and its retransmissions are not delivered
+            // again.
             if let Some(status @ 200..300) = transaction.final_status() {
                 final_sent(exchange, status, transaction);
             }
@@ -93,7 +93,7 @@ fn final_sent(exchange: ExchangeId, status: u16, transaction: Transaction<'_>) {
     handle(exchange, input, At::Answered(transaction, None));
 }
 
-/// A held request of IM -> SM: its timer is over, or its transaction ended.
+/// A held request of IM -> SM: tm's timer is over, or the transaction ends.
 fn held(exchange: ExchangeId, about: &Told<'_>) {
     match about.event {
         TmEvent::Failure => {
@@ -101,8 +101,7 @@ fn held(exchange: ExchangeId, about: &Told<'_>) {
                 return;
             };
             handle(exchange, Input::HoldOver { exchange }, At::Failure(request));
-            // Where the exchange has just ended, its answer is on its way from another process, too
-            // late: tm would send 408 now (RFC 4320).
+            // If the exchange has just ended, another process answers, but too late: tm would send 408 now (RFC 4320).
             let transaction = about.transaction;
             if transaction.final_status().is_none() && !transaction.has_open_branch() {
                 accept(request);
@@ -115,25 +114,25 @@ fn held(exchange: ExchangeId, about: &Told<'_>) {
     }
 }
 
-/// The `202` for what the gateway goes on with.
+/// Answers `202`: the gateway goes on with the message.
 fn accept(request: Request<'_>) {
     answer_in_transaction(request, &ACCEPTED);
 }
 
-/// Whether the script waits for the failure of the branch that tm picked.
+/// Whether the branch that tm picked has a failure route.
 fn has_failure_route(transaction: Transaction<'_>) -> bool {
     let picked = transaction.picked_branch();
     picked.is_some_and(Branch::has_failure_route)
 }
 
-/// The failure that tm picked, while it handles one.
+/// The failure that tm picked, while tm handles a failure.
 fn picked_failure(transaction: Transaction<'_>) -> Option<u16> {
     let status = transaction.picked_branch().map(Branch::status);
     status.filter(|status| *status >= 300)
 }
 
-/// In mod_init. Kamailio calls us after each failure route, too: tm knows no other moment to turn a
-/// failure that the script did not mend into our `202`.
+/// In mod_init. The callback after each failure route is the only place where a failure that the script has not handled can be
+/// changed to `202`.
 pub(crate) fn start() -> bool {
     set_handlers(Handlers {
         relayed,
@@ -158,7 +157,7 @@ fn answer_unmended_failure(msg: SipMsg<'_>) {
     if transaction.has_open_branch() || transaction.final_status().is_some() {
         return;
     }
-    // A continued transaction comes from the result route, which has not answered: tm would send 500 now.
+    // In a continued transaction the result route has not answered: tm would send 500 now.
     if transaction.is_continued() {
         if let Some(outcome) = result::current() {
             answer_in_transaction(request, &outcome.answer);

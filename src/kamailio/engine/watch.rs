@@ -1,4 +1,4 @@
-//! Transactions that belong to exchanges: tm tells of each with the number of its exchange.
+//! tm callbacks of transactions that belong to exchanges. The parameter of a callback is the number of the exchange.
 
 use once_cell::sync::OnceCell;
 
@@ -9,19 +9,19 @@ use crate::kamailio::sys::request::Request;
 use crate::kamailio::sys::tm_callback::{Tie, TmEvent, Told, Watcher};
 use crate::kamailio::sys::transaction::Transaction;
 
-/// What is done when tm tells of a transaction that belongs to an exchange.
+/// The functions that handle tm's callbacks.
 pub(crate) struct Handlers {
-    /// A relayed request of SM -> IM.
+    /// For a relayed request of SM -> IM.
     pub(crate) relayed: fn(ExchangeId, &Told<'_>),
-    /// A held request of IM -> SM.
+    /// For a held request of IM -> SM.
     pub(crate) held: fn(ExchangeId, &Told<'_>),
-    /// A MESSAGE of ours, by the number of it.
+    /// For a MESSAGE of our own, with its number in the exchange.
     pub(crate) own_message: fn(ExchangeId, u8, &Told<'_>),
 }
 
 static HANDLERS: OnceCell<Handlers> = OnceCell::new();
 
-/// In mod_init: the handlers stand above this file, since they carry out decisions that watch transactions.
+/// In mod_init. The handlers are set from above, because they carry out decisions, which register callbacks here.
 pub(crate) fn set_handlers(handlers: Handlers) {
     // mod_init runs once.
     let _ = HANDLERS.set(handlers);
@@ -31,8 +31,7 @@ fn handlers_for(about: &Told<'_>) -> Option<(&'static Handlers, ExchangeId)> {
     HANDLERS.get().zip(unpack(about.number))
 }
 
-/// An exchange and the number of one of its MESSAGEs, as the number that a transaction is tied with: the table's places
-/// leave room for the latter.
+/// The number of an exchange, with the number of one of its MESSAGEs in the upper bits.
 fn pack(id: ExchangeId, attempt: u8) -> u64 {
     id.to_number() | u64::from(attempt) << ATTEMPT_AT
 }
@@ -45,7 +44,7 @@ fn attempt_in(number: u64) -> u8 {
     (number >> ATTEMPT_AT) as u8
 }
 
-/// Where the number of a MESSAGE stands: behind an exchange, which has its place in bits 32 to 55.
+/// The lowest bit of the number of a MESSAGE. The place of an exchange is in bits 32 to 55.
 const ATTEMPT_AT: u32 = 56;
 
 const _: () = assert!(
@@ -53,12 +52,12 @@ const _: () = assert!(
     "the place of an exchange leaves room for an attempt"
 );
 
-/// Ties the request's transaction to an exchange of SM -> IM.
+/// Registers callbacks for the relayed request of an exchange of SM -> IM.
 pub(crate) fn watch_relayed(request: Request<'_>, exchange: ExchangeId) -> bool {
     watch(request, Tie::to::<Relayed>(pack(exchange, 0)))
 }
 
-/// Ties the request's transaction, which is held, to an exchange of IM -> SM.
+/// Registers callbacks for the held request of an exchange of IM -> SM.
 pub(crate) fn watch_held(request: Request<'_>, exchange: ExchangeId) -> bool {
     watch(request, Tie::to::<Held>(pack(exchange, 0)))
 }
@@ -68,7 +67,7 @@ fn watch(request: Request<'_>, tie: Tie) -> bool {
     transaction.is_some_and(|transaction| transaction.tie(request, tie))
 }
 
-/// Ties a MESSAGE of ours, the one with this number, to an exchange.
+/// The callback for a MESSAGE of our own with this number.
 pub(crate) fn tie_leg(exchange: ExchangeId, attempt: u8) -> Tie {
     Tie::to::<OwnMessage>(pack(exchange, attempt))
 }
@@ -107,7 +106,7 @@ impl Watcher for Held {
     }
 }
 
-/// A MESSAGE of ours.
+/// A MESSAGE of our own.
 struct OwnMessage;
 
 impl Watcher for OwnMessage {
@@ -121,7 +120,7 @@ impl Watcher for OwnMessage {
     }
 }
 
-/// The exchange that a transaction was tied to last with this watcher.
+/// The exchange that this watcher was last registered for in the transaction.
 fn exchange_of<W: Watcher>(transaction: Transaction<'_>) -> Option<ExchangeId> {
     transaction.number_tied::<W>().and_then(unpack)
 }
@@ -131,12 +130,12 @@ pub(crate) fn exchange_relayed(transaction: Transaction<'_>) -> Option<ExchangeI
     exchange_of::<Relayed>(transaction)
 }
 
-/// The exchange that the request at hand was taken for by `ipsmgw_sm_to_im()`.
+/// The exchange of the current request, after `ipsmgw_sm_to_im()`.
 pub(crate) fn exchange_at_hand(msg: SipMsg<'_>) -> Option<ExchangeId> {
     Transaction::of(msg).and_then(exchange_of::<Relayed>)
 }
 
-/// The exchange that the request at hand was held for last by `ipsmgw_im_to_sm()`.
+/// The latest exchange of the current request, after `ipsmgw_im_to_sm()`.
 pub(crate) fn held_at_hand(msg: SipMsg<'_>) -> Option<ExchangeId> {
     Transaction::of(msg).and_then(exchange_of::<Held>)
 }

@@ -1,4 +1,4 @@
-//! Contacts that are an S-CSCF: those behind it change without a REGISTER (RFC 3680).
+//! Contacts that are an S-CSCF. The contacts behind an S-CSCF change without a REGISTER (RFC 3680).
 
 use crate::sip::Capabilities;
 
@@ -7,7 +7,7 @@ use crate::kamailio::state::contact_flags::ContactFlags;
 use crate::kamailio::sys::clock::unix_time;
 use crate::kamailio::sys::usrloc::{Contact, Record, Update};
 
-/// What is known of the contacts behind the S-CSCF, which need not say it again.
+/// The capabilities of the contacts behind the S-CSCF, as usrloc has kept them.
 pub(crate) fn capabilities(identity: &str, flags: ContactFlags) -> Capabilities {
     let is_it = is_scscf(flags);
     let record = record_of(identity);
@@ -18,7 +18,7 @@ pub(crate) fn capabilities(identity: &str, flags: ContactFlags) -> Capabilities 
     flags.capabilities(found)
 }
 
-/// Notes what they can do now. False for an identity that no S-CSCF has registered here.
+/// Sets the capabilities of the contacts behind the S-CSCF. False if no S-CSCF has registered the identity here.
 pub(crate) fn set(identity: &str, flags: ContactFlags, can: Capabilities) -> bool {
     change(identity, flags, |contact| Update {
         branch_flags: Some(flags.set(contact.branch_flags(), can, true)),
@@ -26,7 +26,7 @@ pub(crate) fn set(identity: &str, flags: ContactFlags, can: Capabilities) -> boo
     })
 }
 
-/// Notes how long they are registered.
+/// Sets the time at which the registration ends.
 pub(crate) fn prolong(identity: &str, flags: ContactFlags, until: i64) -> bool {
     change(identity, flags, |_| Update {
         expires: Some(until),
@@ -34,19 +34,20 @@ pub(crate) fn prolong(identity: &str, flags: ContactFlags, until: i64) -> bool {
     })
 }
 
-/// Changes what usrloc keeps of each of them.
+/// Changes each contact of the identity that is an S-CSCF.
 fn change(identity: &str, flags: ContactFlags, to: impl Fn(Contact<'_>) -> Update) -> bool {
     let is_it = is_scscf(flags);
     record_of(identity)
         .is_some_and(|mut record| record.update(|contact| is_it(contact).then(|| to(contact))) > 0)
 }
 
-/// They are gone, and the registration with them (row REG-7).
+/// Removes the contacts that are an S-CSCF, and with them the registration (row REG-7).
 pub(crate) fn remove(identity: &str, flags: ContactFlags) -> bool {
     record_of(identity).is_some_and(|mut record| record.delete(is_scscf(flags)) > 0)
 }
 
-/// Of several S-CSCFs only the one with this contact is kept, where it is one of them: the person has moved there.
+/// The person has moved to the S-CSCF with this contact: the contacts of other S-CSCFs are removed. Without such a contact nothing
+/// is removed.
 pub(crate) fn keep_only(identity: &str, flags: ContactFlags, hop: &str) {
     let is_it = is_scscf(flags);
     let Some(mut record) = record_of(identity) else {

@@ -1,8 +1,7 @@
-//! Who is registered here, and what with: Kamailio's usrloc.
+//! Registered contacts (usrloc): the routes to them, and their capabilities.
 //!
-//! What a contact can do is kept as branch flags, which `save()` stores with the contact and
-//! `lookup()` gives back: so it is refreshed, expired, replicated and written to the database with
-//! the registration itself.
+//! The capabilities of a contact are branch flags. `save()` stores branch flags with the contact, and `lookup()` sets them on the
+//! branch. So capabilities are refreshed, expired, replicated and written to the database with the registration.
 
 use crate::interwork::AtScscf;
 use crate::mime::fields;
@@ -17,8 +16,8 @@ use crate::kamailio::sys::clock::unix_time;
 use crate::kamailio::sys::transaction::Transaction;
 use crate::kamailio::sys::usrloc::{self, Contact, Record};
 
-/// A contact of an identity that has one of these flags: the one at this hop, if there is one there,
-/// else the one that was registered or refreshed last.
+/// The route to one contact of the identity that has one of these flags: to the contact at this hop if there is one,
+/// else to the contact that was registered or refreshed last.
 pub(crate) fn route_to(identity: &str, flags: u32, hop: &str) -> Option<Route> {
     let hop = Hop::of(hop);
     let mut best = None;
@@ -36,7 +35,7 @@ pub(crate) fn route_to(identity: &str, flags: u32, hop: &str) -> Option<Route> {
     best.map(|(_, route)| route)
 }
 
-/// All contacts of an identity that have one of these flags.
+/// The routes to all contacts of the identity that have one of these flags.
 pub(crate) fn routes_to(identity: &str, flags: u32) -> Vec<Route> {
     let mut routes = Vec::new();
     let mut at_scscf = None;
@@ -47,7 +46,7 @@ pub(crate) fn routes_to(identity: &str, flags: u32) -> Vec<Route> {
         let route = route_of(contact, identity);
         if !route.at_scscf {
             routes.push(route);
-        // One S-CSCF knows all of the person's contacts, and the newest is where the person is.
+        // An S-CSCF forks to all contacts of the person, so one is enough: the newest.
         } else if at_scscf
             .as_ref()
             .is_none_or(|(other, _)| *other < contact.last_modified())
@@ -59,7 +58,7 @@ pub(crate) fn routes_to(identity: &str, flags: u32) -> Vec<Route> {
     routes
 }
 
-/// The same, the one first that was registered or refreshed last.
+/// The same, in the order of registration or refresh: the latest first.
 pub(crate) fn newest_first(identity: &str, flags: u32) -> Vec<Route> {
     let mut routes = Vec::new();
     each_contact(identity, |contact| {
@@ -67,14 +66,14 @@ pub(crate) fn newest_first(identity: &str, flags: u32) -> Vec<Route> {
             routes.push((contact.last_modified(), route_of(contact, identity)));
         }
     });
-    // Of those of the same second the one at the end of usrloc's list came last.
+    // In the same second, the contact at the end of usrloc's list is the latest.
     routes.reverse();
     routes.sort_by_key(|(modified, _)| std::cmp::Reverse(*modified));
     routes.into_iter().map(|(_, route)| route).collect()
 }
 
-/// The client that answered a branch of a relayed request so: the one of the newest, where several did. Of an answer
-/// behind the final response tm keeps nothing: it is that of the branch at hand.
+/// The route to the client that answered a branch of a relayed request with this status; the newest branch if several did. tm
+/// keeps no answer that comes after the final response: then the current branch is meant.
 pub(crate) fn client_that_answered(
     transaction: Transaction<'_>,
     at_hand: Option<u32>,
@@ -93,8 +92,7 @@ pub(crate) fn client_that_answered(
     })
 }
 
-/// Route of a request that tm has sent: the way to a contact (RFC 3327), or on through a chain of application
-/// servers.
+/// The Route header fields of a request that tm has sent: the path to a contact (RFC 3327), or further application servers.
 fn routes(octets: &[u8]) -> String {
     let head = octets.windows(4).position(|end| end == b"\r\n\r\n");
     let head = std::str::from_utf8(octets.get(..head.unwrap_or(0)).unwrap_or_default());
@@ -104,8 +102,8 @@ fn routes(octets: &[u8]) -> String {
     routes.collect::<Vec<_>>().join(", ")
 }
 
-/// What the contacts of an identity can do, one or another of them. But a request that goes to all of those that take
-/// instant messages has one body for all: `message/cpim` is what each of them can do.
+/// What at least one contact of the identity can do. Exception: a request to all IM clients has one body for all of them, so
+/// `cpim` is set only if all IM clients accept `message/cpim`.
 pub(crate) fn capabilities(identity: &str, flags: ContactFlags) -> Capabilities {
     let (mut found, mut all_cpim) = (0, true);
     each_contact(identity, |contact| {
@@ -121,7 +119,7 @@ pub(crate) fn capabilities(identity: &str, flags: ContactFlags) -> Capabilities 
     }
 }
 
-/// Whether an identity has a contact with one of these flags.
+/// Whether the identity has a contact with one of these flags.
 pub(crate) fn has(identity: &str, flags: u32) -> bool {
     let mut found = false;
     let ours = state().flags;
@@ -131,8 +129,8 @@ pub(crate) fn has(identity: &str, flags: u32) -> bool {
     found
 }
 
-/// A contact's flags. For an S-CSCF what the devices behind it can do now: one of them may have ended by itself since. Where
-/// all have, the S-CSCF has given them more time than they asked for.
+/// The flags of a contact. For an S-CSCF: the capabilities of the devices behind it that are registered now. If all devices have
+/// expired, but the S-CSCF registration has not, the stored flags count.
 fn flags_now(contact: Contact<'_>, identity: &str, flags: ContactFlags) -> u32 {
     let kept = contact.branch_flags();
     if kept & flags.third_party == 0 {
@@ -145,7 +143,7 @@ fn flags_now(contact: Contact<'_>, identity: &str, flags: ContactFlags) -> u32 {
     }
 }
 
-/// The way to a contact of this identity.
+/// The route to a contact of this identity.
 fn route_of(contact: Contact<'_>, identity: &str) -> Route {
     let text = |octets| std::str::from_utf8(octets).unwrap_or_default().to_owned();
     let socket = contact.socket().map(str::to_owned);
@@ -169,20 +167,20 @@ fn route_of(contact: Contact<'_>, identity: &str) -> Route {
     }
 }
 
-/// Whether an S-CSCF can tell this person's phones from the clients by their feature tag.
+/// Whether an S-CSCF can tell this person's phones from the IM clients by the feature tag `+g.3gpp.smsip`.
 pub(crate) fn phones_are_apart(identity: &str) -> bool {
     let registered = registered_at_scscf(identity);
     registered.is_some_and(|registered| registered.contacts.phones_are_apart(unix_time()))
 }
 
-/// What an S-CSCF has said of a person.
+/// The person's registration by an S-CSCF.
 pub(crate) fn registered_at_scscf(identity: &str) -> Option<AtScscf> {
     let state = state();
     let person = state.gateway.identity_key(identity, &is_local_uri)?;
     state.people.at_scscf(&person)
 }
 
-/// The identity by which the S-CSCF knows a person.
+/// The identity that the S-CSCF has registered for the person.
 fn at_scscf_as(identity: &str) -> String {
     match &registered_at_scscf(identity) {
         Some(registered) => registered.identity.as_str().to_owned(),
@@ -190,7 +188,7 @@ fn at_scscf_as(identity: &str) -> String {
     }
 }
 
-/// Shows each valid contact of an identity, under usrloc's lock.
+/// Calls `see` for each contact that has not expired, under usrloc's lock.
 fn each_contact(identity: &str, see: impl FnMut(Contact<'_>)) {
     let now = unix_time();
     if let Some(record) = record_of(identity) {
@@ -201,7 +199,7 @@ fn each_contact(identity: &str, see: impl FnMut(Contact<'_>)) {
     }
 }
 
-/// The record of an identity, where there is one, under usrloc's lock.
+/// The usrloc record of the identity, if there is one. usrloc's lock is held until it is dropped.
 pub(crate) fn record_of(identity: &str) -> Option<Record> {
     let address = address_of_record(identity, usrloc::uses_domain()?)?;
     Record::lock(address)

@@ -1,4 +1,4 @@
-//! Where requests would go that follow what somebody wrote into a Contact.
+//! The destinations that the contacts of a REGISTER name.
 
 use crate::sip::one_spelling;
 
@@ -6,10 +6,9 @@ use crate::kamailio::sys::message::SipMsg;
 use crate::kamailio::sys::parsed_uri::ParsedUri;
 use crate::kamailio::sys::request::Method;
 
-/// Where the contacts of a REGISTER would be reached by what they say themselves: `sip:HOST:PORT` for each of them, and
-/// for its `maddr`, separated by commas; `None` where there is none. Read by Kamailio's own parsers, so that nothing is
-/// understood in two ways. The registrar believes a contact that says by a parameter `received` where it was seen: such a
-/// contact is at `sip:0.0.0.0:0`, where nobody is.
+/// `$ipsmgw(contacts)`: `sip:HOST:PORT` of each contact of a REGISTER, and of its `maddr`, separated by commas. None without a
+/// contact. Kamailio's own parsers read them, so the result is where Kamailio would send. The registrar would use the parameter
+/// `received` of a contact as its address: such a contact is shown as `sip:0.0.0.0:0`, which reaches nobody.
 pub(crate) fn of_contacts(msg: SipMsg<'_>) -> Option<String> {
     let register = msg.request().filter(|msg| msg.is(Method::Register))?;
     if !register.parse_headers() {
@@ -19,13 +18,13 @@ pub(crate) fn of_contacts(msg: SipMsg<'_>) -> Option<String> {
     let mut add = |host: &str, port: u16| {
         let separator = if all.is_empty() { "" } else { "," };
         let host = one_spelling(host);
-        // What is no host is nobody's address.
+        // An invalid host reaches nobody.
         let host = if host == "?" { "0.0.0.0" } else { &host };
         all.extend([separator, "sip:", host, ":", &port.to_string()]);
     };
     for contact in register.contacts() {
         let says_where = contact.parameter("received").is_some();
-        // What cannot be read `save()` refuses, too.
+        // `save()` refuses a contact that cannot be parsed, too.
         let Some(uri) = contact
             .uri()
             .and_then(ParsedUri::of)

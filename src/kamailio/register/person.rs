@@ -1,4 +1,4 @@
-//! Which person an identity is: for the script, and for what an S-CSCF says of a registration.
+//! The person that an identity belongs to: for the script, and for registrations by an S-CSCF.
 
 use std::cell::Cell;
 
@@ -11,12 +11,12 @@ use crate::kamailio::sys::message::{MessageNumber, SipMsg};
 use crate::kamailio::sys::return_code::{FALSE, TRUE};
 
 thread_local! {
-    /// The person that was found last, and for which message.
+    /// The person that was found last, and the message that the person was found for.
     static FOUND: Cell<(MessageNumber, Option<Identity>)> = const { Cell::new(((0, 0, 0), None)) };
 }
 
-/// `ipsmgw_person(identity)`: whether this is one of the people here: a URI, a number, a name, or a list of URIs as in
-/// P-Asserted-Identity, of which the first that is somebody here counts.
+/// `ipsmgw_person(identity)`: whether the identity belongs to a known person. The identity is a URI, a number, a name or a list of
+/// URIs as in P-Asserted-Identity. In a list, the first URI of a known person counts.
 pub(crate) fn person(msg: SipMsg<'_>, text: &str) -> i32 {
     let keys = state().gateway.identity_keys(text, &is_local_uri);
     let found = keys.iter().find_map(|key| state().people.person(key));
@@ -24,7 +24,7 @@ pub(crate) fn person(msg: SipMsg<'_>, text: &str) -> i32 {
     if found.is_some() { TRUE } else { FALSE }
 }
 
-/// Notes the person that this message is about.
+/// Stores the person that this message is about.
 pub(crate) fn set(msg: SipMsg<'_>, person: Option<Identity>) {
     FOUND.set((msg.number(), person));
 }
@@ -34,7 +34,7 @@ pub(crate) fn uri(msg: SipMsg<'_>) -> Option<String> {
     found(msg).map(|person| state().gateway.person_uri(&person))
 }
 
-/// `$ipsmgw(scscf_identity)`: the identity by which an S-CSCF knows that person; none where no S-CSCF has registered it.
+/// `$ipsmgw(scscf_identity)`: the identity that an S-CSCF has registered for that person; none without such a registration.
 pub(crate) fn scscf_identity(msg: SipMsg<'_>) -> Option<String> {
     let registered = state().people.at_scscf(&found(msg)?)?;
     Some(registered.identity.as_str().to_owned())
@@ -45,8 +45,8 @@ fn found(msg: SipMsg<'_>) -> Option<Identity> {
     person.filter(|_| number == msg.number())
 }
 
-/// Takes in what an S-CSCF says of a person's identities. The writer puts the new ones into the database.
-pub(crate) fn learn(names: &[Identity], person: &Identity, round: u32) {
+/// Stores the identities that an S-CSCF names for a person. The writer process writes new ones to the database.
+pub(crate) fn add_identities(names: &[Identity], person: &Identity, round: u32) {
     let people = &state().people;
     let (new, refused) = people.learn(names, person, round);
     if let Some(queue) = &state().registrations
@@ -66,7 +66,7 @@ pub(crate) fn learn(names: &[Identity], person: &Identity, round: u32) {
     if refused > 0 {
         tracing::warn!(
             refused,
-            "an S-CSCF gives identities to one person that are another person's here: they stay with that one; compare people_table with the HSS"
+            "an S-CSCF names identities of one person that belong to another person here: they are not changed; compare people_table with the HSS"
         );
     }
 }

@@ -1,8 +1,8 @@
-//! The `reg` event package (RFC 3680): asking an S-CSCF for somebody's contacts, and hearing of them.
+//! The `reg` event package (RFC 3680): SUBSCRIBE to the S-CSCF for the contacts of a person, and NOTIFY from it.
 //!
-//! A subscription lasts as long as the registration that it is about, and the next third-party REGISTER brings
-//! the next one. A NOTIFY is known by Call-ID and tags (RFC 3261 §12.2.1.1), whatever URIs stand in its From and To. Where it
-//! tells only what has changed, all is asked for once more.
+//! A subscription lasts as long as the registration; the next third-party REGISTER causes the next SUBSCRIBE. A NOTIFY is matched
+//! by Call-ID and tags (RFC 3261 §12.2.1.1), not by the URIs in From and To. If a NOTIFY holds only changes, a new SUBSCRIBE asks
+//! for the full state.
 
 use std::cell::RefCell;
 use std::mem::ManuallyDrop;
@@ -27,57 +27,57 @@ use crate::kamailio::sys::script_callback::{ScriptCallback, When};
 use crate::kamailio::sys::tm_callback::{Tie, TmEvent, Told, Watcher};
 use crate::kamailio::sys::transaction::own_tag;
 
-/// For how many seconds the NOTIFY is awaited that answers a question (RFC 6665 §4.1.2.4: Timer N).
+/// Timer N (RFC 6665 §4.1.2.4): the seconds in which the NOTIFY must come after a SUBSCRIBE with Expires 0.
 const ONE_ANSWER: u32 = 32;
 
-/// A SUBSCRIBE that is to be sent.
-struct Question {
-    /// The identity whose contacts are asked for, as the S-CSCF knows it.
+/// A SUBSCRIBE that is sent after the script.
+struct PendingSubscribe {
+    /// The identity that the S-CSCF has registered.
     uri: String,
     /// The S-CSCF.
     hop: String,
-    /// The socket that it knows us by, as `udp:192.0.2.1:5060`.
+    /// The socket that received the REGISTER, such as `udp:192.0.2.1:5060`.
     socket: String,
-    /// For how many seconds; 0: once.
+    /// The lifetime of the subscription in seconds; 0: one NOTIFY.
     expires: u32,
     call_id: String,
 }
 
-/// What is done when the script has done its work, and `save()` with it.
+/// What is done after the script, and so after `save()`.
 #[derive(Default)]
-struct Owed {
-    /// The answer must find the contact.
-    question: Option<Question>,
-    /// Whose contact is the only S-CSCF of that person from now on.
+struct AfterScript {
+    /// The NOTIFY must find the contact.
+    pending: Option<PendingSubscribe>,
+    /// The person, and the contact of the only S-CSCF that serves the person from now on.
     moved: Option<(String, String)>,
 }
 
 thread_local! {
-    /// (Nothing has to be given back when the process ends, so the memory of a destructor is saved.)
-    static OWED: ManuallyDrop<RefCell<Owed>> =
-        const { ManuallyDrop::new(RefCell::new(Owed { question: None, moved: None })) };
+    /// No destructor runs when the process ends: nothing has to be released.
+    static AFTER_SCRIPT: ManuallyDrop<RefCell<AfterScript>> =
+        const { ManuallyDrop::new(RefCell::new(AfterScript { pending: None, moved: None })) };
 }
 
-/// After a third-party REGISTER that does not say all of this person's contacts: they are asked for. Call-ID and the digest of
-/// our tag.
-pub(crate) fn ask(
+/// A third-party REGISTER did not name all contacts of the person: a SUBSCRIBE is sent after the script. Returns Call-ID and the
+/// digest of our tag.
+pub(crate) fn subscribe_after_script(
     register: Request<'_>,
     person: &Identity,
     registered_as: &str,
     hop: &str,
     expires: u32,
 ) -> Option<(String, u64)> {
-    owe(person, registered_as, Some(hop), register.socket(), expires)
+    prepare_subscribe(person, registered_as, Some(hop), register.socket(), expires)
 }
 
-fn owe(
+fn prepare_subscribe(
     person: &Identity,
     uri: &str,
     hop: Option<&str>,
     socket: Option<&str>,
     expires: u32,
 ) -> Option<(String, u64)> {
-    // Nothing that could end the header field it stands in.
+    // Both URIs must be safe in a header field.
     let whole = |uri: &str| !uri.contains(|c: char| c.is_whitespace() || c.is_control());
     let (hop, socket) = hop
         .filter(|hop| !hop.is_empty() && whole(hop))
@@ -93,38 +93,38 @@ fn owe(
         remote_tag: 0,
         until: unix_time() + i64::from(expires.max(ONE_ANSWER)),
     };
-    // Before it is sent: the NOTIFY may be here before the answer.
+    // The NOTIFY may come before the answer to the SUBSCRIBE.
     let key = Identity::new(&call_id)?;
     state().people.subscribe(&key, subscription);
-    let question = Question {
+    let pending = PendingSubscribe {
         uri: uri.to_owned(),
         hop: hop.to_owned(),
         socket: socket.to_owned(),
         expires,
         call_id: call_id.clone(),
     };
-    OWED.with(|owed| owed.borrow_mut().question = Some(question));
+    AFTER_SCRIPT.with(|left| left.borrow_mut().pending = Some(pending));
     Some((call_id, local_tag))
 }
 
-/// When `save()` has kept the contact of this S-CSCF: of others that have registered the person nothing is kept.
-pub(crate) fn keep_only(person_uri: &str, hop: &str) {
+/// After `save()` has stored the contact of this S-CSCF: contacts of other S-CSCFs of the person are removed.
+pub(crate) fn keep_only_after_script(person_uri: &str, hop: &str) {
     let moved = (person_uri.to_owned(), hop.to_owned());
-    OWED.with(|owed| owed.borrow_mut().moved = Some(moved));
+    AFTER_SCRIPT.with(|left| left.borrow_mut().moved = Some(moved));
 }
 
-/// `ipsmgw_save()` on a NOTIFY: notes what the contacts can do now.
-pub(crate) fn notified(msg: Request<'_>) -> Heard {
+/// `ipsmgw_save()` on a NOTIFY: sets the capabilities of the contacts.
+pub(crate) fn notified(msg: Request<'_>) -> NotifyResult {
     let state = state();
     let flags = state.flags;
     let Some(subscription) = subscription_of(msg) else {
-        return Heard::NotOurs;
+        return NotifyResult::NotOurs;
     };
     let person = subscription.person;
     let person_uri = state.gateway.person_uri(&person);
     let route = contacts::route_to(&person_uri, flags.third_party, "");
     let Some((route, registered)) = route.zip(state.people.at_scscf(&person)) else {
-        return Heard::NotOurs;
+        return NotifyResult::NotOurs;
     };
     person::set(msg.message(), Some(person));
     let body = Entity {
@@ -135,17 +135,17 @@ pub(crate) fn notified(msg: Request<'_>) -> Heard {
         ..Entity::default()
     };
     if body.body.is_empty() {
-        // The subscription's own state, and nothing of what it is about (RFC 6665 §4.1.3).
-        return Heard::Taken;
+        // A NOTIFY without a body only tells the state of the subscription (RFC 6665 §4.1.3).
+        return NotifyResult::Taken;
     }
     if !body.can_be_unpacked() {
-        return Heard::Unsupported;
+        return NotifyResult::Unsupported;
     }
     let event = match body.octets() {
         Ok(octets) if body.is(crate::mime::REGINFO_TYPE) => {
             RegEvent::decode(&octets, &|aor| whose(aor, &person))
         }
-        _ => return Heard::Unreadable,
+        _ => return NotifyResult::Unreadable,
     };
     match event {
         Ok(RegEvent::Contacts(contacts, names)) => {
@@ -162,29 +162,27 @@ pub(crate) fn notified(msg: Request<'_>) -> Heard {
             let keys = names
                 .iter()
                 .filter_map(|uri| state.gateway.identity_key(uri, &is_local_uri));
-            person::learn(&keys.collect::<Vec<_>>(), &person, registered.round);
+            person::add_identities(&keys.collect::<Vec<_>>(), &person, registered.round);
         }
         Ok(RegEvent::NoContact) => {
             at_scscf::remove(&person_uri, flags);
             state.people.unregister(&person);
         }
         Ok(RegEvent::SomebodyElse) => {
-            tracing::warn!(
-                "a NOTIFY tells of the contacts of somebody else: nothing of it is kept"
-            );
+            tracing::warn!("a NOTIFY is about the contacts of another person: it is ignored");
         }
-        // The last word of a subscription is no reason to ask again.
+        // The NOTIFY that ends a subscription causes no new SUBSCRIBE.
         Ok(RegEvent::Changed) if is_last(msg) => {}
         Ok(RegEvent::Changed) => {
             let hop = route.next_hop.as_deref();
-            owe(&person, registered.identity.as_str(), hop, msg.socket(), 0);
+            prepare_subscribe(&person, registered.identity.as_str(), hop, msg.socket(), 0);
         }
         Err(error) => {
-            tracing::info!(%error, "a NOTIFY that cannot be read");
-            return Heard::Unreadable;
+            tracing::info!(%error, "a NOTIFY cannot be decoded");
+            return NotifyResult::Unreadable;
         }
     }
-    Heard::Taken
+    NotifyResult::Taken
 }
 
 /// The subscription that a NOTIFY belongs to.
@@ -197,7 +195,7 @@ fn subscription_of(notify: Request<'_>) -> Option<Subscription> {
     fits.then_some(subscription)
 }
 
-/// Whose an address of record is, in a document about this person.
+/// Whether an address of record in a NOTIFY belongs to this person.
 fn whose(aor: &str, person: &Identity) -> Whose {
     let (gateway, people) = (&state().gateway, &state().people);
     let known = |key: Option<Identity>| people.person(&key?);
@@ -210,13 +208,13 @@ fn whose(aor: &str, person: &Identity) -> Whose {
     }
 }
 
-/// What became of a NOTIFY.
-pub(crate) enum Heard {
-    /// What it says is kept.
+/// The result of a NOTIFY.
+pub(crate) enum NotifyResult {
+    /// Its contacts are stored.
     Taken,
-    /// The identity is not registered through an S-CSCF, or not any more.
+    /// It belongs to no subscription, or no S-CSCF has the person registered.
     NotOurs,
-    /// It cannot be read.
+    /// It cannot be decoded.
     Unreadable,
     /// Its Content-Encoding is not supported.
     Unsupported,
@@ -229,38 +227,38 @@ fn is_last(notify: Request<'_>) -> bool {
     state.eq_ignore_ascii_case("terminated")
 }
 
-/// In mod_init: has Kamailio call us when the script is through with a request.
+/// In mod_init: registers the function that runs after the script.
 pub(crate) fn watch_requests() -> bool {
     static AFTER_REQUEST: ScriptCallback = ScriptCallback {
         name: "after a request",
         when: When::AfterRequestOrFailure,
         run: |_| {
-            pay();
+            after_script();
             true
         },
     };
     AFTER_REQUEST.register()
 }
 
-/// Does what is owed.
-fn pay() {
-    let owed = OWED.with(|owed| owed.take());
-    if let Some((person, hop)) = owed.moved {
+/// Does what the script's work on a REGISTER or NOTIFY has left to do.
+fn after_script() {
+    let left = AFTER_SCRIPT.with(|left| left.take());
+    if let Some((person, hop)) = left.moved {
         at_scscf::keep_only(&person, state().flags, &hop);
     }
-    if let Some(question) = owed.question {
-        subscribe(question);
+    if let Some(pending) = left.pending {
+        subscribe(pending);
     }
 }
 
-fn subscribe(question: Question) {
-    let Question {
+fn subscribe(pending: PendingSubscribe) {
+    let PendingSubscribe {
         uri,
         hop,
         socket,
         expires,
         call_id,
-    } = question;
+    } = pending;
     let gateway = &state().gateway;
     // udp:192.0.2.1:5060
     let Some((transport, address)) = socket.split_once(':') else {
@@ -300,7 +298,7 @@ impl Watcher for Subscribe {
         if status >= 300 {
             tracing::warn!(
                 status,
-                "the S-CSCF does not tell of its contacts (SUBSCRIBE to the reg event package): let it put the phone's REGISTER and its answer into the third-party REGISTER (iFC: IncludeRegisterRequest, IncludeRegisterResponse), or set reg_event_identity to the URI that it knows this gateway by, or to \"user\""
+                "the S-CSCF refuses SUBSCRIBE to the reg event package, so the contacts of a person are unknown: make it include the phone's REGISTER and its response in the third-party REGISTER (iFC: IncludeRegisterRequest, IncludeRegisterResponse), or set reg_event_identity to the URI that the S-CSCF accepts from this gateway, or to \"user\""
             );
         }
         let answer = about.reply().filter(|answer| answer.parse_headers());

@@ -1,4 +1,4 @@
-//! A registration as it stands in usrloc's memory, and its rows in usrloc's table.
+//! A registration in usrloc's memory, and its rows in usrloc's table.
 
 use crate::sip::address_of_record;
 
@@ -11,12 +11,12 @@ use crate::kamailio::sys::usrloc;
 #[derive(Debug)]
 pub(crate) struct Registration {
     user: String,
-    /// Only where usrloc looks at domains.
+    /// Only if usrloc uses domains (`use_domain`).
     domain: Option<String>,
     contacts: Vec<Contact>,
 }
 
-/// What usrloc keeps of a contact. Optional columns are NULL where the text is empty.
+/// A contact. Optional columns are NULL if the text is empty.
 #[derive(Debug)]
 struct Contact {
     ruid: String,
@@ -33,13 +33,13 @@ struct Contact {
 }
 
 impl Registration {
-    /// What usrloc's memory says now; nothing where the script has asked usrloc not to store a contact.
+    /// The registration in usrloc's memory. Contacts that the script has saved in memory only are left out.
     pub(crate) fn of(identity: &str) -> Option<Self> {
         let by_domain = usrloc::uses_domain()?;
         let aor = address_of_record(identity, by_domain)?;
         let (user, domain) = match aor.split_once('@') {
             Some((user, domain)) if by_domain => (user.to_owned(), Some(domain.to_owned())),
-            // usrloc writes a name without a user part so.
+            // usrloc writes an address without a user part like this.
             None if by_domain => (String::new(), Some(aor)),
             _ => (aor, None),
         };
@@ -56,7 +56,7 @@ impl Registration {
         })
     }
 
-    /// Makes the table say the same.
+    /// Replaces the rows of this registration.
     pub(crate) fn write(
         &self,
         database: &Database,
@@ -74,7 +74,7 @@ impl Registration {
         })
     }
 
-    /// Tells usrloc that its table has these contacts: so it does not write them once more.
+    /// Marks these contacts as written, so that usrloc does not write them again.
     pub(crate) fn mark_written(&self, identity: &str) {
         if let Some(mut record) = record_of(identity) {
             record.mark_written(|contact| self.contacts.iter().any(|written| written.is(contact)));

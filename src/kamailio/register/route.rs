@@ -1,28 +1,28 @@
-//! The way of a request to one contact, or to a hop.
+//! The route of a request of our own: to a registered contact, or to a hop.
 
 use crate::sip::{Hop, MessageOut};
 
 use crate::kamailio::sys::own_request::{OwnRequest, SendResult};
 
-/// Where a request for one contact goes.
+/// Where a request is sent.
 pub(crate) struct Route {
-    /// Request-URI: the contact.
+    /// The Request-URI.
     pub(crate) uri: String,
-    /// Next hop; none: the Request-URI says it.
+    /// The next hop; none: the Request-URI is the next hop.
     pub(crate) next_hop: Option<String>,
-    /// Route header field's value (RFC 3327), where there is a Path.
+    /// The value of the Route header field, if the contact has a Path (RFC 3327).
     pub(crate) route: Option<String>,
-    /// The socket that the registration came in on, as `udp:192.0.2.1:5060`.
+    /// The socket that received the registration, such as `udp:192.0.2.1:5060`.
     pub(crate) socket: Option<String>,
-    /// Whether it goes to an S-CSCF, with the identity that is registered there as Request-URI.
+    /// Whether the next hop is an S-CSCF. The Request-URI is then the identity that is registered there.
     pub(crate) at_scscf: bool,
 }
 
-/// A MESSAGE of ours did not leave. As a status code, by what tm would have said of it.
+/// A request could not be sent. The status code is the one that tm would have reported.
 pub(crate) struct NotSent(pub(crate) u16);
 
 impl Route {
-    /// To whatever hop is configured or known.
+    /// The route to the configured outbound proxy, or to the hop that the message names.
     pub(crate) fn without_contact(message: &MessageOut, outbound_proxy: &str) -> Self {
         Self {
             uri: message.identity.clone(),
@@ -42,12 +42,12 @@ impl Route {
         }
     }
 
-    /// Where it goes, to be compared.
+    /// The next hop, for comparison.
     pub(crate) fn hop(&self) -> Option<Hop<'_>> {
         Hop::of(self.next_hop.as_deref().unwrap_or(&self.uri))
     }
 
-    /// Sends a request of ours on this way.
+    /// Sends a request.
     pub(crate) fn send(&self, request: OwnRequest<'_>) -> Result<(), NotSent> {
         let request = OwnRequest {
             uri: &self.uri,

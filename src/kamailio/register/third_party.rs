@@ -1,5 +1,4 @@
-//! A third-party REGISTER (TS 24.229 §5.4.1.7): whose it is, and what it says of the identities and contacts behind the
-//! S-CSCF.
+//! Third-party REGISTER (TS 24.229 §5.4.1.7): the person, and the identities and contacts that the S-CSCF names.
 
 use crate::host::{Identity, Text};
 use crate::interwork::{AtScscf, digest, digest_of_set, key_of_number};
@@ -19,10 +18,10 @@ use crate::kamailio::sys::random::random;
 use crate::kamailio::sys::request::Request;
 use crate::kamailio::sys::return_code::{FALSE, TRUE};
 
-/// How long a registration lasts where nobody says it.
+/// The lifetime of a registration in seconds, if the REGISTER names none.
 const DEFAULT_EXPIRES: u32 = 3600;
 
-/// `ipsmgw_save()` on a third-party REGISTER. False for one that is about nobody here.
+/// `ipsmgw_save()` on a third-party REGISTER. False if it is about nobody here.
 pub(crate) fn save(register: Request<'_>) -> i32 {
     let state = state();
     let body = register_request::body(register);
@@ -39,14 +38,14 @@ pub(crate) fn save(register: Request<'_>) -> i32 {
     let (now, scscf) = (unix_time(), digest(&[&hop]));
     let says = now + i64::from(seconds);
     let before = state.people.at_scscf(&person);
-    // Of two S-CSCFs the one that has registered the person last counts.
+    // If two S-CSCFs register the person, the later one counts.
     let is_same = before.is_none_or(|before| before.scscf == scscf);
     let known = at_scscf::capabilities(&person_uri, state.flags);
     let mut contacts = match before {
         Some(before) if is_same => before.contacts,
         Some(_) => Default::default(),
         None => {
-            // What usrloc has kept of an earlier start.
+            // usrloc has stored the capabilities before a restart.
             let mut contacts = crate::interwork::ContactsThere::default();
             if known != Capabilities::default() {
                 contacts.put(0, known, says, now);
@@ -56,7 +55,7 @@ pub(crate) fn save(register: Request<'_>) -> i32 {
     };
     let told = body.contacts();
     contacts.told(&told, state.plain_im, now, says);
-    // Kamailio's S-CSCF passes on the lifetime that one device asks for, also the 0 of one that goes: the others stay.
+    // Kamailio's S-CSCF copies the lifetime that one device asks for. It is 0 if that device unregisters: the others stay registered.
     let until = if seconds > 0 || told.only_ends() {
         contacts.until(now).max(says)
     } else {
@@ -86,25 +85,25 @@ pub(crate) fn save(register: Request<'_>) -> i32 {
     };
     if (told == ContactsTold::Nothing || body.response_is_silent())
         && let Some((call_id, tag)) =
-            reg_event::ask(register, &person, registered_as, &hop, seconds)
+            reg_event::subscribe_after_script(register, &person, registered_as, &hop, seconds)
     {
         registered.subscription = Text::new(&call_id).unwrap_or_default();
         registered.tag = tag;
     }
     state.people.register(&person, registered);
-    person::learn(&names, &person, round);
-    reg_event::keep_only(&person_uri, &hop);
+    person::add_identities(&names, &person, round);
+    reg_event::keep_only_after_script(&person_uri, &hop);
     TRUE
 }
 
-/// The URI in To: by that the S-CSCF knows the person. Nothing that could end the header field it will stand in.
+/// The URI in To: the identity that the S-CSCF has registered. None if the URI is not safe in a header field.
 fn registered_as(register: Request<'_>) -> Option<&str> {
     let uri = asserted(register.to()?).next()?;
     let is_uri = Uri::parse(uri).is_some() && Text::<254>::new(uri).is_some();
     is_uri.then_some(uri)
 }
 
-/// P-Associated-URI (RFC 7315 §4.1): of the REGISTER itself, and of the answer that is copied in its body.
+/// P-Associated-URI (RFC 7315 §4.1) of the REGISTER itself, and of the response in its body.
 fn associated(register: Request<'_>, body: &RegisterBody<'_>) -> Vec<String> {
     let own = register
         .header_fields()
@@ -115,8 +114,8 @@ fn associated(register: Request<'_>, body: &RegisterBody<'_>) -> Vec<String> {
     lists
 }
 
-/// Whose registration it is: by the identity that is registered, the number in the service information, the identities
-/// beside it.
+/// The person that is registered: found by the registered identity, by the number in the service information, or by the
+/// associated identities.
 fn whose(
     register: Request<'_>,
     body: &RegisterBody<'_>,
@@ -125,7 +124,7 @@ fn whose(
 ) -> Option<Identity> {
     let (gateway, people) = (&state().gateway, &state().people);
     if !people.are_known() {
-        // Then the script says it.
+        // Without people_table the `identity` parameter names the person.
         return gateway.identity_key(&state().identity_of(register.message())?, &is_local_uri);
     }
     let by_number = || {
@@ -135,7 +134,7 @@ fn whose(
     let keys = || names(registered_as, associated).into_iter();
     let uris =
         || std::iter::once(registered_as).chain(associated.iter().flat_map(|list| asserted(list)));
-    // A core that writes numbers without the "+".
+    // An IMS core may write numbers without the "+".
     let with_plus = || {
         uris()
             .take(MOST_NAMES)
@@ -148,10 +147,10 @@ fn whose(
         .or_else(|| with_plus().find_map(|key| people.person(&key)))
 }
 
-/// Most identities of one person that are taken from one registration.
+/// The most identities that are read from one registration.
 const MOST_NAMES: usize = 32;
 
-/// The keys of all identities that the registration names.
+/// The keys of all identities in the registration.
 fn names(registered_as: &str, associated: &[String]) -> Vec<Identity> {
     let gateway = &state().gateway;
     let mut names: Vec<Identity> = Vec::new();
@@ -170,8 +169,8 @@ fn names(registered_as: &str, associated: &[String]) -> Vec<Identity> {
     names
 }
 
-/// The round of a registration, and the digest of its set of identities. Another set begins another round: what is not in it
-/// any more does not lead to the person any more.
+/// The round of a registration, and the digest of its identities. A new set of identities begins a new round; identities of
+/// earlier rounds no longer belong to the person.
 fn round(before: Option<AtScscf>, names: &[Identity], is_whole: bool) -> (u32, u64) {
     let set = digest_of_set(names);
     match before {
@@ -180,12 +179,12 @@ fn round(before: Option<AtScscf>, names: &[Identity], is_whole: bool) -> (u32, u
     }
 }
 
-/// Seconds that are no more than a header field can say.
+/// Seconds as a header field can hold them.
 fn whole(seconds: i64) -> u32 {
     u32::try_from(seconds).unwrap_or(DEFAULT_EXPIRES)
 }
 
-/// Behind `save()`: the registration lasts as long as the S-CSCF says, whatever the registrar's limit for members.
+/// After `save()`: the registration lasts as long as the S-CSCF says, even if the registrar has a lower limit.
 pub(crate) fn prolong(register: Request<'_>, person_uri: &str) {
     let is_it = |registered: &AtScscf| registered.scscf == digest(&[&contact(register).0]);
     if let Some(registered) = contacts::registered_at_scscf(person_uri).filter(is_it) {
@@ -193,7 +192,7 @@ pub(crate) fn prolong(register: Request<'_>, person_uri: &str) {
     }
 }
 
-/// The S-CSCF's own contact, and for how long.
+/// The contact of the S-CSCF, and its lifetime in seconds.
 fn contact(register: Request<'_>) -> (String, u32) {
     let contact = register.contacts().next();
     let own = contact

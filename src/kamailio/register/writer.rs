@@ -1,6 +1,6 @@
-//! The process that writes registrations into the database, and then answers them: a `200` to a REGISTER is a promise
-//! that outlives the gateway. Registrations that come meanwhile are written together, so no SIP worker waits for
-//! the disk and each COMMIT serves many.
+//! The process that writes registrations to the database and then answers the REGISTERs. A registration that was answered with
+//! `200` survives a restart. Registrations that arrive during a write are written together: no SIP worker waits for the disk, and
+//! one COMMIT serves many.
 
 use super::registration::Registration;
 use crate::kamailio::state::counters::{REGISTRATION_REFUSED, REGISTRATION_WRITTEN};
@@ -11,10 +11,10 @@ use crate::kamailio::sys::database::DatabaseError;
 use crate::kamailio::sys::process;
 use crate::kamailio::sys::transaction::{FoundTransaction, TransactionPlace};
 
-/// Seconds after which somebody whose registration could not be kept may try again.
+/// When a client may try again after its registration could not be written.
 const RETRY_AFTER: &str = "Retry-After: 5\r\n";
 
-/// Writes a group: all of it together, or each by itself where one of them cannot be written.
+/// Writes a group in one transaction. If that fails, each registration is written alone.
 fn write(queue: &RegistrationQueue, group: &[Waiting]) {
     let written = write_together(queue, group);
     if written.is_err() && group.len() > 1 && queue.database.together(|| Ok(())).is_ok() {
@@ -32,7 +32,7 @@ fn write_together(queue: &RegistrationQueue, group: &[Waiting]) -> Result<(), Da
     let mut last: Vec<(&str, Registration)> = Vec::with_capacity(group.len());
     for waiting in group {
         let identity = waiting.identity.as_str();
-        // Several of one person: all of them are what usrloc's memory says now.
+        // One row set for each person: it holds what usrloc has in memory now.
         if last.iter().any(|(other, _)| *other == identity) {
             continue;
         }
@@ -58,7 +58,7 @@ fn answer(group: &[Waiting], written: bool) {
     if !written {
         tracing::error!(
             registrations = group.len(),
-            "registrations cannot be kept, so they are refused with 503: the database cannot be written (above: why). Is the disk full, or does another program lock the file?"
+            "registrations are refused with 503: the database cannot be written (the reason is in the log lines before this). Is the disk full, or does another program lock the file?"
         );
     }
     for waiting in group {

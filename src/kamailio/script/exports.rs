@@ -1,4 +1,4 @@
-//! What the module gives to Kamailio: its functions, commands, pseudo-variables and parameters, and what runs at its start.
+//! The exports of the module: functions, RPC commands, pseudo-variables, parameters, and the functions that Kamailio calls at start.
 
 use std::ffi::CStr;
 
@@ -65,7 +65,7 @@ export_module! {
     parameters: params::EXPORTED,
 }
 
-/// A type for each function: its names in the native script and in KEMI, its arguments, the check of literal ones, its body.
+/// A type for each function: its names in the native script and in KEMI, its arguments, the check of literal arguments, its body.
 macro_rules! functions {
     ($(
         $(#[$cfg:meta])*

@@ -1,6 +1,5 @@
-//! Arguments of script functions, checked when the configuration is read: what the script writes literally can only be
-//! right or wrong once and for all. (KEMI scripts are not read by Kamailio: there the functions say it when they
-//! are called.)
+//! Literal arguments of script functions are checked when Kamailio reads the configuration. Kamailio does not read KEMI scripts:
+//! there each function checks its arguments when it is called.
 
 use super::functions::DIRECTIONS;
 use crate::interwork;

@@ -1,4 +1,4 @@
-//! What the routing script calls, for the native language and for KEMI alike.
+//! The functions of the routing script, for the native language and for KEMI.
 
 use std::cell::Cell;
 
@@ -27,7 +27,7 @@ const DONE_WITH: i32 = 2;
 const MALFORMED: i32 = -2;
 const NOT_OURS: i32 = -2;
 
-/// `ipsmgw_draining()`: whether nothing new is taken, since the gateway is about to stop.
+/// `ipsmgw_draining()`: whether new messages are refused, because the gateway stops or drains.
 pub(crate) fn draining(_: SipMsg<'_>) -> i32 {
     if state().lifecycle.is_draining() {
         TRUE
@@ -36,7 +36,7 @@ pub(crate) fn draining(_: SipMsg<'_>) -> i32 {
     }
 }
 
-/// Refuses a message that comes while the gateway is about to stop.
+/// Refuses a message while the gateway stops or drains.
 pub(crate) fn refuse_while_draining(msg: Request<'_>) -> bool {
     let drains = state().lifecycle.is_draining();
     if drains {
@@ -65,10 +65,10 @@ pub(crate) fn classify(msg: SipMsg<'_>) -> i32 {
     }
 }
 
-/// What `ipsmgw_authorize()` knows.
+/// The directions that `ipsmgw_authorize()` accepts.
 pub(crate) const DIRECTIONS: [&str; 2] = ["sm2im", "im2sm"];
 
-/// `ipsmgw_authorize(uri, direction)`: whether this identity's messages may be converted.
+/// `ipsmgw_authorize(uri, direction)`: whether messages of this identity may be converted.
 pub(crate) fn authorize(uri: &str, direction: &str) -> i32 {
     let may = match interwork::identity(uri) {
         Some(identity) => state().authorizations.of(&identity),
@@ -89,7 +89,7 @@ pub(crate) fn sm_to_im(msg: SipMsg<'_>) -> i32 {
     let Some(msg) = can_take(msg, "ipsmgw_sm_to_im") else {
         return FALSE;
     };
-    // Called again, as in a failure route: the request is translated already, with every branch.
+    // A second call, such as in a failure route: the request and all branches are already translated.
     let transaction = Transaction::of(msg.message());
     if watch::exchange_at_hand(msg.message()).is_some() {
         return if transaction.and_then(Transaction::final_status).is_some() {
@@ -120,8 +120,7 @@ pub(crate) fn can_take<'m>(msg: SipMsg<'m>, function: &str) -> Option<Request<'m
     request
 }
 
-/// Gives a message its transaction; an error is what the function gives back, since there is nothing more to
-/// do.
+/// Creates the transaction of a message. An error is the return code: nothing more is to do.
 pub(crate) fn begin(msg: Request<'_>) -> Result<(), i32> {
     match transaction::begin(msg) {
         Begun::Transaction => {
@@ -147,8 +146,8 @@ fn transaction_at_hand(msg: Request<'_>) -> TransactionId {
     }
 }
 
-/// Takes a short message: to be relayed, or, where the script knows the outcome, to be reported on
-/// at once. An error is what the function gives back.
+/// Gives a short message to the core. It is relayed; if the script has set an outcome, the report is sent at once. An error is the
+/// return code.
 fn submit(msg: Request<'_>, outcome: Option<u16>) -> Result<Performed, i32> {
     begin(msg)?;
     let state = state();
@@ -172,8 +171,7 @@ fn submit(msg: Request<'_>, outcome: Option<u16>) -> Result<Performed, i32> {
     Ok(perform(actions, At::Request(msg, translation)))
 }
 
-/// `ipsmgw_im_to_sm([route])`: takes the request over and sends it as a short message. The outcome
-/// arrives in the named route.
+/// `ipsmgw_im_to_sm([route])`: holds the request and sends it as a short message. The named route gets the outcome.
 pub(crate) fn im_to_sm(msg: SipMsg<'_>, route: &str) -> i32 {
     let Some(msg) = can_take(msg, "ipsmgw_im_to_sm") else {
         return FALSE;
@@ -188,7 +186,7 @@ pub(crate) fn im_to_sm(msg: SipMsg<'_>, route: &str) -> i32 {
     }
     let state = state();
     let now = now();
-    // Called again, it is taken already. (The result route may try another recipient.)
+    // A second call: the request is already held. (The result route may call again for another recipient.)
     let is_held = |id| {
         let held = |mut bucket: Locked<'_>| bucket.get_mut(id).is_some_and(|open| open.held);
         state.table.lock_of(id, now.monotonic_ms).is_some_and(held)
@@ -202,7 +200,7 @@ pub(crate) fn im_to_sm(msg: SipMsg<'_>, route: &str) -> i32 {
     let Some(mut reading) = Reading::of(msg.message()).map(Reading::with_sender) else {
         return FALSE;
     };
-    // Whether the recipient is here matters only where there is a service centre for those who are not.
+    // Only a gateway with a service centre needs to know whether the recipient is registered.
     if state.gateway.policy.sc_uri.is_some() {
         reading = reading.with_recipient();
     }
@@ -237,7 +235,7 @@ pub(crate) fn im_to_sm(msg: SipMsg<'_>, route: &str) -> i32 {
     }
 }
 
-/// `ipsmgw_expects_report()`: whether an RP-ACK or RP-ERROR is about a message of ours. Nothing is answered or changed.
+/// `ipsmgw_expects_report()`: whether an RP-ACK or RP-ERROR is about a message of this gateway. It answers and changes nothing.
 pub(crate) fn expects_report(msg: SipMsg<'_>) -> i32 {
     let state = state();
     let now_ms = now().monotonic_ms;
@@ -249,7 +247,7 @@ pub(crate) fn expects_report(msg: SipMsg<'_>) -> i32 {
         return FALSE;
     };
     let expects = match report.named {
-        // Also one that comes again, or of an earlier start.
+        // Also for a retransmission, and for a message from before a restart.
         Named::Exchange(..) | Named::Past => true,
         Named::Nothing => {
             let mut locked = state.table.lock(report.identity.as_str(), now_ms);
@@ -259,7 +257,7 @@ pub(crate) fn expects_report(msg: SipMsg<'_>) -> i32 {
     if expects { TRUE } else { FALSE }
 }
 
-/// `ipsmgw_report()`: takes an RP-ACK, RP-ERROR or RP-SMMA, or a notification about a message of ours.
+/// `ipsmgw_report()`: takes an RP-ACK, RP-ERROR or RP-SMMA, or a notification about a message of this gateway.
 pub(crate) fn report(msg: SipMsg<'_>) -> i32 {
     let Some(msg) = can_take(msg, "ipsmgw_report") else {
         return FALSE;
@@ -272,7 +270,7 @@ pub(crate) fn report(msg: SipMsg<'_>) -> i32 {
     let reading = reading.with_sender().with_source();
     let message = reading.message();
     let report = match state.gateway.prepare_report(&message) {
-        // Nobody answers it here: the script relays it.
+        // Not for this gateway: the script relays it.
         Ok(None) => return NOT_OURS,
         Ok(Some(report)) => report,
         Err(refusal) => {
@@ -306,8 +304,8 @@ pub(crate) fn report(msg: SipMsg<'_>) -> i32 {
     }
 }
 
-/// `ipsmgw_reply()`: in the result route, answers the sender with the outcome; on a short message,
-/// answers and reports as if the IM side had answered `$ipsmgw(status)`.
+/// `ipsmgw_reply()`: in the result route, answers the sender with the outcome. For a short message, answers and reports as if the IM
+/// side had answered with `$ipsmgw(status)`.
 pub(crate) fn reply(msg: SipMsg<'_>) -> i32 {
     let Some(msg) = can_take(msg, "ipsmgw_reply") else {
         return FALSE;
@@ -341,7 +339,7 @@ pub(crate) fn reply(msg: SipMsg<'_>) -> i32 {
         Input::ImAnswered { exchange, status },
         At::Nothing,
     );
-    // The final response on the wire brings the report on its way (tm's RESPONSE_OUT).
+    // The report is sent when this final response is sent (tm's RESPONSE_OUT).
     let accepted = Answer {
         status: 202,
         reason: "Accepted",
@@ -354,7 +352,7 @@ pub(crate) fn reply(msg: SipMsg<'_>) -> i32 {
     }
 }
 
-/// Answers a message that goes no further, and reports on it where the SMS side is owed that.
+/// Answers a refused message, and sends the report that the SMS side must get.
 pub(crate) fn refuse(msg: Request<'_>, refusal: Refusal) {
     tracing::info!(target: "ipsmgw::notice", status = refusal.answer.status, reason = %refusal.reason, "refused");
     counters::count(crate::interwork::Counter::Refused);
@@ -372,11 +370,11 @@ pub(crate) fn refuse(msg: Request<'_>, refusal: Refusal) {
 }
 
 thread_local! {
-    /// What the script assigned to `$ipsmgw(status)`, and for which message.
+    /// The value that the script has set as `$ipsmgw(status)`, and the message that it is for.
     static STATUS: Cell<(MessageNumber, u16)> = const { Cell::new(((0, 0, 0), 0)) };
 }
 
-/// The status that the script set while it worked on this message.
+/// The status that the script has set for this message.
 pub(crate) fn status_set(msg: SipMsg<'_>) -> Option<u16> {
     let (number, status) = STATUS.get();
     (number == msg.number() && status != 0).then_some(status)
@@ -388,11 +386,11 @@ pub(crate) fn set_status(msg: SipMsg<'_>, status: u16) {
 }
 
 thread_local! {
-    /// What the script assigned to `$ipsmgw(hold_timeout)`, in seconds, and for which message.
+    /// The value in seconds that the script has set as `$ipsmgw(hold_timeout)`, and the message that it is for.
     static HOLD_TIMEOUT: Cell<(MessageNumber, u16)> = const { Cell::new(((0, 0, 0), 0)) };
 }
 
-/// Milliseconds for which the sender of this message is held: what the script says, else the parameter.
+/// The hold timeout of this message in milliseconds: set by the script, else the parameter `hold_timeout`.
 pub(crate) fn hold_ms(msg: SipMsg<'_>) -> u64 {
     match HOLD_TIMEOUT.get() {
         (number, seconds) if seconds > 0 && number == msg.number() => u64::from(seconds) * 1000,
@@ -405,7 +403,7 @@ pub(crate) fn set_hold_timeout(msg: SipMsg<'_>, seconds: u16) {
     HOLD_TIMEOUT.set((msg.number(), seconds));
 }
 
-/// `ipsmgw_panic()`: what a bug of ours would do, for the test of the guard.
+/// `ipsmgw_panic()`: panics, for the test of the guard.
 #[cfg(feature = "fault-injection")]
 #[allow(clippy::panic, reason = "its purpose")]
 pub(crate) fn panic(_: SipMsg<'_>) -> i32 {

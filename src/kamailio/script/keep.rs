@@ -1,11 +1,11 @@
-//! `ipsmgw_keep()`: a registration is answered when it is in the database.
+//! `ipsmgw_keep()`: answers a registration after it was written to the database.
 
 use crate::sip::Answer;
 
 use super::functions::begin;
 use crate::kamailio::engine::answer::{answer_failure, answer_request};
 use crate::kamailio::register::person;
-use crate::kamailio::register::register_request::is_by_another;
+use crate::kamailio::register::register_request::is_third_party_register;
 use crate::kamailio::register::third_party;
 use crate::kamailio::state::counters::REGISTRATION_REFUSED;
 use crate::kamailio::state::gateway_state::state;
@@ -15,7 +15,7 @@ use crate::kamailio::sys::request::Method;
 use crate::kamailio::sys::return_code::{FALSE, TRUE};
 use crate::kamailio::sys::transaction::{set_timeout, suspend};
 
-/// For how long a REGISTER may wait for the writer. Then tm answers it with an error.
+/// The time that a REGISTER waits for the writer. After it tm answers with an error.
 const MOST_MS: u64 = 10_000;
 
 const OK: Answer = Answer {
@@ -30,8 +30,8 @@ const UNAVAILABLE: Answer = Answer {
     headers: "Retry-After: 5\r\n",
 };
 
-/// `ipsmgw_keep()`, behind `save()` that has prepared its answer (flags 0x12), or behind `ipsmgw_save()` on a NOTIFY: writes
-/// what is known of the identity's contacts now, and answers then.
+/// `ipsmgw_keep()`, after `save()` that has only prepared its answer (flags 0x12), or after `ipsmgw_save()` on a NOTIFY: has the
+/// contacts of the identity written, and then answered.
 pub(crate) fn keep(msg: SipMsg<'_>) -> i32 {
     let is_register = msg.is_request(Method::Register);
     let is_one = is_register || msg.is_request(Method::Notify);
@@ -47,10 +47,10 @@ pub(crate) fn keep(msg: SipMsg<'_>) -> i32 {
         }
     };
     let whose = person::uri(msg).or_else(|| state().identity_of(msg));
-    if is_register && is_by_another(request) {
+    if is_register && is_third_party_register(request) {
         third_party::prolong(request, whose.as_deref().unwrap_or_default());
     }
-    // A REGISTER that only asks has changed nothing.
+    // A REGISTER without Contact is a query and changes nothing.
     let changes = !is_register || request.names_contacts();
     let (Some(queue), true) = (&state().registrations, changes) else {
         return answer(&OK);

@@ -1,4 +1,4 @@
-//! `ipsmgw_overloaded()`: refuses new requests while there is too much to do.
+//! `ipsmgw_overloaded()`: refuses new requests under overload.
 
 use crate::interwork::{Asked, Counter, EarlierCopy, Load};
 
@@ -15,7 +15,7 @@ use crate::kamailio::sys::request::{Method, Request};
 use crate::kamailio::sys::return_code::{FALSE, TRUE};
 use crate::kamailio::sys::transaction;
 
-/// `ipsmgw_overloaded()`: refuses a request that asks for something new while there is too much to do.
+/// `ipsmgw_overloaded()`: refuses a new request under overload. Requests of open exchanges pass.
 pub(crate) fn overloaded(msg: SipMsg<'_>) -> i32 {
     let Some(msg) = msg.request().filter(Request::is_in_request_route) else {
         tracing::error!("ipsmgw_overloaded() works in the request route, before anything else");
@@ -30,12 +30,12 @@ pub(crate) fn overloaded(msg: SipMsg<'_>) -> i32 {
     }
     let digest = digest(msg);
     match state.refusals.recall(digest, now_ms) {
-        // It is a copy of one that the script went on with: whatever that was answered stays true.
+        // A retransmission of a request that passed: its answer stays valid.
         Some(EarlierCopy::Passed) => return FALSE,
-        // It stays refused: its sender may have the answer already.
+        // A retransmission of a refused request: the sender may already have the answer.
         Some(EarlierCopy::Refused) => {}
         None if gateway.is_strained(load) && is_refused(msg, load) => {
-            // tm sends its answer again, if there is one.
+            // tm sends the answer again, if there is one.
             if transaction::is_known(msg) {
                 return TRUE;
             }
@@ -78,8 +78,8 @@ fn is_refused(msg: Request<'_>, load: Load) -> bool {
         return refuses(Asked::Message(&reading.content()));
     }
     if msg.is(Method::Register) {
-        // Where an S-CSCF is refused, it may take the person's registration away (TS 24.229 §5.4.1.7).
-        return refuses(match register_request::is_by_another(msg) {
+        // A refused S-CSCF may deregister the person (TS 24.229 §5.4.1.7).
+        return refuses(match register_request::is_third_party_register(msg) {
             true => Asked::Open,
             false => Asked::Registration,
         });

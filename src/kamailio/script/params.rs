@@ -34,7 +34,7 @@ impl parameter::Several for Cause {
     }
 }
 
-/// One row a parameter: its Rust name, its type, its default (of rows, the type that names their place).
+/// One row for each parameter: its name, its type and its default (for `rows`: the type that stores them).
 macro_rules! parameters {
     ($($(#[$meta:meta])* $name:ident: $kind:ident = $default:expr,)*) => {
         #[allow(non_upper_case_globals, reason = "named as in the configuration")]
@@ -135,7 +135,7 @@ parameters! {
     log_guard: number = 0,
 }
 
-/// The parameters that are about Kamailio, not about messages.
+/// The parameters. Those that the core uses are in `settings`.
 pub(crate) struct Parameters {
     pub(crate) settings: Settings<'static>,
     pub(crate) identity: &'static str,
@@ -149,7 +149,7 @@ pub(crate) struct Parameters {
     pub(crate) stop_timeout_ms: u64,
     pub(crate) connections: Limits,
     pub(crate) flags: ContactFlags,
-    /// The script's flag of a message from a peer that it trusts, as a mask; 0: none.
+    /// The mask of the message flag that the script sets for trusted peers; 0: none.
     pub(crate) trusted_flag: u32,
     pub(crate) plain_im: bool,
     pub(crate) log_guard: bool,
@@ -159,7 +159,7 @@ pub(crate) struct Parameters {
     pub(crate) authorize_default: Authorization,
 }
 
-/// What TCP connections may do.
+/// The limits of TCP connections.
 fn connections() -> Result<Limits, SettingError> {
     let number = |name, value: c_int, most| {
         usize::try_from(value)
@@ -183,14 +183,14 @@ fn connections() -> Result<Limits, SettingError> {
     })
 }
 
-/// So many senders it takes by default to fill the table.
+/// By default one sender may fill this part of the table.
 const SENDERS: c_int = 16;
 
-/// What one sender may have open by default, however small the table is: a long message to several.
+/// The default of `max_per_sender` is at least this: a long message to several recipients fits.
 const LEAST_OF_SENDER: c_int = 50;
 
 impl Parameters {
-    /// Reads all, in mod_init.
+    /// Reads and checks all parameters, in mod_init.
     pub(crate) fn read() -> Result<Self, SettingError> {
         let max_pending = places::max_pending.get();
         if !(1..=MOST_PENDING).contains(&max_pending) {
@@ -303,7 +303,7 @@ fn table(name: &str, place: &'static parameter::Text) -> Result<&'static str, Se
     )))
 }
 
-/// The same for a table that need not be there.
+/// The same for an optional table.
 fn optional_table(
     name: &str,
     place: &'static parameter::Text,
@@ -353,7 +353,7 @@ fn authorize_default() -> Result<Authorization, SettingError> {
     })
 }
 
-/// Longest URI of a next hop.
+/// The longest URI of a next hop.
 const LONGEST_HOP: usize = 126;
 
 fn outbound_proxy() -> Result<&'static str, SettingError> {

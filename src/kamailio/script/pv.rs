@@ -1,4 +1,4 @@
-//! `$ipsmgw(name)`: read from the message each time, so it never speaks of another one.
+//! `$ipsmgw(name)`. Each access reads the current message, so no value of another message is returned.
 
 use std::ffi::CStr;
 
@@ -38,8 +38,8 @@ impl PseudoVariable for Variable {
         })
     }
 
-    /// `$ipsmgw(status) = 480;` before `ipsmgw_reply()`, `$ipsmgw(hold_timeout) = 4;` before `ipsmgw_im_to_sm()`; nothing
-    /// else can be assigned.
+    /// Only two fields can be set: `$ipsmgw(status) = 480;` before `ipsmgw_reply()`, and `$ipsmgw(hold_timeout) = 4;` before
+    /// `ipsmgw_im_to_sm()`.
     fn set(message: SipMsg<'_>, inner: u16, number: Option<i64>) -> bool {
         let number = number.and_then(|number| u16::try_from(number).ok());
         match (field(inner), number) {
@@ -79,7 +79,7 @@ fn value(msg: SipMsg<'_>, field: Field) -> Option<Value> {
             Field::Result => Some(Value::Text(ended.fate.name().into())),
             Field::RpCause => ended.rp_cause.map(|cause| Value::Number(cause.into())),
             Field::CallId => Some(Value::Text(call_id.as_str().into())),
-            // There is no message.
+            // There is no current message.
             _ => None,
         };
     }

@@ -1,4 +1,4 @@
-//! Instant messages to several (RFC 5365): the script says of each recipient who that is.
+//! Instant messages to a list of recipients (RFC 5365): the script sets the URI of each recipient.
 
 use std::cell::RefCell;
 
@@ -17,18 +17,18 @@ use crate::kamailio::sys::message::{MessageNumber, SipMsg};
 use crate::kamailio::sys::request::Request;
 use crate::kamailio::sys::return_code::{FALSE, TRUE};
 
-/// The list of a message, while the script goes through it.
+/// The recipient list of a message, while the script iterates over it.
 struct List {
-    /// Of which message.
+    /// The message that has this list.
     number: MessageNumber,
     recipients: Vec<Listed>,
-    /// How many of them the script has seen.
+    /// How many recipients the script has got.
     seen: usize,
 }
 
 struct Listed {
     name: String,
-    /// Who that is, as far as the script has said.
+    /// The URI that the script has set.
     uri: Option<String>,
 }
 
@@ -36,7 +36,7 @@ thread_local! {
     static LIST: RefCell<Option<List>> = const { RefCell::new(None) };
 }
 
-/// `ipsmgw_next_recipient()`: makes the Request-URI the next one in the message's list.
+/// `ipsmgw_next_recipient()`: sets the Request-URI to the next recipient of the list.
 pub(crate) fn next_recipient(msg: SipMsg<'_>) -> i32 {
     let Some(msg) = can_take(msg, "ipsmgw_next_recipient") else {
         return FALSE;
@@ -52,7 +52,7 @@ pub(crate) fn next_recipient(msg: SipMsg<'_>) -> i32 {
         let Some(list) = list else { return FALSE };
         while let Some(next) = list.recipients.get(list.seen) {
             list.seen += 1;
-            // What is no URI names nobody.
+            // An entry that is no URI is skipped.
             if Uri::parse(&next.name).is_some() && msg.set_uri(&next.name).is_ok() {
                 return TRUE;
             }
@@ -61,7 +61,7 @@ pub(crate) fn next_recipient(msg: SipMsg<'_>) -> i32 {
     })
 }
 
-/// Everybody in the message's list; nobody where it is to be refused, which `im_to_list` does.
+/// The recipients in the list of the message; none if the list is invalid: then `im_to_list` refuses the message.
 fn read(msg: Request<'_>) -> Vec<Listed> {
     let named = Reading::of(msg.message())
         .and_then(|reading| state().gateway.recipients(&reading.content()))
@@ -74,7 +74,7 @@ fn read(msg: Request<'_>) -> Vec<Listed> {
         .collect()
 }
 
-/// `ipsmgw_add_recipient()`: the recipient that the script got last is whom the Request-URI names now.
+/// `ipsmgw_add_recipient()`: the message goes to the recipient that the script got last, at the current Request-URI.
 pub(crate) fn add_recipient(msg: SipMsg<'_>) -> i32 {
     let uri = msg.request().and_then(|request| request.uri());
     let Some((uri, _)) = uri else {
@@ -84,7 +84,7 @@ pub(crate) fn add_recipient(msg: SipMsg<'_>) -> i32 {
         let list = list.as_mut().filter(|list| list.number == msg.number());
         let last = list.and_then(|list| list.recipients.get_mut(list.seen.checked_sub(1)?));
         let Some(last) = last else {
-            tracing::error!("ipsmgw_add_recipient() comes behind ipsmgw_next_recipient()");
+            tracing::error!("ipsmgw_add_recipient() must be called after ipsmgw_next_recipient()");
             return FALSE;
         };
         last.uri = Some(uri.into_owned());
@@ -92,8 +92,7 @@ pub(crate) fn add_recipient(msg: SipMsg<'_>) -> i32 {
     })
 }
 
-/// `ipsmgw_im_to_list()`: takes the request over and sends it to each recipient that the script has added,
-/// and answers it.
+/// `ipsmgw_im_to_list()`: answers the request, and sends the message to each recipient that the script has added.
 pub(crate) fn im_to_list(msg: SipMsg<'_>) -> i32 {
     let Some(msg) = can_take(msg, "ipsmgw_im_to_list") else {
         return FALSE;
@@ -127,7 +126,7 @@ pub(crate) fn im_to_list(msg: SipMsg<'_>) -> i32 {
             return FALSE;
         }
     };
-    // One bucket's lock after the other: first all are taken, then the sender knows, then all go.
+    // One bucket is locked at a time. So: open all exchanges, answer the sender, then send all messages.
     let mut enlisted: Vec<(ExchangeId, &PreparedCopy)> = Vec::with_capacity(copies.len());
     for copy in &copies {
         let actions = decide_for(copy.identity(), Input::Enlist(copy), now);
@@ -166,7 +165,7 @@ impl Listed {
     }
 }
 
-/// The message goes to nobody after all.
+/// Closes the exchanges: the message goes to nobody.
 fn release(enlisted: &[(ExchangeId, &PreparedCopy)]) {
     for (exchange, _) in enlisted {
         let exchange = *exchange;

@@ -87,7 +87,7 @@ impl FieldSink for Structure<'_> {
     }
 }
 
-/// How a reply shows yes and no.
+/// Yes and no in a reply.
 const fn flag(value: bool) -> &'static str {
     if value { "true" } else { "false" }
 }
@@ -148,7 +148,7 @@ fn decode(request: Request<'_>) {
         Some("mt") => Some(Direction::NetworkToMs),
         Some(_) => return fault("the direction is mo (from the phone) or mt (to it)"),
     };
-    // An RP message says its direction itself.
+    // An RP message contains its direction.
     let direction = direction.filter(|_| !is_rp(&octets));
     let carrier = match word() {
         None | Some("data") => Carrier::RpData,
@@ -156,7 +156,7 @@ fn decode(request: Request<'_>) {
         Some("error") => Carrier::RpError,
         Some(_) => return fault("the RP message around a TPDU is data, ack or error"),
     };
-    // Half an RP message may look like a report.
+    // The beginning of an RP message may look like a report.
     if let (Some(direction), Carrier::RpData) = (direction, carrier)
         && let Ok(Tpdu::DeliverReport(_) | Tpdu::SubmitReport(_)) =
             Tpdu::decode(direction, carrier, &octets)
@@ -165,7 +165,7 @@ fn decode(request: Request<'_>) {
             "RP-DATA has no such TPDU: write ack or error behind the direction for a report, or no direction for an RP message",
         );
     }
-    // Read once without an answer: a reply that was begun cannot become a fault any more.
+    // A dry run first: after the first field of a reply no fault can be sent.
     let describe = |sink: &mut dyn FieldSink| match direction {
         None => describe_rp(&octets, sink),
         Some(direction) => describe_tpdu(direction, carrier, &octets, sink),

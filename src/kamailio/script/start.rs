@@ -28,7 +28,7 @@ use crate::kamailio::sys::pv_format::PvFormat;
 use crate::kamailio::sys::random::random;
 use crate::kamailio::sys::setting_error::SettingError;
 
-/// All that has to be done before the fork.
+/// The work of mod_init.
 pub(crate) fn start() -> Result<(), SettingError> {
     guard::log_panics();
     let parameters = Parameters::read()?;
@@ -104,7 +104,7 @@ pub(crate) fn start() -> Result<(), SettingError> {
     Ok(())
 }
 
-/// What we send to ourselves never arrives.
+/// A next hop must not be this Kamailio: a request to itself would loop.
 fn not_ourselves(name: &str, hop: &str) -> Result<(), SettingError> {
     let Some(Place { host, port }) = place(hop) else {
         return Ok(());
@@ -117,7 +117,7 @@ fn not_ourselves(name: &str, hop: &str) -> Result<(), SettingError> {
     Ok(())
 }
 
-/// tm's timers and ours must fit each other. How long tm keeps a transaction that is answered, in milliseconds.
+/// Checks tm's timers against our timeouts. Returns how long tm keeps an answered transaction, in milliseconds.
 fn check_timers(policy: &Policy) -> Result<u64, SettingError> {
     let timers = ["max_noninv_lifetime", "wt_timer"].map(modules::tm_timer_ms);
     let [Some(lifetime_ms), Some(wait_ms)] = timers else {
@@ -131,7 +131,7 @@ fn check_timers(policy: &Policy) -> Result<u64, SettingError> {
     Ok(wait_ms)
 }
 
-/// The `identity` parameter. Without a pseudo-variable every sender would be the same.
+/// The `identity` parameter. It must contain a pseudo-variable: a constant would be the same for all senders.
 fn identity_format(format: &'static str) -> Result<PvFormat, SettingError> {
     let parsed = format.contains('$').then(|| PvFormat::parse(format));
     parsed.flatten().ok_or_else(|| {

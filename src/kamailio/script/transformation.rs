@@ -1,4 +1,4 @@
-//! `$(ru{ipsmgw.number})`: the number that a URI, or the user part of one, names; `$null` where it names none.
+//! `$(ru{ipsmgw.number})`: the number in a URI or in a user part; `$null` if there is no number.
 
 use std::ffi::CStr;
 

@@ -128,7 +128,7 @@ async def who_says_it():
             stage.scscf.subscribe_answer = status
             await stage.register()
             equal(await stage.reached(), "SM", f"{status}: what was known stays known")
-        await gw.until(lambda: gw.pattern_seen("does not tell"), what="a line in the log")
+        await gw.until(lambda: gw.pattern_seen("refuses SUBSCRIBE"), what="a line in the log")
         equal(stage.scscf.subscriptions.empty(), True, "one question for each REGISTER")
 
 
