@@ -45,6 +45,7 @@ int ipsmgw_c_tm_ticks(const char *name, int len);
 void ipsmgw_c_set_final_timeout(struct cell *t, unsigned int milliseconds);
 int ipsmgw_c_bind_sl(sl_api_t *api);
 int ipsmgw_c_bind_uac(uac_api_t *api);
+/* 1 where it is not loaded, -1 where it is loaded behind us */
 int ipsmgw_c_bind_usrloc(usrloc_api_t *api);
 
 /* messages and routes */

@@ -185,8 +185,14 @@ pub(crate) fn tm_timer_ms(name: &str) -> Option<u64> {
 /// usrloc is optional: in front of an S-CSCF the gateway has no registrations of its own.
 fn bind_usrloc(table: &str) -> Result<Option<Usrloc>, SettingError> {
     let mut api = ffi::usrloc_api_t::default();
-    if calls::ipsmgw_c_bind_usrloc(&mut api) != 0 {
-        return Ok(None);
+    match calls::ipsmgw_c_bind_usrloc(&mut api) {
+        0 => {}
+        1 => return Ok(None),
+        _ => {
+            return Err(SettingError(
+                "put loadmodule \"usrloc.so\" before loadmodule \"ipsmgw.so\": registrations are loaded before the first message is taken".into(),
+            ));
+        }
     }
     let functions = checked("usrloc", "", Some(UsrlocFunctions::of(&api)))?;
     let name =

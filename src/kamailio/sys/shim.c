@@ -131,7 +131,7 @@ int ipsmgw_c_bind_uac(uac_api_t *api)
 int ipsmgw_c_bind_usrloc(usrloc_api_t *api)
 {
 	bind_usrloc_t bind = (bind_usrloc_t)find_export("ul_bind_usrloc", 1, 0);
-	return bind == NULL ? -1 : bind(api);
+	return bind == NULL ? 1 : bind(api);
 }
 
 int ipsmgw_c_parse_headers(struct sip_msg *msg)

@@ -111,6 +111,19 @@ async def wrong_values():
     rows.done(at_least=len(WRONG))
 
 
+async def wrong_order():
+    "usrloc is loaded behind ipsmgw"
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    ours, usrloc = "loadmodule IPSMGW_MODULE\n", 'loadmodule "usrloc.so"\n'
+    text = (CFG / "kamailio.cfg").read_text()
+    equal((ours in text, usrloc in text), (True, True), "the lines")
+    cfg = FOLDER / "wrong-order.cfg"
+    cfg.write_text(text.replace(ours, "").replace(usrloc, ours + usrloc))
+    said = await said_at_start(cfg=cfg)
+    sentence = 'put loadmodule "usrloc.so" before loadmodule "ipsmgw.so"'
+    equal(sentence if sentence in said else said, sentence, "the log")
+
+
 async def wrong_calls():
     "so does each literal argument of a function that can never be right"
     rows = Rows()
@@ -144,4 +157,4 @@ async def wrong_calls_in_lua():
             equal("ERROR: ipsmgw: " in gw.log() and sentence in gw.log(), True, sentence)
 
 
-run(wrong_values, wrong_calls, wrong_calls_in_lua)
+run(wrong_values, wrong_order, wrong_calls, wrong_calls_in_lua)
