@@ -3,10 +3,13 @@
 mod bounded;
 mod calendar;
 mod error;
+mod parameter;
 pub mod recent;
 mod ring;
 
 pub use bounded::{Octets, Text};
 pub use calendar::{Date, SECONDS_PER_DAY};
 pub use error::{DecodeError, EncodeError, Fault};
+pub(crate) use parameter::parameters;
+pub use parameter::{Parameter, ParameterKind, ParameterSource, ParameterValue, wanted};
 pub use ring::Ring;

@@ -46,17 +46,25 @@ struct Namespace<'a> {
     /// Depth of the element that declares it.
     depth: usize,
     prefix: &'a str,
-    uri: Cow<'a, str>,
+    uri: &'a str,
 }
 
 /// A start tag.
 pub(super) struct Element<'a> {
     /// Its namespace, if it has one.
-    namespace: Option<Cow<'a, str>>,
+    namespace: Option<&'a str>,
     /// Its local name.
     pub(super) name: &'a str,
-    /// The attributes, each with its namespace if it has one.
-    attributes: Vec<(Option<Cow<'a, str>>, Attribute<'a>)>,
+    attributes: Vec<QualifiedAttribute<'a>>,
+}
+
+/// An attribute of a start tag.
+struct QualifiedAttribute<'a> {
+    name: QName<'a>,
+    /// Its namespace, if it has one.
+    namespace: Option<&'a str>,
+    /// As it stands between the quotes.
+    value: &'a str,
 }
 
 /// One step through a document.
@@ -191,26 +199,36 @@ impl<'a> Reader<'a> {
             return Err(Fault::TooLong);
         }
         self.depth += 1;
-        let mut attributes = Vec::new();
-        for attribute in Attributes::new(tag, name_len) {
-            let attribute = attribute.map_err(|_| Fault::Malformed)?;
+        let mut attributes: Vec<QualifiedAttribute<'a>> = Vec::new();
+        // Few attributes are compared here, without the list of names that quick-xml would make.
+        for attribute in Attributes::new(tag, name_len).with_checks(false) {
+            let Ok(Attribute {
+                key,
+                value: Cow::Borrowed(value),
+            }) = attribute
+            else {
+                return Err(Fault::Malformed);
+            };
             if attributes.len() == MAX_ATTRIBUTES {
                 return Err(Fault::TooLong);
             }
-            let key = attribute.key.into_inner();
-            let apart = tag
-                .get(..tag.offset(key))
-                .is_some_and(|before| before.ends_with(is_space));
-            if !apart || !is_name(key) || attribute.value.contains('<') {
+            let name = key.into_inner();
+            let before = tag.get(..tag.offset(name)).unwrap_or_default();
+            let is_legal = is_name(name) && before.ends_with(is_space) && !value.contains('<');
+            if !is_legal || attributes.iter().any(|other| other.name == key) {
                 return Err(Fault::Malformed);
             }
-            self.declare(&attribute);
-            attributes.push((None, attribute));
+            self.declare(key, value);
+            attributes.push(QualifiedAttribute {
+                name: key,
+                namespace: None,
+                value,
+            });
         }
-        for (namespace, attribute) in &mut attributes {
+        for attribute in &mut attributes {
             // An attribute without a prefix has no namespace; the default namespace does not apply.
-            if let Some(prefix) = attribute.key.prefix() {
-                *namespace = self.namespace(prefix.into_inner());
+            if let Some(prefix) = attribute.name.prefix() {
+                attribute.namespace = self.namespace(prefix.into_inner());
             }
         }
         let prefix = name.prefix().map_or("", |prefix| prefix.into_inner());
@@ -226,8 +244,8 @@ impl<'a> Reader<'a> {
     }
 
     /// Stores the namespace if the attribute declares one.
-    fn declare(&mut self, attribute: &Attribute<'a>) {
-        let prefix = match attribute.key.as_namespace_binding() {
+    fn declare(&mut self, name: QName<'a>, uri: &'a str) {
+        let prefix = match name.as_namespace_binding() {
             Some(PrefixDeclaration::Named(prefix)) => prefix,
             Some(PrefixDeclaration::Default) => "",
             None => return,
@@ -235,15 +253,15 @@ impl<'a> Reader<'a> {
         self.namespaces.push(Namespace {
             depth: self.depth,
             prefix,
-            uri: value(attribute).unwrap_or_else(|| attribute.value.clone()),
+            uri,
         });
     }
 
-    fn namespace(&self, prefix: &str) -> Option<Cow<'a, str>> {
+    fn namespace(&self, prefix: &str) -> Option<&'a str> {
         let mut innermost_first = self.namespaces.iter().rev();
         innermost_first
             .find(|namespace| namespace.prefix == prefix)
-            .map(|namespace| namespace.uri.clone())
+            .map(|namespace| namespace.uri)
             // xmlns="" removes the default namespace.
             .filter(|uri| !uri.is_empty())
     }
@@ -253,34 +271,26 @@ impl<'a> Element<'a> {
     /// Whether it is `name` in `namespace`. An element without a namespace is accepted, because some clients write
     /// none.
     pub(super) fn is(&self, namespace: &str, name: &str) -> bool {
-        self.name == name && is_in(self.namespace.as_deref(), namespace)
+        self.name == name && self.namespace.is_none_or(|found| found == namespace)
     }
 
-    /// The value of the attribute `name` in `namespace` or without a namespace.
+    /// The value of the attribute `name` in `namespace`, or without one: its references are resolved and its blanks
+    /// are spaces (XML 1.0 §3.3.3). `None` also where a reference cannot be resolved.
     pub(super) fn attribute(&self, namespace: &str, name: &str) -> Option<Cow<'a, str>> {
-        self.attributes
-            .iter()
-            .find(|(found, attribute)| {
-                attribute.key.local_name().into_inner() == name
-                    && is_in(found.as_deref(), namespace)
-            })
-            .and_then(|(_, attribute)| value(attribute))
+        let attribute = self.attributes.iter().find(|attribute| {
+            attribute.name.local_name().into_inner() == name
+                && attribute.namespace.is_none_or(|found| found == namespace)
+        })?;
+        let attribute = Attribute {
+            key: attribute.name,
+            value: Cow::Borrowed(attribute.value),
+        };
+        let value = attribute.normalized_value(XmlVersion::Implicit1_0).ok()?;
+        value.chars().all(is_char).then_some(value)
     }
 }
 
-fn is_in(found: Option<&str>, namespace: &str) -> bool {
-    found.is_none_or(|found| found == namespace)
-}
-
-/// The value of an attribute, with references resolved and white space replaced by spaces (XML 1.0 §3.3.3).
-fn value<'a>(attribute: &Attribute<'a>) -> Option<Cow<'a, str>> {
-    attribute
-        .normalized_value(XmlVersion::Implicit1_0)
-        .ok()
-        .filter(|value| value.chars().all(is_char))
-}
-
-/// Resolves a reference in text (XML 1.0 §4.1, §4.6).
+/// The character that a reference in text stands for (XML 1.0 §4.1, §4.6).
 fn referenced(reference: &BytesRef<'_>) -> Option<Cow<'static, str>> {
     if let Some(predefined) = resolve_xml_entity(reference) {
         return Some(Cow::Borrowed(predefined));
@@ -329,8 +339,7 @@ fn position(offset: u64) -> usize {
 
 /// Whether this is a valid name of an element or an attribute. quick-xml does not check it.
 fn is_name(name: &str) -> bool {
-    let has_parts = !name.is_empty() && !name.starts_with(':') && !name.ends_with(':');
-    has_parts && !name.contains(|c| is_space(c) || "<>/=\"'&!?".contains(c))
+    !name.is_empty() && !name.contains(|c| is_space(c) || "<>/=\"'&!?".contains(c))
 }
 
 fn trimmed(text: Cow<'_, str>) -> Cow<'_, str> {

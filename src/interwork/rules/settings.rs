@@ -1,105 +1,69 @@
-//! Module parameters, as the configuration gives them.
+//! Module parameters about messages, one entry each.
 
-/// Module parameters; [`Policy::check`](crate::interwork::Policy::check) reads them.
-#[derive(Clone, Copy, Debug)]
-pub struct Settings<'a> {
-    /// `domain`: the domain of the identities that we make.
-    pub domain: &'a str,
-    /// `sc_address`: our number as a service centre, E.164 with `+`.
-    pub sc_address: &'a str,
-    /// `gateway_uri`: who we are in From and P-Asserted-Identity; empty: `sip:SC_ADDRESS@DOMAIN`.
-    pub gateway_uri: &'a str,
-    /// `reg_event_identity`: who subscribes to the `reg` event package; empty: `gateway_uri`.
-    pub reg_event_identity: &'a str,
-    /// `service_centre`: who may send us SMS-DELIVER, identities separated by commas; empty: our own
-    /// `sc_address`.
-    pub service_centre: &'a str,
-    /// `hold_timeout`: seconds for which an IM sender is held.
-    pub hold_timeout: i64,
-    /// `im_timeout`: seconds that the IM side has for its final response.
-    pub im_timeout: i64,
-    /// `accept_timeout`: seconds after which a short message's sender has its `202` at the latest.
-    pub accept_timeout: i64,
-    /// `report_timeout`: seconds that a phone has for its report.
-    pub report_timeout: i64,
-    /// `queue_timeout`: seconds that a message waits for its turn.
-    pub queue_timeout: i64,
-    /// `sender_without_number`: `alphanumeric` or `reject`.
-    pub sender_without_number: &'a str,
-    /// `anonymous`: what a phone sees of an IM sender who wants not to be known.
-    pub anonymous: &'a str,
-    /// `emergency`: numbers of emergency services, separated by commas.
-    pub emergency: &'a str,
-    /// `cause`: rows to be written over those of the tables of causes.
-    pub cause: &'a [&'a str],
-    /// `max_segments`: most short messages that one instant message becomes.
-    pub max_segments: i64,
-    /// `max_recipients`: most recipients of one instant message; 0: lists are refused.
-    pub max_recipients: i64,
-    /// `concat_timeout`: seconds that all parts of a long short message have to come.
-    pub concat_timeout: i64,
-    /// `concat_incomplete`: `deliver` what has come by then, or `drop` it.
-    pub concat_incomplete: &'a str,
-    /// `languages`: names of the national languages that phones here have tables for, separated by
-    /// commas; empty: none.
-    pub languages: &'a str,
-    /// `transliterate`: typographic characters may be replaced where that saves UCS2.
-    pub transliterate: bool,
-    /// `imdn`: `on-request` or `never`.
-    pub imdn: &'a str,
-    /// `numbers`: what numbers without `+` are: a country code, `+`, `plain`, or nothing.
-    pub numbers: &'a str,
-    /// `dcs_charset`: character sets of TP-DCS values that TS 23.038 reserves, `84=euc-kr,94=euc-kr`.
-    pub dcs_charset: &'a str,
-    /// `imdn_route_hosts`: hosts that notifications may go over, separated by commas; empty: none.
-    pub imdn_route_hosts: &'a str,
-    /// `sc_uri`: next hop towards a service centre for those who are not here; empty: there is none.
-    pub sc_uri: &'a str,
-    /// `overload_queue`: percent of the receive queue from which on new work is refused; 0: never.
-    pub overload_queue: i64,
-    /// `overload_wait`: milliseconds of waiting from which on new work is refused; 0: never.
-    pub overload_wait: i64,
-    /// `overload_pending`: percent of the exchanges that can be open from which on new messages are refused; 0: never.
-    pub overload_pending: i64,
-    /// `overload_memory`: percent of the shared memory in use from which on new work is refused; 0: never.
-    pub overload_memory: i64,
-    /// `overload_retry_after`: most seconds that a refused sender is asked to wait.
-    pub overload_retry_after: i64,
-}
+use crate::base::parameters;
 
-impl Default for Settings<'_> {
-    fn default() -> Self {
-        Self {
-            domain: "",
-            sc_address: "",
-            gateway_uri: "",
-            reg_event_identity: "",
-            service_centre: "",
-            hold_timeout: 20,
-            im_timeout: 20,
-            accept_timeout: 4,
-            report_timeout: 45,
-            queue_timeout: 180,
-            sender_without_number: "alphanumeric",
-            anonymous: "Anonymous",
-            emergency: "112,911",
-            cause: &[],
-            max_segments: 10,
-            max_recipients: 20,
-            concat_timeout: 120,
-            concat_incomplete: "deliver",
-            languages: "",
-            transliterate: false,
-            imdn: "on-request",
-            numbers: "",
-            dcs_charset: "",
-            imdn_route_hosts: "",
-            sc_uri: "",
-            overload_queue: 50,
-            overload_wait: 250,
-            overload_pending: 90,
-            overload_memory: 85,
-            overload_retry_after: 10,
-        }
-    }
+parameters! {
+    /// Module parameters; [`Policy::check`](crate::interwork::Policy::check) reads them.
+    pub struct Settings<'a>;
+
+    domain: Text("") default "none, required",
+        "Domain of the identities that the module makes, `\"ims.example\"`: a host name of up to 100 characters.";
+    sc_address: Text("") default "none, required",
+        "The gateway's own number as a service centre, E.164 with `+`, `\"+15559999\"`: RP-OA towards phones.";
+    gateway_uri: Text("") default "`sip:SC_ADDRESS@DOMAIN`",
+        "The gateway in From and P-Asserted-Identity of its own requests; phones send their reports to it.";
+    reg_event_identity: Text("") default "`gateway_uri`",
+        "The gateway in P-Asserted-Identity when it subscribes to the event package `reg`: the SIP URI that the S-CSCF knows it by, or `\"user\"`: the identity of the person whose contacts it asks for.";
+    service_centre: Text("") default "`sc_address`",
+        "Who may send SMS-DELIVER to the gateway: numbers or SIP URIs, separated by commas.";
+    sc_uri: Text("") default "none",
+        "Next hop of a service centre, `\"sip:192.0.2.10:5060\"`: instant messages for people who are not registered here are submitted to it.";
+    hold_timeout: Number(20, 1..=30, "a number of seconds"),
+        "Seconds for which the sender of an instant message waits for the phone's report before it gets `202`.";
+    im_timeout: Number(20, 1..=30, "a number of seconds"),
+        "Seconds that the IM side has for its final response.";
+    accept_timeout: Number(4, 1..=30, "a number of seconds"),
+        "Seconds after which the sender of a short message has its `202` at the latest, whether the IM side has answered or not. From `im_timeout` on, the `202` always waits for the answer. See [Timers](#timers).";
+    report_timeout: Number(45, 1..=600, "a number of seconds"),
+        "Seconds that a phone has for its report. Then the short message is sent once more, and given up after the same time.";
+    queue_timeout: Number(180, 1..=86_400, "a number of seconds"),
+        "Seconds that a message waits for its turn behind others to the same phone. Then it is not sent any more: the sender gets `480` with Retry-After, or, behind a `202`, a notification where the sender asked for one.";
+    max_segments: Number(10, 1..=255, "a number"),
+        "Most short messages that one instant message becomes; longer ones get `413`.";
+    max_recipients: Number(20, 0..=100, "a number"),
+        "Most recipients of one instant message; more get `413`. `0`: lists are not for the gateway, and `420` where one is for a phone.";
+    concat_timeout: Number(120, 1..=3600, "a number of seconds"),
+        "Seconds that all parts of a phone's long short message have to come.";
+    concat_incomplete: Word("deliver", ["deliver", "drop"]),
+        "What becomes of parts when the others did not come: `\"deliver\"` sends them as one instant message with a mark for each gap, `\"drop\"` drops them.";
+    sender_without_number: Word("alphanumeric", ["alphanumeric", "reject"]),
+        "What a phone sees of an IM sender who has no number: `\"alphanumeric\"`, the name (up to 11 characters, no answer possible); with `\"reject\"` the message gets `403`.";
+    anonymous: Text("Anonymous"),
+        "What a phone sees of an IM sender who wants not to be known (`Privacy: id`, or an anonymous From): up to 11 characters.";
+    emergency: Text("112,911"),
+        "Numbers of emergency services, separated by commas: messages to them, and to `urn:service:sos`, are never converted (`404`, RP-ERROR 1).";
+    languages: Text("") default "none",
+        "National languages that the phones here have tables for, separated by commas: `\"turkish,portuguese\"`. Where one holds a text that the default alphabet does not, it saves UCS2.";
+    transliterate: Switch(false),
+        "Whether typographic quotes, dashes and the like may be replaced where that saves UCS2.";
+    imdn: Word("on-request", ["on-request", "never"]),
+        "Notifications to senders of instant messages who ask for them (RFC 5438).";
+    imdn_route_hosts: Text("") default "none",
+        "Hosts of ours that a notification may go over because the message's IMDN-Record-Route names them, separated by commas: `\"list.ims.example,192.0.2.7\"`. Only where a trusted peer sent the message (`trusted_flag`) and all hosts of its way are among these; every other notification goes straight to the sender.";
+    numbers: Text("") default "none",
+        "Numbers without `+`, of 7 digits or more, wherever they stand (TP-DA, TP-OA, Request-URI, identities). Empty: they are valid in `domain` only and stay as they are. `\"+49\"`: they are of the country with this code; `0049` before one is its country code, `0` is left out. `\"+\"`: they lack only the sign. `\"plain\"`: no number has a `+`, and one with it is the same as without.";
+    dcs_charset: Text("") default "none",
+        "Character sets of TP-DCS values that TS 23.038 reserves, or of 8-bit data, as networks use them: `\"84=euc-kr,94=euc-kr\"`. The values are hexadecimal. Without this, such a short message is refused: RP-ERROR with TP-FCS 9F, or 90 for 8-bit data.";
+    overload_queue: Number(50, 0..=100, "a percentage (0: no limit)"),
+        "Percent of the UDP socket's receive queue (of a TCP connection's, too) from which on `ipsmgw_overloaded()` refuses what is new, if the queue has not been empty for 40 ms; half way from there to 100 also in a moment. Registrations are refused last, where a tenth of that way is left. `0`: never. A larger queue (`maxbuffer`, sysctl `net.core.rmem_max`) rides out longer bursts.";
+    overload_wait: Number(250, 0..=30_000, "a number of milliseconds (0: no limit)"),
+        "Milliseconds for which a request has waited in a TCP connection, from which on it does the same; from four times as many on also registrations. `0`: never.";
+    overload_pending: Number(90, 0..=100, "a percentage (0: no limit)"),
+        "Percent of `max_pending` from which on it refuses new messages. `0`: never.";
+    overload_memory: Number(85, 0..=100, "a percentage (0: no limit)"),
+        "Percent of Kamailio's shared memory in use from which on it refuses what is new; registrations are refused last. `0`: never.";
+    overload_retry_after: Number(10, 2..=600, "a number of seconds"),
+        "Most seconds in Retry-After of such a refusal: a random number from 2 on.";
+    cause: Rows(),
+        "A row to be written over one in the tables of causes: see below.";
 }
