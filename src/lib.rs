@@ -22,4 +22,4 @@ pub mod mime;
 pub mod sip;
 pub mod wire;
 
-mod kamailio;
+pub mod kamailio;

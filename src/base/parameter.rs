@@ -241,11 +241,6 @@ macro_rules! parameters {
                 let values = [$(parameters!(@value $kind self $name)),*];
                 PARAMETERS.iter().zip(values)
             }
-
-            /// Checks all ranges and words. An error says what to write instead.
-            $visibility fn check(&self) -> Result<(), String> {
-                self.values().try_for_each(|(parameter, value)| parameter.check(value))
-            }
         }
 
         impl Default for $structure<'_> {
@@ -357,7 +352,9 @@ mod tests {
         ] {
             assert_eq!(Example::read(&given).unwrap_err(), sentence);
         }
-        assert_eq!(Example::default().check(), Ok(()));
+        for (parameter, value) in Example::default().values() {
+            assert_eq!(parameter.check(value), Ok(()));
+        }
     }
 
     #[test]

@@ -35,3 +35,19 @@ mod state {
 mod sys {
     pub(super) mod sharing;
 }
+
+/// The module parameters about Kamailio; [`Settings`](crate::interwork::Settings) has the others.
+#[cfg(not(test))]
+pub const PARAMETERS: &[crate::base::Parameter] = &script::host_settings::HostSettings::PARAMETERS;
+/// The script functions, by their names in the native script.
+#[cfg(not(test))]
+pub const FUNCTIONS: &[&str] = script::exports::FUNCTIONS;
+/// The RPC commands.
+#[cfg(not(test))]
+pub const COMMANDS: &[&str] = script::rpc::COMMANDS;
+/// The event routes.
+#[cfg(not(test))]
+pub const EVENT_ROUTES: [&str; 2] = [engine::result::RESULT, engine::result::SM_RESULT];
+/// The counters that are not about messages; [`Counter`](crate::interwork::Counter) has the others.
+#[cfg(not(test))]
+pub const COUNTERS: [&str; 3] = state::counters::OF_THE_SERVER;

@@ -1,5 +1,6 @@
 //! Checks the module's parameters once at start. An error says what to write instead.
 
+use crate::base::wanted;
 use crate::interwork::rules::coding::DcsCharsets;
 use crate::interwork::rules::numbers::Numbers;
 use crate::interwork::rules::policy::{
@@ -7,8 +8,7 @@ use crate::interwork::rules::policy::{
 };
 use crate::interwork::rules::settings::Settings;
 use crate::interwork::rules::values::{
-    IN_TRANSACTION, anonymous, causes, emergency, hosts, languages, milliseconds, overload,
-    service_centres, wanted, word,
+    anonymous, causes, emergency, hosts, languages, milliseconds, overload, service_centres,
 };
 use crate::sip::{is_host, place};
 use crate::wire::RpAddress;
@@ -19,6 +19,9 @@ const MAX_DOMAIN: usize = 100;
 impl Policy {
     /// Checks the parameters; the error says what to write instead.
     pub fn check(settings: &Settings<'_>) -> Result<Self, String> {
+        for (parameter, value) in settings.values() {
+            parameter.check(value)?;
+        }
         let sc_address = settings.sc_address;
         let rp_address = sc_address
             .strip_prefix('+')
@@ -62,53 +65,25 @@ impl Policy {
         Ok(Self {
             reg_event_identity,
             service_centres: service_centres(settings)?,
-            hold_timeout_ms: milliseconds("hold_timeout", settings.hold_timeout, IN_TRANSACTION)?,
-            im_timeout_ms: milliseconds("im_timeout", settings.im_timeout, IN_TRANSACTION)?,
-            accept_timeout_ms: milliseconds(
-                "accept_timeout",
-                settings.accept_timeout,
-                IN_TRANSACTION,
-            )?,
-            report_timeout_ms: milliseconds("report_timeout", settings.report_timeout, 1..=600)?,
-            queue_timeout_ms: milliseconds("queue_timeout", settings.queue_timeout, 1..=86_400)?,
-            sender_without_number: word(
-                "sender_without_number",
-                settings.sender_without_number,
-                ("alphanumeric", SenderWithoutNumber::Alphanumeric),
-                ("reject", SenderWithoutNumber::Reject),
-            )?,
+            hold_timeout_ms: milliseconds(settings.hold_timeout),
+            im_timeout_ms: milliseconds(settings.im_timeout),
+            accept_timeout_ms: milliseconds(settings.accept_timeout),
+            report_timeout_ms: milliseconds(settings.report_timeout),
+            queue_timeout_ms: milliseconds(settings.queue_timeout),
+            sender_without_number: match settings.sender_without_number {
+                "reject" => SenderWithoutNumber::Reject,
+                _ => SenderWithoutNumber::Alphanumeric,
+            },
             anonymous: anonymous(settings.anonymous)?,
             emergency: emergency(settings.emergency)?,
             causes: causes(settings.cause)?,
-            max_segments: u8::try_from(settings.max_segments)
-                .ok()
-                .filter(|count| *count > 0)
-                .ok_or_else(|| {
-                    let value = settings.max_segments.to_string();
-                    wanted("max_segments", &value, "a number from 1 to 255")
-                })?,
-            max_recipients: usize::try_from(settings.max_recipients)
-                .ok()
-                .filter(|count| *count <= 100)
-                .ok_or_else(|| {
-                    let value = settings.max_recipients.to_string();
-                    wanted("max_recipients", &value, "a number from 0 to 100")
-                })?,
-            concat_timeout_ms: milliseconds("concat_timeout", settings.concat_timeout, 1..=3600)?,
-            deliver_incomplete: word(
-                "concat_incomplete",
-                settings.concat_incomplete,
-                ("deliver", true),
-                ("drop", false),
-            )?,
+            max_segments: u8::try_from(settings.max_segments).unwrap_or(u8::MAX),
+            max_recipients: usize::try_from(settings.max_recipients).unwrap_or_default(),
+            concat_timeout_ms: milliseconds(settings.concat_timeout),
+            deliver_incomplete: settings.concat_incomplete == "deliver",
             languages: languages(settings.languages)?,
             transliterate: settings.transliterate,
-            notifications: word(
-                "imdn",
-                settings.imdn,
-                ("on-request", true),
-                ("never", false),
-            )?,
+            notifications: settings.imdn == "on-request",
             numbers: Numbers::of_setting(settings.numbers).ok_or_else(|| {
                 let what = "a country code such as \"+49\", \"+\" for numbers that lack only the plus sign, \"plain\" where no number has one, or nothing";
                 wanted("numbers", settings.numbers, what)
@@ -125,7 +100,7 @@ impl Policy {
                     return Err(wanted("sc_uri", uri, &what));
                 }
             },
-            overload: overload(settings)?,
+            overload: overload(settings),
             sc_identity: ["sip:", sc_address, "@", &domain].concat(),
             interworked_by: [INTERWORKED_BY, ": ", &domain, "\r\n"].concat(),
             to_phone: phone_headers(&gateway_uri),

@@ -7,63 +7,64 @@ parameters! {
     pub struct Settings<'a>;
 
     domain: Text("") default "none, required",
-        "Domain of the identities that the module makes, `\"ims.example\"`: a host name of up to 100 characters.";
+        "domain of the identities that the module makes, `\"ims.example\"`: a host name of up to 100 characters";
     sc_address: Text("") default "none, required",
-        "The gateway's own number as a service centre, E.164 with `+`, `\"+15559999\"`: RP-OA towards phones.";
+        "the gateway's number as a service centre, E.164: RP-OA towards phones, `\"+15559999\"`";
     gateway_uri: Text("") default "`sip:SC_ADDRESS@DOMAIN`",
-        "The gateway in From and P-Asserted-Identity of its own requests; phones send their reports to it.";
+        "the gateway's URI in From and P-Asserted-Identity of its own requests; phones report to it";
     reg_event_identity: Text("") default "`gateway_uri`",
-        "The gateway in P-Asserted-Identity when it subscribes to the event package `reg`: the SIP URI that the S-CSCF knows it by, or `\"user\"`: the identity of the person whose contacts it asks for.";
+        "P-Asserted-Identity of a SUBSCRIBE to the `reg` event package: a SIP URI that the S-CSCF knows, or `\"user\"`: the identity of the person concerned";
     service_centre: Text("") default "`sc_address`",
-        "Who may send SMS-DELIVER to the gateway: numbers or SIP URIs, separated by commas.";
+        "identities that may send SMS-DELIVER: numbers or SIP URIs, separated by commas";
     sc_uri: Text("") default "none",
-        "Next hop of a service centre, `\"sip:192.0.2.10:5060\"`: instant messages for people who are not registered here are submitted to it.";
+        "next hop of a service centre, `\"sip:192.0.2.10:5060\"`: instant messages for numbers that are not registered are submitted to it";
+    // What fits into a non-INVITE transaction, with room for the answer: its sender gives up after 32 s (RFC 3261 §17.1.2.2).
     hold_timeout: Number(20, 1..=30, "a number of seconds"),
-        "Seconds for which the sender of an instant message waits for the phone's report before it gets `202`.";
+        "seconds that the sender of an instant message waits for the phone's report before it gets `202`";
     im_timeout: Number(20, 1..=30, "a number of seconds"),
-        "Seconds that the IM side has for its final response.";
+        "seconds for the final response of the IM side";
     accept_timeout: Number(4, 1..=30, "a number of seconds"),
-        "Seconds after which the sender of a short message has its `202` at the latest, whether the IM side has answered or not. From `im_timeout` on, the `202` always waits for the answer. See [Timers](#timers).";
+        "seconds after which the sender of a short message gets `202` at the latest, even without an answer of the IM side. With `im_timeout` or more, the `202` always waits for the answer. See [Timers](#timers)";
     report_timeout: Number(45, 1..=600, "a number of seconds"),
-        "Seconds that a phone has for its report. Then the short message is sent once more, and given up after the same time.";
+        "seconds for a phone's report. Then the short message is sent once more; after the same time again the exchange ends";
     queue_timeout: Number(180, 1..=86_400, "a number of seconds"),
-        "Seconds that a message waits for its turn behind others to the same phone. Then it is not sent any more: the sender gets `480` with Retry-After, or, behind a `202`, a notification where the sender asked for one.";
+        "seconds that a message waits behind others to the same phone. Then it is given up: the sender gets `480` with Retry-After or, after a `202`, a notification if the sender asked for one";
     max_segments: Number(10, 1..=255, "a number"),
-        "Most short messages that one instant message becomes; longer ones get `413`.";
+        "maximum number of short messages for one instant message; a longer text gets `413`";
     max_recipients: Number(20, 0..=100, "a number"),
-        "Most recipients of one instant message; more get `413`. `0`: lists are not for the gateway, and `420` where one is for a phone.";
+        "maximum number of recipients of one instant message; more get `413`. `0`: lists are not handled; a list for a phone gets `420`";
     concat_timeout: Number(120, 1..=3600, "a number of seconds"),
-        "Seconds that all parts of a phone's long short message have to come.";
+        "seconds for all parts of a long short message to arrive";
     concat_incomplete: Word("deliver", ["deliver", "drop"]),
-        "What becomes of parts when the others did not come: `\"deliver\"` sends them as one instant message with a mark for each gap, `\"drop\"` drops them.";
+        "parts whose other parts did not arrive: `\"deliver\"` sends them as one instant message with a mark for each gap, `\"drop\"` drops them";
     sender_without_number: Word("alphanumeric", ["alphanumeric", "reject"]),
-        "What a phone sees of an IM sender who has no number: `\"alphanumeric\"`, the name (up to 11 characters, no answer possible); with `\"reject\"` the message gets `403`.";
+        "TP-OA for a sender without a number: `\"alphanumeric\"`, the name (up to 11 characters, no answer possible); `\"reject\"`, the message gets `403`";
     anonymous: Text("Anonymous"),
-        "What a phone sees of an IM sender who wants not to be known (`Privacy: id`, or an anonymous From): up to 11 characters.";
+        "TP-OA for a sender who asks for privacy (`Privacy: id`, or an anonymous From): up to 11 characters";
     emergency: Text("112,911"),
-        "Numbers of emergency services, separated by commas: messages to them, and to `urn:service:sos`, are never converted (`404`, RP-ERROR 1).";
+        "numbers of emergency services, separated by commas: messages to them, and to `urn:service:sos`, are never converted (`404`, RP-ERROR 1)";
     languages: Text("") default "none",
-        "National languages that the phones here have tables for, separated by commas: `\"turkish,portuguese\"`. Where one holds a text that the default alphabet does not, it saves UCS2.";
+        "national languages whose tables the phones support, separated by commas: `\"turkish,portuguese\"`. A text that fits into such a table needs no UCS2";
     transliterate: Switch(false),
-        "Whether typographic quotes, dashes and the like may be replaced where that saves UCS2.";
+        "`1`: typographic quotes, dashes and similar characters are replaced when that avoids UCS2";
     imdn: Word("on-request", ["on-request", "never"]),
-        "Notifications to senders of instant messages who ask for them (RFC 5438).";
+        "notifications to senders of instant messages (RFC 5438): when the sender asks for them, or never";
     imdn_route_hosts: Text("") default "none",
-        "Hosts of ours that a notification may go over because the message's IMDN-Record-Route names them, separated by commas: `\"list.ims.example,192.0.2.7\"`. Only where a trusted peer sent the message (`trusted_flag`) and all hosts of its way are among these; every other notification goes straight to the sender.";
+        "own hosts over which a notification may go when IMDN-Record-Route of the message names them, separated by commas: `\"list.ims.example,192.0.2.7\"`. A trusted peer must have sent the message (`trusted_flag`), and all hosts of the route must be in this list; all other notifications go directly to the sender";
     numbers: Text("") default "none",
-        "Numbers without `+`, of 7 digits or more, wherever they stand (TP-DA, TP-OA, Request-URI, identities). Empty: they are valid in `domain` only and stay as they are. `\"+49\"`: they are of the country with this code; `0049` before one is its country code, `0` is left out. `\"+\"`: they lack only the sign. `\"plain\"`: no number has a `+`, and one with it is the same as without.";
+        "meaning of numbers without `+`, of 7 digits or more, in TP-DA, TP-OA, Request-URI and identities. Empty: they are valid in `domain` only and stay unchanged. `\"+49\"`: they belong to the country with this code; a leading `0049` is read as the country code, a leading `0` is removed. `\"+\"`: only the sign is missing. `\"plain\"`: no number has a `+`; a number with `+` is the same as without";
     dcs_charset: Text("") default "none",
-        "Character sets of TP-DCS values that TS 23.038 reserves, or of 8-bit data, as networks use them: `\"84=euc-kr,94=euc-kr\"`. The values are hexadecimal. Without this, such a short message is refused: RP-ERROR with TP-FCS 9F, or 90 for 8-bit data.";
+        "charsets for TP-DCS values that TS 23.038 reserves, or for 8-bit data, as agreed between networks: `\"84=euc-kr,94=euc-kr\"`. The values are hexadecimal. Without it such a short message is refused: RP-ERROR with TP-FCS 9F, or 90 for 8-bit data";
     overload_queue: Number(50, 0..=100, "a percentage (0: no limit)"),
-        "Percent of the UDP socket's receive queue (of a TCP connection's, too) from which on `ipsmgw_overloaded()` refuses what is new, if the queue has not been empty for 40 ms; half way from there to 100 also in a moment. Registrations are refused last, where a tenth of that way is left. `0`: never. A larger queue (`maxbuffer`, sysctl `net.core.rmem_max`) rides out longer bursts.";
+        "percent of the receive queue of the UDP socket or of a TCP connection. From this value on `ipsmgw_overloaded()` refuses new requests, if the queue has not been empty for 40 ms; from half way between the value and 100 on, at once. Registrations are refused last, from nine tenths of that way on. `0`: never. A larger queue (`maxbuffer`, sysctl `net.core.rmem_max`) absorbs longer bursts";
     overload_wait: Number(250, 0..=30_000, "a number of milliseconds (0: no limit)"),
-        "Milliseconds for which a request has waited in a TCP connection, from which on it does the same; from four times as many on also registrations. `0`: never.";
+        "milliseconds that a request waited in a TCP connection, from which on `ipsmgw_overloaded()` refuses it; registrations from four times the value on. `0`: never";
     overload_pending: Number(90, 0..=100, "a percentage (0: no limit)"),
-        "Percent of `max_pending` from which on it refuses new messages. `0`: never.";
+        "percent of `max_pending` in use, from which on `ipsmgw_overloaded()` refuses new messages. `0`: never";
     overload_memory: Number(85, 0..=100, "a percentage (0: no limit)"),
-        "Percent of Kamailio's shared memory in use from which on it refuses what is new; registrations are refused last. `0`: never.";
+        "percent of Kamailio's shared memory in use, from which on `ipsmgw_overloaded()` refuses new requests, registrations last. `0`: never";
     overload_retry_after: Number(10, 2..=600, "a number of seconds"),
-        "Most seconds in Retry-After of such a refusal: a random number from 2 on.";
+        "maximum of the random seconds in Retry-After of a refusal by `ipsmgw_overloaded()`, from 2 on";
     cause: Rows(),
-        "A row to be written over one in the tables of causes: see below.";
+        "a row that replaces one in the tables of causes: see below";
 }

@@ -1,7 +1,6 @@
 //! Reads the values of parameters: lists, words, times. An error says what to write instead.
 
-use std::ops::RangeInclusive;
-
+use crate::base::wanted;
 use crate::host::Identity;
 use crate::interwork::rules::causes::overrides::Causes;
 use crate::interwork::rules::overload::Limits;
@@ -83,48 +82,16 @@ pub(super) fn hosts(list: &str) -> Result<Vec<String>, String> {
         .collect()
 }
 
-pub(super) fn overload(settings: &Settings<'_>) -> Result<Limits, String> {
-    let number = |name, value: i64, range: RangeInclusive<i64>, what: &str| {
-        u32::try_from(value)
-            .ok()
-            .filter(|_| range.contains(&value))
-            .ok_or_else(|| {
-                let what = format!("{what} from {} to {}", range.start(), range.end());
-                wanted(name, &value.to_string(), &what)
-            })
-    };
-    Ok(Limits {
-        queue: number(
-            "overload_queue",
-            settings.overload_queue,
-            0..=100,
-            "a percentage (0: no limit)",
-        )?,
-        wait_ms: number(
-            "overload_wait",
-            settings.overload_wait,
-            0..=30_000,
-            "a number of milliseconds (0: no limit)",
-        )?,
-        pending: number(
-            "overload_pending",
-            settings.overload_pending,
-            0..=100,
-            "a percentage (0: no limit)",
-        )?,
-        memory: number(
-            "overload_memory",
-            settings.overload_memory,
-            0..=100,
-            "a percentage (0: no limit)",
-        )?,
-        retry_after: number(
-            "overload_retry_after",
-            settings.overload_retry_after,
-            2..=600,
-            "a number of seconds",
-        )?,
-    })
+/// The ranges of these numbers were checked.
+pub(super) fn overload(settings: &Settings<'_>) -> Limits {
+    let number = |value| u32::try_from(value).unwrap_or_default();
+    Limits {
+        queue: number(settings.overload_queue),
+        wait_ms: number(settings.overload_wait),
+        pending: number(settings.overload_pending),
+        memory: number(settings.overload_memory),
+        retry_after: number(settings.overload_retry_after),
+    }
 }
 
 pub(super) fn causes(rows: &[&str]) -> Result<Causes, String> {
@@ -173,46 +140,7 @@ pub(super) fn languages(list: &str) -> Result<Vec<NationalLanguage>, String> {
         .collect()
 }
 
-/// Reads one of two words.
-pub(super) fn word<T: Copy>(
-    name: &str,
-    value: &str,
-    one: (&str, T),
-    other: (&str, T),
-) -> Result<T, String> {
-    [one, other]
-        .into_iter()
-        .find(|(word, _)| *word == value)
-        .map(|(_, meaning)| meaning)
-        .ok_or_else(|| {
-            let what = format!("\"{}\" or \"{}\"", one.0, other.0);
-            wanted(name, value, &what)
-        })
-}
-
-/// Seconds that fit into a non-INVITE transaction, with time for the answer: the sender gives up after 32 s (RFC 3261
-/// §17.1.2.2).
-pub(super) const IN_TRANSACTION: RangeInclusive<i64> = 1..=30;
-
-pub(super) fn milliseconds(
-    name: &str,
-    seconds: i64,
-    range: RangeInclusive<i64>,
-) -> Result<u64, String> {
-    u64::try_from(seconds)
-        .ok()
-        .filter(|_| range.contains(&seconds))
-        .map(|seconds| seconds * 1000)
-        .ok_or_else(|| {
-            let what = format!(
-                "a number of seconds from {} to {}",
-                range.start(),
-                range.end()
-            );
-            wanted(name, &seconds.to_string(), &what)
-        })
-}
-
-pub(super) fn wanted(name: &str, value: &str, what: &str) -> String {
-    format!("parameter {name} is \"{value}\": it must be {what}")
+/// Seconds whose range was checked.
+pub(super) fn milliseconds(seconds: i64) -> u64 {
+    u64::try_from(seconds).unwrap_or_default() * 1000
 }

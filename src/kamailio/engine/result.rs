@@ -51,10 +51,10 @@ fn route_for(named: &str) -> Option<ScriptRoute<'_>> {
 }
 
 /// The event of an outcome.
-const RESULT: &str = "ipsmgw:result";
+pub(crate) const RESULT: &str = "ipsmgw:result";
 
 /// The event of the outcome of a short message.
-const SM_RESULT: &str = "ipsmgw:sm-result";
+pub(crate) const SM_RESULT: &str = "ipsmgw:sm-result";
 
 thread_local! {
     /// The outcome of a short message that this process runs the route for, and the Call-ID of that message.

@@ -60,6 +60,7 @@ export_module! {
         rpc::Drain,
         rpc::Trace,
         rpc::Pending,
+        rpc::Settings,
     ],
     pseudo_variables: [pv::Variable,],
     parameters: params::EXPORTED,
@@ -72,6 +73,9 @@ macro_rules! functions {
         $function:ident $native:literal $kemi:literal
         ($message:pat $(, $text:pat)*) $(checked by $check:path)? => $body:expr;
     )*) => {
+        /// The functions by their names in the native script.
+        pub(crate) const FUNCTIONS: &[&str] = &[$($(#[$cfg])* name($native),)*];
+
         $(
             $(#[$cfg])*
             struct $function;
@@ -90,6 +94,13 @@ macro_rules! functions {
     };
     (@check) => { None };
     (@check $check:path) => { Some($check) };
+}
+
+const fn name(name: &'static CStr) -> &'static str {
+    match name.to_str() {
+        Ok(name) => name,
+        Err(_) => "",
+    }
 }
 
 /// How many arguments a function has.

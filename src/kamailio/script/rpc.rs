@@ -3,11 +3,13 @@
 use std::ffi::CStr;
 use std::fmt::Write as _;
 
+use crate::base::ParameterValue;
 use crate::host::{Exchanges, Kind};
 use crate::interwork::{self, Authorization};
 use crate::wire::describe::{Discard, FieldSink, describe_rp, describe_tpdu, is_rp};
 use crate::wire::{Carrier, Direction, Tpdu};
 
+use super::params;
 use crate::kamailio::engine::lifecycle;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::trace;
@@ -17,6 +19,14 @@ use crate::kamailio::sys::rpc::{Command, Request, Structure};
 /// A type for each command: its name, its function, its help.
 macro_rules! commands {
     ($($command:ident $name:literal => $function:path, $help:literal;)*) => {
+        /// The commands by their names.
+        pub(crate) const COMMANDS: &[&str] = &[
+            $(match $name.to_str() {
+                Ok(name) => name,
+                Err(_) => "",
+            },)*
+        ];
+
         $(
             #[doc = concat!("The command of the function `", stringify!($function), "`.")]
             pub(crate) struct $command;
@@ -48,6 +58,8 @@ commands! {
         c"Shows what is known of messages that are open or ended lately, by the Call-ID of their senders. Parameters: call-id";
     Pending c"ipsmgw.pending" => pending,
         c"How many exchanges are open, by kind, and the age of the oldest in seconds";
+    Settings c"ipsmgw.settings" => settings,
+        c"Shows the module parameters with their values, without passwords. Parameters: [name]";
 }
 
 impl FieldSink for Structure<'_> {
@@ -291,4 +303,22 @@ fn pending(request: Request<'_>) {
         "max_pending",
         i64::try_from(state.table.capacity()).unwrap_or(0),
     );
+}
+
+/// `ipsmgw.settings`
+fn settings(request: Request<'_>) {
+    let name = request.next_word();
+    let mut shown = params::values()
+        .filter(|(parameter, _)| name.is_none_or(|name| name == parameter.name()))
+        .peekable();
+    if shown.peek().is_none() {
+        return request.fault("write the name of a parameter of the module, or nothing for all");
+    }
+    let Some(reply) = request.reply() else { return };
+    for (parameter, value) in shown {
+        match value {
+            ParameterValue::Number(number) => reply.number(parameter.name(), number),
+            _ => reply.text(parameter.name(), &parameter.shown(value)),
+        }
+    }
 }

@@ -10,6 +10,10 @@ pub(crate) static REGISTRATION_WRITTEN: Handle = Handle::new();
 /// Registrations that could not be written, and were refused.
 pub(crate) static REGISTRATION_REFUSED: Handle = Handle::new();
 
+/// The names of the counters that are not about messages.
+pub(crate) const OF_THE_SERVER: [&str; 3] =
+    ["registration_written", "registration_refused", "panics"];
+
 static COUNTERS: [Handle; Counter::ALL.len()] = [const { Handle::new() }; Counter::ALL.len()];
 
 /// One more of these.
@@ -25,7 +29,8 @@ pub(crate) fn register() -> bool {
         .iter()
         .zip(&COUNTERS)
         .all(|(counter, handle)| handle.register(counter.name()))
-        && REGISTRATION_WRITTEN.register("registration_written")
-        && REGISTRATION_REFUSED.register("registration_refused")
-        && PANICS.register("panics")
+        && OF_THE_SERVER
+            .into_iter()
+            .zip([&REGISTRATION_WRITTEN, &REGISTRATION_REFUSED, &PANICS])
+            .all(|(name, handle)| handle.register(name))
 }

@@ -1,5 +1,7 @@
 """Parameters: see README.md."""
 
+import re
+
 from e2e import CFG, FOLDER, GatewayError, ImClient, Rows, equal, gateway, run
 
 WRONG = (
@@ -21,59 +23,62 @@ WRONG = (
     ("service_centre", "x,y", "it must be numbers or SIP URIs"),
     ("service_centre", "+1555,+", "it must be numbers or SIP URIs"),
     ("service_centre", "sip:sc@peer..example", "it must be numbers or SIP URIs"),
-    ("outbound_proxy", "scscf.example", "write a SIP URI"),
-    ("outbound_proxy", "tel:+15559999", "write a SIP URI"),
-    ("outbound_proxy", "sip:scscf.example:70000", "write a SIP URI"),
-    ("outbound_proxy", "sip:scscf..example", "write a SIP URI"),
-    ("outbound_proxy", "sip:" + "s" * 300, "write a SIP URI"),
+    ("outbound_proxy", "scscf.example", "it must be a SIP URI"),
+    ("outbound_proxy", "tel:+15559999", "it must be a SIP URI"),
+    ("outbound_proxy", "sip:scscf.example:70000", "it must be a SIP URI"),
+    ("outbound_proxy", "sip:scscf..example", "it must be a SIP URI"),
+    ("outbound_proxy", "sip:" + "s" * 300, "it must be a SIP URI"),
     ("outbound_proxy", "sip:ims.example", "is this Kamailio itself"),
     ("sc_uri", "sip:sc@IMS.example:5060;transport=tcp", "is this Kamailio itself"),
-    ("usrloc_table", "", "write the name of a table"),
-    ("usrloc_table", "location; x", "write the name of a table"),
+    ("usrloc_table", "", "it must be the name of a table"),
+    ("usrloc_table", "location; x", "it must be the name of a table"),
     ("hold_timeout", 31, "from 1 to 30"),
     ("queue_timeout", 0, "from 1 to 86400"),
+    ("stop_timeout", 601, "from 0 to 600"),
+    ("connections_per_source", -1, "from 0 to 1000000"),
+    ("unfinished_timeout", 3601, "from 0 to 3600"),
     ("accept_timeout", 0, "from 1 to 30"),
     # tm keeps a transaction for 17 s in kamailio.cfg.
     ("im_timeout", 30, 'write modparam("tm", "wt_timer", 27000)'),
     ("max_recipients", 101, "from 0 to 100"),
     ("concat_incomplete", "keep", '"deliver" or "drop"'),
     ("languages", "klingon", "names from among turkish"),
-    ("transliterate", 2, "write 1 for yes, 0 for no"),
-    ("plain_im", -1, "write 1 for yes, 0 for no"),
+    ("transliterate", 2, "it must be 1 for yes, 0 for no"),
+    ("plain_im", -1, "it must be 1 for yes, 0 for no"),
     ("sc_uri", "tel:+15559999", "it must be a SIP URI"),
-    ("max_pending", 0, "write a number from 1"),
-    ("max_per_party", 5000, "write a number from 1 to max_pending"),
-    ("max_per_sender", 5000, "write a number from 1 to max_pending"),
-    ("max_per_sender", -1, "write a number from 1 to max_pending"),
+    ("max_pending", 0, "it must be a number from 1 to 1000000"),
+    ("max_per_party", 5000, "it must be a number"),
+    ("max_per_sender", 5000, "it must be a number"),
+    ("max_per_sender", -1, "it must be a number"),
     ("numbers", "49", "a country code such as"),
     ("numbers", "as-is", "a country code such as"),
     ("dcs_charset", "84", "such as \"84=euc-kr\""),
     ("dcs_charset", "84=klingon", "such as \"84=euc-kr\""),
     ("dcs_charset", "08=gbk", "a TP-DCS that TS 23.038 reserves"),
     ("imdn_route_hosts", "sip:list.example", "names or addresses of hosts"),
-    ("trusted_flag", 32, "from 0 to 31"),
-    ("trusted_flag", -2, "from 0 to 31"),
+    ("trusted_flag", 32, "from -1 to 31"),
+    ("trusted_flag", -2, "from -1 to 31"),
     ("overload_queue", 101, "from 0 to 100"),
     ("overload_wait", -1, "from 0 to 30000"),
     ("overload_pending", 101, "from 0 to 100"),
     ("overload_retry_after", 0, "from 2 to 600"),
-    ("sm_flag", 32, "write a branch flag from 0 to 31"),
+    ("sm_flag", 32, "it must be a branch flag from 0 to 31"),
     # sm_flag of kamailio.cfg.
-    ("im_flag", 1, "write a branch flag from 0 to 31"),
+    ("im_flag", 1, "it must be a branch flag from 0 to 31"),
     # nat_bflag of usrloc in kamailio.cfg.
     ("cpim_flag", 0, "nat_bflag of usrloc"),
-    ("third_party_flag", 1, "write a branch flag from 0 to 31"),
+    ("third_party_flag", 1, "it must be a branch flag from 0 to 31"),
     ("anonymous", "J\u00fcrgen", "write it without them"),
     ("emergency", "sos", "it must be numbers"),
     ("cause", "sip 486 = 300", "such as 41/C0"),
     ("db_url", "nonsense", "write ENGINE:"),
     ("db_url", "oracle://x", 'put loadmodule "db_oracle.so"'),
     ("auth_table", "nowhere", "create it"),
-    ("auth_table", "ipsmgw_auth WHERE 1", "write the name of a table"),
-    ("auth_table", "", "write the name of a table"),
-    ("event_callback", "ksr result", "write the name of a function"),
+    ("auth_table", "ipsmgw_auth WHERE 1", "it must be the name of a table"),
+    ("auth_table", "", "it must be the name of a table"),
+    ("event_callback", "ksr result", "it must be the name of a function"),
     ("event_callback", "ksr_result", "the script is none for KEMI"),
-    ("authorize_default", "maybe", "write both, sm2im, im2sm or none"),
+    ("authorize_default", "maybe", 'it must be "both", "sm2im", "im2sm" or "none"'),
 )
 
 
@@ -157,4 +162,22 @@ async def wrong_calls_in_lua():
             equal("ERROR: ipsmgw: " in gw.log() and sentence in gw.log(), True, sentence)
 
 
-run(wrong_values, wrong_order, wrong_calls, wrong_calls_in_lua)
+async def settings():
+    "ipsmgw.settings shows every parameter of README.md with its value"
+    readme = (CFG.parent / "README.md").read_text()
+    table = readme.split("\n## Parameters\n")[1].split("\n## ")[0].split("\nA wrong value")[0]
+    names = set(re.findall(r"^\| `([a-z_]+)` \|", table, re.MULTILINE))
+    given = {"hold_timeout": 7, "transliterate": 1, "emergency": "112,999", "languages": "turkish"}
+    async with gateway(name="settings", modparams=given) as gw:
+        shown = dict(re.findall(r"^\t([a-z_]+): ?(.*)$", gw.rpc("ipsmgw.settings"), re.MULTILINE))
+        equal(set(shown), names, "the names")
+        for name, value in given.items():
+            equal(shown[name], str(value), name)
+        equal(shown["max_segments"], "10", "a default")
+        equal("turkish" in gw.rpc("ipsmgw.settings", "languages"), True, "one parameter")
+        equal(gw.try_rpc("ipsmgw.settings", "nothing"), None, "a parameter that does not exist")
+        # What the start has read stays: nothing grows with each call.
+        equal(gw.rpc("ipsmgw.settings"), gw.rpc("ipsmgw.settings"), "the same again")
+
+
+run(wrong_values, wrong_order, wrong_calls, wrong_calls_in_lua, settings)

@@ -1,0 +1,60 @@
+//! Module parameters about Kamailio, one entry each.
+
+use crate::base::parameters;
+use crate::kamailio::state::gateway_state::MOST_PENDING;
+
+parameters! {
+    /// Module parameters about Kamailio.
+    pub(crate) struct HostSettings<'a>;
+
+    identity: Text("$hdr(P-Asserted-Identity)"),
+        "pseudo-variables with the sender's URI, authenticated (`\"$avp(identity)\"`) or asserted by a trusted peer. Of two URIs one gives the number; reports go to the one that is not `tel:`";
+    people_table: Text("") default "none",
+        "table or view in `db_url` with all identities of the people: `identity` (a number with `+`, or a SIP URI) and `person`, the identity under which the person is stored. Without it the parameter `identity` names the person of a third-party REGISTER";
+    identity_table: Text("") default "none",
+        "table in `db_url` for identities from S-CSCFs: `identity`, `person`, `round`. Without it they are lost at a restart";
+    scscf_table: Text("") default "none",
+        "table in `db_url` for registrations of S-CSCFs (kamailio-cfg/db/people.sql has its columns). Without it they are lost at a restart";
+    outbound_proxy: Text("") default "none",
+        "next hop of the gateway's requests to identities that are not registered, `\"sip:scscf.example:6060\"`";
+    usrloc_table: Text("location"),
+        "the table of `save()` and `lookup()`";
+    trusted_flag: Number(-1, -1..=31, "the message flag that the script sets for a peer that it trusts, or -1 for none,"),
+        "message flag that the script sets (`setflag()`) on requests of trusted peers; `-1`: no peer is trusted";
+    max_pending: Number(4096, 1..=MOST_PENDING, "a number"),
+        "maximum number of open exchanges; further senders get `480` or RP-ERROR 42. Above 50 % use, optional notifications and status reports are no longer awaited";
+    max_per_party: Number(0, 0..=MOST_PENDING, "a number, at most max_pending (0: half of it),") default "half of `max_pending`",
+        "maximum number of these exchanges with one phone or service centre and of one kind: one silent phone cannot fill the table";
+    max_per_sender: Number(0, 0..=MOST_PENDING, "a number, at most max_pending (0: a sixteenth of it),") default "a sixteenth of `max_pending`, at least 50",
+        "maximum number of these exchanges of one authenticated sender. Parts of long messages, messages to each recipient of a list, and awaited notifications and reports count, too. Above the limit the sender gets `480` with Retry-After, or RP-ERROR 42. Above 50 % of it, optional notifications and status reports are no longer awaited. A `service_centre` sends for many people and has no such limit. The script limits messages per second (`pike`, `pipelimit`)";
+    stop_timeout: Number(10, 0..=600, "a number of seconds"),
+        "seconds for open exchanges to end when Kamailio is stopped. `0`: it ends at once. See [Start and end](#start-and-end)";
+    connections_per_source: Number(0, 0..=1_000_000, "a number (0: no limit)"),
+        "TCP and WebSocket connections that one address may have. Each second further ones are closed: first those with an unfinished message, then the newest; `0`: no limit";
+    unfinished_timeout: Number(0, 0..=3600, "a number of seconds (0: no limit)"),
+        "seconds for a message on a TCP connection to be complete, and for a new connection to send data (to set up TLS); then the connection is closed; `0`: no limit";
+    event_callback: Text("") default "none",
+        "KEMI: the function for the outcome of an instant message, like `event_route[ipsmgw:result]`";
+    sm_event_callback: Text("") default "none",
+        "KEMI: the function for outcomes of short messages, like `event_route[ipsmgw:sm-result]`";
+    log_guard: Switch(false),
+        "`1`: in the processes that serve SIP, Kamailio's own log lines are written without text from messages, at most ten per second and process. Lines of the script (`xlog`), of ipsmgw, and critical lines are always written. No effect with a `log_engine_type`";
+    sm_flag: Number(20, 0..=31, "a branch flag"),
+        "branch flag in which usrloc stores that a contact takes short messages; used for nothing else, like the next four";
+    im_flag: Number(21, 0..=31, "a branch flag"),
+        "the same for instant messages";
+    cpim_flag: Number(22, 0..=31, "a branch flag"),
+        "the same for `message/cpim`";
+    msrp_flag: Number(23, 0..=31, "a branch flag"),
+        "the same for MSRP sessions";
+    third_party_flag: Number(24, 0..=31, "a branch flag"),
+        "branch flag of a contact that is an S-CSCF (third-party registration): it gets requests with the identity as Request-URI";
+    plain_im: Switch(true),
+        "`1`: a contact without any messaging feature tag takes instant messages";
+    db_url: DatabaseUrl(),
+        "the database with the authorisations, `\"sqlite:////var/lib/ipsmgw/ipsmgw.sqlite\"`; without it they last until Kamailio stops";
+    auth_table: Text("ipsmgw_auth"),
+        "its table: `identity` (a number with `+`, or a SIP URI), `sm2im`, `im2sm` (0 or 1)";
+    authorize_default: Word("both", ["both", "sm2im", "im2sm", "none"]),
+        "authorisation of an identity that is not in the table";
+}
