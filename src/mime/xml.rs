@@ -339,7 +339,14 @@ fn position(offset: u64) -> usize {
 
 /// Whether this is a valid name of an element or an attribute. quick-xml does not check it.
 fn is_name(name: &str) -> bool {
-    !name.is_empty() && !name.contains(|c| is_space(c) || "<>/=\"'&!?".contains(c))
+    let has_parts = !name.is_empty() && !name.starts_with(':') && !name.ends_with(':');
+    let is_illegal = |octet| {
+        matches!(
+            octet,
+            0..=b' ' | b'<' | b'>' | b'/' | b'=' | b'"' | b'\'' | b'&' | b'!' | b'?'
+        )
+    };
+    has_parts && !name.bytes().any(is_illegal)
 }
 
 fn trimmed(text: Cow<'_, str>) -> Cow<'_, str> {
