@@ -57,8 +57,10 @@ end
 
 -- True for the service centre's host, however an IPv6 address is written.
 local function is_centre(host)
+	-- Without one Kamailio would log an error for each look at its host.
+	if setting("IPSMGW_SC_URI") == "" then return false end
 	local centre = without_brackets(KSR.pv.gete("$(def(IPSMGW_SC_URI){s.unquote}{uri.host})")):lower()
-	return setting("IPSMGW_SC_URI") ~= "" and (host:lower() == centre or KSR.ipops.is_ip(centre) > 0 and same_address(host, centre))
+	return host:lower() == centre or KSR.ipops.is_ip(centre) > 0 and same_address(host, centre)
 end
 
 local function trusted_address()
