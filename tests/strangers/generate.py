@@ -86,7 +86,7 @@ class Generator:
         return {"ts": "%02d-%02d-%02dT%02d:%02d:%02d" % values, "tzq": zone}
 
     def header(self):
-        """Elements, and what follows from them."""
+        """Elements, and values derived from them."""
         fields = {}
         elements = []
         if self.random.random() < 0.3:

@@ -1,4 +1,4 @@
-"""What pycrate makes of a message: fields by their path (`tpdu.addr.value`), and the octets that it writes for them."""
+"""A message as pycrate reads it: fields by their path (`tpdu.addr.value`), and the octets that it writes for them."""
 import logging
 import warnings
 
@@ -79,7 +79,7 @@ def address(element):
 
 
 def read(octets):
-    """Fields, and whether pycrate writes the same octets for what it has read; or the error."""
+    """Fields, and whether pycrate encodes them to the same octets; or the error."""
     try:
         mti = octets[0] & 7
         message = PPSMSRPTypeClasses[mti]()

@@ -1,4 +1,4 @@
-"""What tshark makes of many messages: fields by their path, as pycrate_reader gives them."""
+"""Many messages as tshark reads them: fields by their path, as pycrate_reader gives them."""
 import os
 import struct
 import subprocess

@@ -1,4 +1,4 @@
-"""The load generator (tests/attack/load) as a process of ours: commands go in, summaries come out."""
+"""The load generator (tests/attack/load) as a child process: commands in, summaries out."""
 
 import asyncio
 import json
@@ -48,13 +48,13 @@ class Generator:
         self.process.stdin.write((" ".join(map(str, words)) + "\n").encode())
 
     async def stop(self, patience):
-        """Sends no more, waits for what is to come, and returns the summary."""
+        """Stops sending, waits for open texts, and returns the summary."""
         self.tell("stop", patience)
         return await self._read(patience + 30)
 
 
 def bad(count, but=()):
-    """What of a mark's texts went as it must not, as words; empty when there is none."""
+    """The faults in the texts of a mark, as words; empty without faults."""
     return ", ".join(f"{count[word]} {word}" for word in BAD if count.get(word) and word not in but)
 
 

@@ -1,4 +1,4 @@
-"""What attackers are made of: members who misbehave, sockets at many addresses, traps."""
+"""Parts of the attacks: misbehaving members, sockets at many addresses, traps."""
 
 import asyncio
 import itertools
@@ -112,7 +112,7 @@ class Sockets:
             pass
 
     def drain(self):
-        """Reads what has come; the messages of it that can be read."""
+        """Reads the arrivals and returns the valid messages."""
         found = []
         for number, _ in self._poll.poll(0):
             for _ in range(50):
@@ -131,7 +131,7 @@ class Sockets:
 
 
 class Trap:
-    """A host that nobody may be made to send to: counts what arrives, over UDP and TCP."""
+    """A host that must get nothing: counts its arrivals over UDP and TCP."""
 
     def __init__(self, address="127.0.0.66"):
         self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -146,7 +146,7 @@ class Trap:
         self.host = "%s:%d" % self.address
 
     def arrived(self):
-        """First lines of what has come since the last look."""
+        """First lines of the arrivals since the last look."""
         found = []
         while True:
             try:

@@ -57,7 +57,7 @@ class AttackedGateway(Gateway):
         return int(re.search(r"\bcurrent: (\d+)", self.rpc("tm.stats")).group(1))
 
     async def shm_at_rest(self, patience):
-        """Waits until shared memory no longer shrinks: what a script remembers for a while is gone."""
+        """Waits until shared memory no longer shrinks: temporary entries of the script have ended."""
         seen, deadline = [self.shm()], time.monotonic() + patience
         while time.monotonic() < deadline:
             await asyncio.sleep(8)

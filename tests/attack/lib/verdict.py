@@ -1,4 +1,4 @@
-"""What is wanted, and what was found."""
+"""Requirements and results."""
 
 from generator import bad, shown
 

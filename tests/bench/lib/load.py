@@ -37,7 +37,7 @@ def user_data(text, header=b""):
 
 
 def parts(text):
-    """The text of each of several parts: 153 septets, the last one what is left."""
+    """The text of each part: 153 septets, the rest in the last one."""
     return [text[start : start + 153] for start in range(0, len(text), 153)]
 
 
@@ -105,7 +105,7 @@ class Kind:
 
 
 class LoadError(Exception):
-    """What arrived is not what had to arrive."""
+    """The arrivals differ from the expected ones."""
 
 
 class Load:
@@ -245,7 +245,7 @@ class Load:
             self.serve(wait)
 
     def serve(self, seconds):
-        """Takes what arrives, now or within that time."""
+        """Takes the arrivals of now and of that time."""
         # Rounded up: a poll of 0 ms would only turn round and round.
         for number, _ in self._poll.poll(int(seconds * 1000) + 1):
             self._drain(self._sockets[number])

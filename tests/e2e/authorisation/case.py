@@ -1,4 +1,4 @@
-"""Who may: see README.md."""
+"""Authorisation: see README.md."""
 
 import asyncio
 import sqlite3

@@ -138,7 +138,7 @@ async def instant_messages():
 
 
 def raw(gw, user, body, length, transport="UDP"):
-    """A MESSAGE whose Content-Length is what we say. It carries no credentials: what matters here comes before."""
+    """A MESSAGE with a given Content-Length. It has no credentials: the parser runs before authentication."""
     lines = [
         f"MESSAGE {gw.uri('alice')} SIP/2.0",
         f"Via: SIP/2.0/{transport} {user.endpoint.address[0]}:{user.endpoint.address[1]};branch=z9hG4bK{secrets.token_hex(8)};rport",

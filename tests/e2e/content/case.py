@@ -1,4 +1,4 @@
-"""What the fields of a TPDU make of its text: see README.md."""
+"""The fields of a TPDU that concern its text: see README.md."""
 
 import asyncio
 
@@ -21,7 +21,7 @@ async def centre_at(gw, port):
 
 
 class Both:
-    """The same content from a phone and from a service centre, and what becomes of each."""
+    """The same content from a phone and from a service centre, and both outcomes."""
 
     def __init__(self, gw, alice, centre, bob):
         self.gw, self.alice, self.centre, self.bob, self.rows = gw, alice, centre, bob, Rows()

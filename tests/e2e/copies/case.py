@@ -9,7 +9,7 @@ LUA = {"cfg": CFG / "kamailio-kemi.cfg", "lua": CFG / "kamailio.lua"}
 
 
 class Recorder:
-    """Keeps what an endpoint sends, and what it gets for it."""
+    """Keeps the requests of an endpoint and their answers."""
 
     def __init__(self, endpoint):
         self.endpoint, self.sent, self.answers = endpoint, [], []

@@ -142,7 +142,7 @@ async def addressing(name="addressing", **script):
         ):
             await recorded(sender, *way, headers=headers)
             request = await bob.next_message()
-            rows.check(f"{way}: whom it goes to", sip.addr_spec(request.get("To")), gw.uri(sender.name))
+            rows.check(f"{way}: the recipient", sip.addr_spec(request.get("To")), gw.uri(sender.name))
             rows.check(f"{way}: a way in it", "IMDN-Route" in request.body.decode(), False)
         rows.check("what others got", (listens.inbox.qsize(), stranger.inbox.qsize()), (0, 0))
         rows.done(at_least=30)

@@ -1,4 +1,4 @@
-"""Who is who behind Kamailio's S-CSCF: see README.md."""
+"""Identities behind Kamailio's S-CSCF: see README.md."""
 
 import asyncio
 import time

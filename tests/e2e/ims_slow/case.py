@@ -57,7 +57,7 @@ async def to_phone(phone, client, takes, cause=None):
     equal((await phone.next_message())[1].tpdu.text, "hello", f"{what}: what the phone shows")
     notification = await client.next_message(takes + 5)
     told = re.search(r"<status>\s*<(\w+)", notification.text).group(1)
-    equal(told, "delivered" if cause is None else "failed", f"{what}: what the sender hears in the end")
+    equal(told, "delivered" if cause is None else "failed", f"{what}: the sender's last outcome")
     equal(phone.inbox.qsize(), 0, f"{what}: further copies")
 
 

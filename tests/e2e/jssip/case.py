@@ -104,7 +104,7 @@ async def by_itself():
     async with gateway(name="itself", modparams={"concat_timeout": 1, "hold_timeout": 1}) as gw:
         alice = await gw.user(Phone, "alice")
         async with JsSip(gw, "bob") as bob:
-            say("what there is of a long text")
+            say("the present parts of a long text")
             await send_long(alice, "long " * 100, leave_out=1)
             equal((await bob.next("message"))["text"].startswith("long "), True, "what came")
             say("a notification")

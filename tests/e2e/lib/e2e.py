@@ -1,4 +1,4 @@
-"""What every case is written with: it runs scenarios, each against a gateway of its own folder, and accounts for a failure."""
+"""The frame of each case: runs scenarios, each against a gateway with its own folder, and reports failures."""
 
 import asyncio
 import os
@@ -42,7 +42,7 @@ class Rows:
 
 
 class Phases:
-    """Names what a scenario is doing, so that a failure tells where."""
+    """Prints the steps of a scenario, so that a failure has a place."""
 
     def __init__(self):
         self.started = time.monotonic()

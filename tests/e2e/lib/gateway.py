@@ -107,5 +107,5 @@ class Gateway(Kamailio):
         return user
 
     def uri(self, user):
-        """How others address somebody: a name or a number."""
+        """The address of a person: a name or a number."""
         return f"sip:{user}@{self.domain}"

@@ -72,7 +72,7 @@ def criteria(server, kinds=(REGISTERS, SENDS, GETS), include="IncludeRegisterReq
 
 
 class Scscf(Kamailio):
-    """The S-CSCF. What it knows is in memory only."""
+    """The S-CSCF. Its registrations are in memory only."""
 
     def __init__(self, folder, domain, hss, isc_fr_timeout=5000, expires_grace=120, default_handling=1):
         folder = Path(folder)
@@ -181,7 +181,7 @@ class Core:
 
 
 class _Registered:
-    """Somebody behind the P-CSCF of this S-CSCF: its address is that of the P-CSCF."""
+    """A user behind the P-CSCF of this S-CSCF: its address is that of the P-CSCF."""
 
     criteria = (REGISTERS, SENDS, GETS)
 
@@ -208,7 +208,7 @@ class _Registered:
         return await super().send(method, uri, headers=[*added, *headers], **options)
 
     def first_credentials(self, method, uri):
-        """An IMS device says at once who it is (TS 24.229 5.1.1.2)."""
+        """An IMS device names its private identity in the first REGISTER (TS 24.229 clause 5.1.1.2)."""
         if method != "REGISTER":
             return []
         names = f'username="{self.username}", realm="{self.domain}", uri="{uri}"'
@@ -220,7 +220,7 @@ class ImsPhone(_Registered, Phone):
 
 
 class ImsClient(_Registered, ImClient):
-    """An IM client. What it sends and gets is no business of the gateway's."""
+    """An instant messaging client of the load."""
 
     criteria = (REGISTERS,)
     features = ";+g.oma.sip-im"

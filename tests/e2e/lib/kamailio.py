@@ -88,7 +88,7 @@ class Kamailio:
         return all(stat_of(pid)[0] == "S" for pid in self.processes())
 
     async def stop(self):
-        """Ends Kamailio as systemd would, and looks at what it left: processes, and words in its log."""
+        """Ends Kamailio as systemd does, and checks for processes that it left and for log lines."""
         left = await self._end()
         if left:
             raise KamailioError(f"processes left behind: {left}")
@@ -193,7 +193,7 @@ class Kamailio:
 
 
 def stat_of(pid):
-    """What /proc tells of a process, from its state on: state, parent, group, session, ..."""
+    """The fields of /proc/PID/stat from the state on: state, parent, group, session, ..."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -201,7 +201,7 @@ def stat_of(pid):
 
 
 def waits_for(pid):
-    """Where in the kernel a process is: what is known of one that does not end."""
+    """The place in the kernel where a process waits, for a process that does not end."""
     try:
         return Path(f"/proc/{pid}/wchan").read_text() or "running"
     except OSError:

@@ -126,7 +126,7 @@ class Phone(UserAgent):
 
 
 class ServiceCentre(Phone):
-    """A trusted peer: not registered, sends SMS-DELIVER to people and takes what is relayed to it."""
+    """A trusted peer: not registered, sends SMS-DELIVER to people and takes relayed requests."""
 
     features = ""
 

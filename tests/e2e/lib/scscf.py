@@ -1,5 +1,5 @@
 """An S-CSCF that phones and clients are registered with: to the gateway it is a trusted peer that registers others
-(TS 24.229 5.4.1.7), asserts who they are, and finds them."""
+(TS 24.229 5.4.1.7), asserts their identities, and finds them."""
 
 import asyncio
 import collections
@@ -128,7 +128,7 @@ class Subscription:
         self, body, content_type="application/reginfo+xml", state="active;expires=600", headers=(), parties=None, tag=None
     ):
         """Sends a NOTIFY; the status of the answer. `parties` are other URIs for From and To than those of the SUBSCRIBE, and
-        `tag` is another tag of ours."""
+        `tag` is another tag of the local side."""
         from_, to = self.request.get("To"), self.request.get("From")
         if parties:
             from_, to = f"<{parties[0]}>", f"<{parties[1]}>;tag={to.partition(';tag=')[2]}"
@@ -171,7 +171,7 @@ def reginfo(*contacts, state="full", registration="active", aor="sip:+15550001@i
 
 
 class _Asserted:
-    """Somebody behind the S-CSCF, which says who it is."""
+    """A user behind the S-CSCF, which asserts the identity."""
 
     async def send(self, method, uri, *, headers=(), **options):
         identity = ("P-Asserted-Identity", f"<{self.identity}>")

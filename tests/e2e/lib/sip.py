@@ -14,7 +14,7 @@ COMPACT = {
 
 
 class Malformed(ValueError):
-    """What came from the network is not SIP."""
+    """The octets from the network are not SIP."""
 
 
 class Message:
@@ -130,7 +130,7 @@ def user_of(uri):
 
 
 def response(request, status, reason, headers=(), body=b"", to_tag=None):
-    """The response to a request, with what RFC 3261 8.2.6.2 wants copied."""
+    """The response to a request, with the fields copied that RFC 3261 clause 8.2.6.2 names."""
     to = request.get("To", "")
     if parameter(to, "tag") is None and status > 100:
         to += f";tag={to_tag or secrets.token_hex(4)}"

@@ -76,7 +76,7 @@ def scts(when=None, quarters=0):
 
 
 def submit(to, text, mr=0, srr=False, vp=None, first=0x01, pid=0x00, dcs=None, user_data=None):
-    """An SMS-SUBMIT. `user_data` (from TP-UDL on) and `dcs` replace what would be made of the text."""
+    """An SMS-SUBMIT. `user_data` (from TP-UDL on) and `dcs` replace the values made from the text."""
     coding, octets = _user_data(text) if user_data is None else (dcs or 0, user_data)
     first |= (0x20 if srr else 0) | (0x10 if vp is not None else 0)
     validity = b"" if vp is None else bytes([vp])
@@ -174,7 +174,7 @@ def deliver_report(fcs=None):
 
 @dataclasses.dataclass
 class Tpdu:
-    """What pycrate read in a TPDU."""
+    """A TPDU as pycrate reads it."""
 
     kind: str
     octets: bytes
@@ -193,7 +193,7 @@ class Tpdu:
 
 @dataclasses.dataclass
 class Rp:
-    """What pycrate read in an RP message."""
+    """An RP message as pycrate reads it."""
 
     kind: str
     mti: int
@@ -301,7 +301,7 @@ def part_of(header):
 
 
 def tshark(octets):
-    """(what Wireshark's dissector shows of an RP message, whether it calls it malformed): the second stranger."""
+    """(the fields of an RP message in Wireshark's dissector, whether it calls the message malformed)"""
     with tempfile.TemporaryDirectory() as folder:
         dump, capture = Path(folder, "dump"), Path(folder, "capture")
         dump.write_text("000000 " + octets.hex(" ") + "\n")

@@ -71,7 +71,7 @@ class Endpoint:
         return f"{sip.host_port(self.address)}{transport}"
 
     def send_octets(self, octets):
-        """Puts octets on the wire as they are: also the way to send what no user agent would."""
+        """Sends octets unchanged, for requests that no user agent would send."""
         if self._transport:
             self._transport.sendto(octets, self.gateway)
         else:
@@ -156,7 +156,7 @@ class Endpoint:
 
 
 def any_certificate():
-    """What a client of the tests asks of a server's certificate: nothing."""
+    """The TLS settings of a test client, which accepts each certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -184,7 +184,7 @@ class Event:
 
 
 class UserAgent:
-    """A registered SIP client. Subclasses say what they do with a MESSAGE."""
+    """A registered SIP client. Subclasses handle a MESSAGE."""
 
     features = ""  # feature tags of the Contact, each with its leading ';'
     answers_after = 0  # seconds between a challenge and the request with credentials
@@ -221,7 +221,7 @@ class UserAgent:
         self.events.append(Event(self, True, text, octets))
 
     def sees(self, message, text, octets=b""):
-        """What came is told by the time at which it came, not by when somebody waiting for it woke up."""
+        """Notes an arrival at its own time, not at the time at which a waiting task wakes up."""
         self.events.append(Event(self, False, text, octets, message.at))
 
     async def register(self, expires=3600, expect=200):
@@ -281,7 +281,7 @@ class UserAgent:
         return answer
 
     def first_credentials(self, method, uri):
-        """Header fields that say who this is before anybody has asked."""
+        """Credentials before a challenge."""
         return []
 
     def forget_challenges(self):

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""liblinphone with a remote control: commands as lines of JSON on stdin, what happens as lines of JSON on stdout.
+"""liblinphone with a remote control: commands as lines of JSON on stdin, events as lines of JSON on stdout.
 
     client.py CONFIGURATION LOG
 

@@ -67,7 +67,7 @@ def answer(vias):
 
 
 def of_strangers(host, port):
-    """What has a name everywhere."""
+    """The fields with a fixed name."""
     ours = ("Route", f"<sip:{host}:{port};lr>")
     slow = ("Route", f"<sip:{SLOW};lr>")
     branch = f"branch=z9hG4bK{secrets.token_hex(6)}"

@@ -65,7 +65,7 @@ async def client_confirms():
         sent = await alice.send_rp(sms.rp_data(5, alice.centre, sms.submit("+15550002", "hi", mr=9, srr=True)))
         equal((await sent.outcome()).kind, "RP-ACK", "the submit report")
         seen = await bob.next_message()
-        equal(seen.content_type, CPIM, "Content-Type for who can read it")
+        equal(seen.content_type, CPIM, "Content-Type for a client that reads it")
         body = seen.body.decode()
         equal(body.endswith("\r\n\r\nhi"), True, "the text")
         equal("positive-delivery" in body, True, "the wish for a notification")
@@ -124,7 +124,7 @@ async def however_it_is_confirmed(**variant):
             equal((report.tpdu.kind, report.tpdu.st, report.tpdu.mr), ("SMS-STATUS-REPORT", 0x00, mr), "the status report")
         equal(desk.inbox.qsize(), 0, "notifications at the sender's IM client")
 
-        say("about somebody else's message: as it is to who can read it, else nowhere")
+        say("about another message: unchanged to a client, else dropped")
         body = imdn("theirs", "delivered", bob.identity, gw.uri("alice"))
         equal((await by_bob(gw.uri("alice"), body, CPIM)).status, 200, "the client's answer")
         equal((await desk.next_message()).body, body, "the notification, octet by octet")
@@ -203,7 +203,7 @@ async def through_a_service_centre():
         me, you = "sip:+15550002@ims.example", "sip:+15558888@ims.example"
 
         async def submitted(sending, report):
-            """What the centre got of an IM, and the answer that its sender got after the centre's report."""
+            """The short message at the service centre, and the sender's answer after the report."""
             task = asyncio.create_task(sending)
             request, message = await asyncio.wait_for(centre.submitted.get(), 5)
             answer = await centre.report_to(sip.addr_spec(request.get("P-Asserted-Identity")), report(message.mr), request.get("Call-ID"))

@@ -28,7 +28,7 @@ def with_centre(port, **options):
 
 
 async def peer_at(gw, port):
-    """A trusted peer: the service centre, or whoever has the same address."""
+    """A trusted peer: the service centre, or another host with its address."""
     return ServiceCentre(await gw.endpoint(host="127.0.0.2", port=port), gw.domain)
 
 
@@ -194,7 +194,7 @@ async def short_codes(name="codes", **script):
             seen = await bob.next_message()
             rows.check("the report", (await sent.outcome()).kind, "RP-ACK")
             answers.append(sip.addr_spec(seen.get("From")))
-        rows.check("whom the client sees", answers[0], "sip:4698;phone-context=ims.example@ims.example;user=phone")
+        rows.check("the sender that the client sees", answers[0], "sip:4698;phone-context=ims.example@ims.example;user=phone")
         number = {uri: uri.partition(":")[2].partition(";")[0] for uri in answers}
         number |= {
             "tel:70514;phone-context=ims.example": "70514",

@@ -1,4 +1,4 @@
-"""What became of each message: see README.md."""
+"""The outcome of each message: see README.md."""
 
 import asyncio
 import re

@@ -96,7 +96,7 @@ CALLS = (
 
 
 async def said_at_start(**options):
-    """What a gateway that does not start says first."""
+    """The first error of a gateway that does not start."""
     gw = gateway(name="wrong", **options)
     try:
         async with gw:
@@ -137,7 +137,7 @@ async def wrong_calls():
         rows.check(call, sentence if sentence in said else said, sentence)
     script = 'route[GOOD] { ipsmgw_capable("sip:bob@ims.example", "$avp(x)"); ipsmgw_im_to_sm("LATER"); ipsmgw_im_to_sm(""); }'
     said = await said_at_start(script=script + "\nroute[LATER] { exit; }")
-    rows.check("what is right, or not known yet", said, "it started")
+    rows.check("a true outcome, or unknown", said, "it started")
     rows.done(at_least=len(CALLS) + 1)
 
 

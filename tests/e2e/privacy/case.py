@@ -81,7 +81,7 @@ async def send(user, method, uri, from_, privacy, headers=(), **options):
 
 
 def said(message):
-    """What in a request names alice: everything but its Via, where she is, and Call-ID."""
+    """The parts of a request that name alice, without Via, her address, and Call-ID."""
     lines = [f"{name}: {value}" for name, value in message.headers if name not in ("Via", "To", "Call-ID", "Record-Route")]
     text = "\n".join(lines).lower()
     return sorted(word for word in ("alice", "15550001", "dave") if word in text)

@@ -74,7 +74,7 @@ async def play(gw):
         equal(await subscription.notify(reginfo(*contacts)), 200, "the answer to the NOTIFY")
         equal(await stage.reached(), wanted, f"{contacts}")
 
-    say("a refresh keeps what is known, and asks anew")
+    say("a refresh keeps the capabilities, and subscribes anew")
     equal(await subscription.notify(reginfo(SMSIP)), 200, "the answer to the NOTIFY")
     again = await stage.register()
     equal(again.request.get("Call-ID") != request.get("Call-ID"), True, "a subscription of its own")
@@ -83,7 +83,7 @@ async def play(gw):
     equal(await subscription.notify("", state="terminated;reason=timeout"), 200, "the answer to the old one's end")
     equal(await stage.reached(), "IM", "by the new one")
 
-    say("only what has changed: all is asked for")
+    say("a partial document: the full state is requested")
     equal(await again.notify(reginfo((OMA_IM, "terminated"), state="partial", version=1)), 200, "the answer to the NOTIFY")
     once = await stage.subscription()
     equal(once.request.get("Expires"), "0", "how long")

@@ -91,7 +91,7 @@ async def from_a_phone():
             octets = sms.rp_ack(sent.mr, bytes([1, 0]) + sms.scts(), network=True)
             await centre.report_to(gw.uri("+15550001"), octets, sent.call_id)
             equal((await sent.outcome()).octets, octets, "the report's octets")
-        equal(carol.requests, [], "what the other phone got without the centre")
+        equal(carol.requests, [], "the other phone without the centre")
         sent = await alice.send_sm("+15550002", "converted")
         equal((await bob.next_message()).text, "converted", "the client's text")
         equal((await sent.outcome()).kind, "RP-ACK", "the gateway's own report")

@@ -32,7 +32,7 @@ class Caller(ImClient):
 
 
 class Session:
-    """What the two sides of a session know of each other (RFC 3261 clause 12)."""
+    """The dialog state of both sides of a session (RFC 3261 clause 12)."""
 
     def __init__(self, call_id, caller, called, caller_tag, answer, invite):
         self.call_id = call_id
@@ -191,7 +191,7 @@ async def made_up(name="made_up", **options):
                     await stateless(endpoint, sent)
                     continue
                 rows.check(f"{what}: {method}", (await endpoint.request(sent)).status, 403)
-        say("a party of a session writes to nobody but the other one")
+        say("a party of a session writes to the other party only")
         for user, there in ((alice, bob), (bob, alice)):
             before = len(there.requests)
             sent = session.request(user, "INFO", target=there.contact.strip("<>") + ";alias=127.0.0.4~5060~1;maddr=127.0.0.4")

@@ -69,9 +69,9 @@ async def by_an_imsi(name, options):
             answer = await bob.send_im(uri, f"to {uri}")
             rows.check(f"{uri}: the answer", answer.status, 200)
             request, seen = await alice.next_message()
-            rows.check(f"{uri}: whom the S-CSCF gets it for", (request.uri, sip.addr_spec(request.get("To"))), (IMSI, IMSI))
+            rows.check(f"{uri}: the Request-URI and To at the S-CSCF", (request.uri, sip.addr_spec(request.get("To"))), (IMSI, IMSI))
             rows.check(f"{uri}: the text", seen.tpdu.text, f"to {uri}")
-        say("from each of them it is alice, whom bob sees by her number")
+        say("from each identity bob sees alice's number")
         for asserted in (
             f"<{IMSI}>", f"<{IMSI}>, <tel:+15550001>", "<tel:+15550001>", "<sip:15550001@ims.example>", f"<{other}>",
             f"<{other}>,<{IMSI}>,<tel:15550001>",
@@ -82,7 +82,7 @@ async def by_an_imsi(name, options):
             rows.check(f"{asserted}: From", sip.addr_spec(request.get("From")), ALICE_URI)
             rows.check(f"{asserted}: P-Asserted-Identity", request.get("P-Asserted-Identity"), f"<{ALICE_URI}>")
             rows.check(f"{asserted}: the report", (await sent.outcome()).kind, "RP-ACK")
-            rows.check(f"{asserted}: whom that is for", alice.reports[-1][0].uri, IMSI)
+            rows.check(f"{asserted}: the recipient", alice.reports[-1][0].uri, IMSI)
         rows.done(at_least=40)
 
         say("a restart keeps all of it")
@@ -90,8 +90,8 @@ async def by_an_imsi(name, options):
         await gw.start()
         bob.forget_challenges()
         equal((await bob.send_im(other, "again")).status, 200, "the answer")
-        equal((await alice.next_message())[0].uri, IMSI, "whom the S-CSCF gets it for")
-        say("the end of the registration is the end of what it said")
+        equal((await alice.next_message())[0].uri, IMSI, "the Request-URI and To at the S-CSCF")
+        say("the identities end with the registration")
         equal((await scscf.register(IMSI, b"", expires=0)).status, 200, "the answer to the end")
         equal((await bob.send_im(ALICE_URI, "gone")).status, 480, "by the number")
         equal((await bob.send_im(other, "gone")).status, 404, "by the other name")
@@ -124,7 +124,7 @@ async def untouched(name, options):
             rows.check(f"{uri}: the answer", answer.status, 200)
             request = await frank.next_message()
             rows.check(uri, (request.uri, request.body), (wanted or uri, b"\1\2"))
-        say("what is converted is for the identity that is registered")
+        say("a converted message goes to the registered identity")
         alice = await gw.user(Phone, "alice")
         sent = await alice.send_sm("+15550004", "hi")
         rows.check("an SM", (await frank.next_message()).uri, "sip:frank@ims.example")
@@ -184,7 +184,7 @@ async def moved(name, options):
         equal((await here[1].next_message()).text, "an SM", "the message")
         equal((await sent.outcome()).kind, "RP-ACK", "the report")
         equal((here[0].inbox.qsize(), alices[0].inbox.qsize()), (0, 0), "what the first one has")
-        say("the first one says that it has nobody any more: that is no news")
+        say("the first S-CSCF ends its registration: nothing changes")
         equal((await first.register(CAROL_URI, b"", expires=0)).status, 200, "the answer")
         equal((await bob.send_im(CAROL_URI, "still")).status, 200, "an IM")
         equal((await here[1].next_message()).text, "still", "the message")
@@ -295,7 +295,7 @@ async def nobody_here(name, options):
         await passed_on("a request behind it", "OPTIONS", zoe, asserted=ALICE_URI)
         rows.check("what went on of it", got.qsize(), 0)
 
-        say("what names us, or is about a message of ours, is ours")
+        say("messages to the gateway, and reports on its messages, are taken")
         alice = scscf.device(PhoneThere, *ALICE)
         equal((await scscf.register(ALICE_URI)).status, 200, "the answer to the S-CSCF")
         chain = [("Route", f"<sip:{host}:{port};lr>, <{odi}>"), ("P-Asserted-Identity", f"<{ALICE_URI}>"), *RP]
@@ -339,7 +339,7 @@ async def numbers_elsewhere(name, options):
                 equal(request.get("P-Asserted-Identity"), f"<{CAROL_URI}>", "who sent it")
                 await centre.report_to(CAROL_URI, sms.rp_ack(message.mr, network=True), request.get("Call-ID"))
                 equal((await sent).status, 202, "the answer")
-                say("not for who is not here")
+                say("not for a sender in no table")
                 headers = [*chain, ("P-Asserted-Identity", "<sip:zoe@ims.example>"), ("Content-Type", "text/plain")]
                 answer = await scscf.endpoint.request(request_of(gw, "MESSAGE", "sip:+15557777@ims.example", headers, b"zoe"))
                 equal((answer.status, (await elsewhere.next_message()).text), (200, "zoe"), "the message")
@@ -369,11 +369,11 @@ async def whose_it_is(name, options):
                 rows.check(f"{what}: at carol's client", (await carol.next_message()).text, what)
         await gw.until(lambda: gw.pattern_seen("another person here"), what="a word in the log")
         rows.check("numbers in that word", gw.pattern_seen("names identities[^=]*1555"), False)
-        say("what another set does not name any more leads nowhere")
+        say("identities missing in the next set are forgotten")
         for uris, wanted in (((ALICE_URI, many[0]), 200), ((ALICE_URI, many[1]), 404)):
             await scscf.register(ALICE_URI, copied, "message/sip", headers=associated(*uris))
             rows.check(f"the first, of {len(uris)}", (await bob.send_im(many[0], "hi")).status, wanted)
-        say("what an S-CSCF has said of alice it does not say of carol, as long as alice is there")
+        say("carol does not take over an identity of alice while alice is registered")
         await scscf.register(CAROL_URI, copied, "message/sip", headers=associated(CAROL_URI, many[1]))
         equal((await bob.send_im(many[1], "whose")).status, 200, "the answer")
         while not alice.inbox.empty():

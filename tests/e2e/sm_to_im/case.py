@@ -112,7 +112,7 @@ async def what_stays_behind():
         seen = await bob.next_message()
         equal((seen.text, seen.get(kept[0])), ("hello", kept[1]), "what bob got")
         names = [name for name, _ in seen.headers]
-        equal([name for name, _ in behind if name in names], [], "what should have stayed behind")
+        equal([name for name, _ in behind if name in names], [], "header fields that must be removed")
         equal([name for name in names if name.lower() == "content-type"], ["Content-Type"], "Content-Type")
 
 

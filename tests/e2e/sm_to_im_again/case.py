@@ -1,4 +1,4 @@
-"""What is tried again: see README.md."""
+"""Second attempts: see README.md."""
 
 import asyncio
 import collections
@@ -86,7 +86,7 @@ async def the_second_answer_counts():
             sent = await alice.send_rp(asking(alice, f"{answers}", mr))
             equal((await sent.outcome()).cause, cause, "the report's RP-Cause")
             equal(forms(bob), wanted, "what the client got")
-        say("nobody asks for a report: text/plain from the start")
+        say("without a request for a report: text/plain at once")
         bob.requests.clear()
         bob.answers.append(415)
         equal((await (await alice.send_sm("+15550002", "plain")).outcome()).cause, 21, "the report's RP-Cause")
@@ -175,7 +175,7 @@ async def connection_gone():
 
 
 class Moody(CpimClient):
-    """Answers each request as chance has it, and notes what it answered to which text."""
+    """Answers each request at random, and notes the answer to each text."""
 
     def __init__(self, *arguments):
         super().__init__(*arguments)

@@ -32,14 +32,14 @@ async def stage(gw):
 
 
 async def held(gw, alice, bob):
-    """bob writes to alice, whose phone keeps its report: (what bob will hear, the phone's RP-DATA)."""
+    """bob writes to alice, whose phone keeps its report: (the answer for bob, the phone's RP-DATA)."""
     alice.rp_answer = None
     sending = asyncio.create_task(bob.send_im(gw.uri("alice"), "hello"))
     return sending, await alice.next_message()
 
 
 async def refuses(gw, alice, carol):
-    """What is new."""
+    """A new message."""
     for answer in (
         await carol.send_im(gw.uri("alice"), "new"),
         await carol.send_im(gw.uri("carol"), "new"),

@@ -24,7 +24,7 @@ async def scscf_of(gw):
 
 
 def registrations(gw):
-    """How many contacts usrloc has; what has ended may stand there for some seconds."""
+    """How many contacts usrloc has; ended contacts may stay for some seconds."""
     shown = gw.rpc("ul.dump")
     return shown.count("Address:") - shown.count("Expires: deleted")
 
@@ -47,7 +47,7 @@ async def play(gw):
     equal(answer.status, 200, "the answer when the phone has reported")
     request, seen = await alice.next_message()
     equal((seen.tpdu.text, seen.tpdu.address), ("Lunch? 🍜", "+15550002"), "what the phone shows")
-    equal((request.uri, sip.addr_spec(request.get("To"))), (ALICE_URI, ALICE_URI), "whom the S-CSCF gets it for")
+    equal((request.uri, sip.addr_spec(request.get("To"))), (ALICE_URI, ALICE_URI), "the Request-URI and To at the S-CSCF")
     equal(request.get("Request-Disposition"), "no-fork", "to one of the phones only")
     alice.rp_answers = [22]
     equal((await bob.send_im(ALICE_URI, "too much")).status, 480, "the answer when the phone is full")
@@ -63,7 +63,7 @@ async def play(gw):
     say("a phone there to a client there: the SM itself, relayed by the script")
     sent = await alice.send_sm("+15550003", "And you?")
     request = await carol.next_message()
-    equal((request.uri, request.text), (CAROL_URI, "And you?"), "whom the S-CSCF gets it for, and what")
+    equal((request.uri, request.text), (CAROL_URI, "And you?"), "the Request-URI and To at the S-CSCF, and what")
     equal((await sent.outcome()).kind, "RP-ACK", "the report")
 
     say("a client to a client there: untouched")
@@ -234,7 +234,7 @@ async def by_service_information():
                 rows.check(f"after {info}", (await bob.send_im(ALICE_URI, "hi")).status, reached)
                 rows.check("the end of it", (await scscf.register(ALICE_URI, b"", expires=0)).status, 200)
             rows.done(at_least=18)
-            equal({request.uri for request in scscf.requests}, {other}, "whom the S-CSCF gets it for")
+            equal({request.uri for request in scscf.requests}, {other}, "the Request-URI and To at the S-CSCF")
 
 
 async def broken_bodies():
@@ -303,7 +303,7 @@ async def chains():
             equal((answer.status, request.body, request.uri), (200, b"\1\2\3", CAROL_URI), "the message")
             equal(request.get("Route"), f"<{odi}>", "the rest of the chain")
 
-            say("for somebody elsewhere: on, as it is")
+            say("for a recipient elsewhere: passed on unchanged")
             scscf.devices["zoe"], scscf.endpoint.users["zoe"] = [carol], scscf
             answer = await carol.send_im("sip:zoe@elsewhere.example", "hi", headers=chain)
             request = await carol.next_message()

@@ -1,4 +1,4 @@
-"""Members who try to use up what all share."""
+"""Members that try to use up shared resources."""
 
 import asyncio
 import secrets
@@ -18,7 +18,7 @@ def gateway(lua):
 
 
 async def many(scene, verdict, what, coroutines, rate=400):
-    """Plays requests, and tells what was answered and how full the table is."""
+    """Plays requests; prints the answers and the use of the table."""
     began = time.monotonic()
     answers = await all_of(coroutines, rate)
     count = {}

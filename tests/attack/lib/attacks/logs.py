@@ -1,4 +1,4 @@
-"""Malformed datagrams: what they make the gateway write."""
+"""Malformed datagrams, and the gateway's log lines about them."""
 
 import asyncio
 import random

@@ -75,7 +75,7 @@ def of_members(gw):
 
 
 def of_peer(gw, via):
-    """What a trusted peer sends: no password is asked for."""
+    """Requests of a trusted peer, without a password."""
     domain, peer = gw.domain, f"<sip:scscf@{stage.TRUSTED}>"
     person = f"<sip:+15556002@{domain}>"
     asserted = ("P-Asserted-Identity", f"<sip:+15559999@{domain}>")
@@ -192,7 +192,7 @@ class Mutants:
         self.sent = {"udp": 0, "tcp": 0, "websocket": 0, "peer": 0}
 
     def next(self, source, via, unharmed=0.15):
-        """One message, and who wrote it; now and then an unharmed one, which keeps the challenges fresh."""
+        """One message and its sender; sometimes a valid one, which keeps the challenges fresh."""
         method, uri, headers, body, by_phone = self.chance.choice(self.chance.choice((self.seeds, self.others)))
         author = self.phone if by_phone else self.client
         octets = author.write(source, via, method, uri, headers, body)

@@ -1,4 +1,4 @@
-"""The gateway is asked to send to hosts that are no business of its own, or to believe who somebody is."""
+"""Requests that make a careless gateway relay to foreign hosts, or believe a false identity."""
 
 import asyncio
 import secrets
@@ -86,13 +86,13 @@ async def attack(scene, verdict, size):
 
 
 def kinds(arrived):
-    """What came to the trap, by first word."""
+    """The arrivals at the trap, by first word."""
     words = sorted({line.split(" ")[0] if not line.startswith("SIP/2.0") else line[8:11] for line in arrived})
     return f" ({', '.join(words)})" if words else ""
 
 
 async def members(scene, verdict, trap):
-    """The same by somebody with a password."""
+    """The same by a member."""
     gw = scene.gw
     own = "%s:%d" % gw.address
     mallory = await gw.user(Client, "mallory", await gw.endpoint(host="127.0.0.41"))
@@ -130,7 +130,7 @@ async def members(scene, verdict, trap):
 
 
 async def identities(gw, verdict):
-    """Who somebody is the password says, and nothing else."""
+    """Only the password proves an identity."""
     mallet = await gw.user(Client, "mallet", await gw.endpoint(host="127.0.0.43"))
     stranger = Client(await gw.endpoint(host="127.0.0.44"), "stranger", None, gw.domain)
     asserted = [("P-Asserted-Identity", "<sip:+15557001@ims.example>"), ("P-Preferred-Identity", "<sip:+15557001@ims.example>"),

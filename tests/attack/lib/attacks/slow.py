@@ -43,7 +43,7 @@ def living(connections):
 
 
 class Newcomer:
-    """Somebody else, with a new connection each time: asks OPTIONS over TCP, or opens a WebSocket."""
+    """Another user, with a new connection each time: asks OPTIONS over TCP, or opens a WebSocket."""
 
     def __init__(self, gw):
         self.gw = gw
@@ -153,7 +153,7 @@ async def room_again(scene, verdict, hosts, start):
 
 
 async def deaf(scene, verdict, seconds):
-    """Members who never read what is sent to them: the gateway's workers must not wait for them."""
+    """Members that never read their data: the gateway's workers must not wait for them."""
     gw = scene.gw
     mallory = await gw.user(Client, "mallory", await gw.endpoint("tcp", host="127.0.0.62"))
     deaf_ones = []
