@@ -5,7 +5,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`base`] | bounded texts, errors of codecs, a ring. Knows nothing of messages |
+//! | [`base`] | bounded texts, errors of codecs. Knows nothing of messages |
 //! | [`guard`] | what protects the server: TCP connections, log lines |
 //! | [`wire`] | octets and values: RP layer, TPDUs, alphabets. No policy, no I/O |
 //! | [`mime`] | bodies: entities, `message/cpim`, notifications, XML bodies |

@@ -5,11 +5,9 @@ mod calendar;
 mod error;
 mod parameter;
 pub mod recent;
-mod ring;
 
 pub use bounded::{Octets, Text};
 pub use calendar::{Date, SECONDS_PER_DAY};
 pub use error::{DecodeError, EncodeError, Fault};
 pub(crate) use parameter::parameters;
 pub use parameter::{Parameter, ParameterKind, ParameterSource, ParameterValue, wanted};
-pub use ring::Ring;

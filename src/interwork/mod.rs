@@ -45,7 +45,9 @@ pub use input::{
 pub use read::classify::Class;
 pub use read::field::{Field, Value};
 pub use read::person::key_of_number;
-pub use registration::at_scscf::{AtScscf, ContactsThere, contact_key, digest, digest_of_set};
+pub use registration::at_scscf::{
+    AtScscf, ContactsThere, There, contact_key, digest, digest_of_set,
+};
 pub use registration::reg_event::{RegEvent, Whose};
 pub use rules::answer::answer;
 pub use rules::authorization::{Authorization, identity};

@@ -25,8 +25,12 @@ mod sys;
 #[cfg(test)]
 #[allow(dead_code, reason = "each test uses a part of it")]
 mod state {
+    mod answered;
     pub(super) mod exchanges;
     mod plain;
+    mod refusals;
+    mod ring;
+    mod shared_map;
     mod shares;
     pub(super) mod table;
 }

@@ -34,15 +34,19 @@ pub struct AtScscf {
 /// The contacts of a person at an S-CSCF, each with its capabilities.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ContactsThere {
-    list: [There; MOST_CONTACTS],
+    /// One or none at each place.
+    pub list: [There; MOST_CONTACTS],
 }
 
 /// One contact; `until` is 0 in an unused place.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct There {
-    key: u64,
-    until: i64,
-    can: u8,
+pub struct There {
+    /// Digest of the contact.
+    pub key: u64,
+    /// Until when it is registered, in seconds since 1970 UTC.
+    pub until: i64,
+    /// Its capabilities, one bit each.
+    pub can: u8,
 }
 
 impl ContactsThere {

@@ -118,15 +118,15 @@ const LINE_EACH_MS: u64 = 60_000;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Overload {
     /// Time of the first refusal, in milliseconds of the monotonic clock; 0: no overload.
-    began_ms: u64,
+    pub began_ms: u64,
     /// Time of the last refusal.
-    refused_ms: u64,
+    pub refused_ms: u64,
     /// Number of refused requests.
-    refused: u64,
+    pub refused: u64,
     /// Time when the log last reported an overload; 0: never.
-    told_ms: u64,
+    pub told_ms: u64,
     /// Whether the log has reported this overload.
-    told: bool,
+    pub told: bool,
 }
 
 /// An overload that has ended.

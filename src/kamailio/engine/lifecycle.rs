@@ -40,9 +40,7 @@ pub(crate) fn open(state: &GatewayState) -> usize {
 /// people. So they wait here; requests wait in the kernel meanwhile.
 pub(crate) fn begin(rank: Rank) -> bool {
     let state = state();
-    let Some(stage) = state.lifecycle.stage() else {
-        return false;
-    };
+    let stage = state.lifecycle.stage();
     let takes_signals = state.lifecycle.timeout_ms > 0;
     match rank {
         // INIT is before the fork. The main process is called again, as ALL_RUN, when all processes run.
@@ -80,9 +78,7 @@ struct StopRule;
 impl signals::Rule for StopRule {
     fn in_main() -> bool {
         let state = state();
-        let Some(stage) = state.lifecycle.stage() else {
-            return true;
-        };
+        let stage = state.lifecycle.stage();
         let now_ms = clock::monotonic_ms();
         let since_ms = now_ms.saturating_sub(stage.signal_ms.load(SeqCst));
         match stage.phase.load(SeqCst) {
@@ -103,8 +99,7 @@ impl signals::Rule for StopRule {
     /// A child ends only if the main process sends the signal. A terminal or a service manager sends it to all processes at once, so
     /// the main process has it, too.
     fn in_child(sender: u32) -> bool {
-        let main = state().lifecycle.stage();
-        let main = main.map_or(0, |stage| stage.main.load(SeqCst));
+        let main = state().lifecycle.stage().main.load(SeqCst);
         // Without a main process the child ends at once.
         let is_orphan = std::os::unix::process::parent_id() != main;
         is_orphan || sender == main
@@ -114,9 +109,7 @@ impl signals::Rule for StopRule {
 /// In the timer process, after each check of the exchanges: ends Kamailio after a signal, as soon as no exchange is open.
 pub(crate) fn end_when_done(look: impl Fn(), settle: impl Fn()) {
     let state = state();
-    let Some(stage) = state.lifecycle.stage() else {
-        return;
-    };
+    let stage = state.lifecycle.stage();
     let phase = stage.phase.load(SeqCst);
     if phase == STOPS {
         tracing::warn!(

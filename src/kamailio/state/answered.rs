@@ -3,10 +3,10 @@
 //! A client that lost the answer repeats a MESSAGE over UDP for 32 s (timer J, RFC 3261 §17.2.2). tm keeps a transaction
 //! for `wt_timer`, in many kilobytes; here it is eight octets that all processes share.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 
 use crate::base::recent::{self, Set};
-use crate::kamailio::sys::shared::SharedSlice;
+use crate::kamailio::sys::sharing::{AtomicU64, Memory};
 
 /// How long a copy may come: 64*T1.
 const COPIES_MS: u64 = 32_000;
@@ -21,27 +21,27 @@ const LAST_MS: u64 = 1_000;
 const SETS: usize = 65_536;
 
 /// What all processes know of requests that are answered.
-pub(crate) struct Answered {
-    sets: SharedSlice<Set>,
+pub(crate) struct Answered<M: Memory> {
+    sets: M::Array<Set>,
     /// When the last one was answered, on the monotonic clock, to [`LAST_MS`].
-    last_ms: SharedSlice<AtomicU64>,
+    last_ms: M::Box<AtomicU64>,
     /// How long tm answers copies itself.
     wait_ms: u64,
 }
 
 /// The final response to one request.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FinalResponse {
     pub(crate) status: u16,
     pub(crate) retry_after: bool,
 }
 
-impl Answered {
+impl<M: Memory> Answered<M> {
     /// In mod_init; `None` when shared memory is too small.
     pub(crate) fn new(wait_ms: u64) -> Option<Self> {
         Some(Self {
-            sets: SharedSlice::zeroed(SETS)?,
-            last_ms: SharedSlice::zeroed(1)?,
+            sets: M::array(SETS, |_| Set::default())?,
+            last_ms: M::boxed(AtomicU64::new(0))?,
             wait_ms: wait_ms.saturating_sub(TM_MAY_BE_EARLY_MS),
         })
     }
@@ -49,7 +49,7 @@ impl Answered {
     /// The request with this digest has its final response.
     pub(crate) fn remember(&self, digest: u64, response: FinalResponse, now_ms: u64) {
         // All processes read this word: it is written seldom.
-        let last_ms = &self.last_ms[0];
+        let last_ms = &self.last_ms;
         if now_ms.saturating_sub(last_ms.load(Relaxed)) >= LAST_MS {
             last_ms.store(now_ms.max(1), Relaxed);
         }
@@ -69,7 +69,32 @@ impl Answered {
 
     /// Whether there may be anything to repeat.
     pub(crate) fn has_any(&self, now_ms: u64) -> bool {
-        let last_ms = self.last_ms[0].load(Relaxed);
+        let last_ms = self.last_ms.load(Relaxed);
         last_ms != 0 && now_ms < last_ms + LAST_MS + COPIES_MS
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::kamailio::sys::sharing::Heap;
+
+    const REFUSED: FinalResponse = FinalResponse {
+        status: 503,
+        retry_after: true,
+    };
+
+    #[test]
+    fn an_answer_is_ours_when_tm_has_forgotten_it() {
+        let answered = Answered::<Heap>::new(5_000).unwrap();
+        assert!(!answered.has_any(1));
+        answered.remember(7, REFUSED, 10_000);
+        assert!(answered.has_any(10_000));
+        let at = |now_ms| answered.recall(7, now_ms);
+        assert_eq!([at(10_000), at(14_000)], [None, None], "tm answers copies");
+        assert_eq!([at(14_750), at(41_500)], [Some(REFUSED); 2]);
+        assert_eq!(at(42_250), None, "no copy comes so late");
+        assert_eq!(answered.recall(8, 20_000), None);
+        assert!(!answered.has_any(43_000));
     }
 }

@@ -1,7 +1,7 @@
 //! Who may: the service-level interworking authorisation of each identity (rows AUT-1, AUT-4, AUT-5).
 //! Kept in a database table, read into shared memory at start, changed live by RPC.
 
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 
 use crate::host::Identity;
 use crate::interwork::Authorization;
@@ -9,14 +9,14 @@ use crate::interwork::Authorization;
 use super::shared_map::SharedMap;
 use crate::kamailio::sys::database::{Database, DatabaseError, Value};
 use crate::kamailio::sys::setting_error::SettingError;
-use crate::kamailio::sys::shared::SharedSlice;
+use crate::kamailio::sys::sharing::{AtomicU32, Memory, Shm, ShmBox, plain};
 
 pub(crate) struct Authorizations {
-    entries: SharedMap<Entry>,
+    entries: SharedMap<Shm, Entry>,
     database: Option<Database>,
     table: &'static str,
     /// How many reloads have begun: each marks what it has seen with its number.
-    reloads: SharedSlice<AtomicU32>,
+    reloads: ShmBox<AtomicU32>,
     otherwise: Authorization,
 }
 
@@ -26,6 +26,8 @@ struct Entry {
     /// The newest reload that has seen it.
     seen: u32,
 }
+
+plain!(struct Entry { may, seen });
 
 const IDENTITY: &str = "identity";
 const SM_TO_IM: &str = "sm2im";
@@ -47,7 +49,7 @@ impl Authorizations {
         };
         let this = Self {
             entries: SharedMap::new().ok_or_else(no_memory)?,
-            reloads: SharedSlice::zeroed(1).ok_or_else(no_memory)?,
+            reloads: Shm::boxed(AtomicU32::new(0)).ok_or_else(no_memory)?,
             database,
             table,
             otherwise,
@@ -86,7 +88,7 @@ impl Authorizations {
                 ],
             )?;
         }
-        self.put(identity, may, self.reloads[0].load(Relaxed))
+        self.put(identity, may, self.reloads.load(Relaxed))
     }
 
     /// Reads the table again; says how many entries it has.
@@ -94,7 +96,7 @@ impl Authorizations {
         let Some(database) = &self.database else {
             return Ok(0);
         };
-        let this_reload = self.reloads[0].fetch_add(1, Relaxed) + 1;
+        let this_reload = self.reloads.fetch_add(1, Relaxed) + 1;
         let (mut count, mut failed) = (0, false);
         database.each_row(self.table, &[IDENTITY, SM_TO_IM, IM_TO_SM], |row| {
             let flag = |column| row.number(column).is_some_and(|number| number != 0);

@@ -16,6 +16,7 @@ use super::registration_queue::RegistrationQueue;
 use super::trace::Trace;
 use crate::kamailio::sys::message::SipMsg;
 use crate::kamailio::sys::pv_format::PvFormat;
+use crate::kamailio::sys::sharing::Shm;
 
 /// The largest table that a generation number and memory make sense for.
 pub(crate) const MOST_PENDING: i32 = 1_000_000;
@@ -24,8 +25,8 @@ pub(crate) const MOST_PENDING: i32 = 1_000_000;
 pub(crate) struct GatewayState {
     pub(crate) gateway: Gateway,
     pub(crate) table: Table,
-    pub(crate) refusals: Refusals,
-    pub(crate) answered: Answered,
+    pub(crate) refusals: Refusals<Shm>,
+    pub(crate) answered: Answered<Shm>,
     pub(crate) authorizations: Authorizations,
     /// None without a database.
     pub(crate) registrations: Option<RegistrationQueue>,

@@ -1,9 +1,9 @@
 //! Whether the gateway serves, takes nothing new, or ends: the same in all processes.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::Ordering::SeqCst;
 
 use crate::kamailio::sys::process;
-use crate::kamailio::sys::shared::{Plain, SharedSlice};
+use crate::kamailio::sys::sharing::{AtomicU32, AtomicU64, Memory, Shm, ShmBox, plain};
 
 /// Serving.
 pub(crate) const SERVES: u32 = 0;
@@ -15,7 +15,6 @@ pub(crate) const STOPS: u32 = 2;
 pub(crate) const ENDS: u32 = 3;
 
 /// In shared memory.
-#[repr(C)]
 pub(crate) struct Stage {
     /// 1: usrloc has loaded the registrations.
     pub(crate) loaded: AtomicU32,
@@ -26,11 +25,10 @@ pub(crate) struct Stage {
     pub(crate) main: AtomicU32,
 }
 
-// SAFETY: integers, of which zero is a value.
-unsafe impl Plain for Stage {}
+plain!(struct Stage { loaded, phase, signal_ms, main });
 
 pub(crate) struct Lifecycle {
-    stage: SharedSlice<Stage>,
+    stage: ShmBox<Stage>,
     pub(crate) timeout_ms: u64,
 }
 
@@ -39,18 +37,22 @@ impl Lifecycle {
     pub(crate) fn new(timeout_ms: u64) -> Option<Self> {
         process::ask_for_all_run();
         Some(Self {
-            stage: SharedSlice::zeroed(1)?,
+            stage: Shm::boxed(Stage {
+                loaded: AtomicU32::new(0),
+                phase: AtomicU32::new(SERVES),
+                signal_ms: AtomicU64::new(0),
+                main: AtomicU32::new(0),
+            })?,
             timeout_ms,
         })
     }
 
-    pub(crate) fn stage(&self) -> Option<&Stage> {
-        self.stage.first()
+    pub(crate) fn stage(&self) -> &Stage {
+        &self.stage
     }
 
     fn phase(&self) -> u32 {
-        self.stage()
-            .map_or(SERVES, |stage| stage.phase.load(SeqCst))
+        self.stage.phase.load(SeqCst)
     }
 
     /// Whether nothing new is taken.
@@ -65,9 +67,8 @@ impl Lifecycle {
         } else {
             (DRAINS, SERVES)
         };
-        if let Some(stage) = self.stage() {
-            // It fails where it is so already, or where the gateway stops.
-            let _ = stage.phase.compare_exchange(from, to, SeqCst, SeqCst);
-        }
+        // It fails where it is so already, or where the gateway stops.
+        let phase = &self.stage.phase;
+        let _ = phase.compare_exchange(from, to, SeqCst, SeqCst);
     }
 }

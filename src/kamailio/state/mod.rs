@@ -16,6 +16,7 @@ pub(super) mod people;
 mod plain;
 pub(super) mod refusals;
 pub(super) mod registration_queue;
+mod ring;
 pub(super) mod shared_map;
 mod shares;
 pub(super) mod table;

@@ -4,7 +4,7 @@
 //! by `ipsmgw.reload`. What an S-CSCF says is written to the database before its REGISTER is answered, so a restart keeps it.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 
 use crate::host::{Identity, Text};
 use crate::interwork::{AtScscf, ContactsThere, Gateway, identity};
@@ -15,7 +15,7 @@ use super::shared_map::SharedMap;
 use crate::kamailio::sys::clock::unix_time;
 use crate::kamailio::sys::database::{Database, DatabaseError, Row, Value};
 use crate::kamailio::sys::setting_error::SettingError;
-use crate::kamailio::sys::shared::SharedSlice;
+use crate::kamailio::sys::sharing::{AtomicU32, Memory, Shm, ShmBox, plain};
 
 /// Where it is kept; an empty name: nowhere.
 #[derive(Clone, Copy)]
@@ -29,15 +29,15 @@ pub(crate) struct Tables {
 }
 
 pub(crate) struct People {
-    owners: SharedMap<Owner>,
-    registered: SharedMap<AtScscf>,
-    subscriptions: SharedMap<Subscription>,
+    owners: SharedMap<Shm, Owner>,
+    registered: SharedMap<Shm, AtScscf>,
+    subscriptions: SharedMap<Shm, Subscription>,
     /// The URI with which a person's client has registered here, where that is not the person's identity.
-    names: SharedMap<Text<126>>,
+    names: SharedMap<Shm, Text<126>>,
     database: Option<Database>,
     tables: Tables,
     /// How many reloads have begun.
-    reloads: SharedSlice<AtomicU32>,
+    reloads: ShmBox<AtomicU32>,
 }
 
 /// Whose an identity is.
@@ -70,6 +70,9 @@ pub(crate) struct Subscription {
     /// In seconds since 1970 UTC.
     pub(crate) until: i64,
 }
+
+plain!(struct Owner { person, round, seen, is_written });
+plain!(struct Subscription { person, local_tag, remote_tag, until });
 
 /// In how many seconds each table is looked through for what is over.
 const PARTS: usize = 64;
@@ -111,7 +114,7 @@ impl People {
             names: SharedMap::new().ok_or_else(no_memory)?,
             database: has_table.then(|| Database::bind(url)).transpose()?,
             tables,
-            reloads: SharedSlice::zeroed(1).ok_or_else(no_memory)?,
+            reloads: Shm::boxed(AtomicU32::new(0)).ok_or_else(no_memory)?,
         };
         let read = this.reload(gateway).and_then(|_| this.read_registrations());
         if read.is_err() {
@@ -361,7 +364,7 @@ impl People {
         let Some(database) = self.database.as_ref().filter(|_| self.are_known()) else {
             return Ok(0);
         };
-        let this_reload = self.reloads[0].fetch_add(1, Relaxed) + 1;
+        let this_reload = self.reloads.fetch_add(1, Relaxed) + 1;
         let mut people = HashSet::new();
         let (mut count, mut failed) = (0, false);
         database.each_row(self.tables.people, &[IDENTITY, PERSON], |row| {

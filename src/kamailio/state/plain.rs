@@ -1,6 +1,7 @@
 //! The core's records may stand in shared memory: all their fields are plain.
 
 use crate::host::{Exchange, Kind, Notify, Party, Settled, State, TransactionId};
+use crate::interwork::{AtScscf, Authorization, ContactsThere, Overload, There};
 use crate::kamailio::sys::sharing::plain;
 
 plain!(struct Exchange {
@@ -52,3 +53,9 @@ plain!(
         Kept,
     }
 );
+
+plain!(struct AtScscf { identity, scscf, round, set, until, contacts, subscription, tag });
+plain!(struct ContactsThere { list });
+plain!(struct There { key, until, can });
+plain!(struct Authorization { sm_to_im, im_to_sm });
+plain!(struct Overload { began_ms, refused_ms, refused, told_ms, told });

@@ -1,13 +1,12 @@
 //! Requests that are refused because there is too much to do, and the sockets that they came through.
 
-use std::cell::UnsafeCell;
 use std::os::raw::c_int;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 
 use crate::base::recent::{self, Said, Set};
 use crate::interwork::{EarlierCopy, Over, Overload, Queue, REFUSED_FOR_MS};
 
-use crate::kamailio::sys::shared::{Lock, Plain, SharedSlice};
+use crate::kamailio::sys::sharing::{AtomicU64, Guarded, Memory, plain};
 
 /// How many sets of eight requests are remembered: 32 s of 8,000 requests in a second fill half of them.
 const SETS: usize = 65_536;
@@ -16,21 +15,14 @@ const PASSED: Said = 0;
 const REFUSED: Said = 1;
 
 /// What all processes know of refusals.
-pub(crate) struct Refusals {
-    state: SharedSlice<State>,
-    requests: SharedSlice<Set>,
+pub(crate) struct Refusals<M: Memory> {
+    overload: M::Box<Guarded<M::Lock, Overload>>,
+    requests: M::Array<Set>,
     /// What was seen of the sockets, by their numbers.
-    queues: SharedSlice<Seen>,
-}
-
-#[repr(C)]
-struct State {
-    lock: Lock,
-    overload: UnsafeCell<Overload>,
+    queues: M::Array<Seen>,
 }
 
 /// Two words that two processes may write at once: then the one or the other has seen nothing.
-#[repr(C)]
 struct Seen {
     since_ms: AtomicU64,
     seen_ms: AtomicU64,
@@ -39,25 +31,19 @@ struct Seen {
 /// For so many sockets; numbers beyond share their places.
 const SOCKETS: usize = 256;
 
-// SAFETY: integers; zero octets are a queue that was not seen.
-unsafe impl Plain for Seen {}
-// SAFETY: a lock and integers; zero octets are no overload.
-unsafe impl Plain for State {}
-// SAFETY: the overload is touched only under the lock beside it.
-unsafe impl Sync for State {}
+plain!(struct Seen { since_ms, seen_ms });
 
-impl Refusals {
+impl<M: Memory> Refusals<M> {
     /// In mod_init; `None` when shared memory is too small.
     pub(crate) fn new() -> Option<Self> {
-        let this = Self {
-            state: SharedSlice::zeroed(1)?,
-            requests: SharedSlice::zeroed(SETS)?,
-            queues: SharedSlice::zeroed(SOCKETS)?,
-        };
-        for state in this.state.iter() {
-            state.lock.init();
-        }
-        Some(this)
+        Some(Self {
+            overload: M::boxed(Guarded::new(Overload::default()))?,
+            requests: M::array(SETS, |_| Set::default())?,
+            queues: M::array(SOCKETS, |_| Seen {
+                since_ms: AtomicU64::new(0),
+                seen_ms: AtomicU64::new(0),
+            })?,
+        })
     }
 
     /// A socket's queue is so full now, in percent: for how many milliseconds it has not been empty.
@@ -93,22 +79,41 @@ impl Refusals {
     /// A request is refused; true where the log is to say so.
     pub(crate) fn refuse(&self, digest: u64, now_ms: u64) -> bool {
         self.remember(digest, EarlierCopy::Refused, now_ms);
-        let state = &self.state[0];
-        let _held = state.lock.hold();
-        // SAFETY: under its lock.
-        unsafe { &mut *state.overload.get() }.refused(now_ms)
+        self.overload.with(|overload| overload.refused(now_ms))
     }
 
     /// Each second: says in the log that an overload is over.
     pub(crate) fn tick(&self, now_ms: u64) {
-        let state = &self.state[0];
-        let over = {
-            let _held = state.lock.hold();
-            // SAFETY: under its lock.
-            unsafe { &mut *state.overload.get() }.passes(now_ms)
-        };
+        let over = self.overload.with(|overload| overload.passes(now_ms));
         if let Some(Over { lasted_ms, refused }) = over {
             tracing::warn!(seconds = lasted_ms / 1000, refused, "the overload is over");
         }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::kamailio::sys::sharing::Heap;
+
+    #[test]
+    fn a_refused_request_stays_refused() {
+        let refusals = Refusals::<Heap>::new().unwrap();
+        assert_eq!(refusals.recall(7, 1_000), None);
+        refusals.remember(7, EarlierCopy::Passed, 1_000);
+        assert_eq!(refusals.recall(7, 2_000), Some(EarlierCopy::Passed));
+        assert!(refusals.refuse(7, 3_000), "the overload begins");
+        assert!(!refusals.refuse(8, 3_100), "it goes on");
+        assert_eq!(refusals.recall(7, 34_000), Some(EarlierCopy::Refused));
+        assert_eq!(refusals.recall(7, 36_000), None);
+    }
+
+    #[test]
+    fn each_socket_has_a_queue_of_its_own() {
+        let refusals = Refusals::<Heap>::new().unwrap();
+        assert_eq!(refusals.standing(5, 50, 1_000), 0);
+        assert_eq!(refusals.standing(6, 50, 1_020), 0);
+        assert_eq!(refusals.standing(5, 50, 1_030), 30);
+        assert_eq!(refusals.standing(-1, 50, 1_030), 0);
     }
 }

@@ -1,17 +1,16 @@
 //! Registrations that wait for the database, and identities that S-CSCFs have named, in shared memory.
 
-use std::cell::UnsafeCell;
 use std::ops::Deref;
-use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+use std::sync::atomic::Ordering::SeqCst;
 
-use crate::base::Ring;
+use super::ring::Ring;
 use crate::host::{Identity, Text};
 
 use crate::kamailio::sys::bell::Bell;
 use crate::kamailio::sys::database::Database;
 use crate::kamailio::sys::process;
 use crate::kamailio::sys::setting_error::SettingError;
-use crate::kamailio::sys::shared::{Lock, Plain, SharedSlice};
+use crate::kamailio::sys::sharing::{AtomicU32, Guarded, Memory, Shm, ShmBox, plain};
 use crate::kamailio::sys::transaction::TransactionPlace;
 
 /// How many registrations may wait for the writer. One more is refused.
@@ -28,7 +27,6 @@ pub(crate) type Uri = Text<254>;
 
 /// A registration that waits: whose it is, and the REGISTER that is answered when it is written.
 #[derive(Clone, Copy)]
-#[repr(C)]
 pub(crate) struct Waiting {
     pub(crate) identity: Uri,
     pub(crate) entry: u32,
@@ -37,34 +35,45 @@ pub(crate) struct Waiting {
 
 /// An identity that an S-CSCF has named as a person's, in this round of the person's registration.
 #[derive(Clone, Copy)]
-#[repr(C)]
 pub(crate) struct NewIdentity {
     pub(crate) identity: Identity,
     pub(crate) person: Identity,
     pub(crate) round: u32,
 }
 
-#[repr(C)]
-struct Queue {
-    lock: Lock,
-    rings: UnsafeCell<Rings>,
-}
-
-#[repr(C)]
+/// Both queues have one lock.
 struct Rings {
-    registrations: Ring<Waiting, QUEUE>,
-    identities: Ring<NewIdentity, NAMES>,
+    registrations: Ring<Shm, Waiting>,
+    identities: Ring<Shm, NewIdentity>,
 }
 
-// SAFETY: a lock, numbers and texts; zero octets are empty rings.
-unsafe impl Plain for Queue {}
-// SAFETY: the rings are touched only under the lock beside them.
-unsafe impl Sync for Queue {}
+plain!(struct Waiting { identity, entry, label });
+plain!(struct NewIdentity { identity, person, round });
+plain!(struct Rings { registrations, identities });
+
+impl Rings {
+    fn new() -> Option<Self> {
+        let nobody = Waiting {
+            identity: Uri::EMPTY,
+            entry: 0,
+            label: 0,
+        };
+        let nothing = NewIdentity {
+            identity: Identity::EMPTY,
+            person: Identity::EMPTY,
+            round: 0,
+        };
+        Some(Self {
+            registrations: Ring::new(QUEUE, nobody)?,
+            identities: Ring::new(NAMES, nothing)?,
+        })
+    }
+}
 
 pub(crate) struct RegistrationQueue {
-    queue: SharedSlice<Queue>,
+    queue: ShmBox<Guarded<<Shm as Memory>::Lock, Rings>>,
     /// How many REGISTERs are not answered yet: in the queue, or in the writer's hands.
-    unanswered: SharedSlice<AtomicU32>,
+    unanswered: ShmBox<AtomicU32>,
     /// Counts what was put into the queue; the writer sleeps on it.
     bell: Bell,
     pub(crate) database: Database,
@@ -85,15 +94,15 @@ impl RegistrationQueue {
                 "cannot make the queue of registrations: start Kamailio with a larger -m".into(),
             )
         };
-        let queue: SharedSlice<Queue> = SharedSlice::zeroed(1).ok_or_else(failed)?;
-        queue.iter().for_each(|queue| queue.lock.init());
+        let rings = Rings::new().ok_or_else(failed)?;
+        let queue = Shm::boxed(Guarded::new(rings)).ok_or_else(failed)?;
         let bell = Bell::new().ok_or_else(failed)?;
         if !process::announce_process() {
             return Err(failed());
         }
         Ok(Some(Self {
             queue,
-            unanswered: SharedSlice::zeroed(1).ok_or_else(failed)?,
+            unanswered: Shm::boxed(AtomicU32::new(0)).ok_or_else(failed)?,
             bell,
             database: Database::bind(url)?,
             table,
@@ -112,35 +121,33 @@ impl RegistrationQueue {
             entry: transaction.entry,
             label: transaction.label,
         };
-        self.count(|unanswered| unanswered.fetch_add(1, SeqCst));
-        let is_put = self.with_rings(|rings| rings.registrations.put(waiting));
-        if is_put == Some(true) {
+        self.unanswered.fetch_add(1, SeqCst);
+        if self.queue.lock().registrations.put(waiting) {
             self.bell.ring();
             return true;
         }
-        self.count(|unanswered| unanswered.fetch_sub(1, SeqCst));
+        self.unanswered.fetch_sub(1, SeqCst);
         false
     }
 
     /// Puts an identity into the queue. The writer writes it before it answers a REGISTER that comes behind. False: the queue
     /// is full.
     pub(crate) fn put_identity(&self, identity: NewIdentity) -> bool {
-        let is_put = self.with_rings(|rings| rings.identities.put(identity));
-        if is_put == Some(true) {
+        let is_put = self.queue.lock().identities.put(identity);
+        if is_put {
             self.bell.ring();
         }
-        is_put == Some(true)
+        is_put
     }
 
     /// The oldest registrations, and all identities that came before them.
     pub(crate) fn take(&self) -> (Group<'_>, Vec<NewIdentity>) {
-        let taken = self.with_rings(|rings| {
+        let (registrations, identities) = self.queue.with(|rings| {
             let registrations = (0..GROUP).map_while(|_| rings.registrations.take());
             let registrations: Vec<Waiting> = registrations.collect();
             let identities = std::iter::from_fn(|| rings.identities.take());
             (registrations, identities.collect())
         });
-        let (registrations, identities) = taken.unwrap_or_default();
         let group = Group {
             queue: self,
             registrations,
@@ -150,19 +157,7 @@ impl RegistrationQueue {
 
     /// How many REGISTERs are not answered yet. A signal handler may ask.
     pub(crate) fn unanswered(&self) -> usize {
-        let unanswered = self.unanswered.first();
-        unanswered.map_or(0, |unanswered| unanswered.load(SeqCst) as usize)
-    }
-
-    fn count(&self, change: impl FnOnce(&AtomicU32) -> u32) {
-        self.unanswered.first().map(change);
-    }
-
-    fn with_rings<T>(&self, work: impl FnOnce(&mut Rings) -> T) -> Option<T> {
-        let queue = self.queue.first()?;
-        let _held = queue.lock.hold();
-        // SAFETY: under the lock.
-        Some(work(unsafe { &mut *queue.rings.get() }))
+        self.unanswered.load(SeqCst) as usize
     }
 
     /// Sleeps until something is in the queue.
@@ -187,7 +182,6 @@ impl Deref for Group<'_> {
 impl Drop for Group<'_> {
     fn drop(&mut self) {
         let answered = u32::try_from(self.registrations.len()).unwrap_or(0);
-        self.queue
-            .count(|unanswered| unanswered.fetch_sub(answered, SeqCst));
+        self.queue.unanswered.fetch_sub(answered, SeqCst);
     }
 }

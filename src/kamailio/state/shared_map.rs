@@ -1,72 +1,61 @@
 //! A table in shared memory that every process reads and changes: values under identities.
 
-use std::cell::UnsafeCell;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 
 use crate::host::Identity;
-
-use crate::kamailio::sys::ffi;
-use crate::kamailio::sys::shared::{Held, Lock, Plain, SharedSlice};
+use crate::kamailio::sys::sharing::{AtomicU64, Guarded, Memory, Plain, plain};
 
 /// A look-up passes one other entry on average where there are 65,536 identities. Each bucket takes 16 octets.
 const BUCKETS: usize = 65_536;
 
 /// Values by identity. Each entry is made and freed on its own; a look-up holds the lock of one bucket.
-pub(crate) struct SharedMap<V: 'static> {
-    buckets: SharedSlice<Bucket<V>>,
+pub(crate) struct SharedMap<M: Memory, V: Plain> {
+    buckets: M::Array<Guarded<M::Lock, Chain<M, V>>>,
     /// How many entries there are: most look-ups are in maps that are empty.
-    entries: SharedSlice<AtomicU64>,
+    entries: M::Box<AtomicU64>,
     /// Keyed before the fork, so that all processes agree.
     hasher: RandomState,
 }
 
-#[repr(C)]
-struct Bucket<V> {
-    lock: Lock,
-    first: UnsafeCell<*mut Entry<V>>,
+/// The entries of one bucket.
+struct Chain<M: Memory, V: Plain> {
+    first: Link<M, V>,
 }
 
-#[repr(C)]
-struct Entry<V> {
-    next: *mut Entry<V>,
+type Link<M, V> = Option<<M as Memory>::Box<Entry<M, V>>>;
+
+struct Entry<M: Memory, V: Plain> {
+    next: Link<M, V>,
     key: Identity,
     value: V,
 }
 
-// SAFETY: a lock, and a pointer into shared memory, which is at the same address in all processes.
-unsafe impl<V> Plain for Bucket<V> {}
-// SAFETY: the chain is touched only under the lock beside it.
-unsafe impl<V: Send> Sync for Bucket<V> {}
-// SAFETY: as above; the rest is read-only after mod_init.
-unsafe impl<V: Send> Sync for SharedMap<V> {}
-// SAFETY: as above.
-unsafe impl<V: Send> Send for SharedMap<V> {}
+plain!([M: Memory, V: Plain] struct Chain<M, V> as Chain { first });
+plain!([M: Memory, V: Plain] struct Entry<M, V> as Entry { next, key, value });
 
 /// Shared memory is full.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct NoMemory;
 
-/// `Copy`, and without pointers: a value is read and written as a whole.
-impl<V: Copy> SharedMap<V> {
+/// `Copy`: a value is read and written as a whole.
+impl<M: Memory, V: Plain + Copy> SharedMap<M, V> {
     /// In mod_init; `None` when shared memory is too small.
     pub(crate) fn new() -> Option<Self> {
-        // Kamailio's allocators align to 16 octets (ROUNDTO in core/mem).
-        const { assert!(align_of::<Entry<V>>() <= 16) };
-        let buckets: SharedSlice<Bucket<V>> = SharedSlice::zeroed(BUCKETS)?;
-        for bucket in buckets.iter() {
-            bucket.lock.init();
-        }
+        Self::with_buckets(BUCKETS)
+    }
+
+    fn with_buckets(buckets: usize) -> Option<Self> {
         Some(Self {
-            buckets,
-            entries: SharedSlice::zeroed(1)?,
+            buckets: M::array(buckets, |_| Guarded::new(Chain { first: None }))?,
+            entries: M::boxed(AtomicU64::new(0))?,
             hasher: RandomState::new(),
         })
     }
 
     /// Whether there is no entry at all.
     pub(crate) fn is_empty(&self) -> bool {
-        self.entries[0].load(Relaxed) == 0
+        self.entries.load(Relaxed) == 0
     }
 
     /// A copy of the value.
@@ -74,8 +63,7 @@ impl<V: Copy> SharedMap<V> {
         if self.is_empty() {
             return None;
         }
-        let mut chain = self.bucket(key).lock(&self.entries[0]);
-        chain.find(key).map(|entry| entry.value)
+        self.bucket(key).with(|chain| chain.find(key).copied())
     }
 
     /// Changes, makes or removes the value, under the bucket's lock. The change must not wait for anything.
@@ -84,28 +72,26 @@ impl<V: Copy> SharedMap<V> {
         key: &Identity,
         change: impl FnOnce(&mut Option<V>),
     ) -> Result<(), NoMemory> {
-        let mut chain = self.bucket(key).lock(&self.entries[0]);
-        let mut value = chain.find(key).map(|entry| entry.value);
-        let was_there = value.is_some();
+        let mut chain = self.bucket(key).lock();
+        let known = chain.find(key);
+        let was_there = known.is_some();
+        let mut value = known.as_deref().copied();
         change(&mut value);
-        match value {
-            Some(value) if was_there => {
-                if let Some(entry) = chain.find(key) {
-                    entry.value = value;
-                }
+        match (value, known) {
+            (Some(value), Some(known)) => *known = value,
+            (Some(value), None) => {
+                chain.push(*key, value)?;
+                self.entries.fetch_add(1, Relaxed);
             }
-            Some(value) => return chain.push(*key, value),
-            None if was_there => chain.retain(|other, _| other != key),
-            None => {}
+            (None, _) if was_there => self.retain_in(&mut chain, |other, _| other != key),
+            (None, _) => {}
         }
         Ok(())
     }
 
     /// Keeps only the entries that fit.
-    pub(crate) fn retain(&self, mut fits: impl FnMut(&Identity, &V) -> bool) {
-        for bucket in self.buckets.iter() {
-            bucket.lock(&self.entries[0]).retain(&mut fits);
-        }
+    pub(crate) fn retain(&self, fits: impl FnMut(&Identity, &V) -> bool) {
+        self.retain_part(0, 1, fits);
     }
 
     /// The same in one of so many parts of the table: a timer that looks at another part each time holds up nobody.
@@ -116,86 +102,182 @@ impl<V: Copy> SharedMap<V> {
         mut fits: impl FnMut(&Identity, &V) -> bool,
     ) {
         for bucket in self.buckets.iter().skip(part).step_by(parts) {
-            bucket.lock(&self.entries[0]).retain(&mut fits);
+            self.retain_in(&mut bucket.lock(), &mut fits);
         }
     }
 
-    fn bucket(&self, key: &Identity) -> &Bucket<V> {
+    fn retain_in(&self, chain: &mut Chain<M, V>, fits: impl FnMut(&Identity, &V) -> bool) {
+        let removed = chain.retain(fits);
+        if removed > 0 {
+            self.entries.fetch_sub(removed, Relaxed);
+        }
+    }
+
+    fn bucket(&self, key: &Identity) -> &Guarded<M::Lock, Chain<M, V>> {
         let hash = self.hasher.hash_one(key.as_str());
-        &self.buckets[usize::try_from(hash % BUCKETS as u64).unwrap_or(0)]
+        let buckets = self.buckets.len() as u64;
+        &self.buckets[usize::try_from(hash % buckets).unwrap_or(0)]
     }
 }
 
-impl<V> Bucket<V> {
-    fn lock<'b>(&'b self, entries: &'b AtomicU64) -> Chain<'b, V> {
-        Chain {
-            _held: self.lock.hold(),
-            first: self.first.get(),
-            entries,
+impl<M: Memory, V: Plain> Chain<M, V> {
+    fn find(&mut self, key: &Identity) -> Option<&mut V> {
+        let mut next = self.first.as_deref_mut();
+        while let Some(entry) = next {
+            if entry.key == *key {
+                return Some(&mut entry.value);
+            }
+            next = entry.next.as_deref_mut();
         }
-    }
-}
-
-/// The entries of one bucket, while its lock is held.
-struct Chain<'b, V> {
-    _held: Held<'b>,
-    first: *mut *mut Entry<V>,
-    /// How many entries the whole map has.
-    entries: &'b AtomicU64,
-}
-
-impl<V> Chain<'_, V> {
-    fn entries(&mut self) -> impl Iterator<Item = &mut Entry<V>> {
-        // SAFETY: under the bucket's lock.
-        let mut next = unsafe { self.first.read() };
-        std::iter::from_fn(move || {
-            // SAFETY: entries of the chain, which ends with NULL; each is shown once.
-            let entry = unsafe { next.as_mut() }?;
-            next = entry.next;
-            Some(entry)
-        })
-    }
-
-    fn find(&mut self, key: &Identity) -> Option<&mut Entry<V>> {
-        self.entries().find(|entry| entry.key == *key)
+        None
     }
 
     fn push(&mut self, key: Identity, value: V) -> Result<(), NoMemory> {
-        // SAFETY: any size may be asked for.
-        let memory = unsafe { ffi::ipsmgw_c_shm_alloc(size_of::<Entry<V>>()) }.cast::<Entry<V>>();
-        if memory.is_null() {
+        let next = self.first.take();
+        // Without memory for the new entry the others stay.
+        let entry = M::boxed(Entry {
+            next: None,
+            key,
+            value,
+        });
+        let Some(mut entry) = entry else {
+            self.first = next;
             return Err(NoMemory);
-        }
-        // SAFETY: under the bucket's lock.
-        let next = unsafe { self.first.read() };
-        // SAFETY: fresh memory of that size.
-        unsafe { memory.write(Entry { next, key, value }) };
-        // SAFETY: under the bucket's lock.
-        unsafe { self.first.write(memory) };
-        self.entries.fetch_add(1, Relaxed);
+        };
+        entry.next = next;
+        self.first = Some(entry);
         Ok(())
     }
 
-    /// Frees the entries that do not fit.
-    fn retain(&mut self, mut fits: impl FnMut(&Identity, &V) -> bool) {
-        let mut place = self.first;
+    /// Frees the entries that do not fit; says how many.
+    fn retain(&mut self, mut fits: impl FnMut(&Identity, &V) -> bool) -> u64 {
+        let mut removed = 0;
+        let mut link = &mut self.first;
         loop {
-            // SAFETY: the head, or the link of an entry, under the bucket's lock.
-            let this = unsafe { place.read() };
-            // SAFETY: NULL at the end, else an entry of the chain.
-            let Some(entry) = (unsafe { this.as_mut() }) else {
-                return;
-            };
-            if fits(&entry.key, &entry.value) {
-                place = &raw mut entry.next;
-                continue;
+            while link
+                .as_ref()
+                .is_some_and(|entry| !fits(&entry.key, &entry.value))
+            {
+                let next = link.as_mut().and_then(|entry| entry.next.take());
+                *link = next;
+                removed += 1;
             }
-            let next = entry.next;
-            // SAFETY: takes the entry out of the chain, under the bucket's lock.
-            unsafe { place.write(next) };
-            // SAFETY: made by `push`; nobody finds it any more.
-            unsafe { ffi::ipsmgw_c_shm_free(this.cast()) };
-            self.entries.fetch_sub(1, Relaxed);
+            match link {
+                Some(entry) => link = &mut entry.next,
+                None => return removed,
+            }
         }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+    use crate::kamailio::sys::sharing::Heap;
+
+    type Numbers = SharedMap<Heap, u32>;
+
+    fn key(number: u32) -> Identity {
+        Identity::new(&format!("+1555{number:04}")).unwrap()
+    }
+
+    fn put(map: &Numbers, number: u32, value: u32) -> Result<(), NoMemory> {
+        map.change(&key(number), |place| *place = Some(value))
+    }
+
+    #[test]
+    fn values_are_made_changed_and_removed() {
+        // Several in each bucket.
+        for buckets in [1, 3] {
+            let map = Numbers::with_buckets(buckets).unwrap();
+            assert_eq!((map.is_empty(), map.get(&key(1))), (true, None));
+            for number in 1..=6 {
+                put(&map, number, number).unwrap();
+            }
+            put(&map, 3, 30).unwrap();
+            map.change(&key(4), |place| *place = None).unwrap();
+            map.change(&key(9), |place| *place = None).unwrap();
+            let values = [1, 2, 3, 4, 5, 9].map(|number| map.get(&key(number)));
+            assert_eq!(values, [Some(1), Some(2), Some(30), None, Some(5), None]);
+            for number in 1..=6 {
+                map.change(&key(number), |place| *place = None).unwrap();
+            }
+            assert!(map.is_empty());
+        }
+    }
+
+    #[test]
+    fn only_what_fits_is_kept() {
+        for odd in [0, 1] {
+            let map = Numbers::with_buckets(2).unwrap();
+            for number in 0..10 {
+                put(&map, number, number).unwrap();
+            }
+            map.retain(|_, value| value % 2 == odd);
+            let kept = (0..10).filter(|number| map.get(&key(*number)).is_some());
+            assert!(kept.eq((0..10).filter(|number| number % 2 == odd)));
+            map.retain(|_, _| false);
+            assert!(map.is_empty());
+        }
+    }
+
+    #[test]
+    fn the_parts_are_the_whole() {
+        let map = Numbers::with_buckets(8).unwrap();
+        for number in 0..32 {
+            put(&map, number, number).unwrap();
+        }
+        let mut seen = Vec::new();
+        for part in 0..3 {
+            map.retain_part(part, 3, |_, value| {
+                seen.push(*value);
+                true
+            });
+        }
+        seen.sort_unstable();
+        assert!(seen.into_iter().eq(0..32));
+    }
+
+    #[test]
+    fn without_memory_the_old_values_stay() {
+        let map = Numbers::with_buckets(1).unwrap();
+        put(&map, 1, 1).unwrap();
+        Heap::leaves(0);
+        assert_eq!(put(&map, 2, 2), Err(NoMemory));
+        assert_eq!(put(&map, 1, 10), Ok(()));
+        Heap::leaves(usize::MAX);
+        assert_eq!((map.get(&key(1)), map.get(&key(2))), (Some(10), None));
+    }
+
+    #[test]
+    fn one_lock_for_each_look_up_and_none_in_an_empty_map() {
+        let map = Numbers::with_buckets(4).unwrap();
+        assert_eq!(Heap::locks_taken(|| assert_eq!(map.get(&key(1)), None)), 0);
+        assert_eq!(Heap::locks_taken(|| put(&map, 1, 1).unwrap()), 1);
+        assert_eq!(Heap::locks_taken(|| assert_eq!(map.get(&key(2)), None)), 1);
+    }
+
+    #[test]
+    fn threads_see_whole_changes() {
+        let map = Numbers::with_buckets(2).unwrap();
+        let (threads, rounds) = if cfg!(miri) { (3, 20) } else { (4, 1_000) };
+        let add = |place: &mut Option<u32>| *place = Some(place.unwrap_or(0) + 1);
+        std::thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(|| {
+                    for round in 0..rounds {
+                        map.change(&key(round % 5), add).unwrap();
+                    }
+                });
+            }
+            // A timer that removes nothing.
+            scope.spawn(|| (0..rounds).for_each(|_| map.retain(|_, value| *value > 0)));
+        });
+        let values: HashMap<u32, u32> = (0..5)
+            .filter_map(|number| Some((number, map.get(&key(number))?)))
+            .collect();
+        assert_eq!(values.values().sum::<u32>(), threads * rounds);
     }
 }

@@ -55,7 +55,6 @@ impl<L: RawLock, T> Guarded<L, T> {
     }
 
     /// Works on the value under the lock.
-    #[cfg(test)]
     pub(in crate::kamailio) fn with<R>(&self, work: impl FnOnce(&mut T) -> R) -> R {
         work(&mut self.lock())
     }

@@ -13,7 +13,7 @@ pub(in crate::kamailio) trait Memory: 'static {
     type Lock: RawLock;
     /// One value. It is freed when it is dropped.
     type Box<T: Plain>: DerefMut<Target = T> + Plain;
-    /// Values of a fixed number. They are freed when the array is dropped.
+    /// Values of a fixed number, which may stay until the end.
     type Array<T: Plain>: DerefMut<Target = [T]> + Plain;
 
     /// Room for one value; `None` when the memory is full.

@@ -23,11 +23,12 @@ mod shm;
 mod slots;
 mod sync;
 
+pub(in crate::kamailio) use guarded::Guarded;
 #[cfg(test)]
 pub(in crate::kamailio) use heap::Heap;
 pub(in crate::kamailio) use memory::Memory;
 pub(in crate::kamailio) use plain::{Plain, is_plain, plain};
 #[cfg(not(test))]
-pub(in crate::kamailio) use shm::Shm;
+pub(in crate::kamailio) use shm::{Shm, ShmBox};
 pub(in crate::kamailio) use slots::{Held, Slots};
 pub(in crate::kamailio) use sync::{AtomicU32, AtomicU64};

@@ -1,7 +1,7 @@
 //! Kamailio's shared memory, and the locks in it.
 
 use std::cell::UnsafeCell;
-use std::mem::{align_of, size_of};
+use std::mem::{MaybeUninit, align_of, size_of};
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 
@@ -19,41 +19,45 @@ impl Memory for Shm {
     type Array<T: Plain> = ShmArray<T>;
 
     fn boxed<T: Plain>(value: T) -> Option<ShmBox<T>> {
-        let place = room::<T>(1)?;
+        // Kamailio's allocators align to 16 octets (ROUNDTO in core/mem).
+        const { assert!(align_of::<T>() <= 16) };
+        let place = alloc(size_of::<T>().max(1))?.cast::<T>();
         // SAFETY: fresh memory for one value, aligned.
         unsafe { place.write(value) };
         Some(ShmBox(place))
     }
 
     fn array<T: Plain>(len: usize, mut make: impl FnMut(usize) -> T) -> Option<ShmArray<T>> {
-        let first = room::<T>(len)?;
-        for place in 0..len {
-            // SAFETY: `room` gave memory for `len` values.
-            let at = unsafe { first.add(place) };
-            // SAFETY: fresh memory, aligned.
-            unsafe { at.write(make(place)) };
+        // Kamailio's allocators align to less than a line of the cache: room to move the start up.
+        let room = align_of::<T>();
+        let memory = alloc(len.checked_mul(size_of::<T>())?.checked_add(room)?)?;
+        let up = memory.align_offset(room);
+        // SAFETY: `up` is less than `room`, so this is inside the memory or at its end.
+        let first = unsafe { memory.add(up) }.cast::<MaybeUninit<T>>();
+        // SAFETY: fresh memory for `len` values, aligned, never freed; zero octets are a value of `MaybeUninit`.
+        let places = unsafe { NonNull::slice_from_raw_parts(first, len).as_mut() };
+        for (number, place) in places.iter_mut().enumerate() {
+            place.write(make(number));
         }
-        Some(ShmArray(NonNull::slice_from_raw_parts(first, len)))
+        // SAFETY: each was written just now.
+        Some(ShmArray(unsafe {
+            std::slice::from_raw_parts_mut(places.as_mut_ptr().cast(), len)
+        }))
     }
 }
 
-/// Fresh memory for so many values.
-fn room<T>(len: usize) -> Option<NonNull<T>> {
-    // Kamailio's allocators align to 16 octets (ROUNDTO in core/mem).
-    const { assert!(align_of::<T>() <= 16) };
-    let size = len.checked_mul(size_of::<T>())?;
+fn alloc(octets: usize) -> Option<NonNull<u8>> {
     // SAFETY: any size may be asked for. Kamailio has its shared memory before it loads modules.
-    let memory = unsafe { ffi::ipsmgw_c_shm_alloc(size.max(1)) };
+    let memory = unsafe { ffi::ipsmgw_c_shm_alloc(octets) };
     NonNull::new(memory.cast())
 }
 
-/// A value in shared memory.
+/// A value in shared memory, which is freed with it.
 #[repr(transparent)]
 pub(in crate::kamailio) struct ShmBox<T: Plain>(NonNull<T>);
 
-/// Values in shared memory.
-#[repr(transparent)]
-pub(in crate::kamailio) struct ShmArray<T: Plain>(NonNull<[T]>);
+/// Values in shared memory. They stay until Kamailio ends.
+pub(in crate::kamailio) struct ShmArray<T: Plain>(&'static mut [T]);
 
 // SAFETY: it owns a plain value, which is `Send` and `Sync`.
 unsafe impl<T: Plain> Send for ShmBox<T> {}
@@ -61,43 +65,45 @@ unsafe impl<T: Plain> Send for ShmBox<T> {}
 unsafe impl<T: Plain> Sync for ShmBox<T> {}
 // SAFETY: its pointer leads into shared memory, to a plain value.
 unsafe impl<T: Plain> Plain for ShmBox<T> {}
-// SAFETY: it owns plain values, which are `Send` and `Sync`.
-unsafe impl<T: Plain> Send for ShmArray<T> {}
-// SAFETY: as above.
-unsafe impl<T: Plain> Sync for ShmArray<T> {}
 // SAFETY: its pointer leads into shared memory, to plain values.
 unsafe impl<T: Plain> Plain for ShmArray<T> {}
 
-macro_rules! owns_its_value {
-    ($owner:ident, $target:ty) => {
-        impl<T: Plain> Deref for $owner<T> {
-            type Target = $target;
-            fn deref(&self) -> &$target {
-                // SAFETY: written by `Shm`, owned by this value alone, freed with it.
-                unsafe { self.0.as_ref() }
-            }
-        }
-
-        impl<T: Plain> DerefMut for $owner<T> {
-            fn deref_mut(&mut self) -> &mut $target {
-                // SAFETY: as in `deref`; borrowed exclusively.
-                unsafe { self.0.as_mut() }
-            }
-        }
-
-        impl<T: Plain> Drop for $owner<T> {
-            fn drop(&mut self) {
-                // SAFETY: nobody reaches it any more.
-                unsafe { self.0.drop_in_place() };
-                // SAFETY: `room` made it.
-                unsafe { ffi::ipsmgw_c_shm_free(self.0.as_ptr().cast()) };
-            }
-        }
-    };
+impl<T: Plain> Deref for ShmArray<T> {
+    type Target = [T];
+    fn deref(&self) -> &[T] {
+        self.0
+    }
 }
 
-owns_its_value!(ShmBox, T);
-owns_its_value!(ShmArray, [T]);
+impl<T: Plain> DerefMut for ShmArray<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        self.0
+    }
+}
+
+impl<T: Plain> Deref for ShmBox<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        // SAFETY: written by `Shm`, owned by this box alone, freed with it.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl<T: Plain> DerefMut for ShmBox<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: as in `deref`; the box is borrowed exclusively.
+        unsafe { self.0.as_mut() }
+    }
+}
+
+impl<T: Plain> Drop for ShmBox<T> {
+    fn drop(&mut self) {
+        // SAFETY: nobody reaches the value any more.
+        unsafe { self.0.drop_in_place() };
+        // SAFETY: `Shm::boxed` made it.
+        unsafe { ffi::ipsmgw_c_shm_free(self.0.as_ptr().cast()) };
+    }
+}
 
 /// One of Kamailio's locks.
 #[repr(transparent)]

@@ -154,3 +154,72 @@ impl<M: Memory, T: Plain, B> Held<'_, M, T, B> {
         self.give(slot, POOL);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Heap;
+    use super::*;
+
+    type Numbers = Slots<Heap, u32, (), ()>;
+
+    fn numbers() -> Numbers {
+        Slots::new(2, 2, |slot| slot, |_| (), ()).unwrap()
+    }
+
+    #[cfg(not(loom))]
+    #[test]
+    fn a_slot_is_reached_through_its_owner_alone() {
+        let numbers = numbers();
+        let mut pool = numbers.lock_pool();
+        assert_eq!(
+            (pool.get(0), pool.get(1), pool.get(2)),
+            (Some(&0), Some(&1), None)
+        );
+        pool.give(0, 1);
+        assert_eq!(pool.get(0), None);
+        assert_eq!(pool.get_mut(0), None);
+        // It is not its to give any more.
+        pool.give(0, 0);
+        pool.give_back(0);
+        drop(pool);
+        assert_eq!(
+            (
+                numbers.group_of(0),
+                numbers.group_of(1),
+                numbers.group_of(2)
+            ),
+            (Some(1), None, None)
+        );
+        assert_eq!(numbers.lock(0).unwrap().get(0), None);
+        let mut owner = numbers.lock(1).unwrap();
+        *owner.get_mut(0).unwrap() = 7;
+        assert!(owner.get_both(0).is_some() && owner.get_both(1).is_none());
+        owner.give_back(0);
+        assert_eq!(owner.get(0), None);
+        drop(owner);
+        assert_eq!(numbers.lock_pool().get(0), Some(&7));
+        assert!(numbers.lock(2).is_none());
+    }
+
+    /// Also where the giver does not hold the lock of the new owner.
+    #[cfg(loom)]
+    #[test]
+    fn the_new_owner_sees_what_the_old_one_wrote() {
+        loom::model(|| {
+            let numbers = loom::sync::Arc::new(numbers());
+            let giver = {
+                let numbers = numbers.clone();
+                loom::thread::spawn(move || {
+                    let mut pool = numbers.lock_pool();
+                    *pool.get_mut(0).unwrap() = 7;
+                    pool.give(0, 1);
+                })
+            };
+            if let Some(number) = numbers.lock(1).unwrap().get_mut(0) {
+                assert_eq!(*number, 7);
+                *number = 8;
+            }
+            giver.join().unwrap();
+        });
+    }
+}

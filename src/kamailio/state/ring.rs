@@ -1,0 +1,79 @@
+//! A queue of a fixed size in shared memory.
+
+use crate::kamailio::sys::sharing::{Memory, Plain, plain};
+
+/// First in, first out.
+pub(super) struct Ring<M: Memory, T: Plain> {
+    /// How many were ever put in, and taken out. The number of places is a power of two, so both may start again at 0.
+    put: u32,
+    taken: u32,
+    places: M::Array<T>,
+}
+
+plain!([M: Memory, T: Plain] struct Ring<M, T> as Ring { put, taken, places });
+
+impl<M: Memory, T: Plain + Copy> Ring<M, T> {
+    /// A ring with so many places, or the next power of two; `None` when shared memory is too small.
+    pub(super) fn new(places: usize, empty: T) -> Option<Self> {
+        Some(Self {
+            put: 0,
+            taken: 0,
+            places: M::array(places.next_power_of_two(), |_| empty)?,
+        })
+    }
+
+    fn len(&self) -> usize {
+        self.put.wrapping_sub(self.taken) as usize
+    }
+
+    fn place(&mut self, number: u32) -> Option<&mut T> {
+        let mask = self.places.len() - 1;
+        self.places.get_mut(number as usize & mask)
+    }
+
+    /// Appends a value; false if the ring is full.
+    pub(super) fn put(&mut self, value: T) -> bool {
+        if self.len() >= self.places.len() {
+            return false;
+        }
+        if let Some(place) = self.place(self.put) {
+            *place = value;
+        }
+        self.put = self.put.wrapping_add(1);
+        true
+    }
+
+    /// Removes the oldest value.
+    pub(super) fn take(&mut self) -> Option<T> {
+        if self.len() == 0 {
+            return None;
+        }
+        let value = self.place(self.taken).copied();
+        self.taken = self.taken.wrapping_add(1);
+        value
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::kamailio::sys::sharing::Heap;
+
+    #[test]
+    fn the_ring_keeps_the_order_and_has_an_end() {
+        let mut ring = Ring::<Heap, u32>::new(4, 0).unwrap();
+        // Nearly as many as a number can count.
+        (ring.put, ring.taken) = (u32::MAX - 1, u32::MAX - 1);
+        assert_eq!(ring.take(), None);
+        for _ in 0..3 {
+            for number in 1..=4 {
+                assert!(ring.put(number));
+            }
+            assert!(!ring.put(5));
+            for number in 1..=4 {
+                assert_eq!(ring.take(), Some(number));
+            }
+            assert_eq!(ring.take(), None);
+        }
+    }
+}
