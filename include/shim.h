@@ -24,7 +24,7 @@ void ipsmgw_c_log(int level, const str *text);
 /* asked for each line of this process; it is written as it is when the answer is not 0 */
 typedef int (*ipsmgw_log_guard_f)(const ksr_logdata_t *of, const char *format);
 void ipsmgw_c_guard_log(ipsmgw_log_guard_f is_whole);
-void ipsmgw_c_print_log(const ksr_logdata_t *of, const char *text, int len);
+void ipsmgw_c_print_log(const ksr_logdata_t *of, const str *text);
 
 /* memory (core/mem): zeroed, NULL when none is left */
 void *ipsmgw_c_shm_alloc(size_t size);
@@ -47,6 +47,7 @@ int ipsmgw_c_bind_sl(sl_api_t *api);
 int ipsmgw_c_bind_uac(uac_api_t *api);
 /* 1 where it is not loaded, -1 where it is loaded behind us */
 int ipsmgw_c_bind_usrloc(usrloc_api_t *api);
+int ipsmgw_c_bind_database(const char *module, db_func_t *api);
 
 /* messages and routes */
 int ipsmgw_c_parse_headers(struct sip_msg *msg);

@@ -23,7 +23,7 @@ pub(crate) fn begin(rank: Rank) {
 }
 
 /// Whether the line is written unchanged. If not, its replacement has been written.
-fn is_whole(written: &LogLine) -> bool {
+fn is_whole(written: &LogLine<'_>) -> bool {
     let line = Line {
         level: written.level,
         module: written.module,

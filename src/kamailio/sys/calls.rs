@@ -1,9 +1,10 @@
 //! Functions of Kamailio's and of the C library's that any caller may call with any arguments, so they are declared as safe.
 //! All others are in [`ffi`](super::ffi).
 
-use std::os::raw::{c_char, c_int, c_uint, c_ulong, c_ushort, c_void};
+use std::os::raw::{c_char, c_int, c_long, c_uint, c_ulong, c_ushort, c_void};
 
 use super::ffi;
+use super::passed::{CText, Given, LogData, Name, Rpc, RpcCall, RpcStructure};
 use super::text::Lent;
 
 /// Declares functions of Kamailio's as safe. Their types must be those of Kamailio's headers.
@@ -65,16 +66,78 @@ safe! {
     fn setbflagsval(branch: c_uint, flags: ffi::flag_t) -> c_int;
 }
 
-// SAFETY: the first two read the text during the call, and `Lent` is live as long. Those with a struct fill it, or read it during
-// the call. Kamailio sets the two numbers before it loads modules, and leaves them. The other functions of the C library take
+// SAFETY: they read texts of ours during the call, and `Lent` and `Name` are live as long. They call functions with what Kamailio
+// passes, as the types of `passed` say; what these types stand for is live during the call. Those with a struct fill it, or read
+// it during the call. `tick` gets the parameter, and looks at it itself. Kamailio sets the two numbers before it loads modules, and leaves them. The other functions of the C library take
 // numbers alone.
 unsafe extern "C" {
     pub(super) safe fn ipsmgw_c_log(level: c_int, text: &Lent<'_>);
     pub(super) safe fn check_self(host: &Lent<'_>, port: c_ushort, transport: c_ushort) -> c_int;
 
+    pub(super) safe fn ipsmgw_c_guard_log(is_whole: extern "C" fn(LogData<'_>, CText<'_>) -> c_int);
+    pub(super) safe fn ipsmgw_c_print_log(of: LogData<'_>, text: &Lent<'_>);
+
+    pub(super) safe fn ipsmgw_c_rpc_scan<'c>(
+        rpc: Rpc<'c>,
+        call: RpcCall<'c>,
+        word: &mut Given<'c>,
+    ) -> c_int;
+    pub(super) safe fn ipsmgw_c_rpc_fault(
+        rpc: Rpc<'_>,
+        call: RpcCall<'_>,
+        code: c_int,
+        text: Name<'_>,
+    );
+    pub(super) safe fn ipsmgw_c_rpc_struct<'c>(
+        rpc: Rpc<'c>,
+        call: RpcCall<'c>,
+    ) -> Option<RpcStructure<'c>>;
+    pub(super) safe fn ipsmgw_c_rpc_nested<'c>(
+        rpc: Rpc<'c>,
+        parent: RpcStructure<'c>,
+        name: Name<'_>,
+    ) -> Option<RpcStructure<'c>>;
+    pub(super) safe fn ipsmgw_c_rpc_int(
+        rpc: Rpc<'_>,
+        into: RpcStructure<'_>,
+        name: Name<'_>,
+        value: c_int,
+    ) -> c_int;
+    pub(super) safe fn ipsmgw_c_rpc_str(
+        rpc: Rpc<'_>,
+        into: RpcStructure<'_>,
+        name: Name<'_>,
+        value: &Lent<'_>,
+    ) -> c_int;
+
+    pub(super) safe fn counter_register(
+        handle: &mut ffi::counter_handle_t,
+        group: Name<'_>,
+        name: Name<'_>,
+        flags: c_int,
+        value: Option<extern "C" fn(ffi::counter_handle_t, *mut c_void) -> c_long>,
+        parameter: *mut c_void,
+        help: Name<'_>,
+        register_flags: c_int,
+    ) -> c_int;
+
+    pub(super) safe fn fork_basic_utimer(
+        rank: c_int,
+        name: Name<'static>,
+        has_sockets: c_int,
+        tick: extern "C" fn(c_uint, *mut c_void),
+        parameter: *mut c_void,
+        period_us: c_int,
+    ) -> c_int;
+    pub(super) safe fn fork_process(rank: c_int, name: Name<'static>, has_sockets: c_int) -> c_int;
+
     pub(super) safe fn ipsmgw_c_bind_tm(functions: &mut ffi::tm_binds) -> c_int;
     pub(super) safe fn ipsmgw_c_bind_sl(functions: &mut ffi::sl_api_t) -> c_int;
     pub(super) safe fn ipsmgw_c_bind_uac(functions: &mut ffi::uac_api_t) -> c_int;
+    pub(super) safe fn ipsmgw_c_bind_database(
+        module: Name<'_>,
+        functions: &mut ffi::db_func_t,
+    ) -> c_int;
     pub(super) safe fn ipsmgw_c_bind_usrloc(functions: &mut ffi::usrloc_api_t) -> c_int;
     pub(super) safe fn ipsmgw_c_ip(of: &ffi::sockaddr_union, ip: &mut ffi::ip_addr);
     pub(super) safe fn ipsmgw_c_port(of: &ffi::sockaddr_union) -> c_ushort;

@@ -4,7 +4,9 @@ use std::ffi::CString;
 
 use once_cell::sync::OnceCell;
 
+use super::calls;
 use super::ffi;
+use super::passed::Name;
 
 /// One counter; it counts from mod_init on.
 pub(crate) struct Handle(OnceCell<ffi::counter_handle_t>);
@@ -28,19 +30,16 @@ impl Handle {
             return false;
         };
         let mut handle = ffi::counter_handle_t::default();
-        // SAFETY: in mod_init, before the fork. Kamailio copies the texts.
-        let registered = unsafe {
-            ffi::counter_register(
-                &mut handle,
-                c"ipsmgw".as_ptr(),
-                name.as_ptr(),
-                0,
-                None,
-                std::ptr::null_mut(),
-                c"see README.md of ipsmgw".as_ptr(),
-                0,
-            )
-        };
+        let registered = calls::counter_register(
+            &mut handle,
+            Name::new(c"ipsmgw"),
+            Name::new(&name),
+            0,
+            None,
+            std::ptr::null_mut(),
+            Name::new(c"see README.md of ipsmgw"),
+            0,
+        );
         registered >= 0 && self.0.set(handle).is_ok()
     }
 }

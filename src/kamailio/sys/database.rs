@@ -8,7 +8,9 @@ use std::ffi::{CStr, CString};
 use std::os::raw::c_int;
 use std::ptr::{NonNull, null, null_mut};
 
+use super::calls;
 use super::ffi::{self, db_func_t, db_key_t, db_val_t, db1_con_t, db1_res_t, str_};
+use super::passed::Name;
 use super::text::{self, lend};
 use crate::kamailio::sys::setting_error::SettingError;
 
@@ -267,15 +269,8 @@ impl Database {
 /// The functions that the module of this name exports for srdb1; `None` where it is not loaded.
 fn functions_of(module: &str) -> Option<db_func_t> {
     let name = CString::new(module).ok()?;
-    let export = c"db_bind_api".as_ptr().cast_mut();
-    // SAFETY: both names are live during the call; Kamailio searches the modules that are loaded.
-    let found = unsafe { ffi::find_mod_export(name.as_ptr().cast_mut(), export, 0, 0) }?;
-    // SAFETY: Kamailio exports every function as `cmd_function`; the function of this name is a `db_bind_api_f`
-    // (lib/srdb1/db.c calls it as one).
-    let bind = unsafe { std::mem::transmute::<ffi::cmd_function, ffi::db_bind_api_f>(Some(found)) };
     let mut functions = db_func_t::default();
-    // SAFETY: the function fills the struct that it is given.
-    let bound = unsafe { bind?(&mut functions) };
+    let bound = calls::ipsmgw_c_bind_database(Name::new(&name), &mut functions);
     (bound >= 0).then_some(functions)
 }
 

@@ -5,10 +5,11 @@ use std::os::raw::{c_char, c_int, c_void};
 use std::ptr::null_mut;
 
 use super::current_message;
-use super::ffi::{self, cmd_export_t, sip_msg, sr_kemi_t, str_};
+use super::ffi::{self, cmd_export_t, sip_msg, sr_kemi_t};
 use super::guard::guard;
 use super::message::SipMsg;
-use super::text::{self, EMPTY, constant};
+use super::passed::{Argument, Message, Prepared, Str};
+use super::text::{EMPTY, constant};
 
 /// A check of a literal argument, by its place (1 is the first), while the configuration is read. An error aborts startup;
 /// it says what to write.
@@ -41,7 +42,10 @@ impl NativeRow {
         let (fixup, free_fixup): (ffi::fixup_function, ffi::free_fixup_function) = if N == 0 {
             (None, None)
         } else if F::CHECK.is_some() {
-            (Some(fixup::<F, N>), Some(ffi::fixup_free_spve_spve))
+            (
+                Some(fixup_function::<F, N>()),
+                Some(ffi::fixup_free_spve_spve),
+            )
         } else if N == 1 {
             (Some(ffi::fixup_spve_null), Some(ffi::fixup_free_spve_null))
         } else {
@@ -49,7 +53,7 @@ impl NativeRow {
         };
         Self(cmd_export_t {
             name: F::NATIVE.as_ptr().cast_mut(),
-            function: Some(native::<F, N>),
+            function: Some(native_function::<F, N>()),
             param_no: N as c_int,
             fixup,
             free_fixup,
@@ -127,20 +131,27 @@ impl KemiRow {
     }
 }
 
-unsafe extern "C" fn native<F: Function<N>, const N: usize>(
-    message: *mut sip_msg,
-    first: *mut c_char,
-    second: *mut c_char,
+type Native = unsafe extern "C" fn(*mut sip_msg, *mut c_char, *mut c_char) -> c_int;
+
+/// The function that the native script calls.
+const fn native_function<F: Function<N>, const N: usize>() -> Native {
+    type Typed = extern "C" fn(Message<'_>, Prepared<'_>, Prepared<'_>) -> c_int;
+    // SAFETY: the same function; its parameters are the three pointers. The fixups in the table have prepared the arguments.
+    unsafe { std::mem::transmute::<Typed, Native>(native::<F, N>) }
+}
+
+extern "C" fn native<F: Function<N>, const N: usize>(
+    message: Message<'_>,
+    first: Prepared<'_>,
+    second: Prepared<'_>,
 ) -> c_int {
     guard(name_of::<F, N>(), -1, || {
-        // SAFETY: the message that the script works on, live during the call. Some events pass none.
-        let Some(message) = (unsafe { SipMsg::new(message) }) else {
+        let Some(message) = message.get() else {
             return -1;
         };
         let mut texts = [const { String::new() }; N];
         for (text, prepared) in texts.iter_mut().zip([first, second]) {
-            // SAFETY: the fixups in the table have prepared the arguments.
-            match unsafe { argument(message, prepared) } {
+            match prepared.text(message) {
                 Some(found) => *text = found,
                 None => return -1,
             }
@@ -150,58 +161,30 @@ unsafe extern "C" fn native<F: Function<N>, const N: usize>(
     })
 }
 
-/// An argument of the native script, as a text.
-///
-/// # Safety
-/// `prepared` is what a `fixup_spve` has made.
-unsafe fn argument(message: SipMsg<'_>, prepared: *mut c_char) -> Option<String> {
-    let mut value = str_::default();
-    // SAFETY: a live message; by the caller's promise.
-    if unsafe { ffi::get_str_fparam(&mut value, message.raw(), prepared.cast()) } != 0 {
-        return None;
-    }
-    // SAFETY: the value stays until a pseudo-variable is read again; it is copied at once.
-    unsafe { text::text(&value) }.map(str::to_owned)
+extern "C" fn kemi0<F: Function<N>, const N: usize>(message: Message<'_>) -> c_int {
+    kemi::<F, N>(message, &[])
 }
 
-unsafe extern "C" fn kemi0<F: Function<N>, const N: usize>(message: *mut sip_msg) -> c_int {
-    // SAFETY: what the script engine passes.
-    unsafe { kemi::<F, N>(message, &[]) }
+extern "C" fn kemi1<F: Function<N>, const N: usize>(message: Message<'_>, text: Str<'_>) -> c_int {
+    kemi::<F, N>(message, &[text])
 }
 
-unsafe extern "C" fn kemi1<F: Function<N>, const N: usize>(
-    message: *mut sip_msg,
-    text: *mut str_,
+extern "C" fn kemi2<F: Function<N>, const N: usize>(
+    message: Message<'_>,
+    first: Str<'_>,
+    second: Str<'_>,
 ) -> c_int {
-    // SAFETY: what the script engine passes.
-    unsafe { kemi::<F, N>(message, &[text]) }
+    kemi::<F, N>(message, &[first, second])
 }
 
-unsafe extern "C" fn kemi2<F: Function<N>, const N: usize>(
-    message: *mut sip_msg,
-    first: *mut str_,
-    second: *mut str_,
-) -> c_int {
-    // SAFETY: what the script engine passes.
-    unsafe { kemi::<F, N>(message, &[first, second]) }
-}
-
-/// # Safety
-/// The message and the texts are what a script engine passes; they are live during the call.
-unsafe fn kemi<F: Function<N>, const N: usize>(
-    message: *mut sip_msg,
-    given: &[*mut str_],
-) -> c_int {
+fn kemi<F: Function<N>, const N: usize>(message: Message<'_>, given: &[Str<'_>]) -> c_int {
     guard(name_of::<F, N>(), -1, || {
-        // SAFETY: by the caller's promise. Some events pass none.
-        let Some(message) = (unsafe { SipMsg::new(message) }) else {
+        let Some(message) = message.get() else {
             return -1;
         };
         let mut texts = [""; N];
         for (place, text) in texts.iter_mut().enumerate() {
-            let given = given.get(place).copied().unwrap_or(null_mut());
-            // SAFETY: by the caller's promise.
-            match unsafe { text::passed(given) } {
+            match given.get(place).and_then(Str::get) {
                 Some(found) => *text = found,
                 None => return -1,
             }
@@ -210,17 +193,23 @@ unsafe fn kemi<F: Function<N>, const N: usize>(
     })
 }
 
+type Fixup = unsafe extern "C" fn(*mut *mut c_void, c_int) -> c_int;
+
+/// The fixup of a function whose arguments are checked.
+const fn fixup_function<F: Function<N>, const N: usize>() -> Fixup {
+    type Typed = extern "C" fn(Argument<'_>, c_int) -> c_int;
+    // SAFETY: the same function; its first parameter is the pointer.
+    unsafe { std::mem::transmute::<Typed, Fixup>(fixup::<F, N>) }
+}
+
 /// While the configuration is read: checks an argument that is written literally, and prepares it. (KEMI scripts are not
 /// read by Kamailio: there the functions report a wrong argument when they are called.)
-unsafe extern "C" fn fixup<F: Function<N>, const N: usize>(
-    parameter: *mut *mut c_void,
+extern "C" fn fixup<F: Function<N>, const N: usize>(
+    argument: Argument<'_>,
     number: c_int,
 ) -> c_int {
     guard("fixup", -1, || {
-        // SAFETY: the parser's argument: the place of a text that ends with NUL.
-        let text = unsafe { parameter.read() }.cast_const().cast();
-        // SAFETY: as above.
-        let text = unsafe { CStr::from_ptr(text) }.to_str().unwrap_or_default();
+        let text = argument.text();
         let place = usize::try_from(number).unwrap_or(0);
         // The value of a pseudo-variable is only known when the function is called.
         if !text.contains('$')
@@ -230,8 +219,7 @@ unsafe extern "C" fn fixup<F: Function<N>, const N: usize>(
             tracing::error!("{sentence}");
             return -1;
         }
-        // SAFETY: the parser's argument.
-        unsafe { ffi::fixup_spve_spve(parameter, number) }
+        argument.prepare(number)
     })
 }
 

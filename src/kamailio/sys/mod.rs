@@ -25,6 +25,7 @@ pub(super) mod modules;
 pub(super) mod own_request;
 pub(super) mod parameter;
 pub(super) mod parsed_uri;
+mod passed;
 pub(super) mod process;
 pub(super) mod pv;
 pub(super) mod pv_format;

@@ -7,6 +7,7 @@ use std::ptr::null_mut;
 use super::calls;
 use super::ffi;
 use super::guard::guard;
+use super::passed::Name;
 
 /// The kind of a process, or the moment at which Kamailio calls a module (core/sr_module.h).
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -59,21 +60,20 @@ pub(crate) fn announce_timer() -> bool {
 
 /// In child_init of the main process: starts a timer process, with sockets of its own.
 pub(crate) fn start_timer<T: Timer>() -> bool {
-    // SAFETY: the name is copied; the function takes no parameter.
-    let pid = unsafe {
-        ffi::fork_basic_utimer(
-            ffi::PROC_TIMER,
-            T::NAME.as_ptr().cast_mut(),
-            1,
-            Some(tick::<T>),
-            null_mut(),
-            T::PERIOD_US,
-        )
-    };
+    const WITH_SOCKETS: c_int = 1;
+    let (rank, name) = (ffi::PROC_TIMER, Name::new(T::NAME));
+    let pid = calls::fork_basic_utimer(
+        rank,
+        name,
+        WITH_SOCKETS,
+        tick::<T>,
+        null_mut(),
+        T::PERIOD_US,
+    );
     pid >= 0
 }
 
-unsafe extern "C" fn tick<T: Timer>(_: c_uint, _: *mut c_void) {
+extern "C" fn tick<T: Timer>(_: c_uint, _: *mut c_void) {
     guard("timer", (), T::tick);
 }
 
@@ -90,8 +90,8 @@ pub(crate) fn announce_process() -> bool {
 /// In child_init of the main process: starts a process with sockets of its own, which runs `work` again and again until
 /// Kamailio ends it. False: it could not be started.
 pub(crate) fn start_process(name: &'static CStr, work: fn()) -> bool {
-    // SAFETY: the name is copied.
-    let pid = unsafe { ffi::fork_process(ffi::PROC_TIMER, name.as_ptr().cast_mut(), 1) };
+    const WITH_SOCKETS: c_int = 1;
+    let pid = calls::fork_process(ffi::PROC_TIMER, Name::new(name), WITH_SOCKETS);
     if pid != 0 {
         return pid > 0;
     }

@@ -12,6 +12,7 @@ use super::ffi::{
 };
 use super::guard::guard;
 use super::message::SipMsg;
+use super::passed::{Message, Str};
 use super::text::{self, EMPTY, constant};
 
 /// A value that the script reads.
@@ -48,9 +49,9 @@ impl Row {
         Self(pv_export_t {
             name: constant(V::NAME),
             type_: ffi::PVT_OTHER,
-            getf: Some(get::<V>),
-            setf: Some(set::<V>),
-            parse_name: Some(parse_inner::<V>),
+            getf: Some(get_function::<V>()),
+            setf: Some(set_function::<V>()),
+            parse_name: Some(parse_inner_function::<V>()),
             ..Self::END.0
         })
     }
@@ -77,16 +78,32 @@ impl Row {
     }
 }
 
-unsafe extern "C" fn parse_inner<V: PseudoVariable>(
-    spec: *mut pv_spec_t,
-    name: *mut str_,
-) -> c_int {
+type ParseName = unsafe extern "C" fn(*mut pv_spec_t, *mut str_) -> c_int;
+type Get = unsafe extern "C" fn(*mut sip_msg, *mut pv_param_t, *mut pv_value_t) -> c_int;
+type Set = unsafe extern "C" fn(*mut sip_msg, *mut pv_param_t, c_int, *mut pv_value_t) -> c_int;
+
+const fn parse_inner_function<V: PseudoVariable>() -> ParseName {
+    type Typed = extern "C" fn(Option<&mut pv_spec_t>, Str<'_>) -> c_int;
+    // SAFETY: the same function; its parameters are the two pointers, the first to the parser's own structure, or NULL.
+    unsafe { std::mem::transmute::<Typed, ParseName>(parse_inner::<V>) }
+}
+
+const fn get_function<V: PseudoVariable>() -> Get {
+    type Typed = extern "C" fn(Message<'_>, Parameter<'_>, Option<&mut pv_value_t>) -> c_int;
+    // SAFETY: the same function; its parameters are the three pointers. The value is the caller's own, or NULL.
+    unsafe { std::mem::transmute::<Typed, Get>(get::<V>) }
+}
+
+const fn set_function<V: PseudoVariable>() -> Set {
+    type Typed = extern "C" fn(Message<'_>, Parameter<'_>, c_int, Option<&pv_value_t>) -> c_int;
+    // SAFETY: the same function; its parameters are the pointers and the number. The value is the assigned one, or NULL.
+    unsafe { std::mem::transmute::<Typed, Set>(set::<V>) }
+}
+
+extern "C" fn parse_inner<V: PseudoVariable>(spec: Option<&mut pv_spec_t>, name: Str<'_>) -> c_int {
     guard(name_of::<V>(), -1, || {
-        // SAFETY: the parser's text, live during the call.
-        let name = unsafe { text::passed(name) }.unwrap_or_default();
-        // SAFETY: the parser's row, which no other code reads during the call.
-        let spec = unsafe { spec.as_mut() };
-        let Some((spec, number)) = spec.zip(V::inner(name)) else {
+        let inner = V::inner(name.get().unwrap_or_default());
+        let Some((spec, number)) = spec.zip(inner) else {
             return -1;
         };
         let name = &mut spec.pvp.pvn;
@@ -97,57 +114,47 @@ unsafe extern "C" fn parse_inner<V: PseudoVariable>(
     })
 }
 
-/// The message and the number of the inner name that Kamailio passes; `None` for an event without a message.
-///
-/// # Safety
-/// Both are what Kamailio passes to a function of a pseudo-variable of ours: live during the call.
-unsafe fn passed<'c>(
-    message: *mut sip_msg,
-    parameter: *const pv_param_t,
-) -> Option<(SipMsg<'c>, u16)> {
-    // SAFETY: by the caller's promise.
-    let message = unsafe { SipMsg::new(message) }?;
-    // SAFETY: as above: the parameter that Kamailio keeps with the parsed variable.
-    let name = &unsafe { parameter.as_ref() }?.pvn;
-    if name.type_ != ffi::PV_NAME_INTSTR as c_int {
-        return None;
+/// The parameter of a pseudo-variable of ours, which `parse_inner` has filled, or NULL.
+#[repr(transparent)]
+struct Parameter<'c>(Option<&'c pv_param_t>);
+
+impl Parameter<'_> {
+    /// The number of the inner name.
+    fn inner(&self) -> Option<u16> {
+        let name = &self.0?.pvn;
+        if name.type_ != ffi::PV_NAME_INTSTR as c_int {
+            return None;
+        }
+        // SAFETY: the type says that this member is set.
+        let name = unsafe { &name.u.isname.name };
+        // SAFETY: `parse_inner` alone sets that type here, and this member with it.
+        u16::try_from(unsafe { name.n }).ok()
     }
-    // SAFETY: the type says that this member is set.
-    let name = unsafe { &name.u.isname.name };
-    // SAFETY: `parse_inner` alone sets that type here, and this member with it.
-    let inner = u16::try_from(unsafe { name.n }).ok()?;
-    Some((message, inner))
 }
 
-unsafe extern "C" fn get<V: PseudoVariable>(
-    message: *mut sip_msg,
-    parameter: *mut pv_param_t,
-    into: *mut pv_value_t,
+extern "C" fn get<V: PseudoVariable>(
+    message: Message<'_>,
+    parameter: Parameter<'_>,
+    into: Option<&mut pv_value_t>,
 ) -> c_int {
     guard(name_of::<V>(), -1, || {
-        // SAFETY: what Kamailio passes.
-        let passed = unsafe { passed(message, parameter) };
+        let passed = message.get().zip(parameter.inner());
         let value = passed.and_then(|(message, inner)| V::get(message, inner));
-        // SAFETY: the value that Kamailio wants to have filled.
-        unsafe { give(value, into) }
+        into.map_or(-1, |into| give(value, into))
     })
 }
 
-unsafe extern "C" fn set<V: PseudoVariable>(
-    message: *mut sip_msg,
-    parameter: *mut pv_param_t,
+extern "C" fn set<V: PseudoVariable>(
+    message: Message<'_>,
+    parameter: Parameter<'_>,
     _: c_int,
-    value: *mut pv_value_t,
+    value: Option<&pv_value_t>,
 ) -> c_int {
     guard(name_of::<V>(), -1, || {
-        // SAFETY: what Kamailio passes.
-        let passed = unsafe { passed(message, parameter) };
-        // SAFETY: NULL, or the assigned value, live during the call.
-        let value = unsafe { value.as_ref() };
         let number = value
             .filter(|value| value.flags & ffi::PV_VAL_INT as c_int != 0)
             .map(|value| i64::from(value.ri));
-        match passed {
+        match message.get().zip(parameter.inner()) {
             Some((message, inner)) if V::set(message, inner, number) => 0,
             _ => -1,
         }
@@ -159,12 +166,9 @@ fn name_of<V: PseudoVariable>() -> &'static str {
 }
 
 /// Fills a value of Kamailio's. A text is copied into one of Kamailio's rotating buffers, where it stays until it was used.
-///
-/// # Safety
-/// `into` is a value that Kamailio has passed to be filled.
-unsafe fn give(value: Option<PvValue<'_>>, into: *mut pv_value_t) -> c_int {
+fn give(value: Option<PvValue<'_>>, into: &mut pv_value_t) -> c_int {
     let text = match value {
-        // SAFETY: by the caller's promise; the function looks at nothing else.
+        // SAFETY: the function looks at nothing but the value.
         None => return unsafe { ffi::pv_get_null(null_mut(), null_mut(), into) },
         Some(PvValue::Number(number)) => {
             let number = c_int::try_from(number).unwrap_or(c_int::MAX);
@@ -183,7 +187,7 @@ unsafe fn give(value: Option<PvValue<'_>>, into: *mut pv_value_t) -> c_int {
         s: buffer,
         len: c_int::try_from(text.len()).unwrap_or(0),
     };
-    // SAFETY: by the caller's promise; the value keeps the pointer to the buffer alone.
+    // SAFETY: as above; the value keeps the pointer to the static buffer.
     unsafe { ffi::pv_get_strval(null_mut(), null_mut(), into, &mut value) }
 }
 
@@ -206,7 +210,7 @@ impl<T: Transformation> Classes<T> {
     const TABLE: &'static [tr_export_t; 2] = &[
         tr_export_t {
             tclass: constant(T::CLASS),
-            tparse: Some(parse::<T>),
+            tparse: Some(parse_function::<T>()),
         },
         tr_export_t {
             tclass: EMPTY,
@@ -225,50 +229,54 @@ pub(super) unsafe fn register<T: Transformation>(path: *mut c_char) -> bool {
     unsafe { ffi::register_trans_mod(path, table) == 0 }
 }
 
+type Parse = unsafe extern "C" fn(*mut str_, *mut trans_t) -> *mut c_char;
+type Apply = unsafe extern "C" fn(*mut sip_msg, *mut tr_param_t, c_int, *mut pv_value_t) -> c_int;
+
+const fn parse_function<T: Transformation>() -> Parse {
+    type Typed = extern "C" fn(Str<'_>, Option<&mut trans_t>) -> *mut c_char;
+    // SAFETY: the same function; its parameters are the two pointers, the second to the parser's own structure, or NULL.
+    unsafe { std::mem::transmute::<Typed, Parse>(parse::<T>) }
+}
+
+const fn apply_function<T: Transformation>() -> Apply {
+    type Typed =
+        extern "C" fn(Message<'_>, *mut tr_param_t, c_int, Option<&mut pv_value_t>) -> c_int;
+    // SAFETY: the same function; its parameters are the pointers and the number. The value is the caller's own, or NULL.
+    unsafe { std::mem::transmute::<Typed, Apply>(apply::<T>) }
+}
+
 /// While the configuration is read: the text behind `{CLASS.`, up to the brace. Gives back where the brace is; NULL
 /// aborts startup.
-unsafe extern "C" fn parse<T: Transformation>(text: *mut str_, into: *mut trans_t) -> *mut c_char {
+extern "C" fn parse<T: Transformation>(text: Str<'_>, into: Option<&mut trans_t>) -> *mut c_char {
     guard("transformation", null_mut(), || {
-        // SAFETY: the parser's text, live during the call.
-        let text = unsafe { text.as_ref() };
-        // SAFETY: the parser's row to fill, which no other code reads during the call.
-        let into = unsafe { into.as_mut() };
-        let Some((text, into)) = text.zip(into) else {
+        let rest = text.get().unwrap_or_default();
+        let name = rest.split('}').next().unwrap_or_default();
+        let Some(into) = into.filter(|_| T::is_known(name.trim()) && name.len() < rest.len())
+        else {
             return null_mut();
         };
-        // SAFETY: as above.
-        let rest = unsafe { text::text(text) }.unwrap_or_default();
-        let name = rest.split('}').next().unwrap_or_default();
-        if !T::is_known(name.trim()) || name.len() == rest.len() {
-            return null_mut();
-        }
-        into.trf = Some(apply::<T>);
+        into.trf = Some(apply_function::<T>());
         into.name = str_ {
-            s: text.s,
+            s: text.start(),
             len: c_int::try_from(name.len()).unwrap_or(0),
         };
         // `name` is shorter than the text.
-        text.s.wrapping_add(name.len())
+        text.start().wrapping_add(name.len())
     })
 }
 
-unsafe extern "C" fn apply<T: Transformation>(
-    _: *mut sip_msg,
+extern "C" fn apply<T: Transformation>(
+    _: Message<'_>,
     _: *mut tr_param_t,
     _: c_int,
-    value: *mut pv_value_t,
+    value: Option<&mut pv_value_t>,
 ) -> c_int {
     guard("transformation", -1, || {
-        // SAFETY: the value to change, live during the call.
-        let Some(given) = (unsafe { value.as_ref() }) else {
-            return -1;
-        };
-        let is_text = given.flags & ffi::PV_VAL_STR as c_int != 0;
+        let Some(value) = value else { return -1 };
+        let is_text = value.flags & ffi::PV_VAL_STR as c_int != 0;
         // SAFETY: a text of Kamailio's, which stays until `give` writes the new one over the value.
-        let text = is_text.then(|| unsafe { text::text(&given.rs) }).flatten();
+        let text = is_text.then(|| unsafe { text::text(&value.rs) }).flatten();
         let made = text.and_then(T::apply);
-        let made = made.map(|made| PvValue::Text(Cow::Owned(made)));
-        // SAFETY: the value to change; nothing borrows from it any more.
-        unsafe { give(made, value) }
+        give(made.map(|made| PvValue::Text(Cow::Owned(made))), value)
     })
 }

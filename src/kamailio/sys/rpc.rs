@@ -3,11 +3,13 @@
 use std::ffi::{CStr, CString};
 use std::marker::PhantomData;
 use std::os::raw::{c_char, c_int, c_void};
-use std::ptr::{NonNull, null, null_mut};
+use std::ptr::{null, null_mut};
 
-use super::ffi::{self, rpc_export_t, rpc_t};
+use super::calls;
+use super::ffi::{rpc_export_t, rpc_t};
 use super::guard::guard;
-use super::text::{self, lend};
+use super::passed::{Given, Name, Rpc, RpcCall, RpcStructure};
+use super::text::Lent;
 
 /// A command.
 pub(crate) trait Command {
@@ -23,35 +25,30 @@ pub(crate) trait Command {
 /// A call of a command: its parameters, and the place for its reply.
 #[derive(Clone, Copy)]
 pub(crate) struct Request<'c> {
-    rpc: NonNull<rpc_t>,
-    context: *mut c_void,
-    _call: PhantomData<&'c rpc_t>,
+    rpc: Rpc<'c>,
+    call: RpcCall<'c>,
 }
 
 impl<'c> Request<'c> {
     /// The next parameter, as a text.
     pub(crate) fn next_word(self) -> Option<&'c str> {
-        let mut word = ffi::str_::default();
-        // SAFETY: the RPC and context of this call.
-        let found = unsafe { ffi::ipsmgw_c_rpc_scan(self.rpc.as_ptr(), self.context, &mut word) };
-        // SAFETY: the word belongs to the parameters, which stay until the command returns.
-        (found == 1).then(|| unsafe { text::text(&word) }).flatten()
+        let mut word = Given::default();
+        let found = calls::ipsmgw_c_rpc_scan(self.rpc, self.call, &mut word);
+        (found == 1).then(|| word.get()).flatten()
     }
 
     /// Refuses the call. Nothing that is added to the reply afterwards is sent.
     pub(crate) fn fault(self, sentence: &str) {
         let sentence = CString::new(sentence).unwrap_or_default();
-        // SAFETY: the RPC and context of this call; the sentence is copied.
-        unsafe { ffi::ipsmgw_c_rpc_fault(self.rpc.as_ptr(), self.context, 400, sentence.as_ptr()) };
+        calls::ipsmgw_c_rpc_fault(self.rpc, self.call, 400, Name::new(&sentence));
     }
 
     /// The reply: a structure of named values. `None` without memory for it.
     pub(crate) fn reply(self) -> Option<Structure<'c>> {
-        // SAFETY: the RPC and context of this call.
-        let handle = unsafe { ffi::ipsmgw_c_rpc_struct(self.rpc.as_ptr(), self.context) };
-        NonNull::new(handle).map(|handle| Structure {
-            request: self,
-            handle,
+        let structure = calls::ipsmgw_c_rpc_struct(self.rpc, self.call)?;
+        Some(Structure {
+            rpc: self.rpc,
+            structure,
         })
     }
 }
@@ -59,36 +56,30 @@ impl<'c> Request<'c> {
 /// A part of a reply: named values. It stays until the command returns.
 #[derive(Clone, Copy)]
 pub(crate) struct Structure<'c> {
-    request: Request<'c>,
-    handle: NonNull<c_void>,
+    rpc: Rpc<'c>,
+    structure: RpcStructure<'c>,
 }
 
 impl Structure<'_> {
     /// A structure inside this one.
     pub(crate) fn structure(self, name: &str) -> Option<Self> {
         let name = CString::new(name).ok()?;
-        let rpc = self.request.rpc.as_ptr();
-        // SAFETY: a structure of this call's reply; the name is copied.
-        let handle = unsafe { ffi::ipsmgw_c_rpc_nested(rpc, self.handle.as_ptr(), name.as_ptr()) };
-        NonNull::new(handle).map(|handle| Self { handle, ..self })
+        let structure = calls::ipsmgw_c_rpc_nested(self.rpc, self.structure, Name::new(&name))?;
+        Some(Self { structure, ..self })
     }
 
     /// A number. One beyond 31 bits is the largest of them.
     pub(crate) fn number(self, name: &str, value: i64) {
         let Ok(name) = CString::new(name) else { return };
         let value = c_int::try_from(value).unwrap_or(c_int::MAX);
-        let rpc = self.request.rpc.as_ptr();
-        // SAFETY: a structure of this call's reply; the name is copied.
-        unsafe { ffi::ipsmgw_c_rpc_int(rpc, self.handle.as_ptr(), name.as_ptr(), value) };
+        calls::ipsmgw_c_rpc_int(self.rpc, self.structure, Name::new(&name), value);
     }
 
     /// A text.
     pub(crate) fn text(self, name: &str, value: &str) {
         let Ok(name) = CString::new(name) else { return };
-        let mut value = lend(value.as_bytes());
-        let rpc = self.request.rpc.as_ptr();
-        // SAFETY: a structure of this call's reply; name and value are copied.
-        unsafe { ffi::ipsmgw_c_rpc_str(rpc, self.handle.as_ptr(), name.as_ptr(), &mut value) };
+        let value = Lent::new(value.as_bytes());
+        calls::ipsmgw_c_rpc_str(self.rpc, self.structure, Name::new(&name), &value);
     }
 }
 
@@ -104,7 +95,7 @@ impl Row {
     pub(crate) const fn of<C: Command>() -> Self {
         Self(rpc_export_t {
             name: C::NAME.as_ptr(),
-            function: Some(run::<C>),
+            function: Some(function::<C>()),
             doc_str: Help::<C>::LINES.as_ptr().cast_mut(),
             flags: 0,
         })
@@ -135,14 +126,16 @@ impl<C: Command> Help<C> {
     const LINES: &'static [*const c_char; 2] = &[C::HELP.as_ptr(), null()];
 }
 
-unsafe extern "C" fn run<C: Command>(rpc: *mut rpc_t, context: *mut c_void) {
+type Run = unsafe extern "C" fn(*mut rpc_t, *mut c_void);
+
+/// The function that Kamailio calls for a command.
+const fn function<C: Command>() -> Run {
+    // SAFETY: the same function; its parameters are the two pointers, with what Kamailio promises of them.
+    unsafe { std::mem::transmute::<extern "C" fn(Rpc<'_>, RpcCall<'_>), Run>(run::<C>) }
+}
+
+extern "C" fn run<C: Command>(rpc: Rpc<'_>, call: RpcCall<'_>) {
     guard(C::NAME.to_str().unwrap_or_default(), (), || {
-        let Some(rpc) = NonNull::new(rpc) else { return };
-        // Kamailio's RPC and context, live until this function returns: so is what is made of them here.
-        C::run(Request {
-            rpc,
-            context,
-            _call: PhantomData,
-        });
+        C::run(Request { rpc, call });
     });
 }

@@ -11,40 +11,40 @@ int ipsmgw_c_is_logged(int level)
 
 void ipsmgw_c_log(int level, const str *text)
 {
-	LOG_FX(DEFAULT_FACILITY, level, NULL, "ipsmgw: ", NULL, "%.*s\n",
-			text->len, text->s);
+	LOG_FX(DEFAULT_FACILITY, level, NULL, "ipsmgw: ", NULL, "%.*s\n", text->len,
+			text->s);
 }
 
 static ipsmgw_log_guard_f is_whole_line = NULL;
 
-void ipsmgw_c_print_log(const ksr_logdata_t *of, const char *text, int len)
+void ipsmgw_c_print_log(const ksr_logdata_t *of, const str *text)
 {
 	const char *suffix = of->v_func[0] ? _FUNC_SUFFIX_ : "";
 	if(log_stderr)
 		fprintf(stderr, "%2d(%d) %s: %.*s%s%s%s%.*s\n", process_no, my_pid(),
 				of->v_lname, LOGV_PREFIX_LEN, LOGV_PREFIX_STR, of->v_locinfo,
-				of->v_func, suffix, len, text);
+				of->v_func, suffix, text->len, text->s);
 	else
 		_km_log_func(of->v_facility, "%s: %.*s%s%s%s%.*s\n", of->v_lname,
 				LOGV_PREFIX_LEN, LOGV_PREFIX_STR, of->v_locinfo, of->v_func,
-				suffix, len, text);
+				suffix, text->len, text->s);
 }
 
 static void guarded_log(ksr_logdata_t *of, const char *format, ...)
 {
 	char text[4096];
-	int len;
+	str line = {text, 0};
 	va_list arguments;
 	if(!is_whole_line(of, format))
 		return;
 	va_start(arguments, format);
-	len = vsnprintf(text, sizeof(text), format, arguments);
+	line.len = vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	if(len >= (int)sizeof(text))
-		len = sizeof(text) - 1;
-	while(len > 0 && text[len - 1] == '\n')
-		len--;
-	ipsmgw_c_print_log(of, text, len);
+	if(line.len >= (int)sizeof(text))
+		line.len = sizeof(text) - 1;
+	while(line.len > 0 && text[line.len - 1] == '\n')
+		line.len--;
+	ipsmgw_c_print_log(of, &line);
 }
 
 void ipsmgw_c_guard_log(ipsmgw_log_guard_f is_whole)
@@ -132,6 +132,13 @@ int ipsmgw_c_bind_usrloc(usrloc_api_t *api)
 {
 	bind_usrloc_t bind = (bind_usrloc_t)find_export("ul_bind_usrloc", 1, 0);
 	return bind == NULL ? 1 : bind(api);
+}
+
+int ipsmgw_c_bind_database(const char *module, db_func_t *api)
+{
+	db_bind_api_f bind =
+			(db_bind_api_f)find_mod_export((char *)module, "db_bind_api", 0, 0);
+	return bind == NULL ? -1 : bind(api);
 }
 
 int ipsmgw_c_parse_headers(struct sip_msg *msg)
