@@ -41,7 +41,7 @@ void ipsmgw_c_lock_release(gen_lock_t *lock);
 /* other modules: 0 when bound */
 int ipsmgw_c_bind_tm(struct tm_binds *api);
 /* a timer of tm's, in ticks; negative where there is none of that name (core/cfg) */
-int ipsmgw_c_tm_ticks(const char *name, int len);
+int ipsmgw_c_tm_ticks(str *name);
 void ipsmgw_c_set_final_timeout(struct cell *t, unsigned int milliseconds);
 int ipsmgw_c_bind_sl(sl_api_t *api);
 int ipsmgw_c_bind_uac(uac_api_t *api);

@@ -10,8 +10,9 @@ use crate::interwork::{Ended, Outcome};
 
 use super::answer;
 use crate::kamailio::state::trace::CallId;
+use crate::kamailio::sys::native_route::{NativeRoute, is_kemi};
 use crate::kamailio::sys::request::Request;
-use crate::kamailio::sys::script_route::{NativeRoute, ScriptRoute, is_kemi};
+use crate::kamailio::sys::script_route::ScriptRoute;
 use crate::kamailio::sys::transaction::{FoundTransaction, Transaction, TransactionPlace};
 
 thread_local! {

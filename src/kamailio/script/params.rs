@@ -11,8 +11,8 @@ use super::host_settings::HostSettings;
 use crate::kamailio::engine::result::{RESULT, SM_RESULT};
 use crate::kamailio::state::contact_flags::ContactFlags;
 use crate::kamailio::state::people::Tables;
+use crate::kamailio::sys::native_route::is_kemi;
 use crate::kamailio::sys::parameter::{Number, Row, Rows, Several, Text};
-use crate::kamailio::sys::script_route::is_kemi;
 use crate::kamailio::sys::setting_error::SettingError;
 
 const COUNT: usize = Settings::PARAMETERS.len() + HostSettings::PARAMETERS.len();

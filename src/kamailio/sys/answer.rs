@@ -5,7 +5,7 @@ use std::ffi::CStr;
 use super::ffi;
 use super::modules::modules;
 use super::request::Request;
-use super::text::lend;
+use super::text::{Lent, lend};
 use super::transaction::Transaction;
 
 /// A response: its status code, its reason phrase and whole header lines.
@@ -32,9 +32,8 @@ impl Request<'_> {
     /// Answers it without a transaction; it gets none.
     pub(crate) fn answer_without_transaction(&self, response: Response<'_>) -> bool {
         self.add_to_answer(response.headers);
-        let mut reason = lend(response.reason.as_bytes());
-        // SAFETY: a live request of this process; the reason is copied.
-        unsafe { (modules().sl.freply)(self.raw(), response.status.into(), &mut reason) >= 0 }
+        let reason = Lent::new(response.reason.as_bytes());
+        modules().sl.freply(*self, response.status.into(), &reason) >= 0
     }
 
     /// Answers a copy of a request whose transaction tm has forgotten, with the To tag of its first answer.
@@ -42,12 +41,11 @@ impl Request<'_> {
         self.add_to_answer(response.headers);
         let mut reason = lend(response.reason.as_bytes());
         let mut tag = ffi::str_::default();
-        // SAFETY: a live request of this process; the tag stays in a buffer of tm's.
-        if unsafe { (modules().tm.t_get_reply_totag)(self.raw(), &mut tag) } <= 0 {
+        if modules().tm.t_get_reply_totag(*self, &mut tag) <= 0 {
             return false;
         }
         let (msg, status) = (self.raw(), response.status.into());
-        // SAFETY: as above; the reason is copied.
+        // SAFETY: a live request of this process, the tag in tm's buffer, and a reason that is copied.
         unsafe { (modules().sl.dreply)(msg, status, &mut reason, &mut tag) >= 0 }
     }
 
@@ -62,9 +60,7 @@ impl Request<'_> {
         let Ok(reason) = CStr::from_bytes_until_nul(&octets) else {
             return false;
         };
-        let (msg, status) = (self.raw(), response.status.into());
-        // SAFETY: a live request of this process; the reason is copied. tm checks that there is a transaction.
-        unsafe { (modules().tm.t_reply)(msg, status, reason.as_ptr().cast_mut()) > 0 }
+        modules().tm.t_reply(*self, response.status.into(), reason) > 0
     }
 
     /// Header fields that Kamailio puts into its answer to this request.

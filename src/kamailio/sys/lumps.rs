@@ -4,12 +4,13 @@ use std::marker::PhantomData;
 use std::os::raw::{c_char, c_int};
 use std::ptr::NonNull;
 
+use super::argument::typed;
 use super::calls;
 use super::ffi;
 use super::message::{HeaderField, SipMsg};
 use super::modules::modules;
 use super::request::Request;
-use super::text::lend;
+use super::text::Lent;
 
 /// Kamailio refused a change (out of private memory, or a message it cannot change).
 pub(crate) struct NotRewritten(pub(crate) &'static str);
@@ -67,15 +68,13 @@ impl SipMsg<'_> {
         let (Ok(start), Ok(length)) = place else {
             return Err(NotRewritten("a deletion"));
         };
-        // SAFETY: a live message of this process; Kamailio checks the place against the message's length.
-        let lump = unsafe { ffi::del_lump(self.raw(), start, length, ffi::HDR_OTHER_T) };
+        let lump = del_lump(*self, start, length, ffi::HDR_OTHER_T);
         Lump::new(lump).ok_or(NotRewritten("a deletion"))
     }
 
     fn anchor(&self, at: usize) -> Result<Lump<'_>, NotRewritten> {
         let at = c_int::try_from(at).map_err(|_| NotRewritten("an anchor"))?;
-        // SAFETY: a live message of this process; Kamailio checks the place against the message's length.
-        let lump = unsafe { ffi::anchor_lump(self.raw(), at, 0, ffi::HDR_OTHER_T) };
+        let lump = anchor_lump(*self, at, 0, ffi::HDR_OTHER_T);
         Lump::new(lump).ok_or(NotRewritten("an anchor"))
     }
 }
@@ -126,9 +125,7 @@ pub(crate) enum Party {
 impl Request<'_> {
     /// Sends the request to somebody else.
     pub(crate) fn set_uri(&self, uri: &str) -> Result<(), NotRewritten> {
-        let mut uri = lend(uri.as_bytes());
-        // SAFETY: a live request; the URI is copied.
-        match unsafe { ffi::rewrite_uri(self.raw(), &mut uri) } {
+        match rewrite_uri(*self, &Lent::new(uri.as_bytes())) {
             ..0 => Err(NotRewritten("the Request-URI")),
             _ => Ok(()),
         }
@@ -143,15 +140,23 @@ impl Request<'_> {
         uri: &str,
     ) -> Result<(), NotRewritten> {
         let uac = &modules().uac;
-        let (replace, name) = match party {
-            Party::From => (uac.replace_from, "From"),
-            Party::To => (uac.replace_to, "To"),
+        let (display, uri) = (&Lent::new(display.as_bytes()), &Lent::new(uri.as_bytes()));
+        let (replaced, name) = match party {
+            Party::From => (uac.replace_from(*self, display, uri), "From"),
+            Party::To => (uac.replace_to(*self, display, uri), "To"),
         };
-        let (mut display, mut uri) = (lend(display.as_bytes()), lend(uri.as_bytes()));
-        // SAFETY: a live request; both texts are copied.
-        match unsafe { replace(self.raw(), &mut display, &mut uri) } {
+        match replaced {
             ..0 => Err(NotRewritten(name)),
             _ => Ok(()),
         }
     }
+}
+
+typed! {
+    /// It copies the URI.
+    fn rewrite_uri(msg: Request<'_>, uri: &Lent<'_>) -> c_int;
+    /// It compares the place with the length of the message, and gives a lump that lives as long as the message, or NULL.
+    fn del_lump(msg: SipMsg<'_>, offset: c_int, length: c_int, kind: ffi::_hdr_types_t) -> *mut ffi::lump;
+    /// The same.
+    fn anchor_lump(msg: SipMsg<'_>, offset: c_int, length: c_int, kind: ffi::_hdr_types_t) -> *mut ffi::lump;
 }

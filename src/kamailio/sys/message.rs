@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 use std::marker::PhantomData;
+use std::os::raw::{c_char, c_int};
 use std::ptr::NonNull;
 
+use super::argument::{Argument, typed};
 use super::ffi;
 
 /// tm's stand-in for a reply that never came: a pointer that must not be followed (h_table.h).
@@ -37,7 +39,7 @@ impl<'m> SipMsg<'m> {
     ///
     /// # Safety
     /// Any other pointer must be a message that this process alone changes and that Kamailio keeps for `'m`.
-    pub(crate) unsafe fn new(raw: *mut ffi::sip_msg) -> Option<Self> {
+    pub(super) unsafe fn new(raw: *mut ffi::sip_msg) -> Option<Self> {
         if raw == FAKED_REPLY {
             return None;
         }
@@ -47,7 +49,7 @@ impl<'m> SipMsg<'m> {
         })
     }
 
-    pub(crate) fn raw(self) -> *mut ffi::sip_msg {
+    pub(super) fn raw(self) -> *mut ffi::sip_msg {
         self.raw.as_ptr()
     }
 
@@ -91,7 +93,7 @@ impl<'m> SipMsg<'m> {
     }
 
     /// How far behind the start of the buffer a place is; nothing for NULL and places outside of it.
-    pub(super) fn offset(&self, place: *const std::os::raw::c_char) -> Option<usize> {
+    pub(super) fn offset(&self, place: *const c_char) -> Option<usize> {
         let offset = place.addr().checked_sub(self.fields().buf.addr())?;
         (!place.is_null() && offset <= self.length()).then_some(offset)
     }
@@ -121,9 +123,7 @@ impl<'m> SipMsg<'m> {
 
     /// Parses all header fields. False for a message that is broken before the end of its header.
     pub(crate) fn parse_headers(&self) -> bool {
-        // SAFETY: a live message of this process; parsing twice is harmless.
-        let parsed = unsafe { ffi::ipsmgw_c_parse_headers(self.raw()) };
-        parsed == 0 && !self.fields().eoh.is_null()
+        ipsmgw_c_parse_headers(*self) == 0 && !self.fields().eoh.is_null()
     }
 
     /// The header fields parsed so far, in order.
@@ -216,8 +216,7 @@ impl<'m> SipMsg<'m> {
 
     /// All octets behind the empty line, whatever Content-Length says.
     pub(crate) fn octets_behind_header(&self) -> &'m [u8] {
-        // SAFETY: a live message; the call finds the end of the header, and parses what is left of it.
-        let start = unsafe { ffi::ipsmgw_c_body(self.raw()) };
+        let start = ipsmgw_c_body(*self);
         let length = self.offset(start).map(|start| self.length() - start);
         self.octets(&ffi::str_ {
             s: start,
@@ -233,4 +232,20 @@ impl<'m> SipMsg<'m> {
         let end = self.offset(msg.unparsed)?;
         (!msg.eoh.is_null()).then_some(end)
     }
+}
+
+/// A message that this process alone changes.
+impl Argument for SipMsg<'_> {
+    type C = *mut ffi::sip_msg;
+
+    fn c(self) -> Self::C {
+        self.raw()
+    }
+}
+
+typed! {
+    /// It adds what it has read to the message, in this process's memory. A second call changes nothing.
+    fn ipsmgw_c_parse_headers(msg: SipMsg<'_>) -> c_int;
+    /// It gives a place in the message, or NULL.
+    fn ipsmgw_c_body(msg: SipMsg<'_>) -> *mut c_char;
 }

@@ -1,7 +1,8 @@
 //! Kamailio's core and its modules: calls, structures, shared memory.
 
-pub(super) mod address;
+mod address;
 pub(super) mod answer;
+mod argument;
 pub(super) mod bell;
 pub(super) mod branch_flags;
 mod calls;
@@ -22,6 +23,7 @@ pub(super) mod lumps;
 pub(super) mod memory;
 pub(super) mod message;
 pub(super) mod modules;
+pub(super) mod native_route;
 pub(super) mod own_request;
 pub(super) mod parameter;
 pub(super) mod parsed_uri;

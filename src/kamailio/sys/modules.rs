@@ -2,15 +2,19 @@
 //!
 //! Each function of theirs is checked once, in mod_init: behind that they are plain function pointers.
 
-use std::ffi::CString;
-use std::os::raw::c_int;
+use std::ffi::{CStr, CString};
+use std::os::raw::{c_int, c_uint};
 use std::sync::atomic::AtomicPtr;
 
 use once_cell::sync::OnceCell;
 
+use super::argument::{Argument, typed};
 use super::calls;
 use super::ffi;
+use super::native_route::NativeRoute;
+use super::request::Request;
 use super::setting_error::SettingError;
+use super::text::Lent;
 
 /// A field of a table of functions, as Kamailio's headers declare it: it may be NULL.
 pub(super) trait Entry {
@@ -24,71 +28,114 @@ impl<F> Entry for Option<F> {
 /// The function in such a field.
 type Function<E> = <E as Entry>::Function;
 
-/// A table of the functions that are called, made from the table that a module exports.
+/// A table of the functions that are called, made from the table that a module exports. The `typed` ones are safe
+/// with arguments of these types ([`Argument`]); the others are function pointers.
 macro_rules! functions {
-    ($(#[$doc:meta])* $name:ident of $table:ty: $($function:ident: $entry:ty,)+) => {
+    (
+        $(#[$doc:meta])* $name:ident of $table:ty:
+        typed { $($(#[$why:meta])* $typed:ident: $entry:ty = fn($($argument:ident: $type:ty),*) $(-> $result:ty)?;)* }
+        pointers { $($pointer:ident: $other:ty;)* }
+    ) => {
         $(#[$doc])*
         pub(super) struct $name {
-            $(pub(super) $function: Function<$entry>,)+
+            $($typed: Function<$entry>,)*
+            $(pub(super) $pointer: Function<$other>,)*
         }
 
         impl $name {
             /// An error is the name of the first function that the module does not have.
             fn of(table: &$table) -> Result<Self, &'static str> {
                 Ok(Self {
-                    $($function: table.$function.ok_or(stringify!($function))?,)+
+                    $($typed: table.$typed.ok_or(stringify!($typed))?,)*
+                    $($pointer: table.$pointer.ok_or(stringify!($pointer))?,)*
                 })
             }
+
+            $($(#[$why])* pub(super) fn $typed(&self, $($argument: $type),*) $(-> $result)? {
+                let function = self.$typed;
+                // SAFETY: the types of the arguments guarantee what the function asks for. The compiler compares what C sees
+                // of them with the module's header.
+                unsafe { function($(Argument::c($argument)),*) }
+            })*
         }
     };
 }
 
 functions! {
-    /// tm (modules/tm/tm_load.h).
+    /// tm (modules/tm/tm_load.h). Its functions for the request at hand fail where there is no transaction.
     Tm of ffi::tm_binds:
-    register_tmcb: ffi::register_tmcb_f,
-    t_newtran: ffi::tnewtran_f,
-    t_reply: ffi::treply_f,
-    t_reply_with_body: ffi::treply_wb_f,
-    t_lookup_ident: ffi::tlookup_ident_f,
-    unref_cell: ffi::unref_cell_f,
-    t_request: ffi::req_t,
-    t_gett: ffi::tgett_f,
-    t_gett_branch: ffi::tgett_branch_f,
-    t_sett: ffi::tsett_f,
-    t_suspend: ffi::t_suspend_f,
-    t_continue: ffi::t_continue_f,
-    t_continue_cb: ffi::t_continue_cb_f,
-    t_get_picked_branch: ffi::tget_picked_f,
-    t_get_reply_totag: ffi::tget_reply_totag_f,
-    set_fr: ffi::tset_fr_f,
-    generate_fromtag: ffi::generate_fromtag_f,
+    typed {
+    /// It gives the transaction that this process works on, NULL or T_UNDEFINED.
+    t_gett: ffi::tgett_f = fn() -> *mut ffi::cell;
+    /// It reads a number of this process.
+    t_gett_branch: ffi::tgett_branch_f = fn() -> c_int;
+    /// The same.
+    t_get_picked_branch: ffi::tget_picked_f = fn() -> c_int;
+    t_newtran: ffi::tnewtran_f = fn(request: Request<'_>) -> c_int;
+    set_fr: ffi::tset_fr_f = fn(request: Request<'_>, invite_ms: c_uint, other_ms: c_uint) -> c_int;
+    t_suspend: ffi::t_suspend_f = fn(request: Request<'_>, entry: &mut c_uint, label: &mut c_uint) -> c_int;
+    /// It copies the reason.
+    t_reply: ffi::treply_f = fn(request: Request<'_>, status: c_uint, reason: &CStr) -> c_int;
+    /// The tag stays in a buffer of this process.
+    t_get_reply_totag: ffi::tget_reply_totag_f = fn(request: Request<'_>, tag: &mut ffi::str_) -> c_int;
+    /// The same.
+    generate_fromtag: ffi::generate_fromtag_f = fn(tag: &mut ffi::str_, call_id: &Lent<'_>, uri: &Lent<'_>);
+    /// It takes a reference to the transaction that it finds, and makes it the one that this process works on.
+    t_lookup_ident: ffi::tlookup_ident_f = fn(found: &mut *mut ffi::cell, entry: c_uint, label: c_uint) -> c_int;
+    /// It looks the suspended transaction up.
+    t_continue: ffi::t_continue_f = fn(entry: c_uint, label: c_uint, route: NativeRoute) -> c_int;
+    /// The same.
+    t_continue_cb: ffi::t_continue_cb_f = fn(entry: c_uint, label: c_uint, function: &Lent<'_>, event: &Lent<'_>) -> c_int;
+    }
+    pointers {
+    register_tmcb: ffi::register_tmcb_f;
+    t_reply_with_body: ffi::treply_wb_f;
+    unref_cell: ffi::unref_cell_f;
+    t_request: ffi::req_t;
+    t_sett: ffi::tsett_f;
+    }
 }
 
 functions! {
     /// sl (modules/sl/sl.h).
     Sl of ffi::sl_api_t:
-    freply: ffi::send_reply_f,
-    dreply: ffi::sl_send_dreply_f,
+    typed {
+    /// It copies the reason.
+    freply: ffi::send_reply_f = fn(request: Request<'_>, status: c_int, reason: &Lent<'_>) -> c_int;
+    }
+    pointers {
+    dreply: ffi::sl_send_dreply_f;
+    }
 }
 
 functions! {
     /// uac (modules/uac/api.h).
     Uac of ffi::uac_api_t:
-    replace_from: ffi::uac_replace_from_t,
-    replace_to: ffi::uac_replace_to_t,
+    typed {
+    /// It copies both texts.
+    replace_from: ffi::uac_replace_from_t = fn(request: Request<'_>, display: &Lent<'_>, uri: &Lent<'_>) -> c_int;
+    /// The same.
+    replace_to: ffi::uac_replace_to_t = fn(request: Request<'_>, display: &Lent<'_>, uri: &Lent<'_>) -> c_int;
+    }
+    pointers {
+    }
 }
 
 functions! {
     /// usrloc (modules/usrloc/usrloc.h).
     UsrlocFunctions of ffi::usrloc_api_t:
-    register_udomain: ffi::register_udomain_t,
-    lock_udomain: ffi::lock_udomain_t,
-    unlock_udomain: ffi::unlock_udomain_t,
-    get_urecord: ffi::get_urecord_t,
-    release_urecord: ffi::release_urecord_t,
-    update_ucontact: ffi::update_ucontact_t,
-    delete_ucontact: ffi::delete_ucontact_t,
+    typed {
+    /// It copies the name, and makes the table where there is none of that name. The table lives as long as Kamailio.
+    register_udomain: ffi::register_udomain_t = fn(name: &CStr, table: &mut *mut ffi::udomain_t) -> c_int;
+    }
+    pointers {
+    lock_udomain: ffi::lock_udomain_t;
+    unlock_udomain: ffi::unlock_udomain_t;
+    get_urecord: ffi::get_urecord_t;
+    release_urecord: ffi::release_urecord_t;
+    update_ucontact: ffi::update_ucontact_t;
+    delete_ucontact: ffi::delete_ucontact_t;
+    }
 }
 
 /// What other modules export. Read-only after mod_init, the same in every process.
@@ -133,9 +180,7 @@ pub(crate) fn bind(usrloc_table: &str) -> Result<(), SettingError> {
     let mut tm = ffi::tm_binds::default();
     let found = calls::ipsmgw_c_bind_tm(&mut tm) == 0;
     let tm = checked("tm", "", found.then(|| Tm::of(&tm)))?;
-    let name = c"t_check_trans".as_ptr().cast_mut();
-    // SAFETY: the name is a C string that is only read; Kamailio searches the modules that are loaded.
-    let t_check_trans = unsafe { ffi::find_export(name, 0, 0) };
+    let t_check_trans = find_export(c"t_check_trans", 0, 0);
     let t_check_trans = checked("tm", "", Some(t_check_trans.ok_or("t_check_trans")))?;
     let mut sl = ffi::sl_api_t::default();
     let found = calls::ipsmgw_c_bind_sl(&mut sl) == 0;
@@ -175,9 +220,7 @@ fn checked<F>(
 
 /// A timer of tm's in milliseconds; nothing where this tm has none of that name.
 pub(crate) fn tm_timer_ms(name: &str) -> Option<u64> {
-    let length = c_int::try_from(name.len()).ok()?;
-    // SAFETY: the name is live during the call; tm, which is loaded, has read its parameters.
-    let ticks = unsafe { ffi::ipsmgw_c_tm_ticks(name.as_ptr().cast(), length) };
+    let ticks = ipsmgw_c_tm_ticks(&Lent::new(name.as_bytes()));
     let ticks = u64::try_from(ticks).ok()?;
     Some(ticks * 1000 / u64::from(ffi::TIMER_TICKS_HZ))
 }
@@ -198,9 +241,7 @@ fn bind_usrloc(table: &str) -> Result<Option<Usrloc>, SettingError> {
     let name =
         CString::new(table).map_err(|_| SettingError("usrloc_table must not hold a NUL".into()))?;
     let mut domain = std::ptr::null_mut();
-    // SAFETY: usrloc keeps a copy of the name, and makes the table where it does not exist yet.
-    let mut registered =
-        || unsafe { (functions.register_udomain)(name.as_ptr(), &mut domain) } == 0;
+    let mut registered = || functions.register_udomain(&name, &mut domain) == 0;
     if table.is_empty() || !registered() || domain.is_null() {
         return Err(SettingError(format!(
             "usrloc has no table '{table}': write the table that save() and lookup() use into modparam(\"ipsmgw\", \"usrloc_table\", ...)"
@@ -212,4 +253,11 @@ fn bind_usrloc(table: &str) -> Result<Option<Usrloc>, SettingError> {
         nat_flag: api.nat_flag,
         table: AtomicPtr::new(domain),
     }))
+}
+
+typed! {
+    /// It looks a function up in the modules that are loaded.
+    fn find_export(name: &CStr, parameters: c_int, flags: c_int) -> ffi::cmd_function;
+    /// It looks a timer of tm's up by its name.
+    fn ipsmgw_c_tm_ticks(name: &Lent<'_>) -> c_int;
 }

@@ -3,8 +3,10 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 use std::ops::Deref;
+use std::os::raw::c_int;
 
 use super::address::{self, ListeningSocket};
+use super::argument::{Argument, typed};
 use super::calls;
 use super::ffi;
 use super::message::SipMsg;
@@ -137,8 +139,7 @@ impl<'m> Request<'m> {
 
     /// Reads what stands in From, where that can be read.
     pub(super) fn parse_from(&self) {
-        // SAFETY: a live message of this process; parsing twice is harmless.
-        unsafe { ffi::parse_from_header(self.raw()) };
+        parse_from_header(*self);
     }
 
     /// The Request-URI as it came.
@@ -189,11 +190,24 @@ impl<'m> Request<'m> {
 
 /// Which kind of route this process runs.
 fn route_type() -> u32 {
-    let route = calls::ipsmgw_c_route_type();
-    u32::try_from(route).unwrap_or(0)
+    u32::try_from(calls::ipsmgw_c_route_type()).unwrap_or(0)
 }
 
 /// Sets a flag. Kamailio's have 32 bits, and 64 from version 6 on.
 fn add_flag<T: From<u32> + std::ops::BitOrAssign>(flags: &mut T, flag: u32) {
     *flags |= T::from(flag);
+}
+
+/// The same as of a message, with a request line.
+impl Argument for Request<'_> {
+    type C = *mut ffi::sip_msg;
+
+    fn c(self) -> Self::C {
+        self.raw()
+    }
+}
+
+typed! {
+    /// It adds what it has read to the message, in this process's memory. A second call changes nothing.
+    fn parse_from_header(msg: Request<'_>) -> c_int;
 }

@@ -100,14 +100,13 @@ int ipsmgw_c_bind_tm(struct tm_binds *api)
 	return load_tm_api(api);
 }
 
-int ipsmgw_c_tm_ticks(const char *name, int len)
+int ipsmgw_c_tm_ticks(str *name)
 {
 	str group_name = str_init("tm");
-	str name_str = {(char *)name, len};
 	cfg_group_t *group = NULL;
 	cfg_mapping_t *var = NULL;
 
-	if(cfg_lookup_var(&group_name, &name_str, &group, &var) < 0
+	if(cfg_lookup_var(&group_name, name, &group, &var) < 0
 			|| group->handle == NULL || *group->handle == NULL)
 		return -1;
 	return *(int *)((char *)*group->handle + var->offset);

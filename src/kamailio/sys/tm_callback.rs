@@ -2,6 +2,7 @@
 
 use std::os::raw::{c_int, c_uint, c_void};
 
+use super::argument::typed;
 use super::ffi;
 use super::guard::guard;
 use super::message::SipMsg;
@@ -94,8 +95,7 @@ impl<'t> Told<'t> {
     /// In [`TmEvent::RequestSent`]: so long the request waits for its final response. tm starts its timer behind this.
     pub(crate) fn set_final_timeout(&self, milliseconds: u64) {
         let milliseconds = c_uint::try_from(milliseconds).unwrap_or(c_uint::MAX);
-        // SAFETY: the transaction of the callback.
-        unsafe { ffi::ipsmgw_c_set_final_timeout(self.transaction.raw(), milliseconds) };
+        ipsmgw_c_set_final_timeout(self.transaction, milliseconds);
     }
 }
 
@@ -151,8 +151,7 @@ impl Transaction<'_> {
 /// Whether tm takes its table down. Then nothing can be sent any more, and a worker may have been ended while
 /// it held a lock of ours: nobody waits for that.
 pub(crate) fn is_shutting_down() -> bool {
-    // SAFETY: no arguments.
-    unsafe { ffi::ksr_shutdown_phase() != 0 }
+    ksr_shutdown_phase() != 0
 }
 
 /// tm calls this for a watcher. (One function for each of them: its address tells the watcher, so it is never inlined.)
@@ -184,4 +183,11 @@ unsafe extern "C" fn told<W: Watcher>(
             parameters,
         });
     });
+}
+
+typed! {
+    /// It writes a number of the transaction.
+    fn ipsmgw_c_set_final_timeout(transaction: Transaction<'_>, milliseconds: c_uint);
+    /// It reads a number that all processes share.
+    fn ksr_shutdown_phase() -> c_int;
 }

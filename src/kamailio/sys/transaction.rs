@@ -5,28 +5,29 @@ use std::os::raw::{c_int, c_uint};
 use std::ptr::NonNull;
 
 use super::address::{self, ListeningSocket};
+use super::argument::Argument;
 use super::calls;
 use super::ffi;
 use super::message::SipMsg;
 use super::modules::modules;
 use super::request::Request;
-use super::text::{self, lend};
+use super::text::{self, Lent, lend};
 
 /// A structure that tm keeps for `'t` and that other processes may write meanwhile: it is read field by field.
-pub(super) struct Lent<'t, T> {
+pub(super) struct Kept<'t, T> {
     raw: NonNull<T>,
     _kept: PhantomData<&'t T>,
 }
 
-impl<T> Clone for Lent<'_, T> {
+impl<T> Clone for Kept<'_, T> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<T> Copy for Lent<'_, T> {}
+impl<T> Copy for Kept<'_, T> {}
 
-impl<T> Lent<'_, T> {
+impl<T> Kept<'_, T> {
     /// Nothing for tm's two pointers that are none: NULL and T_UNDEFINED (all ones).
     ///
     /// # Safety
@@ -40,12 +41,12 @@ impl<T> Lent<'_, T> {
     }
 }
 
-/// A copy of one field of a [`Lent`] structure: a number, a pointer or a `str`.
+/// A copy of one field of a [`Kept`] structure: a number, a pointer or a `str`.
 macro_rules! field {
-    ($lent:expr, $($field:ident).+) => {{
-        let lent: &Lent<'_, _> = &$lent;
-        // SAFETY: `Lent::new` was promised that the structure is kept. No reference to it is made.
-        unsafe { (*lent.raw.as_ptr()).$($field).+ }
+    ($kept:expr, $($field:ident).+) => {{
+        let kept: &Kept<'_, _> = &$kept;
+        // SAFETY: `Kept::new` was promised that the structure is kept. No reference to it is made.
+        unsafe { (*kept.raw.as_ptr()).$($field).+ }
     }};
 }
 
@@ -58,24 +59,23 @@ pub(crate) struct TransactionPlace {
 
 /// A transaction that tm keeps for `'t`: that of the message at hand, or of a callback.
 #[derive(Clone, Copy)]
-pub(crate) struct Transaction<'t>(Lent<'t, ffi::cell>);
+pub(crate) struct Transaction<'t>(Kept<'t, ffi::cell>);
 
 /// A branch of a transaction.
 #[derive(Clone, Copy)]
-pub(crate) struct Branch<'t>(Lent<'t, ffi::ua_client>);
+pub(crate) struct Branch<'t>(Kept<'t, ffi::ua_client>);
 
 impl<'t> Transaction<'t> {
     /// # Safety
     /// NULL, T_UNDEFINED, or a transaction that tm keeps for `'t`.
     pub(super) unsafe fn new(cell: *mut ffi::cell) -> Option<Self> {
         // SAFETY: by the caller's promise.
-        unsafe { Lent::new(cell) }.map(Self)
+        unsafe { Kept::new(cell) }.map(Self)
     }
 
     /// The transaction of the message at hand.
     pub(crate) fn of(_at_hand: SipMsg<'t>) -> Option<Self> {
-        // SAFETY: no arguments.
-        let cell = unsafe { (modules().tm.t_gett)() };
+        let cell = modules().tm.t_gett();
         // SAFETY: tm holds a reference to its current transaction until the script is through with the message at hand.
         unsafe { Self::new(cell) }
     }
@@ -111,7 +111,7 @@ impl<'t> Transaction<'t> {
         let count = usize::try_from(field!(self.0, nr_of_outgoings)).unwrap_or(0);
         (0..count).filter_map(move |place| {
             // SAFETY: tm keeps an array of branches with the transaction, of which so many are in use.
-            unsafe { Lent::new(first.wrapping_add(place)) }.map(Branch)
+            unsafe { Kept::new(first.wrapping_add(place)) }.map(Branch)
         })
     }
 
@@ -128,8 +128,8 @@ impl<'t> Transaction<'t> {
 
     /// The branch whose failure tm handles just now.
     pub(crate) fn picked_branch(self) -> Option<Branch<'t>> {
-        // SAFETY: no arguments; negative where there is none.
-        let picked = unsafe { (modules().tm.t_get_picked_branch)() };
+        // Negative where there is none.
+        let picked = modules().tm.t_get_picked_branch();
         self.branches().nth(usize::try_from(picked).ok()?)
     }
 
@@ -156,6 +156,15 @@ impl<'t> Transaction<'t> {
         let request = field!(self.0, uas.request);
         // SAFETY: NULL, or a copy that tm keeps with the transaction, and that nobody changes any more.
         unsafe { request.as_ref() }
+    }
+}
+
+/// A transaction that tm keeps during the call.
+impl Argument for Transaction<'_> {
+    type C = *mut ffi::cell;
+
+    fn c(self) -> Self::C {
+        self.raw()
     }
 }
 
@@ -211,9 +220,8 @@ impl<'t> Branch<'t> {
 
 /// The branch that the reply at hand belongs to.
 pub(crate) fn current_branch() -> Option<u32> {
-    // SAFETY: no arguments; negative where there is none.
-    let branch = unsafe { (modules().tm.t_gett_branch)() };
-    u32::try_from(branch).ok()
+    // Negative where there is none.
+    u32::try_from(modules().tm.t_gett_branch()).ok()
 }
 
 /// What [`begin`] found.
@@ -232,8 +240,7 @@ pub(crate) fn begin(request: Request<'_>) -> Begun {
     // uac restores From in the replies from tm's copy of the request, and takes it for granted that From
     // was read before tm copied it. Where it cannot be read, `has_read_from` tells.
     request.parse_from();
-    // SAFETY: a live request of this process.
-    match unsafe { (modules().tm.t_newtran)(request.raw()) } {
+    match modules().tm.t_newtran(request) {
         0 => Begun::Retransmission,
         1.. => Begun::Transaction,
         ffi::E_SCRIPT => match Transaction::of(request.message()) {
@@ -256,26 +263,24 @@ pub(crate) fn is_known(request: Request<'_>) -> bool {
 /// For how long the request's transaction waits for a final response.
 pub(crate) fn set_timeout(request: Request<'_>, ms: u64) {
     let ms = c_uint::try_from(ms).unwrap_or(c_uint::MAX);
-    // SAFETY: a live request of this process; 0 leaves the INVITE timer alone.
-    unsafe { (modules().tm.set_fr)(request.raw(), 0, ms) };
+    // 0 leaves the INVITE timer alone.
+    modules().tm.set_fr(request, 0, ms);
 }
 
 /// Suspends the request: its transaction waits to be resumed, under tm's timer.
 pub(crate) fn suspend(request: Request<'_>) -> Option<TransactionPlace> {
     let mut place = TransactionPlace::default();
     let (entry, label) = (&mut place.entry, &mut place.label);
-    // SAFETY: a live request of this process; writes the two numbers. Without a transaction it fails.
-    let suspended = unsafe { (modules().tm.t_suspend)(request.raw(), entry, label) } == 0;
+    let suspended = modules().tm.t_suspend(request, entry, label) == 0;
     suspended.then_some(place)
 }
 
 /// The tag that tm puts into From of a request of this process with this Call-ID.
 pub(crate) fn own_tag(call_id: &str, uri: &str) -> Option<String> {
     let mut tag = ffi::str_::default();
-    let (mut call_id, mut uri) = (lend(call_id.as_bytes()), lend(uri.as_bytes()));
-    // SAFETY: both texts are live during the call; the tag stands in a buffer of tm's.
-    unsafe { (modules().tm.generate_fromtag)(&mut tag, &mut call_id, &mut uri) };
-    // SAFETY: as above; copied at once.
+    let (call_id, uri) = (Lent::new(call_id.as_bytes()), Lent::new(uri.as_bytes()));
+    modules().tm.generate_fromtag(&mut tag, &call_id, &uri);
+    // SAFETY: the tag stands in a buffer of tm's; it is copied at once.
     unsafe { text::text(&tag) }.map(str::to_owned)
 }
 
@@ -289,10 +294,8 @@ impl CurrentKept {
     pub(super) fn new() -> Self {
         let tm = &modules().tm;
         Self {
-            // SAFETY: no arguments.
-            cell: unsafe { (tm.t_gett)() },
-            // SAFETY: no arguments.
-            branch: unsafe { (tm.t_gett_branch)() },
+            cell: tm.t_gett(),
+            branch: tm.t_gett_branch(),
         }
     }
 
@@ -323,9 +326,8 @@ impl FoundTransaction {
     pub(crate) fn look_up(place: TransactionPlace) -> Option<Self> {
         let current = CurrentKept::new();
         let mut cell = std::ptr::null_mut();
-        // SAFETY: writes the pointer; takes a reference when it finds one.
-        let found =
-            unsafe { (modules().tm.t_lookup_ident)(&mut cell, place.entry, place.label) } > 0;
+        let tm = &modules().tm;
+        let found = tm.t_lookup_ident(&mut cell, place.entry, place.label) > 0;
         (found && !cell.is_null()).then_some(Self {
             cell,
             _current: current,
@@ -339,11 +341,12 @@ impl FoundTransaction {
         let mut to_tag = ffi::str_::default();
         // SAFETY: this holds a reference.
         let request = unsafe { (*self.cell).uas.request };
-        if request.is_null() {
+        // SAFETY: NULL, or the copy that tm keeps with the transaction, and that nobody changes any more.
+        let request = unsafe { SipMsg::new(request) }.and_then(SipMsg::request);
+        let Some(request) = request else {
             return false;
-        }
-        // SAFETY: the request that tm keeps with the transaction; the tag stays in a buffer of tm's.
-        unsafe { (tm.t_get_reply_totag)(request, &mut to_tag) };
+        };
+        tm.t_get_reply_totag(request, &mut to_tag);
         let cell = std::mem::replace(&mut self.cell, std::ptr::null_mut());
         // SAFETY: a referenced transaction with a request; the texts are copied; no body. tm gives the reference
         // back itself, except on the errors of its own memory, where it is lost to tm's hard cleanup.
