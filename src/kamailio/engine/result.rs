@@ -3,7 +3,7 @@
 
 use std::cell::Cell;
 
-use once_cell::sync::OnceCell;
+use std::sync::OnceLock;
 
 use crate::host::TransactionId;
 use crate::interwork::{Ended, Outcome};
@@ -26,7 +26,7 @@ pub(crate) fn current() -> Option<Outcome> {
 }
 
 /// The `event_callback` parameter.
-static EVENT_CALLBACK: OnceCell<&'static str> = OnceCell::new();
+static EVENT_CALLBACK: OnceLock<&'static str> = OnceLock::new();
 
 /// In mod_init: stores the name of the KEMI function that gets outcomes.
 pub(crate) fn set_event_callback(function: &'static str) {
@@ -68,7 +68,7 @@ pub(crate) fn current_sm() -> Option<(Ended, CallId)> {
 }
 
 /// The `sm_event_callback` parameter.
-static SM_EVENT_CALLBACK: OnceCell<&'static str> = OnceCell::new();
+static SM_EVENT_CALLBACK: OnceLock<&'static str> = OnceLock::new();
 
 /// In mod_init: stores the name of the KEMI function that gets outcomes of short messages.
 pub(crate) fn set_sm_event_callback(function: &'static str) {

@@ -1,6 +1,6 @@
 //! tm callbacks of transactions that belong to exchanges. The parameter of a callback is the number of the exchange.
 
-use once_cell::sync::OnceCell;
+use std::sync::OnceLock;
 
 use crate::host::ExchangeId;
 
@@ -19,7 +19,7 @@ pub(crate) struct Handlers {
     pub(crate) own_message: fn(ExchangeId, u8, &Told<'_>),
 }
 
-static HANDLERS: OnceCell<Handlers> = OnceCell::new();
+static HANDLERS: OnceLock<Handlers> = OnceLock::new();
 
 /// In mod_init. The handlers are set from above, because they carry out decisions, which register callbacks here.
 pub(crate) fn set_handlers(handlers: Handlers) {

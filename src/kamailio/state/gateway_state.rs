@@ -1,6 +1,6 @@
 //! What mod_init made and all processes share.
 
-use once_cell::sync::OnceCell;
+use std::sync::OnceLock;
 
 use crate::guard::connections::Limits;
 use crate::interwork::Gateway;
@@ -50,7 +50,7 @@ impl GatewayState {
     }
 }
 
-static STATE: OnceCell<GatewayState> = OnceCell::new();
+static STATE: OnceLock<GatewayState> = OnceLock::new();
 
 /// The gateway's state.
 ///

@@ -2,18 +2,18 @@
 
 use std::ffi::CString;
 
-use once_cell::sync::OnceCell;
+use std::sync::OnceLock;
 
 use super::calls;
 use super::ffi;
 use super::passed::Name;
 
 /// One counter; it counts from mod_init on.
-pub(crate) struct Handle(OnceCell<ffi::counter_handle_t>);
+pub(crate) struct Handle(OnceLock<ffi::counter_handle_t>);
 
 impl Handle {
     pub(crate) const fn new() -> Self {
-        Self(OnceCell::new())
+        Self(OnceLock::new())
     }
 
     /// One more.

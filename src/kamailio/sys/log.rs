@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use once_cell::sync::OnceCell;
+use std::sync::OnceLock;
 use tracing::field::{Field, Visit};
 use tracing::span;
 use tracing::subscriber::{Interest, Subscriber};
@@ -26,7 +26,7 @@ struct KamailioLog;
 /// Adds to a line what it is about.
 pub(crate) type Subject = fn(&mut String);
 
-static SUBJECT: OnceCell<Subject> = OnceCell::new();
+static SUBJECT: OnceLock<Subject> = OnceLock::new();
 
 /// In mod_init: lines end with what this function adds.
 pub(crate) fn set_subject(subject: Subject) {

@@ -2,7 +2,7 @@
 
 use std::os::raw::c_int;
 
-use once_cell::sync::OnceCell;
+use std::sync::OnceLock;
 
 use super::calls;
 use super::guard::guard;
@@ -30,7 +30,7 @@ impl LogLine<'_> {
 /// Whether a line is written as it is.
 pub(crate) type Filter = fn(&LogLine<'_>) -> bool;
 
-static FILTER: OnceCell<Filter> = OnceCell::new();
+static FILTER: OnceLock<Filter> = OnceLock::new();
 
 /// In child_init: from now on this process's lines pass this filter, unless something else takes them already.
 pub(crate) fn filter_lines(filter: Filter) {

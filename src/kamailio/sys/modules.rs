@@ -6,7 +6,7 @@ use std::ffi::{CStr, CString};
 use std::os::raw::{c_int, c_uint};
 use std::sync::atomic::AtomicPtr;
 
-use once_cell::sync::OnceCell;
+use std::sync::OnceLock;
 
 use super::argument::{Argument, typed};
 use super::calls;
@@ -157,7 +157,7 @@ pub(super) struct Usrloc {
     pub(super) table: AtomicPtr<ffi::udomain_t>,
 }
 
-static MODULES: OnceCell<Modules> = OnceCell::new();
+static MODULES: OnceLock<Modules> = OnceLock::new();
 
 /// The bound modules.
 ///
