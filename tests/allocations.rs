@@ -5,8 +5,8 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use ipsmgw::wire::{
-    Direction, EncodedText, RpAddress, RpData, RpMessage, RpMr, SmsDeliver, TpAddress, TpPid,
-    TpScts, Tpdu,
+    ConcatenationReference, Cut, Direction, EncodedText, RpAddress, RpData, RpMessage, RpMr,
+    Segments, SmsDeliver, TextCoding, TpAddress, TpPid, TpScts, Tpdu,
 };
 
 struct Counting;
@@ -88,4 +88,17 @@ fn a_short_message_takes_no_heap_to_decode_and_one_allocation_to_encode() {
         });
         assert_eq!((decoding, out), (0, text));
     }
+}
+
+#[test]
+fn a_long_text_is_cut_without_the_heap() {
+    let text = "👩\u{200d}👩\u{200d}👧\u{200d}👦 e\u{301} 🇫🇷 क्षत्रिय 한국어 ".repeat(40);
+    let coding = TextCoding::of(&text, &[]);
+    let reference = ConcatenationReference::Eight(1);
+    let (cutting, parts) = allocations(|| {
+        let segments = Segments::of(&text, coding, reference, Cut::Graphemes).unwrap();
+        segments.texts().count()
+    });
+    assert_eq!(cutting, 0);
+    assert!(parts > 10, "{parts}");
 }

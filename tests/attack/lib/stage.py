@@ -1,12 +1,9 @@
 """A gateway with the shipped configuration, and the normal pairs that use it while it is attacked."""
 
 import asyncio
-import hashlib
 import os
 import re
-import secrets
 import shlex
-import sqlite3
 import time
 from pathlib import Path
 
@@ -32,15 +29,7 @@ class AttackedGateway(Gateway):
     """The gateway with IPSMGW_FLOOD as shipped, and people put into its database at once."""
 
     def add_people(self, people):
-        rows = []
-        for name, number in people:
-            password = secrets.token_hex(4)
-            self.people[name] = (password, number)
-            ha1 = hashlib.md5(f"{name}:{self.domain}:{password}".encode()).hexdigest()
-            rows.append((name, self.domain, ha1, number or ""))
-        with sqlite3.connect(self.db, timeout=10) as connection:
-            connection.executemany("INSERT INTO subscriber (username, domain, ha1, number) VALUES (?, ?, ?, ?)", rows)
-        connection.close()
+        self.insert_people(people)
 
     # Memory of a process or of the whole gateway
 

@@ -1,9 +1,11 @@
 """One gateway: a Kamailio of its own with its own port, folder and people, started and ended by us."""
 
+import hashlib
 import os
 import re
 import secrets
 import shutil
+import sqlite3
 import subprocess
 from pathlib import Path
 
@@ -82,11 +84,8 @@ class Gateway(Kamailio):
             command = [CFG / "user", "add", name, password, *([number] if number else [])]
             subprocess.run(command, env=self.env, check=True, capture_output=True, text=True)
 
-    def add_many(self, people):
-        """As add_people for thousands: one database transaction, one reload."""
-        import hashlib
-        import sqlite3
-
+    def insert_people(self, people):
+        """As add_people for thousands: one database transaction. A gateway that runs does not know them yet."""
         rows = []
         for name, number in people:
             password = secrets.token_hex(4)
@@ -96,6 +95,10 @@ class Gateway(Kamailio):
         with sqlite3.connect(self.db, timeout=10) as connection:
             connection.executemany("INSERT INTO subscriber (username, domain, ha1, number) VALUES (?, ?, ?, ?)", rows)
         connection.close()
+
+    def add_many(self, people):
+        """insert_people for a gateway that runs."""
+        self.insert_people(people)
         self.rpc("ipsmgw.reload")
 
     async def user(self, kind, name, endpoint=None, protocol="udp", register=True):
