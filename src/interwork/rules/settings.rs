@@ -68,3 +68,34 @@ parameters! {
     cause: Rows(),
         "a row that replaces one in the tables of causes: see below";
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{ParameterKind, ParameterValue};
+
+    #[test]
+    fn defaults_are_legal_and_what_is_out_of_range_is_not() {
+        for (parameter, value) in Settings::default().values() {
+            assert_eq!(parameter.check(value), Ok(()));
+            let wrong = match parameter.kind {
+                ParameterKind::Number { range, .. } => [
+                    ParameterValue::Number(i64::from(range.0) - 1),
+                    ParameterValue::Number(i64::from(range.1) + 1),
+                ],
+                ParameterKind::Switch { .. } => {
+                    [ParameterValue::Number(-1), ParameterValue::Number(2)]
+                }
+                ParameterKind::Word { .. } => {
+                    [ParameterValue::Text(""), ParameterValue::Text("nothing")]
+                }
+                _ => continue,
+            };
+            for value in wrong {
+                let sentence = parameter.check(value).unwrap_err();
+                assert!(sentence.contains(parameter.name()), "{sentence}");
+                assert!(sentence.contains("it must be "), "{sentence}");
+            }
+        }
+    }
+}

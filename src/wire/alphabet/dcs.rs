@@ -145,11 +145,6 @@ impl TpDcs {
         self.0 >> 7 == 0 && self.0 & 0b0010_0000 != 0
     }
 
-    /// Whether the message is to be deleted once read: group 01xx.
-    pub const fn is_automatic_deletion(self) -> bool {
-        self.0 >> 6 == 0b01
-    }
-
     /// The message class, if the value has one.
     pub const fn class(self) -> Option<MessageClass> {
         let general_with_class = self.0 >> 7 == 0 && self.0 & 0b0001_0000 != 0;
@@ -210,7 +205,6 @@ mod tests {
                 .iter()
                 .any(|dcs| dcs.is_reserved())
         );
-        assert!(TpDcs(0x48).is_automatic_deletion() && !TpDcs(0x88).is_automatic_deletion());
         assert!(TpDcs(0x20).is_compressed() && !TpDcs(0xe0).is_compressed());
         assert!(!TpDcs(0x20).counts_septets() && TpDcs(0xbf).counts_septets());
         let waiting = MessageWaiting {

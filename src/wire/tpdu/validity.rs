@@ -52,12 +52,6 @@ impl RelativeVp {
 }
 
 impl EnhancedVp {
-    /// Whether the service centre tries only once: bit 7 of the functionality indicator.
-    pub const fn single_shot(self) -> bool {
-        let [indicator, ..] = self.0;
-        indicator & 0b0100_0000 != 0
-    }
-
     /// The period in seconds, for the formats 001, 010 and 011.
     pub fn seconds(self) -> Option<u32> {
         let [indicator, octets @ ..] = self.0;
@@ -170,7 +164,6 @@ mod tests {
             "indicator of two octets"
         );
         assert_eq!(seconds([0x07, 1, 0, 0, 0, 0, 0]), None, "reserved format");
-        assert!(EnhancedVp([0x41, 0, 0, 0, 0, 0, 0]).single_shot());
     }
 
     #[test]
