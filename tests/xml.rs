@@ -5,8 +5,11 @@ use ipsmgw::mime::{Imdn, RegInfo, ServiceInfo, recipients};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+/// Reads a document and says only whether it can be read.
+type Reader = fn(&[u8]) -> Result<(), DecodeError>;
+
 /// All readers of XML, by the name of the document.
-const READERS: [(&str, fn(&[u8]) -> Result<(), DecodeError>); 4] = [
+const READERS: [(&str, Reader); 4] = [
     ("imdn", |document| Imdn::decode(document).map(drop)),
     ("reginfo", |document| RegInfo::decode(document).map(drop)),
     ("resource-lists", |document| {
