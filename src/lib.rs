@@ -10,13 +10,13 @@
 //! | [`wire`] | octets and values: RP layer, TPDUs, alphabets. No policy, no I/O |
 //! | [`mime`] | bodies: entities, `message/cpim`, notifications, XML bodies |
 //! | [`sip`] | what is read of a SIP request and what is made of it |
-//! | [`host`] | what the core needs from the server it runs in: open exchanges |
+//! | [`exchange`] | open exchanges: one record for each kind, durable keys, what the core needs of their store |
 //! | [`interwork`] | decisions: who gets what, who is told what. No clock, no I/O |
 //! | `kamailio` | the binding: the only place with `unsafe`, the only one that knows Kamailio |
 
 pub mod base;
+pub mod exchange;
 pub mod guard;
-pub mod host;
 pub mod interwork;
 pub mod mime;
 pub mod sip;

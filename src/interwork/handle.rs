@@ -1,124 +1,169 @@
-//! The exchanges' state machine: which input in which state leads to which actions.
+//! The exchanges' state machine: which input in which state leads to which changes and effects.
 //!
 //! ```text
-//! SM -> IM   Submit -> Relayed -ImAnswered, FinalSent 2xx-> Reporting -LegCompleted-> ended
-//!            refused, but not in another form: -FinalSent 2xx-> SecondAttempt -LegCompleted-> Reporting
+//! SM -> IM   Submit -> Relayed -ImAnswered, FinalSent 2xx-> Reporting -RequestCompleted-> ended
+//!            refused, but not in another form: -FinalSent 2xx-> Retried -RequestCompleted-> Reporting
 //!            silent: Relayed -Due, FinalSent 2xx-> Accepted -BranchAnswered, Due-> Reporting
 //!
 //!            the same again: Submit -> Repetition -with the first one-> Reporting
 //!
-//!            parts: Submit -> Kept -the last one is relayed, Due-> ended
+//!            parts: Submit -> Waiting -the last one is relayed, Due-> ended
 //!
-//! IM -> SM   Deliver -> Queued -its turn-> Sent -LegCompleted 2xx-> Taken -Due-> Overdue -Due-> Queued
-//!            Sent -LegCompleted, a failure-> Sent to another contact, or Refused -Due-> ended
+//! IM -> SM   Deliver -> Queued -its turn-> Sent -RequestCompleted 2xx-> Taken -Due-> Overdue -Due-> Queued
+//!            Sent -RequestCompleted, a failure-> Sent to another contact, or Refused -Due-> ended
 //!            Sent, Taken, Overdue, Refused -Report-> ended; Settled when the sender's timer is about to fire
-//!            HoldOver: the sender has its 202 and the exchange goes on without it
-//!            ended before SIP's answer: Closing -LegCompleted-> ended
+//!            HoldTimeout: the sender has its 202 and the exchange goes on without it
+//!            ended before SIP's answer: Closing -RequestCompleted-> ended
 //!            ended by a failure of SIP, which a report may belie: Failed -Report, Due-> ended
 //!
-//!            to several: Enlist -> Listed -Begin-> Queued, or Sent where it stays an instant message
+//!            to several: List -> Listed -Begin-> Queued, or Sent where it stays an instant message
 //! ```
 
-use super::action::{Action, Actions, Counter, Verdict};
+use super::counter::Counter;
+use super::ended::Ended;
+use super::step::{Effect, Step, Verdict};
 use super::{Gateway, Input};
-use crate::host::{ExchangeId, Exchanges, Kind, Now};
-use crate::interwork::rules::causes::defaults as cause;
+use crate::exchange::{Exchange, ExchangeKey, NEVER, Now, ReplyTo, Store, View};
+use crate::interwork::rules::answer::answer;
+
+/// The end of an exchange whose transaction never told us its own: longer than any transaction lives.
+pub(crate) const FORGOTTEN_MS: u64 = 120_000;
 
 /// One input on its way through the state machine.
 pub(crate) struct Turn<'a> {
     pub(crate) gateway: &'a Gateway,
     pub(crate) now: Now,
-    pub(crate) store: &'a mut dyn Exchanges,
-    pub(crate) actions: Actions,
+    pub(crate) view: View<'a>,
+    pub(crate) effects: Vec<Effect>,
+    pub(crate) verdict: Verdict,
 }
 
 impl Gateway {
-    /// What to do about `input`. An exchange that has ended has nothing more to say: an input that
-    /// comes too late, or twice, leads to nothing.
-    pub fn handle(&self, input: Input<'_>, now: Now, store: &mut dyn Exchanges) -> Actions {
+    /// What to do about something that happened. An input that names an exchange which has ended, or which comes too
+    /// late, or twice, leads to nothing.
+    pub fn handle(&self, input: Input<'_>, now: Now, store: &mut dyn Store) -> Step {
         let mut turn = Turn {
             gateway: self,
             now,
-            store,
-            actions: Vec::with_capacity(4),
+            view: View::of(store),
+            effects: Vec::with_capacity(4),
+            verdict: Verdict::Taken,
         };
+        turn.handle(input);
+        Step {
+            changes: turn.view.into_changes(),
+            effects: turn.effects,
+            verdict: turn.verdict,
+        }
+    }
+}
+
+impl Turn<'_> {
+    fn handle(&mut self, input: Input<'_>) {
         match input {
-            Input::Submit { sm, transaction } => turn.submit(sm, transaction),
-            Input::ImAnswered { exchange, status } => turn.im_answered(exchange, status),
+            Input::Submit { sm, transaction } => self.submit(sm, transaction),
+            Input::ScriptAnswered {
+                exchange,
+                request,
+                status,
+            } => self.script_answered(exchange, request, status),
+            Input::ImAnswered { exchange, status } => self.im_answered(exchange, status),
             Input::BranchAnswered {
                 exchange,
                 branch,
                 status,
                 open,
-            } => turn.branch_answered(exchange, branch, status, open),
+            } => self.branch_answered(exchange, branch, status, open),
             Input::FinalSent {
                 exchange,
                 status,
                 open,
-            } => turn.final_sent(exchange, status, open),
+            } => self.final_sent(exchange, status, open),
             Input::Deliver {
                 im,
                 transaction,
                 hold_ms,
-            } => turn.deliver(im, transaction, hold_ms),
-            Input::Enlist(copy) => turn.enlist(copy),
-            Input::Begin { exchange, copy } => turn.begin(exchange, copy),
-            Input::Forked { exchange, legs } => turn.copy_forked(exchange, legs),
-            Input::StatusReport(report) => turn.status_reported(report),
-            Input::Report(report) => turn.report(report),
-            Input::HoldOver { exchange } => turn.hold_over(exchange),
-            Input::OtherContacts { exchange, count } => turn.other_contacts(exchange, count),
-            Input::NotSent { exchange, status } if turn.kind(exchange) == Some(Kind::ImToSm) => {
-                turn.rp_data_not_sent(exchange, status);
-            }
-            Input::LegCompleted {
+                route,
+            } => self.deliver(im, transaction, hold_ms, route),
+            Input::List { delivery, request } => self.list(delivery, request),
+            Input::Begin { exchange, delivery } => self.begin(exchange, delivery),
+            Input::Forked { exchange, clients } => self.list_delivery_forked(exchange, clients),
+            Input::StatusReport(report) => self.status_reported(report),
+            Input::Report { report, request } => self.report(report, request),
+            Input::HoldTimeout {
+                exchange,
+                transaction,
+            } => self.hold_timeout(exchange, transaction),
+            Input::OtherContacts { exchange, count } => self.other_contacts(exchange, count),
+            Input::NotSent { exchange, status } => match self.view.by_key(exchange) {
+                Some(Exchange::ImToSm(im)) => self.rp_data_not_sent(im, status),
+                open => self.request_completed(open, 0, status),
+            },
+            Input::RequestCompleted {
                 exchange,
                 attempt,
                 status,
-            } if turn.kind(exchange) == Some(Kind::ImToSm) => {
-                turn.rp_data_leg_completed(exchange, attempt, status);
-            }
-            Input::NotSent { exchange, status }
-            | Input::LegCompleted {
-                exchange, status, ..
-            } => match turn.kind(exchange) {
-                Some(Kind::SmToIm) => turn.sm_leg_completed(exchange, status),
-                Some(Kind::Copy) => turn.copy_leg_completed(exchange, status),
-                Some(Kind::Notification) => turn.notification_leg_completed(exchange, status),
-                Some(Kind::ImToSm | Kind::Part | Kind::Submitted) | None => {}
-            },
-            Input::Due { exchange } => match turn.kind(exchange) {
-                Some(Kind::SmToIm) => turn.sm_due(exchange),
-                Some(Kind::ImToSm) => turn.im_due(exchange),
-                Some(Kind::Part) => turn.part_due(exchange),
-                Some(Kind::Copy) => turn.copy_due(exchange),
-                Some(Kind::Submitted) => turn.submission_due(exchange),
-                Some(Kind::Notification) => turn.notification_due(exchange),
-                None => {}
-            },
-            Input::Stop { exchange } => turn.stopped(exchange),
-            Input::Released { exchange } => match turn.kind(exchange) {
-                Some(Kind::SmToIm) => turn.sm_released(exchange),
-                Some(Kind::ImToSm) => turn.im_released(exchange),
-                Some(Kind::Copy) => turn.copy_released(exchange),
-                Some(Kind::Part | Kind::Submitted | Kind::Notification) | None => {}
+            } => self.request_completed(self.view.by_key(exchange), attempt, status),
+            Input::Due { exchange } => self.due(exchange),
+            Input::Stop { exchange } => self.stopped(exchange),
+            Input::Released { exchange } => match self.view.by_key(exchange) {
+                Some(Exchange::SmToIm(sm)) => self.sm_released(sm),
+                Some(Exchange::ImToSm(im)) => self.im_released(im),
+                Some(Exchange::ListDelivery(delivery)) => self.list_delivery_released(delivery),
+                _ => {}
             },
         }
-        turn.actions
-    }
-}
-
-impl Turn<'_> {
-    fn kind(&mut self, id: ExchangeId) -> Option<Kind> {
-        self.store.get_mut(id).map(|exchange| exchange.kind)
     }
 
-    pub(crate) fn reply(&mut self, status: u16, retry_after: bool, verdict: Verdict) {
-        self.actions
-            .push(Action::Reply(cause::answer(status, retry_after), verdict));
+    /// A MESSAGE of ours has its final response, or could not be sent.
+    fn request_completed(&mut self, open: Option<Exchange>, attempt: u8, status: u16) {
+        match open {
+            Some(Exchange::SmToIm(sm)) => self.sm_request_completed(sm, status),
+            Some(Exchange::ImToSm(im)) => self.rp_data_completed(im, attempt, status),
+            Some(Exchange::ListDelivery(it)) => self.list_delivery_completed(it, status),
+            Some(Exchange::Notification(it)) => self.notification_completed(it, status),
+            Some(Exchange::KeptPart(_) | Exchange::Submitted(_)) | None => {}
+        }
+    }
+
+    fn due(&mut self, key: ExchangeKey) {
+        // The deadline has passed: it does not stay, whatever else changes.
+        self.view.wake_at(key, NEVER);
+        match self.view.by_key(key) {
+            Some(Exchange::SmToIm(sm)) => self.sm_due(sm),
+            Some(Exchange::ImToSm(im)) => self.im_due(im),
+            Some(Exchange::KeptPart(part)) => self.part_due(part),
+            Some(Exchange::Submitted(kept)) => self.submission_due(kept),
+            Some(Exchange::ListDelivery(it)) => self.list_delivery_due(it),
+            Some(Exchange::Notification(it)) => self.notification_due(it),
+            None => {}
+        }
+    }
+
+    /// The exchange, if it is open and of this kind.
+    pub(crate) fn get<E: TryFrom<Exchange>>(&self, key: ExchangeKey) -> Option<E> {
+        E::try_from(self.view.by_key(key)?).ok()
+    }
+
+    /// Answers a request, and says what the script gets.
+    pub(crate) fn answer(
+        &mut self,
+        request: ReplyTo,
+        status: u16,
+        retry_after: bool,
+        verdict: Verdict,
+    ) {
+        let answer = answer(status, retry_after);
+        self.effects.push(Effect::Answer(request, answer));
+        self.verdict = verdict;
+    }
+
+    /// Tells what became of a message.
+    pub(crate) fn ended(&mut self, ended: Ended) {
+        self.effects.push(Effect::Ended(ended));
     }
 
     pub(crate) fn count(&mut self, counter: Counter) {
-        self.actions.push(Action::Count(counter));
+        self.effects.push(Effect::Count(counter));
     }
 }

@@ -1,6 +1,7 @@
 //! What the core is told.
 
-use crate::host::{ExchangeId, Identity, Notify, Octets, Party, Text, TransactionId};
+use crate::base::{Octets, Text};
+use crate::exchange::{ExchangeKey, Identity, Party, ReplyTo, TransactionId, Wants};
 use crate::mime::Disposition;
 use crate::sip::{Capabilities, Translation};
 use crate::wire::{TpAddress, TpSt};
@@ -15,17 +16,26 @@ pub enum Input<'a> {
         /// The request's transaction.
         transaction: TransactionId,
     },
+    /// The script decides a relayed request as if the IM side had answered so.
+    ScriptAnswered {
+        /// The exchange of the request.
+        exchange: ExchangeKey,
+        /// The request.
+        request: ReplyTo,
+        /// Status code.
+        status: u16,
+    },
     /// The IM side's final response to a relayed request is known; the SMS side has not seen it.
     ImAnswered {
         /// The exchange of the request.
-        exchange: ExchangeId,
+        exchange: ExchangeKey,
         /// Status code; 408 where nothing came in time.
         status: u16,
     },
     /// A client has given its final response to a relayed request, whatever comes of it.
     BranchAnswered {
         /// The exchange of the request.
-        exchange: ExchangeId,
+        exchange: ExchangeKey,
         /// Which branch of the request.
         branch: u32,
         /// Status code.
@@ -36,7 +46,7 @@ pub enum Input<'a> {
     /// The final response to the SMS side's request is on the wire.
     FinalSent {
         /// The exchange of the request.
-        exchange: ExchangeId,
+        exchange: ExchangeKey,
         /// Status code.
         status: u16,
         /// The branches of the request that have no final response yet, one bit each.
@@ -50,42 +60,49 @@ pub enum Input<'a> {
         transaction: TransactionId,
         /// Milliseconds for which the sender is held.
         hold_ms: u64,
+        /// The script's route that is to get the outcome; empty: the one for all.
+        route: &'a str,
     },
     /// An instant message to several is to go to this one, too. Nothing is sent yet.
-    Enlist(&'a PreparedCopy),
+    List {
+        /// The message to that one.
+        delivery: &'a PreparedDelivery,
+        /// The request.
+        request: ReplyTo,
+    },
     /// All of them are taken, and the sender knows: now it goes.
     Begin {
-        /// The exchange that [`Action::Enlisted`](super::Action::Enlisted) named.
-        exchange: ExchangeId,
+        /// The exchange that [`Verdict::Listed`](super::Verdict::Listed) named.
+        exchange: ExchangeKey,
         /// The message to that one.
-        copy: &'a PreparedCopy,
+        delivery: &'a PreparedDelivery,
     },
     /// A MESSAGE of ours goes to so many clients.
     Forked {
         /// The exchange that the MESSAGE is sent for.
-        exchange: ExchangeId,
+        exchange: ExchangeKey,
         /// How many.
-        legs: u8,
+        clients: u8,
     },
     /// So many contacts of the recipient are left that may get the RP-DATA instead.
     OtherContacts {
         /// The exchange that the RP-DATA is sent for.
-        exchange: ExchangeId,
+        exchange: ExchangeKey,
         /// How many.
         count: u8,
     },
     /// A MESSAGE of ours could not be sent.
     NotSent {
         /// The exchange that the MESSAGE was to be sent for.
-        exchange: ExchangeId,
+        exchange: ExchangeKey,
         /// Status code; 480 where there was nowhere to send it, 503 where sending failed (RFC 3261 §16.9).
         status: u16,
     },
     /// A MESSAGE of ours has its final response.
-    LegCompleted {
+    RequestCompleted {
         /// The exchange that the MESSAGE was sent for.
-        exchange: ExchangeId,
-        /// What [`Action::SendRpData`](super::Action::SendRpData) said; 0 for any other MESSAGE.
+        exchange: ExchangeKey,
+        /// What [`Effect::SendRpData`](super::Effect::SendRpData) said; 0 for any other MESSAGE.
         attempt: u8,
         /// Status code; 408 where nothing came in time.
         status: u16,
@@ -93,26 +110,33 @@ pub enum Input<'a> {
     /// A service centre's report on a message that it had taken.
     StatusReport(&'a StatusReportIn),
     /// A report from the SMS side.
-    Report(&'a ReportIn<'a>),
-    /// The timer of a held transaction is over: the host is about to answer it, with what we say.
-    HoldOver {
-        /// The exchange of the transaction.
-        exchange: ExchangeId,
+    Report {
+        /// What it says.
+        report: &'a ReportIn<'a>,
+        /// The request that brought it.
+        request: ReplyTo,
     },
-    /// The time given to [`wake_at`](crate::host::Exchanges::wake_at) has come.
+    /// The timer of a held transaction is over: the host is about to answer it, with what we say.
+    HoldTimeout {
+        /// The exchange of the transaction.
+        exchange: ExchangeKey,
+        /// The transaction.
+        transaction: TransactionId,
+    },
+    /// The exchange's [`due_ms`](crate::exchange::Header::due_ms) has come.
     Due {
         /// The exchange.
-        exchange: ExchangeId,
+        exchange: ExchangeKey,
     },
     /// The gateway stops now, and nobody will know of this exchange any more.
     Stop {
         /// The exchange.
-        exchange: ExchangeId,
+        exchange: ExchangeKey,
     },
     /// The host's transaction is gone, whatever became of it.
     Released {
         /// The exchange of the transaction.
-        exchange: ExchangeId,
+        exchange: ExchangeKey,
     },
 }
 
@@ -140,7 +164,7 @@ pub struct PreparedSm {
     pub recipient: Text<126>,
     /// The TPDU.
     pub tpdu: Octets<254>,
-    /// Whether the recipient is to be asked for notifications: then [`Action::Relay`](super::Action::Relay)
+    /// Whether the recipient is to be asked for notifications: then [`Effect::Relay`](super::Effect::Relay)
     /// brings a translation with another body.
     pub asks: bool,
     /// What the request becomes: a part, if it stays alone.
@@ -201,7 +225,7 @@ pub struct RecipientIn<'m> {
 }
 
 /// An instant message to one of several.
-pub struct PreparedCopy {
+pub struct PreparedDelivery {
     /// Key of that one; empty where it is nobody.
     pub recipient: Identity,
     /// Its public identity, or ours.
@@ -221,13 +245,13 @@ pub enum Becomes {
     /// A short message.
     Sm(Box<PreparedIm>),
     /// An instant message of our own.
-    Im(Box<CopyOut>),
+    Im(Box<DeliveryOut>),
     /// Nothing, for what this status code says; its sender asked to be told.
     Nothing(u16),
 }
 
 /// An instant message of our own to one of several.
-pub struct CopyOut {
+pub struct DeliveryOut {
     /// Key of the exchanges to lock: the recipient's.
     pub identity: Identity,
     /// Request-URI and To.
@@ -248,8 +272,10 @@ pub struct NotifyIn {
     pub message_id: Text<254>,
     /// When the message was sent, in seconds since 1970 UTC.
     pub sent: i64,
-    /// Which ones, and by which names.
-    pub notify: Notify,
+    /// Which ones.
+    pub wants: Wants,
+    /// By which names: URIs, one in a line: From and To of a notification, and its IMDN-Route.
+    pub way: Text<254>,
 }
 
 /// A report from the SMS side, or a notification from the IM side.
@@ -297,7 +323,7 @@ pub enum Named {
     /// A message of an earlier start of ours.
     Past,
     /// This exchange, open or not, and which of its MESSAGEs: the first is 1.
-    Exchange(ExchangeId, u8),
+    Exchange(ExchangeKey, u8),
 }
 
 /// What a report says.

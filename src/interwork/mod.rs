@@ -17,8 +17,8 @@
     )
 )]
 
-mod action;
 mod admission;
+mod counter;
 mod ended;
 mod gateway;
 mod handle;
@@ -28,23 +28,28 @@ mod input;
 mod list;
 mod make;
 mod read;
+mod reason;
+mod refusal;
 mod registration;
 mod rules;
 mod sm_to_im;
+mod step;
 mod stop;
 
-pub use action::{Action, Actions, Counter, Leg, Outcome, Reason, Refusal, Verdict};
 pub use admission::Asked;
-pub use ended::{Ended, Fate};
+pub use counter::Counter;
+pub use ended::{Ended, Ending};
 pub use gateway::Gateway;
 pub use im_to_sm::report::expects;
 pub use input::{
-    Becomes, CopyOut, Input, Named, NotifyIn, PartIn, PreparedCopy, PreparedIm, PreparedSm,
+    Becomes, DeliveryOut, Input, Named, NotifyIn, PartIn, PreparedDelivery, PreparedIm, PreparedSm,
     RecipientIn, ReportIn, RpReport, StatusReportIn,
 };
 pub use read::classify::Class;
 pub use read::field::{Field, Value};
 pub use read::person::key_of_number;
+pub use reason::Reason;
+pub use refusal::Refusal;
 pub use registration::at_scscf::{
     AtScscf, ContactsThere, There, contact_key, digest, digest_of_set,
 };
@@ -54,3 +59,4 @@ pub use rules::authorization::{Authorization, identity};
 pub use rules::overload::{EarlierCopy, Limits, Load, Over, Overload, Queue, REFUSED_FOR_MS};
 pub use rules::policy::{Policy, RegEventIdentity, SenderWithoutNumber};
 pub use rules::settings::Settings;
+pub use step::{Effect, ImOutcome, Step, ToContact, Verdict};

@@ -33,6 +33,7 @@ mod state {
     mod shared_map;
     mod shares;
     pub(super) mod table;
+    mod texts;
 }
 #[cfg(test)]
 #[allow(dead_code, reason = "each test uses a part of it")]

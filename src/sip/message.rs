@@ -1,6 +1,8 @@
 //! A request as the core reads it; the answer, the changes of a relayed request, and the MESSAGE of our own that the
 //! core makes.
 
+use std::borrow::Cow;
+
 use super::Capabilities;
 
 /// A MESSAGE request (RFC 3428), borrowed from the host's buffers for one call.
@@ -142,4 +144,16 @@ pub struct Answer {
     pub reason: &'static str,
     /// Further header fields: whole lines, each ended by CRLF.
     pub headers: &'static str,
+    /// Seconds for Retry-After, where `headers` has none.
+    pub retry_after: Option<u32>,
+}
+
+impl Answer {
+    /// All of its header fields.
+    pub fn header_lines(&self) -> Cow<'static, str> {
+        match self.retry_after {
+            Some(seconds) => format!("Retry-After: {seconds}\r\n{}", self.headers).into(),
+            None => self.headers.into(),
+        }
+    }
 }

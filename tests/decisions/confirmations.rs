@@ -1,6 +1,6 @@
 //! Notifications that clients are asked for, so that a phone gets its status report: rows MO-4, CON-2, STA-5, STA-6.
 
-use ipsmgw::host::ExchangeId;
+use ipsmgw::exchange::ExchangeKey;
 use ipsmgw::interwork::{Counter, Input, Settings, Verdict};
 use ipsmgw::mime::{
     Cpim, CpimAddress, DeliveryStatus, DisplayStatus, Disposition, Imdn, ImdnMessage,
@@ -27,7 +27,7 @@ pub(crate) fn to_cpim(octets: &[u8]) -> MessageIn<'_> {
 }
 
 /// A short message that asks, relayed: its exchange and Message-ID.
-fn relayed(world: &mut World) -> (ExchangeId, String) {
+fn relayed(world: &mut World) -> (ExchangeKey, String) {
     let done = world.submit(&to_cpim(&asking(0x2A)));
     (done.relayed[0], message_id(&done))
 }
@@ -261,7 +261,7 @@ fn missing_notification_ends_the_wait() {
     reported(&mut world, exchange, 202);
     let (at, id) = world.store.next_wake().unwrap();
     assert_eq!((at, id), (1_600_000, exchange));
-    world.now.monotonic_ms = at;
+    world.now.unix_ms = at;
     let done = world.handle(Input::Due { exchange });
     assert_eq!(tp_st(&done), 0x01);
     let done = world.report(&from_bob(&imdn(&message_id, DELIVERED)));

@@ -1,7 +1,9 @@
 //! Hostile octets and header fields: no panic, no injected header field, nothing of a subscriber in the log
 //! (rows BUG-1, OPS-2).
 
-use ipsmgw::host::{Exchanges as _, Text};
+use ipsmgw::base::Text;
+use ipsmgw::exchange::ReplyTo;
+use ipsmgw::exchange::Store as _;
 use ipsmgw::interwork::{Input, Refusal};
 use ipsmgw::sip::{MessageIn, MessageOut, Uri};
 
@@ -150,7 +152,10 @@ fn mutated_bodies_neither_panic_nor_inject() {
             }
         }
         if let Ok(Some(report)) = world.gateway.prepare_report(&message) {
-            let done = world.handle(Input::Report(&report));
+            let done = world.handle(Input::Report {
+                report: &report,
+                request: ReplyTo::AtHand,
+            });
             done.sent
                 .iter()
                 .for_each(|(_, message)| assert_lines(&message.headers));
@@ -269,8 +274,8 @@ fn log_lines_hold_no_subscriber_data() {
     }
     // An exchange as a whole, too.
     let id = world.relay(&from_phone(ALICE, &octets));
-    assert_private(&format!("{:?}", world.store.get_mut(id).unwrap()));
+    assert_private(&format!("{:?}", world.store.by_key(id).unwrap()));
     let id = world.deliver(&instant(BOB, "hello")).held[0];
-    assert_private(&format!("{:?}", world.store.get_mut(id).unwrap()));
+    assert_private(&format!("{:?}", world.store.by_key(id).unwrap()));
     assert_private(&format!("{:?}", Text::<32>::new("alice").unwrap()));
 }

@@ -1,6 +1,6 @@
 //! IM to SM: rows IM-1 to IM-4, IM-8, IM-11 to IM-15, DLV-2 to DLV-4, CAU-2, CAU-3.
 
-use ipsmgw::host::ExchangeId;
+use ipsmgw::exchange::ExchangeKey;
 use ipsmgw::interwork::{Counter, Input, Verdict};
 use ipsmgw::sip::MessageIn;
 
@@ -15,7 +15,7 @@ fn ack<'m>(octets: &'m [u8; 2], in_reply_to: Option<&'m str>) -> MessageIn<'m> {
 }
 
 /// An instant message on its way, its exchange, RP-MR and Call-ID.
-fn sent(world: &mut World, text: &str) -> (ExchangeId, u8, String) {
+fn sent(world: &mut World, text: &str) -> (ExchangeKey, u8, String) {
     let done = world.deliver(&instant(BOB, text));
     let (id, message) = &done.sent[0];
     assert_eq!(Some(done.held[0]), *id);
@@ -270,12 +270,12 @@ fn hold_time_ends_with_202() {
     let (id, rp_mr, call_id) = sent(&mut world, "hello");
     world.leg(id, 200);
     world.pass(20_000);
-    let done = world.handle(Input::HoldOver { exchange: id });
+    let done = world.hold_timeout(id);
     assert_eq!(
         (done.answer(), done.counted),
         (202, vec![Counter::ImAccepted])
     );
-    assert!(world.handle(Input::HoldOver { exchange: id }).is_nothing());
+    assert!(world.hold_timeout(id).is_nothing());
     // The report that comes then is taken, and its sender is told nothing more.
     world.pass(5_000);
     let done = world.report(&ack(&[0x02, rp_mr], Some(&call_id)));
@@ -305,7 +305,7 @@ fn report_near_the_timer_leaves_the_answer_to_it() {
             Verdict::Refused
         );
         world.pass(150);
-        let done = world.handle(Input::HoldOver { exchange: id });
+        let done = world.hold_timeout(id);
         assert_eq!((done.answer(), world.store.open()), (status, 0));
         if status == 480 {
             assert_eq!(done.answered[0].2.rp_cause, Some(22));
@@ -321,8 +321,8 @@ fn lost_timer_does_not_keep_the_sender_waiting() {
     world.pass(21_000);
     assert!(world.report(&ack(&[0x02, rp_mr], None)).answered.is_empty());
     let (at, due) = world.store.next_wake().unwrap();
-    assert!(due == id && at > world.now.monotonic_ms);
-    world.now.monotonic_ms = at;
+    assert!(due == id && at > world.now.unix_ms);
+    world.now.unix_ms = at;
     assert_eq!(world.handle(Input::Due { exchange: id }).answer(), 200);
     assert_eq!(world.store.open(), 0);
 }
@@ -447,14 +447,7 @@ fn one_at_a_time_and_in_order() {
     // After its hold time a sender keeps its place in the queue.
     let fourth = world.deliver(&instant(BOB, "four"));
     world.pass(20_000);
-    assert_eq!(
-        world
-            .handle(Input::HoldOver {
-                exchange: fourth.held[0]
-            })
-            .answer(),
-        202
-    );
+    assert_eq!(world.hold_timeout(fourth.held[0]).answer(), 202);
     let done = world.leg(third.held[0], 500);
     assert_eq!(done.sent[0].0, Some(fourth.held[0]));
 }
@@ -506,7 +499,7 @@ fn missing_report_is_repeated_once_and_never_delivered() {
     let id = first.held[0];
     world.leg(id, 200);
     world.pass(20_000);
-    assert_eq!(world.handle(Input::HoldOver { exchange: id }).answer(), 202);
+    assert_eq!(world.hold_timeout(id).answer(), 202);
     let again = world.no_report(id);
     assert_eq!(again.counted, [Counter::Resent]);
     assert_eq!(
@@ -529,7 +522,7 @@ fn a_report_on_the_repetition_counts() {
     let mut world = World::new();
     let (id, rp_mr, first_call_id) = sent(&mut world, "hello");
     world.leg(id, 200);
-    world.handle(Input::HoldOver { exchange: id });
+    world.hold_timeout(id);
     world.no_report(id);
     // Even when it answers the first one.
     let done = world.report(&ack(&[0x02, rp_mr], Some(&first_call_id)));
@@ -605,7 +598,7 @@ fn gone_sender_is_not_answered() {
 
     // After its answer a transaction goes, and the exchange goes on.
     let (id, ..) = sent(&mut world, "three");
-    world.handle(Input::HoldOver { exchange: id });
+    world.hold_timeout(id);
     world.handle(Input::Released { exchange: id });
     assert_eq!(world.store.open(), 1);
 }

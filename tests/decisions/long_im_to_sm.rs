@@ -1,6 +1,6 @@
 //! Long instant messages: rows IM-9, IM-10, CON-1, MAP-11.
 
-use ipsmgw::host::ExchangeId;
+use ipsmgw::exchange::ExchangeKey;
 use ipsmgw::interwork::{Counter, Input, Settings, Verdict};
 use ipsmgw::sip::MessageIn;
 use ipsmgw::wire::{Parts, RpMessage, SmsDeliver, Tpdu};
@@ -22,7 +22,7 @@ fn deliver(body: &[u8]) -> SmsDeliver<'_> {
 }
 
 /// The one RP-DATA sent: its exchange and octets.
-fn part(done: &Done) -> (ExchangeId, Vec<u8>) {
+fn part(done: &Done) -> (ExchangeKey, Vec<u8>) {
     let message = done.message();
     (done.sent[0].0.unwrap(), message.body.clone())
 }
@@ -142,9 +142,7 @@ fn part_without_report_ends_the_rest_as_accepted() {
     let first = world.deliver(&instant(BOB, &long()));
     let (id, _) = part(&first);
     world.leg(id, 200);
-    let done = world.handle(Input::HoldOver {
-        exchange: first.held[0],
-    });
+    let done = world.hold_timeout(first.held[0]);
     assert_eq!(done.answer(), 202);
     assert_eq!(world.no_report(id).counted, [Counter::Resent]);
     world.leg(id, 200);
@@ -158,9 +156,7 @@ fn part_without_report_ends_the_rest_as_accepted() {
 fn the_rest_goes_on_when_the_sender_has_its_202() {
     let mut world = World::new();
     let first = world.deliver(&instant(BOB, &long()));
-    let mut done = world.handle(Input::HoldOver {
-        exchange: first.held[0],
-    });
+    let mut done = world.hold_timeout(first.held[0]);
     assert_eq!(done.answer(), 202);
     let (_, octets) = part(&first);
     done = ack(&mut world, octets[1]);

@@ -1,6 +1,6 @@
 //! Long short messages: rows MT-6, MT-7, AUT-6.
 
-use ipsmgw::host::{ExchangeId, Exchanges as _};
+use ipsmgw::exchange::{ExchangeKey, Store as _};
 use ipsmgw::interwork::{Counter, Input, Settings, Verdict};
 use ipsmgw::sip::{MessageIn, Service};
 use ipsmgw::wire::{
@@ -63,14 +63,14 @@ fn report(done: &Done) -> (u16, Verdict, u8, u8) {
 }
 
 /// The IM side's view of a relayed part: the exchange and the text.
-pub(crate) fn whole(done: &Done) -> (ExchangeId, String) {
+pub(crate) fn whole(done: &Done) -> (ExchangeKey, String) {
     assert_eq!((done.relayed.len(), done.joined.len()), (1, 1));
     let body = String::from_utf8(done.joined[0].body.clone()).unwrap();
     (done.relayed[0], body)
 }
 
 /// The outcome on the IM side, and the report to the phone.
-pub(crate) fn answered(world: &mut World, exchange: ExchangeId, status: u16) -> Vec<u8> {
+pub(crate) fn answered(world: &mut World, exchange: ExchangeKey, status: u16) -> Vec<u8> {
     world.handle(Input::ImAnswered { exchange, status });
     let done = world.handle(Input::FinalSent {
         exchange,
@@ -394,7 +394,7 @@ fn a_claimed_part_waits_for_the_exchange_that_claims_it() {
     let (exchange, _) = whole(&world.submit(&from_phone(ALICE, &parts[2])));
     world.pass(1_000);
     assert!(world.handle(Input::Due { exchange: first }).is_nothing());
-    assert!(world.store.get_mut(first).is_some());
+    assert!(world.store.by_key(first).is_some());
     answered(&mut world, exchange, 200);
     assert_eq!(world.store.open(), 0);
 }

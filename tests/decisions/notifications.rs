@@ -1,6 +1,6 @@
 //! Disposition notifications to senders of instant messages: rows DLV-5 to DLV-8, DLV-11, DLV-12.
 
-use ipsmgw::host::ExchangeId;
+use ipsmgw::exchange::ExchangeKey;
 use ipsmgw::interwork::{Counter, Input, Settings};
 use ipsmgw::mime::{Cpim, DeliveryStatus, Disposition, IMDN_TYPE, Imdn, ProcessingStatus};
 use ipsmgw::sip::{MessageIn, MessageOut, Service};
@@ -32,16 +32,16 @@ pub(crate) fn cpim(body: &str) -> MessageIn<'_> {
 }
 
 /// An instant message on its way, its exchange and RP-MR.
-fn sent(world: &mut World, wanted: &str) -> (ExchangeId, u8) {
+fn sent(world: &mut World, wanted: &str) -> (ExchangeKey, u8) {
     let done = world.deliver(&cpim(&asking(wanted, "hello")));
     (done.held[0], done.message().body[1])
 }
 
 /// The phone has answered `200`, and no report has come.
-fn hold_over(world: &mut World, exchange: ExchangeId) -> Done {
+fn hold_over(world: &mut World, exchange: ExchangeKey) -> Done {
     world.leg(exchange, 200);
     world.pass(20_000);
-    world.handle(Input::HoldOver { exchange })
+    world.hold_timeout(exchange)
 }
 
 fn ack(world: &mut World, rp_mr: u8) -> Done {
@@ -272,7 +272,7 @@ fn a_leg_that_fails_behind_a_202() {
     let id = waits.held[0];
     world.pass(19_000);
     world.leg_fails(first, 404);
-    let done = world.handle(Input::HoldOver { exchange: id });
+    let done = world.hold_timeout(id);
     assert_eq!(done.answer(), 202);
     let done = world.leg_fails(id, 480);
     assert_eq!(delivery(done.message()), DeliveryStatus::Failed);
@@ -375,7 +375,7 @@ fn a_report_at_the_end_of_the_hold_time() {
     let (id, rp_mr) = sent(&mut world, "positive-delivery");
     world.pass(19_900);
     assert!(ack(&mut world, rp_mr).sent.is_empty());
-    let done = world.handle(Input::HoldOver { exchange: id });
+    let done = world.hold_timeout(id);
     assert_eq!(done.answer(), 200);
     assert_eq!(delivery(done.message()), DeliveryStatus::Delivered);
 }

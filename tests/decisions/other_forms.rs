@@ -1,6 +1,6 @@
 //! IM to SM: a second attempt after a refusal for the form, or for the moment (row IM-16).
 
-use ipsmgw::host::ExchangeId;
+use ipsmgw::exchange::ExchangeKey;
 use ipsmgw::interwork::{Counter, Input, Settings};
 use ipsmgw::sip::MessageIn;
 use ipsmgw::wire::{Alphabet, RpMessage, SmsDeliver, Tpdu};
@@ -33,7 +33,7 @@ fn refused_by_centre(world: &mut World, rp_mr: u8, cause: u8, fcs: u8) -> Done {
     world.report(&from_centre(&octets, None))
 }
 
-fn sent(world: &mut World, message: &MessageIn<'_>) -> (ExchangeId, u8) {
+fn sent(world: &mut World, message: &MessageIn<'_>) -> (ExchangeKey, u8) {
     let done = world.deliver(message);
     (done.held[0], done.message().body[1])
 }
@@ -168,7 +168,7 @@ fn temporary_refusal_is_retried_later() {
                 .is_empty()
         );
         world.pass(2_000);
-        assert_eq!(world.store.next_wake(), Some((world.now.monotonic_ms, id)));
+        assert_eq!(world.store.next_wake(), Some((world.now.unix_ms, id)));
         let again = world.handle(Input::Due { exchange: id });
         assert_eq!(
             (again.message().body[1], again.counted),
@@ -206,7 +206,7 @@ fn behind_a_202_there_is_time() {
     let (id, rp_mr) = sent(&mut world, &instant(BOB, "hello"));
     world.leg(id, 202);
     world.pass(20_000);
-    assert_eq!(world.handle(Input::HoldOver { exchange: id }).answer(), 202);
+    assert_eq!(world.hold_timeout(id).answer(), 202);
     assert!(
         refused_by_centre(&mut world, rp_mr, 41, 0)
             .counted
@@ -247,7 +247,7 @@ fn the_second_attempt_is_like_any_other() {
     world.leg(id, 200);
     let second = refused(&mut world, rp_mr, 0x90).message().body.clone();
     world.leg(id, 200);
-    world.handle(Input::HoldOver { exchange: id });
+    world.hold_timeout(id);
     let third = world.no_report(id);
     assert_eq!(third.message().body, second);
     world.leg(id, 200);

@@ -1,19 +1,19 @@
 //! Outcomes as operators and scripts get them (row OPS-1).
 
-use ipsmgw::host::Kind;
-use ipsmgw::interwork::{Fate, Input};
+use ipsmgw::exchange::Kind;
+use ipsmgw::interwork::{Ending, Input};
 use ipsmgw::sip::MessageIn;
 
 use crate::world::{ALICE, BOB, Done, World, from_phone, hello, instant};
 
-/// The only outcome: fate, status, SIP's failure, RP-Cause.
-fn only(done: &Done) -> (Kind, Fate, u16, u16, Option<u8>) {
+/// The only outcome: ending, status, SIP's failure, RP-Cause.
+fn only(done: &Done) -> (Kind, Ending, u16, u16, Option<u8>) {
     let [ended] = done.ended[..] else {
         panic!("{} outcomes", done.ended.len())
     };
     (
         ended.kind,
-        ended.fate,
+        ended.ending,
         ended.status,
         ended.leg,
         ended.rp_cause,
@@ -23,8 +23,8 @@ fn only(done: &Done) -> (Kind, Fate, u16, u16, Option<u8>) {
 #[test]
 fn of_an_instant_message() {
     for (report, wanted) in [
-        (&[0x02, 1][..], (Fate::Delivered, 200, None)),
-        (&[0x04, 1, 1, 22][..], (Fate::Failed, 480, Some(22))),
+        (&[0x02, 1][..], (Ending::Delivered, 200, None)),
+        (&[0x04, 1, 1, 22][..], (Ending::Failed, 480, Some(22))),
     ] {
         let mut world = World::new();
         let done = world.deliver(&instant(BOB, "hello"));
@@ -34,8 +34,8 @@ fn of_an_instant_message() {
             in_reply_to: call_id.as_deref(),
             ..from_phone(BOB, report)
         });
-        let (fate, status, cause) = wanted;
-        assert_eq!(only(&done), (Kind::ImToSm, fate, status, 0, cause));
+        let (ending, status, cause) = wanted;
+        assert_eq!(only(&done), (Kind::ImToSm, ending, status, 0, cause));
     }
 }
 
@@ -44,16 +44,16 @@ fn of_an_instant_message_without_a_report() {
     let mut world = World::new();
     let exchange = world.deliver(&instant(BOB, "hello")).held[0];
     world.leg(exchange, 200);
-    let done = world.handle(Input::HoldOver { exchange });
-    assert_eq!(only(&done), (Kind::ImToSm, Fate::Accepted, 202, 0, None));
+    let done = world.hold_timeout(exchange);
+    assert_eq!(only(&done), (Kind::ImToSm, Ending::Accepted, 202, 0, None));
 }
 
 #[test]
 fn of_a_short_message() {
-    for (answer, fate, cause) in [
-        (200, Fate::Delivered, None),
-        (202, Fate::Accepted, None),
-        (486, Fate::Failed, Some(41)),
+    for (answer, ending, cause) in [
+        (200, Ending::Delivered, None),
+        (202, Ending::Accepted, None),
+        (486, Ending::Failed, Some(41)),
     ] {
         let mut world = World::new();
         let exchange = world.relay(&from_phone(ALICE, &hello(1)));
@@ -74,6 +74,6 @@ fn of_a_short_message() {
             ended: all,
             ..Done::default()
         };
-        assert_eq!(only(&done), (Kind::SmToIm, fate, answer, 0, cause));
+        assert_eq!(only(&done), (Kind::SmToIm, ending, answer, 0, cause));
     }
 }

@@ -1,7 +1,7 @@
 //! IM to SM: phones that do not answer, refuse, or contradict themselves, and the messages that wait for them: rows
 //! IM-8, IM-11, IM-12, IM-14, CON-1.
 
-use ipsmgw::host::{ExchangeId, Exchanges as _, State};
+use ipsmgw::exchange::{ExchangeKey, ImToSmState};
 use ipsmgw::interwork::{Counter, Input, Verdict};
 use ipsmgw::mime::DeliveryStatus;
 use ipsmgw::sip::MessageIn;
@@ -16,12 +16,12 @@ fn ack<'m>(octets: &'m [u8], in_reply_to: Option<&'m str>) -> MessageIn<'m> {
     }
 }
 
-fn sent(world: &mut World, text: &str) -> (ExchangeId, u8) {
+fn sent(world: &mut World, text: &str) -> (ExchangeKey, u8) {
     let done = world.deliver(&instant(BOB, text));
     (done.held[0], done.message().body[1])
 }
 
-fn wanting(world: &mut World, wanted: &str) -> (ExchangeId, u8, String) {
+fn wanting(world: &mut World, wanted: &str) -> (ExchangeKey, u8, String) {
     let done = world.deliver(&cpim(&asking(wanted, "hello")));
     let message = done.message();
     (
@@ -31,8 +31,8 @@ fn wanting(world: &mut World, wanted: &str) -> (ExchangeId, u8, String) {
     )
 }
 
-fn hold_over(world: &mut World, exchange: ExchangeId) -> Done {
-    world.handle(Input::HoldOver { exchange })
+fn hold_over(world: &mut World, exchange: ExchangeKey) -> Done {
+    world.hold_timeout(exchange)
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn one_contact_after_the_other() {
         assert_eq!(second.message().body, first.message().body, "same RP-MR");
         assert_ne!(second.message().call_id, first.message().call_id);
         // The last word about the first one comes once more.
-        let late = Input::LegCompleted {
+        let late = Input::RequestCompleted {
             exchange,
             attempt: 1,
             status: 408,
@@ -194,7 +194,7 @@ fn report_after_the_answer_becomes_a_notification() {
     world.leg_fails(id, 500);
     assert_eq!(world.store.open(), 1);
     let (at, due) = world.store.next_wake().unwrap();
-    world.now.monotonic_ms = at;
+    world.now.unix_ms = at;
     assert!(world.handle(Input::Due { exchange: due }).is_nothing());
     assert_eq!(world.store.open(), 0);
 }
@@ -234,10 +234,7 @@ fn owed_report_delays_others_by_three_seconds() {
     let second = world.deliver(&instant(BOB, "second"));
     assert!(second.sent.is_empty());
     world.pass(3_000);
-    assert_eq!(
-        world.store.next_wake(),
-        Some((world.now.monotonic_ms, first))
-    );
+    assert_eq!(world.store.next_wake(), Some((world.now.unix_ms, first)));
     let done = world.handle(Input::Due { exchange: first });
     assert_eq!(done.sent[0].0, Some(second.held[0]));
     let rp_mr = done.message().body[1];
@@ -264,8 +261,8 @@ fn a_report_that_overtakes_its_200_lets_nothing_overtake_the_200() {
     let done = world.report_before_200(&ack(&[0x02, rp_mr], None));
     assert_eq!((done.answer(), done.sent.len()), (200, 0));
     assert_eq!(
-        world.store.get_mut(first).unwrap().state,
-        State::Closing,
+        world.store.im_to_sm(first).unwrap().state,
+        ImToSmState::Closing,
         "one transaction at a time (RFC 3428 §8)"
     );
     let done = world.leg(first, 200);

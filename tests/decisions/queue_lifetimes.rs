@@ -1,6 +1,6 @@
 //! How long messages wait behind others to the same phone, and the answers to their senders (row CON-1).
 
-use ipsmgw::host::{ExchangeId, Exchanges as _, State};
+use ipsmgw::exchange::{ExchangeKey, ImToSmState};
 use ipsmgw::interwork::{Counter, Input, Settings};
 use ipsmgw::mime::DeliveryStatus;
 use ipsmgw::sip::MessageIn;
@@ -21,19 +21,19 @@ fn world(queue_timeout: i64) -> World {
 
 /// Runs all timers that are due within so many milliseconds, in order.
 fn pass(world: &mut World, milliseconds: u64) -> Vec<Done> {
-    let until = world.now.monotonic_ms + milliseconds;
+    let until = world.now.unix_ms + milliseconds;
     let mut done = Vec::new();
     while let Some((at, exchange)) = world.store.next_wake().filter(|(at, _)| *at <= until) {
-        world.now.monotonic_ms = world.now.monotonic_ms.max(at);
+        world.now.unix_ms = world.now.unix_ms.max(at);
         world.store.clear_alarm(exchange);
         done.push(world.handle(Input::Due { exchange }));
     }
-    world.now.monotonic_ms = until;
+    world.now.unix_ms = until;
     done
 }
 
 /// A message on its way to a phone that does not answer, and one behind it.
-fn behind_silence(world: &mut World, message: &MessageIn<'_>) -> ExchangeId {
+fn behind_silence(world: &mut World, message: &MessageIn<'_>) -> ExchangeKey {
     world.deliver(&instant(BOB, "first"));
     let done = world.deliver(message);
     assert!(done.sent.is_empty());
@@ -67,7 +67,7 @@ fn who_has_a_202_is_notified_where_that_was_asked_for() {
         let text = asking(wanted, "second");
         let id = behind_silence(&mut world, &cpim(&text));
         world.pass(20_000);
-        assert_eq!(world.handle(Input::HoldOver { exchange: id }).answer(), 202);
+        assert_eq!(world.hold_timeout(id).answer(), 202);
         // The phone is silent in SIP, and the host does not tell.
         world.pass(40_000);
         world.store.clear_alarm(id);
@@ -130,16 +130,16 @@ fn a_message_to_one_of_several_waits_as_long() {
     world.deliver(&instant(BOB, "first"));
     let list = body(&format!("text/plain\r\n\r\n{}", "hello ".repeat(70)), "");
     let copies = prepare(&world, &list, &[known(BOB, PHONE), known(CAROL, PHONE)]).unwrap();
-    let exchange = world.handle(Input::Enlist(&copies[0])).enlisted[0];
+    let exchange = world.list(&copies[0]).enlisted[0];
     world.handle(Input::Begin {
         exchange,
-        copy: &copies[0],
+        delivery: &copies[0],
     });
     // The alarm of those that are only enlisted is not theirs any more.
     let done = pass(&mut world, 12_000);
     assert_eq!(counted(&done, Counter::QueueExpired), 0);
     let id = world.store.ids()[1];
-    assert_eq!(world.store.get_mut(id).unwrap().state, State::Queued);
+    assert_eq!(world.store.im_to_sm(id).unwrap().state, ImToSmState::Queued);
     let done = pass(&mut world, 8_000);
     assert_eq!(counted(&done, Counter::QueueExpired), 1);
 }
@@ -166,11 +166,11 @@ fn a_phone_without_reports_holds_up_little() {
         let done = world.deliver(&instant(BOB, "hello"));
         senders.extend(done.held);
     }
-    let (mut resent, mut expired, start) = (0, 0, world.now.monotonic_ms);
+    let (mut resent, mut expired, start) = (0, 0, world.now.unix_ms);
     while world.store.open() > 0 {
         let on_its_way = world.store.ids().into_iter().find(|id| {
-            let open = world.store.get_mut(*id).unwrap();
-            open.state == State::Sent
+            let open = world.store.im_to_sm(*id).unwrap();
+            open.state == ImToSmState::Sent
         });
         if let Some(id) = on_its_way {
             world.leg(id, 200);
@@ -178,7 +178,7 @@ fn a_phone_without_reports_holds_up_little() {
         let done = pass(&mut world, 100);
         resent += counted(&done, Counter::Resent);
         expired += counted(&done, Counter::QueueExpired);
-        let took = world.now.monotonic_ms - start;
+        let took = world.now.unix_ms - start;
         assert!(
             took < 300_000,
             "{} are open after {took} ms",

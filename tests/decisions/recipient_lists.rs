@@ -1,7 +1,7 @@
 //! Instant messages to a list of recipients (row MAP-14, RFC 5365).
 
-use ipsmgw::host::ExchangeId;
-use ipsmgw::interwork::{Becomes, Counter, Input, PreparedCopy, RecipientIn, Settings};
+use ipsmgw::exchange::ExchangeKey;
+use ipsmgw::interwork::{Becomes, Counter, Input, PreparedDelivery, RecipientIn, Settings};
 use ipsmgw::mime::{Cpim, DeliveryStatus, Disposition, Imdn};
 use ipsmgw::sip::{Capabilities, MessageIn, Service};
 
@@ -61,17 +61,17 @@ pub(crate) fn prepare(
     world: &World,
     body: &[u8],
     to: &[RecipientIn<'_>],
-) -> Result<Vec<PreparedCopy>, u16> {
+) -> Result<Vec<PreparedDelivery>, u16> {
     let prepared = world.gateway.prepare_list(&to_list(body), to, world.now);
     prepared.map_err(|refusal| refusal.answer.status)
 }
 
-fn enlist(world: &mut World, copy: &PreparedCopy) -> Done {
-    world.handle(Input::Enlist(copy))
+fn enlist(world: &mut World, copy: &PreparedDelivery) -> Done {
+    world.list(copy)
 }
 
 /// All messages are taken, then begun: the outcome of each.
-fn send(world: &mut World, body: &[u8], to: &[RecipientIn<'_>]) -> Vec<(ExchangeId, Done)> {
+fn send(world: &mut World, body: &[u8], to: &[RecipientIn<'_>]) -> Vec<(ExchangeKey, Done)> {
     let copies = prepare(world, body, to).unwrap();
     let taken: Vec<_> = copies
         .iter()
@@ -82,7 +82,10 @@ fn send(world: &mut World, body: &[u8], to: &[RecipientIn<'_>]) -> Vec<(Exchange
         })
         .collect();
     let begin = |(exchange, copy)| {
-        let begun = world.handle(Input::Begin { exchange, copy });
+        let begun = world.handle(Input::Begin {
+            exchange,
+            delivery: copy,
+        });
         (exchange, begun)
     };
     taken.into_iter().zip(&copies).map(begin).collect()
@@ -161,7 +164,10 @@ fn nothing_goes_before_all_are_taken() {
     assert!(done.sent.is_empty());
     assert!(world.deliver(&instant(BOB, "behind")).sent.is_empty());
     let copy = &copies[0];
-    let mut done = world.handle(Input::Begin { exchange, copy });
+    let mut done = world.handle(Input::Begin {
+        exchange,
+        delivery: copy,
+    });
     for next in 1..=3 {
         assert_eq!(done.message().body[1], rp_mr + next);
         done = world.report(&from_phone(BOB, &[0x02, rp_mr + next]));
@@ -201,7 +207,14 @@ fn a_message_that_is_refused_after_all_went_to_nobody() {
         for exchange in [first, second] {
             assert!(world.handle(ends(exchange)).is_nothing());
             let copy = &copies[0];
-            assert!(world.handle(Input::Begin { exchange, copy }).is_nothing());
+            assert!(
+                world
+                    .handle(Input::Begin {
+                        exchange,
+                        delivery: copy
+                    })
+                    .is_nothing()
+            );
         }
         assert_eq!((world.store.open(), world.store.next_wake()), (0, None));
     }
@@ -311,7 +324,10 @@ fn one_of_several_clients_is_enough() {
         let (exchange, _) = send(&mut world, &octets, &[known(CAROL, CLIENT)]).remove(0);
         assert!(
             world
-                .handle(Input::Forked { exchange, legs: 2 })
+                .handle(Input::Forked {
+                    exchange,
+                    clients: 2
+                })
                 .is_nothing()
         );
         let told: Vec<_> = answers
@@ -341,7 +357,10 @@ fn anonymous_sender_stays_anonymous() {
     let copies = copies.ok().unwrap();
     let exchange = enlist(&mut world, &copies[0]).enlisted[0];
     let copy = &copies[0];
-    let done = world.handle(Input::Begin { exchange, copy });
+    let done = world.handle(Input::Begin {
+        exchange,
+        delivery: copy,
+    });
     let message = done.message();
     assert_eq!(message.from, "sip:anonymous@anonymous.invalid");
     assert!(!message.headers.contains("15550001"));

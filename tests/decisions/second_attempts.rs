@@ -1,6 +1,6 @@
 //! SM to IM: a second attempt in another form after a client's refusal (row MT-10).
 
-use ipsmgw::host::ExchangeId;
+use ipsmgw::exchange::ExchangeKey;
 use ipsmgw::interwork::{Counter, Input};
 use ipsmgw::mime::Cpim;
 use ipsmgw::sip::{MessageIn, MessageOut, Service};
@@ -14,7 +14,7 @@ use crate::world::{
 };
 
 /// The IM side's answer, and the sender's `202`.
-fn refused(world: &mut World, exchange: ExchangeId, status: u16) -> Done {
+fn refused(world: &mut World, exchange: ExchangeKey, status: u16) -> Done {
     assert!(
         world
             .handle(Input::ImAnswered { exchange, status })
@@ -28,7 +28,7 @@ fn refused(world: &mut World, exchange: ExchangeId, status: u16) -> Done {
 }
 
 /// A message that is sent as `message/cpim` and refused, and the second attempt.
-fn second(world: &mut World, status: u16) -> (ExchangeId, MessageOut) {
+fn second(world: &mut World, status: u16) -> (ExchangeKey, MessageOut) {
     let exchange = world.relay(&to_cpim(&asking(0x2A)));
     let mut done = refused(world, exchange, status);
     assert!(done.sent.is_empty(), "no report yet");
@@ -241,7 +241,7 @@ fn meanwhile() {
     let (exchange, _) = second(&mut world, 415);
     let (at, id) = world.store.next_wake().unwrap();
     assert_eq!(id, exchange);
-    world.now.monotonic_ms = at;
+    world.now.unix_ms = at;
     let done = world.handle(Input::Due { exchange });
     assert_eq!(report(&done), (0x05, 0x2A, Some(27)));
 }

@@ -1,10 +1,9 @@
 //! Random sequences of events: each sender gets exactly one answer, and each exchange ends (row MO-7).
 
 use std::collections::HashMap;
-use std::num::NonZeroU32;
 
-use ipsmgw::host::{Exchange, ExchangeId, Exchanges as _, State, TransactionId};
-use ipsmgw::interwork::Input;
+use ipsmgw::exchange::{ExchangeKey, IdentityKey, ImToSm, ImToSmState, TransactionId};
+use ipsmgw::interwork::{Input, identity};
 use ipsmgw::sip::{Capabilities, MessageIn};
 
 use crate::confirmations::to_cpim;
@@ -23,15 +22,15 @@ const CAROL: &str = "sip:carol@ims.example";
 #[derive(Default)]
 struct Ledger {
     /// The transaction that each exchange holds.
-    held: HashMap<ExchangeId, u32>,
+    held: HashMap<ExchangeKey, u32>,
     /// How often each transaction was answered.
     answers: HashMap<u32, u32>,
     /// Transactions that went without an answer.
     released: Vec<u32>,
     /// How often each exchange reported.
-    reports: HashMap<ExchangeId, u32>,
+    reports: HashMap<ExchangeKey, u32>,
     /// How often each exchange's message went out once more.
-    second_attempts: HashMap<ExchangeId, u32>,
+    second_attempts: HashMap<ExchangeKey, u32>,
 }
 
 impl Ledger {
@@ -75,7 +74,7 @@ fn every_sender_is_answered_exactly_once() {
             let ids = world.store.ids();
             // Now and then one that has ended, or never was.
             let id = match ids.is_empty() || random.below(10) == 0 {
-                true => ExchangeId::new(0, NonZeroU32::MIN),
+                true => ExchangeKey::new(1, 1).unwrap(),
                 false => *random.pick(&ids),
             };
             let status = *random.pick(&[
@@ -144,7 +143,7 @@ fn every_sender_is_answered_exactly_once() {
                         true => (reporter, SERVICE_CENTRE),
                         false => (SERVICE_CENTRE, reporter),
                     };
-                    let named = format!("{:x}-{:x}-1-b007@x", id.index(), id.generation());
+                    let named = format!("{:x}-{:x}-1-b007@x", id.node(), id.serial());
                     let in_reply_to = Some(named.as_str()).filter(|_| random.below(2) == 0);
                     world.report_before_200(&MessageIn {
                         request_uri,
@@ -152,7 +151,7 @@ fn every_sender_is_answered_exactly_once() {
                         ..from_phone(reporter, octets)
                     })
                 }
-                6 => world.handle(Input::HoldOver { exchange: id }),
+                6 => world.hold_timeout(id),
                 7 => world.handle(Input::Due { exchange: id }),
                 _ if random.below(4) == 0 => {
                     if let Some(label) = ledger.held.get(&id) {
@@ -169,7 +168,7 @@ fn every_sender_is_answered_exactly_once() {
             let Some((at, id)) = world.store.next_wake() else {
                 break;
             };
-            world.now.monotonic_ms = world.now.monotonic_ms.max(at);
+            world.now.unix_ms = world.now.unix_ms.max(at);
             world.store.clear_alarm(id);
             let done = world.handle(Input::Due { exchange: id });
             ledger.note(&done);
@@ -179,7 +178,7 @@ fn every_sender_is_answered_exactly_once() {
             }
             // The host's timer for every sender that still waits.
             for id in world.store.ids() {
-                ledger.note(&world.handle(Input::HoldOver { exchange: id }));
+                ledger.note(&world.hold_timeout(id));
             }
         }
         assert_eq!(world.store.open(), 0, "seed {seed}");
@@ -208,7 +207,7 @@ fn every_sender_is_answered_exactly_once() {
 struct Requests {
     all: Vec<(String, bool)>,
     /// Requests that wait for the outcome of the IM side.
-    relayed: HashMap<ExchangeId, usize>,
+    relayed: HashMap<ExchangeKey, usize>,
     /// In-Reply-To of each report.
     reports: HashMap<String, Vec<u8>>,
 }
@@ -232,9 +231,9 @@ impl Requests {
 
     /// Time goes by, at most so long.
     fn due(&mut self, world: &mut World, milliseconds: u64) {
-        let until = world.now.monotonic_ms.saturating_add(milliseconds);
+        let until = world.now.unix_ms.saturating_add(milliseconds);
         while let Some((at, id)) = world.store.next_wake().filter(|(at, _)| *at <= until) {
-            world.now.monotonic_ms = world.now.monotonic_ms.max(at);
+            world.now.unix_ms = world.now.unix_ms.max(at);
             world.store.clear_alarm(id);
             let done = world.handle(Input::Due { exchange: id });
             self.note(&done, None);
@@ -264,7 +263,7 @@ fn every_request_that_was_taken_gets_its_report() {
             requests.due(&mut world, 0);
             let ids = world.store.ids();
             let id = match ids.is_empty() {
-                true => ExchangeId::new(0, NonZeroU32::MIN),
+                true => ExchangeKey::new(1, 1).unwrap(),
                 false => *random.pick(&ids),
             };
             let status = *random.pick(&[200, 202, 408, 415, 480, 481, 500]);
@@ -351,7 +350,7 @@ fn one_message_at_a_time_is_on_its_way_to_a_phone() {
                     let body = body(&format!("text/plain\r\n\r\n{text}"), "");
                     let copies = prepare(&world, &body, &[known(ALICE, PHONE), known(BOB, PHONE)]);
                     for copy in copies.unwrap() {
-                        let done = world.handle(Input::Enlist(&copy));
+                        let done = world.list(&copy);
                         listed.push((done.enlisted[0], copy));
                     }
                 }
@@ -362,7 +361,7 @@ fn one_message_at_a_time_is_on_its_way_to_a_phone() {
                             1 => world.handle(Input::Due { exchange }),
                             _ => world.handle(Input::Begin {
                                 exchange,
-                                copy: &copy,
+                                delivery: &copy,
                             }),
                         };
                     }
@@ -374,20 +373,20 @@ fn one_message_at_a_time_is_on_its_way_to_a_phone() {
                 }
             }
             for phone in [ALICE, BOB] {
-                let mut count = |fits: fn(&Exchange) -> bool| {
-                    let ids = world.store.ids().into_iter();
-                    let fitting = ids.filter(|id| {
-                        let exchange = world.store.get_mut(*id).unwrap();
-                        exchange.address.as_str() == phone && fits(exchange)
-                    });
-                    fitting.count()
-                };
+                let identity = identity(phone).unwrap();
+                let theirs = |open: &ImToSm| open.header.identity == IdentityKey::of(&identity);
+                let mut open = world.store.all_im_to_sm();
+                open.retain(theirs);
+                let count = |fits: fn(&&ImToSm) -> bool| open.iter().filter(fits).count();
                 let in_transaction = count(|open| open.in_transaction);
-                let owes_a_report = count(|open| open.state == State::Taken);
+                let owes_a_report = count(|open| open.state == ImToSmState::Taken);
                 let on_their_way = in_transaction + owes_a_report;
-                let queued = count(|open| open.state == State::Queued);
+                let queued = count(|open| open.state == ImToSmState::Queued);
                 let held_up = count(|open| {
-                    matches!(open.state, State::Listed | State::Overdue | State::Refused)
+                    matches!(
+                        open.state,
+                        ImToSmState::Listed | ImToSmState::Overdue | ImToSmState::Refused
+                    )
                 }) > 0;
                 assert!(in_transaction <= 1, "seed {seed}");
                 assert!(

@@ -1,6 +1,6 @@
 //! The share of open exchanges that one sender may have (row LIM-1).
 
-use ipsmgw::host::{Exchanges as _, Kind};
+use ipsmgw::exchange::ImToSm;
 use ipsmgw::interwork::{Counter, Input};
 use ipsmgw::sip::{Capabilities, MessageIn};
 
@@ -65,8 +65,8 @@ fn a_place_is_free_again_whatever_the_outcome() {
     assert_eq!(world.store.senders(), 0);
     world.deliver(&instant(BOB, "hello"));
     while let Some((at, exchange)) = world.store.next_wake() {
-        world.now.monotonic_ms = world.now.monotonic_ms.max(at);
-        world.handle(Input::HoldOver { exchange });
+        world.now.unix_ms = world.now.unix_ms.max(at);
+        world.hold_timeout(exchange);
         world.handle(Input::Due { exchange });
     }
     assert_eq!((world.store.senders(), world.store.open()), (0, 0));
@@ -91,9 +91,9 @@ fn messages_to_each_of_a_list_count() {
     let copies = prepare(&world, &list, &recipients).unwrap();
     let mut enlisted = Vec::new();
     for copy in &copies[..2] {
-        enlisted.extend(world.handle(Input::Enlist(copy)).enlisted);
+        enlisted.extend(world.list(copy).enlisted);
     }
-    is_refused(&world.handle(Input::Enlist(&copies[2])));
+    is_refused(&world.list(&copies[2]));
     for exchange in enlisted {
         world.handle(Input::Released { exchange });
     }
@@ -119,14 +119,9 @@ fn a_status_report_takes_the_share_of_the_phone_that_wants_it() {
     let octets = asks(1);
     let exchange = world.relay(&from_phone(ALICE, &octets));
     reported(&mut world, exchange, 200);
-    let of_alice = world
-        .store
-        .find(Kind::ImToSm, &mut |open| open.status_report);
-    let sender = of_alice
-        .and_then(|id| world.store.get_mut(id))
-        .unwrap()
-        .sender;
-    assert_ne!(sender, 0);
+    let mut open = world.store.all_im_to_sm();
+    open.retain(ImToSm::is_status_report);
+    assert_ne!(open[0].header.share, 0);
 }
 
 #[test]

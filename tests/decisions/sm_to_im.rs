@@ -1,6 +1,6 @@
 //! SM to IM: rows MO-1 to MO-5, MO-7, SR-1 to SR-5, MT-1 to MT-4, CAU-1.
 
-use ipsmgw::host::ExchangeId;
+use ipsmgw::exchange::ExchangeKey;
 use ipsmgw::interwork::{Counter, Input, Verdict};
 use ipsmgw::sip::MessageIn;
 
@@ -10,7 +10,7 @@ use crate::world::{
 };
 
 /// The IM side answers `status`, and the SMS side has its 202.
-fn answered(world: &mut World, exchange: ExchangeId, status: u16) -> Done {
+fn answered(world: &mut World, exchange: ExchangeKey, status: u16) -> Done {
     assert!(
         world
             .handle(Input::ImAnswered { exchange, status })
@@ -736,7 +736,7 @@ fn abandoned_exchange_ends_by_itself() {
     // Even where the host does not tell that the `202` is on the wire.
     for (after, accepted) in [(4_000, 1), (18_000, 0)] {
         let (at, due) = world.store.next_wake().unwrap();
-        assert_eq!((at, due), (world.now.monotonic_ms + after, id));
+        assert_eq!((at, due), (world.now.unix_ms + after, id));
         world.pass(after);
         let done = world.handle(Input::Due { exchange: id });
         assert_eq!(done.accepted.len(), accepted);
@@ -797,7 +797,7 @@ fn the_202_leaves_before_the_im_side_has_answered() {
         if world.store.open() > 0 {
             let (at, _) = world.store.next_wake().unwrap();
             assert_eq!(at, 1_000_000 + 20_000, "im_timeout");
-            world.now.monotonic_ms = at;
+            world.now.unix_ms = at;
             let done = world.handle(Input::Due { exchange });
             assert_eq!(done.message().body, body, "{answers:?}");
         }
@@ -805,9 +805,9 @@ fn the_202_leaves_before_the_im_side_has_answered() {
 }
 
 /// The host gives the `202` while these branches are open.
-fn accepted_early(world: &mut World, exchange: ExchangeId, open: u32) {
+fn accepted_early(world: &mut World, exchange: ExchangeKey, open: u32) {
     let (at, due) = world.store.next_wake().unwrap();
-    assert_eq!((at, due), (world.now.monotonic_ms + 4_000, exchange));
+    assert_eq!((at, due), (world.now.unix_ms + 4_000, exchange));
     world.pass(4_000);
     let done = world.handle(Input::Due { exchange });
     assert_eq!((done.accepted.len(), done.sent.len()), (1, 0));

@@ -1,6 +1,6 @@
 //! Status reports to phones: rows STA-5, CON-2, and TP-ST in table CAU-1.
 
-use ipsmgw::host::ExchangeId;
+use ipsmgw::exchange::ExchangeKey;
 use ipsmgw::interwork::{Counter, Input, Settings};
 use ipsmgw::wire::{RpMessage, SmsStatusReport, TpScts, Tpdu};
 
@@ -18,7 +18,7 @@ pub(crate) fn asking(rp_mr: u8) -> Vec<u8> {
 }
 
 /// The IM side's outcome, and the phone's `200` to the submit report.
-pub(crate) fn reported(world: &mut World, exchange: ExchangeId, status: u16) -> Done {
+pub(crate) fn reported(world: &mut World, exchange: ExchangeKey, status: u16) -> Done {
     world.handle(Input::ImAnswered { exchange, status });
     let mut report = world.handle(Input::FinalSent {
         exchange,
@@ -182,7 +182,7 @@ fn a_part_that_was_acknowledged_is_reported_on_though_the_whole_was_refused() {
         assert!(reported(&mut world, exchange, status).is_nothing());
         // The sender does not try the second one again.
         let (at, id) = world.store.next_wake().unwrap();
-        world.now.monotonic_ms = at;
+        world.now.unix_ms = at;
         let done = world.handle(Input::Due { exchange: id });
         let report = status_report(&done.message().body);
         assert_eq!(
@@ -225,7 +225,7 @@ fn parts_that_never_became_a_message() {
         let parts = parts_that_ask(&"x".repeat(400), 7, 10, |_| true);
         world.submit(&from_phone(ALICE, &parts[0]));
         let (at, id) = world.store.next_wake().unwrap();
-        world.now.monotonic_ms = at;
+        world.now.unix_ms = at;
         let done = world.handle(Input::Due { exchange: id });
         let body = &done.sent.last().unwrap().1.body;
         assert_eq!(u8::from(status_report(body).status), tp_st);

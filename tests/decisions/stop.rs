@@ -26,7 +26,7 @@ fn held_sender_gets_503() {
 fn who_has_202_is_not_answered_again() {
     let mut world = World::new();
     let exchange = world.deliver(&instant(BOB, "hello")).held[0];
-    world.handle(Input::HoldOver { exchange });
+    world.hold_timeout(exchange);
     let done = world.handle(Input::Stop { exchange });
     assert!(done.answered.is_empty());
     assert!(done.sent.is_empty());

@@ -1,6 +1,6 @@
 //! Instant messages through a service centre: rows IM-5 to IM-7.
 
-use ipsmgw::host::ExchangeId;
+use ipsmgw::exchange::ExchangeKey;
 use ipsmgw::interwork::{Counter, Input, Settings, Verdict};
 use ipsmgw::sip::{Capabilities, MessageIn, Service};
 use ipsmgw::wire::{RpMessage, SmsSubmit, Tpdu};
@@ -33,7 +33,7 @@ pub(crate) fn submit(body: &[u8]) -> SmsSubmit<'_> {
     submit
 }
 
-fn sent(world: &mut World) -> (ExchangeId, u8) {
+fn sent(world: &mut World) -> (ExchangeKey, u8) {
     let done = world.deliver(&instant(BOB, "hello"));
     (done.held[0], done.message().body[1])
 }
@@ -158,7 +158,7 @@ fn a_service_centre_that_says_nothing_is_asked_once() {
     let mut world = world();
     let (id, _) = sent(&mut world);
     world.leg(id, 202);
-    assert_eq!(world.handle(Input::HoldOver { exchange: id }).answer(), 202);
+    assert_eq!(world.hold_timeout(id).answer(), 202);
     let done = world.no_report(id);
     assert!(done.sent.is_empty());
     assert_eq!(done.counted, [Counter::ReportMissing]);

@@ -1,14 +1,15 @@
 //! A small host for the tests: store, clock, and the octets that come and go.
 
-use std::collections::{BTreeMap, HashMap};
-use std::num::NonZeroU32;
+use std::collections::HashMap;
 
-use ipsmgw::host::{
-    Exchange, ExchangeId, Exchanges, Full, Kind, Now, Sequence, Settled, State, TransactionId,
+use ipsmgw::exchange::{
+    Change, Exchange, ExchangeKey, Full, Header, IdentityKey, ImToSm, ImToSmState, Kind, NEVER,
+    Notification, NotificationState, Now, PastSm, ReplyTo, Sequence, Store as _, Texts,
+    TransactionId,
 };
 use ipsmgw::interwork::{
-    Action, Actions, Counter, Ended, Gateway, Input, Leg, Outcome, Policy, PreparedIm, PreparedSm,
-    RpReport, Settings, Verdict,
+    Counter, Effect, Ended, Gateway, ImOutcome, Input, Policy, PreparedDelivery, PreparedIm,
+    PreparedSm, Reason, RpReport, Settings, Step, ToContact, Verdict,
 };
 use ipsmgw::sip::{Answer, MessageIn, MessageOut, Translation};
 
@@ -30,10 +31,12 @@ pub(crate) fn settings() -> Settings<'static> {
 /// One bucket for all identities: only the core tells them apart.
 #[derive(Default)]
 pub(crate) struct Store {
-    places: Vec<(u32, Option<Exchange>)>,
-    order: Vec<ExchangeId>,
-    wakes: BTreeMap<u32, u64>,
-    settled: Vec<Settled>,
+    /// The open exchanges, oldest first.
+    open: Vec<(Exchange, Texts)>,
+    /// The places that were taken since the last commit, and whose share each takes.
+    taken: Vec<(ExchangeKey, u64)>,
+    serial: u64,
+    past: Vec<PastSm>,
     parts: Vec<(u64, u64)>,
     sequences: [u8; Sequence::COUNT],
     pub(crate) max: usize,
@@ -43,99 +46,118 @@ pub(crate) struct Store {
     shares: HashMap<u64, u32>,
 }
 
-impl Exchanges for Store {
-    fn insert(&mut self, exchange: Exchange) -> Result<ExchangeId, Full> {
-        if self.order.len() == self.max {
+impl ipsmgw::exchange::Store for Store {
+    fn by_key(&self, key: ExchangeKey) -> Option<Exchange> {
+        Some(self.open.get(self.place(key)?)?.0)
+    }
+
+    fn texts(&self, key: ExchangeKey) -> Option<Texts> {
+        Some(self.open.get(self.place(key)?)?.1.clone())
+    }
+
+    fn room(&self, _: ExchangeKey) -> usize {
+        ipsmgw::exchange::MOST_TEXT
+    }
+
+    fn oldest(&self, kind: Kind) -> Option<Exchange> {
+        self.first_of(kind, 0)
+    }
+
+    fn next_oldest(&self, key: ExchangeKey) -> Option<Exchange> {
+        let place = self.place(key)?;
+        self.first_of(self.open[place].0.kind(), place + 1)
+    }
+
+    fn take_place(&mut self, _: Kind, share: u64, octets: usize) -> Result<ExchangeKey, Full> {
+        assert!(octets <= ipsmgw::exchange::MOST_TEXT);
+        if self.open.len() + self.taken.len() >= self.max {
             return Err(Full::Table);
         }
-        self.take_share(exchange.sender)?;
-        let free = self.places.iter().position(|(_, place)| place.is_none());
-        let index = free.unwrap_or_else(|| {
-            self.places.push((0, None));
-            self.places.len() - 1
-        });
-        let place = &mut self.places[index];
-        *place = (place.0 + 1, Some(exchange));
-        let generation = NonZeroU32::new(place.0).unwrap();
-        let id = ExchangeId::new(u32::try_from(index).unwrap(), generation);
-        self.order.push(id);
-        Ok(id)
+        self.take_share(share)?;
+        self.serial += 1;
+        let key = ExchangeKey::new(1, self.serial).unwrap();
+        self.taken.push((key, share));
+        Ok(key)
     }
 
-    fn get_mut(&mut self, id: ExchangeId) -> Option<&mut Exchange> {
-        match self.places.get_mut(usize::try_from(id.index()).unwrap()) {
-            Some((generation, place)) if *generation == id.generation() => place.as_mut(),
-            _ => None,
-        }
-    }
-
-    fn find(&mut self, kind: Kind, fits: &mut dyn FnMut(&Exchange) -> bool) -> Option<ExchangeId> {
-        let order = self.order.clone();
-        order.into_iter().find(|id| {
-            self.get_mut(*id)
-                .is_some_and(|exchange| exchange.kind == kind && fits(exchange))
-        })
-    }
-
-    fn remove(&mut self, id: ExchangeId) {
-        assert!(self.get_mut(id).is_some(), "removed twice");
-        let place = self.places[usize::try_from(id.index()).unwrap()].1.take();
-        *self.shares.entry(place.unwrap().sender).or_default() -= 1;
-        self.order.retain(|open| *open != id);
-        self.wakes.remove(&id.index());
-    }
-
-    fn wake_at(&mut self, id: ExchangeId, monotonic_ms: u64) {
-        assert!(self.get_mut(id).is_some(), "woken after its end");
-        self.wakes.insert(id.index(), monotonic_ms);
-    }
-
-    fn is_crowded(&self, sender: u64) -> bool {
-        let theirs = |id: &&ExchangeId| {
-            let place = &self.places[usize::try_from(id.index()).unwrap()].1;
-            place.is_some_and(|exchange| exchange.sender == sender)
-        };
-        let theirs = self.order.iter().filter(theirs).count();
+    fn is_crowded(&self, share: u64) -> bool {
+        let theirs = |open: &&(Exchange, Texts)| open.0.header().share == share;
+        let theirs = self.open.iter().filter(theirs).count();
         let limit = usize::try_from(self.max_of_sender).unwrap();
-        2 * self.order.len() > self.max || limit > 0 && sender != 0 && 2 * theirs > limit
+        let open = self.open.len() + self.taken.len();
+        2 * open > self.max || limit > 0 && share != 0 && 2 * theirs > limit
     }
 
-    fn next(&mut self, sequence: Sequence) -> u8 {
+    fn next_number(&mut self, sequence: Sequence) -> u8 {
         let next = &mut self.sequences[sequence as usize];
         *next = next.wrapping_add(1);
         *next
     }
 
-    fn recall(&mut self, digest: u64) -> Option<Settled> {
-        self.settled
-            .iter()
-            .rev()
-            .find(|settled| settled.digest == digest)
-            .copied()
+    fn outcome_of(&self, digest: u64) -> Option<PastSm> {
+        let mut past = self.past.iter().rev();
+        past.find(|past| past.digest == digest).copied()
     }
 
-    fn remember(&mut self, settled: Settled) {
-        self.settled.push(settled);
-    }
-
-    fn remember_part(&mut self, digest: u64, until_ms: u64) {
-        self.parts.push((digest, until_ms));
-    }
-
-    fn recalls_part(&mut self, digest: u64, now_ms: u64) -> bool {
+    fn has_part(&self, digest: u64, now_ms: u64) -> bool {
         let mut parts = self.parts.iter();
         parts.any(|(known, until)| *known == digest && *until > now_ms)
     }
 }
 
 impl Store {
-    fn take_share(&mut self, sender: u64) -> Result<(), Full> {
-        let open = self.shares.entry(sender).or_default();
-        if sender != 0 && self.max_of_sender != 0 && *open >= self.max_of_sender {
+    fn place(&self, key: ExchangeKey) -> Option<usize> {
+        self.open.iter().position(|(open, _)| open.key() == key)
+    }
+
+    fn first_of(&self, kind: Kind, from: usize) -> Option<Exchange> {
+        let mut open = self.open[from..].iter().map(|(open, _)| *open);
+        open.find(|open| open.kind() == kind)
+    }
+
+    /// All of it, in its order; then the places that nothing was opened at are free again.
+    fn commit(&mut self, changes: Vec<Change>) {
+        for change in changes {
+            match change {
+                Change::Opened(exchange, texts) => {
+                    let key = exchange.key();
+                    let taken = self.taken.iter().position(|(taken, _)| *taken == key);
+                    self.taken.remove(taken.expect("a place was taken"));
+                    self.open.push((exchange, *texts));
+                }
+                Change::Updated(exchange) => {
+                    let place = self.place(exchange.key()).expect("changed after its end");
+                    self.open[place].0 = exchange;
+                }
+                Change::Rewritten(exchange, texts) => {
+                    let place = self.place(exchange.key()).expect("changed after its end");
+                    (self.open[place].0, self.open[place].1) = (exchange, *texts);
+                }
+                Change::Ended(key) => {
+                    let place = self.place(key).expect("ended twice");
+                    let (exchange, _) = self.open.remove(place);
+                    self.give_share_back(exchange.header().share);
+                }
+                Change::Remembered(past) => self.past.push(past),
+                Change::PartRemembered { digest, until_ms } => self.parts.push((digest, until_ms)),
+            }
+        }
+        for (_, share) in std::mem::take(&mut self.taken) {
+            self.give_share_back(share);
+        }
+    }
+
+    fn take_share(&mut self, share: u64) -> Result<(), Full> {
+        let open = self.shares.entry(share).or_default();
+        if self.max_of_sender > 0 && share != 0 && *open >= self.max_of_sender {
             return Err(Full::Sender);
         }
         *open += 1;
         Ok(())
+    }
+
+    fn give_share_back(&mut self, share: u64) {
+        *self.shares.entry(share).or_default() -= 1;
     }
 
     /// How many senders have something open.
@@ -145,22 +167,38 @@ impl Store {
     }
 
     pub(crate) fn open(&self) -> usize {
-        self.order.len()
+        self.open.len()
     }
 
-    pub(crate) fn ids(&self) -> Vec<ExchangeId> {
-        self.order.clone()
+    pub(crate) fn ids(&self) -> Vec<ExchangeKey> {
+        self.open.iter().map(|(open, _)| open.key()).collect()
     }
 
     /// As the host does before it tells of the time.
-    pub(crate) fn clear_alarm(&mut self, id: ExchangeId) {
-        self.wakes.remove(&id.index());
+    pub(crate) fn clear_alarm(&mut self, id: ExchangeKey) {
+        if let Some(place) = self.place(id) {
+            self.open[place].0.header_mut().due_ms = NEVER;
+        }
     }
 
     /// The exchange that wakes next, and the time.
-    pub(crate) fn next_wake(&self) -> Option<(u64, ExchangeId)> {
-        let due = |id: &ExchangeId| Some((*self.wakes.get(&id.index())?, *id));
-        self.order.iter().filter_map(due).min_by_key(|(at, _)| *at)
+    pub(crate) fn next_wake(&self) -> Option<(u64, ExchangeKey)> {
+        let headers = self.open.iter().map(|(open, _)| *open.header());
+        let due = headers.filter(|header| header.due_ms != NEVER);
+        let first = due.min_by_key(|header| header.due_ms);
+        first.map(|Header { key, due_ms, .. }| (due_ms, key))
+    }
+
+    /// The RP-DATA to the SMS side.
+    pub(crate) fn im_to_sm(&self, id: ExchangeKey) -> Option<ImToSm> {
+        ImToSm::try_from(self.by_key(id)?).ok()
+    }
+
+    /// All RP-DATA to the SMS side.
+    pub(crate) fn all_im_to_sm(&self) -> Vec<ImToSm> {
+        let open = self.open.iter();
+        open.filter_map(|(open, _)| ImToSm::try_from(*open).ok())
+            .collect()
     }
 }
 
@@ -168,63 +206,72 @@ impl Store {
 #[derive(Default)]
 pub(crate) struct Done {
     pub(crate) replies: Vec<(Answer, Verdict)>,
-    pub(crate) relayed: Vec<ExchangeId>,
+    pub(crate) relayed: Vec<ExchangeKey>,
     pub(crate) joined: Vec<Translation>,
-    pub(crate) held: Vec<ExchangeId>,
-    pub(crate) enlisted: Vec<ExchangeId>,
-    pub(crate) answered: Vec<(ExchangeId, TransactionId, Outcome)>,
-    pub(crate) sent: Vec<(Option<ExchangeId>, MessageOut)>,
-    pub(crate) again: Vec<(ExchangeId, u16, MessageOut)>,
-    pub(crate) legs: Vec<Leg>,
+    pub(crate) held: Vec<ExchangeKey>,
+    pub(crate) enlisted: Vec<ExchangeKey>,
+    pub(crate) answered: Vec<(ExchangeKey, TransactionId, ImOutcome)>,
+    pub(crate) sent: Vec<(Option<ExchangeKey>, MessageOut)>,
+    pub(crate) again: Vec<(ExchangeKey, u16, MessageOut)>,
+    pub(crate) legs: Vec<ToContact>,
     pub(crate) ended: Vec<Ended>,
     pub(crate) accepted: Vec<TransactionId>,
     pub(crate) counted: Vec<Counter>,
+    pub(crate) status_reports: usize,
+    pub(crate) reasons: Vec<Reason>,
 }
 
 impl Done {
-    pub(crate) fn of(actions: Actions) -> Self {
+    pub(crate) fn of(step: Step) -> Self {
         let mut done = Self::default();
-        for action in actions {
-            match action {
-                Action::Reply(answer, verdict) => done.replies.push((answer, verdict)),
-                Action::Relay {
+        if let Verdict::Listed(exchange) = step.verdict {
+            done.enlisted.push(exchange);
+        }
+        for effect in step.effects {
+            match effect {
+                Effect::Answer(_, answer) => done.replies.push((answer, step.verdict)),
+                Effect::Relay {
                     exchange,
                     translation,
                 } => {
+                    assert_eq!(step.verdict, Verdict::Relay);
                     done.relayed.push(exchange);
                     done.joined.extend(translation.map(|whole| *whole));
                 }
-                Action::Accept { transaction, .. } => done.accepted.push(transaction),
-                Action::Hold { exchange } => {
+                Effect::AcceptEarly { transaction, .. } => done.accepted.push(transaction),
+                Effect::Hold { exchange, .. } => {
                     assert!(done.sent.is_empty(), "held before anything is sent");
                     done.held.push(exchange);
                 }
-                Action::Enlisted { exchange } => done.enlisted.push(exchange),
-                Action::AnswerHeld {
+                Effect::AnswerHeld {
                     exchange,
                     transaction,
                     outcome,
+                    ..
                 } => {
                     done.answered.push((exchange, transaction, outcome));
                 }
-                Action::Send { exchange, message } => done.sent.push((exchange, message)),
-                Action::SendRpData {
+                Effect::Send { exchange, message } => done.sent.push((exchange, message)),
+                Effect::SendRpData {
                     exchange,
                     message,
-                    leg,
+                    to,
                     ..
                 } => {
                     done.sent.push((Some(exchange), message));
-                    done.legs.push(leg);
+                    done.legs.push(to);
                 }
-                Action::Fork { exchange, message } => done.sent.push((Some(exchange), message)),
-                Action::SendAgain {
+                Effect::Fork { exchange, message } => done.sent.push((Some(exchange), message)),
+                Effect::SendAgain {
                     exchange,
                     refused,
                     message,
+                    ..
                 } => done.again.push((exchange, refused, message)),
-                Action::Ended(ended) => done.ended.push(ended),
-                Action::Count(counter) => done.counted.push(counter),
+                Effect::StatusReport(_) => done.status_reports += 1,
+                Effect::Refused { reason, .. } => done.reasons.push(reason),
+                Effect::Ended(ended) => done.ended.push(ended),
+                Effect::Count(counter) => done.counted.push(counter),
             }
         }
         done
@@ -291,7 +338,7 @@ impl World {
                 ..Store::default()
             },
             now: Now {
-                monotonic_ms: 1_000_000,
+                unix_ms: 1_000_000,
                 unix: UNIX,
                 zone: 4,
             },
@@ -300,11 +347,34 @@ impl World {
     }
 
     pub(crate) fn handle(&mut self, input: Input<'_>) -> Done {
-        Done::of(self.gateway.handle(input, self.now, &mut self.store))
+        let mut step = self.gateway.handle(input, self.now, &mut self.store);
+        self.store.commit(std::mem::take(&mut step.changes));
+        Done::of(step)
+    }
+
+    /// The timer of a held sender is over.
+    pub(crate) fn hold_timeout(&mut self, exchange: ExchangeKey) -> Done {
+        let transaction = TransactionId::default();
+        let mut done = self.handle(Input::HoldTimeout {
+            exchange,
+            transaction,
+        });
+        // A sender whose exchange has ended is answered all the same, without an outcome.
+        if done.answered.is_empty() {
+            let replies = std::mem::take(&mut done.replies);
+            assert!(replies.iter().all(|(answer, _)| answer.status == 202));
+        }
+        done
+    }
+
+    /// An instant message to several is to go to this one, too.
+    pub(crate) fn list(&mut self, delivery: &PreparedDelivery) -> Done {
+        let request = ReplyTo::Transaction(TransactionId::default());
+        self.handle(Input::List { delivery, request })
     }
 
     pub(crate) fn pass(&mut self, milliseconds: u64) {
-        self.now.monotonic_ms += milliseconds;
+        self.now.unix_ms += milliseconds;
     }
 
     /// A short message that is neither refused nor answered without the state machine.
@@ -324,7 +394,7 @@ impl World {
     }
 
     /// A short message, relayed, and its exchange.
-    pub(crate) fn relay(&mut self, message: &MessageIn<'_>) -> ExchangeId {
+    pub(crate) fn relay(&mut self, message: &MessageIn<'_>) -> ExchangeKey {
         let done = self.submit(message);
         assert_eq!(done.relayed.len(), 1);
         done.relayed[0]
@@ -347,14 +417,15 @@ impl World {
             im: &im,
             transaction,
             hold_ms,
+            route: "",
         })
     }
 
     /// The RP-DATA is refused in SIP, and no report says otherwise.
-    pub(crate) fn leg_fails(&mut self, exchange: ExchangeId, status: u16) -> Done {
+    pub(crate) fn leg_fails(&mut self, exchange: ExchangeKey, status: u16) -> Done {
         let mut done = self.leg(exchange, status);
-        let open = self.store.get_mut(exchange).map(|open| open.state);
-        if open == Some(State::Refused) {
+        let open = self.store.im_to_sm(exchange).map(|open| open.state);
+        if open == Some(ImToSmState::Refused) {
             self.pass(1_000);
             done.merge(self.handle(Input::Due { exchange }));
         }
@@ -362,13 +433,13 @@ impl World {
     }
 
     /// SIP has taken the RP-DATA, and no report comes in the time that there is for it.
-    pub(crate) fn no_report(&mut self, exchange: ExchangeId) -> Done {
+    pub(crate) fn no_report(&mut self, exchange: ExchangeKey) -> Done {
         loop {
-            let open = self.store.get_mut(exchange).map(|open| open.state);
-            let at = self.store.wakes[&exchange.index()];
-            self.now.monotonic_ms = self.now.monotonic_ms.max(at);
+            let open = self.store.im_to_sm(exchange).map(|open| open.state);
+            let at = self.store.by_key(exchange).unwrap().header().due_ms;
+            self.now.unix_ms = self.now.unix_ms.max(at);
             let done = self.handle(Input::Due { exchange });
-            if open != Some(State::Taken) {
+            if open != Some(ImToSmState::Taken) {
                 return done;
             }
         }
@@ -379,8 +450,10 @@ impl World {
         let Ok(Some(report)) = self.gateway.prepare_report(message) else {
             panic!("refused")
         };
-        let mut waits = |open: &Exchange| open.in_transaction && open.identity == report.identity;
-        if let Some(id) = self.store.find(Kind::ImToSm, &mut waits)
+        let identity = IdentityKey::of(&report.identity);
+        let waits = |open: &ImToSm| open.in_transaction && open.header.identity == identity;
+        let waiting = self.store.all_im_to_sm().into_iter().find(waits);
+        if let Some(id) = waiting.map(|open| open.header.key)
             && !matches!(report.report, RpReport::MemoryAvailable)
         {
             assert!(
@@ -388,7 +461,10 @@ impl World {
                 "a 200 means that SIP worked"
             );
         }
-        self.handle(Input::Report(&report))
+        self.handle(Input::Report {
+            report: &report,
+            request: ReplyTo::AtHand,
+        })
     }
 
     /// A report that overtakes the `200`.
@@ -396,21 +472,27 @@ impl World {
         let Ok(Some(report)) = self.gateway.prepare_report(message) else {
             panic!("refused")
         };
-        self.handle(Input::Report(&report))
+        self.handle(Input::Report {
+            report: &report,
+            request: ReplyTo::AtHand,
+        })
     }
 
     /// The senders of instant messages take all notifications that are on their way.
     pub(crate) fn notified(&mut self) {
-        let waits = |open: &Exchange| open.state == State::Sent;
-        while let Some(exchange) = self.store.find(Kind::Notification, &mut |open| waits(open)) {
+        let waiting = |open: &Exchange| match Notification::try_from(*open) {
+            Ok(open) if open.state == NotificationState::Sent => Some(open.header.key),
+            _ => None,
+        };
+        while let Some(exchange) = self.store.open.iter().find_map(|(open, _)| waiting(open)) {
             assert!(self.leg(exchange, 200).is_nothing());
         }
     }
 
-    pub(crate) fn leg(&mut self, exchange: ExchangeId, status: u16) -> Done {
-        let open = self.store.get_mut(exchange);
-        let attempt = open.map_or(0, |open| open.attempts);
-        self.handle(Input::LegCompleted {
+    pub(crate) fn leg(&mut self, exchange: ExchangeKey, status: u16) -> Done {
+        let open = self.store.by_key(exchange);
+        let attempt = open.map_or(0, |open| open.messages_sent());
+        self.handle(Input::RequestCompleted {
             exchange,
             attempt,
             status,
@@ -420,11 +502,7 @@ impl World {
 
 /// The transaction of the sender at this place.
 pub(crate) fn held_as(label: u32) -> TransactionId {
-    TransactionId {
-        entry: 7,
-        label,
-        ..TransactionId::default()
-    }
+    TransactionId { entry: 7, label }
 }
 
 /// A MESSAGE from a phone with these octets.

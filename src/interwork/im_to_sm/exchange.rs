@@ -1,12 +1,17 @@
 //! IM -> SM: from the instant message whose sender waits to the phone's report.
 
-use crate::host::{Exchange, ExchangeId, Kind, Notify, Party, State, TransactionId};
-use crate::interwork::action::{Action, Counter, Outcome, Verdict};
-use crate::interwork::ended::{Ended, Fate};
+use crate::exchange::{
+    ExchangeKey, ImToSm, ImToSmState, ImToSmTexts, Kind, Party, ReplyTo, Role, Sender,
+    TransactionId,
+};
+use crate::interwork::counter::Counter;
+use crate::interwork::ended::{Ended, Ending};
 use crate::interwork::handle::Turn;
-use crate::interwork::im_to_sm::queue::{SHORTEST_LEG_MS, low_bits};
+use crate::interwork::im_to_sm::queue::SHORTEST_REQUEST_MS;
 use crate::interwork::input::PreparedIm;
-use crate::interwork::rules::causes::defaults::{self as cause, Final, Told};
+use crate::interwork::rules::answer::answer;
+use crate::interwork::rules::causes::defaults::{self as cause, RpOutcome, SipOutcome};
+use crate::interwork::step::{Effect, ImOutcome, Verdict};
 
 /// A report this close to the end of the hold time leaves the answer to the host's timer: two that
 /// answer one transaction at the same moment would be one too many. tm's ticks are 62 ms.
@@ -28,425 +33,414 @@ const GRACE_MS: u64 = 1_000;
 const CLOSING_MS: u64 = 35_000;
 
 /// The sender's answer when the phone has all of it.
-pub(crate) const DELIVERED: Final = Final {
+pub(crate) const DELIVERED: SipOutcome = SipOutcome {
     status: 200,
     retry_after: false,
 };
 
 /// The sender's answer while the outcome is open: we took responsibility (RFC 3428 §7).
-pub(crate) const ACCEPTED: Final = Final {
+pub(crate) const ACCEPTED: SipOutcome = SipOutcome {
     status: 202,
     retry_after: false,
 };
 
 impl Turn<'_> {
-    pub(crate) fn deliver(&mut self, im: &PreparedIm, transaction: TransactionId, hold_ms: u64) {
-        match self.queue(im, Some((transaction, hold_ms))) {
-            Ok(id) => {
-                self.actions.push(Action::Hold { exchange: id });
+    pub(crate) fn deliver(
+        &mut self,
+        im: &PreparedIm,
+        transaction: TransactionId,
+        hold_ms: u64,
+        route: &str,
+    ) {
+        match self.queue_held(im, transaction, hold_ms, route) {
+            Ok(last) => {
+                self.effects.push(Effect::Hold {
+                    exchange: last.header.key,
+                    transaction,
+                });
                 self.count(Counter::ImToSm);
-                self.start_next(&im.identity, im.party);
+                self.start_next(last.header.identity, im.party);
             }
             Err(full) => {
-                self.reply(480, true, Verdict::Refused);
+                let request = ReplyTo::Transaction(transaction);
+                self.answer(request, 480, true, Verdict::Refused);
                 self.count(full.into());
             }
         }
     }
 
     /// SIP's answer to an RP-DATA: the next one may go (RFC 3428 §8).
-    pub(crate) fn rp_data_leg_completed(&mut self, id: ExchangeId, attempt: u8, status: u16) {
-        let Some(exchange) = self.store.get_mut(id) else {
-            return;
-        };
-        if !exchange.in_transaction || attempt != exchange.attempts || status < 200 {
+    pub(crate) fn rp_data_completed(&mut self, mut im: ImToSm, attempt: u8, status: u16) {
+        if !im.in_transaction || attempt != im.attempts || status < 200 {
             return;
         }
-        exchange.in_transaction = false;
-        let (identity, party) = (exchange.identity, exchange.party);
-        match exchange.state {
+        im.in_transaction = false;
+        match im.state {
             // SIP worked, and that is all: the phone has 12 to 20 s for its report (TR2M, TS 24.011 §10), and
             // it comes in a MESSAGE of its own.
-            State::Sent if status < 300 => {
-                exchange.state = State::Taken;
-                exchange.taken += 1;
+            ImToSmState::Sent if status < 300 => {
+                im.state = ImToSmState::Taken;
+                im.taken += 1;
                 let first = self.gateway.policy.report_timeout_ms.min(REPORT_FIRST_MS);
-                self.store.wake_at(id, self.now.monotonic_ms + first);
+                im.header.due_ms = self.now.unix_ms + first;
+                self.view.update(im);
             }
-            State::Sent => return self.leg_failed(id, status, status != 408),
-            State::Closing => self.store.remove(id),
-            _ => {}
+            ImToSmState::Sent => return self.sip_failed(im, status, status != 408),
+            ImToSmState::Closing => self.view.end(im.header.key),
+            _ => self.view.update(im),
         }
-        self.start_next(&identity, party);
+        self.start_next(im.header.identity, im.to);
     }
 
     /// The RP-DATA did not leave.
-    pub(crate) fn rp_data_not_sent(&mut self, id: ExchangeId, status: u16) {
-        let Some(exchange) = self.store.get_mut(id) else {
-            return;
-        };
-        exchange.in_transaction = false;
-        if exchange.state == State::Sent {
-            self.leg_failed(id, status, false);
+    pub(crate) fn rp_data_not_sent(&mut self, mut im: ImToSm, status: u16) {
+        im.in_transaction = false;
+        match im.state {
+            ImToSmState::Sent => self.sip_failed(im, status, false),
+            _ => self.view.update(im),
         }
     }
 
-    pub(crate) fn other_contacts(&mut self, id: ExchangeId, count: u8) {
-        if let Some(exchange) = self.store.get_mut(id) {
-            exchange.other_contacts = count;
+    pub(crate) fn other_contacts(&mut self, key: ExchangeKey, count: u8) {
+        if let Some(mut im) = self.get::<ImToSm>(key) {
+            im.other_contacts = count;
+            self.view.update(im);
         }
     }
 
-    /// The SIP leg failed (row IM-11): the next contact of the recipient gets the message, unless the recipient said
-    /// that none is to (6xx). After a leg that worked the phone may have it nevertheless. Where the phone itself has
+    /// SIP failed (row IM-11): the next contact of the recipient gets the message, unless the recipient said
+    /// that none is to (6xx). After an RP-DATA that SIP took the phone may have it nevertheless. Where the phone itself has
     /// answered, its report may say otherwise, and goes before: it comes from where the message is.
-    fn leg_failed(&mut self, id: ExchangeId, status: u16, answered: bool) {
-        let Some(exchange) = self.store.get_mut(id) else {
-            return;
-        };
-        if exchange.taken > 0 {
-            return self.report_missing(id);
+    fn sip_failed(&mut self, mut im: ImToSm, status: u16, answered: bool) {
+        if im.taken > 0 {
+            return self.report_missing(im);
         }
-        exchange.status = cause::better_failure(exchange.status, status);
-        if exchange.other_contacts > 0 && status < 600 {
-            exchange.contact += 1;
-            exchange.other_contacts -= 1;
-            return self.send_rp_data(id);
+        im.leg_failure = Some(cause::better_failure(im.leg_failure.unwrap_or(0), status));
+        if im.other_contacts > 0 && status < 600 {
+            im.contact += 1;
+            im.other_contacts -= 1;
+            return self.send_rp_data(im);
         }
-        if !answered || exchange.status_report {
-            return self.refused_in_sip(id);
+        if !answered || im.is_status_report() {
+            return self.refused_in_sip(im);
         }
-        exchange.state = State::Refused;
-        let (identity, party) = (exchange.identity, exchange.party);
-        self.store.wake_at(id, self.now.monotonic_ms + GRACE_MS);
-        self.start_next(&identity, party);
+        im.state = ImToSmState::Refused;
+        im.header.due_ms = self.now.unix_ms + GRACE_MS;
+        self.view.update(im);
+        self.start_next(im.header.identity, im.to);
     }
 
-    /// No report belies the failure of the SIP leg.
-    fn refused_in_sip(&mut self, id: ExchangeId) {
-        let status = self.store.get_mut(id).map_or(0, |exchange| exchange.status);
-        self.outcome(id, self.gateway.policy.causes.leg_to_sip(status));
+    /// No report belies the failure of SIP.
+    fn refused_in_sip(&mut self, im: ImToSm) {
+        let status = im.leg_failure.unwrap_or(0);
+        self.outcome(im, self.gateway.policy.causes.leg_to_sip(status));
     }
 
     /// A phone that said in SIP that it failed has the message nevertheless, or confirms that it failed.
-    pub(crate) fn failure_is_belied(&mut self, id: ExchangeId, told: Told) {
-        let Some(exchange) = self.store.get_mut(id).copied() else {
-            return;
-        };
-        if told == Told::Ack && exchange.party == Party::Phone {
-            let outcome = Exchange {
-                status: DELIVERED.status,
-                ..exchange
-            };
-            self.notify_outcome(id, &outcome);
-            self.ended(id, Fate::Delivered);
+    pub(crate) fn failure_is_belied(&mut self, im: ImToSm, told_in_sip: u16, told: RpOutcome) {
+        if told == RpOutcome::Ack && im.to == Party::Phone {
+            let key = im.header.key;
+            self.notify_outcome(key, im.sender().wants, DELIVERED.status, false, None);
+            self.ended(Ended {
+                ending: Ending::Delivered,
+                ..Ended::with(key, Kind::ImToSm, told_in_sip)
+            });
         }
-        self.close(id);
+        self.close(im);
     }
 
     /// The time of a message is over before its turn comes.
-    pub(crate) fn expired(&mut self, id: ExchangeId) {
-        let taken = self.store.get_mut(id).map_or(0, |exchange| exchange.taken);
-        match taken {
-            0 => self.conclude(id, self.gateway.policy.causes.expired_to_sip()),
+    pub(crate) fn expired(&mut self, im: ImToSm) {
+        let key = im.header.key;
+        match im.taken {
+            0 => self.conclude(key, self.gateway.policy.causes.expired_to_sip(), false),
             _ => {
                 self.count(Counter::ReportMissing);
-                self.conclude(id, ACCEPTED);
+                self.conclude(key, ACCEPTED, false);
             }
         }
     }
 
     /// No report came (row IM-12): the sender never hears that the message is there.
-    fn report_missing(&mut self, id: ExchangeId) {
+    fn report_missing(&mut self, im: ImToSm) {
         self.count(Counter::ReportMissing);
-        self.outcome(id, ACCEPTED);
+        self.outcome(im, ACCEPTED);
     }
 
     /// What became of one short message. A part that is there leaves the word to those that follow; one
     /// that is not ends them (rows IM-9, IM-10).
-    pub(crate) fn outcome(&mut self, id: ExchangeId, last: Final) {
-        let Some(exchange) = self.store.get_mut(id) else {
-            return;
-        };
-        let (identity, party) = (exchange.identity, exchange.party);
-        self.conclude(id, last);
-        self.start_next(&identity, party);
+    pub(crate) fn outcome(&mut self, im: ImToSm, last: SipOutcome) {
+        self.view.update(im);
+        self.conclude(im.header.key, last, false);
+        self.start_next(im.header.identity, im.to);
     }
 
-    pub(crate) fn conclude(&mut self, id: ExchangeId, last: Final) {
-        let Some(exchange) = self.store.get_mut(id) else {
+    /// The same, and nothing else is sent yet.
+    pub(crate) fn conclude(&mut self, key: ExchangeKey, last: SipOutcome, acknowledged: bool) {
+        let Some(im) = self.get::<ImToSm>(key) else {
             return;
         };
-        let (cause, fcs) = (exchange.rp_cause, exchange.tp_fcs);
-        let whole = exchange.whole;
-        if exchange.party == Party::ServiceCentre && exchange.state != State::Acknowledged {
-            self.forget_submissions(whole.unwrap_or(id));
+        if im.to == Party::ServiceCentre && !acknowledged {
+            self.forget_submissions(im.last_part().unwrap_or(key));
         }
-        let Some(exchange) = self.store.get_mut(id) else {
-            return;
-        };
-        match whole {
-            _ if exchange.status_report => {
+        match im.role {
+            Role::StatusReport => {
                 if last != DELIVERED {
                     self.count(Counter::ReportLost);
                 }
-                self.close(id);
+                self.close(im);
             }
-            None => self.settle(id, last),
-            Some(_) if exchange.state == State::Acknowledged => self.close(id),
-            Some(whole) => {
-                self.remove_parts(whole);
-                if let Some(exchange) = self.store.get_mut(whole) {
-                    (exchange.rp_cause, exchange.tp_fcs) = (cause, fcs);
+            Role::Message(_) => self.settle(im, last),
+            Role::Part { .. } if acknowledged => self.close(im),
+            Role::Part { last: last_part } => {
+                self.remove_parts(last_part);
+                if let Some(mut message) = self.get::<ImToSm>(last_part) {
+                    message.rp_error = im.rp_error;
+                    self.settle(message, last);
                 }
-                self.settle(whole, last);
             }
         }
     }
 
-    pub(crate) fn remove_parts(&mut self, whole: ExchangeId) {
-        let mut fits = |part: &Exchange| part.whole == Some(whole);
-        while let Some(id) = self.store.find(Kind::ImToSm, &mut fits) {
-            self.close(id);
+    pub(crate) fn remove_parts(&mut self, last: ExchangeKey) {
+        let parts: Vec<ImToSm> = self.view.parts_before(last).collect();
+        for part in parts {
+            self.close(part);
         }
     }
 
     /// Ends an exchange, or leaves of it what waits for SIP's answer: until then nothing else is sent to the
     /// recipient.
-    fn close(&mut self, id: ExchangeId) {
-        let Some(exchange) = self.store.get_mut(id) else {
-            return;
-        };
-        if !exchange.in_transaction {
-            return self.store.remove(id);
+    fn close(&mut self, mut im: ImToSm) {
+        if !im.in_transaction {
+            return self.view.end(im.header.key);
         }
-        exchange.state = State::Closing;
-        exchange.held = false;
-        exchange.notify = Notify::NONE;
-        exchange.whole = None;
-        self.store.wake_at(id, self.now.monotonic_ms + CLOSING_MS);
+        im.state = ImToSmState::Closing;
+        im.role = match im.role {
+            Role::StatusReport => Role::StatusReport,
+            Role::Message(_) | Role::Part { .. } => Role::Message(Sender::NOBODY),
+        };
+        im.header.due_ms = self.now.unix_ms + CLOSING_MS;
+        self.view.update(im);
     }
 
     /// The outcome of the whole message is known: the sender gets it, now or from the host's timer.
-    fn settle(&mut self, id: ExchangeId, last: Final) {
-        let Some(exchange) = self.store.get_mut(id) else {
-            return;
+    fn settle(&mut self, mut im: ImToSm, last: SipOutcome) {
+        let SipOutcome {
+            status,
+            retry_after,
+        } = last;
+        im.state = ImToSmState::Settled {
+            status,
+            retry_after,
         };
-        let leg = std::mem::replace(&mut exchange.status, last.status);
-        exchange.retry_after = last.retry_after;
-        exchange.state = State::Settled;
-        let timer = exchange.hold_until_ms;
-        let timer_is_near = exchange.held && self.now.monotonic_ms + TIMER_IS_NEAR_MS >= timer;
-        match last.status {
+        match status {
             200 => self.count(Counter::ImDelivered),
             300.. => self.count(Counter::ImFailed),
             _ => {}
         }
-        self.ended_behind(id, leg);
-        if timer_is_near {
-            self.store
-                .wake_at(id, self.now.monotonic_ms.max(timer) + TIMER_IS_LOST_MS);
-        } else {
-            self.end(id);
+        let rp_error = im.rp_error;
+        self.ended(Ended {
+            leg: im.leg_failure.filter(|leg| *leg >= 300).unwrap_or(0),
+            rp_cause: rp_error.map(|error| error.cause),
+            tp_fcs: rp_error.and_then(|error| error.fcs),
+            ..Ended::with(im.header.key, Kind::ImToSm, status)
+        });
+        let now_ms = self.now.unix_ms;
+        match im.held() {
+            Some(held) if now_ms + TIMER_IS_NEAR_MS >= held.until_ms => {
+                im.header.due_ms = now_ms.max(held.until_ms) + TIMER_IS_LOST_MS;
+                self.view.update(im);
+            }
+            _ => self.end(im, status, retry_after),
         }
     }
 
     /// Ends a settled exchange with its sender's answer, if the sender still waits.
-    fn end(&mut self, id: ExchangeId) {
-        let Some(exchange) = self.store.get_mut(id).copied() else {
+    fn end(&mut self, mut im: ImToSm, status: u16, retry_after: bool) {
+        let key = im.header.key;
+        self.view.update(im);
+        self.answer_held(&im, status, retry_after);
+        let wants = im.sender().wants;
+        self.notify_outcome(key, wants, status, im.is_held(), im.rp_error);
+        // Only SIP said that it failed.
+        let may_be_belied = status >= 300 && im.rp_error.is_none() && im.is_out();
+        if !may_be_belied || !wants.positive_delivery || self.view.is_crowded(im.header.share) {
+            return self.close(im);
+        }
+        im.state = ImToSmState::Failed { status };
+        if let Some(sender) = im.sender_mut() {
+            sender.held = None;
+        }
+        im.header.due_ms = self.now.unix_ms + self.gateway.policy.report_timeout_ms;
+        self.view.update(im);
+    }
+
+    /// The sender's answer, if the sender waits for one.
+    fn answer_held(&mut self, im: &ImToSm, status: u16, retry_after: bool) {
+        let Some(held) = im.held() else {
             return;
         };
-        if exchange.held {
-            let answer = answer_held(id, &exchange, exchange.status, exchange.retry_after);
-            self.actions.push(answer);
-        }
-        self.notify_outcome(id, &exchange);
-        // Only SIP said that it failed.
-        let may_be_belied = exchange.status >= 300
-            && exchange.rp_cause.is_none()
-            && exchange.attempts > exchange.refused_at;
-        if !may_be_belied
-            || !exchange.notify.positive_delivery
-            || self.store.is_crowded(exchange.sender)
-        {
-            return self.close(id);
-        }
-        if let Some(exchange) = self.store.get_mut(id) {
-            exchange.state = State::Failed;
-            exchange.held = false;
-        }
-        let deadline = self.now.monotonic_ms + self.gateway.policy.report_timeout_ms;
-        self.store.wake_at(id, deadline);
+        let key = im.header.key;
+        let texts = self.view.texts(key);
+        let route = texts.map(|texts| ImToSmTexts::of(&texts).route.to_owned());
+        self.effects.push(Effect::AnswerHeld {
+            exchange: key,
+            transaction: held.transaction,
+            route: route.unwrap_or_default(),
+            outcome: ImOutcome {
+                answer: answer(status, retry_after),
+                rp_cause: im.rp_error.map(|error| error.cause),
+                tp_fcs: im.rp_error.and_then(|error| error.fcs),
+            },
+        });
     }
 
     /// The sender cannot wait any longer. Where SIP has failed, or nobody answers, the message is not there; else it
     /// is on its way, and the sender hears later what became of it.
-    pub(crate) fn hold_over(&mut self, id: ExchangeId) {
-        let Some(exchange) = self.store.get_mut(id).copied() else {
-            return;
+    pub(crate) fn hold_timeout(&mut self, key: ExchangeKey, transaction: TransactionId) {
+        let Some(mut im) = self.get::<ImToSm>(key).filter(ImToSm::is_held) else {
+            // The exchange has just ended. Its answer is on its way from another process, too late: without one from
+            // here the sender would get a 408 now (RFC 4320).
+            let request = ReplyTo::Transaction(transaction);
+            return self.answer(
+                request,
+                ACCEPTED.status,
+                ACCEPTED.retry_after,
+                Verdict::Taken,
+            );
         };
-        if exchange.kind != Kind::ImToSm || !exchange.held {
-            return;
-        }
-        let failure = self.known_failure(id);
+        let was_settled = matches!(im.state, ImToSmState::Settled { .. });
+        let failure = self.known_failure(&im);
         if let Some((part, status)) = failure {
-            self.conclude(part, self.gateway.policy.causes.leg_to_sip(status));
+            self.conclude(part, self.gateway.policy.causes.leg_to_sip(status), false);
         }
-        let is_settled = |exchange: &mut Exchange| exchange.state == State::Settled;
-        if self.store.get_mut(id).is_some_and(is_settled) {
-            self.end(id);
+        if let Some(open) = self.get::<ImToSm>(key)
+            && let ImToSmState::Settled {
+                status,
+                retry_after,
+            } = open.state
+        {
+            self.end(open, status, retry_after);
         }
-        if failure.is_some() || exchange.state == State::Settled {
-            return self.start_next(&exchange.identity, exchange.party);
+        if failure.is_some() || was_settled {
+            return self.start_next(im.header.identity, im.to);
         }
-        if let Some(exchange) = self.store.get_mut(id) {
-            exchange.held = false;
+        self.answer_held(&im, ACCEPTED.status, ACCEPTED.retry_after);
+        if let Some(sender) = im.sender_mut() {
+            sender.held = None;
         }
-        let answer = answer_held(id, &exchange, ACCEPTED.status, ACCEPTED.retry_after);
-        self.actions.push(answer);
+        self.view.update(im);
         self.count(Counter::ImAccepted);
-        self.actions.push(Action::Ended(Ended {
-            exchange: id,
-            kind: exchange.kind,
-            fate: Fate::Accepted,
-            status: ACCEPTED.status,
-            leg: 0,
-            rp_cause: None,
-            tp_fcs: None,
-        }));
-        self.notify_accepted(id, &exchange);
+        self.ended(Ended::with(key, Kind::ImToSm, ACCEPTED.status));
+        self.notify_accepted(key, im.sender().wants);
     }
 
     /// The part of a message that SIP has failed to bring, and with which status code.
-    fn known_failure(&mut self, whole: ExchangeId) -> Option<(ExchangeId, u16)> {
-        let mut is_part = |part: &Exchange| part.whole == Some(whole);
-        let id = self.store.find(Kind::ImToSm, &mut is_part).unwrap_or(whole);
-        let now = low_bits(self.now.monotonic_ms);
-        let part = self.store.get_mut(id)?;
-        let silent = u64::from(now.wrapping_sub(part.sent_ms)) >= SHORTEST_LEG_MS;
+    fn known_failure(&self, last: &ImToSm) -> Option<(ExchangeKey, u16)> {
+        let key = last.header.key;
+        let part = self.view.parts_before(key).next().unwrap_or(*last);
+        let silent_ms = self.now.unix_ms.saturating_sub(part.sent_ms);
+        let failure = part.leg_failure.unwrap_or(0);
         match part.state {
-            State::Refused => Some((id, part.status)),
-            State::Sent if silent && part.taken == 0 => {
-                Some((id, cause::better_failure(part.status, 408)))
+            ImToSmState::Refused => Some((part.header.key, failure)),
+            ImToSmState::Sent if silent_ms >= SHORTEST_REQUEST_MS && part.taken == 0 => {
+                Some((part.header.key, cause::better_failure(failure, 408)))
             }
             _ => None,
         }
     }
 
-    pub(crate) fn im_due(&mut self, id: ExchangeId) {
-        let is_mute = self.is_mute(id);
-        let Some(exchange) = self.store.get_mut(id) else {
-            return;
-        };
-        let (identity, party) = (exchange.identity, exchange.party);
-        match exchange.state {
-            State::Settled => self.end(id),
-            State::Taken if self.gateway.policy.report_timeout_ms > REPORT_FIRST_MS => {
-                exchange.state = State::Overdue;
-                let rest = self.gateway.policy.report_timeout_ms - REPORT_FIRST_MS;
-                self.store.wake_at(id, self.now.monotonic_ms + rest);
-                self.start_next(&identity, party);
+    pub(crate) fn im_due(&mut self, mut im: ImToSm) {
+        let now_ms = self.now.unix_ms;
+        let report_timeout_ms = self.gateway.policy.report_timeout_ms;
+        match im.state {
+            ImToSmState::Settled {
+                status,
+                retry_after,
+            } => self.end(im, status, retry_after),
+            ImToSmState::Taken if report_timeout_ms > REPORT_FIRST_MS => {
+                im.state = ImToSmState::Overdue;
+                im.header.due_ms = now_ms + (report_timeout_ms - REPORT_FIRST_MS);
+                self.update_and_start_next(im);
             }
-            State::Taken | State::Overdue
-                if party == Party::Phone
-                    && exchange.taken < RP_DATA_ATTEMPTS
-                    && self.now.monotonic_ms <= exchange.expires_ms
-                    && !is_mute =>
+            ImToSmState::Taken | ImToSmState::Overdue
+                if im.to == Party::Phone
+                    && im.taken < RP_DATA_ATTEMPTS
+                    && now_ms <= im.expires_ms
+                    && !self.is_mute(&im) =>
             {
-                exchange.state = State::Queued;
-                self.start_next(&identity, party);
+                im.state = ImToSmState::Queued;
+                self.update_and_start_next(im);
             }
-            State::Taken | State::Overdue => self.report_missing(id),
-            State::Pausing if exchange.expires_ms < self.now.monotonic_ms => {
-                self.outcome(id, self.gateway.policy.causes.expired_to_sip());
+            ImToSmState::Taken | ImToSmState::Overdue => self.report_missing(im),
+            ImToSmState::Pausing if im.expires_ms < now_ms => {
+                self.outcome(im, self.gateway.policy.causes.expired_to_sip());
             }
-            State::Pausing => {
-                exchange.state = State::Queued;
-                if exchange.in_transaction {
-                    self.store.wake_at(id, self.now.monotonic_ms + CLOSING_MS);
+            ImToSmState::Pausing => {
+                im.state = ImToSmState::Queued;
+                if im.in_transaction {
+                    im.header.due_ms = now_ms + CLOSING_MS;
                 }
-                self.start_next(&identity, party);
+                self.update_and_start_next(im);
             }
-            State::Queued if exchange.attempts == 0 => self.waited_too_long(id),
+            ImToSmState::Queued if im.attempts == 0 => self.waited_too_long(im),
             // It goes again when SIP has answered, and the host did not tell of that.
-            State::Queued => {
-                exchange.in_transaction = false;
-                self.start_next(&identity, party);
+            ImToSmState::Queued => {
+                im.in_transaction = false;
+                self.update_and_start_next(im);
             }
-            // The host did not tell of the end of the leg.
-            State::Sent => {
-                exchange.in_transaction = false;
-                self.leg_failed(id, 408, false);
+            // The host did not tell of the end of the transaction.
+            ImToSmState::Sent => {
+                im.in_transaction = false;
+                self.sip_failed(im, 408, false);
             }
-            State::Refused => self.refused_in_sip(id),
-            State::Failed | State::Closing => {
-                self.store.remove(id);
-                self.start_next(&identity, party);
+            ImToSmState::Refused => self.refused_in_sip(im),
+            ImToSmState::Failed { .. } | ImToSmState::Closing => {
+                self.view.end(im.header.key);
+                self.start_next(im.header.identity, im.to);
             }
-            State::Listed => self.unlist(id),
-            State::Relayed
-            | State::Accepted
-            | State::Repetition
-            | State::SecondAttempt
-            | State::Reporting
-            | State::Unconfirmed
-            | State::Acknowledged
-            | State::Kept => {}
+            ImToSmState::Listed => self.unlist(&im),
         }
+    }
+
+    fn update_and_start_next(&mut self, im: ImToSm) {
+        self.view.update(im);
+        self.start_next(im.header.identity, im.to);
     }
 
     /// Whether the phone has taken an earlier message a second time and still owes a report on it: then no other
     /// message is sent again, since its report would not come either.
-    fn is_mute(&mut self, id: ExchangeId) -> bool {
-        let Some(&mut Exchange {
-            identity, party, ..
-        }) = self.store.get_mut(id)
-        else {
-            return false;
-        };
-        let mut owes = |other: &Exchange| {
-            other.party == party
-                && other.identity == identity
-                && other.taken >= RP_DATA_ATTEMPTS
-                && matches!(other.state, State::Taken | State::Overdue)
-        };
-        self.store
-            .find(Kind::ImToSm, &mut owes)
-            .is_some_and(|other| other != id)
+    fn is_mute(&self, im: &ImToSm) -> bool {
+        let mut queue = self.view.queue_of(im.header.identity, im.to);
+        let first = queue.find(|other| {
+            other.taken >= RP_DATA_ATTEMPTS
+                && matches!(other.state, ImToSmState::Taken | ImToSmState::Overdue)
+        });
+        first.is_some_and(|other| other.header.key != im.header.key)
     }
 
     /// The sender's transaction is gone without an answer of ours: its sender was told something else, so
     /// what has not been sent is not sent any more.
-    pub(crate) fn im_released(&mut self, id: ExchangeId) {
-        let Some(exchange) = self.store.get_mut(id) else {
+    pub(crate) fn im_released(&mut self, mut im: ImToSm) {
+        if im.state == ImToSmState::Listed {
+            return self.unlist(&im);
+        }
+        let Some(sender) = im.sender_mut().filter(|sender| sender.held.is_some()) else {
             return;
         };
-        if exchange.state == State::Listed {
-            return self.unlist(id);
+        *sender = Sender {
+            unix: sender.unix,
+            ..Sender::NOBODY
+        };
+        self.view.update(im);
+        if matches!(
+            im.state,
+            ImToSmState::Settled { .. } | ImToSmState::Queued | ImToSmState::Pausing
+        ) {
+            self.close(im);
+            self.remove_parts(im.header.key);
+            self.start_next(im.header.identity, im.to);
         }
-        if !exchange.held {
-            return;
-        }
-        exchange.held = false;
-        exchange.notify = Notify::NONE;
-        let (identity, party) = (exchange.identity, exchange.party);
-        let not_sent = |state| matches!(state, State::Queued | State::Pausing);
-        if exchange.state == State::Settled || not_sent(exchange.state) {
-            self.close(id);
-            self.remove_parts(id);
-            self.start_next(&identity, party);
-        }
-    }
-}
-
-fn answer_held(id: ExchangeId, exchange: &Exchange, status: u16, retry_after: bool) -> Action {
-    Action::AnswerHeld {
-        exchange: id,
-        transaction: exchange.transaction,
-        outcome: Outcome {
-            answer: cause::answer(status, retry_after),
-            rp_cause: exchange.rp_cause,
-            tp_fcs: exchange.tp_fcs,
-        },
     }
 }

@@ -1,300 +1,286 @@
 //! IM -> SM: one short message after the other to each phone, and from each sender to a service centre
 //! (rows CON-1, IM-8, IM-9; RFC 3428 §8).
 
-use crate::host::{
-    Exchange, ExchangeId, Full, Identity, Kind, Octets, Party, Sequence, State, TransactionId,
+use crate::exchange::{
+    ExchangeKey, Full, Header, Held, IdentityKey, ImToSm, ImToSmState, ImToSmTexts, Kind, NEVER,
+    Party, Role, Sender, Sequence, TransactionId, Wants,
 };
-use crate::interwork::action::{Action, Counter, Leg};
+use crate::interwork::counter::Counter;
 use crate::interwork::handle::Turn;
-use crate::interwork::input::PreparedIm;
-use crate::interwork::rules::causes::defaults::Final;
+use crate::interwork::input::{NotifyIn, PreparedIm};
+use crate::interwork::rules::causes::defaults::SipOutcome;
+use crate::interwork::step::{Effect, ToContact};
 
-/// Where RP-MR stands in every RP message (TS 24.011 §7.3).
-const RP_MR_AT: usize = 1;
+/// How long the host has to tell of an RP-DATA whose time is over.
+const REQUEST_LOST_MS: u64 = 5_000;
 
-/// How long the host has to tell of a leg whose time is over.
-const LEG_LOST_MS: u64 = 5_000;
-
-/// How long before the end of its sender's time a leg ends.
+/// How long before the end of its sender's time the time of an RP-DATA ends.
 const BEFORE_THE_END_MS: u64 = 500;
 
-/// A leg that is shorter than this says nothing about who is silent.
-pub(crate) const SHORTEST_LEG_MS: u64 = 2_000;
+/// An RP-DATA that has less time than this says nothing about who is silent.
+pub(crate) const SHORTEST_REQUEST_MS: u64 = 2_000;
 
-/// A leg that no sender waits for.
-const DEFAULT_LEG_MS: u64 = 20_000;
+/// The time of an RP-DATA that no sender waits for.
+const DEFAULT_REQUEST_MS: u64 = 20_000;
 
 /// No MESSAGE is answered behind 32 s (timer F, RFC 3261 §17.1.2.2).
-const LONGEST_LEG_MS: u64 = 30_000;
+const LONGEST_REQUEST_MS: u64 = 30_000;
 
 impl Turn<'_> {
     /// Queues the parts, all or none. The exchange of the last one, which ends when all have ended,
-    /// holds the sender for so many milliseconds; where nobody is held, the message is to one of several and does
-    /// not begin yet.
-    pub(crate) fn queue(
+    /// holds the sender for so many milliseconds.
+    pub(crate) fn queue_held(
         &mut self,
         im: &PreparedIm,
-        sender: Option<(TransactionId, u64)>,
-    ) -> Result<ExchangeId, Full> {
-        let state = match sender {
-            Some(_) => State::Queued,
-            None => State::Listed,
+        transaction: TransactionId,
+        hold_ms: u64,
+        route: &str,
+    ) -> Result<ImToSm, Full> {
+        let held = Held {
+            transaction,
+            until_ms: self.now.unix_ms + hold_ms,
         };
-        let mut queued = Vec::with_capacity(im.parts.len());
-        let inserted: Result<(), Full> = im.parts.iter().try_for_each(|rp_data| {
-            queued.push(self.store.insert(Exchange {
-                party: im.party,
-                address: im.address,
-                hop: im.hop,
-                recipient: im.sender,
-                sender: im.share,
-                private: im.private,
-                pdu: *rp_data,
-                ..Exchange::new(Kind::ImToSm, state, im.identity, self.now)
-            })?);
-            Ok(())
-        });
-        let last = match (inserted, queued.split_last()) {
-            (Ok(()), Some((last, _))) => *last,
-            _ => {
-                queued.into_iter().for_each(|id| self.store.remove(id));
-                return Err(inserted.err().unwrap_or(Full::Table));
-            }
+        let notify = im.notify.as_ref();
+        self.queue(im, ImToSmState::Queued, Some(held), notify, route)
+    }
+
+    /// The same of a message to one of several, which nobody waits for and which does not begin yet.
+    pub(crate) fn queue_listed(
+        &mut self,
+        im: &PreparedIm,
+        notify: Option<&NotifyIn>,
+    ) -> Result<ImToSm, Full> {
+        self.queue(im, ImToSmState::Listed, None, notify, "")
+    }
+
+    fn queue(
+        &mut self,
+        im: &PreparedIm,
+        state: ImToSmState,
+        held: Option<Held>,
+        notify: Option<&NotifyIn>,
+        route: &str,
+    ) -> Result<ImToSm, Full> {
+        let sender = Sender {
+            held,
+            wants: notify.map_or(Wants::NOTHING, |wanted| wanted.wants),
+            unix: notify.map_or(self.now.unix, |wanted| wanted.sent),
         };
-        let first = queued.first().copied();
-        // What has begun is finished: the other parts go whenever they can.
-        if let (Some(first), Some(seconds)) = (queued.first(), im.lifetime)
-            && let Some(exchange) = self.store.get_mut(*first)
-        {
-            exchange.expires_ms = self.now.monotonic_ms + u64::from(seconds) * 1000;
+        let of_part = ImToSmTexts {
+            identity: im.identity.as_str(),
+            address: im.address.as_str(),
+            hop: im.hop.as_str(),
+            sender: im.sender.as_str(),
+            ..ImToSmTexts::default()
+        };
+        let of_last = ImToSmTexts {
+            route,
+            message_id: notify.map_or("", |wanted| wanted.message_id.as_str()),
+            way: notify.map_or("", |wanted| wanted.way.as_str()),
+            ..of_part
+        };
+        let count = im.parts.len();
+        let texts_of = |place: usize| if place + 1 == count { of_last } else { of_part };
+        let mut keys = Vec::with_capacity(count);
+        for (place, rp_data) in im.parts.iter().enumerate() {
+            let octets = texts_of(place).packed_len() + rp_data.as_slice().len();
+            keys.push(self.view.take_place(Kind::ImToSm, im.share, octets)?);
         }
-        if im.party == Party::ServiceCentre {
-            for id in &queued {
-                let tp_mr = self.store.next(Sequence::TpMr);
-                if let Some(part) = self.store.get_mut(*id) {
-                    part.tp_mr = tp_mr;
-                    set(&mut part.pdu, im.tp_mr_at, tp_mr);
+        let last = *keys.last().ok_or(Full::Table)?;
+        let tp_mrs: Vec<u8> = match im.party {
+            Party::ServiceCentre => keys
+                .iter()
+                .map(|_| self.view.next_number(Sequence::TpMr))
+                .collect(),
+            Party::Phone => Vec::new(),
+        };
+        let reference = (count > 1).then(|| self.view.next_number(Sequence::Reference));
+        let mut queued = None;
+        for (place, (rp_data, key)) in im.parts.iter().zip(keys).enumerate() {
+            let role = match key == last {
+                true => Role::Message(sender),
+                false => Role::Part { last },
+            };
+            let header = Header {
+                key,
+                identity: IdentityKey::of(&im.identity),
+                share: im.share,
+                due_ms: NEVER,
+            };
+            let mut part = ImToSm::new(header, state, role, im.party);
+            part.private = im.private;
+            let mut rp_data = *rp_data;
+            if let Some(tp_mr) = tp_mrs.get(place) {
+                part.tp_mr = *tp_mr;
+                set(rp_data.as_mut_slice(), im.tp_mr_at, *tp_mr);
+            }
+            if let Some(reference) = reference {
+                set(rp_data.as_mut_slice(), im.reference_at, reference);
+            }
+            if place == 0 {
+                // What has begun is finished: the other parts go whenever they can.
+                if let Some(seconds) = im.lifetime {
+                    part.expires_ms = self.now.unix_ms + u64::from(seconds) * 1000;
+                }
+                if state == ImToSmState::Queued {
+                    part.header.due_ms = self.queue_ends_ms(part.expires_ms);
                 }
             }
+            let texts = ImToSmTexts {
+                rp_data: rp_data.as_slice(),
+                ..texts_of(place)
+            };
+            self.view.open(part, texts.pack());
+            queued = Some(part);
         }
-        if queued.len() > 1 {
-            let reference = self.store.next(Sequence::Reference);
-            for id in queued {
-                if let Some(part) = self.store.get_mut(id) {
-                    part.whole = (id != last).then_some(last);
-                    set(&mut part.pdu, im.reference_at, reference);
-                }
-            }
-        }
-        if let (Some(first), State::Queued) = (first, state) {
-            self.wake_in_queue(first);
-        }
-        if let Some(exchange) = self.store.get_mut(last) {
-            if let Some(wanted) = &im.notify {
-                exchange.notify = wanted.notify;
-                exchange.call_id = wanted.message_id;
-                exchange.unix = wanted.sent;
-            }
-            if let Some((transaction, hold_ms)) = sender {
-                exchange.held = true;
-                exchange.transaction = transaction;
-                exchange.hold_until_ms = self.now.monotonic_ms + hold_ms;
-            }
-        }
-        Ok(last)
+        queued.ok_or(Full::Table)
     }
 
     /// A message waits for its turn for a time, and no longer than it is of use.
-    pub(crate) fn wake_in_queue(&mut self, id: ExchangeId) {
-        let Some(exchange) = self.store.get_mut(id) else {
-            return;
-        };
-        let until = self.now.monotonic_ms + self.gateway.policy.queue_timeout_ms;
-        let until = until.min(exchange.expires_ms.saturating_add(1));
-        self.store.wake_at(id, until);
+    pub(crate) fn queue_ends_ms(&self, expires_ms: u64) -> u64 {
+        let until_ms = self.now.unix_ms + self.gateway.policy.queue_timeout_ms;
+        until_ms.min(expires_ms.saturating_add(1))
     }
 
     /// The turn of a message has not come in time: it is not sent any more, and its sender hears so.
-    pub(crate) fn waited_too_long(&mut self, id: ExchangeId) {
-        let mut is_before = |part: &Exchange| part.whole == Some(id);
-        if self.store.find(Kind::ImToSm, &mut is_before).is_some() {
+    pub(crate) fn waited_too_long(&mut self, im: ImToSm) {
+        if self.view.parts_before(im.header.key).next().is_some() {
             // What has begun is finished.
             return;
         }
-        let Some(exchange) = self.store.get_mut(id) else {
-            return;
-        };
-        let last = match exchange.expires_ms < self.now.monotonic_ms {
+        let last = match im.expires_ms < self.now.unix_ms {
             true => self.gateway.policy.causes.expired_to_sip(),
-            false => Final {
+            false => SipOutcome {
                 status: 480,
                 retry_after: true,
             },
         };
         self.count(Counter::QueueExpired);
-        self.outcome(id, last);
+        self.outcome(im, last);
     }
 
     /// Sends the short message whose turn it is to this phone, or to a service centre for this sender, unless it
     /// is nobody's turn.
-    pub(crate) fn start_next(&mut self, identity: &Identity, party: Party) {
-        while let Some(id) = self.next_in_queue(identity, party) {
-            let is_over = |exchange: &mut Exchange| exchange.expires_ms < self.now.monotonic_ms;
-            if !self.store.get_mut(id).is_some_and(is_over) {
-                return self.start(id);
+    pub(crate) fn start_next(&mut self, identity: IdentityKey, to: Party) {
+        while let Some(im) = self.next_in_queue(identity, to) {
+            if im.expires_ms >= self.now.unix_ms {
+                return self.start(im);
             }
-            self.expired(id);
+            self.expired(im);
         }
     }
 
     /// Whose turn it is. One SIP transaction is open at a time (RFC 3428 §8). A message waits for the report on the
     /// one before it, but not for ever (`REPORT_FIRST_MS`); the parts of one message always do (row IM-9).
-    fn next_in_queue(&mut self, identity: &Identity, party: Party) -> Option<ExchangeId> {
-        let is_theirs =
-            |exchange: &Exchange| exchange.party == party && exchange.identity == *identity;
-        let busy = self.store.find(Kind::ImToSm, &mut |exchange| {
-            is_theirs(exchange) && (exchange.in_transaction || exchange.state == State::Taken)
-        });
-        if busy.is_some() {
-            return None;
-        }
-        // The parts of one message stand one behind the other, the last one is a part of nothing.
-        let mut before = None;
-        let id = self.store.find(Kind::ImToSm, &mut |exchange| {
-            if !is_theirs(exchange) {
-                return false;
+    fn next_in_queue(&self, identity: IdentityKey, to: Party) -> Option<ImToSm> {
+        let (mut next, mut part_before) = (None, None);
+        for im in self.view.queue_of(identity, to) {
+            if im.in_transaction || im.state == ImToSmState::Taken {
+                return None;
             }
-            let part_before = core::mem::replace(&mut before, exchange.whole);
-            match exchange.state {
-                State::Queued => part_before.is_none(),
+            // The parts of one message stand one behind the other, the last one is a part of nothing.
+            let follows = core::mem::replace(&mut part_before, im.last_part());
+            let is_candidate = match im.state {
+                ImToSmState::Queued => follows.is_none(),
                 // Nothing overtakes what is about to go.
-                State::Listed | State::Pausing => true,
+                ImToSmState::Listed | ImToSmState::Pausing => true,
                 _ => false,
+            };
+            if is_candidate {
+                next = next.or(Some(im));
             }
-        })?;
-        let next = self.store.get_mut(id)?;
-        (next.state == State::Queued).then_some(id)
+        }
+        next.filter(|im| im.state == ImToSmState::Queued)
     }
 
     /// Sends RP-DATA: for the first time, or in another form, under a reference of its own, else under the one that
     /// it has.
-    fn start(&mut self, id: ExchangeId) {
-        let Some(exchange) = self.store.get_mut(id) else {
-            return;
-        };
-        exchange.contact = 0;
-        exchange.other_contacts = 0;
-        exchange.status = 0;
-        if exchange.attempts > exchange.refused_at {
+    fn start(&mut self, mut im: ImToSm) {
+        im.contact = 0;
+        im.other_contacts = 0;
+        im.leg_failure = None;
+        if im.is_out() {
             self.count(Counter::Resent);
-            return self.send_rp_data(id);
+            return self.send_rp_data(im);
         }
-        if exchange.attempts > 0 {
+        if im.attempts > 0 {
             self.count(Counter::Resent);
         }
-        let Some(rp_mr) = self.free_rp_mr(id) else {
+        self.view.update(im);
+        let Some(rp_mr) = self.free_rp_mr(&im) else {
             // Each end of another one brings the next turn.
             return;
         };
-        if let Some(exchange) = self.store.get_mut(id) {
-            exchange.rp_mr = rp_mr;
-            set(&mut exchange.pdu, RP_MR_AT, rp_mr);
-        }
-        self.send_rp_data(id);
+        im.rp_mr = rp_mr;
+        self.send_rp_data(im);
     }
 
     /// An RP-Message Reference under which no report is owed (row IM-8).
-    fn free_rp_mr(&mut self, id: ExchangeId) -> Option<u8> {
-        let &mut Exchange {
-            identity, party, ..
-        } = self.store.get_mut(id)?;
+    fn free_rp_mr(&mut self, im: &ImToSm) -> Option<u8> {
         let mut used = [false; 256];
-        self.store.find(Kind::ImToSm, &mut |other| {
-            let is_used =
-                other.party == party && other.identity == identity && awaits_report(other);
+        for other in self.view.queue_of(im.header.identity, im.to) {
             if let Some(used) = used.get_mut(usize::from(other.rp_mr)) {
-                *used |= is_used;
+                *used |= other.awaits_report();
             }
-            false
-        });
+        }
         let is_free = |rp_mr: &u8| used.get(usize::from(*rp_mr)) == Some(&false);
-        core::iter::repeat_with(|| self.store.next(Sequence::RpMr))
+        core::iter::repeat_with(|| self.view.next_number(Sequence::RpMr))
             .take(used.len())
             .find(is_free)
     }
 
-    pub(crate) fn send_rp_data(&mut self, id: ExchangeId) {
-        let leg = self.leg_of(id);
-        let Some(exchange) = self.store.get_mut(id) else {
+    pub(crate) fn send_rp_data(&mut self, mut im: ImToSm) {
+        let key = im.header.key;
+        let to = self.to_contact(&im);
+        im.state = ImToSmState::Sent;
+        im.attempts = im.attempts.saturating_add(1);
+        im.in_transaction = true;
+        im.sent_ms = self.now.unix_ms;
+        im.header.due_ms = self.now.unix_ms + to.last_ms + REQUEST_LOST_MS;
+        self.view.update(im);
+        let Some(texts) = self.view.texts(key) else {
             return;
         };
-        exchange.state = State::Sent;
-        exchange.attempts = exchange.attempts.saturating_add(1);
-        exchange.in_transaction = true;
-        exchange.sent_ms = low_bits(self.now.monotonic_ms);
-        let attempt = exchange.attempts;
-        let message = self.gateway.rp_data(id, exchange);
-        self.store
-            .wake_at(id, self.now.monotonic_ms + leg.last_ms + LEG_LOST_MS);
-        self.actions.push(Action::SendRpData {
-            exchange: id,
-            attempt,
-            message,
-            leg,
+        self.effects.push(Effect::SendRpData {
+            exchange: key,
+            attempt: im.attempts,
+            message: self.gateway.rp_data(&im, &ImToSmTexts::of(&texts)),
+            to,
         });
     }
 
     /// How long a contact has for SIP's answer. The sender who waits is to hear of silence before its own time is
     /// over, unless hardly any is left.
-    fn leg_of(&mut self, id: ExchangeId) -> Leg {
-        let contact = self
-            .store
-            .get_mut(id)
-            .map_or(0, |exchange| exchange.contact);
-        let left = self.time_left(id).saturating_sub(BEFORE_THE_END_MS);
-        let last_ms = match left {
-            SHORTEST_LEG_MS.. => left.min(LONGEST_LEG_MS),
-            _ => DEFAULT_LEG_MS,
+    fn to_contact(&self, im: &ImToSm) -> ToContact {
+        let left_ms = self.time_left_ms(im).saturating_sub(BEFORE_THE_END_MS);
+        let last_ms = match left_ms {
+            SHORTEST_REQUEST_MS.. => left_ms.min(LONGEST_REQUEST_MS),
+            _ => DEFAULT_REQUEST_MS,
         };
-        Leg {
-            contact,
+        ToContact {
+            contact: im.contact,
             last_ms,
             other_ms: last_ms / 2,
         }
     }
 
     /// How long the sender of the message still waits; 0 where nobody does.
-    fn time_left(&mut self, id: ExchangeId) -> u64 {
-        let whole = self.store.get_mut(id).and_then(|part| part.whole);
-        let holds = self.store.get_mut(whole.unwrap_or(id));
-        let until = holds
-            .filter(|last| last.held)
-            .map(|last| last.hold_until_ms);
-        until.unwrap_or(0).saturating_sub(self.now.monotonic_ms)
+    fn time_left_ms(&self, im: &ImToSm) -> u64 {
+        let held = match im.last_part() {
+            Some(last) => self.held_by(last),
+            None => im.held(),
+        };
+        held.map_or(0, |held| held.until_ms.saturating_sub(self.now.unix_ms))
     }
-}
 
-/// Whether a report on it may still come.
-pub(crate) fn awaits_report(exchange: &Exchange) -> bool {
-    match exchange.state {
-        State::Sent | State::Taken | State::Overdue | State::Refused | State::Failed => true,
-        State::Queued => exchange.attempts > exchange.refused_at,
-        _ => false,
+    fn held_by(&self, last: ExchangeKey) -> Option<Held> {
+        self.get::<ImToSm>(last)?.held()
     }
-}
-
-/// The low bits of a time, enough to tell how long ago it was.
-#[allow(
-    clippy::cast_possible_truncation,
-    reason = "the low bits are what is wanted"
-)]
-pub(crate) const fn low_bits(milliseconds: u64) -> u32 {
-    milliseconds as u32
 }
 
 /// Sets one octet of a PDU.
-fn set(pdu: &mut Octets<254>, at: usize, octet: u8) {
-    if let Some(place) = pdu.as_mut_slice().get_mut(at) {
+fn set(pdu: &mut [u8], at: usize, octet: u8) {
+    if let Some(place) = pdu.get_mut(at) {
         *place = octet;
     }
 }

@@ -1,72 +1,73 @@
 //! IM -> SM: what the SMS side reports, and on which short message (rows IM-4, IM-6, IM-13 to IM-15, MEM-2).
 
-use crate::host::{Exchange, ExchangeId, Exchanges, Kind, Party, State};
-use crate::interwork::action::{Action, Counter, Verdict};
+use crate::exchange::{
+    ExchangeKey, IdentityKey, ImToSm, ImToSmState, Party, ReplyTo, RpRefusal, Store, View,
+};
+use crate::interwork::counter::Counter;
 use crate::interwork::handle::Turn;
 use crate::interwork::im_to_sm::exchange::{ACCEPTED, DELIVERED};
-use crate::interwork::im_to_sm::queue::awaits_report;
 use crate::interwork::input::{Named, ReportIn, RpReport};
 use crate::interwork::make::outgoing::ReportOut;
-use crate::interwork::rules::causes::defaults::{Final, Told};
+use crate::interwork::rules::causes::defaults::{RpOutcome, SipOutcome};
+use crate::interwork::step::{Effect, Verdict};
 
 /// Whether a report that names nothing of ours fits an exchange of the reporter's that waits for one. Nothing is changed.
-pub fn expects(report: &ReportIn<'_>, store: &mut dyn Exchanges) -> bool {
+pub fn expects(report: &ReportIn<'_>, store: &mut dyn Store) -> bool {
     if !matches!(report.report, RpReport::Ack | RpReport::Error { .. }) {
         return false;
     }
-    let waits = |exchange: &Exchange| {
-        awaits_report(exchange)
-            && exchange.party == report.party
-            && exchange.identity == report.identity
-            && exchange.rp_mr == report.rp_mr
-    };
-    store.find(Kind::ImToSm, &mut { waits }).is_some()
+    let identity = IdentityKey::of(&report.identity);
+    let view = View::of(store);
+    view.by_rp_mr(identity, report.party, report.rp_mr)
+        .is_some()
 }
 
 impl Turn<'_> {
-    pub(crate) fn report(&mut self, report: &ReportIn<'_>) {
+    pub(crate) fn report(&mut self, report: &ReportIn<'_>, request: ReplyTo) {
         let told = match report.report {
-            RpReport::Ack => Told::Ack,
-            RpReport::Error { cause, fcs } => Told::Error { cause, fcs },
-            RpReport::MemoryAvailable => return self.memory_available(report),
-            RpReport::Notification(disposition) => return self.notified(report, disposition),
-        };
-        let Some(id) = self.reported_exchange(report) else {
-            self.reply(202, false, Verdict::Refused);
-            return self.count(Counter::ReportUnknown);
-        };
-        self.reply(202, false, Verdict::Taken);
-        if self.store.get_mut(id).map(|open| open.state) == Some(State::Failed) {
-            return self.failure_is_belied(id, told);
-        }
-        let last = match told {
-            Told::Ack => self.acknowledged(id),
-            Told::Error { cause, fcs } if self.goes_again(id, cause, fcs) => return,
-            Told::Error { cause, fcs } => {
-                if let Some(exchange) = self.store.get_mut(id) {
-                    (exchange.rp_cause, exchange.tp_fcs) = (Some(cause), fcs);
-                }
-                let causes = &self.gateway.policy.causes;
-                let (status, retry_after, _) = causes.rp_to_sip(cause, fcs);
-                Final {
-                    status,
-                    retry_after,
-                }
+            RpReport::Ack => RpOutcome::Ack,
+            RpReport::Error { cause, fcs } => RpOutcome::Error { cause, fcs },
+            RpReport::MemoryAvailable => return self.memory_available(report, request),
+            RpReport::Notification(disposition) => {
+                return self.notified(report, request, disposition);
             }
         };
-        self.outcome(id, last);
+        let Some(mut im) = self.reported_exchange(report) else {
+            self.answer(request, 202, false, Verdict::Refused);
+            return self.count(Counter::ReportUnknown);
+        };
+        self.answer(request, 202, false, Verdict::Taken);
+        if let ImToSmState::Failed { status } = im.state {
+            return self.failure_is_belied(im, status, told);
+        }
+        match told {
+            RpOutcome::Ack => {
+                let last = self.acknowledged(&im);
+                self.conclude(im.header.key, last, true);
+                self.start_next(im.header.identity, im.to);
+            }
+            RpOutcome::Error { cause, fcs } => {
+                if self.goes_again(im, cause, fcs) {
+                    return;
+                }
+                im.rp_error = Some(RpRefusal { cause, fcs });
+                let causes = &self.gateway.policy.causes;
+                let (status, retry_after, _) = causes.rp_to_sip(cause, fcs);
+                let last = SipOutcome {
+                    status,
+                    retry_after,
+                };
+                self.outcome(im, last);
+            }
+        }
     }
 
     /// RP-ACK: the phone has it, or the service centre has taken it (row IM-6).
-    fn acknowledged(&mut self, id: ExchangeId) -> Final {
-        let Some(exchange) = self.store.get_mut(id) else {
-            return ACCEPTED;
-        };
-        exchange.state = State::Acknowledged;
-        match exchange.party {
+    fn acknowledged(&mut self, im: &ImToSm) -> SipOutcome {
+        match im.to {
             Party::Phone => DELIVERED,
             Party::ServiceCentre => {
-                self.keep_submission(id);
+                self.keep_submission(im);
                 ACCEPTED
             }
         }
@@ -74,34 +75,32 @@ impl Turn<'_> {
 
     /// What is reported on (row IM-4): what In-Reply-To names, whatever the reference. Without one, the reporter's
     /// open exchange with this reference (row IM-14). Each MESSAGE of ours is reported on once.
-    fn reported_exchange(&mut self, report: &ReportIn<'_>) -> Option<ExchangeId> {
-        let is_theirs = |exchange: &Exchange| {
-            exchange.kind == Kind::ImToSm
-                && exchange.identity == report.identity
-                && exchange.party == report.party
-                && awaits_report(exchange)
-        };
+    fn reported_exchange(&mut self, report: &ReportIn<'_>) -> Option<ImToSm> {
+        let identity = IdentityKey::of(&report.identity);
         match report.named {
-            Named::Nothing => self.store.find(Kind::ImToSm, &mut |exchange| {
-                is_theirs(exchange) && exchange.rp_mr == report.rp_mr
-            }),
+            Named::Nothing => self.view.by_rp_mr(identity, report.party, report.rp_mr),
             Named::Past => None,
-            Named::Exchange(id, attempt) => {
-                let exchange = self.store.get_mut(id)?;
-                if !is_theirs(exchange) || attempt <= exchange.refused_at {
+            Named::Exchange(key, attempt) => {
+                let im = self.open_report(key)?;
+                let is_theirs = im.header.identity == identity && im.to == report.party;
+                if !is_theirs || attempt <= im.refused_at {
                     return None;
                 }
-                if exchange.rp_mr != report.rp_mr {
+                if im.rp_mr != report.rp_mr {
                     self.count(Counter::ReportOdd);
                 }
-                Some(id)
+                Some(im)
             }
         }
     }
 
+    fn open_report(&self, key: ExchangeKey) -> Option<ImToSm> {
+        self.get::<ImToSm>(key).filter(ImToSm::awaits_report)
+    }
+
     /// RP-SMMA: acknowledged. We keep nothing back that could be sent now.
-    fn memory_available(&mut self, report: &ReportIn<'_>) {
-        self.reply(202, false, Verdict::Taken);
+    fn memory_available(&mut self, report: &ReportIn<'_>, request: ReplyTo) {
+        self.answer(request, 202, false, Verdict::Taken);
         self.count(Counter::MemoryAvailable);
         let ack = ReportOut {
             party: Party::Phone,
@@ -110,11 +109,11 @@ impl Turn<'_> {
             hop: report.hop,
             in_reply_to: report.call_id,
             rp_mr: report.rp_mr,
-            told: Told::Ack,
+            told: RpOutcome::Ack,
             scts: None,
         };
         let message = self.gateway.report(&ack, None);
-        self.actions.push(Action::Send {
+        self.effects.push(Effect::Send {
             exchange: None,
             message,
         });

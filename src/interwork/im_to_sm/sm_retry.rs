@@ -1,6 +1,6 @@
 //! IM -> SM: once more, where the SMS side's refusal says what may help (row IM-16).
 
-use crate::host::{Exchange, ExchangeId, Octets, Party, State};
+use crate::exchange::{ImToSm, ImToSmState, ImToSmTexts, Party};
 use crate::interwork::handle::Turn;
 use crate::wire::{
     Alphabet, EncodedText, RpMessage, SmsDeliver, SmsSubmit, TextCoding, TpDcs, TpVp, Tpdu,
@@ -22,46 +22,59 @@ const PASSING: [u8; 2] = [41, 47];
 /// How long such a cause gets to pass.
 const PAUSE_MS: u64 = 2_000;
 
+/// Most octets of an RP-DATA.
+const MOST_OCTETS: usize = 254;
+
 impl Turn<'_> {
     /// Whether what the SMS side refused so goes once more: in a form that it can take, or a little later.
-    pub(crate) fn goes_again(&mut self, id: ExchangeId, cause: u8, fcs: Option<u8>) -> bool {
-        let Some(exchange) = self.store.get_mut(id) else {
-            return false;
-        };
-        let now = self.now.monotonic_ms;
-        if exchange.refused_at > 0 || exchange.status_report || exchange.expires_ms < now {
+    pub(crate) fn goes_again(&mut self, mut im: ImToSm, cause: u8, fcs: Option<u8>) -> bool {
+        let now_ms = self.now.unix_ms;
+        if im.refused_at > 0 || im.is_status_report() || im.expires_ms < now_ms {
             return false;
         }
-        let another = fcs.and_then(|fcs| another_form(exchange, fcs));
-        let passes = exchange.party == Party::ServiceCentre
+        im.refused_at = im.attempts;
+        im.taken = 0;
+        if fcs.is_some_and(|fcs| self.goes_in_another_form(im, fcs)) {
+            self.start_next(im.header.identity, im.to);
+            return true;
+        }
+        let has_time = im
+            .held()
+            .is_none_or(|held| now_ms + 2 * PAUSE_MS < held.until_ms);
+        let passes = im.to == Party::ServiceCentre
             && PASSING.contains(&cause)
             && matches!(fcs, None | Some(UNSPECIFIED))
-            && (!exchange.held || now + 2 * PAUSE_MS < exchange.hold_until_ms);
-        if another.is_none() && !passes {
+            && has_time;
+        if passes {
+            im.state = ImToSmState::Pausing;
+            im.header.due_ms = now_ms + PAUSE_MS;
+            self.view.update(im);
+        }
+        passes
+    }
+
+    /// Queues it again in a form that the SMS side may take, if there is one.
+    fn goes_in_another_form(&mut self, mut im: ImToSm, fcs: u8) -> bool {
+        let Some(texts) = self.view.texts(im.header.key) else {
             return false;
-        }
-        exchange.refused_at = exchange.attempts;
-        exchange.taken = 0;
-        let (identity, party) = (exchange.identity, exchange.party);
-        match another {
-            Some(pdu) => {
-                exchange.pdu = pdu;
-                exchange.state = State::Queued;
-                self.start_next(&identity, party);
-            }
-            None => {
-                exchange.state = State::Pausing;
-                self.store.wake_at(id, now + PAUSE_MS);
-            }
-        }
-        true
+        };
+        let texts = ImToSmTexts::of(&texts);
+        let Some(rp_data) = another_form(texts.rp_data, fcs) else {
+            return false;
+        };
+        let texts = ImToSmTexts {
+            rp_data: &rp_data,
+            ..texts
+        };
+        im.state = ImToSmState::Queued;
+        self.view.rewrite(im, texts.pack())
     }
 }
 
-/// The RP-DATA of an exchange as the SMS side may take it that refused it so. One that would need more
+/// An RP-DATA as the SMS side may take it that refused it so. One that would need more
 /// parts is none: those that follow count on how many there are.
-fn another_form(exchange: &Exchange, fcs: u8) -> Option<Octets<254>> {
-    let (direction, rp) = RpMessage::decode(exchange.pdu.as_slice()).ok()?;
+fn another_form(rp_data: &[u8], fcs: u8) -> Option<Vec<u8>> {
+    let (direction, rp) = RpMessage::decode(rp_data).ok()?;
     let tpdu = rp.tpdu(direction)?.ok()?;
     let user_data = match &tpdu {
         Tpdu::Deliver(deliver) => deliver.user_data,
@@ -110,7 +123,7 @@ fn another_form(exchange: &Exchange, fcs: u8) -> Option<Octets<254>> {
     };
     let mut octets = Vec::with_capacity(192);
     rp.encode_with(direction, &tpdu, &mut octets).ok()?;
-    Octets::new(&octets)
+    (octets.len() <= MOST_OCTETS).then_some(octets)
 }
 
 /// The text in UCS2 where it was in septets, and the other way round.

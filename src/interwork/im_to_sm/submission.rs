@@ -1,11 +1,15 @@
 //! Instant messages that a service centre has taken, until it reports what became of them (rows STA-1 to
 //! STA-4, STA-6).
 
-use crate::host::{Exchange, ExchangeId, Full, Kind, Notify, State, Text};
-use crate::interwork::action::Counter;
+use crate::exchange::{
+    ExchangeKey, Full, Header, IdentityKey, ImToSm, ImToSmState, ImToSmTexts, Kind, Party,
+    Submitted, SubmittedTexts, Wants,
+};
+use crate::interwork::counter::Counter;
 use crate::interwork::handle::Turn;
+use crate::interwork::imdn::notification::About;
 use crate::interwork::input::StatusReportIn;
-use crate::interwork::rules::causes::defaults::Fate;
+use crate::interwork::rules::causes::defaults::ScOutcome;
 use crate::mime::{DeliveryStatus, Disposition};
 use crate::wire::{RpMessage, SmsSubmit, TpAddress, Tpdu, TypeOfNumber};
 
@@ -15,167 +19,198 @@ const VALIDITY: u32 = 24 * 3600;
 /// Seconds for which a report is waited for behind the end of the validity period.
 const MARGIN: u32 = 600;
 
+/// Most octets of a recipient's address that a service centre reports.
+const MOST_OF_RECIPIENT: usize = 126;
+
 impl Turn<'_> {
     /// RP-ACK from a service centre: what it says later is about this, if the sender wants to hear it.
-    pub(crate) fn keep_submission(&mut self, id: ExchangeId) {
-        let Some(exchange) = self.store.get_mut(id).copied() else {
+    pub(crate) fn keep_submission(&mut self, im: &ImToSm) {
+        let message = im.last_part().unwrap_or(im.header.key);
+        let Some(last) = self.get::<ImToSm>(message) else {
             return;
         };
-        let whole = exchange.whole.unwrap_or(id);
-        let Some(last) = self.store.get_mut(whole).copied() else {
-            return;
-        };
-        if !(last.notify.positive_delivery || last.notify.negative_delivery) {
+        let sender = last.sender();
+        let wants = sender.wants;
+        if !(wants.positive_delivery || wants.negative_delivery) {
             return;
         }
-        let validity = submit(&exchange).and_then(|submit| submit.vp.seconds(self.now.unix));
-        let seconds = validity.unwrap_or(VALIDITY).saturating_add(MARGIN);
-        let kept = if self.store.is_crowded(exchange.sender) {
-            Err(Full::Table)
-        } else {
-            self.store.insert(Exchange {
-                kind: Kind::Submitted,
-                state: State::Acknowledged,
-                held: false,
-                in_transaction: false,
-                notify: last.notify,
-                call_id: last.call_id,
-                unix: last.unix,
-                whole: Some(whole),
-                ..exchange
-            })
+        let (Some(own), Some(of_last)) = (self.view.texts(im.header.key), self.view.texts(message))
+        else {
+            return;
         };
-        match kept {
-            Ok(id) => {
-                let deadline = self.now.monotonic_ms + u64::from(seconds) * 1000;
-                self.store.wake_at(id, deadline);
-            }
+        let (own, of_last) = (ImToSmTexts::of(&own), ImToSmTexts::of(&of_last));
+        let texts = SubmittedTexts {
+            identity: own.identity,
+            sender: own.sender,
+            message_id: of_last.message_id,
+            way: of_last.way,
+            rp_data: own.rp_data,
+        };
+        let share = im.header.share;
+        let place = match self.view.is_crowded(share) {
+            true => Err(Full::Table),
+            false => self
+                .view
+                .take_place(Kind::Submitted, share, texts.packed_len()),
+        };
+        let key = match place {
+            Ok(key) => key,
             Err(full) => {
                 self.count(full.into());
-                self.cannot_be_proven(whole);
+                return self.cannot_be_proven(message);
             }
-        }
+        };
+        let validity = submit(own.rp_data).and_then(|submit| submit.vp.seconds(self.now.unix));
+        let seconds = validity.unwrap_or(VALIDITY).saturating_add(MARGIN);
+        let kept = Submitted {
+            header: Header {
+                key,
+                identity: im.header.identity,
+                share,
+                due_ms: self.now.unix_ms + u64::from(seconds) * 1000,
+            },
+            tp_mr: im.tp_mr,
+            wants,
+            unix: sender.unix,
+            message,
+        };
+        self.view.open(kept, texts.pack());
     }
 
     /// No report came, as networks may choose (row STA-6).
-    pub(crate) fn submission_due(&mut self, id: ExchangeId) {
-        let whole = self.store.get_mut(id).and_then(|kept| kept.whole);
-        self.store.remove(id);
-        self.cannot_be_proven(whole.unwrap_or(id));
+    pub(crate) fn submission_due(&mut self, kept: Submitted) {
+        self.view.end(kept.header.key);
+        self.cannot_be_proven(kept.message);
     }
 
     /// SMS-STATUS-REPORT: its RP-ACK is on its way.
     pub(crate) fn status_reported(&mut self, report: &StatusReportIn) {
-        let Some((id, recipient)) = self.reported_submission(report) else {
+        let Some((kept, recipient)) = self.reported_submission(report) else {
             return self.count(Counter::ReportUnknown);
         };
-        let Some(mut exchange) = self.store.get_mut(id).copied() else {
-            return;
+        let key = kept.header.key;
+        let disposition = match self.gateway.policy.causes.status_to_outcome(report.status) {
+            ScOutcome::Open => return,
+            ScOutcome::Unknown => {
+                self.view.end(key);
+                return self.cannot_be_proven(kept.message);
+            }
+            ScOutcome::Delivered => Disposition::Delivery(DeliveryStatus::Delivered),
+            ScOutcome::Not(status) => Disposition::Delivery(status),
         };
-        // What the service centre says of whom and when is nearer to the truth (row STA-2).
-        exchange.unix = report.discharged.unwrap_or(exchange.unix);
-        let recipient = self.gateway.policy.tel_uri(&recipient);
-        let recipient = Text::new(&recipient).unwrap_or_default();
-        let whole = exchange.whole.unwrap_or(id);
-        match self.gateway.policy.causes.status_to_fate(report.status) {
-            Fate::Open => {}
-            Fate::Unknown => {
-                self.store.remove(id);
-                self.cannot_be_proven(whole);
-            }
-            Fate::Delivered => {
-                self.store.remove(id);
-                if exchange.notify.positive_delivery && !self.has_more(whole) {
-                    let delivered = Disposition::Delivery(DeliveryStatus::Delivered);
-                    self.notify_of(id, &exchange, delivered, recipient);
-                }
-            }
+        let texts = self.view.texts(key);
+        let is_wanted = if disposition == Disposition::Delivery(DeliveryStatus::Delivered) {
+            self.view.end(key);
+            kept.wants.positive_delivery && !self.has_more(kept.message)
+        } else {
             // It is not all there, whatever becomes of the rest.
-            Fate::Not(status) => {
-                if let Some(last) = self.store.get_mut(whole) {
-                    last.notify = Notify::NONE;
-                }
-                self.forget_submissions(whole);
-                if exchange.notify.negative_delivery {
-                    let failed = Disposition::Delivery(status);
-                    self.notify_of(id, &exchange, failed, recipient);
-                }
-            }
+            self.wants_no_more(kept.message);
+            self.forget_submissions(kept.message);
+            kept.wants.negative_delivery
+        };
+        if let (true, Some(texts)) = (is_wanted, &texts) {
+            let texts = SubmittedTexts::of(texts);
+            let reported_recipient = self.gateway.policy.tel_uri(&recipient);
+            let reported_recipient = match reported_recipient.len() {
+                ..=MOST_OF_RECIPIENT => reported_recipient.as_str(),
+                _ => "",
+            };
+            self.notify_of(
+                &About {
+                    key,
+                    header: kept.header,
+                    party: Party::ServiceCentre,
+                    // What the service centre says of whom and when is nearer to the truth (row STA-2).
+                    unix: report.discharged.unwrap_or(kept.unix),
+                    identity: texts.identity,
+                    recipient: "",
+                    reported_recipient,
+                    sender: texts.sender,
+                    message_id: texts.message_id,
+                    way: texts.way,
+                },
+                disposition,
+            );
         }
     }
 
     /// What a service centre reports on, and whom that was for. Where it writes TP-Recipient-Address otherwise than we
     /// did, as a national number or not at all, TP-MR alone names the message if only one has it.
-    fn reported_submission(&mut self, report: &StatusReportIn) -> Option<(ExchangeId, TpAddress)> {
+    fn reported_submission(&self, report: &StatusReportIn) -> Option<(Submitted, TpAddress)> {
+        let identity = IdentityKey::of(&report.identity);
         let recipient = report.recipient.value();
-        let is_theirs =
-            |kept: &Exchange| kept.tp_mr == report.tp_mr && kept.identity == report.identity;
-        let exact = self.store.find(Kind::Submitted, &mut |kept| {
-            is_theirs(kept)
-                && submit(kept)
-                    .is_some_and(|submit| submit.destination_address.value() == recipient)
+        let mut theirs = self.view.by_tp_mr(identity, report.tp_mr);
+        let exact = theirs.find(|kept| {
+            let submitted_to = self.submitted_to(kept);
+            submitted_to.is_some_and(|address| address.value() == recipient)
         });
-        if let Some(id) = exact {
-            return Some((id, report.recipient));
+        if let Some(kept) = exact {
+            return Some((kept, report.recipient));
         }
         if report.recipient.type_of_number() == TypeOfNumber::International {
             return None;
         }
-        let mut fitting = 0;
-        self.store.find(Kind::Submitted, &mut |kept| {
-            fitting += usize::from(is_theirs(kept));
-            false
-        });
-        if fitting != 1 {
+        let mut theirs = self.view.by_tp_mr(identity, report.tp_mr);
+        let (only, None) = (theirs.next()?, theirs.next()) else {
             return None;
-        }
-        let id = self
-            .store
-            .find(Kind::Submitted, &mut |kept| is_theirs(kept))?;
-        let submitted_to = submit(self.store.get_mut(id)?)?.destination_address;
-        Some((id, submitted_to))
+        };
+        Some((only, self.submitted_to(&only)?))
+    }
+
+    fn submitted_to(&self, kept: &Submitted) -> Option<TpAddress> {
+        let texts = self.view.texts(kept.header.key)?;
+        let submit = submit(SubmittedTexts::of(&texts).rp_data)?;
+        Some(submit.destination_address)
     }
 
     /// Whether another part of the message is on its way, or has not been reported on.
-    fn has_more(&mut self, whole: ExchangeId) -> bool {
-        let is_open = |last: &mut Exchange| {
+    fn has_more(&self, message: ExchangeKey) -> bool {
+        let is_open = self.get::<ImToSm>(message).is_some_and(|last| {
             !matches!(
                 last.state,
-                State::Acknowledged | State::Settled | State::Closing
+                ImToSmState::Settled { .. } | ImToSmState::Closing
             )
-        };
-        self.store.get_mut(whole).is_some_and(is_open)
-            || self
-                .store
-                .find(Kind::Submitted, &mut |kept| kept.whole == Some(whole))
-                .is_some()
+        });
+        is_open || self.view.submitted_of(message).next().is_some()
+    }
+
+    /// The sender of this message, or of its last part, wants to hear no more of it.
+    fn wants_no_more(&mut self, message: ExchangeKey) {
+        if let Some(mut last) = self.get::<ImToSm>(message)
+            && let Some(sender) = last.sender_mut()
+        {
+            sender.wants = Wants::NOTHING;
+            self.view.update(last);
+        }
     }
 
     /// Nobody will be able to say that all parts of this message are there.
-    fn cannot_be_proven(&mut self, whole: ExchangeId) {
-        if let Some(last) = self.store.get_mut(whole) {
-            last.notify.positive_delivery = false;
+    fn cannot_be_proven(&mut self, message: ExchangeKey) {
+        if let Some(mut last) = self.get::<ImToSm>(message)
+            && let Some(sender) = last.sender_mut()
+        {
+            sender.wants.positive_delivery = false;
+            self.view.update(last);
         }
-        let mut fits = |kept: &Exchange| kept.whole == Some(whole) && kept.notify.positive_delivery;
-        while let Some(id) = self.store.find(Kind::Submitted, &mut fits) {
-            if let Some(kept) = self.store.get_mut(id) {
-                kept.notify.positive_delivery = false;
-            }
+        let parts: Vec<Submitted> = self.view.submitted_of(message).collect();
+        for mut kept in parts {
+            kept.wants.positive_delivery = false;
+            self.view.update(kept);
         }
     }
 
     /// Nobody waits any more for what a service centre says of the parts of this message.
-    pub(crate) fn forget_submissions(&mut self, whole: ExchangeId) {
-        let mut fits = |kept: &Exchange| kept.whole == Some(whole);
-        while let Some(id) = self.store.find(Kind::Submitted, &mut fits) {
-            self.store.remove(id);
+    pub(crate) fn forget_submissions(&mut self, message: ExchangeKey) {
+        let parts: Vec<Submitted> = self.view.submitted_of(message).collect();
+        for kept in parts {
+            self.view.end(kept.header.key);
         }
     }
 }
 
-/// The SMS-SUBMIT in the RP-DATA of an exchange.
-fn submit(exchange: &Exchange) -> Option<SmsSubmit<'_>> {
-    let (direction, rp) = RpMessage::decode(exchange.pdu.as_slice()).ok()?;
+/// The SMS-SUBMIT in an RP-DATA.
+fn submit(rp_data: &[u8]) -> Option<SmsSubmit<'_>> {
+    let (direction, rp) = RpMessage::decode(rp_data).ok()?;
     match rp.tpdu(direction)? {
         Ok(Tpdu::Submit(submit)) => Some(submit),
         _ => None,

@@ -1,14 +1,16 @@
 //! An instant message as RP-DATA with SMS-DELIVER or SMS-SUBMIT (rows IM-1, IM-5, MAP-1 to MAP-7, MAP-10,
 //! MAP-14, MAP-15, MAP-17, ERR-2).
 
-use crate::host::{Now, Party, Text};
+use crate::base::Text;
+use crate::exchange::{Now, Party};
 use crate::interwork::Gateway;
-use crate::interwork::action::{Reason, Refusal};
 use crate::interwork::input::{NotifyIn, PreparedIm};
 use crate::interwork::make::short_message::Shown;
 use crate::interwork::read::body::{Body, Wrapped, recipient_list};
 use crate::interwork::read::im_text;
 use crate::interwork::read::sender::{identity_of, sender};
+use crate::interwork::reason::Reason;
+use crate::interwork::refusal::Refusal;
 use crate::interwork::rules::causes::defaults as cause;
 use crate::interwork::rules::lifetime;
 use crate::interwork::rules::policy::SenderWithoutNumber;
@@ -89,7 +91,7 @@ impl Gateway {
                     .and_then(|number| TpAddress::from_number(&number).ok())
                     .ok_or_else(|| Refusal::sip(404, Reason::Recipient))?;
                 let asks = notify.as_ref().is_some_and(|wanted: &NotifyIn| {
-                    wanted.notify.positive_delivery || wanted.notify.negative_delivery
+                    wanted.wants.positive_delivery || wanted.wants.negative_delivery
                 });
                 let vp = lifetime::vp(lifetime);
                 (

@@ -4,14 +4,18 @@
 use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use crate::host::{Exchange, ExchangeId, Full, Kind, Notify, Now, Party, State, Text};
+use crate::base::Text;
+use crate::exchange::{
+    Exchange, ExchangeKey, Full, Header, ImToSmTexts, Kind, ListDeliveryTexts, Notification,
+    NotificationState, NotificationTexts, Now, Party, RpRefusal, Wants,
+};
 use crate::interwork::Gateway;
-use crate::interwork::action::{Action, Counter};
-use crate::interwork::handle::Turn;
+use crate::interwork::counter::Counter;
+use crate::interwork::handle::{FORGOTTEN_MS, Turn};
 use crate::interwork::imdn::way::{Way, way};
 use crate::interwork::input::NotifyIn;
 use crate::interwork::read::sender::Sender;
-use crate::interwork::sm_to_im::exchange::FORGOTTEN_MS;
+use crate::interwork::step::Effect;
 use crate::mime::{
     Cpim, CpimAddress, DeliveryStatus, Disposition, Imdn, ImdnMessage, ProcessingStatus,
 };
@@ -55,19 +59,24 @@ impl Gateway {
         Some(NotifyIn {
             message_id: Text::new(cpim.imdn.message_id.as_deref()?)?,
             sent: sent.unwrap_or(now.unix),
-            notify: Notify {
+            wants: Wants {
                 positive_delivery: wanted.positive_delivery,
                 negative_delivery: wanted.negative_delivery,
                 processing: wanted.processing,
-                way: way(cpim, message, sender, &self.policy)?,
             },
+            way: way(cpim, message, sender, &self.policy)?,
         })
     }
 
     /// What an exchange of that kind says, as a MESSAGE.
-    fn notification(&self, id: ExchangeId, exchange: &Exchange) -> Option<MessageOut> {
-        let disposition = *DISPOSITIONS.get(usize::from(exchange.disposition?))?;
-        let way = Way::parse(exchange.notify.way.as_str())?;
+    fn notification(
+        &self,
+        key: ExchangeKey,
+        exchange: &Notification,
+        texts: &NotificationTexts<'_>,
+    ) -> Option<MessageOut> {
+        let disposition = *DISPOSITIONS.get(usize::from(exchange.disposition))?;
+        let way = Way::parse(texts.way)?;
         let address = |uri| CpimAddress {
             uri: Cow::Borrowed(uri),
             ..CpimAddress::default()
@@ -77,7 +86,7 @@ impl Gateway {
         let (next, named) = match way.hosts.first() {
             Some(host) => (*host, *host),
             None => {
-                let identity = exchange.recipient.as_str();
+                let identity = texts.sender;
                 (identity, if way.to.is_empty() { identity } else { way.to })
             }
         };
@@ -85,14 +94,14 @@ impl Gateway {
         let mut date_time = String::with_capacity(20);
         push_date_time(&mut date_time, exchange.unix);
         // Whom a service centre reports on may not be called as the sender did.
-        let (recipient_uri, original_recipient_uri) = match exchange.hop.as_str() {
+        let (recipient_uri, original_recipient_uri) = match texts.reported_recipient {
             "" => (from.uri.clone(), None),
             reported => (reported.into(), Some(from.uri.clone())),
         };
         let message = ImdnMessage {
-            message_id: self.message_id(id, disposition).into(),
+            message_id: self.message_id(key, disposition).into(),
             imdn: Imdn {
-                message_id: exchange.call_id.as_str().into(),
+                message_id: texts.message_id.into(),
                 date_time: Some(date_time.into()),
                 recipient_uri: Some(recipient_uri),
                 original_recipient_uri,
@@ -105,8 +114,8 @@ impl Gateway {
         };
         let mut body = Vec::with_capacity(1024);
         message.encode(&mut body).ok()?;
-        let recipient = match exchange.party {
-            Party::Phone => exchange.address.as_str(),
+        let recipient = match exchange.about {
+            Party::Phone => texts.recipient,
             Party::ServiceCentre => &self.policy.gateway_uri,
         };
         Some(MessageOut {
@@ -118,7 +127,7 @@ impl Gateway {
                 "" => recipient.to_owned(),
                 name => name.to_owned(),
             },
-            call_id: (exchange.attempts > 0).then(|| self.call_id(id, exchange.attempts)),
+            call_id: (exchange.attempts > 0).then(|| self.call_id(key, exchange.attempts)),
             headers: [
                 "P-Asserted-Identity: <",
                 recipient,
@@ -130,142 +139,203 @@ impl Gateway {
     }
 
     /// A Message-ID that nobody else's is (RFC 5438 §6.3).
-    fn message_id(&self, id: ExchangeId, disposition: Disposition) -> String {
+    fn message_id(&self, key: ExchangeKey, disposition: Disposition) -> String {
         let mut digest = DefaultHasher::new();
-        (self.boot, id).hash(&mut digest);
+        (self.boot, key).hash(&mut digest);
         core::mem::discriminant(&disposition).hash(&mut digest);
         format!("{:016x}{:016x}", digest.finish(), self.boot)
     }
 }
 
+/// What a notification is about.
+pub(crate) struct About<'t> {
+    /// The exchange that has the message.
+    pub(crate) key: ExchangeKey,
+    /// What every exchange has, of that one.
+    pub(crate) header: Header,
+    /// Who has the message: a phone or a client here, or a service centre.
+    pub(crate) party: Party,
+    /// The time that the notification states.
+    pub(crate) unix: i64,
+    /// The identity of the party on the SMS side.
+    pub(crate) identity: &'t str,
+    /// The public identity of the message's recipient.
+    pub(crate) recipient: &'t str,
+    /// The recipient's address in a service centre's status report; may be empty.
+    pub(crate) reported_recipient: &'t str,
+    /// The public identity of the message's sender.
+    pub(crate) sender: &'t str,
+    /// Message-ID of the message.
+    pub(crate) message_id: &'t str,
+    /// From and To of the notification, and its IMDN-Route.
+    pub(crate) way: &'t str,
+}
+
 impl Turn<'_> {
     /// The sender has the message's outcome, or had its `202` before: what else it wants to hear. A failure
     /// is told once: in the response, or behind a response that was a success (RFC 5438 §12.1.3.1).
-    pub(crate) fn notify_outcome(&mut self, id: ExchangeId, exchange: &Exchange) {
-        let wants = &exchange.notify;
-        let told_in_sip = exchange.held;
-        match exchange.status {
-            200 if wants.positive_delivery => {
-                self.notify(
-                    id,
-                    exchange,
-                    Disposition::Delivery(DeliveryStatus::Delivered),
-                );
+    pub(crate) fn notify_outcome(
+        &mut self,
+        key: ExchangeKey,
+        wants: Wants,
+        status: u16,
+        told_in_sip: bool,
+        rp_error: Option<RpRefusal>,
+    ) {
+        let disposition = match status {
+            200 if wants.positive_delivery => Disposition::Delivery(DeliveryStatus::Delivered),
+            200..300 if wants.processing && told_in_sip => {
+                Disposition::Processing(ProcessingStatus::Processed)
             }
-            200..300 if wants.processing && told_in_sip => self.notify_processed(id, exchange),
             300.. if wants.negative_delivery && !told_in_sip => {
-                let status = match exchange.rp_cause {
-                    Some(cause) => {
-                        let causes = &self.gateway.policy.causes;
-                        let (.., delivery) = causes.rp_to_sip(cause, exchange.tp_fcs);
-                        delivery
-                    }
-                    None => DeliveryStatus::Failed,
-                };
-                self.notify(id, exchange, Disposition::Delivery(status));
+                let delivery = rp_error.map(|error| {
+                    let causes = &self.gateway.policy.causes;
+                    let (.., delivery) = causes.rp_to_sip(error.cause, error.fcs);
+                    delivery
+                });
+                Disposition::Delivery(delivery.unwrap_or(DeliveryStatus::Failed))
             }
-            _ => {}
-        }
+            _ => return,
+        };
+        self.notify(key, disposition);
     }
 
     /// The sender has its `202`.
-    pub(crate) fn notify_accepted(&mut self, id: ExchangeId, exchange: &Exchange) {
-        if exchange.notify.processing {
-            self.notify_processed(id, exchange);
+    pub(crate) fn notify_accepted(&mut self, key: ExchangeKey, wants: Wants) {
+        if wants.processing {
+            self.notify(key, Disposition::Processing(ProcessingStatus::Processed));
         }
     }
 
-    fn notify_processed(&mut self, id: ExchangeId, exchange: &Exchange) {
-        self.notify(
-            id,
-            exchange,
-            Disposition::Processing(ProcessingStatus::Processed),
-        );
-    }
-
-    pub(crate) fn notify(&mut self, id: ExchangeId, exchange: &Exchange, disposition: Disposition) {
-        self.notify_of(id, exchange, disposition, Text::EMPTY);
-    }
-
-    /// The same about a recipient whom somebody else calls so. The notification has an exchange of its own,
-    /// until the sender has it; without room for one nobody waits for what becomes of it.
-    pub(crate) fn notify_of(
-        &mut self,
-        id: ExchangeId,
-        exchange: &Exchange,
-        disposition: Disposition,
-        recipient: Text<126>,
-    ) {
-        let notification = Exchange {
-            kind: Kind::Notification,
-            state: State::Sent,
-            attempts: 0,
-            held: false,
-            in_transaction: false,
-            whole: None,
-            hop: recipient,
-            disposition: (0..)
-                .zip(DISPOSITIONS)
-                .find_map(|(place, known)| (known == disposition).then_some(place)),
-            ..*exchange
-        };
-        if self.gateway.notification(id, &notification).is_none() {
+    /// Tells the sender of the message that this exchange has.
+    fn notify(&mut self, key: ExchangeKey, disposition: Disposition) {
+        let (Some(exchange), Some(texts)) = (self.view.by_key(key), self.view.texts(key)) else {
             return;
-        }
-        self.count(Counter::Notification);
-        let kept = match self.store.is_crowded(exchange.sender) {
-            true => Err(Full::Table),
-            false => self.store.insert(notification),
         };
-        match kept {
-            Ok(id) => self.send_notification(id),
-            Err(_) => {
-                let message = self.gateway.notification(id, &notification);
-                self.actions.extend(message.map(|message| Action::Send {
-                    exchange: None,
-                    message,
-                }));
+        let about = match exchange {
+            Exchange::ImToSm(im) => {
+                let texts = ImToSmTexts::of(&texts);
+                About {
+                    key,
+                    header: im.header,
+                    party: im.to,
+                    unix: im.sender().unix,
+                    identity: texts.identity,
+                    recipient: match im.to {
+                        Party::Phone => texts.address,
+                        Party::ServiceCentre => "",
+                    },
+                    reported_recipient: "",
+                    sender: texts.sender,
+                    message_id: texts.message_id,
+                    way: texts.way,
+                }
             }
+            Exchange::ListDelivery(it) => {
+                let texts = ListDeliveryTexts::of(&texts);
+                About {
+                    key,
+                    header: it.header,
+                    party: Party::Phone,
+                    unix: it.unix,
+                    identity: texts.identity,
+                    recipient: texts.recipient,
+                    reported_recipient: "",
+                    sender: texts.sender,
+                    message_id: texts.message_id,
+                    way: texts.way,
+                }
+            }
+            _ => return,
+        };
+        self.notify_of(&about, disposition);
+    }
+
+    /// The notification has an exchange of its own, until the sender has it; without room for one nobody waits for what
+    /// becomes of it.
+    pub(crate) fn notify_of(&mut self, about: &About<'_>, disposition: Disposition) {
+        let mut places = (0..).zip(DISPOSITIONS);
+        let Some((disposition, _)) = places.find(|(_, known)| *known == disposition) else {
+            return;
+        };
+        let mut notification = Notification {
+            header: about.header,
+            state: NotificationState::Sent,
+            about: about.party,
+            disposition,
+            attempts: 0,
+            unix: about.unix,
+        };
+        let texts = NotificationTexts {
+            identity: about.identity,
+            recipient: about.recipient,
+            reported_recipient: about.reported_recipient,
+            sender: about.sender,
+            message_id: about.message_id,
+            way: about.way,
+        };
+        let Some(unwatched) = self.gateway.notification(about.key, &notification, &texts) else {
+            return;
+        };
+        self.count(Counter::Notification);
+        let share = about.header.share;
+        let place = match self.view.is_crowded(share) {
+            true => Err(Full::Table),
+            false => self
+                .view
+                .take_place(Kind::Notification, share, texts.packed_len()),
+        };
+        match place {
+            Ok(key) => {
+                notification.header.key = key;
+                self.view.open(notification, texts.pack());
+                self.send_notification(notification);
+            }
+            Err(_) => self.effects.push(Effect::Send {
+                exchange: None,
+                message: unwatched,
+            }),
         }
     }
 
-    fn send_notification(&mut self, id: ExchangeId) {
-        let Some(exchange) = self.store.get_mut(id) else {
-            return;
-        };
-        exchange.state = State::Sent;
-        exchange.attempts += 1;
-        let message = self.gateway.notification(id, exchange);
-        self.store.wake_at(id, self.now.monotonic_ms + FORGOTTEN_MS);
-        self.actions.extend(message.map(|message| Action::Send {
-            exchange: Some(id),
+    fn send_notification(&mut self, mut notification: Notification) {
+        let key = notification.header.key;
+        notification.state = NotificationState::Sent;
+        notification.attempts += 1;
+        notification.header.due_ms = self.now.unix_ms + FORGOTTEN_MS;
+        self.view.update(notification);
+        let texts = self.view.texts(key);
+        let message = texts.and_then(|texts| {
+            let texts = NotificationTexts::of(&texts);
+            self.gateway.notification(key, &notification, &texts)
+        });
+        self.effects.extend(message.map(|message| Effect::Send {
+            exchange: Some(key),
             message,
         }));
     }
 
     /// The sender has it, or could not be told: once more later, then never.
-    pub(crate) fn notification_leg_completed(&mut self, id: ExchangeId, status: u16) {
-        let Some(exchange) = self.store.get_mut(id) else {
-            return;
-        };
-        if exchange.state != State::Sent || status < 200 {
+    pub(crate) fn notification_completed(&mut self, mut notification: Notification, status: u16) {
+        if notification.state != NotificationState::Sent || status < 200 {
             return;
         }
-        if status >= 300 && exchange.attempts < ATTEMPTS {
-            exchange.state = State::Pausing;
-            return self.store.wake_at(id, self.now.monotonic_ms + PAUSE_MS);
+        if status >= 300 && notification.attempts < ATTEMPTS {
+            notification.state = NotificationState::Pausing;
+            notification.header.due_ms = self.now.unix_ms + PAUSE_MS;
+            return self.view.update(notification);
         }
         if status >= 300 {
             self.count(Counter::NotificationLost);
         }
-        self.store.remove(id);
+        self.view.end(notification.header.key);
     }
 
-    pub(crate) fn notification_due(&mut self, id: ExchangeId) {
-        match self.store.get_mut(id).map(|exchange| exchange.state) {
-            Some(State::Pausing) => self.send_notification(id),
+    pub(crate) fn notification_due(&mut self, notification: Notification) {
+        match notification.state {
+            NotificationState::Pausing => self.send_notification(notification),
             // tm itself did not say.
-            _ => self.notification_leg_completed(id, 408),
+            NotificationState::Sent => self.notification_completed(notification, 408),
         }
     }
 }

@@ -2,7 +2,7 @@
 //! §7.2.1, §12.1.3.1, §14). The body of a message says both, and anybody can write a body: so a name counts only where it
 //! names who is known otherwise, and a host only where it is one of ours, named by a peer that we trust.
 
-use crate::host::Text;
+use crate::base::Text;
 use crate::interwork::read::sender::{Sender, identity_of};
 use crate::interwork::rules::policy::Policy;
 use crate::mime::{Cpim, CpimAddress};

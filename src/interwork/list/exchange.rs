@@ -1,170 +1,189 @@
 //! An instant message to several, to each of them (row MAP-14). All of them are taken before anything is
 //! sent: a message that is refused went to nobody.
 
-use crate::host::{Exchange, ExchangeId, Kind, Notify, State};
-use crate::interwork::action::{Action, Counter, Verdict};
-use crate::interwork::handle::Turn;
-use crate::interwork::input::{Becomes, PreparedCopy};
-use crate::interwork::sm_to_im::exchange::FORGOTTEN_MS;
+use crate::exchange::{
+    Exchange, ExchangeKey, Full, Header, IdentityKey, ImToSm, ImToSmState, Kind, ListDelivery,
+    ListDeliveryState, ListDeliveryTexts, ReplyTo, Wants,
+};
+use crate::interwork::counter::Counter;
+use crate::interwork::ended::Ended;
+use crate::interwork::handle::{FORGOTTEN_MS, Turn};
+use crate::interwork::input::{Becomes, DeliveryOut, PreparedDelivery};
+use crate::interwork::step::{Effect, Verdict};
 use crate::sip::{MessageOut, Service};
 
-/// How long a process may take to enlist all recipients. One that did not say that they are all taken has
+/// How long a process may take to list all recipients. One that did not say that they are all taken has
 /// not answered the sender either.
 const ABANDONED_MS: u64 = 10_000;
 
 impl Turn<'_> {
-    pub(crate) fn enlist(&mut self, copy: &PreparedCopy) {
-        let enlisted = match &copy.becomes {
-            Becomes::Sm(im) => self.queue(im, None),
-            Becomes::Im(_) | Becomes::Nothing(_) => {
-                let new = Exchange::new(Kind::Copy, State::Listed, *copy.identity(), self.now);
-                self.store.insert(Exchange {
-                    address: copy.address,
-                    recipient: copy.sender,
-                    sender: copy.share,
-                    ..new
-                })
-            }
+    pub(crate) fn list(&mut self, delivery: &PreparedDelivery, request: ReplyTo) {
+        let listed = match &delivery.becomes {
+            Becomes::Sm(im) => self
+                .queue_listed(im, delivery.notify.as_ref())
+                .map(|last| last.header.key),
+            Becomes::Im(_) | Becomes::Nothing(_) => self.open_listed(delivery),
         };
-        match enlisted {
-            Ok(id) => {
-                if let Some(exchange) = self.store.get_mut(id) {
-                    exchange.notify = Notify::NONE;
-                    if let Some(wanted) = &copy.notify {
-                        exchange.notify = wanted.notify;
-                        exchange.call_id = wanted.message_id;
-                        exchange.unix = wanted.sent;
-                    }
-                }
-                self.store.wake_at(id, self.now.monotonic_ms + ABANDONED_MS);
-                self.actions.push(Action::Enlisted { exchange: id });
+        match listed {
+            Ok(key) => {
+                self.view.wake_at(key, self.now.unix_ms + ABANDONED_MS);
+                self.verdict = Verdict::Listed(key);
             }
             Err(full) => {
-                self.reply(480, true, Verdict::Refused);
+                self.answer(request, 480, true, Verdict::Refused);
                 self.count(full.into());
             }
         }
     }
 
-    /// The sender has its `202`.
-    pub(crate) fn begin(&mut self, id: ExchangeId, copy: &PreparedCopy) {
-        let taken = self.store.get_mut(id).map(|exchange| *exchange);
-        let Some(taken) = taken.filter(|exchange| exchange.state == State::Listed) else {
-            return;
+    fn open_listed(&mut self, delivery: &PreparedDelivery) -> Result<ExchangeKey, Full> {
+        let notify = delivery.notify.as_ref();
+        let texts = ListDeliveryTexts {
+            identity: delivery.identity().as_str(),
+            recipient: delivery.address.as_str(),
+            sender: delivery.sender.as_str(),
+            message_id: notify.map_or("", |wanted| wanted.message_id.as_str()),
+            way: notify.map_or("", |wanted| wanted.way.as_str()),
         };
-        self.count(Counter::Copy);
-        match &copy.becomes {
-            Becomes::Sm(im) => {
-                self.parts_begin(id);
+        let octets = texts.packed_len();
+        let key = self
+            .view
+            .take_place(Kind::ListDelivery, delivery.share, octets)?;
+        let listed = ListDelivery {
+            header: Header {
+                key,
+                identity: IdentityKey::of(delivery.identity()),
+                share: delivery.share,
+                due_ms: self.now.unix_ms + ABANDONED_MS,
+            },
+            state: ListDeliveryState::Listed,
+            wants: notify.map_or(Wants::NOTHING, |wanted| wanted.wants),
+            unix: notify.map_or(self.now.unix, |wanted| wanted.sent),
+        };
+        self.view.open(listed, texts.pack());
+        Ok(key)
+    }
+
+    /// The sender has its `202`.
+    pub(crate) fn begin(&mut self, key: ExchangeKey, delivery: &PreparedDelivery) {
+        match (self.view.by_key(key), &delivery.becomes) {
+            (Some(Exchange::ImToSm(last)), Becomes::Sm(im))
+                if last.state == ImToSmState::Listed =>
+            {
+                self.count(Counter::Copy);
+                self.parts_begin(last);
                 self.count(Counter::ImToSm);
-                self.notify_accepted(id, &taken);
-                self.start_next(&im.identity, im.party);
+                self.notify_accepted(key, last.sender().wants);
+                self.start_next(last.header.identity, im.party);
             }
-            Becomes::Im(out) => {
-                if let Some(exchange) = self.store.get_mut(id) {
-                    exchange.state = State::Sent;
-                    exchange.attempts = 1;
-                    exchange.notify.positive_delivery &= !out.confirms;
+            (Some(Exchange::ListDelivery(it)), becomes)
+                if it.state == ListDeliveryState::Listed =>
+            {
+                self.count(Counter::Copy);
+                match becomes {
+                    Becomes::Im(out) => self.send_list_delivery(it, out),
+                    Becomes::Nothing(status) => self.list_delivery_ends(it, *status),
+                    Becomes::Sm(_) => {}
                 }
-                self.store.wake_at(id, self.now.monotonic_ms + FORGOTTEN_MS);
-                self.notify_accepted(id, &taken);
-                self.actions.push(Action::Fork {
-                    exchange: id,
-                    message: MessageOut {
-                        service: Service::Im,
-                        identity: out.to.clone(),
-                        to: String::new(),
-                        fallback_hop: String::new(),
-                        from: out.from.clone(),
-                        call_id: Some(self.gateway.call_id(id, 1)),
-                        headers: out.headers.clone(),
-                        body: out.body.clone(),
-                    },
-                });
             }
-            Becomes::Nothing(status) => self.copy_ends(id, *status),
+            _ => {}
         }
+    }
+
+    fn send_list_delivery(&mut self, mut it: ListDelivery, out: &DeliveryOut) {
+        let key = it.header.key;
+        it.state = ListDeliveryState::Sent { unanswered: 1 };
+        it.wants.positive_delivery &= !out.confirms;
+        it.header.due_ms = self.now.unix_ms + FORGOTTEN_MS;
+        self.view.update(it);
+        self.notify_accepted(key, it.wants);
+        self.effects.push(Effect::Fork {
+            exchange: key,
+            message: MessageOut {
+                service: Service::Im,
+                identity: out.to.clone(),
+                to: String::new(),
+                fallback_hop: String::new(),
+                from: out.from.clone(),
+                call_id: Some(self.gateway.call_id(key, 1)),
+                headers: out.headers.clone(),
+                body: out.body.clone(),
+            },
+        });
     }
 
     /// A short message begins with all of its parts.
-    fn parts_begin(&mut self, last: ExchangeId) {
-        let mut waits = |part: &Exchange| part.whole == Some(last) && part.state == State::Listed;
-        let mut first = None;
-        while let Some(id) = self.store.find(Kind::ImToSm, &mut waits) {
-            first = first.or(Some(id));
-            if let Some(part) = self.store.get_mut(id) {
-                part.state = State::Queued;
+    fn parts_begin(&mut self, mut last: ImToSm) {
+        let parts: Vec<ImToSm> = self.view.parts_before(last.header.key).collect();
+        let listed = parts
+            .into_iter()
+            .filter(|part| part.state == ImToSmState::Listed);
+        for (place, mut part) in listed.enumerate() {
+            part.state = ImToSmState::Queued;
+            if place == 0 {
+                part.header.due_ms = self.queue_ends_ms(part.expires_ms);
             }
+            self.view.update(part);
         }
-        if let Some(exchange) = self.store.get_mut(last) {
-            exchange.state = State::Queued;
-        }
-        self.wake_in_queue(last);
-        if let Some(first) = first {
-            self.wake_in_queue(first);
-        }
+        last.state = ImToSmState::Queued;
+        last.header.due_ms = self.queue_ends_ms(last.expires_ms);
+        self.view.update(last);
     }
 
     /// A short message to one of several is not sent after all.
-    pub(crate) fn unlist(&mut self, last: ExchangeId) {
-        let Some(exchange) = self.store.get_mut(last) else {
-            return;
-        };
-        let (identity, party) = (exchange.identity, exchange.party);
-        self.store.remove(last);
-        self.remove_parts(last);
-        self.start_next(&identity, party);
+    pub(crate) fn unlist(&mut self, last: &ImToSm) {
+        let key = last.header.key;
+        self.view.end(key);
+        self.remove_parts(key);
+        self.start_next(last.header.identity, last.to);
     }
 
     /// It is on its way to several clients of its recipient.
-    pub(crate) fn copy_forked(&mut self, id: ExchangeId, legs: u8) {
-        if let Some(exchange) = self.store.get_mut(id) {
-            exchange.attempts = legs;
+    pub(crate) fn list_delivery_forked(&mut self, key: ExchangeKey, clients: u8) {
+        if let Some(mut it) = self.get::<ListDelivery>(key) {
+            it.state = ListDeliveryState::Sent {
+                unanswered: clients,
+            };
+            self.view.update(it);
         }
     }
 
     /// One client that takes it is enough; none does when the last one has refused.
-    pub(crate) fn copy_leg_completed(&mut self, id: ExchangeId, status: u16) {
-        let Some(exchange) = self.store.get_mut(id) else {
-            return;
-        };
+    pub(crate) fn list_delivery_completed(&mut self, mut it: ListDelivery, status: u16) {
+        let mut left = it.state.unanswered();
         if status >= 300 {
-            exchange.attempts = exchange.attempts.saturating_sub(1);
+            left = left.saturating_sub(1);
+            it.state = ListDeliveryState::Sent { unanswered: left };
+            self.view.update(it);
         }
-        let is_last = exchange.attempts == 0;
-        if (200..300).contains(&status) || status >= 300 && is_last {
-            self.copy_ends(id, status);
+        if (200..300).contains(&status) || status >= 300 && left == 0 {
+            self.list_delivery_ends(it, status);
         }
     }
 
     /// The outcome is known; of what its sender was not told in SIP, it may hear now.
-    fn copy_ends(&mut self, id: ExchangeId, status: u16) {
-        let Some(exchange) = self.store.get_mut(id) else {
-            return;
-        };
-        exchange.status = status;
-        let ended = *exchange;
-        self.ended_with(id, status);
+    fn list_delivery_ends(&mut self, it: ListDelivery, status: u16) {
+        let key = it.header.key;
+        self.ended(Ended::with(key, Kind::ListDelivery, status));
         if status >= 300 {
             self.count(Counter::CopyFailed);
         }
-        self.notify_outcome(id, &ended);
-        self.store.remove(id);
+        self.notify_outcome(key, it.wants, status, false, None);
+        self.view.end(key);
     }
 
-    pub(crate) fn copy_due(&mut self, id: ExchangeId) {
-        match self.store.get_mut(id).map(|exchange| exchange.state) {
-            Some(State::Listed) => self.store.remove(id),
+    pub(crate) fn list_delivery_due(&mut self, it: ListDelivery) {
+        match it.state {
+            ListDeliveryState::Listed => self.view.end(it.header.key),
             // tm itself did not say.
-            _ => self.copy_ends(id, 408),
+            ListDeliveryState::Sent { .. } => self.list_delivery_ends(it, 408),
         }
     }
 
     /// The message is refused after all.
-    pub(crate) fn copy_released(&mut self, id: ExchangeId) {
-        let state = self.store.get_mut(id).map(|exchange| exchange.state);
-        if state == Some(State::Listed) {
-            self.store.remove(id);
+    pub(crate) fn list_delivery_released(&mut self, it: ListDelivery) {
+        if it.state == ListDeliveryState::Listed {
+            self.view.end(it.header.key);
         }
     }
 }

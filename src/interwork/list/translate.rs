@@ -1,16 +1,18 @@
 //! An instant message to several (RFC 5365; row MAP-14): one message for each of them, as a short message
 //! or as an instant message of our own.
 
-use crate::host::{Identity, Now, Text};
+use crate::base::Text;
+use crate::exchange::{Identity, Now};
 use crate::interwork::Gateway;
-use crate::interwork::action::{Reason, Refusal};
-use crate::interwork::input::{Becomes, CopyOut, NotifyIn, PreparedCopy, RecipientIn};
+use crate::interwork::input::{Becomes, DeliveryOut, NotifyIn, PreparedDelivery, RecipientIn};
 use crate::interwork::make::instant_message::ANONYMOUS;
 use crate::interwork::read::body::{
     Body, Content, Wrapped, recipient_list, without_recipient_list,
 };
 use crate::interwork::read::im_text;
 use crate::interwork::read::sender::{Sender, identity_of, sender};
+use crate::interwork::reason::Reason;
+use crate::interwork::refusal::Refusal;
 use crate::mime::{Cpim, RESOURCE_LISTS_TYPE, recipients};
 use crate::sip::{MessageIn, Uri, is_private};
 use crate::wire::Fault;
@@ -58,7 +60,7 @@ impl Gateway {
         message: &MessageIn<'_>,
         recipients: &[RecipientIn<'_>],
         now: Now,
-    ) -> Result<Vec<PreparedCopy>, Box<Refusal>> {
+    ) -> Result<Vec<PreparedDelivery>, Box<Refusal>> {
         self.convertible(message)?;
         let is_emergency = |one: &RecipientIn<'_>| {
             let mut names = [Some(one.name), one.uri].into_iter().flatten();
@@ -68,7 +70,7 @@ impl Gateway {
             return Err(Refusal::sip(404, Reason::Emergency));
         }
         let sender = sender(message)?;
-        let mut copies: Vec<PreparedCopy> = Vec::with_capacity(recipients.len());
+        let mut deliveries: Vec<PreparedDelivery> = Vec::with_capacity(recipients.len());
         let mut refused = None;
         for recipient in recipients {
             // Only now is it known that two names are one person's.
@@ -76,21 +78,25 @@ impl Gateway {
                 .uri
                 .and_then(Uri::parse)
                 .and_then(|uri| identity_of(&uri));
-            if identity.is_some_and(|known| copies.iter().any(|copy| copy.recipient == known)) {
+            if identity.is_some_and(|known| {
+                deliveries
+                    .iter()
+                    .any(|delivery| delivery.recipient == known)
+            }) {
                 continue;
             }
             let notify = self.notify_of(message, recipient, &sender, now)?;
-            let becomes = match self.copy(message, recipient, &sender, now) {
+            let becomes = match self.delivery(message, recipient, &sender, now) {
                 Ok(becomes) => becomes,
                 Err(refusal) => {
-                    let wants_to_know = |wanted: &NotifyIn| wanted.notify.negative_delivery;
+                    let wants_to_know = |wanted: &NotifyIn| wanted.wants.negative_delivery;
                     if !notify.as_ref().is_some_and(wants_to_know) {
                         return Err(refusal);
                     }
                     Becomes::Nothing(refused.get_or_insert(refusal).answer.status)
                 }
             };
-            copies.push(PreparedCopy {
+            deliveries.push(PreparedDelivery {
                 recipient: identity.unwrap_or_default(),
                 address: Text::new(recipient.uri.unwrap_or(&self.policy.gateway_uri))
                     .unwrap_or_default(),
@@ -100,16 +106,16 @@ impl Gateway {
                 becomes,
             });
         }
-        let is_lost = |copy: &PreparedCopy| matches!(copy.becomes, Becomes::Nothing(_));
+        let is_lost = |delivery: &PreparedDelivery| matches!(delivery.becomes, Becomes::Nothing(_));
         match refused {
-            Some(refusal) if copies.iter().all(is_lost) => Err(refusal),
-            _ if copies.is_empty() => Err(Refusal::sip(400, Reason::NoRecipient)),
-            _ => Ok(copies),
+            Some(refusal) if deliveries.iter().all(is_lost) => Err(refusal),
+            _ if deliveries.is_empty() => Err(Refusal::sip(400, Reason::NoRecipient)),
+            _ => Ok(deliveries),
         }
     }
 
     /// What one of them gets: a message stays in its own service where it can (row AUT-2).
-    fn copy(
+    fn delivery(
         &self,
         message: &MessageIn<'_>,
         recipient: &RecipientIn<'_>,
@@ -124,7 +130,7 @@ impl Gateway {
             self.policy.sc_uri.is_some() && number.is_some()
         };
         if recipient.can.im {
-            return self.copy_as_im(message, recipient, uri, sender, now);
+            return self.delivery_as_im(message, recipient, uri, sender, now);
         }
         if !(recipient.can.sm || is_elsewhere()) {
             return Err(Refusal::sip(480, Reason::Recipient));
@@ -139,7 +145,7 @@ impl Gateway {
     }
 
     /// The message without the list, from the sender to one of those on it. Nobody sees who else is there.
-    fn copy_as_im(
+    fn delivery_as_im(
         &self,
         message: &MessageIn<'_>,
         recipient: &RecipientIn<'_>,
@@ -190,7 +196,7 @@ impl Gateway {
         );
         field("Content-Encoding", content.content_encoding.as_deref());
         let identity = Uri::parse(uri).and_then(|uri| identity_of(&uri));
-        Ok(Becomes::Im(Box::new(CopyOut {
+        Ok(Becomes::Im(Box::new(DeliveryOut {
             identity: identity.ok_or_else(|| Refusal::sip(414, Reason::Recipient))?,
             to: uri.to_owned(),
             from,
@@ -228,19 +234,19 @@ impl NotifyIn {
         if recipient.contains(char::is_control) {
             return None;
         }
-        let way = self.notify.way.as_str();
+        let way = self.way.as_str();
         let rest = way.split_once('\n').map_or("", |(_, rest)| rest);
-        self.notify.way = Text::new(&[recipient, "\n", rest].concat())?;
+        self.way = Text::new(&[recipient, "\n", rest].concat())?;
         Some(self)
     }
 }
 
-impl PreparedCopy {
+impl PreparedDelivery {
     /// Key of the exchanges to lock.
     pub fn identity(&self) -> &Identity {
         match &self.becomes {
             Becomes::Sm(im) => &im.identity,
-            Becomes::Im(copy) => &copy.identity,
+            Becomes::Im(out) => &out.identity,
             Becomes::Nothing(_) => &self.recipient,
         }
     }

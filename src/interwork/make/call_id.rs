@@ -1,32 +1,30 @@
 //! Call-IDs and Message-IDs of our own: they name the exchange, so that In-Reply-To and notifications
 //! lead back to it.
 
-use core::num::NonZeroU32;
-
-use crate::host::ExchangeId;
+use crate::exchange::ExchangeKey;
 use crate::interwork::Gateway;
 use crate::interwork::input::Named;
 
 impl Gateway {
     /// The Call-ID of one attempt for an exchange.
-    pub(crate) fn call_id(&self, id: ExchangeId, attempt: u8) -> String {
+    pub(crate) fn call_id(&self, key: ExchangeKey, attempt: u8) -> String {
         let mut out = String::with_capacity(40 + self.policy.domain.len());
-        self.push_name(&mut out, id, attempt);
+        self.push_name(&mut out, key, attempt);
         out.push('@');
         out.push_str(&self.policy.domain);
         out
     }
 
     /// The Message-ID of an exchange's instant message (RFC 5438 §6.3): a token.
-    pub(crate) fn imdn_message_id(&self, id: ExchangeId) -> String {
+    pub(crate) fn imdn_message_id(&self, key: ExchangeKey) -> String {
         let mut out = String::with_capacity(40);
-        self.push_name(&mut out, id, 0);
+        self.push_name(&mut out, key, 0);
         out
     }
 
-    fn push_name(&self, out: &mut String, id: ExchangeId, attempt: u8) {
-        push_hex(out, id.index().into());
-        for number in [id.generation().into(), attempt.into(), self.boot] {
+    fn push_name(&self, out: &mut String, key: ExchangeKey, attempt: u8) {
+        push_hex(out, key.node().into());
+        for number in [key.serial(), attempt.into(), self.boot] {
             out.push('-');
             push_hex(out, number);
         }
@@ -54,17 +52,16 @@ impl Gateway {
             .split('-')
             .map(|number| u64::from_str_radix(number, 16).ok());
         let mut number = || numbers.next().flatten();
-        let (index, generation) = (number()?, number()?);
+        let (node, serial) = (number()?, number()?);
         let (attempt, boot) = (number()?, number()?);
         if numbers.next().is_some() {
             return None;
         }
         // Hops have been seen to change what stands behind the "@".
         if boot == self.boot {
-            let generation = u32::try_from(generation).ok().and_then(NonZeroU32::new)?;
-            let id = ExchangeId::new(u32::try_from(index).ok()?, generation);
+            let key = ExchangeKey::new(u16::try_from(node).ok()?, serial)?;
             let attempt = u8::try_from(attempt).ok()?;
-            return Some(Named::Exchange(id, attempt));
+            return Some(Named::Exchange(key, attempt));
         }
         (domain == self.policy.domain).then_some(Named::Past)
     }

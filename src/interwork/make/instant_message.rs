@@ -2,11 +2,12 @@
 
 use core::fmt::Write as _;
 
-use crate::host::{Exchange, ExchangeId, Octets};
+use crate::base::{Octets, Text};
+use crate::exchange::{ExchangeKey, KeptPart, KeptPartTexts, Party, SmToIm, SmToImTexts};
 use crate::interwork::Gateway;
+use crate::interwork::make::joined::{joined, tpdu};
 use crate::interwork::rules::lifetime;
 use crate::interwork::rules::policy::INTERWORKED_BY;
-use crate::interwork::sm_to_im::parts::{joined, tpdu};
 use crate::mime::{CPIM_TYPE, Cpim, CpimAddress, CpimContent, ImdnHeaders, UTF8_TEXT_TYPE, Wanted};
 use crate::sip::{
     MessageOut, NameAddr, Service, push_date, push_date_time, push_quoted, push_user,
@@ -146,6 +147,45 @@ pub(crate) fn headers(from: &NameAddr, sent: i64, lifetime: Option<u32>, form: F
     out
 }
 
+/// A short message, or the first part of one, as its exchange keeps it.
+pub(crate) struct ShortMessage<'t> {
+    party: Party,
+    private: bool,
+    unix: i64,
+    identity: &'t str,
+    sender: &'t str,
+    recipient: &'t str,
+    tpdu: &'t [u8],
+}
+
+impl<'t> ShortMessage<'t> {
+    /// The one of this exchange.
+    pub(crate) fn of(sm: &SmToIm, texts: SmToImTexts<'t>) -> Self {
+        Self {
+            party: sm.sender,
+            private: sm.private,
+            unix: sm.unix,
+            identity: texts.identity,
+            sender: texts.sender,
+            recipient: texts.recipient,
+            tpdu: texts.tpdu,
+        }
+    }
+
+    /// The one that begins with this part.
+    pub(crate) fn part(part: &KeptPart, texts: KeptPartTexts<'t>) -> Self {
+        Self {
+            party: part.sender,
+            private: part.private,
+            unix: part.unix,
+            identity: texts.identity,
+            sender: texts.sender,
+            recipient: texts.recipient,
+            tpdu: texts.tpdu,
+        }
+    }
+}
+
 impl Gateway {
     /// Header fields by where it comes from and by its message class (row MAP-10).
     pub(crate) fn push_origin(&self, headers: &mut String, dcs: TpDcs) {
@@ -155,17 +195,17 @@ impl Gateway {
         }
     }
 
-    /// What these TPDUs of an exchange say, as a MESSAGE of our own.
+    /// What these TPDUs of a short message say, as a MESSAGE of our own.
     pub(crate) fn instant_message(
         &self,
-        id: ExchangeId,
-        sm: &Exchange,
+        key: ExchangeKey,
+        sm: &ShortMessage<'_>,
         tpdus: &[Octets<254>],
         form: Form,
     ) -> Option<MessageOut> {
-        let to = sm.recipient.as_str();
+        let to = sm.recipient;
         let text = joined(&self.policy.dcs_charsets, sm.party, tpdus).filter(|_| !to.is_empty())?;
-        let (from, sent, dcs, lifetime) = match tpdu(sm.party, &sm.pdu)? {
+        let (from, sent, dcs, lifetime) = match tpdu(sm.party, sm.tpdu)? {
             Tpdu::Deliver(deliver) => (
                 self.originator(&deliver.originating_address),
                 deliver.scts.unix_seconds().unwrap_or(sm.unix),
@@ -176,9 +216,10 @@ impl Gateway {
                 let from = if sm.private {
                     anonymous()
                 } else {
+                    let identity = Text::new(sm.identity).unwrap_or_default();
                     NameAddr {
                         display: String::new(),
-                        uri: self.shown(&sm.identity, sm.address.as_str()),
+                        uri: self.shown(&identity, sm.sender),
                     }
                 };
                 let lifetime = lifetime::of_sm(submit.vp, sm.unix).ok().flatten();
@@ -190,7 +231,7 @@ impl Gateway {
         self.push_origin(&mut headers, dcs);
         let body = match form {
             Form::Text => text.into_bytes(),
-            Form::Cpim => self.in_cpim(&from.uri, to, text.as_bytes(), id, sent),
+            Form::Cpim => self.in_cpim(&from.uri, to, text.as_bytes(), key, sent),
         };
         Some(MessageOut {
             service: Service::Im,
@@ -213,7 +254,7 @@ impl Gateway {
         from: &str,
         to: &str,
         text: &[u8],
-        id: ExchangeId,
+        key: ExchangeKey,
         sent: i64,
     ) -> Vec<u8> {
         let address = |uri: &str| CpimAddress {
@@ -227,7 +268,7 @@ impl Gateway {
             to: vec![address(to)],
             date_time: Some(date_time.into()),
             imdn: ImdnHeaders {
-                message_id: Some(self.imdn_message_id(id).into()),
+                message_id: Some(self.imdn_message_id(key).into()),
                 wanted: Wanted {
                     positive_delivery: true,
                     negative_delivery: true,

@@ -1,8 +1,8 @@
 //! MESSAGEs of our own: reports to whoever sent a short message, RP-DATA to phones.
 
-use crate::host::{Exchange, ExchangeId, Party};
+use crate::exchange::{ImToSm, ImToSmTexts, Party};
 use crate::interwork::Gateway;
-use crate::interwork::rules::causes::defaults::Told;
+use crate::interwork::rules::causes::defaults::RpOutcome;
 use crate::sip::{MessageOut, Service};
 use crate::wire::{
     Direction, Parameters, RpAck, RpCause, RpError, RpMessage, RpMr, SmsDeliverReport,
@@ -13,6 +13,9 @@ use crate::wire::{
 const TO_SERVICE_CENTRE: &str = ">\r\n\
      Content-Type: application/vnd.3gpp.sms\r\n\
      Content-Transfer-Encoding: binary\r\n";
+
+/// Where RP-MR stands in every RP message (TS 24.011 §7.3).
+const RP_MR_AT: usize = 1;
 
 /// A report on a short message.
 pub(crate) struct ReportOut<'a> {
@@ -29,7 +32,7 @@ pub(crate) struct ReportOut<'a> {
     /// RP-Message Reference.
     pub(crate) rp_mr: u8,
     /// What it says.
-    pub(crate) told: Told,
+    pub(crate) told: RpOutcome,
     /// TP-Service-Centre-Time-Stamp; without one there is no TPDU.
     pub(crate) scts: Option<TpScts>,
 }
@@ -73,8 +76,8 @@ impl Gateway {
     }
 
     /// The RP-DATA of an exchange as a MESSAGE (rows IM-2, IM-5).
-    pub(crate) fn rp_data(&self, id: ExchangeId, exchange: &Exchange) -> MessageOut {
-        let (service, from, headers) = match exchange.party {
+    pub(crate) fn rp_data(&self, im: &ImToSm, texts: &ImToSmTexts<'_>) -> MessageOut {
+        let (service, from, headers) = match im.to {
             Party::Phone => (
                 Service::Sm,
                 self.policy.gateway_uri.as_str(),
@@ -82,23 +85,27 @@ impl Gateway {
             ),
             // A service centre knows the sender by its identity, as if a phone had sent it.
             Party::ServiceCentre => {
-                let sender = exchange.recipient.as_str();
+                let sender = texts.sender;
                 let mut headers = ["P-Asserted-Identity: <", sender, TO_SERVICE_CENTRE].concat();
-                if exchange.private {
+                if im.private {
                     headers.push_str("Privacy: id\r\n");
                 }
                 (Service::ServiceCentre, sender, headers)
             }
         };
+        let mut body = texts.rp_data.to_vec();
+        if let Some(rp_mr) = body.get_mut(RP_MR_AT) {
+            *rp_mr = im.rp_mr;
+        }
         MessageOut {
             service,
-            identity: exchange.address.as_str().to_owned(),
+            identity: texts.address.to_owned(),
             to: String::new(),
-            fallback_hop: exchange.hop.as_str().to_owned(),
+            fallback_hop: texts.hop.to_owned(),
             from: from.to_owned(),
-            call_id: Some(self.call_id(id, exchange.attempts)),
+            call_id: Some(self.call_id(im.header.key, im.attempts)),
             headers,
-            body: exchange.pdu.as_slice().to_vec(),
+            body,
         }
     }
 }
@@ -108,14 +115,14 @@ impl ReportOut<'_> {
     fn octets(&self) -> Vec<u8> {
         let mr = RpMr(self.rp_mr);
         let (rp, fcs) = match self.told {
-            Told::Ack => (
+            RpOutcome::Ack => (
                 RpMessage::Ack(RpAck {
                     mr,
                     user_data: None,
                 }),
                 None,
             ),
-            Told::Error { cause, fcs } => {
+            RpOutcome::Error { cause, fcs } => {
                 let cause = RpCause::from(cause);
                 let error = RpError {
                     mr,
@@ -127,7 +134,7 @@ impl ReportOut<'_> {
             }
         };
         // TP-FCS has its place in an RP-ERROR and must be there (TS 23.040 §9.2.2.1a, §9.2.2.2a).
-        let says_something = matches!(self.told, Told::Ack) || fcs.is_some();
+        let says_something = matches!(self.told, RpOutcome::Ack) || fcs.is_some();
         let parameters = Parameters::default();
         let (direction, tpdu) = match self.party {
             Party::Phone => (

@@ -1,9 +1,10 @@
 //! The short messages that an instant message becomes, as RP-DATA (rows IM-1, IM-5, IM-9, MAP-10, MAP-11, MAP-15).
 
-use crate::host::{Now, Octets};
+use crate::base::Octets;
+use crate::exchange::Now;
 use crate::interwork::Gateway;
-use crate::interwork::action::Reason;
-use crate::interwork::action::Refusal;
+use crate::interwork::reason::Reason;
+use crate::interwork::refusal::Refusal;
 use crate::wire::{
     ConcatenationReference, Cut, Direction, EncodeError, EncodedText, MessageClass, RpAddress,
     RpData, RpMessage, RpMr, Segments, SmsDeliver, SmsSubmit, TextCoding, TpAddress, TpDcs, TpMr,

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::interwork::action::Reason;
+use crate::interwork::reason::Reason;
 use crate::mime::{CPIM_TYPE, Cpim, IMDN_TYPE, UTF8_TEXT_TYPE};
 use crate::mime::{ContentEncodingError, Entity, EntityError, MediaType, TransferEncodingError};
 use crate::sip::MessageIn;

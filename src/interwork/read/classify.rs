@@ -1,9 +1,9 @@
 //! What a MESSAGE is (rows CLS-1 to CLS-6).
 
 use crate::interwork::Gateway;
-use crate::interwork::action::Reason;
-use crate::interwork::action::Refusal;
 use crate::interwork::read::body::{Body, Wrapped};
+use crate::interwork::reason::Reason;
+use crate::interwork::refusal::Refusal;
 use crate::sip::MessageIn;
 use crate::wire::{RpMessage, RpMessageType};
 

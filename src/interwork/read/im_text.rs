@@ -1,7 +1,7 @@
 //! The text that an instant message says (rows CLS-3, MAP-13, MAP-16).
 
-use crate::interwork::action::Reason;
 use crate::interwork::read::body::{self, is_text};
+use crate::interwork::reason::Reason;
 use crate::mime::{CPIM_TYPE, Cpim};
 use crate::mime::{CharsetError, Entity, EntityError, MediaType, decode_text};
 use crate::sip::MessageIn;

@@ -4,7 +4,7 @@
 //! to this key: further rows of that table, identities registered at an S-CSCF, P-Associated-URI, the `reg` event
 //! package.
 
-use crate::host::Identity;
+use crate::exchange::Identity;
 use crate::sip::{Uri, asserted, push_user};
 
 use crate::interwork::Gateway;

@@ -1,13 +1,13 @@
 //! RP-ACK, RP-ERROR and RP-SMMA from the SMS side, notifications from the IM side (rows IM-4, IM-6, IM-7,
 //! MEM-2, CON-2).
 
-use crate::host::{Identity, Party};
+use crate::exchange::{Identity, Party};
 use crate::interwork::Gateway;
-use crate::interwork::action::Reason;
-use crate::interwork::action::Refusal;
 use crate::interwork::input::{Named, ReportIn, RpReport};
 use crate::interwork::read::body::{self, Body, Wrapped};
 use crate::interwork::read::sender::{Sender, sender};
+use crate::interwork::reason::Reason;
+use crate::interwork::refusal::Refusal;
 use crate::interwork::rules::identity::identity_of;
 use crate::mime::{Cpim, Disposition, Imdn};
 use crate::sip::{MessageIn, Uri};

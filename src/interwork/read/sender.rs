@@ -2,10 +2,10 @@
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use crate::host::Identity;
+use crate::exchange::Identity;
 use crate::interwork::Gateway;
-use crate::interwork::action::Reason;
-use crate::interwork::action::Refusal;
+use crate::interwork::reason::Reason;
+use crate::interwork::refusal::Refusal;
 pub(crate) use crate::interwork::rules::identity::{identity_of, vouched};
 use crate::sip::{MessageIn, Uri};
 

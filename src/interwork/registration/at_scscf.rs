@@ -3,7 +3,8 @@
 
 use core::fmt::Write as _;
 
-use crate::host::{Identity, Text};
+use crate::base::Text;
+use crate::exchange::Identity;
 use crate::sip::{Capabilities, ContactsTold, RegisteredContact};
 
 /// Most contacts that are stored for one person.

@@ -24,6 +24,7 @@ pub fn answer(status: u16, retry_after: bool) -> Answer {
         status,
         reason: reason(status),
         headers,
+        retry_after: None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Service-level interworking authorisation: whose messages may be converted (rows AUT-1, AUT-4, AUT-5).
 
-use crate::host::Identity;
+use crate::exchange::Identity;
 use crate::interwork::rules::identity::{identity_of, vouched};
 
 /// The service-level interworking authorisation of one identity, by direction.

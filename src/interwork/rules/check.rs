@@ -130,7 +130,7 @@ fn phone_headers(gateway_uri: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::Identity;
+    use crate::exchange::Identity;
     use crate::wire::NationalLanguage;
 
     fn good() -> Settings<'static> {

@@ -1,6 +1,6 @@
 //! The sender that asserted identities name, and the key of an identity.
 
-use crate::host::Identity;
+use crate::exchange::Identity;
 use crate::sip::{Uri, asserted};
 
 /// From the asserted identities: the URI to which answers are sent, and the URI that identifies the sender. The one

@@ -1,7 +1,7 @@
 //! How long a message is of use: Expires and Date on the IM side, TP-Validity-Period on the SMS side
 //! (rows MAP-7, MAP-8).
 
-use crate::interwork::action::Reason;
+use crate::interwork::reason::Reason;
 use crate::sip::{MessageIn, date, expires};
 use crate::wire::{EnhancedVp, RelativeVp, TpVp};
 

@@ -1,6 +1,6 @@
 //! The parameters of the module, checked.
 
-use crate::host::Identity;
+use crate::exchange::Identity;
 use crate::sip::Uri;
 use crate::wire::{NationalLanguage, RpAddress, TpAddress};
 

@@ -1,7 +1,7 @@
 //! Reads the values of parameters: lists, words, times. An error says what to write instead.
 
 use crate::base::wanted;
-use crate::host::Identity;
+use crate::exchange::Identity;
 use crate::interwork::rules::causes::overrides::Causes;
 use crate::interwork::rules::overload::Limits;
 use crate::interwork::rules::settings::Settings;

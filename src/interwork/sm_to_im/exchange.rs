@@ -1,14 +1,20 @@
 //! SM -> IM: from the RP-DATA that is relayed to the report that its sender gets.
 
-use crate::host::{Exchange, ExchangeId, Kind, Notify, Now, Party, Settled, State, TransactionId};
-use crate::interwork::action::{Action, Counter, Verdict};
-use crate::interwork::ended::Fate;
-use crate::interwork::handle::Turn;
+use crate::exchange::{
+    ExchangeKey, Header, IdentityKey, ImAnswers, Kind, NEVER, Now, Party, PastSm, ReplyTo,
+    SmOutcome, SmToIm, SmToImState, SmToImTexts, TransactionId,
+};
+use crate::interwork::counter::Counter;
+use crate::interwork::ended::{Ended, Ending};
+use crate::interwork::handle::{FORGOTTEN_MS, Turn};
 use crate::interwork::input::{Named, PreparedSm, ReportIn};
 use crate::interwork::make::instant_message::is_anonymous;
 use crate::interwork::make::outgoing::ReportOut;
+use crate::interwork::rules::answer::answer;
 use crate::interwork::rules::authorization::identity;
-use crate::interwork::rules::causes::defaults::{self as cause, Told};
+use crate::interwork::rules::causes::defaults::{self as cause, RpOutcome};
+use crate::interwork::sm_to_im::status_report::Reported;
+use crate::interwork::step::{Effect, Verdict};
 use crate::mime::Disposition;
 use crate::sip::Translation;
 use crate::wire::{TpScts, TpSt};
@@ -16,9 +22,6 @@ use crate::wire::{TpScts, TpSt};
 /// How long a repetition of a short message gets the same report: longer than a phone waits and asks
 /// again (TR1M, TS 24.011 §10).
 pub(crate) const REPETITION_MS: u64 = 180_000;
-
-/// The end of an exchange whose transaction never told us its own: longer than any transaction lives.
-pub(crate) const FORGOTTEN_MS: u64 = 120_000;
 
 /// How long a notification is waited for behind a `202` of the IM side (row STA-6).
 const NOTIFICATION_MS: u64 = 600_000;
@@ -31,26 +34,62 @@ const REPORT_ATTEMPTS: u8 = 2;
 
 impl PreparedSm {
     /// An exchange of this request, as far as the request says it.
-    pub(crate) fn exchange(&self, kind: Kind, state: State, now: Now) -> Exchange {
-        Exchange {
-            party: self.party,
+    pub(crate) fn exchange(&self, key: ExchangeKey, state: SmToImState, now: Now) -> SmToIm {
+        SmToIm {
+            header: self.header(key),
+            state,
+            sender: self.party,
             rp_mr: self.rp_mr,
-            digest: self.digest,
-            sender: self.share,
-            address: self.address,
-            hop: self.hop,
-            recipient: self.recipient,
             private: is_anonymous(&self.translation.from),
-            call_id: self.call_id,
-            pdu: self.tpdu,
-            ..Exchange::new(kind, state, self.identity, now)
+            asks: false,
+            zone: now.zone,
+            notified: None,
+            unix: now.unix,
+            digest: self.digest,
+            completes: None,
+        }
+    }
+
+    /// What every exchange of this request has.
+    pub(crate) fn header(&self, key: ExchangeKey) -> Header {
+        Header {
+            key,
+            identity: IdentityKey::of(&self.identity),
+            share: self.share,
+            due_ms: NEVER,
+        }
+    }
+
+    /// The texts of its exchange.
+    pub(crate) fn texts(&self) -> SmToImTexts<'_> {
+        SmToImTexts {
+            identity: self.identity.as_str(),
+            sender: self.address.as_str(),
+            hop: self.hop.as_str(),
+            recipient: self.recipient.as_str(),
+            call_id: self.call_id.as_str(),
+            tpdu: self.tpdu.as_slice(),
+        }
+    }
+}
+
+impl SmOutcome {
+    fn of(status: u16, told: RpOutcome) -> Self {
+        let (rp_cause, tp_fcs) = match told {
+            RpOutcome::Ack => (None, None),
+            RpOutcome::Error { cause, fcs } => (Some(cause), fcs),
+        };
+        Self {
+            status,
+            rp_cause,
+            tp_fcs,
         }
     }
 }
 
 impl Turn<'_> {
     pub(crate) fn submit(&mut self, sm: &PreparedSm, transaction: TransactionId) {
-        if self.repeats(sm) {
+        if self.repeats(sm, transaction) {
             return;
         }
         match &sm.part {
@@ -65,71 +104,74 @@ impl Turn<'_> {
         &mut self,
         sm: &PreparedSm,
         transaction: TransactionId,
-        whole: Option<String>,
-    ) -> Option<ExchangeId> {
-        let now = self.now.monotonic_ms;
+        joined: Option<String>,
+    ) -> Option<SmToIm> {
+        let now_ms = self.now.unix_ms;
         let policy = &self.gateway.policy;
         let (accept_ms, im_ms) = (policy.accept_timeout_ms, policy.im_timeout_ms);
-        let exchange = Exchange {
-            held: true,
-            transaction,
-            hold_until_ms: now + im_ms,
-            notify: Notify {
-                positive_delivery: sm.asks,
-                negative_delivery: sm.asks,
-                ..Notify::NONE
-            },
-            ..sm.exchange(Kind::SmToIm, State::Relayed, self.now)
-        };
-        match self.store.insert(exchange) {
-            Ok(id) => {
-                let first = if accept_ms < im_ms {
-                    accept_ms
-                } else {
-                    FORGOTTEN_MS
-                };
-                self.store.wake_at(id, now + first);
-                let body = match (whole, sm.asks) {
-                    (None, false) => None,
-                    (Some(text), false) => Some(text.into_bytes()),
-                    (whole, true) => {
-                        let text = whole
-                            .as_ref()
-                            .map_or(&*sm.translation.body, String::as_bytes);
-                        let sent = self.now.unix;
-                        let Translation { from, to, .. } = &sm.translation;
-                        Some(self.gateway.in_cpim(&from.uri, &to.uri, text, id, sent))
-                    }
-                };
-                let translation = body.map(|body| {
-                    Box::new(Translation {
-                        body,
-                        ..sm.translation.clone()
-                    })
-                });
-                self.actions.push(Action::Relay {
-                    exchange: id,
-                    translation,
-                });
-                self.count(Counter::SmToIm);
-                Some(id)
-            }
+        let texts = sm.texts();
+        let place = self
+            .view
+            .take_place(Kind::SmToIm, sm.share, texts.packed_len());
+        let key = match place {
+            Ok(key) => key,
             Err(full) => {
-                self.reply(202, false, Verdict::Refused);
+                let request = ReplyTo::Transaction(transaction);
+                self.answer(request, 202, false, Verdict::Refused);
                 self.count(full.into());
-                let scts = TpScts::from_unix(self.now.unix, self.now.zone);
-                self.report_at_once(
-                    sm,
-                    self.gateway.policy.causes.sip_to_rp(503, sm.party),
-                    scts,
-                );
-                None
+                let told = self.gateway.policy.causes.sip_to_rp(503, sm.party);
+                self.report_at_once(sm, told, self.now_as_scts());
+                return None;
             }
-        }
+        };
+        let state = SmToImState::Relayed {
+            transaction,
+            im_until_ms: now_ms + im_ms,
+            answers: ImAnswers::default(),
+        };
+        let mut exchange = sm.exchange(key, state, self.now);
+        exchange.asks = sm.asks;
+        exchange.header.due_ms = now_ms
+            + if accept_ms < im_ms {
+                accept_ms
+            } else {
+                FORGOTTEN_MS
+            };
+        self.view.open(exchange, texts.pack());
+        let body = match (joined, sm.asks) {
+            (None, false) => None,
+            (Some(text), false) => Some(text.into_bytes()),
+            (joined, true) => {
+                let text = joined
+                    .as_ref()
+                    .map_or(&*sm.translation.body, String::as_bytes);
+                let sent = self.now.unix;
+                let Translation { from, to, .. } = &sm.translation;
+                Some(self.gateway.in_cpim(&from.uri, &to.uri, text, key, sent))
+            }
+        };
+        let translation = body.map(|body| {
+            Box::new(Translation {
+                body,
+                ..sm.translation.clone()
+            })
+        });
+        self.effects.push(Effect::Relay {
+            exchange: key,
+            translation,
+        });
+        self.verdict = Verdict::Relay;
+        self.count(Counter::SmToIm);
+        Some(exchange)
+    }
+
+    /// Now, as TP-Service-Centre-Time-Stamp.
+    pub(crate) fn now_as_scts(&self) -> TpScts {
+        TpScts::from_unix(self.now.unix, self.now.zone)
     }
 
     /// Sends a report that belongs to no exchange: nobody waits for what becomes of it.
-    pub(crate) fn report_at_once(&mut self, sm: &PreparedSm, told: Told, scts: TpScts) {
+    pub(crate) fn report_at_once(&mut self, sm: &PreparedSm, told: RpOutcome, scts: TpScts) {
         let report = ReportOut {
             party: sm.party,
             recipient: sm.recipient.as_str(),
@@ -141,341 +183,366 @@ impl Turn<'_> {
             scts: Some(scts),
         };
         let message = self.gateway.report(&report, None);
-        self.actions.push(Action::Send {
+        self.effects.push(Effect::Send {
             exchange: None,
             message,
         });
     }
 
+    /// The script says what the IM side would answer. The sender's `202` is on its way with that, and brings the report
+    /// behind it.
+    pub(crate) fn script_answered(&mut self, key: ExchangeKey, request: ReplyTo, status: u16) {
+        self.im_answered(key, status);
+        self.answer(request, 202, false, Verdict::Taken);
+    }
+
     /// The first outcome counts: what the script said goes before what a branch had said to it. But
     /// delivered is delivered.
-    pub(crate) fn im_answered(&mut self, id: ExchangeId, status: u16) {
-        let Some(exchange) = self.store.get_mut(id) else {
+    pub(crate) fn im_answered(&mut self, key: ExchangeKey, status: u16) {
+        let Some(mut sm) = self.get::<SmToIm>(key) else {
             return;
         };
-        let first = exchange.status == 0 && status >= 200;
-        if exchange.state == State::Relayed && (first || is_success(status)) {
-            exchange.status = status;
+        let SmToImState::Relayed { answers, .. } = &mut sm.state else {
+            return;
+        };
+        let is_first = answers.status.is_none() && status >= 200;
+        if is_first || is_success(status) {
+            answers.status = Some(status);
+            self.view.update(sm);
         }
     }
 
     /// One client has answered. Before the sender has its `202` the host says what comes of it; behind it nobody
     /// else does.
-    pub(crate) fn branch_answered(&mut self, id: ExchangeId, branch: u32, status: u16, open: u32) {
-        let is_open = |exchange: &&mut Exchange| {
-            exchange.kind == Kind::SmToIm
-                && matches!(exchange.state, State::Relayed | State::Accepted)
+    pub(crate) fn branch_answered(
+        &mut self,
+        key: ExchangeKey,
+        branch: u32,
+        status: u16,
+        open: u32,
+    ) {
+        let Some(mut sm) = self.get::<SmToIm>(key) else {
+            return;
         };
-        let Some(exchange) = self.store.get_mut(id).filter(is_open) else {
+        let (SmToImState::Relayed { answers, .. } | SmToImState::Accepted { answers, .. }) =
+            &mut sm.state
+        else {
             return;
         };
         let bit = 1_u32.checked_shl(branch).unwrap_or(0);
-        if status < 200 || exchange.answered & bit != 0 {
+        if status < 200 || answers.branches & bit != 0 {
             return;
         }
-        exchange.answered |= bit;
+        answers.branches |= bit;
         if is_success(status) {
-            exchange.status = status;
+            answers.status = Some(status);
         } else {
-            exchange.failed = cause::better_failure(exchange.failed, status);
+            let best = answers.best_failure.unwrap_or(0);
+            answers.best_failure = Some(cause::better_failure(best, status));
         }
-        if exchange.state == State::Accepted
-            && (is_success(status) || open & !exchange.answered == 0)
-        {
-            self.im_side_has_ended(id);
+        let all_answered = open & !answers.branches == 0;
+        self.view.update(sm);
+        if !sm.state.is_relayed() && (is_success(status) || all_answered) {
+            self.im_side_has_ended(sm);
         }
     }
 
     /// What the clients have answered is all that there will be; silence is a client that is not there.
-    fn im_side_has_ended(&mut self, id: ExchangeId) {
-        if let Some(exchange) = self.store.get_mut(id) {
-            if exchange.status == 0 {
-                exchange.status = match exchange.failed {
-                    0 => 408,
-                    failed => failed,
-                };
-            }
-            self.outcome_of_sm(id);
+    fn im_side_has_ended(&mut self, sm: SmToIm) {
+        if let SmToImState::Relayed { answers, .. } | SmToImState::Accepted { answers, .. } =
+            sm.state
+        {
+            let status = answers.status.or(answers.best_failure).unwrap_or(408);
+            self.outcome_of_sm(sm, status);
         }
     }
 
-    pub(crate) fn final_sent(&mut self, id: ExchangeId, status: u16, open: u32) {
-        let Some(exchange) = self.store.get_mut(id) else {
+    pub(crate) fn final_sent(&mut self, key: ExchangeKey, status: u16, open: u32) {
+        let Some(mut sm) = self.get::<SmToIm>(key) else {
             return;
         };
-        if exchange.state != State::Relayed || status < 200 {
+        let SmToImState::Relayed {
+            transaction,
+            im_until_ms,
+            answers,
+        } = sm.state
+        else {
+            return;
+        };
+        if status < 200 {
             return;
         }
         if !is_success(status) {
             // The sender was told in SIP that nothing was taken: there is nothing to report on.
-            return self.not_taken(id);
+            return self.not_taken(&sm);
         }
-        exchange.held = false;
-        if exchange.status != 0 {
-            return self.outcome_of_sm(id);
+        sm.state = SmToImState::Accepted {
+            transaction,
+            answers,
+        };
+        if let Some(status) = answers.status {
+            return self.outcome_of_sm(sm, status);
         }
         // The sender has its `202` before the IM side has answered.
-        if exchange.answered != 0 && open & !exchange.answered == 0 {
-            return self.im_side_has_ended(id);
+        if answers.branches != 0 && open & !answers.branches == 0 {
+            return self.im_side_has_ended(sm);
         }
-        exchange.state = State::Accepted;
-        let deadline = exchange.hold_until_ms;
-        self.store.wake_at(id, deadline);
+        sm.header.due_ms = im_until_ms;
+        self.view.update(sm);
     }
 
     /// The sender has its `202`, and the IM side's answer is known: it is reported, unless the IM side would
     /// take the message in another form.
-    fn outcome_of_sm(&mut self, id: ExchangeId) {
-        let Some(exchange) = self.store.get_mut(id) else {
-            return;
-        };
+    fn outcome_of_sm(&mut self, mut sm: SmToIm, status: u16) {
+        let key = sm.header.key;
         // The recipient has said so, and knows better than a response that was late or lost.
-        let is_delivered = exchange.tp_st.map(TpSt::from) == Some(TpSt::Received);
-        if is_delivered && !is_success(exchange.status) {
-            exchange.status = 200;
-        }
-        if self.second_attempt(id) {
-            return;
-        }
-        let Some(exchange) = self.store.get_mut(id) else {
-            return;
+        let is_delivered = sm.notified.map(TpSt::from) == Some(TpSt::Received);
+        let status = match is_delivered && !is_success(status) {
+            true => 200,
+            false => status,
         };
-        let causes = &self.gateway.policy.causes;
-        let told = causes.sip_to_rp(exchange.status, exchange.party);
-        to_be_reported(exchange, told);
-        let settled = Settled {
-            digest: exchange.digest,
-            until_ms: self.now.monotonic_ms + REPETITION_MS,
-            unix: exchange.unix,
-            zone: exchange.zone,
-            rp_mr: exchange.rp_mr,
-            rp_cause: exchange.rp_cause,
-            tp_fcs: exchange.tp_fcs,
+        if self.retried_to_im(sm, status) {
+            return;
+        }
+        let told = self.gateway.policy.causes.sip_to_rp(status, sm.sender);
+        let outcome = SmOutcome::of(status, told);
+        sm.state = SmToImState::Reporting { outcome, sent: 0 };
+        self.view.update(sm);
+        self.view.remember(PastSm {
+            digest: sm.digest,
+            until_ms: self.now.unix_ms + REPETITION_MS,
+            unix: sm.unix,
+            zone: sm.zone,
+            rp_mr: sm.rp_mr,
+            rp_cause: outcome.rp_cause,
+            tp_fcs: outcome.tp_fcs,
             report_lost: false,
-        };
-        self.store.remember(settled);
-        self.count(match told {
-            Told::Ack => Counter::SmDelivered,
-            Told::Error { .. } => Counter::SmFailed,
         });
-        let status = self.store.get_mut(id).map_or(0, |exchange| exchange.status);
-        self.ended_with(id, status);
-        if told == Told::Ack {
-            self.last_part_delivered(id);
+        self.count(match told {
+            RpOutcome::Ack => Counter::SmDelivered,
+            RpOutcome::Error { .. } => Counter::SmFailed,
+        });
+        self.ended(Ended {
+            rp_cause: outcome.rp_cause,
+            tp_fcs: outcome.tp_fcs,
+            ..Ended::with(key, Kind::SmToIm, status)
+        });
+        if told == RpOutcome::Ack {
+            self.last_part_delivered(&sm);
         } else {
-            self.parts_not_delivered(id);
+            self.parts_not_delivered(&sm, status);
         }
-        self.send_report(id);
-        self.report_to_repetitions(id);
+        self.send_report(sm);
+        self.report_to_repetitions(&sm, status);
     }
 
-    pub(crate) fn not_taken(&mut self, id: ExchangeId) {
-        self.ended(id, Fate::Failed);
+    /// The sender was told in SIP that nothing was taken.
+    pub(crate) fn not_taken(&mut self, sm: &SmToIm) {
+        let key = sm.header.key;
+        let answered = match sm.state {
+            SmToImState::Relayed { answers, .. } => answers.status,
+            _ => None,
+        };
+        self.ended(Ended {
+            ending: Ending::Failed,
+            ..Ended::with(key, Kind::SmToIm, answered.unwrap_or(0))
+        });
         self.count(Counter::SmFailed);
-        self.parts_not_delivered(id);
-        self.report_to_repetitions(id);
-        self.store.remove(id);
+        let status = answered.unwrap_or(500);
+        self.parts_not_delivered(sm, status);
+        self.report_to_repetitions(sm, status);
+        self.view.end(key);
     }
 
-    pub(crate) fn send_report(&mut self, id: ExchangeId) {
-        let Some(exchange) = self.store.get_mut(id) else {
+    pub(crate) fn send_report(&mut self, mut sm: SmToIm) {
+        let key = sm.header.key;
+        let SmToImState::Reporting { outcome, sent } = &mut sm.state else {
             return;
         };
-        exchange.attempts += 1;
-        let report = ReportOut {
-            party: exchange.party,
-            recipient: exchange.recipient.as_str(),
-            address: exchange.address.as_str(),
-            hop: exchange.hop.as_str(),
-            in_reply_to: exchange.call_id.as_str(),
-            rp_mr: exchange.rp_mr,
-            told: told(exchange.rp_cause, exchange.tp_fcs),
-            scts: Some(TpScts::from_unix(exchange.unix, exchange.zone)),
+        *sent += 1;
+        let Some(texts) = self.view.texts(key) else {
+            return;
         };
-        let call_id = self.gateway.call_id(id, exchange.attempts);
+        let texts = SmToImTexts::of(&texts);
+        let report = ReportOut {
+            party: sm.sender,
+            recipient: texts.recipient,
+            address: texts.sender,
+            hop: texts.hop,
+            in_reply_to: texts.call_id,
+            rp_mr: sm.rp_mr,
+            told: told(outcome.rp_cause, outcome.tp_fcs),
+            scts: Some(TpScts::from_unix(sm.unix, sm.zone)),
+        };
+        let call_id = self.gateway.call_id(key, *sent);
         let message = self.gateway.report(&report, Some(call_id));
-        self.store.wake_at(id, self.now.monotonic_ms + FORGOTTEN_MS);
-        self.actions.push(Action::Send {
-            exchange: Some(id),
+        sm.header.due_ms = self.now.unix_ms + FORGOTTEN_MS;
+        self.view.update(sm);
+        self.effects.push(Effect::Send {
+            exchange: Some(key),
             message,
         });
     }
 
-    /// A MESSAGE of ours has its final response: the second attempt, or the report.
-    pub(crate) fn sm_leg_completed(&mut self, id: ExchangeId, status: u16) {
-        let Some(exchange) = self.store.get_mut(id) else {
-            return;
-        };
-        match exchange.state {
+    /// A MESSAGE of ours has its final response: the message that went once more, or the report.
+    pub(crate) fn sm_request_completed(&mut self, sm: SmToIm, status: u16) {
+        match sm.state {
             _ if status < 200 => {}
-            State::SecondAttempt => {
-                exchange.status = status;
-                self.outcome_of_sm(id);
-            }
-            State::Reporting => self.report_leg_completed(id, status),
+            SmToImState::Retried => self.outcome_of_sm(sm, status),
+            SmToImState::Reporting { sent, .. } => self.report_completed(sm, sent, status),
             _ => {}
         }
     }
 
-    fn report_leg_completed(&mut self, id: ExchangeId, status: u16) {
-        let Some(exchange) = self.store.get_mut(id) else {
-            return;
-        };
+    fn report_completed(&mut self, sm: SmToIm, sent: u8, status: u16) {
         // Nobody there, or nobody answered: once more. After that the sender asks again by itself, and
         // gets the same report then.
-        if matches!(status, 408 | 480) && exchange.attempts < REPORT_ATTEMPTS {
-            return self.send_report(id);
+        if matches!(status, 408 | 480) && sent < REPORT_ATTEMPTS {
+            return self.send_report(sm);
         }
         if !is_success(status) {
-            self.report_lost(id);
+            self.report_lost(&sm);
         }
-        self.reported(id);
+        self.reported(sm);
     }
 
-    fn report_lost(&mut self, id: ExchangeId) {
+    fn report_lost(&mut self, sm: &SmToIm) {
         self.count(Counter::ReportLost);
-        let digest = self.store.get_mut(id).map(|exchange| exchange.digest);
-        if let Some(mut settled) = digest.and_then(|digest| self.store.recall(digest)) {
-            settled.report_lost = true;
-            self.store.remember(settled);
+        if let Some(mut past) = self.view.outcome_of(sm.digest) {
+            past.report_lost = true;
+            self.view.remember(past);
         }
     }
 
     /// Its sender has the report, or cannot be reached.
-    fn reported(&mut self, id: ExchangeId) {
-        let Some(exchange) = self.store.get_mut(id).copied() else {
+    fn reported(&mut self, mut sm: SmToIm) {
+        let SmToImState::Reporting { outcome, .. } = sm.state else {
             return;
         };
-        let is_known = exchange.status == 200 || !is_success(exchange.status);
-        let status = match exchange.tp_st {
+        let is_known = outcome.status == 200 || !is_success(outcome.status);
+        let status = match sm.notified {
             Some(status) if !is_known => TpSt::from(status),
-            None if !is_known
-                && exchange.notify.positive_delivery
-                && !self.store.is_crowded(exchange.sender) =>
-            {
-                return self.wait_for_notification(id);
+            None if !is_known && sm.asks && !self.view.is_crowded(sm.header.share) => {
+                sm.state = SmToImState::Unconfirmed { outcome };
+                sm.header.due_ms = self.now.unix_ms + NOTIFICATION_MS;
+                return self.view.update(sm);
             }
-            _ => self.gateway.policy.causes.sip_to_status(exchange.status),
+            _ => self.gateway.policy.causes.sip_to_status(outcome.status),
         };
-        self.confirmed(id, &exchange, status);
-    }
-
-    fn wait_for_notification(&mut self, id: ExchangeId) {
-        if let Some(exchange) = self.store.get_mut(id) {
-            exchange.state = State::Unconfirmed;
-            self.store
-                .wake_at(id, self.now.monotonic_ms + NOTIFICATION_MS);
-        }
+        self.confirmed(&sm, outcome, status);
     }
 
     /// A notification from the IM side (rows CON-2, STA-6). It is the recipient's, whomever it was sent to: it
     /// has the name that only the recipient was told.
-    pub(crate) fn notified(&mut self, report: &ReportIn<'_>, disposition: Disposition) {
-        let Named::Exchange(id, _) = report.named else {
-            self.reply(200, false, Verdict::Refused);
+    pub(crate) fn notified(
+        &mut self,
+        report: &ReportIn<'_>,
+        request: ReplyTo,
+        disposition: Disposition,
+    ) {
+        let Some(mut sm) = self.notified_about(report) else {
+            self.answer(request, 200, false, Verdict::Refused);
             return self.count(Counter::ReportUnknown);
         };
-        let exchange = self.store.get_mut(id).filter(|exchange| {
-            let recipient = identity(exchange.recipient.as_str());
-            exchange.kind == Kind::SmToIm && recipient == Some(report.reporter)
-        });
-        let Some(exchange) = exchange else {
-            self.reply(200, false, Verdict::Refused);
-            return self.count(Counter::ReportUnknown);
+        self.answer(request, 200, false, Verdict::Taken);
+        let Some(status) = self.gateway.policy.causes.delivery_to_status(disposition) else {
+            return;
         };
-        let status = self.gateway.policy.causes.delivery_to_status(disposition);
-        if let (
-            Some(status),
-            State::Relayed | State::Accepted | State::SecondAttempt | State::Reporting,
-        ) = (status, exchange.state)
-        {
-            exchange.tp_st = Some(u8::from(status));
+        match sm.state {
+            SmToImState::Relayed { .. }
+            | SmToImState::Accepted { .. }
+            | SmToImState::Retried
+            | SmToImState::Reporting { .. } => {
+                sm.notified = Some(u8::from(status));
+                self.view.update(sm);
+            }
+            SmToImState::Unconfirmed { outcome } => self.confirmed(&sm, outcome, status),
+            SmToImState::Repetition { .. } => {}
         }
-        let unconfirmed = (exchange.state == State::Unconfirmed).then_some(*exchange);
-        self.reply(200, false, Verdict::Taken);
-        if let (Some(exchange), Some(status)) = (unconfirmed, status) {
-            self.confirmed(id, &exchange, status);
-        }
+    }
+
+    /// The short message that a notification is about.
+    fn notified_about(&self, report: &ReportIn<'_>) -> Option<SmToIm> {
+        let Named::Exchange(key, _) = report.named else {
+            return None;
+        };
+        let sm = self.get::<SmToIm>(key)?;
+        let texts = self.view.texts(key)?;
+        let recipient = identity(SmToImTexts::of(&texts).recipient);
+        (recipient == Some(report.reporter)).then_some(sm)
     }
 
     /// All that will be known of the message is known.
-    fn confirmed(&mut self, id: ExchangeId, exchange: &Exchange, status: TpSt) {
-        self.parts_delivered(id, status);
-        self.store.remove(id);
+    fn confirmed(&mut self, sm: &SmToIm, outcome: SmOutcome, status: TpSt) {
+        let key = sm.header.key;
+        self.parts_delivered(key, status);
+        let texts = self.view.texts(key);
+        self.view.end(key);
         // A service centre reports on what it has taken: behind an RP-ERROR there is nothing more to say.
-        if exchange.rp_cause.is_none() {
-            self.report_status(exchange, status);
+        if let (None, Some(texts)) = (outcome.rp_cause, &texts) {
+            self.report_status(&Reported::sm(sm, SmToImTexts::of(texts)), status);
         }
-        self.start_next(&exchange.identity, Party::Phone);
+        self.start_next(sm.header.identity, Party::Phone);
     }
 
-    pub(crate) fn sm_due(&mut self, id: ExchangeId) {
+    pub(crate) fn sm_due(&mut self, mut sm: SmToIm) {
+        let key = sm.header.key;
         let policy = &self.gateway.policy;
         let is_accepted_early = policy.accept_timeout_ms < policy.im_timeout_ms;
-        let Some(exchange) = self.store.get_mut(id) else {
-            return;
-        };
-        match exchange.state {
+        match sm.state {
             // The sender cannot wait any longer for what the IM side says.
-            State::Relayed if exchange.hold_until_ms > self.now.monotonic_ms => {
-                let (transaction, deadline) = (exchange.transaction, exchange.hold_until_ms);
-                self.store.wake_at(id, deadline + NOT_TOLD_MS);
-                self.actions.push(Action::Accept {
-                    exchange: id,
+            SmToImState::Relayed {
+                transaction,
+                im_until_ms,
+                ..
+            } if im_until_ms > self.now.unix_ms => {
+                sm.header.due_ms = im_until_ms + NOT_TOLD_MS;
+                self.view.update(sm);
+                self.effects.push(Effect::AcceptEarly {
+                    exchange: key,
                     transaction,
+                    answer: answer(202, false),
                 });
             }
             // The `202` may have been lost with its connection: the host tells only of what it could send.
-            State::Relayed if is_accepted_early => self.im_side_has_ended(id),
-            State::Accepted => self.im_side_has_ended(id),
+            SmToImState::Relayed { .. } if is_accepted_early => self.im_side_has_ended(sm),
+            SmToImState::Relayed { .. } => self.not_taken(&sm),
+            SmToImState::Accepted { .. } => self.im_side_has_ended(sm),
             // Nobody told how it ended.
-            State::SecondAttempt => self.sm_leg_completed(id, 408),
-            State::Repetition => {
+            SmToImState::Retried => self.outcome_of_sm(sm, 408),
+            SmToImState::Repetition { .. } => {
                 self.count(Counter::ReportLost);
-                self.store.remove(id);
+                self.view.end(key);
             }
-            State::Reporting => {
-                self.report_lost(id);
-                self.reported(id);
+            SmToImState::Reporting { .. } => {
+                self.report_lost(&sm);
+                self.reported(sm);
             }
-            State::Unconfirmed => {
-                let exchange = *exchange;
-                self.confirmed(id, &exchange, TpSt::Forwarded);
+            SmToImState::Unconfirmed { outcome } => {
+                self.confirmed(&sm, outcome, TpSt::Forwarded);
             }
-            _ => self.not_taken(id),
         }
     }
 
     /// The request's transaction is gone. Before its final response nothing was promised.
-    pub(crate) fn sm_released(&mut self, id: ExchangeId) {
-        let Some(exchange) = self.store.get_mut(id) else {
-            return;
-        };
-        if exchange.state == State::Relayed {
-            self.not_taken(id);
+    pub(crate) fn sm_released(&mut self, sm: SmToIm) {
+        if sm.state.is_relayed() {
+            self.not_taken(&sm);
         }
+    }
+
+    /// A repetition gets the outcome of the short message that it repeats.
+    pub(crate) fn report_with(&mut self, mut repetition: SmToIm, status: u16, told: RpOutcome) {
+        repetition.state = SmToImState::Reporting {
+            outcome: SmOutcome::of(status, told),
+            sent: 0,
+        };
+        self.send_report(repetition);
     }
 }
 
-/// What its sender is told is known.
-pub(crate) fn to_be_reported(exchange: &mut Exchange, told: Told) {
-    exchange.state = State::Reporting;
-    (exchange.rp_cause, exchange.tp_fcs) = match told {
-        Told::Ack => (None, None),
-        Told::Error { cause, fcs } => (Some(cause), fcs),
-    };
-}
-
-pub(crate) fn told(cause: Option<u8>, fcs: Option<u8>) -> Told {
-    cause.map_or(Told::Ack, |cause| Told::Error { cause, fcs })
-}
-
-/// Whether the IM side's answer is not known yet.
-pub(crate) fn is_undecided(state: State) -> bool {
-    matches!(
-        state,
-        State::Relayed | State::Accepted | State::SecondAttempt
-    )
+pub(crate) fn told(cause: Option<u8>, fcs: Option<u8>) -> RpOutcome {
+    cause.map_or(RpOutcome::Ack, |cause| RpOutcome::Error { cause, fcs })
 }
 
 fn is_success(status: u16) -> bool {

@@ -3,11 +3,10 @@
 //! It is a MESSAGE of our own behind the sender's `202`. A new branch of the relayed request would not do: a
 //! client still remembers the first one, and calls the same Call-ID and CSeq a loop (RFC 3261 §8.2.2.2).
 
-use crate::host::{Exchange, ExchangeId, State};
-use crate::interwork::action::Action;
-use crate::interwork::handle::Turn;
-use crate::interwork::make::instant_message::Form;
-use crate::interwork::sm_to_im::exchange::FORGOTTEN_MS;
+use crate::exchange::{SmToIm, SmToImState, SmToImTexts};
+use crate::interwork::handle::{FORGOTTEN_MS, Turn};
+use crate::interwork::make::instant_message::{Form, ShortMessage};
+use crate::interwork::step::Effect;
 
 /// What another attempt changes.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -34,41 +33,43 @@ const MENDED: &[(&[u16], Change)] = &[
 impl Turn<'_> {
     /// Sends the message once more where that may help. A client that has it already gets it never again:
     /// it goes to who refused it, and not after a success.
-    pub(crate) fn second_attempt(&mut self, id: ExchangeId) -> bool {
-        let Some(exchange) = self.store.get_mut(id).copied() else {
+    pub(crate) fn retried_to_im(&mut self, mut sm: SmToIm, status: u16) -> bool {
+        let key = sm.header.key;
+        let (SmToImState::Relayed { transaction, .. } | SmToImState::Accepted { transaction, .. }) =
+            sm.state
+        else {
             return false;
         };
-        let is_first = matches!(exchange.state, State::Relayed | State::Accepted);
-        let Some(form) = form(&exchange).filter(|_| is_first) else {
+        let (Some(form), Some(texts)) = (form(status, sm.asks), self.view.texts(key)) else {
             return false;
         };
-        let tpdus = self.tpdus_of(id, &exchange);
-        let Some(mut message) = self.gateway.instant_message(id, &exchange, &tpdus, form) else {
+        let texts = SmToImTexts::of(&texts);
+        let tpdus = self.tpdus_of(key, texts.tpdu);
+        let message = ShortMessage::of(&sm, texts);
+        let Some(mut message) = self.gateway.instant_message(key, &message, &tpdus, form) else {
             return false;
         };
-        message.call_id = Some(self.gateway.call_id(id, 0));
-        if let Some(exchange) = self.store.get_mut(id) {
-            exchange.state = State::SecondAttempt;
-            // In text/plain nothing is asked for.
-            let asks = form == Form::Cpim;
-            exchange.notify.positive_delivery = asks;
-            exchange.notify.negative_delivery = asks;
-        }
-        self.store.wake_at(id, self.now.monotonic_ms + FORGOTTEN_MS);
-        self.actions.push(Action::SendAgain {
-            exchange: id,
-            refused: exchange.status,
+        message.call_id = Some(self.gateway.call_id(key, 0));
+        sm.state = SmToImState::Retried;
+        // In text/plain nothing is asked for.
+        sm.asks = form == Form::Cpim;
+        sm.header.due_ms = self.now.unix_ms + FORGOTTEN_MS;
+        self.view.update(sm);
+        self.effects.push(Effect::SendAgain {
+            exchange: key,
+            transaction,
+            refused: status,
             message,
         });
         true
     }
 }
 
-/// In which form the message goes out once more.
-fn form(exchange: &Exchange) -> Option<Form> {
+/// In which form the message goes out once more that was refused so.
+fn form(status: u16, asks: bool) -> Option<Form> {
     let mut rows = MENDED.iter();
-    let (_, change) = rows.find(|(codes, _)| codes.contains(&exchange.status))?;
-    match (change, exchange.notify.positive_delivery) {
+    let (_, change) = rows.find(|(codes, _)| codes.contains(&status))?;
+    match (change, asks) {
         (Change::Text, true) | (Change::CallId, false) => Some(Form::Text),
         (Change::CallId, true) => Some(Form::Cpim),
         (Change::Text, false) => None,

@@ -4,64 +4,69 @@
 //! A part is kept and acknowledged. The one that completes the message is relayed with the whole text
 //! and claims the others: they go when it has arrived, and are kept for another attempt when it has not.
 
-use core::fmt::Write as _;
+use core::num::NonZeroU64;
 
-use crate::host::{
-    Exchange, ExchangeId, Full, Identity, Kind, Octets, Party, State, TransactionId,
+use crate::base::Octets;
+use crate::exchange::{
+    ExchangeKey, Full, Group, IdentityKey, KeptPart, KeptPartState, KeptPartTexts, Kind, Now,
+    Party, ReplyTo, SmToIm, TransactionId,
 };
-use crate::interwork::action::{Action, Counter, Verdict};
+use crate::interwork::counter::Counter;
 use crate::interwork::handle::Turn;
 use crate::interwork::input::{PartIn, PreparedSm};
-use crate::interwork::make::instant_message::Form;
-use crate::interwork::rules::causes::defaults::Told;
-use crate::interwork::rules::coding::DcsCharsets;
+use crate::interwork::make::instant_message::{Form, ShortMessage, is_anonymous};
+use crate::interwork::make::joined::joined;
+use crate::interwork::rules::causes::defaults::RpOutcome;
 use crate::interwork::sm_to_im::exchange::REPETITION_MS;
-use crate::wire::{Carrier, Direction, Parts, TpScts, TpSt, Tpdu, UserData};
+use crate::interwork::sm_to_im::status_report::Reported;
+use crate::interwork::step::{Effect, Verdict};
+use crate::wire::{TpScts, TpSt};
 
 /// How many parts of one sender are kept at once: two messages of the greatest length (row AUT-6).
 const MAX_KEPT: usize = 510;
 
-/// The parts of one message that no other exchange has claimed.
-#[derive(Clone, Copy)]
-struct Group {
-    identity: Identity,
-    concatenation: u64,
-}
-
-impl Group {
-    fn has(&self, part: &Exchange) -> bool {
-        part.whole.is_none()
-            && part.concatenation == self.concatenation
-            && part.identity == self.identity
+impl PreparedSm {
+    /// A part of a message, kept.
+    fn kept_part(&self, key: ExchangeKey, part: &PartIn, now: Now) -> KeptPart {
+        KeptPart {
+            header: self.header(key),
+            state: KeptPartState::Waiting,
+            sender: self.party,
+            private: is_anonymous(&self.translation.from),
+            zone: now.zone,
+            sequence: part.sequence,
+            unix: now.unix,
+            digest: self.digest,
+            concatenation: part.concatenation,
+        }
     }
 }
 
 impl Turn<'_> {
     /// A part that no exchange has relayed.
     pub(crate) fn part(&mut self, sm: &PreparedSm, part: &PartIn, transaction: TransactionId) {
+        let request = ReplyTo::Transaction(transaction);
         let group = Group {
-            identity: sm.identity,
+            identity: IdentityKey::of(&sm.identity),
             concatenation: part.concatenation,
         };
         let (mut repeated, mut reused) = (None, false);
         let (mut kept, mut kept_of_group) = (0, 0);
-        // Sees them all.
-        self.store.find(Kind::Part, &mut |other| {
-            kept += usize::from(other.identity == sm.identity);
+        for other in self.view.kept_parts_of(group.identity) {
+            kept += 1;
             if other.digest == sm.digest {
                 repeated = Some(TpScts::from_unix(other.unix, other.zone));
             }
-            if group.has(other) {
+            if other.waits_for(group) {
                 kept_of_group += 1;
                 reused |= other.sequence == part.sequence && other.digest != sm.digest;
             }
-            false
-        });
-        let now = TpScts::from_unix(self.now.unix, self.now.zone);
-        if repeated.is_some() || self.store.recalls_part(sm.digest, self.now.monotonic_ms) {
+        }
+        let now = self.now_as_scts();
+        if repeated.is_some() || self.view.has_part(sm.digest, self.now.unix_ms) {
             self.count(Counter::SmRepeated);
-            self.reply(202, false, Verdict::Answered);
-            return self.report_at_once(sm, Told::Ack, repeated.unwrap_or(now));
+            self.answer(request, 202, false, Verdict::Answered);
+            return self.report_at_once(sm, RpOutcome::Ack, repeated.unwrap_or(now));
         }
         if reused {
             self.incomplete(group);
@@ -70,236 +75,182 @@ impl Turn<'_> {
         if kept_of_group + 1 == usize::from(part.total) {
             return self.complete(sm, group, transaction);
         }
+        let texts = KeptPartTexts {
+            identity: sm.identity.as_str(),
+            sender: sm.address.as_str(),
+            hop: sm.hop.as_str(),
+            recipient: sm.recipient.as_str(),
+            tpdu: sm.tpdu.as_slice(),
+        };
         // Without its recipient, which was too long to be kept, the text could not be sent.
-        let may_be_kept = kept < MAX_KEPT && !sm.recipient.as_str().is_empty();
-        let inserted = match may_be_kept {
-            true => self.store.insert(Exchange {
-                concatenation: part.concatenation,
-                sequence: part.sequence,
-                ..sm.exchange(Kind::Part, State::Kept, self.now)
-            }),
+        let may_be_kept = kept < MAX_KEPT && !texts.recipient.is_empty();
+        let place = match may_be_kept {
+            true => self
+                .view
+                .take_place(Kind::KeptPart, sm.share, texts.packed_len()),
             false => Err(Full::Table),
         };
-        let id = match inserted {
-            Ok(id) => id,
+        let key = match place {
+            Ok(key) => key,
             Err(full) => {
                 self.count(full.into());
-                self.reply(202, false, Verdict::Refused);
+                self.answer(request, 202, false, Verdict::Refused);
                 let told = self.gateway.policy.causes.sip_to_rp(503, sm.party);
                 return self.report_at_once(sm, told, now);
             }
         };
+        let mut kept = sm.kept_part(key, part, self.now);
         if kept_of_group == 0 {
-            let deadline = self.now.monotonic_ms + self.gateway.policy.concat_timeout_ms;
-            self.store.wake_at(id, deadline);
+            kept.header.due_ms = self.now.unix_ms + self.gateway.policy.concat_timeout_ms;
         }
+        self.view.open(kept, texts.pack());
         self.count(Counter::SmPart);
-        self.reply(202, false, Verdict::Answered);
-        self.report_at_once(sm, Told::Ack, now);
+        self.answer(request, 202, false, Verdict::Answered);
+        self.report_at_once(sm, RpOutcome::Ack, now);
     }
 
     /// The part with which the message is complete: it is relayed with the text of all.
     fn complete(&mut self, sm: &PreparedSm, group: Group, transaction: TransactionId) {
-        let mut tpdus = self.tpdus(|part| group.has(part));
+        let parts: Vec<KeptPart> = self.view.parts_of(group).collect();
+        let mut tpdus = self.tpdus(&parts);
         tpdus.push(sm.tpdu);
         let Some(text) = joined(&self.gateway.policy.dcs_charsets, sm.party, &tpdus) else {
             // Each part was text when it came.
             self.count(Counter::SmFailed);
-            self.reply(202, false, Verdict::Refused);
-            let scts = TpScts::from_unix(self.now.unix, self.now.zone);
-            return self.report_at_once(
-                sm,
-                self.gateway.policy.causes.sip_to_rp(500, sm.party),
-                scts,
-            );
+            let request = ReplyTo::Transaction(transaction);
+            self.answer(request, 202, false, Verdict::Refused);
+            let told = self.gateway.policy.causes.sip_to_rp(500, sm.party);
+            return self.report_at_once(sm, told, self.now_as_scts());
         };
-        let Some(id) = self.relay(sm, transaction, Some(text)) else {
+        let Some(mut exchange) = self.relay(sm, transaction, Some(text)) else {
             return;
         };
-        if let Some(exchange) = self.store.get_mut(id) {
-            exchange.concatenation = group.concatenation;
+        exchange.completes = NonZeroU64::new(group.concatenation);
+        self.view.update(exchange);
+        for mut part in parts {
+            part.state = KeptPartState::Relayed {
+                with: exchange.header.key,
+            };
+            self.view.update(part);
         }
-        self.each_part(|part| group.has(part), |part| part.whole = Some(id));
     }
 
     /// What an exchange carries: its own TPDU, and those of the parts that it completes.
-    pub(crate) fn tpdus_of(&mut self, id: ExchangeId, exchange: &Exchange) -> Vec<Octets<254>> {
-        let mut tpdus = self.tpdus(|part| part.whole == Some(id));
-        tpdus.push(exchange.pdu);
+    pub(crate) fn tpdus_of(&self, key: ExchangeKey, own: &[u8]) -> Vec<Octets<254>> {
+        let parts: Vec<KeptPart> = self.view.parts_relayed_with(key).collect();
+        let mut tpdus = self.tpdus(&parts);
+        tpdus.extend(Octets::new(own));
         tpdus
     }
 
-    fn tpdus(&mut self, fits: impl Fn(&Exchange) -> bool) -> Vec<Octets<254>> {
-        let mut found = Vec::new();
-        self.store.find(Kind::Part, &mut |part| {
-            if fits(part) {
-                found.push(part.pdu);
-            }
-            false
-        });
-        found
-    }
-
-    /// Changes each part that fits, so that it fits no more. The oldest one's id.
-    fn each_part(
-        &mut self,
-        fits: impl Fn(&Exchange) -> bool,
-        mut change: impl FnMut(&mut Exchange),
-    ) -> Option<ExchangeId> {
-        let mut first = None;
-        while let Some(id) = self.store.find(Kind::Part, &mut |part| fits(part)) {
-            first = first.or(Some(id));
-            if let Some(part) = self.store.get_mut(id) {
-                change(part);
-            }
-        }
-        first
+    fn tpdus(&self, parts: &[KeptPart]) -> Vec<Octets<254>> {
+        let texts = parts
+            .iter()
+            .filter_map(|part| self.view.texts(part.header.key));
+        texts
+            .filter_map(|texts| Octets::new(KeptPartTexts::of(&texts).tpdu))
+            .collect()
     }
 
     /// The message that this exchange completed has arrived: a repetition of a part is known as such.
-    pub(crate) fn parts_delivered(&mut self, whole: ExchangeId, status: TpSt) {
-        self.end_parts(|part| part.whole == Some(whole), status);
+    pub(crate) fn parts_delivered(&mut self, message: ExchangeKey, status: TpSt) {
+        let parts = self.view.parts_relayed_with(message).collect();
+        self.end_parts(parts, status);
     }
 
     /// The same of the part that completed it.
-    pub(crate) fn last_part_delivered(&mut self, whole: ExchangeId) {
-        let exchange = self.store.get_mut(whole);
-        if let Some(exchange) = exchange.filter(|exchange| exchange.concatenation != 0) {
-            let (digest, until) = (exchange.digest, self.now.monotonic_ms + REPETITION_MS);
-            self.store.remember_part(digest, until);
+    pub(crate) fn last_part_delivered(&mut self, sm: &SmToIm) {
+        if sm.completes.is_some() {
+            let until_ms = self.now.unix_ms + REPETITION_MS;
+            self.view.remember_part(sm.digest, until_ms);
         }
     }
 
-    fn end_parts(&mut self, fits: impl Fn(&Exchange) -> bool, status: TpSt) {
-        while let Some(id) = self.store.find(Kind::Part, &mut |part| fits(part)) {
-            if let Some(part) = self.store.get_mut(id).copied() {
-                let until = self.now.monotonic_ms + REPETITION_MS;
-                self.store.remember_part(part.digest, until);
-                self.report_status(&part, status);
+    fn end_parts(&mut self, parts: Vec<KeptPart>, status: TpSt) {
+        for part in parts {
+            let until_ms = self.now.unix_ms + REPETITION_MS;
+            self.view.remember_part(part.digest, until_ms);
+            if let Some(texts) = self.view.texts(part.header.key) {
+                let reported = Reported::part(&part, KeptPartTexts::of(&texts));
+                self.report_status(&reported, status);
             }
-            self.store.remove(id);
+            self.view.end(part.header.key);
         }
     }
 
     /// The message that this exchange completed has not arrived, and its sender knows: when the sender
     /// tries again, with that part alone, the others are still there.
-    pub(crate) fn parts_not_delivered(&mut self, whole: ExchangeId) {
-        let Some(exchange) = self.store.get_mut(whole) else {
+    pub(crate) fn parts_not_delivered(&mut self, sm: &SmToIm, status: u16) {
+        let Some(concatenation) = sm.completes else {
             return;
         };
-        let status = match exchange.status {
-            0 => 500,
-            status => status,
-        };
         let group = Group {
-            identity: exchange.identity,
-            concatenation: exchange.concatenation,
+            identity: sm.header.identity,
+            concatenation: concatenation.get(),
         };
-        if self
-            .store
-            .find(Kind::Part, &mut |part| group.has(part))
-            .is_some()
-        {
+        let parts: Vec<KeptPart> = self.view.parts_relayed_with(sm.header.key).collect();
+        if self.view.parts_of(group).next().is_some() {
             // Another message has the reference by now.
             let status = self.gateway.policy.causes.sip_to_status(status);
-            return self.end_parts(|part| part.whole == Some(whole), status);
+            return self.end_parts(parts, status);
         }
-        let first = self.each_part(
-            |part| part.whole == Some(whole),
-            |part| {
-                part.whole = None;
-                part.status = status;
-            },
-        );
-        if let Some(first) = first {
-            let deadline = self.now.monotonic_ms + self.gateway.policy.concat_timeout_ms;
-            self.store.wake_at(first, deadline);
+        let deadline = self.now.unix_ms + self.gateway.policy.concat_timeout_ms;
+        for (place, mut part) in parts.into_iter().enumerate() {
+            part.state = KeptPartState::WaitingAgain { status };
+            if place == 0 {
+                part.header.due_ms = deadline;
+            }
+            self.view.update(part);
         }
     }
 
     /// The time that all parts have is over.
-    pub(crate) fn part_due(&mut self, first: ExchangeId) {
-        let Some(part) = self.store.get_mut(first) else {
-            return;
-        };
-        let group = Group {
-            identity: part.identity,
-            concatenation: part.concatenation,
-        };
-        if part.whole.is_some() {
-            // It is with the exchange that claims it, and that one ends in time of its own.
-            let again = self.now.monotonic_ms + self.gateway.policy.concat_timeout_ms;
-            return self.store.wake_at(first, again);
+    pub(crate) fn part_due(&mut self, mut first: KeptPart) {
+        if let KeptPartState::Relayed { .. } = first.state {
+            // It is with the exchange that completes the message, and that one ends in time of its own.
+            first.header.due_ms = self.now.unix_ms + self.gateway.policy.concat_timeout_ms;
+            return self.view.update(first);
         }
-        self.incomplete(group);
+        self.incomplete(Group {
+            identity: first.header.identity,
+            concatenation: first.concatenation,
+        });
     }
 
     /// No further part will come. What is there goes to the recipient with a mark for each gap, unless the
     /// sender was told before that the message had failed.
     fn incomplete(&mut self, group: Group) {
-        let Some(id) = self.store.find(Kind::Part, &mut |part| group.has(part)) else {
-            return;
-        };
-        let Some(first) = self.store.get_mut(id).copied() else {
+        let parts: Vec<KeptPart> = self.view.parts_of(group).collect();
+        let Some(first) = parts.first() else {
             return;
         };
         self.count(Counter::SmIncomplete);
-        let status = match first.status {
-            0 if self.gateway.policy.deliver_incomplete => {
-                let tpdus = self.tpdus(|part| group.has(part));
-                let message = self.gateway.instant_message(id, &first, &tpdus, Form::Text);
-                if let Some(message) = message {
-                    self.actions.push(Action::Send {
-                        exchange: None,
-                        message,
-                    });
-                }
+        let status = match first.state {
+            KeptPartState::WaitingAgain { status } => {
+                self.gateway.policy.causes.sip_to_status(status)
+            }
+            _ if self.gateway.policy.deliver_incomplete => {
+                self.deliver_incomplete(first, &parts);
                 TpSt::Forwarded
             }
-            0 => TpSt::ValidityPeriodExpired,
-            status => self.gateway.policy.causes.sip_to_status(status),
+            _ => TpSt::ValidityPeriodExpired,
         };
-        self.end_parts(|part| group.has(part), status);
-        self.start_next(&group.identity, Party::Phone);
+        self.end_parts(parts, status);
+        self.start_next(group.identity, Party::Phone);
     }
-}
 
-pub(crate) fn tpdu(party: Party, octets: &Octets<254>) -> Option<Tpdu<'_>> {
-    let direction = match party {
-        Party::Phone => Direction::MsToNetwork,
-        Party::ServiceCentre => Direction::NetworkToMs,
-    };
-    Tpdu::decode(direction, Carrier::RpData, octets.as_slice()).ok()
-}
-
-/// The text of these parts of one message, or of the one short message that it is.
-pub(crate) fn joined(
-    charsets: &DcsCharsets,
-    party: Party,
-    tpdus: &[Octets<254>],
-) -> Option<String> {
-    let user_data: Vec<UserData<'_>> = tpdus
-        .iter()
-        .filter_map(|octets| match tpdu(party, octets)? {
-            Tpdu::Submit(submit) => Some(submit.user_data),
-            Tpdu::Deliver(deliver) => Some(deliver.user_data),
-            _ => None,
-        })
-        .collect();
-    let first = user_data.first()?;
-    let Some(place) = first.concatenation().filter(|place| place.total > 1) else {
-        return charsets.text(first).ok();
-    };
-    let mut parts = Parts::of(&place);
-    for part in user_data {
-        parts.insert(part);
+    fn deliver_incomplete(&mut self, first: &KeptPart, parts: &[KeptPart]) {
+        let Some(texts) = self.view.texts(first.header.key) else {
+            return;
+        };
+        let tpdus = self.tpdus(parts);
+        let sm = ShortMessage::part(first, KeptPartTexts::of(&texts));
+        let message = self
+            .gateway
+            .instant_message(first.header.key, &sm, &tpdus, Form::Text);
+        self.effects.extend(message.map(|message| Effect::Send {
+            exchange: None,
+            message,
+        }));
     }
-    let mut text = String::with_capacity(160 * usize::from(place.total));
-    let gap = |number: usize, out: &mut String| {
-        // Writing to a String does not fail.
-        let _ = write!(out, "[… {number}/{} missing]", place.total);
-    };
-    let read = |part: &UserData<'_>, out: &mut String| charsets.text_into(part, out);
-    parts.text_with_gaps(gap, read, &mut text).ok()?;
-    Some(text)
 }

@@ -1,11 +1,14 @@
 //! SM -> IM: the same short message again, from a phone that heard nothing, or from another one of the same
 //! person (row MO-7). It is not delivered twice, and each request gets a report of its own.
 
-use crate::host::{Exchange, ExchangeId, Kind, Octets, Settled, State};
-use crate::interwork::action::{Counter, Verdict};
-use crate::interwork::handle::Turn;
+use crate::exchange::{
+    IdentityKey, Kind, PastSm, ReplyTo, SmToIm, SmToImState, SmToImTexts, TransactionId,
+};
+use crate::interwork::counter::Counter;
+use crate::interwork::handle::{FORGOTTEN_MS, Turn};
 use crate::interwork::input::PreparedSm;
-use crate::interwork::sm_to_im::exchange::{FORGOTTEN_MS, is_undecided, to_be_reported, told};
+use crate::interwork::sm_to_im::exchange::told;
+use crate::interwork::step::Verdict;
 use crate::wire::TpScts;
 
 /// How many requests wait for the outcome of one short message, beside the one that is relayed.
@@ -13,30 +16,24 @@ const MAX_WAITING: usize = 4;
 
 impl Turn<'_> {
     /// Whether the short message is known. Then its request is answered, and so is the report.
-    pub(crate) fn repeats(&mut self, sm: &PreparedSm) -> bool {
-        let (rp_cause, tp_fcs, unix, zone) = if let Some((id, open)) = self.open_one(sm) {
-            self.reply(202, false, Verdict::Answered);
+    pub(crate) fn repeats(&mut self, sm: &PreparedSm, transaction: TransactionId) -> bool {
+        let request = ReplyTo::Transaction(transaction);
+        let (rp_cause, tp_fcs, unix, zone) = if let Some(open) = self.open_one(sm) {
+            self.answer(request, 202, false, Verdict::Answered);
             self.count(Counter::SmRepeated);
-            if is_undecided(open.state) {
-                self.wait_for_outcome(sm, id, &open);
+            let SmToImState::Reporting { outcome, .. } = open.state else {
+                self.wait_for_outcome(sm, open);
                 return true;
-            }
-            if open.call_id == sm.call_id {
+            };
+            if self.is_request(&open, sm) {
                 // Its report is on its way.
                 return true;
             }
-            (open.rp_cause, open.tp_fcs, open.unix, open.zone)
-        } else if let Some(settled) = self.settled_one(sm) {
-            self.reply(202, false, Verdict::Answered);
+            (outcome.rp_cause, outcome.tp_fcs, open.unix, open.zone)
+        } else if let Some(past) = self.past_one(sm) {
+            self.answer(request, 202, false, Verdict::Answered);
             self.count(Counter::SmRepeated);
-            let Settled {
-                rp_cause,
-                tp_fcs,
-                unix,
-                zone,
-                ..
-            } = settled;
-            (rp_cause, tp_fcs, unix, zone)
+            (past.rp_cause, past.tp_fcs, past.unix, past.zone)
         } else {
             return false;
         };
@@ -45,84 +42,86 @@ impl Turn<'_> {
         true
     }
 
-    /// The open exchange that carries the same short message.
-    fn open_one(&mut self, sm: &PreparedSm) -> Option<(ExchangeId, Exchange)> {
-        let id = self.store.find(Kind::SmToIm, &mut |open| {
+    /// The open exchange that carries the same short message, and whose report has not reached its sender.
+    fn open_one(&self, sm: &PreparedSm) -> Option<SmToIm> {
+        let identity = IdentityKey::of(&sm.identity);
+        self.view.sms_by_digest(identity, sm.digest).find(|open| {
+            let is_undecided = open.state.is_undecided();
             // A sender that tries again may take a new reference, and then says so.
-            let known = open.rp_mr == sm.rp_mr || sm.reject_duplicates && is_undecided(open.state);
-            let same = open.digest == sm.digest && open.identity == sm.identity;
-            let over = matches!(open.state, State::Unconfirmed | State::Repetition);
-            same && known && !over
-        })?;
-        self.store.get_mut(id).map(|open| (id, *open))
-    }
-
-    fn settled_one(&mut self, sm: &PreparedSm) -> Option<Settled> {
-        self.store.recall(sm.digest).filter(|settled| {
-            // With a new reference it is a repetition of what was delivered, where the sender says so or
-            // cannot know, but a new attempt after what was not.
-            let may_repeat = sm.reject_duplicates || settled.report_lost;
-            let delivered_before = may_repeat && settled.rp_cause.is_none();
-            settled.until_ms > self.now.monotonic_ms
-                && (settled.rp_mr == sm.rp_mr || delivered_before)
+            let is_known = open.rp_mr == sm.rp_mr || sm.reject_duplicates && is_undecided;
+            is_known && (is_undecided || matches!(open.state, SmToImState::Reporting { .. }))
         })
     }
 
+    fn past_one(&self, sm: &PreparedSm) -> Option<PastSm> {
+        self.view.outcome_of(sm.digest).filter(|past| {
+            // With a new reference it is a repetition of what was delivered, where the sender says so or
+            // cannot know, but a new attempt after what was not.
+            let may_repeat = sm.reject_duplicates || past.report_lost;
+            let delivered_before = may_repeat && past.rp_cause.is_none();
+            past.until_ms > self.now.unix_ms && (past.rp_mr == sm.rp_mr || delivered_before)
+        })
+    }
+
+    /// Whether the exchange is of the same request, by its Call-ID.
+    fn is_request(&self, open: &SmToIm, sm: &PreparedSm) -> bool {
+        let texts = self.view.texts(open.header.key);
+        texts.is_some_and(|texts| SmToImTexts::of(&texts).call_id == sm.call_id.as_str())
+    }
+
     /// The request gets its report with the first one.
-    fn wait_for_outcome(&mut self, sm: &PreparedSm, first: ExchangeId, open: &Exchange) {
-        let mut waiting = 0;
-        let again = self.store.find(Kind::SmToIm, &mut |other| {
-            let waits = other.state == State::Repetition && other.whole == Some(first);
-            waiting += usize::from(waits);
-            waits && other.call_id == sm.call_id
-        });
+    fn wait_for_outcome(&mut self, sm: &PreparedSm, first: SmToIm) {
+        let waiting: Vec<SmToIm> = self.view.repetitions_of(first.header.key).collect();
+        let mut requests = waiting.iter().chain([&first]);
         // The same request again, from elsewhere perhaps.
-        let same = again.or((open.call_id == sm.call_id).then_some(first));
-        let inserted = match same {
-            None if waiting < MAX_WAITING => self
-                .store
-                .insert(Exchange {
-                    whole: Some(first),
-                    unix: open.unix,
-                    zone: open.zone,
-                    // The first one asks for the status report, once.
-                    pdu: Octets::EMPTY,
-                    ..sm.exchange(Kind::SmToIm, State::Repetition, self.now)
-                })
-                .ok(),
+        let same = requests.find(|open| self.is_request(open, sm)).copied();
+        let place = match same {
+            None if waiting.len() < MAX_WAITING => {
+                // The first one asks for the status report, once.
+                let texts = SmToImTexts {
+                    tpdu: &[],
+                    ..sm.texts()
+                };
+                let place = self
+                    .view
+                    .take_place(Kind::SmToIm, sm.share, texts.packed_len());
+                place.ok().map(|key| (key, texts.pack()))
+            }
             _ => None,
         };
-        if let Some(id) = inserted {
+        if let Some((key, texts)) = place {
+            let state = SmToImState::Repetition {
+                first: first.header.key,
+            };
+            let mut repetition = sm.exchange(key, state, self.now);
+            (repetition.unix, repetition.zone) = (first.unix, first.zone);
             // The first one ends before.
-            let deadline = self.now.monotonic_ms + 3 * FORGOTTEN_MS;
-            return self.store.wake_at(id, deadline);
+            repetition.header.due_ms = self.now.unix_ms + 3 * FORGOTTEN_MS;
+            return self.view.open(repetition, texts);
         }
-        if let Some(exchange) = self.store.get_mut(same.unwrap_or(first)) {
-            exchange.rp_mr = sm.rp_mr;
-            exchange.call_id = sm.call_id;
-            exchange.hop = sm.hop;
+        let mut exchange = same.unwrap_or(first);
+        exchange.rp_mr = sm.rp_mr;
+        let Some(texts) = self.view.texts(exchange.header.key) else {
+            return;
+        };
+        let texts = SmToImTexts {
+            call_id: sm.call_id.as_str(),
+            hop: sm.hop.as_str(),
+            ..SmToImTexts::of(&texts)
+        };
+        if !self.view.rewrite(exchange, texts.pack()) {
+            // Then the report names the request that came before.
+            self.view.update(exchange);
         }
     }
 
     /// The outcome of a short message is known: so it is to the requests that repeated it. They have their
     /// `202`, whatever the first one was answered.
-    pub(crate) fn report_to_repetitions(&mut self, first: ExchangeId) {
-        let Some(exchange) = self.store.get_mut(first) else {
-            return;
-        };
-        let status = match exchange.status {
-            0 => 500,
-            status => status,
-        };
-        let told = self.gateway.policy.causes.sip_to_rp(status, exchange.party);
-        let mut waits =
-            |other: &Exchange| other.state == State::Repetition && other.whole == Some(first);
-        while let Some(id) = self.store.find(Kind::SmToIm, &mut waits) {
-            if let Some(repetition) = self.store.get_mut(id) {
-                repetition.status = status;
-                to_be_reported(repetition, told);
-            }
-            self.send_report(id);
+    pub(crate) fn report_to_repetitions(&mut self, first: &SmToIm, status: u16) {
+        let told = self.gateway.policy.causes.sip_to_rp(status, first.sender);
+        let waiting: Vec<SmToIm> = self.view.repetitions_of(first.header.key).collect();
+        for repetition in waiting {
+            self.report_with(repetition, status, told);
         }
     }
 }

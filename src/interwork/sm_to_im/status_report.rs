@@ -1,45 +1,103 @@
 //! SMS-STATUS-REPORT to phones that asked for it (row STA-5), on short messages that were acknowledged.
 
-use crate::host::{Exchange, Kind, Now, Octets, Party, State};
+use crate::base::Octets;
+use crate::exchange::{
+    Header, ImToSm, ImToSmState, ImToSmTexts, KeptPart, KeptPartTexts, Kind, NEVER, Now, Party,
+    Role, SmToIm, SmToImTexts,
+};
 use crate::interwork::Gateway;
-use crate::interwork::action::Counter;
+use crate::interwork::counter::Counter;
 use crate::interwork::handle::Turn;
 use crate::wire::{
     Carrier, Direction, RpData, RpMessage, RpMr, SmsStatusReport, TpScts, TpSt, Tpdu,
 };
 
-impl Turn<'_> {
-    /// Queues the report on a short message with this TP-Status, if its phone asked for one. It goes as
-    /// every other short message to that phone.
-    pub(crate) fn report_status(&mut self, submission: &Exchange, status: TpSt) {
-        let Some(rp_data) = self.gateway.status_report(submission, status, self.now) else {
-            return;
-        };
-        let queued = self.store.insert(Exchange {
-            status_report: true,
-            sender: submission.sender,
-            address: submission.address,
-            hop: submission.hop,
-            pdu: rp_data,
-            ..Exchange::new(Kind::ImToSm, State::Queued, submission.identity, self.now)
-        });
-        match queued {
-            Ok(id) => {
-                self.wake_in_queue(id);
-                self.count(Counter::StatusReport);
-            }
-            Err(_) => self.count(Counter::ReportLost),
+/// A short message, or a part of one, that a phone may want to hear of.
+pub(crate) struct Reported<'t> {
+    header: Header,
+    party: Party,
+    unix: i64,
+    zone: i8,
+    identity: &'t str,
+    sender: &'t str,
+    hop: &'t str,
+    tpdu: &'t [u8],
+}
+
+impl<'t> Reported<'t> {
+    /// The one of this exchange.
+    pub(crate) fn sm(sm: &SmToIm, texts: SmToImTexts<'t>) -> Self {
+        Self {
+            header: sm.header,
+            party: sm.sender,
+            unix: sm.unix,
+            zone: sm.zone,
+            identity: texts.identity,
+            sender: texts.sender,
+            hop: texts.hop,
+            tpdu: texts.tpdu,
+        }
+    }
+
+    /// This part.
+    pub(crate) fn part(part: &KeptPart, texts: KeptPartTexts<'t>) -> Self {
+        Self {
+            header: part.header,
+            party: part.sender,
+            unix: part.unix,
+            zone: part.zone,
+            identity: texts.identity,
+            sender: texts.sender,
+            hop: texts.hop,
+            tpdu: texts.tpdu,
         }
     }
 }
 
+impl Turn<'_> {
+    /// Queues the report on a short message with this TP-Status, if its phone asked for one. It goes as
+    /// every other short message to that phone.
+    pub(crate) fn report_status(&mut self, about: &Reported<'_>, status: TpSt) {
+        let Some(rp_data) = self.gateway.status_report(about, status, self.now) else {
+            return;
+        };
+        let texts = ImToSmTexts {
+            identity: about.identity,
+            address: about.sender,
+            hop: about.hop,
+            rp_data: rp_data.as_slice(),
+            ..ImToSmTexts::default()
+        };
+        let share = about.header.share;
+        let place = self
+            .view
+            .take_place(Kind::ImToSm, share, texts.packed_len());
+        let Ok(key) = place else {
+            return self.count(Counter::ReportLost);
+        };
+        let header = Header {
+            key,
+            identity: about.header.identity,
+            share,
+            due_ms: self.queue_ends_ms(NEVER),
+        };
+        let report = ImToSm::new(
+            header,
+            ImToSmState::Queued,
+            Role::StatusReport,
+            Party::Phone,
+        );
+        self.view.open(report, texts.pack());
+        self.count(Counter::StatusReport);
+    }
+}
+
 impl Gateway {
-    fn status_report(&self, submission: &Exchange, status: TpSt, now: Now) -> Option<Octets<254>> {
-        if submission.party != Party::Phone {
+    fn status_report(&self, about: &Reported<'_>, status: TpSt, now: Now) -> Option<Octets<254>> {
+        if about.party != Party::Phone {
             return None;
         }
-        let tpdu = submission.pdu.as_slice();
-        let tpdu = Tpdu::decode(Direction::MsToNetwork, Carrier::RpData, tpdu).ok()?;
+        let tpdu = Tpdu::decode(Direction::MsToNetwork, Carrier::RpData, about.tpdu).ok()?;
         let Tpdu::Submit(submit) = tpdu else {
             return None;
         };
@@ -53,7 +111,7 @@ impl Gateway {
             mr: submit.mr,
             recipient_address: submit.destination_address,
             // The same as in the submit report: by it and TP-MR the phone knows the message.
-            scts: TpScts::from_unix(submission.unix, submission.zone),
+            scts: TpScts::from_unix(about.unix, about.zone),
             discharge_time: TpScts::from_unix(now.unix, now.zone),
             status,
             parameters: None,

@@ -3,15 +3,17 @@
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use crate::host::{Identity, Now, Octets, Party, Text};
+use crate::base::{Octets, Text};
+use crate::exchange::{Identity, Now, Party};
 use crate::interwork::Gateway;
-use crate::interwork::action::{Reason, Refusal};
 use crate::interwork::input::{Named, PartIn, PreparedSm, StatusReportIn};
 use crate::interwork::make::instant_message::{Form, REMOVED, anonymous, headers, is_anonymous};
 use crate::interwork::make::outgoing::ReportOut;
 use crate::interwork::read::body::Body;
 use crate::interwork::read::sender::{Sender, identity_of, sender};
-use crate::interwork::rules::causes::defaults::{self as cause, Told};
+use crate::interwork::reason::Reason;
+use crate::interwork::refusal::Refusal;
+use crate::interwork::rules::causes::defaults::{self as cause, RpOutcome};
 use crate::interwork::rules::coding::Unreadable;
 use crate::interwork::rules::lifetime;
 use crate::sip::{MessageIn, NameAddr, Translation, Uri, is_private};
@@ -103,7 +105,7 @@ impl<'a> Received<'a, '_> {
     /// On a message that we submitted; acknowledged at once in any case, so that the service centre stops
     /// (rows STA-2, STA-4).
     fn status_report(&self, report: &SmsStatusReport<'_>) -> Box<Refusal> {
-        let mut refusal = self.refuse(Told::Ack, Reason::StatusReport);
+        let mut refusal = self.refuse(RpOutcome::Ack, Reason::StatusReport);
         refusal.status_report = Uri::parse(self.message.request_uri)
             .and_then(|uri| identity_of(&uri))
             .filter(|_| !report.on_command)
@@ -263,7 +265,7 @@ impl<'a> Received<'a, '_> {
     /// with them.
     fn text(&self, content: &Content<'a>) -> Result<String, Box<Refusal>> {
         match content.pid.kind() {
-            PidKind::Type0 => return Err(self.refuse(Told::Ack, Reason::Type0)),
+            PidKind::Type0 => return Err(self.refuse(RpOutcome::Ack, Reason::Type0)),
             PidKind::SimDataDownload if self.party == Party::ServiceCentre => {
                 return Err(self.refuse(error(111, 0xD5), Reason::Pid));
             }
@@ -296,7 +298,7 @@ impl<'a> Received<'a, '_> {
             return Err(self.as_if(415, Reason::Ports));
         }
         if only_indicates(content) {
-            return Err(self.refuse(Told::Ack, Reason::MessageWaiting));
+            return Err(self.refuse(RpOutcome::Ack, Reason::MessageWaiting));
         }
         let charsets = &self.gateway.policy.dcs_charsets;
         charsets
@@ -321,7 +323,7 @@ impl<'a> Received<'a, '_> {
     }
 
     /// Taken in SIP, answered in a report of its own (rows MO-1, SR-1).
-    fn refuse(&self, told: Told, reason: Reason) -> Box<Refusal> {
+    fn refuse(&self, told: RpOutcome, reason: Reason) -> Box<Refusal> {
         let recipient = self.message.request_uri;
         let recipient = if Uri::parse(recipient).is_some() {
             recipient
@@ -360,8 +362,8 @@ fn only_indicates(content: &Content<'_>) -> bool {
     stores.or_else(by_dcs) == Some(false)
 }
 
-fn error(cause: u8, fcs: u8) -> Told {
-    Told::Error {
+fn error(cause: u8, fcs: u8) -> RpOutcome {
+    RpOutcome::Error {
         cause,
         fcs: Some(fcs),
     }

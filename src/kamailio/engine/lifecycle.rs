@@ -8,7 +8,7 @@
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
-use crate::host::Kind;
+use crate::exchange::Kind;
 use crate::kamailio::state::gateway_state::{GatewayState, state};
 use crate::kamailio::state::lifecycle::{DRAINS, ENDS, SERVES, STOPS};
 use crate::kamailio::sys::clock;
@@ -27,7 +27,11 @@ const LAST_WORD: Duration = Duration::from_millis(100);
 /// How many messages are open: the sender waits for an answer or for a report. Parts that wait for other parts do not count, nor do
 /// messages for which a service centre may send a report within days. A REGISTER that waits for the database counts.
 pub(crate) fn open(state: &GatewayState) -> usize {
-    const UNDER_WAY: [u32; 3] = [Kind::SmToIm as u32, Kind::ImToSm as u32, Kind::Copy as u32];
+    const UNDER_WAY: [u32; 3] = [
+        Kind::SmToIm as u32,
+        Kind::ImToSm as u32,
+        Kind::ListDelivery as u32,
+    ];
     let open = state.table.census();
     let messages = open.filter(|(kind, _)| UNDER_WAY.contains(kind)).count();
     let registrations = state.registrations.as_ref();

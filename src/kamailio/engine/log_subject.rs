@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::fmt::Write as _;
 
-use crate::host::ExchangeId;
+use crate::exchange::ExchangeKey;
 
 use super::result;
 use crate::kamailio::state::gateway_state::state_if_started;
@@ -14,14 +14,14 @@ use crate::kamailio::sys::message::SipMsg;
 thread_local! {
     /// The exchange that this process works on just now, and how many functions of the script ran inside each other when it
     /// began.
-    static EXCHANGE: Cell<Option<(ExchangeId, u32)>> = const { Cell::new(None) };
+    static EXCHANGE: Cell<Option<(ExchangeKey, u32)>> = const { Cell::new(None) };
 }
 
 /// While this lives, log lines name this exchange. Lines of a script function that begins meanwhile name the message of that function.
-pub(crate) struct About(Option<(ExchangeId, u32)>);
+pub(crate) struct About(Option<(ExchangeKey, u32)>);
 
 /// Log lines name this exchange until the result is dropped.
-pub(crate) fn about(exchange: ExchangeId) -> About {
+pub(crate) fn about(exchange: ExchangeKey) -> About {
     About(EXCHANGE.replace(Some((exchange, current_message::depth()))))
 }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::host::Text;
+use crate::base::Text;
 use crate::sip::{Capabilities, MessageIn};
 
 use crate::kamailio::register::contacts;

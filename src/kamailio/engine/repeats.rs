@@ -104,5 +104,5 @@ fn repeat(msg: Request<'_>) -> bool {
     };
     msg.answer_to_its_source();
     let answer = answer(response.status, response.retry_after);
-    msg.answer_as_before(answer::response(&answer))
+    answer::answer_as_before(msg, &answer)
 }

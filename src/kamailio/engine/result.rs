@@ -5,8 +5,8 @@ use std::cell::Cell;
 
 use std::sync::OnceLock;
 
-use crate::host::TransactionId;
-use crate::interwork::{Ended, Outcome};
+use crate::interwork::{Ended, ImOutcome};
+use crate::sip::Answer;
 
 use super::answer;
 use crate::kamailio::state::trace::CallId;
@@ -17,11 +17,11 @@ use crate::kamailio::sys::transaction::{FoundTransaction, Transaction, Transacti
 
 thread_local! {
     /// The outcome that this process runs a result route for.
-    static CURRENT: Cell<Option<Outcome>> = const { Cell::new(None) };
+    static CURRENT: Cell<Option<ImOutcome>> = const { Cell::new(None) };
 }
 
 /// The outcome that the result route is called for; none outside of the route.
-pub(crate) fn current() -> Option<Outcome> {
+pub(crate) fn current() -> Option<ImOutcome> {
     CURRENT.get()
 }
 
@@ -106,27 +106,19 @@ pub(crate) fn has_native_route(name: &str) -> bool {
 }
 
 /// Answers the sender of a held request, from any process. Called once for each request: the core decides that under the lock.
-pub(crate) fn answer_held(transaction: TransactionId, outcome: Outcome) {
-    let answered = match route_for(transaction.route.as_str()) {
+pub(crate) fn answer_held(transaction: TransactionPlace, route: &str, outcome: ImOutcome) {
+    let answered = match route_for(route) {
         None => {
-            let found = FoundTransaction::look_up(place(transaction));
-            found.is_some_and(|found| answer::answer_by_id(found, &outcome))
+            let found = FoundTransaction::look_up(transaction);
+            found.is_some_and(|found| answer::reply(found, &outcome.answer))
         }
-        Some(route) => with(outcome, || route.resume(place(transaction), RESULT)),
+        Some(route) => with(outcome, || route.resume(transaction, RESULT)),
     };
     if !answered {
         tracing::info!(
             status = outcome.answer.status,
             "the sender's transaction has already ended"
         );
-    }
-}
-
-/// tm's identifiers of a transaction.
-fn place(transaction: TransactionId) -> TransactionPlace {
-    TransactionPlace {
-        entry: transaction.entry,
-        label: transaction.label,
     }
 }
 
@@ -140,37 +132,37 @@ pub(crate) fn is_accepting() -> bool {
     ACCEPTING.get()
 }
 
-/// Sends `202` to the sender of a relayed request before the IM side has answered.
-pub(crate) fn accept(transaction: TransactionId) {
+/// Answers the sender of a relayed request before the IM side has answered.
+pub(crate) fn accept_early(transaction: TransactionPlace, answer: &Answer) {
     ACCEPTING.set(true);
-    if let Some(found) = FoundTransaction::look_up(place(transaction)) {
+    if let Some(found) = FoundTransaction::look_up(transaction) {
         // It fails if the IM side has just answered.
-        found.reply(202, "Accepted", "");
+        answer::reply(found, answer);
     }
     ACCEPTING.set(false);
 }
 
 /// Answers the sender of a held request after tm's timer: under the REPLY lock, with tm's faked request.
-pub(crate) fn answer_in_failure(
-    request: Request<'_>,
-    transaction: TransactionId,
-    outcome: Outcome,
-) {
-    if let Some(route) = route_for(transaction.route.as_str()) {
+pub(crate) fn answer_in_failure(request: Request<'_>, route: &str, outcome: ImOutcome) {
+    if let Some(route) = route_for(route) {
         with(outcome, || route.run_in_failure(request, RESULT));
     }
     // The route may have answered, or have relayed the message elsewhere. If not, the module answers.
-    let is_settled =
-        |current: Transaction<'_>| current.final_status().is_some() || current.has_open_branch();
-    if !Transaction::of(request.message()).is_some_and(is_settled) {
+    if !is_settled(request) {
         answer::answer_in_transaction(request, &outcome.answer);
     }
 }
 
+/// Whether the request has its final response, or waits for one from elsewhere.
+pub(crate) fn is_settled(request: Request<'_>) -> bool {
+    Transaction::of(request.message())
+        .is_some_and(|current| current.final_status().is_some() || current.has_open_branch())
+}
+
 /// Runs `body` with this outcome: pseudo-variables and `ipsmgw_reply()` use it.
-fn with<T>(outcome: Outcome, body: impl FnOnce() -> T) -> T {
+fn with<T>(outcome: ImOutcome, body: impl FnOnce() -> T) -> T {
     /// Restores the outcome before, also after a panic.
-    struct Restore(Option<Outcome>);
+    struct Restore(Option<ImOutcome>);
     impl Drop for Restore {
         fn drop(&mut self) {
             CURRENT.set(self.0);

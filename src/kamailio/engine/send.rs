@@ -2,8 +2,8 @@
 
 use std::cell::Cell;
 
-use crate::host::ExchangeId;
-use crate::interwork::Leg;
+use crate::exchange::ExchangeKey;
+use crate::interwork::ToContact;
 use crate::sip::{MessageOut, Service};
 
 use super::watch;
@@ -14,7 +14,7 @@ use crate::kamailio::sys::own_request::OwnRequest;
 use crate::kamailio::sys::tm_callback::{Tie, Told};
 
 /// Sends a MESSAGE. If it belongs to an exchange and this succeeds, tm's callback tells the core how it ended.
-pub(crate) fn send(message: MessageOut, exchange: Option<ExchangeId>) -> Result<(), NotSent> {
+pub(crate) fn send(message: MessageOut, exchange: Option<ExchangeKey>) -> Result<(), NotSent> {
     let state = state();
     // A registered contact with this capability, else the outbound proxy or the hop in the message.
     let route_by = |flags| contacts::route_to(&message.identity, flags, &message.fallback_hop);
@@ -30,7 +30,7 @@ pub(crate) fn send(message: MessageOut, exchange: Option<ExchangeId>) -> Result<
 /// Sends a MESSAGE on this route.
 pub(crate) fn send_to(
     mut message: MessageOut,
-    exchange: Option<ExchangeId>,
+    exchange: Option<ExchangeKey>,
     route: &Route,
 ) -> Result<(), NotSent> {
     route.add_path(&mut message);
@@ -49,7 +49,7 @@ pub(crate) fn send_to(
             _ => {}
         }
     }
-    let tie = exchange.map(|exchange| watch::tie_leg(exchange, 0));
+    let tie = exchange.map(|exchange| watch::tie_own_message(exchange, 0));
     send_message(&message, route, tie)
 }
 
@@ -73,17 +73,17 @@ fn send_message(message: &MessageOut, route: &Route, tie: Option<Tie>) -> Result
 }
 
 /// An RP-DATA, and the contact that is next to get it.
-pub(crate) struct Legs {
+pub(crate) struct Contacts {
     /// The route to the contact that is next.
     route: Option<Route>,
     /// How many contacts are left after it.
     others: usize,
-    leg: Leg,
+    to: ToContact,
 }
 
-impl Legs {
-    pub(crate) fn of(message: &MessageOut, leg: Leg) -> Self {
-        let contact = usize::from(leg.contact);
+impl Contacts {
+    pub(crate) fn of(message: &MessageOut, to: ToContact) -> Self {
+        let contact = usize::from(to.contact);
         let mut routes = match message.service {
             Service::ServiceCentre => Vec::new(),
             Service::Sm | Service::Im => {
@@ -102,7 +102,7 @@ impl Legs {
         Self {
             route: registered.or_else(|| (contact == 0).then(elsewhere)),
             others,
-            leg,
+            to,
         }
     }
 
@@ -111,22 +111,22 @@ impl Legs {
         (self.others > 0).then(|| u8::try_from(self.others).unwrap_or(u8::MAX))
     }
 
-    /// Sends the RP-DATA. Its `LegCompleted` comes from tm's callback, unless this fails: what Kamailio cannot send,
+    /// Sends the RP-DATA. Its `RequestCompleted` comes from tm's callback, unless this fails: what Kamailio cannot send,
     /// to a TCP port that nobody listens on, fails at once.
     pub(crate) fn send(
         self,
         mut message: MessageOut,
-        exchange: ExchangeId,
+        exchange: ExchangeKey,
         attempt: u8,
     ) -> Result<(), NotSent> {
         let route = self.route.ok_or(NotSent(480))?;
         route.add_path(&mut message);
         let timeout_ms = match self.others {
-            0 => self.leg.last_ms,
-            _ => self.leg.other_ms,
+            0 => self.to.last_ms,
+            _ => self.to.other_ms,
         };
         let before = LEAVING.replace(Leaving::With(timeout_ms));
-        let tie = Some(watch::tie_leg(exchange, attempt));
+        let tie = Some(watch::tie_own_message(exchange, attempt));
         let sent = send_message(&message, &route, tie);
         match (sent, LEAVING.replace(before)) {
             (Ok(()), Leaving::With(_)) => Err(NotSent(503)),

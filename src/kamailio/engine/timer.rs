@@ -3,14 +3,14 @@
 use std::cell::RefCell;
 use std::ffi::CStr;
 
+use crate::exchange::{ExchangeKey, Now};
 use crate::guard::connections::Watch;
-use crate::host::{ExchangeId, Now};
 use crate::interwork::Input;
 
 use super::connections;
 use super::lifecycle;
 use super::log_subject;
-use super::perform::{At, perform};
+use super::perform::{At, decide_in, perform};
 use crate::kamailio::state::exchanges::Locked;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::now::now;
@@ -49,11 +49,11 @@ impl process::Timer for Timer {
 fn look() {
     let table = &state().table;
     let now = now();
-    if !table.may_be_due(now.monotonic_ms) {
+    if !table.may_be_due(now.unix_ms) {
         return;
     }
-    for index in table.due(now.monotonic_ms).take(BATCH) {
-        if let Some((locked, exchange)) = table.lock_due(index, now.monotonic_ms) {
+    for index in table.due(now.unix_ms).take(BATCH) {
+        if let Some((locked, exchange)) = table.lock_due(index, now.unix_ms) {
             tell(locked, exchange, Input::Due { exchange }, now);
         }
     }
@@ -64,15 +64,13 @@ fn stop() {
     let table = &state().table;
     let now = now();
     for index in table.open() {
-        if let Some((locked, exchange)) = table.lock_open(index, now.monotonic_ms) {
+        if let Some((locked, exchange)) = table.lock_open(index, now.unix_ms) {
             tell(locked, exchange, Input::Stop { exchange }, now);
         }
     }
 }
 
-fn tell(mut locked: Locked<'_>, exchange: ExchangeId, input: Input<'_>, now: Now) {
+fn tell(locked: Locked<'_>, exchange: ExchangeKey, input: Input<'_>, now: Now) {
     let _about = log_subject::about(exchange);
-    let actions = state().gateway.handle(input, now, &mut locked);
-    drop(locked);
-    perform(actions, At::Nothing);
+    perform(decide_in(locked, input, now), At::Nothing);
 }

@@ -1,10 +1,10 @@
 //! tm's callbacks for transactions of exchanges become inputs of the core.
 
-use crate::host::ExchangeId;
+use crate::exchange::ExchangeKey;
 use crate::interwork::Input;
 
-use super::answer::{ACCEPTED, answer_in_transaction};
-use super::perform::{At, handle};
+use super::answer::answer_in_transaction;
+use super::perform::{At, handle, id, reply_to};
 use super::result;
 use super::rewrite;
 use super::send;
@@ -16,11 +16,11 @@ use crate::kamailio::sys::tm_callback::{TmEvent, Told, is_shutting_down};
 use crate::kamailio::sys::transaction::{Branch, Transaction, current_branch};
 
 /// A MESSAGE of our own has its final response. The callback may run in any process, and twice.
-fn own_message(exchange: ExchangeId, attempt: u8, about: &Told<'_>) {
+fn own_message(exchange: ExchangeKey, attempt: u8, about: &Told<'_>) {
     if about.event == TmEvent::RequestSent {
         return send::note_sent(about);
     }
-    let input = Input::LegCompleted {
+    let input = Input::RequestCompleted {
         exchange,
         attempt,
         status: about.status(),
@@ -30,7 +30,7 @@ fn own_message(exchange: ExchangeId, attempt: u8, about: &Told<'_>) {
 
 /// A relayed request of SM -> IM: a 2xx to forward, a failure, the final response sent, the end of the transaction. All
 /// but the last run under tm's REPLY lock.
-fn relayed(exchange: ExchangeId, about: &Told<'_>) {
+fn relayed(exchange: ExchangeKey, about: &Told<'_>) {
     let (status, transaction) = (about.status(), about.transaction);
     let im_answered = |status| {
         let input = Input::ImAnswered { exchange, status };
@@ -57,9 +57,8 @@ fn relayed(exchange: ExchangeId, about: &Told<'_>) {
             }
         }
         TmEvent::Failure if !has_failure_route(transaction) => {
-            im_answered(status);
             if let Some(request) = about.request() {
-                accept(request);
+                script_answered(exchange, request, status);
             }
         }
         TmEvent::ResponseOut if status >= 200 => {
@@ -84,7 +83,7 @@ fn relayed(exchange: ExchangeId, about: &Told<'_>) {
     }
 }
 
-fn final_sent(exchange: ExchangeId, status: u16, transaction: Transaction<'_>) {
+fn final_sent(exchange: ExchangeKey, status: u16, transaction: Transaction<'_>) {
     let input = Input::FinalSent {
         exchange,
         status,
@@ -94,18 +93,17 @@ fn final_sent(exchange: ExchangeId, status: u16, transaction: Transaction<'_>) {
 }
 
 /// A held request of IM -> SM: tm's timer is over, or the transaction ends.
-fn held(exchange: ExchangeId, about: &Told<'_>) {
+fn held(exchange: ExchangeKey, about: &Told<'_>) {
     match about.event {
         TmEvent::Failure => {
             let Some(request) = about.request() else {
                 return;
             };
-            handle(exchange, Input::HoldOver { exchange }, At::Failure(request));
-            // If the exchange has just ended, another process answers, but too late: tm would send 408 now (RFC 4320).
-            let transaction = about.transaction;
-            if transaction.final_status().is_none() && !transaction.has_open_branch() {
-                accept(request);
-            }
+            let input = Input::HoldTimeout {
+                exchange,
+                transaction: id(about.transaction.place()),
+            };
+            handle(exchange, input, At::Failure(request));
         }
         TmEvent::Destroyed if !is_shutting_down() => {
             handle(exchange, Input::Released { exchange }, At::Nothing);
@@ -114,9 +112,14 @@ fn held(exchange: ExchangeId, about: &Told<'_>) {
     }
 }
 
-/// Answers `202`: the gateway goes on with the message.
-fn accept(request: Request<'_>) {
-    answer_in_transaction(request, &ACCEPTED);
+/// The failure of the IM side is the outcome; the sender gets its `202` and the report behind it.
+fn script_answered(exchange: ExchangeKey, request: Request<'_>, status: u16) {
+    let input = Input::ScriptAnswered {
+        exchange,
+        request: reply_to(request),
+        status,
+    };
+    handle(exchange, input, At::Request(request, None));
 }
 
 /// Whether the branch that tm picked has a failure route.
@@ -168,10 +171,5 @@ fn answer_unmended_failure(msg: SipMsg<'_>) {
         return;
     };
     let status = picked_failure(transaction).unwrap_or(500);
-    handle(
-        exchange,
-        Input::ImAnswered { exchange, status },
-        At::Nothing,
-    );
-    accept(request);
+    script_answered(exchange, request, status);
 }

@@ -2,8 +2,9 @@
 
 use std::sync::OnceLock;
 
-use crate::host::ExchangeId;
+use crate::exchange::ExchangeKey;
 
+use crate::kamailio::state::exchanges::NODE;
 use crate::kamailio::sys::message::SipMsg;
 use crate::kamailio::sys::request::Request;
 use crate::kamailio::sys::tm_callback::{Tie, TmEvent, Told, Watcher};
@@ -12,11 +13,11 @@ use crate::kamailio::sys::transaction::Transaction;
 /// The functions that handle tm's callbacks.
 pub(crate) struct Handlers {
     /// For a relayed request of SM -> IM.
-    pub(crate) relayed: fn(ExchangeId, &Told<'_>),
+    pub(crate) relayed: fn(ExchangeKey, &Told<'_>),
     /// For a held request of IM -> SM.
-    pub(crate) held: fn(ExchangeId, &Told<'_>),
+    pub(crate) held: fn(ExchangeKey, &Told<'_>),
     /// For a MESSAGE of our own, with its number in the exchange.
-    pub(crate) own_message: fn(ExchangeId, u8, &Told<'_>),
+    pub(crate) own_message: fn(ExchangeKey, u8, &Told<'_>),
 }
 
 static HANDLERS: OnceLock<Handlers> = OnceLock::new();
@@ -27,38 +28,33 @@ pub(crate) fn set_handlers(handlers: Handlers) {
     let _ = HANDLERS.set(handlers);
 }
 
-fn handlers_for(about: &Told<'_>) -> Option<(&'static Handlers, ExchangeId)> {
+fn handlers_for(about: &Told<'_>) -> Option<(&'static Handlers, ExchangeKey)> {
     HANDLERS.get().zip(unpack(about.number))
 }
 
-/// The number of an exchange, with the number of one of its MESSAGEs in the upper bits.
-fn pack(id: ExchangeId, attempt: u8) -> u64 {
-    id.to_number() | u64::from(attempt) << ATTEMPT_AT
+/// The serial number of an exchange of this node, with the number of one of its MESSAGEs in the upper bits.
+fn pack(exchange: ExchangeKey, attempt: u8) -> u64 {
+    exchange.serial() | u64::from(attempt) << ATTEMPT_AT
 }
 
-fn unpack(number: u64) -> Option<ExchangeId> {
-    ExchangeId::from_number(number & !(u64::MAX << ATTEMPT_AT))
+fn unpack(number: u64) -> Option<ExchangeKey> {
+    ExchangeKey::new(NODE, number & !(u64::MAX << ATTEMPT_AT))
 }
 
 fn attempt_in(number: u64) -> u8 {
     (number >> ATTEMPT_AT) as u8
 }
 
-/// The lowest bit of the number of a MESSAGE. The place of an exchange is in bits 32 to 55.
-const ATTEMPT_AT: u32 = 56;
-
-const _: () = assert!(
-    crate::kamailio::state::gateway_state::MOST_PENDING < 1 << 24,
-    "the place of an exchange leaves room for an attempt"
-);
+/// The lowest bit of the number of a MESSAGE: above the serial number.
+const ATTEMPT_AT: u32 = ExchangeKey::SERIAL_BITS;
 
 /// Registers callbacks for the relayed request of an exchange of SM -> IM.
-pub(crate) fn watch_relayed(request: Request<'_>, exchange: ExchangeId) -> bool {
+pub(crate) fn watch_relayed(request: Request<'_>, exchange: ExchangeKey) -> bool {
     watch(request, Tie::to::<Relayed>(pack(exchange, 0)))
 }
 
 /// Registers callbacks for the held request of an exchange of IM -> SM.
-pub(crate) fn watch_held(request: Request<'_>, exchange: ExchangeId) -> bool {
+pub(crate) fn watch_held(request: Request<'_>, exchange: ExchangeKey) -> bool {
     watch(request, Tie::to::<Held>(pack(exchange, 0)))
 }
 
@@ -68,7 +64,7 @@ fn watch(request: Request<'_>, tie: Tie) -> bool {
 }
 
 /// The callback for a MESSAGE of our own with this number.
-pub(crate) fn tie_leg(exchange: ExchangeId, attempt: u8) -> Tie {
+pub(crate) fn tie_own_message(exchange: ExchangeKey, attempt: u8) -> Tie {
     Tie::to::<OwnMessage>(pack(exchange, attempt))
 }
 
@@ -121,21 +117,21 @@ impl Watcher for OwnMessage {
 }
 
 /// The exchange that this watcher was last registered for in the transaction.
-fn exchange_of<W: Watcher>(transaction: Transaction<'_>) -> Option<ExchangeId> {
+fn exchange_of<W: Watcher>(transaction: Transaction<'_>) -> Option<ExchangeKey> {
     transaction.number_tied::<W>().and_then(unpack)
 }
 
 /// The exchange that a relayed transaction belongs to.
-pub(crate) fn exchange_relayed(transaction: Transaction<'_>) -> Option<ExchangeId> {
+pub(crate) fn exchange_relayed(transaction: Transaction<'_>) -> Option<ExchangeKey> {
     exchange_of::<Relayed>(transaction)
 }
 
 /// The exchange of the current request, after `ipsmgw_sm_to_im()`.
-pub(crate) fn exchange_at_hand(msg: SipMsg<'_>) -> Option<ExchangeId> {
+pub(crate) fn exchange_at_hand(msg: SipMsg<'_>) -> Option<ExchangeKey> {
     Transaction::of(msg).and_then(exchange_of::<Relayed>)
 }
 
 /// The latest exchange of the current request, after `ipsmgw_im_to_sm()`.
-pub(crate) fn held_at_hand(msg: SipMsg<'_>) -> Option<ExchangeId> {
+pub(crate) fn held_at_hand(msg: SipMsg<'_>) -> Option<ExchangeKey> {
     Transaction::of(msg).and_then(exchange_of::<Held>)
 }

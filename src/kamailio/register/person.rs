@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use crate::host::Identity;
+use crate::exchange::Identity;
 
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::local_uri::is_local_uri;

@@ -7,7 +7,7 @@
 use std::cell::RefCell;
 use std::mem::ManuallyDrop;
 
-use crate::host::Identity;
+use crate::exchange::Identity;
 use crate::interwork::{RegEvent, Whose, digest};
 use crate::mime::Entity;
 use crate::sip::{ContactsTold, tag};

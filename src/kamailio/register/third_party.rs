@@ -1,6 +1,7 @@
 //! Third-party REGISTER (TS 24.229 §5.4.1.7): the person, and the identities and contacts that the S-CSCF names.
 
-use crate::host::{Identity, Text};
+use crate::base::Text;
+use crate::exchange::Identity;
 use crate::interwork::{AtScscf, digest, digest_of_set, key_of_number};
 use crate::mime::ServiceInfo;
 use crate::sip::{Capabilities, ContactsTold, RegisterBody, Uri, asserted, expires};

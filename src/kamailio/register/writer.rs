@@ -11,9 +11,6 @@ use crate::kamailio::sys::database::DatabaseError;
 use crate::kamailio::sys::process;
 use crate::kamailio::sys::transaction::{FoundTransaction, TransactionPlace};
 
-/// When a client may try again after its registration could not be written.
-const RETRY_AFTER: &str = "Retry-After: 5\r\n";
-
 /// Writes a group in one transaction. If that fails, each registration is written alone.
 fn write(queue: &RegistrationQueue, group: &[Waiting]) {
     let written = write_together(queue, group);
@@ -61,20 +58,19 @@ fn answer(group: &[Waiting], written: bool) {
             "registrations are refused with 503: the database cannot be written (the reason is in the log lines before this). Is the disk full, or does another program lock the file?"
         );
     }
+    let answer = state().gateway.registration_answer(written);
+    let counter = match written {
+        true => &REGISTRATION_WRITTEN,
+        false => &REGISTRATION_REFUSED,
+    };
     for waiting in group {
         let place = TransactionPlace {
             entry: waiting.entry,
             label: waiting.label,
         };
-        let Some(found) = FoundTransaction::look_up(place) else {
-            continue;
-        };
-        if written {
-            REGISTRATION_WRITTEN.count();
-            found.reply(200, "OK", "");
-        } else {
-            REGISTRATION_REFUSED.count();
-            found.reply(503, "Service Unavailable", RETRY_AFTER);
+        if let Some(found) = FoundTransaction::look_up(place) {
+            counter.count();
+            found.reply(answer.status, answer.reason, &answer.header_lines());
         }
     }
 }

@@ -2,26 +2,24 @@
 
 use std::cell::Cell;
 
-use crate::host::{Exchanges, Text, TransactionId};
-use crate::interwork::{self, Action, Input, Named, Refusal, Verdict};
-use crate::sip::Answer;
+use crate::exchange::{ReplyTo, Store as _, TransactionId};
+use crate::interwork::{self, Effect, Input, Named, Refusal, Verdict};
 
-use crate::kamailio::engine::answer::{answer_failure, answer_in_transaction, answer_request};
-use crate::kamailio::engine::perform::{At, Performed, decide_for, handle, perform};
+use crate::kamailio::engine::answer::answer_in_transaction;
+use crate::kamailio::engine::perform::{
+    At, decide_for, decide_in, handle, id, perform, refuse_without_means, reply_to,
+};
 use crate::kamailio::engine::reading::Reading;
 use crate::kamailio::engine::repeats;
 use crate::kamailio::engine::result;
-use crate::kamailio::engine::send;
 use crate::kamailio::engine::watch;
-use crate::kamailio::register::route::NotSent;
-use crate::kamailio::state::counters;
 use crate::kamailio::state::exchanges::Locked;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::now::now;
 use crate::kamailio::sys::message::{MessageNumber, SipMsg};
 use crate::kamailio::sys::request::Request;
 use crate::kamailio::sys::return_code::{END_OF_SCRIPT, FALSE, TRUE};
-use crate::kamailio::sys::transaction::{self, Begun, Transaction, TransactionPlace};
+use crate::kamailio::sys::transaction::{self, Begun, Transaction};
 
 const DONE_WITH: i32 = 2;
 const MALFORMED: i32 = -2;
@@ -40,13 +38,8 @@ pub(crate) fn draining(_: SipMsg<'_>) -> i32 {
 pub(crate) fn refuse_while_draining(msg: Request<'_>) -> bool {
     let drains = state().lifecycle.is_draining();
     if drains {
-        let stopping = Answer {
-            status: 503,
-            reason: "Service Unavailable",
-            headers: "Retry-After: 10\r\n",
-        };
-        counters::count(crate::interwork::Counter::Refused);
-        answer_request(msg, &stopping);
+        let step = state().gateway.refuse_while_stopping(reply_to(msg));
+        perform(step, At::Request(msg, None));
     }
     drains
 }
@@ -102,9 +95,9 @@ pub(crate) fn sm_to_im(msg: SipMsg<'_>) -> i32 {
         return FALSE;
     }
     match submit(msg, None) {
-        Ok(Performed::Relay) => TRUE,
-        Ok(Performed::Done(Verdict::Refused)) => FALSE,
-        Ok(Performed::Done(Verdict::Taken | Verdict::Answered)) => DONE_WITH,
+        Ok(Verdict::Relay) => TRUE,
+        Ok(Verdict::Refused) => FALSE,
+        Ok(Verdict::Taken | Verdict::Answered | Verdict::Listed(_)) => DONE_WITH,
         Err(ended) => ended,
     }
 }
@@ -129,7 +122,7 @@ pub(crate) fn begin(msg: Request<'_>) -> Result<(), i32> {
         }
         Begun::Retransmission => Err(END_OF_SCRIPT),
         Begun::Failed => {
-            answer_failure(msg);
+            refuse_without_means(msg);
             Err(FALSE)
         }
     }
@@ -138,17 +131,12 @@ pub(crate) fn begin(msg: Request<'_>) -> Result<(), i32> {
 /// What names the request's transaction in all processes.
 fn transaction_at_hand(msg: Request<'_>) -> TransactionId {
     let place = Transaction::of(msg.message()).map(Transaction::place);
-    let TransactionPlace { entry, label } = place.unwrap_or_default();
-    TransactionId {
-        entry,
-        label,
-        ..TransactionId::default()
-    }
+    id(place.unwrap_or_default())
 }
 
 /// Gives a short message to the core. It is relayed; if the script has set an outcome, the report is sent at once. An error is the
 /// return code.
-fn submit(msg: Request<'_>, outcome: Option<u16>) -> Result<Performed, i32> {
+fn submit(msg: Request<'_>, outcome: Option<u16>) -> Result<Verdict, i32> {
     begin(msg)?;
     let state = state();
     let now = now();
@@ -166,9 +154,9 @@ fn submit(msg: Request<'_>, outcome: Option<u16>) -> Result<Performed, i32> {
         sm: &prepared,
         transaction: transaction_at_hand(msg),
     };
-    let actions = decide_for(&prepared.identity, input, now);
+    let step = decide_for(&prepared.identity, input, now);
     let translation = outcome.is_none().then_some(&prepared.translation);
-    Ok(perform(actions, At::Request(msg, translation)))
+    Ok(perform(step, At::Request(msg, translation)).verdict)
 }
 
 /// `ipsmgw_im_to_sm([route])`: holds the request and sends it as a short message. The named route gets the outcome.
@@ -176,11 +164,11 @@ pub(crate) fn im_to_sm(msg: SipMsg<'_>, route: &str) -> i32 {
     let Some(msg) = can_take(msg, "ipsmgw_im_to_sm") else {
         return FALSE;
     };
-    let Some(route) = Text::new(route).filter(|_| route.is_empty() || result::has_route(route))
-    else {
+    let is_kept = route.len() <= result::LONGEST_NAME;
+    if !(route.is_empty() || is_kept && result::has_route(route)) {
         tracing::error!("ipsmgw_im_to_sm(route): the script has no such route");
         return FALSE;
-    };
+    }
     if let Err(ended) = begin(msg) {
         return ended;
     }
@@ -188,8 +176,8 @@ pub(crate) fn im_to_sm(msg: SipMsg<'_>, route: &str) -> i32 {
     let now = now();
     // A second call: the request is already held. (The result route may call again for another recipient.)
     let is_held = |id| {
-        let held = |mut bucket: Locked<'_>| bucket.get_mut(id).is_some_and(|open| open.held);
-        state.table.lock_of(id, now.monotonic_ms).is_some_and(held)
+        let held = |bucket: Locked<'_>| bucket.by_key(id).is_some_and(|open| open.sender_waits());
+        state.table.lock_of(id, now.unix_ms).is_some_and(held)
     };
     if watch::held_at_hand(msg.message()).is_some_and(is_held) {
         return TRUE;
@@ -215,22 +203,18 @@ pub(crate) fn im_to_sm(msg: SipMsg<'_>, route: &str) -> i32 {
     transaction::set_timeout(msg, hold_ms);
     let Some(place) = transaction::suspend(msg) else {
         tracing::error!("cannot hold the sender's transaction: out of shared memory?");
-        answer_failure(msg);
+        refuse_without_means(msg);
         return FALSE;
-    };
-    let transaction = TransactionId {
-        entry: place.entry,
-        label: place.label,
-        route,
     };
     let input = Input::Deliver {
         im: &prepared,
-        transaction,
+        transaction: id(place),
         hold_ms,
+        route,
     };
-    let actions = decide_for(&prepared.identity, input, now);
-    match perform(actions, At::Request(msg, None)) {
-        Performed::Done(Verdict::Refused) => FALSE,
+    let step = decide_for(&prepared.identity, input, now);
+    match perform(step, At::Request(msg, None)).verdict {
+        Verdict::Refused => FALSE,
         _ => TRUE,
     }
 }
@@ -238,7 +222,7 @@ pub(crate) fn im_to_sm(msg: SipMsg<'_>, route: &str) -> i32 {
 /// `ipsmgw_expects_report()`: whether an RP-ACK or RP-ERROR is about a message of this gateway. It answers and changes nothing.
 pub(crate) fn expects_report(msg: SipMsg<'_>) -> i32 {
     let state = state();
-    let now_ms = now().monotonic_ms;
+    let now_ms = now().unix_ms;
     let Some(reading) = Reading::of(msg).map(Reading::with_sender) else {
         return FALSE;
     };
@@ -278,28 +262,29 @@ pub(crate) fn report(msg: SipMsg<'_>) -> i32 {
             return FALSE;
         }
     };
-    let actions = {
-        let now_ms = now.monotonic_ms;
+    let step = {
+        let now_ms = now.unix_ms;
         let named = match report.named {
             Named::Exchange(id, _) => state.table.lock_of(id, now_ms),
             Named::Nothing | Named::Past => None,
         };
-        let mut locked =
-            named.unwrap_or_else(|| state.table.lock(report.identity.as_str(), now_ms));
-        state
-            .gateway
-            .handle(Input::Report(&report), now, &mut locked)
+        let locked = named.unwrap_or_else(|| state.table.lock(report.identity.as_str(), now_ms));
+        let input = Input::Report {
+            report: &report,
+            request: ReplyTo::AtHand,
+        };
+        decide_in(locked, input, now)
     };
-    let status = actions.iter().find_map(|action| match action {
-        Action::Reply(answer, _) => Some(answer.status),
+    let status = step.effects.iter().find_map(|effect| match effect {
+        Effect::Answer(_, answer) => Some(answer.status),
         _ => None,
     });
-    let performed = perform(actions, At::Request(msg, None));
+    let performed = perform(step, At::Request(msg, None));
     if let Some(status) = status {
         repeats::note(msg, status);
     }
-    match performed {
-        Performed::Done(Verdict::Refused) => FALSE,
+    match performed.verdict {
+        Verdict::Refused => FALSE,
         _ => TRUE,
     }
 }
@@ -325,48 +310,31 @@ pub(crate) fn reply(msg: SipMsg<'_>) -> i32 {
     };
     if watch::exchange_at_hand(msg.message()).is_none() {
         match submit(msg, Some(status)) {
-            Ok(Performed::Relay) => {}
-            Ok(Performed::Done(Verdict::Refused)) => return FALSE,
-            Ok(Performed::Done(_)) => return TRUE,
+            Ok(Verdict::Relay) => {}
+            Ok(Verdict::Refused) => return FALSE,
+            Ok(_) => return TRUE,
             Err(ended) => return ended,
         }
     }
     let Some(exchange) = watch::exchange_at_hand(msg.message()) else {
         return FALSE;
     };
-    handle(
-        exchange,
-        Input::ImAnswered { exchange, status },
-        At::Nothing,
-    );
     // The report is sent when this final response is sent (tm's RESPONSE_OUT).
-    let accepted = Answer {
-        status: 202,
-        reason: "Accepted",
-        headers: "",
+    let input = Input::ScriptAnswered {
+        exchange,
+        request: reply_to(msg),
+        status,
     };
-    if answer_request(msg, &accepted) {
-        TRUE
-    } else {
-        FALSE
+    match handle(exchange, input, At::Request(msg, None)).answered {
+        true => TRUE,
+        false => FALSE,
     }
 }
 
 /// Answers a refused message, and sends the report that the SMS side must get.
 pub(crate) fn refuse(msg: Request<'_>, refusal: Refusal) {
-    tracing::info!(target: "ipsmgw::notice", status = refusal.answer.status, reason = %refusal.reason, "refused");
-    counters::count(crate::interwork::Counter::Refused);
-    answer_request(msg, &refusal.answer);
-    if let Some(report) = refusal.report
-        && let Err(NotSent(status)) = send::send(report, None)
-    {
-        tracing::warn!(status, "a report could not be sent");
-    }
-    if let Some(report) = refusal.status_report {
-        let input = Input::StatusReport(&report);
-        let actions = decide_for(&report.identity, input, now());
-        perform(actions, At::Nothing);
-    }
+    let step = state().gateway.refuse(refusal, reply_to(msg));
+    perform(step, At::Request(msg, None));
 }
 
 thread_local! {

@@ -1,9 +1,8 @@
 //! `ipsmgw_keep()`: answers a registration after it was written to the database.
 
-use crate::sip::Answer;
-
 use super::functions::begin;
-use crate::kamailio::engine::answer::{answer_failure, answer_request};
+use crate::kamailio::engine::answer::answer_request;
+use crate::kamailio::engine::perform::refuse_without_means;
 use crate::kamailio::register::person;
 use crate::kamailio::register::register_request::is_third_party_register;
 use crate::kamailio::register::third_party;
@@ -18,18 +17,6 @@ use crate::kamailio::sys::transaction::{set_timeout, suspend};
 /// The time that a REGISTER waits for the writer. After it tm answers with an error.
 const MOST_MS: u64 = 10_000;
 
-const OK: Answer = Answer {
-    status: 200,
-    reason: "OK",
-    headers: "",
-};
-
-const UNAVAILABLE: Answer = Answer {
-    status: 503,
-    reason: "Service Unavailable",
-    headers: "Retry-After: 5\r\n",
-};
-
 /// `ipsmgw_keep()`, after `save()` that has only prepared its answer (flags 0x12), or after `ipsmgw_save()` on a NOTIFY: has the
 /// contacts of the identity written, and then answered.
 pub(crate) fn keep(msg: SipMsg<'_>) -> i32 {
@@ -39,8 +26,9 @@ pub(crate) fn keep(msg: SipMsg<'_>) -> i32 {
         tracing::error!("ipsmgw_keep() works on a REGISTER or a NOTIFY, in a request route");
         return FALSE;
     };
-    let answer = |answer: &Answer| {
-        if answer_request(request, answer) {
+    let answer = |written| {
+        let answer = state().gateway.registration_answer(written);
+        if answer_request(request, &answer) {
             TRUE
         } else {
             FALSE
@@ -53,13 +41,13 @@ pub(crate) fn keep(msg: SipMsg<'_>) -> i32 {
     // A REGISTER without Contact is a query and changes nothing.
     let changes = !is_register || request.names_contacts();
     let (Some(queue), true) = (&state().registrations, changes) else {
-        return answer(&OK);
+        return answer(true);
     };
     let Some(identity) = whose.and_then(|identity| Uri::new(&identity)) else {
         tracing::error!(
             "ipsmgw_keep() needs the person in the identity parameter, as a URI of up to 254 octets"
         );
-        answer_failure(request);
+        refuse_without_means(request);
         return FALSE;
     };
     if let Err(ended) = begin(request) {
@@ -69,7 +57,7 @@ pub(crate) fn keep(msg: SipMsg<'_>) -> i32 {
     let Some(transaction) = suspend(request) else {
         tracing::error!("cannot hold a registration until it is written: out of shared memory?");
         REGISTRATION_REFUSED.count();
-        answer(&UNAVAILABLE);
+        answer(false);
         return FALSE;
     };
     if queue.put(identity, transaction) {
@@ -77,6 +65,6 @@ pub(crate) fn keep(msg: SipMsg<'_>) -> i32 {
     }
     tracing::warn!("a registration is refused: too many wait for the database");
     REGISTRATION_REFUSED.count();
-    answer(&UNAVAILABLE);
+    answer(false);
     FALSE
 }

@@ -1,13 +1,13 @@
 //! `ipsmgw_overloaded()`: refuses new requests under overload.
 
-use crate::interwork::{Asked, Counter, EarlierCopy, Load};
+use crate::exchange::ReplyTo;
+use crate::interwork::{Asked, EarlierCopy, Load};
 
+use crate::kamailio::engine::perform::{At, perform};
 use crate::kamailio::engine::reading::Reading;
 use crate::kamailio::engine::repeats::digest;
 use crate::kamailio::register::register_request;
-use crate::kamailio::state::counters;
 use crate::kamailio::state::gateway_state::state;
-use crate::kamailio::sys::answer::Response;
 use crate::kamailio::sys::clock;
 use crate::kamailio::sys::memory;
 use crate::kamailio::sys::message::SipMsg;
@@ -45,7 +45,6 @@ pub(crate) fn overloaded(msg: SipMsg<'_>) -> i32 {
             return FALSE;
         }
     }
-    counters::count(Counter::Overload);
     if state.refusals.refuse(digest, now_ms) {
         let Load {
             queue,
@@ -63,12 +62,8 @@ pub(crate) fn overloaded(msg: SipMsg<'_>) -> i32 {
         );
     }
     msg.answer_to_its_source();
-    let headers = format!("Retry-After: {}\r\n", gateway.retry_after(digest));
-    msg.answer_without_transaction(Response {
-        status: 503,
-        reason: "Service Unavailable",
-        headers: &headers,
-    });
+    let step = gateway.refuse_overload(ReplyTo::AtHand, digest);
+    perform(step, At::Request(msg, None));
     TRUE
 }
 

@@ -76,7 +76,7 @@ fn value(msg: SipMsg<'_>, field: Field) -> Option<Value> {
     if let Some((ended, call_id)) = result::current_sm() {
         return match field {
             Field::Status => Some(Value::Number(ended.status.into())).filter(|_| ended.status != 0),
-            Field::Result => Some(Value::Text(ended.fate.name().into())),
+            Field::Result => Some(Value::Text(ended.ending.name().into())),
             Field::RpCause => ended.rp_cause.map(|cause| Value::Number(cause.into())),
             Field::CallId => Some(Value::Text(call_id.as_str().into())),
             // There is no current message.

@@ -2,13 +2,12 @@
 
 use std::cell::RefCell;
 
-use crate::host::ExchangeId;
-use crate::interwork::{Action, Actions, Input, PreparedCopy, RecipientIn};
-use crate::sip::{Answer, Uri};
+use crate::exchange::ExchangeKey;
+use crate::interwork::{Input, PreparedDelivery, RecipientIn, Verdict};
+use crate::sip::Uri;
 
 use super::functions::{begin, can_take, refuse, refuse_while_draining};
-use crate::kamailio::engine::answer::answer_request;
-use crate::kamailio::engine::perform::{At, decide_for, handle, perform};
+use crate::kamailio::engine::perform::{At, decide_for, handle, perform, reply_to};
 use crate::kamailio::engine::reading::Reading;
 use crate::kamailio::register::contacts;
 use crate::kamailio::state::gateway_state::state;
@@ -111,7 +110,7 @@ pub(crate) fn im_to_list(msg: SipMsg<'_>) -> i32 {
         return FALSE;
     };
     let message = reading.message();
-    let copies = match state.gateway.recipients(&message) {
+    let deliveries = match state.gateway.recipients(&message) {
         Some(Err(refusal)) => Err(refusal),
         _ => {
             let recipients: Vec<RecipientIn<'_>> =
@@ -119,35 +118,34 @@ pub(crate) fn im_to_list(msg: SipMsg<'_>) -> i32 {
             state.gateway.prepare_list(&message, &recipients, now)
         }
     };
-    let copies = match copies {
-        Ok(copies) => copies,
+    let deliveries = match deliveries {
+        Ok(deliveries) => deliveries,
         Err(refusal) => {
             refuse(msg, *refusal);
             return FALSE;
         }
     };
     // One bucket is locked at a time. So: open all exchanges, answer the sender, then send all messages.
-    let mut enlisted: Vec<(ExchangeId, &PreparedCopy)> = Vec::with_capacity(copies.len());
-    for copy in &copies {
-        let actions = decide_for(copy.identity(), Input::Enlist(copy), now);
-        let Some(exchange) = enlisted_as(&actions) else {
-            release(&enlisted);
-            perform(actions, At::Request(msg, None));
+    let request = reply_to(msg);
+    let mut listed: Vec<(ExchangeKey, &PreparedDelivery)> = Vec::with_capacity(deliveries.len());
+    for delivery in &deliveries {
+        let input = Input::List { delivery, request };
+        let step = decide_for(delivery.identity(), input, now);
+        let Verdict::Listed(exchange) = step.verdict else {
+            release(&listed);
+            perform(step, At::Request(msg, None));
             return FALSE;
         };
-        enlisted.push((exchange, copy));
+        listed.push((exchange, delivery));
     }
-    let accepted = Answer {
-        status: 202,
-        reason: "Accepted",
-        headers: "",
-    };
-    if !answer_request(msg, &accepted) {
-        release(&enlisted);
+    let taken = state.gateway.list_taken(request);
+    if !perform(taken, At::Request(msg, None)).answered {
+        release(&listed);
         return FALSE;
     }
-    for (exchange, copy) in enlisted {
-        handle(exchange, Input::Begin { exchange, copy }, At::Nothing);
+    for (exchange, delivery) in listed {
+        let input = Input::Begin { exchange, delivery };
+        handle(exchange, input, At::Nothing);
     }
     TRUE
 }
@@ -166,16 +164,9 @@ impl Listed {
 }
 
 /// Closes the exchanges: the message goes to nobody.
-fn release(enlisted: &[(ExchangeId, &PreparedCopy)]) {
-    for (exchange, _) in enlisted {
+fn release(listed: &[(ExchangeKey, &PreparedDelivery)]) {
+    for (exchange, _) in listed {
         let exchange = *exchange;
         handle(exchange, Input::Released { exchange }, At::Nothing);
     }
-}
-
-fn enlisted_as(actions: &Actions) -> Option<ExchangeId> {
-    actions.iter().find_map(|action| match action {
-        Action::Enlisted { exchange } => Some(*exchange),
-        _ => None,
-    })
 }

@@ -4,7 +4,7 @@ use std::ffi::CStr;
 use std::fmt::Write as _;
 
 use crate::base::ParameterValue;
-use crate::host::{Exchanges, Kind};
+use crate::exchange::{Kind, Store as _};
 use crate::interwork::{self, Authorization};
 use crate::wire::describe::{Discard, FieldSink, describe_rp, describe_tpdu, is_rp};
 use crate::wire::{Carrier, Direction, Tpdu};
@@ -12,6 +12,7 @@ use crate::wire::{Carrier, Direction, Tpdu};
 use super::params;
 use crate::kamailio::engine::lifecycle;
 use crate::kamailio::state::gateway_state::state;
+use crate::kamailio::state::now::now;
 use crate::kamailio::state::trace;
 use crate::kamailio::sys::clock;
 use crate::kamailio::sys::rpc::{Command, Request, Structure};
@@ -247,18 +248,15 @@ fn show_known(reply: Structure<'_>, known: &trace::Known) {
     shown.text("direction", trace::direction(known.kind));
     shown.number("age", seconds(known.opened_ms).unwrap_or(0));
     let open = state.table.lock_of(known.exchange, now_ms);
-    let open = open.and_then(|mut locked| {
-        let exchange = locked.get_mut(known.exchange)?;
-        Some((exchange.state, exchange.attempts, exchange.held))
-    });
+    let open = open.and_then(|locked| locked.by_key(known.exchange));
     shown.text("open", flag(open.is_some()));
-    if let Some((state, attempts, held)) = open {
-        shown.text("state", &format!("{state:?}"));
-        shown.number("messages_sent", attempts.into());
-        shown.text("sender_waits", flag(held));
+    if let Some(exchange) = open {
+        shown.text("state", exchange.state());
+        shown.number("messages_sent", exchange.messages_sent().into());
+        shown.text("sender_waits", flag(exchange.sender_waits()));
     }
     if let Some(ended) = known.ended {
-        shown.text("outcome", ended.fate.name());
+        shown.text("outcome", ended.ending.name());
         shown.number("outcome_age", seconds(known.ended_ms).unwrap_or(0));
         shown.number("status", ended.status.into());
         let leg = Some(ended.leg).filter(|leg| *leg != 0);
@@ -277,7 +275,7 @@ fn show_known(reply: Structure<'_>, known: &trace::Known) {
 /// `ipsmgw.pending`
 fn pending(request: Request<'_>) {
     let state = state();
-    let now = clock::monotonic_ms();
+    let now = now().unix_ms;
     let Some(reply) = request.reply() else {
         return;
     };

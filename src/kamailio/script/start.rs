@@ -14,12 +14,12 @@ use crate::kamailio::state::counters;
 use crate::kamailio::state::exchanges::Table;
 use crate::kamailio::state::gateway_state::{GatewayState, set_state};
 use crate::kamailio::state::lifecycle::Lifecycle;
+use crate::kamailio::state::now::now;
 use crate::kamailio::state::people::People;
 use crate::kamailio::state::refusals::Refusals;
 use crate::kamailio::state::registration_queue::RegistrationQueue;
 use crate::kamailio::state::table::Bounds;
 use crate::kamailio::state::trace::Trace;
-use crate::kamailio::sys::clock;
 use crate::kamailio::sys::guard;
 use crate::kamailio::sys::local_address::is_local;
 use crate::kamailio::sys::modules;
@@ -47,8 +47,7 @@ pub(crate) fn start() -> Result<(), SettingError> {
         per_chain: parameters.max_per_party,
         per_sender: parameters.max_per_sender,
     };
-    let start_ms = u64::try_from(clock::unix_time()).unwrap_or(0) * 1_000;
-    let table = Table::new(bounds, start_ms)
+    let table = Table::new(bounds, now().unix_ms)
     .ok_or_else(|| {
         SettingError(format!(
             "max_pending is {}, for which shared memory is too small: start Kamailio with a larger -m, or write a smaller number",

@@ -3,7 +3,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use crate::host::Identity;
+use crate::exchange::Identity;
 use crate::interwork::Authorization;
 
 use super::shared_map::SharedMap;

@@ -5,7 +5,8 @@ use std::ops::Deref;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::table::{self, Bounds, Record, Serial};
-use crate::host::{Exchange, ExchangeId, Exchanges, Full, Kind, Sequence, Settled};
+use super::texts::{Blocks, PlacedTexts};
+use crate::exchange::{Change, Exchange, ExchangeKey, Full, Kind, PastSm, Sequence, Store, Texts};
 use crate::kamailio::sys::sharing::{AtomicU64, Memory, plain};
 
 #[cfg(not(test))]
@@ -13,15 +14,18 @@ use crate::kamailio::sys::sharing::Shm;
 
 /// How many outcomes of past short messages each bucket remembers, in 32 octets each. At 1,000 short messages in a second,
 /// 4,096 buckets remember them for a minute: a phone that heard nothing asks again before (TR1M, TS 24.011 §10).
-const SETTLED_PER_BUCKET: usize = 16;
+const PAST_PER_BUCKET: usize = 16;
 
-const _: () = assert!(size_of::<Option<Settled>>() == 32);
+const _: () = assert!(size_of::<Option<PastSm>>() == 32);
 
 /// How many parts of past messages are remembered for each place of the table. Each takes 16 octets.
 const PARTS_PER_PLACE: usize = 16;
 
 /// How many chains a bucket has.
 const KINDS: usize = Kind::ALL.len();
+
+/// This node, in the keys of its exchanges.
+pub(in crate::kamailio) const NODE: u16 = 1;
 
 /// The open exchanges in Kamailio's shared memory.
 #[cfg(not(test))]
@@ -36,41 +40,52 @@ pub(in crate::kamailio) struct OpenExchanges<M: Memory> {
     table: table::Table<M, Place, Past, KINDS>,
     /// Each at the place that its digest names; the newest there stays.
     parts: M::Array<RememberedPart>,
+    blocks: Blocks<M>,
 }
 
 /// A place of the table.
 pub(in crate::kamailio) struct Place {
+    /// None: it is taken, and nothing is opened at it yet.
     exchange: Option<Exchange>,
+    texts: PlacedTexts,
 }
+
+// With the links of the table, no kind takes more than 800 octets.
+const _: () = assert!(size_of::<Place>() <= 720);
 
 /// What a bucket remembers of its past exchanges.
 pub(in crate::kamailio) struct Past {
     sequences: [u8; Sequence::COUNT],
-    next_settled: u8,
-    settled: [Option<Settled>; SETTLED_PER_BUCKET],
+    next_past: u8,
+    sms: [Option<PastSm>; PAST_PER_BUCKET],
 }
 
 /// Two words that two processes may write at once. Then they do not fit together, and both parts are forgotten.
 struct RememberedPart {
     /// The part's digest, each bit turned where `until` has a 1.
     check: AtomicU64,
-    /// Monotonic milliseconds.
+    /// Milliseconds since 1970 UTC.
     until: AtomicU64,
 }
 
-plain!(struct Place { exchange });
-plain!(struct Past { sequences, next_settled, settled });
+plain!(struct Place { exchange, texts });
+plain!(struct Past { sequences, next_past, sms });
 plain!(struct RememberedPart { check, until });
 
 impl Record for Place {
-    type Stock = ();
+    /// How many blocks for texts nobody has taken.
+    type Stock = u32;
 
     fn vacant() -> Self {
-        Self { exchange: None }
+        Self {
+            exchange: None,
+            texts: PlacedTexts::EMPTY,
+        }
     }
 
-    fn clear(&mut self, (): &mut ()) {
+    fn clear(&mut self, stock: &mut u32) {
         self.exchange = None;
+        self.texts.clear(stock);
     }
 }
 
@@ -78,8 +93,20 @@ impl Past {
     fn new(first_of_sequences: u8) -> Self {
         Self {
             sequences: [first_of_sequences; Sequence::COUNT],
-            next_settled: 0,
-            settled: [None; SETTLED_PER_BUCKET],
+            next_past: 0,
+            sms: [None; PAST_PER_BUCKET],
+        }
+    }
+
+    fn remember(&mut self, past: PastSm) {
+        // The same message again takes its own place, else the oldest goes.
+        let known = |old: &Option<PastSm>| old.is_some_and(|old| old.digest == past.digest);
+        let place = self.sms.iter().position(known).unwrap_or_else(|| {
+            self.next_past = self.next_past.wrapping_add(1);
+            usize::from(self.next_past) % PAST_PER_BUCKET
+        });
+        if let Some(place) = self.sms.get_mut(place) {
+            *place = Some(past);
         }
     }
 }
@@ -92,27 +119,30 @@ impl<M: Memory> OpenExchanges<M> {
         let hasher = RandomState::new();
         // A report on a message of an earlier start must not fit one of this start by chance.
         let past = |bucket| Past::new(RandomState::new().hash_one(bucket) as u8);
+        let first = Serial::MIN | ExchangeKey::first_serial(start_ms);
+        let blocks = Blocks::<M>::count(bounds.places);
         Some(Self {
-            table: table::Table::new(bounds, first_serial(start_ms), (), hasher, past)?,
+            table: table::Table::new(bounds, first, blocks, hasher, past)?,
             parts: M::array(parts.next_power_of_two(), |_| RememberedPart {
                 check: AtomicU64::new(0),
                 until: AtomicU64::new(0),
             })?,
+            blocks: Blocks::new(bounds.places)?,
         })
     }
 
     /// Locks the bucket of an identity.
     pub(in crate::kamailio) fn lock(&self, identity: &str, now_ms: u64) -> LockedExchanges<'_, M> {
-        self.with_parts(self.table.lock(identity, now_ms))
+        self.with_texts(self.table.lock(identity, now_ms))
     }
 
     /// Locks the bucket in which an exchange lives; `None` when the exchange has ended.
     pub(in crate::kamailio) fn lock_of(
         &self,
-        id: ExchangeId,
+        key: ExchangeKey,
         now_ms: u64,
     ) -> Option<LockedExchanges<'_, M>> {
-        Some(self.with_parts(self.table.lock_of(serial(id), now_ms)?))
+        Some(self.with_texts(self.table.lock_of(serial(key)?, now_ms)?))
     }
 
     /// Locks the bucket of a place in which an exchange was open.
@@ -120,9 +150,9 @@ impl<M: Memory> OpenExchanges<M> {
         &self,
         place: u32,
         now_ms: u64,
-    ) -> Option<(LockedExchanges<'_, M>, ExchangeId)> {
+    ) -> Option<(LockedExchanges<'_, M>, ExchangeKey)> {
         let (locked, serial) = self.table.lock_open(place, now_ms)?;
-        Some((self.with_parts(locked), id(serial)?))
+        Some((self.with_texts(locked), key(serial)?))
     }
 
     /// Locks the bucket of a place whose alarm was due, and clears the alarm.
@@ -130,15 +160,17 @@ impl<M: Memory> OpenExchanges<M> {
         &self,
         place: u32,
         now_ms: u64,
-    ) -> Option<(LockedExchanges<'_, M>, ExchangeId)> {
+    ) -> Option<(LockedExchanges<'_, M>, ExchangeKey)> {
         let (locked, serial) = self.table.lock_due(place, now_ms)?;
-        Some((self.with_parts(locked), id(serial)?))
+        Some((self.with_texts(locked), key(serial)?))
     }
 
-    fn with_parts<'t>(&'t self, locked: Bucket<'t, M>) -> LockedExchanges<'t, M> {
+    fn with_texts<'t>(&'t self, locked: Bucket<'t, M>) -> LockedExchanges<'t, M> {
         LockedExchanges {
             locked,
             parts: &self.parts,
+            blocks: &self.blocks,
+            taken: Vec::new(),
         }
     }
 }
@@ -151,25 +183,13 @@ impl<M: Memory> Deref for OpenExchanges<M> {
     }
 }
 
-/// Serial numbers for each millisecond since 1970 UTC: a start begins above all numbers of earlier starts as long as these
-/// opened fewer exchanges than so many in a millisecond.
-const SERIALS_PER_MS: u64 = 1 << 14;
-
-/// Serial numbers have so many bits: the rest of a word is free for others (`engine/hooks.rs`).
-const SERIAL_BITS: u32 = 56;
-
-fn first_serial(start_ms: u64) -> Serial {
-    let first = (start_ms * SERIALS_PER_MS) & ((1 << SERIAL_BITS) - 1);
-    Serial::MIN | first
+fn key(serial: Serial) -> Option<ExchangeKey> {
+    ExchangeKey::new(NODE, serial.get())
 }
 
-/// Nothing for the one number in four billion that is no id.
-fn id(serial: Serial) -> Option<ExchangeId> {
-    ExchangeId::from_number(serial.get())
-}
-
-fn serial(id: ExchangeId) -> Serial {
-    Serial::new(id.to_number()).unwrap_or(Serial::MIN)
+/// Nothing for the exchange of another node.
+fn serial(key: ExchangeKey) -> Option<Serial> {
+    Serial::new(key.serial()).filter(|_| key.node() == NODE)
 }
 
 type Bucket<'t, M> = table::Locked<'t, M, Place, Past, KINDS, RandomState>;
@@ -178,83 +198,137 @@ type Bucket<'t, M> = table::Locked<'t, M, Place, Past, KINDS, RandomState>;
 pub(in crate::kamailio) struct LockedExchanges<'t, M: Memory> {
     locked: Bucket<'t, M>,
     parts: &'t [RememberedPart],
+    blocks: &'t Blocks<M>,
+    /// The places that were taken since the last commit.
+    taken: Vec<Serial>,
 }
 
 impl<M: Memory> LockedExchanges<'_, M> {
+    /// Changes the bucket. Places that were taken for exchanges which are not opened here are free again.
+    pub(in crate::kamailio) fn commit(&mut self, changes: &[Change]) {
+        for change in changes {
+            match change {
+                Change::Opened(exchange, texts) | Change::Rewritten(exchange, texts) => {
+                    self.write(exchange, Some(texts));
+                }
+                Change::Updated(exchange) => self.write(exchange, None),
+                Change::Ended(key) => {
+                    if let Some(serial) = serial(*key) {
+                        self.end(serial);
+                    }
+                }
+                Change::Remembered(past) => self.locked.beside_mut().remember(*past),
+                Change::PartRemembered { digest, until_ms } => {
+                    if let Some(part) = self.part(*digest) {
+                        part.check.store(digest ^ until_ms, Relaxed);
+                        part.until.store(*until_ms, Relaxed);
+                    }
+                }
+            }
+        }
+        self.give_back_taken();
+    }
+
+    fn write(&mut self, exchange: &Exchange, texts: Option<&Texts>) {
+        let Some(serial) = serial(exchange.key()) else {
+            return;
+        };
+        let Some(place) = self.locked.get_mut(serial) else {
+            return;
+        };
+        place.exchange = Some(*exchange);
+        if let Some(texts) = texts {
+            self.blocks.write(&mut place.texts, texts);
+        }
+        self.locked.wake_at(serial, exchange.header().due_ms);
+    }
+
+    fn end(&mut self, serial: Serial) {
+        if let Some(place) = self.locked.get_mut(serial) {
+            self.blocks.end(&mut place.texts);
+        }
+        self.locked.remove(serial);
+    }
+
+    fn give_back_taken(&mut self) {
+        for serial in std::mem::take(&mut self.taken) {
+            let is_open = |place: &Place| place.exchange.is_some();
+            if !self.locked.get(serial).is_some_and(is_open) {
+                self.end(serial);
+            }
+        }
+    }
+
     /// The place of a digest. Their number is a power of two: the low bits choose.
     fn part(&self, digest: u64) -> Option<&RememberedPart> {
         self.parts.get(digest as usize & (self.parts.len() - 1))
     }
+
+    fn place(&self, key: ExchangeKey) -> Option<&Place> {
+        self.locked.get(serial(key)?)
+    }
 }
 
-impl<M: Memory> Exchanges for LockedExchanges<'_, M> {
-    fn insert(&mut self, exchange: Exchange) -> Result<ExchangeId, Full> {
-        let kind = exchange.kind as usize;
-        let serial = self.locked.insert(kind, exchange.sender, |_, ()| true)?;
-        let Some(id) = id(serial) else {
-            self.locked.remove(serial);
-            return Err(Full::Table);
-        };
-        if let Some(place) = self.locked.get_mut(serial) {
-            place.exchange = Some(exchange);
-        }
-        Ok(id)
+/// A step that is not committed, because of a panic, keeps no places.
+impl<M: Memory> Drop for LockedExchanges<'_, M> {
+    fn drop(&mut self) {
+        self.give_back_taken();
+    }
+}
+
+impl<M: Memory> Store for LockedExchanges<'_, M> {
+    fn by_key(&self, key: ExchangeKey) -> Option<Exchange> {
+        self.place(key)?.exchange
     }
 
-    fn get_mut(&mut self, id: ExchangeId) -> Option<&mut Exchange> {
-        self.locked.get_mut(serial(id))?.exchange.as_mut()
+    fn texts(&self, key: ExchangeKey) -> Option<Texts> {
+        let place = self.place(key)?;
+        Some(self.blocks.read(&place.texts))
     }
 
-    fn find(&mut self, kind: Kind, fits: &mut dyn FnMut(&Exchange) -> bool) -> Option<ExchangeId> {
+    fn room(&self, key: ExchangeKey) -> usize {
+        self.place(key).map_or(0, |place| place.texts.room())
+    }
+
+    fn oldest(&self, kind: Kind) -> Option<Exchange> {
         let mut oldest_first = self.locked.of_kind(kind as usize);
-        let found = oldest_first.find(|(_, place)| place.exchange.as_ref().is_some_and(&mut *fits));
-        found.and_then(|(serial, _)| id(serial))
+        oldest_first.find_map(|(_, place)| place.exchange)
     }
 
-    fn remove(&mut self, id: ExchangeId) {
-        self.locked.remove(serial(id));
+    fn next_oldest(&self, key: ExchangeKey) -> Option<Exchange> {
+        let mut next = self.locked.next_of(serial(key)?);
+        while let Some((serial, place)) = next {
+            if place.exchange.is_some() {
+                return place.exchange;
+            }
+            next = self.locked.next_of(serial);
+        }
+        None
     }
 
-    fn wake_at(&mut self, id: ExchangeId, monotonic_ms: u64) {
-        self.locked.wake_at(serial(id), monotonic_ms);
+    fn take_place(&mut self, kind: Kind, share: u64, octets: usize) -> Result<ExchangeKey, Full> {
+        let reserve = |place: &mut Place, stock: &mut u32| place.texts.reserve(octets, stock);
+        let serial = self.locked.insert(kind as usize, share, reserve)?;
+        self.taken.push(serial);
+        key(serial).ok_or(Full::Table)
     }
 
-    fn is_crowded(&self, sender: u64) -> bool {
-        self.locked.is_crowded(sender)
+    fn is_crowded(&self, share: u64) -> bool {
+        self.locked.is_crowded(share)
     }
 
-    fn next(&mut self, sequence: Sequence) -> u8 {
+    fn next_number(&mut self, sequence: Sequence) -> u8 {
         let next = &mut self.locked.beside_mut().sequences[sequence as usize];
         *next = next.wrapping_add(1);
         *next
     }
 
-    fn recall(&mut self, digest: u64) -> Option<Settled> {
-        let mut settled = self.locked.beside().settled.iter().flatten();
-        settled.find(|settled| settled.digest == digest).copied()
+    fn outcome_of(&self, digest: u64) -> Option<PastSm> {
+        let mut past = self.locked.beside().sms.iter().flatten();
+        past.find(|past| past.digest == digest).copied()
     }
 
-    fn remember(&mut self, settled: Settled) {
-        let past = self.locked.beside_mut();
-        // The same message again takes its own place, else the oldest goes.
-        let known = |old: &Option<Settled>| old.is_some_and(|old| old.digest == settled.digest);
-        let place = past.settled.iter().position(known).unwrap_or_else(|| {
-            past.next_settled = past.next_settled.wrapping_add(1);
-            usize::from(past.next_settled) % SETTLED_PER_BUCKET
-        });
-        if let Some(place) = past.settled.get_mut(place) {
-            *place = Some(settled);
-        }
-    }
-
-    fn remember_part(&mut self, digest: u64, until_ms: u64) {
-        if let Some(part) = self.part(digest) {
-            part.check.store(digest ^ until_ms, Relaxed);
-            part.until.store(until_ms, Relaxed);
-        }
-    }
-
-    fn recalls_part(&mut self, digest: u64, now_ms: u64) -> bool {
+    fn has_part(&self, digest: u64, now_ms: u64) -> bool {
         self.part(digest).is_some_and(|part| {
             let until = part.until.load(Relaxed);
             until > now_ms && part.check.load(Relaxed) ^ until == digest
@@ -265,14 +339,11 @@ impl<M: Memory> Exchanges for LockedExchanges<'_, M> {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
-    use crate::host::{Identity, Now, State};
-    use crate::kamailio::sys::sharing::Heap;
-
-    const NOW: Now = Now {
-        monotonic_ms: 1,
-        unix: 0,
-        zone: 0,
+    use crate::base::Text;
+    use crate::exchange::{
+        Header, IdentityKey, KeptPart, KeptPartState, KeptPartTexts, NEVER, Party,
     };
+    use crate::kamailio::sys::sharing::Heap;
 
     fn open_exchanges() -> OpenExchanges<Heap> {
         let bounds = Bounds {
@@ -283,14 +354,117 @@ mod tests {
         OpenExchanges::new(bounds, 1_767_319_445_000).unwrap()
     }
 
-    fn exchange(kind: Kind, rp_mr: u8) -> Exchange {
-        let mut exchange = Exchange::new(kind, State::Kept, Identity::EMPTY, NOW);
-        exchange.rp_mr = rp_mr;
-        exchange
+    fn part(key: ExchangeKey, sequence: u8) -> Exchange {
+        Exchange::from(KeptPart {
+            header: Header {
+                key,
+                identity: IdentityKey::of(&Text::new("+1").unwrap()),
+                share: 5,
+                due_ms: NEVER,
+            },
+            state: KeptPartState::Waiting,
+            sender: Party::Phone,
+            private: false,
+            zone: 0,
+            sequence,
+            unix: 0,
+            digest: 0,
+            concatenation: 0,
+        })
     }
 
-    const fn settled(digest: u64, rp_mr: u8) -> Settled {
-        Settled {
+    fn texts(octets: usize) -> Texts {
+        let tpdu: Vec<u8> = (0..=253).cycle().take(octets.min(254)).collect();
+        let long = "x".repeat(octets.saturating_sub(254).min(254));
+        KeptPartTexts {
+            sender: &long,
+            recipient: &long,
+            tpdu: &tpdu,
+            ..KeptPartTexts::default()
+        }
+        .pack()
+    }
+
+    fn open(
+        locked: &mut LockedExchanges<'_, Heap>,
+        sequence: u8,
+        texts: Texts,
+    ) -> Result<ExchangeKey, Full> {
+        let octets = texts.as_octets().len();
+        let key = locked.take_place(Kind::KeptPart, 5, octets)?;
+        locked.commit(&[Change::Opened(part(key, sequence), Box::new(texts))]);
+        Ok(key)
+    }
+
+    #[test]
+    fn exchanges_are_found_oldest_first() {
+        let table = open_exchanges();
+        let mut locked = table.lock("+1", 1);
+        let keys = [1, 2, 3].map(|sequence| open(&mut locked, sequence, texts(9)).unwrap());
+        locked.commit(&[Change::Ended(keys[1])]);
+        let first = locked.oldest(Kind::KeptPart).unwrap();
+        let next = locked.next_oldest(first.key()).unwrap();
+        assert_eq!((first, next), (part(keys[0], 1), part(keys[2], 3)));
+        assert_eq!(locked.next_oldest(next.key()), None);
+        assert_eq!(locked.oldest(Kind::SmToIm), None);
+        assert_eq!(locked.by_key(keys[1]), None);
+    }
+
+    #[test]
+    fn a_place_that_nothing_is_opened_at_is_given_back() {
+        let table = open_exchanges();
+        let mut locked = table.lock("+1", 1);
+        for _ in 0..4 {
+            locked.take_place(Kind::KeptPart, 5, 9).unwrap();
+        }
+        assert_eq!(locked.oldest(Kind::KeptPart), None);
+        assert!(locked.take_place(Kind::KeptPart, 5, 9).is_err());
+        locked.commit(&[]);
+        for _ in 0..4 {
+            locked.take_place(Kind::KeptPart, 5, 9).unwrap();
+        }
+        // Also without a commit.
+        drop(locked);
+        assert_eq!((table.percent_open(), table.senders()), (0, 0));
+    }
+
+    #[test]
+    fn long_texts_take_a_block_and_give_it_back() {
+        let table = open_exchanges();
+        let mut locked = table.lock("+1", 1);
+        for _ in 0..3 {
+            let long = texts(508);
+            let key = open(&mut locked, 1, long.clone()).unwrap();
+            let short = open(&mut locked, 2, texts(9)).unwrap();
+            // Four places have one block.
+            assert_eq!(open(&mut locked, 3, texts(508)), Err(Full::Table));
+            let kept = locked.texts(key).unwrap();
+            assert_eq!(kept.as_octets(), long.as_octets());
+            assert!(locked.room(key) > locked.room(short));
+            // What goes on in a block may get shorter, and longer again.
+            for texts in [texts(9), texts(508)] {
+                let change = Change::Rewritten(part(key, 1), Box::new(texts.clone()));
+                locked.commit(&[change]);
+                assert_eq!(locked.texts(key).unwrap().as_octets(), texts.as_octets());
+            }
+            locked.commit(&[Change::Ended(key), Change::Ended(short)]);
+        }
+    }
+
+    #[test]
+    fn a_key_of_another_node_is_nothing_here() {
+        let table = open_exchanges();
+        let mut locked = table.lock("+1", 1);
+        let key = open(&mut locked, 1, texts(9)).unwrap();
+        let other = ExchangeKey::new(NODE + 1, key.serial()).unwrap();
+        assert_eq!(locked.by_key(other), None);
+        drop(locked);
+        assert!(table.lock_of(other, 1).is_none());
+        assert!(table.lock_of(key, 1).is_some());
+    }
+
+    const fn past(digest: u64, rp_mr: u8) -> PastSm {
+        PastSm {
             digest,
             until_ms: 9,
             unix: 0,
@@ -303,82 +477,58 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_that_fits_is_found() {
-        let table = open_exchanges();
-        let mut locked = table.lock("+1", 1);
-        let ids = [
-            (Kind::Part, 1),
-            (Kind::ImToSm, 2),
-            (Kind::Part, 2),
-            (Kind::Part, 2),
-        ]
-        .map(|(kind, rp_mr)| locked.insert(exchange(kind, rp_mr)).unwrap());
-        assert_eq!(
-            locked.find(Kind::Part, &mut |it| it.rp_mr == 2),
-            Some(ids[2])
-        );
-        assert_eq!(locked.find(Kind::Part, &mut |_| true), Some(ids[0]));
-        assert_eq!(locked.find(Kind::SmToIm, &mut |_| true), None);
-        assert_eq!(locked.insert(exchange(Kind::Part, 3)), Err(Full::Table));
-    }
-
-    #[test]
-    fn a_later_start_begins_above_all_numbers_of_an_earlier_one() {
-        // 1,300 exchanges in a second for an hour.
-        let last = first_serial(1_767_319_445_000).get() + 1_300 * 3_600;
-        assert!(first_serial(1_767_319_445_000 + 3_600_000).get() > last);
-        assert!(last < 1 << SERIAL_BITS);
-    }
-
-    #[test]
     fn a_bucket_remembers_its_newest_outcomes() {
         let table = open_exchanges();
         let mut locked = table.lock("+1", 1);
         for digest in 1..=16 {
-            locked.remember(settled(digest, 1));
+            locked.commit(&[Change::Remembered(past(digest, 1))]);
         }
         // The same one again takes no other's place.
-        locked.remember(settled(16, 2));
-        assert_eq!(locked.recall(16), Some(settled(16, 2)));
-        assert_eq!(locked.recall(1), Some(settled(1, 1)));
-        locked.remember(settled(17, 1));
-        assert_eq!(locked.recall(1), None);
-        assert_eq!(locked.recall(2), Some(settled(2, 1)));
+        locked.commit(&[Change::Remembered(past(16, 2))]);
+        assert_eq!(locked.outcome_of(16), Some(past(16, 2)));
+        assert_eq!(locked.outcome_of(1), Some(past(1, 1)));
+        locked.commit(&[Change::Remembered(past(17, 1))]);
+        assert_eq!(locked.outcome_of(1), None);
+        assert_eq!(locked.outcome_of(2), Some(past(2, 1)));
+    }
+
+    const fn part_until(digest: u64, until_ms: u64) -> Change {
+        Change::PartRemembered { digest, until_ms }
     }
 
     #[test]
     fn a_part_is_remembered_for_a_while() {
         let table = open_exchanges();
         let mut locked = table.lock("+1", 1);
-        assert!(!locked.recalls_part(7, 0) && !locked.recalls_part(0, 0));
-        locked.remember_part(7, 100);
-        assert!(locked.recalls_part(7, 99));
-        assert!(!locked.recalls_part(7, 100));
+        assert!(!locked.has_part(7, 0) && !locked.has_part(0, 0));
+        locked.commit(&[part_until(7, 100)]);
+        assert!(locked.has_part(7, 99));
+        assert!(!locked.has_part(7, 100));
         // Another one at its place.
-        locked.remember_part(7 + 64, 100);
-        assert!(locked.recalls_part(7 + 64, 99) && !locked.recalls_part(7, 99));
+        locked.commit(&[part_until(7 + 64, 100)]);
+        assert!(locked.has_part(7 + 64, 99) && !locked.has_part(7, 99));
     }
 
     #[test]
     fn a_part_that_is_half_written_is_forgotten() {
         let table = open_exchanges();
         let mut locked = table.lock("+1", 1);
-        locked.remember_part(7, 100);
+        locked.commit(&[part_until(7, 100)]);
         // Another process has written one of its two words.
         locked.part(7).unwrap().until.store(101, Relaxed);
-        assert!(!locked.recalls_part(7, 50));
+        assert!(!locked.has_part(7, 50));
     }
 
     #[test]
     fn each_sequence_counts_by_itself_and_round() {
         let table = open_exchanges();
         let mut locked = table.lock("+1", 1);
-        let first = locked.next(Sequence::RpMr);
-        assert_eq!(locked.next(Sequence::RpMr), first.wrapping_add(1));
-        let other = locked.next(Sequence::TpMr);
+        let first = locked.next_number(Sequence::RpMr);
+        assert_eq!(locked.next_number(Sequence::RpMr), first.wrapping_add(1));
+        let other = locked.next_number(Sequence::TpMr);
         for _ in 0..255 {
-            locked.next(Sequence::TpMr);
+            locked.next_number(Sequence::TpMr);
         }
-        assert_eq!(locked.next(Sequence::TpMr), other);
+        assert_eq!(locked.next_number(Sequence::TpMr), other);
     }
 }

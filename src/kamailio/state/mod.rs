@@ -20,4 +20,5 @@ mod ring;
 pub(super) mod shared_map;
 mod shares;
 pub(super) mod table;
+mod texts;
 pub(super) mod trace;

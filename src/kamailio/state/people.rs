@@ -6,7 +6,8 @@
 use std::collections::HashSet;
 use std::sync::atomic::Ordering::Relaxed;
 
-use crate::host::{Identity, Text};
+use crate::base::Text;
+use crate::exchange::Identity;
 use crate::interwork::{AtScscf, ContactsThere, Gateway, identity};
 
 use super::local_uri::is_local_uri;

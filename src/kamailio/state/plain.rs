@@ -1,28 +1,59 @@
 //! The core's records may stand in shared memory: all their fields are plain.
 
-use crate::host::{Exchange, Kind, Notify, Party, Settled, State, TransactionId};
+use crate::exchange::{
+    Exchange, ExchangeKey, Header, Held, IdentityKey, ImAnswers, ImToSm, ImToSmState, KeptPart,
+    KeptPartState, ListDelivery, ListDeliveryState, Notification, NotificationState, Party, PastSm,
+    Role, RpRefusal, Sender, SmOutcome, SmToIm, SmToImState, Submitted, TransactionId, Wants,
+};
 use crate::interwork::{AtScscf, Authorization, ContactsThere, Overload, There};
 use crate::kamailio::sys::sharing::plain;
 
-plain!(struct Exchange {
-    kind, state, party, rp_mr, tp_mr, attempts, refused_at, taken, in_transaction, held, zone, status_report, private, retry_after,
-    status, rp_cause, tp_fcs, transaction, sent_ms, hold_until_ms, expires_ms, unix, digest, sender, identity, address, hop,
-    recipient, call_id, notify, disposition, tp_st, pdu, failed, answered, whole, concatenation, sequence, contact,
-    other_contacts,
-});
-
-plain!(struct Notify { positive_delivery, negative_delivery, processing, way });
-plain!(struct TransactionId { entry, label, route });
-plain!(struct Settled { digest, until_ms, unix, zone, rp_mr, rp_cause, tp_fcs, report_lost });
-
 plain!(
-    enum Kind {
-        SmToIm,
-        ImToSm,
-        Part,
-        Submitted,
-        Copy,
-        Notification,
+    enum Exchange {
+        SmToIm(it),
+        ImToSm(it),
+        KeptPart(it),
+        Submitted(it),
+        ListDelivery(it),
+        Notification(it),
+    }
+);
+plain!(struct ExchangeKey { serial, node });
+plain!(struct IdentityKey { digest });
+plain!(struct Header { key, identity, share, due_ms });
+plain!(struct SmToIm {
+    header, state, sender, rp_mr, private, asks, zone, notified, unix, digest, completes,
+});
+plain!(enum SmToImState {
+    Relayed { transaction, im_until_ms, answers }, Accepted { transaction, answers }, Retried,
+    Repetition { first }, Reporting { outcome, sent }, Unconfirmed { outcome },
+});
+plain!(struct ImAnswers { status, best_failure, branches });
+plain!(struct SmOutcome { status, rp_cause, tp_fcs });
+plain!(struct ImToSm {
+    header, state, role, to, rp_mr, tp_mr, private, attempts, refused_at, taken, in_transaction, contact, other_contacts,
+    leg_failure, rp_error, sent_ms, expires_ms,
+});
+plain!(enum Role { Message(sender), Part { last }, StatusReport });
+plain!(struct Sender { held, wants, unix });
+plain!(struct Held { transaction, until_ms });
+plain!(struct Wants { positive_delivery, negative_delivery, processing });
+plain!(struct RpRefusal { cause, fcs });
+plain!(enum ImToSmState {
+    Listed, Queued, Pausing, Sent, Taken, Overdue, Refused, Failed { status }, Settled { status, retry_after }, Closing,
+});
+plain!(struct KeptPart {
+    header, state, sender, private, zone, sequence, unix, digest, concatenation,
+});
+plain!(enum KeptPartState { Waiting, WaitingAgain { status }, Relayed { with } });
+plain!(struct Submitted { header, tp_mr, wants, unix, message });
+plain!(struct ListDelivery { header, state, wants, unix });
+plain!(enum ListDeliveryState { Listed, Sent { unanswered } });
+plain!(struct Notification { header, state, about, disposition, attempts, unix });
+plain!(
+    enum NotificationState {
+        Sent,
+        Pausing,
     }
 );
 plain!(
@@ -31,29 +62,8 @@ plain!(
         ServiceCentre,
     }
 );
-plain!(
-    enum State {
-        Relayed,
-        Accepted,
-        Repetition,
-        SecondAttempt,
-        Reporting,
-        Unconfirmed,
-        Listed,
-        Queued,
-        Sent,
-        Taken,
-        Overdue,
-        Refused,
-        Failed,
-        Closing,
-        Pausing,
-        Acknowledged,
-        Settled,
-        Kept,
-    }
-);
-
+plain!(struct TransactionId { entry, label });
+plain!(struct PastSm { digest, until_ms, unix, zone, rp_mr, rp_cause, tp_fcs, report_lost });
 plain!(struct AtScscf { identity, scscf, round, set, until, contacts, subscription, tag });
 plain!(struct ContactsThere { list });
 plain!(struct There { key, until, can });

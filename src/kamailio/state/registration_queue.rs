@@ -4,7 +4,8 @@ use std::ops::Deref;
 use std::sync::atomic::Ordering::SeqCst;
 
 use super::ring::Ring;
-use crate::host::{Identity, Text};
+use crate::base::Text;
+use crate::exchange::Identity;
 
 use crate::kamailio::sys::bell::Bell;
 use crate::kamailio::sys::database::Database;

@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::Ordering::Relaxed;
 
-use crate::host::Identity;
+use crate::exchange::Identity;
 use crate::kamailio::sys::sharing::{AtomicU64, Guarded, Memory, Plain, plain};
 
 /// A look-up passes one other entry on average where there are 65,536 identities. Each bucket takes 16 octets.

@@ -1,7 +1,7 @@
 //! How many exchanges each sender has open, so that one sender cannot take the places of all others. One look-up
 //! for each exchange, however many senders there are.
 
-use crate::host::Full;
+use crate::exchange::Full;
 use crate::kamailio::sys::sharing::{Memory, plain};
 
 /// One sender's share. Links are places counted from 1; 0 is the end.

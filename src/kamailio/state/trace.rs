@@ -4,8 +4,9 @@
 use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use crate::host::{ExchangeId, Kind, Text};
-use crate::interwork::{Ended, Fate};
+use crate::base::Text;
+use crate::exchange::{ExchangeKey, Kind};
+use crate::interwork::{Ended, Ending};
 
 use crate::kamailio::sys::clock;
 use crate::kamailio::sys::shared::{Lock, Plain, SharedSlice};
@@ -19,7 +20,7 @@ pub(crate) type CallId = Text<126>;
 /// What is known of one message.
 #[derive(Clone, Copy)]
 pub(crate) struct Known {
-    pub(crate) exchange: ExchangeId,
+    pub(crate) exchange: ExchangeKey,
     pub(crate) kind: Kind,
     pub(crate) call_id: CallId,
     /// Monotonic milliseconds.
@@ -72,13 +73,13 @@ impl Trace {
         Some(this)
     }
 
-    fn place(&self, exchange: ExchangeId) -> Option<&Place> {
+    fn place(&self, exchange: ExchangeKey) -> Option<&Place> {
         self.open
-            .get(exchange.to_number() as usize & (self.open.len() - 1))
+            .get(exchange.serial() as usize & (self.open.len() - 1))
     }
 
     /// A message was taken.
-    pub(crate) fn opened(&self, exchange: ExchangeId, kind: Kind, call_id: &str) {
+    pub(crate) fn opened(&self, exchange: ExchangeKey, kind: Kind, call_id: &str) {
         let mut kept = CallId::EMPTY;
         // What does not fit is not kept.
         let mut end = call_id.len().min(126);
@@ -119,7 +120,7 @@ impl Trace {
     }
 
     /// The Call-ID of the message that an exchange is about.
-    pub(crate) fn call_id(&self, exchange: ExchangeId) -> Option<CallId> {
+    pub(crate) fn call_id(&self, exchange: ExchangeKey) -> Option<CallId> {
         let is_it = |known: &Known| known.exchange == exchange;
         self.place(exchange)?
             .with(|place| place.filter(is_it))
@@ -146,14 +147,14 @@ impl Trace {
 }
 
 /// How an exchange is named in the log: its MESSAGEs have this at the start of their Call-IDs.
-pub(crate) fn name(exchange: ExchangeId) -> String {
-    format!("{:x}-{:x}", exchange.index(), exchange.generation())
+pub(crate) fn name(exchange: ExchangeKey) -> String {
+    format!("{:x}-{:x}", exchange.node(), exchange.serial())
 }
 
 /// Which way a message crosses.
 pub(crate) const fn direction(kind: Kind) -> &'static str {
     match kind {
-        Kind::Copy => "im_to_im",
+        Kind::ListDelivery => "im_to_im",
         other => other.name(),
     }
 }
@@ -162,14 +163,14 @@ pub(crate) const fn direction(kind: Kind) -> &'static str {
 pub(crate) fn tell(ended: Ended) {
     let Ended {
         kind,
-        fate,
+        ending,
         status,
         leg,
         rp_cause,
         tp_fcs,
         ..
     } = ended;
-    let (direction, fate_name) = (direction(kind), fate.name());
+    let (direction, outcome) = (direction(kind), ending.name());
     let number = |value: Option<u16>| value.map_or(String::from("none"), |value| value.to_string());
     let (rp_cause, tp_fcs) = (
         number(rp_cause.map(Into::into)),
@@ -177,9 +178,9 @@ pub(crate) fn tell(ended: Ended) {
     );
     let leg = number(Some(leg).filter(|leg| *leg != 0));
     // What went well is for those who want to know more.
-    if fate == Fate::Delivered {
-        tracing::info!(direction, status, "{fate_name}");
+    if ending == Ending::Delivered {
+        tracing::info!(direction, status, "{outcome}");
     } else {
-        tracing::info!(target: "ipsmgw::notice", direction, status, %leg, %rp_cause, %tp_fcs, "{fate_name}");
+        tracing::info!(target: "ipsmgw::notice", direction, status, %leg, %rp_cause, %tp_fcs, "{outcome}");
     }
 }

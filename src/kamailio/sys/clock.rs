@@ -55,7 +55,13 @@ fn local_zone(unix: i64) -> i8 {
     i8::try_from(local.tm_gmtoff / 900).unwrap_or(0)
 }
 
-/// Seconds since 1970 UTC.
+/// Milliseconds since 1970 UTC by the wall clock.
+pub(crate) fn unix_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(0))
+}
+
+/// Seconds since 1970 UTC by the wall clock.
 pub(crate) fn unix_time() -> i64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)

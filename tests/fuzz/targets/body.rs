@@ -4,7 +4,7 @@
 
 use std::sync::OnceLock;
 
-use ipsmgw::host::Now;
+use ipsmgw::exchange::Now;
 use ipsmgw::interwork::{Gateway, Policy, RegEvent, Settings, Whose};
 use ipsmgw::mime::Entity;
 use ipsmgw::sip::{MessageIn, RegisterBody};

@@ -3,14 +3,14 @@
 
 pub(crate) use crate::interwork::rules::answer::answer;
 
-use crate::host::Party;
+use crate::exchange::Party;
 use crate::mime::DeliveryStatus::{self, Error, Failed, Forbidden};
 use crate::mime::Disposition;
 use crate::wire::TpSt;
 
 /// What the SMS side is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Told {
+pub(crate) enum RpOutcome {
     /// RP-ACK.
     Ack,
     /// RP-ERROR.
@@ -24,7 +24,7 @@ pub(crate) enum Told {
 
 /// What an instant message's sender is told: status code, and whether to try again later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Final {
+pub(crate) struct SipOutcome {
     pub(crate) status: u16,
     pub(crate) retry_after: bool,
 }
@@ -89,20 +89,20 @@ const SIP_TO_RP: &[SipRow] = &[
 const CLASS_ROWS: &[(u16, u16)] = &[(3, 300), (4, 400), (5, 500), (6, 603)];
 
 /// What the SMS side is told about the IM side's final response.
-pub(crate) fn sip_to_rp(status: u16, party: Party) -> Told {
+pub(crate) fn sip_to_rp(status: u16, party: Party) -> RpOutcome {
     if (200..300).contains(&status) {
-        return Told::Ack;
+        return RpOutcome::Ack;
     }
     match (row_of(status), party) {
-        (Some((_, (cause, fcs), ..)), Party::Phone) => Told::Error {
+        (Some((_, (cause, fcs), ..)), Party::Phone) => RpOutcome::Error {
             cause: *cause,
             fcs: *fcs,
         },
-        (Some((_, _, (cause, fcs), _)), Party::ServiceCentre) => Told::Error {
+        (Some((_, _, (cause, fcs), _)), Party::ServiceCentre) => RpOutcome::Error {
             cause: *cause,
             fcs: fcs.map(fcs_from_phone),
         },
-        (None, _) => Told::Error {
+        (None, _) => RpOutcome::Error {
             cause: 111,
             fcs: None,
         },
@@ -225,7 +225,7 @@ pub(crate) fn fcs_to_sip(fcs: u8) -> Option<FromRp> {
 
 /// What a service centre says of a message, for its sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub(crate) enum ScOutcome {
     /// It still tries.
     Open,
     /// The recipient's phone has it.
@@ -238,16 +238,16 @@ pub(crate) enum Fate {
 
 /// TP-Status as the sender of an instant message hears it. A reserved value with bit 8 counts as 63, service
 /// rejected (TS 23.040 §9.2.3.15).
-pub(crate) fn status_to_fate(status: TpSt) -> Fate {
+pub(crate) fn status_to_outcome(status: TpSt) -> ScOutcome {
     match u8::from(status) {
-        0x00 => Fate::Delivered,
-        0x02 => Fate::Not(Failed),
-        0x20..=0x3F => Fate::Open,
-        0x42 | 0x48 | 0x63 | 0x80.. => Fate::Not(Forbidden),
+        0x00 => ScOutcome::Delivered,
+        0x02 => ScOutcome::Not(Failed),
+        0x20..=0x3F => ScOutcome::Open,
+        0x42 | 0x48 | 0x63 | 0x80.. => ScOutcome::Not(Forbidden),
         // Deleted by the originator, who knows.
-        0x01..=0x1F | 0x47 => Fate::Unknown,
-        0x49 => Fate::Not(Error),
-        0x40..=0x7F => Fate::Not(Failed),
+        0x01..=0x1F | 0x47 => ScOutcome::Unknown,
+        0x49 => ScOutcome::Not(Error),
+        0x40..=0x7F => ScOutcome::Not(Failed),
     }
 }
 
@@ -260,13 +260,13 @@ const LEG_TO_SIP: &[(&[u16], u16, bool)] = &[
 ];
 
 /// What the sender of an instant message is told when the SIP leg towards the phone failed.
-pub(crate) fn leg_to_sip(status: u16) -> Final {
+pub(crate) fn leg_to_sip(status: u16) -> SipOutcome {
     let mut rows = LEG_TO_SIP.iter();
     let row = rows.find(|(codes, ..)| codes.contains(&status));
     let (status, retry_after) = row.map_or((480, true), |&(_, status, retry_after)| {
         (status, retry_after)
     });
-    Final {
+    SipOutcome {
         status,
         retry_after,
     }
@@ -283,13 +283,13 @@ pub(crate) fn better_failure(one: u16, other: u16) -> u16 {
 }
 
 /// What the sender of an instant message is told when its time is over before the phone got it.
-pub(crate) const EXPIRED: Final = Final {
+pub(crate) const EXPIRED: SipOutcome = SipOutcome {
     status: 480,
     retry_after: false,
 };
 
 /// What the sender of a short message is told when its time is over.
-pub(crate) const EXPIRED_SM: Told = Told::Error {
+pub(crate) const EXPIRED_SM: RpOutcome = RpOutcome::Error {
     cause: 111,
     fcs: Some(0xFF),
 };
@@ -298,8 +298,8 @@ pub(crate) const EXPIRED_SM: Told = Told::Error {
 mod tests {
     use super::*;
 
-    fn error(cause: u8, fcs: impl Into<Option<u8>>) -> Told {
-        Told::Error {
+    fn error(cause: u8, fcs: impl Into<Option<u8>>) -> RpOutcome {
+        RpOutcome::Error {
             cause,
             fcs: fcs.into(),
         }
@@ -311,14 +311,14 @@ mod tests {
         for status in 0..=999 {
             let success = (200..300).contains(&status);
             match sip_to_rp(status, Party::Phone) {
-                Told::Ack => assert!(success, "{status}"),
-                Told::Error { cause, .. } => {
+                RpOutcome::Ack => assert!(success, "{status}"),
+                RpOutcome::Error { cause, .. } => {
                     assert!(!success && FROM_NETWORK.contains(&cause), "{status}");
                 }
             }
             match sip_to_rp(status, Party::ServiceCentre) {
-                Told::Ack => assert!(success, "{status}"),
-                Told::Error { cause, fcs } => {
+                RpOutcome::Ack => assert!(success, "{status}"),
+                RpOutcome::Error { cause, fcs } => {
                     assert!(!success && FROM_PHONE.contains(&cause), "{status}");
                     assert!(
                         fcs.is_none_or(|fcs| FCS_FROM_PHONE.contains(&fcs)),
@@ -344,7 +344,7 @@ mod tests {
 
     #[test]
     fn unknown_status_codes_count_as_their_class() {
-        assert_eq!(sip_to_rp(299, Party::Phone), Told::Ack);
+        assert_eq!(sip_to_rp(299, Party::Phone), RpOutcome::Ack);
         assert_eq!(sip_to_rp(302, Party::Phone), error(41, 0xC2));
         assert_eq!(sip_to_rp(499, Party::Phone), error(111, 0xFF));
         assert_eq!(sip_to_rp(599, Party::Phone), error(41, 0xC2));

@@ -11,8 +11,10 @@
 //! imdn failed = 65            delivery notifications = TP-Status
 //! ```
 
-use crate::host::Party;
-use crate::interwork::rules::causes::defaults::{self as cause, Fate, Final, FromRp, Told};
+use crate::exchange::Party;
+use crate::interwork::rules::causes::defaults::{
+    self as cause, FromRp, RpOutcome, ScOutcome, SipOutcome,
+};
 use crate::interwork::rules::causes::parse::{
     SipRow, confirmed, fate, from_rp, hexadecimal, to_sender, to_sms_side,
 };
@@ -25,16 +27,16 @@ pub(crate) struct Causes {
     sip: Vec<SipRow>,
     rp: Vec<(u8, FromRp)>,
     fcs: Vec<(u8, FromRp)>,
-    st: Vec<(u8, Fate)>,
-    leg: Vec<(u16, Final)>,
-    expired_im: Option<Final>,
-    expired_sm: Option<(Told, Option<Told>)>,
+    st: Vec<(u8, ScOutcome)>,
+    leg: Vec<(u16, SipOutcome)>,
+    expired_im: Option<SipOutcome>,
+    expired_sm: Option<(RpOutcome, Option<RpOutcome>)>,
     imdn: Vec<(DeliveryStatus, u8)>,
 }
 
 impl Causes {
     /// What the SMS side is told about the IM side's final response.
-    pub(crate) fn sip_to_rp(&self, status: u16, party: Party) -> Told {
+    pub(crate) fn sip_to_rp(&self, status: u16, party: Party) -> RpOutcome {
         let row = self.sip_row(status);
         let told = match party {
             Party::Phone => row.map(|row| row.phone),
@@ -68,24 +70,24 @@ impl Causes {
     }
 
     /// What the sender of an instant message is told about a status report.
-    pub(crate) fn status_to_fate(&self, status: TpSt) -> Fate {
+    pub(crate) fn status_to_outcome(&self, status: TpSt) -> ScOutcome {
         let row = self.st.iter().find(|(known, _)| *known == u8::from(status));
-        row.map_or_else(|| cause::status_to_fate(status), |(_, fate)| *fate)
+        row.map_or_else(|| cause::status_to_outcome(status), |(_, fate)| *fate)
     }
 
     /// What the sender of an instant message is told when the SIP leg towards the phone failed.
-    pub(crate) fn leg_to_sip(&self, status: u16) -> Final {
+    pub(crate) fn leg_to_sip(&self, status: u16) -> SipOutcome {
         let row = self.leg.iter().find(|(known, _)| *known == status);
         row.map_or_else(|| cause::leg_to_sip(status), |(_, told)| *told)
     }
 
     /// What the sender of an instant message is told when its time is over before the phone got it.
-    pub(crate) fn expired_to_sip(&self) -> Final {
+    pub(crate) fn expired_to_sip(&self) -> SipOutcome {
         self.expired_im.unwrap_or(cause::EXPIRED)
     }
 
     /// What the sender of a short message is told when its time is over.
-    pub(crate) fn expired_to_rp(&self, party: Party) -> Told {
+    pub(crate) fn expired_to_rp(&self, party: Party) -> RpOutcome {
         let told = match (self.expired_sm, party) {
             (Some((phone, _)), Party::Phone) => Some(phone),
             (Some((_, centre)), Party::ServiceCentre) => centre,
@@ -175,8 +177,8 @@ mod tests {
         causes
     }
 
-    fn error(cause: u8, fcs: Option<u8>) -> Told {
-        Told::Error { cause, fcs }
+    fn error(cause: u8, fcs: Option<u8>) -> RpOutcome {
+        RpOutcome::Error { cause, fcs }
     }
 
     #[test]
@@ -192,7 +194,7 @@ mod tests {
             assert_eq!(u8::from(causes.sip_to_status(status)), 0x62);
         }
         assert_eq!(causes.sip_to_rp(415, Party::Phone), error(21, None));
-        assert_eq!(causes.sip_to_rp(415, Party::ServiceCentre), Told::Ack);
+        assert_eq!(causes.sip_to_rp(415, Party::ServiceCentre), RpOutcome::Ack);
         let (plain, status) = (Causes::default(), causes.sip_to_status(415));
         assert_eq!(status, plain.sip_to_status(415), "what is left out stays");
         for status in (200..700).filter(|status| ![415, 486, 600].contains(status)) {
@@ -213,7 +215,7 @@ mod tests {
         let (causes, plain) = (with(&rows), Causes::default());
         for status in 200..300 {
             for party in [Party::Phone, Party::ServiceCentre] {
-                assert_eq!(causes.sip_to_rp(status, party), Told::Ack, "{status}");
+                assert_eq!(causes.sip_to_rp(status, party), RpOutcome::Ack, "{status}");
             }
             assert_eq!(causes.sip_to_status(status), plain.sip_to_status(status));
         }
@@ -274,20 +276,20 @@ mod tests {
             "st 63 = error",
         ]);
         for (status, fate) in [
-            (0x10, Fate::Delivered),
-            (0x1F, Fate::Delivered),
-            (0x46, Fate::Unknown),
-            (0x47, Fate::Open),
-            (0x63, Fate::Not(DeliveryStatus::Error)),
-            (0x40, Fate::Not(DeliveryStatus::Failed)),
+            (0x10, ScOutcome::Delivered),
+            (0x1F, ScOutcome::Delivered),
+            (0x46, ScOutcome::Unknown),
+            (0x47, ScOutcome::Open),
+            (0x63, ScOutcome::Not(DeliveryStatus::Error)),
+            (0x40, ScOutcome::Not(DeliveryStatus::Failed)),
         ] {
-            assert_eq!(causes.status_to_fate(TpSt::from(status)), fate);
+            assert_eq!(causes.status_to_outcome(TpSt::from(status)), fate);
         }
     }
 
     #[test]
     fn the_phones_own_answer_and_what_came_too_late() {
-        let told = |status, retry_after| Final {
+        let told = |status, retry_after| SipOutcome {
             status,
             retry_after,
         };
@@ -310,7 +312,7 @@ mod tests {
         let centre = causes.expired_to_rp(Party::ServiceCentre);
         assert_eq!(centre, error(111, Some(0xFF)), "what is left out stays");
         let causes = with(&["expired sm = 27 ack"]);
-        assert_eq!(causes.expired_to_rp(Party::ServiceCentre), Told::Ack);
+        assert_eq!(causes.expired_to_rp(Party::ServiceCentre), RpOutcome::Ack);
     }
 
     #[test]

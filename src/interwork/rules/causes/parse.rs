@@ -3,7 +3,7 @@
 use core::ops::RangeInclusive;
 
 use crate::interwork::rules::causes::defaults::{
-    FROM_NETWORK, FROM_PHONE, Fate, Final, FromRp, Told, fcs_from_phone,
+    FROM_NETWORK, FROM_PHONE, FromRp, RpOutcome, ScOutcome, SipOutcome, fcs_from_phone,
 };
 use crate::mime::DeliveryStatus;
 
@@ -11,8 +11,8 @@ use crate::mime::DeliveryStatus;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SipRow {
     pub(crate) status: u16,
-    pub(crate) phone: Told,
-    pub(crate) centre: Option<Told>,
+    pub(crate) phone: RpOutcome,
+    pub(crate) centre: Option<RpOutcome>,
     pub(crate) tp_st: Option<u8>,
 }
 
@@ -45,18 +45,18 @@ impl SipRow {
 }
 
 /// The first value of a row about the SMS side.
-fn to_phone(value: Option<&str>) -> Result<Told, &'static str> {
+fn to_phone(value: Option<&str>) -> Result<RpOutcome, &'static str> {
     let told = value.and_then(|value| error(value, &FROM_NETWORK));
     told.ok_or("a row whose first value is an RP-Cause that a network sends (TS 24.011 table 8.4), with or without a TP-FCS in hexadecimal, such as 41/C0")
 }
 
 /// The second one, which may be left out.
-fn to_centre(value: Option<&str>) -> Result<Option<Told>, &'static str> {
+fn to_centre(value: Option<&str>) -> Result<Option<RpOutcome>, &'static str> {
     const CENTRE: &str = "a row whose second value is \"ack\", or an RP-Cause that a phone sends (22, 81, 95 to 99, 111), with or without a TP-FCS from 80 to BF or D0 to FF, such as 111/FF";
-    let is_phones = |told: &Told| !matches!(told, Told::Error { fcs: Some(fcs), .. } if fcs_from_phone(*fcs) != *fcs);
+    let is_phones = |told: &RpOutcome| !matches!(told, RpOutcome::Error { fcs: Some(fcs), .. } if fcs_from_phone(*fcs) != *fcs);
     match value {
         None => Ok(None),
-        Some("ack") => Ok(Some(Told::Ack)),
+        Some("ack") => Ok(Some(RpOutcome::Ack)),
         Some(value) => {
             let told = error(value, &FROM_PHONE).filter(is_phones);
             told.map(Some).ok_or(CENTRE)
@@ -67,7 +67,7 @@ fn to_centre(value: Option<&str>) -> Result<Option<Told>, &'static str> {
 /// `111/FF ack`.
 pub(crate) fn to_sms_side<'v>(
     mut values: impl Iterator<Item = &'v str>,
-) -> Result<(Told, Option<Told>), &'static str> {
+) -> Result<(RpOutcome, Option<RpOutcome>), &'static str> {
     let row = (to_phone(values.next())?, to_centre(values.next())?);
     match values.next() {
         None => Ok(row),
@@ -76,13 +76,15 @@ pub(crate) fn to_sms_side<'v>(
 }
 
 /// `480 retry`.
-pub(crate) fn to_sender<'v>(values: impl Iterator<Item = &'v str>) -> Result<Final, &'static str> {
+pub(crate) fn to_sender<'v>(
+    values: impl Iterator<Item = &'v str>,
+) -> Result<SipOutcome, &'static str> {
     let mut values = values.peekable();
     let status = failure(values.next())
         .ok_or("a row whose first value is a status code from 400 to 699 but 408")?;
     let retry_after = values.next_if_eq(&"retry").is_some();
     match values.next() {
-        None => Ok(Final {
+        None => Ok(SipOutcome {
             status,
             retry_after,
         }),
@@ -122,13 +124,13 @@ pub(crate) fn confirmed<'v>(
 }
 
 /// `41/C0` or `41`.
-fn error(text: &str, causes: &[u8]) -> Option<Told> {
+fn error(text: &str, causes: &[u8]) -> Option<RpOutcome> {
     let (cause, fcs) = match text.split_once('/') {
         Some((cause, fcs)) => (cause, Some(hexadecimal(fcs, 0x80..=0xFF)?)),
         None => (text, None),
     };
     let cause = cause.parse().ok().filter(|cause| causes.contains(cause))?;
-    Some(Told::Error { cause, fcs })
+    Some(RpOutcome::Error { cause, fcs })
 }
 
 /// `480 retry failed`: what follows the status code may be left out.
@@ -163,14 +165,14 @@ pub(crate) fn from_rp<'v>(values: impl Iterator<Item = &'v str>) -> Result<FromR
 pub(crate) fn fate<'v>(
     key: u8,
     mut values: impl Iterator<Item = &'v str>,
-) -> Result<Fate, &'static str> {
+) -> Result<ScOutcome, &'static str> {
     let fate = match values.next() {
-        Some("open") => Fate::Open,
-        Some("none") => Fate::Unknown,
-        Some("delivered") if key < 0x20 => Fate::Delivered,
-        Some("failed") => Fate::Not(DeliveryStatus::Failed),
-        Some("forbidden") => Fate::Not(DeliveryStatus::Forbidden),
-        Some("error") => Fate::Not(DeliveryStatus::Error),
+        Some("open") => ScOutcome::Open,
+        Some("none") => ScOutcome::Unknown,
+        Some("delivered") if key < 0x20 => ScOutcome::Delivered,
+        Some("failed") => ScOutcome::Not(DeliveryStatus::Failed),
+        Some("forbidden") => ScOutcome::Not(DeliveryStatus::Forbidden),
+        Some("error") => ScOutcome::Not(DeliveryStatus::Error),
         _ => return Err(FATE),
     };
     values.next().map_or(Ok(fate), |_| Err(FATE))

@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher, Hasher};
 
 use super::{Bounds, Record, Serial, Table};
-use crate::host::Full;
+use crate::exchange::Full;
 use crate::kamailio::sys::sharing::{Heap, plain};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

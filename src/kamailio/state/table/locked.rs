@@ -4,7 +4,7 @@ use std::hash::BuildHasher;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::{Bucket, Chain, NONE, Record, Row, Serial, Table};
-use crate::host::Full;
+use crate::exchange::Full;
 use crate::kamailio::sys::sharing::{Held, Memory, Plain};
 
 /// A bucket whose lock is held.

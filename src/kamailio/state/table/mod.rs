@@ -22,7 +22,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::shares::Shares;
-use crate::host::Full;
+use crate::exchange::Full;
 use crate::kamailio::sys::sharing::{AtomicU32, AtomicU64, Held, Memory, Plain, Slots, plain};
 
 use alarms::Alarms;

@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use super::Serial;
 use super::fixture::{KEYS, Letters, letter, letters, try_letters};
-use crate::host::Full;
+use crate::exchange::Full;
 use crate::kamailio::sys::sharing::Heap;
 
 #[test]

@@ -5,7 +5,6 @@ use std::num::{NonZeroU32, NonZeroU64};
 use super::sync::{AtomicU32, AtomicU64, Cell};
 use crate::base::recent::Set;
 use crate::base::{Octets, Text};
-use crate::host::ExchangeId;
 
 /// Types whose values mean the same in all processes.
 ///
@@ -26,7 +25,7 @@ macro_rules! these_are_plain {
 }
 
 these_are_plain! {
-    (), bool, u8, i8, u16, u32, i32, u64, i64, usize, AtomicU32, AtomicU64, NonZeroU32, NonZeroU64, ExchangeId, Set,
+    (), bool, u8, i8, u16, u32, i32, u64, i64, usize, AtomicU32, AtomicU64, NonZeroU32, NonZeroU64, Set,
 }
 
 // SAFETY: octets alone.

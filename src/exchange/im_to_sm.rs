@@ -1,0 +1,253 @@
+//! RP-DATA to the SMS side: an instant message or a part of one, or a status report.
+
+use super::{ExchangeKey, Header, NEVER, Party, TransactionId};
+
+/// RP-DATA to the SMS side. Its texts: [`ImToSmTexts`](super::ImToSmTexts).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ImToSm {
+    /// What every exchange has.
+    pub header: Header,
+    /// How far it has come.
+    pub state: ImToSmState,
+    /// What it is, and who waits for it.
+    pub role: Role,
+    /// Who gets it.
+    pub to: Party,
+    /// RP-Message Reference (TS 24.011 §8.2.3) of the RP-DATA that was sent last.
+    pub rp_mr: u8,
+    /// To a service centre: TP-Message-Reference (TS 23.040 §9.2.3.6).
+    pub tp_mr: u8,
+    /// Whether the sender wants not to be known to the recipient.
+    pub private: bool,
+    /// How many RP-DATA went out for it.
+    pub attempts: u8,
+    /// How many of these were refused, so that the next went in another form or a little later; 0: none.
+    pub refused_at: u8,
+    /// How many of those behind the refusal SIP has taken: then the phone may have the message.
+    pub taken: u8,
+    /// Whether the last of them waits for SIP's answer.
+    pub in_transaction: bool,
+    /// Which contact of the recipient gets it; the newest is 0.
+    pub contact: u8,
+    /// How many contacts are left that may get it instead.
+    pub other_contacts: u8,
+    /// The best of the failures that SIP has answered since its turn came.
+    pub leg_failure: Option<u16>,
+    /// The RP-ERROR that was its end.
+    pub rp_error: Option<RpRefusal>,
+    /// When the last RP-DATA went out, in milliseconds since 1970 UTC.
+    pub sent_ms: u64,
+    /// Until when it is sent, in milliseconds since 1970 UTC; [`NEVER`](super::NEVER).
+    pub expires_ms: u64,
+}
+
+/// What an RP-DATA is for its sender.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// A whole instant message, or its last part.
+    Message(Sender),
+    /// A part that others follow.
+    Part {
+        /// The exchange of the last part, which has the sender; open or not.
+        last: ExchangeKey,
+    },
+    /// A status report, for which nobody waits.
+    StatusReport,
+}
+
+/// The sender of an instant message, and what it is owed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sender {
+    /// The sender's transaction, as long as it waits for its answer.
+    pub held: Option<Held>,
+    /// The notifications that the sender wants.
+    pub wants: Wants,
+    /// When the message was taken, or sent where the sender says so, in seconds since 1970 UTC.
+    pub unix: i64,
+}
+
+/// A transaction that waits for its final response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// The transaction.
+    pub transaction: TransactionId,
+    /// When the host answers it, in milliseconds since 1970 UTC.
+    pub until_ms: u64,
+}
+
+/// The disposition notifications that the sender of an instant message wants (RFC 5438).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wants {
+    /// That the recipient's device has it.
+    pub positive_delivery: bool,
+    /// That the recipient's device will not have it.
+    pub negative_delivery: bool,
+    /// That it was passed on.
+    pub processing: bool,
+}
+
+impl Wants {
+    /// None at all.
+    pub const NOTHING: Self = Self {
+        positive_delivery: false,
+        negative_delivery: false,
+        processing: false,
+    };
+}
+
+/// What an RP-ERROR said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RpRefusal {
+    /// RP-Cause (TS 24.011 §8.2.5.4).
+    pub cause: u8,
+    /// TP-Failure-Cause (TS 23.040 §9.2.3.22).
+    pub fcs: Option<u8>,
+}
+
+/// How far an RP-DATA has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImToSmState {
+    /// To one of several: the other ones are still being taken, and nothing is sent yet.
+    Listed,
+    /// It goes, or goes again, when its turn comes (RFC 3428 §8).
+    Queued,
+    /// Refused for what may pass, it goes once more at its time.
+    Pausing,
+    /// RP-DATA is on its way; neither SIP's answer nor the phone's report is here.
+    Sent,
+    /// SIP's answer was 2xx, the phone's report is not here. Other messages to the phone wait for it.
+    Taken,
+    /// The same, and other messages do not wait for the report any more.
+    Overdue,
+    /// SIP's answer was a failure. A report that says otherwise would come now.
+    Refused,
+    /// The sender was told that SIP failed. A report that says otherwise becomes a notification.
+    Failed {
+        /// The status code that the sender got.
+        status: u16,
+    },
+    /// The outcome is known; the sender's timer, about to fire, gives it to the sender.
+    Settled {
+        /// Status code for the sender.
+        status: u16,
+        /// Whether Retry-After goes with it.
+        retry_after: bool,
+    },
+    /// The outcome is told, and SIP's answer is not here yet.
+    Closing,
+}
+
+impl ImToSmState {
+    /// Its name for operators.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Listed => "Listed",
+            Self::Queued => "Queued",
+            Self::Pausing => "Pausing",
+            Self::Sent => "Sent",
+            Self::Taken => "Taken",
+            Self::Overdue => "Overdue",
+            Self::Refused => "Refused",
+            Self::Failed { .. } => "Failed",
+            Self::Settled { .. } => "Settled",
+            Self::Closing => "Closing",
+        }
+    }
+}
+
+impl Sender {
+    /// Nobody waits, and nobody wants to hear anything.
+    pub const NOBODY: Self = Self {
+        held: None,
+        wants: Wants::NOTHING,
+        unix: 0,
+    };
+}
+
+impl ImToSm {
+    /// An RP-DATA of which none was sent yet.
+    pub const fn new(header: Header, state: ImToSmState, role: Role, to: Party) -> Self {
+        Self {
+            header,
+            state,
+            role,
+            to,
+            rp_mr: 0,
+            tp_mr: 0,
+            private: false,
+            attempts: 0,
+            refused_at: 0,
+            taken: 0,
+            in_transaction: false,
+            contact: 0,
+            other_contacts: 0,
+            leg_failure: None,
+            rp_error: None,
+            sent_ms: 0,
+            expires_ms: NEVER,
+        }
+    }
+
+    /// The sender's transaction, as long as it waits for its answer.
+    pub const fn held(&self) -> Option<Held> {
+        match self.role {
+            Role::Message(sender) => sender.held,
+            Role::Part { .. } | Role::StatusReport => None,
+        }
+    }
+
+    /// Whether the sender waits for its answer.
+    pub const fn is_held(&self) -> bool {
+        self.held().is_some()
+    }
+
+    /// The sender; nobody for a part that others follow and for a status report.
+    pub const fn sender(&self) -> Sender {
+        match self.role {
+            Role::Message(sender) => sender,
+            Role::Part { .. } | Role::StatusReport => Sender::NOBODY,
+        }
+    }
+
+    /// The same, to be changed; nothing for a part that others follow and for a status report.
+    pub const fn sender_mut(&mut self) -> Option<&mut Sender> {
+        match &mut self.role {
+            Role::Message(sender) => Some(sender),
+            Role::Part { .. } | Role::StatusReport => None,
+        }
+    }
+
+    /// Where others follow: the exchange of the last part.
+    pub const fn last_part(&self) -> Option<ExchangeKey> {
+        match self.role {
+            Role::Part { last } => Some(last),
+            Role::Message(_) | Role::StatusReport => None,
+        }
+    }
+
+    /// Whether it is a status report.
+    pub const fn is_status_report(&self) -> bool {
+        matches!(self.role, Role::StatusReport)
+    }
+
+    /// Whether an RP-DATA went out that nobody has refused.
+    pub const fn is_out(&self) -> bool {
+        self.attempts > self.refused_at
+    }
+
+    /// Whether a report on it may still come.
+    pub const fn awaits_report(&self) -> bool {
+        match self.state {
+            ImToSmState::Sent
+            | ImToSmState::Taken
+            | ImToSmState::Overdue
+            | ImToSmState::Refused
+            | ImToSmState::Failed { .. } => true,
+            ImToSmState::Queued => self.is_out(),
+            ImToSmState::Listed
+            | ImToSmState::Pausing
+            | ImToSmState::Settled { .. }
+            | ImToSmState::Closing => false,
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! A part of a concatenated short message, acknowledged and kept until the others are there.
+
+use super::{ExchangeKey, Header, Party};
+
+/// A kept part. Its texts: [`KeptPartTexts`](super::KeptPartTexts).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeptPart {
+    /// What every exchange has.
+    pub header: Header,
+    /// What it waits for.
+    pub state: KeptPartState,
+    /// Who sent it.
+    pub sender: Party,
+    /// Whether the sender wants not to be known to the recipient.
+    pub private: bool,
+    /// Time zone of `unix`, in quarters of an hour.
+    pub zone: i8,
+    /// Which part it is, from 1.
+    pub sequence: u8,
+    /// When it was taken, in seconds since 1970 UTC.
+    pub unix: i64,
+    /// Digest of the part, by which a repetition is known.
+    pub digest: u64,
+    /// Digest of what all parts of its message have in common.
+    pub concatenation: u64,
+}
+
+/// What a kept part waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeptPartState {
+    /// The other parts.
+    Waiting,
+    /// The other parts, for another attempt: the message had failed with this status code, and its sender knows.
+    WaitingAgain {
+        /// The IM side's answer.
+        status: u16,
+    },
+    /// The outcome of the message.
+    Relayed {
+        /// The exchange that completes the message.
+        with: ExchangeKey,
+    },
+}
+
+impl KeptPart {
+    /// Whether it waits for the other parts of the message with this digest.
+    pub fn waits_for(&self, group: Group) -> bool {
+        !matches!(self.state, KeptPartState::Relayed { .. })
+            && self.concatenation == group.concatenation
+            && self.header.identity == group.identity
+    }
+
+    /// Whether it went with the exchange that completed the message.
+    pub fn went_with(&self, exchange: ExchangeKey) -> bool {
+        self.state == KeptPartState::Relayed { with: exchange }
+    }
+}
+
+/// The parts of one message that no exchange has relayed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// Whose they are.
+    pub identity: super::IdentityKey,
+    /// Digest of what they have in common.
+    pub concatenation: u64,
+}

@@ -1,0 +1,42 @@
+//! Exchanges: one record and one state for each kind, their durable keys, and what the core needs of the place where
+//! they are kept.
+//!
+//! An *exchange* is one message on its way across the two services, from the moment it is taken until its sender has the
+//! final word. A host that forks keeps exchanges in memory shared by its processes, a test keeps them in a `Vec`. Each
+//! has a record of a fixed size ([`Exchange`]) and packed texts ([`Texts`]).
+//!
+//! Deadlines are milliseconds since 1970 UTC, so that they mean the same after a restart and on another node. See
+//! [`Now::unix_ms`] for a clock that is set.
+
+mod header;
+mod im_to_sm;
+mod kept_part;
+mod key;
+mod list_delivery;
+mod notification;
+mod party;
+mod record;
+mod sm_to_im;
+mod store;
+mod submitted;
+mod texts;
+mod time;
+mod view;
+
+pub use header::{Header, NEVER};
+pub use im_to_sm::{Held, ImToSm, ImToSmState, Role, RpRefusal, Sender, Wants};
+pub use kept_part::{Group, KeptPart, KeptPartState};
+pub use key::ExchangeKey;
+pub use list_delivery::{ListDelivery, ListDeliveryState};
+pub use notification::{Notification, NotificationState};
+pub use party::{Identity, IdentityKey, Party, ReplyTo, TransactionId};
+pub use record::{Exchange, Kind};
+pub use sm_to_im::{ImAnswers, SmOutcome, SmToIm, SmToImState};
+pub use store::{Change, Full, NothingOpen, PastSm, Sequence, Store};
+pub use submitted::Submitted;
+pub use texts::{
+    ImToSmTexts, KeptPartTexts, ListDeliveryTexts, MOST_TEXT, NotificationTexts, SmToImTexts,
+    SubmittedTexts, Texts,
+};
+pub use time::Now;
+pub use view::View;

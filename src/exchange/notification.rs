@@ -1,0 +1,39 @@
+//! A disposition notification to the sender of an instant message (RFC 5438).
+
+use super::{Header, Party};
+
+/// A notification. Its texts: [`NotificationTexts`](super::NotificationTexts).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Notification {
+    /// What every exchange has.
+    pub header: Header,
+    /// How far it has come.
+    pub state: NotificationState,
+    /// Who has the message that the notification is about: a phone or a client here, or a service centre.
+    pub about: Party,
+    /// What it says, by its place among all that are sent.
+    pub disposition: u8,
+    /// How many MESSAGEs went out for it.
+    pub attempts: u8,
+    /// The time that it states, in seconds since 1970 UTC.
+    pub unix: i64,
+}
+
+/// How far a notification has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotificationState {
+    /// It is on its way.
+    Sent,
+    /// Its recipient did not take it; it goes once more at its time.
+    Pausing,
+}
+
+impl NotificationState {
+    /// Its name for operators.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Sent => "Sent",
+            Self::Pausing => "Pausing",
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Who takes part in an exchange, and whose transaction it holds.
+
+use core::hash::{Hash as _, Hasher as _};
+use std::hash::DefaultHasher;
+
+use crate::base::Text;
+
+/// Who somebody is, whatever URI names them: the key under which the exchanges of one SMS-side
+/// party are found together.
+pub type Identity = Text<128>;
+
+/// An identity in short: what exchanges of one bucket are compared by. It is not kept longer than a process lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct IdentityKey {
+    pub(crate) digest: u64,
+}
+
+impl IdentityKey {
+    /// The key of an identity.
+    pub fn of(identity: &Identity) -> Self {
+        let mut digest = DefaultHasher::new();
+        identity.as_str().hash(&mut digest);
+        Self {
+            digest: digest.finish(),
+        }
+    }
+}
+
+/// Who stands on the SMS side of an exchange.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Party {
+    /// An SMS-over-IP phone: we are its service centre.
+    Phone,
+    /// A service centre: we are the phone that it delivers to.
+    ServiceCentre,
+}
+
+/// Names a transaction of the host (tm: hash index and label).
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TransactionId {
+    /// Entry of the host's transaction table.
+    pub entry: u32,
+    /// Label within that entry.
+    pub label: u32,
+}
+
+/// The request that an answer is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReplyTo {
+    /// The request of this transaction: any process can answer it.
+    Transaction(TransactionId),
+    /// A request without a transaction: only the process that has it at hand can answer it.
+    AtHand,
+}

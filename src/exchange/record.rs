@@ -1,0 +1,177 @@
+//! What the store keeps of an exchange in any case: plain data of a fixed size, one struct for each kind.
+
+use super::{ExchangeKey, Header, ImToSm, KeptPart, ListDelivery, Notification, SmToIm, Submitted};
+
+/// The kinds of exchange.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A short message that becomes an instant message.
+    SmToIm,
+    /// RP-DATA to the SMS side: an instant message or a part of one, or a status report. To a phone it
+    /// is among those of its recipient, to a service centre among those of its sender.
+    ImToSm,
+    /// A part of a concatenated short message, kept until the others are there.
+    KeptPart,
+    /// An instant message, or a part of one, that a service centre has taken and may report on.
+    Submitted,
+    /// An instant message to one of several that stays one: a MESSAGE of ours to an instant messaging
+    /// client, among those of its recipient.
+    ListDelivery,
+    /// A notification to the sender of an instant message, among those of the message's exchange.
+    Notification,
+}
+
+impl Kind {
+    /// All of them, in the order of their values.
+    pub const ALL: [Self; 6] = [
+        Self::SmToIm,
+        Self::ImToSm,
+        Self::KeptPart,
+        Self::Submitted,
+        Self::ListDelivery,
+        Self::Notification,
+    ];
+
+    /// Its name for operators.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SmToIm => "sm_to_im",
+            Self::ImToSm => "im_to_sm",
+            Self::KeptPart => "part",
+            Self::Submitted => "submitted",
+            Self::ListDelivery => "copy",
+            Self::Notification => "notification",
+        }
+    }
+}
+
+/// One open exchange, without its texts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exchange {
+    /// A short message that becomes an instant message.
+    SmToIm(SmToIm),
+    /// RP-DATA to the SMS side.
+    ImToSm(ImToSm),
+    /// A part of a concatenated short message.
+    KeptPart(KeptPart),
+    /// An instant message that a service centre has taken.
+    Submitted(Submitted),
+    /// An instant message to one of several.
+    ListDelivery(ListDelivery),
+    /// A notification.
+    Notification(Notification),
+}
+
+// In shared memory an exchange takes this, the octets of its texts, and what the table adds.
+const _: () = assert!(size_of::<Exchange>() <= 192);
+
+impl Exchange {
+    /// Which kind it is.
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::SmToIm(_) => Kind::SmToIm,
+            Self::ImToSm(_) => Kind::ImToSm,
+            Self::KeptPart(_) => Kind::KeptPart,
+            Self::Submitted(_) => Kind::Submitted,
+            Self::ListDelivery(_) => Kind::ListDelivery,
+            Self::Notification(_) => Kind::Notification,
+        }
+    }
+
+    /// What every exchange has.
+    pub const fn header(&self) -> &Header {
+        match self {
+            Self::SmToIm(it) => &it.header,
+            Self::ImToSm(it) => &it.header,
+            Self::KeptPart(it) => &it.header,
+            Self::Submitted(it) => &it.header,
+            Self::ListDelivery(it) => &it.header,
+            Self::Notification(it) => &it.header,
+        }
+    }
+
+    /// The same, to be changed.
+    pub const fn header_mut(&mut self) -> &mut Header {
+        match self {
+            Self::SmToIm(it) => &mut it.header,
+            Self::ImToSm(it) => &mut it.header,
+            Self::KeptPart(it) => &mut it.header,
+            Self::Submitted(it) => &mut it.header,
+            Self::ListDelivery(it) => &mut it.header,
+            Self::Notification(it) => &mut it.header,
+        }
+    }
+
+    /// Its name.
+    pub const fn key(&self) -> ExchangeKey {
+        self.header().key
+    }
+
+    /// How far it has come, in one word for operators.
+    pub const fn state(&self) -> &'static str {
+        match self {
+            Self::SmToIm(it) => it.state.name(),
+            Self::ImToSm(it) => it.state.name(),
+            Self::KeptPart(_) => "Kept",
+            Self::Submitted(_) => "Submitted",
+            Self::ListDelivery(it) => it.state.name(),
+            Self::Notification(it) => it.state.name(),
+        }
+    }
+
+    /// How many MESSAGEs of ours went out for it; of one to several clients, those that are unanswered.
+    pub const fn messages_sent(&self) -> u8 {
+        match self {
+            Self::SmToIm(it) => it.state.reports_sent(),
+            Self::ImToSm(it) => it.attempts,
+            Self::KeptPart(_) | Self::Submitted(_) => 0,
+            Self::ListDelivery(it) => it.state.unanswered(),
+            Self::Notification(it) => it.attempts,
+        }
+    }
+
+    /// Whether the sender's transaction waits for its final response.
+    pub const fn sender_waits(&self) -> bool {
+        match self {
+            Self::SmToIm(it) => it.state.is_relayed(),
+            Self::ImToSm(it) => it.is_held(),
+            Self::KeptPart(_)
+            | Self::Submitted(_)
+            | Self::ListDelivery(_)
+            | Self::Notification(_) => false,
+        }
+    }
+}
+
+/// Each kind of exchange as one exchange among all, and back.
+macro_rules! kinds {
+    ($($kind:ident),+) => {$(
+        impl From<$kind> for Exchange {
+            fn from(exchange: $kind) -> Self {
+                Self::$kind(exchange)
+            }
+        }
+
+        impl TryFrom<Exchange> for $kind {
+            type Error = ();
+
+            /// The exchange, if it is of this kind.
+            fn try_from(exchange: Exchange) -> Result<Self, ()> {
+                match exchange {
+                    Exchange::$kind(exchange) => Ok(exchange),
+                    _ => Err(()),
+                }
+            }
+        }
+    )+};
+}
+
+kinds!(
+    SmToIm,
+    ImToSm,
+    KeptPart,
+    Submitted,
+    ListDelivery,
+    Notification
+);

@@ -1,0 +1,129 @@
+//! A short message that becomes an instant message: from the RP-DATA that is relayed to the report that its sender gets.
+
+use core::num::NonZeroU64;
+
+use super::{ExchangeKey, Header, Party, TransactionId};
+
+/// A short message that becomes an instant message. Its texts: [`SmToImTexts`](super::SmToImTexts).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SmToIm {
+    /// What every exchange has.
+    pub header: Header,
+    /// How far it has come.
+    pub state: SmToImState,
+    /// Who sent it.
+    pub sender: Party,
+    /// RP-Message Reference (TS 24.011 §8.2.3).
+    pub rp_mr: u8,
+    /// Whether the sender wants not to be known to the recipient.
+    pub private: bool,
+    /// Whether the recipient was asked for notifications of delivery.
+    pub asks: bool,
+    /// Time zone of `unix`, in quarters of an hour.
+    pub zone: i8,
+    /// TP-Status by the recipient's notification, which may come before the report is through.
+    pub notified: Option<u8>,
+    /// When it was taken, in seconds since 1970 UTC.
+    pub unix: i64,
+    /// Digest of the short message, by which a repetition is known.
+    pub digest: u64,
+    /// Where it completes a message that came in parts: digest of what all parts have in common.
+    pub completes: Option<NonZeroU64>,
+}
+
+/// How far a short message has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SmToImState {
+    /// The request is on its way to the IM side, and has no final response yet.
+    Relayed {
+        /// The request's transaction.
+        transaction: TransactionId,
+        /// Until when the IM side may answer, in milliseconds since 1970 UTC.
+        im_until_ms: u64,
+        /// What the IM side has answered.
+        answers: ImAnswers,
+    },
+    /// The sender has its `202`, and the IM side's answer is not known yet.
+    Accepted {
+        /// The request's transaction.
+        transaction: TransactionId,
+        /// What the IM side has answered.
+        answers: ImAnswers,
+    },
+    /// The sender has its `202`; the message that the IM side would not take is on its way once more.
+    Retried,
+    /// The request repeats another one, and gets its report with that one's.
+    Repetition {
+        /// The exchange of the other one.
+        first: ExchangeKey,
+    },
+    /// The sender has its `202`; the MESSAGE with its report is on its way.
+    Reporting {
+        /// What is reported.
+        outcome: SmOutcome,
+        /// How many reports went out.
+        sent: u8,
+    },
+    /// The IM side took it and knows no more; a notification may come (RFC 5438).
+    Unconfirmed {
+        /// What was reported.
+        outcome: SmOutcome,
+    },
+}
+
+/// What the clients on the IM side have answered to a relayed request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ImAnswers {
+    /// The answer that counts, once there is one.
+    pub status: Option<u16>,
+    /// The best of the failures.
+    pub best_failure: Option<u16>,
+    /// The branches of the request that have their final response, one bit each.
+    pub branches: u32,
+}
+
+/// What became of a short message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SmOutcome {
+    /// The IM side's answer.
+    pub status: u16,
+    /// RP-Cause of the report (TS 24.011 §8.2.5.4); none for RP-ACK.
+    pub rp_cause: Option<u8>,
+    /// TP-Failure-Cause of the report (TS 23.040 §9.2.3.22).
+    pub tp_fcs: Option<u8>,
+}
+
+impl SmToImState {
+    /// Its name for operators.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Relayed { .. } => "Relayed",
+            Self::Accepted { .. } => "Accepted",
+            Self::Retried => "Retried",
+            Self::Repetition { .. } => "Repetition",
+            Self::Reporting { .. } => "Reporting",
+            Self::Unconfirmed { .. } => "Unconfirmed",
+        }
+    }
+
+    /// Whether the IM side's answer is not known yet.
+    pub const fn is_undecided(&self) -> bool {
+        matches!(
+            self,
+            Self::Relayed { .. } | Self::Accepted { .. } | Self::Retried
+        )
+    }
+
+    /// Whether the request has no final response yet.
+    pub const fn is_relayed(&self) -> bool {
+        matches!(self, Self::Relayed { .. })
+    }
+
+    /// How many reports went out.
+    pub const fn reports_sent(&self) -> u8 {
+        match self {
+            Self::Reporting { sent, .. } => *sent,
+            _ => 0,
+        }
+    }
+}

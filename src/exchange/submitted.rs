@@ -1,0 +1,18 @@
+//! An instant message, or a part of one, that a service centre has taken and may report on.
+
+use super::{ExchangeKey, Header, Wants};
+
+/// What a service centre may report on. Its texts: [`SubmittedTexts`](super::SubmittedTexts).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Submitted {
+    /// What every exchange has.
+    pub header: Header,
+    /// TP-Message-Reference (TS 23.040 §9.2.3.6).
+    pub tp_mr: u8,
+    /// The notifications that the sender wants.
+    pub wants: Wants,
+    /// When the message was taken, or sent where the sender says so, in seconds since 1970 UTC.
+    pub unix: i64,
+    /// The exchange of the message, or of its last part; open or not.
+    pub message: ExchangeKey,
+}

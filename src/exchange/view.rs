@@ -1,0 +1,463 @@
+//! The bucket as a step sees it: what the store has, and what the step has changed so far. The named queries are here.
+
+use super::{
+    Change, Exchange, ExchangeKey, Full, Group, IdentityKey, ImToSm, KeptPart, Kind, Party, PastSm,
+    Sequence, SmToIm, SmToImState, Store, Submitted, Texts,
+};
+
+/// The bucket as a step sees it.
+pub struct View<'s> {
+    store: &'s mut dyn Store,
+    changes: Vec<Change>,
+}
+
+impl<'s> View<'s> {
+    /// The store as it is.
+    pub fn of(store: &'s mut dyn Store) -> Self {
+        Self {
+            store,
+            changes: Vec::with_capacity(4),
+        }
+    }
+
+    /// All that has changed.
+    pub fn into_changes(self) -> Vec<Change> {
+        self.changes
+    }
+
+    /// The exchange, unless it has ended or lives in another bucket.
+    pub fn by_key(&self, key: ExchangeKey) -> Option<Exchange> {
+        match self.change_of(key) {
+            Some(
+                Change::Opened(exchange, _)
+                | Change::Updated(exchange)
+                | Change::Rewritten(exchange, _),
+            ) => Some(*exchange),
+            Some(_) => None,
+            None => self.store.by_key(key),
+        }
+    }
+
+    /// The texts of that exchange.
+    pub fn texts(&self, key: ExchangeKey) -> Option<Texts> {
+        match self.change_of(key) {
+            Some(Change::Opened(_, texts) | Change::Rewritten(_, texts)) => {
+                Some(Texts::clone(texts))
+            }
+            Some(Change::Ended(_)) => None,
+            _ => self.store.texts(key),
+        }
+    }
+
+    /// Takes a place for an exchange behind all others of the bucket: of this kind, of this sender's share, with so
+    /// many octets of texts.
+    pub fn take_place(
+        &mut self,
+        kind: Kind,
+        share: u64,
+        octets: usize,
+    ) -> Result<ExchangeKey, Full> {
+        self.store.take_place(kind, share, octets)
+    }
+
+    /// Opens an exchange at the place that was taken for its key.
+    pub fn open(&mut self, exchange: impl Into<Exchange>, texts: Texts) {
+        let change = Change::Opened(exchange.into(), Box::new(texts));
+        self.changes.push(change);
+    }
+
+    /// The exchange goes on as this.
+    pub fn update(&mut self, exchange: impl Into<Exchange>) {
+        let exchange = exchange.into();
+        match self.change_mut(exchange.key()) {
+            Some(
+                Change::Opened(known, _) | Change::Updated(known) | Change::Rewritten(known, _),
+            ) => *known = exchange,
+            Some(_) => {}
+            None => self.changes.push(Change::Updated(exchange)),
+        }
+    }
+
+    /// The exchange goes on as this, with these texts. False where they are too long for its place: then nothing has
+    /// changed.
+    pub fn rewrite(&mut self, exchange: impl Into<Exchange>, texts: Texts) -> bool {
+        let exchange = exchange.into();
+        let key = exchange.key();
+        if texts.as_octets().len() > self.store.room(key) {
+            return false;
+        }
+        let texts = Box::new(texts);
+        match self.change_mut(key) {
+            Some(Change::Opened(known, old) | Change::Rewritten(known, old)) => {
+                (*known, *old) = (exchange, texts);
+            }
+            Some(Change::Ended(_)) => {}
+            Some(change) => *change = Change::Rewritten(exchange, texts),
+            None => self.changes.push(Change::Rewritten(exchange, texts)),
+        }
+        true
+    }
+
+    /// Ends an exchange.
+    pub fn end(&mut self, key: ExchangeKey) {
+        let place = self
+            .changes
+            .iter()
+            .position(|change| change.key() == Some(key));
+        match place {
+            // Opened and ended in one step: nothing has changed. Its place is given back with the commit.
+            Some(place) if matches!(self.changes.get(place), Some(Change::Opened(..))) => {
+                self.changes.remove(place);
+            }
+            Some(place) => {
+                if let Some(change) = self.changes.get_mut(place) {
+                    *change = Change::Ended(key);
+                }
+            }
+            None => self.changes.push(Change::Ended(key)),
+        }
+    }
+
+    /// The exchange is to be looked at again at this time, in milliseconds since 1970 UTC; a later call replaces an
+    /// earlier one.
+    pub fn wake_at(&mut self, key: ExchangeKey, due_ms: u64) {
+        if let Some(mut exchange) = self.by_key(key) {
+            exchange.header_mut().due_ms = due_ms;
+            self.update(exchange);
+        }
+    }
+
+    /// Keeps the outcome of a short message for a repetition of it.
+    pub fn remember(&mut self, past: PastSm) {
+        self.changes.push(Change::Remembered(past));
+    }
+
+    /// Keeps the digest of a part whose message is delivered.
+    pub fn remember_part(&mut self, digest: u64, until_ms: u64) {
+        self.changes
+            .push(Change::PartRemembered { digest, until_ms });
+    }
+
+    /// What became of the short message with this digest.
+    pub fn outcome_of(&self, digest: u64) -> Option<PastSm> {
+        let known = self.changes.iter().rev().find_map(|change| match change {
+            Change::Remembered(past) if past.digest == digest => Some(*past),
+            _ => None,
+        });
+        known.or_else(|| self.store.outcome_of(digest))
+    }
+
+    /// Whether the part with this digest belonged to a message that was delivered.
+    pub fn has_part(&self, digest: u64, now_ms: u64) -> bool {
+        self.store.has_part(digest, now_ms)
+    }
+
+    /// Whether there is no place for what only waits for news that may never come.
+    pub fn is_crowded(&self, share: u64) -> bool {
+        self.store.is_crowded(share)
+    }
+
+    /// The next value of one of the bucket's counters.
+    pub fn next_number(&mut self, sequence: Sequence) -> u8 {
+        self.store.next_number(sequence)
+    }
+
+    /// The exchanges of this kind, oldest first.
+    fn all<E: TryFrom<Exchange>>(&self, kind: Kind) -> impl Iterator<Item = E> + '_ {
+        let mut next = self.store.oldest(kind);
+        let kept = core::iter::from_fn(move || {
+            let exchange = next?;
+            next = self.store.next_oldest(exchange.key());
+            Some(exchange)
+        });
+        let kept = kept.filter_map(|exchange| match self.change_of(exchange.key()) {
+            None => Some(exchange),
+            Some(Change::Updated(exchange) | Change::Rewritten(exchange, _)) => Some(*exchange),
+            Some(_) => None,
+        });
+        let opened = self.changes.iter().filter_map(|change| match change {
+            Change::Opened(exchange, _) => Some(*exchange),
+            _ => None,
+        });
+        kept.chain(opened)
+            .filter_map(|exchange| E::try_from(exchange).ok())
+    }
+
+    fn change_of(&self, key: ExchangeKey) -> Option<&Change> {
+        self.changes.iter().find(|change| change.key() == Some(key))
+    }
+
+    fn change_mut(&mut self, key: ExchangeKey) -> Option<&mut Change> {
+        self.changes
+            .iter_mut()
+            .find(|change| change.key() == Some(key))
+    }
+}
+
+/// The named queries. Each gives the exchanges oldest first.
+impl View<'_> {
+    /// The short messages of this identity with this digest.
+    pub fn sms_by_digest(
+        &self,
+        identity: IdentityKey,
+        digest: u64,
+    ) -> impl Iterator<Item = SmToIm> + '_ {
+        self.all::<SmToIm>(Kind::SmToIm)
+            .filter(move |sm| sm.digest == digest && sm.header.identity == identity)
+    }
+
+    /// The requests that get their reports with this exchange.
+    pub fn repetitions_of(&self, first: ExchangeKey) -> impl Iterator<Item = SmToIm> + '_ {
+        self.all::<SmToIm>(Kind::SmToIm)
+            .filter(move |sm| sm.state == SmToImState::Repetition { first })
+    }
+
+    /// What goes to this phone, or from this sender to a service centre.
+    pub fn queue_of(&self, identity: IdentityKey, to: Party) -> impl Iterator<Item = ImToSm> + '_ {
+        self.all::<ImToSm>(Kind::ImToSm)
+            .filter(move |im| im.to == to && im.header.identity == identity)
+    }
+
+    /// The one that waits for a report under this RP-Message Reference.
+    pub fn by_rp_mr(&self, identity: IdentityKey, to: Party, rp_mr: u8) -> Option<ImToSm> {
+        self.queue_of(identity, to)
+            .find(|im| im.awaits_report() && im.rp_mr == rp_mr)
+    }
+
+    /// The parts of a message that are before its last one.
+    pub fn parts_before(&self, last: ExchangeKey) -> impl Iterator<Item = ImToSm> + '_ {
+        self.all::<ImToSm>(Kind::ImToSm)
+            .filter(move |im| im.last_part() == Some(last))
+    }
+
+    /// The kept parts of this identity, of whatever message.
+    pub fn kept_parts_of(&self, identity: IdentityKey) -> impl Iterator<Item = KeptPart> + '_ {
+        self.all::<KeptPart>(Kind::KeptPart)
+            .filter(move |part| part.header.identity == identity)
+    }
+
+    /// The parts of one message that no exchange has relayed.
+    pub fn parts_of(&self, group: Group) -> impl Iterator<Item = KeptPart> + '_ {
+        self.all::<KeptPart>(Kind::KeptPart)
+            .filter(move |part| part.waits_for(group))
+    }
+
+    /// The parts that went with the exchange that completed their message.
+    pub fn parts_relayed_with(&self, exchange: ExchangeKey) -> impl Iterator<Item = KeptPart> + '_ {
+        self.all::<KeptPart>(Kind::KeptPart)
+            .filter(move |part| part.went_with(exchange))
+    }
+
+    /// What a service centre has under this TP-Message-Reference.
+    pub fn by_tp_mr(
+        &self,
+        identity: IdentityKey,
+        tp_mr: u8,
+    ) -> impl Iterator<Item = Submitted> + '_ {
+        self.all::<Submitted>(Kind::Submitted)
+            .filter(move |kept| kept.tp_mr == tp_mr && kept.header.identity == identity)
+    }
+
+    /// What a service centre has of this message.
+    pub fn submitted_of(&self, message: ExchangeKey) -> impl Iterator<Item = Submitted> + '_ {
+        self.all::<Submitted>(Kind::Submitted)
+            .filter(move |kept| kept.message == message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{
+        Header, ImToSmState, ImToSmTexts, NEVER, Role, Sender, SubmittedTexts, Wants,
+    };
+    use super::*;
+    use crate::base::Text;
+
+    /// A bucket with these exchanges.
+    #[derive(Default)]
+    struct Kept {
+        open: Vec<(Exchange, Texts)>,
+        serial: u64,
+    }
+
+    impl Kept {
+        fn place(&self, key: ExchangeKey) -> Option<usize> {
+            self.open.iter().position(|(open, _)| open.key() == key)
+        }
+
+        fn first(&self, kind: Kind, from: usize) -> Option<Exchange> {
+            let mut open = self.open.iter().skip(from).map(|(open, _)| *open);
+            open.find(|open| open.kind() == kind)
+        }
+    }
+
+    impl Store for Kept {
+        fn by_key(&self, key: ExchangeKey) -> Option<Exchange> {
+            Some(self.open[self.place(key)?].0)
+        }
+
+        fn texts(&self, key: ExchangeKey) -> Option<Texts> {
+            Some(self.open[self.place(key)?].1.clone())
+        }
+
+        fn room(&self, _: ExchangeKey) -> usize {
+            60
+        }
+
+        fn oldest(&self, kind: Kind) -> Option<Exchange> {
+            self.first(kind, 0)
+        }
+
+        fn next_oldest(&self, key: ExchangeKey) -> Option<Exchange> {
+            let place = self.place(key)?;
+            self.first(self.open[place].0.kind(), place + 1)
+        }
+
+        fn take_place(&mut self, _: Kind, _: u64, _: usize) -> Result<ExchangeKey, Full> {
+            self.serial += 1;
+            ExchangeKey::new(1, 100 + self.serial).ok_or(Full::Table)
+        }
+
+        fn is_crowded(&self, _: u64) -> bool {
+            false
+        }
+
+        fn next_number(&mut self, _: Sequence) -> u8 {
+            0
+        }
+
+        fn outcome_of(&self, _: u64) -> Option<PastSm> {
+            None
+        }
+
+        fn has_part(&self, _: u64, _: u64) -> bool {
+            false
+        }
+    }
+
+    fn identity() -> IdentityKey {
+        IdentityKey::of(&Text::new("+15550001").unwrap())
+    }
+
+    fn im(serial: u64) -> ImToSm {
+        let header = Header {
+            key: ExchangeKey::new(1, serial).unwrap(),
+            identity: identity(),
+            share: 0,
+            due_ms: NEVER,
+        };
+        ImToSm::new(
+            header,
+            ImToSmState::Queued,
+            Role::Message(Sender::NOBODY),
+            Party::Phone,
+        )
+    }
+
+    fn texts(address: &str) -> Texts {
+        let texts = ImToSmTexts {
+            address,
+            ..ImToSmTexts::default()
+        };
+        texts.pack()
+    }
+
+    fn with(serials: &[u64]) -> Kept {
+        Kept {
+            open: serials
+                .iter()
+                .map(|serial| (im(*serial).into(), texts("a")))
+                .collect(),
+            serial: 0,
+        }
+    }
+
+    fn serials(view: &View<'_>) -> Vec<u64> {
+        view.queue_of(identity(), Party::Phone)
+            .map(|im| im.header.key.serial())
+            .collect()
+    }
+
+    #[test]
+    fn queries_see_what_the_step_has_changed() {
+        let mut kept = with(&[1, 2, 3]);
+        let mut view = View::of(&mut kept);
+        let key = view.take_place(Kind::ImToSm, 0, 10).unwrap();
+        view.open(im(key.serial()), texts("b"));
+        view.end(im(2).header.key);
+        view.update(ImToSm {
+            rp_mr: 7,
+            state: ImToSmState::Sent,
+            ..im(3)
+        });
+        assert_eq!(serials(&view), [1, 3, 101]);
+        let sent = view.by_rp_mr(identity(), Party::Phone, 7);
+        assert_eq!(sent.unwrap().header.key, im(3).header.key);
+        assert_eq!(view.by_key(im(2).header.key), None);
+        assert!(view.texts(im(2).header.key).is_none());
+        let of_new = view.texts(key).unwrap();
+        assert_eq!(ImToSmTexts::of(&of_new).address, "b");
+        // Nothing has changed in the store.
+        drop(view);
+        assert_eq!(kept.open.len(), 3);
+    }
+
+    #[test]
+    fn each_exchange_changes_once() {
+        let mut kept = with(&[1, 2]);
+        let mut view = View::of(&mut kept);
+        for attempts in 1..4 {
+            view.update(ImToSm { attempts, ..im(1) });
+        }
+        view.wake_at(im(1).header.key, 5);
+        view.update(im(2));
+        view.end(im(2).header.key);
+        let changes = view.into_changes();
+        let [
+            Change::Updated(Exchange::ImToSm(first)),
+            Change::Ended(second),
+        ] = &changes[..]
+        else {
+            panic!("{changes:?}")
+        };
+        assert_eq!((first.attempts, first.header.due_ms), (3, 5));
+        assert_eq!(*second, im(2).header.key);
+    }
+
+    #[test]
+    fn what_is_opened_and_ended_in_one_step_never_was() {
+        let mut kept = with(&[]);
+        let mut view = View::of(&mut kept);
+        let key = view.take_place(Kind::Submitted, 0, 10).unwrap();
+        let kept = Submitted {
+            header: Header {
+                key,
+                ..im(1).header
+            },
+            tp_mr: 5,
+            wants: Wants::NOTHING,
+            unix: 0,
+            message: im(1).header.key,
+        };
+        view.open(kept, SubmittedTexts::default().pack());
+        assert_eq!(view.by_tp_mr(identity(), 5).count(), 1);
+        view.end(key);
+        assert_eq!(view.submitted_of(im(1).header.key).count(), 0);
+        assert!(view.into_changes().is_empty());
+    }
+
+    #[test]
+    fn texts_that_have_no_room_stay_as_they_were() {
+        let mut kept = with(&[1]);
+        let mut view = View::of(&mut kept);
+        assert!(!view.rewrite(im(1), texts(&"x".repeat(61))));
+        assert!(view.rewrite(im(1), texts("new")));
+        view.update(ImToSm { taken: 1, ..im(1) });
+        let now = view.texts(im(1).header.key).unwrap();
+        assert_eq!(ImToSmTexts::of(&now).address, "new");
+        let changes = view.into_changes();
+        assert!(
+            matches!(&changes[..], [Change::Rewritten(Exchange::ImToSm(im), _)] if im.taken == 1)
+        );
+    }
+}

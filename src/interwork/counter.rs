@@ -1,0 +1,147 @@
+//! What is counted.
+
+use crate::exchange::Full;
+
+/// Something worth counting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Counter {
+    /// Short messages relayed to the IM side.
+    SmToIm,
+    /// Short messages acknowledged with RP-ACK.
+    SmDelivered,
+    /// Short messages refused with RP-ERROR.
+    SmFailed,
+    /// Short messages that came again.
+    SmRepeated,
+    /// Parts of long short messages that were kept until the others come.
+    SmPart,
+    /// Long short messages of which a part never came.
+    SmIncomplete,
+    /// Status reports to phones that asked for them.
+    StatusReport,
+    /// Notifications to senders of instant messages who asked for them.
+    Notification,
+    /// Notifications that could not be brought to their recipient.
+    NotificationLost,
+    /// Reports that never reached the sender of a short message.
+    ReportLost,
+    /// Instant messages taken for the SMS side.
+    ImToSm,
+    /// Instant messages that a phone acknowledged.
+    ImDelivered,
+    /// Instant messages that a phone or its SIP leg refused.
+    ImFailed,
+    /// Instant messages whose sender got a `202` for want of a report in time.
+    ImAccepted,
+    /// Short messages sent again because no report came, or in another form because they were refused.
+    Resent,
+    /// Short messages on which no report ever came.
+    ReportMissing,
+    /// Reports that fit no open exchange.
+    ReportUnknown,
+    /// Reports whose RP-MR is not that of the short message which In-Reply-To names.
+    ReportOdd,
+    /// RP-SMMA.
+    MemoryAvailable,
+    /// Messages to one of several.
+    Copy,
+    /// Of these that stay instant messages: refused.
+    CopyFailed,
+    /// Messages that were not sent because their turn did not come in time.
+    QueueExpired,
+    /// Messages refused because `max_pending` exchanges are open.
+    Full,
+    /// Messages refused because their sender has `max_per_sender` exchanges open.
+    SenderFull,
+    /// Messages refused for what they are.
+    Refused,
+    /// Requests refused because there is too much to do.
+    Overload,
+}
+
+impl Counter {
+    /// All of them, in the order of their values.
+    pub const ALL: [Self; 26] = [
+        Self::SmToIm,
+        Self::SmDelivered,
+        Self::SmFailed,
+        Self::SmRepeated,
+        Self::SmPart,
+        Self::SmIncomplete,
+        Self::StatusReport,
+        Self::Notification,
+        Self::NotificationLost,
+        Self::ReportLost,
+        Self::ImToSm,
+        Self::ImDelivered,
+        Self::ImFailed,
+        Self::ImAccepted,
+        Self::Resent,
+        Self::ReportMissing,
+        Self::ReportUnknown,
+        Self::ReportOdd,
+        Self::MemoryAvailable,
+        Self::Copy,
+        Self::CopyFailed,
+        Self::QueueExpired,
+        Self::Full,
+        Self::SenderFull,
+        Self::Refused,
+        Self::Overload,
+    ];
+
+    /// What an operator is to read in the log when it counts one more.
+    pub const fn warning(self) -> Option<&'static str> {
+        match self {
+            Self::NotificationLost => {
+                Some("a notification is dropped: its recipient did not take it")
+            }
+            Self::ReportOdd => Some(
+                "a report has another RP-MR than the short message that its In-Reply-To names: In-Reply-To counts",
+            ),
+            _ => None,
+        }
+    }
+
+    /// Its name in statistics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SmToIm => "sm_to_im",
+            Self::SmDelivered => "sm_delivered",
+            Self::SmFailed => "sm_failed",
+            Self::SmRepeated => "sm_repeated",
+            Self::SmPart => "sm_part",
+            Self::SmIncomplete => "sm_incomplete",
+            Self::StatusReport => "status_report",
+            Self::Notification => "notification",
+            Self::NotificationLost => "notification_lost",
+            Self::ReportLost => "report_lost",
+            Self::ImToSm => "im_to_sm",
+            Self::ImDelivered => "im_delivered",
+            Self::ImFailed => "im_failed",
+            Self::ImAccepted => "im_accepted",
+            Self::Resent => "resent",
+            Self::ReportMissing => "report_missing",
+            Self::ReportUnknown => "report_unknown",
+            Self::ReportOdd => "report_odd",
+            Self::MemoryAvailable => "memory_available",
+            Self::Copy => "copy",
+            Self::CopyFailed => "copy_failed",
+            Self::QueueExpired => "queue_expired",
+            Self::Full => "full",
+            Self::SenderFull => "sender_full",
+            Self::Refused => "refused",
+            Self::Overload => "overload",
+        }
+    }
+}
+
+impl From<Full> for Counter {
+    fn from(full: Full) -> Self {
+        match full {
+            Full::Table => Self::Full,
+            Full::Sender => Self::SenderFull,
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Why a message goes no further.
+
+use core::fmt;
+
+use crate::wire::DecodeError;
+
+/// Why a message goes no further. Shown in words of the specification, with nothing of the message
+/// itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// Nobody vouches for the sender.
+    NoIdentity,
+    /// The Request-URI names nobody whom we can write to.
+    Recipient,
+    /// A body shorter than its Content-Length.
+    ContentLength,
+    /// A multipart body without a boundary.
+    Multipart,
+    /// A body that is not in the Content-Transfer-Encoding that it claims.
+    NotInItsEncoding,
+    /// A Content-Transfer-Encoding that we do not know.
+    TransferEncoding,
+    /// A Content-Encoding that is not supported.
+    ContentEncoding,
+    /// A body that is not in the Content-Encoding that it claims.
+    NotInItsContentEncoding,
+    /// A body that its Content-Encoding makes larger than any that is read.
+    UnpackedTooLarge,
+    /// An RP message or TPDU that cannot be read.
+    Undecodable(DecodeError),
+    /// An RP message that this sender does not send.
+    Direction,
+    /// No RP-DATA.
+    NotRpData,
+    /// No RP-ACK, RP-ERROR or RP-SMMA.
+    NotAReport,
+    /// A TPDU that this RP message does not carry.
+    TpduType,
+    /// SMS-COMMAND, which only a service centre's store could obey.
+    Command,
+    /// SMS-STATUS-REPORT: acknowledged, whatever it is about.
+    StatusReport,
+    /// Short message type 0: acknowledged and discarded (TS 23.040 §9.2.3.9).
+    Type0,
+    /// A message waiting indication whose text is to be discarded: acknowledged, and of no use to an
+    /// instant messaging client.
+    MessageWaiting,
+    /// A TP-PID that asks for more than text.
+    Pid,
+    /// A message class for the (U)SIM or for terminal equipment.
+    MessageClass,
+    /// 8-bit data.
+    EightBit,
+    /// Compressed text.
+    Compressed,
+    /// User data that cannot be what TP-DCS says.
+    Dcs,
+    /// User data for an application port.
+    Ports,
+    /// A TP-DA that is no number.
+    DestinationAddress,
+    /// A media type that is not converted.
+    MediaType,
+    /// A charset that is not converted.
+    Charset,
+    /// Text that is not in the charset that it claims.
+    NotInItsCharset,
+    /// A list of recipients, which is a list server's business, or that we cannot follow.
+    RecipientList,
+    /// A list of more recipients than `max_recipients`.
+    TooManyRecipients,
+    /// A list of nobody.
+    NoRecipient,
+    /// A `message/cpim` that requires something of its reader that we do not know.
+    CpimRequire,
+    /// Text with a NUL in it.
+    Nul,
+    /// No text.
+    Empty,
+    /// Text that takes more short messages than `max_segments`.
+    TextTooLong,
+    /// A message to an emergency service.
+    Emergency,
+    /// A message that was converted once already.
+    Loop,
+    /// A message whose time is over.
+    Expired,
+    /// A sender who has no number, nor a name that a phone could show.
+    SenderWithoutNumber,
+    /// A value that has no place in the TPDU.
+    NotRepresentable,
+}
+
+impl Reason {
+    /// How a message that cannot be read, or is of no use any more, is answered in SIP.
+    pub(crate) const fn status(self) -> u16 {
+        match self {
+            Self::MediaType | Self::TransferEncoding | Self::ContentEncoding | Self::Charset => 415,
+            Self::UnpackedTooLarge => 413,
+            Self::CpimRequire => 488,
+            _ => 400,
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Undecodable(error) => return error.fmt(f),
+            Self::NoIdentity => "no asserted identity",
+            Self::Recipient => "Request-URI names nobody",
+            Self::ContentLength => "body shorter than Content-Length",
+            Self::Multipart => "multipart without boundary",
+            Self::NotInItsEncoding => "body is not in its Content-Transfer-Encoding",
+            Self::TransferEncoding => "unknown Content-Transfer-Encoding",
+            Self::ContentEncoding => "unsupported Content-Encoding",
+            Self::NotInItsContentEncoding => "body is not in its Content-Encoding",
+            Self::UnpackedTooLarge => "body too large without its Content-Encoding",
+            Self::Direction => "RP-MTI: wrong direction",
+            Self::NotRpData => "RP-MTI: not RP-DATA",
+            Self::NotAReport => "RP-MTI: not RP-ACK, RP-ERROR or RP-SMMA",
+            Self::TpduType => "TP-MTI: not SMS-SUBMIT or SMS-DELIVER",
+            Self::Command => "SMS-COMMAND",
+            Self::StatusReport => "SMS-STATUS-REPORT",
+            Self::Type0 => "TP-PID: short message type 0",
+            Self::MessageWaiting => "message waiting indication without text to keep",
+            Self::Pid => "TP-PID: not convertible",
+            Self::MessageClass => "TP-DCS: message class not convertible",
+            Self::EightBit => "TP-DCS: 8-bit data",
+            Self::Compressed => "TP-DCS: compressed",
+            Self::Dcs => "TP-DCS: user data is not in this coding",
+            Self::Ports => "TP-UD: application port",
+            Self::DestinationAddress => "TP-DA: not a number",
+            Self::MediaType => "unsupported media type",
+            Self::Charset => "unsupported charset",
+            Self::NotInItsCharset => "text is not in its charset",
+            Self::RecipientList => "recipient list",
+            Self::TooManyRecipients => "recipient list: too many",
+            Self::NoRecipient => "recipient list: nobody",
+            Self::CpimRequire => "CPIM Require: not understood",
+            Self::Nul => "text holds a NUL",
+            Self::Empty => "no text",
+            Self::TextTooLong => "text takes too many short messages",
+            Self::Emergency => "emergency service",
+            Self::Loop => "converted once already",
+            Self::Expired => "expired before delivery",
+            Self::SenderWithoutNumber => "sender has no number",
+            Self::NotRepresentable => "not representable in a TPDU",
+        })
+    }
+}
