@@ -32,7 +32,7 @@ pub struct ImToSm {
     /// How many contacts are left that may get it instead.
     pub other_contacts: u8,
     /// The best of the failures that SIP has answered since its turn came.
-    pub leg_failure: Option<u16>,
+    pub sip_failure: Option<u16>,
     /// The RP-ERROR that was its end.
     pub rp_error: Option<RpRefusal>,
     /// When the last RP-DATA went out, in milliseconds since 1970 UTC.
@@ -181,7 +181,7 @@ impl ImToSm {
             in_transaction: false,
             contact: 0,
             other_contacts: 0,
-            leg_failure: None,
+            sip_failure: None,
             rp_error: None,
             sent_ms: 0,
             expires_ms: NEVER,

@@ -63,8 +63,14 @@ pub enum Exchange {
     Notification(Notification),
 }
 
-// In shared memory an exchange takes this, the octets of its texts, and what the table adds.
-const _: () = assert!(size_of::<Exchange>() <= 192);
+// In shared memory an exchange takes the largest of these, its texts, and what the table adds.
+const _: () = assert!(size_of::<SmToIm>() <= 112);
+const _: () = assert!(size_of::<ImToSm>() <= 152);
+const _: () = assert!(size_of::<KeptPart>() <= 104);
+const _: () = assert!(size_of::<Submitted>() <= 80);
+const _: () = assert!(size_of::<ListDelivery>() <= 64);
+const _: () = assert!(size_of::<Notification>() <= 64);
+const _: () = assert!(size_of::<Exchange>() <= 160);
 
 impl Exchange {
     /// Which kind it is.

@@ -44,8 +44,8 @@ pub struct Ended {
     pub ending: Ending,
     /// SM -> IM: what the IM side answered. IM -> SM: what the sender is told. 0: nobody has answered.
     pub status: u16,
-    /// IM -> SM: the failure that the SMS side has answered in SIP; 0: none.
-    pub leg: u16,
+    /// IM -> SM: the failure that the SMS side has answered in SIP.
+    pub sip_failure: Option<u16>,
     /// RP-Cause of the RP-ERROR that came from the SMS side, or goes to it.
     pub rp_cause: Option<u8>,
     /// TP-Failure-Cause beside it.
@@ -60,7 +60,7 @@ impl Ended {
             kind,
             ending: Ending::of(status),
             status,
-            leg: 0,
+            sip_failure: None,
             rp_cause: None,
             tp_fcs: None,
         }

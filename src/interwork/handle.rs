@@ -68,6 +68,9 @@ impl Turn<'_> {
                 status,
             } => self.script_answered(exchange, request, status),
             Input::ImAnswered { exchange, status } => self.im_answered(exchange, status),
+            Input::ResponseForwarded { exchange, status } => {
+                self.response_forwarded(exchange, status);
+            }
             Input::BranchAnswered {
                 exchange,
                 branch,

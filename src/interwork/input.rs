@@ -32,6 +32,13 @@ pub enum Input<'a> {
         /// Status code; 408 where nothing came in time.
         status: u16,
     },
+    /// A success of the IM side is about to be forwarded to the SMS side.
+    ResponseForwarded {
+        /// The exchange of the request.
+        exchange: ExchangeKey,
+        /// Status code.
+        status: u16,
+    },
     /// A client has given its final response to a relayed request, whatever comes of it.
     BranchAnswered {
         /// The exchange of the request.
@@ -237,11 +244,11 @@ pub struct PreparedDelivery {
     /// What its sender wants to hear of it.
     pub notify: Option<NotifyIn>,
     /// What it becomes.
-    pub becomes: Becomes,
+    pub becomes: DeliveredAs,
 }
 
 /// What an instant message becomes for one of several.
-pub enum Becomes {
+pub enum DeliveredAs {
     /// A short message.
     Sm(Box<PreparedIm>),
     /// An instant message of our own.

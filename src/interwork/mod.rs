@@ -42,8 +42,8 @@ pub use ended::{Ended, Ending};
 pub use gateway::Gateway;
 pub use im_to_sm::report::expects;
 pub use input::{
-    Becomes, DeliveryOut, Input, Named, NotifyIn, PartIn, PreparedDelivery, PreparedIm, PreparedSm,
-    RecipientIn, ReportIn, RpReport, StatusReportIn,
+    DeliveredAs, DeliveryOut, Input, Named, NotifyIn, PartIn, PreparedDelivery, PreparedIm,
+    PreparedSm, RecipientIn, ReportIn, RpReport, StatusReportIn,
 };
 pub use read::classify::Class;
 pub use read::field::{Field, Value};

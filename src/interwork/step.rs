@@ -51,8 +51,10 @@ pub enum Verdict {
 pub enum Effect {
     /// Answer a request. Where it has its final response already, nothing is sent.
     Answer(ReplyTo, Answer),
+    /// Forward the response at hand as this answer.
+    ForwardAs(Answer),
     /// Rewrite the request at hand by [`PreparedSm::translation`](super::PreparedSm::translation), tie
-    /// its transaction to this exchange and let the script relay it. This alone needs the request at hand.
+    /// its transaction to this exchange and let the script relay it. This needs the request at hand.
     Relay {
         /// The exchange.
         exchange: ExchangeKey,

@@ -211,7 +211,7 @@ fn tp_fcs_goes_before_rp_cause() {
         let mut octets = [0x04, rp_mr, 0x01, 0x80 | 22, 0x41, 0x03, 0x00, fcs, 0x00];
         let mut done = world.report(&from_phone(BOB, &octets));
         if matches!(fcs, 0x90 | 0x9F) {
-            // In the other alphabet, too (tests/decisions/other_forms.rs).
+            // In the other alphabet, too (tests/decisions/sm_retry.rs).
             octets[1] = done.message().body[1];
             done = world.report(&from_phone(BOB, &octets));
         }

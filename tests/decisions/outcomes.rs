@@ -15,7 +15,7 @@ fn only(done: &Done) -> (Kind, Ending, u16, u16, Option<u8>) {
         ended.kind,
         ended.ending,
         ended.status,
-        ended.leg,
+        ended.sip_failure.unwrap_or(0),
         ended.rp_cause,
     )
 }

@@ -1,7 +1,7 @@
 //! Instant messages to a list of recipients (row MAP-14, RFC 5365).
 
 use ipsmgw::exchange::ExchangeKey;
-use ipsmgw::interwork::{Becomes, Counter, Input, PreparedDelivery, RecipientIn, Settings};
+use ipsmgw::interwork::{Counter, DeliveredAs, Input, PreparedDelivery, RecipientIn, Settings};
 use ipsmgw::mime::{Cpim, DeliveryStatus, Disposition, Imdn};
 use ipsmgw::sip::{Capabilities, MessageIn, Service};
 
@@ -250,7 +250,7 @@ fn unreachable_recipients() {
     let octets = body(&cpim("negative-delivery"), "");
     assert_eq!(prepare(&world, &octets, &[lost]).err(), Some(404));
     let copies = prepare(&world, &octets, &[lost, good]).unwrap();
-    assert!(matches!(copies[0].becomes, Becomes::Nothing(404)));
+    assert!(matches!(copies[0].becomes, DeliveredAs::Nothing(404)));
     // But by a name that is one: XML can write line breaks into it.
     for name in [
         "sip:zoe@ims.example\nsip:eve@elsewhere.example",
@@ -377,7 +377,7 @@ fn list_is_not_passed_on() {
         "",
     );
     let copies = prepare(&world, &two, &to).unwrap();
-    let Becomes::Im(copy) = &copies[0].becomes else {
+    let DeliveredAs::Im(copy) = &copies[0].becomes else {
         panic!("no IM")
     };
     assert_eq!(

@@ -217,6 +217,7 @@ pub(crate) struct Done {
     pub(crate) ended: Vec<Ended>,
     pub(crate) accepted: Vec<TransactionId>,
     pub(crate) counted: Vec<Counter>,
+    pub(crate) forwarded: Vec<u16>,
     pub(crate) status_reports: usize,
     pub(crate) reasons: Vec<Reason>,
 }
@@ -268,6 +269,7 @@ impl Done {
                     message,
                     ..
                 } => done.again.push((exchange, refused, message)),
+                Effect::ForwardAs(answer) => done.forwarded.push(answer.status),
                 Effect::StatusReport(_) => done.status_reports += 1,
                 Effect::Refused { reason, .. } => done.reasons.push(reason),
                 Effect::Ended(ended) => done.ended.push(ended),

@@ -115,7 +115,7 @@ impl Turn<'_> {
         if im.taken > 0 {
             return self.report_missing(im);
         }
-        im.leg_failure = Some(cause::better_failure(im.leg_failure.unwrap_or(0), status));
+        im.sip_failure = Some(cause::better_failure(im.sip_failure.unwrap_or(0), status));
         if im.other_contacts > 0 && status < 600 {
             im.contact += 1;
             im.other_contacts -= 1;
@@ -132,7 +132,7 @@ impl Turn<'_> {
 
     /// No report belies the failure of SIP.
     fn refused_in_sip(&mut self, im: ImToSm) {
-        let status = im.leg_failure.unwrap_or(0);
+        let status = im.sip_failure.unwrap_or(0);
         self.outcome(im, self.gateway.policy.causes.leg_to_sip(status));
     }
 
@@ -241,7 +241,7 @@ impl Turn<'_> {
         }
         let rp_error = im.rp_error;
         self.ended(Ended {
-            leg: im.leg_failure.filter(|leg| *leg >= 300).unwrap_or(0),
+            sip_failure: im.sip_failure.filter(|status| *status >= 300),
             rp_cause: rp_error.map(|error| error.cause),
             tp_fcs: rp_error.and_then(|error| error.fcs),
             ..Ended::with(im.header.key, Kind::ImToSm, status)
@@ -341,7 +341,7 @@ impl Turn<'_> {
         let key = last.header.key;
         let part = self.view.parts_before(key).next().unwrap_or(*last);
         let silent_ms = self.now.unix_ms.saturating_sub(part.sent_ms);
-        let failure = part.leg_failure.unwrap_or(0);
+        let failure = part.sip_failure.unwrap_or(0);
         match part.state {
             ImToSmState::Refused => Some((part.header.key, failure)),
             ImToSmState::Sent if silent_ms >= SHORTEST_REQUEST_MS && part.taken == 0 => {

@@ -198,7 +198,7 @@ impl Turn<'_> {
     fn start(&mut self, mut im: ImToSm) {
         im.contact = 0;
         im.other_contacts = 0;
-        im.leg_failure = None;
+        im.sip_failure = None;
         if im.is_out() {
             self.count(Counter::Resent);
             return self.send_rp_data(im);

@@ -8,7 +8,7 @@ use crate::exchange::{
 use crate::interwork::counter::Counter;
 use crate::interwork::ended::Ended;
 use crate::interwork::handle::{FORGOTTEN_MS, Turn};
-use crate::interwork::input::{Becomes, DeliveryOut, PreparedDelivery};
+use crate::interwork::input::{DeliveredAs, DeliveryOut, PreparedDelivery};
 use crate::interwork::step::{Effect, Verdict};
 use crate::sip::{MessageOut, Service};
 
@@ -19,10 +19,10 @@ const ABANDONED_MS: u64 = 10_000;
 impl Turn<'_> {
     pub(crate) fn list(&mut self, delivery: &PreparedDelivery, request: ReplyTo) {
         let listed = match &delivery.becomes {
-            Becomes::Sm(im) => self
+            DeliveredAs::Sm(im) => self
                 .queue_listed(im, delivery.notify.as_ref())
                 .map(|last| last.header.key),
-            Becomes::Im(_) | Becomes::Nothing(_) => self.open_listed(delivery),
+            DeliveredAs::Im(_) | DeliveredAs::Nothing(_) => self.open_listed(delivery),
         };
         match listed {
             Ok(key) => {
@@ -67,7 +67,7 @@ impl Turn<'_> {
     /// The sender has its `202`.
     pub(crate) fn begin(&mut self, key: ExchangeKey, delivery: &PreparedDelivery) {
         match (self.view.by_key(key), &delivery.becomes) {
-            (Some(Exchange::ImToSm(last)), Becomes::Sm(im))
+            (Some(Exchange::ImToSm(last)), DeliveredAs::Sm(im))
                 if last.state == ImToSmState::Listed =>
             {
                 self.count(Counter::Copy);
@@ -81,9 +81,9 @@ impl Turn<'_> {
             {
                 self.count(Counter::Copy);
                 match becomes {
-                    Becomes::Im(out) => self.send_list_delivery(it, out),
-                    Becomes::Nothing(status) => self.list_delivery_ends(it, *status),
-                    Becomes::Sm(_) => {}
+                    DeliveredAs::Im(out) => self.send_list_delivery(it, out),
+                    DeliveredAs::Nothing(status) => self.list_delivery_ends(it, *status),
+                    DeliveredAs::Sm(_) => {}
                 }
             }
             _ => {}

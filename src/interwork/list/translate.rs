@@ -4,7 +4,7 @@
 use crate::base::Text;
 use crate::exchange::{Identity, Now};
 use crate::interwork::Gateway;
-use crate::interwork::input::{Becomes, DeliveryOut, NotifyIn, PreparedDelivery, RecipientIn};
+use crate::interwork::input::{DeliveredAs, DeliveryOut, NotifyIn, PreparedDelivery, RecipientIn};
 use crate::interwork::make::instant_message::ANONYMOUS;
 use crate::interwork::read::body::{
     Body, Content, Wrapped, recipient_list, without_recipient_list,
@@ -93,7 +93,7 @@ impl Gateway {
                     if !notify.as_ref().is_some_and(wants_to_know) {
                         return Err(refusal);
                     }
-                    Becomes::Nothing(refused.get_or_insert(refusal).answer.status)
+                    DeliveredAs::Nothing(refused.get_or_insert(refusal).answer.status)
                 }
             };
             deliveries.push(PreparedDelivery {
@@ -106,7 +106,8 @@ impl Gateway {
                 becomes,
             });
         }
-        let is_lost = |delivery: &PreparedDelivery| matches!(delivery.becomes, Becomes::Nothing(_));
+        let is_lost =
+            |delivery: &PreparedDelivery| matches!(delivery.becomes, DeliveredAs::Nothing(_));
         match refused {
             Some(refusal) if deliveries.iter().all(is_lost) => Err(refusal),
             _ if deliveries.is_empty() => Err(Refusal::sip(400, Reason::NoRecipient)),
@@ -121,7 +122,7 @@ impl Gateway {
         recipient: &RecipientIn<'_>,
         sender: &Sender<'_>,
         now: Now,
-    ) -> Result<Becomes, Box<Refusal>> {
+    ) -> Result<DeliveredAs, Box<Refusal>> {
         let uri = recipient
             .uri
             .ok_or_else(|| Refusal::sip(404, Reason::Recipient))?;
@@ -141,7 +142,7 @@ impl Gateway {
             ..*message
         };
         let im = self.prepare_im_to(&message, now)?;
-        Ok(Becomes::Sm(Box::new(im)))
+        Ok(DeliveredAs::Sm(Box::new(im)))
     }
 
     /// The message without the list, from the sender to one of those on it. Nobody sees who else is there.
@@ -152,7 +153,7 @@ impl Gateway {
         uri: &str,
         sender: &Sender<'_>,
         now: Now,
-    ) -> Result<Becomes, Box<Refusal>> {
+    ) -> Result<DeliveredAs, Box<Refusal>> {
         let rest = self.lifetime(message, now)?;
         let private = is_private(message.privacy, message.from);
         let mut content = without_recipient_list(message)?;
@@ -196,7 +197,7 @@ impl Gateway {
         );
         field("Content-Encoding", content.content_encoding.as_deref());
         let identity = Uri::parse(uri).and_then(|uri| identity_of(&uri));
-        Ok(Becomes::Im(Box::new(DeliveryOut {
+        Ok(DeliveredAs::Im(Box::new(DeliveryOut {
             identity: identity.ok_or_else(|| Refusal::sip(414, Reason::Recipient))?,
             to: uri.to_owned(),
             from,
@@ -245,9 +246,9 @@ impl PreparedDelivery {
     /// Key of the exchanges to lock.
     pub fn identity(&self) -> &Identity {
         match &self.becomes {
-            Becomes::Sm(im) => &im.identity,
-            Becomes::Im(out) => &out.identity,
-            Becomes::Nothing(_) => &self.recipient,
+            DeliveredAs::Sm(im) => &im.identity,
+            DeliveredAs::Im(out) => &out.identity,
+            DeliveredAs::Nothing(_) => &self.recipient,
         }
     }
 }

@@ -196,6 +196,12 @@ impl Turn<'_> {
         self.answer(request, 202, false, Verdict::Taken);
     }
 
+    /// The IM side has taken the message: its sender gets a `202` (RFC 3428 §7), and the report behind it.
+    pub(crate) fn response_forwarded(&mut self, key: ExchangeKey, status: u16) {
+        self.im_answered(key, status);
+        self.effects.push(Effect::ForwardAs(answer(202, false)));
+    }
+
     /// The first outcome counts: what the script said goes before what a branch had said to it. But
     /// delivered is delivered.
     pub(crate) fn im_answered(&mut self, key: ExchangeKey, status: u16) {

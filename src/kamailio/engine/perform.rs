@@ -20,6 +20,7 @@ use crate::kamailio::state::exchanges::Locked;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::now::now;
 use crate::kamailio::state::trace;
+use crate::kamailio::sys::reply::Reply;
 use crate::kamailio::sys::request::Request;
 use crate::kamailio::sys::transaction::{self, FoundTransaction, Transaction, TransactionPlace};
 
@@ -33,6 +34,8 @@ pub(crate) enum At<'m> {
     /// The final response to a relayed request is on the wire, or never will be: its transaction. Or a client has
     /// answered behind it, on this branch.
     Answered(Transaction<'m>, Option<u32>),
+    /// A response of the IM side that is about to be forwarded.
+    Response(Reply<'m>),
     /// A callback or a timer.
     Nothing,
 }
@@ -107,6 +110,13 @@ pub(crate) fn perform(step: Step, at: At<'_>) -> Performed {
                 effects.extend(step.effects);
             }
             Effect::Answer(to, answer) => performed.answered |= answer_to(to, &answer, at),
+            Effect::ForwardAs(answer) => {
+                if let At::Response(reply) = at
+                    && let Err(what) = rewrite::answer_with(reply, &answer)
+                {
+                    tracing::error!(%what, "the response of the IM side is forwarded unchanged");
+                }
+            }
             Effect::Relay {
                 exchange,
                 translation: joined,
@@ -145,7 +155,7 @@ pub(crate) fn perform(step: Step, at: At<'_>) -> Performed {
                 ..
             } => match at {
                 At::Failure(request) => result::answer_in_failure(request, &route, outcome),
-                At::Request(..) | At::Answered(..) | At::Nothing => {
+                At::Request(..) | At::Answered(..) | At::Response(_) | At::Nothing => {
                     result::answer_held(place(transaction), &route, outcome);
                 }
             },
@@ -237,6 +247,7 @@ fn exchange_of(effect: &Effect) -> Option<ExchangeKey> {
         | Effect::Ended(Ended { exchange, .. }) => Some(*exchange),
         Effect::Send { exchange, .. } => *exchange,
         Effect::Answer(..)
+        | Effect::ForwardAs(_)
         | Effect::StatusReport(_)
         | Effect::Refused { .. }
         | Effect::Count(_) => None,
@@ -284,7 +295,7 @@ pub(crate) fn reply_to(request: Request<'_>) -> ReplyTo {
 fn answer_to(to: ReplyTo, answer: &Answer, at: At<'_>) -> bool {
     let at_hand = match at {
         At::Request(request, _) | At::Failure(request) => Some(request),
-        At::Answered(..) | At::Nothing => None,
+        At::Answered(..) | At::Response(_) | At::Nothing => None,
     };
     let transaction = match to {
         ReplyTo::Transaction(transaction) => place(transaction),

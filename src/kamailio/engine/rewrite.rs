@@ -1,6 +1,6 @@
 //! Changes to a message that Kamailio is about to send on.
 
-use crate::sip::{NameAddr, Translation};
+use crate::sip::{Answer, NameAddr, Translation};
 
 use crate::kamailio::sys::lumps::{NotRewritten, Party};
 use crate::kamailio::sys::reply::Reply;
@@ -38,13 +38,12 @@ pub(crate) fn translate(msg: Request<'_>, to: &Translation) -> Result<(), NotRew
     msg.replace_body(&to.body)
 }
 
-/// Changes a 2xx from the IM side to the `202 Accepted` for the SMS side: no body, no Contact
-/// (RFC 3428 §7).
-pub(crate) fn accept(reply: Reply<'_>) -> Result<(), NotRewritten> {
+/// Changes a response of the IM side to the answer for the SMS side: no body, no Contact (RFC 3428 §7).
+pub(crate) fn answer_with(reply: Reply<'_>, answer: &Answer) -> Result<(), NotRewritten> {
     if !reply.parse_headers() {
         return Err(NotRewritten("the header"));
     }
-    reply.make_202()?;
+    reply.set_status(answer.status, answer.reason)?;
     for field in reply.header_fields() {
         let name = field.name;
         if [&b"Contact"[..], b"m", b"Content-Type", b"c"]

@@ -6,7 +6,6 @@ use crate::interwork::Input;
 use super::answer::answer_in_transaction;
 use super::perform::{At, handle, id, reply_to};
 use super::result;
-use super::rewrite;
 use super::send;
 use super::watch::{Handlers, exchange_relayed, set_handlers};
 use crate::kamailio::sys::message::SipMsg;
@@ -49,11 +48,9 @@ fn relayed(exchange: ExchangeKey, about: &Told<'_>) {
             }
         }
         TmEvent::ResponseForwarded if (200..300).contains(&status) => {
-            im_answered(status);
-            if let Some(reply) = about.reply()
-                && let Err(what) = rewrite::accept(reply)
-            {
-                tracing::error!(%what, "the 2xx of the IM side is forwarded unchanged");
+            if let Some(reply) = about.reply() {
+                let input = Input::ResponseForwarded { exchange, status };
+                handle(exchange, input, At::Response(reply));
             }
         }
         TmEvent::Failure if !has_failure_route(transaction) => {

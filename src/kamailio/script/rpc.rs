@@ -259,9 +259,8 @@ fn show_known(reply: Structure<'_>, known: &trace::Known) {
         shown.text("outcome", ended.ending.name());
         shown.number("outcome_age", seconds(known.ended_ms).unwrap_or(0));
         shown.number("status", ended.status.into());
-        let leg = Some(ended.leg).filter(|leg| *leg != 0);
         for (name, value) in [
-            ("leg", leg),
+            ("leg", ended.sip_failure),
             ("rp_cause", ended.rp_cause.map(u16::from)),
             ("tp_fcs", ended.tp_fcs.map(u16::from)),
         ] {

@@ -32,7 +32,7 @@ plain!(struct ImAnswers { status, best_failure, branches });
 plain!(struct SmOutcome { status, rp_cause, tp_fcs });
 plain!(struct ImToSm {
     header, state, role, to, rp_mr, tp_mr, private, attempts, refused_at, taken, in_transaction, contact, other_contacts,
-    leg_failure, rp_error, sent_ms, expires_ms,
+    sip_failure, rp_error, sent_ms, expires_ms,
 });
 plain!(enum Role { Message(sender), Part { last }, StatusReport });
 plain!(struct Sender { held, wants, unix });

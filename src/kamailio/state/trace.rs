@@ -165,7 +165,7 @@ pub(crate) fn tell(ended: Ended) {
         kind,
         ending,
         status,
-        leg,
+        sip_failure,
         rp_cause,
         tp_fcs,
         ..
@@ -176,7 +176,7 @@ pub(crate) fn tell(ended: Ended) {
         number(rp_cause.map(Into::into)),
         number(tp_fcs.map(Into::into)),
     );
-    let leg = number(Some(leg).filter(|leg| *leg != 0));
+    let leg = number(sip_failure);
     // What went well is for those who want to know more.
     if ending == Ending::Delivered {
         tracing::info!(direction, status, "{outcome}");

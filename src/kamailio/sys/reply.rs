@@ -30,24 +30,25 @@ impl<'m> Reply<'m> {
         (msg.kind() == ffi::SIP_REPLY).then_some(Self(msg))
     }
 
-    /// Makes it a `202 Accepted` before it is sent on.
-    pub(crate) fn make_202(&self) -> Result<(), NotRewritten> {
+    /// Gives it this status code and this reason phrase before it is sent on.
+    pub(crate) fn set_status(&self, status: u16, reason: &str) -> Result<(), NotRewritten> {
+        let code = format!("{status:03}");
         // SAFETY: the union holds a status line: `new` has looked at its type, which Kamailio sets once.
         let line = unsafe { self.fields().first_line.u.reply };
         let digits = self.octets(&line.status);
-        if digits.len() != 3 {
+        if digits.len() != 3 || code.len() != 3 {
             return Err(NotRewritten("the status code"));
         }
-        // SAFETY: three octets of the message's own buffer, checked above. The reply is this process's own, and no
-        // reference to its status code is left.
+        // SAFETY: three octets of the message's own buffer and three of ours, checked above. The reply is this process's
+        // own, and no reference to its status code is left.
         unsafe {
             line.status
                 .s
-                .copy_from_nonoverlapping(b"202".as_ptr().cast(), 3)
+                .copy_from_nonoverlapping(code.as_ptr().cast(), 3)
         };
         // SAFETY: a live reply of this process; no reference to its fields is in use.
         let line_kept = unsafe { &mut (*self.raw()).first_line };
-        line_kept.u.reply.statuscode = 202;
-        self.replace(&line.reason, b"Accepted")
+        line_kept.u.reply.statuscode = status.into();
+        self.replace(&line.reason, reason.as_bytes())
     }
 }
