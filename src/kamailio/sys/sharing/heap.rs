@@ -122,3 +122,35 @@ unsafe impl RawLock for TestLock {
         drop(guard);
     }
 }
+
+/// Runs both in two threads, in every order, and then looks at what came of it.
+///
+/// Of several accesses by one thread loom takes only the last one for a race, so each of the two is once the thread that begins.
+#[cfg(loom)]
+pub(in crate::kamailio) fn race<T, A, B>(
+    make: impl Fn() -> T + Copy + Send + Sync + 'static,
+    one: impl Fn(&T) -> A + Copy + Send + Sync + 'static,
+    other: impl Fn(&T) -> B + Copy + Send + Sync + 'static,
+    check: impl Fn(&T, A, B) + Copy + Send + Sync + 'static,
+) where
+    T: Send + Sync + 'static,
+    A: 'static,
+    B: 'static,
+{
+    use loom::sync::Arc;
+    use loom::thread::spawn;
+    loom::model(move || {
+        let shared = Arc::new(make());
+        let theirs = shared.clone();
+        let thread = spawn(move || one(&theirs));
+        let of_other = other(&shared);
+        check(&shared, thread.join().unwrap(), of_other);
+    });
+    loom::model(move || {
+        let shared = Arc::new(make());
+        let theirs = shared.clone();
+        let thread = spawn(move || other(&theirs));
+        let of_one = one(&shared);
+        check(&shared, of_one, thread.join().unwrap());
+    });
+}

@@ -26,6 +26,8 @@ mod sync;
 pub(in crate::kamailio) use guarded::Guarded;
 #[cfg(test)]
 pub(in crate::kamailio) use heap::Heap;
+#[cfg(all(test, loom))]
+pub(in crate::kamailio) use heap::race;
 pub(in crate::kamailio) use memory::Memory;
 pub(in crate::kamailio) use plain::{Plain, is_plain, plain};
 #[cfg(not(test))]

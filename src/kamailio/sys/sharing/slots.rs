@@ -205,21 +205,17 @@ mod tests {
     #[cfg(loom)]
     #[test]
     fn the_new_owner_sees_what_the_old_one_wrote() {
-        loom::model(|| {
-            let numbers = loom::sync::Arc::new(numbers());
-            let giver = {
-                let numbers = numbers.clone();
-                loom::thread::spawn(move || {
-                    let mut pool = numbers.lock_pool();
-                    *pool.get_mut(0).unwrap() = 7;
-                    pool.give(0, 1);
-                })
-            };
+        let give = |numbers: &Numbers| {
+            let mut pool = numbers.lock_pool();
+            *pool.get_mut(0).unwrap() = 7;
+            pool.give(0, 1);
+        };
+        let take = |numbers: &Numbers| {
             if let Some(number) = numbers.lock(1).unwrap().get_mut(0) {
                 assert_eq!(*number, 7);
                 *number = 8;
             }
-            giver.join().unwrap();
-        });
+        };
+        super::super::race(numbers, give, take, |_, (), ()| {});
     }
 }
