@@ -6,7 +6,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use ipsmgw::base::Parameter;
-use ipsmgw::interwork::{Counter, Field, Settings};
+use ipsmgw::interwork::{Counter, MessageField, Settings};
 use ipsmgw::kamailio;
 
 fn path() -> PathBuf {
@@ -116,7 +116,7 @@ fn functions() {
 fn pseudo_variables() {
     assert_eq!(
         first_column(section(&readme(), "Pseudo-variables")),
-        set(Field::NAMES.map(|(name, _)| name))
+        set(MessageField::NAMES.map(|(name, _)| name))
     );
 }
 

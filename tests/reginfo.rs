@@ -1,6 +1,6 @@
 //! application/reginfo+xml: properties for any octets.
 
-use ipsmgw::interwork::{RegEvent, Whose};
+use ipsmgw::interwork::{AorOwner, RegEvent};
 use ipsmgw::mime::{RegInfo, RegInfoContact, Registration};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -87,7 +87,7 @@ proptest! {
             let end = octets.len().min(at + gone);
             octets.splice(at..end, new.into_bytes());
         }
-        let whose = |_: &str| if theirs { Whose::Theirs } else { Whose::Unknown };
+        let whose = |_: &str| if theirs { AorOwner::Subscribed } else { AorOwner::Unknown };
         match RegInfo::decode(&octets) {
             Ok(read) => {
                 let contacts = read.registrations.iter().flat_map(|one| &one.contacts);

@@ -3,11 +3,13 @@
 mod bounded;
 mod calendar;
 mod error;
+mod hex;
 mod parameter;
 pub mod recent;
 
 pub use bounded::{Octets, Text};
 pub use calendar::{Date, SECONDS_PER_DAY};
 pub use error::{DecodeError, EncodeError, Fault};
+pub(crate) use hex::{hex, hex_digit, hex_octet, push_hex};
 pub(crate) use parameter::parameters;
 pub use parameter::{Parameter, ParameterKind, ParameterSource, ParameterValue, wanted};

@@ -28,7 +28,7 @@ const OF_KEMI_SCRIPTS: &str = "core/kemi.c";
 
 /// Origin of a log line.
 #[derive(Clone, Copy)]
-pub struct Line<'a> {
+pub struct LineOrigin<'a> {
     /// Kamailio's log level: a smaller number is more severe.
     pub level: i32,
     /// Name of the module; `core` for Kamailio itself.
@@ -39,11 +39,11 @@ pub struct Line<'a> {
 
 /// How much of a log line is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shown {
+pub enum LineContent {
     /// The whole line.
     Whole,
     /// The text of its format only, without the values.
-    WithoutContent,
+    FormatOnly,
     /// Nothing.
     Nothing,
 }
@@ -58,7 +58,7 @@ pub struct LogGuard {
 
 impl LogGuard {
     /// How much of this line is written, and how many earlier lines were left out and are to be reported now.
-    pub fn line(&mut self, line: Line<'_>, now_ms: u64) -> (Shown, u32) {
+    pub fn line(&mut self, line: LineOrigin<'_>, now_ms: u64) -> (LineContent, u32) {
         let mut before = 0;
         let second = now_ms / 1000;
         if self.second != second {
@@ -68,11 +68,11 @@ impl LogGuard {
         }
         let is_ours = OURS.contains(&line.module) || line.file == OF_KEMI_SCRIPTS;
         if line.level <= CRITICAL || is_ours {
-            return (Shown::Whole, before);
+            return (LineContent::Whole, before);
         }
         if self.written >= PER_SECOND {
             self.left_out += 1;
-            return (Shown::Nothing, before);
+            return (LineContent::Nothing, before);
         }
         self.written += 1;
         let whole = ABOUT_THE_MACHINE
@@ -80,9 +80,9 @@ impl LogGuard {
             .any(|file| line.file.contains(file));
         (
             if whole {
-                Shown::Whole
+                LineContent::Whole
             } else {
-                Shown::WithoutContent
+                LineContent::FormatOnly
             },
             before,
         )
@@ -119,8 +119,8 @@ pub fn without_content(format: &str) -> String {
 mod tests {
     use super::*;
 
-    fn line(level: i32, module: &'static str, file: &'static str) -> Line<'static> {
-        Line {
+    fn line(level: i32, module: &'static str, file: &'static str) -> LineOrigin<'static> {
+        LineOrigin {
             level,
             module,
             file,
@@ -151,20 +151,20 @@ mod tests {
         let count = |guard: &mut LogGuard, now| {
             let shown = (0..1000).map(|_| guard.line(parser, now).0);
             shown
-                .filter(|shown| *shown == Shown::WithoutContent)
+                .filter(|shown| *shown == LineContent::FormatOnly)
                 .count()
         };
         assert_eq!(count(&mut guard, 5_000), 10);
         assert_eq!(count(&mut guard, 5_999), 0);
-        assert_eq!(guard.line(parser, 6_000), (Shown::WithoutContent, 1990));
+        assert_eq!(guard.line(parser, 6_000), (LineContent::FormatOnly, 1990));
         assert_eq!(count(&mut guard, 6_500), 9);
         let ours = guard.line(line(1, "xlog", "xlog.c"), 6_500);
-        assert_eq!(ours, (Shown::Whole, 0), "the operator's own lines");
+        assert_eq!(ours, (LineContent::Whole, 0), "the operator's own lines");
         let ours = guard.line(line(1, "core", "core/kemi.c"), 6_500);
-        assert_eq!(ours, (Shown::Whole, 0), "those of a script in Lua");
+        assert_eq!(ours, (LineContent::Whole, 0), "those of a script in Lua");
         let critical = guard.line(line(-2, "core", "core/mem/q_malloc.c"), 6_500);
-        assert_eq!(critical, (Shown::Whole, 0));
+        assert_eq!(critical, (LineContent::Whole, 0));
         let connect = guard.line(line(-1, "core", "core/tcp_main.c"), 9_000);
-        assert_eq!(connect, (Shown::Whole, 991));
+        assert_eq!(connect, (LineContent::Whole, 991));
     }
 }

@@ -46,17 +46,19 @@ pub use input::{
     PreparedSm, RecipientIn, ReportIn, RpReport, StatusReportIn,
 };
 pub use read::classify::Class;
-pub use read::field::{Field, Value};
+pub use read::field::{FieldValue, MessageField};
 pub use read::person::key_of_number;
 pub use reason::Reason;
 pub use refusal::Refusal;
 pub use registration::at_scscf::{
     AtScscf, ContactsThere, There, contact_key, digest, digest_of_set,
 };
-pub use registration::reg_event::{RegEvent, Whose};
+pub use registration::reg_event::{AorOwner, RegEvent};
 pub use rules::answer::answer;
 pub use rules::authorization::{Authorization, identity};
-pub use rules::overload::{EarlierCopy, Limits, Load, Over, Overload, Queue, REFUSED_FOR_MS};
+pub use rules::overload::{
+    EarlierCopy, Load, Over, Overload, OverloadLimits, Queue, REFUSED_FOR_MS,
+};
 pub use rules::policy::{Policy, RegEventIdentity, SenderWithoutNumber};
 pub use rules::settings::Settings;
 pub use step::{Effect, ImOutcome, Step, ToContact, Verdict};

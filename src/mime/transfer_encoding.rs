@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::base::hex_digit;
+
 /// Why a body cannot be decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransferEncodingError {
@@ -83,6 +85,7 @@ pub fn quoted_printable(text: &[u8]) -> Option<Vec<u8>> {
         let mut octets = line.iter().copied();
         while let Some(octet) = octets.next() {
             out.push(match octet {
+                // Lower case is not allowed by RFC 2045, but common.
                 b'=' => hex_digit(octets.next()?)? << 4 | hex_digit(octets.next()?)?,
                 b'\t' | b' '..=b'~' => octet,
                 _ => return None,
@@ -91,12 +94,6 @@ pub fn quoted_printable(text: &[u8]) -> Option<Vec<u8>> {
         out.extend_from_slice(end);
     }
     Some(out)
-}
-
-/// Lower case is not allowed by RFC 2045, but common.
-fn hex_digit(octet: u8) -> Option<u8> {
-    let digit = char::from(octet).to_digit(16)?;
-    u8::try_from(digit).ok()
 }
 
 #[cfg(test)]

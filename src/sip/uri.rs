@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use crate::base::hex_digit;
 use crate::mime::{cut, until};
 
 /// Most digits of a number: as many as a TP address can carry (TS 23.040 §9.1.2.5).
@@ -245,15 +246,6 @@ fn percent_decoded(text: &str) -> impl Iterator<Item = u8> + '_ {
         }
         Some(octet)
     })
-}
-
-fn hex_digit(octet: u8) -> Option<u8> {
-    match octet {
-        b'0'..=b'9' => Some(octet - b'0'),
-        b'a'..=b'f' => Some(octet - b'a' + 10),
-        b'A'..=b'F' => Some(octet - b'A' + 10),
-        _ => None,
-    }
 }
 
 /// Appends `text` as the user part of a SIP URI (RFC 3261 §25.1). Characters that are not allowed there, or have a

@@ -1,6 +1,7 @@
 //! Call-IDs and Message-IDs of our own: they name the exchange, so that In-Reply-To and notifications
 //! lead back to it.
 
+use crate::base::push_hex;
 use crate::exchange::ExchangeKey;
 use crate::interwork::Gateway;
 use crate::interwork::input::Named;
@@ -64,27 +65,5 @@ impl Gateway {
             return Some(Named::Exchange(key, attempt));
         }
         (domain == self.policy.domain).then_some(Named::Past)
-    }
-}
-
-/// Appends a number in hexadecimal digits. (`write!` costs many times as much, and every MESSAGE of ours has a
-/// Call-ID.)
-fn push_hex(out: &mut String, number: u64) {
-    let digits = (u64::BITS - number.leading_zeros()).div_ceil(4).max(1);
-    let digit = |place| char::from_digit((number >> (4 * place) & 0xf) as u32, 16);
-    out.extend((0..digits).rev().filter_map(digit));
-}
-
-#[cfg(test)]
-mod tests {
-    use super::push_hex;
-
-    #[test]
-    fn hexadecimal_digits() {
-        for number in [0, 1, 0xf, 0x10, 0xabc, 0x1000_0000, u64::MAX] {
-            let mut out = String::new();
-            push_hex(&mut out, number);
-            assert_eq!(out, format!("{number:x}"));
-        }
     }
 }

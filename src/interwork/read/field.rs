@@ -8,7 +8,7 @@ use crate::interwork::read::body::{self, Body};
 
 /// Name of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Field {
+pub enum MessageField {
     /// Return value of `ipsmgw_classify()`.
     Class,
     /// Error in the message, and its place.
@@ -73,16 +73,16 @@ pub enum Field {
     HoldTimeout,
 }
 
-/// Value of a field.
+/// FieldValue of a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Value {
+pub enum FieldValue {
     /// A number.
     Number(i64),
     /// A text.
     Text(String),
 }
 
-impl Field {
+impl MessageField {
     /// All fields with their names.
     pub const NAMES: [(&'static str, Self); 31] = [
         ("class", Self::Class),
@@ -121,32 +121,39 @@ impl Field {
 
 impl Gateway {
     /// Reads one field of a message; `None` if the message does not have it. `now` is in seconds since 1970 UTC.
-    pub fn field(&self, message: &MessageIn<'_>, field: Field, now: i64) -> Option<Value> {
+    pub fn field(
+        &self,
+        message: &MessageIn<'_>,
+        field: MessageField,
+        now: i64,
+    ) -> Option<FieldValue> {
         match field {
-            Field::Class => {
+            MessageField::Class => {
                 let class = self.classify(message).map_or(-2, |class| class as i64);
-                return Some(Value::Number(class));
+                return Some(FieldValue::Number(class));
             }
-            Field::Error => {
+            MessageField::Error => {
                 let reason = self.classify(message).err()?.reason;
-                return Some(Value::Text(reason.to_string()));
+                return Some(FieldValue::Text(reason.to_string()));
             }
-            Field::Recipients => {
+            MessageField::Recipients => {
                 let named = self.recipients(message)?.map_or(0, |all| all.len());
-                return Some(Value::Number(i64::try_from(named).ok()?));
+                return Some(FieldValue::Number(i64::try_from(named).ok()?));
             }
-            Field::CpimFrom => return body::cpim_from(message).map(Value::Text),
-            Field::Anonymous => return number(u8::from(is_nobody(message.from))),
-            Field::Private => return number(u8::from(is_private(message.privacy, message.from))),
-            Field::Msisdn
-            | Field::Imsi
-            | Field::Contacts
-            | Field::Person
-            | Field::ScscfIdentity
-            | Field::Status
-            | Field::Result
-            | Field::CallId
-            | Field::HoldTimeout => return None,
+            MessageField::CpimFrom => return body::cpim_from(message).map(FieldValue::Text),
+            MessageField::Anonymous => return number(u8::from(is_nobody(message.from))),
+            MessageField::Private => {
+                return number(u8::from(is_private(message.privacy, message.from)));
+            }
+            MessageField::Msisdn
+            | MessageField::Imsi
+            | MessageField::Contacts
+            | MessageField::Person
+            | MessageField::ScscfIdentity
+            | MessageField::Status
+            | MessageField::Result
+            | MessageField::CallId
+            | MessageField::HoldTimeout => return None,
             _ => {}
         }
         let Ok(Body::Sms(octets)) = Body::of(message) else {
@@ -154,9 +161,9 @@ impl Gateway {
         };
         let (direction, rp) = RpMessage::decode(&octets).ok()?;
         match field {
-            Field::RpMti => return number(octets.first()? & 0b111),
-            Field::RpMr => return number(rp.mr().0),
-            Field::RpCause => {
+            MessageField::RpMti => return number(octets.first()? & 0b111),
+            MessageField::RpMr => return number(rp.mr().0),
+            MessageField::RpCause => {
                 let RpMessage::Error(error) = &rp else {
                     return None;
                 };
@@ -166,49 +173,49 @@ impl Gateway {
         }
         let tpdu = rp.tpdu(direction)?.ok()?;
         match field {
-            Field::TpMti => number(rp.user_data()?.first()? & 0b11),
-            Field::TpMr => match &tpdu {
+            MessageField::TpMti => number(rp.user_data()?.first()? & 0b11),
+            MessageField::TpMr => match &tpdu {
                 Tpdu::Submit(submit) => number(submit.mr.0),
                 Tpdu::StatusReport(report) => number(report.mr.0),
                 Tpdu::Command(command) => number(command.mr.0),
                 _ => None,
             },
-            Field::Oa => match &tpdu {
+            MessageField::Oa => match &tpdu {
                 Tpdu::Deliver(deliver) => Some(self.address(&deliver.originating_address)),
                 _ => None,
             },
-            Field::Da => match &tpdu {
+            MessageField::Da => match &tpdu {
                 Tpdu::Submit(submit) => Some(self.address(&submit.destination_address)),
                 Tpdu::Command(command) => Some(self.address(&command.destination_address)),
                 _ => None,
             },
-            Field::Pid => match &tpdu {
+            MessageField::Pid => match &tpdu {
                 Tpdu::Submit(submit) => number(submit.pid.0),
                 Tpdu::Deliver(deliver) => number(deliver.pid.0),
                 Tpdu::Command(command) => number(command.pid.0),
                 _ => None,
             },
-            Field::Scts => match &tpdu {
-                Tpdu::Deliver(deliver) => deliver.scts.unix_seconds().map(Value::Number),
-                Tpdu::StatusReport(report) => report.scts.unix_seconds().map(Value::Number),
+            MessageField::Scts => match &tpdu {
+                Tpdu::Deliver(deliver) => deliver.scts.unix_seconds().map(FieldValue::Number),
+                Tpdu::StatusReport(report) => report.scts.unix_seconds().map(FieldValue::Number),
                 _ => None,
             },
-            Field::Vp => match &tpdu {
+            MessageField::Vp => match &tpdu {
                 Tpdu::Submit(submit) => submit
                     .vp
                     .seconds(now)
-                    .map(|seconds| Value::Number(seconds.into())),
+                    .map(|seconds| FieldValue::Number(seconds.into())),
                 _ => None,
             },
-            Field::Srr => match &tpdu {
+            MessageField::Srr => match &tpdu {
                 Tpdu::Submit(submit) => number(u8::from(submit.status_report_request)),
                 Tpdu::Deliver(deliver) => number(u8::from(deliver.status_report_indication)),
                 Tpdu::Command(command) => number(u8::from(command.status_report_request)),
                 _ => None,
             },
-            Field::Text => {
+            MessageField::Text => {
                 let text = self.policy.dcs_charsets.text(user_data(&tpdu)?);
-                text.ok().map(Value::Text)
+                text.ok().map(FieldValue::Text)
             }
             _ => of_user_data(user_data(&tpdu)?, field),
         }
@@ -217,21 +224,21 @@ impl Gateway {
 
 impl Gateway {
     /// An address as a number (`+15550001` if it is valid everywhere) or as a name.
-    fn address(&self, address: &TpAddress) -> Value {
+    fn address(&self, address: &TpAddress) -> FieldValue {
         let number = self.policy.number_at(address);
-        Value::Text(number.unwrap_or_else(|| address.value()))
+        FieldValue::Text(number.unwrap_or_else(|| address.value()))
     }
 }
 
 /// Fields that are in the user data.
-fn of_user_data(user_data: &UserData<'_>, field: Field) -> Option<Value> {
+fn of_user_data(user_data: &UserData<'_>, field: MessageField) -> Option<FieldValue> {
     let part = || user_data.concatenation();
     match field {
-        Field::Dcs => number(user_data.dcs().0),
-        Field::Parts => number(part().map_or(1, |part: Concatenation| part.total)),
-        Field::Part => number(part().map_or(1, |part| part.sequence)),
-        Field::Ref => part().map(|part| {
-            Value::Number(match part.reference {
+        MessageField::Dcs => number(user_data.dcs().0),
+        MessageField::Parts => number(part().map_or(1, |part: Concatenation| part.total)),
+        MessageField::Part => number(part().map_or(1, |part| part.sequence)),
+        MessageField::Ref => part().map(|part| {
+            FieldValue::Number(match part.reference {
                 ConcatenationReference::Eight(reference) => reference.into(),
                 ConcatenationReference::Sixteen(reference) => reference.into(),
             })
@@ -252,6 +259,6 @@ fn user_data<'t>(tpdu: &'t Tpdu<'_>) -> Option<&'t UserData<'t>> {
     clippy::unnecessary_wraps,
     reason = "one arm of matches that may have no answer"
 )]
-fn number(value: u8) -> Option<Value> {
-    Some(Value::Number(value.into()))
+fn number(value: u8) -> Option<FieldValue> {
+    Some(FieldValue::Number(value.into()))
 }

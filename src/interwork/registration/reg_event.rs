@@ -22,9 +22,9 @@ pub enum RegEvent {
 
 /// Owner of an address of record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Whose {
+pub enum AorOwner {
     /// The person of the subscription.
-    Theirs,
+    Subscribed,
     /// Another person known here.
     Another,
     /// Unknown here.
@@ -35,18 +35,18 @@ impl RegEvent {
     /// Reads the body of a NOTIFY. All addresses of record of an implicit registration set (TS 24.229) share their
     /// contacts, so contacts of all these addresses count. An unknown address belongs to the person if the document
     /// also has a known address of that person.
-    pub fn decode(body: &[u8], whose: &dyn Fn(&str) -> Whose) -> Result<Self, DecodeError> {
+    pub fn decode(body: &[u8], owner_of: &dyn Fn(&str) -> AorOwner) -> Result<Self, DecodeError> {
         let told = RegInfo::decode(body)?;
-        let (mut theirs, mut unknown) = (false, Vec::new());
+        let (mut has_theirs, mut unknown) = (false, Vec::new());
         let mut contacts = Vec::new();
         for registration in &told.registrations {
-            match whose(&registration.aor) {
-                Whose::Another => continue,
-                Whose::Theirs => theirs = true,
-                Whose::Unknown if registration.is_active => {
+            match owner_of(&registration.aor) {
+                AorOwner::Another => continue,
+                AorOwner::Subscribed => has_theirs = true,
+                AorOwner::Unknown if registration.is_active => {
                     unknown.push(registration.aor.clone().into_owned());
                 }
-                Whose::Unknown => {}
+                AorOwner::Unknown => {}
             }
             if registration.is_active {
                 let active = registration
@@ -56,7 +56,7 @@ impl RegEvent {
                 contacts.extend(active.map(registered));
             }
         }
-        if !theirs && !told.registrations.is_empty() {
+        if !has_theirs && !told.registrations.is_empty() {
             return Ok(Self::SomebodyElse);
         }
         if !told.is_full {
@@ -108,7 +108,7 @@ mod tests {
             document += "</registration>";
         }
         document += "</reginfo>";
-        RegEvent::decode(document.as_bytes(), &whose).unwrap()
+        RegEvent::decode(document.as_bytes(), &owner_of).unwrap()
     }
 
     fn shown(contacts: &[(&str, &str)]) -> String {
@@ -120,11 +120,11 @@ mod tests {
         contacts.iter().map(contact).collect()
     }
 
-    fn whose(aor: &str) -> Whose {
+    fn owner_of(aor: &str) -> AorOwner {
         match aor {
-            "sip:a@x" => Whose::Theirs,
-            "sip:bob@x" => Whose::Another,
-            _ => Whose::Unknown,
+            "sip:a@x" => AorOwner::Subscribed,
+            "sip:bob@x" => AorOwner::Another,
+            _ => AorOwner::Unknown,
         }
     }
 
@@ -176,7 +176,7 @@ mod tests {
             };
             let registrations: String = aors.iter().map(registration).collect();
             let document = format!("<reginfo state='{state}'>{registrations}</reginfo>");
-            RegEvent::decode(document.as_bytes(), &whose).unwrap()
+            RegEvent::decode(document.as_bytes(), &owner_of).unwrap()
         };
         for state in ["full", "partial"] {
             assert_eq!(of(state, &["sip:bob@x"]), RegEvent::SomebodyElse);

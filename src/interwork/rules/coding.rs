@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use crate::base::hex_octet;
 use crate::mime::decode_text;
 use crate::wire::{NotText, TpDcs, UserData};
 
@@ -33,9 +34,7 @@ impl DcsCharsets {
         let item = item.trim();
         let known = item.split_once('=').and_then(|(dcs, charset)| {
             let (dcs, charset) = (dcs.trim(), charset.trim());
-            let dcs = u8::from_str_radix(dcs, 16)
-                .ok()
-                .filter(|_| dcs.len() == 2)?;
+            let dcs = hex_octet(dcs)?;
             decode_text(b"", Some(charset)).ok()?;
             Some((TpDcs(dcs), charset.to_owned()))
         });
@@ -106,6 +105,7 @@ mod tests {
             "84=klingon",
             "84=euc-kr,",
             "1=gbk",
+            "+4=gbk",
             "184=gbk",
             "00=gbk",
             "08=gbk",

@@ -18,7 +18,7 @@ pub struct Load {
 
 /// Limits from which on requests are refused. 0: no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct OverloadLimits {
     /// `overload_queue`, in percent.
     pub queue: u32,
     /// `overload_wait`, in milliseconds.
@@ -34,7 +34,7 @@ pub struct Limits {
 /// Smallest Retry-After, in seconds.
 const LEAST_RETRY_AFTER: u32 = 2;
 
-impl Limits {
+impl OverloadLimits {
     /// Whether the limit of open exchanges is reached.
     pub(crate) const fn is_full(&self, load: Load) -> bool {
         let most = self.pending;

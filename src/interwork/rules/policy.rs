@@ -7,7 +7,7 @@ use crate::wire::{NationalLanguage, RpAddress, TpAddress};
 use crate::interwork::rules::causes::overrides::Causes;
 use crate::interwork::rules::coding::DcsCharsets;
 use crate::interwork::rules::numbers::Numbers;
-use crate::interwork::rules::overload::Limits;
+use crate::interwork::rules::overload::OverloadLimits;
 
 /// Names the domain whose gateway made an instant message of a short message: it does not make a short
 /// message of it again (row ERR-2).
@@ -88,7 +88,7 @@ pub struct Policy {
     /// Next hop towards a service centre for those who are not here.
     pub sc_uri: Option<String>,
     /// How much load is too much.
-    pub overload: Limits,
+    pub overload: OverloadLimits,
     /// The service centre's public identity.
     pub(crate) sc_identity: String,
     /// What one side's result is called on the other side.

@@ -3,7 +3,7 @@
 use crate::base::wanted;
 use crate::exchange::Identity;
 use crate::interwork::rules::causes::overrides::Causes;
-use crate::interwork::rules::overload::Limits;
+use crate::interwork::rules::overload::OverloadLimits;
 use crate::interwork::rules::settings::Settings;
 use crate::sip::{Uri, is_host, place};
 use crate::wire::{NationalLanguage, TpAddress};
@@ -83,9 +83,9 @@ pub(super) fn hosts(list: &str) -> Result<Vec<String>, String> {
 }
 
 /// The ranges of these numbers were checked.
-pub(super) fn overload(settings: &Settings<'_>) -> Limits {
+pub(super) fn overload(settings: &Settings<'_>) -> OverloadLimits {
     let number = |value| u32::try_from(value).unwrap_or_default();
-    Limits {
+    OverloadLimits {
         queue: number(settings.overload_queue),
         wait_ms: number(settings.overload_wait),
         pending: number(settings.overload_pending),

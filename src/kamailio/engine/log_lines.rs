@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use crate::guard::log::{Line, LogGuard, Shown, without_content};
+use crate::guard::log::{LineContent, LineOrigin, LogGuard, without_content};
 
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::sys::clock;
@@ -24,7 +24,7 @@ pub(crate) fn begin(rank: Rank) {
 
 /// Whether the line is written unchanged. If not, its replacement has been written.
 fn is_whole(written: &LogLine<'_>) -> bool {
-    let line = Line {
+    let line = LineOrigin {
         level: written.level,
         module: written.module,
         file: written.file,
@@ -34,12 +34,12 @@ fn is_whole(written: &LogLine<'_>) -> bool {
         let mut guard = guard.try_borrow_mut().ok()?;
         Some(guard.line(line, clock::monotonic_ms()))
     });
-    let (shown, before) = counted.unwrap_or((Shown::WithoutContent, 0));
+    let (shown, before) = counted.unwrap_or((LineContent::FormatOnly, 0));
     if before > 0 {
         written.print(&format!("(before this, {before} lines were left out)"));
     }
-    if shown == Shown::WithoutContent {
+    if shown == LineContent::FormatOnly {
         written.print(&without_content(written.format));
     }
-    shown == Shown::Whole
+    shown == LineContent::Whole
 }

@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::mem::ManuallyDrop;
 
 use crate::exchange::Identity;
-use crate::interwork::{RegEvent, Whose, digest};
+use crate::interwork::{AorOwner, RegEvent, digest};
 use crate::mime::Entity;
 use crate::sip::{ContactsTold, tag};
 
@@ -143,7 +143,7 @@ pub(crate) fn notified(msg: Request<'_>) -> NotifyResult {
     }
     let event = match body.octets() {
         Ok(octets) if body.is(crate::mime::REGINFO_TYPE) => {
-            RegEvent::decode(&octets, &|aor| whose(aor, &person))
+            RegEvent::decode(&octets, &|aor| owner_of(aor, &person))
         }
         _ => return NotifyResult::Unreadable,
     };
@@ -195,16 +195,16 @@ fn subscription_of(notify: Request<'_>) -> Option<Subscription> {
     fits.then_some(subscription)
 }
 
-/// Whether an address of record in a NOTIFY belongs to this person.
-fn whose(aor: &str, person: &Identity) -> Whose {
+/// The owner of an address of record in a NOTIFY about this person.
+fn owner_of(aor: &str, person: &Identity) -> AorOwner {
     let (gateway, people) = (&state().gateway, &state().people);
     let known = |key: Option<Identity>| people.person(&key?);
     let owner = known(gateway.identity_key(aor, &is_local_uri))
         .or_else(|| known(gateway.key_with_plus(aor)).filter(|owner| owner == person));
     match owner {
-        Some(owner) if owner == *person => Whose::Theirs,
-        Some(_) => Whose::Another,
-        None => Whose::Unknown,
+        Some(owner) if owner == *person => AorOwner::Subscribed,
+        Some(_) => AorOwner::Another,
+        None => AorOwner::Unknown,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 
-use crate::interwork::{Field, Value};
+use crate::interwork::{FieldValue, MessageField};
 use crate::sip::MessageIn;
 
 use super::functions;
@@ -23,9 +23,11 @@ impl PseudoVariable for Variable {
     const NAME: &'static CStr = c"ipsmgw";
 
     fn inner(name: &str) -> Option<u16> {
-        let place = Field::NAMES.iter().position(|(known, _)| *known == name);
+        let place = MessageField::NAMES
+            .iter()
+            .position(|(known, _)| *known == name);
         if place.is_none() {
-            let known = Field::NAMES.map(|(known, _)| known).join(" ");
+            let known = MessageField::NAMES.map(|(known, _)| known).join(" ");
             tracing::error!("there is no $ipsmgw({name}); write one of: {known}");
         }
         u16::try_from(place?).ok()
@@ -33,8 +35,8 @@ impl PseudoVariable for Variable {
 
     fn get(message: SipMsg<'_>, inner: u16) -> Option<PvValue<'_>> {
         Some(match value(message, field(inner)?)? {
-            Value::Number(number) => PvValue::Number(number),
-            Value::Text(text) => PvValue::Text(text.into()),
+            FieldValue::Number(number) => PvValue::Number(number),
+            FieldValue::Text(text) => PvValue::Text(text.into()),
         })
     }
 
@@ -43,18 +45,18 @@ impl PseudoVariable for Variable {
     fn set(message: SipMsg<'_>, inner: u16, number: Option<i64>) -> bool {
         let number = number.and_then(|number| u16::try_from(number).ok());
         match (field(inner), number) {
-            (Some(Field::Status), Some(status @ 200..700)) => {
+            (Some(MessageField::Status), Some(status @ 200..700)) => {
                 functions::set_status(message, status);
                 return true;
             }
-            (Some(Field::HoldTimeout), Some(seconds @ 1..=30)) => {
+            (Some(MessageField::HoldTimeout), Some(seconds @ 1..=30)) => {
                 functions::set_hold_timeout(message, seconds);
                 return true;
             }
-            (Some(Field::HoldTimeout), _) => {
+            (Some(MessageField::HoldTimeout), _) => {
                 tracing::error!("$ipsmgw(hold_timeout) = ...: write a number of seconds, 1 to 30");
             }
-            (Some(Field::Status), _) => {
+            (Some(MessageField::Status), _) => {
                 tracing::error!("$ipsmgw(status) = ...: write a final SIP status code, 200 to 699");
             }
             _ => {
@@ -67,42 +69,48 @@ impl PseudoVariable for Variable {
     }
 }
 
-fn field(inner: u16) -> Option<Field> {
-    let known = Field::NAMES.get(usize::from(inner));
+fn field(inner: u16) -> Option<MessageField> {
+    let known = MessageField::NAMES.get(usize::from(inner));
     known.map(|(_, field)| *field)
 }
 
-fn value(msg: SipMsg<'_>, field: Field) -> Option<Value> {
+fn value(msg: SipMsg<'_>, field: MessageField) -> Option<FieldValue> {
     if let Some((ended, call_id)) = result::current_sm() {
         return match field {
-            Field::Status => Some(Value::Number(ended.status.into())).filter(|_| ended.status != 0),
-            Field::Result => Some(Value::Text(ended.ending.name().into())),
-            Field::RpCause => ended.rp_cause.map(|cause| Value::Number(cause.into())),
-            Field::CallId => Some(Value::Text(call_id.as_str().into())),
+            MessageField::Status => {
+                Some(FieldValue::Number(ended.status.into())).filter(|_| ended.status != 0)
+            }
+            MessageField::Result => Some(FieldValue::Text(ended.ending.name().into())),
+            MessageField::RpCause => ended.rp_cause.map(|cause| FieldValue::Number(cause.into())),
+            MessageField::CallId => Some(FieldValue::Text(call_id.as_str().into())),
             // There is no current message.
             _ => None,
         };
     }
-    if field == Field::CallId {
+    if field == MessageField::CallId {
         let call_id = msg.parse_headers().then(|| msg.call_id()).flatten();
-        return call_id.map(|call_id| Value::Text(call_id.into()));
+        return call_id.map(|call_id| FieldValue::Text(call_id.into()));
     }
     if let Some(outcome) = result::current() {
         match field {
-            Field::Status => return Some(Value::Number(outcome.answer.status.into())),
-            Field::Result => return Some(Value::Text(outcome.result().into())),
-            Field::RpCause => return outcome.rp_cause.map(|cause| Value::Number(cause.into())),
+            MessageField::Status => return Some(FieldValue::Number(outcome.answer.status.into())),
+            MessageField::Result => return Some(FieldValue::Text(outcome.result().into())),
+            MessageField::RpCause => {
+                return outcome
+                    .rp_cause
+                    .map(|cause| FieldValue::Number(cause.into()));
+            }
             _ => {}
         }
     }
-    if field == Field::Status {
-        return functions::status_set(msg).map(|status| Value::Number(status.into()));
+    if field == MessageField::Status {
+        return functions::status_set(msg).map(|status| FieldValue::Number(status.into()));
     }
     match field {
-        Field::Person => return person::uri(msg).map(Value::Text),
-        Field::ScscfIdentity => return person::scscf_identity(msg).map(Value::Text),
-        Field::Contacts => return destinations::of_contacts(msg).map(Value::Text),
-        Field::Anonymous | Field::Private => {
+        MessageField::Person => return person::uri(msg).map(FieldValue::Text),
+        MessageField::ScscfIdentity => return person::scscf_identity(msg).map(FieldValue::Text),
+        MessageField::Contacts => return destinations::of_contacts(msg).map(FieldValue::Text),
+        MessageField::Anonymous | MessageField::Private => {
             if !msg.parse_headers() {
                 return None;
             }
@@ -114,19 +122,19 @@ fn value(msg: SipMsg<'_>, field: Field) -> Option<Value> {
             };
             return state().gateway.field(&message, field, 0);
         }
-        Field::HoldTimeout => {
+        MessageField::HoldTimeout => {
             let seconds = functions::hold_ms(msg) / 1000;
-            return i64::try_from(seconds).ok().map(Value::Number);
+            return i64::try_from(seconds).ok().map(FieldValue::Number);
         }
         _ => {}
     }
-    if matches!(field, Field::Msisdn | Field::Imsi) {
+    if matches!(field, MessageField::Msisdn | MessageField::Imsi) {
         let info = register_request::service_info(msg)?;
         return match field {
-            Field::Msisdn => info
+            MessageField::Msisdn => info
                 .msisdn
-                .map(|digits| Value::Text(["+", &digits].concat())),
-            _ => info.imsi.map(Value::Text),
+                .map(|digits| FieldValue::Text(["+", &digits].concat())),
+            _ => info.imsi.map(FieldValue::Text),
         };
     }
     let reading = Reading::of(msg)?;

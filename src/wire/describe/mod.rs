@@ -11,6 +11,7 @@ pub use rp::{describe_rp, is_rp};
 pub use tpdu::describe_tpdu;
 
 use super::{TpAddress, TpScts};
+use crate::base::hex;
 
 /// Receives the fields of a message in the order of the specification.
 pub trait FieldSink {
@@ -51,18 +52,6 @@ impl FieldSink for Discard {
     fn object(&mut self, _: &str, fields: &mut dyn FnMut(&mut dyn FieldSink)) {
         fields(self);
     }
-}
-
-/// Octets as hexadecimal digits.
-fn hex(octets: &[u8]) -> String {
-    use core::fmt::Write as _;
-    octets
-        .iter()
-        .fold(String::with_capacity(octets.len() * 2), |mut hex, octet| {
-            // Writing to a String cannot fail.
-            let _ = write!(hex, "{octet:02x}");
-            hex
-        })
 }
 
 fn address(sink: &mut dyn FieldSink, address: &TpAddress) {

@@ -2,8 +2,9 @@
 
 use nom::Offset as _;
 
+use super::FieldSink;
 use super::tpdu::tpdu_fields;
-use super::{FieldSink, hex};
+use crate::base::hex;
 use crate::wire::{DecodeError, Direction, RpAddress, RpMessage, RpMessageType};
 
 /// Describes an RP message and its TPDU; nothing is described if one of them is malformed.

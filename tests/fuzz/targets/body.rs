@@ -5,7 +5,7 @@
 use std::sync::OnceLock;
 
 use ipsmgw::exchange::Now;
-use ipsmgw::interwork::{Gateway, Policy, RegEvent, Settings, Whose};
+use ipsmgw::interwork::{AorOwner, Gateway, Policy, RegEvent, Settings};
 use ipsmgw::mime::Entity;
 use ipsmgw::sip::{MessageIn, RegisterBody};
 
@@ -83,7 +83,7 @@ libfuzzer_sys::fuzz_target!(|input: &[u8]| {
         }
         let _ = gateway.prepare_report(&message);
     }
-    let _ = RegEvent::decode(body, &|_| Whose::Theirs);
+    let _ = RegEvent::decode(body, &|_| AorOwner::Subscribed);
     let _ = RegisterBody::decode(Entity {
         content_type: content_type.into(),
         content_encoding: content_encoding.map(Into::into),

@@ -2,6 +2,7 @@
 
 use core::ops::RangeInclusive;
 
+use crate::base::hex_octet;
 use crate::interwork::rules::causes::defaults::{
     FROM_NETWORK, FROM_PHONE, FromRp, RpOutcome, ScOutcome, SipOutcome, fcs_from_phone,
 };
@@ -181,7 +182,5 @@ pub(crate) fn fate<'v>(
 const FATE: &str = "a row whose value is \"open\", \"none\", \"failed\", \"forbidden\" or \"error\", or below 20 \"delivered\"";
 
 pub(crate) fn hexadecimal(text: &str, range: RangeInclusive<u8>) -> Option<u8> {
-    let digits = text.len() == 2 && text.bytes().all(|digit| digit.is_ascii_hexdigit());
-    let value = u8::from_str_radix(text, 16).ok();
-    value.filter(|value| digits && range.contains(value))
+    hex_octet(text).filter(|value| range.contains(value))
 }
