@@ -4,11 +4,12 @@ use std::ffi::CStr;
 use std::os::raw::{c_char, c_int, c_void};
 use std::ptr::null_mut;
 
+use super::argument::Argument;
 use super::current_message;
 use super::ffi::{self, cmd_export_t, sip_msg, sr_kemi_t};
 use super::guard::guard;
 use super::message::SipMsg;
-use super::passed::{Argument, Message, Prepared, Str};
+use super::passed::{self, Message, Prepared, Str};
 use super::text::{EMPTY, constant};
 
 /// A check of a literal argument, by its place (1 is the first), while the configuration is read. An error aborts startup;
@@ -78,6 +79,14 @@ impl NativeRow {
             "END is the last row"
         );
         rows.as_ptr().cast_mut().cast()
+    }
+}
+
+impl Argument for &'static [KemiRow] {
+    type C = *mut sr_kemi_t;
+
+    fn c(self) -> Self::C {
+        KemiRow::table(self)
     }
 }
 
@@ -197,7 +206,7 @@ type Fixup = unsafe extern "C" fn(*mut *mut c_void, c_int) -> c_int;
 
 /// The fixup of a function whose arguments are checked.
 const fn fixup_function<F: Function<N>, const N: usize>() -> Fixup {
-    type Typed = extern "C" fn(Argument<'_>, c_int) -> c_int;
+    type Typed = extern "C" fn(passed::Argument<'_>, c_int) -> c_int;
     // SAFETY: the same function; its first parameter is the pointer.
     unsafe { std::mem::transmute::<Typed, Fixup>(fixup::<F, N>) }
 }
@@ -205,7 +214,7 @@ const fn fixup_function<F: Function<N>, const N: usize>() -> Fixup {
 /// While the configuration is read: checks an argument that is written literally, and prepares it. (KEMI scripts are not
 /// read by Kamailio: there the functions report a wrong argument when they are called.)
 extern "C" fn fixup<F: Function<N>, const N: usize>(
-    argument: Argument<'_>,
+    argument: passed::Argument<'_>,
     number: c_int,
 ) -> c_int {
     guard("fixup", -1, || {

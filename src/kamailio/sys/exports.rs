@@ -2,9 +2,11 @@
 
 use std::os::raw::{c_char, c_int};
 
+use super::argument::typed;
 use super::entry::{KemiRow, NativeRow};
 use super::ffi::{self, module_exports};
 use super::guard::guard;
+use super::passed::ModulePath;
 use super::process::Rank;
 use super::pv::{self, Transformation};
 use super::{parameter, rpc};
@@ -82,20 +84,21 @@ unsafe extern "C" fn child_init<M: Module>(rank: c_int) -> c_int {
 }
 
 /// `mod_register`: Kamailio calls it when it has loaded the module.
-///
-/// # Safety
-/// `path` is what Kamailio passes.
-pub(crate) unsafe fn register<M: Module>(path: *mut c_char, tables: &'static Tables) -> c_int {
+pub(crate) fn register<M: Module>(path: ModulePath<'_>, tables: &'static Tables) -> c_int {
     guard("mod_register", -1, || {
         M::loaded();
-        // SAFETY: a constant table that ends with an empty row.
-        unsafe { ffi::sr_kemi_modules_add(KemiRow::table(tables.kemi)) };
-        // SAFETY: by the caller's promise.
-        match unsafe { pv::register::<M::Transformation>(path) } {
-            true => 0,
-            false => -1,
+        sr_kemi_modules_add(tables.kemi);
+        if pv::register::<M::Transformation>(path) {
+            0
+        } else {
+            -1
         }
     })
+}
+
+typed! {
+    /// It keeps the table, which is constant.
+    fn sr_kemi_modules_add(table: &'static [KemiRow]) -> c_int;
 }
 
 /// Makes the tables and symbols of a module out of lists of types. Once in the module.
@@ -142,14 +145,13 @@ macro_rules! export_module {
                 sys::Symbol::exports::<$module>(&TABLES);
 
             #[unsafe(no_mangle)]
-            unsafe extern "C" fn mod_register(
-                path: *mut std::os::raw::c_char,
+            extern "C" fn mod_register(
+                path: $crate::kamailio::sys::passed::ModulePath<'_>,
                 _: *mut std::os::raw::c_int,
                 _: *mut std::os::raw::c_void,
                 _: *mut std::os::raw::c_void,
             ) -> std::os::raw::c_int {
-                // SAFETY: what Kamailio passes.
-                unsafe { sys::register::<$module>(path, &TABLES) }
+                sys::register::<$module>(path, &TABLES)
             }
         }
     };

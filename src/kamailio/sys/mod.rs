@@ -27,7 +27,7 @@ pub(super) mod native_route;
 pub(super) mod own_request;
 pub(super) mod parameter;
 pub(super) mod parsed_uri;
-mod passed;
+pub(super) mod passed;
 pub(super) mod process;
 pub(super) mod pv;
 pub(super) mod pv_format;

@@ -20,8 +20,7 @@ impl<'t> ParsedUri<'t> {
     }
 
     pub(crate) fn host(&self) -> &'t str {
-        // SAFETY: it points into the parsed text, which outlives this.
-        unsafe { text::text(&self.0.host) }.unwrap_or_default()
+        self.text(|uri| &uri.host).unwrap_or_default()
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -34,8 +33,13 @@ impl<'t> ParsedUri<'t> {
     }
 
     pub(crate) fn maddr(&self) -> Option<&'t str> {
-        // SAFETY: as for the host; NULL without one.
-        let host = unsafe { text::text(&self.0.maddr_val) };
+        let host = self.text(|uri| &uri.maddr_val);
         host.filter(|host| !host.is_empty())
+    }
+
+    /// A part of the URI; nothing where it has none.
+    fn text(&self, part: impl FnOnce(&ffi::sip_uri) -> &ffi::str_) -> Option<&'t str> {
+        // SAFETY: NULL, or a part of the parsed text, which outlives this.
+        unsafe { text::text(part(&self.0)) }
     }
 }

@@ -8,6 +8,7 @@ use std::marker::PhantomData;
 use std::os::raw::{c_char, c_void};
 use std::ptr::NonNull;
 
+use super::argument;
 use super::ffi;
 use super::message::SipMsg;
 use super::text;
@@ -89,6 +90,18 @@ impl Argument<'_> {
     pub(super) fn prepare(self, number: i32) -> i32 {
         // SAFETY: what this type promises; the parser frees what is put into the place.
         unsafe { ffi::fixup_spve_spve(self.0.as_ptr().cast(), number) }
+    }
+}
+
+/// The path of the module, which Kamailio loads just now.
+#[repr(transparent)]
+pub(crate) struct ModulePath<'c>(*mut c_char, PhantomData<&'c CStr>);
+
+impl argument::Argument for ModulePath<'_> {
+    type C = *mut c_char;
+
+    fn c(self) -> Self::C {
+        self.0
     }
 }
 

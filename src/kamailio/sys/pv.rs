@@ -5,6 +5,7 @@ use std::ffi::CStr;
 use std::os::raw::{c_char, c_int};
 use std::ptr::null_mut;
 
+use super::argument::{Argument as _, Null, typed};
 use super::calls;
 use super::ffi::{
     self, pv_export_t, pv_param_t, pv_spec_t, pv_value_t, sip_msg, str_, tr_export_t, tr_param_t,
@@ -12,7 +13,7 @@ use super::ffi::{
 };
 use super::guard::guard;
 use super::message::SipMsg;
-use super::passed::{Message, Str};
+use super::passed::{Message, ModulePath, Str};
 use super::text::{self, EMPTY, constant};
 
 /// A value that the script reads.
@@ -168,11 +169,10 @@ fn name_of<V: PseudoVariable>() -> &'static str {
 /// Fills a value of Kamailio's. A text is copied into one of Kamailio's rotating buffers, where it stays until it was used.
 fn give(value: Option<PvValue<'_>>, into: &mut pv_value_t) -> c_int {
     let text = match value {
-        // SAFETY: the function looks at nothing but the value.
-        None => return unsafe { ffi::pv_get_null(null_mut(), null_mut(), into) },
+        None => return pv_get_null(Null::new(), Null::new(), into),
         Some(PvValue::Number(number)) => {
             let number = c_int::try_from(number).unwrap_or(c_int::MAX);
-            // SAFETY: as above.
+            // SAFETY: the function looks at nothing but the value.
             return unsafe { ffi::pv_get_sintval(null_mut(), null_mut(), into, number as _) };
         }
         Some(PvValue::Text(text)) => text,
@@ -189,6 +189,11 @@ fn give(value: Option<PvValue<'_>>, into: &mut pv_value_t) -> c_int {
     };
     // SAFETY: as above; the value keeps the pointer to the static buffer.
     unsafe { ffi::pv_get_strval(null_mut(), null_mut(), into, &mut value) }
+}
+
+typed! {
+    /// It looks at nothing but the value.
+    fn pv_get_null(message: Null<sip_msg>, parameter: Null<pv_param_t>, into: &mut pv_value_t) -> c_int;
 }
 
 /// A class of transformations: `$(var{CLASS.name})`.
@@ -220,13 +225,9 @@ impl<T: Transformation> Classes<T> {
 }
 
 /// Registers a class of transformations, while Kamailio loads the module.
-///
-/// # Safety
-/// `path` is what Kamailio passes to `mod_register`.
-pub(super) unsafe fn register<T: Transformation>(path: *mut c_char) -> bool {
-    let table = Classes::<T>::TABLE.as_ptr().cast_mut();
-    // SAFETY: by the caller's promise; a constant table that ends with an empty row.
-    unsafe { ffi::register_trans_mod(path, table) == 0 }
+pub(super) fn register<T: Transformation>(path: ModulePath<'_>) -> bool {
+    // SAFETY: Kamailio's own path; a constant table that ends with an empty row.
+    unsafe { ffi::register_trans_mod(path.c(), Classes::<T>::TABLE.as_ptr().cast_mut()) == 0 }
 }
 
 type Parse = unsafe extern "C" fn(*mut str_, *mut trans_t) -> *mut c_char;

@@ -15,7 +15,7 @@ pub(crate) trait Rule {
     fn in_child(sender: u32) -> bool;
 }
 
-type Handler = extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void);
+type Handler = extern "C" fn(c_int, Option<&libc::siginfo_t>, *mut c_void);
 
 /// What Kamailio does about each of the signals in this process.
 static KAMAILIOS: [AtomicUsize; 2] = [const { AtomicUsize::new(0) }; 2];
@@ -56,15 +56,13 @@ fn no_action() -> libc::sigaction {
     unsafe { std::mem::zeroed() }
 }
 
-extern "C" fn on_main<R: Rule>(signal: c_int, _: *mut libc::siginfo_t, _: *mut c_void) {
+extern "C" fn on_main<R: Rule>(signal: c_int, _: Option<&libc::siginfo_t>, _: *mut c_void) {
     if R::in_main() {
         to_kamailio(signal);
     }
 }
 
-extern "C" fn on_child<R: Rule>(signal: c_int, info: *mut libc::siginfo_t, _: *mut c_void) {
-    // SAFETY: NULL, or the kernel's information about this signal.
-    let info = unsafe { info.as_ref() };
+extern "C" fn on_child<R: Rule>(signal: c_int, info: Option<&libc::siginfo_t>, _: *mut c_void) {
     // SAFETY: SIGTERM and SIGINT are sent by a process, or by the kernel, for which the member is 0.
     let sender = info.map_or(0, |info| unsafe { info.si_pid() });
     if R::in_child(u32::try_from(sender).unwrap_or(0)) {

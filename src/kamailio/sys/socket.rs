@@ -1,6 +1,6 @@
 //! The socket that a request came through, as the kernel sees it.
 
-use std::mem::MaybeUninit;
+use std::mem::offset_of;
 use std::os::raw::c_int;
 
 /// A socket.
@@ -15,11 +15,9 @@ const SO_MEMINFO: c_int = 55;
 const RMEM_ALLOC: usize = 0;
 const RCVBUF: usize = 1;
 
-/// Types of which all-zero octets, and any other octets, are a value.
-trait Integers: Copy {}
-
-impl Integers for [u32; 9] {}
-impl Integers for libc::tcp_info {}
+/// `TCP_INFO`, in words of 32 bits, and the place of one of them.
+const TCP_INFO_WORDS: usize = size_of::<libc::tcp_info>() / 4;
+const LAST_DATA_RECEIVED: usize = offset_of!(libc::tcp_info, tcpi_last_data_recv) / 4;
 
 impl Socket {
     /// How full its receive queue is, in percent.
@@ -36,18 +34,17 @@ impl Socket {
         if !self.is_connection {
             return 0;
         }
-        let info: Option<libc::tcp_info> = self.option(libc::IPPROTO_TCP, libc::TCP_INFO);
-        info.map_or(0, |info| info.tcpi_last_data_recv)
+        let info: Option<[u32; TCP_INFO_WORDS]> = self.option(libc::IPPROTO_TCP, libc::TCP_INFO);
+        info.map_or(0, |info| info[LAST_DATA_RECEIVED])
     }
 
-    /// An option of the socket; nothing where the kernel does not know it.
-    fn option<T: Integers>(self, level: c_int, name: c_int) -> Option<T> {
-        let mut value = MaybeUninit::<T>::zeroed();
-        let mut size = libc::socklen_t::try_from(size_of::<T>()).ok()?;
+    /// An option of the socket, as the words that the kernel writes; nothing where the kernel does not know it.
+    fn option<const N: usize>(self, level: c_int, name: c_int) -> Option<[u32; N]> {
+        let mut value = [0u32; N];
+        let mut size = libc::socklen_t::try_from(size_of_val(&value)).ok()?;
         let place = value.as_mut_ptr().cast();
         // SAFETY: the kernel writes at most `size` octets.
         let found = unsafe { libc::getsockopt(self.number, level, name, place, &mut size) };
-        // SAFETY: zeroed, and partly written by the kernel: `Integers` are values with any octets.
-        (found == 0).then(|| unsafe { value.assume_init() })
+        (found == 0).then_some(value)
     }
 }
