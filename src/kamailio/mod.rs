@@ -1,4 +1,4 @@
-//! The binding to Kamailio: the only place with `unsafe`.
+//! The binding to Kamailio. Only `sys` has `unsafe` code.
 //!
 //! | room | what stands there |
 //! |---|---|
@@ -7,7 +7,6 @@
 //! | `engine` | a message read, decided and carried out; what came of it, told to the core |
 //! | `register` | contacts: who is registered, what each can do, how it is kept |
 //! | `script` | what the script and operators see: exports, parameters, functions, pseudo-variables, RPC |
-#![allow(unsafe_code, reason = "the one place that talks to C")]
 
 #[cfg(not(test))]
 mod engine;
@@ -18,6 +17,7 @@ mod script;
 #[cfg(not(test))]
 mod state;
 #[cfg(not(test))]
+#[allow(unsafe_code, reason = "the one place that talks to C")]
 mod sys;
 
 // Kamailio's symbols are found in the running Kamailio alone, so a test program cannot hold them; tests/e2e works them in
@@ -37,6 +37,7 @@ mod state {
 }
 #[cfg(test)]
 #[allow(dead_code, reason = "each test uses a part of it")]
+#[allow(unsafe_code, reason = "memory that processes share")]
 mod sys {
     pub(super) mod sharing;
 }

@@ -50,3 +50,14 @@ fn there_is_no_circle_in_the_binding() {
     assert!(edges.len() > 40, "the imports are not found");
     assert_eq!(graph::circle(&edges), None);
 }
+
+#[test]
+fn only_sys_has_unsafe_code() {
+    for source in crate::sources("kamailio") {
+        if !source.to_string_lossy().contains("/kamailio/sys/") {
+            let code = crate::code(&source);
+            let is_unsafe = crate::words(&code).any(|word| word == "unsafe");
+            assert!(!is_unsafe, "{}: unsafe", source.display());
+        }
+    }
+}

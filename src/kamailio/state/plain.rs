@@ -2,10 +2,11 @@
 
 use crate::exchange::{
     Exchange, ExchangeKey, Header, Held, IdentityKey, ImAnswers, ImToSm, ImToSmState, KeptPart,
-    KeptPartState, ListDelivery, ListDeliveryState, Notification, NotificationState, Party, PastSm,
-    Role, RpRefusal, Sender, SmOutcome, SmToIm, SmToImState, Submitted, TransactionId, Wants,
+    KeptPartState, Kind, ListDelivery, ListDeliveryState, Notification, NotificationState, Party,
+    PastSm, Role, RpRefusal, Sender, SmOutcome, SmToIm, SmToImState, Submitted, TransactionId,
+    Wants,
 };
-use crate::interwork::{AtScscf, Authorization, ContactsThere, Overload, There};
+use crate::interwork::{AtScscf, Authorization, ContactsThere, Ended, Ending, Overload, There};
 use crate::kamailio::sys::sharing::plain;
 
 plain!(
@@ -19,6 +20,24 @@ plain!(
     }
 );
 plain!(struct ExchangeKey { serial, node });
+plain!(
+    enum Kind {
+        SmToIm,
+        ImToSm,
+        KeptPart,
+        Submitted,
+        ListDelivery,
+        Notification,
+    }
+);
+plain!(struct Ended { exchange, kind, ending, status, sip_failure, rp_cause, tp_fcs });
+plain!(
+    enum Ending {
+        Delivered,
+        Accepted,
+        Failed,
+    }
+);
 plain!(struct IdentityKey { digest });
 plain!(struct Header { key, identity, share, due_ms });
 plain!(struct SmToIm {

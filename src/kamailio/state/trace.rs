@@ -1,15 +1,14 @@
 //! What is known of messages that are open or ended lately, by the Call-ID of their senders: for the log and for
 //! `ipsmgw.trace`. No number and no text of anybody.
 
-use std::cell::UnsafeCell;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 
 use crate::base::Text;
 use crate::exchange::{ExchangeKey, Kind};
 use crate::interwork::{Ended, Ending};
 
 use crate::kamailio::sys::clock;
-use crate::kamailio::sys::shared::{Lock, Plain, SharedSlice};
+use crate::kamailio::sys::sharing::{AtomicU32, Guarded, Memory, Shm, ShmBox, plain};
 
 /// How many ended messages are remembered; a power of two.
 const REMEMBERED: usize = 4096;
@@ -30,47 +29,28 @@ pub(crate) struct Known {
     pub(crate) ended: Option<Ended>,
 }
 
-#[repr(C)]
-struct Place {
-    lock: Lock,
-    known: UnsafeCell<Option<Known>>,
-}
+plain!(struct Known { exchange, kind, call_id, opened_ms, ended_ms, ended });
 
-// SAFETY: written with `None` before the fork, so the zero octets are never read as a value.
-unsafe impl Plain for Place {}
-// SAFETY: touched only under the lock beside it.
-unsafe impl Sync for Place {}
-
-impl Place {
-    fn with<T>(&self, what: impl FnOnce(&mut Option<Known>) -> T) -> T {
-        let _held = self.lock.hold();
-        // SAFETY: under the lock.
-        what(unsafe { &mut *self.known.get() })
-    }
-}
+/// What is known of one message, and its lock.
+type Place = Guarded<<Shm as Memory>::Lock, Option<Known>>;
 
 pub(crate) struct Trace {
     /// An exchange has its place by the low bits of its number. No two that are open share a place (`table/serials.rs`).
-    open: SharedSlice<Place>,
+    open: <Shm as Memory>::Array<Place>,
     /// The newest outcome goes to the place of the oldest.
-    ended: SharedSlice<Place>,
-    next: SharedSlice<AtomicU32>,
+    ended: <Shm as Memory>::Array<Place>,
+    next: ShmBox<AtomicU32>,
 }
 
 impl Trace {
     /// In mod_init; `None` when shared memory is too small.
     pub(crate) fn new(capacity: u32) -> Option<Self> {
-        let this = Self {
-            open: SharedSlice::zeroed((usize::try_from(capacity).ok()? * 2).next_power_of_two())?,
-            ended: SharedSlice::zeroed(REMEMBERED)?,
-            next: SharedSlice::zeroed(1)?,
-        };
-        for place in this.open.iter().chain(this.ended.iter()) {
-            place.lock.init();
-            // SAFETY: before the fork nobody else sees it.
-            unsafe { place.known.get().write(None) };
-        }
-        Some(this)
+        let open = (usize::try_from(capacity).ok()? * 2).next_power_of_two();
+        Some(Self {
+            open: Shm::array(open, |_| Guarded::new(None))?,
+            ended: Shm::array(REMEMBERED, |_| Guarded::new(None))?,
+            next: Shm::boxed(AtomicU32::new(0))?,
+        })
     }
 
     fn place(&self, exchange: ExchangeKey) -> Option<&Place> {
@@ -98,7 +78,7 @@ impl Trace {
             ended: None,
         };
         if let Some(place) = self.place(exchange) {
-            place.with(|place| *place = Some(known));
+            *place.lock() = Some(known);
         }
     }
 
@@ -113,9 +93,9 @@ impl Trace {
             known.ended_ms = now_ms;
             Some(*known)
         })?;
-        let next = self.next.first()?.fetch_add(1, Relaxed);
+        let next = self.next.fetch_add(1, Relaxed);
         let place = self.ended.get(next as usize & (REMEMBERED - 1))?;
-        place.with(|place| *place = Some(known));
+        *place.lock() = Some(known);
         Some(known)
     }
 

@@ -39,7 +39,6 @@ pub(super) mod rpc;
 pub(super) mod script_callback;
 pub(super) mod script_route;
 pub(super) mod setting_error;
-pub(super) mod shared;
 pub(super) mod sharing;
 pub(super) mod signals;
 pub(super) mod socket;
