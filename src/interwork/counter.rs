@@ -2,7 +2,7 @@
 
 use crate::exchange::Full;
 
-/// Something worth counting.
+/// A counter of the statistics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Counter {
@@ -12,17 +12,17 @@ pub enum Counter {
     SmDelivered,
     /// Short messages refused with RP-ERROR.
     SmFailed,
-    /// Short messages that came again.
+    /// Repetitions of short messages.
     SmRepeated,
-    /// Parts of long short messages that were kept until the others come.
+    /// Parts of long short messages that were stored until the other parts arrive.
     SmPart,
-    /// Long short messages of which a part never came.
+    /// Long short messages of which a part never arrived.
     SmIncomplete,
     /// Status reports to phones that asked for them.
     StatusReport,
     /// Notifications to senders of instant messages who asked for them.
     Notification,
-    /// Notifications that could not be brought to their recipient.
+    /// Notifications that could not be delivered.
     NotificationLost,
     /// Reports that never reached the sender of a short message.
     ReportLost,
@@ -32,7 +32,7 @@ pub enum Counter {
     ImDelivered,
     /// Instant messages that a phone or its SIP leg refused.
     ImFailed,
-    /// Instant messages whose sender got a `202` for want of a report in time.
+    /// Instant messages whose sender got a `202` because no report came in time.
     ImAccepted,
     /// Short messages sent again because no report came, or in another form because they were refused.
     Resent,
@@ -44,19 +44,19 @@ pub enum Counter {
     ReportOdd,
     /// RP-SMMA.
     MemoryAvailable,
-    /// Messages to one of several.
+    /// Messages to one recipient of a list.
     Copy,
-    /// Of these that stay instant messages: refused.
+    /// Messages to one recipient of a list that were sent as instant messages and refused.
     CopyFailed,
-    /// Messages that were not sent because their turn did not come in time.
+    /// Messages that were not sent because they waited too long in the queue.
     QueueExpired,
     /// Messages refused because `max_pending` exchanges are open.
     Full,
     /// Messages refused because their sender has `max_per_sender` exchanges open.
     SenderFull,
-    /// Messages refused for what they are.
+    /// Messages refused because they cannot or must not be converted.
     Refused,
-    /// Requests refused because there is too much to do.
+    /// Requests refused under overload.
     Overload,
 }
 
@@ -91,7 +91,7 @@ impl Counter {
         Self::Overload,
     ];
 
-    /// What an operator is to read in the log when it counts one more.
+    /// The warning for the log when this counter increases.
     pub const fn warning(self) -> Option<&'static str> {
         match self {
             Self::NotificationLost => {

@@ -1,13 +1,13 @@
-//! What became of a message: for operators and scripts.
+//! Outcomes of messages, for operators and scripts.
 
 use crate::exchange::{ExchangeKey, Kind};
 
-/// What became of a message.
+/// Outcome of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
     /// The recipient's device has it.
     Delivered,
-    /// It was taken, and the outcome is not known yet.
+    /// It was accepted; the final outcome is not known yet.
     Accepted,
     /// It was not delivered.
     Failed,
@@ -23,7 +23,7 @@ impl Ending {
         }
     }
 
-    /// By the status code that says it.
+    /// The outcome for a SIP status code.
     pub(crate) const fn of(status: u16) -> Self {
         match status {
             202 => Self::Accepted,
@@ -38,13 +38,13 @@ impl Ending {
 pub struct Ended {
     /// The exchange, which may be gone.
     pub exchange: ExchangeKey,
-    /// Which way it crossed.
+    /// Kind of the exchange.
     pub kind: Kind,
-    /// What became of it.
+    /// The outcome.
     pub ending: Ending,
-    /// SM -> IM: what the IM side answered. IM -> SM: what the sender is told. 0: nobody has answered.
+    /// SM -> IM: status code of the IM side. IM -> SM: status code for the sender. 0: no answer.
     pub status: u16,
-    /// IM -> SM: the failure that the SMS side has answered in SIP.
+    /// IM -> SM: status code of the SMS side, if it refused the MESSAGE in SIP.
     pub sip_failure: Option<u16>,
     /// RP-Cause of the RP-ERROR that came from the SMS side, or goes to it.
     pub rp_cause: Option<u8>,
@@ -53,7 +53,7 @@ pub struct Ended {
 }
 
 impl Ended {
-    /// The outcome that this status code says, without anything beside it.
+    /// The outcome for this status code, without RP-Cause and SIP failure.
     pub(crate) const fn with(exchange: ExchangeKey, kind: Kind, status: u16) -> Self {
         Self {
             exchange,

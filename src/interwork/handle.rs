@@ -26,10 +26,11 @@ use super::{Gateway, Input};
 use crate::exchange::{Exchange, ExchangeKey, NEVER, Now, ReplyTo, Store, View};
 use crate::interwork::rules::answer::answer;
 
-/// The end of an exchange whose transaction never told us its own: longer than any transaction lives.
+/// Milliseconds after which an exchange ends if the end of its transaction was not reported: longer than any
+/// transaction lives.
 pub(crate) const FORGOTTEN_MS: u64 = 120_000;
 
-/// One input on its way through the state machine.
+/// Processing of one input by the state machine.
 pub(crate) struct Turn<'a> {
     pub(crate) gateway: &'a Gateway,
     pub(crate) now: Now,
@@ -39,8 +40,8 @@ pub(crate) struct Turn<'a> {
 }
 
 impl Gateway {
-    /// What to do about something that happened. An input that names an exchange which has ended, or which comes too
-    /// late, or twice, leads to nothing.
+    /// Processes an event. An input for an exchange that has ended, and an input that is late or repeated, has no
+    /// effect.
     pub fn handle(&self, input: Input<'_>, now: Now, store: &mut dyn Store) -> Step {
         let mut turn = Turn {
             gateway: self,
@@ -118,7 +119,7 @@ impl Turn<'_> {
         }
     }
 
-    /// A MESSAGE of ours has its final response, or could not be sent.
+    /// A MESSAGE of our own has its final response, or could not be sent.
     fn request_completed(&mut self, open: Option<Exchange>, attempt: u8, status: u16) {
         match open {
             Some(Exchange::SmToIm(sm)) => self.sm_request_completed(sm, status),
@@ -130,7 +131,7 @@ impl Turn<'_> {
     }
 
     fn due(&mut self, key: ExchangeKey) {
-        // The deadline has passed: it does not stay, whatever else changes.
+        // The deadline has passed and must not stay, whatever else changes.
         self.view.wake_at(key, NEVER);
         match self.view.by_key(key) {
             Some(Exchange::SmToIm(sm)) => self.sm_due(sm),
@@ -148,7 +149,7 @@ impl Turn<'_> {
         E::try_from(self.view.by_key(key)?).ok()
     }
 
-    /// Answers a request, and says what the script gets.
+    /// Answers a request, and sets the verdict for the script.
     pub(crate) fn answer(
         &mut self,
         request: ReplyTo,
@@ -161,7 +162,7 @@ impl Turn<'_> {
         self.verdict = verdict;
     }
 
-    /// Tells what became of a message.
+    /// Reports the outcome of a message.
     pub(crate) fn ended(&mut self, ended: Ended) {
         self.effects.push(Effect::Ended(ended));
     }

@@ -1,4 +1,4 @@
-//! What the core is told.
+//! Events that the core processes.
 
 use crate::base::{Octets, Text};
 use crate::exchange::{ExchangeKey, Identity, Party, ReplyTo, TransactionId, Wants};
@@ -6,7 +6,7 @@ use crate::mime::Disposition;
 use crate::sip::{Capabilities, Translation};
 use crate::wire::{TpAddress, TpSt};
 
-/// Something that happened.
+/// An event.
 #[derive(Clone, Copy)]
 pub enum Input<'a> {
     /// A short message is to become an instant message.
@@ -16,7 +16,7 @@ pub enum Input<'a> {
         /// The request's transaction.
         transaction: TransactionId,
     },
-    /// The script decides a relayed request as if the IM side had answered so.
+    /// The script decides a relayed request with the status code that it would expect from the IM side.
     ScriptAnswered {
         /// The exchange of the request.
         exchange: ExchangeKey,
@@ -25,38 +25,38 @@ pub enum Input<'a> {
         /// Status code.
         status: u16,
     },
-    /// The IM side's final response to a relayed request is known; the SMS side has not seen it.
+    /// The final response of the IM side to a relayed request is known; it was not sent to the SMS side yet.
     ImAnswered {
         /// The exchange of the request.
         exchange: ExchangeKey,
-        /// Status code; 408 where nothing came in time.
+        /// Status code; 408 if no response came in time.
         status: u16,
     },
-    /// A success of the IM side is about to be forwarded to the SMS side.
+    /// A 2xx of the IM side is about to be forwarded to the SMS side.
     ResponseForwarded {
         /// The exchange of the request.
         exchange: ExchangeKey,
         /// Status code.
         status: u16,
     },
-    /// A client has given its final response to a relayed request, whatever comes of it.
+    /// A branch of a relayed request has its final response.
     BranchAnswered {
         /// The exchange of the request.
         exchange: ExchangeKey,
-        /// Which branch of the request.
+        /// Index of the branch.
         branch: u32,
         /// Status code.
         status: u16,
-        /// The branches that the host knows no final response of, one bit each.
+        /// Branches without a final response, one bit each.
         open: u32,
     },
-    /// The final response to the SMS side's request is on the wire.
+    /// The final response to the request of the SMS side was sent.
     FinalSent {
         /// The exchange of the request.
         exchange: ExchangeKey,
         /// Status code.
         status: u16,
-        /// The branches of the request that have no final response yet, one bit each.
+        /// Branches without a final response, one bit each.
         open: u32,
     },
     /// An instant message is to become a short message; its transaction is open.
@@ -65,82 +65,82 @@ pub enum Input<'a> {
         im: &'a PreparedIm,
         /// The sender's transaction.
         transaction: TransactionId,
-        /// Milliseconds for which the sender is held.
+        /// Milliseconds that the sender is held.
         hold_ms: u64,
-        /// The script's route that is to get the outcome; empty: the one for all.
+        /// Route of the script for the outcome; empty: the default route.
         route: &'a str,
     },
-    /// An instant message to several is to go to this one, too. Nothing is sent yet.
+    /// Adds one recipient of a list. Nothing is sent yet.
     List {
-        /// The message to that one.
+        /// The message to this recipient.
         delivery: &'a PreparedDelivery,
         /// The request.
         request: ReplyTo,
     },
-    /// All of them are taken, and the sender knows: now it goes.
+    /// All recipients were added and the sender is answered: the message is sent now.
     Begin {
         /// The exchange that [`Verdict::Listed`](super::Verdict::Listed) named.
         exchange: ExchangeKey,
         /// The message to that one.
         delivery: &'a PreparedDelivery,
     },
-    /// A MESSAGE of ours goes to so many clients.
+    /// A MESSAGE of our own is sent to several clients.
     Forked {
-        /// The exchange that the MESSAGE is sent for.
+        /// The exchange of the MESSAGE.
         exchange: ExchangeKey,
-        /// How many.
+        /// Their number.
         clients: u8,
     },
-    /// So many contacts of the recipient are left that may get the RP-DATA instead.
+    /// The recipient has further contacts that may get the RP-DATA instead.
     OtherContacts {
-        /// The exchange that the RP-DATA is sent for.
+        /// The exchange of the RP-DATA.
         exchange: ExchangeKey,
         /// How many.
         count: u8,
     },
-    /// A MESSAGE of ours could not be sent.
+    /// A MESSAGE of our own could not be sent.
     NotSent {
-        /// The exchange that the MESSAGE was to be sent for.
+        /// The exchange of the MESSAGE.
         exchange: ExchangeKey,
-        /// Status code; 480 where there was nowhere to send it, 503 where sending failed (RFC 3261 §16.9).
+        /// Status code: 480 if there is no destination, 503 if sending failed (RFC 3261 §16.9).
         status: u16,
     },
-    /// A MESSAGE of ours has its final response.
+    /// A MESSAGE of our own has its final response.
     RequestCompleted {
-        /// The exchange that the MESSAGE was sent for.
+        /// The exchange of the MESSAGE.
         exchange: ExchangeKey,
         /// What [`Effect::SendRpData`](super::Effect::SendRpData) said; 0 for any other MESSAGE.
         attempt: u8,
         /// Status code; 408 where nothing came in time.
         status: u16,
     },
-    /// A service centre's report on a message that it had taken.
+    /// A status report of a service centre on a message that it had accepted.
     StatusReport(&'a StatusReportIn),
     /// A report from the SMS side.
     Report {
-        /// What it says.
+        /// The report.
         report: &'a ReportIn<'a>,
-        /// The request that brought it.
+        /// The request with the report.
         request: ReplyTo,
     },
-    /// The timer of a held transaction is over: the host is about to answer it, with what we say.
+    /// The timer of a held transaction has expired: the host answers it now, with our answer.
     HoldTimeout {
         /// The exchange of the transaction.
         exchange: ExchangeKey,
         /// The transaction.
         transaction: TransactionId,
     },
-    /// The exchange's [`due_ms`](crate::exchange::Header::due_ms) has come.
+    /// The deadline [`due_ms`](crate::exchange::Header::due_ms) of an exchange has passed.
     Due {
         /// The exchange.
         exchange: ExchangeKey,
     },
-    /// The gateway stops now, and nobody will know of this exchange any more.
+    /// The gateway stops now; the exchange will be lost.
     Stop {
         /// The exchange.
         exchange: ExchangeKey,
     },
-    /// The host's transaction is gone, whatever became of it.
+    /// The transaction in the host has ended, with or without an answer.
     Released {
         /// The exchange of the transaction.
         exchange: ExchangeKey,
@@ -149,93 +149,92 @@ pub enum Input<'a> {
 
 /// A short message, read and translated.
 pub struct PreparedSm {
-    /// Key of the exchanges to lock: the sender's, or the recipient's where a service centre sends.
+    /// Key of the exchanges to lock: the sender's, or the recipient's if a service centre sends.
     pub identity: Identity,
     /// Who sent it.
     pub party: Party,
     /// RP-Message Reference.
     pub rp_mr: u8,
-    /// TP-Reject-Duplicates (TS 23.040 §9.2.3.25): the sender says that it may be a repetition.
+    /// TP-Reject-Duplicates (TS 23.040 §9.2.3.25): it may be a repetition.
     pub reject_duplicates: bool,
     /// Digest of sender, recipient and TPDU.
     pub digest: u64,
-    /// Whose share of the open exchanges it takes.
+    /// Digest of the sender in whose share of open exchanges it counts.
     pub share: u64,
-    /// Call-ID of the request; empty where it is too long to be kept.
+    /// Call-ID of the request; empty if it is too long to be stored.
     pub call_id: Text<254>,
-    /// Where its report goes: the sender's public identity.
+    /// Destination of its report: the sender's public identity.
     pub address: Text<254>,
-    /// Next hop for the report where the sender has no contact.
+    /// Next hop of the report if the sender has no contact.
     pub hop: Text<126>,
-    /// The recipient's public identity; empty where it is too long to be kept.
+    /// The recipient's public identity; empty if it is too long to be stored.
     pub recipient: Text<126>,
     /// The TPDU.
     pub tpdu: Octets<254>,
-    /// Whether the recipient is to be asked for notifications: then [`Effect::Relay`](super::Effect::Relay)
-    /// brings a translation with another body.
+    /// Whether the recipient is asked for notifications: then [`Effect::Relay`](super::Effect::Relay) has a
+    /// translation with another body.
     pub asks: bool,
-    /// What the request becomes: a part, if it stays alone.
+    /// Changes of the request; for a part, the changes if it stays alone.
     pub translation: Translation,
-    /// Its place, where it is a part of a concatenated short message.
+    /// Its place in a concatenated short message, if it is a part of one.
     pub part: Option<PartIn>,
 }
 
 /// A part of a concatenated short message.
 pub struct PartIn {
-    /// Digest of what all parts of the message have in common: sender, recipient, reference number and
-    /// how many there are.
+    /// Digest of what all parts of the message have in common: sender, recipient, reference number and total.
     pub concatenation: u64,
-    /// How many there are.
+    /// Number of parts.
     pub total: u8,
-    /// Which one this is, from 1.
+    /// Sequence number, from 1.
     pub sequence: u8,
 }
 
 /// An instant message, read and translated.
 pub struct PreparedIm {
-    /// Key of the exchanges to lock: the recipient's, or the sender's where it goes to a service centre.
+    /// Key of the exchanges to lock: the recipient's, or the sender's if it goes to a service centre.
     pub identity: Identity,
     /// Who gets it: the recipient's phone, or a service centre.
     pub party: Party,
-    /// Where it goes: the recipient's public identity, or the service centre's.
+    /// Destination: public identity of the recipient, or of the service centre.
     pub address: Text<254>,
     /// Next hop to a service centre.
     pub hop: Text<126>,
-    /// The sender's public identity; empty where it is too long to be kept.
+    /// The sender's public identity; empty if it is too long to be stored.
     pub sender: Text<126>,
     /// Whose share of the open exchanges it takes.
     pub share: u64,
-    /// Whether the sender wants not to be known.
+    /// Whether the sender wants to be anonymous.
     pub private: bool,
     /// RP-DATA with SMS-DELIVER or SMS-SUBMIT, one for each part; RP-MR, TP-MR and reference number are
     /// not set yet.
     pub parts: Vec<Octets<254>>,
-    /// Where TP-MR stands in each SMS-SUBMIT.
+    /// Offset of TP-MR in each SMS-SUBMIT.
     pub tp_mr_at: usize,
-    /// Where the reference number stands in each of several parts.
+    /// Offset of the reference number in each part.
     pub reference_at: usize,
-    /// Seconds for which it is of use; 0 is for one attempt at once.
+    /// Lifetime in seconds; 0: one attempt, immediately.
     pub lifetime: Option<u32>,
-    /// What its sender wants to hear of it.
+    /// Notifications that its sender wants.
     pub notify: Option<NotifyIn>,
 }
 
-/// One of those that an instant message to several is for.
+/// One recipient of a list.
 #[derive(Clone, Copy)]
 pub struct RecipientIn<'m> {
-    /// As the list names it.
+    /// The URI in the list.
     pub name: &'m str,
-    /// Its public identity; nothing where there is nobody of that name.
+    /// Its public identity; `None` if it is unknown.
     pub uri: Option<&'m str>,
-    /// What its contacts can do that are registered here.
+    /// Capabilities of its contacts registered here.
     pub can: Capabilities,
 }
 
-/// An instant message to one of several.
+/// An instant message to one recipient of a list.
 pub struct PreparedDelivery {
-    /// Key of that one; empty where it is nobody.
+    /// Key of the recipient; empty if it is unknown.
     pub recipient: Identity,
-    /// Its public identity, or ours.
+    /// Public identity of the recipient, or ours if it is unknown.
     pub address: Text<254>,
     /// The sender's public identity; empty where it is too long to be kept.
     pub sender: Text<126>,
@@ -243,21 +242,21 @@ pub struct PreparedDelivery {
     pub share: u64,
     /// What its sender wants to hear of it.
     pub notify: Option<NotifyIn>,
-    /// What it becomes.
+    /// Kind of the delivery.
     pub becomes: DeliveredAs,
 }
 
-/// What an instant message becomes for one of several.
+/// How an instant message is delivered to one recipient of a list.
 pub enum DeliveredAs {
     /// A short message.
     Sm(Box<PreparedIm>),
     /// An instant message of our own.
     Im(Box<DeliveryOut>),
-    /// Nothing, for what this status code says; its sender asked to be told.
+    /// It is not delivered, for the reason of this status code; the sender asked for a notification.
     Nothing(u16),
 }
 
-/// An instant message of our own to one of several.
+/// An instant message of our own to one recipient of a list.
 pub struct DeliveryOut {
     /// Key of the exchanges to lock: the recipient's.
     pub identity: Identity,
@@ -269,7 +268,7 @@ pub struct DeliveryOut {
     pub headers: String,
     /// The body.
     pub body: Vec<u8>,
-    /// Whether the recipient itself sends the notification of delivery that was asked for.
+    /// Whether the recipient's client itself sends the requested delivery notification.
     pub confirms: bool,
 }
 
@@ -279,73 +278,73 @@ pub struct NotifyIn {
     pub message_id: Text<254>,
     /// When the message was sent, in seconds since 1970 UTC.
     pub sent: i64,
-    /// Which ones.
+    /// The requested dispositions.
     pub wants: Wants,
-    /// By which names: URIs, one in a line: From and To of a notification, and its IMDN-Route.
+    /// URIs, one per line: From and To of a notification, and its IMDN-Route.
     pub way: Text<254>,
 }
 
 /// A report from the SMS side, or a notification from the IM side.
 pub struct ReportIn<'m> {
-    /// Key of the exchanges to lock, unless it names the one: the reporter's where that is a phone, else whose
-    /// message it is about.
+    /// Key of the exchanges to lock, if it names no exchange: the reporter's if that is a phone, else the one of the
+    /// message's sender.
     pub identity: Identity,
     /// Key of the reporter.
     pub reporter: Identity,
-    /// What the reporter is.
+    /// Kind of the reporter.
     pub party: Party,
     /// What it says.
     pub report: RpReport,
-    /// RP-Message Reference of what it reports on.
+    /// RP-Message Reference of the reported message.
     pub rp_mr: u8,
-    /// What In-Reply-To, or a notification's message-id, says that it reports on.
+    /// The exchange that In-Reply-To, or the message-id of a notification, refers to.
     pub named: Named,
-    /// Call-ID of the request, as In-Reply-To may repeat it.
+    /// Call-ID of the request, for In-Reply-To.
     pub call_id: &'m str,
     /// The reporter's public identity.
     pub address: &'m str,
-    /// Next hop for an answer where the reporter has no contact.
+    /// Next hop of an answer if the reporter has no contact.
     pub hop: &'m str,
 }
 
 /// SMS-STATUS-REPORT from a service centre (TS 23.040 §9.2.2.3).
 pub struct StatusReportIn {
-    /// Key of the exchanges to lock: whose message it is about.
+    /// Key of the exchanges to lock: the sender of the reported message.
     pub identity: Identity,
     /// TP-Message-Reference of that message.
     pub tp_mr: u8,
-    /// TP-Recipient-Address: whom that message was for.
+    /// TP-Recipient-Address: the recipient of that message.
     pub recipient: TpAddress,
     /// TP-Status.
     pub status: TpSt,
-    /// TP-Discharge-Time: when that became of it, in seconds since 1970 UTC; none where it makes no sense.
+    /// TP-Discharge-Time in seconds since 1970 UTC; `None` if it is invalid.
     pub discharged: Option<i64>,
 }
 
-/// What an In-Reply-To names.
+/// The exchange that a Call-ID or Message-ID refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Named {
-    /// Nothing of ours: there is none, or somebody on the way put a Call-ID of its own.
+    /// No exchange of ours: there is no such header field, or an intermediary changed the Call-ID.
     Nothing,
-    /// A message of an earlier start of ours.
+    /// A message of an earlier start of the gateway.
     Past,
-    /// This exchange, open or not, and which of its MESSAGEs: the first is 1.
+    /// This exchange, open or not, and the number of its MESSAGE, from 1.
     Exchange(ExchangeKey, u8),
 }
 
-/// What a report says.
+/// Content of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RpReport {
-    /// RP-ACK: the short message is there.
+    /// RP-ACK: the short message was received.
     Ack,
-    /// RP-ERROR: it is not.
+    /// RP-ERROR: the short message was refused.
     Error {
         /// RP-Cause.
         cause: u8,
         /// TP-Failure-Cause of the TPDU inside, if there is one.
         fcs: Option<u8>,
     },
-    /// RP-SMMA: there is memory again.
+    /// RP-SMMA: memory is available again.
     MemoryAvailable,
     /// A disposition notification (RFC 5438).
     Notification(Disposition),

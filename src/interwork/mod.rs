@@ -1,4 +1,4 @@
-//! Decisions: what happens to a message, who is told what. No clock, no I/O, no globals.
+//! Decisions: what happens to a message, and what its sender is told. No clock, no I/O, no globals.
 //!
 //! A message comes in as a [`MessageIn`](crate::sip::MessageIn). [`Gateway::prepare_sm`], [`Gateway::prepare_im`] and
 //! [`Gateway::prepare_report`] read and translate it without looking at any exchange. Then the host

@@ -1,35 +1,34 @@
-//! Why a message goes no further.
+//! Reasons for refusing a message.
 
 use core::fmt;
 
 use crate::wire::DecodeError;
 
-/// Why a message goes no further. Shown in words of the specification, with nothing of the message
-/// itself.
+/// Reason for refusing a message. It is shown in words of the specification, without any content of the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {
-    /// Nobody vouches for the sender.
+    /// The sender has no asserted identity.
     NoIdentity,
-    /// The Request-URI names nobody whom we can write to.
+    /// The Request-URI names no possible recipient.
     Recipient,
     /// A body shorter than its Content-Length.
     ContentLength,
     /// A multipart body without a boundary.
     Multipart,
-    /// A body that is not in the Content-Transfer-Encoding that it claims.
+    /// A body that is not valid in its Content-Transfer-Encoding.
     NotInItsEncoding,
-    /// A Content-Transfer-Encoding that we do not know.
+    /// An unknown Content-Transfer-Encoding.
     TransferEncoding,
     /// A Content-Encoding that is not supported.
     ContentEncoding,
-    /// A body that is not in the Content-Encoding that it claims.
+    /// A body that is not valid in its Content-Encoding.
     NotInItsContentEncoding,
-    /// A body that its Content-Encoding makes larger than any that is read.
+    /// A body that is too large after decompression.
     UnpackedTooLarge,
     /// An RP message or TPDU that cannot be read.
     Undecodable(DecodeError),
-    /// An RP message that this sender does not send.
+    /// An RP message with the wrong direction for this sender.
     Direction,
     /// No RP-DATA.
     NotRpData,
@@ -37,14 +36,14 @@ pub enum Reason {
     NotAReport,
     /// A TPDU that this RP message does not carry.
     TpduType,
-    /// SMS-COMMAND, which only a service centre's store could obey.
+    /// SMS-COMMAND: it needs a service centre with stored messages.
     Command,
-    /// SMS-STATUS-REPORT: acknowledged, whatever it is about.
+    /// SMS-STATUS-REPORT: it is always acknowledged.
     StatusReport,
     /// Short message type 0: acknowledged and discarded (TS 23.040 §9.2.3.9).
     Type0,
-    /// A message waiting indication whose text is to be discarded: acknowledged, and of no use to an
-    /// instant messaging client.
+    /// A message waiting indication whose text is discarded: it is acknowledged, and not sent to an instant messaging
+    /// client.
     MessageWaiting,
     /// A TP-PID that asks for more than text.
     Pid,
@@ -54,46 +53,46 @@ pub enum Reason {
     EightBit,
     /// Compressed text.
     Compressed,
-    /// User data that cannot be what TP-DCS says.
+    /// User data that contradicts TP-DCS.
     Dcs,
     /// User data for an application port.
     Ports,
-    /// A TP-DA that is no number.
+    /// A TP-DA that is not a number.
     DestinationAddress,
     /// A media type that is not converted.
     MediaType,
     /// A charset that is not converted.
     Charset,
-    /// Text that is not in the charset that it claims.
+    /// Text that is not valid in its charset.
     NotInItsCharset,
-    /// A list of recipients, which is a list server's business, or that we cannot follow.
+    /// A list of recipients, if lists are disabled or the list refers to another one.
     RecipientList,
     /// A list of more recipients than `max_recipients`.
     TooManyRecipients,
-    /// A list of nobody.
+    /// A list without recipients.
     NoRecipient,
-    /// A `message/cpim` that requires something of its reader that we do not know.
+    /// A `message/cpim` that requires an unknown header field.
     CpimRequire,
     /// Text with a NUL in it.
     Nul,
     /// No text.
     Empty,
-    /// Text that takes more short messages than `max_segments`.
+    /// Text that needs more short messages than `max_segments`.
     TextTooLong,
     /// A message to an emergency service.
     Emergency,
-    /// A message that was converted once already.
+    /// A message that was already converted once.
     Loop,
-    /// A message whose time is over.
+    /// An expired message.
     Expired,
-    /// A sender who has no number, nor a name that a phone could show.
+    /// A sender without a number and without a name that a phone can show.
     SenderWithoutNumber,
-    /// A value that has no place in the TPDU.
+    /// A value that the TPDU cannot carry.
     NotRepresentable,
 }
 
 impl Reason {
-    /// How a message that cannot be read, or is of no use any more, is answered in SIP.
+    /// The SIP status code for this reason.
     pub(crate) const fn status(self) -> u16 {
         match self {
             Self::MediaType | Self::TransferEncoding | Self::ContentEncoding | Self::Charset => 415,

@@ -1,4 +1,4 @@
-//! Messages and requests that go no further, and how their senders are told.
+//! Refused messages and requests, and the answers to their senders.
 
 use super::Gateway;
 use super::counter::Counter;
@@ -9,20 +9,20 @@ use crate::exchange::ReplyTo;
 use crate::interwork::rules::answer::answer;
 use crate::sip::{Answer, MessageOut};
 
-/// A message that goes no further, and how its sender is told.
+/// A refused message, and what its sender gets.
 pub struct Refusal {
     /// The final response.
     pub answer: Answer,
-    /// The report to a sender on the SMS side, behind a `202`.
+    /// The report to a sender on the SMS side, sent after a `202`.
     pub report: Option<MessageOut>,
-    /// What else the message brought.
+    /// The status report in the message, if it had one.
     pub status_report: Option<StatusReportIn>,
-    /// Why, for log and counters.
+    /// The reason, for log and counters.
     pub reason: Reason,
 }
 
 impl Refusal {
-    /// RpOutcome in SIP alone.
+    /// A refusal with a SIP answer only.
     pub(crate) fn sip(status: u16, reason: Reason) -> Box<Self> {
         Box::new(Self {
             answer: answer(status, false),
@@ -33,14 +33,14 @@ impl Refusal {
     }
 }
 
-/// Seconds after which a sender may come again that a gateway refuses which is about to stop.
+/// Retry-After in seconds while the gateway is stopping.
 const STOPPING_RETRY_AFTER: u32 = 10;
 
-/// Seconds after which a client may register again whose registration could not be written down.
+/// Retry-After in seconds for a registration that could not be stored.
 const REGISTRATION_RETRY_AFTER: u32 = 5;
 
 impl Gateway {
-    /// A message goes no further: its sender is told so, and on the SMS side gets the report that it is owed.
+    /// Refuses a message: answers it, and sends the report to a sender on the SMS side.
     pub fn refuse(&self, refusal: Refusal, request: ReplyTo) -> Step {
         let Refusal {
             answer,
@@ -68,7 +68,7 @@ impl Gateway {
         }
     }
 
-    /// A message that comes while the gateway is about to stop.
+    /// Refuses a message while the gateway is stopping.
     pub fn refuse_while_stopping(&self, request: ReplyTo) -> Step {
         let answer = come_again(STOPPING_RETRY_AFTER);
         let mut step = answered(request, answer, Verdict::Refused);
@@ -76,8 +76,7 @@ impl Gateway {
         step
     }
 
-    /// A request that comes while there is too much to do. `random` is any number that differs from one request to the
-    /// other.
+    /// Refuses a request under overload. `random` is any number that differs between requests.
     pub fn refuse_overload(&self, request: ReplyTo, random: u64) -> Step {
         let answer = come_again(self.retry_after(random));
         let mut step = answered(request, answer, Verdict::Refused);
@@ -85,17 +84,17 @@ impl Gateway {
         step
     }
 
-    /// A request for which the host refused what is needed, such as memory.
+    /// Refuses a request for which the host lacks resources, such as memory.
     pub fn refuse_without_means(&self, request: ReplyTo) -> Step {
         answered(request, answer(500, false), Verdict::Refused)
     }
 
-    /// All recipients of a message to several are taken.
+    /// Answers a message with a list after all recipients were accepted.
     pub fn list_taken(&self, request: ReplyTo) -> Step {
         answered(request, answer(202, false), Verdict::Taken)
     }
 
-    /// The answer to a registration that was written to the database, or could not be written.
+    /// The answer to a registration, after it was stored in the database or could not be stored.
     pub fn registration_answer(&self, written: bool) -> Answer {
         match written {
             true => answer(200, false),
@@ -104,7 +103,7 @@ impl Gateway {
     }
 }
 
-/// An answer, and nothing else.
+/// A step with an answer only.
 fn answered(request: ReplyTo, answer: Answer, verdict: Verdict) -> Step {
     Step {
         changes: Vec::new(),
@@ -113,7 +112,7 @@ fn answered(request: ReplyTo, answer: Answer, verdict: Verdict) -> Step {
     }
 }
 
-/// 503, and when to come again.
+/// 503 with Retry-After.
 fn come_again(seconds: u32) -> Answer {
     Answer {
         retry_after: Some(seconds),
@@ -122,7 +121,7 @@ fn come_again(seconds: u32) -> Answer {
 }
 
 impl From<Reason> for Box<Refusal> {
-    /// A message that cannot be read, or is of no use any more.
+    /// Refuses a message with the status code of the reason.
     fn from(reason: Reason) -> Self {
         Refusal::sip(reason.status(), reason)
     }

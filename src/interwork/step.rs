@@ -1,4 +1,4 @@
-//! What the core gives back: what has changed, what is to be done, and what the script is told.
+//! The result of the core: changes to the exchanges, effects to carry out, and a verdict for the script.
 
 use super::counter::Counter;
 use super::ended::Ended;
@@ -7,20 +7,20 @@ use super::reason::Reason;
 use crate::exchange::{Change, ExchangeKey, ReplyTo, TransactionId};
 use crate::sip::{Answer, MessageOut, Translation};
 
-/// All that the core gives back. The host commits the changes, then carries the effects out in their order: what is told
-/// to a peer is true from then on, whatever happens to the host.
+/// The result of one input. The host first commits the changes, then carries out the effects in their order: so an
+/// answer to a peer stays true, even if the host fails afterwards.
 #[must_use = "nothing happens unless the host commits the changes and carries the effects out"]
 pub struct Step {
-    /// What has changed, each exchange once.
+    /// Changed exchanges, each one once.
     pub changes: Vec<Change>,
-    /// What to do, in this order.
+    /// Effects, in this order.
     pub effects: Vec<Effect>,
-    /// What the script is told.
+    /// Verdict for the script.
     pub verdict: Verdict,
 }
 
 impl Step {
-    /// Nothing has changed, and there is nothing to do.
+    /// No changes and no effects.
     pub const fn nothing() -> Self {
         Self {
             changes: Vec::new(),
@@ -30,56 +30,55 @@ impl Step {
     }
 }
 
-/// What a script function gives back.
+/// Return value of a script function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The script relays the request: 1.
     Relay,
-    /// The message is taken: 1.
+    /// The message is accepted: 1.
     Taken,
-    /// The message is dealt with and there is nothing to relay: 2.
+    /// The message is finished and there is nothing to relay: 2.
     Answered,
     /// The message is refused: below 0.
     Refused,
-    /// An instant message to several will go to this one, too. The exchange is to be named in
-    /// [`Input::Begin`](super::Input::Begin), or in [`Input::Released`](super::Input::Released) where the message is
-    /// refused after all.
+    /// A recipient of a list was added. The exchange is to be named in [`Input::Begin`](super::Input::Begin), or in
+    /// [`Input::Released`](super::Input::Released) if the message is refused after all.
     Listed(ExchangeKey),
 }
 
-/// One thing to do.
+/// An action that the host carries out.
 pub enum Effect {
-    /// Answer a request. Where it has its final response already, nothing is sent.
+    /// Answer a request. If it already has a final response, nothing is sent.
     Answer(ReplyTo, Answer),
-    /// Forward the response at hand as this answer.
+    /// Forward the current response as this answer.
     ForwardAs(Answer),
     /// Rewrite the request at hand by [`PreparedSm::translation`](super::PreparedSm::translation), tie
     /// its transaction to this exchange and let the script relay it. This needs the request at hand.
     Relay {
         /// The exchange.
         exchange: ExchangeKey,
-        /// Rewrite it by this instead: the request completes a message that came in parts.
+        /// Rewrite it with this translation instead: the request completes a message in several parts.
         translation: Option<Box<Translation>>,
     },
-    /// Answer a relayed request now: its sender cannot wait for the IM side's answer. What its transaction has
-    /// open goes on.
+    /// Answer a relayed request now, because its sender cannot wait for the answer of the IM side. The open branches
+    /// of its transaction continue.
     AcceptEarly {
         /// The exchange of the request.
         exchange: ExchangeKey,
         /// The transaction.
         transaction: TransactionId,
-        /// With what.
+        /// The answer.
         answer: Answer,
     },
-    /// Hold a request: tie its transaction's timer to this exchange.
+    /// Hold a request: when the timer of its transaction expires, this exchange is asked.
     Hold {
         /// The exchange.
         exchange: ExchangeKey,
         /// The transaction.
         transaction: TransactionId,
     },
-    /// Answer a held transaction. This comes exactly once for every one that is held, unless the
-    /// host has said that the transaction is gone.
+    /// Answer a held transaction. This happens exactly once for each held transaction, unless the host has reported
+    /// the end of the transaction.
     AnswerHeld {
         /// The exchange of the transaction; it may have ended with this.
         exchange: ExchangeKey,
@@ -111,21 +110,20 @@ pub enum Effect {
         /// Which contact, and how long it has.
         to: ToContact,
     },
-    /// Send a MESSAGE to the client that answered this transaction so, and to no other. It
-    /// is the same message in another form, which a client that may have the first must not get.
+    /// Send a MESSAGE only to the client that refused the relayed request. It is the same message with another body
+    /// or Call-ID; a client that may have the first message must not get it again.
     SendAgain {
         /// The exchange to name in [`Input::RequestCompleted`](super::Input::RequestCompleted).
         exchange: ExchangeKey,
         /// The transaction of the relayed request.
         transaction: TransactionId,
-        /// What the client answered: the outcome where there is no such client.
+        /// Status code of the client; it is the outcome if the client is not found.
         refused: u16,
-        /// The request; its Request-URI is the client's.
+        /// The request; its Request-URI is the one of the client.
         message: MessageOut,
     },
-    /// Send a MESSAGE to every client of its recipient. Where there is more than one,
-    /// [`Input::Forked`](super::Input::Forked) comes first, then a
-    /// [`RequestCompleted`](super::Input::RequestCompleted) of each.
+    /// Send a MESSAGE to all clients of its recipient. If there are several, [`Input::Forked`](super::Input::Forked)
+    /// comes first, then a [`RequestCompleted`](super::Input::RequestCompleted) for each.
     Fork {
         /// The exchange to name in both.
         exchange: ExchangeKey,
@@ -134,34 +132,34 @@ pub enum Effect {
     },
     /// Give this to [`Gateway::handle`](super::Gateway::handle) with the exchanges of the identity that it names.
     StatusReport(StatusReportIn),
-    /// Tell the operator that a message goes no further.
+    /// Report to the operator that a message was refused.
     Refused {
         /// The final response.
         status: u16,
-        /// Why.
+        /// The reason.
         reason: Reason,
     },
-    /// Tell the operator and the script what became of a message.
+    /// Report the outcome of a message to the operator and the script.
     Ended(Ended),
-    /// Count something.
+    /// Increase a counter.
     Count(Counter),
 }
 
-/// One of our MESSAGEs to one contact.
+/// One MESSAGE of our own to one contact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ToContact {
-    /// Which contact: 0 is the one that was registered or refreshed last, 1 the one before.
+    /// Index of the contact: 0 is the one registered or refreshed last, 1 the one before.
     pub contact: u8,
-    /// Milliseconds for the final response, where no other contact is left.
+    /// Milliseconds until the final response, if no other contact is left.
     pub last_ms: u64,
-    /// The same where another one is left.
+    /// The same if another contact is left.
     pub other_ms: u64,
 }
 
-/// What became of an instant message.
+/// Outcome of an instant message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ImOutcome {
-    /// What its sender is told.
+    /// Answer to its sender.
     pub answer: Answer,
     /// RP-Cause of the phone's RP-ERROR.
     pub rp_cause: Option<u8>,
@@ -170,7 +168,7 @@ pub struct ImOutcome {
 }
 
 impl ImOutcome {
-    /// In one word, for the script.
+    /// The outcome as one word, for the script.
     pub const fn result(&self) -> &'static str {
         match self.answer.status {
             202 => "accepted",

@@ -1,25 +1,26 @@
-//! The gateway stops, and forgets what is open: whoever waits is told so now.
+//! The gateway stops: waiting senders get their answer now, because open exchanges are lost.
 
 use super::handle::Turn;
 use crate::exchange::{Exchange, ExchangeKey};
 use crate::interwork::rules::causes::defaults::SipOutcome;
 
-/// What the sender of an instant message is told: nobody will be there to take the report, so no promise is made. The sender
-/// may try again.
+/// Answer to the sender of an instant message: the report cannot be received any more, so the gateway does not accept
+/// the message. The sender may try again.
 const STOPPED: SipOutcome = SipOutcome {
     status: 503,
     retry_after: true,
 };
 
 impl Turn<'_> {
-    /// The time that the gateway has to stop in is over.
+    /// The time for stopping is over.
     pub(crate) fn stopped(&mut self, key: ExchangeKey) {
         match self.view.by_key(key) {
-            // Of a long message the exchange of the last part holds the sender; who has a `202` has it.
+            // For a long message, the exchange of the last part holds the sender. A sender that already has a `202`
+            // is not answered again.
             Some(Exchange::ImToSm(im)) if im.is_held() => self.conclude(key, STOPPED, false),
             // Nothing was promised.
             Some(Exchange::SmToIm(sm)) if sm.state.is_relayed() => self.not_taken(&sm),
-            // As if the IM side's time were over: who has a `202` gets the report.
+            // As at the end of the IM side's time: a sender that has a `202` gets the report.
             Some(Exchange::SmToIm(sm)) => self.sm_due(sm),
             _ => {}
         }

@@ -1,4 +1,4 @@
-//! IM -> SM: from the instant message whose sender waits to the phone's report.
+//! IM -> SM: from the instant message, whose sender is held, to the report of the phone.
 
 use crate::exchange::{
     ExchangeKey, ImToSm, ImToSmState, ImToSmTexts, Kind, Party, ReplyTo, Role, Sender,
@@ -13,32 +13,32 @@ use crate::interwork::rules::answer::answer;
 use crate::interwork::rules::causes::defaults::{self as cause, RpOutcome, SipOutcome};
 use crate::interwork::step::{Effect, ImOutcome, Verdict};
 
-/// A report this close to the end of the hold time leaves the answer to the host's timer: two that
-/// answer one transaction at the same moment would be one too many. tm's ticks are 62 ms.
+/// A report this close to the end of the hold time (in milliseconds) does not answer the sender: the host's timer
+/// does it, so that two processes do not answer one transaction at the same moment. tm's ticks are 62 ms.
 const TIMER_IS_NEAR_MS: u64 = 250;
 
 /// How long after the end of the hold time the host's timer counts as lost.
 const TIMER_IS_LOST_MS: u64 = 2_000;
 
-/// How often SIP takes an RP-DATA while no report comes (row IM-12).
+/// Number of accepted RP-DATA without a report after which the gateway gives up (row IM-12).
 const RP_DATA_ATTEMPTS: u8 = 2;
 
-/// How long other messages to a phone wait for the report that it owes (row CON-1).
+/// Milliseconds that other messages to a phone wait for a missing report (row CON-1).
 const REPORT_FIRST_MS: u64 = 3_000;
 
-/// How long the report may take of a phone that refuses in SIP what it takes in RP.
+/// Milliseconds to wait for the report of a phone that refused in SIP: it may have accepted the message in RP.
 const GRACE_MS: u64 = 1_000;
 
-/// How long an exchange waits for SIP's answer alone: no transaction lives longer.
+/// Milliseconds that an exchange waits only for the SIP response: no transaction lives longer.
 const CLOSING_MS: u64 = 35_000;
 
-/// The sender's answer when the phone has all of it.
+/// Answer to the sender when the phone has the whole message.
 pub(crate) const DELIVERED: SipOutcome = SipOutcome {
     status: 200,
     retry_after: false,
 };
 
-/// The sender's answer while the outcome is open: we took responsibility (RFC 3428 §7).
+/// Answer to the sender while the outcome is open: the gateway has taken responsibility (RFC 3428 §7).
 pub(crate) const ACCEPTED: SipOutcome = SipOutcome {
     status: 202,
     retry_after: false,
@@ -69,15 +69,15 @@ impl Turn<'_> {
         }
     }
 
-    /// SIP's answer to an RP-DATA: the next one may go (RFC 3428 §8).
+    /// The SIP response to an RP-DATA: the next one may be sent (RFC 3428 §8).
     pub(crate) fn rp_data_completed(&mut self, mut im: ImToSm, attempt: u8, status: u16) {
         if !im.in_transaction || attempt != im.attempts || status < 200 {
             return;
         }
         im.in_transaction = false;
         match im.state {
-            // SIP worked, and that is all: the phone has 12 to 20 s for its report (TR2M, TS 24.011 §10), and
-            // it comes in a MESSAGE of its own.
+            // Only SIP has succeeded. The report comes in another MESSAGE; the phone has 12 to 20 s for it (TR2M, TS
+            // 24.011 §10).
             ImToSmState::Sent if status < 300 => {
                 im.state = ImToSmState::Taken;
                 im.taken += 1;
@@ -92,7 +92,7 @@ impl Turn<'_> {
         self.start_next(im.header.identity, im.to);
     }
 
-    /// The RP-DATA did not leave.
+    /// The RP-DATA could not be sent.
     pub(crate) fn rp_data_not_sent(&mut self, mut im: ImToSm, status: u16) {
         im.in_transaction = false;
         match im.state {
@@ -108,9 +108,9 @@ impl Turn<'_> {
         }
     }
 
-    /// SIP failed (row IM-11): the next contact of the recipient gets the message, unless the recipient said
-    /// that none is to (6xx). After an RP-DATA that SIP took the phone may have it nevertheless. Where the phone itself has
-    /// answered, its report may say otherwise, and goes before: it comes from where the message is.
+    /// SIP failed (row IM-11): the next contact of the recipient gets the message, unless the answer was 6xx. If an
+    /// earlier RP-DATA was accepted in SIP, the phone may have the message nevertheless. If the phone itself has
+    /// answered, its report may still come, and counts more than the SIP failure.
     fn sip_failed(&mut self, mut im: ImToSm, status: u16, answered: bool) {
         if im.taken > 0 {
             return self.report_missing(im);
@@ -130,13 +130,13 @@ impl Turn<'_> {
         self.start_next(im.header.identity, im.to);
     }
 
-    /// No report belies the failure of SIP.
+    /// No report came after the SIP failure: the failure counts.
     fn refused_in_sip(&mut self, im: ImToSm) {
         let status = im.sip_failure.unwrap_or(0);
         self.outcome(im, self.gateway.policy.causes.leg_to_sip(status));
     }
 
-    /// A phone that said in SIP that it failed has the message nevertheless, or confirms that it failed.
+    /// The report of a phone that refused in SIP: it has the message nevertheless, or confirms the failure.
     pub(crate) fn failure_is_belied(&mut self, im: ImToSm, told_in_sip: u16, told: RpOutcome) {
         if told == RpOutcome::Ack && im.to == Party::Phone {
             let key = im.header.key;
@@ -149,7 +149,7 @@ impl Turn<'_> {
         self.close(im);
     }
 
-    /// The time of a message is over before its turn comes.
+    /// A message has expired in the queue.
     pub(crate) fn expired(&mut self, im: ImToSm) {
         let key = im.header.key;
         match im.taken {
@@ -161,21 +161,21 @@ impl Turn<'_> {
         }
     }
 
-    /// No report came (row IM-12): the sender never hears that the message is there.
+    /// No report came (row IM-12): the sender is never told that the message was delivered.
     fn report_missing(&mut self, im: ImToSm) {
         self.count(Counter::ReportMissing);
         self.outcome(im, ACCEPTED);
     }
 
-    /// What became of one short message. A part that is there leaves the word to those that follow; one
-    /// that is not ends them (rows IM-9, IM-10).
+    /// The outcome of one short message. After a delivered part, the following parts decide; after a failed part,
+    /// they are not sent (rows IM-9, IM-10).
     pub(crate) fn outcome(&mut self, im: ImToSm, last: SipOutcome) {
         self.view.update(im);
         self.conclude(im.header.key, last, false);
         self.start_next(im.header.identity, im.to);
     }
 
-    /// The same, and nothing else is sent yet.
+    /// The same, without starting the next message.
     pub(crate) fn conclude(&mut self, key: ExchangeKey, last: SipOutcome, acknowledged: bool) {
         let Some(im) = self.get::<ImToSm>(key) else {
             return;
@@ -209,8 +209,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Ends an exchange, or leaves of it what waits for SIP's answer: until then nothing else is sent to the
-    /// recipient.
+    /// Ends an exchange. While its SIP response is missing, it stays, and nothing else is sent to the recipient.
     fn close(&mut self, mut im: ImToSm) {
         if !im.in_transaction {
             return self.view.end(im.header.key);
@@ -224,7 +223,7 @@ impl Turn<'_> {
         self.view.update(im);
     }
 
-    /// The outcome of the whole message is known: the sender gets it, now or from the host's timer.
+    /// The outcome of the whole message is known: the sender gets it now, or from the host's timer.
     fn settle(&mut self, mut im: ImToSm, last: SipOutcome) {
         let SipOutcome {
             status,
@@ -256,14 +255,14 @@ impl Turn<'_> {
         }
     }
 
-    /// Ends a settled exchange with its sender's answer, if the sender still waits.
+    /// Ends a settled exchange and answers the sender, if it still waits.
     fn end(&mut self, mut im: ImToSm, status: u16, retry_after: bool) {
         let key = im.header.key;
         self.view.update(im);
         self.answer_held(&im, status, retry_after);
         let wants = im.sender().wants;
         self.notify_outcome(key, wants, status, im.is_held(), im.rp_error);
-        // Only SIP said that it failed.
+        // Only SIP has failed so far.
         let may_be_belied = status >= 300 && im.rp_error.is_none() && im.is_out();
         if !may_be_belied || !wants.positive_delivery || self.view.is_crowded(im.header.share) {
             return self.close(im);
@@ -276,7 +275,7 @@ impl Turn<'_> {
         self.view.update(im);
     }
 
-    /// The sender's answer, if the sender waits for one.
+    /// Answers the sender, if it waits.
     fn answer_held(&mut self, im: &ImToSm, status: u16, retry_after: bool) {
         let Some(held) = im.held() else {
             return;
@@ -296,12 +295,12 @@ impl Turn<'_> {
         });
     }
 
-    /// The sender cannot wait any longer. Where SIP has failed, or nobody answers, the message is not there; else it
-    /// is on its way, and the sender hears later what became of it.
+    /// The sender cannot wait any longer. If SIP has failed, or there is no answer, the message is not delivered;
+    /// else the sender gets a 202, and a notification later.
     pub(crate) fn hold_timeout(&mut self, key: ExchangeKey, transaction: TransactionId) {
         let Some(mut im) = self.get::<ImToSm>(key).filter(ImToSm::is_held) else {
-            // The exchange has just ended. Its answer is on its way from another process, too late: without one from
-            // here the sender would get a 408 now (RFC 4320).
+            // The exchange has just ended, and another process will answer too late. Without an answer from here, the
+            // sender would get a 408 now (RFC 4320).
             let request = ReplyTo::Transaction(transaction);
             return self.answer(
                 request,
@@ -336,7 +335,7 @@ impl Turn<'_> {
         self.notify_accepted(key, im.sender().wants);
     }
 
-    /// The part of a message that SIP has failed to bring, and with which status code.
+    /// The part of a message that failed in SIP, and the status code.
     fn known_failure(&self, last: &ImToSm) -> Option<(ExchangeKey, u16)> {
         let key = last.header.key;
         let part = self.view.parts_before(key).next().unwrap_or(*last);
@@ -385,12 +384,12 @@ impl Turn<'_> {
                 self.update_and_start_next(im);
             }
             ImToSmState::Queued if im.attempts == 0 => self.waited_too_long(im),
-            // It goes again when SIP has answered, and the host did not tell of that.
+            // It is sent again after the SIP response, which the host has not reported.
             ImToSmState::Queued => {
                 im.in_transaction = false;
                 self.update_and_start_next(im);
             }
-            // The host did not tell of the end of the transaction.
+            // The host has not reported the end of the transaction.
             ImToSmState::Sent => {
                 im.in_transaction = false;
                 self.sip_failed(im, 408, false);
@@ -409,8 +408,8 @@ impl Turn<'_> {
         self.start_next(im.header.identity, im.to);
     }
 
-    /// Whether the phone has taken an earlier message a second time and still owes a report on it: then no other
-    /// message is sent again, since its report would not come either.
+    /// Whether the phone has accepted an earlier message twice without a report: then no other message is sent again,
+    /// because its report would not come either.
     fn is_mute(&self, im: &ImToSm) -> bool {
         let mut queue = self.view.queue_of(im.header.identity, im.to);
         let first = queue.find(|other| {
@@ -420,8 +419,8 @@ impl Turn<'_> {
         first.is_some_and(|other| other.header.key != im.header.key)
     }
 
-    /// The sender's transaction is gone without an answer of ours: its sender was told something else, so
-    /// what has not been sent is not sent any more.
+    /// The sender's transaction has ended without our answer: the sender got another answer, so unsent parts are not
+    /// sent any more.
     pub(crate) fn im_released(&mut self, mut im: ImToSm) {
         if im.state == ImToSmState::Listed {
             return self.unlist(&im);

@@ -1,4 +1,4 @@
-//! IM -> SM: one short message after the other to each phone, and from each sender to a service centre
+//! IM -> SM: the queue. Each phone gets one short message after the other; so does a service centre for each sender
 //! (rows CON-1, IM-8, IM-9; RFC 3428 §8).
 
 use crate::exchange::{
@@ -11,24 +11,24 @@ use crate::interwork::input::{NotifyIn, PreparedIm};
 use crate::interwork::rules::causes::defaults::SipOutcome;
 use crate::interwork::step::{Effect, ToContact};
 
-/// How long the host has to tell of an RP-DATA whose time is over.
+/// Milliseconds after the end of an RP-DATA within which the host must report it.
 const REQUEST_LOST_MS: u64 = 5_000;
 
-/// How long before the end of its sender's time the time of an RP-DATA ends.
+/// The time of an RP-DATA ends this many milliseconds before the hold time of the sender.
 const BEFORE_THE_END_MS: u64 = 500;
 
-/// An RP-DATA that has less time than this says nothing about who is silent.
+/// Shortest time for an RP-DATA in milliseconds: with less, a missing response means nothing.
 pub(crate) const SHORTEST_REQUEST_MS: u64 = 2_000;
 
-/// The time of an RP-DATA that no sender waits for.
+/// Milliseconds for an RP-DATA whose sender is not held.
 const DEFAULT_REQUEST_MS: u64 = 20_000;
 
-/// No MESSAGE is answered behind 32 s (timer F, RFC 3261 §17.1.2.2).
+/// Longest time for an RP-DATA in milliseconds: a MESSAGE times out after 32 s (timer F, RFC 3261 §17.1.2.2).
 const LONGEST_REQUEST_MS: u64 = 30_000;
 
 impl Turn<'_> {
-    /// Queues the parts, all or none. The exchange of the last one, which ends when all have ended,
-    /// holds the sender for so many milliseconds.
+    /// Queues all parts or none. The exchange of the last part, which ends last, holds the sender for `hold_ms`
+    /// milliseconds.
     pub(crate) fn queue_held(
         &mut self,
         im: &PreparedIm,
@@ -44,7 +44,7 @@ impl Turn<'_> {
         self.queue(im, ImToSmState::Queued, Some(held), notify, route)
     }
 
-    /// The same of a message to one of several, which nobody waits for and which does not begin yet.
+    /// The same for a message to one recipient of a list: no sender is held, and it does not start yet.
     pub(crate) fn queue_listed(
         &mut self,
         im: &PreparedIm,
@@ -118,7 +118,7 @@ impl Turn<'_> {
                 set(rp_data.as_mut_slice(), im.reference_at, reference);
             }
             if place == 0 {
-                // What has begun is finished: the other parts go whenever they can.
+                // A message that has begun is finished: the other parts have no time limit.
                 if let Some(seconds) = im.lifetime {
                     part.expires_ms = self.now.unix_ms + u64::from(seconds) * 1000;
                 }
@@ -136,16 +136,16 @@ impl Turn<'_> {
         queued.ok_or(Full::Table)
     }
 
-    /// A message waits for its turn for a time, and no longer than it is of use.
+    /// End of the waiting time in the queue: the queue timeout, or the end of the lifetime if that is earlier.
     pub(crate) fn queue_ends_ms(&self, expires_ms: u64) -> u64 {
         let until_ms = self.now.unix_ms + self.gateway.policy.queue_timeout_ms;
         until_ms.min(expires_ms.saturating_add(1))
     }
 
-    /// The turn of a message has not come in time: it is not sent any more, and its sender hears so.
+    /// A message has waited too long in the queue: it is not sent, and its sender is notified.
     pub(crate) fn waited_too_long(&mut self, im: ImToSm) {
         if self.view.parts_before(im.header.key).next().is_some() {
-            // What has begun is finished.
+            // A message that has begun is finished.
             return;
         }
         let last = match im.expires_ms < self.now.unix_ms {
@@ -159,8 +159,7 @@ impl Turn<'_> {
         self.outcome(im, last);
     }
 
-    /// Sends the short message whose turn it is to this phone, or to a service centre for this sender, unless it
-    /// is nobody's turn.
+    /// Sends the next short message to this phone, or for this sender to a service centre, if one may be sent.
     pub(crate) fn start_next(&mut self, identity: IdentityKey, to: Party) {
         while let Some(im) = self.next_in_queue(identity, to) {
             if im.expires_ms >= self.now.unix_ms {
@@ -170,19 +169,20 @@ impl Turn<'_> {
         }
     }
 
-    /// Whose turn it is. One SIP transaction is open at a time (RFC 3428 §8). A message waits for the report on the
-    /// one before it, but not for ever (`REPORT_FIRST_MS`); the parts of one message always do (row IM-9).
+    /// The next message in the queue. Only one SIP transaction is open at a time (RFC 3428 §8). A message waits for
+    /// the report on the previous one, but at most `REPORT_FIRST_MS`; the parts of one message always wait (row
+    /// IM-9).
     fn next_in_queue(&self, identity: IdentityKey, to: Party) -> Option<ImToSm> {
         let (mut next, mut part_before) = (None, None);
         for im in self.view.queue_of(identity, to) {
             if im.in_transaction || im.state == ImToSmState::Taken {
                 return None;
             }
-            // The parts of one message stand one behind the other, the last one is a part of nothing.
+            // The parts of one message are consecutive; the last one has no link to a further part.
             let follows = core::mem::replace(&mut part_before, im.last_part());
             let is_candidate = match im.state {
                 ImToSmState::Queued => follows.is_none(),
-                // Nothing overtakes what is about to go.
+                // No message may overtake one that will be sent.
                 ImToSmState::Listed | ImToSmState::Pausing => true,
                 _ => false,
             };
@@ -193,8 +193,7 @@ impl Turn<'_> {
         next.filter(|im| im.state == ImToSmState::Queued)
     }
 
-    /// Sends RP-DATA: for the first time, or in another form, under a reference of its own, else under the one that
-    /// it has.
+    /// Sends RP-DATA: with a new reference the first time and after a change, else with the same reference.
     fn start(&mut self, mut im: ImToSm) {
         im.contact = 0;
         im.other_contacts = 0;
@@ -208,14 +207,14 @@ impl Turn<'_> {
         }
         self.view.update(im);
         let Some(rp_mr) = self.free_rp_mr(&im) else {
-            // Each end of another one brings the next turn.
+            // The end of another message starts the next one.
             return;
         };
         im.rp_mr = rp_mr;
         self.send_rp_data(im);
     }
 
-    /// An RP-Message Reference under which no report is owed (row IM-8).
+    /// An RP-Message Reference for which no report is outstanding (row IM-8).
     fn free_rp_mr(&mut self, im: &ImToSm) -> Option<u8> {
         let mut used = [false; 256];
         for other in self.view.queue_of(im.header.identity, im.to) {
@@ -249,8 +248,8 @@ impl Turn<'_> {
         });
     }
 
-    /// How long a contact has for SIP's answer. The sender who waits is to hear of silence before its own time is
-    /// over, unless hardly any is left.
+    /// Time for the SIP response of a contact. A held sender should be answered before its own time is over, unless
+    /// very little time is left.
     fn to_contact(&self, im: &ImToSm) -> ToContact {
         let left_ms = self.time_left_ms(im).saturating_sub(BEFORE_THE_END_MS);
         let last_ms = match left_ms {
@@ -264,7 +263,7 @@ impl Turn<'_> {
         }
     }
 
-    /// How long the sender of the message still waits; 0 where nobody does.
+    /// Milliseconds that the sender still waits; 0 if it is not held.
     fn time_left_ms(&self, im: &ImToSm) -> u64 {
         let held = match im.last_part() {
             Some(last) => self.held_by(last),

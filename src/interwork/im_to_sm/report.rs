@@ -1,4 +1,5 @@
-//! IM -> SM: what the SMS side reports, and on which short message (rows IM-4, IM-6, IM-13 to IM-15, MEM-2).
+//! IM -> SM: reports of the SMS side, and the short message that they belong to (rows IM-4, IM-6, IM-13 to IM-15,
+//! MEM-2).
 
 use crate::exchange::{
     ExchangeKey, IdentityKey, ImToSm, ImToSmState, Party, ReplyTo, RpRefusal, Store, View,
@@ -11,7 +12,8 @@ use crate::interwork::make::outgoing::ReportOut;
 use crate::interwork::rules::causes::defaults::{RpOutcome, SipOutcome};
 use crate::interwork::step::{Effect, Verdict};
 
-/// Whether a report that names nothing of ours fits an exchange of the reporter's that waits for one. Nothing is changed.
+/// Whether a report without a known In-Reply-To fits an exchange of the reporter that waits for one. Nothing is
+/// changed.
 pub fn expects(report: &ReportIn<'_>, store: &mut dyn Store) -> bool {
     if !matches!(report.report, RpReport::Ack | RpReport::Error { .. }) {
         return false;
@@ -62,7 +64,7 @@ impl Turn<'_> {
         }
     }
 
-    /// RP-ACK: the phone has it, or the service centre has taken it (row IM-6).
+    /// RP-ACK: the phone has the message, or the service centre has accepted it (row IM-6).
     fn acknowledged(&mut self, im: &ImToSm) -> SipOutcome {
         match im.to {
             Party::Phone => DELIVERED,
@@ -73,8 +75,8 @@ impl Turn<'_> {
         }
     }
 
-    /// What is reported on (row IM-4): what In-Reply-To names, whatever the reference. Without one, the reporter's
-    /// open exchange with this reference (row IM-14). Each MESSAGE of ours is reported on once.
+    /// The reported exchange (row IM-4): the one of In-Reply-To, whatever the reference. Without it, the reporter's
+    /// open exchange with this reference (row IM-14). Each MESSAGE is reported once.
     fn reported_exchange(&mut self, report: &ReportIn<'_>) -> Option<ImToSm> {
         let identity = IdentityKey::of(&report.identity);
         match report.named {
@@ -98,7 +100,7 @@ impl Turn<'_> {
         self.get::<ImToSm>(key).filter(ImToSm::awaits_report)
     }
 
-    /// RP-SMMA: acknowledged. We keep nothing back that could be sent now.
+    /// RP-SMMA: it is acknowledged. No messages are stored that could be sent now.
     fn memory_available(&mut self, report: &ReportIn<'_>, request: ReplyTo) {
         self.answer(request, 202, false, Verdict::Taken);
         self.count(Counter::MemoryAvailable);

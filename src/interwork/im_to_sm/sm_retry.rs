@@ -1,4 +1,4 @@
-//! IM -> SM: once more, where the SMS side's refusal says what may help (row IM-16).
+//! IM -> SM: a message is sent once more if the cause of the refusal shows that this may help (row IM-16).
 
 use crate::exchange::{ImToSm, ImToSmState, ImToSmTexts, Party};
 use crate::interwork::handle::Turn;
@@ -16,17 +16,17 @@ const VPF: u8 = 0xC6;
 const VP: u8 = 0xC7;
 const UNSPECIFIED: u8 = 0xFF;
 
-/// RP-Causes (TS 24.011 §8.2.5.4) that pass: temporary failure, resources unavailable.
+/// Temporary RP-Causes (TS 24.011 §8.2.5.4): temporary failure, resources unavailable.
 const PASSING: [u8; 2] = [41, 47];
 
-/// How long such a cause gets to pass.
+/// Milliseconds to wait after a temporary cause.
 const PAUSE_MS: u64 = 2_000;
 
 /// Most octets of an RP-DATA.
 const MOST_OCTETS: usize = 254;
 
 impl Turn<'_> {
-    /// Whether what the SMS side refused so goes once more: in a form that it can take, or a little later.
+    /// Whether a refused message is sent once more: changed, or a little later.
     pub(crate) fn goes_again(&mut self, mut im: ImToSm, cause: u8, fcs: Option<u8>) -> bool {
         let now_ms = self.now.unix_ms;
         if im.refused_at > 0 || im.is_status_report() || im.expires_ms < now_ms {
@@ -53,7 +53,7 @@ impl Turn<'_> {
         passes
     }
 
-    /// Queues it again in a form that the SMS side may take, if there is one.
+    /// Queues the message again with a change that the SMS side may accept, if there is one.
     fn goes_in_another_form(&mut self, mut im: ImToSm, fcs: u8) -> bool {
         let Some(texts) = self.view.texts(im.header.key) else {
             return false;
@@ -71,8 +71,7 @@ impl Turn<'_> {
     }
 }
 
-/// An RP-DATA as the SMS side may take it that refused it so. One that would need more
-/// parts is none: those that follow count on how many there are.
+/// An RP-DATA changed for this cause. `None` if the text would need more parts, because the number of parts is fixed.
 fn another_form(rp_data: &[u8], fcs: u8) -> Option<Vec<u8>> {
     let (direction, rp) = RpMessage::decode(rp_data).ok()?;
     let tpdu = rp.tpdu(direction)?.ok()?;
@@ -112,7 +111,7 @@ fn another_form(rp_data: &[u8], fcs: u8) -> Option<Vec<u8>> {
             dcs,
             user_data,
             vp: match fcs {
-                // There is something to leave out.
+                // There is no TP-VP to remove.
                 VPF | VP if submit.vp == TpVp::Absent => return None,
                 VPF | VP => TpVp::Absent,
                 _ => submit.vp,
@@ -126,7 +125,7 @@ fn another_form(rp_data: &[u8], fcs: u8) -> Option<Vec<u8>> {
     (octets.len() <= MOST_OCTETS).then_some(octets)
 }
 
-/// The text in UCS2 where it was in septets, and the other way round.
+/// The text in UCS2 if it was in septets, and in septets if it was in UCS2.
 fn in_other_alphabet(user_data: &UserData<'_>) -> Option<EncodedText> {
     let coding = match user_data.dcs().alphabet() {
         Alphabet::Gsm7 => TextCoding::Ucs2,

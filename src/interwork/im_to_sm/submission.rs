@@ -1,5 +1,4 @@
-//! Instant messages that a service centre has taken, until it reports what became of them (rows STA-1 to
-//! STA-4, STA-6).
+//! Instant messages that a service centre has accepted, until its status report (rows STA-1 to STA-4, STA-6).
 
 use crate::exchange::{
     ExchangeKey, Full, Header, IdentityKey, ImToSm, ImToSmState, ImToSmTexts, Kind, Party,
@@ -13,17 +12,17 @@ use crate::interwork::rules::causes::defaults::ScOutcome;
 use crate::mime::{DeliveryStatus, Disposition};
 use crate::wire::{RpMessage, SmsSubmit, TpAddress, Tpdu, TypeOfNumber};
 
-/// Seconds for which a report is waited for where the message itself tells no validity period.
+/// Seconds to wait for a status report if the message has no validity period.
 const VALIDITY: u32 = 24 * 3600;
 
-/// Seconds for which a report is waited for behind the end of the validity period.
+/// Seconds to wait for a status report after the end of the validity period.
 const MARGIN: u32 = 600;
 
-/// Most octets of a recipient's address that a service centre reports.
+/// Most octets of a recipient's address in a status report.
 const MOST_OF_RECIPIENT: usize = 126;
 
 impl Turn<'_> {
-    /// RP-ACK from a service centre: what it says later is about this, if the sender wants to hear it.
+    /// RP-ACK from a service centre: the message is kept for the status report, if the sender wants notifications.
     pub(crate) fn keep_submission(&mut self, im: &ImToSm) {
         let message = im.last_part().unwrap_or(im.header.key);
         let Some(last) = self.get::<ImToSm>(message) else {
@@ -77,7 +76,7 @@ impl Turn<'_> {
         self.view.open(kept, texts.pack());
     }
 
-    /// No report came, as networks may choose (row STA-6).
+    /// No status report came; networks may omit it (row STA-6).
     pub(crate) fn submission_due(&mut self, kept: Submitted) {
         self.view.end(kept.header.key);
         self.cannot_be_proven(kept.message);
@@ -103,7 +102,7 @@ impl Turn<'_> {
             self.view.end(key);
             kept.wants.positive_delivery && !self.has_more(kept.message)
         } else {
-            // It is not all there, whatever becomes of the rest.
+            // The message is incomplete, whatever the outcome of the other parts.
             self.wants_no_more(kept.message);
             self.forget_submissions(kept.message);
             kept.wants.negative_delivery
@@ -120,7 +119,7 @@ impl Turn<'_> {
                     key,
                     header: kept.header,
                     party: Party::ServiceCentre,
-                    // What the service centre says of whom and when is nearer to the truth (row STA-2).
+                    // Recipient and time in the status report are more exact (row STA-2).
                     unix: report.discharged.unwrap_or(kept.unix),
                     identity: texts.identity,
                     recipient: "",
@@ -134,8 +133,8 @@ impl Turn<'_> {
         }
     }
 
-    /// What a service centre reports on, and whom that was for. Where it writes TP-Recipient-Address otherwise than we
-    /// did, as a national number or not at all, TP-MR alone names the message if only one has it.
+    /// The reported message and its recipient. If TP-Recipient-Address differs from our TP-DA (a national number, or
+    /// empty), TP-MR alone decides, if only one message has it.
     fn reported_submission(&self, report: &StatusReportIn) -> Option<(Submitted, TpAddress)> {
         let identity = IdentityKey::of(&report.identity);
         let recipient = report.recipient.value();
@@ -163,7 +162,7 @@ impl Turn<'_> {
         Some(submit.destination_address)
     }
 
-    /// Whether another part of the message is on its way, or has not been reported on.
+    /// Whether another part of the message is on its way or not yet reported.
     fn has_more(&self, message: ExchangeKey) -> bool {
         let is_open = self.get::<ImToSm>(message).is_some_and(|last| {
             !matches!(
@@ -174,7 +173,7 @@ impl Turn<'_> {
         is_open || self.view.submitted_of(message).next().is_some()
     }
 
-    /// The sender of this message, or of its last part, wants to hear no more of it.
+    /// The sender gets no more notifications about this message.
     fn wants_no_more(&mut self, message: ExchangeKey) {
         if let Some(mut last) = self.get::<ImToSm>(message)
             && let Some(sender) = last.sender_mut()
@@ -184,7 +183,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Nobody will be able to say that all parts of this message are there.
+    /// The delivery of all parts of this message can no longer be confirmed.
     fn cannot_be_proven(&mut self, message: ExchangeKey) {
         if let Some(mut last) = self.get::<ImToSm>(message)
             && let Some(sender) = last.sender_mut()
@@ -199,7 +198,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Nobody waits any more for what a service centre says of the parts of this message.
+    /// Status reports on the parts of this message are no longer awaited.
     pub(crate) fn forget_submissions(&mut self, message: ExchangeKey) {
         let parts: Vec<Submitted> = self.view.submitted_of(message).collect();
         for kept in parts {

@@ -1,4 +1,4 @@
-//! An instant message as RP-DATA with SMS-DELIVER or SMS-SUBMIT (rows IM-1, IM-5, MAP-1 to MAP-7, MAP-10,
+//! Translates an instant message to RP-DATA with SMS-DELIVER or SMS-SUBMIT (rows IM-1, IM-5, MAP-1 to MAP-7, MAP-10,
 //! MAP-14, MAP-15, MAP-17, ERR-2).
 
 use crate::base::Text;
@@ -22,22 +22,22 @@ use crate::wire::TpAddress;
 const MAX_NAME: usize = 11;
 
 impl Gateway {
-    /// Translates an instant message for the SMS side, as RP-DATA with SMS-DELIVER or, for who is not
-    /// registered here, with SMS-SUBMIT.
+    /// Translates an instant message for the SMS side: to RP-DATA with SMS-DELIVER, or with SMS-SUBMIT for a
+    /// recipient who is not registered here.
     pub fn prepare_im(
         &self,
         message: &MessageIn<'_>,
         now: Now,
     ) -> Result<PreparedIm, Box<Refusal>> {
         self.convertible(message)?;
-        // Delivered to one of them, it would count as delivered to all.
+        // Delivered to one recipient, it would count as delivered to all.
         if recipient_list(message).is_some() {
             return Err(Refusal::sip(420, Reason::RecipientList));
         }
         self.prepare_im_to(message, now)
     }
 
-    /// The same to one of several, where the message has a list of them.
+    /// The same for one recipient of a list.
     pub(crate) fn prepare_im_to(
         &self,
         message: &MessageIn<'_>,
@@ -65,7 +65,7 @@ impl Gateway {
             immediately: is_urgent(message.priority),
             diverted: is_diverted(message.diversion, message.history_info),
         };
-        // Who is not here is a phone elsewhere.
+        // A recipient who is not registered here has a phone elsewhere.
         let sc_uri = self.policy.sc_uri.as_deref();
         let (identity, address, hop, written) = match sc_uri.filter(|_| !message.recipient.sm) {
             None => {
@@ -81,7 +81,7 @@ impl Gateway {
                 )
             }
             Some(sc_uri) => {
-                // A service centre knows its subscribers by their numbers.
+                // A service centre identifies its subscribers by their numbers.
                 let number = self.policy.number_of(&sender.uri);
                 let number = number.filter(|number| self.policy.is_subscriber(number));
                 number.ok_or_else(|| Refusal::sip(403, Reason::SenderWithoutNumber))?;
@@ -126,7 +126,7 @@ impl Gateway {
         })
     }
 
-    /// Seconds for which the message is of use.
+    /// Lifetime of the message in seconds.
     pub(crate) fn lifetime(
         &self,
         message: &MessageIn<'_>,
@@ -141,7 +141,7 @@ impl Gateway {
         })
     }
 
-    /// Refuses what is never converted, whoever sends it.
+    /// Refuses messages that are never converted.
     pub(crate) fn convertible(&self, message: &MessageIn<'_>) -> Result<(), Box<Refusal>> {
         let refused = |status, reason| Err(Refusal::sip(status, reason));
         let is_ours = |by: &str| by.trim().eq_ignore_ascii_case(&self.policy.domain);
@@ -154,10 +154,10 @@ impl Gateway {
         Ok(())
     }
 
-    /// Who the phone shows as sender: the number, else the name.
+    /// The sender that the phone shows: the number, else the name.
     fn originating_address(&self, sender: &Uri<'_>) -> Result<TpAddress, Box<Refusal>> {
         let refused = || Refusal::sip(403, Reason::SenderWithoutNumber);
-        // A number of another domain is shown as it stands.
+        // A number of another domain is shown unchanged.
         let number = self.policy.number_of(sender);
         if let Some(number) = number.or_else(|| sender.local_number()) {
             return TpAddress::from_number(&number).map_err(|_| refused());
@@ -165,8 +165,8 @@ impl Gateway {
         if self.policy.sender_without_number == SenderWithoutNumber::Reject {
             return Err(refused());
         }
-        // As much of the name as there is room for. A character that the alphabet lacks ends it: what
-        // is shown is a name or the beginning of one, never another name.
+        // The beginning of the name that fits. A character that the alphabet lacks ends it, so that never another
+        // name is shown.
         let name = sender.name();
         let ends = name
             .char_indices()
@@ -182,7 +182,7 @@ impl Gateway {
     }
 }
 
-/// Whether a Priority (RFC 3261 §20.26) asks to be seen at once.
+/// Whether the Priority (RFC 3261 §20.26) asks for immediate display.
 fn is_urgent(priority: Option<&str>) -> bool {
     let is = |priority: &str, value: &str| priority.trim().eq_ignore_ascii_case(value);
     priority.is_some_and(|priority| is(priority, "urgent") || is(priority, "emergency"))

@@ -21,7 +21,7 @@ use crate::mime::{
 };
 use crate::sip::{MessageIn, MessageOut, Service, Uri, date_time, is_private, push_date_time};
 
-/// What is said in notifications.
+/// Dispositions that the gateway sends.
 const DISPOSITIONS: [Disposition; 5] = [
     Disposition::Delivery(DeliveryStatus::Delivered),
     Disposition::Delivery(DeliveryStatus::Failed),
@@ -30,15 +30,15 @@ const DISPOSITIONS: [Disposition; 5] = [
     Disposition::Processing(ProcessingStatus::Processed),
 ];
 
-/// How often a notification is sent.
+/// Most attempts to send a notification.
 const ATTEMPTS: u8 = 2;
 
-/// How long its recipient gets to come back before the second time.
+/// Milliseconds before the second attempt.
 const PAUSE_MS: u64 = 30_000;
 
 impl Gateway {
-    /// What the sender wants to hear of; nothing of what a short message has no report on (row DLV-7), and
-    /// nothing where the sender does not want to be known (row DLV-12).
+    /// The notifications that the sender wants; none for dispositions that a short message has no report for (row
+    /// DLV-7), and none for an anonymous sender (row DLV-12).
     pub(crate) fn notify(
         &self,
         cpim: &Cpim<'_>,
@@ -47,7 +47,7 @@ impl Gateway {
         now: Now,
     ) -> Option<NotifyIn> {
         let wanted = cpim.imdn.wanted;
-        // Where they go is too long to keep otherwise.
+        // Otherwise the destination is too long to be stored.
         Text::<126>::new(sender.address)?;
         if !self.policy.notifications || is_private(message.privacy, message.from) {
             return None;
@@ -68,7 +68,7 @@ impl Gateway {
         })
     }
 
-    /// What an exchange of that kind says, as a MESSAGE.
+    /// The notification of an exchange, as a MESSAGE.
     fn notification(
         &self,
         key: ExchangeKey,
@@ -82,7 +82,7 @@ impl Gateway {
             ..CpimAddress::default()
         };
         let (from, to) = (address(way.about), address(way.is_for));
-        // The first host on the way knows the next one.
+        // The first host of the route knows the next one.
         let (next, named) = match way.hosts.first() {
             Some(host) => (*host, *host),
             None => {
@@ -93,7 +93,7 @@ impl Gateway {
         Uri::parse(next)?;
         let mut date_time = String::with_capacity(20);
         push_date_time(&mut date_time, exchange.unix);
-        // Whom a service centre reports on may not be called as the sender did.
+        // The recipient in a status report may differ from the URI that the sender used.
         let (recipient_uri, original_recipient_uri) = match texts.reported_recipient {
             "" => (from.uri.clone(), None),
             reported => (reported.into(), Some(from.uri.clone())),
@@ -138,7 +138,7 @@ impl Gateway {
         })
     }
 
-    /// A Message-ID that nobody else's is (RFC 5438 §6.3).
+    /// A unique Message-ID (RFC 5438 §6.3).
     fn message_id(&self, key: ExchangeKey, disposition: Disposition) -> String {
         let mut digest = DefaultHasher::new();
         (self.boot, key).hash(&mut digest);
@@ -147,15 +147,15 @@ impl Gateway {
     }
 }
 
-/// What a notification is about.
+/// The message that a notification is about.
 pub(crate) struct About<'t> {
-    /// The exchange that has the message.
+    /// The exchange of the message.
     pub(crate) key: ExchangeKey,
-    /// What every exchange has, of that one.
+    /// The header of that exchange.
     pub(crate) header: Header,
-    /// Who has the message: a phone or a client here, or a service centre.
+    /// The party that has the message: a phone or client here, or a service centre.
     pub(crate) party: Party,
-    /// The time that the notification states.
+    /// The time in the notification, in seconds since 1970 UTC.
     pub(crate) unix: i64,
     /// The identity of the party on the SMS side.
     pub(crate) identity: &'t str,
@@ -172,8 +172,8 @@ pub(crate) struct About<'t> {
 }
 
 impl Turn<'_> {
-    /// The sender has the message's outcome, or had its `202` before: what else it wants to hear. A failure
-    /// is told once: in the response, or behind a response that was a success (RFC 5438 §12.1.3.1).
+    /// Sends the notification about the outcome, if the sender wants it. A failure is reported only once: in the
+    /// response, or in a notification after a 2xx (RFC 5438 §12.1.3.1).
     pub(crate) fn notify_outcome(
         &mut self,
         key: ExchangeKey,
@@ -200,14 +200,14 @@ impl Turn<'_> {
         self.notify(key, disposition);
     }
 
-    /// The sender has its `202`.
+    /// The sender got its `202`: sends the notification about the processing, if the sender wants it.
     pub(crate) fn notify_accepted(&mut self, key: ExchangeKey, wants: Wants) {
         if wants.processing {
             self.notify(key, Disposition::Processing(ProcessingStatus::Processed));
         }
     }
 
-    /// Tells the sender of the message that this exchange has.
+    /// Sends a notification about the message of this exchange.
     fn notify(&mut self, key: ExchangeKey, disposition: Disposition) {
         let (Some(exchange), Some(texts)) = (self.view.by_key(key), self.view.texts(key)) else {
             return;
@@ -251,8 +251,8 @@ impl Turn<'_> {
         self.notify_of(&about, disposition);
     }
 
-    /// The notification has an exchange of its own, until the sender has it; without room for one nobody waits for what
-    /// becomes of it.
+    /// Sends a notification. It has an exchange of its own until it is delivered; if there is no room for one, it is
+    /// sent without a retry.
     pub(crate) fn notify_of(&mut self, about: &About<'_>, disposition: Disposition) {
         let mut places = (0..).zip(DISPOSITIONS);
         let Some((disposition, _)) = places.find(|(_, known)| *known == disposition) else {
@@ -315,7 +315,7 @@ impl Turn<'_> {
         }));
     }
 
-    /// The sender has it, or could not be told: once more later, then never.
+    /// The notification was delivered, or failed: then it is sent once more later.
     pub(crate) fn notification_completed(&mut self, mut notification: Notification, status: u16) {
         if notification.state != NotificationState::Sent || status < 200 {
             return;
@@ -334,7 +334,7 @@ impl Turn<'_> {
     pub(crate) fn notification_due(&mut self, notification: Notification) {
         match notification.state {
             NotificationState::Pausing => self.send_notification(notification),
-            // tm itself did not say.
+            // tm did not report the end of the transaction.
             NotificationState::Sent => self.notification_completed(notification, 408),
         }
     }

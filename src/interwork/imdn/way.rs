@@ -1,6 +1,7 @@
-//! Whom a notification is about and whom it is for, by names that are theirs, and the hosts on its way (RFC 5438
-//! §7.2.1, §12.1.3.1, §14). The body of a message says both, and anybody can write a body: so a name counts only where it
-//! names who is known otherwise, and a host only where it is one of ours, named by a peer that we trust.
+//! Addresses of a notification: the recipient that it is about, the sender that it is for, and the hosts on its route
+//! (RFC 5438 §7.2.1, §12.1.3.1, §14). They come from the body of the message, which anybody can write. So a URI
+//! counts only if it belongs to a party that is known otherwise, and a host only if it is in our list and the message
+//! came from a trusted peer.
 
 use crate::base::Text;
 use crate::interwork::read::sender::{Sender, identity_of};
@@ -8,14 +9,14 @@ use crate::interwork::rules::policy::Policy;
 use crate::mime::{Cpim, CpimAddress};
 use crate::sip::{MessageIn, Uri, asserted, place};
 
-/// How a notification names its recipient and whom it is about, and the hosts on its way.
+/// The addresses and the route of a notification.
 pub(crate) struct Way<'a> {
-    /// From of the wrapper: the recipient of the message, by the name in its body.
+    /// From of the `message/cpim`: the recipient of the message, with the URI in its body.
     pub(crate) about: &'a str,
-    /// To of the wrapper: its sender, by the name in its body.
+    /// To of the `message/cpim`: the sender of the message, with the URI in its body.
     pub(crate) is_for: &'a str,
-    /// From and To of the request: both by the names that the message's own request had, by which a client finds
-    /// the conversation. Empty where that is the public identity.
+    /// From and To of the request, with the URIs in the request of the message: a client finds the conversation by
+    /// them. Empty if it is the public identity.
     pub(crate) from: &'a str,
     pub(crate) to: &'a str,
     /// IMDN-Route.
@@ -23,7 +24,7 @@ pub(crate) struct Way<'a> {
 }
 
 impl<'a> Way<'a> {
-    /// Reads what [`way`] made.
+    /// Reads the result of [`way`].
     pub(crate) fn parse(lines: &'a str) -> Option<Self> {
         let mut lines = lines.lines();
         let (about, is_for) = (lines.next()?, lines.next()?);
@@ -41,16 +42,16 @@ impl<'a> Way<'a> {
     }
 }
 
-/// URIs, one in a line, for [`Way::parse`].
+/// URIs, one per line, for [`Way::parse`].
 pub(crate) fn way(
     cpim: &Cpim<'_>,
     message: &MessageIn<'_>,
     sender: &Sender<'_>,
     policy: &Policy,
 ) -> Option<Text<254>> {
-    // By what the message was sent to, before the script found out who that is, and now.
+    // The Request-URI before and after the script has resolved the recipient.
     let recipients = [message.request_uri, message.original_uri];
-    // The script let the sender through with this From.
+    // The script has accepted the sender with this From.
     let from = message
         .from
         .and_then(|from| asserted(from).next())
@@ -74,23 +75,23 @@ pub(crate) fn way(
     ];
     let mut hosts = Vec::new();
     let route = &cpim.imdn.record_route;
-    // All of them: the first one sends it on to the others.
+    // All hosts are checked: the first one forwards the notification to the others.
     if message.from_trusted && route.iter().all(|host| policy.is_route_host(&host.uri)) {
         hosts.extend(route.iter().map(|host| &*host.uri));
     }
-    // No URI has a line break in it. Where there is no room for all names, those in the body do.
+    // No URI has a line break. If there is no room for all URIs, those of the body are stored.
     let lines = |request: [&str; 2]| {
         Text::new(&[&[about, is_for], &request[..], &hosts].concat().join("\n"))
     };
     lines(request).or_else(|| lines([""; 2]))
 }
 
-/// Whether it can stand in From and To: there is somebody of that name.
+/// Whether this URI can be used in From and To: it names a person.
 fn is_name(uri: &str) -> bool {
     Uri::parse(uri).is_some_and(|parsed| identity_of(&parsed).is_some() && !parsed.is_anonymous())
 }
 
-/// The name in the body, where it names one of these, or nobody at all.
+/// The URI in the body, if it is one of the known URIs, or anonymous.
 fn name_of<'a>(named: Option<&'a CpimAddress<'_>>, known: &[&str]) -> Option<&'a str> {
     let uri = &*named?.uri;
     let parsed = sip_form(uri);
@@ -117,7 +118,7 @@ fn sip_form(uri: &str) -> String {
 }
 
 impl Policy {
-    /// Whether notifications may go over this host.
+    /// Whether this host may be on the route of notifications.
     fn is_route_host(&self, uri: &str) -> bool {
         let hosts = &self.imdn_route_hosts;
         place(uri).is_some_and(|place| {

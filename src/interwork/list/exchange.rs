@@ -1,5 +1,5 @@
-//! An instant message to several, to each of them (row MAP-14). All of them are taken before anything is
-//! sent: a message that is refused went to nobody.
+//! An instant message with a list of recipients: the delivery to each of them (row MAP-14). All recipients are added
+//! before anything is sent, so that a refused message was sent to nobody.
 
 use crate::exchange::{
     Exchange, ExchangeKey, Full, Header, IdentityKey, ImToSm, ImToSmState, Kind, ListDelivery,
@@ -12,8 +12,8 @@ use crate::interwork::input::{DeliveredAs, DeliveryOut, PreparedDelivery};
 use crate::interwork::step::{Effect, Verdict};
 use crate::sip::{MessageOut, Service};
 
-/// How long a process may take to list all recipients. One that did not say that they are all taken has
-/// not answered the sender either.
+/// Milliseconds that a process may take to add all recipients. If it has not finished by then, the sender was not
+/// answered either.
 const ABANDONED_MS: u64 = 10_000;
 
 impl Turn<'_> {
@@ -112,7 +112,7 @@ impl Turn<'_> {
         });
     }
 
-    /// A short message begins with all of its parts.
+    /// Starts a short message with all of its parts.
     fn parts_begin(&mut self, mut last: ImToSm) {
         let parts: Vec<ImToSm> = self.view.parts_before(last.header.key).collect();
         let listed = parts
@@ -130,7 +130,7 @@ impl Turn<'_> {
         self.view.update(last);
     }
 
-    /// A short message to one of several is not sent after all.
+    /// A short message to one recipient of a list is not sent after all.
     pub(crate) fn unlist(&mut self, last: &ImToSm) {
         let key = last.header.key;
         self.view.end(key);
@@ -138,7 +138,7 @@ impl Turn<'_> {
         self.start_next(last.header.identity, last.to);
     }
 
-    /// It is on its way to several clients of its recipient.
+    /// The message is on its way to several clients of its recipient.
     pub(crate) fn list_delivery_forked(&mut self, key: ExchangeKey, clients: u8) {
         if let Some(mut it) = self.get::<ListDelivery>(key) {
             it.state = ListDeliveryState::Sent {
@@ -161,7 +161,7 @@ impl Turn<'_> {
         }
     }
 
-    /// The outcome is known; of what its sender was not told in SIP, it may hear now.
+    /// The outcome is known: the sender may get a notification.
     fn list_delivery_ends(&mut self, it: ListDelivery, status: u16) {
         let key = it.header.key;
         self.ended(Ended::with(key, Kind::ListDelivery, status));
@@ -175,7 +175,7 @@ impl Turn<'_> {
     pub(crate) fn list_delivery_due(&mut self, it: ListDelivery) {
         match it.state {
             ListDeliveryState::Listed => self.view.end(it.header.key),
-            // tm itself did not say.
+            // tm did not report the end of the transaction.
             ListDeliveryState::Sent { .. } => self.list_delivery_ends(it, 408),
         }
     }

@@ -1,5 +1,5 @@
-//! An instant message to several (RFC 5365; row MAP-14): one message for each of them, as a short message
-//! or as an instant message of our own.
+//! An instant message with a list of recipients (RFC 5365; row MAP-14): one message for each recipient, a short
+//! message or an instant message of our own.
 
 use crate::base::Text;
 use crate::exchange::{Identity, Now};
@@ -18,8 +18,8 @@ use crate::sip::{MessageIn, Uri, is_private};
 use crate::wire::Fault;
 
 impl Gateway {
-    /// Whom the message's own list names, each once, in its order; nothing where it has none, or lists are
-    /// not for us (`max_recipients` is 0).
+    /// The recipients in the list of the message, each one once; `None` if it has no list, or if lists are disabled
+    /// (`max_recipients` is 0).
     pub fn recipients(&self, message: &MessageIn<'_>) -> Option<Result<Vec<String>, Box<Refusal>>> {
         if self.policy.max_recipients == 0 {
             return None;
@@ -45,16 +45,16 @@ impl Gateway {
                 .collect())),
             Err(error) => match error.fault {
                 Fault::TooLong => refused(413, Reason::TooManyRecipients),
-                // Somebody else would have to be asked who they are.
+                // The list refers to another list.
                 Fault::Reserved => refused(488, Reason::RecipientList),
                 _ => refused(400, Reason::Undecodable(error)),
             },
         }
     }
 
-    /// Translates the message for each of them. All of it is refused where one of them cannot have it, so
-    /// that the sender's `202` is true; a sender who asked to be told of failures is told of that one
-    /// instead, and the others get it.
+    /// Translates the message for each recipient. If it cannot be delivered to one of them, the whole message is
+    /// refused, so that the `202` is true. But if the sender asked for failure notifications, it gets one for that
+    /// recipient, and the others get the message.
     pub fn prepare_list(
         &self,
         message: &MessageIn<'_>,
@@ -73,7 +73,7 @@ impl Gateway {
         let mut deliveries: Vec<PreparedDelivery> = Vec::with_capacity(recipients.len());
         let mut refused = None;
         for recipient in recipients {
-            // Only now is it known that two names are one person's.
+            // Only here it is known that two URIs belong to one person.
             let identity = recipient
                 .uri
                 .and_then(Uri::parse)
@@ -115,7 +115,7 @@ impl Gateway {
         }
     }
 
-    /// What one of them gets: a message stays in its own service where it can (row AUT-2).
+    /// The delivery to one recipient: an instant message stays one if possible (row AUT-2).
     fn delivery(
         &self,
         message: &MessageIn<'_>,
@@ -145,7 +145,7 @@ impl Gateway {
         Ok(DeliveredAs::Sm(Box::new(im)))
     }
 
-    /// The message without the list, from the sender to one of those on it. Nobody sees who else is there.
+    /// The message without the list, to one recipient. The other recipients are not visible.
     fn delivery_as_im(
         &self,
         message: &MessageIn<'_>,
@@ -173,7 +173,7 @@ impl Gateway {
             let Some(value) = value else { return };
             headers.push_str(name);
             headers.push_str(": ");
-            // What was folded is one line here.
+            // A folded value becomes one line.
             headers.extend(value.chars().filter(|c| !c.is_control()));
             headers.push_str("\r\n");
         };
@@ -203,12 +203,12 @@ impl Gateway {
             from,
             headers,
             body: content.body,
-            // Who can read the sender's wish notifies the sender itself.
+            // A client that supports CPIM reads the request for notifications and sends them itself.
             confirms: recipient.can.cpim,
         })))
     }
 
-    /// What the sender wants to hear of this one, by the name that the sender knows it by (RFC 5438 §7.2.1).
+    /// Notifications that the sender wants about this recipient, with the URI that the sender used (RFC 5438 §7.2.1).
     fn notify_of(
         &self,
         message: &MessageIn<'_>,
@@ -229,8 +229,8 @@ impl Gateway {
 }
 
 impl NotifyIn {
-    /// The same about somebody else. Nothing can be said about a name with a line break in it, as XML can
-    /// write one: it would be two.
+    /// The same about another recipient. `None` for a URI with a line break, which XML allows: the URIs are stored
+    /// one per line.
     fn about(mut self, recipient: &str) -> Option<Self> {
         if recipient.contains(char::is_control) {
             return None;

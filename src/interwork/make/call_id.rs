@@ -1,5 +1,5 @@
-//! Call-IDs and Message-IDs of our own: they name the exchange, so that In-Reply-To and notifications
-//! lead back to it.
+//! Call-IDs and Message-IDs of our own: they contain the key of the exchange, so that In-Reply-To and notifications
+//! can be assigned to it.
 
 use crate::base::push_hex;
 use crate::exchange::ExchangeKey;
@@ -31,12 +31,12 @@ impl Gateway {
         }
     }
 
-    /// What the Message-ID in a notification names.
+    /// The exchange that the Message-ID in a notification refers to.
     pub(crate) fn named_by(&self, message_id: &str) -> Named {
         self.named(message_id, "").unwrap_or(Named::Nothing)
     }
 
-    /// What the Call-IDs in an In-Reply-To name.
+    /// The exchange that the Call-IDs in an In-Reply-To refer to.
     pub(crate) fn named_in(&self, in_reply_to: Option<&str>) -> Named {
         let call_ids = in_reply_to.unwrap_or_default().split(',');
         call_ids
@@ -58,7 +58,7 @@ impl Gateway {
         if numbers.next().is_some() {
             return None;
         }
-        // Hops have been seen to change what stands behind the "@".
+        // Some intermediaries change the part after the "@".
         if boot == self.boot {
             let key = ExchangeKey::new(u16::try_from(node).ok()?, serial)?;
             let attempt = u8::try_from(attempt).ok()?;

@@ -14,7 +14,7 @@ use crate::sip::{
 };
 use crate::wire::{MessageClass, TpAddress, TpDcs, Tpdu};
 
-/// Header fields of the request that would lie about the translated one, or tell its recipient where the phone is.
+/// Header fields of the request that are wrong for the translated one, or that reveal the location of the phone.
 pub(crate) const REMOVED: &[&str] = &[
     "Content-Type",
     "Content-Transfer-Encoding",
@@ -31,11 +31,11 @@ pub(crate) const REMOVED: &[&str] = &[
     "Request-Disposition",
     "Privacy",
     "In-Reply-To",
-    // They are about the short message and the way from the phone; an IM client would answer 420.
+    // They concern the short message and the path from the phone; an IM client would answer 420.
     "Require",
     "Proxy-Require",
     "Security-Verify",
-    // The sender's signature, under another From, To and body (RFC 8224).
+    // The sender's signature covers the old From, To and body (RFC 8224).
     "Identity",
     "Identity-Info",
     "P-Access-Network-Info",
@@ -56,14 +56,14 @@ pub(crate) const REMOVED: &[&str] = &[
     "n",
 ];
 
-/// Who stands in From where TP-OA is empty, or the sender wants not to be known (RFC 3323 §4.1.1.3).
+/// From if TP-OA is empty or the sender wants to be anonymous (RFC 3323 §4.1.1.3).
 pub(crate) const ANONYMOUS: &str = "sip:anonymous@anonymous.invalid";
 
-/// Host of the URI of a sender who has a name and no number: such a sender is nobody of ours, whatever the name is.
-/// No name server knows the host (RFC 6761 §6.4), so an answer leads nowhere.
+/// Host in the URI of a sender with a name and no number: such a sender must not look like one of our users. The host
+/// does not exist (RFC 6761 §6.4), so no answer can be sent there.
 const NAMED: &str = "sms.invalid";
 
-/// Nobody, as From.
+/// The anonymous From.
 pub(crate) fn anonymous() -> NameAddr {
     NameAddr {
         display: "\"Anonymous\"".to_owned(),
@@ -75,7 +75,7 @@ pub(crate) fn is_anonymous(from: &NameAddr) -> bool {
     from.uri == ANONYMOUS
 }
 
-/// A sender by the name in an alphanumeric TP-OA. Nobody vouches for it.
+/// From for the name in an alphanumeric TP-OA. The name is not an asserted identity.
 fn named(name: &str) -> Option<NameAddr> {
     let shown: String = name
         .chars()
@@ -86,7 +86,7 @@ fn named(name: &str) -> Option<NameAddr> {
     let mut display = String::with_capacity(shown.len() + 2);
     push_quoted(&mut display, shown);
     let mut uri = String::from("sip:");
-    // What could be read as a number is not to look like one.
+    // A name that could be read as a number must not look like one.
     if !first.is_alphabetic() {
         uri.push_str("name-");
     }
@@ -120,7 +120,7 @@ impl Form {
     }
 }
 
-/// Header fields of the instant message (rows MO-4, MT-2), which is of use for `lifetime` seconds.
+/// Header fields of the instant message (rows MO-4, MT-2). `lifetime` is in seconds.
 pub(crate) fn headers(from: &NameAddr, sent: i64, lifetime: Option<u32>, form: Form) -> String {
     let mut out = String::with_capacity(256);
     if is_anonymous(from) {
@@ -147,7 +147,7 @@ pub(crate) fn headers(from: &NameAddr, sent: i64, lifetime: Option<u32>, form: F
     out
 }
 
-/// A short message, or the first part of one, as its exchange keeps it.
+/// A short message, or its first part, as it is stored in the exchange.
 pub(crate) struct ShortMessage<'t> {
     party: Party,
     private: bool,
@@ -159,7 +159,7 @@ pub(crate) struct ShortMessage<'t> {
 }
 
 impl<'t> ShortMessage<'t> {
-    /// The one of this exchange.
+    /// The short message of this exchange.
     pub(crate) fn of(sm: &SmToIm, texts: SmToImTexts<'t>) -> Self {
         Self {
             party: sm.sender,
@@ -172,7 +172,7 @@ impl<'t> ShortMessage<'t> {
         }
     }
 
-    /// The one that begins with this part.
+    /// The short message that begins with this part.
     pub(crate) fn part(part: &KeptPart, texts: KeptPartTexts<'t>) -> Self {
         Self {
             party: part.sender,
@@ -187,7 +187,7 @@ impl<'t> ShortMessage<'t> {
 }
 
 impl Gateway {
-    /// Header fields by where it comes from and by its message class (row MAP-10).
+    /// Header fields for the origin and the message class (row MAP-10).
     pub(crate) fn push_origin(&self, headers: &mut String, dcs: TpDcs) {
         headers.push_str(&self.policy.interworked_by);
         if dcs.class() == Some(MessageClass::ImmediateDisplay) {
@@ -195,7 +195,7 @@ impl Gateway {
         }
     }
 
-    /// What these TPDUs of a short message say, as a MESSAGE of our own.
+    /// A MESSAGE of our own with the text of these TPDUs of one short message.
     pub(crate) fn instant_message(
         &self,
         key: ExchangeKey,

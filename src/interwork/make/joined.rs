@@ -1,4 +1,4 @@
-//! The text of a short message, put together from its parts (row MT-6).
+//! The text of a short message, joined from its parts (row MT-6).
 
 use core::fmt::Write as _;
 
@@ -16,7 +16,7 @@ pub(crate) fn tpdu(party: Party, octets: &[u8]) -> Option<Tpdu<'_>> {
     Tpdu::decode(direction, Carrier::RpData, octets).ok()
 }
 
-/// The text of these parts of one message, or of the one short message that it is.
+/// The text of a short message, which may have several parts.
 pub(crate) fn joined(
     charsets: &DcsCharsets,
     party: Party,

@@ -1,4 +1,4 @@
-//! What is sent: MESSAGEs, their header fields and bodies, their Call-IDs.
+//! Building of MESSAGEs: header fields, bodies, Call-IDs.
 
 pub(super) mod call_id;
 pub(super) mod instant_message;

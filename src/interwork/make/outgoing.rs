@@ -1,4 +1,4 @@
-//! MESSAGEs of our own: reports to whoever sent a short message, RP-DATA to phones.
+//! MESSAGEs of our own: reports to senders of short messages, RP-DATA to phones and service centres.
 
 use crate::exchange::{ImToSm, ImToSmTexts, Party};
 use crate::interwork::Gateway;
@@ -9,19 +9,19 @@ use crate::wire::{
     SmsSubmitReport, TpFcs, TpScts, Tpdu,
 };
 
-/// Header fields of every MESSAGE to a service centre, behind P-Asserted-Identity.
+/// Header fields of every MESSAGE to a service centre, after P-Asserted-Identity.
 const TO_SERVICE_CENTRE: &str = ">\r\n\
      Content-Type: application/vnd.3gpp.sms\r\n\
      Content-Transfer-Encoding: binary\r\n";
 
-/// Where RP-MR stands in every RP message (TS 24.011 §7.3).
+/// Offset of RP-MR in every RP message (TS 24.011 §7.3).
 const RP_MR_AT: usize = 1;
 
 /// A report on a short message.
 pub(crate) struct ReportOut<'a> {
-    /// Who gets it.
+    /// Its receiver.
     pub(crate) party: Party,
-    /// Who reports to a service centre: the recipient's public identity, or nobody.
+    /// To a service centre: public identity of the reporting recipient; may be empty.
     pub(crate) recipient: &'a str,
     /// Request-URI and To.
     pub(crate) address: &'a str,
@@ -31,7 +31,7 @@ pub(crate) struct ReportOut<'a> {
     pub(crate) in_reply_to: &'a str,
     /// RP-Message Reference.
     pub(crate) rp_mr: u8,
-    /// What it says.
+    /// Outcome that it reports.
     pub(crate) told: RpOutcome,
     /// TP-Service-Centre-Time-Stamp; without one there is no TPDU.
     pub(crate) scts: Option<TpScts>,
@@ -46,7 +46,7 @@ impl Gateway {
                 headers.push_str(&self.policy.to_phone);
                 self.policy.gateway_uri.clone()
             }
-            // A service centre knows the report by the recipient's identity.
+            // A service centre assigns the report by the recipient's identity.
             Party::ServiceCentre => {
                 let recipient = match report.recipient {
                     "" => &self.policy.gateway_uri,
@@ -83,7 +83,7 @@ impl Gateway {
                 self.policy.gateway_uri.as_str(),
                 self.policy.to_phone.clone(),
             ),
-            // A service centre knows the sender by its identity, as if a phone had sent it.
+            // A service centre identifies the sender by its identity, as if a phone had sent it.
             Party::ServiceCentre => {
                 let sender = texts.sender;
                 let mut headers = ["P-Asserted-Identity: <", sender, TO_SERVICE_CENTRE].concat();
@@ -111,7 +111,7 @@ impl Gateway {
 }
 
 impl ReportOut<'_> {
-    /// RP-ACK or RP-ERROR, with the report TPDU where there is something for it to say.
+    /// RP-ACK or RP-ERROR, with a report TPDU if needed.
     fn octets(&self) -> Vec<u8> {
         let mr = RpMr(self.rp_mr);
         let (rp, fcs) = match self.told {
@@ -133,7 +133,7 @@ impl ReportOut<'_> {
                 (RpMessage::Error(error), fcs.map(TpFcs::from))
             }
         };
-        // TP-FCS has its place in an RP-ERROR and must be there (TS 23.040 §9.2.2.1a, §9.2.2.2a).
+        // In an RP-ERROR, the TPDU must have a TP-FCS (TS 23.040 §9.2.2.1a, §9.2.2.2a).
         let says_something = matches!(self.told, RpOutcome::Ack) || fcs.is_some();
         let parameters = Parameters::default();
         let (direction, tpdu) = match self.party {

@@ -1,4 +1,4 @@
-//! The short messages that an instant message becomes, as RP-DATA (rows IM-1, IM-5, IM-9, MAP-10, MAP-11, MAP-15).
+//! Short messages from the text of an instant message, as RP-DATA (rows IM-1, IM-5, IM-9, MAP-10, MAP-11, MAP-15).
 
 use crate::base::Octets;
 use crate::exchange::Now;
@@ -11,11 +11,11 @@ use crate::wire::{
     TpPid, TpScts, TpVp, Tpdu, UserData, transliterated,
 };
 
-/// What a phone is told beside the text.
+/// Properties of a short message beside its text.
 pub(crate) struct Shown {
-    /// To be shown at once, and not stored: class 0 (row MAP-10).
+    /// Shown at once and not stored: class 0 (row MAP-10).
     pub(crate) immediately: bool,
-    /// TP-Loop-Prevention: it was forwarded, and is not to be forwarded again (row MAP-15).
+    /// TP-Loop-Prevention: it was forwarded, and must not be forwarded again (row MAP-15).
     pub(crate) diverted: bool,
 }
 
@@ -28,7 +28,7 @@ impl Shown {
     }
 }
 
-/// The parts of a text as RP-DATA, and where the octets stand in each that are set when it is sent.
+/// The parts of a text as RP-DATA, and the offsets of the octets that are set when a part is sent.
 #[derive(Default)]
 pub(crate) struct RpDatas {
     pub(crate) parts: Vec<Octets<254>>,
@@ -61,7 +61,7 @@ impl Gateway {
         })
     }
 
-    /// For a phone elsewhere: its service centre is to deliver it (row IM-5).
+    /// For a phone elsewhere: a service centre delivers it (row IM-5).
     pub(crate) fn submits(
         &self,
         text: &str,
@@ -85,7 +85,7 @@ impl Gateway {
         })
     }
 
-    /// One RP-DATA for each part that the text takes (row IM-9). `tpdu` is told whether more follow.
+    /// One RP-DATA for each part of the text (row IM-9). `tpdu` gets whether more parts follow.
     fn rp_datas(
         &self,
         text: &str,
@@ -104,7 +104,7 @@ impl Gateway {
                 .push(direction, self.policy.rp_address, &tpdu, length)
                 .map_err(|_| Refusal::sip(500, Reason::NotRepresentable))
         };
-        // Most texts fit one short message in the alphabet that every phone has: nothing to choose or cut.
+        // Most texts fit one short message in the default alphabet: then nothing has to be chosen or cut.
         if let Ok(whole) = EncodedText::with_coding(text, TextCoding::DEFAULT) {
             write(&whole, false)?;
             return Ok(written);

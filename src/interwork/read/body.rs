@@ -1,4 +1,4 @@
-//! What a MESSAGE's body holds, and where in it.
+//! The body of a MESSAGE: its relevant part and its content.
 
 use std::borrow::Cow;
 
@@ -11,13 +11,13 @@ const SMS: &str = "application/vnd.3gpp.sms";
 const TEXT: &str = "text/plain";
 const IS_COMPOSING: &str = "application/im-iscomposing+xml";
 
-/// The part of a body that counts.
+/// The relevant part of a body.
 pub(crate) enum Body<'m> {
     /// `application/vnd.3gpp.sms`: an RP message.
     Sms(Cow<'m, [u8]>),
     /// `text/plain`.
     Text(Entity<'m>),
-    /// `message/cpim`, and what it wraps.
+    /// `message/cpim`, and the kind of its content.
     Cpim(Entity<'m>, Wrapped),
     /// An Instant Message Disposition Notification.
     Imdn(Entity<'m>),
@@ -27,8 +27,8 @@ pub(crate) enum Body<'m> {
     Other,
 }
 
-/// What a `message/cpim` wraps (RFC 3862 §2.4). One that cannot be read is a message: it can still be
-/// passed on as it is.
+/// Content of a `message/cpim` (RFC 3862 §2.4). One that cannot be read counts as a message: it can be passed on
+/// unchanged.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wrapped {
     Message,
@@ -37,8 +37,8 @@ pub(crate) enum Wrapped {
 }
 
 impl<'m> Body<'m> {
-    /// Finds the part that counts. In a multipart body that is the short message if there is one, else
-    /// the first part that we know (row CLS-2).
+    /// Finds the relevant part. In a multipart body, this is the short message if there is one, else the first part
+    /// of a known type (row CLS-2).
     pub(crate) fn of(message: &MessageIn<'m>) -> Result<Self, Reason> {
         if message.truncated {
             return Err(Reason::ContentLength);
@@ -96,7 +96,7 @@ impl Known {
     }
 }
 
-/// The whole body; nothing where it has no type.
+/// The whole body; `None` without a Content-Type.
 pub(crate) fn whole<'m>(message: &MessageIn<'m>) -> Option<Entity<'m>> {
     Some(Entity {
         content_type: message.content_type?.into(),
@@ -107,24 +107,24 @@ pub(crate) fn whole<'m>(message: &MessageIn<'m>) -> Option<Entity<'m>> {
     })
 }
 
-/// The entities that the body is made of; none where it has no type.
+/// The entities of the body; empty without a Content-Type.
 fn leaves<'m>(message: &MessageIn<'m>) -> Result<Vec<Entity<'m>>, EntityError> {
     whole(message).map_or(Ok(Vec::new()), Entity::leaves)
 }
 
-/// Whether this names recipients of the message (RFC 5365 §5).
+/// Whether this is the list of recipients (RFC 5365 §5).
 fn is_recipient_list(entity: &Entity<'_>) -> bool {
     let disposition = entity.disposition.as_deref().unwrap_or_default();
     let kind = disposition.split(';').next().unwrap_or_default();
     kind.trim().eq_ignore_ascii_case("recipient-list")
 }
 
-/// The recipients that the body names.
+/// The list of recipients in the body.
 pub(crate) fn recipient_list<'m>(message: &MessageIn<'m>) -> Option<Entity<'m>> {
     leaves(message).ok()?.into_iter().find(is_recipient_list)
 }
 
-/// What a body holds, as it goes out again.
+/// A body for a MESSAGE of our own.
 pub(crate) struct Content {
     pub(crate) content_type: String,
     pub(crate) transfer_encoding: Option<String>,
@@ -143,7 +143,7 @@ impl Content {
     }
 }
 
-/// The body without the list beside it. A list that stands deeper inside is none that could be taken out.
+/// The body without the list of recipients. A list in a nested multipart body cannot be removed.
 pub(crate) fn without_recipient_list(message: &MessageIn<'_>) -> Result<Content, Reason> {
     let whole = whole(message).ok_or(Reason::MediaType)?;
     let content_type = whole.content_type.clone();
@@ -207,8 +207,8 @@ impl Wrapped {
     }
 }
 
-/// Whom a `message/cpim` in this body names as its sender; empty where From cannot be read, or where several messages
-/// name different senders. `None` where nobody is named.
+/// The sender in From of a `message/cpim` in this body; empty if From cannot be read, or if several messages have
+/// different senders. `None` without a From.
 pub(crate) fn cpim_from(message: &MessageIn<'_>) -> Option<String> {
     let leaves = leaves(message).ok()?;
     let mut named = leaves
@@ -222,7 +222,7 @@ pub(crate) fn cpim_from(message: &MessageIn<'_>) -> Option<String> {
     })
 }
 
-/// The same of one `message/cpim`.
+/// The same for one `message/cpim`.
 fn named_in(cpim: &Entity<'_>) -> Option<String> {
     let Ok(octets) = cpim.octets() else {
         return Some(String::new());
@@ -239,7 +239,7 @@ fn named_in(cpim: &Entity<'_>) -> Option<String> {
     says_so.then(String::new)
 }
 
-/// What a `message/cpim` wraps, as any other body.
+/// The content of a `message/cpim` as an entity.
 pub(crate) fn of_cpim<'a>(cpim: &'a Cpim<'_>) -> Entity<'a> {
     let content = &cpim.content;
     let borrowed = |field: &'a Option<Cow<'_, str>>| field.as_deref().map(Cow::Borrowed);

@@ -1,4 +1,4 @@
-//! What a MESSAGE is (rows CLS-1 to CLS-6).
+//! Classes of MESSAGE requests (rows CLS-1 to CLS-6).
 
 use crate::interwork::Gateway;
 use crate::interwork::read::body::{Body, Wrapped};
@@ -7,7 +7,7 @@ use crate::interwork::refusal::Refusal;
 use crate::sip::MessageIn;
 use crate::wire::{RpMessage, RpMessageType};
 
-/// What a MESSAGE is, by its body.
+/// Class of a MESSAGE, by its body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i8)]
 pub enum Class {
@@ -23,7 +23,7 @@ pub enum Class {
     Imdn = 5,
     /// An is-composing indication (RFC 3994).
     IsComposing = 6,
-    /// Nothing that we convert.
+    /// None of these.
     NotOurs = -1,
 }
 

@@ -1,4 +1,4 @@
-//! The text that an instant message says (rows CLS-3, MAP-13, MAP-16).
+//! The text of an instant message (rows CLS-3, MAP-13, MAP-16).
 
 use crate::interwork::read::body::{self, is_text};
 use crate::interwork::reason::Reason;
@@ -6,7 +6,7 @@ use crate::mime::{CPIM_TYPE, Cpim};
 use crate::mime::{CharsetError, Entity, EntityError, MediaType, decode_text};
 use crate::sip::MessageIn;
 
-/// What the body says, where this is its part that counts.
+/// The text of a body with this relevant part.
 pub(crate) fn of_message(message: &MessageIn<'_>, part: &Entity<'_>) -> Result<String, Reason> {
     match body::whole(message) {
         Some(whole) if whole.media_type().is_multipart() => {
@@ -16,7 +16,7 @@ pub(crate) fn of_message(message: &MessageIn<'_>, part: &Entity<'_>) -> Result<S
     }
 }
 
-/// The same where that part is a `message/cpim`.
+/// The same if that part is a `message/cpim`.
 pub(crate) fn of_cpim_message(message: &MessageIn<'_>, cpim: &Cpim<'_>) -> Result<String, Reason> {
     match body::whole(message) {
         Some(whole) if whole.media_type().is_multipart() => {
@@ -26,7 +26,7 @@ pub(crate) fn of_cpim_message(message: &MessageIn<'_>, cpim: &Cpim<'_>) -> Resul
     }
 }
 
-/// The text of a `text/plain`, behind the subject of the request.
+/// The subject of the request and the text of a `text/plain`.
 fn of_text(entity: &Entity<'_>, subject: Option<&str>) -> Result<String, Reason> {
     let octets = entity.octets()?;
     let charset = MediaType::parse(&entity.content_type).parameter("charset");
@@ -34,13 +34,13 @@ fn of_text(entity: &Entity<'_>, subject: Option<&str>) -> Result<String, Reason>
     if text.is_empty() {
         return Err(Reason::Empty);
     }
-    // Phones take a NUL for the end of the text: delivered, the rest would be lost.
+    // Phones read a NUL as the end of the text, so the rest would be lost.
     if text.contains('\0') {
         return Err(Reason::Nul);
     }
     let mut out = String::with_capacity(text.len());
     push_subject(&mut out, subject);
-    // Lines end in LF alone, as phones write them.
+    // Lines end with LF alone, as on phones.
     for (at, line) in text.split('\r').enumerate() {
         if at > 0 && !line.starts_with('\n') {
             out.push('\n');
@@ -63,8 +63,8 @@ fn push_subject(out: &mut String, subject: Option<&str>) {
     }
 }
 
-/// All texts of a multipart body, and a line for each part that a phone cannot have: `[image/jpeg]`. Without
-/// any text it is nothing for a phone.
+/// All texts of a multipart body, and a line such as `[image/jpeg]` for each other part. Without any text, the body
+/// is refused.
 fn of_multipart(whole: Entity<'_>, subject: Option<&str>, in_cpim: bool) -> Result<String, Reason> {
     let mut out = String::new();
     push_subject(&mut out, subject);
@@ -72,7 +72,7 @@ fn of_multipart(whole: Entity<'_>, subject: Option<&str>, in_cpim: bool) -> Resu
     for part in shown(whole, MAX_DEPTH)? {
         let said = match part {
             Shown::Text(entity) => of_text(&entity, None),
-            // One inside another is somebody's puzzle.
+            // A `message/cpim` inside another one is not opened.
             Shown::Cpim(entity) if !in_cpim => {
                 let octets = entity.octets()?;
                 of_cpim(&Cpim::decode(&octets).map_err(Reason::Undecodable)?, None)
@@ -103,7 +103,7 @@ fn of_multipart(whole: Entity<'_>, subject: Option<&str>, in_cpim: bool) -> Resu
     }
 }
 
-/// What of a body is for people to see.
+/// A part of a body that people can see.
 enum Shown<'a> {
     Text(Entity<'a>),
     Cpim(Entity<'a>),
@@ -111,7 +111,7 @@ enum Shown<'a> {
     Other(Entity<'a>),
 }
 
-/// Most multipart bodies inside each other.
+/// Most nested multipart bodies.
 const MAX_DEPTH: usize = 4;
 
 /// Most characters of a media type that are shown.
@@ -152,7 +152,7 @@ fn shown(entity: Entity<'_>, depth: usize) -> Result<Vec<Shown<'_>>, EntityError
     Ok(all)
 }
 
-/// One that is not for people, by its Content-Disposition (RFC 2183, RFC 3261 §20.11), is not shown.
+/// A part whose Content-Disposition says that it is not for display (RFC 2183, RFC 3261 §20.11) is skipped.
 fn shown_leaf(entity: Entity<'_>) -> Option<Shown<'_>> {
     let disposition = entity.disposition.as_deref().unwrap_or("render");
     let disposition = disposition.split(';').next().unwrap_or_default().trim();
@@ -179,13 +179,13 @@ fn push_name(out: &mut String, entity: &Entity<'_>) {
     out.push_str("]\n");
 }
 
-/// The text in a `message/cpim`, behind its subject or that of the request.
+/// The text of a `message/cpim`, after its subject or the one of the request.
 pub(crate) fn of_cpim(cpim: &Cpim<'_>, subject: Option<&str>) -> Result<String, Reason> {
     if cpim.not_understood().is_some() {
         return Err(Reason::CpimRequire);
     }
     let whole = body::of_cpim(cpim);
-    // Perhaps in several languages: the first is the sender's own.
+    // There may be several languages: the first one is the sender's.
     let own = cpim.subjects.first().map(|subject| &*subject.text);
     let subject = own.or(subject);
     if whole.media_type().is_multipart() {

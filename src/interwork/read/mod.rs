@@ -1,4 +1,4 @@
-//! What a request says: its sender, its body, its text, what it reports.
+//! Reading of requests: sender, body, text, reports, fields for the script.
 
 pub(super) mod body;
 pub(super) mod classify;

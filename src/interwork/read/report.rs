@@ -14,8 +14,8 @@ use crate::sip::{MessageIn, Uri};
 use crate::wire::{Direction, RpMessage, Tpdu};
 
 impl Gateway {
-    /// Reads RP-ACK, RP-ERROR or RP-SMMA, or a notification about a message of ours. Any other notification is
-    /// nothing to us: it goes its way.
+    /// Reads RP-ACK, RP-ERROR or RP-SMMA, or a notification about a message of ours. Any other notification is left
+    /// to the script.
     pub fn prepare_report<'m>(
         &self,
         message: &MessageIn<'m>,
@@ -40,7 +40,7 @@ impl Gateway {
         };
         let (direction, rp) =
             RpMessage::decode(&octets).map_err(|error| malformed(Reason::Undecodable(error)))?;
-        // Only a service centre may say what only a network says (row AUT-6).
+        // Only a service centre may send what a network sends (row AUT-6).
         let (party, expected) = if self.policy.is_service_centre(&sender.identity) {
             (Party::ServiceCentre, Direction::NetworkToMs)
         } else {
@@ -56,7 +56,7 @@ impl Gateway {
         let report = match rp {
             RpMessage::Ack(_) => RpReport::Ack,
             RpMessage::Error(error) => {
-                // A TPDU that cannot be read takes nothing from the RP-Cause in front of it.
+                // If the TPDU cannot be read, the RP-Cause before it still counts.
                 let fcs = match rp.tpdu(direction) {
                     Some(Ok(Tpdu::DeliverReport(report))) => report.fcs.map(u8::from),
                     Some(Ok(Tpdu::SubmitReport(report))) => report.fcs.map(u8::from),
@@ -83,7 +83,7 @@ impl Gateway {
         }))
     }
 
-    /// A notification, by what it names.
+    /// The notification in this body, and the exchange that it refers to.
     fn notification_in<'m>(
         &self,
         message: &MessageIn<'m>,
@@ -91,7 +91,7 @@ impl Gateway {
         imdn: &About,
     ) -> Option<ReportIn<'m>> {
         let named = match self.named_by(&imdn.message_id) {
-            // A message of our own with nothing but text in it has no other name than its Call-ID.
+            // A plain text message of our own can be identified by its Call-ID only.
             Named::Nothing => self.named_in(message.in_reply_to),
             named => named,
         };
@@ -109,7 +109,7 @@ impl Gateway {
     }
 }
 
-/// What of a notification counts.
+/// The relevant fields of a notification.
 struct About {
     message_id: String,
     disposition: Disposition,
@@ -125,7 +125,7 @@ impl About {
     }
 }
 
-/// Key of whom the Request-URI names.
+/// Key of the identity in the Request-URI.
 fn requested(message: &MessageIn<'_>) -> Result<Identity, Box<Refusal>> {
     Uri::parse(message.request_uri)
         .and_then(|uri| identity_of(&uri))

@@ -1,4 +1,4 @@
-//! Who sent a message (row AUT-1).
+//! The sender of a message (row AUT-1).
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
@@ -9,17 +9,17 @@ use crate::interwork::refusal::Refusal;
 pub(crate) use crate::interwork::rules::identity::{identity_of, vouched};
 use crate::sip::{MessageIn, Uri};
 
-/// A sender whom somebody vouches for.
+/// A sender with an asserted identity.
 pub(crate) struct Sender<'m> {
-    /// The identity as it was asserted: of two, the one that leads to the sender.
+    /// The asserted URI; of two, the one to which answers are sent.
     pub(crate) address: &'m str,
-    /// Who that is: of two, the one with a number (row MAP-3).
+    /// The URI that identifies the sender; of two, the one with a number (row MAP-3).
     pub(crate) uri: Uri<'m>,
     /// Its key.
     pub(crate) identity: Identity,
 }
 
-/// The sender: never who the body says, nor who From says.
+/// The sender by its asserted identity; From and the body do not count.
 pub(crate) fn sender<'m>(message: &MessageIn<'m>) -> Result<Sender<'m>, Box<Refusal>> {
     let vouched_for = || {
         let (address, uri) = vouched(message.identity?)?;
@@ -33,8 +33,8 @@ pub(crate) fn sender<'m>(message: &MessageIn<'m>) -> Result<Sender<'m>, Box<Refu
 }
 
 impl Gateway {
-    /// Whom an instant messaging client sees as the sender: the number, where somebody has one under another identity, which
-    /// may be made of an IMSI. The address stays for who is known by it alone.
+    /// The sender URI that an instant messaging client sees: the number, if the person has one and the address is
+    /// another identity (which may contain an IMSI); else the address.
     pub(crate) fn shown(&self, identity: &Identity, address: &str) -> String {
         let is_number = |key: &str| key.starts_with('+') && !key.contains('@');
         let has_number = Uri::parse(address).is_none_or(|uri| uri.global_number().is_some());
@@ -46,13 +46,13 @@ impl Gateway {
         }
     }
 
-    /// Whose share of the open exchanges a message of this sender takes: a digest of the identity. 0, nobody's, for a
-    /// service centre, which sends for many.
+    /// Digest of the sender in whose share of open exchanges a message counts. 0 (no share) for a service centre,
+    /// because it sends for many.
     pub(crate) fn share_of(&self, identity: &Identity) -> u64 {
         if self.policy.is_service_centre(identity) {
             return 0;
         }
-        // The start's random number keeps others from guessing what collides.
+        // The random number of this start makes digests unpredictable for others.
         let mut digest = DefaultHasher::new();
         (self.boot, identity.as_str()).hash(&mut digest);
         digest.finish().max(1)

@@ -1,17 +1,16 @@
-//! How long a message is of use: Expires and Date on the IM side, TP-Validity-Period on the SMS side
-//! (rows MAP-7, MAP-8).
+//! Lifetime of messages: Expires and Date on the IM side, TP-Validity-Period on the SMS side (rows MAP-7, MAP-8).
 
 use crate::interwork::reason::Reason;
 use crate::sip::{MessageIn, date, expires};
 use crate::wire::{EnhancedVp, RelativeVp, TpVp};
 
-/// Seconds for which an instant message is of use, where its sender says so (RFC 3428 §4). 0 is for one
-/// attempt at once.
+/// Remaining lifetime of an instant message in seconds, if its sender sets one (RFC 3428 §4). 0: one attempt,
+/// immediately.
 pub(crate) fn of_im(message: &MessageIn<'_>, now: i64) -> Result<Option<u32>, Reason> {
     let Some(lifetime) = message.expires.and_then(expires).filter(|all| *all > 0) else {
         return Ok(message.expires.and_then(expires));
     };
-    // A clock ahead of ours makes nothing older.
+    // If the sender's clock is ahead of ours, the message is not older for that.
     let sent = message.date.and_then(date).unwrap_or(now);
     let age = now.saturating_sub(sent).max(0);
     u32::try_from(i64::from(lifetime).saturating_sub(age))
@@ -21,7 +20,7 @@ pub(crate) fn of_im(message: &MessageIn<'_>, now: i64) -> Result<Option<u32>, Re
         .ok_or(Reason::Expired)
 }
 
-/// Seconds for which a short message is of use, where its sender says so.
+/// Lifetime of a short message in seconds, if its sender sets one.
 pub(crate) fn of_sm(vp: TpVp, now: i64) -> Result<Option<u32>, Reason> {
     match (vp, vp.seconds(now)) {
         (TpVp::Absolute(_), Some(0)) => Err(Reason::Expired),
@@ -30,7 +29,7 @@ pub(crate) fn of_sm(vp: TpVp, now: i64) -> Result<Option<u32>, Reason> {
     }
 }
 
-/// TP-Validity-Period for this lifetime: the shortest that is long enough.
+/// TP-Validity-Period for this lifetime: the shortest one that is long enough.
 pub(crate) fn vp(lifetime: Option<u32>) -> TpVp {
     match lifetime {
         None => TpVp::Absent,
@@ -48,7 +47,7 @@ mod tests {
     use crate::wire::TpScts;
 
     #[test]
-    fn the_rest_of_an_instant_messages_life() {
+    fn remaining_lifetime_of_an_instant_message() {
         // Sat, 13 Nov 2010 23:29:00 GMT
         let now = 1_289_690_940;
         for (expires, date, rest) in [
@@ -102,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rest_of_a_short_messages_life() {
+    fn remaining_lifetime_of_a_short_message() {
         let now = 1_289_690_940;
         let until = |seconds| TpVp::Absolute(TpScts::from_unix(now + seconds, 4));
         for (vp, rest) in [

@@ -9,19 +9,19 @@ use crate::interwork::rules::coding::DcsCharsets;
 use crate::interwork::rules::numbers::Numbers;
 use crate::interwork::rules::overload::OverloadLimits;
 
-/// Names the domain whose gateway made an instant message of a short message: it does not make a short
-/// message of it again (row ERR-2).
+/// Header field with the domain of the gateway that made this instant message from a short message: it is not
+/// converted back (row ERR-2).
 pub(crate) const INTERWORKED_BY: &str = "Interworked-By";
 
-/// Longest URI that an exchange keeps.
+/// Longest URI that an exchange stores.
 pub(crate) const MAX_URI: usize = 126;
 
-/// What TP-OA shows of an IM sender who has no number (row MAP-4).
+/// TP-OA for an IM sender without a number (row MAP-4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SenderWithoutNumber {
     /// The name, as an alphanumeric address: the phone cannot answer it.
     Alphanumeric,
-    /// Nothing: the message is refused with `403`.
+    /// The message is refused with `403`.
     Reject,
 }
 
@@ -39,17 +39,17 @@ pub enum RegEventIdentity {
 /// The parameters, checked.
 #[derive(Clone, Debug)]
 pub struct Policy {
-    /// The domain of the identities that we make, in lower case.
+    /// Domain of the identities that the gateway makes, in lower case.
     pub domain: String,
     /// Our number as a service centre, E.164 with `+`.
     pub sc_address: String,
-    /// Who we are in From and P-Asserted-Identity, a URI.
+    /// URI of the gateway in From and P-Asserted-Identity.
     pub gateway_uri: String,
-    /// Who we are in P-Asserted-Identity of a SUBSCRIBE to the `reg` event package.
+    /// Identity of the gateway in P-Asserted-Identity of a SUBSCRIBE to the `reg` event package.
     pub reg_event_identity: RegEventIdentity,
-    /// Who may send us what only a network sends: SMS-DELIVER.
+    /// Identities of service centres: only they may send SMS-DELIVER.
     pub service_centres: Vec<Identity>,
-    /// Milliseconds for which an IM sender is held.
+    /// Milliseconds that an IM sender is held.
     pub hold_timeout_ms: u64,
     /// Milliseconds that the IM side has for its final response.
     pub im_timeout_ms: u64,
@@ -59,9 +59,9 @@ pub struct Policy {
     pub report_timeout_ms: u64,
     /// Milliseconds that a message waits for its turn.
     pub queue_timeout_ms: u64,
-    /// What is done with IM senders who have no number.
+    /// Treatment of IM senders without a number.
     pub sender_without_number: SenderWithoutNumber,
-    /// TP-OA of IM senders who want not to be known.
+    /// TP-OA of anonymous IM senders.
     pub anonymous: TpAddress,
     /// Numbers of emergency services.
     pub emergency: Vec<String>,
@@ -69,31 +69,31 @@ pub struct Policy {
     pub max_segments: u8,
     /// Most recipients of one instant message; 0: lists are refused.
     pub max_recipients: usize,
-    /// Milliseconds that all parts of a long short message have to come.
+    /// Milliseconds within which all parts of a long short message must arrive.
     pub concat_timeout_ms: u64,
-    /// Whether what has come by then is delivered, with marks for the gaps.
+    /// Whether an incomplete message is delivered after that time, with marks for the gaps.
     pub deliver_incomplete: bool,
     /// National languages that phones here have tables for.
     pub languages: Vec<NationalLanguage>,
-    /// Whether typographic characters may be replaced where that saves UCS2.
+    /// Whether typographic characters may be replaced to avoid UCS2.
     pub transliterate: bool,
     /// Whether senders of instant messages get the notifications that they ask for.
     pub notifications: bool,
-    /// What numbers without `+` are.
+    /// How numbers without `+` are read.
     pub numbers: Numbers,
     /// Character sets of TP-DCS values that TS 23.038 reserves.
     pub dcs_charsets: DcsCharsets,
     /// Hosts that notifications may go over.
     pub imdn_route_hosts: Vec<String>,
-    /// Next hop towards a service centre for those who are not here.
+    /// Next hop to a service centre, for recipients who are not registered here.
     pub sc_uri: Option<String>,
-    /// How much load is too much.
+    /// Limits of the load.
     pub overload: OverloadLimits,
     /// The service centre's public identity.
     pub(crate) sc_identity: String,
-    /// What one side's result is called on the other side.
+    /// Mapping of results between the two sides.
     pub(crate) causes: Causes,
-    /// Header field of every instant message that was a short message.
+    /// Header field of every instant message made from a short message.
     pub(crate) interworked_by: String,
     /// Header fields of every MESSAGE to a phone.
     pub(crate) to_phone: String,
@@ -102,8 +102,7 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Whether this leads to an emergency service (RFC 5031; row MAP-17): messages for one are never
-    /// converted nor kept.
+    /// Whether this is an emergency service (RFC 5031; row MAP-17): messages to one are never converted or stored.
     pub(crate) fn is_emergency(&self, uri: &str) -> bool {
         const SOS: &str = "urn:service:sos";
         if let Some((start, rest)) = uri.split_at_checked(SOS.len())
@@ -119,7 +118,7 @@ impl Policy {
         self.emergency.iter().any(|known| known == digits)
     }
 
-    /// Whether only a network may send what this identity sends.
+    /// Whether this identity is a service centre.
     pub fn is_service_centre(&self, identity: &Identity) -> bool {
         self.service_centres.contains(identity)
     }

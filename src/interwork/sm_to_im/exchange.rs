@@ -1,4 +1,4 @@
-//! SM -> IM: from the RP-DATA that is relayed to the report that its sender gets.
+//! SM -> IM: from the relayed RP-DATA to the report for its sender.
 
 use crate::exchange::{
     ExchangeKey, Header, IdentityKey, ImAnswers, Kind, NEVER, Now, Party, PastSm, ReplyTo,
@@ -19,21 +19,21 @@ use crate::mime::Disposition;
 use crate::sip::Translation;
 use crate::wire::{TpScts, TpSt};
 
-/// How long a repetition of a short message gets the same report: longer than a phone waits and asks
-/// again (TR1M, TS 24.011 §10).
+/// Milliseconds for which a repetition of a short message gets the same report: longer than a phone waits before it
+/// repeats (TR1M, TS 24.011 §10).
 pub(crate) const REPETITION_MS: u64 = 180_000;
 
-/// How long a notification is waited for behind a `202` of the IM side (row STA-6).
+/// Milliseconds to wait for a notification after a `202` of the IM side (row STA-6).
 const NOTIFICATION_MS: u64 = 600_000;
 
-/// How long behind the end of the IM side's time the host has to tell that the sender has its `202`.
+/// Milliseconds after the end of the IM side's time within which the host must report that the `202` was sent.
 const NOT_TOLD_MS: u64 = 2_000;
 
 /// How often a report is sent (row SR-4).
 const REPORT_ATTEMPTS: u8 = 2;
 
 impl PreparedSm {
-    /// An exchange of this request, as far as the request says it.
+    /// The exchange for this request.
     pub(crate) fn exchange(&self, key: ExchangeKey, state: SmToImState, now: Now) -> SmToIm {
         SmToIm {
             header: self.header(key),
@@ -50,7 +50,7 @@ impl PreparedSm {
         }
     }
 
-    /// What every exchange of this request has.
+    /// The header of an exchange for this request.
     pub(crate) fn header(&self, key: ExchangeKey) -> Header {
         Header {
             key,
@@ -98,8 +98,8 @@ impl Turn<'_> {
         }
     }
 
-    /// Opens the exchange of a request that is to be relayed, with the text of all parts where it is the
-    /// last of several.
+    /// Opens the exchange of a request to relay. For the last part of a message, the request gets the text of all
+    /// parts.
     pub(crate) fn relay(
         &mut self,
         sm: &PreparedSm,
@@ -170,7 +170,7 @@ impl Turn<'_> {
         TpScts::from_unix(self.now.unix, self.now.zone)
     }
 
-    /// Sends a report that belongs to no exchange: nobody waits for what becomes of it.
+    /// Sends a report without an exchange: its result is not needed.
     pub(crate) fn report_at_once(&mut self, sm: &PreparedSm, told: RpOutcome, scts: TpScts) {
         let report = ReportOut {
             party: sm.party,
@@ -189,21 +189,20 @@ impl Turn<'_> {
         });
     }
 
-    /// The script says what the IM side would answer. The sender's `202` is on its way with that, and brings the report
-    /// behind it.
+    /// The script decides the request instead of the IM side. The sender gets a `202` now, and the report after it.
     pub(crate) fn script_answered(&mut self, key: ExchangeKey, request: ReplyTo, status: u16) {
         self.im_answered(key, status);
         self.answer(request, 202, false, Verdict::Taken);
     }
 
-    /// The IM side has taken the message: its sender gets a `202` (RFC 3428 §7), and the report behind it.
+    /// The IM side has accepted the message: its sender gets a `202` (RFC 3428 §7), and the report after it.
     pub(crate) fn response_forwarded(&mut self, key: ExchangeKey, status: u16) {
         self.im_answered(key, status);
         self.effects.push(Effect::ForwardAs(answer(202, false)));
     }
 
-    /// The first outcome counts: what the script said goes before what a branch had said to it. But
-    /// delivered is delivered.
+    /// The first outcome counts: a decision of the script goes before an earlier answer of a branch. A delivery
+    /// always counts.
     pub(crate) fn im_answered(&mut self, key: ExchangeKey, status: u16) {
         let Some(mut sm) = self.get::<SmToIm>(key) else {
             return;
@@ -218,8 +217,8 @@ impl Turn<'_> {
         }
     }
 
-    /// One client has answered. Before the sender has its `202` the host says what comes of it; behind it nobody
-    /// else does.
+    /// One client has answered. Before the `202` to the sender, the host reports the result of all branches; after
+    /// it, only these answers are known.
     pub(crate) fn branch_answered(
         &mut self,
         key: ExchangeKey,
@@ -253,7 +252,7 @@ impl Turn<'_> {
         }
     }
 
-    /// What the clients have answered is all that there will be; silence is a client that is not there.
+    /// No more answers will come; a client without an answer counts as absent.
     fn im_side_has_ended(&mut self, sm: SmToIm) {
         if let SmToImState::Relayed { answers, .. } | SmToImState::Accepted { answers, .. } =
             sm.state
@@ -279,7 +278,7 @@ impl Turn<'_> {
             return;
         }
         if !is_success(status) {
-            // The sender was told in SIP that nothing was taken: there is nothing to report on.
+            // The sender got a SIP failure, so no report is sent.
             return self.not_taken(&sm);
         }
         sm.state = SmToImState::Accepted {
@@ -289,7 +288,7 @@ impl Turn<'_> {
         if let Some(status) = answers.status {
             return self.outcome_of_sm(sm, status);
         }
-        // The sender has its `202` before the IM side has answered.
+        // The sender got its `202` before the IM side has answered.
         if answers.branches != 0 && open & !answers.branches == 0 {
             return self.im_side_has_ended(sm);
         }
@@ -297,11 +296,11 @@ impl Turn<'_> {
         self.view.update(sm);
     }
 
-    /// The sender has its `202`, and the IM side's answer is known: it is reported, unless the IM side would
-    /// take the message in another form.
+    /// The sender has its `202`, and the answer of the IM side is known: it is reported, unless a retry with another
+    /// body may succeed.
     fn outcome_of_sm(&mut self, mut sm: SmToIm, status: u16) {
         let key = sm.header.key;
-        // The recipient has said so, and knows better than a response that was late or lost.
+        // The notification of the recipient counts more than a late or lost response.
         let is_delivered = sm.notified.map(TpSt::from) == Some(TpSt::Received);
         let status = match is_delivered && !is_success(status) {
             true => 200,
@@ -342,7 +341,7 @@ impl Turn<'_> {
         self.report_to_repetitions(&sm, status);
     }
 
-    /// The sender was told in SIP that nothing was taken.
+    /// The sender got a SIP failure.
     pub(crate) fn not_taken(&mut self, sm: &SmToIm) {
         let key = sm.header.key;
         let answered = match sm.state {
@@ -390,7 +389,7 @@ impl Turn<'_> {
         });
     }
 
-    /// A MESSAGE of ours has its final response: the message that went once more, or the report.
+    /// A MESSAGE of our own has its final response: the retry, or the report.
     pub(crate) fn sm_request_completed(&mut self, sm: SmToIm, status: u16) {
         match sm.state {
             _ if status < 200 => {}
@@ -401,8 +400,8 @@ impl Turn<'_> {
     }
 
     fn report_completed(&mut self, sm: SmToIm, sent: u8, status: u16) {
-        // Nobody there, or nobody answered: once more. After that the sender asks again by itself, and
-        // gets the same report then.
+        // No contact, or no answer: the report is sent once more. After that, the sender repeats the message by
+        // itself and gets the same report.
         if matches!(status, 408 | 480) && sent < REPORT_ATTEMPTS {
             return self.send_report(sm);
         }
@@ -420,7 +419,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Its sender has the report, or cannot be reached.
+    /// The sender has the report, or cannot be reached.
     fn reported(&mut self, mut sm: SmToIm) {
         let SmToImState::Reporting { outcome, .. } = sm.state else {
             return;
@@ -438,8 +437,8 @@ impl Turn<'_> {
         self.confirmed(&sm, outcome, status);
     }
 
-    /// A notification from the IM side (rows CON-2, STA-6). It is the recipient's, whomever it was sent to: it
-    /// has the name that only the recipient was told.
+    /// A notification from the IM side (rows CON-2, STA-6). It comes from the recipient, whatever its Request-URI:
+    /// only the recipient knows the Message-ID.
     pub(crate) fn notified(
         &mut self,
         report: &ReportIn<'_>,
@@ -478,13 +477,13 @@ impl Turn<'_> {
         (recipient == Some(report.reporter)).then_some(sm)
     }
 
-    /// All that will be known of the message is known.
+    /// The outcome of the message is final.
     fn confirmed(&mut self, sm: &SmToIm, outcome: SmOutcome, status: TpSt) {
         let key = sm.header.key;
         self.parts_delivered(key, status);
         let texts = self.view.texts(key);
         self.view.end(key);
-        // A service centre reports on what it has taken: behind an RP-ERROR there is nothing more to say.
+        // After an RP-ERROR, no status report is sent.
         if let (None, Some(texts)) = (outcome.rp_cause, &texts) {
             self.report_status(&Reported::sm(sm, SmToImTexts::of(texts)), status);
         }
@@ -496,7 +495,7 @@ impl Turn<'_> {
         let policy = &self.gateway.policy;
         let is_accepted_early = policy.accept_timeout_ms < policy.im_timeout_ms;
         match sm.state {
-            // The sender cannot wait any longer for what the IM side says.
+            // The sender cannot wait any longer for the answer of the IM side.
             SmToImState::Relayed {
                 transaction,
                 im_until_ms,
@@ -510,11 +509,11 @@ impl Turn<'_> {
                     answer: answer(202, false),
                 });
             }
-            // The `202` may have been lost with its connection: the host tells only of what it could send.
+            // The `202` may have been lost with its connection: the host reports only answers that it could send.
             SmToImState::Relayed { .. } if is_accepted_early => self.im_side_has_ended(sm),
             SmToImState::Relayed { .. } => self.not_taken(&sm),
             SmToImState::Accepted { .. } => self.im_side_has_ended(sm),
-            // Nobody told how it ended.
+            // The end of the transaction was not reported.
             SmToImState::Retried => self.outcome_of_sm(sm, 408),
             SmToImState::Repetition { .. } => {
                 self.count(Counter::ReportLost);
@@ -530,14 +529,14 @@ impl Turn<'_> {
         }
     }
 
-    /// The request's transaction is gone. Before its final response nothing was promised.
+    /// The transaction of the request has ended. Before its final response, the message was not accepted.
     pub(crate) fn sm_released(&mut self, sm: SmToIm) {
         if sm.state.is_relayed() {
             self.not_taken(&sm);
         }
     }
 
-    /// A repetition gets the outcome of the short message that it repeats.
+    /// A repetition gets the outcome of the first short message.
     pub(crate) fn report_with(&mut self, mut repetition: SmToIm, status: u16, told: RpOutcome) {
         repetition.state = SmToImState::Reporting {
             outcome: SmOutcome::of(status, told),

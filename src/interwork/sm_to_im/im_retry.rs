@@ -1,14 +1,14 @@
-//! SM -> IM: what the IM side would not take goes out once more, in another form (row MT-10).
+//! SM -> IM: a message that the IM side refused is sent once more, with another body or Call-ID (row MT-10).
 //!
-//! It is a MESSAGE of our own behind the sender's `202`. A new branch of the relayed request would not do: a
-//! client still remembers the first one, and calls the same Call-ID and CSeq a loop (RFC 3261 §8.2.2.2).
+//! The retry is a MESSAGE of our own, after the sender's `202`. A new branch of the relayed request is not possible:
+//! a client would treat the same Call-ID and CSeq as a merged request and answer 482 (RFC 3261 §8.2.2.2).
 
 use crate::exchange::{SmToIm, SmToImState, SmToImTexts};
 use crate::interwork::handle::{FORGOTTEN_MS, Turn};
 use crate::interwork::make::instant_message::{Form, ShortMessage};
 use crate::interwork::step::Effect;
 
-/// What another attempt changes.
+/// The change in a retry.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Change {
     /// `text/plain` instead of `message/cpim`.
@@ -17,22 +17,22 @@ enum Change {
     CallId,
 }
 
-/// The answers that another attempt may mend; a client that gave one has not taken the message.
+/// Answers after which a retry may succeed. A client that answered so has not accepted the message.
 ///
-/// 414 is about the Request-URI, and 420 about a Require that there is none of: the same would come again.
-/// 6xx is the recipient's last word (RFC 3261 §21.6).
+/// Not in the list: 414 and 420, because Request-URI and Require cannot be changed; 6xx, because it is the final
+/// decision of the recipient (RFC 3261 §21.6).
 const MENDED: &[(&[u16], Change)] = &[
-    // The type. 406 and 488 are said of it, too.
+    // The media type; 406 and 488 are also used for it.
     (&[406, 415, 488], Change::Text),
-    // The size.
+    // The size of the body.
     (&[413, 513], Change::Text),
-    // A client that takes the Call-ID for one of a session.
+    // The client expects a session for this Call-ID.
     (&[481], Change::CallId),
 ];
 
 impl Turn<'_> {
-    /// Sends the message once more where that may help. A client that has it already gets it never again:
-    /// it goes to who refused it, and not after a success.
+    /// Sends the message once more if that may help: only to the client that refused it, and not after a success. So
+    /// no client gets it twice.
     pub(crate) fn retried_to_im(&mut self, mut sm: SmToIm, status: u16) -> bool {
         let key = sm.header.key;
         let (SmToImState::Relayed { transaction, .. } | SmToImState::Accepted { transaction, .. }) =
@@ -51,7 +51,7 @@ impl Turn<'_> {
         };
         message.call_id = Some(self.gateway.call_id(key, 0));
         sm.state = SmToImState::Retried;
-        // In text/plain nothing is asked for.
+        // A text/plain body cannot ask for notifications.
         sm.asks = form == Form::Cpim;
         sm.header.due_ms = self.now.unix_ms + FORGOTTEN_MS;
         self.view.update(sm);
@@ -65,7 +65,7 @@ impl Turn<'_> {
     }
 }
 
-/// In which form the message goes out once more that was refused so.
+/// The body format of the retry after this answer; `None`: no retry.
 fn form(status: u16, asks: bool) -> Option<Form> {
     let mut rows = MENDED.iter();
     let (_, change) = rows.find(|(codes, _)| codes.contains(&status))?;

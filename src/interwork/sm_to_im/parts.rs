@@ -1,8 +1,8 @@
-//! SM -> IM, long: the parts that come in RP-DATA of their own, until they are one text (rows MT-6,
-//! MT-7).
+//! SM -> IM, long messages: each part comes in its own RP-DATA and is stored until the message is complete (rows
+//! MT-6, MT-7).
 //!
-//! A part is kept and acknowledged. The one that completes the message is relayed with the whole text
-//! and claims the others: they go when it has arrived, and are kept for another attempt when it has not.
+//! A part is stored and acknowledged. The part that completes the message is relayed with the whole text and claims
+//! the other parts. They are removed after delivery, and kept for another attempt after a failure.
 
 use core::num::NonZeroU64;
 
@@ -22,11 +22,11 @@ use crate::interwork::sm_to_im::status_report::Reported;
 use crate::interwork::step::{Effect, Verdict};
 use crate::wire::{TpScts, TpSt};
 
-/// How many parts of one sender are kept at once: two messages of the greatest length (row AUT-6).
+/// Most stored parts of one sender: two messages of the greatest length (row AUT-6).
 const MAX_KEPT: usize = 510;
 
 impl PreparedSm {
-    /// A part of a message, kept.
+    /// The record of a stored part.
     fn kept_part(&self, key: ExchangeKey, part: &PartIn, now: Now) -> KeptPart {
         KeptPart {
             header: self.header(key),
@@ -43,7 +43,7 @@ impl PreparedSm {
 }
 
 impl Turn<'_> {
-    /// A part that no exchange has relayed.
+    /// Stores a part that no exchange has relayed.
     pub(crate) fn part(&mut self, sm: &PreparedSm, part: &PartIn, transaction: TransactionId) {
         let request = ReplyTo::Transaction(transaction);
         let group = Group {
@@ -82,7 +82,7 @@ impl Turn<'_> {
             recipient: sm.recipient.as_str(),
             tpdu: sm.tpdu.as_slice(),
         };
-        // Without its recipient, which was too long to be kept, the text could not be sent.
+        // Without the recipient (too long to be stored), the text could not be sent.
         let may_be_kept = kept < MAX_KEPT && !texts.recipient.is_empty();
         let place = match may_be_kept {
             true => self
@@ -109,7 +109,7 @@ impl Turn<'_> {
         self.report_at_once(sm, RpOutcome::Ack, now);
     }
 
-    /// The part with which the message is complete: it is relayed with the text of all.
+    /// This part completes the message: it is relayed with the whole text.
     fn complete(&mut self, sm: &PreparedSm, group: Group, transaction: TransactionId) {
         let parts: Vec<KeptPart> = self.view.parts_of(group).collect();
         let mut tpdus = self.tpdus(&parts);
@@ -135,7 +135,7 @@ impl Turn<'_> {
         }
     }
 
-    /// What an exchange carries: its own TPDU, and those of the parts that it completes.
+    /// The TPDUs of an exchange: its own, and those of the parts that it has claimed.
     pub(crate) fn tpdus_of(&self, key: ExchangeKey, own: &[u8]) -> Vec<Octets<254>> {
         let parts: Vec<KeptPart> = self.view.parts_relayed_with(key).collect();
         let mut tpdus = self.tpdus(&parts);
@@ -152,13 +152,13 @@ impl Turn<'_> {
             .collect()
     }
 
-    /// The message that this exchange completed has arrived: a repetition of a part is known as such.
+    /// The whole message was delivered: the digests of its parts are remembered, so that repetitions are recognized.
     pub(crate) fn parts_delivered(&mut self, message: ExchangeKey, status: TpSt) {
         let parts = self.view.parts_relayed_with(message).collect();
         self.end_parts(parts, status);
     }
 
-    /// The same of the part that completed it.
+    /// The same for the part that completed the message.
     pub(crate) fn last_part_delivered(&mut self, sm: &SmToIm) {
         if sm.completes.is_some() {
             let until_ms = self.now.unix_ms + REPETITION_MS;
@@ -178,8 +178,8 @@ impl Turn<'_> {
         }
     }
 
-    /// The message that this exchange completed has not arrived, and its sender knows: when the sender
-    /// tries again, with that part alone, the others are still there.
+    /// The whole message was not delivered, and its sender knows: if the sender repeats that part alone, the other
+    /// parts are still there.
     pub(crate) fn parts_not_delivered(&mut self, sm: &SmToIm, status: u16) {
         let Some(concatenation) = sm.completes else {
             return;
@@ -190,7 +190,7 @@ impl Turn<'_> {
         };
         let parts: Vec<KeptPart> = self.view.parts_relayed_with(sm.header.key).collect();
         if self.view.parts_of(group).next().is_some() {
-            // Another message has the reference by now.
+            // Another message uses the same reference now.
             let status = self.gateway.policy.causes.sip_to_status(status);
             return self.end_parts(parts, status);
         }
@@ -204,10 +204,10 @@ impl Turn<'_> {
         }
     }
 
-    /// The time that all parts have is over.
+    /// The time for all parts is over.
     pub(crate) fn part_due(&mut self, mut first: KeptPart) {
         if let KeptPartState::Relayed { .. } = first.state {
-            // It is with the exchange that completes the message, and that one ends in time of its own.
+            // An exchange has claimed this part, and that exchange has its own deadline.
             first.header.due_ms = self.now.unix_ms + self.gateway.policy.concat_timeout_ms;
             return self.view.update(first);
         }
@@ -217,8 +217,8 @@ impl Turn<'_> {
         });
     }
 
-    /// No further part will come. What is there goes to the recipient with a mark for each gap, unless the
-    /// sender was told before that the message had failed.
+    /// No further part will come. The existing parts are delivered with a mark for each gap, unless the sender was
+    /// told that the message failed.
     fn incomplete(&mut self, group: Group) {
         let parts: Vec<KeptPart> = self.view.parts_of(group).collect();
         let Some(first) = parts.first() else {

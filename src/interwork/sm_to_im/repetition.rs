@@ -1,5 +1,5 @@
-//! SM -> IM: the same short message again, from a phone that heard nothing, or from another one of the same
-//! person (row MO-7). It is not delivered twice, and each request gets a report of its own.
+//! SM -> IM: a repetition of a short message, from a phone that got no report, or from another phone of the same
+//! person (row MO-7). It is not delivered twice, and each request gets its own report.
 
 use crate::exchange::{
     IdentityKey, Kind, PastSm, ReplyTo, SmToIm, SmToImState, SmToImTexts, TransactionId,
@@ -11,11 +11,11 @@ use crate::interwork::sm_to_im::exchange::told;
 use crate::interwork::step::Verdict;
 use crate::wire::TpScts;
 
-/// How many requests wait for the outcome of one short message, beside the one that is relayed.
+/// Most repetitions that wait for the outcome of one short message.
 const MAX_WAITING: usize = 4;
 
 impl Turn<'_> {
-    /// Whether the short message is known. Then its request is answered, and so is the report.
+    /// Whether the short message is a repetition. If so, the request is answered and reported here.
     pub(crate) fn repeats(&mut self, sm: &PreparedSm, transaction: TransactionId) -> bool {
         let request = ReplyTo::Transaction(transaction);
         let (rp_cause, tp_fcs, unix, zone) = if let Some(open) = self.open_one(sm) {
@@ -26,7 +26,7 @@ impl Turn<'_> {
                 return true;
             };
             if self.is_request(&open, sm) {
-                // Its report is on its way.
+                // The report is already on its way.
                 return true;
             }
             (outcome.rp_cause, outcome.tp_fcs, open.unix, open.zone)
@@ -42,12 +42,12 @@ impl Turn<'_> {
         true
     }
 
-    /// The open exchange that carries the same short message, and whose report has not reached its sender.
+    /// The open exchange of the same short message, if its report has not reached the sender.
     fn open_one(&self, sm: &PreparedSm) -> Option<SmToIm> {
         let identity = IdentityKey::of(&sm.identity);
         self.view.sms_by_digest(identity, sm.digest).find(|open| {
             let is_undecided = open.state.is_undecided();
-            // A sender that tries again may take a new reference, and then says so.
+            // A sender may repeat with a new reference; then it sets TP-Reject-Duplicates.
             let is_known = open.rp_mr == sm.rp_mr || sm.reject_duplicates && is_undecided;
             is_known && (is_undecided || matches!(open.state, SmToImState::Reporting { .. }))
         })
@@ -55,8 +55,8 @@ impl Turn<'_> {
 
     fn past_one(&self, sm: &PreparedSm) -> Option<PastSm> {
         self.view.outcome_of(sm.digest).filter(|past| {
-            // With a new reference it is a repetition of what was delivered, where the sender says so or
-            // cannot know, but a new attempt after what was not.
+            // With a new reference: after a delivery, it is a repetition if the sender says so, or if the report was
+            // lost; after a failure, it is a new attempt.
             let may_repeat = sm.reject_duplicates || past.report_lost;
             let delivered_before = may_repeat && past.rp_cause.is_none();
             past.until_ms > self.now.unix_ms && (past.rp_mr == sm.rp_mr || delivered_before)
@@ -69,15 +69,15 @@ impl Turn<'_> {
         texts.is_some_and(|texts| SmToImTexts::of(&texts).call_id == sm.call_id.as_str())
     }
 
-    /// The request gets its report with the first one.
+    /// This request is reported together with the first one.
     fn wait_for_outcome(&mut self, sm: &PreparedSm, first: SmToIm) {
         let waiting: Vec<SmToIm> = self.view.repetitions_of(first.header.key).collect();
         let mut requests = waiting.iter().chain([&first]);
-        // The same request again, from elsewhere perhaps.
+        // The same request again, perhaps over another path.
         let same = requests.find(|open| self.is_request(open, sm)).copied();
         let place = match same {
             None if waiting.len() < MAX_WAITING => {
-                // The first one asks for the status report, once.
+                // Only the first one asks for a status report.
                 let texts = SmToImTexts {
                     tpdu: &[],
                     ..sm.texts()
@@ -95,7 +95,7 @@ impl Turn<'_> {
             };
             let mut repetition = sm.exchange(key, state, self.now);
             (repetition.unix, repetition.zone) = (first.unix, first.zone);
-            // The first one ends before.
+            // The first one ends earlier.
             repetition.header.due_ms = self.now.unix_ms + 3 * FORGOTTEN_MS;
             return self.view.open(repetition, texts);
         }
@@ -110,13 +110,13 @@ impl Turn<'_> {
             ..SmToImTexts::of(&texts)
         };
         if !self.view.rewrite(exchange, texts.pack()) {
-            // Then the report names the request that came before.
+            // Then the report refers to the earlier request.
             self.view.update(exchange);
         }
     }
 
-    /// The outcome of a short message is known: so it is to the requests that repeated it. They have their
-    /// `202`, whatever the first one was answered.
+    /// The outcome of a short message is known: its repetitions are reported, too. They have their `202`, whatever
+    /// answer the first one got.
     pub(crate) fn report_to_repetitions(&mut self, first: &SmToIm, status: u16) {
         let told = self.gateway.policy.causes.sip_to_rp(status, first.sender);
         let waiting: Vec<SmToIm> = self.view.repetitions_of(first.header.key).collect();

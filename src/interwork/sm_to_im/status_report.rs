@@ -1,4 +1,4 @@
-//! SMS-STATUS-REPORT to phones that asked for it (row STA-5), on short messages that were acknowledged.
+//! SMS-STATUS-REPORT to phones that asked for it (row STA-5), for short messages that were acknowledged.
 
 use crate::base::Octets;
 use crate::exchange::{
@@ -12,7 +12,7 @@ use crate::wire::{
     Carrier, Direction, RpData, RpMessage, RpMr, SmsStatusReport, TpScts, TpSt, Tpdu,
 };
 
-/// A short message, or a part of one, that a phone may want to hear of.
+/// A short message, or a part of one, for which a status report may be requested.
 pub(crate) struct Reported<'t> {
     header: Header,
     party: Party,
@@ -25,7 +25,7 @@ pub(crate) struct Reported<'t> {
 }
 
 impl<'t> Reported<'t> {
-    /// The one of this exchange.
+    /// The short message of this exchange.
     pub(crate) fn sm(sm: &SmToIm, texts: SmToImTexts<'t>) -> Self {
         Self {
             header: sm.header,
@@ -55,8 +55,8 @@ impl<'t> Reported<'t> {
 }
 
 impl Turn<'_> {
-    /// Queues the report on a short message with this TP-Status, if its phone asked for one. It goes as
-    /// every other short message to that phone.
+    /// Queues a status report with this TP-Status, if the phone asked for one. It is sent as any other short message
+    /// to that phone.
     pub(crate) fn report_status(&mut self, about: &Reported<'_>, status: TpSt) {
         let Some(rp_data) = self.gateway.status_report(about, status, self.now) else {
             return;
@@ -110,7 +110,7 @@ impl Gateway {
             on_command: false,
             mr: submit.mr,
             recipient_address: submit.destination_address,
-            // The same as in the submit report: by it and TP-MR the phone knows the message.
+            // The same as in the submit report: the phone finds the message by it and TP-MR.
             scts: TpScts::from_unix(about.unix, about.zone),
             discharge_time: TpScts::from_unix(now.unix, now.zone),
             status,

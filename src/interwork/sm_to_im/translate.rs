@@ -1,4 +1,4 @@
-//! RP-DATA: the short message in it as an instant message (rows MO-1 to MO-4, MT-1, MT-2, MT-9, MAP-9,
+//! Reads RP-DATA and translates its short message to an instant message (rows MO-1 to MO-4, MT-1, MT-2, MT-9, MAP-9,
 //! MAP-6, MAP-8, MAP-10, MAP-12).
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -22,18 +22,18 @@ use crate::wire::{
     SmsStatusReport, SmsSubmit, TpDcs, TpPid, TpScts, Tpdu, UserData, UserDataHeader,
 };
 
-/// What the first octet of a repetition may say otherwise: TP-Reject-Duplicates of an SMS-SUBMIT (TS 23.040 §9.2.3.25),
-/// TP-More-Messages-to-Send of an SMS-DELIVER (§9.2.3.2).
+/// Bit of the first octet that may differ in a repetition: TP-Reject-Duplicates of an SMS-SUBMIT (TS 23.040
+/// §9.2.3.25), TP-More-Messages-to-Send of an SMS-DELIVER (§9.2.3.2).
 const TP_RD_OR_MMS: u8 = 0b0000_0100;
 
-/// What a short message says, whichever TPDU brought it.
+/// Content of a short message, from SMS-SUBMIT or SMS-DELIVER.
 struct Content<'a> {
     pid: TpPid,
     dcs: TpDcs,
     user_data: UserData<'a>,
 }
 
-/// RP-DATA whose sender is known: whatever is wrong with it is told in a report.
+/// RP-DATA with a known sender: errors are reported to it.
 struct Received<'a, 'm> {
     gateway: &'a Gateway,
     message: &'a MessageIn<'m>,
@@ -50,7 +50,7 @@ impl Gateway {
         message: &MessageIn<'_>,
         now: Now,
     ) -> Result<PreparedSm, Box<Refusal>> {
-        // A MESSAGE of ours that has come back.
+        // A MESSAGE of our own has come back.
         if self.named_in(Some(message.call_id)) != Named::Nothing {
             return Err(Refusal::sip(482, Reason::Loop));
         }
@@ -63,7 +63,7 @@ impl Gateway {
             Ok(_) => return Err(Refusal::sip(400, Reason::NotRpData)),
             Err(error) => return Err(Refusal::sip(400, Reason::Undecodable(error))),
         };
-        // Only a service centre may say in TP-OA who the sender is (row AUT-6).
+        // Only a service centre may set the sender in TP-OA (row AUT-6).
         let party = if self.policy.is_service_centre(&sender.identity) {
             Party::ServiceCentre
         } else {
@@ -102,8 +102,8 @@ impl<'a> Received<'a, '_> {
         }
     }
 
-    /// On a message that we submitted; acknowledged at once in any case, so that the service centre stops
-    /// (rows STA-2, STA-4).
+    /// A status report on a message that we submitted. It is always acknowledged at once, so that the service centre
+    /// does not repeat it (rows STA-2, STA-4).
     fn status_report(&self, report: &SmsStatusReport<'_>) -> Box<Refusal> {
         let mut refusal = self.refuse(RpOutcome::Ack, Reason::StatusReport);
         refusal.status_report = Uri::parse(self.message.request_uri)
@@ -119,7 +119,7 @@ impl<'a> Received<'a, '_> {
         refusal
     }
 
-    /// From a phone: we are its service centre, TP-DA names the recipient unless the script does.
+    /// From a phone: the gateway is its service centre. TP-DA is the recipient, unless the script has set one.
     fn submit(&self, submit: &SmsSubmit<'a>) -> Result<PreparedSm, Box<Refusal>> {
         let policy = &self.gateway.policy;
         if policy.is_emergency_number(&submit.destination_address.value())
@@ -152,7 +152,7 @@ impl<'a> Received<'a, '_> {
                     .shown(&self.sender.identity, self.sender.address),
             }
         };
-        // A recipient whose `202` says nothing may tell more in a notification.
+        // After a `202`, only a notification can tell whether the message was delivered.
         let asks = submit.status_report_request
             && self.message.recipient.cpim
             && policy.notifications
@@ -176,7 +176,7 @@ impl<'a> Received<'a, '_> {
         })
     }
 
-    /// From a service centre: we are the recipient's phone, TP-OA names the sender.
+    /// From a service centre: the gateway acts as the recipient's phone. TP-OA is the sender.
     fn deliver(&self, deliver: &SmsDeliver<'a>) -> Result<PreparedSm, Box<Refusal>> {
         if deliver.loop_prevention {
             return Err(self.as_if(482, Reason::Loop));
@@ -215,7 +215,7 @@ impl<'a> Received<'a, '_> {
         self.gateway
             .push_origin(&mut translation.headers, user_data.dcs());
         let mut parties = DefaultHasher::new();
-        // The start's random number keeps others from guessing what collides.
+        // The random number of this start makes digests unpredictable for others.
         self.gateway.boot.hash(&mut parties);
         self.sender.identity.as_str().hash(&mut parties);
         identity.as_str().hash(&mut parties);
@@ -227,7 +227,7 @@ impl<'a> Received<'a, '_> {
             .concatenation()
             .filter(|place| place.total > 1)
             .map(|place| {
-                // The reference alone is nobody's own: others use the same (row MT-6).
+                // The reference alone is not unique: other senders may use the same one (row MT-6).
                 translation.from.uri.hash(&mut parties);
                 translation.to.uri.hash(&mut parties);
                 (place.reference, place.total).hash(&mut parties);
@@ -238,7 +238,7 @@ impl<'a> Received<'a, '_> {
                 }
             });
         let recipient = Text::new(&translation.to.uri).unwrap_or_default();
-        // A client finds the conversation by the name that it has registered.
+        // A client finds the conversation by the URI that it has registered.
         if let Some(name) = self.message.recipient_name {
             translation.to.uri = name.to_owned();
         }
@@ -261,16 +261,15 @@ impl<'a> Received<'a, '_> {
         })
     }
 
-    /// The text for people, or why there is none. TP-PID and TP-DCS are judged before anything is read
-    /// with them.
+    /// The text, or the reason why there is none. TP-PID and TP-DCS are checked before the text is decoded.
     fn text(&self, content: &Content<'a>) -> Result<String, Box<Refusal>> {
         match content.pid.kind() {
             PidKind::Type0 => return Err(self.refuse(RpOutcome::Ack, Reason::Type0)),
             PidKind::SimDataDownload if self.party == Party::ServiceCentre => {
                 return Err(self.refuse(error(111, 0xD5), Reason::Pid));
             }
-            // A fax or a telex is to be made of it: that is a service centre's business. The other
-            // way it is text that came from one; 3D-3F are a service centre's private matter.
+            // From a phone: the message is to be sent as a fax or telex, which only a service centre can do. From a
+            // service centre: the text came from such a device. 3D to 3F are specific to a service centre.
             PidKind::Telematic(_) if self.party == Party::Phone => {
                 return Err(self.refuse(error(69, 0x80), Reason::Pid));
             }
@@ -282,7 +281,7 @@ impl<'a> Received<'a, '_> {
             | PidKind::SimDataDownload => return Err(self.as_if(488, Reason::Pid)),
             _ => {}
         }
-        // "Short message transfer rejected", or what of that a phone may say.
+        // "Short message transfer rejected", or the nearest cause that a phone may send.
         let cause = match self.party {
             Party::Phone => 21,
             Party::ServiceCentre => 111,
@@ -310,7 +309,7 @@ impl<'a> Received<'a, '_> {
             })
     }
 
-    /// Refused as if the IM side had answered so.
+    /// Refuses with the outcome for this status code of the IM side.
     fn as_if(&self, status: u16, reason: Reason) -> Box<Refusal> {
         self.refuse(
             self.gateway.policy.causes.sip_to_rp(status, self.party),
@@ -322,7 +321,7 @@ impl<'a> Received<'a, '_> {
         self.as_if(404, reason)
     }
 
-    /// Taken in SIP, answered in a report of its own (rows MO-1, SR-1).
+    /// Answers 202 in SIP, and refuses in a report (rows MO-1, SR-1).
     fn refuse(&self, told: RpOutcome, reason: Reason) -> Box<Refusal> {
         let recipient = self.message.request_uri;
         let recipient = if Uri::parse(recipient).is_some() {
@@ -349,8 +348,8 @@ impl<'a> Received<'a, '_> {
     }
 }
 
-/// Whether a message waiting indication is all there is to it: the text is to be discarded (TS 23.038
-/// §4). An element that says so goes before TP-DCS (TS 23.040 §9.2.3.24.2).
+/// Whether it is only a message waiting indication, whose text is discarded (TS 23.038 §4). An information element
+/// counts before TP-DCS (TS 23.040 §9.2.3.24.2).
 fn only_indicates(content: &Content<'_>) -> bool {
     let header = content.user_data.header();
     let elements = header.into_iter().flat_map(UserDataHeader::elements);

@@ -1,5 +1,5 @@
-//! What one side's result is called on the other side. No standard fixes these tables: they are data,
-//! row by row, so that they are easy to check and to change.
+//! Default mapping of results between the two sides. No standard defines this mapping. The tables are data, so that
+//! they are easy to check and to change.
 
 pub(crate) use crate::interwork::rules::answer::answer;
 
@@ -8,7 +8,7 @@ use crate::mime::DeliveryStatus::{self, Error, Failed, Forbidden};
 use crate::mime::Disposition;
 use crate::wire::TpSt;
 
-/// What the SMS side is told.
+/// Outcome for the SMS side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RpOutcome {
     /// RP-ACK.
@@ -22,14 +22,14 @@ pub(crate) enum RpOutcome {
     },
 }
 
-/// What an instant message's sender is told: status code, and whether to try again later.
+/// Outcome for the sender of an instant message: status code and whether Retry-After is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SipOutcome {
     pub(crate) status: u16,
     pub(crate) retry_after: bool,
 }
 
-/// The same, with what a delivery notification says: status code, Retry-After, delivery.
+/// Status code, Retry-After, and status of the delivery notification.
 pub(crate) type FromRp = (u16, bool, DeliveryStatus);
 
 /// RP-Causes that a network sends (TS 24.011 §8.2.5.4).
@@ -39,16 +39,16 @@ pub(crate) const FROM_NETWORK: [u8; 22] = [
 /// RP-Causes that a phone sends.
 pub(crate) const FROM_PHONE: [u8; 8] = [22, 81, 95, 96, 97, 98, 99, 111];
 
-/// One row of [`SIP_TO_RP`]: status codes; RP-Cause and TP-FCS for a phone; the same for a service
-/// centre; TP-Status in a phone's status report.
+/// One row of [`SIP_TO_RP`]: status codes; RP-Cause and TP-FCS to a phone; the same to a service centre; TP-Status in
+/// a status report to a phone.
 type SipRow = (&'static [u16], (u8, Option<u8>), (u8, Option<u8>), u8);
 
 /// The IM side's final response as RP-Cause and TP-FCS, and as TP-Status.
 ///
-/// Towards a phone every cause of the network may be used; towards a service centre we speak as a
-/// phone, for which TS 24.011 allows 22, 81, 95-99 and 111 only. "Absent subscriber" has none of its
-/// own there. 22 would come close, but a service centre then waits for an RP-SMMA that never comes;
-/// so it is 111, on which it tries again as it likes.
+/// To a phone, every cause of a network is allowed. To a service centre, the gateway acts as a phone, for which TS
+/// 24.011 allows only 22, 81, 95 to 99 and 111. None of these means "absent subscriber": 22 comes close, but a
+/// service centre would then wait for an RP-SMMA that never comes. So 111 is used; the service centre decides when to
+/// try again.
 const SIP_TO_RP: &[SipRow] = &[
     (&[300], (41, Some(0xC2)), (111, Some(0xFF)), 0x65),
     (&[301, 410], (1, Some(0xC3)), (111, Some(0xC3)), 0x43),
@@ -84,11 +84,10 @@ const SIP_TO_RP: &[SipRow] = &[
     (&[603, 607, 608], (21, Some(0xC4)), (111, Some(0xC4)), 0x42),
 ];
 
-/// Stands for the other status codes of its class (RFC 3261 §8.1.3.2: an unknown x-hundred-something
-/// is an x00).
+/// Rows for all other status codes of a class (RFC 3261 §8.1.3.2: an unknown status code counts as x00 of its class).
 const CLASS_ROWS: &[(u16, u16)] = &[(3, 300), (4, 400), (5, 500), (6, 603)];
 
-/// What the SMS side is told about the IM side's final response.
+/// Outcome for the SMS side from the final response of the IM side.
 pub(crate) fn sip_to_rp(status: u16, party: Party) -> RpOutcome {
     if (200..300).contains(&status) {
         return RpOutcome::Ack;
@@ -109,7 +108,7 @@ pub(crate) fn sip_to_rp(status: u16, party: Party) -> RpOutcome {
     }
 }
 
-/// What a status report says of the IM side's final response (TS 23.040 §9.2.3.15).
+/// TP-Status from the final response of the IM side (TS 23.040 §9.2.3.15).
 pub(crate) fn sip_to_status(status: u16) -> TpSt {
     match status {
         // The recipient's device has it.
@@ -119,8 +118,8 @@ pub(crate) fn sip_to_status(status: u16) -> TpSt {
     }
 }
 
-/// What a status report says of the recipient's notification; nothing of one that says no more than a
-/// `202` does (RFC 5438 §8).
+/// TP-Status from a notification of the recipient; `None` for a notification that adds nothing to a `202` (RFC 5438
+/// §8).
 pub(crate) fn delivery_to_status(disposition: Disposition) -> Option<TpSt> {
     match disposition {
         Disposition::Delivery(DeliveryStatus::Delivered) => Some(TpSt::Received),
@@ -140,7 +139,7 @@ fn own_row_of(status: u16) -> Option<&'static SipRow> {
     SIP_TO_RP.iter().find(|(codes, ..)| codes.contains(&status))
 }
 
-/// The status code whose row counts for one that has none of its own. A success is none that failed.
+/// The status code whose row applies to a code without its own row. 2xx has no row.
 pub(crate) fn class_of(status: u16) -> Option<u16> {
     if (200..300).contains(&status) || own_row_of(status).is_some() {
         return None;
@@ -149,7 +148,7 @@ pub(crate) fn class_of(status: u16) -> Option<u16> {
     Some(class.map_or(500, |(_, status)| *status))
 }
 
-/// A TP-FCS that a phone may send: those of the C range are a service centre's own.
+/// A TP-FCS that a phone may send: C0 to CF are reserved for a service centre and become FF.
 pub(crate) const fn fcs_from_phone(fcs: u8) -> u8 {
     if matches!(fcs, 0xC0..=0xCF) {
         0xFF
@@ -158,8 +157,7 @@ pub(crate) const fn fcs_from_phone(fcs: u8) -> u8 {
     }
 }
 
-/// RP-Cause as the sender of an instant message hears it: causes, status code, Retry-After, delivery
-/// notification.
+/// RP-Causes, and for the sender of an instant message: status code, Retry-After, delivery notification.
 const RP_TO_SIP: &[(&[u8], u16, bool, DeliveryStatus)] = &[
     (&[1, 30], 404, false, Failed),
     (&[8, 10], 403, false, Forbidden),
@@ -170,7 +168,7 @@ const RP_TO_SIP: &[(&[u8], u16, bool, DeliveryStatus)] = &[
     (&[29, 69], 501, false, Failed),
     (&[38], 500, false, Error),
     (&[41, 47], 500, true, Failed),
-    // 503 would tell a peer that is not adjacent that all of its messages are unwelcome here.
+    // A 503 would make other proxies stop sending to this gateway.
     (&[42], 480, true, Failed),
     (&[81, 98], 500, false, Error),
     (&[95, 96, 97, 99], 500, false, Error),
@@ -178,8 +176,8 @@ const RP_TO_SIP: &[(&[u8], u16, bool, DeliveryStatus)] = &[
     (&[127], 502, false, Error),
 ];
 
-/// TP-Failure-Cause, first and last, as the sender of an instant message hears it: status code,
-/// Retry-After, delivery notification.
+/// First and last TP-Failure-Cause, and for the sender of an instant message: status code, Retry-After, delivery
+/// notification.
 const FCS_TO_SIP: &[(u8, u8, u16, bool, DeliveryStatus)] = &[
     (0x80, 0x82, 488, false, Failed),
     (0x8F, 0x8F, 488, false, Failed),
@@ -204,8 +202,7 @@ const FCS_TO_SIP: &[(u8, u8, u16, bool, DeliveryStatus)] = &[
     (0xFF, 0xFF, 500, false, Failed),
 ];
 
-/// What the sender of an instant message is told about an RP-Cause. An unknown one counts as 111
-/// (TS 24.011 §8.2.5.4).
+/// Outcome for the sender of an instant message from an RP-Cause. An unknown one counts as 111 (TS 24.011 §8.2.5.4).
 pub(crate) fn rp_to_sip(cause: u8) -> FromRp {
     let row = RP_TO_SIP
         .iter()
@@ -216,50 +213,49 @@ pub(crate) fn rp_to_sip(cause: u8) -> FromRp {
     )
 }
 
-/// The same about a TP-Failure-Cause; a reserved one says nothing.
+/// The same from a TP-Failure-Cause; `None` for a reserved one.
 pub(crate) fn fcs_to_sip(fcs: u8) -> Option<FromRp> {
     let mut rows = FCS_TO_SIP.iter();
     let row = rows.find(|(first, last, ..)| (*first..=*last).contains(&fcs));
     row.map(|&(_, _, status, retry_after, delivery)| (status, retry_after, delivery))
 }
 
-/// What a service centre says of a message, for its sender.
+/// Outcome that a service centre reports for a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ScOutcome {
-    /// It still tries.
+    /// The service centre still tries.
     Open,
     /// The recipient's phone has it.
     Delivered,
-    /// It has ended, and nobody knows how, or nobody wants to.
+    /// It has ended with an unknown outcome, or with one that needs no notification.
     Unknown,
-    /// The recipient's phone will not have it.
+    /// It was not delivered.
     Not(DeliveryStatus),
 }
 
-/// TP-Status as the sender of an instant message hears it. A reserved value with bit 8 counts as 63, service
-/// rejected (TS 23.040 §9.2.3.15).
+/// Outcome for a TP-Status. A reserved value with bit 8 counts as 63, service rejected (TS 23.040 §9.2.3.15).
 pub(crate) fn status_to_outcome(status: TpSt) -> ScOutcome {
     match u8::from(status) {
         0x00 => ScOutcome::Delivered,
         0x02 => ScOutcome::Not(Failed),
         0x20..=0x3F => ScOutcome::Open,
         0x42 | 0x48 | 0x63 | 0x80.. => ScOutcome::Not(Forbidden),
-        // Deleted by the originator, who knows.
+        // Deleted by the originator: no notification is needed.
         0x01..=0x1F | 0x47 => ScOutcome::Unknown,
         0x49 => ScOutcome::Not(Error),
         0x40..=0x7F => ScOutcome::Not(Failed),
     }
 }
 
-/// A failure of the SIP leg towards a phone as the sender of an instant message hears it: with Retry-After or
-/// without. What is not here is the phone's business or passes: it is not reachable for now.
+/// Failures of a MESSAGE to a phone in SIP, and for the sender of an instant message: status code, Retry-After. All
+/// other failures are temporary: 480 with Retry-After.
 const LEG_TO_SIP: &[(&[u16], u16, bool)] = &[
-    // Absent: nobody there, or nobody answers. A 408 is never passed on (RFC 4320 §4.2).
+    // Absent: no contact, or no answer. A 408 is never passed on (RFC 4320 §4.2).
     (&[408, 430, 480, 503, 504], 480, false),
     (&[404, 410, 484, 485, 604], 404, false),
 ];
 
-/// What the sender of an instant message is told when the SIP leg towards the phone failed.
+/// Outcome for the sender of an instant message if the MESSAGE to the phone failed in SIP.
 pub(crate) fn leg_to_sip(status: u16) -> SipOutcome {
     let mut rows = LEG_TO_SIP.iter();
     let row = rows.find(|(codes, ..)| codes.contains(&status));
@@ -272,7 +268,8 @@ pub(crate) fn leg_to_sip(status: u16) -> SipOutcome {
     }
 }
 
-/// Which of two failures counts; 0 is none (RFC 3261 §16.7): 6xx is the recipient's own word, else the lower one.
+/// The better of two failures; 0 means none (RFC 3261 §16.7). A 6xx is the decision of the recipient and counts; else
+/// the lower status code.
 pub(crate) fn better_failure(one: u16, other: u16) -> u16 {
     match (one, other) {
         (0, only) | (only, 0) => only,
@@ -282,13 +279,13 @@ pub(crate) fn better_failure(one: u16, other: u16) -> u16 {
     }
 }
 
-/// What the sender of an instant message is told when its time is over before the phone got it.
+/// Outcome for the sender of an expired instant message.
 pub(crate) const EXPIRED: SipOutcome = SipOutcome {
     status: 480,
     retry_after: false,
 };
 
-/// What the sender of a short message is told when its time is over.
+/// Outcome for the sender of an expired short message.
 pub(crate) const EXPIRED_SM: RpOutcome = RpOutcome::Error {
     cause: 111,
     fcs: Some(0xFF),
@@ -353,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn the_phone_and_the_service_centre_hear_it_in_their_own_words() {
+    fn phone_and_service_centre_get_causes_of_their_direction() {
         assert_eq!(sip_to_rp(480, Party::Phone), error(27, 0xC2));
         assert_eq!(sip_to_rp(480, Party::ServiceCentre), error(111, 0xFF));
         assert_eq!(sip_to_rp(503, Party::Phone), error(42, 0xC0));
@@ -385,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn the_recipients_own_word_counts_then_the_lowest_failure() {
+    fn a_6xx_counts_then_the_lowest_failure() {
         for (one, other, better) in [
             (0, 486, 486),
             (486, 0, 486),

@@ -1,4 +1,4 @@
-//! Which result of one side is which result of the other side.
+//! Mapping of results between the two sides: default tables, rows of the operator, and their syntax.
 
 pub(in crate::interwork) mod defaults;
 pub(in crate::interwork) mod overrides;

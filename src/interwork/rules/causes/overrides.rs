@@ -21,7 +21,7 @@ use crate::interwork::rules::causes::parse::{
 use crate::mime::{DeliveryStatus, Disposition};
 use crate::wire::TpSt;
 
-/// The tables.
+/// The default tables with the operator's rows.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Causes {
     sip: Vec<SipRow>,
@@ -35,7 +35,7 @@ pub(crate) struct Causes {
 }
 
 impl Causes {
-    /// What the SMS side is told about the IM side's final response.
+    /// Outcome for the SMS side from the final response of the IM side.
     pub(crate) fn sip_to_rp(&self, status: u16, party: Party) -> RpOutcome {
         let row = self.sip_row(status);
         let told = match party {
@@ -45,20 +45,20 @@ impl Causes {
         told.unwrap_or_else(|| cause::sip_to_rp(status, party))
     }
 
-    /// What a status report says of the IM side's final response.
+    /// TP-Status from the final response of the IM side.
     pub(crate) fn sip_to_status(&self, status: u16) -> TpSt {
         let row = self.sip_row(status).and_then(|row| row.tp_st);
         row.map_or_else(|| cause::sip_to_status(status), TpSt::from)
     }
 
-    /// A status code without a row of its own has that of its class.
+    /// The row of a status code, or of its class.
     fn sip_row(&self, status: u16) -> Option<&SipRow> {
         let row_of = |status| self.sip.iter().find(|row| row.status == status);
         row_of(status).or_else(|| row_of(cause::class_of(status)?))
     }
 
-    /// What the sender of an instant message is told about an RP-ERROR. TP-FCS, nearer to the phone, goes
-    /// first; a reserved one says nothing.
+    /// Outcome for the sender of an instant message from an RP-ERROR. A TP-FCS counts before the RP-Cause, because it
+    /// is more precise; a reserved one is ignored.
     pub(crate) fn rp_to_sip(&self, cause: u8, fcs: Option<u8>) -> FromRp {
         let row_of = |rows: &[(u8, FromRp)], value: u8| {
             let row = rows.iter().find(|(known, _)| *known == value);
@@ -69,24 +69,24 @@ impl Causes {
             .unwrap_or_else(|| cause::rp_to_sip(cause))
     }
 
-    /// What the sender of an instant message is told about a status report.
+    /// Outcome from a status report.
     pub(crate) fn status_to_outcome(&self, status: TpSt) -> ScOutcome {
         let row = self.st.iter().find(|(known, _)| *known == u8::from(status));
         row.map_or_else(|| cause::status_to_outcome(status), |(_, fate)| *fate)
     }
 
-    /// What the sender of an instant message is told when the SIP leg towards the phone failed.
+    /// Outcome for the sender of an instant message if the MESSAGE to the phone failed in SIP.
     pub(crate) fn leg_to_sip(&self, status: u16) -> SipOutcome {
         let row = self.leg.iter().find(|(known, _)| *known == status);
         row.map_or_else(|| cause::leg_to_sip(status), |(_, told)| *told)
     }
 
-    /// What the sender of an instant message is told when its time is over before the phone got it.
+    /// Outcome for the sender of an expired instant message.
     pub(crate) fn expired_to_sip(&self) -> SipOutcome {
         self.expired_im.unwrap_or(cause::EXPIRED)
     }
 
-    /// What the sender of a short message is told when its time is over.
+    /// Outcome for the sender of an expired short message.
     pub(crate) fn expired_to_rp(&self, party: Party) -> RpOutcome {
         let told = match (self.expired_sm, party) {
             (Some((phone, _)), Party::Phone) => Some(phone),
@@ -96,7 +96,7 @@ impl Causes {
         told.unwrap_or(cause::EXPIRED_SM)
     }
 
-    /// What a status report says of the recipient's notification.
+    /// TP-Status from a notification of the recipient.
     pub(crate) fn delivery_to_status(&self, disposition: Disposition) -> Option<TpSt> {
         let row = self
             .imdn
@@ -108,7 +108,7 @@ impl Causes {
         }
     }
 
-    /// Writes a row over the tables; the error says what it must be.
+    /// Adds a row of the operator; the error says what the row must be.
     pub(crate) fn write(&mut self, row: &str) -> Result<(), &'static str> {
         const ROW: &str = "a row such as \"sip 486 = 41/C0 111 61\", \"rp 22 = 480 retry failed\", \"fcs D0 = 480 failed\", \"st 46 = failed\", \"leg 404 = 404\", \"expired im = 480\", \"expired sm = 111/FF\" or \"imdn failed = 65\"";
         let (keys, values) = row.split_once('=').ok_or(ROW)?;
@@ -158,7 +158,7 @@ impl Causes {
     }
 }
 
-/// The later row of two is the one that counts.
+/// A later row replaces an earlier one.
 fn write<K: PartialEq, T>(rows: &mut Vec<(K, T)>, key: K, told: T) {
     rows.retain(|(known, _)| *known != key);
     rows.push((key, told));
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_success_is_one_whatever_the_rows_say_of_failures() {
+    fn rows_of_failures_do_not_change_2xx() {
         let rows = [
             "sip 300 = 21/FF",
             "sip 400 = 21/FF",
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_cause_still_goes_before_the_rp_cause() {
+    fn a_failure_cause_counts_before_the_rp_cause() {
         let failed = |status| (status, false, DeliveryStatus::Failed);
         let plain = Causes::default();
         let told = (403, false, DeliveryStatus::Forbidden);
@@ -254,13 +254,13 @@ mod tests {
     }
 
     #[test]
-    fn no_rp_error_is_a_delivery_nor_a_timeout() {
+    fn no_rp_error_is_a_delivery_or_a_timeout() {
         let causes = Causes::default();
         for cause in 0..=127 {
             let (status, ..) = causes.rp_to_sip(cause, None);
             assert!(status >= 400 && status != 408, "{cause}");
             for fcs in 0..=255 {
-                // A 2xx only where the phone has it already.
+                // A 2xx only for C5: the phone has the message already.
                 let (status, ..) = causes.rp_to_sip(cause, Some(fcs));
                 assert!(status >= 400 && status != 408 || fcs == 0xC5, "{fcs}");
             }
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_status_report_says() {
+    fn rows_of_status_reports() {
         let causes = with(&[
             "st 10,1F = delivered",
             "st 46 = none",
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn the_phones_own_answer_and_what_came_too_late() {
+    fn rows_of_sip_failures_and_expired_messages() {
         let told = |status, retry_after| SipOutcome {
             status,
             retry_after,
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_notification_says() {
+    fn rows_of_notifications() {
         let of = |causes: &Causes, status| {
             let status = causes.delivery_to_status(Disposition::Delivery(status));
             status.map(u8::from)
@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_row() {
+    fn invalid_rows() {
         for row in [
             "",
             "sip",

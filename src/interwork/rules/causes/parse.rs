@@ -8,7 +8,7 @@ use crate::interwork::rules::causes::defaults::{
 };
 use crate::mime::DeliveryStatus;
 
-/// What the SMS side is told about one final response of the IM side.
+/// Outcomes for the SMS side from one status code of the IM side.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SipRow {
     pub(crate) status: u16,
@@ -51,7 +51,7 @@ fn to_phone(value: Option<&str>) -> Result<RpOutcome, &'static str> {
     told.ok_or("a row whose first value is an RP-Cause that a network sends (TS 24.011 table 8.4), with or without a TP-FCS in hexadecimal, such as 41/C0")
 }
 
-/// The second one, which may be left out.
+/// The optional second value.
 fn to_centre(value: Option<&str>) -> Result<Option<RpOutcome>, &'static str> {
     const CENTRE: &str = "a row whose second value is \"ack\", or an RP-Cause that a phone sends (22, 81, 95 to 99, 111), with or without a TP-FCS from 80 to BF or D0 to FF, such as 111/FF";
     let is_phones = |told: &RpOutcome| !matches!(told, RpOutcome::Error { fcs: Some(fcs), .. } if fcs_from_phone(*fcs) != *fcs);
@@ -99,7 +99,7 @@ fn failure(value: Option<&str>) -> Option<u16> {
     status.filter(|status| (400..=699).contains(status) && *status != 408)
 }
 
-/// `failed` and `65`. Only what was delivered may be called so (TS 23.040 §9.2.3.15).
+/// `failed` and `65`. Only a delivered message may get a TP-Status of success (TS 23.040 §9.2.3.15).
 pub(crate) fn confirmed<'v>(
     key: &str,
     mut values: impl Iterator<Item = &'v str>,
@@ -134,10 +134,10 @@ fn error(text: &str, causes: &[u8]) -> Option<RpOutcome> {
     Some(RpOutcome::Error { cause, fcs })
 }
 
-/// `480 retry failed`: what follows the status code may be left out.
+/// `480 retry failed`: the values after the status code are optional.
 pub(crate) fn from_rp<'v>(values: impl Iterator<Item = &'v str>) -> Result<FromRp, &'static str> {
     let mut values = values.peekable();
-    // No RP-ERROR is a delivery.
+    // An RP-ERROR is never a delivery.
     let status = values
         .next()
         .and_then(|value| match value {
@@ -162,7 +162,7 @@ pub(crate) fn from_rp<'v>(values: impl Iterator<Item = &'v str>) -> Result<FromR
     }
 }
 
-/// What a TP-Status says. Only one that ends well may stand for a delivery (TS 23.040 §9.2.3.15).
+/// The outcome for a TP-Status. Only a TP-Status of success may mean a delivery (TS 23.040 §9.2.3.15).
 pub(crate) fn fate<'v>(
     key: u8,
     mut values: impl Iterator<Item = &'v str>,
