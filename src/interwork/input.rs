@@ -12,7 +12,7 @@ pub enum Input<'a> {
     /// A short message is to become an instant message.
     Submit {
         /// The message.
-        sm: &'a PreparedSm,
+        sm: &'a TranslatedSm,
         /// The request's transaction.
         transaction: TransactionId,
     },
@@ -62,7 +62,7 @@ pub enum Input<'a> {
     /// An instant message is to become a short message; its transaction is open.
     Deliver {
         /// The message.
-        im: &'a PreparedIm,
+        im: &'a TranslatedIm,
         /// The sender's transaction.
         transaction: TransactionId,
         /// Milliseconds that the sender is held.
@@ -73,7 +73,7 @@ pub enum Input<'a> {
     /// Adds one recipient of a list. Nothing is sent yet.
     List {
         /// The message to this recipient.
-        delivery: &'a PreparedDelivery,
+        delivery: &'a TranslatedDelivery,
         /// The request.
         request: ReplyTo,
     },
@@ -82,7 +82,7 @@ pub enum Input<'a> {
         /// The exchange that [`Verdict::Listed`](super::Verdict::Listed) named.
         exchange: ExchangeKey,
         /// The message to that one.
-        delivery: &'a PreparedDelivery,
+        delivery: &'a TranslatedDelivery,
     },
     /// A MESSAGE of our own is sent to several clients.
     Forked {
@@ -148,7 +148,7 @@ pub enum Input<'a> {
 }
 
 /// A short message, read and translated.
-pub struct PreparedSm {
+pub struct TranslatedSm {
     /// Key of the exchanges to lock: the sender's, or the recipient's if a service centre sends.
     pub identity: Identity,
     /// Who sent it.
@@ -191,7 +191,7 @@ pub struct PartIn {
 }
 
 /// An instant message, read and translated.
-pub struct PreparedIm {
+pub struct TranslatedIm {
     /// Key of the exchanges to lock: the recipient's, or the sender's if it goes to a service centre.
     pub identity: Identity,
     /// Who gets it: the recipient's phone, or a service centre.
@@ -231,7 +231,7 @@ pub struct RecipientIn<'m> {
 }
 
 /// An instant message to one recipient of a list.
-pub struct PreparedDelivery {
+pub struct TranslatedDelivery {
     /// Key of the recipient; empty if it is unknown.
     pub recipient: Identity,
     /// Public identity of the recipient, or ours if it is unknown.
@@ -249,7 +249,7 @@ pub struct PreparedDelivery {
 /// How an instant message is delivered to one recipient of a list.
 pub enum DeliveredAs {
     /// A short message.
-    Sm(Box<PreparedIm>),
+    Sm(Box<TranslatedIm>),
     /// An instant message of our own.
     Im(Box<DeliveryOut>),
     /// It is not delivered, for the reason of this status code; the sender asked for a notification.

@@ -1,7 +1,7 @@
 //! Decisions: what happens to a message, and what its sender is told. No clock, no I/O, no globals.
 //!
-//! A message comes in as a [`MessageIn`](crate::sip::MessageIn). [`Gateway::prepare_sm`], [`Gateway::prepare_im`] and
-//! [`Gateway::prepare_report`] read and translate it without looking at any exchange. Then the host
+//! A message comes in as a [`MessageIn`](crate::sip::MessageIn). [`Gateway::translate_sm`], [`Gateway::translate_im`] and
+//! [`Gateway::read_report`] read and translate it without looking at any exchange. Then the host
 //! locks the exchanges of the identity that the prepared message names, and [`Gateway::handle`] says
 //! what to do. What happens to an exchange later (an answer, a report, a timer) is another [`Input`],
 //! for which the host locks the bucket that the exchange lives in.
@@ -42,8 +42,8 @@ pub use ended::{Ended, Ending};
 pub use gateway::Gateway;
 pub use im_to_sm::report::expects;
 pub use input::{
-    DeliveredAs, DeliveryOut, Input, Named, NotifyIn, PartIn, PreparedDelivery, PreparedIm,
-    PreparedSm, RecipientIn, ReportIn, RpReport, StatusReportIn,
+    DeliveredAs, DeliveryOut, Input, Named, NotifyIn, PartIn, RecipientIn, ReportIn, RpReport,
+    StatusReportIn, TranslatedDelivery, TranslatedIm, TranslatedSm,
 };
 pub use read::classify::Class;
 pub use read::field::{FieldValue, MessageField};

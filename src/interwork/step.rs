@@ -52,7 +52,7 @@ pub enum Effect {
     Answer(ReplyTo, Answer),
     /// Forward the current response as this answer.
     ForwardAs(Answer),
-    /// Rewrite the request at hand by [`PreparedSm::translation`](super::PreparedSm::translation), tie
+    /// Rewrite the request at hand by [`TranslatedSm::translation`](super::TranslatedSm::translation), tie
     /// its transaction to this exchange and let the script relay it. This needs the request at hand.
     Relay {
         /// The exchange.

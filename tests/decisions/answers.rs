@@ -64,7 +64,7 @@ fn a_refused_short_message_is_answered_and_reported_on() {
     // TP-DCS: 8-bit data.
     let octets = rp_data_mo(0x2A, &submit_tpdu(7, 0x00, 0x04));
     let message = from_phone(ALICE, &octets);
-    let Err(refusal) = world.gateway.prepare_sm(&message, world.now) else {
+    let Err(refusal) = world.gateway.translate_sm(&message, world.now) else {
         panic!("accepted")
     };
     let step = world.gateway.refuse(*refusal, REQUEST);
@@ -116,7 +116,7 @@ fn a_success_of_the_im_side_is_forwarded_as_202() {
 #[test]
 fn what_is_promised_is_among_the_changes() {
     let mut world = World::new();
-    let im = world.prepare_im(&instant(BOB, "hello"));
+    let im = world.translate_im(&instant(BOB, "hello"));
     let input = Input::Deliver {
         im: &im,
         transaction: held_as(1),

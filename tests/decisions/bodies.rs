@@ -12,7 +12,7 @@ fn text(message: &MessageIn<'_>) -> Result<String, (u16, Reason)> {
     let world = World::new();
     let im = world
         .gateway
-        .prepare_im(message, world.now)
+        .translate_im(message, world.now)
         .map_err(|refusal| (refusal.answer.status, refusal.reason))?;
     assert_eq!(im.parts.len(), 1);
     let (direction, rp) = RpMessage::decode(im.parts[0].as_slice()).unwrap();
@@ -131,7 +131,7 @@ fn content_encodings() {
     let octets = deflated(&hello(1));
     let message = packed(&from_phone(ALICE, b""), &octets);
     assert_eq!(class(&message), Some(Class::RpData));
-    let sm = world.gateway.prepare_sm(&message, world.now);
+    let sm = world.gateway.translate_sm(&message, world.now);
     assert_eq!(
         sm.ok().map(|sm| sm.translation.body).as_deref(),
         Some(&b"hello"[..])
@@ -194,7 +194,11 @@ fn unusable_content_encodings() {
         };
         let class = world.gateway.classify(&message).ok();
         assert_eq!(class, Some(Class::NotOurs), "{content_type}");
-        let refusal = world.gateway.prepare_im(&message, world.now).err().unwrap();
+        let refusal = world
+            .gateway
+            .translate_im(&message, world.now)
+            .err()
+            .unwrap();
         assert_eq!(refusal.answer.status, 415, "{content_type}");
         let headers = refusal.answer.headers;
         assert!(headers.contains("Accept: ") && headers.contains("Accept-Encoding: "));
@@ -356,7 +360,7 @@ fn rp_message_in_any_part_keeps_all_octets() {
     };
     assert_eq!(world.gateway.classify(&message).ok(), Some(Class::RpData));
     let translated = |message: &MessageIn<'_>| {
-        let Ok(sm) = world.gateway.prepare_sm(message, world.now) else {
+        let Ok(sm) = world.gateway.translate_sm(message, world.now) else {
             panic!("refused")
         };
         (sm.digest, sm.translation.body)
@@ -382,7 +386,7 @@ fn cpim_subject_comes_before_the_text() {
         Ok("Subject: lunch  or not\ncafé\nat noon")
     );
     let world = World::new();
-    let of_cpim = world.prepare_im(&body("message/cpim", CPIM.as_bytes()));
+    let of_cpim = world.translate_im(&body("message/cpim", CPIM.as_bytes()));
     assert_eq!(
         of_cpim.parts[0].as_slice()[11..17],
         [0x08, 0x91, 0x51, 0x55, 0x00, 0x10],
@@ -455,7 +459,11 @@ fn recipient_list_to_a_phone_is_refused() {
     let whole = body_of("Recipient-List; handling=required");
     let message = body("multipart/mixed;boundary=b", whole.as_bytes());
     let world = World::new();
-    let refusal = world.gateway.prepare_im(&message, world.now).err().unwrap();
+    let refusal = world
+        .gateway
+        .translate_im(&message, world.now)
+        .err()
+        .unwrap();
     assert_eq!(
         (refusal.answer.status, refusal.reason),
         (420, Reason::RecipientList)

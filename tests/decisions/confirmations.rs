@@ -134,7 +134,7 @@ fn other_clients_are_not_asked() {
         ),
     ] {
         let mut world = World::with(&settings);
-        let sm = world.gateway.prepare_sm(&message, world.now);
+        let sm = world.gateway.translate_sm(&message, world.now);
         let sm = sm.unwrap_or_else(|_| panic!("refused"));
         assert_eq!(
             field(&sm.translation.headers, "Content-Type"),
@@ -393,7 +393,7 @@ fn notification_about_another_message_is_left_alone() {
     ] {
         let body = imdn(message_id, DELIVERED);
         let message = from_bob(&body);
-        let report = world.gateway.prepare_report(&message);
+        let report = world.gateway.read_report(&message);
         let report = report.unwrap_or_else(|_| panic!("refused"));
         assert_eq!(report.is_some(), ours, "{message_id}");
     }
@@ -402,7 +402,7 @@ fn notification_about_another_message_is_left_alone() {
     assert!(
         world
             .gateway
-            .prepare_report(&message)
+            .read_report(&message)
             .is_ok_and(|report| report.is_some())
     );
 }
@@ -414,7 +414,7 @@ fn malformed_notification() {
     let cut = String::from_utf8(body.clone())
         .unwrap()
         .replace("</imdn>", "");
-    let read = |message: &MessageIn<'_>| match world.gateway.prepare_report(message) {
+    let read = |message: &MessageIn<'_>| match world.gateway.read_report(message) {
         Ok(report) => Ok(report.is_some()),
         Err(refusal) => Err(refusal.answer.status),
     };

@@ -1,6 +1,6 @@
 //! Fields of one service in the other service: rows MAP-1, MAP-3, MAP-5 to MAP-10, MAP-12, MAP-15, MAP-17, ERR-2, CAU-5.
 
-use ipsmgw::interwork::{Input, PreparedSm, Reason, Settings};
+use ipsmgw::interwork::{Input, Reason, Settings, TranslatedSm};
 use ipsmgw::sip::{MessageIn, NameAddr, Uri};
 use ipsmgw::wire::{EncodedText, RpMessage, TextCoding, TpAddress, Tpdu};
 
@@ -11,8 +11,8 @@ use crate::world::{
     rp_data_mo, rp_data_mt, settings, submit_tpdu,
 };
 
-fn prepared(world: &World, message: &MessageIn<'_>) -> PreparedSm {
-    let Ok(sm) = world.gateway.prepare_sm(message, world.now) else {
+fn prepared(world: &World, message: &MessageIn<'_>) -> TranslatedSm {
+    let Ok(sm) = world.gateway.translate_sm(message, world.now) else {
         panic!("refused")
     };
     sm
@@ -20,7 +20,7 @@ fn prepared(world: &World, message: &MessageIn<'_>) -> PreparedSm {
 
 /// TP-OA of the phone's short message, as text.
 fn originator(world: &World, message: &MessageIn<'_>) -> String {
-    let im = world.prepare_im(message);
+    let im = world.translate_im(message);
     let (direction, rp) = RpMessage::decode(im.parts[0].as_slice()).unwrap();
     let Some(Ok(Tpdu::Deliver(deliver))) = rp.tpdu(direction) else {
         panic!("no SMS-DELIVER")
@@ -154,7 +154,7 @@ fn expired_short_message_is_refused() {
     let octets = submit_with_vp(0b11, &SCTS);
     let Err(refusal) = world
         .gateway
-        .prepare_sm(&from_phone(ALICE, &octets), world.now)
+        .translate_sm(&from_phone(ALICE, &octets), world.now)
     else {
         panic!("not refused")
     };
@@ -181,7 +181,7 @@ fn expired_instant_message_is_not_sent() {
         date: Some("Fri, 02 Jan 2026 02:03:05 GMT"),
         ..expiring("60")
     };
-    let refusal = world.gateway.prepare_im(&old, world.now).err().unwrap();
+    let refusal = world.gateway.translate_im(&old, world.now).err().unwrap();
     assert_eq!(
         (refusal.answer.status, refusal.reason),
         (480, Reason::Expired)
@@ -304,7 +304,7 @@ fn message_waiting_indications() {
         let octets = rp_data_mo(0x2A, &tpdu);
         let refusal = match world
             .gateway
-            .prepare_sm(&from_phone(ALICE, &octets), world.now)
+            .translate_sm(&from_phone(ALICE, &octets), world.now)
         {
             Ok(_) => {
                 assert!(kept, "{tpdu:02x?}");
@@ -332,12 +332,12 @@ fn converted_message_is_not_converted_back() {
     };
     let refusal = world
         .gateway
-        .prepare_im(&of(mark), world.now)
+        .translate_im(&of(mark), world.now)
         .err()
         .unwrap();
     assert_eq!((refusal.answer.status, refusal.reason), (482, Reason::Loop));
     assert_eq!(refusal.answer.reason, "Loop Detected");
-    world.prepare_im(&of(Some("elsewhere.example")));
+    world.translate_im(&of(Some("elsewhere.example")));
 
     // RP-DATA of the gateway that comes back, with any asserted sender.
     let mut world = World::new();
@@ -347,7 +347,7 @@ fn converted_message_is_not_converted_back() {
         call_id: message.call_id.as_deref().unwrap(),
         ..from_service_centre(&message.body)
     };
-    let refusal = world.gateway.prepare_sm(&back, world.now).err().unwrap();
+    let refusal = world.gateway.translate_sm(&back, world.now).err().unwrap();
     assert_eq!((refusal.answer.status, refusal.reason), (482, Reason::Loop));
     assert!(refusal.report.is_none());
 }
@@ -367,14 +367,18 @@ fn forwarded_message_is_not_converted() {
     tpdu[0] |= 0x08;
     let octets = rp_data_mt(0x2A, &tpdu);
     let message = from_service_centre(&octets);
-    let refusal = world.gateway.prepare_sm(&message, world.now).err().unwrap();
+    let refusal = world
+        .gateway
+        .translate_sm(&message, world.now)
+        .err()
+        .unwrap();
     assert_eq!((refusal.answer.status, refusal.reason), (202, Reason::Loop));
     assert_eq!(refusal.report.unwrap().body, [0x04, 0x2A, 0x01, 0x80 | 111]);
 }
 
 /// TP-DCS and the first octet of the phone's TPDU.
 fn delivered(world: &World, message: &MessageIn<'_>) -> (u8, u8) {
-    let im = world.prepare_im(message);
+    let im = world.translate_im(message);
     let octets = im.parts[0].as_slice();
     (octets[18], octets[10])
 }
@@ -390,7 +394,7 @@ fn numbers_that_are_not_international() {
             identity: Some(identity),
             ..instant(BOB, "hi")
         };
-        world.prepare_im(&message).parts[0].as_slice()[11..16].to_vec()
+        world.translate_im(&message).parts[0].as_slice()[11..16].to_vec()
     };
     // TON unknown, ISDN numbering plan
     let short_code = [0x05, 0x81, 0x21, 0x43, 0xF5];
@@ -409,7 +413,7 @@ fn numbers_that_are_not_international() {
     };
     let refusal = world
         .gateway
-        .prepare_im(&too_long, world.now)
+        .translate_im(&too_long, world.now)
         .err()
         .unwrap();
     assert_eq!(
@@ -452,16 +456,16 @@ fn emergency_services_get_no_converted_message() {
         "sip:112@ims.example",
         "tel:911;phone-context=ims.example",
     ] {
-        let refusal = world.gateway.prepare_im(&instant(uri, "help"), world.now);
+        let refusal = world.gateway.translate_im(&instant(uri, "help"), world.now);
         let refusal = refusal.err().unwrap();
         let what = (refusal.answer.status, refusal.reason);
         assert_eq!(what, (404, Reason::Emergency), "{uri}");
     }
     let other = world
         .gateway
-        .prepare_im(&instant("urn:service:sosx", "x"), world.now);
+        .translate_im(&instant("urn:service:sosx", "x"), world.now);
     assert_eq!(other.err().unwrap().reason, Reason::Recipient);
-    world.prepare_im(&instant("sip:1120@ims.example", "x"));
+    world.translate_im(&instant("sip:1120@ims.example", "x"));
 
     let tpdu = [
         &[0x01, 0x07, 0x03, 0x81, 0x11, 0xF2][..], // SMS-SUBMIT to 112
@@ -485,7 +489,11 @@ fn emergency_services_get_no_converted_message() {
         },
         by_the_script,
     ] {
-        let refusal = world.gateway.prepare_sm(&message, world.now).err().unwrap();
+        let refusal = world
+            .gateway
+            .translate_sm(&message, world.now)
+            .err()
+            .unwrap();
         let what = (refusal.answer.status, refusal.reason);
         assert_eq!(what, (202, Reason::Emergency));
         let report = refusal.report.unwrap().body;
@@ -496,7 +504,7 @@ fn emergency_services_get_no_converted_message() {
         ..settings()
     });
     prepared(&world, &to_112);
-    world.prepare_im(&instant("sip:112@ims.example", "x"));
+    world.translate_im(&instant("sip:112@ims.example", "x"));
 }
 
 #[test]
@@ -528,7 +536,7 @@ fn operator_rows_without_a_report() {
         date: Some("Fri, 02 Jan 2026 02:00:00 GMT"),
         ..instant(BOB, "hi")
     };
-    let refusal = world.gateway.prepare_im(&late, world.now).err().unwrap();
+    let refusal = world.gateway.translate_im(&late, world.now).err().unwrap();
     assert_eq!(refusal.answer.status, 410);
     // One that waits behind another for too long.
     let first = world.deliver(&instant(BOB, "first")).held[0];
@@ -546,7 +554,11 @@ fn operator_rows_without_a_report() {
     tpdu.splice(10..10, over);
     let octets = rp_data_mo(0x2A, &tpdu);
     let message = from_phone(ALICE, &octets);
-    let refusal = world.gateway.prepare_sm(&message, world.now).err().unwrap();
+    let refusal = world
+        .gateway
+        .translate_sm(&message, world.now)
+        .err()
+        .unwrap();
     let report = refusal.report.unwrap();
     assert_eq!(report.body[..4], [0x05, 0x2A, 0x01, 0x80 | 27]);
 }
@@ -603,7 +615,7 @@ fn text_of(world: &World, dcs: u8, user_data: &[u8]) -> Result<String, (Reason, 
     let octets = coded(dcs, user_data);
     match world
         .gateway
-        .prepare_sm(&from_service_centre(&octets), world.now)
+        .translate_sm(&from_service_centre(&octets), world.now)
     {
         Ok(sm) => Ok(String::from_utf8(sm.translation.body).unwrap()),
         Err(refusal) => {

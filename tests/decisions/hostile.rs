@@ -127,7 +127,7 @@ fn mutated_bodies_neither_panic_nor_inject() {
             assert!(refusal.answer.headers.is_empty() || refusal.answer.status == 415);
         };
         let _ = world.gateway.classify(&message).map_err(sound);
-        match world.gateway.prepare_sm(&message, world.now) {
+        match world.gateway.translate_sm(&message, world.now) {
             Err(refusal) => sound(refusal),
             Ok(sm) => {
                 translated += 1;
@@ -145,13 +145,13 @@ fn mutated_bodies_neither_panic_nor_inject() {
                 }
             }
         }
-        if let Ok(im) = world.gateway.prepare_im(&message, world.now) {
+        if let Ok(im) = world.gateway.translate_im(&message, world.now) {
             written += 1;
             for part in &im.parts {
                 assert!(part.as_slice().len() <= 180);
             }
         }
-        if let Ok(Some(report)) = world.gateway.prepare_report(&message) {
+        if let Ok(Some(report)) = world.gateway.read_report(&message) {
             let done = world.handle(Input::Report {
                 report: &report,
                 request: ReplyTo::AtHand,
@@ -215,16 +215,16 @@ fn random_header_fields_never_panic() {
             content_type: Some(SMS),
             ..message
         };
-        if let Ok(sm) = world.gateway.prepare_sm(&message, world.now) {
+        if let Ok(sm) = world.gateway.translate_sm(&message, world.now) {
             assert_lines(&sm.translation.headers);
         }
-        let _ = world.gateway.prepare_report(&message);
+        let _ = world.gateway.read_report(&message);
         let message = MessageIn {
             content_type: Some("text/plain"),
             body: b"x",
             ..message
         };
-        let _ = world.gateway.prepare_im(&message, world.now);
+        let _ = world.gateway.translate_im(&message, world.now);
     }
 }
 
@@ -246,7 +246,7 @@ fn log_lines_hold_no_subscriber_data() {
         let body = mutated(&mut random, &octets);
         if let Err(refusal) = world
             .gateway
-            .prepare_sm(&from_phone(ALICE, &body), world.now)
+            .translate_sm(&from_phone(ALICE, &body), world.now)
         {
             assert_private(&format!(
                 "{} {:?} {:?}",
@@ -267,7 +267,7 @@ fn log_lines_hold_no_subscriber_data() {
             ..from_service_centre(&foreign)
         },
     ] {
-        let Err(refusal) = world.gateway.prepare_sm(&message, world.now) else {
+        let Err(refusal) = world.gateway.translate_sm(&message, world.now) else {
             panic!()
         };
         assert_private(&format!("{} {:?}", refusal.reason, refusal.reason));

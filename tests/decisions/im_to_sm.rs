@@ -70,7 +70,7 @@ fn texts() {
             body,
             ..instant(BOB, "")
         };
-        let im = world.prepare_im(&message);
+        let im = world.translate_im(&message);
         // TP-DCS, and TP-UD behind TP-SCTS
         let octets = im.parts[0].as_slice();
         (octets[18], octets[26], octets[27..].to_vec())

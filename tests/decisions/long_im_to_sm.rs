@@ -209,7 +209,7 @@ fn max_segments_limits_the_parts() {
             ..settings()
         });
         let text = "a".repeat(characters);
-        match world.gateway.prepare_im(&instant(BOB, &text), world.now) {
+        match world.gateway.translate_im(&instant(BOB, &text), world.now) {
             Ok(im) => assert!(fits && i64::try_from(im.parts.len()) == Ok(max_segments)),
             Err(refusal) => assert!(!fits && refusal.answer.status == 413),
         }
@@ -220,7 +220,7 @@ fn max_segments_limits_the_parts() {
 fn languages_allow_national_alphabets() {
     let dcs_and_length = |settings: &Settings<'_>, text: &str| {
         let world = World::with(settings);
-        let im = world.prepare_im(&instant(BOB, text));
+        let im = world.translate_im(&instant(BOB, text));
         let user_data = deliver(im.parts[0].as_slice()).user_data;
         (user_data.dcs().0, user_data.length())
     };

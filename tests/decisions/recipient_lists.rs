@@ -1,7 +1,7 @@
 //! Instant messages to a list of recipients (row MAP-14, RFC 5365).
 
 use ipsmgw::exchange::ExchangeKey;
-use ipsmgw::interwork::{Counter, DeliveredAs, Input, PreparedDelivery, RecipientIn, Settings};
+use ipsmgw::interwork::{Counter, DeliveredAs, Input, RecipientIn, Settings, TranslatedDelivery};
 use ipsmgw::mime::{Cpim, DeliveryStatus, Disposition, Imdn};
 use ipsmgw::sip::{Capabilities, MessageIn, Service};
 
@@ -61,12 +61,12 @@ pub(crate) fn prepare(
     world: &World,
     body: &[u8],
     to: &[RecipientIn<'_>],
-) -> Result<Vec<PreparedDelivery>, u16> {
-    let prepared = world.gateway.prepare_list(&to_list(body), to, world.now);
+) -> Result<Vec<TranslatedDelivery>, u16> {
+    let prepared = world.gateway.translate_list(&to_list(body), to, world.now);
     prepared.map_err(|refusal| refusal.answer.status)
 }
 
-fn enlist(world: &mut World, copy: &PreparedDelivery) -> Done {
+fn enlist(world: &mut World, copy: &TranslatedDelivery) -> Done {
     world.list(copy)
 }
 
@@ -244,7 +244,7 @@ fn unreachable_recipients() {
         interworked_by: Some("ims.example"),
         ..to_list(&octets)
     };
-    let found = world.gateway.prepare_list(&looped, &[good], world.now);
+    let found = world.gateway.translate_list(&looped, &[good], world.now);
     assert_eq!(found.err().map(|refusal| refusal.answer.status), Some(482));
     // Its sender wants to be told: then the others get it. Unless there are none.
     let octets = body(&cpim("negative-delivery"), "");
@@ -353,7 +353,7 @@ fn anonymous_sender_stays_anonymous() {
     };
     let copies = world
         .gateway
-        .prepare_list(&message, &[known(CAROL, CLIENT)], world.now);
+        .translate_list(&message, &[known(CAROL, CLIENT)], world.now);
     let copies = copies.ok().unwrap();
     let exchange = enlist(&mut world, &copies[0]).enlisted[0];
     let copy = &copies[0];

@@ -12,7 +12,7 @@ const INTERNATIONAL: &[u8] = &[0x08, 0x91, 0x51, 0x55, 0x00, 0x10];
 
 fn refused_sm(message: &MessageIn<'_>) -> Box<Refusal> {
     let world = World::new();
-    match world.gateway.prepare_sm(message, world.now) {
+    match world.gateway.translate_sm(message, world.now) {
         Ok(_) => panic!("not refused"),
         Err(refusal) => refusal,
     }
@@ -20,7 +20,7 @@ fn refused_sm(message: &MessageIn<'_>) -> Box<Refusal> {
 
 fn refused_im(message: &MessageIn<'_>) -> Box<Refusal> {
     let world = World::new();
-    match world.gateway.prepare_im(message, world.now) {
+    match world.gateway.translate_im(message, world.now) {
         Ok(_) => panic!("not refused"),
         Err(refusal) => refusal,
     }
@@ -101,7 +101,7 @@ fn a_short_message_in_a_multipart_body_is_found() {
         ..from_phone(ALICE, &body)
     };
     assert_eq!(world.gateway.classify(&message).ok(), Some(Class::RpData));
-    let Ok(sm) = world.gateway.prepare_sm(&message, world.now) else {
+    let Ok(sm) = world.gateway.translate_sm(&message, world.now) else {
         panic!()
     };
     assert_eq!(sm.translation.body, b"hello");
@@ -164,7 +164,7 @@ fn sender_without_identity_is_forbidden() {
         assert!(
             World::new()
                 .gateway
-                .prepare_report(&report)
+                .read_report(&report)
                 .is_err_and(|r| r.answer.status == 403)
         );
     }
@@ -280,7 +280,7 @@ fn refusals_to_a_service_centre() {
     assert!(
         world
             .gateway
-            .prepare_sm(&from_service_centre(&octets), world.now)
+            .translate_sm(&from_service_centre(&octets), world.now)
             .is_ok()
     );
 }
@@ -334,7 +334,7 @@ fn only_a_service_centre_names_the_sender() {
     assert!(
         World::new()
             .gateway
-            .prepare_report(&report)
+            .read_report(&report)
             .is_err_and(|r| r.answer.status == 400)
     );
 }
@@ -399,7 +399,7 @@ fn a_sender_without_a_number() {
             identity: Some(identity),
             ..instant(BOB, "x")
         };
-        match world.gateway.prepare_im(&message, world.now) {
+        match world.gateway.translate_im(&message, world.now) {
             Ok(im) => Ok(im.parts[0].as_slice()[11..].to_vec()),
             Err(refusal) => Err((refusal.answer.status, refusal.reason)),
         }

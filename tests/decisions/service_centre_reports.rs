@@ -49,7 +49,7 @@ fn status_report(tp_mr: u8, recipient: &str, status: u8) -> Vec<u8> {
 /// A status report for Alice: it is always acknowledged.
 fn reported(world: &mut World, octets: &[u8]) -> Done {
     let message = from_centre(octets, None);
-    let Err(refusal) = world.gateway.prepare_sm(&message, world.now) else {
+    let Err(refusal) = world.gateway.translate_sm(&message, world.now) else {
         panic!("to be relayed")
     };
     assert_eq!(refusal.answer.status, 202);
@@ -266,7 +266,7 @@ fn a_report_about_something_else() {
         request_uri: "sip:+15550003@ims.example",
         ..from_centre(&octets, None)
     };
-    let Err(refusal) = world.gateway.prepare_sm(&message, world.now) else {
+    let Err(refusal) = world.gateway.translate_sm(&message, world.now) else {
         panic!("to be relayed")
     };
     let done = world.handle(Input::StatusReport(&refusal.status_report.unwrap()));

@@ -54,7 +54,11 @@ fn to_is_the_registered_name() {
     };
     let mut prepared = |name| {
         message.recipient_name = name;
-        world.gateway.prepare_sm(&message, world.now).ok().unwrap()
+        world
+            .gateway
+            .translate_sm(&message, world.now)
+            .ok()
+            .unwrap()
     };
     let by_number = prepared(None);
     let by_name = prepared(Some("sip:bob@ims.example"));
@@ -74,7 +78,7 @@ fn a_short_message_becomes_an_instant_message() {
         retargeted: true,
         ..from_phone(ALICE, &octets)
     };
-    let Ok(sm) = world.gateway.prepare_sm(&message, world.now) else {
+    let Ok(sm) = world.gateway.translate_sm(&message, world.now) else {
         panic!()
     };
     assert_eq!(sm.identity.as_str(), "+15550001");
@@ -121,7 +125,7 @@ fn tp_da_is_the_default_recipient() {
         let octets = rp_data_mo(1, &tpdu);
         let sm = world
             .gateway
-            .prepare_sm(&from_phone(ALICE, &octets), world.now)
+            .translate_sm(&from_phone(ALICE, &octets), world.now)
             .ok()?;
         assert_eq!(
             sm.translation.request_uri.as_deref(),
@@ -343,7 +347,7 @@ fn the_person_in_the_originating_address_stands_in_from() {
     let translated = |originator: &[u8]| {
         let octets = rp_data_mt(1, &deliver_tpdu(originator));
         let message = from_service_centre(&octets);
-        let Ok(sm) = world.gateway.prepare_sm(&message, world.now) else {
+        let Ok(sm) = world.gateway.translate_sm(&message, world.now) else {
             panic!()
         };
         assert_eq!(sm.identity.as_str(), "bob@ims.example");
@@ -399,7 +403,7 @@ fn an_alphanumeric_name_is_shown_and_escaped() {
     let octets = rp_data_mt(1, &deliver_tpdu(&originator));
     let Ok(sm) = world
         .gateway
-        .prepare_sm(&from_service_centre(&octets), world.now)
+        .translate_sm(&from_service_centre(&octets), world.now)
     else {
         panic!()
     };

@@ -229,7 +229,7 @@ fn directions_do_not_block_each_other() {
 #[test]
 fn sender_and_recipient_need_numbers() {
     let world = world();
-    let status = |message: &MessageIn<'_>| match world.gateway.prepare_im(message, world.now) {
+    let status = |message: &MessageIn<'_>| match world.gateway.translate_im(message, world.now) {
         Ok(_) => panic!("taken"),
         Err(refusal) => refusal.answer.status,
     };
@@ -265,7 +265,7 @@ fn only_a_service_centre_sends_network_reports() {
         identity: Some(BOB),
         ..from_centre(&octets, None)
     };
-    assert!(world.gateway.prepare_report(&forged).is_err());
+    assert!(world.gateway.read_report(&forged).is_err());
     let other = MessageIn {
         request_uri: "sip:+15550003@ims.example",
         ..from_centre(&octets, None)

@@ -8,8 +8,8 @@ use ipsmgw::exchange::{
     TransactionId,
 };
 use ipsmgw::interwork::{
-    Counter, Effect, Ended, Gateway, ImOutcome, Input, Policy, PreparedDelivery, PreparedIm,
-    PreparedSm, Reason, RpReport, Settings, Step, ToContact, Verdict,
+    Counter, Effect, Ended, Gateway, ImOutcome, Input, Policy, Reason, RpReport, Settings, Step,
+    ToContact, TranslatedDelivery, TranslatedIm, TranslatedSm, Verdict,
 };
 use ipsmgw::sip::{Answer, MessageIn, MessageOut, Translation};
 
@@ -370,7 +370,7 @@ impl World {
     }
 
     /// An instant message to several is to go to this one, too.
-    pub(crate) fn list(&mut self, delivery: &PreparedDelivery) -> Done {
+    pub(crate) fn list(&mut self, delivery: &TranslatedDelivery) -> Done {
         let request = ReplyTo::Transaction(TransactionId::default());
         self.handle(Input::List { delivery, request })
     }
@@ -381,13 +381,13 @@ impl World {
 
     /// A short message that is neither refused nor answered without the state machine.
     pub(crate) fn submit(&mut self, message: &MessageIn<'_>) -> Done {
-        let Ok(sm) = self.gateway.prepare_sm(message, self.now) else {
+        let Ok(sm) = self.gateway.translate_sm(message, self.now) else {
             panic!("refused")
         };
         self.submit_prepared(&sm)
     }
 
-    pub(crate) fn submit_prepared(&mut self, sm: &PreparedSm) -> Done {
+    pub(crate) fn submit_prepared(&mut self, sm: &TranslatedSm) -> Done {
         let transaction = TransactionId {
             entry: 9,
             ..held_as(sm.rp_mr.into())
@@ -402,8 +402,8 @@ impl World {
         done.relayed[0]
     }
 
-    pub(crate) fn prepare_im(&self, message: &MessageIn<'_>) -> PreparedIm {
-        let Ok(im) = self.gateway.prepare_im(message, self.now) else {
+    pub(crate) fn translate_im(&self, message: &MessageIn<'_>) -> TranslatedIm {
+        let Ok(im) = self.gateway.translate_im(message, self.now) else {
             panic!("refused")
         };
         im
@@ -411,7 +411,7 @@ impl World {
 
     /// An instant message and its outcome.
     pub(crate) fn deliver(&mut self, message: &MessageIn<'_>) -> Done {
-        let im = self.prepare_im(message);
+        let im = self.translate_im(message);
         self.transactions += 1;
         let transaction = held_as(self.transactions);
         let hold_ms = self.gateway.policy.hold_timeout_ms;
@@ -449,7 +449,7 @@ impl World {
 
     /// A report behind the `200` to the RP-DATA, which comes first as a rule.
     pub(crate) fn report(&mut self, message: &MessageIn<'_>) -> Done {
-        let Ok(Some(report)) = self.gateway.prepare_report(message) else {
+        let Ok(Some(report)) = self.gateway.read_report(message) else {
             panic!("refused")
         };
         let identity = IdentityKey::of(&report.identity);
@@ -471,7 +471,7 @@ impl World {
 
     /// A report that overtakes the `200`.
     pub(crate) fn report_before_200(&mut self, message: &MessageIn<'_>) -> Done {
-        let Ok(Some(report)) = self.gateway.prepare_report(message) else {
+        let Ok(Some(report)) = self.gateway.read_report(message) else {
             panic!("refused")
         };
         self.handle(Input::Report {

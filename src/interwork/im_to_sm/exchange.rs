@@ -8,7 +8,7 @@ use crate::interwork::counter::Counter;
 use crate::interwork::ended::{Ended, Ending};
 use crate::interwork::handle::Turn;
 use crate::interwork::im_to_sm::queue::SHORTEST_REQUEST_MS;
-use crate::interwork::input::PreparedIm;
+use crate::interwork::input::TranslatedIm;
 use crate::interwork::rules::answer::answer;
 use crate::interwork::rules::causes::defaults::{self as cause, RpOutcome, SipOutcome};
 use crate::interwork::step::{Effect, ImOutcome, Verdict};
@@ -47,7 +47,7 @@ pub(crate) const ACCEPTED: SipOutcome = SipOutcome {
 impl Turn<'_> {
     pub(crate) fn deliver(
         &mut self,
-        im: &PreparedIm,
+        im: &TranslatedIm,
         transaction: TransactionId,
         hold_ms: u64,
         route: &str,

@@ -7,7 +7,7 @@ use crate::exchange::{
 };
 use crate::interwork::counter::Counter;
 use crate::interwork::handle::Turn;
-use crate::interwork::input::{NotifyIn, PreparedIm};
+use crate::interwork::input::{NotifyIn, TranslatedIm};
 use crate::interwork::rules::causes::defaults::SipOutcome;
 use crate::interwork::step::{Effect, ToContact};
 
@@ -31,7 +31,7 @@ impl Turn<'_> {
     /// milliseconds.
     pub(crate) fn queue_held(
         &mut self,
-        im: &PreparedIm,
+        im: &TranslatedIm,
         transaction: TransactionId,
         hold_ms: u64,
         route: &str,
@@ -47,7 +47,7 @@ impl Turn<'_> {
     /// The same for a message to one recipient of a list: no sender is held, and it does not start yet.
     pub(crate) fn queue_listed(
         &mut self,
-        im: &PreparedIm,
+        im: &TranslatedIm,
         notify: Option<&NotifyIn>,
     ) -> Result<ImToSm, Full> {
         self.queue(im, ImToSmState::Listed, None, notify, "")
@@ -55,7 +55,7 @@ impl Turn<'_> {
 
     fn queue(
         &mut self,
-        im: &PreparedIm,
+        im: &TranslatedIm,
         state: ImToSmState,
         held: Option<Held>,
         notify: Option<&NotifyIn>,

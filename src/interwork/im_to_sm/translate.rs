@@ -4,8 +4,8 @@
 use crate::base::Text;
 use crate::exchange::{Now, Party};
 use crate::interwork::Gateway;
-use crate::interwork::input::{NotifyIn, PreparedIm};
-use crate::interwork::make::short_message::Shown;
+use crate::interwork::input::{NotifyIn, TranslatedIm};
+use crate::interwork::make::short_message::DisplayOptions;
 use crate::interwork::read::body::{Body, Wrapped, recipient_list};
 use crate::interwork::read::im_text;
 use crate::interwork::read::sender::{identity_of, sender};
@@ -24,25 +24,25 @@ const MAX_NAME: usize = 11;
 impl Gateway {
     /// Translates an instant message for the SMS side: to RP-DATA with SMS-DELIVER, or with SMS-SUBMIT for a
     /// recipient who is not registered here.
-    pub fn prepare_im(
+    pub fn translate_im(
         &self,
         message: &MessageIn<'_>,
         now: Now,
-    ) -> Result<PreparedIm, Box<Refusal>> {
+    ) -> Result<TranslatedIm, Box<Refusal>> {
         self.convertible(message)?;
         // Delivered to one recipient, it would count as delivered to all.
         if recipient_list(message).is_some() {
             return Err(Refusal::sip(420, Reason::RecipientList));
         }
-        self.prepare_im_to(message, now)
+        self.translate_im_to(message, now)
     }
 
     /// The same for one recipient of a list.
-    pub(crate) fn prepare_im_to(
+    pub(crate) fn translate_im_to(
         &self,
         message: &MessageIn<'_>,
         now: Now,
-    ) -> Result<PreparedIm, Box<Refusal>> {
+    ) -> Result<TranslatedIm, Box<Refusal>> {
         let sender = sender(message)?;
         let recipient =
             Uri::parse(message.request_uri).ok_or_else(|| Refusal::sip(416, Reason::Recipient))?;
@@ -61,7 +61,7 @@ impl Gateway {
             _ => return Err(Reason::MediaType.into()),
         };
         let too_long = || Refusal::sip(414, Reason::Recipient);
-        let shown = Shown {
+        let shown = DisplayOptions {
             immediately: is_urgent(message.priority),
             diverted: is_diverted(message.diversion, message.history_info),
         };
@@ -110,7 +110,7 @@ impl Gateway {
         if party == Party::ServiceCentre && who.is_none() {
             return Err(Refusal::sip(403, Reason::NoIdentity));
         }
-        Ok(PreparedIm {
+        Ok(TranslatedIm {
             identity,
             party,
             address: Text::new(address).ok_or_else(too_long)?,

@@ -8,7 +8,7 @@ use crate::exchange::{
 use crate::interwork::counter::Counter;
 use crate::interwork::ended::Ended;
 use crate::interwork::handle::{FORGOTTEN_MS, Turn};
-use crate::interwork::input::{DeliveredAs, DeliveryOut, PreparedDelivery};
+use crate::interwork::input::{DeliveredAs, DeliveryOut, TranslatedDelivery};
 use crate::interwork::step::{Effect, Verdict};
 use crate::sip::{MessageOut, Service};
 
@@ -17,7 +17,7 @@ use crate::sip::{MessageOut, Service};
 const ABANDONED_MS: u64 = 10_000;
 
 impl Turn<'_> {
-    pub(crate) fn list(&mut self, delivery: &PreparedDelivery, request: ReplyTo) {
+    pub(crate) fn list(&mut self, delivery: &TranslatedDelivery, request: ReplyTo) {
         let listed = match &delivery.becomes {
             DeliveredAs::Sm(im) => self
                 .queue_listed(im, delivery.notify.as_ref())
@@ -36,7 +36,7 @@ impl Turn<'_> {
         }
     }
 
-    fn open_listed(&mut self, delivery: &PreparedDelivery) -> Result<ExchangeKey, Full> {
+    fn open_listed(&mut self, delivery: &TranslatedDelivery) -> Result<ExchangeKey, Full> {
         let notify = delivery.notify.as_ref();
         let texts = ListDeliveryTexts {
             identity: delivery.identity().as_str(),
@@ -65,7 +65,7 @@ impl Turn<'_> {
     }
 
     /// The sender has its `202`.
-    pub(crate) fn begin(&mut self, key: ExchangeKey, delivery: &PreparedDelivery) {
+    pub(crate) fn begin(&mut self, key: ExchangeKey, delivery: &TranslatedDelivery) {
         match (self.view.by_key(key), &delivery.becomes) {
             (Some(Exchange::ImToSm(last)), DeliveredAs::Sm(im))
                 if last.state == ImToSmState::Listed =>

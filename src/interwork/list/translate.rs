@@ -4,7 +4,9 @@
 use crate::base::Text;
 use crate::exchange::{Identity, Now};
 use crate::interwork::Gateway;
-use crate::interwork::input::{DeliveredAs, DeliveryOut, NotifyIn, PreparedDelivery, RecipientIn};
+use crate::interwork::input::{
+    DeliveredAs, DeliveryOut, NotifyIn, RecipientIn, TranslatedDelivery,
+};
 use crate::interwork::make::instant_message::ANONYMOUS;
 use crate::interwork::read::body::{
     Body, Content, Wrapped, recipient_list, without_recipient_list,
@@ -55,12 +57,12 @@ impl Gateway {
     /// Translates the message for each recipient. If it cannot be delivered to one of them, the whole message is
     /// refused, so that the `202` is true. But if the sender asked for failure notifications, it gets one for that
     /// recipient, and the others get the message.
-    pub fn prepare_list(
+    pub fn translate_list(
         &self,
         message: &MessageIn<'_>,
         recipients: &[RecipientIn<'_>],
         now: Now,
-    ) -> Result<Vec<PreparedDelivery>, Box<Refusal>> {
+    ) -> Result<Vec<TranslatedDelivery>, Box<Refusal>> {
         self.convertible(message)?;
         let is_emergency = |one: &RecipientIn<'_>| {
             let mut names = [Some(one.name), one.uri].into_iter().flatten();
@@ -70,7 +72,7 @@ impl Gateway {
             return Err(Refusal::sip(404, Reason::Emergency));
         }
         let sender = sender(message)?;
-        let mut deliveries: Vec<PreparedDelivery> = Vec::with_capacity(recipients.len());
+        let mut deliveries: Vec<TranslatedDelivery> = Vec::with_capacity(recipients.len());
         let mut refused = None;
         for recipient in recipients {
             // Only here it is known that two URIs belong to one person.
@@ -96,7 +98,7 @@ impl Gateway {
                     DeliveredAs::Nothing(refused.get_or_insert(refusal).answer.status)
                 }
             };
-            deliveries.push(PreparedDelivery {
+            deliveries.push(TranslatedDelivery {
                 recipient: identity.unwrap_or_default(),
                 address: Text::new(recipient.uri.unwrap_or(&self.policy.gateway_uri))
                     .unwrap_or_default(),
@@ -107,7 +109,7 @@ impl Gateway {
             });
         }
         let is_lost =
-            |delivery: &PreparedDelivery| matches!(delivery.becomes, DeliveredAs::Nothing(_));
+            |delivery: &TranslatedDelivery| matches!(delivery.becomes, DeliveredAs::Nothing(_));
         match refused {
             Some(refusal) if deliveries.iter().all(is_lost) => Err(refusal),
             _ if deliveries.is_empty() => Err(Refusal::sip(400, Reason::NoRecipient)),
@@ -141,7 +143,7 @@ impl Gateway {
             recipient: recipient.can,
             ..*message
         };
-        let im = self.prepare_im_to(&message, now)?;
+        let im = self.translate_im_to(&message, now)?;
         Ok(DeliveredAs::Sm(Box::new(im)))
     }
 
@@ -242,7 +244,7 @@ impl NotifyIn {
     }
 }
 
-impl PreparedDelivery {
+impl TranslatedDelivery {
     /// Key of the exchanges to lock.
     pub fn identity(&self) -> &Identity {
         match &self.becomes {

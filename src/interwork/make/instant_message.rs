@@ -104,14 +104,14 @@ fn is_named(from: &NameAddr) -> bool {
 
 /// How the text is wrapped.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Form {
+pub(crate) enum BodyFormat {
     /// Not at all.
     Text,
     /// In a `message/cpim` that asks for notifications.
     Cpim,
 }
 
-impl Form {
+impl BodyFormat {
     pub(crate) const fn content_type(self) -> &'static str {
         match self {
             Self::Text => UTF8_TEXT_TYPE,
@@ -121,7 +121,12 @@ impl Form {
 }
 
 /// Header fields of the instant message (rows MO-4, MT-2). `lifetime` is in seconds.
-pub(crate) fn headers(from: &NameAddr, sent: i64, lifetime: Option<u32>, form: Form) -> String {
+pub(crate) fn headers(
+    from: &NameAddr,
+    sent: i64,
+    lifetime: Option<u32>,
+    form: BodyFormat,
+) -> String {
     let mut out = String::with_capacity(256);
     if is_anonymous(from) {
         out.push_str("Privacy: id\r\n");
@@ -201,7 +206,7 @@ impl Gateway {
         key: ExchangeKey,
         sm: &ShortMessage<'_>,
         tpdus: &[Octets<254>],
-        form: Form,
+        form: BodyFormat,
     ) -> Option<MessageOut> {
         let to = sm.recipient;
         let text = joined(&self.policy.dcs_charsets, sm.party, tpdus).filter(|_| !to.is_empty())?;
@@ -230,8 +235,8 @@ impl Gateway {
         let mut headers = headers(&from, sent, lifetime, form);
         self.push_origin(&mut headers, dcs);
         let body = match form {
-            Form::Text => text.into_bytes(),
-            Form::Cpim => self.in_cpim(&from.uri, to, text.as_bytes(), key, sent),
+            BodyFormat::Text => text.into_bytes(),
+            BodyFormat::Cpim => self.in_cpim(&from.uri, to, text.as_bytes(), key, sent),
         };
         Some(MessageOut {
             service: Service::Im,

@@ -12,14 +12,14 @@ use crate::wire::{
 };
 
 /// Properties of a short message beside its text.
-pub(crate) struct Shown {
-    /// Shown at once and not stored: class 0 (row MAP-10).
+pub(crate) struct DisplayOptions {
+    /// DisplayOptions at once and not stored: class 0 (row MAP-10).
     pub(crate) immediately: bool,
     /// TP-Loop-Prevention: it was forwarded, and must not be forwarded again (row MAP-15).
     pub(crate) diverted: bool,
 }
 
-impl Shown {
+impl DisplayOptions {
     fn dcs(&self, of: TpDcs) -> TpDcs {
         match self.immediately {
             true => of.with_class(MessageClass::ImmediateDisplay),
@@ -42,7 +42,7 @@ impl Gateway {
         &self,
         text: &str,
         originating_address: TpAddress,
-        shown: &Shown,
+        shown: &DisplayOptions,
         now: Now,
     ) -> Result<RpDatas, Box<Refusal>> {
         let scts = TpScts::from_unix(now.unix, now.zone);
@@ -66,7 +66,7 @@ impl Gateway {
         &self,
         text: &str,
         destination_address: TpAddress,
-        shown: &Shown,
+        shown: &DisplayOptions,
         vp: TpVp,
         status_report_request: bool,
     ) -> Result<RpDatas, Box<Refusal>> {

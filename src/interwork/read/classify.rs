@@ -29,7 +29,7 @@ pub enum Class {
 
 impl Gateway {
     /// What the message is. An error is a body that says it is an RP message and is none. RP-DATA whose
-    /// TPDU is broken is RP-DATA still: [`prepare_sm`](Self::prepare_sm) refuses it in its own language.
+    /// TPDU is broken is RP-DATA still: [`translate_sm`](Self::translate_sm) refuses it in its own language.
     pub fn classify(&self, message: &MessageIn<'_>) -> Result<Class, Box<Refusal>> {
         Ok(match Body::of(message)? {
             Body::Sms(octets) => {

@@ -71,13 +71,13 @@ fn of_multipart(whole: Entity<'_>, subject: Option<&str>, in_cpim: bool) -> Resu
     let (mut texts, mut parts) = (0, 0);
     for part in shown(whole, MAX_DEPTH)? {
         let said = match part {
-            Shown::Text(entity) => of_text(&entity, None),
+            VisiblePart::Text(entity) => of_text(&entity, None),
             // A `message/cpim` inside another one is not opened.
-            Shown::Cpim(entity) if !in_cpim => {
+            VisiblePart::Cpim(entity) if !in_cpim => {
                 let octets = entity.octets()?;
                 of_cpim(&Cpim::decode(&octets).map_err(Reason::Undecodable)?, None)
             }
-            Shown::Cpim(entity) | Shown::Other(entity) => {
+            VisiblePart::Cpim(entity) | VisiblePart::Other(entity) => {
                 parts += 1;
                 push_name(&mut out, &entity);
                 continue;
@@ -104,7 +104,7 @@ fn of_multipart(whole: Entity<'_>, subject: Option<&str>, in_cpim: bool) -> Resu
 }
 
 /// A part of a body that people can see.
-enum Shown<'a> {
+enum VisiblePart<'a> {
     Text(Entity<'a>),
     Cpim(Entity<'a>),
     /// No text.
@@ -117,7 +117,7 @@ const MAX_DEPTH: usize = 4;
 /// Most characters of a media type that are shown.
 const MAX_NAME: usize = 40;
 
-fn shown(entity: Entity<'_>, depth: usize) -> Result<Vec<Shown<'_>>, EntityError> {
+fn shown(entity: Entity<'_>, depth: usize) -> Result<Vec<VisiblePart<'_>>, EntityError> {
     let media_type = entity.media_type();
     if !media_type.is_multipart() || !entity.can_be_unpacked() {
         return Ok(shown_leaf(entity).into_iter().collect());
@@ -126,8 +126,11 @@ fn shown(entity: Entity<'_>, depth: usize) -> Result<Vec<Shown<'_>>, EntityError
     let is_alternative = media_type.is("multipart/alternative");
     let is_related = media_type.is("multipart/related");
     let parts = entity.into_parts()?;
-    let has_text =
-        |shown: &Vec<Shown<'_>>| shown.iter().any(|part| !matches!(part, Shown::Other(_)));
+    let has_text = |shown: &Vec<VisiblePart<'_>>| {
+        shown
+            .iter()
+            .any(|part| !matches!(part, VisiblePart::Other(_)))
+    };
     if is_alternative {
         // All say the same: the first one that is text, or has some.
         let mut ways = Vec::with_capacity(parts.len());
@@ -145,7 +148,7 @@ fn shown(entity: Entity<'_>, depth: usize) -> Result<Vec<Shown<'_>>, EntityError
         is_page |= is_related && !has_text(&all);
     }
     if is_page && has_text(&all) {
-        all.retain(|part| !matches!(part, Shown::Other(_)));
+        all.retain(|part| !matches!(part, VisiblePart::Other(_)));
     } else if is_page {
         all.truncate(1);
     }
@@ -153,7 +156,7 @@ fn shown(entity: Entity<'_>, depth: usize) -> Result<Vec<Shown<'_>>, EntityError
 }
 
 /// A part whose Content-Disposition says that it is not for display (RFC 2183, RFC 3261 §20.11) is skipped.
-fn shown_leaf(entity: Entity<'_>) -> Option<Shown<'_>> {
+fn shown_leaf(entity: Entity<'_>) -> Option<VisiblePart<'_>> {
     let disposition = entity.disposition.as_deref().unwrap_or("render");
     let disposition = disposition.split(';').next().unwrap_or_default().trim();
     let is = |word: &str| disposition.eq_ignore_ascii_case(word);
@@ -162,12 +165,12 @@ fn shown_leaf(entity: Entity<'_>) -> Option<Shown<'_>> {
         return None;
     }
     if is_text(&entity) && !is_attachment {
-        return Some(Shown::Text(entity));
+        return Some(VisiblePart::Text(entity));
     }
     if entity.is(CPIM_TYPE) {
-        return Some(Shown::Cpim(entity));
+        return Some(VisiblePart::Cpim(entity));
     }
-    Some(Shown::Other(entity))
+    Some(VisiblePart::Other(entity))
 }
 
 /// A line that names a media type, in brackets.

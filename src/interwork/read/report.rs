@@ -16,7 +16,7 @@ use crate::wire::{Direction, RpMessage, Tpdu};
 impl Gateway {
     /// Reads RP-ACK, RP-ERROR or RP-SMMA, or a notification about a message of ours. Any other notification is left
     /// to the script.
-    pub fn prepare_report<'m>(
+    pub fn read_report<'m>(
         &self,
         message: &MessageIn<'m>,
     ) -> Result<Option<ReportIn<'m>>, Box<Refusal>> {
@@ -27,13 +27,13 @@ impl Gateway {
             Body::Cpim(entity, Wrapped::Imdn) => {
                 let imdn = entity.octets().ok().and_then(|octets| {
                     let cpim = Cpim::decode(&octets).ok()?;
-                    About::of(&body::of_cpim(&cpim).octets().ok()?)
+                    ReadNotification::of(&body::of_cpim(&cpim).octets().ok()?)
                 });
                 return Ok(imdn.and_then(|imdn| self.notification_in(message, &sender, &imdn)));
             }
             Body::Imdn(entity) => {
                 let octets = entity.octets().ok();
-                let imdn = octets.and_then(|octets| About::of(&octets));
+                let imdn = octets.and_then(|octets| ReadNotification::of(&octets));
                 return Ok(imdn.and_then(|imdn| self.notification_in(message, &sender, &imdn)));
             }
             _ => return Err(malformed(Reason::NotAReport)),
@@ -88,7 +88,7 @@ impl Gateway {
         &self,
         message: &MessageIn<'m>,
         sender: &Sender<'m>,
-        imdn: &About,
+        imdn: &ReadNotification,
     ) -> Option<ReportIn<'m>> {
         let named = match self.named_by(&imdn.message_id) {
             // A plain text message of our own can be identified by its Call-ID only.
@@ -110,12 +110,12 @@ impl Gateway {
 }
 
 /// The relevant fields of a notification.
-struct About {
+struct ReadNotification {
     message_id: String,
     disposition: Disposition,
 }
 
-impl About {
+impl ReadNotification {
     fn of(octets: &[u8]) -> Option<Self> {
         let imdn = Imdn::decode(octets).ok()?;
         Some(Self {

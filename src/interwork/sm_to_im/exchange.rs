@@ -7,7 +7,7 @@ use crate::exchange::{
 use crate::interwork::counter::Counter;
 use crate::interwork::ended::{Ended, Ending};
 use crate::interwork::handle::{FORGOTTEN_MS, Turn};
-use crate::interwork::input::{Named, PreparedSm, ReportIn};
+use crate::interwork::input::{Named, ReportIn, TranslatedSm};
 use crate::interwork::make::instant_message::is_anonymous;
 use crate::interwork::make::outgoing::ReportOut;
 use crate::interwork::rules::answer::answer;
@@ -32,7 +32,7 @@ const NOT_TOLD_MS: u64 = 2_000;
 /// How often a report is sent (row SR-4).
 const REPORT_ATTEMPTS: u8 = 2;
 
-impl PreparedSm {
+impl TranslatedSm {
     /// The exchange for this request.
     pub(crate) fn exchange(&self, key: ExchangeKey, state: SmToImState, now: Now) -> SmToIm {
         SmToIm {
@@ -88,7 +88,7 @@ impl SmOutcome {
 }
 
 impl Turn<'_> {
-    pub(crate) fn submit(&mut self, sm: &PreparedSm, transaction: TransactionId) {
+    pub(crate) fn submit(&mut self, sm: &TranslatedSm, transaction: TransactionId) {
         if self.repeats(sm, transaction) {
             return;
         }
@@ -102,7 +102,7 @@ impl Turn<'_> {
     /// parts.
     pub(crate) fn relay(
         &mut self,
-        sm: &PreparedSm,
+        sm: &TranslatedSm,
         transaction: TransactionId,
         joined: Option<String>,
     ) -> Option<SmToIm> {
@@ -171,7 +171,7 @@ impl Turn<'_> {
     }
 
     /// Sends a report without an exchange: its result is not needed.
-    pub(crate) fn report_at_once(&mut self, sm: &PreparedSm, told: RpOutcome, scts: TpScts) {
+    pub(crate) fn report_at_once(&mut self, sm: &TranslatedSm, told: RpOutcome, scts: TpScts) {
         let report = ReportOut {
             party: sm.party,
             recipient: sm.recipient.as_str(),

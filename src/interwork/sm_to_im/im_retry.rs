@@ -5,7 +5,7 @@
 
 use crate::exchange::{SmToIm, SmToImState, SmToImTexts};
 use crate::interwork::handle::{FORGOTTEN_MS, Turn};
-use crate::interwork::make::instant_message::{Form, ShortMessage};
+use crate::interwork::make::instant_message::{BodyFormat, ShortMessage};
 use crate::interwork::step::Effect;
 
 /// The change in a retry.
@@ -52,7 +52,7 @@ impl Turn<'_> {
         message.call_id = Some(self.gateway.call_id(key, 0));
         sm.state = SmToImState::Retried;
         // A text/plain body cannot ask for notifications.
-        sm.asks = form == Form::Cpim;
+        sm.asks = form == BodyFormat::Cpim;
         sm.header.due_ms = self.now.unix_ms + FORGOTTEN_MS;
         self.view.update(sm);
         self.effects.push(Effect::SendAgain {
@@ -66,12 +66,12 @@ impl Turn<'_> {
 }
 
 /// The body format of the retry after this answer; `None`: no retry.
-fn form(status: u16, asks: bool) -> Option<Form> {
+fn form(status: u16, asks: bool) -> Option<BodyFormat> {
     let mut rows = MENDED.iter();
     let (_, change) = rows.find(|(codes, _)| codes.contains(&status))?;
     match (change, asks) {
-        (Change::Text, true) | (Change::CallId, false) => Some(Form::Text),
-        (Change::CallId, true) => Some(Form::Cpim),
+        (Change::Text, true) | (Change::CallId, false) => Some(BodyFormat::Text),
+        (Change::CallId, true) => Some(BodyFormat::Cpim),
         (Change::Text, false) => None,
     }
 }

@@ -13,8 +13,8 @@ use crate::exchange::{
 };
 use crate::interwork::counter::Counter;
 use crate::interwork::handle::Turn;
-use crate::interwork::input::{PartIn, PreparedSm};
-use crate::interwork::make::instant_message::{Form, ShortMessage, is_anonymous};
+use crate::interwork::input::{PartIn, TranslatedSm};
+use crate::interwork::make::instant_message::{BodyFormat, ShortMessage, is_anonymous};
 use crate::interwork::make::joined::joined;
 use crate::interwork::rules::causes::defaults::RpOutcome;
 use crate::interwork::sm_to_im::exchange::REPETITION_MS;
@@ -25,7 +25,7 @@ use crate::wire::{TpScts, TpSt};
 /// Most stored parts of one sender: two messages of the greatest length (row AUT-6).
 const MAX_KEPT: usize = 510;
 
-impl PreparedSm {
+impl TranslatedSm {
     /// The record of a stored part.
     fn kept_part(&self, key: ExchangeKey, part: &PartIn, now: Now) -> KeptPart {
         KeptPart {
@@ -44,7 +44,7 @@ impl PreparedSm {
 
 impl Turn<'_> {
     /// Stores a part that no exchange has relayed.
-    pub(crate) fn part(&mut self, sm: &PreparedSm, part: &PartIn, transaction: TransactionId) {
+    pub(crate) fn part(&mut self, sm: &TranslatedSm, part: &PartIn, transaction: TransactionId) {
         let request = ReplyTo::Transaction(transaction);
         let group = Group {
             identity: IdentityKey::of(&sm.identity),
@@ -110,7 +110,7 @@ impl Turn<'_> {
     }
 
     /// This part completes the message: it is relayed with the whole text.
-    fn complete(&mut self, sm: &PreparedSm, group: Group, transaction: TransactionId) {
+    fn complete(&mut self, sm: &TranslatedSm, group: Group, transaction: TransactionId) {
         let parts: Vec<KeptPart> = self.view.parts_of(group).collect();
         let mut tpdus = self.tpdus(&parts);
         tpdus.push(sm.tpdu);
@@ -247,7 +247,7 @@ impl Turn<'_> {
         let sm = ShortMessage::part(first, KeptPartTexts::of(&texts));
         let message = self
             .gateway
-            .instant_message(first.header.key, &sm, &tpdus, Form::Text);
+            .instant_message(first.header.key, &sm, &tpdus, BodyFormat::Text);
         self.effects.extend(message.map(|message| Effect::Send {
             exchange: None,
             message,

@@ -6,7 +6,7 @@ use crate::exchange::{
 };
 use crate::interwork::counter::Counter;
 use crate::interwork::handle::{FORGOTTEN_MS, Turn};
-use crate::interwork::input::PreparedSm;
+use crate::interwork::input::TranslatedSm;
 use crate::interwork::sm_to_im::exchange::told;
 use crate::interwork::step::Verdict;
 use crate::wire::TpScts;
@@ -16,7 +16,7 @@ const MAX_WAITING: usize = 4;
 
 impl Turn<'_> {
     /// Whether the short message is a repetition. If so, the request is answered and reported here.
-    pub(crate) fn repeats(&mut self, sm: &PreparedSm, transaction: TransactionId) -> bool {
+    pub(crate) fn repeats(&mut self, sm: &TranslatedSm, transaction: TransactionId) -> bool {
         let request = ReplyTo::Transaction(transaction);
         let (rp_cause, tp_fcs, unix, zone) = if let Some(open) = self.open_one(sm) {
             self.answer(request, 202, false, Verdict::Answered);
@@ -43,7 +43,7 @@ impl Turn<'_> {
     }
 
     /// The open exchange of the same short message, if its report has not reached the sender.
-    fn open_one(&self, sm: &PreparedSm) -> Option<SmToIm> {
+    fn open_one(&self, sm: &TranslatedSm) -> Option<SmToIm> {
         let identity = IdentityKey::of(&sm.identity);
         self.view.sms_by_digest(identity, sm.digest).find(|open| {
             let is_undecided = open.state.is_undecided();
@@ -53,7 +53,7 @@ impl Turn<'_> {
         })
     }
 
-    fn past_one(&self, sm: &PreparedSm) -> Option<PastSm> {
+    fn past_one(&self, sm: &TranslatedSm) -> Option<PastSm> {
         self.view.outcome_of(sm.digest).filter(|past| {
             // With a new reference: after a delivery, it is a repetition if the sender says so, or if the report was
             // lost; after a failure, it is a new attempt.
@@ -64,13 +64,13 @@ impl Turn<'_> {
     }
 
     /// Whether the exchange is of the same request, by its Call-ID.
-    fn is_request(&self, open: &SmToIm, sm: &PreparedSm) -> bool {
+    fn is_request(&self, open: &SmToIm, sm: &TranslatedSm) -> bool {
         let texts = self.view.texts(open.header.key);
         texts.is_some_and(|texts| SmToImTexts::of(&texts).call_id == sm.call_id.as_str())
     }
 
     /// This request is reported together with the first one.
-    fn wait_for_outcome(&mut self, sm: &PreparedSm, first: SmToIm) {
+    fn wait_for_outcome(&mut self, sm: &TranslatedSm, first: SmToIm) {
         let waiting: Vec<SmToIm> = self.view.repetitions_of(first.header.key).collect();
         let mut requests = waiting.iter().chain([&first]);
         // The same request again, perhaps over another path.

@@ -6,8 +6,10 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use crate::base::{Octets, Text};
 use crate::exchange::{Identity, Now, Party};
 use crate::interwork::Gateway;
-use crate::interwork::input::{Named, PartIn, PreparedSm, StatusReportIn};
-use crate::interwork::make::instant_message::{Form, REMOVED, anonymous, headers, is_anonymous};
+use crate::interwork::input::{Named, PartIn, StatusReportIn, TranslatedSm};
+use crate::interwork::make::instant_message::{
+    BodyFormat, REMOVED, anonymous, headers, is_anonymous,
+};
 use crate::interwork::make::outgoing::ReportOut;
 use crate::interwork::read::body::Body;
 use crate::interwork::read::sender::{Sender, identity_of, sender};
@@ -45,11 +47,11 @@ struct Received<'a, 'm> {
 
 impl Gateway {
     /// Reads RP-DATA and translates the short message in it for the IM side.
-    pub fn prepare_sm(
+    pub fn translate_sm(
         &self,
         message: &MessageIn<'_>,
         now: Now,
-    ) -> Result<PreparedSm, Box<Refusal>> {
+    ) -> Result<TranslatedSm, Box<Refusal>> {
         // A MESSAGE of our own has come back.
         if self.named_in(Some(message.call_id)) != Named::Nothing {
             return Err(Refusal::sip(482, Reason::Loop));
@@ -86,7 +88,7 @@ impl Gateway {
 }
 
 impl<'a> Received<'a, '_> {
-    fn translate(&self, direction: Direction) -> Result<PreparedSm, Box<Refusal>> {
+    fn translate(&self, direction: Direction) -> Result<TranslatedSm, Box<Refusal>> {
         match Tpdu::decode(direction, Carrier::RpData, self.data.user_data) {
             Ok(Tpdu::Submit(submit)) => self.submit(&submit),
             Ok(Tpdu::Deliver(deliver)) => self.deliver(&deliver),
@@ -120,7 +122,7 @@ impl<'a> Received<'a, '_> {
     }
 
     /// From a phone: the gateway is its service centre. TP-DA is the recipient, unless the script has set one.
-    fn submit(&self, submit: &SmsSubmit<'a>) -> Result<PreparedSm, Box<Refusal>> {
+    fn submit(&self, submit: &SmsSubmit<'a>) -> Result<TranslatedSm, Box<Refusal>> {
         let policy = &self.gateway.policy;
         if policy.is_emergency_number(&submit.destination_address.value())
             || policy.is_emergency(self.message.request_uri)
@@ -157,7 +159,11 @@ impl<'a> Received<'a, '_> {
             && self.message.recipient.cpim
             && policy.notifications
             && !is_anonymous(&from);
-        let form = if asks { Form::Cpim } else { Form::Text };
+        let form = if asks {
+            BodyFormat::Cpim
+        } else {
+            BodyFormat::Text
+        };
         let translation = Translation {
             to: NameAddr {
                 display: String::new(),
@@ -169,7 +175,7 @@ impl<'a> Received<'a, '_> {
             remove: REMOVED,
             body: text.into_bytes(),
         };
-        Ok(PreparedSm {
+        Ok(TranslatedSm {
             reject_duplicates: submit.reject_duplicates,
             asks,
             ..self.prepared(self.sender.identity, &submit.user_data, translation)?
@@ -177,7 +183,7 @@ impl<'a> Received<'a, '_> {
     }
 
     /// From a service centre: the gateway acts as the recipient's phone. TP-OA is the sender.
-    fn deliver(&self, deliver: &SmsDeliver<'a>) -> Result<PreparedSm, Box<Refusal>> {
+    fn deliver(&self, deliver: &SmsDeliver<'a>) -> Result<TranslatedSm, Box<Refusal>> {
         if deliver.loop_prevention {
             return Err(self.as_if(482, Reason::Loop));
         }
@@ -198,7 +204,7 @@ impl<'a> Received<'a, '_> {
                 display: String::new(),
                 uri: to.to_owned(),
             },
-            headers: headers(&from, sent, None, Form::Text),
+            headers: headers(&from, sent, None, BodyFormat::Text),
             from,
             remove: REMOVED,
             body: text.into_bytes(),
@@ -211,7 +217,7 @@ impl<'a> Received<'a, '_> {
         identity: Identity,
         user_data: &UserData<'_>,
         mut translation: Translation,
-    ) -> Result<PreparedSm, Box<Refusal>> {
+    ) -> Result<TranslatedSm, Box<Refusal>> {
         self.gateway
             .push_origin(&mut translation.headers, user_data.dcs());
         let mut parties = DefaultHasher::new();
@@ -242,7 +248,7 @@ impl<'a> Received<'a, '_> {
         if let Some(name) = self.message.recipient_name {
             translation.to.uri = name.to_owned();
         }
-        Ok(PreparedSm {
+        Ok(TranslatedSm {
             identity,
             party: self.party,
             rp_mr: self.data.mr.0,

@@ -143,7 +143,7 @@ fn submit(msg: Request<'_>, outcome: Option<u16>) -> Result<Verdict, i32> {
     let reading = Reading::of(msg.message()).ok_or(FALSE)?;
     let reading = reading.with_sender().with_source().with_recipient();
     let message = reading.message();
-    let prepared = match state.gateway.prepare_sm(&message, now) {
+    let prepared = match state.gateway.translate_sm(&message, now) {
         Ok(prepared) => prepared,
         Err(refusal) => {
             refuse(msg, *refusal);
@@ -192,7 +192,7 @@ pub(crate) fn im_to_sm(msg: SipMsg<'_>, route: &str) -> i32 {
     if state.gateway.policy.sc_uri.is_some() {
         reading = reading.with_recipient();
     }
-    let prepared = match state.gateway.prepare_im(&reading.message(), now) {
+    let prepared = match state.gateway.translate_im(&reading.message(), now) {
         Ok(prepared) => prepared,
         Err(refusal) => {
             refuse(msg, *refusal);
@@ -227,7 +227,7 @@ pub(crate) fn expects_report(msg: SipMsg<'_>) -> i32 {
         return FALSE;
     };
     let message = reading.message();
-    let Ok(Some(report)) = state.gateway.prepare_report(&message) else {
+    let Ok(Some(report)) = state.gateway.read_report(&message) else {
         return FALSE;
     };
     let expects = match report.named {
@@ -253,7 +253,7 @@ pub(crate) fn report(msg: SipMsg<'_>) -> i32 {
     };
     let reading = reading.with_sender().with_source();
     let message = reading.message();
-    let report = match state.gateway.prepare_report(&message) {
+    let report = match state.gateway.read_report(&message) {
         // Not for this gateway: the script relays it.
         Ok(None) => return NOT_OURS,
         Ok(Some(report)) => report,

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use crate::exchange::ExchangeKey;
-use crate::interwork::{Input, PreparedDelivery, RecipientIn, Verdict};
+use crate::interwork::{Input, RecipientIn, TranslatedDelivery, Verdict};
 use crate::sip::Uri;
 
 use super::functions::{begin, can_take, refuse, refuse_while_draining};
@@ -115,7 +115,7 @@ pub(crate) fn im_to_list(msg: SipMsg<'_>) -> i32 {
         _ => {
             let recipients: Vec<RecipientIn<'_>> =
                 recipients.iter().map(Listed::as_input).collect();
-            state.gateway.prepare_list(&message, &recipients, now)
+            state.gateway.translate_list(&message, &recipients, now)
         }
     };
     let deliveries = match deliveries {
@@ -127,7 +127,7 @@ pub(crate) fn im_to_list(msg: SipMsg<'_>) -> i32 {
     };
     // One bucket is locked at a time. So: open all exchanges, answer the sender, then send all messages.
     let request = reply_to(msg);
-    let mut listed: Vec<(ExchangeKey, &PreparedDelivery)> = Vec::with_capacity(deliveries.len());
+    let mut listed: Vec<(ExchangeKey, &TranslatedDelivery)> = Vec::with_capacity(deliveries.len());
     for delivery in &deliveries {
         let input = Input::List { delivery, request };
         let step = decide_for(delivery.identity(), input, now);
@@ -164,7 +164,7 @@ impl Listed {
 }
 
 /// Closes the exchanges: the message goes to nobody.
-fn release(listed: &[(ExchangeKey, &PreparedDelivery)]) {
+fn release(listed: &[(ExchangeKey, &TranslatedDelivery)]) {
     for (exchange, _) in listed {
         let exchange = *exchange;
         handle(exchange, Input::Released { exchange }, At::Nothing);

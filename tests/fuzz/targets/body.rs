@@ -72,16 +72,16 @@ libfuzzer_sys::fuzz_target!(|input: &[u8]| {
             ..MessageIn::default()
         };
         let class = gateway.classify(&message);
-        if let Ok(sm) = gateway.prepare_sm(&message, NOW) {
+        if let Ok(sm) = gateway.translate_sm(&message, NOW) {
             assert!(class.is_ok());
             // 8 septets of 3 octets each in 7 octets.
             assert!(sm.translation.body.len() <= most * 24 / 7 + 3);
         }
-        if let Ok(im) = gateway.prepare_im(&message, NOW) {
+        if let Ok(im) = gateway.translate_im(&message, NOW) {
             assert!(im.parts.len() <= 10);
             assert!(im.parts.iter().all(|part| part.as_slice().len() <= 180));
         }
-        let _ = gateway.prepare_report(&message);
+        let _ = gateway.read_report(&message);
     }
     let _ = RegEvent::decode(body, &|_| AorOwner::Subscribed);
     let _ = RegisterBody::decode(Entity {

@@ -41,7 +41,7 @@ pub(crate) const FROM_PHONE: [u8; 8] = [22, 81, 95, 96, 97, 98, 99, 111];
 
 /// One row of [`SIP_TO_RP`]: status codes; RP-Cause and TP-FCS to a phone; the same to a service centre; TP-Status in
 /// a status report to a phone.
-type SipRow = (&'static [u16], (u8, Option<u8>), (u8, Option<u8>), u8);
+type DefaultSipRow = (&'static [u16], (u8, Option<u8>), (u8, Option<u8>), u8);
 
 /// The IM side's final response as RP-Cause and TP-FCS, and as TP-Status.
 ///
@@ -49,7 +49,7 @@ type SipRow = (&'static [u16], (u8, Option<u8>), (u8, Option<u8>), u8);
 /// 24.011 allows only 22, 81, 95 to 99 and 111. None of these means "absent subscriber": 22 comes close, but a
 /// service centre would then wait for an RP-SMMA that never comes. So 111 is used; the service centre decides when to
 /// try again.
-const SIP_TO_RP: &[SipRow] = &[
+const SIP_TO_RP: &[DefaultSipRow] = &[
     (&[300], (41, Some(0xC2)), (111, Some(0xFF)), 0x65),
     (&[301, 410], (1, Some(0xC3)), (111, Some(0xC3)), 0x43),
     (&[400, 416, 493], (111, Some(0xFF)), (111, Some(0xFF)), 0x40),
@@ -131,11 +131,11 @@ pub(crate) fn delivery_to_status(disposition: Disposition) -> Option<TpSt> {
 }
 
 /// The row of a status code, or the one for its class.
-fn row_of(status: u16) -> Option<&'static SipRow> {
+fn row_of(status: u16) -> Option<&'static DefaultSipRow> {
     own_row_of(status).or_else(|| own_row_of(class_of(status)?))
 }
 
-fn own_row_of(status: u16) -> Option<&'static SipRow> {
+fn own_row_of(status: u16) -> Option<&'static DefaultSipRow> {
     SIP_TO_RP.iter().find(|(codes, ..)| codes.contains(&status))
 }
 
