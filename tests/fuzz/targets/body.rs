@@ -30,7 +30,7 @@ const ENCODINGS: &[Option<&str>] = &[None, Some("deflate"), Some("gzip"), Some("
 const PHONE: &str = "sip:+15550001@ims.example";
 const SERVICE_CENTRE: &str = "sip:+15559999@ims.example";
 const NOW: Now = Now {
-    monotonic_ms: 1_000,
+    unix_ms: 1_767_319_445_000,
     unix: 1_767_319_445,
     zone: 4,
 };
