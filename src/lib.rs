@@ -12,7 +12,7 @@
 //! | [`sip`] | what is read of a SIP request and what is made of it |
 //! | [`exchange`] | open exchanges: one record for each kind, durable keys, what the core needs of their store |
 //! | [`interwork`] | decisions: who gets what, who is told what. No clock, no I/O |
-//! | `kamailio` | the binding: the only place with `unsafe`, the only one that knows Kamailio |
+//! | `kamailio` | the binding: the only one that knows Kamailio; `unsafe` stands in `kamailio::sys` alone |
 
 pub mod base;
 pub mod exchange;

@@ -2,6 +2,7 @@
 
 use crate::exchange::ReplyTo;
 use crate::interwork::{Asked, EarlierCopy, Load};
+use crate::sip::tag;
 
 use crate::kamailio::engine::perform::{At, perform};
 use crate::kamailio::engine::reading::Reading;
@@ -88,8 +89,13 @@ fn is_refused(msg: Request<'_>, load: Load) -> bool {
         Method::Info,
         Method::Notify,
     ];
-    let is_open = msg.has_to_tag() || completes.into_iter().any(|method| msg.is(method));
+    let is_open = is_in_dialog(msg) || completes.into_iter().any(|method| msg.is(method));
     refuses(if is_open { Asked::Open } else { Asked::Other })
+}
+
+/// Whether To has a tag.
+fn is_in_dialog(msg: Request<'_>) -> bool {
+    msg.to().and_then(tag).is_some_and(|tag| !tag.is_empty())
 }
 
 fn load(msg: Request<'_>, now_ms: u64) -> Load {

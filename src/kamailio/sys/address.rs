@@ -1,10 +1,9 @@
 //! Addresses, transports and sockets as Kamailio has them.
 
 use std::net::{IpAddr, SocketAddr};
-use std::os::raw::c_int;
 
 use super::ffi;
-use super::text;
+use super::kept::Kept;
 
 /// An address; nothing where Kamailio has none.
 pub(super) fn ip_address(ip: &ffi::ip_addr) -> Option<IpAddr> {
@@ -31,25 +30,7 @@ pub(super) fn next_hop(ip: &ffi::ip_addr, port: u16, protocol: u32) -> Option<St
     Some(format!("sip:{address};transport={transport}"))
 }
 
-/// A socket that Kamailio listens on.
-#[derive(Clone, Copy)]
-pub(super) struct ListeningSocket(&'static ffi::socket_info);
-
-impl ListeningSocket {
-    /// # Safety
-    /// NULL, or a socket of Kamailio's: those live as long as Kamailio.
-    pub(super) unsafe fn new(socket: *const ffi::socket_info) -> Option<Self> {
-        // SAFETY: by the caller's promise.
-        unsafe { socket.as_ref() }.map(Self)
-    }
-
-    /// Its name, as `udp:192.0.2.1:5060`.
-    pub(super) fn name(self) -> Option<&'static str> {
-        // SAFETY: a text that belongs to the socket, and lives as long.
-        unsafe { text::text(&self.0.sock_str) }
-    }
-
-    pub(super) fn descriptor(self) -> c_int {
-        self.0.socket
-    }
+/// The name of a socket that Kamailio listens on, as `udp:192.0.2.1:5060`.
+pub(super) fn socket_name(socket: Kept<'_, ffi::socket_info>) -> Option<&str> {
+    socket.text(|socket| &socket.sock_str)
 }

@@ -41,7 +41,7 @@ impl Request<'_> {
         self.add_to_answer(response.headers);
         let mut reason = lend(response.reason.as_bytes());
         let mut tag = ffi::str_::default();
-        if modules().tm.t_get_reply_totag(*self, &mut tag) <= 0 {
+        if modules().tm.t_get_reply_totag(self.kept(), &mut tag) <= 0 {
             return false;
         }
         let (msg, status) = (self.raw(), response.status.into());

@@ -1,6 +1,10 @@
 //! The Contact header fields of a REGISTER, as Kamailio reads them.
 
+use std::os::raw::c_int;
+
+use super::argument::typed;
 use super::ffi;
+use super::kept::Kept;
 use super::message::SipMsg;
 use super::request::Request;
 
@@ -8,46 +12,42 @@ use super::request::Request;
 #[derive(Clone, Copy)]
 pub(crate) struct Contact<'m> {
     msg: SipMsg<'m>,
-    contact: &'m ffi::contact,
+    contact: Kept<'m, ffi::contact>,
 }
 
 impl<'m> Request<'m> {
     /// The contacts in all Contact header fields; those of `*` are none.
     pub(crate) fn contacts(&self) -> impl Iterator<Item = Contact<'m>> + use<'m> {
         let msg = self.message();
-        let mut field = self.fields().contact;
-        let mut contact: *mut ffi::contact = std::ptr::null_mut();
-        std::iter::from_fn(move || {
-            loop {
-                // SAFETY: contacts of a parsed Contact of this message, which lives as long; the list ends with NULL.
-                if let Some(found) = unsafe { contact.as_ref() } {
-                    contact = found.next;
-                    return Some(Contact {
-                        msg,
-                        contact: found,
-                    });
-                }
-                let raw = field;
-                let this = msg.field(|_| raw)?;
-                field = this.next;
-                if this.type_ != ffi::HDR_CONTACT_T {
-                    continue;
-                }
-                // SAFETY: a Contact of a live message of this process; parsing twice is harmless.
-                if unsafe { ffi::parse_contact(raw) } == 0 {
-                    let body = this.parsed.cast::<ffi::contact_body>();
-                    // SAFETY: parse_contact has put it there.
-                    let body = unsafe { body.as_ref() };
-                    contact = body.map_or(std::ptr::null_mut(), |body| body.contacts);
-                }
-            }
-        })
+        let first = msg.kept().follow(|msg| &msg.contact).into_iter();
+        first
+            .flat_map(|first| first.list(|field| &field.next))
+            .filter(|field| field.fields().type_ == ffi::HDR_CONTACT_T)
+            .filter_map(parsed)
+            .filter_map(|body| body.follow(|body| &body.contacts))
+            .flat_map(|first| first.list(|contact| &contact.next))
+            .map(move |contact| Contact { msg, contact })
     }
+}
+
+/// What Kamailio has read in a Contact header field.
+fn parsed(field: Kept<'_, ffi::hdr_field>) -> Option<Kept<'_, ffi::contact_body>> {
+    if parse_contact(field) != 0 {
+        return None;
+    }
+    let body = field.fields().parsed.cast();
+    // SAFETY: parse_contact has put it there; it lives as long as the header field.
+    unsafe { Kept::new(body) }
+}
+
+typed! {
+    /// It puts what it has read beside the header field, in this process's memory. A second call changes nothing.
+    fn parse_contact(field: Kept<'_, ffi::hdr_field>) -> c_int;
 }
 
 impl<'m> Contact<'m> {
     pub(crate) fn uri(self) -> Option<&'m str> {
-        self.msg.text(&self.contact.uri)
+        self.msg.text(&self.contact.fields().uri)
     }
 
     /// The value of the parameter of this name (any case).
@@ -58,16 +58,14 @@ impl<'m> Contact<'m> {
     }
 
     pub(crate) fn parameters(self) -> impl Iterator<Item = (&'m str, &'m str)> {
-        let mut next = self.contact.params;
-        std::iter::from_fn(move || {
-            // SAFETY: parameters of a parsed Contact of this message, which lives as long; the list ends with NULL.
-            let parameter = unsafe { next.as_ref() }?;
-            next = parameter.next;
-            let (name, value) = (&parameter.name, &parameter.body);
-            Some((
-                self.msg.text(name).unwrap_or_default(),
-                self.msg.text(value).unwrap_or_default(),
-            ))
+        let first = self.contact.follow(|contact| &contact.params).into_iter();
+        let parameters = first.flat_map(|first| first.list(|parameter| &parameter.next));
+        parameters.map(move |parameter| {
+            let parameter = parameter.fields();
+            (
+                self.msg.text(&parameter.name).unwrap_or_default(),
+                self.msg.text(&parameter.body).unwrap_or_default(),
+            )
         })
     }
 }

@@ -1,23 +1,18 @@
 //! A SIP message that Kamailio lends for the time of one call.
 
 use std::borrow::Cow;
-use std::marker::PhantomData;
 use std::os::raw::{c_char, c_int};
-use std::ptr::NonNull;
 
 use super::argument::{Argument, typed};
 use super::ffi;
-
-/// tm's stand-in for a reply that never came: a pointer that must not be followed (h_table.h).
-const FAKED_REPLY: *mut ffi::sip_msg = usize::MAX as *mut ffi::sip_msg;
+use super::kept::Kept;
 
 /// A live message. All that can be wrong with a message pointer is checked where one is made.
 ///
 /// What it gives out points into the buffer that the message was received in, which stays as it is for `'m`.
 #[derive(Clone, Copy)]
 pub(crate) struct SipMsg<'m> {
-    raw: NonNull<ffi::sip_msg>,
-    _call: PhantomData<&'m ffi::sip_msg>,
+    kept: Kept<'m, ffi::sip_msg>,
 }
 
 /// Number, process and place of a message.
@@ -40,23 +35,21 @@ impl<'m> SipMsg<'m> {
     /// # Safety
     /// Any other pointer must be a message that this process alone changes and that Kamailio keeps for `'m`.
     pub(super) unsafe fn new(raw: *mut ffi::sip_msg) -> Option<Self> {
-        if raw == FAKED_REPLY {
-            return None;
-        }
-        NonNull::new(raw).map(|raw| Self {
-            raw,
-            _call: PhantomData,
-        })
+        // SAFETY: by the caller's promise; tm's stand-in for a reply that never came, all ones (h_table.h), is none.
+        unsafe { Kept::new(raw) }.map(|kept| Self { kept })
+    }
+
+    pub(super) fn kept(self) -> Kept<'m, ffi::sip_msg> {
+        self.kept
     }
 
     pub(super) fn raw(self) -> *mut ffi::sip_msg {
-        self.raw.as_ptr()
+        self.kept.raw()
     }
 
     /// The message's fields. For one look: no reference to them is kept over a call of Kamailio, which changes them.
     pub(super) fn fields(&self) -> &ffi::sip_msg {
-        // SAFETY: live for 'm and changed by this process alone, by the promise that `new` was given.
-        unsafe { self.raw.as_ref() }
+        self.kept.fields()
     }
 
     /// What tells this message from all others that this process works on: the number that Kamailio gave
@@ -103,21 +96,12 @@ impl<'m> SipMsg<'m> {
         usize::try_from(self.fields().len).unwrap_or(0)
     }
 
-    /// A header field that the message holds.
-    pub(super) fn field(
-        &self,
-        of: impl FnOnce(&ffi::sip_msg) -> *mut ffi::hdr_field,
-    ) -> Option<&'m ffi::hdr_field> {
-        // SAFETY: Kamailio's fields for headers are NULL or point at a header field of this message, which lives as long.
-        unsafe { of(self.fields()).as_ref() }
-    }
-
     /// What tells a request and its copies from all others: Call-ID, CSeq, and Via with its branch.
     pub(crate) fn transaction_key(&self) -> [Option<&'m str>; 3] {
         [
-            self.body_of(|msg| msg.callid),
-            self.body_of(|msg| msg.cseq),
-            self.body_of(|msg| msg.h_via1),
+            self.body_of(|msg| &msg.callid),
+            self.body_of(|msg| &msg.cseq),
+            self.body_of(|msg| &msg.h_via1),
         ]
     }
 
@@ -129,10 +113,11 @@ impl<'m> SipMsg<'m> {
     /// The header fields parsed so far, in order.
     pub(crate) fn header_fields(&self) -> impl Iterator<Item = HeaderField<'m>> + use<'m> {
         let this = *self;
-        let mut next = self.fields().headers;
-        std::iter::from_fn(move || {
-            let field = this.field(|_| next)?;
-            next = field.next;
+        let first = self.kept.follow(|msg| &msg.headers);
+        let fields = first.into_iter();
+        let fields = fields.flat_map(|first| first.list(|field| &field.next));
+        fields.filter_map(move |field| {
+            let field = field.fields();
             let start = this.offset(field.name.s)?;
             Some(HeaderField {
                 name: this.octets(&field.name),
@@ -186,32 +171,35 @@ impl<'m> SipMsg<'m> {
 
     /// Content-Type, also in its compact form; Call-ID, From, To and Subject likewise.
     pub(crate) fn content_type(&self) -> Option<&'m str> {
-        self.body_of(|msg| msg.content_type)
+        self.body_of(|msg| &msg.content_type)
     }
 
     pub(crate) fn call_id(&self) -> Option<&'m str> {
-        self.body_of(|msg| msg.callid)
+        self.body_of(|msg| &msg.callid)
     }
 
     pub(crate) fn from(&self) -> Option<&'m str> {
-        self.body_of(|msg| msg.from)
+        self.body_of(|msg| &msg.from)
     }
 
     pub(crate) fn to(&self) -> Option<&'m str> {
-        self.body_of(|msg| msg.to)
+        self.body_of(|msg| &msg.to)
     }
 
     pub(crate) fn subject(&self) -> Option<&'m str> {
-        self.body_of(|msg| msg.subject)
+        self.body_of(|msg| &msg.subject)
     }
 
-    fn body_of(&self, of: impl FnOnce(&ffi::sip_msg) -> *mut ffi::hdr_field) -> Option<&'m str> {
-        self.text(&self.field(of)?.body)
+    fn body_of(
+        &self,
+        field: impl FnOnce(&ffi::sip_msg) -> &*mut ffi::hdr_field,
+    ) -> Option<&'m str> {
+        self.text(&self.kept.follow(field)?.fields().body)
     }
 
     /// What Content-Length declares.
     pub(crate) fn content_length(&self) -> Option<usize> {
-        self.body_of(|msg| msg.content_length)?.trim().parse().ok()
+        self.body_of(|msg| &msg.content_length)?.trim().parse().ok()
     }
 
     /// All octets behind the empty line, whatever Content-Length says.

@@ -16,6 +16,7 @@ pub(super) mod entry;
 pub(super) mod exports;
 pub(super) mod ffi;
 pub(super) mod guard;
+mod kept;
 pub(super) mod local_address;
 pub(super) mod log;
 pub(super) mod log_output;

@@ -3,14 +3,15 @@
 //! Each function of theirs is checked once, in mod_init: behind that they are plain function pointers.
 
 use std::ffi::{CStr, CString};
-use std::os::raw::{c_int, c_uint};
-use std::sync::atomic::AtomicPtr;
+use std::os::raw::{c_char, c_int, c_uint};
+use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 
 use std::sync::OnceLock;
 
-use super::argument::{Argument, typed};
+use super::argument::{Argument, Null, typed};
 use super::calls;
 use super::ffi;
+use super::kept::Kept;
 use super::native_route::NativeRoute;
 use super::request::Request;
 use super::setting_error::SettingError;
@@ -76,8 +77,8 @@ functions! {
     t_suspend: ffi::t_suspend_f = fn(request: Request<'_>, entry: &mut c_uint, label: &mut c_uint) -> c_int;
     /// It copies the reason.
     t_reply: ffi::treply_f = fn(request: Request<'_>, status: c_uint, reason: &CStr) -> c_int;
-    /// The tag stays in a buffer of this process.
-    t_get_reply_totag: ffi::tget_reply_totag_f = fn(request: Request<'_>, tag: &mut ffi::str_) -> c_int;
+    /// It reads the request. The tag stays in a buffer of this process.
+    t_get_reply_totag: ffi::tget_reply_totag_f = fn(request: Kept<'_, ffi::sip_msg>, tag: &mut ffi::str_) -> c_int;
     /// The same.
     generate_fromtag: ffi::generate_fromtag_f = fn(tag: &mut ffi::str_, call_id: &Lent<'_>, uri: &Lent<'_>);
     /// It takes a reference to the transaction that it finds, and makes it the one that this process works on.
@@ -93,6 +94,21 @@ functions! {
     unref_cell: ffi::unref_cell_f;
     t_request: ffi::req_t;
     t_sett: ffi::tsett_f;
+    }
+}
+
+/// Script functions of tm's that are not in its table.
+struct TmCommandTable {
+    t_check_trans: ffi::cmd_function,
+}
+
+functions! {
+    /// The same.
+    TmCommands of TmCommandTable:
+    typed {
+    t_check_trans: ffi::cmd_function = fn(request: Request<'_>, first: Null<c_char>, second: Null<c_char>) -> c_int;
+    }
+    pointers {
     }
 }
 
@@ -127,9 +143,10 @@ functions! {
     typed {
     /// It copies the name, and makes the table where there is none of that name. The table lives as long as Kamailio.
     register_udomain: ffi::register_udomain_t = fn(name: &CStr, table: &mut *mut ffi::udomain_t) -> c_int;
+    /// It waits for the lock of the address.
+    lock_udomain: ffi::lock_udomain_t = fn(table: &UsrlocTable, address: &Lent<'_>);
     }
     pointers {
-    lock_udomain: ffi::lock_udomain_t;
     unlock_udomain: ffi::unlock_udomain_t;
     get_urecord: ffi::get_urecord_t;
     release_urecord: ffi::release_urecord_t;
@@ -141,8 +158,7 @@ functions! {
 /// What other modules export. Read-only after mod_init, the same in every process.
 pub(super) struct Modules {
     pub(super) tm: Tm,
-    /// tm's script function `t_check_trans()`, which is not in its table.
-    pub(super) t_check_trans: Function<ffi::cmd_function>,
+    pub(super) tm_commands: TmCommands,
     pub(super) sl: Sl,
     pub(super) uac: Uac,
     pub(super) usrloc: Option<Usrloc>,
@@ -153,8 +169,18 @@ pub(super) struct Usrloc {
     pub(super) functions: UsrlocFunctions,
     pub(super) uses_domain: bool,
     nat_flag: u32,
-    /// It lives as long as Kamailio.
-    pub(super) table: AtomicPtr<ffi::udomain_t>,
+    pub(super) table: UsrlocTable,
+}
+
+/// A table of usrloc's: it lives as long as Kamailio.
+pub(super) struct UsrlocTable(AtomicPtr<ffi::udomain_t>);
+
+impl Argument for &UsrlocTable {
+    type C = *mut ffi::udomain_t;
+
+    fn c(self) -> Self::C {
+        self.0.load(Relaxed)
+    }
 }
 
 static MODULES: OnceLock<Modules> = OnceLock::new();
@@ -180,8 +206,10 @@ pub(crate) fn bind(usrloc_table: &str) -> Result<(), SettingError> {
     let mut tm = ffi::tm_binds::default();
     let found = calls::ipsmgw_c_bind_tm(&mut tm) == 0;
     let tm = checked("tm", "", found.then(|| Tm::of(&tm)))?;
-    let t_check_trans = find_export(c"t_check_trans", 0, 0);
-    let t_check_trans = checked("tm", "", Some(t_check_trans.ok_or("t_check_trans")))?;
+    let tm_commands = TmCommandTable {
+        t_check_trans: find_export(c"t_check_trans", 0, 0),
+    };
+    let tm_commands = checked("tm", "", Some(TmCommands::of(&tm_commands)))?;
     let mut sl = ffi::sl_api_t::default();
     let found = calls::ipsmgw_c_bind_sl(&mut sl) == 0;
     let sl = checked("sl", "", found.then(|| Sl::of(&sl)))?;
@@ -191,7 +219,7 @@ pub(crate) fn bind(usrloc_table: &str) -> Result<(), SettingError> {
     let uac = checked("uac", why, found.then(|| Uac::of(&uac)))?;
     let modules = Modules {
         tm,
-        t_check_trans,
+        tm_commands,
         sl,
         uac,
         usrloc: bind_usrloc(usrloc_table)?,
@@ -251,7 +279,7 @@ fn bind_usrloc(table: &str) -> Result<Option<Usrloc>, SettingError> {
         functions,
         uses_domain: api.use_domain != 0,
         nat_flag: api.nat_flag,
-        table: AtomicPtr::new(domain),
+        table: UsrlocTable(AtomicPtr::new(domain)),
     }))
 }
 

@@ -5,13 +5,13 @@ use std::net::IpAddr;
 use std::ops::Deref;
 use std::os::raw::c_int;
 
-use super::address::{self, ListeningSocket};
+use super::address;
 use super::argument::{Argument, typed};
 use super::calls;
 use super::ffi;
+use super::kept::Kept;
 use super::message::SipMsg;
 use super::socket::Socket;
-use super::text;
 
 /// A message with a request line.
 #[derive(Clone, Copy)]
@@ -95,7 +95,7 @@ impl<'m> Request<'m> {
         let receive = &self.fields().rcv;
         if receive.proto as u32 == ffi::PROTO_UDP {
             return Some(Socket {
-                number: self.bind_address()?.descriptor(),
+                number: self.bind_address()?.fields().socket,
                 is_connection: false,
             });
         }
@@ -107,14 +107,13 @@ impl<'m> Request<'m> {
         })
     }
 
-    fn bind_address(&self) -> Option<ListeningSocket> {
-        // SAFETY: NULL, or the socket that Kamailio has received the request on.
-        unsafe { ListeningSocket::new(self.fields().rcv.bind_address) }
+    fn bind_address(&self) -> Option<Kept<'m, ffi::socket_info>> {
+        self.kept().follow(|msg| &msg.rcv.bind_address)
     }
 
     /// The socket that it came in on, as `udp:192.0.2.1:5060`.
-    pub(crate) fn socket(&self) -> Option<&'static str> {
-        self.bind_address()?.name()
+    pub(crate) fn socket(&self) -> Option<&'m str> {
+        self.bind_address().and_then(address::socket_name)
     }
 
     /// The address that it came from.
@@ -127,14 +126,6 @@ impl<'m> Request<'m> {
         let received = &self.fields().rcv;
         let protocol = u32::try_from(received.proto).unwrap_or(0);
         address::next_hop(&received.src_ip, received.src_port, protocol).unwrap_or_default()
-    }
-
-    /// Whether To has a tag, as inside a dialog.
-    pub(crate) fn has_to_tag(&self) -> bool {
-        let to = self.field(|msg| msg.to);
-        // SAFETY: Kamailio reads To while it parses the header: NULL, or what it has read.
-        let read = to.and_then(|to| unsafe { to.parsed.cast::<ffi::to_body>().as_ref() });
-        read.is_some_and(|to| to.tag_value.len > 0)
     }
 
     /// Reads what stands in From, where that can be read.
@@ -150,8 +141,7 @@ impl<'m> Request<'m> {
     /// The Request-URI as it stands now, and whether the script has changed it. (A changed one is copied: the next change
     /// takes its place.) Nothing where it is not UTF-8.
     pub(crate) fn uri(&self) -> Option<(Cow<'m, str>, bool)> {
-        // SAFETY: empty, or a text that the message owns.
-        let changed = unsafe { text::octets(&self.fields().new_uri) };
+        let changed = self.kept().octets(|msg| &msg.new_uri);
         if changed.is_empty() {
             return Some((self.original_uri()?.into(), false));
         }
@@ -171,15 +161,15 @@ impl<'m> Request<'m> {
 
     /// Makes the registrar read this lifetime in the Expires header field of a REGISTER. False where there is no such field.
     pub(crate) fn set_expires(&self, seconds: u32) -> bool {
-        let field = self.fields().expires;
-        // SAFETY: a header field of this message, checked for NULL; the call puts what it has read into `parsed`.
-        if field.is_null() || unsafe { ffi::parse_expires(field) } < 0 {
+        let Some(field) = self.kept().follow(|msg| &msg.expires) else {
+            return false;
+        };
+        if parse_expires(field) < 0 {
             return false;
         }
-        let parsed = self.field(|msg| msg.expires).map(|field| field.parsed);
-        let parsed = parsed.map(|parsed| parsed.cast::<ffi::exp_body>());
+        let body = field.fields().parsed.cast::<ffi::exp_body>();
         // SAFETY: what parse_expires has put there, in the memory of this process; nobody else looks at it meanwhile.
-        let Some(body) = parsed.and_then(|body| unsafe { body.as_mut() }) else {
+        let Some(body) = (unsafe { body.as_mut() }) else {
             return false;
         };
         body.valid = 1;
@@ -208,6 +198,8 @@ impl Argument for Request<'_> {
 }
 
 typed! {
+    /// It puts what it has read beside the header field, in this process's memory. A second call changes nothing.
+    fn parse_expires(field: Kept<'_, ffi::hdr_field>) -> c_int;
     /// It adds what it has read to the message, in this process's memory. A second call changes nothing.
     fn parse_from_header(msg: Request<'_>) -> c_int;
 }

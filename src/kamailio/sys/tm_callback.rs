@@ -5,11 +5,11 @@ use std::os::raw::{c_int, c_uint, c_void};
 use super::argument::typed;
 use super::ffi;
 use super::guard::guard;
+use super::kept::Kept;
 use super::message::SipMsg;
 use super::modules::modules;
 use super::reply::Reply;
 use super::request::Request;
-use super::text;
 use super::transaction::Transaction;
 
 /// A watcher of transactions. The number that a transaction is tied to it with comes back with each event.
@@ -60,7 +60,7 @@ pub(crate) struct Told<'t> {
     pub(crate) transaction: Transaction<'t>,
     /// The number that the transaction was tied with.
     pub(crate) number: u64,
-    parameters: &'t ffi::tmcb_params,
+    parameters: Kept<'t, ffi::tmcb_params>,
 }
 
 const _: () = assert!(
@@ -71,25 +71,28 @@ const _: () = assert!(
 impl<'t> Told<'t> {
     /// The status code of the response.
     pub(crate) fn status(&self) -> u16 {
-        u16::try_from(self.parameters.code).unwrap_or(500)
+        u16::try_from(self.parameters.fields().code).unwrap_or(500)
     }
 
-    /// The request; under a failure tm's stand-in for it.
+    /// In [`TmEvent::Failure`]: tm's stand-in for the request. (In other events tm passes a request that other processes may
+    /// work on.)
     pub(crate) fn request(&self) -> Option<Request<'t>> {
-        // SAFETY: tm's parameter: a message that this process works on during the callback, or none.
-        unsafe { SipMsg::new(self.parameters.req) }?.request()
+        if self.event != TmEvent::Failure {
+            return None;
+        }
+        // SAFETY: the stand-in, which this process works on during the callback, or NULL.
+        unsafe { SipMsg::new(self.parameters.fields().req) }?.request()
     }
 
     /// The reply; nothing where none has come.
     pub(crate) fn reply(&self) -> Option<Reply<'t>> {
         // SAFETY: tm's parameter: a message that this process works on during the callback, or none.
-        unsafe { SipMsg::new(self.parameters.rpl) }?.reply()
+        unsafe { SipMsg::new(self.parameters.fields().rpl) }?.reply()
     }
 
     /// What was sent, or nothing.
     pub(crate) fn sent(&self) -> &'t [u8] {
-        // SAFETY: tm's parameter: the octets that were sent, live during the callback, or nothing.
-        unsafe { text::octets(&self.parameters.send_buf) }
+        self.parameters.octets(|parameters| &parameters.send_buf)
     }
 
     /// In [`TmEvent::RequestSent`]: so long the request waits for its final response. tm starts its timer behind this.
@@ -135,16 +138,10 @@ impl Transaction<'_> {
 
     /// The number that this watcher was tied to the transaction with last.
     pub(crate) fn number_tied<W: Watcher>(self) -> Option<u64> {
-        let mut next = self.callbacks();
-        // SAFETY: tm's list of callbacks: it only grows, at its head, while the transaction lives.
-        while let Some(callback) = unsafe { next.as_ref() } {
-            let is_it = |function| std::ptr::fn_addr_eq(function, told::<W> as Callback);
-            if callback.callback.is_some_and(is_it) {
-                return Some(callback.param as usize as u64);
-            }
-            next = callback.next;
-        }
-        None
+        let is_it = |function| std::ptr::fn_addr_eq(function, told::<W> as Callback);
+        let mut callbacks = self.callbacks();
+        let ours = callbacks.find(|kept| kept.fields().callback.is_some_and(is_it))?;
+        Some(ours.fields().param as usize as u64)
     }
 }
 
@@ -166,20 +163,20 @@ unsafe extern "C" fn told<W: Watcher>(
         let event = known
             .into_iter()
             .find(|known| *known as u32 == event as u32);
-        // SAFETY: tm's parameters, live during the callback.
-        let parameters = unsafe { parameters.as_ref() };
+        // SAFETY: tm's parameters, which it keeps during the callback with what they point at.
+        let parameters = unsafe { Kept::new(parameters) };
         // SAFETY: tm keeps the transaction during the callback.
         let transaction = unsafe { Transaction::new(cell) };
         let (Some(event), Some(parameters), Some(transaction)) = (event, parameters, transaction)
         else {
             return;
         };
-        // SAFETY: NULL, or the place where tm keeps the number that `Tie::to` made.
-        let number = unsafe { parameters.param.as_ref() };
+        // The place where tm keeps the number that `Tie::to` made.
+        let number = parameters.follow(|parameters| &parameters.param);
         W::told(&Told {
             event,
             transaction,
-            number: number.map_or(0, |number| *number as usize as u64),
+            number: number.map_or(0, |number| *number.fields() as usize as u64),
             parameters,
         });
     });

@@ -1,54 +1,16 @@
 //! tm's transactions: begun, held, found again, answered.
 
-use std::marker::PhantomData;
 use std::os::raw::{c_int, c_uint};
-use std::ptr::NonNull;
 
-use super::address::{self, ListeningSocket};
-use super::argument::Argument;
+use super::address::{self, socket_name};
+use super::argument::{Argument, Null};
 use super::calls;
 use super::ffi;
+use super::kept::Kept;
 use super::message::SipMsg;
 use super::modules::modules;
 use super::request::Request;
 use super::text::{self, Lent, lend};
-
-/// A structure that tm keeps for `'t` and that other processes may write meanwhile: it is read field by field.
-pub(super) struct Kept<'t, T> {
-    raw: NonNull<T>,
-    _kept: PhantomData<&'t T>,
-}
-
-impl<T> Clone for Kept<'_, T> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<T> Copy for Kept<'_, T> {}
-
-impl<T> Kept<'_, T> {
-    /// Nothing for tm's two pointers that are none: NULL and T_UNDEFINED (all ones).
-    ///
-    /// # Safety
-    /// tm keeps any other for the lifetime.
-    unsafe fn new(raw: *mut T) -> Option<Self> {
-        let raw = NonNull::new(raw).filter(|raw| raw.addr().get() != usize::MAX)?;
-        Some(Self {
-            raw,
-            _kept: PhantomData,
-        })
-    }
-}
-
-/// A copy of one field of a [`Kept`] structure: a number, a pointer or a `str`.
-macro_rules! field {
-    ($kept:expr, $($field:ident).+) => {{
-        let kept: &Kept<'_, _> = &$kept;
-        // SAFETY: `Kept::new` was promised that the structure is kept. No reference to it is made.
-        unsafe { (*kept.raw.as_ptr()).$($field).+ }
-    }};
-}
 
 /// What names a transaction in all processes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -81,34 +43,38 @@ impl<'t> Transaction<'t> {
     }
 
     pub(super) fn raw(self) -> *mut ffi::cell {
-        self.0.raw.as_ptr()
+        self.0.raw()
     }
 
-    pub(super) fn callbacks(self) -> *mut ffi::tm_callback {
-        field!(self.0, tmcb_hl.first)
+    /// tm's list of callbacks: it only grows, at its head, while the transaction lives.
+    pub(super) fn callbacks(self) -> impl Iterator<Item = Kept<'t, ffi::tm_callback>> {
+        let first = self.0.follow(|cell| &cell.tmcb_hl.first);
+        first
+            .into_iter()
+            .flat_map(|first| first.list(|this| &this.next))
     }
 
     pub(crate) fn place(self) -> TransactionPlace {
         TransactionPlace {
-            entry: field!(self.0, hash_index),
-            label: field!(self.0, label),
+            entry: self.0.fields().hash_index,
+            label: self.0.fields().label,
         }
     }
 
     /// The final response that it was answered with.
     pub(crate) fn final_status(self) -> Option<u16> {
-        let status = u16::try_from(field!(self.0, uas.status)).ok();
+        let status = u16::try_from(self.0.fields().uas.status).ok();
         status.filter(|status| *status >= 200)
     }
 
     /// Whether it was suspended, and goes on now.
     pub(crate) fn is_continued(self) -> bool {
-        u32::from(field!(self.0, flags)) & ffi::T_ASYNC_CONTINUE != 0
+        u32::from(self.0.fields().flags) & ffi::T_ASYNC_CONTINUE != 0
     }
 
     pub(crate) fn branches(self) -> impl DoubleEndedIterator<Item = Branch<'t>> {
-        let first = field!(self.0, uac);
-        let count = usize::try_from(field!(self.0, nr_of_outgoings)).unwrap_or(0);
+        let first = self.0.fields().uac;
+        let count = usize::try_from(self.0.fields().nr_of_outgoings).unwrap_or(0);
         (0..count).filter_map(move |place| {
             // SAFETY: tm keeps an array of branches with the transaction, of which so many are in use.
             unsafe { Kept::new(first.wrapping_add(place)) }.map(Branch)
@@ -140,22 +106,20 @@ impl<'t> Transaction<'t> {
         };
         let (id, pid, _) = request.number();
         // In a failure route tm's stand-in has the number of the request less one.
+        let kept = kept.fields();
         pid == kept.pid && (id == kept.id || id.wrapping_add(1) == kept.id)
     }
 
     /// Whether From was read before the request got its transaction.
     pub(crate) fn has_read_from(self) -> bool {
-        let from = self.kept_request().map(|request| request.from);
-        // SAFETY: the From of the request that tm keeps with the transaction, or NULL.
-        let from = from.and_then(|from| unsafe { from.as_ref() });
-        from.is_some_and(|from| !from.parsed.is_null())
+        let request = self.kept_request();
+        let from = request.and_then(|request| request.follow(|request| &request.from));
+        from.is_some_and(|from| !from.fields().parsed.is_null())
     }
 
     /// tm's copy of the request; nothing in a transaction of our own.
-    fn kept_request(self) -> Option<&'t ffi::sip_msg> {
-        let request = field!(self.0, uas.request);
-        // SAFETY: NULL, or a copy that tm keeps with the transaction, and that nobody changes any more.
-        unsafe { request.as_ref() }
+    fn kept_request(self) -> Option<Kept<'t, ffi::sip_msg>> {
+        self.0.follow(|cell| &cell.uas.request)
     }
 }
 
@@ -171,7 +135,7 @@ impl Argument for Transaction<'_> {
 impl<'t> Branch<'t> {
     /// The response that it has had last; 0: none.
     pub(crate) fn status(self) -> u16 {
-        u16::try_from(field!(self.0, last_received)).unwrap_or(0)
+        u16::try_from(self.0.fields().last_received).unwrap_or(0)
     }
 
     pub(crate) fn is_open(self) -> bool {
@@ -180,38 +144,35 @@ impl<'t> Branch<'t> {
 
     /// Whether the script waits for its failure.
     pub(crate) fn has_failure_route(self) -> bool {
-        field!(self.0, on_failure) != 0
+        self.0.fields().on_failure != 0
     }
 
     /// The Request-URI that it was sent with.
     pub(crate) fn uri(self) -> Option<&'t str> {
-        let uri = field!(self.0, uri);
-        // SAFETY: a text that tm keeps with the branch.
-        unsafe { text::text(&uri) }
+        self.0.text(|branch| &branch.uri)
     }
 
     /// Where it was sent, as a next hop: `sip:192.0.2.1:5060;transport=udp`.
     pub(crate) fn next_hop(self) -> Option<String> {
-        let to = field!(self.0, request.dst.to);
+        let to = self.0.fields().request.dst.to;
         let mut ip = ffi::ip_addr::default();
         calls::ipsmgw_c_ip(&to, &mut ip);
         let port = calls::ipsmgw_c_port(&to);
-        let protocol = u32::try_from(field!(self.0, request.dst.proto)).unwrap_or(0);
+        let protocol = u32::try_from(self.0.fields().request.dst.proto).unwrap_or(0);
         address::next_hop(&ip, port, protocol)
     }
 
     /// The socket that it was sent from, as `udp:192.0.2.1:5060`.
-    pub(crate) fn socket(self) -> Option<&'static str> {
-        let socket = field!(self.0, request.dst.send_sock);
-        // SAFETY: NULL, or the socket that the request was sent from.
-        unsafe { ListeningSocket::new(socket) }?.name()
+    pub(crate) fn socket(self) -> Option<&'t str> {
+        let socket = self.0.follow(|branch| &branch.request.dst.send_sock);
+        socket.and_then(socket_name)
     }
 
     /// The request as it was sent.
     pub(crate) fn sent(self) -> &'t [u8] {
         let buffer = ffi::str_ {
-            s: field!(self.0, request.buffer),
-            len: field!(self.0, request.buffer_len),
+            s: self.0.fields().request.buffer,
+            len: self.0.fields().request.buffer_len,
         };
         // SAFETY: the octets that tm keeps with the branch to send them again.
         unsafe { text::octets(&buffer) }
@@ -255,9 +216,8 @@ pub(crate) fn begin(request: Request<'_>) -> Begun {
 
 /// Whether tm has a transaction of this request. It has sent the answer again, then, if there is one.
 pub(crate) fn is_known(request: Request<'_>) -> bool {
-    let (msg, none) = (request.raw(), std::ptr::null_mut());
-    // SAFETY: a live request of this process; a function without parameters.
-    unsafe { (modules().t_check_trans)(msg, none, none) == 0 }
+    let commands = &modules().tm_commands;
+    commands.t_check_trans(request, Null::new(), Null::new()) == 0
 }
 
 /// For how long the request's transaction waits for a final response.
@@ -290,6 +250,13 @@ pub(super) struct CurrentKept {
     branch: c_int,
 }
 
+/// What this process works on.
+enum CurrentTransaction {
+    None,
+    /// What it was working on when [`CurrentKept`] was made.
+    Before,
+}
+
 impl CurrentKept {
     pub(super) fn new() -> Self {
         let tm = &modules().tm;
@@ -301,16 +268,23 @@ impl CurrentKept {
 
     /// From here on this process works on no transaction.
     pub(super) fn clear(&self) {
-        let undefined = usize::MAX as *mut ffi::cell;
-        // SAFETY: T_UNDEFINED: none yet.
-        unsafe { (modules().tm.t_sett)(undefined, ffi::T_BR_UNDEFINED as c_int) };
+        self.set(CurrentTransaction::None);
+    }
+
+    fn set(&self, to: CurrentTransaction) {
+        let (cell, branch) = match to {
+            // T_UNDEFINED
+            CurrentTransaction::None => (usize::MAX as *mut _, ffi::T_BR_UNDEFINED as c_int),
+            CurrentTransaction::Before => (self.cell, self.branch),
+        };
+        // SAFETY: none, or what was current before: tm holds its reference until the script is through with its message.
+        unsafe { (modules().tm.t_sett)(cell, branch) };
     }
 }
 
 impl Drop for CurrentKept {
     fn drop(&mut self) {
-        // SAFETY: what was current before; tm holds its reference until the script is through with its message.
-        unsafe { (modules().tm.t_sett)(self.cell, self.branch) };
+        self.set(CurrentTransaction::Before);
     }
 }
 
@@ -340,9 +314,7 @@ impl FoundTransaction {
         let (mut reason, mut headers) = (lend(reason.as_bytes()), lend(headers.as_bytes()));
         let mut to_tag = ffi::str_::default();
         // SAFETY: this holds a reference.
-        let request = unsafe { (*self.cell).uas.request };
-        // SAFETY: NULL, or the copy that tm keeps with the transaction, and that nobody changes any more.
-        let request = unsafe { SipMsg::new(request) }.and_then(SipMsg::request);
+        let request = unsafe { Transaction::new(self.cell) }.and_then(Transaction::kept_request);
         let Some(request) = request else {
             return false;
         };
