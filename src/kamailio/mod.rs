@@ -34,6 +34,7 @@ mod state {
     mod shares;
     pub(super) mod table;
     mod texts;
+    mod trace;
 }
 #[cfg(test)]
 #[allow(dead_code, reason = "each test uses a part of it")]

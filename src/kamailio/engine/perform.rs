@@ -20,6 +20,7 @@ use crate::kamailio::state::exchanges::Locked;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::now::now;
 use crate::kamailio::state::trace;
+use crate::kamailio::sys::clock;
 use crate::kamailio::sys::reply::Reply;
 use crate::kamailio::sys::request::Request;
 use crate::kamailio::sys::transaction::{self, FoundTransaction, Transaction, TransactionPlace};
@@ -92,7 +93,7 @@ pub(crate) fn perform(step: Step, at: At<'_>) -> Performed {
         let mut tell = |exchange, input| effects.extend(decide(exchange, input).effects);
         match effect {
             Effect::Ended(end) => {
-                let known = state().trace.ended(end);
+                let known = state().trace.ended(end, clock::monotonic_ms());
                 trace::tell(end);
                 ended.push((end, known.map(|known| known.call_id).unwrap_or_default()));
             }
@@ -258,7 +259,9 @@ fn exchange_of(effect: &Effect) -> Option<ExchangeKey> {
 fn note_opened(exchange: ExchangeKey, kind: Kind, at: At<'_>) {
     if let At::Request(request, _) = at {
         let call_id = request.call_id().unwrap_or_default();
-        state().trace.opened(exchange, kind, call_id);
+        state()
+            .trace
+            .opened(exchange, kind, call_id, clock::monotonic_ms());
     }
 }
 

@@ -33,7 +33,7 @@ pub(crate) struct GatewayState {
     pub(crate) lifecycle: Lifecycle,
     pub(crate) people: People,
     pub(crate) connections: Limits,
-    pub(crate) trace: Trace,
+    pub(crate) trace: Trace<Shm>,
     pub(crate) outbound_proxy: &'static str,
     pub(crate) flags: ContactFlags,
     pub(crate) trusted_flag: u32,

@@ -7,8 +7,7 @@ use crate::base::Text;
 use crate::exchange::{ExchangeKey, Kind};
 use crate::interwork::{Ended, Ending};
 
-use crate::kamailio::sys::clock;
-use crate::kamailio::sys::sharing::{AtomicU32, Guarded, Memory, Shm, ShmBox, plain};
+use crate::kamailio::sys::sharing::{AtomicU32, Guarded, Memory, plain};
 
 /// How many ended messages are remembered; a power of two.
 const REMEMBERED: usize = 4096;
@@ -31,35 +30,35 @@ pub(crate) struct Known {
 
 plain!(struct Known { exchange, kind, call_id, opened_ms, ended_ms, ended });
 
-/// What is known of one message, and its lock.
-type Place = Guarded<<Shm as Memory>::Lock, Option<Known>>;
+/// What is known of one message, or nothing.
+type Place<M> = Guarded<<M as Memory>::Lock, Option<Known>>;
 
-pub(crate) struct Trace {
+pub(crate) struct Trace<M: Memory> {
     /// An exchange has its place by the low bits of its number. No two that are open share a place (`table/serials.rs`).
-    open: <Shm as Memory>::Array<Place>,
+    open: M::Array<Place<M>>,
     /// The newest outcome goes to the place of the oldest.
-    ended: <Shm as Memory>::Array<Place>,
-    next: ShmBox<AtomicU32>,
+    ended: M::Array<Place<M>>,
+    next: M::Box<AtomicU32>,
 }
 
-impl Trace {
+impl<M: Memory> Trace<M> {
     /// In mod_init; `None` when shared memory is too small.
     pub(crate) fn new(capacity: u32) -> Option<Self> {
-        let open = (usize::try_from(capacity).ok()? * 2).next_power_of_two();
+        let open = usize::try_from(capacity).ok()?.checked_mul(2)?;
         Some(Self {
-            open: Shm::array(open, |_| Guarded::new(None))?,
-            ended: Shm::array(REMEMBERED, |_| Guarded::new(None))?,
-            next: Shm::boxed(AtomicU32::new(0))?,
+            open: M::array(open.checked_next_power_of_two()?, |_| Guarded::new(None))?,
+            ended: M::array(REMEMBERED, |_| Guarded::new(None))?,
+            next: M::boxed(AtomicU32::new(0))?,
         })
     }
 
-    fn place(&self, exchange: ExchangeKey) -> Option<&Place> {
+    fn place(&self, exchange: ExchangeKey) -> Option<&Place<M>> {
         self.open
             .get(exchange.serial() as usize & (self.open.len() - 1))
     }
 
     /// A message was taken.
-    pub(crate) fn opened(&self, exchange: ExchangeKey, kind: Kind, call_id: &str) {
+    pub(crate) fn opened(&self, exchange: ExchangeKey, kind: Kind, call_id: &str, now_ms: u64) {
         let mut kept = CallId::EMPTY;
         // What does not fit is not kept.
         let mut end = call_id.len().min(126);
@@ -73,7 +72,7 @@ impl Trace {
             exchange,
             kind,
             call_id: kept,
-            opened_ms: clock::monotonic_ms(),
+            opened_ms: now_ms,
             ended_ms: 0,
             ended: None,
         };
@@ -83,8 +82,7 @@ impl Trace {
     }
 
     /// An outcome is known. What is known of the message, where it was opened by a request.
-    pub(crate) fn ended(&self, ended: Ended) -> Option<Known> {
-        let now_ms = clock::monotonic_ms();
+    pub(crate) fn ended(&self, ended: Ended, now_ms: u64) -> Option<Known> {
         let known = self.place(ended.exchange)?.with(|place| {
             let known = place
                 .as_mut()
@@ -162,5 +160,71 @@ pub(crate) fn tell(ended: Ended) {
         tracing::info!(direction, status, "{outcome}");
     } else {
         tracing::info!(target: "ipsmgw::notice", direction, status, %leg, %rp_cause, %tp_fcs, "{outcome}");
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::kamailio::sys::sharing::Heap;
+
+    fn exchange(serial: u64) -> ExchangeKey {
+        ExchangeKey::new(1, serial).unwrap()
+    }
+
+    const fn ended(exchange: ExchangeKey, status: u16) -> Ended {
+        Ended {
+            exchange,
+            kind: Kind::ImToSm,
+            ending: Ending::Delivered,
+            status,
+            sip_failure: None,
+            rp_cause: None,
+            tp_fcs: None,
+        }
+    }
+
+    #[test]
+    fn a_message_is_found_by_its_call_id_while_it_is_open_and_when_it_has_ended() {
+        let trace = Trace::<Heap>::new(2).unwrap();
+        trace.opened(exchange(1), Kind::ImToSm, "a@x", 10);
+        trace.opened(exchange(2), Kind::ImToSm, "a@x", 5);
+        trace.opened(exchange(3), Kind::ImToSm, "b@x", 7);
+        assert_eq!(trace.call_id(exchange(3)).unwrap().as_str(), "b@x");
+        let known = trace.ended(ended(exchange(1), 200), 20).unwrap();
+        assert_eq!((known.opened_ms, known.ended_ms), (10, 20));
+        // Another exchange takes its place.
+        trace.opened(exchange(5), Kind::ImToSm, "c@x", 30);
+        assert_eq!(trace.call_id(exchange(1)), None);
+        assert!(trace.ended(ended(exchange(1), 480), 40).is_none());
+        let found = trace.of("a@x");
+        let statuses = found.iter().map(|known| known.ended.map(|end| end.status));
+        assert!(statuses.eq([None, Some(200)]), "the oldest first");
+        assert!(trace.of("d@x").is_empty());
+    }
+
+    #[test]
+    fn a_later_outcome_counts() {
+        let trace = Trace::<Heap>::new(2).unwrap();
+        trace.opened(exchange(1), Kind::ImToSm, "a@x", 10);
+        for (status, now_ms) in [(202, 20), (200, 30)] {
+            assert!(trace.ended(ended(exchange(1), status), now_ms).is_some());
+        }
+        let found = trace.of("a@x");
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].ended.unwrap().status, 200);
+    }
+
+    #[test]
+    fn a_long_call_id_is_cut_between_characters() {
+        let trace = Trace::<Heap>::new(1).unwrap();
+        trace.opened(
+            exchange(1),
+            Kind::ImToSm,
+            &format!("x{}", "é".repeat(90)),
+            1,
+        );
+        let kept = trace.call_id(exchange(1)).unwrap();
+        assert_eq!(kept.as_str(), format!("x{}", "é".repeat(62)));
     }
 }
