@@ -5,10 +5,16 @@ use std::net::{IpAddr, SocketAddr};
 use super::ffi;
 use super::kept::Kept;
 
+/// The octets of an address, in network order. An IPv4 address has four.
+pub(super) fn octets(ip: &ffi::ip_addr) -> &[u8; 16] {
+    // SAFETY: the union is 16 octets, and all octets are valid integers, whichever member was written. An address is zeroed
+    // before it is written.
+    unsafe { &ip.u.addr }
+}
+
 /// An address; nothing where Kamailio has none.
 pub(super) fn ip_address(ip: &ffi::ip_addr) -> Option<IpAddr> {
-    // SAFETY: the union is 16 octets in network order, and all octets are valid integers, whichever member was written.
-    let octets: [u8; 16] = unsafe { ip.u.addr };
+    let octets = *octets(ip);
     match ip.len {
         4 => octets.first_chunk::<4>().map(|four| (*four).into()),
         16 => Some(octets.into()),

@@ -40,6 +40,8 @@ safe! {
     fn ipsmgw_c_shm_available() -> c_ulong;
 
     /// It gives fresh memory, or NULL.
+    fn ipsmgw_c_shm_alloc(size: usize) -> *mut c_void;
+    /// As above.
     fn ipsmgw_c_pkg_alloc(size: usize) -> *mut c_void;
 
     /// The next of several static buffers of this process.

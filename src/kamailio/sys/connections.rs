@@ -2,6 +2,7 @@
 
 use std::os::raw::c_int;
 
+use super::address;
 use super::calls;
 use super::ffi;
 
@@ -21,8 +22,7 @@ impl TcpConnection {
 
     /// The address that it comes from.
     pub(crate) fn source(&self) -> &[u8] {
-        // SAFETY: the union's octets are all of it, and an address is zeroed before it is written.
-        let octets = unsafe { &self.0.source.u.addr };
+        let octets = address::octets(&self.0.source);
         let length = usize::try_from(self.0.source.len).unwrap_or(0);
         octets.get(..length).unwrap_or(octets)
     }

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicI32, AtomicPtr, Ordering::Relaxed};
 
 use super::ffi::{self, param_export, str_};
 use super::guard::guard;
+use super::passed::Str;
 use super::text;
 
 /// The place of a number.
@@ -138,13 +139,10 @@ impl Row {
     }
 }
 
-/// The parser calls this for each value of a parameter that may be set several times.
-unsafe extern "C" fn add<P: Several>(_: ffi::modparam_t, value: *mut c_void) -> c_int {
-    guard("parameter", -1, || {
-        // SAFETY: the table says that the value is a `str`; it is live during the call.
-        match unsafe { text::passed(value.cast()) } {
-            Some(value) if P::rows().push(value) => 0,
-            _ => -1,
-        }
+/// The parser calls this for each value of a parameter that may be set several times: with a `str`, as the table says.
+extern "C" fn add<P: Several>(_: ffi::modparam_t, value: Str<'_>) -> c_int {
+    guard("parameter", -1, || match value.get() {
+        Some(value) if P::rows().push(value) => 0,
+        _ => -1,
     })
 }

@@ -26,19 +26,18 @@ impl<'c> Message<'c> {
 
 /// A `str` of a script engine or of a parser, or NULL.
 #[repr(transparent)]
-pub(super) struct Str<'c>(*const ffi::str_, PhantomData<&'c ffi::str_>);
+pub(super) struct Str<'c>(Option<&'c ffi::str_>);
 
 impl<'c> Str<'c> {
     /// The text; nothing for NULL, or where it is not UTF-8.
     pub(super) fn get(&self) -> Option<&'c str> {
         // SAFETY: what this type promises.
-        unsafe { text::passed(self.0) }
+        unsafe { text::text(self.0?) }
     }
 
     /// Where the text starts.
     pub(super) fn start(&self) -> *mut c_char {
-        // SAFETY: what this type promises.
-        unsafe { self.0.as_ref() }.map_or(std::ptr::null_mut(), |text| text.s)
+        self.0.map_or(std::ptr::null_mut(), |text| text.s)
     }
 }
 
@@ -77,19 +76,18 @@ impl Prepared<'_> {
 
 /// The place of an argument that is not prepared yet: a text that ends with NUL.
 #[repr(transparent)]
-pub(super) struct Argument<'c>(NonNull<CText<'c>>);
+pub(super) struct Argument<'c>(&'c mut CText<'c>);
 
 impl Argument<'_> {
     /// The text that the script has written.
     pub(super) fn text(&self) -> &str {
-        // SAFETY: what this type promises.
-        unsafe { self.0.read() }.get().unwrap_or_default()
+        self.0.get().unwrap_or_default()
     }
 
     /// Prepares the argument. 0: done.
     pub(super) fn prepare(self, number: i32) -> i32 {
         // SAFETY: what this type promises; the parser frees what is put into the place.
-        unsafe { ffi::fixup_spve_spve(self.0.as_ptr().cast(), number) }
+        unsafe { ffi::fixup_spve_spve(std::ptr::from_mut(self.0).cast(), number) }
     }
 }
 

@@ -5,7 +5,7 @@ use std::ffi::CStr;
 use std::os::raw::{c_char, c_int};
 use std::ptr::null_mut;
 
-use super::argument::{Argument as _, Null, typed};
+use super::argument::{Argument, Null, typed};
 use super::calls;
 use super::ffi::{
     self, pv_export_t, pv_param_t, pv_spec_t, pv_value_t, sip_msg, str_, tr_export_t, tr_param_t,
@@ -224,10 +224,25 @@ impl<T: Transformation> Classes<T> {
     ];
 }
 
+/// A constant table that ends with an empty row.
+struct ClassTable(&'static [tr_export_t; 2]);
+
+impl Argument for ClassTable {
+    type C = *mut tr_export_t;
+
+    fn c(self) -> Self::C {
+        self.0.as_ptr().cast_mut()
+    }
+}
+
+typed! {
+    /// It keeps the table, which is constant.
+    fn register_trans_mod(path: ModulePath<'_>, table: ClassTable) -> c_int;
+}
+
 /// Registers a class of transformations, while Kamailio loads the module.
 pub(super) fn register<T: Transformation>(path: ModulePath<'_>) -> bool {
-    // SAFETY: Kamailio's own path; a constant table that ends with an empty row.
-    unsafe { ffi::register_trans_mod(path.c(), Classes::<T>::TABLE.as_ptr().cast_mut()) == 0 }
+    register_trans_mod(path, ClassTable(Classes::<T>::TABLE)) == 0
 }
 
 type Parse = unsafe extern "C" fn(*mut str_, *mut trans_t) -> *mut c_char;

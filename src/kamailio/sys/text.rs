@@ -39,17 +39,6 @@ pub(crate) unsafe fn octets<'a>(text: &ffi::str_) -> &'a [u8] {
     }
 }
 
-/// Text that Kamailio passes by pointer; nothing for NULL or where it is not UTF-8.
-///
-/// # Safety
-/// NULL, or a `str` as for [`octets`].
-pub(crate) unsafe fn passed<'a>(value: *const ffi::str_) -> Option<&'a str> {
-    // SAFETY: by the caller's promise.
-    let value = unsafe { value.as_ref() }?;
-    // SAFETY: by the caller's promise.
-    unsafe { text(value) }
-}
-
 /// The same as text; nothing where it is not UTF-8.
 ///
 /// # Safety

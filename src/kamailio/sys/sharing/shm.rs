@@ -8,6 +8,7 @@ use std::ptr::NonNull;
 use super::guarded::RawLock;
 use super::memory::Memory;
 use super::plain::Plain;
+use crate::kamailio::sys::calls;
 use crate::kamailio::sys::ffi;
 
 /// Kamailio's shared memory. It is at the same address in all processes.
@@ -47,8 +48,8 @@ impl Memory for Shm {
 }
 
 fn alloc(octets: usize) -> Option<NonNull<u8>> {
-    // SAFETY: any size may be asked for. Kamailio has its shared memory before it loads modules.
-    let memory = unsafe { ffi::ipsmgw_c_shm_alloc(octets) };
+    // Kamailio has its shared memory before it loads modules.
+    let memory = calls::ipsmgw_c_shm_alloc(octets);
     NonNull::new(memory.cast())
 }
 
