@@ -107,7 +107,11 @@ impl ipsmgw::exchange::Store for Store {
 
 impl Store {
     fn place(&self, key: ExchangeKey) -> Option<usize> {
-        self.open.iter().position(|(open, _)| open.key() == key)
+        // Keys come in the order in which exchanges are opened.
+        let found = self
+            .open
+            .binary_search_by_key(&key.serial(), |(open, _)| open.key().serial());
+        found.ok().filter(|place| self.open[*place].0.key() == key)
     }
 
     fn first_of(&self, kind: Kind, from: usize) -> Option<Exchange> {
