@@ -1,12 +1,14 @@
 //! The binding to Kamailio. Only `sys` has `unsafe` code.
 //!
-//! | room | what stands there |
+//! A room imports only from the rooms above it in this table.
+//!
+//! | room | content |
 //! |---|---|
-//! | `sys` | Kamailio's core and its modules: calls, structures, shared memory, log; the fence around every entry from C |
-//! | `state` | the open exchanges and what else all processes share |
-//! | `engine` | a message read, decided and carried out; what came of it, told to the core |
-//! | `register` | contacts: who is registered, what each can do, how it is kept |
-//! | `script` | what the script and operators see: exports, parameters, functions, pseudo-variables, RPC |
+//! | `sys` | Kamailio's core and modules behind typed functions; shared memory; the log; the guard that catches panics |
+//! | `state` | open exchanges, and the other tables that all processes share |
+//! | `register` | registered contacts and their capabilities; S-CSCFs; the writer process |
+//! | `engine` | a MESSAGE is read, decided and executed; tm's callbacks; the timer process |
+//! | `script` | what scripts and operators see: exports, parameters, functions, pseudo-variables, RPC |
 
 #[cfg(not(test))]
 mod engine;
@@ -54,7 +56,10 @@ pub const FUNCTIONS: &[&str] = script::exports::FUNCTIONS;
 pub const COMMANDS: &[&str] = script::rpc::COMMANDS;
 /// The event routes.
 #[cfg(not(test))]
-pub const EVENT_ROUTES: [&str; 2] = [engine::result::RESULT, engine::result::SM_RESULT];
+pub const EVENT_ROUTES: [&str; 2] = [
+    engine::result_route::RESULT,
+    engine::result_route::SM_RESULT,
+];
 /// The counters that are not about messages; [`Counter`](crate::interwork::Counter) has the others.
 #[cfg(not(test))]
 pub const COUNTERS: [&str; 3] = state::counters::OF_THE_SERVER;

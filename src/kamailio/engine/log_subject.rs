@@ -5,15 +5,14 @@ use std::fmt::Write as _;
 
 use crate::exchange::ExchangeKey;
 
-use super::result;
+use super::result_route;
 use crate::kamailio::state::gateway_state::state_if_started;
 use crate::kamailio::state::trace;
 use crate::kamailio::sys::current_message;
 use crate::kamailio::sys::message::SipMsg;
 
 thread_local! {
-    /// The exchange that this process works on just now, and how many functions of the script ran inside each other when it
-    /// began.
+    /// The current exchange of this process, and the nesting depth of script functions when it was set.
     static EXCHANGE: Cell<Option<(ExchangeKey, u32)>> = const { Cell::new(None) };
 }
 
@@ -37,7 +36,7 @@ pub(crate) fn push(line: &mut String) {
     let is_about_it = |(_, depth): &(_, u32)| *depth == current_message::depth();
     let exchange = EXCHANGE.get().filter(is_about_it);
     let exchange = exchange.map(|(exchange, _)| exchange);
-    if let Some((ended, call_id)) = result::current_sm() {
+    if let Some((ended, call_id)) = result_route::current_sm() {
         let name = trace::name(ended.exchange);
         // Writing into a String cannot fail.
         let _ = write!(line, " call_id={} exchange={name}", call_id.as_str());

@@ -1,16 +1,18 @@
-//! A message through the gateway: read, decided, carried out; what came of it.
+//! A MESSAGE through the gateway: read, decided, executed; tm's callbacks; the timer process.
 
 pub(super) mod answer;
 pub(super) mod connections;
+pub(super) mod decide;
+pub(super) mod execute;
 pub(super) mod lifecycle;
 pub(super) mod log_lines;
 pub(super) mod log_subject;
-pub(super) mod perform;
-pub(super) mod reading;
-pub(super) mod repeats;
-pub(super) mod result;
+pub(super) mod message_view;
+pub(super) mod result_route;
+pub(super) mod retransmissions;
 pub(super) mod rewrite;
 pub(super) mod send;
 pub(super) mod timer;
 pub(super) mod tm_callbacks;
+pub(super) mod transaction_id;
 pub(super) mod watch;

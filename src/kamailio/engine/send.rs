@@ -73,7 +73,7 @@ fn send_message(message: &MessageOut, route: &Route, tie: Option<Tie>) -> Result
 }
 
 /// An RP-DATA, and the contact that is next to get it.
-pub(crate) struct Contacts {
+pub(crate) struct NextContact {
     /// The route to the contact that is next.
     route: Option<Route>,
     /// How many contacts are left after it.
@@ -81,7 +81,7 @@ pub(crate) struct Contacts {
     to: ToContact,
 }
 
-impl Contacts {
+impl NextContact {
     pub(crate) fn of(message: &MessageOut, to: ToContact) -> Self {
         let contact = usize::from(to.contact);
         let mut routes = match message.service {

@@ -8,9 +8,10 @@ use crate::guard::connections::Watch;
 use crate::interwork::Input;
 
 use super::connections;
+use super::decide::decide_in;
+use super::execute::{Context, execute};
 use super::lifecycle;
 use super::log_subject;
-use super::perform::{At, decide_in, perform};
 use crate::kamailio::state::exchanges::Locked;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::now::now;
@@ -72,5 +73,5 @@ fn stop() {
 
 fn tell(locked: Locked<'_>, exchange: ExchangeKey, input: Input<'_>, now: Now) {
     let _about = log_subject::about(exchange);
-    perform(decide_in(locked, input, now), At::Nothing);
+    execute(decide_in(locked, input, now), Context::Nothing);
 }

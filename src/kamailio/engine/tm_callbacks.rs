@@ -4,9 +4,10 @@ use crate::exchange::ExchangeKey;
 use crate::interwork::Input;
 
 use super::answer::answer_in_transaction;
-use super::perform::{At, handle, id, reply_to};
-use super::result;
+use super::execute::{Context, handle};
+use super::result_route;
 use super::send;
+use super::transaction_id::{reply_to, transaction_id};
 use super::watch::{Handlers, exchange_relayed, set_handlers};
 use crate::kamailio::sys::message::SipMsg;
 use crate::kamailio::sys::request::Request;
@@ -24,7 +25,7 @@ fn own_message(exchange: ExchangeKey, attempt: u8, about: &Told<'_>) {
         attempt,
         status: about.status(),
     };
-    handle(exchange, input, At::Nothing);
+    handle(exchange, input, Context::Nothing);
 }
 
 /// A relayed request of SM -> IM: a 2xx to forward, a failure, the final response sent, the end of the transaction. All
@@ -33,7 +34,7 @@ fn relayed(exchange: ExchangeKey, about: &Told<'_>) {
     let (status, transaction) = (about.status(), about.transaction);
     let im_answered = |status| {
         let input = Input::ImAnswered { exchange, status };
-        handle(exchange, input, At::Nothing);
+        handle(exchange, input, Context::Nothing);
     };
     match about.event {
         TmEvent::ResponseIn if status >= 200 => {
@@ -44,13 +45,17 @@ fn relayed(exchange: ExchangeKey, about: &Told<'_>) {
                     status,
                     open: transaction.open_branches(),
                 };
-                handle(exchange, input, At::Answered(transaction, Some(branch)));
+                handle(
+                    exchange,
+                    input,
+                    Context::Answered(transaction, Some(branch)),
+                );
             }
         }
         TmEvent::ResponseForwarded if (200..300).contains(&status) => {
             if let Some(reply) = about.reply() {
                 let input = Input::ResponseForwarded { exchange, status };
-                handle(exchange, input, At::Response(reply));
+                handle(exchange, input, Context::Response(reply));
             }
         }
         TmEvent::Failure if !has_failure_route(transaction) => {
@@ -59,7 +64,7 @@ fn relayed(exchange: ExchangeKey, about: &Told<'_>) {
             }
         }
         TmEvent::ResponseOut if status >= 200 => {
-            let failure = picked_failure(transaction).filter(|_| !result::is_accepting());
+            let failure = picked_failure(transaction).filter(|_| !result_route::is_accepting());
             if let Some(failure) = failure {
                 // The script has answered in its failure route: the picked failure is the outcome. The core ignores a
                 // second outcome.
@@ -74,7 +79,7 @@ fn relayed(exchange: ExchangeKey, about: &Told<'_>) {
             if let Some(status @ 200..300) = transaction.final_status() {
                 final_sent(exchange, status, transaction);
             }
-            handle(exchange, Input::Released { exchange }, At::Nothing);
+            handle(exchange, Input::Released { exchange }, Context::Nothing);
         }
         _ => {}
     }
@@ -86,7 +91,7 @@ fn final_sent(exchange: ExchangeKey, status: u16, transaction: Transaction<'_>) 
         status,
         open: transaction.open_branches(),
     };
-    handle(exchange, input, At::Answered(transaction, None));
+    handle(exchange, input, Context::Answered(transaction, None));
 }
 
 /// A held request of IM -> SM: tm's timer is over, or the transaction ends.
@@ -98,12 +103,12 @@ fn held(exchange: ExchangeKey, about: &Told<'_>) {
             };
             let input = Input::HoldTimeout {
                 exchange,
-                transaction: id(about.transaction.place()),
+                transaction: transaction_id(about.transaction.place()),
             };
-            handle(exchange, input, At::Failure(request));
+            handle(exchange, input, Context::Failure(request));
         }
         TmEvent::Destroyed if !is_shutting_down() => {
-            handle(exchange, Input::Released { exchange }, At::Nothing);
+            handle(exchange, Input::Released { exchange }, Context::Nothing);
         }
         _ => {}
     }
@@ -116,7 +121,7 @@ fn script_answered(exchange: ExchangeKey, request: Request<'_>, status: u16) {
         request: reply_to(request),
         status,
     };
-    handle(exchange, input, At::Request(request, None));
+    handle(exchange, input, Context::Request(request, None));
 }
 
 /// Whether the branch that tm picked has a failure route.
@@ -159,7 +164,7 @@ fn answer_unmended_failure(msg: SipMsg<'_>) {
     }
     // In a continued transaction the result route has not answered: tm would send 500 now.
     if transaction.is_continued() {
-        if let Some(outcome) = result::current() {
+        if let Some(outcome) = result_route::current() {
             answer_in_transaction(request, &outcome.answer);
         }
         return;

@@ -1,6 +1,5 @@
-//! Registered contacts and what they can do.
+//! Registered contacts and their capabilities; S-CSCFs; the writer process.
 
-pub(super) mod at_scscf;
 pub(super) mod contacts;
 pub(super) mod destinations;
 pub(super) mod person;
@@ -9,5 +8,6 @@ pub(super) mod register_request;
 pub(super) mod registration;
 pub(super) mod route;
 pub(super) mod save;
+pub(super) mod scscf_contacts;
 pub(super) mod third_party;
 pub(super) mod writer;

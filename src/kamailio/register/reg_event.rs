@@ -12,10 +12,10 @@ use crate::interwork::{AorOwner, RegEvent, digest};
 use crate::mime::Entity;
 use crate::sip::{ContactsTold, tag};
 
-use super::at_scscf;
 use super::contacts;
 use super::person;
 use super::route::{NotSent, Route};
+use super::scscf_contacts;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::local_uri::is_local_uri;
 use crate::kamailio::state::people::Subscription;
@@ -158,14 +158,14 @@ pub(crate) fn notified(msg: Request<'_>) -> NotifyResult {
             if changed != registered {
                 state.people.register(&person, changed);
             }
-            at_scscf::set(&person_uri, flags, changed.contacts.can(now));
+            scscf_contacts::set(&person_uri, flags, changed.contacts.can(now));
             let keys = names
                 .iter()
                 .filter_map(|uri| state.gateway.identity_key(uri, &is_local_uri));
             person::add_identities(&keys.collect::<Vec<_>>(), &person, registered.round);
         }
         Ok(RegEvent::NoContact) => {
-            at_scscf::remove(&person_uri, flags);
+            scscf_contacts::remove(&person_uri, flags);
             state.people.unregister(&person);
         }
         Ok(RegEvent::SomebodyElse) => {
@@ -244,7 +244,7 @@ pub(crate) fn watch_requests() -> bool {
 fn after_script() {
     let left = AFTER_SCRIPT.with(|left| left.take());
     if let Some((person, hop)) = left.moved {
-        at_scscf::keep_only(&person, state().flags, &hop);
+        scscf_contacts::keep_only(&person, state().flags, &hop);
     }
     if let Some(pending) = left.pending {
         subscribe(pending);

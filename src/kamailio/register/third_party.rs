@@ -6,11 +6,11 @@ use crate::interwork::{AtScscf, digest, digest_of_set, key_of_number};
 use crate::mime::ServiceInfo;
 use crate::sip::{Capabilities, ContactsTold, RegisterBody, Uri, asserted, expires};
 
-use super::at_scscf;
 use super::contacts;
 use super::person;
 use super::reg_event;
 use super::register_request;
+use super::scscf_contacts;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::local_uri::is_local_uri;
 use crate::kamailio::sys::clock::unix_time;
@@ -41,7 +41,7 @@ pub(crate) fn save(register: Request<'_>) -> i32 {
     let before = state.people.at_scscf(&person);
     // If two S-CSCFs register the person, the later one counts.
     let is_same = before.is_none_or(|before| before.scscf == scscf);
-    let known = at_scscf::capabilities(&person_uri, state.flags);
+    let known = scscf_contacts::capabilities(&person_uri, state.flags);
     let mut contacts = match before {
         Some(before) if is_same => before.contacts,
         Some(_) => Default::default(),
@@ -189,7 +189,7 @@ fn whole(seconds: i64) -> u32 {
 pub(crate) fn prolong(register: Request<'_>, person_uri: &str) {
     let is_it = |registered: &AtScscf| registered.scscf == digest(&[&contact(register).0]);
     if let Some(registered) = contacts::registered_at_scscf(person_uri).filter(is_it) {
-        at_scscf::prolong(person_uri, state().flags, registered.until);
+        scscf_contacts::prolong(person_uri, state().flags, registered.until);
     }
 }
 

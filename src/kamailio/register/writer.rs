@@ -80,7 +80,7 @@ pub(crate) fn start() -> bool {
     state().registrations.is_none() || process::start_process(c"IPSMGW WRITER", work)
 }
 
-/// Sleeps, and writes all that is in the queue then.
+/// Waits for the queue, and writes all registrations in it.
 fn work() {
     let Some(queue) = &state().registrations else {
         return;
@@ -92,7 +92,7 @@ fn work() {
         if group.is_empty() && identities.is_empty() {
             break;
         }
-        // Before the REGISTERs that named them are answered.
+        // They are written before the REGISTERs that named them are answered.
         state()
             .people
             .write_identities(&queue.database, &identities);

@@ -3,7 +3,7 @@
 
 use super::functions::DIRECTIONS;
 use crate::interwork;
-use crate::kamailio::engine::result;
+use crate::kamailio::engine::result_route;
 use crate::kamailio::register::save::CAPABILITIES;
 
 /// Of `ipsmgw_capable(uri, what)`.
@@ -29,12 +29,12 @@ pub(crate) fn authorize(place: usize, text: &str) -> Result<(), String> {
 
 /// Of `ipsmgw_im_to_sm(route)`.
 pub(crate) fn route(_: usize, text: &str) -> Result<(), String> {
-    if text.is_empty() || result::has_native_route(text) {
+    if text.is_empty() || result_route::has_native_route(text) {
         return Ok(());
     }
     Err(format!(
         "ipsmgw_im_to_sm(\"{text}\"): the script has no such route: write route[{text}] {{ ... }} of up to {} characters, or ipsmgw_im_to_sm() for event_route[ipsmgw:result]",
-        result::LONGEST_NAME
+        result_route::LONGEST_NAME
     ))
 }
 

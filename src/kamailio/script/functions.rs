@@ -6,12 +6,12 @@ use crate::exchange::{ReplyTo, Store as _, TransactionId};
 use crate::interwork::{self, Effect, Input, Named, Refusal, Verdict};
 
 use crate::kamailio::engine::answer::answer_in_transaction;
-use crate::kamailio::engine::perform::{
-    At, decide_for, decide_in, handle, id, perform, refuse_without_means, reply_to,
-};
-use crate::kamailio::engine::reading::Reading;
-use crate::kamailio::engine::repeats;
-use crate::kamailio::engine::result;
+use crate::kamailio::engine::decide::{decide_for, decide_in};
+use crate::kamailio::engine::execute::{Context, execute, handle, refuse_without_means};
+use crate::kamailio::engine::message_view::MessageView;
+use crate::kamailio::engine::result_route;
+use crate::kamailio::engine::retransmissions;
+use crate::kamailio::engine::transaction_id::{reply_to, transaction_id};
 use crate::kamailio::engine::watch;
 use crate::kamailio::state::exchanges::Locked;
 use crate::kamailio::state::gateway_state::state;
@@ -39,17 +39,17 @@ pub(crate) fn refuse_while_draining(msg: Request<'_>) -> bool {
     let drains = state().lifecycle.is_draining();
     if drains {
         let step = state().gateway.refuse_while_stopping(reply_to(msg));
-        perform(step, At::Request(msg, None));
+        execute(step, Context::Request(msg, None));
     }
     drains
 }
 
 /// `ipsmgw_classify()`: what the request is. It changes nothing.
 pub(crate) fn classify(msg: SipMsg<'_>) -> i32 {
-    let Some(reading) = Reading::of(msg) else {
+    let Some(view) = MessageView::of(msg) else {
         return FALSE;
     };
-    match state().gateway.classify(&reading.content()) {
+    match state().gateway.classify(&view.content()) {
         Ok(class) => class as i32,
         Err(refusal) => {
             tracing::info!(reason = %refusal.reason, "malformed");
@@ -102,7 +102,7 @@ pub(crate) fn sm_to_im(msg: SipMsg<'_>) -> i32 {
     }
 }
 
-/// The message as a request that a function may take; where it is none, the log says so.
+/// The request, if a function may convert it in this route. If not, the log has the reason.
 pub(crate) fn can_take<'m>(msg: SipMsg<'m>, function: &str) -> Option<Request<'m>> {
     let request = msg.request().filter(Request::can_be_taken);
     if request.is_none() {
@@ -117,7 +117,7 @@ pub(crate) fn can_take<'m>(msg: SipMsg<'m>, function: &str) -> Option<Request<'m
 pub(crate) fn begin(msg: Request<'_>) -> Result<(), i32> {
     match transaction::begin(msg) {
         Begun::Transaction => {
-            repeats::watch(msg);
+            retransmissions::watch(msg);
             Ok(())
         }
         Begun::Retransmission => Err(END_OF_SCRIPT),
@@ -128,10 +128,10 @@ pub(crate) fn begin(msg: Request<'_>) -> Result<(), i32> {
     }
 }
 
-/// What names the request's transaction in all processes.
+/// The identifier of the request's transaction, valid in all processes.
 fn transaction_at_hand(msg: Request<'_>) -> TransactionId {
     let place = Transaction::of(msg.message()).map(Transaction::place);
-    id(place.unwrap_or_default())
+    transaction_id(place.unwrap_or_default())
 }
 
 /// Gives a short message to the core. It is relayed; if the script has set an outcome, the report is sent at once. An error is the
@@ -140,9 +140,9 @@ fn submit(msg: Request<'_>, outcome: Option<u16>) -> Result<Verdict, i32> {
     begin(msg)?;
     let state = state();
     let now = now();
-    let reading = Reading::of(msg.message()).ok_or(FALSE)?;
-    let reading = reading.with_sender().with_source().with_recipient();
-    let message = reading.message();
+    let view = MessageView::of(msg.message()).ok_or(FALSE)?;
+    let view = view.with_sender().with_source().with_recipient();
+    let message = view.message();
     let prepared = match state.gateway.translate_sm(&message, now) {
         Ok(prepared) => prepared,
         Err(refusal) => {
@@ -156,7 +156,7 @@ fn submit(msg: Request<'_>, outcome: Option<u16>) -> Result<Verdict, i32> {
     };
     let step = decide_for(&prepared.identity, input, now);
     let translation = outcome.is_none().then_some(&prepared.translation);
-    Ok(perform(step, At::Request(msg, translation)).verdict)
+    Ok(execute(step, Context::Request(msg, translation)).verdict)
 }
 
 /// `ipsmgw_im_to_sm([route])`: holds the request and sends it as a short message. The named route gets the outcome.
@@ -164,8 +164,8 @@ pub(crate) fn im_to_sm(msg: SipMsg<'_>, route: &str) -> i32 {
     let Some(msg) = can_take(msg, "ipsmgw_im_to_sm") else {
         return FALSE;
     };
-    let is_kept = route.len() <= result::LONGEST_NAME;
-    if !(route.is_empty() || is_kept && result::has_route(route)) {
+    let is_kept = route.len() <= result_route::LONGEST_NAME;
+    if !(route.is_empty() || is_kept && result_route::has_route(route)) {
         tracing::error!("ipsmgw_im_to_sm(route): the script has no such route");
         return FALSE;
     }
@@ -185,14 +185,14 @@ pub(crate) fn im_to_sm(msg: SipMsg<'_>, route: &str) -> i32 {
     if refuse_while_draining(msg) {
         return FALSE;
     }
-    let Some(mut reading) = Reading::of(msg.message()).map(Reading::with_sender) else {
+    let Some(mut view) = MessageView::of(msg.message()).map(MessageView::with_sender) else {
         return FALSE;
     };
     // Only a gateway with a service centre needs to know whether the recipient is registered.
     if state.gateway.policy.sc_uri.is_some() {
-        reading = reading.with_recipient();
+        view = view.with_recipient();
     }
-    let prepared = match state.gateway.translate_im(&reading.message(), now) {
+    let prepared = match state.gateway.translate_im(&view.message(), now) {
         Ok(prepared) => prepared,
         Err(refusal) => {
             refuse(msg, *refusal);
@@ -208,12 +208,12 @@ pub(crate) fn im_to_sm(msg: SipMsg<'_>, route: &str) -> i32 {
     };
     let input = Input::Deliver {
         im: &prepared,
-        transaction: id(place),
+        transaction: transaction_id(place),
         hold_ms,
         route,
     };
     let step = decide_for(&prepared.identity, input, now);
-    match perform(step, At::Request(msg, None)).verdict {
+    match execute(step, Context::Request(msg, None)).verdict {
         Verdict::Refused => FALSE,
         _ => TRUE,
     }
@@ -223,10 +223,10 @@ pub(crate) fn im_to_sm(msg: SipMsg<'_>, route: &str) -> i32 {
 pub(crate) fn expects_report(msg: SipMsg<'_>) -> i32 {
     let state = state();
     let now_ms = now().unix_ms;
-    let Some(reading) = Reading::of(msg).map(Reading::with_sender) else {
+    let Some(view) = MessageView::of(msg).map(MessageView::with_sender) else {
         return FALSE;
     };
-    let message = reading.message();
+    let message = view.message();
     let Ok(Some(report)) = state.gateway.read_report(&message) else {
         return FALSE;
     };
@@ -248,11 +248,11 @@ pub(crate) fn report(msg: SipMsg<'_>) -> i32 {
     };
     let state = state();
     let now = now();
-    let Some(reading) = Reading::of(msg.message()) else {
+    let Some(view) = MessageView::of(msg.message()) else {
         return FALSE;
     };
-    let reading = reading.with_sender().with_source();
-    let message = reading.message();
+    let view = view.with_sender().with_source();
+    let message = view.message();
     let report = match state.gateway.read_report(&message) {
         // Not for this gateway: the script relays it.
         Ok(None) => return NOT_OURS,
@@ -279,11 +279,11 @@ pub(crate) fn report(msg: SipMsg<'_>) -> i32 {
         Effect::Answer(_, answer) => Some(answer.status),
         _ => None,
     });
-    let performed = perform(step, At::Request(msg, None));
+    let executed = execute(step, Context::Request(msg, None));
     if let Some(status) = status {
-        repeats::note(msg, status);
+        retransmissions::note(msg, status);
     }
-    match performed.verdict {
+    match executed.verdict {
         Verdict::Refused => FALSE,
         _ => TRUE,
     }
@@ -295,7 +295,7 @@ pub(crate) fn reply(msg: SipMsg<'_>) -> i32 {
     let Some(msg) = can_take(msg, "ipsmgw_reply") else {
         return FALSE;
     };
-    if let Some(outcome) = result::current() {
+    if let Some(outcome) = result_route::current() {
         return if answer_in_transaction(msg, &outcome.answer) {
             TRUE
         } else {
@@ -325,7 +325,7 @@ pub(crate) fn reply(msg: SipMsg<'_>) -> i32 {
         request: reply_to(msg),
         status,
     };
-    match handle(exchange, input, At::Request(msg, None)).answered {
+    match handle(exchange, input, Context::Request(msg, None)).answered {
         true => TRUE,
         false => FALSE,
     }
@@ -334,7 +334,7 @@ pub(crate) fn reply(msg: SipMsg<'_>) -> i32 {
 /// Answers a refused message, and sends the report that the SMS side must get.
 pub(crate) fn refuse(msg: Request<'_>, refusal: Refusal) {
     let step = state().gateway.refuse(refusal, reply_to(msg));
-    perform(step, At::Request(msg, None));
+    execute(step, Context::Request(msg, None));
 }
 
 thread_local! {

@@ -2,7 +2,7 @@
 
 use super::functions::begin;
 use crate::kamailio::engine::answer::answer_request;
-use crate::kamailio::engine::perform::refuse_without_means;
+use crate::kamailio::engine::execute::refuse_without_means;
 use crate::kamailio::register::person;
 use crate::kamailio::register::register_request::is_third_party_register;
 use crate::kamailio::register::third_party;

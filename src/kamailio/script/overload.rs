@@ -4,9 +4,9 @@ use crate::exchange::ReplyTo;
 use crate::interwork::{Asked, EarlierCopy, Load};
 use crate::sip::tag;
 
-use crate::kamailio::engine::perform::{At, perform};
-use crate::kamailio::engine::reading::Reading;
-use crate::kamailio::engine::repeats::digest;
+use crate::kamailio::engine::execute::{Context, execute};
+use crate::kamailio::engine::message_view::MessageView;
+use crate::kamailio::engine::retransmissions::digest;
 use crate::kamailio::register::register_request;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::sys::clock;
@@ -64,14 +64,14 @@ pub(crate) fn overloaded(msg: SipMsg<'_>) -> i32 {
     }
     msg.answer_to_its_source();
     let step = gateway.refuse_overload(ReplyTo::AtHand, digest);
-    perform(step, At::Request(msg, None));
+    execute(step, Context::Request(msg, None));
     TRUE
 }
 
 fn is_refused(msg: Request<'_>, load: Load) -> bool {
     let refuses = |asked| state().gateway.is_too_much(asked, load);
-    if let Some(reading) = Reading::of(msg.message()) {
-        return refuses(Asked::Message(&reading.content()));
+    if let Some(view) = MessageView::of(msg.message()) {
+        return refuses(Asked::Message(&view.content()));
     }
     if msg.is(Method::Register) {
         // A refused S-CSCF may deregister the person (TS 24.229 §5.4.1.7).

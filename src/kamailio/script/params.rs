@@ -8,7 +8,7 @@ use crate::interwork::{Authorization, Settings};
 use crate::sip::place;
 
 use super::host_settings::HostSettings;
-use crate::kamailio::engine::result::{RESULT, SM_RESULT};
+use crate::kamailio::engine::result_route::{RESULT, SM_RESULT};
 use crate::kamailio::state::contact_flags::ContactFlags;
 use crate::kamailio::state::people::Tables;
 use crate::kamailio::sys::native_route::is_kemi;

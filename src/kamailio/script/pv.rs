@@ -6,8 +6,8 @@ use crate::interwork::{FieldValue, MessageField};
 use crate::sip::MessageIn;
 
 use super::functions;
-use crate::kamailio::engine::reading::Reading;
-use crate::kamailio::engine::result;
+use crate::kamailio::engine::message_view::MessageView;
+use crate::kamailio::engine::result_route;
 use crate::kamailio::register::destinations;
 use crate::kamailio::register::person;
 use crate::kamailio::register::register_request;
@@ -75,7 +75,7 @@ fn field(inner: u16) -> Option<MessageField> {
 }
 
 fn value(msg: SipMsg<'_>, field: MessageField) -> Option<FieldValue> {
-    if let Some((ended, call_id)) = result::current_sm() {
+    if let Some((ended, call_id)) = result_route::current_sm() {
         return match field {
             MessageField::Status => {
                 Some(FieldValue::Number(ended.status.into())).filter(|_| ended.status != 0)
@@ -91,7 +91,7 @@ fn value(msg: SipMsg<'_>, field: MessageField) -> Option<FieldValue> {
         let call_id = msg.parse_headers().then(|| msg.call_id()).flatten();
         return call_id.map(|call_id| FieldValue::Text(call_id.into()));
     }
-    if let Some(outcome) = result::current() {
+    if let Some(outcome) = result_route::current() {
         match field {
             MessageField::Status => return Some(FieldValue::Number(outcome.answer.status.into())),
             MessageField::Result => return Some(FieldValue::Text(outcome.result().into())),
@@ -137,6 +137,6 @@ fn value(msg: SipMsg<'_>, field: MessageField) -> Option<FieldValue> {
             _ => info.imsi.map(FieldValue::Text),
         };
     }
-    let reading = Reading::of(msg)?;
-    state().gateway.field(&reading.message(), field, now().unix)
+    let view = MessageView::of(msg)?;
+    state().gateway.field(&view.message(), field, now().unix)
 }

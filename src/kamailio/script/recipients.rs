@@ -7,8 +7,10 @@ use crate::interwork::{Input, RecipientIn, TranslatedDelivery, Verdict};
 use crate::sip::Uri;
 
 use super::functions::{begin, can_take, refuse, refuse_while_draining};
-use crate::kamailio::engine::perform::{At, decide_for, handle, perform, reply_to};
-use crate::kamailio::engine::reading::Reading;
+use crate::kamailio::engine::decide::decide_for;
+use crate::kamailio::engine::execute::{Context, execute, handle};
+use crate::kamailio::engine::message_view::MessageView;
+use crate::kamailio::engine::transaction_id::reply_to;
 use crate::kamailio::register::contacts;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::now::now;
@@ -62,8 +64,8 @@ pub(crate) fn next_recipient(msg: SipMsg<'_>) -> i32 {
 
 /// The recipients in the list of the message; none if the list is invalid: then `im_to_list` refuses the message.
 fn read(msg: Request<'_>) -> Vec<Listed> {
-    let named = Reading::of(msg.message())
-        .and_then(|reading| state().gateway.recipients(&reading.content()))
+    let named = MessageView::of(msg.message())
+        .and_then(|view| state().gateway.recipients(&view.content()))
         .and_then(Result::ok);
     let nobody_yet = |name| Listed { name, uri: None };
     named
@@ -106,10 +108,10 @@ pub(crate) fn im_to_list(msg: SipMsg<'_>) -> i32 {
     let recipients = list.map(|list| list.recipients).unwrap_or_default();
     let state = state();
     let now = now();
-    let Some(reading) = Reading::of(msg.message()).map(Reading::with_sender) else {
+    let Some(view) = MessageView::of(msg.message()).map(MessageView::with_sender) else {
         return FALSE;
     };
-    let message = reading.message();
+    let message = view.message();
     let deliveries = match state.gateway.recipients(&message) {
         Some(Err(refusal)) => Err(refusal),
         _ => {
@@ -133,19 +135,19 @@ pub(crate) fn im_to_list(msg: SipMsg<'_>) -> i32 {
         let step = decide_for(delivery.identity(), input, now);
         let Verdict::Listed(exchange) = step.verdict else {
             release(&listed);
-            perform(step, At::Request(msg, None));
+            execute(step, Context::Request(msg, None));
             return FALSE;
         };
         listed.push((exchange, delivery));
     }
     let taken = state.gateway.list_taken(request);
-    if !perform(taken, At::Request(msg, None)).answered {
+    if !execute(taken, Context::Request(msg, None)).answered {
         release(&listed);
         return FALSE;
     }
     for (exchange, delivery) in listed {
         let input = Input::Begin { exchange, delivery };
-        handle(exchange, input, At::Nothing);
+        handle(exchange, input, Context::Nothing);
     }
     TRUE
 }
@@ -167,6 +169,6 @@ impl Listed {
 fn release(listed: &[(ExchangeKey, &TranslatedDelivery)]) {
     for (exchange, _) in listed {
         let exchange = *exchange;
-        handle(exchange, Input::Released { exchange }, At::Nothing);
+        handle(exchange, Input::Released { exchange }, Context::Nothing);
     }
 }

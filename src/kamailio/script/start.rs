@@ -4,8 +4,8 @@ use crate::interwork::{Gateway, Policy};
 use crate::sip::{Place, place};
 
 use super::params::Parameters;
-use crate::kamailio::engine::repeats;
-use crate::kamailio::engine::result;
+use crate::kamailio::engine::result_route;
+use crate::kamailio::engine::retransmissions;
 use crate::kamailio::engine::tm_callbacks;
 use crate::kamailio::register::reg_event;
 use crate::kamailio::state::answered::Answered;
@@ -62,7 +62,7 @@ pub(crate) fn start() -> Result<(), SettingError> {
     if !process::announce_timer()
         || !tm_callbacks::start()
         || !reg_event::watch_requests()
-        || !repeats::watch_copies()
+        || !retransmissions::watch_copies()
     {
         return Err(SettingError(
             "Kamailio has no memory left for one more process".into(),
@@ -70,12 +70,12 @@ pub(crate) fn start() -> Result<(), SettingError> {
     }
     let no_memory =
         || SettingError("shared memory is too small: start Kamailio with a larger -m".into());
-    result::set_event_callback(parameters.event_callback);
+    result_route::set_event_callback(parameters.event_callback);
     let gateway = Gateway {
         policy,
         boot: random(),
     };
-    result::set_sm_event_callback(parameters.sm_event_callback);
+    result_route::set_sm_event_callback(parameters.sm_event_callback);
     set_state(GatewayState {
         people: People::new(&gateway, parameters.db_url, parameters.tables)?,
         gateway,

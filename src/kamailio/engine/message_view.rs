@@ -11,7 +11,7 @@ use crate::kamailio::sys::message::SipMsg;
 use crate::kamailio::sys::request::{Method, Request};
 
 /// A MESSAGE, and the values that are copied or computed before the core can borrow them.
-pub(crate) struct Reading<'m> {
+pub(crate) struct MessageView<'m> {
     msg: Request<'m>,
     identity: Option<String>,
     source: String,
@@ -23,7 +23,7 @@ pub(crate) struct Reading<'m> {
     privacy: Option<Cow<'m, str>>,
 }
 
-impl<'m> Reading<'m> {
+impl<'m> MessageView<'m> {
     /// The view of a MESSAGE. None for another method, and if the header cannot be parsed.
     pub(crate) fn of(msg: SipMsg<'m>) -> Option<Self> {
         let msg = msg

@@ -16,12 +16,12 @@ use crate::kamailio::sys::tm_callback::{Tie, TmEvent, Told, Watcher};
 use crate::kamailio::sys::transaction::Transaction;
 
 thread_local! {
-    /// The digest of the message at hand: it is asked for more than once.
+    /// The digest of the current message, which is needed more than once.
     static DIGEST: Cell<(MessageNumber, u64)> = const { Cell::new(((0, 0, 0), 0)) };
 }
 
-/// What tells a request and its copies from all others: what a transaction is matched by (RFC 3261 §17.2.3), and where
-/// it came from. Nobody outside can foretell it.
+/// The digest of a request: the same for all its retransmissions, and for no other request. It covers the fields that a transaction
+/// is matched by (RFC 3261 §17.2.3) and the source address. It has a secret key, so no sender can predict it.
 pub(crate) fn digest(msg: Request<'_>) -> u64 {
     let (number, known) = DIGEST.get();
     if number == msg.number() {
@@ -36,7 +36,7 @@ pub(crate) fn digest(msg: Request<'_>) -> u64 {
     digest
 }
 
-/// The request at hand is ours to answer: whatever its transaction is answered with is remembered.
+/// Remembers the final response of the current request's transaction.
 pub(crate) fn watch(msg: Request<'_>) {
     let Some(transaction) = Transaction::of(msg.message()) else {
         return;
@@ -46,7 +46,7 @@ pub(crate) fn watch(msg: Request<'_>) {
     }
 }
 
-/// The request at hand was answered so, without a transaction.
+/// Remembers the final response of the current request, which has no transaction.
 pub(crate) fn note(msg: Request<'_>, status: u16) {
     let response = FinalResponse {
         status,
@@ -56,7 +56,7 @@ pub(crate) fn note(msg: Request<'_>, status: u16) {
     state().answered.remember(digest(msg), response, now_ms);
 }
 
-/// The answer to a request that is watched is on the wire.
+/// The answer to a watched request was sent.
 struct Answered;
 
 impl Watcher for Answered {
@@ -82,7 +82,7 @@ fn has_retry_after(sent: &[u8]) -> bool {
         .any(|window| window.eq_ignore_ascii_case(NAME))
 }
 
-/// In mod_init: has Kamailio show us each request before the script sees it.
+/// In mod_init: registers the function that runs before the script for each request.
 pub(crate) fn watch_copies() -> bool {
     static BEFORE_SCRIPT: ScriptCallback = ScriptCallback {
         name: "before the script",
@@ -92,7 +92,7 @@ pub(crate) fn watch_copies() -> bool {
     BEFORE_SCRIPT.register()
 }
 
-/// Whether the request is a copy of one that was answered; then it has been answered again.
+/// Whether the request is a retransmission of an answered request. If so, it has been answered again.
 fn repeat(msg: Request<'_>) -> bool {
     let answered = &state().answered;
     let now_ms = clock::monotonic_ms();

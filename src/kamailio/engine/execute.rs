@@ -1,39 +1,38 @@
-//! Steps of the core, carried out in Kamailio: the changes are committed under the lock of their bucket, then the effects
-//! are carried out without a lock of ours.
+//! The effects of a decision, executed in Kamailio. No lock of this module is held.
 
 use std::collections::VecDeque;
 
-use crate::exchange::{ExchangeKey, Identity, Kind, NothingOpen, Now, ReplyTo, TransactionId};
+use crate::exchange::{ExchangeKey, Kind, ReplyTo};
 use crate::interwork::{Effect, Ended, Input, Step, Verdict};
 use crate::sip::{Answer, Translation};
 
 use super::answer::{answer_in_transaction, answer_request, reply};
+use super::decide::{decide, decide_for};
 use super::log_subject;
-use super::result;
+use super::result_route;
 use super::rewrite;
 use super::send;
+use super::transaction_id::{reply_to, tm_place};
 use super::watch;
 use crate::kamailio::register::contacts;
 use crate::kamailio::register::route::NotSent;
 use crate::kamailio::state::counters;
-use crate::kamailio::state::exchanges::Locked;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::now::now;
 use crate::kamailio::state::trace;
 use crate::kamailio::sys::clock;
 use crate::kamailio::sys::reply::Reply;
 use crate::kamailio::sys::request::Request;
-use crate::kamailio::sys::transaction::{self, FoundTransaction, Transaction, TransactionPlace};
+use crate::kamailio::sys::transaction::{self, FoundTransaction, Transaction};
 
-/// Execution context of the effects: what is at hand in this process.
+/// Execution context: the message or transaction that is current in this process.
 #[derive(Clone, Copy)]
-pub(crate) enum At<'m> {
-    /// A request that the script gave us; its translation, where it is going to be relayed.
+pub(crate) enum Context<'m> {
+    /// A request in a script function, with its translation if it is relayed.
     Request(Request<'m>, Option<&'m Translation>),
-    /// The failure of a request: tm's stand-in for it, under tm's REPLY lock.
+    /// The failure of a request: tm's faked request, under tm's REPLY lock.
     Failure(Request<'m>),
-    /// The final response to a relayed request is on the wire, or never will be: its transaction. Or a client has
-    /// answered behind it, on this branch.
+    /// The transaction of a relayed request that has its final response. With a branch: a client has answered on it.
     Answered(Transaction<'m>, Option<u32>),
     /// A response of the IM side that is about to be forwarded.
     Response(Reply<'m>),
@@ -41,51 +40,27 @@ pub(crate) enum At<'m> {
     Nothing,
 }
 
-/// What came of the effects of a step.
+/// The result of the effects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Performed {
-    /// What the script is told.
+pub(crate) struct Executed {
+    /// The verdict for the script.
     pub(crate) verdict: Verdict,
     /// Whether an answer went to the request.
     pub(crate) answered: bool,
 }
 
-/// Tells the core what happened to an exchange, and does what it says.
-pub(crate) fn handle(exchange: ExchangeKey, input: Input<'_>, at: At<'_>) -> Performed {
-    perform(decide(exchange, input), at)
+/// Decides an input for an exchange, and executes the effects.
+pub(crate) fn handle(exchange: ExchangeKey, input: Input<'_>, context: Context<'_>) -> Executed {
+    execute(decide(exchange, input), context)
 }
 
-/// What the core says to something that happened to an exchange, which may have ended. Its changes are committed.
-fn decide(exchange: ExchangeKey, input: Input<'_>) -> Step {
-    let state = state();
-    let _about = log_subject::about(exchange);
-    let now = now();
-    match state.table.lock_of(exchange, now.unix_ms) {
-        Some(locked) => decide_in(locked, input, now),
-        None => state.gateway.handle(input, now, &mut NothingOpen),
-    }
-}
-
-/// What the core says to something about the exchanges of an identity.
-pub(crate) fn decide_for(identity: &Identity, input: Input<'_>, now: Now) -> Step {
-    let locked = state().table.lock(identity.as_str(), now.unix_ms);
-    decide_in(locked, input, now)
-}
-
-/// What the core says to something about the exchanges of a bucket.
-pub(crate) fn decide_in(mut locked: Locked<'_>, input: Input<'_>, now: Now) -> Step {
-    let step = state().gateway.handle(input, now, &mut locked);
-    locked.commit(&step.changes);
-    step
-}
-
-/// Carries the effects out, in order. No lock of ours is held.
-pub(crate) fn perform(step: Step, at: At<'_>) -> Performed {
-    let mut performed = Performed {
+/// Executes the effects, in their order.
+pub(crate) fn execute(step: Step, context: Context<'_>) -> Executed {
+    let mut executed = Executed {
         verdict: step.verdict,
         answered: false,
     };
-    // What fails at once leads to more to do, such as the next message of a queue: behind the rest.
+    // A failure is an input again. Its effects, such as the next message of a queue, come last.
     let mut effects = VecDeque::from(step.effects);
     let mut ended = Vec::new();
     while let Some(effect) = effects.pop_front() {
@@ -110,9 +85,9 @@ pub(crate) fn perform(step: Step, at: At<'_>) -> Performed {
                 let step = decide_for(&report.identity, Input::StatusReport(&report), now());
                 effects.extend(step.effects);
             }
-            Effect::Answer(to, answer) => performed.answered |= answer_to(to, &answer, at),
+            Effect::Answer(to, answer) => executed.answered |= answer_to(to, &answer, context),
             Effect::ForwardAs(answer) => {
-                if let At::Response(reply) = at
+                if let Context::Response(reply) = context
                     && let Err(what) = rewrite::answer_with(reply, &answer)
                 {
                     tracing::error!(%what, "the response of the IM side is forwarded unchanged");
@@ -122,10 +97,10 @@ pub(crate) fn perform(step: Step, at: At<'_>) -> Performed {
                 exchange,
                 translation: joined,
             } => {
-                note_opened(exchange, Kind::SmToIm, at);
-                let is_relayed = match at {
+                note_opened(exchange, Kind::SmToIm, context);
+                let is_relayed = match context {
                     // Without a translation there is nothing to rewrite: the script answers.
-                    At::Request(request, translation) => relay(
+                    Context::Request(request, translation) => relay(
                         request,
                         translation.map(|part| joined.as_deref().unwrap_or(part)),
                         exchange,
@@ -133,17 +108,17 @@ pub(crate) fn perform(step: Step, at: At<'_>) -> Performed {
                     _ => false,
                 };
                 if !is_relayed {
-                    performed.verdict = Verdict::Refused;
+                    executed.verdict = Verdict::Refused;
                 }
             }
             Effect::AcceptEarly {
                 transaction,
                 answer,
                 ..
-            } => result::accept_early(place(transaction), &answer),
+            } => result_route::accept_early(tm_place(transaction), &answer),
             Effect::Hold { exchange, .. } => {
-                note_opened(exchange, Kind::ImToSm, at);
-                if let At::Request(request, _) = at
+                note_opened(exchange, Kind::ImToSm, context);
+                if let Context::Request(request, _) = context
                     && !watch::watch_held(request, exchange)
                 {
                     tracing::error!("no memory to watch a held transaction: its timer answers 408");
@@ -154,15 +129,20 @@ pub(crate) fn perform(step: Step, at: At<'_>) -> Performed {
                 route,
                 outcome,
                 ..
-            } => match at {
-                At::Failure(request) => result::answer_in_failure(request, &route, outcome),
-                At::Request(..) | At::Answered(..) | At::Response(_) | At::Nothing => {
-                    result::answer_held(place(transaction), &route, outcome);
+            } => match context {
+                Context::Failure(request) => {
+                    result_route::answer_in_failure(request, &route, outcome)
+                }
+                Context::Request(..)
+                | Context::Answered(..)
+                | Context::Response(_)
+                | Context::Nothing => {
+                    result_route::answer_held(tm_place(transaction), &route, outcome);
                 }
             },
             Effect::Send { exchange, message } => {
                 if let Err(NotSent(status)) = send::send(message, exchange) {
-                    tracing::warn!(status, "a MESSAGE of ours could not be sent");
+                    tracing::warn!(status, "a MESSAGE could not be sent");
                     if let Some(exchange) = exchange {
                         tell(exchange, Input::NotSent { exchange, status });
                     }
@@ -174,7 +154,7 @@ pub(crate) fn perform(step: Step, at: At<'_>) -> Performed {
                 message,
                 to,
             } => {
-                let contacts = send::Contacts::of(&message, to);
+                let contacts = send::NextContact::of(&message, to);
                 if let Some(count) = contacts.others() {
                     tell(exchange, Input::OtherContacts { exchange, count });
                 }
@@ -198,7 +178,7 @@ pub(crate) fn perform(step: Step, at: At<'_>) -> Performed {
                     sent.push(send::send(message, Some(exchange)));
                 }
                 for NotSent(status) in sent.into_iter().filter_map(Result::err) {
-                    tracing::warn!(status, "a MESSAGE of ours could not be sent");
+                    tracing::warn!(status, "a MESSAGE could not be sent");
                     tell(exchange, Input::NotSent { exchange, status });
                 }
             }
@@ -208,15 +188,15 @@ pub(crate) fn perform(step: Step, at: At<'_>) -> Performed {
                 message,
                 ..
             } => {
-                let client = match at {
-                    At::Answered(transaction, branch) => {
+                let client = match context {
+                    Context::Answered(transaction, branch) => {
                         contacts::client_that_answered(transaction, branch, refused)
                     }
                     _ => None,
                 };
                 let sent = match &client {
                     Some(client) => send::send_to(message, Some(exchange), client),
-                    // The script said so, not a client.
+                    // The script has answered, not a client.
                     None => Err(NotSent(refused)),
                 };
                 if let Err(NotSent(status)) = sent {
@@ -225,14 +205,14 @@ pub(crate) fn perform(step: Step, at: At<'_>) -> Performed {
             }
         }
     }
-    // The script hears of it when all is done.
+    // The event routes of the script run after all effects.
     for (end, call_id) in ended
         .into_iter()
         .filter(|(end, _)| end.kind == Kind::SmToIm)
     {
-        result::tell_script(end, call_id);
+        result_route::tell_script(end, call_id);
     }
-    performed
+    executed
 }
 
 /// The exchange that an effect is about.
@@ -255,9 +235,9 @@ fn exchange_of(effect: &Effect) -> Option<ExchangeKey> {
     }
 }
 
-/// The request at hand has opened an exchange.
-fn note_opened(exchange: ExchangeKey, kind: Kind, at: At<'_>) {
-    if let At::Request(request, _) = at {
+/// Notes for `ipsmgw.trace` that the current request has opened an exchange.
+fn note_opened(exchange: ExchangeKey, kind: Kind, context: Context<'_>) {
+    if let Context::Request(request, _) = context {
         let call_id = request.call_id().unwrap_or_default();
         state()
             .trace
@@ -265,7 +245,7 @@ fn note_opened(exchange: ExchangeKey, kind: Kind, at: At<'_>) {
     }
 }
 
-/// Rewrites the request and ties its transaction to the exchange, so that `t_relay()` does the rest.
+/// Rewrites the request and registers the callbacks of its transaction. Then the script calls `t_relay()`.
 fn relay(request: Request<'_>, translation: Option<&Translation>, exchange: ExchangeKey) -> bool {
     if let Some(Err(what)) = translation.map(|to| rewrite::translate(request, to)) {
         tracing::error!(%what, "cannot rewrite the request");
@@ -275,33 +255,25 @@ fn relay(request: Request<'_>, translation: Option<&Translation>, exchange: Exch
     } else {
         tracing::error!("no memory to watch a transaction");
     }
-    handle(exchange, Input::Released { exchange }, At::Nothing);
+    handle(exchange, Input::Released { exchange }, Context::Nothing);
     refuse_without_means(request);
     false
 }
 
-/// Refuses a request for which Kamailio refused what we need; the log says why.
+/// Refuses a request because a call into Kamailio failed. The log has the reason.
 pub(crate) fn refuse_without_means(request: Request<'_>) {
     let step = state().gateway.refuse_without_means(reply_to(request));
-    perform(step, At::Request(request, None));
+    execute(step, Context::Request(request, None));
 }
 
-/// The request at hand, as an answer to it names it.
-pub(crate) fn reply_to(request: Request<'_>) -> ReplyTo {
-    match Transaction::of(request.message()) {
-        Some(transaction) => ReplyTo::Transaction(id(transaction.place())),
-        None => ReplyTo::AtHand,
-    }
-}
-
-/// Answers a request: in its own context where it is at hand, else from outside.
-fn answer_to(to: ReplyTo, answer: &Answer, at: At<'_>) -> bool {
-    let at_hand = match at {
-        At::Request(request, _) | At::Failure(request) => Some(request),
-        At::Answered(..) | At::Response(_) | At::Nothing => None,
+/// Answers a request: directly if it is current, else through its transaction.
+fn answer_to(to: ReplyTo, answer: &Answer, context: Context<'_>) -> bool {
+    let at_hand = match context {
+        Context::Request(request, _) | Context::Failure(request) => Some(request),
+        Context::Answered(..) | Context::Response(_) | Context::Nothing => None,
     };
     let transaction = match to {
-        ReplyTo::Transaction(transaction) => place(transaction),
+        ReplyTo::Transaction(transaction) => tm_place(transaction),
         ReplyTo::AtHand => return at_hand.is_some_and(|request| answer_request(request, answer)),
     };
     let is_it = |request: &Request<'_>| {
@@ -309,21 +281,13 @@ fn answer_to(to: ReplyTo, answer: &Answer, at: At<'_>) -> bool {
         current.is_some_and(|current| current.place() == transaction)
     };
     match at_hand.filter(is_it) {
-        // The script's route may have answered it, or have relayed it elsewhere.
-        Some(request) if matches!(at, At::Failure(_)) && result::is_settled(request) => false,
+        // The result route may have answered the request, or have relayed it elsewhere.
+        Some(request)
+            if matches!(context, Context::Failure(_)) && result_route::is_settled(request) =>
+        {
+            false
+        }
         Some(request) => answer_in_transaction(request, answer),
         None => FoundTransaction::look_up(transaction).is_some_and(|found| reply(found, answer)),
     }
-}
-
-/// Where tm has a transaction.
-pub(crate) fn place(transaction: TransactionId) -> TransactionPlace {
-    let TransactionId { entry, label } = transaction;
-    TransactionPlace { entry, label }
-}
-
-/// The transaction that tm has there.
-pub(crate) fn id(place: TransactionPlace) -> TransactionId {
-    let TransactionPlace { entry, label } = place;
-    TransactionId { entry, label }
 }
