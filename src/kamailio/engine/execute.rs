@@ -68,9 +68,12 @@ pub(crate) fn execute(step: Step, context: Context<'_>) -> Executed {
         let mut tell = |exchange, input| effects.extend(decide(exchange, input).effects);
         match effect {
             Effect::Ended(end) => {
-                let known = state().trace.ended(end, clock::monotonic_ms());
+                state().trace.ended(end, clock::monotonic_ms());
                 trace::tell(end);
-                ended.push((end, known.map(|known| known.call_id).unwrap_or_default()));
+                if end.kind == Kind::SmToIm && result_route::script_gets_sm_results() {
+                    let call_id = state().trace.call_id(end.exchange);
+                    ended.push((end, call_id.unwrap_or_default()));
+                }
             }
             Effect::Count(counter) => {
                 if let Some(warning) = counter.warning() {
@@ -206,10 +209,7 @@ pub(crate) fn execute(step: Step, context: Context<'_>) -> Executed {
         }
     }
     // The event routes of the script run after all effects.
-    for (end, call_id) in ended
-        .into_iter()
-        .filter(|(end, _)| end.kind == Kind::SmToIm)
-    {
+    for (end, call_id) in ended {
         result_route::tell_script(end, call_id);
     }
     executed

@@ -21,7 +21,23 @@ pub(crate) struct MessageView<'m> {
     recipient_name: Option<Text<126>>,
     content_encoding: Option<Cow<'m, str>>,
     privacy: Option<Cow<'m, str>>,
+    /// The header fields that Kamailio does not point at, by [`NAMES`]: read in one pass.
+    fields: [Option<&'m [u8]>; NAMES.len()],
 }
+
+const NAMES: [&str; 11] = [
+    "Content-Transfer-Encoding",
+    "In-Reply-To",
+    "Priority",
+    "Diversion",
+    "History-Info",
+    "Interworked-By",
+    "Date",
+    "Expires",
+    "Privacy",
+    "Content-Encoding",
+    "e",
+];
 
 impl<'m> MessageView<'m> {
     /// The view of a MESSAGE. None for another method, and if the header cannot be parsed.
@@ -33,6 +49,9 @@ impl<'m> MessageView<'m> {
             return None;
         }
         let (request_uri, retargeted) = msg.uri()?;
+        let fields = msg.uncommon_headers(NAMES);
+        let [.., encoding, short_encoding] = fields;
+        let is_encoded = encoding.or(short_encoding).is_some();
         Some(Self {
             msg,
             identity: None,
@@ -41,15 +60,20 @@ impl<'m> MessageView<'m> {
             retargeted,
             recipient: Capabilities::default(),
             recipient_name: None,
-            content_encoding: msg.content_encoding(),
-            privacy: msg.list(&["Privacy"]),
+            // Several fields are one list.
+            content_encoding: is_encoded.then(|| msg.content_encoding()).flatten(),
+            privacy: None,
+            fields,
         })
     }
 
-    /// With the sender's identity. Not for `$ipsmgw(...)`, which the `identity` parameter may contain.
+    /// With the sender's identity, and whether others may know it. Not for `$ipsmgw(...)`, which the `identity` parameter may
+    /// contain.
     pub(crate) fn with_sender(self) -> Self {
+        let [.., privacy, _, _] = self.fields;
         Self {
             identity: state().identity_of(self.msg.message()),
+            privacy: privacy.and_then(|_| self.msg.list(&["Privacy"])),
             ..self
         }
     }
@@ -78,7 +102,7 @@ impl<'m> MessageView<'m> {
         let declared = self.msg.content_length().unwrap_or(octets.len());
         MessageIn {
             content_type: self.msg.content_type(),
-            content_transfer_encoding: self.msg.header("Content-Transfer-Encoding"),
+            content_transfer_encoding: self.fields[0].and_then(text),
             content_encoding: self.content_encoding.as_deref(),
             body: octets.get(..declared).unwrap_or(octets),
             truncated: declared > octets.len(),
@@ -89,6 +113,7 @@ impl<'m> MessageView<'m> {
     /// All fields.
     pub(crate) fn message(&self) -> MessageIn<'_> {
         let [
+            _,
             in_reply_to,
             priority,
             diversion,
@@ -96,15 +121,8 @@ impl<'m> MessageView<'m> {
             interworked_by,
             date,
             expires,
-        ] = self.msg.headers([
-            "In-Reply-To",
-            "Priority",
-            "Diversion",
-            "History-Info",
-            "Interworked-By",
-            "Date",
-            "Expires",
-        ]);
+            ..,
+        ] = self.fields.map(|body| body.and_then(text));
         MessageIn {
             request_uri: &self.request_uri,
             original_uri: self.msg.original_uri().unwrap_or_default(),
@@ -128,4 +146,9 @@ impl<'m> MessageView<'m> {
             ..self.content()
         }
     }
+}
+
+/// A body that is not UTF-8 is none.
+fn text(body: &[u8]) -> Option<&str> {
+    std::str::from_utf8(body).ok()
 }

@@ -1,7 +1,7 @@
 //! The result routes of the script: they get the outcome of an instant message and answer its sender, and hear of the outcome of a
 //! short message. Without a route the module answers.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 
 use std::sync::OnceLock;
 
@@ -76,15 +76,31 @@ pub(crate) fn set_sm_event_callback(function: &'static str) {
     let _ = SM_EVENT_CALLBACK.set(function);
 }
 
-/// Calls `event_route[ipsmgw:sm-result]`, if there is one. There is no current request: the script sees Kamailio's faked request.
-pub(crate) fn tell_script(ended: Ended, call_id: CallId) {
+thread_local! {
+    /// `event_route[ipsmgw:sm-result]`, looked for once: the script does not change.
+    static SM_RESULT_ROUTE: OnceCell<Option<NativeRoute>> = const { OnceCell::new() };
+}
+
+/// The part of the script that gets the outcomes of short messages.
+fn sm_route() -> Option<ScriptRoute<'static>> {
     let callback = SM_EVENT_CALLBACK.get().copied().unwrap_or_default();
-    let route = match is_kemi() {
+    match is_kemi() {
         true if callback.is_empty() => None,
         true => Some(ScriptRoute::Kemi(callback)),
-        false => NativeRoute::of_event(SM_RESULT).map(ScriptRoute::Native),
-    };
-    let Some(route) = route else {
+        false => SM_RESULT_ROUTE
+            .with(|route| *route.get_or_init(|| NativeRoute::of_event(SM_RESULT)))
+            .map(ScriptRoute::Native),
+    }
+}
+
+/// Whether the script gets the outcomes of short messages.
+pub(crate) fn script_gets_sm_results() -> bool {
+    sm_route().is_some()
+}
+
+/// Tells the script the outcome of a short message. There is no request at hand: the script sees Kamailio's stand-in for a request.
+pub(crate) fn tell_script(ended: Ended, call_id: CallId) {
+    let Some(route) = sm_route() else {
         return;
     };
     let before = CURRENT_SM.replace(Some((ended, call_id)));

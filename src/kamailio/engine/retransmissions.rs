@@ -29,7 +29,9 @@ pub(crate) fn digest(msg: Request<'_>) -> u64 {
     }
     let mut digest = DefaultHasher::new();
     state().gateway.boot.hash(&mut digest);
-    msg.transaction_key().hash(&mut digest);
+    for part in msg.transaction_key() {
+        part.hash(&mut digest);
+    }
     msg.source_address().hash(&mut digest);
     let digest = digest.finish();
     DIGEST.set((msg.number(), digest));

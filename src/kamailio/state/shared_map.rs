@@ -101,6 +101,9 @@ impl<M: Memory, V: Plain + Copy> SharedMap<M, V> {
         parts: usize,
         mut fits: impl FnMut(&Identity, &V) -> bool,
     ) {
+        if self.is_empty() {
+            return;
+        }
         for bucket in self.buckets.iter().skip(part).step_by(parts) {
             self.retain_in(&mut bucket.lock(), &mut fits);
         }

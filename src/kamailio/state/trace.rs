@@ -1,6 +1,7 @@
 //! What is known of messages that are open or ended lately, by the Call-ID of their senders: for the log and for
 //! `ipsmgw.trace`. No number and no text of anybody.
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::base::Text;
@@ -30,15 +31,29 @@ pub(crate) struct Known {
 
 plain!(struct Known { exchange, kind, call_id, opened_ms, ended_ms, ended });
 
+/// One message that has an outcome. A digest stands for its Call-ID: so it takes one line of the processor's cache.
+#[derive(Clone, Copy)]
+struct Past {
+    call_id: u64,
+    opened_ms: u64,
+    /// From the begin to the outcome.
+    took_ms: u32,
+    ended: Ended,
+}
+
+plain!(struct Past { call_id, opened_ms, took_ms, ended });
+
 /// What is known of one message, or nothing.
-type Place<M> = Guarded<<M as Memory>::Lock, Option<Known>>;
+type Place<M, V> = Guarded<<M as Memory>::Lock, Option<V>>;
 
 pub(crate) struct Trace<M: Memory> {
     /// An exchange has its place by the low bits of its number. No two that are open share a place (`table/serials.rs`).
-    open: M::Array<Place<M>>,
+    open: M::Array<Place<M, Known>>,
     /// The newest outcome goes to the place of the oldest.
-    ended: M::Array<Place<M>>,
+    ended: M::Array<Place<M, Past>>,
     next: M::Box<AtomicU32>,
+    /// For the digests of Call-IDs; keyed before the fork, so that all processes agree.
+    hasher: RandomState,
 }
 
 impl<M: Memory> Trace<M> {
@@ -49,10 +64,11 @@ impl<M: Memory> Trace<M> {
             open: M::array(open.checked_next_power_of_two()?, |_| Guarded::new(None))?,
             ended: M::array(REMEMBERED, |_| Guarded::new(None))?,
             next: M::boxed(AtomicU32::new(0))?,
+            hasher: RandomState::new(),
         })
     }
 
-    fn place(&self, exchange: ExchangeKey) -> Option<&Place<M>> {
+    fn place(&self, exchange: ExchangeKey) -> Option<&Place<M, Known>> {
         self.open
             .get(exchange.serial() as usize & (self.open.len() - 1))
     }
@@ -81,20 +97,30 @@ impl<M: Memory> Trace<M> {
         }
     }
 
-    /// An outcome is known. What is known of the message, where it was opened by a request.
-    pub(crate) fn ended(&self, ended: Ended, now_ms: u64) -> Option<Known> {
-        let known = self.place(ended.exchange)?.with(|place| {
+    /// The outcome of a message is known.
+    pub(crate) fn ended(&self, ended: Ended, now_ms: u64) {
+        let Some(place) = self.place(ended.exchange) else {
+            return;
+        };
+        let past = place.with(|place| {
             let known = place
                 .as_mut()
                 .filter(|known| known.exchange == ended.exchange)?;
             known.ended = Some(ended);
             known.ended_ms = now_ms;
-            Some(*known)
-        })?;
-        let next = self.next.fetch_add(1, Relaxed);
-        let place = self.ended.get(next as usize & (REMEMBERED - 1))?;
-        *place.lock() = Some(known);
-        Some(known)
+            let took_ms = now_ms.saturating_sub(known.opened_ms);
+            Some(Past {
+                call_id: self.hasher.hash_one(known.call_id.as_str()),
+                opened_ms: known.opened_ms,
+                took_ms: u32::try_from(took_ms).unwrap_or(u32::MAX),
+                ended,
+            })
+        });
+        // Nothing is known of a message that no request has opened.
+        if let Some(past) = past {
+            let next = self.next.fetch_add(1, Relaxed);
+            *self.ended[next as usize & (REMEMBERED - 1)].lock() = Some(past);
+        }
     }
 
     /// The Call-ID of the message that an exchange is about.
@@ -108,11 +134,22 @@ impl<M: Memory> Trace<M> {
     /// All that is known of messages with this Call-ID: the open ones and what ended lately, each once.
     pub(crate) fn of(&self, call_id: &str) -> Vec<Known> {
         let mut found: Vec<Known> = Vec::new();
-        for place in self.open.iter().chain(self.ended.iter()) {
-            let Some(known) = place.with(|place| place.filter(|it| it.call_id.as_str() == call_id))
-            else {
-                continue;
-            };
+        let open = self.open.iter().filter_map(|place| {
+            place.with(|place| place.filter(|it| it.call_id.as_str() == call_id))
+        });
+        let digest = self.hasher.hash_one(call_id);
+        let ended = self.ended.iter().filter_map(|place| {
+            let past = place.with(|place| place.filter(|it| it.call_id == digest))?;
+            Some(Known {
+                exchange: past.ended.exchange,
+                kind: past.ended.kind,
+                call_id: CallId::EMPTY,
+                opened_ms: past.opened_ms,
+                ended_ms: past.opened_ms + u64::from(past.took_ms),
+                ended: Some(past.ended),
+            })
+        });
+        for known in open.chain(ended) {
             match found.iter_mut().find(|it| it.exchange == known.exchange) {
                 Some(other) if other.ended_ms < known.ended_ms => *other = known,
                 Some(_) => {}
@@ -191,13 +228,14 @@ mod tests {
         trace.opened(exchange(2), Kind::ImToSm, "a@x", 5);
         trace.opened(exchange(3), Kind::ImToSm, "b@x", 7);
         assert_eq!(trace.call_id(exchange(3)).unwrap().as_str(), "b@x");
-        let known = trace.ended(ended(exchange(1), 200), 20).unwrap();
-        assert_eq!((known.opened_ms, known.ended_ms), (10, 20));
+        trace.ended(ended(exchange(1), 200), 20);
         // Another exchange takes its place.
         trace.opened(exchange(5), Kind::ImToSm, "c@x", 30);
         assert_eq!(trace.call_id(exchange(1)), None);
-        assert!(trace.ended(ended(exchange(1), 480), 40).is_none());
+        // Nothing is known of its earlier one any more.
+        trace.ended(ended(exchange(1), 480), 40);
         let found = trace.of("a@x");
+        assert_eq!((found[1].opened_ms, found[1].ended_ms), (10, 20));
         let statuses = found.iter().map(|known| known.ended.map(|end| end.status));
         assert!(statuses.eq([None, Some(200)]), "the oldest first");
         assert!(trace.of("d@x").is_empty());
@@ -208,7 +246,7 @@ mod tests {
         let trace = Trace::<Heap>::new(2).unwrap();
         trace.opened(exchange(1), Kind::ImToSm, "a@x", 10);
         for (status, now_ms) in [(202, 20), (200, 30)] {
-            assert!(trace.ended(ended(exchange(1), status), now_ms).is_some());
+            trace.ended(ended(exchange(1), status), now_ms);
         }
         let found = trace.of("a@x");
         assert_eq!(found.len(), 1);

@@ -28,6 +28,28 @@ pub(crate) struct HeaderField<'m> {
     pub(super) length: usize,
 }
 
+/// The types of the fields that nearly every request has, or that clients like to add: one bit for each.
+const COMMON: u64 = 1 << ffi::HDR_VIA_T
+    | 1 << ffi::HDR_TO_T
+    | 1 << ffi::HDR_FROM_T
+    | 1 << ffi::HDR_CSEQ_T
+    | 1 << ffi::HDR_CALLID_T
+    | 1 << ffi::HDR_CONTACT_T
+    | 1 << ffi::HDR_MAXFORWARDS_T
+    | 1 << ffi::HDR_ROUTE_T
+    | 1 << ffi::HDR_RECORDROUTE_T
+    | 1 << ffi::HDR_CONTENTTYPE_T
+    | 1 << ffi::HDR_CONTENTLENGTH_T
+    | 1 << ffi::HDR_AUTHORIZATION_T
+    | 1 << ffi::HDR_PROXYAUTH_T
+    | 1 << ffi::HDR_SUPPORTED_T
+    | 1 << ffi::HDR_ALLOW_T
+    | 1 << ffi::HDR_USERAGENT_T
+    | 1 << ffi::HDR_ACCEPTCONTACT_T
+    | 1 << ffi::HDR_REQUESTDISPOSITION_T
+    | 1 << ffi::HDR_PAI_T
+    | 1 << ffi::HDR_EOH_T;
+
 impl<'m> SipMsg<'m> {
     /// Nothing for the two pointers that Kamailio passes without a message behind them: NULL (large
     /// MSRP frames, local transactions, destroyed ones) and tm's faked reply.
@@ -96,13 +118,14 @@ impl<'m> SipMsg<'m> {
         usize::try_from(self.fields().len).unwrap_or(0)
     }
 
-    /// What tells a request and its copies from all others: Call-ID, CSeq, and Via with its branch.
-    pub(crate) fn transaction_key(&self) -> [Option<&'m str>; 3] {
+    /// What tells a request and its copies from all others: Call-ID, CSeq, and Via with its branch. Nothing where one is missing.
+    pub(crate) fn transaction_key(&self) -> [&'m [u8]; 3] {
         [
-            self.body_of(|msg| &msg.callid),
-            self.body_of(|msg| &msg.cseq),
-            self.body_of(|msg| &msg.h_via1),
+            self.octets_of(|msg| &msg.callid),
+            self.octets_of(|msg| &msg.cseq),
+            self.octets_of(|msg| &msg.h_via1),
         ]
+        .map(Option::unwrap_or_default)
     }
 
     /// Parses all header fields. False for a message that is broken before the end of its header.
@@ -130,23 +153,51 @@ impl<'m> SipMsg<'m> {
 
     /// The body of the first header field of that name (any case), as text.
     pub(crate) fn header(&self, name: &str) -> Option<&'m str> {
-        let [body] = self.headers([name]);
-        body
+        let (_, body) = self.fields_named(&[name], 0).next()?;
+        std::str::from_utf8(body).ok()
     }
 
-    /// The same for several names, in one pass.
-    pub(crate) fn headers<const N: usize>(&self, names: [&str; N]) -> [Option<&'m str>; N] {
+    /// The same for several names, in one pass, as octets. No name of [`COMMON`] is found: most fields of a message have one, and
+    /// are passed over at once.
+    pub(crate) fn uncommon_headers<const N: usize>(
+        &self,
+        names: [&str; N],
+    ) -> [Option<&'m [u8]>; N] {
         let mut bodies = [None; N];
-        for field in self.header_fields() {
-            let named = names
-                .iter()
-                .zip(&mut bodies)
-                .find(|(name, _)| field.name.eq_ignore_ascii_case(name.as_bytes()));
-            if let Some((_, body @ None)) = named {
-                *body = Some(field.body);
+        for (place, octets) in self.fields_named(&names, COMMON) {
+            if let Some(body @ None) = bodies.get_mut(place) {
+                *body = Some(octets);
             }
         }
-        bodies.map(|body| std::str::from_utf8(body?).ok())
+        bodies
+    }
+
+    /// The bodies of the header fields with one of these names, in order, each with the place of its name. Fields of a type in `without`, a bit
+    /// for each, are passed over.
+    fn fields_named<'n>(
+        &self,
+        names: &'n [&str],
+        without: u64,
+    ) -> impl Iterator<Item = (usize, &'m [u8])> + use<'m, 'n> {
+        let this = *self;
+        let first = self.kept.follow(|msg| &msg.headers).into_iter();
+        let fields = first.flat_map(|first| first.list(|field| &field.next));
+        fields.filter_map(move |field| {
+            let field = field.fields();
+            let kind = 1_u64.checked_shl(field.type_ as u32).unwrap_or(0);
+            if kind & without != 0 {
+                return None;
+            }
+            let length = usize::try_from(field.name.len).unwrap_or(0);
+            let is = |name: &&str| {
+                name.len() == length
+                    && this
+                        .octets(&field.name)
+                        .eq_ignore_ascii_case(name.as_bytes())
+            };
+            let place = names.iter().position(is)?;
+            Some((place, this.octets(&field.body)))
+        })
     }
 
     /// Content-Encoding, also in its compact form.
@@ -156,13 +207,10 @@ impl<'m> SipMsg<'m> {
 
     /// All header fields of these names; several are one list (RFC 3261 §7.3.1).
     pub(crate) fn list(&self, names: &[&str]) -> Option<Cow<'m, str>> {
-        let is =
-            |field: &HeaderField<'_>, name: &str| field.name.eq_ignore_ascii_case(name.as_bytes());
         let mut fields = self
-            .header_fields()
-            .filter(|field| names.iter().any(|name| is(field, name)))
+            .fields_named(names, 0)
             // A body that is not UTF-8 becomes a value that no list knows.
-            .map(|field| std::str::from_utf8(field.body).unwrap_or("?"));
+            .map(|(_, body)| std::str::from_utf8(body).unwrap_or("?"));
         let first = fields.next()?;
         Some(fields.fold(Cow::Borrowed(first), |list, next| {
             Cow::Owned([&*list, ",", next].concat())
@@ -195,6 +243,13 @@ impl<'m> SipMsg<'m> {
         field: impl FnOnce(&ffi::sip_msg) -> &*mut ffi::hdr_field,
     ) -> Option<&'m str> {
         self.text(&self.kept.follow(field)?.fields().body)
+    }
+
+    fn octets_of(
+        &self,
+        field: impl FnOnce(&ffi::sip_msg) -> &*mut ffi::hdr_field,
+    ) -> Option<&'m [u8]> {
+        Some(self.octets(&self.kept.follow(field)?.fields().body))
     }
 
     /// What Content-Length declares.
