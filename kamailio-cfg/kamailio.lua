@@ -733,7 +733,7 @@ local function check()
 		KSR.setflag(FROM_TRUSTED)
 	else
 		if tonumber(setting("IPSMGW_FLOOD")) > 0 and KSR.pike.pike_check_req() < 0 then
-			-- The copy of a request that was taken ends here: its answer comes, or came, from tm.
+			-- A retransmission of a request that was accepted ends here: tm answers it.
 			if KSR.tm.t_check_trans() == 0 then
 				KSR.x.exit()
 			end

@@ -1,4 +1,4 @@
-//! What was said of requests lately, by their digests: a memory that processes share without a lock.
+//! Notes about recent requests, found by the digest of the request: a memory that processes share without a lock.
 //!
 //! Each digest belongs to one set. A set is one line of the processor's cache. A full set forgets its oldest entry.
 
@@ -12,10 +12,10 @@ const PLACES: usize = 8;
 #[derive(Debug, Default)]
 pub struct Set([AtomicU64; PLACES]);
 
-/// What was said of a request: below 2,048.
-pub type Said = u16;
+/// A note about a request: a number below 2,048.
+pub type Note = u16;
 
-const SAID_BITS: u32 = 11;
+const NOTE_BITS: u32 = 11;
 
 /// Resolution of the stored times, in milliseconds.
 pub const UNIT_MS: u64 = 250;
@@ -26,15 +26,15 @@ const TIME_MASK: u64 = (1 << TIME_BITS) - 1;
 
 /// The high bits of a digest tell requests of one set apart: 40 of them, so two requests in 10^12 are taken for each
 /// other. The set is chosen by the low ones.
-const TAG_SHIFT: u32 = SAID_BITS + TIME_BITS + 1;
+const TAG_SHIFT: u32 = NOTE_BITS + TIME_BITS + 1;
 
 /// Most sets: the index of a set uses only bits that are not part of the tag.
 const MOST_SETS: usize = 1 << TAG_SHIFT;
 
 /// Marks a place that is in use: such a place is never 0.
-const IN_USE: u64 = 1 << (SAID_BITS + TIME_BITS);
+const IN_USE: u64 = 1 << (NOTE_BITS + TIME_BITS);
 
-/// How often a process tries again when another one writes into the set at the same time.
+/// How often a process tries when another process writes into the set at the same time. Then the note is lost.
 const TRIES: usize = 4;
 
 /// The set of a digest; `None` where there is no set at all. The number of sets is a power of two.
@@ -49,19 +49,19 @@ const fn same_tag(place: u64, digest: u64) -> bool {
 
 /// How long ago a place was written, in units.
 const fn age(place: u64, now: u64) -> u64 {
-    now.wrapping_sub(place >> SAID_BITS) & TIME_MASK
+    now.wrapping_sub(place >> NOTE_BITS) & TIME_MASK
 }
 
-/// Remembers what was said of the request with this digest, instead of what was said of it before.
-pub fn remember(sets: &[Set], digest: u64, said: Said, now_ms: u64) {
+/// Stores the note about the request with this digest. It replaces an earlier note about that request.
+pub fn remember(sets: &[Set], digest: u64, note: Note, now_ms: u64) {
     let Some(Set(places)) = set(sets, digest) else {
         return;
     };
     let now = now_ms / UNIT_MS;
     let new = (digest >> TAG_SHIFT << TAG_SHIFT)
         | IN_USE
-        | (now & TIME_MASK) << SAID_BITS
-        | u64::from(said) & ((1 << SAID_BITS) - 1);
+        | (now & TIME_MASK) << NOTE_BITS
+        | u64::from(note) & ((1 << NOTE_BITS) - 1);
     for _ in 0..TRIES {
         // The place of the same digest first, then a free place, then the oldest one.
         let rank = |old: u64| match old {
@@ -80,8 +80,8 @@ pub fn remember(sets: &[Set], digest: u64, said: Said, now_ms: u64) {
     }
 }
 
-/// What was said of the request with this digest, and how many milliseconds ago, to [`UNIT_MS`].
-pub fn recall(sets: &[Set], digest: u64, now_ms: u64) -> Option<(Said, u64)> {
+/// The note about the request with this digest, and how many milliseconds ago, to [`UNIT_MS`].
+pub fn recall(sets: &[Set], digest: u64, now_ms: u64) -> Option<(Note, u64)> {
     let Set(places) = set(sets, digest)?;
     let now = now_ms / UNIT_MS;
     places
@@ -91,8 +91,8 @@ pub fn recall(sets: &[Set], digest: u64, now_ms: u64) -> Option<(Said, u64)> {
         // Two processes may have written it into two places at once: the later word counts.
         .min_by_key(|place| age(*place, now))
         .map(|place| {
-            let said = (place & ((1 << SAID_BITS) - 1)) as Said;
-            (said, age(place, now) * UNIT_MS)
+            let note = (place & ((1 << NOTE_BITS) - 1)) as Note;
+            (note, age(place, now) * UNIT_MS)
         })
 }
 
@@ -138,8 +138,8 @@ mod tests {
     #[test]
     fn the_newest_entry_counts() {
         let sets = sets(1);
-        for said in [0, 202, 503] {
-            remember(&sets, digest(9), said, 5_000);
+        for note in [0, 202, 503] {
+            remember(&sets, digest(9), note, 5_000);
         }
         assert_eq!(recall(&sets, digest(9), 5_000), Some((503, 0)));
         let used = sets.iter().flat_map(|set| &set.0);

@@ -21,10 +21,11 @@ pub(crate) struct MessageView<'m> {
     recipient_name: Option<Text<126>>,
     content_encoding: Option<Cow<'m, str>>,
     privacy: Option<Cow<'m, str>>,
-    /// The header fields that Kamailio does not point at, by [`NAMES`]: read in one pass.
+    /// The bodies of the header fields in [`NAMES`], in that order.
     fields: [Option<&'m [u8]>; NAMES.len()],
 }
 
+/// The header fields that are read in one pass. Kamailio's message has pointers to the others.
 const NAMES: [&str; 11] = [
     "Content-Transfer-Encoding",
     "In-Reply-To",
@@ -100,9 +101,10 @@ impl<'m> MessageView<'m> {
         // Octets after Content-Length are ignored. The core refuses a body that is too short.
         let octets = self.msg.octets_behind_header();
         let declared = self.msg.content_length().unwrap_or(octets.len());
+        let [transfer_encoding, ..] = self.fields;
         MessageIn {
             content_type: self.msg.content_type(),
-            content_transfer_encoding: self.fields[0].and_then(text),
+            content_transfer_encoding: transfer_encoding.and_then(text),
             content_encoding: self.content_encoding.as_deref(),
             body: octets.get(..declared).unwrap_or(octets),
             truncated: declared > octets.len(),
@@ -148,7 +150,7 @@ impl<'m> MessageView<'m> {
     }
 }
 
-/// A body that is not UTF-8 is none.
+/// A body that is not UTF-8 counts as missing.
 fn text(body: &[u8]) -> Option<&str> {
     std::str::from_utf8(body).ok()
 }

@@ -77,7 +77,7 @@ pub(crate) fn set_sm_event_callback(function: &'static str) {
 }
 
 thread_local! {
-    /// `event_route[ipsmgw:sm-result]`, looked for once: the script does not change.
+    /// `event_route[ipsmgw:sm-result]`. It is looked up once, because the script does not change.
     static SM_RESULT_ROUTE: OnceCell<Option<NativeRoute>> = const { OnceCell::new() };
 }
 
@@ -98,7 +98,7 @@ pub(crate) fn script_gets_sm_results() -> bool {
     sm_route().is_some()
 }
 
-/// Tells the script the outcome of a short message. There is no request at hand: the script sees Kamailio's stand-in for a request.
+/// Runs the script's route with the outcome of a short message. There is no current request: the script sees Kamailio's faked request.
 pub(crate) fn tell_script(ended: Ended, call_id: CallId) {
     let Some(route) = sm_route() else {
         return;

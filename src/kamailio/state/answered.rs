@@ -1,32 +1,32 @@
-//! Requests that have their final response: a copy that comes when tm has forgotten them gets the same one.
+//! Final responses to requests whose transaction tm has forgotten: a retransmission gets the same response.
 //!
-//! A client that lost the answer repeats a MESSAGE over UDP for 32 s (timer J, RFC 3261 §17.2.2). tm keeps a transaction
-//! for `wt_timer`, in many kilobytes; here it is eight octets that all processes share.
+//! A client that lost the response repeats a MESSAGE over UDP for 32 s (timer J, RFC 3261 §17.2.2). tm keeps a transaction only
+//! for `wt_timer`, and it takes many kilobytes. An entry here takes eight octets of shared memory.
 
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::base::recent::{self, Set};
 use crate::kamailio::sys::sharing::{AtomicU64, Memory};
 
-/// How long a copy may come: 64*T1.
+/// A client repeats a request for so long: 64*T1.
 const COPIES_MS: u64 = 32_000;
 
-/// tm's timers may end so much earlier than they say.
+/// tm's timers may end so much before their time.
 const TM_MAY_BE_EARLY_MS: u64 = 500;
 
-/// How exact the time of the last answer is.
+/// The time of the last answer is stored with this resolution.
 const LAST_MS: u64 = 1_000;
 
-/// How many sets of eight: 32 s of 4,000 answers in a second fill all of them. They take 1 MB: a larger table costs each message
-/// more, since its memory is in no cache.
+/// The number of sets of eight: 4,000 answers a second fill all of them in 32 s. They take 1 MB. A larger table makes each message
+/// slower, because less of it fits in the processor's cache.
 const SETS: usize = 16_384;
 
-/// What all processes know of requests that are answered.
+/// The answered requests, for all processes.
 pub(crate) struct Answered<M: Memory> {
     sets: M::Array<Set>,
     /// When the last one was answered, on the monotonic clock, to [`LAST_MS`].
     last_ms: M::Box<AtomicU64>,
-    /// How long tm answers copies itself.
+    /// tm itself answers retransmissions for so long.
     wait_ms: u64,
 }
 
@@ -49,26 +49,26 @@ impl<M: Memory> Answered<M> {
 
     /// The request with this digest has its final response.
     pub(crate) fn remember(&self, digest: u64, response: FinalResponse, now_ms: u64) {
-        // All processes read this word: it is written seldom.
+        // All processes read this word, so it is written at most once a second.
         let last_ms = &self.last_ms;
         if now_ms.saturating_sub(last_ms.load(Relaxed)) >= LAST_MS {
             last_ms.store(now_ms.max(1), Relaxed);
         }
-        let said = response.status << 1 | u16::from(response.retry_after);
-        recent::remember(&self.sets, digest, said, now_ms);
+        let note = response.status << 1 | u16::from(response.retry_after);
+        recent::remember(&self.sets, digest, note, now_ms);
     }
 
-    /// The answer to the request with this digest, where it is on us to repeat it.
+    /// The response to the request with this digest, if the module has to repeat it because tm no longer does.
     pub(crate) fn recall(&self, digest: u64, now_ms: u64) -> Option<FinalResponse> {
-        let (said, age_ms) = recent::recall(&self.sets, digest, now_ms)?;
+        let (note, age_ms) = recent::recall(&self.sets, digest, now_ms)?;
         let is_ours = (self.wait_ms..COPIES_MS).contains(&age_ms);
         is_ours.then_some(FinalResponse {
-            status: said >> 1,
-            retry_after: said & 1 != 0,
+            status: note >> 1,
+            retry_after: note & 1 != 0,
         })
     }
 
-    /// Whether there may be anything to repeat.
+    /// Whether any request was answered in the last 32 s.
     pub(crate) fn has_any(&self, now_ms: u64) -> bool {
         let last_ms = self.last_ms.load(Relaxed);
         last_ms != 0 && now_ms < last_ms + LAST_MS + COPIES_MS

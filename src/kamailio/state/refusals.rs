@@ -1,20 +1,20 @@
-//! Requests that are refused because there is too much to do, and the sockets that they came through.
+//! Requests that were refused under overload, and the fill of the sockets that they came through.
 
 use std::os::raw::c_int;
 use std::sync::atomic::Ordering::Relaxed;
 
-use crate::base::recent::{self, Said, Set};
+use crate::base::recent::{self, Note, Set};
 use crate::interwork::{EarlierCopy, Over, Overload, Queue, REFUSED_FOR_MS};
 
 use crate::kamailio::sys::sharing::{AtomicU64, Guarded, Memory, plain};
 
-/// How many sets of eight requests are remembered: 32 s of 8,000 requests in a second fill half of them.
+/// The number of sets of eight requests: 8,000 requests a second fill half of them in 32 s.
 const SETS: usize = 65_536;
 
-const PASSED: Said = 0;
-const REFUSED: Said = 1;
+const PASSED: Note = 0;
+const REFUSED: Note = 1;
 
-/// What all processes know of refusals.
+/// The refused requests, for all processes.
 pub(crate) struct Refusals<M: Memory> {
     overload: M::Box<Guarded<M::Lock, Overload>>,
     requests: M::Array<Set>,
@@ -22,13 +22,13 @@ pub(crate) struct Refusals<M: Memory> {
     queues: M::Array<Seen>,
 }
 
-/// Two words that two processes may write at once: then the one or the other has seen nothing.
+/// What was last seen of the queue of one socket. If two processes write it at once, one of them is not counted.
 struct Seen {
     since_ms: AtomicU64,
     seen_ms: AtomicU64,
 }
 
-/// For so many sockets; numbers beyond share their places.
+/// The number of entries for sockets. Sockets with higher numbers share entries.
 const SOCKETS: usize = 256;
 
 plain!(struct Seen { since_ms, seen_ms });
@@ -61,19 +61,19 @@ impl<M: Memory> Refusals<M> {
 
     /// What became of an earlier copy of a request; nothing where none is known.
     pub(crate) fn recall(&self, digest: u64, now_ms: u64) -> Option<EarlierCopy> {
-        let (said, age_ms) = recent::recall(&self.requests, digest, now_ms)?;
-        (age_ms < REFUSED_FOR_MS).then_some(match said {
+        let (note, age_ms) = recent::recall(&self.requests, digest, now_ms)?;
+        (age_ms < REFUSED_FOR_MS).then_some(match note {
             PASSED => EarlierCopy::Passed,
             _ => EarlierCopy::Refused,
         })
     }
 
     pub(crate) fn remember(&self, digest: u64, earlier: EarlierCopy, now_ms: u64) {
-        let said = match earlier {
+        let note = match earlier {
             EarlierCopy::Passed => PASSED,
             EarlierCopy::Refused => REFUSED,
         };
-        recent::remember(&self.requests, digest, said, now_ms);
+        recent::remember(&self.requests, digest, note, now_ms);
     }
 
     /// A request is refused; true where the log is to say so.

@@ -31,12 +31,12 @@ pub(crate) struct Known {
 
 plain!(struct Known { exchange, kind, call_id, opened_ms, ended_ms, ended });
 
-/// One message that has an outcome. A digest stands for its Call-ID: so it takes one line of the processor's cache.
+/// A message with an outcome. It holds a digest of the Call-ID instead of the Call-ID: so it fits in one line of the processor's cache.
 #[derive(Clone, Copy)]
 struct Past {
     call_id: u64,
     opened_ms: u64,
-    /// From the begin to the outcome.
+    /// Milliseconds from the start of the exchange to the outcome.
     took_ms: u32,
     ended: Ended,
 }
@@ -52,7 +52,7 @@ pub(crate) struct Trace<M: Memory> {
     /// The newest outcome goes to the place of the oldest.
     ended: M::Array<Place<M, Past>>,
     next: M::Box<AtomicU32>,
-    /// For the digests of Call-IDs; keyed before the fork, so that all processes agree.
+    /// Makes the digests of Call-IDs. It gets its key before the fork, so all processes make the same digest.
     hasher: RandomState,
 }
 
@@ -116,7 +116,7 @@ impl<M: Memory> Trace<M> {
                 ended,
             })
         });
-        // Nothing is known of a message that no request has opened.
+        // There is no entry for an exchange that no request opened.
         if let Some(past) = past {
             let next = self.next.fetch_add(1, Relaxed);
             *self.ended[next as usize & (REMEMBERED - 1)].lock() = Some(past);
@@ -232,7 +232,7 @@ mod tests {
         // Another exchange takes its place.
         trace.opened(exchange(5), Kind::ImToSm, "c@x", 30);
         assert_eq!(trace.call_id(exchange(1)), None);
-        // Nothing is known of its earlier one any more.
+        // A later outcome of the earlier exchange is dropped.
         trace.ended(ended(exchange(1), 480), 40);
         let found = trace.of("a@x");
         assert_eq!((found[1].opened_ms, found[1].ended_ms), (10, 20));

@@ -50,7 +50,7 @@ pub(super) fn next_hop(ip: &ffi::ip_addr, port: u16, protocol: u32) -> Option<St
     Some(hop)
 }
 
-/// The same as `Display` writes, at a tenth of its cost: this is done for each message.
+/// Writes the same as `Display`, but faster: it is needed for each message.
 fn push_ipv4(into: &mut String, ip: Ipv4Addr) {
     for (place, octet) in ip.octets().into_iter().enumerate() {
         if place > 0 {

@@ -28,7 +28,7 @@ pub(crate) struct HeaderField<'m> {
     pub(super) length: usize,
 }
 
-/// The types of the fields that nearly every request has, or that clients like to add: one bit for each.
+/// The types of header fields that most requests have: one bit for each.
 const COMMON: u64 = 1 << ffi::HDR_VIA_T
     | 1 << ffi::HDR_TO_T
     | 1 << ffi::HDR_FROM_T
@@ -157,8 +157,8 @@ impl<'m> SipMsg<'m> {
         std::str::from_utf8(body).ok()
     }
 
-    /// The same for several names, in one pass, as octets. No name of [`COMMON`] is found: most fields of a message have one, and
-    /// are passed over at once.
+    /// The same for several names, in one pass, as octets. It never finds a field of a type in [`COMMON`]: most fields of a message
+    /// have such a type and are skipped at once.
     pub(crate) fn uncommon_headers<const N: usize>(
         &self,
         names: [&str; N],
@@ -172,31 +172,35 @@ impl<'m> SipMsg<'m> {
         bodies
     }
 
-    /// The bodies of the header fields with one of these names, in order, each with the place of its name. Fields of a type in `without`, a bit
-    /// for each, are passed over.
+    /// The bodies of the header fields with one of these names, in order, each with the index of its name. `without` has one bit for
+    /// each type of field that is skipped.
     fn fields_named<'n>(
         &self,
         names: &'n [&str],
         without: u64,
     ) -> impl Iterator<Item = (usize, &'m [u8])> + use<'m, 'n> {
         let this = *self;
-        let first = self.kept.follow(|msg| &msg.headers).into_iter();
-        let fields = first.flat_map(|first| first.list(|field| &field.next));
-        fields.filter_map(move |field| {
-            let field = field.fields();
-            let kind = 1_u64.checked_shl(field.type_ as u32).unwrap_or(0);
-            if kind & without != 0 {
-                return None;
+        let mut next = self.kept.follow(|msg| &msg.headers);
+        std::iter::from_fn(move || {
+            loop {
+                let kept = next?;
+                next = kept.follow(|field| &field.next);
+                let field = kept.fields();
+                let kind = 1_u64.checked_shl(field.type_ as u32).unwrap_or(0);
+                if kind & without != 0 {
+                    continue;
+                }
+                let length = usize::try_from(field.name.len).unwrap_or(0);
+                let is = |name: &&str| {
+                    name.len() == length
+                        && this
+                            .octets(&field.name)
+                            .eq_ignore_ascii_case(name.as_bytes())
+                };
+                if let Some(place) = names.iter().position(is) {
+                    return Some((place, this.octets(&field.body)));
+                }
             }
-            let length = usize::try_from(field.name.len).unwrap_or(0);
-            let is = |name: &&str| {
-                name.len() == length
-                    && this
-                        .octets(&field.name)
-                        .eq_ignore_ascii_case(name.as_bytes())
-            };
-            let place = names.iter().position(is)?;
-            Some((place, this.octets(&field.body)))
         })
     }
 

@@ -38,7 +38,7 @@ async def flood():
 
 
 async def taken_before(name="taken_before", **options):
-    "a message that was taken is not refused when a copy of it comes in a flood"
+    "an accepted message is not refused when its retransmission arrives during a flood"
     options.setdefault("modparams", {"hold_timeout": 3})
     async with gateway(name=name, flood=30, **options) as gw:
         alice = await gw.user(Phone, "alice")
