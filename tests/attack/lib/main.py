@@ -60,9 +60,13 @@ async def play_all(names_, size, lua):
     verdicts = [await play(ATTACKS[name], size, lua) for name in names_]
     print("\nattack      passed  failed")
     for verdict in verdicts:
-        print(f"{verdict.name:10} {verdict.passed:7} {verdict.failed:7}")
-    passed, failed = (sum(getattr(v, what) for v in verdicts) for what in ("passed", "failed"))
-    print(f"\n{passed} passed, {failed} failed")
+        print(f"{verdict.name:10} {verdict.passed:7} {len(verdict.failures):7}")
+    print()
+    for verdict in verdicts:
+        for text in verdict.failures:
+            print(f"FAILED: {verdict.name}: {text}")
+    passed, failed = sum(v.passed for v in verdicts), sum(len(v.failures) for v in verdicts)
+    print(f"{passed} passed, {failed} failed")
     return 1 if failed or not passed else 0
 
 

@@ -11,11 +11,14 @@ class Verdict:
     def __init__(self, name, with_delays):
         self.name = name
         self.with_delays = with_delays
-        self.passed = self.failed = 0
+        self.passed = 0
+        self.failures = []
 
     def check(self, good, text):
-        self.passed += bool(good)
-        self.failed += not good
+        if good:
+            self.passed += 1
+        else:
+            self.failures.append(text)
         print(f"  {'ok  ' if good else 'FAIL'} {text}", flush=True)
         return good
 

@@ -1,6 +1,7 @@
 """One Kamailio: started and ended by us, with its log and its RPC."""
 
 import asyncio
+import contextlib
 import os
 import re
 import shlex
@@ -10,6 +11,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import remains
 import ua
 
 # Lines that no Kamailio of the tests may write into its log.
@@ -43,6 +45,7 @@ class Kamailio:
         self.may_say = None  # a pattern of log lines that this case provokes on purpose
         self.log_file = self.folder / "kamailio.log"
         self.process = None
+        self.names = {}  # of its processes, by process id
         self._endpoints = []
 
     async def close(self, failed=False):
@@ -78,23 +81,27 @@ class Kamailio:
         deadline = time.monotonic() + self.starts_within
         while True:
             if self.process.poll() is not None or time.monotonic() > deadline:
+                ended = self.process.poll() is not None
+                told = "it ended" if ended else f"not within {self.starts_within} s:\n{remains.report(self.processes(), self.names)}"
                 await self._end()
-                raise KamailioError(f"Kamailio did not start:\n{self.log()[-3000:]}")
+                raise KamailioError(f"Kamailio did not start: {told}\nthe log ends with:\n{self.log()[-3000:]}")
             if self.control.exists() and self._is_complete():
                 return
             await asyncio.sleep(0.05)
 
     def _is_complete(self):
+        processes = self.try_rpc("core.ps") or ""
         # The one that Kamailio forks last.
-        if "tcp main process" not in (self.try_rpc("core.ps") or ""):
+        if "tcp main process" not in processes:
             return False
+        self.names = remains.names_of(processes)
         return all(stat_of(pid)[0] == "S" for pid in self.processes())
 
     async def stop(self):
         """Ends Kamailio as systemd does, and checks for processes that it left and for log lines."""
         left = await self._end()
         if left:
-            raise KamailioError(f"processes left behind: {left}")
+            raise KamailioError(f"processes left behind: {left}\nthe log ends with:\n{self.log()[-1500:]}")
         if self.process.returncode != 0 and not self._breaks_in_clean_up():
             raise KamailioError(f"Kamailio ended with {self.process.returncode}:\n{self.log()[-2000:]}")
         log = self.log()
@@ -113,34 +120,42 @@ class Kamailio:
         await asyncio.to_thread(self.process.wait)
 
     async def wait(self, within):
-        """Waits for the end of Kamailio; TimeoutExpired when it does not come in so many seconds. Kamailio's own hang at its very
-        end counts as an end. False: it hung there."""
+        """Waits for the end of Kamailio; an error with a report on its processes when it does not come in so many seconds. Kamailio's
+        own hang at its very end counts as an end. False: it hung there."""
         try:
             await asyncio.to_thread(self.process.wait, within)
             return True
         except subprocess.TimeoutExpired:
-            if not self._hangs_in_clean_up(self.processes()):
-                raise
-            os.killpg(self.process.pid, signal.SIGKILL)
+            left = self.processes()
+            told = remains.report(left, self.names)
+            if not self._hangs_in_clean_up(left):
+                raise KamailioError(f"no end within {within} s:\n{told}") from None
+            self._take_away()
             await asyncio.to_thread(self.process.wait)
             self.process.returncode = 0  # not by our SIGKILL
-            print("Kamailio's first process hung in its own clean-up; see README.md", flush=True)
+            print(f"Kamailio's first process hung in its own clean-up; see README.md\n{told}", flush=True)
             return False
 
     async def _end(self):
+        """Ends it. A report on the processes that did not end, or None."""
         if self.process.poll() is None:
             self.process.terminate()
             try:
                 await self.wait(self.ends_within)
-            except subprocess.TimeoutExpired:
-                left = {pid: f"{pid} ({waits_for(pid)})" for pid in self.processes()}
-                os.killpg(self.process.pid, signal.SIGKILL)
+            except KamailioError as error:
+                self._take_away()
                 await asyncio.to_thread(self.process.wait)
-                return list(left.values())
+                return str(error)
         left = self.processes()
-        for pid in left:
-            os.kill(pid, signal.SIGKILL)
-        return left
+        if not left:
+            return None
+        told = remains.report(left, self.names)
+        self._take_away()
+        return f"the first process has ended, but not:\n{told}"
+
+    def _take_away(self):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
 
     def _breaks_in_clean_up(self):
         """Kamailio ends its processes wherever they are. Where one was changing the lists of free shared memory, the first process
@@ -219,14 +234,6 @@ def stat_of(pid):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return ["Z", "", "", ""]
-
-
-def waits_for(pid):
-    """The place in the kernel where a process waits, for a process that does not end."""
-    try:
-        return Path(f"/proc/{pid}/wchan").read_text() or "running"
-    except OSError:
-        return "gone"
 
 
 def free_port(host="127.0.0.1"):
