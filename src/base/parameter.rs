@@ -1,5 +1,5 @@
 //! Module parameters. One entry says everything of a parameter: its name, what it may hold, its default, its meaning.
-//! The fields of a structure, the check of the values, the table in README.md and what an operator is shown come from it.
+//! The fields of a structure, the check of the values, the section of the manual and what an operator is shown come from it.
 
 use core::ffi::CStr;
 use core::fmt;
@@ -13,7 +13,7 @@ pub struct Parameter {
     pub kind: ParameterKind,
     /// The default in words, where the value itself does not say it.
     pub default: Option<&'static str>,
-    /// What it means, for README.md.
+    /// What it means, for the manual.
     pub meaning: &'static str,
 }
 
@@ -127,8 +127,8 @@ impl Parameter {
         }
     }
 
-    /// Its row of the table in README.md.
-    pub fn row(&self) -> String {
+    /// Its section of the manual (doc/ipsmgw_admin.md), without the example.
+    pub fn section(&self) -> String {
         let default = match (self.default, self.kind) {
             (Some(words), _) => words.to_owned(),
             (None, ParameterKind::Number { default, .. }) => format!("`{default}`"),
@@ -150,11 +150,32 @@ impl Parameter {
             ParameterKind::Text { .. } | ParameterKind::DatabaseUrl => "string".to_owned(),
             ParameterKind::Rows => "string, several times".to_owned(),
         };
+        let mut rest = self.meaning.chars();
+        let first: String = rest
+            .next()
+            .into_iter()
+            .flat_map(char::to_uppercase)
+            .collect();
+        let rest = rest.as_str();
+        let end = if rest.ends_with('.') { "" } else { "." };
         format!(
-            "| `{}` | {value} | {default} | {} |",
+            "#### {} ({value})\n\n{first}{rest}{end}\n\nDefault: {default}.\n",
             self.name(),
-            self.meaning
         )
+    }
+
+    /// An example for a section that has none yet.
+    pub fn example(&self) -> String {
+        let value = match self.kind {
+            ParameterKind::Number { default, .. } => default.to_string(),
+            ParameterKind::Switch { default } => u8::from(!default).to_string(),
+            ParameterKind::Word { default, .. } | ParameterKind::Text { default } => {
+                format!("\"{default}\"")
+            }
+            ParameterKind::DatabaseUrl | ParameterKind::Rows => "\"\"".to_owned(),
+        };
+        let name = self.name();
+        format!("```kamailio\nmodparam(\"ipsmgw\", \"{name}\", {value})\n```\n")
     }
 }
 
@@ -358,17 +379,17 @@ mod tests {
     }
 
     #[test]
-    fn rows_of_the_manual() {
-        let rows = Example::PARAMETERS.map(|parameter| parameter.row());
+    fn sections_of_the_manual() {
+        let sections = Example::PARAMETERS.map(|parameter| parameter.section());
         assert_eq!(
-            rows,
+            sections,
             [
-                "| `wait` | integer, 1 to 30 | `20` | how long |",
-                "| `loud` | `0` or `1` | `0` | whether |",
-                "| `order` | `\"first\"`, `\"last\"`, `\"any\"` | `\"first\"` | which |",
-                "| `name` | string | that of the host | who |",
-                "| `url` | string | none | where |",
-                "| `row` | string, several times | none | what |",
+                "#### wait (integer, 1 to 30)\n\nHow long.\n\nDefault: `20`.\n",
+                "#### loud (`0` or `1`)\n\nWhether.\n\nDefault: `0`.\n",
+                "#### order (`\"first\"`, `\"last\"`, `\"any\"`)\n\nWhich.\n\nDefault: `\"first\"`.\n",
+                "#### name (string)\n\nWho.\n\nDefault: that of the host.\n",
+                "#### url (string)\n\nWhere.\n\nDefault: none.\n",
+                "#### row (string, several times)\n\nWhat.\n\nDefault: none.\n",
             ]
         );
     }

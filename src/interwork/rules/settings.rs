@@ -66,7 +66,7 @@ parameters! {
     overload_retry_after: Number(10, 2..=600, "a number of seconds"),
         "maximum of the random seconds in Retry-After of a refusal by `ipsmgw_overloaded()`, from 2 on";
     cause: Rows(),
-        "a row that replaces one in the tables of causes: see below";
+        "a row that replaces one in the tables of causes: see [Rows of cause](#rows-of-cause)";
 }
 
 #[cfg(test)]

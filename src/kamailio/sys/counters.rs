@@ -37,7 +37,7 @@ impl Handle {
             0,
             None,
             std::ptr::null_mut(),
-            Name::new(c"see README.md of ipsmgw"),
+            Name::new(c"see doc/ipsmgw_admin.md of ipsmgw"),
             0,
         );
         registered >= 0 && self.0.set(handle).is_ok()

@@ -163,10 +163,9 @@ async def wrong_calls_in_lua():
 
 
 async def settings():
-    "ipsmgw.settings shows every parameter of README.md with its value"
-    readme = (CFG.parent / "README.md").read_text()
-    table = readme.split("\n## Parameters\n")[1].split("\n## ")[0].split("\nA wrong value")[0]
-    names = set(re.findall(r"^\| `([a-z_]+)` \|", table, re.MULTILINE))
+    "ipsmgw.settings shows every parameter of the manual with its value"
+    manual = (CFG.parent / "doc/ipsmgw_admin.md").read_text()
+    names = set(re.findall(r"^#### ([a-z_]+) \(", manual, re.MULTILINE))
     given = {"hold_timeout": 7, "transliterate": 1, "emergency": "112,999", "languages": "turkish"}
     async with gateway(name="settings", modparams=given) as gw:
         shown = dict(re.findall(r"^\t([a-z_]+): ?(.*)$", gw.rpc("ipsmgw.settings"), re.MULTILINE))

@@ -241,7 +241,7 @@ async def nonces_in_lua():
     await nonces(**LUA)
 
 
-# As README.md says, without any route that a message would take.
+# As doc/ipsmgw_admin.md says, without any route that a message would take.
 ALONE = """#!KAMAILIO
 log_stderror=yes
 mpath="/usr/lib/x86_64-linux-gnu/kamailio/modules/"

@@ -1,0 +1,115 @@
+"""The manual: see README.md."""
+
+import re
+import shlex
+import subprocess
+
+from e2e import CFG, FOLDER, ImClient, Phone, Rows, equal, gateway, run, say
+
+ROOT = CFG.parent
+MANUAL = ROOT / "doc/ipsmgw_admin.md"
+
+# An example that begins like this stands outside of routes.
+OUTSIDE = re.compile(r"(modparam|loadmodule|route\[|event_route\[|#!)")
+
+
+def blocks(kind):
+    """(document, line, text) of each block of this kind."""
+    for document in [ROOT / "README.md", *sorted((ROOT / "doc").glob("*.md"))]:
+        text = document.read_text()
+        for found in re.finditer(rf"^```{kind}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+            yield document.name, text.count("\n", 0, found.start()) + 2, found[1]
+
+
+def first(text):
+    """The first line that is no comment."""
+    return next(line for line in text.splitlines() if line and not line.startswith("# "))
+
+
+def is_for_kemi(text):
+    return "event_callback" in text
+
+
+def check_values(gw, script):
+    """The parameters have the values of the examples."""
+    given = dict(re.findall(r'^modparam\("ipsmgw", "(\w+)", "?(.*?)"?\)$', script, re.MULTILINE))
+    shown = dict(re.findall(r"^\t([a-z_]+): ?(.*)$", gw.rpc("ipsmgw.settings"), re.MULTILINE))
+    rows = Rows()
+    for name, value in given.items():
+        rows.check(name, shown[name], value)
+    rows.done()
+
+
+async def examples():
+    "examples of parameters, functions, pseudo-variables and event routes are added to kamailio.cfg; Kamailio starts"
+    script, count = [], 0
+    for document, line, text in blocks("kamailio"):
+        # The path of the example is not the database of this gateway.
+        if "loadmodule" in text or '"db_url"' in text or is_for_kemi(text):
+            continue
+        script.append(f"# {document}, line {line}")
+        script.append(text if OUTSIDE.match(first(text)) else f"route[EXAMPLE_{count}] {{\n{text}}}\n")
+        count += 1
+    async with gateway(script="\n".join(script)) as gw:
+        bad = [line for line in gw.log().splitlines() if re.search("ERROR|CRITICAL|WARNING", line)]
+        equal(bad, [], "the log")
+        check_values(gw, "\n".join(script))
+    say(f"{count} examples")
+
+
+async def examples_for_kemi():
+    "the parameters that name functions of a KEMI script"
+    script = "\n".join(text for _, _, text in blocks("kamailio") if is_for_kemi(text))
+    lua = FOLDER / "kemi.lua"
+    functions = "".join(f"function {name}(event) end\n" for name in re.findall(r'"(ksr_\w+)"', script))
+    lua.write_text((CFG / "kamailio.lua").read_text() + functions)
+    async with gateway(name="for_kemi", cfg=CFG / "kamailio-kemi.cfg", lua=lua, script=script) as gw:
+        check_values(gw, script)
+
+
+async def configurations():
+    "an example with loadmodule is a configuration with all that the module needs"
+    async with gateway(name="own") as gw:
+        for document, line, text in blocks("kamailio"):
+            if "loadmodule" not in text:
+                continue
+            cfg = FOLDER / f"line-{line}.cfg"
+            text = text.replace('"ipsmgw.so"', f'"{gw.env["IPSMGW_MODULE"]}"')
+            cfg.write_text(f"#!KAMAILIO\nlog_stderror=yes\nlisten=udp:127.0.0.1:5060\nauto_aliases=no\n{text}\nrequest_route {{\n\texit;\n}}\n")
+            said = subprocess.run([*gw.program, "-c", "-f", cfg], capture_output=True, text=True)
+            equal((said.returncode, re.findall(".*(?:ERROR|WARNING).*", said.stderr)), (0, []), f"{document}, line {line}")
+
+
+async def kemi_names():
+    "the manual names the functions of KSR.ipsmgw"
+    named = re.findall(r"`KSR\.ipsmgw\.(\w+)\(", MANUAL.read_text())
+    async with gateway(name="kemi", cfg=CFG / "kamailio-kemi.cfg", lua=CFG / "kamailio.lua") as gw:
+        listed = gw.rpc("app_lua.api_list")
+        there = re.findall(r"module: ipsmgw\n\t*name: (\w+)", listed) or re.findall(r"name: ipsmgw\.(\w+)", listed)
+        equal(set(named), set(there), "the names")
+
+
+def shape(answer):
+    """The names of the fields of an RPC answer, in order. The name of an exchange is different each time."""
+    names = re.findall(r"^\t+([^:\s]+):", answer, re.MULTILINE)
+    return ["EXCHANGE" if re.fullmatch("[0-9a-f]+-[0-9a-f]+", name) else name for name in names]
+
+
+async def rpc_answers():
+    "each RPC command answers with the fields that the manual shows"
+    async with gateway(name="rpc") as gw:
+        alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
+        bob.answers.append(486)
+        await (await alice.send_sm("+15550002", "Are you there?")).outcome()
+        call_id = re.findall(r"call_id=(\S+)", gw.log())[-1]
+        rows = Rows()
+        for _, line, text in blocks("console"):
+            for call, answer in re.findall(r"^\$ kamcmd (.*)\n((?:[^$].*\n)*)", text, re.MULTILINE):
+                command = shlex.split(call)
+                if command[0] == "ipsmgw.trace":
+                    command[1] = call_id
+                rows.check(f"line {line}: {call}", shape(gw.rpc(*command)), shape(answer))
+        rows.done(at_least=9)
+
+
+run(examples, examples_for_kemi, configurations, kemi_names, rpc_answers)
