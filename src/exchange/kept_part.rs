@@ -1,6 +1,6 @@
 //! A part of a concatenated short message, acknowledged and kept until the others are there.
 
-use super::{ExchangeKey, Header, Party};
+use super::{ExchangeKey, Header, Party, TransactionId};
 
 /// A kept part. Its texts: [`KeptPartTexts`](super::KeptPartTexts).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +23,17 @@ pub struct KeptPart {
     pub digest: u64,
     /// Digest of what all parts of its message have in common.
     pub concatenation: u64,
+    /// What its sender waits for; nothing once it is acknowledged.
+    pub owed: Option<OwedReport>,
+}
+
+/// The answer and the report that the sender of a part gets when the part is written to the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OwedReport {
+    /// The request's transaction.
+    pub transaction: TransactionId,
+    /// RP-Message Reference (TS 24.011 §8.2.3).
+    pub rp_mr: u8,
 }
 
 /// What a kept part waits for.
@@ -43,6 +54,20 @@ pub enum KeptPartState {
 }
 
 impl KeptPart {
+    /// The message that it belongs to.
+    pub const fn group(&self) -> Group {
+        Group {
+            identity: self.header.identity,
+            concatenation: self.concatenation,
+        }
+    }
+
+    /// Whether this transaction waits for its answer.
+    pub fn is_owed_to(&self, transaction: TransactionId) -> bool {
+        self.owed
+            .is_some_and(|owed| owed.transaction == transaction)
+    }
+
     /// Whether it waits for the other parts of the message with this digest.
     pub fn waits_for(&self, group: Group) -> bool {
         !matches!(self.state, KeptPartState::Relayed { .. })

@@ -23,9 +23,9 @@ mod texts;
 mod time;
 mod view;
 
-pub use header::{Header, NEVER};
+pub use header::{Header, NEVER, Stored};
 pub use im_to_sm::{Held, ImToSm, ImToSmState, Role, RpRefusal, Sender, Wants};
-pub use kept_part::{Group, KeptPart, KeptPartState};
+pub use kept_part::{Group, KeptPart, KeptPartState, OwedReport};
 pub use key::ExchangeKey;
 pub use list_delivery::{ListDelivery, ListDeliveryState};
 pub use notification::{Notification, NotificationState};

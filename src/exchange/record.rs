@@ -64,13 +64,13 @@ pub enum Exchange {
 }
 
 // In shared memory an exchange takes the largest of these, its texts, and what the table adds.
-const _: () = assert!(size_of::<SmToIm>() <= 104);
-const _: () = assert!(size_of::<ImToSm>() <= 120);
-const _: () = assert!(size_of::<KeptPart>() <= 96);
-const _: () = assert!(size_of::<Submitted>() <= 72);
-const _: () = assert!(size_of::<ListDelivery>() <= 56);
-const _: () = assert!(size_of::<Notification>() <= 56);
-const _: () = assert!(size_of::<Exchange>() <= 120);
+const _: () = assert!(size_of::<SmToIm>() <= 112);
+const _: () = assert!(size_of::<ImToSm>() <= 128);
+const _: () = assert!(size_of::<KeptPart>() <= 120);
+const _: () = assert!(size_of::<Submitted>() <= 80);
+const _: () = assert!(size_of::<ListDelivery>() <= 64);
+const _: () = assert!(size_of::<Notification>() <= 64);
+const _: () = assert!(size_of::<Exchange>() <= 128);
 
 impl Exchange {
     /// Which kind it is.

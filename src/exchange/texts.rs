@@ -165,6 +165,8 @@ texts! {
         hop,
         /// The recipient's public identity.
         recipient,
+        /// Call-ID of the request, for In-Reply-To of a report that waits for the database; else empty.
+        call_id,
     }
     /// The TPDU of the part.
     pdu tpdu

@@ -268,7 +268,7 @@ impl View<'_> {
 #[cfg(test)]
 mod tests {
     use super::super::{
-        Header, ImToSmState, ImToSmTexts, NEVER, Role, Sender, SubmittedTexts, Wants,
+        Header, ImToSmState, ImToSmTexts, NEVER, Role, Sender, Stored, SubmittedTexts, Wants,
     };
     use super::*;
     use crate::base::Text;
@@ -345,6 +345,7 @@ mod tests {
             identity: identity(),
             share: 0,
             due_ms: NEVER,
+            stored: Stored::No,
         };
         ImToSm::new(
             header,

@@ -9,4 +9,6 @@ pub struct Gateway {
     pub policy: Policy,
     /// Random number drawn at start. It stands in our Call-IDs, so that Call-IDs of an earlier start are recognized.
     pub boot: u64,
+    /// Whether the host has a database for exchanges: promises are made when they are written there.
+    pub keeps: bool,
 }

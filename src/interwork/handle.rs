@@ -97,7 +97,13 @@ impl Turn<'_> {
             Input::HoldTimeout {
                 exchange,
                 transaction,
-            } => self.hold_timeout(exchange, transaction),
+            } => match self.view.by_key(exchange) {
+                // The database takes too long.
+                Some(Exchange::KeptPart(part)) if part.is_owed_to(transaction) => {
+                    self.not_stored(exchange);
+                }
+                _ => self.hold_timeout(exchange, transaction),
+            },
             Input::OtherContacts { exchange, count } => self.other_contacts(exchange, count),
             Input::NotSent { exchange, status } => match self.view.by_key(exchange) {
                 Some(Exchange::ImToSm(im)) => self.rp_data_not_sent(im, status),
@@ -110,6 +116,9 @@ impl Turn<'_> {
             } => self.request_completed(self.view.by_key(exchange), attempt, status),
             Input::Due { exchange } => self.due(exchange),
             Input::Stop { exchange } => self.stopped(exchange),
+            Input::Stored { exchange } => self.stored(exchange),
+            Input::NotStored { exchange } => self.not_stored(exchange),
+            Input::TakenUp { exchange, texts } => self.taken_up(*exchange, texts),
             Input::Released { exchange } => match self.view.by_key(exchange) {
                 Some(Exchange::SmToIm(sm)) => self.sm_released(sm),
                 Some(Exchange::ImToSm(im)) => self.im_released(im),

@@ -1,7 +1,9 @@
 //! Events that the core processes.
 
 use crate::base::{Octets, Text};
-use crate::exchange::{ExchangeKey, Identity, Party, ReplyTo, TransactionId, Wants};
+use crate::exchange::{
+    Exchange, ExchangeKey, Identity, Party, ReplyTo, Texts, TransactionId, Wants,
+};
 use crate::mime::Disposition;
 use crate::sip::{Capabilities, Translation};
 use crate::wire::{TpAddress, TpSt};
@@ -139,6 +141,24 @@ pub enum Input<'a> {
     Stop {
         /// The exchange.
         exchange: ExchangeKey,
+    },
+    /// The host has written an exchange that it was [asked](crate::exchange::Stored::Asked) to write.
+    Stored {
+        /// The exchange.
+        exchange: ExchangeKey,
+    },
+    /// The host cannot write it: too much waits for the database, or the database is away.
+    NotStored {
+        /// The exchange.
+        exchange: ExchangeKey,
+    },
+    /// The host has read an exchange of an earlier start, for which it has taken a place. The core opens it, or leaves
+    /// it: then it has ended. Nothing is sent in this step; the exchange gets a deadline.
+    TakenUp {
+        /// The exchange.
+        exchange: &'a Exchange,
+        /// Its texts.
+        texts: &'a Texts,
     },
     /// The transaction in the host has ended, with or without an answer.
     Released {

@@ -35,6 +35,7 @@ mod rules;
 mod sm_to_im;
 mod step;
 mod stop;
+mod storage;
 
 pub use admission::Asked;
 pub use counter::Counter;

@@ -77,6 +77,16 @@ pub enum Effect {
         /// The transaction.
         transaction: TransactionId,
     },
+    /// Write an exchange that is [asked](crate::exchange::Stored::Asked) for.
+    /// [`Input::Stored`](super::Input::Stored) or [`Input::NotStored`](super::Input::NotStored) follows, in whatever
+    /// process. The last effect of its step.
+    Store {
+        /// The exchange.
+        exchange: ExchangeKey,
+        /// Keep the request at hand open before: this transaction waits for its answer. If the host cannot keep it
+        /// open, the exchange cannot be written.
+        waits: Option<TransactionId>,
+    },
     /// Answer a held transaction. This happens exactly once for each held transaction, unless the host has reported
     /// the end of the transaction.
     AnswerHeld {

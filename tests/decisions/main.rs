@@ -24,5 +24,6 @@ mod sm_retry;
 mod sm_to_im;
 mod status_reports;
 mod stop;
+mod storage;
 mod to_service_centre;
 mod world;

@@ -1,10 +1,10 @@
 //! A small host for the tests: store, clock, and the octets that come and go.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use ipsmgw::exchange::{
     Change, Exchange, ExchangeKey, Full, Header, IdentityKey, ImToSm, ImToSmState, Kind, NEVER,
-    Notification, NotificationState, Now, PastSm, ReplyTo, Sequence, Store as _, Texts,
+    Notification, NotificationState, Now, PastSm, ReplyTo, Sequence, Store as _, Stored, Texts,
     TransactionId,
 };
 use ipsmgw::interwork::{
@@ -44,6 +44,8 @@ pub(crate) struct Store {
     pub(crate) max_of_sender: u32,
     /// How many each sender has open.
     shares: HashMap<u64, u32>,
+    /// The exchanges as the database has them; a change of one that is stored is written at once.
+    rows: BTreeMap<u64, (Exchange, Texts)>,
 }
 
 impl ipsmgw::exchange::Store for Store {
@@ -121,6 +123,29 @@ impl Store {
 
     /// All of it, in its order; then the places that nothing was opened at are free again.
     fn commit(&mut self, changes: Vec<Change>) {
+        let stored: Vec<ExchangeKey> = changes.iter().filter_map(Change::key).collect();
+        self.commit_in_memory(changes);
+        for key in stored {
+            match self.place(key).map(|place| &self.open[place]) {
+                Some((open, _)) if open.header().stored == Stored::Yes => self.write(key),
+                Some(_) => {}
+                None => drop(self.rows.remove(&key.serial())),
+            }
+        }
+    }
+
+    /// Writes a row.
+    fn write(&mut self, key: ExchangeKey) {
+        let place = self.place(key).expect("written after its end");
+        self.rows.insert(key.serial(), self.open[place].clone());
+    }
+
+    /// How many rows the database has.
+    pub(crate) fn rows(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn commit_in_memory(&mut self, changes: Vec<Change>) {
         for change in changes {
             match change {
                 Change::Opened(exchange, texts) => {
@@ -210,9 +235,11 @@ impl Store {
 #[derive(Default)]
 pub(crate) struct Done {
     pub(crate) replies: Vec<(Answer, Verdict)>,
+    pub(crate) replied_to: Vec<ReplyTo>,
     pub(crate) relayed: Vec<ExchangeKey>,
     pub(crate) joined: Vec<Translation>,
     pub(crate) held: Vec<ExchangeKey>,
+    pub(crate) asked: Vec<(ExchangeKey, Option<TransactionId>)>,
     pub(crate) enlisted: Vec<ExchangeKey>,
     pub(crate) answered: Vec<(ExchangeKey, TransactionId, ImOutcome)>,
     pub(crate) sent: Vec<(Option<ExchangeKey>, MessageOut)>,
@@ -234,7 +261,10 @@ impl Done {
         }
         for effect in step.effects {
             match effect {
-                Effect::Answer(_, answer) => done.replies.push((answer, step.verdict)),
+                Effect::Answer(to, answer) => {
+                    done.replies.push((answer, step.verdict));
+                    done.replied_to.push(to);
+                }
                 Effect::Relay {
                     exchange,
                     translation,
@@ -256,6 +286,7 @@ impl Done {
                 } => {
                     done.answered.push((exchange, transaction, outcome));
                 }
+                Effect::Store { exchange, waits } => done.asked.push((exchange, waits)),
                 Effect::Send { exchange, message } => done.sent.push((exchange, message)),
                 Effect::SendRpData {
                     exchange,
@@ -294,6 +325,7 @@ impl Done {
         self.replies.is_empty()
             && self.relayed.is_empty()
             && self.held.is_empty()
+            && self.asked.is_empty()
             && self.enlisted.is_empty()
             && self.answered.is_empty()
             && self.sent.is_empty()
@@ -338,6 +370,7 @@ impl World {
             gateway: Gateway {
                 policy,
                 boot: 0xB007,
+                keeps: false,
             },
             store: Store {
                 max: 4096,
@@ -377,6 +410,40 @@ impl World {
     pub(crate) fn list(&mut self, delivery: &TranslatedDelivery) -> Done {
         let request = ReplyTo::Transaction(TransactionId::default());
         self.handle(Input::List { delivery, request })
+    }
+
+    /// The same with a database.
+    pub(crate) fn with_database(settings: &Settings<'_>) -> Self {
+        let mut world = Self::with(settings);
+        world.gateway.keeps = true;
+        world
+    }
+
+    /// The database has written an exchange.
+    pub(crate) fn stored(&mut self, exchange: ExchangeKey) -> Done {
+        self.store.write(exchange);
+        self.handle(Input::Stored { exchange })
+    }
+
+    /// The host is killed and starts again: memory is lost, the database stays.
+    pub(crate) fn crash(&mut self, down_ms: u64) {
+        let rows = std::mem::take(&mut self.store.rows);
+        let serial = self.store.serial;
+        self.store = Store {
+            max: self.store.max,
+            max_of_sender: self.store.max_of_sender,
+            serial,
+            rows: rows.clone(),
+            ..Store::default()
+        };
+        self.pass(down_ms);
+        for (exchange, texts) in rows.values() {
+            let share = exchange.header().share;
+            self.store.take_share(share).unwrap();
+            self.store.taken.push((exchange.key(), share));
+            let done = self.handle(Input::TakenUp { exchange, texts });
+            assert!(done.is_nothing(), "nothing is sent before the start");
+        }
     }
 
     pub(crate) fn pass(&mut self, milliseconds: u64) {

@@ -3,7 +3,7 @@
 
 use crate::exchange::{
     ExchangeKey, Full, Header, Held, IdentityKey, ImToSm, ImToSmState, ImToSmTexts, Kind, NEVER,
-    Party, Role, Sender, Sequence, TransactionId, Wants,
+    Party, Role, Sender, Sequence, Stored, TransactionId, Wants,
 };
 use crate::interwork::counter::Counter;
 use crate::interwork::handle::Turn;
@@ -106,6 +106,7 @@ impl Turn<'_> {
                 identity: IdentityKey::of(&im.identity),
                 share: im.share,
                 due_ms: NEVER,
+                stored: Stored::No,
             };
             let mut part = ImToSm::new(header, state, role, im.party);
             part.private = im.private;

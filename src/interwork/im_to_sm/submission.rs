@@ -1,7 +1,7 @@
 //! Instant messages that a service centre has accepted, until its status report (rows STA-1 to STA-4, STA-6).
 
 use crate::exchange::{
-    ExchangeKey, Full, Header, IdentityKey, ImToSm, ImToSmState, ImToSmTexts, Kind, Party,
+    ExchangeKey, Full, Header, IdentityKey, ImToSm, ImToSmState, ImToSmTexts, Kind, Party, Stored,
     Submitted, SubmittedTexts, Wants,
 };
 use crate::interwork::counter::Counter;
@@ -67,6 +67,7 @@ impl Turn<'_> {
                 identity: im.header.identity,
                 share,
                 due_ms: self.now.unix_ms + u64::from(seconds) * 1000,
+                stored: Stored::No,
             },
             tp_mr: im.tp_mr,
             wants,

@@ -3,7 +3,7 @@
 
 use crate::exchange::{
     Exchange, ExchangeKey, Full, Header, IdentityKey, ImToSm, ImToSmState, Kind, ListDelivery,
-    ListDeliveryState, ListDeliveryTexts, ReplyTo, Wants,
+    ListDeliveryState, ListDeliveryTexts, ReplyTo, Stored, Wants,
 };
 use crate::interwork::counter::Counter;
 use crate::interwork::ended::Ended;
@@ -55,6 +55,7 @@ impl Turn<'_> {
                 identity: IdentityKey::of(delivery.identity()),
                 share: delivery.share,
                 due_ms: self.now.unix_ms + ABANDONED_MS,
+                stored: Stored::No,
             },
             state: ListDeliveryState::Listed,
             wants: notify.map_or(Wants::NOTHING, |wanted| wanted.wants),

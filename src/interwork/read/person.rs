@@ -129,6 +129,7 @@ mod tests {
         Gateway {
             policy: Policy::check(&settings).unwrap(),
             boot: 1,
+            keeps: false,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::exchange::{
     ExchangeKey, Header, IdentityKey, ImAnswers, Kind, NEVER, Now, Party, PastSm, ReplyTo,
-    SmOutcome, SmToIm, SmToImState, SmToImTexts, TransactionId,
+    SmOutcome, SmToIm, SmToImState, SmToImTexts, Stored, TransactionId,
 };
 use crate::interwork::counter::Counter;
 use crate::interwork::ended::{Ended, Ending};
@@ -57,6 +57,7 @@ impl TranslatedSm {
             identity: IdentityKey::of(&self.identity),
             share: self.share,
             due_ms: NEVER,
+            stored: Stored::No,
         }
     }
 

@@ -8,14 +8,15 @@ use core::num::NonZeroU64;
 
 use crate::base::Octets;
 use crate::exchange::{
-    ExchangeKey, Full, Group, IdentityKey, KeptPart, KeptPartState, KeptPartTexts, Kind, Now,
-    Party, ReplyTo, SmToIm, TransactionId,
+    ExchangeKey, Full, Group, IdentityKey, KeptPart, KeptPartState, KeptPartTexts, Kind, NEVER,
+    Now, OwedReport, Party, ReplyTo, SmToIm, Stored, TransactionId,
 };
 use crate::interwork::counter::Counter;
 use crate::interwork::handle::Turn;
 use crate::interwork::input::{PartIn, TranslatedSm};
 use crate::interwork::make::instant_message::{BodyFormat, ShortMessage, is_anonymous};
 use crate::interwork::make::joined::joined;
+use crate::interwork::make::outgoing::ReportOut;
 use crate::interwork::rules::causes::defaults::RpOutcome;
 use crate::interwork::sm_to_im::exchange::REPETITION_MS;
 use crate::interwork::sm_to_im::status_report::Reported;
@@ -38,6 +39,7 @@ impl TranslatedSm {
             unix: now.unix,
             digest: self.digest,
             concatenation: part.concatenation,
+            owed: None,
         }
     }
 }
@@ -50,12 +52,13 @@ impl Turn<'_> {
             identity: IdentityKey::of(&sm.identity),
             concatenation: part.concatenation,
         };
-        let (mut repeated, mut reused) = (None, false);
+        let (mut repeated, mut unanswered, mut reused) = (None, None, false);
         let (mut kept, mut kept_of_group) = (0, 0);
         for other in self.view.kept_parts_of(group.identity) {
             kept += 1;
             if other.digest == sm.digest {
                 repeated = Some(TpScts::from_unix(other.unix, other.zone));
+                unanswered = other.owed.is_some().then_some(other);
             }
             if other.waits_for(group) {
                 kept_of_group += 1;
@@ -65,6 +68,9 @@ impl Turn<'_> {
         let now = self.now_as_scts();
         if repeated.is_some() || self.view.has_part(sm.digest, self.now.unix_ms) {
             self.count(Counter::SmRepeated);
+            if let Some(first) = unanswered {
+                return self.repeated_early(sm, first, transaction);
+            }
             self.answer(request, 202, false, Verdict::Answered);
             return self.report_at_once(sm, RpOutcome::Ack, repeated.unwrap_or(now));
         }
@@ -80,6 +86,11 @@ impl Turn<'_> {
             sender: sm.address.as_str(),
             hop: sm.hop.as_str(),
             recipient: sm.recipient.as_str(),
+            call_id: if self.gateway.keeps {
+                sm.call_id.as_str()
+            } else {
+                ""
+            },
             tpdu: sm.tpdu.as_slice(),
         };
         // Without the recipient (too long to be stored), the text could not be sent.
@@ -103,10 +114,120 @@ impl Turn<'_> {
         if kept_of_group == 0 {
             kept.header.due_ms = self.now.unix_ms + self.gateway.policy.concat_timeout_ms;
         }
-        self.view.open(kept, texts.pack());
         self.count(Counter::SmPart);
+        if self.gateway.keeps {
+            kept.header.stored = Stored::Asked;
+            kept.owed = Some(OwedReport {
+                transaction,
+                rp_mr: sm.rp_mr,
+            });
+            self.view.open(kept, texts.pack());
+            self.effects.push(Effect::Store {
+                exchange: key,
+                waits: Some(transaction),
+            });
+            self.verdict = Verdict::Answered;
+            return;
+        }
+        self.view.open(kept, texts.pack());
         self.answer(request, 202, false, Verdict::Answered);
         self.report_at_once(sm, RpOutcome::Ack, now);
+    }
+
+    /// A part comes again before it is in the database: the later request gets the report.
+    fn repeated_early(
+        &mut self,
+        sm: &TranslatedSm,
+        mut part: KeptPart,
+        transaction: TransactionId,
+    ) {
+        if let Some(earlier) = part.owed {
+            let request = ReplyTo::Transaction(earlier.transaction);
+            self.answer(request, 202, false, Verdict::Answered);
+        }
+        part.owed = Some(OwedReport {
+            transaction,
+            rp_mr: sm.rp_mr,
+        });
+        let key = part.header.key;
+        if let Some(texts) = self.view.texts(key) {
+            let texts = KeptPartTexts {
+                call_id: sm.call_id.as_str(),
+                ..KeptPartTexts::of(&texts)
+            };
+            if !self.view.rewrite(part, texts.pack()) {
+                self.view.update(part);
+            }
+        }
+        self.effects.push(Effect::Store {
+            exchange: key,
+            waits: Some(transaction),
+        });
+        self.verdict = Verdict::Answered;
+    }
+
+    /// The part is in the database: its sender gets the RP-ACK.
+    pub(crate) fn part_stored(&mut self, mut part: KeptPart) {
+        self.acknowledge(&mut part, RpOutcome::Ack);
+        self.view.update(part);
+    }
+
+    /// The part cannot be written: its sender keeps it. The message may be on its way with it already.
+    pub(crate) fn part_not_stored(&mut self, mut part: KeptPart) {
+        let told = self.gateway.policy.causes.sip_to_rp(503, part.sender);
+        self.acknowledge(&mut part, told);
+        if let KeptPartState::Relayed { .. } = part.state {
+            return self.view.update(part);
+        }
+        self.view.end(part.header.key);
+        // The part that had the clock of its message is gone.
+        let group = part.group();
+        let rest: Vec<KeptPart> = self.view.parts_of(group).collect();
+        if let Some(first) = rest.first()
+            && rest.iter().all(|other| other.header.due_ms == NEVER)
+        {
+            let due_ms = self.now.unix_ms + self.gateway.policy.concat_timeout_ms;
+            self.view.wake_at(first.header.key, due_ms);
+        }
+    }
+
+    /// A part of an earlier start. Its sender has the RP-ACK, or repeats it. Where the message was on its way, its last
+    /// part got no RP-ACK: the sender knows that it failed, and may repeat that part.
+    pub(crate) fn part_taken_up(&self, mut part: KeptPart) -> KeptPart {
+        part.owed = None;
+        if let KeptPartState::Relayed { .. } = part.state {
+            part.state = KeptPartState::WaitingAgain { status: 503 };
+        }
+        part.header.due_ms = self.now.unix_ms + self.gateway.policy.concat_timeout_ms;
+        part
+    }
+
+    /// Gives the sender of a part what it is owed.
+    fn acknowledge(&mut self, part: &mut KeptPart, told: RpOutcome) {
+        let Some(owed) = part.owed.take() else {
+            return;
+        };
+        let request = ReplyTo::Transaction(owed.transaction);
+        self.answer(request, 202, false, Verdict::Taken);
+        let Some(texts) = self.view.texts(part.header.key) else {
+            return;
+        };
+        let texts = KeptPartTexts::of(&texts);
+        let report = ReportOut {
+            party: part.sender,
+            recipient: texts.recipient,
+            address: texts.sender,
+            hop: texts.hop,
+            in_reply_to: texts.call_id,
+            rp_mr: owed.rp_mr,
+            told,
+            scts: Some(TpScts::from_unix(part.unix, part.zone)),
+        };
+        let message = self.gateway.report(&report, None);
+        self.effects.push(Effect::Send {
+            exchange: None,
+            message,
+        });
     }
 
     /// This part completes the message: it is relayed with the whole text.
@@ -167,9 +288,11 @@ impl Turn<'_> {
     }
 
     fn end_parts(&mut self, parts: Vec<KeptPart>, status: TpSt) {
-        for part in parts {
+        for mut part in parts {
             let until_ms = self.now.unix_ms + REPETITION_MS;
             self.view.remember_part(part.digest, until_ms);
+            // The message has its outcome before the part is written.
+            self.acknowledge(&mut part, RpOutcome::Ack);
             if let Some(texts) = self.view.texts(part.header.key) {
                 let reported = Reported::part(&part, KeptPartTexts::of(&texts));
                 self.report_status(&reported, status);

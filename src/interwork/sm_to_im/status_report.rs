@@ -3,7 +3,7 @@
 use crate::base::Octets;
 use crate::exchange::{
     Header, ImToSm, ImToSmState, ImToSmTexts, KeptPart, KeptPartTexts, Kind, NEVER, Now, Party,
-    Role, SmToIm, SmToImTexts,
+    Role, SmToIm, SmToImTexts, Stored,
 };
 use crate::interwork::Gateway;
 use crate::interwork::counter::Counter;
@@ -80,6 +80,7 @@ impl Turn<'_> {
             identity: about.header.identity,
             share,
             due_ms: self.queue_ends_ms(NEVER),
+            stored: Stored::No,
         };
         let report = ImToSm::new(
             header,

@@ -127,6 +127,8 @@ pub(crate) fn execute(step: Step, context: Context<'_>) -> Executed {
                     tracing::error!("no memory to watch a held transaction: its timer answers 408");
                 }
             }
+            // Without a database the core does not ask.
+            Effect::Store { exchange, .. } => tell(exchange, Input::NotStored { exchange }),
             Effect::AnswerHeld {
                 transaction,
                 route,
@@ -222,6 +224,7 @@ fn exchange_of(effect: &Effect) -> Option<ExchangeKey> {
         | Effect::AcceptEarly { exchange, .. }
         | Effect::Hold { exchange, .. }
         | Effect::AnswerHeld { exchange, .. }
+        | Effect::Store { exchange, .. }
         | Effect::SendRpData { exchange, .. }
         | Effect::SendAgain { exchange, .. }
         | Effect::Fork { exchange, .. }

@@ -74,6 +74,7 @@ pub(crate) fn start() -> Result<(), SettingError> {
     let gateway = Gateway {
         policy,
         boot: random(),
+        keeps: false,
     };
     result_route::set_sm_event_callback(parameters.sm_event_callback);
     set_state(GatewayState {

@@ -51,7 +51,7 @@ pub(in crate::kamailio) struct Place {
 }
 
 // With the links of the table, an exchange takes less than 700 octets, and a block where its texts are long.
-const _: () = assert!(size_of::<Place>() <= 632);
+const _: () = assert!(size_of::<Place>() <= 640);
 
 /// What a bucket remembers of its past exchanges.
 pub(in crate::kamailio) struct Past {
@@ -341,7 +341,7 @@ mod tests {
     use super::*;
     use crate::base::Text;
     use crate::exchange::{
-        Header, IdentityKey, KeptPart, KeptPartState, KeptPartTexts, NEVER, Party,
+        Header, IdentityKey, KeptPart, KeptPartState, KeptPartTexts, NEVER, Party, Stored,
     };
     use crate::kamailio::sys::sharing::Heap;
 
@@ -361,6 +361,7 @@ mod tests {
                 identity: IdentityKey::of(&Text::new("+1").unwrap()),
                 share: 5,
                 due_ms: NEVER,
+                stored: Stored::No,
             },
             state: KeptPartState::Waiting,
             sender: Party::Phone,
@@ -370,6 +371,7 @@ mod tests {
             unix: 0,
             digest: 0,
             concatenation: 0,
+            owed: None,
         })
     }
 

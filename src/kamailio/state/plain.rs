@@ -2,9 +2,9 @@
 
 use crate::exchange::{
     Exchange, ExchangeKey, Header, Held, IdentityKey, ImAnswers, ImToSm, ImToSmState, KeptPart,
-    KeptPartState, Kind, ListDelivery, ListDeliveryState, Notification, NotificationState, Party,
-    PastSm, Role, RpRefusal, Sender, SmOutcome, SmToIm, SmToImState, Submitted, TransactionId,
-    Wants,
+    KeptPartState, Kind, ListDelivery, ListDeliveryState, Notification, NotificationState,
+    OwedReport, Party, PastSm, Role, RpRefusal, Sender, SmOutcome, SmToIm, SmToImState, Stored,
+    Submitted, TransactionId, Wants,
 };
 use crate::interwork::{AtScscf, Authorization, ContactsThere, Ended, Ending, Overload, There};
 use crate::kamailio::sys::sharing::plain;
@@ -39,7 +39,15 @@ plain!(
     }
 );
 plain!(struct IdentityKey { digest });
-plain!(struct Header { key, identity, share, due_ms });
+plain!(struct Header { key, identity, share, due_ms, stored });
+plain!(
+    enum Stored {
+        No,
+        Asked,
+        Yes,
+    }
+);
+plain!(struct OwedReport { transaction, rp_mr });
 plain!(struct SmToIm {
     header, state, sender, rp_mr, private, asks, zone, notified, unix, digest, completes,
 });
@@ -62,7 +70,7 @@ plain!(enum ImToSmState {
     Listed, Queued, Pausing, Sent, Taken, Overdue, Refused, Failed { status }, Settled { status, retry_after }, Closing,
 });
 plain!(struct KeptPart {
-    header, state, sender, private, zone, sequence, unix, digest, concatenation,
+    header, state, sender, private, zone, sequence, unix, digest, concatenation, owed,
 });
 plain!(enum KeptPartState { Waiting, WaitingAgain { status }, Relayed { with } });
 plain!(struct Submitted { header, tp_mr, wants, unix, message });

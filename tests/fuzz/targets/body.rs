@@ -46,6 +46,7 @@ fn gateway() -> &'static Gateway {
         })
         .expect("good settings"),
         boot: 0xb007,
+        keeps: false,
     })
 }
 

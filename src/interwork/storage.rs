@@ -1,0 +1,66 @@
+//! Exchanges that the host keeps in its database: what they promise is said when they are written.
+//!
+//! A step that makes a promise commits its exchange as [`Stored::Asked`] and says nothing. The host writes it and gives
+//! [`Input::Stored`](super::Input::Stored): then the promise is said. Each later change is written behind the step. So a
+//! crash leaves either nothing said, or the exchange in the database.
+
+use super::handle::Turn;
+use crate::exchange::{Exchange, ExchangeKey, Stored, Texts};
+
+impl Turn<'_> {
+    /// The host has written the exchange.
+    pub(crate) fn stored(&mut self, key: ExchangeKey) {
+        let Some(mut exchange) = self.awaited(key) else {
+            return;
+        };
+        exchange.header_mut().stored = Stored::Yes;
+        match exchange {
+            Exchange::KeptPart(part) => self.part_stored(part),
+            Exchange::SmToIm(_)
+            | Exchange::ImToSm(_)
+            | Exchange::Submitted(_)
+            | Exchange::ListDelivery(_)
+            | Exchange::Notification(_) => self.view.update(exchange),
+        }
+    }
+
+    /// The host cannot write the exchange.
+    pub(crate) fn not_stored(&mut self, key: ExchangeKey) {
+        let Some(mut exchange) = self.awaited(key) else {
+            return;
+        };
+        exchange.header_mut().stored = Stored::No;
+        match exchange {
+            Exchange::KeptPart(part) => self.part_not_stored(part),
+            Exchange::SmToIm(_)
+            | Exchange::ImToSm(_)
+            | Exchange::Submitted(_)
+            | Exchange::ListDelivery(_)
+            | Exchange::Notification(_) => self.view.update(exchange),
+        }
+    }
+
+    /// The exchange, if the host was asked to write it and has not said yet whether it could.
+    fn awaited(&self, key: ExchangeKey) -> Option<Exchange> {
+        let exchange = self.view.by_key(key)?;
+        (exchange.header().stored == Stored::Asked).then_some(exchange)
+    }
+
+    /// An exchange of an earlier start. The transactions of that start are gone.
+    pub(crate) fn taken_up(&mut self, mut exchange: Exchange, texts: &Texts) {
+        exchange.header_mut().stored = Stored::Yes;
+        let goes_on = match exchange {
+            Exchange::KeptPart(part) => Some(self.part_taken_up(part).into()),
+            // They are not written yet.
+            Exchange::SmToIm(_)
+            | Exchange::ImToSm(_)
+            | Exchange::Submitted(_)
+            | Exchange::ListDelivery(_)
+            | Exchange::Notification(_) => None,
+        };
+        if let Some(exchange) = goes_on {
+            let exchange: Exchange = exchange;
+            self.view.open(exchange, texts.clone());
+        }
+    }
+}
