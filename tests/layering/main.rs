@@ -33,7 +33,7 @@ const INTERWORK: &[&[&str]] = &[
     &["make"],
     &["admission", "imdn", "registration"],
     &["sm_to_im", "im_to_sm", "list"],
-    &["stop"],
+    &["stop", "storage"],
 ];
 
 fn edges() -> graph::Edges<graph::Module> {
