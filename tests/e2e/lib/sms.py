@@ -300,11 +300,11 @@ def part_of(header):
     return None
 
 
-def tshark(octets):
-    """(the fields of an RP message in Wireshark's dissector, whether it calls the message malformed)"""
+def tshark(*messages):
+    """(the fields of RP messages in Wireshark's dissector, whether it calls one of them malformed)"""
     with tempfile.TemporaryDirectory() as folder:
         dump, capture = Path(folder, "dump"), Path(folder, "capture")
-        dump.write_text("000000 " + octets.hex(" ") + "\n")
+        dump.write_text("".join("000000 " + octets.hex(" ") + "\n" for octets in messages))
         subprocess.run(["text2pcap", "-q", "-l", "147", dump, capture], check=True, capture_output=True)
         dissector = 'uat:user_dlts:"User 0 (DLT=147)","gsm_a_rp","0","","0",""'
         shown = subprocess.run(
