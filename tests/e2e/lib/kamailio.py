@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import random
 import re
 import shlex
 import signal
@@ -22,6 +23,11 @@ CRASHED = re.compile(r"CRITICAL(?!.*(?:receive_fd\(\): EOF|send_fd\(\): .*Broken
 BROKEN_LISTS = re.compile(r"Thank you for flying kamailio!!!\n[^\n]*tlsf_malloc\.c:\d+: .*Assertion .* failed")
 
 
+# Shared memory stays out of core files: it is 2 GB, and a process that crashes would end only when all of it is on the disk.
+with contextlib.suppress(OSError):
+    Path("/proc/self/coredump_filter").write_text("0x31")
+
+
 class KamailioError(Exception):
     """Kamailio did not start, crashed, or left something behind."""
 
@@ -30,7 +36,10 @@ class Kamailio:
     """A process and its folder. `address` is where it listens, `control` its RPC socket."""
 
     # Seconds in which it is up, and in which it is gone.
-    starts_within, ends_within = 15, 20
+    starts_within, ends_within = 30, 30
+
+    # Seconds after which a first process that is alone in its clean-up hangs there.
+    hangs_after = 5
 
     def __init__(self, folder, cfg, address, control, env, program="kamailio", kamcmd="kamcmd", defines=()):
         self.folder = Path(folder)
@@ -102,8 +111,10 @@ class Kamailio:
         left = await self._end()
         if left:
             raise KamailioError(f"processes left behind: {left}\nthe log ends with:\n{self.log()[-1500:]}")
-        if self.process.returncode != 0 and not self._breaks_in_clean_up():
-            raise KamailioError(f"Kamailio ended with {self.process.returncode}:\n{self.log()[-2000:]}")
+        cores = list(self.folder.glob("core*"))
+        in_clean_up = self._broke_in_clean_up()
+        if self.process.returncode != 0 and not in_clean_up:
+            raise KamailioError(f"Kamailio ended with {self.process.returncode}:\n{self.log()[-2000:]}\n{self._told_by(cores)}")
         log = self.log()
         bad = [line for line in log.splitlines() if CRASHED.search(line)]
         if self.may_say:
@@ -111,8 +122,12 @@ class Kamailio:
         if bad:
             raise KamailioError("the log shows:\n" + "\n".join(bad[:20]))
         # A process that dies while the others end is not worth a word to Kamailio.
-        if cores := list(self.folder.glob("core*")):
-            raise KamailioError(f"a process crashed: {cores}")
+        if len(cores) > in_clean_up:
+            raise KamailioError(f"a process crashed: {self._told_by(cores)}")
+
+    def _told_by(self, cores):
+        """Where the processes crashed that left these files."""
+        return "\n".join(f"{core.name}: " + "\n    ".join(remains.backtrace_of(core, self.program[0])) for core in cores)
 
     async def kill(self):
         """Takes it away at once, as a power cut would."""
@@ -122,19 +137,23 @@ class Kamailio:
     async def wait(self, within):
         """Waits for the end of Kamailio; an error with a report on its processes when it does not come in so many seconds. Kamailio's
         own hang at its very end counts as an end. False: it hung there."""
-        try:
-            await asyncio.to_thread(self.process.wait, within)
-            return True
-        except subprocess.TimeoutExpired:
-            left = self.processes()
-            told = remains.report(left, self.names)
-            if not self._hangs_in_clean_up(left):
-                raise KamailioError(f"no end within {within} s:\n{told}") from None
-            self._take_away()
-            await asyncio.to_thread(self.process.wait)
-            self.process.returncode = 0  # not by our SIGKILL
-            print(f"Kamailio's first process hung in its own clean-up; see README.md\n{told}", flush=True)
-            return False
+        deadline, looks = time.monotonic() + within, 0
+        while (rest := deadline - time.monotonic()) > 0:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                await asyncio.to_thread(self.process.wait, min(rest, 1))
+                return True
+            # One look a second: how often the first process was alone.
+            looks = looks + 1 if self._is_in_clean_up(self.processes()) else 0
+            if looks > self.hangs_after:
+                break
+        told = remains.report(self.processes(), self.names)
+        if not looks:
+            raise KamailioError(f"no end within {within} s:\n{told}")
+        self._take_away()
+        await asyncio.to_thread(self.process.wait)
+        self.process.returncode = 0  # not by our SIGKILL
+        print(f"Kamailio's first process hung in its own clean-up; see README.md\n{told}", flush=True)
+        return False
 
     async def _end(self):
         """Ends it. A report on the processes that did not end, or None."""
@@ -157,7 +176,7 @@ class Kamailio:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
 
-    def _breaks_in_clean_up(self):
+    def _broke_in_clean_up(self):
         """Kamailio ends its processes wherever they are. Where one was changing the lists of free shared memory, the first process
         finds them broken in its clean-up, and an assertion of the memory manager ends it."""
         broke = self.process.returncode == -signal.SIGABRT and self.pattern_seen(BROKEN_LISTS)
@@ -165,11 +184,11 @@ class Kamailio:
             print("Kamailio's first process found broken lists of free memory in its clean-up; see README.md", flush=True)
         return broke
 
-    def _hangs_in_clean_up(self, left):
-        """Kamailio ends its processes wherever they are. Where that was the timer process with the timers' lock, the
-        first process, alone by then, waits for the lock for ever when it takes the DNS cache's timer down. Nothing of
-        ipsmgw runs so late: it has nothing to take down."""
-        return list(left) == [self.process.pid] and self.pattern_seen("Thank you for flying")
+    def _is_in_clean_up(self, left):
+        """Kamailio ends its processes wherever they are. Where that was a timer process with the timers' lock, or in the middle of a
+        timer's function, the first process, alone by then, waits for ever when it takes that timer down: one of the DNS cache's, or
+        of tm's. Nothing of ipsmgw runs so late: it has nothing to take down."""
+        return left == [self.process.pid] and self.pattern_seen("Thank you for flying")
 
     def processes(self):
         """Its processes, by their session."""
@@ -237,14 +256,26 @@ def stat_of(pid):
 
 
 def free_port(host="127.0.0.1"):
-    """A port of this address that is free for UDP and for TCP."""
+    """A port of this address that is free for UDP and for TCP. Ports that the kernel gives to outgoing connections are left out: one of
+    these may be gone before Kamailio has it."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     while True:
+        port = random.choice(OWN_PORTS)
         with socket.socket(family, socket.SOCK_DGRAM) as udp, socket.socket(family) as tcp:
-            udp.bind((host, 0))
-            port = udp.getsockname()[1]
+            # As Kamailio has it: connections of an earlier one that are closed do not count.
+            tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
+                udp.bind((host, port))
                 tcp.bind((host, port))
             except OSError:
                 continue
             return port
+
+
+def own_ports():
+    """The ports below those that the kernel chooses from; others where it leaves too few."""
+    first, last = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+    return range(10000, first) if first >= 20000 else range(last + 1, 65536) if last <= 60000 else range(10000, 60000)
+
+
+OWN_PORTS = own_ports()

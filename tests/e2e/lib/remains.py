@@ -45,11 +45,20 @@ def read(pid, name):
 
 def backtrace(pid):
     """Where a process is, by gdb if there is one."""
+    return by_gdb("-p", str(pid))
+
+
+def backtrace_of(core, program):
+    """Where a process was when it left this core file."""
+    return by_gdb("-c", str(core), shutil.which(program) or program)
+
+
+def by_gdb(*arguments):
     if not shutil.which("gdb"):
         return ["no gdb, so no backtrace"]
-    command = ["gdb", "--nx", "--batch", "-ex", f"bt {FRAMES}", "-p", str(pid)]
+    command = ["gdb", "--nx", "--batch", "-ex", f"bt {FRAMES}", *arguments]
     try:
         said = subprocess.run(command, capture_output=True, text=True, timeout=30).stdout
     except subprocess.TimeoutExpired:
         return ["gdb did not end"]
-    return [line for line in said.splitlines() if line.startswith("#")]
+    return [line for line in said.splitlines() if line.startswith(("#", "Program terminated"))]
