@@ -7,7 +7,7 @@
 //! |---|---|
 //! | [`base`] | bounded texts, errors of codecs. Knows nothing of messages |
 //! | [`guard`] | what protects the server: TCP connections, log lines |
-//! | [`wire`] | octets and values: RP layer, TPDUs, alphabets. No policy, no I/O |
+//! | [`wire`] | octets and values: RP layer, TPDUs, alphabets, MSRP frames. No policy, no I/O |
 //! | [`mime`] | bodies: entities, `message/cpim`, notifications, XML bodies |
 //! | [`sip`] | what is read of a SIP request and what is made of it |
 //! | [`exchange`] | open exchanges: one record for each kind, durable keys, what the core needs of their store |

@@ -1,4 +1,5 @@
-//! SIP as the core uses it: parts of requests that it reads, and requests and answers that it makes.
+//! SIP as the core uses it: parts of requests that it reads, and requests and answers that it makes; session
+//! descriptions (SDP).
 
 mod capability;
 mod date;
@@ -9,6 +10,7 @@ mod place;
 mod privacy;
 mod register_body;
 mod registration;
+mod sdp;
 mod uri;
 
 pub use capability::Capabilities;
@@ -20,4 +22,5 @@ pub use place::{Place, is_host, one_spelling, place};
 pub use privacy::{is_nobody, is_private};
 pub use register_body::{ContactsTold, RegisterBody, RegisteredContact};
 pub use registration::{Hop, address_of_record, first_uri, is_third_party};
+pub use sdp::{Media, MediaDirection, MsrpMedia, Sdp, Setup, push_rejected, push_session};
 pub use uri::{GlobalNumber, Uri, push_user};

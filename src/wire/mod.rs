@@ -1,4 +1,4 @@
-//! Octets <-> values: the RP layer (TS 24.011), TPDUs (TS 23.040) and alphabets (TS 23.038).
+//! Octets <-> values: the RP layer (TS 24.011), TPDUs (TS 23.040), alphabets (TS 23.038) and MSRP frames (RFC 4975).
 //!
 //! This layer decides nothing and does no I/O. Decoding borrows from the octets given; encoding appends to a `Vec` of
 //! the caller. Reserved and unknown values survive a round trip. A [`DecodeError`] has the wrong element, the octet
@@ -104,6 +104,7 @@ mod address;
 mod alphabet;
 pub mod describe;
 mod direction;
+pub mod msrp;
 mod parse;
 mod rp;
 mod semi_octets;

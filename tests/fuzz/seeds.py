@@ -77,3 +77,19 @@ XML = {
 for name, document in XML.items():
     for kind in range(4):
         seed("xml", f"{name}-{kind}", bytes([kind]) + document)
+
+# The first octet says whether it is frames or a session description: targets/msrp.rs.
+PATHS = b"To-Path: msrp://b.example:8888/9di4;tcp msrps://u@[2001:db8::1]:1/s;tcp;x=y\r\nFrom-Path: msrp://a.example:7777/iau3;tcp\r\n"
+MSRP = {
+    "chunk": b"\0MSRP dkei38sd SEND\r\n" + PATHS + b"Message-ID: 4564dpWd\r\nByte-Range: 1-*/8\r\nSuccess-Report: yes\r\n"
+    b"Failure-Report: partial\r\nContent-Type: text/plain\r\n\r\nabcd\r\n-------dkei38sd+\r\n",
+    "empty": b"\0MSRP d93kswow SEND\r\n" + PATHS + b"Message-ID: 1233\r\nByte-Range: 1-0/0\r\n-------d93kswow$\r\n",
+    "report": b"\0MSRP d93kswow REPORT\r\n" + PATHS + b"Message-ID: 1233\r\nByte-Range: 1-39/39\r\nStatus: 000 200 OK\r\n-------d93kswow$\r\n",
+    "two": b"\0MSRP abcd 200 OK\r\n" + PATHS + b"-------abcd$\r\nMSRP abce AUTH\r\n" + PATHS + b"-------abce#\r\n",
+    "end-line": b"\0MSRP abcd SEND\r\n" + PATHS + b"Content-Type: a/b\r\n\r\n\r\n-------abcd!\r\n-------abcd$x\r\n-------abcd$\r\n",
+    "sdp": b"\1v=0\r\no=a 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\na=sendonly\r\nm=audio 1/2 RTP/AVP 0\r\n"
+    b"m=message 7394 TCP/TLS/MSRP *\r\na=accept-types:message/cpim text/* *\r\na=accept-wrapped-types:a/b;c=d\r\n"
+    b"a=max-size:5\r\na=path:msrp://b:1/s;tcp\r\na=setup:actpass\r\n",
+}
+for name, octets in MSRP.items():
+    seed("msrp", name, octets)
