@@ -38,11 +38,11 @@ pub trait Store {
 #[derive(Debug)]
 pub enum Change {
     /// An exchange is opened, at the place that was taken for it.
-    Opened(Exchange, Box<Texts>),
+    Opened(Exchange, Texts),
     /// An exchange goes on as this.
     Updated(Exchange),
     /// The same, and its texts are these now.
-    Rewritten(Exchange, Box<Texts>),
+    Rewritten(Exchange, Texts),
     /// An exchange has ended: its key is void from now on.
     Ended(ExchangeKey),
     /// The outcome of a short message, kept for a repetition of it. The host may forget the oldest.

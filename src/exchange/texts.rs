@@ -6,76 +6,94 @@ use core::fmt;
 pub const MOST_TEXT: usize = 1_488;
 
 /// The packed texts of one exchange. Which ones they are depends on its kind: see [`SmToImTexts`] and the others.
-#[derive(Clone)]
+///
+/// First come the lengths of all of them, one octet each, then the texts, then the PDU.
+#[derive(Clone, Default)]
 pub struct Texts {
-    len: u16,
-    octets: [u8; MOST_TEXT],
+    octets: Vec<u8>,
 }
 
 impl Texts {
-    const EMPTY: Self = Self {
-        len: 0,
-        octets: [0; MOST_TEXT],
-    };
-
     /// The texts that were packed as these octets, which may lie in two pieces.
     pub fn from_octets(first: &[u8], rest: &[u8]) -> Self {
-        let mut texts = Self::EMPTY;
-        texts.push(first);
-        texts.push(rest);
-        texts
+        let mut octets = Vec::with_capacity(first.len() + rest.len());
+        octets.extend_from_slice(first);
+        octets.extend_from_slice(rest);
+        Self { octets }
     }
 
     /// The octets to keep.
     pub fn as_octets(&self) -> &[u8] {
-        self.octets.get(..usize::from(self.len)).unwrap_or_default()
+        &self.octets
     }
 
-    /// Appends these octets, or none of them where there is no room left. Each text has a bound, and all of them
-    /// together have room.
-    fn push(&mut self, octets: &[u8]) {
-        let start = usize::from(self.len);
-        let end = start + octets.len();
-        let place = self.octets.get_mut(start..end);
-        debug_assert!(place.is_some(), "each text has its bound");
-        if let (Some(place), Ok(len)) = (place, u16::try_from(end)) {
-            place.copy_from_slice(octets);
-            self.len = len;
+    /// Packs texts of which each has its bound.
+    fn packed(texts: &[&[u8]], len: usize) -> Self {
+        let bounded = |text: &&[u8]| u8::try_from(text.len()).unwrap_or(0);
+        debug_assert!(
+            len <= MOST_TEXT && texts.iter().all(|text| text.len() <= 254),
+            "each text has its bound"
+        );
+        let mut octets = Vec::with_capacity(len);
+        octets.extend(texts.iter().map(bounded));
+        for text in texts {
+            octets.extend_from_slice(text.get(..usize::from(bounded(text))).unwrap_or_default());
         }
-    }
-
-    fn push_text(&mut self, text: &[u8]) {
-        let text = text.get(..usize::from(u8::MAX)).unwrap_or(text);
-        let len = u8::try_from(text.len()).unwrap_or(u8::MAX);
-        self.push(&[len]);
-        self.push(text);
+        Self { octets }
     }
 }
 
 /// Says how long the texts are: an exchange in a log must not carry what people wrote or who they are.
 impl fmt::Debug for Texts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "<{} octets>", self.len)
+        write!(f, "<{} octets>", self.octets.len())
     }
 }
 
-/// Reads packed texts in their order.
-struct Reader<'t>(&'t [u8]);
+/// Reads packed texts in their order. Of octets that are not whole, or not UTF-8 where they should be, all texts are empty.
+struct Reader<'t> {
+    lengths: core::slice::Iter<'t, u8>,
+    texts: &'t str,
+    pdu: &'t [u8],
+}
 
 impl<'t> Reader<'t> {
-    fn octets(&mut self) -> &'t [u8] {
-        let Some((len, rest)) = self.0.split_first() else {
-            return &[];
+    /// For so many texts, and the lengths of so many PDUs behind theirs: one, or none.
+    fn of(octets: &'t [u8], texts: usize, pdus: usize) -> Self {
+        let whole = || {
+            let (lengths, octets) = octets.split_at_checked(texts + pdus)?;
+            let sum = |lengths: &[u8]| lengths.iter().map(|len| usize::from(*len)).sum::<usize>();
+            let (texts, pdu) = octets.split_at_checked(sum(lengths.get(..texts)?))?;
+            (pdu.len() == sum(lengths) - texts.len()).then_some(())?;
+            Some(Self {
+                lengths: lengths.iter(),
+                // One check for all: they are read more often than written.
+                texts: core::str::from_utf8(texts).ok()?,
+                pdu,
+            })
         };
-        let len = usize::from(*len).min(rest.len());
-        let (text, rest) = rest.split_at(len);
-        self.0 = rest;
-        text
+        whole().unwrap_or(Self {
+            lengths: [].iter(),
+            texts: "",
+            pdu: &[],
+        })
     }
 
     fn text(&mut self) -> &'t str {
-        core::str::from_utf8(self.octets()).unwrap_or_default()
+        let len = self.lengths.next().map_or(0, |len| usize::from(*len));
+        let Some((text, rest)) = self.texts.split_at_checked(len) else {
+            return "";
+        };
+        self.texts = rest;
+        text
     }
+}
+
+/// 1 for a text or a PDU.
+macro_rules! one {
+    ($name:ident) => {
+        1
+    };
 }
 
 /// Defines the texts of one kind of exchange: each at most 254 octets.
@@ -91,10 +109,11 @@ macro_rules! texts {
         impl<'t> $name<'t> {
             /// The texts that [`pack`](Self::pack) packed.
             pub fn of(texts: &'t Texts) -> Self {
-                let mut reader = Reader(texts.as_octets());
+                let (count, pdus) = (0 $(+ one!($text))+, 0 $(+ one!($pdu))?);
+                let mut reader = Reader::of(texts.as_octets(), count, pdus);
                 Self {
                     $($text: reader.text(),)+
-                    $($pdu: reader.octets(),)?
+                    $($pdu: reader.pdu,)?
                 }
             }
 
@@ -105,10 +124,10 @@ macro_rules! texts {
 
             /// The texts as the store keeps them.
             pub fn pack(&self) -> Texts {
-                let mut texts = Texts::EMPTY;
-                $(texts.push_text(self.$text.as_bytes());)+
-                $(texts.push_text(self.$pdu);)?
-                texts
+                Texts::packed(
+                    &[$(self.$text.as_bytes(),)+ $(self.$pdu,)?],
+                    self.packed_len(),
+                )
             }
         }
     };
@@ -276,7 +295,7 @@ mod tests {
         for cut in 0..packed.as_octets().len() {
             let (first, _) = packed.as_octets().split_at(cut);
             let read = Texts::from_octets(first, &[]);
-            assert!(SubmittedTexts::of(&read).rp_data.is_empty());
+            assert!(SubmittedTexts::of(&read) == SubmittedTexts::default());
         }
     }
 }

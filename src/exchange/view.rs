@@ -62,7 +62,7 @@ impl<'s> View<'s> {
 
     /// Opens an exchange at the place that was taken for its key.
     pub fn open(&mut self, exchange: impl Into<Exchange>, texts: Texts) {
-        let change = Change::Opened(exchange.into(), Box::new(texts));
+        let change = Change::Opened(exchange.into(), texts);
         self.changes.push(change);
     }
 
@@ -86,7 +86,6 @@ impl<'s> View<'s> {
         if texts.as_octets().len() > self.store.room(key) {
             return false;
         }
-        let texts = Box::new(texts);
         match self.change_mut(key) {
             Some(Change::Opened(known, old) | Change::Rewritten(known, old)) => {
                 (*known, *old) = (exchange, texts);

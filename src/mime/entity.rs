@@ -58,6 +58,11 @@ impl<'a> Entity<'a> {
         is_supported(self.content_encoding.as_deref())
     }
 
+    /// Whether it is multipart, and its parts can be read.
+    pub fn has_parts(&self) -> bool {
+        self.media_type().is_multipart() && self.can_be_unpacked()
+    }
+
     /// Its octets, decoded.
     pub fn octets(&self) -> Result<Cow<'_, [u8]>, EntityError> {
         self.decoded(&self.body)
@@ -89,7 +94,7 @@ impl<'a> Entity<'a> {
     }
 
     fn take_apart(self, depth: usize, leaves: &mut Vec<Self>) -> Result<(), EntityError> {
-        if !self.media_type().is_multipart() || !self.can_be_unpacked() {
+        if !self.has_parts() {
             if leaves.len() == MAX_PARTS {
                 return Err(EntityError::Multipart);
             }

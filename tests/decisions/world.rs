@@ -152,7 +152,7 @@ impl Store {
                     let key = exchange.key();
                     let taken = self.taken.iter().position(|(taken, _)| *taken == key);
                     self.taken.remove(taken.expect("a place was taken"));
-                    self.open.push((exchange, *texts));
+                    self.open.push((exchange, texts));
                 }
                 Change::Updated(exchange) => {
                     let place = self.place(exchange.key()).expect("changed after its end");
@@ -160,7 +160,7 @@ impl Store {
                 }
                 Change::Rewritten(exchange, texts) => {
                     let place = self.place(exchange.key()).expect("changed after its end");
-                    (self.open[place].0, self.open[place].1) = (exchange, *texts);
+                    (self.open[place].0, self.open[place].1) = (exchange, texts);
                 }
                 Change::Ended(key) => {
                     let place = self.place(key).expect("ended twice");

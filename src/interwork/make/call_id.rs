@@ -1,10 +1,11 @@
 //! Call-IDs and Message-IDs of our own: they contain the key of the exchange, so that In-Reply-To and notifications
 //! can be assigned to it.
 
-use crate::base::push_hex;
+use crate::base::{hex_digit, push_hex};
 use crate::exchange::ExchangeKey;
 use crate::interwork::Gateway;
 use crate::interwork::input::Named;
+use crate::mime::cut;
 
 impl Gateway {
     /// The Call-ID of one attempt for an exchange.
@@ -41,7 +42,7 @@ impl Gateway {
         let call_ids = in_reply_to.unwrap_or_default().split(',');
         call_ids
             .filter_map(|call_id| {
-                let (local, domain) = call_id.trim().split_once('@')?;
+                let (local, domain) = cut(call_id.trim_ascii(), b'@')?;
                 self.named(local, domain)
             })
             .next()
@@ -49,15 +50,7 @@ impl Gateway {
     }
 
     fn named(&self, local: &str, domain: &str) -> Option<Named> {
-        let mut numbers = local
-            .split('-')
-            .map(|number| u64::from_str_radix(number, 16).ok());
-        let mut number = || numbers.next().flatten();
-        let (node, serial) = (number()?, number()?);
-        let (attempt, boot) = (number()?, number()?);
-        if numbers.next().is_some() {
-            return None;
-        }
+        let [node, serial, attempt, boot] = numbers(local)?;
         // Some intermediaries change the part after the "@".
         if boot == self.boot {
             let key = ExchangeKey::new(u16::try_from(node).ok()?, serial)?;
@@ -65,5 +58,45 @@ impl Gateway {
             return Some(Named::Exchange(key, attempt));
         }
         (domain == self.policy.domain).then_some(Named::Past)
+    }
+}
+
+/// Four hexadecimal numbers, with a hyphen between them.
+fn numbers(text: &str) -> Option<[u64; 4]> {
+    let mut numbers = [0; 4];
+    let (mut place, mut digits) = (0, 0);
+    for octet in text.bytes() {
+        if octet == b'-' && digits > 0 {
+            (place, digits) = (place + 1, 0);
+            continue;
+        }
+        let number: &mut u64 = numbers.get_mut(place)?;
+        *number = number.checked_mul(16)? | u64::from(hex_digit(octet)?);
+        digits += 1;
+    }
+    (place == 3 && digits > 0).then_some(numbers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::numbers;
+
+    #[test]
+    fn four_numbers_and_nothing_else() {
+        assert_eq!(numbers("1-aF-0-10"), Some([1, 0xaf, 0, 0x10]));
+        assert_eq!(numbers("1-ffffffffffffffff-0-1"), Some([1, u64::MAX, 0, 1]));
+        for text in [
+            "",
+            "1-2-3",
+            "1-2-3-",
+            "-1-2-3",
+            "1--2-3",
+            "1-2-3-4-5",
+            "1-2-3-g",
+            "1-2-3-+4",
+            "1-10000000000000000-3-4",
+        ] {
+            assert_eq!(numbers(text), None, "{text}");
+        }
     }
 }

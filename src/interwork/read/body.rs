@@ -43,7 +43,13 @@ impl<'m> Body<'m> {
         if message.truncated {
             return Err(Reason::ContentLength);
         }
-        let mut leaves = leaves(message)?;
+        let Some(whole) = whole(message) else {
+            return Ok(Self::Other);
+        };
+        if !whole.has_parts() {
+            return Known::of(&whole).map_or(Ok(Self::Other), |known| Self::leaf(whole, known));
+        }
+        let mut leaves = whole.leaves()?;
         let known = leaves.iter().enumerate();
         let known = known.filter_map(|(at, leaf)| Some((at, Known::of(leaf)?)));
         match known.min_by_key(|(_, known)| *known != Known::Sms) {
@@ -121,7 +127,9 @@ fn is_recipient_list(entity: &Entity<'_>) -> bool {
 
 /// The list of recipients in the body.
 pub(crate) fn recipient_list<'m>(message: &MessageIn<'m>) -> Option<Entity<'m>> {
-    leaves(message).ok()?.into_iter().find(is_recipient_list)
+    // A list stands beside a text: RFC 5365 §5.
+    let whole = whole(message).filter(Entity::has_parts)?;
+    whole.leaves().ok()?.into_iter().find(is_recipient_list)
 }
 
 /// A body for a MESSAGE of our own.

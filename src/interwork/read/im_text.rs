@@ -119,7 +119,7 @@ const MAX_NAME: usize = 40;
 
 fn shown(entity: Entity<'_>, depth: usize) -> Result<Vec<VisiblePart<'_>>, EntityError> {
     let media_type = entity.media_type();
-    if !media_type.is_multipart() || !entity.can_be_unpacked() {
+    if !entity.has_parts() {
         return Ok(shown_leaf(entity).into_iter().collect());
     }
     let depth = depth.checked_sub(1).ok_or(EntityError::Multipart)?;

@@ -6,16 +6,21 @@ use crate::sip::{Uri, asserted};
 /// From the asserted identities: the URI to which answers are sent, and the URI that identifies the sender. The one
 /// with a number identifies the sender (row MAP-3).
 pub(crate) fn vouched(asserted_identities: &str) -> Option<(&str, Uri<'_>)> {
-    let identities: Vec<(&str, Uri<'_>)> = asserted(asserted_identities)
-        .map(|address| Uri::parse(address).map(|uri| (address, uri)))
-        .collect::<Option<_>>()?;
-    let routed = identities.iter().find(|(_, uri)| !uri.is_tel());
-    let numbered = identities
-        .iter()
-        .find(|(_, uri)| uri.global_number().is_some());
-    let first = identities.first()?;
-    let (address, _) = *routed.unwrap_or(first);
-    let (_, uri) = *numbered.unwrap_or(first);
+    let (mut routed, mut numbered, mut first) = (None, None, None);
+    for address in asserted(asserted_identities) {
+        let uri = Uri::parse(address)?;
+        let identity = (address, uri);
+        first = first.or(Some(identity));
+        if routed.is_none() && !uri.is_tel() {
+            routed = Some(identity);
+        }
+        if numbered.is_none() && uri.global_number().is_some() {
+            numbered = Some(identity);
+        }
+    }
+    let first = first?;
+    let (address, _) = routed.unwrap_or(first);
+    let (_, uri) = numbered.unwrap_or(first);
     Some((address, uri))
 }
 

@@ -394,7 +394,7 @@ mod tests {
     ) -> Result<ExchangeKey, Full> {
         let octets = texts.as_octets().len();
         let key = locked.take_place(Kind::KeptPart, 5, octets)?;
-        locked.commit(&[Change::Opened(part(key, sequence), Box::new(texts))]);
+        locked.commit(&[Change::Opened(part(key, sequence), texts)]);
         Ok(key)
     }
 
@@ -445,7 +445,7 @@ mod tests {
             assert!(locked.room(key) > locked.room(short));
             // What goes on in a block may get shorter, and longer again.
             for texts in [texts(9), texts(508)] {
-                let change = Change::Rewritten(part(key, 1), Box::new(texts.clone()));
+                let change = Change::Rewritten(part(key, 1), texts.clone());
                 locked.commit(&[change]);
                 assert_eq!(locked.texts(key).unwrap().as_octets(), texts.as_octets());
             }

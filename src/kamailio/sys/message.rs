@@ -118,12 +118,16 @@ impl<'m> SipMsg<'m> {
         usize::try_from(self.fields().len).unwrap_or(0)
     }
 
-    /// What tells a request and its copies from all others: Call-ID, CSeq, and Via with its branch. Nothing where one is missing.
+    /// What tells a request and its copies from all others: Call-ID, CSeq, and the branch of Via, or all of Via without one. Nothing
+    /// where one is missing.
     pub(crate) fn transaction_key(&self) -> [&'m [u8]; 3] {
+        let via = self.kept.follow(|msg| &msg.via1);
+        let branch = via.and_then(|via| via.follow(|via| &via.branch));
+        let branch = branch.map(|branch| self.octets(&branch.fields().value));
         [
             self.octets_of(|msg| &msg.callid),
             self.octets_of(|msg| &msg.cseq),
-            self.octets_of(|msg| &msg.h_via1),
+            branch.or_else(|| self.octets_of(|msg| &msg.h_via1)),
         ]
         .map(Option::unwrap_or_default)
     }

@@ -28,7 +28,7 @@ these_are_plain! {
     (), bool, u8, i8, u16, u32, i32, u64, i64, usize, AtomicU32, AtomicU64, NonZeroU32, NonZeroU64, Set,
 }
 
-// SAFETY: octets alone.
+// SAFETY: octets and their number.
 unsafe impl<const N: usize> Plain for Text<N> {}
 // SAFETY: octets alone.
 unsafe impl<const N: usize> Plain for Octets<N> {}
