@@ -341,13 +341,17 @@ local function short_message()
 			refuse_sm(404)
 		end
 		local can_sm, can_im = capable("sm", whom), capable("im", whom)
+		local may_convert = can_im and KSR.ipsmgw.authorize(whom, "sm2im") > 0
 		-- The message stays a short message unless conversion is the only way.
-		if can_sm or not can_im or KSR.ipsmgw.authorize(whom, "sm2im") < 0 then
+		if can_sm or not may_convert then
 			to_service_centre()
 			pass_on_to_centre()
 		end
-		if can_sm and not can_im then
-			refuse_sm(501)
+		-- Without a service centre, the gateway is the service centre of both phones.
+		if can_sm and not may_convert then
+			KSR.seturi(whom)
+			KSR.ipsmgw.sm_to_sm()
+			return
 		end
 	end
 	KSR.seturi(whom)

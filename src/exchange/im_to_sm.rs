@@ -1,4 +1,4 @@
-//! RP-DATA to the SMS side: an instant message or a part of one, or a status report.
+//! RP-DATA to the SMS side: an instant message or a part of one, a short message of another phone, or a status report.
 
 use super::{ExchangeKey, Header, NEVER, Party, TransactionId};
 
@@ -53,6 +53,13 @@ pub enum Role {
     },
     /// A status report, for which nobody waits.
     StatusReport,
+    /// A short message of another phone.
+    ShortMessage {
+        /// The exchange of its sender, open or not.
+        from: ExchangeKey,
+        /// When the sender gets its report, in milliseconds since 1970 UTC.
+        until_ms: u64,
+    },
 }
 
 /// The sender of an instant message, and what it is owed.
@@ -192,7 +199,7 @@ impl ImToSm {
     pub const fn held(&self) -> Option<Held> {
         match self.role {
             Role::Message(sender) => sender.held,
-            Role::Part { .. } | Role::StatusReport => None,
+            Role::Part { .. } | Role::StatusReport | Role::ShortMessage { .. } => None,
         }
     }
 
@@ -201,19 +208,19 @@ impl ImToSm {
         self.held().is_some()
     }
 
-    /// The sender; nobody for a part that others follow and for a status report.
+    /// The sender of an instant message; nobody for everything else.
     pub const fn sender(&self) -> Sender {
         match self.role {
             Role::Message(sender) => sender,
-            Role::Part { .. } | Role::StatusReport => Sender::NOBODY,
+            Role::Part { .. } | Role::StatusReport | Role::ShortMessage { .. } => Sender::NOBODY,
         }
     }
 
-    /// The same, to be changed; nothing for a part that others follow and for a status report.
+    /// The same, to be changed.
     pub const fn sender_mut(&mut self) -> Option<&mut Sender> {
         match &mut self.role {
             Role::Message(sender) => Some(sender),
-            Role::Part { .. } | Role::StatusReport => None,
+            Role::Part { .. } | Role::StatusReport | Role::ShortMessage { .. } => None,
         }
     }
 
@@ -221,7 +228,15 @@ impl ImToSm {
     pub const fn last_part(&self) -> Option<ExchangeKey> {
         match self.role {
             Role::Part { last } => Some(last),
-            Role::Message(_) | Role::StatusReport => None,
+            Role::Message(_) | Role::StatusReport | Role::ShortMessage { .. } => None,
+        }
+    }
+
+    /// The exchange of the phone that sent it, and when that phone gets its report.
+    pub const fn short_message(&self) -> Option<(ExchangeKey, u64)> {
+        match self.role {
+            Role::ShortMessage { from, until_ms } => Some((from, until_ms)),
+            Role::Message(_) | Role::Part { .. } | Role::StatusReport => None,
         }
     }
 

@@ -6,10 +6,11 @@ use super::{ExchangeKey, Header, ImToSm, KeptPart, ListDelivery, Notification, S
 #[repr(u8)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A short message that becomes an instant message.
+    /// A short message of a phone or service centre, on its sender's side: it becomes an instant message, or goes to
+    /// another phone.
     SmToIm,
-    /// RP-DATA to the SMS side: an instant message or a part of one, or a status report. To a phone it
-    /// is among those of its recipient, to a service centre among those of its sender.
+    /// RP-DATA to the SMS side: an instant message or a part of one, a short message of another phone, or a status
+    /// report. To a phone it is among those of its recipient, to a service centre among those of its sender.
     ImToSm,
     /// A part of a concatenated short message, kept until the others are there.
     KeptPart,

@@ -1,10 +1,11 @@
-//! A short message that becomes an instant message: from the RP-DATA that is relayed to the report that its sender gets.
+//! A short message, from its RP-DATA to the report that its sender gets. It becomes an instant message, or goes to
+//! another phone.
 
 use core::num::NonZeroU64;
 
 use super::{ExchangeKey, Header, Party, TransactionId};
 
-/// A short message that becomes an instant message. Its texts: [`SmToImTexts`](super::SmToImTexts).
+/// A short message, on its sender's side. Its texts: [`SmToImTexts`](super::SmToImTexts).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SmToIm {
     /// What every exchange has.
@@ -17,8 +18,11 @@ pub struct SmToIm {
     pub rp_mr: u8,
     /// Whether the sender wants not to be known to the recipient.
     pub private: bool,
-    /// Whether the recipient was asked for notifications of delivery.
+    /// Whether the recipient was asked for notifications of delivery, or the sender for a status report by the
+    /// recipient's phone.
     pub asks: bool,
+    /// Whether it goes to another phone as a short message.
+    pub to_phone: bool,
     /// Time zone of `unix`, in quarters of an hour.
     pub zone: i8,
     /// TP-Status by the recipient's notification, which may come before the report is through.
@@ -52,6 +56,11 @@ pub enum SmToImState {
     },
     /// The sender has its `202`; the message that the IM side would not take is on its way once more.
     Retried,
+    /// The sender has its `202`; the short message is on its way to the recipient's phone.
+    Delivering {
+        /// Whether the recipient's side was asked for the outcome, because the sender's time is over.
+        asked: bool,
+    },
     /// The request repeats another one, and gets its report with that one's.
     Repetition {
         /// The exchange of the other one.
@@ -100,17 +109,18 @@ impl SmToImState {
             Self::Relayed { .. } => "Relayed",
             Self::Accepted { .. } => "Accepted",
             Self::Retried => "Retried",
+            Self::Delivering { .. } => "Delivering",
             Self::Repetition { .. } => "Repetition",
             Self::Reporting { .. } => "Reporting",
             Self::Unconfirmed { .. } => "Unconfirmed",
         }
     }
 
-    /// Whether the IM side's answer is not known yet.
+    /// Whether the recipient's answer is not known yet.
     pub const fn is_undecided(&self) -> bool {
         matches!(
             self,
-            Self::Relayed { .. } | Self::Accepted { .. } | Self::Retried
+            Self::Relayed { .. } | Self::Accepted { .. } | Self::Retried | Self::Delivering { .. }
         )
     }
 

@@ -8,6 +8,8 @@ use crate::exchange::Full;
 pub enum Counter {
     /// Short messages relayed to the IM side.
     SmToIm,
+    /// Short messages taken for another phone.
+    SmToSm,
     /// Short messages acknowledged with RP-ACK.
     SmDelivered,
     /// Short messages refused with RP-ERROR.
@@ -62,8 +64,9 @@ pub enum Counter {
 
 impl Counter {
     /// All of them, in the order of their values.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::SmToIm,
+        Self::SmToSm,
         Self::SmDelivered,
         Self::SmFailed,
         Self::SmRepeated,
@@ -108,6 +111,7 @@ impl Counter {
     pub const fn name(self) -> &'static str {
         match self {
             Self::SmToIm => "sm_to_im",
+            Self::SmToSm => "sm_to_sm",
             Self::SmDelivered => "sm_delivered",
             Self::SmFailed => "sm_failed",
             Self::SmRepeated => "sm_repeated",

@@ -40,9 +40,12 @@ pub struct Ended {
     pub exchange: ExchangeKey,
     /// Kind of the exchange.
     pub kind: Kind,
+    /// Whether it is a short message from phone to phone.
+    pub to_phone: bool,
     /// The outcome.
     pub ending: Ending,
-    /// SM -> IM: status code of the IM side. IM -> SM: status code for the sender. 0: no answer.
+    /// SM -> IM: status code of the IM side. IM -> SM: status code for the sender. SM -> SM: the outcome as a status
+    /// code. 0: no answer.
     pub status: u16,
     /// IM -> SM: status code of the SMS side, if it refused the MESSAGE in SIP.
     pub sip_failure: Option<u16>,
@@ -58,6 +61,7 @@ impl Ended {
         Self {
             exchange,
             kind,
+            to_phone: false,
             ending: Ending::of(status),
             status,
             sip_failure: None,

@@ -9,6 +9,8 @@
 //!
 //!            parts: Submit -> Waiting -the last one is relayed, Due-> ended
 //!
+//! SM -> SM   SubmitToPhone -> Delivering -SmOutcome, Due-> Reporting; on the recipient's side as IM -> SM
+//!
 //! IM -> SM   Deliver -> Queued -its turn-> Sent -RequestCompleted 2xx-> Taken -Due-> Overdue -Due-> Queued
 //!            Sent -RequestCompleted, a failure-> Sent to another contact, or Refused -Due-> ended
 //!            Sent, Taken, Overdue, Refused -Report-> ended; Settled when the sender's timer is about to fire
@@ -63,6 +65,14 @@ impl Turn<'_> {
     fn handle(&mut self, input: Input<'_>) {
         match input {
             Input::Submit { sm, transaction } => self.submit(sm, transaction),
+            Input::SubmitToPhone {
+                sm,
+                to,
+                transaction,
+            } => self.submit_to_phone(sm, to, transaction),
+            Input::DeliverSm { from, sm } => self.deliver_sm(from, sm),
+            Input::SmOverdue { from, identity } => self.sm_overdue(from, identity),
+            Input::SmOutcome { exchange, status } => self.sm_outcome(exchange, status),
             Input::ScriptAnswered {
                 exchange,
                 request,

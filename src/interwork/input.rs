@@ -18,6 +18,36 @@ pub enum Input<'a> {
         /// The request's transaction.
         transaction: TransactionId,
     },
+    /// A short message is to go to another phone.
+    SubmitToPhone {
+        /// The message on its sender's side.
+        sm: &'a TranslatedSm,
+        /// The message on its recipient's side.
+        to: &'a SmIn,
+        /// The request's transaction.
+        transaction: TransactionId,
+    },
+    /// [`Effect::DeliverSm`](super::Effect::DeliverSm) on the recipient's side.
+    DeliverSm {
+        /// The exchange of its sender.
+        from: ExchangeKey,
+        /// The message.
+        sm: &'a SmIn,
+    },
+    /// [`Effect::SmOverdue`](super::Effect::SmOverdue) on the recipient's side.
+    SmOverdue {
+        /// The exchange of the message's sender.
+        from: ExchangeKey,
+        /// The recipient.
+        identity: &'a Identity,
+    },
+    /// [`Effect::SmOutcome`](super::Effect::SmOutcome) on the sender's side.
+    SmOutcome {
+        /// The exchange of the message's sender.
+        exchange: ExchangeKey,
+        /// The outcome as a SIP status code; 202: the phone took the message in SIP, and its report is missing.
+        status: u16,
+    },
     /// The script decides a relayed request with the status code that it would expect from the IM side.
     ScriptAnswered {
         /// The exchange of the request.
@@ -198,6 +228,23 @@ pub struct TranslatedSm {
     pub translation: Translation,
     /// Its place in a concatenated short message, if it is a part of one.
     pub part: Option<PartIn>,
+}
+
+/// A short message of a phone for another phone.
+#[derive(Clone)]
+pub struct SmIn {
+    /// Key of the exchanges to lock: the recipient's.
+    pub identity: Identity,
+    /// The recipient's public identity.
+    pub address: Text<254>,
+    /// The sender's public identity.
+    pub sender: Text<126>,
+    /// Digest of the sender in whose share of open exchanges it counts.
+    pub share: u64,
+    /// RP-DATA with SMS-DELIVER; RP-MR is not set yet.
+    pub rp_data: Octets<254>,
+    /// Lifetime in seconds; `None`: no limit.
+    pub lifetime: Option<u32>,
 }
 
 /// A part of a concatenated short message.

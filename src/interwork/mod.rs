@@ -33,6 +33,7 @@ mod refusal;
 mod registration;
 mod rules;
 mod sm_to_im;
+mod sm_to_sm;
 mod step;
 mod stop;
 mod storage;
@@ -44,7 +45,7 @@ pub use gateway::Gateway;
 pub use im_to_sm::report::expects;
 pub use input::{
     DeliveredAs, DeliveryOut, Input, Named, NotifyIn, PartIn, RecipientIn, ReportIn, RpReport,
-    StatusReportIn, TranslatedDelivery, TranslatedIm, TranslatedSm,
+    SmIn, StatusReportIn, TranslatedDelivery, TranslatedIm, TranslatedSm,
 };
 pub use read::classify::Class;
 pub use read::field::{FieldValue, MessageField};

@@ -2,9 +2,9 @@
 
 use super::counter::Counter;
 use super::ended::Ended;
-use super::input::StatusReportIn;
+use super::input::{SmIn, StatusReportIn};
 use super::reason::Reason;
-use crate::exchange::{Change, ExchangeKey, ReplyTo, TransactionId};
+use crate::exchange::{Change, ExchangeKey, Identity, ReplyTo, TransactionId};
 use crate::sip::{Answer, MessageOut, Translation};
 
 /// The result of one input. The host first commits the changes, then carries out the effects in their order: so an
@@ -142,6 +142,28 @@ pub enum Effect {
     },
     /// Give this to [`Gateway::handle`](super::Gateway::handle) with the exchanges of the identity that it names.
     StatusReport(StatusReportIn),
+    /// Give [`Input::DeliverSm`](super::Input::DeliverSm) to the exchanges of the recipient.
+    DeliverSm {
+        /// The exchange of its sender.
+        from: ExchangeKey,
+        /// The message.
+        sm: Box<SmIn>,
+    },
+    /// The sender of a short message cannot wait any longer: give [`Input::SmOverdue`](super::Input::SmOverdue) to the
+    /// exchanges of the recipient.
+    SmOverdue {
+        /// The exchange of the message's sender.
+        from: ExchangeKey,
+        /// The recipient.
+        identity: Identity,
+    },
+    /// Give [`Input::SmOutcome`](super::Input::SmOutcome) to the exchange of the sender.
+    SmOutcome {
+        /// The exchange of the message's sender.
+        exchange: ExchangeKey,
+        /// The outcome as a SIP status code.
+        status: u16,
+    },
     /// Report to the operator that a message was refused.
     Refused {
         /// The final response.

@@ -22,6 +22,7 @@ mod service_centre_reports;
 mod shares;
 mod sm_retry;
 mod sm_to_im;
+mod sm_to_sm;
 mod status_reports;
 mod stop;
 mod storage;

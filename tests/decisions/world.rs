@@ -1,6 +1,6 @@
 //! A small host for the tests: store, clock, and the octets that come and go.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use ipsmgw::exchange::{
     Change, Exchange, ExchangeKey, Full, Header, IdentityKey, ImToSm, ImToSmState, Kind, NEVER,
@@ -309,6 +309,9 @@ impl Done {
                 Effect::Refused { reason, .. } => done.reasons.push(reason),
                 Effect::Ended(ended) => done.ended.push(ended),
                 Effect::Count(counter) => done.counted.push(counter),
+                Effect::DeliverSm { .. } | Effect::SmOverdue { .. } | Effect::SmOutcome { .. } => {
+                    panic!("it is an input again")
+                }
             }
         }
         done
@@ -386,9 +389,34 @@ impl World {
     }
 
     pub(crate) fn handle(&mut self, input: Input<'_>) -> Done {
+        let mut step = self.step(input);
+        // What is for the exchanges of another identity is an input again.
+        let mut effects = VecDeque::from(std::mem::take(&mut step.effects));
+        while let Some(effect) = effects.pop_front() {
+            let then = match effect {
+                Effect::DeliverSm { from, sm } => self.step(Input::DeliverSm { from, sm: &sm }),
+                Effect::SmOverdue { from, identity } => {
+                    let identity = &identity;
+                    self.step(Input::SmOverdue { from, identity })
+                }
+                Effect::SmOutcome { exchange, status } => {
+                    self.step(Input::SmOutcome { exchange, status })
+                }
+                other => {
+                    step.effects.push(other);
+                    continue;
+                }
+            };
+            effects.extend(then.effects);
+        }
+        Done::of(step)
+    }
+
+    /// One input, committed.
+    fn step(&mut self, input: Input<'_>) -> Step {
         let mut step = self.gateway.handle(input, self.now, &mut self.store);
         self.store.commit(std::mem::take(&mut step.changes));
-        Done::of(step)
+        step
     }
 
     /// The timer of a held sender is over.

@@ -191,6 +191,13 @@ impl Turn<'_> {
                 self.close(im);
             }
             Role::Message(_) => self.settle(im, last),
+            Role::ShortMessage { from, .. } => {
+                self.effects.push(Effect::SmOutcome {
+                    exchange: from,
+                    status: last.status,
+                });
+                self.close(im);
+            }
             Role::Part { .. } if acknowledged => self.close(im),
             Role::Part { last: last_part } => {
                 self.remove_parts(last_part);
@@ -217,7 +224,9 @@ impl Turn<'_> {
         im.state = ImToSmState::Closing;
         im.role = match im.role {
             Role::StatusReport => Role::StatusReport,
-            Role::Message(_) | Role::Part { .. } => Role::Message(Sender::NOBODY),
+            Role::Message(_) | Role::Part { .. } | Role::ShortMessage { .. } => {
+                Role::Message(Sender::NOBODY)
+            }
         };
         im.header.due_ms = self.now.unix_ms + CLOSING_MS;
         self.view.update(im);
@@ -336,7 +345,7 @@ impl Turn<'_> {
     }
 
     /// The part of a message that failed in SIP, and the status code.
-    fn known_failure(&self, last: &ImToSm) -> Option<(ExchangeKey, u16)> {
+    pub(crate) fn known_failure(&self, last: &ImToSm) -> Option<(ExchangeKey, u16)> {
         let key = last.header.key;
         let part = self.view.parts_before(key).next().unwrap_or(*last);
         let silent_ms = self.now.unix_ms.saturating_sub(part.sent_ms);

@@ -270,7 +270,11 @@ impl Turn<'_> {
             Some(last) => self.held_by(last),
             None => im.held(),
         };
-        held.map_or(0, |held| held.until_ms.saturating_sub(self.now.unix_ms))
+        let until_ms = match im.short_message() {
+            Some((_, until_ms)) => until_ms,
+            None => held.map_or(0, |held| held.until_ms),
+        };
+        until_ms.saturating_sub(self.now.unix_ms)
     }
 
     fn held_by(&self, last: ExchangeKey) -> Option<Held> {

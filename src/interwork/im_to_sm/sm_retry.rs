@@ -29,7 +29,9 @@ impl Turn<'_> {
     /// Whether a refused message is sent once more: changed, or a little later.
     pub(crate) fn goes_again(&mut self, mut im: ImToSm, cause: u8, fcs: Option<u8>) -> bool {
         let now_ms = self.now.unix_ms;
-        if im.refused_at > 0 || im.is_status_report() || im.expires_ms < now_ms {
+        // The octets of another phone stay as they are.
+        let is_fixed = im.is_status_report() || im.short_message().is_some();
+        if im.refused_at > 0 || is_fixed || im.expires_ms < now_ms {
             return false;
         }
         im.refused_at = im.attempts;

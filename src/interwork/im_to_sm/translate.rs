@@ -155,7 +155,7 @@ impl Gateway {
     }
 
     /// The sender that the phone shows: the number, else the name.
-    fn originating_address(&self, sender: &Uri<'_>) -> Result<TpAddress, Box<Refusal>> {
+    pub(crate) fn originating_address(&self, sender: &Uri<'_>) -> Result<TpAddress, Box<Refusal>> {
         let refused = || Refusal::sip(403, Reason::SenderWithoutNumber);
         // A number of another domain is shown unchanged.
         let number = self.policy.number_of(sender);

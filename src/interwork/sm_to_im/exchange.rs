@@ -1,7 +1,7 @@
 //! SM -> IM: from the relayed RP-DATA to the report for its sender.
 
 use crate::exchange::{
-    ExchangeKey, Header, IdentityKey, ImAnswers, Kind, NEVER, Now, Party, PastSm, ReplyTo,
+    ExchangeKey, Full, Header, IdentityKey, ImAnswers, Kind, NEVER, Now, Party, PastSm, ReplyTo,
     SmOutcome, SmToIm, SmToImState, SmToImTexts, Stored, TransactionId,
 };
 use crate::interwork::counter::Counter;
@@ -42,6 +42,7 @@ impl TranslatedSm {
             rp_mr: self.rp_mr,
             private: is_anonymous(&self.translation.from),
             asks: false,
+            to_phone: false,
             zone: now.zone,
             notified: None,
             unix: now.unix,
@@ -117,11 +118,7 @@ impl Turn<'_> {
         let key = match place {
             Ok(key) => key,
             Err(full) => {
-                let request = ReplyTo::Transaction(transaction);
-                self.answer(request, 202, false, Verdict::Refused);
-                self.count(full.into());
-                let told = self.gateway.policy.causes.sip_to_rp(503, sm.party);
-                self.report_at_once(sm, told, self.now_as_scts());
+                self.no_place(sm, transaction, full);
                 return None;
             }
         };
@@ -164,6 +161,15 @@ impl Turn<'_> {
         self.verdict = Verdict::Relay;
         self.count(Counter::SmToIm);
         Some(exchange)
+    }
+
+    /// Refuses a short message because no exchange can be opened.
+    pub(crate) fn no_place(&mut self, sm: &TranslatedSm, transaction: TransactionId, full: Full) {
+        let request = ReplyTo::Transaction(transaction);
+        self.answer(request, 202, false, Verdict::Refused);
+        self.count(full.into());
+        let told = self.gateway.policy.causes.sip_to_rp(503, sm.party);
+        self.report_at_once(sm, told, self.now_as_scts());
     }
 
     /// Now, as TP-Service-Centre-Time-Stamp.
@@ -299,7 +305,7 @@ impl Turn<'_> {
 
     /// The sender has its `202`, and the answer of the IM side is known: it is reported, unless a retry with another
     /// body may succeed.
-    fn outcome_of_sm(&mut self, mut sm: SmToIm, status: u16) {
+    pub(crate) fn outcome_of_sm(&mut self, mut sm: SmToIm, status: u16) {
         let key = sm.header.key;
         // The notification of the recipient counts more than a late or lost response.
         let is_delivered = sm.notified.map(TpSt::from) == Some(TpSt::Received);
@@ -331,6 +337,7 @@ impl Turn<'_> {
         self.ended(Ended {
             rp_cause: outcome.rp_cause,
             tp_fcs: outcome.tp_fcs,
+            to_phone: sm.to_phone,
             ..Ended::with(key, Kind::SmToIm, status)
         });
         if told == RpOutcome::Ack {
@@ -458,6 +465,7 @@ impl Turn<'_> {
             SmToImState::Relayed { .. }
             | SmToImState::Accepted { .. }
             | SmToImState::Retried
+            | SmToImState::Delivering { .. }
             | SmToImState::Reporting { .. } => {
                 sm.notified = Some(u8::from(status));
                 self.view.update(sm);
@@ -479,7 +487,7 @@ impl Turn<'_> {
     }
 
     /// The outcome of the message is final.
-    fn confirmed(&mut self, sm: &SmToIm, outcome: SmOutcome, status: TpSt) {
+    pub(crate) fn confirmed(&mut self, sm: &SmToIm, outcome: SmOutcome, status: TpSt) {
         let key = sm.header.key;
         self.parts_delivered(key, status);
         let texts = self.view.texts(key);
@@ -516,6 +524,7 @@ impl Turn<'_> {
             SmToImState::Accepted { .. } => self.im_side_has_ended(sm),
             // The end of the transaction was not reported.
             SmToImState::Retried => self.outcome_of_sm(sm, 408),
+            SmToImState::Delivering { asked } => self.delivery_overdue(sm, asked),
             SmToImState::Repetition { .. } => {
                 self.count(Counter::ReportLost);
                 self.view.end(key);

@@ -36,13 +36,13 @@ struct Content<'a> {
 }
 
 /// RP-DATA with a known sender: errors are reported to it.
-struct Received<'a, 'm> {
-    gateway: &'a Gateway,
-    message: &'a MessageIn<'m>,
-    sender: Sender<'m>,
-    party: Party,
-    data: RpData<'a>,
-    now: Now,
+pub(crate) struct Received<'a, 'm> {
+    pub(crate) gateway: &'a Gateway,
+    pub(crate) message: &'a MessageIn<'m>,
+    pub(crate) sender: Sender<'m>,
+    pub(crate) party: Party,
+    pub(crate) data: RpData<'a>,
+    pub(crate) now: Now,
 }
 
 impl Gateway {
@@ -52,6 +52,18 @@ impl Gateway {
         message: &MessageIn<'_>,
         now: Now,
     ) -> Result<TranslatedSm, Box<Refusal>> {
+        self.read_sm(message, now, |received, direction| {
+            received.translate(direction)
+        })
+    }
+
+    /// Reads RP-DATA of a phone or a service centre, for `translate`.
+    pub(crate) fn read_sm<T>(
+        &self,
+        message: &MessageIn<'_>,
+        now: Now,
+        translate: impl FnOnce(&Received<'_, '_>, Direction) -> Result<T, Box<Refusal>>,
+    ) -> Result<T, Box<Refusal>> {
         // A MESSAGE of our own has come back.
         if self.named_in(Some(message.call_id)) != Named::Nothing {
             return Err(Refusal::sip(482, Reason::Loop));
@@ -81,7 +93,7 @@ impl Gateway {
         };
         match (party, direction) {
             (Party::Phone, Direction::MsToNetwork)
-            | (Party::ServiceCentre, Direction::NetworkToMs) => received.translate(direction),
+            | (Party::ServiceCentre, Direction::NetworkToMs) => translate(&received, direction),
             _ => Err(received.refuse(error(97, 0xB0), Reason::Direction)),
         }
     }
@@ -121,21 +133,17 @@ impl<'a> Received<'a, '_> {
         refusal
     }
 
-    /// From a phone: the gateway is its service centre. TP-DA is the recipient, unless the script has set one.
-    fn submit(&self, submit: &SmsSubmit<'a>) -> Result<TranslatedSm, Box<Refusal>> {
+    /// The URI of TP-DA; `None` if the script has set the recipient.
+    pub(crate) fn destination(
+        &self,
+        submit: &SmsSubmit<'_>,
+    ) -> Result<Option<String>, Box<Refusal>> {
         let policy = &self.gateway.policy;
         if policy.is_emergency_number(&submit.destination_address.value())
             || policy.is_emergency(self.message.request_uri)
         {
             return Err(self.not_found(Reason::Emergency));
         }
-        let text = self.text(&Content {
-            pid: submit.pid,
-            dcs: submit.dcs,
-            user_data: submit.user_data,
-        })?;
-        let lifetime = lifetime::of_sm(submit.vp, self.now.unix)
-            .map_err(|reason| self.refuse(policy.causes.expired_to_rp(self.party), reason))?;
         let made = if self.message.retargeted {
             None
         } else {
@@ -144,16 +152,41 @@ impl<'a> Received<'a, '_> {
         };
         let to = made.as_deref().unwrap_or(self.message.request_uri);
         Uri::parse(to).ok_or_else(|| self.not_found(Reason::Recipient))?;
-        let from = if is_private(self.message.privacy, self.message.from) {
-            anonymous()
-        } else {
-            NameAddr {
-                display: String::new(),
-                uri: self
-                    .gateway
-                    .shown(&self.sender.identity, self.sender.address),
-            }
-        };
+        Ok(made)
+    }
+
+    /// The lifetime by TP-VP, in seconds.
+    pub(crate) fn lifetime(&self, submit: &SmsSubmit<'_>) -> Result<Option<u32>, Box<Refusal>> {
+        let causes = &self.gateway.policy.causes;
+        lifetime::of_sm(submit.vp, self.now.unix)
+            .map_err(|reason| self.refuse(causes.expired_to_rp(self.party), reason))
+    }
+
+    /// The sender, as its recipient sees it.
+    pub(crate) fn from(&self) -> NameAddr {
+        if is_private(self.message.privacy, self.message.from) {
+            return anonymous();
+        }
+        NameAddr {
+            display: String::new(),
+            uri: self
+                .gateway
+                .shown(&self.sender.identity, self.sender.address),
+        }
+    }
+
+    /// From a phone: the gateway is its service centre. TP-DA is the recipient, unless the script has set one.
+    fn submit(&self, submit: &SmsSubmit<'a>) -> Result<TranslatedSm, Box<Refusal>> {
+        let policy = &self.gateway.policy;
+        let made = self.destination(submit)?;
+        let text = self.text(&Content {
+            pid: submit.pid,
+            dcs: submit.dcs,
+            user_data: submit.user_data,
+        })?;
+        let lifetime = self.lifetime(submit)?;
+        let to = made.as_deref().unwrap_or(self.message.request_uri);
+        let from = self.from();
         // After a `202`, only a notification can tell whether the message was delivered.
         let asks = submit.status_report_request
             && self.message.recipient.cpim
@@ -212,7 +245,7 @@ impl<'a> Received<'a, '_> {
         self.prepared(recipient, &deliver.user_data, translation)
     }
 
-    fn prepared(
+    pub(crate) fn prepared(
         &self,
         identity: Identity,
         user_data: &UserData<'_>,
@@ -323,12 +356,12 @@ impl<'a> Received<'a, '_> {
         )
     }
 
-    fn not_found(&self, reason: Reason) -> Box<Refusal> {
+    pub(crate) fn not_found(&self, reason: Reason) -> Box<Refusal> {
         self.as_if(404, reason)
     }
 
     /// Answers 202 in SIP, and refuses in a report (rows MO-1, SR-1).
-    fn refuse(&self, told: RpOutcome, reason: Reason) -> Box<Refusal> {
+    pub(crate) fn refuse(&self, told: RpOutcome, reason: Reason) -> Box<Refusal> {
         let recipient = self.message.request_uri;
         let recipient = if Uri::parse(recipient).is_some() {
             recipient
@@ -367,7 +400,7 @@ fn only_indicates(content: &Content<'_>) -> bool {
     stores.or_else(by_dcs) == Some(false)
 }
 
-fn error(cause: u8, fcs: u8) -> RpOutcome {
+pub(crate) fn error(cause: u8, fcs: u8) -> RpOutcome {
     RpOutcome::Error {
         cause,
         fcs: Some(fcs),

@@ -88,6 +88,19 @@ pub(crate) fn execute(step: Step, context: Context<'_>) -> Executed {
                 let step = decide_for(&report.identity, Input::StatusReport(&report), now());
                 effects.extend(step.effects);
             }
+            Effect::DeliverSm { from, sm } => {
+                note_opened(from, (Kind::SmToIm, true), context);
+                let input = Input::DeliverSm { from, sm: &sm };
+                effects.extend(decide_for(&sm.identity, input, now()).effects);
+            }
+            Effect::SmOverdue { from, identity } => {
+                let identity = &identity;
+                let input = Input::SmOverdue { from, identity };
+                effects.extend(decide_for(identity, input, now()).effects);
+            }
+            Effect::SmOutcome { exchange, status } => {
+                tell(exchange, Input::SmOutcome { exchange, status });
+            }
             Effect::Answer(to, answer) => executed.answered |= answer_to(to, &answer, context),
             Effect::ForwardAs(answer) => {
                 if let Context::Response(reply) = context
@@ -100,7 +113,7 @@ pub(crate) fn execute(step: Step, context: Context<'_>) -> Executed {
                 exchange,
                 translation: joined,
             } => {
-                note_opened(exchange, Kind::SmToIm, context);
+                note_opened(exchange, (Kind::SmToIm, false), context);
                 let is_relayed = match context {
                     // Without a translation there is nothing to rewrite: the script answers.
                     Context::Request(request, translation) => relay(
@@ -120,7 +133,7 @@ pub(crate) fn execute(step: Step, context: Context<'_>) -> Executed {
                 ..
             } => result_route::accept_early(tm_place(transaction), &answer),
             Effect::Hold { exchange, .. } => {
-                note_opened(exchange, Kind::ImToSm, context);
+                note_opened(exchange, (Kind::ImToSm, false), context);
                 if let Context::Request(request, _) = context
                     && !watch::watch_held(request, exchange)
                 {
@@ -228,6 +241,9 @@ fn exchange_of(effect: &Effect) -> Option<ExchangeKey> {
         | Effect::SendRpData { exchange, .. }
         | Effect::SendAgain { exchange, .. }
         | Effect::Fork { exchange, .. }
+        | Effect::DeliverSm { from: exchange, .. }
+        | Effect::SmOverdue { from: exchange, .. }
+        | Effect::SmOutcome { exchange, .. }
         | Effect::Ended(Ended { exchange, .. }) => Some(*exchange),
         Effect::Send { exchange, .. } => *exchange,
         Effect::Answer(..)
@@ -239,12 +255,12 @@ fn exchange_of(effect: &Effect) -> Option<ExchangeKey> {
 }
 
 /// Notes for `ipsmgw.trace` that the current request has opened an exchange.
-fn note_opened(exchange: ExchangeKey, kind: Kind, context: Context<'_>) {
+fn note_opened(exchange: ExchangeKey, (kind, to_phone): (Kind, bool), context: Context<'_>) {
     if let Context::Request(request, _) = context {
         let call_id = request.call_id().unwrap_or_default();
         state()
             .trace
-            .opened(exchange, kind, call_id, clock::monotonic_ms());
+            .opened(exchange, (kind, to_phone), call_id, clock::monotonic_ms());
     }
 }
 

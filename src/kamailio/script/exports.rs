@@ -39,6 +39,7 @@ export_module! {
         Capable,
         Authorize,
         SmToIm,
+        SmToSm,
         ImToSm,
         ImToSmRoute,
         NextRecipient,
@@ -118,6 +119,7 @@ functions! {
     Authorize c"ipsmgw_authorize" c"authorize" (_, uri, direction) checked by fixups::authorize
         => functions::authorize(uri, direction);
     SmToIm c"ipsmgw_sm_to_im" c"sm_to_im" (msg) => functions::sm_to_im(msg);
+    SmToSm c"ipsmgw_sm_to_sm" c"sm_to_sm" (msg) => functions::sm_to_sm(msg);
     ImToSm c"ipsmgw_im_to_sm" c"im_to_sm" (msg) => functions::im_to_sm(msg, "");
     ImToSmRoute c"ipsmgw_im_to_sm" c"im_to_sm_route" (msg, route) checked by fixups::route
         => functions::im_to_sm(msg, route);

@@ -159,6 +159,42 @@ fn submit(msg: Request<'_>, outcome: Option<u16>) -> Result<Verdict, i32> {
     Ok(execute(step, Context::Request(msg, translation)).verdict)
 }
 
+/// `ipsmgw_sm_to_sm()`: answers the request, and sends its short message to the recipient's phone.
+pub(crate) fn sm_to_sm(msg: SipMsg<'_>) -> i32 {
+    let Some(msg) = can_take(msg, "ipsmgw_sm_to_sm") else {
+        return FALSE;
+    };
+    if let Err(ended) = begin(msg) {
+        return ended;
+    }
+    if refuse_while_draining(msg) {
+        return FALSE;
+    }
+    let state = state();
+    let now = now();
+    let Some(view) = MessageView::of(msg.message()) else {
+        return FALSE;
+    };
+    let view = view.with_sender().with_source();
+    let (sm, to) = match state.gateway.translate_sm_to_phone(&view.message(), now) {
+        Ok(translated) => translated,
+        Err(refusal) => {
+            refuse(msg, *refusal);
+            return FALSE;
+        }
+    };
+    let input = Input::SubmitToPhone {
+        sm: &sm,
+        to: &to,
+        transaction: transaction_at_hand(msg),
+    };
+    let step = decide_for(&sm.identity, input, now);
+    match execute(step, Context::Request(msg, None)).verdict {
+        Verdict::Refused => FALSE,
+        _ => TRUE,
+    }
+}
+
 /// `ipsmgw_im_to_sm([route])`: holds the request and sends it as a short message. The named route gets the outcome.
 pub(crate) fn im_to_sm(msg: SipMsg<'_>, route: &str) -> i32 {
     let Some(msg) = can_take(msg, "ipsmgw_im_to_sm") else {

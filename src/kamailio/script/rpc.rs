@@ -245,7 +245,7 @@ fn show_known(reply: Structure<'_>, known: &trace::Known) {
         return;
     };
     let seconds = |since_ms: u64| i64::try_from(now_ms.saturating_sub(since_ms) / 1000);
-    shown.text("direction", trace::direction(known.kind));
+    shown.text("direction", trace::direction(known.kind, known.to_phone));
     shown.number("age", seconds(known.opened_ms).unwrap_or(0));
     let open = state.table.lock_of(known.exchange, now_ms);
     let open = open.and_then(|locked| locked.by_key(known.exchange));

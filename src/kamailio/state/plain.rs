@@ -30,7 +30,7 @@ plain!(
         Notification,
     }
 );
-plain!(struct Ended { exchange, kind, ending, status, sip_failure, rp_cause, tp_fcs });
+plain!(struct Ended { exchange, kind, to_phone, ending, status, sip_failure, rp_cause, tp_fcs });
 plain!(
     enum Ending {
         Delivered,
@@ -49,10 +49,11 @@ plain!(
 );
 plain!(struct OwedReport { transaction, rp_mr });
 plain!(struct SmToIm {
-    header, state, sender, rp_mr, private, asks, zone, notified, unix, digest, completes,
+    header, state, sender, rp_mr, private, asks, to_phone, zone, notified, unix, digest, completes,
 });
 plain!(enum SmToImState {
     Relayed { transaction, im_until_ms, answers }, Accepted { transaction, answers }, Retried,
+    Delivering { asked },
     Repetition { first }, Reporting { outcome, sent }, Unconfirmed { outcome },
 });
 plain!(struct ImAnswers { status, best_failure, branches });
@@ -61,7 +62,7 @@ plain!(struct ImToSm {
     header, state, role, to, rp_mr, tp_mr, private, attempts, refused_at, taken, in_transaction, contact, other_contacts,
     sip_failure, rp_error, sent_ms, expires_ms,
 });
-plain!(enum Role { Message(sender), Part { last }, StatusReport });
+plain!(enum Role { Message(sender), Part { last }, StatusReport, ShortMessage { from, until_ms } });
 plain!(struct Sender { held, wants, unix });
 plain!(struct Held { transaction, until_ms });
 plain!(struct Wants { positive_delivery, negative_delivery, processing });

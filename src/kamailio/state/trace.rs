@@ -21,6 +21,8 @@ pub(crate) type CallId = Text<126>;
 pub(crate) struct Known {
     pub(crate) exchange: ExchangeKey,
     pub(crate) kind: Kind,
+    /// Whether it is a short message from phone to phone.
+    pub(crate) to_phone: bool,
     pub(crate) call_id: CallId,
     /// Monotonic milliseconds.
     pub(crate) opened_ms: u64,
@@ -29,7 +31,7 @@ pub(crate) struct Known {
     pub(crate) ended: Option<Ended>,
 }
 
-plain!(struct Known { exchange, kind, call_id, opened_ms, ended_ms, ended });
+plain!(struct Known { exchange, kind, to_phone, call_id, opened_ms, ended_ms, ended });
 
 /// A message with an outcome. It holds a digest of the Call-ID instead of the Call-ID: so it fits in one line of the processor's cache.
 #[derive(Clone, Copy)]
@@ -74,7 +76,13 @@ impl<M: Memory> Trace<M> {
     }
 
     /// A message was taken.
-    pub(crate) fn opened(&self, exchange: ExchangeKey, kind: Kind, call_id: &str, now_ms: u64) {
+    pub(crate) fn opened(
+        &self,
+        exchange: ExchangeKey,
+        (kind, to_phone): (Kind, bool),
+        call_id: &str,
+        now_ms: u64,
+    ) {
         let mut kept = CallId::EMPTY;
         // What does not fit is not kept.
         let mut end = call_id.len().min(126);
@@ -87,6 +95,7 @@ impl<M: Memory> Trace<M> {
         let known = Known {
             exchange,
             kind,
+            to_phone,
             call_id: kept,
             opened_ms: now_ms,
             ended_ms: 0,
@@ -143,6 +152,7 @@ impl<M: Memory> Trace<M> {
             Some(Known {
                 exchange: past.ended.exchange,
                 kind: past.ended.kind,
+                to_phone: past.ended.to_phone,
                 call_id: CallId::EMPTY,
                 opened_ms: past.opened_ms,
                 ended_ms: past.opened_ms + u64::from(past.took_ms),
@@ -167,8 +177,9 @@ pub(crate) fn name(exchange: ExchangeKey) -> String {
 }
 
 /// Which way a message crosses.
-pub(crate) const fn direction(kind: Kind) -> &'static str {
+pub(crate) const fn direction(kind: Kind, to_phone: bool) -> &'static str {
     match kind {
+        Kind::SmToIm if to_phone => "sm_to_sm",
         Kind::ListDelivery => "im_to_im",
         other => other.name(),
     }
@@ -178,6 +189,7 @@ pub(crate) const fn direction(kind: Kind) -> &'static str {
 pub(crate) fn tell(ended: Ended) {
     let Ended {
         kind,
+        to_phone,
         ending,
         status,
         sip_failure,
@@ -185,7 +197,7 @@ pub(crate) fn tell(ended: Ended) {
         tp_fcs,
         ..
     } = ended;
-    let (direction, outcome) = (direction(kind), ending.name());
+    let (direction, outcome) = (direction(kind, to_phone), ending.name());
     let number = |value: Option<u16>| value.map_or(String::from("none"), |value| value.to_string());
     let (rp_cause, tp_fcs) = (
         number(rp_cause.map(Into::into)),
@@ -213,6 +225,7 @@ mod tests {
         Ended {
             exchange,
             kind: Kind::ImToSm,
+            to_phone: false,
             ending: Ending::Delivered,
             status,
             sip_failure: None,
@@ -224,13 +237,13 @@ mod tests {
     #[test]
     fn a_message_is_found_by_its_call_id_while_it_is_open_and_when_it_has_ended() {
         let trace = Trace::<Heap>::new(2).unwrap();
-        trace.opened(exchange(1), Kind::ImToSm, "a@x", 10);
-        trace.opened(exchange(2), Kind::ImToSm, "a@x", 5);
-        trace.opened(exchange(3), Kind::ImToSm, "b@x", 7);
+        trace.opened(exchange(1), (Kind::ImToSm, false), "a@x", 10);
+        trace.opened(exchange(2), (Kind::ImToSm, false), "a@x", 5);
+        trace.opened(exchange(3), (Kind::ImToSm, false), "b@x", 7);
         assert_eq!(trace.call_id(exchange(3)).unwrap().as_str(), "b@x");
         trace.ended(ended(exchange(1), 200), 20);
         // Another exchange takes its place.
-        trace.opened(exchange(5), Kind::ImToSm, "c@x", 30);
+        trace.opened(exchange(5), (Kind::ImToSm, false), "c@x", 30);
         assert_eq!(trace.call_id(exchange(1)), None);
         // A later outcome of the earlier exchange is dropped.
         trace.ended(ended(exchange(1), 480), 40);
@@ -244,7 +257,7 @@ mod tests {
     #[test]
     fn a_later_outcome_counts() {
         let trace = Trace::<Heap>::new(2).unwrap();
-        trace.opened(exchange(1), Kind::ImToSm, "a@x", 10);
+        trace.opened(exchange(1), (Kind::ImToSm, false), "a@x", 10);
         for (status, now_ms) in [(202, 20), (200, 30)] {
             trace.ended(ended(exchange(1), status), now_ms);
         }
@@ -258,7 +271,7 @@ mod tests {
         let trace = Trace::<Heap>::new(1).unwrap();
         trace.opened(
             exchange(1),
-            Kind::ImToSm,
+            (Kind::ImToSm, false),
             &format!("x{}", "é".repeat(90)),
             1,
         );
