@@ -67,8 +67,12 @@ async def as_a_short_message():
         alice, client, phone = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob"), await gw.user(Phone, "bob")
         allow(gw, "bob", "im2sm")
         report = await (await alice.send_sm("+15550002", "no centre")).outcome()
-        equal((report.kind, report.cause), ("RP-ERROR", 50), "without a service centre")
-        equal((client.requests, phone.requests), ([], []), "what bob got")
+        equal(report.kind, "RP-ACK", "without a service centre, the phone has it")
+        equal((await phone.next_message())[1].tpdu.text, "no centre", "the text")
+        await phone.register(expires=0)
+        report = await (await alice.send_sm("+15550002", "no phone")).outcome()
+        equal((report.kind, report.cause), ("RP-ERROR", 50), "without a service centre and a phone")
+        equal(client.requests, [], "what the client got")
 
 
 async def by_rpc():
