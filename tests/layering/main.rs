@@ -33,6 +33,7 @@ const INTERWORK: &[&[&str]] = &[
     &["make"],
     &["admission", "imdn", "registration"],
     &["sm_to_im", "im_to_sm", "list"],
+    &["sm_to_sm"],
     &["stop", "storage"],
 ];
 
