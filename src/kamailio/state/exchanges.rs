@@ -35,9 +35,9 @@ pub(in crate::kamailio) type Table = OpenExchanges<Shm>;
 #[cfg(not(test))]
 pub(in crate::kamailio) type Locked<'t> = LockedExchanges<'t, Shm>;
 
-/// The open exchanges, and what is remembered of past ones.
-pub(in crate::kamailio) struct OpenExchanges<M: Memory> {
-    table: table::Table<M, Place, Past, KINDS>,
+/// The open exchanges, and what is remembered of past ones. `S` chooses buckets; the simulation has one without chance.
+pub(in crate::kamailio) struct OpenExchanges<M: Memory, S = RandomState> {
+    table: table::Table<M, Place, Past, KINDS, S>,
     /// Each at the place that its digest names; the newest there stays.
     parts: M::Array<RememberedPart>,
     blocks: Blocks<M>,
@@ -111,14 +111,14 @@ impl Past {
     }
 }
 
-impl<M: Memory> OpenExchanges<M> {
+impl<M: Memory, S: BuildHasher + Default> OpenExchanges<M, S> {
     /// In mod_init; `None` when shared memory is too small. Exchanges are numbered from this time on, so that no exchange of an
     /// earlier start has the number of one of this start.
     pub(in crate::kamailio) fn new(bounds: Bounds, start_ms: u64) -> Option<Self> {
         let parts = usize::try_from(bounds.places).ok()? * PARTS_PER_PLACE;
-        let hasher = RandomState::new();
+        let hasher = S::default();
         // A report on a message of an earlier start must not fit one of this start by chance.
-        let past = |bucket| Past::new(RandomState::new().hash_one(bucket) as u8);
+        let past = |bucket| Past::new(S::default().hash_one(bucket) as u8);
         let first = Serial::MIN | ExchangeKey::first_serial(start_ms);
         let blocks = Blocks::<M>::count(bounds.places);
         Some(Self {
@@ -132,7 +132,11 @@ impl<M: Memory> OpenExchanges<M> {
     }
 
     /// Locks the bucket of an identity.
-    pub(in crate::kamailio) fn lock(&self, identity: &str, now_ms: u64) -> LockedExchanges<'_, M> {
+    pub(in crate::kamailio) fn lock(
+        &self,
+        identity: &str,
+        now_ms: u64,
+    ) -> LockedExchanges<'_, M, S> {
         self.with_texts(self.table.lock(identity, now_ms))
     }
 
@@ -141,7 +145,7 @@ impl<M: Memory> OpenExchanges<M> {
         &self,
         key: ExchangeKey,
         now_ms: u64,
-    ) -> Option<LockedExchanges<'_, M>> {
+    ) -> Option<LockedExchanges<'_, M, S>> {
         Some(self.with_texts(self.table.lock_of(serial(key)?, now_ms)?))
     }
 
@@ -150,7 +154,7 @@ impl<M: Memory> OpenExchanges<M> {
         &self,
         place: u32,
         now_ms: u64,
-    ) -> Option<(LockedExchanges<'_, M>, ExchangeKey)> {
+    ) -> Option<(LockedExchanges<'_, M, S>, ExchangeKey)> {
         let (locked, serial) = self.table.lock_open(place, now_ms)?;
         Some((self.with_texts(locked), key(serial)?))
     }
@@ -160,12 +164,12 @@ impl<M: Memory> OpenExchanges<M> {
         &self,
         place: u32,
         now_ms: u64,
-    ) -> Option<(LockedExchanges<'_, M>, ExchangeKey)> {
+    ) -> Option<(LockedExchanges<'_, M, S>, ExchangeKey)> {
         let (locked, serial) = self.table.lock_due(place, now_ms)?;
         Some((self.with_texts(locked), key(serial)?))
     }
 
-    fn with_texts<'t>(&'t self, locked: Bucket<'t, M>) -> LockedExchanges<'t, M> {
+    fn with_texts<'t>(&'t self, locked: Bucket<'t, M, S>) -> LockedExchanges<'t, M, S> {
         LockedExchanges {
             locked,
             parts: &self.parts,
@@ -175,8 +179,8 @@ impl<M: Memory> OpenExchanges<M> {
     }
 }
 
-impl<M: Memory> Deref for OpenExchanges<M> {
-    type Target = table::Table<M, Place, Past, KINDS>;
+impl<M: Memory, S> Deref for OpenExchanges<M, S> {
+    type Target = table::Table<M, Place, Past, KINDS, S>;
 
     fn deref(&self) -> &Self::Target {
         &self.table
@@ -192,18 +196,18 @@ fn serial(key: ExchangeKey) -> Option<Serial> {
     Serial::new(key.serial()).filter(|_| key.node() == NODE)
 }
 
-type Bucket<'t, M> = table::Locked<'t, M, Place, Past, KINDS, RandomState>;
+type Bucket<'t, M, S> = table::Locked<'t, M, Place, Past, KINDS, S>;
 
 /// The exchanges of one bucket, while its lock is held.
-pub(in crate::kamailio) struct LockedExchanges<'t, M: Memory> {
-    locked: Bucket<'t, M>,
+pub(in crate::kamailio) struct LockedExchanges<'t, M: Memory, S: BuildHasher = RandomState> {
+    locked: Bucket<'t, M, S>,
     parts: &'t [RememberedPart],
     blocks: &'t Blocks<M>,
     /// The places that were taken since the last commit.
     taken: Vec<Serial>,
 }
 
-impl<M: Memory> LockedExchanges<'_, M> {
+impl<M: Memory, S: BuildHasher> LockedExchanges<'_, M, S> {
     /// Changes the bucket. Places that were taken for exchanges which are not opened here are free again.
     pub(in crate::kamailio) fn commit(&mut self, changes: &[Change]) {
         for change in changes {
@@ -270,13 +274,13 @@ impl<M: Memory> LockedExchanges<'_, M> {
 }
 
 /// A step that is not committed, because of a panic, keeps no places.
-impl<M: Memory> Drop for LockedExchanges<'_, M> {
+impl<M: Memory, S: BuildHasher> Drop for LockedExchanges<'_, M, S> {
     fn drop(&mut self) {
         self.give_back_taken();
     }
 }
 
-impl<M: Memory> Store for LockedExchanges<'_, M> {
+impl<M: Memory, S: BuildHasher> Store for LockedExchanges<'_, M, S> {
     fn by_key(&self, key: ExchangeKey) -> Option<Exchange> {
         self.place(key)?.exchange
     }
