@@ -31,6 +31,8 @@ pub struct ImToSm {
     pub contact: u8,
     /// How many contacts are left that may get it instead.
     pub other_contacts: u8,
+    /// Whether that contact has the part before: then no other one may get this part.
+    pub follows: bool,
     /// The best of the failures that SIP has answered since its turn came.
     pub sip_failure: Option<u16>,
     /// The RP-ERROR that was its end.
@@ -188,6 +190,7 @@ impl ImToSm {
             in_transaction: false,
             contact: 0,
             other_contacts: 0,
+            follows: false,
             sip_failure: None,
             rp_error: None,
             sent_ms: 0,
@@ -243,6 +246,12 @@ impl ImToSm {
     /// Whether it is a status report.
     pub const fn is_status_report(&self) -> bool {
         matches!(self.role, Role::StatusReport)
+    }
+
+    /// The contact that this RP-DATA went to; the later ones went to the contacts behind it.
+    pub const fn contact_of(&self, attempt: u8) -> u8 {
+        self.contact
+            .saturating_sub(self.attempts.saturating_sub(attempt))
     }
 
     /// Whether an RP-DATA went out that nobody has refused.

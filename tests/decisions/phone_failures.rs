@@ -2,12 +2,12 @@
 //! IM-8, IM-11, IM-12, IM-14, CON-1.
 
 use ipsmgw::exchange::{ExchangeKey, ImToSmState};
-use ipsmgw::interwork::{Counter, Input, Verdict};
+use ipsmgw::interwork::{Counter, Input, Settings, Verdict};
 use ipsmgw::mime::DeliveryStatus;
 use ipsmgw::sip::MessageIn;
 
 use crate::notifications::{asking, cpim, delivery};
-use crate::world::{BOB, Done, World, from_phone, instant};
+use crate::world::{BOB, Done, World, from_phone, instant, settings};
 
 fn ack<'m>(octets: &'m [u8], in_reply_to: Option<&'m str>) -> MessageIn<'m> {
     MessageIn {
@@ -354,4 +354,49 @@ fn answers_match_the_outcome() {
     }
     assert_eq!((delivered, world.store.open()), (5, 0));
     assert_eq!(answers, [200, 200, 202, 202, 202]);
+}
+
+/// Only a phone that has all parts can show the text.
+#[test]
+fn all_parts_of_a_message_go_to_one_contact() {
+    let text = "The quick brown fox jumps. ".repeat(15);
+    // The contact that has the first part is the second one, or the first one, whose report comes late.
+    for (attempt, contact) in [(2, 1), (1, 0)] {
+        let mut world = World::new();
+        let first = world.deliver(&instant(BOB, &text));
+        let exchange = first.sent[0].0.unwrap();
+        world.handle(Input::OtherContacts { exchange, count: 2 });
+        let second = world.leg(exchange, 408);
+        let messages = [first.message(), second.message()];
+        let call_id = messages[attempt - 1].call_id.as_deref();
+        let next = world.report(&ack(&[0x02, 1], call_id));
+        assert_eq!(next.legs[0].contact, contact);
+        let exchange = next.sent[0].0.unwrap();
+        world.handle(Input::OtherContacts { exchange, count: 2 });
+        // No other contact gets it: the message has failed.
+        let done = world.leg_fails(exchange, 503);
+        assert_eq!((done.answer(), done.sent.len()), (480, 0));
+        assert_eq!(world.store.open(), 0);
+    }
+}
+
+/// The wait for a report that belies the failure is shorter than the SIP transaction.
+#[test]
+fn next_message_waits_for_the_end_of_a_failed_one() {
+    let mut world = World::with(&Settings {
+        report_timeout: 3,
+        ..settings()
+    });
+    let (first, ..) = wanting(&mut world, "positive-delivery");
+    let behind = world.deliver(&instant(BOB, "behind"));
+    world.pass(20_000);
+    assert_eq!(world.hold_timeout(first).answer(), 480);
+    world.pass(3_000);
+    let due = world.handle(Input::Due { exchange: first });
+    assert!(
+        due.sent.is_empty(),
+        "SIP's answer to the first one is missing"
+    );
+    let done = world.leg(first, 408);
+    assert_eq!(done.sent[0].0, Some(behind.held[0]));
 }

@@ -102,7 +102,7 @@ impl Turn<'_> {
     }
 
     pub(crate) fn other_contacts(&mut self, key: ExchangeKey, count: u8) {
-        if let Some(mut im) = self.get::<ImToSm>(key) {
+        if let Some(mut im) = self.get::<ImToSm>(key).filter(|im| !im.follows) {
             im.other_contacts = count;
             self.view.update(im);
         }
@@ -198,7 +198,10 @@ impl Turn<'_> {
                 });
                 self.close(im);
             }
-            Role::Part { .. } if acknowledged => self.close(im),
+            Role::Part { last } if acknowledged => {
+                self.close(im);
+                self.next_part_follows(last, im.contact);
+            }
             Role::Part { last: last_part } => {
                 self.remove_parts(last_part);
                 if let Some(mut message) = self.get::<ImToSm>(last_part) {
@@ -206,6 +209,16 @@ impl Turn<'_> {
                     self.settle(message, last);
                 }
             }
+        }
+    }
+
+    /// A contact has a part of this message: only with the other parts can it show the text.
+    fn next_part_follows(&mut self, last: ExchangeKey, contact: u8) {
+        let waits = |part: &ImToSm| part.state == ImToSmState::Queued;
+        let next = self.view.parts_before(last).find(waits);
+        if let Some(mut next) = next.or_else(|| self.get::<ImToSm>(last)) {
+            (next.contact, next.follows) = (contact, true);
+            self.view.update(next);
         }
     }
 
@@ -404,7 +417,12 @@ impl Turn<'_> {
                 self.sip_failed(im, 408, false);
             }
             ImToSmState::Refused => self.refused_in_sip(im),
-            ImToSmState::Failed { .. } | ImToSmState::Closing => {
+            // SIP's answer may still be missing.
+            ImToSmState::Failed { .. } => {
+                self.close(im);
+                self.start_next(im.header.identity, im.to);
+            }
+            ImToSmState::Closing => {
                 self.view.end(im.header.key);
                 self.start_next(im.header.identity, im.to);
             }

@@ -196,7 +196,9 @@ impl Turn<'_> {
 
     /// Sends RP-DATA: with a new reference the first time and after a change, else with the same reference.
     fn start(&mut self, mut im: ImToSm) {
-        im.contact = 0;
+        if !im.follows {
+            im.contact = 0;
+        }
         im.other_contacts = 0;
         im.sip_failure = None;
         if im.is_out() {

@@ -44,6 +44,10 @@ impl Turn<'_> {
         }
         match told {
             RpOutcome::Ack => {
+                if let Named::Exchange(_, attempt) = report.named {
+                    im.contact = im.contact_of(attempt);
+                    self.view.update(im);
+                }
                 let last = self.acknowledged(&im);
                 self.conclude(im.header.key, last, true);
                 self.start_next(im.header.identity, im.to);

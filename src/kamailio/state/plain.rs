@@ -60,7 +60,7 @@ plain!(struct ImAnswers { status, best_failure, branches });
 plain!(struct SmOutcome { status, rp_cause, tp_fcs });
 plain!(struct ImToSm {
     header, state, role, to, rp_mr, tp_mr, private, attempts, refused_at, taken, in_transaction, contact, other_contacts,
-    sip_failure, rp_error, sent_ms, expires_ms,
+    follows, sip_failure, rp_error, sent_ms, expires_ms,
 });
 plain!(enum Role { Message(sender), Part { last }, StatusReport, ShortMessage { from, until_ms } });
 plain!(struct Sender { held, wants, unix });
