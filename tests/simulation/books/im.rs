@@ -1,0 +1,218 @@
+//! The book of an instant message: its sender is a client, its recipient has a phone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ipsmgw::interwork::Ending;
+
+use super::{Books, Says, Subject};
+use crate::world::Address;
+
+/// An instant message.
+pub(crate) struct Im {
+    pub(crate) device: Address,
+    /// The recipient's place among the people.
+    pub(crate) recipient: usize,
+    pub(crate) text: String,
+    /// Notifications of delivery, of failure, of processing.
+    pub(super) wants: (bool, bool, bool),
+    pub(crate) expires: Option<u32>,
+    /// How many short messages it takes.
+    pub(super) parts: usize,
+    pub(super) arrived_ms: Option<u64>,
+    /// The final response of the gateway.
+    pub(super) told: Option<(u16, u64)>,
+    /// The final response that its sender has.
+    pub(super) heard: Option<u16>,
+    /// How often each device shows each part.
+    shown: BTreeMap<(Address, usize), u32>,
+    /// Devices that show the whole text.
+    whole: BTreeSet<Address>,
+    /// How often each part went out.
+    pub(super) sent: BTreeMap<usize, u32>,
+    /// Parts for which the gateway has taken an RP-ACK, and when.
+    pub(super) acked: BTreeMap<usize, u64>,
+    /// Whether the gateway has taken an RP-ERROR.
+    pub(super) is_refused: bool,
+    /// Whether the gateway has a 2xx to one of its RP-DATA.
+    pub(super) has_2xx: bool,
+    /// The gateway's outcomes, and when.
+    pub(super) endings: Vec<(Ending, u64)>,
+    /// Message-IDs of the gateway's notifications: delivered, failed, processed.
+    pub(super) notified: [BTreeSet<String>; 3],
+    /// A report on another message fits this one.
+    pub(super) is_confused: bool,
+}
+
+impl Im {
+    pub(crate) fn new(
+        device: Address,
+        recipient: usize,
+        text: String,
+        wants: (bool, bool, bool),
+        expires: Option<u32>,
+    ) -> Self {
+        Self {
+            device,
+            recipient,
+            text,
+            wants,
+            expires,
+            parts: 1,
+            arrived_ms: None,
+            told: None,
+            heard: None,
+            shown: BTreeMap::new(),
+            whole: BTreeSet::new(),
+            sent: BTreeMap::new(),
+            acked: BTreeMap::new(),
+            is_refused: false,
+            has_2xx: false,
+            endings: Vec::new(),
+            notified: Default::default(),
+            is_confused: false,
+        }
+    }
+
+    /// Disposition-Notification of the message; empty if the sender asks for nothing.
+    pub(crate) fn wanted(&self) -> String {
+        let (positive, negative, processing) = self.wants;
+        let all = [
+            (positive, "positive-delivery"),
+            (negative, "negative-delivery"),
+            (processing, "processing"),
+        ];
+        let wanted: Vec<&str> = all
+            .iter()
+            .filter_map(|(wants, name)| wants.then_some(*name))
+            .collect();
+        wanted.join(",")
+    }
+
+    /// Whether the recipient has the whole text.
+    pub(super) fn is_shown(&self) -> bool {
+        !self.whole.is_empty()
+    }
+
+    /// Whether the gateway has an RP-ACK for every part.
+    pub(super) fn is_acked(&self) -> bool {
+        self.acked.len() == self.parts
+    }
+
+    /// When the last of them came.
+    pub(super) fn acked_ms(&self) -> u64 {
+        self.acked.values().max().copied().unwrap_or(0)
+    }
+
+    /// When the gateway first said that the message has failed.
+    pub(super) fn failed_ms(&self) -> Option<u64> {
+        let mut endings = self.endings.iter();
+        let failed = endings.find(|(ending, _)| *ending == Ending::Failed);
+        failed.map(|(_, at_ms)| *at_ms)
+    }
+
+    pub(super) fn hears(&mut self, part: usize, says: Says, at_ms: u64) {
+        match says {
+            Says::Ack => {
+                self.acked.entry(part).or_insert(at_ms);
+            }
+            Says::Error(..) => self.is_refused = true,
+        }
+    }
+}
+
+impl Books {
+    /// The message of this Call-ID is at the gateway.
+    pub(crate) fn instant_message_arrives(&mut self, call_id: &str, at_ms: u64) -> Subject {
+        let number = super::instant_message_named(call_id);
+        let Some(im) = number.and_then(|number| self.im_mut(number)) else {
+            return Subject::Unknown;
+        };
+        im.arrived_ms.get_or_insert(at_ms);
+        number.map_or(Subject::Unknown, |number| {
+            Subject::InstantMessage(number, 0)
+        })
+    }
+
+    /// The gateway has cut a message into so many parts.
+    pub(crate) fn is_cut(&mut self, number: usize, parts: usize) {
+        if let Some(im) = self.im_mut(number) {
+            im.parts = parts;
+        }
+    }
+
+    /// The SIP response to an RP-DATA is at the gateway.
+    pub(crate) fn leg_answered(&mut self, subject: Subject, status: u16) {
+        if let Subject::InstantMessage(number, _) = subject
+            && let Some(im) = self.im_mut(number)
+        {
+            im.has_2xx |= (200..300).contains(&status);
+        }
+    }
+
+    /// The outcome in the gateway's own words.
+    pub(crate) fn ended(&mut self, subject: Subject, ending: Ending, at_ms: u64) {
+        if let Subject::InstantMessage(number, _) = subject
+            && let Some(im) = self.im_mut(number)
+        {
+            im.endings.push((ending, at_ms));
+        }
+    }
+
+    /// A phone shows a part; with the last one, the whole text.
+    pub(crate) fn phone_shows(
+        &mut self,
+        device: Address,
+        number: usize,
+        part: usize,
+        whole: Option<&str>,
+    ) -> Result<(), String> {
+        let Some(im) = self.im_mut(number) else {
+            return Err(format!("a phone shows {number}, which is not for phones"));
+        };
+        *im.shown.entry((device, part)).or_default() += 1;
+        let shown: u32 = im
+            .shown
+            .iter()
+            .filter_map(|((_, of), count)| (*of == part).then_some(*count))
+            .sum();
+        let sent = im.sent.get(&part).copied().unwrap_or(0);
+        if let Some(whole) = whole {
+            if whole != im.text {
+                return Err(format!(
+                    "{number}: the phone shows another text than was written"
+                ));
+            }
+            im.whole.insert(device);
+        }
+        if shown > sent {
+            return Err(format!(
+                "{number}: part {part} is shown {shown} times and was sent {sent} times"
+            ));
+        }
+        if shown > 1 {
+            self.explain(
+                "shown twice on a phone: the report on the first one was cut off, or late",
+            );
+        }
+        Ok(())
+    }
+
+    /// The sender has its final response.
+    pub(crate) fn sender_hears(&mut self, number: usize, status: u16) -> Result<(), String> {
+        let Some(im) = self.im_mut(number) else {
+            return Ok(());
+        };
+        im.heard = Some(status);
+        match im.told {
+            // Its own timer, or nothing came through.
+            _ if status == 408 => {
+                self.explain("a sender heard nothing: the network lost all answers");
+                Ok(())
+            }
+            Some((told, _)) if told == status => Ok(()),
+            _ => Err(format!(
+                "{number}: its sender hears {status}, which the gateway never said"
+            )),
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! The books that the peers keep: what each sender was told, what each recipient has, and which words the gateway has heard.
+//! Every promise of the gateway is checked against them, not against its own counters.
+
+mod im;
+mod settle;
+mod sm;
+mod told;
+
+use std::collections::{BTreeMap, HashMap};
+
+use ipsmgw::interwork::Counter;
+
+use crate::random::Random;
+
+pub(crate) use im::Im;
+pub(crate) use sm::{Sm, SmPart};
+
+/// What an exchange, or a MESSAGE, is about: a message, and one of its parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Subject {
+    InstantMessage(usize, usize),
+    ShortMessage(usize, usize),
+    /// A status report to a phone.
+    Status,
+    Unknown,
+}
+
+/// What a phone's report says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Says {
+    Ack,
+    /// RP-Cause, TP-FCS.
+    Error(u8, Option<u8>),
+}
+
+/// A report that a phone has written.
+struct Report {
+    about: Subject,
+    /// The message that the report names instead of the one that it is about.
+    fits: Subject,
+    says: Says,
+    /// Without In-Reply-To: the phone and the RP-Message Reference.
+    by_reference: Option<(String, u8)>,
+    has_arrived: bool,
+}
+
+enum Book {
+    InstantMessage(Im),
+    ShortMessage(Sm),
+}
+
+/// All books.
+#[derive(Default)]
+pub(crate) struct Books {
+    books: Vec<Book>,
+    reports: Vec<Report>,
+    /// The Call-IDs of RP-DATA that went out, for phones that mix them up.
+    rp_data: Vec<String>,
+    /// The message that an RP-Message Reference to a phone was used for last.
+    by_reference: HashMap<(String, u8), Subject>,
+    /// To each phone: the serial number of the exchange whose RP-DATA went out first the last time.
+    pub(crate) order: HashMap<String, u64>,
+    /// How many short messages were relayed.
+    outcomes: u64,
+    counters: BTreeMap<&'static str, u64>,
+    /// Words that do not fit what happened, because a report was cut off or a peer contradicted itself: by kind.
+    pub(crate) explained: BTreeMap<&'static str, u64>,
+}
+
+/// The message, part and request that a Call-ID of a phone names.
+pub(crate) fn request_named(call_id: &str) -> Option<(usize, usize, usize)> {
+    let (numbers, _) = call_id.strip_prefix('s')?.split_once('@')?;
+    let mut numbers = numbers.split('-').map(|number| number.parse().ok());
+    Some((numbers.next()??, numbers.next()??, numbers.next()??))
+}
+
+/// The instant message that a Call-ID of a client names.
+fn instant_message_named(call_id: &str) -> Option<usize> {
+    let (number, _) = call_id.strip_prefix('i')?.split_once('@')?;
+    number.parse().ok()
+}
+
+impl Books {
+    pub(crate) fn count(&self) -> usize {
+        self.books.len()
+    }
+
+    pub(crate) fn next_number(&self) -> usize {
+        self.books.len()
+    }
+
+    pub(crate) fn instant_message_is_planned(&mut self, im: Im) {
+        self.books.push(Book::InstantMessage(im));
+    }
+
+    pub(crate) fn short_message_is_planned(&mut self, sm: Sm) {
+        self.books.push(Book::ShortMessage(sm));
+    }
+
+    pub(crate) fn im(&self, number: usize) -> Option<&Im> {
+        match self.books.get(number) {
+            Some(Book::InstantMessage(im)) => Some(im),
+            _ => None,
+        }
+    }
+
+    fn im_mut(&mut self, number: usize) -> Option<&mut Im> {
+        match self.books.get_mut(number) {
+            Some(Book::InstantMessage(im)) => Some(im),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn sm(&self, number: usize) -> Option<&Sm> {
+        match self.books.get(number) {
+            Some(Book::ShortMessage(sm)) => Some(sm),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn sm_mut(&mut self, number: usize) -> Option<&mut Sm> {
+        match self.books.get_mut(number) {
+            Some(Book::ShortMessage(sm)) => Some(sm),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn counted(&mut self, counter: Counter) {
+        *self.counters.entry(counter.name()).or_default() += 1;
+    }
+
+    fn count_of(&self, counter: Counter) -> u64 {
+        self.counters.get(counter.name()).copied().unwrap_or(0)
+    }
+
+    /// A word that does not fit what happened has an explanation.
+    pub(crate) fn explain(&mut self, why: &'static str) {
+        *self.explained.entry(why).or_default() += 1;
+    }
+}
+
+/// Reports of phones.
+impl Books {
+    /// A phone writes a report: its Call-ID.
+    pub(crate) fn report_is_written(
+        &mut self,
+        about: Subject,
+        fits: Subject,
+        says: Says,
+        is_unnamed: bool,
+        (phone, rp_mr): (&str, u8),
+    ) -> String {
+        self.reports.push(Report {
+            about,
+            fits,
+            says,
+            by_reference: is_unnamed.then(|| (phone.to_owned(), rp_mr)),
+            has_arrived: false,
+        });
+        format!("r{}@phone", self.reports.len() - 1)
+    }
+
+    fn report_named(&mut self, call_id: &str) -> Option<&mut Report> {
+        let (number, _) = call_id.strip_prefix('r')?.split_once('@')?;
+        self.reports.get_mut(number.parse::<usize>().ok()?)
+    }
+
+    /// A report is at the gateway. What it seems to be about may be another message than the one that the phone means.
+    pub(crate) fn report_arrives(&mut self, call_id: &str) {
+        let Some(report) = self.report_named(call_id) else {
+            return;
+        };
+        report.has_arrived = true;
+        let (about, fits, by_reference) = (report.about, report.fits, report.by_reference.clone());
+        let by_reference = by_reference.and_then(|key| self.by_reference.get(&key).copied());
+        let is_wrong = fits != Subject::Unknown;
+        for other in [Some(fits), by_reference].into_iter().flatten() {
+            if let Subject::InstantMessage(number, _) = other
+                && (is_wrong || other != about)
+                && let Some(im) = self.im_mut(number)
+            {
+                im.is_confused = true;
+            }
+        }
+    }
+
+    /// The gateway has taken the report.
+    pub(crate) fn report_taken(&mut self, call_id: &str, at_ms: u64) {
+        let Some(report) = self.report_named(call_id) else {
+            return;
+        };
+        let (about, fits, says) = (report.about, report.fits, report.says);
+        if fits != Subject::Unknown {
+            return;
+        }
+        if let Subject::InstantMessage(number, part) = about
+            && let Some(im) = self.im_mut(number)
+        {
+            im.hears(part, says, at_ms);
+        }
+    }
+
+    pub(crate) fn rp_data_is_sent(
+        &mut self,
+        call_id: &str,
+        phone: &str,
+        rp_mr: u8,
+        subject: Subject,
+    ) {
+        self.rp_data.push(call_id.to_owned());
+        self.by_reference.insert((phone.to_owned(), rp_mr), subject);
+    }
+
+    /// Another RP-DATA than this one.
+    pub(crate) fn another_rp_data(&self, call_id: &str, random: &mut Random) -> String {
+        let other = random.place(self.rp_data.len());
+        let other = self.rp_data.get(other).filter(|other| *other != call_id);
+        other.map_or_else(|| "nobody@knows".to_owned(), String::clone)
+    }
+}

@@ -1,0 +1,102 @@
+//! The end of a run: nothing is left over, and everybody was told.
+
+use ipsmgw::interwork::Counter;
+
+use super::{Book, Im, Sm};
+use crate::world::World;
+
+impl World {
+    /// Checks the books when nothing happens any more.
+    pub(crate) fn settle(&mut self) {
+        let left = [
+            ("exchanges", self.host.table.open()),
+            ("senders with a share", self.host.table.senders() as usize),
+            ("transactions of the gateway", self.host.servers.len()),
+            ("requests without an end", self.transactions.count()),
+            ("steps that are half done", self.host.jobs.len()),
+        ];
+        for (what, count) in left {
+            if count > 0 {
+                self.break_promise(format!("{count} {what} are left over"));
+            }
+        }
+        let is_full = [Counter::Full, Counter::SenderFull, Counter::ReportLost]
+            .iter()
+            .any(|counter| self.books.count_of(*counter) > 0);
+        let drops = !self.host.gateway.policy.deliver_incomplete;
+        for number in 0..self.books.count() {
+            let broken = match &self.books.books[number] {
+                Book::InstantMessage(im) => im.owes(),
+                Book::ShortMessage(sm) => sm.owes(is_full, drops),
+            };
+            if let Some(broken) = broken {
+                self.break_promise(format!("{number}: {broken}"));
+            }
+        }
+    }
+}
+
+impl Im {
+    /// What its sender is owed and did not get.
+    fn owes(&self) -> Option<String> {
+        // The network lost all copies of the request.
+        self.arrived_ms?;
+        let Some((status, _)) = self.told else {
+            return Some("its sender has no final response".to_owned());
+        };
+        let [delivered, failed, _] = &self.notified;
+        let (positive, negative, _) = self.wants;
+        let is_acked = self.is_acked();
+        let failed_first = self
+            .failed_ms()
+            .is_some_and(|at_ms| at_ms <= self.acked_ms());
+        if self.is_confused {
+            return None;
+        }
+        match status {
+            200 if positive && delivered.is_empty() => {
+                Some("200 without the notification delivered".to_owned())
+            }
+            202 if positive && is_acked && !failed_first && delivered.is_empty() => {
+                Some("the phone has acknowledged it, and its sender is not notified".to_owned())
+            }
+            202 if negative
+                && self.failed_ms().is_some()
+                && failed.is_empty()
+                && delivered.is_empty() =>
+            {
+                Some("it has failed behind a 202, and its sender is not notified".to_owned())
+            }
+            202 if !is_acked && !self.has_2xx && self.failed_ms().is_none() => {
+                Some("202, no phone has answered, and it never ended".to_owned())
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Sm {
+    /// What its sender is owed and did not get.
+    fn owes(&self, is_full: bool, drops: bool) -> Option<String> {
+        let is_refused = self.parts.iter().any(|part| part.is_refused);
+        for (place, part) in self.parts.iter().enumerate() {
+            for request in &part.requests {
+                let is_taken = request.told.is_some_and(|status| status < 300);
+                if is_taken && request.reports.is_empty() {
+                    return Some(format!("202 for part {place}, and no report"));
+                }
+            }
+            let is_kept = self.is_shown() || is_refused || drops || self.in_pieces.contains(&place);
+            if part.is_promised && !is_kept {
+                return Some(format!("part {place} was acknowledged and is lost"));
+            }
+            let is_owed = self.asks && part.is_acked && !is_full;
+            if is_owed && part.status_reports.is_empty() {
+                return Some(format!(
+                    "part {place} was acknowledged, and there is no status report"
+                ));
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,279 @@
+//! The book of a short message: its sender has a phone, its recipient has clients.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Books, Subject, request_named};
+use crate::texts::{PartToSend, number_in};
+use crate::world::Address;
+
+/// A short message of one part or several.
+pub(crate) struct Sm {
+    pub(crate) device: Address,
+    /// The recipient's place among the people.
+    pub(crate) recipient: usize,
+    pub(super) text: String,
+    pub(crate) parts: Vec<SmPart>,
+    /// Whether the phone wants status reports.
+    pub(super) asks: bool,
+    /// Whether the phone sends all parts at once.
+    pub(crate) in_any_order: bool,
+    /// Whether the owner of the phone tries no more.
+    pub(crate) is_given_up: bool,
+    /// How often each device shows the whole text.
+    pub(super) shown: BTreeMap<Address, u32>,
+    /// Parts that stand in a text with gaps, by device.
+    pub(super) in_pieces: BTreeSet<usize>,
+    /// Devices whose 2xx was at the gateway before it decided.
+    pub(super) confirmed: BTreeSet<Address>,
+    /// The gateway has said RP-ERROR since it was relayed last: a later answer of a client does not count.
+    pub(super) is_decided: bool,
+    /// How often the gateway has forgotten the message, and has taken it for a new one.
+    pub(super) forgotten: usize,
+    /// How often the message was relayed, and sent once more to one client.
+    relayed: u32,
+    again: BTreeMap<Address, u32>,
+    /// How many short messages had an outcome when this one was relayed last.
+    relayed_at: u64,
+}
+
+/// How many outcomes a bucket of the gateway's table remembers.
+const REMEMBERED: u64 = 16;
+
+/// A part.
+pub(crate) struct SmPart {
+    pub(super) text: String,
+    pub(crate) tpdu: Vec<u8>,
+    pub(crate) rp_mr: Option<u8>,
+    /// When it was sent first, in seconds since 1970 UTC.
+    pub(crate) unix: i64,
+    pub(crate) requests: Vec<Request>,
+    /// The report that the phone has.
+    pub(crate) heard: Option<bool>,
+    /// Whether the message was relayed with this part.
+    pub(super) completes: bool,
+    /// The gateway has said RP-ACK for it.
+    pub(super) is_acked: bool,
+    /// The same, while other parts were missing.
+    pub(super) is_promised: bool,
+    /// The gateway has said RP-ERROR for it.
+    pub(super) is_refused: bool,
+    /// The exchanges of the status reports on it.
+    pub(super) status_reports: BTreeSet<u64>,
+}
+
+/// A request of the phone.
+#[derive(Default)]
+pub(crate) struct Request {
+    pub(crate) rp_mr: u8,
+    /// The final response of the gateway.
+    pub(super) told: Option<u16>,
+    /// The reports on it.
+    pub(super) reports: Vec<Vec<u8>>,
+}
+
+impl Sm {
+    pub(crate) fn new(
+        device: Address,
+        recipient: usize,
+        text: String,
+        parts: Vec<SmPart>,
+        asks: bool,
+        in_any_order: bool,
+    ) -> Self {
+        Self {
+            device,
+            recipient,
+            text,
+            parts,
+            asks,
+            in_any_order,
+            is_given_up: false,
+            shown: BTreeMap::new(),
+            in_pieces: BTreeSet::new(),
+            confirmed: BTreeSet::new(),
+            is_decided: false,
+            forgotten: 0,
+            relayed: 0,
+            again: BTreeMap::new(),
+            relayed_at: 0,
+        }
+    }
+
+    /// Whether a client of the recipient shows the whole text.
+    pub(super) fn is_shown(&self) -> bool {
+        !self.shown.is_empty()
+    }
+}
+
+impl SmPart {
+    pub(crate) fn of(part: PartToSend) -> Self {
+        Self {
+            text: part.text,
+            tpdu: part.tpdu,
+            rp_mr: None,
+            unix: 0,
+            requests: Vec::new(),
+            heard: None,
+            completes: false,
+            is_acked: false,
+            is_promised: false,
+            is_refused: false,
+            status_reports: BTreeSet::new(),
+        }
+    }
+
+    /// Another request for this part: its number.
+    pub(crate) fn ask(&mut self, rp_mr: u8) -> usize {
+        self.requests.push(Request {
+            rp_mr,
+            ..Request::default()
+        });
+        self.requests.len() - 1
+    }
+}
+
+impl Books {
+    /// A request of a phone is at the gateway.
+    pub(crate) fn submission_arrives(&mut self, call_id: &str) -> Subject {
+        let named = request_named(call_id);
+        named.map_or(Subject::Unknown, |(number, part, _)| {
+            Subject::ShortMessage(number, part)
+        })
+    }
+
+    /// The gateway relays a request. The error is a broken promise.
+    pub(crate) fn relayed(&mut self, call_id: &str) -> Result<(), String> {
+        let Some((number, part, _)) = request_named(call_id) else {
+            return Ok(());
+        };
+        self.outcomes += 1;
+        let now = self.outcomes;
+        let Some(sm) = self.sm_mut(number) else {
+            return Ok(());
+        };
+        sm.parts[part].completes = true;
+        sm.relayed += 1;
+        let before = std::mem::replace(&mut sm.relayed_at, now);
+        sm.is_decided = false;
+        if sm.confirmed.is_empty() {
+            return Ok(());
+        }
+        if now - before < REMEMBERED {
+            return Err(format!(
+                "{number} is relayed again although a client has taken it"
+            ));
+        }
+        // All that follows is another message for the gateway.
+        sm.confirmed.clear();
+        sm.forgotten += 1;
+        self.explain(
+            "relayed again: the phone asked again when more than 16 others had their outcome",
+        );
+        Ok(())
+    }
+
+    /// The message goes to one client once more, which has refused it.
+    pub(crate) fn sent_again(&mut self, subject: Subject, device: Address) -> Result<(), String> {
+        let Subject::ShortMessage(number, _) = subject else {
+            return Ok(());
+        };
+        let Some(sm) = self.sm_mut(number) else {
+            return Ok(());
+        };
+        *sm.again.entry(device).or_default() += 1;
+        if sm.confirmed.contains(&device) {
+            return Err(format!(
+                "{number} goes once more to a client that has taken it"
+            ));
+        }
+        Ok(())
+    }
+
+    /// The gateway keeps a part until the others are there. `is_remembered`: it knows that the part was delivered.
+    pub(crate) fn is_kept(
+        &mut self,
+        subject: Subject,
+        was_remembered: bool,
+        is_remembered: bool,
+    ) -> Result<(), String> {
+        let Subject::ShortMessage(number, part) = subject else {
+            return Ok(());
+        };
+        let Some(sm) = self.sm_mut(number) else {
+            return Ok(());
+        };
+        let was_delivered = sm.parts.iter().any(|part| part.completes && part.is_acked);
+        sm.parts[part].completes = false;
+        if !was_delivered {
+            return Ok(());
+        }
+        if is_remembered || !was_remembered {
+            return Err(format!(
+                "{number}: part {part} is kept although the message was delivered"
+            ));
+        }
+        sm.forgotten += 1;
+        self.explain("a part is kept again: the memory for parts is small, and has forgotten it");
+        Ok(())
+    }
+
+    /// Whether the gateway cannot know this message any more.
+    pub(super) fn is_forgotten(&self, number: usize) -> bool {
+        let sm = self.sm(number);
+        sm.is_some_and(|sm| self.outcomes - sm.relayed_at >= REMEMBERED)
+    }
+
+    /// The answer of a client is at the gateway.
+    pub(crate) fn client_answered(&mut self, call_id: &str, device: Address, status: u16) {
+        if let Some((number, ..)) = request_named(call_id)
+            && let Some(sm) = self.sm_mut(number)
+            && (200..300).contains(&status)
+            && !sm.is_decided
+        {
+            sm.confirmed.insert(device);
+        }
+    }
+
+    /// The same, for a message that went once more.
+    pub(crate) fn retry_answered(&mut self, subject: Subject, device: Address, status: u16) {
+        if let Subject::ShortMessage(number, _) = subject
+            && let Some(sm) = self.sm_mut(number)
+            && (200..300).contains(&status)
+            && !sm.is_decided
+        {
+            sm.confirmed.insert(device);
+        }
+    }
+
+    /// A client shows a text.
+    pub(crate) fn client_shows(&mut self, device: Address, text: &str) -> Result<(), String> {
+        let Some((number, sm)) =
+            number_in(text).and_then(|number| Some((number, self.sm_mut(number)?)))
+        else {
+            return Err("a client shows a text that nobody wrote".to_owned());
+        };
+        if text != sm.text {
+            if !text.contains("missing]") {
+                return Err(format!(
+                    "{number}: a client shows another text than was written"
+                ));
+            }
+            for (place, part) in sm.parts.iter().enumerate() {
+                if text.contains(&part.text) {
+                    sm.in_pieces.insert(place);
+                }
+            }
+            return Ok(());
+        }
+        let shown = sm.shown.entry(device).or_default();
+        *shown += 1;
+        let again = sm.again.get(&device).copied().unwrap_or(0);
+        if *shown > sm.relayed + again {
+            return Err(format!("{number}: a client shows it {shown} times"));
+        }
+        if *shown > 1 {
+            self.explain("shown twice by a client: its first answer was cut off, or late");
+        }
+        Ok(())
+    }
+}

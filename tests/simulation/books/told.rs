@@ -1,0 +1,326 @@
+//! What the gateway says, checked when it says so.
+
+use ipsmgw::exchange::ExchangeKey;
+use ipsmgw::mime::{Cpim, DeliveryStatus, Disposition, IMDN_TYPE, Imdn};
+use ipsmgw::sip::MessageOut;
+use ipsmgw::wire::{Direction, RpMessage, TpSt, Tpdu};
+
+use super::{Subject, instant_message_named, request_named};
+use crate::host::header;
+use crate::world::World;
+
+/// How much later than its hold time a sender may be answered: tm's timer, and slow processes.
+const LATE_MS: u64 = 1_000;
+
+impl World {
+    /// The exchange that a Call-ID of the gateway names, as peers cannot know it.
+    pub(crate) fn subject_named(&self, call_id: &str) -> Subject {
+        let mut numbers = call_id.split(['-', '@']);
+        let mut number = || u64::from_str_radix(numbers.next()?, 16).ok();
+        let key = number()
+            .zip(number())
+            .and_then(|(node, serial)| ExchangeKey::new(u16::try_from(node).ok()?, serial));
+        key.map_or(Subject::Unknown, |key| self.subject(key))
+    }
+
+    /// The gateway has sent the final response to a request.
+    pub(crate) fn sender_is_told(&mut self, call_id: &str, status: u16) {
+        if let Some(number) = instant_message_named(call_id) {
+            self.sender_of_im_is_told(number, status);
+        } else if let Some((number, part, request)) = request_named(call_id)
+            && let Some(sm) = self.books.sm_mut(number)
+        {
+            let request = &mut sm.parts[part].requests[request];
+            if request.told.replace(status).is_some() {
+                self.break_promise(format!("{number}: a phone gets two final responses"));
+            }
+        }
+    }
+
+    fn sender_of_im_is_told(&mut self, number: usize, status: u16) {
+        let now_ms = self.now_ms;
+        let hold_ms = self.host.gateway.policy.hold_timeout_ms;
+        let Some(im) = self.books.im_mut(number) else {
+            return;
+        };
+        if im.told.replace((status, now_ms)).is_some() {
+            return self.break_promise(format!("{number}: its sender gets two final responses"));
+        }
+        if im
+            .arrived_ms
+            .is_none_or(|arrived_ms| now_ms > arrived_ms + hold_ms + LATE_MS)
+        {
+            return self.break_promise(format!("{number}: its sender is answered too late"));
+        }
+        match status {
+            200 if im.is_shown() => {}
+            200 if im.is_confused => self
+                .books
+                .explain("a phone has acknowledged another message than it meant"),
+            200 => self.break_promise(format!("{number}: 200, and the recipient does not have it")),
+            408 => self.break_promise(format!("{number}: 408 to a MESSAGE")),
+            300.. if im.is_acked() && !im.is_confused => {
+                self.break_promise(format!(
+                    "{number}: {status}, and the phone has acknowledged it"
+                ));
+            }
+            300.. if im.is_shown() => {
+                self.books.explain(
+                    "failed, and the phone has it: its report was cut off, late, or said so",
+                );
+            }
+            _ => {}
+        }
+    }
+
+    /// The gateway sends RP-DATA.
+    pub(crate) fn sends_rp_data(
+        &mut self,
+        exchange: ExchangeKey,
+        attempt: u8,
+        message: &MessageOut,
+    ) {
+        let subject = self.subject(exchange);
+        let call_id = message.call_id.clone().unwrap_or_default();
+        let rp_mr = message.body.get(1).copied().unwrap_or(0);
+        self.books
+            .rp_data_is_sent(&call_id, &message.identity, rp_mr, subject);
+        let begins = !matches!(subject, Subject::InstantMessage(_, 1..));
+        if attempt == 1 && begins {
+            let last = self
+                .books
+                .order
+                .insert(message.identity.clone(), exchange.serial());
+            if last.is_some_and(|last| last >= exchange.serial()) {
+                return self.break_promise("a message overtakes another one to the same phone");
+            }
+        }
+        if self.transactions.own_to(&message.identity) > 0 {
+            return self.break_promise("two RP-DATA are on their way to one phone");
+        }
+        match subject {
+            Subject::InstantMessage(number, part) => self.sends_part(number, part),
+            Subject::Status => self.sends_status_report(exchange, message),
+            Subject::ShortMessage(..) | Subject::Unknown => {}
+        }
+    }
+
+    fn sends_part(&mut self, number: usize, part: usize) {
+        let Some(im) = self.books.im_mut(number) else {
+            return;
+        };
+        *im.sent.entry(part).or_default() += 1;
+        if im.is_confused {
+            return;
+        }
+        if im.acked.contains_key(&part) {
+            self.break_promise(format!(
+                "{number}: part {part} is sent again although it is acknowledged"
+            ));
+        } else if (0..part).any(|before| !im.acked.contains_key(&before)) {
+            self.break_promise(format!(
+                "{number}: part {part} is sent before the report on an earlier one"
+            ));
+        }
+    }
+
+    fn sends_status_report(&mut self, exchange: ExchangeKey, message: &MessageOut) {
+        let Ok((direction, rp)) = RpMessage::decode(&message.body) else {
+            return;
+        };
+        let Some(Ok(Tpdu::StatusReport(report))) = rp.tpdu(direction) else {
+            return self.break_promise("a status report that is none");
+        };
+        let named = self.reported(&message.identity, report.mr.0, report.scts.unix_seconds());
+        let Some((number, part)) = named else {
+            return self.break_promise("a status report on nothing");
+        };
+        let Some(sm) = self.books.sm_mut(number) else {
+            return;
+        };
+        let (is_shown, is_confirmed) = (sm.is_shown(), !sm.confirmed.is_empty());
+        let in_pieces = sm.in_pieces.contains(&part);
+        let most = 1 + sm.forgotten;
+        let reports = &mut sm.parts[part].status_reports;
+        reports.insert(exchange.serial());
+        if reports.len() > most {
+            return self.break_promise(format!("{number}: two status reports on part {part}"));
+        }
+        match u8::from(report.status) {
+            0x00 if !is_shown && !in_pieces => {
+                self.break_promise(format!(
+                    "{number}: status 00, and the recipient does not have it"
+                ));
+            }
+            0x40.. if is_confirmed => {
+                let status = TpSt::from(u8::from(report.status));
+                self.break_promise(format!(
+                    "{number}: status {status:?}, and a client has taken it"
+                ));
+            }
+            0x40.. if is_shown => self
+                .books
+                .explain("status failed, and a client has it: its answer was cut off"),
+            _ => {}
+        }
+    }
+
+    /// The part with this TP-Message-Reference that was sent last before this time.
+    fn reported(&self, phone: &str, tp_mr: u8, sent: Option<i64>) -> Option<(usize, usize)> {
+        let all = self.people[self.person(phone)?].by_tp_mr.get(&tp_mr)?;
+        let sent = sent?;
+        let mut newest_first = all.iter().rev().copied();
+        newest_first.find(|(number, part)| {
+            let sm = self.books.sm(*number);
+            sm.is_some_and(|sm| sm.parts[*part].unix <= sent)
+        })
+    }
+
+    /// The gateway sends another MESSAGE: a report to a phone, a notification, a text.
+    pub(crate) fn sends(&mut self, message: &MessageOut, exchange: Option<ExchangeKey>) {
+        let content_type = header(&message.headers, "Content-Type").unwrap_or_default();
+        match content_type {
+            crate::phone::SMS => self.sends_report(message),
+            "message/cpim" => self.sends_notification(message),
+            _ if exchange.is_none() => self.sends_incomplete(message),
+            _ => {}
+        }
+    }
+
+    fn sends_report(&mut self, message: &MessageOut) {
+        let named = header(&message.headers, "In-Reply-To").and_then(request_named);
+        let (Some((number, place, request)), Ok((Direction::NetworkToMs, rp))) =
+            (named, RpMessage::decode(&message.body))
+        else {
+            return self.break_promise("a report on nothing");
+        };
+        let is_forgotten = self.books.is_forgotten(number);
+        let Some(sm) = self.books.sm_mut(number) else {
+            return;
+        };
+        let (is_shown, is_confirmed) = (sm.is_shown(), !sm.confirmed.is_empty());
+        let is_single = sm.parts.len() == 1;
+        let part = &mut sm.parts[place];
+        let request = &mut part.requests[request];
+        let told = request.told;
+        let is_other = request
+            .reports
+            .first()
+            .is_some_and(|first| *first != message.body);
+        request.reports.push(message.body.clone());
+        let count = request.reports.len();
+        if !told.is_some_and(|status| (200..300).contains(&status)) {
+            return self.break_promise(format!("{number}: a report behind {told:?}"));
+        }
+        if is_other {
+            return self.break_promise(format!("{number}: two different reports on one request"));
+        }
+        if count > 2 {
+            return self.break_promise(format!("{number}: {count} reports on one request"));
+        }
+        // A report that is repeated was decided before.
+        if count > 1 {
+            return;
+        }
+        if matches!(rp, RpMessage::Ack(_)) {
+            part.is_acked = true;
+            if is_shown {
+                return;
+            }
+            if is_single || part.completes {
+                return self.break_promise(format!(
+                    "{number}: RP-ACK, and the recipient does not have it"
+                ));
+            }
+            part.is_promised = true;
+            return;
+        }
+        let is_repeated = std::mem::replace(&mut part.is_refused, true);
+        sm.is_decided = true;
+        if is_confirmed && !is_repeated && !is_forgotten {
+            self.break_promise(format!("{number}: RP-ERROR, and a client has taken it"));
+        } else if is_shown {
+            self.books
+                .explain("RP-ERROR, and a client has it: its answer was cut off, or late");
+        }
+    }
+
+    fn sends_notification(&mut self, message: &MessageOut) {
+        let Ok(cpim) = Cpim::decode(&message.body) else {
+            return self.break_promise("a notification that nobody can read");
+        };
+        if !cpim.content.is(IMDN_TYPE) {
+            return;
+        }
+        let Ok(imdn) = Imdn::decode(&cpim.content.octets) else {
+            return self.break_promise("a notification that nobody can read");
+        };
+        let own = cpim
+            .imdn
+            .message_id
+            .as_deref()
+            .unwrap_or_default()
+            .to_owned();
+        let number = imdn
+            .message_id
+            .strip_prefix("im")
+            .and_then(|number| number.parse().ok());
+        let disposition = match imdn.disposition {
+            Disposition::Delivery(DeliveryStatus::Delivered) => 0,
+            Disposition::Delivery(_) => 1,
+            _ => 2,
+        };
+        let Some((number, im)) =
+            number.and_then(|number: usize| Some((number, self.books.im_mut(number)?)))
+        else {
+            return self.break_promise("a notification about nothing");
+        };
+        let told = im.told.map(|(status, _)| status);
+        let (positive, negative, processing) = im.wants;
+        let is_wanted = [positive, negative, processing][disposition];
+        im.notified[disposition].insert(own);
+        let is_second = im.notified[disposition].len() > 1;
+        let (is_shown, is_acked, is_confused) = (im.is_shown(), im.is_acked(), im.is_confused);
+        let what = ["delivered", "failed", "processed"][disposition];
+        if !is_wanted {
+            self.break_promise(format!(
+                "{number}: the notification {what}, which nobody wants"
+            ));
+        } else if is_second {
+            self.break_promise(format!("{number}: {what} twice"));
+        } else if disposition == 0 && !is_shown && !is_confused {
+            self.break_promise(format!(
+                "{number}: delivered, and the recipient does not have it"
+            ));
+        } else if disposition == 1 && told.is_some_and(|status| status >= 300) {
+            self.break_promise(format!(
+                "{number}: failed, which its sender knows by {told:?}"
+            ));
+        } else if disposition == 1 && is_acked && !is_confused {
+            self.break_promise(format!(
+                "{number}: failed, and the phone has acknowledged it"
+            ));
+        } else if disposition == 1 && is_shown {
+            self.books
+                .explain("failed, and the phone has it: its report was cut off, late, or said so");
+        }
+    }
+
+    /// Parts whose other parts did not come go out as one text, without an exchange.
+    fn sends_incomplete(&mut self, message: &MessageOut) {
+        let text = String::from_utf8_lossy(&message.body).into_owned();
+        let number = crate::texts::number_in(&text);
+        let Some(sm) = number.and_then(|number| self.books.sm_mut(number)) else {
+            return self.break_promise("a text that nobody wrote");
+        };
+        let mut is_new = false;
+        for (place, part) in sm.parts.iter().enumerate() {
+            if text.contains(&part.text) {
+                is_new |= sm.in_pieces.insert(place);
+            }
+        }
+        if is_new {
+            self.books.explain("parts went out with gaps");
+        }
+    }
+}

@@ -1,0 +1,342 @@
+//! The effects of a step, carried out in their order, as `src/kamailio/engine/execute.rs` does. A slow process is overtaken by
+//! others between two effects.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use ipsmgw::exchange::{ExchangeKey, Kind, ReplyTo};
+use ipsmgw::interwork::{Effect, Input, Step, ToContact};
+use ipsmgw::sip::{MessageOut, Translation};
+
+use crate::books::Subject;
+use crate::faults::Fault;
+use crate::host::{Tie, header, server_of};
+use crate::kamailio::At;
+use crate::transactions::{Owner, TIMER_F_MS};
+use crate::world::{Address, Event, GATEWAY, Message, World};
+
+/// tm's `fr_timer` for MESSAGEs of the gateway's own.
+const FR_MS: u64 = 25_000;
+
+/// What is current in the process that carries out the effects.
+#[derive(Clone)]
+pub(crate) enum Context {
+    /// A request in a script function.
+    Request {
+        server: Option<u64>,
+        from: Address,
+        client: u64,
+        translation: Option<Rc<Translation>>,
+    },
+    /// A held transaction whose timer is over, under tm's REPLY lock.
+    Failure,
+    /// A relayed transaction that has an answer, on this branch.
+    Answered(Option<usize>),
+    /// A relayed transaction whose 2xx is about to be forwarded, under tm's REPLY lock.
+    Response,
+    Nothing,
+}
+
+impl Context {
+    /// Whether tm's REPLY lock is held: nobody overtakes.
+    const fn is_locked(&self) -> bool {
+        matches!(self, Self::Failure | Self::Answered(_) | Self::Response)
+    }
+}
+
+/// A step whose effects are being carried out.
+pub(crate) struct Job {
+    effects: VecDeque<Effect>,
+    context: Context,
+    /// The translation for the request that is relayed in the end.
+    relays: Option<Rc<Translation>>,
+}
+
+impl World {
+    /// Carries out the effects of a step: at once, or in a process that is slow.
+    pub(crate) fn execute(&mut self, step: Step, context: Context) {
+        let is_slow = !context.is_locked()
+            && step.effects.len() > 1
+            && self.random.per_mille(self.plan.slow_processes);
+        if !is_slow {
+            return self.execute_under_lock(step, context);
+        }
+        let number = self.transactions.next_number();
+        self.host.jobs.insert(number, Job::of(step, context));
+        self.goes_on(number);
+    }
+
+    /// The same, and nobody overtakes.
+    pub(crate) fn execute_under_lock(&mut self, step: Step, context: Context) {
+        let mut job = Job::of(step, context);
+        while self.carries_out_next(&mut job) {}
+    }
+
+    pub(crate) fn goes_on(&mut self, number: u64) {
+        let Some(mut job) = self.host.jobs.remove(&number) else {
+            return;
+        };
+        // A few effects at a time.
+        for _ in 0..=self.random.below(3) {
+            if !self.carries_out_next(&mut job) {
+                return;
+            }
+        }
+        self.host.jobs.insert(number, job);
+        let ms = self.random.pick(&[0, 1, 5, 30, 100]);
+        self.later(ms, Event::GoesOn(number));
+    }
+
+    /// False behind the last one.
+    fn carries_out_next(&mut self, job: &mut Job) -> bool {
+        if let Some(effect) = job.effects.pop_front() {
+            self.carry_out(effect, job);
+            return true;
+        }
+        if let (
+            Context::Request {
+                server: Some(server),
+                ..
+            },
+            Some(translation),
+        ) = (&job.context, job.relays.take())
+        {
+            self.relay(*server, &translation);
+        }
+        false
+    }
+
+    fn carry_out(&mut self, effect: Effect, job: &mut Job) {
+        match effect {
+            Effect::Ended(ended) => {
+                let subject = self.subject(ended.exchange);
+                self.note(|| format!("ended: {ended:?}"));
+                if ended.kind == Kind::ImToSm {
+                    let at_ms = self.now_ms;
+                    self.books.ended(subject, ended.ending, at_ms);
+                }
+            }
+            Effect::Count(counter) => self.books.counted(counter),
+            Effect::Refused { status, reason } => {
+                self.note(|| format!("refused: {status} {reason}"))
+            }
+            Effect::StatusReport(report) => {
+                let at = At::Identity(report.identity.as_str());
+                let step = self.decide(at, Input::StatusReport(&report), Subject::Unknown);
+                job.effects.extend(step.effects);
+            }
+            Effect::Answer(to, answer) => match (to, &job.context) {
+                (ReplyTo::Transaction(transaction), _) => {
+                    self.answer(server_of(transaction), answer.status, false);
+                }
+                (ReplyTo::AtHand, Context::Request { from, client, .. }) => {
+                    self.answer_at_hand(*from, *client, answer.status);
+                }
+                (ReplyTo::AtHand, _) => {}
+            },
+            Effect::ForwardAs(answer) => {
+                if let Context::Response = job.context {
+                    self.host.forward_as = Some(answer.status);
+                }
+            }
+            Effect::Relay {
+                exchange,
+                translation: joined,
+            } => {
+                let Context::Request {
+                    server: Some(server),
+                    translation,
+                    ..
+                } = &job.context
+                else {
+                    return;
+                };
+                if let Some(transaction) = self.host.servers.get_mut(server) {
+                    transaction.tie = Tie::Relayed(exchange);
+                }
+                job.relays = joined.map(|whole| Rc::new(*whole)).or(translation.clone());
+            }
+            Effect::AcceptEarly {
+                transaction,
+                answer,
+                ..
+            } => {
+                self.answer(server_of(transaction), answer.status, true);
+            }
+            Effect::Hold {
+                exchange,
+                transaction,
+            } => {
+                if let Some(transaction) = self.host.servers.get_mut(&server_of(transaction)) {
+                    transaction.tie = Tie::Held(exchange);
+                }
+            }
+            Effect::Store { .. } => {
+                self.break_promise("the gateway has no database, and asks for one");
+            }
+            // No short message of the simulation is for a phone.
+            Effect::DeliverSm { .. } | Effect::SmOverdue { .. } | Effect::SmOutcome { .. } => {
+                self.break_promise("a short message for a client goes to a phone");
+            }
+            Effect::AnswerHeld {
+                transaction,
+                outcome,
+                ..
+            } => {
+                let server = server_of(transaction);
+                self.answer(server, outcome.answer.status, false);
+                if self.fault == Some(Fault::AnswerTwice) && self.random.per_mille(20) {
+                    self.answer(server, outcome.answer.status, false);
+                }
+            }
+            Effect::Send { exchange, message } => {
+                let (drops, other) =
+                    crate::faults::with_a_message(self.fault, &mut self.random, &message);
+                if drops {
+                    return;
+                }
+                if let Some(other) = other {
+                    self.sends(&other, exchange);
+                }
+                self.sends(&message, exchange);
+                let device = self.devices_of(&message.identity).first().copied();
+                self.send_own(&message, exchange, 0, device, FR_MS, job);
+            }
+            Effect::SendRpData {
+                exchange,
+                attempt,
+                message,
+                to,
+            } => self.send_rp_data(exchange, attempt, &message, to, job),
+            Effect::Fork { exchange, message } => {
+                let devices = self.devices_of(&message.identity);
+                if let Ok(clients @ 2..) = u8::try_from(devices.len()) {
+                    self.tell(exchange, Input::Forked { exchange, clients }, job);
+                }
+                for device in devices {
+                    self.send_own(&message, Some(exchange), 0, Some(device), FR_MS, job);
+                }
+            }
+            Effect::SendAgain {
+                exchange,
+                transaction,
+                refused,
+                message,
+            } => {
+                let client = self.client_that_answered(server_of(transaction), refused, job);
+                match client {
+                    Some(device) => {
+                        let subject = self.subject(exchange);
+                        if let Err(broken) = self.books.sent_again(subject, device) {
+                            return self.break_promise(broken);
+                        }
+                        self.send_own(&message, Some(exchange), 0, Some(device), FR_MS, job);
+                    }
+                    None => {
+                        let status = refused;
+                        self.tell(exchange, Input::NotSent { exchange, status }, job);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A failure is an input again. Its effects come last.
+    fn tell(&mut self, exchange: ExchangeKey, input: Input<'_>, job: &mut Job) {
+        let step = self.decide(At::Exchange(exchange), input, self.subject(exchange));
+        job.effects.extend(step.effects);
+    }
+
+    /// The client that has answered so: the last branch with this answer; an answer behind the final response is not kept.
+    fn client_that_answered(&self, server: u64, status: u16, job: &Job) -> Option<Address> {
+        let Context::Answered(at_hand) = job.context else {
+            return None;
+        };
+        let branches = &self.host.servers.get(&server)?.branches;
+        let mut newest_first = branches.iter().rev();
+        let known = newest_first.find(|branch| branch.answer == Some(status));
+        let at_hand = || branches.get(at_hand?);
+        known.or_else(at_hand).map(|branch| branch.device)
+    }
+
+    fn send_rp_data(
+        &mut self,
+        exchange: ExchangeKey,
+        attempt: u8,
+        message: &MessageOut,
+        to: ToContact,
+        job: &mut Job,
+    ) {
+        let devices = self.devices_of(&message.identity);
+        let contact = usize::from(to.contact);
+        let others = devices.len().saturating_sub(contact + 1);
+        if let Ok(count @ 1..) = u8::try_from(others) {
+            self.tell(exchange, Input::OtherContacts { exchange, count }, job);
+        }
+        let device = devices.get(contact).copied();
+        let timeout_ms = if others == 0 { to.last_ms } else { to.other_ms };
+        if device.is_some() {
+            self.sends_rp_data(exchange, attempt, message);
+        }
+        self.send_own(message, Some(exchange), attempt, device, timeout_ms, job);
+        if self.fault == Some(Fault::PartTwice) && self.random.per_mille(20) {
+            let twice = MessageOut {
+                call_id: message
+                    .call_id
+                    .as_ref()
+                    .map(|call_id| format!("{call_id}2")),
+                ..message.clone()
+            };
+            self.send_own(&twice, None, 0, device, timeout_ms, job);
+        }
+    }
+
+    fn send_own(
+        &mut self,
+        message: &MessageOut,
+        exchange: Option<ExchangeKey>,
+        attempt: u8,
+        device: Option<Address>,
+        timeout_ms: u64,
+        job: &mut Job,
+    ) {
+        let failed = match device {
+            // Nobody is registered: a request to the domain would come back as this.
+            None => Some(480),
+            Some(_) => self.random.per_mille(self.plan.unsendable).then_some(503),
+        };
+        if let Some(status) = failed {
+            self.note(|| format!("not sent: {status}"));
+            if let Some(exchange) = exchange {
+                self.tell(exchange, Input::NotSent { exchange, status }, job);
+            }
+            return;
+        }
+        let call_id = message.call_id.clone();
+        let number = self.transactions.next_number();
+        let sent = Rc::new(Message {
+            request_uri: message.identity.clone(),
+            identity: "sip:+15559999@ims.example".to_owned(),
+            call_id: call_id.unwrap_or_else(|| format!("{number}@gateway")),
+            in_reply_to: header(&message.headers, "In-Reply-To").map(str::to_owned),
+            content_type: header(&message.headers, "Content-Type")
+                .unwrap_or_default()
+                .to_owned(),
+            expires: None,
+            body: message.body.clone(),
+        });
+        let owner = Owner::Own(exchange, attempt);
+        let device = device.unwrap_or(GATEWAY);
+        self.request(owner, GATEWAY, device, sent, timeout_ms.min(TIMER_F_MS));
+    }
+}
+
+impl Job {
+    fn of(step: Step, context: Context) -> Self {
+        Self {
+            effects: step.effects.into(),
+            context,
+            relays: None,
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Faults that are put into the gateway on purpose. The simulation has to find each of them.
+
+use ipsmgw::exchange::{Change, Exchange, NEVER};
+use ipsmgw::interwork::{Effect, Named, ReportIn, RpReport, Step, TranslatedIm};
+use ipsmgw::sip::MessageOut;
+use ipsmgw::wire::RpMessage;
+
+use crate::random::Random;
+
+/// A fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// A sender gets its final response twice.
+    AnswerTwice,
+    /// A deadline is not set.
+    ForgetTimer,
+    /// A report to a phone is not sent.
+    DropReport,
+    /// A report without In-Reply-To counts for another message than its RP-MR says.
+    WrongRpMr,
+    /// RP-DATA goes out twice.
+    PartTwice,
+    /// The last part of a long instant message is not sent.
+    LoseLastPart,
+    /// A message does not wait for the SIP transaction before it.
+    Overtake,
+    /// An exchange is not ended.
+    Leak,
+    /// A failed instant message is answered with 200.
+    FalseSuccess,
+    /// RP-ACK instead of RP-ERROR.
+    FalseAck,
+    /// What became of a short message is not remembered.
+    ForgetPast,
+    /// The end of the hold time is not noticed.
+    NoHoldTimeout,
+    /// A notification is sent twice, each time as a new one.
+    NotifyTwice,
+    /// An acknowledged part is forgotten.
+    LosePart,
+}
+
+impl Fault {
+    pub(crate) const ALL: [Self; 14] = [
+        Self::AnswerTwice,
+        Self::ForgetTimer,
+        Self::DropReport,
+        Self::WrongRpMr,
+        Self::PartTwice,
+        Self::LoseLastPart,
+        Self::Overtake,
+        Self::Leak,
+        Self::FalseSuccess,
+        Self::FalseAck,
+        Self::ForgetPast,
+        Self::NoHoldTimeout,
+        Self::NotifyTwice,
+        Self::LosePart,
+    ];
+
+    /// The fault with this name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|fault| format!("{fault:?}") == name)
+    }
+}
+
+/// How often a fault shows, of 1,000 times.
+const OFTEN: u64 = 20;
+
+/// Puts the fault into a decision, before it is committed.
+pub(crate) fn meddle(fault: Option<Fault>, random: &mut Random, step: &mut Step) {
+    let Some(fault) = fault else { return };
+    match fault {
+        Fault::ForgetTimer => {
+            for change in &mut step.changes {
+                if let Change::Opened(exchange, _) | Change::Updated(exchange) = change
+                    && random.per_mille(OFTEN)
+                {
+                    exchange.header_mut().due_ms = NEVER;
+                }
+            }
+        }
+        Fault::Overtake => {
+            for change in &mut step.changes {
+                if let Change::Updated(Exchange::ImToSm(im)) = change
+                    && random.per_mille(OFTEN)
+                {
+                    im.in_transaction = false;
+                }
+            }
+        }
+        Fault::Leak => step
+            .changes
+            .retain(|change| !matches!(change, Change::Ended(_)) || !random.per_mille(OFTEN)),
+        Fault::ForgetPast => step.changes.retain(|change| {
+            !matches!(
+                change,
+                Change::Remembered(_) | Change::PartRemembered { .. }
+            )
+        }),
+        Fault::LosePart => step.changes.retain(|change| {
+            !matches!(change, Change::Opened(Exchange::KeptPart(_), _)) || !random.per_mille(OFTEN)
+        }),
+        Fault::FalseSuccess => {
+            for effect in &mut step.effects {
+                if let Effect::AnswerHeld { outcome, .. } = effect
+                    && outcome.answer.status >= 300
+                    && random.per_mille(OFTEN)
+                {
+                    outcome.answer.status = 200;
+                }
+            }
+        }
+        Fault::FalseAck => {
+            for effect in &mut step.effects {
+                if let Effect::Send { message, .. } = effect
+                    && let Ok((_, RpMessage::Error(error))) = RpMessage::decode(&message.body)
+                    && random.per_mille(OFTEN)
+                {
+                    message.body = vec![0x03, error.mr.0];
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+pub(crate) fn meddle_with_parts(fault: Option<Fault>, random: &mut Random, im: &mut TranslatedIm) {
+    if fault == Some(Fault::LoseLastPart) && im.parts.len() > 1 && random.per_mille(OFTEN) {
+        im.parts.pop();
+    }
+}
+
+pub(crate) fn meddle_with_report(
+    fault: Option<Fault>,
+    random: &mut Random,
+    report: &mut ReportIn<'_>,
+) {
+    let is_plain = matches!(report.report, RpReport::Ack | RpReport::Error { .. });
+    if fault == Some(Fault::WrongRpMr) && is_plain && report.named == Named::Nothing {
+        report.rp_mr = report
+            .rp_mr
+            .wrapping_add(1 + u8::from(random.per_mille(500)));
+    }
+}
+
+/// Whether a MESSAGE of ours is dropped, and another one that goes out beside it.
+pub(crate) fn with_a_message(
+    fault: Option<Fault>,
+    random: &mut Random,
+    message: &MessageOut,
+) -> (bool, Option<MessageOut>) {
+    let is_report = matches!(message.body.first(), Some(0x03 | 0x05));
+    let drops = fault == Some(Fault::DropReport) && is_report && random.per_mille(OFTEN);
+    let other = (fault == Some(Fault::NotifyTwice) && random.per_mille(OFTEN))
+        .then(|| with_another_message_id(message))
+        .flatten();
+    (drops, other)
+}
+
+/// The same notification under another Message-ID.
+fn with_another_message_id(message: &MessageOut) -> Option<MessageOut> {
+    const NAME: &[u8] = b"Message-ID: ";
+    let mut other = message.clone();
+    let at = other
+        .body
+        .windows(NAME.len())
+        .position(|octets| octets == NAME)?
+        + NAME.len();
+    let octet = other.body.get_mut(at)?;
+    *octet = if *octet == b'0' { b'1' } else { b'0' };
+    Some(other)
+}

@@ -1,0 +1,10 @@
+//! `src/kamailio/state`, as far as it needs no Kamailio.
+
+#[path = "../../../src/kamailio/state/exchanges.rs"]
+pub(super) mod exchanges;
+#[path = "../../../src/kamailio/state/shares.rs"]
+mod shares;
+#[path = "../../../src/kamailio/state/table/mod.rs"]
+pub(super) mod table;
+#[path = "../../../src/kamailio/state/texts.rs"]
+mod texts;

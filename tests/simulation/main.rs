@@ -1,0 +1,208 @@
+//! The core and the real table of open exchanges in a simulated world, where a seed decides everything: README.md.
+
+mod books;
+mod client;
+mod effects;
+mod faults;
+mod host;
+mod kamailio;
+mod peers;
+mod phone;
+mod plan;
+mod random;
+mod texts;
+mod transactions;
+mod world;
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+// The table of open exchanges names these.
+use ipsmgw::{base, exchange};
+
+use faults::Fault;
+use world::World;
+
+/// Messages of one seed.
+const PER_SEED: usize = 200;
+
+/// Seeds that found a fault in the gateway, with what they found.
+const FOUND: [(u64, &str); 3] = [
+    (
+        8,
+        "the parts of a long text went to two phones of one person",
+    ),
+    (
+        112,
+        "the wait for a late report ended before the SIP transaction",
+    ),
+    (343, "the same"),
+];
+
+/// Messages of the normal run, in which each fault has to show, too.
+const NORMAL: usize = 100_000;
+
+/// What the command line asks for.
+struct Asked {
+    seed: Option<u64>,
+    first: u64,
+    messages: usize,
+    traces: bool,
+    fault: Option<Fault>,
+    all_faults: bool,
+    all: bool,
+}
+
+fn main() -> ExitCode {
+    let asked = match Asked::of(std::env::args().skip(1)) {
+        Ok(asked) => asked,
+        Err(what) => {
+            eprintln!("simulation: {what}; see tests/simulation/README.md");
+            return ExitCode::from(2);
+        }
+    };
+    let failed = if let Some(seed) = asked.seed {
+        usize::from(!one(seed, &asked))
+    } else {
+        let (mut passed, mut failed) = (0, 0);
+        let mut count = |(good, bad)| {
+            passed += good;
+            failed += bad;
+        };
+        if asked.all || !asked.all_faults {
+            count(many(&asked));
+        }
+        if asked.all {
+            count(found_again());
+        }
+        if asked.all || asked.all_faults {
+            count(faults_are_found());
+        }
+        println!("{passed} passed, {failed} failed");
+        failed
+    };
+    ExitCode::from(u8::from(failed > 0))
+}
+
+/// Runs one seed twice: both runs must be the same.
+fn one(seed: u64, asked: &Asked) -> bool {
+    let mut world = World::new(seed, PER_SEED, asked.fault, asked.traces);
+    let result = world.run();
+    let mut again = World::new(seed, PER_SEED, asked.fault, false);
+    let same = again.run() == result && (again.steps, again.digest) == (world.steps, world.digest);
+    println!(
+        "seed {seed}: {} steps, digest {:016x}{}",
+        world.steps,
+        world.digest,
+        if same {
+            ""
+        } else {
+            ", AND ANOTHER RUN OF IT DIFFERS"
+        }
+    );
+    if let Err(broken) = &result {
+        println!("seed {seed}, step {}: {broken}", world.steps);
+    }
+    result.is_ok() && same
+}
+
+/// Runs seeds until so many messages were sent.
+fn many(asked: &Asked) -> (usize, usize) {
+    let (mut passed, mut failed, mut steps) = (0, 0, 0);
+    let mut explained: BTreeMap<&'static str, u64> = BTreeMap::new();
+    let seeds = asked.messages.div_ceil(PER_SEED) as u64;
+    for seed in asked.first..asked.first + seeds {
+        let mut world = World::new(seed, PER_SEED, asked.fault, false);
+        match world.run() {
+            Ok(()) => passed += 1,
+            Err(broken) => {
+                failed += 1;
+                println!("FAILED: seed {seed}, step {}: {broken}", world.steps);
+            }
+        }
+        steps += world.steps;
+        for (why, count) in world.books.explained {
+            *explained.entry(why).or_default() += count;
+        }
+    }
+    println!("{} messages, {steps} events", seeds as usize * PER_SEED);
+    for (why, count) in explained {
+        println!("{count:>8}  {why}");
+    }
+    (passed, failed)
+}
+
+/// The seeds that found a fault once.
+fn found_again() -> (usize, usize) {
+    let (mut passed, mut failed) = (0, 0);
+    for (seed, what) in FOUND {
+        match World::new(seed, PER_SEED, None, false).run() {
+            Ok(()) => passed += 1,
+            Err(broken) => {
+                failed += 1;
+                println!("FAILED: seed {seed} ({what}): {broken}");
+            }
+        }
+    }
+    (passed, failed)
+}
+
+/// Each fault that is put in is found.
+fn faults_are_found() -> (usize, usize) {
+    let (mut passed, mut failed) = (0, 0);
+    let seeds = NORMAL.div_ceil(PER_SEED) as u64;
+    for fault in Fault::ALL {
+        let found = (1..=seeds).find_map(|seed| {
+            let mut world = World::new(seed, PER_SEED, Some(fault), false);
+            world.run().err().map(|broken| (seed, world.steps, broken))
+        });
+        match found {
+            Some((seed, step, broken)) => {
+                passed += 1;
+                println!("{fault:?}: found by seed {seed}, step {step}: {broken}");
+            }
+            None => {
+                failed += 1;
+                println!("FAILED: {fault:?} is not found");
+            }
+        }
+    }
+    (passed, failed)
+}
+
+impl Asked {
+    fn of(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
+        let mut asked = Self {
+            seed: None,
+            first: 1,
+            messages: 2_000,
+            traces: false,
+            fault: None,
+            all_faults: false,
+            all: false,
+        };
+        while let Some(argument) = arguments.next() {
+            let mut number = || {
+                let value = arguments.next().and_then(|value| value.parse().ok());
+                value.ok_or_else(|| format!("{argument} needs a number"))
+            };
+            match argument.as_str() {
+                "--seed" => asked.seed = Some(number()?),
+                "--from" => asked.first = number()?,
+                "--messages" => asked.messages = usize::try_from(number()?).unwrap_or(0),
+                "--trace" => asked.traces = true,
+                "--all" => (asked.all, asked.messages) = (true, NORMAL),
+                "--faults" => asked.all_faults = true,
+                "--fault" => {
+                    let name = arguments.next().unwrap_or_default();
+                    let fault = Fault::named(&name);
+                    asked.fault = Some(fault.ok_or_else(|| format!("no fault is called {name}"))?);
+                }
+                // `cargo test` gives these to all test programs.
+                "--quiet" | "--nocapture" => {}
+                other => return Err(format!("what is {other}?")),
+            }
+        }
+        Ok(asked)
+    }
+}

@@ -1,0 +1,162 @@
+//! The people, their devices, and what they do by themselves.
+
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+
+use crate::transactions::{Owner, TIMER_F_MS};
+use crate::world::{Address, Event, GATEWAY, Message, World};
+
+/// A person.
+pub(crate) struct Person {
+    pub(crate) uri: String,
+    pub(crate) number: String,
+    /// Whether the person has phones; else instant messaging clients.
+    pub(crate) is_phone: bool,
+    pub(crate) reads_cpim: bool,
+    pub(crate) devices: Vec<Address>,
+    /// The references of the person's own short messages.
+    pub(crate) rp_mr: u8,
+    pub(crate) tp_mr: u8,
+    pub(crate) reference: u8,
+    /// The parts of messages that a TP-Message-Reference was used for.
+    pub(crate) by_tp_mr: HashMap<u8, Vec<(usize, usize)>>,
+}
+
+/// A phone or a client.
+pub(crate) struct Device {
+    pub(crate) person: usize,
+    /// Requests that it knows, and its answers.
+    pub(crate) known: HashMap<u64, Option<u16>>,
+    /// The parts of long short messages, by reference and number.
+    pub(crate) assembling: BTreeMap<(u16, u8), BTreeMap<u8, String>>,
+}
+
+/// Something that a peer does.
+pub(crate) enum Deed {
+    /// Answers a request.
+    Answer(Address, u64, u16),
+    /// Sends a request of its own.
+    Send(Address, Rc<Message>),
+    /// Sends a part of a short message, for the first time or once more.
+    Submit(usize, usize),
+    /// No report has come in time.
+    Impatient(usize, usize, usize),
+    /// Sends an instant message.
+    Write(usize),
+}
+
+impl World {
+    /// The people of this seed. Place 0 among the devices is the gateway's.
+    pub(crate) fn populate(&mut self) {
+        self.devices.push(Device::of(usize::MAX));
+        for place in 0..self.plan.phones + self.plan.clients {
+            let is_phone = place < self.plan.phones;
+            let number = format!("+1555{:04}", place + if is_phone { 1000 } else { 5000 });
+            let count = match is_phone {
+                true => self.random.pick(&[1, 1, 1, 2, 3, 0]),
+                false => self.random.pick(&[1, 1, 2, 3]),
+            };
+            let devices = (0..count).map(|_| self.new_device(place)).collect();
+            self.people.push(Person {
+                uri: format!("sip:{number}@ims.example"),
+                number,
+                is_phone,
+                reads_cpim: !is_phone && self.random.per_mille(500),
+                devices,
+                rp_mr: self.random.next() as u8,
+                tp_mr: self.random.next() as u8,
+                reference: self.random.next() as u8,
+                by_tp_mr: HashMap::new(),
+            });
+        }
+    }
+
+    fn new_device(&mut self, person: usize) -> Address {
+        self.devices.push(Device::of(person));
+        self.devices.len() - 1
+    }
+
+    /// The person with this URI.
+    pub(crate) fn person(&self, uri: &str) -> Option<usize> {
+        let digits = uri.strip_prefix("sip:+1555")?.get(..4)?;
+        let number: usize = digits.parse().ok()?;
+        let place = match number {
+            1000..5000 => number - 1000,
+            _ => number.checked_sub(5000)?,
+        };
+        self.people.get(place).filter(|person| person.uri == uri)?;
+        Some(place)
+    }
+
+    /// The registered devices of a person, the newest first.
+    pub(crate) fn devices_of(&self, uri: &str) -> Vec<Address> {
+        let person = self.person(uri).map(|place| &self.people[place]);
+        person.map_or_else(Vec::new, |person| person.devices.clone())
+    }
+
+    /// Plans all messages of the run.
+    pub(crate) fn write(&mut self, messages: usize) {
+        for _ in 0..messages {
+            let at_ms = self.now_ms + self.random.below(self.plan.span_ms);
+            let phone = self.random.place(self.plan.phones);
+            let client = self.plan.phones + self.random.place(self.plan.clients);
+            let length = match self.random.per_mille(self.plan.long) {
+                true => self.random.between(161, 900),
+                false => self.random.between(1, 60),
+            };
+            let cyrillic = self.random.per_mille(100);
+            if self.random.per_mille(self.plan.to_phones) || self.people[phone].devices.is_empty() {
+                let number = self.plan_instant_message(client, phone, length.min(600), cyrillic);
+                self.at(at_ms, Event::Peer(Deed::Write(number)));
+            } else {
+                let number = self.plan_short_message(phone, client, length, cyrillic);
+                self.at(at_ms, Event::Peer(Deed::Submit(number, 0)));
+            }
+        }
+    }
+
+    pub(crate) fn does(&mut self, deed: Deed) {
+        match deed {
+            Deed::Answer(device, transaction, status) => {
+                self.devices[device].known.insert(transaction, Some(status));
+                self.respond(device, GATEWAY, transaction, status);
+            }
+            Deed::Send(device, message) => {
+                self.request(Owner::Report, device, GATEWAY, message, TIMER_F_MS);
+            }
+            Deed::Submit(number, part) => self.submits(number, part),
+            Deed::Impatient(number, part, request) => self.is_impatient(number, part, request),
+            Deed::Write(number) => self.writes(number),
+        }
+    }
+
+    pub(crate) fn device_gets(&mut self, device: Address, transaction: u64, message: &Rc<Message>) {
+        // A copy of a request gets the same answer, once there is one.
+        if let Some(answer) = self.devices[device].known.get(&transaction) {
+            if let Some(status) = *answer {
+                self.respond(device, GATEWAY, transaction, status);
+            }
+            return;
+        }
+        self.devices[device].known.insert(transaction, None);
+        match self.people[self.devices[device].person].is_phone {
+            true => self.phone_gets(device, transaction, message),
+            false => self.client_gets(device, transaction, message),
+        }
+    }
+
+    /// The device answers behind so many milliseconds.
+    pub(crate) fn answers_in(&mut self, ms: u64, device: Address, transaction: u64, status: u16) {
+        self.later(ms, Event::Peer(Deed::Answer(device, transaction, status)));
+    }
+}
+
+impl Device {
+    fn of(person: usize) -> Self {
+        Self {
+            person,
+            known: HashMap::new(),
+            assembling: BTreeMap::new(),
+        }
+    }
+}

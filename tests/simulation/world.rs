@@ -1,0 +1,253 @@
+//! The simulated world: time, the queue of what happens next, and who is in it.
+
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+use std::rc::Rc;
+
+use ipsmgw::exchange::{ExchangeKey, Now};
+
+use crate::books::Books;
+use crate::faults::Fault;
+use crate::host::Host;
+use crate::peers::{Deed, Device, Person};
+use crate::plan::Plan;
+use crate::random::Random;
+use crate::transactions::Transactions;
+
+/// When each run begins: `2026-01-02 03:04:05 +01:00`.
+pub(crate) const START_MS: u64 = 1_767_319_445_000;
+
+/// More events than this for one message: something goes round for ever.
+const MOST_EVENTS_PER_MESSAGE: u64 = 5_000;
+
+/// A MESSAGE on the network, as far as anybody here reads it.
+#[derive(Clone, Default)]
+pub(crate) struct Message {
+    pub(crate) request_uri: String,
+    /// The sender's asserted identity.
+    pub(crate) identity: String,
+    pub(crate) call_id: String,
+    pub(crate) in_reply_to: Option<String>,
+    pub(crate) content_type: String,
+    pub(crate) expires: Option<String>,
+    pub(crate) body: Vec<u8>,
+}
+
+/// Where datagrams come from and go to: the gateway is 0, the devices follow.
+pub(crate) type Address = usize;
+
+/// The gateway.
+pub(crate) const GATEWAY: Address = 0;
+
+/// One datagram. A transaction is named by its client's number.
+#[derive(Clone)]
+pub(crate) struct Datagram {
+    pub(crate) from: Address,
+    pub(crate) to: Address,
+    pub(crate) transaction: u64,
+    pub(crate) content: Content,
+}
+
+#[derive(Clone)]
+pub(crate) enum Content {
+    Request(Rc<Message>),
+    Response(u16),
+}
+
+/// What happens next.
+pub(crate) enum Event {
+    /// A datagram is there.
+    Arrives(Datagram),
+    /// Timer E of a client transaction.
+    Again(u64),
+    /// Timer F or the fr timer of a client transaction.
+    TimesOut(u64),
+    /// tm tells once more that a MESSAGE of ours has its final response.
+    Retold(ExchangeKey, u8, u16),
+    /// A process goes on with the effects of a step.
+    GoesOn(u64),
+    /// The timer process looks for exchanges that are due.
+    Ticks,
+    /// The timer of a held transaction.
+    HoldEnds(u64),
+    /// tm forgets a server transaction.
+    Forgotten(u64),
+    /// A peer does something.
+    Peer(Deed),
+}
+
+impl Event {
+    const fn name(&self) -> u64 {
+        match self {
+            Self::Arrives(_) => 1,
+            Self::Again(_) => 2,
+            Self::TimesOut(_) => 3,
+            Self::Retold(..) => 4,
+            Self::GoesOn(_) => 5,
+            Self::Ticks => 6,
+            Self::HoldEnds(_) => 7,
+            Self::Forgotten(_) => 8,
+            Self::Peer(_) => 9,
+        }
+    }
+}
+
+struct Queued {
+    at_ms: u64,
+    number: u64,
+    event: Event,
+}
+
+impl Ord for Queued {
+    /// The earliest is the greatest; of the same time, the first.
+    fn cmp(&self, other: &Self) -> Ordering {
+        (other.at_ms, other.number).cmp(&(self.at_ms, self.number))
+    }
+}
+
+impl PartialOrd for Queued {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Queued {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Queued {}
+
+/// The clocks at this time, as the core reads them.
+pub(crate) fn now_of(unix_ms: u64) -> Now {
+    Now {
+        unix_ms,
+        unix: i64::try_from(unix_ms / 1000).unwrap_or(0),
+        zone: 4,
+    }
+}
+
+/// The world of one seed.
+pub(crate) struct World {
+    pub(crate) now_ms: u64,
+    pub(crate) steps: u64,
+    /// Of all that happened: two runs of a seed have the same.
+    pub(crate) digest: u64,
+    pub(crate) random: Random,
+    pub(crate) plan: Plan,
+    pub(crate) host: Host,
+    pub(crate) transactions: Transactions,
+    pub(crate) people: Vec<Person>,
+    pub(crate) devices: Vec<Device>,
+    pub(crate) books: Books,
+    pub(crate) fault: Option<Fault>,
+    traces: bool,
+    queue: BinaryHeap<Queued>,
+    queued: u64,
+    broken: Option<String>,
+}
+
+impl World {
+    pub(crate) fn new(seed: u64, messages: usize, fault: Option<Fault>, traces: bool) -> Self {
+        let mut random = Random::of(seed);
+        let plan = Plan::of(&mut random, messages);
+        let host = Host::new(&plan, seed);
+        let mut world = Self {
+            now_ms: START_MS,
+            steps: 0,
+            digest: 0,
+            random,
+            plan,
+            host,
+            transactions: Transactions::default(),
+            people: Vec::new(),
+            devices: Vec::new(),
+            books: Books::default(),
+            fault,
+            traces,
+            queue: BinaryHeap::new(),
+            queued: 0,
+            broken: None,
+        };
+        world.populate();
+        world.write(messages);
+        world
+    }
+
+    /// Runs until nothing happens any more. The error is the promise that was broken.
+    pub(crate) fn run(&mut self) -> Result<(), String> {
+        let most = (self.books.count() as u64 + 10) * MOST_EVENTS_PER_MESSAGE;
+        while let Some(next) = self.queue.pop() {
+            self.now_ms = next.at_ms;
+            self.steps += 1;
+            let mixed = (self.digest ^ next.at_ms ^ next.event.name() << 56).rotate_left(23);
+            self.digest = mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            self.happens(next.event);
+            if self.steps > most {
+                self.break_promise("the work never ends");
+            }
+            if let Some(broken) = self.broken.take() {
+                return Err(broken);
+            }
+        }
+        self.note(|| "the end".to_owned());
+        self.settle();
+        self.broken.take().map_or(Ok(()), Err)
+    }
+
+    fn happens(&mut self, event: Event) {
+        match event {
+            Event::Arrives(datagram) => self.arrives(datagram),
+            Event::Again(transaction) => self.sends_again(transaction),
+            Event::TimesOut(transaction) => self.times_out(transaction),
+            Event::Retold(exchange, attempt, status) => {
+                self.request_completed(exchange, attempt, status);
+            }
+            Event::GoesOn(job) => self.goes_on(job),
+            Event::Ticks => self.ticks(),
+            Event::HoldEnds(server) => self.hold_ends(server),
+            Event::Forgotten(server) => self.forgotten(server),
+            Event::Peer(deed) => self.does(deed),
+        }
+    }
+
+    pub(crate) fn later(&mut self, milliseconds: u64, event: Event) {
+        self.at(self.now_ms + milliseconds, event);
+    }
+
+    pub(crate) fn at(&mut self, at_ms: u64, event: Event) {
+        self.queued += 1;
+        self.queue.push(Queued {
+            at_ms,
+            number: self.queued,
+            event,
+        });
+    }
+
+    /// The clocks, as the core reads them.
+    pub(crate) fn now(&self) -> Now {
+        now_of(self.now_ms)
+    }
+
+    /// A line of the trace.
+    pub(crate) fn note(&self, what: impl FnOnce() -> String) {
+        if self.traces {
+            let ms = self.now_ms - START_MS;
+            println!(
+                "{:>7} {:>5}.{:03}  {}",
+                self.steps,
+                ms / 1000,
+                ms % 1000,
+                what()
+            );
+        }
+    }
+
+    /// The run ends: a promise was broken. The first one counts.
+    pub(crate) fn break_promise(&mut self, what: impl Into<String>) {
+        let what = what.into();
+        self.note(|| format!("BROKEN: {what}"));
+        self.broken.get_or_insert(what);
+    }
+}
