@@ -55,10 +55,18 @@ pub fn tag(value: &str) -> Option<Cow<'_, str>> {
 /// The URIs of a P-Asserted-Identity (RFC 3325 §9.1) or a P-Associated-URI (RFC 7315 §4.1): a list of name-addr, or
 /// one URI without angle brackets.
 pub fn asserted(value: &str) -> impl Iterator<Item = &str> {
-    // A URI without angle brackets may contain a comma.
-    let (alone, list) = match value.contains('<') {
-        true => (None, value),
-        false => (Some(value), ""),
+    // Most have one URI and nothing else. A URI without angle brackets may contain a comma.
+    let within = value
+        .strip_prefix('<')
+        .and_then(|uri| uri.strip_suffix('>'));
+    let has_mark = |text: &str| {
+        text.bytes()
+            .any(|octet| matches!(octet, b'<' | b'>' | b'"'))
+    };
+    let (alone, list) = match within {
+        Some(uri) if !has_mark(uri) => (Some(uri.trim_ascii()), ""),
+        _ if value.contains('<') => (None, value),
+        _ => (Some(value), ""),
     };
     let uri = |element| split_name_addr(element).map(|(uri, _)| uri);
     let list = elements(list).filter(|element| !element.is_empty());
@@ -89,6 +97,8 @@ mod tests {
         let two = "\"Alice, <A>\" <sip:a,b@x>;x=y , <tel:+1555>";
         assert_eq!(all(two), ["sip:a,b@x", "tel:+1555"]);
         assert_eq!(all("sip:a,b@x"), ["sip:a,b@x"]);
+        assert_eq!(all("< sip:a,b@x >"), ["sip:a,b@x"]);
+        assert_eq!(all("<sip:a@x>,<sip:b@x>"), ["sip:a@x", "sip:b@x"]);
         assert_eq!(all("<sip:a"), [""; 0]);
     }
 

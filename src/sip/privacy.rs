@@ -19,7 +19,13 @@ pub fn is_private(privacy: Option<&str>, from: Option<&str>) -> bool {
 
 /// Whether a From is anonymous (RFC 3323 §4.1.1.3), whatever its display name says.
 pub fn is_nobody(from: Option<&str>) -> bool {
-    from.and_then(|value| Uri::parse(split_name_addr(value)?.0))
+    const NOBODY: &[u8] = b"anonymous";
+    let names_nobody = |value: &&str| {
+        let mut places = value.as_bytes().windows(NOBODY.len());
+        places.any(|place| place.eq_ignore_ascii_case(NOBODY))
+    };
+    from.filter(names_nobody)
+        .and_then(|value| Uri::parse(split_name_addr(value)?.0))
         .is_some_and(|from| from.is_anonymous())
 }
 

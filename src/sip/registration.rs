@@ -64,7 +64,12 @@ impl<'a> Hop<'a> {
         if address.is_empty() {
             return None;
         }
-        let mut parameters = rest.split([';', '?', '>']).skip(1);
+        let mut behind = rest.get(address.len()..)?;
+        let mut parameters = core::iter::from_fn(|| {
+            let parameter = until(behind.get(1..)?, is_end);
+            behind = behind.get(1 + parameter.len()..)?;
+            Some(parameter)
+        });
         let transport = parameters.find_map(|parameter| {
             let (name, value) = cut(parameter, b'=')?;
             name.eq_ignore_ascii_case("transport").then_some(value)
@@ -138,6 +143,8 @@ mod tests {
         assert_eq!(Hop::of("sip:bob@192.0.2.1:5060"), source);
         assert_ne!(Hop::of("sip:bob@192.0.2.1:5060;transport=tcp"), source);
         assert_ne!(Hop::of("sip:bob@192.0.2.1:5061"), source);
+        let other = Hop::of("sip:192.0.2.1:5060;lr;Transport=TCP>;x=y");
+        assert_eq!(other, Hop::of("sip:192.0.2.1:5060;transport=TCP"));
         assert_eq!(Hop::of(""), None);
     }
 }

@@ -7,6 +7,9 @@ use crate::base::hex_octet;
 use crate::mime::decode_text;
 use crate::wire::{NotText, TpDcs, UserData};
 
+/// Most characters of one short message: so many septets (TS 23.040 §9.2.3.16).
+const MOST_CHARACTERS: usize = 160;
+
 /// Why user data cannot be shown as text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unreadable {
@@ -79,7 +82,7 @@ impl DcsCharsets {
 
     /// The text as a `String`.
     pub(crate) fn text(&self, user_data: &UserData<'_>) -> Result<String, Unreadable> {
-        let mut text = String::new();
+        let mut text = String::with_capacity(MOST_CHARACTERS);
         self.text_into(user_data, &mut text)?;
         Ok(text)
     }

@@ -1,6 +1,7 @@
 //! The parameters of the module, checked.
 
 use crate::exchange::Identity;
+use crate::mime::cut;
 use crate::sip::Uri;
 use crate::wire::{NationalLanguage, RpAddress, TpAddress};
 
@@ -109,6 +110,10 @@ impl Policy {
             && start.eq_ignore_ascii_case(SOS)
         {
             return rest.is_empty() || rest.starts_with('.');
+        }
+        // Most recipients are global numbers.
+        if cut(uri, b':').is_some_and(|(_, user)| user.starts_with('+')) {
+            return false;
         }
         let number = Uri::parse(uri).and_then(|uri| uri.local_number());
         number.is_some_and(|number| self.is_emergency_number(&number))

@@ -9,6 +9,7 @@ use crate::kamailio::register::contacts;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::sys::message::SipMsg;
 use crate::kamailio::sys::request::{Method, Request};
+use crate::kamailio::sys::text::utf8;
 
 /// A MESSAGE, and the values that are copied or computed before the core can borrow them.
 pub(crate) struct MessageView<'m> {
@@ -21,7 +22,7 @@ pub(crate) struct MessageView<'m> {
     recipient_name: Option<Text<126>>,
     content_encoding: Option<Cow<'m, str>>,
     privacy: Option<Cow<'m, str>>,
-    /// The bodies of the header fields in [`NAMES`], in that order.
+    /// The bodies of the header fields in [`NAMES`], in that order. One that is not UTF-8 counts as missing.
     fields: [Option<&'m [u8]>; NAMES.len()],
 }
 
@@ -104,7 +105,7 @@ impl<'m> MessageView<'m> {
         let [transfer_encoding, ..] = self.fields;
         MessageIn {
             content_type: self.msg.content_type(),
-            content_transfer_encoding: transfer_encoding.and_then(text),
+            content_transfer_encoding: transfer_encoding.and_then(utf8),
             content_encoding: self.content_encoding.as_deref(),
             body: octets.get(..declared).unwrap_or(octets),
             truncated: declared > octets.len(),
@@ -124,7 +125,7 @@ impl<'m> MessageView<'m> {
             date,
             expires,
             ..,
-        ] = self.fields.map(|body| body.and_then(text));
+        ] = self.fields.map(|body| body.and_then(utf8));
         MessageIn {
             request_uri: &self.request_uri,
             original_uri: self.msg.original_uri().unwrap_or_default(),
@@ -148,9 +149,4 @@ impl<'m> MessageView<'m> {
             ..self.content()
         }
     }
-}
-
-/// A body that is not UTF-8 counts as missing.
-fn text(body: &[u8]) -> Option<&str> {
-    std::str::from_utf8(body).ok()
 }

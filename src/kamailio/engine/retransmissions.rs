@@ -1,7 +1,8 @@
 //! Retransmissions that come after tm has deleted the transaction get the same answer again.
 
 use std::cell::Cell;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::hash::{DefaultHasher, Hasher as _};
+use std::net::IpAddr;
 
 use crate::interwork::answer;
 
@@ -28,11 +29,19 @@ pub(crate) fn digest(msg: Request<'_>) -> u64 {
         return known;
     }
     let mut digest = DefaultHasher::new();
-    state().gateway.boot.hash(&mut digest);
+    digest.write_u64(state().gateway.boot);
+    // With their lengths, so that no octet can move from one field to the next.
+    let mut lengths = 0;
     for part in msg.transaction_key() {
-        part.hash(&mut digest);
+        digest.write(part);
+        lengths = lengths << 16 | part.len() as u64;
     }
-    msg.source_address().hash(&mut digest);
+    digest.write_u64(lengths);
+    match msg.source_address() {
+        Some(IpAddr::V4(address)) => digest.write_u32(address.to_bits()),
+        Some(IpAddr::V6(address)) => digest.write_u128(address.to_bits()),
+        None => {}
+    }
     let digest = digest.finish();
     DIGEST.set((msg.number(), digest));
     digest

@@ -73,12 +73,11 @@ fn replace_party(msg: Request<'_>, party: Party, person: &NameAddr) -> Result<()
 
 /// Whether From or To has a display name.
 fn has_display(msg: Request<'_>, party: Party) -> bool {
-    let (name, short) = match party {
-        Party::From => ("From", "f"),
-        Party::To => ("To", "t"),
+    let value = match party {
+        Party::From => msg.from(),
+        Party::To => msg.to(),
     };
-    msg.header(name)
-        .or_else(|| msg.header(short))
+    value
         .and_then(|value| value.split_once('<'))
         .is_some_and(|(display, _)| !display.trim().is_empty())
 }

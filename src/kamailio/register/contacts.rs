@@ -13,6 +13,7 @@ use crate::kamailio::state::contact_flags::ContactFlags;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::local_uri::is_local_uri;
 use crate::kamailio::sys::clock::unix_time;
+use crate::kamailio::sys::text::utf8;
 use crate::kamailio::sys::transaction::Transaction;
 use crate::kamailio::sys::usrloc::{self, Contact, Record};
 
@@ -145,7 +146,7 @@ fn flags_now(contact: Contact<'_>, identity: &str, flags: ContactFlags) -> u32 {
 
 /// The route to a contact of this identity.
 fn route_of(contact: Contact<'_>, identity: &str) -> Route {
-    let text = |octets| std::str::from_utf8(octets).unwrap_or_default().to_owned();
+    let text = |octets| utf8(octets).unwrap_or_default().to_owned();
     let socket = contact.socket().map(str::to_owned);
     if contact.branch_flags() & state().flags.third_party != 0 {
         return Route {

@@ -138,5 +138,9 @@ fn value(msg: SipMsg<'_>, field: MessageField) -> Option<FieldValue> {
         };
     }
     let view = MessageView::of(msg)?;
-    state().gateway.field(&view.message(), field, now().unix)
+    let message = match field {
+        MessageField::Recipients => view.message(),
+        _ => view.content(),
+    };
+    state().gateway.field(&message, field, now().unix)
 }

@@ -233,5 +233,10 @@ extern "C" fn fixup<F: Function<N>, const N: usize>(
 }
 
 fn name_of<F: Function<N>, const N: usize>() -> &'static str {
-    F::NATIVE.to_str().unwrap_or_default()
+    const {
+        match F::NATIVE.to_str() {
+            Ok(name) => name,
+            Err(_) => "",
+        }
+    }
 }

@@ -58,7 +58,7 @@ impl<'t, T> Kept<'t, T> {
 
     /// The same as text; nothing where it is not UTF-8.
     pub(super) fn text(self, text: impl FnOnce(&T) -> &ffi::str_) -> Option<&'t str> {
-        std::str::from_utf8(self.octets(text)).ok()
+        text::utf8(self.octets(text))
     }
 
     /// This and those behind it: a list that ends with NULL.

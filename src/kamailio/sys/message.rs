@@ -6,6 +6,7 @@ use std::os::raw::{c_char, c_int};
 use super::argument::{Argument, typed};
 use super::ffi;
 use super::kept::Kept;
+use super::text::utf8;
 
 /// A live message. All that can be wrong with a message pointer is checked where one is made.
 ///
@@ -104,7 +105,7 @@ impl<'m> SipMsg<'m> {
 
     /// The same as text; nothing where it is not UTF-8.
     pub(super) fn text(&self, part: &ffi::str_) -> Option<&'m str> {
-        std::str::from_utf8(self.octets(part)).ok()
+        utf8(self.octets(part))
     }
 
     /// How far behind the start of the buffer a place is; nothing for NULL and places outside of it.
@@ -158,7 +159,7 @@ impl<'m> SipMsg<'m> {
     /// The body of the first header field of that name (any case), as text.
     pub(crate) fn header(&self, name: &str) -> Option<&'m str> {
         let (_, body) = self.fields_named(&[name], 0).next()?;
-        std::str::from_utf8(body).ok()
+        utf8(body)
     }
 
     /// The same for several names, in one pass, as octets. It never finds a field of a type in [`COMMON`]: most fields of a message
@@ -218,7 +219,7 @@ impl<'m> SipMsg<'m> {
         let mut fields = self
             .fields_named(names, 0)
             // A body that is not UTF-8 becomes a value that no list knows.
-            .map(|(_, body)| std::str::from_utf8(body).unwrap_or("?"));
+            .map(|(_, body)| utf8(body).unwrap_or("?"));
         let first = fields.next()?;
         Some(fields.fold(Cow::Borrowed(first), |list, next| {
             Cow::Owned([&*list, ",", next].concat())

@@ -12,6 +12,7 @@ use super::ffi;
 use super::kept::Kept;
 use super::message::SipMsg;
 use super::socket::Socket;
+use super::text::utf8;
 
 /// A message with a request line.
 #[derive(Clone, Copy)]
@@ -145,7 +146,7 @@ impl<'m> Request<'m> {
         if changed.is_empty() {
             return Some((self.original_uri()?.into(), false));
         }
-        let changed = std::str::from_utf8(changed).ok()?;
+        let changed = utf8(changed)?;
         Some((changed.to_owned().into(), true))
     }
 
