@@ -73,6 +73,9 @@ int ipsmgw_c_connections(ipsmgw_connection_t *into, int room);
 /* 0 when the process that has it was told */
 int ipsmgw_c_close_connection(int id);
 
+/* a process of Kamailio's by its number, from 0 on; 0: there is none of that number (core/pt.h) */
+int ipsmgw_c_process_id(int number);
+
 /* configuration that changes while Kamailio runs (core/cfg/cfg_struct.h) */
 void ipsmgw_c_cfg_update(void);
 

@@ -2,17 +2,18 @@
 //!
 //! Start: SIP workers wait until usrloc has loaded the registrations, so that no registered person gets 480.
 //!
-//! Stop: Kamailio ends its processes at once, even during a message. So this module handles SIGTERM and SIGINT first: it refuses new
-//! messages, and passes the signal to Kamailio when no exchange is open, or after `stop_timeout`.
+//! Stop: Kamailio ends its processes at once, even during a message, and even where they hold a lock or change shared memory: then its
+//! own end hangs or breaks. So this module handles SIGTERM and SIGINT first: it refuses new messages until no exchange is open, or until
+//! `stop_timeout` is over. Then it handles no request any more, and passes the signal to Kamailio when all processes sleep.
 
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use crate::exchange::Kind;
 use crate::kamailio::state::gateway_state::{GatewayState, state};
-use crate::kamailio::state::lifecycle::{DRAINS, ENDS, SERVES, STOPS};
+use crate::kamailio::state::lifecycle::{CLOSES, DRAINS, ENDS, SERVES, STOPS};
 use crate::kamailio::sys::clock;
-use crate::kamailio::sys::process::Rank;
+use crate::kamailio::sys::process::{self, Rank};
 use crate::kamailio::sys::signals;
 
 /// The interval at which a waiting process checks again.
@@ -23,6 +24,9 @@ const SAME_SIGNAL_MS: u64 = 1_000;
 
 /// The time in which the last messages leave, before Kamailio ends.
 const LAST_WORD: Duration = Duration::from_millis(100);
+
+/// The longest time in which processes come to the end of their work, before Kamailio ends.
+const LAST_WORK_MS: u64 = 1_000;
 
 /// How many messages are open: the sender waits for an answer or for a report. Parts that wait for other parts do not count, nor do
 /// messages for which a service centre may send a report within days. A REGISTER that waits for the database counts.
@@ -45,19 +49,15 @@ pub(crate) fn open(state: &GatewayState) -> usize {
 pub(crate) fn begin(rank: Rank) -> bool {
     let state = state();
     let stage = state.lifecycle.stage();
-    let takes_signals = state.lifecycle.timeout_ms > 0;
     match rank {
         // INIT is before the fork. The main process is called again, as ALL_RUN, when all processes run.
         Rank::INIT | Rank::MAIN => return true,
         Rank::ALL_RUN => {
             stage.main.store(std::process::id(), SeqCst);
-            if takes_signals {
-                signals::take_in_main::<StopRule>();
-            }
+            signals::take_in_main::<StopRule>();
             return true;
         }
-        _ if takes_signals => signals::take_in_child::<StopRule>(),
-        _ => {}
+        _ => signals::take_in_child::<StopRule>(),
     }
     if rank == Rank::FIRST_WORKER {
         // usrloc is loaded before this module, so its child_init is done.
@@ -76,7 +76,7 @@ pub(crate) fn begin(rank: Rank) -> bool {
     true
 }
 
-/// The handling of SIGTERM and SIGINT. With `stop_timeout` = 0 Kamailio handles them alone.
+/// The handling of SIGTERM and SIGINT.
 struct StopRule;
 
 impl signals::Rule for StopRule {
@@ -86,13 +86,13 @@ impl signals::Rule for StopRule {
         let now_ms = clock::monotonic_ms();
         let since_ms = now_ms.saturating_sub(stage.signal_ms.load(SeqCst));
         match stage.phase.load(SeqCst) {
-            SERVES | DRAINS if open(state) > 0 => {
+            SERVES | DRAINS => {
                 stage.signal_ms.store(now_ms, SeqCst);
                 stage.phase.store(STOPS, SeqCst);
                 false
             }
-            STOPS if since_ms < SAME_SIGNAL_MS => false,
-            // No exchange is open, or this is the second signal: Kamailio ends at once.
+            STOPS | CLOSES if since_ms < SAME_SIGNAL_MS => false,
+            // The timer process has sent it, or this is the second signal: Kamailio ends at once.
             _ => {
                 stage.phase.store(ENDS, SeqCst);
                 true
@@ -103,41 +103,62 @@ impl signals::Rule for StopRule {
     /// A child ends only if the main process sends the signal. A terminal or a service manager sends it to all processes at once, so
     /// the main process has it, too.
     fn in_child(sender: u32) -> bool {
-        let main = state().lifecycle.stage().main.load(SeqCst);
+        let stage = state().lifecycle.stage();
+        let main = stage.main.load(SeqCst);
+        // Two signals that wait become one, with the sender of the first.
+        let is_told = sender == main || stage.phase.load(SeqCst) == ENDS;
         // Without a main process the child ends at once.
-        let is_orphan = std::os::unix::process::parent_id() != main;
-        is_orphan || sender == main
+        is_told || std::os::unix::process::parent_id() != main
     }
 }
 
 /// In the timer process, after each check of the exchanges: ends Kamailio after a signal, as soon as no exchange is open.
 pub(crate) fn end_when_done(look: impl Fn(), settle: impl Fn()) {
     let state = state();
-    let stage = state.lifecycle.stage();
-    let phase = stage.phase.load(SeqCst);
-    if phase == STOPS {
-        tracing::warn!(
-            open = open(state),
-            "stopping: new messages are refused; open messages have stop_timeout to end"
-        );
-        let until = stage.signal_ms.load(SeqCst) + state.lifecycle.timeout_ms;
-        while open(state) > 0 && clock::monotonic_ms() < until {
+    let lifecycle = &state.lifecycle;
+    if lifecycle.is_in(STOPS) {
+        if open(state) > 0 {
+            await_open(state, look, settle);
+        }
+        lifecycle.advance(STOPS, CLOSES);
+        let end_ms = clock::monotonic_ms() + LAST_WORK_MS;
+        while lifecycle.is_in(CLOSES)
+            && !process::all_others_sleep()
+            && clock::monotonic_ms() < end_ms
+        {
             std::thread::sleep(LOOK);
-            look();
         }
-        let left = open(state);
-        if left > 0 {
-            tracing::warn!(
-                open = left,
-                "stop_timeout is over: the senders of open messages get their final answer"
-            );
-            settle();
-        }
-        std::thread::sleep(LAST_WORD);
-        stage.phase.store(ENDS, SeqCst);
+        lifecycle.advance(CLOSES, ENDS);
     }
     // Sent again if the main process is still there.
-    if stage.phase.load(SeqCst) == ENDS {
-        signals::terminate(stage.main.load(SeqCst));
+    if lifecycle.is_in(ENDS) {
+        signals::terminate(lifecycle.stage().main.load(SeqCst));
     }
+}
+
+/// Waits until no exchange is open, or until a second signal. The senders of exchanges that are open after `stop_timeout` get
+/// their final answer.
+fn await_open(state: &GatewayState, look: impl Fn(), settle: impl Fn()) {
+    let lifecycle = &state.lifecycle;
+    let end_ms = lifecycle.stage().signal_ms.load(SeqCst) + lifecycle.timeout_ms;
+    tracing::warn!(
+        open = open(state),
+        "stopping: new messages are refused; open messages have stop_timeout to end"
+    );
+    while lifecycle.is_in(STOPS) && open(state) > 0 && clock::monotonic_ms() < end_ms {
+        std::thread::sleep(LOOK);
+        look();
+    }
+    if !lifecycle.is_in(STOPS) {
+        return;
+    }
+    let left = open(state);
+    if left > 0 {
+        tracing::warn!(
+            open = left,
+            "stop_timeout is over: the senders of open messages get their final answer"
+        );
+        settle();
+    }
+    std::thread::sleep(LAST_WORD);
 }

@@ -98,7 +98,8 @@ pub(crate) fn watch_copies() -> bool {
     static BEFORE_SCRIPT: ScriptCallback = ScriptCallback {
         name: "before the script",
         when: When::BeforeRequest,
-        run: |msg| !msg.request().is_some_and(repeat),
+        // While the gateway ends, peers get no answer; they repeat their requests.
+        run: |msg| !state().lifecycle.is_closed() && !msg.request().is_some_and(repeat),
     };
     BEFORE_SCRIPT.register()
 }

@@ -9,6 +9,7 @@ use crate::kamailio::state::local_uri::is_local_uri;
 use crate::kamailio::state::registration_queue::{RegistrationQueue, Waiting};
 use crate::kamailio::sys::database::DatabaseError;
 use crate::kamailio::sys::process;
+use crate::kamailio::sys::signals;
 use crate::kamailio::sys::transaction::{FoundTransaction, TransactionPlace};
 
 /// Writes a group in one transaction. If that fails, each registration is written alone.
@@ -86,18 +87,25 @@ fn work() {
         return;
     };
     queue.sleep();
-    loop {
-        process::update_configuration();
-        let (group, identities) = queue.take();
-        if group.is_empty() && identities.is_empty() {
-            break;
-        }
-        // They are written before the REGISTERs that named them are answered.
-        state()
-            .people
-            .write_identities(&queue.database, &identities);
-        if !group.is_empty() {
-            write(queue, &group);
-        }
+    let mut is_empty = false;
+    while !is_empty {
+        signals::uncut(|| is_empty = !write_some(queue));
     }
+}
+
+/// Writes some of what waits. False: nothing waited.
+fn write_some(queue: &RegistrationQueue) -> bool {
+    process::update_configuration();
+    let (group, identities) = queue.take();
+    if group.is_empty() && identities.is_empty() {
+        return false;
+    }
+    // They are written before the REGISTERs that named them are answered.
+    state()
+        .people
+        .write_identities(&queue.database, &identities);
+    if !group.is_empty() {
+        write(queue, &group);
+    }
+    true
 }

@@ -11,8 +11,10 @@ pub(crate) const SERVES: u32 = 0;
 pub(crate) const DRAINS: u32 = 1;
 /// A signal: the same, and ends then.
 pub(crate) const STOPS: u32 = 2;
+/// Nothing is open: no request is handled any more.
+pub(crate) const CLOSES: u32 = 3;
 /// Kamailio has its signal.
-pub(crate) const ENDS: u32 = 3;
+pub(crate) const ENDS: u32 = 4;
 
 /// In shared memory.
 pub(crate) struct Stage {
@@ -51,8 +53,23 @@ impl Lifecycle {
         &self.stage
     }
 
+    pub(crate) fn is_in(&self, phase: u32) -> bool {
+        self.phase() == phase
+    }
+
     fn phase(&self) -> u32 {
         self.stage.phase.load(SeqCst)
+    }
+
+    /// Goes on from one phase to the next, unless a second signal has been faster.
+    pub(crate) fn advance(&self, from: u32, to: u32) {
+        // It fails where the phase is another one: that one stays.
+        let _ = (self.stage.phase).compare_exchange(from, to, SeqCst, SeqCst);
+    }
+
+    /// Whether no request is handled any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.phase() >= CLOSES
     }
 
     /// Whether nothing new is taken.
@@ -67,8 +84,6 @@ impl Lifecycle {
         } else {
             (DRAINS, SERVES)
         };
-        // It fails where it is so already, or where the gateway stops.
-        let phase = &self.stage.phase;
-        let _ = phase.compare_exchange(from, to, SeqCst, SeqCst);
+        self.advance(from, to);
     }
 }

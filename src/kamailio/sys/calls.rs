@@ -34,6 +34,9 @@ safe! {
     /// As above.
     fn ipsmgw_c_cfg_update();
 
+    /// It checks the number against Kamailio's table of processes.
+    fn ipsmgw_c_process_id(number: c_int) -> c_int;
+
     /// It reads numbers of this process and of the memory manager.
     fn ipsmgw_c_is_logged(level: c_int) -> c_int;
     /// As above.

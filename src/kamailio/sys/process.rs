@@ -8,6 +8,7 @@ use super::calls;
 use super::ffi;
 use super::guard::guard;
 use super::passed::Name;
+use super::signals;
 
 /// The kind of a process, or the moment at which Kamailio calls a module (core/sr_module.h).
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -74,7 +75,7 @@ pub(crate) fn start_timer<T: Timer>() -> bool {
 }
 
 extern "C" fn tick<T: Timer>(_: c_uint, _: *mut c_void) {
-    guard("timer", (), T::tick);
+    signals::uncut(|| guard("timer", (), T::tick));
 }
 
 /// In mod_init: announces one process that works on its own.
@@ -101,6 +102,21 @@ pub(crate) fn start_process(name: &'static CStr, work: fn()) -> bool {
     loop {
         guard("process", (), work);
     }
+}
+
+/// Whether no other process of Kamailio's works or waits for the disk.
+pub(crate) fn all_others_sleep() -> bool {
+    let own = std::process::id();
+    let ids = (0..).map(|number| calls::ipsmgw_c_process_id(number));
+    let mut ids = ids.map_while(|id| u32::try_from(id).ok().filter(|id| *id != 0));
+    ids.all(|id| id == own || sleeps(id))
+}
+
+/// By the state in /proc/PID/stat, which follows the name in parentheses.
+fn sleeps(id: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+    let (_, state) = stat.rsplit_once(") ").unwrap_or_default();
+    !state.starts_with(['R', 'D'])
 }
 
 /// Takes in what an operator has changed of Kamailio's configuration meanwhile.

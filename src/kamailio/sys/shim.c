@@ -170,6 +170,11 @@ void ipsmgw_c_set_route_type(int type)
 	set_route_type(type);
 }
 
+int ipsmgw_c_process_id(int number)
+{
+	return number >= 0 && number < *process_count ? pt[number].pid : 0;
+}
+
 void ipsmgw_c_cfg_update(void)
 {
 	cfg_update();

@@ -1,7 +1,7 @@
 //! SIGTERM and SIGINT: they come to this module before Kamailio gets them.
 
 use std::os::raw::{c_int, c_void};
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering::SeqCst};
 
 use super::calls;
 
@@ -21,6 +21,32 @@ type Handler = extern "C" fn(c_int, Option<&libc::siginfo_t>, *mut c_void);
 static KAMAILIOS: [AtomicUsize; 2] = [const { AtomicUsize::new(0) }; 2];
 const SIGNALS: [c_int; 2] = [libc::SIGTERM, libc::SIGINT];
 
+/// The main process has passed a signal to Kamailio, which then gives up the shared memory that a [`Rule`] reads.
+static PASSED: AtomicBool = AtomicBool::new(false);
+
+/// Whether this process is in the middle of work that no signal cuts off, and ends after it.
+static WORK: AtomicU8 = AtomicU8::new(NO_WORK);
+const NO_WORK: u8 = 0;
+const WORKS: u8 = 1;
+const WORKS_AND_ENDS: u8 = 2;
+
+/// Runs work that is not cut off: a signal that ends this process ends it after the work. Kamailio ends processes wherever they are,
+/// also where they hold a lock or change shared memory that its own end needs.
+pub(crate) fn uncut(work: impl FnOnce()) {
+    /// Also where the work panics.
+    struct End;
+    impl Drop for End {
+        fn drop(&mut self) {
+            if WORK.swap(NO_WORK, SeqCst) == WORKS_AND_ENDS {
+                to_kamailio(libc::SIGTERM);
+            }
+        }
+    }
+    let _end = End;
+    WORK.store(WORKS, SeqCst);
+    work();
+}
+
 /// Has the signals of the main process come to this module first.
 pub(crate) fn take_in_main<R: Rule>() {
     take::<R>(on_main::<R>);
@@ -39,15 +65,18 @@ fn take<R: Rule>(handler: Handler) {
     ];
     for (signal, kamailios) in SIGNALS.into_iter().zip(&KAMAILIOS) {
         let mut action = no_action();
-        action.sa_sigaction = handler as usize;
-        action.sa_flags = libc::SA_SIGINFO;
         let mut before = no_action();
-        // SAFETY: both structs are live, and the handler takes what SA_SIGINFO passes. It calls a `Rule`, atomics, and the
-        // handler that was there before.
-        unsafe { libc::sigaction(signal, &action, &mut before) };
+        // SAFETY: without a new action only `before` is written, which is live.
+        unsafe { libc::sigaction(signal, std::ptr::null(), &mut before) };
+        // Before the handler needs it.
         if !ours.contains(&before.sa_sigaction) {
             kamailios.store(before.sa_sigaction, SeqCst);
         }
+        action.sa_sigaction = handler as usize;
+        action.sa_flags = libc::SA_SIGINFO;
+        // SAFETY: the struct is live, and the handler takes what SA_SIGINFO passes. It calls a `Rule`, atomics, and the
+        // handler that was there before.
+        unsafe { libc::sigaction(signal, &action, std::ptr::null_mut()) };
     }
 }
 
@@ -57,7 +86,8 @@ fn no_action() -> libc::sigaction {
 }
 
 extern "C" fn on_main<R: Rule>(signal: c_int, _: Option<&libc::siginfo_t>, _: *mut c_void) {
-    if R::in_main() {
+    if PASSED.load(SeqCst) || R::in_main() {
+        PASSED.store(true, SeqCst);
         to_kamailio(signal);
     }
 }
@@ -65,7 +95,11 @@ extern "C" fn on_main<R: Rule>(signal: c_int, _: Option<&libc::siginfo_t>, _: *m
 extern "C" fn on_child<R: Rule>(signal: c_int, info: Option<&libc::siginfo_t>, _: *mut c_void) {
     // SAFETY: SIGTERM and SIGINT are sent by a process, or by the kernel, for which the member is 0.
     let sender = info.map_or(0, |info| unsafe { info.si_pid() });
-    if R::in_child(u32::try_from(sender).unwrap_or(0)) {
+    if !R::in_child(u32::try_from(sender).unwrap_or(0)) {
+        return;
+    }
+    let worked = WORK.compare_exchange(WORKS, WORKS_AND_ENDS, SeqCst, SeqCst);
+    if worked == Err(NO_WORK) {
         to_kamailio(signal);
     }
 }

@@ -156,6 +156,61 @@ async def at_once():
         sending.cancel()
 
 
+# Works for a while before a request leaves, as on a slow machine.
+LONG_WORK = """max_while_loops=1000000
+onsend_route {
+    xlog("L_NOTICE", "work begins");
+    $var(n) = 0;
+    while ($var(n) < 100000) { $var(n) = $var(n) + 1; }
+}
+"""
+
+
+async def work_is_done():
+    "a process that works on a message when the signal comes finishes it"
+    async with gateway(people=[BOB, CAROL], script=LONG_WORK, name="works") as gw:
+        bob, carol = await gw.user(ImClient, "bob"), await gw.user(ImClient, "carol")
+        sending = asyncio.create_task(bob.send_im(gw.uri("carol"), "hello"))
+        await gw.until(lambda: gw.pattern_seen("work begins"), what="a process that works")
+        os.kill(gw.process.pid, signal.SIGTERM)
+        equal((await carol.next_message(20)).text, "hello", "the message")
+        sending.cancel()
+        await asyncio.wait([sending])
+        await ended(gw, 15)
+
+
+async def registration_is_finished():
+    "a REGISTER waits for the database while Kamailio ends its processes: it is answered and kept"
+    async with gateway(people=[ALICE, BOB, CAROL], stop_timeout=0, name="finished") as gw:
+        alice = await gw.user(Phone, "alice", register=False)
+        with contextlib.closing(sqlite3.connect(gw.db, isolation_level=None)) as db:
+            db.execute("BEGIN IMMEDIATE")
+            registering = asyncio.create_task(alice.register(expect=None))
+            await gw.until(lambda: "open: 1" in gw.rpc("ipsmgw.drain", "off"), what="the REGISTER in the queue")
+            os.kill(gw.process.pid, signal.SIGTERM)
+            await gw.until(lambda: gw.pattern_seen("Thank you for flying"), what="the end")
+            db.execute("ROLLBACK")
+        # 503 where this machine was slower than the module's patience with the database.
+        status = (await registering).status
+        equal(status in (200, 503), True, f"the answer: {status}")
+        await ended(gw, 15)
+        with contextlib.closing(sqlite3.connect(gw.db, timeout=5)) as db:
+            kept = [row[0] for row in db.execute("SELECT username FROM location")]
+        equal(kept, ["+15550001"] if status == 200 else [], "who is registered, in the database")
+
+
+async def signals_become_one():
+    "a worker gets its end from the first process while a signal of somebody else waits: it ends"
+    async with gateway(people=[], stop_timeout=30, name="one") as gw:
+        worker = next(pid for pid in gw.processes() if "udp receiver" in gw.names[pid])
+        os.kill(worker, signal.SIGSTOP)
+        os.kill(worker, signal.SIGTERM)
+        os.kill(gw.process.pid, signal.SIGTERM)
+        await gw.until(lambda: gw.processes() == sorted([gw.process.pid, worker]), what="the end of the others")
+        os.kill(worker, signal.SIGCONT)
+        await ended(gw, 15)
+
+
 async def drained():
     "ipsmgw.drain refuses new messages, and takes them again"
     async with gateway(people=[ALICE, BOB, CAROL]) as gw:
@@ -314,6 +369,9 @@ run(
     registration_waits_in_lua,
     time_is_over,
     at_once,
+    work_is_done,
+    registration_is_finished,
+    signals_become_one,
     drained,
     worker_told,
     orphans_end,
