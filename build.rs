@@ -39,6 +39,9 @@ fn main() {
 
 fn build() -> Result<(), String> {
     let kamailio = running()?;
+    if let Some(warning) = kamailio.warning() {
+        println!("cargo:warning={warning}");
+    }
     let tree = source_tree(&kamailio)?;
     let out = PathBuf::from(env::var("OUT_DIR").map_err(|e| e.to_string())?);
 

@@ -22,6 +22,16 @@ pub(crate) struct Kamailio {
 /// define them in a header that modules do not include.
 const FLAGS_OF_THE_CORE: [&str; 3] = ["DBG_QM_MALLOC", "DBG_F_MALLOC", "DBG_TLSF_MALLOC"];
 
+/// The series that the end-to-end cases or the compiler have tried with this module, and the flags that `kamailio -v` prints for the core
+/// only. A later series is taken as the last one.
+const SERIES: [(&str, &[&str]); 5] = [
+    ("5.6", &[]),
+    ("5.7", &[]),
+    ("5.8", &[]),
+    ("6.0", &[]),
+    ("6.1", &FLAGS_OF_THE_CORE),
+];
+
 /// Defines that Kamailio's makefiles set on Linux and that its headers ask for, whatever its version.
 const PLATFORM: [&str; 16] = [
     "CC_GCC_LIKE_ASM",
@@ -72,15 +82,38 @@ impl Kamailio {
             None => self
                 .flags
                 .split(", ")
-                .filter(|flag| {
-                    !(FLAGS_OF_THE_CORE.contains(flag)
-                        && self
-                            .version_value()
-                            .is_ok_and(|version| version >= 6_001_000))
-                })
+                .filter(|flag| !self.flags_of_the_core().contains(flag))
                 .collect::<Vec<_>>()
                 .join(", "),
         };
+    }
+
+    /// `6.1` of `6.1.4`.
+    fn series(&self) -> &str {
+        let mut dots = self.version.match_indices('.').skip(1);
+        let end = dots.next().map_or(self.version.len(), |(at, _)| at);
+        self.version.get(..end).unwrap_or_default()
+    }
+
+    /// The flags that `kamailio -v` prints and that no module of this version has.
+    fn flags_of_the_core(&self) -> &'static [&'static str] {
+        let known = SERIES.iter().find(|(series, _)| *series == self.series());
+        let (_, flags) = known.unwrap_or(&SERIES[SERIES.len() - 1]);
+        flags
+    }
+
+    /// A warning for a version that nobody has tried.
+    pub(crate) fn warning(&self) -> Option<String> {
+        let series = SERIES.map(|(series, _)| series);
+        if series.contains(&self.series()) {
+            return None;
+        }
+        let (last, known) = series.split_last()?;
+        Some(format!(
+            "Kamailio {} is unknown to this ipsmgw, which was tried with {} and {last}. The build takes it as {last}. Run the end-to-end cases with it (tests/e2e/README.md) before you use it",
+            self.version,
+            known.join(", ")
+        ))
     }
 
     /// `kamailio 5.6.3 (x86_64/linux)`, which the loader compares with `module_version`.

@@ -119,6 +119,23 @@ fn locks_that_are_futexes_print_no_adaptive_wait() {
 }
 
 #[test]
+fn an_unknown_version_is_told() {
+    let printed = flags("Q_MALLOC, DBG_SR_MEMORY, DBG_QM_MALLOC, FAST_LOCK-ADAPTIVE_WAIT, ");
+    for version in ["5.6.3", "5.7.7", "5.8.8", "6.0.1", "6.1.4", "6.1.0-rc1"] {
+        let kamailio = Kamailio::parse(&answer(version, &printed, LOOPS)).unwrap();
+        assert_eq!(kamailio.warning(), None, "{version}");
+    }
+    for version in ["5.9.0", "6.2.0-dev1", "6.10.1", "7.0.0"] {
+        let mut kamailio = Kamailio::parse(&answer(version, &printed, LOOPS)).unwrap();
+        let warning = kamailio.warning().unwrap();
+        assert!(warning.contains(version) && warning.contains("5.6, 5.7, 5.8, 6.0 and 6.1"));
+        // As in 6.1.
+        kamailio.take_flags_of(None);
+        assert!(!has(&kamailio, "DBG_QM_MALLOC"), "{version}");
+    }
+}
+
+#[test]
 fn other_programs_are_not_kamailio() {
     assert_eq!(Kamailio::parse("GNU bash, version 5.2.15"), None);
     assert_eq!(Kamailio::parse(""), None);

@@ -93,6 +93,56 @@ async def while_it_rests():
             equal(number in gw.registered(), False, number)
 
 
+async def imported():
+    "a CSV file brings people into the running gateway, or changes them; a file with a wrong line changes nothing"
+    async with gateway(people=[("alice", "+15550001"), ("zoe", "+15550009")], name="imported") as gw:
+        alice = await gw.user(ImClient, "alice")
+        file = gw.folder / "people.csv"
+
+        def bring(text, **env):
+            file.write_bytes(text.encode())
+            return user(gw, "import", file, **env)
+
+        imsi = "sip:001010000000002@ims.mnc001.mcc001.3gppnetwork.org"
+        equal(user(gw, "allow", "zoe", "none").returncode, 0, "user allow")
+        done = bring(f'number,name,password,identities\r\n+15550002,bob,"a, ""b""",{imsi} sip:bob@Elsewhere.example\r\n,carol,c,\r\n+15550008,zoe,,\r\n')
+        equal((done.returncode, done.stdout, done.stderr), (0, "imported: 3 people\n", ""), "user import")
+        gw.people["bob"] = ('a, "b"', "+15550002")
+        bob = await gw.user(ImClient, "bob")
+        for uri in (gw.uri("bob"), "tel:+15550002", imsi, "sip:bob@elsewhere.example"):
+            equal((await alice.send_im(uri, uri)).status, 200, uri)
+            equal((await bob.next_message()).text, uri, "at bob's client")
+        equal("none" in gw.rpc("ipsmgw.auth_get", "s:+15550008"), True, "the authorisation stays when the number changes")
+        listed = user(gw, "list").stdout
+        say("wrong files")
+        rows = Rows()
+        for text, words, env in (
+            ("", "cannot read", {}),
+            ("number\n+15550003\n", "no column name", {}),
+            ("name,phone\ndave,1\n", "a column 'phone'", {}),
+            ("name,number\n", "no line about a person", {}),
+            ("name\ndave\nBob\n", "line 3: the name 'Bob'", {}),
+            ("name,number\ndave,15550003\n", "line 2: the number '15550003' is not E.164", {}),
+            ("name,number\ndave,+15550003\n", "7 to 15 digits", {"IPSMGW_NUMBERS": "plain"}),
+            ("name,number\ndave,+15559999\n", "service centre", {}),
+            ("name,number\ndave,+15550001\n", "line 2: +15550001 belongs to alice", {}),
+            ("name,number\ndave,+15550003\nerin,+15550003\n", "line 3: +15550003 belongs to dave", {}),
+            ("name\ndave\ndave\n", "line 3: the name dave is in line 2", {}),
+            ("name\n15550001\n", "it is the number of alice", {}),
+            ("name,number\nalice,+15550002\nbob,+15550001\n", "take it away there first", {}),
+            ("name,identities\ndave,sip:x@y sip:a'b@x\n", "line 2: the identity 'sip:a'b@x'", {}),
+            (f"name,identities\ndave,{imsi}\n", "belongs to bob", {}),
+            ("name,identities\ndave,sip:alice@ims.example\n", "belongs to alice", {}),
+            ("name,identities\ndave,sip:x@y\nerin,sip:x@y\n", "line 3: sip:x@y is in line 2", {}),
+            ('name\n"d\'; DROP TABLE subscriber"\n', "small letters", {}),
+        ):
+            done = bring(text, **env)
+            rows.check(f"{text!r}: {done.stderr!r}", (done.returncode != 0, words in done.stderr, done.stdout), (True, True, ""))
+        rows.check("a file that is not there", user(gw, "import", "/nowhere.csv").returncode != 0, True)
+        rows.check("the people", user(gw, "list").stdout, listed)
+        rows.done()
+
+
 async def mistakes():
     "each mistake gets one sentence with the right form, and changes nothing"
     rows = Rows()
@@ -128,4 +178,4 @@ async def mistakes():
     rows.done()
 
 
-run(while_it_runs, identities, while_it_rests, mistakes)
+run(while_it_runs, identities, while_it_rests, imported, mistakes)

@@ -1,0 +1,80 @@
+"""docker_open5gs: see README.md."""
+
+import re
+import sqlite3
+import subprocess
+import xml.etree.ElementTree as ET
+
+from e2e import CFG, equal, gateway, run, say
+from ims import SCSCF_HOST, Core, ImsClient, ImsPhone
+
+PROFILE = CFG / "open5gs"
+MCC, MNC = "001", "001"
+# The MSISDN in the example of docker_open5gs, and others.
+PEOPLE = [("001010000000011", "9076543210"), ("001010000000012", "9076543211"), ("001010000000013", "9076543212")]
+
+
+def environment():
+    """The settings of the profile for Gateway(), without the address of its machine."""
+    text = (PROFILE / "ipsmgw.env").read_text()
+    settings = {name.lower(): value for name, value in re.findall(r"^IPSMGW_(\w+)=(.*)$", text, re.MULTILINE)}
+    del settings["listen"]
+    settings["trusted"] = SCSCF_HOST
+    return settings
+
+
+def bring_people(gw):
+    """Imports the people of a table of PyHSS, as the comment in subscribers.sql says."""
+    database = gw.folder / "pyhss.sqlite"
+    with sqlite3.connect(database) as pyhss:
+        pyhss.execute("CREATE TABLE ims_subscriber (ims_subscriber_id INTEGER PRIMARY KEY, imsi VARCHAR(18), msisdn VARCHAR(18) UNIQUE, msisdn_list VARCHAR(1200))")
+        pyhss.executemany("INSERT INTO ims_subscriber (imsi, msisdn, msisdn_list) VALUES (?, ?, ?)", [(imsi, number, f"[{number}]") for imsi, number in PEOPLE])
+        pyhss.execute("INSERT INTO ims_subscriber (imsi) VALUES ('001010000000014')")
+    pyhss.close()
+    csv = gw.folder / "people.csv"
+    csv.write_text(subprocess.run(["sqlite3", database, f".read {PROFILE / 'subscribers.sql'}"], check=True, capture_output=True, text=True).stdout)
+    done = subprocess.run([CFG / "user", "import", csv], env=gw.env, check=True, capture_output=True, text=True)
+    equal(done.stdout, "imported: 3 people\n", "user import")
+
+
+def subscribe(core, imsi, number):
+    """A subscriber of the HSS with the profile that PyHSS makes of its template."""
+    text = (PROFILE / "default_ifc.xml").read_text().replace("sip:172.22.0.33:7090", "sip:%s:%d" % core.gw.address)
+    values = {"imsi": imsi, "msisdn": number, "mcc": MCC, "mnc": MNC}
+    profile = ET.fromstring(re.sub(r"\{\{ iFC_vars\['(\w+)'\] \}\}", lambda found: values[found[1]], text).encode())
+    public = [one.text for one in profile.iter("Identity")]
+    # A device registers with the identity that it makes of its IMSI.
+    public.sort(key=lambda uri: f"sip:{imsi}@" not in uri)
+    criteria = "".join(ET.tostring(one, encoding="unicode") for one in profile.iter("InitialFilterCriteria"))
+    return core.hss.subscribe(profile.findtext("PrivateID"), public, criteria)
+
+
+async def conversation():
+    "phones and a client of PyHSS' subscribers write to each other, by numbers without a sign"
+    settings = environment()
+    domain = settings.pop("domain")
+    async with gateway(people=[], domain=domain, **settings) as gw, Core(gw) as core:
+        bring_people(gw)
+        (ann, ann_number), (ben, ben_number), (cy, cy_number) = PEOPLE
+        phone = await core.user(ImsPhone, subscriber=subscribe(core, ann, ann_number))
+        client = await core.user(ImsClient, subscriber=subscribe(core, ben, ben_number))
+        for user, number in ((phone, ann_number), (client, ben_number)):
+            # The P-CSCF asserts the default identity of the registration.
+            user.asserted = [f"sip:{number}@{domain}", f"tel:{number}"]
+        for number in (ben_number, f"+{ben_number}"):
+            say(f"a short message to {number}")
+            sent = await phone.send_sm(number, "hello")
+            equal(sent.answer.status, 202, "the SIP answer")
+            request = await client.next_message()
+            equal(request.text, "hello", "what the client shows")
+            equal(ann_number in request.get("From"), True, "the sender")
+            equal((await sent.outcome(5)).kind, "RP-ACK", "the report")
+        for address in (f"sip:{ann_number}@{domain}", f"tel:{ann_number};phone-context={domain}", f"sip:{ann}@{domain}"):
+            say(f"an instant message to {address}")
+            answer = await client.send_im(address, "hello back")
+            equal(answer.status, 200, "the answer")
+            shown = (await phone.next_message())[1].tpdu
+            equal((shown.text, shown.address.lstrip("+")), ("hello back", ben_number), "what the phone shows")
+
+
+run(conversation)
