@@ -75,6 +75,14 @@ async def conversation():
             equal(answer.status, 200, "the answer")
             shown = (await phone.next_message())[1].tpdu
             equal((shown.text, shown.address.lstrip("+")), ("hello back", ben_number), "what the phone shows")
+        say("from phone to phone")
+        other = await core.user(ImsPhone, subscriber=subscribe(core, cy, cy_number))
+        other.asserted = [f"sip:{cy_number}@{domain}", f"tel:{cy_number}"]
+        for sender, recipient, number, shown_number in ((phone, other, cy_number, ann_number), (other, phone, ann_number, cy_number)):
+            sent = await sender.send_sm(number, "between phones")
+            shown = (await recipient.next_message())[1].tpdu
+            equal((shown.text, shown.address.lstrip("+")), ("between phones", shown_number), "what the phone shows")
+            equal((await sent.outcome(5)).kind, "RP-ACK", "the report")
 
 
 run(conversation)
