@@ -289,8 +289,8 @@ end
 
 -- Messages -----------------------------------------------------------------------------------------------------
 
--- Refuses a short message as if the IM side had answered with this code: 202, then RP-ERROR.
-local function refuse_sm(status)
+-- Refuses a message with this code: a short message as if the IM side had answered so (202, then RP-ERROR). It leaves a charging record.
+local function refuse(status)
 	KSR.pv.seti("$ipsmgw(status)", status)
 	KSR.ipsmgw.reply()
 	KSR.x.exit()
@@ -317,7 +317,7 @@ local function short_message()
 		whom = recipient()
 		if not whom then
 			pass_on()
-			refuse_sm(404)
+			refuse(404)
 		end
 		if capable("sm", whom) then
 			to_phone(whom)
@@ -338,7 +338,7 @@ local function short_message()
 			end
 			to_service_centre()
 			pass_on_to_centre()
-			refuse_sm(404)
+			refuse(404)
 		end
 		local can_sm, can_im = capable("sm", whom), capable("im", whom)
 		local may_convert = can_im and KSR.ipsmgw.authorize(whom, "sm2im") > 0
@@ -356,18 +356,18 @@ local function short_message()
 	end
 	KSR.seturi(whom)
 	if not capable("im", whom) then
-		refuse_sm(480)
+		refuse(480)
 	end
 	-- For the phone, 402 is "requested facility not subscribed".
 	if KSR.ipsmgw.authorize(whom, "sm2im") < 0 then
-		refuse_sm(402)
+		refuse(402)
 	end
 	if KSR.ipsmgw.sm_to_im() ~= 1 then
 		return
 	end
 	KSR.setflag(CONVERTED)
 	if not to_im_client(whom) then
-		refuse_sm(480)
+		refuse(480)
 	end
 end
 
@@ -413,7 +413,7 @@ end
 
 local function as_short_message()
 	if KSR.ipsmgw.authorize(KSR.pv.get("$avp(identity)"), "im2sm") < 0 then
-		reply(403, "Not Authorised")
+		refuse(403)
 	end
 	if KSR.isflagset(FROM_TRUSTED) then
 		KSR.pv.seti("$ipsmgw(hold_timeout)", tonumber(setting("IPSMGW_PEER_TIMEOUT")))
@@ -499,6 +499,9 @@ local function instant_message(class)
 	end
 	if not capable("sm", whom) then
 		KSR.notice("failed: the recipient is not registered status=480 call_id=" .. KSR.pv.gete("$ci") .. "\n")
+		if class == 4 then
+			refuse(480)
+		end
 		reply(480, "Temporarily Unavailable")
 	end
 	if class == 4 then

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use ipsmgw::base::Parameter;
-use ipsmgw::interwork::{Counter, MessageField, Settings};
+use ipsmgw::interwork::{ChargingRecord, Counter, MessageField, Settings};
 use ipsmgw::kamailio;
 
 const MANUAL: &str = "doc/ipsmgw_admin.md";
@@ -173,6 +173,14 @@ fn pseudo_variables() {
         first_column(&section(&manual(), "## Pseudo-variables")),
         set(MessageField::NAMES.map(|(name, _)| name))
     );
+}
+
+#[test]
+fn charging_records() {
+    let text = section(&manual(), "## Charging records");
+    let documented = first_column(&text);
+    let fields = ChargingRecord::FIELDS.map(|field| kamailio::CDR_PREFIX.to_owned() + field.name);
+    assert_eq!(documented, fields.into());
 }
 
 #[test]

@@ -21,6 +21,7 @@
 //!            to several: List -> Listed -Begin-> Queued, or Sent where it stays an instant message
 //! ```
 
+use super::charging::{ChargingRecord, stored};
 use super::counter::Counter;
 use super::ended::Ended;
 use super::step::{Effect, Step, Verdict};
@@ -184,6 +185,18 @@ impl Turn<'_> {
     /// Reports the outcome of a message.
     pub(crate) fn ended(&mut self, ended: Ended) {
         self.effects.push(Effect::Ended(ended));
+    }
+
+    /// Has a charging record written, if there is one. It is made only where records are wanted.
+    pub(crate) fn charge(&mut self, record: impl FnOnce(&Self) -> Option<ChargingRecord>) {
+        let policy = &self.gateway.policy;
+        if !policy.charging {
+            return;
+        }
+        if let Some(mut record) = record(self) {
+            record.node_address = stored(&policy.sc_address);
+            self.effects.push(Effect::Charge(Box::new(record)));
+        }
     }
 
     pub(crate) fn count(&mut self, counter: Counter) {

@@ -18,6 +18,7 @@
 )]
 
 mod admission;
+mod charging;
 mod counter;
 mod ended;
 mod gateway;
@@ -30,6 +31,7 @@ mod make;
 mod read;
 mod reason;
 mod refusal;
+mod refused_record;
 mod registration;
 mod rules;
 mod sm_to_im;
@@ -39,6 +41,9 @@ mod stop;
 mod storage;
 
 pub use admission::Asked;
+pub use charging::{
+    Charged, ChargingField, ChargingRecord, ChargingValue, Interface, Interworking,
+};
 pub use counter::Counter;
 pub use ended::{Ended, Ending};
 pub use gateway::Gateway;
@@ -52,6 +57,7 @@ pub use read::field::{FieldValue, MessageField};
 pub use read::person::key_of_number;
 pub use reason::Reason;
 pub use refusal::Refusal;
+pub use refused_record::RefusedMessage;
 pub use registration::at_scscf::{
     AtScscf, ContactsThere, There, contact_key, digest, digest_of_set,
 };

@@ -89,6 +89,8 @@ pub enum Reason {
     SenderWithoutNumber,
     /// A value that the TPDU cannot carry.
     NotRepresentable,
+    /// The routing script has decided so.
+    Script,
 }
 
 impl Reason {
@@ -146,6 +148,7 @@ impl fmt::Display for Reason {
             Self::Expired => "expired before delivery",
             Self::SenderWithoutNumber => "sender has no number",
             Self::NotRepresentable => "not representable in a TPDU",
+            Self::Script => "by the routing script",
         })
     }
 }

@@ -31,6 +31,11 @@ impl Refusal {
             reason,
         })
     }
+
+    /// The routing script refuses an instant message with this status code.
+    pub fn by_script(status: u16) -> Box<Self> {
+        Self::sip(status, Reason::Script)
+    }
 }
 
 /// Retry-After in seconds while the gateway is stopping.
@@ -48,14 +53,18 @@ impl Gateway {
             status_report,
             reason,
         } = refusal;
-        let mut effects = vec![
-            Effect::Refused {
+        let mut effects = Vec::with_capacity(4);
+        // The script writes its own lines.
+        if reason != Reason::Script {
+            effects.push(Effect::Refused {
                 status: answer.status,
                 reason,
-            },
+            });
+        }
+        effects.extend([
             Effect::Count(Counter::Refused),
             Effect::Answer(request, answer),
-        ];
+        ]);
         effects.extend(report.map(|message| Effect::Send {
             exchange: None,
             message,

@@ -1,5 +1,6 @@
 //! The result of the core: changes to the exchanges, effects to carry out, and a verdict for the script.
 
+use super::charging::ChargingRecord;
 use super::counter::Counter;
 use super::ended::Ended;
 use super::input::{SmIn, StatusReportIn};
@@ -173,6 +174,8 @@ pub enum Effect {
     },
     /// Report the outcome of a message to the operator and the script.
     Ended(Ended),
+    /// Write a charging record.
+    Charge(Box<ChargingRecord>),
     /// Increase a counter.
     Count(Counter),
 }

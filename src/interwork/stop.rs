@@ -18,10 +18,16 @@ impl Turn<'_> {
             // For a long message, the exchange of the last part holds the sender. A sender that already has a `202`
             // is not answered again.
             Some(Exchange::ImToSm(im)) if im.is_held() => self.conclude(key, STOPPED, false),
+            Some(Exchange::ImToSm(im)) => self.im_stopped(&im),
             // Nothing was promised.
             Some(Exchange::SmToIm(sm)) if sm.state.is_relayed() => self.not_taken(&sm),
             // As at the end of the IM side's time: a sender that has a `202` gets the report.
-            Some(Exchange::SmToIm(sm)) => self.sm_due(sm),
+            Some(Exchange::SmToIm(sm)) => {
+                self.sm_due(sm);
+                self.sm_stopped(key);
+            }
+            Some(Exchange::ListDelivery(it)) => self.list_delivery_stopped(&it),
+            Some(Exchange::Notification(it)) => self.notification_stopped(&it),
             _ => {}
         }
     }

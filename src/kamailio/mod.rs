@@ -56,10 +56,14 @@ pub const FUNCTIONS: &[&str] = script::exports::FUNCTIONS;
 pub const COMMANDS: &[&str] = script::rpc::COMMANDS;
 /// The event routes.
 #[cfg(not(test))]
-pub const EVENT_ROUTES: [&str; 2] = [
+pub const EVENT_ROUTES: [&str; 3] = [
     engine::result_route::RESULT,
     engine::result_route::SM_RESULT,
+    engine::cdr_route::CDR,
 ];
+/// The start of the names of pseudo-variables with the fields of a charging record.
+#[cfg(not(test))]
+pub const CDR_PREFIX: &str = engine::cdr_route::PREFIX;
 /// The counters that are not about messages; [`Counter`](crate::interwork::Counter) has the others.
 #[cfg(not(test))]
 pub const COUNTERS: [&str; 3] = state::counters::OF_THE_SERVER;

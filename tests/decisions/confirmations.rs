@@ -32,13 +32,13 @@ fn relayed(world: &mut World) -> (ExchangeKey, String) {
     (done.relayed[0], message_id(&done))
 }
 
-fn message_id(done: &Done) -> String {
+pub(crate) fn message_id(done: &Done) -> String {
     let cpim = Cpim::decode(&done.joined[0].body).unwrap();
     cpim.imdn.message_id.unwrap().into_owned()
 }
 
 /// A notification about this message.
-fn imdn(message_id: &str, disposition: Disposition) -> Vec<u8> {
+pub(crate) fn imdn(message_id: &str, disposition: Disposition) -> Vec<u8> {
     let address = |uri: &'static str| CpimAddress {
         uri: uri.into(),
         ..CpimAddress::default()
@@ -62,7 +62,7 @@ fn imdn(message_id: &str, disposition: Disposition) -> Vec<u8> {
     body
 }
 
-fn from_bob(body: &[u8]) -> MessageIn<'_> {
+pub(crate) fn from_bob(body: &[u8]) -> MessageIn<'_> {
     MessageIn {
         content_type: Some("message/cpim"),
         identity: Some(BOB),

@@ -2,6 +2,8 @@
 
 mod answers;
 mod bodies;
+mod books;
+mod charging;
 mod confirmations;
 mod fields;
 mod hostile;

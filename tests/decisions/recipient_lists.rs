@@ -15,7 +15,7 @@ const NOBODY: Capabilities = Capabilities {
     msrp: false,
 };
 pub(crate) const PHONE: Capabilities = Capabilities { sm: true, ..NOBODY };
-const CLIENT: Capabilities = Capabilities { im: true, ..NOBODY };
+pub(crate) const CLIENT: Capabilities = Capabilities { im: true, ..NOBODY };
 const RICH: Capabilities = Capabilities {
     cpim: true,
     ..CLIENT
@@ -31,7 +31,7 @@ pub(crate) fn body(part: &str, list: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-const TEXT: &str = "text/plain\r\n\r\nhello";
+pub(crate) const TEXT: &str = "text/plain\r\n\r\nhello";
 
 fn to_list(body: &[u8]) -> MessageIn<'_> {
     MessageIn {

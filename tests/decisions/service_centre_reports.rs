@@ -29,7 +29,7 @@ fn taken(world: &mut World, wanted: &str, text: &str) -> Vec<u8> {
 }
 
 /// RP-DATA with an SMS-STATUS-REPORT.
-fn status_report(tp_mr: u8, recipient: &str, status: u8) -> Vec<u8> {
+pub(crate) fn status_report(tp_mr: u8, recipient: &str, status: u8) -> Vec<u8> {
     let report = SmsStatusReport {
         more_messages: false,
         loop_prevention: false,
@@ -47,7 +47,7 @@ fn status_report(tp_mr: u8, recipient: &str, status: u8) -> Vec<u8> {
 }
 
 /// A status report for Alice: it is always acknowledged.
-fn reported(world: &mut World, octets: &[u8]) -> Done {
+pub(crate) fn reported(world: &mut World, octets: &[u8]) -> Done {
     let message = from_centre(octets, None);
     let Err(refusal) = world.gateway.translate_sm(&message, world.now) else {
         panic!("to be relayed")

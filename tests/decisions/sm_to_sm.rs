@@ -26,7 +26,7 @@ fn translate(world: &World, octets: &[u8]) -> (TranslatedSm, SmIn) {
     translated.ok().expect("not refused")
 }
 
-fn submit(world: &mut World, octets: &[u8]) -> Done {
+pub(crate) fn submit(world: &mut World, octets: &[u8]) -> Done {
     let (sm, to) = translate(world, octets);
     world.handle(Input::SubmitToPhone {
         sm: &sm,

@@ -13,6 +13,8 @@ use ipsmgw::interwork::{
 };
 use ipsmgw::sip::{Answer, MessageIn, MessageOut, Translation};
 
+use crate::books::Books;
+
 pub(crate) const SMS: &str = "application/vnd.3gpp.sms";
 
 /// `2026-01-02 03:04:05 +01:00`.
@@ -312,6 +314,8 @@ impl Done {
                 Effect::DeliverSm { .. } | Effect::SmOverdue { .. } | Effect::SmOutcome { .. } => {
                     panic!("it is an input again")
                 }
+                // The books have it.
+                Effect::Charge(_) => {}
             }
         }
         done
@@ -359,6 +363,7 @@ pub(crate) struct World {
     pub(crate) gateway: Gateway,
     pub(crate) store: Store,
     pub(crate) now: Now,
+    pub(crate) books: Books,
     transactions: u32,
 }
 
@@ -368,7 +373,8 @@ impl World {
     }
 
     pub(crate) fn with(settings: &Settings<'_>) -> Self {
-        let policy = Policy::check(settings).unwrap();
+        let mut policy = Policy::check(settings).unwrap();
+        policy.charging = true;
         Self {
             gateway: Gateway {
                 policy,
@@ -384,6 +390,7 @@ impl World {
                 unix: UNIX,
                 zone: 4,
             },
+            books: Books::default(),
             transactions: 0,
         }
     }
@@ -415,6 +422,7 @@ impl World {
     /// One input, committed.
     fn step(&mut self, input: Input<'_>) -> Step {
         let mut step = self.gateway.handle(input, self.now, &mut self.store);
+        self.books.note(&step).expect("the charging records");
         self.store.commit(std::mem::take(&mut step.changes));
         step
     }

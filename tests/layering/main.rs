@@ -25,6 +25,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 /// of its line.
 const INTERWORK: &[&[&str]] = &[
     &["counter", "ended", "reason"],
+    &["charging"],
     &["rules"],
     &["gateway", "input"],
     &["step"],
@@ -34,7 +35,7 @@ const INTERWORK: &[&[&str]] = &[
     &["admission", "imdn", "registration"],
     &["sm_to_im", "im_to_sm", "list"],
     &["sm_to_sm"],
-    &["stop", "storage"],
+    &["stop", "storage", "refused_record"],
 ];
 
 fn edges() -> graph::Edges<graph::Module> {

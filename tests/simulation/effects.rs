@@ -117,6 +117,8 @@ impl World {
                 }
             }
             Effect::Count(counter) => self.books.counted(counter),
+            // `decide` has looked at it.
+            Effect::Charge(_) => {}
             Effect::Refused { status, reason } => {
                 self.note(|| format!("refused: {status} {reason}"))
             }

@@ -79,7 +79,8 @@ pub(crate) struct Host {
 
 impl Host {
     pub(crate) fn new(plan: &Plan, seed: u64) -> Self {
-        let policy = Policy::check(&plan.settings).expect("the parameters are right");
+        let mut policy = Policy::check(&plan.settings).expect("the parameters are right");
+        policy.charging = true;
         let (places, per_chain, per_sender) = plan.bounds;
         Self {
             gateway: Gateway {
@@ -139,6 +140,9 @@ impl World {
 
     /// The alarms and subjects of what has changed.
     fn committed(&mut self, step: &Step, about: Subject) {
+        if let Err(what) = self.charging.note(step) {
+            self.break_promise(what);
+        }
         let mut part = 0;
         let mut kept = Ok(());
         for change in &step.changes {

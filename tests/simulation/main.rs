@@ -1,6 +1,8 @@
 //! The core and the real table of open exchanges in a simulated world, where a seed decides everything: README.md.
 
 mod books;
+#[path = "../decisions/books.rs"]
+mod charging;
 mod client;
 mod effects;
 mod faults;

@@ -141,6 +141,8 @@ pub(crate) struct World {
     pub(crate) people: Vec<Person>,
     pub(crate) devices: Vec<Device>,
     pub(crate) books: Books,
+    /// The books of charging records.
+    pub(crate) charging: crate::charging::Books,
     pub(crate) fault: Option<Fault>,
     traces: bool,
     queue: BinaryHeap<Queued>,
@@ -164,6 +166,7 @@ impl World {
             people: Vec::new(),
             devices: Vec::new(),
             books: Books::default(),
+            charging: crate::charging::Books::default(),
             fault,
             traces,
             queue: BinaryHeap::new(),

@@ -1,7 +1,7 @@
 //! IM -> SM: from the instant message, whose sender is held, to the report of the phone.
 
 use crate::exchange::{
-    ExchangeKey, ImToSm, ImToSmState, ImToSmTexts, Kind, Party, ReplyTo, Role, Sender,
+    ExchangeKey, ImToSm, ImToSmState, ImToSmTexts, Kind, Party, ReplyTo, Role, RpRefusal, Sender,
     TransactionId,
 };
 use crate::interwork::counter::Counter;
@@ -64,6 +64,7 @@ impl Turn<'_> {
             Err(full) => {
                 let request = ReplyTo::Transaction(transaction);
                 self.answer(request, 480, true, Verdict::Refused);
+                self.charge_refused_im(im, 480);
                 self.count(full.into());
             }
         }
@@ -137,7 +138,7 @@ impl Turn<'_> {
     }
 
     /// The report of a phone that refused in SIP: it has the message nevertheless, or confirms the failure.
-    pub(crate) fn failure_is_belied(&mut self, im: ImToSm, told_in_sip: u16, told: RpOutcome) {
+    pub(crate) fn failure_is_belied(&mut self, mut im: ImToSm, told_in_sip: u16, told: RpOutcome) {
         if told == RpOutcome::Ack && im.to == Party::Phone {
             let key = im.header.key;
             self.notify_outcome(key, im.sender().wants, DELIVERED.status, false, None);
@@ -145,6 +146,12 @@ impl Turn<'_> {
                 ending: Ending::Delivered,
                 ..Ended::with(key, Kind::ImToSm, told_in_sip)
             });
+            self.charge_im_belied(&im);
+        } else {
+            if let RpOutcome::Error { cause, fcs } = told {
+                im.rp_error = Some(RpRefusal { cause, fcs });
+            }
+            self.charge_im_not_belied(&im, told_in_sip);
         }
         self.close(im);
     }
@@ -185,13 +192,18 @@ impl Turn<'_> {
         }
         match im.role {
             Role::StatusReport => {
-                if last != DELIVERED {
+                let ending = if last == DELIVERED {
+                    Ending::Delivered
+                } else {
                     self.count(Counter::ReportLost);
-                }
+                    Ending::Failed
+                };
+                self.charge_status_report(&im, ending);
                 self.close(im);
             }
             Role::Message(_) => self.settle(im, last),
             Role::ShortMessage { from, .. } => {
+                self.charge_im_outcome(&im, last.status);
                 self.effects.push(Effect::SmOutcome {
                     exchange: from,
                     status: last.status,
@@ -287,8 +299,10 @@ impl Turn<'_> {
         // Only SIP has failed so far.
         let may_be_belied = status >= 300 && im.rp_error.is_none() && im.is_out();
         if !may_be_belied || !wants.positive_delivery || self.view.is_crowded(im.header.share) {
+            self.charge_im_outcome(&im, status);
             return self.close(im);
         }
+        self.charge_im_may_be_belied(&im, status);
         im.state = ImToSmState::Failed { status };
         if let Some(sender) = im.sender_mut() {
             sender.held = None;
@@ -303,6 +317,7 @@ impl Turn<'_> {
             return;
         };
         let key = im.header.key;
+        self.charge_im_answered(im, status);
         let texts = self.view.texts(key);
         let route = texts.map(|texts| ImToSmTexts::of(&texts).route.to_owned());
         self.effects.push(Effect::AnswerHeld {
@@ -418,7 +433,8 @@ impl Turn<'_> {
             }
             ImToSmState::Refused => self.refused_in_sip(im),
             // SIP's answer may still be missing.
-            ImToSmState::Failed { .. } => {
+            ImToSmState::Failed { status } => {
+                self.charge_im_not_belied(&im, status);
                 self.close(im);
                 self.start_next(im.header.identity, im.to);
             }
@@ -452,18 +468,26 @@ impl Turn<'_> {
         if im.state == ImToSmState::Listed {
             return self.unlist(&im);
         }
-        let Some(sender) = im.sender_mut().filter(|sender| sender.held.is_some()) else {
+        if !im.is_held() {
             return;
+        }
+        self.charge_im_answered(&im, 0);
+        let ends_with = match im.state {
+            ImToSmState::Settled { status, .. } => Some(status),
+            ImToSmState::Queued | ImToSmState::Pausing => Some(0),
+            _ => None,
         };
-        *sender = Sender {
-            unix: sender.unix,
-            ..Sender::NOBODY
-        };
+        if let Some(status) = ends_with {
+            self.charge_im_outcome(&im, status);
+        }
+        if let Some(sender) = im.sender_mut() {
+            *sender = Sender {
+                unix: sender.unix,
+                ..Sender::NOBODY
+            };
+        }
         self.view.update(im);
-        if matches!(
-            im.state,
-            ImToSmState::Settled { .. } | ImToSmState::Queued | ImToSmState::Pausing
-        ) {
+        if ends_with.is_some() {
             self.close(im);
             self.remove_parts(im.header.key);
             self.start_next(im.header.identity, im.to);

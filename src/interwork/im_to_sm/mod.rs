@@ -1,5 +1,6 @@
 //! An instant message that becomes a short message.
 
+pub(super) mod charging;
 pub(super) mod exchange;
 pub(super) mod queue;
 pub(super) mod report;

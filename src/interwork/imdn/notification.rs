@@ -11,6 +11,7 @@ use crate::exchange::{
 };
 use crate::interwork::Gateway;
 use crate::interwork::counter::Counter;
+use crate::interwork::ended::Ending;
 use crate::interwork::handle::{FORGOTTEN_MS, Turn};
 use crate::interwork::imdn::way::{Way, way};
 use crate::interwork::input::NotifyIn;
@@ -35,6 +36,12 @@ const ATTEMPTS: u8 = 2;
 
 /// Milliseconds before the second attempt.
 const PAUSE_MS: u64 = 30_000;
+
+/// What the notification says.
+pub(crate) fn disposition_of(notification: &Notification) -> Option<Disposition> {
+    let place = usize::from(notification.disposition);
+    DISPOSITIONS.get(place).copied()
+}
 
 impl Gateway {
     /// The notifications that the sender wants; none for dispositions that a short message has no report for (row
@@ -75,7 +82,7 @@ impl Gateway {
         exchange: &Notification,
         texts: &NotificationTexts<'_>,
     ) -> Option<MessageOut> {
-        let disposition = *DISPOSITIONS.get(usize::from(exchange.disposition))?;
+        let disposition = disposition_of(exchange)?;
         let way = Way::parse(texts.way)?;
         let address = |uri| CpimAddress {
             uri: Cow::Borrowed(uri),
@@ -291,10 +298,13 @@ impl Turn<'_> {
                 self.view.open(notification, texts.pack());
                 self.send_notification(notification);
             }
-            Err(_) => self.effects.push(Effect::Send {
-                exchange: None,
-                message: unwatched,
-            }),
+            Err(_) => {
+                self.charge_unwatched_notification(&notification, &texts);
+                self.effects.push(Effect::Send {
+                    exchange: None,
+                    message: unwatched,
+                });
+            }
         }
     }
 
@@ -325,6 +335,7 @@ impl Turn<'_> {
             notification.header.due_ms = self.now.unix_ms + PAUSE_MS;
             return self.view.update(notification);
         }
+        self.charge_notification(&notification, Ending::of(status), status);
         if status >= 300 {
             self.count(Counter::NotificationLost);
         }

@@ -6,7 +6,7 @@ use crate::exchange::{
     ListDeliveryState, ListDeliveryTexts, ReplyTo, Stored, Wants,
 };
 use crate::interwork::counter::Counter;
-use crate::interwork::ended::Ended;
+use crate::interwork::ended::{Ended, Ending};
 use crate::interwork::handle::{FORGOTTEN_MS, Turn};
 use crate::interwork::input::{DeliveredAs, DeliveryOut, TranslatedDelivery};
 use crate::interwork::step::{Effect, Verdict};
@@ -31,6 +31,7 @@ impl Turn<'_> {
             }
             Err(full) => {
                 self.answer(request, 480, true, Verdict::Refused);
+                self.charge_refused_list(delivery, 480);
                 self.count(full.into());
             }
         }
@@ -74,6 +75,7 @@ impl Turn<'_> {
                 self.count(Counter::Copy);
                 self.parts_begin(last);
                 self.count(Counter::ImToSm);
+                self.charge_im_answered(&last, 202);
                 self.notify_accepted(key, last.sender().wants);
                 self.start_next(last.header.identity, im.party);
             }
@@ -81,6 +83,7 @@ impl Turn<'_> {
                 if it.state == ListDeliveryState::Listed =>
             {
                 self.count(Counter::Copy);
+                self.charge_list_submission(&it);
                 match becomes {
                     DeliveredAs::Im(out) => self.send_list_delivery(it, out),
                     DeliveredAs::Nothing(status) => self.list_delivery_ends(it, *status),
@@ -166,6 +169,7 @@ impl Turn<'_> {
     fn list_delivery_ends(&mut self, it: ListDelivery, status: u16) {
         let key = it.header.key;
         self.ended(Ended::with(key, Kind::ListDelivery, status));
+        self.charge_list_delivery(&it, Ending::of(status), status);
         if status >= 300 {
             self.count(Counter::CopyFailed);
         }

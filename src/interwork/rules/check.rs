@@ -101,6 +101,7 @@ impl Policy {
                 }
             },
             overload: overload(settings),
+            charging: false,
             sc_identity: ["sip:", sc_address, "@", &domain].concat(),
             interworked_by: [INTERWORKED_BY, ": ", &domain, "\r\n"].concat(),
             to_phone: phone_headers(&gateway_uri),

@@ -88,6 +88,8 @@ pub struct Policy {
     pub imdn_route_hosts: Vec<String>,
     /// Next hop to a service centre, for recipients who are not registered here.
     pub sc_uri: Option<String>,
+    /// Whether charging records are made. The host sets it.
+    pub charging: bool,
     /// Limits of the load.
     pub overload: OverloadLimits,
     /// The service centre's public identity.

@@ -4,6 +4,7 @@ use crate::exchange::{
     ExchangeKey, Full, Header, IdentityKey, ImAnswers, Kind, NEVER, Now, Party, PastSm, ReplyTo,
     SmOutcome, SmToIm, SmToImState, SmToImTexts, Stored, TransactionId,
 };
+use crate::interwork::charging::Interworking;
 use crate::interwork::counter::Counter;
 use crate::interwork::ended::{Ended, Ending};
 use crate::interwork::handle::{FORGOTTEN_MS, Turn};
@@ -118,7 +119,7 @@ impl Turn<'_> {
         let key = match place {
             Ok(key) => key,
             Err(full) => {
-                self.no_place(sm, transaction, full);
+                self.no_place(sm, Interworking::SmToIm, transaction, full);
                 return None;
             }
         };
@@ -164,11 +165,18 @@ impl Turn<'_> {
     }
 
     /// Refuses a short message because no exchange can be opened.
-    pub(crate) fn no_place(&mut self, sm: &TranslatedSm, transaction: TransactionId, full: Full) {
+    pub(crate) fn no_place(
+        &mut self,
+        sm: &TranslatedSm,
+        way: Interworking,
+        transaction: TransactionId,
+        full: Full,
+    ) {
         let request = ReplyTo::Transaction(transaction);
         self.answer(request, 202, false, Verdict::Refused);
         self.count(full.into());
         let told = self.gateway.policy.causes.sip_to_rp(503, sm.party);
+        self.charge_refused_sm(sm, way, told);
         self.report_at_once(sm, told, self.now_as_scts());
     }
 
@@ -340,6 +348,7 @@ impl Turn<'_> {
             to_phone: sm.to_phone,
             ..Ended::with(key, Kind::SmToIm, status)
         });
+        self.charge_sm(&sm, outcome);
         if told == RpOutcome::Ack {
             self.last_part_delivered(&sm);
         } else {
@@ -360,6 +369,7 @@ impl Turn<'_> {
             ending: Ending::Failed,
             ..Ended::with(key, Kind::SmToIm, answered.unwrap_or(0))
         });
+        self.charge_sm_not_taken(sm, answered);
         self.count(Counter::SmFailed);
         let status = answered.unwrap_or(500);
         self.parts_not_delivered(sm, status);
@@ -490,6 +500,7 @@ impl Turn<'_> {
     pub(crate) fn confirmed(&mut self, sm: &SmToIm, outcome: SmOutcome, status: TpSt) {
         let key = sm.header.key;
         self.parts_delivered(key, status);
+        self.charge_sm_confirmed(sm, outcome, status);
         let texts = self.view.texts(key);
         self.view.end(key);
         // After an RP-ERROR, no status report is sent.

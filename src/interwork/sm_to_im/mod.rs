@@ -1,5 +1,6 @@
 //! A short message that becomes an instant message.
 
+pub(super) mod charging;
 pub(super) mod exchange;
 pub(super) mod im_retry;
 pub(super) mod parts;

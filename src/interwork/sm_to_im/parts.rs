@@ -11,7 +11,9 @@ use crate::exchange::{
     ExchangeKey, Full, Group, IdentityKey, KeptPart, KeptPartState, KeptPartTexts, Kind, NEVER,
     Now, OwedReport, Party, ReplyTo, SmToIm, Stored, TransactionId,
 };
+use crate::interwork::charging::Interworking;
 use crate::interwork::counter::Counter;
+use crate::interwork::ended::Ending;
 use crate::interwork::handle::Turn;
 use crate::interwork::input::{PartIn, TranslatedSm};
 use crate::interwork::make::instant_message::{BodyFormat, ShortMessage, is_anonymous};
@@ -107,6 +109,7 @@ impl Turn<'_> {
                 self.count(full.into());
                 self.answer(request, 202, false, Verdict::Refused);
                 let told = self.gateway.policy.causes.sip_to_rp(503, sm.party);
+                self.charge_refused_sm(sm, Interworking::SmToIm, told);
                 return self.report_at_once(sm, told, now);
             }
         };
@@ -179,6 +182,7 @@ impl Turn<'_> {
         if let KeptPartState::Relayed { .. } = part.state {
             return self.view.update(part);
         }
+        self.charge_refused_part(&part, told);
         self.view.end(part.header.key);
         // The part that had the clock of its message is gone.
         let group = part.group();
@@ -241,6 +245,7 @@ impl Turn<'_> {
             let request = ReplyTo::Transaction(transaction);
             self.answer(request, 202, false, Verdict::Refused);
             let told = self.gateway.policy.causes.sip_to_rp(500, sm.party);
+            self.charge_refused_sm(sm, Interworking::SmToIm, told);
             return self.report_at_once(sm, told, self.now_as_scts());
         };
         let Some(mut exchange) = self.relay(sm, transaction, Some(text)) else {
@@ -353,10 +358,14 @@ impl Turn<'_> {
                 self.gateway.policy.causes.sip_to_status(status)
             }
             _ if self.gateway.policy.deliver_incomplete => {
+                self.charge_incomplete_sm(first, Ending::Accepted);
                 self.deliver_incomplete(first, &parts);
                 TpSt::Forwarded
             }
-            _ => TpSt::ValidityPeriodExpired,
+            _ => {
+                self.charge_incomplete_sm(first, Ending::Failed);
+                TpSt::ValidityPeriodExpired
+            }
         };
         self.end_parts(parts, status);
         self.start_next(group.identity, Party::Phone);

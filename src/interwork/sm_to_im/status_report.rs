@@ -73,6 +73,7 @@ impl Turn<'_> {
             .view
             .take_place(Kind::ImToSm, share, texts.packed_len());
         let Ok(key) = place else {
+            self.charge_lost_status_report(&texts);
             return self.count(Counter::ReportLost);
         };
         let header = Header {

@@ -8,6 +8,7 @@ use crate::exchange::{
     ExchangeKey, Header, Identity, IdentityKey, ImToSm, ImToSmState, ImToSmTexts, Kind, NEVER,
     Party, ReplyTo, Role, SmToIm, SmToImState, SmToImTexts, Stored, TransactionId,
 };
+use crate::interwork::charging::Interworking;
 use crate::interwork::counter::Counter;
 use crate::interwork::handle::Turn;
 use crate::interwork::im_to_sm::exchange::ACCEPTED;
@@ -42,7 +43,7 @@ impl Turn<'_> {
             .take_place(Kind::SmToIm, sm.share, texts.packed_len());
         let key = match place {
             Ok(key) => key,
-            Err(full) => return self.no_place(sm, transaction, full),
+            Err(full) => return self.no_place(sm, Interworking::SmToSm, transaction, full),
         };
         let state = SmToImState::Delivering { asked: false };
         let mut exchange = sm.exchange(key, state, self.now);
@@ -111,6 +112,7 @@ impl Turn<'_> {
             Ok(key) => key,
             Err(full) => {
                 self.count(full.into());
+                self.charge_undelivered_sm(from, &texts);
                 return self.effects.push(Effect::SmOutcome {
                     exchange: from,
                     status: 503,

@@ -3,10 +3,11 @@
 use std::collections::VecDeque;
 
 use crate::exchange::{ExchangeKey, Kind, ReplyTo};
-use crate::interwork::{Effect, Ended, Input, Step, Verdict};
+use crate::interwork::{Charged, ChargingRecord, Effect, Ended, Input, Step, Verdict};
 use crate::sip::{Answer, Translation};
 
 use super::answer::{answer_in_transaction, answer_request, reply};
+use super::cdr_route;
 use super::decide::{decide, decide_for};
 use super::log_subject;
 use super::result_route;
@@ -63,6 +64,7 @@ pub(crate) fn execute(step: Step, context: Context<'_>) -> Executed {
     // A failure is an input again. Its effects, such as the next message of a queue, come last.
     let mut effects = VecDeque::from(step.effects);
     let mut ended = Vec::new();
+    let mut records = Vec::new();
     while let Some(effect) = effects.pop_front() {
         let _about = exchange_of(&effect).map(log_subject::about);
         let mut tell = |exchange, input| effects.extend(decide(exchange, input).effects);
@@ -74,6 +76,10 @@ pub(crate) fn execute(step: Step, context: Context<'_>) -> Executed {
                     let call_id = state().trace.call_id(end.exchange);
                     ended.push((end, call_id.unwrap_or_default()));
                 }
+            }
+            Effect::Charge(mut record) => {
+                complete(&mut record, context);
+                records.push(record);
             }
             Effect::Count(counter) => {
                 if let Some(warning) = counter.warning() {
@@ -227,7 +233,30 @@ pub(crate) fn execute(step: Step, context: Context<'_>) -> Executed {
     for (end, call_id) in ended {
         result_route::tell_script(end, call_id);
     }
+    for record in records {
+        cdr_route::tell_script(record);
+    }
     executed
+}
+
+/// Sets the fields of a charging record that the core does not know.
+fn complete(record: &mut ChargingRecord, context: Context<'_>) {
+    let state = state();
+    state.charging.number(record);
+    if !record.session_id.as_str().is_empty() {
+        return;
+    }
+    let call_id = match (record.exchange, context) {
+        (Some(exchange), _) => state.trace.call_id(exchange),
+        // The request that is refused.
+        (None, Context::Request(request, _)) if record.about != Charged::Report => {
+            trace::cut(request.call_id().unwrap_or_default())
+        }
+        _ => None,
+    };
+    if let Some(call_id) = call_id {
+        record.set_session(call_id.as_str());
+    }
 }
 
 /// The exchange that an effect is about.
@@ -251,11 +280,16 @@ fn exchange_of(effect: &Effect) -> Option<ExchangeKey> {
         | Effect::StatusReport(_)
         | Effect::Refused { .. }
         | Effect::Count(_) => None,
+        Effect::Charge(record) => record.exchange,
     }
 }
 
 /// Notes for `ipsmgw.trace` that the current request has opened an exchange.
-fn note_opened(exchange: ExchangeKey, (kind, to_phone): (Kind, bool), context: Context<'_>) {
+pub(crate) fn note_opened(
+    exchange: ExchangeKey,
+    (kind, to_phone): (Kind, bool),
+    context: Context<'_>,
+) {
     if let Context::Request(request, _) = context {
         let call_id = request.call_id().unwrap_or_default();
         state()

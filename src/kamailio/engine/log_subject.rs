@@ -4,7 +4,9 @@ use std::cell::Cell;
 use std::fmt::Write as _;
 
 use crate::exchange::ExchangeKey;
+use crate::interwork::ChargingRecord;
 
+use super::cdr_route;
 use super::result_route;
 use crate::kamailio::state::gateway_state::state_if_started;
 use crate::kamailio::state::trace;
@@ -42,6 +44,9 @@ pub(crate) fn push(line: &mut String) {
         let _ = write!(line, " call_id={} exchange={name}", call_id.as_str());
         return;
     }
+    if cdr_route::look(|record| push_record(line, record)) {
+        return;
+    }
     let kept = exchange
         .zip(state_if_started())
         .and_then(|(exchange, state)| state.trace.call_id(exchange));
@@ -55,6 +60,15 @@ pub(crate) fn push(line: &mut String) {
         }),
     }
     if let Some(exchange) = exchange {
+        // Writing into a String cannot fail.
+        let _ = write!(line, " exchange={}", trace::name(exchange));
+    }
+}
+
+/// The record has the Call-ID of the message.
+fn push_record(line: &mut String, record: &ChargingRecord) {
+    push_call_id(line, record.session_id.as_str());
+    if let Some(exchange) = record.exchange {
         // Writing into a String cannot fail.
         let _ = write!(line, " exchange={}", trace::name(exchange));
     }

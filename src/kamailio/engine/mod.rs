@@ -1,6 +1,7 @@
 //! A MESSAGE through the gateway: read, decided, executed; tm's callbacks; the timer process.
 
 pub(super) mod answer;
+pub(super) mod cdr_route;
 pub(super) mod connections;
 pub(super) mod decide;
 pub(super) mod execute;

@@ -2,8 +2,11 @@
 
 use std::cell::Cell;
 
-use crate::exchange::{ReplyTo, Store as _, TransactionId};
-use crate::interwork::{self, Effect, Input, Named, Refusal, Verdict};
+use crate::exchange::{Now, ReplyTo, Store as _, TransactionId};
+use crate::interwork::{
+    self, Class, Effect, Input, Interworking, Named, Refusal, RefusedMessage, Verdict,
+};
+use crate::sip::MessageIn;
 
 use crate::kamailio::engine::answer::answer_in_transaction;
 use crate::kamailio::engine::decide::{decide_for, decide_in};
@@ -146,7 +149,8 @@ fn submit(msg: Request<'_>, outcome: Option<u16>) -> Result<Verdict, i32> {
     let prepared = match state.gateway.translate_sm(&message, now) {
         Ok(prepared) => prepared,
         Err(refusal) => {
-            refuse(msg, *refusal);
+            let way = Interworking::SmToIm;
+            refuse_message(msg, *refusal, &message, way, now);
             return Err(FALSE);
         }
     };
@@ -176,10 +180,12 @@ pub(crate) fn sm_to_sm(msg: SipMsg<'_>) -> i32 {
         return FALSE;
     };
     let view = view.with_sender().with_source();
-    let (sm, to) = match state.gateway.translate_sm_to_phone(&view.message(), now) {
+    let message = view.message();
+    let (sm, to) = match state.gateway.translate_sm_to_phone(&message, now) {
         Ok(translated) => translated,
         Err(refusal) => {
-            refuse(msg, *refusal);
+            let way = Interworking::SmToSm;
+            refuse_message(msg, *refusal, &message, way, now);
             return FALSE;
         }
     };
@@ -228,10 +234,12 @@ pub(crate) fn im_to_sm(msg: SipMsg<'_>, route: &str) -> i32 {
     if state.gateway.policy.sc_uri.is_some() {
         view = view.with_recipient();
     }
-    let prepared = match state.gateway.translate_im(&view.message(), now) {
+    let message = view.message();
+    let prepared = match state.gateway.translate_im(&message, now) {
         Ok(prepared) => prepared,
         Err(refusal) => {
-            refuse(msg, *refusal);
+            let way = Interworking::ImToSm;
+            refuse_message(msg, *refusal, &message, way, now);
             return FALSE;
         }
     };
@@ -326,7 +334,7 @@ pub(crate) fn report(msg: SipMsg<'_>) -> i32 {
 }
 
 /// `ipsmgw_reply()`: in the result route, answers the sender with the outcome. For a short message, answers and reports as if the IM
-/// side had answered with `$ipsmgw(status)`.
+/// side had answered with `$ipsmgw(status)`. Refuses an instant message with that code.
 pub(crate) fn reply(msg: SipMsg<'_>) -> i32 {
     let Some(msg) = can_take(msg, "ipsmgw_reply") else {
         return FALSE;
@@ -344,6 +352,9 @@ pub(crate) fn reply(msg: SipMsg<'_>) -> i32 {
         );
         return FALSE;
     };
+    if is_instant_message(msg.message()) && watch::held_at_hand(msg.message()).is_none() {
+        return refuse_by_script(msg, status);
+    }
     if watch::exchange_at_hand(msg.message()).is_none() {
         match submit(msg, Some(status)) {
             Ok(Verdict::Relay) => {}
@@ -367,9 +378,42 @@ pub(crate) fn reply(msg: SipMsg<'_>) -> i32 {
     }
 }
 
+fn is_instant_message(msg: SipMsg<'_>) -> bool {
+    let class = MessageView::of(msg).map(|view| state().gateway.classify(&view.content()));
+    matches!(class, Some(Ok(Class::InstantMessage)))
+}
+
+/// Refuses an instant message that would have become a short message.
+fn refuse_by_script(msg: Request<'_>, status: u16) -> i32 {
+    if let Err(ended) = begin(msg) {
+        return ended;
+    }
+    let Some(view) = MessageView::of(msg.message()).map(MessageView::with_sender) else {
+        return FALSE;
+    };
+    let refusal = *Refusal::by_script(status);
+    let way = Interworking::ImToSm;
+    refuse_message(msg, refusal, &view.message(), way, now());
+    TRUE
+}
+
 /// Answers a refused message, and sends the report that the SMS side must get.
 pub(crate) fn refuse(msg: Request<'_>, refusal: Refusal) {
     let step = state().gateway.refuse(refusal, reply_to(msg));
+    execute(step, Context::Request(msg, None));
+}
+
+/// The same for a message that was to be converted: it leaves a charging record.
+pub(crate) fn refuse_message(
+    msg: Request<'_>,
+    refusal: Refusal,
+    message: &MessageIn<'_>,
+    way: Interworking,
+    now: Now,
+) {
+    let refused = RefusedMessage { message, way, now };
+    let gateway = &state().gateway;
+    let step = gateway.refuse_message(refusal, refused, reply_to(msg));
     execute(step, Context::Request(msg, None));
 }
 

@@ -37,6 +37,8 @@ parameters! {
         "KEMI: the function for the outcome of an instant message, like `event_route[ipsmgw:result]`";
     sm_event_callback: Text("") default "none",
         "KEMI: the function for outcomes of short messages, like `event_route[ipsmgw:sm-result]`";
+    cdr_event_callback: Text("") default "none",
+        "KEMI: the function for charging records, like `event_route[ipsmgw:cdr]`";
     log_guard: Switch(false),
         "`1`: in the processes that serve SIP, Kamailio's own log lines are written without text from messages, at most ten per second and process. Lines of the script (`xlog`), of ipsmgw, and critical lines are always written. No effect with a `log_engine_type`";
     sm_flag: Number(20, 0..=31, "a branch flag"),

@@ -8,6 +8,7 @@ use crate::interwork::{Authorization, Settings};
 use crate::sip::place;
 
 use super::host_settings::HostSettings;
+use crate::kamailio::engine::cdr_route::CDR;
 use crate::kamailio::engine::result_route::{RESULT, SM_RESULT};
 use crate::kamailio::state::contact_flags::ContactFlags;
 use crate::kamailio::state::people::Tables;
@@ -145,6 +146,7 @@ pub(crate) struct Parameters {
     pub(crate) usrloc_table: &'static str,
     pub(crate) event_callback: &'static str,
     pub(crate) sm_event_callback: &'static str,
+    pub(crate) cdr_event_callback: &'static str,
     pub(crate) max_pending: u32,
     pub(crate) max_per_party: u32,
     pub(crate) max_per_sender: u32,
@@ -204,6 +206,7 @@ impl Parameters {
             usrloc_table: table("usrloc_table", host.usrloc_table)?,
             event_callback: callback("event_callback", host.event_callback, RESULT)?,
             sm_event_callback: callback("sm_event_callback", host.sm_event_callback, SM_RESULT)?,
+            cdr_event_callback: callback("cdr_event_callback", host.cdr_event_callback, CDR)?,
             max_pending: count(max_pending),
             max_per_party: count(max_per_party),
             max_per_sender: count(max_per_sender),

@@ -6,6 +6,7 @@ use crate::interwork::{FieldValue, MessageField};
 use crate::sip::MessageIn;
 
 use super::functions;
+use crate::kamailio::engine::cdr_route;
 use crate::kamailio::engine::message_view::MessageView;
 use crate::kamailio::engine::result_route;
 use crate::kamailio::register::destinations;
@@ -16,6 +17,9 @@ use crate::kamailio::state::now::now;
 use crate::kamailio::sys::message::SipMsg;
 use crate::kamailio::sys::pv::{PseudoVariable, PvValue};
 
+/// Numbers from here on are fields of a charging record.
+const CDR_FIELDS: u16 = 1000;
+
 /// `$ipsmgw(name)`.
 pub(crate) struct Variable;
 
@@ -23,17 +27,25 @@ impl PseudoVariable for Variable {
     const NAME: &'static CStr = c"ipsmgw";
 
     fn inner(name: &str) -> Option<u16> {
+        if let Some(field) = cdr_route::field(name) {
+            return u16::try_from(field).ok()?.checked_add(CDR_FIELDS);
+        }
         let place = MessageField::NAMES
             .iter()
             .position(|(known, _)| *known == name);
         if place.is_none() {
-            let known = MessageField::NAMES.map(|(known, _)| known).join(" ");
+            let known = MessageField::NAMES.map(|(known, _)| known.to_owned());
+            let known = known.into_iter().chain(cdr_route::names());
+            let known = known.collect::<Vec<_>>().join(" ");
             tracing::error!("there is no $ipsmgw({name}); write one of: {known}");
         }
         u16::try_from(place?).ok()
     }
 
     fn get(message: SipMsg<'_>, inner: u16) -> Option<PvValue<'_>> {
+        if let Some(field) = inner.checked_sub(CDR_FIELDS) {
+            return cdr_route::value(field.into());
+        }
         Some(match value(message, field(inner)?)? {
             FieldValue::Number(number) => PvValue::Number(number),
             FieldValue::Text(text) => PvValue::Text(text.into()),

@@ -2,13 +2,15 @@
 
 use std::cell::RefCell;
 
-use crate::exchange::ExchangeKey;
-use crate::interwork::{Input, RecipientIn, TranslatedDelivery, Verdict};
+use crate::exchange::{ExchangeKey, Kind};
+use crate::interwork::{
+    DeliveredAs, Input, Interworking, RecipientIn, TranslatedDelivery, Verdict,
+};
 use crate::sip::Uri;
 
-use super::functions::{begin, can_take, refuse, refuse_while_draining};
+use super::functions::{begin, can_take, refuse_message, refuse_while_draining};
 use crate::kamailio::engine::decide::decide_for;
-use crate::kamailio::engine::execute::{Context, execute, handle};
+use crate::kamailio::engine::execute::{Context, execute, handle, note_opened};
 use crate::kamailio::engine::message_view::MessageView;
 use crate::kamailio::engine::transaction_id::reply_to;
 use crate::kamailio::register::contacts;
@@ -123,7 +125,8 @@ pub(crate) fn im_to_list(msg: SipMsg<'_>) -> i32 {
     let deliveries = match deliveries {
         Ok(deliveries) => deliveries,
         Err(refusal) => {
-            refuse(msg, *refusal);
+            let way = Interworking::ImToSm;
+            refuse_message(msg, *refusal, &message, way, now);
             return FALSE;
         }
     };
@@ -146,6 +149,11 @@ pub(crate) fn im_to_list(msg: SipMsg<'_>) -> i32 {
         return FALSE;
     }
     for (exchange, delivery) in listed {
+        let kind = match delivery.becomes {
+            DeliveredAs::Sm(_) => Kind::ImToSm,
+            DeliveredAs::Im(_) | DeliveredAs::Nothing(_) => Kind::ListDelivery,
+        };
+        note_opened(exchange, (kind, false), Context::Request(msg, None));
         let input = Input::Begin { exchange, delivery };
         handle(exchange, input, Context::Nothing);
     }

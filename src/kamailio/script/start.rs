@@ -4,12 +4,14 @@ use crate::interwork::{Gateway, Policy};
 use crate::sip::{Place, place};
 
 use super::params::Parameters;
+use crate::kamailio::engine::cdr_route;
 use crate::kamailio::engine::result_route;
 use crate::kamailio::engine::retransmissions;
 use crate::kamailio::engine::tm_callbacks;
 use crate::kamailio::register::reg_event;
 use crate::kamailio::state::answered::Answered;
 use crate::kamailio::state::authorization::Authorizations;
+use crate::kamailio::state::charging::Charging;
 use crate::kamailio::state::counters;
 use crate::kamailio::state::exchanges::Table;
 use crate::kamailio::state::gateway_state::{GatewayState, set_state};
@@ -32,7 +34,7 @@ use crate::kamailio::sys::setting_error::SettingError;
 pub(crate) fn start() -> Result<(), SettingError> {
     guard::log_panics();
     let parameters = Parameters::read()?;
-    let policy = Policy::check(&parameters.settings).map_err(SettingError)?;
+    let mut policy = Policy::check(&parameters.settings).map_err(SettingError)?;
     modules::bind(parameters.usrloc_table)?;
     parameters.flags.spare(modules::nat_flag())?;
     for (name, hop) in [
@@ -71,6 +73,8 @@ pub(crate) fn start() -> Result<(), SettingError> {
     let no_memory =
         || SettingError("shared memory is too small: start Kamailio with a larger -m".into());
     result_route::set_event_callback(parameters.event_callback);
+    cdr_route::set_callback(parameters.cdr_event_callback);
+    policy.charging = cdr_route::script_gets_records();
     let gateway = Gateway {
         policy,
         boot: random(),
@@ -91,6 +95,7 @@ pub(crate) fn start() -> Result<(), SettingError> {
             parameters.authorize_default,
         )?,
         registrations: RegistrationQueue::new(parameters.db_url, parameters.usrloc_table)?,
+        charging: Charging::new(now().unix_ms).ok_or_else(no_memory)?,
         trace: Trace::new(parameters.max_pending).ok_or_else(no_memory)?,
         lifecycle: Lifecycle::new(parameters.stop_timeout_ms).ok_or_else(no_memory)?,
         connections: parameters.connections,

@@ -7,6 +7,7 @@ use crate::interwork::Gateway;
 
 use super::answered::Answered;
 use super::authorization::Authorizations;
+use super::charging::Charging;
 use super::contact_flags::ContactFlags;
 use super::exchanges::Table;
 use super::lifecycle::Lifecycle;
@@ -34,6 +35,7 @@ pub(crate) struct GatewayState {
     pub(crate) people: People,
     pub(crate) connections: Limits,
     pub(crate) trace: Trace<Shm>,
+    pub(crate) charging: Charging,
     pub(crate) outbound_proxy: &'static str,
     pub(crate) flags: ContactFlags,
     pub(crate) trusted_flag: u32,

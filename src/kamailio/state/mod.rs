@@ -5,6 +5,7 @@
 
 pub(super) mod answered;
 pub(super) mod authorization;
+pub(super) mod charging;
 pub(super) mod contact_flags;
 pub(super) mod counters;
 pub(super) mod exchanges;

@@ -83,20 +83,11 @@ impl<M: Memory> Trace<M> {
         call_id: &str,
         now_ms: u64,
     ) {
-        let mut kept = CallId::EMPTY;
-        // What does not fit is not kept.
-        let mut end = call_id.len().min(126);
-        while !call_id.is_char_boundary(end) {
-            end -= 1;
-        }
-        if let Some(whole) = CallId::new(&call_id[..end]) {
-            kept = whole;
-        }
         let known = Known {
             exchange,
             kind,
             to_phone,
-            call_id: kept,
+            call_id: cut(call_id).unwrap_or_default(),
             opened_ms: now_ms,
             ended_ms: 0,
             ended: None,
@@ -169,6 +160,15 @@ impl<M: Memory> Trace<M> {
         found.sort_by_key(|known| known.opened_ms);
         found
     }
+}
+
+/// The Call-ID. What does not fit is not kept.
+pub(crate) fn cut(call_id: &str) -> Option<CallId> {
+    let mut end = call_id.len().min(126);
+    while !call_id.is_char_boundary(end) {
+        end -= 1;
+    }
+    CallId::new(&call_id[..end])
 }
 
 /// How an exchange is named in the log: its MESSAGEs have this at the start of their Call-IDs.

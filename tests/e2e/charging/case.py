@@ -1,0 +1,301 @@
+"""Charging records: see README.md."""
+
+import asyncio
+import json
+import re
+import secrets
+from collections import Counter
+
+import sms
+from e2e import CFG, FOLDER, ImClient, Phone, ServiceCentre, equal, gateway, run, say
+from gateway import free_port
+
+PEOPLE = [("alice", "+15550001"), ("bob", "+15550002"), ("carol", "+15550003"), ("dave", None), ("erin", "+15550005")]
+FIELDS = (
+    *("record_id", "message_type", "record_type", "interworking", "mode", "result", "sip_status", "sms_result", "sms_status"),
+    *("originator", "originator_interface", "recipient", "recipient_interface", "session_id", "total_number", "im_message_id"),
+    *("event_time", "submission_time", "message_reference", "local_sequence_number", "node_address"),
+)
+NATIVE = (
+    "event_route[ipsmgw:cdr] {\n\txlog(\"L_NOTICE\", \"cdr {"
+    + ",".join(f'\\"{name}\\":\\"$ipsmgw(cdr_{name})\\"' for name in FIELDS)
+    + '}\\n");\n\t# Nothing that a request needs works here.\n\tt_reply("500", "Not Here");\n\tipsmgw_reply();\n}\n'
+)
+LUA = """
+function cdr()
+	local fields = {}
+	for name in string.gmatch("%s", "%%S+") do
+		fields[#fields + 1] = '"' .. name .. '":"' .. tostring(KSR.pv.get("$ipsmgw(cdr_" .. name .. ")") or "<null>") .. '"'
+	end
+	KSR.notice("cdr {" .. table.concat(fields, ",") .. "}\\n")
+	KSR.ipsmgw.reply()
+	return 1
+end
+""" % " ".join(FIELDS)
+# As doc/ipsmgw_admin.md shows it.
+OTHER_MODULES = re.search(r"```cfg\n(loadmodule \"acc.so\".*?)```", (CFG.parent / "doc/ipsmgw_admin.md").read_text(), re.S)[1]
+MODPARAMS = {"hold_timeout": 3, "report_timeout": 2, "concat_timeout": 2}
+SUBMISSION, REPORT, DELIVERY = "0", "1", "3"
+
+
+class CpimClient(ImClient):
+    """Its Contact says that it takes message/cpim."""
+
+    features = ";+g.oma.sip-im"
+
+
+class Books:
+    """What the phones and clients know, as the records that must be there."""
+
+    def __init__(self, gw):
+        self.gw = gw
+        self.wanted = Counter()
+
+    def sm(self, told, got):
+        """A short message of a phone: what the phone was told, and what became of it at the client."""
+        self.wanted += Counter([(SUBMISSION, "sm_to_im", told), (DELIVERY, "sm_to_im", got)])
+
+    def im(self, told, got=None, way="im_to_sm"):
+        """An instant message: what its sender was told, and what became of it at the recipient."""
+        self.wanted[SUBMISSION, way, told] += 1
+        if got:
+            self.wanted[DELIVERY, way, got] += 1
+
+    def note(self, kind, way, result):
+        self.wanted[kind, way, result] += 1
+
+    def records(self):
+        return [json.loads(line) for line in re.findall(r"cdr (\{.*\})", self.gw.log())]
+
+    def found(self):
+        return Counter((it["message_type"], it["interworking"], it["result"]) for it in self.records())
+
+    async def balance(self):
+        """The records are there, all of them, and no more."""
+        await self.gw.until(lambda: self.gw.pending() == 0, timeout=30, what="an empty table")
+        await self.gw.until(lambda: sum(self.found().values()) >= self.wanted.total(), what="the records")
+        equal(sorted(self.found().items()), sorted(self.wanted.items()), "the records")
+        records = self.records()
+        for name in ("record_id", "local_sequence_number"):
+            equal(len({it[name] for it in records}), len(records), f"records with their own {name}")
+        for it in records:
+            equal(it["record_type"], "112" if it["message_type"] == SUBMISSION else "113", f"type of {it}")
+            equal((it["mode"], it["node_address"]), ("pager", "+15559999"), f"mode and node of {it}")
+
+    def of(self, call_id):
+        """The records with this Call-ID, by their type."""
+        return {it["message_type"]: it for it in self.records() if it["session_id"] == call_id}
+
+
+def native(name="native", **options):
+    return gateway(name=name, people=PEOPLE, script=NATIVE, modparams=MODPARAMS, **options)
+
+
+def in_lua(name="lua", **options):
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    script = FOLDER / "charging.lua"
+    script.write_text((CFG / "kamailio.lua").read_text() + LUA)
+    modparams = {**MODPARAMS, "cdr_event_callback": "cdr"}
+    return gateway(name=name, people=PEOPLE, cfg=CFG / "kamailio-kemi.cfg", lua=script, modparams=modparams, **options)
+
+
+def cpim(text, message_id):
+    return (
+        "From: <sip:+15550002@ims.example>\r\nTo: <sip:+15550001@ims.example>\r\nNS: imdn <urn:ietf:params:imdn>\r\n"
+        f"imdn.Message-ID: {message_id}\r\nDateTime: 2026-01-01T12:00:00Z\r\n"
+        "imdn.Disposition-Notification: positive-delivery, negative-delivery\r\n\r\n"
+        f"Content-Type: text/plain; charset=utf-8\r\n\r\n{text}"
+    ).encode()
+
+
+def list_of(*uris):
+    entries = "".join(f'<entry uri="{uri}"/>' for uri in uris)
+    return (
+        "--b\r\nContent-Type: text/plain\r\n\r\nto all\r\n"
+        "--b\r\nContent-Type: application/resource-lists+xml\r\nContent-Disposition: recipient-list\r\n\r\n"
+        f'<resource-lists xmlns="urn:ietf:params:xml:ns:resource-lists"><list>{entries}</list></resource-lists>\r\n--b--\r\n'
+    ).encode()
+
+
+async def play(gw):
+    books = Books(gw)
+    alice, bob = await gw.user(Phone, "alice"), await gw.user(CpimClient, "bob")
+    carol, dave = await gw.user(Phone, "carol"), await gw.user(ImClient, "dave")
+
+    say("short messages: delivered, refused, accepted, for somebody who is away; one sent twice")
+    for answer, told, got in ((200, "delivered", "delivered"), (486, "failed", "failed"), (202, "accepted", "accepted")):
+        bob.answers.append(answer)
+        sent = await alice.send_sm("+15550002", f"answered with {answer}")
+        equal((await sent.outcome()).kind, "RP-ERROR" if told == "failed" else "RP-ACK", "the report")
+        await bob.next_message()
+        books.sm(told, got)
+    await (await alice.send_sm("+15550005", "nobody there")).outcome()
+    books.sm("failed", "failed")
+    octets = sms.rp_data(77, alice.centre, sms.submit("+15550002", "twice", mr=77))
+    for _ in range(2):
+        await (await alice.send_rp(octets)).outcome()
+    equal((await bob.next_message()).text, "twice", "the message")
+    books.sm("delivered", "delivered")
+
+    say("a status report; another one that the phone does not take")
+    for rp_answer, result in (("ack", "delivered"), (22, "failed")):
+        alice.rp_answers.append(rp_answer)
+        tpdu = sms.submit("+15550002", "report, please", mr=88, srr=True)
+        await (await alice.send_sm(None, None, tpdu=tpdu)).outcome()
+        await bob.next_message()
+        equal((await alice.next_message())[1].tpdu.kind, "SMS-STATUS-REPORT", "the status report")
+        books.sm("delivered", "delivered")
+        books.note(REPORT, "sm_to_im", result)
+
+    say("from phone to phone")
+    for rp_answer, result in (("ack", "delivered"), (22, "failed")):
+        carol.rp_answers.append(rp_answer)
+        sent = await alice.send_sm("+15550003", "hello")
+        equal((await sent.outcome()).kind, "RP-ACK" if result == "delivered" else "RP-ERROR", "the report")
+        equal((await carol.next_message())[1].tpdu.text, "hello", "the text")
+        books.note(SUBMISSION, "sm_to_sm", result)
+        books.note(DELIVERY, "sm_to_sm", result)
+        await gw.until(lambda: len(books.of(sent.call_id)) == 2, what="both records with its Call-ID")
+
+    say("a long short message")
+    text = "A long text needs more than one short message. " * 8
+    parts = list(sms.parts(text, 7))
+    for mr, (dcs, octets) in enumerate(parts, 200):
+        tpdu = sms.submit("+15550002", "", mr=mr, first=0x41, dcs=dcs, user_data=octets)
+        await (await alice.send_sm(None, None, tpdu=tpdu)).outcome()
+    equal((await bob.next_message()).text, text, "the whole text")
+    books.sm("delivered", "delivered")
+    await books.balance()
+    long_one = [it for it in books.records() if it["total_number"] == str(len(parts))]
+    equal(len(long_one), 2, "records of the long message")
+
+    say("instant messages: delivered, refused by the phone, for somebody who is away, by somebody without authorisation")
+    for rp_answer, status, result in (("ack", 200, "delivered"), (22, 480, "failed")):
+        alice.rp_answers.append(rp_answer)
+        call_id = secrets.token_hex(8)
+        equal((await dave.send_im(gw.uri("alice"), "hello", call_id=call_id)).status, status, "the answer")
+        await alice.next_message()
+        books.im(result, result)
+        await gw.until(lambda: DELIVERY in books.of(call_id), what="the record")
+        submission, delivery = books.of(call_id)[SUBMISSION], books.of(call_id)[DELIVERY]
+        equal(submission["sip_status"], str(status), "the sender's answer")
+        equal(delivery["sms_result"], "22" if result == "failed" else "<null>", "RP-Cause")
+        for it in (submission, delivery):
+            equal((it["originator"], it["recipient"]), ("sip:dave@ims.example", "sip:+15550001@ims.example"), "who")
+            equal((it["originator_interface"], it["recipient_interface"]), ("3", "2"), "interfaces")
+    equal((await dave.send_im(gw.uri("erin"), "hello")).status, 480, "the answer")
+    books.im("failed")
+    gw.rpc("ipsmgw.auth_set", "sip:dave@ims.example", "none")
+    equal((await dave.send_im(gw.uri("alice"), "hello")).status, 403, "the answer")
+    books.im("failed")
+    gw.rpc("ipsmgw.auth_set", "sip:dave@ims.example", "both")
+    equal((await dave.send_im(gw.uri("alice"), "<p>", "text/html")).status, 415, "the answer")
+    books.im("failed")
+
+    say("a long instant message, a notification")
+    equal((await bob.send_im(gw.uri("alice"), cpim(text, "m1"), "message/cpim")).status, 200, "the answer")
+    for _ in range(3):
+        await alice.next_message()
+    equal(b"<delivered/>" in (await bob.next_message()).body, True, "the notification")
+    books.im("delivered", "delivered")
+    books.note(REPORT, "im_to_sm", "delivered")
+
+    say("to a list")
+    answer = await bob.send_im(
+        "sip:ims.example",
+        list_of("sip:alice@ims.example", "sip:carol@ims.example", "sip:dave@ims.example"),
+        "multipart/mixed;boundary=b",
+        headers=[("Require", "recipient-list-message")],
+    )
+    equal(answer.status, 202, "the answer")
+    for user in (alice, carol, dave):
+        await user.next_message()
+    books.im("accepted", "delivered")
+    books.im("accepted", "delivered")
+    books.im("accepted", "delivered", way="im_to_im")
+
+    say("reports that come late, or never")
+    alice.rp_answer = carol.rp_answer = None
+    late, never = await asyncio.gather(
+        dave.send_im(gw.uri("alice"), "late"), dave.send_im(gw.uri("carol"), "never")
+    )
+    equal((late.status, never.status), (202, 202), "the answers")
+    request, seen = await alice.next_message()
+    await alice.report(request, sms.rp_ack(seen.mr))
+    books.im("accepted", "delivered")
+    books.im("accepted", "accepted")
+    alice.rp_answer = "ack"
+    await books.balance()
+    equal(gw.pattern_seen("CRITICAL"), False, "a crash")
+
+
+async def conversations():
+    "in the native script"
+    async with native() as gw:
+        await play(gw)
+
+
+async def conversations_in_lua():
+    "in Lua"
+    async with in_lua() as gw:
+        await play(gw)
+
+
+async def through_a_centre(start):
+    port = free_port()
+    async with start("centre", sc_uri=f"sip:127.0.0.2:{port}") as gw:
+        books = Books(gw)
+        centre, bob = ServiceCentre(await gw.endpoint(host="127.0.0.2", port=port), gw.domain), await gw.user(CpimClient, "bob")
+        say("from the service centre: it has the submission")
+        for answer, result in ((200, "delivered"), (603, "failed")):
+            bob.answers.append(answer)
+            sent = await centre.deliver(gw.uri("bob"), "+15557777", "from afar")
+            equal((await sent.outcome()).kind, "RP-ACK" if result == "delivered" else "RP-ERROR", "the report")
+            await bob.next_message()
+            books.note(DELIVERY, "sm_to_im", result)
+        say("to the service centre: it has the delivery. Its status report becomes a notification")
+        for mr, cause, status, result in ((1, None, 202, "accepted"), (2, 1, 404, "failed")):
+            body = cpim("hello", f"m{mr}")
+            sending = asyncio.create_task(bob.send_im("sip:+15558888@ims.example", body, "message/cpim"))
+            request, seen = await asyncio.wait_for(centre.submitted.get(), 5)
+            octets = sms.rp_ack(seen.mr, network=True) if cause is None else sms.rp_error(seen.mr, cause, network=True)
+            await centre.report_to(bob.identity, octets, request.get("Call-ID"))
+            equal((await sending).status, status, "the answer")
+            books.note(SUBMISSION, "im_to_sm", result)
+            if cause is None:
+                tpdu = sms.status_report(seen.tpdu.mr, "+15558888", 0)
+                await centre.deliver(gw.uri("bob"), None, None, tpdu=tpdu)
+                equal(b"<delivered/>" in (await bob.next_message()).body, True, "the notification")
+                books.note(REPORT, "im_to_sm", "delivered")
+        await books.balance()
+        first = next(it for it in books.records() if it["message_type"] == DELIVERY)
+        equal((first["originator"], first["originator_interface"]), ("sip:+15557777@ims.example;user=phone", "0"), "the sender")
+        submitted = next(it for it in books.records() if it["message_type"] == SUBMISSION)
+        equal((submitted["recipient"], submitted["recipient_interface"]), ("tel:+15558888", "0"), "the recipient")
+
+
+async def service_centre():
+    "with a service centre"
+    await through_a_centre(native)
+
+
+async def service_centre_in_lua():
+    "the same in Lua"
+    await through_a_centre(in_lua)
+
+
+async def other_modules():
+    "acc and mqueue take records"
+    async with gateway(name="modules", people=PEOPLE, script=OTHER_MODULES) as gw:
+        alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
+        await (await alice.send_sm("+15550002", "hello")).outcome()
+        await bob.next_message()
+        for letter in "sd":
+            await gw.until(lambda: re.search(rf"cdr (\S+-{letter}) delivered", gw.log()), what="the queue's record")
+            (name,) = re.findall(rf"cdr (\S+-{letter}) delivered", gw.log())
+            (line,) = [line for line in gw.log().splitlines() if f"id={name}" in line]
+            for part in ("way=sm_to_im", "result=delivered", "from=sip:+15550001@ims.example", "to=sip:+15550002@ims.example"):
+                equal(part in line, True, f"{part} in {line}")
+
+
+run(conversations, conversations_in_lua, service_centre, service_centre_in_lua, other_modules)
