@@ -2,8 +2,12 @@
 
 /// The value of one hexadecimal digit, in upper or lower case.
 pub(crate) fn hex_digit(octet: u8) -> Option<u8> {
-    let digit = char::from(octet).to_digit(16)?;
-    u8::try_from(digit).ok()
+    match octet {
+        b'0'..=b'9' => Some(octet - b'0'),
+        b'a'..=b'f' => Some(octet - b'a' + 10),
+        b'A'..=b'F' => Some(octet - b'A' + 10),
+        _ => None,
+    }
 }
 
 /// The octet of exactly two hexadecimal digits. Unlike `u8::from_str_radix`, no sign is accepted.
@@ -17,9 +21,12 @@ pub(crate) fn hex_octet(text: &str) -> Option<u8> {
 /// Appends a number in hexadecimal digits, without leading zeros. Faster than `write!`: every MESSAGE of our own has
 /// such numbers in its Call-ID.
 pub(crate) fn push_hex(out: &mut String, number: u64) {
-    let digits = (u64::BITS - number.leading_zeros()).div_ceil(4).max(1);
-    let digit = |place| char::from_digit((number >> (4 * place) & 0xf) as u32, 16);
-    out.extend((0..digits).rev().filter_map(digit));
+    let digits = 16 - (number | 1).leading_zeros() / 4;
+    for place in (0..digits).rev() {
+        let digit = (number >> (4 * place) & 0xf) as u8;
+        let letter = if digit < 10 { b'0' } else { b'a' - 10 };
+        out.push(char::from(letter + digit));
+    }
 }
 
 /// Octets as hexadecimal digits, two for each octet.

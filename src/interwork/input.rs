@@ -224,7 +224,7 @@ pub struct TranslatedSm {
     /// Whether the recipient is asked for notifications: then [`Effect::Relay`](super::Effect::Relay) has a
     /// translation with another body.
     pub asks: bool,
-    /// Changes of the request; for a part, the changes if it stays alone.
+    /// Changes of the request; for a part of a longer message, without the text.
     pub translation: Translation,
     /// Its place in a concatenated short message, if it is a part of one.
     pub part: Option<PartIn>,

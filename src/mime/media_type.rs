@@ -37,6 +37,10 @@ impl<'a> MediaType<'a> {
 
     /// Whether this is a multipart type.
     pub fn is_multipart(&self) -> bool {
+        // Most are not, which their first letter tells.
+        if !self.essence.starts_with(['m', 'M']) {
+            return false;
+        }
         let (kind, subtype) = self.kind_and_subtype();
         kind.eq_ignore_ascii_case("multipart") && !subtype.is_empty()
     }

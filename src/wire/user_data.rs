@@ -169,13 +169,20 @@ impl<'a> UserData<'a> {
         }
     }
 
+    /// Whether it is text: an error says what it is instead.
+    pub fn is_text(&self) -> Result<(), NotText> {
+        match self.dcs.alphabet() {
+            _ if self.dcs.is_compressed() => Err(NotText::Compressed),
+            Alphabet::EightBit => Err(NotText::EightBit),
+            Alphabet::Ucs2 | Alphabet::Gsm7 => Ok(()),
+        }
+    }
+
     /// Appends the text. Half of a surrogate pair that was cut between two parts becomes U+FFFD.
     pub fn text_into(&self, out: &mut String) -> Result<(), NotText> {
-        if self.dcs.is_compressed() {
-            return Err(NotText::Compressed);
-        }
+        self.is_text()?;
         match self.dcs.alphabet() {
-            Alphabet::EightBit => return Err(NotText::EightBit),
+            Alphabet::EightBit => {}
             Alphabet::Ucs2 => ucs2::decode([self.body()], out),
             Alphabet::Gsm7 => {
                 let first = gsm7::septet_count(self.header_octets());

@@ -60,24 +60,38 @@ impl DcsCharsets {
         user_data: &UserData<'_>,
         out: &mut String,
     ) -> Result<(), Unreadable> {
-        let charset = self.0.iter().find(|(dcs, _)| *dcs == user_data.dcs());
-        if let Some((_, charset)) = charset
-            && user_data.may_be_in_charset()
-        {
-            // Few septets fill as many octets as there are septets; read in the charset, such octets contain control
-            // characters.
-            let is_text =
-                |text: &Cow<'_, str>| !text.contains(|c| c < ' ' && !matches!(c, '\n' | '\r'));
-            let text = decode_text(user_data.body(), Some(charset));
-            if let Some(text) = text.ok().filter(is_text) {
-                out.push_str(&text);
-                return Ok(());
-            }
+        if let Some(text) = self.in_charset(user_data) {
+            out.push_str(&text);
+            return Ok(());
         }
         if user_data.is_contradicted() {
             return Err(Unreadable::Contradicted);
         }
         user_data.text_into(out).map_err(Unreadable::NotText)
+    }
+
+    /// Whether this user data has a text, which costs less than the text.
+    pub(crate) fn is_text(&self, user_data: &UserData<'_>) -> Result<(), Unreadable> {
+        if self.in_charset(user_data).is_some() {
+            return Ok(());
+        }
+        if user_data.is_contradicted() {
+            return Err(Unreadable::Contradicted);
+        }
+        user_data.is_text().map_err(Unreadable::NotText)
+    }
+
+    /// The text in the operator's character set for this TP-DCS.
+    fn in_charset<'u>(&self, user_data: &UserData<'u>) -> Option<Cow<'u, str>> {
+        let (_, charset) = self.0.iter().find(|(dcs, _)| *dcs == user_data.dcs())?;
+        if !user_data.may_be_in_charset() {
+            return None;
+        }
+        let text = decode_text(user_data.body(), Some(charset)).ok()?;
+        // Few septets fill as many octets as there are septets; read in the charset, such octets contain control
+        // characters.
+        let is_control = |c| c < ' ' && !matches!(c, '\n' | '\r');
+        (!text.contains(is_control)).then_some(text)
     }
 
     /// The text as a `String`.

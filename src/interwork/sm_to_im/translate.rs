@@ -300,7 +300,7 @@ impl<'a> Received<'a, '_> {
         })
     }
 
-    /// The text, or the reason why there is none. TP-PID and TP-DCS are checked before the text is decoded.
+    /// The text, which is empty for a part of a longer message, or the reason why there is none. TP-PID and TP-DCS are checked before the text is decoded.
     fn text(&self, content: &Content<'a>) -> Result<String, Box<Refusal>> {
         match content.pid.kind() {
             PidKind::Type0 => return Err(self.refuse(RpOutcome::Ack, Reason::Type0)),
@@ -339,13 +339,18 @@ impl<'a> Received<'a, '_> {
             return Err(self.refuse(RpOutcome::Ack, Reason::MessageWaiting));
         }
         let charsets = &self.gateway.policy.dcs_charsets;
-        charsets
-            .text(&content.user_data)
-            .map_err(|not_text| match not_text {
-                Unreadable::NotText(NotText::EightBit) => self.as_if(415, Reason::EightBit),
-                Unreadable::NotText(NotText::Compressed) => self.as_if(415, Reason::Compressed),
-                Unreadable::Contradicted => self.refuse(error(cause, 0x9F), Reason::Dcs),
-            })
+        let text = match content.user_data.concatenation() {
+            // The text is made when all parts are there.
+            Some(place) if place.total > 1 => {
+                charsets.is_text(&content.user_data).map(|()| String::new())
+            }
+            _ => charsets.text(&content.user_data),
+        };
+        text.map_err(|not_text| match not_text {
+            Unreadable::NotText(NotText::EightBit) => self.as_if(415, Reason::EightBit),
+            Unreadable::NotText(NotText::Compressed) => self.as_if(415, Reason::Compressed),
+            Unreadable::Contradicted => self.refuse(error(cause, 0x9F), Reason::Dcs),
+        })
     }
 
     /// Refuses with the outcome for this status code of the IM side.

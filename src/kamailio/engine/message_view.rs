@@ -69,32 +69,23 @@ impl<'m> MessageView<'m> {
         })
     }
 
-    /// With the sender's identity, and whether others may know it. Not for `$ipsmgw(...)`, which the `identity` parameter may
+    /// Reads the sender's identity, and whether others may know it. Not for `$ipsmgw(...)`, which the `identity` parameter may
     /// contain.
-    pub(crate) fn with_sender(self) -> Self {
+    pub(crate) fn read_sender(&mut self) {
         let [.., privacy, _, _] = self.fields;
-        Self {
-            identity: state().identity_of(self.msg.message()),
-            privacy: privacy.and_then(|_| self.msg.list(&["Privacy"])),
-            ..self
-        }
+        self.identity = state().identity_of(self.msg.message());
+        self.privacy = privacy.and_then(|_| self.msg.list(&["Privacy"]));
     }
 
-    /// With the address of the peer that sent it.
-    pub(crate) fn with_source(self) -> Self {
-        Self {
-            source: self.msg.source(),
-            ..self
-        }
+    /// Reads the address of the peer that sent it.
+    pub(crate) fn read_source(&mut self) {
+        self.source = self.msg.source();
     }
 
-    /// With the capabilities of the recipient's contacts.
-    pub(crate) fn with_recipient(self) -> Self {
-        Self {
-            recipient: contacts::capabilities(&self.request_uri, state().flags),
-            recipient_name: state().people.registered_as(&self.request_uri),
-            ..self
-        }
+    /// Reads the capabilities of the recipient's contacts.
+    pub(crate) fn read_recipient(&mut self) {
+        self.recipient = contacts::capabilities(&self.request_uri, state().flags);
+        self.recipient_name = state().people.registered_as(&self.request_uri);
     }
 
     /// The body and the header fields that describe it, nothing else.

@@ -143,8 +143,10 @@ fn submit(msg: Request<'_>, outcome: Option<u16>) -> Result<Verdict, i32> {
     begin(msg)?;
     let state = state();
     let now = now();
-    let view = MessageView::of(msg.message()).ok_or(FALSE)?;
-    let view = view.with_sender().with_source().with_recipient();
+    let mut view = MessageView::of(msg.message()).ok_or(FALSE)?;
+    view.read_sender();
+    view.read_source();
+    view.read_recipient();
     let message = view.message();
     let prepared = match state.gateway.translate_sm(&message, now) {
         Ok(prepared) => prepared,
@@ -176,10 +178,11 @@ pub(crate) fn sm_to_sm(msg: SipMsg<'_>) -> i32 {
     }
     let state = state();
     let now = now();
-    let Some(view) = MessageView::of(msg.message()) else {
+    let Some(mut view) = MessageView::of(msg.message()) else {
         return FALSE;
     };
-    let view = view.with_sender().with_source();
+    view.read_sender();
+    view.read_source();
     let message = view.message();
     let (sm, to) = match state.gateway.translate_sm_to_phone(&message, now) {
         Ok(translated) => translated,
@@ -227,12 +230,13 @@ pub(crate) fn im_to_sm(msg: SipMsg<'_>, route: &str) -> i32 {
     if refuse_while_draining(msg) {
         return FALSE;
     }
-    let Some(mut view) = MessageView::of(msg.message()).map(MessageView::with_sender) else {
+    let Some(mut view) = MessageView::of(msg.message()) else {
         return FALSE;
     };
+    view.read_sender();
     // Only a gateway with a service centre needs to know whether the recipient is registered.
     if state.gateway.policy.sc_uri.is_some() {
-        view = view.with_recipient();
+        view.read_recipient();
     }
     let message = view.message();
     let prepared = match state.gateway.translate_im(&message, now) {
@@ -267,9 +271,10 @@ pub(crate) fn im_to_sm(msg: SipMsg<'_>, route: &str) -> i32 {
 pub(crate) fn expects_report(msg: SipMsg<'_>) -> i32 {
     let state = state();
     let now_ms = now().unix_ms;
-    let Some(view) = MessageView::of(msg).map(MessageView::with_sender) else {
+    let Some(mut view) = MessageView::of(msg) else {
         return FALSE;
     };
+    view.read_sender();
     let message = view.message();
     let Ok(Some(report)) = state.gateway.read_report(&message) else {
         return FALSE;
@@ -292,10 +297,11 @@ pub(crate) fn report(msg: SipMsg<'_>) -> i32 {
     };
     let state = state();
     let now = now();
-    let Some(view) = MessageView::of(msg.message()) else {
+    let Some(mut view) = MessageView::of(msg.message()) else {
         return FALSE;
     };
-    let view = view.with_sender().with_source();
+    view.read_sender();
+    view.read_source();
     let message = view.message();
     let report = match state.gateway.read_report(&message) {
         // Not for this gateway: the script relays it.
@@ -388,9 +394,10 @@ fn refuse_by_script(msg: Request<'_>, status: u16) -> i32 {
     if let Err(ended) = begin(msg) {
         return ended;
     }
-    let Some(view) = MessageView::of(msg.message()).map(MessageView::with_sender) else {
+    let Some(mut view) = MessageView::of(msg.message()) else {
         return FALSE;
     };
+    view.read_sender();
     let refusal = *Refusal::by_script(status);
     let way = Interworking::ImToSm;
     refuse_message(msg, refusal, &view.message(), way, now());

@@ -110,9 +110,10 @@ pub(crate) fn im_to_list(msg: SipMsg<'_>) -> i32 {
     let recipients = list.map(|list| list.recipients).unwrap_or_default();
     let state = state();
     let now = now();
-    let Some(view) = MessageView::of(msg.message()).map(MessageView::with_sender) else {
+    let Some(mut view) = MessageView::of(msg.message()) else {
         return FALSE;
     };
+    view.read_sender();
     let message = view.message();
     let deliveries = match state.gateway.recipients(&message) {
         Some(Err(refusal)) => Err(refusal),
