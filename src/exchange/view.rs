@@ -1,8 +1,8 @@
 //! The bucket as a step sees it: what the store has, and what the step has changed so far. The named queries are here.
 
 use super::{
-    Change, Exchange, ExchangeKey, Full, Group, IdentityKey, ImToSm, KeptPart, Kind, Party, PastSm,
-    Sequence, SmToIm, SmToImState, Store, Submitted, Texts,
+    Change, Exchange, ExchangeKey, Full, Group, IdentityKey, ImToSm, KeptPart, Kind, Notification,
+    Party, PastSm, Sequence, SmToIm, SmToImState, Store, Submitted, Texts,
 };
 
 /// The bucket as a step sees it.
@@ -245,6 +245,15 @@ impl View<'_> {
     pub fn parts_relayed_with(&self, exchange: ExchangeKey) -> impl Iterator<Item = KeptPart> + '_ {
         self.all::<KeptPart>(Kind::KeptPart)
             .filter(move |part| part.went_with(exchange))
+    }
+
+    /// The notifications about messages of this identity.
+    pub fn notifications_of(
+        &self,
+        identity: IdentityKey,
+    ) -> impl Iterator<Item = Notification> + '_ {
+        self.all::<Notification>(Kind::Notification)
+            .filter(move |notification| notification.header.identity == identity)
     }
 
     /// What a service centre has under this TP-Message-Reference.

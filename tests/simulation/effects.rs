@@ -48,6 +48,8 @@ impl Context {
 pub(crate) struct Job {
     effects: VecDeque<Effect>,
     context: Context,
+    /// When it was decided.
+    decided_ms: u64,
     /// The translation for the request that is relayed in the end.
     relays: Option<Rc<Translation>>,
 }
@@ -62,13 +64,15 @@ impl World {
             return self.execute_under_lock(step, context);
         }
         let number = self.transactions.next_number();
-        self.host.jobs.insert(number, Job::of(step, context));
+        self.host
+            .jobs
+            .insert(number, Job::of(step, context, self.now_ms));
         self.goes_on(number);
     }
 
     /// The same, and nobody overtakes.
     pub(crate) fn execute_under_lock(&mut self, step: Step, context: Context) {
-        let mut job = Job::of(step, context);
+        let mut job = Job::of(step, context, self.now_ms);
         while self.carries_out_next(&mut job) {}
     }
 
@@ -90,6 +94,7 @@ impl World {
     /// False behind the last one.
     fn carries_out_next(&mut self, job: &mut Job) -> bool {
         if let Some(effect) = job.effects.pop_front() {
+            self.decided_ms = job.decided_ms;
             self.carry_out(effect, job);
             return true;
         }
@@ -334,10 +339,11 @@ impl World {
 }
 
 impl Job {
-    fn of(step: Step, context: Context) -> Self {
+    fn of(step: Step, context: Context, decided_ms: u64) -> Self {
         Self {
             effects: step.effects.into(),
             context,
+            decided_ms,
             relays: None,
         }
     }

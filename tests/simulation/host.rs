@@ -178,7 +178,11 @@ impl World {
                     self.host.delivered.insert(*digest);
                     continue;
                 }
-                Change::Ended(_) | Change::Remembered(_) => continue,
+                Change::Remembered(_) => {
+                    self.books.is_remembered(about);
+                    continue;
+                }
+                Change::Ended(_) => continue,
             };
             self.note(|| {
                 format!(

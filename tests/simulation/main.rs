@@ -29,7 +29,7 @@ use world::World;
 const PER_SEED: usize = 200;
 
 /// Seeds that found a fault in the gateway, with what they found.
-const FOUND: [(u64, &str); 3] = [
+const FOUND: [(u64, &str); 4] = [
     (
         8,
         "the parts of a long text went to two phones of one person",
@@ -39,6 +39,10 @@ const FOUND: [(u64, &str); 3] = [
         "the wait for a late report ended before the SIP transaction",
     ),
     (343, "the same"),
+    (
+        1885,
+        "a notification that a message has failed was repeated behind the one that it is delivered",
+    ),
 ];
 
 /// Messages of the normal run, in which each fault has to show, too.

@@ -144,6 +144,8 @@ pub(crate) struct World {
     /// The books of charging records.
     pub(crate) charging: crate::charging::Books,
     pub(crate) fault: Option<Fault>,
+    /// When the effect that is being carried out was decided: a slow process may be overtaken by what changes the decision.
+    pub(crate) decided_ms: u64,
     traces: bool,
     queue: BinaryHeap<Queued>,
     queued: u64,
@@ -168,6 +170,7 @@ impl World {
             books: Books::default(),
             charging: crate::charging::Books::default(),
             fault,
+            decided_ms: START_MS,
             traces,
             queue: BinaryHeap::new(),
             queued: 0,

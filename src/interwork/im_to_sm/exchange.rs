@@ -141,6 +141,7 @@ impl Turn<'_> {
     pub(crate) fn failure_is_belied(&mut self, mut im: ImToSm, told_in_sip: u16, told: RpOutcome) {
         if told == RpOutcome::Ack && im.to == Party::Phone {
             let key = im.header.key;
+            self.failure_is_not_repeated(&im);
             self.notify_outcome(key, im.sender().wants, DELIVERED.status, false, None);
             self.ended(Ended {
                 ending: Ending::Delivered,

@@ -6,8 +6,8 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use crate::base::Text;
 use crate::exchange::{
-    Exchange, ExchangeKey, Full, Header, ImToSmTexts, Kind, ListDeliveryTexts, Notification,
-    NotificationState, NotificationTexts, Now, Party, RpRefusal, Wants,
+    Exchange, ExchangeKey, Full, Header, ImToSm, ImToSmTexts, Kind, ListDeliveryTexts,
+    Notification, NotificationState, NotificationTexts, Now, Party, RpRefusal, Wants,
 };
 use crate::interwork::Gateway;
 use crate::interwork::counter::Counter;
@@ -304,6 +304,34 @@ impl Turn<'_> {
                     exchange: None,
                     message: unwatched,
                 });
+            }
+        }
+    }
+
+    /// A message is delivered after all: the notification that it has failed is not repeated.
+    pub(crate) fn failure_is_not_repeated(&mut self, im: &ImToSm) {
+        let Some(texts) = self.view.texts(im.header.key) else {
+            return;
+        };
+        let message_id = ImToSmTexts::of(&texts).message_id;
+        let of_message = |notification: &Notification| {
+            let texts = self.view.texts(notification.header.key);
+            texts.is_some_and(|texts| NotificationTexts::of(&texts).message_id == message_id)
+        };
+        let all = self.view.notifications_of(im.header.identity);
+        let all: Vec<Notification> = all.filter(of_message).collect();
+        for mut notification in all {
+            let disposition = DISPOSITIONS.get(usize::from(notification.disposition));
+            match (disposition, notification.state) {
+                (Some(Disposition::Delivery(DeliveryStatus::Delivered)), _) | (None, _) => {}
+                (Some(Disposition::Delivery(_)), NotificationState::Pausing) => {
+                    self.view.end(notification.header.key);
+                }
+                (Some(Disposition::Delivery(_)), NotificationState::Sent) => {
+                    notification.attempts = ATTEMPTS;
+                    self.view.update(notification);
+                }
+                (Some(Disposition::Processing(_) | Disposition::Display(_)), _) => {}
             }
         }
     }

@@ -98,6 +98,11 @@ impl Im {
         self.acked.len() == self.parts
     }
 
+    /// Whether it had them before this time.
+    pub(super) fn was_acked(&self, at_ms: u64) -> bool {
+        self.is_acked() && self.acked_ms() < at_ms
+    }
+
     /// When the last of them came.
     pub(super) fn acked_ms(&self) -> u64 {
         self.acked.values().max().copied().unwrap_or(0)

@@ -60,7 +60,7 @@ pub(crate) struct Books {
     by_reference: HashMap<(String, u8), Subject>,
     /// To each phone: the serial number of the exchange whose RP-DATA went out first the last time.
     pub(crate) order: HashMap<String, u64>,
-    /// How many short messages were relayed.
+    /// How many outcomes the gateway has remembered.
     outcomes: u64,
     counters: BTreeMap<&'static str, u64>,
     /// Words that do not fit what happened, because a report was cut off or a peer contradicted itself: by kind.

@@ -32,8 +32,8 @@ pub(crate) struct Sm {
     /// How often the message was relayed, and sent once more to one client.
     relayed: u32,
     again: BTreeMap<Address, u32>,
-    /// How many short messages had an outcome when this one was relayed last.
-    relayed_at: u64,
+    /// How many outcomes the gateway had remembered with the one of this message.
+    remembered_at: Option<u64>,
 }
 
 /// How many outcomes a bucket of the gateway's table remembers.
@@ -95,7 +95,7 @@ impl Sm {
             forgotten: 0,
             relayed: 0,
             again: BTreeMap::new(),
-            relayed_at: 0,
+            remembered_at: None,
         }
     }
 
@@ -146,19 +146,18 @@ impl Books {
         let Some((number, part, _)) = request_named(call_id) else {
             return Ok(());
         };
-        self.outcomes += 1;
         let now = self.outcomes;
         let Some(sm) = self.sm_mut(number) else {
             return Ok(());
         };
         sm.parts[part].completes = true;
         sm.relayed += 1;
-        let before = std::mem::replace(&mut sm.relayed_at, now);
+        let before = sm.remembered_at;
         sm.is_decided = false;
         if sm.confirmed.is_empty() {
             return Ok(());
         }
-        if now - before < REMEMBERED {
+        if before.is_none_or(|before| now - before < REMEMBERED) {
             return Err(format!(
                 "{number} is relayed again although a client has taken it"
             ));
@@ -202,9 +201,10 @@ impl Books {
         let Some(sm) = self.sm_mut(number) else {
             return Ok(());
         };
+        // With a message, or with a text that has gaps.
         let was_delivered = sm.parts.iter().any(|part| part.completes && part.is_acked);
         sm.parts[part].completes = false;
-        if !was_delivered {
+        if !was_delivered && !was_remembered {
             return Ok(());
         }
         if is_remembered || !was_remembered {
@@ -217,10 +217,22 @@ impl Books {
         Ok(())
     }
 
+    /// The gateway remembers an outcome.
+    pub(crate) fn is_remembered(&mut self, subject: Subject) {
+        self.outcomes += 1;
+        let now = self.outcomes;
+        if let Subject::ShortMessage(number, _) = subject
+            && let Some(sm) = self.sm_mut(number)
+        {
+            sm.remembered_at = Some(now);
+        }
+    }
+
     /// Whether the gateway cannot know this message any more.
     pub(super) fn is_forgotten(&self, number: usize) -> bool {
         let sm = self.sm(number);
-        sm.is_some_and(|sm| self.outcomes - sm.relayed_at >= REMEMBERED)
+        let before = sm.and_then(|sm| sm.remembered_at);
+        before.is_some_and(|before| self.outcomes - before >= REMEMBERED)
     }
 
     /// The answer of a client is at the gateway.

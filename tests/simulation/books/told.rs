@@ -3,7 +3,7 @@
 use ipsmgw::exchange::ExchangeKey;
 use ipsmgw::mime::{Cpim, DeliveryStatus, Disposition, IMDN_TYPE, Imdn};
 use ipsmgw::sip::MessageOut;
-use ipsmgw::wire::{Direction, RpMessage, TpSt, Tpdu};
+use ipsmgw::wire::{Direction, RpMessage, SmsStatusReport, TpSt, Tpdu};
 
 use super::{Subject, instant_message_named, request_named};
 use crate::host::header;
@@ -38,7 +38,7 @@ impl World {
     }
 
     fn sender_of_im_is_told(&mut self, number: usize, status: u16) {
-        let now_ms = self.now_ms;
+        let (now_ms, decided_ms) = (self.now_ms, self.decided_ms);
         let hold_ms = self.host.gateway.policy.hold_timeout_ms;
         let Some(im) = self.books.im_mut(number) else {
             return;
@@ -59,7 +59,7 @@ impl World {
                 .explain("a phone has acknowledged another message than it meant"),
             200 => self.break_promise(format!("{number}: 200, and the recipient does not have it")),
             408 => self.break_promise(format!("{number}: 408 to a MESSAGE")),
-            300.. if im.is_acked() && !im.is_confused => {
+            300.. if im.was_acked(decided_ms) && !im.is_confused => {
                 self.break_promise(format!(
                     "{number}: {status}, and the phone has acknowledged it"
                 ));
@@ -106,6 +106,7 @@ impl World {
     }
 
     fn sends_part(&mut self, number: usize, part: usize) {
+        let decided_ms = self.decided_ms;
         let Some(im) = self.books.im_mut(number) else {
             return;
         };
@@ -113,7 +114,7 @@ impl World {
         if im.is_confused {
             return;
         }
-        if im.acked.contains_key(&part) {
+        if im.acked.get(&part).is_some_and(|at_ms| *at_ms < decided_ms) {
             self.break_promise(format!(
                 "{number}: part {part} is sent again although it is acknowledged"
             ));
@@ -131,7 +132,7 @@ impl World {
         let Some(Ok(Tpdu::StatusReport(report))) = rp.tpdu(direction) else {
             return self.break_promise("a status report that is none");
         };
-        let named = self.reported(&message.identity, report.mr.0, report.scts.unix_seconds());
+        let named = self.reported(&message.identity, &report);
         let Some((number, part)) = named else {
             return self.break_promise("a status report on nothing");
         };
@@ -140,7 +141,7 @@ impl World {
         };
         let (is_shown, is_confirmed) = (sm.is_shown(), !sm.confirmed.is_empty());
         let in_pieces = sm.in_pieces.contains(&part);
-        let most = 1 + sm.forgotten;
+        let (most, is_forgotten) = (1 + sm.forgotten, sm.forgotten > 0);
         let reports = &mut sm.parts[part].status_reports;
         reports.insert(exchange.serial());
         if reports.len() > most {
@@ -152,7 +153,7 @@ impl World {
                     "{number}: status 00, and the recipient does not have it"
                 ));
             }
-            0x40.. if is_confirmed => {
+            0x40.. if is_confirmed && !is_forgotten => {
                 let status = TpSt::from(u8::from(report.status));
                 self.break_promise(format!(
                     "{number}: status {status:?}, and a client has taken it"
@@ -165,14 +166,23 @@ impl World {
         }
     }
 
-    /// The part with this TP-Message-Reference that was sent last before this time.
-    fn reported(&self, phone: &str, tp_mr: u8, sent: Option<i64>) -> Option<(usize, usize)> {
-        let all = self.people[self.person(phone)?].by_tp_mr.get(&tp_mr)?;
-        let sent = sent?;
+    /// The acknowledged part with this TP-Message-Reference and recipient that was sent last before this time.
+    fn reported(&self, phone: &str, report: &SmsStatusReport<'_>) -> Option<(usize, usize)> {
+        let all = self.people[self.person(phone)?]
+            .by_tp_mr
+            .get(&report.mr.0)?;
+        let sent = report.scts.unix_seconds()?;
+        let recipient = report.recipient_address.value();
         let mut newest_first = all.iter().rev().copied();
         newest_first.find(|(number, part)| {
             let sm = self.books.sm(*number);
-            sm.is_some_and(|sm| sm.parts[*part].unix <= sent)
+            sm.is_some_and(|sm| {
+                let part = &sm.parts[*part];
+                part.is_acked
+                    && part.unix <= sent
+                    && self.people[sm.recipient].number.trim_start_matches('+')
+                        == recipient.trim_start_matches('+')
+            })
         })
     }
 
@@ -280,7 +290,8 @@ impl World {
         let is_wanted = [positive, negative, processing][disposition];
         im.notified[disposition].insert(own);
         let is_second = im.notified[disposition].len() > 1;
-        let (is_shown, is_acked, is_confused) = (im.is_shown(), im.is_acked(), im.is_confused);
+        let was_acked = im.was_acked(self.decided_ms);
+        let (is_shown, is_confused) = (im.is_shown(), im.is_confused);
         let what = ["delivered", "failed", "processed"][disposition];
         if !is_wanted {
             self.break_promise(format!(
@@ -296,7 +307,7 @@ impl World {
             self.break_promise(format!(
                 "{number}: failed, which its sender knows by {told:?}"
             ));
-        } else if disposition == 1 && is_acked && !is_confused {
+        } else if disposition == 1 && was_acked && !is_confused {
             self.break_promise(format!(
                 "{number}: failed, and the phone has acknowledged it"
             ));
