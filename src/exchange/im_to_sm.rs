@@ -248,10 +248,17 @@ impl ImToSm {
         matches!(self.role, Role::StatusReport)
     }
 
-    /// The contact that this RP-DATA went to; the later ones went to the contacts behind it.
+    /// The contact that this RP-DATA went to. Each round begins with contact 0, unless only one contact may get it.
     pub const fn contact_of(&self, attempt: u8) -> u8 {
-        self.contact
-            .saturating_sub(self.attempts.saturating_sub(attempt))
+        if self.follows {
+            return self.contact;
+        }
+        let first_of_round = self.attempts.saturating_sub(self.contact);
+        if attempt >= first_of_round {
+            attempt - first_of_round
+        } else {
+            attempt.saturating_sub(1)
+        }
     }
 
     /// Whether an RP-DATA went out that nobody has refused.

@@ -373,9 +373,18 @@ fn all_parts_of_a_message_go_to_one_contact() {
         assert_eq!(next.legs[0].contact, contact);
         let exchange = next.sent[0].0.unwrap();
         world.handle(Input::OtherContacts { exchange, count: 2 });
+        // Sent again because no report came, it goes to the same contact; so does the part behind it.
+        world.leg(exchange, 200);
+        assert_eq!(world.no_report(exchange).legs[0].contact, contact);
+        assert_eq!(world.hold_timeout(first.held[0]).answer(), 202);
+        let call_id = next.message().call_id.as_deref();
+        let next = world.report(&ack(&[0x02, 2], call_id));
+        assert_eq!(next.legs[0].contact, contact);
+        let exchange = next.sent[0].0.unwrap();
+        world.handle(Input::OtherContacts { exchange, count: 2 });
         // No other contact gets it: the message has failed.
         let done = world.leg_fails(exchange, 503);
-        assert_eq!((done.answer(), done.sent.len()), (480, 0));
+        assert_eq!((done.ended[0].status, done.sent.len()), (480, 0));
         assert_eq!(world.store.open(), 0);
     }
 }

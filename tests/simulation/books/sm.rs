@@ -27,6 +27,8 @@ pub(crate) struct Sm {
     pub(super) confirmed: BTreeSet<Address>,
     /// The gateway has said RP-ERROR since it was relayed last: a later answer of a client does not count.
     pub(super) is_decided: bool,
+    /// The part and the request with which it was relayed last.
+    relayed_with: (usize, usize),
     /// How often the gateway has forgotten the message, and has taken it for a new one.
     pub(super) forgotten: usize,
     /// How often the message was relayed, and sent once more to one client.
@@ -92,6 +94,7 @@ impl Sm {
             in_pieces: BTreeSet::new(),
             confirmed: BTreeSet::new(),
             is_decided: false,
+            relayed_with: (0, 0),
             forgotten: 0,
             relayed: 0,
             again: BTreeMap::new(),
@@ -143,7 +146,7 @@ impl Books {
 
     /// The gateway relays a request. The error is a broken promise.
     pub(crate) fn relayed(&mut self, call_id: &str) -> Result<(), String> {
-        let Some((number, part, _)) = request_named(call_id) else {
+        let Some((number, part, request)) = request_named(call_id) else {
             return Ok(());
         };
         let now = self.outcomes;
@@ -154,6 +157,7 @@ impl Books {
         sm.relayed += 1;
         let before = sm.remembered_at;
         sm.is_decided = false;
+        sm.relayed_with = (part, request);
         if sm.confirmed.is_empty() {
             return Ok(());
         }
@@ -237,9 +241,10 @@ impl Books {
 
     /// The answer of a client is at the gateway.
     pub(crate) fn client_answered(&mut self, call_id: &str, device: Address, status: u16) {
-        if let Some((number, ..)) = request_named(call_id)
+        if let Some((number, part, request)) = request_named(call_id)
             && let Some(sm) = self.sm_mut(number)
             && (200..300).contains(&status)
+            && sm.relayed_with == (part, request)
             && !sm.is_decided
         {
             sm.confirmed.insert(device);
