@@ -170,6 +170,8 @@ socket=$db.ctl
 # which are long after a time of high load; tlsf does not search.
 # shellcheck disable=SC2034 # for `run` and `gateway`
 kamailio_options=(-f "$here/kamailio.cfg" -DD -E -M 128 -x tlsf -X tlsf -Y "$(dirname "$db")" -w "$(dirname "$db")")
+# Core files without shared memory, where the messages are: 2 GB take up to 20 s to write, and Kamailio starts again only then.
+{ echo 0x31 >/proc/self/coredump_filter; } 2>/dev/null || true
 # The kernel's limit for the name of a socket (sun_path).
 ((${#socket} <= 100)) ||
 	die "the path in IPSMGW_DB_URL is ${#db} characters long: choose one of at most 96, for example sqlite:////var/lib/ipsmgw/ipsmgw.sqlite"

@@ -77,8 +77,12 @@ async def starts_again():
     subprocess.run([CFG / "user", "add", "alice", "secret"], env=env, check=True)
     gw.people["alice"] = ("secret", None)
     log = FOLDER / "again.log"
+    core_files = Path("/proc/self/coredump_filter")
+    ours = core_files.read_text()
+    core_files.write_text("0x33")
     with log.open("w") as said:
         process = subprocess.Popen([CFG / "run"], env=env, stdout=said, stderr=said, start_new_session=True)
+    core_files.write_text(f"0x{ours}")
 
     async def runs(times):
         def is_so():
@@ -91,6 +95,7 @@ async def starts_again():
     try:
         kamailio = await runs(0)
         await gw.user(ImClient, "alice")
+        equal(Path(f"/proc/{kamailio}/coredump_filter").read_text().strip(), "00000031", "what a core file holds: no shared memory")
         say("a worker dies")
         os.kill(children_of(kamailio)[0], signal.SIGKILL)
         kamailio = await runs(1)
