@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import sys
 import time
 import traceback
@@ -10,6 +11,9 @@ from pathlib import Path
 from gateway import CFG, Gateway, GatewayError  # noqa: F401  for the cases
 from phone import Phone, ServiceCentre  # noqa: F401
 from ua import ImClient, Timeout, UserAgent  # noqa: F401
+
+# A shell ignores Ctrl-C in what it starts in the background, and a program that inherits this cannot take it back.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 HERE = Path(sys.argv[0]).resolve().parent
 FOLDER = Path(os.environ.get("IPSMGW_E2E_FOLDER") or f"/tmp/ipsmgw-e2e-{HERE.name}-{os.getpid()}")
