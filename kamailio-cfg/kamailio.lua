@@ -303,6 +303,70 @@ local function nothing_new()
 	end
 end
 
+-- From inside a message/cpim: unchecked, or checked (IPSMGW_CPIM_FROM).
+local function check_cpim_from()
+	local uri = KSR.pv.get("$ipsmgw(cpim_from)")
+	if setting("IPSMGW_CPIM_FROM") ~= "sender" or KSR.isflagset(FROM_TRUSTED) or not uri then
+		return
+	end
+	if wants_privacy() and uri:lower() == "sip:anonymous@anonymous.invalid" then
+		return
+	end
+	KSR.pv.sets("$var(uri)", uri)
+	local whom = person(KSR.pv.gete("$(var(uri){uri.user}{s.unescape.user}{s.select,0,;})"))
+	local is_here = KSR.pv.gete("$(var(uri){uri.scheme})") == "tel" or is_ours(false, KSR.pv.gete("$(var(uri){uri.host})"))
+	if whom ~= KSR.pv.get("$avp(identity)") or not is_here then
+		reply(403, "CPIM From Is Somebody Else")
+	end
+end
+
+-- The message goes on as it came: along the chain, to the service centre, or to all contacts.
+local function unchanged()
+	check_cpim_from()
+	nothing_new()
+	KSR.seturi(KSR.pv.gete("$ou"))
+	pass_on()
+	local whom = recipient()
+	if not whom then
+		if KSR.pv.gete("$hdr(Content-Type)"):lower():match("^application/vnd%.3gpp%.sms") then
+			to_service_centre()
+		end
+		reply(404, "Not Found")
+	end
+	if KSR.pv.get("$ipsmgw(class)") == 1 and capable("sm", whom) then
+		to_phone(whom)
+	end
+	contacts_or_away(whom)
+	assert_identity()
+	KSR.tm.t_on_branch("unchanged_branch")
+	KSR.tm.t_on_failure("no_answer")
+	KSR.tm.t_on_reply("answered")
+	relay()
+end
+
+-- `ipsmgw.disable`: reports on open messages are taken, all other messages pass.
+local function switched_off()
+	local function take_expected()
+		if KSR.ipsmgw.expects_report() > 0 then
+			KSR.ipsmgw.report()
+			KSR.x.exit()
+		end
+	end
+	local whom, asked = recipient(), KSR.pv.get("$ru")
+	if KSR.isflagset(FROM_TRUSTED) and whom then
+		KSR.seturi(whom)
+		take_expected()
+		KSR.seturi(asked)
+	end
+	take_expected()
+	unchanged()
+end
+
+-- False for a message to the Request-URI that is not converted, by the rules of the operator.
+local function may_convert(direction)
+	return not ksr_ipsmgw_converts or ksr_ipsmgw_converts(KSR.pv.gete("$avp(identity)"), KSR.pv.gete("$ru"), direction)
+end
+
 -- A short message or a report for another service centre goes on along the chain.
 local function pass_on_to_centre()
 	if not names_us() then
@@ -362,6 +426,9 @@ local function short_message()
 	if KSR.ipsmgw.authorize(whom, "sm2im") < 0 then
 		refuse(402)
 	end
+	if not may_convert("sm2im") then
+		unchanged()
+	end
 	if KSR.ipsmgw.sm_to_im() ~= 1 then
 		return
 	end
@@ -415,6 +482,9 @@ local function as_short_message()
 	if KSR.ipsmgw.authorize(KSR.pv.get("$avp(identity)"), "im2sm") < 0 then
 		refuse(403)
 	end
+	if not may_convert("im2sm") then
+		unchanged()
+	end
 	if KSR.isflagset(FROM_TRUSTED) then
 		KSR.pv.seti("$ipsmgw(hold_timeout)", tonumber(setting("IPSMGW_PEER_TIMEOUT")))
 	end
@@ -424,38 +494,21 @@ end
 
 -- To each recipient of the message's list: unchanged to clients, as a short message to a person with a phone only.
 local function recipient_list()
-	local may_convert = KSR.ipsmgw.authorize(KSR.pv.get("$avp(identity)"), "im2sm") > 0
+	local is_authorised = KSR.ipsmgw.authorize(KSR.pv.get("$avp(identity)"), "im2sm") > 0
 	-- A recipient that is not added here cannot be reached.
 	while KSR.ipsmgw.next_recipient() > 0 do
 		local whom = recipient()
 		if whom then
 			KSR.seturi(whom)
-			if may_convert or capable("im", whom) then
+			if capable("im", whom) or is_authorised and may_convert("im2sm") then
 				KSR.ipsmgw.add_recipient()
 			end
-		elseif setting("IPSMGW_SC_URI") ~= "" and may_convert and is_number() then
+		elseif setting("IPSMGW_SC_URI") ~= "" and is_authorised and is_number() and may_convert("im2sm") then
 			KSR.ipsmgw.add_recipient()
 		end
 	end
 	KSR.ipsmgw.im_to_list()
 	KSR.x.exit()
-end
-
--- From inside a message/cpim: unchecked, or checked (IPSMGW_CPIM_FROM).
-local function check_cpim_from()
-	local uri = KSR.pv.get("$ipsmgw(cpim_from)")
-	if setting("IPSMGW_CPIM_FROM") ~= "sender" or KSR.isflagset(FROM_TRUSTED) or not uri then
-		return
-	end
-	if wants_privacy() and uri:lower() == "sip:anonymous@anonymous.invalid" then
-		return
-	end
-	KSR.pv.sets("$var(uri)", uri)
-	local whom = person(KSR.pv.gete("$(var(uri){uri.user}{s.unescape.user}{s.select,0,;})"))
-	local is_here = KSR.pv.gete("$(var(uri){uri.scheme})") == "tel" or is_ours(false, KSR.pv.gete("$(var(uri){uri.host})"))
-	if whom ~= KSR.pv.get("$avp(identity)") or not is_here then
-		reply(403, "CPIM From Is Somebody Else")
-	end
 end
 
 local function instant_message(class)
@@ -517,6 +570,9 @@ local function instant_message(class)
 end
 
 local function message()
+	if KSR.ipsmgw.enabled() < 0 then
+		switched_off()
+	end
 	local class = KSR.ipsmgw.classify()
 	if class == 1 then
 		short_message()
@@ -818,6 +874,10 @@ function im_clients()
 	if at_scscf() and KSR.pv.get("$avp(apart)") == 1 then
 		KSR.hdr.append("Reject-Contact: *;+g.3gpp.smsip\r\n")
 	end
+end
+
+function unchanged_branch()
+	at_scscf()
 end
 
 function one_phone()

@@ -24,6 +24,7 @@ export IPSMGW_TRUSTED=${IPSMGW_TRUSTED:-}
 export IPSMGW_FLOOD=${IPSMGW_FLOOD:-100}
 export IPSMGW_CONNECTIONS=${IPSMGW_CONNECTIONS:-256}
 export IPSMGW_CPIM_FROM=${IPSMGW_CPIM_FROM:-any}
+[[ -z ${IPSMGW_RULES:-} ]] || export IPSMGW_RULES
 export IPSMGW_STOP_TIMEOUT=${IPSMGW_STOP_TIMEOUT:-10}
 export IPSMGW_PEER_TIMEOUT=${IPSMGW_PEER_TIMEOUT:-4}
 # shellcheck disable=SC2034 # for `run`
@@ -152,6 +153,13 @@ for subnet in "${subnets[@]}"; do
 	is_subnet "$subnet" ||
 		die "IPSMGW_TRUSTED holds '$subnet': write addresses and subnets separated by commas, for example 192.0.2.7,192.0.2.64/28,2001:db8::/64"
 done
+if [[ -n ${IPSMGW_RULES:-} ]]; then
+	[[ $IPSMGW_RULES == /* && -r $IPSMGW_RULES && $IPSMGW_RULES != *[[:space:]\"!]* ]] ||
+		die "IPSMGW_RULES is '$IPSMGW_RULES': write the absolute path of a file that can be read, without spaces, for example /etc/ipsmgw/rules.cfg"
+else
+	# kamailio.cfg reads the file when this variable exists.
+	unset IPSMGW_RULES
+fi
 [[ $IPSMGW_CONNECTIONS =~ ^$a_count$ ]] ||
 	die "IPSMGW_CONNECTIONS is '$IPSMGW_CONNECTIONS': write how many TCP connections one address may have, for example 256, or 0 for any number"
 [[ $IPSMGW_CPIM_FROM == any || $IPSMGW_CPIM_FROM == sender ]] ||

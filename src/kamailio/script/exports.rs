@@ -46,6 +46,7 @@ export_module! {
         AddRecipient,
         ImToList,
         Draining,
+        Enabled,
         ExpectsReport,
         Report,
         Reply,
@@ -59,6 +60,8 @@ export_module! {
         rpc::Reload,
         rpc::Decode,
         rpc::Drain,
+        rpc::Enable,
+        rpc::Disable,
         rpc::Trace,
         rpc::Pending,
         rpc::Settings,
@@ -127,6 +130,7 @@ functions! {
     AddRecipient c"ipsmgw_add_recipient" c"add_recipient" (msg) => recipients::add_recipient(msg);
     ImToList c"ipsmgw_im_to_list" c"im_to_list" (msg) => recipients::im_to_list(msg);
     Draining c"ipsmgw_draining" c"draining" (msg) => functions::draining(msg);
+    Enabled c"ipsmgw_enabled" c"enabled" (msg) => functions::enabled(msg);
     ExpectsReport c"ipsmgw_expects_report" c"expects_report" (msg) => functions::expects_report(msg);
     Report c"ipsmgw_report" c"report" (msg) => functions::report(msg);
     Reply c"ipsmgw_reply" c"reply" (msg) => functions::reply(msg);

@@ -37,9 +37,19 @@ pub(crate) fn draining(_: SipMsg<'_>) -> i32 {
     }
 }
 
-/// Refuses a message while the gateway stops or drains.
+/// `ipsmgw_enabled()`: false after `ipsmgw.disable`; then the script passes messages on unchanged.
+pub(crate) fn enabled(_: SipMsg<'_>) -> i32 {
+    if state().lifecycle.is_enabled() {
+        TRUE
+    } else {
+        FALSE
+    }
+}
+
+/// Refuses a message while the gateway stops or drains, or is switched off.
 pub(crate) fn refuse_while_draining(msg: Request<'_>) -> bool {
-    let drains = state().lifecycle.is_draining();
+    let lifecycle = &state().lifecycle;
+    let drains = lifecycle.is_draining() || !lifecycle.is_enabled();
     if drains {
         let step = state().gateway.refuse_while_stopping(reply_to(msg));
         execute(step, Context::Request(msg, None));
@@ -47,8 +57,12 @@ pub(crate) fn refuse_while_draining(msg: Request<'_>) -> bool {
     drains
 }
 
-/// `ipsmgw_classify()`: what the request is. It changes nothing.
+/// `ipsmgw_classify()`: what the request is. It changes nothing. After `ipsmgw.disable`, only reports on messages of the gateway are
+/// for it.
 pub(crate) fn classify(msg: SipMsg<'_>) -> i32 {
+    if !state().lifecycle.is_enabled() && expects_report(msg) != TRUE {
+        return FALSE;
+    }
     let Some(view) = MessageView::of(msg) else {
         return FALSE;
     };

@@ -3,6 +3,7 @@
 pub(super) mod exports;
 pub(super) mod fixups;
 pub(super) mod functions;
+pub(super) mod gauges;
 pub(super) mod host_settings;
 pub(super) mod keep;
 pub(super) mod overload;

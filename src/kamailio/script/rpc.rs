@@ -55,6 +55,10 @@ commands! {
         c"Shows an RP message field by field; with a direction (mo, mt) and, for reports, ack or error, a TPDU. Parameters: hex [mo|mt [data|ack|error]]";
     Drain c"ipsmgw.drain" => drain,
         c"Takes no new messages, or takes them again; shows how many are still under way. Parameters: [off]";
+    Enable c"ipsmgw.enable" => enable,
+        c"Converts messages again; shows how many are still under way";
+    Disable c"ipsmgw.disable" => disable,
+        c"Messages pass unchanged from now on; shows how many are still under way. A restart enables";
     Trace c"ipsmgw.trace" => trace_message,
         c"Shows what is known of messages that are open or ended lately, by the Call-ID of their senders. Parameters: call-id";
     Pending c"ipsmgw.pending" => pending,
@@ -215,6 +219,32 @@ fn drain(request: Request<'_>) {
     state.lifecycle.drain(drains);
     if let Some(reply) = request.reply() {
         reply.text("draining", flag(state.lifecycle.is_draining()));
+        let open = i64::try_from(lifecycle::open(state)).unwrap_or(0);
+        reply.number("open", open);
+    }
+}
+
+/// `ipsmgw.enable`
+fn enable(request: Request<'_>) {
+    switch(request, true);
+}
+
+/// `ipsmgw.disable`
+fn disable(request: Request<'_>) {
+    switch(request, false);
+}
+
+fn switch(request: Request<'_>, enabled: bool) {
+    let state = state();
+    if state.lifecycle.is_enabled() != enabled {
+        state.lifecycle.enable(enabled);
+        tracing::warn!(
+            enabled,
+            "switched by RPC: while disabled, messages pass unchanged"
+        );
+    }
+    if let Some(reply) = request.reply() {
+        reply.text("enabled", flag(state.lifecycle.is_enabled()));
         let open = i64::try_from(lifecycle::open(state)).unwrap_or(0);
         reply.number("open", open);
     }

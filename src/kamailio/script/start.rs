@@ -3,6 +3,7 @@
 use crate::interwork::{Gateway, Policy};
 use crate::sip::{Place, place};
 
+use super::gauges;
 use super::params::Parameters;
 use crate::kamailio::engine::cdr_route;
 use crate::kamailio::engine::result_route;
@@ -56,7 +57,7 @@ pub(crate) fn start() -> Result<(), SettingError> {
             parameters.max_pending
         ))
     })?;
-    if !counters::register() {
+    if !(counters::register() && gauges::register()) {
         return Err(SettingError(
             "cannot register the counters; is ipsmgw.so loaded twice?".into(),
         ));

@@ -25,9 +25,11 @@ pub(crate) struct Stage {
     pub(crate) signal_ms: AtomicU64,
     /// The main process.
     pub(crate) main: AtomicU32,
+    /// 1: `ipsmgw.disable`.
+    disabled: AtomicU32,
 }
 
-plain!(struct Stage { loaded, phase, signal_ms, main });
+plain!(struct Stage { loaded, phase, signal_ms, main, disabled });
 
 pub(crate) struct Lifecycle {
     stage: ShmBox<Stage>,
@@ -44,6 +46,7 @@ impl Lifecycle {
                 phase: AtomicU32::new(SERVES),
                 signal_ms: AtomicU64::new(0),
                 main: AtomicU32::new(0),
+                disabled: AtomicU32::new(0),
             })?,
             timeout_ms,
         })
@@ -75,6 +78,16 @@ impl Lifecycle {
     /// Whether nothing new is taken.
     pub(crate) fn is_draining(&self) -> bool {
         self.phase() != SERVES
+    }
+
+    /// False after `ipsmgw.disable`: messages pass unchanged.
+    pub(crate) fn is_enabled(&self) -> bool {
+        self.stage.disabled.load(SeqCst) == 0
+    }
+
+    /// `ipsmgw.enable`, `ipsmgw.disable`.
+    pub(crate) fn enable(&self, enabled: bool) {
+        self.stage.disabled.store(u32::from(!enabled), SeqCst);
     }
 
     /// `ipsmgw.drain`: takes nothing new, or takes it again.

@@ -1,7 +1,7 @@
 //! Counters of Kamailio's core: `kamcmd cnt.get ipsmgw NAME`, and `xhttp_prom`.
 
 use std::ffi::CString;
-
+use std::os::raw::{c_long, c_void};
 use std::sync::OnceLock;
 
 use super::calls;
@@ -26,22 +26,28 @@ impl Handle {
 
     /// In mod_init.
     pub(crate) fn register(&self, name: &str) -> bool {
-        let Ok(name) = CString::new(name) else {
-            return false;
-        };
-        let mut handle = ffi::counter_handle_t::default();
-        let registered = calls::counter_register(
-            &mut handle,
-            Name::new(c"ipsmgw"),
-            Name::new(&name),
-            0,
-            None,
-            std::ptr::null_mut(),
-            Name::new(c"see doc/ipsmgw_admin.md of ipsmgw"),
-            0,
-        );
-        registered >= 0 && self.0.set(handle).is_ok()
+        register(name, None).is_some_and(|handle| self.0.set(handle).is_ok())
     }
+}
+
+/// What Kamailio calls for the value of a counter.
+pub(super) type Value = extern "C" fn(ffi::counter_handle_t, *mut c_void) -> c_long;
+
+/// In mod_init.
+pub(super) fn register(name: &str, value: Option<Value>) -> Option<ffi::counter_handle_t> {
+    let name = CString::new(name).ok()?;
+    let mut handle = ffi::counter_handle_t::default();
+    let registered = calls::counter_register(
+        &mut handle,
+        Name::new(c"ipsmgw"),
+        Name::new(&name),
+        0,
+        value,
+        std::ptr::null_mut(),
+        Name::new(c"see doc/ipsmgw_admin.md of ipsmgw"),
+        0,
+    );
+    (registered >= 0).then_some(handle)
 }
 
 /// Panics that the guard caught: each is a bug.

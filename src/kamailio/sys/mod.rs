@@ -15,6 +15,7 @@ pub(super) mod database;
 pub(super) mod entry;
 pub(super) mod exports;
 pub(super) mod ffi;
+pub(super) mod gauges;
 pub(super) mod guard;
 mod kept;
 pub(super) mod local_address;

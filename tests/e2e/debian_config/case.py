@@ -150,6 +150,37 @@ async def without_authentication():
             await kamailio.close(failed)
 
 
+async def switched_off():
+    "ipsmgw.disable, and rules of the operator: a message that is not converted goes on in Debian's configuration"
+    port = free_port()
+    rules = ["route[IPSMGW_CONVERTS] {", '\tif ($vn(sender) =~ "^sip:carol@" && $vn(direction) == "im2sm") return -1;']
+    rules += [f'\tif ($vn(recipient) == "sip:+15550002@{DOMAIN}" && $vn(direction) == "sm2im" && $si == "127.0.0.2") return -1;', "\treturn 1;", "}"]
+    kamailio = start(write_configuration("off", "#!define IPSMGW_BELIEVES_FROM", "#!define IPSMGW_RULES", port=port, last="\n".join(rules)), port)
+    failed = True
+    try:
+        await kamailio.start()
+        phone, bob = await user(kamailio, Phone, "+15550001"), await user(kamailio, ImClient, "bob")
+        carol = ImClient(bob.endpoint, "carol", None, DOMAIN)
+        for sender, wanted in ((bob, 200), (carol, 415)):
+            equal((await sender.send_im(f"sip:+15550001@{DOMAIN}", "hi")).status, wanted, f"by the rules: {sender.name}")
+            await phone.next_message()
+        client = await user(kamailio, ImClient, "+15550002")
+        there = Phone(await kamailio.endpoint(host="127.0.0.2"), "+15550001", None, DOMAIN, "+15550001")
+        for sender, wanted in ((phone, 202), (there, 404)):
+            equal((await sender.send_sm("+15550002", "hi")).answer.status, wanted, f"by the rules: a phone at {sender.endpoint.address[0]}")
+        await client.next_message()
+        kamailio.rpc("ipsmgw.disable")
+        equal((await bob.send_im(f"sip:+15550001@{DOMAIN}", "hi")).status, 415, "switched off: the answer of the phone")
+        equal((await phone.next_message()).text, "hi", "the phone's text")
+        equal((await phone.send_sm("+15550002", "hi")).answer.status, 404, "switched off: a short message")
+        equal(client.inbox.empty(), True, "whether the client got nothing")
+        kamailio.rpc("ipsmgw.enable")
+        equal((await bob.send_im(f"sip:+15550001@{DOMAIN}", "hi")).status, 200, "switched on")
+        failed = False
+    finally:
+        await kamailio.close(failed)
+
+
 async def overload():
     "while the table of exchanges is nearly full new messages get 503, with the third line of the manual and without"
     for name, first in (("two", ""), ("three", "\troute(IPSMGW_OVERLOAD);")):
@@ -173,4 +204,4 @@ async def overload():
             await kamailio.close(failed)
 
 
-run(with_authentication, without_authentication, overload)
+run(with_authentication, without_authentication, switched_off, overload)
