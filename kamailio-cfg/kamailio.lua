@@ -942,7 +942,13 @@ function web_request()
 	local origin = setting("WEB_ORIGIN")
 	KSR.set_reply_close()
 	KSR.set_reply_no_connect()
-	if tonumber(setting("IPSMGW_FLOOD")) > 0 and KSR.pike.pike_check_req() < 0 then
+	if "tcp:" .. KSR.pv.gete("$Ri") .. ":" .. KSR.pv.gete("$Rp") == setting("IPSMGW_PROMETHEUS") then
+		if KSR.xhttp_prom.check_uri() > 0 then
+			KSR.xhttp_prom.dispatch()
+		else
+			refuse(404, "Not Found")
+		end
+	elseif tonumber(setting("IPSMGW_FLOOD")) > 0 and KSR.pike.pike_check_req() < 0 then
 		refuse(503, "Too Many Requests")
 	elseif not KSR.pv.gete("$hdr(Upgrade)"):lower():find("websocket") then
 		refuse(404, "Not Found")

@@ -24,6 +24,7 @@ export IPSMGW_TRUSTED=${IPSMGW_TRUSTED:-}
 export IPSMGW_FLOOD=${IPSMGW_FLOOD:-100}
 export IPSMGW_CONNECTIONS=${IPSMGW_CONNECTIONS:-256}
 export IPSMGW_CPIM_FROM=${IPSMGW_CPIM_FROM:-any}
+export IPSMGW_PROMETHEUS=${IPSMGW_PROMETHEUS-tcp:127.0.0.1:9464}
 [[ -z ${IPSMGW_RULES:-} ]] || export IPSMGW_RULES
 export IPSMGW_STOP_TIMEOUT=${IPSMGW_STOP_TIMEOUT:-10}
 export IPSMGW_PEER_TIMEOUT=${IPSMGW_PEER_TIMEOUT:-4}
@@ -153,6 +154,13 @@ for subnet in "${subnets[@]}"; do
 	is_subnet "$subnet" ||
 		die "IPSMGW_TRUSTED holds '$subnet': write addresses and subnets separated by commas, for example 192.0.2.7,192.0.2.64/28,2001:db8::/64"
 done
+if [[ -n $IPSMGW_PROMETHEUS ]]; then
+	[[ $IPSMGW_PROMETHEUS == tcp:127.* ]] && is_socket "${IPSMGW_PROMETHEUS#tcp:}" ||
+		die "IPSMGW_PROMETHEUS is '$IPSMGW_PROMETHEUS': write an address of loopback, tcp:127.0.0.1:PORT, for example tcp:127.0.0.1:9464, or leave it empty"
+else
+	# kamailio.cfg opens the socket when this variable exists.
+	unset IPSMGW_PROMETHEUS
+fi
 if [[ -n ${IPSMGW_RULES:-} ]]; then
 	[[ $IPSMGW_RULES == /* && -r $IPSMGW_RULES && $IPSMGW_RULES != *[[:space:]\"!]* ]] ||
 		die "IPSMGW_RULES is '$IPSMGW_RULES': write the absolute path of a file that can be read, without spaces, for example /etc/ipsmgw/rules.cfg"

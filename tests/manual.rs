@@ -208,7 +208,8 @@ fn event_routes() {
 #[test]
 fn counters() {
     let of_messages = Counter::ALL.iter().map(|counter| counter.name());
-    let of_the_server = kamailio::COUNTERS.iter().chain(&kamailio::GAUGES).copied();
+    let of_the_server = kamailio::COUNTERS.iter().chain(&kamailio::GAUGES);
+    let of_the_server = of_the_server.chain(kamailio::DELIVERY_TIMES).copied();
     assert_eq!(
         first_column(&section(&manual(), "## Counters")),
         set(of_messages.chain(of_the_server))

@@ -71,3 +71,7 @@ pub const COUNTERS: [&str; 3] = state::counters::OF_THE_SERVER;
 /// The counters that go up and down: their values now.
 #[cfg(not(test))]
 pub const GAUGES: [&str; 3] = script::gauges::GAUGES;
+
+/// The counters of delivery times.
+#[cfg(not(test))]
+pub const DELIVERY_TIMES: &[&str] = &state::delivery_times::NAMES;

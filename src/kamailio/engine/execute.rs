@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::exchange::{ExchangeKey, Kind, ReplyTo};
-use crate::interwork::{Charged, ChargingRecord, Effect, Ended, Input, Step, Verdict};
+use crate::interwork::{Charged, ChargingRecord, Effect, Ended, Ending, Input, Step, Verdict};
 use crate::sip::{Answer, Translation};
 
 use super::answer::{answer_in_transaction, answer_request, reply};
@@ -18,6 +18,7 @@ use super::watch;
 use crate::kamailio::register::contacts;
 use crate::kamailio::register::route::NotSent;
 use crate::kamailio::state::counters;
+use crate::kamailio::state::delivery_times;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::now::now;
 use crate::kamailio::state::trace;
@@ -70,7 +71,12 @@ pub(crate) fn execute(step: Step, context: Context<'_>) -> Executed {
         let mut tell = |exchange, input| effects.extend(decide(exchange, input).effects);
         match effect {
             Effect::Ended(end) => {
-                state().trace.ended(end, clock::monotonic_ms());
+                let took_ms = state().trace.ended(end, clock::monotonic_ms());
+                if end.ending == Ending::Delivered
+                    && let Some(took_ms) = took_ms
+                {
+                    delivery_times::count(end.kind, end.to_phone, took_ms);
+                }
                 trace::tell(end);
                 if end.kind == Kind::SmToIm && result_route::script_gets_sm_results() {
                     let call_id = state().trace.call_id(end.exchange);

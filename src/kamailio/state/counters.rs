@@ -2,6 +2,7 @@
 
 use crate::interwork::Counter;
 
+use super::delivery_times;
 use crate::kamailio::sys::counters::{Handle, PANICS};
 
 /// Registrations that were written into the database before they were answered.
@@ -33,4 +34,5 @@ pub(crate) fn register() -> bool {
             .into_iter()
             .zip([&REGISTRATION_WRITTEN, &REGISTRATION_REFUSED, &PANICS])
             .all(|(name, handle)| handle.register(name))
+        && delivery_times::register()
 }

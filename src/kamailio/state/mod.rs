@@ -8,6 +8,7 @@ pub(super) mod authorization;
 pub(super) mod charging;
 pub(super) mod contact_flags;
 pub(super) mod counters;
+pub(super) mod delivery_times;
 pub(super) mod exchanges;
 pub(super) mod gateway_state;
 pub(super) mod lifecycle;

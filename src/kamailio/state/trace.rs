@@ -97,11 +97,9 @@ impl<M: Memory> Trace<M> {
         }
     }
 
-    /// The outcome of a message is known.
-    pub(crate) fn ended(&self, ended: Ended, now_ms: u64) {
-        let Some(place) = self.place(ended.exchange) else {
-            return;
-        };
+    /// The outcome of a message is known. Gives the milliseconds from its request; `None` for an exchange that no request opened.
+    pub(crate) fn ended(&self, ended: Ended, now_ms: u64) -> Option<u32> {
+        let place = self.place(ended.exchange)?;
         let past = place.with(|place| {
             let known = place
                 .as_mut()
@@ -116,11 +114,10 @@ impl<M: Memory> Trace<M> {
                 ended,
             })
         });
-        // There is no entry for an exchange that no request opened.
-        if let Some(past) = past {
-            let next = self.next.fetch_add(1, Relaxed);
-            *self.ended[next as usize & (REMEMBERED - 1)].lock() = Some(past);
-        }
+        let past = past?;
+        let next = self.next.fetch_add(1, Relaxed);
+        *self.ended[next as usize & (REMEMBERED - 1)].lock() = Some(past);
+        Some(past.took_ms)
     }
 
     /// The Call-ID of the message that an exchange is about.

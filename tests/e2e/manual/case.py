@@ -16,8 +16,8 @@ OUTSIDE = re.compile(r"(modparam|loadmodule|route\[|event_route\[|#!)")
 def blocks(kind):
     """(document, line, text) of each block of this kind."""
     for document in [ROOT / "README.md", *sorted((ROOT / "doc").glob("*.md"))]:
-        # The case `recipes` runs the examples of that page.
-        text = "" if document.name == "recipes.md" else document.read_text()
+        # Their own cases run the examples of these pages.
+        text = "" if document.name in ("recipes.md", "monitoring.md") else document.read_text()
         for found in re.finditer(rf"^```{kind}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
             yield document.name, text.count("\n", 0, found.start()) + 2, found[1]
 

@@ -17,6 +17,7 @@ def settings(port, **more):
         **os.environ,
         "IPSMGW_LISTEN": f"udp:127.0.0.1:{port}",
         "IPSMGW_WS": f"tcp:127.0.0.1:{free_port()}",
+        "IPSMGW_PROMETHEUS": f"tcp:127.0.0.1:{free_port()}",
         "IPSMGW_DB_URL": f"sqlite:///{FOLDER}/people/gw.db",
         "IPSMGW_MODULE": os.environ.get("IPSMGW_MODULE", str(ROOT / "target/release/ipsmgw.so")),
         **more,
