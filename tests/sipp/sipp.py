@@ -3,11 +3,13 @@
 import collections
 import csv
 import re
+import secrets
 import socket
 import subprocess
 import tempfile
 from pathlib import Path
 
+GIVEN = set()
 SCENARIOS = Path(__file__).resolve().parent / "scenarios"
 
 
@@ -21,10 +23,11 @@ def need(condition, sentence):
 
 
 def free_port(host):
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        probe.bind((host, 0))
-        return probe.getsockname()[1]
+    """A port that is free, below those that the kernel gives to other programs. Each port once."""
+    while (port := secrets.randbelow(20000) + 12000) in GIVEN or is_bound(host, port):
+        pass
+    GIVEN.add(port)
+    return port
 
 
 def is_bound(host, port):
