@@ -15,6 +15,8 @@ IPSMGW_DOMAIN=${IPSMGW_DOMAIN:-ims.example}
 export IPSMGW_DOMAIN=${IPSMGW_DOMAIN,,}
 if ((EUID == 0)); then data=/var/lib; else data=${XDG_DATA_HOME:-${HOME:-/tmp}/.local/share}; fi
 export IPSMGW_DB_URL=${IPSMGW_DB_URL:-sqlite:///$data/ipsmgw/ipsmgw.sqlite}
+export IPSMGW_STORE=${IPSMGW_STORE:-1}
+export IPSMGW_STORE_URL=${IPSMGW_STORE_URL:-}
 export IPSMGW_SC=${IPSMGW_SC:-+15559999}
 export IPSMGW_NUMBERS=${IPSMGW_NUMBERS:-}
 export IPSMGW_SC_URI=${IPSMGW_SC_URI:-}
@@ -127,6 +129,18 @@ is_host_name "$IPSMGW_DOMAIN" ||
 	die "IPSMGW_DOMAIN is '$IPSMGW_DOMAIN': write a domain name, for example ims.example"
 [[ $IPSMGW_DB_URL =~ ^sqlite:////[^\ \"!]+$ ]] ||
 	die "IPSMGW_DB_URL is '$IPSMGW_DB_URL': write sqlite:/// and the absolute path of a file without spaces (four slashes in all), for example sqlite:////var/lib/ipsmgw/ipsmgw.sqlite"
+[[ $IPSMGW_STORE == [01] ]] ||
+	die "IPSMGW_STORE is '$IPSMGW_STORE': write 1 to keep messages in the database until their end, or 0 to keep them only in memory"
+store_package=
+unset IPSMGW_STORE_MODULE
+case $IPSMGW_STORE_URL in
+"") ;;
+postgres://*) export IPSMGW_STORE_MODULE=db_postgres.so store_package=kamailio-postgres-modules ;;
+mysql://*) export IPSMGW_STORE_MODULE=db_mysql.so store_package=kamailio-mysql-modules ;;
+*) die "IPSMGW_STORE_URL is not the URL of a PostgreSQL, MariaDB or MySQL database: write postgres://USER:PASSWORD@HOST/DATABASE or mysql://USER:PASSWORD@HOST/DATABASE, or leave it empty to keep messages beside the people" ;;
+esac
+[[ $IPSMGW_STORE_URL != *[\ \"!]* ]] ||
+	die "IPSMGW_STORE_URL holds a space, a quote or an exclamation mark: choose a password without them"
 [[ $IPSMGW_NUMBERS =~ ^(|plain|\+([1-9][0-9]{0,2})?)$ ]] ||
 	die "IPSMGW_NUMBERS is '$IPSMGW_NUMBERS': write a country code such as +49, + for numbers that lack only the plus sign, plain where no number has one, or leave it empty"
 is_e164 "$IPSMGW_SC" ||
@@ -204,7 +218,7 @@ make_database() {
 	umask 077
 	mkdir -p "$(dirname "$db")" && [[ -w $(dirname "$db") ]] ||
 		die "cannot write in $(dirname "$db"): make that folder yours, or point IPSMGW_DB_URL at another one"
-	sql <"$here/db/people.sql" >/dev/null || die "cannot make the database $db (see above)"
+	cat "$here/db/people.sql" "$here/schema/sqlite.sql" | sql >/dev/null || die "cannot make the database $db (see above)"
 	umask "$mask"
 }
 

@@ -1,10 +1,10 @@
 //! Inputs for the core: its decision is committed under the lock of the bucket, which is released then.
 
-use crate::exchange::{ExchangeKey, Identity, NothingOpen, Now};
+use crate::exchange::{Exchange, ExchangeKey, Identity, NothingOpen, Now, Texts};
 use crate::interwork::{Input, Step};
 
 use super::log_subject;
-use crate::kamailio::state::exchanges::Locked;
+use crate::kamailio::state::exchanges::{Behind, Locked};
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::now::now;
 
@@ -28,6 +28,26 @@ pub(crate) fn decide_for(identity: &Identity, input: Input<'_>, now: Now) -> Ste
 /// Decides an input for the exchanges of a locked bucket.
 pub(crate) fn decide_in(mut locked: Locked<'_>, input: Input<'_>, now: Now) -> Step {
     let step = state().gateway.handle(input, now, &mut locked);
-    locked.commit(&step.changes);
+    let behind = locked.commit(&step.changes);
+    if let Some(storage) = &state().storage {
+        // Still under the lock of the bucket: the database follows in the order of the commits.
+        storage.follow(&behind);
+    }
     step
+}
+
+/// Takes up an exchange of an earlier start, of this identity. False: there is no place for it.
+pub(crate) fn take_up(identity: &Identity, exchange: &Exchange, texts: &Texts) -> bool {
+    let now = now();
+    let mut locked = state().table.lock(identity.as_str(), now.unix_ms);
+    let has_place = locked.take_place_again(exchange, texts.as_octets().len());
+    if has_place {
+        let step = decide_in(locked, Input::TakenUp { exchange, texts }, now);
+        debug_assert!(step.effects.is_empty(), "nothing is sent before the start");
+        let is_open = state().table.lock_of(exchange.key(), now.unix_ms).is_some();
+        if let (false, Some(storage)) = (is_open, &state().storage) {
+            storage.follow(&[Behind::Ended(exchange.key())]);
+        }
+    }
+    has_place
 }

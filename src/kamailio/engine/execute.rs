@@ -152,8 +152,19 @@ pub(crate) fn execute(step: Step, context: Context<'_>) -> Executed {
                     tracing::error!("no memory to watch a held transaction: its timer answers 408");
                 }
             }
-            // Without a database the core does not ask.
-            Effect::Store { exchange, .. } => tell(exchange, Input::NotStored { exchange }),
+            Effect::Store { exchange, waits } => {
+                let request = match context {
+                    Context::Request(request, _) => Some(request),
+                    _ => None,
+                };
+                let may_wait = waits.is_none()
+                    || request.is_some_and(|request| hold_for_database(request, exchange));
+                let storage = state().storage.as_ref();
+                if !may_wait || !storage.is_some_and(|storage| storage.ask(exchange)) {
+                    counters::NOT_STORED.count();
+                    tell(exchange, Input::NotStored { exchange });
+                }
+            }
             Effect::AnswerHeld {
                 transaction,
                 route,
@@ -317,6 +328,16 @@ fn relay(request: Request<'_>, translation: Option<&Translation>, exchange: Exch
     handle(exchange, Input::Released { exchange }, Context::Nothing);
     refuse_without_means(request);
     false
+}
+
+/// Holds a request until its exchange is written. tm's timer ends it if that takes too long.
+fn hold_for_database(request: Request<'_>, exchange: ExchangeKey) -> bool {
+    transaction::set_timeout(request, state().gateway.policy.accept_timeout_ms);
+    let is_held = transaction::suspend(request).is_some() && watch::watch_held(request, exchange);
+    if !is_held {
+        tracing::error!("no memory to hold a request until it is written to the database");
+    }
+    is_held
 }
 
 /// Refuses a request because a call into Kamailio failed. The log has the reason.

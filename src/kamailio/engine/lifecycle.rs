@@ -29,7 +29,8 @@ const LAST_WORD: Duration = Duration::from_millis(100);
 const LAST_WORK_MS: u64 = 1_000;
 
 /// How many messages are open: the sender waits for an answer or for a report. Parts that wait for other parts do not count, nor do
-/// messages for which a service centre may send a report within days. A REGISTER that waits for the database counts.
+/// messages for which a service centre may send a report within days. A REGISTER that waits for the database counts, and so does what is
+/// not written yet of an exchange that the database keeps, unless the database is away.
 pub(crate) fn open(state: &GatewayState) -> usize {
     const UNDER_WAY: [u32; 3] = [
         Kind::SmToIm as u32,
@@ -39,7 +40,10 @@ pub(crate) fn open(state: &GatewayState) -> usize {
     let open = state.table.census();
     let messages = open.filter(|(kind, _)| UNDER_WAY.contains(kind)).count();
     let registrations = state.registrations.as_ref();
-    messages + registrations.map_or(0, |queue| queue.unanswered())
+    let storage = state.storage.as_ref().filter(|storage| !storage.is_away());
+    messages
+        + registrations.map_or(0, |queue| queue.unanswered())
+        + storage.map_or(0, |storage| storage.waiting())
 }
 
 /// In child_init of each process, after usrloc's. False aborts the start.

@@ -13,6 +13,7 @@ pub(super) mod result_route;
 pub(super) mod retransmissions;
 pub(super) mod rewrite;
 pub(super) mod send;
+pub(super) mod storage;
 pub(super) mod timer;
 pub(super) mod tm_callbacks;
 pub(super) mod transaction_id;

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::ffi::CStr;
+use std::sync::atomic::Ordering::SeqCst;
 
 use crate::exchange::{ExchangeKey, Now};
 use crate::guard::connections::Watch;
@@ -41,7 +42,10 @@ impl process::Timer for Timer {
         state().refusals.tick(now_ms);
         state().people.tick();
         WATCH.with_borrow_mut(|watch| connections::look(watch, now_ms));
-        look();
+        // What was taken up of an earlier start waits until the registrations are there.
+        if state().lifecycle.stage().loaded.load(SeqCst) != 0 {
+            look();
+        }
         lifecycle::end_when_done(look, stop);
     }
 }

@@ -15,6 +15,7 @@ use super::transformation;
 use crate::kamailio::engine::lifecycle;
 use crate::kamailio::engine::log_lines;
 use crate::kamailio::engine::log_subject;
+use crate::kamailio::engine::storage;
 use crate::kamailio::engine::timer::Timer;
 use crate::kamailio::register::person;
 use crate::kamailio::register::save;
@@ -158,7 +159,9 @@ impl Module for Ipsmgw {
     }
 
     fn child_init(rank: Rank) -> bool {
-        if rank == Rank::MAIN && !(process::start_timer::<Timer>() && writer::start()) {
+        if rank == Rank::MAIN
+            && !(process::start_timer::<Timer>() && writer::start() && storage::start())
+        {
             tracing::error!("cannot start the processes of ipsmgw");
             return false;
         }

@@ -57,6 +57,10 @@ parameters! {
         "the database with the authorisations, `\"sqlite:////var/lib/ipsmgw/ipsmgw.sqlite\"`; without it they last until Kamailio stops";
     auth_table: Text("ipsmgw_auth"),
         "its table: `identity` (a number with `+`, or a SIP URI), `sm2im`, `im2sm` (0 or 1)";
+    store_table: Text("") default "none",
+        "table in the database for messages that the gateway has taken responsibility for: they survive a restart. The folder kamailio-cfg/schema has it for SQLite, PostgreSQL and MariaDB. Without it they are lost. See [The database of promises](#the-database-of-promises)";
+    store_url: Text("") default "`db_url`",
+        "another database for `store_table`, `\"postgres://ipsmgw:PASSWORD@db.example/ipsmgw\"`";
     authorize_default: Word("both", ["both", "sm2im", "im2sm", "none"]),
         "authorisation of an identity that is not in the table";
 }

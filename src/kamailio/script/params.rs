@@ -161,6 +161,9 @@ pub(crate) struct Parameters {
     pub(crate) auth_table: &'static str,
     pub(crate) tables: Tables,
     pub(crate) authorize_default: Authorization,
+    /// Empty: exchanges are only in memory.
+    pub(crate) store_table: &'static str,
+    pub(crate) store_url: &'static str,
 }
 
 /// By default one sender may fill this part of the table.
@@ -226,6 +229,11 @@ impl Parameters {
                 scscf: optional_table("scscf_table", host.scscf_table)?,
             },
             auth_table: table("auth_table", host.auth_table)?,
+            store_table: store_table(host)?,
+            store_url: match host.store_url {
+                "" => host.db_url,
+                url => url,
+            },
             // The entry has the words.
             authorize_default: Authorization::of_word(host.authorize_default).unwrap_or_default(),
         })
@@ -253,12 +261,28 @@ fn table(name: &str, table: &'static str) -> Result<&'static str, String> {
         "people_table" => "ipsmgw_people",
         "identity_table" => "ipsmgw_identity",
         "scscf_table" => "ipsmgw_scscf",
+        "store_table" => "ipsmgw_store",
         _ => "location",
     };
     let what = format!(
         "the name of a table, up to 64 letters, digits, dots and underscores, such as \"{example}\""
     );
     Err(wanted(name, table, &what))
+}
+
+/// The table of stored exchanges, which needs a database.
+fn store_table(host: &HostSettings<'static>) -> Result<&'static str, String> {
+    if host.store_table.is_empty() && !host.store_url.is_empty() {
+        return Err(
+            "store_url is set, and store_table is not: write the name of a table into store_table, such as \"ipsmgw_store\"".into(),
+        );
+    }
+    if !host.store_table.is_empty() && host.store_url.is_empty() && host.db_url.is_empty() {
+        return Err(
+            "store_table needs a database: write its URL into store_url or db_url, such as \"sqlite:////var/lib/ipsmgw/ipsmgw.sqlite\"".into(),
+        );
+    }
+    optional_table("store_table", host.store_table)
 }
 
 /// The same for an optional table.

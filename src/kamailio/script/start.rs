@@ -8,6 +8,7 @@ use super::params::Parameters;
 use crate::kamailio::engine::cdr_route;
 use crate::kamailio::engine::result_route;
 use crate::kamailio::engine::retransmissions;
+use crate::kamailio::engine::storage;
 use crate::kamailio::engine::tm_callbacks;
 use crate::kamailio::register::reg_event;
 use crate::kamailio::state::answered::Answered;
@@ -21,6 +22,8 @@ use crate::kamailio::state::now::now;
 use crate::kamailio::state::people::People;
 use crate::kamailio::state::refusals::Refusals;
 use crate::kamailio::state::registration_queue::RegistrationQueue;
+use crate::kamailio::state::storage::Storage;
+use crate::kamailio::state::stored_rows::StoredRows;
 use crate::kamailio::state::table::Bounds;
 use crate::kamailio::state::trace::Trace;
 use crate::kamailio::sys::guard;
@@ -76,11 +79,21 @@ pub(crate) fn start() -> Result<(), SettingError> {
     result_route::set_event_callback(parameters.event_callback);
     cdr_route::set_callback(parameters.cdr_event_callback);
     policy.charging = cdr_route::script_gets_records();
+    let rows = match parameters.store_table {
+        "" => None,
+        table => Some(StoredRows::new(parameters.store_url, table)?),
+    };
+    let fresh = random();
+    let boot = rows.as_ref().map_or(Ok(fresh), |rows| rows.boot(fresh))?;
+    if let Some(rows) = &rows {
+        rows.close();
+    }
     let gateway = Gateway {
         policy,
-        boot: random(),
-        keeps: false,
+        boot,
+        keeps: rows.is_some(),
     };
+    let storage = rows.map(|rows| Storage::new(rows, parameters.max_pending));
     result_route::set_sm_event_callback(parameters.sm_event_callback);
     set_state(GatewayState {
         people: People::new(&gateway, parameters.db_url, parameters.tables)?,
@@ -97,6 +110,7 @@ pub(crate) fn start() -> Result<(), SettingError> {
         )?,
         registrations: RegistrationQueue::new(parameters.db_url, parameters.usrloc_table)?,
         charging: Charging::new(now().unix_ms).ok_or_else(no_memory)?,
+        storage: storage.transpose()?,
         trace: Trace::new(parameters.max_pending).ok_or_else(no_memory)?,
         lifecycle: Lifecycle::new(parameters.stop_timeout_ms).ok_or_else(no_memory)?,
         connections: parameters.connections,
@@ -107,7 +121,7 @@ pub(crate) fn start() -> Result<(), SettingError> {
         log_guard: parameters.log_guard,
         identity: identity_format(parameters.identity)?,
     });
-    Ok(())
+    storage::take_up_all()
 }
 
 /// A next hop must not be this Kamailio: a request to itself would loop.

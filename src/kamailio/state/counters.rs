@@ -11,9 +11,28 @@ pub(crate) static REGISTRATION_WRITTEN: Handle = Handle::new();
 /// Registrations that could not be written, and were refused.
 pub(crate) static REGISTRATION_REFUSED: Handle = Handle::new();
 
+/// Exchanges that were written into the database before their senders were answered.
+pub(crate) static STORED: Handle = Handle::new();
+
+/// Exchanges that could not be written, so that their senders were refused.
+pub(crate) static NOT_STORED: Handle = Handle::new();
+
+/// Exchanges of earlier starts that were taken up.
+pub(crate) static TAKEN_UP: Handle = Handle::new();
+
+/// Groups of exchanges that the database did not take, and rows that could not be read.
+pub(crate) static DATABASE_ERROR: Handle = Handle::new();
+
 /// The names of the counters that are not about messages.
-pub(crate) const OF_THE_SERVER: [&str; 3] =
-    ["registration_written", "registration_refused", "panics"];
+pub(crate) const OF_THE_SERVER: [&str; 7] = [
+    "registration_written",
+    "registration_refused",
+    "stored",
+    "not_stored",
+    "taken_up",
+    "database_error",
+    "panics",
+];
 
 static COUNTERS: [Handle; Counter::ALL.len()] = [const { Handle::new() }; Counter::ALL.len()];
 
@@ -32,7 +51,15 @@ pub(crate) fn register() -> bool {
         .all(|(counter, handle)| handle.register(counter.name()))
         && OF_THE_SERVER
             .into_iter()
-            .zip([&REGISTRATION_WRITTEN, &REGISTRATION_REFUSED, &PANICS])
+            .zip([
+                &REGISTRATION_WRITTEN,
+                &REGISTRATION_REFUSED,
+                &STORED,
+                &NOT_STORED,
+                &TAKEN_UP,
+                &DATABASE_ERROR,
+                &PANICS,
+            ])
             .all(|(name, handle)| handle.register(name))
         && delivery_times::register()
 }

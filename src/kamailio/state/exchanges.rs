@@ -6,7 +6,9 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::table::{self, Bounds, Record, Serial};
 use super::texts::{Blocks, PlacedTexts};
-use crate::exchange::{Change, Exchange, ExchangeKey, Full, Kind, PastSm, Sequence, Store, Texts};
+use crate::exchange::{
+    Change, Exchange, ExchangeKey, Full, Kind, PastSm, Sequence, Store, Stored, Texts,
+};
 use crate::kamailio::sys::sharing::{AtomicU64, Memory, plain};
 
 #[cfg(not(test))]
@@ -52,6 +54,15 @@ pub(in crate::kamailio) struct Place {
 
 // With the links of the table, an exchange takes less than 700 octets, and a block where its texts are long.
 const _: () = assert!(size_of::<Place>() <= 640);
+
+/// What the database is to take over of a commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::kamailio) enum Behind {
+    /// The exchange has changed: its row is written.
+    Changed(ExchangeKey),
+    /// The exchange has ended, or is not kept any more: its row goes.
+    Ended(ExchangeKey),
+}
 
 /// What a bucket remembers of its past exchanges.
 pub(in crate::kamailio) struct Past {
@@ -208,16 +219,21 @@ pub(in crate::kamailio) struct LockedExchanges<'t, M: Memory, S: BuildHasher = R
 }
 
 impl<M: Memory, S: BuildHasher> LockedExchanges<'_, M, S> {
-    /// Changes the bucket. Places that were taken for exchanges which are not opened here are free again.
-    pub(in crate::kamailio) fn commit(&mut self, changes: &[Change]) {
+    /// Changes the bucket. Places that were taken for exchanges which are not opened here are free again. The result is for the
+    /// database, in this order: what is opened comes before what has ended.
+    pub(in crate::kamailio) fn commit(&mut self, changes: &[Change]) -> Vec<Behind> {
+        let (mut behind, mut ended) = (Vec::new(), Vec::new());
         for change in changes {
             match change {
                 Change::Opened(exchange, texts) | Change::Rewritten(exchange, texts) => {
-                    self.write(exchange, Some(texts));
+                    behind.extend(self.write(exchange, Some(texts)));
                 }
-                Change::Updated(exchange) => self.write(exchange, None),
+                Change::Updated(exchange) => behind.extend(self.write(exchange, None)),
                 Change::Ended(key) => {
                     if let Some(serial) = serial(*key) {
+                        if self.is_stored(serial) {
+                            ended.push(Behind::Ended(*key));
+                        }
                         self.end(serial);
                     }
                 }
@@ -231,20 +247,50 @@ impl<M: Memory, S: BuildHasher> LockedExchanges<'_, M, S> {
             }
         }
         self.give_back_taken();
+        behind.append(&mut ended);
+        behind
     }
 
-    fn write(&mut self, exchange: &Exchange, texts: Option<&Texts>) {
+    /// Takes a place for an exchange of an earlier start, under its own key. False: there is none.
+    pub(in crate::kamailio) fn take_place_again(
+        &mut self,
+        exchange: &Exchange,
+        octets: usize,
+    ) -> bool {
         let Some(serial) = serial(exchange.key()) else {
-            return;
+            return false;
         };
-        let Some(place) = self.locked.get_mut(serial) else {
-            return;
-        };
+        let (kind, share) = (exchange.kind() as usize, exchange.header().share);
+        let reserve = |place: &mut Place, stock: &mut u32| place.texts.reserve(octets, stock);
+        let taken = self.locked.insert_again(serial, kind, share, reserve);
+        self.taken.extend(taken);
+        taken.is_ok()
+    }
+
+    /// Whether the database may have a row of this exchange.
+    fn is_stored(&self, serial: Serial) -> bool {
+        let exchange = self.locked.get(serial).and_then(|place| place.exchange);
+        exchange.is_some_and(|exchange| exchange.header().stored != Stored::No)
+    }
+
+    /// Returns what the database has to follow.
+    fn write(&mut self, exchange: &Exchange, texts: Option<&Texts>) -> Option<Behind> {
+        let key = exchange.key();
+        let serial = serial(key)?;
+        let place = self.locked.get_mut(serial)?;
+        let before = place
+            .exchange
+            .map_or(Stored::No, |before| before.header().stored);
         place.exchange = Some(*exchange);
         if let Some(texts) = texts {
             self.blocks.write(&mut place.texts, texts);
         }
         self.locked.wake_at(serial, exchange.header().due_ms);
+        match (before, exchange.header().stored) {
+            (Stored::No, Stored::No) | (_, Stored::Asked) => None,
+            (Stored::Asked | Stored::Yes, Stored::No) => Some(Behind::Ended(key)),
+            (_, Stored::Yes) => Some(Behind::Changed(key)),
+        }
     }
 
     fn end(&mut self, serial: Serial) {
@@ -345,7 +391,7 @@ mod tests {
     use super::*;
     use crate::base::Text;
     use crate::exchange::{
-        Header, IdentityKey, KeptPart, KeptPartState, KeptPartTexts, NEVER, Party, Stored,
+        Header, IdentityKey, KeptPart, KeptPartState, KeptPartTexts, NEVER, Party,
     };
     use crate::kamailio::sys::sharing::Heap;
 
@@ -414,6 +460,56 @@ mod tests {
         assert_eq!(locked.next_oldest(next.key()), None);
         assert_eq!(locked.oldest(Kind::SmToIm), None);
         assert_eq!(locked.by_key(keys[1]), None);
+    }
+
+    fn stored(exchange: Exchange, stored: Stored) -> Exchange {
+        let mut exchange = exchange;
+        exchange.header_mut().stored = stored;
+        exchange
+    }
+
+    #[test]
+    fn the_database_follows_what_is_stored() {
+        let table = open_exchanges();
+        let mut locked = table.lock("+1", 1);
+        let keys = [1, 2].map(|sequence| open(&mut locked, sequence, texts(9)).unwrap());
+        let [first, second] = keys.map(|key| part(key, 1));
+        // Nothing of what is only in memory, and of what is asked for.
+        let asked = Change::Updated(stored(first, Stored::Asked));
+        assert_eq!(locked.commit(&[asked, Change::Updated(second)]), []);
+        // What is opened and changed comes before what has ended.
+        let third = locked.take_place(Kind::KeptPart, 5, 9).unwrap();
+        let changes = [
+            Change::Ended(keys[0]),
+            Change::Ended(keys[1]),
+            Change::Opened(stored(part(third, 3), Stored::Yes), texts(9)),
+        ];
+        let behind = [Behind::Changed(third), Behind::Ended(keys[0])];
+        assert_eq!(locked.commit(&changes), behind);
+        // It is not kept any more.
+        let now = Change::Updated(part(third, 3));
+        assert_eq!(locked.commit(&[now]), [Behind::Ended(third)]);
+        assert_eq!(locked.commit(&[Change::Ended(third)]), []);
+    }
+
+    #[test]
+    fn an_exchange_of_an_earlier_start_keeps_its_key() {
+        let table = open_exchanges();
+        let key = ExchangeKey::new(NODE, 1_000).unwrap();
+        let mut locked = table.lock("+1", 1);
+        assert!(locked.take_place_again(&part(key, 1), 9));
+        let opened = Change::Opened(part(key, 1), texts(9));
+        assert_eq!(locked.commit(&[opened]), []);
+        assert_eq!(locked.by_key(key), Some(part(key, 1)));
+        // Not twice, and not where another one has its entry.
+        assert!(!locked.take_place_again(&part(key, 1), 9));
+        let same_entry = ExchangeKey::new(NODE, 1_008).unwrap();
+        assert!(!locked.take_place_again(&part(same_entry, 1), 9));
+        // New exchanges come behind it, however far it is.
+        let far = ExchangeKey::new(NODE, (1 << 55) + 1).unwrap();
+        assert!(locked.take_place_again(&part(far, 2), 9));
+        let next = locked.take_place(Kind::KeptPart, 5, 9).unwrap();
+        assert!(next.serial() > far.serial());
     }
 
     #[test]

@@ -14,6 +14,7 @@ use super::lifecycle::Lifecycle;
 use super::people::People;
 use super::refusals::Refusals;
 use super::registration_queue::RegistrationQueue;
+use super::storage::Storage;
 use super::trace::Trace;
 use crate::kamailio::sys::message::SipMsg;
 use crate::kamailio::sys::pv_format::PvFormat;
@@ -31,6 +32,8 @@ pub(crate) struct GatewayState {
     pub(crate) authorizations: Authorizations,
     /// None without a database.
     pub(crate) registrations: Option<RegistrationQueue>,
+    /// None without `store_table`.
+    pub(crate) storage: Option<Storage>,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) people: People,
     pub(crate) connections: Limits,

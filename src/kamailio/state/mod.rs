@@ -21,6 +21,8 @@ pub(super) mod registration_queue;
 mod ring;
 pub(super) mod shared_map;
 mod shares;
+pub(super) mod storage;
+pub(super) mod stored_rows;
 pub(super) mod table;
 mod texts;
 pub(super) mod trace;

@@ -22,7 +22,7 @@ impl<M: Memory, T: Plain + Copy> Ring<M, T> {
         })
     }
 
-    fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.put.wrapping_sub(self.taken) as usize
     }
 

@@ -4,15 +4,22 @@
 //! that frees itself; a [`Row`] gives its columns as texts and numbers.
 
 use std::cell::{Cell, RefCell};
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
 use std::os::raw::c_int;
 use std::ptr::{NonNull, null, null_mut};
+
+mod row;
+mod value;
 
 use super::calls;
 use super::ffi::{self, db_func_t, db_key_t, db_val_t, db1_con_t, db1_res_t, str_};
 use super::passed::Name;
-use super::text::{self, lend};
+use super::text::lend;
 use crate::kamailio::sys::setting_error::SettingError;
+
+pub(crate) use row::Row;
+use value::written;
+pub(crate) use value::{Field, Value};
 
 /// The database refused, or cannot be reached. Kamailio's log has the reason.
 pub(crate) struct DatabaseError;
@@ -100,19 +107,6 @@ thread_local! {
     static TABLE: Cell<str_> = const { Cell::new(str_ { s: null_mut(), len: 0 }) };
 }
 
-/// One value that is written.
-#[derive(Clone, Copy)]
-pub(crate) enum Value<'a> {
-    Text(&'a str),
-    Number(c_int),
-    Real(f64),
-    /// Seconds since 1970.
-    Time(i64),
-}
-
-/// A column and its value.
-pub(crate) type Field<'a> = (&'static str, Value<'a>);
-
 impl Database {
     /// In mod_init: finds the engine that the URL names.
     pub(crate) fn bind(url: &'static str) -> Result<Self, SettingError> {
@@ -168,6 +162,11 @@ impl Database {
             let _ = connection.run("PRAGMA busy_timeout=1000");
         }
         Ok(connection)
+    }
+
+    /// The engine's name, as the URL has it.
+    pub(crate) fn engine_name(&self) -> &'static str {
+        self.url.split(':').next().unwrap_or_default()
     }
 
     fn is_sqlite(&self) -> bool {
@@ -244,6 +243,30 @@ impl Database {
                 row.extend_from_slice(rest);
                 connection.insert(table, &Columns::of(&row))
             }
+        })
+    }
+
+    /// Shows each row that this SELECT finds to `see`.
+    pub(crate) fn select(
+        &self,
+        select: &str,
+        see: impl FnMut(Row<'_>),
+    ) -> Result<(), DatabaseError> {
+        self.with(|connection| {
+            let run = connection.engine.raw_query.ok_or(DatabaseError)?;
+            let mut result = null_mut();
+            // SAFETY: an open connection; the statement is live during the call.
+            let code = unsafe {
+                run(
+                    connection.raw.as_ptr(),
+                    &lend(select.as_bytes()),
+                    &mut result,
+                )
+            };
+            let rows = connection.rows(result);
+            done(code)?;
+            rows.iter().flat_map(Rows::iter).for_each(see);
+            Ok(())
         })
     }
 
@@ -447,81 +470,4 @@ impl Drop for Rows<'_> {
         // SAFETY: a result of this connection; every `Row` borrows from `self`, so none is left.
         unsafe { (engine.free_result)(raw.as_ptr(), self.result.as_ptr()) };
     }
-}
-
-/// One row of a result.
-#[derive(Clone, Copy)]
-pub(crate) struct Row<'r>(&'r [db_val_t]);
-
-impl<'r> Row<'r> {
-    fn of(row: &'r ffi::db_row) -> Self {
-        Self(match usize::try_from(row.n) {
-            // SAFETY: the engine has put `n` values there; they stay as long as the row.
-            Ok(count) if !row.values.is_null() => unsafe {
-                std::slice::from_raw_parts(row.values, count)
-            },
-            _ => &[],
-        })
-    }
-
-    fn value(self, column: usize) -> Option<&'r db_val_t> {
-        self.0.get(column).filter(|value| value.nul == 0)
-    }
-
-    /// The text in this column; nothing where it is NULL, no text, or not UTF-8.
-    pub(crate) fn text(self, column: usize) -> Option<&'r str> {
-        let value = self.value(column)?;
-        match value.type_ {
-            ffi::DB1_STRING => {
-                // SAFETY: the type says which member is set.
-                let text = unsafe { value.val.string_val };
-                if text.is_null() {
-                    return None;
-                }
-                // SAFETY: the engine ends such a text with NUL, and keeps it with the result.
-                unsafe { CStr::from_ptr(text) }.to_str().ok()
-            }
-            ffi::DB1_STR | ffi::DB1_BLOB => {
-                // SAFETY: the type says which member is set; blobs have the same shape.
-                let text = unsafe { &value.val.str_val };
-                // SAFETY: the engine keeps these octets with the result.
-                unsafe { text::text(text) }
-            }
-            _ => None,
-        }
-    }
-
-    /// The number in this column; nothing where it is NULL or no number.
-    pub(crate) fn number(self, column: usize) -> Option<c_int> {
-        match self.value(column)? {
-            value if value.type_ == ffi::DB1_INT => {
-                // SAFETY: the type says which member is set.
-                Some(unsafe { value.val.int_val })
-            }
-            _ => None,
-        }
-    }
-}
-
-fn written(value: Value<'_>) -> db_val_t {
-    let mut written = db_val_t::default();
-    match value {
-        Value::Text(text) => {
-            written.type_ = ffi::DB1_STR;
-            written.val.str_val = lend(text.as_bytes());
-        }
-        Value::Number(number) => {
-            written.type_ = ffi::DB1_INT;
-            written.val.int_val = number;
-        }
-        Value::Real(number) => {
-            written.type_ = ffi::DB1_DOUBLE;
-            written.val.double_val = number;
-        }
-        Value::Time(seconds) => {
-            written.type_ = ffi::DB1_DATETIME;
-            written.val.time_val = seconds;
-        }
-    }
-    written
 }

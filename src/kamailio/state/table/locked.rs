@@ -91,12 +91,34 @@ impl<M: Memory, R: Record, B: Plain, const KINDS: usize, S: BuildHasher>
         sender: u64,
         prepare: impl FnOnce(&mut R, &mut R::Stock) -> bool,
     ) -> Result<Serial, Full> {
+        self.insert_as(None, kind, sender, prepare)
+    }
+
+    /// The same for a record of an earlier start, with the serial number that it had.
+    pub(in crate::kamailio) fn insert_again(
+        &mut self,
+        serial: Serial,
+        kind: usize,
+        sender: u64,
+        prepare: impl FnOnce(&mut R, &mut R::Stock) -> bool,
+    ) -> Result<Serial, Full> {
+        self.insert_as(Some(serial), kind, sender, prepare)
+    }
+
+    fn insert_as(
+        &mut self,
+        again: Option<Serial>,
+        kind: usize,
+        sender: u64,
+        prepare: impl FnOnce(&mut R, &mut R::Stock) -> bool,
+    ) -> Result<Serial, Full> {
         let most = self.table.bounds.per_chain;
         let chain = self.chain(kind).ok_or(Full::Table)?;
         if chain.count >= most {
             return Err(Full::Table);
         }
-        let (place, serial) = self.table.take(self.held.group(), sender, prepare)?;
+        let group = self.held.group();
+        let (place, serial) = self.table.take(group, sender, again, prepare)?;
         let mut previous = NONE;
         if let Some(chain) = self.chain(kind) {
             previous = std::mem::replace(&mut chain.last, place);

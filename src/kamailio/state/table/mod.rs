@@ -285,14 +285,19 @@ impl<M: Memory, R: Record, B: Plain, const KINDS: usize, S: BuildHasher> Table<M
         self.slots.lock_pool().beside().shares.senders()
     }
 
-    /// Takes a free place for a bucket, for it a part of the sender's share, and what the record needs of the stock.
+    /// Takes a free place for a bucket, for it a part of the sender's share, and what the record needs of the stock. With a
+    /// serial number: for a record of an earlier start.
     fn take(
         &self,
         bucket: u32,
         sender: u64,
+        again: Option<Serial>,
         prepare: impl FnOnce(&mut R, &mut R::Stock) -> bool,
     ) -> Result<(u32, Serial), Full> {
         let mut pool = self.slots.lock_pool();
+        if again.is_some_and(|serial| !self.serials.is_free(serial)) {
+            return Err(Full::Table);
+        }
         let place = pool.beside().first;
         let (row, beside) = pool.get_both(place).ok_or(Full::Table)?;
         let share = beside.shares.take(sender)?;
@@ -300,7 +305,14 @@ impl<M: Memory, R: Record, B: Plain, const KINDS: usize, S: BuildHasher> Table<M
             beside.shares.give_back(share);
             return Err(Full::Table);
         }
-        let serial = self.serials.give(&mut beside.next_serial, place);
+        let next = &mut beside.next_serial;
+        let serial = match again {
+            None => self.serials.give(next, place),
+            Some(serial) => {
+                self.serials.give_again(next, serial, place);
+                serial
+            }
+        };
         row.serial = serial.get();
         row.share = share;
         beside.first = row.next;

@@ -47,6 +47,18 @@ impl<M: Memory> Serials<M> {
         }
     }
 
+    /// Whether no open record has the entry of this number. Under the pool's lock.
+    pub(super) fn is_free(&self, serial: Serial) -> bool {
+        self.entry(serial.get()).load(Relaxed) == NONE
+    }
+
+    /// Gives the record at this place the number that it had in an earlier start; its entry [is free](Self::is_free).
+    /// Later numbers are above it. Under the pool's lock.
+    pub(super) fn give_again(&self, next: &mut u64, serial: Serial, place: u32) {
+        self.entry(serial.get()).store(place, Relaxed);
+        *next = (*next).max(serial.get().wrapping_add(1));
+    }
+
     /// The record with this number has ended. Under the pool's lock.
     pub(super) fn take_back(&self, serial: Serial) {
         self.entry(serial.get()).store(NONE, Relaxed);

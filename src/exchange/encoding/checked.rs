@@ -1,0 +1,159 @@
+//! Values that are written as octets and read again, each one checked.
+
+use core::num::NonZeroU64;
+
+use super::Damaged;
+use crate::exchange::{ExchangeKey, MOST_TEXT, Texts};
+
+/// A value that is written and read again.
+pub(super) trait Encoded: Sized {
+    /// Appends it.
+    fn put(&self, out: &mut Vec<u8>);
+    /// Reads it as this field.
+    fn take(from: &mut Reader<'_>, field: &'static str) -> Result<Self, Damaged>;
+}
+
+/// Reads octets in their order.
+pub(super) struct Reader<'o>(&'o [u8]);
+
+impl<'o> Reader<'o> {
+    pub(super) const fn of(octets: &'o [u8]) -> Self {
+        Self(octets)
+    }
+
+    /// The next value, which is this field.
+    pub(super) fn take<T: Encoded>(&mut self, field: &'static str) -> Result<T, Damaged> {
+        T::take(self, field)
+    }
+
+    fn octets<const N: usize>(&mut self, field: &'static str) -> Result<[u8; N], Damaged> {
+        let (octets, rest) = self.0.split_first_chunk().ok_or(Damaged { field })?;
+        self.0 = rest;
+        Ok(*octets)
+    }
+
+    /// The texts, which are the rest.
+    pub(super) fn texts(mut self) -> Result<Texts, Damaged> {
+        let length: u16 = self.take("texts")?;
+        match self.0 {
+            texts if texts.len() == usize::from(length) && texts.len() <= MOST_TEXT => {
+                Ok(Texts::from_octets(texts, &[]))
+            }
+            _ => Err(Damaged { field: "texts" }),
+        }
+    }
+}
+
+macro_rules! numbers {
+    ($($number:ty),+) => {$(
+        impl Encoded for $number {
+            fn put(&self, out: &mut Vec<u8>) {
+                out.extend_from_slice(&self.to_be_bytes());
+            }
+
+            fn take(from: &mut Reader<'_>, field: &'static str) -> Result<Self, Damaged> {
+                from.octets(field).map(Self::from_be_bytes)
+            }
+        }
+    )+};
+}
+
+numbers!(u8, i8, u16, u32, u64, i64);
+
+impl Encoded for bool {
+    fn put(&self, out: &mut Vec<u8>) {
+        u8::from(*self).put(out);
+    }
+
+    fn take(from: &mut Reader<'_>, field: &'static str) -> Result<Self, Damaged> {
+        match from.take::<u8>(field)? {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(Damaged { field }),
+        }
+    }
+}
+
+impl<T: Encoded> Encoded for Option<T> {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.is_some().put(out);
+        if let Some(value) = self {
+            value.put(out);
+        }
+    }
+
+    fn take(from: &mut Reader<'_>, field: &'static str) -> Result<Self, Damaged> {
+        let is_there: bool = from.take(field)?;
+        is_there.then(|| from.take(field)).transpose()
+    }
+}
+
+impl Encoded for NonZeroU64 {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.get().put(out);
+    }
+
+    fn take(from: &mut Reader<'_>, field: &'static str) -> Result<Self, Damaged> {
+        Self::new(from.take(field)?).ok_or(Damaged { field })
+    }
+}
+
+impl Encoded for ExchangeKey {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.node().put(out);
+        self.serial().put(out);
+    }
+
+    fn take(from: &mut Reader<'_>, field: &'static str) -> Result<Self, Damaged> {
+        let node = from.take(field)?;
+        Self::new(node, from.take(field)?).ok_or(Damaged { field })
+    }
+}
+
+/// A structure: the fields that are kept, in the order in which they are written, and behind the semicolon those that are
+/// not, each with its value for a later start.
+macro_rules! structure {
+    ($name:ident { $($field:ident),+ $(; $($left_out:ident: $value:expr),+)? $(,)? }) => {
+        impl Encoded for $name {
+            fn put(&self, out: &mut Vec<u8>) {
+                let Self { $($field,)+ $($($left_out: _,)+)? } = self;
+                $($field.put(out);)+
+            }
+
+            fn take(from: &mut Reader<'_>, _: &'static str) -> Result<Self, Damaged> {
+                Ok(Self {
+                    $($field: from.take(stringify!($field))?,)+
+                    $($($left_out: $value,)+)?
+                })
+            }
+        }
+    };
+}
+
+/// An enumeration: each variant with its number.
+macro_rules! enumeration {
+    ($name:ident { $($number:literal => $variant:ident $({ $($field:ident),+ })? $(($item:ident))?),+ $(,)? }) => {
+        impl Encoded for $name {
+            fn put(&self, out: &mut Vec<u8>) {
+                match self {
+                    $(Self::$variant $({ $($field),+ })? $(($item))? => {
+                        out.push($number);
+                        $($($field.put(out);)+)?
+                        $($item.put(out);)?
+                    })+
+                }
+            }
+
+            fn take(from: &mut Reader<'_>, field: &'static str) -> Result<Self, Damaged> {
+                match from.take::<u8>(field)? {
+                    $($number => Ok(Self::$variant
+                        $({ $($field: from.take(stringify!($field))?),+ })?
+                        $((from.take(stringify!($item))?))?),)+
+                    _ => Err(Damaged { field }),
+                }
+            }
+        }
+    };
+}
+
+pub(super) use {enumeration, structure};

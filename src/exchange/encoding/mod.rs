@@ -1,0 +1,132 @@
+//! An exchange and its texts as octets, for a database: what a later start needs to go on.
+//!
+//! ```text
+//! version  kind  fields of the record  length of the texts (2)  texts  checksum (8)
+//! ```
+//!
+//! Numbers are in network order. Transactions are not kept, nor what the host knows better: they mean nothing to a later
+//! start. Each field of each record is named below, so a new field or kind does not compile before it has its place.
+
+mod checked;
+mod records;
+#[cfg(test)]
+mod tests;
+
+use core::fmt;
+
+use crate::exchange::{
+    Exchange, ExchangeKey, Identity, IdentityKey, ImToSmTexts, KeptPartTexts, Kind,
+    ListDeliveryTexts, NotificationTexts, SmToImTexts, SubmittedTexts, Texts,
+};
+use checked::{Encoded, Reader};
+
+/// The version of this form. A version that cannot be read is refused.
+const VERSION: u8 = 1;
+
+/// Octets of the checksum.
+const CHECKSUM: usize = 8;
+
+/// A row that is not what was written. It says what is wrong, and nothing that the row holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Damaged {
+    /// The first field that cannot be right.
+    pub field: &'static str,
+}
+
+impl fmt::Display for Damaged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} cannot be right", self.field)
+    }
+}
+
+impl Kind {
+    /// Its number in a row: it stays when other kinds come.
+    const fn number(self) -> u8 {
+        match self {
+            Self::SmToIm => 1,
+            Self::ImToSm => 2,
+            Self::KeptPart => 3,
+            Self::Submitted => 4,
+            Self::ListDelivery => 5,
+            Self::Notification => 6,
+        }
+    }
+}
+
+/// The octets of an exchange and its texts.
+pub fn encode(exchange: &Exchange, texts: &Texts) -> Vec<u8> {
+    let texts = texts.as_octets();
+    let mut out = Vec::with_capacity(128 + texts.len());
+    out.push(VERSION);
+    out.push(exchange.kind().number());
+    match exchange {
+        Exchange::SmToIm(it) => it.put(&mut out),
+        Exchange::ImToSm(it) => it.put(&mut out),
+        Exchange::KeptPart(it) => it.put(&mut out),
+        Exchange::Submitted(it) => it.put(&mut out),
+        Exchange::ListDelivery(it) => it.put(&mut out),
+        Exchange::Notification(it) => it.put(&mut out),
+    }
+    u16::try_from(texts.len()).unwrap_or(0).put(&mut out);
+    out.extend_from_slice(texts);
+    checksum(&out).put(&mut out);
+    out
+}
+
+/// The exchange and its texts in these octets, which [`encode`] has made for this key.
+pub fn decode(key: ExchangeKey, octets: &[u8]) -> Result<(Exchange, Texts), Damaged> {
+    let (octets, sum) = octets
+        .split_last_chunk::<CHECKSUM>()
+        .ok_or(Damaged { field: "length" })?;
+    if checksum(octets) != u64::from_be_bytes(*sum) {
+        return Err(Damaged { field: "checksum" });
+    }
+    let mut from = Reader::of(octets);
+    if from.take::<u8>("version")? != VERSION {
+        return Err(Damaged { field: "version" });
+    }
+    let number: u8 = from.take("kind")?;
+    let kind = Kind::ALL.into_iter().find(|kind| kind.number() == number);
+    let mut exchange = match kind.ok_or(Damaged { field: "kind" })? {
+        Kind::SmToIm => Exchange::SmToIm(from.take("sm_to_im")?),
+        Kind::ImToSm => Exchange::ImToSm(from.take("im_to_sm")?),
+        Kind::KeptPart => Exchange::KeptPart(from.take("part")?),
+        Kind::Submitted => Exchange::Submitted(from.take("submitted")?),
+        Kind::ListDelivery => Exchange::ListDelivery(from.take("copy")?),
+        Kind::Notification => Exchange::Notification(from.take("notification")?),
+    };
+    if exchange.key() != key {
+        return Err(Damaged { field: "key" });
+    }
+    let texts = from.texts()?;
+    let identity = identity_in(exchange.kind(), &texts).ok_or(Damaged { field: "texts" })?;
+    exchange.header_mut().identity = IdentityKey::of(&identity);
+    Ok((exchange, texts))
+}
+
+/// The identity of the party under which the exchange is found; nothing where these are not the texts of this kind.
+pub fn identity_in(kind: Kind, texts: &Texts) -> Option<Identity> {
+    /// The first text, where all of them are read and written the same.
+    macro_rules! identity {
+        ($texts:ident) => {{
+            let read = $texts::of(texts);
+            (read.pack().as_octets() == texts.as_octets()).then_some(read.identity)?
+        }};
+    }
+    let identity = match kind {
+        Kind::SmToIm => identity!(SmToImTexts),
+        Kind::ImToSm => identity!(ImToSmTexts),
+        Kind::KeptPart => identity!(KeptPartTexts),
+        Kind::Submitted => identity!(SubmittedTexts),
+        Kind::ListDelivery => identity!(ListDeliveryTexts),
+        Kind::Notification => identity!(NotificationTexts),
+    };
+    Identity::new(identity).filter(|identity| !identity.as_str().is_empty())
+}
+
+/// FNV-1a: it finds a row that was cut or changed by accident.
+fn checksum(octets: &[u8]) -> u64 {
+    octets.iter().fold(0xCBF2_9CE4_8422_2325, |sum, octet| {
+        (sum ^ u64::from(*octet)).wrapping_mul(0x0100_0000_01B3)
+    })
+}

@@ -1,0 +1,112 @@
+//! Which fields of each record are kept, and in which order.
+
+use super::Damaged;
+use super::checked::{Encoded, Reader, enumeration, structure};
+use crate::exchange::{
+    Header, IdentityKey, ImAnswers, ImToSm, ImToSmState, KeptPart, KeptPartState, ListDelivery,
+    ListDeliveryState, Notification, NotificationState, Party, Role, RpRefusal, Sender, SmOutcome,
+    SmToIm, SmToImState, Stored, Submitted, TransactionId, Wants,
+};
+
+// The identity's digest comes of the identity among the texts.
+structure!(Header { key, share, due_ms; identity: IdentityKey { digest: 0 }, stored: Stored::Yes });
+enumeration!(Party { 0 => Phone, 1 => ServiceCentre });
+structure!(Wants {
+    positive_delivery,
+    negative_delivery,
+    processing
+});
+
+structure!(SmToIm {
+    header,
+    state,
+    sender,
+    rp_mr,
+    private,
+    asks,
+    to_phone,
+    zone,
+    notified,
+    unix,
+    digest,
+    completes
+});
+enumeration!(SmToImState {
+    0 => Relayed { transaction, im_until_ms, answers },
+    1 => Accepted { transaction, answers },
+    2 => Retried,
+    3 => Repetition { first },
+    4 => Reporting { outcome, sent },
+    5 => Unconfirmed { outcome },
+    6 => Delivering { asked },
+});
+structure!(ImAnswers {
+    status,
+    best_failure,
+    branches
+});
+structure!(SmOutcome {
+    status,
+    rp_cause,
+    tp_fcs
+});
+
+structure!(ImToSm {
+    header, state, role, to, rp_mr, tp_mr, private, attempts, refused_at, taken, contact, other_contacts, follows, sip_failure,
+    rp_error, sent_ms, expires_ms; in_transaction: false
+});
+enumeration!(ImToSmState {
+    0 => Listed,
+    1 => Queued,
+    2 => Pausing,
+    3 => Sent,
+    4 => Taken,
+    5 => Overdue,
+    6 => Refused,
+    7 => Failed { status },
+    8 => Settled { status, retry_after },
+    9 => Closing,
+});
+enumeration!(Role { 0 => Message(sender), 1 => Part { last }, 2 => StatusReport, 3 => ShortMessage { from, until_ms } });
+structure!(Sender { wants, unix; held: None });
+structure!(RpRefusal { cause, fcs });
+
+structure!(KeptPart {
+    header, state, sender, private, zone, sequence, unix, digest, concatenation; owed: None
+});
+enumeration!(KeptPartState { 0 => Waiting, 1 => WaitingAgain { status }, 2 => Relayed { with } });
+
+structure!(Submitted {
+    header,
+    tp_mr,
+    wants,
+    unix,
+    message
+});
+
+structure!(ListDelivery {
+    header,
+    state,
+    wants,
+    unix
+});
+enumeration!(ListDeliveryState { 0 => Listed, 1 => Sent { unanswered } });
+
+structure!(Notification {
+    header,
+    state,
+    about,
+    disposition,
+    attempts,
+    unix
+});
+enumeration!(NotificationState { 0 => Sent, 1 => Pausing });
+
+/// Transactions end with the host.
+impl Encoded for TransactionId {
+    fn put(&self, _: &mut Vec<u8>) {}
+
+    fn take(_: &mut Reader<'_>, _: &'static str) -> Result<Self, Damaged> {
+        Ok(Self::default())
+    }
+}

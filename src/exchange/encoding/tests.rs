@@ -1,0 +1,304 @@
+//! What is written is read again, whatever it is; what is not whole is refused.
+
+use proptest::option;
+use proptest::prelude::*;
+
+use super::*;
+use crate::exchange::*;
+
+fn key() -> impl Strategy<Value = ExchangeKey> {
+    (any::<u16>(), 1..1_u64 << ExchangeKey::SERIAL_BITS)
+        .prop_map(|(node, serial)| ExchangeKey::new(node, serial).unwrap())
+}
+
+prop_compose! {
+    fn header()(key in key(), share: u64, due_ms: u64) -> Header {
+        let identity = IdentityKey::of(&Identity::new("+15550001").unwrap());
+        Header { key, identity, share, due_ms, stored: Stored::Yes }
+    }
+}
+
+fn party() -> impl Strategy<Value = Party> {
+    prop_oneof![Just(Party::Phone), Just(Party::ServiceCentre)]
+}
+
+prop_compose! {
+    fn wants()(positive_delivery: bool, negative_delivery: bool, processing: bool) -> Wants {
+        Wants { positive_delivery, negative_delivery, processing }
+    }
+}
+
+prop_compose! {
+    fn answers()(status: Option<u16>, best_failure: Option<u16>, branches: u32) -> ImAnswers {
+        ImAnswers { status, best_failure, branches }
+    }
+}
+
+prop_compose! {
+    fn outcome()(status: u16, rp_cause: Option<u8>, tp_fcs: Option<u8>) -> SmOutcome {
+        SmOutcome { status, rp_cause, tp_fcs }
+    }
+}
+
+fn sm_to_im_state() -> impl Strategy<Value = SmToImState> {
+    let transaction = TransactionId::default();
+    prop_oneof![
+        (any::<u64>(), answers()).prop_map(move |(im_until_ms, answers)| SmToImState::Relayed {
+            transaction,
+            im_until_ms,
+            answers
+        }),
+        answers().prop_map(move |answers| SmToImState::Accepted {
+            transaction,
+            answers
+        }),
+        Just(SmToImState::Retried),
+        any::<bool>().prop_map(|asked| SmToImState::Delivering { asked }),
+        key().prop_map(|first| SmToImState::Repetition { first }),
+        (outcome(), any::<u8>())
+            .prop_map(|(outcome, sent)| SmToImState::Reporting { outcome, sent }),
+        outcome().prop_map(|outcome| SmToImState::Unconfirmed { outcome }),
+    ]
+}
+
+prop_compose! {
+    fn sm_to_im()(
+        header in header(), state in sm_to_im_state(), sender in party(), digest: u64, completes: u64,
+        (rp_mr, private, asks, to_phone, zone, notified, unix) in any::<(u8, bool, bool, bool, i8, Option<u8>, i64)>(),
+    ) -> Exchange {
+        let completes = core::num::NonZeroU64::new(completes);
+        SmToIm { header, state, sender, rp_mr, private, asks, to_phone, zone, notified, unix, digest, completes }.into()
+    }
+}
+
+fn im_to_sm_state() -> impl Strategy<Value = ImToSmState> {
+    prop_oneof![
+        Just(ImToSmState::Listed),
+        Just(ImToSmState::Queued),
+        Just(ImToSmState::Pausing),
+        Just(ImToSmState::Sent),
+        Just(ImToSmState::Taken),
+        Just(ImToSmState::Overdue),
+        Just(ImToSmState::Refused),
+        any::<u16>().prop_map(|status| ImToSmState::Failed { status }),
+        any::<(u16, bool)>().prop_map(|(status, retry_after)| ImToSmState::Settled {
+            status,
+            retry_after
+        }),
+        Just(ImToSmState::Closing),
+    ]
+}
+
+fn role() -> impl Strategy<Value = Role> {
+    prop_oneof![
+        (wants(), any::<i64>()).prop_map(|(wants, unix)| Role::Message(Sender {
+            held: None,
+            wants,
+            unix
+        })),
+        key().prop_map(|last| Role::Part { last }),
+        Just(Role::StatusReport),
+        (key(), any::<u64>()).prop_map(|(from, until_ms)| Role::ShortMessage { from, until_ms }),
+    ]
+}
+
+prop_compose! {
+    fn im_to_sm()(
+        header in header(), state in im_to_sm_state(), role in role(), to in party(), sent_ms: u64, expires_ms: u64,
+        refusal: Option<(u8, Option<u8>)>, sip_failure: Option<u16>,
+        (rp_mr, tp_mr, private, attempts, refused_at, taken, contact, follows) in any::<(u8, u8, bool, u8, u8, u8, u8, bool)>(),
+    ) -> Exchange {
+        let rp_error = refusal.map(|(cause, fcs)| RpRefusal { cause, fcs });
+        ImToSm {
+            rp_mr, tp_mr, private, attempts, refused_at, taken, contact, follows, sip_failure, rp_error, sent_ms, expires_ms,
+            ..ImToSm::new(header, state, role, to)
+        }.into()
+    }
+}
+
+fn kept_part_state() -> impl Strategy<Value = KeptPartState> {
+    prop_oneof![
+        Just(KeptPartState::Waiting),
+        any::<u16>().prop_map(|status| KeptPartState::WaitingAgain { status }),
+        key().prop_map(|with| KeptPartState::Relayed { with }),
+    ]
+}
+
+prop_compose! {
+    fn kept_part()(
+        header in header(), state in kept_part_state(), sender in party(),
+        (private, zone, sequence, unix, digest, concatenation) in any::<(bool, i8, u8, i64, u64, u64)>(),
+    ) -> Exchange {
+        KeptPart { header, state, sender, private, zone, sequence, unix, digest, concatenation, owed: None }.into()
+    }
+}
+
+prop_compose! {
+    fn submitted()(header in header(), wants in wants(), message in key(), tp_mr: u8, unix: i64) -> Exchange {
+        Submitted { header, tp_mr, wants, unix, message }.into()
+    }
+}
+
+prop_compose! {
+    fn list_delivery()(header in header(), wants in wants(), unix: i64, unanswered: Option<u8>) -> Exchange {
+        let state = unanswered.map_or(ListDeliveryState::Listed, |unanswered| ListDeliveryState::Sent { unanswered });
+        ListDelivery { header, state, wants, unix }.into()
+    }
+}
+
+prop_compose! {
+    fn notification()(
+        header in header(), about in party(), disposition: u8, attempts: u8, unix: i64, pauses: bool,
+    ) -> Exchange {
+        let state = if pauses { NotificationState::Pausing } else { NotificationState::Sent };
+        Notification { header, state, about, disposition, attempts, unix }.into()
+    }
+}
+
+fn exchange() -> impl Strategy<Value = Exchange> {
+    prop_oneof![
+        sm_to_im(),
+        im_to_sm(),
+        kept_part(),
+        submitted(),
+        list_delivery(),
+        notification()
+    ]
+}
+
+/// The texts of an exchange, of which the first is an identity.
+fn texts(kind: Kind, text: &str, pdu: &[u8]) -> Texts {
+    let identity = "+15550001";
+    match kind {
+        Kind::SmToIm => SmToImTexts {
+            identity,
+            sender: text,
+            tpdu: pdu,
+            ..SmToImTexts::default()
+        }
+        .pack(),
+        Kind::ImToSm => ImToSmTexts {
+            identity,
+            way: text,
+            rp_data: pdu,
+            ..ImToSmTexts::default()
+        }
+        .pack(),
+        Kind::KeptPart => KeptPartTexts {
+            identity,
+            hop: text,
+            tpdu: pdu,
+            ..KeptPartTexts::default()
+        }
+        .pack(),
+        Kind::Submitted => SubmittedTexts {
+            identity,
+            sender: text,
+            rp_data: pdu,
+            ..SubmittedTexts::default()
+        }
+        .pack(),
+        Kind::ListDelivery => ListDeliveryTexts {
+            identity,
+            sender: text,
+            ..ListDeliveryTexts::default()
+        }
+        .pack(),
+        Kind::Notification => NotificationTexts {
+            identity,
+            sender: text,
+            ..NotificationTexts::default()
+        }
+        .pack(),
+    }
+}
+
+fn same(read: Result<(Exchange, Texts), Damaged>, exchange: &Exchange, texts: &Texts) -> bool {
+    read.is_ok_and(|(read, of)| read == *exchange && of.as_octets() == texts.as_octets())
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read(
+        exchange in exchange(), text in "[a-z@:é]{0,60}", pdu in proptest::collection::vec(any::<u8>(), 0..200),
+    ) {
+        let texts = texts(exchange.kind(), &text, &pdu);
+        let octets = encode(&exchange, &texts);
+        prop_assert!(same(decode(exchange.key(), &octets), &exchange, &texts));
+        // Under another key it is damaged.
+        let other = ExchangeKey::new(exchange.key().node() ^ 1, exchange.key().serial()).unwrap();
+        prop_assert_eq!(decode(other, &octets).unwrap_err().field, "key");
+    }
+
+    #[test]
+    fn what_is_changed_or_cut_is_refused(exchange in exchange(), at: prop::sample::Index, turn in 1..=255_u8) {
+        let texts = texts(exchange.kind(), "sip:a@b", &[1, 2, 3]);
+        let mut octets = encode(&exchange, &texts);
+        let at = at.index(octets.len());
+        prop_assert!(decode(exchange.key(), &octets[..at]).is_err());
+        octets[at] ^= turn;
+        prop_assert_eq!(decode(exchange.key(), &octets).unwrap_err().field, "checksum");
+    }
+
+    #[test]
+    fn nothing_panics(key in key(), mut octets in proptest::collection::vec(any::<u8>(), 0..300), kind in option::of(0..8_u8)) {
+        // With a checksum that fits, each field is looked at.
+        if let (Some(kind), [version, number, ..]) = (kind, &mut octets[..]) {
+            (*version, *number) = (VERSION, kind);
+        }
+        checksum(&octets).put(&mut octets);
+        let _ = decode(key, &octets);
+    }
+}
+
+fn with_checksum(mut octets: Vec<u8>) -> Vec<u8> {
+    octets.truncate(octets.len() - CHECKSUM);
+    checksum(&octets).put(&mut octets);
+    octets
+}
+
+#[test]
+fn a_damaged_row_names_the_field() {
+    let header = Header {
+        key: ExchangeKey::new(1, 7).unwrap(),
+        identity: IdentityKey::of(&Identity::new("+15550001").unwrap()),
+        share: 0,
+        due_ms: NEVER,
+        stored: Stored::Yes,
+    };
+    let exchange = Exchange::from(KeptPart {
+        header,
+        state: KeptPartState::Waiting,
+        sender: Party::Phone,
+        private: false,
+        zone: 0,
+        sequence: 1,
+        unix: 0,
+        digest: 0,
+        concatenation: 0,
+        owed: None,
+    });
+    let whole = encode(&exchange, &texts(Kind::KeptPart, "a", &[1]));
+    let field = |at: usize, octet: u8| {
+        let mut octets = whole.clone();
+        octets[at] = octet;
+        decode(header.key, &with_checksum(octets))
+            .unwrap_err()
+            .field
+    };
+    // Behind version, kind, key (10), share (8), due (8).
+    assert_eq!(
+        [(0, 2), (1, 99), (2, 9), (28, 7), (29, 2), (30, 2)].map(|(at, octet)| field(at, octet)),
+        ["version", "kind", "key", "state", "sender", "private"]
+    );
+    let mut long = whole.clone();
+    long.insert(whole.len() - CHECKSUM, 0);
+    assert_eq!(
+        decode(header.key, &with_checksum(long)).unwrap_err().field,
+        "texts"
+    );
+    assert_eq!(decode(header.key, &[]).unwrap_err().field, "length");
+    // The texts of another kind.
+    let wrong = encode(&exchange, &texts(Kind::Submitted, "a", &[]));
+    assert_eq!(decode(header.key, &wrong).unwrap_err().field, "texts");
+}

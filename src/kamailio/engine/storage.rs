@@ -1,0 +1,200 @@
+//! The process that writes exchanges into the database: `IPSMGW STORE`. No SIP worker and no timer waits for the database.
+//!
+//! It writes all that waits in one transaction, so that one COMMIT serves many. Then it tells the core, and carries out what the
+//! core decides: the answers to those who waited. If the database is away, it refuses what waits for an answer at once, keeps
+//! the rest, and tries again.
+
+use std::time::Duration;
+
+use crate::exchange::{Damaged, Store as _, decode, identity_in};
+use crate::interwork::Input;
+
+use super::decide::take_up;
+use super::execute::{Context, handle};
+use crate::kamailio::state::counters::{DATABASE_ERROR, NOT_STORED, STORED, TAKEN_UP};
+use crate::kamailio::state::gateway_state::state;
+use crate::kamailio::state::now::now;
+use crate::kamailio::state::storage::{Storage, Waiting, Work};
+use crate::kamailio::state::stored_rows::{Row, RowChange};
+use crate::kamailio::sys::database::DatabaseError;
+use crate::kamailio::sys::process;
+use crate::kamailio::sys::setting_error::SettingError;
+use crate::kamailio::sys::signals;
+
+/// How many are written at once.
+const GROUP: usize = 512;
+
+/// How long the process waits before it tries a database again that is away.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// In mod_init: takes up the exchanges of earlier starts. Their deadlines do the rest, when all processes run.
+pub(crate) fn take_up_all() -> Result<(), SettingError> {
+    let Some(storage) = &state().storage else {
+        return Ok(());
+    };
+    let (mut taken, mut left) = (0_usize, 0_usize);
+    let read = storage.rows.each(|id, key, record| {
+        let key = key.ok_or(Damaged { field: "id" });
+        match key.and_then(|key| decode(key, record)) {
+            Ok((exchange, texts)) => {
+                let identity = identity_in(exchange.kind(), &texts);
+                if identity.is_some_and(|identity| take_up(&identity, &exchange, &texts)) {
+                    taken += 1;
+                    TAKEN_UP.count();
+                } else {
+                    left += 1;
+                }
+            }
+            Err(damaged) => {
+                DATABASE_ERROR.count();
+                tracing::error!(
+                    id,
+                    "a row of store_table is not taken up: {damaged}. Delete it when you have seen it"
+                );
+            }
+        }
+    });
+    storage.rows.close();
+    if read.is_err() {
+        return Err(SettingError(
+            "the exchanges of the last start cannot be read from store_table (the log lines before this say why)".into(),
+        ));
+    }
+    if taken > 0 {
+        tracing::info!(target: "ipsmgw::notice", exchanges = taken, "exchanges of an earlier start are taken up");
+    }
+    if left > 0 {
+        tracing::error!(
+            exchanges = left,
+            "exchanges of an earlier start have no place: they stay in the database. Start Kamailio again with a larger max_pending"
+        );
+    }
+    Ok(())
+}
+
+/// In child_init of the main process: starts the process.
+pub(crate) fn start() -> bool {
+    state().storage.is_none() || process::start_process(c"IPSMGW STORE", work)
+}
+
+/// Waits for the queue, and writes all that is in it. No signal ends the process in the middle of a group.
+fn work() {
+    let Some(storage) = &state().storage else {
+        return;
+    };
+    storage.sleep();
+    loop {
+        process::update_configuration();
+        let (mut waiting, mut is_written) = (Vec::new(), false);
+        signals::uncut(|| {
+            waiting = storage.take(GROUP);
+            is_written = write(storage, &waiting);
+        });
+        if waiting.is_empty() {
+            return;
+        }
+        if !is_written {
+            away(storage, waiting);
+        }
+    }
+}
+
+/// Writes a group, and tells the core. False: the database is away.
+fn write(storage: &Storage, waiting: &[Waiting]) -> bool {
+    if write_together(storage, waiting).is_ok() {
+        end(storage, waiting, true);
+        return true;
+    }
+    DATABASE_ERROR.count();
+    // One row may be the reason, or the database.
+    let is_there = storage.rows.write(&[]).is_ok();
+    if is_there {
+        write_one_by_one(storage, waiting);
+    }
+    is_there
+}
+
+/// Tries until the database can be written. Who waits for an answer is refused.
+fn away(storage: &Storage, mut waiting: Vec<Waiting>) {
+    if storage.set_away(true) {
+        tracing::error!(
+            "the database of store_table cannot be written (the reason is in the log lines before this): messages that must be kept are refused until it can. Is the server away, or the disk full?"
+        );
+    }
+    let mut is_written = false;
+    while !is_written {
+        signals::uncut(|| {
+            let (asked, rest): (Vec<_>, Vec<_>) = waiting
+                .drain(..)
+                .partition(|waiting| waiting.work == Work::Ask);
+            waiting = rest;
+            end(storage, &asked, false);
+        });
+        std::thread::sleep(PAUSE);
+        process::update_configuration();
+        signals::uncut(|| {
+            waiting.extend(storage.take(usize::MAX));
+            is_written = storage.rows.write(&[]).is_ok() && write(storage, &waiting);
+        });
+    }
+    storage.set_away(false);
+    tracing::warn!("the database of store_table can be written again");
+}
+
+fn write_one_by_one(storage: &Storage, waiting: &[Waiting]) {
+    for waiting in waiting {
+        let one = std::slice::from_ref(waiting);
+        let written = write_together(storage, one).is_ok();
+        if !written {
+            tracing::error!(
+                "the database refuses a row of store_table (the reason is in the log lines before this)"
+            );
+        }
+        end(storage, one, written);
+    }
+}
+
+fn write_together(storage: &Storage, waiting: &[Waiting]) -> Result<(), DatabaseError> {
+    let changes: Vec<_> = waiting.iter().filter_map(change).collect();
+    if changes.is_empty() {
+        return Ok(());
+    }
+    storage.rows.write(&changes)
+}
+
+/// The change of the table; nothing where the exchange has ended meanwhile, because its end waits behind it.
+fn change(waiting: &Waiting) -> Option<RowChange> {
+    let key = waiting.key;
+    match waiting.work {
+        Work::Delete => Some(RowChange::Delete(key)),
+        Work::Ask | Work::Write => {
+            let (exchange, texts) = {
+                let locked = state().table.lock_of(key, now().unix_ms)?;
+                (locked.by_key(key)?, locked.texts(key)?)
+            };
+            Some(RowChange::Put(Row::of(&exchange, &texts)))
+        }
+    }
+}
+
+/// These are written, or will not be. The core says what was promised.
+fn end(storage: &Storage, waiting: &[Waiting], written: bool) {
+    storage.done(waiting.len());
+    for waiting in waiting {
+        if waiting.work != Work::Ask {
+            continue;
+        }
+        let exchange = waiting.key;
+        let input = match written {
+            true => {
+                STORED.count();
+                Input::Stored { exchange }
+            }
+            false => {
+                NOT_STORED.count();
+                Input::NotStored { exchange }
+            }
+        };
+        handle(exchange, input, Context::Nothing);
+    }
+}

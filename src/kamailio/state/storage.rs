@@ -1,0 +1,163 @@
+//! Exchanges that wait for the database, in shared memory: only their keys. The process that writes reads each exchange when it
+//! writes it, so its last state counts.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::counters::DATABASE_ERROR;
+use super::exchanges::Behind;
+use super::ring::Ring;
+use super::stored_rows::StoredRows;
+use crate::exchange::ExchangeKey;
+use crate::kamailio::sys::bell::Bell;
+use crate::kamailio::sys::process;
+use crate::kamailio::sys::setting_error::SettingError;
+use crate::kamailio::sys::sharing::{AtomicU32, Guarded, Memory, Shm, ShmBox, plain};
+
+/// At least so many exchanges may wait to be written before a sender is told about them.
+const LEAST_ASKED: usize = 1024;
+
+/// Each open exchange may change so often before the database follows.
+const CHANGES_EACH: usize = 8;
+
+/// An exchange that waits for the database.
+#[derive(Clone, Copy)]
+pub(crate) struct Waiting {
+    pub(crate) key: ExchangeKey,
+    pub(crate) work: Work,
+}
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// The exchange is written, and then the core hears of it.
+    Ask,
+    /// The exchange is written.
+    Write,
+    /// Its row is deleted.
+    Delete,
+}
+
+plain!(struct Waiting { key, work });
+plain!(
+    enum Work {
+        Ask,
+        Write,
+        Delete,
+    }
+);
+
+/// The queue, and the table behind it.
+pub(crate) struct Storage {
+    queue: ShmBox<Guarded<<Shm as Memory>::Lock, Ring<Shm, Waiting>>>,
+    /// Counts what was put into the queue; the process sleeps on it.
+    bell: Bell,
+    /// 1: the database cannot be written.
+    is_away: ShmBox<AtomicU32>,
+    /// How many wait: in the queue, or in the hands of the process.
+    waiting: ShmBox<AtomicU32>,
+    /// From so many waiting on, nothing is asked for.
+    most_asked: usize,
+    pub(crate) rows: StoredRows,
+}
+
+impl Storage {
+    /// In mod_init: announces one more process.
+    pub(crate) fn new(rows: StoredRows, max_pending: u32) -> Result<Self, SettingError> {
+        let failed = || {
+            SettingError(
+                "cannot make the queue for store_table: start Kamailio with a larger -m".into(),
+            )
+        };
+        let most_asked = (max_pending as usize).max(LEAST_ASKED);
+        let nothing = Waiting {
+            key: ExchangeKey::new(0, 1).ok_or_else(failed)?,
+            work: Work::Delete,
+        };
+        // Exchanges that are open may change and end while the database is away; they are never refused.
+        let ring = Ring::new(most_asked * CHANGES_EACH, nothing).ok_or_else(failed)?;
+        if !process::announce_process() {
+            return Err(failed());
+        }
+        Ok(Self {
+            queue: Shm::boxed(Guarded::new(ring)).ok_or_else(failed)?,
+            bell: Bell::new().ok_or_else(failed)?,
+            is_away: Shm::boxed(AtomicU32::new(0)).ok_or_else(failed)?,
+            waiting: Shm::boxed(AtomicU32::new(0)).ok_or_else(failed)?,
+            most_asked,
+            rows,
+        })
+    }
+
+    /// Has an exchange written that a sender waits for. False: too many wait, or the database is away.
+    pub(crate) fn ask(&self, key: ExchangeKey) -> bool {
+        if self.is_away() || self.waiting() >= self.most_asked {
+            return false;
+        }
+        let work = Work::Ask;
+        let is_put = self.queue.lock().put(Waiting { key, work });
+        if is_put {
+            self.waiting.fetch_add(1, Relaxed);
+            self.bell.ring();
+        }
+        is_put
+    }
+
+    /// The database follows a commit. The caller holds the lock of the bucket: the order is that of the commits.
+    pub(crate) fn follow(&self, behind: &[Behind]) {
+        if behind.is_empty() {
+            return;
+        }
+        let mut queue = self.queue.lock();
+        for change in behind {
+            let waiting = match *change {
+                Behind::Changed(key) => Waiting {
+                    key,
+                    work: Work::Write,
+                },
+                Behind::Ended(key) => Waiting {
+                    key,
+                    work: Work::Delete,
+                },
+            };
+            if queue.put(waiting) {
+                self.waiting.fetch_add(1, Relaxed);
+            } else {
+                DATABASE_ERROR.count();
+            }
+        }
+        drop(queue);
+        self.bell.ring();
+    }
+
+    /// The oldest that wait, at most so many.
+    pub(crate) fn take(&self, most: usize) -> Vec<Waiting> {
+        let mut queue = self.queue.lock();
+        std::iter::from_fn(|| queue.take()).take(most).collect()
+    }
+
+    /// So many do not wait any more.
+    pub(crate) fn done(&self, count: usize) {
+        let count = u32::try_from(count).unwrap_or(0);
+        self.waiting.fetch_sub(count, Relaxed);
+    }
+
+    /// How many wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.load(Relaxed) as usize
+    }
+
+    /// Whether the database cannot be written.
+    pub(crate) fn is_away(&self) -> bool {
+        self.is_away.load(Relaxed) != 0
+    }
+
+    /// The database can be written, or cannot. Returns whether this is news.
+    pub(crate) fn set_away(&self, is_away: bool) -> bool {
+        self.is_away.swap(u32::from(is_away), Relaxed) != u32::from(is_away)
+    }
+
+    /// Sleeps until something waits.
+    pub(crate) fn sleep(&self) {
+        self.bell.sleep();
+    }
+}

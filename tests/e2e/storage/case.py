@@ -1,0 +1,180 @@
+"""Messages in the database: see README.md."""
+
+import asyncio
+import contextlib
+import sqlite3
+import subprocess
+
+import sms
+from e2e import CFG, ImClient, Phone, equal, gateway, run, say
+from gateway import GatewayError
+
+LUA = {"name": "lua", "cfg": CFG / "kamailio-kemi.cfg", "lua": CFG / "kamailio.lua"}
+TEXT = "0123456789" * 40
+MANY = 200
+
+
+def rows(gw, sql="SELECT kind, identity FROM ipsmgw_store WHERE kind <> 'node' ORDER BY id"):
+    with contextlib.closing(sqlite3.connect(gw.db, timeout=5)) as db:
+        return db.execute(sql).fetchall()
+
+
+def groups(gw):
+    """How many groups the database has taken."""
+    return rows(gw, "SELECT due FROM ipsmgw_store WHERE kind = 'node'")[0][0]
+
+
+async def empty(gw):
+    await gw.until(lambda: gw.pending() == 0, what="an empty table")
+    await gw.until(lambda: not rows(gw), what="a database without messages")
+
+
+async def send_part(phone, part, mr):
+    dcs, octets = part
+    tpdu = sms.submit("+15550002", "", first=0x41, dcs=dcs, user_data=octets)
+    return await phone.send_sm("+15550002", "", mr=mr, tpdu=tpdu)
+
+
+async def part(phone, part, mr, kind="RP-ACK"):
+    """A part, and the report on it."""
+    sent = await send_part(phone, part, mr)
+    equal(sent.answer.status, 202, "the SIP answer")
+    outcome = await sent.outcome()
+    equal(outcome.kind, kind, "the report")
+    return outcome
+
+
+async def again(gw):
+    """Everything dies at once, and is started again."""
+    await gw.kill()
+    await gw.start()
+
+
+async def parts_survive(**options):
+    "acknowledged parts of a long message, and kill -9 after each of them"
+    async with gateway(**options) as gw:
+        alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
+        one, two, three = sms.parts(TEXT, 7)
+        await part(alice, one, 1)
+        equal(rows(gw), [("part", "+15550001")], "what the database has")
+        await again(gw)
+        await part(alice, three, 2)
+        await again(gw)
+        say("a part that comes again is known, and the last one completes the message")
+        await part(alice, one, 3)
+        await part(alice, two, 4)
+        equal((await bob.next_message()).text, TEXT, "the text")
+        await empty(gw)
+        equal(bob.inbox.qsize(), 0, "further messages")
+        equal(gw.statistics("ipsmgw")["taken_up"], 2, "taken up")
+
+
+async def parts_survive_in_lua():
+    "the same with kamailio.lua"
+    await parts_survive(**LUA)
+
+
+async def database_away(**options):
+    "another program holds the database's lock: what must be kept is refused, all else goes on, and it recovers"
+    async with gateway(**options) as gw:
+        alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
+        one, two, three = sms.parts(TEXT, 8)
+        with contextlib.closing(sqlite3.connect(gw.db, isolation_level=None)) as db:
+            db.execute("BEGIN IMMEDIATE")
+            outcome = await part(alice, one, 1, "RP-ERROR")
+            equal(outcome.cause, 42, "its RP-Cause")
+            await gw.until(lambda: "cannot be written" in gw.log(), what="a line in the log")
+            say("now at once")
+            outcome = await part(alice, one, 2, "RP-ERROR")
+            equal(outcome.cause, 42, "its RP-Cause")
+            say("a message in one part needs no database, nor does an instant message")
+            sent = await alice.send_sm("+15550002", "hello")
+            equal((await bob.next_message()).text, "hello", "the text")
+            equal((await sent.outcome()).kind, "RP-ACK", "the report")
+            equal((await bob.send_im(gw.uri("alice"), "and back")).status, 200, "the answer")
+            db.execute("ROLLBACK")
+        await gw.until(lambda: "can be written again" in gw.log(), what="the end of it in the log")
+        await part(alice, one, 3)
+        await part(alice, two, 4)
+        await part(alice, three, 5)
+        equal((await bob.next_message()).text, TEXT, "the text")
+        await empty(gw)
+        counted = gw.statistics("ipsmgw")
+        equal(counted["not_stored"], 2, "not_stored")
+        equal(counted["database_error"] >= 1, True, "database_error")
+
+
+async def memory_only():
+    "IPSMGW_STORE=0: nothing is written"
+    async with gateway(store=0) as gw:
+        alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
+        one, two, three = sms.parts(TEXT, 9)
+        await part(alice, one, 1)
+        equal(rows(gw), [], "what the database has")
+        await part(alice, two, 2)
+        await part(alice, three, 3)
+        equal((await bob.next_message()).text, TEXT, "the text")
+
+
+async def wrong_table():
+    "a table that is missing, old, or newer aborts the start with a sentence; a damaged row is named and left out"
+    async with gateway() as gw:
+        alice = await gw.user(Phone, "alice")
+        one, two, _ = sms.parts(TEXT, 10)
+        await part(alice, one, 1)
+        await part(alice, two, 2)
+        await gw.kill()
+        with contextlib.closing(sqlite3.connect(gw.db, isolation_level=None)) as db:
+            for change, sentence in (
+                ("UPDATE version SET table_version = 0 WHERE table_name = 'ipsmgw_store'", "has version 0, and 1 is needed"),
+                ("UPDATE version SET table_version = 9 WHERE table_name = 'ipsmgw_store'", "install the newer ipsmgw.so"),
+                ("DELETE FROM version WHERE table_name = 'ipsmgw_store'", "is not in the table version: run 'sqlite3"),
+            ):
+                db.execute(change)
+                try:
+                    await gw.start()
+                    raise AssertionError("it has started")
+                except GatewayError as error:
+                    equal(sentence in str(error), True, f"{sentence!r} in the log")
+        # The command that mends it.
+        subprocess.run([CFG / "user", "list"], env=gw.env, check=True, capture_output=True)
+        with contextlib.closing(sqlite3.connect(gw.db)) as db, db:
+            db.execute("UPDATE ipsmgw_store SET record = X'0102' WHERE id = (SELECT max(id) FROM ipsmgw_store)")
+        gw.may_say = "is not taken up"
+        await gw.start()
+        equal("a row of store_table is not taken up: length cannot be right" in gw.log(), True, "the line")
+        counted = gw.statistics("ipsmgw")
+        equal((counted["taken_up"], counted["database_error"]), (1, 1), "taken up, and not")
+
+
+async def all_of(phones, octets, mr):
+    for n in range(0, len(phones), 50):
+        await asyncio.gather(*(part(phone, octets, mr) for phone in phones[n : n + 50]))
+
+
+async def many():
+    "hundreds of parts at once: few commits"
+    people = [(f"p{n}", f"+15551{n:05}") for n in range(MANY)] + [("bob", "+15550002")]
+    async with gateway(people=[]) as gw:
+        gw.add_many(people)
+        endpoints = [await gw.endpoint() for _ in range(4)]
+        bob = await gw.user(ImClient, "bob")
+        phones = []
+        for n in range(0, MANY, 50):
+            phones += await asyncio.gather(*(gw.user(Phone, f"p{m}", endpoints[m % 4]) for m in range(n, n + 50)))
+        one, two, three = sms.parts(TEXT, 42)
+        before = groups(gw)
+        await all_of(phones, one, 1)
+        equal(len(rows(gw)), MANY, "what the database has")
+        written = groups(gw) - before
+        say(f"{MANY} parts in {written} groups")
+        equal(written < MANY, True, "they share commits")
+        await again(gw)
+        await all_of(phones, two, 2)
+        await all_of(phones, three, 3)
+        for _ in range(MANY):
+            equal((await bob.next_message()).text, TEXT, "the text")
+        await empty(gw)
+
+
+run(parts_survive, parts_survive_in_lua, database_away, memory_only, wrong_table, many)
