@@ -99,11 +99,11 @@ struct Connection {
 }
 
 thread_local! {
-    /// The connection of this process; no connection outlives a fork. It stays borrowed while a call works on it, so
-    /// nothing closes it meanwhile.
-    static CONNECTION: RefCell<Option<Connection>> = const { RefCell::new(None) };
+    /// The connections of this process, one for each URL; no connection outlives a fork. They stay borrowed while a call works
+    /// on one, so nothing closes it meanwhile.
+    static CONNECTIONS: RefCell<Vec<Connection>> = const { RefCell::new(Vec::new()) };
 
-    /// The name of the table that the connection was last told. srdb1 keeps a pointer to it until the next name.
+    /// The name of the table that a connection was last told. srdb1 keeps a pointer to it until the next name.
     static TABLE: Cell<str_> = const { Cell::new(str_ { s: null_mut(), len: 0 }) };
 }
 
@@ -134,17 +134,15 @@ impl Database {
         &self,
         work: impl FnOnce(&mut Connection) -> Result<T, DatabaseError>,
     ) -> Result<T, DatabaseError> {
-        CONNECTION.with(|place| {
+        CONNECTIONS.with(|open| {
             // Busy: this call comes from inside another one.
-            let mut place = place.try_borrow_mut().map_err(|_| DatabaseError)?;
-            let connection = match place.as_mut() {
-                Some(open) => open,
-                None => place.insert(self.connect()?),
-            };
-            if connection.url != self.url {
-                return Err(DatabaseError);
+            let mut open = open.try_borrow_mut().map_err(|_| DatabaseError)?;
+            if !open.iter().any(|connection| connection.url == self.url) {
+                open.push(self.connect()?);
             }
-            work(connection)
+            let mut open = open.iter_mut();
+            let connection = open.find(|connection| connection.url == self.url);
+            work(connection.ok_or(DatabaseError)?)
         })
     }
 
@@ -181,7 +179,11 @@ impl Database {
 
     /// Closes this process's connection: after mod_init, none may cross the fork.
     pub(crate) fn close(&self) {
-        let open = CONNECTION.with(|place| place.try_borrow_mut().ok()?.take());
+        let open = CONNECTIONS.with(|open| {
+            let mut open = open.try_borrow_mut().ok()?;
+            let place = open.iter().position(|open| open.url == self.url)?;
+            Some(open.swap_remove(place))
+        });
         if let Some(connection) = open {
             // SAFETY: a connection of this engine; it was taken out of its place, so nothing uses it any more.
             unsafe { (connection.engine.close)(connection.raw.as_ptr()) };
