@@ -11,6 +11,11 @@ local function setting(name)
 	return KSR.pv.gete("$(def(" .. name .. "){s.unquote})")
 end
 
+-- Whether messages to people who are away are stored.
+local function stores()
+	return setting("IPSMGW_STORE") == "1" and setting("IPSMGW_VALIDITY") ~= "0"
+end
+
 local function identity_of(user)
 	return "sip:" .. user .. "@" .. setting("IPSMGW_DOMAIN")
 end
@@ -420,6 +425,11 @@ local function short_message()
 	end
 	KSR.seturi(whom)
 	if not capable("im", whom) then
+		-- A phone's message for a person who is away is stored. (A service centre stores its messages itself.)
+		if stores() and KSR.pv.get("$ipsmgw(rp_mti)") == 0 then
+			KSR.ipsmgw.store()
+			return
+		end
 		refuse(480)
 	end
 	-- For the phone, 402 is "requested facility not subscribed".
@@ -543,7 +553,8 @@ local function instant_message(class)
 	end
 	if capable("im", whom) then
 		assert_identity()
-		KSR.tm.t_on_failure("no_answer")
+		KSR.pv.sets("$avp(person)", whom)
+		KSR.tm.t_on_failure("im_failed")
 		KSR.tm.t_on_reply("answered")
 		if not to_im_client(whom) then
 			reply(480, "Temporarily Unavailable")
@@ -551,6 +562,11 @@ local function instant_message(class)
 		return
 	end
 	if not capable("sm", whom) then
+		if stores() and class == 4 then
+			KSR.seturi(whom)
+			KSR.ipsmgw.store()
+			return
+		end
 		KSR.notice("failed: the recipient is not registered status=480 call_id=" .. KSR.pv.gete("$ci") .. "\n")
 		if class == 4 then
 			refuse(480)
@@ -655,6 +671,8 @@ local function register()
 	end
 	-- Writes the registration into the database, then answers.
 	KSR.ipsmgw.keep()
+	-- What was stored for the person is delivered now.
+	KSR.ipsmgw.deliver(KSR.pv.gete("$avp(identity)"))
 end
 
 local function is_reg_event()
@@ -674,6 +692,7 @@ local function reg_event()
 	if heard == 1 then
 		KSR.pv.sets("$avp(identity)", KSR.pv.get("$ipsmgw(person)"))
 		KSR.ipsmgw.keep()
+		KSR.ipsmgw.deliver(KSR.pv.gete("$avp(identity)"))
 		KSR.x.exit()
 	elseif heard == -1 then
 		reply(481, "Subscription Does Not Exist")
@@ -895,6 +914,28 @@ function one_phone()
 			KSR.hdr.append("Accept-Contact: *;+g.3gpp.smsip;require;explicit\r\n")
 		end
 	end
+end
+
+-- No client has taken an instant message. A phone of the person may take it as a short message; else the message is stored, if
+-- the failure may pass. A 6xx is the person's decision (RFC 3428 clause 7).
+function im_failed()
+	local function failed_with(codes)
+		return KSR.tm.t_check_status(codes) > 0
+	end
+	if stores() and KSR.pv.get("$ipsmgw(class)") == 4 then
+		local whom = KSR.pv.gete("$avp(person)")
+		KSR.seturi(whom)
+		if failed_with("404|405|406|408|415|430|480|488|501|504") and capable("sm", whom)
+			and KSR.ipsmgw.authorize(KSR.pv.gete("$avp(identity)"), "im2sm") > 0 then
+			KSR.ipsmgw.im_to_sm()
+			return
+		end
+		if failed_with("408|422|423|430|480|486|487|491|500|502|503|504") then
+			KSR.ipsmgw.store()
+			return
+		end
+	end
+	no_answer()
 end
 
 function no_answer()

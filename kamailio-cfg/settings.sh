@@ -16,6 +16,7 @@ export IPSMGW_DOMAIN=${IPSMGW_DOMAIN,,}
 if ((EUID == 0)); then data=/var/lib; else data=${XDG_DATA_HOME:-${HOME:-/tmp}/.local/share}; fi
 export IPSMGW_DB_URL=${IPSMGW_DB_URL:-sqlite:///$data/ipsmgw/ipsmgw.sqlite}
 export IPSMGW_STORE=${IPSMGW_STORE:-1}
+export IPSMGW_VALIDITY=${IPSMGW_VALIDITY:-259200}
 export IPSMGW_STORE_URL=${IPSMGW_STORE_URL:-}
 export IPSMGW_SC=${IPSMGW_SC:-+15559999}
 export IPSMGW_NUMBERS=${IPSMGW_NUMBERS:-}
@@ -131,6 +132,8 @@ is_host_name "$IPSMGW_DOMAIN" ||
 	die "IPSMGW_DB_URL is '$IPSMGW_DB_URL': write sqlite:/// and the absolute path of a file without spaces (four slashes in all), for example sqlite:////var/lib/ipsmgw/ipsmgw.sqlite"
 [[ $IPSMGW_STORE == [01] ]] ||
 	die "IPSMGW_STORE is '$IPSMGW_STORE': write 1 to keep messages in the database until their end, or 0 to keep them only in memory"
+[[ $IPSMGW_VALIDITY =~ ^(0|[1-9][0-9]{0,6})$ ]] && ((IPSMGW_VALIDITY <= 5443200)) ||
+	die "IPSMGW_VALIDITY is '$IPSMGW_VALIDITY': write the seconds that a message to somebody who is away is stored, 0 to 5443200"
 store_package=
 unset IPSMGW_STORE_MODULE
 case $IPSMGW_STORE_URL in

@@ -55,6 +55,11 @@ pub enum Role {
     },
     /// A status report, for which nobody waits.
     StatusReport,
+    /// A stored message, or its last part.
+    Stored {
+        /// Its exchange.
+        message: ExchangeKey,
+    },
     /// A short message of another phone.
     ShortMessage {
         /// The exchange of its sender, open or not.
@@ -142,6 +147,13 @@ pub enum ImToSmState {
         /// Whether Retry-After goes with it.
         retry_after: bool,
     },
+    /// The phone did not take it, and the message is being stored.
+    Storing {
+        /// Status code for the sender if it cannot be stored.
+        status: u16,
+        /// Whether Retry-After goes with it.
+        retry_after: bool,
+    },
     /// The outcome is told, and SIP's answer is not here yet.
     Closing,
 }
@@ -159,6 +171,7 @@ impl ImToSmState {
             Self::Refused => "Refused",
             Self::Failed { .. } => "Failed",
             Self::Settled { .. } => "Settled",
+            Self::Storing { .. } => "Storing",
             Self::Closing => "Closing",
         }
     }
@@ -202,7 +215,10 @@ impl ImToSm {
     pub const fn held(&self) -> Option<Held> {
         match self.role {
             Role::Message(sender) => sender.held,
-            Role::Part { .. } | Role::StatusReport | Role::ShortMessage { .. } => None,
+            Role::Part { .. }
+            | Role::StatusReport
+            | Role::Stored { .. }
+            | Role::ShortMessage { .. } => None,
         }
     }
 
@@ -215,7 +231,10 @@ impl ImToSm {
     pub const fn sender(&self) -> Sender {
         match self.role {
             Role::Message(sender) => sender,
-            Role::Part { .. } | Role::StatusReport | Role::ShortMessage { .. } => Sender::NOBODY,
+            Role::Part { .. }
+            | Role::StatusReport
+            | Role::Stored { .. }
+            | Role::ShortMessage { .. } => Sender::NOBODY,
         }
     }
 
@@ -223,7 +242,10 @@ impl ImToSm {
     pub const fn sender_mut(&mut self) -> Option<&mut Sender> {
         match &mut self.role {
             Role::Message(sender) => Some(sender),
-            Role::Part { .. } | Role::StatusReport | Role::ShortMessage { .. } => None,
+            Role::Part { .. }
+            | Role::StatusReport
+            | Role::Stored { .. }
+            | Role::ShortMessage { .. } => None,
         }
     }
 
@@ -231,7 +253,10 @@ impl ImToSm {
     pub const fn last_part(&self) -> Option<ExchangeKey> {
         match self.role {
             Role::Part { last } => Some(last),
-            Role::Message(_) | Role::StatusReport | Role::ShortMessage { .. } => None,
+            Role::Message(_)
+            | Role::StatusReport
+            | Role::Stored { .. }
+            | Role::ShortMessage { .. } => None,
         }
     }
 
@@ -239,7 +264,7 @@ impl ImToSm {
     pub const fn short_message(&self) -> Option<(ExchangeKey, u64)> {
         match self.role {
             Role::ShortMessage { from, until_ms } => Some((from, until_ms)),
-            Role::Message(_) | Role::Part { .. } | Role::StatusReport => None,
+            Role::Message(_) | Role::Part { .. } | Role::StatusReport | Role::Stored { .. } => None,
         }
     }
 
@@ -278,6 +303,7 @@ impl ImToSm {
             ImToSmState::Listed
             | ImToSmState::Pausing
             | ImToSmState::Settled { .. }
+            | ImToSmState::Storing { .. }
             | ImToSmState::Closing => false,
         }
     }

@@ -19,6 +19,7 @@ mod party;
 mod record;
 mod sm_to_im;
 mod store;
+mod stored_message;
 mod submitted;
 mod texts;
 mod time;
@@ -35,10 +36,11 @@ pub use party::{Identity, IdentityKey, Party, ReplyTo, TransactionId};
 pub use record::{Exchange, Kind};
 pub use sm_to_im::{ImAnswers, SmOutcome, SmToIm, SmToImState};
 pub use store::{Change, Full, NothingOpen, PastSm, Sequence, Store};
+pub use stored_message::{Services, StoredContent, StoredFor, StoredMessage, StoredMessageState};
 pub use submitted::Submitted;
 pub use texts::{
     ImToSmTexts, KeptPartTexts, ListDeliveryTexts, MOST_TEXT, NotificationTexts, SmToImTexts,
-    SubmittedTexts, Texts,
+    StoredMessageTexts, SubmittedTexts, Texts,
 };
 pub use time::Now;
 pub use view::View;

@@ -1,6 +1,9 @@
 //! What the store keeps of an exchange in any case: plain data of a fixed size, one struct for each kind.
 
-use super::{ExchangeKey, Header, ImToSm, KeptPart, ListDelivery, Notification, SmToIm, Submitted};
+use super::{
+    ExchangeKey, Header, ImToSm, KeptPart, ListDelivery, Notification, SmToIm, StoredMessage,
+    Submitted,
+};
 
 /// The kinds of exchange.
 #[repr(u8)]
@@ -21,17 +24,20 @@ pub enum Kind {
     ListDelivery,
     /// A notification to the sender of an instant message, among those of the message's exchange.
     Notification,
+    /// A message whose recipient is away, among those of its recipient.
+    StoredMessage,
 }
 
 impl Kind {
     /// All of them, in the order of their values.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::SmToIm,
         Self::ImToSm,
         Self::KeptPart,
         Self::Submitted,
         Self::ListDelivery,
         Self::Notification,
+        Self::StoredMessage,
     ];
 
     /// Its name for operators.
@@ -43,6 +49,7 @@ impl Kind {
             Self::Submitted => "submitted",
             Self::ListDelivery => "copy",
             Self::Notification => "notification",
+            Self::StoredMessage => "stored",
         }
     }
 }
@@ -62,15 +69,18 @@ pub enum Exchange {
     ListDelivery(ListDelivery),
     /// A notification.
     Notification(Notification),
+    /// A stored message.
+    StoredMessage(StoredMessage),
 }
 
 // In shared memory an exchange takes the largest of these, its texts, and what the table adds.
-const _: () = assert!(size_of::<SmToIm>() <= 112);
+const _: () = assert!(size_of::<SmToIm>() <= 120);
 const _: () = assert!(size_of::<ImToSm>() <= 128);
 const _: () = assert!(size_of::<KeptPart>() <= 120);
 const _: () = assert!(size_of::<Submitted>() <= 80);
 const _: () = assert!(size_of::<ListDelivery>() <= 64);
 const _: () = assert!(size_of::<Notification>() <= 64);
+const _: () = assert!(size_of::<StoredMessage>() <= 112);
 const _: () = assert!(size_of::<Exchange>() <= 128);
 
 impl Exchange {
@@ -83,6 +93,7 @@ impl Exchange {
             Self::Submitted(_) => Kind::Submitted,
             Self::ListDelivery(_) => Kind::ListDelivery,
             Self::Notification(_) => Kind::Notification,
+            Self::StoredMessage(_) => Kind::StoredMessage,
         }
     }
 
@@ -95,6 +106,7 @@ impl Exchange {
             Self::Submitted(it) => &it.header,
             Self::ListDelivery(it) => &it.header,
             Self::Notification(it) => &it.header,
+            Self::StoredMessage(it) => &it.header,
         }
     }
 
@@ -107,6 +119,7 @@ impl Exchange {
             Self::Submitted(it) => &mut it.header,
             Self::ListDelivery(it) => &mut it.header,
             Self::Notification(it) => &mut it.header,
+            Self::StoredMessage(it) => &mut it.header,
         }
     }
 
@@ -124,6 +137,7 @@ impl Exchange {
             Self::Submitted(_) => "Submitted",
             Self::ListDelivery(it) => it.state.name(),
             Self::Notification(it) => it.state.name(),
+            Self::StoredMessage(it) => it.state.name(),
         }
     }
 
@@ -132,7 +146,7 @@ impl Exchange {
         match self {
             Self::SmToIm(it) => it.state.reports_sent(),
             Self::ImToSm(it) => it.attempts,
-            Self::KeptPart(_) | Self::Submitted(_) => 0,
+            Self::KeptPart(_) | Self::Submitted(_) | Self::StoredMessage(_) => 0,
             Self::ListDelivery(it) => it.state.unanswered(),
             Self::Notification(it) => it.attempts,
         }
@@ -146,7 +160,8 @@ impl Exchange {
             Self::KeptPart(_)
             | Self::Submitted(_)
             | Self::ListDelivery(_)
-            | Self::Notification(_) => false,
+            | Self::Notification(_)
+            | Self::StoredMessage(_) => false,
         }
     }
 }
@@ -180,5 +195,6 @@ kinds!(
     KeptPart,
     Submitted,
     ListDelivery,
-    Notification
+    Notification,
+    StoredMessage
 );

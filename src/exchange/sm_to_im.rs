@@ -21,6 +21,8 @@ pub struct SmToIm {
     /// Whether the recipient was asked for notifications of delivery, or the sender for a status report by the
     /// recipient's phone.
     pub asks: bool,
+    /// Whether it is stored: its status report comes from there.
+    pub stored: bool,
     /// Whether it goes to another phone as a short message.
     pub to_phone: bool,
     /// Time zone of `unix`, in quarters of an hour.
@@ -60,6 +62,11 @@ pub enum SmToImState {
     Delivering {
         /// Whether the recipient's side was asked for the outcome, because the sender's time is over.
         asked: bool,
+    },
+    /// The sender has its `202`; the recipient is away, and the short message is being stored.
+    Storing {
+        /// The outcome as a SIP status code if it cannot be stored.
+        status: u16,
     },
     /// The request repeats another one, and gets its report with that one's.
     Repetition {
@@ -110,6 +117,7 @@ impl SmToImState {
             Self::Accepted { .. } => "Accepted",
             Self::Retried => "Retried",
             Self::Delivering { .. } => "Delivering",
+            Self::Storing { .. } => "Storing",
             Self::Repetition { .. } => "Repetition",
             Self::Reporting { .. } => "Reporting",
             Self::Unconfirmed { .. } => "Unconfirmed",
@@ -120,7 +128,11 @@ impl SmToImState {
     pub const fn is_undecided(&self) -> bool {
         matches!(
             self,
-            Self::Relayed { .. } | Self::Accepted { .. } | Self::Retried | Self::Delivering { .. }
+            Self::Relayed { .. }
+                | Self::Accepted { .. }
+                | Self::Retried
+                | Self::Delivering { .. }
+                | Self::Storing { .. }
         )
     }
 

@@ -241,6 +241,88 @@ texts! {
     }
 }
 
+/// How many texts of a stored message are before the content.
+const SHORT_TEXTS: usize = 7;
+
+/// The texts of [`StoredMessage`](super::StoredMessage). The content may be longer than the other ones: it comes last and
+/// needs no length.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct StoredMessageTexts<'t> {
+    /// The identity of the recipient.
+    pub identity: &'t str,
+    /// The recipient's public identity.
+    pub recipient: &'t str,
+    /// The identity of the sender.
+    pub sender_identity: &'t str,
+    /// The sender's public identity, to which reports and notifications go.
+    pub sender: &'t str,
+    /// Next hop for a status report where the sender has no contact.
+    pub hop: &'t str,
+    /// Message-ID of the instant message, for notifications.
+    pub message_id: &'t str,
+    /// From and To of a notification, and its IMDN-Route: URIs, one in a line.
+    pub way: &'t str,
+    /// The SMS-SUBMIT, or the text in UTF-8.
+    pub content: &'t [u8],
+}
+
+impl<'t> StoredMessageTexts<'t> {
+    /// The texts that [`pack`](Self::pack) packed.
+    pub fn of(texts: &'t Texts) -> Self {
+        let whole = || {
+            let (lengths, octets) = texts.as_octets().split_at_checked(SHORT_TEXTS)?;
+            let sum = lengths.iter().map(|len| usize::from(*len)).sum();
+            let (short, content) = octets.split_at_checked(sum)?;
+            Some((lengths, core::str::from_utf8(short).ok()?, content))
+        };
+        let Some((lengths, texts, content)) = whole() else {
+            return Self::default();
+        };
+        let mut reader = Reader {
+            lengths: lengths.iter(),
+            texts,
+            pdu: content,
+        };
+        Self {
+            identity: reader.text(),
+            recipient: reader.text(),
+            sender_identity: reader.text(),
+            sender: reader.text(),
+            hop: reader.text(),
+            message_id: reader.text(),
+            way: reader.text(),
+            content: reader.pdu,
+        }
+    }
+
+    const fn short(&self) -> [&'t str; SHORT_TEXTS] {
+        [
+            self.identity,
+            self.recipient,
+            self.sender_identity,
+            self.sender,
+            self.hop,
+            self.message_id,
+            self.way,
+        ]
+    }
+
+    /// How many octets they take; more than [`MOST_TEXT`] cannot be kept.
+    pub fn packed_len(&self) -> usize {
+        let short = self.short().into_iter().map(|text| 1 + text.len());
+        short.sum::<usize>() + self.content.len()
+    }
+
+    /// The texts as the store keeps them.
+    pub fn pack(&self) -> Texts {
+        let short = self.short().map(str::as_bytes);
+        let len = self.packed_len() - self.content.len();
+        let Texts { mut octets } = Texts::packed(&short, len);
+        octets.extend_from_slice(self.content);
+        Texts { octets }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,7 +2,7 @@
 
 use super::{
     Change, Exchange, ExchangeKey, Full, Group, IdentityKey, ImToSm, KeptPart, Kind, Notification,
-    Party, PastSm, Sequence, SmToIm, SmToImState, Store, Submitted, Texts,
+    Party, PastSm, Sequence, SmToIm, SmToImState, Store, StoredMessage, Submitted, Texts,
 };
 
 /// The bucket as a step sees it.
@@ -44,7 +44,7 @@ impl<'s> View<'s> {
             Some(Change::Opened(_, texts) | Change::Rewritten(_, texts)) => {
                 Some(Texts::clone(texts))
             }
-            Some(Change::Ended(_)) => None,
+            Some(Change::Ended(_) | Change::Parked(_)) => None,
             _ => self.store.texts(key),
         }
     }
@@ -90,7 +90,7 @@ impl<'s> View<'s> {
             Some(Change::Opened(known, old) | Change::Rewritten(known, old)) => {
                 (*known, *old) = (exchange, texts);
             }
-            Some(Change::Ended(_)) => {}
+            Some(Change::Ended(_) | Change::Parked(_)) => {}
             Some(change) => *change = Change::Rewritten(exchange, texts),
             None => self.changes.push(Change::Rewritten(exchange, texts)),
         }
@@ -114,6 +114,14 @@ impl<'s> View<'s> {
                 }
             }
             None => self.changes.push(Change::Ended(key)),
+        }
+    }
+
+    /// A stored exchange leaves memory. Its row stays as it was written last.
+    pub fn park(&mut self, key: ExchangeKey) {
+        match self.change_mut(key) {
+            Some(change) => *change = Change::Parked(key),
+            None => self.changes.push(Change::Parked(key)),
         }
     }
 
@@ -254,6 +262,12 @@ impl View<'_> {
     ) -> impl Iterator<Item = Notification> + '_ {
         self.all::<Notification>(Kind::Notification)
             .filter(move |notification| notification.header.identity == identity)
+    }
+
+    /// The stored messages for this recipient that are in memory.
+    pub fn stored_for(&self, identity: IdentityKey) -> impl Iterator<Item = StoredMessage> + '_ {
+        self.all::<StoredMessage>(Kind::StoredMessage)
+            .filter(move |message| message.header.identity == identity)
     }
 
     /// What a service centre has under this TP-Message-Reference.

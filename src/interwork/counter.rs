@@ -60,11 +60,23 @@ pub enum Counter {
     Refused,
     /// Requests refused under overload.
     Overload,
+    /// Messages stored for a recipient who is away.
+    Stored,
+    /// Stored messages that a device has taken later.
+    StoreDelivered,
+    /// Stored messages that a phone took without a report.
+    StoreUnconfirmed,
+    /// Stored messages whose validity ended.
+    StoreExpired,
+    /// Stored messages that failed for good.
+    StoreFailed,
+    /// Messages that the database did not take.
+    StoreRefused,
 }
 
 impl Counter {
     /// All of them, in the order of their values.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 33] = [
         Self::SmToIm,
         Self::SmToSm,
         Self::SmDelivered,
@@ -92,6 +104,12 @@ impl Counter {
         Self::SenderFull,
         Self::Refused,
         Self::Overload,
+        Self::Stored,
+        Self::StoreDelivered,
+        Self::StoreUnconfirmed,
+        Self::StoreExpired,
+        Self::StoreFailed,
+        Self::StoreRefused,
     ];
 
     /// The warning for the log when this counter increases.
@@ -137,6 +155,12 @@ impl Counter {
             Self::SenderFull => "sender_full",
             Self::Refused => "refused",
             Self::Overload => "overload",
+            Self::Stored => "message_stored",
+            Self::StoreDelivered => "stored_delivered",
+            Self::StoreUnconfirmed => "stored_unconfirmed",
+            Self::StoreExpired => "stored_expired",
+            Self::StoreFailed => "stored_failed",
+            Self::StoreRefused => "store_refused",
         }
     }
 }

@@ -74,6 +74,15 @@ impl Turn<'_> {
             Input::DeliverSm { from, sm } => self.deliver_sm(from, sm),
             Input::SmOverdue { from, identity } => self.sm_overdue(from, identity),
             Input::SmOutcome { exchange, status } => self.sm_outcome(exchange, status),
+            Input::StoreIm { im, transaction } => self.store_im(im, transaction),
+            Input::SubmitToStore { sm, transaction } => self.submit_to_store(sm, transaction),
+            Input::StoreSm(sm) => self.store_sm(sm),
+            Input::LookedUp {
+                exchange,
+                can,
+                may_convert,
+            } => self.looked_up(exchange, can, may_convert),
+            Input::ReportStatus(report) => self.report_stored_status(report),
             Input::ScriptAnswered {
                 exchange,
                 request,
@@ -102,7 +111,10 @@ impl Turn<'_> {
             } => self.deliver(im, transaction, hold_ms, route),
             Input::List { delivery, request } => self.list(delivery, request),
             Input::Begin { exchange, delivery } => self.begin(exchange, delivery),
-            Input::Forked { exchange, clients } => self.list_delivery_forked(exchange, clients),
+            Input::Forked { exchange, clients } => match self.view.by_key(exchange) {
+                Some(Exchange::StoredMessage(it)) => self.stored_forked(it, clients),
+                _ => self.list_delivery_forked(exchange, clients),
+            },
             Input::StatusReport(report) => self.status_reported(report),
             Input::Report { report, request } => self.report(report, request),
             Input::HoldTimeout {
@@ -113,6 +125,7 @@ impl Turn<'_> {
                 Some(Exchange::KeptPart(part)) if part.is_owed_to(transaction) => {
                     self.not_stored(exchange);
                 }
+                Some(Exchange::StoredMessage(_)) => self.not_stored(exchange),
                 _ => self.hold_timeout(exchange, transaction),
             },
             Input::OtherContacts { exchange, count } => self.other_contacts(exchange, count),
@@ -146,6 +159,7 @@ impl Turn<'_> {
             Some(Exchange::ImToSm(im)) => self.rp_data_completed(im, attempt, status),
             Some(Exchange::ListDelivery(it)) => self.list_delivery_completed(it, status),
             Some(Exchange::Notification(it)) => self.notification_completed(it, status),
+            Some(Exchange::StoredMessage(it)) => self.stored_client_answered(it, status),
             Some(Exchange::KeptPart(_) | Exchange::Submitted(_)) | None => {}
         }
     }
@@ -160,6 +174,7 @@ impl Turn<'_> {
             Some(Exchange::Submitted(kept)) => self.submission_due(kept),
             Some(Exchange::ListDelivery(it)) => self.list_delivery_due(it),
             Some(Exchange::Notification(it)) => self.notification_due(it),
+            Some(Exchange::StoredMessage(it)) => self.stored_due(it),
             None => {}
         }
     }

@@ -48,6 +48,34 @@ pub enum Input<'a> {
         /// The outcome as a SIP status code; 202: the phone took the message in SIP, and its report is missing.
         status: u16,
     },
+    /// An instant message is to be stored for its recipient; its transaction is open.
+    StoreIm {
+        /// The message.
+        im: &'a ImToStore,
+        /// The sender's transaction.
+        transaction: TransactionId,
+    },
+    /// A short message of a phone is to be stored for its recipient.
+    SubmitToStore {
+        /// The message on its sender's side.
+        sm: &'a TranslatedSm,
+        /// The request's transaction.
+        transaction: TransactionId,
+    },
+    /// [`Effect::StoreSm`](super::Effect::StoreSm) on the recipient's side.
+    StoreSm(&'a SmToStore),
+    /// The answer to [`Effect::LookUp`](super::Effect::LookUp): what the recipient of a stored message has now.
+    LookedUp {
+        /// The exchange of the message.
+        exchange: ExchangeKey,
+        /// Capabilities of the recipient's contacts.
+        can: Capabilities,
+        /// Whether the message may be converted: by the authorisation of the recipient for a short message, of the
+        /// sender for an instant message.
+        may_convert: bool,
+    },
+    /// [`Effect::ReportStatus`](super::Effect::ReportStatus) on the side of the phone.
+    ReportStatus(&'a StatusReportOut),
     /// The script decides a relayed request with the status code that it would expect from the IM side.
     ScriptAnswered {
         /// The exchange of the request.
@@ -245,6 +273,82 @@ pub struct SmIn {
     pub rp_data: Octets<254>,
     /// Lifetime in seconds; `None`: no limit.
     pub lifetime: Option<u32>,
+}
+
+/// An instant message for the store.
+pub struct ImToStore {
+    /// Key of the exchanges to lock: the recipient's.
+    pub identity: Identity,
+    /// The recipient's public identity.
+    pub recipient: Text<126>,
+    /// Key of the sender.
+    pub sender_identity: Identity,
+    /// The sender's public identity.
+    pub sender: Text<126>,
+    /// Digest of the sender in whose share of open exchanges it counts.
+    pub share: u64,
+    /// Whether the sender wants to be anonymous.
+    pub private: bool,
+    /// Whether a phone shows it at once and does not store it.
+    pub urgent: bool,
+    /// The text.
+    pub text: String,
+    /// Lifetime in seconds; 0: one attempt, immediately.
+    pub lifetime: Option<u32>,
+    /// Notifications that its sender wants.
+    pub notify: Option<NotifyIn>,
+}
+
+/// A short message of a phone for the store.
+#[derive(Clone)]
+pub struct SmToStore {
+    /// The exchange of its sender.
+    pub from: ExchangeKey,
+    /// The outcome as a SIP status code, if it cannot be stored.
+    pub status: u16,
+    /// Key of the exchanges to lock: the recipient's.
+    pub identity: Identity,
+    /// The recipient's public identity.
+    pub recipient: Text<126>,
+    /// Key of the sender.
+    pub sender_identity: Identity,
+    /// The sender's public identity.
+    pub sender: Text<254>,
+    /// Next hop of a status report.
+    pub hop: Text<126>,
+    /// Digest of the sender in whose share of open exchanges it counts.
+    pub share: u64,
+    /// Whether the sender wants to be anonymous.
+    pub private: bool,
+    /// When it was taken, in seconds since 1970 UTC.
+    pub unix: i64,
+    /// Time zone of `unix`, in quarters of an hour.
+    pub zone: i8,
+    /// End of its validity, in milliseconds since 1970 UTC.
+    pub expires_ms: u64,
+    /// The SMS-SUBMIT.
+    pub tpdu: Octets<254>,
+}
+
+/// A status report to a phone on a stored message.
+#[derive(Clone)]
+pub struct StatusReportOut {
+    /// Key of the exchanges to lock: the phone's.
+    pub identity: Identity,
+    /// The phone's public identity.
+    pub address: Text<254>,
+    /// Next hop if it has no contact.
+    pub hop: Text<126>,
+    /// Digest of the person in whose share of open exchanges it counts.
+    pub share: u64,
+    /// When the message was taken, in seconds since 1970 UTC.
+    pub unix: i64,
+    /// Time zone of `unix`, in quarters of an hour.
+    pub zone: i8,
+    /// The SMS-SUBMIT.
+    pub tpdu: Octets<254>,
+    /// TP-Status.
+    pub status: u8,
 }
 
 /// A part of a concatenated short message.

@@ -39,6 +39,7 @@ mod sm_to_sm;
 mod step;
 mod stop;
 mod storage;
+mod store;
 
 pub use admission::Asked;
 pub use charging::{
@@ -49,8 +50,9 @@ pub use ended::{Ended, Ending};
 pub use gateway::Gateway;
 pub use im_to_sm::report::expects;
 pub use input::{
-    DeliveredAs, DeliveryOut, Input, Named, NotifyIn, PartIn, RecipientIn, ReportIn, RpReport,
-    SmIn, StatusReportIn, TranslatedDelivery, TranslatedIm, TranslatedSm,
+    DeliveredAs, DeliveryOut, ImToStore, Input, Named, NotifyIn, PartIn, RecipientIn, ReportIn,
+    RpReport, SmIn, SmToStore, StatusReportIn, StatusReportOut, TranslatedDelivery, TranslatedIm,
+    TranslatedSm,
 };
 pub use read::classify::Class;
 pub use read::field::{FieldValue, MessageField};
@@ -68,5 +70,6 @@ pub use rules::overload::{
     EarlierCopy, Load, Over, Overload, OverloadLimits, Queue, REFUSED_FOR_MS,
 };
 pub use rules::policy::{Policy, RegEventIdentity, SenderWithoutNumber};
+pub use rules::retry::Retry;
 pub use rules::settings::Settings;
 pub use step::{Effect, ImOutcome, Step, ToContact, Verdict};

@@ -3,7 +3,7 @@
 use super::charging::ChargingRecord;
 use super::counter::Counter;
 use super::ended::Ended;
-use super::input::{SmIn, StatusReportIn};
+use super::input::{SmIn, SmToStore, StatusReportIn, StatusReportOut};
 use super::reason::Reason;
 use crate::exchange::{Change, ExchangeKey, Identity, ReplyTo, TransactionId};
 use crate::sip::{Answer, MessageOut, Translation};
@@ -132,6 +132,30 @@ pub enum Effect {
         refused: u16,
         /// The request; its Request-URI is the one of the client.
         message: MessageOut,
+    },
+    /// Give [`Input::StoreSm`](super::Input::StoreSm) to the exchanges of the recipient.
+    StoreSm(Box<SmToStore>),
+    /// Give [`Input::ReportStatus`](super::Input::ReportStatus) to the exchanges of the phone.
+    ReportStatus(Box<StatusReportOut>),
+    /// Look up what the recipient of a stored message has, and give [`Input::LookedUp`](super::Input::LookedUp).
+    LookUp {
+        /// The exchange of the message.
+        exchange: ExchangeKey,
+        /// The recipient's public identity.
+        recipient: String,
+        /// The identity whose authorisation counts.
+        authorised: String,
+        /// Whether it is a short message: then the authorisation to be converted to instant messages counts, else the
+        /// other one.
+        is_sm: bool,
+    },
+    /// Read the next stored messages of this recipient from the database, if there are any, and give
+    /// [`Input::TakenUp`](super::Input::TakenUp) for each.
+    ReadStored {
+        /// The recipient.
+        identity: Identity,
+        /// Only if the recipient has a contact.
+        if_here: Option<String>,
     },
     /// Send a MESSAGE to all clients of its recipient. If there are several, [`Input::Forked`](super::Input::Forked)
     /// comes first, then a [`RequestCompleted`](super::Input::RequestCompleted) for each.

@@ -16,6 +16,7 @@ impl Turn<'_> {
         exchange.header_mut().stored = Stored::Yes;
         match exchange {
             Exchange::KeptPart(part) => self.part_stored(part),
+            Exchange::StoredMessage(message) => self.message_stored(message),
             Exchange::SmToIm(_)
             | Exchange::ImToSm(_)
             | Exchange::Submitted(_)
@@ -32,6 +33,7 @@ impl Turn<'_> {
         exchange.header_mut().stored = Stored::No;
         match exchange {
             Exchange::KeptPart(part) => self.part_not_stored(part),
+            Exchange::StoredMessage(message) => self.message_not_stored(message),
             Exchange::SmToIm(_)
             | Exchange::ImToSm(_)
             | Exchange::Submitted(_)
@@ -51,6 +53,7 @@ impl Turn<'_> {
         exchange.header_mut().stored = Stored::Yes;
         let goes_on = match exchange {
             Exchange::KeptPart(part) => Some(self.part_taken_up(part).into()),
+            Exchange::StoredMessage(message) => Some(self.message_taken_up(message).into()),
             // They are not written yet.
             Exchange::SmToIm(_)
             | Exchange::ImToSm(_)

@@ -43,7 +43,7 @@ fn allowed(exchange: &Exchange) -> Allowed {
         },
         Exchange::ImToSm(im) => match (im.role, im.to, im.state) {
             (Role::StatusReport, ..) => &["r"],
-            (Role::Part { .. }, ..) | (Role::ShortMessage { .. }, ..) => &[""],
+            (Role::Part { .. } | Role::ShortMessage { .. } | Role::Stored { .. }, ..) => &[""],
             // The message may be refused before it begins.
             (_, Party::Phone, ImToSmState::Listed) => &["sd", ""],
             (_, Party::ServiceCentre, ImToSmState::Listed) => &["s", ""],
@@ -58,6 +58,8 @@ fn allowed(exchange: &Exchange) -> Allowed {
             Party::ServiceCentre => &["", "d"],
         },
         Exchange::Submitted(_) => &[""],
+        // The sender's side may have the submission.
+        Exchange::StoredMessage(_) => &["sd", "d", "s", ""],
     }
 }
 

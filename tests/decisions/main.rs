@@ -28,5 +28,6 @@ mod sm_to_sm;
 mod status_reports;
 mod stop;
 mod storage;
+mod stored_messages;
 mod to_service_centre;
 mod world;

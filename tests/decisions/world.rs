@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use ipsmgw::exchange::{
-    Change, Exchange, ExchangeKey, Full, Header, IdentityKey, ImToSm, ImToSmState, Kind, NEVER,
-    Notification, NotificationState, Now, PastSm, ReplyTo, Sequence, Store as _, Stored, Texts,
-    TransactionId,
+    Change, Exchange, ExchangeKey, Full, Header, Identity, IdentityKey, ImToSm, ImToSmState, Kind,
+    NEVER, Notification, NotificationState, Now, PastSm, ReplyTo, Sequence, Store as _, Stored,
+    Texts, TransactionId,
 };
 use ipsmgw::interwork::{
     Counter, Effect, Ended, Gateway, ImOutcome, Input, Policy, Reason, RpReport, Settings, Step,
@@ -47,7 +47,7 @@ pub(crate) struct Store {
     /// How many each sender has open.
     shares: HashMap<u64, u32>,
     /// The exchanges as the database has them; a change of one that is stored is written at once.
-    rows: BTreeMap<u64, (Exchange, Texts)>,
+    pub(crate) rows: BTreeMap<u64, (Exchange, Texts)>,
 }
 
 impl ipsmgw::exchange::Store for Store {
@@ -125,7 +125,10 @@ impl Store {
 
     /// All of it, in its order; then the places that nothing was opened at are free again.
     fn commit(&mut self, changes: Vec<Change>) {
-        let stored: Vec<ExchangeKey> = changes.iter().filter_map(Change::key).collect();
+        let changed = changes
+            .iter()
+            .filter(|change| !matches!(change, Change::Parked(_)));
+        let stored: Vec<ExchangeKey> = changed.filter_map(Change::key).collect();
         self.commit_in_memory(changes);
         for key in stored {
             match self.place(key).map(|place| &self.open[place]) {
@@ -164,7 +167,7 @@ impl Store {
                     let place = self.place(exchange.key()).expect("changed after its end");
                     (self.open[place].0, self.open[place].1) = (exchange, texts);
                 }
-                Change::Ended(key) => {
+                Change::Ended(key) | Change::Parked(key) => {
                     let place = self.place(key).expect("ended twice");
                     let (exchange, _) = self.open.remove(place);
                     self.give_share_back(exchange.header().share);
@@ -252,6 +255,10 @@ pub(crate) struct Done {
     pub(crate) counted: Vec<Counter>,
     pub(crate) forwarded: Vec<u16>,
     pub(crate) status_reports: usize,
+    /// Stored messages whose recipients are looked up, and whether they are short messages.
+    pub(crate) looked_up: Vec<(ExchangeKey, bool)>,
+    /// Whose stored messages are read next, and whether only if they have a contact.
+    pub(crate) reads: Vec<(Identity, bool)>,
     pub(crate) reasons: Vec<Reason>,
 }
 
@@ -288,6 +295,12 @@ impl Done {
                 } => {
                     done.answered.push((exchange, transaction, outcome));
                 }
+                Effect::LookUp {
+                    exchange, is_sm, ..
+                } => done.looked_up.push((exchange, is_sm)),
+                Effect::ReadStored { identity, if_here } => {
+                    done.reads.push((identity, if_here.is_some()));
+                }
                 Effect::Store { exchange, waits } => done.asked.push((exchange, waits)),
                 Effect::Send { exchange, message } => done.sent.push((exchange, message)),
                 Effect::SendRpData {
@@ -311,7 +324,11 @@ impl Done {
                 Effect::Refused { reason, .. } => done.reasons.push(reason),
                 Effect::Ended(ended) => done.ended.push(ended),
                 Effect::Count(counter) => done.counted.push(counter),
-                Effect::DeliverSm { .. } | Effect::SmOverdue { .. } | Effect::SmOutcome { .. } => {
+                Effect::DeliverSm { .. }
+                | Effect::SmOverdue { .. }
+                | Effect::SmOutcome { .. }
+                | Effect::StoreSm(_)
+                | Effect::ReportStatus(_) => {
                     panic!("it is an input again")
                 }
                 // The books have it.
@@ -323,6 +340,7 @@ impl Done {
 
     fn merge(&mut self, later: Self) {
         self.answered.extend(later.answered);
+        self.asked.extend(later.asked);
         self.sent.extend(later.sent);
         self.ended.extend(later.ended);
         self.counted.extend(later.counted);
@@ -406,6 +424,8 @@ impl World {
                     let identity = &identity;
                     self.step(Input::SmOverdue { from, identity })
                 }
+                Effect::StoreSm(sm) => self.step(Input::StoreSm(&sm)),
+                Effect::ReportStatus(report) => self.step(Input::ReportStatus(&report)),
                 Effect::SmOutcome { exchange, status } => {
                     self.step(Input::SmOutcome { exchange, status })
                 }
@@ -461,6 +481,27 @@ impl World {
         self.handle(Input::Stored { exchange })
     }
 
+    /// The host reads all stored messages of its database, as when their recipients register, and the first one's turn
+    /// comes: it is looked up.
+    pub(crate) fn read_stored(&mut self) -> Done {
+        let is_open = |store: &Store, key| store.place(key).is_some();
+        let rows: Vec<(Exchange, Texts)> = self.store.rows.values().cloned().collect();
+        let mut first = None;
+        for (exchange, texts) in &rows {
+            let key = exchange.key();
+            if exchange.kind() != Kind::StoredMessage || is_open(&self.store, key) {
+                continue;
+            }
+            let share = exchange.header().share;
+            self.store.take_share(share).unwrap();
+            self.store.taken.push((key, share));
+            assert!(self.handle(Input::TakenUp { exchange, texts }).is_nothing());
+            first = first.or(Some(key));
+        }
+        let exchange = first.expect("nothing is stored");
+        self.handle(Input::Due { exchange })
+    }
+
     /// The host is killed and starts again: memory is lost, the database stays.
     pub(crate) fn crash(&mut self, down_ms: u64) {
         let rows = std::mem::take(&mut self.store.rows);
@@ -473,7 +514,9 @@ impl World {
             ..Store::default()
         };
         self.pass(down_ms);
-        for (exchange, texts) in rows.values() {
+        // Stored messages are read when their recipients are back.
+        let rest = |(row, _): &&(Exchange, Texts)| row.kind() != Kind::StoredMessage;
+        for (exchange, texts) in rows.values().filter(rest) {
             let share = exchange.header().share;
             self.store.take_share(share).unwrap();
             self.store.taken.push((exchange.key(), share));

@@ -35,6 +35,7 @@ const INTERWORK: &[&[&str]] = &[
     &["admission", "imdn", "registration"],
     &["sm_to_im", "im_to_sm", "list"],
     &["sm_to_sm"],
+    &["store"],
     &["stop", "storage", "refused_record"],
 ];
 

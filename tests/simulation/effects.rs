@@ -182,6 +182,12 @@ impl World {
                 self.break_promise("the gateway has no database, and asks for one");
             }
             // No short message of the simulation is for a phone.
+            Effect::StoreSm(_)
+            | Effect::ReportStatus(_)
+            | Effect::LookUp { .. }
+            | Effect::ReadStored { .. } => {
+                self.break_promise("the gateway has no database, and stores a message");
+            }
             Effect::DeliverSm { .. } | Effect::SmOverdue { .. } | Effect::SmOutcome { .. } => {
                 self.break_promise("a short message for a client goes to a phone");
             }

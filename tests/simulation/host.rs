@@ -182,7 +182,7 @@ impl World {
                     self.books.is_remembered(about);
                     continue;
                 }
-                Change::Ended(_) => continue,
+                Change::Ended(_) | Change::Parked(_) => continue,
             };
             self.note(|| {
                 format!(

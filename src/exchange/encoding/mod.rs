@@ -16,7 +16,7 @@ use core::fmt;
 
 use crate::exchange::{
     Exchange, ExchangeKey, Identity, IdentityKey, ImToSmTexts, KeptPartTexts, Kind,
-    ListDeliveryTexts, NotificationTexts, SmToImTexts, SubmittedTexts, Texts,
+    ListDeliveryTexts, NotificationTexts, SmToImTexts, StoredMessageTexts, SubmittedTexts, Texts,
 };
 use checked::{Encoded, Reader};
 
@@ -49,6 +49,7 @@ impl Kind {
             Self::Submitted => 4,
             Self::ListDelivery => 5,
             Self::Notification => 6,
+            Self::StoredMessage => 7,
         }
     }
 }
@@ -66,6 +67,7 @@ pub fn encode(exchange: &Exchange, texts: &Texts) -> Vec<u8> {
         Exchange::Submitted(it) => it.put(&mut out),
         Exchange::ListDelivery(it) => it.put(&mut out),
         Exchange::Notification(it) => it.put(&mut out),
+        Exchange::StoredMessage(it) => it.put(&mut out),
     }
     u16::try_from(texts.len()).unwrap_or(0).put(&mut out);
     out.extend_from_slice(texts);
@@ -94,6 +96,7 @@ pub fn decode(key: ExchangeKey, octets: &[u8]) -> Result<(Exchange, Texts), Dama
         Kind::Submitted => Exchange::Submitted(from.take("submitted")?),
         Kind::ListDelivery => Exchange::ListDelivery(from.take("copy")?),
         Kind::Notification => Exchange::Notification(from.take("notification")?),
+        Kind::StoredMessage => Exchange::StoredMessage(from.take("stored")?),
     };
     if exchange.key() != key {
         return Err(Damaged { field: "key" });
@@ -120,6 +123,7 @@ pub fn identity_in(kind: Kind, texts: &Texts) -> Option<Identity> {
         Kind::Submitted => identity!(SubmittedTexts),
         Kind::ListDelivery => identity!(ListDeliveryTexts),
         Kind::Notification => identity!(NotificationTexts),
+        Kind::StoredMessage => identity!(StoredMessageTexts),
     };
     Identity::new(identity).filter(|identity| !identity.as_str().is_empty())
 }

@@ -4,8 +4,9 @@ use super::Damaged;
 use super::checked::{Encoded, Reader, enumeration, structure};
 use crate::exchange::{
     Header, IdentityKey, ImAnswers, ImToSm, ImToSmState, KeptPart, KeptPartState, ListDelivery,
-    ListDeliveryState, Notification, NotificationState, Party, Role, RpRefusal, Sender, SmOutcome,
-    SmToIm, SmToImState, Stored, Submitted, TransactionId, Wants,
+    ListDeliveryState, Notification, NotificationState, Party, Role, RpRefusal, Sender, Services,
+    SmOutcome, SmToIm, SmToImState, Stored, StoredContent, StoredMessage, StoredMessageState,
+    Submitted, TransactionId, Wants,
 };
 
 // The identity's digest comes of the identity among the texts.
@@ -24,6 +25,7 @@ structure!(SmToIm {
     rp_mr,
     private,
     asks,
+    stored,
     to_phone,
     zone,
     notified,
@@ -39,6 +41,7 @@ enumeration!(SmToImState {
     4 => Reporting { outcome, sent },
     5 => Unconfirmed { outcome },
     6 => Delivering { asked },
+    7 => Storing { status },
 });
 structure!(ImAnswers {
     status,
@@ -66,8 +69,9 @@ enumeration!(ImToSmState {
     7 => Failed { status },
     8 => Settled { status, retry_after },
     9 => Closing,
+    10 => Storing { status, retry_after },
 });
-enumeration!(Role { 0 => Message(sender), 1 => Part { last }, 2 => StatusReport, 3 => ShortMessage { from, until_ms } });
+enumeration!(Role { 0 => Message(sender), 1 => Part { last }, 2 => StatusReport, 3 => ShortMessage { from, until_ms }, 4 => Stored { message } });
 structure!(Sender { wants, unix; held: None });
 structure!(RpRefusal { cause, fcs });
 
@@ -101,6 +105,12 @@ structure!(Notification {
     unix
 });
 enumeration!(NotificationState { 0 => Sent, 1 => Pausing });
+
+structure!(StoredMessage {
+    header, content, private, urgent, zone, tries, unix, expires_ms;
+    state: StoredMessageState::Waiting, left: Services { sm: false, im: false }
+});
+enumeration!(StoredContent { 0 => Sm, 1 => Im { wants } });
 
 /// Transactions end with the host.
 impl Encoded for TransactionId {

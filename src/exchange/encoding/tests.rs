@@ -54,6 +54,7 @@ fn sm_to_im_state() -> impl Strategy<Value = SmToImState> {
         }),
         Just(SmToImState::Retried),
         any::<bool>().prop_map(|asked| SmToImState::Delivering { asked }),
+        any::<u16>().prop_map(|status| SmToImState::Storing { status }),
         key().prop_map(|first| SmToImState::Repetition { first }),
         (outcome(), any::<u8>())
             .prop_map(|(outcome, sent)| SmToImState::Reporting { outcome, sent }),
@@ -64,10 +65,10 @@ fn sm_to_im_state() -> impl Strategy<Value = SmToImState> {
 prop_compose! {
     fn sm_to_im()(
         header in header(), state in sm_to_im_state(), sender in party(), digest: u64, completes: u64,
-        (rp_mr, private, asks, to_phone, zone, notified, unix) in any::<(u8, bool, bool, bool, i8, Option<u8>, i64)>(),
+        (rp_mr, private, asks, stored, to_phone, zone, notified, unix) in any::<(u8, bool, bool, bool, bool, i8, Option<u8>, i64)>(),
     ) -> Exchange {
         let completes = core::num::NonZeroU64::new(completes);
-        SmToIm { header, state, sender, rp_mr, private, asks, to_phone, zone, notified, unix, digest, completes }.into()
+        SmToIm { header, state, sender, rp_mr, private, asks, stored, to_phone, zone, notified, unix, digest, completes }.into()
     }
 }
 
@@ -99,6 +100,7 @@ fn role() -> impl Strategy<Value = Role> {
         key().prop_map(|last| Role::Part { last }),
         Just(Role::StatusReport),
         (key(), any::<u64>()).prop_map(|(from, until_ms)| Role::ShortMessage { from, until_ms }),
+        key().prop_map(|message| Role::Stored { message }),
     ]
 }
 
@@ -155,6 +157,25 @@ prop_compose! {
     }
 }
 
+prop_compose! {
+    fn stored_message()(
+        header in header(), (private, urgent, zone, tries, unix, expires_ms) in any::<(bool, bool, i8, u8, i64, u64)>(),
+        wants: Option<(bool, bool, bool)>,
+    ) -> Exchange {
+        let wants = wants.map(|(positive_delivery, negative_delivery, processing)| Wants {
+            positive_delivery, negative_delivery, processing,
+        });
+        StoredMessage {
+            header,
+            state: StoredMessageState::Waiting,
+            content: wants.map_or(StoredContent::Sm, |wants| StoredContent::Im { wants }),
+            private, urgent, zone, tries,
+            left: Services::default(),
+            unix, expires_ms,
+        }.into()
+    }
+}
+
 fn exchange() -> impl Strategy<Value = Exchange> {
     prop_oneof![
         sm_to_im(),
@@ -162,7 +183,8 @@ fn exchange() -> impl Strategy<Value = Exchange> {
         kept_part(),
         submitted(),
         list_delivery(),
-        notification()
+        notification(),
+        stored_message()
     ]
 }
 
@@ -202,6 +224,13 @@ fn texts(kind: Kind, text: &str, pdu: &[u8]) -> Texts {
             identity,
             sender: text,
             ..ListDeliveryTexts::default()
+        }
+        .pack(),
+        Kind::StoredMessage => StoredMessageTexts {
+            identity,
+            sender: text,
+            content: pdu,
+            ..StoredMessageTexts::default()
         }
         .pack(),
         Kind::Notification => NotificationTexts {

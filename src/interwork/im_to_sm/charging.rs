@@ -129,7 +129,7 @@ impl Turn<'_> {
                     record.part = None;
                 }
                 Role::ShortMessage { from, .. } => record = from_phone(record, from),
-                Role::Part { .. } | Role::StatusReport => {}
+                Role::Part { .. } | Role::Stored { .. } | Role::StatusReport => {}
             }
             Some(record)
         });

@@ -202,7 +202,6 @@ impl Turn<'_> {
                 self.charge_status_report(&im, ending);
                 self.close(im);
             }
-            Role::Message(_) => self.settle(im, last),
             Role::ShortMessage { from, .. } => {
                 self.charge_im_outcome(&im, last.status);
                 self.effects.push(Effect::SmOutcome {
@@ -215,11 +214,21 @@ impl Turn<'_> {
                 self.close(im);
                 self.next_part_follows(last, im.contact);
             }
+            Role::Message(_) | Role::Stored { .. } => self.message_ends(im, last),
             Role::Part { last: last_part } => {
-                self.remove_parts(last_part);
-                if let Some(mut message) = self.get::<ImToSm>(last_part) {
-                    message.rp_error = im.rp_error;
-                    self.settle(message, last);
+                let message = self.get::<ImToSm>(last_part);
+                let message = message.map(|message| ImToSm {
+                    rp_error: im.rp_error,
+                    sip_failure: im.sip_failure,
+                    ..message
+                });
+                match message {
+                    Some(message) if self.stores_im(message, last) => {}
+                    Some(message) => {
+                        self.remove_parts(last_part);
+                        self.message_ends(message, last);
+                    }
+                    None => self.remove_parts(last_part),
                 }
             }
         }
@@ -232,6 +241,23 @@ impl Turn<'_> {
         if let Some(mut next) = next.or_else(|| self.get::<ImToSm>(last)) {
             (next.contact, next.follows) = (contact, true);
             self.view.update(next);
+        }
+    }
+
+    /// The outcome of a whole message is known.
+    fn message_ends(&mut self, im: ImToSm, last: SipOutcome) {
+        match im.role {
+            Role::Stored { message } => {
+                let status = match im.sip_failure.filter(|_| im.rp_error.is_none()) {
+                    Some(failure) if last.status >= 300 => failure,
+                    _ => last.status,
+                };
+                let rp_error = im.rp_error;
+                self.close(im);
+                self.stored_phone_answered(message, status, rp_error);
+            }
+            _ if self.stores_im(im, last) => {}
+            _ => self.settle(im, last),
         }
     }
 
@@ -250,16 +276,17 @@ impl Turn<'_> {
         im.state = ImToSmState::Closing;
         im.role = match im.role {
             Role::StatusReport => Role::StatusReport,
-            Role::Message(_) | Role::Part { .. } | Role::ShortMessage { .. } => {
-                Role::Message(Sender::NOBODY)
-            }
+            Role::Message(_)
+            | Role::Part { .. }
+            | Role::Stored { .. }
+            | Role::ShortMessage { .. } => Role::Message(Sender::NOBODY),
         };
         im.header.due_ms = self.now.unix_ms + CLOSING_MS;
         self.view.update(im);
     }
 
     /// The outcome of the whole message is known: the sender gets it now, or from the host's timer.
-    fn settle(&mut self, mut im: ImToSm, last: SipOutcome) {
+    pub(crate) fn settle(&mut self, mut im: ImToSm, last: SipOutcome) {
         let SipOutcome {
             status,
             retry_after,
@@ -347,7 +374,12 @@ impl Turn<'_> {
                 Verdict::Taken,
             );
         };
-        let was_settled = matches!(im.state, ImToSmState::Settled { .. });
+        if let ImToSmState::Storing { .. } = im.state {
+            self.storing_too_long(&im);
+        }
+        let was_settled = self
+            .get::<ImToSm>(key)
+            .is_none_or(|im| matches!(im.state, ImToSmState::Settled { .. }));
         let failure = self.known_failure(&im);
         if let Some((part, status)) = failure {
             self.conclude(part, self.gateway.policy.causes.leg_to_sip(status), false);
@@ -443,6 +475,7 @@ impl Turn<'_> {
                 self.view.end(im.header.key);
                 self.start_next(im.header.identity, im.to);
             }
+            ImToSmState::Storing { .. } => self.storing_too_long(&im),
             ImToSmState::Listed => self.unlist(&im),
         }
     }

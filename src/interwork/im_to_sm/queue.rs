@@ -53,6 +53,11 @@ impl Turn<'_> {
         self.queue(im, ImToSmState::Listed, None, notify, "")
     }
 
+    /// The same for a stored message, which starts when its turn comes.
+    pub(crate) fn queue_stored(&mut self, im: &TranslatedIm) -> Result<ImToSm, Full> {
+        self.queue(im, ImToSmState::Queued, None, None, "")
+    }
+
     fn queue(
         &mut self,
         im: &TranslatedIm,

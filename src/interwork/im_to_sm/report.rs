@@ -104,7 +104,7 @@ impl Turn<'_> {
         self.get::<ImToSm>(key).filter(ImToSm::awaits_report)
     }
 
-    /// RP-SMMA: it is acknowledged. No messages are stored that could be sent now.
+    /// RP-SMMA: it is acknowledged, and stored messages are sent.
     fn memory_available(&mut self, report: &ReportIn<'_>, request: ReplyTo) {
         self.answer(request, 202, false, Verdict::Taken);
         self.count(Counter::MemoryAvailable);
@@ -123,5 +123,11 @@ impl Turn<'_> {
             exchange: None,
             message,
         });
+        if self.gateway.keeps {
+            self.effects.push(Effect::ReadStored {
+                identity: report.identity,
+                if_here: None,
+            });
+        }
     }
 }

@@ -183,7 +183,7 @@ impl Gateway {
 }
 
 /// Whether the Priority (RFC 3261 §20.26) asks for immediate display.
-fn is_urgent(priority: Option<&str>) -> bool {
+pub(crate) fn is_urgent(priority: Option<&str>) -> bool {
     let is = |priority: &str, value: &str| priority.trim().eq_ignore_ascii_case(value);
     priority.is_some_and(|priority| is(priority, "urgent") || is(priority, "emergency"))
 }

@@ -7,7 +7,8 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use crate::base::Text;
 use crate::exchange::{
     Exchange, ExchangeKey, Full, Header, ImToSm, ImToSmTexts, Kind, ListDeliveryTexts,
-    Notification, NotificationState, NotificationTexts, Now, Party, RpRefusal, Wants,
+    Notification, NotificationState, NotificationTexts, Now, Party, RpRefusal, StoredMessageTexts,
+    Wants,
 };
 use crate::interwork::Gateway;
 use crate::interwork::counter::Counter;
@@ -240,6 +241,21 @@ impl Turn<'_> {
             }
             Exchange::ListDelivery(it) => {
                 let texts = ListDeliveryTexts::of(&texts);
+                About {
+                    key,
+                    header: it.header,
+                    party: Party::Phone,
+                    unix: it.unix,
+                    identity: texts.identity,
+                    recipient: texts.recipient,
+                    reported_recipient: "",
+                    sender: texts.sender,
+                    message_id: texts.message_id,
+                    way: texts.way,
+                }
+            }
+            Exchange::StoredMessage(it) => {
+                let texts = StoredMessageTexts::of(&texts);
                 About {
                     key,
                     header: it.header,

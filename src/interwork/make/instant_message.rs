@@ -3,7 +3,10 @@
 use core::fmt::Write as _;
 
 use crate::base::{Octets, Text};
-use crate::exchange::{ExchangeKey, KeptPart, KeptPartTexts, Party, SmToIm, SmToImTexts};
+use crate::exchange::{
+    ExchangeKey, KeptPart, KeptPartTexts, Party, SmToIm, SmToImTexts, StoredMessage,
+    StoredMessageTexts,
+};
 use crate::interwork::Gateway;
 use crate::interwork::make::joined::{joined, tpdu};
 use crate::interwork::rules::lifetime;
@@ -174,6 +177,19 @@ impl<'t> ShortMessage<'t> {
             sender: texts.sender,
             recipient: texts.recipient,
             tpdu: texts.tpdu,
+        }
+    }
+
+    /// This stored short message.
+    pub(crate) fn stored(message: &StoredMessage, texts: &StoredMessageTexts<'t>) -> Self {
+        Self {
+            party: Party::Phone,
+            private: message.private,
+            unix: message.unix,
+            identity: texts.sender_identity,
+            sender: texts.sender,
+            recipient: texts.recipient,
+            tpdu: texts.content,
         }
     }
 

@@ -6,6 +6,7 @@ use crate::interwork::rules::numbers::Numbers;
 use crate::interwork::rules::policy::{
     INTERWORKED_BY, MAX_URI, Policy, RegEventIdentity, SenderWithoutNumber,
 };
+use crate::interwork::rules::retry::Retry;
 use crate::interwork::rules::settings::Settings;
 use crate::interwork::rules::values::{
     anonymous, causes, emergency, hosts, languages, milliseconds, overload, service_centres,
@@ -100,6 +101,12 @@ impl Policy {
                     return Err(wanted("sc_uri", uri, &what));
                 }
             },
+            store: settings.validity > 0,
+            validity_ms: milliseconds(settings.validity),
+            retry: Retry::parse(settings.retry).ok_or_else(|| {
+                let what = "numbers of seconds from 1 to 86400, separated by commas, such as \"30,300,1800,3600\"";
+                wanted("retry", settings.retry, what)
+            })?,
             overload: overload(settings),
             charging: false,
             sc_identity: ["sip:", sc_address, "@", &domain].concat(),

@@ -11,6 +11,7 @@ pub(super) mod lifetime;
 pub(super) mod numbers;
 pub(super) mod overload;
 pub(super) mod policy;
+pub(super) mod retry;
 pub(super) mod settings;
 pub(super) mod transactions;
 pub(super) mod values;

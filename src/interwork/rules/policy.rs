@@ -9,6 +9,7 @@ use crate::interwork::rules::causes::overrides::Causes;
 use crate::interwork::rules::coding::DcsCharsets;
 use crate::interwork::rules::numbers::Numbers;
 use crate::interwork::rules::overload::OverloadLimits;
+use crate::interwork::rules::retry::Retry;
 
 /// Header field with the domain of the gateway that made this instant message from a short message: it is not
 /// converted back (row ERR-2).
@@ -90,6 +91,12 @@ pub struct Policy {
     pub sc_uri: Option<String>,
     /// Whether charging records are made. The host sets it.
     pub charging: bool,
+    /// Whether messages for recipients who cannot be reached are stored.
+    pub store: bool,
+    /// Milliseconds that a stored message is kept, unless its sender says so; 0: nothing is stored.
+    pub validity_ms: u64,
+    /// When stored messages are tried again.
+    pub retry: Retry,
     /// Limits of the load.
     pub overload: OverloadLimits,
     /// The service centre's public identity.

@@ -65,6 +65,10 @@ parameters! {
         "percent of Kamailio's shared memory in use, from which on `ipsmgw_overloaded()` refuses new requests, registrations last. `0`: never";
     overload_retry_after: Number(10, 2..=600, "a number of seconds"),
         "maximum of the random seconds in Retry-After of a refusal by `ipsmgw_overloaded()`, from 2 on";
+    validity: Number(259_200, 0..=5_443_200, "a number of seconds (0: nothing is stored)"),
+        "seconds that a message to somebody who is away is stored, if its sender sets no TP-VP and no Expires (needs `store_table`). `0`: such a message is refused";
+    retry: Text("30,300,1800,3600"),
+        "seconds from an attempt to deliver stored messages to the next one, separated by commas; the last value repeats. A registration of the recipient is an attempt, too";
     cause: Rows(),
         "a row that replaces one in the tables of causes: see [Rows of cause](#rows-of-cause)";
 }

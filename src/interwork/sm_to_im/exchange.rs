@@ -43,6 +43,7 @@ impl TranslatedSm {
             rp_mr: self.rp_mr,
             private: is_anonymous(&self.translation.from),
             asks: false,
+            stored: false,
             to_phone: false,
             zone: now.zone,
             notified: None,
@@ -321,7 +322,7 @@ impl Turn<'_> {
             true => 200,
             false => status,
         };
-        if self.retried_to_im(sm, status) {
+        if self.retried_to_im(sm, status) || self.stores_sm(sm, status) {
             return;
         }
         let told = self.gateway.policy.causes.sip_to_rp(status, sm.sender);
@@ -445,7 +446,11 @@ impl Turn<'_> {
         let is_known = outcome.status == 200 || !is_success(outcome.status);
         let status = match sm.notified {
             Some(status) if !is_known => TpSt::from(status),
-            None if !is_known && sm.asks && !self.view.is_crowded(sm.header.share) => {
+            None if !is_known
+                && sm.asks
+                && !sm.stored
+                && !self.view.is_crowded(sm.header.share) =>
+            {
                 sm.state = SmToImState::Unconfirmed { outcome };
                 sm.header.due_ms = self.now.unix_ms + NOTIFICATION_MS;
                 return self.view.update(sm);
@@ -476,6 +481,7 @@ impl Turn<'_> {
             | SmToImState::Accepted { .. }
             | SmToImState::Retried
             | SmToImState::Delivering { .. }
+            | SmToImState::Storing { .. }
             | SmToImState::Reporting { .. } => {
                 sm.notified = Some(u8::from(status));
                 self.view.update(sm);
@@ -504,7 +510,7 @@ impl Turn<'_> {
         let texts = self.view.texts(key);
         self.view.end(key);
         // After an RP-ERROR, no status report is sent.
-        if let (None, Some(texts)) = (outcome.rp_cause, &texts) {
+        if let (None, Some(texts), false) = (outcome.rp_cause, &texts, sm.stored) {
             self.report_status(&Reported::sm(sm, SmToImTexts::of(texts)), status);
         }
         self.start_next(sm.header.identity, Party::Phone);
@@ -535,6 +541,8 @@ impl Turn<'_> {
             SmToImState::Accepted { .. } => self.im_side_has_ended(sm),
             // The end of the transaction was not reported.
             SmToImState::Retried => self.outcome_of_sm(sm, 408),
+            // The recipient's side has not said whether it is stored.
+            SmToImState::Storing { status } => self.outcome_of_sm(sm, status),
             SmToImState::Delivering { asked } => self.delivery_overdue(sm, asked),
             SmToImState::Repetition { .. } => {
                 self.count(Counter::ReportLost);

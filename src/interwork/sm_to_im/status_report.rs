@@ -2,19 +2,21 @@
 
 use crate::base::Octets;
 use crate::exchange::{
-    Header, ImToSm, ImToSmState, ImToSmTexts, KeptPart, KeptPartTexts, Kind, NEVER, Now, Party,
-    Role, SmToIm, SmToImTexts, Stored,
+    Header, IdentityKey, ImToSm, ImToSmState, ImToSmTexts, KeptPart, KeptPartTexts, Kind, NEVER,
+    Now, Party, Role, SmToIm, SmToImTexts, Stored,
 };
 use crate::interwork::Gateway;
 use crate::interwork::counter::Counter;
 use crate::interwork::handle::Turn;
+use crate::interwork::input::StatusReportOut;
 use crate::wire::{
     Carrier, Direction, RpData, RpMessage, RpMr, SmsStatusReport, TpScts, TpSt, Tpdu,
 };
 
 /// A short message, or a part of one, for which a status report may be requested.
 pub(crate) struct Reported<'t> {
-    header: Header,
+    identity_key: IdentityKey,
+    share: u64,
     party: Party,
     unix: i64,
     zone: i8,
@@ -28,7 +30,8 @@ impl<'t> Reported<'t> {
     /// The short message of this exchange.
     pub(crate) fn sm(sm: &SmToIm, texts: SmToImTexts<'t>) -> Self {
         Self {
-            header: sm.header,
+            identity_key: sm.header.identity,
+            share: sm.header.share,
             party: sm.sender,
             unix: sm.unix,
             zone: sm.zone,
@@ -39,10 +42,26 @@ impl<'t> Reported<'t> {
         }
     }
 
+    /// This stored message.
+    pub(crate) fn stored(report: &'t StatusReportOut) -> Self {
+        Self {
+            identity_key: IdentityKey::of(&report.identity),
+            share: report.share,
+            party: Party::Phone,
+            unix: report.unix,
+            zone: report.zone,
+            identity: report.identity.as_str(),
+            sender: report.address.as_str(),
+            hop: report.hop.as_str(),
+            tpdu: report.tpdu.as_slice(),
+        }
+    }
+
     /// This part.
     pub(crate) fn part(part: &KeptPart, texts: KeptPartTexts<'t>) -> Self {
         Self {
-            header: part.header,
+            identity_key: part.header.identity,
+            share: part.header.share,
             party: part.sender,
             unix: part.unix,
             zone: part.zone,
@@ -68,7 +87,7 @@ impl Turn<'_> {
             rp_data: rp_data.as_slice(),
             ..ImToSmTexts::default()
         };
-        let share = about.header.share;
+        let share = about.share;
         let place = self
             .view
             .take_place(Kind::ImToSm, share, texts.packed_len());
@@ -78,7 +97,7 @@ impl Turn<'_> {
         };
         let header = Header {
             key,
-            identity: about.header.identity,
+            identity: about.identity_key,
             share,
             due_ms: self.queue_ends_ms(NEVER),
             stored: Stored::No,

@@ -85,6 +85,10 @@ impl Turn<'_> {
         let tp_st = self.gateway.policy.causes.sip_to_status(status);
         match sm.state {
             SmToImState::Delivering { .. } => self.outcome_of_sm(sm, status),
+            SmToImState::Storing { .. } => {
+                sm.stored = status < 300;
+                self.outcome_of_sm(sm, status);
+            }
             SmToImState::Reporting { .. } => {
                 sm.notified = Some(u8::from(tp_st));
                 self.view.update(sm);

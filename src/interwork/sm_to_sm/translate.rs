@@ -54,8 +54,10 @@ impl Received<'_, '_> {
             true => policy.anonymous,
             false => self.gateway.originating_address(&self.sender.uri)?,
         };
+        let scts = TpScts::from_unix(self.now.unix, self.now.zone);
         let rp_data = self
-            .rp_data_of(submit, originating_address)
+            .gateway
+            .delivers_submit(submit, originating_address, scts)
             .ok_or_else(|| self.refuse(error(38, 0xC2), Reason::NotRepresentable))?;
         let out = SmIn {
             identity,
@@ -89,12 +91,15 @@ impl Received<'_, '_> {
             _ => Ok((sm, out)),
         }
     }
+}
 
-    /// The RP-DATA for the recipient.
-    fn rp_data_of(
+impl Gateway {
+    /// RP-DATA with the SMS-DELIVER of this SMS-SUBMIT.
+    pub(crate) fn delivers_submit(
         &self,
         submit: &SmsSubmit<'_>,
         originating_address: TpAddress,
+        scts: TpScts,
     ) -> Option<Octets<254>> {
         let deliver = SmsDeliver {
             more_messages: false,
@@ -104,12 +109,12 @@ impl Received<'_, '_> {
             originating_address,
             pid: submit.pid,
             dcs: submit.dcs,
-            scts: TpScts::from_unix(self.now.unix, self.now.zone),
+            scts,
             user_data: submit.user_data,
         };
         let rp_data = RpMessage::Data(RpData {
             mr: RpMr(0),
-            originator: Some(self.gateway.policy.rp_address),
+            originator: Some(self.policy.rp_address),
             destination: None,
             user_data: &[],
         });

@@ -13,6 +13,7 @@ use super::log_subject;
 use super::result_route;
 use super::rewrite;
 use super::send;
+use super::stored;
 use super::transaction_id::{reply_to, tm_place};
 use super::watch;
 use crate::kamailio::register::contacts;
@@ -109,6 +110,25 @@ pub(crate) fn execute(step: Step, context: Context<'_>) -> Executed {
                 let identity = &identity;
                 let input = Input::SmOverdue { from, identity };
                 effects.extend(decide_for(identity, input, now()).effects);
+            }
+            Effect::StoreSm(sm) => {
+                effects.extend(decide_for(&sm.identity, Input::StoreSm(&sm), now()).effects);
+            }
+            Effect::ReportStatus(report) => {
+                let input = Input::ReportStatus(&report);
+                effects.extend(decide_for(&report.identity, input, now()).effects);
+            }
+            Effect::LookUp {
+                exchange,
+                recipient,
+                authorised,
+                is_sm,
+            } => {
+                let input = stored::look_up(exchange, &recipient, &authorised, is_sm);
+                tell(exchange, input);
+            }
+            Effect::ReadStored { identity, if_here } => {
+                stored::read(&identity, if_here.as_deref());
             }
             Effect::SmOutcome { exchange, status } => {
                 tell(exchange, Input::SmOutcome { exchange, status });
@@ -290,11 +310,15 @@ fn exchange_of(effect: &Effect) -> Option<ExchangeKey> {
         | Effect::DeliverSm { from: exchange, .. }
         | Effect::SmOverdue { from: exchange, .. }
         | Effect::SmOutcome { exchange, .. }
+        | Effect::LookUp { exchange, .. }
         | Effect::Ended(Ended { exchange, .. }) => Some(*exchange),
         Effect::Send { exchange, .. } => *exchange,
         Effect::Answer(..)
         | Effect::ForwardAs(_)
         | Effect::StatusReport(_)
+        | Effect::StoreSm(_)
+        | Effect::ReportStatus(_)
+        | Effect::ReadStored { .. }
         | Effect::Refused { .. }
         | Effect::Count(_) => None,
         Effect::Charge(record) => record.exchange,

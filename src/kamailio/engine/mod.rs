@@ -14,6 +14,7 @@ pub(super) mod retransmissions;
 pub(super) mod rewrite;
 pub(super) mod send;
 pub(super) mod storage;
+pub(crate) mod stored;
 pub(super) mod timer;
 pub(super) mod tm_callbacks;
 pub(super) mod transaction_id;

@@ -6,11 +6,12 @@
 
 use std::time::Duration;
 
-use crate::exchange::{Damaged, Store as _, decode, identity_in};
+use crate::exchange::{Damaged, Exchange, Store as _, decode, identity_in};
 use crate::interwork::Input;
 
 use super::decide::take_up;
 use super::execute::{Context, handle};
+use super::stored;
 use crate::kamailio::state::counters::{DATABASE_ERROR, NOT_STORED, STORED, TAKEN_UP};
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::now::now;
@@ -36,6 +37,8 @@ pub(crate) fn take_up_all() -> Result<(), SettingError> {
     let read = storage.rows.each(|id, key, record| {
         let key = key.ok_or(Damaged { field: "id" });
         match key.and_then(|key| decode(key, record)) {
+            // They are read when their recipients are back.
+            Ok((Exchange::StoredMessage(_), _)) => {}
             Ok((exchange, texts)) => {
                 let identity = identity_in(exchange.kind(), &texts);
                 if identity.is_some_and(|identity| take_up(&identity, &exchange, &texts)) {
@@ -77,20 +80,32 @@ pub(crate) fn start() -> bool {
     state().storage.is_none() || process::start_process(c"IPSMGW STORE", work)
 }
 
-/// Waits for the queue, and writes all that is in it. No signal ends the process in the middle of a group.
+/// Waits for the queue, and writes all that is in it. Then reads the stored messages that are to be delivered.
 fn work() {
     let Some(storage) = &state().storage else {
         return;
     };
     storage.sleep();
+    write_all(storage);
+    stored::read_next(storage, || write_all(storage));
+}
+
+/// Writes all that is in the queue. No signal ends the process in the middle of a group.
+fn write_all(storage: &Storage) {
     loop {
         process::update_configuration();
-        let (mut waiting, mut is_written) = (Vec::new(), false);
+        let (mut waiting, mut is_written, mut is_done) = (Vec::new(), false, false);
         signals::uncut(|| {
-            waiting = storage.take(GROUP);
+            let taken = storage.take(GROUP);
+            is_done = taken.is_empty();
+            let (admitted, refused): (Vec<_>, Vec<_>) = taken.into_iter().partition(|waiting| {
+                waiting.work != Work::Ask || stored::admits(storage, waiting.key)
+            });
+            end(storage, &refused, false);
+            waiting = admitted;
             is_written = write(storage, &waiting);
         });
-        if waiting.is_empty() {
+        if is_done {
             return;
         }
         if !is_written {
@@ -181,6 +196,11 @@ fn change(waiting: &Waiting) -> Option<RowChange> {
 fn end(storage: &Storage, waiting: &[Waiting], written: bool) {
     storage.done(waiting.len());
     for waiting in waiting {
+        match waiting.work {
+            Work::Delete => stored::forget(waiting.key),
+            Work::Ask if !written => stored::not_written(waiting.key),
+            Work::Ask | Work::Write => {}
+        }
         if waiting.work != Work::Ask {
             continue;
         }

@@ -13,6 +13,7 @@ use super::decide::decide_in;
 use super::execute::{Context, execute};
 use super::lifecycle;
 use super::log_subject;
+use super::stored;
 use crate::kamailio::state::exchanges::Locked;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::now::now;
@@ -45,6 +46,7 @@ impl process::Timer for Timer {
         // What was taken up of an earlier start waits until the registrations are there.
         if state().lifecycle.stage().loaded.load(SeqCst) != 0 {
             look();
+            stored::wake_each_second(now_ms);
         }
         lifecycle::end_when_done(look, stop);
     }

@@ -41,6 +41,8 @@ export_module! {
         Authorize,
         SmToIm,
         SmToSm,
+        Store,
+        Deliver,
         ImToSm,
         ImToSmRoute,
         NextRecipient,
@@ -124,6 +126,8 @@ functions! {
         => functions::authorize(uri, direction);
     SmToIm c"ipsmgw_sm_to_im" c"sm_to_im" (msg) => functions::sm_to_im(msg);
     SmToSm c"ipsmgw_sm_to_sm" c"sm_to_sm" (msg) => functions::sm_to_sm(msg);
+    Store c"ipsmgw_store" c"store" (msg) => functions::store(msg);
+    Deliver c"ipsmgw_deliver" c"deliver" (_, uri) => functions::deliver(uri);
     ImToSm c"ipsmgw_im_to_sm" c"im_to_sm" (msg) => functions::im_to_sm(msg, "");
     ImToSmRoute c"ipsmgw_im_to_sm" c"im_to_sm_route" (msg, route) checked by fixups::route
         => functions::im_to_sm(msg, route);

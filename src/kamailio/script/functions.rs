@@ -14,6 +14,7 @@ use crate::kamailio::engine::execute::{Context, execute, handle, refuse_without_
 use crate::kamailio::engine::message_view::MessageView;
 use crate::kamailio::engine::result_route;
 use crate::kamailio::engine::retransmissions;
+use crate::kamailio::engine::stored;
 use crate::kamailio::engine::transaction_id::{reply_to, transaction_id};
 use crate::kamailio::engine::watch;
 use crate::kamailio::state::exchanges::Locked;
@@ -216,6 +217,80 @@ pub(crate) fn sm_to_sm(msg: SipMsg<'_>) -> i32 {
         Verdict::Refused => FALSE,
         _ => TRUE,
     }
+}
+
+/// `ipsmgw_store()`: stores the message for later delivery, and answers it when the database has it.
+pub(crate) fn store(msg: SipMsg<'_>) -> i32 {
+    let Some(msg) = can_take(msg, "ipsmgw_store") else {
+        return FALSE;
+    };
+    // A short message that was relayed: it ends as if its recipient were away.
+    if let Some(exchange) = watch::exchange_at_hand(msg.message()) {
+        let input = Input::ScriptAnswered {
+            exchange,
+            request: reply_to(msg),
+            status: 480,
+        };
+        return match handle(exchange, input, Context::Request(msg, None)).answered {
+            true => TRUE,
+            false => FALSE,
+        };
+    }
+    if let Err(ended) = begin(msg) {
+        return ended;
+    }
+    if refuse_while_draining(msg) {
+        return FALSE;
+    }
+    let state = state();
+    let now = now();
+    let Some(mut view) = MessageView::of(msg.message()) else {
+        return FALSE;
+    };
+    view.read_sender();
+    view.read_source();
+    let message = view.message();
+    let step = match state.gateway.classify(&message) {
+        Ok(Class::RpData) => match state.gateway.translate_sm_to_phone(&message, now) {
+            Ok((sm, _)) => {
+                let transaction = transaction_at_hand(msg);
+                let input = Input::SubmitToStore {
+                    sm: &sm,
+                    transaction,
+                };
+                decide_for(&sm.identity, input, now)
+            }
+            Err(refusal) => {
+                refuse_message(msg, *refusal, &message, Interworking::SmToSm, now);
+                return FALSE;
+            }
+        },
+        _ => match state.gateway.translate_im_to_store(&message, now) {
+            Ok(im) => {
+                let transaction = transaction_at_hand(msg);
+                let input = Input::StoreIm {
+                    im: &im,
+                    transaction,
+                };
+                decide_for(&im.identity, input, now)
+            }
+            Err(refusal) => {
+                refuse_message(msg, *refusal, &message, Interworking::ImToIm, now);
+                return FALSE;
+            }
+        },
+    };
+    match execute(step, Context::Request(msg, None)).verdict {
+        Verdict::Refused => FALSE,
+        _ => TRUE,
+    }
+}
+
+/// `ipsmgw_deliver(uri)`: delivers what is stored for this identity, if it has a contact.
+pub(crate) fn deliver(uri: &str) -> i32 {
+    let delivers =
+        interwork::identity(uri).is_some_and(|identity| stored::read(&identity, Some(uri)));
+    if delivers { TRUE } else { FALSE }
 }
 
 /// `ipsmgw_im_to_sm([route])`: holds the request and sends it as a short message. The named route gets the outcome.

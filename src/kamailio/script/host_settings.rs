@@ -61,6 +61,14 @@ parameters! {
         "table in the database for messages that the gateway has taken responsibility for: they survive a restart. The folder kamailio-cfg/schema has it for SQLite, PostgreSQL and MariaDB. Without it they are lost. See [The database of promises](#the-database-of-promises)";
     store_url: Text("") default "`db_url`",
         "another database for `store_table`, `\"postgres://ipsmgw:PASSWORD@db.example/ipsmgw\"`";
+    store_max: Number(100_000, 1..=10_000_000, "a number"),
+        "maximum number of stored messages. Above a limit the sender gets `480` with Retry-After, or RP-ERROR 27";
+    store_max_per_recipient: Number(1000, 1..=10_000_000, "a number"),
+        "the same for one recipient";
+    store_max_per_sender: Number(1000, 1..=10_000_000, "a number"),
+        "the same for one sender";
+    store_deliveries: Number(200, 8..=10_000, "a number"),
+        "maximum number of stored messages that are delivered at a time, to different recipients. The others wait in the database, also when many people register at once";
     authorize_default: Word("both", ["both", "sm2im", "im2sm", "none"]),
         "authorisation of an identity that is not in the table";
 }

@@ -12,6 +12,7 @@ use crate::kamailio::engine::cdr_route::CDR;
 use crate::kamailio::engine::result_route::{RESULT, SM_RESULT};
 use crate::kamailio::state::contact_flags::ContactFlags;
 use crate::kamailio::state::people::Tables;
+use crate::kamailio::state::storage::StoreLimits;
 use crate::kamailio::sys::native_route::is_kemi;
 use crate::kamailio::sys::parameter::{Number, Row, Rows, Several, Text};
 use crate::kamailio::sys::setting_error::SettingError;
@@ -164,6 +165,7 @@ pub(crate) struct Parameters {
     /// Empty: exchanges are only in memory.
     pub(crate) store_table: &'static str,
     pub(crate) store_url: &'static str,
+    pub(crate) store_limits: StoreLimits,
 }
 
 /// By default one sender may fill this part of the table.
@@ -229,6 +231,12 @@ impl Parameters {
                 scscf: optional_table("scscf_table", host.scscf_table)?,
             },
             auth_table: table("auth_table", host.auth_table)?,
+            store_limits: StoreLimits {
+                all: count(host.store_max) as usize,
+                recipient: count(host.store_max_per_recipient) as usize,
+                sender: count(host.store_max_per_sender) as usize,
+                under_way: count(host.store_deliveries) as usize,
+            },
             store_table: store_table(host)?,
             store_url: match host.store_url {
                 "" => host.db_url,

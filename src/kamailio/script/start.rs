@@ -111,6 +111,7 @@ pub(crate) fn start() -> Result<(), SettingError> {
         registrations: RegistrationQueue::new(parameters.db_url, parameters.usrloc_table)?,
         charging: Charging::new(now().unix_ms).ok_or_else(no_memory)?,
         storage: storage.transpose()?,
+        store_limits: parameters.store_limits,
         trace: Trace::new(parameters.max_pending).ok_or_else(no_memory)?,
         lifecycle: Lifecycle::new(parameters.stop_timeout_ms).ok_or_else(no_memory)?,
         connections: parameters.connections,

@@ -17,6 +17,9 @@ pub(crate) static STORED: Handle = Handle::new();
 /// Exchanges that could not be written, so that their senders were refused.
 pub(crate) static NOT_STORED: Handle = Handle::new();
 
+/// Messages that were not stored because the store is full, or the recipient's or the sender's part of it.
+pub(crate) static STORE_FULL: Handle = Handle::new();
+
 /// Exchanges of earlier starts that were taken up.
 pub(crate) static TAKEN_UP: Handle = Handle::new();
 
@@ -24,11 +27,12 @@ pub(crate) static TAKEN_UP: Handle = Handle::new();
 pub(crate) static DATABASE_ERROR: Handle = Handle::new();
 
 /// The names of the counters that are not about messages.
-pub(crate) const OF_THE_SERVER: [&str; 7] = [
+pub(crate) const OF_THE_SERVER: [&str; 8] = [
     "registration_written",
     "registration_refused",
     "stored",
     "not_stored",
+    "store_full",
     "taken_up",
     "database_error",
     "panics",
@@ -56,6 +60,7 @@ pub(crate) fn register() -> bool {
                 &REGISTRATION_REFUSED,
                 &STORED,
                 &NOT_STORED,
+                &STORE_FULL,
                 &TAKEN_UP,
                 &DATABASE_ERROR,
                 &PANICS,

@@ -229,6 +229,11 @@ impl<M: Memory, S: BuildHasher> LockedExchanges<'_, M, S> {
                     behind.extend(self.write(exchange, Some(texts)));
                 }
                 Change::Updated(exchange) => behind.extend(self.write(exchange, None)),
+                Change::Parked(key) => {
+                    if let Some(serial) = serial(*key) {
+                        self.end(serial);
+                    }
+                }
                 Change::Ended(key) => {
                     if let Some(serial) = serial(*key) {
                         if self.is_stored(serial) {

@@ -14,7 +14,7 @@ use super::lifecycle::Lifecycle;
 use super::people::People;
 use super::refusals::Refusals;
 use super::registration_queue::RegistrationQueue;
-use super::storage::Storage;
+use super::storage::{Storage, StoreLimits};
 use super::trace::Trace;
 use crate::kamailio::sys::message::SipMsg;
 use crate::kamailio::sys::pv_format::PvFormat;
@@ -34,6 +34,7 @@ pub(crate) struct GatewayState {
     pub(crate) registrations: Option<RegistrationQueue>,
     /// None without `store_table`.
     pub(crate) storage: Option<Storage>,
+    pub(crate) store_limits: StoreLimits,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) people: People,
     pub(crate) connections: Limits,

@@ -3,8 +3,9 @@
 use crate::exchange::{
     Exchange, ExchangeKey, Header, Held, IdentityKey, ImAnswers, ImToSm, ImToSmState, KeptPart,
     KeptPartState, Kind, ListDelivery, ListDeliveryState, Notification, NotificationState,
-    OwedReport, Party, PastSm, Role, RpRefusal, Sender, SmOutcome, SmToIm, SmToImState, Stored,
-    Submitted, TransactionId, Wants,
+    OwedReport, Party, PastSm, Role, RpRefusal, Sender, Services, SmOutcome, SmToIm, SmToImState,
+    Stored, StoredContent, StoredFor, StoredMessage, StoredMessageState, Submitted, TransactionId,
+    Wants,
 };
 use crate::interwork::{AtScscf, Authorization, ContactsThere, Ended, Ending, Overload, There};
 use crate::kamailio::sys::sharing::plain;
@@ -17,6 +18,7 @@ plain!(
         Submitted(it),
         ListDelivery(it),
         Notification(it),
+        StoredMessage(it),
     }
 );
 plain!(struct ExchangeKey { serial, node });
@@ -28,6 +30,7 @@ plain!(
         Submitted,
         ListDelivery,
         Notification,
+        StoredMessage,
     }
 );
 plain!(struct Ended { exchange, kind, to_phone, ending, status, sip_failure, rp_cause, tp_fcs });
@@ -49,11 +52,11 @@ plain!(
 );
 plain!(struct OwedReport { transaction, rp_mr });
 plain!(struct SmToIm {
-    header, state, sender, rp_mr, private, asks, to_phone, zone, notified, unix, digest, completes,
+    header, state, sender, rp_mr, private, asks, stored, to_phone, zone, notified, unix, digest, completes,
 });
 plain!(enum SmToImState {
     Relayed { transaction, im_until_ms, answers }, Accepted { transaction, answers }, Retried,
-    Delivering { asked },
+    Delivering { asked }, Storing { status },
     Repetition { first }, Reporting { outcome, sent }, Unconfirmed { outcome },
 });
 plain!(struct ImAnswers { status, best_failure, branches });
@@ -62,13 +65,14 @@ plain!(struct ImToSm {
     header, state, role, to, rp_mr, tp_mr, private, attempts, refused_at, taken, in_transaction, contact, other_contacts,
     follows, sip_failure, rp_error, sent_ms, expires_ms,
 });
-plain!(enum Role { Message(sender), Part { last }, StatusReport, ShortMessage { from, until_ms } });
+plain!(enum Role { Message(sender), Part { last }, StatusReport, Stored { message }, ShortMessage { from, until_ms } });
 plain!(struct Sender { held, wants, unix });
 plain!(struct Held { transaction, until_ms });
 plain!(struct Wants { positive_delivery, negative_delivery, processing });
 plain!(struct RpRefusal { cause, fcs });
 plain!(enum ImToSmState {
-    Listed, Queued, Pausing, Sent, Taken, Overdue, Refused, Failed { status }, Settled { status, retry_after }, Closing,
+    Listed, Queued, Pausing, Sent, Taken, Overdue, Refused, Failed { status }, Settled { status, retry_after },
+    Storing { status, retry_after }, Closing,
 });
 plain!(struct KeptPart {
     header, state, sender, private, zone, sequence, unix, digest, concatenation, owed,
@@ -77,6 +81,20 @@ plain!(enum KeptPartState { Waiting, WaitingAgain { status }, Relayed { with } }
 plain!(struct Submitted { header, tp_mr, wants, unix, message });
 plain!(struct ListDelivery { header, state, wants, unix });
 plain!(enum ListDeliveryState { Listed, Sent { unanswered } });
+plain!(struct StoredMessage {
+    header, state, content, private, urgent, zone, tries, left, unix, expires_ms,
+});
+plain!(
+    enum StoredContent {
+        Sm,
+        Im { wants },
+    }
+);
+plain!(struct Services { sm, im });
+plain!(enum StoredFor { Request(transaction), Phone { from, status }, Im(exchange) });
+plain!(enum StoredMessageState {
+    Storing(waits), Waiting, LookedUp, ToPhone, ToClients { unanswered }, Parking,
+});
 plain!(struct Notification { header, state, about, disposition, attempts, unix });
 plain!(
     enum NotificationState {

@@ -7,7 +7,7 @@ use super::counters::DATABASE_ERROR;
 use super::exchanges::Behind;
 use super::ring::Ring;
 use super::stored_rows::StoredRows;
-use crate::exchange::ExchangeKey;
+use crate::exchange::{ExchangeKey, Identity};
 use crate::kamailio::sys::bell::Bell;
 use crate::kamailio::sys::process;
 use crate::kamailio::sys::setting_error::SettingError;
@@ -58,6 +58,43 @@ pub(crate) struct Storage {
     /// From so many waiting on, nothing is asked for.
     most_asked: usize,
     pub(crate) rows: StoredRows,
+    /// Recipients whose stored messages are read next.
+    pub(crate) reads: Reads,
+}
+
+/// Limits of the stored messages.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StoreLimits {
+    /// Most in all.
+    pub(crate) all: usize,
+    /// Most of one recipient.
+    pub(crate) recipient: usize,
+    /// Most of one sender.
+    pub(crate) sender: usize,
+    /// Most that are being delivered.
+    pub(crate) under_way: usize,
+}
+
+/// Identities, in the order in which they came.
+pub(crate) struct Reads(ShmBox<Guarded<<Shm as Memory>::Lock, Ring<Shm, Identity>>>);
+
+/// How many recipients may wait until their messages are read.
+const READS: usize = 4096;
+
+impl Reads {
+    fn new() -> Option<Self> {
+        let ring = Ring::new(READS, Identity::EMPTY)?;
+        Shm::boxed(Guarded::new(ring)).map(Self)
+    }
+
+    /// False: there is no room.
+    pub(crate) fn put(&self, identity: Identity) -> bool {
+        self.0.lock().put(identity)
+    }
+
+    pub(crate) fn take(&self) -> Option<Identity> {
+        self.0.lock().take()
+    }
 }
 
 impl Storage {
@@ -85,6 +122,7 @@ impl Storage {
             waiting: Shm::boxed(AtomicU32::new(0)).ok_or_else(failed)?,
             most_asked,
             rows,
+            reads: Reads::new().ok_or_else(failed)?,
         })
     }
 
@@ -154,6 +192,11 @@ impl Storage {
     /// The database can be written, or cannot. Returns whether this is news.
     pub(crate) fn set_away(&self, is_away: bool) -> bool {
         self.is_away.swap(u32::from(is_away), Relaxed) != u32::from(is_away)
+    }
+
+    /// Wakes the process: there is something to be read.
+    pub(crate) fn wake(&self) {
+        self.bell.ring();
     }
 
     /// Sleeps until something waits.

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicI64;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::exchanges::NODE;
-use crate::exchange::{Exchange, ExchangeKey, Texts, encode, identity_in};
+use crate::exchange::{Exchange, ExchangeKey, Kind, Texts, encode, identity_in};
 use crate::kamailio::sys::database::{Database, DatabaseError, Field, Value};
 use crate::kamailio::sys::setting_error::SettingError;
 
@@ -175,6 +175,46 @@ impl StoredRows {
         }
     }
 
+    /// Shows the oldest exchanges of this kind and identity to `see`, at most so many.
+    pub(crate) fn of(
+        &self,
+        kind: Kind,
+        identity: &str,
+        most: usize,
+        mut see: impl FnMut(ExchangeKey, &[u8]),
+    ) -> Result<(), DatabaseError> {
+        let Some(identity) = quoted(identity) else {
+            return Ok(());
+        };
+        let select = format!(
+            "SELECT id, record FROM {} WHERE kind = '{}' AND identity = {identity} AND node = {NODE} ORDER BY id LIMIT {most}",
+            self.table,
+            kind.name()
+        );
+        self.database.select(&select, |row| {
+            if let Some(key) = row.text(0).and_then(key_in) {
+                see(key, row.octets(1).unwrap_or_default());
+            }
+        })
+    }
+
+    /// Shows identities with an exchange of this kind whose time has come, at most so many.
+    pub(crate) fn due(
+        &self,
+        kind: Kind,
+        now_ms: u64,
+        most: usize,
+        mut see: impl FnMut(&str),
+    ) -> Result<(), DatabaseError> {
+        let select = format!(
+            "SELECT identity FROM {} WHERE kind = '{}' AND due <= {now_ms} AND node = {NODE} ORDER BY due LIMIT {most}",
+            self.table,
+            kind.name()
+        );
+        self.database
+            .select(&select, |row| see(row.text(0).unwrap_or_default()))
+    }
+
     /// Writes a group: all of it, or nothing.
     pub(crate) fn write(&self, changes: &[RowChange]) -> Result<(), DatabaseError> {
         let group = self.group.fetch_add(1, Relaxed) + 1;
@@ -229,6 +269,12 @@ impl StoredRows {
 /// The name of a row: rows in the order of their names are in the order in which their exchanges were opened.
 fn id(key: ExchangeKey) -> String {
     format!("{:04x}-{:014x}", key.node(), key.serial())
+}
+
+/// A text in a statement. Nothing for characters that some engine reads in another way; no identity has them.
+fn quoted(text: &str) -> Option<String> {
+    let is_plain = !text.contains(|c: char| c == '\\' || c.is_control());
+    is_plain.then(|| format!("'{}'", text.replace('\'', "''")))
 }
 
 fn id_of_node() -> String {

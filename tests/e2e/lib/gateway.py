@@ -39,6 +39,7 @@ class Gateway(Kamailio):
             "IPSMGW_IM_ELSEWHERE": "chain",
             "IPSMGW_FLOOD": "0",
             "IPSMGW_STOP_TIMEOUT": "1",
+            "IPSMGW_VALIDITY": "0",  # messages to people who are away are stored where a case says so
             "IPSMGW_NONCE_SECRET": secrets.token_hex(32),
             "IPSMGW_MODULE": os.environ.get("IPSMGW_MODULE", str(ROOT / "target/release/ipsmgw.so")),
             **{f"IPSMGW_{name.upper()}": str(value) for name, value in settings.items()},

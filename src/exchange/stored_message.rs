@@ -1,0 +1,110 @@
+//! A message whose recipient is away: kept until it is delivered, expires, or fails for good.
+
+use super::{ExchangeKey, Header, TransactionId, Wants};
+
+/// A stored message, among the exchanges of its recipient. Its texts:
+/// [`StoredMessageTexts`](super::StoredMessageTexts). The host's database has it all the time; memory has it while it
+/// is written, and while it is delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoredMessage {
+    /// What every exchange has. `due_ms` is the time of the next attempt.
+    pub header: Header,
+    /// How far it has come.
+    pub state: StoredMessageState,
+    /// What it is.
+    pub content: StoredContent,
+    /// Whether the sender wants not to be known to the recipient.
+    pub private: bool,
+    /// Whether a phone shows it at once and does not store it.
+    pub urgent: bool,
+    /// Time zone of `unix`, in quarters of an hour.
+    pub zone: i8,
+    /// How many attempts have failed since it was stored.
+    pub tries: u8,
+    /// The services that are left in this attempt.
+    pub left: Services,
+    /// When it was taken, or sent where the sender says so, in seconds since 1970 UTC.
+    pub unix: i64,
+    /// End of its validity, in milliseconds since 1970 UTC.
+    pub expires_ms: u64,
+}
+
+/// What a stored message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoredContent {
+    /// A short message of a phone: its SMS-SUBMIT.
+    Sm,
+    /// An instant message: its text.
+    Im {
+        /// The notifications that the sender wants.
+        wants: Wants,
+    },
+}
+
+/// Services that a recipient has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Services {
+    /// Short messages.
+    pub sm: bool,
+    /// Instant messages.
+    pub im: bool,
+}
+
+/// Who waits until a message is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoredFor {
+    /// The sender of an instant message, by its transaction.
+    Request(TransactionId),
+    /// The phone that sent a short message: its exchange, and the outcome as a SIP status code if the message cannot be
+    /// stored.
+    Phone {
+        /// The exchange of the sender.
+        from: ExchangeKey,
+        /// The status code.
+        status: u16,
+    },
+    /// The sender of an instant message that a phone did not take: its exchange, with the same recipient.
+    Im(ExchangeKey),
+}
+
+/// How far a stored message has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoredMessageState {
+    /// The database is to write it.
+    Storing(StoredFor),
+    /// It is delivered when its turn comes.
+    Waiting,
+    /// The host looks up what the recipient has.
+    LookedUp,
+    /// It is on its way to a phone, in an exchange of its own.
+    ToPhone,
+    /// It is on its way to clients.
+    ToClients {
+        /// How many of them have not answered.
+        unanswered: u8,
+    },
+    /// The database is to write the time of the next attempt; then memory does not have it any more.
+    Parking,
+}
+
+impl StoredMessageState {
+    /// Its name for operators.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Storing(_) => "Storing",
+            Self::Waiting => "Waiting",
+            Self::LookedUp => "LookedUp",
+            Self::ToPhone => "ToPhone",
+            Self::ToClients { .. } => "ToClients",
+            Self::Parking => "Parking",
+        }
+    }
+
+    /// Whether it is being delivered.
+    pub const fn is_under_way(&self) -> bool {
+        matches!(
+            self,
+            Self::LookedUp | Self::ToPhone | Self::ToClients { .. }
+        )
+    }
+}

@@ -1,0 +1,41 @@
+//! Charging records of stored messages: one for the delivery. An instant message that was stored at once has one for its
+//! submission, too; of other messages the sender's side leaves that one.
+
+use crate::exchange::{StoredContent, StoredMessage, StoredMessageState, StoredMessageTexts};
+use crate::interwork::charging::{Charged, ChargingRecord, Interworking, Outcome, stored};
+use crate::interwork::ended::Ending;
+use crate::interwork::handle::Turn;
+use crate::interwork::store::storing::submit;
+use crate::wire::Tpdu;
+
+impl Turn<'_> {
+    /// The submission or the delivery has this outcome.
+    pub(crate) fn charge_stored(&mut self, message: &StoredMessage, about: Charged, status: u16) {
+        let outcome = Outcome::new(about, Ending::of(status), status);
+        self.charge(|turn| {
+            let texts = turn.view.texts(message.header.key)?;
+            let texts = StoredMessageTexts::of(&texts);
+            let mut record = ChargingRecord::new(way(message), &outcome, turn.now.unix);
+            record.exchange = Some(message.header.key);
+            record.originator = stored(texts.sender);
+            record.recipient = stored(texts.recipient);
+            record.message_id = stored(texts.message_id);
+            if let (StoredContent::Sm, Some(submit)) = (message.content, submit(texts.content)) {
+                record.set_tpdu(&Tpdu::Submit(submit));
+            }
+            record.submitted_unix = Some(message.unix);
+            Some(record)
+        });
+    }
+}
+
+/// By the service that the message went to last.
+const fn way(message: &StoredMessage) -> Interworking {
+    let is_sm = matches!(message.content, StoredContent::Sm);
+    match (is_sm, message.state) {
+        (true, StoredMessageState::ToClients { .. }) => Interworking::SmToIm,
+        (true, _) => Interworking::SmToSm,
+        (false, StoredMessageState::ToPhone) => Interworking::ImToSm,
+        (false, _) => Interworking::ImToIm,
+    }
+}

@@ -1,0 +1,441 @@
+//! A stored message is delivered: one at a time to each recipient, the oldest first, by the service that the recipient
+//! has then (rows FWD-5 to FWD-9).
+
+use crate::base::{Octets, Text};
+use crate::exchange::{
+    ExchangeKey, Identity, IdentityKey, Kind, NEVER, Party, Role, RpRefusal, Services, Stored,
+    StoredContent, StoredMessage, StoredMessageState, StoredMessageTexts,
+};
+use crate::interwork::charging::Charged;
+use crate::interwork::counter::Counter;
+use crate::interwork::ended::Ended;
+use crate::interwork::handle::{FORGOTTEN_MS, Turn};
+use crate::interwork::input::{StatusReportOut, TranslatedIm};
+use crate::interwork::make::instant_message::{
+    ANONYMOUS, BodyFormat, ShortMessage, anonymous, headers,
+};
+use crate::interwork::make::short_message::{DisplayOptions, RpDatas};
+use crate::interwork::rules::retry::{self, Next};
+use crate::interwork::sm_to_im::status_report::Reported;
+use crate::interwork::step::Effect;
+use crate::interwork::store::storing::submit;
+use crate::sip::{Capabilities, MessageOut, NameAddr, Service, Uri};
+use crate::wire::{TpScts, TpSt};
+
+/// No contact has a service for the message.
+const NOBODY: u16 = 480;
+
+impl Turn<'_> {
+    /// A stored message that the host has read: it is delivered when its turn comes.
+    pub(crate) fn message_taken_up(&self, mut message: StoredMessage) -> StoredMessage {
+        message.state = StoredMessageState::Waiting;
+        message.header.due_ms = self.now.unix_ms;
+        message
+    }
+
+    pub(crate) fn stored_due(&mut self, message: StoredMessage) {
+        match message.state {
+            // The host says when it is written.
+            StoredMessageState::Storing(_) | StoredMessageState::Parking => {}
+            StoredMessageState::Waiting => self.next_stored(message.header.identity),
+            // The host has not reported the end.
+            StoredMessageState::LookedUp
+            | StoredMessageState::ToPhone
+            | StoredMessageState::ToClients { .. } => self.attempt_failed(
+                message,
+                408,
+                Next {
+                    later: true,
+                    other: false,
+                },
+            ),
+        }
+    }
+
+    /// Begins with the oldest message for this recipient, if none is under way.
+    fn next_stored(&mut self, identity: IdentityKey) {
+        loop {
+            let mut stored = self.view.stored_for(identity);
+            if stored.any(|message| message.state.is_under_way()) {
+                return;
+            }
+            drop(stored);
+            let mut stored = self.view.stored_for(identity);
+            let next = stored.find(|message| message.state == StoredMessageState::Waiting);
+            drop(stored);
+            let Some(mut message) = next else {
+                return;
+            };
+            if message.expires_ms <= self.now.unix_ms {
+                self.count(Counter::StoreExpired);
+                self.stored_ends(&message, Outcome::Expired);
+                continue;
+            }
+            let key = message.header.key;
+            let Some(texts) = self.view.texts(key) else {
+                return;
+            };
+            let texts = StoredMessageTexts::of(&texts);
+            let is_sm = message.content == StoredContent::Sm;
+            let authorised = if is_sm { texts.recipient } else { texts.sender };
+            self.effects.push(Effect::LookUp {
+                exchange: key,
+                recipient: texts.recipient.to_owned(),
+                authorised: authorised.to_owned(),
+                is_sm,
+            });
+            message.state = StoredMessageState::LookedUp;
+            message.header.due_ms = self.now.unix_ms + FORGOTTEN_MS;
+            return self.view.update(message);
+        }
+    }
+
+    /// What the recipient has now.
+    pub(crate) fn looked_up(&mut self, key: ExchangeKey, can: Capabilities, may_convert: bool) {
+        let message = self.get::<StoredMessage>(key);
+        let Some(mut message) =
+            message.filter(|message| message.state == StoredMessageState::LookedUp)
+        else {
+            return;
+        };
+        let is_sm = message.content == StoredContent::Sm;
+        message.left = Services {
+            sm: can.sm && (is_sm || may_convert),
+            im: can.im && (!is_sm || may_convert),
+        };
+        let later = Next {
+            later: true,
+            other: true,
+        };
+        self.deliver_stored(message, NOBODY, later);
+    }
+
+    /// Tries the next service: a message stays in its own if it can.
+    fn deliver_stored(&mut self, mut message: StoredMessage, status: u16, next: Next) {
+        let is_sm = message.content == StoredContent::Sm;
+        let to_phone = message.left.sm && (is_sm || !message.left.im);
+        let sent = if !next.other {
+            false
+        } else if to_phone {
+            message.left.sm = false;
+            self.send_to_phone(message)
+        } else if message.left.im {
+            message.left.im = false;
+            self.send_to_clients(message)
+        } else {
+            false
+        };
+        if !sent {
+            self.attempt_failed(message, status, next);
+        }
+    }
+
+    /// As one or more short messages, in exchanges of their own.
+    fn send_to_phone(&mut self, mut message: StoredMessage) -> bool {
+        let key = message.header.key;
+        let Some(texts) = self.view.texts(key) else {
+            return false;
+        };
+        let texts = StoredMessageTexts::of(&texts);
+        let Some(written) = self.rp_datas_of(&message, &texts) else {
+            return false;
+        };
+        let im = TranslatedIm {
+            identity: Text::new(texts.identity).unwrap_or_default(),
+            party: Party::Phone,
+            address: Text::new(texts.recipient).unwrap_or_default(),
+            hop: Text::EMPTY,
+            sender: Text::EMPTY,
+            share: message.header.share,
+            private: message.private,
+            parts: written.parts,
+            tp_mr_at: 0,
+            reference_at: written.reference_at,
+            lifetime: None,
+            notify: None,
+        };
+        let Ok(mut last) = self.queue_stored(&im) else {
+            return false;
+        };
+        last.role = Role::Stored { message: key };
+        self.view.update(last);
+        message.state = StoredMessageState::ToPhone;
+        // The exchanges of the short messages have their own deadlines.
+        message.header.due_ms = NEVER;
+        self.view.update(message);
+        self.start_next(message.header.identity, Party::Phone);
+        true
+    }
+
+    fn rp_datas_of(
+        &self,
+        message: &StoredMessage,
+        texts: &StoredMessageTexts<'_>,
+    ) -> Option<RpDatas> {
+        let sender = Uri::parse(texts.sender)?;
+        let originator = match message.private {
+            true => self.gateway.policy.anonymous,
+            false => self.gateway.originating_address(&sender).ok()?,
+        };
+        match message.content {
+            StoredContent::Sm => {
+                let submit = submit(texts.content)?;
+                let scts = TpScts::from_unix(message.unix, message.zone);
+                let rp_data = self.gateway.delivers_submit(&submit, originator, scts)?;
+                Some(RpDatas {
+                    parts: vec![rp_data],
+                    ..RpDatas::default()
+                })
+            }
+            StoredContent::Im { .. } => {
+                let text = core::str::from_utf8(texts.content).ok()?;
+                let shown = DisplayOptions {
+                    immediately: message.urgent,
+                    diverted: false,
+                };
+                self.gateway
+                    .delivers(text, originator, &shown, self.now)
+                    .ok()
+            }
+        }
+    }
+
+    /// As one instant message to all clients.
+    fn send_to_clients(&mut self, mut message: StoredMessage) -> bool {
+        let key = message.header.key;
+        let Some(texts) = self.view.texts(key) else {
+            return false;
+        };
+        let texts = StoredMessageTexts::of(&texts);
+        let Some(mut out) = self.instant_message_of(&message, &texts) else {
+            return false;
+        };
+        out.call_id = Some(self.gateway.call_id(key, message.tries.saturating_add(1)));
+        message.state = StoredMessageState::ToClients { unanswered: 1 };
+        message.header.due_ms = self.now.unix_ms + FORGOTTEN_MS;
+        self.view.update(message);
+        self.effects.push(Effect::Fork {
+            exchange: key,
+            message: out,
+        });
+        true
+    }
+
+    fn instant_message_of(
+        &self,
+        message: &StoredMessage,
+        texts: &StoredMessageTexts<'_>,
+    ) -> Option<MessageOut> {
+        if message.content == StoredContent::Sm {
+            let sm = ShortMessage::stored(message, texts);
+            let tpdu = Octets::new(texts.content)?;
+            let key = message.header.key;
+            return self
+                .gateway
+                .instant_message(key, &sm, &[tpdu], BodyFormat::Text);
+        }
+        let from = match message.private {
+            true => anonymous(),
+            false => {
+                let identity = Text::new(texts.sender_identity)?;
+                NameAddr {
+                    display: String::new(),
+                    uri: self.gateway.shown(&identity, texts.sender),
+                }
+            }
+        };
+        let uri = match message.private {
+            true => ANONYMOUS.to_owned(),
+            false => from.uri.clone(),
+        };
+        Some(MessageOut {
+            service: Service::Im,
+            identity: texts.recipient.to_owned(),
+            to: String::new(),
+            fallback_hop: String::new(),
+            from: uri,
+            call_id: None,
+            headers: headers(&from, message.unix, None, BodyFormat::Text),
+            body: texts.content.to_vec(),
+        })
+    }
+
+    /// It is on its way to several clients.
+    pub(crate) fn stored_forked(&mut self, mut message: StoredMessage, clients: u8) {
+        message.state = StoredMessageState::ToClients {
+            unanswered: clients,
+        };
+        self.view.update(message);
+    }
+
+    /// One client that takes it is enough; none does when the last one has refused.
+    pub(crate) fn stored_client_answered(&mut self, mut message: StoredMessage, status: u16) {
+        let StoredMessageState::ToClients { unanswered } = message.state else {
+            return;
+        };
+        if status < 200 {
+            return;
+        }
+        if status < 300 {
+            return self.stored_delivered(&message, status);
+        }
+        let left = unanswered.saturating_sub(1);
+        message.state = StoredMessageState::ToClients { unanswered: left };
+        self.view.update(message);
+        if left == 0 {
+            self.deliver_stored(message, status, retry::after_sip(status));
+        }
+    }
+
+    /// The outcome of the short message, or of its last part.
+    pub(crate) fn stored_phone_answered(
+        &mut self,
+        key: ExchangeKey,
+        status: u16,
+        rp_error: Option<RpRefusal>,
+    ) {
+        let message = self.get::<StoredMessage>(key);
+        let Some(message) = message.filter(|message| message.state == StoredMessageState::ToPhone)
+        else {
+            return;
+        };
+        let next = match rp_error {
+            _ if status < 300 => return self.stored_delivered(&message, status),
+            Some(error) => retry::after_rp(error.cause),
+            None => retry::after_sip(status),
+        };
+        self.deliver_stored(message, status, next);
+    }
+
+    fn stored_delivered(&mut self, message: &StoredMessage, status: u16) {
+        self.count(match status {
+            200 => Counter::StoreDelivered,
+            _ => Counter::StoreUnconfirmed,
+        });
+        self.stored_ends(message, Outcome::Taken(status));
+        self.next_stored(message.header.identity);
+    }
+
+    /// No service has taken it. After a failure that may pass, all messages for this recipient wait.
+    fn attempt_failed(&mut self, mut message: StoredMessage, status: u16, next: Next) {
+        if !next.later {
+            self.count(Counter::StoreFailed);
+            self.stored_ends(&message, Outcome::Failed(status));
+            return self.next_stored(message.header.identity);
+        }
+        let wait_ms = self
+            .gateway
+            .policy
+            .retry
+            .after(message.tries.saturating_add(1));
+        let again_ms = self.now.unix_ms + wait_ms;
+        message.tries = message.tries.saturating_add(1);
+        self.wait_until(message, again_ms);
+        let waiting: Vec<StoredMessage> = self
+            .view
+            .stored_for(message.header.identity)
+            .filter(|other| other.state == StoredMessageState::Waiting)
+            .collect();
+        for other in waiting {
+            self.wait_until(other, again_ms);
+        }
+    }
+
+    fn wait_until(&mut self, mut message: StoredMessage, again_ms: u64) {
+        let key = message.header.key;
+        message.state = StoredMessageState::Parking;
+        message.header.due_ms = again_ms.min(message.expires_ms);
+        message.header.stored = Stored::Asked;
+        self.view.update(message);
+        self.effects.push(Effect::Store {
+            exchange: key,
+            waits: None,
+        });
+    }
+
+    /// The message has its outcome: its sender hears of it, if it wants to.
+    fn stored_ends(&mut self, message: &StoredMessage, outcome: Outcome) {
+        let key = message.header.key;
+        let status = outcome.status();
+        self.charge_stored(message, Charged::Delivery, status);
+        self.ended(Ended::with(key, Kind::StoredMessage, status));
+        let texts = self.view.texts(key);
+        match message.content {
+            StoredContent::Im { wants } => {
+                self.notify_outcome(key, wants, status, false, None);
+            }
+            StoredContent::Sm => {
+                let tp_st = match outcome {
+                    Outcome::Expired => TpSt::ValidityPeriodExpired,
+                    Outcome::Taken(status) | Outcome::Failed(status) => {
+                        self.gateway.policy.causes.sip_to_status(status)
+                    }
+                };
+                let report = texts.as_ref().and_then(|texts| {
+                    status_report(message, &StoredMessageTexts::of(texts), tp_st)
+                });
+                self.effects
+                    .extend(report.map(|report| Effect::ReportStatus(Box::new(report))));
+            }
+        }
+        self.view.end(key);
+        let is_last = !self
+            .view
+            .stored_for(message.header.identity)
+            .any(|other| other.state == StoredMessageState::Waiting || other.state.is_under_way());
+        if let Some(texts) = texts.filter(|_| is_last)
+            && let Some(identity) = Identity::new(StoredMessageTexts::of(&texts).identity)
+        {
+            self.effects.push(Effect::ReadStored {
+                identity,
+                if_here: None,
+            });
+        }
+    }
+
+    /// The status report on a stored message, on the side of the phone that asked for it.
+    pub(crate) fn report_stored_status(&mut self, report: &StatusReportOut) {
+        let about = Reported::stored(report);
+        self.report_status(&about, TpSt::from(report.status));
+        self.start_next(IdentityKey::of(&report.identity), Party::Phone);
+    }
+}
+
+/// What became of a stored message.
+#[derive(Clone, Copy)]
+enum Outcome {
+    /// A device has it (200), or may have it.
+    Taken(u16),
+    /// It failed for good.
+    Failed(u16),
+    /// Its validity is over.
+    Expired,
+}
+
+impl Outcome {
+    const fn status(self) -> u16 {
+        match self {
+            Self::Taken(status) | Self::Failed(status) => status,
+            Self::Expired => NOBODY,
+        }
+    }
+}
+
+/// The status report, if the phone asked for one.
+fn status_report(
+    message: &StoredMessage,
+    texts: &StoredMessageTexts<'_>,
+    status: TpSt,
+) -> Option<StatusReportOut> {
+    submit(texts.content).filter(|submit| submit.status_report_request)?;
+    Some(StatusReportOut {
+        identity: Text::new(texts.sender_identity)?,
+        address: Text::new(texts.sender)?,
+        hop: Text::new(texts.hop)?,
+        share: message.header.share,
+        unix: message.unix,
+        zone: message.zone,
+        tpdu: Octets::new(texts.content)?,
+        status: u8::from(status),
+    })
+}

@@ -1,0 +1,280 @@
+//! Stored messages: the process `IPSMGW STORE` reads them from the database when their recipients are back, or when their time has
+//! come. Memory has only those that are being delivered.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use crate::exchange::{
+    Exchange, ExchangeKey, Identity, Kind, StoredMessage, StoredMessageState, StoredMessageTexts,
+    Texts, decode, identity_in,
+};
+use crate::interwork::{self, Input};
+
+use super::decide::take_up;
+use super::execute::{Context, handle};
+use crate::kamailio::register::contacts;
+use crate::kamailio::state::counters::STORE_FULL;
+use crate::kamailio::state::gateway_state::state;
+use crate::kamailio::state::now::now;
+use crate::kamailio::state::storage::Storage;
+
+/// How many messages of one recipient are read at once.
+const BATCH: usize = 8;
+
+/// How many recipients the schedule finds at once.
+const FOUND: usize = 64;
+
+/// Milliseconds between two looks at the schedule.
+const SCHEDULE_MS: u64 = 1_000;
+
+/// What the process knows of the stored messages.
+#[derive(Default)]
+struct Index {
+    /// Whether the table was read.
+    is_read: bool,
+    /// The recipient and the sender of each.
+    messages: HashMap<ExchangeKey, (u64, u64)>,
+    recipients: HashMap<u64, usize>,
+    senders: HashMap<u64, usize>,
+    /// The recipients whose messages are read next, in this order.
+    next: VecDeque<Identity>,
+    waiting: HashSet<u64>,
+    /// The messages in memory that are being delivered, and their recipients.
+    under_way: Vec<(ExchangeKey, u64)>,
+    scheduled_ms: u64,
+}
+
+thread_local! {
+    /// Used by the process `IPSMGW STORE` only.
+    static INDEX: RefCell<Index> = RefCell::default();
+}
+
+fn digest(of: &str) -> u64 {
+    let mut digest = DefaultHasher::new();
+    of.hash(&mut digest);
+    digest.finish()
+}
+
+fn less(counts: &mut HashMap<u64, usize>, of: u64) {
+    if let Some(count) = counts.get_mut(&of) {
+        *count = count.saturating_sub(1);
+        if *count == 0 {
+            counts.remove(&of);
+        }
+    }
+}
+
+impl Index {
+    fn add(&mut self, key: ExchangeKey, texts: &Texts) {
+        let texts = StoredMessageTexts::of(texts);
+        let of = (digest(texts.identity), digest(texts.sender_identity));
+        if self.messages.insert(key, of).is_none() {
+            *self.recipients.entry(of.0).or_default() += 1;
+            *self.senders.entry(of.1).or_default() += 1;
+        }
+    }
+
+    fn remove(&mut self, key: ExchangeKey) {
+        if let Some((recipient, sender)) = self.messages.remove(&key) {
+            less(&mut self.recipients, recipient);
+            less(&mut self.senders, sender);
+        }
+    }
+
+    /// Whether one more message fits.
+    fn has_room(&self, texts: &Texts) -> bool {
+        let limits = &state().store_limits;
+        let texts = StoredMessageTexts::of(texts);
+        let count =
+            |counts: &HashMap<u64, usize>, of: &str| counts.get(&digest(of)).copied().unwrap_or(0);
+        self.messages.len() < limits.all
+            && count(&self.recipients, texts.identity) < limits.recipient
+            && count(&self.senders, texts.sender_identity) < limits.sender
+    }
+
+    fn put(&mut self, identity: Identity) {
+        let recipient = digest(identity.as_str());
+        if self.recipients.contains_key(&recipient) && self.waiting.insert(recipient) {
+            self.next.push_back(identity);
+        }
+    }
+
+    /// The recipients whose messages are read now: nothing for them is under way, so none of their rows changes while it is
+    /// read.
+    fn choose(&mut self, storage: &Storage) -> Vec<Identity> {
+        let now_ms = now().unix_ms;
+        self.read(storage);
+        while let Some(identity) = storage.reads.take() {
+            self.put(identity);
+        }
+        if now_ms >= self.scheduled_ms + SCHEDULE_MS {
+            self.scheduled_ms = now_ms;
+            let mut found = Vec::new();
+            // The log tells of a database that is away where it is written.
+            let _ = storage
+                .rows
+                .due(Kind::StoredMessage, now_ms, FOUND, |identity| {
+                    found.extend(Identity::new(identity));
+                });
+            found.into_iter().for_each(|identity| self.put(identity));
+        }
+        let is_open = |(key, _): &(ExchangeKey, u64)| state().table.lock_of(*key, now_ms).is_some();
+        self.under_way.retain(is_open);
+        let most = state().store_limits.under_way / BATCH;
+        let room = most.saturating_sub(self.under_way.len().div_ceil(BATCH));
+        let mut chosen = Vec::new();
+        let mut later = VecDeque::new();
+        while let Some(identity) = self.next.pop_front() {
+            let recipient = digest(identity.as_str());
+            let is_busy = self.under_way.iter().any(|(_, of)| *of == recipient);
+            if is_busy || chosen.len() >= room {
+                later.push_back(identity);
+            } else {
+                self.waiting.remove(&recipient);
+                chosen.push(identity);
+            }
+        }
+        self.next = later;
+        chosen
+    }
+
+    /// Reads all rows once.
+    fn read(&mut self, storage: &Storage) {
+        if self.is_read {
+            return;
+        }
+        let read = storage.rows.each(|_, key, record| {
+            let exchange = key.and_then(|key| Some((key, decode(key, record).ok()?)));
+            if let Some((key, (Exchange::StoredMessage(_), texts))) = exchange {
+                self.add(key, &texts);
+            }
+        });
+        self.is_read = read.is_ok();
+    }
+}
+
+/// Whether a message that is to be stored for the first time has room; other exchanges always have.
+pub(super) fn admits(storage: &Storage, key: ExchangeKey) -> bool {
+    let Some((message, texts)) = in_memory(key) else {
+        return true;
+    };
+    if !matches!(message.state, StoredMessageState::Storing(_)) {
+        return true;
+    }
+    INDEX.with_borrow_mut(|index| {
+        index.read(storage);
+        let has_room = index.has_room(&texts);
+        if has_room {
+            index.add(key, &texts);
+        } else {
+            STORE_FULL.count();
+        }
+        has_room
+    })
+}
+
+/// A row was deleted, or was not written for the first time.
+pub(super) fn forget(key: ExchangeKey) {
+    INDEX.with_borrow_mut(|index| index.remove(key));
+}
+
+/// A row was not written. The one of an earlier time may be there.
+pub(super) fn not_written(key: ExchangeKey) {
+    let is_first = in_memory(key)
+        .is_some_and(|(message, _)| matches!(message.state, StoredMessageState::Storing(_)));
+    if is_first {
+        forget(key);
+    }
+}
+
+fn in_memory(key: ExchangeKey) -> Option<(StoredMessage, Texts)> {
+    let locked = state().table.lock_of(key, now().unix_ms)?;
+    let message = StoredMessage::try_from(crate::exchange::Store::by_key(&locked, key)?).ok()?;
+    let texts = crate::exchange::Store::texts(&locked, key)?;
+    Some((message, texts))
+}
+
+/// Reads what is to be delivered next, as far as there is room for it. `write` writes all that waits for the database.
+pub(super) fn read_next(storage: &Storage, write: impl FnOnce()) {
+    let chosen = INDEX.with_borrow_mut(|index| index.choose(storage));
+    if chosen.is_empty() {
+        return;
+    }
+    // Of a message that has ended, the row goes now: it must not be read again.
+    write();
+    for identity in chosen {
+        read_of(storage, &identity);
+    }
+}
+
+/// Takes up the oldest messages for this recipient, and begins with the first.
+fn read_of(storage: &Storage, identity: &Identity) {
+    let mut rows = Vec::new();
+    let kind = Kind::StoredMessage;
+    let _ = storage
+        .rows
+        .of(kind, identity.as_str(), BATCH, |key, record| {
+            rows.extend(decode(key, record).ok());
+        });
+    let mut first = None;
+    for (exchange, texts) in rows {
+        let key = exchange.key();
+        let is_theirs = identity_in(kind, &texts).as_ref() == Some(identity);
+        if is_theirs && take_up(identity, &exchange, &texts) {
+            let recipient = digest(identity.as_str());
+            INDEX.with_borrow_mut(|index| index.under_way.push((key, recipient)));
+            first = first.or(Some(key));
+        }
+    }
+    if let Some(exchange) = first {
+        handle(exchange, Input::Due { exchange }, Context::Nothing);
+    }
+}
+
+/// What the recipient of a stored message has now.
+pub(super) fn look_up(
+    exchange: ExchangeKey,
+    recipient: &str,
+    authorised: &str,
+    is_sm: bool,
+) -> Input<'static> {
+    let state = state();
+    let may = interwork::identity(authorised).map(|identity| state.authorizations.of(&identity));
+    let direction = if is_sm { "sm2im" } else { "im2sm" };
+    Input::LookedUp {
+        exchange,
+        can: contacts::capabilities(recipient, state.flags),
+        may_convert: may.and_then(|may| may.allows(direction)) == Some(true),
+    }
+}
+
+thread_local! {
+    /// When the timer process has woken the other one.
+    static WOKEN_MS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// In the timer process: the schedule is looked at each second.
+pub(super) fn wake_each_second(now_ms: u64) {
+    if let Some(storage) = &state().storage
+        && now_ms >= WOKEN_MS.get() + SCHEDULE_MS
+    {
+        WOKEN_MS.set(now_ms);
+        storage.wake();
+    }
+}
+
+/// The stored messages for this recipient are read next; with `if_here` only if the URI has a contact.
+pub(crate) fn read(identity: &Identity, if_here: Option<&str>) -> bool {
+    let flags = state().flags;
+    let is_here = if_here.is_none_or(|uri| contacts::has(uri, flags.sm | flags.im));
+    match &state().storage {
+        Some(storage) if is_here => {
+            // Without room the schedule finds them.
+            storage.reads.put(*identity);
+            storage.wake();
+            true
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,616 @@
+//! Store and forward: rows FWD-1 to FWD-9.
+
+use ipsmgw::interwork::{Counter, Input, Settings, Verdict};
+use ipsmgw::sip::{Capabilities, MessageIn};
+use ipsmgw::wire::{RpMessage, Tpdu};
+
+use crate::status_reports::{asking, status_report};
+use crate::world::{
+    ALICE, BOB, Done, World, field, from_phone, held_as, hello, instant, rp_data_mo, settings,
+    submit_tpdu,
+};
+
+const PHONE: Capabilities = Capabilities {
+    sm: true,
+    im: false,
+    msrp: false,
+    cpim: false,
+};
+const CLIENT: Capabilities = Capabilities {
+    sm: false,
+    im: true,
+    ..PHONE
+};
+const BOTH: Capabilities = Capabilities { im: true, ..PHONE };
+const NOBODY: Capabilities = Capabilities { sm: false, ..PHONE };
+
+const CPIM: &str = "From: <sip:+15550001@ims.example>\r\n\
+    To: <sip:+15550002@ims.example>\r\n\
+    NS: imdn <urn:ietf:params:imdn>\r\n\
+    imdn.Message-ID: m1\r\n\
+    imdn.Disposition-Notification: positive-delivery, negative-delivery\r\n\
+    \r\n\
+    Content-Type: text/plain;charset=utf-8\r\n\
+    \r\n\
+    hello";
+
+fn world() -> World {
+    let mut world = World::with(&Settings {
+        retry: "30,300",
+        ..settings()
+    });
+    world.gateway.keeps = true;
+    world
+}
+
+fn asks_for_notifications() -> MessageIn<'static> {
+    MessageIn {
+        content_type: Some("message/cpim"),
+        body: CPIM.as_bytes(),
+        from: Some("<sip:+15550001@ims.example>;tag=1"),
+        ..instant(BOB, "")
+    }
+}
+
+/// An instant message for somebody who is away.
+fn store(world: &mut World, message: &MessageIn<'_>) -> Done {
+    let im = world.gateway.translate_im_to_store(message, world.now);
+    let im = im.ok().expect("not refused");
+    world.handle(Input::StoreIm {
+        im: &im,
+        transaction: held_as(1),
+    })
+}
+
+/// The same, and the database has it.
+fn stored(world: &mut World, message: &MessageIn<'_>) {
+    let done = store(world, message);
+    let key = done.asked[0].0;
+    assert_eq!(world.stored(key).reply(), 202);
+}
+
+/// A short message for somebody who is away.
+fn store_sm(world: &mut World, octets: &[u8]) -> Done {
+    let message = MessageIn {
+        request_uri: BOB,
+        retargeted: true,
+        ..from_phone(ALICE, octets)
+    };
+    let sm = world.gateway.translate_sm_to_phone(&message, world.now);
+    let (sm, _) = sm.ok().expect("not refused");
+    world.handle(Input::SubmitToStore {
+        sm: &sm,
+        transaction: held_as(2),
+    })
+}
+
+/// The same; the database has it, and the sender has its RP-ACK.
+fn stored_sm(world: &mut World, octets: &[u8]) {
+    let done = store_sm(world, octets);
+    let done = world.stored(done.asked[0].0);
+    assert_eq!(done.message().body[0], 3);
+    world.leg(done.sent[0].0.unwrap(), 200);
+    assert_eq!(world.store.open(), 0);
+}
+
+/// The recipient has this now.
+fn found(world: &mut World, looked_up: &Done, can: Capabilities) -> Done {
+    world.handle(Input::LookedUp {
+        exchange: looked_up.looked_up[0].0,
+        can,
+        may_convert: true,
+    })
+}
+
+/// The recipient registers, and the first message goes.
+fn comes(world: &mut World, can: Capabilities) -> Done {
+    let looked_up = world.read_stored();
+    assert_eq!(looked_up.looked_up.len(), 1, "one at a time");
+    found(world, &looked_up, can)
+}
+
+fn rp_ack(world: &mut World, rp_mr: u8) -> Done {
+    world.report(&from_phone(BOB, &[0x02, rp_mr]))
+}
+
+/// The text in an RP-DATA.
+fn text(body: &[u8]) -> String {
+    let (direction, rp) = RpMessage::decode(body).unwrap();
+    let Some(Ok(Tpdu::Deliver(deliver))) = rp.tpdu(direction) else {
+        panic!("no SMS-DELIVER")
+    };
+    deliver.user_data.text().unwrap()
+}
+
+fn due_of_row(world: &World) -> Option<u64> {
+    let row = world.store.rows.values().next()?;
+    Some(row.0.header().due_ms - world.now.unix_ms)
+}
+
+fn parked(world: &mut World, done: &Done) {
+    for (key, _) in &done.asked {
+        assert!(world.stored(*key).is_nothing());
+    }
+    assert_eq!(world.store.open(), 0);
+}
+
+fn disposition(done: &Done) -> Option<&'static str> {
+    let body =
+        |message: &ipsmgw::sip::MessageOut| String::from_utf8_lossy(&message.body).into_owned();
+    let bodies: Vec<String> = done.sent.iter().map(|(_, message)| body(message)).collect();
+    ["<delivered", "<failed", "<processed"]
+        .into_iter()
+        .find(|word| bodies.iter().any(|body| body.contains(word)))
+}
+
+#[test]
+fn nothing_is_said_before_the_database_has_the_message() {
+    let mut world = world();
+    let done = store(&mut world, &instant(BOB, "hello"));
+    assert!(done.replies.is_empty() && done.sent.is_empty());
+    assert_eq!(done.asked[0].1, Some(held_as(1)), "its sender waits");
+    let done = world.stored(done.asked[0].0);
+    assert_eq!((done.reply(), done.replies[0].1), (202, Verdict::Taken));
+    assert_eq!(done.counted, [Counter::Stored]);
+    assert_eq!(done.reads.len(), 1, "the recipient may have come back");
+    assert_eq!((world.store.open(), world.store.rows.len()), (0, 1));
+    assert_eq!(due_of_row(&world), Some(30_000));
+}
+
+#[test]
+fn a_database_that_does_not_take_it_is_a_refusal() {
+    for too_slow in [false, true] {
+        let mut world = world();
+        let done = store(&mut world, &instant(BOB, "hello"));
+        let exchange = done.asked[0].0;
+        let done = match too_slow {
+            false => world.handle(Input::NotStored { exchange }),
+            true => world.handle(Input::HoldTimeout {
+                exchange,
+                transaction: held_as(1),
+            }),
+        };
+        assert_eq!((done.reply(), done.replies[0].1), (480, Verdict::Refused));
+        assert_eq!((world.store.open(), world.store.rows.len()), (0, 0));
+    }
+}
+
+#[test]
+fn without_a_database_nothing_is_stored() {
+    let mut world = world();
+    world.gateway.keeps = false;
+    assert_eq!(store(&mut world, &instant(BOB, "hello")).reply(), 480);
+    let done = store_sm(&mut world, &hello(0x2A));
+    assert_eq!(done.message().body[..4], [5, 0x2A, 1, 0x80 | 27]);
+}
+
+#[test]
+fn a_short_message_that_the_database_does_not_take_is_refused() {
+    let mut world = world();
+    let done = store_sm(&mut world, &hello(0x2A));
+    assert_eq!((done.reply(), done.sent.len()), (202, 0));
+    let exchange = done.asked[0].0;
+    let done = world.handle(Input::NotStored { exchange });
+    assert_eq!(done.message().body[..4], [5, 0x2A, 1, 0x80 | 27]);
+    assert_eq!(world.store.rows.len(), 0);
+}
+
+#[test]
+fn it_goes_by_the_service_that_the_recipient_has_then() {
+    for (can, is_rp) in [(PHONE, true), (CLIENT, false), (BOTH, false)] {
+        let mut world = world();
+        stored(&mut world, &asks_for_notifications());
+        let done = comes(&mut world, can);
+        let message = done.message();
+        assert_eq!(message.identity, BOB);
+        let done = if is_rp {
+            assert_eq!(text(&message.body), "hello");
+            rp_ack(&mut world, message.body[1])
+        } else {
+            assert_eq!(message.body, b"hello");
+            assert_eq!(message.from, ALICE);
+            let asserted = field(&message.headers, "P-Asserted-Identity");
+            assert_eq!(asserted, Some("<sip:+15550001@ims.example>"));
+            world.leg(done.sent[0].0.unwrap(), 200)
+        };
+        assert_eq!(disposition(&done), Some("<delivered"));
+        assert!(done.counted.contains(&Counter::StoreDelivered));
+        assert_eq!(done.reads.len(), 1, "there may be more");
+        world.notified();
+        assert_eq!((world.store.open(), world.store.rows.len()), (0, 0));
+    }
+}
+
+#[test]
+fn a_short_message_stays_one_where_it_can() {
+    for (can, is_rp) in [(PHONE, true), (CLIENT, false), (BOTH, true)] {
+        let mut world = world();
+        stored_sm(&mut world, &asking(0x2A));
+        let done = comes(&mut world, can);
+        let message = done.message();
+        let done = if is_rp {
+            assert_eq!(text(&message.body), "hello");
+            rp_ack(&mut world, message.body[1])
+        } else {
+            assert_eq!(message.body, b"hello");
+            world.leg(done.sent[0].0.unwrap(), 200)
+        };
+        // The status report that the sender asked for.
+        let (_, report) = done
+            .sent
+            .iter()
+            .find(|(_, it)| it.identity == ALICE)
+            .unwrap();
+        let report = status_report(&report.body);
+        assert_eq!((u8::from(report.status), report.mr.0), (0x00, 0x07));
+        assert_eq!(world.store.rows.len(), 0);
+    }
+}
+
+#[test]
+fn rp_ack_of_a_stored_short_message_comes_behind_the_database() {
+    let mut world = world();
+    let done = store_sm(&mut world, &asking(0x2A));
+    assert_eq!((done.reply(), done.sent.len()), (202, 0));
+    let done = world.stored(done.asked[0].0);
+    assert_eq!(done.message().body[..2], [3, 0x2A]);
+    // No status report yet: its outcome is open.
+    let done = world.leg(done.sent[0].0.unwrap(), 200);
+    assert!(done.sent.is_empty());
+    // The phone repeats: it is not stored twice.
+    let again = store_sm(&mut world, &asking(0x2A));
+    assert_eq!(again.message().body[..2], [3, 0x2A]);
+    assert_eq!(world.store.rows.len(), 1);
+}
+
+#[test]
+fn oldest_first_and_one_at_a_time() {
+    let mut world = world();
+    for text in ["one", "two", "three"] {
+        stored(&mut world, &instant(BOB, text));
+    }
+    let mut done = comes(&mut world, PHONE);
+    for expected in ["one", "two", "three"] {
+        let message = done.message().clone();
+        assert_eq!(text(&message.body), expected);
+        done = rp_ack(&mut world, message.body[1]);
+        if expected != "three" {
+            assert_eq!(done.looked_up.len(), 1);
+            done = found(&mut world, &done, PHONE);
+        }
+    }
+    assert_eq!((world.store.open(), world.store.rows.len()), (0, 0));
+}
+
+#[test]
+fn a_recipient_who_is_still_away_is_tried_by_the_schedule() {
+    let mut world = world();
+    stored(&mut world, &instant(BOB, "one"));
+    stored(&mut world, &instant(BOB, "two"));
+    for wait in [300_000, 300_000] {
+        let done = comes(&mut world, NOBODY);
+        assert!(done.sent.is_empty());
+        assert_eq!(done.asked.len(), 2, "the other one waits, too");
+        parked(&mut world, &done);
+        assert_eq!(due_of_row(&world), Some(wait));
+    }
+    assert_eq!(world.store.rows.len(), 2);
+}
+
+#[test]
+fn full_memory_waits_and_other_causes_of_a_phone_are_final() {
+    for (cause, waits) in [(22, true), (111, false)] {
+        let mut world = world();
+        stored(&mut world, &asks_for_notifications());
+        let done = comes(&mut world, PHONE);
+        let rp_mr = done.message().body[1];
+        let done = world.report(&from_phone(BOB, &[0x04, rp_mr, 0x01, 0x80 | cause]));
+        assert_eq!(done.asked.len(), usize::from(waits), "{cause}");
+        if waits {
+            assert_eq!(disposition(&done), None);
+            parked(&mut world, &done);
+            let done = comes(&mut world, PHONE);
+            rp_ack(&mut world, done.message().body[1]);
+        } else {
+            assert_eq!(disposition(&done), Some("<failed"));
+        }
+        world.notified();
+        assert_eq!(world.store.rows.len(), 0);
+    }
+}
+
+#[test]
+fn a_client_that_fails_leaves_it_to_the_phone_and_the_other_way() {
+    let mut world = world();
+    stored(&mut world, &instant(BOB, "hello"));
+    let done = comes(&mut world, BOTH);
+    assert_eq!(done.message().body, b"hello");
+    let done = world.leg(done.sent[0].0.unwrap(), 415);
+    assert_eq!(text(&done.message().body), "hello");
+    rp_ack(&mut world, done.message().body[1]);
+    assert_eq!(world.store.rows.len(), 0);
+
+    stored_sm(&mut world, &hello(0x2A));
+    let done = comes(&mut world, BOTH);
+    let exchange = done.sent[0].0.unwrap();
+    let done = world.leg_fails(exchange, 480);
+    assert_eq!(done.sent[0].1.body, b"hello");
+    world.leg(done.sent[0].0.unwrap(), 200);
+    assert_eq!(world.store.rows.len(), 0);
+}
+
+#[test]
+fn a_recipient_who_declines_is_not_asked_again() {
+    let mut world = world();
+    stored(&mut world, &asks_for_notifications());
+    let done = comes(&mut world, BOTH);
+    let done = world.leg(done.sent[0].0.unwrap(), 603);
+    assert_eq!(disposition(&done), Some("<failed"));
+    assert!(done.counted.contains(&Counter::StoreFailed));
+    world.notified();
+    assert_eq!(world.store.rows.len(), 0);
+}
+
+#[test]
+fn without_authorisation_it_waits_for_its_own_service() {
+    let mut world = world();
+    stored(&mut world, &instant(BOB, "hello"));
+    let looked_up = world.read_stored();
+    let done = world.handle(Input::LookedUp {
+        exchange: looked_up.looked_up[0].0,
+        can: PHONE,
+        may_convert: false,
+    });
+    assert!(done.sent.is_empty());
+    parked(&mut world, &done);
+    assert_eq!(world.store.rows.len(), 1);
+}
+
+#[test]
+fn end_of_validity_is_told() {
+    let mut world = world();
+    let message = MessageIn {
+        expires: Some("60"),
+        ..asks_for_notifications()
+    };
+    stored(&mut world, &message);
+    world.pass(60_000);
+    let done = world.read_stored();
+    assert_eq!(disposition(&done), Some("<failed"));
+    assert!(done.counted.contains(&Counter::StoreExpired));
+    world.notified();
+    assert_eq!(world.store.rows.len(), 0);
+
+    // Enhanced TP-VP: 60 s.
+    let mut tpdu = submit_tpdu(0x07, 0, 0);
+    tpdu[0] |= 0b0010_1000;
+    tpdu.splice(10..10, [0x02, 60, 0, 0, 0, 0, 0]);
+    stored_sm(&mut world, &rp_data_mo(0x2B, &tpdu));
+    assert_eq!(due_of_row(&world), Some(30_000));
+    world.pass(61_000);
+    let done = world.read_stored();
+    let report = status_report(&done.message().body);
+    assert_eq!(u8::from(report.status), 0x46);
+    assert_eq!(world.store.rows.len(), 0);
+}
+
+#[test]
+fn the_default_validity_counts_without_expires() {
+    let mut world = world();
+    stored(&mut world, &instant(BOB, "hello"));
+    world.pass(72 * 3_600_000 - 1);
+    let looked_up = world.read_stored();
+    let done = found(&mut world, &looked_up, NOBODY);
+    parked(&mut world, &done);
+    world.pass(1);
+    let done = world.read_stored();
+    assert_eq!(done.counted, [Counter::StoreExpired]);
+}
+
+#[test]
+fn a_message_for_one_attempt_is_not_stored() {
+    let mut world = world();
+    let once = MessageIn {
+        expires: Some("0"),
+        ..instant(BOB, "now or never")
+    };
+    assert_eq!(store(&mut world, &once).reply(), 480);
+    let mut tpdu = submit_tpdu(0x07, 0, 0);
+    tpdu[0] |= 0b0000_1000;
+    tpdu.splice(10..10, [0x40, 0, 0, 0, 0, 0, 0]);
+    let done = store_sm(&mut world, &rp_data_mo(0x2B, &tpdu));
+    assert_eq!(done.message().body[..2], [5, 0x2B]);
+    assert_eq!(world.store.rows.len(), 0);
+}
+
+#[test]
+fn what_a_phone_could_not_take_is_stored_before_its_sender_hears_202() {
+    let mut world = world();
+    let done = world.deliver(&asks_for_notifications());
+    let exchange = done.sent[0].0.unwrap();
+    let done = world.leg_fails(exchange, 480);
+    assert!(done.answered.is_empty());
+    let done = world.stored(done.asked[0].0);
+    assert_eq!(done.answer(), 202);
+    assert_eq!((world.store.open(), world.store.rows.len()), (0, 1));
+    let done = comes(&mut world, PHONE);
+    assert_eq!(text(&done.message().body), "hello");
+    let done = rp_ack(&mut world, done.message().body[1]);
+    assert_eq!(disposition(&done), Some("<delivered"));
+}
+
+#[test]
+fn a_phone_without_memory_gets_it_later() {
+    let mut world = world();
+    let done = world.deliver(&instant(BOB, "hello"));
+    let rp_mr = done.message().body[1];
+    let done = world.report(&from_phone(BOB, &[0x04, rp_mr, 0x01, 0x80 | 22]));
+    assert_eq!((done.answered.len(), done.asked.len()), (0, 1));
+    assert_eq!(world.stored(done.asked[0].0).answer(), 202);
+}
+
+#[test]
+fn a_phone_that_refuses_for_good_is_told_at_once() {
+    let mut world = world();
+    let done = world.deliver(&instant(BOB, "hello"));
+    let rp_mr = done.message().body[1];
+    let done = world.report(&from_phone(BOB, &[0x04, rp_mr, 0x01, 0x80 | 111]));
+    assert_eq!((done.answer(), done.asked.len()), (500, 0));
+}
+
+#[test]
+fn what_cannot_be_stored_gets_the_failure() {
+    for slow in [false, true] {
+        let mut world = world();
+        let done = world.deliver(&instant(BOB, "hello"));
+        let exchange = done.sent[0].0.unwrap();
+        let done = world.leg_fails(exchange, 480);
+        let asked = done.asked[0].0;
+        let done = match slow {
+            false => world.handle(Input::NotStored { exchange: asked }),
+            true => {
+                world.pass(19_000);
+                let transaction = held_as(1);
+                world.handle(Input::HoldTimeout {
+                    exchange,
+                    transaction,
+                })
+            }
+        };
+        assert_eq!(done.answer(), 480, "slow: {slow}");
+        assert_eq!((world.store.open(), world.store.rows.len()), (0, 0));
+    }
+}
+
+#[test]
+fn all_parts_of_a_long_text_are_stored_as_one_message() {
+    let mut world = world();
+    let long = "x".repeat(400);
+    let done = world.deliver(&instant(BOB, &long));
+    let exchange = done.sent[0].0.unwrap();
+    let done = world.leg_fails(exchange, 480);
+    assert_eq!(done.asked.len(), 1);
+    assert_eq!(world.stored(done.asked[0].0).answer(), 202);
+    assert_eq!(world.store.open(), 0);
+    let done = comes(&mut world, CLIENT);
+    assert_eq!(done.message().body, long.as_bytes());
+    world.leg(done.sent[0].0.unwrap(), 200);
+
+    // The phone has the first part: the rest cannot be stored alone.
+    let done = world.deliver(&instant(BOB, &long));
+    let done = rp_ack(&mut world, done.message().body[1]);
+    let exchange = done.sent[0].0.unwrap();
+    let done = world.leg_fails(exchange, 480);
+    assert_eq!((done.answer(), done.asked.len()), (480, 0));
+}
+
+#[test]
+fn what_a_client_could_not_take_is_stored_before_the_rp_ack() {
+    for (status, is_stored) in [
+        (480, true),
+        (408, true),
+        (486, true),
+        (503, true),
+        (404, false),
+        (603, false),
+    ] {
+        let mut world = world();
+        let octets = hello(0x2A);
+        let message = MessageIn {
+            request_uri: BOB,
+            retargeted: true,
+            ..from_phone(ALICE, &octets)
+        };
+        let exchange = world.relay(&message);
+        world.handle(Input::ImAnswered { exchange, status });
+        let done = world.handle(Input::FinalSent {
+            exchange,
+            status: 202,
+            open: 0,
+        });
+        assert_eq!(done.asked.len(), usize::from(is_stored), "{status}");
+        if is_stored {
+            assert!(done.sent.is_empty());
+            let done = world.stored(done.asked[0].0);
+            assert_eq!(done.message().body[..2], [3, 0x2A]);
+        } else {
+            assert_eq!(done.message().body[..2], [5, 0x2A]);
+        }
+    }
+}
+
+#[test]
+fn what_one_phone_could_not_send_to_another_is_stored() {
+    let mut world = world();
+    let octets = hello(0x2A);
+    let message = MessageIn {
+        request_uri: BOB,
+        retargeted: true,
+        ..from_phone(ALICE, &octets)
+    };
+    let translated = world.gateway.translate_sm_to_phone(&message, world.now);
+    let (sm, to) = translated.ok().unwrap();
+    let done = world.handle(Input::SubmitToPhone {
+        sm: &sm,
+        to: &to,
+        transaction: held_as(3),
+    });
+    let exchange = done.sent[0].0.unwrap();
+    let done = world.leg_fails(exchange, 480);
+    let done = world.stored(done.asked[0].0);
+    assert_eq!(done.message().body[..2], [3, 0x2A]);
+    assert_eq!(world.store.rows.len(), 1);
+}
+
+#[test]
+fn without_a_validity_nothing_is_stored() {
+    let mut world = World::with(&Settings {
+        validity: 0,
+        ..settings()
+    });
+    world.gateway.keeps = true;
+    assert_eq!(store(&mut world, &instant(BOB, "hello")).reply(), 480);
+    let done = world.deliver(&instant(BOB, "hello"));
+    let exchange = done.sent[0].0.unwrap();
+    let done = world.leg_fails(exchange, 480);
+    assert_eq!((done.answer(), done.asked.len()), (480, 0));
+}
+
+#[test]
+fn a_crash_loses_no_stored_message() {
+    let mut world = world();
+    stored(&mut world, &instant(BOB, "hello"));
+    let done = comes(&mut world, PHONE);
+    assert_eq!(done.sent.len(), 1, "on its way");
+    // Memory is lost, the row is there: the host reads it when the recipient registers.
+    world.crash(1_000);
+    assert_eq!(world.store.open(), 0);
+    let done = comes(&mut world, PHONE);
+    rp_ack(&mut world, done.message().body[1]);
+    assert_eq!(world.store.rows.len(), 0);
+}
+
+#[test]
+fn a_phone_without_a_report_may_have_it() {
+    let mut world = world();
+    stored(&mut world, &asks_for_notifications());
+    let done = comes(&mut world, PHONE);
+    let exchange = done.sent[0].0.unwrap();
+    world.leg(exchange, 200);
+    let done = world.no_report(exchange);
+    assert_eq!(done.sent.len(), 1, "once more");
+    world.leg(exchange, 200);
+    let done = world.no_report(exchange);
+    assert!(done.counted.contains(&Counter::StoreUnconfirmed));
+    assert_eq!(disposition(&done), None);
+    assert_eq!(world.store.rows.len(), 0);
+}
+
+#[test]
+fn memory_available_reads_the_stored_messages() {
+    let mut world = world();
+    let done = world.report(&from_phone(BOB, &[0x06, 0x09]));
+    assert_eq!(done.reply(), 202);
+    assert_eq!(done.reads.len(), 1);
+    assert_eq!(done.reads[0].0.as_str(), "+15550002");
+}

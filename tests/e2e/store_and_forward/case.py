@@ -1,0 +1,172 @@
+"""Store and forward: see README.md."""
+
+import contextlib
+import re
+import sqlite3
+
+import sms
+from e2e import CFG, ImClient, Phone, equal, gateway, run, say
+
+LUA = {"cfg": CFG / "kamailio-kemi.cfg", "lua": CFG / "kamailio.lua"}
+KEEP = {"validity": 3600}
+ALICE, BOB = "sip:+15550001@ims.example", "sip:+15550002@ims.example"
+
+
+def cpim(text, message_id):
+    return (
+        f"From: <{ALICE}>\r\nTo: <{BOB}>\r\nNS: imdn <urn:ietf:params:imdn>\r\nimdn.Message-ID: {message_id}\r\n"
+        "DateTime: 2026-01-01T12:00:00Z\r\nimdn.Disposition-Notification: positive-delivery, negative-delivery\r\n\r\n"
+        f"Content-Type: text/plain; charset=utf-8\r\n\r\n{text}"
+    )
+
+
+async def send(client, text, message_id="m", headers=()):
+    """An instant message whose sender wants notifications."""
+    return await client.send_im(BOB, cpim(text, message_id), content_type="message/cpim", headers=headers)
+
+
+async def told(client):
+    """(Message-ID, status) of the next notification."""
+    body = (await client.next_message(20)).body.decode()
+    status = re.search(r"<status>\s*<(?:\w+:)?(\w+)", body)
+    return re.search(r"<(?:\w+:)?message-id>([^<]*)<", body).group(1), status.group(1)
+
+
+def stored(gw):
+    with contextlib.closing(sqlite3.connect(gw.db, timeout=5)) as db:
+        return db.execute("SELECT COUNT(*) FROM ipsmgw_store WHERE kind = 'stored'").fetchone()[0]
+
+
+async def empty(gw):
+    await gw.until(lambda: stored(gw) == 0 and gw.pending() == 0, 20, what="an empty store")
+
+
+async def phone_off(name="phone_off", **options):
+    "a phone is off: 202, then all messages in order when it registers, after kill -9, too; the sender gets notifications"
+    async with gateway(name=name, **KEEP, **options) as gw:
+        alice, bob = await gw.user(ImClient, "alice"), await gw.user(Phone, "bob", register=False)
+        for number in (1, 2, 3):
+            equal((await send(alice, f"message {number}", f"m{number}")).status, 202, "the answer")
+        equal(stored(gw), 3, "stored messages")
+        await gw.kill()
+        await gw.start()
+        await alice.register()
+        await bob.register()
+        for number in (1, 2, 3):
+            _, rp = await bob.next_message(20)
+            equal((rp.tpdu.text, rp.tpdu.address), (f"message {number}", "+15550001"), "what the phone got")
+            equal(await told(alice), (f"m{number}", "delivered"), "the notification")
+        await empty(gw)
+
+
+async def phone_off_in_lua():
+    "the same with kamailio.lua"
+    await phone_off(name="phone_off_lua", **LUA)
+
+
+async def short_message(name="short_message", **options):
+    "a phone writes to somebody who is away: RP-ACK, and the status report when a client of that person has the message"
+    async with gateway(name=name, **KEEP, **options) as gw:
+        alice = await gw.user(Phone, "alice")
+        sent = await alice.send_sm("+15550002", "are you there?", srr=True)
+        equal((sent.answer.status, (await sent.outcome()).kind), (202, "RP-ACK"), "the answer and the report")
+        equal(stored(gw), 1, "stored messages")
+        bob = await gw.user(ImClient, "bob")
+        equal((await bob.next_message(20)).text, "are you there?", "what the client got")
+        _, rp = await alice.next_message(20)
+        equal((rp.tpdu.kind, rp.tpdu.st), ("SMS-STATUS-REPORT", 0x00), "the status report")
+        await empty(gw)
+
+
+async def short_message_in_lua():
+    "the same with kamailio.lua"
+    await short_message(name="short_message_lua", **LUA)
+
+
+async def client_fails(name="client_fails", **options):
+    "a client cannot take it: the phone of the same person gets it at once; without a phone it is stored until the client is back"
+    async with gateway(name=name, **KEEP, **options) as gw:
+        alice, bob = await gw.user(ImClient, "alice"), await gw.user(ImClient, "bob")
+        bob.answer = 480
+        equal((await send(alice, "to be stored", "m1")).status, 202, "the answer")
+        equal(stored(gw), 1, "stored messages")
+        bob.answer, bob.requests = 200, []
+        await bob.register()
+        equal(await told(alice), ("m1", "delivered"), "the notification")
+        equal(bob.requests[-1].body, b"to be stored", "what the client got")
+        say("with a phone")
+        bob.answer = 480
+        phone = await gw.user(Phone, "bob")
+        equal((await send(alice, "by phone", "m2")).status, 200, "the answer: the phone has it")
+        equal((await phone.next_message(20))[1].tpdu.text, "by phone", "what the phone got")
+        equal((await send(alice, "declined", "m3")).status, 200, "once more")
+        bob.answer = 603
+        equal((await send(alice, "declined", "m4")).status, 603, "a 6xx is final")
+        await empty(gw)
+
+
+async def client_fails_in_lua():
+    "the same with kamailio.lua"
+    await client_fails(name="client_fails_lua", **LUA)
+
+
+async def memory_full():
+    "RP-Cause 22: stored until RP-SMMA; between phones, too"
+    async with gateway(name="memory", **KEEP) as gw:
+        alice, bob = await gw.user(ImClient, "alice"), await gw.user(Phone, "bob")
+        bob.rp_answers = [22]
+        equal((await send(alice, "when there is room", "m1")).status, 202, "the answer")
+        await bob.next_message()
+        equal(stored(gw), 1, "stored messages")
+        report = (await bob.send_rp(sms.rp_smma(77), 77)).report
+        equal((await bob.next_message(20))[1].tpdu.text, "when there is room", "what the phone got")
+        equal(report.done(), True, "RP-SMMA is acknowledged")
+        equal(await told(alice), ("m1", "delivered"), "the notification")
+        await empty(gw)
+
+
+async def schedule():
+    "tried again by the schedule, until the end of validity; then the sender hears that it failed"
+    async with gateway(name="schedule", modparams={"retry": "1"}, **KEEP) as gw:
+        alice, bob = await gw.user(ImClient, "alice"), await gw.user(Phone, "bob")
+        bob.answer = 480
+        equal((await send(alice, "later", "m1")).status, 202, "the answer")
+        bob.answer = 200
+        await gw.until(lambda: not bob.inbox.empty() and stored(gw) == 0, 20, what="the next attempt")
+        equal(await told(alice), ("m1", "delivered"), "the notification")
+        await bob.register(expires=0)
+        equal((await send(alice, "too late", "m2", [("Expires", "2")])).status, 202, "the answer")
+        equal(await told(alice), ("m2", "failed"), "the notification")
+        await empty(gw)
+        equal(gw.statistics("ipsmgw")["stored_expired"], 1, "the counter")
+
+
+async def limits():
+    "a full store refuses, and drops nothing; without validity nothing is stored"
+    limit = {"store_max_per_recipient": 2}
+    async with gateway(name="limits", modparams=limit, **KEEP) as gw:
+        alice, bob = await gw.user(ImClient, "alice"), await gw.user(Phone, "bob", register=False)
+        answers = [(await send(alice, f"message {number}", f"m{number}")).status for number in (1, 2, 3)]
+        equal(answers, [202, 202, 480], "the answers")
+        await bob.register()
+        texts = [(await bob.next_message(20))[1].tpdu.text for _ in (1, 2)]
+        equal(texts, ["message 1", "message 2"], "what the phone got")
+        await empty(gw)
+    async with gateway(name="off") as gw:
+        alice, phone = await gw.user(ImClient, "alice"), await gw.user(Phone, "alice")
+        equal((await send(alice, "nothing")).status, 480, "the answer")
+        report = await (await phone.send_sm("+15550002", "nothing")).outcome()
+        equal((report.kind, report.cause), ("RP-ERROR", 27), "the report")
+
+
+run(
+    phone_off,
+    phone_off_in_lua,
+    short_message,
+    short_message_in_lua,
+    client_fails,
+    client_fails_in_lua,
+    memory_full,
+    schedule,
+    limits,
+)
