@@ -64,9 +64,9 @@ parameters! {
     store_max: Number(100_000, 1..=10_000_000, "a number"),
         "maximum number of stored messages. Above a limit the sender gets `480` with Retry-After, or RP-ERROR 27";
     store_max_per_recipient: Number(1000, 1..=10_000_000, "a number"),
-        "the same for one recipient";
+        "maximum number of stored messages for one recipient";
     store_max_per_sender: Number(1000, 1..=10_000_000, "a number"),
-        "the same for one sender";
+        "maximum number of stored messages of one sender";
     store_deliveries: Number(200, 8..=10_000, "a number"),
         "maximum number of stored messages that are delivered at a time, to different recipients. The others wait in the database, also when many people register at once";
     authorize_default: Word("both", ["both", "sm2im", "im2sm", "none"]),
