@@ -13,7 +13,7 @@ use super::log_subject;
 use super::result_route;
 use super::rewrite;
 use super::send;
-use super::stored;
+use super::stored_recipients;
 use super::transaction_id::{reply_to, tm_place};
 use super::watch;
 use crate::kamailio::register::contacts;
@@ -124,11 +124,11 @@ pub(crate) fn execute(step: Step, context: Context<'_>) -> Executed {
                 authorised,
                 is_sm,
             } => {
-                let input = stored::look_up(exchange, &recipient, &authorised, is_sm);
+                let input = stored_recipients::look_up(exchange, &recipient, &authorised, is_sm);
                 tell(exchange, input);
             }
             Effect::ReadStored { identity, if_here } => {
-                stored::read(&identity, if_here.as_deref());
+                stored_recipients::read(&identity, if_here.as_deref());
             }
             Effect::SmOutcome { exchange, status } => {
                 tell(exchange, Input::SmOutcome { exchange, status });

@@ -1,7 +1,7 @@
 //! Stored messages: the process `IPSMGW STORE` reads them from the database when their recipients are back, or when their time has
 //! come. Memory has only those that are being delivered.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
@@ -9,11 +9,11 @@ use crate::exchange::{
     Exchange, ExchangeKey, Identity, Kind, StoredMessage, StoredMessageState, StoredMessageTexts,
     Texts, decode, identity_in,
 };
-use crate::interwork::{self, Input};
+use crate::interwork::Input;
 
 use super::decide::take_up;
 use super::execute::{Context, handle};
-use crate::kamailio::register::contacts;
+use super::stored_recipients::SCHEDULE_MS;
 use crate::kamailio::state::counters::STORE_FULL;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::now::now;
@@ -24,9 +24,6 @@ const BATCH: usize = 8;
 
 /// How many recipients the schedule finds at once.
 const FOUND: usize = 64;
-
-/// Milliseconds between two looks at the schedule.
-const SCHEDULE_MS: u64 = 1_000;
 
 /// What the process knows of the stored messages.
 #[derive(Default)]
@@ -229,52 +226,5 @@ fn read_of(storage: &Storage, identity: &Identity) {
     }
     if let Some(exchange) = first {
         handle(exchange, Input::Due { exchange }, Context::Nothing);
-    }
-}
-
-/// What the recipient of a stored message has now.
-pub(super) fn look_up(
-    exchange: ExchangeKey,
-    recipient: &str,
-    authorised: &str,
-    is_sm: bool,
-) -> Input<'static> {
-    let state = state();
-    let may = interwork::identity(authorised).map(|identity| state.authorizations.of(&identity));
-    let direction = if is_sm { "sm2im" } else { "im2sm" };
-    Input::LookedUp {
-        exchange,
-        can: contacts::capabilities(recipient, state.flags),
-        may_convert: may.and_then(|may| may.allows(direction)) == Some(true),
-    }
-}
-
-thread_local! {
-    /// When the timer process has woken the other one.
-    static WOKEN_MS: Cell<u64> = const { Cell::new(0) };
-}
-
-/// In the timer process: the schedule is looked at each second.
-pub(super) fn wake_each_second(now_ms: u64) {
-    if let Some(storage) = &state().storage
-        && now_ms >= WOKEN_MS.get() + SCHEDULE_MS
-    {
-        WOKEN_MS.set(now_ms);
-        storage.wake();
-    }
-}
-
-/// The stored messages for this recipient are read next; with `if_here` only if the URI has a contact.
-pub(crate) fn read(identity: &Identity, if_here: Option<&str>) -> bool {
-    let flags = state().flags;
-    let is_here = if_here.is_none_or(|uri| contacts::has(uri, flags.sm | flags.im));
-    match &state().storage {
-        Some(storage) if is_here => {
-            // Without room the schedule finds them.
-            storage.reads.put(*identity);
-            storage.wake();
-            true
-        }
-        _ => false,
     }
 }

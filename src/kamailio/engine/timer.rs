@@ -13,7 +13,7 @@ use super::decide::decide_in;
 use super::execute::{Context, execute};
 use super::lifecycle;
 use super::log_subject;
-use super::stored;
+use super::stored_recipients;
 use crate::kamailio::state::exchanges::Locked;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::now::now;
@@ -46,7 +46,7 @@ impl process::Timer for Timer {
         // What was taken up of an earlier start waits until the registrations are there.
         if state().lifecycle.stage().loaded.load(SeqCst) != 0 {
             look();
-            stored::wake_each_second(now_ms);
+            stored_recipients::wake_each_second(now_ms);
         }
         lifecycle::end_when_done(look, stop);
     }

@@ -14,7 +14,7 @@ use crate::kamailio::engine::execute::{Context, execute, handle, refuse_without_
 use crate::kamailio::engine::message_view::MessageView;
 use crate::kamailio::engine::result_route;
 use crate::kamailio::engine::retransmissions;
-use crate::kamailio::engine::stored;
+use crate::kamailio::engine::stored_recipients;
 use crate::kamailio::engine::transaction_id::{reply_to, transaction_id};
 use crate::kamailio::engine::watch;
 use crate::kamailio::state::exchanges::Locked;
@@ -288,8 +288,8 @@ pub(crate) fn store(msg: SipMsg<'_>) -> i32 {
 
 /// `ipsmgw_deliver(uri)`: delivers what is stored for this identity, if it has a contact.
 pub(crate) fn deliver(uri: &str) -> i32 {
-    let delivers =
-        interwork::identity(uri).is_some_and(|identity| stored::read(&identity, Some(uri)));
+    let delivers = interwork::identity(uri)
+        .is_some_and(|identity| stored_recipients::read(&identity, Some(uri)));
     if delivers { TRUE } else { FALSE }
 }
 

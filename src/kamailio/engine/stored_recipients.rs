@@ -1,0 +1,59 @@
+//! The recipients of stored messages: what they have now, and whose messages are read from the database next.
+
+use std::cell::Cell;
+
+use crate::exchange::{ExchangeKey, Identity};
+use crate::interwork::{self, Input};
+
+use crate::kamailio::register::contacts;
+use crate::kamailio::state::gateway_state::state;
+
+/// Milliseconds between two looks at the schedule.
+pub(super) const SCHEDULE_MS: u64 = 1_000;
+
+/// What the recipient of a stored message has now.
+pub(super) fn look_up(
+    exchange: ExchangeKey,
+    recipient: &str,
+    authorised: &str,
+    is_sm: bool,
+) -> Input<'static> {
+    let state = state();
+    let may = interwork::identity(authorised).map(|identity| state.authorizations.of(&identity));
+    let direction = if is_sm { "sm2im" } else { "im2sm" };
+    Input::LookedUp {
+        exchange,
+        can: contacts::capabilities(recipient, state.flags),
+        may_convert: may.and_then(|may| may.allows(direction)) == Some(true),
+    }
+}
+
+thread_local! {
+    /// When the timer process has woken the other one.
+    static WOKEN_MS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// In the timer process: the schedule is looked at each second.
+pub(super) fn wake_each_second(now_ms: u64) {
+    if let Some(storage) = &state().storage
+        && now_ms >= WOKEN_MS.get() + SCHEDULE_MS
+    {
+        WOKEN_MS.set(now_ms);
+        storage.wake();
+    }
+}
+
+/// The stored messages for this recipient are read next; with `if_here` only if the URI has a contact.
+pub(crate) fn read(identity: &Identity, if_here: Option<&str>) -> bool {
+    let flags = state().flags;
+    let is_here = if_here.is_none_or(|uri| contacts::has(uri, flags.sm | flags.im));
+    match &state().storage {
+        Some(storage) if is_here => {
+            // Without room the schedule finds them.
+            storage.reads.put(*identity);
+            storage.wake();
+            true
+        }
+        _ => false,
+    }
+}
