@@ -30,6 +30,7 @@ export IPSMGW_CPIM_FROM=${IPSMGW_CPIM_FROM:-any}
 export IPSMGW_PROMETHEUS=${IPSMGW_PROMETHEUS-tcp:127.0.0.1:9464}
 [[ -z ${IPSMGW_RULES:-} ]] || export IPSMGW_RULES
 export IPSMGW_STOP_TIMEOUT=${IPSMGW_STOP_TIMEOUT:-10}
+export IPSMGW_CDR_TABLE=${IPSMGW_CDR_TABLE:-}
 export IPSMGW_PEER_TIMEOUT=${IPSMGW_PEER_TIMEOUT:-4}
 # shellcheck disable=SC2034 # for `run`
 module_given=${IPSMGW_MODULE:-}
@@ -189,6 +190,8 @@ fi
 	die "IPSMGW_CONNECTIONS is '$IPSMGW_CONNECTIONS': write how many TCP connections one address may have, for example 256, or 0 for any number"
 [[ $IPSMGW_CPIM_FROM == any || $IPSMGW_CPIM_FROM == sender ]] ||
 	die "IPSMGW_CPIM_FROM is '$IPSMGW_CPIM_FROM': write any, or sender to have From in message/cpim checked"
+[[ $IPSMGW_CDR_TABLE =~ ^[A-Za-z0-9_.]{0,64}$ ]] ||
+	die "IPSMGW_CDR_TABLE is '$IPSMGW_CDR_TABLE': write the table for charging records, ipsmgw_cdr, or nothing"
 [[ $IPSMGW_PEER_TIMEOUT =~ ^$a_count$ ]] && ((IPSMGW_PEER_TIMEOUT >= 4 && IPSMGW_PEER_TIMEOUT <= 20)) ||
 	die "IPSMGW_PEER_TIMEOUT is '$IPSMGW_PEER_TIMEOUT': write after how many seconds a peer has its answer, from 4 to 20, for example 4; an S-CSCF may wait for 5"
 [[ $IPSMGW_STOP_TIMEOUT =~ ^$a_count$ ]] && ((IPSMGW_STOP_TIMEOUT <= 600)) ||
@@ -221,7 +224,7 @@ make_database() {
 	umask 077
 	mkdir -p "$(dirname "$db")" && [[ -w $(dirname "$db") ]] ||
 		die "cannot write in $(dirname "$db"): make that folder yours, or point IPSMGW_DB_URL at another one"
-	cat "$here/db/people.sql" "$here/schema/sqlite.sql" | sql >/dev/null || die "cannot make the database $db (see above)"
+	cat "$here/db/people.sql" "$here/schema/sqlite.sql" "$here/schema/cdr-sqlite.sql" | sql >/dev/null || die "cannot make the database $db (see above)"
 	umask "$mask"
 }
 

@@ -66,7 +66,7 @@ pub const EVENT_ROUTES: [&str; 3] = [
 pub const CDR_PREFIX: &str = engine::cdr_route::PREFIX;
 /// The counters that are not about messages; [`Counter`](crate::interwork::Counter) has the others.
 #[cfg(not(test))]
-pub const COUNTERS: [&str; 8] = state::counters::OF_THE_SERVER;
+pub const COUNTERS: [&str; 10] = state::counters::OF_THE_SERVER;
 
 /// The counters that go up and down: their values now.
 #[cfg(not(test))]

@@ -1,5 +1,6 @@
 //! The effects of a decision, executed in Kamailio. No lock of this module is held.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 
 use crate::exchange::{ExchangeKey, Kind, ReplyTo};
@@ -86,7 +87,14 @@ pub(crate) fn execute(step: Step, context: Context<'_>) -> Executed {
             }
             Effect::Charge(mut record) => {
                 complete(&mut record, context);
-                records.push(record);
+                if let Some(queue) = &state().charging.queue
+                    && !queue.put(&record)
+                {
+                    not_queued();
+                }
+                if cdr_route::script_gets_records() {
+                    records.push(record);
+                }
             }
             Effect::Count(counter) => {
                 if let Some(warning) = counter.warning() {
@@ -274,6 +282,21 @@ pub(crate) fn execute(step: Step, context: Context<'_>) -> Executed {
         cdr_route::tell_script(record);
     }
     executed
+}
+
+/// The queue for `cdr_table` is full. One line each second says so.
+fn not_queued() {
+    thread_local! {
+        static TOLD_MS: Cell<u64> = const { Cell::new(0) };
+    }
+    counters::CDR_LOST.count();
+    let now_ms = clock::monotonic_ms();
+    if now_ms >= TOLD_MS.get() {
+        TOLD_MS.set(now_ms + 1_000);
+        tracing::error!(
+            "the queue of charging records is full: records are not in cdr_table; event_route[ipsmgw:cdr] has them"
+        );
+    }
 }
 
 /// Sets the fields of a charging record that the core does not know.

@@ -25,12 +25,15 @@ const SAME_SIGNAL_MS: u64 = 1_000;
 /// The time in which the last messages leave, before Kamailio ends.
 const LAST_WORD: Duration = Duration::from_millis(100);
 
+/// The longest time for the last charging records, before Kamailio ends.
+const LAST_RECORDS_MS: u64 = 1_000;
+
 /// The longest time in which processes come to the end of their work, before Kamailio ends.
 const LAST_WORK_MS: u64 = 1_000;
 
 /// How many messages are open: the sender waits for an answer or for a report. Parts that wait for other parts do not count, nor do
-/// messages for which a service centre may send a report within days. A REGISTER that waits for the database counts, and so does what is
-/// not written yet of an exchange that the database keeps, unless the database is away.
+/// messages for which a service centre may send a report within days. A REGISTER that waits for the database counts, and so do a charging
+/// record and what is not written yet of an exchange that the database keeps, unless the database is away.
 pub(crate) fn open(state: &GatewayState) -> usize {
     const UNDER_WAY: [u32; 3] = [
         Kind::SmToIm as u32,
@@ -44,6 +47,7 @@ pub(crate) fn open(state: &GatewayState) -> usize {
     messages
         + registrations.map_or(0, |queue| queue.unanswered())
         + storage.map_or(0, |storage| storage.waiting())
+        + state.charging.unwritten()
 }
 
 /// In child_init of each process, after usrloc's. False aborts the start.
@@ -165,4 +169,15 @@ fn await_open(state: &GatewayState, look: impl Fn(), settle: impl Fn()) {
         settle();
     }
     std::thread::sleep(LAST_WORD);
+    let end_ms = clock::monotonic_ms() + LAST_RECORDS_MS;
+    while state.charging.unwritten() > 0 && clock::monotonic_ms() < end_ms {
+        std::thread::sleep(LOOK);
+    }
+    let records = state.charging.unwritten();
+    if records > 0 {
+        tracing::error!(
+            records,
+            "charging records are lost: the database cannot be written"
+        );
+    }
 }

@@ -2,6 +2,7 @@
 
 pub(super) mod answer;
 pub(super) mod cdr_route;
+pub(super) mod cdr_writer;
 pub(super) mod connections;
 pub(super) mod decide;
 pub(super) mod execute;

@@ -12,6 +12,7 @@ use super::recipients;
 use super::rpc;
 use super::start;
 use super::transformation;
+use crate::kamailio::engine::cdr_writer;
 use crate::kamailio::engine::lifecycle;
 use crate::kamailio::engine::log_lines;
 use crate::kamailio::engine::log_subject;
@@ -164,7 +165,10 @@ impl Module for Ipsmgw {
 
     fn child_init(rank: Rank) -> bool {
         if rank == Rank::MAIN
-            && !(process::start_timer::<Timer>() && writer::start() && storage::start())
+            && !(process::start_timer::<Timer>()
+                && writer::start()
+                && storage::start()
+                && cdr_writer::start())
         {
             tracing::error!("cannot start the processes of ipsmgw");
             return false;

@@ -37,6 +37,10 @@ parameters! {
         "KEMI: the function for the outcome of an instant message, like `event_route[ipsmgw:result]`";
     sm_event_callback: Text("") default "none",
         "KEMI: the function for outcomes of short messages, like `event_route[ipsmgw:sm-result]`";
+    cdr_table: Text("") default "none",
+        "table in `db_url` for charging records: kamailio-cfg/schema has it for each engine. See [Charging records](#charging-records)";
+    cdr_queue: Number(4096, 16..=MOST_PENDING, "a number"),
+        "maximum number of charging records that wait for the database, of about 1 kB each. When more come, they are counted (`cdr_lost`), and only `event_route[ipsmgw:cdr]` has them";
     cdr_event_callback: Text("") default "none",
         "KEMI: the function for charging records, like `event_route[ipsmgw:cdr]`";
     log_guard: Switch(false),

@@ -148,6 +148,8 @@ pub(crate) struct Parameters {
     pub(crate) event_callback: &'static str,
     pub(crate) sm_event_callback: &'static str,
     pub(crate) cdr_event_callback: &'static str,
+    pub(crate) cdr_table: &'static str,
+    pub(crate) cdr_queue: u32,
     pub(crate) max_pending: u32,
     pub(crate) max_per_party: u32,
     pub(crate) max_per_sender: u32,
@@ -211,6 +213,8 @@ impl Parameters {
             usrloc_table: table("usrloc_table", host.usrloc_table)?,
             event_callback: callback("event_callback", host.event_callback, RESULT)?,
             sm_event_callback: callback("sm_event_callback", host.sm_event_callback, SM_RESULT)?,
+            cdr_table: optional_table("cdr_table", host.cdr_table)?,
+            cdr_queue: count(host.cdr_queue),
             cdr_event_callback: callback("cdr_event_callback", host.cdr_event_callback, CDR)?,
             max_pending: count(max_pending),
             max_per_party: count(max_per_party),
@@ -270,6 +274,7 @@ fn table(name: &str, table: &'static str) -> Result<&'static str, String> {
         "identity_table" => "ipsmgw_identity",
         "scscf_table" => "ipsmgw_scscf",
         "store_table" => "ipsmgw_store",
+        "cdr_table" => "ipsmgw_cdr",
         _ => "location",
     };
     let what = format!(

@@ -13,7 +13,7 @@ use crate::kamailio::engine::tm_callbacks;
 use crate::kamailio::register::reg_event;
 use crate::kamailio::state::answered::Answered;
 use crate::kamailio::state::authorization::Authorizations;
-use crate::kamailio::state::charging::Charging;
+use crate::kamailio::state::charging::{CdrQueue, Charging};
 use crate::kamailio::state::counters;
 use crate::kamailio::state::exchanges::Table;
 use crate::kamailio::state::gateway_state::{GatewayState, set_state};
@@ -78,7 +78,9 @@ pub(crate) fn start() -> Result<(), SettingError> {
         || SettingError("shared memory is too small: start Kamailio with a larger -m".into());
     result_route::set_event_callback(parameters.event_callback);
     cdr_route::set_callback(parameters.cdr_event_callback);
-    policy.charging = cdr_route::script_gets_records();
+    policy.charging = cdr_route::script_gets_records() || !parameters.cdr_table.is_empty();
+    let (db_url, cdr_table) = (parameters.db_url, parameters.cdr_table);
+    let cdr_queue = CdrQueue::new(db_url, cdr_table, parameters.cdr_queue)?;
     let rows = match parameters.store_table {
         "" => None,
         table => Some(StoredRows::new(parameters.store_url, table)?),
@@ -109,7 +111,7 @@ pub(crate) fn start() -> Result<(), SettingError> {
             parameters.authorize_default,
         )?,
         registrations: RegistrationQueue::new(parameters.db_url, parameters.usrloc_table)?,
-        charging: Charging::new(now().unix_ms).ok_or_else(no_memory)?,
+        charging: Charging::new(now().unix_ms, cdr_queue).ok_or_else(no_memory)?,
         storage: storage.transpose()?,
         store_limits: parameters.store_limits,
         trace: Trace::new(parameters.max_pending).ok_or_else(no_memory)?,

@@ -26,8 +26,14 @@ pub(crate) static TAKEN_UP: Handle = Handle::new();
 /// Groups of exchanges that the database did not take, and rows that could not be read.
 pub(crate) static DATABASE_ERROR: Handle = Handle::new();
 
+/// Charging records in `cdr_table`.
+pub(crate) static CDR_WRITTEN: Handle = Handle::new();
+
+/// Charging records that are not in `cdr_table`.
+pub(crate) static CDR_LOST: Handle = Handle::new();
+
 /// The names of the counters that are not about messages.
-pub(crate) const OF_THE_SERVER: [&str; 8] = [
+pub(crate) const OF_THE_SERVER: [&str; 10] = [
     "registration_written",
     "registration_refused",
     "stored",
@@ -36,6 +42,8 @@ pub(crate) const OF_THE_SERVER: [&str; 8] = [
     "taken_up",
     "database_error",
     "panics",
+    "cdr_written",
+    "cdr_lost",
 ];
 
 static COUNTERS: [Handle; Counter::ALL.len()] = [const { Handle::new() }; Counter::ALL.len()];
@@ -64,6 +72,8 @@ pub(crate) fn register() -> bool {
                 &TAKEN_UP,
                 &DATABASE_ERROR,
                 &PANICS,
+                &CDR_WRITTEN,
+                &CDR_LOST,
             ])
             .all(|(name, handle)| handle.register(name))
         && delivery_times::register()

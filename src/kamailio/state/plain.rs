@@ -7,7 +7,10 @@ use crate::exchange::{
     Stored, StoredContent, StoredFor, StoredMessage, StoredMessageState, Submitted, TransactionId,
     Wants,
 };
-use crate::interwork::{AtScscf, Authorization, ContactsThere, Ended, Ending, Overload, There};
+use crate::interwork::{
+    AtScscf, Authorization, Charged, ChargingRecord, ContactsThere, Ended, Ending, Interface,
+    Interworking, Overload, There,
+};
 use crate::kamailio::sys::sharing::plain;
 
 plain!(
@@ -115,3 +118,32 @@ plain!(struct ContactsThere { list });
 plain!(struct There { key, until, can });
 plain!(struct Authorization { sm_to_im, im_to_sm });
 plain!(struct Overload { began_ms, refused_ms, refused, told_ms, told });
+plain!(struct ChargingRecord {
+    exchange, number, node, about, way, result, event_unix, submitted_unix, originator, originator_interface, recipient,
+    recipient_interface, session_id, message_id, node_address, tp_mr, tp_pid, tp_dcs, reply_path, has_header, size, parts, part,
+    report_requested, tp_status, discharged_unix, sip_status, rp_cause, tp_fcs,
+});
+plain!(
+    enum Charged {
+        Submission,
+        Delivery,
+        Report,
+    }
+);
+plain!(
+    enum Interworking {
+        SmToIm,
+        ImToSm,
+        SmToSm,
+        ImToIm,
+    }
+);
+plain!(
+    enum Interface {
+        Unknown,
+        MobileOriginating,
+        MobileTerminating,
+        ApplicationOriginating,
+        ApplicationTerminating,
+    }
+);

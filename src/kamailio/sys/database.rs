@@ -272,6 +272,36 @@ impl Database {
         })
     }
 
+    /// Whether the table has a row of this key.
+    pub(crate) fn has_row(
+        &self,
+        table: &'static str,
+        key: Field<'_>,
+    ) -> Result<bool, DatabaseError> {
+        let which = Columns::of(&[key]);
+        self.with(|connection| Ok(!connection.query(table, &which, &which)?.is_empty()))
+    }
+
+    /// An error where the table or one of these columns is missing. The first column is the key, and a text.
+    pub(crate) fn has_columns(
+        &self,
+        table: &'static str,
+        columns: &[&'static str],
+    ) -> Result<(), DatabaseError> {
+        let key: Vec<_> = columns
+            .iter()
+            .take(1)
+            .map(|name| (*name, Value::Text("")))
+            .collect();
+        let columns = columns.iter().map(|name| (*name, Value::Number(0)));
+        let columns: Vec<_> = columns.collect();
+        self.with(|connection| {
+            let rows = connection.query(table, &Columns::of(&key), &Columns::of(&columns))?;
+            drop(rows);
+            Ok(())
+        })
+    }
+
     /// Shows each row of a table to `see`.
     pub(crate) fn each_row(
         &self,

@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 import secrets
+import sqlite3
 from collections import Counter
 
 import sms
@@ -69,6 +70,21 @@ class Books:
 
     def found(self):
         return Counter((it["message_type"], it["interworking"], it["result"]) for it in self.records())
+
+    def rows(self):
+        """The records in the table."""
+        with sqlite3.connect(f"file:{self.gw.db}?mode=ro", uri=True, timeout=10) as connection:
+            found = connection.execute(f"SELECT {', '.join(FIELDS)} FROM ipsmgw_cdr").fetchall()
+        connection.close()
+        return [dict(zip(FIELDS, ("<null>" if value is None else str(value) for value in row))) for row in found]
+
+    async def table_balance(self, more=0):
+        """The table has the same records as the event route, and so many from before."""
+        await self.gw.until(lambda: len(self.rows()) >= len(self.records()) + more, timeout=20, what="the rows")
+        rows = {row["record_id"]: row for row in self.rows()}
+        equal(len(rows), len(self.records()) + more, "rows")
+        for record in self.records():
+            equal(rows[record["record_id"]], record, "a row, and its record")
 
     async def balance(self):
         """The records are there, all of them, and no more."""
@@ -229,18 +245,6 @@ async def play(gw):
     equal(gw.pattern_seen("CRITICAL"), False, "a crash")
 
 
-async def conversations():
-    "in the native script"
-    async with native() as gw:
-        await play(gw)
-
-
-async def conversations_in_lua():
-    "in Lua"
-    async with in_lua() as gw:
-        await play(gw)
-
-
 async def through_a_centre(start):
     port = free_port()
     async with start("centre", sc_uri=f"sip:127.0.0.2:{port}") as gw:
@@ -274,6 +278,63 @@ async def through_a_centre(start):
         equal((submitted["recipient"], submitted["recipient_interface"]), ("tel:+15558888", "0"), "the recipient")
 
 
+async def table(start, again):
+    async with start("table", cdr_table="ipsmgw_cdr") as gw:
+        await play(gw)
+        books = Books(gw)
+        await books.table_balance()
+        before = len(books.rows())
+        equal(gw.statistics("ipsmgw")["cdr_written"], before, "the counter")
+        if not again:
+            return
+        say("a restart: the rows stay, and new ones have other names")
+        await gw.stop()
+        await gw.start()
+        alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
+        await (await alice.send_sm("+15550002", "after the restart")).outcome()
+        await bob.next_message()
+        await gw.until(lambda: len(books.rows()) == before + 2, what="two more rows")
+
+
+async def in_a_table():
+    "the table has what the event route has, before and after a restart"
+    await table(native, again=True)
+
+
+async def in_a_table_in_lua():
+    "the same in Lua"
+    await table(in_lua, again=False)
+
+
+async def database_away():
+    "while another program locks the database, messages go on and their records wait; too many are counted; a stop writes them"
+    modparams = {"cdr_queue": 16}
+    async with gateway(name="away", people=PEOPLE, script=NATIVE, modparams=modparams, cdr_table="ipsmgw_cdr") as gw:
+        books = Books(gw)
+        alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
+        lock = sqlite3.connect(gw.db, timeout=10, isolation_level=None)
+        lock.execute("BEGIN IMMEDIATE")
+        for n in range(3):
+            equal((await (await alice.send_sm("+15550002", f"{n}")).outcome()).kind, "RP-ACK", "the report")
+        await gw.until(lambda: gw.pattern_seen("charging records cannot be written"), what="the log line")
+        equal(len(books.rows()), 0, "rows")
+        lock.execute("ROLLBACK")
+        await gw.until(lambda: len(books.rows()) == 6, timeout=20, what="the rows")
+        await gw.until(lambda: gw.pattern_seen("charging records are written again"), what="the log line")
+        lock.execute("BEGIN IMMEDIATE")
+        for n in range(20):
+            await (await alice.send_sm("+15550002", f"more {n}")).outcome()
+        await gw.until(lambda: len(books.records()) == 46, what="all records in the event route")
+        await gw.until(lambda: gw.pattern_seen("the queue of charging records is full"), what="the log line")
+        lost = gw.statistics("ipsmgw")["cdr_lost"]
+        lock.execute("ROLLBACK")
+        lock.close()
+        await gw.stop()
+        equal(len(books.rows()), 46 - lost, "rows, with those that are lost")
+        equal(0 < lost <= 24, True, f"{lost} lost")
+        await gw.start()
+
+
 async def service_centre():
     "with a service centre"
     await through_a_centre(native)
@@ -298,4 +359,4 @@ async def other_modules():
                 equal(part in line, True, f"{part} in {line}")
 
 
-run(conversations, conversations_in_lua, service_centre, service_centre_in_lua, other_modules)
+run(in_a_table, in_a_table_in_lua, database_away, service_centre, service_centre_in_lua, other_modules)
