@@ -580,7 +580,7 @@ impl World {
         };
         self.note(|| format!("branch {branch} of {}: {status}", exchange.serial()));
         self.books
-            .client_answered(&call_id, device.unwrap_or(0), status);
+            .client_answered(&call_id, device.unwrap_or(0), status, self.now_ms);
         let input = Input::BranchAnswered {
             exchange,
             branch: u32::try_from(branch).unwrap_or(0),

@@ -178,7 +178,7 @@ impl World {
             Owner::Own(Some(exchange), attempt) => {
                 if !self.people[self.devices[to].person].is_phone {
                     let subject = self.subject(exchange);
-                    self.books.retry_answered(subject, to, status);
+                    self.books.retry_answered(subject, to, status, self.now_ms);
                 }
                 if self.random.per_mille(self.plan.callbacks_twice) {
                     let again = Event::Retold(exchange, attempt, status);

@@ -341,6 +341,8 @@ impl Turn<'_> {
             match (disposition, notification.state) {
                 (Some(Disposition::Delivery(DeliveryStatus::Delivered)), _) | (None, _) => {}
                 (Some(Disposition::Delivery(_)), NotificationState::Pausing) => {
+                    // It was not delivered, and is not needed any more.
+                    self.charge_notification(&notification, Ending::Failed, 480);
                     self.view.end(notification.header.key);
                 }
                 (Some(Disposition::Delivery(_)), NotificationState::Sent) => {

@@ -24,7 +24,7 @@ pub(crate) struct Sm {
     /// Parts that stand in a text with gaps, by device.
     pub(super) in_pieces: BTreeSet<usize>,
     /// Devices whose 2xx was at the gateway before it decided.
-    pub(super) confirmed: BTreeSet<Address>,
+    pub(super) confirmed: BTreeMap<Address, u64>,
     /// The gateway has said RP-ERROR since it was relayed last: a later answer of a client does not count.
     pub(super) is_decided: bool,
     /// The part and the request with which it was relayed last.
@@ -92,7 +92,7 @@ impl Sm {
             is_given_up: false,
             shown: BTreeMap::new(),
             in_pieces: BTreeSet::new(),
-            confirmed: BTreeSet::new(),
+            confirmed: BTreeMap::new(),
             is_decided: false,
             relayed_with: (0, 0),
             forgotten: 0,
@@ -100,6 +100,13 @@ impl Sm {
             again: BTreeMap::new(),
             remembered_at: None,
         }
+    }
+
+    /// Whether a client had taken it before this time.
+    pub(super) fn was_confirmed(&self, at_ms: u64) -> bool {
+        self.confirmed
+            .values()
+            .any(|confirmed_ms| *confirmed_ms < at_ms)
     }
 
     /// Whether a client of the recipient shows the whole text.
@@ -184,7 +191,7 @@ impl Books {
             return Ok(());
         };
         *sm.again.entry(device).or_default() += 1;
-        if sm.confirmed.contains(&device) {
+        if sm.confirmed.contains_key(&device) {
             return Err(format!(
                 "{number} goes once more to a client that has taken it"
             ));
@@ -221,8 +228,27 @@ impl Books {
         Ok(())
     }
 
+    /// A status report fits several parts: it counts for one that has none yet.
+    pub(super) fn fits_several(&mut self, parts: &[(usize, usize)], exchange: u64) {
+        for (number, part) in parts {
+            if let Some(sm) = self.sm_mut(*number)
+                && sm.parts[*part].status_reports.is_empty()
+            {
+                sm.parts[*part].status_reports.insert(exchange);
+                return;
+            }
+        }
+    }
+
     /// The gateway remembers an outcome.
     pub(crate) fn is_remembered(&mut self, subject: Subject) {
+        // What is remembered again keeps its place.
+        if let Subject::ShortMessage(number, _) = subject
+            && self.sm(number).is_some_and(|sm| sm.remembered_at.is_some())
+            && !self.is_forgotten(number)
+        {
+            return;
+        }
         self.outcomes += 1;
         let now = self.outcomes;
         if let Subject::ShortMessage(number, _) = subject
@@ -240,25 +266,37 @@ impl Books {
     }
 
     /// The answer of a client is at the gateway.
-    pub(crate) fn client_answered(&mut self, call_id: &str, device: Address, status: u16) {
+    pub(crate) fn client_answered(
+        &mut self,
+        call_id: &str,
+        device: Address,
+        status: u16,
+        at_ms: u64,
+    ) {
         if let Some((number, part, request)) = request_named(call_id)
             && let Some(sm) = self.sm_mut(number)
             && (200..300).contains(&status)
             && sm.relayed_with == (part, request)
             && !sm.is_decided
         {
-            sm.confirmed.insert(device);
+            sm.confirmed.entry(device).or_insert(at_ms);
         }
     }
 
     /// The same, for a message that went once more.
-    pub(crate) fn retry_answered(&mut self, subject: Subject, device: Address, status: u16) {
+    pub(crate) fn retry_answered(
+        &mut self,
+        subject: Subject,
+        device: Address,
+        status: u16,
+        at_ms: u64,
+    ) {
         if let Subject::ShortMessage(number, _) = subject
             && let Some(sm) = self.sm_mut(number)
             && (200..300).contains(&status)
             && !sm.is_decided
         {
-            sm.confirmed.insert(device);
+            sm.confirmed.entry(device).or_insert(at_ms);
         }
     }
 

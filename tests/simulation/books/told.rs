@@ -132,14 +132,20 @@ impl World {
         let Some(Ok(Tpdu::StatusReport(report))) = rp.tpdu(direction) else {
             return self.break_promise("a status report that is none");
         };
-        let named = self.reported(&message.identity, &report);
-        let Some((number, part)) = named else {
-            return self.break_promise("a status report on nothing");
+        let (number, part) = match self.reported(&message.identity, &report)[..] {
+            [] => return self.break_promise("a status report on nothing"),
+            [only] => only,
+            // The phone has used 256 references meanwhile.
+            ref several => {
+                self.books.explain("a status report that fits two messages");
+                return self.books.fits_several(several, exchange.serial());
+            }
         };
+        let decided_ms = self.decided_ms;
         let Some(sm) = self.books.sm_mut(number) else {
             return;
         };
-        let (is_shown, is_confirmed) = (sm.is_shown(), !sm.confirmed.is_empty());
+        let (is_shown, is_confirmed) = (sm.is_shown(), sm.was_confirmed(decided_ms));
         let in_pieces = sm.in_pieces.contains(&part);
         let (most, is_forgotten) = (1 + sm.forgotten, sm.forgotten > 0);
         let reports = &mut sm.parts[part].status_reports;
@@ -166,24 +172,22 @@ impl World {
         }
     }
 
-    /// The acknowledged part with this TP-Message-Reference and recipient that was sent last before this time.
-    fn reported(&self, phone: &str, report: &SmsStatusReport<'_>) -> Option<(usize, usize)> {
-        let all = self.people[self.person(phone)?]
-            .by_tp_mr
-            .get(&report.mr.0)?;
-        let sent = report.scts.unix_seconds()?;
+    /// The acknowledged parts with this TP-Message-Reference and recipient that were sent before this time.
+    fn reported(&self, phone: &str, report: &SmsStatusReport<'_>) -> Vec<(usize, usize)> {
+        let person = self.person(phone).map(|place| &self.people[place]);
+        let all = person.and_then(|person| person.by_tp_mr.get(&report.mr.0));
+        let (Some(all), Some(sent)) = (all, report.scts.unix_seconds()) else {
+            return Vec::new();
+        };
         let recipient = report.recipient_address.value();
-        let mut newest_first = all.iter().rev().copied();
-        newest_first.find(|(number, part)| {
-            let sm = self.books.sm(*number);
-            sm.is_some_and(|sm| {
+        let fits = |(number, part): &(usize, usize)| {
+            self.books.sm(*number).is_some_and(|sm| {
                 let part = &sm.parts[*part];
-                part.is_acked
-                    && part.unix <= sent
-                    && self.people[sm.recipient].number.trim_start_matches('+')
-                        == recipient.trim_start_matches('+')
+                let to = self.people[sm.recipient].number.trim_start_matches('+');
+                sm.asks && part.is_acked && part.unix <= sent && to == recipient
             })
-        })
+        };
+        all.iter().copied().filter(fits).collect()
     }
 
     /// The gateway sends another MESSAGE: a report to a phone, a notification, a text.
@@ -204,11 +208,12 @@ impl World {
         else {
             return self.break_promise("a report on nothing");
         };
+        let decided_ms = self.decided_ms;
         let is_forgotten = self.books.is_forgotten(number);
         let Some(sm) = self.books.sm_mut(number) else {
             return;
         };
-        let (is_shown, is_confirmed) = (sm.is_shown(), !sm.confirmed.is_empty());
+        let (is_shown, is_confirmed) = (sm.is_shown(), sm.was_confirmed(decided_ms));
         let is_single = sm.parts.len() == 1;
         let part = &mut sm.parts[place];
         let request = &mut part.requests[request];
