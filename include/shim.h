@@ -76,6 +76,9 @@ int ipsmgw_c_close_connection(int id);
 /* a process of Kamailio's by its number, from 0 on; 0: there is none of that number (core/pt.h) */
 int ipsmgw_c_process_id(int number);
 
+/* sends on this connection or not at all: below 0 */
+int ipsmgw_c_send_on_connection(int id, const str *octets);
+
 /* configuration that changes while Kamailio runs (core/cfg/cfg_struct.h) */
 void ipsmgw_c_cfg_update(void);
 

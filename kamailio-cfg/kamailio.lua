@@ -709,6 +709,17 @@ local function session()
 		pass_on()
 		reply(404, "Not Found")
 	end
+	-- For a phone, the gateway is the other end: it sends the messages on as short messages.
+	if KSR.ipsmgw.capable(whom, "sm") > 0 and KSR.ipsmgw.capable(whom, "im") < 0 then
+		if KSR.ipsmgw.authorize(KSR.pv.get("$avp(identity)"), "im2sm") < 0 then
+			reply(403, "Not Authorised")
+		end
+		KSR.seturi(whom)
+		if not may_convert("im2sm") or KSR.ipsmgw.session() < 0 then
+			reply(488, "Not Acceptable Here")
+		end
+		KSR.x.exit()
+	end
 	contacts_or_away(whom)
 	assert_identity()
 	KSR.tm.t_on_branch("session_branch")
@@ -783,6 +794,10 @@ local function in_session()
 	end
 	if KSR.siputils.has_totag() < 0 or not IN_SESSION[KSR.pv.gete("$rm"):upper()] then
 		return
+	end
+	-- A session whose other end is the gateway.
+	if (KSR.is_INVITE() or KSR.is_ACK() or KSR.is_BYE()) and KSR.ipsmgw.session() > 0 then
+		KSR.x.exit()
 	end
 	local session = sealed()
 	if session then
@@ -971,6 +986,14 @@ end
 function ksr_reply_route()
 	if KSR.tm.t_check_trans() < 0 then
 		KSR.set_drop()
+	end
+	return 1
+end
+
+-- A frame of MSRP. The gateway is no relay: a frame of no session of its own is refused.
+function msrp_frame()
+	if KSR.ipsmgw.msrp() < 0 then
+		KSR.msrp.reply("481", "Session Does Not Exist", "")
 	end
 	return 1
 end

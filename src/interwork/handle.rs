@@ -109,6 +109,7 @@ impl Turn<'_> {
                 hold_ms,
                 route,
             } => self.deliver(im, transaction, hold_ms, route),
+            Input::SessionMessage { im } => self.session_message(im),
             Input::List { delivery, request } => self.list(delivery, request),
             Input::Begin { exchange, delivery } => self.begin(exchange, delivery),
             Input::Forked { exchange, clients } => match self.view.by_key(exchange) {

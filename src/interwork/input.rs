@@ -130,6 +130,11 @@ pub enum Input<'a> {
         /// Route of the script for the outcome; empty: the default route.
         route: &'a str,
     },
+    /// A whole message came in an MSRP session: it is to become a short message.
+    SessionMessage {
+        /// The message.
+        im: &'a TranslatedIm,
+    },
     /// Adds one recipient of a list. Nothing is sent yet.
     List {
         /// The message to this recipient.

@@ -28,6 +28,7 @@ mod imdn;
 mod input;
 mod list;
 mod make;
+pub mod msrp;
 mod read;
 mod reason;
 mod refusal;

@@ -45,6 +45,8 @@ pub enum Verdict {
     /// A recipient of a list was added. The exchange is to be named in [`Input::Begin`](super::Input::Begin), or in
     /// [`Input::Released`](super::Input::Released) if the message is refused after all.
     Listed(ExchangeKey),
+    /// A message of an MSRP session is on its way; this exchange tells its outcome in [`Effect::Ended`].
+    Queued(ExchangeKey),
 }
 
 /// An action that the host carries out.

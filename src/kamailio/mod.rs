@@ -32,6 +32,7 @@ mod state {
     mod plain;
     mod refusals;
     mod ring;
+    mod sessions;
     mod shared_map;
     mod shares;
     pub(super) mod table;

@@ -11,6 +11,7 @@ mod im_retry;
 mod im_to_sm;
 mod long_im_to_sm;
 mod long_sm_to_im;
+mod msrp;
 mod notification_ways;
 mod notifications;
 mod outcomes;

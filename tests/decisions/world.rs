@@ -265,7 +265,7 @@ pub(crate) struct Done {
 impl Done {
     pub(crate) fn of(step: Step) -> Self {
         let mut done = Self::default();
-        if let Verdict::Listed(exchange) = step.verdict {
+        if let Verdict::Listed(exchange) | Verdict::Queued(exchange) = step.verdict {
             done.enlisted.push(exchange);
         }
         for effect in step.effects {

@@ -36,7 +36,7 @@ const INTERWORK: &[&[&str]] = &[
     &["sm_to_im", "im_to_sm", "list"],
     &["sm_to_sm"],
     &["store"],
-    &["stop", "storage", "refused_record"],
+    &["msrp", "stop", "storage", "refused_record"],
 ];
 
 fn edges() -> graph::Edges<graph::Module> {

@@ -58,7 +58,7 @@ impl Turn<'_> {
         self.queue(im, ImToSmState::Queued, None, None, "")
     }
 
-    fn queue(
+    pub(crate) fn queue(
         &mut self,
         im: &TranslatedIm,
         state: ImToSmState,

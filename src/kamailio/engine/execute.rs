@@ -14,6 +14,7 @@ use super::log_subject;
 use super::result_route;
 use super::rewrite;
 use super::send;
+use super::sessions;
 use super::stored_recipients;
 use super::transaction_id::{reply_to, tm_place};
 use super::watch;
@@ -80,6 +81,9 @@ pub(crate) fn execute(step: Step, context: Context<'_>) -> Executed {
                     delivery_times::count(end.kind, end.to_phone, took_ms);
                 }
                 trace::tell(end);
+                if end.kind == Kind::ImToSm {
+                    sessions::tell(&end);
+                }
                 if end.kind == Kind::SmToIm && result_route::script_gets_sm_results() {
                     let call_id = state().trace.call_id(end.exchange);
                     ended.push((end, call_id.unwrap_or_default()));

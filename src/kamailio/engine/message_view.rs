@@ -47,6 +47,15 @@ impl<'m> MessageView<'m> {
         let msg = msg
             .request()
             .filter(|request| request.is(Method::Message))?;
+        Self::of_request(msg)
+    }
+
+    /// The same of an INVITE.
+    pub(crate) fn of_invite(msg: Request<'m>) -> Option<Self> {
+        Self::of_request(msg).filter(|_| msg.is(Method::Invite))
+    }
+
+    fn of_request(msg: Request<'m>) -> Option<Self> {
         if !msg.parse_headers() {
             return None;
         }

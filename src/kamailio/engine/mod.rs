@@ -14,6 +14,7 @@ pub(super) mod result_route;
 pub(super) mod retransmissions;
 pub(super) mod rewrite;
 pub(super) mod send;
+pub(super) mod sessions;
 pub(super) mod storage;
 pub(super) mod stored;
 pub(super) mod stored_recipients;

@@ -13,6 +13,7 @@ use super::decide::decide_in;
 use super::execute::{Context, execute};
 use super::lifecycle;
 use super::log_subject;
+use super::sessions;
 use super::stored_recipients;
 use crate::kamailio::state::exchanges::Locked;
 use crate::kamailio::state::gateway_state::state;
@@ -48,6 +49,7 @@ impl process::Timer for Timer {
             look();
             stored_recipients::wake_each_second(now_ms);
         }
+        sessions::tick();
         lifecycle::end_when_done(look, stop);
     }
 }

@@ -10,6 +10,7 @@ use super::params;
 use super::pv;
 use super::recipients;
 use super::rpc;
+use super::sessions;
 use super::start;
 use super::transformation;
 use crate::kamailio::engine::cdr_writer;
@@ -49,6 +50,8 @@ export_module! {
         NextRecipient,
         AddRecipient,
         ImToList,
+        Session,
+        Msrp,
         Draining,
         Enabled,
         ExpectsReport,
@@ -79,7 +82,7 @@ macro_rules! functions {
     ($(
         $(#[$cfg:meta])*
         $function:ident $native:literal $kemi:literal
-        ($message:pat $(, $text:pat)*) $(checked by $check:path)? => $body:expr;
+        ($message:pat $(, $text:pat)*) $(without $none:ident)? $(checked by $check:path)? => $body:expr;
     )*) => {
         /// The functions by their names in the native script.
         pub(crate) const FUNCTIONS: &[&str] = &[$($(#[$cfg])* name($native),)*];
@@ -93,6 +96,7 @@ macro_rules! functions {
                 const NATIVE: &'static CStr = $native;
                 const KEMI: &'static CStr = $kemi;
                 const CHECK: Option<Check> = functions!(@check $($check)?);
+                const WITHOUT_MESSAGE: bool = functions!(@without $($none)?);
 
                 fn call($message: SipMsg<'_>, [$($text),*]: [&str; { count(&[$(stringify!($text)),*]) }]) -> i32 {
                     $body
@@ -100,6 +104,8 @@ macro_rules! functions {
             }
         )*
     };
+    (@without) => { false };
+    (@without message) => { true };
     (@check) => { None };
     (@check $check:path) => { Some($check) };
 }
@@ -140,6 +146,8 @@ functions! {
     ExpectsReport c"ipsmgw_expects_report" c"expects_report" (msg) => functions::expects_report(msg);
     Report c"ipsmgw_report" c"report" (msg) => functions::report(msg);
     Reply c"ipsmgw_reply" c"reply" (msg) => functions::reply(msg);
+    Session c"ipsmgw_session" c"session" (msg) => sessions::session(msg);
+    Msrp c"ipsmgw_msrp" c"msrp" (msg) without message => sessions::frame(msg);
     Overloaded c"ipsmgw_overloaded" c"overloaded" (msg) => overload::overloaded(msg);
     #[cfg(feature = "fault-injection")]
     Panic c"ipsmgw_panic" c"panic" (msg) => functions::panic(msg);

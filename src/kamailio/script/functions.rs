@@ -115,7 +115,9 @@ pub(crate) fn sm_to_im(msg: SipMsg<'_>) -> i32 {
     match submit(msg, None) {
         Ok(Verdict::Relay) => TRUE,
         Ok(Verdict::Refused) => FALSE,
-        Ok(Verdict::Taken | Verdict::Answered | Verdict::Listed(_)) => DONE_WITH,
+        Ok(Verdict::Taken | Verdict::Answered | Verdict::Listed(_) | Verdict::Queued(_)) => {
+            DONE_WITH
+        }
         Err(ended) => ended,
     }
 }

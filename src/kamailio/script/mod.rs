@@ -11,5 +11,6 @@ pub(super) mod params;
 pub(super) mod pv;
 pub(super) mod recipients;
 pub(super) mod rpc;
+pub(super) mod sessions;
 pub(super) mod start;
 pub(super) mod transformation;

@@ -154,6 +154,9 @@ pub(crate) struct Parameters {
     pub(crate) max_per_party: u32,
     pub(crate) max_per_sender: u32,
     pub(crate) stop_timeout_ms: u64,
+    pub(crate) msrp_sessions: u32,
+    pub(crate) msrp_max_size: u32,
+    pub(crate) msrp_idle_ms: u64,
     pub(crate) connections: Limits,
     pub(crate) flags: ContactFlags,
     /// The mask of the message flag that the script sets for trusted peers; 0: none.
@@ -220,6 +223,9 @@ impl Parameters {
             max_per_party: count(max_per_party),
             max_per_sender: count(max_per_sender),
             stop_timeout_ms: milliseconds(host.stop_timeout),
+            msrp_sessions: count(host.msrp_sessions),
+            msrp_max_size: count(host.msrp_max_size),
+            msrp_idle_ms: milliseconds(host.msrp_idle_timeout),
             connections: Limits {
                 per_source: count(host.connections_per_source) as usize,
                 unfinished_ms: milliseconds(host.unfinished_timeout),

@@ -1,5 +1,6 @@
 //! mod_init: checks the parameters, binds the other modules and makes the shared state.
 
+use crate::interwork::msrp::MsrpLimits;
 use crate::interwork::{Gateway, Policy};
 use crate::sip::{Place, place};
 
@@ -22,6 +23,7 @@ use crate::kamailio::state::now::now;
 use crate::kamailio::state::people::People;
 use crate::kamailio::state::refusals::Refusals;
 use crate::kamailio::state::registration_queue::RegistrationQueue;
+use crate::kamailio::state::sessions::Sessions;
 use crate::kamailio::state::storage::Storage;
 use crate::kamailio::state::stored_rows::StoredRows;
 use crate::kamailio::state::table::Bounds;
@@ -33,6 +35,9 @@ use crate::kamailio::sys::process;
 use crate::kamailio::sys::pv_format::PvFormat;
 use crate::kamailio::sys::random::random;
 use crate::kamailio::sys::setting_error::SettingError;
+
+/// Longest time in milliseconds that the last chunk of a message waits for its response.
+const LONGEST_MSRP_HOLD_MS: u64 = 25_000;
 
 /// The work of mod_init.
 pub(crate) fn start() -> Result<(), SettingError> {
@@ -97,7 +102,15 @@ pub(crate) fn start() -> Result<(), SettingError> {
     };
     let storage = rows.map(|rows| Storage::new(rows, parameters.max_pending));
     result_route::set_sm_event_callback(parameters.sm_event_callback);
+    // A client gives its message up 30 s after the last octet (RFC 4975 §7.1.1).
+    let msrp_limits = MsrpLimits {
+        max_size: parameters.msrp_max_size,
+        hold_ms: gateway.policy.hold_timeout_ms.min(LONGEST_MSRP_HOLD_MS),
+        idle_ms: parameters.msrp_idle_ms,
+    };
     set_state(GatewayState {
+        sessions: Sessions::new(parameters.msrp_sessions).ok_or_else(no_memory)?,
+        msrp_limits,
         people: People::new(&gateway, parameters.db_url, parameters.tables)?,
         gateway,
         table,

@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 
 use crate::guard::connections::Limits;
 use crate::interwork::Gateway;
+use crate::interwork::msrp::MsrpLimits;
 
 use super::answered::Answered;
 use super::authorization::Authorizations;
@@ -14,6 +15,7 @@ use super::lifecycle::Lifecycle;
 use super::people::People;
 use super::refusals::Refusals;
 use super::registration_queue::RegistrationQueue;
+use super::sessions::Sessions;
 use super::storage::{Storage, StoreLimits};
 use super::trace::Trace;
 use crate::kamailio::sys::message::SipMsg;
@@ -37,6 +39,8 @@ pub(crate) struct GatewayState {
     pub(crate) store_limits: StoreLimits,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) people: People,
+    pub(crate) sessions: Sessions<Shm>,
+    pub(crate) msrp_limits: MsrpLimits,
     pub(crate) connections: Limits,
     pub(crate) trace: Trace<Shm>,
     pub(crate) charging: Charging,

@@ -19,6 +19,7 @@ mod plain;
 pub(super) mod refusals;
 pub(super) mod registration_queue;
 mod ring;
+pub(super) mod sessions;
 pub(super) mod shared_map;
 mod shares;
 pub(super) mod storage;

@@ -9,6 +9,7 @@ use super::current_message;
 use super::ffi::{self, cmd_export_t, sip_msg, sr_kemi_t};
 use super::guard::guard;
 use super::message::SipMsg;
+use super::msrp::stand_in;
 use super::passed::{self, Message, Prepared, Str};
 use super::text::{EMPTY, constant};
 
@@ -24,6 +25,9 @@ pub(crate) trait Function<const N: usize> {
     const KEMI: &'static CStr;
     /// The check of its arguments, where there is one.
     const CHECK: Option<Check>;
+
+    /// Whether Kamailio may call it without a message: then it gets Kamailio's stand-in for one.
+    const WITHOUT_MESSAGE: bool = false;
 
     /// Runs it on a message. Above 0: true; below: false; 0 ends the script.
     fn call(message: SipMsg<'_>, texts: [&str; N]) -> c_int;
@@ -155,7 +159,7 @@ extern "C" fn native<F: Function<N>, const N: usize>(
     second: Prepared<'_>,
 ) -> c_int {
     guard(name_of::<F, N>(), -1, || {
-        let Some(message) = message.get() else {
+        let Some(message) = message_for::<F, N>(message) else {
             return -1;
         };
         let mut texts = [const { String::new() }; N];
@@ -168,6 +172,15 @@ extern "C" fn native<F: Function<N>, const N: usize>(
         let texts = std::array::from_fn(|place| texts[place].as_str());
         current_message::with(message, || F::call(message, texts))
     })
+}
+
+/// The message that a function works on.
+fn message_for<'c, F: Function<N>, const N: usize>(message: Message<'c>) -> Option<SipMsg<'c>> {
+    let message = message.get();
+    match F::WITHOUT_MESSAGE {
+        true => message.or_else(stand_in),
+        false => message,
+    }
 }
 
 extern "C" fn kemi0<F: Function<N>, const N: usize>(message: Message<'_>) -> c_int {
@@ -188,7 +201,7 @@ extern "C" fn kemi2<F: Function<N>, const N: usize>(
 
 fn kemi<F: Function<N>, const N: usize>(message: Message<'_>, given: &[Str<'_>]) -> c_int {
     guard(name_of::<F, N>(), -1, || {
-        let Some(message) = message.get() else {
+        let Some(message) = message_for::<F, N>(message) else {
             return -1;
         };
         let mut texts = [""; N];

@@ -25,6 +25,7 @@ pub(super) mod lumps;
 pub(super) mod memory;
 pub(super) mod message;
 pub(super) mod modules;
+pub(super) mod msrp;
 pub(super) mod native_route;
 pub(super) mod own_request;
 pub(super) mod parameter;

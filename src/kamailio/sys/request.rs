@@ -26,6 +26,7 @@ pub(crate) enum Method {
     Bye = ffi::METHOD_BYE,
     Cancel = ffi::METHOD_CANCEL,
     Info = ffi::METHOD_INFO,
+    Invite = ffi::METHOD_INVITE,
     Message = ffi::METHOD_MESSAGE,
     Notify = ffi::METHOD_NOTIFY,
     Prack = ffi::METHOD_PRACK,

@@ -192,6 +192,20 @@ int ipsmgw_c_connection_fd(int id)
 	return fd;
 }
 
+int ipsmgw_c_send_on_connection(int id, const str *octets)
+{
+	struct tcp_connection *connection = tcpconn_get(id, 0, 0, 0, 0);
+	struct dest_info to;
+
+	if(connection == NULL)
+		return -1;
+	init_dst_from_rcv(&to, &connection->rcv);
+	tcpconn_put(connection);
+	to.id = id;
+	to.send_flags.f |= SND_F_FORCE_CON_REUSE;
+	return tcp_send(&to, NULL, octets->s, octets->len);
+}
+
 /* Kamailio declares them nowhere, but exports them. */
 extern struct tcp_connection **tcpconn_id_hash;
 extern gen_lock_t *tcpconn_lock;

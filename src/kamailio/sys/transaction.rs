@@ -309,25 +309,48 @@ impl FoundTransaction {
     }
 
     /// Gives it its final response. False when it already has one.
-    pub(crate) fn reply(mut self, status: u16, reason: &str, headers: &str) -> bool {
+    pub(crate) fn reply(self, status: u16, reason: &str, headers: &str) -> bool {
+        self.reply_with(status, reason, headers, b"", None)
+    }
+
+    /// Accepts an INVITE, with a body and our tag. tm repeats the response until the ACK comes.
+    pub(crate) fn accept(self, headers: &str, body: &[u8], tag: &str) -> bool {
+        self.reply_with(200, "OK", headers, body, Some(tag))
+    }
+
+    fn reply_with(
+        mut self,
+        status: u16,
+        reason: &str,
+        headers: &str,
+        body: &[u8],
+        tag: Option<&str>,
+    ) -> bool {
         let tm = &modules().tm;
         let (mut reason, mut headers) = (lend(reason.as_bytes()), lend(headers.as_bytes()));
-        let mut to_tag = ffi::str_::default();
+        let (mut body, mut to_tag) = (lend(body), ffi::str_::default());
         // SAFETY: this holds a reference.
         let request = unsafe { Transaction::new(self.cell) }.and_then(Transaction::kept_request);
         let Some(request) = request else {
             return false;
         };
-        tm.t_get_reply_totag(request, &mut to_tag);
+        match tag {
+            Some(tag) => to_tag = lend(tag.as_bytes()),
+            None => _ = tm.t_get_reply_totag(request, &mut to_tag),
+        }
+        let body = match body.len {
+            0 => std::ptr::null_mut(),
+            _ => std::ptr::from_mut(&mut body),
+        };
         let cell = std::mem::replace(&mut self.cell, std::ptr::null_mut());
-        // SAFETY: a referenced transaction with a request; the texts are copied; no body. tm gives the reference
+        // SAFETY: a referenced transaction with a request; the texts are copied. tm gives the reference
         // back itself, except on the errors of its own memory, where it is lost to tm's hard cleanup.
         let replied = unsafe {
             (tm.t_reply_with_body)(
                 cell,
                 status.into(),
                 &mut reason,
-                std::ptr::null_mut(),
+                body,
                 &mut headers,
                 &mut to_tag,
             )

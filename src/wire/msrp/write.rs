@@ -37,25 +37,34 @@ impl<'o, 'a> FrameWriter<'o, 'a> {
         code: u16,
         comment: &str,
     ) -> Result<Self, EncodeError> {
+        let to_path = match request.start {
+            Start::Request(Method::Send) => request.from_path.first(),
+            _ => request.from_path,
+        };
+        let (transaction, from_path) = (request.transaction, request.to_path.first());
+        Self::answer(out, transaction, code, comment, to_path, from_path)
+    }
+
+    /// Begins a response whose request is not at hand any more.
+    pub fn answer(
+        out: &'o mut Vec<u8>,
+        transaction: Ident<'a>,
+        code: u16,
+        comment: &str,
+        to_path: Path<'_>,
+        from_path: Path<'_>,
+    ) -> Result<Self, EncodeError> {
         if !(100..1000).contains(&code) || comment.chars().any(char::is_control) {
             return Err(EncodeError::NotRepresentable {
                 element: "status-code",
             });
         }
-        let to_path = match request.start {
-            Start::Request(Method::Send) => request.from_path.first(),
-            _ => request.from_path,
-        };
-        put(out, &["MSRP ", request.transaction.as_str(), " "]);
+        put(out, &["MSRP ", transaction.as_str(), " "]);
         _ = write!(Utf8(out), "{code}");
         if !comment.is_empty() {
             put(out, &[" ", comment]);
         }
-        let writer = Self {
-            out,
-            transaction: request.transaction,
-        };
-        Ok(writer.paths(to_path, request.to_path.first()))
+        Ok(Self { out, transaction }.paths(to_path, from_path))
     }
 
     fn paths(self, to: Path<'_>, from: Path<'_>) -> Self {

@@ -1,0 +1,72 @@
+//! A whole message on its way to the phone.
+
+use super::session::{MsrpMessage, MsrpSession};
+use super::status::of_sip;
+use crate::exchange::{ImToSmState, Now};
+use crate::interwork::Gateway;
+use crate::interwork::counter::Counter;
+use crate::interwork::handle::Turn;
+use crate::interwork::input::TranslatedIm;
+use crate::interwork::refusal::Refusal;
+use crate::interwork::step::Verdict;
+use crate::sip::{Capabilities, MessageIn};
+
+impl Gateway {
+    /// Whether messages of this session can be delivered at all: its sender is known, and its recipient is somebody
+    /// whom short messages reach.
+    pub fn check_session(&self, invite: &MessageIn<'_>, now: Now) -> Result<(), Box<Refusal>> {
+        let probe = MessageIn {
+            content_type: Some("text/plain"),
+            body: b"?",
+            truncated: false,
+            ..*invite
+        };
+        self.translate_im(&probe, now).map(drop)
+    }
+
+    /// Translates a whole message of a session, like a MESSAGE with the same body. An error is a status code of MSRP.
+    pub fn translate_session_message(
+        &self,
+        session: &MsrpSession,
+        message: &MsrpMessage,
+        octets: &[u8],
+        recipient: Capabilities,
+        now: Now,
+    ) -> Result<TranslatedIm, u16> {
+        let some = |text| Some(text).filter(|text: &&str| !text.is_empty());
+        let message = MessageIn {
+            request_uri: session.recipient.as_str(),
+            original_uri: session.recipient.as_str(),
+            identity: some(session.identity.as_str()),
+            from: some(session.from.as_str()),
+            privacy: some(session.privacy.as_str()),
+            content_type: Some(message.content_type.as_str()),
+            recipient,
+            body: octets,
+            ..MessageIn::default()
+        };
+        self.translate_im(&message, now)
+            .map_err(|refusal| of_sip(refusal.answer.status))
+    }
+}
+
+impl Turn<'_> {
+    /// Queues the parts of a message that came in a session. Nobody is held: the outcome is told by
+    /// [`Effect::Ended`](crate::interwork::Effect::Ended).
+    pub(crate) fn session_message(&mut self, im: &TranslatedIm) {
+        match self.queue(im, ImToSmState::Queued, None, im.notify.as_ref(), "") {
+            Ok(last) => {
+                self.verdict = Verdict::Queued(last.header.key);
+                // The session takes it; its delivery has a record of its own.
+                self.charge_im_answered(&last, 202);
+                self.count(Counter::ImToSm);
+                self.start_next(last.header.identity, im.party);
+            }
+            Err(full) => {
+                self.verdict = Verdict::Refused;
+                self.charge_refused_im(im, 480);
+                self.count(full.into());
+            }
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! IM -> SM by MSRP: sessions whose endpoint is the gateway (rows MOD-3, DLV-9, DLV-10; RFC 4975).
+//!
+//! ```text
+//! INVITE  offer::answer      -> 200 with the session's own URI, or a refusal
+//! SEND    Session::receive   -> a frame to send back, or a whole message
+//! message Gateway::translate_session_message, Input::SessionMessage -> the exchange that delivers it
+//! outcome Session::outcome   -> the response that was held, or a REPORT
+//! timer   Session::due       -> the responses that are held too long
+//! ```
+
+mod answers;
+mod chunk;
+mod deliver;
+pub mod offer;
+mod session;
+mod status;
+
+pub use chunk::{ByteRuns, MAX_RUNS, Run};
+pub use session::{
+    Arrival, HeldChunk, MAX_MESSAGES, MsrpLimits, MsrpMessage, MsrpMessageState, MsrpSession,
+    Received, Rooms, token_of,
+};
+pub use status::{MsrpOutcome, outcome};

@@ -1,0 +1,187 @@
+//! The answer to an offer of a session (RFC 4975 §8, RFC 6135 §4).
+
+use std::fmt::Write as _;
+
+use super::session::ACCEPT_TYPES;
+use crate::base::Text;
+use crate::sip::{Media, MediaDirection, MsrpMedia, Sdp, Setup, push_rejected, push_session};
+use crate::wire::msrp::Path;
+
+/// Where the gateway takes connections.
+#[derive(Clone, Copy, Debug)]
+pub struct OwnAddress<'a> {
+    /// The address; an IPv6 address without its brackets.
+    pub address: &'a str,
+    /// The port.
+    pub port: u16,
+    /// TLS.
+    pub is_secure: bool,
+}
+
+/// A session that the gateway accepts.
+#[derive(Debug)]
+pub struct Accepted {
+    /// The description of our side.
+    pub sdp: String,
+    /// Our URI.
+    pub own: Text<126>,
+    /// The URI of the client.
+    pub peer: Text<254>,
+    /// The path to the client.
+    pub path: Text<510>,
+}
+
+/// Answers an offer. The session gets this token; `id` names the description. An error is a SIP status code.
+pub fn answer(
+    offer: &[u8],
+    own: &OwnAddress<'_>,
+    token: &str,
+    id: u32,
+    max_size: u32,
+) -> Result<Accepted, u16> {
+    let offer = Sdp::parse(offer).map_err(|_| 400_u16)?;
+    let mut accepted = None;
+    let mut sdp = String::with_capacity(512);
+    push_session(&mut sdp, id, own.address);
+    for media in offer.media() {
+        let path = match accepted {
+            None => path_of(&media, own),
+            Some(_) => None,
+        };
+        let Some(path) = path else {
+            push_rejected(&mut sdp, &media);
+            continue;
+        };
+        let too_long = 488_u16;
+        let uri = own_uri(own, token).ok_or(500_u16)?;
+        let endpoint = path.endpoint().ok_or(too_long)?;
+        let mine = MsrpMedia {
+            port: own.port,
+            is_secure: own.is_secure,
+            path: uri.as_str(),
+            accept_types: ACCEPT_TYPES,
+            accept_wrapped_types: None,
+            max_size: Some(max_size.into()),
+            direction: MediaDirection::RecvOnly,
+            setup: Setup::Passive,
+        };
+        mine.push(&mut sdp);
+        accepted = Some((
+            uri,
+            Text::new(endpoint.as_str()).ok_or(too_long)?,
+            Text::new(path.as_str()).ok_or(too_long)?,
+        ));
+    }
+    let (own, peer, path) = accepted.ok_or(488_u16)?;
+    Ok(Accepted {
+        sdp,
+        own,
+        peer,
+        path,
+    })
+}
+
+/// The path to the client, if the gateway takes this medium: the client sends, and opens the connection.
+fn path_of<'a>(media: &Media<'a>, own: &OwnAddress<'_>) -> Option<Path<'a>> {
+    let is_right = media.is_msrp()
+        && media.port != 0
+        && media.is_secure() == own.is_secure
+        && media.direction().sends()
+        && media.setup() != Some(Setup::Passive);
+    let path = Path::parse(media.path().filter(|_| is_right)?).ok()?;
+    // A URI in a description has its port, and one for a session its session-id (RFC 4975 §8.2).
+    let endpoint = path.endpoint()?;
+    (endpoint.port.is_some() && endpoint.session_id.is_some()).then_some(path)
+}
+
+fn own_uri(own: &OwnAddress<'_>, token: &str) -> Option<Text<126>> {
+    let mut uri = Text::EMPTY;
+    let (scheme, port) = (if own.is_secure { "msrps" } else { "msrp" }, own.port);
+    let written = match own.address {
+        ipv6 if ipv6.contains(':') => write!(uri, "{scheme}://[{ipv6}]:{port}/{token};tcp"),
+        other => write!(uri, "{scheme}://{other}:{port}/{token};tcp"),
+    };
+    written.ok().map(|()| uri)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OWN: OwnAddress<'static> = OwnAddress {
+        address: "2001:db8::9",
+        port: 5060,
+        is_secure: false,
+    };
+
+    fn offer(lines: &str) -> Result<Accepted, u16> {
+        let offer = format!("v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nt=0 0\r\n{lines}");
+        answer(offer.as_bytes(), &OWN, "token", 7, 80_000)
+    }
+
+    #[test]
+    fn an_answer_has_the_media_of_the_offer() {
+        let accepted = offer(
+            "m=audio 1 RTP/AVP 0\r\nm=message 7394 TCP/MSRP *\r\na=accept-types:text/plain\r\n\
+             a=path:msrp://r:1/x;tcp msrp://192.0.2.1:7394/s;tcp\r\na=setup:actpass\r\nm=message 1 TCP/MSRP *\r\n",
+        )
+        .unwrap();
+        assert_eq!(accepted.own.as_str(), "msrp://[2001:db8::9]:5060/token;tcp");
+        assert_eq!(accepted.peer.as_str(), "msrp://192.0.2.1:7394/s;tcp");
+        let media: Vec<u16> = Sdp::parse(accepted.sdp.as_bytes())
+            .unwrap()
+            .media()
+            .map(|m| m.port)
+            .collect();
+        assert_eq!(media, [0, 5060, 0]);
+        for line in [
+            "a=recvonly",
+            "a=setup:passive",
+            "a=max-size:80000",
+            "c=IN IP6 2001:db8::9",
+        ] {
+            assert!(accepted.sdp.contains(line), "{line}");
+        }
+    }
+
+    #[test]
+    fn offers_that_are_refused() {
+        let path = "a=path:msrp://192.0.2.1:7394/s;tcp\r\n";
+        for (lines, status) in [
+            ("".to_owned(), 488),
+            ("m=audio 1 RTP/AVP 0\r\n".to_owned(), 488),
+            ("m=message 1 TCP/MSRP *\r\n".to_owned(), 488),
+            (format!("m=message 0 TCP/MSRP *\r\n{path}"), 488),
+            (format!("m=message 1 TCP/TLS/MSRP *\r\n{path}"), 488),
+            (
+                format!("m=message 1 TCP/MSRP *\r\n{path}a=recvonly\r\n"),
+                488,
+            ),
+            (
+                format!("m=message 1 TCP/MSRP *\r\n{path}a=inactive\r\n"),
+                488,
+            ),
+            (
+                format!("m=message 1 TCP/MSRP *\r\n{path}a=setup:passive\r\n"),
+                488,
+            ),
+            (
+                "m=message 1 TCP/MSRP *\r\na=path:msrp://a/s;tcp\r\n".to_owned(),
+                488,
+            ),
+            (
+                "m=message 1 TCP/MSRP *\r\na=path:msrp://a:1;tcp\r\n".to_owned(),
+                488,
+            ),
+            ("m=message\r\n".to_owned(), 400),
+        ] {
+            assert_eq!(offer(&lines).unwrap_err(), status, "{lines}");
+        }
+        assert!(
+            offer(&format!(
+                "m=message 9 TCP/MSRP *\r\n{path}a=setup:active\r\n"
+            ))
+            .is_ok()
+        );
+    }
+}

@@ -1,0 +1,441 @@
+//! A session: frames come in, frames go back, and whole messages come out.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use super::answers;
+use super::chunk::{ByteRuns, Run};
+use super::status::MsrpOutcome;
+use crate::base::Text;
+use crate::exchange::ExchangeKey;
+use crate::mime::{CPIM_TYPE, MediaType};
+use crate::wire::msrp::{
+    ByteRange, Continuation, FailureReport, Frame, Method, MsrpUri, Path, Start,
+};
+
+/// Most messages of a session that are incomplete, or whose outcome is not known.
+pub const MAX_MESSAGES: usize = 4;
+
+/// How many delivered messages a session remembers: one of them that comes again is not delivered again.
+const MAX_DELIVERED: usize = 8;
+
+/// A session between an instant messaging client and the gateway, which sends its messages as short messages.
+#[derive(Clone, Copy, Debug)]
+pub struct MsrpSession {
+    /// The session-id in our URI, and the tag of our side of the dialog.
+    pub token: Text<34>,
+    /// Our URI.
+    pub own: Text<126>,
+    /// The URI of the client.
+    pub peer: Text<254>,
+    /// The path back to the client: the From-Path of its last request.
+    pub path: Text<510>,
+    /// The connection that it uses.
+    pub connection: Option<i32>,
+    /// Digest of the dialog: Call-ID and the tag of the client.
+    pub dialog: u64,
+    /// The client's identity.
+    pub identity: Text<254>,
+    /// From of its INVITE.
+    pub from: Text<254>,
+    /// Privacy of its INVITE.
+    pub privacy: Text<62>,
+    /// The recipient.
+    pub recipient: Text<254>,
+    /// When the last frame came, in milliseconds since 1970 UTC.
+    pub active_ms: u64,
+    /// The messages that are not finished.
+    pub messages: [Option<MsrpMessage>; MAX_MESSAGES],
+    /// Digests of the Message-IDs of messages that were delivered; the newest first.
+    pub delivered: [u64; MAX_DELIVERED],
+}
+
+/// A message that is not finished.
+#[derive(Clone, Copy, Debug)]
+pub struct MsrpMessage {
+    /// Its Message-ID.
+    pub id: Text<32>,
+    /// Its Content-Type.
+    pub content_type: Text<126>,
+    /// Whether the sender wants a report of success.
+    pub success_report: bool,
+    /// Which failures the sender wants to know.
+    pub failure_report: FailureReport,
+    /// The octets that have come.
+    pub received: ByteRuns,
+    /// Octets of the whole message, once its last chunk has come.
+    pub total: Option<u32>,
+    /// How far it has come.
+    pub state: MsrpMessageState,
+    /// The chunk that is not answered yet.
+    pub held: Option<HeldChunk>,
+}
+
+/// How far a message has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MsrpMessageState {
+    /// Chunks are missing.
+    Incomplete,
+    /// It is complete. The exchange that delivers it, once it is open.
+    Sent {
+        /// The exchange.
+        exchange: Option<ExchangeKey>,
+    },
+    /// It is refused: each further chunk gets this status code.
+    Refused {
+        /// The status code.
+        code: u16,
+    },
+}
+
+/// A SEND that is answered when the outcome is known, or when its time is over.
+#[derive(Clone, Copy, Debug)]
+pub struct HeldChunk {
+    /// Its transaction identifier.
+    pub transaction: Text<32>,
+    /// Until when it waits, in milliseconds since 1970 UTC.
+    pub until_ms: u64,
+}
+
+/// Limits of a session.
+#[derive(Clone, Copy, Debug)]
+pub struct MsrpLimits {
+    /// Most octets of a message.
+    pub max_size: u32,
+    /// Milliseconds that the response to the last chunk is held. A sender gives up after 30 s (RFC 4975 §7.1.1).
+    pub hold_ms: u64,
+    /// Milliseconds without a frame after which a session ends.
+    pub idle_ms: u64,
+}
+
+/// Where and when a frame came in.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival {
+    /// The number of the connection.
+    pub connection: i32,
+    /// The time, in milliseconds since 1970 UTC.
+    pub now_ms: u64,
+    /// The limits.
+    pub limits: MsrpLimits,
+}
+
+/// What a frame leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Received {
+    /// Nothing.
+    Nothing,
+    /// This frame goes back.
+    Answer(Vec<u8>),
+    /// The message at this place is complete.
+    Message(usize),
+}
+
+/// Where the octets of incomplete messages are: one room for each place of a message.
+pub trait Rooms {
+    /// Writes octets at this offset. False: there is no memory.
+    fn write(&mut self, message: usize, at: u32, octets: &[u8]) -> bool;
+    /// Gives the memory of a message back.
+    fn clear(&mut self, message: usize);
+}
+
+impl MsrpSession {
+    /// A frame for this session, found by the session-id in its To-Path.
+    pub fn receive(&mut self, frame: &Frame<'_>, at: &Arrival, rooms: &mut dyn Rooms) -> Received {
+        let Start::Request(method) = frame.start else {
+            // The only requests that the gateway sends are reports, which have no responses.
+            return Received::Nothing;
+        };
+        if method == Method::Report {
+            return Received::Nothing;
+        }
+        let wish = frame.failure_report();
+        let answer = |code| {
+            let wish = wish.unwrap_or_default();
+            answers::response(frame, wish, code).map_or(Received::Nothing, Received::Answer)
+        };
+        if let Some(code) = self.is_foreign(frame, at.connection) {
+            return answer(code);
+        }
+        self.connection = Some(at.connection);
+        self.active_ms = at.now_ms;
+        if let Some(path) = Text::new(frame.from_path.as_str()) {
+            self.path = path;
+        }
+        if method != Method::Send {
+            return answer(501);
+        }
+        match self.chunk(frame, at, rooms) {
+            Ok(None) => answer(200),
+            Ok(Some(message)) => Received::Message(message),
+            Err(code) => answer(code),
+        }
+    }
+
+    /// The status code for a request that does not belong to this session: of another peer, or on another connection
+    /// (RFC 4975 §5.4, §7.3).
+    fn is_foreign(&self, frame: &Frame<'_>, connection: i32) -> Option<u16> {
+        let own = MsrpUri::parse(self.own.as_str()).ok()?;
+        let peer = MsrpUri::parse(self.peer.as_str()).ok()?;
+        let is_ours = frame.to_path.uris().eq([own]);
+        if !is_ours || frame.from_path.endpoint() != Some(peer) {
+            return Some(481);
+        }
+        match self.connection {
+            Some(known) if known != connection => Some(506),
+            _ => None,
+        }
+    }
+
+    /// Takes a SEND. An error is its status code; else the place of the message that is complete with it.
+    fn chunk(
+        &mut self,
+        frame: &Frame<'_>,
+        at: &Arrival,
+        rooms: &mut dyn Rooms,
+    ) -> Result<Option<usize>, u16> {
+        let failure_report = frame.failure_report().map_err(|_| 400_u16)?;
+        let success_report = frame.success_report().map_err(|_| 400_u16)?;
+        let Some(body) = frame.body else {
+            // Traffic alone (RFC 4975 §7.1).
+            return Ok(None);
+        };
+        let id = frame.message_id().ok().flatten().ok_or(400_u16)?;
+        let range = frame.byte_range().map_err(|_| 400_u16)?;
+        let range = range.unwrap_or(ByteRange {
+            start: 1,
+            end: None,
+            total: None,
+        });
+        let id_text = Text::new(id.as_str()).ok_or(400_u16)?;
+        let known = self.place_of(&id_text);
+        let place = match known {
+            Some(place) => place,
+            None if self.delivered.contains(&digest(id.as_str())) => return Ok(None),
+            None if frame.continuation == Continuation::Abort => return Ok(None),
+            None => {
+                let content_type = frame.content_type().ok().flatten().ok_or(400_u16)?;
+                if !is_taken(content_type) {
+                    return Err(415);
+                }
+                let free = self.messages.iter().position(Option::is_none);
+                let place = free.ok_or(408_u16)?;
+                self.set(
+                    place,
+                    Some(MsrpMessage {
+                        id: id_text,
+                        content_type: Text::new(content_type).ok_or(415_u16)?,
+                        success_report,
+                        failure_report,
+                        received: ByteRuns::default(),
+                        total: None,
+                        state: MsrpMessageState::Incomplete,
+                        held: None,
+                    }),
+                );
+                place
+            }
+        };
+        let Some(message) = self.messages.get_mut(place).and_then(Option::as_mut) else {
+            return Err(400);
+        };
+        match message.state {
+            MsrpMessageState::Incomplete => {}
+            MsrpMessageState::Sent { .. } => return Ok(None),
+            MsrpMessageState::Refused { code } => {
+                if frame.continuation != Continuation::More {
+                    self.set(place, None);
+                }
+                return Err(code);
+            }
+        }
+        if frame.continuation == Continuation::Abort {
+            rooms.clear(place);
+            self.set(place, None);
+            return Ok(None);
+        }
+        match message.add(body, range, frame.continuation, place, &at.limits, rooms) {
+            Ok(false) => Ok(None),
+            Ok(true) => {
+                message.state = MsrpMessageState::Sent { exchange: None };
+                message.held = Text::new(frame.transaction.as_str()).map(|transaction| HeldChunk {
+                    transaction,
+                    until_ms: at.now_ms + at.limits.hold_ms,
+                });
+                Ok(Some(place))
+            }
+            Err(code) => {
+                rooms.clear(place);
+                message.state = MsrpMessageState::Refused { code };
+                if frame.continuation == Continuation::Last {
+                    self.set(place, None);
+                }
+                Err(code)
+            }
+        }
+    }
+
+    fn place_of(&self, id: &Text<32>) -> Option<usize> {
+        let is_it = |message: &Option<MsrpMessage>| message.is_some_and(|known| known.id == *id);
+        self.messages.iter().position(is_it)
+    }
+
+    fn set(&mut self, place: usize, message: Option<MsrpMessage>) {
+        if let Some(at) = self.messages.get_mut(place) {
+            *at = message;
+        }
+    }
+
+    /// The message at this place.
+    pub fn message(&self, place: usize) -> Option<&MsrpMessage> {
+        self.messages.get(place)?.as_ref()
+    }
+
+    /// The message at this place is delivered by this exchange.
+    pub fn sent_as(&mut self, place: usize, exchange: ExchangeKey) {
+        if let Some(message) = self.messages.get_mut(place).and_then(Option::as_mut) {
+            message.state = MsrpMessageState::Sent {
+                exchange: Some(exchange),
+            };
+        }
+    }
+
+    /// The outcome of a message: the frames that tell its sender. `random` makes the transaction identifier of a
+    /// report.
+    pub fn outcome(&mut self, place: usize, outcome: MsrpOutcome, random: u64) -> Vec<Vec<u8>> {
+        let Some(message) = self.message(place).copied() else {
+            return Vec::new();
+        };
+        self.set(place, None);
+        let wish = message.failure_report;
+        let (path, own) = (self.path.as_str(), self.own.as_str());
+        let code = match outcome {
+            MsrpOutcome::Delivered | MsrpOutcome::Unknown => 200,
+            MsrpOutcome::Failed(code) => code,
+        };
+        if outcome == MsrpOutcome::Delivered {
+            self.delivered.rotate_right(1);
+            if let Some(newest) = self.delivered.first_mut() {
+                *newest = digest(message.id.as_str());
+            }
+        }
+        let held = message.held.filter(|_| answers::is_answered(wish, code));
+        let response = held
+            .and_then(|held| answers::held_response(held.transaction.as_str(), path, own, code));
+        let wants_report = match outcome {
+            MsrpOutcome::Delivered => message.success_report,
+            MsrpOutcome::Unknown => false,
+            // The response has told it, if it was held.
+            MsrpOutcome::Failed(_) => wish != FailureReport::No && message.held.is_none(),
+        };
+        let total = message.total.unwrap_or_default();
+        let report = wants_report
+            .then(|| answers::report(message.id.as_str(), total, path, own, code, random))
+            .flatten();
+        response.into_iter().chain(report).collect()
+    }
+
+    /// The responses whose time is over. From here on a report tells of the outcome.
+    pub fn due(&mut self, now_ms: u64) -> Vec<Vec<u8>> {
+        let (path, own) = (self.path, self.own);
+        let mut frames = Vec::new();
+        for message in self.messages.iter_mut().flatten() {
+            let Some(held) = message.held.filter(|held| held.until_ms <= now_ms) else {
+                continue;
+            };
+            message.held = None;
+            if answers::is_answered(message.failure_report, 200) {
+                let transaction = held.transaction.as_str();
+                frames.extend(answers::held_response(
+                    transaction,
+                    path.as_str(),
+                    own.as_str(),
+                    200,
+                ));
+            }
+        }
+        frames
+    }
+
+    /// When the timer has to look again, in milliseconds since 1970 UTC.
+    pub fn due_ms(&self, limits: &MsrpLimits) -> u64 {
+        let held = self.messages.iter().flatten();
+        let held = held.filter_map(|message| Some(message.held?.until_ms));
+        held.min()
+            .unwrap_or(u64::MAX)
+            .min(self.active_ms + limits.idle_ms)
+    }
+
+    /// Whether the session has ended: nothing came for too long, and no outcome is awaited.
+    pub fn is_idle(&self, now_ms: u64, limits: &MsrpLimits) -> bool {
+        let waits = |message: &MsrpMessage| matches!(message.state, MsrpMessageState::Sent { .. });
+        self.active_ms + limits.idle_ms <= now_ms && !self.messages.iter().flatten().any(waits)
+    }
+}
+
+impl MsrpMessage {
+    /// Adds the octets of a chunk. True: the message is complete. An error is a status code.
+    fn add(
+        &mut self,
+        body: &[u8],
+        range: ByteRange,
+        continuation: Continuation,
+        place: usize,
+        limits: &MsrpLimits,
+        rooms: &mut dyn Rooms,
+    ) -> Result<bool, u16> {
+        // The octets that came count, not the end that the range names (RFC 4975 §7.3.1).
+        let start = range.start.checked_sub(1).ok_or(400_u16)?;
+        let end = start.saturating_add(u64::try_from(body.len()).unwrap_or(u64::MAX));
+        let max_size = u64::from(limits.max_size);
+        if end > max_size || range.total.is_some_and(|total| total > max_size) {
+            return Err(413);
+        }
+        let run = Run {
+            start: u32::try_from(start).map_err(|_| 413_u16)?,
+            end: u32::try_from(end).map_err(|_| 413_u16)?,
+        };
+        let is_beyond = self.total.is_some_and(|total| run.end > total)
+            || range.total.is_some_and(|total| end > total);
+        if is_beyond {
+            return Err(400);
+        }
+        if continuation == Continuation::Last {
+            // The last chunk tells the length of the message.
+            if self.received.end() > run.end || self.total.is_some_and(|total| total != run.end) {
+                return Err(400);
+            }
+            self.total = Some(run.end);
+        }
+        if !rooms.write(place, run.start, body) {
+            return Err(408);
+        }
+        if !self.received.add(run) {
+            return Err(413);
+        }
+        Ok(self.total.is_some_and(|total| self.received.covers(total)))
+    }
+
+    /// Octets of a complete message.
+    pub fn size(&self) -> usize {
+        usize::try_from(self.total.unwrap_or_default()).unwrap_or_default()
+    }
+}
+
+/// The types that the gateway takes.
+pub(super) const ACCEPT_TYPES: &str =
+    "message/cpim text/plain multipart/mixed multipart/alternative multipart/related";
+
+fn is_taken(content_type: &str) -> bool {
+    let media_type = MediaType::parse(content_type);
+    media_type.is("text/plain") || media_type.is(CPIM_TYPE) || media_type.is_multipart()
+}
+
+fn digest(message_id: &str) -> u64 {
+    let mut digest = DefaultHasher::new();
+    message_id.hash(&mut digest);
+    digest.finish().max(1)
+}
+
+/// The session-id in the URI of the endpoint that a frame is for.
+pub fn token_of<'a>(path: Path<'a>) -> Option<&'a str> {
+    path.endpoint()?.session_id
+}

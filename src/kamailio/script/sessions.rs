@@ -1,0 +1,274 @@
+//! MSRP sessions with the gateway: `ipsmgw_session()` for their SIP requests, `ipsmgw_msrp()` for their frames.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use super::functions::{begin, refuse, refuse_while_draining};
+use crate::base::Text;
+use crate::interwork::msrp::offer::{self, Accepted, OwnAddress};
+use crate::interwork::msrp::{Arrival, MAX_MESSAGES, MsrpOutcome, MsrpSession, Received, token_of};
+use crate::interwork::{Input, Verdict, answer};
+use crate::kamailio::engine::answer::answer_in_transaction;
+use crate::kamailio::engine::decide::decide_for;
+use crate::kamailio::engine::execute::{Context, execute, refuse_without_means};
+use crate::kamailio::engine::message_view::MessageView;
+use crate::kamailio::engine::sessions;
+use crate::kamailio::register::contacts;
+use crate::kamailio::state::gateway_state::state;
+use crate::kamailio::state::now::now;
+use crate::kamailio::state::sessions::Token;
+use crate::kamailio::sys::message::SipMsg;
+use crate::kamailio::sys::msrp::{self, CurrentFrame};
+use crate::kamailio::sys::random::random;
+use crate::kamailio::sys::request::{Method, Request};
+use crate::kamailio::sys::return_code::{FALSE, TRUE};
+use crate::kamailio::sys::transaction::{self, FoundTransaction, Transaction};
+use crate::mime::MediaType;
+use crate::sip::{Sdp, tag};
+use crate::wire::msrp::Frame;
+
+const MALFORMED: i32 = -2;
+
+/// `ipsmgw_session()`: takes an INVITE that offers an MSRP session, and the requests of a session that it has taken.
+pub(crate) fn session(msg: SipMsg<'_>) -> i32 {
+    let Some(msg) = msg.request().filter(Request::is_in_request_route) else {
+        tracing::error!("ipsmgw_session() works on a request, in a request route");
+        return FALSE;
+    };
+    if !msg.parse_headers() {
+        return FALSE;
+    }
+    let token = msg.to().and_then(tag);
+    let known = token.as_deref().filter(|token| is_in_dialog(msg, token));
+    match known {
+        Some(_) if msg.is(Method::Ack) => {
+            // tm stops repeating the 200.
+            transaction::is_known(msg);
+            TRUE
+        }
+        Some(token) if msg.is(Method::Bye) => ended_by(msg, token),
+        Some(token) if msg.is(Method::Invite) => offered(msg, Some(token)),
+        None if token.is_none() && msg.is(Method::Invite) && offers_msrp(msg) => offered(msg, None),
+        _ => FALSE,
+    }
+}
+
+/// Digest of Call-ID and the client's tag.
+fn dialog(msg: Request<'_>) -> u64 {
+    let mut digest = DefaultHasher::new();
+    let from_tag = msg.from().and_then(tag);
+    (msg.call_id(), from_tag.as_deref()).hash(&mut digest);
+    digest.finish()
+}
+
+fn is_in_dialog(msg: Request<'_>, token: &str) -> bool {
+    let dialog = dialog(msg);
+    let of_session = state()
+        .sessions
+        .with(token, &state().msrp_limits, |open| open.session.dialog);
+    of_session == Some(dialog)
+}
+
+fn offers_msrp(msg: Request<'_>) -> bool {
+    let is_sdp = |value| MediaType::parse(value).is("application/sdp");
+    let sdp = Sdp::parse(msg.octets_behind_header());
+    msg.content_type().is_some_and(is_sdp)
+        && sdp.is_ok_and(|sdp| sdp.media().any(|media| media.is_msrp()))
+}
+
+/// BYE.
+fn ended_by(msg: Request<'_>, token: &str) -> i32 {
+    match begin(msg) {
+        Ok(()) => {
+            state().sessions.end(token);
+            answer_in_transaction(msg, &answer(200, false));
+            TRUE
+        }
+        Err(ended) => ended,
+    }
+}
+
+/// An INVITE with an offer: a new session, or the session with this token once more.
+fn offered(msg: Request<'_>, token: Option<&str>) -> i32 {
+    if let Err(ended) = begin(msg) {
+        return ended;
+    }
+    if refuse_while_draining(msg) {
+        return TRUE;
+    }
+    let done = match token {
+        Some(token) => offered_again(msg, token),
+        None => new_session(msg),
+    };
+    match done {
+        Ok((accepted, token)) if accept(msg, &accepted, token.as_str()) => {}
+        Ok((_, token)) => {
+            state().sessions.end(token.as_str());
+            refuse_without_means(msg);
+        }
+        Err(0) => {}
+        Err(status) => {
+            answer_in_transaction(msg, &answer(status, status == 480));
+        }
+    }
+    TRUE
+}
+
+/// An error is the status code of the refusal; 0: it is answered.
+fn new_session(msg: Request<'_>) -> Result<(Accepted, Token), u16> {
+    let (state, now) = (state(), now());
+    let mut view = MessageView::of_invite(msg).ok_or(400_u16)?;
+    view.read_sender();
+    view.read_recipient();
+    let message = view.message();
+    if let Err(refusal) = state.gateway.check_session(&message, now) {
+        refuse(msg, *refusal);
+        return Err(0);
+    }
+    let token = state
+        .sessions
+        .free_token([random(), random()])
+        .ok_or(480_u16)?;
+    let accepted = describe(msg, token.as_str())?;
+    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+    let session = MsrpSession {
+        token,
+        own: accepted.own,
+        peer: accepted.peer,
+        path: accepted.path,
+        connection: None,
+        dialog: dialog(msg),
+        identity: Text::new(&text(message.identity)).ok_or(403_u16)?,
+        from: Text::new(&text(message.from)).unwrap_or_default(),
+        privacy: Text::new(&text(message.privacy)).ok_or(403_u16)?,
+        recipient: Text::new(message.request_uri).ok_or(414_u16)?,
+        active_ms: now.unix_ms,
+        messages: [None; MAX_MESSAGES],
+        delivered: Default::default(),
+    };
+    match state.sessions.open(session, &state.msrp_limits) {
+        true => Ok((accepted, token)),
+        false => Err(480),
+    }
+}
+
+/// A new offer in a session (RFC 4975 §8.4).
+fn offered_again(msg: Request<'_>, token: &str) -> Result<(Accepted, Token), u16> {
+    let accepted = describe(msg, token)?;
+    let changed = state().sessions.with(token, &state().msrp_limits, |open| {
+        open.session.peer = accepted.peer;
+        open.session.path = accepted.path;
+        // The client may use a new connection.
+        open.session.connection = None;
+        open.session.token
+    });
+    changed.map(|token| (accepted, token)).ok_or(481)
+}
+
+fn describe(msg: Request<'_>, token: &str) -> Result<Accepted, u16> {
+    let own = msg.socket().and_then(own_address).ok_or(500_u16)?;
+    let offer = msg.octets_behind_header();
+    let (id, max_size) = ((random() >> 33) as u32, state().msrp_limits.max_size);
+    offer::answer(offer, &own, token, id, max_size)
+}
+
+/// The address of a socket: `tls:192.0.2.1:5061`. A connection for MSRP comes to the same address and port, over TCP or TLS.
+fn own_address(socket: &str) -> Option<OwnAddress<'_>> {
+    let (transport, place) = socket.split_once(':')?;
+    let (address, port) = place.rsplit_once(':')?;
+    Some(OwnAddress {
+        address: address.trim_start_matches('[').trim_end_matches(']'),
+        port: port.parse().ok()?,
+        is_secure: matches!(transport, "tls" | "wss"),
+    })
+}
+
+/// Answers an INVITE with 200, the description and our tag.
+fn accept(msg: Request<'_>, accepted: &Accepted, token: &str) -> bool {
+    let Some((transport, place)) = msg.socket().and_then(|socket| socket.split_once(':')) else {
+        return false;
+    };
+    let headers = format!(
+        "Contact: <sip:{place};transport={transport}>\r\nAllow: INVITE, ACK, BYE, CANCEL\r\nContent-Type: application/sdp\r\n"
+    );
+    let place = Transaction::of(msg.message()).map(Transaction::place);
+    let found = place.and_then(FoundTransaction::look_up);
+    found.is_some_and(|found| found.accept(&headers, accepted.sdp.as_bytes(), token))
+}
+
+/// `ipsmgw_msrp()`: takes a frame of a session that `ipsmgw_session()` has taken.
+pub(crate) fn frame(msg: SipMsg<'_>) -> i32 {
+    let Some(current) = CurrentFrame::of(msg) else {
+        tracing::error!("ipsmgw_msrp() works in event_route[msrp:frame-in], behind msrp.so");
+        return FALSE;
+    };
+    let Ok((_, frame)) = Frame::decode(current.octets) else {
+        return MALFORMED;
+    };
+    let Some(token) = token_of(frame.to_path) else {
+        return FALSE;
+    };
+    let arrival = Arrival {
+        connection: current.connection,
+        now_ms: now().unix_ms,
+        limits: state().msrp_limits,
+    };
+    let received = state().sessions.with(token, &arrival.limits, |open| {
+        let received = open.session.receive(&frame, &arrival, &mut open.pages);
+        (open.session.token, received)
+    });
+    match received {
+        None => return FALSE,
+        Some((_, Received::Nothing)) => {}
+        Some((_, Received::Answer(answer))) => {
+            if !msrp::send(current.connection, &answer) {
+                tracing::info!("the connection of an MSRP session is gone");
+            }
+        }
+        Some((token, Received::Message(message))) => deliver(&token, message),
+    }
+    TRUE
+}
+
+/// Sends a whole message on as short messages.
+fn deliver(token: &Token, message: usize) {
+    let (state, now) = (state(), now());
+    let limits = &state.msrp_limits;
+    let whole = state.sessions.with(token.as_str(), limits, |open| {
+        let session = open.session;
+        let octets = session
+            .message(message)
+            .map(|whole| open.pages.read(message, whole.size()));
+        crate::interwork::msrp::Rooms::clear(&mut open.pages, message);
+        Some((session, octets?))
+    });
+    let Some((session, octets)) = whole.flatten() else {
+        return;
+    };
+    let Some(about) = session.message(message) else {
+        return;
+    };
+    let failed = |code| sessions::finish(token, message, MsrpOutcome::Failed(code));
+    if state.lifecycle.is_draining() {
+        return failed(408);
+    }
+    let recipient = contacts::capabilities(session.recipient.as_str(), state.flags);
+    let translated = state
+        .gateway
+        .translate_session_message(&session, about, &octets, recipient, now);
+    let im = match translated {
+        Ok(im) => im,
+        Err(code) => return failed(code),
+    };
+    let step = decide_for(&im.identity, Input::SessionMessage { im: &im }, now);
+    match step.verdict {
+        Verdict::Queued(exchange) => {
+            state.sessions.wait(exchange, *token, message);
+            let sent_as = |open: &mut crate::kamailio::state::sessions::Open<_>| {
+                open.session.sent_as(message, exchange);
+            };
+            state.sessions.with(token.as_str(), limits, sent_as);
+        }
+        _ => failed(408),
+    }
+    execute(step, Context::Nothing);
+}

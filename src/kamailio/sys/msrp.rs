@@ -1,0 +1,83 @@
+//! The frame that msrp.so has read, and frames of our own.
+//!
+//! msrp.so takes the only event that Kamailio has for MSRP, and runs `event_route[msrp:frame-in]` for each frame. Its functions
+//! (`msrp_relay`, `msrp_reply`) work on that frame alone, and it gives no functions to other modules. So the frame is read
+//! through its pseudo-variables, and the core's `tcp_send` sends on the connection of the frame, from any process.
+
+use std::ffi::CStr;
+use std::os::raw::c_int;
+
+use super::argument::{Argument, typed};
+use super::calls;
+use super::ffi;
+use super::kept::Kept;
+use super::message::SipMsg;
+use super::text::{self, Lent, lend};
+
+/// The frame that this process works on.
+#[derive(Clone, Copy)]
+pub(crate) struct CurrentFrame<'m> {
+    /// Its octets.
+    pub(crate) octets: &'m [u8],
+    /// The number of its connection.
+    pub(crate) connection: i32,
+}
+
+/// A pseudo-variable that Kamailio has parsed. It stays until Kamailio ends.
+#[derive(Clone, Copy)]
+struct Variable<'m>(Kept<'m, ffi::pv_spec_t>);
+
+impl Argument for Variable<'_> {
+    type C = *mut ffi::pv_spec_t;
+
+    fn c(self) -> Self::C {
+        self.0.raw()
+    }
+}
+
+impl<'m> CurrentFrame<'m> {
+    /// The frame; nothing outside of `event_route[msrp:frame-in]`.
+    pub(crate) fn of(msg: SipMsg<'m>) -> Option<Self> {
+        let buffer = value(msg, b"$msrp(buf)")?;
+        let connection = value(msg, b"$msrp(conid)")?;
+        Some(Self {
+            // SAFETY: the octets that Kamailio has read from the connection; they stay while the event route runs.
+            octets: unsafe { text::octets(&buffer.rs) },
+            connection: connection.ri,
+        })
+    }
+}
+
+fn value(msg: SipMsg<'_>, name: &'static [u8]) -> Option<ffi::pv_value_t> {
+    // Without msrp.so there are no such variables.
+    find_export(c"msrp_relay", 0, 0)?;
+    let spec = pv_cache_get(&Lent::new(name));
+    // SAFETY: Kamailio keeps what it has parsed until it ends.
+    let variable = unsafe { Kept::new(spec) }.map(Variable)?;
+    let mut value = ffi::pv_value_t::default();
+    let is_read = pv_get_spec_value(msg, variable, &mut value) == 0;
+    let is_null = value.flags & ffi::PV_VAL_NULL as c_int != 0;
+    (is_read && !is_null).then_some(value)
+}
+
+/// Kamailio's stand-in for a message: it passes none for a large frame.
+pub(super) fn stand_in<'m>() -> Option<SipMsg<'m>> {
+    // SAFETY: a request of this process's own, which stays.
+    unsafe { SipMsg::new(calls::faked_msg_next()) }
+}
+
+/// Sends octets on a connection; false: it is gone.
+pub(crate) fn send(connection: i32, octets: &[u8]) -> bool {
+    let octets = lend(octets);
+    // SAFETY: the octets are live during the call, which copies what it cannot send at once.
+    unsafe { ffi::ipsmgw_c_send_on_connection(connection, &octets) >= 0 }
+}
+
+typed! {
+    /// It parses the name at its first use, and keeps a copy.
+    fn pv_cache_get(name: &Lent<'_>) -> *mut ffi::pv_spec_t;
+    /// msrp.so does not look at the message.
+    fn pv_get_spec_value(msg: SipMsg<'_>, variable: Variable<'_>, value: &mut ffi::pv_value_t) -> c_int;
+    /// It looks a function up in the modules that are loaded.
+    fn find_export(name: &CStr, parameters: c_int, flags: c_int) -> ffi::cmd_function;
+}

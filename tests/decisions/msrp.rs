@@ -1,0 +1,397 @@
+//! MSRP sessions: rows MOD-3, DLV-9, DLV-10 (RFC 4975 §7).
+
+use ipsmgw::base::Text;
+use ipsmgw::interwork::Input;
+use ipsmgw::interwork::msrp::*;
+use ipsmgw::sip::{Capabilities, MessageIn};
+use ipsmgw::wire::msrp::{Frame, Start};
+
+use crate::world::{ALICE, BOB, World, from_phone};
+
+const OWN: &str = "msrp://192.0.2.9:5060/0000aabb;tcp";
+const PEER: &str = "msrp://192.0.2.1:9/abc;tcp";
+
+const LIMITS: MsrpLimits = MsrpLimits {
+    max_size: 100,
+    hold_ms: 20_000,
+    idle_ms: 60_000,
+};
+
+/// The octets of messages in plain vectors.
+#[derive(Default)]
+struct Octets([Vec<u8>; MAX_MESSAGES]);
+
+impl Rooms for Octets {
+    fn write(&mut self, message: usize, at: u32, octets: &[u8]) -> bool {
+        let (room, at) = (&mut self.0[message], at as usize);
+        room.resize(room.len().max(at + octets.len()), 0);
+        room[at..at + octets.len()].copy_from_slice(octets);
+        true
+    }
+
+    fn clear(&mut self, message: usize) {
+        self.0[message].clear();
+    }
+}
+
+struct Session {
+    session: MsrpSession,
+    octets: Octets,
+    now_ms: u64,
+}
+
+/// What became of a frame: the status code of the response, or the place of a whole message.
+#[derive(Debug, PartialEq)]
+enum Got {
+    Nothing,
+    Status(u16),
+    Whole(usize),
+}
+
+impl Session {
+    fn new() -> Self {
+        let text = |text| Text::new(text).unwrap();
+        let session = MsrpSession {
+            token: Text::new("0000aabb").unwrap(),
+            own: Text::new(OWN).unwrap(),
+            peer: text(PEER),
+            path: Text::new(PEER).unwrap(),
+            connection: None,
+            dialog: 0,
+            identity: text(BOB),
+            from: Text::EMPTY,
+            privacy: Text::EMPTY,
+            recipient: text(ALICE),
+            active_ms: 0,
+            messages: [None; MAX_MESSAGES],
+            delivered: Default::default(),
+        };
+        Self {
+            session,
+            octets: Octets::default(),
+            now_ms: 1_000,
+        }
+    }
+
+    fn frame(&mut self, octets: &[u8], connection: i32) -> Got {
+        let (_, frame) = Frame::decode(octets).unwrap();
+        let arrival = Arrival {
+            connection,
+            now_ms: self.now_ms,
+            limits: LIMITS,
+        };
+        match self.session.receive(&frame, &arrival, &mut self.octets) {
+            Received::Nothing => Got::Nothing,
+            Received::Answer(answer) => Got::Status(status(&answer)),
+            Received::Message(place) => Got::Whole(place),
+        }
+    }
+
+    /// A SEND with these header fields, a body and a flag.
+    fn send(&mut self, fields: &str, body: &str, flag: char) -> Got {
+        self.frame(&send(OWN, PEER, fields, body, flag), 1)
+    }
+
+    fn chunk(&mut self, id: &str, range: &str, body: &str, flag: char) -> Got {
+        self.send(
+            &format!("Message-ID: {id}\r\nByte-Range: {range}\r\n"),
+            body,
+            flag,
+        )
+    }
+}
+
+fn send(to: &str, from: &str, fields: &str, body: &str, flag: char) -> Vec<u8> {
+    format!(
+        "MSRP tran1 SEND\r\nTo-Path: {to}\r\nFrom-Path: {from}\r\n{fields}Content-Type: text/plain\r\n\r\n{body}\r\n-------tran1{flag}\r\n"
+    )
+    .into_bytes()
+}
+
+fn status(frame: &[u8]) -> u16 {
+    let (_, frame) = Frame::decode(frame).unwrap();
+    assert_eq!(
+        (frame.to_path.as_str(), frame.from_path.as_str()),
+        (PEER, OWN)
+    );
+    match frame.start {
+        Start::Response(status, _) => status,
+        Start::Request(_) => frame.status().unwrap().unwrap().code,
+    }
+}
+
+#[test]
+fn chunks_in_any_order_are_one_message() {
+    for order in [[0, 1, 2], [2, 1, 0], [1, 0, 2], [2, 0, 1]] {
+        let mut session = Session::new();
+        for (count, part) in order.into_iter().enumerate() {
+            let (range, body, flag) = [
+                ("1-*/9", "abc", '+'),
+                ("4-6/9", "def", '+'),
+                ("7-9/9", "ghi", '$'),
+            ][part];
+            let got = session.chunk("id-1", range, body, flag);
+            let wanted = if count == 2 {
+                Got::Whole(0)
+            } else {
+                Got::Status(200)
+            };
+            assert_eq!(got, wanted, "{order:?}");
+        }
+        assert_eq!(session.octets.0[0], b"abcdefghi");
+        assert_eq!(session.session.message(0).unwrap().size(), 9);
+    }
+}
+
+#[test]
+fn octets_that_come_twice_are_overwritten_and_an_end_that_is_wrong_does_not_count() {
+    let mut session = Session::new();
+    assert_eq!(
+        session.chunk("id-1", "1-6/8", "abcXY", '+'),
+        Got::Status(200)
+    );
+    assert_eq!(session.chunk("id-1", "4-*/*", "defgh", '$'), Got::Whole(0));
+    assert_eq!(session.octets.0[0], b"abcdefgh");
+    // It is on its way: more of it changes nothing.
+    assert_eq!(session.chunk("id-1", "1-3/8", "zzz", '+'), Got::Status(200));
+    assert_eq!(session.octets.0[0], b"abcdefgh");
+}
+
+#[test]
+fn messages_that_are_refused() {
+    for (range, body, flag, code) in [
+        ("1-1/101", "x", '+', 413),
+        ("101-*/*", "x", '+', 413),
+        ("3-4/3", "x", '$', 400),
+        ("2-*/2", "xx", '$', 400),
+        ("0-1/1", "x", '$', 400),
+        ("99999999999-*/*", "x", '+', 413),
+    ] {
+        let mut session = Session::new();
+        assert_eq!(
+            session.chunk("id-1", range, body, flag),
+            Got::Status(code),
+            "{range}"
+        );
+        // Its other chunks, too, until its end.
+        if flag == '+' {
+            assert_eq!(
+                session.chunk("id-1", "2-*/*", "x", '$'),
+                Got::Status(code),
+                "{range}"
+            );
+        }
+        assert!(session.session.message(0).is_none(), "{range}");
+    }
+    let mut session = Session::new();
+    assert_eq!(
+        session.send("", "x", '$'),
+        Got::Status(400),
+        "no Message-ID"
+    );
+    // The last chunk tells the length.
+    assert_eq!(
+        session.chunk("id-1", "1-*/*", "abcdef", '+'),
+        Got::Status(200)
+    );
+    assert_eq!(session.chunk("id-1", "3-*/*", "x", '$'), Got::Status(400));
+}
+
+#[test]
+fn frames_of_others() {
+    let mut session = Session::new();
+    let whole = "Message-ID: id-1\r\n";
+    let other = "msrp://192.0.2.1:9/other;tcp";
+    for (to, from) in [
+        (OWN, other),
+        ("msrp://192.0.2.8:5060/0000aabb;tcp", PEER),
+        (&format!("{OWN} {other}"), PEER),
+    ] {
+        let octets = send(to, from, whole, "x", '$');
+        let (_, frame) = Frame::decode(&octets).unwrap();
+        let arrival = Arrival {
+            connection: 1,
+            now_ms: 1_000,
+            limits: LIMITS,
+        };
+        let received = session
+            .session
+            .receive(&frame, &arrival, &mut session.octets);
+        let Received::Answer(answer) = received else {
+            panic!("{received:?}")
+        };
+        assert!(answer.starts_with(b"MSRP tran1 481 "), "{to} {from}");
+    }
+    assert_eq!(session.chunk("id-1", "1-*/*", "a", '+'), Got::Status(200));
+    let octets = send(OWN, PEER, whole, "x", '$');
+    assert_eq!(
+        session.frame(&octets, 2),
+        Got::Status(506),
+        "another connection"
+    );
+}
+
+#[test]
+fn so_many_messages_at_once() {
+    let mut session = Session::new();
+    for number in 0..MAX_MESSAGES {
+        assert_eq!(
+            session.chunk(&format!("id-{number}"), "1-*/*", "a", '+'),
+            Got::Status(200)
+        );
+    }
+    assert_eq!(session.chunk("more", "1-*/*", "a", '+'), Got::Status(408));
+    assert_eq!(
+        session.chunk("id-2", "2-*/*", "", '#'),
+        Got::Status(200),
+        "given up"
+    );
+    assert_eq!(session.chunk("more", "1-*/*", "a", '+'), Got::Status(200));
+}
+
+#[test]
+fn who_is_told_of_the_outcome() {
+    use MsrpOutcome::{Delivered, Failed, Unknown};
+    // Success-Report, Failure-Report, whether the hold time is over, the outcome, the frames.
+    for (success, failure, is_late, outcome, told) in [
+        ("no", "yes", false, Delivered, &[200][..]),
+        ("yes", "yes", false, Delivered, &[200, 200]),
+        ("yes", "no", false, Delivered, &[200]),
+        ("no", "no", false, Delivered, &[]),
+        ("no", "partial", false, Delivered, &[]),
+        ("yes", "yes", false, Unknown, &[200]),
+        ("yes", "yes", false, Failed(408), &[408]),
+        ("no", "partial", false, Failed(403), &[403]),
+        ("no", "no", false, Failed(403), &[]),
+        ("no", "yes", true, Delivered, &[]),
+        ("yes", "yes", true, Delivered, &[200]),
+        ("no", "yes", true, Failed(403), &[403]),
+        ("no", "partial", true, Failed(403), &[403]),
+        ("yes", "no", true, Failed(403), &[]),
+        ("yes", "yes", true, Unknown, &[]),
+    ] {
+        let row = format!("{success} {failure} {is_late} {outcome:?}");
+        let mut session = Session::new();
+        let fields = format!(
+            "Message-ID: id-1\r\nSuccess-Report: {success}\r\nFailure-Report: {failure}\r\n"
+        );
+        assert_eq!(session.send(&fields, "hello", '$'), Got::Whole(0), "{row}");
+        assert!(
+            session
+                .session
+                .due(session.now_ms + LIMITS.hold_ms - 1)
+                .is_empty(),
+            "{row}"
+        );
+        if is_late {
+            let held = session.session.due(session.now_ms + LIMITS.hold_ms);
+            let held: Vec<u16> = held.iter().map(|frame| status(frame)).collect();
+            assert_eq!(
+                held,
+                if failure == "yes" { &[200][..] } else { &[] },
+                "{row}"
+            );
+        }
+        let frames = session.session.outcome(0, outcome, 7);
+        let codes: Vec<u16> = frames.iter().map(|frame| status(frame)).collect();
+        assert_eq!(codes, told, "{row}");
+        assert!(
+            session.session.outcome(0, outcome, 7).is_empty(),
+            "told once"
+        );
+        // Delivered once: the same again is only acknowledged.
+        let again = session.send(&fields, "hello", '$');
+        match outcome {
+            Delivered => assert!(!matches!(again, Got::Whole(_)), "{row}"),
+            Failed(_) | Unknown => assert_eq!(again, Got::Whole(0), "{row}"),
+        }
+    }
+}
+
+#[test]
+fn a_session_ends_without_traffic_but_not_before_the_outcome() {
+    let mut session = Session::new();
+    assert_eq!(session.chunk("id-1", "1-*/*", "a", '+'), Got::Status(200));
+    assert_eq!(session.session.due_ms(&LIMITS), 61_000);
+    assert!(!session.session.is_idle(60_999, &LIMITS));
+    assert!(session.session.is_idle(61_000, &LIMITS));
+    assert_eq!(
+        session.send("Message-ID: id-2\r\n", "hello", '$'),
+        Got::Whole(1)
+    );
+    assert_eq!(session.session.due_ms(&LIMITS), 21_000);
+    assert!(!session.session.is_idle(61_000, &LIMITS));
+    session.session.outcome(1, MsrpOutcome::Delivered, 7);
+    assert!(session.session.is_idle(61_000, &LIMITS));
+}
+
+#[test]
+fn a_whole_message_becomes_short_messages_and_its_outcome_is_told() {
+    let mut world = World::new();
+    let mut session = Session::new();
+    assert_eq!(
+        session.send("Message-ID: id-1\r\n", "hello", '$'),
+        Got::Whole(0)
+    );
+    let about = session.session.message(0).unwrap();
+    let translated = world.gateway.translate_session_message(
+        &session.session,
+        about,
+        b"hello",
+        Capabilities::default(),
+        world.now,
+    );
+    let im = translated.unwrap();
+    let done = world.handle(Input::SessionMessage { im: &im });
+    assert_eq!(
+        (done.held.len(), done.enlisted.len()),
+        (0, 1),
+        "nobody is held"
+    );
+    let exchange = done.enlisted[0];
+    let message = done.message();
+    let call_id = message.call_id.clone().unwrap();
+    let done = world.report(&MessageIn {
+        in_reply_to: Some(&call_id),
+        ..from_phone(ALICE, &[0x02, message.body[1]])
+    });
+    let [ended] = done.ended[..] else {
+        panic!("{} outcomes", done.ended.len())
+    };
+    assert_eq!(ended.exchange, exchange);
+    assert_eq!(outcome(&ended), MsrpOutcome::Delivered);
+    assert_eq!(world.store.open(), 0);
+}
+
+#[test]
+fn a_text_that_cannot_be_converted() {
+    let world = World::new();
+    let mut session = Session::new();
+    assert_eq!(
+        session.send("Message-ID: id-1\r\n", "x", '$'),
+        Got::Whole(0)
+    );
+    let about = *session.session.message(0).unwrap();
+    let mut translate = |octets: &[u8], recipient: &str| {
+        session.session.recipient = Text::new(recipient).unwrap();
+        let capabilities = Capabilities::default();
+        let session = &session.session;
+        let made = world.gateway.translate_session_message(
+            session,
+            &about,
+            octets,
+            capabilities,
+            world.now,
+        );
+        made.map(drop)
+    };
+    for (octets, recipient, code) in [
+        (&b"\xff"[..], ALICE, 400),
+        (b"", ALICE, 400),
+        (&[b'x'; 1_531], ALICE, 413),
+        (b"x", "urn:service:sos", 403),
+        (b"x", "http://example.com", 403),
+    ] {
+        assert_eq!(translate(octets, recipient), Err(code), "{recipient}");
+    }
+}
