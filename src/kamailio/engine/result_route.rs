@@ -45,7 +45,7 @@ fn route_for(named: &str) -> Option<ScriptRoute<'_>> {
             .map(ScriptRoute::Kemi);
     }
     let route = match named {
-        "" => NativeRoute::of_event(RESULT),
+        "" => RESULT_ROUTE.with(|route| *route.get_or_init(|| NativeRoute::of_event(RESULT))),
         named => NativeRoute::named(named),
     };
     route.map(ScriptRoute::Native)
@@ -77,7 +77,10 @@ pub(crate) fn set_sm_event_callback(function: &'static str) {
 }
 
 thread_local! {
-    /// `event_route[ipsmgw:sm-result]`. It is looked up once, because the script does not change.
+    /// `event_route[ipsmgw:result]`. It is looked up once, because the script does not change.
+    static RESULT_ROUTE: OnceCell<Option<NativeRoute>> = const { OnceCell::new() };
+
+    /// `event_route[ipsmgw:sm-result]`, likewise.
     static SM_RESULT_ROUTE: OnceCell<Option<NativeRoute>> = const { OnceCell::new() };
 }
 
