@@ -52,7 +52,8 @@ async def examples():
         script.append(text if OUTSIDE.match(first(text)) else f"route[EXAMPLE_{count}] {{\n{text}}}\n")
         count += 1
     async with gateway(script="\n".join(script)) as gw:
-        bad = [line for line in gw.log().splitlines() if re.search("ERROR|CRITICAL|WARNING", line)]
+        # msrp.so asks for TLS, which this gateway has not.
+        bad = [line for line in gw.log().splitlines() if re.search("ERROR|CRITICAL|WARNING", line) and "TLS is mandatory" not in line]
         equal(bad, [], "the log")
         check_values(gw, "\n".join(script))
     say(f"{count} examples")
