@@ -39,11 +39,12 @@ impl<'m> CurrentFrame<'m> {
     /// The frame; nothing outside of `event_route[msrp:frame-in]`.
     pub(crate) fn of(msg: SipMsg<'m>) -> Option<Self> {
         let buffer = value(msg, b"$msrp(buf)")?;
-        let connection = value(msg, b"$msrp(conid)")?;
+        // A number of a pseudo-variable has another width in Kamailio 6.
+        let connection = i64::from(value(msg, b"$msrp(conid)")?.ri);
         Some(Self {
             // SAFETY: the octets that Kamailio has read from the connection; they stay while the event route runs.
             octets: unsafe { text::octets(&buffer.rs) },
-            connection: connection.ri,
+            connection: i32::try_from(connection).ok()?,
         })
     }
 }
