@@ -181,7 +181,7 @@ fn charging_records() {
     let documented = first_column(&text);
     let fields = ChargingRecord::FIELDS.map(|field| kamailio::CDR_PREFIX.to_owned() + field.name);
     assert_eq!(documented, fields.into());
-    for engine in ["sqlite", "postgres", "mysql"] {
+    for engine in ["sqlite", "postgresql", "mariadb"] {
         let schema = read(format!("kamailio-cfg/schema/cdr-{engine}.sql"));
         let lines = schema.lines().filter(|line| line.starts_with("    "));
         let columns: Vec<&str> = lines

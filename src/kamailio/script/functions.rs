@@ -148,6 +148,15 @@ pub(crate) fn begin(msg: Request<'_>) -> Result<(), i32> {
     }
 }
 
+/// Creates the transaction of a message, unless no new messages are taken. An error is the return code.
+pub(crate) fn accept(msg: Request<'_>) -> Result<(), i32> {
+    begin(msg)?;
+    match refuse_while_draining(msg) {
+        true => Err(FALSE),
+        false => Ok(()),
+    }
+}
+
 /// The identifier of the request's transaction, valid in all processes.
 fn transaction_at_hand(msg: Request<'_>) -> TransactionId {
     let place = Transaction::of(msg.message()).map(Transaction::place);
@@ -187,11 +196,8 @@ pub(crate) fn sm_to_sm(msg: SipMsg<'_>) -> i32 {
     let Some(msg) = can_take(msg, "ipsmgw_sm_to_sm") else {
         return FALSE;
     };
-    if let Err(ended) = begin(msg) {
+    if let Err(ended) = accept(msg) {
         return ended;
-    }
-    if refuse_while_draining(msg) {
-        return FALSE;
     }
     let state = state();
     let now = now();
@@ -238,11 +244,8 @@ pub(crate) fn store(msg: SipMsg<'_>) -> i32 {
             false => FALSE,
         };
     }
-    if let Err(ended) = begin(msg) {
+    if let Err(ended) = accept(msg) {
         return ended;
-    }
-    if refuse_while_draining(msg) {
-        return FALSE;
     }
     let state = state();
     let now = now();

@@ -8,7 +8,7 @@ use crate::interwork::{
 };
 use crate::sip::Uri;
 
-use super::functions::{begin, can_take, refuse_message, refuse_while_draining};
+use super::functions::{accept, can_take, refuse_message};
 use crate::kamailio::engine::decide::decide_for;
 use crate::kamailio::engine::execute::{Context, execute, handle, note_opened};
 use crate::kamailio::engine::message_view::MessageView;
@@ -100,11 +100,8 @@ pub(crate) fn im_to_list(msg: SipMsg<'_>) -> i32 {
     let Some(msg) = can_take(msg, "ipsmgw_im_to_list") else {
         return FALSE;
     };
-    if let Err(ended) = begin(msg) {
+    if let Err(ended) = accept(msg) {
         return ended;
-    }
-    if refuse_while_draining(msg) {
-        return FALSE;
     }
     let list = LIST.take().filter(|list| list.number == msg.number());
     let recipients = list.map(|list| list.recipients).unwrap_or_default();
