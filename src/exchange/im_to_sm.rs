@@ -2,6 +2,9 @@
 
 use super::{ExchangeKey, Header, NEVER, Party, TransactionId};
 
+/// Milliseconds before a `202` at which a message is written to the database.
+const STORE_BEFORE_MS: u64 = 1_500;
+
 /// RP-DATA to the SMS side. Its texts: [`ImToSmTexts`](super::ImToSmTexts).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ImToSm {
@@ -74,6 +77,8 @@ pub enum Role {
 pub struct Sender {
     /// The sender's transaction, as long as it waits for its answer.
     pub held: Option<Held>,
+    /// Whether the message is to be written to the database before the sender gets a `202`, so that it is a promise.
+    pub to_be_stored: bool,
     /// The notifications that the sender wants.
     pub wants: Wants,
     /// When the message was taken, or sent where the sender says so, in seconds since 1970 UTC.
@@ -181,6 +186,7 @@ impl Sender {
     /// Nobody waits, and nobody wants to hear anything.
     pub const NOBODY: Self = Self {
         held: None,
+        to_be_stored: false,
         wants: Wants::NOTHING,
         unix: 0,
     };
@@ -219,6 +225,16 @@ impl ImToSm {
             | Role::StatusReport
             | Role::Stored { .. }
             | Role::ShortMessage { .. } => None,
+        }
+    }
+
+    /// When it is to be written to the database, in milliseconds since 1970 UTC; [`NEVER`].
+    pub const fn store_ms(&self) -> u64 {
+        match self.held() {
+            Some(held) if self.sender().to_be_stored => {
+                held.until_ms.saturating_sub(STORE_BEFORE_MS)
+            }
+            _ => NEVER,
         }
     }
 

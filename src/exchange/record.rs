@@ -123,6 +123,15 @@ impl Exchange {
         }
     }
 
+    /// When the host looks at it again, in milliseconds since 1970 UTC; [`NEVER`](super::NEVER).
+    pub const fn wakes_ms(&self) -> u64 {
+        let due_ms = self.header().due_ms;
+        match self {
+            Self::ImToSm(it) if it.store_ms() < due_ms => it.store_ms(),
+            _ => due_ms,
+        }
+    }
+
     /// Its name.
     pub const fn key(&self) -> ExchangeKey {
         self.header().key

@@ -166,6 +166,12 @@ impl Turn<'_> {
     }
 
     fn due(&mut self, key: ExchangeKey) {
+        if let Some(Exchange::ImToSm(im)) = self.view.by_key(key)
+            && im.header.due_ms > self.now.unix_ms
+            && im.store_ms() <= self.now.unix_ms
+        {
+            return self.store_held(im);
+        }
         // The deadline has passed and must not stay, whatever else changes.
         self.view.wake_at(key, NEVER);
         match self.view.by_key(key) {

@@ -54,12 +54,11 @@ impl Turn<'_> {
         let goes_on = match exchange {
             Exchange::KeptPart(part) => Some(self.part_taken_up(part).into()),
             Exchange::StoredMessage(message) => Some(self.message_taken_up(message).into()),
-            // They are not written yet.
-            Exchange::SmToIm(_)
-            | Exchange::ImToSm(_)
-            | Exchange::Submitted(_)
-            | Exchange::ListDelivery(_)
-            | Exchange::Notification(_) => None,
+            Exchange::ImToSm(im) => self.im_taken_up(im).map(Exchange::from),
+            Exchange::Submitted(kept) => Some(self.submission_taken_up(kept).into()),
+            Exchange::Notification(it) => Some(self.notification_taken_up(it).into()),
+            // They are never written.
+            Exchange::SmToIm(_) | Exchange::ListDelivery(_) => None,
         };
         if let Some(exchange) = goes_on {
             let exchange: Exchange = exchange;

@@ -4,7 +4,7 @@ use ipsmgw::exchange::{ExchangeKey, ReplyTo, TransactionId};
 use ipsmgw::interwork::{Counter, Input, Verdict};
 
 use crate::long_sm_to_im::{answered, parts, parts_that_ask, whole};
-use crate::world::{ALICE, Done, World, from_phone, settings};
+use crate::world::{ALICE, Done, World, from_phone, instant, settings};
 
 const RP_ACK: u8 = 0x03;
 const RP_ERROR: u8 = 0x05;
@@ -221,5 +221,96 @@ fn acknowledged_parts_are_delivered_after_a_crash_though_the_last_never_comes() 
     let done = world.handle(Input::Due { exchange });
     assert_eq!(done.counted, [Counter::SmIncomplete]);
     assert!(String::from_utf8_lossy(&done.message().body).starts_with("The quick"));
+    assert_eq!((world.store.open(), world.store.rows()), (0, 0));
+}
+
+/// An instant message that waits for the phone's report, a second and a half before the sender's time is over.
+fn held(world: &mut World, text: &str) -> (ExchangeKey, Done) {
+    let done = world.deliver(&instant(ALICE, text));
+    let exchange = done.held[0];
+    let first = done.sent[0].0.unwrap();
+    world.leg(first, 200);
+    let store_ms = world.now.unix_ms + world.gateway.policy.hold_timeout_ms - 1_500;
+    loop {
+        let (at, due) = world.store.next_wake().unwrap();
+        world.now.unix_ms = at;
+        let done = world.handle(Input::Due { exchange: due });
+        if !done.asked.is_empty() {
+            assert_eq!(at, store_ms);
+            return (exchange, done);
+        }
+    }
+}
+
+#[test]
+fn a_message_is_written_before_its_202() {
+    let mut world = world();
+    let (exchange, done) = held(&mut world, "hello");
+    assert_eq!(done.asked, [(exchange, None)]);
+    assert!(done.sent.is_empty() && done.answered.is_empty());
+    assert!(world.stored(exchange).is_nothing());
+    world.pass(1_500);
+    assert_eq!(world.hold_timeout(exchange).answer(), 202);
+    assert_eq!(world.store.rows(), 1);
+    // The report comes after a crash: In-Reply-To names the message.
+    let call_id = world.gateway_call_id(exchange, 1);
+    world.crash(5_000);
+    let done = world.report_on(ALICE, &[0x02, 0x01], &call_id);
+    assert_eq!(done.counted, [Counter::ImDelivered]);
+    assert_eq!((world.store.open(), world.store.rows()), (0, 0));
+}
+
+#[test]
+fn a_message_without_a_report_is_sent_again_after_a_crash() {
+    let mut world = world();
+    let (exchange, _) = held(&mut world, "hello");
+    world.stored(exchange);
+    world.pass(1_500);
+    assert_eq!(world.hold_timeout(exchange).answer(), 202);
+    world.crash(5_000);
+    let mut sent = Vec::new();
+    while sent.is_empty() {
+        let (at, exchange) = world.store.next_wake().unwrap();
+        world.now.unix_ms = world.now.unix_ms.max(at);
+        sent = world.handle(Input::Due { exchange }).sent;
+    }
+    assert_eq!(sent[0].0, Some(exchange));
+}
+
+#[test]
+fn without_the_database_the_sender_hears_503() {
+    let mut world = world();
+    let (exchange, _) = held(&mut world, "hello");
+    world.handle(Input::NotStored { exchange });
+    world.pass(1_500);
+    assert_eq!(world.hold_timeout(exchange).answer(), 503);
+    assert_eq!((world.store.open(), world.store.rows()), (0, 0));
+}
+
+#[test]
+fn all_parts_that_the_phone_has_not_are_written() {
+    let mut world = world();
+    let (exchange, done) = held(&mut world, &"long ".repeat(80));
+    let asked: Vec<ExchangeKey> = done.asked.iter().map(|(key, _)| *key).collect();
+    assert_eq!(asked.len(), 3);
+    assert_eq!(asked[2], exchange);
+    for key in &asked[1..] {
+        world.stored(*key);
+    }
+    // One is missing: no promise.
+    world.pass(1_500);
+    assert_eq!(world.hold_timeout(exchange).answer(), 503);
+    assert_eq!((world.store.open(), world.store.rows()), (0, 0));
+}
+
+#[test]
+fn a_message_that_is_delivered_at_once_is_never_written() {
+    let mut world = world();
+    let done = world.deliver(&instant(ALICE, "hello"));
+    let exchange = done.held[0];
+    let call_id = world.gateway_call_id(exchange, 1);
+    world.leg(exchange, 200);
+    let done = world.report_on(ALICE, &[0x02, 0x01], &call_id);
+    assert_eq!(done.answer(), 200);
     assert_eq!((world.store.open(), world.store.rows()), (0, 0));
 }

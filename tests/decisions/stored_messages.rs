@@ -236,15 +236,38 @@ fn a_short_message_stays_one_where_it_can() {
             world.leg(done.sent[0].0.unwrap(), 200)
         };
         // The status report that the sender asked for.
-        let (_, report) = done
-            .sent
-            .iter()
-            .find(|(_, it)| it.identity == ALICE)
-            .unwrap();
+        let mut sent = done.sent.iter();
+        let (exchange, report) = sent.find(|(_, it)| it.identity == ALICE).unwrap();
+        let (exchange, rp_mr) = (exchange.unwrap(), report.body[1]);
         let report = status_report(&report.body);
         assert_eq!((u8::from(report.status), report.mr.0), (0x00, 0x07));
-        assert_eq!(world.store.rows.len(), 0);
+        // It is owed, and the database has it in place of the message.
+        assert_eq!(world.store.rows.len(), 1);
+        world.leg(exchange, 200);
+        world.report_before_200(&from_phone(ALICE, &[0x02, rp_mr]));
+        assert_eq!((world.store.open(), world.store.rows.len()), (0, 0));
     }
+}
+
+#[test]
+fn a_status_report_that_a_crash_cut_off_is_sent_after_it() {
+    let mut world = world();
+    stored_sm(&mut world, &asking(0x2A));
+    let rp_mr = comes(&mut world, PHONE).message().body[1];
+    let done = rp_ack(&mut world, rp_mr);
+    assert_eq!(u8::from(status_report(&done.message().body).status), 0x00);
+    world.crash(5_000);
+    let mut sent = Vec::new();
+    while sent.is_empty() {
+        let (at, exchange) = world.store.next_wake().unwrap();
+        world.now.unix_ms = world.now.unix_ms.max(at);
+        sent = world.handle(Input::Due { exchange }).sent;
+    }
+    let (exchange, again) = &sent[0];
+    assert_eq!(u8::from(status_report(&again.body).status), 0x00);
+    world.leg(exchange.unwrap(), 200);
+    world.report_before_200(&from_phone(ALICE, &[0x02, again.body[1]]));
+    assert_eq!((world.store.open(), world.store.rows.len()), (0, 0));
 }
 
 #[test]
@@ -389,8 +412,11 @@ fn end_of_validity_is_told() {
     assert_eq!(due_of_row(&world), Some(30_000));
     world.pass(61_000);
     let done = world.read_stored();
+    let rp_mr = done.message().body[1];
     let report = status_report(&done.message().body);
     assert_eq!(u8::from(report.status), 0x46);
+    world.leg(done.sent[0].0.unwrap(), 200);
+    world.report_before_200(&from_phone(ALICE, &[0x02, rp_mr]));
     assert_eq!(world.store.rows.len(), 0);
 }
 

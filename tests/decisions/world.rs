@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use ipsmgw::exchange::{
-    Change, Exchange, ExchangeKey, Full, Header, Identity, IdentityKey, ImToSm, ImToSmState, Kind,
-    NEVER, Notification, NotificationState, Now, PastSm, ReplyTo, Sequence, Store as _, Stored,
-    Texts, TransactionId,
+    Change, Exchange, ExchangeKey, Full, Identity, IdentityKey, ImToSm, ImToSmState, Kind, NEVER,
+    Notification, NotificationState, Now, PastSm, ReplyTo, Sequence, Store as _, Stored, Texts,
+    TransactionId,
 };
 use ipsmgw::interwork::{
     Counter, Effect, Ended, Gateway, ImOutcome, Input, Policy, Reason, RpReport, Settings, Step,
@@ -217,10 +217,11 @@ impl Store {
 
     /// The exchange that wakes next, and the time.
     pub(crate) fn next_wake(&self) -> Option<(u64, ExchangeKey)> {
-        let headers = self.open.iter().map(|(open, _)| *open.header());
-        let due = headers.filter(|header| header.due_ms != NEVER);
-        let first = due.min_by_key(|header| header.due_ms);
-        first.map(|Header { key, due_ms, .. }| (due_ms, key))
+        let wakes = self.open.iter();
+        let wakes = wakes.map(|(open, _)| (open.wakes_ms(), open.key()));
+        wakes
+            .filter(|(wakes_ms, _)| *wakes_ms != NEVER)
+            .min_by_key(|(wakes_ms, _)| *wakes_ms)
     }
 
     /// The RP-DATA to the SMS side.
@@ -473,6 +474,25 @@ impl World {
         let mut world = Self::with(settings);
         world.gateway.keeps = true;
         world
+    }
+
+    /// The Call-ID of one attempt, as the phone saw it.
+    pub(crate) fn gateway_call_id(&self, exchange: ExchangeKey, attempt: u8) -> String {
+        format!(
+            "{:x}-{:x}-{attempt:x}-{:x}@ims.example",
+            exchange.node(),
+            exchange.serial(),
+            self.gateway.boot
+        )
+    }
+
+    /// A report of a phone with this In-Reply-To.
+    pub(crate) fn report_on(&mut self, identity: &str, octets: &[u8], call_id: &str) -> Done {
+        let message = MessageIn {
+            in_reply_to: Some(call_id),
+            ..from_phone(identity, octets)
+        };
+        self.report_before_200(&message)
     }
 
     /// The database has written an exchange.

@@ -72,7 +72,7 @@ enumeration!(ImToSmState {
     10 => Storing { status, retry_after },
 });
 enumeration!(Role { 0 => Message(sender), 1 => Part { last }, 2 => StatusReport, 3 => ShortMessage { from, until_ms }, 4 => Stored { message } });
-structure!(Sender { wants, unix; held: None });
+structure!(Sender { wants, unix; held: None, to_be_stored: false });
 structure!(RpRefusal { cause, fcs });
 
 structure!(KeptPart {

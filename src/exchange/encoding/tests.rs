@@ -94,6 +94,7 @@ fn role() -> impl Strategy<Value = Role> {
     prop_oneof![
         (wants(), any::<i64>()).prop_map(|(wants, unix)| Role::Message(Sender {
             held: None,
+            to_be_stored: false,
             wants,
             unix
         })),

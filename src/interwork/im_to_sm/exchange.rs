@@ -2,7 +2,7 @@
 
 use crate::exchange::{
     ExchangeKey, ImToSm, ImToSmState, ImToSmTexts, Kind, Party, ReplyTo, Role, RpRefusal, Sender,
-    TransactionId,
+    Stored, TransactionId,
 };
 use crate::interwork::counter::Counter;
 use crate::interwork::ended::{Ended, Ending};
@@ -26,6 +26,9 @@ const RP_DATA_ATTEMPTS: u8 = 2;
 /// Milliseconds that other messages to a phone wait for a missing report (row CON-1).
 const REPORT_FIRST_MS: u64 = 3_000;
 
+/// Milliseconds after the start at which a message of an earlier start goes on: registrations are there then.
+const TAKEN_UP_MS: u64 = 1_000;
+
 /// Milliseconds to wait for the report of a phone that refused in SIP: it may have accepted the message in RP.
 const GRACE_MS: u64 = 1_000;
 
@@ -36,6 +39,12 @@ const CLOSING_MS: u64 = 35_000;
 pub(crate) const DELIVERED: SipOutcome = SipOutcome {
     status: 200,
     retry_after: false,
+};
+
+/// Answer to the sender when the database cannot keep the message, and nobody else has taken responsibility.
+const NOT_KEPT: SipOutcome = SipOutcome {
+    status: 503,
+    retry_after: true,
 };
 
 /// Answer to the sender while the outcome is open: the gateway has taken responsibility (RFC 3428 §7).
@@ -384,6 +393,11 @@ impl Turn<'_> {
         if let Some((part, status)) = failure {
             self.conclude(part, self.gateway.policy.causes.leg_to_sip(status), false);
         }
+        let is_kept = !self.gateway.keeps || self.is_stored(&im);
+        if failure.is_none() && !was_settled && !is_kept {
+            self.remove_parts(key);
+            self.conclude(key, NOT_KEPT, false);
+        }
         if let Some(open) = self.get::<ImToSm>(key)
             && let ImToSmState::Settled {
                 status,
@@ -392,7 +406,7 @@ impl Turn<'_> {
         {
             self.end(open, status, retry_after);
         }
-        if failure.is_some() || was_settled {
+        if failure.is_some() || was_settled || !is_kept {
             return self.start_next(im.header.identity, im.to);
         }
         self.answer_held(&im, ACCEPTED.status, ACCEPTED.retry_after);
@@ -403,6 +417,58 @@ impl Turn<'_> {
         self.count(Counter::ImAccepted);
         self.ended(Ended::with(key, Kind::ImToSm, ACCEPTED.status));
         self.notify_accepted(key, im.sender().wants);
+    }
+
+    /// The sender still waits, and may get a `202` soon: the message is written to the database, all parts of it that the
+    /// phone does not have.
+    pub(crate) fn store_held(&mut self, mut im: ImToSm) {
+        let key = im.header.key;
+        if let Some(sender) = im.sender_mut() {
+            sender.to_be_stored = false;
+        }
+        self.view.update(im);
+        if matches!(im.state, ImToSmState::Settled { .. }) {
+            return;
+        }
+        let mut parts: Vec<ImToSm> = self.view.parts_before(key).collect();
+        parts.push(im);
+        for mut part in parts {
+            part.header.stored = Stored::Asked;
+            self.view.update(part);
+            self.effects.push(Effect::Store {
+                exchange: part.header.key,
+                waits: None,
+            });
+        }
+    }
+
+    /// Whether the database has all parts of the message that the phone does not have.
+    fn is_stored(&self, last: &ImToSm) -> bool {
+        let mut parts = self.view.parts_before(last.header.key);
+        last.header.stored == Stored::Yes && parts.all(|part| part.header.stored == Stored::Yes)
+    }
+
+    /// A message of an earlier start, whose sender has its `202`, or a status report. The phone may have it, and its report
+    /// may still come.
+    pub(crate) fn im_taken_up(&self, mut im: ImToSm) -> Option<ImToSm> {
+        let now_ms = self.now.unix_ms;
+        im.in_transaction = false;
+        let wait_ms = match im.state {
+            // To one of several, who were not answered; or ended but for the SIP response.
+            ImToSmState::Listed | ImToSmState::Closing => return None,
+            ImToSmState::Queued | ImToSmState::Pausing | ImToSmState::Storing { .. } => {
+                im.state = ImToSmState::Pausing;
+                TAKEN_UP_MS
+            }
+            ImToSmState::Sent | ImToSmState::Taken | ImToSmState::Overdue => {
+                im.state = ImToSmState::Taken;
+                REPORT_FIRST_MS
+            }
+            ImToSmState::Refused | ImToSmState::Settled { .. } => TAKEN_UP_MS,
+            ImToSmState::Failed { .. } => self.gateway.policy.report_timeout_ms,
+        };
+        im.header.due_ms = now_ms + wait_ms;
+        Some(im)
     }
 
     /// The part of a message that failed in SIP, and the status code.

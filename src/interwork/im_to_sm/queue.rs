@@ -68,6 +68,7 @@ impl Turn<'_> {
     ) -> Result<ImToSm, Full> {
         let sender = Sender {
             held,
+            to_be_stored: held.is_some() && self.gateway.keeps,
             wants: notify.map_or(Wants::NOTHING, |wanted| wanted.wants),
             unix: notify.map_or(self.now.unix, |wanted| wanted.sent),
         };

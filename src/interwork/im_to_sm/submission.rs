@@ -67,7 +67,10 @@ impl Turn<'_> {
                 identity: im.header.identity,
                 share,
                 due_ms: self.now.unix_ms + u64::from(seconds) * 1000,
-                stored: Stored::No,
+                stored: match self.gateway.keeps {
+                    true => Stored::Yes,
+                    false => Stored::No,
+                },
             },
             tp_mr: im.tp_mr,
             wants,
@@ -81,6 +84,12 @@ impl Turn<'_> {
     pub(crate) fn submission_due(&mut self, kept: Submitted) {
         self.view.end(kept.header.key);
         self.cannot_be_proven(kept.message);
+    }
+
+    /// What a service centre took from an earlier start.
+    pub(crate) fn submission_taken_up(&self, mut kept: Submitted) -> Submitted {
+        kept.header.due_ms = kept.header.due_ms.max(self.now.unix_ms);
+        kept
     }
 
     /// SMS-STATUS-REPORT: its RP-ACK is on its way.

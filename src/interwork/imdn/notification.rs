@@ -282,7 +282,10 @@ impl Turn<'_> {
             return;
         };
         let mut notification = Notification {
-            header: about.header,
+            header: Header {
+                stored: about.header.stored.behind(),
+                ..about.header
+            },
             state: NotificationState::Sent,
             about: about.party,
             disposition,
@@ -352,6 +355,14 @@ impl Turn<'_> {
                 (Some(Disposition::Processing(_) | Disposition::Display(_)), _) => {}
             }
         }
+    }
+
+    /// A notification of an earlier start: it goes once more.
+    pub(crate) fn notification_taken_up(&self, mut notification: Notification) -> Notification {
+        notification.state = NotificationState::Pausing;
+        notification.attempts = notification.attempts.min(1);
+        notification.header.due_ms = self.now.unix_ms + PAUSE_MS;
+        notification
     }
 
     fn send_notification(&mut self, mut notification: Notification) {

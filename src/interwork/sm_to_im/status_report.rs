@@ -17,6 +17,8 @@ use crate::wire::{
 pub(crate) struct Reported<'t> {
     identity_key: IdentityKey,
     share: u64,
+    /// Whether the database keeps the report: as the message that it is about.
+    kept: Stored,
     party: Party,
     unix: i64,
     zone: i8,
@@ -32,6 +34,7 @@ impl<'t> Reported<'t> {
         Self {
             identity_key: sm.header.identity,
             share: sm.header.share,
+            kept: sm.header.stored.behind(),
             party: sm.sender,
             unix: sm.unix,
             zone: sm.zone,
@@ -42,11 +45,12 @@ impl<'t> Reported<'t> {
         }
     }
 
-    /// This stored message.
+    /// This stored message, which the database had.
     pub(crate) fn stored(report: &'t StatusReportOut) -> Self {
         Self {
             identity_key: IdentityKey::of(&report.identity),
             share: report.share,
+            kept: Stored::Yes,
             party: Party::Phone,
             unix: report.unix,
             zone: report.zone,
@@ -62,6 +66,7 @@ impl<'t> Reported<'t> {
         Self {
             identity_key: part.header.identity,
             share: part.header.share,
+            kept: part.header.stored.behind(),
             party: part.sender,
             unix: part.unix,
             zone: part.zone,
@@ -100,7 +105,7 @@ impl Turn<'_> {
             identity: about.identity_key,
             share,
             due_ms: self.queue_ends_ms(NEVER),
-            stored: Stored::No,
+            stored: about.kept,
         };
         let report = ImToSm::new(
             header,

@@ -1,7 +1,9 @@
 //! Inputs for the core: its decision is committed under the lock of the bucket, which is released then.
 
+use std::cell::RefCell;
+
 use crate::exchange::{Exchange, ExchangeKey, Identity, NothingOpen, Now, Texts};
-use crate::interwork::{Input, Step};
+use crate::interwork::{Effect, Input, Step};
 
 use super::log_subject;
 use crate::kamailio::state::exchanges::{Behind, Locked};
@@ -28,12 +30,37 @@ pub(crate) fn decide_for(identity: &Identity, input: Input<'_>, now: Now) -> Ste
 /// Decides an input for the exchanges of a locked bucket.
 pub(crate) fn decide_in(mut locked: Locked<'_>, input: Input<'_>, now: Now) -> Step {
     let step = state().gateway.handle(input, now, &mut locked);
-    let behind = locked.commit(&step.changes);
+    let mut behind = locked.commit(&step.changes);
     if let Some(storage) = &state().storage {
+        if step.effects.iter().any(is_owed_elsewhere) {
+            let is_end = |change: &Behind| matches!(change, Behind::Ended(_));
+            let (ended, rest): (Vec<_>, Vec<_>) = behind.into_iter().partition(is_end);
+            ENDED.with_borrow_mut(|later| later.extend(ended));
+            behind = rest;
+        }
         // Still under the lock of the bucket: the database follows in the order of the commits.
         storage.follow(&behind);
     }
     step
+}
+
+thread_local! {
+    /// Exchanges that have ended, and whose rows stay until the effects of their steps are carried out.
+    static ENDED: RefCell<Vec<Behind>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Whether this effect opens an exchange in another bucket, for something that is still owed: the database has that one before the row
+/// of this one goes.
+const fn is_owed_elsewhere(effect: &Effect) -> bool {
+    matches!(effect, Effect::ReportStatus(_))
+}
+
+/// All effects are carried out.
+pub(super) fn effects_are_done() {
+    let ended = ENDED.take();
+    if let Some(storage) = &state().storage {
+        storage.follow(&ended);
+    }
 }
 
 /// Takes up an exchange of an earlier start, of this identity. False: there is no place for it.

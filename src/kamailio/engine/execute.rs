@@ -9,7 +9,7 @@ use crate::sip::{Answer, Translation};
 
 use super::answer::{answer_in_transaction, answer_request, reply};
 use super::cdr_route;
-use super::decide::{decide, decide_for};
+use super::decide::{decide, decide_for, effects_are_done};
 use super::log_subject;
 use super::result_route;
 use super::rewrite;
@@ -278,6 +278,7 @@ pub(crate) fn execute(step: Step, context: Context<'_>) -> Executed {
             }
         }
     }
+    effects_are_done();
     // The event routes of the script run after all effects.
     for (end, call_id) in ended {
         result_route::tell_script(end, call_id);

@@ -290,7 +290,7 @@ impl<M: Memory, S: BuildHasher> LockedExchanges<'_, M, S> {
         if let Some(texts) = texts {
             self.blocks.write(&mut place.texts, texts);
         }
-        self.locked.wake_at(serial, exchange.header().due_ms);
+        self.locked.wake_at(serial, exchange.wakes_ms());
         match (before, exchange.header().stored) {
             (Stored::No, Stored::No) | (_, Stored::Asked) => None,
             (Stored::Asked | Stored::Yes, Stored::No) => Some(Behind::Ended(key)),

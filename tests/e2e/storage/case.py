@@ -74,6 +74,41 @@ async def parts_survive_in_lua():
     await parts_survive(**LUA)
 
 
+async def held_survives():
+    "a 202 without a report, then kill -9: the phone's report still counts, and without one the message is sent again"
+    async with gateway(modparams={"hold_timeout": 2, "report_timeout": 4}) as gw:
+        alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
+        alice.rp_answer = None
+        equal((await bob.send_im(gw.uri("alice"), "first")).status, 202, "the answer")
+        equal([kind for kind, _ in rows(gw)], ["im_to_sm"], "what the database has")
+        request, sm = await alice.next_message()
+        await again(gw)
+        say("the report on the message of the last start")
+        await alice.report(request, sms.rp_ack(sm.mr))
+        await empty(gw)
+        await gw.until(lambda: gw.statistics("ipsmgw")["im_delivered"] == 1, what="im_delivered")
+        say("no report at all: it comes again")
+        equal((await bob.send_im(gw.uri("alice"), "second")).status, 202, "the answer")
+        await alice.next_message()
+        await again(gw)
+        request, sm = await alice.next_message(20)
+        equal(sm.tpdu.text, "second", "what the phone gets again")
+        await alice.report(request, sms.rp_ack(sm.mr))
+        await empty(gw)
+
+
+async def no_202_without_the_database():
+    "the database is locked: the sender hears 503, and not 202"
+    async with gateway(modparams={"hold_timeout": 2}) as gw:
+        alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
+        alice.rp_answer = None
+        with contextlib.closing(sqlite3.connect(gw.db, isolation_level=None)) as db:
+            db.execute("BEGIN IMMEDIATE")
+            equal((await bob.send_im(gw.uri("alice"), "hello")).status, 503, "the answer")
+            db.execute("ROLLBACK")
+        await empty(gw)
+
+
 async def database_away(**options):
     "another program holds the database's lock: what must be kept is refused, all else goes on, and it recovers"
     async with gateway(**options) as gw:
@@ -177,4 +212,13 @@ async def many():
         await empty(gw)
 
 
-run(parts_survive, parts_survive_in_lua, database_away, memory_only, wrong_table, many)
+run(
+    parts_survive,
+    parts_survive_in_lua,
+    held_survives,
+    no_202_without_the_database,
+    database_away,
+    memory_only,
+    wrong_table,
+    many,
+)
