@@ -73,7 +73,8 @@ safe! {
 
 // SAFETY: they read texts of ours during the call, and `Lent` and `Name` are live as long. They call functions with what Kamailio
 // passes, as the types of `passed` say; what these types stand for is live during the call. Those with a struct fill it, or read
-// it during the call. `tick` gets the parameter, and looks at it itself. Kamailio sets the two numbers before it loads modules, and leaves them. The other functions of the C library take
+// it during the call. `tick` gets the parameter, and looks at it itself. Kamailio sets the numbers before it
+// loads modules, and leaves them; the third changes in the fork, when nothing of this module runs. The other functions of the C library take
 // numbers alone.
 unsafe extern "C" {
     pub(super) safe fn ipsmgw_c_log(level: c_int, text: &Lent<'_>);
@@ -150,9 +151,11 @@ unsafe extern "C" {
 
     pub(super) safe static tcp_max_connections: c_int;
     pub(super) safe static shm_mem_size: c_ulong;
+    pub(super) safe static _ksr_is_main: c_int;
 
     pub(super) safe fn clock_gettime(clock: libc::clockid_t, now: &mut libc::timespec) -> c_int;
     pub(super) safe fn localtime_r(unix: &libc::time_t, local: &mut libc::tm) -> *mut libc::tm;
     pub(super) safe fn eventfd(count: c_uint, flags: c_int) -> c_int;
     pub(super) safe fn kill(process: libc::pid_t, signal: c_int) -> c_int;
+    pub(super) safe fn _exit(code: c_int) -> !;
 }

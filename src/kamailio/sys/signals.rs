@@ -11,7 +11,7 @@ pub(crate) trait Rule {
     /// A signal to the main process. True: Kamailio gets it now.
     fn in_main() -> bool;
 
-    /// A signal to another process. True: Kamailio gets it now.
+    /// A signal to another process. True: the process ends now.
     fn in_child(sender: u32) -> bool;
 }
 
@@ -38,7 +38,7 @@ pub(crate) fn uncut(work: impl FnOnce()) {
     impl Drop for End {
         fn drop(&mut self) {
             if WORK.swap(NO_WORK, SeqCst) == WORKS_AND_ENDS {
-                to_kamailio(libc::SIGTERM);
+                end(libc::SIGTERM);
             }
         }
     }
@@ -100,7 +100,18 @@ extern "C" fn on_child<R: Rule>(signal: c_int, info: Option<&libc::siginfo_t>, _
     }
     let worked = WORK.compare_exchange(WORKS, WORKS_AND_ENDS, SeqCst, SeqCst);
     if worked == Err(NO_WORK) {
+        end(signal);
+    }
+}
+
+/// Ends this process, as Kamailio's handler does. That handler first takes the lock of Kamailio's settings, to see whether memory
+/// statistics are wanted in the log: where a process was ended with this lock, all others would wait for it for ever.
+fn end(signal: c_int) {
+    // With `fork=no`.
+    if calls::_ksr_is_main != 0 {
         to_kamailio(signal);
+    } else {
+        calls::_exit(0);
     }
 }
 

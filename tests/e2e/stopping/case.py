@@ -13,6 +13,7 @@ import sip
 import sms
 from e2e import ALICE, BOB, CFG, ImClient, Phone, equal, gateway, run, say
 from gateway import free_port
+from variables import Variable
 
 LUA = {"name": "lua", "cfg": CFG / "kamailio-kemi.cfg", "lua": CFG / "kamailio.lua"}
 CAROL = ("carol", None)
@@ -211,6 +212,21 @@ async def signals_become_one():
         await ended(gw, 15)
 
 
+async def settings_are_locked():
+    "a process was ended with the lock of Kamailio's settings, which Kamailio's own signal handler takes: all others end"
+    async with gateway(people=[], name="locked") as gw:
+        main, timer = gw.process.pid, next(pid for pid, name in gw.names.items() if name == "IPSMGW TIMER")
+        # The first process ignores this signal, but then reads the settings, which need the lock only when they have changed.
+        os.kill(main, signal.SIGHUP)
+        cfg_global, lock = (Variable(main, name) for name in ("cfg_global", "cfg_global_lock"))
+        for pid in (main, timer):
+            await gw.until(lambda pid=pid: Variable(pid, "cfg_local").value() == cfg_global.target(8), what="the settings, read")
+        await gw.until(lambda: lock.target(4) == 0, what="the lock, free")
+        lock.set_target(2, 4)
+        gw.process.terminate()
+        await ended(gw, 15)
+
+
 async def drained():
     "ipsmgw.drain refuses new messages, and takes them again"
     async with gateway(people=[ALICE, BOB, CAROL]) as gw:
@@ -373,6 +389,7 @@ run(
     work_is_done,
     registration_is_finished,
     signals_become_one,
+    settings_are_locked,
     drained,
     worker_told,
     orphans_end,
