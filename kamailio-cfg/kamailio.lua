@@ -990,14 +990,6 @@ function ksr_reply_route()
 	return 1
 end
 
--- A frame of MSRP. The gateway is no relay: a frame of no session of its own is refused.
-function msrp_frame()
-	if KSR.ipsmgw.msrp() < 0 then
-		KSR.msrp.reply("481", "Session Does Not Exist", "")
-	end
-	return 1
-end
-
 -- The HTTP request that opens a WebSocket.
 function web_request()
 	local function refuse(code, reason)

@@ -1,7 +1,8 @@
 //! Which octets of a message have come (RFC 4975 §7.3.1).
 
-/// Most runs of octets with gaps between them. Chunks come in order over one connection, so one run is usual.
-pub const MAX_RUNS: usize = 16;
+/// Most runs of octets with gaps between them. Chunks come in order over one connection, so one run is usual. A relay may change
+/// their order: chunks of 2,048 octets, the smallest that a sender should make, may come in any order up to 256 KB.
+pub const MAX_RUNS: usize = 64;
 
 /// Octets from `start` up to `end`, counted from 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -13,10 +14,19 @@ pub struct Run {
 }
 
 /// The octets that have come: runs in ascending order, with gaps between them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ByteRuns {
     pub(crate) len: u8,
     pub(crate) runs: [Run; MAX_RUNS],
+}
+
+impl Default for ByteRuns {
+    fn default() -> Self {
+        Self {
+            len: 0,
+            runs: [Run::default(); MAX_RUNS],
+        }
+    }
 }
 
 impl ByteRuns {
@@ -116,6 +126,19 @@ mod tests {
     }
 
     #[test]
+    fn each_second_chunk_comes_first() {
+        let mut runs = ByteRuns::default();
+        let chunks = 2 * u32::try_from(MAX_RUNS).unwrap();
+        for number in (0..chunks).step_by(2).chain((1..chunks).step_by(2)) {
+            assert!(runs.add(Run {
+                start: number * 2_048,
+                end: number * 2_048 + 2_048
+            }));
+        }
+        assert!(runs.covers(256 * 1_024));
+    }
+
+    #[test]
     fn too_many_gaps() {
         let mut runs = ByteRuns::default();
         for start in (0..u32::try_from(MAX_RUNS).unwrap()).rev() {
@@ -126,11 +149,14 @@ mod tests {
         }
         let before = runs;
         assert!(!runs.add(Run {
-            start: 100,
-            end: 101
+            start: 1_000,
+            end: 1_001
         }));
         assert_eq!(runs, before);
-        assert!(runs.add(Run { start: 0, end: 100 }));
-        assert!(runs.covers(100));
+        assert!(runs.add(Run {
+            start: 0,
+            end: 1_000
+        }));
+        assert!(runs.covers(1_000));
     }
 }

@@ -132,8 +132,8 @@ class Endpoint:
             return
         self._spawn(user.handle(request))
 
-    def respond(self, request, status, reason, headers=(), to_tag=None):
-        octets = sip.response(request, status, reason, headers, to_tag=to_tag).encode()
+    def respond(self, request, status, reason, headers=(), to_tag=None, body=b""):
+        octets = sip.response(request, status, reason, headers, body, to_tag).encode()
         self._servers[(request.branch, request.method)] = octets
         self.send_octets(octets)
 
