@@ -1,6 +1,6 @@
 //! An instant message to one of several that stays one: a MESSAGE of ours to an instant messaging client.
 
-use super::{Header, Wants};
+use super::{Clients, Header, Wants};
 
 /// An instant message to one of several. Its texts: [`ListDeliveryTexts`](super::ListDeliveryTexts).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,8 +22,8 @@ pub enum ListDeliveryState {
     Listed,
     /// It is on its way to clients of its recipient.
     Sent {
-        /// How many of them have not answered.
-        unanswered: u8,
+        /// Those clients.
+        clients: Clients,
     },
 }
 
@@ -40,7 +40,7 @@ impl ListDeliveryState {
     pub const fn unanswered(&self) -> u8 {
         match self {
             Self::Listed => 0,
-            Self::Sent { unanswered } => *unanswered,
+            Self::Sent { clients } => clients.unanswered(),
         }
     }
 }

@@ -8,6 +8,7 @@
 //! Deadlines are milliseconds since 1970 UTC, so that they mean the same after a restart and on another node. See
 //! [`Now::unix_ms`] for a clock that is set.
 
+mod clients;
 mod encoding;
 mod header;
 mod im_to_sm;
@@ -25,6 +26,7 @@ mod texts;
 mod time;
 mod view;
 
+pub use clients::Clients;
 pub use encoding::{Damaged, decode, encode, identity_in};
 pub use header::{Header, NEVER, Stored};
 pub use im_to_sm::{Held, ImToSm, ImToSmState, Role, RpRefusal, Sender, Wants};

@@ -24,6 +24,8 @@ pub struct Notification {
 pub enum NotificationState {
     /// It is on its way.
     Sent,
+    /// It is on its way, and does not go once more.
+    SentLast,
     /// Its recipient did not take it; it goes once more at its time.
     Pausing,
 }
@@ -33,6 +35,7 @@ impl NotificationState {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Sent => "Sent",
+            Self::SentLast => "SentLast",
             Self::Pausing => "Pausing",
         }
     }

@@ -78,7 +78,7 @@ const _: () = assert!(size_of::<SmToIm>() <= 120);
 const _: () = assert!(size_of::<ImToSm>() <= 128);
 const _: () = assert!(size_of::<KeptPart>() <= 120);
 const _: () = assert!(size_of::<Submitted>() <= 80);
-const _: () = assert!(size_of::<ListDelivery>() <= 64);
+const _: () = assert!(size_of::<ListDelivery>() <= 72);
 const _: () = assert!(size_of::<Notification>() <= 64);
 const _: () = assert!(size_of::<StoredMessage>() <= 112);
 const _: () = assert!(size_of::<Exchange>() <= 128);

@@ -1,6 +1,6 @@
 //! A message whose recipient is away: kept until it is delivered, expires, or fails for good.
 
-use super::{ExchangeKey, Header, TransactionId, Wants};
+use super::{Clients, ExchangeKey, Header, TransactionId, Wants};
 
 /// A stored message, among the exchanges of its recipient. Its texts:
 /// [`StoredMessageTexts`](super::StoredMessageTexts). The host's database has it all the time; memory has it while it
@@ -80,8 +80,8 @@ pub enum StoredMessageState {
     ToPhone,
     /// It is on its way to clients.
     ToClients {
-        /// How many of them have not answered.
-        unanswered: u8,
+        /// Those clients.
+        clients: Clients,
     },
     /// The database is to write the time of the next attempt; then memory does not have it any more.
     Parking,

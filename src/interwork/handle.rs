@@ -130,9 +130,13 @@ impl Turn<'_> {
                 _ => self.hold_timeout(exchange, transaction),
             },
             Input::OtherContacts { exchange, count } => self.other_contacts(exchange, count),
-            Input::NotSent { exchange, status } => match self.view.by_key(exchange) {
+            Input::NotSent {
+                exchange,
+                attempt,
+                status,
+            } => match self.view.by_key(exchange) {
                 Some(Exchange::ImToSm(im)) => self.rp_data_not_sent(im, status),
-                open => self.request_completed(open, 0, status),
+                open => self.request_completed(open, attempt, status),
             },
             Input::RequestCompleted {
                 exchange,
@@ -156,11 +160,11 @@ impl Turn<'_> {
     /// A MESSAGE of our own has its final response, or could not be sent.
     fn request_completed(&mut self, open: Option<Exchange>, attempt: u8, status: u16) {
         match open {
-            Some(Exchange::SmToIm(sm)) => self.sm_request_completed(sm, status),
+            Some(Exchange::SmToIm(sm)) => self.sm_request_completed(sm, attempt, status),
             Some(Exchange::ImToSm(im)) => self.rp_data_completed(im, attempt, status),
-            Some(Exchange::ListDelivery(it)) => self.list_delivery_completed(it, status),
-            Some(Exchange::Notification(it)) => self.notification_completed(it, status),
-            Some(Exchange::StoredMessage(it)) => self.stored_client_answered(it, status),
+            Some(Exchange::ListDelivery(it)) => self.list_delivery_completed(it, attempt, status),
+            Some(Exchange::Notification(it)) => self.notification_completed(it, attempt, status),
+            Some(Exchange::StoredMessage(it)) => self.stored_client_answered(it, attempt, status),
             Some(Exchange::KeptPart(_) | Exchange::Submitted(_)) | None => {}
         }
     }

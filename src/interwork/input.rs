@@ -167,6 +167,8 @@ pub enum Input<'a> {
     NotSent {
         /// The exchange of the MESSAGE.
         exchange: ExchangeKey,
+        /// What the effect said; 0 where it names no attempt.
+        attempt: u8,
         /// Status code: 480 if there is no destination, 503 if sending failed (RFC 3261 §16.9).
         status: u16,
     },
@@ -174,7 +176,7 @@ pub enum Input<'a> {
     RequestCompleted {
         /// The exchange of the MESSAGE.
         exchange: ExchangeKey,
-        /// What [`Effect::SendRpData`](super::Effect::SendRpData) said; 0 for any other MESSAGE.
+        /// What the effect said; 0 where it names no attempt. The host may tell the end of an earlier attempt again.
         attempt: u8,
         /// Status code; 408 where nothing came in time.
         status: u16,

@@ -67,6 +67,7 @@ impl Gateway {
         ]);
         effects.extend(report.map(|message| Effect::Send {
             exchange: None,
+            attempt: 0,
             message,
         }));
         effects.extend(status_report.map(Effect::StatusReport));

@@ -107,6 +107,8 @@ pub enum Effect {
         /// The exchange to name in [`Input::RequestCompleted`](super::Input::RequestCompleted); nobody waits
         /// for the response where there is none.
         exchange: Option<ExchangeKey>,
+        /// Which of its MESSAGEs it is, to be named there, too.
+        attempt: u8,
         /// The request.
         message: MessageOut,
     },
@@ -124,7 +126,7 @@ pub enum Effect {
         to: ToContact,
     },
     /// Send a MESSAGE only to the client that refused the relayed request. It is the same message with another body
-    /// or Call-ID; a client that may have the first message must not get it again.
+    /// or Call-ID; a client that may have the first message must not get it again. As an attempt it is number 0.
     SendAgain {
         /// The exchange to name in [`Input::RequestCompleted`](super::Input::RequestCompleted).
         exchange: ExchangeKey,
@@ -164,6 +166,9 @@ pub enum Effect {
     Fork {
         /// The exchange to name in both.
         exchange: ExchangeKey,
+        /// The attempt to name for the first client. [`attempt_to`](crate::exchange::Clients::attempt_to) has those of the
+        /// others.
+        attempt: u8,
         /// The request.
         message: MessageOut,
     },

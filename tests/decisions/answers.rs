@@ -75,6 +75,7 @@ fn a_refused_short_message_is_answered_and_reported_on() {
         Effect::Send {
             exchange: None,
             message,
+            ..
         } => Some(message.body[..2].to_vec()),
         _ => None,
     });

@@ -626,6 +626,7 @@ fn status_reports() {
                 let exchange = report.expect("its exchange");
                 world.handle(Input::NotSent {
                     exchange,
+                    attempt: 1,
                     status: 480,
                 });
             }

@@ -261,3 +261,21 @@ fn after_it_failed_the_sender_may_try_the_last_part_again() {
     let exchange = world.relay(&to_cpim(&again));
     assert_eq!(answered(&mut world, exchange, 200)[0], 0x03);
 }
+
+/// tm may tell the end of a MESSAGE twice, and the second time late.
+#[test]
+fn the_end_of_an_earlier_message_says_nothing_about_the_report() {
+    let mut world = World::new();
+    let (exchange, _) = second(&mut world, 415);
+    assert_eq!(
+        report(&world.completed(exchange, 0, 200)),
+        (0x03, 0x2A, None)
+    );
+    // The second message again: its status is no outcome of the report.
+    assert!(world.completed(exchange, 0, 200).is_nothing());
+    // The first report did not reach the phone, and is sent again.
+    assert_eq!(world.completed(exchange, 1, 408).sent.len(), 1);
+    assert!(world.completed(exchange, 1, 408).is_nothing());
+    let done = world.completed(exchange, 2, 200);
+    assert_eq!(u8::from(status_report(&done.message().body).status), 0x00);
+}

@@ -1,7 +1,7 @@
 //! Disposition notifications to senders of instant messages: rows DLV-5 to DLV-8, DLV-11, DLV-12.
 
-use ipsmgw::exchange::ExchangeKey;
-use ipsmgw::interwork::{Counter, Input, Settings};
+use ipsmgw::exchange::{ExchangeKey, Store as _};
+use ipsmgw::interwork::{Charged, Counter, Input, Settings};
 use ipsmgw::mime::{Cpim, DeliveryStatus, Disposition, IMDN_TYPE, Imdn, ProcessingStatus};
 use ipsmgw::sip::{MessageIn, MessageOut, Service};
 
@@ -378,4 +378,75 @@ fn a_report_at_the_end_of_the_hold_time() {
     let done = world.hold_timeout(id);
     assert_eq!(done.answer(), 200);
     assert_eq!(delivery(done.message()), DeliveryStatus::Delivered);
+}
+
+/// tm may tell the end of a MESSAGE twice, and the second time late.
+#[test]
+fn the_end_of_the_first_notification_says_nothing_about_the_second() {
+    let mut world = World::new();
+    let (_, rp_mr) = sent(&mut world, "positive-delivery");
+    let id = ack(&mut world, rp_mr).sent[0].0.unwrap();
+    assert!(world.completed(id, 1, 480).is_nothing());
+    world.pass(30_000);
+    assert_eq!(world.handle(Input::Due { exchange: id }).sent.len(), 1);
+    assert!(world.completed(id, 1, 480).is_nothing());
+    assert!(world.completed(id, 2, 200).counted.is_empty());
+    assert_eq!(world.store.open(), 0);
+}
+
+/// A failed message whose phone has it after all. The notification of the failure is not delivered yet.
+fn failed_and_delivered(refused_before: bool) -> (World, ExchangeKey, Done) {
+    let mut world = World::new();
+    let first = world.deliver(&instant(BOB, "first")).held[0];
+    let both = "positive-delivery, negative-delivery";
+    let waits = world.deliver(&cpim(&asking(both, "hello")));
+    let id = waits.held[0];
+    world.pass(19_000);
+    let rp_data = world.leg_fails(first, 404);
+    assert_eq!(world.hold_timeout(id).answer(), 202);
+    let done = world.leg_fails(id, 480);
+    assert_eq!(delivery(done.message()), DeliveryStatus::Failed);
+    let failed = done.sent[0].0.unwrap();
+    if refused_before {
+        assert!(world.completed(failed, 1, 480).is_nothing());
+    }
+    let octets = [0x02, rp_data.message().body[1]];
+    let message = MessageIn {
+        in_reply_to: rp_data.message().call_id.as_deref(),
+        ..from_phone(BOB, &octets)
+    };
+    let done = world.report_before_200(&message);
+    assert_eq!(delivery(done.message()), DeliveryStatus::Delivered);
+    (world, failed, done)
+}
+
+#[test]
+fn a_failure_is_not_notified_again_behind_the_delivery() {
+    // It waits for its second attempt, or has not failed yet.
+    for refused_before in [true, false] {
+        let (mut world, failed, done) = failed_and_delivered(refused_before);
+        if !refused_before {
+            assert!(world.completed(failed, 1, 480).sent.is_empty());
+        }
+        assert!(
+            world
+                .completed(done.sent[0].0.unwrap(), 1, 200)
+                .is_nothing()
+        );
+        assert!(world.store.by_key(failed).is_none());
+    }
+}
+
+#[test]
+fn a_notification_that_is_not_repeated_has_its_charging_record() {
+    // The books in `world` look at the records of each exchange that ends; this one ended in the last step.
+    let (mut world, failed, _) = failed_and_delivered(true);
+    assert!(world.store.by_key(failed).is_none());
+    let reports = world
+        .books
+        .take()
+        .into_iter()
+        .filter(|record| record.exchange == Some(failed));
+    let records: Vec<_> = reports.map(|record| record.about).collect();
+    assert_eq!(records, [Charged::Report]);
 }

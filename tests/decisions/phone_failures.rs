@@ -92,7 +92,11 @@ fn one_contact_after_the_other() {
         let behind = world.deliver(&instant(BOB, "behind"));
         assert!(behind.sent.is_empty());
         let second = match status {
-            503 => world.handle(Input::NotSent { exchange, status }),
+            503 => world.handle(Input::NotSent {
+                exchange,
+                attempt: 1,
+                status,
+            }),
             _ => world.leg(exchange, status),
         };
         assert_eq!((second.sent.len(), second.legs[0].contact), (1, 1));

@@ -415,3 +415,22 @@ fn random_lists_never_panic() {
         ));
     }
 }
+
+/// tm may tell the end of a MESSAGE twice.
+#[test]
+fn each_of_several_clients_counts_once() {
+    let octets = body(&cpim("positive-delivery, negative-delivery"), "");
+    let mut world = World::new();
+    let (exchange, _) = send(&mut world, &octets, &[known(CAROL, CLIENT)]).remove(0);
+    let clients = 2;
+    assert!(
+        world
+            .handle(Input::Forked { exchange, clients })
+            .is_nothing()
+    );
+    for _ in 0..2 {
+        assert!(world.completed(exchange, 0, 486).is_nothing());
+    }
+    let done = world.completed(exchange, 1, 200);
+    assert_eq!(told(done.message()).1, DeliveryStatus::Delivered);
+}

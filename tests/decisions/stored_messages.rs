@@ -640,3 +640,36 @@ fn memory_available_reads_the_stored_messages() {
     assert_eq!(done.reads.len(), 1);
     assert_eq!(done.reads[0].0.as_str(), "+15550002");
 }
+
+/// tm may tell the end of a MESSAGE twice, and the second time late.
+#[test]
+fn each_client_counts_once_in_each_attempt() {
+    let mut world = world();
+    stored(&mut world, &instant(BOB, "hello"));
+    for attempt in 0..2 {
+        let done = comes(&mut world, CLIENT);
+        let exchange = done.sent[0].0.unwrap();
+        let clients = 2;
+        assert!(
+            world
+                .handle(Input::Forked { exchange, clients })
+                .is_nothing()
+        );
+        // Those of the attempt before.
+        for client in 0..attempt * 2 {
+            assert!(world.completed(exchange, client, 480).is_nothing());
+        }
+        let first = 32 * attempt;
+        for _ in 0..2 {
+            assert!(world.completed(exchange, first, 480).asked.is_empty());
+        }
+        if attempt == 0 {
+            let done = world.completed(exchange, 1, 480);
+            parked(&mut world, &done);
+        } else {
+            let done = world.completed(exchange, first + 1, 200);
+            assert!(done.counted.contains(&Counter::StoreDelivered));
+        }
+    }
+    assert_eq!(world.store.rows.len(), 0);
+}

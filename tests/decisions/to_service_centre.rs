@@ -171,6 +171,7 @@ fn a_service_centre_that_is_not_there() {
     let (id, _) = sent(&mut world);
     let done = world.handle(Input::NotSent {
         exchange: id,
+        attempt: 1,
         status: 503,
     });
     assert_eq!(done.answer(), 480, "at once");

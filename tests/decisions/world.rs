@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use ipsmgw::exchange::{
-    Change, Exchange, ExchangeKey, Full, Identity, IdentityKey, ImToSm, ImToSmState, Kind, NEVER,
-    Notification, NotificationState, Now, PastSm, ReplyTo, Sequence, Store as _, Stored, Texts,
-    TransactionId,
+    Change, Clients, Exchange, ExchangeKey, Full, Identity, IdentityKey, ImToSm, ImToSmState, Kind,
+    ListDeliveryState, NEVER, Notification, NotificationState, Now, PastSm, ReplyTo, Sequence,
+    Store as _, Stored, StoredMessageState, Texts, TransactionId,
 };
 use ipsmgw::interwork::{
     Counter, Effect, Ended, Gateway, ImOutcome, Input, Policy, Reason, RpReport, Settings, Step,
@@ -303,7 +303,9 @@ impl Done {
                     done.reads.push((identity, if_here.is_some()));
                 }
                 Effect::Store { exchange, waits } => done.asked.push((exchange, waits)),
-                Effect::Send { exchange, message } => done.sent.push((exchange, message)),
+                Effect::Send {
+                    exchange, message, ..
+                } => done.sent.push((exchange, message)),
                 Effect::SendRpData {
                     exchange,
                     message,
@@ -313,7 +315,9 @@ impl Done {
                     done.sent.push((Some(exchange), message));
                     done.legs.push(to);
                 }
-                Effect::Fork { exchange, message } => done.sent.push((Some(exchange), message)),
+                Effect::Fork {
+                    exchange, message, ..
+                } => done.sent.push((Some(exchange), message)),
                 Effect::SendAgain {
                     exchange,
                     refused,
@@ -663,13 +667,35 @@ impl World {
 
     pub(crate) fn leg(&mut self, exchange: ExchangeKey, status: u16) -> Done {
         let open = self.store.by_key(exchange);
-        let attempt = open.map_or(0, |open| open.messages_sent());
+        let attempt = open.map_or(0, |open| awaited_attempt(&open));
+        self.completed(exchange, attempt, status)
+    }
+
+    /// One of the MESSAGEs of an exchange has its final response.
+    pub(crate) fn completed(&mut self, exchange: ExchangeKey, attempt: u8, status: u16) -> Done {
         self.handle(Input::RequestCompleted {
             exchange,
             attempt,
             status,
         })
     }
+}
+
+/// The attempt that waits for its final response; of one to several clients, the first of them.
+fn awaited_attempt(open: &Exchange) -> u8 {
+    let (first, mut clients) = match open {
+        Exchange::ListDelivery(it) => match it.state {
+            ListDeliveryState::Sent { clients } => (Clients::round(0), clients),
+            ListDeliveryState::Listed => return 0,
+        },
+        Exchange::StoredMessage(it) => match it.state {
+            StoredMessageState::ToClients { clients } => (Clients::round(it.tries), clients),
+            _ => return 0,
+        },
+        _ => return open.messages_sent(),
+    };
+    let mut attempts = (0..).map(|client| Clients::attempt_to(first, client));
+    attempts.find(|attempt| clients.answer(*attempt)).unwrap()
 }
 
 /// The transaction of the sender at this place.

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use ipsmgw::exchange::{ExchangeKey, Kind, ReplyTo};
+use ipsmgw::exchange::{Clients, ExchangeKey, Kind, ReplyTo};
 use ipsmgw::interwork::{Effect, Input, Step, ToContact};
 use ipsmgw::sip::{MessageOut, Translation};
 
@@ -202,7 +202,11 @@ impl World {
                     self.answer(server, outcome.answer.status, false);
                 }
             }
-            Effect::Send { exchange, message } => {
+            Effect::Send {
+                exchange,
+                attempt,
+                message,
+            } => {
                 let (drops, other) =
                     crate::faults::with_a_message(self.fault, &mut self.random, &message);
                 if drops {
@@ -213,7 +217,7 @@ impl World {
                 }
                 self.sends(&message, exchange);
                 let device = self.devices_of(&message.identity).first().copied();
-                self.send_own(&message, exchange, 0, device, FR_MS, job);
+                self.send_own(&message, exchange, attempt, device, FR_MS, job);
             }
             Effect::SendRpData {
                 exchange,
@@ -221,13 +225,18 @@ impl World {
                 message,
                 to,
             } => self.send_rp_data(exchange, attempt, &message, to, job),
-            Effect::Fork { exchange, message } => {
+            Effect::Fork {
+                exchange,
+                attempt,
+                message,
+            } => {
                 let devices = self.devices_of(&message.identity);
                 if let Ok(clients @ 2..) = u8::try_from(devices.len()) {
                     self.tell(exchange, Input::Forked { exchange, clients }, job);
                 }
-                for device in devices {
-                    self.send_own(&message, Some(exchange), 0, Some(device), FR_MS, job);
+                for (client, device) in (0..).zip(devices) {
+                    let attempt = Clients::attempt_to(attempt, client);
+                    self.send_own(&message, Some(exchange), attempt, Some(device), FR_MS, job);
                 }
             }
             Effect::SendAgain {
@@ -247,7 +256,12 @@ impl World {
                     }
                     None => {
                         let status = refused;
-                        self.tell(exchange, Input::NotSent { exchange, status }, job);
+                        let input = Input::NotSent {
+                            exchange,
+                            attempt: 0,
+                            status,
+                        };
+                        self.tell(exchange, input, job);
                     }
                 }
             }
@@ -321,7 +335,12 @@ impl World {
         if let Some(status) = failed {
             self.note(|| format!("not sent: {status}"));
             if let Some(exchange) = exchange {
-                self.tell(exchange, Input::NotSent { exchange, status }, job);
+                let input = Input::NotSent {
+                    exchange,
+                    attempt,
+                    status,
+                };
+                self.tell(exchange, input, job);
             }
             return;
         }

@@ -12,6 +12,9 @@ const T1_MS: u64 = 500;
 const T2_MS: u64 = 4_000;
 pub(crate) const TIMER_F_MS: u64 = 32_000;
 
+/// RP-MTI of RP-DATA to a phone (TS 24.011 §8.2.2).
+const RP_DATA: u8 = 0x01;
+
 /// Whose request it is.
 #[derive(Clone, Copy)]
 pub(crate) enum Owner {
@@ -54,8 +57,9 @@ impl Transactions {
     /// How many RP-DATA to this person wait for their final response.
     pub(crate) fn own_to(&self, identity: &str) -> usize {
         let own = |client: &&Client| {
-            matches!(client.owner, Owner::Own(Some(_), 1..))
+            matches!(client.owner, Owner::Own(Some(_), _))
                 && client.message.request_uri == identity
+                && client.message.body.first() == Some(&RP_DATA)
         };
         self.clients.values().filter(own).count()
     }

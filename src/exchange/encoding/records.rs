@@ -3,10 +3,10 @@
 use super::Damaged;
 use super::checked::{Encoded, Reader, enumeration, structure};
 use crate::exchange::{
-    Header, IdentityKey, ImAnswers, ImToSm, ImToSmState, KeptPart, KeptPartState, ListDelivery,
-    ListDeliveryState, Notification, NotificationState, Party, Role, RpRefusal, Sender, Services,
-    SmOutcome, SmToIm, SmToImState, Stored, StoredContent, StoredMessage, StoredMessageState,
-    Submitted, TransactionId, Wants,
+    Clients, Header, IdentityKey, ImAnswers, ImToSm, ImToSmState, KeptPart, KeptPartState,
+    ListDelivery, ListDeliveryState, Notification, NotificationState, Party, Role, RpRefusal,
+    Sender, Services, SmOutcome, SmToIm, SmToImState, Stored, StoredContent, StoredMessage,
+    StoredMessageState, Submitted, TransactionId, Wants,
 };
 
 // The identity's digest comes of the identity among the texts.
@@ -94,7 +94,11 @@ structure!(ListDelivery {
     wants,
     unix
 });
-enumeration!(ListDeliveryState { 0 => Listed, 1 => Sent { unanswered } });
+enumeration!(ListDeliveryState { 0 => Listed, 1 => Sent { clients } });
+structure!(Clients {
+    unanswered,
+    answered
+});
 
 structure!(Notification {
     header,
@@ -104,7 +108,7 @@ structure!(Notification {
     attempts,
     unix
 });
-enumeration!(NotificationState { 0 => Sent, 1 => Pausing });
+enumeration!(NotificationState { 0 => Sent, 1 => Pausing, 2 => SentLast });
 
 structure!(StoredMessage {
     header, content, private, urgent, zone, tries, unix, expires_ms;

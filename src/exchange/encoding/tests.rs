@@ -143,8 +143,8 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn list_delivery()(header in header(), wants in wants(), unix: i64, unanswered: Option<u8>) -> Exchange {
-        let state = unanswered.map_or(ListDeliveryState::Listed, |unanswered| ListDeliveryState::Sent { unanswered });
+    fn list_delivery()(header in header(), wants in wants(), unix: i64, clients: Option<u8>) -> Exchange {
+        let state = clients.map_or(ListDeliveryState::Listed, |count| ListDeliveryState::Sent { clients: Clients::of(count) });
         ListDelivery { header, state, wants, unix }.into()
     }
 }

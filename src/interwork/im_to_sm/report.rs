@@ -121,6 +121,7 @@ impl Turn<'_> {
         let message = self.gateway.report(&ack, None);
         self.effects.push(Effect::Send {
             exchange: None,
+            attempt: 0,
             message,
         });
         if self.gateway.keeps {

@@ -23,7 +23,7 @@ impl Turn<'_> {
     /// The gateway stops, and the notification is not answered, or waits for another attempt.
     pub(crate) fn notification_stopped(&mut self, it: &Notification) {
         let ending = match it.state {
-            NotificationState::Sent => Ending::Accepted,
+            NotificationState::Sent | NotificationState::SentLast => Ending::Accepted,
             NotificationState::Pausing => Ending::Failed,
         };
         self.charge_notification(it, ending, 0);

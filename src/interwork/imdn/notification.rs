@@ -321,6 +321,7 @@ impl Turn<'_> {
                 self.charge_unwatched_notification(&notification, &texts);
                 self.effects.push(Effect::Send {
                     exchange: None,
+                    attempt: 0,
                     message: unwatched,
                 });
             }
@@ -349,10 +350,11 @@ impl Turn<'_> {
                     self.view.end(notification.header.key);
                 }
                 (Some(Disposition::Delivery(_)), NotificationState::Sent) => {
-                    notification.attempts = ATTEMPTS;
+                    notification.state = NotificationState::SentLast;
                     self.view.update(notification);
                 }
-                (Some(Disposition::Processing(_) | Disposition::Display(_)), _) => {}
+                (Some(Disposition::Delivery(_)), NotificationState::SentLast)
+                | (Some(Disposition::Processing(_) | Disposition::Display(_)), _) => {}
             }
         }
     }
@@ -378,16 +380,27 @@ impl Turn<'_> {
         });
         self.effects.extend(message.map(|message| Effect::Send {
             exchange: Some(key),
+            attempt: notification.attempts,
             message,
         }));
     }
 
     /// The notification was delivered, or failed: then it is sent once more later.
-    pub(crate) fn notification_completed(&mut self, mut notification: Notification, status: u16) {
-        if notification.state != NotificationState::Sent || status < 200 {
+    pub(crate) fn notification_completed(
+        &mut self,
+        mut notification: Notification,
+        attempt: u8,
+        status: u16,
+    ) {
+        let may_repeat = match notification.state {
+            NotificationState::Sent => notification.attempts < ATTEMPTS,
+            NotificationState::SentLast => false,
+            NotificationState::Pausing => return,
+        };
+        if attempt != notification.attempts || status < 200 {
             return;
         }
-        if status >= 300 && notification.attempts < ATTEMPTS {
+        if status >= 300 && may_repeat {
             notification.state = NotificationState::Pausing;
             notification.header.due_ms = self.now.unix_ms + PAUSE_MS;
             return self.view.update(notification);
@@ -403,7 +416,9 @@ impl Turn<'_> {
         match notification.state {
             NotificationState::Pausing => self.send_notification(notification),
             // tm did not report the end of the transaction.
-            NotificationState::Sent => self.notification_completed(notification, 408),
+            NotificationState::Sent | NotificationState::SentLast => {
+                self.notification_completed(notification, notification.attempts, 408);
+            }
         }
     }
 }

@@ -2,8 +2,8 @@
 //! before anything is sent, so that a refused message was sent to nobody.
 
 use crate::exchange::{
-    Exchange, ExchangeKey, Full, Header, IdentityKey, ImToSm, ImToSmState, Kind, ListDelivery,
-    ListDeliveryState, ListDeliveryTexts, ReplyTo, Stored, Wants,
+    Clients, Exchange, ExchangeKey, Full, Header, IdentityKey, ImToSm, ImToSmState, Kind,
+    ListDelivery, ListDeliveryState, ListDeliveryTexts, ReplyTo, Stored, Wants,
 };
 use crate::interwork::counter::Counter;
 use crate::interwork::ended::{Ended, Ending};
@@ -96,13 +96,15 @@ impl Turn<'_> {
 
     fn send_list_delivery(&mut self, mut it: ListDelivery, out: &DeliveryOut) {
         let key = it.header.key;
-        it.state = ListDeliveryState::Sent { unanswered: 1 };
+        let clients = Clients::of(1);
+        it.state = ListDeliveryState::Sent { clients };
         it.wants.positive_delivery &= !out.confirms;
         it.header.due_ms = self.now.unix_ms + FORGOTTEN_MS;
         self.view.update(it);
         self.notify_accepted(key, it.wants);
         self.effects.push(Effect::Fork {
             exchange: key,
+            attempt: Clients::round(0),
             message: MessageOut {
                 service: Service::Im,
                 identity: out.to.clone(),
@@ -145,22 +147,28 @@ impl Turn<'_> {
     /// The message is on its way to several clients of its recipient.
     pub(crate) fn list_delivery_forked(&mut self, key: ExchangeKey, clients: u8) {
         if let Some(mut it) = self.get::<ListDelivery>(key) {
-            it.state = ListDeliveryState::Sent {
-                unanswered: clients,
-            };
+            let clients = Clients::of(clients);
+            it.state = ListDeliveryState::Sent { clients };
             self.view.update(it);
         }
     }
 
     /// One client that takes it is enough; none does when the last one has refused.
-    pub(crate) fn list_delivery_completed(&mut self, mut it: ListDelivery, status: u16) {
-        let mut left = it.state.unanswered();
-        if status >= 300 {
-            left = left.saturating_sub(1);
-            it.state = ListDeliveryState::Sent { unanswered: left };
-            self.view.update(it);
+    pub(crate) fn list_delivery_completed(
+        &mut self,
+        mut it: ListDelivery,
+        attempt: u8,
+        status: u16,
+    ) {
+        let ListDeliveryState::Sent { mut clients } = it.state else {
+            return;
+        };
+        if status < 200 || !clients.answer(attempt) {
+            return;
         }
-        if (200..300).contains(&status) || status >= 300 && left == 0 {
+        it.state = ListDeliveryState::Sent { clients };
+        self.view.update(it);
+        if status < 300 || clients.unanswered() == 0 {
             self.list_delivery_ends(it, status);
         }
     }

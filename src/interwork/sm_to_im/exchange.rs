@@ -201,6 +201,7 @@ impl Turn<'_> {
         let message = self.gateway.report(&report, None);
         self.effects.push(Effect::Send {
             exchange: None,
+            attempt: 0,
             message,
         });
     }
@@ -398,22 +399,27 @@ impl Turn<'_> {
             told: told(outcome.rp_cause, outcome.tp_fcs),
             scts: Some(TpScts::from_unix(sm.unix, sm.zone)),
         };
-        let call_id = self.gateway.call_id(key, *sent);
+        let attempt = *sent;
+        let call_id = self.gateway.call_id(key, attempt);
         let message = self.gateway.report(&report, Some(call_id));
         sm.header.due_ms = self.now.unix_ms + FORGOTTEN_MS;
         self.view.update(sm);
         self.effects.push(Effect::Send {
             exchange: Some(key),
+            attempt,
             message,
         });
     }
 
-    /// A MESSAGE of our own has its final response: the retry, or the report.
-    pub(crate) fn sm_request_completed(&mut self, sm: SmToIm, status: u16) {
+    /// A MESSAGE of our own has its final response: the retry, or the report. The end of an earlier one may be told
+    /// again.
+    pub(crate) fn sm_request_completed(&mut self, sm: SmToIm, attempt: u8, status: u16) {
         match sm.state {
             _ if status < 200 => {}
-            SmToImState::Retried => self.outcome_of_sm(sm, status),
-            SmToImState::Reporting { sent, .. } => self.report_completed(sm, sent, status),
+            SmToImState::Retried if attempt == 0 => self.outcome_of_sm(sm, status),
+            SmToImState::Reporting { sent, .. } if attempt == sent => {
+                self.report_completed(sm, sent, status);
+            }
             _ => {}
         }
     }

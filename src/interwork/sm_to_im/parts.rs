@@ -230,6 +230,7 @@ impl Turn<'_> {
         let message = self.gateway.report(&report, None);
         self.effects.push(Effect::Send {
             exchange: None,
+            attempt: 0,
             message,
         });
     }
@@ -382,6 +383,7 @@ impl Turn<'_> {
             .instant_message(first.header.key, &sm, &tpdus, BodyFormat::Text);
         self.effects.extend(message.map(|message| Effect::Send {
             exchange: None,
+            attempt: 0,
             message,
         }));
     }

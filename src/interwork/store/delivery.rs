@@ -3,8 +3,8 @@
 
 use crate::base::{Octets, Text};
 use crate::exchange::{
-    ExchangeKey, Identity, IdentityKey, Kind, NEVER, Party, Role, RpRefusal, Services, Stored,
-    StoredContent, StoredMessage, StoredMessageState, StoredMessageTexts,
+    Clients, ExchangeKey, Identity, IdentityKey, Kind, NEVER, Party, Role, RpRefusal, Services,
+    Stored, StoredContent, StoredMessage, StoredMessageState, StoredMessageTexts,
 };
 use crate::interwork::charging::Charged;
 use crate::interwork::counter::Counter;
@@ -211,11 +211,13 @@ impl Turn<'_> {
             return false;
         };
         out.call_id = Some(self.gateway.call_id(key, message.tries.saturating_add(1)));
-        message.state = StoredMessageState::ToClients { unanswered: 1 };
+        let clients = Clients::of(1);
+        message.state = StoredMessageState::ToClients { clients };
         message.header.due_ms = self.now.unix_ms + FORGOTTEN_MS;
         self.view.update(message);
         self.effects.push(Effect::Fork {
             exchange: key,
+            attempt: Clients::round(message.tries),
             message: out,
         });
         true
@@ -262,27 +264,32 @@ impl Turn<'_> {
 
     /// It is on its way to several clients.
     pub(crate) fn stored_forked(&mut self, mut message: StoredMessage, clients: u8) {
-        message.state = StoredMessageState::ToClients {
-            unanswered: clients,
-        };
+        let clients = Clients::of(clients);
+        message.state = StoredMessageState::ToClients { clients };
         self.view.update(message);
     }
 
-    /// One client that takes it is enough; none does when the last one has refused.
-    pub(crate) fn stored_client_answered(&mut self, mut message: StoredMessage, status: u16) {
-        let StoredMessageState::ToClients { unanswered } = message.state else {
+    /// One client that takes it is enough; none does when the last one has refused. The end of an earlier attempt may be
+    /// told again.
+    pub(crate) fn stored_client_answered(
+        &mut self,
+        mut message: StoredMessage,
+        attempt: u8,
+        status: u16,
+    ) {
+        let StoredMessageState::ToClients { mut clients } = message.state else {
             return;
         };
-        if status < 200 {
+        let is_of_this_round = Clients::is_in_round(attempt, message.tries);
+        if status < 200 || !is_of_this_round || !clients.answer(attempt) {
             return;
         }
         if status < 300 {
             return self.stored_delivered(&message, status);
         }
-        let left = unanswered.saturating_sub(1);
-        message.state = StoredMessageState::ToClients { unanswered: left };
+        message.state = StoredMessageState::ToClients { clients };
         self.view.update(message);
-        if left == 0 {
+        if clients.unanswered() == 0 {
             self.deliver_stored(message, status, retry::after_sip(status));
         }
     }

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::collections::VecDeque;
 
-use crate::exchange::{ExchangeKey, Kind, ReplyTo};
+use crate::exchange::{Clients, ExchangeKey, Kind, ReplyTo};
 use crate::interwork::{Charged, ChargingRecord, Effect, Ended, Ending, Input, Step, Verdict};
 use crate::sip::{Answer, Translation};
 
@@ -213,11 +213,21 @@ pub(crate) fn execute(step: Step, context: Context<'_>) -> Executed {
                     result_route::answer_held(tm_place(transaction), &route, outcome);
                 }
             },
-            Effect::Send { exchange, message } => {
-                if let Err(NotSent(status)) = send::send(message, exchange) {
+            Effect::Send {
+                exchange,
+                attempt,
+                message,
+            } => {
+                let of = exchange.map(|exchange| (exchange, attempt));
+                if let Err(NotSent(status)) = send::send(message, of) {
                     tracing::warn!(status, "a MESSAGE could not be sent");
                     if let Some(exchange) = exchange {
-                        tell(exchange, Input::NotSent { exchange, status });
+                        let input = Input::NotSent {
+                            exchange,
+                            attempt,
+                            status,
+                        };
+                        tell(exchange, input);
                     }
                 }
             }
@@ -233,26 +243,47 @@ pub(crate) fn execute(step: Step, context: Context<'_>) -> Executed {
                 }
                 if let Err(NotSent(status)) = contacts.send(message, exchange, attempt) {
                     tracing::info!(status, "a short message could not be sent");
-                    tell(exchange, Input::NotSent { exchange, status });
+                    let input = Input::NotSent {
+                        exchange,
+                        attempt,
+                        status,
+                    };
+                    tell(exchange, input);
                 }
             }
-            Effect::Fork { exchange, message } => {
+            Effect::Fork {
+                exchange,
+                attempt,
+                message,
+            } => {
                 let mut routes = contacts::routes_to(&message.identity, state().flags.im);
                 let clients = u8::try_from(routes.len()).unwrap_or(u8::MAX);
                 routes.truncate(usize::from(clients));
                 if clients > 1 {
                     tell(exchange, Input::Forked { exchange, clients });
                 }
+                let attempts = (0_u8..).map(|client| Clients::attempt_to(attempt, client));
                 let mut sent: Vec<_> = routes
                     .iter()
-                    .map(|route| send::send_to(message.clone(), Some(exchange), route))
+                    .zip(attempts)
+                    .map(|(route, attempt)| {
+                        let of = Some((exchange, attempt));
+                        (attempt, send::send_to(message.clone(), of, route))
+                    })
                     .collect();
                 if sent.is_empty() {
-                    sent.push(send::send(message, Some(exchange)));
+                    sent.push((attempt, send::send(message, Some((exchange, attempt)))));
                 }
-                for NotSent(status) in sent.into_iter().filter_map(Result::err) {
-                    tracing::warn!(status, "a MESSAGE could not be sent");
-                    tell(exchange, Input::NotSent { exchange, status });
+                for (attempt, sent) in sent {
+                    if let Err(NotSent(status)) = sent {
+                        tracing::warn!(status, "a MESSAGE could not be sent");
+                        let input = Input::NotSent {
+                            exchange,
+                            attempt,
+                            status,
+                        };
+                        tell(exchange, input);
+                    }
                 }
             }
             Effect::SendAgain {
@@ -268,12 +299,17 @@ pub(crate) fn execute(step: Step, context: Context<'_>) -> Executed {
                     _ => None,
                 };
                 let sent = match &client {
-                    Some(client) => send::send_to(message, Some(exchange), client),
+                    Some(client) => send::send_to(message, Some((exchange, 0)), client),
                     // The script has answered, not a client.
                     None => Err(NotSent(refused)),
                 };
                 if let Err(NotSent(status)) = sent {
-                    tell(exchange, Input::NotSent { exchange, status });
+                    let input = Input::NotSent {
+                        exchange,
+                        attempt: 0,
+                        status,
+                    };
+                    tell(exchange, input);
                 }
             }
         }

@@ -13,8 +13,11 @@ use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::sys::own_request::OwnRequest;
 use crate::kamailio::sys::tm_callback::{Tie, Told};
 
+/// A MESSAGE of an exchange: which of its attempts it is.
+pub(crate) type Attempt = (ExchangeKey, u8);
+
 /// Sends a MESSAGE. If it belongs to an exchange and this succeeds, tm's callback tells the core how it ended.
-pub(crate) fn send(message: MessageOut, exchange: Option<ExchangeKey>) -> Result<(), NotSent> {
+pub(crate) fn send(message: MessageOut, attempt: Option<Attempt>) -> Result<(), NotSent> {
     let state = state();
     // A registered contact with this capability, else the outbound proxy or the hop in the message.
     let route_by = |flags| contacts::route_to(&message.identity, flags, &message.fallback_hop);
@@ -24,13 +27,13 @@ pub(crate) fn send(message: MessageOut, exchange: Option<ExchangeKey>) -> Result
         Service::ServiceCentre => (None, ""),
     };
     let route = route.unwrap_or_else(|| Route::without_contact(&message, outbound_proxy));
-    send_to(message, exchange, &route)
+    send_to(message, attempt, &route)
 }
 
 /// Sends a MESSAGE on this route.
 pub(crate) fn send_to(
     mut message: MessageOut,
-    exchange: Option<ExchangeKey>,
+    attempt: Option<Attempt>,
     route: &Route,
 ) -> Result<(), NotSent> {
     route.add_path(&mut message);
@@ -49,7 +52,7 @@ pub(crate) fn send_to(
             _ => {}
         }
     }
-    let tie = exchange.map(|exchange| watch::tie_own_message(exchange, 0));
+    let tie = attempt.map(|(exchange, attempt)| watch::tie_own_message(exchange, attempt));
     send_message(&message, route, tie)
 }
 

@@ -1,11 +1,11 @@
 //! The core's records may stand in shared memory: all their fields are plain.
 
 use crate::exchange::{
-    Exchange, ExchangeKey, Header, Held, IdentityKey, ImAnswers, ImToSm, ImToSmState, KeptPart,
-    KeptPartState, Kind, ListDelivery, ListDeliveryState, Notification, NotificationState,
-    OwedReport, Party, PastSm, Role, RpRefusal, Sender, Services, SmOutcome, SmToIm, SmToImState,
-    Stored, StoredContent, StoredFor, StoredMessage, StoredMessageState, Submitted, TransactionId,
-    Wants,
+    Clients, Exchange, ExchangeKey, Header, Held, IdentityKey, ImAnswers, ImToSm, ImToSmState,
+    KeptPart, KeptPartState, Kind, ListDelivery, ListDeliveryState, Notification,
+    NotificationState, OwedReport, Party, PastSm, Role, RpRefusal, Sender, Services, SmOutcome,
+    SmToIm, SmToImState, Stored, StoredContent, StoredFor, StoredMessage, StoredMessageState,
+    Submitted, TransactionId, Wants,
 };
 use crate::interwork::{
     AtScscf, Authorization, Charged, ChargingRecord, ContactsThere, Ended, Ending, Interface,
@@ -83,7 +83,8 @@ plain!(struct KeptPart {
 plain!(enum KeptPartState { Waiting, WaitingAgain { status }, Relayed { with } });
 plain!(struct Submitted { header, tp_mr, wants, unix, message });
 plain!(struct ListDelivery { header, state, wants, unix });
-plain!(enum ListDeliveryState { Listed, Sent { unanswered } });
+plain!(enum ListDeliveryState { Listed, Sent { clients } });
+plain!(struct Clients { unanswered, answered });
 plain!(struct StoredMessage {
     header, state, content, private, urgent, zone, tries, left, unix, expires_ms,
 });
@@ -96,12 +97,13 @@ plain!(
 plain!(struct Services { sm, im });
 plain!(enum StoredFor { Request(transaction), Phone { from, status }, Im(exchange) });
 plain!(enum StoredMessageState {
-    Storing(waits), Waiting, LookedUp, ToPhone, ToClients { unanswered }, Parking,
+    Storing(waits), Waiting, LookedUp, ToPhone, ToClients { clients }, Parking,
 });
 plain!(struct Notification { header, state, about, disposition, attempts, unix });
 plain!(
     enum NotificationState {
         Sent,
+        SentLast,
         Pausing,
     }
 );
