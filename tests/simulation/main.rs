@@ -29,12 +29,13 @@ use world::World;
 const PER_SEED: usize = 200;
 
 /// Seeds that found a fault in the gateway, with what they found.
-const FOUND: [(u64, &str); 6] = [
+const FOUND: [(u64, &str); 7] = [
     (8, "a long text went to two phones of one person"),
     (112, "a failed message ended before its SIP transaction"),
     (343, "the same"),
     (1746, "a notification ended without a charging record"),
     (1885, "failed was notified once more behind delivered"),
+    (4771, "the end of a second attempt, told twice, counted for the report"),
     (5609, "a long text went to two phones behind a repetition"),
 ];
 
