@@ -35,7 +35,10 @@ const FOUND: [(u64, &str); 7] = [
     (343, "the same"),
     (1746, "a notification ended without a charging record"),
     (1885, "failed was notified once more behind delivered"),
-    (4771, "the end of a second attempt, told twice, counted for the report"),
+    (
+        4771,
+        "the end of a second attempt, told twice, counted for the report",
+    ),
     (5609, "a long text went to two phones behind a repetition"),
 ];
 

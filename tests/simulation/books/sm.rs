@@ -228,9 +228,17 @@ impl Books {
         Ok(())
     }
 
-    /// A status report fits several parts: it counts for one that has none yet.
+    /// A status report fits several parts, oldest first: it counts for the newest that has none yet.
     pub(super) fn fits_several(&mut self, parts: &[(usize, usize)], exchange: u64) {
-        for (number, part) in parts {
+        let has_it = |(number, part): &(usize, usize)| {
+            let part = self.sm(*number).and_then(|sm| sm.parts.get(*part));
+            part.is_some_and(|part| part.status_reports.contains(&exchange))
+        };
+        // It is sent once more.
+        if parts.iter().any(has_it) {
+            return;
+        }
+        for (number, part) in parts.iter().rev() {
             if let Some(sm) = self.sm_mut(*number)
                 && sm.parts[*part].status_reports.is_empty()
             {
