@@ -17,6 +17,8 @@ pub struct StoredMessage {
     pub private: bool,
     /// Whether a phone shows it at once and does not store it.
     pub urgent: bool,
+    /// Whether the charging record of its submission is its own. If not, the sender's side has it.
+    pub submission: bool,
     /// Time zone of `unix`, in quarters of an hour.
     pub zone: i8,
     /// How many attempts have failed since it was stored.

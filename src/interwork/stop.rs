@@ -1,7 +1,7 @@
-//! The gateway stops: waiting senders get their answer now, because open exchanges are lost.
+//! The gateway stops: waiting senders get their answer now, because open exchanges are lost, but for those that the host keeps.
 
 use super::handle::Turn;
-use crate::exchange::{Exchange, ExchangeKey};
+use crate::exchange::{Exchange, ExchangeKey, Stored};
 use crate::interwork::rules::causes::defaults::SipOutcome;
 
 /// Answer to the sender of an instant message: the report cannot be received any more, so the gateway does not accept
@@ -18,6 +18,8 @@ impl Turn<'_> {
             // For a long message, the exchange of the last part holds the sender. A sender that already has a `202`
             // is not answered again.
             Some(Exchange::ImToSm(im)) if im.is_held() => self.conclude(key, STOPPED, false),
+            // The next start takes it up.
+            Some(open) if open.header().stored == Stored::Yes => {}
             Some(Exchange::ImToSm(im)) => self.im_stopped(&im),
             // Nothing was promised.
             Some(Exchange::SmToIm(sm)) if sm.state.is_relayed() => self.not_taken(&sm),

@@ -314,3 +314,31 @@ fn a_message_that_is_delivered_at_once_is_never_written() {
     assert_eq!(done.answer(), 200);
     assert_eq!((world.store.open(), world.store.rows()), (0, 0));
 }
+
+#[test]
+fn the_submission_of_a_message_can_be_recorded_again_after_a_crash() {
+    let mut world = world();
+    let (exchange, _) = held(&mut world, "hello");
+    world.stored(exchange);
+    world.pass(1_500);
+    assert_eq!(world.hold_timeout(exchange).answer(), 202);
+    let records = world.books.take();
+    let [record] = &records[..] else {
+        panic!("one record")
+    };
+    let (row, texts) = world.store.rows.values().next().unwrap();
+    let again = world.gateway.submission_again(row, texts, world.now);
+    // The number is the host's.
+    assert!(again == Some(*record), "the same record");
+}
+
+#[test]
+fn a_stop_leaves_what_is_promised_to_the_next_start() {
+    let mut world = world();
+    let (exchange, _) = held(&mut world, "hello");
+    world.stored(exchange);
+    world.pass(1_500);
+    assert_eq!(world.hold_timeout(exchange).answer(), 202);
+    assert!(world.handle(Input::Stop { exchange }).is_nothing());
+    assert_eq!((world.store.open(), world.store.rows()), (1, 1));
+}

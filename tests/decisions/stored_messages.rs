@@ -673,3 +673,26 @@ fn each_client_counts_once_in_each_attempt() {
     }
     assert_eq!(world.store.rows.len(), 0);
 }
+
+#[test]
+fn the_submission_of_a_stored_message_can_be_recorded_again() {
+    let mut world = world();
+    stored(&mut world, &asks_for_notifications());
+    let records = world.books.take();
+    let [record] = &records[..] else {
+        panic!("one record")
+    };
+    let (row, texts) = world.store.rows.values().next().unwrap();
+    let again = world.gateway.submission_again(row, texts, world.now);
+    assert!(again == Some(*record), "the same record");
+    // The submission of a short message belongs to the exchange of its sender.
+    world.store.rows.clear();
+    stored_sm(&mut world, &asking(0x2A));
+    let (row, texts) = world.store.rows.values().next().unwrap();
+    assert!(
+        world
+            .gateway
+            .submission_again(row, texts, world.now)
+            .is_none()
+    );
+}

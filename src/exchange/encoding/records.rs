@@ -111,7 +111,7 @@ structure!(Notification {
 enumeration!(NotificationState { 0 => Sent, 1 => Pausing, 2 => SentLast });
 
 structure!(StoredMessage {
-    header, content, private, urgent, zone, tries, unix, expires_ms;
+    header, content, private, urgent, submission, zone, tries, unix, expires_ms;
     state: StoredMessageState::Waiting, left: Services { sm: false, im: false }
 });
 enumeration!(StoredContent { 0 => Sm, 1 => Im { wants } });

@@ -160,7 +160,7 @@ prop_compose! {
 
 prop_compose! {
     fn stored_message()(
-        header in header(), (private, urgent, zone, tries, unix, expires_ms) in any::<(bool, bool, i8, u8, i64, u64)>(),
+        header in header(), (private, urgent, submission, zone, tries, unix, expires_ms) in any::<(bool, bool, bool, i8, u8, i64, u64)>(),
         wants: Option<(bool, bool, bool)>,
     ) -> Exchange {
         let wants = wants.map(|(positive_delivery, negative_delivery, processing)| Wants {
@@ -170,7 +170,7 @@ prop_compose! {
             header,
             state: StoredMessageState::Waiting,
             content: wants.map_or(StoredContent::Sm, |wants| StoredContent::Im { wants }),
-            private, urgent, zone, tries,
+            private, urgent, submission, zone, tries,
             left: Services::default(),
             unix, expires_ms,
         }.into()

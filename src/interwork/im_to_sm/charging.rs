@@ -120,18 +120,7 @@ impl Turn<'_> {
             let texts = turn.view.texts(im.header.key)?;
             let texts = ImToSmTexts::of(&texts);
             let now = turn.now.unix;
-            let mut record = turn.gateway.im_record(im.to, &texts, outcome, now);
-            record.exchange = Some(im.header.key);
-            match im.role {
-                Role::Message(Sender { wants, unix, .. }) => {
-                    record.report_requested |= wants.positive_delivery || wants.negative_delivery;
-                    record.submitted_unix = record.submitted_unix.or(Some(unix));
-                    record.part = None;
-                }
-                Role::ShortMessage { from, .. } => record = from_phone(record, from),
-                Role::Part { .. } | Role::Stored { .. } | Role::StatusReport => {}
-            }
-            Some(record)
+            Some(turn.gateway.record_of_im(im, &texts, outcome, now))
         });
     }
 }
@@ -155,6 +144,41 @@ fn outcome(im: &ImToSm, about: Charged, ending: Ending, status: u16) -> Outcome 
 }
 
 impl Gateway {
+    /// The record of an exchange with this outcome.
+    fn record_of_im(
+        &self,
+        im: &ImToSm,
+        texts: &ImToSmTexts<'_>,
+        outcome: &Outcome,
+        now: i64,
+    ) -> ChargingRecord {
+        let mut record = self.im_record(im.to, texts, outcome, now);
+        record.exchange = Some(im.header.key);
+        match im.role {
+            Role::Message(Sender { wants, unix, .. }) => {
+                record.report_requested |= wants.positive_delivery || wants.negative_delivery;
+                record.submitted_unix = record.submitted_unix.or(Some(unix));
+                record.part = None;
+            }
+            Role::ShortMessage { from, .. } => record = from_phone(record, from),
+            Role::Part { .. } | Role::Stored { .. } | Role::StatusReport => {}
+        }
+        record
+    }
+
+    /// The submission of a message of an earlier start, whose sender has its `202`.
+    pub(crate) fn im_submission(
+        &self,
+        im: &ImToSm,
+        texts: &ImToSmTexts<'_>,
+        now: i64,
+    ) -> Option<ChargingRecord> {
+        let is_message = matches!(im.role, Role::Message(_)) && im.to == Party::Phone;
+        let is_open = !matches!(im.state, ImToSmState::Listed | ImToSmState::Closing);
+        let accepted = Outcome::new(Charged::Submission, Ending::Accepted, 202);
+        (is_message && is_open).then(|| self.record_of_im(im, texts, &accepted, now))
+    }
+
     fn im_record(
         &self,
         to: Party,

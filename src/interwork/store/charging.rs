@@ -1,7 +1,11 @@
 //! Charging records of stored messages: one for the delivery. An instant message that was stored at once has one for its
 //! submission, too; of other messages the sender's side leaves that one.
 
-use crate::exchange::{StoredContent, StoredMessage, StoredMessageState, StoredMessageTexts};
+use crate::exchange::{
+    Exchange, ImToSmTexts, Now, StoredContent, StoredMessage, StoredMessageState,
+    StoredMessageTexts, Texts,
+};
+use crate::interwork::Gateway;
 use crate::interwork::charging::{Charged, ChargingRecord, Interworking, Outcome, stored};
 use crate::interwork::ended::Ending;
 use crate::interwork::handle::Turn;
@@ -15,17 +19,52 @@ impl Turn<'_> {
         self.charge(|turn| {
             let texts = turn.view.texts(message.header.key)?;
             let texts = StoredMessageTexts::of(&texts);
-            let mut record = ChargingRecord::new(way(message), &outcome, turn.now.unix);
-            record.exchange = Some(message.header.key);
-            record.originator = stored(texts.sender);
-            record.recipient = stored(texts.recipient);
-            record.message_id = stored(texts.message_id);
-            if let (StoredContent::Sm, Some(submit)) = (message.content, submit(texts.content)) {
-                record.set_tpdu(&Tpdu::Submit(submit));
-            }
-            record.submitted_unix = Some(message.unix);
-            Some(record)
+            Some(record_of(message, &texts, &outcome, turn.now.unix))
         });
+    }
+}
+
+fn record_of(
+    message: &StoredMessage,
+    texts: &StoredMessageTexts<'_>,
+    outcome: &Outcome,
+    now: i64,
+) -> ChargingRecord {
+    let mut record = ChargingRecord::new(way(message), outcome, now);
+    record.exchange = Some(message.header.key);
+    record.originator = stored(texts.sender);
+    record.recipient = stored(texts.recipient);
+    record.message_id = stored(texts.message_id);
+    if let (StoredContent::Sm, Some(submit)) = (message.content, submit(texts.content)) {
+        record.set_tpdu(&Tpdu::Submit(submit));
+    }
+    record.submitted_unix = Some(message.unix);
+    record
+}
+
+impl Gateway {
+    /// The record of the submission of a message of an earlier start, whose sender was told before the end of that start, but
+    /// whose record may not have been written. None where another exchange has it.
+    pub fn submission_again(
+        &self,
+        exchange: &Exchange,
+        texts: &Texts,
+        now: Now,
+    ) -> Option<ChargingRecord> {
+        let record = match exchange {
+            Exchange::ImToSm(im) => self.im_submission(im, &ImToSmTexts::of(texts), now.unix),
+            Exchange::StoredMessage(message) => {
+                let accepted = Outcome::new(Charged::Submission, Ending::Accepted, 202);
+                let texts = StoredMessageTexts::of(texts);
+                message
+                    .submission
+                    .then(|| record_of(message, &texts, &accepted, now.unix))
+            }
+            _ => None,
+        };
+        let mut record = record.filter(|_| self.policy.charging)?;
+        record.node_address = stored(&self.policy.sc_address);
+        Some(record)
     }
 }
 

@@ -300,6 +300,7 @@ impl Turn<'_> {
             content: message.content,
             private: message.private,
             urgent: message.urgent,
+            submission: matches!(message.state, StoredFor::Request(_)),
             zone: message.zone,
             tries: 0,
             left: Services::default(),

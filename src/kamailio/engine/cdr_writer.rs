@@ -94,25 +94,42 @@ fn done(queue: &CdrQueue, written: usize, lost: usize) -> Result<(), DatabaseErr
 }
 
 fn write_together(queue: &CdrQueue, group: &[ChargingRecord]) -> Result<(), DatabaseError> {
-    queue.database.together(|| {
-        group.iter().try_for_each(|record| {
-            let values: Vec<(&'static str, ChargingValue<'_>)> = ChargingRecord::FIELDS
-                .iter()
-                .filter_map(|field| Some((field.name, field.of(record)?)))
-                .collect();
-            let row: Vec<Field<'_>> = values
-                .iter()
-                .map(|(name, value)| {
-                    let value = match value {
-                        ChargingValue::Number(number) => Value::Long(*number),
-                        ChargingValue::Text(text) => Value::Text(text),
-                    };
-                    (*name, value)
-                })
-                .collect();
-            queue.database.insert(queue.table, &row)
+    let mut records = group.iter();
+    queue
+        .database
+        .together(|| records.try_for_each(|record| insert(queue, record)))
+}
+
+/// Writes the record of an exchange that the database keeps, in the transaction of the caller, unless it is there: before a crash the
+/// exchange may have gone as far.
+pub(super) fn write_once(record: &ChargingRecord) -> Result<(), DatabaseError> {
+    let Some(queue) = &state().charging.queue else {
+        return Ok(());
+    };
+    let name = record.name();
+    let key = ("record_id", Value::Text(&name));
+    match queue.database.has_row(queue.table, key)? {
+        true => Ok(()),
+        false => insert(queue, record),
+    }
+}
+
+fn insert(queue: &CdrQueue, record: &ChargingRecord) -> Result<(), DatabaseError> {
+    let values: Vec<(&'static str, ChargingValue<'_>)> = ChargingRecord::FIELDS
+        .iter()
+        .filter_map(|field| Some((field.name, field.of(record)?)))
+        .collect();
+    let row: Vec<Field<'_>> = values
+        .iter()
+        .map(|(name, value)| {
+            let value = match value {
+                ChargingValue::Number(number) => Value::Long(*number),
+                ChargingValue::Text(text) => Value::Text(text),
+            };
+            (*name, value)
         })
-    })
+        .collect();
+    queue.database.insert(queue.table, &row)
 }
 
 /// Whether the record is in the table.

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use crate::exchange::{Exchange, ExchangeKey, Identity, NothingOpen, Now, Texts};
 use crate::interwork::{Effect, Input, Step};
 
+use super::charging;
 use super::log_subject;
 use crate::kamailio::state::exchanges::{Behind, Locked};
 use crate::kamailio::state::gateway_state::state;
@@ -29,9 +30,12 @@ pub(crate) fn decide_for(identity: &Identity, input: Input<'_>, now: Now) -> Ste
 
 /// Decides an input for the exchanges of a locked bucket.
 pub(crate) fn decide_in(mut locked: Locked<'_>, input: Input<'_>, now: Now) -> Step {
-    let step = state().gateway.handle(input, now, &mut locked);
+    let mut step = state().gateway.handle(input, now, &mut locked);
     let mut behind = locked.commit(&step.changes);
-    if let Some(storage) = &state().storage {
+    if let Some(storage) = &state().storage
+        && !behind.is_empty()
+    {
+        charging::in_order(storage, &mut step);
         if step.effects.iter().any(is_owed_elsewhere) {
             let is_end = |change: &Behind| matches!(change, Behind::Ended(_));
             let (ended, rest): (Vec<_>, Vec<_>) = behind.into_iter().partition(is_end);

@@ -1,14 +1,14 @@
 //! The effects of a decision, executed in Kamailio. No lock of this module is held.
 
-use std::cell::Cell;
 use std::collections::VecDeque;
 
 use crate::exchange::{Clients, ExchangeKey, Kind, ReplyTo};
-use crate::interwork::{Charged, ChargingRecord, Effect, Ended, Ending, Input, Step, Verdict};
+use crate::interwork::{Effect, Ended, Ending, Input, Step, Verdict};
 use crate::sip::{Answer, Translation};
 
 use super::answer::{answer_in_transaction, answer_request, reply};
 use super::cdr_route;
+use super::charging;
 use super::decide::{decide, decide_for, effects_are_done};
 use super::log_subject;
 use super::result_route;
@@ -90,12 +90,11 @@ pub(crate) fn execute(step: Step, context: Context<'_>) -> Executed {
                 }
             }
             Effect::Charge(mut record) => {
-                complete(&mut record, context);
-                if let Some(queue) = &state().charging.queue
-                    && !queue.put(&record)
-                {
-                    not_queued();
-                }
+                let request = match context {
+                    Context::Request(request, _) => Some(request),
+                    _ => None,
+                };
+                charging::write(&mut record, request);
                 if cdr_route::script_gets_records() {
                     records.push(record);
                 }
@@ -323,41 +322,6 @@ pub(crate) fn execute(step: Step, context: Context<'_>) -> Executed {
         cdr_route::tell_script(record);
     }
     executed
-}
-
-/// The queue for `cdr_table` is full. One line each second says so.
-fn not_queued() {
-    thread_local! {
-        static TOLD_MS: Cell<u64> = const { Cell::new(0) };
-    }
-    counters::CDR_LOST.count();
-    let now_ms = clock::monotonic_ms();
-    if now_ms >= TOLD_MS.get() {
-        TOLD_MS.set(now_ms + 1_000);
-        tracing::error!(
-            "the queue of charging records is full: records are not in cdr_table; event_route[ipsmgw:cdr] has them"
-        );
-    }
-}
-
-/// Sets the fields of a charging record that the core does not know.
-fn complete(record: &mut ChargingRecord, context: Context<'_>) {
-    let state = state();
-    state.charging.number(record);
-    if !record.session_id.as_str().is_empty() {
-        return;
-    }
-    let call_id = match (record.exchange, context) {
-        (Some(exchange), _) => state.trace.call_id(exchange),
-        // The request that is refused.
-        (None, Context::Request(request, _)) if record.about != Charged::Report => {
-            trace::cut(request.call_id().unwrap_or_default())
-        }
-        _ => None,
-    };
-    if let Some(call_id) = call_id {
-        record.set_session(call_id.as_str());
-    }
 }
 
 /// The exchange that an effect is about.

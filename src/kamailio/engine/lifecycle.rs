@@ -43,11 +43,13 @@ pub(crate) fn open(state: &GatewayState) -> usize {
     let open = state.table.census();
     let messages = open.filter(|(kind, _)| UNDER_WAY.contains(kind)).count();
     let registrations = state.registrations.as_ref();
+    messages + registrations.map_or(0, |queue| queue.unanswered()) + unwritten(state)
+}
+
+/// What waits for a database that is there: changes of exchanges, and charging records.
+fn unwritten(state: &GatewayState) -> usize {
     let storage = state.storage.as_ref().filter(|storage| !storage.is_away());
-    messages
-        + registrations.map_or(0, |queue| queue.unanswered())
-        + storage.map_or(0, |storage| storage.waiting())
-        + state.charging.unwritten()
+    storage.map_or(0, |storage| storage.waiting()) + state.charging.unwritten()
 }
 
 /// In child_init of each process, after usrloc's. False aborts the start.
@@ -170,8 +172,15 @@ fn await_open(state: &GatewayState, look: impl Fn(), settle: impl Fn()) {
     }
     std::thread::sleep(LAST_WORD);
     let end_ms = clock::monotonic_ms() + LAST_RECORDS_MS;
-    while state.charging.unwritten() > 0 && clock::monotonic_ms() < end_ms {
+    while unwritten(state) > 0 && clock::monotonic_ms() < end_ms {
         std::thread::sleep(LOOK);
+    }
+    let (left, kept) = (open(state), state.storage.is_some());
+    if left > 0 && kept {
+        tracing::warn!(
+            open = left,
+            "the end: open messages are in the database for the next start"
+        );
     }
     let records = state.charging.unwritten();
     if records > 0 {

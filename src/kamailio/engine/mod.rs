@@ -3,6 +3,7 @@
 pub(super) mod answer;
 pub(super) mod cdr_route;
 pub(super) mod cdr_writer;
+mod charging;
 pub(super) mod connections;
 pub(super) mod decide;
 pub(super) mod execute;

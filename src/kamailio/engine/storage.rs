@@ -9,13 +9,15 @@ use std::time::Duration;
 use crate::exchange::{Damaged, Exchange, Store as _, decode, identity_in};
 use crate::interwork::Input;
 
+use super::cdr_writer::write_once;
+use super::charging;
 use super::decide::take_up;
 use super::execute::{Context, handle};
 use super::stored;
-use crate::kamailio::state::counters::{DATABASE_ERROR, NOT_STORED, STORED, TAKEN_UP};
+use crate::kamailio::state::counters::{CDR_WRITTEN, DATABASE_ERROR, NOT_STORED, STORED, TAKEN_UP};
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::now::now;
-use crate::kamailio::state::storage::{Storage, Waiting, Work};
+use crate::kamailio::state::storage::{Storage, Taken, Work};
 use crate::kamailio::state::stored_rows::{Row, RowChange};
 use crate::kamailio::sys::database::DatabaseError;
 use crate::kamailio::sys::process;
@@ -42,6 +44,7 @@ pub(crate) fn take_up_all() -> Result<(), SettingError> {
             Ok((exchange, texts)) => {
                 let identity = identity_in(exchange.kind(), &texts);
                 if identity.is_some_and(|identity| take_up(&identity, &exchange, &texts)) {
+                    charging::submission_again(storage, &exchange, &texts);
                     taken += 1;
                     TAKEN_UP.count();
                 } else {
@@ -115,14 +118,14 @@ fn write_all(storage: &Storage) {
 }
 
 /// Writes a group, and tells the core. False: the database is away.
-fn write(storage: &Storage, waiting: &[Waiting]) -> bool {
+fn write(storage: &Storage, waiting: &[Taken]) -> bool {
     if write_together(storage, waiting).is_ok() {
         end(storage, waiting, true);
         return true;
     }
     DATABASE_ERROR.count();
     // One row may be the reason, or the database.
-    let is_there = storage.rows.write(&[]).is_ok();
+    let is_there = storage.rows.write(&[], write_once).is_ok();
     if is_there {
         write_one_by_one(storage, waiting);
     }
@@ -130,7 +133,7 @@ fn write(storage: &Storage, waiting: &[Waiting]) -> bool {
 }
 
 /// Tries until the database can be written. Who waits for an answer is refused.
-fn away(storage: &Storage, mut waiting: Vec<Waiting>) {
+fn away(storage: &Storage, mut waiting: Vec<Taken>) {
     if storage.set_away(true) {
         tracing::error!(
             "the database of store_table cannot be written (the reason is in the log lines before this): messages that must be kept are refused until it can. Is the server away, or the disk full?"
@@ -149,18 +152,21 @@ fn away(storage: &Storage, mut waiting: Vec<Waiting>) {
         process::update_configuration();
         signals::uncut(|| {
             waiting.extend(storage.take(usize::MAX));
-            is_written = storage.rows.write(&[]).is_ok() && write(storage, &waiting);
+            is_written = storage.rows.write(&[], write_once).is_ok() && write(storage, &waiting);
         });
     }
     storage.set_away(false);
     tracing::warn!("the database of store_table can be written again");
 }
 
-fn write_one_by_one(storage: &Storage, waiting: &[Waiting]) {
+fn write_one_by_one(storage: &Storage, waiting: &[Taken]) {
     for waiting in waiting {
         let one = std::slice::from_ref(waiting);
         let written = write_together(storage, one).is_ok();
-        if !written {
+        if let (false, Some(record)) = (written, &waiting.record) {
+            // The table of charging records may be in another database, which is away: its own process waits for that one.
+            charging::queue(record);
+        } else if !written {
             tracing::error!(
                 "the database refuses a row of store_table (the reason is in the log lines before this)"
             );
@@ -169,18 +175,19 @@ fn write_one_by_one(storage: &Storage, waiting: &[Waiting]) {
     }
 }
 
-fn write_together(storage: &Storage, waiting: &[Waiting]) -> Result<(), DatabaseError> {
+fn write_together(storage: &Storage, waiting: &[Taken]) -> Result<(), DatabaseError> {
     let changes: Vec<_> = waiting.iter().filter_map(change).collect();
     if changes.is_empty() {
         return Ok(());
     }
-    storage.rows.write(&changes)
+    storage.rows.write(&changes, write_once)
 }
 
 /// The change of the table; nothing where the exchange has ended meanwhile, because its end waits behind it.
-fn change(waiting: &Waiting) -> Option<RowChange> {
+fn change(waiting: &Taken) -> Option<RowChange<'_>> {
     let key = waiting.key;
     match waiting.work {
+        Work::Charge => waiting.record.as_deref().map(RowChange::Charge),
         Work::Delete => Some(RowChange::Delete(key)),
         Work::Ask | Work::Write => {
             let (exchange, texts) = {
@@ -193,11 +200,13 @@ fn change(waiting: &Waiting) -> Option<RowChange> {
 }
 
 /// These are written, or will not be. The core says what was promised.
-fn end(storage: &Storage, waiting: &[Waiting], written: bool) {
+fn end(storage: &Storage, waiting: &[Taken], written: bool) {
     storage.done(waiting.len());
     for waiting in waiting {
         match waiting.work {
             Work::Delete => stored::forget(waiting.key),
+            Work::Charge if written => CDR_WRITTEN.count(),
+            Work::Charge => {}
             Work::Ask if !written => stored::not_written(waiting.key),
             Work::Ask | Work::Write => {}
         }

@@ -11,6 +11,7 @@ use crate::exchange::{
 };
 use crate::interwork::Input;
 
+use super::charging;
 use super::decide::take_up;
 use super::execute::{Context, handle};
 use super::stored_recipients::SCHEDULE_MS;
@@ -219,6 +220,7 @@ fn read_of(storage: &Storage, identity: &Identity) {
         let key = exchange.key();
         let is_theirs = identity_in(kind, &texts).as_ref() == Some(identity);
         if is_theirs && take_up(identity, &exchange, &texts) {
+            charging::submission_again(storage, &exchange, &texts);
             let recipient = digest(identity.as_str());
             INDEX.with_borrow_mut(|index| index.under_way.push((key, recipient)));
             first = first.or(Some(key));

@@ -100,7 +100,12 @@ pub(crate) fn start() -> Result<(), SettingError> {
         boot,
         keeps: rows.is_some(),
     };
-    let storage = rows.map(|rows| Storage::new(rows, parameters.max_pending));
+    let most_records = if cdr_table.is_empty() {
+        1
+    } else {
+        parameters.cdr_queue
+    };
+    let storage = rows.map(|rows| Storage::new(rows, parameters.max_pending, most_records));
     result_route::set_sm_event_callback(parameters.sm_event_callback);
     // A client gives its message up 30 s after the last octet (RFC 4975 §7.1.1).
     let msrp_limits = MsrpLimits {

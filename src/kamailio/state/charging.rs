@@ -18,6 +18,8 @@ const GROUP: usize = 256;
 
 /// What the processes share about charging records.
 pub(crate) struct Charging {
+    /// The serial numbers of this start's exchanges begin above this one.
+    first: u64,
     /// The number of the next record. A later start of the gateway begins above all numbers of earlier ones.
     next: ShmBox<AtomicU64>,
     /// None without a table.
@@ -29,6 +31,7 @@ impl Charging {
     pub(crate) fn new(unix_ms: u64, queue: Option<CdrQueue>) -> Option<Self> {
         let first = ExchangeKey::first_serial(unix_ms);
         Some(Self {
+            first,
             next: Shm::boxed(AtomicU64::new(first))?,
             queue,
         })
@@ -38,6 +41,11 @@ impl Charging {
     pub(crate) fn number(&self, record: &mut ChargingRecord) {
         record.node = NODE;
         record.number = self.next.fetch_add(1, Relaxed);
+    }
+
+    /// Whether an exchange is one of an earlier start.
+    pub(crate) const fn is_earlier(&self, exchange: ExchangeKey) -> bool {
+        exchange.serial() < self.first
     }
 
     /// How many records are not written yet. A signal handler may ask.

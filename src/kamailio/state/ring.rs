@@ -43,6 +43,13 @@ impl<M: Memory, T: Plain + Copy> Ring<M, T> {
         true
     }
 
+    /// Removes the newest value.
+    pub(super) fn take_back(&mut self) {
+        if self.len() > 0 {
+            self.put = self.put.wrapping_sub(1);
+        }
+    }
+
     /// Removes the oldest value.
     pub(super) fn take(&mut self) -> Option<T> {
         if self.len() == 0 {
@@ -70,6 +77,8 @@ mod tests {
                 assert!(ring.put(number));
             }
             assert!(!ring.put(5));
+            ring.take_back();
+            assert!(ring.put(4));
             for number in 1..=4 {
                 assert_eq!(ring.take(), Some(number));
             }

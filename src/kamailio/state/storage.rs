@@ -8,6 +8,7 @@ use super::exchanges::Behind;
 use super::ring::Ring;
 use super::stored_rows::StoredRows;
 use crate::exchange::{ExchangeKey, Identity};
+use crate::interwork::ChargingRecord;
 use crate::kamailio::sys::bell::Bell;
 use crate::kamailio::sys::process;
 use crate::kamailio::sys::setting_error::SettingError;
@@ -21,9 +22,17 @@ const CHANGES_EACH: usize = 8;
 
 /// An exchange that waits for the database.
 #[derive(Clone, Copy)]
-pub(crate) struct Waiting {
+struct Waiting {
+    key: ExchangeKey,
+    work: Work,
+}
+
+/// The same, taken out of the queue.
+pub(crate) struct Taken {
     pub(crate) key: ExchangeKey,
     pub(crate) work: Work,
+    /// The record of [`Work::Charge`].
+    pub(crate) record: Option<Box<ChargingRecord>>,
 }
 
 /// What is to be done.
@@ -35,6 +44,8 @@ pub(crate) enum Work {
     Write,
     /// Its row is deleted.
     Delete,
+    /// A charging record of the exchange is written, before its row is deleted.
+    Charge,
 }
 
 plain!(struct Waiting { key, work });
@@ -43,12 +54,32 @@ plain!(
         Ask,
         Write,
         Delete,
+        Charge,
     }
 );
 
+/// What waits, and the records of all `Work::Charge` in it, in their order.
+struct Queue {
+    waiting: Ring<Shm, Waiting>,
+    records: Ring<Shm, Option<ChargingRecord>>,
+}
+
+plain!(struct Queue { waiting, records });
+
+impl Queue {
+    fn take(&mut self) -> Option<Taken> {
+        let Waiting { key, work } = self.waiting.take()?;
+        let record = match work {
+            Work::Charge => self.records.take().flatten().map(Box::new),
+            Work::Ask | Work::Write | Work::Delete => None,
+        };
+        Some(Taken { key, work, record })
+    }
+}
+
 /// The queue, and the table behind it.
 pub(crate) struct Storage {
-    queue: ShmBox<Guarded<<Shm as Memory>::Lock, Ring<Shm, Waiting>>>,
+    queue: ShmBox<Guarded<<Shm as Memory>::Lock, Queue>>,
     /// Counts what was put into the queue; the process sleeps on it.
     bell: Bell,
     /// 1: the database cannot be written.
@@ -99,7 +130,11 @@ impl Reads {
 
 impl Storage {
     /// In mod_init: announces one more process.
-    pub(crate) fn new(rows: StoredRows, max_pending: u32) -> Result<Self, SettingError> {
+    pub(crate) fn new(
+        rows: StoredRows,
+        max_pending: u32,
+        most_records: u32,
+    ) -> Result<Self, SettingError> {
         let failed = || {
             SettingError(
                 "cannot make the queue for store_table: start Kamailio with a larger -m".into(),
@@ -111,12 +146,15 @@ impl Storage {
             work: Work::Delete,
         };
         // Exchanges that are open may change and end while the database is away; they are never refused.
-        let ring = Ring::new(most_asked * CHANGES_EACH, nothing).ok_or_else(failed)?;
+        let queue = Queue {
+            waiting: Ring::new(most_asked * CHANGES_EACH, nothing).ok_or_else(failed)?,
+            records: Ring::new(most_records as usize, None).ok_or_else(failed)?,
+        };
         if !process::announce_process() {
             return Err(failed());
         }
         Ok(Self {
-            queue: Shm::boxed(Guarded::new(ring)).ok_or_else(failed)?,
+            queue: Shm::boxed(Guarded::new(queue)).ok_or_else(failed)?,
             bell: Bell::new().ok_or_else(failed)?,
             is_away: Shm::boxed(AtomicU32::new(0)).ok_or_else(failed)?,
             waiting: Shm::boxed(AtomicU32::new(0)).ok_or_else(failed)?,
@@ -132,7 +170,7 @@ impl Storage {
             return false;
         }
         let work = Work::Ask;
-        let is_put = self.queue.lock().put(Waiting { key, work });
+        let is_put = self.queue.lock().waiting.put(Waiting { key, work });
         if is_put {
             self.waiting.fetch_add(1, Relaxed);
             self.bell.ring();
@@ -157,7 +195,7 @@ impl Storage {
                     work: Work::Delete,
                 },
             };
-            if queue.put(waiting) {
+            if queue.waiting.put(waiting) {
                 self.waiting.fetch_add(1, Relaxed);
             } else {
                 DATABASE_ERROR.count();
@@ -167,8 +205,26 @@ impl Storage {
         self.bell.ring();
     }
 
+    /// Has a charging record of this exchange written. What is put into the queue later is not in the database before it. False:
+    /// there is no room.
+    pub(crate) fn charge(&self, key: ExchangeKey, record: &ChargingRecord) -> bool {
+        let mut queue = self.queue.lock();
+        let is_put = queue.records.put(Some(*record));
+        let work = Work::Charge;
+        if is_put && queue.waiting.put(Waiting { key, work }) {
+            self.waiting.fetch_add(1, Relaxed);
+            drop(queue);
+            self.bell.ring();
+            return true;
+        }
+        if is_put {
+            queue.records.take_back();
+        }
+        false
+    }
+
     /// The oldest that wait, at most so many.
-    pub(crate) fn take(&self, most: usize) -> Vec<Waiting> {
+    pub(crate) fn take(&self, most: usize) -> Vec<Taken> {
         let mut queue = self.queue.lock();
         std::iter::from_fn(|| queue.take()).take(most).collect()
     }

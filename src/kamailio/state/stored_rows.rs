@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::exchanges::NODE;
 use crate::exchange::{Exchange, ExchangeKey, Kind, Texts, encode, identity_in};
+use crate::interwork::ChargingRecord;
 use crate::kamailio::sys::database::{Database, DatabaseError, Field, Value};
 use crate::kamailio::sys::setting_error::SettingError;
 
@@ -21,9 +22,11 @@ const OF_NODE: &str = "node";
 const PAGE: usize = 256;
 
 /// One change of the table.
-pub(crate) enum RowChange {
+pub(crate) enum RowChange<'w> {
     /// The row of an exchange as it is now.
     Put(Row),
+    /// A charging record, which is in another table: in the same transaction where that table is in the same database.
+    Charge(&'w ChargingRecord),
     /// The exchange has ended.
     Delete(ExchangeKey),
 }
@@ -216,13 +219,21 @@ impl StoredRows {
     }
 
     /// Writes a group: all of it, or nothing.
-    pub(crate) fn write(&self, changes: &[RowChange]) -> Result<(), DatabaseError> {
+    pub(crate) fn write(
+        &self,
+        changes: &[RowChange<'_>],
+        charge: impl Fn(&ChargingRecord) -> Result<(), DatabaseError>,
+    ) -> Result<(), DatabaseError> {
         let group = self.group.fetch_add(1, Relaxed) + 1;
         self.database.together(|| {
             let (id, due) = (id_of_node(), [("due", Value::Long(group))]);
             self.database
                 .put(self.table, ("id", Value::Text(&id)), &due)?;
-            changes.iter().try_for_each(|change| self.write_row(change))
+            changes.iter().try_for_each(|change| match change {
+                RowChange::Put(row) => self.put(row),
+                RowChange::Delete(key) => self.delete(*key),
+                RowChange::Charge(record) => charge(record),
+            })
         })?;
         // Some engines connect again by themselves in the middle of a group. What came before is lost then, and COMMIT says
         // nothing about it: only the number of the group shows that the whole of it is there.
@@ -243,26 +254,23 @@ impl StoredRows {
         Ok(last)
     }
 
-    fn write_row(&self, change: &RowChange) -> Result<(), DatabaseError> {
-        match change {
-            RowChange::Put(row) => {
-                let id = id(row.key);
-                let key: Field<'_> = ("id", Value::Text(&id));
-                let rest = [
-                    ("node", Value::Number(row.key.node().into())),
-                    ("kind", Value::Text(row.kind)),
-                    ("identity", Value::Text(&row.identity)),
-                    ("due", Value::Long(row.due_ms)),
-                    ("record", Value::Octets(&row.record)),
-                ];
-                self.database.put(self.table, key, &rest)
-            }
-            RowChange::Delete(key) => {
-                let id = id(*key);
-                self.database
-                    .delete(self.table, &[("id", Value::Text(&id))])
-            }
-        }
+    fn put(&self, row: &Row) -> Result<(), DatabaseError> {
+        let id = id(row.key);
+        let key: Field<'_> = ("id", Value::Text(&id));
+        let rest = [
+            ("node", Value::Number(row.key.node().into())),
+            ("kind", Value::Text(row.kind)),
+            ("identity", Value::Text(&row.identity)),
+            ("due", Value::Long(row.due_ms)),
+            ("record", Value::Octets(&row.record)),
+        ];
+        self.database.put(self.table, key, &rest)
+    }
+
+    fn delete(&self, key: ExchangeKey) -> Result<(), DatabaseError> {
+        let id = id(key);
+        let which = [("id", Value::Text(&id))];
+        self.database.delete(self.table, &which)
     }
 }
 

@@ -335,6 +335,24 @@ async def database_away():
         await gw.start()
 
 
+async def killed():
+    "kill -9 behind each 202: a stored message leaves one record of its submission and one of its delivery"
+    count = 4
+    async with gateway(name="killed", people=PEOPLE, cdr_table="ipsmgw_cdr", validity=3600) as gw:
+        books = Books(gw)
+        alice = await gw.user(ImClient, "alice")
+        for number in range(count):
+            equal((await alice.send_im(gw.uri("bob"), f"message {number}")).status, 202, "the answer")
+            await gw.kill()
+            await gw.start()
+        bob = await gw.user(Phone, "bob")
+        got = [(await bob.next_message(20))[1].tpdu.text for _ in range(count)]
+        equal(got, [f"message {number}" for number in range(count)], "what the phone got")
+        await gw.until(lambda: len(books.rows()) >= 2 * count, what="the rows")
+        rows = Counter((row["message_type"], row["result"]) for row in books.rows())
+        equal(rows, {(SUBMISSION, "accepted"): count, (DELIVERY, "delivered"): count}, "the records")
+
+
 async def service_centre():
     "with a service centre"
     await through_a_centre(native)
@@ -359,4 +377,4 @@ async def other_modules():
                 equal(part in line, True, f"{part} in {line}")
 
 
-run(in_a_table, in_a_table_in_lua, database_away, service_centre, service_centre_in_lua, other_modules)
+run(in_a_table, in_a_table_in_lua, database_away, killed, service_centre, service_centre_in_lua, other_modules)

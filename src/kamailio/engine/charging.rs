@@ -1,0 +1,97 @@
+//! Charging records on their way to `cdr_table`. Those of an exchange that the database keeps are written by the process that keeps it,
+//! before the row of the exchange goes; all others by a process of their own.
+
+use std::cell::Cell;
+
+use crate::exchange::{Exchange, Texts};
+use crate::interwork::{Charged, ChargingRecord, Effect, Step};
+
+use crate::kamailio::state::counters;
+use crate::kamailio::state::gateway_state::state;
+use crate::kamailio::state::now::now;
+use crate::kamailio::state::storage::Storage;
+use crate::kamailio::state::trace;
+use crate::kamailio::sys::clock;
+use crate::kamailio::sys::request::Request;
+
+/// The records of a step that the database follows. The caller holds the lock of the bucket.
+pub(super) fn in_order(storage: &Storage, step: &mut Step) {
+    if state().charging.queue.is_none() {
+        return;
+    }
+    for effect in &mut step.effects {
+        if let Effect::Charge(record) = effect
+            && let Some(exchange) = record.exchange
+        {
+            complete(record, None);
+            if !storage.charge(exchange, record) {
+                record.number = 0;
+            }
+        }
+    }
+}
+
+/// The submission of an exchange of an earlier start, in case that start ended before it was written.
+pub(super) fn submission_again(storage: &Storage, exchange: &Exchange, texts: &Texts) {
+    let state = state();
+    let key = exchange.key();
+    if !state.charging.is_earlier(key) {
+        return;
+    }
+    if let Some(mut record) = state.gateway.submission_again(exchange, texts, now()) {
+        complete(&mut record, None);
+        storage.charge(key, &record);
+    }
+}
+
+/// A record that an effect brings. One with a number waits for the database already.
+pub(super) fn write(record: &mut ChargingRecord, request: Option<Request<'_>>) {
+    if record.number == 0 {
+        complete(record, request);
+        queue(record);
+    }
+}
+
+/// Leaves a record to the process for records.
+pub(super) fn queue(record: &ChargingRecord) {
+    if let Some(queue) = &state().charging.queue
+        && !queue.put(record)
+    {
+        not_queued();
+    }
+}
+
+/// The queue for `cdr_table` is full. One line each second says so.
+fn not_queued() {
+    thread_local! {
+        static TOLD_MS: Cell<u64> = const { Cell::new(0) };
+    }
+    counters::CDR_LOST.count();
+    let now_ms = clock::monotonic_ms();
+    if now_ms >= TOLD_MS.get() {
+        TOLD_MS.set(now_ms + 1_000);
+        tracing::error!(
+            "the queue of charging records is full: records are not in cdr_table; event_route[ipsmgw:cdr] has them"
+        );
+    }
+}
+
+/// Sets the fields that the core does not know. The request is the one that the script has at hand.
+fn complete(record: &mut ChargingRecord, request: Option<Request<'_>>) {
+    let state = state();
+    state.charging.number(record);
+    if !record.session_id.as_str().is_empty() {
+        return;
+    }
+    let call_id = match (record.exchange, request) {
+        (Some(exchange), _) => state.trace.call_id(exchange),
+        // The request that is refused.
+        (None, Some(request)) if record.about != Charged::Report => {
+            trace::cut(request.call_id().unwrap_or_default())
+        }
+        _ => None,
+    };
+    if let Some(call_id) = call_id {
+        record.set_session(call_id.as_str());
+    }
+}
