@@ -54,3 +54,18 @@ need_python() {
 	/usr/bin/python3 -m venv "$root/target/venv"
 	"$root/target/venv/bin/pip" install -q --disable-pip-version-check pycrate==0.8.1
 }
+
+# JsSIP in fixed versions, for the page of `run web` and for tests.
+need_jssip() {
+	local from=$root/tests/e2e/jssip to=$root/target/node
+	[[ -d $to/node_modules ]] && cmp -s "$from/package-lock.json" "$to/package-lock.json" && return
+	command -v node >/dev/null || need_packages nodejs
+	command -v npm >/dev/null || need_packages npm
+	say "Bringing JsSIP with npm into target/node"
+	rm -rf "$to"
+	mkdir -p "$to"
+	cp "$from/package.json" "$from/package-lock.json" "$to"
+	npm ci --prefix "$to" --ignore-scripts --no-audit --no-fund --loglevel=error && return
+	rm -rf "$to"
+	die "npm could not install JsSIP (see above)"
+}

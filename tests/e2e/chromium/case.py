@@ -1,27 +1,18 @@
 """A browser on the IM side: see README.md."""
 
-import asyncio
 import functools
 import http.server
-import json
 import re
 import shutil
 import subprocess
-import tempfile
 import threading
-import urllib.error
-import urllib.request
 
+from browser import Browser
 from e2e import CFG, FOLDER, Phone, equal, gateway, run, say
 from gateway import ROOT
-from kamailio import free_port
 
 HERE = ROOT / "tests/e2e/chromium"
 MODULES = ROOT / "target/node/node_modules"  # brought by tests/run
-
-OPTIONS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-dev-shm-usage"]
-OPTIONS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
-
 
 def site():
     """A folder with the page and its script."""
@@ -36,86 +27,39 @@ def site():
     return folder
 
 
-class Browser:
-    """Headless Chromium with the page open (W3C WebDriver)."""
+class Page(Browser):
+    """Chromium with the page, which this case serves."""
 
     async def __aenter__(self):
         handler = functools.partial(Quiet, directory=site())
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        self.profile = tempfile.TemporaryDirectory(prefix="ipsmgw-chromium-", ignore_cleanup_errors=True)
-        self.port = free_port()
-        self.driver = subprocess.Popen(
-            ["chromedriver", f"--port={self.port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        self.session = None
-        try:
-            for _ in range(100):
-                try:
-                    await self.call("GET", "/status")
-                    break
-                except (urllib.error.URLError, ConnectionError):
-                    await asyncio.sleep(0.1)
-            wanted = {
-                "browserName": "chrome",
-                "goog:chromeOptions": {"binary": "/usr/bin/chromium", "args": [*OPTIONS, f"--user-data-dir={self.profile.name}"]},
-                "goog:loggingPrefs": {"browser": "ALL"},
-            }
-            answer = await self.call("POST", "/session", {"capabilities": {"alwaysMatch": wanted}})
-            self.session = answer["sessionId"]
-            await self.open()
-        except BaseException:
-            await self.__aexit__()
-            raise
+        await super().__aenter__()
+        await self.reload()
         return self
 
-    async def __aexit__(self, *_):
-        if self.session:
-            await self.call("DELETE", f"/session/{self.session}")
-        self.driver.terminate()
-        await asyncio.to_thread(self.driver.wait, 10)
+    async def __aexit__(self, *error):
+        await super().__aexit__(*error)
         self.server.shutdown()
         self.server.server_close()
-        self.profile.cleanup()
         return False
 
-    async def open(self):
+    async def reload(self):
         """Opens the page anew."""
-        url = "http://127.0.0.1:%d/index.html" % self.server.server_address[1]
-        await self.call("POST", f"/session/{self.session}/url", {"url": url})
+        await self.open("http://127.0.0.1:%d/index.html" % self.server.server_address[1])
         self.seen = 0
-
-    async def call(self, method, path, body=None):
-        def request():
-            data = None if body is None else json.dumps(body).encode()
-            asked = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data, {"Content-Type": "application/json"}, method=method)
-            with urllib.request.urlopen(asked, timeout=60) as answer:
-                return json.load(answer)["value"]
-
-        return await asyncio.to_thread(request)
 
     async def script(self, function, *arguments):
         """Calls a function of the page."""
-        body = {"script": f"return page.{function}(...arguments)", "args": list(arguments)}
-        return await self.call("POST", f"/session/{self.session}/execute/sync", body)
+        return await self.run(f"return page.{function}(...arguments)", *arguments)
 
     async def next(self, event):
         """The next thing that happens in the page, which must be this one."""
-        for _ in range(200):
-            body = {"script": "return page.events", "args": []}
-            events = await self.call("POST", f"/session/{self.session}/execute/sync", body)
-            if len(events) > self.seen:
-                found = events[self.seen]
-                self.seen += 1
-                equal(found.pop("event"), event, f"what happens (with {found})")
-                return found
-            await asyncio.sleep(0.05)
-        raise AssertionError(f"no {event} within 10 s; the browser says {await self.said()}")
-
-    async def said(self):
-        """The browser's own log."""
-        entries = await self.call("POST", f"/session/{self.session}/se/log", {"type": "browser"})
-        return [entry["message"] for entry in entries]
+        events = await self.until("return page.events.length > arguments[0] && page.events", self.seen, what=event)
+        found = events[self.seen]
+        self.seen += 1
+        equal(found.pop("event"), event, f"what happens (with {found})")
+        return found
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -127,11 +71,11 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 async def conversation():
     "both directions, with an emoji, native and Lua; the client is away after the page is closed"
-    async with Browser() as browser:
+    async with Page() as browser:
         for name, variant in (("native", {}), ("lua", {"cfg": CFG / "kamailio-kemi.cfg", "lua": CFG / "kamailio.lua"})):
             async with gateway(name=name, **variant) as gw:
                 say(name)
-                await browser.open()
+                await browser.reload()
                 alice = await gw.user(Phone, "alice")
                 await browser.script("connect", "ws://%s:%d" % gw.ws_address, gw.uri("bob"), gw.people["bob"][0])
                 await browser.next("registered")
@@ -153,7 +97,7 @@ async def ports():
     settings = (CFG / "kamailio.cfg").read_text()
     default = re.search(r"#!trydefine IPSMGW_WS tcp:127.0.0.1:(\d+)", settings)[1]
     secure = re.search(r"#!trydefine IPSMGW_WSS tls:127.0.0.1:(\d+)", settings)[1]
-    async with Browser() as browser:
+    async with Page() as browser:
         for port, refused in (("5060", True), (default, False), (secure, False)):
             # No server is needed there: the browser refuses an unsafe port before it connects.
             await browser.said()

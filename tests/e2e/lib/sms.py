@@ -206,7 +206,7 @@ class Rp:
     def __str__(self):
         parts = [f"{self.kind} {self.mr}"]
         if self.cause is not None:
-            parts.append(f"cause {self.cause} ({rp._RPCause_dict.get(self.cause, 'reserved')})")
+            parts.append(f"cause {self.cause} ({cause_name(self.cause)})")
         if self.tpdu:
             parts.append(str(self.tpdu.kind))
             if self.tpdu.address:
@@ -217,6 +217,11 @@ class Rp:
                 alphabet = "UCS2" if self.tpdu.dcs == UCS2 else "GSM 7-bit"
                 parts.append(f'[{alphabet}] "{self.tpdu.text}"')
         return ", ".join(parts)
+
+
+def cause_name(cause):
+    """An RP-Cause in words."""
+    return rp._RPCause_dict.get(cause, "reserved")
 
 
 def decode(octets):
