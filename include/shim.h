@@ -11,6 +11,7 @@
 #include "core/locking.h"
 #include "core/parser/msg_parser.h"
 #include "core/rpc.h"
+#include "core/socket_info.h"
 #include "core/str.h"
 #include "modules/sl/sl.h"
 #include "modules/tm/tm_load.h"
@@ -78,6 +79,15 @@ int ipsmgw_c_process_id(int number);
 
 /* sends on this connection or not at all: below 0 */
 int ipsmgw_c_send_on_connection(int id, const str *octets);
+/* sends to this address, over a new connection if there is none: below 0 when it cannot */
+int ipsmgw_c_send_to(
+		int is_secure, const str *host, unsigned short port, const str *octets);
+/* 1 when there is a connection of this number */
+int ipsmgw_c_has_connection(int id);
+/* 1 when there is a connection to this address */
+int ipsmgw_c_is_connected(int is_secure, const str *host, unsigned short port);
+/* the first socket for TCP; NULL: there is none */
+struct socket_info *ipsmgw_c_tcp_socket(void);
 
 /* configuration that changes while Kamailio runs (core/cfg/cfg_struct.h) */
 void ipsmgw_c_cfg_update(void);

@@ -58,6 +58,16 @@ pub enum SmToImState {
     },
     /// The sender has its `202`; the message that the IM side would not take is on its way once more.
     Retried,
+    /// The sender has its `202`; the message is offered to the recipient's clients in MSRP sessions, and goes to the first
+    /// that accepts.
+    InSession {
+        /// Offers without a final response.
+        offers: u8,
+        /// Whether a client has accepted and gets the message.
+        begun: bool,
+        /// The best of the failures.
+        best_failure: Option<u16>,
+    },
     /// The sender has its `202`; the short message is on its way to the recipient's phone.
     Delivering {
         /// Whether the recipient's side was asked for the outcome, because the sender's time is over.
@@ -116,6 +126,7 @@ impl SmToImState {
             Self::Relayed { .. } => "Relayed",
             Self::Accepted { .. } => "Accepted",
             Self::Retried => "Retried",
+            Self::InSession { .. } => "InSession",
             Self::Delivering { .. } => "Delivering",
             Self::Storing { .. } => "Storing",
             Self::Repetition { .. } => "Repetition",
@@ -131,6 +142,7 @@ impl SmToImState {
             Self::Relayed { .. }
                 | Self::Accepted { .. }
                 | Self::Retried
+                | Self::InSession { .. }
                 | Self::Delivering { .. }
                 | Self::Storing { .. }
         )

@@ -3,6 +3,9 @@
 //! ```text
 //! SM -> IM   Submit -> Relayed -ImAnswered, FinalSent 2xx-> Reporting -RequestCompleted-> ended
 //!            refused, but not in another form: -FinalSent 2xx-> Retried -RequestCompleted-> Reporting
+//!            by MSRP: Submit -> InSession -OfferAnswered 2xx-> InSession -SessionEnded-> Reporting
+//!            refused by all clients: InSession -OfferAnswered-> Reporting, or Retried in pager mode
+//!
 //!            silent: Relayed -Due, FinalSent 2xx-> Accepted -BranchAnswered, Due-> Reporting
 //!
 //!            the same again: Submit -> Repetition -with the first one-> Reporting
@@ -83,6 +86,12 @@ impl Turn<'_> {
                 may_convert,
             } => self.looked_up(exchange, can, may_convert),
             Input::ReportStatus(report) => self.report_stored_status(report),
+            Input::OfferAnswered {
+                exchange,
+                session,
+                answer,
+            } => self.offer_answered(exchange, session, answer),
+            Input::SessionEnded { exchange, status } => self.session_ended(exchange, status),
             Input::ScriptAnswered {
                 exchange,
                 request,
@@ -114,6 +123,7 @@ impl Turn<'_> {
             Input::Begin { exchange, delivery } => self.begin(exchange, delivery),
             Input::Forked { exchange, clients } => match self.view.by_key(exchange) {
                 Some(Exchange::StoredMessage(it)) => self.stored_forked(it, clients),
+                Some(Exchange::SmToIm(sm)) => self.offered_to(sm, clients),
                 _ => self.list_delivery_forked(exchange, clients),
             },
             Input::StatusReport(report) => self.status_reported(report),

@@ -2,7 +2,8 @@
 
 use crate::base::{Octets, Text};
 use crate::exchange::{
-    Exchange, ExchangeKey, Identity, Party, ReplyTo, Texts, TransactionId, Wants,
+    Accepts, Exchange, ExchangeKey, Identity, Party, ReplyTo, SessionToken, Texts, TransactionId,
+    Wants,
 };
 use crate::mime::Disposition;
 use crate::sip::{Capabilities, Translation};
@@ -76,6 +77,22 @@ pub enum Input<'a> {
     },
     /// [`Effect::ReportStatus`](super::Effect::ReportStatus) on the side of the phone.
     ReportStatus(&'a StatusReportOut),
+    /// A client has answered the offer of an MSRP session for a short message.
+    OfferAnswered {
+        /// The exchange of the message.
+        exchange: ExchangeKey,
+        /// The session.
+        session: SessionToken,
+        /// What the client accepts, or the status code of its refusal.
+        answer: Result<Accepts, u16>,
+    },
+    /// The session in which a short message was sent has ended.
+    SessionEnded {
+        /// The exchange of the message.
+        exchange: ExchangeKey,
+        /// The outcome as a SIP status code; 202: all octets were sent, and the delivery is not known.
+        status: u16,
+    },
     /// The script decides a relayed request with the status code that it would expect from the IM side.
     ScriptAnswered {
         /// The exchange of the request.
@@ -259,6 +276,8 @@ pub struct TranslatedSm {
     /// Whether the recipient is asked for notifications: then [`Effect::Relay`](super::Effect::Relay) has a
     /// translation with another body.
     pub asks: bool,
+    /// Whether a client of the recipient takes MSRP sessions.
+    pub takes_sessions: bool,
     /// Changes of the request; for a part of a longer message, without the text.
     pub translation: Translation,
     /// Its place in a concatenated short message, if it is a part of one.

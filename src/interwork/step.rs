@@ -5,7 +5,9 @@ use super::counter::Counter;
 use super::ended::Ended;
 use super::input::{SmIn, SmToStore, StatusReportIn, StatusReportOut};
 use super::reason::Reason;
-use crate::exchange::{Change, ExchangeKey, Identity, ReplyTo, TransactionId};
+use crate::exchange::{
+    Change, ExchangeKey, Identity, ReplyTo, SentContent, SessionToken, TransactionId,
+};
 use crate::sip::{Answer, MessageOut, Translation};
 
 /// The result of one input. The host first commits the changes, then carries out the effects in their order: so an
@@ -136,6 +138,36 @@ pub enum Effect {
         refused: u16,
         /// The request; its Request-URI is the one of the client.
         message: MessageOut,
+    },
+    /// Offer an MSRP session for a short message to each client of its recipient that takes sessions. If there are
+    /// several, [`Input::Forked`](super::Input::Forked) comes first, then an
+    /// [`Input::OfferAnswered`](super::Input::OfferAnswered) for each.
+    OfferSession {
+        /// The exchange of the message.
+        exchange: ExchangeKey,
+        /// The INVITE, without its description.
+        offer: MessageOut,
+    },
+    /// Send the message in this session, and give [`Input::SessionEnded`](super::Input::SessionEnded) at its end. The
+    /// other offers of the exchange are taken back.
+    BeginSession {
+        /// The exchange of the message.
+        exchange: ExchangeKey,
+        /// The session.
+        session: SessionToken,
+        /// The body.
+        body: Vec<u8>,
+        /// Its type.
+        content: SentContent,
+        /// Whether the client is asked for a report of success.
+        wants_report: bool,
+    },
+    /// End this session, or all sessions of the exchange.
+    EndSession {
+        /// The exchange of the message.
+        exchange: ExchangeKey,
+        /// The session.
+        session: Option<SessionToken>,
     },
     /// Give [`Input::StoreSm`](super::Input::StoreSm) to the exchanges of the recipient.
     StoreSm(Box<SmToStore>),

@@ -44,6 +44,20 @@ pub(super) fn split_name_addr(value: &str) -> Option<(&str, &str)> {
     Some((uri.trim_ascii(), parameters))
 }
 
+/// The URI of a From, To or Contact.
+pub fn uri_of(value: &str) -> Option<&str> {
+    split_name_addr(value).map(|(uri, _)| uri)
+}
+
+/// The value of Route for requests of the caller, from Record-Route in the answer (RFC 3261 §12.1.2): the URIs in reverse order.
+pub fn caller_routes(record_route: &str) -> String {
+    let mut routes: Vec<&str> = elements(record_route)
+        .filter(|element| !element.is_empty())
+        .collect();
+    routes.reverse();
+    routes.join(", ")
+}
+
 /// The tag of a From or To (RFC 3261 §19.3).
 pub fn tag(value: &str) -> Option<Cow<'_, str>> {
     let (_, rest) = split_name_addr(value)?;

@@ -16,7 +16,7 @@ mod uri;
 pub use capability::Capabilities;
 pub use date::{date, date_time, expires, push_date, push_date_time};
 pub use diversion::is_diverted;
-pub use header::{asserted, push_quoted, tag};
+pub use header::{asserted, caller_routes, push_quoted, tag, uri_of};
 pub use message::{Answer, MessageIn, MessageOut, NameAddr, Service, Translation};
 pub use place::{Place, is_host, one_spelling, place};
 pub use privacy::{is_nobody, is_private};

@@ -12,6 +12,8 @@ mod im_to_sm;
 mod long_im_to_sm;
 mod long_sm_to_im;
 mod msrp;
+mod msrp_offers;
+mod msrp_sending;
 mod notification_ways;
 mod notifications;
 mod outcomes;

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use ipsmgw::exchange::{
     Change, Clients, Exchange, ExchangeKey, Full, Identity, IdentityKey, ImToSm, ImToSmState, Kind,
-    ListDeliveryState, NEVER, Notification, NotificationState, Now, PastSm, ReplyTo, Sequence,
-    Store as _, Stored, StoredMessageState, Texts, TransactionId,
+    ListDeliveryState, NEVER, Notification, NotificationState, Now, PastSm, ReplyTo, SentContent,
+    Sequence, SessionToken, Store as _, Stored, StoredMessageState, Texts, TransactionId,
 };
 use ipsmgw::interwork::{
     Counter, Effect, Ended, Gateway, ImOutcome, Input, Policy, Reason, RpReport, Settings, Step,
@@ -261,6 +261,12 @@ pub(crate) struct Done {
     /// Whose stored messages are read next, and whether only if they have a contact.
     pub(crate) reads: Vec<(Identity, bool)>,
     pub(crate) reasons: Vec<Reason>,
+    /// Sessions that are offered.
+    pub(crate) offered: Vec<(ExchangeKey, MessageOut)>,
+    /// Sessions in which a message is sent: its type, and whether a report is wanted.
+    pub(crate) begun: Vec<(SessionToken, Vec<u8>, SentContent, bool)>,
+    /// Sessions that end; `None`: all of an exchange.
+    pub(crate) ended_sessions: Vec<Option<SessionToken>>,
 }
 
 impl Done {
@@ -329,6 +335,15 @@ impl Done {
                 Effect::Refused { reason, .. } => done.reasons.push(reason),
                 Effect::Ended(ended) => done.ended.push(ended),
                 Effect::Count(counter) => done.counted.push(counter),
+                Effect::OfferSession { exchange, offer } => done.offered.push((exchange, offer)),
+                Effect::BeginSession {
+                    session,
+                    body,
+                    content,
+                    wants_report,
+                    ..
+                } => done.begun.push((session, body, content, wants_report)),
+                Effect::EndSession { session, .. } => done.ended_sessions.push(session),
                 Effect::DeliverSm { .. }
                 | Effect::SmOverdue { .. }
                 | Effect::SmOutcome { .. }

@@ -182,6 +182,11 @@ impl World {
                 self.break_promise("the gateway has no database, and asks for one");
             }
             // No short message of the simulation is for a phone.
+            Effect::OfferSession { .. }
+            | Effect::BeginSession { .. }
+            | Effect::EndSession { .. } => {
+                self.break_promise("no client takes sessions, and one is offered");
+            }
             Effect::StoreSm(_)
             | Effect::ReportStatus(_)
             | Effect::LookUp { .. }

@@ -42,6 +42,7 @@ enumeration!(SmToImState {
     5 => Unconfirmed { outcome },
     6 => Delivering { asked },
     7 => Storing { status },
+    8 => InSession { offers, begun, best_failure },
 });
 structure!(ImAnswers {
     status,

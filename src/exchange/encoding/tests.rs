@@ -53,6 +53,13 @@ fn sm_to_im_state() -> impl Strategy<Value = SmToImState> {
             answers
         }),
         Just(SmToImState::Retried),
+        any::<(u8, bool, Option<u16>)>().prop_map(|(offers, begun, best_failure)| {
+            SmToImState::InSession {
+                offers,
+                begun,
+                best_failure,
+            }
+        }),
         any::<bool>().prop_map(|asked| SmToImState::Delivering { asked }),
         any::<u16>().prop_map(|status| SmToImState::Storing { status }),
         key().prop_map(|first| SmToImState::Repetition { first }),

@@ -112,13 +112,26 @@ pub(crate) enum BodyFormat {
     Text,
     /// In a `message/cpim` that asks for notifications.
     Cpim,
+    /// In a `message/cpim` that asks for nothing.
+    CpimAlone,
+    /// There is none yet: the request is the offer of a session for it.
+    Offer,
 }
 
 impl BodyFormat {
     pub(crate) const fn content_type(self) -> &'static str {
         match self {
             Self::Text => UTF8_TEXT_TYPE,
-            Self::Cpim => CPIM_TYPE,
+            Self::Cpim | Self::CpimAlone => CPIM_TYPE,
+            Self::Offer => "application/sdp",
+        }
+    }
+
+    /// The feature tag of the mode: pager or large message (OMA SIMPLE IM).
+    const fn feature(self) -> &'static str {
+        match self {
+            Self::Text | Self::Cpim | Self::CpimAlone => "+g.oma.sip-im",
+            Self::Offer => "+g.oma.sip-im.large-message",
         }
     }
 }
@@ -149,7 +162,9 @@ pub(crate) fn headers(
         // Writing to a String does not fail.
         let _ = write!(out, "\r\nExpires: {seconds}");
     }
-    out.push_str("\r\nAccept-Contact: *;+g.oma.sip-im\r\nContent-Type: ");
+    out.push_str("\r\nAccept-Contact: *;");
+    out.push_str(form.feature());
+    out.push_str("\r\nContent-Type: ");
     out.push_str(form.content_type());
     out.push_str("\r\n");
     out
@@ -252,7 +267,9 @@ impl Gateway {
         self.push_origin(&mut headers, dcs);
         let body = match form {
             BodyFormat::Text => text.into_bytes(),
-            BodyFormat::Cpim => self.in_cpim(&from.uri, to, text.as_bytes(), key, sent),
+            BodyFormat::Cpim => self.in_cpim(&from.uri, to, text.as_bytes(), Some(key), sent),
+            BodyFormat::CpimAlone => self.in_cpim(&from.uri, to, text.as_bytes(), None, sent),
+            BodyFormat::Offer => Vec::new(),
         };
         Some(MessageOut {
             service: Service::Im,
@@ -269,13 +286,14 @@ impl Gateway {
         })
     }
 
-    /// The text of a short message in a `message/cpim` that asks for notifications (rows MO-4, STA-5).
+    /// The text of a short message in a `message/cpim`. It asks for notifications about this exchange (rows MO-4,
+    /// STA-5), if one is given.
     pub(crate) fn in_cpim(
         &self,
         from: &str,
         to: &str,
         text: &[u8],
-        key: ExchangeKey,
+        about: Option<ExchangeKey>,
         sent: i64,
     ) -> Vec<u8> {
         let address = |uri: &str| CpimAddress {
@@ -288,7 +306,7 @@ impl Gateway {
             from: Some(address(from)),
             to: vec![address(to)],
             date_time: Some(date_time.into()),
-            imdn: ImdnHeaders {
+            imdn: about.map_or_else(ImdnHeaders::default, |key| ImdnHeaders {
                 message_id: Some(self.imdn_message_id(key).into()),
                 wanted: Wanted {
                     positive_delivery: true,
@@ -296,7 +314,7 @@ impl Gateway {
                     ..Wanted::default()
                 },
                 ..ImdnHeaders::default()
-            },
+            }),
             content: CpimContent {
                 content_type: Some(UTF8_TEXT_TYPE.into()),
                 octets: text.into(),

@@ -1,4 +1,6 @@
-//! IM -> SM by MSRP: sessions whose endpoint is the gateway (rows MOD-3, DLV-9, DLV-10; RFC 4975).
+//! MSRP sessions whose endpoint is the gateway (rows MOD-2, MOD-3, DLV-9, DLV-10; RFC 4975).
+//!
+//! IM -> SM: the client offers a session and sends messages in it.
 //!
 //! ```text
 //! INVITE  offer::answer      -> 200 with the session's own URI, or a refusal
@@ -7,15 +9,26 @@
 //! outcome Session::outcome   -> the response that was held, or a REPORT
 //! timer   Session::due       -> the responses that are held too long
 //! ```
+//!
+//! SM -> IM: the gateway offers a session for one message.
+//!
+//! ```text
+//! text       Effect::OfferSession    -> an INVITE to each client, with sending::describe
+//! 200        SendingSession::accepted, Input::OfferAnswered -> Effect::BeginSession for the first client
+//! frame      SendingSession::receive -> the next chunks, or the outcome
+//! outcome    Input::SessionEnded     -> the report to the phone
+//! ```
 
 mod answers;
 mod chunk;
 mod deliver;
 pub mod offer;
+mod sending;
 mod session;
 mod status;
 
 pub use chunk::{ByteRuns, MAX_RUNS, Run};
+pub use sending::{SendingSession, SendingState, Sent, SessionDialog, describe};
 pub use session::{
     Arrival, HeldChunk, MAX_MESSAGES, MsrpLimits, MsrpMessage, MsrpMessageState, MsrpSession,
     Received, Rooms, token_of,

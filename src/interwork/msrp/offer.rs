@@ -94,7 +94,8 @@ fn path_of<'a>(media: &Media<'a>, own: &OwnAddress<'_>) -> Option<Path<'a>> {
     (endpoint.port.is_some() && endpoint.session_id.is_some()).then_some(path)
 }
 
-fn own_uri(own: &OwnAddress<'_>, token: &str) -> Option<Text<126>> {
+/// The URI of the session with this token.
+pub fn own_uri(own: &OwnAddress<'_>, token: &str) -> Option<Text<126>> {
     let mut uri = Text::EMPTY;
     let (scheme, port) = (if own.is_secure { "msrps" } else { "msrp" }, own.port);
     let written = match own.address {

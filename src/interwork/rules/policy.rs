@@ -67,6 +67,8 @@ pub struct Policy {
     pub anonymous: TpAddress,
     /// Numbers of emergency services.
     pub emergency: Vec<String>,
+    /// Most octets of a MESSAGE to a client that takes MSRP sessions.
+    pub pager_limit: usize,
     /// Most short messages that one instant message becomes.
     pub max_segments: u8,
     /// Most recipients of one instant message; 0: lists are refused.

@@ -110,6 +110,9 @@ impl Turn<'_> {
         transaction: TransactionId,
         joined: Option<String>,
     ) -> Option<SmToIm> {
+        if self.goes_by_session(sm, joined.as_deref()) {
+            return self.offer(sm, transaction);
+        }
         let now_ms = self.now.unix_ms;
         let policy = &self.gateway.policy;
         let (accept_ms, im_ms) = (policy.accept_timeout_ms, policy.im_timeout_ms);
@@ -147,7 +150,10 @@ impl Turn<'_> {
                     .map_or(&*sm.translation.body, String::as_bytes);
                 let sent = self.now.unix;
                 let Translation { from, to, .. } = &sm.translation;
-                Some(self.gateway.in_cpim(&from.uri, &to.uri, text, key, sent))
+                Some(
+                    self.gateway
+                        .in_cpim(&from.uri, &to.uri, text, Some(key), sent),
+                )
             }
         };
         let translation = body.map(|body| {
@@ -420,6 +426,7 @@ impl Turn<'_> {
             SmToImState::Reporting { sent, .. } if attempt == sent => {
                 self.report_completed(sm, sent, status);
             }
+            SmToImState::InSession { .. } => self.offer_failed(sm, status),
             _ => {}
         }
     }
@@ -486,6 +493,7 @@ impl Turn<'_> {
             SmToImState::Relayed { .. }
             | SmToImState::Accepted { .. }
             | SmToImState::Retried
+            | SmToImState::InSession { .. }
             | SmToImState::Delivering { .. }
             | SmToImState::Storing { .. }
             | SmToImState::Reporting { .. } => {
@@ -547,6 +555,7 @@ impl Turn<'_> {
             SmToImState::Accepted { .. } => self.im_side_has_ended(sm),
             // The end of the transaction was not reported.
             SmToImState::Retried => self.outcome_of_sm(sm, 408),
+            SmToImState::InSession { .. } => self.session_overdue(sm),
             // The recipient's side has not said whether it is stored.
             SmToImState::Storing { status } => self.outcome_of_sm(sm, status),
             SmToImState::Delivering { asked } => self.delivery_overdue(sm, asked),

@@ -5,5 +5,6 @@ pub(super) mod exchange;
 pub(super) mod im_retry;
 pub(super) mod parts;
 pub(super) mod repetition;
+pub(super) mod session;
 pub(super) mod status_report;
 pub(super) mod translate;

@@ -296,6 +296,7 @@ impl<'a> Received<'a, '_> {
             recipient,
             tpdu: Octets::new(self.data.user_data).unwrap_or(Octets::EMPTY),
             part,
+            takes_sessions: self.message.recipient.msrp,
             translation,
         })
     }

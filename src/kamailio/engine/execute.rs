@@ -11,6 +11,7 @@ use super::cdr_route;
 use super::charging;
 use super::decide::{decide, decide_for, effects_are_done};
 use super::log_subject;
+use super::offers;
 use super::result_route;
 use super::rewrite;
 use super::send;
@@ -122,6 +123,48 @@ pub(crate) fn execute(step: Step, context: Context<'_>) -> Executed {
                 let input = Input::SmOverdue { from, identity };
                 effects.extend(decide_for(identity, input, now()).effects);
             }
+            Effect::OfferSession { exchange, offer } => {
+                note_opened(exchange, (Kind::SmToIm, false), context);
+                let clients = offers::clients(&offer);
+                if clients.len() > 1 {
+                    let clients = u8::try_from(clients.len()).unwrap_or(u8::MAX);
+                    tell(exchange, Input::Forked { exchange, clients });
+                }
+                let mut sent: Vec<_> = clients
+                    .iter()
+                    .map(|client| offers::offer(exchange, &offer, client))
+                    .collect();
+                if sent.is_empty() {
+                    sent.push(Err(NotSent(480)));
+                }
+                for NotSent(status) in sent.into_iter().filter_map(Result::err) {
+                    tracing::info!(status, "an MSRP session could not be offered");
+                    tell(
+                        exchange,
+                        Input::NotSent {
+                            exchange,
+                            attempt: 0,
+                            status,
+                        },
+                    );
+                }
+            }
+            Effect::BeginSession {
+                exchange,
+                session,
+                body,
+                content,
+                wants_report,
+            } => {
+                let outcome = offers::begin(exchange, &session, &body, content, wants_report);
+                if let Some(status) = outcome {
+                    tell(exchange, Input::SessionEnded { exchange, status });
+                }
+            }
+            Effect::EndSession { exchange, session } => match session {
+                Some(session) => offers::end(&session),
+                None => offers::end_all(exchange),
+            },
             Effect::StoreSm(sm) => {
                 effects.extend(decide_for(&sm.identity, Input::StoreSm(&sm), now()).effects);
             }
@@ -335,6 +378,9 @@ fn exchange_of(effect: &Effect) -> Option<ExchangeKey> {
         | Effect::SendRpData { exchange, .. }
         | Effect::SendAgain { exchange, .. }
         | Effect::Fork { exchange, .. }
+        | Effect::OfferSession { exchange, .. }
+        | Effect::BeginSession { exchange, .. }
+        | Effect::EndSession { exchange, .. }
         | Effect::DeliverSm { from: exchange, .. }
         | Effect::SmOverdue { from: exchange, .. }
         | Effect::SmOutcome { exchange, .. }

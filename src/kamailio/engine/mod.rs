@@ -11,6 +11,8 @@ pub(super) mod lifecycle;
 pub(super) mod log_lines;
 pub(super) mod log_subject;
 pub(super) mod message_view;
+pub(super) mod offer_answers;
+pub(super) mod offers;
 pub(super) mod result_route;
 pub(super) mod retransmissions;
 pub(super) mod rewrite;

@@ -128,14 +128,20 @@ impl NextContact {
             0 => self.to.last_ms,
             _ => self.to.other_ms,
         };
-        let before = LEAVING.replace(Leaving::With(timeout_ms));
         let tie = Some(watch::tie_own_message(exchange, attempt));
-        let sent = send_message(&message, &route, tie);
-        match (sent, LEAVING.replace(before)) {
-            (Ok(()), Leaving::With(_)) => Err(NotSent(503)),
+        match leaving(timeout_ms, || send_message(&message, &route, tie)) {
+            (Ok(()), false) => Err(NotSent(503)),
             (sent, _) => sent,
         }
     }
+}
+
+/// Sends a request that waits this many milliseconds for its final response. False: it has not left.
+pub(super) fn leaving<R>(timeout_ms: u64, send: impl FnOnce() -> R) -> (R, bool) {
+    let before = LEAVING.replace(Leaving::With(timeout_ms));
+    let sent = send();
+    let has_left = matches!(LEAVING.replace(before), Leaving::Nothing);
+    (sent, has_left)
 }
 
 /// The request that this process is sending.

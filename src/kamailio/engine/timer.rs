@@ -13,6 +13,7 @@ use super::decide::decide_in;
 use super::execute::{Context, execute};
 use super::lifecycle;
 use super::log_subject;
+use super::offer_answers;
 use super::sessions;
 use super::stored_recipients;
 use crate::kamailio::state::exchanges::Locked;
@@ -50,6 +51,7 @@ impl process::Timer for Timer {
             stored_recipients::wake_each_second(now_ms);
         }
         sessions::tick();
+        offer_answers::tick();
         lifecycle::end_when_done(look, stop);
     }
 }

@@ -5,6 +5,7 @@ use crate::interwork::Input;
 
 use super::answer::answer_in_transaction;
 use super::execute::{Context, handle};
+use super::offer_answers;
 use super::result_route;
 use super::send;
 use super::transaction_id::{reply_to, transaction_id};
@@ -143,6 +144,7 @@ pub(crate) fn start() -> bool {
         relayed,
         held,
         own_message,
+        own_invite: offer_answers::answered,
     });
     static AFTER_FAILURE_ROUTE: ScriptCallback = ScriptCallback {
         name: "after failure route",

@@ -18,6 +18,8 @@ pub(crate) struct Handlers {
     pub(crate) held: fn(ExchangeKey, &Told<'_>),
     /// For a MESSAGE of our own, with its number in the exchange.
     pub(crate) own_message: fn(ExchangeKey, u8, &Told<'_>),
+    /// For an INVITE of our own, with its number.
+    pub(crate) own_invite: fn(u64, &Told<'_>),
 }
 
 static HANDLERS: OnceLock<Handlers> = OnceLock::new();
@@ -68,6 +70,11 @@ pub(crate) fn tie_own_message(exchange: ExchangeKey, attempt: u8) -> Tie {
     Tie::to::<OwnMessage>(pack(exchange, attempt))
 }
 
+/// The callback for an INVITE of our own with this number.
+pub(crate) fn tie_own_invite(number: u64) -> Tie {
+    Tie::to::<OwnInvite>(number)
+}
+
 /// A relayed request of SM -> IM.
 struct Relayed;
 
@@ -112,6 +119,20 @@ impl Watcher for OwnMessage {
     fn told(about: &Told<'_>) {
         if let Some((handlers, exchange)) = handlers_for(about) {
             (handlers.own_message)(exchange, attempt_in(about.number), about);
+        }
+    }
+}
+
+/// An INVITE of our own.
+struct OwnInvite;
+
+impl Watcher for OwnInvite {
+    const NAME: &'static str = "own invite";
+    const EVENTS: &'static [TmEvent] = &[TmEvent::LocalCompleted, TmEvent::RequestSent];
+
+    fn told(about: &Told<'_>) {
+        if let Some(handlers) = HANDLERS.get() {
+            (handlers.own_invite)(about.number, about);
         }
     }
 }

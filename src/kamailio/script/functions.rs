@@ -175,7 +175,10 @@ fn submit(msg: Request<'_>, outcome: Option<u16>) -> Result<Verdict, i32> {
     view.read_recipient();
     let message = view.message();
     let prepared = match state.gateway.translate_sm(&message, now) {
-        Ok(prepared) => prepared,
+        Ok(mut prepared) => {
+            prepared.takes_sessions &= outcome.is_none() && state.msrp_socket.is_some();
+            prepared
+        }
         Err(refusal) => {
             let way = Interworking::SmToIm;
             refuse_message(msg, *refusal, &message, way, now);

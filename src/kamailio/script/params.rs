@@ -155,6 +155,7 @@ pub(crate) struct Parameters {
     pub(crate) max_per_sender: u32,
     pub(crate) stop_timeout_ms: u64,
     pub(crate) msrp_sessions: u32,
+    pub(crate) msrp_socket: &'static str,
     pub(crate) msrp_max_size: u32,
     pub(crate) msrp_idle_ms: u64,
     pub(crate) connections: Limits,
@@ -224,6 +225,7 @@ impl Parameters {
             max_per_sender: count(max_per_sender),
             stop_timeout_ms: milliseconds(host.stop_timeout),
             msrp_sessions: count(host.msrp_sessions),
+            msrp_socket: host.msrp_socket,
             msrp_max_size: count(host.msrp_max_size),
             msrp_idle_ms: milliseconds(host.msrp_idle_timeout),
             connections: Limits {

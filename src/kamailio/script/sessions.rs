@@ -4,13 +4,15 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use super::functions::{begin, refuse, refuse_while_draining};
 use crate::base::Text;
-use crate::interwork::msrp::offer::{self, Accepted, OwnAddress};
+use crate::interwork::msrp::offer::{self, Accepted};
 use crate::interwork::msrp::{Arrival, MAX_MESSAGES, MsrpOutcome, MsrpSession, Received, token_of};
 use crate::interwork::{Input, Verdict, answer};
 use crate::kamailio::engine::answer::answer_in_transaction;
 use crate::kamailio::engine::decide::decide_for;
 use crate::kamailio::engine::execute::{Context, execute, refuse_without_means};
 use crate::kamailio::engine::message_view::MessageView;
+use crate::kamailio::engine::offer_answers;
+use crate::kamailio::engine::offers::own_address;
 use crate::kamailio::engine::sessions;
 use crate::kamailio::register::contacts;
 use crate::kamailio::state::gateway_state::state;
@@ -38,6 +40,12 @@ pub(crate) fn session(msg: SipMsg<'_>) -> i32 {
         return FALSE;
     }
     let token = msg.to().and_then(tag);
+    let peer_tag = msg.from().and_then(tag);
+    let is_offered =
+        |token: &str| offer_answers::is_in_dialog(token, msg.call_id(), peer_tag.as_deref());
+    if let Some(token) = token.as_deref().filter(|token| is_offered(token)) {
+        return in_offered(msg, token);
+    }
     let known = token.as_deref().filter(|token| is_in_dialog(msg, token));
     match known {
         Some(_) if msg.is(Method::Ack) => {
@@ -50,6 +58,23 @@ pub(crate) fn session(msg: SipMsg<'_>) -> i32 {
         None if token.is_none() && msg.is(Method::Invite) && offers_msrp(msg) => offered(msg, None),
         _ => FALSE,
     }
+}
+
+/// A request in a session that the gateway has offered.
+fn in_offered(msg: Request<'_>, token: &str) -> i32 {
+    if msg.is(Method::Ack) {
+        return TRUE;
+    }
+    if let Err(ended) = begin(msg) {
+        return ended;
+    }
+    // A session for one message does not change.
+    let is_end = msg.is(Method::Bye);
+    answer_in_transaction(msg, &answer(if is_end { 200 } else { 488 }, false));
+    if is_end {
+        offer_answers::ended_by_client(token);
+    }
+    TRUE
 }
 
 /// Digest of Call-ID and the client's tag.
@@ -171,17 +196,6 @@ fn describe(msg: Request<'_>, token: &str) -> Result<Accepted, u16> {
     offer::answer(offer, &own, token, id, max_size)
 }
 
-/// The address of a socket: `tls:192.0.2.1:5061`. A connection for MSRP comes to the same address and port, over TCP or TLS.
-fn own_address(socket: &str) -> Option<OwnAddress<'_>> {
-    let (transport, place) = socket.split_once(':')?;
-    let (address, port) = place.rsplit_once(':')?;
-    Some(OwnAddress {
-        address: address.trim_start_matches('[').trim_end_matches(']'),
-        port: port.parse().ok()?,
-        is_secure: matches!(transport, "tls" | "wss"),
-    })
-}
-
 /// Answers an INVITE with 200, the description and our tag.
 fn accept(msg: Request<'_>, accepted: &Accepted, token: &str) -> bool {
     let Some((transport, place)) = msg.socket().and_then(|socket| socket.split_once(':')) else {
@@ -217,7 +231,10 @@ pub(crate) fn frame(msg: SipMsg<'_>) -> i32 {
         (open.session.token, received)
     });
     match received {
-        None => return FALSE,
+        None => {
+            let is_offered = offer_answers::frame(token, &frame, current.connection);
+            return if is_offered { TRUE } else { FALSE };
+        }
         Some((_, Received::Nothing)) => {}
         Some((_, Received::Answer(answer))) => {
             if !msrp::send(current.connection, &answer) {

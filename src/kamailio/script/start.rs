@@ -1,12 +1,14 @@
 //! mod_init: checks the parameters, binds the other modules and makes the shared state.
 
-use crate::interwork::msrp::MsrpLimits;
+use crate::base::wanted;
+use crate::interwork::msrp::{MAX_MESSAGES, MsrpLimits};
 use crate::interwork::{Gateway, Policy};
 use crate::sip::{Place, place};
 
 use super::gauges;
 use super::params::Parameters;
 use crate::kamailio::engine::cdr_route;
+use crate::kamailio::engine::offers::own_address;
 use crate::kamailio::engine::result_route;
 use crate::kamailio::engine::retransmissions;
 use crate::kamailio::engine::storage;
@@ -31,10 +33,34 @@ use crate::kamailio::state::trace::Trace;
 use crate::kamailio::sys::guard;
 use crate::kamailio::sys::local_address::is_local;
 use crate::kamailio::sys::modules;
+use crate::kamailio::sys::msrp;
 use crate::kamailio::sys::process;
 use crate::kamailio::sys::pv_format::PvFormat;
 use crate::kamailio::sys::random::random;
 use crate::kamailio::sys::setting_error::SettingError;
+
+/// The socket for MSRP sessions that the gateway offers; `None`: it offers none.
+fn msrp_socket(name: &str, sessions: u32) -> Result<Option<String>, SettingError> {
+    if name.is_empty() {
+        let can_offer = msrp::is_loaded() && sessions > 0;
+        let first = msrp::first_socket().filter(|_| can_offer);
+        return Ok(first.map(str::to_owned));
+    }
+    let is_msrp = name.starts_with("tcp:") || name.starts_with("tls:");
+    if !is_msrp || own_address(name).is_none() || !msrp::is_own_socket(name) {
+        return Err(SettingError(wanted(
+            "msrp_socket",
+            name,
+            "a TCP or TLS socket that Kamailio listens on, such as \"tcp:192.0.2.1:5060\", or nothing for the first TCP socket",
+        )));
+    }
+    if !msrp::is_loaded() {
+        return Err(SettingError(
+            "msrp_socket needs msrp.so: write loadmodule \"msrp.so\"".into(),
+        ));
+    }
+    Ok((sessions > 0).then(|| name.to_owned()))
+}
 
 /// Longest time in milliseconds that the last chunk of a message waits for its response.
 const LONGEST_MSRP_HOLD_MS: u64 = 25_000;
@@ -114,7 +140,9 @@ pub(crate) fn start() -> Result<(), SettingError> {
         idle_ms: parameters.msrp_idle_ms,
     };
     set_state(GatewayState {
-        sessions: Sessions::new(parameters.msrp_sessions).ok_or_else(no_memory)?,
+        sessions: Sessions::new(parameters.msrp_sessions, MAX_MESSAGES).ok_or_else(no_memory)?,
+        offers: Sessions::new(parameters.msrp_sessions, 0).ok_or_else(no_memory)?,
+        msrp_socket: msrp_socket(parameters.msrp_socket, parameters.msrp_sessions)?,
         msrp_limits,
         people: People::new(&gateway, parameters.db_url, parameters.tables)?,
         gateway,

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use crate::guard::connections::Limits;
 use crate::interwork::Gateway;
-use crate::interwork::msrp::MsrpLimits;
+use crate::interwork::msrp::{MsrpLimits, SendingSession};
 
 use super::answered::Answered;
 use super::authorization::Authorizations;
@@ -40,6 +40,10 @@ pub(crate) struct GatewayState {
     pub(crate) lifecycle: Lifecycle,
     pub(crate) people: People,
     pub(crate) sessions: Sessions<Shm>,
+    /// Sessions that the gateway has offered.
+    pub(crate) offers: Sessions<Shm, SendingSession>,
+    /// The socket for MSRP in sessions that the gateway offers, as `tcp:192.0.2.1:5060`; `None`: it offers none.
+    pub(crate) msrp_socket: Option<String>,
     pub(crate) msrp_limits: MsrpLimits,
     pub(crate) connections: Limits,
     pub(crate) trace: Trace<Shm>,

@@ -58,7 +58,7 @@ plain!(struct SmToIm {
     header, state, sender, rp_mr, private, asks, stored, to_phone, zone, notified, unix, digest, completes,
 });
 plain!(enum SmToImState {
-    Relayed { transaction, im_until_ms, answers }, Accepted { transaction, answers }, Retried,
+    Relayed { transaction, im_until_ms, answers }, Accepted { transaction, answers }, Retried, InSession { offers, begun, best_failure },
     Delivering { asked }, Storing { status },
     Repetition { first }, Reporting { outcome, sent }, Unconfirmed { outcome },
 });

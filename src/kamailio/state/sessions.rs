@@ -1,26 +1,53 @@
-//! MSRP sessions whose endpoint is the gateway, in shared memory: the sessions, the octets of their incomplete messages, and
-//! which exchanges they wait for.
+//! MSRP sessions whose endpoint is the gateway, in shared memory: the sessions, the octets of their messages, and which
+//! exchanges they wait for. There is a table of sessions in which the gateway receives, and one of those in which it sends.
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use crate::base::Text;
-use crate::exchange::ExchangeKey;
+use crate::exchange::{ExchangeKey, SentContent, SessionToken};
 use crate::interwork::msrp::{
     ByteRuns, HeldChunk, MAX_MESSAGES, MsrpLimits, MsrpMessage, MsrpMessageState, MsrpSession,
-    Rooms, Run,
+    Rooms, Run, SendingSession, SendingState, SessionDialog,
 };
-use crate::kamailio::sys::sharing::{AtomicU32, AtomicU64, Guarded, Memory, plain};
+use crate::kamailio::sys::sharing::{AtomicU32, AtomicU64, Guarded, Memory, Plain, plain};
 use crate::wire::msrp::FailureReport;
 
 /// Octets of a page of a message: with its link it is a little less than 4 KiB.
 const PAGE: usize = 4_064;
 
 /// The name of a session: its place in four hexadecimal digits, and 120 random bits.
-pub(crate) type Token = Text<34>;
+pub(crate) type Token = SessionToken;
+
+/// What the table has to know of a session.
+pub(crate) trait Session: Plain + Copy {
+    /// Its name.
+    fn token(&self) -> Token;
+    /// When the timer has to look at it, in milliseconds since 1970 UTC.
+    fn due_ms(&self, limits: &MsrpLimits) -> u64;
+}
+
+impl Session for MsrpSession {
+    fn token(&self) -> Token {
+        self.token
+    }
+
+    fn due_ms(&self, limits: &MsrpLimits) -> u64 {
+        MsrpSession::due_ms(self, limits)
+    }
+}
+
+impl Session for SendingSession {
+    fn token(&self) -> Token {
+        self.token
+    }
+
+    fn due_ms(&self, _: &MsrpLimits) -> u64 {
+        self.look_ms
+    }
+}
 
 /// The sessions.
-pub(crate) struct Sessions<M: Memory> {
-    places: M::Array<Guarded<M::Lock, Place<M>>>,
+pub(crate) struct Sessions<M: Memory, S: Session = MsrpSession> {
+    places: M::Array<Guarded<M::Lock, Place<M, S>>>,
     /// When the timer has to look at each place, in milliseconds since 1970 UTC; `u64::MAX`: never.
     due: M::Array<AtomicU64>,
     open: M::Box<AtomicU32>,
@@ -28,17 +55,17 @@ pub(crate) struct Sessions<M: Memory> {
     waits: M::Box<AtomicU32>,
 }
 
-struct Place<M: Memory> {
-    open: Option<M::Box<Open<M>>>,
+struct Place<M: Memory, S: Session> {
+    open: Option<M::Box<Open<M, S>>>,
 }
 
 /// An open session.
-pub(crate) struct Open<M: Memory> {
-    pub(crate) session: MsrpSession,
+pub(crate) struct Open<M: Memory, S: Session = MsrpSession> {
+    pub(crate) session: S,
     pub(crate) pages: Pages<M>,
 }
 
-/// The octets of the incomplete messages of one session.
+/// The octets of the messages of one session that are not finished.
 pub(crate) struct Pages<M: Memory> {
     first: [Option<M::Box<Page<M>>>; MAX_MESSAGES],
 }
@@ -62,8 +89,8 @@ struct WaitingMessage {
     message: u8,
 }
 
-plain!([M: Memory] struct Place<M> as Place { open });
-plain!([M: Memory] struct Open<M> as Open { session, pages });
+plain!([M: Memory, S: Session] struct Place<M, S> as Place { open });
+plain!([M: Memory, S: Session] struct Open<M, S> as Open { session, pages });
 plain!([M: Memory] struct Pages<M> as Pages { first });
 plain!([M: Memory] struct Page<M> as Page { next, octets });
 plain!([M: Memory] struct Waiting<M> as Waiting { len, messages });
@@ -71,6 +98,18 @@ plain!(struct WaitingMessage { exchange, token, message });
 plain!(struct MsrpSession {
     token, own, peer, path, connection, dialog, identity, from, privacy, recipient, active_ms, messages, delivered,
 });
+plain!(struct SendingSession {
+    token, exchange, invite, state, own, path, next_hop, socket, dialog, connection, content, total, wants_report, sent, answered,
+    answered_later, confirmed, until_ms, look_ms,
+});
+plain!(enum SendingState { Offered, Cancelled, Accepted { opens }, Waiting, Sending, Confirming });
+plain!(
+    enum SentContent {
+        Text,
+        Cpim,
+    }
+);
+plain!(struct SessionDialog { call_id, from, to, peer_tag, target, routes });
 plain!(struct MsrpMessage { id, content_type, success_report, failure_report, received, total, state, held });
 plain!(struct HeldChunk { transaction, until_ms });
 plain!(struct ByteRuns { len, runs });
@@ -84,11 +123,12 @@ plain!(
     }
 );
 
-impl<M: Memory> Sessions<M> {
-    /// In mod_init, for so many sessions; `None` when shared memory is too small.
-    pub(crate) fn new(sessions: u32) -> Option<Self> {
+impl<M: Memory, S: Session> Sessions<M, S> {
+    /// In mod_init, for so many sessions, each of which has so many messages that wait for an outcome; `None` when shared
+    /// memory is too small.
+    pub(crate) fn new(sessions: u32, waiting: usize) -> Option<Self> {
         let places = usize::try_from(sessions).ok()?;
-        let messages = M::array(places * MAX_MESSAGES, |_| None)?;
+        let messages = M::array(places * waiting, |_| None)?;
         Some(Self {
             places: M::array(places, |_| Guarded::new(Place { open: None }))?,
             due: M::array(places, |_| AtomicU64::new(u64::MAX))?,
@@ -114,9 +154,9 @@ impl<M: Memory> Sessions<M> {
     }
 
     /// Opens a session at the place that its token names. False: the place or the memory is taken.
-    pub(crate) fn open(&self, session: MsrpSession, limits: &MsrpLimits) -> bool {
+    pub(crate) fn open(&self, session: S, limits: &MsrpLimits) -> bool {
         let due_ms = session.due_ms(limits);
-        let Some(number) = place_of(session.token.as_str()) else {
+        let Some(number) = place_of(session.token().as_str()) else {
             return false;
         };
         let Some(place) = self.places.get(number) else {
@@ -143,12 +183,12 @@ impl<M: Memory> Sessions<M> {
         &self,
         token: &str,
         limits: &MsrpLimits,
-        work: impl FnOnce(&mut Open<M>) -> R,
+        work: impl FnOnce(&mut Open<M, S>) -> R,
     ) -> Option<R> {
         let number = place_of(token)?;
         let mut place = self.places.get(number)?.lock();
         let open = place.open.as_deref_mut()?;
-        if !is_same(open.session.token.as_str(), token) {
+        if !is_same(open.session.token().as_str(), token) {
             return None;
         }
         let result = work(open);
@@ -165,7 +205,7 @@ impl<M: Memory> Sessions<M> {
             return false;
         };
         let mut place = place.lock();
-        let is_it = |open: &Open<M>| is_same(open.session.token.as_str(), token);
+        let is_it = |open: &Open<M, S>| is_same(open.session.token().as_str(), token);
         let found = place.open.as_deref().is_some_and(is_it);
         if found {
             place.open = None;
@@ -182,8 +222,27 @@ impl<M: Memory> Sessions<M> {
         }
         let due = self.due.iter().zip(self.places.iter());
         let due = due.filter(|(due, _)| due.load(Relaxed) <= now_ms);
-        due.filter_map(|(_, place)| Some(place.lock().open.as_deref()?.session.token))
+        due.filter_map(|(_, place)| Some(place.lock().open.as_deref()?.session.token()))
             .collect()
+    }
+
+    /// The session whose name begins with this [number](number_of).
+    pub(crate) fn numbered(&self, number: u64) -> Option<Token> {
+        let place = self.places.get(usize::try_from(number >> 48).ok()?)?;
+        let token = place.lock().open.as_deref()?.session.token();
+        (number_of(&token) == Some(number)).then_some(token)
+    }
+
+    /// The names of all sessions for which this holds.
+    pub(crate) fn those(&self, is_meant: impl Fn(&S) -> bool) -> Vec<Token> {
+        let open = self.due.iter().zip(self.places.iter());
+        let open = open.filter(|(due, _)| due.load(Relaxed) != u64::MAX);
+        open.filter_map(|(_, place)| {
+            let place = place.lock();
+            let session = &place.open.as_deref()?.session;
+            is_meant(session).then(|| session.token())
+        })
+        .collect()
     }
 
     /// A message waits for the outcome of an exchange.
@@ -224,6 +283,14 @@ impl<M: Memory> Sessions<M> {
 }
 
 impl<M: Memory> Pages<M> {
+    /// So many octets of a message from this one on.
+    pub(crate) fn read_at(&self, message: usize, at: u32, len: u32) -> Vec<u8> {
+        let (at, len) = (at as usize, len as usize);
+        let mut octets = self.read(message, at + len);
+        octets.drain(..at.min(octets.len()));
+        octets
+    }
+
     /// The first octets of a message.
     pub(crate) fn read(&self, message: usize, len: usize) -> Vec<u8> {
         let mut octets = Vec::with_capacity(len);
@@ -277,6 +344,11 @@ impl<M: Memory> Rooms for Pages<M> {
     }
 }
 
+/// The number of a session, for callbacks: its place, and 48 of its random bits.
+pub(crate) fn number_of(token: &Token) -> Option<u64> {
+    u64::from_str_radix(token.as_str().get(..16)?, 16).ok()
+}
+
 /// The place that a token names.
 fn place_of(token: &str) -> Option<usize> {
     usize::from_str_radix(token.get(..4)?, 16).ok()
@@ -291,6 +363,7 @@ fn is_same(known: &str, given: &str) -> bool {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+    use crate::base::Text;
     use crate::kamailio::sys::sharing::Heap;
 
     const LIMITS: MsrpLimits = MsrpLimits {
@@ -319,7 +392,7 @@ mod tests {
 
     #[test]
     fn a_session_is_found_by_its_whole_name_alone() {
-        let sessions = Sessions::<Heap>::new(2).unwrap();
+        let sessions = Sessions::<Heap>::new(2, MAX_MESSAGES).unwrap();
         let tokens: Vec<Token> = [[5, 6], [7, 8]]
             .into_iter()
             .map(|random| {
@@ -368,7 +441,7 @@ mod tests {
 
     #[test]
     fn outcomes_find_their_message_once() {
-        let sessions = Sessions::<Heap>::new(1).unwrap();
+        let sessions = Sessions::<Heap>::new(1, MAX_MESSAGES).unwrap();
         let key = |serial| ExchangeKey::new(1, serial).unwrap();
         let token = Token::new("0000").unwrap();
         assert_eq!(sessions.take_waiting(key(1)), None);

@@ -3,7 +3,7 @@
 
 use std::ffi::CStr;
 use std::marker::PhantomData;
-use std::os::raw::{c_char, c_int, c_uint};
+use std::os::raw::{c_char, c_int, c_uint, c_ushort};
 
 use super::ffi;
 use super::text::Lent;
@@ -27,7 +27,7 @@ macro_rules! numbers {
     };
 }
 
-numbers!(c_int, c_uint);
+numbers!(c_int, c_uint, c_ushort);
 
 /// A text that is live during the call. The function reads it, and does not keep it.
 impl Argument for &Lent<'_> {

@@ -56,6 +56,8 @@ safe! {
     fn ipsmgw_c_close_connection(id: c_int) -> c_int;
     /// As above.
     fn ipsmgw_c_connection_fd(id: c_int) -> c_int;
+    /// As above.
+    fn ipsmgw_c_has_connection(id: c_int) -> c_int;
 
     /// The kind of route that this process runs.
     fn ipsmgw_c_route_type() -> c_int;

@@ -12,6 +12,7 @@ pub(super) mod contact_field;
 pub(super) mod counters;
 pub(super) mod current_message;
 pub(super) mod database;
+pub(super) mod dialog_request;
 pub(super) mod entry;
 pub(super) mod exports;
 pub(super) mod ffi;

@@ -93,6 +93,8 @@ functions! {
     t_reply_with_body: ffi::treply_wb_f;
     unref_cell: ffi::unref_cell_f;
     t_request: ffi::req_t;
+    t_uac_with_ids: ffi::t_uac_with_ids_t;
+    cancel_all_uacs: ffi::cancel_all_uacs_f;
     t_sett: ffi::tsett_f;
     }
 }

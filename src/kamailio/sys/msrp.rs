@@ -5,8 +5,9 @@
 //! through its pseudo-variables, and the core's `tcp_send` sends on the connection of the frame, from any process.
 
 use std::ffi::CStr;
-use std::os::raw::c_int;
+use std::os::raw::{c_int, c_ushort};
 
+use super::address::socket_name;
 use super::argument::{Argument, typed};
 use super::calls;
 use super::ffi;
@@ -51,7 +52,7 @@ impl<'m> CurrentFrame<'m> {
 
 fn value(msg: SipMsg<'_>, name: &'static [u8]) -> Option<ffi::pv_value_t> {
     // Without msrp.so there are no such variables.
-    find_export(c"msrp_relay", 0, 0)?;
+    is_loaded().then_some(())?;
     let spec = pv_cache_get(&Lent::new(name));
     // SAFETY: Kamailio keeps what it has parsed until it ends.
     let variable = unsafe { Kept::new(spec) }.map(Variable)?;
@@ -67,6 +68,49 @@ pub(super) fn stand_in<'m>() -> Option<SipMsg<'m>> {
     unsafe { SipMsg::new(calls::faked_msg_next()) }
 }
 
+/// Whether msrp.so is loaded.
+pub(crate) fn is_loaded() -> bool {
+    find_export(c"msrp_relay", 0, 0).is_some()
+}
+
+/// The first socket for TCP, as `tcp:192.0.2.1:5060`.
+pub(crate) fn first_socket() -> Option<&'static str> {
+    // SAFETY: Kamailio's list of sockets, which stays until it ends.
+    unsafe { Kept::new(ipsmgw_c_tcp_socket()) }.and_then(socket_name)
+}
+
+/// Whether Kamailio listens on this socket: `tcp:192.0.2.1:5060`.
+pub(crate) fn is_own_socket(name: &str) -> bool {
+    !lookup_local_socket(&Lent::new(name.as_bytes())).is_null()
+}
+
+/// The address of the next hop of a session.
+#[derive(Clone, Copy)]
+pub(crate) struct NextHop<'a> {
+    pub(crate) is_secure: bool,
+    pub(crate) host: &'a str,
+    pub(crate) port: u16,
+}
+
+impl NextHop<'_> {
+    /// Sends octets there, over a new connection if there is none. False: the connection is refused.
+    pub(crate) fn send(self, octets: &[u8]) -> bool {
+        let (host, octets) = (Lent::new(self.host.as_bytes()), Lent::new(octets));
+        ipsmgw_c_send_to(self.is_secure.into(), &host, self.port, &octets) >= 0
+    }
+
+    /// Whether there is a connection.
+    pub(crate) fn is_connected(self) -> bool {
+        let host = Lent::new(self.host.as_bytes());
+        ipsmgw_c_is_connected(self.is_secure.into(), &host, self.port) == 1
+    }
+}
+
+/// Whether this connection is still there.
+pub(crate) fn is_open(connection: i32) -> bool {
+    calls::ipsmgw_c_has_connection(connection) == 1
+}
+
 /// Sends octets on a connection; false: it is gone.
 pub(crate) fn send(connection: i32, octets: &[u8]) -> bool {
     let octets = lend(octets);
@@ -79,6 +123,14 @@ typed! {
     fn pv_cache_get(name: &Lent<'_>) -> *mut ffi::pv_spec_t;
     /// msrp.so does not look at the message.
     fn pv_get_spec_value(msg: SipMsg<'_>, variable: Variable<'_>, value: &mut ffi::pv_value_t) -> c_int;
+    /// It copies the octets that it cannot send at once, and reads the host during the call.
+    fn ipsmgw_c_send_to(is_secure: c_int, host: &Lent<'_>, port: c_ushort, octets: &Lent<'_>) -> c_int;
+    /// It looks a connection up under Kamailio's lock.
+    fn ipsmgw_c_is_connected(is_secure: c_int, host: &Lent<'_>, port: c_ushort) -> c_int;
+    /// The same.
+    fn lookup_local_socket(name: &Lent<'_>) -> *mut ffi::socket_info;
+    /// It gives a socket that stays until Kamailio ends, or NULL.
+    fn ipsmgw_c_tcp_socket() -> *mut ffi::socket_info;
     /// It looks a function up in the modules that are loaded.
     fn find_export(name: &CStr, parameters: c_int, flags: c_int) -> ffi::cmd_function;
 }

@@ -115,6 +115,7 @@ int ipsmgw_c_tm_ticks(str *name)
 void ipsmgw_c_set_final_timeout(struct cell *t, unsigned int milliseconds)
 {
 	t->fr_timeout = MS_TO_TICKS((ticks_t)milliseconds);
+	t->fr_inv_timeout = t->fr_timeout;
 }
 
 int ipsmgw_c_bind_sl(sl_api_t *api)
@@ -204,6 +205,63 @@ int ipsmgw_c_send_on_connection(int id, const str *octets)
 	to.id = id;
 	to.send_flags.f |= SND_F_FORCE_CON_REUSE;
 	return tcp_send(&to, NULL, octets->s, octets->len);
+}
+
+static int find_address(struct dest_info *to, int is_secure, const str *host,
+		unsigned short port)
+{
+	char proto = is_secure ? PROTO_TLS : PROTO_TCP;
+	str name = *host;
+
+	init_dest_info(to);
+	if(sip_hostport2su(&to->to, &name, port, &proto) != 0)
+		return -1;
+	to->proto = is_secure ? PROTO_TLS : PROTO_TCP;
+	return 0;
+}
+
+int ipsmgw_c_send_to(
+		int is_secure, const str *host, unsigned short port, const str *octets)
+{
+	struct dest_info to;
+
+	if(find_address(&to, is_secure, host, port) != 0)
+		return -1;
+	to.send_sock = get_send_socket2(NULL, &to.to, to.proto, NULL);
+	if(to.send_sock == NULL)
+		return -1;
+	return tcp_send(&to, NULL, octets->s, octets->len);
+}
+
+int ipsmgw_c_has_connection(int id)
+{
+	struct tcp_connection *connection = tcpconn_get(id, 0, 0, 0, 0);
+
+	if(connection == NULL)
+		return 0;
+	tcpconn_put(connection);
+	return 1;
+}
+
+int ipsmgw_c_is_connected(int is_secure, const str *host, unsigned short port)
+{
+	struct tcp_connection *connection;
+	struct dest_info to;
+	struct ip_addr ip;
+
+	if(find_address(&to, is_secure, host, port) != 0)
+		return 0;
+	su2ip_addr(&ip, &to.to);
+	connection = tcpconn_get(0, &ip, port, NULL, 0);
+	if(connection == NULL)
+		return 0;
+	tcpconn_put(connection);
+	return 1;
+}
+
+struct socket_info *ipsmgw_c_tcp_socket(void)
+{
+	return tcp_disable ? NULL : tcp_listen;
 }
 
 /* Kamailio declares them nowhere, but exports them. */

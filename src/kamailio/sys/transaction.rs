@@ -313,6 +313,12 @@ impl FoundTransaction {
         self.reply_with(status, reason, headers, b"", None)
     }
 
+    /// Cancels an INVITE of our own. Its final response still comes.
+    pub(crate) fn cancel(&self) {
+        // SAFETY: this holds a reference.
+        unsafe { (modules().tm.cancel_all_uacs)(self.cell, 0) };
+    }
+
     /// Accepts an INVITE, with a body and our tag. tm repeats the response until the ACK comes.
     pub(crate) fn accept(self, headers: &str, body: &[u8], tag: &str) -> bool {
         self.reply_with(200, "OK", headers, body, Some(tag))

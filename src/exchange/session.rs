@@ -1,0 +1,28 @@
+//! What an exchange knows of the MSRP session in which its message is sent.
+
+use crate::base::Text;
+
+/// The name of a session: the session-id in the gateway's URI, and its tag in the dialog.
+pub type SessionToken = Text<34>;
+
+/// The Content-Type of the message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SentContent {
+    /// `text/plain` in UTF-8.
+    Text,
+    /// `message/cpim`.
+    Cpim,
+}
+
+/// What a client that has accepted a session takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Accepts {
+    /// `text/plain`.
+    pub text: bool,
+    /// `text/plain` in `message/cpim`.
+    pub cpim: bool,
+    /// Most octets; none: no limit.
+    pub max_size: Option<u64>,
+    /// Whether relays are on the path: then a response says nothing about the client.
+    pub is_relayed: bool,
+}

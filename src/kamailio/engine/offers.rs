@@ -1,0 +1,306 @@
+//! MSRP sessions that the gateway offers to clients: INVITE, frames, BYE.
+
+use crate::base::Text;
+use crate::exchange::{ExchangeKey, SentContent};
+use crate::interwork::msrp::offer::{OwnAddress, own_uri};
+use crate::interwork::msrp::{
+    Rooms as _, SendingSession, SendingState, Sent, SessionDialog, describe,
+};
+use crate::sip::{MessageOut, caller_routes, first_uri, tag, uri_of};
+use crate::wire::msrp::Path;
+
+use super::send;
+use super::transaction_id::{tm_place, transaction_id};
+use super::watch;
+use crate::kamailio::register::contacts;
+use crate::kamailio::register::route::{NotSent, Route};
+use crate::kamailio::state::gateway_state::state;
+use crate::kamailio::state::now::now;
+use crate::kamailio::state::sessions::{Open, Token, number_of};
+use crate::kamailio::sys::dialog_request::DialogRequest;
+use crate::kamailio::sys::msrp::{self, NextHop};
+use crate::kamailio::sys::own_request::SendResult;
+use crate::kamailio::sys::random::random;
+use crate::kamailio::sys::reply::Reply;
+use crate::kamailio::sys::transaction::FoundTransaction;
+
+/// Most clients that get the same offer.
+const MAX_CLIENTS: usize = 8;
+
+/// CSeq of the INVITE; the BYE has the next one.
+const INVITE_SEQUENCE: u32 = 10;
+
+/// The address of a socket: `tls:192.0.2.1:5061`. A connection for MSRP comes to the same address and port, over TCP or TLS.
+pub(crate) fn own_address(socket: &str) -> Option<OwnAddress<'_>> {
+    let (transport, place) = socket.split_once(':')?;
+    let (address, port) = place.rsplit_once(':')?;
+    Some(OwnAddress {
+        address: address.trim_start_matches('[').trim_end_matches(']'),
+        port: port.parse().ok()?,
+        is_secure: matches!(transport, "tls" | "wss"),
+    })
+}
+
+/// The routes to the clients that get an offer.
+pub(crate) fn clients(offer: &MessageOut) -> Vec<Route> {
+    let mut routes = contacts::routes_to(&offer.identity, state().flags.msrp);
+    routes.truncate(MAX_CLIENTS);
+    routes
+}
+
+/// Sends an offer to one client. Its answer comes in tm's callback, unless this fails.
+pub(crate) fn offer(
+    exchange: ExchangeKey,
+    offer: &MessageOut,
+    route: &Route,
+) -> Result<(), NotSent> {
+    let (state, now_ms) = (state(), now().unix_ms);
+    let socket = state.msrp_socket.as_deref().ok_or(NotSent(503))?;
+    let own = own_address(socket).ok_or(NotSent(503))?;
+    let token = state
+        .offers
+        .free_token([random(), random()])
+        .ok_or(NotSent(503))?;
+    let (uri, number) = own_uri(&own, token.as_str())
+        .zip(number_of(&token))
+        .ok_or(NotSent(503))?;
+    let answer_ms = state.gateway.policy.im_timeout_ms;
+    let mut session = SendingSession::new(token, exchange, uri, now_ms, answer_ms);
+    let text = |text: &Option<String>| text.as_deref().unwrap_or_default().to_owned();
+    session.next_hop = Text::new(&text(&route.next_hop)).ok_or(NotSent(503))?;
+    session.socket = Text::new(&text(&route.socket)).unwrap_or_default();
+    if !state.offers.open(session, &state.msrp_limits) {
+        return Err(NotSent(503));
+    }
+    let mut message = offer.clone();
+    route.add_path(&mut message);
+    let (transport, place) = route
+        .socket
+        .as_deref()
+        .unwrap_or(socket)
+        .split_once(':')
+        .ok_or(NotSent(503))?;
+    message.headers.push_str(&format!(
+        "Contact: <sip:{place};transport={transport}>;+g.oma.sip-im.large-message\r\nAllow: INVITE, ACK, BYE, CANCEL\r\n"
+    ));
+    let call_id = format!("{:016x}@{}", random(), state.gateway.policy.domain);
+    let sdp = describe(&own, uri.as_str(), (random() >> 33) as u32);
+    let request = DialogRequest {
+        method: "INVITE",
+        uri: &route.uri,
+        to: &message.to,
+        from: &message.from,
+        call_id: &call_id,
+        own_tag: token.as_str(),
+        sequence: INVITE_SEQUENCE,
+        headers: &message.headers,
+        body: sdp.as_bytes(),
+        next_hop: route.next_hop.as_deref(),
+        socket: route.socket.as_deref(),
+        tie: Some(watch::tie_own_invite(number)),
+        ..DialogRequest::default()
+    };
+    let (sent, has_left) = send::leaving(answer_ms, || request.send());
+    let failed = match sent {
+        Ok(place) if has_left => {
+            state
+                .offers
+                .with(token.as_str(), &state.msrp_limits, |open| {
+                    open.session.invite = Some(transaction_id(place));
+                });
+            return Ok(());
+        }
+        Err(SendResult::Dropped) => NotSent(403),
+        Ok(_) | Err(_) => NotSent(503),
+    };
+    state.offers.end(token.as_str());
+    Err(failed)
+}
+
+/// Sends the message in a session that its client has accepted, and takes the other offers back. The outcome as a SIP status
+/// code, if it is known at once.
+pub(crate) fn begin(
+    exchange: ExchangeKey,
+    token: &Token,
+    body: &[u8],
+    content: SentContent,
+    wants_report: bool,
+) -> Option<u16> {
+    let (state, now_ms) = (state(), now().unix_ms);
+    let is_other =
+        |session: &SendingSession| session.exchange == exchange && session.token != *token;
+    for other in state.offers.those(is_other) {
+        take_back(&other);
+    }
+    let begun = state
+        .offers
+        .with(token.as_str(), &state.msrp_limits, |open| {
+            let Open { session, pages } = open;
+            session.total = u32::try_from(body.len()).unwrap_or(u32::MAX);
+            (session.content, session.wants_report) = (content, wants_report);
+            match pages.write(0, 0, body) {
+                true => session.begin(now_ms, &|at, len| pages.read_at(0, at, len)),
+                false => Sent {
+                    outcome: Some(503),
+                    ..Sent::default()
+                },
+            }
+        });
+    match begun {
+        Some(sent) => carry_out(token, sent, None),
+        None => Some(480),
+    }
+}
+
+/// Sends frames, over this connection if one is given. The outcome as a SIP status code: then the session has ended.
+pub(crate) fn carry_out(token: &Token, sent: Sent, connection: Option<i32>) -> Option<u16> {
+    let state = state();
+    let session = state
+        .offers
+        .with(token.as_str(), &state.msrp_limits, |open| open.session)?;
+    let connection = connection.or(session.connection);
+    let all_sent = sent.frames.iter().all(|frame| match connection {
+        Some(connection) => msrp::send(connection, frame),
+        None => next_hop(&session).is_some_and(|hop| hop.send(frame)),
+    });
+    let lost = (!all_sent).then(|| {
+        tracing::info!("an MSRP client cannot be reached");
+        408
+    });
+    let outcome = sent.outcome.or(lost)?;
+    end(token);
+    Some(outcome)
+}
+
+/// Whether the connection of a session is still there.
+pub(crate) fn is_connected(session: &SendingSession) -> bool {
+    match session.connection {
+        Some(connection) => msrp::is_open(connection),
+        None => next_hop(session).is_some_and(NextHop::is_connected),
+    }
+}
+
+/// Where the frames of a session go: the first URI of the path.
+fn next_hop(session: &SendingSession) -> Option<NextHop<'_>> {
+    let first = Path::parse(session.path.as_str()).ok()?.uris().next()?;
+    Some(NextHop {
+        is_secure: first.is_secure,
+        host: first.host,
+        port: first.port?,
+    })
+}
+
+/// Ends all sessions of an exchange.
+pub(crate) fn end_all(exchange: ExchangeKey) {
+    for token in state().offers.those(|session| session.exchange == exchange) {
+        end(&token);
+    }
+}
+
+/// Ends a session: with BYE, or with CANCEL as long as the client has not answered.
+pub(crate) fn end(token: &Token) {
+    let state = state();
+    let found = state
+        .offers
+        .with(token.as_str(), &state.msrp_limits, |open| open.session);
+    let Some(session) = found else {
+        return;
+    };
+    match session.state {
+        SendingState::Offered | SendingState::Cancelled => take_back(token),
+        _ => {
+            if state.offers.end(token.as_str())
+                && let Some(dialog) = &session.dialog
+            {
+                bye(dialog, token.as_str(), &session);
+            }
+        }
+    }
+}
+
+/// Takes an offer back. Its final response still comes.
+fn take_back(token: &Token) {
+    let state = state();
+    let invite = state
+        .offers
+        .with(token.as_str(), &state.msrp_limits, |open| {
+            let session = &mut open.session;
+            if session.state != SendingState::Offered {
+                return None;
+            }
+            session.state = SendingState::Cancelled;
+            session.invite
+        });
+    let found = invite
+        .flatten()
+        .and_then(|invite| FoundTransaction::look_up(tm_place(invite)));
+    if let Some(found) = found {
+        found.cancel();
+    }
+}
+
+/// The dialog that a 2xx has made.
+pub(crate) fn dialog_of(reply: Reply<'_>) -> Option<SessionDialog> {
+    if !reply.parse_headers() {
+        return None;
+    }
+    let (from, to) = (reply.from()?, reply.to()?);
+    let contact = reply.list(&["Contact", "m"])?;
+    let routes = reply.list(&["Record-Route"]).unwrap_or_default();
+    Some(SessionDialog {
+        call_id: Text::new(reply.call_id()?)?,
+        // The gateway has written it: the tag comes last.
+        from: Text::new(from.rsplit_once(";tag=")?.0)?,
+        to: Text::new(uri_of(to)?)?,
+        peer_tag: Text::new(&tag(to)?)?,
+        target: Text::new(uri_of(&contact)?)?,
+        routes: Text::new(&caller_routes(&routes))?,
+    })
+}
+
+/// Ends a session that a client has accepted after its offer was given up.
+pub(crate) fn refuse_late(reply: Reply<'_>) {
+    let Some(dialog) = dialog_of(reply) else {
+        return;
+    };
+    let own_tag = reply.from().and_then(tag).unwrap_or_default();
+    bye_to(&dialog, &own_tag, None, None);
+}
+
+/// Ends a dialog.
+pub(crate) fn bye(dialog: &SessionDialog, own_tag: &str, session: &SendingSession) {
+    let some = |text: &'_ str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    let (hop, socket) = (session.next_hop.as_str(), session.socket.as_str());
+    bye_to(
+        dialog,
+        own_tag,
+        some(hop).as_deref(),
+        some(socket).as_deref(),
+    );
+}
+
+fn bye_to(dialog: &SessionDialog, own_tag: &str, hop: Option<&str>, socket: Option<&str>) {
+    let routes = dialog.routes.as_str();
+    let (headers, next_hop) = match routes {
+        // Without proxies in the dialog, the client is where the INVITE went, whatever its Contact says.
+        "" => (String::new(), hop),
+        routes => (["Route: ", routes, "\r\n"].concat(), first_uri(routes)),
+    };
+    let request = DialogRequest {
+        method: "BYE",
+        uri: dialog.target.as_str(),
+        to: dialog.to.as_str(),
+        from: dialog.from.as_str(),
+        call_id: dialog.call_id.as_str(),
+        own_tag,
+        peer_tag: dialog.peer_tag.as_str(),
+        sequence: INVITE_SEQUENCE + 1,
+        headers: &headers,
+        next_hop,
+        socket,
+        ..DialogRequest::default()
+    };
+    if request.send().is_err() {
+        tracing::info!("the BYE of an MSRP session could not be sent");
+    }
+}

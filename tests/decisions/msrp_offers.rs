@@ -1,0 +1,271 @@
+//! Short messages that go to clients in MSRP sessions: rows MOD-1, MOD-2, MOD-4.
+
+use ipsmgw::base::Text;
+use ipsmgw::exchange::{Accepts, ExchangeKey, SentContent, SessionToken};
+use ipsmgw::interwork::{Input, Settings, Verdict};
+use ipsmgw::sip::{Capabilities, MessageIn};
+
+use crate::long_sm_to_im::{parts, parts_that_ask};
+use crate::world::{ALICE, Done, World, field, from_phone, settings};
+
+const TEXT_ALONE: Accepts = Accepts {
+    text: true,
+    cpim: false,
+    max_size: None,
+    is_relayed: false,
+};
+
+fn token(name: &str) -> SessionToken {
+    Text::new(name).unwrap()
+}
+
+/// A part for a recipient whose client takes sessions.
+fn part<'m>(octets: &'m [u8]) -> MessageIn<'m> {
+    MessageIn {
+        recipient: Capabilities {
+            im: true,
+            msrp: true,
+            ..Capabilities::default()
+        },
+        ..from_phone(ALICE, octets)
+    }
+}
+
+fn long() -> String {
+    "The quick brown fox jumps. ".repeat(60)
+}
+
+/// Submits all parts of a text; what became of the last one.
+fn submit(world: &mut World, octets: &[Vec<u8>]) -> Done {
+    let (last, first) = octets.split_last().unwrap();
+    for octets in first {
+        world.submit(&part(octets));
+    }
+    world.submit(&part(last))
+}
+
+/// A text that is offered, and its exchange.
+fn offered(world: &mut World, text: &str) -> ExchangeKey {
+    let done = submit(world, &parts(text, 7, 1));
+    assert_eq!(done.offered.len(), 1);
+    done.offered[0].0
+}
+
+fn answered(
+    world: &mut World,
+    exchange: ExchangeKey,
+    session: &str,
+    answer: Result<Accepts, u16>,
+) -> Done {
+    let session = token(session);
+    world.handle(Input::OfferAnswered {
+        exchange,
+        session,
+        answer,
+    })
+}
+
+/// RP-ACK: nothing; RP-ERROR: its cause.
+fn cause(done: &Done) -> Option<u8> {
+    let body = &done.message().body;
+    (body[0] == 0x05).then(|| body[3] & 0x7f)
+}
+
+#[test]
+fn a_long_text_is_delivered_in_a_session() {
+    let mut world = World::new();
+    let text = long();
+    let done = submit(&mut world, &parts(&text, 7, 1));
+    assert_eq!((done.reply(), done.replies[0].1), (202, Verdict::Answered));
+    assert!(done.relayed.is_empty() && done.sent.is_empty());
+    let (exchange, offer) = &done.offered[0];
+    assert_eq!(
+        (&*offer.from, &*offer.to),
+        (ALICE, "sip:+15550002@ims.example;user=phone")
+    );
+    for (name, value) in [
+        ("Content-Type", "application/sdp"),
+        ("Accept-Contact", "*;+g.oma.sip-im.large-message"),
+        ("P-Asserted-Identity", "<sip:+15550001@ims.example>"),
+    ] {
+        assert_eq!(field(&offer.headers, name), Some(value), "{name}");
+    }
+    let done = answered(&mut world, *exchange, "one", Ok(TEXT_ALONE));
+    let begun = (token("one"), text.into_bytes(), SentContent::Text, false);
+    assert_eq!(done.begun, [begun]);
+    let ended = Input::SessionEnded {
+        exchange: *exchange,
+        status: 200,
+    };
+    let done = world.handle(ended);
+    assert_eq!(cause(&done), None);
+    assert!(world.handle(ended).is_nothing(), "it ends once");
+    world.leg(*exchange, 200);
+    assert_eq!(world.store.open(), 0);
+}
+
+#[test]
+fn what_fits_or_has_no_session_is_relayed() {
+    let of = |settings: &Settings<'_>, text: &str, msrp| {
+        let mut world = World::with(settings);
+        let octets = parts(text, 7, 1);
+        let messages: Vec<_> = octets
+            .iter()
+            .map(|octets| MessageIn {
+                recipient: Capabilities {
+                    im: true,
+                    msrp,
+                    ..Capabilities::default()
+                },
+                ..from_phone(ALICE, octets)
+            })
+            .collect();
+        let done = messages.iter().map(|message| world.submit(message)).last();
+        let done = done.unwrap();
+        assert_eq!(done.offered.len() + done.relayed.len(), 1);
+        done.offered.len() == 1
+    };
+    let limit = |pager_limit| Settings {
+        pager_limit,
+        ..settings()
+    };
+    assert!(of(&settings(), &long(), true));
+    assert!(!of(&settings(), &long(), false));
+    assert!(!of(&settings(), "short", true));
+    assert!(!of(&limit(65_535), &long(), true));
+    assert!(of(&limit(0), "short", true));
+}
+
+#[test]
+fn the_first_client_that_accepts_gets_it() {
+    let mut world = World::new();
+    let exchange = offered(&mut world, &long());
+    world.handle(Input::Forked {
+        exchange,
+        clients: 3,
+    });
+    assert!(answered(&mut world, exchange, "one", Err(486)).is_nothing());
+    let done = answered(&mut world, exchange, "two", Ok(TEXT_ALONE));
+    assert_eq!(done.begun.len(), 1);
+    let done = answered(&mut world, exchange, "three", Ok(TEXT_ALONE));
+    assert_eq!(done.ended_sessions, [Some(token("three"))]);
+    assert!(done.begun.is_empty() && done.sent.is_empty());
+    let status = 480;
+    let done = world.handle(Input::SessionEnded { exchange, status });
+    assert_eq!(cause(&done), Some(27));
+}
+
+#[test]
+fn refusals() {
+    for (answers, expected) in [
+        (&[486][..], 41),
+        (&[603, 480], 21),
+        (&[480, 404], 1),
+        (&[503, 503, 503], 42),
+    ] {
+        let mut world = World::new();
+        let exchange = offered(&mut world, &long());
+        let clients = u8::try_from(answers.len()).unwrap();
+        world.handle(Input::Forked { exchange, clients });
+        let (last, first) = answers.split_last().unwrap();
+        for status in first {
+            assert!(answered(&mut world, exchange, "one", Err(*status)).is_nothing());
+        }
+        let done = answered(&mut world, exchange, "two", Err(*last));
+        assert_eq!(cause(&done), Some(expected), "{answers:?}");
+        world.leg(exchange, 200);
+    }
+}
+
+#[test]
+fn a_client_without_sessions_gets_a_message() {
+    for answer in [
+        Err(488),
+        Err(415),
+        Err(501),
+        Ok(Accepts {
+            text: false,
+            ..TEXT_ALONE
+        }),
+    ] {
+        let mut world = World::new();
+        let text = long();
+        let exchange = offered(&mut world, &text);
+        let done = answered(&mut world, exchange, "one", answer);
+        assert_eq!(done.message().body, text.as_bytes());
+        assert_eq!(done.ended_sessions.len(), usize::from(answer.is_ok()));
+        let done = world.leg(exchange, 200);
+        assert_eq!(cause(&done), None);
+    }
+}
+
+#[test]
+fn what_the_client_takes_decides() {
+    let mut world = World::new();
+    let text = long();
+    let exchange = offered(&mut world, &text);
+    let cpim = Accepts {
+        text: false,
+        cpim: true,
+        is_relayed: true,
+        ..TEXT_ALONE
+    };
+    let done = answered(&mut world, exchange, "one", Ok(cpim));
+    let (_, body, content, wants_report) = &done.begun[0];
+    assert_eq!((*content, *wants_report), (SentContent::Cpim, true));
+    let body = str::from_utf8(body).unwrap();
+    assert!(body.ends_with(&text) && !body.contains("Disposition-Notification"));
+
+    let mut world = World::new();
+    let exchange = offered(&mut world, &text);
+    let small = Accepts {
+        max_size: Some(100),
+        ..TEXT_ALONE
+    };
+    let done = answered(&mut world, exchange, "one", Ok(small));
+    assert_eq!(done.ended_sessions, [Some(token("one"))]);
+    assert_eq!(cause(&done), Some(21));
+
+    let mut world = World::new();
+    let asking = parts_that_ask(&text, 7, 1, |_| true);
+    let exchange = submit(&mut world, &asking).offered[0].0;
+    let done = answered(&mut world, exchange, "one", Ok(TEXT_ALONE));
+    assert!(done.begun[0].3, "a status report needs a report of success");
+}
+
+#[test]
+fn nobody_tells_the_end() {
+    for begun in [false, true] {
+        let mut world = World::new();
+        let exchange = offered(&mut world, &long());
+        if begun {
+            answered(&mut world, exchange, "one", Ok(TEXT_ALONE));
+        }
+        world.pass(120_000);
+        let done = world.handle(Input::Due { exchange });
+        assert_eq!(done.ended_sessions, [None]);
+        assert_eq!(cause(&done), Some(27));
+    }
+}
+
+#[test]
+fn the_parts_wait_for_another_attempt() {
+    let mut world = World::new();
+    let octets = parts(&long(), 7, 1);
+    let exchange = submit(&mut world, &octets).offered[0].0;
+    answered(&mut world, exchange, "one", Ok(TEXT_ALONE));
+    // The phone repeats the last part meanwhile: one report for each request.
+    let done = world.submit(&part(octets.last().unwrap()));
+    assert!(done.offered.is_empty() && done.sent.is_empty());
+    let status = 408;
+    world.handle(Input::SessionEnded { exchange, status });
+    world.leg(exchange, 200);
+    let mut again = octets.last().unwrap().clone();
+    again[1] += 100;
+    let done = world.submit(&part(&again));
+    assert_eq!(
+        done.offered.len(),
+        1,
+        "the last part alone brings the whole text"
+    );
+}
