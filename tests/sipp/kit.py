@@ -156,7 +156,7 @@ class Kit:
         need(got[0].originator == self.clients[0][2], f"TP-OA is {got[0].originator}")
 
     def client_to_full_phone(self):
-        "the phone refuses with RP-ERROR 22: the client gets 480"
+        "the phone refuses with RP-ERROR 22 a message that is not to be stored: the client gets 480"
         got = self.to_phone("client_sends_refused", self.text("no room"), "22")
         need(len(got) == 1, f"the phone got {len(got)} short messages")
 
