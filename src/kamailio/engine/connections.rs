@@ -5,7 +5,7 @@ use crate::guard::connections::{Connection, Watch};
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::sys::connections::{self, TcpConnection};
 
-/// In each round of the timer process.
+/// In the timer process, each second.
 pub(crate) fn look(watch: &mut Watch, now_ms: u64) {
     let limits = state().connections;
     if limits.per_source == 0 && limits.unfinished_ms == 0 {

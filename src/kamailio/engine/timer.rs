@@ -28,9 +28,12 @@ const PERIOD_US: i32 = 100_000;
 /// The most exchanges in one interval: after a burst the other work of this process goes on.
 const BATCH: usize = 4096;
 
+/// Milliseconds between two looks at the TCP connections: each look copies all of them.
+const CONNECTIONS_MS: u64 = 1_000;
+
 thread_local! {
-    /// Used by the timer process only.
-    static WATCH: RefCell<Watch> = RefCell::default();
+    /// Used by the timer process only: the time of the next look, and what the last one saw.
+    static WATCH: RefCell<(u64, Watch)> = RefCell::default();
 }
 
 /// The timer process.
@@ -44,7 +47,12 @@ impl process::Timer for Timer {
         let now_ms = clock::monotonic_ms();
         state().refusals.tick(now_ms);
         state().people.tick();
-        WATCH.with_borrow_mut(|watch| connections::look(watch, now_ms));
+        WATCH.with_borrow_mut(|(next_ms, watch)| {
+            if now_ms >= *next_ms {
+                *next_ms = now_ms + CONNECTIONS_MS;
+                connections::look(watch, now_ms);
+            }
+        });
         // What was taken up of an earlier start waits until the registrations are there.
         if state().lifecycle.stage().loaded.load(SeqCst) != 0 {
             look();
