@@ -5,6 +5,7 @@ import os
 import shutil
 from pathlib import Path
 
+import sms
 from debian import DOMAIN, in_bobs_name, make_people, play, start, user
 from e2e import CFG, FOLDER, ImClient, Phone, equal, run
 from gateway import ROOT
@@ -106,20 +107,25 @@ async def overload():
     "while the table of exchanges is nearly full new messages get 503, with the third line of the manual and without"
     for name, first in (("two", ""), ("three", "\troute(IPSMGW_OVERLOAD);")):
         port = free_port()
-        limits = {"max_pending": 4, "max_per_party": 4, "max_per_sender": 4, "overload_pending": 50, "hold_timeout": 2}
+        limits = {"max_pending": 4, "max_per_party": 4, "max_per_sender": 4, "overload_pending": 50}
         full = "\n".join(f'modparam("ipsmgw", "{key}", {value})' for key, value in limits.items())
         kamailio = start(write_configuration(name, "#!define IPSMGW_BELIEVES_FROM", port=port, first=first, last=full), port)
         failed = True
         try:
             await kamailio.start()
-            phone, bob = await user(kamailio, Phone, "+15550001"), await user(kamailio, ImClient, "bob")
-            phone.rp_answer = None
-            held = [asyncio.create_task(bob.send_im(f"sip:+15550001@{DOMAIN}", f"held {n}")) for n in range(2)]
-            await phone.next_message()
-            await phone.next_message()
+            bob = await user(kamailio, ImClient, "bob")
+            # A phone gets one message at a time.
+            phones = [await user(kamailio, Phone, number) for number in ("+15550001", "+15550003")]
+            held = []
+            for phone in phones:
+                phone.rp_answer = None
+                held.append(asyncio.create_task(bob.send_im(f"sip:{phone.number}@{DOMAIN}", "held")))
+            delivered = [await phone.next_message() for phone in phones]
             refused = await bob.send_im(f"sip:+15550001@{DOMAIN}", "one more")
             equal((refused.status, refused.get("Retry-After") is not None), (503, True), f"{name} lines: the answer")
-            equal({answer.status for answer in await asyncio.gather(*held)}, {202}, f"{name} lines: the held messages")
+            for phone, (request, seen) in zip(phones, delivered, strict=True):
+                equal((await phone.report(request, sms.rp_ack(seen.mr))).status, 202, f"{name} lines: the answer to a report")
+            equal({answer.status for answer in await asyncio.gather(*held)}, {200}, f"{name} lines: the held messages")
             failed = False
         finally:
             await kamailio.close(failed)
