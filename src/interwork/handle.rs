@@ -97,6 +97,7 @@ impl Turn<'_> {
                 request,
                 status,
             } => self.script_answered(exchange, request, status),
+            Input::ScriptStores { exchange, request } => self.script_stores(exchange, request),
             Input::ImAnswered { exchange, status } => self.im_answered(exchange, status),
             Input::ResponseForwarded { exchange, status } => {
                 self.response_forwarded(exchange, status);

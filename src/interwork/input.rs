@@ -102,6 +102,13 @@ pub enum Input<'a> {
         /// Status code.
         status: u16,
     },
+    /// The script stores the message of a relayed request.
+    ScriptStores {
+        /// The exchange of the request.
+        exchange: ExchangeKey,
+        /// The request.
+        request: ReplyTo,
+    },
     /// The final response of the IM side to a relayed request is known; it was not sent to the SMS side yet.
     ImAnswered {
         /// The exchange of the request.
@@ -186,7 +193,7 @@ pub enum Input<'a> {
         exchange: ExchangeKey,
         /// What the effect said; 0 where it names no attempt.
         attempt: u8,
-        /// Status code: 480 if there is no destination, 503 if sending failed (RFC 3261 §16.9).
+        /// Status code: that of [`Unsent`](super::Unsent), or of the client that does not get the message again.
         status: u16,
     },
     /// A MESSAGE of our own has its final response.

@@ -41,6 +41,7 @@ mod step;
 mod stop;
 mod storage;
 mod store;
+mod unsent;
 
 pub use admission::Asked;
 pub use charging::{
@@ -74,3 +75,5 @@ pub use rules::policy::{Policy, RegEventIdentity, SenderWithoutNumber};
 pub use rules::retry::Retry;
 pub use rules::settings::Settings;
 pub use step::{Effect, ImOutcome, Step, ToContact, Verdict};
+pub use store::translate::MessageToStore;
+pub use unsent::Unsent;

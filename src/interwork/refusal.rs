@@ -31,11 +31,6 @@ impl Refusal {
             reason,
         })
     }
-
-    /// The routing script refuses an instant message with this status code.
-    pub fn by_script(status: u16) -> Box<Self> {
-        Self::sip(status, Reason::Script)
-    }
 }
 
 /// Retry-After in seconds while the gateway is stopping.

@@ -845,13 +845,17 @@ fn the_script_refuses_an_instant_message() {
     let world = World::new();
     let body = asking("positive-delivery", "hello");
     let message = cpim(&body);
-    let refusal = *Refusal::by_script(403);
+    let refusal = *world.gateway.refused_by_script(&message, 403).unwrap();
     let records = refused_as(&world, &message, Interworking::ImToSm, refusal);
     assert_eq!(line(&records[0]), "submission im_to_sm failed sip 403");
     check_fields(
         &records[0],
         &[("im_message_id", "Abc.123"), ("recipient", BOB)],
     );
+    // The sender of a short message gets a report.
+    let octets = hello(1);
+    let short = from_phone(ALICE, &octets);
+    assert!(world.gateway.refused_by_script(&short, 403).is_none());
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Store and forward: rows FWD-1 to FWD-9.
 
-use ipsmgw::interwork::{Counter, Input, Settings, Verdict};
+use ipsmgw::exchange::ReplyTo;
+use ipsmgw::interwork::{Counter, Input, Interworking, Settings, Verdict};
 use ipsmgw::sip::{Capabilities, MessageIn};
 use ipsmgw::wire::{RpMessage, Tpdu};
 
@@ -52,14 +53,11 @@ fn asks_for_notifications() -> MessageIn<'static> {
     }
 }
 
-/// An instant message for somebody who is away.
+/// A message for somebody who is away.
 fn store(world: &mut World, message: &MessageIn<'_>) -> Done {
-    let im = world.gateway.translate_im_to_store(message, world.now);
-    let im = im.ok().expect("not refused");
-    world.handle(Input::StoreIm {
-        im: &im,
-        transaction: held_as(1),
-    })
+    let message = world.gateway.translate_to_store(message, world.now);
+    let message = message.ok().expect("not refused");
+    world.handle(message.input(held_as(1)))
 }
 
 /// The same, and the database has it.
@@ -76,12 +74,7 @@ fn store_sm(world: &mut World, octets: &[u8]) -> Done {
         retargeted: true,
         ..from_phone(ALICE, octets)
     };
-    let sm = world.gateway.translate_sm_to_phone(&message, world.now);
-    let (sm, _) = sm.ok().expect("not refused");
-    world.handle(Input::SubmitToStore {
-        sm: &sm,
-        transaction: held_as(2),
-    })
+    store(world, &message)
 }
 
 /// The same; the database has it, and the sender has its RP-ACK.
@@ -91,6 +84,42 @@ fn stored_sm(world: &mut World, octets: &[u8]) {
     assert_eq!(done.message().body[0], 3);
     world.leg(done.sent[0].0.unwrap(), 200);
     assert_eq!(world.store.open(), 0);
+}
+
+#[test]
+fn the_script_stores_a_message_that_it_has_relayed() {
+    let mut world = world();
+    let exchange = world.relay(&from_phone(ALICE, &hello(1)));
+    let done = world.handle(Input::ScriptStores {
+        exchange,
+        request: ReplyTo::AtHand,
+    });
+    assert_eq!(done.reply(), 202);
+    let done = world.handle(Input::FinalSent {
+        exchange,
+        status: 202,
+        open: 0,
+    });
+    assert_eq!(done.asked.len(), 1, "the database is asked");
+    assert_eq!(world.stored(done.asked[0].0).message().body[0], 3, "RP-ACK");
+}
+
+#[test]
+fn a_refused_message_for_the_store_has_the_way_of_its_kind() {
+    let world = world();
+    let way = |message| {
+        let refused = world.gateway.translate_to_store(&message, world.now);
+        refused.err().expect("refused").1
+    };
+    let broken = [0, 1, 0];
+    assert_eq!(way(from_phone(ALICE, &broken)), Interworking::ImToIm);
+    let no_tpdu = rp_data_mo(1, &[0x3F]);
+    assert_eq!(way(from_phone(ALICE, &no_tpdu)), Interworking::SmToSm);
+    let image = MessageIn {
+        content_type: Some("image/png"),
+        ..instant(BOB, "")
+    };
+    assert_eq!(way(image), Interworking::ImToIm);
 }
 
 /// The recipient has this now.

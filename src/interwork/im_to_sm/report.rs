@@ -12,16 +12,21 @@ use crate::interwork::make::outgoing::ReportOut;
 use crate::interwork::rules::causes::defaults::{RpOutcome, SipOutcome};
 use crate::interwork::step::{Effect, Verdict};
 
-/// Whether a report without a known In-Reply-To fits an exchange of the reporter that waits for one. Nothing is
-/// changed.
-pub fn expects(report: &ReportIn<'_>, store: &mut dyn Store) -> bool {
-    if !matches!(report.report, RpReport::Ack | RpReport::Error { .. }) {
-        return false;
+/// Whether a report is about a message of this gateway. Nothing is changed. `exchanges` are those of the reporter; they are asked
+/// only about a report without a known In-Reply-To, which fits any exchange that waits for one.
+pub fn expects<S: Store>(report: &ReportIn<'_>, exchanges: impl FnOnce() -> S) -> bool {
+    match report.named {
+        // Also for a retransmission, and for a message from before a restart.
+        Named::Exchange(..) | Named::Past => true,
+        Named::Nothing if !matches!(report.report, RpReport::Ack | RpReport::Error { .. }) => false,
+        Named::Nothing => {
+            let identity = IdentityKey::of(&report.identity);
+            let mut exchanges = exchanges();
+            let view = View::of(&mut exchanges);
+            view.by_rp_mr(identity, report.party, report.rp_mr)
+                .is_some()
+        }
     }
-    let identity = IdentityKey::of(&report.identity);
-    let view = View::of(store);
-    view.by_rp_mr(identity, report.party, report.rp_mr)
-        .is_some()
 }
 
 impl Turn<'_> {

@@ -2,7 +2,7 @@
 //! message or an instant message of our own.
 
 use crate::base::Text;
-use crate::exchange::{Identity, Now};
+use crate::exchange::{Identity, Kind, Now};
 use crate::interwork::Gateway;
 use crate::interwork::input::{
     DeliveredAs, DeliveryOut, NotifyIn, RecipientIn, TranslatedDelivery,
@@ -251,6 +251,14 @@ impl TranslatedDelivery {
             DeliveredAs::Sm(im) => &im.identity,
             DeliveredAs::Im(out) => &out.identity,
             DeliveredAs::Nothing(_) => &self.recipient,
+        }
+    }
+
+    /// The kind of its exchange.
+    pub const fn kind(&self) -> Kind {
+        match self.becomes {
+            DeliveredAs::Sm(_) => Kind::ImToSm,
+            DeliveredAs::Im(_) | DeliveredAs::Nothing(_) => Kind::ListDelivery,
         }
     }
 }

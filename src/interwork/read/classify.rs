@@ -47,4 +47,11 @@ impl Gateway {
             Body::Other => Class::NotOurs,
         })
     }
+
+    /// The routing script decides a message that was not sent on with this status code: an instant message is refused with it. None:
+    /// the message is a short message, whose sender gets a report.
+    pub fn refused_by_script(&self, message: &MessageIn<'_>, status: u16) -> Option<Box<Refusal>> {
+        let is_im = matches!(self.classify(message), Ok(Class::InstantMessage));
+        is_im.then(|| Refusal::sip(status, Reason::Script))
+    }
 }

@@ -36,6 +36,11 @@ impl Authorization {
         }
     }
 
+    /// Whether a short message to this identity, or an instant message of it, may be converted.
+    pub const fn allows_conversion(self, of_sm: bool) -> bool {
+        if of_sm { self.sm_to_im } else { self.im_to_sm }
+    }
+
     /// Whether it allows the direction `sm2im` or `im2sm`; `None` for any other word.
     pub fn allows(self, direction: &str) -> Option<bool> {
         match direction {

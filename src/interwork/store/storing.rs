@@ -103,6 +103,11 @@ impl Turn<'_> {
         }
     }
 
+    /// A short message that was relayed: it ends as if its recipient were away.
+    pub(crate) fn script_stores(&mut self, key: ExchangeKey, request: ReplyTo) {
+        self.script_answered(key, request, NOT_STORED.status);
+    }
+
     /// Whether a short message of a phone, which its recipient could not get now, is to be stored: then its report waits
     /// for that.
     pub(crate) fn stores_sm(&mut self, sm: SmToIm, status: u16) -> bool {

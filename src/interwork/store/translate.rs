@@ -1,11 +1,13 @@
-//! Reads an instant message for the store (row FWD-1).
+//! Reads a message for the store (rows FWD-1, FWD-2).
 
 use crate::base::Text;
-use crate::exchange::Now;
+use crate::exchange::{Identity, Now, TransactionId};
 use crate::interwork::Gateway;
+use crate::interwork::charging::Interworking;
 use crate::interwork::im_to_sm::translate::is_urgent;
-use crate::interwork::input::{ImToStore, NotifyIn};
+use crate::interwork::input::{ImToStore, Input, NotifyIn, TranslatedSm};
 use crate::interwork::read::body::{Body, Wrapped, recipient_list};
+use crate::interwork::read::classify::Class;
 use crate::interwork::read::im_text;
 use crate::interwork::read::sender::{identity_of, sender};
 use crate::interwork::reason::Reason;
@@ -13,7 +15,51 @@ use crate::interwork::refusal::Refusal;
 use crate::mime::Cpim;
 use crate::sip::{MessageIn, Uri, is_private};
 
+/// A message that the script has stored.
+pub enum MessageToStore {
+    /// A short message of a phone.
+    Sm(Box<TranslatedSm>),
+    /// An instant message.
+    Im(Box<ImToStore>),
+}
+
+impl MessageToStore {
+    /// The identity whose exchanges decide about it: the sender of a short message, the recipient of an instant message.
+    pub fn identity(&self) -> &Identity {
+        match self {
+            Self::Sm(sm) => &sm.identity,
+            Self::Im(im) => &im.identity,
+        }
+    }
+
+    /// The event for the core.
+    pub fn input(&self, transaction: TransactionId) -> Input<'_> {
+        match self {
+            Self::Sm(sm) => Input::SubmitToStore { sm, transaction },
+            Self::Im(im) => Input::StoreIm { im, transaction },
+        }
+    }
+}
+
 impl Gateway {
+    /// Reads a message that is to be stored. An error is the refusal, and what the message was to become.
+    pub fn translate_to_store(
+        &self,
+        message: &MessageIn<'_>,
+        now: Now,
+    ) -> Result<MessageToStore, (Box<Refusal>, Interworking)> {
+        match self.classify(message) {
+            Ok(Class::RpData) => self
+                .translate_sm_to_phone(message, now)
+                .map(|(sm, _)| MessageToStore::Sm(Box::new(sm)))
+                .map_err(|refusal| (refusal, Interworking::SmToSm)),
+            _ => self
+                .translate_im_to_store(message, now)
+                .map(|im| MessageToStore::Im(Box::new(im)))
+                .map_err(|refusal| (refusal, Interworking::ImToIm)),
+        }
+    }
+
     /// Reads an instant message that is to be stored: its text, as a phone would get it.
     pub fn translate_im_to_store(
         &self,

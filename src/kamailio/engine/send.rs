@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use crate::exchange::ExchangeKey;
-use crate::interwork::ToContact;
+use crate::interwork::{ToContact, Unsent};
 use crate::sip::{MessageOut, Service};
 
 use super::watch;
@@ -122,7 +122,7 @@ impl NextContact {
         exchange: ExchangeKey,
         attempt: u8,
     ) -> Result<(), NotSent> {
-        let route = self.route.ok_or(NotSent(480))?;
+        let route = self.route.ok_or(Unsent::NoDestination)?;
         route.add_path(&mut message);
         let timeout_ms = match self.others {
             0 => self.to.last_ms,
@@ -130,7 +130,7 @@ impl NextContact {
         };
         let tie = Some(watch::tie_own_message(exchange, attempt));
         match leaving(timeout_ms, || send_message(&message, &route, tie)) {
-            (Ok(()), false) => Err(NotSent(503)),
+            (Ok(()), false) => Err(Unsent::Failed.into()),
             (sent, _) => sent,
         }
     }

@@ -20,11 +20,10 @@ pub(super) fn look_up(
 ) -> Input<'static> {
     let state = state();
     let may = interwork::identity(authorised).map(|identity| state.authorizations.of(&identity));
-    let direction = if is_sm { "sm2im" } else { "im2sm" };
     Input::LookedUp {
         exchange,
         can: contacts::capabilities(recipient, state.flags),
-        may_convert: may.and_then(|may| may.allows(direction)) == Some(true),
+        may_convert: may.is_some_and(|may| may.allows_conversion(is_sm)),
     }
 }
 

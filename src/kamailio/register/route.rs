@@ -1,5 +1,6 @@
 //! The route of a request of our own: to a registered contact, or to a hop.
 
+use crate::interwork::Unsent;
 use crate::sip::{Hop, MessageOut};
 
 use crate::kamailio::sys::own_request::{OwnRequest, SendResult};
@@ -18,8 +19,14 @@ pub(crate) struct Route {
     pub(crate) at_scscf: bool,
 }
 
-/// A request could not be sent. The status code is the one that tm would have reported.
+/// A request could not be sent: its status code.
 pub(crate) struct NotSent(pub(crate) u16);
+
+impl From<Unsent> for NotSent {
+    fn from(why: Unsent) -> Self {
+        Self(why.status())
+    }
+}
 
 impl Route {
     /// The route to the configured outbound proxy, or to the hop that the message names.
@@ -57,8 +64,8 @@ impl Route {
         };
         match request.send() {
             SendResult::Sent => Ok(()),
-            SendResult::Dropped => Err(NotSent(403)),
-            SendResult::Failed => Err(NotSent(503)),
+            SendResult::Dropped => Err(Unsent::Dropped.into()),
+            SendResult::Failed => Err(Unsent::Failed.into()),
         }
     }
 }

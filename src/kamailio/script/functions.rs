@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use crate::exchange::{Now, ReplyTo, Store as _, TransactionId};
 use crate::interwork::{
-    self, Class, Effect, Input, Interworking, Named, Refusal, RefusedMessage, Verdict,
+    self, Effect, Input, Interworking, Named, Refusal, RefusedMessage, Verdict,
 };
 use crate::sip::MessageIn;
 
@@ -235,13 +235,10 @@ pub(crate) fn store(msg: SipMsg<'_>) -> i32 {
     let Some(msg) = can_take(msg, "ipsmgw_store") else {
         return FALSE;
     };
-    // A short message that was relayed: it ends as if its recipient were away.
+    // A short message that was relayed.
     if let Some(exchange) = watch::exchange_at_hand(msg.message()) {
-        let input = Input::ScriptAnswered {
-            exchange,
-            request: reply_to(msg),
-            status: 480,
-        };
+        let request = reply_to(msg);
+        let input = Input::ScriptStores { exchange, request };
         return match handle(exchange, input, Context::Request(msg, None)).answered {
             true => TRUE,
             false => FALSE,
@@ -258,36 +255,15 @@ pub(crate) fn store(msg: SipMsg<'_>) -> i32 {
     view.read_sender();
     view.read_source();
     let message = view.message();
-    let step = match state.gateway.classify(&message) {
-        Ok(Class::RpData) => match state.gateway.translate_sm_to_phone(&message, now) {
-            Ok((sm, _)) => {
-                let transaction = transaction_at_hand(msg);
-                let input = Input::SubmitToStore {
-                    sm: &sm,
-                    transaction,
-                };
-                decide_for(&sm.identity, input, now)
-            }
-            Err(refusal) => {
-                refuse_message(msg, *refusal, &message, Interworking::SmToSm, now);
-                return FALSE;
-            }
-        },
-        _ => match state.gateway.translate_im_to_store(&message, now) {
-            Ok(im) => {
-                let transaction = transaction_at_hand(msg);
-                let input = Input::StoreIm {
-                    im: &im,
-                    transaction,
-                };
-                decide_for(&im.identity, input, now)
-            }
-            Err(refusal) => {
-                refuse_message(msg, *refusal, &message, Interworking::ImToIm, now);
-                return FALSE;
-            }
-        },
+    let message = match state.gateway.translate_to_store(&message, now) {
+        Ok(translated) => translated,
+        Err((refusal, way)) => {
+            refuse_message(msg, *refusal, &message, way, now);
+            return FALSE;
+        }
     };
+    let input = message.input(transaction_at_hand(msg));
+    let step = decide_for(message.identity(), input, now);
     match execute(step, Context::Request(msg, None)).verdict {
         Verdict::Refused => FALSE,
         _ => TRUE,
@@ -376,14 +352,9 @@ pub(crate) fn expects_report(msg: SipMsg<'_>) -> i32 {
     let Ok(Some(report)) = state.gateway.read_report(&message) else {
         return FALSE;
     };
-    let expects = match report.named {
-        // Also for a retransmission, and for a message from before a restart.
-        Named::Exchange(..) | Named::Past => true,
-        Named::Nothing => {
-            let mut locked = state.table.lock(report.identity.as_str(), now_ms);
-            interwork::expects(&report, &mut locked)
-        }
-    };
+    let expects = interwork::expects(&report, || {
+        state.table.lock(report.identity.as_str(), now_ms)
+    });
     if expects { TRUE } else { FALSE }
 }
 
@@ -455,8 +426,10 @@ pub(crate) fn reply(msg: SipMsg<'_>) -> i32 {
         );
         return FALSE;
     };
-    if is_instant_message(msg.message()) && watch::held_at_hand(msg.message()).is_none() {
-        return refuse_by_script(msg, status);
+    if watch::held_at_hand(msg.message()).is_none()
+        && let Some(refused) = refuse_by_script(msg, status)
+    {
+        return refused;
     }
     if watch::exchange_at_hand(msg.message()).is_none() {
         match submit(msg, Some(status)) {
@@ -481,24 +454,17 @@ pub(crate) fn reply(msg: SipMsg<'_>) -> i32 {
     }
 }
 
-fn is_instant_message(msg: SipMsg<'_>) -> bool {
-    let class = MessageView::of(msg).map(|view| state().gateway.classify(&view.content()));
-    matches!(class, Some(Ok(Class::InstantMessage)))
-}
-
-/// Refuses an instant message that would have become a short message.
-fn refuse_by_script(msg: Request<'_>, status: u16) -> i32 {
+/// Refuses an instant message that would have become a short message. None: the message is a short message.
+fn refuse_by_script(msg: Request<'_>, status: u16) -> Option<i32> {
+    let mut view = MessageView::of(msg.message())?;
+    let refusal = state().gateway.refused_by_script(&view.content(), status)?;
     if let Err(ended) = begin(msg) {
-        return ended;
+        return Some(ended);
     }
-    let Some(mut view) = MessageView::of(msg.message()) else {
-        return FALSE;
-    };
     view.read_sender();
-    let refusal = *Refusal::by_script(status);
     let way = Interworking::ImToSm;
-    refuse_message(msg, refusal, &view.message(), way, now());
-    TRUE
+    refuse_message(msg, *refusal, &view.message(), way, now());
+    Some(TRUE)
 }
 
 /// Answers a refused message, and sends the report that the SMS side must get.

@@ -2,10 +2,8 @@
 
 use std::cell::RefCell;
 
-use crate::exchange::{ExchangeKey, Kind};
-use crate::interwork::{
-    DeliveredAs, Input, Interworking, RecipientIn, TranslatedDelivery, Verdict,
-};
+use crate::exchange::ExchangeKey;
+use crate::interwork::{Input, Interworking, RecipientIn, TranslatedDelivery, Verdict};
 use crate::sip::Uri;
 
 use super::functions::{accept, can_take, refuse_message};
@@ -112,13 +110,10 @@ pub(crate) fn im_to_list(msg: SipMsg<'_>) -> i32 {
     };
     view.read_sender();
     let message = view.message();
+    let recipients: Vec<RecipientIn<'_>> = recipients.iter().map(Listed::as_input).collect();
     let deliveries = match state.gateway.recipients(&message) {
         Some(Err(refusal)) => Err(refusal),
-        _ => {
-            let recipients: Vec<RecipientIn<'_>> =
-                recipients.iter().map(Listed::as_input).collect();
-            state.gateway.translate_list(&message, &recipients, now)
-        }
+        _ => state.gateway.translate_list(&message, &recipients, now),
     };
     let deliveries = match deliveries {
         Ok(deliveries) => deliveries,
@@ -147,11 +142,11 @@ pub(crate) fn im_to_list(msg: SipMsg<'_>) -> i32 {
         return FALSE;
     }
     for (exchange, delivery) in listed {
-        let kind = match delivery.becomes {
-            DeliveredAs::Sm(_) => Kind::ImToSm,
-            DeliveredAs::Im(_) | DeliveredAs::Nothing(_) => Kind::ListDelivery,
-        };
-        note_opened(exchange, (kind, false), Context::Request(msg, None));
+        note_opened(
+            exchange,
+            (delivery.kind(), false),
+            Context::Request(msg, None),
+        );
         let input = Input::Begin { exchange, delivery };
         handle(exchange, input, Context::Nothing);
     }

@@ -1,0 +1,23 @@
+//! Messages of our own that do not leave.
+
+/// Why a message of our own was not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unsent {
+    /// The recipient has no contact that is left, and there is no hop for other recipients.
+    NoDestination,
+    /// The routing script has dropped it.
+    Dropped,
+    /// Sending failed.
+    Failed,
+}
+
+impl Unsent {
+    /// The final response in its place (RFC 3261 §16.9).
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::NoDestination => 480,
+            Self::Dropped => 403,
+            Self::Failed => 503,
+        }
+    }
+}
