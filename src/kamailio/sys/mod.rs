@@ -45,6 +45,8 @@ pub(super) mod script_route;
 pub(super) mod setting_error;
 pub(super) mod sharing;
 pub(super) mod signals;
+#[cfg_attr(debug_assertions, allow(dead_code, reason = "the allocator of release builds"))]
+mod small_blocks;
 pub(super) mod socket;
 pub(super) mod text;
 pub(super) mod tm_callback;
