@@ -14,9 +14,9 @@ pub struct Refusal {
     /// The final response.
     pub answer: Answer,
     /// The report to a sender on the SMS side, sent after a `202`.
-    pub report: Option<MessageOut>,
+    pub report: Option<Box<MessageOut>>,
     /// The status report in the message, if it had one.
-    pub status_report: Option<StatusReportIn>,
+    pub status_report: Option<Box<StatusReportIn>>,
     /// The reason, for log and counters.
     pub reason: Reason,
 }

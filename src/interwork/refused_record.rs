@@ -61,7 +61,7 @@ impl Gateway {
             true => Party::ServiceCentre,
             false => Party::Phone,
         };
-        let outcome = match (way, refusal.report.as_ref().and_then(told_in)) {
+        let outcome = match (way, refusal.report.as_deref().and_then(told_in)) {
             (Interworking::ImToSm | Interworking::ImToIm, _) => in_sip(Charged::Submission),
             (_, Some(told)) => refused_sm(party, told),
             (_, None) => in_sip(refused_sm(party, RpOutcome::Ack).about),

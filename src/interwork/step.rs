@@ -102,7 +102,7 @@ pub enum Effect {
         /// The script's route that gets the outcome; empty: the one for all.
         route: String,
         /// With what.
-        outcome: ImOutcome,
+        outcome: Box<ImOutcome>,
     },
     /// Send a MESSAGE.
     Send {
@@ -112,7 +112,7 @@ pub enum Effect {
         /// Which of its MESSAGEs it is, to be named there, too.
         attempt: u8,
         /// The request.
-        message: MessageOut,
+        message: Box<MessageOut>,
     },
     /// Send RP-DATA to one contact of its recipient: that one alone (row IM-2). Where others are left,
     /// [`Input::OtherContacts`](super::Input::OtherContacts) comes first. Then comes
@@ -123,7 +123,7 @@ pub enum Effect {
         /// Which of its MESSAGEs it is, to be named in the first.
         attempt: u8,
         /// The request.
-        message: MessageOut,
+        message: Box<MessageOut>,
         /// Which contact, and how long it has.
         to: ToContact,
     },
@@ -137,7 +137,7 @@ pub enum Effect {
         /// Status code of the client; it is the outcome if the client is not found.
         refused: u16,
         /// The request; its Request-URI is the one of the client.
-        message: MessageOut,
+        message: Box<MessageOut>,
     },
     /// Offer an MSRP session for a short message to each client of its recipient that takes sessions. If there are
     /// several, [`Input::Forked`](super::Input::Forked) comes first, then an
@@ -189,7 +189,7 @@ pub enum Effect {
     /// [`Input::TakenUp`](super::Input::TakenUp) for each.
     ReadStored {
         /// The recipient.
-        identity: Identity,
+        identity: Box<Identity>,
         /// Only if the recipient has a contact.
         if_here: Option<String>,
     },
@@ -202,10 +202,10 @@ pub enum Effect {
         /// others.
         attempt: u8,
         /// The request.
-        message: MessageOut,
+        message: Box<MessageOut>,
     },
     /// Give this to [`Gateway::handle`](super::Gateway::handle) with the exchanges of the identity that it names.
-    StatusReport(StatusReportIn),
+    StatusReport(Box<StatusReportIn>),
     /// Give [`Input::DeliverSm`](super::Input::DeliverSm) to the exchanges of the recipient.
     DeliverSm {
         /// The exchange of its sender.
@@ -219,7 +219,7 @@ pub enum Effect {
         /// The exchange of the message's sender.
         from: ExchangeKey,
         /// The recipient.
-        identity: Identity,
+        identity: Box<Identity>,
     },
     /// Give [`Input::SmOutcome`](super::Input::SmOutcome) to the exchange of the sender.
     SmOutcome {
@@ -275,3 +275,5 @@ impl ImOutcome {
         }
     }
 }
+
+const _: () = assert!(size_of::<Effect>() <= 88, "effects are moved several times");

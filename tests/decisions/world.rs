@@ -300,36 +300,36 @@ impl Done {
                     outcome,
                     ..
                 } => {
-                    done.answered.push((exchange, transaction, outcome));
+                    done.answered.push((exchange, transaction, *outcome));
                 }
                 Effect::LookUp {
                     exchange, is_sm, ..
                 } => done.looked_up.push((exchange, is_sm)),
                 Effect::ReadStored { identity, if_here } => {
-                    done.reads.push((identity, if_here.is_some()));
+                    done.reads.push((*identity, if_here.is_some()));
                 }
                 Effect::Store { exchange, waits } => done.asked.push((exchange, waits)),
                 Effect::Send {
                     exchange, message, ..
-                } => done.sent.push((exchange, message)),
+                } => done.sent.push((exchange, *message)),
                 Effect::SendRpData {
                     exchange,
                     message,
                     to,
                     ..
                 } => {
-                    done.sent.push((Some(exchange), message));
+                    done.sent.push((Some(exchange), *message));
                     done.legs.push(to);
                 }
                 Effect::Fork {
                     exchange, message, ..
-                } => done.sent.push((Some(exchange), message)),
+                } => done.sent.push((Some(exchange), *message)),
                 Effect::SendAgain {
                     exchange,
                     refused,
                     message,
                     ..
-                } => done.again.push((exchange, refused, message)),
+                } => done.again.push((exchange, refused, *message)),
                 Effect::ForwardAs(answer) => done.forwarded.push(answer.status),
                 Effect::StatusReport(_) => done.status_reports += 1,
                 Effect::Refused { reason, .. } => done.reasons.push(reason),

@@ -361,11 +361,11 @@ impl Turn<'_> {
             exchange: key,
             transaction: held.transaction,
             route: route.unwrap_or_default(),
-            outcome: ImOutcome {
+            outcome: Box::new(ImOutcome {
                 answer: answer(status, retry_after),
                 rp_cause: im.rp_error.map(|error| error.cause),
                 tp_fcs: im.rp_error.and_then(|error| error.fcs),
-            },
+            }),
         });
     }
 

@@ -131,7 +131,7 @@ impl Turn<'_> {
         });
         if self.gateway.keeps {
             self.effects.push(Effect::ReadStored {
-                identity: report.identity,
+                identity: Box::new(report.identity),
                 if_here: None,
             });
         }

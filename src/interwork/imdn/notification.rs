@@ -82,7 +82,7 @@ impl Gateway {
         key: ExchangeKey,
         exchange: &Notification,
         texts: &NotificationTexts<'_>,
-    ) -> Option<MessageOut> {
+    ) -> Option<Box<MessageOut>> {
         let disposition = disposition_of(exchange)?;
         let way = Way::parse(texts.way)?;
         let address = |uri| CpimAddress {
@@ -126,7 +126,7 @@ impl Gateway {
             Party::Phone => texts.recipient,
             Party::ServiceCentre => &self.policy.gateway_uri,
         };
-        Some(MessageOut {
+        Some(Box::new(MessageOut {
             service: Service::Im,
             identity: next.to_owned(),
             to: named.to_owned(),
@@ -143,7 +143,7 @@ impl Gateway {
             ]
             .concat(),
             body,
-        })
+        }))
     }
 
     /// A unique Message-ID (RFC 5438 §6.3).

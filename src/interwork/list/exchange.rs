@@ -105,7 +105,7 @@ impl Turn<'_> {
         self.effects.push(Effect::Fork {
             exchange: key,
             attempt: Clients::round(0),
-            message: MessageOut {
+            message: Box::new(MessageOut {
                 service: Service::Im,
                 identity: out.to.clone(),
                 to: String::new(),
@@ -114,7 +114,7 @@ impl Turn<'_> {
                 call_id: Some(self.gateway.call_id(key, 1)),
                 headers: out.headers.clone(),
                 body: out.body.clone(),
-            },
+            }),
         });
     }
 

@@ -238,7 +238,7 @@ impl Gateway {
         sm: &ShortMessage<'_>,
         tpdus: &[Octets<254>],
         form: BodyFormat,
-    ) -> Option<MessageOut> {
+    ) -> Option<Box<MessageOut>> {
         let to = sm.recipient;
         let text = joined(&self.policy.dcs_charsets, sm.party, tpdus).filter(|_| !to.is_empty())?;
         let (from, sent, dcs, lifetime) = match tpdu(sm.party, sm.tpdu)? {
@@ -271,7 +271,7 @@ impl Gateway {
             BodyFormat::CpimAlone => self.in_cpim(&from.uri, to, text.as_bytes(), None, sent),
             BodyFormat::Offer => Vec::new(),
         };
-        Some(MessageOut {
+        Some(Box::new(MessageOut {
             service: Service::Im,
             identity: to.to_owned(),
             to: String::new(),
@@ -283,7 +283,7 @@ impl Gateway {
             call_id: None,
             headers,
             body,
-        })
+        }))
     }
 
     /// The text of a short message in a `message/cpim`. It asks for notifications about this exchange (rows MO-4,

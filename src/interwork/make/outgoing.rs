@@ -39,7 +39,11 @@ pub(crate) struct ReportOut<'a> {
 
 impl Gateway {
     /// The report as a MESSAGE (rows SR-1 to SR-3).
-    pub(crate) fn report(&self, report: &ReportOut<'_>, call_id: Option<String>) -> MessageOut {
+    pub(crate) fn report(
+        &self,
+        report: &ReportOut<'_>,
+        call_id: Option<String>,
+    ) -> Box<MessageOut> {
         let mut headers = String::with_capacity(512);
         let from = match report.party {
             Party::Phone => {
@@ -63,7 +67,7 @@ impl Gateway {
             headers.push_str(report.in_reply_to);
             headers.push_str("\r\n");
         }
-        MessageOut {
+        Box::new(MessageOut {
             service: Service::Sm,
             identity: report.address.to_owned(),
             to: String::new(),
@@ -72,11 +76,11 @@ impl Gateway {
             call_id,
             headers,
             body: report.octets(),
-        }
+        })
     }
 
     /// The RP-DATA of an exchange as a MESSAGE (rows IM-2, IM-5).
-    pub(crate) fn rp_data(&self, im: &ImToSm, texts: &ImToSmTexts<'_>) -> MessageOut {
+    pub(crate) fn rp_data(&self, im: &ImToSm, texts: &ImToSmTexts<'_>) -> Box<MessageOut> {
         let (service, from, headers) = match im.to {
             Party::Phone => (
                 Service::Sm,
@@ -97,7 +101,7 @@ impl Gateway {
         if let Some(rp_mr) = body.get_mut(RP_MR_AT) {
             *rp_mr = im.rp_mr;
         }
-        MessageOut {
+        Box::new(MessageOut {
             service,
             identity: texts.address.to_owned(),
             to: String::new(),
@@ -106,7 +110,7 @@ impl Gateway {
             call_id: Some(self.call_id(im.header.key, im.attempts)),
             headers,
             body,
-        }
+        })
     }
 }
 

@@ -129,7 +129,8 @@ impl<'a> Received<'a, '_> {
                 recipient: report.recipient_address,
                 status: report.status,
                 discharged: report.discharge_time.unix_seconds(),
-            });
+            })
+            .map(Box::new);
         refusal
     }
 

@@ -73,7 +73,7 @@ impl Turn<'_> {
         self.view.update(sm);
         self.effects.push(Effect::SmOverdue {
             from: key,
-            identity,
+            identity: Box::new(identity),
         });
     }
 

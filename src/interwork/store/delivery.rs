@@ -227,7 +227,7 @@ impl Turn<'_> {
         &self,
         message: &StoredMessage,
         texts: &StoredMessageTexts<'_>,
-    ) -> Option<MessageOut> {
+    ) -> Option<Box<MessageOut>> {
         if message.content == StoredContent::Sm {
             let sm = ShortMessage::stored(message, texts);
             let tpdu = Octets::new(texts.content)?;
@@ -250,7 +250,7 @@ impl Turn<'_> {
             true => ANONYMOUS.to_owned(),
             false => from.uri.clone(),
         };
-        Some(MessageOut {
+        Some(Box::new(MessageOut {
             service: Service::Im,
             identity: texts.recipient.to_owned(),
             to: String::new(),
@@ -259,7 +259,7 @@ impl Turn<'_> {
             call_id: None,
             headers: headers(&from, message.unix, None, BodyFormat::Text),
             body: texts.content.to_vec(),
-        })
+        }))
     }
 
     /// It is on its way to several clients.
@@ -394,7 +394,7 @@ impl Turn<'_> {
             && let Some(identity) = Identity::new(StoredMessageTexts::of(&texts).identity)
         {
             self.effects.push(Effect::ReadStored {
-                identity,
+                identity: Box::new(identity),
                 if_here: None,
             });
         }

@@ -367,7 +367,7 @@ impl Turn<'_> {
                 matches!(for_whom, StoredFor::Im(_)),
             ) {
                 self.effects.push(Effect::ReadStored {
-                    identity,
+                    identity: Box::new(identity),
                     if_here: Some(texts.recipient.to_owned()),
                 });
             }

@@ -1,6 +1,5 @@
 //! The effects of a decision, executed in Kamailio. No lock of this module is held.
 
-use std::collections::VecDeque;
 
 use crate::exchange::{Clients, ExchangeKey, Kind, ReplyTo};
 use crate::interwork::{Effect, Ended, Ending, Input, Step, Verdict};
@@ -66,13 +65,21 @@ pub(crate) fn execute(step: Step, context: Context<'_>) -> Executed {
         verdict: step.verdict,
         answered: false,
     };
+    let mut effects = step.effects.into_iter();
     // A failure is an input again. Its effects, such as the next message of a queue, come last.
-    let mut effects = VecDeque::from(step.effects);
+    let mut later = Vec::new();
     let mut ended = Vec::new();
     let mut records = Vec::new();
-    while let Some(effect) = effects.pop_front() {
+    loop {
+        let Some(effect) = effects.next() else {
+            if later.is_empty() {
+                break;
+            }
+            effects = std::mem::take(&mut later).into_iter();
+            continue;
+        };
         let _about = exchange_of(&effect).map(log_subject::about);
-        let mut tell = |exchange, input| effects.extend(decide(exchange, input).effects);
+        let mut tell = |exchange, input| later.extend(decide(exchange, input).effects);
         match effect {
             Effect::Ended(end) => {
                 let took_ms = state().trace.ended(end, clock::monotonic_ms());
@@ -111,17 +118,17 @@ pub(crate) fn execute(step: Step, context: Context<'_>) -> Executed {
             }
             Effect::StatusReport(report) => {
                 let step = decide_for(&report.identity, Input::StatusReport(&report), now());
-                effects.extend(step.effects);
+                later.extend(step.effects);
             }
             Effect::DeliverSm { from, sm } => {
                 note_opened(from, (Kind::SmToIm, true), context);
                 let input = Input::DeliverSm { from, sm: &sm };
-                effects.extend(decide_for(&sm.identity, input, now()).effects);
+                later.extend(decide_for(&sm.identity, input, now()).effects);
             }
             Effect::SmOverdue { from, identity } => {
                 let identity = &identity;
                 let input = Input::SmOverdue { from, identity };
-                effects.extend(decide_for(identity, input, now()).effects);
+                later.extend(decide_for(identity, input, now()).effects);
             }
             Effect::OfferSession { exchange, offer } => {
                 note_opened(exchange, (Kind::SmToIm, false), context);
@@ -166,11 +173,11 @@ pub(crate) fn execute(step: Step, context: Context<'_>) -> Executed {
                 None => offers::end_all(exchange),
             },
             Effect::StoreSm(sm) => {
-                effects.extend(decide_for(&sm.identity, Input::StoreSm(&sm), now()).effects);
+                later.extend(decide_for(&sm.identity, Input::StoreSm(&sm), now()).effects);
             }
             Effect::ReportStatus(report) => {
                 let input = Input::ReportStatus(&report);
-                effects.extend(decide_for(&report.identity, input, now()).effects);
+                later.extend(decide_for(&report.identity, input, now()).effects);
             }
             Effect::LookUp {
                 exchange,
@@ -246,13 +253,13 @@ pub(crate) fn execute(step: Step, context: Context<'_>) -> Executed {
                 ..
             } => match context {
                 Context::Failure(request) => {
-                    result_route::answer_in_failure(request, &route, outcome)
+                    result_route::answer_in_failure(request, &route, *outcome)
                 }
                 Context::Request(..)
                 | Context::Answered(..)
                 | Context::Response(_)
                 | Context::Nothing => {
-                    result_route::answer_held(tm_place(transaction), &route, outcome);
+                    result_route::answer_held(tm_place(transaction), &route, *outcome);
                 }
             },
             Effect::Send {

@@ -17,7 +17,7 @@ use crate::kamailio::sys::tm_callback::{Tie, Told};
 pub(crate) type Attempt = (ExchangeKey, u8);
 
 /// Sends a MESSAGE. If it belongs to an exchange and this succeeds, tm's callback tells the core how it ended.
-pub(crate) fn send(message: MessageOut, attempt: Option<Attempt>) -> Result<(), NotSent> {
+pub(crate) fn send(message: Box<MessageOut>, attempt: Option<Attempt>) -> Result<(), NotSent> {
     let state = state();
     // A registered contact with this capability, else the outbound proxy or the hop in the message.
     let route_by = |flags| contacts::route_to(&message.identity, flags, &message.fallback_hop);
@@ -32,7 +32,7 @@ pub(crate) fn send(message: MessageOut, attempt: Option<Attempt>) -> Result<(), 
 
 /// Sends a MESSAGE on this route.
 pub(crate) fn send_to(
-    mut message: MessageOut,
+    mut message: Box<MessageOut>,
     attempt: Option<Attempt>,
     route: &Route,
 ) -> Result<(), NotSent> {
@@ -118,7 +118,7 @@ impl NextContact {
     /// to a TCP port that nobody listens on, fails at once.
     pub(crate) fn send(
         self,
-        mut message: MessageOut,
+        mut message: Box<MessageOut>,
         exchange: ExchangeKey,
         attempt: u8,
     ) -> Result<(), NotSent> {

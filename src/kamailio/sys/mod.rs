@@ -45,7 +45,10 @@ pub(super) mod script_route;
 pub(super) mod setting_error;
 pub(super) mod sharing;
 pub(super) mod signals;
-#[cfg_attr(debug_assertions, allow(dead_code, reason = "the allocator of release builds"))]
+#[cfg_attr(
+    debug_assertions,
+    allow(dead_code, reason = "the allocator of release builds")
+)]
 mod small_blocks;
 pub(super) mod socket;
 pub(super) mod text;
