@@ -2,12 +2,7 @@
 
 /// The value of one hexadecimal digit, in upper or lower case.
 pub(crate) fn hex_digit(octet: u8) -> Option<u8> {
-    match octet {
-        b'0'..=b'9' => Some(octet - b'0'),
-        b'a'..=b'f' => Some(octet - b'a' + 10),
-        b'A'..=b'F' => Some(octet - b'A' + 10),
-        _ => None,
-    }
+    char::from(octet).to_digit(16).map(|digit| digit as u8)
 }
 
 /// The octet of exactly two hexadecimal digits. Unlike `u8::from_str_radix`, no sign is accepted.
@@ -21,12 +16,21 @@ pub(crate) fn hex_octet(text: &str) -> Option<u8> {
 /// Appends a number in hexadecimal digits, without leading zeros. Faster than `write!`: every MESSAGE of our own has
 /// such numbers in its Call-ID.
 pub(crate) fn push_hex(out: &mut String, number: u64) {
-    let digits = 16 - (number | 1).leading_zeros() / 4;
-    for place in (0..digits).rev() {
-        let digit = (number >> (4 * place) & 0xf) as u8;
-        let letter = if digit < 10 { b'0' } else { b'a' - 10 };
-        out.push(char::from(letter + digit));
+    let mut digits = [0; 16];
+    let mut rest = number;
+    let mut first = digits.len();
+    while let Some(place) = first.checked_sub(1)
+        && let Some(digit) = digits.get_mut(place)
+    {
+        let value = (rest & 0xf) as u8;
+        *digit = value + if value < 10 { b'0' } else { b'a' - 10 };
+        (first, rest) = (place, rest >> 4);
+        if rest == 0 {
+            break;
+        }
     }
+    let digits = digits.get(first..).unwrap_or_default();
+    out.push_str(core::str::from_utf8(digits).unwrap_or_default());
 }
 
 /// Octets as hexadecimal digits, two for each octet.

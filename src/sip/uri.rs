@@ -1,8 +1,8 @@
 //! URIs of people: `sip:` and `sips:` (RFC 3261 §19.1), `tel:` (RFC 3966).
 
-use core::fmt;
+use core::fmt::{self, Write as _};
 
-use crate::base::hex_digit;
+use crate::base::{Text, hex_digit};
 use crate::mime::{cut, until};
 
 /// Most digits of a number: as many as a TP address can carry (TS 23.040 §9.1.2.5).
@@ -23,65 +23,83 @@ pub struct Uri<'a> {
 
 /// A global number: `+` and digits, without visual separators (RFC 3966 §3).
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct GlobalNumber {
-    len: u8,
-    octets: [u8; 1 + MAX_DIGITS],
-}
+pub struct GlobalNumber(Text<{ 1 + MAX_DIGITS }>);
 
 impl<'a> Uri<'a> {
     /// Reads a URI. `None` for other schemes, and for any text that is not safe between angle brackets in a header
     /// field: a URI that was read here can be written without another check.
     pub fn parse(text: &'a str) -> Option<Self> {
-        let harmful = |octet: u8| matches!(octet, 0..=b' ' | 0x7f | b'<' | b'>' | b'"');
-        // No early exit: so the compiler can check many octets at once.
-        let is_harmful = text
-            .bytes()
-            .fold(false, |found, octet| found | harmful(octet));
-        // Unicode has more control characters outside ASCII.
-        if is_harmful || !text.is_ascii() && text.contains(char::is_control) {
-            return None;
-        }
         let (scheme, rest) = cut(text, b':')?;
         if scheme.eq_ignore_ascii_case("sip") || scheme.eq_ignore_ascii_case("sips") {
-            let (user, host) = match cut(rest, b'@') {
-                Some((userinfo, host)) => (Some(until(userinfo, |octet| octet == b':')), host),
-                None => (None, rest),
-            };
-            // URIs that we write have no header fields ("?"); an "@" in a user part must be escaped.
-            let stray = |octet: u8| matches!(octet, b'?' | b'@');
-            if host.bytes().any(stray) || user.is_some_and(str::is_empty) {
-                return None;
-            }
-            let (host, behind_host) = match host.strip_prefix('[') {
-                Some(ipv6) => cut(ipv6, b']')?,
-                None => {
-                    let name = until(host, |octet| matches!(octet, b':' | b';'));
-                    (name, host.get(name.len()..)?)
-                }
-            };
-            (!host.is_empty()).then_some(Self {
-                user,
-                tel: false,
-                host,
-                behind_host,
-            })
+            Self::parse_sip(rest)
         } else if scheme.eq_ignore_ascii_case("tel") {
-            let mut parameters = rest.split(';');
-            let number = parameters.next().filter(|number| !number.is_empty())?;
-            let context = parameters.find_map(|parameter| {
-                let (name, value) = parameter.split_once('=')?;
-                name.eq_ignore_ascii_case("phone-context").then_some(value)
-            });
-            let host = context.unwrap_or_default();
-            Some(Self {
-                user: Some(number),
-                tel: true,
-                host,
-                behind_host: "",
-            })
+            Self::parse_tel(rest)
         } else {
             None
         }
+    }
+
+    /// Reads what follows `sip:`, in one pass.
+    fn parse_sip(rest: &'a str) -> Option<Self> {
+        let (mut user_end, mut at, mut is_ascii) = (None, None, true);
+        for (place, octet) in rest.bytes().enumerate() {
+            match octet {
+                octet if is_harmful(octet) => return None,
+                b':' if at.is_none() && user_end.is_none() => user_end = Some(place),
+                // URIs that we write have no header fields ("?"); an "@" in a user part must be escaped.
+                b'?' | b'@' if at.is_some() => return None,
+                b'@' => at = Some(place),
+                0x80.. => is_ascii = false,
+                _ => {}
+            }
+        }
+        if !is_ascii && rest.contains(char::is_control) {
+            return None;
+        }
+        let (user, host) = match at {
+            Some(at) => (
+                Some(rest.get(..user_end.unwrap_or(at))?),
+                rest.get(at + 1..)?,
+            ),
+            None if rest.contains('?') => return None,
+            None => (None, rest),
+        };
+        if user.is_some_and(str::is_empty) {
+            return None;
+        }
+        let (host, behind_host) = match host.strip_prefix('[') {
+            Some(ipv6) => cut(ipv6, b']')?,
+            None => {
+                let name = until(host, |octet| matches!(octet, b':' | b';'));
+                (name, host.get(name.len()..)?)
+            }
+        };
+        (!host.is_empty()).then_some(Self {
+            user,
+            tel: false,
+            host,
+            behind_host,
+        })
+    }
+
+    /// Reads what follows `tel:`.
+    fn parse_tel(rest: &'a str) -> Option<Self> {
+        if rest.bytes().any(is_harmful) || !rest.is_ascii() && rest.contains(char::is_control) {
+            return None;
+        }
+        let mut parameters = rest.split(';');
+        let number = parameters.next().filter(|number| !number.is_empty())?;
+        let context = parameters.find_map(|parameter| {
+            let (name, value) = parameter.split_once('=')?;
+            name.eq_ignore_ascii_case("phone-context").then_some(value)
+        });
+        let host = context.unwrap_or_default();
+        Some(Self {
+            user: Some(number),
+            tel: true,
+            host,
+            behind_host: "",
+        })
     }
 
     /// A SIP URI with this user part and this host.
@@ -123,22 +141,14 @@ impl<'a> Uri<'a> {
         }
         // Parameters of a telephone-subscriber: ";npdi", ";rn=..." (RFC 3261 §19.1.6).
         let user = until(self.user?, |octet| octet == b';');
-        let mut decoded = percent_decoded(user);
-        if decoded.next()? != b'+' {
-            return None;
-        }
-        let mut number = GlobalNumber {
-            len: 1,
-            octets: [b'+'; 1 + MAX_DIGITS],
-        };
-        for octet in decoded.filter(|octet| !is_visual_separator(*octet)) {
-            if !octet.is_ascii_digit() {
-                return None;
+        match user.strip_prefix('+') {
+            // Most are written without separators and escapes.
+            Some(digits) if digits.bytes().all(|octet| octet.is_ascii_digit()) => {
+                Text::new(user).filter(|_| !digits.is_empty())
             }
-            *number.octets.get_mut(usize::from(number.len))? = octet;
-            number.len += 1;
+            _ => spelled_number(user),
         }
-        (number.len > 1).then_some(number)
+        .map(GlobalNumber)
     }
 
     /// The user part as a number that is not valid everywhere (RFC 3966 §5.1.5): a short code, a national number, a
@@ -220,11 +230,29 @@ impl<'a> Uri<'a> {
 impl GlobalNumber {
     /// `+15550001`.
     pub fn as_str(&self) -> &str {
-        self.octets
-            .get(..usize::from(self.len))
-            .and_then(|octets| core::str::from_utf8(octets).ok())
-            .unwrap_or_default()
+        self.0.as_str()
     }
+}
+
+/// Control characters and spaces of ASCII, and what has a meaning between angle brackets.
+const fn is_harmful(octet: u8) -> bool {
+    matches!(octet, 0..=b' ' | 0x7f | b'<' | b'>' | b'"')
+}
+
+/// A global number with visual separators or percent escapes, written without them.
+fn spelled_number(user: &str) -> Option<Text<{ 1 + MAX_DIGITS }>> {
+    let mut decoded = percent_decoded(user);
+    if decoded.next()? != b'+' {
+        return None;
+    }
+    let mut number = Text::new("+")?;
+    for octet in decoded.filter(|octet| !is_visual_separator(*octet)) {
+        if !octet.is_ascii_digit() {
+            return None;
+        }
+        number.write_char(char::from(octet)).ok()?;
+    }
+    (number.as_str().len() > 1).then_some(number)
 }
 
 /// A visual separator between the digits of a number (RFC 3966 §3).

@@ -64,17 +64,25 @@ impl Gateway {
 /// Four hexadecimal numbers, with a hyphen between them.
 fn numbers(text: &str) -> Option<[u64; 4]> {
     let mut numbers = [0; 4];
-    let (mut place, mut digits) = (0, 0);
-    for octet in text.bytes() {
-        if octet == b'-' && digits > 0 {
-            (place, digits) = (place + 1, 0);
-            continue;
+    let mut octets = text.bytes();
+    let last = numbers.len() - 1;
+    for (place, number) in numbers.iter_mut().enumerate() {
+        let (mut value, mut digits) = (0_u64, 0);
+        let ends = loop {
+            match octets.next() {
+                None => break true,
+                Some(b'-') => break false,
+                Some(_) if value >> 60 != 0 => return None,
+                Some(octet) => value = value << 4 | u64::from(hex_digit(octet)?),
+            }
+            digits += 1;
+        };
+        if digits == 0 || ends != (place == last) {
+            return None;
         }
-        let number: &mut u64 = numbers.get_mut(place)?;
-        *number = number.checked_mul(16)? | u64::from(hex_digit(octet)?);
-        digits += 1;
+        *number = value;
     }
-    (place == 3 && digits > 0).then_some(numbers)
+    Some(numbers)
 }
 
 #[cfg(test)]

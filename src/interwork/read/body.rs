@@ -46,8 +46,13 @@ impl<'m> Body<'m> {
         let Some(whole) = whole(message) else {
             return Ok(Self::Other);
         };
-        if !whole.has_parts() {
-            return Known::of(&whole).map_or(Ok(Self::Other), |known| Self::leaf(whole, known));
+        if !whole.can_be_unpacked() {
+            return Ok(Self::Other);
+        }
+        let media_type = whole.media_type();
+        if !media_type.is_multipart() {
+            let known = Known::named(media_type);
+            return known.map_or(Ok(Self::Other), |known| Self::leaf(whole, known));
         }
         let mut leaves = whole.leaves()?;
         let known = leaves.iter().enumerate();
@@ -88,7 +93,10 @@ impl Known {
         if !entity.can_be_unpacked() {
             return None;
         }
-        let media_type = entity.media_type();
+        Self::named(entity.media_type())
+    }
+
+    fn named(media_type: MediaType<'_>) -> Option<Self> {
         [
             (SMS, Self::Sms),
             (TEXT, Self::Text),

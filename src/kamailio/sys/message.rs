@@ -195,13 +195,8 @@ impl<'m> SipMsg<'m> {
                 if kind & without != 0 {
                     continue;
                 }
-                let length = usize::try_from(field.name.len).unwrap_or(0);
-                let is = |name: &&str| {
-                    name.len() == length
-                        && this
-                            .octets(&field.name)
-                            .eq_ignore_ascii_case(name.as_bytes())
-                };
+                let name = this.octets(&field.name);
+                let is = |wanted: &&str| wanted.as_bytes().eq_ignore_ascii_case(name);
                 if let Some(place) = names.iter().position(is) {
                     return Some((place, this.octets(&field.body)));
                 }
@@ -263,7 +258,9 @@ impl<'m> SipMsg<'m> {
 
     /// What Content-Length declares.
     pub(crate) fn content_length(&self) -> Option<usize> {
-        self.body_of(|msg| &msg.content_length)?.trim().parse().ok()
+        let field = self.kept.follow(|msg| &msg.content_length)?;
+        // Kamailio keeps the number in the place of a pointer (parse_content_length).
+        Some(field.fields().parsed.addr())
     }
 
     /// All octets behind the empty line, whatever Content-Length says.
