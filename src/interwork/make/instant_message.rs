@@ -13,12 +13,12 @@ use crate::interwork::rules::lifetime;
 use crate::interwork::rules::policy::INTERWORKED_BY;
 use crate::mime::{CPIM_TYPE, Cpim, CpimAddress, CpimContent, ImdnHeaders, UTF8_TEXT_TYPE, Wanted};
 use crate::sip::{
-    MessageOut, NameAddr, Service, push_date, push_date_time, push_quoted, push_user,
+    HeaderNames, MessageOut, NameAddr, Service, push_date, push_date_time, push_quoted, push_user,
 };
 use crate::wire::{MessageClass, TpAddress, TpDcs, Tpdu};
 
 /// Header fields of the request that are wrong for the translated one, or that reveal the location of the phone.
-pub(crate) const REMOVED: &[&str] = &[
+pub(crate) const REMOVED: HeaderNames = HeaderNames::new(&[
     "Content-Type",
     "Content-Transfer-Encoding",
     "Content-Disposition",
@@ -57,7 +57,7 @@ pub(crate) const REMOVED: &[&str] = &[
     "d",
     "y",
     "n",
-];
+]);
 
 /// From if TP-OA is empty or the sender wants to be anonymous (RFC 3323 §4.1.1.3).
 pub(crate) const ANONYMOUS: &str = "sip:anonymous@anonymous.invalid";

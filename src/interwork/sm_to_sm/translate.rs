@@ -9,7 +9,7 @@ use crate::interwork::read::sender::identity_of;
 use crate::interwork::reason::Reason;
 use crate::interwork::refusal::Refusal;
 use crate::interwork::sm_to_im::translate::{Received, error};
-use crate::sip::{MessageIn, NameAddr, Translation, Uri};
+use crate::sip::{HeaderNames, MessageIn, NameAddr, Translation, Uri};
 use crate::wire::{
     Carrier, Direction, RpData, RpMessage, RpMr, SmsDeliver, SmsSubmit, TpAddress, TpScts, Tpdu,
 };
@@ -75,7 +75,7 @@ impl Received<'_, '_> {
             request_uri: None,
             headers: String::new(),
             from,
-            remove: &[],
+            remove: HeaderNames::new(&[]),
             body: Vec::new(),
         };
         let sm = TranslatedSm {

@@ -1,6 +1,6 @@
 //! Changes to a message that Kamailio is about to send on.
 
-use crate::sip::{Answer, NameAddr, Translation};
+use crate::sip::{Answer, HeaderNames, NameAddr, Translation};
 
 use crate::kamailio::sys::lumps::{NotRewritten, Party};
 use crate::kamailio::sys::reply::Reply;
@@ -26,11 +26,7 @@ pub(crate) fn translate(msg: Request<'_>, to: &Translation) -> Result<(), NotRew
     replace_party(msg, Party::From, &to.from)?;
     replace_party(msg, Party::To, &to.to)?;
     for field in msg.header_fields() {
-        if to
-            .remove
-            .iter()
-            .any(|name| field.name.eq_ignore_ascii_case(name.as_bytes()))
-        {
+        if to.remove.contains(field.name) {
             msg.delete_header(field)?;
         }
     }
@@ -44,12 +40,9 @@ pub(crate) fn answer_with(reply: Reply<'_>, answer: &Answer) -> Result<(), NotRe
         return Err(NotRewritten("the header"));
     }
     reply.set_status(answer.status, answer.reason)?;
+    const UNWANTED: HeaderNames = HeaderNames::new(&["Contact", "m", "Content-Type", "c"]);
     for field in reply.header_fields() {
-        let name = field.name;
-        if [&b"Contact"[..], b"m", b"Content-Type", b"c"]
-            .iter()
-            .any(|unwanted| name.eq_ignore_ascii_case(unwanted))
-        {
+        if UNWANTED.contains(field.name) {
             reply.delete_header(field)?;
         }
     }

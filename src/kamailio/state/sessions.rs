@@ -433,10 +433,10 @@ mod tests {
             assert!(pages.write(1, at, &octets[start..end]));
         }
         assert_eq!(pages.read(1, octets.len()), octets);
-        assert_eq!(pages.read(0, 3), []);
+        assert_eq!(pages.read(0, 3), [0; 0]);
         assert!(!pages.write(MAX_MESSAGES, 0, b"x"));
         pages.clear(1);
-        assert_eq!(pages.read(1, 3), []);
+        assert_eq!(pages.read(1, 3), [0; 0]);
     }
 
     #[test]

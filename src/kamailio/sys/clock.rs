@@ -1,7 +1,6 @@
 //! The clocks of this machine.
 
 use std::cell::Cell;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::calls;
 
@@ -12,14 +11,22 @@ thread_local! {
 
 /// The clock for deadlines. A signal handler may read it.
 pub(crate) fn monotonic_ms() -> u64 {
-    let mut monotonic = libc::timespec {
+    milliseconds(read(libc::CLOCK_MONOTONIC))
+}
+
+fn read(clock: libc::clockid_t) -> libc::timespec {
+    let mut time = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,
     };
-    // This clock exists on every Linux.
-    calls::clock_gettime(libc::CLOCK_MONOTONIC, &mut monotonic);
-    u64::try_from(monotonic.tv_sec).unwrap_or(0) * 1000
-        + u64::try_from(monotonic.tv_nsec).unwrap_or(0) / 1_000_000
+    // These clocks exist on every Linux.
+    calls::clock_gettime(clock, &mut time);
+    time
+}
+
+fn milliseconds(time: libc::timespec) -> u64 {
+    u64::try_from(time.tv_sec).unwrap_or(0) * 1000
+        + u64::try_from(time.tv_nsec).unwrap_or(0) / 1_000_000
 }
 
 /// The zone at that time: worked out once for each quarter of an hour.
@@ -57,15 +64,10 @@ fn local_zone(unix: i64) -> i8 {
 
 /// Milliseconds since 1970 UTC by the wall clock.
 pub(crate) fn unix_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(0))
+    milliseconds(read(libc::CLOCK_REALTIME))
 }
 
 /// Seconds since 1970 UTC by the wall clock.
 pub(crate) fn unix_time() -> i64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .ok()
-        .and_then(|now| i64::try_from(now.as_secs()).ok())
-        .unwrap_or(0)
+    read(libc::CLOCK_REALTIME).tv_sec
 }
