@@ -74,9 +74,12 @@ pub fn content_decoded<'b>(
     list: Option<&str>,
     body: Cow<'b, [u8]>,
 ) -> Result<Cow<'b, [u8]>, ContentEncodingError> {
+    let Some(list) = list else {
+        return Ok(body);
+    };
     let limit = (body.len() * MAX_RATIO).clamp(ANY_RATIO, MAX_OCTETS);
     let mut octets = body;
-    for (done, encoding) in encodings(list.unwrap_or_default()).enumerate() {
+    for (done, encoding) in encodings(list).enumerate() {
         let encoding = encoding.ok_or(ContentEncodingError::Unknown)?;
         if done == MAX_ENCODINGS {
             return Err(ContentEncodingError::TooLarge);

@@ -18,7 +18,7 @@ pub fn transfer_decoded<'b>(
     encoding: Option<&str>,
     body: &'b [u8],
 ) -> Result<Cow<'b, [u8]>, TransferEncodingError> {
-    let Some(encoding) = encoding.map(str::trim) else {
+    let Some(encoding) = encoding.map(str::trim_ascii) else {
         return Ok(Cow::Borrowed(body));
     };
     let is = |name: &str| encoding.eq_ignore_ascii_case(name);

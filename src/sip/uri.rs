@@ -43,14 +43,17 @@ impl<'a> Uri<'a> {
     fn parse_sip(rest: &'a str) -> Option<Self> {
         let (mut user_end, mut at, mut is_ascii) = (None, None, true);
         for (place, octet) in rest.bytes().enumerate() {
+            if IS_PLAIN[usize::from(octet)] {
+                continue;
+            }
             match octet {
-                octet if is_harmful(octet) => return None,
                 b':' if at.is_none() && user_end.is_none() => user_end = Some(place),
                 // URIs that we write have no header fields ("?"); an "@" in a user part must be escaped.
                 b'?' | b'@' if at.is_some() => return None,
                 b'@' => at = Some(place),
+                b':' | b'?' => {}
                 0x80.. => is_ascii = false,
-                _ => {}
+                _ => return None,
             }
         }
         if !is_ascii && rest.contains(char::is_control) {
@@ -233,6 +236,17 @@ impl GlobalNumber {
         self.0.as_str()
     }
 }
+
+/// Characters that end nothing in a SIP URI and do no harm.
+const IS_PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut octet = 0_u8;
+    while octet < 0x80 {
+        plain[octet as usize] = !is_harmful(octet) && !matches!(octet, b':' | b'@' | b'?');
+        octet += 1;
+    }
+    plain
+};
 
 /// Control characters and spaces of ASCII, and what has a meaning between angle brackets.
 const fn is_harmful(octet: u8) -> bool {

@@ -1,7 +1,7 @@
 //! Reads RP-DATA and translates its short message to an instant message (rows MO-1 to MO-4, MT-1, MT-2, MT-9, MAP-9,
 //! MAP-6, MAP-8, MAP-10, MAP-12).
 
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::hash::{DefaultHasher, Hasher as _};
 
 use crate::base::{Octets, Text};
 use crate::exchange::{Identity, Now, Party};
@@ -20,8 +20,9 @@ use crate::interwork::rules::coding::Unreadable;
 use crate::interwork::rules::lifetime;
 use crate::sip::{MessageIn, NameAddr, Translation, Uri, is_private};
 use crate::wire::{
-    Carrier, Direction, Iei, MessageClass, NotText, PidKind, RpData, RpMessage, SmsDeliver,
-    SmsStatusReport, SmsSubmit, TpDcs, TpPid, TpScts, Tpdu, UserData, UserDataHeader,
+    Carrier, ConcatenationReference, Direction, Iei, MessageClass, NotText, PidKind, RpData,
+    RpMessage, SmsDeliver, SmsStatusReport, SmsSubmit, TpDcs, TpPid, TpScts, Tpdu, UserData,
+    UserDataHeader,
 };
 
 /// Bit of the first octet that may differ in a repetition: TP-Reject-Duplicates of an SMS-SUBMIT (TS 23.040
@@ -254,23 +255,29 @@ impl<'a> Received<'a, '_> {
     ) -> Result<TranslatedSm, Box<Refusal>> {
         self.gateway
             .push_origin(&mut translation.headers, user_data.dcs());
+        let (from, to) = (self.sender.identity.as_str(), identity.as_str());
         let mut parties = DefaultHasher::new();
         // The random number of this start makes digests unpredictable for others.
-        self.gateway.boot.hash(&mut parties);
-        self.sender.identity.as_str().hash(&mut parties);
-        identity.as_str().hash(&mut parties);
+        parties.write_u64(self.gateway.boot);
+        write_texts(&mut parties, [from, to]);
         let mut digest = parties.clone();
         if let Some((first, rest)) = self.data.user_data.split_first() {
-            (first & !TP_RD_OR_MMS, rest).hash(&mut digest);
+            digest.write(rest);
+            digest.write_u64(u64::from(first & !TP_RD_OR_MMS) | (rest.len() as u64) << 8);
         }
         let part = user_data
             .concatenation()
             .filter(|place| place.total > 1)
             .map(|place| {
                 // The reference alone is not unique: other senders may use the same one (row MT-6).
-                translation.from.uri.hash(&mut parties);
-                translation.to.uri.hash(&mut parties);
-                (place.reference, place.total).hash(&mut parties);
+                write_texts(&mut parties, [&translation.from.uri, &translation.to.uri]);
+                parties.write_u64(
+                    match place.reference {
+                        ConcatenationReference::Eight(number) => u64::from(number),
+                        ConcatenationReference::Sixteen(number) => 1 << 16 | u64::from(number),
+                    } << 8
+                        | u64::from(place.total),
+                );
                 PartIn {
                     concatenation: parties.finish(),
                     total: place.total,
@@ -405,6 +412,16 @@ fn only_indicates(content: &Content<'_>) -> bool {
         .reduce(|one, other| one | other);
     let by_dcs = || content.dcs.message_waiting().map(|waiting| waiting.store);
     stores.or_else(by_dcs) == Some(false)
+}
+
+/// Writes texts into a digest, with their lengths, so that no octet can move from one text to the other.
+fn write_texts(digest: &mut DefaultHasher, texts: [&str; 2]) {
+    let mut lengths = 0;
+    for text in texts {
+        digest.write(text.as_bytes());
+        lengths = lengths << 32 | text.len() as u64;
+    }
+    digest.write_u64(lengths);
 }
 
 pub(crate) fn error(cause: u8, fcs: u8) -> RpOutcome {

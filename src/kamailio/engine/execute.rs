@@ -1,6 +1,5 @@
 //! The effects of a decision, executed in Kamailio. No lock of this module is held.
 
-
 use crate::exchange::{Clients, ExchangeKey, Kind, ReplyTo};
 use crate::interwork::{Effect, Ended, Ending, Input, Step, Verdict};
 use crate::sip::{Answer, Translation};

@@ -88,54 +88,35 @@ impl Free {
     }
 }
 
+/// The block that the system's allocator is asked for.
+const fn asked(layout: Layout) -> Layout {
+    match class(layout) {
+        Some(class) => layout_of(class),
+        None => layout,
+    }
+}
+
 // SAFETY: a block is on one list, or its owner has it: `take` takes it off the list. It is as large and as aligned as its
 // class, which the layout alone tells: so it is found again when it is freed.
 unsafe impl GlobalAlloc for SmallBlocks {
-    #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let Some(class) = class(layout) else {
-            // SAFETY: the caller's promise.
-            return unsafe { System.alloc(layout) };
-        };
-        match FREE.with(|free| free[class].take()) {
-            Some(block) => block.as_ptr(),
-            // SAFETY: the size is not 0.
-            None => unsafe { System.alloc(layout_of(class)) },
+        if let Some(class) = class(layout)
+            && let Some(block) = FREE.with(|free| free[class].take())
+        {
+            return block.as_ptr();
         }
+        // SAFETY: the caller's promise: the size is not 0.
+        unsafe { System.alloc(asked(layout)) }
     }
 
-    #[inline]
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        let Some(class) = class(layout) else {
-            // SAFETY: the caller's promise; a large block came from there with this layout.
-            return unsafe { System.dealloc(block, layout) };
-        };
-        // SAFETY: the caller's promise: the block was given out with this layout, and is nobody's now.
-        if !FREE.with(|free| unsafe { free[class].keep(block) }) {
-            // SAFETY: it came from there with this layout.
-            unsafe { System.dealloc(block, layout_of(class)) };
-        }
-    }
-
-    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        // SAFETY: the caller promises that the size, rounded up to the alignment, is no overflow.
-        let new = unsafe { Layout::from_size_align_unchecked(size, layout.align()) };
-        match (class(layout), class(new)) {
-            // SAFETY: the caller's promise; both are large.
-            (None, None) => unsafe { System.realloc(block, layout, size) },
-            (old, wanted) if old == wanted => block,
-            _ => {
-                // SAFETY: the size is not 0, by the caller's promise.
-                let moved = unsafe { self.alloc(new) };
-                if !moved.is_null() {
-                    let octets = layout.size().min(size);
-                    // SAFETY: two blocks, each at least so large.
-                    unsafe { block.copy_to_nonoverlapping(moved, octets) };
-                    // SAFETY: the caller's promise; its contents have moved.
-                    unsafe { self.dealloc(block, layout) };
-                }
-                moved
+        if let Some(class) = class(layout) {
+            // SAFETY: the caller's promise: the block was given out with this layout, and is nobody's now.
+            if FREE.with(|free| unsafe { free[class].keep(block) }) {
+                return;
             }
         }
+        // SAFETY: the block came from there, when it was asked for with this layout.
+        unsafe { System.dealloc(block, asked(layout)) };
     }
 }
