@@ -146,7 +146,7 @@ pub enum Effect {
         /// The exchange of the message.
         exchange: ExchangeKey,
         /// The INVITE, without its description.
-        offer: MessageOut,
+        offer: Box<MessageOut>,
     },
     /// Send the message in this session, and give [`Input::SessionEnded`](super::Input::SessionEnded) at its end. The
     /// other offers of the exchange are taken back.

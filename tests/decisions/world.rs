@@ -335,7 +335,7 @@ impl Done {
                 Effect::Refused { reason, .. } => done.reasons.push(reason),
                 Effect::Ended(ended) => done.ended.push(ended),
                 Effect::Count(counter) => done.counted.push(counter),
-                Effect::OfferSession { exchange, offer } => done.offered.push((exchange, offer)),
+                Effect::OfferSession { exchange, offer } => done.offered.push((exchange, *offer)),
                 Effect::BeginSession {
                     session,
                     body,

@@ -77,12 +77,12 @@ impl Turn<'_> {
             Verdict::Answered,
         );
         self.count(Counter::SmToIm);
-        if let Some(offer) = offer {
+        if let Some(mut offer) = offer {
             // A client finds the conversation by the URI that it has registered.
-            let to = sm.translation.to.uri.clone();
+            offer.to.clone_from(&sm.translation.to.uri);
             self.effects.push(Effect::OfferSession {
                 exchange: key,
-                offer: MessageOut { to, ..offer },
+                offer,
             });
         }
         Some(exchange)
@@ -172,7 +172,7 @@ impl Turn<'_> {
     }
 
     /// The whole message, and whether its sender wants a status report.
-    fn message_of(&self, sm: &SmToIm, form: BodyFormat) -> Option<(MessageOut, bool)> {
+    fn message_of(&self, sm: &SmToIm, form: BodyFormat) -> Option<(Box<MessageOut>, bool)> {
         let key = sm.header.key;
         let texts = self.view.texts(key)?;
         let texts = SmToImTexts::of(&texts);
