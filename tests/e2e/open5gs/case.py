@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import xml.etree.ElementTree as ET
 
+from databases import MariaDb
 from e2e import CFG, equal, gateway, run, say
 from ims import SCSCF_HOST, Core, ImsClient, ImsPhone
 
@@ -85,4 +86,33 @@ async def conversation():
             equal((await sent.outcome(5)).kind, "RP-ACK", "the report")
 
 
-run(conversation)
+async def messages_in_mysql():
+    "messages to phones that are off wait in MySQL, through kill -9 of the gateway, and arrive when they register"
+    settings = environment()
+    domain = settings.pop("domain")
+    async with MariaDb() as server:
+        settings.update(store_url=server.url, store_module="db_mysql.so", validity=86400)
+        async with gateway(name="mysql", people=[], domain=domain, **settings) as gw, Core(gw) as core:
+            bring_people(gw)
+            (ann, ann_number), (ben, ben_number), (cy, cy_number) = PEOPLE
+            phone, other = [await core.user(ImsPhone, subscriber=subscribe(core, *who)) for who in ((ann, ann_number), (cy, cy_number))]
+            client = await core.user(ImsClient, subscriber=subscribe(core, ben, ben_number))
+            for user, number in ((phone, ann_number), (client, ben_number), (other, cy_number)):
+                user.asserted = [f"sip:{number}@{domain}", f"tel:{number}"]
+            say("the other phone is off")
+            await core.register(other, expires=0)
+            equal((await (await phone.send_sm(cy_number, "from a phone: é 🍜")).outcome(5)).kind, "RP-ACK", "the report")
+            equal((await client.send_im(f"sip:{cy_number}@{domain}", "from a client: é 🍜")).status, 202, "the answer to the client")
+            stored = "SELECT count(*) FROM ipsmgw_store WHERE kind = 'stored'"
+            equal(server.sql(stored, "ipsmgw").strip(), "2", "the messages in MySQL")
+            await gw.kill()
+            await gw.start()
+            say("the other phone is on")
+            await core.register(other)
+            for text, sender in (("from a phone: é 🍜", ann_number), ("from a client: é 🍜", ben_number)):
+                shown = (await other.next_message())[1].tpdu
+                equal((shown.text, shown.address.lstrip("+")), (text, sender), "what the phone shows")
+            await gw.until(lambda: server.sql(stored, "ipsmgw").strip() == "0", what="a database without messages")
+
+
+run(conversation, messages_in_mysql)
