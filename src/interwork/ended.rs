@@ -53,6 +53,8 @@ pub struct Ended {
     pub rp_cause: Option<u8>,
     /// TP-Failure-Cause beside it.
     pub tp_fcs: Option<u8>,
+    /// IM -> SM: the phone took the short message in SIP, and sent no report.
+    pub no_report: bool,
 }
 
 impl Ended {
@@ -67,6 +69,7 @@ impl Ended {
             sip_failure: None,
             rp_cause: None,
             tp_fcs: None,
+            no_report: false,
         }
     }
 }

@@ -57,6 +57,7 @@ impl Session {
             peer: text(PEER),
             path: Text::new(PEER).unwrap(),
             connection: None,
+            may_move: false,
             dialog: 0,
             identity: text(BOB),
             from: Text::EMPTY,
@@ -79,6 +80,7 @@ impl Session {
             connection,
             now_ms: self.now_ms,
             limits: LIMITS,
+            random: 7,
         };
         match self.session.receive(&frame, &arrival, &mut self.octets) {
             Received::Nothing => Got::Nothing,
@@ -213,6 +215,7 @@ fn frames_of_others() {
             connection: 1,
             now_ms: 1_000,
             limits: LIMITS,
+            random: 7,
         };
         let received = session
             .session
@@ -234,7 +237,7 @@ fn frames_of_others() {
 #[test]
 fn so_many_messages_at_once() {
     let mut session = Session::new();
-    for number in 0..MAX_MESSAGES {
+    for number in 0..4 {
         assert_eq!(
             session.chunk(&format!("id-{number}"), "1-*/*", "a", '+'),
             Got::Status(200)
@@ -247,6 +250,174 @@ fn so_many_messages_at_once() {
         "given up"
     );
     assert_eq!(session.chunk("more", "1-*/*", "a", '+'), Got::Status(200));
+
+    let mut session = Session::new();
+    for number in 0..MAX_MESSAGES {
+        let fields = format!("Message-ID: id-{number}\r\n");
+        assert_eq!(session.send(&fields, "a", '$'), Got::Whole(number));
+    }
+    let more = "Message-ID: more\r\n";
+    assert_eq!(session.send(more, "a", '$'), Got::Status(408));
+    session.session.outcome(5, MsrpOutcome::Delivered, 7);
+    assert_eq!(session.send(more, "a", '$'), Got::Whole(5));
+}
+
+/// A sender obeys `413` and sends no further chunk of the message: neither its last one nor one that gives it up.
+#[test]
+fn refused_messages_take_no_place_from_others() {
+    let mut session = Session::new();
+    for number in 0..3 * MAX_MESSAGES {
+        let too_large = format!("1-*/{}", LIMITS.max_size + 1);
+        assert_eq!(
+            session.chunk(&format!("large-{number}"), &too_large, "a", '+'),
+            Got::Status(413)
+        );
+    }
+    for number in 0..MAX_MESSAGES {
+        let fields = format!("Message-ID: id-{number}\r\n");
+        assert!(matches!(session.send(&fields, "a", '$'), Got::Whole(_)));
+    }
+}
+
+/// The frames that tell an outcome: `true` for a report, and the status code.
+fn told(frames: &[Vec<u8>]) -> Vec<(bool, u16)> {
+    let is_report = |frame: &Vec<u8>| frame.windows(8).any(|part| part == b" REPORT\r");
+    frames
+        .iter()
+        .map(|frame| (is_report(frame), status(frame)))
+        .collect()
+}
+
+#[test]
+fn a_response_goes_to_the_connection_of_its_request() {
+    let bare = send(OWN, PEER, "", "", '$');
+    let bare = String::from_utf8(bare).unwrap();
+    let bare = bare.replace(
+        "Content-Type: text/plain\r\n\r\n\r\n",
+        "Message-ID: bare\r\n",
+    );
+    let fields = "Message-ID: id-1\r\nSuccess-Report: yes\r\n";
+    for (refreshed, moved, resent, delivered, failed) in [
+        (
+            false,
+            false,
+            false,
+            &[(false, 200), (true, 200)][..],
+            &[(false, 408)][..],
+        ),
+        (
+            true,
+            false,
+            false,
+            &[(false, 200), (true, 200)],
+            &[(false, 408)],
+        ),
+        (true, true, false, &[(true, 200)], &[(true, 408)]),
+        (
+            true,
+            true,
+            true,
+            &[(false, 200), (true, 200)],
+            &[(false, 408)],
+        ),
+    ] {
+        for (outcome, frames) in [
+            (MsrpOutcome::Delivered, delivered),
+            (MsrpOutcome::Failed(408), failed),
+        ] {
+            let row = format!("{refreshed} {moved} {resent} {outcome:?}");
+            let mut session = Session::new();
+            assert_eq!(session.send(fields, "hello", '$'), Got::Whole(0), "{row}");
+            let other = send(OWN, PEER, "Message-ID: id-2\r\n", "x", '+');
+            assert_eq!(session.frame(&other, 2), Got::Status(506), "{row}");
+            if refreshed {
+                let (peer, path) = (session.session.peer, session.session.path);
+                session.session.offered_again(peer, path);
+            }
+            assert_eq!(session.session.connection, Some(1), "{row}");
+            if moved {
+                let first = session.frame(bare.as_bytes(), 2);
+                assert_eq!(first, Got::Status(200), "{row}");
+                assert_eq!(session.frame(bare.as_bytes(), 1), Got::Status(506), "{row}");
+            }
+            if resent {
+                let octets = send(OWN, PEER, fields, "hello", '$');
+                assert_eq!(session.frame(&octets, 2), Got::Nothing, "{row}: held again");
+            }
+            let found = session.session.outcome(0, outcome, 7);
+            assert_eq!(told(&found), frames, "{row}");
+        }
+    }
+    let mut session = Session::new();
+    assert_eq!(session.send(fields, "hello", '$'), Got::Whole(0));
+    let (peer, path) = (
+        session.session.peer,
+        Text::new("msrp://192.0.2.1:9/new;tcp"),
+    );
+    session.session.offered_again(peer, path.unwrap());
+    let found = session.session.outcome(0, MsrpOutcome::Failed(408), 7);
+    assert!(found[0].windows(8).any(|part| part == b" REPORT\r"));
+}
+
+/// A client that has lost its connection before the response sends the message again (RFC 4975 §5.4).
+#[test]
+fn a_delivered_message_that_comes_again_is_reported_again() {
+    let mut session = Session::new();
+    let fields = "Message-ID: id-1\r\nSuccess-Report: yes\r\n";
+    assert_eq!(session.send(fields, "hello", '$'), Got::Whole(0));
+    session.session.outcome(0, MsrpOutcome::Delivered, 7);
+    for (range, body, flag, size) in [
+        ("1-3/5", "hel", '+', None),
+        ("4-5/5", "lo", '$', Some("1-5/5")),
+        ("1-5/5", "hello", '$', Some("1-5/5")),
+    ] {
+        let octets = send(
+            OWN,
+            PEER,
+            &format!("{fields}Byte-Range: {range}\r\n"),
+            body,
+            flag,
+        );
+        let (_, frame) = Frame::decode(&octets).unwrap();
+        let arrival = Arrival {
+            connection: 1,
+            now_ms: 2_000,
+            limits: LIMITS,
+            random: 7,
+        };
+        let got = session
+            .session
+            .receive(&frame, &arrival, &mut session.octets);
+        let Received::Answer(octets) = got else {
+            panic!("{got:?}")
+        };
+        let (rest, response) = Frame::decode(&octets).unwrap();
+        assert!(matches!(response.start, Start::Response(200, _)));
+        let report = (!rest.is_empty()).then(|| Frame::decode(rest).unwrap().1);
+        let about = report.map(|report| report.byte_range().unwrap().unwrap());
+        assert_eq!(about.map(|range| range.to_string()).as_deref(), size);
+    }
+}
+
+#[test]
+fn at_the_end_of_the_gateway_each_sender_gets_its_word() {
+    let mut session = Session::new();
+    for (number, fields) in ["", "Failure-Report: partial\r\n", "Failure-Report: no\r\n"]
+        .into_iter()
+        .enumerate()
+    {
+        let fields = format!("Message-ID: id-{number}\r\n{fields}");
+        assert_eq!(session.send(&fields, "hello", '$'), Got::Whole(number));
+    }
+    session.session.due(session.now_ms + LIMITS.hold_ms);
+    assert_eq!(
+        session.send("Message-ID: id-3\r\n", "hello", '$'),
+        Got::Whole(3)
+    );
+    assert_eq!(session.chunk("part", "1-*/*", "a", '+'), Got::Status(200));
+    let frames = session.session.stop(|| 7);
+    assert_eq!(told(&frames), [(true, 408), (true, 408), (false, 408)]);
+    assert!(session.session.stop(|| 7).is_empty());
 }
 
 #[test]
@@ -361,6 +532,38 @@ fn a_whole_message_becomes_short_messages_and_its_outcome_is_told() {
     assert_eq!(ended.exchange, exchange);
     assert_eq!(outcome(&ended), MsrpOutcome::Delivered);
     assert_eq!(world.store.open(), 0);
+}
+
+/// The phone takes each RP-DATA in SIP, and sends no report.
+#[test]
+fn a_silent_phone_is_a_failure() {
+    let mut world = World::new();
+    let mut session = Session::new();
+    assert_eq!(
+        session.send("Message-ID: id-1\r\n", "hello", '$'),
+        Got::Whole(0)
+    );
+    let about = session.session.message(0).unwrap();
+    let translated = world.gateway.translate_session_message(
+        &session.session,
+        about,
+        b"hello",
+        Capabilities::default(),
+        world.now,
+    );
+    let im = translated.unwrap();
+    let exchange = world.handle(Input::SessionMessage { im: &im }).enlisted[0];
+    for is_last in [false, true] {
+        world.leg(exchange, 200);
+        let done = world.no_report(exchange);
+        let outcomes: Vec<MsrpOutcome> = done.ended.iter().map(outcome).collect();
+        let told: &[MsrpOutcome] = if is_last {
+            &[MsrpOutcome::Failed(408)]
+        } else {
+            &[]
+        };
+        assert_eq!(outcomes, told, "once more, then the end");
+    }
 }
 
 #[test]

@@ -314,6 +314,7 @@ impl Turn<'_> {
             sip_failure: im.sip_failure.filter(|status| *status >= 300),
             rp_cause: rp_error.map(|error| error.cause),
             tp_fcs: rp_error.and_then(|error| error.fcs),
+            no_report: last == ACCEPTED && rp_error.is_none() && im.to == Party::Phone,
             ..Ended::with(im.header.key, Kind::ImToSm, status)
         });
         let now_ms = self.now.unix_ms;

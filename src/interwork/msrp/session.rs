@@ -12,8 +12,12 @@ use crate::wire::msrp::{
     ByteRange, Continuation, FailureReport, Frame, Method, MsrpUri, Path, Start,
 };
 
-/// Most messages of a session that are incomplete, or whose outcome is not known.
-pub const MAX_MESSAGES: usize = 4;
+/// Most messages of a session that are incomplete, or whose outcome is not known. A sender need not wait for a response before its
+/// next message (RFC 4975 §7.1.1), and a phone takes seconds for each.
+pub const MAX_MESSAGES: usize = 16;
+
+/// How many of them may be incomplete: each takes up to `msrp_max_size` octets of memory.
+const MAX_INCOMPLETE: usize = 4;
 
 /// How many delivered messages a session remembers: one of them that comes again is not delivered again.
 const MAX_DELIVERED: usize = 8;
@@ -31,6 +35,8 @@ pub struct MsrpSession {
     pub path: Text<510>,
     /// The connection that it uses.
     pub connection: Option<i32>,
+    /// The next frame may come on another connection: the client has offered again.
+    pub may_move: bool,
     /// Digest of the dialog: Call-ID and the tag of the client.
     pub dialog: u64,
     /// The client's identity.
@@ -116,6 +122,8 @@ pub struct Arrival {
     pub now_ms: u64,
     /// The limits.
     pub limits: MsrpLimits,
+    /// A number that nobody can guess, for the transaction identifier of a report.
+    pub random: u64,
 }
 
 /// What a frame leads to.
@@ -123,7 +131,7 @@ pub struct Arrival {
 pub enum Received {
     /// Nothing.
     Nothing,
-    /// This frame goes back.
+    /// These octets go back: a response, and a report where the outcome is known already.
     Answer(Vec<u8>),
     /// The message at this place is complete.
     Message(usize),
@@ -155,7 +163,7 @@ impl MsrpSession {
         if let Some(code) = self.is_foreign(frame, at.connection) {
             return answer(code);
         }
-        self.connection = Some(at.connection);
+        self.use_connection(at.connection);
         self.active_ms = at.now_ms;
         if let Some(path) = Text::new(frame.from_path.as_str()) {
             self.path = path;
@@ -164,10 +172,62 @@ impl MsrpSession {
             return answer(501);
         }
         match self.chunk(frame, at, rooms) {
-            Ok(None) => answer(200),
-            Ok(Some(message)) => Received::Message(message),
+            Ok(Taken::Chunk) => answer(200),
+            Ok(Taken::Held) => Received::Nothing,
+            Ok(Taken::Delivered) => match (answer(200), self.report_again(frame, at.random)) {
+                (Received::Answer(response), report) => {
+                    Received::Answer([response, report.unwrap_or_default()].concat())
+                }
+                (_, Some(report)) => Received::Answer(report),
+                (nothing, None) => nothing,
+            },
+            Ok(Taken::Message(message)) => Received::Message(message),
             Err(code) => answer(code),
         }
+    }
+
+    /// The client has offered again: it may have lost its connection, and then sends the rest, or all, on a new one (RFC 4975
+    /// §5.4). Or it refreshes the session and stays with its connection.
+    pub fn offered_again(&mut self, peer: Text<254>, path: Text<510>) {
+        if self.path != path {
+            self.release();
+        }
+        self.peer = peer;
+        self.path = path;
+        self.may_move = true;
+    }
+
+    fn use_connection(&mut self, connection: i32) {
+        if self.connection.is_some_and(|known| known != connection) {
+            self.release();
+        }
+        self.connection = Some(connection);
+        self.may_move = false;
+    }
+
+    /// A response goes to the connection and the URI of its request only (RFC 4975 §7.2). When the client has others, reports tell the
+    /// outcomes, or the responses to chunks that come again.
+    fn release(&mut self) {
+        for message in self.messages.iter_mut().flatten() {
+            message.held = None;
+        }
+    }
+
+    /// The report on a delivered message whose last chunk comes again.
+    fn report_again(&self, frame: &Frame<'_>, random: u64) -> Option<Vec<u8>> {
+        let is_last = frame.continuation == Continuation::Last;
+        if !is_last || !frame.success_report().unwrap_or_default() {
+            return None;
+        }
+        let id = frame.message_id().ok().flatten()?;
+        let before = match frame.byte_range().ok()? {
+            Some(range) => range.start.checked_sub(1)?,
+            None => 0,
+        };
+        let total = u32::try_from(before).ok()?;
+        let total = total.checked_add(u32::try_from(frame.body?.len()).ok()?)?;
+        let (path, own) = (self.path.as_str(), self.own.as_str());
+        answers::report(id.as_str(), total, path, own, 200, random)
     }
 
     /// The status code for a request that does not belong to this session: of another peer, or on another connection
@@ -180,23 +240,23 @@ impl MsrpSession {
             return Some(481);
         }
         match self.connection {
-            Some(known) if known != connection => Some(506),
+            Some(known) if known != connection && !self.may_move => Some(506),
             _ => None,
         }
     }
 
-    /// Takes a SEND. An error is its status code; else the place of the message that is complete with it.
+    /// Takes a SEND. An error is its status code.
     fn chunk(
         &mut self,
         frame: &Frame<'_>,
         at: &Arrival,
         rooms: &mut dyn Rooms,
-    ) -> Result<Option<usize>, u16> {
+    ) -> Result<Taken, u16> {
         let failure_report = frame.failure_report().map_err(|_| 400_u16)?;
         let success_report = frame.success_report().map_err(|_| 400_u16)?;
         let Some(body) = frame.body else {
             // Traffic alone (RFC 4975 §7.1).
-            return Ok(None);
+            return Ok(Taken::Chunk);
         };
         let id = frame.message_id().ok().flatten().ok_or(400_u16)?;
         let range = frame.byte_range().map_err(|_| 400_u16)?;
@@ -209,15 +269,14 @@ impl MsrpSession {
         let known = self.place_of(&id_text);
         let place = match known {
             Some(place) => place,
-            None if self.delivered.contains(&digest(id.as_str())) => return Ok(None),
-            None if frame.continuation == Continuation::Abort => return Ok(None),
+            None if self.delivered.contains(&digest(id.as_str())) => return Ok(Taken::Delivered),
+            None if frame.continuation == Continuation::Abort => return Ok(Taken::Chunk),
             None => {
                 let content_type = frame.content_type().ok().flatten().ok_or(400_u16)?;
                 if !is_taken(content_type) {
                     return Err(415);
                 }
-                let free = self.messages.iter().position(Option::is_none);
-                let place = free.ok_or(408_u16)?;
+                let place = self.free_place().ok_or(408_u16)?;
                 self.set(
                     place,
                     Some(MsrpMessage {
@@ -239,7 +298,14 @@ impl MsrpSession {
         };
         match message.state {
             MsrpMessageState::Incomplete => {}
-            MsrpMessageState::Sent { .. } => return Ok(None),
+            MsrpMessageState::Sent { .. } => {
+                // The client has lost the response to its last chunk, and sends the message again: it is held again.
+                let is_held = message.held.is_none() && frame.continuation == Continuation::Last;
+                if is_held {
+                    message.hold(frame, at);
+                }
+                return Ok(if is_held { Taken::Held } else { Taken::Chunk });
+            }
             MsrpMessageState::Refused { code } => {
                 if frame.continuation != Continuation::More {
                     self.set(place, None);
@@ -250,17 +316,14 @@ impl MsrpSession {
         if frame.continuation == Continuation::Abort {
             rooms.clear(place);
             self.set(place, None);
-            return Ok(None);
+            return Ok(Taken::Chunk);
         }
         match message.add(body, range, frame.continuation, place, &at.limits, rooms) {
-            Ok(false) => Ok(None),
+            Ok(false) => Ok(Taken::Chunk),
             Ok(true) => {
                 message.state = MsrpMessageState::Sent { exchange: None };
-                message.held = Text::new(frame.transaction.as_str()).map(|transaction| HeldChunk {
-                    transaction,
-                    until_ms: at.now_ms + at.limits.hold_ms,
-                });
-                Ok(Some(place))
+                message.hold(frame, at);
+                Ok(Taken::Message(place))
             }
             Err(code) => {
                 rooms.clear(place);
@@ -271,6 +334,27 @@ impl MsrpSession {
                 Err(code)
             }
         }
+    }
+
+    /// A place for a new message. A refused message gives its place up: its sender may never send a last chunk of it (RFC 4975
+    /// §10.5).
+    fn free_place(&self) -> Option<usize> {
+        let in_state = |state: fn(&MsrpMessageState) -> bool| {
+            move |message: &Option<MsrpMessage>| {
+                message.as_ref().is_some_and(|known| state(&known.state))
+            }
+        };
+        let is_incomplete = in_state(|state| *state == MsrpMessageState::Incomplete);
+        let is_refused = in_state(|state| matches!(state, MsrpMessageState::Refused { .. }));
+        let incomplete = self
+            .messages
+            .iter()
+            .filter(|message| is_incomplete(message));
+        if incomplete.count() >= MAX_INCOMPLETE {
+            return None;
+        }
+        let free = self.messages.iter().position(Option::is_none);
+        free.or_else(|| self.messages.iter().position(is_refused))
     }
 
     fn place_of(&self, id: &Text<32>) -> Option<usize> {
@@ -355,6 +439,18 @@ impl MsrpSession {
         frames
     }
 
+    /// The gateway stops: the outcomes that are not known by now are told as failures that may pass (RFC 4975 §10.4).
+    pub fn stop(&mut self, mut random: impl FnMut() -> u64) -> Vec<Vec<u8>> {
+        let waits = |message: &MsrpMessage| matches!(message.state, MsrpMessageState::Sent { .. });
+        let waiting: Vec<usize> = (0..MAX_MESSAGES)
+            .filter(|place| self.message(*place).is_some_and(waits))
+            .collect();
+        let told = waiting
+            .into_iter()
+            .flat_map(|place| self.outcome(place, MsrpOutcome::Failed(408), random()));
+        told.collect()
+    }
+
     /// When the timer has to look again, in milliseconds since 1970 UTC.
     pub fn due_ms(&self, limits: &MsrpLimits) -> u64 {
         let held = self.messages.iter().flatten();
@@ -371,7 +467,27 @@ impl MsrpSession {
     }
 }
 
+/// What a SEND was.
+enum Taken {
+    /// A chunk of a message that is not complete, or nothing at all.
+    Chunk,
+    /// The message at this place is complete.
+    Message(usize),
+    /// The last chunk of a message that is on its way.
+    Held,
+    /// A chunk of a message that is delivered.
+    Delivered,
+}
+
 impl MsrpMessage {
+    /// The response to this chunk waits for the outcome.
+    fn hold(&mut self, frame: &Frame<'_>, at: &Arrival) {
+        self.held = Text::new(frame.transaction.as_str()).map(|transaction| HeldChunk {
+            transaction,
+            until_ms: at.now_ms + at.limits.hold_ms,
+        });
+    }
+
     /// Adds the octets of a chunk. True: the message is complete. An error is a status code.
     fn add(
         &mut self,

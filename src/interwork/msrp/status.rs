@@ -17,6 +17,8 @@ pub enum MsrpOutcome {
 pub fn outcome(ended: &Ended) -> MsrpOutcome {
     match ended.status {
         200 => MsrpOutcome::Delivered,
+        // The sender has a 200 by now, and may believe that the phone has the message (RFC 4975 §7.1.4).
+        202 if ended.no_report => MsrpOutcome::Failed(408),
         202 => MsrpOutcome::Unknown,
         status => MsrpOutcome::Failed(match ended.rp_cause {
             Some(cause) => of_rp_cause(cause),
@@ -64,6 +66,12 @@ mod tests {
         };
         assert_eq!(of(200, None), MsrpOutcome::Delivered);
         assert_eq!(of(202, None), MsrpOutcome::Unknown);
+        let key = ExchangeKey::new(1, 1).unwrap();
+        let silent = Ended {
+            no_report: true,
+            ..Ended::with(key, Kind::ImToSm, 202)
+        };
+        assert_eq!(outcome(&silent), MsrpOutcome::Failed(408));
         for (status, rp_cause, code) in [
             (480, Some(22), 408),
             (403, Some(21), 403),

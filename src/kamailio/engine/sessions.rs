@@ -62,3 +62,16 @@ pub(crate) fn tick() {
         }
     }
 }
+
+/// At the end of the time to stop: each sender that still waits for an outcome gets its final answer.
+pub(crate) fn stop() {
+    let limits = &state().msrp_limits;
+    for token in state().sessions.those(|_| true) {
+        let told = state().sessions.with(token.as_str(), limits, |open| {
+            (open.session.connection, open.session.stop(random))
+        });
+        if let Some((connection, frames)) = told {
+            send(connection, &frames);
+        }
+    }
+}

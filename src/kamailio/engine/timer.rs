@@ -60,7 +60,16 @@ impl process::Timer for Timer {
         }
         sessions::tick();
         offer_answers::tick();
-        lifecycle::end_when_done(look, stop);
+        let look = || {
+            look();
+            sessions::tick();
+            offer_answers::tick();
+        };
+        let settle = || {
+            stop();
+            sessions::stop();
+        };
+        lifecycle::end_when_done(look, settle);
     }
 }
 

@@ -161,6 +161,7 @@ fn new_session(msg: Request<'_>) -> Result<(Accepted, Token), u16> {
         peer: accepted.peer,
         path: accepted.path,
         connection: None,
+        may_move: false,
         dialog: dialog(msg),
         identity: Text::new(&text(message.identity)).ok_or(403_u16)?,
         from: Text::new(&text(message.from)).unwrap_or_default(),
@@ -180,10 +181,7 @@ fn new_session(msg: Request<'_>) -> Result<(Accepted, Token), u16> {
 fn offered_again(msg: Request<'_>, token: &str) -> Result<(Accepted, Token), u16> {
     let accepted = describe(msg, token)?;
     let changed = state().sessions.with(token, &state().msrp_limits, |open| {
-        open.session.peer = accepted.peer;
-        open.session.path = accepted.path;
-        // The client may use a new connection.
-        open.session.connection = None;
+        open.session.offered_again(accepted.peer, accepted.path);
         open.session.token
     });
     changed.map(|token| (accepted, token)).ok_or(481)
@@ -225,6 +223,7 @@ pub(crate) fn frame(msg: SipMsg<'_>) -> i32 {
         connection: current.connection,
         now_ms: now().unix_ms,
         limits: state().msrp_limits,
+        random: random(),
     };
     let received = state().sessions.with(token, &arrival.limits, |open| {
         let received = open.session.receive(&frame, &arrival, &mut open.pages);

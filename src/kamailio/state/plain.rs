@@ -36,7 +36,7 @@ plain!(
         StoredMessage,
     }
 );
-plain!(struct Ended { exchange, kind, to_phone, ending, status, sip_failure, rp_cause, tp_fcs });
+plain!(struct Ended { exchange, kind, to_phone, ending, status, sip_failure, rp_cause, tp_fcs, no_report });
 plain!(
     enum Ending {
         Delivered,

@@ -96,7 +96,7 @@ plain!([M: Memory] struct Page<M> as Page { next, octets });
 plain!([M: Memory] struct Waiting<M> as Waiting { len, messages });
 plain!(struct WaitingMessage { exchange, token, message });
 plain!(struct MsrpSession {
-    token, own, peer, path, connection, dialog, identity, from, privacy, recipient, active_ms, messages, delivered,
+    token, own, peer, path, connection, may_move, dialog, identity, from, privacy, recipient, active_ms, messages, delivered,
 });
 plain!(struct SendingSession {
     token, exchange, invite, state, own, path, next_hop, socket, dialog, connection, content, total, wants_report, sent, answered,
@@ -379,6 +379,7 @@ mod tests {
             peer: Text::EMPTY,
             path: Text::EMPTY,
             connection: None,
+            may_move: false,
             dialog: 0,
             identity: Text::EMPTY,
             from: Text::EMPTY,
@@ -445,10 +446,10 @@ mod tests {
         let key = |serial| ExchangeKey::new(1, serial).unwrap();
         let token = Token::new("0000").unwrap();
         assert_eq!(sessions.take_waiting(key(1)), None);
-        for serial in 1..=4 {
+        for serial in 1..=MAX_MESSAGES as u64 {
             assert!(sessions.wait(key(serial), token, serial as usize));
         }
-        assert!(!sessions.wait(key(5), token, 0));
+        assert!(!sessions.wait(key(100), token, 0));
         assert_eq!(sessions.take_waiting(key(2)), Some((token, 2)));
         assert_eq!(sessions.take_waiting(key(2)), None);
         assert_eq!(sessions.take_waiting(key(4)), Some((token, 4)));

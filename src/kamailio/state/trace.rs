@@ -228,6 +228,7 @@ mod tests {
             sip_failure: None,
             rp_cause: None,
             tp_fcs: None,
+            no_report: false,
         }
     }
 

@@ -122,6 +122,16 @@ class MsrpClient(ImClient):
 
     # As caller
 
+    async def refresh(self, session):
+        """A new offer that changes nothing (clause 8.4)."""
+        dialog = session.dialog
+        answer, cseq = await dialog.request("INVITE", [("Contact", self.contact), ("Content-Type", SDP)], session.local.octets)
+        if answer.status >= 300:
+            raise Refused(answer)
+        dialog.acknowledge(cseq)
+        session.remote = msrp_sdp.check_answer(session.local, msrp_sdp.read(answer.body, False))
+        self._is_new(session.remote, dialog)
+
     async def invite(self, uri, *, connects=True, dialog=None, body=None, headers=(), tls=None, **sdp):
         """Offers a session and returns it, connected where the answer makes this side active. Raises Refused. With `dialog`, it is a
         new offer in that dialog. `body` is an offer of any octets."""
