@@ -77,6 +77,20 @@ int ipsmgw_c_close_connection(int id);
 /* a process of Kamailio's by its number, from 0 on; 0: there is none of that number (core/pt.h) */
 int ipsmgw_c_process_id(int number);
 
+/* a socket that Kamailio listens on, and the names for it in the configuration;
+ * a name that is longer is left out (core/socket_info.h) */
+typedef struct ipsmgw_socket
+{
+	struct ip_addr address;
+	unsigned short port;
+	unsigned short advertised_port; /* 0: none is set */
+	char advertised[256];
+	char global[256]; /* of all sockets */
+	char global_port[8];
+} ipsmgw_socket_t;
+/* one of this transport by its number, from 0 on; 0: there is none of that number */
+int ipsmgw_c_socket(int protocol, int number, ipsmgw_socket_t *into);
+
 /* sends on this connection or not at all: below 0 */
 int ipsmgw_c_send_on_connection(int id, const str *octets);
 /* sends to this address, over a new connection if there is none: below 0 when it cannot */

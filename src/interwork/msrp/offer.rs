@@ -7,10 +7,10 @@ use crate::base::Text;
 use crate::sip::{Media, MediaDirection, MsrpMedia, Sdp, Setup, push_rejected, push_session};
 use crate::wire::msrp::Path;
 
-/// Where the gateway takes connections.
+/// Where the gateway takes connections, as the client knows it.
 #[derive(Clone, Copy, Debug)]
 pub struct OwnAddress<'a> {
-    /// The address; an IPv6 address without its brackets.
+    /// The address, or a name; an IPv6 address without its brackets.
     pub address: &'a str,
     /// The port.
     pub port: u16,
@@ -31,10 +31,12 @@ pub struct Accepted {
     pub path: Text<510>,
 }
 
-/// Answers an offer. The session gets this token; `id` names the description. An error is a SIP status code.
+/// Answers an offer: `own` has an address for TCP, for TLS, or for both, and `signalling` is the host for SIP. The session gets this
+/// token; `id` names the description. An error is a SIP status code.
 pub fn answer(
     offer: &[u8],
-    own: &OwnAddress<'_>,
+    own: &[OwnAddress<'_>],
+    signalling: &str,
     token: &str,
     id: u32,
     max_size: u32,
@@ -42,13 +44,13 @@ pub fn answer(
     let offer = Sdp::parse(offer).map_err(|_| 400_u16)?;
     let mut accepted = None;
     let mut sdp = String::with_capacity(512);
-    push_session(&mut sdp, id, own.address);
+    push_session(&mut sdp, id, signalling);
     for media in offer.media() {
-        let path = match accepted {
-            None => path_of(&media, own),
+        let chosen = match accepted {
+            None => choose(&media, own),
             Some(_) => None,
         };
-        let Some(path) = path else {
+        let Some((path, own)) = chosen else {
             push_rejected(&mut sdp, &media);
             continue;
         };
@@ -81,17 +83,21 @@ pub fn answer(
     })
 }
 
-/// The path to the client, if the gateway takes this medium: the client sends, and opens the connection.
-fn path_of<'a>(media: &Media<'a>, own: &OwnAddress<'_>) -> Option<Path<'a>> {
+/// The path to the client, and our address, if the gateway takes this medium: the client sends, and opens the connection.
+fn choose<'a, 'o>(
+    media: &Media<'a>,
+    own: &'o [OwnAddress<'o>],
+) -> Option<(Path<'a>, &'o OwnAddress<'o>)> {
+    let is_same = |own: &&OwnAddress<'_>| own.is_secure == media.is_secure();
+    let own = own.iter().find(is_same)?;
     let is_right = media.is_msrp()
         && media.port != 0
-        && media.is_secure() == own.is_secure
         && media.direction().sends()
         && media.setup() != Some(Setup::Passive);
     let path = Path::parse(media.path().filter(|_| is_right)?).ok()?;
     // A URI in a description has its port, and one for a session its session-id (RFC 4975 §8.2).
     let endpoint = path.endpoint()?;
-    (endpoint.port.is_some() && endpoint.session_id.is_some()).then_some(path)
+    (endpoint.port.is_some() && endpoint.session_id.is_some()).then_some((path, own))
 }
 
 /// The URI of the session with this token.
@@ -117,7 +123,7 @@ mod tests {
 
     fn offer(lines: &str) -> Result<Accepted, u16> {
         let offer = format!("v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nt=0 0\r\n{lines}");
-        answer(offer.as_bytes(), &OWN, "token", 7, 80_000)
+        answer(offer.as_bytes(), &[OWN], OWN.address, "token", 7, 80_000)
     }
 
     #[test]
@@ -142,6 +148,33 @@ mod tests {
             "c=IN IP6 2001:db8::9",
         ] {
             assert!(accepted.sdp.contains(line), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_transport_of_the_offer_decides() {
+        let secure = OwnAddress {
+            address: "gw.example",
+            port: 5061,
+            is_secure: true,
+        };
+        let own = [OWN, secure];
+        for (transport, port, uri) in [
+            ("TCP/MSRP", 5060, "msrp://[2001:db8::9]:5060/token;tcp"),
+            ("TCP/TLS/MSRP", 5061, "msrps://gw.example:5061/token;tcp"),
+        ] {
+            let scheme = uri.split(':').next().unwrap();
+            let offer = format!(
+                "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nt=0 0\r\nm=message 7 {transport} *\r\na=path:{scheme}://192.0.2.1:7/s;tcp\r\n"
+            );
+            let accepted = answer(offer.as_bytes(), &own, "192.0.2.9", "token", 7, 80_000).unwrap();
+            assert_eq!(accepted.own.as_str(), uri);
+            let media: Vec<u16> = Sdp::parse(accepted.sdp.as_bytes())
+                .unwrap()
+                .media()
+                .map(|media| media.port)
+                .collect();
+            assert_eq!(media, [port]);
         }
     }
 

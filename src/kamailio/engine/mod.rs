@@ -13,6 +13,7 @@ pub(super) mod log_subject;
 pub(super) mod message_view;
 pub(super) mod offer_answers;
 pub(super) mod offers;
+pub(super) mod own_sockets;
 pub(super) mod result_route;
 pub(super) mod retransmissions;
 pub(super) mod rewrite;

@@ -2,13 +2,14 @@
 
 use crate::base::Text;
 use crate::exchange::{ExchangeKey, SentContent};
-use crate::interwork::msrp::offer::{OwnAddress, own_uri};
+use crate::interwork::msrp::offer::own_uri;
 use crate::interwork::msrp::{
     Rooms as _, SendingSession, SendingState, Sent, SessionDialog, describe,
 };
 use crate::sip::{MessageOut, caller_routes, first_uri, tag, uri_of};
 use crate::wire::msrp::Path;
 
+use super::own_sockets::{self, OwnPlace};
 use super::send;
 use super::transaction_id::{tm_place, transaction_id};
 use super::watch;
@@ -30,17 +31,6 @@ const MAX_CLIENTS: usize = 8;
 /// CSeq of the INVITE; the BYE has the next one.
 const INVITE_SEQUENCE: u32 = 10;
 
-/// The address of a socket: `tls:192.0.2.1:5061`. A connection for MSRP comes to the same address and port, over TCP or TLS.
-pub(crate) fn own_address(socket: &str) -> Option<OwnAddress<'_>> {
-    let (transport, place) = socket.split_once(':')?;
-    let (address, port) = place.rsplit_once(':')?;
-    Some(OwnAddress {
-        address: address.trim_start_matches('[').trim_end_matches(']'),
-        port: port.parse().ok()?,
-        is_secure: matches!(transport, "tls" | "wss"),
-    })
-}
-
 /// The routes to the clients that get an offer.
 pub(crate) fn clients(offer: &MessageOut) -> Vec<Route> {
     let mut routes = contacts::routes_to(&offer.identity, state().flags.msrp);
@@ -56,7 +46,8 @@ pub(crate) fn offer(
 ) -> Result<(), NotSent> {
     let (state, now_ms) = (state(), now().unix_ms);
     let socket = state.msrp_socket.as_deref().ok_or(NotSent(503))?;
-    let own = own_address(socket).ok_or(NotSent(503))?;
+    let own = OwnPlace::of_socket(socket).ok_or(NotSent(503))?;
+    let own = own.address();
     let token = state
         .offers
         .free_token([random(), random()])
@@ -74,14 +65,10 @@ pub(crate) fn offer(
     }
     let mut message = offer.clone();
     route.add_path(&mut message);
-    let (transport, place) = route
-        .socket
-        .as_deref()
-        .unwrap_or(socket)
-        .split_once(':')
-        .ok_or(NotSent(503))?;
+    let (_, contact) =
+        own_sockets::signalling(route.socket.as_deref().unwrap_or(socket)).ok_or(NotSent(503))?;
     message.headers.push_str(&format!(
-        "Contact: <sip:{place};transport={transport}>;+g.oma.sip-im.large-message\r\nAllow: INVITE, ACK, BYE, CANCEL\r\n"
+        "Contact: <sip:{contact}>;+g.oma.sip-im.large-message\r\nAllow: INVITE, ACK, BYE, CANCEL\r\n"
     ));
     let call_id = format!("{:016x}@{}", random(), state.gateway.policy.domain);
     let sdp = describe(&own, uri.as_str(), (random() >> 33) as u32);

@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use super::functions::{begin, refuse, refuse_while_draining};
 use crate::base::Text;
-use crate::interwork::msrp::offer::{self, Accepted};
+use crate::interwork::msrp::offer::{self, Accepted, OwnAddress};
 use crate::interwork::msrp::{Arrival, MAX_MESSAGES, MsrpOutcome, MsrpSession, Received, token_of};
 use crate::interwork::{Input, Verdict, answer};
 use crate::kamailio::engine::answer::answer_in_transaction;
@@ -12,7 +12,7 @@ use crate::kamailio::engine::decide::decide_for;
 use crate::kamailio::engine::execute::{Context, execute, refuse_without_means};
 use crate::kamailio::engine::message_view::MessageView;
 use crate::kamailio::engine::offer_answers;
-use crate::kamailio::engine::offers::own_address;
+use crate::kamailio::engine::own_sockets::{self, OwnPlace};
 use crate::kamailio::engine::sessions;
 use crate::kamailio::register::contacts;
 use crate::kamailio::state::gateway_state::state;
@@ -188,19 +188,22 @@ fn offered_again(msg: Request<'_>, token: &str) -> Result<(Accepted, Token), u16
 }
 
 fn describe(msg: Request<'_>, token: &str) -> Result<Accepted, u16> {
-    let own = msg.socket().and_then(own_address).ok_or(500_u16)?;
+    let socket = msg.socket().ok_or(500_u16)?;
+    let (host, _) = own_sockets::signalling(socket).ok_or(500_u16)?;
+    let own = OwnPlace::nearest_to(socket);
+    let own: Vec<OwnAddress<'_>> = own.iter().map(OwnPlace::address).collect();
     let offer = msg.octets_behind_header();
     let (id, max_size) = ((random() >> 33) as u32, state().msrp_limits.max_size);
-    offer::answer(offer, &own, token, id, max_size)
+    offer::answer(offer, &own, &host, token, id, max_size)
 }
 
 /// Answers an INVITE with 200, the description and our tag.
 fn accept(msg: Request<'_>, accepted: &Accepted, token: &str) -> bool {
-    let Some((transport, place)) = msg.socket().and_then(|socket| socket.split_once(':')) else {
+    let Some((_, contact)) = msg.socket().and_then(own_sockets::signalling) else {
         return false;
     };
     let headers = format!(
-        "Contact: <sip:{place};transport={transport}>\r\nAllow: INVITE, ACK, BYE, CANCEL\r\nContent-Type: application/sdp\r\n"
+        "Contact: <sip:{contact}>\r\nAllow: INVITE, ACK, BYE, CANCEL\r\nContent-Type: application/sdp\r\n"
     );
     let place = Transaction::of(msg.message()).map(Transaction::place);
     let found = place.and_then(FoundTransaction::look_up);

@@ -8,7 +8,7 @@ use crate::sip::{Place, place};
 use super::gauges;
 use super::params::Parameters;
 use crate::kamailio::engine::cdr_route;
-use crate::kamailio::engine::offers::own_address;
+use crate::kamailio::engine::own_sockets::OwnPlace;
 use crate::kamailio::engine::result_route;
 use crate::kamailio::engine::retransmissions;
 use crate::kamailio::engine::storage;
@@ -47,7 +47,7 @@ fn msrp_socket(name: &str, sessions: u32) -> Result<Option<String>, SettingError
         return Ok(first.map(str::to_owned));
     }
     let is_msrp = name.starts_with("tcp:") || name.starts_with("tls:");
-    if !is_msrp || own_address(name).is_none() || !msrp::is_own_socket(name) {
+    if !is_msrp || OwnPlace::of_socket(name).is_none() || !msrp::is_own_socket(name) {
         return Err(SettingError(wanted(
             "msrp_socket",
             name,

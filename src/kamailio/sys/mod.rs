@@ -51,6 +51,7 @@ pub(super) mod signals;
 )]
 mod small_blocks;
 pub(super) mod socket;
+pub(super) mod sockets;
 pub(super) mod text;
 pub(super) mod tm_callback;
 pub(super) mod transaction;

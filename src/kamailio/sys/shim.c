@@ -193,6 +193,34 @@ int ipsmgw_c_connection_fd(int id)
 	return fd;
 }
 
+static void copy_name(char *into, int room, const str *name)
+{
+	int len = name->len > 0 && name->len < room ? name->len : 0;
+	if(len > 0)
+		memcpy(into, name->s, len);
+	into[len] = '\0';
+}
+
+int ipsmgw_c_socket(int protocol, int number, ipsmgw_socket_t *into)
+{
+	struct socket_info **list = get_sock_info_list(protocol);
+	struct socket_info *socket = list == NULL ? NULL : *list;
+
+	while(socket != NULL && number-- > 0)
+		socket = socket->next;
+	if(socket == NULL)
+		return 0;
+	into->address = socket->address;
+	into->port = socket->port_no;
+	into->advertised_port = socket->useinfo.port_no;
+	copy_name(
+			into->advertised, sizeof(into->advertised), &socket->useinfo.name);
+	copy_name(into->global, sizeof(into->global), &default_global_address);
+	copy_name(
+			into->global_port, sizeof(into->global_port), &default_global_port);
+	return 1;
+}
+
 int ipsmgw_c_send_on_connection(int id, const str *octets)
 {
 	struct tcp_connection *connection = tcpconn_get(id, 0, 0, 0, 0);

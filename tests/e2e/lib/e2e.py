@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 import time
 import traceback
@@ -79,6 +80,16 @@ def gateway(**options):
     cfg = FOLDER / f"{folder.name}.cfg"
     cfg.write_text("#!KAMAILIO\n" + "\n".join(lines) + "\n")
     return Gateway(folder, cfg=cfg, **options)
+
+
+def certificate():
+    """Files with a certificate of 127.0.0.1 for this run and its key, as settings of a gateway."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    cert, key = FOLDER / "cert.pem", FOLDER / "key.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+    command += ["-keyout", key, "-out", cert, "-subj", "/CN=ims.example", "-addext", "subjectAltName=DNS:ims.example,IP:127.0.0.1"]
+    subprocess.run(command, check=True, capture_output=True)
+    return {"tls_cert": cert, "tls_key": key}
 
 
 def run(*scenarios):

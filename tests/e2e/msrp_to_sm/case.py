@@ -5,8 +5,9 @@ import random
 
 import msrp_sdp
 import sms
-from e2e import CFG, ImClient, Phone, Rows, equal, gateway, run, say
-from msrp_client import MsrpClient, Refused
+from e2e import CFG, ImClient, Phone, Rows, certificate, equal, gateway, run, say
+from kamailio import free_port
+from msrp_client import MsrpClient, Refused, trusting
 from msrp_frames import new_ident
 from msrp_selftest import the_peer
 
@@ -147,6 +148,37 @@ async def statuses():
     rows.done(at_least=25)
 
 
+async def tls():
+    "over TLS where the client offers it, whatever the transport of SIP; advertised addresses; native and Lua"
+    files = certificate()
+    for name, variant in (("native", {}), ("lua", LUA)):
+        ports = free_port(), free_port()  # MSRP is taken on each TLS port, that of secure WebSockets among them.
+        secure, listen = ("127.0.0.1", ports[0]), {"tls": f"tls:127.0.0.1:{ports[0]}", "wss": f"tls:127.0.0.1:{ports[1]}"}
+        async with gateway(name=f"tls-{name}", modparams=LONG, **listen, **files, **variant) as gw:
+            alice = await gw.user(Phone, "alice")
+            for protocol, to in (("tls", secure), ("udp", gw.address), ("tcp", gw.address)):
+                bob = await gw.user(MsrpClient, "bob", await gw.endpoint(protocol, to=to))
+                bob.client_context = trusting(files["tls_cert"])
+                for is_tls, own in ((True, (*ports, gw.address[1] + 1)), (False, [gw.address[1]])):
+                    session = await bob.invite(gw.uri("alice"), tls=is_tls)
+                    equal((session.remote.is_tls, session.remote.port in own), (is_tls, True), f"the answer over {protocol}")
+                    text = words(5000)
+                    for size in (2048, 65536):
+                        message = await session.send(text + str(size), chunk=size, success="yes")
+                        equal(await text_of(alice, 33), text + str(size), "the text")
+                        equal(await message.final(10), (200, "REPORT"), "the outcome")
+                    equal((await session.dialog.bye()).status, 200, "the answer to the BYE")
+                await bob.register(expires=0)
+                bob.msrp.check()
+        async with gateway(name=f"advertised-{name}", advertise="203.0.113.5", **variant) as gw:
+            alice, bob = await gw.user(Phone, "alice"), await gw.user(MsrpClient, "bob")
+            session = await bob.invite(gw.uri("alice"), connects=False)
+            equal(session.remote.address, ("203.0.113.5", gw.address[1]), "where the client connects to")
+            equal("203.0.113.5" in session.dialog.target, True, f"Contact {session.dialog.target}")
+            equal(await status_of(bob, gw.uri("alice"), tls=True), 488, "an offer of TLS to a gateway without TLS")
+            bob.msrp.check()
+
+
 async def status_of(client, uri, **options):
     """The final response to an offer."""
     try:
@@ -257,4 +289,4 @@ async def ended():
         bob.msrp.check()
 
 
-run(the_peer, delivered, delivered_in_lua, statuses, refused, ended)
+run(the_peer, delivered, delivered_in_lua, tls, statuses, refused, ended)

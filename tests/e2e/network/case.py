@@ -6,7 +6,7 @@ import ssl
 import subprocess
 
 import sms
-from e2e import CFG, FOLDER, ImClient, Phone, Rows, ServiceCentre, equal, gateway, run, say
+from e2e import CFG, ImClient, Phone, Rows, ServiceCentre, certificate, equal, gateway, run, say
 from kamailio import free_port
 from sip import host_port
 
@@ -49,15 +49,6 @@ async def both_families():
                     await write_to_each_other(phone, client, gw)
                     await phone.register(expires=0)
                     await client.register(expires=0)
-
-
-def certificate():
-    """Files with a certificate for this run and its key."""
-    cert, key = FOLDER / "cert.pem", FOLDER / "key.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
-    command += ["-keyout", key, "-out", cert, "-subj", "/CN=ims.example"]
-    subprocess.run(command, check=True, capture_output=True)
-    return {"tls_cert": cert, "tls_key": key}
 
 
 async def tls():
