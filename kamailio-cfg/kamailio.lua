@@ -585,9 +585,23 @@ local function instant_message(class)
 	end
 end
 
+-- A report or a part that another gateway with the same database has to get.
+local function to_node(node)
+	if not KSR.isflagset(FROM_TRUSTED) then
+		KSR.hdr.append("P-Asserted-Identity: <" .. KSR.pv.get("$avp(identity)") .. ">\r\n")
+	end
+	KSR.setdsturi(node)
+	KSR.tm.t_on_failure("no_answer")
+	relay()
+end
+
 local function message()
 	if KSR.ipsmgw.enabled() < 0 then
 		switched_off()
+	end
+	local node = KSR.pv.get("$ipsmgw(node)")
+	if node then
+		to_node(node)
 	end
 	local class = KSR.ipsmgw.classify()
 	if class == 1 then
@@ -856,6 +870,13 @@ function ksr_request_route()
 		return 1
 	end
 	check()
+	-- Registrations, from another gateway.
+	if KSR.dmq and KSR.pv.gete("$rm") == "KDMQ" then
+		if KSR.isflagset(FROM_TRUSTED) then
+			KSR.dmq.handle_message()
+		end
+		return 1
+	end
 	in_session()
 	if KSR.tm.t_check_trans() == 0 then
 		return 1

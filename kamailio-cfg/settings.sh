@@ -18,6 +18,7 @@ export IPSMGW_DB_URL=${IPSMGW_DB_URL:-sqlite:///$data/ipsmgw/ipsmgw.sqlite}
 export IPSMGW_STORE=${IPSMGW_STORE:-1}
 export IPSMGW_VALIDITY=${IPSMGW_VALIDITY:-259200}
 export IPSMGW_STORE_URL=${IPSMGW_STORE_URL:-}
+export IPSMGW_NODE=${IPSMGW_NODE:-1}
 export IPSMGW_SC=${IPSMGW_SC:-+15559999}
 export IPSMGW_NUMBERS=${IPSMGW_NUMBERS:-}
 export IPSMGW_SC_URI=${IPSMGW_SC_URI:-}
@@ -145,6 +146,24 @@ mysql://*) export IPSMGW_STORE_MODULE=db_mysql.so store_package=kamailio-mysql-m
 esac
 [[ $IPSMGW_STORE_URL != *[\ \"!]* ]] ||
 	die "IPSMGW_STORE_URL holds a space, a quote or an exclamation mark: choose a password without them"
+if [[ -n ${IPSMGW_NODE_URI:-} ]]; then
+	[[ $IPSMGW_NODE =~ ^[1-9][0-9]{0,4}$ ]] && ((IPSMGW_NODE <= 65535)) ||
+		die "IPSMGW_NODE is '$IPSMGW_NODE': write a number of its own for each gateway, from 1 to 65535, and keep it"
+	for name in IPSMGW_NODE_URI IPSMGW_NODE_PEER; do
+		[[ ${!name:-} == sip:* ]] && is_socket "${!name#sip:}" ||
+			die "$name is '${!name:-}': write sip:ADDRESS:PORT, for example sip:192.0.2.1:5060; several gateways need both IPSMGW_NODE_URI, this one, and IPSMGW_NODE_PEER, another one"
+	done
+	[[ " $IPSMGW_LISTEN " == *" udp:${IPSMGW_NODE_URI#sip:} "* ]] ||
+		die "IPSMGW_NODE_URI is '$IPSMGW_NODE_URI', and IPSMGW_LISTEN is '$IPSMGW_LISTEN': write one of these addresses, as sip:ADDRESS:PORT"
+	[[ -n $IPSMGW_STORE_URL && $IPSMGW_STORE == 1 ]] ||
+		die "IPSMGW_NODE_URI is set, so IPSMGW_STORE_URL must name the database that the gateways share, for example postgres://ipsmgw:PASSWORD@db.example/ipsmgw"
+	[[ -n $IPSMGW_TRUSTED ]] ||
+		die "IPSMGW_NODE_URI is set, so IPSMGW_TRUSTED must hold the addresses of the other gateways"
+	export IPSMGW_NODE_URI IPSMGW_NODE_PEER
+else
+	# kamailio.cfg has other gateways when this variable exists.
+	unset IPSMGW_NODE_URI
+fi
 [[ $IPSMGW_NUMBERS =~ ^(|plain|\+([1-9][0-9]{0,2})?)$ ]] ||
 	die "IPSMGW_NUMBERS is '$IPSMGW_NUMBERS': write a country code such as +49, + for numbers that lack only the plus sign, plain where no number has one, or leave it empty"
 is_e164 "$IPSMGW_SC" ||

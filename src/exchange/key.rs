@@ -40,6 +40,13 @@ impl ExchangeKey {
         // Enough until the year 2109; behind that, keys of earlier starts may come again.
         (unix_ms * SERIALS_PER_MS) & ((1 << Self::SERIAL_BITS) - 1) | 1
     }
+
+    /// The serial number `next`, moved on to this time: so the numbers of several nodes are in the order of their times.
+    /// What numbers count is kept, so that they go on choosing different places.
+    pub const fn serial_at(next: u64, unix_ms: u64) -> u64 {
+        let time = Self::first_serial(unix_ms) & !(SERIALS_PER_MS - 1);
+        time | next & (SERIALS_PER_MS - 1)
+    }
 }
 
 #[cfg(test)]
@@ -53,6 +60,15 @@ mod tests {
         let last = first + 1_300 * 3_600;
         assert!(ExchangeKey::first_serial(1_767_319_445_000 + 3_600_000) > last);
         assert!(ExchangeKey::new(1, last).is_some());
+    }
+
+    #[test]
+    fn serial_numbers_follow_the_time() {
+        let first = ExchangeKey::first_serial(1_767_319_445_000) + 20_000;
+        let later = ExchangeKey::serial_at(first, 1_767_319_446_000);
+        assert!(later > first);
+        assert!(later < ExchangeKey::first_serial(1_767_319_446_001));
+        assert_eq!(later % 64, first % 64);
     }
 
     #[test]

@@ -71,6 +71,8 @@ pub enum MessageField {
     CallId,
     /// Seconds that the sender of an instant message is kept waiting (`hold_timeout`).
     HoldTimeout,
+    /// SIP URI of the node that the message is for, if it is another one.
+    Node,
 }
 
 /// FieldValue of a field.
@@ -84,7 +86,7 @@ pub enum FieldValue {
 
 impl MessageField {
     /// All fields with their names.
-    pub const NAMES: [(&'static str, Self); 31] = [
+    pub const NAMES: [(&'static str, Self); 32] = [
         ("class", Self::Class),
         ("error", Self::Error),
         ("rp_mti", Self::RpMti),
@@ -116,6 +118,7 @@ impl MessageField {
         ("result", Self::Result),
         ("call_id", Self::CallId),
         ("hold_timeout", Self::HoldTimeout),
+        ("node", Self::Node),
     ];
 }
 
@@ -148,6 +151,7 @@ impl Gateway {
             MessageField::Msisdn
             | MessageField::Imsi
             | MessageField::Contacts
+            | MessageField::Node
             | MessageField::Person
             | MessageField::ScscfIdentity
             | MessageField::Status

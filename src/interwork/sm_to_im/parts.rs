@@ -9,7 +9,7 @@ use core::num::NonZeroU64;
 use crate::base::Octets;
 use crate::exchange::{
     ExchangeKey, Full, Group, IdentityKey, KeptPart, KeptPartState, KeptPartTexts, Kind, NEVER,
-    Now, OwedReport, Party, ReplyTo, SmToIm, Stored, TransactionId,
+    Now, OwedReport, Party, ReplyTo, SmToIm, Stored, Texts, TransactionId,
 };
 use crate::interwork::charging::Interworking;
 use crate::interwork::counter::Counter;
@@ -23,7 +23,7 @@ use crate::interwork::rules::causes::defaults::RpOutcome;
 use crate::interwork::sm_to_im::exchange::REPETITION_MS;
 use crate::interwork::sm_to_im::status_report::Reported;
 use crate::interwork::step::{Effect, Verdict};
-use crate::wire::{TpScts, TpSt};
+use crate::wire::{Carrier, Direction, TpScts, TpSt, Tpdu};
 
 /// Most stored parts of one sender: two messages of the greatest length (row AUT-6).
 const MAX_KEPT: usize = 510;
@@ -197,12 +197,19 @@ impl Turn<'_> {
 
     /// A part of an earlier start. Its sender has the RP-ACK, or repeats it. Where the message was on its way, its last
     /// part got no RP-ACK: the sender knows that it failed, and may repeat that part.
-    pub(crate) fn part_taken_up(&self, mut part: KeptPart) -> KeptPart {
+    pub(crate) fn part_taken_up(&self, mut part: KeptPart, texts: &Texts) -> KeptPart {
         part.owed = None;
         if let KeptPartState::Relayed { .. } = part.state {
             part.state = KeptPartState::WaitingAgain { status: 503 };
         }
-        part.header.due_ms = self.now.unix_ms + self.gateway.policy.concat_timeout_ms;
+        let parts = self.view.parts_of(part.group()).count() + 1;
+        let total = total(part.sender, KeptPartTexts::of(texts).tpdu);
+        // Some parts have come to this node, before it took over those of another one.
+        let is_complete = part.state == KeptPartState::Waiting && Some(parts) == total;
+        part.header.due_ms = match is_complete {
+            true => self.now.unix_ms,
+            false => self.now.unix_ms + self.gateway.policy.concat_timeout_ms,
+        };
         part
     }
 
@@ -387,4 +394,18 @@ impl Turn<'_> {
             message,
         }));
     }
+}
+
+/// How many parts the message of this TPDU has.
+fn total(sender: Party, tpdu: &[u8]) -> Option<usize> {
+    let direction = match sender {
+        Party::Phone => Direction::MsToNetwork,
+        Party::ServiceCentre => Direction::NetworkToMs,
+    };
+    let place = match Tpdu::decode(direction, Carrier::RpData, tpdu).ok()? {
+        Tpdu::Submit(submit) => submit.user_data.concatenation(),
+        Tpdu::Deliver(deliver) => deliver.user_data.concatenation(),
+        _ => None,
+    };
+    place.map(|place| usize::from(place.total))
 }

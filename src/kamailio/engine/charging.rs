@@ -31,11 +31,15 @@ pub(super) fn in_order(storage: &Storage, step: &mut Step) {
     }
 }
 
-/// The submission of an exchange of an earlier start, in case that start ended before it was written.
+/// The submission of an exchange of an earlier start, or of a dead node, in case that ended before it was written.
 pub(super) fn submission_again(storage: &Storage, exchange: &Exchange, texts: &Texts) {
     let state = state();
     let key = exchange.key();
-    if !state.charging.is_earlier(key) {
+    let is_left = match key.node() == state.nodes.node() {
+        true => state.charging.is_earlier(key),
+        false => state.nodes.living(key.node()).is_none(),
+    };
+    if !is_left {
         return;
     }
     if let Some(mut record) = state.gateway.submission_again(exchange, texts, now()) {

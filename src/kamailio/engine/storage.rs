@@ -6,19 +6,20 @@
 
 use std::time::Duration;
 
-use crate::exchange::{Damaged, Exchange, Store as _, decode, identity_in};
+use crate::exchange::{Damaged, Store as _, decode};
 use crate::interwork::Input;
 
 use super::cdr_writer::write_once;
 use super::charging;
-use super::decide::take_up;
 use super::execute::{Context, handle};
+use super::nodes;
 use super::stored;
-use crate::kamailio::state::counters::{CDR_WRITTEN, DATABASE_ERROR, NOT_STORED, STORED, TAKEN_UP};
+use super::taking_up::take_up_one;
+use crate::kamailio::state::counters::{CDR_WRITTEN, DATABASE_ERROR, NOT_STORED, STORED};
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::now::now;
 use crate::kamailio::state::storage::{Storage, Taken, Work};
-use crate::kamailio::state::stored_rows::{Row, RowChange};
+use crate::kamailio::state::stored_rows::{Row, RowChange, Which};
 use crate::kamailio::sys::database::DatabaseError;
 use crate::kamailio::sys::process;
 use crate::kamailio::sys::setting_error::SettingError;
@@ -36,17 +37,12 @@ pub(crate) fn take_up_all() -> Result<(), SettingError> {
         return Ok(());
     };
     let (mut taken, mut left) = (0_usize, 0_usize);
-    let read = storage.rows.each(|id, key, record| {
+    let read = storage.rows.each(Which::InMemory, |id, key, record| {
         let key = key.ok_or(Damaged { field: "id" });
         match key.and_then(|key| decode(key, record)) {
-            // They are read when their recipients are back.
-            Ok((Exchange::StoredMessage(_), _)) => {}
             Ok((exchange, texts)) => {
-                let identity = identity_in(exchange.kind(), &texts);
-                if identity.is_some_and(|identity| take_up(&identity, &exchange, &texts)) {
-                    charging::submission_again(storage, &exchange, &texts);
+                if take_up_one(storage, &exchange, &texts) {
                     taken += 1;
-                    TAKEN_UP.count();
                 } else {
                     left += 1;
                 }
@@ -90,6 +86,7 @@ fn work() {
     };
     storage.sleep();
     write_all(storage);
+    nodes::look(storage);
     stored::read_next(storage, || write_all(storage));
 }
 

@@ -11,6 +11,8 @@ use crate::exchange::{
 };
 use crate::interwork::Input;
 
+mod claims;
+
 use super::charging;
 use super::decide::take_up;
 use super::execute::{Context, handle};
@@ -19,9 +21,13 @@ use crate::kamailio::state::counters::STORE_FULL;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::now::now;
 use crate::kamailio::state::storage::Storage;
+use crate::kamailio::state::stored_rows::{RowChange, Which};
 
 /// How many messages of one recipient are read at once.
 const BATCH: usize = 8;
+
+/// How many seconds a recipient who has registered here is looked at while another node delivers.
+const MOST_LOOKS: u8 = 60;
 
 /// How many recipients the schedule finds at once.
 const FOUND: usize = 64;
@@ -40,6 +46,10 @@ struct Index {
     waiting: HashSet<u64>,
     /// The messages in memory that are being delivered, and their recipients.
     under_way: Vec<(ExchangeKey, u64)>,
+    /// Recipients to whom another node delivers, and how often they are looked at again.
+    elsewhere: Vec<(Identity, u8)>,
+    /// Messages that left memory, and whose rows do not tell so.
+    unwritten: Vec<ExchangeKey>,
     scheduled_ms: u64,
 }
 
@@ -93,7 +103,9 @@ impl Index {
 
     fn put(&mut self, identity: Identity) {
         let recipient = digest(identity.as_str());
-        if self.recipients.contains_key(&recipient) && self.waiting.insert(recipient) {
+        // Other nodes may have stored something.
+        let may_have = state().nodes.are_several() || self.recipients.contains_key(&recipient);
+        if may_have && self.waiting.insert(recipient) {
             self.next.push_back(identity);
         }
     }
@@ -116,6 +128,10 @@ impl Index {
                     found.extend(Identity::new(identity));
                 });
             found.into_iter().for_each(|identity| self.put(identity));
+            for (identity, _) in self.elsewhere.clone() {
+                self.put(identity);
+            }
+            self.release_unwritten(storage);
         }
         let is_open = |(key, _): &(ExchangeKey, u64)| state().table.lock_of(*key, now_ms).is_some();
         self.under_way.retain(is_open);
@@ -137,12 +153,39 @@ impl Index {
         chosen
     }
 
+    /// Messages whose rows name this node, and which it does not have.
+    fn release_unwritten(&mut self, storage: &Storage) {
+        self.unwritten.retain(|key| in_memory(*key).is_none());
+        let changes: Vec<_> = self
+            .unwritten
+            .iter()
+            .copied()
+            .map(RowChange::Release)
+            .collect();
+        if !changes.is_empty() && storage.rows.change(&changes).is_ok() {
+            self.unwritten.clear();
+        }
+    }
+
+    /// Another node delivers to this recipient. When that ends badly, this one may do better: the recipient has registered here.
+    fn is_elsewhere(&mut self, identity: Identity) {
+        match self.elsewhere.iter_mut().find(|(of, _)| *of == identity) {
+            Some((_, looks)) => *looks += 1,
+            None => self.elsewhere.push((identity, 1)),
+        }
+        self.elsewhere.retain(|(_, looks)| *looks < MOST_LOOKS);
+    }
+
+    fn is_here(&mut self, identity: &Identity) {
+        self.elsewhere.retain(|(of, _)| of != identity);
+    }
+
     /// Reads all rows once.
     fn read(&mut self, storage: &Storage) {
         if self.is_read {
             return;
         }
-        let read = storage.rows.each(|_, key, record| {
+        let read = storage.rows.each(Which::Messages, |_, key, record| {
             let exchange = key.and_then(|key| Some((key, decode(key, record).ok()?)));
             if let Some((key, (Exchange::StoredMessage(_), texts))) = exchange {
                 self.add(key, &texts);
@@ -183,6 +226,8 @@ pub(super) fn not_written(key: ExchangeKey) {
         .is_some_and(|(message, _)| matches!(message.state, StoredMessageState::Storing(_)));
     if is_first {
         forget(key);
+    } else {
+        INDEX.with_borrow_mut(|index| index.unwritten.push(key));
     }
 }
 
@@ -201,32 +246,60 @@ pub(super) fn read_next(storage: &Storage, write: impl FnOnce()) {
     }
     // Of a message that has ended, the row goes now: it must not be read again.
     write();
+    if state().nodes.are_several() {
+        return claims::read(storage, chosen);
+    }
     for identity in chosen {
-        read_of(storage, &identity);
+        begin(storage, &identity, read_of(storage, &identity));
     }
 }
 
-/// Takes up the oldest messages for this recipient, and begins with the first.
-fn read_of(storage: &Storage, identity: &Identity) {
+/// A row of a stored message.
+struct StoredRow {
+    /// The node that has it in memory; 0: none.
+    node: u16,
+    exchange: Exchange,
+    texts: Texts,
+}
+
+/// The oldest messages for this recipient.
+fn read_of(storage: &Storage, identity: &Identity) -> Vec<StoredRow> {
     let mut rows = Vec::new();
     let kind = Kind::StoredMessage;
-    let _ = storage
-        .rows
-        .of(kind, identity.as_str(), BATCH, |key, record| {
-            rows.extend(decode(key, record).ok());
+    let see = |key, node, record: &[u8]| {
+        let row = decode(key, record).ok().map(|(exchange, texts)| StoredRow {
+            node,
+            exchange,
+            texts,
         });
-    let mut first = None;
-    for (exchange, texts) in rows {
+        let is_theirs = |row: &StoredRow| identity_in(kind, &row.texts).as_ref() == Some(identity);
+        rows.extend(row.filter(is_theirs));
+    };
+    // The log tells of a database that is away where it is written.
+    let _ = storage.rows.of(kind, identity.as_str(), BATCH, see);
+    rows
+}
+
+/// Takes up these messages for a recipient, and begins with the first. Returns those that have no place.
+fn begin(storage: &Storage, identity: &Identity, rows: Vec<StoredRow>) -> Vec<ExchangeKey> {
+    let (mut first, mut left) = (None, Vec::new());
+    for StoredRow {
+        exchange, texts, ..
+    } in rows
+    {
         let key = exchange.key();
-        let is_theirs = identity_in(kind, &texts).as_ref() == Some(identity);
-        if is_theirs && take_up(identity, &exchange, &texts) {
+        // In order: behind one that has no place, none is taken up.
+        if left.is_empty() && take_up(identity, &exchange, &texts) {
             charging::submission_again(storage, &exchange, &texts);
             let recipient = digest(identity.as_str());
             INDEX.with_borrow_mut(|index| index.under_way.push((key, recipient)));
             first = first.or(Some(key));
+        } else {
+            left.push(key);
         }
     }
     if let Some(exchange) = first {
         handle(exchange, Input::Due { exchange }, Context::Nothing);
     }
+    left
 }

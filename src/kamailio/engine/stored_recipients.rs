@@ -4,6 +4,7 @@ use std::cell::Cell;
 
 use crate::exchange::{ExchangeKey, Identity};
 use crate::interwork::{self, Input};
+use crate::sip::Capabilities;
 
 use crate::kamailio::register::contacts;
 use crate::kamailio::state::gateway_state::state;
@@ -19,6 +20,14 @@ pub(super) fn look_up(
     is_sm: bool,
 ) -> Input<'static> {
     let state = state();
+    if state.nodes.is_lost() {
+        // Another node may begin with it at any time.
+        return Input::LookedUp {
+            exchange,
+            can: Capabilities::default(),
+            may_convert: false,
+        };
+    }
     let may = interwork::identity(authorised).map(|identity| state.authorizations.of(&identity));
     Input::LookedUp {
         exchange,

@@ -4,7 +4,8 @@ use std::sync::OnceLock;
 
 use crate::exchange::ExchangeKey;
 
-use crate::kamailio::state::exchanges::NODE;
+use crate::kamailio::state::gateway_state::state;
+use crate::kamailio::state::now::now;
 use crate::kamailio::sys::message::SipMsg;
 use crate::kamailio::sys::request::Request;
 use crate::kamailio::sys::tm_callback::{Tie, TmEvent, Told, Watcher};
@@ -34,13 +35,18 @@ fn handlers_for(about: &Told<'_>) -> Option<(&'static Handlers, ExchangeKey)> {
     HANDLERS.get().zip(unpack(about.number))
 }
 
-/// The serial number of an exchange of this node, with the number of one of its MESSAGEs in the upper bits.
+/// The serial number of an exchange, with the number of one of its MESSAGEs in the upper bits.
 fn pack(exchange: ExchangeKey, attempt: u8) -> u64 {
     exchange.serial() | u64::from(attempt) << ATTEMPT_AT
 }
 
 fn unpack(number: u64) -> Option<ExchangeKey> {
-    ExchangeKey::new(NODE, number & !(u64::MAX << ATTEMPT_AT))
+    let serial = number & !(u64::MAX << ATTEMPT_AT);
+    let (nodes, table) = (&state().nodes, &state().table);
+    match nodes.are_several() {
+        true => table.key_of(serial, now().unix_ms),
+        false => ExchangeKey::new(nodes.node(), serial),
+    }
 }
 
 fn attempt_in(number: u64) -> u8 {

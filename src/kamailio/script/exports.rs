@@ -69,6 +69,7 @@ export_module! {
         rpc::Drain,
         rpc::Enable,
         rpc::Disable,
+        rpc::Nodes,
         rpc::Trace,
         rpc::Pending,
         rpc::Settings,

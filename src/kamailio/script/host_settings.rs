@@ -81,6 +81,12 @@ parameters! {
         "maximum number of stored messages of one sender";
     store_deliveries: Number(200, 8..=10_000, "a number"),
         "maximum number of stored messages that are delivered at a time, to different recipients. The others wait in the database, also when many people register at once";
+    node: Number(1, 1..=65_535, "a number"),
+        "number of this gateway among those that use one `store_table`: each has its own, and keeps it for ever. See [Two or more nodes](#two-or-more-nodes)";
+    node_uri: Text("") default "none",
+        "SIP URI at which the other gateways with this `store_table` reach this one, `\"sip:192.0.2.1:5060\"`. Without it this gateway is the only one";
+    node_timeout: Number(10, 4..=3600, "a number of seconds"),
+        "seconds without a sign of life after which the messages of another node are taken over";
     authorize_default: Word("both", ["both", "sm2im", "im2sm", "none"]),
         "authorisation of an identity that is not in the table";
 }

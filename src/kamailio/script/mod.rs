@@ -6,6 +6,7 @@ pub(super) mod functions;
 pub(super) mod gauges;
 pub(super) mod host_settings;
 pub(super) mod keep;
+mod node;
 pub(super) mod overload;
 pub(super) mod params;
 pub(super) mod pv;

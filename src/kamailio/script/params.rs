@@ -11,6 +11,7 @@ use super::host_settings::HostSettings;
 use crate::kamailio::engine::cdr_route::CDR;
 use crate::kamailio::engine::result_route::{RESULT, SM_RESULT};
 use crate::kamailio::state::contact_flags::ContactFlags;
+use crate::kamailio::state::nodes::NodeSettings;
 use crate::kamailio::state::people::Tables;
 use crate::kamailio::state::storage::StoreLimits;
 use crate::kamailio::sys::native_route::is_kemi;
@@ -172,6 +173,7 @@ pub(crate) struct Parameters {
     pub(crate) store_table: &'static str,
     pub(crate) store_url: &'static str,
     pub(crate) store_limits: StoreLimits,
+    pub(crate) nodes: NodeSettings,
 }
 
 /// By default one sender may fill this part of the table.
@@ -249,6 +251,7 @@ impl Parameters {
                 sender: count(host.store_max_per_sender) as usize,
                 under_way: count(host.store_deliveries) as usize,
             },
+            nodes: nodes(host)?,
             store_table: store_table(host)?,
             store_url: match host.store_url {
                 "" => host.db_url,
@@ -304,6 +307,29 @@ fn store_table(host: &HostSettings<'static>) -> Result<&'static str, String> {
         );
     }
     optional_table("store_table", host.store_table)
+}
+
+/// Other nodes share the table of stored exchanges.
+fn nodes(host: &HostSettings<'static>) -> Result<NodeSettings, String> {
+    let uri = host.node_uri;
+    if !uri.is_empty() {
+        if place(uri).is_none() || uri.len() > LONGEST_HOP {
+            let what = format!(
+                "the SIP URI of this gateway for the other ones, up to {LONGEST_HOP} characters, such as \"sip:192.0.2.1:5060\", or nothing"
+            );
+            return Err(wanted("node_uri", uri, &what));
+        }
+        if host.store_table.is_empty() {
+            return Err(
+                "node_uri is set, and store_table is not: write the name of the table that the gateways share into store_table, such as \"ipsmgw_store\"".into(),
+            );
+        }
+    }
+    Ok(NodeSettings {
+        node: u16::try_from(host.node).unwrap_or(1),
+        uri,
+        timeout_ms: milliseconds(host.node_timeout),
+    })
 }
 
 /// The same for an optional table.

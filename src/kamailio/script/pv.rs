@@ -5,7 +5,7 @@ use std::ffi::CStr;
 use crate::interwork::{FieldValue, MessageField};
 use crate::sip::MessageIn;
 
-use super::functions;
+use super::{functions, node};
 use crate::kamailio::engine::cdr_route;
 use crate::kamailio::engine::message_view::MessageView;
 use crate::kamailio::engine::result_route;
@@ -121,6 +121,7 @@ fn value(msg: SipMsg<'_>, field: MessageField) -> Option<FieldValue> {
     match field {
         MessageField::Person => return person::uri(msg).map(FieldValue::Text),
         MessageField::ScscfIdentity => return person::scscf_identity(msg).map(FieldValue::Text),
+        MessageField::Node => return node::of(msg).map(FieldValue::Text),
         MessageField::Contacts => return destinations::of_contacts(msg).map(FieldValue::Text),
         MessageField::Anonymous | MessageField::Private => {
             if !msg.parse_headers() {

@@ -53,6 +53,8 @@ commands! {
         c"Reads the tables of authorisations and of people again; shows how many entries and identities they have";
     Decode c"ipsmgw.decode" => decode,
         c"Shows an RP message field by field; with a direction (mo, mt) and, for reports, ack or error, a TPDU. Parameters: hex [mo|mt [data|ack|error]]";
+    Nodes c"ipsmgw.nodes" => nodes,
+        c"Shows the other gateways that use the same store_table: the number, the SIP URI, and whether the gateway gives signs of life";
     Drain c"ipsmgw.drain" => drain,
         c"Takes no new messages, or takes them again; shows how many are still under way. Parameters: [off]";
     Enable c"ipsmgw.enable" => enable,
@@ -221,6 +223,22 @@ fn drain(request: Request<'_>) {
         reply.text("draining", flag(state.lifecycle.is_draining()));
         let open = i64::try_from(lifecycle::open(state)).unwrap_or(0);
         reply.number("open", open);
+    }
+}
+
+/// `ipsmgw.nodes`
+fn nodes(request: Request<'_>) {
+    let Some(reply) = request.reply() else {
+        return;
+    };
+    let nodes = &state().nodes;
+    reply.number("node", nodes.node().into());
+    for other in nodes.others() {
+        let Some(shown) = reply.structure(&format!("node {}", other.number)) else {
+            return;
+        };
+        shown.text("uri", other.uri.as_str());
+        shown.text("alive", flag(other.is_alive));
     }
 }
 

@@ -18,9 +18,10 @@ use crate::kamailio::state::answered::Answered;
 use crate::kamailio::state::authorization::Authorizations;
 use crate::kamailio::state::charging::{CdrQueue, Charging};
 use crate::kamailio::state::counters;
-use crate::kamailio::state::exchanges::Table;
+use crate::kamailio::state::exchanges::{Node, Table};
 use crate::kamailio::state::gateway_state::{GatewayState, set_state};
 use crate::kamailio::state::lifecycle::Lifecycle;
+use crate::kamailio::state::nodes::Nodes;
 use crate::kamailio::state::now::now;
 use crate::kamailio::state::people::People;
 use crate::kamailio::state::refusals::Refusals;
@@ -84,7 +85,12 @@ pub(crate) fn start() -> Result<(), SettingError> {
         per_chain: parameters.max_per_party,
         per_sender: parameters.max_per_sender,
     };
-    let table = Table::new(bounds, now().unix_ms)
+    let nodes = parameters.nodes;
+    let node = Node {
+        number: nodes.node,
+        is_one_of_several: !nodes.uri.is_empty(),
+    };
+    let table = Table::new(bounds, now().unix_ms, node)
     .ok_or_else(|| {
         SettingError(format!(
             "max_pending is {}, for which shared memory is too small: start Kamailio with a larger -m, or write a smaller number",
@@ -114,10 +120,16 @@ pub(crate) fn start() -> Result<(), SettingError> {
     let cdr_queue = CdrQueue::new(db_url, cdr_table, parameters.cdr_queue)?;
     let rows = match parameters.store_table {
         "" => None,
-        table => Some(StoredRows::new(parameters.store_url, table)?),
+        table => {
+            let is_shared = !nodes.uri.is_empty();
+            let url = parameters.store_url;
+            Some(StoredRows::new(url, table, nodes.node, is_shared)?)
+        }
     };
     let fresh = random();
-    let boot = rows.as_ref().map_or(Ok(fresh), |rows| rows.boot(fresh))?;
+    let boot = rows
+        .as_ref()
+        .map_or(Ok(fresh), |rows| rows.boot(fresh, nodes.uri))?;
     if let Some(rows) = &rows {
         rows.close();
     }
@@ -157,9 +169,10 @@ pub(crate) fn start() -> Result<(), SettingError> {
             parameters.authorize_default,
         )?,
         registrations: RegistrationQueue::new(parameters.db_url, parameters.usrloc_table)?,
-        charging: Charging::new(now().unix_ms, cdr_queue).ok_or_else(no_memory)?,
+        charging: Charging::new(now().unix_ms, nodes.node, cdr_queue).ok_or_else(no_memory)?,
         storage: storage.transpose()?,
         store_limits: parameters.store_limits,
+        nodes: Nodes::new(nodes).ok_or_else(no_memory)?,
         trace: Trace::new(parameters.max_pending).ok_or_else(no_memory)?,
         lifecycle: Lifecycle::new(parameters.stop_timeout_ms).ok_or_else(no_memory)?,
         connections: parameters.connections,

@@ -2,7 +2,6 @@
 
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 
-use super::exchanges::NODE;
 use super::ring::Ring;
 use crate::exchange::ExchangeKey;
 use crate::interwork::ChargingRecord;
@@ -22,24 +21,26 @@ pub(crate) struct Charging {
     first: u64,
     /// The number of the next record. A later start of the gateway begins above all numbers of earlier ones.
     next: ShmBox<AtomicU64>,
+    node: u16,
     /// None without a table.
     pub(crate) queue: Option<CdrQueue>,
 }
 
 impl Charging {
     /// In mod_init.
-    pub(crate) fn new(unix_ms: u64, queue: Option<CdrQueue>) -> Option<Self> {
+    pub(crate) fn new(unix_ms: u64, node: u16, queue: Option<CdrQueue>) -> Option<Self> {
         let first = ExchangeKey::first_serial(unix_ms);
         Some(Self {
             first,
             next: Shm::boxed(AtomicU64::new(first))?,
+            node,
             queue,
         })
     }
 
     /// Gives the record its number.
     pub(crate) fn number(&self, record: &mut ChargingRecord) {
-        record.node = NODE;
+        record.node = self.node;
         record.number = self.next.fetch_add(1, Relaxed);
     }
 

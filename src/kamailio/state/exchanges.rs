@@ -26,9 +26,6 @@ const PARTS_PER_PLACE: usize = 16;
 /// How many chains a bucket has.
 const KINDS: usize = Kind::ALL.len();
 
-/// This node, in the keys of its exchanges.
-pub(in crate::kamailio) const NODE: u16 = 1;
-
 /// The open exchanges in Kamailio's shared memory.
 #[cfg(not(test))]
 pub(in crate::kamailio) type Table = OpenExchanges<Shm>;
@@ -43,6 +40,16 @@ pub(in crate::kamailio) struct OpenExchanges<M: Memory, S = RandomState> {
     /// Each at the place that its digest names; the newest there stays.
     parts: M::Array<RememberedPart>,
     blocks: Blocks<M>,
+    /// This node, in the keys of the exchanges that are opened here. Exchanges of other nodes may be taken over.
+    node: Node,
+}
+
+/// A node, in the keys of exchanges.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::kamailio) struct Node {
+    pub(in crate::kamailio) number: u16,
+    /// Whether serial numbers follow the time, because other nodes open exchanges, too.
+    pub(in crate::kamailio) is_one_of_several: bool,
 }
 
 /// A place of the table.
@@ -125,7 +132,7 @@ impl Past {
 impl<M: Memory, S: BuildHasher + Default> OpenExchanges<M, S> {
     /// In mod_init; `None` when shared memory is too small. Exchanges are numbered from this time on, so that no exchange of an
     /// earlier start has the number of one of this start.
-    pub(in crate::kamailio) fn new(bounds: Bounds, start_ms: u64) -> Option<Self> {
+    pub(in crate::kamailio) fn new(bounds: Bounds, start_ms: u64, node: Node) -> Option<Self> {
         let parts = usize::try_from(bounds.places).ok()? * PARTS_PER_PLACE;
         let hasher = S::default();
         // A report on a message of an earlier start must not fit one of this start by chance.
@@ -139,7 +146,19 @@ impl<M: Memory, S: BuildHasher + Default> OpenExchanges<M, S> {
                 until: AtomicU64::new(0),
             })?,
             blocks: Blocks::new(bounds.places)?,
+            node,
         })
+    }
+
+    /// The key of the exchange with this serial number: of an exchange that was taken over, or of this node.
+    pub(in crate::kamailio) fn key_of(&self, serial: u64, now_ms: u64) -> Option<ExchangeKey> {
+        let serial = Serial::new(serial)?;
+        let open = self.table.lock_of(serial, now_ms);
+        let exchange = open.and_then(|locked| locked.get(serial)?.exchange);
+        exchange.map_or_else(
+            || ExchangeKey::new(self.node.number, serial.get()),
+            |exchange| Some(exchange.key()),
+        )
     }
 
     /// Locks the bucket of an identity.
@@ -157,7 +176,8 @@ impl<M: Memory, S: BuildHasher + Default> OpenExchanges<M, S> {
         key: ExchangeKey,
         now_ms: u64,
     ) -> Option<LockedExchanges<'_, M, S>> {
-        Some(self.with_texts(self.table.lock_of(serial(key)?, now_ms)?))
+        let locked = self.with_texts(self.table.lock_of(serial(key)?, now_ms)?);
+        locked.place(key).is_some().then_some(locked)
     }
 
     /// Locks the bucket of a place in which an exchange was open.
@@ -167,7 +187,7 @@ impl<M: Memory, S: BuildHasher + Default> OpenExchanges<M, S> {
         now_ms: u64,
     ) -> Option<(LockedExchanges<'_, M, S>, ExchangeKey)> {
         let (locked, serial) = self.table.lock_open(place, now_ms)?;
-        Some((self.with_texts(locked), key(serial)?))
+        self.with_key(locked, serial)
     }
 
     /// Locks the bucket of a place whose alarm was due, and clears the alarm.
@@ -177,7 +197,20 @@ impl<M: Memory, S: BuildHasher + Default> OpenExchanges<M, S> {
         now_ms: u64,
     ) -> Option<(LockedExchanges<'_, M, S>, ExchangeKey)> {
         let (locked, serial) = self.table.lock_due(place, now_ms)?;
-        Some((self.with_texts(locked), key(serial)?))
+        self.with_key(locked, serial)
+    }
+
+    fn with_key<'t>(
+        &'t self,
+        locked: Bucket<'t, M, S>,
+        serial: Serial,
+    ) -> Option<(LockedExchanges<'t, M, S>, ExchangeKey)> {
+        let exchange = locked.get(serial)?.exchange;
+        let key = match exchange {
+            Some(exchange) => exchange.key(),
+            None => ExchangeKey::new(self.node.number, serial.get())?,
+        };
+        Some((self.with_texts(locked), key))
     }
 
     fn with_texts<'t>(&'t self, locked: Bucket<'t, M, S>) -> LockedExchanges<'t, M, S> {
@@ -185,6 +218,7 @@ impl<M: Memory, S: BuildHasher + Default> OpenExchanges<M, S> {
             locked,
             parts: &self.parts,
             blocks: &self.blocks,
+            node: self.node,
             taken: Vec::new(),
         }
     }
@@ -198,13 +232,8 @@ impl<M: Memory, S> Deref for OpenExchanges<M, S> {
     }
 }
 
-fn key(serial: Serial) -> Option<ExchangeKey> {
-    ExchangeKey::new(NODE, serial.get())
-}
-
-/// Nothing for the exchange of another node.
 fn serial(key: ExchangeKey) -> Option<Serial> {
-    Serial::new(key.serial()).filter(|_| key.node() == NODE)
+    Serial::new(key.serial())
 }
 
 type Bucket<'t, M, S> = table::Locked<'t, M, Place, Past, KINDS, S>;
@@ -214,6 +243,7 @@ pub(in crate::kamailio) struct LockedExchanges<'t, M: Memory, S: BuildHasher = R
     locked: Bucket<'t, M, S>,
     parts: &'t [RememberedPart],
     blocks: &'t Blocks<M>,
+    node: Node,
     /// The places that were taken since the last commit.
     taken: Vec<Serial>,
 }
@@ -265,6 +295,9 @@ impl<M: Memory, S: BuildHasher> LockedExchanges<'_, M, S> {
         let Some(serial) = serial(exchange.key()) else {
             return false;
         };
+        if self.locked.get(serial).is_some() {
+            return false;
+        }
         let (kind, share) = (exchange.kind() as usize, exchange.header().share);
         let reserve = |place: &mut Place, stock: &mut u32| place.texts.reserve(octets, stock);
         let taken = self.locked.insert_again(serial, kind, share, reserve);
@@ -319,8 +352,10 @@ impl<M: Memory, S: BuildHasher> LockedExchanges<'_, M, S> {
         self.parts.get(digest as usize & (self.parts.len() - 1))
     }
 
+    /// Exchanges of two nodes may have the same serial number; only one of them is here at a time.
     fn place(&self, key: ExchangeKey) -> Option<&Place> {
-        self.locked.get(serial(key)?)
+        let is_it = |place: &&Place| place.exchange.is_none_or(|exchange| exchange.key() == key);
+        self.locked.get(serial(key)?).filter(is_it)
     }
 }
 
@@ -363,9 +398,12 @@ impl<M: Memory, S: BuildHasher> Store for LockedExchanges<'_, M, S> {
 
     fn take_place(&mut self, kind: Kind, share: u64, octets: usize) -> Result<ExchangeKey, Full> {
         let reserve = |place: &mut Place, stock: &mut u32| place.texts.reserve(octets, stock);
+        if self.node.is_one_of_several {
+            self.locked.advance(ExchangeKey::serial_at);
+        }
         let serial = self.locked.insert(kind as usize, share, reserve)?;
         self.taken.push(serial);
-        key(serial).ok_or(Full::Table)
+        ExchangeKey::new(self.node.number, serial.get()).ok_or(Full::Table)
     }
 
     fn is_crowded(&self, share: u64) -> bool {
@@ -400,13 +438,18 @@ mod tests {
     };
     use crate::kamailio::sys::sharing::Heap;
 
+    const NODE: Node = Node {
+        number: 1,
+        is_one_of_several: false,
+    };
+
     fn open_exchanges() -> OpenExchanges<Heap> {
         let bounds = Bounds {
             places: 4,
             per_chain: 4,
             per_sender: 4,
         };
-        OpenExchanges::new(bounds, 1_767_319_445_000).unwrap()
+        OpenExchanges::new(bounds, 1_767_319_445_000, NODE).unwrap()
     }
 
     fn part(key: ExchangeKey, sequence: u8) -> Exchange {
@@ -500,18 +543,27 @@ mod tests {
     #[test]
     fn an_exchange_of_an_earlier_start_keeps_its_key() {
         let table = open_exchanges();
-        let key = ExchangeKey::new(NODE, 1_000).unwrap();
+        let key = ExchangeKey::new(1, 1_000).unwrap();
         let mut locked = table.lock("+1", 1);
         assert!(locked.take_place_again(&part(key, 1), 9));
         let opened = Change::Opened(part(key, 1), texts(9));
         assert_eq!(locked.commit(&[opened]), []);
         assert_eq!(locked.by_key(key), Some(part(key, 1)));
-        // Not twice, and not where another one has its entry.
+        // Not twice.
         assert!(!locked.take_place_again(&part(key, 1), 9));
-        let same_entry = ExchangeKey::new(NODE, 1_008).unwrap();
-        assert!(!locked.take_place_again(&part(same_entry, 1), 9));
+        // One whose entry another one has, and one of another node.
+        for other in [(1, 1_008), (2, 1_016)].map(|(node, serial)| ExchangeKey::new(node, serial)) {
+            let other = other.unwrap();
+            assert!(locked.take_place_again(&part(other, 1), 9));
+            locked.commit(&[Change::Opened(part(other, 1), texts(9))]);
+            assert_eq!(locked.by_key(other), Some(part(other, 1)));
+            assert_eq!(locked.by_key(key), Some(part(key, 1)));
+            locked.commit(&[Change::Ended(other)]);
+            assert_eq!(locked.by_key(other), None);
+            assert_eq!(locked.by_key(key), Some(part(key, 1)));
+        }
         // New exchanges come behind it, however far it is.
-        let far = ExchangeKey::new(NODE, (1 << 55) + 1).unwrap();
+        let far = ExchangeKey::new(1, (1 << 55) + 1).unwrap();
         assert!(locked.take_place_again(&part(far, 2), 9));
         let next = locked.take_place(Kind::KeptPart, 5, 9).unwrap();
         assert!(next.serial() > far.serial());
@@ -563,7 +615,7 @@ mod tests {
         let table = open_exchanges();
         let mut locked = table.lock("+1", 1);
         let key = open(&mut locked, 1, texts(9)).unwrap();
-        let other = ExchangeKey::new(NODE + 1, key.serial()).unwrap();
+        let other = ExchangeKey::new(2, key.serial()).unwrap();
         assert_eq!(locked.by_key(other), None);
         drop(locked);
         assert!(table.lock_of(other, 1).is_none());

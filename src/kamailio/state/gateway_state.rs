@@ -12,6 +12,7 @@ use super::charging::Charging;
 use super::contact_flags::ContactFlags;
 use super::exchanges::Table;
 use super::lifecycle::Lifecycle;
+use super::nodes::Nodes;
 use super::people::People;
 use super::refusals::Refusals;
 use super::registration_queue::RegistrationQueue;
@@ -37,6 +38,7 @@ pub(crate) struct GatewayState {
     /// None without `store_table`.
     pub(crate) storage: Option<Storage>,
     pub(crate) store_limits: StoreLimits,
+    pub(crate) nodes: Nodes,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) people: People,
     pub(crate) sessions: Sessions<Shm>,

@@ -13,6 +13,7 @@ pub(super) mod exchanges;
 pub(super) mod gateway_state;
 pub(super) mod lifecycle;
 pub(super) mod local_uri;
+pub(super) mod nodes;
 pub(super) mod now;
 pub(super) mod people;
 mod plain;

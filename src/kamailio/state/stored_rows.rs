@@ -1,15 +1,19 @@
 //! The rows of stored exchanges in the database.
 //!
 //! One row more, of the kind `node`, belongs to the node: `record` has the random number of its Call-IDs, so that reports on
-//! messages of an earlier start are recognised; `due` counts the groups that were written.
+//! messages of an earlier start are recognised; `due` counts the groups that were written; `identity` is its URI for other nodes.
+//!
+//! The column `node` names the node whose memory has the exchange. A stored message that waits for its recipient has 0 there: of
+//! several nodes with one table, the one that delivers it writes its own number first, so no other one does.
 
 use std::sync::atomic::AtomicI64;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::exchanges::NODE;
-use crate::exchange::{Exchange, ExchangeKey, Kind, Texts, encode, identity_in};
+use crate::exchange::{
+    Exchange, ExchangeKey, Kind, StoredMessageState, Texts, encode, identity_in,
+};
 use crate::interwork::ChargingRecord;
-use crate::kamailio::sys::database::{Database, DatabaseError, Field, Value};
+use crate::kamailio::sys::database::{self, Database, DatabaseError, Field, Value};
 use crate::kamailio::sys::setting_error::SettingError;
 
 /// The version of the table, in Kamailio's table `version`.
@@ -17,6 +21,12 @@ const VERSION: i64 = 1;
 
 /// The kind of the node's own row.
 const OF_NODE: &str = "node";
+
+/// In this time, a node that runs has written its row.
+const ONE_BEAT: std::time::Duration = std::time::Duration::from_millis(1_300);
+
+/// The column `node` of a message that no node has in memory.
+const AT_REST: u16 = 0;
 
 /// How many rows are read at once.
 const PAGE: usize = 256;
@@ -29,11 +39,19 @@ pub(crate) enum RowChange<'w> {
     Charge(&'w ChargingRecord),
     /// The exchange has ended.
     Delete(ExchangeKey),
+    /// This node takes the exchange from another one, or from where it waits (0), if it is still there.
+    Claim(ExchangeKey, u16),
+    /// A message that this node has claimed, and does not have in memory: it waits again, and its time has come.
+    Release(ExchangeKey),
 }
 
 /// The row of an exchange.
 pub(crate) struct Row {
     key: ExchangeKey,
+    /// Whether the table may have no row of it yet. Else a row that is not there has ended, on another node.
+    may_be_new: bool,
+    /// Whether no node has it in memory from now on.
+    is_at_rest: bool,
     kind: &'static str,
     identity: String,
     due_ms: i64,
@@ -44,8 +62,18 @@ impl Row {
     /// The row of this exchange.
     pub(crate) fn of(exchange: &Exchange, texts: &Texts) -> Self {
         let identity = identity_in(exchange.kind(), texts);
+        let (may_be_new, is_at_rest) = match exchange {
+            Exchange::StoredMessage(message) => match message.state {
+                StoredMessageState::Storing(_) => (true, true),
+                StoredMessageState::Parking => (false, true),
+                _ => (false, false),
+            },
+            _ => (true, false),
+        };
         Self {
             key: exchange.key(),
+            may_be_new,
+            is_at_rest,
             kind: exchange.kind().name(),
             identity: identity.map_or_else(String::new, |identity| identity.as_str().to_owned()),
             due_ms: i64::try_from(exchange.header().due_ms).unwrap_or(i64::MAX),
@@ -58,16 +86,44 @@ impl Row {
 pub(crate) struct StoredRows {
     database: Database,
     table: &'static str,
+    /// This node.
+    node: u16,
+    /// Whether other nodes use the table, too.
+    is_shared: bool,
     /// The number of the last group that this process has written.
     group: AtomicI64,
 }
 
+/// The rows that [`StoredRows::each`] shows.
+#[derive(Clone, Copy)]
+pub(crate) enum Which {
+    /// What this node has in memory, but for stored messages.
+    InMemory,
+    /// Stored messages: of several nodes, those that this one has stored.
+    Messages,
+}
+
+/// A node, as its row tells.
+pub(crate) struct NodeRow {
+    pub(crate) number: u16,
+    /// It grows at least each second while the node runs.
+    pub(crate) beat: i64,
+    pub(crate) uri: String,
+}
+
 impl StoredRows {
     /// In mod_init: finds the engine, and checks the table.
-    pub(crate) fn new(url: &'static str, table: &'static str) -> Result<Self, SettingError> {
+    pub(crate) fn new(
+        url: &'static str,
+        table: &'static str,
+        node: u16,
+        is_shared: bool,
+    ) -> Result<Self, SettingError> {
         let rows = Self {
             database: Database::bind(url)?,
             table,
+            node,
+            is_shared,
             group: AtomicI64::new(0),
         };
         rows.check()?;
@@ -112,30 +168,49 @@ impl StoredRows {
         self.database.close();
     }
 
-    /// In mod_init: the random number in the Call-IDs of this node. The first start writes `fresh`.
-    pub(crate) fn boot(&self, fresh: u64) -> Result<u64, SettingError> {
+    /// In mod_init: the random number in the Call-IDs of all nodes. The first start of the first node writes `fresh`. What the
+    /// last start was delivering waits again.
+    pub(crate) fn boot(&self, fresh: u64, uri: &str) -> Result<u64, SettingError> {
+        let own = self.own_row(fresh, uri)?;
+        if self.is_shared {
+            self.is_alone()?;
+        }
+        let mut first = None;
+        let select = format!(
+            "SELECT record FROM {} WHERE kind = '{OF_NODE}' ORDER BY id LIMIT 1",
+            self.table
+        );
+        let read = self.database.select(&select, |row| first = boot_in(row, 0));
+        Ok(first.filter(|_| read.is_ok()).unwrap_or(own))
+    }
+
+    fn own_row(&self, fresh: u64, uri: &str) -> Result<u64, SettingError> {
         let mut known = None;
         let select = format!(
             "SELECT due, record FROM {} WHERE id = '{}'",
             self.table,
-            id_of_node()
+            self.id_of_node()
         );
         let read = self.database.select(&select, |row| {
-            let boot = row.octets(1).and_then(|octets| octets.try_into().ok());
-            known = row.long(0).zip(boot.map(u64::from_be_bytes));
+            known = row.long(0).zip(boot_in(row, 1));
         });
+        let id = self.id_of_node();
+        let key: Field<'_> = ("id", Value::Text(&id));
         let boot = read.and_then(|()| match known {
             Some((group, boot)) => {
                 self.group.store(group, Relaxed);
+                let uri = [("identity", Value::Text(uri))];
+                self.database.put(self.table, key, &uri)?;
+                self.release_all(self.node)?;
                 Ok(boot)
             }
             None => {
                 let octets = fresh.to_be_bytes();
                 let row = [
-                    ("id", Value::Text(&id_of_node())),
-                    ("node", Value::Number(NODE.into())),
+                    key,
+                    ("node", Value::Number(self.node.into())),
                     ("kind", Value::Text(OF_NODE)),
-                    ("identity", Value::Text("")),
+                    ("identity", Value::Text(uri)),
                     ("due", Value::Long(0)),
                     ("record", Value::Octets(&octets)),
                 ];
@@ -150,16 +225,53 @@ impl StoredRows {
         })
     }
 
-    /// Shows the rows of all exchanges of this node to `see`, oldest first: the key, and the record. A row without a key has
-    /// nothing but its name.
+    /// Another gateway that runs under the same number would take the messages of this one.
+    fn is_alone(&self) -> Result<(), SettingError> {
+        let before = self.last_group();
+        std::thread::sleep(ONE_BEAT);
+        match (before, self.last_group()) {
+            (Ok(before), Ok(after)) if before != after => Err(SettingError(format!(
+                "node is {}, and another gateway with this number uses store_table: give each gateway a number of its own",
+                self.node
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// The stored messages that this node was delivering wait again, and their time has come.
+    pub(crate) fn release_all(&self, node: u16) -> Result<(), DatabaseError> {
+        let which = [
+            ("node", Value::Number(node.into())),
+            ("kind", Value::Text(Kind::StoredMessage.name())),
+        ];
+        self.database.update(self.table, &which, &RELEASED)
+    }
+
+    /// Shows these rows to `see`, oldest first: the key, and the record. A row without a key has nothing but its name.
     pub(crate) fn each(
         &self,
+        which: Which,
         mut see: impl FnMut(&str, Option<ExchangeKey>, &[u8]),
     ) -> Result<(), DatabaseError> {
-        let mut last = id_of_node();
+        let (node, messages) = (self.node, Kind::StoredMessage.name());
+        let (mut last, which) = match which {
+            Which::InMemory => (
+                String::new(),
+                format!("node = {node} AND kind <> '{OF_NODE}' AND kind <> '{messages}'"),
+            ),
+            // A full stop comes directly behind the hyphen in the keys of this node.
+            Which::Messages if self.is_shared => (
+                format!("{}-", self.id_of_node()),
+                format!("kind = '{messages}' AND id < '{}.'", self.id_of_node()),
+            ),
+            Which::Messages => (
+                String::new(),
+                format!("kind = '{messages}' AND node IN ({AT_REST}, {node})"),
+            ),
+        };
         loop {
             let select = format!(
-                "SELECT id, record FROM {} WHERE node = {NODE} AND kind <> '{OF_NODE}' AND id > '{last}' ORDER BY id LIMIT {PAGE}",
+                "SELECT id, record FROM {} WHERE {which} AND id > '{last}' ORDER BY id LIMIT {PAGE}",
                 self.table
             );
             let mut rows = 0;
@@ -178,30 +290,36 @@ impl StoredRows {
         }
     }
 
-    /// Shows the oldest exchanges of this kind and identity to `see`, at most so many.
+    /// Shows the oldest exchanges of this kind and identity to `see`, at most so many: the key, the node that has it, the record.
     pub(crate) fn of(
         &self,
         kind: Kind,
         identity: &str,
         most: usize,
-        mut see: impl FnMut(ExchangeKey, &[u8]),
+        mut see: impl FnMut(ExchangeKey, u16, &[u8]),
     ) -> Result<(), DatabaseError> {
         let Some(identity) = quoted(identity) else {
             return Ok(());
         };
+        let (nodes, order) = if self.is_shared {
+            // By serial number: these follow the time.
+            (String::new(), "SUBSTR(id, 6)")
+        } else {
+            (format!("AND node IN ({AT_REST}, {})", self.node), "id")
+        };
         let select = format!(
-            "SELECT id, record FROM {} WHERE kind = '{}' AND identity = {identity} AND node = {NODE} ORDER BY id LIMIT {most}",
+            "SELECT id, node, record FROM {} WHERE kind = '{}' AND identity = {identity} {nodes} ORDER BY {order} LIMIT {most}",
             self.table,
             kind.name()
         );
         self.database.select(&select, |row| {
             if let Some(key) = row.text(0).and_then(key_in) {
-                see(key, row.octets(1).unwrap_or_default());
+                see(key, node_in(row, 1), row.octets(2).unwrap_or_default());
             }
         })
     }
 
-    /// Shows identities with an exchange of this kind whose time has come, at most so many.
+    /// Shows identities with an exchange of this kind that waits and whose time has come, at most so many.
     pub(crate) fn due(
         &self,
         kind: Kind,
@@ -210,12 +328,63 @@ impl StoredRows {
         mut see: impl FnMut(&str),
     ) -> Result<(), DatabaseError> {
         let select = format!(
-            "SELECT identity FROM {} WHERE kind = '{}' AND due <= {now_ms} AND node = {NODE} ORDER BY due LIMIT {most}",
+            "SELECT identity FROM {} WHERE kind = '{}' AND due <= {now_ms} AND node = {AT_REST} ORDER BY due LIMIT {most}",
             self.table,
             kind.name()
         );
         self.database
             .select(&select, |row| see(row.text(0).unwrap_or_default()))
+    }
+
+    /// Shows exchanges that another node has in its memory to `see`, at most so many: the name, the key, the record. Stored messages
+    /// are not among them.
+    pub(crate) fn held_by(
+        &self,
+        node: u16,
+        most: usize,
+        mut see: impl FnMut(ExchangeKey, &[u8]),
+    ) -> Result<(), DatabaseError> {
+        let select = format!(
+            "SELECT id, record FROM {} WHERE node = {node} AND kind <> '{OF_NODE}' AND kind <> '{}' ORDER BY id LIMIT {most}",
+            self.table,
+            Kind::StoredMessage.name()
+        );
+        self.database.select(&select, |row| {
+            if let Some(key) = row.text(0).and_then(key_in) {
+                see(key, row.octets(1).unwrap_or_default());
+            }
+        })
+    }
+
+    /// Whether this node has the exchange.
+    pub(crate) fn is_mine(&self, key: ExchangeKey) -> Result<bool, DatabaseError> {
+        let mut node = AT_REST;
+        let select = format!("SELECT node FROM {} WHERE id = '{}'", self.table, id(key));
+        self.database
+            .select(&select, |row| node = node_in(row, 0))?;
+        Ok(node == self.node)
+    }
+
+    /// The nodes that have used the table.
+    pub(crate) fn nodes(&self) -> Result<Vec<NodeRow>, DatabaseError> {
+        let mut nodes = Vec::new();
+        let select = format!(
+            "SELECT node, due, identity FROM {} WHERE kind = '{OF_NODE}' ORDER BY id",
+            self.table
+        );
+        self.database.select(&select, |row| {
+            nodes.push(NodeRow {
+                number: node_in(row, 0),
+                beat: row.long(1).unwrap_or_default(),
+                uri: row.text(2).unwrap_or_default().to_owned(),
+            });
+        })?;
+        Ok(nodes)
+    }
+
+    /// Writes a group without charging records.
+    pub(crate) fn change(&self, changes: &[RowChange<'_>]) -> Result<(), DatabaseError> {
+        self.write(changes, |_| Ok(()))
     }
 
     /// Writes a group: all of it, or nothing.
@@ -226,13 +395,18 @@ impl StoredRows {
     ) -> Result<(), DatabaseError> {
         let group = self.group.fetch_add(1, Relaxed) + 1;
         self.database.together(|| {
-            let (id, due) = (id_of_node(), [("due", Value::Long(group))]);
+            let (id, due) = (self.id_of_node(), [("due", Value::Long(group))]);
             self.database
                 .put(self.table, ("id", Value::Text(&id)), &due)?;
             changes.iter().try_for_each(|change| match change {
                 RowChange::Put(row) => self.put(row),
                 RowChange::Delete(key) => self.delete(*key),
                 RowChange::Charge(record) => charge(record),
+                RowChange::Claim(key, from) => {
+                    let mine = [("node", Value::Number(self.node.into()))];
+                    self.update(*key, *from, &mine)
+                }
+                RowChange::Release(key) => self.update(*key, self.node, &RELEASED),
             })
         })?;
         // Some engines connect again by themselves in the middle of a group. What came before is lost then, and COMMIT says
@@ -248,30 +422,72 @@ impl StoredRows {
         let select = format!(
             "SELECT due FROM {} WHERE id = '{}'",
             self.table,
-            id_of_node()
+            self.id_of_node()
         );
         self.database.select(&select, |row| last = row.long(0))?;
         Ok(last)
     }
 
+    fn delete(&self, key: ExchangeKey) -> Result<(), DatabaseError> {
+        let id = id(key);
+        let id: Field<'_> = ("id", Value::Text(&id));
+        if !self.is_shared {
+            return self.database.delete(self.table, &[id]);
+        }
+        // What another node has taken over is left to that node.
+        [self.node, AT_REST].into_iter().try_for_each(|node| {
+            let node = ("node", Value::Number(node.into()));
+            self.database.delete(self.table, &[id, node])
+        })
+    }
+
     fn put(&self, row: &Row) -> Result<(), DatabaseError> {
         let id = id(row.key);
-        let key: Field<'_> = ("id", Value::Text(&id));
+        let id: Field<'_> = ("id", Value::Text(&id));
+        let node = if row.is_at_rest { AT_REST } else { self.node };
         let rest = [
-            ("node", Value::Number(row.key.node().into())),
+            ("node", Value::Number(node.into())),
             ("kind", Value::Text(row.kind)),
             ("identity", Value::Text(&row.identity)),
             ("due", Value::Long(row.due_ms)),
             ("record", Value::Octets(&row.record)),
         ];
-        self.database.put(self.table, key, &rest)
+        if !self.is_shared || row.may_be_new && !self.database.has_row(self.table, id)? {
+            return self.database.put(self.table, id, &rest);
+        }
+        // Another node may have taken it over.
+        self.update(row.key, self.node, &rest)
     }
 
-    fn delete(&self, key: ExchangeKey) -> Result<(), DatabaseError> {
+    /// Changes a row, if this node has it.
+    fn update(&self, key: ExchangeKey, node: u16, to: &[Field<'_>]) -> Result<(), DatabaseError> {
         let id = id(key);
-        let which = [("id", Value::Text(&id))];
-        self.database.delete(self.table, &which)
+        let which = [
+            ("id", Value::Text(&id)),
+            ("node", Value::Number(node.into())),
+        ];
+        self.database.update(self.table, &which, to)
     }
+
+    fn id_of_node(&self) -> String {
+        format!("{:04x}", self.node)
+    }
+}
+
+/// A message that waits again, and whose time has come.
+const RELEASED: [Field<'static>; 2] = [
+    ("node", Value::Number(AT_REST as std::os::raw::c_int)),
+    ("due", Value::Long(0)),
+];
+
+fn node_in(row: database::Row<'_>, column: usize) -> u16 {
+    let node = row.long(column).and_then(|node| u16::try_from(node).ok());
+    node.unwrap_or(AT_REST)
+}
+
+fn boot_in(row: database::Row<'_>, column: usize) -> Option<u64> {
+    let octets = row.octets(column)?;
+    Some(u64::from_be_bytes(octets.try_into().ok()?))
 }
 
 /// The name of a row: rows in the order of their names are in the order in which their exchanges were opened.
@@ -283,10 +499,6 @@ fn id(key: ExchangeKey) -> String {
 fn quoted(text: &str) -> Option<String> {
     let is_plain = !text.contains(|c: char| c == '\\' || c.is_control());
     is_plain.then(|| format!("'{}'", text.replace('\'', "''")))
-}
-
-fn id_of_node() -> String {
-    format!("{NODE:04x}")
 }
 
 fn key_in(id: &str) -> Option<ExchangeKey> {

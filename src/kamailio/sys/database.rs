@@ -219,6 +219,16 @@ impl Database {
         self.with(|connection| connection.delete(table, &Columns::of(which)))
     }
 
+    /// Changes the rows that have these values.
+    pub(crate) fn update(
+        &self,
+        table: &'static str,
+        which: &[Field<'_>],
+        to: &[Field<'_>],
+    ) -> Result<(), DatabaseError> {
+        self.with(|connection| connection.update(table, &Columns::of(which), &Columns::of(to)))
+    }
+
     /// Adds a row.
     pub(crate) fn insert(
         &self,

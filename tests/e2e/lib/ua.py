@@ -70,10 +70,10 @@ class Endpoint:
         transport = "" if self.protocol == "udp" else f";transport={self.protocol}"
         return f"{sip.host_port(self.address)}{transport}"
 
-    def send_octets(self, octets):
-        """Sends octets unchanged, for requests that no user agent would send."""
+    def send_octets(self, octets, to=None):
+        """Sends octets unchanged, for requests that no user agent would send. A response goes to where its request came from."""
         if self._transport:
-            self._transport.sendto(octets, self.gateway)
+            self._transport.sendto(octets, to or self.gateway)
         else:
             self._writer.write(octets)
 
@@ -102,11 +102,12 @@ class Endpoint:
         finally:
             del self._clients[branch]
 
-    def received(self, octets):
-        """A datagram, or one message cut out of the stream."""
+    def received(self, octets, source=None):
+        """A datagram and its source, or one message cut out of the stream."""
         try:
             message = sip.Message.parse(octets)
             message.at = time.monotonic()
+            message.source = source
             if message.is_request:
                 self._received_request(message)
             elif message.status >= 200:
@@ -122,7 +123,7 @@ class Endpoint:
         if key in self._servers:
             answer = self._servers[key]
             if answer is not None:
-                self.send_octets(answer)
+                self.send_octets(answer, request.source)
             return
         self._servers[key] = None
         user = self.users.get(sip.user_of(request.uri))
@@ -135,7 +136,7 @@ class Endpoint:
     def respond(self, request, status, reason, headers=(), to_tag=None, body=b""):
         octets = sip.response(request, status, reason, headers, body, to_tag).encode()
         self._servers[(request.branch, request.method)] = octets
-        self.send_octets(octets)
+        self.send_octets(octets, request.source)
 
     def _spawn(self, coroutine):
         task = asyncio.get_running_loop().create_task(coroutine)
@@ -169,7 +170,7 @@ class _Datagrams(asyncio.DatagramProtocol):
 
     def datagram_received(self, data, addr):
         if data.strip():  # an empty one keeps a NAT binding open
-            self._endpoint.received(data)
+            self._endpoint.received(data, addr)
 
 
 class Event:

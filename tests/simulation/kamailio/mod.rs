@@ -11,7 +11,7 @@ use std::hash::{BuildHasherDefault, DefaultHasher};
 use ipsmgw::exchange::{ExchangeKey, NothingOpen, Now};
 use ipsmgw::interwork::{Gateway, Input, Step};
 
-use state::exchanges::{LockedExchanges, OpenExchanges};
+use state::exchanges::{LockedExchanges, Node, OpenExchanges};
 use state::table::Bounds;
 use sys::sharing::Heap;
 
@@ -39,7 +39,11 @@ impl Table {
             per_chain,
             per_sender,
         };
-        Self(OpenExchanges::new(bounds, start_ms).expect("the heap is large enough"))
+        let node = Node {
+            number: 1,
+            is_one_of_several: false,
+        };
+        Self(OpenExchanges::new(bounds, start_ms, node).expect("the heap is large enough"))
     }
 
     /// As `kamailio/engine/decide.rs`: the decision is committed under the lock of the bucket. `meddle` puts faults into it.

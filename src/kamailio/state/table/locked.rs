@@ -34,20 +34,19 @@ impl<M: Memory, R: Record, B: Plain, const KINDS: usize, S: BuildHasher>
 
     /// The place of a record of this bucket.
     fn place_of(&self, serial: Serial) -> Option<u32> {
-        let place = self.table.serials.place_of(serial);
-        (self.serial_at(place) == Some(serial)).then_some(place)
+        let mut places = self.table.serials.places_of(serial);
+        places.find(|place| self.serial_at(*place) == Some(serial))
     }
 
     /// The record, unless it has ended or lives in another bucket.
     pub(in crate::kamailio) fn get(&self, serial: Serial) -> Option<&R> {
-        let row = self.held.get(self.table.serials.place_of(serial))?;
-        (row.serial == serial.get()).then_some(&row.record)
+        Some(&self.held.get(self.place_of(serial)?)?.record)
     }
 
     /// The record, to be changed.
     pub(in crate::kamailio) fn get_mut(&mut self, serial: Serial) -> Option<&mut R> {
-        let row = self.held.get_mut(self.table.serials.place_of(serial))?;
-        (row.serial == serial.get()).then_some(&mut row.record)
+        let place = self.place_of(serial)?;
+        Some(&mut self.held.get_mut(place)?.record)
     }
 
     /// The records of a kind, the oldest first.
@@ -92,6 +91,11 @@ impl<M: Memory, R: Record, B: Plain, const KINDS: usize, S: BuildHasher>
         prepare: impl FnOnce(&mut R, &mut R::Stock) -> bool,
     ) -> Result<Serial, Full> {
         self.insert_as(None, kind, sender, prepare)
+    }
+
+    /// The next serial number is at least what `at` makes of the one that would be next, and of the time.
+    pub(in crate::kamailio) fn advance(&self, at: impl FnOnce(u64, u64) -> u64) {
+        self.table.advance(|next| at(next, self.now_ms));
     }
 
     /// The same for a record of an earlier start, with the serial number that it had.

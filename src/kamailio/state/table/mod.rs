@@ -201,8 +201,10 @@ impl<M: Memory, R: Record, B: Plain, const KINDS: usize, S: BuildHasher> Table<M
         serial: Serial,
         now_ms: u64,
     ) -> Option<Locked<'_, M, R, B, KINDS, S>> {
-        let locked = self.lock_place(self.serials.place_of(serial), now_ms)?;
-        locked.get(serial).is_some().then_some(locked)
+        self.serials.places_of(serial).find_map(|place| {
+            let locked = self.lock_place(place, now_ms)?;
+            locked.get(serial).is_some().then_some(locked)
+        })
     }
 
     /// Locks the bucket that a place belongs to. Before the lock is held the place may change hands; then it is not in the
@@ -280,6 +282,13 @@ impl<M: Memory, R: Record, B: Plain, const KINDS: usize, S: BuildHasher> Table<M
         self.free.load(Relaxed)
     }
 
+    /// The next serial number is at least what `at` makes of the one that would be next.
+    fn advance(&self, at: impl FnOnce(u64) -> u64) {
+        let mut pool = self.slots.lock_pool();
+        let next = &mut pool.beside_mut().next_serial;
+        *next = (*next).max(at(*next));
+    }
+
     /// How many senders have something open.
     pub(in crate::kamailio) fn senders(&self) -> u32 {
         self.slots.lock_pool().beside().shares.senders()
@@ -337,7 +346,7 @@ impl<M: Memory, R: Record, B: Plain, const KINDS: usize, S: BuildHasher> Table<M
         row.serial = 0;
         row.next = std::mem::replace(&mut beside.first, place);
         beside.shares.give_back(std::mem::take(&mut row.share));
-        self.serials.take_back(serial);
+        self.serials.take_back(serial, place);
         bucket.give_back(place);
         self.free.store(self.free().wrapping_add(1), Relaxed);
     }

@@ -1,0 +1,133 @@
+//! Other nodes with the same table of promises: signs of life, and what a node leaves that has died.
+//!
+//! Each node changes its row at least each second. No clocks are compared: a node is dead for this one when its row has not
+//! changed for `node_timeout` by the clock of this one. Exchanges are taken over by a change of their rows, of which only one
+//! node can be the first.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use crate::base::Text;
+use crate::exchange::decode;
+
+use super::taking_up::take_up_one;
+use crate::kamailio::state::gateway_state::state;
+use crate::kamailio::state::nodes::{Nodes, OtherNode};
+use crate::kamailio::state::storage::Storage;
+use crate::kamailio::state::stored_rows::RowChange;
+use crate::kamailio::sys::clock;
+use crate::kamailio::sys::database::DatabaseError;
+use crate::kamailio::sys::signals;
+
+/// Milliseconds between two signs of life.
+const BEAT_MS: u64 = 1_000;
+
+/// How many exchanges of a dead node are taken over at once.
+const GROUP: usize = 256;
+
+/// What this process has seen of another node.
+struct Seen {
+    beat: i64,
+    changed_ms: u64,
+    /// Whether its exchanges were taken over since.
+    is_taken_over: bool,
+}
+
+#[derive(Default)]
+struct Watch {
+    next_ms: u64,
+    seen: HashMap<u16, Seen>,
+}
+
+thread_local! {
+    /// Used by the process `IPSMGW STORE` only.
+    static WATCH: RefCell<Watch> = RefCell::default();
+}
+
+/// Gives a sign of life, and looks for those of the others.
+pub(super) fn look(storage: &Storage) {
+    let nodes = &state().nodes;
+    if nodes.are_several() {
+        signals::uncut(|| WATCH.with_borrow_mut(|watch| watch.look(nodes, storage)));
+    }
+}
+
+impl Watch {
+    fn look(&mut self, nodes: &Nodes, storage: &Storage) {
+        let now_ms = clock::monotonic_ms();
+        if now_ms < self.next_ms {
+            return;
+        }
+        self.next_ms = now_ms + BEAT_MS;
+        if storage.rows.change(&[]).is_err() {
+            return;
+        }
+        nodes.beat();
+        let Ok(rows) = storage.rows.nodes() else {
+            return;
+        };
+        let mut others = Vec::new();
+        for row in rows.iter().filter(|row| row.number != nodes.node()) {
+            let seen = self.seen.entry(row.number).or_insert(Seen {
+                beat: row.beat,
+                changed_ms: now_ms,
+                is_taken_over: false,
+            });
+            if seen.beat != row.beat {
+                *seen = Seen {
+                    beat: row.beat,
+                    changed_ms: now_ms,
+                    is_taken_over: false,
+                };
+            }
+            let is_alive = now_ms < seen.changed_ms + nodes.settings.timeout_ms;
+            if !is_alive && !seen.is_taken_over {
+                seen.is_taken_over = take_over(storage, row.number).is_ok();
+            }
+            others.push(OtherNode {
+                number: row.number,
+                uri: Text::new(&row.uri).unwrap_or_default(),
+                is_alive,
+            });
+        }
+        nodes.set(others.into_iter());
+    }
+}
+
+/// Takes over what a dead node leaves. Its stored messages wait again, for whichever node delivers them.
+fn take_over(storage: &Storage, node: u16) -> Result<(), DatabaseError> {
+    tracing::warn!(
+        node,
+        "a node gives no sign of life: its messages are taken over"
+    );
+    storage.rows.release_all(node)?;
+    let mut taken = 0_usize;
+    loop {
+        let mut held = Vec::new();
+        storage.rows.held_by(node, GROUP, |key, record| {
+            held.push((key, decode(key, record).ok()));
+        })?;
+        let claims: Vec<_> = held
+            .iter()
+            .map(|(key, _)| RowChange::Claim(*key, node))
+            .collect();
+        if claims.is_empty() {
+            break;
+        }
+        storage.rows.change(&claims)?;
+        for (key, exchange) in held {
+            // Another node may have been first.
+            if !storage.rows.is_mine(key)? {
+                continue;
+            }
+            match exchange {
+                Some((exchange, texts)) if take_up_one(storage, &exchange, &texts) => taken += 1,
+                _ => tracing::error!(
+                    "an exchange of a dead node has no place, or is damaged: it is taken up at the next start"
+                ),
+            }
+        }
+    }
+    tracing::info!(target: "ipsmgw::notice", node, exchanges = taken, "exchanges of a dead node are taken over");
+    Ok(())
+}

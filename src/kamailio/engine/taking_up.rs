@@ -1,0 +1,19 @@
+//! Exchanges of earlier starts and of dead nodes.
+
+use crate::exchange::{Exchange, Texts, identity_in};
+
+use super::charging;
+use super::decide::take_up;
+use crate::kamailio::state::counters::TAKEN_UP;
+use crate::kamailio::state::storage::Storage;
+
+/// Takes up an exchange that was read. False: there is no place for it.
+pub(super) fn take_up_one(storage: &Storage, exchange: &Exchange, texts: &Texts) -> bool {
+    let identity = identity_in(exchange.kind(), texts);
+    let is_taken = identity.is_some_and(|identity| take_up(&identity, exchange, texts));
+    if is_taken {
+        charging::submission_again(storage, exchange, texts);
+        TAKEN_UP.count();
+    }
+    is_taken
+}

@@ -1,0 +1,51 @@
+//! `$ipsmgw(node)`: of several nodes, the one that a message is for.
+
+use crate::interwork::{self, Class, FieldValue, MessageField, Named};
+
+use crate::kamailio::engine::message_view::MessageView;
+use crate::kamailio::state::gateway_state::state;
+use crate::kamailio::state::now::now;
+use crate::kamailio::sys::message::SipMsg;
+
+/// RP-DATA from the network to the phone (TS 24.011 §8.2.2).
+const FROM_NETWORK: FieldValue = FieldValue::Number(1);
+
+/// The SIP URI of the node that a message is for: of a report or notification, the node that has sent what it is about; of a
+/// part of a long short message, the node that joins the parts of its sender. Nothing: it is for this node.
+pub(super) fn of(msg: SipMsg<'_>) -> Option<String> {
+    let state = state();
+    if !state.nodes.are_several() {
+        return None;
+    }
+    let mut view = MessageView::of(msg)?;
+    let node = match state.gateway.classify(&view.content()).ok()? {
+        Class::RpData => {
+            let message = view.content();
+            let field = |field| state.gateway.field(&message, field, 0);
+            let is_part = matches!(field(MessageField::Parts), Some(FieldValue::Number(2..)));
+            // Of what a service centre sends, the recipient has the parts.
+            let whose = match field(MessageField::RpMti) {
+                Some(FROM_NETWORK) => message.request_uri.to_owned(),
+                _ => state.identity_of(msg)?,
+            };
+            let identity = interwork::identity(&whose).filter(|_| is_part)?;
+            state.nodes.that_joins(identity.as_str())?
+        }
+        Class::RpReport | Class::Imdn => {
+            view.read_sender();
+            let Ok(Some(report)) = state.gateway.read_report(&view.message()) else {
+                return None;
+            };
+            let Named::Exchange(exchange, _) = report.named else {
+                return None;
+            };
+            let is_here = state.table.lock_of(exchange, now().unix_ms).is_some();
+            if is_here || exchange.node() == state.nodes.node() {
+                return None;
+            }
+            state.nodes.living(exchange.node())?
+        }
+        _ => return None,
+    };
+    Some(node.uri.as_str().to_owned())
+}
