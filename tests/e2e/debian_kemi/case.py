@@ -66,13 +66,15 @@ def write_configuration(language, name, *before, port, rules=False, last=""):
     (folder / script).write_text(text)
 
     text = (EXAMPLES / "kamailio-basic-kemi.cfg").read_text()
+    # The people are in SQLite.
+    text = text.replace("#!define WITH_MYSQL\n", "").replace("#!define WITH_ACCDB\n", "")
     # The folder of a Kamailio that was compiled by hand.
     text = text.replace("/usr/local/etc/kamailio", str(folder)).replace("port=5060\n", "")
     text += f'\ninclude_file "{CFG}/ipsmgw-routes.cfg"\n{last}\n'
     text += f'modparam("ctl", "binrpc", "unix:{folder}/ctl")\nlisten=127.0.0.1:{port}\nlog_stderror=yes\nauto_aliases=no\n'
     text += f'modparam("jsonrpcs", "fifo_name", "{folder}/fifo")\nmodparam("jsonrpcs", "dgram_socket", "{folder}/sock")\n'
     (folder / "kamailio.cfg").write_text(text)
-    lines = [f"#!define WITH_CFG{engine}", "#!undef WITH_MYSQL", "#!undef WITH_ACCDB", f'#!define DBURL "sqlite:///{database}"']
+    lines = [f"#!define WITH_CFG{engine}", f'#!define DBURL "sqlite:///{database}"']
     lines += ['loadmodule "db_sqlite.so"', f'#!define IPSMGW_DOMAIN "{DOMAIN}"', f'#!define IPSMGW_MODULE "{MODULE}"', *before]
     (folder / "kamailio-local.cfg").write_text("\n".join(lines) + "\n")
     return folder
