@@ -9,6 +9,7 @@ use super::overload;
 use super::params;
 use super::pv;
 use super::recipients;
+use super::reports;
 use super::rpc;
 use super::sessions;
 use super::start;
@@ -144,8 +145,8 @@ functions! {
     ImToList c"ipsmgw_im_to_list" c"im_to_list" (msg) => recipients::im_to_list(msg);
     Draining c"ipsmgw_draining" c"draining" (msg) => functions::draining(msg);
     Enabled c"ipsmgw_enabled" c"enabled" (msg) => functions::enabled(msg);
-    ExpectsReport c"ipsmgw_expects_report" c"expects_report" (msg) => functions::expects_report(msg);
-    Report c"ipsmgw_report" c"report" (msg) => functions::report(msg);
+    ExpectsReport c"ipsmgw_expects_report" c"expects_report" (msg) => reports::expects_report(msg);
+    Report c"ipsmgw_report" c"report" (msg) => reports::report(msg);
     Reply c"ipsmgw_reply" c"reply" (msg) => functions::reply(msg);
     Session c"ipsmgw_session" c"session" (msg) => sessions::session(msg);
     Msrp c"ipsmgw_msrp" c"msrp" (msg) without message => sessions::frame(msg);

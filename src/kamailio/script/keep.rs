@@ -1,6 +1,6 @@
 //! `ipsmgw_keep()`: answers a registration after it was written to the database.
 
-use super::functions::begin;
+use super::requests::begin;
 use crate::kamailio::engine::answer::answer_request;
 use crate::kamailio::engine::execute::refuse_without_means;
 use crate::kamailio::register::person;

@@ -1,5 +1,6 @@
 //! What the script and operators see: exports, parameters, functions, pseudo-variables, RPC.
 
+pub(super) mod assigned;
 pub(super) mod exports;
 pub(super) mod fixups;
 pub(super) mod functions;
@@ -11,6 +12,8 @@ pub(super) mod overload;
 pub(super) mod params;
 pub(super) mod pv;
 pub(super) mod recipients;
+pub(super) mod reports;
+pub(super) mod requests;
 pub(super) mod rpc;
 pub(super) mod sessions;
 pub(super) mod start;

@@ -5,7 +5,7 @@ use std::ffi::CStr;
 use crate::interwork::{FieldValue, MessageField};
 use crate::sip::MessageIn;
 
-use super::{functions, node};
+use super::{assigned, node};
 use crate::kamailio::engine::cdr_route;
 use crate::kamailio::engine::message_view::MessageView;
 use crate::kamailio::engine::result_route;
@@ -58,11 +58,11 @@ impl PseudoVariable for Variable {
         let number = number.and_then(|number| u16::try_from(number).ok());
         match (field(inner), number) {
             (Some(MessageField::Status), Some(status @ 200..700)) => {
-                functions::set_status(message, status);
+                assigned::set_status(message, status);
                 return true;
             }
             (Some(MessageField::HoldTimeout), Some(seconds @ 1..=30)) => {
-                functions::set_hold_timeout(message, seconds);
+                assigned::set_hold_timeout(message, seconds);
                 return true;
             }
             (Some(MessageField::HoldTimeout), _) => {
@@ -116,7 +116,7 @@ fn value(msg: SipMsg<'_>, field: MessageField) -> Option<FieldValue> {
         }
     }
     if field == MessageField::Status {
-        return functions::status_set(msg).map(|status| FieldValue::Number(status.into()));
+        return assigned::status_set(msg).map(|status| FieldValue::Number(status.into()));
     }
     match field {
         MessageField::Person => return person::uri(msg).map(FieldValue::Text),
@@ -136,7 +136,7 @@ fn value(msg: SipMsg<'_>, field: MessageField) -> Option<FieldValue> {
             return state().gateway.field(&message, field, 0);
         }
         MessageField::HoldTimeout => {
-            let seconds = functions::hold_ms(msg) / 1000;
+            let seconds = assigned::hold_ms(msg) / 1000;
             return i64::try_from(seconds).ok().map(FieldValue::Number);
         }
         _ => {}

@@ -6,7 +6,7 @@ use crate::exchange::ExchangeKey;
 use crate::interwork::{Input, Interworking, RecipientIn, TranslatedDelivery, Verdict};
 use crate::sip::Uri;
 
-use super::functions::{accept, can_take, refuse_message};
+use super::requests::{accept, can_take, refuse_message};
 use crate::kamailio::engine::decide::decide_for;
 use crate::kamailio::engine::execute::{Context, execute, handle, note_opened};
 use crate::kamailio::engine::message_view::MessageView;

@@ -2,7 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use super::functions::{begin, refuse, refuse_while_draining};
+use super::requests::{begin, refuse, refuse_while_draining};
 use crate::base::Text;
 use crate::interwork::msrp::offer::{self, Accepted, OwnAddress};
 use crate::interwork::msrp::{Arrival, MAX_MESSAGES, MsrpOutcome, MsrpSession, Received, token_of};

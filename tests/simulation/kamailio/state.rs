@@ -1,6 +1,6 @@
 //! `src/kamailio/state`, as far as it needs no Kamailio.
 
-#[path = "../../../src/kamailio/state/exchanges.rs"]
+#[path = "../../../src/kamailio/state/exchanges/mod.rs"]
 pub(super) mod exchanges;
 #[path = "../../../src/kamailio/state/shares.rs"]
 mod shares;

@@ -1,0 +1,257 @@
+use super::*;
+use crate::base::Text;
+use crate::exchange::{Header, IdentityKey, KeptPart, KeptPartState, KeptPartTexts, NEVER, Party};
+use crate::kamailio::sys::sharing::Heap;
+
+const NODE: Node = Node {
+    number: 1,
+    is_one_of_several: false,
+};
+
+fn open_exchanges() -> OpenExchanges<Heap> {
+    let bounds = Bounds {
+        places: 4,
+        per_chain: 4,
+        per_sender: 4,
+    };
+    OpenExchanges::new(bounds, 1_767_319_445_000, NODE).unwrap()
+}
+
+fn part(key: ExchangeKey, sequence: u8) -> Exchange {
+    Exchange::from(KeptPart {
+        header: Header {
+            key,
+            identity: IdentityKey::of(&Text::new("+1").unwrap()),
+            share: 5,
+            due_ms: NEVER,
+            stored: Stored::No,
+        },
+        state: KeptPartState::Waiting,
+        sender: Party::Phone,
+        private: false,
+        zone: 0,
+        sequence,
+        unix: 0,
+        digest: 0,
+        concatenation: 0,
+        owed: None,
+    })
+}
+
+fn texts(octets: usize) -> Texts {
+    let tpdu: Vec<u8> = (0..=253).cycle().take(octets.min(254)).collect();
+    let long = "x".repeat(octets.saturating_sub(254).min(254));
+    KeptPartTexts {
+        sender: &long,
+        recipient: &long,
+        tpdu: &tpdu,
+        ..KeptPartTexts::default()
+    }
+    .pack()
+}
+
+fn open(
+    locked: &mut LockedExchanges<'_, Heap>,
+    sequence: u8,
+    texts: Texts,
+) -> Result<ExchangeKey, Full> {
+    let octets = texts.as_octets().len();
+    let key = locked.take_place(Kind::KeptPart, 5, octets)?;
+    locked.commit(&[Change::Opened(part(key, sequence), texts)]);
+    Ok(key)
+}
+
+#[test]
+fn exchanges_are_found_oldest_first() {
+    let table = open_exchanges();
+    let mut locked = table.lock("+1", 1);
+    let keys = [1, 2, 3].map(|sequence| open(&mut locked, sequence, texts(9)).unwrap());
+    locked.commit(&[Change::Ended(keys[1])]);
+    let first = locked.oldest(Kind::KeptPart).unwrap();
+    let next = locked.next_oldest(first.key()).unwrap();
+    assert_eq!((first, next), (part(keys[0], 1), part(keys[2], 3)));
+    assert_eq!(locked.next_oldest(next.key()), None);
+    assert_eq!(locked.oldest(Kind::SmToIm), None);
+    assert_eq!(locked.by_key(keys[1]), None);
+}
+
+fn stored(exchange: Exchange, stored: Stored) -> Exchange {
+    let mut exchange = exchange;
+    exchange.header_mut().stored = stored;
+    exchange
+}
+
+#[test]
+fn the_database_follows_what_is_stored() {
+    let table = open_exchanges();
+    let mut locked = table.lock("+1", 1);
+    let keys = [1, 2].map(|sequence| open(&mut locked, sequence, texts(9)).unwrap());
+    let [first, second] = keys.map(|key| part(key, 1));
+    // Nothing of what is only in memory, and of what is asked for.
+    let asked = Change::Updated(stored(first, Stored::Asked));
+    assert_eq!(locked.commit(&[asked, Change::Updated(second)]), []);
+    // What is opened and changed comes before what has ended.
+    let third = locked.take_place(Kind::KeptPart, 5, 9).unwrap();
+    let changes = [
+        Change::Ended(keys[0]),
+        Change::Ended(keys[1]),
+        Change::Opened(stored(part(third, 3), Stored::Yes), texts(9)),
+    ];
+    let behind = [Behind::Changed(third), Behind::Ended(keys[0])];
+    assert_eq!(locked.commit(&changes), behind);
+    // It is not kept any more.
+    let now = Change::Updated(part(third, 3));
+    assert_eq!(locked.commit(&[now]), [Behind::Ended(third)]);
+    assert_eq!(locked.commit(&[Change::Ended(third)]), []);
+}
+
+#[test]
+fn an_exchange_of_an_earlier_start_keeps_its_key() {
+    let table = open_exchanges();
+    let key = ExchangeKey::new(1, 1_000).unwrap();
+    let mut locked = table.lock("+1", 1);
+    assert!(locked.take_place_again(&part(key, 1), 9));
+    let opened = Change::Opened(part(key, 1), texts(9));
+    assert_eq!(locked.commit(&[opened]), []);
+    assert_eq!(locked.by_key(key), Some(part(key, 1)));
+    // Not twice.
+    assert!(!locked.take_place_again(&part(key, 1), 9));
+    // One whose entry another one has, and one of another node.
+    for other in [(1, 1_008), (2, 1_016)].map(|(node, serial)| ExchangeKey::new(node, serial)) {
+        let other = other.unwrap();
+        assert!(locked.take_place_again(&part(other, 1), 9));
+        locked.commit(&[Change::Opened(part(other, 1), texts(9))]);
+        assert_eq!(locked.by_key(other), Some(part(other, 1)));
+        assert_eq!(locked.by_key(key), Some(part(key, 1)));
+        locked.commit(&[Change::Ended(other)]);
+        assert_eq!(locked.by_key(other), None);
+        assert_eq!(locked.by_key(key), Some(part(key, 1)));
+    }
+    // New exchanges come behind it, however far it is.
+    let far = ExchangeKey::new(1, (1 << 55) + 1).unwrap();
+    assert!(locked.take_place_again(&part(far, 2), 9));
+    let next = locked.take_place(Kind::KeptPart, 5, 9).unwrap();
+    assert!(next.serial() > far.serial());
+}
+
+#[test]
+fn a_place_that_nothing_is_opened_at_is_given_back() {
+    let table = open_exchanges();
+    let mut locked = table.lock("+1", 1);
+    for _ in 0..4 {
+        locked.take_place(Kind::KeptPart, 5, 9).unwrap();
+    }
+    assert_eq!(locked.oldest(Kind::KeptPart), None);
+    assert!(locked.take_place(Kind::KeptPart, 5, 9).is_err());
+    locked.commit(&[]);
+    for _ in 0..4 {
+        locked.take_place(Kind::KeptPart, 5, 9).unwrap();
+    }
+    // Also without a commit.
+    drop(locked);
+    assert_eq!((table.percent_open(), table.senders()), (0, 0));
+}
+
+#[test]
+fn long_texts_take_a_block_and_give_it_back() {
+    let table = open_exchanges();
+    let mut locked = table.lock("+1", 1);
+    for _ in 0..3 {
+        let long = texts(508);
+        let key = open(&mut locked, 1, long.clone()).unwrap();
+        let short = open(&mut locked, 2, texts(9)).unwrap();
+        // Four places have one block.
+        assert_eq!(open(&mut locked, 3, texts(508)), Err(Full::Table));
+        let kept = locked.texts(key).unwrap();
+        assert_eq!(kept.as_octets(), long.as_octets());
+        assert!(locked.room(key) > locked.room(short));
+        // What goes on in a block may get shorter, and longer again.
+        for texts in [texts(9), texts(508)] {
+            let change = Change::Rewritten(part(key, 1), texts.clone());
+            locked.commit(&[change]);
+            assert_eq!(locked.texts(key).unwrap().as_octets(), texts.as_octets());
+        }
+        locked.commit(&[Change::Ended(key), Change::Ended(short)]);
+    }
+}
+
+#[test]
+fn a_key_of_another_node_is_nothing_here() {
+    let table = open_exchanges();
+    let mut locked = table.lock("+1", 1);
+    let key = open(&mut locked, 1, texts(9)).unwrap();
+    let other = ExchangeKey::new(2, key.serial()).unwrap();
+    assert_eq!(locked.by_key(other), None);
+    drop(locked);
+    assert!(table.lock_of(other, 1).is_none());
+    assert!(table.lock_of(key, 1).is_some());
+}
+
+const fn past(digest: u64, rp_mr: u8) -> PastSm {
+    PastSm {
+        digest,
+        until_ms: 9,
+        unix: 0,
+        zone: 0,
+        rp_mr,
+        rp_cause: None,
+        tp_fcs: None,
+        report_lost: false,
+    }
+}
+
+#[test]
+fn a_bucket_remembers_its_newest_outcomes() {
+    let table = open_exchanges();
+    let mut locked = table.lock("+1", 1);
+    for digest in 1..=16 {
+        locked.commit(&[Change::Remembered(past(digest, 1))]);
+    }
+    // The same one again takes no other's place.
+    locked.commit(&[Change::Remembered(past(16, 2))]);
+    assert_eq!(locked.outcome_of(16), Some(past(16, 2)));
+    assert_eq!(locked.outcome_of(1), Some(past(1, 1)));
+    locked.commit(&[Change::Remembered(past(17, 1))]);
+    assert_eq!(locked.outcome_of(1), None);
+    assert_eq!(locked.outcome_of(2), Some(past(2, 1)));
+}
+
+const fn part_until(digest: u64, until_ms: u64) -> Change {
+    Change::PartRemembered { digest, until_ms }
+}
+
+#[test]
+fn a_part_is_remembered_for_a_while() {
+    let table = open_exchanges();
+    let mut locked = table.lock("+1", 1);
+    assert!(!locked.has_part(7, 0) && !locked.has_part(0, 0));
+    locked.commit(&[part_until(7, 100)]);
+    assert!(locked.has_part(7, 99));
+    assert!(!locked.has_part(7, 100));
+    // Another one at its place.
+    locked.commit(&[part_until(7 + 64, 100)]);
+    assert!(locked.has_part(7 + 64, 99) && !locked.has_part(7, 99));
+}
+
+#[test]
+fn a_part_that_is_half_written_is_forgotten() {
+    let table = open_exchanges();
+    let mut locked = table.lock("+1", 1);
+    locked.commit(&[part_until(7, 100)]);
+    // Another process has written one of its two words.
+    locked.part(7).unwrap().until.store(101, Relaxed);
+    assert!(!locked.has_part(7, 50));
+}
+
+#[test]
+fn each_sequence_counts_by_itself_and_round() {
+    let table = open_exchanges();
+    let mut locked = table.lock("+1", 1);
+    let first = locked.next_number(Sequence::RpMr);
+    assert_eq!(locked.next_number(Sequence::RpMr), first.wrapping_add(1));
+    let other = locked.next_number(Sequence::TpMr);
+    for _ in 0..255 {
+        locked.next_number(Sequence::TpMr);
+    }
+    assert_eq!(locked.next_number(Sequence::TpMr), other);
+}
