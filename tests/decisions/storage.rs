@@ -42,6 +42,14 @@ fn kept(world: &mut World, part: &[u8]) -> ExchangeKey {
     exchange
 }
 
+/// The last part comes: the whole message goes, and nothing of it is left.
+fn completed_by(world: &mut World, part: &[u8]) {
+    let (id, text) = whole(&world.submit(&from_phone(ALICE, part)));
+    assert_eq!(text, long());
+    answered(world, id, 200);
+    assert_eq!((world.store.open(), world.store.rows()), (0, 0));
+}
+
 #[test]
 fn a_part_is_acknowledged_when_it_is_written() {
     let mut world = world();
@@ -59,10 +67,7 @@ fn a_part_is_acknowledged_when_it_is_written() {
     // Said once.
     assert!(world.stored(exchange).is_nothing());
     kept(&mut world, &parts[1]);
-    let (id, text) = whole(&world.submit(&from_phone(ALICE, &parts[2])));
-    assert_eq!(text, long());
-    answered(&mut world, id, 200);
-    assert_eq!((world.store.open(), world.store.rows()), (0, 0));
+    completed_by(&mut world, &parts[2]);
 }
 
 #[test]
@@ -168,10 +173,7 @@ fn acknowledged_parts_survive_a_crash() {
     world.crash(5_000);
     assert_eq!(world.store.open(), 1);
     kept(&mut world, &parts[1]);
-    let (id, text) = whole(&world.submit(&from_phone(ALICE, &parts[2])));
-    assert_eq!(text, long());
-    answered(&mut world, id, 200);
-    assert_eq!((world.store.open(), world.store.rows()), (0, 0));
+    completed_by(&mut world, &parts[2]);
 }
 
 #[test]
@@ -184,10 +186,7 @@ fn a_message_that_was_on_its_way_goes_when_its_last_part_comes_again() {
     world.crash(5_000);
     assert_eq!(world.store.open(), 2);
     // The phone got no RP-ACK for its last part.
-    let (id, text) = whole(&world.submit(&from_phone(ALICE, &parts[2])));
-    assert_eq!(text, long());
-    answered(&mut world, id, 200);
-    assert_eq!((world.store.open(), world.store.rows()), (0, 0));
+    completed_by(&mut world, &parts[2]);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::interwork::input::{NotifyIn, TranslatedIm};
 use crate::interwork::make::short_message::DisplayOptions;
 use crate::interwork::read::body::{Body, Wrapped, recipient_list};
 use crate::interwork::read::im_text;
-use crate::interwork::read::sender::{identity_of, sender};
+use crate::interwork::read::sender::{Sender, identity_of, sender};
 use crate::interwork::reason::Reason;
 use crate::interwork::refusal::Refusal;
 use crate::interwork::rules::causes::defaults as cause;
@@ -37,6 +37,27 @@ impl Gateway {
         self.translate_im_to(message, now)
     }
 
+    /// The text of an instant message, and the notifications that its sender asks for.
+    pub(crate) fn text_of_im(
+        &self,
+        message: &MessageIn<'_>,
+        sender: &Sender<'_>,
+        now: Now,
+    ) -> Result<(String, Option<NotifyIn>), Box<Refusal>> {
+        Ok(match Body::of(message)? {
+            Body::Text(entity) => (im_text::of_message(message, &entity)?, None),
+            Body::Cpim(entity, Wrapped::Message) => {
+                let octets = entity.octets().map_err(Reason::from)?;
+                let cpim = Cpim::decode(&octets).map_err(Reason::Undecodable)?;
+                (
+                    im_text::of_cpim_message(message, &cpim)?,
+                    self.notify(&cpim, message, sender, now),
+                )
+            }
+            _ => return Err(Reason::MediaType.into()),
+        })
+    }
+
     /// The same for one recipient of a list.
     pub(crate) fn translate_im_to(
         &self,
@@ -48,18 +69,7 @@ impl Gateway {
             Uri::parse(message.request_uri).ok_or_else(|| Refusal::sip(416, Reason::Recipient))?;
         let private = is_private(message.privacy, message.from);
         let lifetime = self.lifetime(message, now)?;
-        let (text, notify) = match Body::of(message)? {
-            Body::Text(entity) => (im_text::of_message(message, &entity)?, None),
-            Body::Cpim(entity, Wrapped::Message) => {
-                let octets = entity.octets().map_err(Reason::from)?;
-                let cpim = Cpim::decode(&octets).map_err(Reason::Undecodable)?;
-                (
-                    im_text::of_cpim_message(message, &cpim)?,
-                    self.notify(&cpim, message, &sender, now),
-                )
-            }
-            _ => return Err(Reason::MediaType.into()),
-        };
+        let (text, notify) = self.text_of_im(message, &sender, now)?;
         let too_long = || Refusal::sip(414, Reason::Recipient);
         let shown = DisplayOptions {
             immediately: is_urgent(message.priority),

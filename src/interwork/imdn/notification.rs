@@ -220,53 +220,54 @@ impl Turn<'_> {
         let (Some(exchange), Some(texts)) = (self.view.by_key(key), self.view.texts(key)) else {
             return;
         };
+        let to_person = |header, unix| About {
+            key,
+            header,
+            party: Party::Phone,
+            unix,
+            identity: "",
+            recipient: "",
+            reported_recipient: "",
+            sender: "",
+            message_id: "",
+            way: "",
+        };
         let about = match exchange {
             Exchange::ImToSm(im) => {
                 let texts = ImToSmTexts::of(&texts);
                 About {
-                    key,
-                    header: im.header,
                     party: im.to,
-                    unix: im.sender().unix,
                     identity: texts.identity,
                     recipient: match im.to {
                         Party::Phone => texts.address,
                         Party::ServiceCentre => "",
                     },
-                    reported_recipient: "",
                     sender: texts.sender,
                     message_id: texts.message_id,
                     way: texts.way,
+                    ..to_person(im.header, im.sender().unix)
                 }
             }
             Exchange::ListDelivery(it) => {
                 let texts = ListDeliveryTexts::of(&texts);
                 About {
-                    key,
-                    header: it.header,
-                    party: Party::Phone,
-                    unix: it.unix,
                     identity: texts.identity,
                     recipient: texts.recipient,
-                    reported_recipient: "",
                     sender: texts.sender,
                     message_id: texts.message_id,
                     way: texts.way,
+                    ..to_person(it.header, it.unix)
                 }
             }
             Exchange::StoredMessage(it) => {
                 let texts = StoredMessageTexts::of(&texts);
                 About {
-                    key,
-                    header: it.header,
-                    party: Party::Phone,
-                    unix: it.unix,
                     identity: texts.identity,
                     recipient: texts.recipient,
-                    reported_recipient: "",
                     sender: texts.sender,
                     message_id: texts.message_id,
                     way: texts.way,
+                    ..to_person(it.header, it.unix)
                 }
             }
             _ => return,

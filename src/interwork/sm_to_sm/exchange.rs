@@ -28,14 +28,15 @@ const NOT_SENT: SipOutcome = SipOutcome {
 
 /// The sender's side.
 impl Turn<'_> {
-    pub(crate) fn submit_to_phone(
+    /// Opens the exchange of a short message that is not relayed, and answers its request. None: the message is a repetition, or
+    /// there is no place for it.
+    pub(crate) fn open_delivering(
         &mut self,
         sm: &TranslatedSm,
-        to: &SmIn,
         transaction: TransactionId,
-    ) {
+    ) -> Option<SmToIm> {
         if self.repeats(sm, transaction) {
-            return;
+            return None;
         }
         let texts = sm.texts();
         let place = self
@@ -43,16 +44,37 @@ impl Turn<'_> {
             .take_place(Kind::SmToIm, sm.share, texts.packed_len());
         let key = match place {
             Ok(key) => key,
-            Err(full) => return self.no_place(sm, Interworking::SmToSm, transaction, full),
+            Err(full) => {
+                self.no_place(sm, Interworking::SmToSm, transaction, full);
+                return None;
+            }
         };
         let state = SmToImState::Delivering { asked: false };
-        let mut exchange = sm.exchange(key, state, self.now);
+        let exchange = sm.exchange(key, state, self.now);
+        self.view.open(exchange, texts.pack());
+        self.answer(
+            ReplyTo::Transaction(transaction),
+            202,
+            false,
+            Verdict::Taken,
+        );
+        Some(exchange)
+    }
+
+    pub(crate) fn submit_to_phone(
+        &mut self,
+        sm: &TranslatedSm,
+        to: &SmIn,
+        transaction: TransactionId,
+    ) {
+        let Some(mut exchange) = self.open_delivering(sm, transaction) else {
+            return;
+        };
+        let key = exchange.header.key;
         exchange.asks = sm.asks;
         exchange.to_phone = true;
         exchange.header.due_ms = self.now.unix_ms + self.gateway.policy.im_timeout_ms;
-        self.view.open(exchange, texts.pack());
-        let request = ReplyTo::Transaction(transaction);
-        self.answer(request, 202, false, Verdict::Taken);
+        self.view.update(exchange);
         self.count(Counter::SmToSm);
         self.effects.push(Effect::DeliverSm {
             from: key,

@@ -6,7 +6,7 @@ use crate::exchange::{
     MOST_TEXT, Party, ReplyTo, Services, SmToIm, SmToImState, SmToImTexts, Stored, StoredContent,
     StoredFor, StoredMessage, StoredMessageState, StoredMessageTexts, TransactionId,
 };
-use crate::interwork::charging::{Charged, Interworking};
+use crate::interwork::charging::Charged;
 use crate::interwork::counter::Counter;
 use crate::interwork::handle::{FORGOTTEN_MS, Turn};
 use crate::interwork::im_to_sm::exchange::ACCEPTED;
@@ -82,22 +82,9 @@ impl Turn<'_> {
 
     /// A short message of a phone, on its sender's side: the recipient is away.
     pub(crate) fn submit_to_store(&mut self, sm: &TranslatedSm, transaction: TransactionId) {
-        if self.repeats(sm, transaction) {
+        let Some(exchange) = self.open_delivering(sm, transaction) else {
             return;
-        }
-        let texts = sm.texts();
-        let place = self
-            .view
-            .take_place(Kind::SmToIm, sm.share, texts.packed_len());
-        let key = match place {
-            Ok(key) => key,
-            Err(full) => return self.no_place(sm, Interworking::SmToSm, transaction, full),
         };
-        let state = SmToImState::Delivering { asked: false };
-        let exchange = sm.exchange(key, state, self.now);
-        self.view.open(exchange, texts.pack());
-        let request = ReplyTo::Transaction(transaction);
-        self.answer(request, 202, false, Verdict::Taken);
         if !self.store_sm_of(exchange, NOT_STORED.status) {
             self.outcome_of_sm(exchange, NOT_STORED.status);
         }

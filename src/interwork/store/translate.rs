@@ -5,14 +5,12 @@ use crate::exchange::{Identity, Now, TransactionId};
 use crate::interwork::Gateway;
 use crate::interwork::charging::Interworking;
 use crate::interwork::im_to_sm::translate::is_urgent;
-use crate::interwork::input::{ImToStore, Input, NotifyIn, TranslatedSm};
-use crate::interwork::read::body::{Body, Wrapped, recipient_list};
+use crate::interwork::input::{ImToStore, Input, TranslatedSm};
+use crate::interwork::read::body::recipient_list;
 use crate::interwork::read::classify::Class;
-use crate::interwork::read::im_text;
 use crate::interwork::read::sender::{identity_of, sender};
 use crate::interwork::reason::Reason;
 use crate::interwork::refusal::Refusal;
-use crate::mime::Cpim;
 use crate::sip::{MessageIn, Uri, is_private};
 
 /// A message that the script has stored.
@@ -74,18 +72,7 @@ impl Gateway {
         let recipient =
             Uri::parse(message.request_uri).ok_or_else(|| Refusal::sip(416, Reason::Recipient))?;
         let lifetime = self.lifetime(message, now)?;
-        let (text, notify): (String, Option<NotifyIn>) = match Body::of(message)? {
-            Body::Text(entity) => (im_text::of_message(message, &entity)?, None),
-            Body::Cpim(entity, Wrapped::Message) => {
-                let octets = entity.octets().map_err(Reason::from)?;
-                let cpim = Cpim::decode(&octets).map_err(Reason::Undecodable)?;
-                (
-                    im_text::of_cpim_message(message, &cpim)?,
-                    self.notify(&cpim, message, &sender, now),
-                )
-            }
-            _ => return Err(Reason::MediaType.into()),
-        };
+        let (text, notify) = self.text_of_im(message, &sender, now)?;
         let too_long = || Refusal::sip(414, Reason::Recipient);
         Ok(ImToStore {
             identity: identity_of(&recipient).ok_or_else(too_long)?,
