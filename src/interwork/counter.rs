@@ -68,6 +68,8 @@ pub enum Counter {
     StoreUnconfirmed,
     /// Stored messages whose validity ended.
     StoreExpired,
+    /// Stored messages that an operator has dropped.
+    StoreDropped,
     /// Stored messages that failed for good.
     StoreFailed,
     /// Messages that the database did not take.
@@ -76,7 +78,7 @@ pub enum Counter {
 
 impl Counter {
     /// All of them, in the order of their values.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::SmToIm,
         Self::SmToSm,
         Self::SmDelivered,
@@ -108,6 +110,7 @@ impl Counter {
         Self::StoreDelivered,
         Self::StoreUnconfirmed,
         Self::StoreExpired,
+        Self::StoreDropped,
         Self::StoreFailed,
         Self::StoreRefused,
     ];
@@ -159,6 +162,7 @@ impl Counter {
             Self::StoreDelivered => "stored_delivered",
             Self::StoreUnconfirmed => "stored_unconfirmed",
             Self::StoreExpired => "stored_expired",
+            Self::StoreDropped => "stored_dropped",
             Self::StoreFailed => "stored_failed",
             Self::StoreRefused => "store_refused",
         }

@@ -159,6 +159,7 @@ impl Turn<'_> {
             Input::Stored { exchange } => self.stored(exchange),
             Input::NotStored { exchange } => self.not_stored(exchange),
             Input::TakenUp { exchange, texts } => self.taken_up(*exchange, texts),
+            Input::Drop { exchange } => self.drop_stored(exchange),
             Input::Released { exchange } => match self.view.by_key(exchange) {
                 Some(Exchange::SmToIm(sm)) => self.sm_released(sm),
                 Some(Exchange::ImToSm(im)) => self.im_released(im),

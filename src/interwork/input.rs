@@ -249,6 +249,11 @@ pub enum Input<'a> {
         /// Its texts.
         texts: &'a Texts,
     },
+    /// An operator drops a stored message, which was taken up for this.
+    Drop {
+        /// The exchange.
+        exchange: ExchangeKey,
+    },
     /// The transaction in the host has ended, with or without an answer.
     Released {
         /// The exchange of the transaction.

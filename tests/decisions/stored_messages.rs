@@ -725,3 +725,20 @@ fn the_submission_of_a_stored_message_can_be_recorded_again() {
             .is_none()
     );
 }
+
+#[test]
+fn the_sender_of_a_dropped_message_hears_of_it() {
+    let mut world = world();
+    stored(&mut world, &asks_for_notifications());
+    let exchange = world.take_up_stored();
+    let done = world.handle(Input::Drop { exchange });
+    assert_eq!(disposition(&done), Some("<failed"));
+    assert!(done.counted.contains(&Counter::StoreDropped));
+    world.notified();
+    assert_eq!((world.store.open(), world.store.rows.len()), (0, 0));
+    // One that is being delivered stays.
+    stored(&mut world, &asks_for_notifications());
+    let exchange = world.read_stored().looked_up[0].0;
+    assert!(world.handle(Input::Drop { exchange }).is_nothing());
+    assert_eq!(world.store.rows.len(), 1);
+}

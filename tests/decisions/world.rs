@@ -523,6 +523,12 @@ impl World {
     /// The host reads all stored messages of its database, as when their recipients register, and the first one's turn
     /// comes: it is looked up.
     pub(crate) fn read_stored(&mut self) -> Done {
+        let exchange = self.take_up_stored();
+        self.handle(Input::Due { exchange })
+    }
+
+    /// The host reads all stored messages of its database. The first of them.
+    pub(crate) fn take_up_stored(&mut self) -> ExchangeKey {
         let is_open = |store: &Store, key| store.place(key).is_some();
         let rows: Vec<(Exchange, Texts)> = self.store.rows.values().cloned().collect();
         let mut first = None;
@@ -537,8 +543,7 @@ impl World {
             assert!(self.handle(Input::TakenUp { exchange, texts }).is_nothing());
             first = first.or(Some(key));
         }
-        let exchange = first.expect("nothing is stored");
-        self.handle(Input::Due { exchange })
+        first.expect("nothing is stored")
     }
 
     /// The host is killed and starts again: memory is lost, the database stays.

@@ -52,6 +52,16 @@ impl Turn<'_> {
         }
     }
 
+    /// An operator drops a message that is not under way: its sender hears the same as at the end of its validity.
+    pub(crate) fn drop_stored(&mut self, key: ExchangeKey) {
+        let message = self.get::<StoredMessage>(key);
+        let waits = |message: &StoredMessage| message.state == StoredMessageState::Waiting;
+        if let Some(message) = message.filter(waits) {
+            self.count(Counter::StoreDropped);
+            self.stored_ends(&message, Outcome::Expired);
+        }
+    }
+
     /// Begins with the oldest message for this recipient, if none is under way.
     fn next_stored(&mut self, identity: IdentityKey) {
         loop {

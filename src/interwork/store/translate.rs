@@ -1,11 +1,14 @@
 //! Reads a message for the store (rows FWD-1, FWD-2).
 
-use crate::base::Text;
-use crate::exchange::{Identity, Now, TransactionId};
+use crate::base::{Octets, Text};
+use crate::exchange::{
+    Identity, Now, Party, StoredContent, StoredMessage, StoredMessageTexts, TransactionId,
+};
 use crate::interwork::Gateway;
 use crate::interwork::charging::Interworking;
 use crate::interwork::im_to_sm::translate::is_urgent;
 use crate::interwork::input::{ImToStore, Input, TranslatedSm};
+use crate::interwork::make::joined::joined;
 use crate::interwork::read::body::recipient_list;
 use crate::interwork::read::classify::Class;
 use crate::interwork::read::sender::{identity_of, sender};
@@ -55,6 +58,19 @@ impl Gateway {
                 .translate_im_to_store(message, now)
                 .map(|im| MessageToStore::Im(Box::new(im)))
                 .map_err(|refusal| (refusal, Interworking::ImToIm)),
+        }
+    }
+
+    /// The text of a stored message, for an operator.
+    pub fn stored_text(&self, message: &StoredMessage, texts: &StoredMessageTexts<'_>) -> String {
+        match message.content {
+            StoredContent::Im { .. } => String::from_utf8_lossy(texts.content).into_owned(),
+            StoredContent::Sm => {
+                let tpdu = Octets::new(texts.content);
+                let charsets = &self.policy.dcs_charsets;
+                let text = tpdu.and_then(|tpdu| joined(charsets, Party::Phone, &[tpdu]));
+                text.unwrap_or_default()
+            }
         }
     }
 

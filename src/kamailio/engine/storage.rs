@@ -87,6 +87,7 @@ fn work() {
     storage.sleep();
     write_all(storage);
     nodes::look(storage);
+    stored::drop_next(storage, || write_all(storage));
     stored::read_next(storage, || write_all(storage));
 }
 

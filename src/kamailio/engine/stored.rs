@@ -238,6 +238,28 @@ fn in_memory(key: ExchangeKey) -> Option<(StoredMessage, Texts)> {
     Some((message, texts))
 }
 
+/// Drops what an operator drops. `write` writes all that waits for the database.
+pub(super) fn drop_next(storage: &Storage, write: impl Fn()) {
+    while let Some(key) = storage.next_drop() {
+        write();
+        let mut row = None;
+        let _ = storage
+            .rows
+            .one(key, |record| row = decode(key, record).ok());
+        let Some((exchange @ Exchange::StoredMessage(_), texts)) = row else {
+            continue;
+        };
+        let identity = identity_in(Kind::StoredMessage, &texts);
+        // One that is being delivered is in memory already, and stays.
+        if storage.rows.is_ours(key)
+            && identity.is_some_and(|identity| take_up(&identity, &exchange, &texts))
+        {
+            charging::submission_again(storage, &exchange, &texts);
+            handle(key, Input::Drop { exchange: key }, Context::Nothing);
+        }
+    }
+}
+
 /// Reads what is to be delivered next, as far as there is room for it. `write` writes all that waits for the database.
 pub(super) fn read_next(storage: &Storage, write: impl FnOnce()) {
     let chosen = INDEX.with_borrow_mut(|index| index.choose(storage));

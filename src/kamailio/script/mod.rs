@@ -15,6 +15,8 @@ pub(super) mod recipients;
 pub(super) mod reports;
 pub(super) mod requests;
 pub(super) mod rpc;
+mod rpc_store;
+mod rpc_words;
 pub(super) mod sessions;
 pub(super) mod start;
 pub(super) mod transformation;

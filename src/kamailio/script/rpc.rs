@@ -10,6 +10,8 @@ use crate::wire::describe::{Discard, FieldSink, describe_rp, describe_tpdu, is_r
 use crate::wire::{Carrier, Direction, Tpdu};
 
 use super::params;
+use super::rpc_store as store;
+use super::rpc_words::{NO_IDENTITY, flag};
 use crate::kamailio::engine::lifecycle;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::now::now;
@@ -65,6 +67,14 @@ commands! {
         c"Shows what is known of messages that are open or ended lately, by the Call-ID of their senders. Parameters: call-id";
     Pending c"ipsmgw.pending" => pending,
         c"How many exchanges are open, by kind, and the age of the oldest in seconds";
+    StoreList c"ipsmgw.store_list" => store::list,
+        c"Stored messages for an identity, the oldest first; without one the identities with the most. Parameters: [identity]";
+    StoreShow c"ipsmgw.store_show" => store::show,
+        c"Shows a stored message, with its text if asked. Parameters: message [text]";
+    StoreDrop c"ipsmgw.store_drop" => store::drop,
+        c"Drops a stored message; its sender hears the same as at the end of its validity. Parameters: message";
+    StoreRetry c"ipsmgw.store_retry" => store::retry,
+        c"Tries the stored messages for an identity now. Parameters: identity";
     Settings c"ipsmgw.settings" => settings,
         c"Shows the module parameters with their values, without passwords. Parameters: [name]";
 }
@@ -106,11 +116,6 @@ impl FieldSink for Structure<'_> {
     }
 }
 
-/// Yes and no in a reply.
-const fn flag(value: bool) -> &'static str {
-    if value { "true" } else { "false" }
-}
-
 /// `ipsmgw.auth_set`
 fn auth_set(request: Request<'_>) {
     let Some(identity) = request.next_word().and_then(interwork::identity) else {
@@ -133,9 +138,6 @@ fn auth_get(request: Request<'_>) {
         reply.text("may", state().authorizations.of(&identity).word());
     }
 }
-
-const NO_IDENTITY: &str =
-    "write an identity: sip:NAME@DOMAIN, or a number with its plus (kamcmd: s:+15550001)";
 
 /// `ipsmgw.reload`
 fn reload(request: Request<'_>) {

@@ -77,6 +77,9 @@ impl Queue {
     }
 }
 
+/// First in, first out. An empty place holds no key.
+type Keys = Ring<Shm, Option<ExchangeKey>>;
+
 /// The queue, and the table behind it.
 pub(crate) struct Storage {
     queue: ShmBox<Guarded<<Shm as Memory>::Lock, Queue>>,
@@ -91,6 +94,8 @@ pub(crate) struct Storage {
     pub(crate) rows: StoredRows,
     /// Recipients whose stored messages are read next.
     pub(crate) reads: Reads,
+    /// Stored messages that an operator drops.
+    drops: ShmBox<Guarded<<Shm as Memory>::Lock, Keys>>,
 }
 
 /// Limits of the stored messages.
@@ -108,6 +113,9 @@ pub(crate) struct StoreLimits {
 
 /// Identities, in the order in which they came.
 pub(crate) struct Reads(ShmBox<Guarded<<Shm as Memory>::Lock, Ring<Shm, Identity>>>);
+
+/// How many messages an operator may drop before the process has done it.
+const DROPS: usize = 64;
 
 /// How many recipients may wait until their messages are read.
 const READS: usize = 4096;
@@ -161,6 +169,8 @@ impl Storage {
             most_asked,
             rows,
             reads: Reads::new().ok_or_else(failed)?,
+            drops: Shm::boxed(Guarded::new(Ring::new(DROPS, None).ok_or_else(failed)?))
+                .ok_or_else(failed)?,
         })
     }
 
@@ -248,6 +258,18 @@ impl Storage {
     /// The database can be written, or cannot. Returns whether this is news.
     pub(crate) fn set_away(&self, is_away: bool) -> bool {
         self.is_away.swap(u32::from(is_away), Relaxed) != u32::from(is_away)
+    }
+
+    /// An operator drops a stored message. False: too many at once.
+    pub(crate) fn drop(&self, key: ExchangeKey) -> bool {
+        let is_put = self.drops.lock().put(Some(key));
+        self.bell.ring();
+        is_put
+    }
+
+    /// The next message that an operator drops.
+    pub(crate) fn next_drop(&self) -> Option<ExchangeKey> {
+        self.drops.lock().take().flatten()
     }
 
     /// Wakes the process: there is something to be read.

@@ -328,6 +328,50 @@ impl StoredRows {
         })
     }
 
+    /// Whether no other node has the stored message in its memory.
+    pub(crate) fn is_ours(&self, key: ExchangeKey) -> bool {
+        let select = format!(
+            "SELECT node FROM {} WHERE id = '{}' AND node IN ({AT_REST}, {})",
+            self.table,
+            id(key),
+            self.node
+        );
+        let mut is_ours = false;
+        let read = self.database.select(&select, |_| is_ours = true);
+        read.is_ok() && is_ours
+    }
+
+    /// Shows the row of this exchange to `see`, if there is one.
+    pub(crate) fn one(
+        &self,
+        key: ExchangeKey,
+        mut see: impl FnMut(&[u8]),
+    ) -> Result<(), DatabaseError> {
+        let select = format!("SELECT record FROM {} WHERE id = '{}'", self.table, id(key));
+        self.database
+            .select(&select, |row| see(row.octets(0).unwrap_or_default()))
+    }
+
+    /// Shows identities with exchanges of this kind to `see`, and how many, at most so many identities: those with the most first.
+    pub(crate) fn counts(
+        &self,
+        kind: Kind,
+        most: usize,
+        mut see: impl FnMut(&str, i64),
+    ) -> Result<(), DatabaseError> {
+        let select = format!(
+            "SELECT identity, COUNT(*) FROM {} WHERE kind = '{}' GROUP BY identity ORDER BY COUNT(*) DESC, identity LIMIT {most}",
+            self.table,
+            kind.name()
+        );
+        self.database.select(&select, |row| {
+            see(
+                row.text(0).unwrap_or_default(),
+                row.long(1).unwrap_or_default(),
+            );
+        })
+    }
+
     /// Shows identities with an exchange of this kind that waits and whose time has come, at most so many.
     pub(crate) fn due(
         &self,

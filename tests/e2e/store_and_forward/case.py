@@ -1,8 +1,10 @@
 """Store and forward: see README.md."""
 
+import asyncio
 import contextlib
 import re
 import sqlite3
+import subprocess
 
 import sms
 from e2e import CFG, ImClient, Phone, equal, gateway, run, say
@@ -141,6 +143,38 @@ async def schedule():
         equal(gw.statistics("ipsmgw")["stored_expired"], 1, "the counter")
 
 
+async def operator():
+    "what is stored is shown without texts; a dropped message is told to its sender, and a retry delivers the others"
+    async with gateway(name="operator", modparams={"retry": "600"}, **KEEP) as gw:
+        alice, bob = await gw.user(ImClient, "alice"), await gw.user(Phone, "bob")
+        bob.answer = 480
+        for number in (1, 2, 3):
+            equal((await send(alice, f"message {number}", f"m{number}")).status, 202, "the answer")
+        await gw.until(lambda: gw.pending() == 0, what="all at rest")
+        equal(re.findall(r"(\S+): (\d+)", gw.rpc("ipsmgw.store_list")), [("+15550002", "3")], "recipients")
+        listed = gw.rpc("ipsmgw.store_list", "s:+15550002")
+        names = re.findall(r"^\t(\S+): {", listed, re.M)
+        equal((len(names), sorted(names)), (3, names), "messages, the oldest first")
+        equal(gw.rpc("ipsmgw.store_list", "s:+15550001").strip(), "{\n}", "messages for somebody else")
+        shown = gw.rpc("ipsmgw.store_show", names[1])
+        equal(("message 2" in listed + shown, f"recipient: {BOB}" in shown, "kind: im" in shown), (False, True, True), "no text")
+        equal("text: message 2" in gw.rpc("ipsmgw.store_show", names[1], "text"), True, "the text, if asked")
+        people = subprocess.run([CFG / "user", "list"], env=gw.env, check=True, capture_output=True, text=True).stdout
+        equal([line.split()[2:] for line in people.splitlines()], [[], ["3", "waiting"]], "user list")
+        gw.rpc("ipsmgw.store_drop", names[1])
+        equal(await told(alice), ("m2", "failed"), "the notification")
+        equal(gw.try_rpc("ipsmgw.store_drop", names[1]), None, "twice")
+        equal(gw.try_rpc("ipsmgw.store_show", "1-ff"), None, "no such message")
+        bob.answer = 200
+        bob.inbox = asyncio.Queue()
+        gw.rpc("ipsmgw.store_retry", "s:+15550002")
+        texts = [(await bob.next_message(20))[1].tpdu.text for _ in (1, 2)]
+        equal(texts, ["message 1", "message 3"], "what the phone got")
+        await empty(gw)
+        counted = gw.statistics("ipsmgw")
+        equal((counted["stored_dropped"], counted["stored_delivered"]), (1, 2), "the counters")
+
+
 async def limits():
     "a full store refuses, and drops nothing; without validity nothing is stored"
     limit = {"store_max_per_recipient": 2}
@@ -168,5 +202,6 @@ run(
     client_fails_in_lua,
     memory_full,
     schedule,
+    operator,
     limits,
 )

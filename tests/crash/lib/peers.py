@@ -1,0 +1,124 @@
+"""Phones and clients that keep books, and the loads that they send."""
+
+import asyncio
+import re
+import secrets
+import time
+
+import sms
+from e2e import ImClient, Phone
+from ua import Timeout
+
+# Seconds after which a phone without a report sends its RP-DATA again. (TR1M is 35 s at least, TS 24.011 10: nobody waits so long here.)
+REPEATS_AFTER = 5
+# Seconds after which a client gives a request up and sends the message again.
+GIVES_UP_AFTER = 10
+SLOW = 2.8
+LONG = "0123456789" * 40
+
+
+class BookClient(ImClient):
+    """A client that notes texts and notifications."""
+
+    books = None
+
+    async def handle_message(self, request):
+        await super().handle_message(request)
+        self.inbox.get_nowait()
+        if request.content_type == "message/cpim":
+            body = request.body.decode()
+            name = re.search(r"<(?:\w+:)?message-id>([^<]*)<", body)[1]
+            status = re.search(r"<status>\s*<(?:\w+:)?(\w+)", body)[1]
+            self.books.reported(named(name), status)
+        else:
+            self.books.got(request.text)
+
+
+class BookPhone(Phone):
+    """A phone that notes texts, whole ones where they have parts, and status reports."""
+
+    books = None
+    slow = 0.0
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.parts = {}
+        self.named = {}  # TP-MR -> the message
+
+    async def _delivered(self, request, message):
+        if self.slow:
+            self.reply(request, 200)
+        else:
+            await super()._delivered(request, message)
+            self.inbox.get_nowait()
+        tpdu = message.tpdu
+        if tpdu.kind == "SMS-STATUS-REPORT":
+            self.books.reported(self.named.get(tpdu.mr, "?"), f"{tpdu.st:02x}")
+        elif tpdu.part is None:
+            self.books.got(tpdu.text)
+        else:
+            reference, total, sequence = tpdu.part
+            have = self.parts.setdefault(reference, {})
+            have[sequence] = tpdu.text
+            if len(have) == total:
+                self.books.got("".join(have[n] for n in sorted(have)))
+                del self.parts[reference]
+        if self.slow:
+            await asyncio.sleep(self.slow)
+            await self.report(request, sms.rp_ack(message.mr))
+
+
+def named(message_id):
+    """The name of the message with this Message-ID, which may have no brackets."""
+    return f"<{message_id}>"
+
+
+def cpim(name, text, sender, recipient):
+    return (
+        f"From: <{sender}>\r\nTo: <{recipient}>\r\nNS: imdn <urn:ietf:params:imdn>\r\nimdn.Message-ID: {name.strip('<>')}\r\n"
+        "DateTime: 2026-01-01T12:00:00Z\r\nimdn.Disposition-Notification: positive-delivery, negative-delivery\r\n\r\n"
+        f"Content-Type: text/plain; charset=utf-8\r\n\r\n{text}"
+    )
+
+
+def told(message, word, status=0):
+    message.told, message.told_at, message.status = word, time.monotonic(), status
+
+
+async def send_im(client, uri, message, text, wants=False):
+    """Until there is a final response."""
+    while True:
+        call_id = secrets.token_hex(8)
+        message.sent.append((time.monotonic(), call_id))
+        body, content_type = (cpim(message.name, text, client.identity, uri), "message/cpim") if wants else (text, "text/plain;charset=UTF-8")
+        try:
+            answer = await client.send_im(uri, body, content_type, call_id=call_id, timeout=GIVES_UP_AFTER)
+        except Timeout:
+            continue
+        if answer.status == 407:
+            # It was killed twice meanwhile: the credentials are too old again.
+            continue
+        return told(message, "accepted" if answer.status < 300 else f"SIP {answer.status}", answer.status)
+
+
+async def send_sm(phone, message, tpdu, mr):
+    """Until there is a report. A repetition is the same RP-DATA in a new request."""
+    octets, reports = sms.rp_data(mr, phone.centre, tpdu), []
+    while True:
+        call_id = secrets.token_hex(8)
+        message.sent.append((time.monotonic(), call_id))
+        submission = asyncio.ensure_future(phone.send_rp(octets, mr, timeout=REPEATS_AFTER))
+        try:
+            sent = await submission
+        except Timeout:
+            continue
+        if sent.answer.status == 407:
+            continue
+        if sent.answer.status >= 300:
+            return told(message, f"SIP {sent.answer.status}")
+        message.sent[-1] = (message.sent[-1][0], sent.call_id)
+        reports.append(sent.report)
+        done, _ = await asyncio.wait(reports, timeout=REPEATS_AFTER, return_when=asyncio.FIRST_COMPLETED)
+        if done:
+            report = done.pop().result()
+            return told(message, "accepted" if report.kind == "RP-ACK" else f"RP-Cause {report.cause}")
