@@ -2,11 +2,12 @@
 
 import asyncio
 import contextlib
+import os
 import sqlite3
 import subprocess
 
 import sms
-from e2e import CFG, ImClient, Phone, equal, gateway, run, say
+from e2e import CFG, FOLDER, ImClient, Phone, equal, gateway, run, say
 from gateway import GatewayError
 
 LUA = {"name": "lua", "cfg": CFG / "kamailio-kemi.cfg", "lua": CFG / "kamailio.lua"}
@@ -139,6 +140,56 @@ async def database_away(**options):
         equal(counted["database_error"] >= 1, True, "database_error")
 
 
+@contextlib.contextmanager
+def small_disk(folder, size):
+    """A file system of this size, on which a file can take all the room that is left."""
+    folder.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+def fill(file):
+    with file.open("wb", buffering=0) as it, contextlib.suppress(OSError):
+        while True:
+            it.write(bytes(4096))
+
+
+async def disk_full():
+    "no room on the disk: what must be kept is refused, all else goes on, and it recovers"
+    if os.geteuid() != 0:
+        return say("only root can make a small file system: not played")
+    with small_disk(FOLDER / "disk", "4m") as disk:
+        gw = gateway(name="disk_full")
+        gw.db, gw.may_say = disk / "gw.db", "database or disk is full"
+        gw.control = disk / "gw.db.ctl"
+        gw.env["IPSMGW_DB_URL"] = f"sqlite:///{gw.db}"
+        async with gw:
+            alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
+            one, two, three = sms.parts(TEXT, 11)
+            await part(alice, one, 1)
+            fill(disk / "filler")
+            # The file of SQLite's last writes may have room for some more.
+            refused = 0
+            for mr in range(2, 60):
+                outcome = await (await send_part(alice, next(iter(sms.parts(TEXT, 100 + mr))), mr)).outcome()
+                if outcome.kind == "RP-ERROR":
+                    refused = outcome.cause
+                    break
+            equal(refused, 42, "the RP-Cause")
+            sent = await alice.send_sm("+15550002", "hello")
+            equal((await bob.next_message()).text, "hello", "the text")
+            equal((await sent.outcome()).kind, "RP-ACK", "the report")
+            equal((await bob.send_im(gw.uri("alice"), "and back")).status, 200, "the answer")
+            (disk / "filler").unlink()
+            await gw.until(lambda: "can be written again" in gw.log(), what="the end of it in the log")
+            await part(alice, two, 201)
+            await part(alice, three, 202)
+            equal((await bob.next_message()).text, TEXT, "the text")
+
+
 async def memory_only():
     "IPSMGW_STORE=0: nothing is written"
     async with gateway(store=0) as gw:
@@ -218,6 +269,7 @@ run(
     held_survives,
     no_202_without_the_database,
     database_away,
+    disk_full,
     memory_only,
     wrong_table,
     many,
