@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use super::Capabilities;
+use crate::base::HeaderNames;
 
 /// A MESSAGE request (RFC 3428), borrowed from the host's buffers for one call.
 #[derive(Clone, Copy, Default)]
@@ -99,37 +100,6 @@ pub struct Translation {
     pub headers: String,
     /// The new body.
     pub body: Vec<u8>,
-}
-
-/// Names of header fields.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HeaderNames {
-    names: &'static [&'static str],
-    /// Bit n: one of the names has n octets.
-    lengths: u64,
-}
-
-impl HeaderNames {
-    /// These names; each has fewer than 64 octets.
-    pub const fn new(names: &'static [&'static str]) -> Self {
-        let (mut lengths, mut rest) = (0, names);
-        while let [name, others @ ..] = rest {
-            lengths |= 1 << name.len();
-            rest = others;
-        }
-        Self { names, lengths }
-    }
-
-    /// Whether this is one of the names, in any case. The length of most other names tells that they are not.
-    pub fn contains(&self, name: &[u8]) -> bool {
-        let length = u32::try_from(name.len()).unwrap_or(u32::MAX);
-        let may_be = self.lengths.checked_shr(length).unwrap_or(0) & 1 != 0;
-        may_be
-            && self
-                .names
-                .iter()
-                .any(|known| known.as_bytes().eq_ignore_ascii_case(name))
-    }
 }
 
 /// Which contacts of an identity a MESSAGE of our own is sent to.

@@ -17,7 +17,7 @@ pub use capability::Capabilities;
 pub use date::{date, date_time, expires, push_date, push_date_time};
 pub use diversion::is_diverted;
 pub use header::{asserted, caller_routes, push_quoted, tag, uri_of};
-pub use message::{Answer, HeaderNames, MessageIn, MessageOut, NameAddr, Service, Translation};
+pub use message::{Answer, MessageIn, MessageOut, NameAddr, Service, Translation};
 pub use place::{Place, is_host, one_spelling, place};
 pub use privacy::{is_nobody, is_private};
 pub use register_body::{ContactsTold, RegisterBody, RegisteredContact};

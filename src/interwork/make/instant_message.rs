@@ -2,7 +2,7 @@
 
 use core::fmt::Write as _;
 
-use crate::base::{Octets, Text};
+use crate::base::{HeaderNames, Octets, Text};
 use crate::exchange::{
     ExchangeKey, KeptPart, KeptPartTexts, Party, SmToIm, SmToImTexts, StoredMessage,
     StoredMessageTexts,
@@ -13,7 +13,7 @@ use crate::interwork::rules::lifetime;
 use crate::interwork::rules::policy::INTERWORKED_BY;
 use crate::mime::{CPIM_TYPE, Cpim, CpimAddress, CpimContent, ImdnHeaders, UTF8_TEXT_TYPE, Wanted};
 use crate::sip::{
-    HeaderNames, MessageOut, NameAddr, Service, push_date, push_date_time, push_quoted, push_user,
+    MessageOut, NameAddr, Service, push_date, push_date_time, push_quoted, push_user,
 };
 use crate::wire::{MessageClass, TpAddress, TpDcs, Tpdu};
 

@@ -1,6 +1,6 @@
 //! Reads RP-DATA with SMS-SUBMIT of a phone and makes RP-DATA with SMS-DELIVER for another one (rows PTP-1, PTP-2).
 
-use crate::base::{Octets, Text};
+use crate::base::{HeaderNames, Octets, Text};
 use crate::exchange::{Now, Party};
 use crate::interwork::Gateway;
 use crate::interwork::input::{SmIn, TranslatedSm};
@@ -9,7 +9,7 @@ use crate::interwork::read::sender::identity_of;
 use crate::interwork::reason::Reason;
 use crate::interwork::refusal::Refusal;
 use crate::interwork::sm_to_im::translate::{Received, error};
-use crate::sip::{HeaderNames, MessageIn, NameAddr, Translation, Uri};
+use crate::sip::{MessageIn, NameAddr, Translation, Uri};
 use crate::wire::{
     Carrier, Direction, RpData, RpMessage, RpMr, SmsDeliver, SmsSubmit, TpAddress, TpScts, Tpdu,
 };

@@ -22,6 +22,12 @@ pub(crate) fn decide(exchange: ExchangeKey, input: Input<'_>) -> Step {
     }
 }
 
+/// Whether the exchange is still open. The end of a transaction means nothing to one that has ended.
+pub(crate) fn is_open(exchange: ExchangeKey) -> bool {
+    let now = now();
+    state().table.lock_of(exchange, now.unix_ms).is_some()
+}
+
 /// Decides an input for the exchanges of an identity.
 pub(crate) fn decide_for(identity: &Identity, input: Input<'_>, now: Now) -> Step {
     let locked = state().table.lock(identity.as_str(), now.unix_ms);

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::base::Text;
+use crate::base::{HeaderNames, Text};
 use crate::sip::{Capabilities, MessageIn};
 
 use crate::kamailio::register::contacts;
@@ -23,11 +23,14 @@ pub(crate) struct MessageView<'m> {
     content_encoding: Option<Cow<'m, str>>,
     privacy: Option<Cow<'m, str>>,
     /// The bodies of the header fields in [`NAMES`], in that order. One that is not UTF-8 counts as missing.
-    fields: [Option<&'m [u8]>; NAMES.len()],
+    fields: [Option<&'m [u8]>; FIELDS],
 }
 
-/// The header fields that are read in one pass. Kamailio's message has pointers to the others.
-const NAMES: [&str; 11] = [
+/// How many header fields are read in one pass.
+const FIELDS: usize = 11;
+
+/// Their names. Kamailio's message has pointers to the others.
+const NAMES: HeaderNames = HeaderNames::new(&[
     "Content-Transfer-Encoding",
     "In-Reply-To",
     "Priority",
@@ -39,7 +42,7 @@ const NAMES: [&str; 11] = [
     "Privacy",
     "Content-Encoding",
     "e",
-];
+]);
 
 impl<'m> MessageView<'m> {
     /// The view of a MESSAGE. None for another method, and if the header cannot be parsed.
@@ -60,7 +63,7 @@ impl<'m> MessageView<'m> {
             return None;
         }
         let (request_uri, retargeted) = msg.uri()?;
-        let fields = msg.uncommon_headers(NAMES);
+        let fields: [_; FIELDS] = msg.uncommon_headers(&NAMES);
         let [.., encoding, short_encoding] = fields;
         let is_encoded = encoding.or(short_encoding).is_some();
         Some(Self {
@@ -83,7 +86,7 @@ impl<'m> MessageView<'m> {
     pub(crate) fn read_sender(&mut self) {
         let [.., privacy, _, _] = self.fields;
         self.identity = state().identity_of(self.msg.message());
-        self.privacy = privacy.and_then(|_| self.msg.list(&["Privacy"]));
+        self.privacy = privacy.and_then(|_| self.msg.list(&HeaderNames::new(&["Privacy"])));
     }
 
     /// Reads the address of the peer that sent it.

@@ -1,6 +1,6 @@
 //! MSRP sessions that the gateway offers to clients: INVITE, frames, BYE.
 
-use crate::base::Text;
+use crate::base::{HeaderNames, Text};
 use crate::exchange::{ExchangeKey, SentContent};
 use crate::interwork::msrp::offer::own_uri;
 use crate::interwork::msrp::{
@@ -232,8 +232,10 @@ pub(crate) fn dialog_of(reply: Reply<'_>) -> Option<SessionDialog> {
         return None;
     }
     let (from, to) = (reply.from()?, reply.to()?);
-    let contact = reply.list(&["Contact", "m"])?;
-    let routes = reply.list(&["Record-Route"]).unwrap_or_default();
+    let contact = reply.list(&HeaderNames::new(&["Contact", "m"]))?;
+    let routes = reply
+        .list(&HeaderNames::new(&["Record-Route"]))
+        .unwrap_or_default();
     Some(SessionDialog {
         call_id: Text::new(reply.call_id()?)?,
         // The gateway has written it: the tag comes last.

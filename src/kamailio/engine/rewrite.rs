@@ -1,6 +1,7 @@
 //! Changes to a message that Kamailio is about to send on.
 
-use crate::sip::{Answer, HeaderNames, NameAddr, Translation};
+use crate::base::HeaderNames;
+use crate::sip::{Answer, NameAddr, Translation};
 
 use crate::kamailio::sys::lumps::{NotRewritten, Party};
 use crate::kamailio::sys::reply::Reply;

@@ -4,6 +4,7 @@ use crate::exchange::ExchangeKey;
 use crate::interwork::Input;
 
 use super::answer::answer_in_transaction;
+use super::decide::is_open;
 use super::execute::{Context, handle};
 use super::offer_answers;
 use super::result_route;
@@ -73,7 +74,7 @@ fn relayed(exchange: ExchangeKey, about: &Told<'_>) {
             }
             final_sent(exchange, status, transaction);
         }
-        TmEvent::Destroyed if !is_shutting_down() => {
+        TmEvent::Destroyed if !is_shutting_down() && is_open(exchange) => {
             // tm calls ResponseOut only if sending worked. If the phone's connection is closed, the phone has not seen the
             // answer, but its message was accepted: the phone gets the report, and its retransmissions are not delivered
             // again.
@@ -108,7 +109,7 @@ fn held(exchange: ExchangeKey, about: &Told<'_>) {
             };
             handle(exchange, input, Context::Failure(request));
         }
-        TmEvent::Destroyed if !is_shutting_down() => {
+        TmEvent::Destroyed if !is_shutting_down() && is_open(exchange) => {
             handle(exchange, Input::Released { exchange }, Context::Nothing);
         }
         _ => {}

@@ -2,6 +2,7 @@
 
 use std::ffi::CStr;
 
+use crate::base::HeaderNames;
 use crate::interwork::{FieldValue, MessageField};
 use crate::sip::MessageIn;
 
@@ -127,7 +128,7 @@ fn value(msg: SipMsg<'_>, field: MessageField) -> Option<FieldValue> {
             if !msg.parse_headers() {
                 return None;
             }
-            let privacy = msg.list(&["Privacy"]);
+            let privacy = msg.list(&HeaderNames::new(&["Privacy"]));
             let message = MessageIn {
                 privacy: privacy.as_deref(),
                 from: msg.from(),

@@ -7,6 +7,7 @@ use super::argument::{Argument, typed};
 use super::ffi;
 use super::kept::Kept;
 use super::text::utf8;
+use crate::base::HeaderNames;
 
 /// A live message. All that can be wrong with a message pointer is checked where one is made.
 ///
@@ -158,7 +159,8 @@ impl<'m> SipMsg<'m> {
 
     /// The body of the first header field of that name (any case), as text.
     pub(crate) fn header(&self, name: &str) -> Option<&'m str> {
-        let (_, body) = self.fields_named(&[name], 0).next()?;
+        let is_it = |known: &[u8]| known.eq_ignore_ascii_case(name.as_bytes()).then_some(0);
+        let (_, body) = self.fields_named(is_it, 0).next()?;
         utf8(body)
     }
 
@@ -166,10 +168,10 @@ impl<'m> SipMsg<'m> {
     /// have such a type and are skipped at once.
     pub(crate) fn uncommon_headers<const N: usize>(
         &self,
-        names: [&str; N],
+        names: &HeaderNames,
     ) -> [Option<&'m [u8]>; N] {
         let mut bodies = [None; N];
-        for (place, octets) in self.fields_named(&names, COMMON) {
+        for (place, octets) in self.fields_named(|name| names.position(name), COMMON) {
             if let Some(body @ None) = bodies.get_mut(place) {
                 *body = Some(octets);
             }
@@ -177,13 +179,13 @@ impl<'m> SipMsg<'m> {
         bodies
     }
 
-    /// The bodies of the header fields with one of these names, in order, each with the index of its name. `without` has one bit for
+    /// The bodies of the header fields whose names have a place, in order, each with that place. `without` has one bit for
     /// each type of field that is skipped.
-    fn fields_named<'n>(
+    fn fields_named<P: Fn(&[u8]) -> Option<usize>>(
         &self,
-        names: &'n [&str],
+        place_of: P,
         without: u64,
-    ) -> impl Iterator<Item = (usize, &'m [u8])> + use<'m, 'n> {
+    ) -> impl Iterator<Item = (usize, &'m [u8])> + use<'m, P> {
         let this = *self;
         let mut next = self.kept.follow(|msg| &msg.headers);
         std::iter::from_fn(move || {
@@ -195,9 +197,7 @@ impl<'m> SipMsg<'m> {
                 if kind & without != 0 {
                     continue;
                 }
-                let name = this.octets(&field.name);
-                let is = |wanted: &&str| wanted.as_bytes().eq_ignore_ascii_case(name);
-                if let Some(place) = names.iter().position(is) {
+                if let Some(place) = place_of(this.octets(&field.name)) {
                     return Some((place, this.octets(&field.body)));
                 }
             }
@@ -206,13 +206,14 @@ impl<'m> SipMsg<'m> {
 
     /// Content-Encoding, also in its compact form.
     pub(crate) fn content_encoding(&self) -> Option<Cow<'m, str>> {
-        self.list(&["Content-Encoding", "e"])
+        const NAMES: HeaderNames = HeaderNames::new(&["Content-Encoding", "e"]);
+        self.list(&NAMES)
     }
 
     /// All header fields of these names; several are one list (RFC 3261 §7.3.1).
-    pub(crate) fn list(&self, names: &[&str]) -> Option<Cow<'m, str>> {
+    pub(crate) fn list(&self, names: &HeaderNames) -> Option<Cow<'m, str>> {
         let mut fields = self
-            .fields_named(names, 0)
+            .fields_named(|name| names.position(name), 0)
             // A body that is not UTF-8 becomes a value that no list knows.
             .map(|(_, body)| utf8(body).unwrap_or("?"));
         let first = fields.next()?;
