@@ -9,6 +9,8 @@ from ua import Timeout
 
 MEMORY_CAPACITY_EXCEEDED = 22
 KEPT = 200  # messages
+LONGEST = 2000  # characters
+REFRESH = 1800  # seconds
 
 
 class Handset(Phone):
@@ -33,26 +35,33 @@ class Handset(Phone):
     def command(self, wanted):
         """One of `{"write": TEXT, "to": NUMBER}`, `{"on": BOOLEAN}`, `{"full": BOOLEAN}`."""
         if "write" in wanted:
-            self._add({"mine": True, "text": str(wanted["write"]), "to": str(wanted["to"]), "state": "sending", "note": ""})
+            self._add({"mine": True, "text": str(wanted["write"])[:LONGEST], "to": str(wanted["to"]), "state": "sending", "note": ""})
             self.commands.put_nowait((self._write, self.messages[-1]))
         elif "on" in wanted:
             self.commands.put_nowait((self._switch, bool(wanted["on"])))
         elif "full" in wanted:
             self.commands.put_nowait((self._fill, bool(wanted["full"])))
+        else:
+            raise ValueError("no command")
 
     async def _work(self):
         """One command after the other, as a person gives them."""
         while True:
-            action, argument = await self.commands.get()
+            try:
+                action, argument = await asyncio.wait_for(self.commands.get(), REFRESH)
+            except asyncio.TimeoutError:
+                # The registration would end.
+                action, argument = self._switch, self.is_on
             await action(argument)
             self.changed()
 
     async def _switch(self, on):
         try:
-            await self.register(expires=3600 if on else 0, expect=None)
+            answer = await self.register(expires=2 * REFRESH if on else 0, expect=None)
         except Timeout:
             return
-        self.is_on = on
+        if answer.status == 200:
+            self.is_on = on
 
     async def _fill(self, full):
         was_full, self.is_full = self.is_full, full

@@ -76,7 +76,8 @@ class Page:
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
             method, path, _ = head[0].split(" ", 2)
             fields = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:])}
-            body = await reader.readexactly(min(int(fields.get("content-length", 0)), 65536))
+            length = fields.get("content-length", "0")
+            body = await reader.readexactly(min(int(length), 65536) if length.isdigit() else 0)
             # Pages of other sites reach loopback, too: by a name that they choose, or as another origin.
             ours = [f"{host}:{self.port}" for host in ("127.0.0.1", "localhost")]
             if fields.get("host") not in ours or fields.get("origin", "http://" + ours[0]) not in ["http://" + host for host in ours]:
@@ -90,8 +91,11 @@ class Page:
             elif method == "GET" and path.startswith("/message/"):
                 self.reply(writer, 200, "application/json", json.dumps(await self.wire.decoded(path.rpartition("/")[2])).encode())
             elif (method, path) == ("POST", "/phone"):
-                self.handset.command(json.loads(body))
-                self.reply(writer, 204, "text/plain", b"")
+                try:
+                    self.handset.command(json.loads(body))
+                    self.reply(writer, 204, "text/plain", b"")
+                except (ValueError, KeyError, TypeError):
+                    self.reply(writer, 400, "text/plain", b"not a command\n")
             else:
                 self.reply(writer, 404, "text/plain", b"not found\n")
             await writer.drain()

@@ -149,6 +149,13 @@ async def doors():
             except urllib.error.HTTPError as error:
                 found = error.code
             rows.check(fields, found, wanted)
+        for body, wanted in ((b"[]", 400), (b"{", 400), (b"{}", 400), (b'{"full": false}', 204)):
+            try:
+                with urllib.request.urlopen(urllib.request.Request(f"{url}phone", body), timeout=10) as answer:
+                    found = answer.status
+            except urllib.error.HTTPError as error:
+                found = error.code
+            rows.check(body, found, wanted)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         for port, words in (("http", "write a number"), ("65536", "write a number"), (str(taken.getsockname()[1]), "in use")):
             done = await asyncio.to_thread(subprocess.run, [CFG / "run", "web", port], env=ENV, capture_output=True, text=True, timeout=60)
