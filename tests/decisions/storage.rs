@@ -341,3 +341,23 @@ fn a_stop_leaves_what_is_promised_to_the_next_start() {
     assert!(world.handle(Input::Stop { exchange }).is_nothing());
     assert_eq!((world.store.open(), world.store.rows()), (1, 1));
 }
+
+#[test]
+fn parts_that_came_to_two_nodes_are_joined_when_one_takes_over() {
+    let (mut first, mut second) = (world(), world());
+    let message = parts(&long(), 7, 1);
+    // The keys of the first node are above those of the second one.
+    for part in &parts(&long(), 9, 1)[..2] {
+        kept(&mut first, part);
+    }
+    let key = kept(&mut first, &message[0]);
+    kept(&mut second, &message[1]);
+    kept(&mut second, &message[2]);
+    let taken_up = second.takes_over(&first, key);
+    assert!(taken_up.is_nothing());
+    assert_eq!(second.store.next_wake(), Some((second.now.unix_ms, key)));
+    let done = second.handle(Input::Due { exchange: key });
+    let body = String::from_utf8_lossy(&done.message().body);
+    assert!(body.ends_with(&long()), "{body}");
+    assert_eq!((second.store.open(), second.store.rows()), (0, 0));
+}

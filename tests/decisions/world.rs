@@ -546,6 +546,18 @@ impl World {
         first.expect("nothing is stored")
     }
 
+    /// The host takes over an exchange of another node.
+    pub(crate) fn takes_over(&mut self, from: &Self, key: ExchangeKey) -> Done {
+        let (exchange, texts) = from.store.rows[&key.serial()].clone();
+        let share = exchange.header().share;
+        self.store.take_share(share).unwrap();
+        self.store.taken.push((key, share));
+        self.handle(Input::TakenUp {
+            exchange: &exchange,
+            texts: &texts,
+        })
+    }
+
     /// The host is killed and starts again: memory is lost, the database stays.
     pub(crate) fn crash(&mut self, down_ms: u64) {
         let rows = std::mem::take(&mut self.store.rows);
