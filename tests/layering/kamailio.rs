@@ -64,7 +64,7 @@ fn only_sys_has_unsafe_code() {
 }
 
 /// Most `unsafe` blocks in `kamailio::sys`; five of them are the allocator. A commit that adds one says why.
-const MOST_UNSAFE_BLOCKS: usize = 141;
+const MOST_UNSAFE_BLOCKS: usize = 140;
 
 #[test]
 fn the_number_of_unsafe_blocks_does_not_grow() {
