@@ -37,7 +37,7 @@ pub use list_delivery::{ListDelivery, ListDeliveryState};
 pub use notification::{Notification, NotificationState};
 pub use party::{Identity, IdentityKey, Party, ReplyTo, TransactionId};
 pub use record::{Exchange, Kind};
-pub use session::{Accepts, SentContent, SessionToken};
+pub use session::{Accepts, Offers, SentContent, SessionToken};
 pub use sm_to_im::{ImAnswers, SmOutcome, SmToIm, SmToImState};
 pub use store::{Change, Full, NothingOpen, PastSm, Sequence, Store};
 pub use stored_message::{Services, StoredContent, StoredFor, StoredMessage, StoredMessageState};

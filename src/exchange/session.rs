@@ -26,3 +26,23 @@ pub struct Accepts {
     /// Whether relays are on the path: then a response says nothing about the client.
     pub is_relayed: bool,
 }
+
+/// The offers of a session for one message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Offers {
+    /// Those without a final response.
+    pub open: u8,
+    /// Whether a client has accepted and gets the message.
+    pub begun: bool,
+    /// The best of the failures.
+    pub best_failure: Option<u16>,
+}
+
+impl Offers {
+    /// One offer without an answer.
+    pub const ONE: Self = Self {
+        open: 1,
+        begun: false,
+        best_failure: None,
+    };
+}

@@ -3,7 +3,7 @@
 
 use core::num::NonZeroU64;
 
-use super::{ExchangeKey, Header, Party, TransactionId};
+use super::{ExchangeKey, Header, Offers, Party, TransactionId};
 
 /// A short message, on its sender's side. Its texts: [`SmToImTexts`](super::SmToImTexts).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,12 +61,13 @@ pub enum SmToImState {
     /// The sender has its `202`; the message is offered to the recipient's clients in MSRP sessions, and goes to the first
     /// that accepts.
     InSession {
-        /// Offers without a final response.
-        offers: u8,
-        /// Whether a client has accepted and gets the message.
-        begun: bool,
-        /// The best of the failures.
-        best_failure: Option<u16>,
+        /// The offers.
+        offers: Offers,
+    },
+    /// The sender has its `202`; the message goes to a client in pieces, one after the other.
+    InPieces {
+        /// The piece that is on its way, from 0.
+        piece: u8,
     },
     /// The sender has its `202`; the short message is on its way to the recipient's phone.
     Delivering {
@@ -127,6 +128,7 @@ impl SmToImState {
             Self::Accepted { .. } => "Accepted",
             Self::Retried => "Retried",
             Self::InSession { .. } => "InSession",
+            Self::InPieces { .. } => "InPieces",
             Self::Delivering { .. } => "Delivering",
             Self::Storing { .. } => "Storing",
             Self::Repetition { .. } => "Repetition",
@@ -143,6 +145,7 @@ impl SmToImState {
                 | Self::Accepted { .. }
                 | Self::Retried
                 | Self::InSession { .. }
+                | Self::InPieces { .. }
                 | Self::Delivering { .. }
                 | Self::Storing { .. }
         )

@@ -1,6 +1,6 @@
 //! A message whose recipient is away: kept until it is delivered, expires, or fails for good.
 
-use super::{Clients, ExchangeKey, Header, TransactionId, Wants};
+use super::{Clients, ExchangeKey, Header, Offers, TransactionId, Wants};
 
 /// A stored message, among the exchanges of its recipient. Its texts:
 /// [`StoredMessageTexts`](super::StoredMessageTexts). The host's database has it all the time; memory has it while it
@@ -50,6 +50,8 @@ pub struct Services {
     pub sm: bool,
     /// Instant messages.
     pub im: bool,
+    /// Instant messages in MSRP sessions.
+    pub msrp: bool,
 }
 
 /// Who waits until a message is stored.
@@ -85,6 +87,11 @@ pub enum StoredMessageState {
         /// Those clients.
         clients: Clients,
     },
+    /// It is offered to clients in MSRP sessions, and goes to the first that accepts.
+    InSession {
+        /// The offers.
+        offers: Offers,
+    },
     /// The database is to write the time of the next attempt; then memory does not have it any more.
     Parking,
 }
@@ -98,6 +105,7 @@ impl StoredMessageState {
             Self::LookedUp => "LookedUp",
             Self::ToPhone => "ToPhone",
             Self::ToClients { .. } => "ToClients",
+            Self::InSession { .. } => "InSession",
             Self::Parking => "Parking",
         }
     }
@@ -106,7 +114,7 @@ impl StoredMessageState {
     pub const fn is_under_way(&self) -> bool {
         matches!(
             self,
-            Self::LookedUp | Self::ToPhone | Self::ToClients { .. }
+            Self::LookedUp | Self::ToPhone | Self::ToClients { .. } | Self::InSession { .. }
         )
     }
 }

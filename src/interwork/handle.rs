@@ -122,9 +122,11 @@ impl Turn<'_> {
             Input::SessionMessage { im } => self.session_message(im),
             Input::List { delivery, request } => self.list(delivery, request),
             Input::Begin { exchange, delivery } => self.begin(exchange, delivery),
+            Input::Forked { exchange, clients } if self.offers_of(exchange).is_some() => {
+                self.offered_to(exchange, clients);
+            }
             Input::Forked { exchange, clients } => match self.view.by_key(exchange) {
                 Some(Exchange::StoredMessage(it)) => self.stored_forked(it, clients),
-                Some(Exchange::SmToIm(sm)) => self.offered_to(sm, clients),
                 _ => self.list_delivery_forked(exchange, clients),
             },
             Input::StatusReport(report) => self.status_reported(report),

@@ -290,6 +290,8 @@ pub struct TranslatedSm {
     pub asks: bool,
     /// Whether a client of the recipient takes MSRP sessions.
     pub takes_sessions: bool,
+    /// Most octets of its MESSAGE to a client.
+    pub pager_limit: usize,
     /// Changes of the request; for a part of a longer message, without the text.
     pub translation: Translation,
     /// Its place in a concatenated short message, if it is a part of one.

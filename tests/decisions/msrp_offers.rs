@@ -269,3 +269,81 @@ fn the_parts_wait_for_another_attempt() {
         "the last part alone brings the whole text"
     );
 }
+
+#[test]
+fn a_long_text_is_split_where_the_policy_says_so() {
+    let text = "The quick brown fox jumps over the lazy dog. ".repeat(60);
+    for sessions in [false, true] {
+        let mut world = World::with(&Settings {
+            long_text: "split",
+            ..settings()
+        });
+        let octets = parts(&text, 7, 1);
+        let messages: Vec<_> = octets
+            .iter()
+            .map(|octets| MessageIn {
+                recipient: Capabilities {
+                    im: true,
+                    msrp: sessions,
+                    ..Capabilities::default()
+                },
+                ..from_phone(ALICE, octets)
+            })
+            .collect();
+        let done = messages.iter().map(|message| world.submit(message)).last();
+        let mut done = done.unwrap();
+        assert_eq!((done.reply(), done.replies[0].1), (202, Verdict::Answered));
+        if sessions {
+            let exchange = done.offered[0].0;
+            done = answered(&mut world, exchange, "one", Err(488));
+        }
+        let mut pieces = Vec::new();
+        let exchange = done.sent[0].0.unwrap();
+        // One after the other; the end of one that is told twice counts once.
+        while done.message().body.first() != Some(&0x03) {
+            let message = done.message();
+            assert!(message.body.len() + message.headers.len() < 1_300);
+            pieces.push(String::from_utf8(message.body.clone()).unwrap());
+            let piece = u8::try_from(pieces.len() - 1).unwrap();
+            done = world.completed(exchange, piece, 200);
+            assert!(world.completed(exchange, piece, 200).is_nothing());
+        }
+        assert!(pieces.len() > 2);
+        assert_eq!(pieces.concat(), text);
+        assert!(pieces[0].ends_with(' '), "cut behind a space");
+        world.leg(exchange, 200);
+        assert_eq!(world.store.open(), 0);
+    }
+}
+
+#[test]
+fn a_piece_that_fails_is_the_end() {
+    let mut world = World::with(&Settings {
+        long_text: "split",
+        ..settings()
+    });
+    let octets = parts(&long(), 7, 1);
+    let done = octets
+        .iter()
+        .map(|octets| world.submit(&from_phone(ALICE, octets)))
+        .last();
+    let exchange = done.unwrap().sent[0].0.unwrap();
+    world.completed(exchange, 0, 200);
+    let done = world.completed(exchange, 1, 486);
+    assert_eq!(cause(&done), Some(41));
+}
+
+#[test]
+fn the_script_chooses() {
+    for (limit, by_session) in [(0, true), (65_535, false)] {
+        let mut world = World::new();
+        let octets = parts("short", 7, 1);
+        let message = part(&octets[0]);
+        let Ok(mut sm) = world.gateway.translate_sm(&message, world.now) else {
+            panic!("refused")
+        };
+        sm.pager_limit = limit;
+        let done = world.submit_prepared(&sm);
+        assert_eq!(done.offered.len() == 1, by_session);
+    }
+}

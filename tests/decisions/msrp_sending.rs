@@ -219,6 +219,7 @@ fn responses_of_others_count_for_nothing() {
     ] {
         assert_eq!(it.receive(&response, connection), Sent::default());
     }
+    assert_eq!(it.session.connection, None, "nobody else binds the session");
     it.session.connection = Some(5);
     assert_eq!(
         it.receive(&response(&transaction, "200 OK", PEER), 6),

@@ -1,6 +1,7 @@
 //! Store and forward: rows FWD-1 to FWD-9.
 
-use ipsmgw::exchange::ReplyTo;
+use ipsmgw::base::Text;
+use ipsmgw::exchange::{Accepts, ReplyTo};
 use ipsmgw::interwork::{Counter, Input, Interworking, Settings, Verdict};
 use ipsmgw::sip::{Capabilities, MessageIn};
 use ipsmgw::wire::{RpMessage, Tpdu};
@@ -741,4 +742,69 @@ fn the_sender_of_a_dropped_message_hears_of_it() {
     let exchange = world.read_stored().looked_up[0].0;
     assert!(world.handle(Input::Drop { exchange }).is_nothing());
     assert_eq!(world.store.rows.len(), 1);
+}
+
+#[test]
+fn a_text_too_long_for_a_message_goes_by_msrp() {
+    let with_sessions = Capabilities {
+        msrp: true,
+        ..CLIENT
+    };
+    let long = "The quick brown fox. ".repeat(50);
+    let accepts = Accepts {
+        text: true,
+        cpim: false,
+        max_size: None,
+        is_relayed: false,
+    };
+    let answered = |world: &mut World, exchange, answer| {
+        world.handle(Input::OfferAnswered {
+            exchange,
+            session: Text::new("one").unwrap(),
+            answer,
+        })
+    };
+    let mut world = world();
+    stored(&mut world, &instant(BOB, &long));
+    // The client is busy, and then it loses the connection: the message stays.
+    let done = comes(&mut world, with_sessions);
+    let exchange = done.offered[0].0;
+    assert_eq!(done.offered[0].1.from, ALICE);
+    let done = answered(&mut world, exchange, Err(486));
+    parked(&mut world, &done);
+    world.pass(30_000);
+    let done = comes(&mut world, with_sessions);
+    let done = answered(&mut world, done.offered[0].0, Ok(accepts));
+    assert_eq!(done.begun[0].1, long.as_bytes());
+    let status = 408;
+    let done = world.handle(Input::SessionEnded { exchange, status });
+    parked(&mut world, &done);
+    world.pass(300_000);
+    let done = comes(&mut world, with_sessions);
+    answered(&mut world, done.offered[0].0, Ok(accepts));
+    let status = 200;
+    let done = world.handle(Input::SessionEnded { exchange, status });
+    assert!(done.counted.contains(&Counter::StoreDelivered));
+    assert_eq!((world.store.open(), world.store.rows.len()), (0, 0));
+
+    // A client without sessions after all, and a text that fits.
+    stored(&mut world, &instant(BOB, &long));
+    let done = comes(&mut world, with_sessions);
+    let exchange = done.offered[0].0;
+    let done = answered(&mut world, exchange, Err(488));
+    assert_eq!(done.message().body, long.as_bytes());
+    world.leg(exchange, 200);
+    stored(&mut world, &instant(BOB, "short"));
+    let done = comes(&mut world, with_sessions);
+    assert!(done.offered.is_empty() && done.sent.len() == 1);
+    world.leg(done.sent[0].0.unwrap(), 200);
+
+    // Nobody tells the end.
+    stored(&mut world, &instant(BOB, &long));
+    let done = comes(&mut world, with_sessions);
+    let exchange = done.offered[0].0;
+    world.pass(120_000);
+    let done = world.handle(Input::Due { exchange });
+    assert_eq!(done.ended_sessions, [None]);
+    parked(&mut world, &done);
 }

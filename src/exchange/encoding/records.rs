@@ -4,9 +4,9 @@ use super::Damaged;
 use super::checked::{Encoded, Reader, enumeration, structure};
 use crate::exchange::{
     Clients, Header, IdentityKey, ImAnswers, ImToSm, ImToSmState, KeptPart, KeptPartState,
-    ListDelivery, ListDeliveryState, Notification, NotificationState, Party, Role, RpRefusal,
-    Sender, Services, SmOutcome, SmToIm, SmToImState, Stored, StoredContent, StoredMessage,
-    StoredMessageState, Submitted, TransactionId, Wants,
+    ListDelivery, ListDeliveryState, Notification, NotificationState, Offers, Party, Role,
+    RpRefusal, Sender, Services, SmOutcome, SmToIm, SmToImState, Stored, StoredContent,
+    StoredMessage, StoredMessageState, Submitted, TransactionId, Wants,
 };
 
 // The identity's digest comes of the identity among the texts.
@@ -42,7 +42,13 @@ enumeration!(SmToImState {
     5 => Unconfirmed { outcome },
     6 => Delivering { asked },
     7 => Storing { status },
-    8 => InSession { offers, begun, best_failure },
+    8 => InSession { offers },
+    9 => InPieces { piece },
+});
+structure!(Offers {
+    open,
+    begun,
+    best_failure
 });
 structure!(ImAnswers {
     status,
@@ -113,7 +119,7 @@ enumeration!(NotificationState { 0 => Sent, 1 => Pausing, 2 => SentLast });
 
 structure!(StoredMessage {
     header, content, private, urgent, submission, zone, tries, unix, expires_ms;
-    state: StoredMessageState::Waiting, left: Services { sm: false, im: false }
+    state: StoredMessageState::Waiting, left: Services { sm: false, im: false, msrp: false }
 });
 enumeration!(StoredContent { 0 => Sm, 1 => Im { wants } });
 

@@ -53,13 +53,15 @@ fn sm_to_im_state() -> impl Strategy<Value = SmToImState> {
             answers
         }),
         Just(SmToImState::Retried),
-        any::<(u8, bool, Option<u16>)>().prop_map(|(offers, begun, best_failure)| {
-            SmToImState::InSession {
-                offers,
+        any::<(u8, bool, Option<u16>)>().prop_map(|(open, begun, best_failure)| {
+            let offers = Offers {
+                open,
                 begun,
                 best_failure,
-            }
+            };
+            SmToImState::InSession { offers }
         }),
+        any::<u8>().prop_map(|piece| SmToImState::InPieces { piece }),
         any::<bool>().prop_map(|asked| SmToImState::Delivering { asked }),
         any::<u16>().prop_map(|status| SmToImState::Storing { status }),
         key().prop_map(|first| SmToImState::Repetition { first }),

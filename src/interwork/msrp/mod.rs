@@ -23,6 +23,7 @@ mod answers;
 mod chunk;
 mod deliver;
 pub mod offer;
+mod offered;
 mod sending;
 mod session;
 mod status;

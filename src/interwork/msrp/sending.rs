@@ -253,17 +253,14 @@ impl SendingSession {
                 _,
                 SendingState::Offered | SendingState::Cancelled | SendingState::Accepted { .. },
             ) => Sent::answer(frame, 481, is_request),
-            (Start::Response(code, _), _) => {
-                self.connection = Some(connection);
-                self.response(frame, code, now_ms, read)
-            }
+            (Start::Response(code, _), _) => self.response(frame, code, connection, now_ms, read),
             (Start::Request(Method::Report), _) => self.report(frame),
             (Start::Request(Method::Send), state) => {
-                self.connection = Some(connection);
                 // The session is sendonly.
                 let code = if frame.body.is_some() { 403 } else { 200 };
                 let mut sent = Sent::answer(frame, code, true);
                 if state == SendingState::Waiting {
+                    self.connection = Some(connection);
                     self.state = SendingState::Sending;
                     self.wait(now_ms, RESPONSE_MS);
                     sent.frames.extend(self.next_chunks(read).frames);
@@ -292,6 +289,7 @@ impl SendingSession {
         &mut self,
         frame: &Frame<'_>,
         code: u16,
+        connection: i32,
         now_ms: u64,
         read: &dyn Fn(u32, u32) -> Vec<u8>,
     ) -> Sent {
@@ -299,6 +297,8 @@ impl SendingSession {
         let Some(chunk) = (self.answered..self.sent).find(is_it) else {
             return Sent::default();
         };
+        // Only the other end of the connection knows the transaction.
+        self.connection = Some(connection);
         if code != 200 {
             return Sent::outcome(status_of(code));
         }

@@ -73,6 +73,8 @@ pub enum MessageField {
     HoldTimeout,
     /// SIP URI of the node that the message is for, if it is another one.
     Node,
+    /// Octets of a MESSAGE to a client, above which a short message goes by MSRP (`pager_limit`).
+    PagerLimit,
 }
 
 /// FieldValue of a field.
@@ -86,7 +88,7 @@ pub enum FieldValue {
 
 impl MessageField {
     /// All fields with their names.
-    pub const NAMES: [(&'static str, Self); 32] = [
+    pub const NAMES: [(&'static str, Self); 33] = [
         ("class", Self::Class),
         ("error", Self::Error),
         ("rp_mti", Self::RpMti),
@@ -119,6 +121,7 @@ impl MessageField {
         ("call_id", Self::CallId),
         ("hold_timeout", Self::HoldTimeout),
         ("node", Self::Node),
+        ("pager_limit", Self::PagerLimit),
     ];
 }
 
@@ -157,7 +160,8 @@ impl Gateway {
             | MessageField::Status
             | MessageField::Result
             | MessageField::CallId
-            | MessageField::HoldTimeout => return None,
+            | MessageField::HoldTimeout
+            | MessageField::PagerLimit => return None,
             _ => {}
         }
         let Ok(Body::Sms(octets)) = Body::of(message) else {

@@ -80,6 +80,7 @@ impl Policy {
             causes: causes(settings.cause)?,
             max_segments: u8::try_from(settings.max_segments).unwrap_or(u8::MAX),
             pager_limit: usize::try_from(settings.pager_limit).unwrap_or_default(),
+            splits: settings.long_text == "split",
             max_recipients: usize::try_from(settings.max_recipients).unwrap_or_default(),
             concat_timeout_ms: milliseconds(settings.concat_timeout),
             deliver_incomplete: settings.concat_incomplete == "deliver",

@@ -67,8 +67,10 @@ pub struct Policy {
     pub anonymous: TpAddress,
     /// Numbers of emergency services.
     pub emergency: Vec<String>,
-    /// Most octets of a MESSAGE to a client that takes MSRP sessions.
+    /// Most octets of a MESSAGE to a client.
     pub pager_limit: usize,
+    /// Whether a longer text goes in several MESSAGEs to a client that takes no MSRP sessions.
+    pub splits: bool,
     /// Most short messages that one instant message becomes.
     pub max_segments: u8,
     /// Most recipients of one instant message; 0: lists are refused.

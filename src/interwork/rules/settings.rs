@@ -30,7 +30,9 @@ parameters! {
     queue_timeout: Number(180, 1..=86_400, "a number of seconds"),
         "seconds that a message waits behind others to the same phone. Then it is given up: the sender gets `480` with Retry-After or, after a `202`, a notification if the sender asked for one";
     pager_limit: Number(1300, 0..=65_535, "a number of octets"),
-        "octets of a MESSAGE to a client (RFC 3428). A longer one is sent by MSRP if a client of the recipient takes sessions. `0`: all messages to such a client are sent by MSRP";
+        "octets of a MESSAGE to a client (RFC 3428). A longer one is sent by MSRP if a client of the recipient takes sessions. `0`: all messages to such a client are sent by MSRP. `$ipsmgw(pager_limit)` is the limit of one message";
+    long_text: Word("send", ["send", "split"]),
+        "a text from a phone that is longer than `pager_limit`, to a client without MSRP: `\"send\"` sends one MESSAGE, `\"split\"` several, one after the other";
     max_segments: Number(10, 1..=255, "a number"),
         "maximum number of short messages for one instant message; a longer text gets `413`";
     max_recipients: Number(20, 0..=100, "a number"),

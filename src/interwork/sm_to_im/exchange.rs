@@ -110,8 +110,8 @@ impl Turn<'_> {
         transaction: TransactionId,
         joined: Option<String>,
     ) -> Option<SmToIm> {
-        if self.goes_by_session(sm, joined.as_deref()) {
-            return self.offer(sm, transaction);
+        if let Some(way) = self.long_way(sm, joined.as_deref()) {
+            return self.send_long(sm, transaction, joined.as_deref(), way);
         }
         let now_ms = self.now.unix_ms;
         let policy = &self.gateway.policy;
@@ -426,7 +426,9 @@ impl Turn<'_> {
             SmToImState::Reporting { sent, .. } if attempt == sent => {
                 self.report_completed(sm, sent, status);
             }
-            SmToImState::InSession { .. } => self.offer_failed(sm, status),
+            SmToImState::InPieces { piece } if attempt == piece => {
+                self.piece_completed(sm, piece, status);
+            }
             _ => {}
         }
     }
@@ -494,6 +496,7 @@ impl Turn<'_> {
             | SmToImState::Accepted { .. }
             | SmToImState::Retried
             | SmToImState::InSession { .. }
+            | SmToImState::InPieces { .. }
             | SmToImState::Delivering { .. }
             | SmToImState::Storing { .. }
             | SmToImState::Reporting { .. } => {
@@ -555,7 +558,11 @@ impl Turn<'_> {
             SmToImState::Accepted { .. } => self.im_side_has_ended(sm),
             // The end of the transaction was not reported.
             SmToImState::Retried => self.outcome_of_sm(sm, 408),
-            SmToImState::InSession { .. } => self.session_overdue(sm),
+            SmToImState::InSession { .. } => {
+                self.session_overdue(key);
+                self.outcome_of_sm(sm, 408);
+            }
+            SmToImState::InPieces { .. } => self.outcome_of_sm(sm, 408),
             // The recipient's side has not said whether it is stored.
             SmToImState::Storing { status } => self.outcome_of_sm(sm, status),
             SmToImState::Delivering { asked } => self.delivery_overdue(sm, asked),

@@ -305,6 +305,7 @@ impl<'a> Received<'a, '_> {
             tpdu: Octets::new(self.data.user_data).unwrap_or(Octets::EMPTY),
             part,
             takes_sessions: self.message.recipient.msrp,
+            pager_limit: self.gateway.policy.pager_limit,
             translation,
         })
     }

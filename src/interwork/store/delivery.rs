@@ -41,14 +41,17 @@ impl Turn<'_> {
             // The host has not reported the end.
             StoredMessageState::LookedUp
             | StoredMessageState::ToPhone
-            | StoredMessageState::ToClients { .. } => self.attempt_failed(
-                message,
-                408,
-                Next {
+            | StoredMessageState::ToClients { .. }
+            | StoredMessageState::InSession { .. } => {
+                if let StoredMessageState::InSession { .. } = message.state {
+                    self.session_overdue(message.header.key);
+                }
+                let next = Next {
                     later: true,
                     other: false,
-                },
-            ),
+                };
+                self.attempt_failed(message, 408, next);
+            }
         }
     }
 
@@ -112,6 +115,7 @@ impl Turn<'_> {
         message.left = Services {
             sm: can.sm && (is_sm || may_convert),
             im: can.im && (!is_sm || may_convert),
+            msrp: can.msrp && (!is_sm || may_convert),
         };
         let later = Next {
             later: true,
@@ -121,7 +125,7 @@ impl Turn<'_> {
     }
 
     /// Tries the next service: a message stays in its own if it can.
-    fn deliver_stored(&mut self, mut message: StoredMessage, status: u16, next: Next) {
+    pub(crate) fn deliver_stored(&mut self, mut message: StoredMessage, status: u16, next: Next) {
         let is_sm = message.content == StoredContent::Sm;
         let to_phone = message.left.sm && (is_sm || !message.left.im);
         let sent = if !next.other {
@@ -131,7 +135,7 @@ impl Turn<'_> {
             self.send_to_phone(message)
         } else if message.left.im {
             message.left.im = false;
-            self.send_to_clients(message)
+            self.send_in_session(message) || self.send_to_clients(message)
         } else {
             false
         };
@@ -211,13 +215,13 @@ impl Turn<'_> {
     }
 
     /// As one instant message to all clients.
-    fn send_to_clients(&mut self, mut message: StoredMessage) -> bool {
+    pub(crate) fn send_to_clients(&mut self, mut message: StoredMessage) -> bool {
         let key = message.header.key;
         let Some(texts) = self.view.texts(key) else {
             return false;
         };
         let texts = StoredMessageTexts::of(&texts);
-        let Some(mut out) = self.instant_message_of(&message, &texts) else {
+        let Some(mut out) = self.instant_message_of(&message, &texts, BodyFormat::Text) else {
             return false;
         };
         out.call_id = Some(self.gateway.call_id(key, message.tries.saturating_add(1)));
@@ -233,18 +237,17 @@ impl Turn<'_> {
         true
     }
 
-    fn instant_message_of(
+    pub(crate) fn instant_message_of(
         &self,
         message: &StoredMessage,
         texts: &StoredMessageTexts<'_>,
+        form: BodyFormat,
     ) -> Option<Box<MessageOut>> {
         if message.content == StoredContent::Sm {
             let sm = ShortMessage::stored(message, texts);
             let tpdu = Octets::new(texts.content)?;
             let key = message.header.key;
-            return self
-                .gateway
-                .instant_message(key, &sm, &[tpdu], BodyFormat::Text);
+            return self.gateway.instant_message(key, &sm, &[tpdu], form);
         }
         let from = match message.private {
             true => anonymous(),
@@ -260,6 +263,14 @@ impl Turn<'_> {
             true => ANONYMOUS.to_owned(),
             false => from.uri.clone(),
         };
+        let body = match form {
+            BodyFormat::Offer => Vec::new(),
+            BodyFormat::Text => texts.content.to_vec(),
+            BodyFormat::Cpim | BodyFormat::CpimAlone => {
+                let (to, text) = (texts.recipient, texts.content);
+                self.gateway.in_cpim(&uri, to, text, None, message.unix)
+            }
+        };
         Some(Box::new(MessageOut {
             service: Service::Im,
             identity: texts.recipient.to_owned(),
@@ -267,8 +278,8 @@ impl Turn<'_> {
             fallback_hop: String::new(),
             from: uri,
             call_id: None,
-            headers: headers(&from, message.unix, None, BodyFormat::Text),
-            body: texts.content.to_vec(),
+            headers: headers(&from, message.unix, None, form),
+            body,
         }))
     }
 
@@ -324,7 +335,7 @@ impl Turn<'_> {
         self.deliver_stored(message, status, next);
     }
 
-    fn stored_delivered(&mut self, message: &StoredMessage, status: u16) {
+    pub(crate) fn stored_delivered(&mut self, message: &StoredMessage, status: u16) {
         self.count(match status {
             200 => Counter::StoreDelivered,
             _ => Counter::StoreUnconfirmed,

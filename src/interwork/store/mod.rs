@@ -2,5 +2,6 @@
 
 pub(super) mod charging;
 pub(super) mod delivery;
+pub(super) mod session;
 pub(super) mod storing;
 pub(super) mod translate;

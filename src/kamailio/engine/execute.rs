@@ -1,6 +1,6 @@
 //! The effects of a decision, executed in Kamailio. No lock of this module is held.
 
-use crate::exchange::{Clients, ExchangeKey, Kind, ReplyTo};
+use crate::exchange::{Clients, ExchangeKey, Kind, ReplyTo, SessionToken};
 use crate::interwork::{Effect, Ended, Ending, Input, Step, Verdict};
 use crate::sip::{Answer, Translation};
 
@@ -147,10 +147,10 @@ pub(crate) fn execute(step: Step, context: Context<'_>) -> Executed {
                     tracing::info!(status, "an MSRP session could not be offered");
                     tell(
                         exchange,
-                        Input::NotSent {
+                        Input::OfferAnswered {
                             exchange,
-                            attempt: 0,
-                            status,
+                            session: SessionToken::EMPTY,
+                            answer: Err(status),
                         },
                     );
                 }

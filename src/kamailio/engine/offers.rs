@@ -64,6 +64,13 @@ pub(crate) fn offer(
         return Err(NotSent(503));
     }
     let mut message = offer.clone();
+    if message.to.is_empty() {
+        let name = state.people.registered_as(&message.identity);
+        message.to = match name {
+            Some(name) => name.as_str().to_owned(),
+            None => message.identity.clone(),
+        };
+    }
     route.add_path(&mut message);
     let (_, contact) =
         own_sockets::signalling(route.socket.as_deref().unwrap_or(socket)).ok_or(NotSent(503))?;

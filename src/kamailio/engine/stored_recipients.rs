@@ -29,9 +29,11 @@ pub(super) fn look_up(
         };
     }
     let may = interwork::identity(authorised).map(|identity| state.authorizations.of(&identity));
+    let mut can = contacts::capabilities(recipient, state.flags);
+    can.msrp &= state.msrp_socket.is_some();
     Input::LookedUp {
         exchange,
-        can: contacts::capabilities(recipient, state.flags),
+        can,
         may_convert: may.is_some_and(|may| may.allows_conversion(is_sm)),
     }
 }

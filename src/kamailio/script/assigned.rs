@@ -1,4 +1,4 @@
-//! The values that the script has set for a message: `$ipsmgw(status)` and `$ipsmgw(hold_timeout)`.
+//! The values that the script has set for a message: `$ipsmgw(status)`, `$ipsmgw(hold_timeout)` and `$ipsmgw(pager_limit)`.
 
 use std::cell::Cell;
 
@@ -37,4 +37,22 @@ pub(crate) fn hold_ms(msg: SipMsg<'_>) -> u64 {
 /// `$ipsmgw(hold_timeout) = ...`
 pub(crate) fn set_hold_timeout(msg: SipMsg<'_>, seconds: u16) {
     HOLD_TIMEOUT.set((msg.number(), seconds));
+}
+
+thread_local! {
+    /// The value that the script has set as `$ipsmgw(pager_limit)`, and the message that it is for.
+    static PAGER_LIMIT: Cell<(MessageNumber, Option<u16>)> = const { Cell::new(((0, 0, 0), None)) };
+}
+
+/// Most octets of the MESSAGE that this message becomes: set by the script, else the parameter `pager_limit`.
+pub(crate) fn pager_limit(msg: SipMsg<'_>) -> usize {
+    match PAGER_LIMIT.get() {
+        (number, Some(octets)) if number == msg.number() => octets.into(),
+        _ => state().gateway.policy.pager_limit,
+    }
+}
+
+/// `$ipsmgw(pager_limit) = ...`
+pub(crate) fn set_pager_limit(msg: SipMsg<'_>, octets: u16) {
+    PAGER_LIMIT.set((msg.number(), Some(octets)));
 }

@@ -3,7 +3,7 @@
 use crate::exchange::Store as _;
 use crate::interwork::{self, Input, Interworking, Verdict};
 
-use super::assigned::{hold_ms, status_set};
+use super::assigned::{hold_ms, pager_limit, status_set};
 use super::reports::expects_report;
 use super::requests::{
     accept, begin, can_take, carry_out, refuse_message, refuse_while_draining, transaction_at_hand,
@@ -115,6 +115,7 @@ fn submit(msg: Request<'_>, outcome: Option<u16>) -> Result<Verdict, i32> {
     let message = view.message();
     let prepared = match state.gateway.translate_sm(&message, now) {
         Ok(mut prepared) => {
+            prepared.pager_limit = pager_limit(msg.message());
             prepared.takes_sessions &= outcome.is_none() && state.msrp_socket.is_some();
             prepared
         }

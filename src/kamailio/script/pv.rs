@@ -53,8 +53,8 @@ impl PseudoVariable for Variable {
         })
     }
 
-    /// Only two fields can be set: `$ipsmgw(status) = 480;` before `ipsmgw_reply()`, and `$ipsmgw(hold_timeout) = 4;` before
-    /// `ipsmgw_im_to_sm()`.
+    /// Only three fields can be set: `$ipsmgw(status) = 480;` before `ipsmgw_reply()`, `$ipsmgw(hold_timeout) = 4;` before
+    /// `ipsmgw_im_to_sm()`, and `$ipsmgw(pager_limit) = 0;` before `ipsmgw_sm_to_im()`.
     fn set(message: SipMsg<'_>, inner: u16, number: Option<i64>) -> bool {
         let number = number.and_then(|number| u16::try_from(number).ok());
         match (field(inner), number) {
@@ -69,12 +69,19 @@ impl PseudoVariable for Variable {
             (Some(MessageField::HoldTimeout), _) => {
                 tracing::error!("$ipsmgw(hold_timeout) = ...: write a number of seconds, 1 to 30");
             }
+            (Some(MessageField::PagerLimit), Some(octets)) => {
+                assigned::set_pager_limit(message, octets);
+                return true;
+            }
+            (Some(MessageField::PagerLimit), None) => {
+                tracing::error!("$ipsmgw(pager_limit) = ...: write a number of octets, 0 to 65535");
+            }
             (Some(MessageField::Status), _) => {
                 tracing::error!("$ipsmgw(status) = ...: write a final SIP status code, 200 to 699");
             }
             _ => {
                 tracing::error!(
-                    "only $ipsmgw(status) and $ipsmgw(hold_timeout) can be assigned to"
+                    "only $ipsmgw(status), $ipsmgw(hold_timeout) and $ipsmgw(pager_limit) can be assigned to"
                 );
             }
         }
@@ -139,6 +146,10 @@ fn value(msg: SipMsg<'_>, field: MessageField) -> Option<FieldValue> {
         MessageField::HoldTimeout => {
             let seconds = assigned::hold_ms(msg) / 1000;
             return i64::try_from(seconds).ok().map(FieldValue::Number);
+        }
+        MessageField::PagerLimit => {
+            let octets = assigned::pager_limit(msg);
+            return i64::try_from(octets).ok().map(FieldValue::Number);
         }
         _ => {}
     }

@@ -3,9 +3,9 @@
 use crate::exchange::{
     Clients, Exchange, ExchangeKey, Header, Held, IdentityKey, ImAnswers, ImToSm, ImToSmState,
     KeptPart, KeptPartState, Kind, ListDelivery, ListDeliveryState, Notification,
-    NotificationState, OwedReport, Party, PastSm, Role, RpRefusal, Sender, Services, SmOutcome,
-    SmToIm, SmToImState, Stored, StoredContent, StoredFor, StoredMessage, StoredMessageState,
-    Submitted, TransactionId, Wants,
+    NotificationState, Offers, OwedReport, Party, PastSm, Role, RpRefusal, Sender, Services,
+    SmOutcome, SmToIm, SmToImState, Stored, StoredContent, StoredFor, StoredMessage,
+    StoredMessageState, Submitted, TransactionId, Wants,
 };
 use crate::interwork::{
     AtScscf, Authorization, Charged, ChargingRecord, ContactsThere, Ended, Ending, Interface,
@@ -58,7 +58,7 @@ plain!(struct SmToIm {
     header, state, sender, rp_mr, private, asks, stored, to_phone, zone, notified, unix, digest, completes,
 });
 plain!(enum SmToImState {
-    Relayed { transaction, im_until_ms, answers }, Accepted { transaction, answers }, Retried, InSession { offers, begun, best_failure },
+    Relayed { transaction, im_until_ms, answers }, Accepted { transaction, answers }, Retried, InSession { offers }, InPieces { piece },
     Delivering { asked }, Storing { status },
     Repetition { first }, Reporting { outcome, sent }, Unconfirmed { outcome },
 });
@@ -94,10 +94,11 @@ plain!(
         Im { wants },
     }
 );
-plain!(struct Services { sm, im });
+plain!(struct Services { sm, im, msrp });
+plain!(struct Offers { open, begun, best_failure });
 plain!(enum StoredFor { Request(transaction), Phone { from, status }, Im(exchange) });
 plain!(enum StoredMessageState {
-    Storing(waits), Waiting, LookedUp, ToPhone, ToClients { clients }, Parking,
+    Storing(waits), Waiting, LookedUp, ToPhone, ToClients { clients }, InSession { offers }, Parking,
 });
 plain!(struct Notification { header, state, about, disposition, attempts, unix });
 plain!(

@@ -6,7 +6,7 @@ import secrets
 import msrp
 import sip
 import sms
-from e2e import CFG, ImClient, Phone, Rows, equal, gateway, run, say
+from e2e import CFG, FOLDER, ImClient, Phone, Rows, equal, gateway, run, say
 
 LUA = {"cfg": CFG / "kamailio-kemi.cfg", "lua": CFG / "kamailio.lua"}
 PEOPLE = [("alice", "+15550001"), ("bob", "+15550002")]
@@ -263,17 +263,22 @@ async def refused():
         bob.port = None
 
         say("frames of others")
-        last = await send_long(alice, "+15550002", LONG, next(number))
-        chunk = await bob.frames.get()
+        last = await send_long(alice, "+15550002", 2 * LONG, next(number))
+        chunks = [await bob.frames.get() for _ in range(2)]
         connection = bob.connections[-1]
-        host, port = bob.theirs.split("/")[2].rsplit(":", 1)
-        stranger = await msrp.Connection.open(host, int(port))
-        frame = msrp.Session(stranger, bob.own, bob.theirs).send(b"hello")[0]
+
+        def take(chunk):
+            connection.write(msrp.Frame("200 OK", [("To-Path", bob.theirs), ("From-Path", bob.own)], transaction=chunk.transaction))
+
+        take(chunks[0])
         connection.write(msrp.Frame("200 OK", [("To-Path", bob.theirs), ("From-Path", bob.own)], transaction="unknown1"))
         text = bob.session.send(b"hello")[0]
         rows.check("a text in a sendonly session", (await connection.answered(text)).status, 403)
+        host, port = bob.theirs.split("/")[2].rsplit(":", 1)
+        stranger = await msrp.Connection.open(host, int(port))
+        frame = msrp.Session(stranger, bob.own, bob.theirs).send(b"hello")[0]
         rows.check("another connection", (await stranger.answered(frame)).status, 506)
-        connection.write(msrp.Frame("200 OK", [("To-Path", bob.theirs), ("From-Path", bob.own)], transaction=chunk.transaction))
+        take(chunks[1])
         rows.check("the outcome", (await last.outcome()).kind, "RP-ACK")
     rows.done(at_least=30)
 
@@ -319,9 +324,75 @@ async def silence():
         equal(len(bob.connections), 0, "connections")
 
 
+RULES = """route[IPSMGW_CONVERTS] {
+	if ($ipsmgw(text) =~ "^by msrp") $ipsmgw(pager_limit) = 0;
+	return 1;
+}
+"""
+LUA_RULES = """function ksr_ipsmgw_converts(sender, recipient, direction)
+	if direction == "sm2im" and (KSR.pv.gete("$ipsmgw(text)")):find("^by msrp") then
+		KSR.pv.seti("$ipsmgw(pager_limit)", 0)
+	end
+	return true
+end
+"""
+
+
+async def chosen():
+    "the script chooses; a text is split for a client without sessions, by the policy"
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name, rules, options in (("rules.cfg", RULES, {}), ("rules.lua", LUA_RULES, LUA)):
+        file = FOLDER / name
+        file.write_text(rules)
+        modparams = {"long_text": "split"}
+        async with gateway(name=f"chosen-{name[6:]}", people=PEOPLE, modparams=modparams, rules=str(file), **options) as gw:
+            alice = await gw.user(Phone, "alice")
+            bob = await (await gw.user(MsrpClient, "bob")).listen()
+            for text, offers in (("by msrp", 1), ("by a MESSAGE", 0)):
+                sent = await alice.send_sm("+15550002", text)
+                octets = (await bob.message())[1] if offers else (await bob.next_message()).body
+                equal(octets.decode(), text, "the text")
+                equal((await sent.outcome()).kind, "RP-ACK", "the report")
+                equal(bob.offers.qsize(), offers, "offers")
+                while not bob.offers.empty():
+                    bob.offers.get_nowait()
+            say("in pieces")
+            bob.status = 488
+            text = "The quick brown fox jumps over the lazy dog. " * 60
+            last = await send_long(alice, "+15550002", text, 1)
+            equal((await last.outcome()).kind, "RP-ACK", "the report")
+            pieces = [await bob.next_message() for _ in range(bob.inbox.qsize())]
+            equal("".join(piece.text for piece in pieces), text, "the text")
+            equal(len(pieces) > 2 and max(len(piece.encode()) for piece in pieces) <= 1300, True, "pieces within the limit")
+
+
+async def stored():
+    "a stored text that is too long for a MESSAGE; a session that fails leaves it stored"
+    people = [("alice", None), ("bob", "+15550002")]
+    async with gateway(name="stored", people=people, validity=3600) as gw:
+        alice = await gw.user(ImClient, "alice", protocol="tcp")
+        text = "0123456789" * 110
+        equal((await alice.send_im(gw.uri("+15550002"), text)).status, 202, "the answer")
+        bob = await (await gw.user(MsrpClient, "bob", register=False)).listen()
+        for what, set_up in (("busy", {"status": 486}), ("it refuses a chunk", {"frame_answer": "408 x"}), ("taken", {"frame_answer": "200 OK"})):
+            say(what)
+            bob.status = 200
+            for name, value in set_up.items():
+                setattr(bob, name, value)
+            bob.answer_frames(bob.frame_answer)
+            await bob.register()
+            await asyncio.wait_for(bob.offers.get(), 20)
+            if bob.status == 200:
+                equal((await bob.message())[1].decode(), text, "the text")
+                await asyncio.wait_for(bob.ended.get(), 10)
+            await gw.until(lambda: gw.pending() == 0, what="no open exchange")
+        await bob.register()
+        equal(bob.offers.qsize(), 0, "further offers")
+
+
 async def delivered_in_lua():
     "the same with kamailio.lua"
     await delivered("delivered_in_lua", **LUA)
 
 
-run(delivered, delivered_in_lua, refused, several_clients, silence)
+run(delivered, delivered_in_lua, refused, several_clients, silence, chosen, stored)
