@@ -497,6 +497,23 @@ fn a_session_ends_without_traffic_but_not_before_the_outcome() {
 }
 
 #[test]
+fn a_session_without_a_first_frame_ends_soon() {
+    let mut session = Session::new();
+    session.session.active_ms = 1_000;
+    let long = MsrpLimits {
+        idle_ms: 600_000,
+        ..LIMITS
+    };
+    assert_eq!(session.session.due_ms(&long), 33_000);
+    assert!(session.session.is_idle(33_000, &long));
+    assert_eq!(session.chunk("id-1", "1-*/*", "a", '+'), Got::Status(200));
+    assert_eq!(session.session.due_ms(&long), 601_000);
+    for (sessions, share) in [(0, 4), (3, 4), (1_000, 62), (65_536, 4_096)] {
+        assert_eq!(share_of_sessions(sessions), share);
+    }
+}
+
+#[test]
 fn a_whole_message_becomes_short_messages_and_its_outcome_is_told() {
     let mut world = World::new();
     let mut session = Session::new();

@@ -32,6 +32,6 @@ pub use chunk::{ByteRuns, MAX_RUNS, Run};
 pub use sending::{SendingSession, SendingState, Sent, SessionDialog, describe};
 pub use session::{
     Arrival, HeldChunk, MAX_MESSAGES, MsrpLimits, MsrpMessage, MsrpMessageState, MsrpSession,
-    Received, Rooms, token_of,
+    Received, Rooms, share_of_sessions, token_of,
 };
 pub use status::{MsrpOutcome, outcome};

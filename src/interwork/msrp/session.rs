@@ -22,6 +22,16 @@ const MAX_INCOMPLETE: usize = 4;
 /// How many delivered messages a session remembers: one of them that comes again is not delivered again.
 const MAX_DELIVERED: usize = 8;
 
+/// Milliseconds in which the first frame of a session must come: the client sends it at once (RFC 4975 §5.4).
+const FIRST_FRAME_MS: u64 = 32_000;
+
+/// How many of all sessions one sender may have, so that no sender takes all of them.
+pub const fn share_of_sessions(sessions: usize) -> usize {
+    const LEAST: usize = 4;
+    let share = sessions / 16;
+    if share < LEAST { LEAST } else { share }
+}
+
 /// A session between an instant messaging client and the gateway, which sends its messages as short messages.
 #[derive(Clone, Copy, Debug)]
 pub struct MsrpSession {
@@ -455,15 +465,18 @@ impl MsrpSession {
     pub fn due_ms(&self, limits: &MsrpLimits) -> u64 {
         let held = self.messages.iter().flatten();
         let held = held.filter_map(|message| Some(message.held?.until_ms));
-        held.min()
-            .unwrap_or(u64::MAX)
-            .min(self.active_ms + limits.idle_ms)
+        held.min().unwrap_or(u64::MAX).min(self.idle_at_ms(limits))
+    }
+
+    fn idle_at_ms(&self, limits: &MsrpLimits) -> u64 {
+        let first_ms = self.connection.map_or(FIRST_FRAME_MS, |_| u64::MAX);
+        self.active_ms + limits.idle_ms.min(first_ms)
     }
 
     /// Whether the session has ended: nothing came for too long, and no outcome is awaited.
     pub fn is_idle(&self, now_ms: u64, limits: &MsrpLimits) -> bool {
         let waits = |message: &MsrpMessage| matches!(message.state, MsrpMessageState::Sent { .. });
-        self.active_ms + limits.idle_ms <= now_ms && !self.messages.iter().flatten().any(waits)
+        self.idle_at_ms(limits) <= now_ms && !self.messages.iter().flatten().any(waits)
     }
 }
 

@@ -5,7 +5,9 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use super::requests::{begin, refuse, refuse_while_draining};
 use crate::base::Text;
 use crate::interwork::msrp::offer::{self, Accepted, OwnAddress};
-use crate::interwork::msrp::{Arrival, MAX_MESSAGES, MsrpOutcome, MsrpSession, Received, token_of};
+use crate::interwork::msrp::{
+    Arrival, MAX_MESSAGES, MsrpOutcome, MsrpSession, Received, share_of_sessions, token_of,
+};
 use crate::interwork::{Input, Verdict, answer};
 use crate::kamailio::engine::answer::answer_in_transaction;
 use crate::kamailio::engine::decide::decide_for;
@@ -29,6 +31,9 @@ use crate::sip::{Sdp, tag};
 use crate::wire::msrp::Frame;
 
 const MALFORMED: i32 = -2;
+
+/// How often a new session looks for a place.
+const PLACE_ATTEMPTS: usize = 16;
 
 /// `ipsmgw_session()`: takes an INVITE that offers an MSRP session, and the requests of a session that it has taken.
 pub(crate) fn session(msg: SipMsg<'_>) -> i32 {
@@ -149,32 +154,46 @@ fn new_session(msg: Request<'_>) -> Result<(Accepted, Token), u16> {
         refuse(msg, *refusal);
         return Err(0);
     }
-    let token = state
+    let sender = message.identity.unwrap_or_default();
+    let others = state
         .sessions
-        .free_token([random(), random()])
-        .ok_or(480_u16)?;
-    let accepted = describe(msg, token.as_str())?;
-    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
-    let session = MsrpSession {
-        token,
-        own: accepted.own,
-        peer: accepted.peer,
-        path: accepted.path,
-        connection: None,
-        may_move: false,
-        dialog: dialog(msg),
-        identity: Text::new(&text(message.identity)).ok_or(403_u16)?,
-        from: Text::new(&text(message.from)).unwrap_or_default(),
-        privacy: Text::new(&text(message.privacy)).ok_or(403_u16)?,
-        recipient: Text::new(message.request_uri).ok_or(414_u16)?,
-        active_ms: now.unix_ms,
-        messages: [None; MAX_MESSAGES],
-        delivered: Default::default(),
-    };
-    match state.sessions.open(session, &state.msrp_limits) {
-        true => Ok((accepted, token)),
-        false => Err(480),
+        .those(|session| session.identity.as_str() == sender);
+    if others.len() >= share_of_sessions(state.sessions.capacity()) {
+        return Err(480);
     }
+    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+    let identity = Text::new(&text(message.identity)).ok_or(403_u16)?;
+    let from = Text::new(&text(message.from)).unwrap_or_default();
+    let privacy = Text::new(&text(message.privacy)).ok_or(403_u16)?;
+    let recipient = Text::new(message.request_uri).ok_or(414_u16)?;
+    // Another process may take the same place.
+    for _ in 0..PLACE_ATTEMPTS {
+        let token = state
+            .sessions
+            .free_token([random(), random()])
+            .ok_or(480_u16)?;
+        let accepted = describe(msg, token.as_str())?;
+        let session = MsrpSession {
+            token,
+            own: accepted.own,
+            peer: accepted.peer,
+            path: accepted.path,
+            connection: None,
+            may_move: false,
+            dialog: dialog(msg),
+            identity,
+            from,
+            privacy,
+            recipient,
+            active_ms: now.unix_ms,
+            messages: [None; MAX_MESSAGES],
+            delivered: Default::default(),
+        };
+        if state.sessions.open(session, &state.msrp_limits) {
+            return Ok((accepted, token));
+        }
+    }
+    Err(480)
 }
 
 /// A new offer in a session (RFC 4975 §8.4).

@@ -138,6 +138,11 @@ impl<M: Memory, S: Session> Sessions<M, S> {
         })
     }
 
+    /// How many there can be.
+    pub(crate) fn capacity(&self) -> usize {
+        self.places.len()
+    }
+
     /// How many are open.
     pub(crate) fn len(&self) -> u32 {
         self.open.load(Relaxed)
@@ -378,7 +383,7 @@ mod tests {
             own: Text::EMPTY,
             peer: Text::EMPTY,
             path: Text::EMPTY,
-            connection: None,
+            connection: Some(1),
             may_move: false,
             dialog: 0,
             identity: Text::EMPTY,

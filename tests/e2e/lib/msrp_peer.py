@@ -19,6 +19,9 @@ COMMENTS = {
     423: "Parameter Out Of Bounds", 481: "No Such Session", 501: "Not Implemented", 506: "Other Connection",
 }  # fmt: skip
 
+# Seconds in which a sender stops after a refusal.
+STOPS_WITHIN = 1.0
+
 
 class MsrpPeer:
     """The sessions of one user, and the address where it takes connections."""
@@ -293,7 +296,7 @@ class Session:
         status = chosen if status == 200 else status
         message = self.incoming.get(frame.get("Message-ID"))
         if message and status not in (200, None) and not message.is_over:
-            message.refused = status
+            message.refused, message.refused_at = status, time.monotonic()
             self._over(message)
         wish = frame.get("Failure-Report")
         if status is not None and wish != "no" and (wish != "partial" or status != 200):
@@ -320,7 +323,11 @@ class Session:
         if not self.local.takes(content_type):
             self.peer.note(f"RFC 4975 8.6: the type {content_type} was not signalled")
             return 415
-        require(not message.is_over, "10.5 and 7.1.1", "a chunk of a message that is over")
+        if message.refused is not None:
+            # A sender stops at the refusal (clause 10.5); what it had sent by then is on its way.
+            require(time.monotonic() < message.refused_at + STOPS_WITHIN, "10.5", "a chunk of a message that was refused")
+            return message.refused
+        require(not message.is_over, "7.1.1", "a chunk of a message that is over")
         start, _, total = frame.range or (1, None, None)
         require(start == message.next, "7.1.1", f"a chunk at {start} where {message.next} comes next")
         message.next = start + len(frame.body)
@@ -369,7 +376,7 @@ class Incoming:
         self.chunks = 0
         self.next = 1  # the position that the next chunk starts at
         self.is_complete = self.is_aborted = self.is_over = False
-        self.refused = None
+        self.refused, self.refused_at = None, None
 
     def add(self, start, body, total, flag):
         self.octets[start - 1 :] = body

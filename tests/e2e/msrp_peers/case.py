@@ -1,12 +1,21 @@
 """Peers that go away, and hostile ones: see README.md."""
 
 import asyncio
+import contextlib
+import os
 import random
+import re
+import time
 
 import sms
 from e2e import Phone, Rows, equal, gateway, run, say
-from msrp_client import MsrpClient
+from msrp_client import MsrpClient, Refused
 from msrp_frames import new_ident
+
+
+def memory(gw):
+    """Octets of shared memory in use. (The counters of `shmem` are old by up to a second.)"""
+    return int(re.search(r"\bused: (\d+)", gw.rpc("core.shmmem"))[1])
 
 
 async def text_of(phone, parts):
@@ -107,7 +116,7 @@ async def hostile():
         good = await bob.invite(uri)
         going_on = asyncio.create_task(pair_goes_on(good, alice))
 
-        used = gw.statistics("shmem")["used_size"]
+        used = memory(gw)
         sessions = [await mallory.invite(uri)]
         session = sessions[0]
         frame = session.message("hello hello", success="yes").chunk(1, 11).encode()
@@ -182,10 +191,63 @@ async def hostile():
             await session.dialog.bye()
             for connection in mallory.msrp.connections:
                 connection.close()
-        await gw.until(lambda: gw.statistics("shmem")["used_size"] < used + 1_000_000, timeout=30, what="the memory as before")
+        await gw.until(lambda: memory(gw) < used + 1_000_000, timeout=30, what="the memory as before")
         for client in (bob, mallory):
             client.msrp.check()
     rows.done(at_least=25)
+
+
+async def many():
+    "as many sessions as there can be, each with a message; no sender takes all of them; the memory is given back"
+    total = int(os.environ.get("IPSMGW_TEST_SESSIONS", 160))
+    share = total // 16
+    people = [(f"sender{n}", None) for n in range(20)] + [(f"phone{n}", f"+1555100{n:04}") for n in range(20)]
+    script = 'modparam("tm", "wt_timer", 2000)'
+    async with gateway(name="many", people=[], connections=0, modparams={"msrp_sessions": total, "im_timeout": 5}, script=script) as gw:
+        gw.add_many(people)
+        at_phones, at_senders = await gw.endpoint(), await gw.endpoint()
+        phones = [await gw.user(Phone, f"phone{n}", at_phones) for n in range(20)]
+        senders = [await gw.user(MsrpClient, f"sender{n}", at_senders) for n in range(20)]
+        before = memory(gw)
+
+        async def opened(number):
+            client = senders[number % 20]
+            session = await client.invite(gw.uri(phones[number % 20].name))
+            equal(await (await session.bind()).final(30), (200, "response"), "the first SEND")
+            return session
+
+        started = time.monotonic()
+        sessions = []
+        for first in range(0, total, 40):
+            sessions += await asyncio.gather(*(opened(number) for number in range(first, first + 40)))
+        took = time.monotonic() - started
+        used = (memory(gw) - before) // total
+        say(f"{total} sessions opened in {took:.1f} s; {used} octets of shared memory each, connections and transactions among them")
+        started = time.monotonic()
+        sent = [await session.send(f"message {number}", success="yes") for number, session in enumerate(sessions)]
+        words = [await message.final(60) for message in sent]
+        equal(set(words), {(200, "REPORT")}, "the outcomes")
+        texts = [phone.inbox.get_nowait()[1].tpdu.text for phone in phones for _ in range(phone.inbox.qsize())]
+        equal(sorted(texts), sorted(f"message {number}" for number in range(total)), "the texts")
+        say(f"a message in each of them: {time.monotonic() - started:.1f} s")
+
+        with contextlib.suppress(Refused):
+            await opened(0)
+            raise AssertionError("one session more than there are")
+        for session in sessions[: total // 2]:
+            await session.dialog.bye()
+        mine = sum(1 for session in sessions[total // 2 :] if session.dialog.user is senders[7])
+        with contextlib.suppress(Refused):
+            while mine <= share:
+                await opened(7)
+                mine += 1
+        equal(mine, share, "sessions of one sender")
+        equal(await (await sessions[-1].send("still")).final(20), (200, "response"), "another session")
+        for client in senders:
+            client.msrp.check()
+            await asyncio.gather(*(dialog.bye() for dialog in client.dialogs.values()))
+            await client.msrp.close()
+        await gw.until(lambda: memory(gw) < before + 1_000_000, timeout=40, what="the memory as before")
 
 
 async def pair_goes_on(session, phone):
@@ -198,4 +260,4 @@ async def pair_goes_on(session, phone):
         await asyncio.sleep(0.05)
 
 
-run(ends, hostile)
+run(ends, hostile, many)
