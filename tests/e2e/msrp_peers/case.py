@@ -1,15 +1,18 @@
 """Peers that go away, and hostile ones: see README.md."""
 
 import asyncio
+import collections
 import contextlib
+import itertools
 import os
 import random
 import re
 import time
 
 import sms
-from e2e import Phone, Rows, equal, gateway, run, say
-from msrp_client import MsrpClient, Refused
+from e2e import Phone, Rows, certificate, equal, gateway, run, say
+from kamailio import free_port
+from msrp_client import MsrpClient, Refused, serving, trusting
 from msrp_frames import new_ident
 
 
@@ -250,6 +253,63 @@ async def many():
         await gw.until(lambda: memory(gw) < before + 1_000_000, timeout=40, what="the memory as before")
 
 
+async def receives():
+    "a client that takes texts of a phone: 39,000 characters, statuses, reports, hang-ups, a slow client, TLS"
+    rows = Rows()
+    files, port = certificate(), free_port()
+    listen = {"tls": f"tls:127.0.0.1:{port}", "wss": f"tls:127.0.0.1:{free_port()}"}
+    for name, options in (("receives", {}), ("receives-tls", {**listen, **files})):
+        limits = {"max_per_sender": 2000, "im_timeout": 8}
+        if options:
+            limits["msrp_socket"] = listen["tls"]
+        async with gateway(name=name, modparams=limits, **options) as gw:
+            alice, bob = await gw.user(Phone, "alice"), await gw.user(MsrpClient, "bob")
+            if options:
+                bob.client_context, bob.server_context = trusting(files["tls_cert"]), serving(files["tls_cert"], files["tls_key"])
+            reference = itertools.count(1)
+
+            async def sends(characters, report=False, **behaviour):
+                """(RP-Cause or None for RP-ACK, whether the client has the text) of a text, and the session."""
+                text = "".join(random.choices("abcdefgh ", k=characters))
+                bob.prepare = lambda session: vars(session).update(behaviour)
+                for dcs, octets in sms.parts(text, next(reference)):
+                    tpdu = sms.submit("+15550002", "", first=0x41, srr=report, dcs=dcs, user_data=octets)
+                    last = await alice.send_sm("+15550002", "", tpdu=tpdu)
+                session = await bob.next_session(20)
+                outcome = await last.outcome(30)
+                got = session.inbox.get_nowait() if not session.inbox.empty() else None
+                has_it = got is not None and got.is_complete and got.octets == text.encode()
+                return (outcome.cause if outcome.kind == "RP-ERROR" else None), has_it, session
+
+            for setup, report in (("passive", False), ("active", True)):
+                bob.setup = setup
+                cause, has_it, session = await sends(39000 if setup == "passive" and not options else 3000, report)
+                rows.check(f"{name}, {setup}", (cause, has_it, session.remote.is_tls), (None, True, bool(options)))
+                await asyncio.wait_for(session.dialog.ended.wait(), 10)
+            if not options:
+                bob.setup = "passive"
+                for what, wanted, behaviour in (
+                    ("400", 111, {"answer": 400}),
+                    ("403", 21, {"answer": 403}),
+                    ("413 to the second chunk", 21, {"answers": collections.deque([200, 413])}),
+                    ("481", 41, {"answer": 481}),
+                    ("506", 27, {"answer": 506}),
+                    ("a REPORT of failure", 21, {"report_status": 403}),
+                    ("a late REPORT", None, {"reports_after": 1.5}),
+                    ("a REPORT for each chunk", None, {"reports": "chunks"}),
+                    ("slow responses", None, {"answers_after": 0.7}),
+                    ("hangs up in the middle", 27, {"hangs_up_after": 1}),
+                    ("hangs up at once", 27, {"hangs_up_after": 0}),
+                ):
+                    cause, has_it, _ = await sends(2500, report="REPORT" in what, **behaviour)
+                    rows.check(what, cause, wanted)
+                    rows.check(f"{what}: the text", has_it or wanted is not None, True)
+                cause, has_it, _ = await sends(2500)
+                rows.check("behind all that", (cause, has_it), (None, True))
+            bob.msrp.check()
+    rows.done(at_least=25)
+
+
 async def pair_goes_on(session, phone):
     """Sends one message after the other, each of which must arrive."""
     session.rounds = 0
@@ -260,4 +320,4 @@ async def pair_goes_on(session, phone):
         await asyncio.sleep(0.05)
 
 
-run(ends, hostile, many)
+run(ends, hostile, many, receives)
