@@ -342,6 +342,31 @@ fn a_stop_leaves_what_is_promised_to_the_next_start() {
     assert_eq!((world.store.open(), world.store.rows()), (1, 1));
 }
 
+/// A client that has the notification knows it again.
+#[test]
+fn a_notification_keeps_its_message_id_over_a_crash() {
+    let mut world = world();
+    let notify = crate::notifications::asking("processing", "hello");
+    let done = world.deliver(&crate::notifications::cpim(&notify));
+    let exchange = done.held[0];
+    world.leg(done.sent[0].0.unwrap(), 200);
+    loop {
+        let (at, due) = world.store.next_wake().unwrap();
+        world.now.unix_ms = at;
+        if !world.handle(Input::Due { exchange: due }).asked.is_empty() {
+            break;
+        }
+    }
+    world.stored(exchange);
+    world.pass(1_500);
+    let first = world.hold_timeout(exchange).sent.remove(0);
+    world.crash(1_000);
+    world.pass(30_000);
+    let exchange = first.0.unwrap();
+    let again = world.handle(Input::Due { exchange }).sent.remove(0);
+    assert_eq!(again.1.body, first.1.body);
+}
+
 #[test]
 fn parts_that_came_to_two_nodes_are_joined_when_one_takes_over() {
     let (mut first, mut second) = (world(), world());

@@ -727,6 +727,66 @@ fn the_submission_of_a_stored_message_can_be_recorded_again() {
     );
 }
 
+/// The database may take longer than the time to the next attempt; the host may crash at any time.
+#[test]
+fn each_row_has_a_time_for_the_next_attempt() {
+    // While it is written for the first time.
+    let mut world = world();
+    let done = store(&mut world, &instant(BOB, "hello"));
+    let exchange = done.asked[0].0;
+    world.pass(30_000);
+    world.handle(Input::Due { exchange });
+    assert_eq!(world.stored(exchange).reply(), 202);
+    assert_eq!(due_of_row(&world), Some(5_000));
+
+    // On its way to the phone: not failed by that time, and tried again behind a crash.
+    let done = comes(&mut world, PHONE);
+    let rp_mr = done.message().body[1];
+    assert_eq!(due_of_row(&world), Some(120_000));
+    world.pass(120_000);
+    assert!(world.handle(Input::Due { exchange }).is_nothing());
+    assert_eq!(due_of_row(&world), Some(120_000));
+
+    // Behind the one that is on its way.
+    stored(&mut world, &instant(BOB, "second"));
+    let second = world.take_up_stored();
+    world.pass(120_000);
+    assert!(world.handle(Input::Due { exchange: second }).is_nothing());
+    let mut rows = world.store.rows.values();
+    let row = rows.find(|(row, _)| row.key() == second).unwrap();
+    assert_eq!(row.0.header().due_ms, world.now.unix_ms + 120_000);
+    rp_ack(&mut world, rp_mr);
+}
+
+#[test]
+fn the_sender_of_a_short_message_does_not_wait_for_a_slow_database_for_ever() {
+    let mut world = world();
+    let done = store_sm(&mut world, &hello(0x2B));
+    let exchange = done.asked[0].0;
+    world.pass(30_000);
+    let done = world.handle(Input::Due { exchange });
+    assert_eq!(done.message().body[..2], [5, 0x2B]);
+    // The database has it nevertheless: it is not delivered behind the RP-ERROR.
+    assert!(world.handle(Input::Stored { exchange }).is_nothing());
+    assert_eq!(world.store.rows.len(), 0);
+}
+
+/// Nobody else answers the sender then: tm would say 408.
+#[test]
+fn what_fails_at_the_end_of_the_hold_time_is_not_stored_any_more() {
+    let mut world = world();
+    let done = world.deliver(&instant(BOB, "hello"));
+    let exchange = done.sent[0].0.unwrap();
+    world.pass(19_950);
+    let transaction = held_as(1);
+    let done = world.handle(Input::HoldTimeout {
+        exchange,
+        transaction,
+    });
+    assert_eq!(done.answer(), 480);
+    assert_eq!(world.store.rows.len(), 0);
+}
+
 #[test]
 fn the_sender_of_a_dropped_message_hears_of_it() {
     let mut world = world();

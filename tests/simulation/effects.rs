@@ -11,7 +11,7 @@ use ipsmgw::sip::{MessageOut, Translation};
 use crate::books::Subject;
 use crate::faults::Fault;
 use crate::host::{Tie, header, server_of};
-use crate::kamailio::At;
+use crate::kamailio::{At, Behind};
 use crate::transactions::{Owner, TIMER_F_MS};
 use crate::world::{Address, Event, GATEWAY, Message, World};
 
@@ -38,6 +38,16 @@ pub(crate) enum Context {
 }
 
 impl Context {
+    /// A request in a script function that does not relay it.
+    pub(crate) const fn of_request(server: u64, from: Address, client: u64) -> Self {
+        Self::Request {
+            server: Some(server),
+            from,
+            client,
+            translation: None,
+        }
+    }
+
     /// Whether tm's REPLY lock is held: nobody overtakes.
     const fn is_locked(&self) -> bool {
         matches!(self, Self::Failure | Self::Answered(_) | Self::Response)
@@ -52,6 +62,15 @@ pub(crate) struct Job {
     decided_ms: u64,
     /// The translation for the request that is relayed in the end.
     relays: Option<Rc<Translation>>,
+    /// Rows that go in the end.
+    ended: Vec<Behind>,
+}
+
+impl Job {
+    /// Whether rows go in the end.
+    pub(crate) const fn ends_rows(&self) -> bool {
+        !self.ended.is_empty()
+    }
 }
 
 impl World {
@@ -64,15 +83,14 @@ impl World {
             return self.execute_under_lock(step, context);
         }
         let number = self.transactions.next_number();
-        self.host
-            .jobs
-            .insert(number, Job::of(step, context, self.now_ms));
+        let job = self.job_of(step, context);
+        self.host.jobs.insert(number, job);
         self.goes_on(number);
     }
 
     /// The same, and nobody overtakes.
     pub(crate) fn execute_under_lock(&mut self, step: Step, context: Context) {
-        let mut job = Job::of(step, context, self.now_ms);
+        let mut job = self.job_of(step, context);
         while self.carries_out_next(&mut job) {}
     }
 
@@ -94,6 +112,9 @@ impl World {
     /// False behind the last one.
     fn carries_out_next(&mut self, job: &mut Job) -> bool {
         if let Some(effect) = job.effects.pop_front() {
+            if self.may_crash() {
+                return false;
+            }
             self.decided_ms = job.decided_ms;
             self.carry_out(effect, job);
             return true;
@@ -108,6 +129,8 @@ impl World {
         {
             self.relay(*server, &translation);
         }
+        let ended = std::mem::take(&mut job.ended);
+        self.follow(ended);
         false
     }
 
@@ -116,7 +139,7 @@ impl World {
             Effect::Ended(ended) => {
                 let subject = self.subject(ended.exchange);
                 self.note(|| format!("ended: {ended:?}"));
-                if ended.kind == Kind::ImToSm {
+                if matches!(ended.kind, Kind::ImToSm | Kind::StoredMessage) {
                     let at_ms = self.now_ms;
                     self.books.ended(subject, ended.ending, at_ms);
                 }
@@ -130,7 +153,7 @@ impl World {
             Effect::StatusReport(report) => {
                 let at = At::Identity(report.identity.as_str());
                 let step = self.decide(at, Input::StatusReport(&report), Subject::Unknown);
-                job.effects.extend(step.effects);
+                self.goes_behind(step, job);
             }
             Effect::Answer(to, answer) => match (to, &job.context) {
                 (ReplyTo::Transaction(transaction), _) => {
@@ -178,23 +201,60 @@ impl World {
                     transaction.tie = Tie::Held(exchange);
                 }
             }
-            Effect::Store { .. } => {
-                self.break_promise("the gateway has no database, and asks for one");
+            Effect::Store { exchange, waits } => {
+                if let (Some(transaction), Context::Request { .. }) = (waits, &job.context) {
+                    let server = server_of(transaction);
+                    if let Some(transaction) = self.host.servers.get_mut(&server) {
+                        transaction.tie = Tie::Held(exchange);
+                    }
+                    let ms = self.host.gateway.policy.accept_timeout_ms;
+                    self.later(ms, Event::HoldEnds(server));
+                }
+                if !self.asks_store(exchange) {
+                    self.tell(exchange, Input::NotStored { exchange }, job);
+                }
             }
-            // No short message of the simulation is for a phone.
             Effect::OfferSession { .. }
             | Effect::BeginSession { .. }
             | Effect::EndSession { .. } => {
                 self.break_promise("no client takes sessions, and one is offered");
             }
-            Effect::StoreSm(_)
-            | Effect::ReportStatus(_)
-            | Effect::LookUp { .. }
-            | Effect::ReadStored { .. } => {
-                self.break_promise("the gateway has no database, and stores a message");
+            Effect::StoreSm(sm) => {
+                let subject = self.subject(sm.from);
+                let at = At::Identity(sm.identity.as_str());
+                let step = self.decide(at, Input::StoreSm(&sm), subject);
+                self.goes_behind(step, job);
             }
-            Effect::DeliverSm { .. } | Effect::SmOverdue { .. } | Effect::SmOutcome { .. } => {
+            Effect::ReportStatus(report) => {
+                let at = At::Identity(report.identity.as_str());
+                let step = self.decide(at, Input::ReportStatus(&report), Subject::Unknown);
+                self.goes_behind(step, job);
+            }
+            Effect::LookUp {
+                exchange,
+                recipient,
+                ..
+            } => {
+                let input = Input::LookedUp {
+                    exchange,
+                    can: self.capabilities_of(&recipient),
+                    may_convert: true,
+                };
+                self.tell(exchange, input, job);
+            }
+            Effect::ReadStored { identity, if_here } => {
+                let is_here = if_here.is_none_or(|uri| !self.devices_of(&uri).is_empty());
+                if is_here {
+                    self.reads_stored_of(*identity);
+                }
+            }
+            Effect::DeliverSm { .. } | Effect::SmOverdue { .. } => {
                 self.break_promise("a short message for a client goes to a phone");
+            }
+            Effect::SmOutcome { exchange, status } => {
+                if self.fault != Some(Fault::LoseOutcome) || !self.random.per_mille(100) {
+                    self.tell(exchange, Input::SmOutcome { exchange, status }, job);
+                }
             }
             Effect::AnswerHeld {
                 transaction,
@@ -239,7 +299,14 @@ impl World {
                 if let Ok(clients @ 2..) = u8::try_from(devices.len()) {
                     self.tell(exchange, Input::Forked { exchange, clients }, job);
                 }
+                if devices.is_empty() {
+                    self.send_own(&message, Some(exchange), attempt, None, FR_MS, job);
+                }
                 for (client, device) in (0..).zip(devices) {
+                    let subject = self.subject(exchange);
+                    if let Err(broken) = self.books.stored_goes(subject, device) {
+                        return self.break_promise(broken);
+                    }
                     let attempt = Clients::attempt_to(attempt, client);
                     self.send_own(&message, Some(exchange), attempt, Some(device), FR_MS, job);
                 }
@@ -276,7 +343,23 @@ impl World {
     /// A failure is an input again. Its effects come last.
     fn tell(&mut self, exchange: ExchangeKey, input: Input<'_>, job: &mut Job) {
         let step = self.decide(At::Exchange(exchange), input, self.subject(exchange));
+        self.goes_behind(step, job);
+    }
+
+    /// The effects of this step come behind those of the job.
+    fn goes_behind(&mut self, step: Step, job: &mut Job) {
         job.effects.extend(step.effects);
+        job.ended.extend(self.take_ended());
+    }
+
+    fn job_of(&mut self, step: Step, context: Context) -> Job {
+        Job {
+            effects: step.effects.into(),
+            context,
+            decided_ms: self.now_ms,
+            relays: None,
+            ended: self.take_ended(),
+        }
     }
 
     /// The client that has answered so: the last branch with this answer; an answer behind the final response is not kept.
@@ -365,16 +448,5 @@ impl World {
         let owner = Owner::Own(exchange, attempt);
         let device = device.unwrap_or(GATEWAY);
         self.request(owner, GATEWAY, device, sent, timeout_ms.min(TIMER_F_MS));
-    }
-}
-
-impl Job {
-    fn of(step: Step, context: Context, decided_ms: u64) -> Self {
-        Self {
-            effects: step.effects.into(),
-            context,
-            decided_ms,
-            relays: None,
-        }
     }
 }

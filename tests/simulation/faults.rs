@@ -38,10 +38,24 @@ pub(crate) enum Fault {
     NotifyTwice,
     /// An acknowledged part is forgotten.
     LosePart,
+    /// A promise is said before the database has it.
+    AnswerBeforeCommit,
+    /// The database does not follow a change.
+    LoseWrite,
+    /// Stored messages are read before the rows of those that have ended are gone.
+    ReadBeforeWrite,
+    /// Nobody looks at the schedule of stored messages.
+    NoSchedule,
+    /// What the database has is not taken up after a restart.
+    NotTakenUp,
+    /// The sender's side of a short message does not hear that it is stored.
+    LoseOutcome,
+    /// A stored message leaves memory as if it had been delivered.
+    DropStored,
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 21] = [
         Self::AnswerTwice,
         Self::ForgetTimer,
         Self::DropReport,
@@ -56,7 +70,28 @@ impl Fault {
         Self::NoHoldTimeout,
         Self::NotifyTwice,
         Self::LosePart,
+        Self::AnswerBeforeCommit,
+        Self::LoseWrite,
+        Self::ReadBeforeWrite,
+        Self::NoSchedule,
+        Self::NotTakenUp,
+        Self::LoseOutcome,
+        Self::DropStored,
     ];
+
+    /// Whether it shows only where there is a database.
+    pub(crate) const fn needs_database(self) -> bool {
+        matches!(
+            self,
+            Self::AnswerBeforeCommit
+                | Self::LoseWrite
+                | Self::ReadBeforeWrite
+                | Self::NoSchedule
+                | Self::NotTakenUp
+                | Self::LoseOutcome
+                | Self::DropStored
+        )
+    }
 
     /// The fault with this name.
     pub(crate) fn named(name: &str) -> Option<Self> {
@@ -102,6 +137,15 @@ pub(crate) fn meddle(fault: Option<Fault>, random: &mut Random, step: &mut Step)
         Fault::LosePart => step.changes.retain(|change| {
             !matches!(change, Change::Opened(Exchange::KeptPart(_), _)) || !random.per_mille(OFTEN)
         }),
+        Fault::DropStored => {
+            for change in &mut step.changes {
+                if let Change::Parked(key) = change
+                    && random.per_mille(OFTEN)
+                {
+                    *change = Change::Ended(*key);
+                }
+            }
+        }
         Fault::FalseSuccess => {
             for effect in &mut step.effects {
                 if let Effect::AnswerHeld { outcome, .. } = effect

@@ -6,12 +6,13 @@ use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
 use std::rc::Rc;
 
 use ipsmgw::exchange::{Change, Exchange, ExchangeKey, NEVER, ReplyTo, TransactionId};
-use ipsmgw::interwork::{Class, Gateway, Input, Named, Policy, Step, Verdict};
+use ipsmgw::interwork::{Class, Effect, Gateway, Input, Named, Policy, Step, Verdict};
 use ipsmgw::sip::{Capabilities, MessageIn, Translation};
 
 use crate::books::Subject;
 use crate::effects::{Context, Job};
-use crate::kamailio::{At, Table};
+use crate::kamailio::{At, Behind, Table};
+use crate::peers::Person;
 use crate::plan::Plan;
 use crate::world::{Address, Event, GATEWAY, Message, START_MS, World, now_of};
 
@@ -81,14 +82,14 @@ impl Host {
     pub(crate) fn new(plan: &Plan, seed: u64) -> Self {
         let mut policy = Policy::check(&plan.settings).expect("the parameters are right");
         policy.charging = true;
-        let (places, per_chain, per_sender) = plan.bounds;
+        let (places, ..) = plan.bounds;
         Self {
             gateway: Gateway {
                 policy,
                 boot: 0xB007 ^ seed,
-                keeps: false,
+                keeps: plan.has_database,
             },
-            table: Table::new(places, per_chain, per_sender, START_MS),
+            table: Table::new(plan.bounds, START_MS, 0),
             servers: BTreeMap::new(),
             by_client: HashMap::new(),
             answered: HashMap::new(),
@@ -106,6 +107,22 @@ impl Host {
 }
 
 impl Host {
+    /// The host has crashed: nothing of its memory is left.
+    pub(crate) fn forgets(&mut self, plan: &Plan, epoch: u64) {
+        let subjects = std::mem::take(&mut self.subjects);
+        let boot = self.gateway.boot.wrapping_add(epoch << 20);
+        *self = Self {
+            subjects,
+            ..Self::new(plan, 0)
+        };
+        self.gateway.boot = boot;
+    }
+
+    /// It starts again: exchanges have new numbers.
+    pub(crate) fn begins(&mut self, plan: &Plan, now_ms: u64, epoch: u64) {
+        self.table = Table::new(plan.bounds, now_ms, epoch);
+    }
+
     /// The place of a part's digest: the table has sixteen for each exchange, and the newest digest there stays.
     fn slot(&self, digest: u64) -> u64 {
         digest & (u64::from(16 * self.places).next_power_of_two() - 1)
@@ -127,19 +144,36 @@ pub(crate) fn server_of(id: TransactionId) -> u64 {
 impl World {
     /// Decides an input; the changes are committed when this returns. `about` is what it is about, if it opens exchanges.
     pub(crate) fn decide(&mut self, at: At<'_>, input: Input<'_>, about: Subject) -> Step {
+        if self.may_crash() {
+            return Step::nothing();
+        }
         let (fault, random) = (self.fault, &mut self.random);
-        let step =
+        let (step, behind) =
             self.host
                 .table
                 .decide(&self.host.gateway, at, input, now_of(self.now_ms), |step| {
                     crate::faults::meddle(fault, random, step)
                 });
         self.committed(&step, about);
+        self.follow_step(&step, behind);
         step
     }
 
+    /// The database follows. As `kamailio/engine/decide.rs`: where something is owed in another bucket, rows go behind that.
+    fn follow_step(&mut self, step: &Step, behind: Vec<Behind>) {
+        let is_owed_elsewhere = |effect: &Effect| matches!(effect, Effect::ReportStatus(_));
+        let mut rest = behind;
+        if step.effects.iter().any(is_owed_elsewhere) {
+            let is_end = |change: &Behind| matches!(change, Behind::Ended(_));
+            let ended;
+            (ended, rest) = rest.into_iter().partition(is_end);
+            self.ended_later.extend(ended);
+        }
+        self.follow(rest);
+    }
+
     /// The alarms and subjects of what has changed.
-    fn committed(&mut self, step: &Step, about: Subject) {
+    pub(crate) fn committed(&mut self, step: &Step, about: Subject) {
         if let Err(what) = self.charging.note(step) {
             self.break_promise(what);
         }
@@ -147,6 +181,10 @@ impl World {
         let mut kept = Ok(());
         for change in &step.changes {
             let exchange = match change {
+                // It is taken up.
+                Change::Opened(exchange, _) if self.host.subjects.contains_key(&exchange.key()) => {
+                    exchange
+                }
                 Change::Opened(exchange, _) => {
                     let subject = match (exchange, about) {
                         (Exchange::ImToSm(im), _) if im.is_status_report() => Subject::Status,
@@ -154,7 +192,17 @@ impl World {
                             part += 1;
                             Subject::InstantMessage(number, part - 1)
                         }
-                        (Exchange::SmToIm(_), _) => about,
+                        (Exchange::StoredMessage(_), _) => {
+                            self.books.is_being_stored(about);
+                            about
+                        }
+                        (Exchange::SmToIm(sm), _)
+                            if self.plan.has_database && sm.state.is_undecided() =>
+                        {
+                            self.books.is_taken_as_new(about);
+                            about
+                        }
+                        (Exchange::ImToSm(_) | Exchange::SmToIm(_), _) => about,
                         (Exchange::KeptPart(part), _) => {
                             let digest = part.digest;
                             let slot = self.host.slot(digest);
@@ -191,7 +239,7 @@ impl World {
                     exchange.key().serial()
                 )
             });
-            let due_ms = exchange.header().due_ms;
+            let due_ms = exchange.wakes_ms();
             if due_ms != NEVER {
                 self.host.due.push(Reverse(due_ms));
                 self.arm();
@@ -228,6 +276,9 @@ impl World {
             self.host.due.pop();
         }
         for place in self.host.table.due(self.now_ms) {
+            if self.may_crash() {
+                return;
+            }
             let (fault, random) = (self.fault, &mut self.random);
             let decided = self.host.table.decide_due(
                 place,
@@ -235,10 +286,11 @@ impl World {
                 now_of(self.now_ms),
                 |step| crate::faults::meddle(fault, random, step),
             );
-            if let Some((exchange, step)) = decided {
+            if let Some((exchange, step, behind)) = decided {
                 self.note(|| format!("due: {}", exchange.serial()));
                 let about = self.subject(exchange);
                 self.committed(&step, about);
+                self.follow_step(&step, behind);
                 self.execute(step, Context::Nothing);
             }
         }
@@ -290,7 +342,10 @@ impl World {
             return;
         }
         let class = self.host.gateway.classify(&self.as_read(message));
+        let is_stored = self.is_to_be_stored(&message.request_uri);
         match class {
+            Ok(Class::RpData) if is_stored => self.stores_sm(from, client, message),
+            Ok(Class::InstantMessage) if is_stored => self.stores_im(from, client, message),
             Ok(Class::RpData) => self.sm_to_im(from, client, message),
             Ok(Class::RpReport | Class::RpSmma | Class::Imdn) => self.report(from, client, message),
             Ok(Class::InstantMessage) => self.im_to_sm(from, client, message),
@@ -307,12 +362,14 @@ impl World {
     fn as_read<'m>(&self, message: &'m Message) -> MessageIn<'m> {
         let person = self.person(&message.request_uri);
         let recipient = person.map(|place| &self.people[place]);
-        let can = recipient.map(|person| Capabilities {
-            sm: person.is_phone,
-            im: !person.is_phone,
-            cpim: person.reads_cpim,
-            msrp: false,
-        });
+        let can = recipient
+            .filter(|person| person.is_here)
+            .map(|person| Capabilities {
+                sm: person.is_phone,
+                im: !person.is_phone,
+                cpim: person.reads_cpim,
+                msrp: false,
+            });
         MessageIn {
             request_uri: &message.request_uri,
             original_uri: &message.request_uri,
@@ -342,6 +399,63 @@ impl World {
         };
         self.host.servers.insert(server, transaction);
         server
+    }
+
+    /// The script: whoever has no contact gets messages later.
+    fn is_to_be_stored(&self, uri: &str) -> bool {
+        let person = self.person(uri).map(|place| &self.people[place]);
+        let has_contact = |person: &Person| person.is_here && !person.devices.is_empty();
+        self.plan.has_database && !person.is_some_and(has_contact)
+    }
+
+    /// `ipsmgw_store()` for a short message.
+    fn stores_sm(&mut self, from: Address, client: u64, message: &Rc<Message>) {
+        let server = self.begin(from, client, message);
+        let about = self.books.submission_arrives(&message.call_id);
+        let translated = {
+            let read = self.as_read(message);
+            self.host.gateway.translate_sm_to_phone(&read, self.now())
+        };
+        let step = match translated {
+            Ok((sm, _)) => {
+                let input = Input::SubmitToStore {
+                    sm: &sm,
+                    transaction: id_of(server),
+                };
+                self.decide(At::Identity(sm.identity.as_str()), input, about)
+            }
+            Err(refusal) => {
+                let to = ReplyTo::Transaction(id_of(server));
+                self.host.gateway.refuse(*refusal, to)
+            }
+        };
+        self.execute(step, Context::of_request(server, from, client));
+    }
+
+    /// `ipsmgw_store()` for an instant message.
+    fn stores_im(&mut self, from: Address, client: u64, message: &Rc<Message>) {
+        let server = self.begin(from, client, message);
+        let about = self
+            .books
+            .instant_message_arrives(&message.call_id, self.now_ms);
+        let translated = {
+            let read = self.as_read(message);
+            self.host.gateway.translate_im_to_store(&read, self.now())
+        };
+        let step = match translated {
+            Ok(im) => {
+                let input = Input::StoreIm {
+                    im: &im,
+                    transaction: id_of(server),
+                };
+                self.decide(At::Identity(im.identity.as_str()), input, about)
+            }
+            Err(refusal) => {
+                let to = ReplyTo::Transaction(id_of(server));
+                self.host.gateway.refuse(*refusal, to)
+            }
+        };
+        self.execute(step, Context::of_request(server, from, client));
     }
 
     fn sm_to_im(&mut self, from: Address, client: u64, message: &Rc<Message>) {
@@ -567,6 +681,10 @@ impl World {
             transaction: id_of(server),
         };
         self.handle(exchange, input, Context::Failure);
+        let transaction = self.host.servers.get(&server);
+        if transaction.is_some_and(|transaction| transaction.answer.is_none()) && !self.is_down() {
+            self.break_promise("nobody answers at the end of the hold time: tm says 408");
+        }
     }
 
     pub(crate) fn branch_answered(&mut self, server: u64, branch: usize, status: u16) {

@@ -4,6 +4,8 @@ mod books;
 #[path = "../decisions/books.rs"]
 mod charging;
 mod client;
+mod crash;
+mod database;
 mod effects;
 mod faults;
 mod host;
@@ -23,13 +25,13 @@ use std::process::ExitCode;
 use ipsmgw::{base, exchange};
 
 use faults::Fault;
-use world::World;
+use world::{WITH_DATABASE, World};
 
 /// Messages of one seed.
 const PER_SEED: usize = 200;
 
 /// Seeds that found a fault in the gateway, with what they found.
-const FOUND: [(u64, &str); 7] = [
+const FOUND: [(u64, &str); 12] = [
     (8, "a long text went to two phones of one person"),
     (112, "a failed message ended before its SIP transaction"),
     (343, "the same"),
@@ -40,10 +42,30 @@ const FOUND: [(u64, &str); 7] = [
         "the end of a second attempt, told twice, counted for the report",
     ),
     (5609, "a long text went to two phones behind a repetition"),
+    (
+        1_000_012,
+        "a notification had another Message-ID behind a crash",
+    ),
+    (
+        1_000_015,
+        "a stored message had no next attempt when the database was slow",
+    ),
+    (1_000_033, "the same while it was on its way to a phone"),
+    (
+        1_000_035,
+        "a short message was delivered behind its RP-ERROR",
+    ),
+    (
+        1_000_037,
+        "the row of a stored message that had ended was read again",
+    ),
 ];
 
-/// Messages of the normal run, in which each fault has to show, too.
+/// Messages of the normal run without a database, in which each fault has to show, too.
 const NORMAL: usize = 100_000;
+
+/// Messages of the normal run with a database and crashes.
+const NORMAL_WITH_DATABASE: usize = 1_000;
 
 /// What the command line asks for.
 struct Asked {
@@ -76,6 +98,11 @@ fn main() -> ExitCode {
             count(many(&asked));
         }
         if asked.all {
+            count(many(&Asked {
+                first: WITH_DATABASE,
+                messages: NORMAL_WITH_DATABASE,
+                ..asked
+            }));
             count(found_again());
         }
         if asked.all || asked.all_faults {
@@ -155,9 +182,16 @@ fn faults_are_found() -> (usize, usize) {
     let (mut passed, mut failed) = (0, 0);
     let seeds = NORMAL.div_ceil(PER_SEED) as u64;
     for fault in Fault::ALL {
-        let found = (1..=seeds).find_map(|seed| {
+        let first = match fault.needs_database() {
+            true => WITH_DATABASE,
+            false => 1,
+        };
+        let found = (first..first + seeds).find_map(|seed| {
             let mut world = World::new(seed, PER_SEED, Some(fault), false);
-            world.run().err().map(|broken| (seed, world.steps, broken))
+            let broken = world.run().err()?;
+            // Without the fault nothing is broken.
+            World::new(seed, PER_SEED, None, false).run().ok()?;
+            Some((seed, world.steps, broken))
         });
         match found {
             Some((seed, step, broken)) => {

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
+use ipsmgw::sip::Capabilities;
+
 use crate::transactions::{Owner, TIMER_F_MS};
 use crate::world::{Address, Event, GATEWAY, Message, World};
 
@@ -13,6 +15,8 @@ pub(crate) struct Person {
     /// Whether the person has phones; else instant messaging clients.
     pub(crate) is_phone: bool,
     pub(crate) reads_cpim: bool,
+    /// Whether the person's devices are registered.
+    pub(crate) is_here: bool,
     pub(crate) devices: Vec<Address>,
     /// The references of the person's own short messages.
     pub(crate) rp_mr: u8,
@@ -43,6 +47,9 @@ pub(crate) enum Deed {
     Impatient(usize, usize, usize),
     /// Sends an instant message.
     Write(usize),
+    /// All devices of a person go, and register again.
+    Leave(usize),
+    Come(usize),
 }
 
 impl World {
@@ -62,6 +69,7 @@ impl World {
                 number,
                 is_phone,
                 reads_cpim: !is_phone && self.random.per_mille(500),
+                is_here: true,
                 devices,
                 rp_mr: self.random.next() as u8,
                 tp_mr: self.random.next() as u8,
@@ -91,7 +99,47 @@ impl World {
     /// The registered devices of a person, the newest first.
     pub(crate) fn devices_of(&self, uri: &str) -> Vec<Address> {
         let person = self.person(uri).map(|place| &self.people[place]);
-        person.map_or_else(Vec::new, |person| person.devices.clone())
+        let here = person.filter(|person| person.is_here);
+        here.map_or_else(Vec::new, |person| person.devices.clone())
+    }
+
+    /// What the contacts of a person can.
+    pub(crate) fn capabilities_of(&self, uri: &str) -> Capabilities {
+        let person = self.person(uri).map(|place| &self.people[place]);
+        let here = person.filter(|person| person.is_here && !person.devices.is_empty());
+        here.map_or_else(Capabilities::default, |person| Capabilities {
+            sm: person.is_phone,
+            im: !person.is_phone,
+            cpim: person.reads_cpim,
+            msrp: false,
+        })
+    }
+
+    /// Half of the people go away now and then, and come back.
+    pub(crate) fn people_go_away(&mut self) {
+        let span_ms = self.plan.span_ms;
+        for person in 0..self.people.len() {
+            let times = self.chance.pick(&[0, 0, 1, 2, 4]);
+            let mut at_ms = self.now_ms;
+            for _ in 0..times {
+                at_ms += self.chance.below(span_ms / times + 1);
+                self.at(at_ms, Event::Peer(Deed::Leave(person)));
+                at_ms += self.chance.pick(&[500, 5_000, 60_000, 400_000]);
+                self.at(at_ms, Event::Peer(Deed::Come(person)));
+            }
+        }
+    }
+
+    fn comes(&mut self, person: usize) {
+        // The gateway is the registrar: a REGISTER is repeated until it is taken.
+        if self.is_down() {
+            return self.later(1_000, Event::Peer(Deed::Come(person)));
+        }
+        self.note(|| format!("person {person} is back"));
+        self.people[person].is_here = true;
+        if let Some(identity) = ipsmgw::interwork::identity(&self.people[person].uri) {
+            self.reads_stored_of(identity);
+        }
     }
 
     /// Plans all messages of the run.
@@ -127,6 +175,11 @@ impl World {
             Deed::Submit(number, part) => self.submits(number, part),
             Deed::Impatient(number, part, request) => self.is_impatient(number, part, request),
             Deed::Write(number) => self.writes(number),
+            Deed::Leave(person) => {
+                self.note(|| format!("person {person} is away"));
+                self.people[person].is_here = false;
+            }
+            Deed::Come(person) => self.comes(person),
         }
     }
 

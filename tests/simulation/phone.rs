@@ -172,9 +172,12 @@ impl World {
             Some(call_id) if call_id != about => self.subject_named(call_id),
             _ => crate::books::Subject::Unknown,
         };
+        let is_unnamed = named.as_ref().is_none_or(|call_id| {
+            call_id != about && self.subject_named(call_id) == Subject::Unknown
+        });
         let call_id =
             self.books
-                .report_is_written(subject, fits, says, named.is_none(), (&identity, mr));
+                .report_is_written(subject, fits, says, is_unnamed, (&identity, mr));
         let report = Message {
             request_uri: "sip:+15559999@ims.example".to_owned(),
             identity,

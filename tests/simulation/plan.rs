@@ -31,6 +31,8 @@ pub(crate) struct Plan {
     pub(crate) to_phones: u64,
     /// Of 1,000 messages, so many are long.
     pub(crate) long: u64,
+    /// Whether the gateway has a database and stores messages.
+    pub(crate) has_database: bool,
 }
 
 impl Plan {
@@ -81,6 +83,14 @@ impl Plan {
             client_habits,
             to_phones: random.pick(&[500, 500, 100, 900]),
             long: random.pick(&[0, 150, 150, 500]),
+            has_database: false,
         }
+    }
+
+    /// With a database, messages for people who are away are stored.
+    pub(crate) fn get_database(&mut self, chance: &mut Random) {
+        self.has_database = true;
+        self.settings.validity = chance.pick(&[3_600, 3_600, 300, 60]);
+        self.settings.retry = chance.pick(&["30,300,1800", "5", "30,60"]);
     }
 }

@@ -76,6 +76,11 @@ impl Transactions {
         }
     }
 
+    /// The gateway has crashed: its requests are not repeated any more.
+    pub(crate) fn forget_own(&mut self) {
+        self.clients.retain(|_, client| client.from != GATEWAY);
+    }
+
     pub(crate) fn forget(&mut self, transaction: u64) {
         self.clients.remove(&transaction);
     }
@@ -185,7 +190,7 @@ impl World {
                     self.books.retry_answered(subject, to, status, self.now_ms);
                 }
                 if self.random.per_mille(self.plan.callbacks_twice) {
-                    let again = Event::Retold(exchange, attempt, status);
+                    let again = Event::Retold(self.epoch, exchange, attempt, status);
                     let ms = self.random.below(200);
                     self.later(ms, again);
                 }
@@ -199,6 +204,9 @@ impl World {
 
     /// The network takes a datagram: it may be lost, doubled, late.
     pub(crate) fn send(&mut self, datagram: Datagram) {
+        if datagram.from == GATEWAY && self.is_down() {
+            return;
+        }
         if self.random.per_mille(self.plan.lost) {
             self.note(|| format!("lost: {}", describe(&datagram)));
             return;
@@ -236,6 +244,9 @@ impl World {
             transaction,
             content,
         } = datagram;
+        if to == GATEWAY && self.is_down() {
+            return;
+        }
         match content {
             Content::Response(status) => self.responded(transaction, status),
             Content::Request(message) if to == GATEWAY => {

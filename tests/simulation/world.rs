@@ -7,8 +7,11 @@ use std::rc::Rc;
 use ipsmgw::exchange::{ExchangeKey, Now};
 
 use crate::books::Books;
+use crate::crash::Durable;
+use crate::database::Database;
 use crate::faults::Fault;
 use crate::host::Host;
+use crate::kamailio::Behind;
 use crate::peers::{Deed, Device, Person};
 use crate::plan::Plan;
 use crate::random::Random;
@@ -19,6 +22,9 @@ pub(crate) const START_MS: u64 = 1_767_319_445_000;
 
 /// More events than this for one message: something goes round for ever.
 const MOST_EVENTS_PER_MESSAGE: u64 = 5_000;
+
+/// Seeds from here on have a database; the others have not, as the fault that each of them once found.
+pub(crate) const WITH_DATABASE: u64 = 1_000_000;
 
 /// A MESSAGE on the network, as far as anybody here reads it.
 #[derive(Clone, Default)]
@@ -62,8 +68,8 @@ pub(crate) enum Event {
     Again(u64),
     /// Timer F or the fr timer of a client transaction.
     TimesOut(u64),
-    /// tm tells once more that a MESSAGE of ours has its final response.
-    Retold(ExchangeKey, u8, u16),
+    /// tm tells once more that a MESSAGE of ours has its final response; in this start of the host.
+    Retold(u64, ExchangeKey, u8, u16),
     /// A process goes on with the effects of a step.
     GoesOn(u64),
     /// The timer process looks for exchanges that are due.
@@ -74,6 +80,12 @@ pub(crate) enum Event {
     Forgotten(u64),
     /// A peer does something.
     Peer(Deed),
+    /// The process that writes to the database goes on, in this start of the host.
+    Stores(u64),
+    /// A transaction of the database ends.
+    Commits(u64),
+    /// The host starts again.
+    Restarts,
 }
 
 impl Event {
@@ -88,6 +100,9 @@ impl Event {
             Self::HoldEnds(_) => 7,
             Self::Forgotten(_) => 8,
             Self::Peer(_) => 9,
+            Self::Stores(_) => 10,
+            Self::Commits(_) => 11,
+            Self::Restarts => 12,
         }
     }
 }
@@ -144,6 +159,17 @@ pub(crate) struct World {
     /// The books of charging records.
     pub(crate) charging: crate::charging::Books,
     pub(crate) fault: Option<Fault>,
+    /// Chance for the database, for crashes, and for people who go away.
+    pub(crate) chance: Random,
+    pub(crate) durable: Durable,
+    pub(crate) database: Database,
+    /// Rows that go when the effects of the step at hand are carried out.
+    pub(crate) ended_later: Vec<Behind>,
+    /// How often the host has crashed.
+    pub(crate) epoch: u64,
+    /// The host has crashed in this event.
+    pub(crate) has_crashed: bool,
+    pub(crate) down_until_ms: u64,
     /// When the effect that is being carried out was decided: a slow process may be overtaken by what changes the decision.
     pub(crate) decided_ms: u64,
     traces: bool,
@@ -155,7 +181,15 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(seed: u64, messages: usize, fault: Option<Fault>, traces: bool) -> Self {
         let mut random = Random::of(seed);
-        let plan = Plan::of(&mut random, messages);
+        let mut plan = Plan::of(&mut random, messages);
+        let mut chance = Random::of(!seed);
+        let durable = match seed >= WITH_DATABASE {
+            true => {
+                plan.get_database(&mut chance);
+                Durable::of(&mut chance, messages)
+            }
+            false => Durable::default(),
+        };
         let host = Host::new(&plan, seed);
         let mut world = Self {
             now_ms: START_MS,
@@ -170,6 +204,13 @@ impl World {
             books: Books::default(),
             charging: crate::charging::Books::default(),
             fault,
+            chance,
+            durable,
+            database: Database::default(),
+            ended_later: Vec::new(),
+            epoch: 0,
+            has_crashed: false,
+            down_until_ms: 0,
             decided_ms: START_MS,
             traces,
             queue: BinaryHeap::new(),
@@ -178,6 +219,9 @@ impl World {
         };
         world.populate();
         world.write(messages);
+        if world.plan.has_database {
+            world.people_go_away();
+        }
         world
     }
 
@@ -190,6 +234,9 @@ impl World {
             let mixed = (self.digest ^ next.at_ms ^ next.event.name() << 56).rotate_left(23);
             self.digest = mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
             self.happens(next.event);
+            if self.has_crashed {
+                self.crashes();
+            }
             if self.steps > most {
                 self.break_promise("the work never ends");
             }
@@ -207,14 +254,19 @@ impl World {
             Event::Arrives(datagram) => self.arrives(datagram),
             Event::Again(transaction) => self.sends_again(transaction),
             Event::TimesOut(transaction) => self.times_out(transaction),
-            Event::Retold(exchange, attempt, status) => {
-                self.request_completed(exchange, attempt, status);
+            Event::Retold(epoch, exchange, attempt, status) => {
+                if epoch == self.epoch {
+                    self.request_completed(exchange, attempt, status);
+                }
             }
             Event::GoesOn(job) => self.goes_on(job),
             Event::Ticks => self.ticks(),
             Event::HoldEnds(server) => self.hold_ends(server),
             Event::Forgotten(server) => self.forgotten(server),
             Event::Peer(deed) => self.does(deed),
+            Event::Stores(epoch) => self.stores(epoch),
+            Event::Commits(epoch) => self.commits(epoch),
+            Event::Restarts => self.restarts(),
         }
     }
 

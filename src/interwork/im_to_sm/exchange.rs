@@ -393,6 +393,12 @@ impl Turn<'_> {
         let failure = self.known_failure(&im);
         if let Some((part, status)) = failure {
             self.conclude(part, self.gateway.policy.causes.leg_to_sip(status), false);
+            // There is no time left to store it.
+            if let Some(open) = self.get::<ImToSm>(key)
+                && matches!(open.state, ImToSmState::Storing { .. })
+            {
+                self.storing_too_long(&open);
+            }
         }
         let is_kept = !self.gateway.keeps || self.is_stored(&im);
         if failure.is_none() && !was_settled && !is_kept {

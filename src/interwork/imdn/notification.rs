@@ -107,7 +107,7 @@ impl Gateway {
             reported => (reported.into(), Some(from.uri.clone())),
         };
         let message = ImdnMessage {
-            message_id: self.message_id(key, disposition).into(),
+            message_id: self.message_id(key, exchange.disposition).into(),
             imdn: Imdn {
                 message_id: texts.message_id.into(),
                 date_time: Some(date_time.into()),
@@ -146,12 +146,13 @@ impl Gateway {
         }))
     }
 
-    /// A unique Message-ID (RFC 5438 §6.3).
-    fn message_id(&self, key: ExchangeKey, disposition: Disposition) -> String {
+    /// A unique Message-ID (RFC 5438 §6.3). A notification that is sent once more has the same one, also after a restart.
+    fn message_id(&self, key: ExchangeKey, disposition: u8) -> String {
         let mut digest = DefaultHasher::new();
-        (self.boot, key).hash(&mut digest);
-        core::mem::discriminant(&disposition).hash(&mut digest);
-        format!("{:016x}{:016x}", digest.finish(), self.boot)
+        (&self.policy.gateway_uri, key, disposition).hash(&mut digest);
+        let first = digest.finish();
+        first.hash(&mut digest);
+        format!("{first:016x}{:016x}", digest.finish())
     }
 }
 

@@ -3,8 +3,8 @@
 
 use crate::base::{Octets, Text};
 use crate::exchange::{
-    Clients, ExchangeKey, Identity, IdentityKey, Kind, NEVER, Party, Role, RpRefusal, Services,
-    Stored, StoredContent, StoredMessage, StoredMessageState, StoredMessageTexts,
+    Clients, ExchangeKey, Identity, IdentityKey, Kind, Party, Role, RpRefusal, Services, Stored,
+    StoredContent, StoredFor, StoredMessage, StoredMessageState, StoredMessageTexts,
 };
 use crate::interwork::charging::Charged;
 use crate::interwork::counter::Counter;
@@ -22,6 +22,9 @@ use crate::interwork::store::storing::submit;
 use crate::sip::{Capabilities, MessageOut, NameAddr, Service, Uri};
 use crate::wire::{TpScts, TpSt};
 
+/// Milliseconds to the next attempt, when its time came while the database was still writing.
+const DATABASE_LATE_MS: u64 = 5_000;
+
 /// No contact has a service for the message.
 const NOBODY: u16 = 480;
 
@@ -33,11 +36,27 @@ impl Turn<'_> {
         message
     }
 
-    pub(crate) fn stored_due(&mut self, message: StoredMessage) {
+    pub(crate) fn stored_due(&mut self, mut message: StoredMessage) {
         match message.state {
-            // The host says when it is written.
-            StoredMessageState::Storing(_) | StoredMessageState::Parking => {}
-            StoredMessageState::Waiting => self.next_stored(message.header.identity),
+            // The database takes too long: the sender hears that now.
+            StoredMessageState::Storing(StoredFor::Phone { .. }) => {
+                self.not_stored(message.header.key);
+            }
+            // The host says when it is written. The row needs a time for the next attempt.
+            StoredMessageState::Storing(_) | StoredMessageState::Parking => {
+                message.header.due_ms = self.now.unix_ms + DATABASE_LATE_MS;
+                self.view.update(message);
+            }
+            // Another one is before it, perhaps.
+            StoredMessageState::Waiting => {
+                message.header.due_ms = self.now.unix_ms + FORGOTTEN_MS;
+                self.view.update(message);
+                self.next_stored(message.header.identity);
+            }
+            StoredMessageState::ToPhone if self.is_on_its_way(&message) => {
+                message.header.due_ms = self.now.unix_ms + FORGOTTEN_MS;
+                self.view.update(message);
+            }
             // The host has not reported the end.
             StoredMessageState::LookedUp
             | StoredMessageState::ToPhone
@@ -63,6 +82,15 @@ impl Turn<'_> {
             self.count(Counter::StoreDropped);
             self.stored_ends(&message, Outcome::Expired);
         }
+    }
+
+    /// Whether a short message with it is on its way, or waits for its turn.
+    fn is_on_its_way(&self, message: &StoredMessage) -> bool {
+        let role = Role::Stored {
+            message: message.header.key,
+        };
+        let mut queue = self.view.queue_of(message.header.identity, Party::Phone);
+        queue.any(|im| im.role == role)
     }
 
     /// Begins with the oldest message for this recipient, if none is under way.
@@ -174,8 +202,8 @@ impl Turn<'_> {
         last.role = Role::Stored { message: key };
         self.view.update(last);
         message.state = StoredMessageState::ToPhone;
-        // The exchanges of the short messages have their own deadlines.
-        message.header.due_ms = NEVER;
+        // The exchanges of the short messages have their own deadlines. After a crash, this is the next attempt.
+        message.header.due_ms = self.now.unix_ms + FORGOTTEN_MS;
         self.view.update(message);
         self.start_next(message.header.identity, Party::Phone);
         true

@@ -21,6 +21,9 @@ use crate::wire::{Carrier, Direction, EnhancedVp, MessageClass, RpMessage, SmsSu
 /// Single shot: bit of the functionality indicator of an enhanced TP-VP (TS 23.040 §9.2.3.12.3).
 const SINGLE_SHOT: u8 = 0b0100_0000;
 
+/// Milliseconds after which the sender of a short message does not wait any longer until it is stored.
+const DATABASE_LOST_MS: u64 = 60_000;
+
 /// The outcome for a message that cannot be stored.
 const NOT_STORED: SipOutcome = SipOutcome {
     status: 480,
@@ -279,7 +282,12 @@ impl Turn<'_> {
             .view
             .take_place(Kind::StoredMessage, message.share, texts.packed_len())?;
         let recipient = Identity::new(texts.identity).unwrap_or_default();
-        let first_ms = self.now.unix_ms + self.gateway.policy.retry.after(0);
+        let retry_ms = self.gateway.policy.retry.after(0);
+        let first_ms = self.now.unix_ms
+            + match message.state {
+                StoredFor::Phone { .. } => retry_ms.min(DATABASE_LOST_MS),
+                StoredFor::Request(_) | StoredFor::Im(_) => retry_ms,
+            };
         let stored = StoredMessage {
             header: Header {
                 key,

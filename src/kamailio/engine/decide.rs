@@ -45,7 +45,13 @@ pub(crate) fn decide_in(mut locked: Locked<'_>, input: Input<'_>, now: Now) -> S
         if step.effects.iter().any(is_owed_elsewhere) {
             let is_end = |change: &Behind| matches!(change, Behind::Ended(_));
             let (ended, rest): (Vec<_>, Vec<_>) = behind.into_iter().partition(is_end);
-            ENDED.with_borrow_mut(|later| later.extend(ended));
+            ENDED.with_borrow_mut(|later| {
+                // Before the lock of the bucket is released: they are not read again meanwhile.
+                if later.is_empty() && !ended.is_empty() {
+                    storage.rows_go_later();
+                }
+                later.extend(ended);
+            });
             behind = rest;
         }
         // Still under the lock of the bucket: the database follows in the order of the commits.
@@ -68,8 +74,11 @@ const fn is_owed_elsewhere(effect: &Effect) -> bool {
 /// All effects are carried out.
 pub(super) fn effects_are_done() {
     let ended = ENDED.take();
-    if let Some(storage) = &state().storage {
+    if let Some(storage) = &state().storage
+        && !ended.is_empty()
+    {
         storage.follow(&ended);
+        storage.rows_go_now();
     }
 }
 

@@ -266,6 +266,10 @@ pub(super) fn read_next(storage: &Storage, write: impl FnOnce()) {
     if chosen.is_empty() {
         return;
     }
+    if storage.have_rows_to_go() {
+        // One of them may be theirs. The bell rings when they are in the queue.
+        return INDEX.with_borrow_mut(|index| chosen.into_iter().for_each(|it| index.put(it)));
+    }
     // Of a message that has ended, the row goes now: it must not be read again.
     write();
     if state().nodes.are_several() {

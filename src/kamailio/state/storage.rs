@@ -89,6 +89,8 @@ pub(crate) struct Storage {
     is_away: ShmBox<AtomicU32>,
     /// How many wait: in the queue, or in the hands of the process.
     waiting: ShmBox<AtomicU32>,
+    /// How many processes carry out effects behind which rows go.
+    going: ShmBox<AtomicU32>,
     /// From so many waiting on, nothing is asked for.
     most_asked: usize,
     pub(crate) rows: StoredRows,
@@ -166,6 +168,7 @@ impl Storage {
             bell: Bell::new().ok_or_else(failed)?,
             is_away: Shm::boxed(AtomicU32::new(0)).ok_or_else(failed)?,
             waiting: Shm::boxed(AtomicU32::new(0)).ok_or_else(failed)?,
+            going: Shm::boxed(AtomicU32::new(0)).ok_or_else(failed)?,
             most_asked,
             rows,
             reads: Reads::new().ok_or_else(failed)?,
@@ -231,6 +234,22 @@ impl Storage {
             queue.records.take_back();
         }
         false
+    }
+
+    /// This process has ended exchanges whose rows go when its effects are carried out.
+    pub(crate) fn rows_go_later(&self) {
+        self.going.fetch_add(1, Relaxed);
+    }
+
+    /// It has put them into the queue.
+    pub(crate) fn rows_go_now(&self) {
+        self.going.fetch_sub(1, Relaxed);
+        self.bell.ring();
+    }
+
+    /// Whether the database may have rows of exchanges that have ended, which are not in the queue yet.
+    pub(crate) fn have_rows_to_go(&self) -> bool {
+        self.going.load(Relaxed) > 0
     }
 
     /// The oldest that wait, at most so many.

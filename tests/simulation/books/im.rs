@@ -19,6 +19,7 @@ pub(crate) struct Im {
     /// How many short messages it takes.
     pub(super) parts: usize,
     pub(super) arrived_ms: Option<u64>,
+    pub(super) has_arrived: bool,
     /// The final response of the gateway.
     pub(super) told: Option<(u16, u64)>,
     /// The final response that its sender has.
@@ -39,8 +40,13 @@ pub(crate) struct Im {
     pub(super) endings: Vec<(Ending, u64)>,
     /// Message-IDs of the gateway's notifications: delivered, failed, processed.
     pub(super) notified: [BTreeSet<String>; 3],
-    /// A report on another message fits this one.
+    /// A report on another message fits this one, or the message came again behind a crash.
     pub(super) is_confused: bool,
+    /// How often the message came again behind a crash, and what its sender was told before.
+    pub(super) came_again: usize,
+    pub(super) told_before: Vec<u16>,
+    /// The database has it, or had it.
+    pub(crate) is_durable: bool,
 }
 
 impl Im {
@@ -59,6 +65,7 @@ impl Im {
             expires,
             parts: 1,
             arrived_ms: None,
+            has_arrived: false,
             told: None,
             heard: None,
             shown: BTreeMap::new(),
@@ -70,6 +77,9 @@ impl Im {
             endings: Vec::new(),
             notified: Default::default(),
             is_confused: false,
+            came_again: 0,
+            told_before: Vec::new(),
+            is_durable: false,
         }
     }
 
@@ -132,7 +142,15 @@ impl Books {
         let Some(im) = number.and_then(|number| self.im_mut(number)) else {
             return Subject::Unknown;
         };
-        im.arrived_ms.get_or_insert(at_ms);
+        if im.has_arrived {
+            // Its transaction is gone with a crash.
+            im.came_again += 1;
+            im.is_confused = true;
+            im.told_before
+                .extend(im.told.take().map(|(status, _)| status));
+        }
+        im.has_arrived = true;
+        im.arrived_ms = Some(at_ms);
         number.map_or(Subject::Unknown, |number| {
             Subject::InstantMessage(number, 0)
         })
@@ -142,6 +160,8 @@ impl Books {
     pub(crate) fn is_cut(&mut self, number: usize, parts: usize) {
         if let Some(im) = self.im_mut(number) {
             im.parts = parts;
+            // A stored message goes as a whole again.
+            im.acked.clear();
         }
     }
 
@@ -160,6 +180,11 @@ impl Books {
             && let Some(im) = self.im_mut(number)
         {
             im.endings.push((ending, at_ms));
+        }
+        if let Subject::ShortMessage(number, part) = subject
+            && let Some(sm) = self.sm_mut(number)
+        {
+            sm.parts[part].has_ended = true;
         }
     }
 
@@ -215,6 +240,7 @@ impl Books {
                 Ok(())
             }
             Some((told, _)) if told == status => Ok(()),
+            _ if im.told_before.contains(&status) => Ok(()),
             _ => Err(format!(
                 "{number}: its sender hears {status}, which the gateway never said"
             )),

@@ -1,6 +1,7 @@
 //! The books that the peers keep: what each sender was told, what each recipient has, and which words the gateway has heard.
 //! Every promise of the gateway is checked against them, not against its own counters.
 
+mod durable;
 mod im;
 mod settle;
 mod sm;

@@ -14,6 +14,8 @@ impl World {
             ("transactions of the gateway", self.host.servers.len()),
             ("requests without an end", self.transactions.count()),
             ("steps that are half done", self.host.jobs.len()),
+            ("rows of the database", self.database.left().0),
+            ("changes for the database", self.database.left().1),
         ];
         for (what, count) in left {
             if count > 0 {
@@ -82,16 +84,30 @@ impl Sm {
         for (place, part) in self.parts.iter().enumerate() {
             for request in &part.requests {
                 let is_taken = request.told.is_some_and(|status| status < 300);
-                if is_taken && request.reports.is_empty() {
+                // Without a place for a repetition, the report names the last request.
+                let names_another =
+                    is_full && part.requests.iter().any(|other| !other.reports.is_empty());
+                if is_taken && request.reports.is_empty() && !names_another {
                     return Some(format!("202 for part {place}, and no report"));
                 }
             }
-            let is_kept = self.is_shown() || is_refused || drops || self.in_pieces.contains(&place);
-            if part.is_promised && !is_kept {
+            let is_kept = self.is_shown()
+                || is_refused
+                || drops
+                || part.has_ended
+                || self.in_pieces.contains(&place);
+            if part.is_said_early && !self.in_pieces.contains(&place) && !self.is_shown() {
+                return Some(format!(
+                    "part {place} was acknowledged before the database had it"
+                ));
+            }
+            // Behind a crash the phone may miss the report on another part: then it knows that the message has failed.
+            let is_known = self.forgotten > 0 && self.parts.iter().any(|part| part.heard.is_none());
+            if part.is_promised && !is_kept && !is_known {
                 return Some(format!("part {place} was acknowledged and is lost"));
             }
             let is_owed = self.asks && part.is_acked && !is_full;
-            if is_owed && part.status_reports.is_empty() {
+            if is_owed && part.status_reports.is_empty() && !part.is_excused {
                 return Some(format!(
                     "part {place} was acknowledged, and there is no status report"
                 ));

@@ -29,13 +29,15 @@ pub(crate) struct Sm {
     pub(super) is_decided: bool,
     /// The part and the request with which it was relayed last.
     relayed_with: (usize, usize),
+    /// How often it was stored.
+    pub(super) stored: u32,
     /// How often the gateway has forgotten the message, and has taken it for a new one.
     pub(super) forgotten: usize,
     /// How often the message was relayed, and sent once more to one client.
     relayed: u32,
     again: BTreeMap<Address, u32>,
     /// How many outcomes the gateway had remembered with the one of this message.
-    remembered_at: Option<u64>,
+    pub(super) remembered_at: Option<u64>,
 }
 
 /// How many outcomes a bucket of the gateway's table remembers.
@@ -59,6 +61,14 @@ pub(crate) struct SmPart {
     pub(super) is_promised: bool,
     /// The gateway has said RP-ERROR for it.
     pub(super) is_refused: bool,
+    /// The database has it, or had it.
+    pub(crate) is_durable: bool,
+    /// It was stored, and the gateway has said how that ended.
+    pub(super) has_ended: bool,
+    /// RP-ACK was said before the database had it: then it has to be on its way.
+    pub(super) is_said_early: bool,
+    /// Its status report was owed in memory alone, and is lost with a crash.
+    pub(super) is_excused: bool,
     /// The exchanges of the status reports on it.
     pub(super) status_reports: BTreeSet<u64>,
 }
@@ -95,6 +105,7 @@ impl Sm {
             confirmed: BTreeMap::new(),
             is_decided: false,
             relayed_with: (0, 0),
+            stored: 0,
             forgotten: 0,
             relayed: 0,
             again: BTreeMap::new(),
@@ -128,6 +139,10 @@ impl SmPart {
             is_acked: false,
             is_promised: false,
             is_refused: false,
+            is_durable: false,
+            is_excused: false,
+            is_said_early: false,
+            has_ended: false,
             status_reports: BTreeSet::new(),
         }
     }
@@ -165,7 +180,12 @@ impl Books {
         let before = sm.remembered_at;
         sm.is_decided = false;
         sm.relayed_with = (part, request);
-        if sm.confirmed.is_empty() {
+        if sm.forgotten > 0 && before.is_none() {
+            // The gateway knows nothing of a time before a crash.
+            sm.confirmed.clear();
+        }
+        let was_stored = sm.stored > 0 && sm.parts.len() == 1 && before.is_some();
+        if sm.confirmed.is_empty() && !was_stored {
             return Ok(());
         }
         if before.is_none_or(|before| now - before < REMEMBERED) {
@@ -182,6 +202,45 @@ impl Books {
         Ok(())
     }
 
+    /// The gateway takes it for a new message: it may have forgotten it.
+    pub(crate) fn is_taken_as_new(&mut self, subject: Subject) {
+        if let Subject::ShortMessage(number, _) = subject
+            && self.is_forgotten(number)
+            && let Some(sm) = self.sm_mut(number)
+            && (!sm.confirmed.is_empty() || sm.stored > 0)
+        {
+            sm.confirmed.clear();
+            sm.forgotten += 1;
+            self.explain(
+                "taken for a new message: the phone asked again when more than 16 others had their outcome",
+            );
+        }
+    }
+
+    /// Its recipient did not take it in time, and it is being stored: a later answer does not count.
+    pub(crate) fn is_being_stored(&mut self, subject: Subject) {
+        if let Subject::ShortMessage(number, _) = subject
+            && let Some(sm) = self.sm_mut(number)
+        {
+            sm.is_decided = true;
+            // Behind a crash the phone may have asked again for what was stored before.
+            sm.stored += 1;
+        }
+    }
+
+    /// A stored message goes to a client.
+    pub(crate) fn stored_goes(&mut self, subject: Subject, device: Address) -> Result<(), String> {
+        if let Subject::ShortMessage(number, _) = subject
+            && let Some(sm) = self.sm_mut(number)
+        {
+            sm.is_decided = false;
+            if sm.forgotten > 0 {
+                sm.confirmed.clear();
+            }
+        }
+        self.sent_again(subject, device)
+    }
+
     /// The message goes to one client once more, which has refused it.
     pub(crate) fn sent_again(&mut self, subject: Subject, device: Address) -> Result<(), String> {
         let Subject::ShortMessage(number, _) = subject else {
@@ -191,7 +250,8 @@ impl Books {
             return Ok(());
         };
         *sm.again.entry(device).or_default() += 1;
-        if sm.confirmed.contains_key(&device) {
+        // The parts of a stored message go one by one.
+        if sm.parts.len() == 1 && sm.confirmed.contains_key(&device) {
             return Err(format!(
                 "{number} goes once more to a client that has taken it"
             ));
@@ -285,6 +345,8 @@ impl Books {
             && let Some(sm) = self.sm_mut(number)
             && (200..300).contains(&status)
             && sm.relayed_with == (part, request)
+            // Behind the decision to store it.
+            && sm.stored == 0
             && !sm.is_decided
         {
             sm.confirmed.entry(device).or_insert(at_ms);
@@ -303,6 +365,8 @@ impl Books {
             && let Some(sm) = self.sm_mut(number)
             && (200..300).contains(&status)
             && !sm.is_decided
+            // The parts of a stored message go one by one.
+            && (sm.parts.len() == 1 || sm.stored == 0)
         {
             sm.confirmed.entry(device).or_insert(at_ms);
         }
@@ -316,6 +380,15 @@ impl Books {
             return Err("a client shows a text that nobody wrote".to_owned());
         };
         if text != sm.text {
+            if let Some(place) = sm
+                .parts
+                .iter()
+                .position(|part| part.text == text && part.is_durable)
+            {
+                // It was stored by itself.
+                sm.in_pieces.insert(place);
+                return Ok(());
+            }
             if !text.contains("missing]") {
                 return Err(format!(
                     "{number}: a client shows another text than was written"

@@ -39,7 +39,12 @@ impl World {
 
     fn sender_of_im_is_told(&mut self, number: usize, status: u16) {
         let (now_ms, decided_ms) = (self.now_ms, self.decided_ms);
-        let hold_ms = self.host.gateway.policy.hold_timeout_ms;
+        let policy = &self.host.gateway.policy;
+        let hold_ms = match self.plan.has_database {
+            true => policy.hold_timeout_ms.max(policy.accept_timeout_ms),
+            false => policy.hold_timeout_ms,
+        };
+        let keeps = self.host.gateway.keeps;
         let Some(im) = self.books.im_mut(number) else {
             return;
         };
@@ -53,6 +58,9 @@ impl World {
             return self.break_promise(format!("{number}: its sender is answered too late"));
         }
         match status {
+            202 if keeps && !im.is_durable && im.endings.is_empty() => self.break_promise(format!(
+                "{number}: 202, and the database does not have the message"
+            )),
             200 if im.is_shown() => {}
             200 if im.is_confused => self
                 .books
@@ -141,13 +149,18 @@ impl World {
                 return self.books.fits_several(several, exchange.serial());
             }
         };
-        let decided_ms = self.decided_ms;
+        let (decided_ms, epoch) = (self.decided_ms, self.epoch);
         let Some(sm) = self.books.sm_mut(number) else {
             return;
         };
         let (is_shown, is_confirmed) = (sm.is_shown(), sm.was_confirmed(decided_ms));
         let in_pieces = sm.in_pieces.contains(&part);
-        let (most, is_forgotten) = (1 + sm.forgotten, sm.forgotten > 0);
+        let most = match epoch {
+            0 => 1 + sm.forgotten,
+            // Each crash may cut off the news that one was sent.
+            _ => 1 + sm.parts[part].requests.len() + sm.forgotten,
+        };
+        let is_forgotten = sm.forgotten > 0;
         let reports = &mut sm.parts[part].status_reports;
         reports.insert(exchange.serial());
         if reports.len() > most {
@@ -208,13 +221,13 @@ impl World {
         else {
             return self.break_promise("a report on nothing");
         };
-        let decided_ms = self.decided_ms;
+        let (decided_ms, keeps) = (self.decided_ms, self.host.gateway.keeps);
         let is_forgotten = self.books.is_forgotten(number);
         let Some(sm) = self.books.sm_mut(number) else {
             return;
         };
         let (is_shown, is_confirmed) = (sm.is_shown(), sm.was_confirmed(decided_ms));
-        let is_single = sm.parts.len() == 1;
+        let (is_single, was_stored) = (sm.parts.len() == 1, sm.stored > 0);
         let part = &mut sm.parts[place];
         let request = &mut part.requests[request];
         let told = request.told;
@@ -242,12 +255,14 @@ impl World {
             if is_shown {
                 return;
             }
-            if is_single || part.completes {
+            let is_stored = part.is_durable && (is_single || was_stored || !part.completes);
+            if (is_single || part.completes) && !is_stored {
                 return self.break_promise(format!(
                     "{number}: RP-ACK, and the recipient does not have it"
                 ));
             }
             part.is_promised = true;
+            part.is_said_early = keeps && !part.is_durable;
             return;
         }
         let is_repeated = std::mem::replace(&mut part.is_refused, true);
@@ -297,18 +312,21 @@ impl World {
         let is_second = im.notified[disposition].len() > 1;
         let was_acked = im.was_acked(self.decided_ms);
         let (is_shown, is_confused) = (im.is_shown(), im.is_confused);
+        let im_came_again = im.came_again;
+        let came_again = im.notified[disposition].len() <= 1 + im.came_again;
         let what = ["delivered", "failed", "processed"][disposition];
         if !is_wanted {
             self.break_promise(format!(
                 "{number}: the notification {what}, which nobody wants"
             ));
-        } else if is_second {
+        } else if is_second && !came_again {
             self.break_promise(format!("{number}: {what} twice"));
         } else if disposition == 0 && !is_shown && !is_confused {
             self.break_promise(format!(
                 "{number}: delivered, and the recipient does not have it"
             ));
-        } else if disposition == 1 && told.is_some_and(|status| status >= 300) {
+        } else if disposition == 1 && im_came_again == 0 && told.is_some_and(|status| status >= 300)
+        {
             self.break_promise(format!(
                 "{number}: failed, which its sender knows by {told:?}"
             ));

@@ -6,17 +6,49 @@ mod state;
 #[allow(unsafe_code, reason = "memory that processes share")]
 mod sys;
 
-use std::hash::{BuildHasherDefault, DefaultHasher};
+use std::cell::Cell;
+use std::hash::{BuildHasher, DefaultHasher, Hasher as _};
 
-use ipsmgw::exchange::{ExchangeKey, NothingOpen, Now};
+use ipsmgw::exchange::{Exchange, ExchangeKey, NothingOpen, Now, Store as _, Texts};
 use ipsmgw::interwork::{Gateway, Input, Step};
 
-use state::exchanges::{LockedExchanges, Node, OpenExchanges};
+use state::exchanges::{self, LockedExchanges, Node, OpenExchanges};
 use state::table::Bounds;
 use sys::sharing::Heap;
 
-/// A hasher without chance: a seed decides everything.
-type Hasher = BuildHasherDefault<DefaultHasher>;
+thread_local! {
+    static START: Cell<u64> = const { Cell::new(0) };
+}
+
+/// A hasher without chance: a seed decides everything. Each start of the host has another one.
+struct Hasher(u64);
+
+impl Default for Hasher {
+    fn default() -> Self {
+        Self(START.get())
+    }
+}
+
+impl BuildHasher for Hasher {
+    type Hasher = DefaultHasher;
+
+    fn build_hasher(&self) -> DefaultHasher {
+        let mut hasher = DefaultHasher::new();
+        if self.0 > 0 {
+            hasher.write_u64(self.0);
+        }
+        hasher
+    }
+}
+
+/// What the database is to take over of a commit.
+#[derive(Clone, Copy)]
+pub(crate) enum Behind {
+    /// The exchange has changed: its row is written.
+    Changed(ExchangeKey),
+    /// The exchange has ended, or is not kept any more: its row goes.
+    Ended(ExchangeKey),
+}
 
 /// The open exchanges.
 pub(crate) struct Table(OpenExchanges<Heap, Hasher>);
@@ -33,7 +65,13 @@ pub(crate) enum At<'a> {
 }
 
 impl Table {
-    pub(crate) fn new(places: u32, per_chain: u32, per_sender: u32, start_ms: u64) -> Self {
+    /// The table of the host's first start (0), or of a later one.
+    pub(crate) fn new(
+        (places, per_chain, per_sender): (u32, u32, u32),
+        start_ms: u64,
+        start: u64,
+    ) -> Self {
+        START.set(start);
         let bounds = Bounds {
             places,
             per_chain,
@@ -54,7 +92,7 @@ impl Table {
         input: Input<'_>,
         now: Now,
         meddle: impl FnOnce(&mut Step),
-    ) -> Step {
+    ) -> (Step, Vec<Behind>) {
         let locked = match at {
             At::Exchange(key) => self.0.lock_of(key, now.unix_ms),
             At::Identity(identity) => Some(self.0.lock(identity, now.unix_ms)),
@@ -65,7 +103,7 @@ impl Table {
         };
         match locked {
             Some(locked) => decide_in(locked, gateway, input, now, meddle),
-            None => gateway.handle(input, now, &mut NothingOpen),
+            None => (gateway.handle(input, now, &mut NothingOpen), Vec::new()),
         }
     }
 
@@ -84,10 +122,35 @@ impl Table {
         gateway: &Gateway,
         now: Now,
         meddle: impl FnOnce(&mut Step),
-    ) -> Option<(ExchangeKey, Step)> {
+    ) -> Option<(ExchangeKey, Step, Vec<Behind>)> {
         let (locked, exchange) = self.0.lock_due(place, now.unix_ms)?;
-        let step = decide_in(locked, gateway, Input::Due { exchange }, now, meddle);
-        Some((exchange, step))
+        let (step, behind) = decide_in(locked, gateway, Input::Due { exchange }, now, meddle);
+        Some((exchange, step, behind))
+    }
+
+    /// Takes up an exchange of an earlier start, of this identity. Nothing where there is no place for it.
+    pub(crate) fn take_up(
+        &self,
+        gateway: &Gateway,
+        identity: &str,
+        (exchange, texts): (&Exchange, &Texts),
+        now: Now,
+    ) -> Option<(Step, Vec<Behind>)> {
+        let mut locked = self.0.lock(identity, now.unix_ms);
+        let has_place = locked.take_place_again(exchange, texts.as_octets().len());
+        let input = Input::TakenUp { exchange, texts };
+        has_place.then(|| decide_in(locked, gateway, input, now, |_| {}))
+    }
+
+    /// An open exchange and its texts.
+    pub(crate) fn read(&self, key: ExchangeKey, now_ms: u64) -> Option<(Exchange, Texts)> {
+        let locked = self.0.lock_of(key, now_ms)?;
+        Some((locked.by_key(key)?, locked.texts(key)?))
+    }
+
+    /// Whether an exchange is open.
+    pub(crate) fn is_open(&self, key: ExchangeKey, now_ms: u64) -> bool {
+        self.0.lock_of(key, now_ms).is_some()
     }
 
     /// How many exchanges are open.
@@ -107,9 +170,13 @@ fn decide_in(
     input: Input<'_>,
     now: Now,
     meddle: impl FnOnce(&mut Step),
-) -> Step {
+) -> (Step, Vec<Behind>) {
     let mut step = gateway.handle(input, now, &mut locked);
     meddle(&mut step);
-    locked.commit(&step.changes);
-    step
+    let behind = locked.commit(&step.changes);
+    let behind = behind.into_iter().map(|change| match change {
+        exchanges::Behind::Changed(key) => Behind::Changed(key),
+        exchanges::Behind::Ended(key) => Behind::Ended(key),
+    });
+    (step, behind.collect())
 }

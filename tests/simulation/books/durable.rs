@@ -1,0 +1,86 @@
+//! What crashes do to the books: some words are owed no more, and others may come twice. What the database has stays owed.
+
+use super::{Book, Books, Subject};
+
+impl Books {
+    /// The database has the message, or the part.
+    pub(crate) fn is_durable(&mut self, subject: Subject) {
+        match subject {
+            Subject::InstantMessage(number, _) => {
+                if let Some(im) = self.im_mut(number) {
+                    im.is_durable = true;
+                }
+            }
+            Subject::ShortMessage(number, part) => {
+                if let Some(sm) = self.sm_mut(number) {
+                    sm.parts[part].is_durable = true;
+                }
+            }
+            Subject::Status | Subject::Unknown => {}
+        }
+    }
+
+    /// The gateway does not know any more what became of this in the meantime.
+    pub(crate) fn is_taken_up(&mut self, subject: Subject) {
+        if let Subject::InstantMessage(number, part) = subject
+            && let Some(im) = self.im_mut(number)
+        {
+            im.acked.remove(&part);
+            im.endings.clear();
+        }
+        if let Subject::ShortMessage(number, part) = subject
+            && let Some(sm) = self.sm_mut(number)
+        {
+            sm.parts[part].has_ended = false;
+        }
+    }
+
+    /// The gateway has crashed. The database has these.
+    pub(crate) fn crash(&mut self, kept: &[Subject]) {
+        for subject in kept {
+            self.is_taken_up(*subject);
+        }
+        let is_kept = |number| {
+            let of_number = |subject: &Subject| matches!(subject, Subject::InstantMessage(of, _) if *of == number);
+            kept.iter().any(of_number)
+        };
+        let mut lost = 0;
+        for (number, book) in self.books.iter_mut().enumerate() {
+            match book {
+                Book::InstantMessage(im) => {
+                    if im.arrived_ms.is_some() && im.told.is_none() {
+                        // Its sender asks again, or gives up.
+                        im.arrived_ms = None;
+                    }
+                    let is_owed = im.wants.0 && im.told.is_some_and(|(status, _)| status < 300);
+                    if is_owed && im.notified[0].is_empty() && !is_kept(number) {
+                        // It was never in the database, or a notification about it is there.
+                        im.is_confused = true;
+                        lost += 1;
+                    }
+                }
+                Book::ShortMessage(sm) => {
+                    sm.confirmed.clear();
+                    sm.remembered_at = None;
+                    let was_asked = sm.parts.iter().any(|part| !part.requests.is_empty());
+                    sm.forgotten += usize::from(was_asked);
+                    for part in &mut sm.parts {
+                        part.completes = false;
+                        if part.is_acked && !part.is_durable && part.status_reports.is_empty() {
+                            part.is_excused = true;
+                        }
+                        for request in &mut part.requests {
+                            request.told = None;
+                            request.reports.clear();
+                        }
+                    }
+                }
+            }
+        }
+        for _ in 0..lost {
+            self.explain("a notification that was owed in memory alone is lost with a crash");
+        }
+        self.by_reference.clear();
+        self.order.clear();
+    }
+}

@@ -1,0 +1,80 @@
+//! The host crashes between any two effects, and starts again with what the database has.
+
+use crate::kamailio::Behind;
+use crate::random::Random;
+use crate::world::{Event, World};
+
+/// What a seed with a database decides.
+#[derive(Default)]
+pub(crate) struct Durable {
+    /// Of 1,000 transactions of the database, so many are slow, so many fail.
+    pub(crate) slow: u64,
+    pub(crate) fails: u64,
+    /// How many effects are carried out before the next crash, and how many crashes follow.
+    pub(crate) effects_left: u64,
+    pub(crate) crashes_left: u64,
+    /// Effects between two crashes.
+    pub(crate) effects_between: u64,
+}
+
+impl Durable {
+    pub(crate) fn of(random: &mut Random, messages: usize) -> Self {
+        let calm = random.per_mille(250);
+        let crashes = if calm { 0 } else { random.below(5) };
+        let effects_between = 1 + random.below(12 * messages as u64 / (crashes + 1) + 1);
+        Self {
+            slow: if calm { 0 } else { random.below(150) },
+            fails: if calm { 0 } else { random.below(30) },
+            effects_left: effects_between,
+            crashes_left: crashes,
+            effects_between,
+        }
+    }
+}
+
+impl World {
+    /// Whether the host does not run.
+    pub(crate) const fn is_down(&self) -> bool {
+        self.has_crashed || self.now_ms < self.down_until_ms
+    }
+
+    /// The host may crash here. True: it has.
+    pub(crate) fn may_crash(&mut self) -> bool {
+        if self.durable.crashes_left > 0 && !self.has_crashed {
+            self.durable.effects_left = self.durable.effects_left.saturating_sub(1);
+            self.has_crashed = self.durable.effects_left == 0;
+        }
+        self.has_crashed
+    }
+
+    /// Behind the event in which the host has crashed: memory is lost.
+    pub(crate) fn crashes(&mut self) {
+        self.note(|| "CRASH".to_owned());
+        self.epoch += 1;
+        self.durable.crashes_left -= 1;
+        self.durable.effects_left = 1 + self.chance.below(2 * self.durable.effects_between);
+        let was_committed = self.chance.per_mille(500);
+        self.database.crash(was_committed);
+        self.host.forgets(&self.plan, self.epoch);
+        self.transactions.forget_own();
+        let kept = self.subjects_in_database();
+        self.books.crash(&kept);
+        let database = &self.database;
+        self.charging.crash(|key| database.has(key));
+        self.ended_later.clear();
+        self.down_until_ms = self.now_ms + self.chance.pick(&[100, 2_000, 12_000]);
+        self.has_crashed = false;
+        self.at(self.down_until_ms, Event::Restarts);
+    }
+
+    pub(crate) fn restarts(&mut self) {
+        self.note(|| "the host starts again".to_owned());
+        self.host.begins(&self.plan, self.now_ms, self.epoch);
+        self.takes_up_all();
+    }
+
+    /// The rows that go when all effects of a step are carried out.
+    pub(crate) fn take_ended(&mut self) -> Vec<Behind> {
+        std::mem::take(&mut self.ended_later)
+    }
+}
