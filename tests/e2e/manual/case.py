@@ -99,18 +99,27 @@ def shape(answer):
 
 async def rpc_answers():
     "each RPC command answers with the fields that the manual shows"
-    async with gateway(name="rpc") as gw:
+    async with gateway(name="rpc") as gw, gateway(name="rpc_store", validity=3600) as store:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
         bob.answers.append(486)
         await (await alice.send_sm("+15550002", "Are you there?")).outcome()
         call_id = re.findall(r"call_id=(\S+)", gw.log())[-1]
+        client, phone = await store.user(ImClient, "alice"), await store.user(Phone, "bob")
+        phone.answer = 480
+        equal((await client.send_im("sip:+15550002@ims.example", "Are you there?")).status, 202, "a message is stored")
+        await store.until(lambda: store.pending() == 0, what="the message at rest")
         rows = Rows()
         for _, line, text in blocks("console"):
             for call, answer in re.findall(r"^\$ kamcmd (.*)\n((?:[^$].*\n)*)", text, re.MULTILINE):
                 command = shlex.split(call)
+                if command[0] == "ipsmgw.nodes":
+                    continue  # the case two_nodes has other nodes
+                of = store if command[0].startswith("ipsmgw.store_") else gw
                 if command[0] == "ipsmgw.trace":
                     command[1] = call_id
-                rows.check(f"line {line}: {call}", shape(gw.rpc(*command)), shape(answer))
+                if command[0] in ("ipsmgw.store_show", "ipsmgw.store_drop"):
+                    command[1] = re.findall(r"^\t(\S+): {", store.rpc("ipsmgw.store_list", "s:+15550002"), re.MULTILINE)[0]
+                rows.check(f"line {line}: {call}", shape(of.rpc(*command)), shape(answer))
         rows.done(at_least=9)
 
 
