@@ -65,7 +65,7 @@ const FOUND: [(u64, &str); 12] = [
 const NORMAL: usize = 100_000;
 
 /// Messages of the normal run with a database and crashes.
-const NORMAL_WITH_DATABASE: usize = 1_000;
+const NORMAL_WITH_DATABASE: usize = 800;
 
 /// What the command line asks for.
 struct Asked {
