@@ -171,9 +171,9 @@ def capture(user):
     """From now on keeps the octets that a user sends: returns the list."""
     octets, send = [], user.endpoint.send_octets
 
-    def kept(one):
+    def kept(one, *to):
         octets.append(one)
-        send(one)
+        send(one, *to)
 
     user.endpoint.send_octets = kept
     return octets

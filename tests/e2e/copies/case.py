@@ -14,8 +14,8 @@ class Recorder:
     def __init__(self, endpoint):
         self.endpoint, self.sent, self.answers = endpoint, [], []
         send, received = endpoint.send_octets, endpoint.received
-        endpoint.send_octets = lambda octets: (self.sent.append(octets), send(octets))
-        endpoint.received = lambda octets: (self._note(octets), received(octets))
+        endpoint.send_octets = lambda octets, *to: (self.sent.append(octets), send(octets, *to))
+        endpoint.received = lambda octets, *source: (self._note(octets), received(octets, *source))
         self._send = send
 
     def _note(self, octets):

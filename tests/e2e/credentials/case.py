@@ -14,9 +14,9 @@ LUA = {"cfg": CFG / "kamailio-kemi.cfg", "lua": CFG / "kamailio.lua"}
 def remember_what_is_sent(endpoint):
     octets_of, endpoint.seen = endpoint.send_octets, []
 
-    def send_octets(octets):
+    def send_octets(octets, *to):
         endpoint.seen.append(octets)
-        octets_of(octets)
+        octets_of(octets, *to)
 
     endpoint.send_octets = send_octets
 
@@ -95,7 +95,7 @@ async def repeated(name="repeated", **options):
         thief = await gw.endpoint(host="127.0.0.3")
         remember_what_is_sent(alice.endpoint)
         answers, answered = [], alice.endpoint.received
-        alice.endpoint.received = lambda octets: (answers.append(octets), answered(octets))
+        alice.endpoint.received = lambda octets, *source: (answers.append(octets), answered(octets, *source))
         equal((await alice.send_im(gw.uri("bob"), "hi")).status, 200, "the message")
         octets = alice.endpoint.seen[-1]
         for pause in (0.1, 6.5):

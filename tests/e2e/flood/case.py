@@ -46,8 +46,8 @@ async def taken_before(name="taken_before", **options):
         endpoint, answers = bob.endpoint, []
         received, send = endpoint.received, endpoint.send_octets
         sent = []
-        endpoint.received = lambda octets: (answers.append(octets), received(octets))
-        endpoint.send_octets = lambda octets: (sent.append(octets), send(octets))
+        endpoint.received = lambda octets, *source: (answers.append(octets), received(octets, *source))
+        endpoint.send_octets = lambda octets, *to: (sent.append(octets), send(octets, *to))
         alice.rp_answers.append(None)
         message = asyncio.create_task(bob.send_im(gw.uri("alice"), "no report comes on this"))
         await alice.next_message()

@@ -215,10 +215,10 @@ async def made_up(name="made_up", **options):
 def remember_what_is_sent(endpoint):
     octets_of, endpoint.last = endpoint.send_octets, None
 
-    def send_octets(octets):
+    def send_octets(octets, *to):
         if not octets.startswith((b"SIP/2.0", b"CANCEL")):
             endpoint.last = octets
-        octets_of(octets)
+        octets_of(octets, *to)
 
     endpoint.send_octets = send_octets
 
