@@ -41,8 +41,8 @@ impl ExchangeKey {
         (unix_ms * SERIALS_PER_MS) & ((1 << Self::SERIAL_BITS) - 1) | 1
     }
 
-    /// The serial number `next`, moved on to this time: so the numbers of several nodes are in the order of their times.
-    /// What numbers count is kept, so that they go on choosing different places.
+    /// The serial number `next` with this time in its upper bits: so the numbers of several nodes are in the order of time.
+    /// The counter in the lower bits stays, so that numbers go on choosing different places of the table.
     pub const fn serial_at(next: u64, unix_ms: u64) -> u64 {
         let time = Self::first_serial(unix_ms) & !(SERIALS_PER_MS - 1);
         time | next & (SERIALS_PER_MS - 1)

@@ -201,7 +201,7 @@ impl SendingSession {
         })
     }
 
-    /// Begins to send. `read` gives octets of the message: from this one on, so many.
+    /// Begins to send. `read(at, count)` gives `count` octets of the message, from octet `at` on.
     pub fn begin(&mut self, now_ms: u64, read: &dyn Fn(u32, u32) -> Vec<u8>) -> Sent {
         let opens = self.state == SendingState::Accepted { opens: true };
         self.state = match opens && self.connection.is_none() {
@@ -307,7 +307,7 @@ impl SendingSession {
             self.answered_later >>= 1;
             self.answered += 1;
         }
-        // The response to the last chunk is the one for the message (row DLV-9); it may overtake others.
+        // The response to the last chunk decides about the whole message (row DLV-9). It may come before other responses.
         if self.answered < self.chunks() {
             self.wait(now_ms, RESPONSE_MS);
             return self.next_chunks(read);

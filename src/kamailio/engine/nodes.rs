@@ -1,8 +1,8 @@
 //! Other nodes with the same table of promises: signs of life, and what a node leaves that has died.
 //!
-//! Each node changes its row at least each second. No clocks are compared: a node is dead for this one when its row has not
-//! changed for `node_timeout` by the clock of this one. Exchanges are taken over by a change of their rows, of which only one
-//! node can be the first.
+//! Each node changes its row at least each second. Clocks of different nodes are never compared: a node counts as dead when
+//! its row has not changed for `node_timeout`, by the clock of the node that watches it. Exchanges are taken over by a change of
+//! their rows, of which only one node can be the first.
 
 use std::cell::RefCell;
 use std::collections::HashMap;

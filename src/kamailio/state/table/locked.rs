@@ -93,7 +93,7 @@ impl<M: Memory, R: Record, B: Plain, const KINDS: usize, S: BuildHasher>
         self.insert_as(None, kind, sender, prepare)
     }
 
-    /// The next serial number is at least what `at` makes of the one that would be next, and of the time.
+    /// Moves the next serial number forward to `at(next, now)`, with the time in milliseconds. It never moves back.
     pub(in crate::kamailio) fn advance(&self, at: impl FnOnce(u64, u64) -> u64) {
         self.table.advance(|next| at(next, self.now_ms));
     }

@@ -282,7 +282,7 @@ impl<M: Memory, R: Record, B: Plain, const KINDS: usize, S: BuildHasher> Table<M
         self.free.load(Relaxed)
     }
 
-    /// The next serial number is at least what `at` makes of the one that would be next.
+    /// Moves the next serial number forward to `at(next)`. It never moves back.
     fn advance(&self, at: impl FnOnce(u64) -> u64) {
         let mut pool = self.slots.lock_pool();
         let next = &mut pool.beside_mut().next_serial;
