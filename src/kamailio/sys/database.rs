@@ -1,28 +1,24 @@
 //! A database through srdb1: SQLite, MySQL, PostgreSQL and others by URL, one code path.
 //!
-//! [`Database`] is bound in mod_init. Each process opens its own connection when it first needs one. [`Rows`] is a result
-//! that frees itself; a [`Row`] gives its columns as texts and numbers.
+//! [`Database`] is bound in mod_init. Each process opens its own connection when it first needs one. A [`Row`]
+//! gives its columns as texts and numbers.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::ffi::CString;
-use std::os::raw::c_int;
-use std::ptr::{NonNull, null, null_mut};
 
+mod connection;
 mod row;
 mod value;
 
 use super::calls;
-use super::ffi::{self, db_func_t, db_key_t, db_val_t, db1_con_t, db1_res_t, str_};
+use super::ffi::db_func_t;
 use super::passed::Name;
-use super::text::lend;
 use crate::kamailio::sys::setting_error::SettingError;
+use connection::{Columns, Connection, Engine};
 
+pub(crate) use connection::DatabaseError;
 pub(crate) use row::Row;
-use value::written;
 pub(crate) use value::{Field, Value};
-
-/// The database refused, or cannot be reached. Kamailio's log has the reason.
-pub(crate) struct DatabaseError;
 
 /// A bound database. Connections belong to processes.
 #[derive(Clone, Copy)]
@@ -31,80 +27,10 @@ pub(crate) struct Database {
     engine: Engine,
 }
 
-/// The functions of an engine (db_sqlite, db_mysql, ...). They are checked once, when the engine is bound.
-#[derive(Clone, Copy)]
-struct Engine {
-    init: unsafe extern "C" fn(*const str_) -> *mut db1_con_t,
-    close: unsafe extern "C" fn(*mut db1_con_t),
-    use_table: unsafe extern "C" fn(*mut db1_con_t, *const str_) -> c_int,
-    query: unsafe extern "C" fn(
-        *const db1_con_t,
-        *const db_key_t,
-        *const ffi::db_op_t,
-        *const db_val_t,
-        *const db_key_t,
-        c_int,
-        c_int,
-        db_key_t,
-        *mut *mut db1_res_t,
-    ) -> c_int,
-    free_result: unsafe extern "C" fn(*mut db1_con_t, *mut db1_res_t) -> c_int,
-    insert:
-        unsafe extern "C" fn(*const db1_con_t, *const db_key_t, *const db_val_t, c_int) -> c_int,
-    delete: unsafe extern "C" fn(
-        *const db1_con_t,
-        *const db_key_t,
-        *const ffi::db_op_t,
-        *const db_val_t,
-        c_int,
-    ) -> c_int,
-    update: unsafe extern "C" fn(
-        *const db1_con_t,
-        *const db_key_t,
-        *const ffi::db_op_t,
-        *const db_val_t,
-        *const db_key_t,
-        *const db_val_t,
-        c_int,
-        c_int,
-    ) -> c_int,
-    /// Not every engine has it.
-    raw_query:
-        Option<unsafe extern "C" fn(*const db1_con_t, *const str_, *mut *mut db1_res_t) -> c_int>,
-}
-
-impl Engine {
-    /// `None` where one of the functions is missing.
-    fn of(found: &db_func_t) -> Option<Self> {
-        Some(Self {
-            init: found.init?,
-            close: found.close?,
-            use_table: found.use_table?,
-            query: found.query?,
-            free_result: found.free_result?,
-            insert: found.insert?,
-            delete: found.delete?,
-            update: found.update?,
-            raw_query: found.raw_query,
-        })
-    }
-}
-
-/// The open connection of this process.
-struct Connection {
-    raw: NonNull<db1_con_t>,
-    /// The engine that opened it.
-    engine: Engine,
-    url: &'static str,
-}
-
 thread_local! {
     /// The connections of this process, one for each URL; no connection outlives a fork. They stay borrowed while a call works
     /// on one, so nothing closes it meanwhile.
     static CONNECTIONS: RefCell<Vec<Connection>> = const { RefCell::new(Vec::new()) };
-
-    /// The name of the table that a connection was last told. srdb1 keeps a pointer to it until the next name.
-    static TABLE: Cell<str_> = const { Cell::new(str_ { s: null_mut(), len: 0 }) };
 }
 
 impl Database {
@@ -137,23 +63,17 @@ impl Database {
         CONNECTIONS.with(|open| {
             // Busy: this call comes from inside another one.
             let mut open = open.try_borrow_mut().map_err(|_| DatabaseError)?;
-            if !open.iter().any(|connection| connection.url == self.url) {
+            if !open.iter().any(|connection| connection.url() == self.url) {
                 open.push(self.connect()?);
             }
             let mut open = open.iter_mut();
-            let connection = open.find(|connection| connection.url == self.url);
+            let connection = open.find(|connection| connection.url() == self.url);
             work(connection.ok_or(DatabaseError)?)
         })
     }
 
     fn connect(&self) -> Result<Connection, DatabaseError> {
-        // SAFETY: the URL is live during the call; the engine copies it.
-        let raw = unsafe { (self.engine.init)(&lend(self.url.as_bytes())) };
-        let mut connection = Connection {
-            raw: NonNull::new(raw).ok_or(DatabaseError)?,
-            engine: self.engine,
-            url: self.url,
-        };
+        let mut connection = Connection::open(self.engine, self.url)?;
         if self.is_sqlite() {
             // Another process may be writing: wait for it rather than fail (5.6 sets no timeout).
             // A connection without it works, too.
@@ -181,12 +101,11 @@ impl Database {
     pub(crate) fn close(&self) {
         let open = CONNECTIONS.with(|open| {
             let mut open = open.try_borrow_mut().ok()?;
-            let place = open.iter().position(|open| open.url == self.url)?;
+            let place = open.iter().position(|open| open.url() == self.url)?;
             Some(open.swap_remove(place))
         });
         if let Some(connection) = open {
-            // SAFETY: a connection of this engine; it was taken out of its place, so nothing uses it any more.
-            unsafe { (connection.engine.close)(connection.raw.as_ptr()) };
+            connection.close();
         }
     }
 
@@ -265,19 +184,7 @@ impl Database {
         see: impl FnMut(Row<'_>),
     ) -> Result<(), DatabaseError> {
         self.with(|connection| {
-            let run = connection.engine.raw_query.ok_or(DatabaseError)?;
-            let mut result = null_mut();
-            // SAFETY: an open connection; the statement is live during the call.
-            let code = unsafe {
-                run(
-                    connection.raw.as_ptr(),
-                    &lend(select.as_bytes()),
-                    &mut result,
-                )
-            };
-            let rows = connection.rows(result);
-            done(code)?;
-            rows.iter().flat_map(Rows::iter).for_each(see);
+            connection.select(select)?.iter().for_each(see);
             Ok(())
         })
     }
@@ -337,179 +244,4 @@ fn functions_of(module: &str) -> Option<db_func_t> {
     let mut functions = db_func_t::default();
     let bound = calls::ipsmgw_c_bind_database(Name::new(&name), &mut functions);
     (bound >= 0).then_some(functions)
-}
-
-/// Names and values of columns, as srdb1 takes them.
-struct Columns<'a> {
-    /// `keys` point into this.
-    _names: Vec<str_>,
-    keys: Vec<db_key_t>,
-    values: Vec<db_val_t>,
-    _texts: std::marker::PhantomData<&'a str>,
-}
-
-impl<'a> Columns<'a> {
-    fn of(fields: &[(&'a str, Value<'a>)]) -> Self {
-        let names = fields.iter().map(|(name, _)| lend(name.as_bytes()));
-        let mut names: Vec<str_> = names.collect();
-        Self {
-            keys: names.iter_mut().map(std::ptr::from_mut).collect(),
-            _names: names,
-            values: fields.iter().map(|(_, value)| written(*value)).collect(),
-            _texts: std::marker::PhantomData,
-        }
-    }
-
-    fn count(&self) -> c_int {
-        // No table has so many columns that this would fail.
-        c_int::try_from(self.keys.len()).unwrap_or(0)
-    }
-}
-
-impl Connection {
-    /// The next calls work on this table.
-    fn choose(&mut self, table: &'static str) -> Result<(), DatabaseError> {
-        TABLE.set(lend(table.as_bytes()));
-        // SAFETY: an open connection. The name it keeps a pointer to stands in this thread's own storage, which lives as
-        // long as the thread, and its octets are static.
-        let chosen =
-            TABLE.with(|name| unsafe { (self.engine.use_table)(self.raw.as_ptr(), name.as_ptr()) });
-        done(chosen)
-    }
-
-    /// Runs a statement that changes no rows. Of statements that change rows, an engine may hide the failure.
-    fn run(&mut self, statement: &str) -> Result<(), DatabaseError> {
-        let run = self.engine.raw_query.ok_or(DatabaseError)?;
-        let mut result = null_mut();
-        // SAFETY: an open connection; the statement is live during the call. Without a place for the result the engine
-        // would execute nothing.
-        let code = unsafe { run(self.raw.as_ptr(), &lend(statement.as_bytes()), &mut result) };
-        drop(self.rows(result));
-        done(code)
-    }
-
-    /// These columns of the rows that have these values.
-    fn query(
-        &mut self,
-        table: &'static str,
-        which: &Columns<'_>,
-        columns: &Columns<'_>,
-    ) -> Result<Rows<'_>, DatabaseError> {
-        self.choose(table)?;
-        let mut result = null_mut();
-        // SAFETY: an open connection; names and values are live during the call, as many as their counts say.
-        let code = unsafe {
-            (self.engine.query)(
-                self.raw.as_ptr(),
-                which.keys.as_ptr(),
-                null(),
-                which.values.as_ptr(),
-                columns.keys.as_ptr(),
-                which.count(),
-                columns.count(),
-                null_mut(),
-                &mut result,
-            )
-        };
-        let rows = self.rows(result);
-        done(code)?;
-        rows.ok_or(DatabaseError)
-    }
-
-    fn rows(&mut self, result: *mut db1_res_t) -> Option<Rows<'_>> {
-        let result = NonNull::new(result)?;
-        Some(Rows {
-            result,
-            connection: self,
-        })
-    }
-
-    fn insert(&mut self, table: &'static str, row: &Columns<'_>) -> Result<(), DatabaseError> {
-        self.choose(table)?;
-        // SAFETY: an open connection; names and values are live during the call, as many as the count says.
-        done(unsafe {
-            (self.engine.insert)(
-                self.raw.as_ptr(),
-                row.keys.as_ptr(),
-                row.values.as_ptr(),
-                row.count(),
-            )
-        })
-    }
-
-    fn delete(&mut self, table: &'static str, which: &Columns<'_>) -> Result<(), DatabaseError> {
-        self.choose(table)?;
-        // SAFETY: as for `insert`.
-        done(unsafe {
-            (self.engine.delete)(
-                self.raw.as_ptr(),
-                which.keys.as_ptr(),
-                null(),
-                which.values.as_ptr(),
-                which.count(),
-            )
-        })
-    }
-
-    fn update(
-        &mut self,
-        table: &'static str,
-        which: &Columns<'_>,
-        to: &Columns<'_>,
-    ) -> Result<(), DatabaseError> {
-        self.choose(table)?;
-        // SAFETY: as for `insert`, of both lists.
-        done(unsafe {
-            (self.engine.update)(
-                self.raw.as_ptr(),
-                which.keys.as_ptr(),
-                null(),
-                which.values.as_ptr(),
-                to.keys.as_ptr(),
-                to.values.as_ptr(),
-                which.count(),
-                to.count(),
-            )
-        })
-    }
-}
-
-fn done(code: c_int) -> Result<(), DatabaseError> {
-    if code < 0 { Err(DatabaseError) } else { Ok(()) }
-}
-
-/// The rows of a result. The engine gets the memory back when this is dropped.
-struct Rows<'c> {
-    result: NonNull<db1_res_t>,
-    connection: &'c mut Connection,
-}
-
-impl Rows<'_> {
-    fn all(&self) -> &[ffi::db_row] {
-        // SAFETY: a result of the engine that is not freed before `drop`.
-        let result = unsafe { self.result.as_ref() };
-        match usize::try_from(result.n) {
-            // SAFETY: the engine has put `n` rows there; they stay as long as the result.
-            Ok(count) if !result.rows.is_null() => unsafe {
-                std::slice::from_raw_parts(result.rows, count)
-            },
-            _ => &[],
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.all().is_empty()
-    }
-
-    fn iter(&self) -> impl Iterator<Item = Row<'_>> {
-        self.all().iter().map(Row::of)
-    }
-}
-
-impl Drop for Rows<'_> {
-    fn drop(&mut self) {
-        let Connection { raw, engine, .. } = &*self.connection;
-        // SAFETY: a result of this connection; every `Row` borrows from `self`, so none is left.
-        unsafe { (engine.free_result)(raw.as_ptr(), self.result.as_ptr()) };
-    }
 }

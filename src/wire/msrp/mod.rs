@@ -33,13 +33,15 @@
 mod end_line;
 mod field;
 mod frame;
+mod head;
 mod ident;
 mod uri;
 mod write;
 
 pub use end_line::Continuation;
 pub use field::{ByteRange, FailureReport, Header, Status};
-pub use frame::{Frame, Method, Start};
+pub use frame::Frame;
+pub use head::{Method, Start};
 pub use ident::{Ident, TransactionId};
 pub use uri::{MsrpUri, Path};
 pub use write::FrameWriter;

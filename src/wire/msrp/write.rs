@@ -4,7 +4,8 @@ use core::fmt::{self, Write as _};
 
 use super::end_line::{Continuation, EndLine};
 use super::field::Header;
-use super::frame::{Frame, Method, Start, is_path};
+use super::frame::Frame;
+use super::head::{Method, Start, is_path};
 use super::ident::Ident;
 use super::uri::{Path, is_token_octet};
 use crate::base::EncodeError;

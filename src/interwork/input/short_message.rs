@@ -1,0 +1,100 @@
+//! Short messages for the core: read, translated, or to be stored.
+
+use crate::base::{Octets, Text};
+use crate::exchange::{ExchangeKey, Identity, Party};
+use crate::sip::Translation;
+
+/// A short message, read and translated.
+pub struct TranslatedSm {
+    /// Key of the exchanges to lock: the sender's, or the recipient's if a service centre sends.
+    pub identity: Identity,
+    /// Who sent it.
+    pub party: Party,
+    /// RP-Message Reference.
+    pub rp_mr: u8,
+    /// TP-Reject-Duplicates (TS 23.040 §9.2.3.25): it may be a repetition.
+    pub reject_duplicates: bool,
+    /// Digest of sender, recipient and TPDU.
+    pub digest: u64,
+    /// Digest of the sender in whose share of open exchanges it counts.
+    pub share: u64,
+    /// Call-ID of the request; empty if it is too long to be stored.
+    pub call_id: Text<254>,
+    /// Destination of its report: the sender's public identity.
+    pub address: Text<254>,
+    /// Next hop of the report if the sender has no contact.
+    pub hop: Text<126>,
+    /// The recipient's public identity; empty if it is too long to be stored.
+    pub recipient: Text<126>,
+    /// The TPDU.
+    pub tpdu: Octets<254>,
+    /// Whether the recipient is asked for notifications: then [`Effect::Relay`](crate::interwork::Effect::Relay) has a
+    /// translation with another body.
+    pub asks: bool,
+    /// Whether a client of the recipient takes MSRP sessions.
+    pub takes_sessions: bool,
+    /// Most octets of its MESSAGE to a client.
+    pub pager_limit: usize,
+    /// Changes of the request; for a part of a longer message, without the text.
+    pub translation: Translation,
+    /// Its place in a concatenated short message, if it is a part of one.
+    pub part: Option<PartIn>,
+}
+
+/// A part of a concatenated short message.
+pub struct PartIn {
+    /// Digest of what all parts of the message have in common: sender, recipient, reference number and total.
+    pub concatenation: u64,
+    /// Number of parts.
+    pub total: u8,
+    /// Sequence number, from 1.
+    pub sequence: u8,
+}
+
+/// A short message of a phone for another phone.
+#[derive(Clone)]
+pub struct SmIn {
+    /// Key of the exchanges to lock: the recipient's.
+    pub identity: Identity,
+    /// The recipient's public identity.
+    pub address: Text<254>,
+    /// The sender's public identity.
+    pub sender: Text<126>,
+    /// Digest of the sender in whose share of open exchanges it counts.
+    pub share: u64,
+    /// RP-DATA with SMS-DELIVER; RP-MR is not set yet.
+    pub rp_data: Octets<254>,
+    /// Lifetime in seconds; `None`: no limit.
+    pub lifetime: Option<u32>,
+}
+
+/// A short message of a phone for the store.
+#[derive(Clone)]
+pub struct SmToStore {
+    /// The exchange of its sender.
+    pub from: ExchangeKey,
+    /// The outcome as a SIP status code, if it cannot be stored.
+    pub status: u16,
+    /// Key of the exchanges to lock: the recipient's.
+    pub identity: Identity,
+    /// The recipient's public identity.
+    pub recipient: Text<126>,
+    /// Key of the sender.
+    pub sender_identity: Identity,
+    /// The sender's public identity.
+    pub sender: Text<254>,
+    /// Next hop of a status report.
+    pub hop: Text<126>,
+    /// Digest of the sender in whose share of open exchanges it counts.
+    pub share: u64,
+    /// Whether the sender wants to be anonymous.
+    pub private: bool,
+    /// When it was taken, in seconds since 1970 UTC.
+    pub unix: i64,
+    /// Time zone of `unix`, in quarters of an hour.
+    pub zone: i8,
+    /// End of its validity, in milliseconds since 1970 UTC.
+    pub expires_ms: u64,
+    /// The SMS-SUBMIT.
+    pub tpdu: Octets<254>,
+}
