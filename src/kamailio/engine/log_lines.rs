@@ -6,7 +6,7 @@ use crate::guard::log::{LineContent, LineOrigin, LogGuard, without_content};
 
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::sys::clock;
-use crate::kamailio::sys::log_output::{LogLine, filter_lines};
+use crate::kamailio::sys::log_output::{self, LogLine, filter_lines};
 use crate::kamailio::sys::process::Rank;
 
 thread_local! {
@@ -36,7 +36,7 @@ fn is_whole(written: &LogLine<'_>) -> bool {
     });
     let (shown, before) = counted.unwrap_or((LineContent::FormatOnly, 0));
     if before > 0 {
-        written.print(&format!("(before this, {before} lines were left out)"));
+        log_output::warn(&format!("{before} log lines of this process were left out"));
     }
     if shown == LineContent::FormatOnly {
         written.print(&without_content(written.format));

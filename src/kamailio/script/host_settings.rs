@@ -52,7 +52,7 @@ parameters! {
     cdr_event_callback: Text("") default "none",
         "KEMI: the function for charging records, like `event_route[ipsmgw:cdr]`";
     log_guard: Switch(false),
-        "`1`: in the processes that serve SIP, Kamailio's own log lines are written without text from messages, at most ten per second and process. Lines of the script (`xlog`), of ipsmgw, and critical lines are always written. No effect with a `log_engine_type`";
+        "`1`: in the processes that serve SIP, Kamailio's own log lines are written without text from messages, at most ten per second and process. Lines of the script (`xlog`), of ipsmgw, and critical lines are always written. A warning of its own says how many lines were left out. No effect with a `log_engine_type`";
     sm_flag: Number(20, 0..=31, "a branch flag"),
         "branch flag in which usrloc stores that a contact takes short messages; used for nothing else, like the next four";
     im_flag: Number(21, 0..=31, "a branch flag"),

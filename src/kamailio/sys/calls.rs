@@ -84,6 +84,7 @@ unsafe extern "C" {
 
     pub(super) safe fn ipsmgw_c_guard_log(is_whole: extern "C" fn(LogData<'_>, CText<'_>) -> c_int);
     pub(super) safe fn ipsmgw_c_print_log(of: LogData<'_>, text: &Lent<'_>);
+    pub(super) safe fn ipsmgw_c_print_own_log(level: c_int, text: &Lent<'_>);
 
     pub(super) safe fn ipsmgw_c_rpc_scan<'c>(
         rpc: Rpc<'c>,

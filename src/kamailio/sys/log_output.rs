@@ -5,6 +5,7 @@ use std::os::raw::c_int;
 use std::sync::OnceLock;
 
 use super::calls;
+use super::ffi;
 use super::guard::guard;
 use super::passed::{CText, LogData};
 use super::text::Lent;
@@ -21,10 +22,15 @@ pub(crate) struct LogLine<'c> {
 }
 
 impl LogLine<'_> {
-    /// Writes another text in its place, or before it.
+    /// Writes another text in its place.
     pub(crate) fn print(&self, text: &str) {
         calls::ipsmgw_c_print_log(self.data, &Lent::new(text.as_bytes()));
     }
+}
+
+/// Writes a warning of this module while Kamailio writes another line. `tracing` writes nothing then.
+pub(crate) fn warn(text: &str) {
+    calls::ipsmgw_c_print_own_log(ffi::L_WARN as c_int, &Lent::new(text.as_bytes()));
 }
 
 /// Whether a line is written as it is.

@@ -30,6 +30,21 @@ void ipsmgw_c_print_log(const ksr_logdata_t *of, const str *text)
 				suffix, text->len, text->s);
 }
 
+/* A line of the module that is written while Kamailio writes another one: LOG() writes nothing then. */
+void ipsmgw_c_print_own_log(int level, const str *text)
+{
+	ksr_logdata_t own = {0};
+	if(get_debug_level(LOG_MNAME, LOG_MNAME_LEN) < level)
+		return;
+	own.v_facility = LOG2SYSLOG_LEVEL(level)
+					 | get_debug_facility(LOG_MNAME, LOG_MNAME_LEN);
+	own.v_level = level;
+	own.v_lname = LOG_LEVEL2NAME(level);
+	own.v_func = "";
+	own.v_locinfo = "ipsmgw: ";
+	ipsmgw_c_print_log(&own, text);
+}
+
 static void guarded_log(ksr_logdata_t *of, const char *format, ...)
 {
 	char text[4096];

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import re
 
 from e2e import CFG, ImClient, Phone, equal, gateway, run, say
 
@@ -26,6 +27,8 @@ hush, hush!!""".replace("\n", "\r\n")
 PUT_IN = [b'"', b"<", b">", b"\r\n", b":", b";", b"\0", b"[", b"\r\n ", b"x" * 200, b",", b"=", b"@", b"%s%n"]
 SECRETS = ("1555", "hush", "Friend")
 MESSAGES = 3000
+# A line of its own, whatever the level of the line behind it.
+NOTICE = re.compile(r"WARNING: .*ipsmgw: \d+ log lines of this process were left out$")
 
 
 def with_mistakes(number):
@@ -70,6 +73,14 @@ async def mistakes(name="mistakes", **options):
         equal(len(lines) <= (seconds + 2) * processes * 12, True, "few lines")
         equal(any("parse_" in line for line in lines), True, "some of Kamailio's own lines")
         equal(any("malformed short message refused" in line for line in lines), True, "the script's own line")
+
+        # Lines of the next second tell how many were left out in this one.
+        await asyncio.sleep(1.1)
+        for number in range(MESSAGES, MESSAGES + 300):
+            stranger.send_octets(with_mistakes(number))
+        await gw.until(lambda: "were left out" in gw.log(), what="a notice about lines that were left out")
+        notices = [line for line in gw.log().splitlines() if "were left out" in line]
+        equal([line for line in notices if not NOTICE.search(line)], [], "notices that look like another line")
 
 
 async def mistakes_in_lua():
