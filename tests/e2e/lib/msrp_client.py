@@ -100,11 +100,15 @@ class MsrpClient(ImClient):
         self.msrp = MsrpPeer()
         self.dialogs = {}  # by Call-ID and own tag
         self.offered = asyncio.Queue()  # Session that others have set up
-        self.invite_answer = 200  # or a status of refusal, or None for silence
+        self.invited = asyncio.Queue()  # INVITE that offer a new session
+        self.invite_answer = 200  # or a status of refusal, or 180 to ring until `accept` or a CANCEL, or None for silence
+        self.ringing = {}  # (INVITE, Dialog) by branch
+        self.cancelled = asyncio.Queue()  # CANCEL for one of them
         self.types, self.wrapped, self.max_size = "text/plain", None, None  # what it takes
         self.server_context = None  # with one, it takes connections over TLS
         self.client_context = None  # certificates that it trusts
         self.setup = "passive"  # what it answers to setup:actpass
+        self.port = None  # of its URIs, instead of the right one
         self.prepare = lambda session: None  # sets the behaviour of a session before its first frame
 
     # Digest authentication, for requests that `send` does not build
@@ -193,6 +197,10 @@ class MsrpClient(ImClient):
                 dialog.ended.set()
         elif request.method == "CANCEL":
             self.endpoint.respond(request, 200, "OK")
+            if request.branch in self.ringing:
+                invite, dialog = self.ringing[request.branch]
+                self.endpoint.respond(invite, 487, "Request Terminated", to_tag=dialog.local_tag)
+                self.cancelled.put_nowait(request)
         else:
             self.endpoint.respond(request, 405, "Method Not Allowed")
 
@@ -200,10 +208,18 @@ class MsrpClient(ImClient):
         if dialog is None:
             remote_uri, local_uri = sip.addr_spec(request.get("From")), sip.addr_spec(request.get("To"))
             dialog = Dialog(self, request.get("Call-ID"), secrets.token_hex(4), local_uri, remote_uri)
+            self.invited.put_nowait(request)
         if self.invite_answer != 200:
             if self.invite_answer is not None:
-                self.endpoint.respond(request, self.invite_answer, REASONS.get(self.invite_answer, "Because"), to_tag=dialog.local_tag)
+                reason = REASONS.get(self.invite_answer, "Because")
+                self.endpoint.respond(request, self.invite_answer, reason, to_tag=dialog.local_tag)
+            if self.invite_answer == 180:
+                self.ringing[request.branch] = request, dialog
             return
+        await self.accept(request, dialog)
+
+    async def accept(self, request, dialog):
+        """Answers an INVITE with 200."""
         try:
             dialog.learn(request, is_caller=False)
             remote = msrp_sdp.read(request.body, True)
@@ -213,11 +229,12 @@ class MsrpClient(ImClient):
             return
         if self.msrp.address is None:
             await self.msrp.listen(self.endpoint.address[0], self.server_context)
+        address = (self.msrp.address[0], self.port or self.msrp.address[1])
         setup = {"active": "passive", "passive": "active", None: "passive"}.get(remote.setup, self.setup)
         mirrored = {"sendonly": "recvonly", "recvonly": "sendonly", "inactive": "inactive"}.get(remote.direction)
-        path = [msrp_sdp.uri(self.msrp.address, new_ident(), remote.is_tls)]
+        path = [msrp_sdp.uri(address, new_ident(), remote.is_tls)]
         options = {"types": self.types, "wrapped": self.wrapped, "max_size": self.max_size, "setup": setup, "direction": mirrored}
-        octets = msrp_sdp.write(path, self.msrp.address, number=dialog.sdp_number, **options)
+        octets = msrp_sdp.write(path, address, number=dialog.sdp_number, **options)
         session = Session(self.msrp, msrp_sdp.read(octets, False), remote)
         session.dialog, dialog.session = dialog, session
         self.prepare(session)

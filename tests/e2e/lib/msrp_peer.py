@@ -208,6 +208,7 @@ class Session:
         self.sent = {}  # Sent by Message-ID
         self.incoming = {}  # Incoming by Message-ID
         self.inbox = asyncio.Queue()  # Incoming that are complete or given up
+        self.started = asyncio.Event()  # a first chunk has come
         # What a case may change: the receiver's behaviour.
         self.answers = collections.deque()  # statuses, first come first used; None for silence
         self.answer = 200  # and what follows when they are used up
@@ -317,6 +318,7 @@ class Session:
         message = self.incoming.get(message_id)
         if message is None:
             message = self.incoming[message_id] = Incoming(message_id, content_type, frame.get("Success-Report"), frame.get("Failure-Report"))
+            self.started.set()
         same = (content_type, frame.get("Success-Report"), frame.get("Failure-Report"))
         require(same == (message.content_type, message.success, message.failure), "7.1.1", f"chunks of one message differ: {same}")
         require(self.local.direction not in ("sendonly", "inactive"), "8.9", f"content to a side that is {self.local.direction}")

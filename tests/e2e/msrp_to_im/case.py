@@ -1,126 +1,16 @@
 """Phone to MSRP client: see README.md."""
 
 import asyncio
-import secrets
+import itertools
 
-import msrp
-import sip
 import sms
 from e2e import CFG, FOLDER, ImClient, Phone, Rows, equal, gateway, run, say
+from msrp_client import MsrpClient
+from msrp_frames import Frame, new_ident
 
 LUA = {"cfg": CFG / "kamailio-kemi.cfg", "lua": CFG / "kamailio.lua"}
 PEOPLE = [("alice", "+15550001"), ("bob", "+15550002")]
 LONG = "0123456789" * 153
-
-
-class MsrpClient(ImClient):
-    """A client that takes sessions: it answers each INVITE as its attributes say."""
-
-    features = ";+g.oma.sip-im;+g.oma.sip-im.large-message"
-
-    def __init__(self, *args, **options):
-        super().__init__(*args, **options)
-        self.offers, self.ended, self.cancelled = asyncio.Queue(), asyncio.Queue(), asyncio.Queue()
-        self.status = 200  # the answer to an INVITE; None: none
-        self.setup = "passive"
-        self.types = "text/plain message/cpim"
-        self.extra = ()
-        self.path_before = ""  # relays
-        self.port = None  # in the path, instead of the right one
-        self.frame_answer = "200 OK"
-        self.record_routes = []
-        self.sessions = []
-        self.server = None
-        self.acks = 0
-
-    async def listen(self):
-        # The gateway may use one connection for several sessions.
-        self.connections, self.frames = [], asyncio.Queue()
-        self.server = await asyncio.start_server(self._connected, "127.0.0.1", 0, limit=1 << 22)
-        return self
-
-    async def _connected(self, reader, writer):
-        self.add(msrp.Connection(reader, writer))
-
-    def add(self, connection):
-        connection.answer, connection.sends = self.frame_answer, self.frames
-        self.connections.append(connection)
-
-    def answer_frames(self, answer):
-        """The status line of responses to chunks; None: no response."""
-        self.frame_answer = answer
-        for connection in self.connections:
-            connection.answer = answer
-
-    async def close_connections(self):
-        while self.connections:
-            await self.connections.pop().close()
-
-    async def handle(self, request):
-        if request.method == "INVITE":
-            await self._invited(request)
-        elif request.method == "ACK":
-            self.acks += 1
-        elif request.method == "BYE":
-            self.endpoint.respond(request, 200, "OK")
-            await self.ended.put(request)
-        elif request.method == "CANCEL":
-            self.endpoint.respond(request, 200, "OK")
-            self.endpoint.respond(self.invite, 487, "Request Terminated", to_tag="cancelled")
-            await self.cancelled.put(request)
-        else:
-            await super().handle(request)
-
-    async def _invited(self, request):
-        self.invite = request
-        await self.offers.put(request)
-        if self.status is None:
-            self.endpoint.respond(request, 180, "Ringing", to_tag="early")
-            return
-        if self.status != 200:
-            self.endpoint.respond(request, self.status, "Because")
-            return
-        await self.accept(request)
-
-    async def accept(self, request):
-        port = self.port or self.server.sockets[0].getsockname()[1]
-        self.own = f"{self.path_before}msrp://127.0.0.1:{port}/{secrets.token_hex(6)};tcp"
-        self.theirs = msrp.attribute(request.body, "path")
-        self.tag = secrets.token_hex(4)
-        body = msrp.sdp("127.0.0.1", self.own, direction="recvonly", types=self.types, setup=self.setup, extra=self.extra)
-        headers = [("Contact", self.contact), ("Content-Type", "application/sdp"), *self.record_routes]
-        answer = sip.response(request, 200, "OK", headers, body, to_tag=self.tag)
-        self.endpoint._servers[(request.branch, "INVITE")] = answer.encode()
-        self.endpoint.send_octets(answer.encode())
-        if self.setup == "active":
-            host, port = self.theirs.split("/")[2].rsplit(":", 1)
-            connection = await msrp.Connection.open(host, int(port))
-            self.add(connection)
-            connection.write(self.session.frame("SEND", [("Message-ID", "hello1")]))
-
-    @property
-    def session(self):
-        """Our side of the last session, over the last connection."""
-        return msrp.Session(self.connections[-1], self.own, self.theirs)
-
-    async def message(self, within=15):
-        """A whole message: its chunks, and its octets."""
-        chunks, octets = [], {}
-        while True:
-            frame = await asyncio.wait_for(self.frames.get(), within)
-            chunks.append(frame)
-            octets[int(frame.get("Byte-Range").split("-")[0])] = frame.body
-            total = int(frame.get("Byte-Range").split("/")[1])
-            if sum(map(len, octets.values())) == total:
-                return chunks, b"".join(octets[start] for start in sorted(octets))
-
-    def in_dialog(self, method, cseq):
-        """A request of ours in the dialog of the last session."""
-        fields = [
-            ("Max-Forwards", "70"), ("From", f"{self.invite.get('To')};tag={self.tag}"), ("To", self.invite.get("From")),
-            ("Call-ID", self.invite.get("Call-ID")), ("CSeq", f"{cseq} {method}"),
-        ]  # fmt: skip
-        return sip.Message(f"{method} {sip.addr_spec(self.invite.get('Contact'))} SIP/2.0", fields)
 
 
 async def send_long(phone, to, text, reference, srr=False):
@@ -135,151 +25,161 @@ async def send_long(phone, to, text, reference, srr=False):
     return sent[-1]
 
 
+async def text_of(session):
+    """The text of the next message in a session."""
+    return (await session.next_message(20)).text
+
+
+async def is_over(session):
+    """Waits for the BYE."""
+    await asyncio.wait_for(session.dialog.ended.wait(), 10)
+
+
+def behaves(client, **behaviour):
+    """How the client behaves in its next sessions."""
+    client.prepare = lambda session: vars(session).update(behaviour)
+
+
+def offers(client):
+    """How many sessions were offered to the client since the last call."""
+    count = client.invited.qsize()
+    while not client.invited.empty():
+        client.invited.get_nowait()
+    return count
+
+
 async def delivered(name="delivered", **options):
     "texts of all lengths, both ways to open the connection, reports, message/cpim"
     async with gateway(name=name, people=PEOPLE, **options) as gw:
-        alice = await gw.user(Phone, "alice")
-        bob = await (await gw.user(MsrpClient, "bob")).listen()
-        reference = 0
+        alice, bob = await gw.user(Phone, "alice"), await gw.user(MsrpClient, "bob")
+        reference = itertools.count(1)
         for text, setup in (
             (LONG, "passive"), ("Grüße, €uro. " * 100, "active"), ("漢字🎉" * 300, None), ("x" * 153 * 255, "passive"),
         ):  # fmt: skip
             say(f"{len(text)} characters, setup {setup}")
-            reference += 1
             bob.setup = setup
-            last = await send_long(alice, "+15550002", text, reference)
-            chunks, octets = await bob.message()
-            equal(octets.decode(), text, "the text")
-            equal(len(chunks), -(-len(octets) // 2048), "chunks of 2048 octets")
-            equal({chunk.flag for chunk in chunks[:-1]} | {"+"}, {"+"}, "flags")
-            equal(chunks[-1].flag, "$", "the flag of the last chunk")
-            equal(len({chunk.get("Message-ID") for chunk in chunks}), 1, "Message-IDs")
+            last = await send_long(alice, "+15550002", text, next(reference))
+            session = await bob.next_session()
+            message = await session.next_message(20)
+            equal(message.text, text, "the text")
+            equal(message.chunks, -(-len(message.octets) // 2048), "chunks of 2048 octets")
             equal((await last.outcome()).kind, "RP-ACK", "the report")
-            bye = await asyncio.wait_for(bob.ended.get(), 10)
-            equal(sip.parameter(bye.get("To"), "tag"), bob.tag, "the tag in the BYE")
-            offer = bob.invite
+            await is_over(session)
+            offer = await bob.invited.get()
             equal(offer.get("P-Asserted-Identity"), "<sip:+15550001@ims.example>", "the sender")
             equal(offer.get("Accept-Contact"), "*;+g.oma.sip-im.large-message", "the feature tag")
-            equal(msrp.attribute(offer.body, "sendonly"), "", "the direction")
-            equal(msrp.attribute(offer.body, "setup"), "actpass", "the setup")
-            await bob.close_connections()
-        equal(bob.acks, 4, "ACKs")
+            equal((session.remote.direction, session.remote.setup), ("sendonly", "actpass"), "the offer")
+            equal(session.dialog.acknowledged.is_set(), True, "an ACK")
+            session.connection.close()
 
         say("a text within the limit is a MESSAGE")
         equal((await (await alice.send_sm("+15550002", "short")).outcome()).kind, "RP-ACK", "the report")
         equal((await bob.next_message()).text, "short", "the text")
-        last = await send_long(alice, "+15550002", "y" * 300, 20)
+        last = await send_long(alice, "+15550002", "y" * 300, next(reference))
         equal((await last.outcome()).kind, "RP-ACK", "the report")
         equal((await bob.next_message()).text, "y" * 300, "the text")
-        equal(bob.offers.qsize(), 4, "offers")
+        equal(offers(bob), 0, "further offers")
 
         say("message/cpim alone")
-        bob.types = "message/cpim\r\na=accept-wrapped-types:*"
-        last = await send_long(alice, "+15550002", LONG, 21)
-        chunks, octets = await bob.message()
-        equal(chunks[0].get("Content-Type"), "message/cpim", "the type")
-        equal(octets.endswith(LONG.encode()), True, "the text")
+        bob.types, bob.wrapped = "message/cpim", "*"
+        last = await send_long(alice, "+15550002", LONG, next(reference))
+        session = await bob.next_session()
+        message = await session.next_message()
+        equal(message.content_type, "message/cpim", "the type")
+        equal(message.text.endswith(LONG), True, "the text")
         equal((await last.outcome()).kind, "RP-ACK", "the report")
-        await bob.ended.get()
-        bob.types = "text/plain"
+        await is_over(session)
+        bob.types, bob.wrapped = "text/plain", None
 
-        say("a report of success, behind the last response")
-        last = await send_long(alice, "+15550002", LONG, 22, srr=True)
-        chunks, octets = await bob.message()
-        equal(chunks[0].get("Success-Report"), "yes", "Success-Report")
-        equal(last.report.done(), False, "an outcome before the report")
-        bob.session.connection.write(bob.session.frame("REPORT", [
-            ("Message-ID", chunks[0].get("Message-ID")), ("Byte-Range", f"1-{len(octets)}/{len(octets)}"), ("Status", "000 200 OK")]))
-        equal((await last.outcome()).kind, "RP-ACK", "the report")
-        await bob.ended.get()
-        await gw.until(lambda: gw.pending() == 0, what="an empty table")
-
-        say("a report of failure")
-        last = await send_long(alice, "+15550002", LONG, 23, srr=True)
-        chunks, octets = await bob.message()
-        bob.session.connection.write(bob.session.frame("REPORT", [
-            ("Message-ID", chunks[0].get("Message-ID")), ("Byte-Range", f"1-{len(octets)}/{len(octets)}"), ("Status", "000 415 No")]))
-        equal((await last.outcome()).cause, 21, "RP-Cause")
-        await bob.ended.get()
+        say("a report of success or failure, behind the last response")
+        for status in (200, 415):
+            behaves(bob, reports=None)
+            last = await send_long(alice, "+15550002", LONG, next(reference), srr=True)
+            session = await bob.next_session()
+            message = await session.next_message()
+            equal(message.success, "yes", "Success-Report")
+            equal(last.report.done(), False, "an outcome before the report")
+            chunk = session.connection.frames[-1]
+            session.report(chunk, 1, len(message.octets), status)
+            outcome = await last.outcome()
+            equal(outcome.kind if status == 200 else outcome.cause, "RP-ACK" if status == 200 else 21, "the outcome")
+            await is_over(session)
+            if status == 200:
+                await gw.until(lambda: gw.pending() == 0, what="an empty table")
+        bob.msrp.check()
 
 
 async def refused():
     "each refusal of the INVITE and of a chunk; the client hangs up; the connection is lost or refused"
     rows = Rows()
     async with gateway(name="refused", people=PEOPLE, modparams={"validity": 0}) as gw:
-        alice = await gw.user(Phone, "alice")
-        bob = await (await gw.user(MsrpClient, "bob")).listen()
-        number = iter(range(1, 200))
+        alice, bob = await gw.user(Phone, "alice"), await gw.user(MsrpClient, "bob")
+        number = itertools.count(1)
 
-        async def outcome(check=lambda: None):
-            last = await send_long(alice, "+15550002", LONG, next(number))
-            report = await last.outcome()
+        async def outcome():
+            report = await (await send_long(alice, "+15550002", LONG, next(number))).outcome()
             return report.kind if report.kind == "RP-ACK" else report.cause
 
         for status, cause in ((302, 41), (403, 21), (404, 1), (480, 27), (486, 41), (500, 41), (503, 42), (603, 21)):
-            bob.status = status
+            bob.invite_answer = status
             rows.check(f"INVITE {status}", await outcome(), cause)
         for status in (405, 415, 420, 488, 501, 606):
-            bob.status = status
+            bob.invite_answer = status
             rows.check(f"INVITE {status}: in pager mode", (await outcome(), (await bob.next_message()).text == LONG), ("RP-ACK", True))
-        bob.status = 200
-        for what, types, extra, cause in (
-            ("no type that fits", "text/html", (), "RP-ACK"),
-            ("too small", "text/plain", ("a=max-size:1000",), 21),
-        ):
-            bob.types, bob.extra = types, extra
+        bob.invite_answer = 200
+        for what, types, size, cause in (("no type that fits", "text/html", None, "RP-ACK"), ("too small", "text/plain", 1000, 21)):
+            bob.types, bob.max_size = types, size
             rows.check(what, await outcome(), cause)
-            await asyncio.wait_for(bob.ended.get(), 10)
-        bob.types, bob.extra = "text/plain", ()
+            await is_over(await bob.next_session())
+        bob.types, bob.max_size = "text/plain", None
         rows.check("and in pager mode", (await bob.next_message()).text == LONG, True)
-        for answer, cause in (("400 x", 111), ("403 x", 21), ("408 x", 27), ("413 x", 21), ("415 x", 21), ("481 x", 41), ("501 x", 69), ("506 x", 27)):
-            bob.answer_frames(answer)
-            rows.check(f"SEND {answer}", await outcome(), cause)
-            await asyncio.wait_for(bob.ended.get(), 10)
-        bob.answer_frames(None)
+        for status, cause in ((400, 111), (403, 21), (408, 27), (413, 21), (415, 21), (481, 41), (501, 69), (506, 27)):
+            behaves(bob, answer=status)
+            rows.check(f"SEND {status}", await outcome(), cause)
+            await is_over(await bob.next_session())
 
         say("the client hangs up in the middle")
-        while not bob.frames.empty():
-            bob.frames.get_nowait()
+        behaves(bob, answer=None)
         last = await send_long(alice, "+15550002", LONG, next(number))
-        await bob.frames.get()
-        answer = await bob.endpoint.request(bob.in_dialog("INVITE", 1))
-        rows.check("a new offer in the session", answer.status, 488)
-        rows.check("the answer to the BYE", (await bob.endpoint.request(bob.in_dialog("BYE", 2))).status, 200)
+        session = await bob.next_session()
+        await asyncio.wait_for(session.started.wait(), 10)
+        rows.check("a new offer in the session", (await session.dialog.request("INVITE"))[0].status, 488)
+        rows.check("the answer to the BYE", (await session.dialog.bye()).status, 200)
         rows.check("the outcome", (await last.outcome()).cause, 27)
-        rows.check("a BYE of the gateway", bob.ended.qsize(), 0)
+        rows.check("a BYE of the gateway", session.dialog.ended.is_set(), False)
 
         say("the connection is lost in the middle")
         last = await send_long(alice, "+15550002", LONG, next(number))
-        await bob.frames.get()
-        await bob.close_connections()
+        session = await bob.next_session()
+        await asyncio.wait_for(session.started.wait(), 10)
+        session.connection.close()
         rows.check("the outcome", (await last.outcome()).cause, 27)
-        await asyncio.wait_for(bob.ended.get(), 10)
+        await is_over(session)
 
         say("the connection is refused")
         bob.port = 1
         rows.check("the outcome", await outcome(), 27)
-        await asyncio.wait_for(bob.ended.get(), 10)
+        await is_over(await bob.next_session())
         bob.port = None
 
         say("frames of others")
         last = await send_long(alice, "+15550002", 2 * LONG, next(number))
-        chunks = [await bob.frames.get() for _ in range(2)]
-        connection = bob.connections[-1]
-
-        def take(chunk):
-            connection.write(msrp.Frame("200 OK", [("To-Path", bob.theirs), ("From-Path", bob.own)], transaction=chunk.transaction))
-
-        take(chunks[0])
-        connection.write(msrp.Frame("200 OK", [("To-Path", bob.theirs), ("From-Path", bob.own)], transaction="unknown1"))
-        text = bob.session.send(b"hello")[0]
-        rows.check("a text in a sendonly session", (await connection.answered(text)).status, 403)
-        host, port = bob.theirs.split("/")[2].rsplit(":", 1)
-        stranger = await msrp.Connection.open(host, int(port))
-        frame = msrp.Session(stranger, bob.own, bob.theirs).send(b"hello")[0]
-        rows.check("another connection", (await stranger.answered(frame)).status, 506)
-        take(chunks[1])
+        session = await bob.next_session()
+        message = await session.next_message()
+        connection = session.connection
+        chunks = [frame for frame in connection.frames if frame.get("Message-ID") == message.message_id]
+        connection.answer(chunks[0], 200)
+        paths = [("To-Path", chunks[0].from_path[0]), ("From-Path", chunks[0].to_path[-1])]
+        await connection.write(Frame(new_ident(), status=200, headers=paths).encode())
+        text = session.message("hello")
+        rows.check("a text in a sendonly session", await session.ask(text.chunk(1, 5)), 403)
+        session.connection = stranger = await bob.msrp.connect(session.remote)
+        rows.check("another connection", await session.ask(text.chunk(1, 5)), 506)
+        session.connection = connection
+        stranger.close()
+        connection.answer(chunks[1], 200)
         rows.check("the outcome", (await last.outcome()).kind, "RP-ACK")
+        bob.msrp.check()
     rows.done(at_least=30)
 
 
@@ -287,41 +187,44 @@ async def several_clients():
     "the first that accepts gets the text; the offer to the other is taken back"
     async with gateway(name="several", people=PEOPLE) as gw:
         alice = await gw.user(Phone, "alice")
-        clients = [await (await gw.user(MsrpClient, "bob")).listen() for _ in range(2)]
-        clients[0].status = None
+        first, second = [await gw.user(MsrpClient, "bob") for _ in range(2)]
+        first.invite_answer = 180
         last = await send_long(alice, "+15550002", LONG, 1)
-        equal((await clients[1].message())[1].decode(), LONG, "the text")
+        equal(await text_of(await second.next_session()), LONG, "the text")
         equal((await last.outcome()).kind, "RP-ACK", "the report")
-        await asyncio.wait_for(clients[0].cancelled.get(), 10)
-        equal(len(clients[0].connections), 0, "connections to the other client")
+        await asyncio.wait_for(first.cancelled.get(), 10)
+        equal(len(first.msrp.connections), 0, "connections to the other client")
         say("one refuses")
-        clients[0].status = 486
+        first.invite_answer = 486
         last = await send_long(alice, "+15550002", LONG, 2)
-        equal((await clients[1].message())[1].decode(), LONG, "the text")
+        equal(await text_of(await second.next_session()), LONG, "the text")
         equal((await last.outcome()).kind, "RP-ACK", "the report")
         say("both accept")
-        clients[0].status = 200
+        first.invite_answer = 200
         last = await send_long(alice, "+15550002", LONG, 3)
         equal((await last.outcome()).kind, "RP-ACK", "the report")
-        for client in clients:
-            await asyncio.wait_for(client.ended.get(), 10)
-        equal(sum(client.frames.qsize() for client in clients), 1, "chunks")
+        sessions = [await client.next_session() for client in (first, second)]
+        for session in sessions:
+            await is_over(session)
+        equal(sorted(session.inbox.qsize() for session in sessions), [0, 1], "texts")
         await gw.until(lambda: gw.pending() == 0, what="an empty table")
+        for client in (first, second):
+            client.msrp.check()
 
 
 async def silence():
     "no answer to the INVITE: it is cancelled"
     async with gateway(name="silence", people=PEOPLE, modparams={"im_timeout": 2, "validity": 0}) as gw:
-        alice = await gw.user(Phone, "alice")
-        bob = await (await gw.user(MsrpClient, "bob")).listen()
-        bob.status = None
+        alice, bob = await gw.user(Phone, "alice"), await gw.user(MsrpClient, "bob")
+        bob.invite_answer = 180
         last = await send_long(alice, "+15550002", LONG, 1)
         equal((await last.outcome()).cause, 27, "RP-Cause")
-        await asyncio.wait_for(bob.cancelled.get(), 10)
+        cancel = await asyncio.wait_for(bob.cancelled.get(), 10)
         say("the 200 comes later")
-        await bob.accept(bob.invite)
-        await asyncio.wait_for(bob.ended.get(), 10)
-        equal(len(bob.connections), 0, "connections")
+        await bob.accept(*bob.ringing[cancel.branch])
+        await is_over(await bob.next_session())
+        equal(len(bob.msrp.connections), 0, "connections")
+        bob.msrp.check()
 
 
 RULES = """route[IPSMGW_CONVERTS] {
@@ -347,17 +250,15 @@ async def chosen():
         modparams = {"long_text": "split"}
         async with gateway(name=f"chosen-{name[6:]}", people=PEOPLE, modparams=modparams, rules=str(file), **options) as gw:
             alice = await gw.user(Phone, "alice")
-            bob = await (await gw.user(MsrpClient, "bob")).listen()
-            for text, offers in (("by msrp", 1), ("by a MESSAGE", 0)):
+            bob = await gw.user(MsrpClient, "bob")
+            for text, wanted in (("by msrp", 1), ("by a MESSAGE", 0)):
                 sent = await alice.send_sm("+15550002", text)
-                octets = (await bob.message())[1] if offers else (await bob.next_message()).body
-                equal(octets.decode(), text, "the text")
+                found = await text_of(await bob.next_session()) if wanted else (await bob.next_message()).text
+                equal(found, text, "the text")
                 equal((await sent.outcome()).kind, "RP-ACK", "the report")
-                equal(bob.offers.qsize(), offers, "offers")
-                while not bob.offers.empty():
-                    bob.offers.get_nowait()
+                equal(offers(bob), wanted, "offers")
             say("in pieces")
-            bob.status = 488
+            bob.invite_answer = 488
             text = "The quick brown fox jumps over the lazy dog. " * 60
             last = await send_long(alice, "+15550002", text, 1)
             equal((await last.outcome()).kind, "RP-ACK", "the report")
@@ -373,21 +274,22 @@ async def stored():
         alice = await gw.user(ImClient, "alice", protocol="tcp")
         text = "0123456789" * 110
         equal((await alice.send_im(gw.uri("+15550002"), text)).status, 202, "the answer")
-        bob = await (await gw.user(MsrpClient, "bob", register=False)).listen()
-        for what, set_up in (("busy", {"status": 486}), ("it refuses a chunk", {"frame_answer": "408 x"}), ("taken", {"frame_answer": "200 OK"})):
+        bob = await gw.user(MsrpClient, "bob", register=False)
+        for what, invite_answer, answer in (("busy", 486, 200), ("it refuses a chunk", 200, 408), ("taken", 200, 200)):
             say(what)
-            bob.status = 200
-            for name, value in set_up.items():
-                setattr(bob, name, value)
-            bob.answer_frames(bob.frame_answer)
+            bob.invite_answer = invite_answer
+            behaves(bob, answer=answer)
             await bob.register()
-            await asyncio.wait_for(bob.offers.get(), 20)
-            if bob.status == 200:
-                equal((await bob.message())[1].decode(), text, "the text")
-                await asyncio.wait_for(bob.ended.get(), 10)
+            await asyncio.wait_for(bob.invited.get(), 20)
+            if invite_answer == 200:
+                session = await bob.next_session()
+                await is_over(session)
+                if answer == 200:
+                    equal(await text_of(session), text, "the text")
             await gw.until(lambda: gw.pending() == 0, what="no open exchange")
         await bob.register()
-        equal(bob.offers.qsize(), 0, "further offers")
+        equal(offers(bob), 0, "further offers")
+        bob.msrp.check()
 
 
 async def delivered_in_lua():
