@@ -17,8 +17,8 @@ impl Turn<'_> {
         match exchange {
             Exchange::KeptPart(part) => self.part_stored(part),
             Exchange::StoredMessage(message) => self.message_stored(message),
-            Exchange::SmToIm(_)
-            | Exchange::ImToSm(_)
+            Exchange::SmToIm(sm) => self.sm_written(sm),
+            Exchange::ImToSm(_)
             | Exchange::Submitted(_)
             | Exchange::ListDelivery(_)
             | Exchange::Notification(_) => self.view.update(exchange),
@@ -34,8 +34,8 @@ impl Turn<'_> {
         match exchange {
             Exchange::KeptPart(part) => self.part_not_stored(part),
             Exchange::StoredMessage(message) => self.message_not_stored(message),
-            Exchange::SmToIm(_)
-            | Exchange::ImToSm(_)
+            Exchange::SmToIm(sm) => self.sm_written(sm),
+            Exchange::ImToSm(_)
             | Exchange::Submitted(_)
             | Exchange::ListDelivery(_)
             | Exchange::Notification(_) => self.view.update(exchange),
@@ -57,8 +57,9 @@ impl Turn<'_> {
             Exchange::ImToSm(im) => self.im_taken_up(im).map(Exchange::from),
             Exchange::Submitted(kept) => Some(self.submission_taken_up(kept).into()),
             Exchange::Notification(it) => Some(self.notification_taken_up(it).into()),
+            Exchange::SmToIm(sm) => self.sm_taken_up(sm).map(Exchange::from),
             // They are never written.
-            Exchange::SmToIm(_) | Exchange::ListDelivery(_) => None,
+            Exchange::ListDelivery(_) => None,
         };
         if let Some(exchange) = goes_on {
             let exchange: Exchange = exchange;

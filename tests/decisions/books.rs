@@ -40,7 +40,8 @@ fn allowed(exchange: &Exchange) -> Allowed {
         },
         Exchange::SmToIm(sm) => match (sm.state, sm.sender) {
             (SmToImState::Repetition { .. }, _) => &[""],
-            (_, Party::Phone) => &["sd"],
+            // A stored message has the delivery.
+            (_, Party::Phone) => &["sd", "s"],
             (_, Party::ServiceCentre) => &["d"],
         },
         Exchange::ImToSm(im) => match (im.role, im.to, im.state) {

@@ -2,7 +2,7 @@
 
 use ipsmgw::base::Text;
 use ipsmgw::exchange::{Accepts, ReplyTo};
-use ipsmgw::interwork::{Counter, Input, Interworking, Settings, Verdict};
+use ipsmgw::interwork::{Charged, Counter, Input, Interworking, Settings, Verdict};
 use ipsmgw::sip::{Capabilities, MessageIn};
 use ipsmgw::wire::{RpMessage, Tpdu};
 
@@ -715,9 +715,12 @@ fn the_submission_of_a_stored_message_can_be_recorded_again() {
     let (row, texts) = world.store.rows.values().next().unwrap();
     let again = world.gateway.submission_again(row, texts, world.now);
     assert!(again == Some(*record), "the same record");
-    // The submission of a short message belongs to the exchange of its sender.
+    // The submission of a short message belongs to the exchange of its sender, and the delivery to this one.
     world.store.rows.clear();
     stored_sm(&mut world, &asking(0x2A));
+    let records = world.books.take();
+    assert_eq!(records.len(), 1);
+    assert_eq!(records[0].about, Charged::Submission);
     let (row, texts) = world.store.rows.values().next().unwrap();
     assert!(
         world

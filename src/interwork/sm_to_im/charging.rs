@@ -57,7 +57,8 @@ impl Turn<'_> {
 
     /// The IM side accepted the message; its recipient has confirmed or denied the delivery, or nothing more was heard.
     pub(crate) fn charge_sm_confirmed(&mut self, sm: &SmToIm, told: SmOutcome, status: TpSt) {
-        if sm.to_phone || is_definitive(told.status) {
+        // Another exchange has the delivery, or the answer was it.
+        if sm.to_phone || sm.stored || is_definitive(told.status) {
             return;
         }
         let ending = match self.gateway.policy.causes.status_to_outcome(status) {

@@ -336,16 +336,7 @@ impl Turn<'_> {
         let outcome = SmOutcome::of(status, told);
         sm.state = SmToImState::Reporting { outcome, sent: 0 };
         self.view.update(sm);
-        self.view.remember(PastSm {
-            digest: sm.digest,
-            until_ms: self.now.unix_ms + REPETITION_MS,
-            unix: sm.unix,
-            zone: sm.zone,
-            rp_mr: sm.rp_mr,
-            rp_cause: outcome.rp_cause,
-            tp_fcs: outcome.tp_fcs,
-            report_lost: false,
-        });
+        self.remember_outcome(&sm, outcome);
         self.count(match told {
             RpOutcome::Ack => Counter::SmDelivered,
             RpOutcome::Error { .. } => Counter::SmFailed,
@@ -359,11 +350,28 @@ impl Turn<'_> {
         self.charge_sm(&sm, outcome);
         if told == RpOutcome::Ack {
             self.last_part_delivered(&sm);
+            if self.owes_more(&mut sm) {
+                return;
+            }
         } else {
             self.parts_not_delivered(&sm, status);
         }
         self.send_report(sm);
         self.report_to_repetitions(&sm, status);
+    }
+
+    /// A repetition of the short message gets the same report.
+    pub(crate) fn remember_outcome(&mut self, sm: &SmToIm, outcome: SmOutcome) {
+        self.view.remember(PastSm {
+            digest: sm.digest,
+            until_ms: self.now.unix_ms + REPETITION_MS,
+            unix: sm.unix,
+            zone: sm.zone,
+            rp_mr: sm.rp_mr,
+            rp_cause: outcome.rp_cause,
+            tp_fcs: outcome.tp_fcs,
+            report_lost: false,
+        });
     }
 
     /// The sender got a SIP failure.
@@ -570,6 +578,7 @@ impl Turn<'_> {
                 self.count(Counter::ReportLost);
                 self.view.end(key);
             }
+            SmToImState::Reporting { sent: 0, .. } => self.report_is_due(sm),
             SmToImState::Reporting { .. } => {
                 self.report_lost(&sm);
                 self.reported(sm);

@@ -2,7 +2,7 @@
 //! person (row MO-7). It is not delivered twice, and each request gets its own report.
 
 use crate::exchange::{
-    IdentityKey, Kind, PastSm, ReplyTo, SmToIm, SmToImState, SmToImTexts, TransactionId,
+    IdentityKey, Kind, PastSm, ReplyTo, SmToIm, SmToImState, SmToImTexts, Stored, TransactionId,
 };
 use crate::interwork::counter::Counter;
 use crate::interwork::handle::{FORGOTTEN_MS, Turn};
@@ -21,9 +21,15 @@ impl Turn<'_> {
         let (rp_cause, tp_fcs, unix, zone) = if let Some(open) = self.open_one(sm) {
             self.answer(request, 202, false, Verdict::Answered);
             self.count(Counter::SmRepeated);
-            let SmToImState::Reporting { outcome, .. } = open.state else {
-                self.wait_for_outcome(sm, open);
-                return true;
+            // A report that waits for the database tells the repetitions, too.
+            let outcome = match open.state {
+                SmToImState::Reporting { outcome, .. } if open.header.stored != Stored::Asked => {
+                    outcome
+                }
+                _ => {
+                    self.wait_for_outcome(sm, open);
+                    return true;
+                }
             };
             if self.is_request(&open, sm) {
                 // The report is already on its way.

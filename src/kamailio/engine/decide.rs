@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use crate::exchange::{Exchange, ExchangeKey, Identity, NothingOpen, Now, Texts};
+use crate::exchange::{Change, Exchange, ExchangeKey, Identity, NothingOpen, Now, Texts};
 use crate::interwork::{Effect, Input, Step};
 
 use super::charging;
@@ -39,7 +39,7 @@ pub(crate) fn decide_in(mut locked: Locked<'_>, input: Input<'_>, now: Now) -> S
     let mut step = state().gateway.handle(input, now, &mut locked);
     let mut behind = locked.commit(&step.changes);
     if let Some(storage) = &state().storage
-        && !behind.is_empty()
+        && (!behind.is_empty() || is_kept(&step))
     {
         charging::in_order(storage, &mut step);
         if step.effects.iter().any(is_owed_elsewhere) {
@@ -58,6 +58,18 @@ pub(crate) fn decide_in(mut locked: Locked<'_>, input: Input<'_>, now: Now) -> S
         storage.follow(&behind);
     }
     step
+}
+
+/// Whether the database keeps what the step is about, though it follows none of the changes: an exchange is to be written, or a
+/// message was, whose sender hears of it now.
+fn is_kept(step: &Step) -> bool {
+    let asks = |effect: &Effect| matches!(effect, Effect::Store { .. });
+    let is_stored = |change: &Change| match change {
+        Change::Parked(_) => true,
+        Change::Updated(Exchange::SmToIm(sm)) => sm.stored,
+        _ => false,
+    };
+    step.effects.iter().any(asks) || step.changes.iter().any(is_stored)
 }
 
 thread_local! {

@@ -30,9 +30,9 @@ async def empty(gw):
     await gw.until(lambda: not rows(gw), what="a database without messages")
 
 
-async def send_part(phone, part, mr):
+async def send_part(phone, part, mr, first=0x41):
     dcs, octets = part
-    tpdu = sms.submit("+15550002", "", first=0x41, dcs=dcs, user_data=octets)
+    tpdu = sms.submit("+15550002", "", first=first, dcs=dcs, user_data=octets)
     return await phone.send_sm("+15550002", "", mr=mr, tpdu=tpdu)
 
 
@@ -73,6 +73,28 @@ async def parts_survive(**options):
 async def parts_survive_in_lua():
     "the same with kamailio.lua"
     await parts_survive(**LUA)
+
+
+async def behind_the_rp_ack(**options):
+    "kill -9 behind the RP-ACK of a long text, and of a message that wants a status report: no text again, all status reports"
+    async with gateway(modparams={"concat_timeout": 2}, **options) as gw:
+        alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
+        alice.report_answer = None
+        parts = enumerate(sms.parts(TEXT, 7), 1)
+        sent = [await send_part(alice, part, mr, first=0x61) for mr, part in parts]
+        sent.append(await alice.send_sm("+15550002", "hello", srr=True))
+        for one in sent:
+            equal((await one.outcome()).kind, "RP-ACK", "the report")
+        equal([(await bob.next_message()).text for _ in (1, 2)], [TEXT, "hello"], "the texts")
+        equal([kind for kind, _ in rows(gw)], ["part", "part", "sm_to_im", "sm_to_im"], "what the database has")
+        await gw.kill()
+        alice.report_answer, alice.reports = 200, []
+        await gw.start()
+        reports = [(await alice.next_message(20))[1].tpdu for _ in sent]
+        equal([(it.kind, it.st) for it in reports], [("SMS-STATUS-REPORT", 0x00)] * 4, "the status reports")
+        equal(sorted(rp.mr for _, rp in alice.reports), sorted(one.mr for one in sent[2:]), "RP-ACKs that came again")
+        await empty(gw)
+        equal(bob.inbox.qsize(), 0, "further messages")
 
 
 async def held_survives():
@@ -266,6 +288,7 @@ async def many():
 run(
     parts_survive,
     parts_survive_in_lua,
+    behind_the_rp_ack,
     held_survives,
     no_202_without_the_database,
     database_away,
