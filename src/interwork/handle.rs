@@ -29,7 +29,7 @@ use super::counter::Counter;
 use super::ended::Ended;
 use super::step::{Effect, Step, Verdict};
 use super::{Gateway, Input};
-use crate::exchange::{Exchange, ExchangeKey, NEVER, Now, ReplyTo, Store, View};
+use crate::exchange::{Exchange, ExchangeKey, NEVER, Now, ReplyTo, SessionToken, Store, View};
 use crate::interwork::rules::answer::answer;
 
 /// Milliseconds after which an exchange ends if the end of its transaction was not reported: longer than any
@@ -91,6 +91,9 @@ impl Turn<'_> {
                 session,
                 answer,
             } => self.offer_answered(exchange, session, answer),
+            Input::NotOffered { exchange, why } => {
+                self.offer_answered(exchange, SessionToken::EMPTY, Err(why.status()));
+            }
             Input::SessionEnded { exchange, status } => self.session_ended(exchange, status),
             Input::ScriptAnswered {
                 exchange,

@@ -4,6 +4,7 @@ mod instant_message;
 mod report;
 mod short_message;
 
+use super::unsent::Unsent;
 use crate::exchange::{
     Accepts, Exchange, ExchangeKey, Identity, ReplyTo, SessionToken, Texts, TransactionId,
 };
@@ -91,6 +92,13 @@ pub enum Input<'a> {
         session: SessionToken,
         /// What the client accepts, or the status code of its refusal.
         answer: Result<Accepts, u16>,
+    },
+    /// The offer of an MSRP session could not be sent to a client, or there is no client.
+    NotOffered {
+        /// The exchange of the message.
+        exchange: ExchangeKey,
+        /// Why.
+        why: Unsent,
     },
     /// The session in which a short message was sent has ended.
     SessionEnded {

@@ -89,6 +89,20 @@ pub enum Reason {
     SenderWithoutNumber,
     /// A value that the TPDU cannot carry.
     NotRepresentable,
+    /// An INVITE that cannot be read.
+    Invite,
+    /// An INVITE without an MSRP session that the gateway can take.
+    NoSessionOffered,
+    /// A URI or header field that is too long for a session.
+    LongSessionHeader,
+    /// No socket for MSRP sessions.
+    NoSocket,
+    /// All MSRP sessions are taken.
+    NoSessionLeft,
+    /// The sender has its share of the MSRP sessions.
+    ShareOfSessions,
+    /// The MSRP session has ended.
+    SessionEnded,
     /// The routing script has decided so.
     Script,
 }
@@ -148,6 +162,13 @@ impl fmt::Display for Reason {
             Self::Expired => "expired before delivery",
             Self::SenderWithoutNumber => "sender has no number",
             Self::NotRepresentable => "not representable in a TPDU",
+            Self::Invite => "INVITE cannot be read",
+            Self::NoSessionOffered => "SDP: no MSRP session that can be taken",
+            Self::LongSessionHeader => "URI or Privacy too long for an MSRP session",
+            Self::NoSocket => "no socket for MSRP sessions",
+            Self::NoSessionLeft => "msrp_sessions: all are taken",
+            Self::ShareOfSessions => "msrp_sessions: the sender has its share",
+            Self::SessionEnded => "MSRP session has ended",
             Self::Script => "by the routing script",
         })
     }

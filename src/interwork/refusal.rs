@@ -31,6 +31,14 @@ impl Refusal {
             reason,
         })
     }
+
+    /// The same for a reason that passes: with Retry-After.
+    pub(crate) fn later(status: u16, reason: Reason) -> Box<Self> {
+        Box::new(Self {
+            answer: answer(status, true),
+            ..*Self::sip(status, reason)
+        })
+    }
 }
 
 /// Retry-After in seconds while the gateway is stopping.

@@ -141,7 +141,8 @@ pub enum Effect {
     },
     /// Offer an MSRP session for a short message to each client of its recipient that takes sessions. If there are
     /// several, [`Input::Forked`](super::Input::Forked) comes first, then an
-    /// [`Input::OfferAnswered`](super::Input::OfferAnswered) for each, also for one that could not be sent.
+    /// [`Input::OfferAnswered`](super::Input::OfferAnswered) or
+    /// [`Input::NotOffered`](super::Input::NotOffered) for each; without a client, one `NotOffered`.
     OfferSession {
         /// The exchange of the message.
         exchange: ExchangeKey,

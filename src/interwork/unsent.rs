@@ -1,6 +1,6 @@
 //! Messages of our own that do not leave.
 
-/// Why a message of our own was not sent.
+/// Why a message or an offer of our own was not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unsent {
     /// The recipient has no contact that is left, and there is no hop for other recipients.
@@ -9,6 +9,14 @@ pub enum Unsent {
     Dropped,
     /// Sending failed.
     Failed,
+    /// The routing script has relayed it to nobody, and has not answered it.
+    NotRelayed,
+    /// No socket for MSRP sessions.
+    NoSocket,
+    /// As many MSRP sessions are offered as there can be.
+    NoSessionLeft,
+    /// A URI is too long for an MSRP session.
+    TooLong,
 }
 
 impl Unsent {
@@ -17,7 +25,8 @@ impl Unsent {
         match self {
             Self::NoDestination => 480,
             Self::Dropped => 403,
-            Self::Failed => 503,
+            Self::NotRelayed => 500,
+            Self::Failed | Self::NoSocket | Self::NoSessionLeft | Self::TooLong => 503,
         }
     }
 }

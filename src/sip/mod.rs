@@ -11,6 +11,7 @@ mod privacy;
 mod register_body;
 mod registration;
 mod sdp;
+mod status;
 mod uri;
 
 pub use capability::Capabilities;
@@ -23,4 +24,5 @@ pub use privacy::{is_nobody, is_private};
 pub use register_body::{ContactsTold, RegisterBody, RegisteredContact};
 pub use registration::{Hop, address_of_record, first_uri, is_third_party};
 pub use sdp::{Media, MediaDirection, MsrpMedia, Sdp, Setup, push_rejected, push_session};
+pub use status::{FINAL, is_failure, is_final, is_success};
 pub use uri::{GlobalNumber, Uri, push_user};

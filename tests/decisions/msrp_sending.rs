@@ -3,7 +3,9 @@
 use ipsmgw::base::Text;
 use ipsmgw::exchange::ExchangeKey;
 use ipsmgw::interwork::msrp::offer::OwnAddress;
-use ipsmgw::interwork::msrp::{SendingSession, SendingState, Sent, describe};
+use ipsmgw::interwork::msrp::{
+    ClientAccepted, SendingSession, SendingState, Sent, SessionDialog, SessionFault, describe,
+};
 use ipsmgw::sip::Sdp;
 use ipsmgw::wire::msrp::{Continuation, Frame};
 
@@ -302,6 +304,56 @@ fn answers_that_cannot_be_used() {
         assert_eq!(offered().accepted(bad.as_bytes()), Err(488), "{to}");
     }
     assert!(offered().accepted(good.as_bytes()).is_ok());
+}
+
+fn dialog(peer_tag: &str) -> Option<SessionDialog> {
+    Some(SessionDialog {
+        call_id: Text::new("id").unwrap(),
+        from: Text::new("sip:a@b").unwrap(),
+        to: Text::new("sip:c@d").unwrap(),
+        peer_tag: Text::new(peer_tag).unwrap(),
+        target: Text::new("sip:e@f").unwrap(),
+        routes: Text::EMPTY,
+    })
+}
+
+#[test]
+fn the_first_2xx_counts() {
+    let good = answer(PEER, "");
+    let mut session = offered();
+    let first = session.client_accepted(dialog("one"), &good);
+    assert!(matches!(first, ClientAccepted::First(Ok(_))), "{first:?}");
+    for (peer_tag, found) in [
+        ("one", ClientAccepted::Repeated),
+        ("two", ClientAccepted::OtherClient),
+    ] {
+        assert_eq!(session.client_accepted(dialog(peer_tag), &good), found);
+    }
+    assert_eq!(session.dialog.unwrap().peer_tag.as_str(), "one");
+    let not_sent = SendingState::Accepted { opens: false };
+    for (dialog, description, status) in [(dialog("one"), &b"x"[..], 488), (None, &good, 500)] {
+        let mut session = offered();
+        let refused = session.client_accepted(dialog, description);
+        assert_eq!(refused, ClientAccepted::First(Err(status)));
+        assert_eq!(session.state, not_sent);
+    }
+    let mut session = offered();
+    session.state = SendingState::Cancelled;
+    let late = session.client_accepted(dialog("one"), &good);
+    assert_eq!(late, ClientAccepted::TooLate);
+    assert_eq!(session.state, not_sent);
+    assert!(session.dialog.is_some(), "it gets a BYE");
+}
+
+#[test]
+fn what_the_host_cannot_send() {
+    for (fault, status) in [
+        (SessionFault::NoMemory, 503),
+        (SessionFault::Ended, 480),
+        (SessionFault::NoConnection, 408),
+    ] {
+        assert_eq!(Sent::failed(fault).outcome, Some(status));
+    }
 }
 
 #[test]

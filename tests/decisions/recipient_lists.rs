@@ -21,8 +21,12 @@ const RICH: Capabilities = Capabilities {
     ..CLIENT
 };
 
-/// A body of this part and a list.
+/// A body of this part and a list; "" is a list of somebody.
 pub(crate) fn body(part: &str, list: &str) -> Vec<u8> {
+    let list = match list {
+        "" => "<entry uri='sip:somebody@ims.example'/>",
+        list => list,
+    };
     format!(
         "--b\r\nContent-Type: {part}\r\n--b\r\nContent-Type: application/resource-lists+xml\r\n\
          Content-Disposition: recipient-list; handling=required\r\n\r\n\
@@ -390,6 +394,31 @@ fn list_is_not_passed_on() {
         .replace("--b", "--c");
     let nested = format!("--b\r\nContent-Type: multipart/mixed;boundary=c\r\n\r\n{inner}\r\n--b--");
     assert_eq!(prepare(&world, nested.as_bytes(), &to).err(), Some(400));
+}
+
+/// The list is looked at before the message.
+#[test]
+fn a_list_that_is_refused() {
+    let world = World::new();
+    let to = [known(BOB, PHONE)];
+    let image = "image/png\r\n\r\nx";
+    let many: String = (0..21)
+        .map(|number| format!("<entry uri='sip:{number}@b'/>"))
+        .collect();
+    let no_list = |body: Vec<u8>| {
+        let body = String::from_utf8(body).unwrap();
+        body.replace("resource-lists+xml", "json").into_bytes()
+    };
+    for (body, status) in [
+        (body(image, "<entry/>"), 400),
+        (body(image, &many), 413),
+        (body(image, "<entry-ref ref='a'/>"), 488),
+        (no_list(body(TEXT, "")), 415),
+        (body(TEXT, " "), 400),
+        (body(image, ""), 415),
+    ] {
+        assert_eq!(prepare(&world, &body, &to).err(), Some(status));
+    }
 }
 
 #[test]

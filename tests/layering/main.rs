@@ -3,6 +3,7 @@
 
 mod graph;
 mod kamailio;
+mod status_codes;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,7 +25,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 /// The rooms of `interwork`, and the files beside them. A room imports only from those above it, and not from another one
 /// of its line.
 const INTERWORK: &[&[&str]] = &[
-    &["counter", "ended", "reason"],
+    &["counter", "ended", "reason", "unsent"],
     &["charging"],
     &["rules"],
     &["gateway", "input"],

@@ -63,6 +63,9 @@ impl Gateway {
         recipients: &[RecipientIn<'_>],
         now: Now,
     ) -> Result<Vec<TranslatedDelivery>, Box<Refusal>> {
+        if let Some(Err(refusal)) = self.recipients(message) {
+            return Err(refusal);
+        }
         self.convertible(message)?;
         let is_emergency = |one: &RecipientIn<'_>| {
             let mut names = [Some(one.name), one.uri].into_iter().flatten();

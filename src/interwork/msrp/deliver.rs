@@ -1,7 +1,7 @@
 //! A whole message on its way to the phone.
 
 use super::session::{MsrpMessage, MsrpSession};
-use super::status::of_sip;
+use super::status::{MsrpOutcome, of_sip};
 use crate::exchange::{ImToSmState, Now};
 use crate::interwork::Gateway;
 use crate::interwork::counter::Counter;
@@ -14,7 +14,11 @@ use crate::sip::{Capabilities, MessageIn};
 impl Gateway {
     /// Whether messages of this session can be delivered at all: its sender is known, and its recipient is somebody
     /// whom short messages reach.
-    pub fn check_session(&self, invite: &MessageIn<'_>, now: Now) -> Result<(), Box<Refusal>> {
+    pub(crate) fn check_session_content(
+        &self,
+        invite: &MessageIn<'_>,
+        now: Now,
+    ) -> Result<(), Box<Refusal>> {
         let probe = MessageIn {
             content_type: Some("text/plain"),
             body: b"?",
@@ -24,7 +28,7 @@ impl Gateway {
         self.translate_im(&probe, now).map(drop)
     }
 
-    /// Translates a whole message of a session, like a MESSAGE with the same body. An error is a status code of MSRP.
+    /// Translates a whole message of a session, like a MESSAGE with the same body. An error is the outcome.
     pub fn translate_session_message(
         &self,
         session: &MsrpSession,
@@ -32,7 +36,7 @@ impl Gateway {
         octets: &[u8],
         recipient: Capabilities,
         now: Now,
-    ) -> Result<TranslatedIm, u16> {
+    ) -> Result<TranslatedIm, MsrpOutcome> {
         let some = |text| Some(text).filter(|text: &&str| !text.is_empty());
         let message = MessageIn {
             request_uri: session.recipient.as_str(),
@@ -46,7 +50,7 @@ impl Gateway {
             ..MessageIn::default()
         };
         self.translate_im(&message, now)
-            .map_err(|refusal| of_sip(refusal.answer.status))
+            .map_err(|refusal| MsrpOutcome::Failed(of_sip(refusal.answer.status)))
     }
 }
 

@@ -3,7 +3,7 @@
 //! IM -> SM: the client offers a session and sends messages in it.
 //!
 //! ```text
-//! INVITE  offer::answer      -> 200 with the session's own URI, or a refusal
+//! INVITE  Gateway::check_session, answer_offer -> 200 with the session's own URI, or a refusal
 //! SEND    Session::receive   -> a frame to send back, or a whole message
 //! message Gateway::translate_session_message, Input::SessionMessage -> the exchange that delivers it
 //! outcome Session::outcome   -> the response that was held, or a REPORT
@@ -14,24 +14,28 @@
 //!
 //! ```text
 //! text       Effect::OfferSession    -> an INVITE to each client, with sending::describe
-//! 200        SendingSession::accepted, Input::OfferAnswered -> Effect::BeginSession for the first client
+//! 200        SendingSession::client_accepted, Input::OfferAnswered -> Effect::BeginSession for the first client
 //! frame      SendingSession::receive -> the next chunks, or the outcome
 //! outcome    Input::SessionEnded     -> the report to the phone
 //! ```
 
+mod accepted;
 mod answers;
 mod chunk;
 mod deliver;
+mod invite;
 pub mod offer;
 mod offered;
 mod sending;
 mod session;
 mod status;
 
+pub use accepted::ClientAccepted;
 pub use chunk::{ByteRuns, MAX_RUNS, Run};
+pub use invite::{Answerer, InSession, NoSession, OpenSessions};
 pub use sending::{SendingSession, SendingState, Sent, SessionDialog, describe};
 pub use session::{
     Arrival, HeldChunk, MAX_MESSAGES, MsrpLimits, MsrpMessage, MsrpMessageState, MsrpSession,
     Received, Rooms, share_of_sessions, token_of,
 };
-pub use status::{MsrpOutcome, outcome};
+pub use status::{MsrpOutcome, SessionFault, outcome};

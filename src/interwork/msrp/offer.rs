@@ -4,7 +4,12 @@ use std::fmt::Write as _;
 
 use super::session::ACCEPT_TYPES;
 use crate::base::Text;
-use crate::sip::{Media, MediaDirection, MsrpMedia, Sdp, Setup, push_rejected, push_session};
+use crate::interwork::reason::Reason;
+use crate::interwork::refusal::Refusal;
+use crate::interwork::rules::answer::answer as answer_with;
+use crate::sip::{
+    Answer, Media, MediaDirection, MsrpMedia, Sdp, Setup, push_rejected, push_session,
+};
 use crate::wire::msrp::Path;
 
 /// Where the gateway takes connections, as the client knows it.
@@ -31,17 +36,31 @@ pub struct Accepted {
     pub path: Text<510>,
 }
 
+impl Accepted {
+    /// The answer to the INVITE, beside its description and its header fields.
+    pub fn answer() -> Answer {
+        answer_with(200, false)
+    }
+
+    /// The header fields of the answer, from this host and port.
+    pub fn header_lines(contact: &str) -> String {
+        format!(
+            "Contact: <sip:{contact}>\r\nAllow: INVITE, ACK, BYE, CANCEL\r\nContent-Type: application/sdp\r\n"
+        )
+    }
+}
+
 /// Answers an offer: `own` has an address for TCP, for TLS, or for both, and `signalling` is the host for SIP. The session gets this
-/// token; `id` names the description. An error is a SIP status code.
-pub fn answer(
+/// token; `id` names the description.
+pub(super) fn answer(
     offer: &[u8],
     own: &[OwnAddress<'_>],
     signalling: &str,
     token: &str,
     id: u32,
     max_size: u32,
-) -> Result<Accepted, u16> {
-    let offer = Sdp::parse(offer).map_err(|_| 400_u16)?;
+) -> Result<Accepted, Box<Refusal>> {
+    let offer = Sdp::parse(offer).map_err(Reason::Undecodable)?;
     let mut accepted = None;
     let mut sdp = String::with_capacity(512);
     push_session(&mut sdp, id, signalling);
@@ -54,9 +73,9 @@ pub fn answer(
             push_rejected(&mut sdp, &media);
             continue;
         };
-        let too_long = 488_u16;
-        let uri = own_uri(own, token).ok_or(500_u16)?;
-        let endpoint = path.endpoint().ok_or(too_long)?;
+        let too_long = || Refusal::sip(488, Reason::LongSessionHeader);
+        let uri = own_uri(own, token).ok_or_else(|| Refusal::sip(500, Reason::NoSocket))?;
+        let endpoint = path.endpoint().ok_or_else(too_long)?;
         let mine = MsrpMedia {
             port: own.port,
             is_secure: own.is_secure,
@@ -70,11 +89,11 @@ pub fn answer(
         mine.push(&mut sdp);
         accepted = Some((
             uri,
-            Text::new(endpoint.as_str()).ok_or(too_long)?,
-            Text::new(path.as_str()).ok_or(too_long)?,
+            Text::new(endpoint.as_str()).ok_or_else(too_long)?,
+            Text::new(path.as_str()).ok_or_else(too_long)?,
         ));
     }
-    let (own, peer, path) = accepted.ok_or(488_u16)?;
+    let (own, peer, path) = accepted.ok_or_else(|| Refusal::sip(488, Reason::NoSessionOffered))?;
     Ok(Accepted {
         sdp,
         own,
@@ -123,7 +142,8 @@ mod tests {
 
     fn offer(lines: &str) -> Result<Accepted, u16> {
         let offer = format!("v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nt=0 0\r\n{lines}");
-        answer(offer.as_bytes(), &[OWN], OWN.address, "token", 7, 80_000)
+        let answered = answer(offer.as_bytes(), &[OWN], OWN.address, "token", 7, 80_000);
+        answered.map_err(|refusal| refusal.answer.status)
     }
 
     #[test]
@@ -167,7 +187,8 @@ mod tests {
             let offer = format!(
                 "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nt=0 0\r\nm=message 7 {transport} *\r\na=path:{scheme}://192.0.2.1:7/s;tcp\r\n"
             );
-            let accepted = answer(offer.as_bytes(), &own, "192.0.2.9", "token", 7, 80_000).unwrap();
+            let accepted = answer(offer.as_bytes(), &own, "192.0.2.9", "token", 7, 80_000);
+            let accepted = accepted.ok().unwrap();
             assert_eq!(accepted.own.as_str(), uri);
             let media: Vec<u16> = Sdp::parse(accepted.sdp.as_bytes())
                 .unwrap()

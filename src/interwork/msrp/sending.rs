@@ -5,10 +5,11 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use super::answers;
 use super::chunk::{ByteRuns, Run};
 use super::offer::OwnAddress;
+use super::status::SessionFault;
 use crate::base::Text;
-use crate::exchange::{Accepts, ExchangeKey, SentContent, SessionToken, TransactionId};
+use crate::exchange::{ExchangeKey, SentContent, SessionToken, TransactionId};
 use crate::mime::{CPIM_TYPE, UTF8_TEXT_TYPE};
-use crate::sip::{MediaDirection, MsrpMedia, Sdp, Setup, push_session};
+use crate::sip::{MediaDirection, MsrpMedia, Setup, push_session};
 use crate::wire::msrp::{
     ByteRange, Continuation, Frame, FrameWriter, Header, Ident, Method, MsrpUri, Path, Start,
 };
@@ -168,37 +169,6 @@ impl SendingSession {
             until_ms,
             look_ms: until_ms,
         }
-    }
-
-    /// The client has accepted with this description. An error is the outcome as a SIP status code.
-    pub fn accepted(&mut self, answer: &[u8]) -> Result<Accepts, u16> {
-        let answer = Sdp::parse(answer).map_err(|_| 488_u16)?;
-        let is_secure = self.own.as_str().starts_with("msrps:");
-        let mut media = answer.media();
-        let media = media.find(|media| media.is_msrp() && media.port != 0);
-        let receives = |direction: MediaDirection| direction.reversed().sends();
-        let media = media
-            .filter(|media| media.is_secure() == is_secure && receives(media.direction()))
-            .ok_or(488_u16)?;
-        let path = media.path().and_then(|path| Path::parse(path).ok());
-        let path = path.ok_or(488_u16)?;
-        let endpoint = path.endpoint().ok_or(488_u16)?;
-        if endpoint.session_id.is_none() || path.uris().any(|uri| uri.port.is_none()) {
-            return Err(488);
-        }
-        let opens = media.setup() == Some(Setup::Active);
-        // Its first frame may overtake this answer.
-        let early = Path::parse(self.path.as_str()).ok();
-        let is_early = opens && early.and_then(Path::endpoint) == Some(endpoint);
-        self.connection = self.connection.filter(|_| is_early);
-        self.path = Text::new(path.as_str()).ok_or(488_u16)?;
-        self.state = SendingState::Accepted { opens };
-        Ok(Accepts {
-            text: media.accepts("text/plain"),
-            cpim: media.accepts(CPIM_TYPE) && media.accepts_wrapped("text/plain"),
-            max_size: media.max_size(),
-            is_relayed: path.uris().nth(1).is_some(),
-        })
     }
 
     /// Begins to send. `read(at, count)` gives `count` octets of the message, from octet `at` on.
@@ -475,6 +445,11 @@ impl Sent {
             frames: Vec::new(),
             outcome: Some(status),
         }
+    }
+
+    /// The host cannot send the message.
+    pub fn failed(fault: SessionFault) -> Self {
+        Self::outcome(fault.status())
     }
 }
 

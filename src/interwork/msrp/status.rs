@@ -13,6 +13,35 @@ pub enum MsrpOutcome {
     Failed(u16),
 }
 
+impl MsrpOutcome {
+    /// The gateway takes no new messages: it is stopping or draining.
+    pub const STOPPING: Self = Self::Failed(408);
+    /// There is no place for the message among the open exchanges.
+    pub const NO_PLACE: Self = Self::Failed(408);
+}
+
+/// Why a message cannot be sent in a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionFault {
+    /// There is no memory for the message.
+    NoMemory,
+    /// The session has ended.
+    Ended,
+    /// The connection to the client is closed, or cannot be opened.
+    NoConnection,
+}
+
+impl SessionFault {
+    /// The outcome as a SIP status code.
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::NoMemory => 503,
+            Self::Ended => 480,
+            Self::NoConnection => 408,
+        }
+    }
+}
+
 /// The outcome in MSRP of an instant message that became short messages.
 pub fn outcome(ended: &Ended) -> MsrpOutcome {
     match ended.status {

@@ -43,6 +43,7 @@ const fn reason(status: u16) -> &'static str {
         416 => "Unsupported URI Scheme",
         420 => "Bad Extension",
         480 => "Temporarily Unavailable",
+        481 => "Call/Transaction Does Not Exist",
         482 => "Loop Detected",
         486 => "Busy Here",
         488 => "Not Acceptable Here",

@@ -1,7 +1,7 @@
 //! The effects of a decision, executed in Kamailio. No lock of this module is held.
 
-use crate::exchange::{Clients, ExchangeKey, Kind, ReplyTo, SessionToken};
-use crate::interwork::{Effect, Ended, Ending, Input, Step, Verdict};
+use crate::exchange::{Clients, ExchangeKey, Kind, ReplyTo};
+use crate::interwork::{Effect, Ended, Ending, Input, Step, Unsent, Verdict};
 use crate::sip::{Answer, Translation};
 
 use super::answer::{answer_in_transaction, answer_request, reply};
@@ -141,18 +141,11 @@ pub(crate) fn execute(step: Step, context: Context<'_>) -> Executed {
                     .map(|client| offers::offer(exchange, &offer, client))
                     .collect();
                 if sent.is_empty() {
-                    sent.push(Err(NotSent(480)));
+                    sent.push(Err(Unsent::NoDestination));
                 }
-                for NotSent(status) in sent.into_iter().filter_map(Result::err) {
-                    tracing::info!(status, "an MSRP session could not be offered");
-                    tell(
-                        exchange,
-                        Input::OfferAnswered {
-                            exchange,
-                            session: SessionToken::EMPTY,
-                            answer: Err(status),
-                        },
-                    );
+                for why in sent.into_iter().filter_map(Result::err) {
+                    tracing::info!(?why, "an MSRP session could not be offered");
+                    tell(exchange, Input::NotOffered { exchange, why });
                 }
             }
             Effect::BeginSession {

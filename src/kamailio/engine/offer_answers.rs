@@ -1,7 +1,8 @@
 //! What comes back to sessions that the gateway has offered: answers to the INVITE, frames, BYE, and the end of their time.
 
 use crate::interwork::Input;
-use crate::interwork::msrp::{SendingSession, SendingState, SessionDialog};
+use crate::interwork::msrp::{ClientAccepted, SendingSession, SendingState};
+use crate::sip::{is_final, is_success};
 use crate::wire::msrp::Frame;
 
 use super::execute::{Context, handle};
@@ -19,17 +20,15 @@ pub(crate) fn answered(number: u64, about: &Told<'_>) {
         return send::note_sent(about);
     }
     let status = about.status();
-    match (status, about.reply()) {
-        (..200, _) => {}
-        (200..300, Some(reply)) => match state().offers.numbered(number) {
-            Some(token) => accepted(&token, reply),
-            None => offers::refuse_late(reply),
-        },
-        _ => {
-            if let Some(token) = state().offers.numbered(number) {
-                refused(&token, status);
-            }
-        }
+    if !is_final(status) {
+        return;
+    }
+    let token = state().offers.numbered(number);
+    match (about.reply().filter(|_| is_success(status)), token) {
+        (Some(reply), Some(token)) => accepted(&token, reply),
+        (Some(reply), None) => offers::refuse_late(reply),
+        (None, Some(token)) => refused(&token, status),
+        (None, None) => {}
     }
 }
 
@@ -37,67 +36,37 @@ pub(crate) fn answered(number: u64, about: &Told<'_>) {
 fn accepted(token: &Token, reply: Reply<'_>) {
     let state = state();
     let dialog = offers::dialog_of(reply);
-    let answer = reply.octets_behind_header();
+    let description = reply.octets_behind_header();
     let done = state
         .offers
         .with(token.as_str(), &state.msrp_limits, |open| {
             let session = &mut open.session;
-            let before = session.state;
-            if matches!(before, SendingState::Offered | SendingState::Cancelled) {
-                session.dialog = dialog;
-            }
-            let answer = match before {
-                SendingState::Offered => match dialog {
-                    Some(_) => session.accepted(answer),
-                    None => Err(500),
-                },
-                _ => Err(487),
-            };
-            (session.exchange, before, answer)
+            let accepted = session.client_accepted(dialog, description);
+            (*session, accepted)
         });
-    let Some((exchange, before, answer)) = done else {
+    let Some((session, accepted)) = done else {
         return;
     };
-    match before {
-        SendingState::Offered if answer.is_ok() => {}
-        SendingState::Offered | SendingState::Cancelled => give_up(token),
-        // It is known already, or another client behind the same proxy has accepted, too.
-        _ => return refuse_other(token, dialog.as_ref()),
-    }
-    if before == SendingState::Offered {
-        let input = Input::OfferAnswered {
-            exchange,
-            session: *token,
-            answer,
-        };
-        handle(exchange, input, Context::Nothing);
-    }
-}
-
-/// Ends an accepted session that nothing is sent in.
-fn give_up(token: &Token) {
-    let state = state();
-    let session = state
-        .offers
-        .with(token.as_str(), &state.msrp_limits, |open| {
-            open.session.state = SendingState::Accepted { opens: false };
-        });
-    if session.is_some() {
-        offers::end(token);
-    }
-}
-
-/// A second client behind a proxy has accepted the same offer.
-fn refuse_other(token: &Token, other: Option<&SessionDialog>) {
-    let state = state();
-    let session = state
-        .offers
-        .with(token.as_str(), &state.msrp_limits, |open| open.session);
-    let known = session.and_then(|session| Some(session.dialog?.peer_tag));
-    if let (Some(session), Some(other)) = (session, other)
-        && known != Some(other.peer_tag)
-    {
-        offers::bye(other, token.as_str(), &session);
+    match accepted {
+        ClientAccepted::First(answer) => {
+            if answer.is_err() {
+                offers::end(token);
+            }
+            let exchange = session.exchange;
+            let input = Input::OfferAnswered {
+                exchange,
+                session: *token,
+                answer,
+            };
+            handle(exchange, input, Context::Nothing);
+        }
+        ClientAccepted::TooLate => offers::end(token),
+        ClientAccepted::OtherClient => {
+            if let Some(other) = &dialog {
+                offers::bye(other, token.as_str(), &session);
+            }
+        }
+        ClientAccepted::Repeated => {}
     }
 }
 

@@ -2,9 +2,10 @@
 
 use crate::base::{HeaderNames, Text};
 use crate::exchange::{ExchangeKey, SentContent};
+use crate::interwork::Unsent;
 use crate::interwork::msrp::offer::own_uri;
 use crate::interwork::msrp::{
-    Rooms as _, SendingSession, SendingState, Sent, SessionDialog, describe,
+    Rooms as _, SendingSession, SendingState, Sent, SessionDialog, SessionFault, describe,
 };
 use crate::sip::{MessageOut, caller_routes, first_uri, tag, uri_of};
 use crate::wire::msrp::Path;
@@ -14,7 +15,7 @@ use super::send;
 use super::transaction_id::{tm_place, transaction_id};
 use super::watch;
 use crate::kamailio::register::contacts;
-use crate::kamailio::register::route::{NotSent, Route};
+use crate::kamailio::register::route::Route;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::now::now;
 use crate::kamailio::state::sessions::{Open, Token, number_of};
@@ -43,25 +44,25 @@ pub(crate) fn offer(
     exchange: ExchangeKey,
     offer: &MessageOut,
     route: &Route,
-) -> Result<(), NotSent> {
+) -> Result<(), Unsent> {
     let (state, now_ms) = (state(), now().unix_ms);
-    let socket = state.msrp_socket.as_deref().ok_or(NotSent(503))?;
-    let own = OwnPlace::of_socket(socket).ok_or(NotSent(503))?;
+    let socket = state.msrp_socket.as_deref().ok_or(Unsent::NoSocket)?;
+    let own = OwnPlace::of_socket(socket).ok_or(Unsent::NoSocket)?;
     let own = own.address();
     let token = state
         .offers
         .free_token([random(), random()])
-        .ok_or(NotSent(503))?;
+        .ok_or(Unsent::NoSessionLeft)?;
     let (uri, number) = own_uri(&own, token.as_str())
         .zip(number_of(&token))
-        .ok_or(NotSent(503))?;
+        .ok_or(Unsent::TooLong)?;
     let answer_ms = state.gateway.policy.im_timeout_ms;
     let mut session = SendingSession::new(token, exchange, uri, now_ms, answer_ms);
     let text = |text: &Option<String>| text.as_deref().unwrap_or_default().to_owned();
-    session.next_hop = Text::new(&text(&route.next_hop)).ok_or(NotSent(503))?;
+    session.next_hop = Text::new(&text(&route.next_hop)).ok_or(Unsent::TooLong)?;
     session.socket = Text::new(&text(&route.socket)).unwrap_or_default();
     if !state.offers.open(session, &state.msrp_limits) {
-        return Err(NotSent(503));
+        return Err(Unsent::NoSessionLeft);
     }
     let mut message = offer.clone();
     if message.to.is_empty() {
@@ -72,8 +73,8 @@ pub(crate) fn offer(
         };
     }
     route.add_path(&mut message);
-    let (_, contact) =
-        own_sockets::signalling(route.socket.as_deref().unwrap_or(socket)).ok_or(NotSent(503))?;
+    let (_, contact) = own_sockets::signalling(route.socket.as_deref().unwrap_or(socket))
+        .ok_or(Unsent::NoSocket)?;
     message.headers.push_str(&format!(
         "Contact: <sip:{contact}>;+g.oma.sip-im.large-message\r\nAllow: INVITE, ACK, BYE, CANCEL\r\n"
     ));
@@ -104,8 +105,8 @@ pub(crate) fn offer(
                 });
             return Ok(());
         }
-        Err(SendResult::Dropped) => NotSent(403),
-        Ok(_) | Err(_) => NotSent(503),
+        Err(SendResult::Dropped) => Unsent::Dropped,
+        Ok(_) | Err(_) => Unsent::Failed,
     };
     state.offers.end(token.as_str());
     Err(failed)
@@ -134,15 +135,12 @@ pub(crate) fn begin(
             (session.content, session.wants_report) = (content, wants_report);
             match pages.write(0, 0, body) {
                 true => session.begin(now_ms, &|at, len| pages.read_at(0, at, len)),
-                false => Sent {
-                    outcome: Some(503),
-                    ..Sent::default()
-                },
+                false => Sent::failed(SessionFault::NoMemory),
             }
         });
     match begun {
         Some(sent) => carry_out(token, sent, None),
-        None => Some(480),
+        None => Some(SessionFault::Ended.status()),
     }
 }
 
@@ -159,7 +157,7 @@ pub(crate) fn carry_out(token: &Token, sent: Sent, connection: Option<i32>) -> O
     });
     let lost = (!all_sent).then(|| {
         tracing::info!("an MSRP client cannot be reached");
-        408
+        SessionFault::NoConnection.status()
     });
     let outcome = sent.outcome.or(lost)?;
     end(token);

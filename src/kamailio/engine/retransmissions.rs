@@ -5,6 +5,7 @@ use std::hash::{DefaultHasher, Hasher as _};
 use std::net::IpAddr;
 
 use crate::interwork::answer;
+use crate::sip::{FINAL, is_failure};
 
 use super::answer;
 use crate::kamailio::state::answered::FinalResponse;
@@ -76,10 +77,10 @@ impl Watcher for Answered {
 
     fn told(about: &Told<'_>) {
         let status = about.status();
-        if let 200..700 = status {
+        if FINAL.contains(&status) {
             let response = FinalResponse {
                 status,
-                retry_after: status >= 300 && has_retry_after(about.sent()),
+                retry_after: is_failure(status) && has_retry_after(about.sent()),
             };
             let now_ms = clock::monotonic_ms();
             state().answered.remember(about.number, response, now_ms);

@@ -1,7 +1,8 @@
 //! tm's callbacks for transactions of exchanges become inputs of the core.
 
 use crate::exchange::ExchangeKey;
-use crate::interwork::Input;
+use crate::interwork::{Input, Unsent};
+use crate::sip::{is_failure, is_final, is_success};
 
 use super::answer::answer_in_transaction;
 use super::decide::is_open;
@@ -39,7 +40,7 @@ fn relayed(exchange: ExchangeKey, about: &Told<'_>) {
         handle(exchange, input, Context::Nothing);
     };
     match about.event {
-        TmEvent::ResponseIn if status >= 200 => {
+        TmEvent::ResponseIn if is_final(status) => {
             if let Some(branch) = current_branch() {
                 let input = Input::BranchAnswered {
                     exchange,
@@ -54,7 +55,7 @@ fn relayed(exchange: ExchangeKey, about: &Told<'_>) {
                 );
             }
         }
-        TmEvent::ResponseForwarded if (200..300).contains(&status) => {
+        TmEvent::ResponseForwarded if is_success(status) => {
             if let Some(reply) = about.reply() {
                 let input = Input::ResponseForwarded { exchange, status };
                 handle(exchange, input, Context::Response(reply));
@@ -65,7 +66,7 @@ fn relayed(exchange: ExchangeKey, about: &Told<'_>) {
                 script_answered(exchange, request, status);
             }
         }
-        TmEvent::ResponseOut if status >= 200 => {
+        TmEvent::ResponseOut if is_final(status) => {
             let failure = picked_failure(transaction).filter(|_| !result_route::is_accepting());
             if let Some(failure) = failure {
                 // The script has answered in its failure route: the picked failure is the outcome. The core ignores a
@@ -78,7 +79,7 @@ fn relayed(exchange: ExchangeKey, about: &Told<'_>) {
             // tm calls ResponseOut only if sending worked. If the phone's connection is closed, the phone has not seen the
             // answer, but its message was accepted: the phone gets the report, and its retransmissions are not delivered
             // again.
-            if let Some(status @ 200..300) = transaction.final_status() {
+            if let Some(status) = transaction.final_status().filter(|it| is_success(*it)) {
                 final_sent(exchange, status, transaction);
             }
             handle(exchange, Input::Released { exchange }, Context::Nothing);
@@ -135,7 +136,7 @@ fn has_failure_route(transaction: Transaction<'_>) -> bool {
 /// The failure that tm picked, while tm handles a failure.
 fn picked_failure(transaction: Transaction<'_>) -> Option<u16> {
     let status = transaction.picked_branch().map(Branch::status);
-    status.filter(|status| *status >= 300)
+    status.filter(|status| is_failure(*status))
 }
 
 /// In mod_init. The callback after each failure route is the only place where a failure that the script has not handled can be
@@ -175,6 +176,6 @@ fn answer_unmended_failure(msg: SipMsg<'_>) {
     let Some(exchange) = exchange_relayed(transaction) else {
         return;
     };
-    let status = picked_failure(transaction).unwrap_or(500);
+    let status = picked_failure(transaction).unwrap_or(Unsent::NotRelayed.status());
     script_answered(exchange, request, status);
 }

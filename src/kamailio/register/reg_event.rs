@@ -10,7 +10,7 @@ use std::mem::ManuallyDrop;
 use crate::exchange::Identity;
 use crate::interwork::{AorOwner, RegEvent, digest};
 use crate::mime::Entity;
-use crate::sip::{ContactsTold, tag};
+use crate::sip::{ContactsTold, is_failure, tag};
 
 use super::contacts;
 use super::person;
@@ -295,7 +295,7 @@ impl Watcher for Subscribe {
 
     fn told(about: &Told<'_>) {
         let status = about.status();
-        if status >= 300 {
+        if is_failure(status) {
             tracing::warn!(
                 status,
                 "the S-CSCF refuses SUBSCRIBE to the reg event package, so the contacts of a person are unknown: make it include the phone's REGISTER and its response in the third-party REGISTER (iFC: IncludeRegisterRequest, IncludeRegisterResponse), or set reg_event_identity to the URI that the S-CSCF accepts from this gateway, or to \"user\""
@@ -307,7 +307,7 @@ impl Watcher for Subscribe {
             return;
         };
         let remote_tag = answer.to().and_then(|to| Some(digest(&[&tag(to)?])));
-        let remote_tag = remote_tag.filter(|_| status < 300);
+        let remote_tag = remote_tag.filter(|_| !is_failure(status));
         state().people.subscribed(&call_id, remote_tag);
     }
 }

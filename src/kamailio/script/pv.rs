@@ -4,7 +4,7 @@ use std::ffi::CStr;
 
 use crate::base::HeaderNames;
 use crate::interwork::{FieldValue, MessageField};
-use crate::sip::MessageIn;
+use crate::sip::{FINAL, MessageIn};
 
 use super::{assigned, node};
 use crate::kamailio::engine::cdr_route;
@@ -58,7 +58,7 @@ impl PseudoVariable for Variable {
     fn set(message: SipMsg<'_>, inner: u16, number: Option<i64>) -> bool {
         let number = number.and_then(|number| u16::try_from(number).ok());
         match (field(inner), number) {
-            (Some(MessageField::Status), Some(status @ 200..700)) => {
+            (Some(MessageField::Status), Some(status)) if FINAL.contains(&status) => {
                 assigned::set_status(message, status);
                 return true;
             }

@@ -111,11 +111,7 @@ pub(crate) fn im_to_list(msg: SipMsg<'_>) -> i32 {
     view.read_sender();
     let message = view.message();
     let recipients: Vec<RecipientIn<'_>> = recipients.iter().map(Listed::as_input).collect();
-    let deliveries = match state.gateway.recipients(&message) {
-        Some(Err(refusal)) => Err(refusal),
-        _ => state.gateway.translate_list(&message, &recipients, now),
-    };
-    let deliveries = match deliveries {
+    let deliveries = match state.gateway.translate_list(&message, &recipients, now) {
         Ok(deliveries) => deliveries,
         Err(refusal) => {
             let way = Interworking::ImToSm;

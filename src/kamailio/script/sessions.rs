@@ -2,20 +2,20 @@
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use super::requests::{begin, refuse, refuse_while_draining};
-use crate::base::Text;
-use crate::interwork::msrp::offer::{self, Accepted, OwnAddress};
+use super::requests::{begin, carry_out, refuse, refuse_while_draining};
+use crate::interwork::msrp::offer::{Accepted, OwnAddress};
 use crate::interwork::msrp::{
-    Arrival, MAX_MESSAGES, MsrpOutcome, MsrpSession, Received, share_of_sessions, token_of,
+    Answerer, Arrival, InSession, MsrpOutcome, MsrpSession, NoSession, OpenSessions, Received,
+    token_of,
 };
-use crate::interwork::{Input, Verdict, answer};
-use crate::kamailio::engine::answer::answer_in_transaction;
+use crate::interwork::{Input, Refusal, Verdict};
 use crate::kamailio::engine::decide::decide_for;
 use crate::kamailio::engine::execute::{Context, execute, refuse_without_means};
 use crate::kamailio::engine::message_view::MessageView;
 use crate::kamailio::engine::offer_answers;
 use crate::kamailio::engine::own_sockets::{self, OwnPlace};
 use crate::kamailio::engine::sessions;
+use crate::kamailio::engine::transaction_id::reply_to;
 use crate::kamailio::register::contacts;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::now::now;
@@ -73,13 +73,16 @@ fn in_offered(msg: Request<'_>, token: &str) -> i32 {
     if let Err(ended) = begin(msg) {
         return ended;
     }
-    // A session for one message does not change.
     let is_end = msg.is(Method::Bye);
-    answer_in_transaction(msg, &answer(if is_end { 200 } else { 488 }, false));
+    let asked = match is_end {
+        true => InSession::Bye,
+        false => InSession::Other,
+    };
+    let done = carry_out(state().gateway.answer_in_session(reply_to(msg), asked), msg);
     if is_end {
         offer_answers::ended_by_client(token);
     }
-    TRUE
+    done
 }
 
 /// Digest of Call-ID and the client's tag.
@@ -110,8 +113,10 @@ fn ended_by(msg: Request<'_>, token: &str) -> i32 {
     match begin(msg) {
         Ok(()) => {
             state().sessions.end(token);
-            answer_in_transaction(msg, &answer(200, false));
-            TRUE
+            let step = state()
+                .gateway
+                .answer_in_session(reply_to(msg), InSession::Bye);
+            carry_out(step, msg)
         }
         Err(ended) => ended,
     }
@@ -135,98 +140,76 @@ fn offered(msg: Request<'_>, token: Option<&str>) -> i32 {
             state().sessions.end(token.as_str());
             refuse_without_means(msg);
         }
-        Err(0) => {}
-        Err(status) => {
-            answer_in_transaction(msg, &answer(status, status == 480));
-        }
+        Err(refusal) => refuse(msg, *refusal),
     }
     TRUE
 }
 
-/// An error is the status code of the refusal; 0: it is answered.
-fn new_session(msg: Request<'_>) -> Result<(Accepted, Token), u16> {
+fn new_session(msg: Request<'_>) -> Result<(Accepted, Token), Box<Refusal>> {
     let (state, now) = (state(), now());
-    let mut view = MessageView::of_invite(msg).ok_or(400_u16)?;
+    let mut view = MessageView::of_invite(msg).ok_or(NoSession::Unreadable)?;
     view.read_sender();
     view.read_recipient();
     let message = view.message();
-    if let Err(refusal) = state.gateway.check_session(&message, now) {
-        refuse(msg, *refusal);
-        return Err(0);
-    }
     let sender = message.identity.unwrap_or_default();
-    let others = state
-        .sessions
-        .those(|session| session.identity.as_str() == sender);
-    if others.len() >= share_of_sessions(state.sessions.capacity()) {
-        return Err(480);
-    }
-    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
-    let identity = Text::new(&text(message.identity)).ok_or(403_u16)?;
-    let from = Text::new(&text(message.from)).unwrap_or_default();
-    let privacy = Text::new(&text(message.privacy)).ok_or(403_u16)?;
-    let recipient = Text::new(message.request_uri).ok_or(414_u16)?;
+    let is_of_sender = |session: &MsrpSession| session.identity.as_str() == sender;
+    let open = OpenSessions {
+        of_sender: state.sessions.those(is_of_sender).len(),
+        capacity: state.sessions.capacity(),
+    };
+    state.gateway.check_session(&message, open, now)?;
     // Another process may take the same place.
     for _ in 0..PLACE_ATTEMPTS {
-        let token = state
-            .sessions
-            .free_token([random(), random()])
-            .ok_or(480_u16)?;
-        let accepted = describe(msg, token.as_str())?;
-        let session = MsrpSession {
-            token,
-            own: accepted.own,
-            peer: accepted.peer,
-            path: accepted.path,
-            connection: None,
-            may_move: false,
-            dialog: dialog(msg),
-            identity,
-            from,
-            privacy,
-            recipient,
-            active_ms: now.unix_ms,
-            messages: [None; MAX_MESSAGES],
-            delivered: Default::default(),
-        };
+        let token = state.sessions.free_token([random(), random()]);
+        let token = token.ok_or(NoSession::Full)?;
+        let accepted = answer_offer(msg, token.as_str())?;
+        let session = MsrpSession::offered_by(&message, &accepted, token, dialog(msg), now)?;
         if state.sessions.open(session, &state.msrp_limits) {
             return Ok((accepted, token));
         }
     }
-    Err(480)
+    Err(NoSession::Full.into())
 }
 
 /// A new offer in a session (RFC 4975 §8.4).
-fn offered_again(msg: Request<'_>, token: &str) -> Result<(Accepted, Token), u16> {
-    let accepted = describe(msg, token)?;
+fn offered_again(msg: Request<'_>, token: &str) -> Result<(Accepted, Token), Box<Refusal>> {
+    let accepted = answer_offer(msg, token)?;
     let changed = state().sessions.with(token, &state().msrp_limits, |open| {
         open.session.offered_again(accepted.peer, accepted.path);
         open.session.token
     });
-    changed.map(|token| (accepted, token)).ok_or(481)
+    let token = changed.ok_or(NoSession::Ended)?;
+    Ok((accepted, token))
 }
 
-fn describe(msg: Request<'_>, token: &str) -> Result<Accepted, u16> {
-    let socket = msg.socket().ok_or(500_u16)?;
-    let (host, _) = own_sockets::signalling(socket).ok_or(500_u16)?;
-    let own = OwnPlace::nearest_to(socket);
+fn answer_offer(msg: Request<'_>, token: &str) -> Result<Accepted, Box<Refusal>> {
+    let socket = msg.socket();
+    let signalling = socket.and_then(own_sockets::signalling);
+    let own = socket.map(OwnPlace::nearest_to).unwrap_or_default();
     let own: Vec<OwnAddress<'_>> = own.iter().map(OwnPlace::address).collect();
+    let answerer = Answerer {
+        own: &own,
+        signalling: signalling.as_ref().map(|(host, _)| host.as_str()),
+        id: (random() >> 33) as u32,
+        max_size: state().msrp_limits.max_size,
+    };
     let offer = msg.octets_behind_header();
-    let (id, max_size) = ((random() >> 33) as u32, state().msrp_limits.max_size);
-    offer::answer(offer, &own, &host, token, id, max_size)
+    state().gateway.answer_offer(offer, answerer, token)
 }
 
-/// Answers an INVITE with 200, the description and our tag.
+/// Accepts an INVITE, with the description and our tag.
 fn accept(msg: Request<'_>, accepted: &Accepted, token: &str) -> bool {
     let Some((_, contact)) = msg.socket().and_then(own_sockets::signalling) else {
         return false;
     };
-    let headers = format!(
-        "Contact: <sip:{contact}>\r\nAllow: INVITE, ACK, BYE, CANCEL\r\nContent-Type: application/sdp\r\n"
-    );
+    let headers = Accepted::header_lines(&contact);
     let place = Transaction::of(msg.message()).map(Transaction::place);
     let found = place.and_then(FoundTransaction::look_up);
-    found.is_some_and(|found| found.accept(&headers, accepted.sdp.as_bytes(), token))
+    found.is_some_and(|found| {
+        let answer = Accepted::answer();
+        let status = (answer.status, answer.reason);
+        found.reply_with_body(status, &headers, accepted.sdp.as_bytes(), token)
+    })
 }
 
 /// `ipsmgw_msrp()`: takes a frame of a session that `ipsmgw_session()` has taken.
@@ -285,9 +268,9 @@ fn deliver(token: &Token, message: usize) {
     let Some(about) = session.message(message) else {
         return;
     };
-    let failed = |code| sessions::finish(token, message, MsrpOutcome::Failed(code));
+    let ended_as = |outcome| sessions::finish(token, message, outcome);
     if state.lifecycle.is_draining() {
-        return failed(408);
+        return ended_as(MsrpOutcome::STOPPING);
     }
     let recipient = contacts::capabilities(session.recipient.as_str(), state.flags);
     let translated = state
@@ -295,7 +278,7 @@ fn deliver(token: &Token, message: usize) {
         .translate_session_message(&session, about, &octets, recipient, now);
     let im = match translated {
         Ok(im) => im,
-        Err(code) => return failed(code),
+        Err(outcome) => return ended_as(outcome),
     };
     let step = decide_for(&im.identity, Input::SessionMessage { im: &im }, now);
     match step.verdict {
@@ -306,7 +289,7 @@ fn deliver(token: &Token, message: usize) {
             };
             state.sessions.with(token.as_str(), limits, sent_as);
         }
-        _ => failed(408),
+        _ => ended_as(MsrpOutcome::NO_PLACE),
     }
     execute(step, Context::Nothing);
 }

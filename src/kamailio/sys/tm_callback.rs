@@ -71,7 +71,7 @@ const _: () = assert!(
 impl<'t> Told<'t> {
     /// The status code of the response.
     pub(crate) fn status(&self) -> u16 {
-        u16::try_from(self.parameters.fields().code).unwrap_or(500)
+        u16::try_from(self.parameters.fields().code).unwrap_or(u16::MAX)
     }
 
     /// In [`TmEvent::Failure`]: tm's stand-in for the request. (In other events tm passes a request that other processes may

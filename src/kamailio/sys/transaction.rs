@@ -319,9 +319,15 @@ impl FoundTransaction {
         unsafe { (modules().tm.cancel_all_uacs)(self.cell, 0) };
     }
 
-    /// Accepts an INVITE, with a body and our tag. tm repeats the response until the ACK comes.
-    pub(crate) fn accept(self, headers: &str, body: &[u8], tag: &str) -> bool {
-        self.reply_with(200, "OK", headers, body, Some(tag))
+    /// Gives it a final response with a body and our tag. tm repeats the 2xx of an INVITE until the ACK comes.
+    pub(crate) fn reply_with_body(
+        self,
+        (status, reason): (u16, &str),
+        headers: &str,
+        body: &[u8],
+        tag: &str,
+    ) -> bool {
+        self.reply_with(status, reason, headers, body, Some(tag))
     }
 
     fn reply_with(
