@@ -45,8 +45,10 @@ pub enum Change {
     Rewritten(Exchange, Texts),
     /// An exchange has ended: its key is void from now on.
     Ended(ExchangeKey),
-    /// A stored exchange leaves memory, and its row stays in the database.
+    /// A stored exchange leaves memory. Its row in the database has just been written, as the exchange is now.
     Parked(ExchangeKey),
+    /// A stored exchange leaves memory, and could not be written: its row is of an earlier time.
+    Released(ExchangeKey),
     /// The outcome of a short message, kept for a repetition of it. The host may forget the oldest.
     Remembered(PastSm),
     /// The digest of a part whose message is delivered, kept for a repetition of that part. The host may forget the
@@ -66,7 +68,7 @@ impl Change {
             Self::Opened(exchange, _) | Self::Updated(exchange) | Self::Rewritten(exchange, _) => {
                 Some(exchange.key())
             }
-            Self::Ended(key) | Self::Parked(key) => Some(*key),
+            Self::Ended(key) | Self::Parked(key) | Self::Released(key) => Some(*key),
             Self::Remembered(_) | Self::PartRemembered { .. } => None,
         }
     }

@@ -44,7 +44,7 @@ impl<'s> View<'s> {
             Some(Change::Opened(_, texts) | Change::Rewritten(_, texts)) => {
                 Some(Texts::clone(texts))
             }
-            Some(Change::Ended(_) | Change::Parked(_)) => None,
+            Some(Change::Ended(_) | Change::Parked(_) | Change::Released(_)) => None,
             _ => self.store.texts(key),
         }
     }
@@ -90,7 +90,7 @@ impl<'s> View<'s> {
             Some(Change::Opened(known, old) | Change::Rewritten(known, old)) => {
                 (*known, *old) = (exchange, texts);
             }
-            Some(Change::Ended(_) | Change::Parked(_)) => {}
+            Some(Change::Ended(_) | Change::Parked(_) | Change::Released(_)) => {}
             Some(change) => *change = Change::Rewritten(exchange, texts),
             None => self.changes.push(Change::Rewritten(exchange, texts)),
         }
@@ -117,11 +117,20 @@ impl<'s> View<'s> {
         }
     }
 
-    /// A stored exchange leaves memory. Its row stays as it was written last.
+    /// A stored exchange leaves memory: the host has just written it.
     pub fn park(&mut self, key: ExchangeKey) {
+        self.leave(key, Change::Parked(key));
+    }
+
+    /// A stored exchange leaves memory: the host could not write it.
+    pub fn release(&mut self, key: ExchangeKey) {
+        self.leave(key, Change::Released(key));
+    }
+
+    fn leave(&mut self, key: ExchangeKey, leaves: Change) {
         match self.change_mut(key) {
-            Some(change) => *change = Change::Parked(key),
-            None => self.changes.push(Change::Parked(key)),
+            Some(change) => *change = leaves,
+            None => self.changes.push(leaves),
         }
     }
 

@@ -127,7 +127,7 @@ impl Store {
     fn commit(&mut self, changes: Vec<Change>) {
         let changed = changes
             .iter()
-            .filter(|change| !matches!(change, Change::Parked(_)));
+            .filter(|change| !matches!(change, Change::Parked(_) | Change::Released(_)));
         let stored: Vec<ExchangeKey> = changed.filter_map(Change::key).collect();
         self.commit_in_memory(changes);
         for key in stored {
@@ -167,7 +167,7 @@ impl Store {
                     let place = self.place(exchange.key()).expect("changed after its end");
                     (self.open[place].0, self.open[place].1) = (exchange, texts);
                 }
-                Change::Ended(key) | Change::Parked(key) => {
+                Change::Ended(key) | Change::Parked(key) | Change::Released(key) => {
                     let place = self.place(key).expect("ended twice");
                     let (exchange, _) = self.open.remove(place);
                     self.give_share_back(exchange.header().share);

@@ -230,7 +230,7 @@ impl World {
                     self.books.is_remembered(about);
                     continue;
                 }
-                Change::Ended(_) | Change::Parked(_) => continue,
+                Change::Ended(_) | Change::Parked(_) | Change::Released(_) => continue,
             };
             self.note(|| {
                 format!(

@@ -370,16 +370,12 @@ impl Turn<'_> {
     }
 
     /// The database does not take the message.
-    pub(crate) fn message_not_stored(&mut self, mut message: StoredMessage) {
+    pub(crate) fn message_not_stored(&mut self, message: StoredMessage) {
         let key = message.header.key;
         let for_whom = match message.state {
             StoredMessageState::Storing(for_whom) => for_whom,
-            // The row is there, with the time of an earlier attempt.
-            StoredMessageState::Parking => {
-                message.header.stored = Stored::Yes;
-                self.view.update(message);
-                return self.view.park(key);
-            }
+            // The row is there, from an earlier attempt.
+            StoredMessageState::Parking => return self.view.release(key),
             _ => return self.view.update(message),
         };
         self.count(Counter::StoreRefused);

@@ -11,6 +11,7 @@ use crate::interwork::Input;
 
 use super::cdr_writer::write_once;
 use super::charging;
+use super::decide::is_open;
 use super::execute::{Context, handle};
 use super::nodes;
 use super::stored;
@@ -99,11 +100,7 @@ fn write_all(storage: &Storage) {
         signals::uncut(|| {
             let taken = storage.take(GROUP);
             is_done = taken.is_empty();
-            let (admitted, refused): (Vec<_>, Vec<_>) = taken.into_iter().partition(|waiting| {
-                waiting.work != Work::Ask || stored::admits(storage, waiting.key)
-            });
-            end(storage, &refused, false);
-            waiting = admitted;
+            waiting = admit(storage, taken);
             is_written = write(storage, &waiting);
         });
         if is_done {
@@ -113,6 +110,15 @@ fn write_all(storage: &Storage) {
             away(storage, waiting);
         }
     }
+}
+
+/// Refuses messages for which the table has no room. Returns the rest.
+fn admit(storage: &Storage, taken: Vec<Taken>) -> Vec<Taken> {
+    let is_admitted =
+        |waiting: &Taken| waiting.work != Work::Ask || stored::admits(storage, waiting.key);
+    let (admitted, refused): (Vec<_>, Vec<_>) = taken.into_iter().partition(is_admitted);
+    end(storage, &refused, false);
+    admitted
 }
 
 /// Writes a group, and tells the core. False: the database is away.
@@ -149,7 +155,7 @@ fn away(storage: &Storage, mut waiting: Vec<Taken>) {
         std::thread::sleep(PAUSE);
         process::update_configuration();
         signals::uncut(|| {
-            waiting.extend(storage.take(usize::MAX));
+            waiting.extend(admit(storage, storage.take(usize::MAX)));
             is_written = storage.rows.write(&[], write_once).is_ok() && write(storage, &waiting);
         });
     }
@@ -187,6 +193,8 @@ fn change(waiting: &Taken) -> Option<RowChange<'_>> {
     match waiting.work {
         Work::Charge => waiting.record.as_deref().map(RowChange::Charge),
         Work::Delete => Some(RowChange::Delete(key)),
+        // It may be back already.
+        Work::Release => (!is_open(key)).then_some(RowChange::Release(key)),
         Work::Ask | Work::Write => {
             let (exchange, texts) = {
                 let locked = state().table.lock_of(key, now().unix_ms)?;
@@ -206,7 +214,7 @@ fn end(storage: &Storage, waiting: &[Taken], written: bool) {
             Work::Charge if written => CDR_WRITTEN.count(),
             Work::Charge => {}
             Work::Ask if !written => stored::not_written(waiting.key),
-            Work::Ask | Work::Write => {}
+            Work::Ask | Work::Write | Work::Release => {}
         }
         if waiting.work != Work::Ask {
             continue;

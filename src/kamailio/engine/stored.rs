@@ -14,14 +14,16 @@ use crate::interwork::Input;
 mod claims;
 
 use super::charging;
-use super::decide::take_up;
+use super::decide::{is_open, take_up};
 use super::execute::{Context, handle};
 use super::stored_recipients::SCHEDULE_MS;
 use crate::kamailio::state::counters::STORE_FULL;
+use crate::kamailio::state::exchanges::Behind;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::now::now;
 use crate::kamailio::state::storage::Storage;
-use crate::kamailio::state::stored_rows::{RowChange, Which};
+use crate::kamailio::state::stored_rows::Which;
+use crate::kamailio::sys::database::DatabaseError;
 
 /// How many messages of one recipient are read at once.
 const BATCH: usize = 8;
@@ -53,8 +55,6 @@ struct Index {
     under_way: Vec<(ExchangeKey, u64)>,
     /// Recipients to whom another node delivers, and how often they are looked at again.
     elsewhere: Vec<(Identity, u8)>,
-    /// Messages that left memory, and whose rows do not tell so.
-    unwritten: Vec<ExchangeKey>,
     scheduled_ms: u64,
 }
 
@@ -136,7 +136,6 @@ impl Index {
             for (identity, _) in self.elsewhere.clone() {
                 self.put(identity);
             }
-            self.release_unwritten(storage);
         }
         let is_open = |(key, _): &(ExchangeKey, u64)| state().table.lock_of(*key, now_ms).is_some();
         self.under_way.retain(is_open);
@@ -156,20 +155,6 @@ impl Index {
         }
         self.next = later;
         chosen
-    }
-
-    /// Messages whose rows name this node, and which it does not have.
-    fn release_unwritten(&mut self, storage: &Storage) {
-        self.unwritten.retain(|key| in_memory(*key).is_none());
-        let changes: Vec<_> = self
-            .unwritten
-            .iter()
-            .copied()
-            .map(RowChange::Release)
-            .collect();
-        if !changes.is_empty() && storage.rows.change(&changes).is_ok() {
-            self.unwritten.clear();
-        }
     }
 
     /// Another node delivers to this recipient. When that ends badly, this one may do better: the recipient has registered here.
@@ -247,8 +232,6 @@ pub(super) fn not_written(key: ExchangeKey) {
         .is_some_and(|(message, _)| matches!(message.state, StoredMessageState::Storing(_)));
     if is_first {
         forget(key);
-    } else {
-        INDEX.with_borrow_mut(|index| index.unwritten.push(key));
     }
 }
 
@@ -262,21 +245,25 @@ fn in_memory(key: ExchangeKey) -> Option<(StoredMessage, Texts)> {
 /// Drops what an operator drops. `write` writes all that waits for the database.
 pub(super) fn drop_next(storage: &Storage, write: impl Fn()) {
     while let Some(key) = storage.next_drop() {
+        // One that is being delivered stays.
+        if is_open(key) {
+            continue;
+        }
+        if storage.have_rows_to_go() {
+            // One of them may be of this message, which was delivered just now. The bell rings when they are in the queue.
+            storage.drop(key);
+            return;
+        }
         write();
-        let mut row = None;
-        let _ = storage
-            .rows
-            .one(key, |record| row = decode(key, record).ok());
-        let Some((exchange @ Exchange::StoredMessage(_), texts)) = row else {
+        let Some((exchange, texts)) = claims::one(storage, key) else {
             continue;
         };
         let identity = identity_in(Kind::StoredMessage, &texts);
-        // One that is being delivered is in memory already, and stays.
-        if storage.rows.is_ours(key)
-            && identity.is_some_and(|identity| take_up(&identity, &exchange, &texts))
-        {
+        if identity.is_some_and(|identity| take_up(&identity, &exchange, &texts)) {
             charging::submission_again(storage, &exchange, &texts);
             handle(key, Input::Drop { exchange: key }, Context::Nothing);
+        } else {
+            storage.follow(&[Behind::Released(key)]);
         }
     }
 }
@@ -297,7 +284,12 @@ pub(super) fn read_next(storage: &Storage, write: impl FnOnce()) {
         return claims::read(storage, chosen);
     }
     for identity in chosen {
-        begin(storage, &identity, read_of(storage, &identity));
+        // The log tells of a database that is away where it is written.
+        begin(
+            storage,
+            &identity,
+            read_of(storage, &identity).unwrap_or_default(),
+        );
     }
 }
 
@@ -310,7 +302,7 @@ struct StoredRow {
 }
 
 /// The oldest messages for this recipient.
-fn read_of(storage: &Storage, identity: &Identity) -> Vec<StoredRow> {
+fn read_of(storage: &Storage, identity: &Identity) -> Result<Vec<StoredRow>, DatabaseError> {
     let mut rows = Vec::new();
     let kind = Kind::StoredMessage;
     let see = |key, node, record: &[u8]| {
@@ -322,31 +314,30 @@ fn read_of(storage: &Storage, identity: &Identity) -> Vec<StoredRow> {
         let is_theirs = |row: &StoredRow| identity_in(kind, &row.texts).as_ref() == Some(identity);
         rows.extend(row.filter(is_theirs));
     };
-    // The log tells of a database that is away where it is written.
-    let _ = storage.rows.of(kind, identity.as_str(), BATCH, see);
-    rows
+    storage.rows.of(kind, identity.as_str(), BATCH, see)?;
+    Ok(rows)
 }
 
-/// Takes up these messages for a recipient, and begins with the first. Returns those that have no place.
+/// Takes up these messages for a recipient, and begins with the first. Returns those that were taken up: of the others, some may
+/// have no place.
 fn begin(storage: &Storage, identity: &Identity, rows: Vec<StoredRow>) -> Vec<ExchangeKey> {
-    let (mut first, mut left) = (None, Vec::new());
+    let mut taken = Vec::with_capacity(rows.len());
     for StoredRow {
         exchange, texts, ..
     } in rows
     {
         let key = exchange.key();
         // In order: behind one that has no place, none is taken up.
-        if left.is_empty() && take_up(identity, &exchange, &texts) {
-            charging::submission_again(storage, &exchange, &texts);
-            let recipient = digest(identity.as_str());
-            INDEX.with_borrow_mut(|index| index.under_way.push((key, recipient)));
-            first = first.or(Some(key));
-        } else {
-            left.push(key);
+        if !take_up(identity, &exchange, &texts) {
+            break;
         }
+        charging::submission_again(storage, &exchange, &texts);
+        let recipient = digest(identity.as_str());
+        INDEX.with_borrow_mut(|index| index.under_way.push((key, recipient)));
+        taken.push(key);
     }
-    if let Some(exchange) = first {
+    if let Some(exchange) = taken.first().copied() {
         handle(exchange, Input::Due { exchange }, Context::Nothing);
     }
-    left
+    taken
 }

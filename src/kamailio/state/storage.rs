@@ -42,6 +42,8 @@ pub(crate) enum Work {
     Ask,
     /// The exchange is written.
     Write,
+    /// Its row says that it is not in memory.
+    Release,
     /// Its row is deleted.
     Delete,
     /// A charging record of the exchange is written, before its row is deleted.
@@ -53,6 +55,7 @@ plain!(
     enum Work {
         Ask,
         Write,
+        Release,
         Delete,
         Charge,
     }
@@ -71,7 +74,7 @@ impl Queue {
         let Waiting { key, work } = self.waiting.take()?;
         let record = match work {
             Work::Charge => self.records.take().flatten().map(Box::new),
-            Work::Ask | Work::Write | Work::Delete => None,
+            Work::Ask | Work::Write | Work::Release | Work::Delete => None,
         };
         Some(Taken { key, work, record })
     }
@@ -182,10 +185,13 @@ impl Storage {
         if self.is_away() || self.waiting() >= self.most_asked {
             return false;
         }
+        let mut queue = self.queue.lock();
         let work = Work::Ask;
-        let is_put = self.queue.lock().waiting.put(Waiting { key, work });
+        let is_put = queue.waiting.put(Waiting { key, work });
         if is_put {
+            // Before the process can take it: the number never falls below 0.
             self.waiting.fetch_add(1, Relaxed);
+            drop(queue);
             self.bell.ring();
         }
         is_put
@@ -198,17 +204,12 @@ impl Storage {
         }
         let mut queue = self.queue.lock();
         for change in behind {
-            let waiting = match *change {
-                Behind::Changed(key) => Waiting {
-                    key,
-                    work: Work::Write,
-                },
-                Behind::Ended(key) => Waiting {
-                    key,
-                    work: Work::Delete,
-                },
+            let (key, work) = match *change {
+                Behind::Changed(key) => (key, Work::Write),
+                Behind::Released(key) => (key, Work::Release),
+                Behind::Ended(key) => (key, Work::Delete),
             };
-            if queue.waiting.put(waiting) {
+            if queue.waiting.put(Waiting { key, work }) {
                 self.waiting.fetch_add(1, Relaxed);
             } else {
                 DATABASE_ERROR.count();

@@ -328,19 +328,6 @@ impl StoredRows {
         })
     }
 
-    /// Whether no other node has the stored message in its memory.
-    pub(crate) fn is_ours(&self, key: ExchangeKey) -> bool {
-        let select = format!(
-            "SELECT node FROM {} WHERE id = '{}' AND node IN ({AT_REST}, {})",
-            self.table,
-            id(key),
-            self.node
-        );
-        let mut is_ours = false;
-        let read = self.database.select(&select, |_| is_ours = true);
-        read.is_ok() && is_ours
-    }
-
     /// Shows the row of this exchange to `see`, if there is one.
     pub(crate) fn one(
         &self,

@@ -10,6 +10,7 @@ import sms
 from e2e import CFG, ImClient, Phone, equal, gateway, run, say
 
 LUA = {"cfg": CFG / "kamailio-kemi.cfg", "lua": CFG / "kamailio.lua"}
+PEOPLE = [("alice", "+15550001"), ("bob", "+15550002"), ("carol", "+15550003")]
 KEEP = {"validity": 3600}
 ALICE, BOB = "sip:+15550001@ims.example", "sip:+15550002@ims.example"
 
@@ -143,6 +144,46 @@ async def schedule():
         equal(gw.statistics("ipsmgw")["stored_expired"], 1, "the counter")
 
 
+@contextlib.contextmanager
+def locked(gw):
+    """Nobody else can write to the database."""
+    with contextlib.closing(sqlite3.connect(gw.db, timeout=10, isolation_level=None)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        yield
+        db.execute("ROLLBACK")
+
+
+async def database_away():
+    "the database cannot be written for a moment: what waited then is delivered later, and an attempt that failed then is repeated"
+    async with gateway(name="database_away", people=PEOPLE, modparams={"retry": "1"}, **KEEP) as gw:
+        gw.may_say = "database is locked"
+        alice, bob, carol = [await gw.user(ImClient, name, register=name == "alice") for name in ("alice", "bob", "carol")]
+        equal((await send(alice, "later", "m1")).status, 202, "the answer")
+        # It is on its way to a client that says nothing yet.
+        bob.answer = None
+        await bob.register()
+        under_way = await bob.next_message(20)
+        with locked(gw):
+            refused = asyncio.create_task(alice.send_im(gw.uri("carol"), "refused"))
+            await asyncio.sleep(0.3)
+            # The process tries to write the first one, and takes the second one when it tries again.
+            waits = asyncio.create_task(alice.send_im(gw.uri("carol"), "taken"))
+            await gw.until(lambda: "cannot be written" in gw.log(), 20, what="the outage in the log")
+            bob.endpoint.respond(under_way, 480, "Temporarily Unavailable")
+            bob.answer = 200
+            await gw.until(lambda: gw.pending() <= 1, what="the end of the attempt")
+        equal((await refused).status, 480, "the answer during the outage")
+        taken = (await waits).status
+        say(f"what came during the outage: {taken}")
+        equal(taken in (202, 480), True, f"the answer to what came during the outage: {taken}")
+        equal((await bob.next_message(20)).text, "later", "what the client got when it was tried again")
+        await told(alice)
+        if taken == 202:
+            await carol.register()
+            equal((await carol.next_message(20)).text, "taken", "what the client got")
+        await empty(gw)
+
+
 async def operator():
     "what is stored is shown without texts; a dropped message is told to its sender, and a retry delivers the others"
     async with gateway(name="operator", modparams={"retry": "600"}, **KEEP) as gw:
@@ -202,6 +243,7 @@ run(
     client_fails_in_lua,
     memory_full,
     schedule,
+    database_away,
     operator,
     limits,
 )

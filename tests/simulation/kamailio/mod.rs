@@ -174,9 +174,11 @@ fn decide_in(
     let mut step = gateway.handle(input, now, &mut locked);
     meddle(&mut step);
     let behind = locked.commit(&step.changes);
-    let behind = behind.into_iter().map(|change| match change {
-        exchanges::Behind::Changed(key) => Behind::Changed(key),
-        exchanges::Behind::Ended(key) => Behind::Ended(key),
+    let behind = behind.into_iter().filter_map(|change| match change {
+        exchanges::Behind::Changed(key) => Some(Behind::Changed(key)),
+        exchanges::Behind::Ended(key) => Some(Behind::Ended(key)),
+        // Rows of the simulation do not tell which exchanges are in memory.
+        exchanges::Behind::Released(_) => None,
     });
     (step, behind.collect())
 }

@@ -5,7 +5,8 @@
 //! recipient, in order.
 
 use super::{INDEX, StoredRow, begin, read_of};
-use crate::exchange::{ExchangeKey, Identity};
+use crate::exchange::{Exchange, ExchangeKey, Identity, Texts, decode};
+use crate::kamailio::state::exchanges::Behind;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::storage::Storage;
 use crate::kamailio::state::stored_rows::RowChange;
@@ -13,52 +14,62 @@ use crate::kamailio::state::stored_rows::RowChange;
 /// The column `node` of a message that no node has.
 const NOBODY: u16 = 0;
 
+/// Claims one stored message; nothing where it has ended, or another node has it.
+pub(super) fn one(storage: &Storage, key: ExchangeKey) -> Option<(Exchange, Texts)> {
+    let rows = &storage.rows;
+    rows.change(&[RowChange::Claim(key, NOBODY)]).ok()?;
+    let (mut row, is_mine) = (None, rows.is_mine(key).ok()?);
+    rows.one(key, |record| row = decode(key, record).ok())
+        .ok()?;
+    row.filter(|(exchange, _)| is_mine && matches!(exchange, Exchange::StoredMessage(_)))
+}
+
 /// Claims the oldest messages of these recipients, and begins to deliver them.
 pub(super) fn read(storage: &Storage, mut recipients: Vec<Identity>) {
     // In one order on all nodes: two of them do not wait for each other.
     recipients.sort_unstable_by(|one, other| one.as_str().cmp(other.as_str()));
     let mine = state().nodes.node();
     let mut claimed = Vec::new();
-    let mut claims = Vec::new();
     for identity in recipients {
-        let rows = read_of(storage, &identity);
+        let rows = read_of(storage, &identity).unwrap_or_default();
         if rows.iter().any(|row| ![NOBODY, mine].contains(&row.node)) {
             INDEX.with_borrow_mut(|index| index.is_elsewhere(identity));
             continue;
         }
         INDEX.with_borrow_mut(|index| index.is_here(&identity));
-        if rows.is_empty() {
-            continue;
+        if !rows.is_empty() {
+            let keys: Vec<_> = rows.iter().map(|row| row.exchange.key()).collect();
+            claimed.push((identity, keys));
         }
-        claims.extend(
-            rows.iter()
-                .map(|row| RowChange::Claim(row.exchange.key(), NOBODY)),
-        );
-        claimed.push(identity);
     }
+    let keys = claimed.iter().flat_map(|(_, keys)| keys);
+    let claims: Vec<_> = keys.map(|key| RowChange::Claim(*key, NOBODY)).collect();
     if claims.is_empty() {
         return;
     }
-    if storage.rows.change(&claims).is_err() {
-        // The schedule, or a later registration, finds them.
-        return;
+    // The answer to a COMMIT may be lost: the rows may name this node nevertheless.
+    let is_written = storage.rows.change(&claims).is_ok();
+    for (identity, keys) in claimed {
+        let taken = match is_written {
+            true => begin_claimed(storage, identity, mine),
+            // The schedule, or a later registration, finds them.
+            false => Vec::new(),
+        };
+        let left = keys.into_iter().filter(|key| !taken.contains(key));
+        let released: Vec<_> = left.map(Behind::Released).collect();
+        storage.follow(&released);
     }
-    let mut given_back: Vec<ExchangeKey> = Vec::new();
-    for identity in claimed {
-        let rows = read_of(storage, &identity);
-        let is_first = rows.first().is_some_and(|row| row.node == mine);
-        let rows: Vec<StoredRow> = rows.into_iter().filter(|row| row.node == mine).collect();
-        if is_first {
-            given_back.extend(begin(storage, &identity, rows));
-        } else {
-            given_back.extend(rows.iter().map(|row| row.exchange.key()));
-            INDEX.with_borrow_mut(|index| index.is_elsewhere(identity));
-        }
+}
+
+/// Takes up what this node has got for a recipient, if that is the oldest message. Returns what it has taken up.
+fn begin_claimed(storage: &Storage, identity: Identity, mine: u16) -> Vec<ExchangeKey> {
+    let Ok(rows) = read_of(storage, &identity) else {
+        return Vec::new();
+    };
+    if rows.first().is_some_and(|row| row.node != mine) {
+        INDEX.with_borrow_mut(|index| index.is_elsewhere(identity));
+        return Vec::new();
     }
-    if !given_back.is_empty() {
-        INDEX.with_borrow_mut(|index| {
-            index.unwritten.extend(given_back);
-            index.release_unwritten(storage);
-        });
-    }
+    let rows: Vec<StoredRow> = rows.into_iter().filter(|row| row.node == mine).collect();
+    begin(storage, &identity, rows)
 }

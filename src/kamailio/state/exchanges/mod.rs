@@ -67,6 +67,8 @@ const _: () = assert!(size_of::<Place>() <= 640);
 pub(in crate::kamailio) enum Behind {
     /// The exchange has changed: its row is written.
     Changed(ExchangeKey),
+    /// The exchange has left memory: its row says so.
+    Released(ExchangeKey),
     /// The exchange has ended, or is not kept any more: its row goes.
     Ended(ExchangeKey),
 }
@@ -261,6 +263,12 @@ impl<M: Memory, S: BuildHasher> LockedExchanges<'_, M, S> {
                 Change::Updated(exchange) => behind.extend(self.write(exchange, None)),
                 Change::Parked(key) => {
                     if let Some(serial) = serial(*key) {
+                        self.end(serial);
+                    }
+                }
+                Change::Released(key) => {
+                    if let Some(serial) = serial(*key) {
+                        behind.push(Behind::Released(*key));
                         self.end(serial);
                     }
                 }

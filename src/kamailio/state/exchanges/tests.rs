@@ -106,6 +106,18 @@ fn the_database_follows_what_is_stored() {
 }
 
 #[test]
+fn the_row_of_an_exchange_that_leaves_memory_says_so() {
+    let table = open_exchanges();
+    let mut locked = table.lock("+1", 1);
+    let keys = [1, 2].map(|sequence| open(&mut locked, sequence, texts(9)).unwrap());
+    // The row of the first was written a moment ago.
+    assert_eq!(locked.commit(&[Change::Parked(keys[0])]), []);
+    let released = [Behind::Released(keys[1])];
+    assert_eq!(locked.commit(&[Change::Released(keys[1])]), released);
+    assert_eq!(locked.by_key(keys[1]), None);
+}
+
+#[test]
 fn an_exchange_of_an_earlier_start_keeps_its_key() {
     let table = open_exchanges();
     let key = ExchangeKey::new(1, 1_000).unwrap();
