@@ -24,6 +24,10 @@ impl<const N: usize> Text<N> {
 }
 
 impl<const N: usize> fmt::Write for Text<N> {
+    fn write_char(&mut self, c: char) -> fmt::Result {
+        self.0.try_push(c).map_err(|_| fmt::Error)
+    }
+
     /// Appends the whole text, or nothing if it does not fit.
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.0.try_push_str(text).map_err(|_| fmt::Error)

@@ -1,38 +1,50 @@
 //! Sets of header field names.
 
+/// How many marks names are told apart by.
+const MARKS: usize = 128;
+
+/// In place of an index: no name has this mark.
+const NONE: u8 = u8::MAX;
+
 /// Names of header fields, in any case.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct HeaderNames {
     names: &'static [&'static str],
-    /// One bit for each length and first letter of a name. Nearly all other names have none of these bits.
-    marks: u128,
+    /// For each mark, the index of the first name that has it. A mark is made of the length and the first letter of a
+    /// name: nearly all other names have a mark of none of them.
+    first: [u8; MARKS],
 }
 
 impl HeaderNames {
-    /// These names.
+    /// These names, at most 254.
     pub const fn new(names: &'static [&'static str]) -> Self {
-        let (mut marks, mut rest) = (0, names);
+        assert!(names.len() < NONE as usize, "an index is one octet");
+        let mut first = [NONE; MARKS];
+        let (mut rest, mut index) = (names, 0);
         while let [name, others @ ..] = rest {
-            marks |= Self::mark(name.as_bytes());
-            rest = others;
+            let slot = &mut first[Self::mark(name.as_bytes())];
+            if *slot == NONE {
+                *slot = index;
+            }
+            (rest, index) = (others, index + 1);
         }
-        Self { names, marks }
+        Self { names, first }
     }
 
-    const fn mark(name: &[u8]) -> u128 {
+    const fn mark(name: &[u8]) -> usize {
         match name {
-            [first, ..] => 1 << ((name.len() + 23 * first.to_ascii_lowercase() as usize) % 128),
+            [first, ..] => (name.len() + 23 * first.to_ascii_lowercase() as usize) % MARKS,
             [] => 0,
         }
     }
 
     /// The index of this name.
     pub fn position(&self, name: &[u8]) -> Option<usize> {
-        if self.marks & Self::mark(name) == 0 {
-            return None;
-        }
+        let first = self.first.get(Self::mark(name)).copied();
+        let first = first.filter(|first| *first != NONE).map(usize::from)?;
+        let rest = self.names.get(first..)?;
         let is = |known: &&str| known.as_bytes().eq_ignore_ascii_case(name);
-        self.names.iter().position(is)
+        rest.iter().position(is).map(|place| first + place)
     }
 
     /// Whether this is one of the names.

@@ -2,7 +2,12 @@
 
 /// The value of one hexadecimal digit, in upper or lower case.
 pub(crate) fn hex_digit(octet: u8) -> Option<u8> {
-    char::from(octet).to_digit(16).map(|digit| digit as u8)
+    match octet {
+        b'0'..=b'9' => Some(octet - b'0'),
+        b'a'..=b'f' => Some(octet - b'a' + 10),
+        b'A'..=b'F' => Some(octet - b'A' + 10),
+        _ => None,
+    }
 }
 
 /// The octet of exactly two hexadecimal digits. Unlike `u8::from_str_radix`, no sign is accepted.
@@ -16,21 +21,13 @@ pub(crate) fn hex_octet(text: &str) -> Option<u8> {
 /// Appends a number in hexadecimal digits, without leading zeros. Faster than `write!`: every MESSAGE of our own has
 /// such numbers in its Call-ID.
 pub(crate) fn push_hex(out: &mut String, number: u64) {
-    let mut digits = [0; 16];
-    let mut rest = number;
-    let mut first = digits.len();
-    while let Some(place) = first.checked_sub(1)
-        && let Some(digit) = digits.get_mut(place)
-    {
-        let value = (rest & 0xf) as u8;
-        *digit = value + if value < 10 { b'0' } else { b'a' - 10 };
-        (first, rest) = (place, rest >> 4);
-        if rest == 0 {
-            break;
-        }
+    let digits = (u64::BITS - (number | 1).leading_zeros()).div_ceil(4);
+    for place in (0..digits).rev() {
+        let value = (number >> (4 * place) & 0xf) as u8;
+        out.push(char::from(
+            value + if value < 10 { b'0' } else { b'a' - 10 },
+        ));
     }
-    let digits = digits.get(first..).unwrap_or_default();
-    out.push_str(core::str::from_utf8(digits).unwrap_or_default());
 }
 
 /// Octets as hexadecimal digits, two for each octet.

@@ -14,6 +14,7 @@ pub use instant_message::{
     DeliveredAs, DeliveryOut, ImToStore, NotifyIn, RecipientIn, TranslatedDelivery, TranslatedIm,
 };
 pub use report::{Named, ReportIn, RpReport, StatusReportIn, StatusReportOut};
+pub(crate) use short_message::HeaderFields;
 pub use short_message::{PartIn, SmIn, SmToStore, TranslatedSm};
 
 /// An event.

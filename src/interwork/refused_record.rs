@@ -9,7 +9,7 @@ use super::step::{Effect, Step};
 use crate::exchange::{Now, Party, ReplyTo};
 use crate::interwork::read::body::{Body, Wrapped};
 use crate::interwork::rules::causes::defaults::RpOutcome;
-use crate::interwork::rules::identity::{identity_of, vouched};
+use crate::interwork::rules::identity::vouched;
 use crate::interwork::sm_to_im::charging::refused_sm;
 use crate::mime::Cpim;
 use crate::sip::{MessageIn, MessageOut};
@@ -52,11 +52,12 @@ impl Gateway {
             return None;
         }
         let RefusedMessage { message, way, now } = refused;
-        let (address, uri) = vouched(message.identity?)?;
+        let sender = vouched(message.identity?)?;
         let status = refusal.answer.status;
         let in_sip = |about| Outcome::new(about, Ending::of(status), status);
-        let is_service_centre =
-            identity_of(&uri).is_some_and(|sender| self.policy.is_service_centre(&sender));
+        let is_service_centre = sender
+            .identity
+            .is_some_and(|identity| self.policy.is_service_centre(&identity));
         let party = match is_service_centre {
             true => Party::ServiceCentre,
             false => Party::Phone,
@@ -67,7 +68,7 @@ impl Gateway {
             (_, None) => in_sip(refused_sm(party, RpOutcome::Ack).about),
         };
         let mut record = ChargingRecord::new(way, &outcome, now.unix);
-        record.originator = stored(address);
+        record.originator = stored(sender.address);
         record.recipient = stored(message.request_uri);
         record.session_id = stored(message.call_id);
         record.submitted_unix = Some(now.unix);

@@ -24,11 +24,11 @@ pub fn push_date(out: &mut String, unix: i64) {
     };
     out.push_str(name(&WEEKDAYS, days.rem_euclid(7)));
     out.push_str(", ");
-    push_digits(out, day, 2);
+    push_two_digits(out, day);
     out.push(' ');
     out.push_str(name(&MONTHS, month - 1));
     out.push(' ');
-    push_digits(out, year, 4);
+    push_four_digits(out, year);
     out.push(' ');
     push_time(out, seconds);
     out.push_str(" GMT");
@@ -37,11 +37,11 @@ pub fn push_date(out: &mut String, unix: i64) {
 /// Appends `2010-11-13T23:29:00Z` for seconds since 1970 UTC, in the years 0 to 9999.
 pub fn push_date_time(out: &mut String, unix: i64) {
     let Date { year, month, day } = Date::of_days(unix.div_euclid(SECONDS_PER_DAY));
-    push_digits(out, year, 4);
+    push_four_digits(out, year);
     out.push('-');
-    push_digits(out, month, 2);
+    push_two_digits(out, month);
     out.push('-');
-    push_digits(out, day, 2);
+    push_two_digits(out, day);
     out.push('T');
     push_time(out, unix.rem_euclid(SECONDS_PER_DAY));
     out.push('Z');
@@ -123,23 +123,24 @@ fn digits(text: &str, count: core::ops::RangeInclusive<usize>) -> Option<i64> {
 
 /// Appends `23:29:00` for a second of the day.
 fn push_time(out: &mut String, seconds: i64) {
-    push_digits(out, seconds / 3600, 2);
+    push_two_digits(out, seconds / 3600);
     out.push(':');
-    push_digits(out, seconds / 60 % 60, 2);
+    push_two_digits(out, seconds / 60 % 60);
     out.push(':');
-    push_digits(out, seconds % 60, 2);
+    push_two_digits(out, seconds % 60);
 }
 
-/// Appends the last `count` decimal digits of `value`.
-fn push_digits(out: &mut String, value: i64, count: u32) {
-    for place in (0..count).rev() {
-        let digit = value.unsigned_abs() / 10_u64.pow(place) % 10;
-        out.extend(
-            u32::try_from(digit)
-                .ok()
-                .and_then(|digit| char::from_digit(digit, 10)),
-        );
-    }
+/// Appends the last two decimal digits of `value`.
+fn push_two_digits(out: &mut String, value: i64) {
+    let value = (value.unsigned_abs() % 100) as u8;
+    out.push(char::from(b'0' + value / 10));
+    out.push(char::from(b'0' + value % 10));
+}
+
+/// Appends the last four decimal digits of `value`.
+fn push_four_digits(out: &mut String, value: i64) {
+    push_two_digits(out, value / 100);
+    push_two_digits(out, value);
 }
 
 #[cfg(test)]

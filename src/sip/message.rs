@@ -95,7 +95,7 @@ pub struct Translation {
     /// To.
     pub to: NameAddr,
     /// The header fields to remove, all occurrences.
-    pub remove: HeaderNames,
+    pub remove: &'static HeaderNames,
     /// Header fields to add, Content-Type among them: whole lines, each ended by CRLF.
     pub headers: String,
     /// The new body.

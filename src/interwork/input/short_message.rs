@@ -3,6 +3,7 @@
 use crate::base::{Octets, Text};
 use crate::exchange::{ExchangeKey, Identity, Party};
 use crate::sip::Translation;
+use crate::wire::TpDcs;
 
 /// A short message, read and translated.
 pub struct TranslatedSm {
@@ -35,10 +36,26 @@ pub struct TranslatedSm {
     pub takes_sessions: bool,
     /// Most octets of its MESSAGE to a client.
     pub pager_limit: usize,
-    /// Changes of the request; for a part of a longer message, without the text.
+    /// Changes of the request; for a part of a longer message, without header fields and text.
     pub translation: Translation,
     /// Its place in a concatenated short message, if it is a part of one.
     pub part: Option<PartIn>,
+    /// Values of the header fields of the instant message; `None` where it does not become one. A part that completes
+    /// a message has its lines made of them.
+    pub(crate) headers: Option<HeaderFields>,
+}
+
+/// What the header fields of an instant message (rows MO-4, MT-2) say, beside its sender.
+#[derive(Clone, Copy)]
+pub(crate) struct HeaderFields {
+    /// When it was sent, in seconds since 1970 UTC.
+    pub(crate) sent: i64,
+    /// Its lifetime in seconds.
+    pub(crate) lifetime: Option<u32>,
+    /// Whether its text is in a `message/cpim`.
+    pub(crate) in_cpim: bool,
+    /// TP-Data-Coding-Scheme of the short message.
+    pub(crate) dcs: TpDcs,
 }
 
 /// A part of a concatenated short message.

@@ -39,14 +39,17 @@ impl Gateway {
 
     /// The exchange that the Call-IDs in an In-Reply-To refer to.
     pub(crate) fn named_in(&self, in_reply_to: Option<&str>) -> Named {
-        let call_ids = in_reply_to.unwrap_or_default().split(',');
-        call_ids
-            .filter_map(|call_id| {
-                let (local, domain) = cut(call_id.trim_ascii(), b'@')?;
-                self.named(local, domain)
-            })
-            .next()
-            .unwrap_or(Named::Nothing)
+        let mut rest = in_reply_to.unwrap_or_default();
+        while !rest.is_empty() {
+            let (call_id, others) = cut(rest, b',').unwrap_or((rest, ""));
+            let named = cut(call_id.trim_ascii(), b'@')
+                .and_then(|(local, domain)| self.named(local, domain));
+            if let Some(named) = named {
+                return named;
+            }
+            rest = others;
+        }
+        Named::Nothing
     }
 
     fn named(&self, local: &str, domain: &str) -> Option<Named> {

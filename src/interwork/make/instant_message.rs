@@ -8,6 +8,7 @@ use crate::exchange::{
     StoredMessageTexts,
 };
 use crate::interwork::Gateway;
+use crate::interwork::input::HeaderFields;
 use crate::interwork::make::joined::{joined, tpdu};
 use crate::interwork::rules::lifetime;
 use crate::interwork::rules::policy::INTERWORKED_BY;
@@ -18,7 +19,7 @@ use crate::sip::{
 use crate::wire::{MessageClass, TpAddress, TpDcs, Tpdu};
 
 /// Header fields of the request that are wrong for the translated one, or that reveal the location of the phone.
-pub(crate) const REMOVED: HeaderNames = HeaderNames::new(&[
+pub(crate) static REMOVED: HeaderNames = HeaderNames::new(&[
     "Content-Type",
     "Content-Transfer-Encoding",
     "Content-Disposition",
@@ -136,7 +137,7 @@ impl BodyFormat {
     }
 }
 
-/// Header fields of the instant message (rows MO-4, MT-2). `lifetime` is in seconds.
+/// Header fields of the instant message, as lines, without those for its origin. `lifetime` is in seconds.
 pub(crate) fn headers(
     from: &NameAddr,
     sent: i64,
@@ -223,8 +224,19 @@ impl<'t> ShortMessage<'t> {
 }
 
 impl Gateway {
+    /// The header fields of an instant message from this sender, as lines.
+    pub(crate) fn headers(&self, from: &NameAddr, fields: &HeaderFields) -> String {
+        let form = match fields.in_cpim {
+            true => BodyFormat::Cpim,
+            false => BodyFormat::Text,
+        };
+        let mut headers = headers(from, fields.sent, fields.lifetime, form);
+        self.push_origin(&mut headers, fields.dcs);
+        headers
+    }
+
     /// Header fields for the origin and the message class (row MAP-10).
-    pub(crate) fn push_origin(&self, headers: &mut String, dcs: TpDcs) {
+    fn push_origin(&self, headers: &mut String, dcs: TpDcs) {
         headers.push_str(&self.policy.interworked_by);
         if dcs.class() == Some(MessageClass::ImmediateDisplay) {
             headers.push_str("Priority: urgent\r\n");

@@ -22,11 +22,11 @@ pub(crate) struct Sender<'m> {
 /// The sender by its asserted identity; From and the body do not count.
 pub(crate) fn sender<'m>(message: &MessageIn<'m>) -> Result<Sender<'m>, Box<Refusal>> {
     let vouched_for = || {
-        let (address, uri) = vouched(message.identity?)?;
+        let vouched = vouched(message.identity?)?;
         Some(Sender {
-            address,
-            uri,
-            identity: identity_of(&uri)?,
+            address: vouched.address,
+            uri: vouched.uri,
+            identity: vouched.identity?,
         })
     };
     vouched_for().ok_or_else(|| Refusal::sip(403, Reason::NoIdentity))
@@ -37,9 +37,14 @@ impl Gateway {
     /// another identity (which may contain an IMSI); else the address.
     pub(crate) fn shown(&self, identity: &Identity, address: &str) -> String {
         let is_number = |key: &str| key.starts_with('+') && !key.contains('@');
-        let has_number = Uri::parse(address).is_none_or(|uri| uri.global_number().is_some());
+        let has_number = |number| {
+            // Most addresses are `sip:NUMBER@DOMAIN`.
+            let (_, behind) = address.split_once(number).unwrap_or_default();
+            behind.starts_with('@')
+                || Uri::parse(address).is_none_or(|uri| uri.global_number().is_some())
+        };
         match identity.as_str() {
-            number if is_number(number) && !has_number => {
+            number if is_number(number) && !has_number(number) => {
                 ["sip:", number, "@", &self.policy.domain, ";user=phone"].concat()
             }
             _ => address.to_owned(),

@@ -1,7 +1,7 @@
 //! Service-level interworking authorisation: whose messages may be converted (rows AUT-1, AUT-4, AUT-5).
 
 use crate::exchange::Identity;
-use crate::interwork::rules::identity::{identity_of, vouched};
+use crate::interwork::rules::identity::vouched;
 
 /// The service-level interworking authorisation of one identity, by direction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,8 +60,7 @@ pub fn identity(text: &str) -> Option<Identity> {
     } else {
         text
     };
-    let (_, uri) = vouched(uri)?;
-    identity_of(&uri)
+    vouched(uri)?.identity
 }
 
 #[cfg(test)]

@@ -132,7 +132,12 @@ impl Policy {
         number.is_some_and(|number| self.is_emergency_number(&number))
     }
 
-    pub(crate) fn is_emergency_number(&self, digits: &str) -> bool {
+    /// The same for a TP address.
+    pub(crate) fn is_emergency_address(&self, address: &TpAddress) -> bool {
+        self.emergency.iter().any(|known| address.has_value(known))
+    }
+
+    fn is_emergency_number(&self, digits: &str) -> bool {
         self.emergency.iter().any(|known| known == digits)
     }
 

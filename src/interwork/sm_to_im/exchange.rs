@@ -91,6 +91,14 @@ impl SmOutcome {
     }
 }
 
+/// The content of a message in several parts, when the last one has come.
+pub(crate) struct Joined {
+    /// The text of all parts.
+    pub(crate) text: String,
+    /// Header fields of the instant message, as lines.
+    pub(crate) headers: String,
+}
+
 impl Turn<'_> {
     pub(crate) fn submit(&mut self, sm: &TranslatedSm, transaction: TransactionId) {
         if self.repeats(sm, transaction) {
@@ -108,10 +116,11 @@ impl Turn<'_> {
         &mut self,
         sm: &TranslatedSm,
         transaction: TransactionId,
-        joined: Option<String>,
+        joined: Option<Joined>,
     ) -> Option<SmToIm> {
-        if let Some(way) = self.long_way(sm, joined.as_deref()) {
-            return self.send_long(sm, transaction, joined.as_deref(), way);
+        if let Some(way) = self.long_way(sm, joined.as_ref()) {
+            let text = joined.as_ref().map(|joined| &*joined.text);
+            return self.send_long(sm, transaction, text, way);
         }
         let now_ms = self.now.unix_ms;
         let policy = &self.gateway.policy;
@@ -141,25 +150,26 @@ impl Turn<'_> {
                 FORGOTTEN_MS
             };
         self.view.open(exchange, texts.pack());
-        let body = match (joined, sm.asks) {
-            (None, false) => None,
-            (Some(text), false) => Some(text.into_bytes()),
-            (joined, true) => {
-                let text = joined
-                    .as_ref()
-                    .map_or(&*sm.translation.body, String::as_bytes);
-                let sent = self.now.unix;
-                let Translation { from, to, .. } = &sm.translation;
-                Some(
-                    self.gateway
-                        .in_cpim(&from.uri, &to.uri, text, Some(key), sent),
-                )
-            }
-        };
-        let translation = body.map(|body| {
+        let of_one = &sm.translation;
+        let translation = (joined.is_some() || sm.asks).then(|| {
+            let (text, headers) = match joined {
+                Some(Joined { text, headers }) => (text.into_bytes(), headers),
+                None => (of_one.body.clone(), of_one.headers.clone()),
+            };
+            let body = match sm.asks {
+                true => {
+                    let (from, to, sent) = (&of_one.from.uri, &of_one.to.uri, self.now.unix);
+                    self.gateway.in_cpim(from, to, &text, Some(key), sent)
+                }
+                false => text,
+            };
             Box::new(Translation {
+                request_uri: of_one.request_uri.clone(),
+                from: of_one.from.clone(),
+                to: of_one.to.clone(),
+                remove: of_one.remove,
+                headers,
                 body,
-                ..sm.translation.clone()
             })
         });
         self.effects.push(Effect::Relay {
@@ -610,6 +620,6 @@ pub(crate) fn told(cause: Option<u8>, fcs: Option<u8>) -> RpOutcome {
     cause.map_or(RpOutcome::Ack, |cause| RpOutcome::Error { cause, fcs })
 }
 
-fn is_success(status: u16) -> bool {
+pub(super) fn is_success(status: u16) -> bool {
     (200..300).contains(&status)
 }

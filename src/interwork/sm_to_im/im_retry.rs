@@ -6,6 +6,7 @@
 use crate::exchange::{SmToIm, SmToImState, SmToImTexts};
 use crate::interwork::handle::{FORGOTTEN_MS, Turn};
 use crate::interwork::make::instant_message::{BodyFormat, ShortMessage};
+use crate::interwork::sm_to_im::exchange::is_success;
 use crate::interwork::step::Effect;
 
 /// The change in a retry.
@@ -67,6 +68,9 @@ impl Turn<'_> {
 
 /// The body format of the retry after this answer; `None`: no retry.
 fn form(status: u16, asks: bool) -> Option<BodyFormat> {
+    if is_success(status) {
+        return None;
+    }
     let mut rows = MENDED.iter();
     let (_, change) = rows.find(|(codes, _)| codes.contains(&status))?;
     match (change, asks) {

@@ -20,7 +20,7 @@ use crate::interwork::make::instant_message::{BodyFormat, ShortMessage, is_anony
 use crate::interwork::make::joined::joined;
 use crate::interwork::make::outgoing::ReportOut;
 use crate::interwork::rules::causes::defaults::RpOutcome;
-use crate::interwork::sm_to_im::exchange::REPETITION_MS;
+use crate::interwork::sm_to_im::exchange::{Joined, REPETITION_MS};
 use crate::interwork::sm_to_im::status_report::Reported;
 use crate::interwork::step::{Effect, Verdict};
 use crate::wire::{Carrier, Direction, TpScts, TpSt, Tpdu};
@@ -256,7 +256,13 @@ impl Turn<'_> {
             self.charge_refused_sm(sm, Interworking::SmToIm, told);
             return self.report_at_once(sm, told, self.now_as_scts());
         };
-        let Some(mut exchange) = self.relay(sm, transaction, Some(text)) else {
+        let headers = sm.headers.as_ref();
+        let headers = headers.map(|fields| self.gateway.headers(&sm.translation.from, fields));
+        let joined = Joined {
+            text,
+            headers: headers.unwrap_or_default(),
+        };
+        let Some(mut exchange) = self.relay(sm, transaction, Some(joined)) else {
             return;
         };
         exchange.completes = NonZeroU64::new(group.concatenation);

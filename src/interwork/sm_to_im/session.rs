@@ -9,6 +9,7 @@ use crate::interwork::input::TranslatedSm;
 use crate::interwork::make::instant_message::{BodyFormat, ShortMessage};
 use crate::interwork::make::joined::tpdu;
 use crate::interwork::make::pieces::pieces;
+use crate::interwork::sm_to_im::exchange::Joined;
 use crate::interwork::step::{Effect, Verdict};
 use crate::sip::MessageOut;
 use crate::wire::Tpdu;
@@ -39,16 +40,19 @@ fn octets_beside_body(headers: &str, from: &str, to: &str) -> usize {
 
 impl Turn<'_> {
     /// How the text goes if it is too long for a MESSAGE; `None`: it goes in one.
-    pub(crate) fn long_way(&self, sm: &TranslatedSm, joined: Option<&str>) -> Option<LongWay> {
+    pub(crate) fn long_way(&self, sm: &TranslatedSm, joined: Option<&Joined>) -> Option<LongWay> {
         let way = match self.gateway.policy.splits {
             _ if sm.takes_sessions => LongWay::Session,
             true => LongWay::Pieces,
             false => return None,
         };
         let translation = &sm.translation;
-        let body = joined.map_or(translation.body.len(), str::len);
+        let (body, headers) = match joined {
+            Some(joined) => (joined.text.len(), &joined.headers),
+            None => (translation.body.len(), &translation.headers),
+        };
         let (from, to) = (&translation.from.uri, &translation.to.uri);
-        let is_long = body + octets_beside_body(&translation.headers, from, to) > sm.pager_limit;
+        let is_long = body + octets_beside_body(headers, from, to) > sm.pager_limit;
         // Without the recipient (too long to be stored), it could not be sent.
         (is_long && !sm.recipient.as_str().is_empty()).then_some(way)
     }

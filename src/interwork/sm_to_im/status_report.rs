@@ -10,7 +10,7 @@ use crate::interwork::counter::Counter;
 use crate::interwork::handle::Turn;
 use crate::interwork::input::StatusReportOut;
 use crate::wire::{
-    Carrier, Direction, RpData, RpMessage, RpMr, SmsStatusReport, TpScts, TpSt, Tpdu,
+    Carrier, Direction, RpData, RpMessage, RpMr, SmsStatusReport, SmsSubmit, TpScts, TpSt, Tpdu,
 };
 
 /// A short message, or a part of one, for which a status report may be requested.
@@ -120,16 +120,14 @@ impl Turn<'_> {
 
 impl Gateway {
     fn status_report(&self, about: &Reported<'_>, status: TpSt, now: Now) -> Option<Octets<254>> {
-        if about.party != Party::Phone {
+        // Most phones ask for none: then the TPDU is not read.
+        if about.party != Party::Phone || !SmsSubmit::requests_status_report(about.tpdu) {
             return None;
         }
         let tpdu = Tpdu::decode(Direction::MsToNetwork, Carrier::RpData, about.tpdu).ok()?;
         let Tpdu::Submit(submit) = tpdu else {
             return None;
         };
-        if !submit.status_report_request {
-            return None;
-        }
         let report = SmsStatusReport {
             more_messages: false,
             loop_prevention: false,

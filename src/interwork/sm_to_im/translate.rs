@@ -6,10 +6,8 @@ use std::hash::{DefaultHasher, Hasher as _};
 use crate::base::{Octets, Text};
 use crate::exchange::{Identity, Now, Party};
 use crate::interwork::Gateway;
-use crate::interwork::input::{Named, PartIn, StatusReportIn, TranslatedSm};
-use crate::interwork::make::instant_message::{
-    BodyFormat, REMOVED, anonymous, headers, is_anonymous,
-};
+use crate::interwork::input::{HeaderFields, Named, PartIn, StatusReportIn, TranslatedSm};
+use crate::interwork::make::instant_message::{REMOVED, anonymous, is_anonymous};
 use crate::interwork::make::outgoing::ReportOut;
 use crate::interwork::read::body::Body;
 use crate::interwork::read::sender::{Sender, identity_of, sender};
@@ -141,7 +139,7 @@ impl<'a> Received<'a, '_> {
         submit: &SmsSubmit<'_>,
     ) -> Result<Option<String>, Box<Refusal>> {
         let policy = &self.gateway.policy;
-        if policy.is_emergency_number(&submit.destination_address.value())
+        if policy.is_emergency_address(&submit.destination_address)
             || policy.is_emergency(self.message.request_uri)
         {
             return Err(self.not_found(Reason::Emergency));
@@ -152,8 +150,10 @@ impl<'a> Received<'a, '_> {
             let uri = policy.uri_of(&submit.destination_address);
             Some(uri.ok_or_else(|| self.not_found(Reason::DestinationAddress))?)
         };
-        let to = made.as_deref().unwrap_or(self.message.request_uri);
-        Uri::parse(to).ok_or_else(|| self.not_found(Reason::Recipient))?;
+        if made.is_none() {
+            let to = Uri::parse(self.message.request_uri);
+            to.ok_or_else(|| self.not_found(Reason::Recipient))?;
+        }
         Ok(made)
     }
 
@@ -194,10 +194,11 @@ impl<'a> Received<'a, '_> {
             && self.message.recipient.cpim
             && policy.notifications
             && !is_anonymous(&from);
-        let form = if asks {
-            BodyFormat::Cpim
-        } else {
-            BodyFormat::Text
+        let headers = HeaderFields {
+            sent: self.now.unix,
+            lifetime,
+            in_cpim: asks,
+            dcs: submit.dcs,
         };
         let translation = Translation {
             to: NameAddr {
@@ -205,15 +206,20 @@ impl<'a> Received<'a, '_> {
                 uri: to.to_owned(),
             },
             request_uri: made,
-            headers: headers(&from, self.now.unix, lifetime, form),
+            headers: String::new(),
             from,
-            remove: REMOVED,
+            remove: &REMOVED,
             body: text.into_bytes(),
         };
         Ok(TranslatedSm {
             reject_duplicates: submit.reject_duplicates,
             asks,
-            ..self.prepared(self.sender.identity, &submit.user_data, translation)?
+            ..self.prepared(
+                self.sender.identity,
+                &submit.user_data,
+                Some(headers),
+                translation,
+            )?
         })
     }
 
@@ -239,22 +245,27 @@ impl<'a> Received<'a, '_> {
                 display: String::new(),
                 uri: to.to_owned(),
             },
-            headers: headers(&from, sent, None, BodyFormat::Text),
+            headers: String::new(),
             from,
-            remove: REMOVED,
+            remove: &REMOVED,
             body: text.into_bytes(),
         };
-        self.prepared(recipient, &deliver.user_data, translation)
+        let headers = HeaderFields {
+            sent,
+            lifetime: None,
+            in_cpim: false,
+            dcs: deliver.dcs,
+        };
+        self.prepared(recipient, &deliver.user_data, Some(headers), translation)
     }
 
     pub(crate) fn prepared(
         &self,
         identity: Identity,
         user_data: &UserData<'_>,
+        headers: Option<HeaderFields>,
         mut translation: Translation,
     ) -> Result<TranslatedSm, Box<Refusal>> {
-        self.gateway
-            .push_origin(&mut translation.headers, user_data.dcs());
         let (from, to) = (self.sender.identity.as_str(), identity.as_str());
         let mut parties = DefaultHasher::new();
         // The random number of this start makes digests unpredictable for others.
@@ -284,6 +295,9 @@ impl<'a> Received<'a, '_> {
                     sequence: place.sequence,
                 }
             });
+        if let (None, Some(fields)) = (&part, &headers) {
+            translation.headers = self.gateway.headers(&translation.from, fields);
+        }
         let recipient = Text::new(&translation.to.uri).unwrap_or_default();
         // A client finds the conversation by the URI that it has registered.
         if let Some(name) = self.message.recipient_name {
@@ -306,6 +320,7 @@ impl<'a> Received<'a, '_> {
             part,
             takes_sessions: self.message.recipient.msrp,
             pager_limit: self.gateway.policy.pager_limit,
+            headers,
             translation,
         })
     }

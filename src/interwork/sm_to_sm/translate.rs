@@ -14,6 +14,9 @@ use crate::wire::{
     Carrier, Direction, RpData, RpMessage, RpMr, SmsDeliver, SmsSubmit, TpAddress, TpScts, Tpdu,
 };
 
+/// The script does not relay such a message.
+static NOTHING: HeaderNames = HeaderNames::new(&[]);
+
 impl Gateway {
     /// Reads RP-DATA of a phone and translates its SMS-SUBMIT to SMS-DELIVER: the message on its sender's side and on
     /// its recipient's side. TP-PID, TP-DCS and TP-UD are kept as they are.
@@ -75,7 +78,7 @@ impl Received<'_, '_> {
             request_uri: None,
             headers: String::new(),
             from,
-            remove: HeaderNames::new(&[]),
+            remove: &NOTHING,
             body: Vec::new(),
         };
         let sm = TranslatedSm {
@@ -83,7 +86,7 @@ impl Received<'_, '_> {
             asks: submit.status_report_request && policy.notifications,
             // Each part goes to the phone as it is.
             part: None,
-            ..self.prepared(self.sender.identity, &submit.user_data, translation)?
+            ..self.prepared(self.sender.identity, &submit.user_data, None, translation)?
         };
         // The recipient's side is found by it again.
         match sm.recipient.as_str() {

@@ -44,6 +44,48 @@ const NAMES: HeaderNames = HeaderNames::new(&[
     "e",
 ]);
 
+/// The header fields of [`NAMES`] that describe the body.
+const OF_CONTENT: HeaderNames =
+    HeaderNames::new(&["Content-Transfer-Encoding", "Content-Encoding", "e"]);
+
+/// Reads the body of a MESSAGE and the header fields that describe it, nothing else. None for another method, and if the header
+/// or the Request-URI cannot be read.
+pub(crate) fn read_content<T>(
+    msg: SipMsg<'_>,
+    read: impl FnOnce(&MessageIn<'_>) -> T,
+) -> Option<T> {
+    let msg = msg
+        .request()
+        .filter(|request| request.is(Method::Message))
+        .filter(|request| request.parse_headers() && request.original_uri().is_some())?;
+    let [transfer_encoding, encoding, short_encoding] = msg.uncommon_headers(&OF_CONTENT);
+    let is_encoded = encoding.or(short_encoding).is_some();
+    let encoding = is_encoded.then(|| msg.content_encoding()).flatten();
+    Some(read(&content_of(
+        msg,
+        transfer_encoding,
+        encoding.as_deref(),
+    )))
+}
+
+/// The body of a message. Octets after Content-Length are ignored. The core refuses a body that is too short.
+fn content_of<'v>(
+    msg: Request<'v>,
+    transfer_encoding: Option<&'v [u8]>,
+    content_encoding: Option<&'v str>,
+) -> MessageIn<'v> {
+    let octets = msg.octets_behind_header();
+    let declared = msg.content_length().unwrap_or(octets.len());
+    MessageIn {
+        content_type: msg.content_type(),
+        content_transfer_encoding: transfer_encoding.and_then(utf8),
+        content_encoding,
+        body: octets.get(..declared).unwrap_or(octets),
+        truncated: declared > octets.len(),
+        ..MessageIn::default()
+    }
+}
+
 impl<'m> MessageView<'m> {
     /// The view of a MESSAGE. None for another method, and if the header cannot be parsed.
     pub(crate) fn of(msg: SipMsg<'m>) -> Option<Self> {
@@ -100,24 +142,9 @@ impl<'m> MessageView<'m> {
         self.recipient_name = state().people.registered_as(&self.request_uri);
     }
 
-    /// The body and the header fields that describe it, nothing else.
-    pub(crate) fn content(&self) -> MessageIn<'_> {
-        // Octets after Content-Length are ignored. The core refuses a body that is too short.
-        let octets = self.msg.octets_behind_header();
-        let declared = self.msg.content_length().unwrap_or(octets.len());
-        let [transfer_encoding, ..] = self.fields;
-        MessageIn {
-            content_type: self.msg.content_type(),
-            content_transfer_encoding: transfer_encoding.and_then(utf8),
-            content_encoding: self.content_encoding.as_deref(),
-            body: octets.get(..declared).unwrap_or(octets),
-            truncated: declared > octets.len(),
-            ..MessageIn::default()
-        }
-    }
-
     /// All fields.
     pub(crate) fn message(&self) -> MessageIn<'_> {
+        let [transfer_encoding, ..] = self.fields;
         let [
             _,
             in_reply_to,
@@ -149,7 +176,11 @@ impl<'m> MessageView<'m> {
             recipient: self.recipient,
             recipient_name: self.recipient_name.as_ref().map(Text::as_str),
             source: &self.source,
-            ..self.content()
+            ..content_of(
+                self.msg,
+                transfer_encoding,
+                self.content_encoding.as_deref(),
+            )
         }
     }
 }

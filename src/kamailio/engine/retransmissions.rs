@@ -29,20 +29,26 @@ pub(crate) fn digest(msg: Request<'_>) -> u64 {
     if number == msg.number() {
         return known;
     }
-    let mut digest = DefaultHasher::new();
-    digest.write_u64(state().gateway.boot);
+    let key = msg.transaction_key();
     // With their lengths, so that no octet can move from one field to the next.
-    let mut lengths = 0;
-    for part in msg.transaction_key() {
-        digest.write(part);
-        lengths = lengths << 16 | part.len() as u64;
-    }
-    digest.write_u64(lengths);
-    match msg.source_address() {
-        Some(IpAddr::V4(address)) => digest.write_u32(address.to_bits()),
-        Some(IpAddr::V6(address)) => digest.write_u128(address.to_bits()),
-        None => {}
-    }
+    let lengths = key
+        .iter()
+        .fold(0, |all, part| all << 16 | part.len() as u64);
+    let address = match msg.source_address() {
+        Some(IpAddr::V4(address)) => address.to_bits().into(),
+        Some(IpAddr::V6(address)) => address.to_bits(),
+        None => 0,
+    };
+    let mut digest = DefaultHasher::new();
+    // The hasher is slow with short pieces.
+    let mut first = [0; 32];
+    let (numbers, source) = first.split_at_mut(16);
+    numbers.copy_from_slice(
+        &(u128::from(state().gateway.boot) << 64 | u128::from(lengths)).to_ne_bytes(),
+    );
+    source.copy_from_slice(&address.to_ne_bytes());
+    digest.write(&first);
+    key.into_iter().for_each(|part| digest.write(part));
     let digest = digest.finish();
     DIGEST.set((msg.number(), digest));
     digest

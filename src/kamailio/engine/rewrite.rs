@@ -26,10 +26,8 @@ pub(crate) fn translate(msg: Request<'_>, to: &Translation) -> Result<(), NotRew
     }
     replace_party(msg, Party::From, &to.from)?;
     replace_party(msg, Party::To, &to.to)?;
-    for field in msg.header_fields() {
-        if to.remove.contains(field.name) {
-            msg.delete_header(field)?;
-        }
+    for field in msg.header_fields_named(to.remove) {
+        msg.delete_header(field)?;
     }
     msg.insert_headers(to.headers.as_bytes())?;
     msg.replace_body(&to.body)
@@ -41,11 +39,9 @@ pub(crate) fn answer_with(reply: Reply<'_>, answer: &Answer) -> Result<(), NotRe
         return Err(NotRewritten("the header"));
     }
     reply.set_status(answer.status, answer.reason)?;
-    const UNWANTED: HeaderNames = HeaderNames::new(&["Contact", "m", "Content-Type", "c"]);
-    for field in reply.header_fields() {
-        if UNWANTED.contains(field.name) {
-            reply.delete_header(field)?;
-        }
+    static UNWANTED: HeaderNames = HeaderNames::new(&["Contact", "m", "Content-Type", "c"]);
+    for field in reply.header_fields_named(&UNWANTED) {
+        reply.delete_header(field)?;
     }
     if reply.octets_behind_header().is_empty() {
         Ok(())

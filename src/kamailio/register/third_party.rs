@@ -1,6 +1,6 @@
 //! Third-party REGISTER (TS 24.229 §5.4.1.7): the person, and the identities and contacts that the S-CSCF names.
 
-use crate::base::Text;
+use crate::base::{HeaderNames, Text};
 use crate::exchange::Identity;
 use crate::interwork::{AtScscf, digest, digest_of_set, key_of_number};
 use crate::mime::ServiceInfo;
@@ -106,9 +106,9 @@ fn registered_as(register: Request<'_>) -> Option<&str> {
 
 /// P-Associated-URI (RFC 7315 §4.1) of the REGISTER itself, and of the response in its body.
 fn associated(register: Request<'_>, body: &RegisterBody<'_>) -> Vec<String> {
+    static NAME: HeaderNames = HeaderNames::new(&["P-Associated-URI"]);
     let own = register
-        .header_fields()
-        .filter(|field| field.name.eq_ignore_ascii_case(b"P-Associated-URI"))
+        .header_fields_named(&NAME)
         .filter_map(|field| std::str::from_utf8(field.body).ok().map(str::to_owned));
     let mut lists: Vec<String> = own.collect();
     lists.extend(body.associated());

@@ -12,7 +12,7 @@ use super::requests::{
 use crate::kamailio::engine::answer::answer_in_transaction;
 use crate::kamailio::engine::decide::decide_for;
 use crate::kamailio::engine::execute::{Context, execute, handle, refuse_without_means};
-use crate::kamailio::engine::message_view::MessageView;
+use crate::kamailio::engine::message_view::{MessageView, read_content};
 use crate::kamailio::engine::result_route;
 use crate::kamailio::engine::stored_recipients;
 use crate::kamailio::engine::transaction_id::{reply_to, transaction_id};
@@ -44,15 +44,13 @@ pub(crate) fn classify(msg: SipMsg<'_>) -> i32 {
     if !state().lifecycle.is_enabled() && expects_report(msg) != TRUE {
         return FALSE;
     }
-    let Some(view) = MessageView::of(msg) else {
-        return FALSE;
-    };
-    match state().gateway.classify(&view.content()) {
-        Ok(class) => class as i32,
-        Err(refusal) => {
+    match read_content(msg, |content| state().gateway.classify(content)) {
+        Some(Ok(class)) => class as i32,
+        Some(Err(refusal)) => {
             tracing::info!(reason = %refusal.reason, "malformed");
             MALFORMED
         }
+        None => FALSE,
     }
 }
 
@@ -310,11 +308,12 @@ pub(crate) fn reply(msg: SipMsg<'_>) -> i32 {
 
 /// Refuses an instant message that would have become a short message. None: the message is a short message.
 fn refuse_by_script(msg: Request<'_>, status: u16) -> Option<i32> {
-    let mut view = MessageView::of(msg.message())?;
-    let refusal = state().gateway.refused_by_script(&view.content(), status)?;
+    let gateway = &state().gateway;
+    let refusal = read_content(msg.message(), |im| gateway.refused_by_script(im, status))??;
     if let Err(ended) = begin(msg) {
         return Some(ended);
     }
+    let mut view = MessageView::of(msg.message())?;
     view.read_sender();
     let way = Interworking::ImToSm;
     refuse_message(msg, *refusal, &view.message(), way, now());

@@ -18,9 +18,9 @@ pub(super) fn of(msg: SipMsg<'_>) -> Option<String> {
         return None;
     }
     let mut view = MessageView::of(msg)?;
-    let node = match state.gateway.classify(&view.content()).ok()? {
+    let node = match state.gateway.classify(&view.message()).ok()? {
         Class::RpData => {
-            let message = view.content();
+            let message = view.message();
             let field = |field| state.gateway.field(&message, field, 0);
             let is_part = matches!(field(MessageField::Parts), Some(FieldValue::Number(2..)));
             // Of what a service centre sends, the recipient has the parts.

@@ -2,10 +2,10 @@
 
 use crate::exchange::ReplyTo;
 use crate::interwork::{Asked, EarlierCopy, Load};
-use crate::sip::tag;
+use crate::sip::{MessageIn, tag};
 
 use crate::kamailio::engine::execute::{Context, execute};
-use crate::kamailio::engine::message_view::MessageView;
+use crate::kamailio::engine::message_view::read_content;
 use crate::kamailio::engine::retransmissions::digest;
 use crate::kamailio::register::register_request;
 use crate::kamailio::state::gateway_state::state;
@@ -69,10 +69,12 @@ pub(crate) fn overloaded(msg: SipMsg<'_>) -> i32 {
 }
 
 fn is_refused(msg: Request<'_>, load: Load) -> bool {
-    let refuses = |asked| state().gateway.is_too_much(asked, load);
-    if let Some(view) = MessageView::of(msg.message()) {
-        return refuses(Asked::Message(&view.content()));
+    let gateway = &state().gateway;
+    let of_message = |content: &MessageIn<'_>| gateway.is_too_much(Asked::Message(content), load);
+    if let Some(is_refused) = read_content(msg.message(), of_message) {
+        return is_refused;
     }
+    let refuses = |asked| gateway.is_too_much(asked, load);
     if msg.is(Method::Register) {
         // A refused S-CSCF may deregister the person (TS 24.229 §5.4.1.7).
         return refuses(match register_request::is_third_party_register(msg) {

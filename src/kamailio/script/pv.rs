@@ -8,7 +8,7 @@ use crate::sip::{FINAL, MessageIn};
 
 use super::{assigned, node};
 use crate::kamailio::engine::cdr_route;
-use crate::kamailio::engine::message_view::MessageView;
+use crate::kamailio::engine::message_view::{MessageView, read_content};
 use crate::kamailio::engine::result_route;
 use crate::kamailio::register::destinations;
 use crate::kamailio::register::person;
@@ -162,10 +162,9 @@ fn value(msg: SipMsg<'_>, field: MessageField) -> Option<FieldValue> {
             _ => info.imsi.map(FieldValue::Text),
         };
     }
-    let view = MessageView::of(msg)?;
-    let message = match field {
-        MessageField::Recipients => view.message(),
-        _ => view.content(),
-    };
-    state().gateway.field(&message, field, now().unix)
+    let read = |message: &MessageIn<'_>| state().gateway.field(message, field, now().unix);
+    match field {
+        MessageField::Recipients => read(&MessageView::of(msg)?.message()),
+        _ => read_content(msg, read)?,
+    }
 }

@@ -9,7 +9,7 @@ use crate::sip::Uri;
 use super::requests::{accept, can_take, refuse_message};
 use crate::kamailio::engine::decide::decide_for;
 use crate::kamailio::engine::execute::{Context, execute, handle, note_opened};
-use crate::kamailio::engine::message_view::MessageView;
+use crate::kamailio::engine::message_view::{MessageView, read_content};
 use crate::kamailio::engine::transaction_id::reply_to;
 use crate::kamailio::register::contacts;
 use crate::kamailio::state::gateway_state::state;
@@ -64,8 +64,8 @@ pub(crate) fn next_recipient(msg: SipMsg<'_>) -> i32 {
 
 /// The recipients in the list of the message; none if the list is invalid: then `im_to_list` refuses the message.
 fn read(msg: Request<'_>) -> Vec<Listed> {
-    let named = MessageView::of(msg.message())
-        .and_then(|view| state().gateway.recipients(&view.content()))
+    let named = read_content(msg.message(), |content| state().gateway.recipients(content))
+        .flatten()
         .and_then(Result::ok);
     let nobody_yet = |name| Listed { name, uri: None };
     named

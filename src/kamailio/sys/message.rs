@@ -20,10 +20,10 @@ pub(crate) struct SipMsg<'m> {
 /// Number, process and place of a message.
 pub(crate) type MessageNumber = (u32, i32, usize);
 
-/// A header field: its name and its body, without the white space around it.
+/// A header field.
 #[derive(Clone, Copy)]
 pub(crate) struct HeaderField<'m> {
-    pub(crate) name: &'m [u8],
+    /// Its body, without the white space around it.
     pub(crate) body: &'m [u8],
     /// Where the whole line starts in the message, and how long it is.
     pub(super) start: usize,
@@ -139,29 +139,30 @@ impl<'m> SipMsg<'m> {
         ipsmgw_c_parse_headers(*self) == 0 && !self.fields().eoh.is_null()
     }
 
-    /// The header fields parsed so far, in order.
-    pub(crate) fn header_fields(&self) -> impl Iterator<Item = HeaderField<'m>> + use<'m> {
+    /// The header fields of these names that are parsed so far, in order.
+    pub(crate) fn header_fields_named(
+        &self,
+        names: &'static HeaderNames,
+    ) -> impl Iterator<Item = HeaderField<'m>> + use<'m> {
         let this = *self;
-        let first = self.kept.follow(|msg| &msg.headers);
-        let fields = first.into_iter();
-        let fields = fields.flat_map(|first| first.list(|field| &field.next));
-        fields.filter_map(move |field| {
-            let field = field.fields();
-            let start = this.offset(field.name.s)?;
-            Some(HeaderField {
-                name: this.octets(&field.name),
-                body: this.octets(&field.body),
-                start,
-                length: usize::try_from(field.len).unwrap_or(0),
-            })
+        self.fields_named(|name| names.position(name), 0)
+            .filter_map(move |(_, field)| this.header_field(field))
+    }
+
+    fn header_field(&self, field: Kept<'m, ffi::hdr_field>) -> Option<HeaderField<'m>> {
+        let field = field.fields();
+        Some(HeaderField {
+            body: self.octets(&field.body),
+            start: self.offset(field.name.s)?,
+            length: usize::try_from(field.len).unwrap_or(0),
         })
     }
 
     /// The body of the first header field of that name (any case), as text.
     pub(crate) fn header(&self, name: &str) -> Option<&'m str> {
-        let is_it = |known: &[u8]| known.eq_ignore_ascii_case(name.as_bytes()).then_some(0);
-        let (_, body) = self.fields_named(is_it, 0).next()?;
-        utf8(body)
+        let is_it = |known: &[u8]| known.eq_ignore_ascii_case(name.as_bytes()).then_some(());
+        let (_, field) = self.fields_named(is_it, 0).next()?;
+        self.text(&field.fields().body)
     }
 
     /// The same for several names, in one pass, as octets. It never finds a field of a type in [`COMMON`]: most fields of a message
@@ -171,21 +172,21 @@ impl<'m> SipMsg<'m> {
         names: &HeaderNames,
     ) -> [Option<&'m [u8]>; N] {
         let mut bodies = [None; N];
-        for (place, octets) in self.fields_named(|name| names.position(name), COMMON) {
+        for (place, field) in self.fields_named(|name| names.position(name), COMMON) {
             if let Some(body @ None) = bodies.get_mut(place) {
-                *body = Some(octets);
+                *body = Some(self.octets(&field.fields().body));
             }
         }
         bodies
     }
 
-    /// The bodies of the header fields whose names have a place, in order, each with that place. `without` has one bit for
-    /// each type of field that is skipped.
-    fn fields_named<P: Fn(&[u8]) -> Option<usize>>(
+    /// The header fields whose names have a place, in order, each with that place. `without` has one bit for each type of
+    /// field that is skipped.
+    fn fields_named<T, P: Fn(&[u8]) -> Option<T>>(
         &self,
         place_of: P,
         without: u64,
-    ) -> impl Iterator<Item = (usize, &'m [u8])> + use<'m, P> {
+    ) -> impl Iterator<Item = (T, Kept<'m, ffi::hdr_field>)> + use<'m, T, P> {
         let this = *self;
         let mut next = self.kept.follow(|msg| &msg.headers);
         std::iter::from_fn(move || {
@@ -198,7 +199,7 @@ impl<'m> SipMsg<'m> {
                     continue;
                 }
                 if let Some(place) = place_of(this.octets(&field.name)) {
-                    return Some((place, this.octets(&field.body)));
+                    return Some((place, kept));
                 }
             }
         })
@@ -215,7 +216,7 @@ impl<'m> SipMsg<'m> {
         let mut fields = self
             .fields_named(|name| names.position(name), 0)
             // A body that is not UTF-8 becomes a value that no list knows.
-            .map(|(_, body)| utf8(body).unwrap_or("?"));
+            .map(|(_, field)| self.text(&field.fields().body).unwrap_or("?"));
         let first = fields.next()?;
         Some(fields.fold(Cow::Borrowed(first), |list, next| {
             Cow::Owned([&*list, ",", next].concat())

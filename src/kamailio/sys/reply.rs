@@ -32,11 +32,12 @@ impl<'m> Reply<'m> {
 
     /// Gives it this status code and this reason phrase before it is sent on.
     pub(crate) fn set_status(&self, status: u16, reason: &str) -> Result<(), NotRewritten> {
-        let code = format!("{status:03}");
+        let digit = |value: u16| b'0' + (value % 10) as u8;
+        let code = [digit(status / 10 / 10), digit(status / 10), digit(status)];
         // SAFETY: the union holds a status line: `new` has looked at its type, which Kamailio sets once.
         let line = unsafe { self.fields().first_line.u.reply };
         let digits = self.octets(&line.status);
-        if digits.len() != 3 || code.len() != 3 {
+        if digits.len() != code.len() || status > 999 {
             return Err(NotRewritten("the status code"));
         }
         // SAFETY: three octets of the message's own buffer and three of ours, checked above. The reply is this process's
@@ -44,7 +45,7 @@ impl<'m> Reply<'m> {
         unsafe {
             line.status
                 .s
-                .copy_from_nonoverlapping(code.as_ptr().cast(), 3)
+                .copy_from_nonoverlapping(code.as_ptr().cast(), code.len())
         };
         // SAFETY: a live reply of this process; no reference to its fields is in use.
         let line_kept = unsafe { &mut (*self.raw()).first_line };

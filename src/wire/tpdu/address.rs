@@ -1,8 +1,8 @@
 //! TP-Originating-, TP-Destination- and TP-Recipient-Address (TS 23.040 clause 9.1.2.5).
 
-use core::fmt;
+use core::fmt::{self, Write as _};
 
-use crate::base::{EncodeError, Fault};
+use crate::base::{EncodeError, Fault, Text};
 use crate::wire::address::{NumberingPlan, TypeOfNumber, type_of_address};
 use crate::wire::alphabet::ShiftTables;
 use crate::wire::alphabet::gsm7::{self, SeptetBuffer};
@@ -119,10 +119,26 @@ impl TpAddress {
             gsm7::decode(&self.octets, 0, septets, ShiftTables::DEFAULT, &mut text);
             return out.write_str(&text);
         }
+        let mut text = Text::<MAX_DIGITS>::EMPTY;
+        for digit in self.digits() {
+            text.write_char(digit)?;
+        }
+        out.write_str(text.as_str())
+    }
+
+    /// The digits of a number.
+    fn digits(&self) -> impl Iterator<Item = char> + '_ {
         semi_octets::semi_octets(&self.octets)
             .take(usize::from(self.length))
             .map_while(semi_octets::digit)
-            .try_for_each(|digit| out.write_char(digit))
+    }
+
+    /// Whether these are the digits without a `+`, or the name.
+    pub fn has_value(&self, value: &str) -> bool {
+        match self.is_alphanumeric() {
+            true => self.value() == value,
+            false => self.digits().eq(value.chars()),
+        }
     }
 
     /// The digits without a `+`, or the name.
@@ -211,6 +227,10 @@ mod tests {
         assert_eq!(address, TpAddress::from_number("+15550000016").unwrap());
         assert_eq!(round_trip(&[0x05, 0x80, 0xa1, 0xcb, 0xfe]).value(), "1*#ac");
         assert_eq!(round_trip(&[0x00, 0x81]).value(), "");
+        assert!(address.has_value("15550000016"));
+        for other in ["", "+15550000016", "1555000001", "155500000160"] {
+            assert!(!address.has_value(other), "{other}");
+        }
     }
 
     #[test]
@@ -221,6 +241,8 @@ mod tests {
     #[test]
     fn a_counted_filler_is_not_a_digit() {
         assert_eq!(round_trip(&[0x04, 0x81, 0x21, 0xf3]).value(), "123");
+        let filled = round_trip(&[0x06, 0x81, 0x11, 0xf2, 0xff]);
+        assert!(filled.has_value("112") && !filled.has_value("11"));
     }
 
     #[test]
@@ -232,6 +254,7 @@ mod tests {
         ];
         let address = round_trip(&octets);
         assert_eq!(TpAddress::from_text(&address.value()).unwrap(), address);
+        assert!(address.has_value(&address.value()) && !address.has_value(""));
         assert_eq!(
             TpAddress::from_text("Elevenchars").unwrap().semi_octets(),
             20

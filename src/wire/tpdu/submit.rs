@@ -30,6 +30,12 @@ pub struct SmsSubmit<'a> {
 }
 
 impl<'a> SmsSubmit<'a> {
+    /// TP-Status-Report-Request of this TPDU, if it is an SMS-SUBMIT. Nothing else of it is read.
+    pub fn requests_status_report(tpdu: &[u8]) -> bool {
+        let first = tpdu.first().copied().map(FirstOctet);
+        first.is_some_and(|first| first.message_type() == 0b01 && first.bit(5))
+    }
+
     /// After the first octet.
     pub(super) fn decode(i: &'a [u8], first: FirstOctet) -> Parsed<'a, Self> {
         let (i, mr) = parse::octet(i, "TP-MR")?;
