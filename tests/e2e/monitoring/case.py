@@ -3,11 +3,14 @@
 import asyncio
 import json
 import re
+import shutil
+import subprocess
 import urllib.error
+import urllib.parse
 import urllib.request
 
 import sms
-from e2e import CFG, FOLDER, ImClient, Phone, equal, gateway, run, say
+from e2e import CFG, FOLDER, ImClient, Phone, Rows, equal, gateway, run, say
 from gateway import free_port
 
 PAGE = CFG.parent / "doc/monitoring.md"
@@ -115,7 +118,166 @@ async def one_message():
         said = {name: value for name, value in re.findall(r"^\t\t(\w+): (.*)$", wanted, re.MULTILINE) if not name.endswith("age")}
         equal(shown, said, "the fields")
         name = re.search(r"^\t([0-9a-f]+-[0-9a-f]+):", answer, re.MULTILINE).group(1)
-        equal([line for line in gw.log().splitlines() if name in line] != [], True, "whether the log has the name")
+        [shown] = re.findall(r"^grep (\S+) /var/log/syslog$", PAGE.read_text(), re.MULTILINE)
+        equal(f"\t{shown}: {{" in wanted, True, "whether the page looks for the name that it has shown")
+        found = subprocess.run(["grep", name, gw.log_file], capture_output=True, text=True).stdout
+        equal("NOTICE: ipsmgw: failed" in found, True, "whether the log has the name")
+
+
+class Prometheus:
+    """A Prometheus server with the scrape configuration of the page, which scrapes each second."""
+
+    def __init__(self, metrics_at):
+        self.at = f"127.0.0.1:{free_port()}"
+        self.folder = FOLDER / "prometheus"
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+        shown = example("Prometheus", "yaml").replace("/path/to/ipsmgw/kamailio-cfg", str(CFG)).replace("127.0.0.1:9464", metrics_at)
+        self.file = self.folder / "prometheus.yml"
+        self.file.write_text(f"global: {{scrape_interval: 1s, evaluation_interval: 1s}}\n{shown}")
+
+    async def __aenter__(self):
+        options = [f"--config.file={self.file}", f"--storage.tsdb.path={self.folder}/data", f"--web.listen-address={self.at}"]
+        with (self.folder / "log").open("w") as log:
+            self.process = subprocess.Popen(["prometheus", *options], stdout=log, stderr=log)
+        return self
+
+    async def __aexit__(self, *_):
+        self.process.terminate()
+        await asyncio.to_thread(self.process.wait)
+
+    async def api(self, path):
+        try:
+            return json.loads((await get(self.at, f"/api/v1/{path}"))[1])["data"]
+        except (urllib.error.URLError, ConnectionError, ValueError, KeyError):
+            return None  # it is not ready
+
+    async def query(self, expression):
+        """The series of the answer."""
+        found = await self.api("query?" + urllib.parse.urlencode({"query": expression}))
+        return found["result"] if found else []
+
+    async def until(self, what, condition):
+        """The first true result of a coroutine function."""
+        for _ in range(300):
+            if found := await condition():
+                return found
+            equal(self.process.poll(), None, "whether Prometheus runs: its log is beside its database")
+            await asyncio.sleep(0.1)
+        raise AssertionError(f"{what} did not come within 30 s")
+
+    async def rules(self):
+        groups = await self.api("rules")
+        return [rule for group in groups["groups"] for rule in group["rules"]] if groups else []
+
+    async def alerts(self):
+        return {alert["labels"]["alertname"] for alert in (await self.api("alerts"))["alerts"]}
+
+
+async def real_prometheus():
+    "a Prometheus server scrapes the gateway: each query of the dashboard has an answer, each rule is evaluated, alerts come"
+    metrics_at = f"127.0.0.1:{free_port()}"
+    async with gateway(name="real", prometheus=f"tcp:{metrics_at}") as gw, Prometheus(metrics_at) as server:
+        rules = await server.until("the rules", server.rules)
+        # Prometheus scrapes nothing in its first five seconds.
+        alerts = asyncio.create_task(asyncio.to_thread(test_alerts, [rule for rule in rules if rule["type"] == "alerting"]))
+        alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
+        await server.until("a first scrape", lambda: server.query("kamailio_ipsmgw_open"))
+        say("messages")
+        # A rate needs a change between two scrapes.
+        for text in ("one", "two"):
+            equal((await bob.send_im(ALICE, text)).status, 200, "an instant message")
+            equal((await (await alice.send_sm("+15550002", text)).outcome()).kind, "RP-ACK", "a short message")
+        await server.until("a rate", lambda: server.query("rate(kamailio_ipsmgw_im_delivered[5m]) > 0"))
+        page = re.findall(r"^(histogram_quantile\(.*)$", PAGE.read_text(), re.MULTILINE)
+        in_seconds = await server.until("a delivery time", lambda: server.query(f"{page[0]} > 0"))
+        equal({one["metric"]["direction"] for one in in_seconds}, {"sm_to_im", "im_to_sm"}, "the directions of the page's query")
+        say("the dashboard")
+        panels, rows = json.loads((MONITORING / "grafana-dashboard.json").read_text())["panels"], Rows()
+        for panel in panels:
+            for target in panel["targets"]:
+                rows.check(f"{panel['title']}: {target['expr']}", bool(await server.query(target["expr"])), True)
+        rows.done(at_least=30)
+        say("the rules")
+        equal({rule["health"] for rule in await server.rules()}, {"ok"}, "the health of all rules")
+        equal(await server.alerts(), set(), "alerts at rest")
+        gw.rpc("ipsmgw.disable")
+
+        async def disabled():
+            return "IpsmgwDisabled" in await server.alerts()
+
+        await server.until("the alert of the switched-off conversion", disabled)
+        await gw.stop()
+
+        async def down():
+            return "IpsmgwDown" in await server.alerts()
+
+        await server.until("the alert of the gateway that is down", down)
+        promtool("check", "config", server.file)
+        await alerts
+
+
+def promtool(*command):
+    done = subprocess.run(["promtool", *map(str, command)], capture_output=True, text=True)
+    equal(done.returncode, 0, f"promtool {command[0]} {command[1]}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+
+
+# A gateway at work: what promtool makes of its counters in 40 minutes.
+HEALTHY = {
+    "up": "1x40", "enabled": "1x40", "panics": "0x40", "open_percent": "10x40", "full": "0x40", "sender_full": "0x40", "overload": "0x40",
+    "shmem_used_size": "10x40", "shmem_total_size": "100x40", "sm_to_im": "0+100x40", "im_to_sm": "0+100x40",
+    "sm_delivered": "0+90x40", "sm_failed": "0+10x40", "im_delivered": "0+90x40", "im_failed": "0+10x40", "report_missing": "0+5x40",
+    "report_lost": "0x40", "notification_lost": "0x40", "registration_refused": "0x40", "database_error": "0x40", "not_stored": "0x40",
+    "store_full": "0x40", "cdr_lost": "0x40",
+    **{f"{way}_ms_{bound}": "0+10x40" if bound == "50" else "0x40"
+       for way in ("sm_to_im", "im_to_sm", "sm_to_sm") for bound in ("50", "100", "250", "500", "1000", "2500", "5000", "10000", "30000", "more")},
+}  # fmt: skip
+# What is different when an alert comes.
+ONCE = "0x30 1x10"
+ALERTS = {
+    "IpsmgwDown": {"up": "0x40"},
+    "IpsmgwDisabled": {"enabled": "0x40"},
+    "IpsmgwPanic": {"panics": ONCE},
+    "IpsmgwTableNearlyFull": {"open_percent": "85x40"},
+    "IpsmgwRefuses": {"sender_full": "0+1x40"},
+    "IpsmgwOverload": {"overload": "0+1x40"},
+    "IpsmgwSharedMemory": {"shmem_used_size": "83x40"},
+    "IpsmgwShortMessagesFail": {"sm_failed": "0+30x40"},
+    "IpsmgwInstantMessagesFail": {"im_failed": "0+30x40"},
+    "IpsmgwReportsMissing": {"report_missing": "0+15x40"},
+    "IpsmgwReportsLost": {"notification_lost": ONCE},
+    "IpsmgwRegistrationsRefused": {"registration_refused": "0x34 1x6"},
+    "IpsmgwSlow": {"im_to_sm_ms_30000": "0+10x40"},
+    "IpsmgwDatabase": {"not_stored": "0x34 1x6"},
+    "IpsmgwStoreFull": {"store_full": ONCE},
+    "IpsmgwChargingRecordsLost": {"cdr_lost": ONCE},
+}
+
+
+def series(changed):
+    instance = '{job="ipsmgw", instance="gw"}'
+    for name, values in {**HEALTHY, **changed}.items():
+        group = "" if name == "up" else "kamailio_" if name.startswith("shmem") else "kamailio_ipsmgw_"
+        yield {"series": f"{group}{name}{instance}", "values": values}
+
+
+def test_alerts(rules):
+    """promtool: with a gateway at work no alert comes; with what an alert is for, this alert comes and no other."""
+    equal({rule["name"] for rule in rules}, set(ALERTS), "the alerts of the file, and those that are tested")
+    tests = []
+    for wanted, changed in {"": {}, **ALERTS}.items():
+        checks = []
+        for rule in rules:
+            labels = {**rule["labels"], "job": "ipsmgw", "instance": "gw"}
+            if rule["name"] == "IpsmgwSlow":
+                labels["direction"] = "im_to_sm"
+            comes = [{"exp_labels": labels, "exp_annotations": rule["annotations"]}] if rule["name"] == wanted else []
+            checks.append({"eval_time": "37m", "alertname": rule["name"], "exp_alerts": comes})
+        tests.append({"name": wanted, "interval": "1m", "input_series": list(series(changed)), "alert_rule_test": checks})
+    file = FOLDER / "alerts.json"  # JSON is YAML, too
+    file.write_text(json.dumps({"rule_files": [str(MONITORING / "prometheus-rules.yml")], "evaluation_interval": "1m", "tests": tests}))
+    promtool("check", "rules", MONITORING / "prometheus-rules.yml")
+    promtool("test", "rules", file)
 
 
 async def hep():
@@ -141,4 +303,4 @@ async def hep():
         transport.close()
 
 
-run(prometheus, prometheus_in_lua, off, one_message, hep)
+run(prometheus, prometheus_in_lua, off, real_prometheus, one_message, hep)
