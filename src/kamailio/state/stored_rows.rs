@@ -6,6 +6,8 @@
 //! The column `node` names the node whose memory has the exchange. A stored message that waits for its recipient has 0 there: of
 //! several nodes with one table, the one that delivers it writes its own number first, so no other one does.
 
+mod nodes;
+
 use std::sync::atomic::AtomicI64;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -21,9 +23,6 @@ const VERSION: i64 = 1;
 
 /// The kind of the node's own row.
 const OF_NODE: &str = "node";
-
-/// In this time, a node that runs has written its row.
-const ONE_BEAT: std::time::Duration = std::time::Duration::from_millis(1_300);
 
 /// The column `node` of a message that no node has in memory.
 const AT_REST: u16 = 0;
@@ -103,14 +102,6 @@ pub(crate) enum Which {
     Messages,
 }
 
-/// A node, as its row tells.
-pub(crate) struct NodeRow {
-    pub(crate) number: u16,
-    /// It grows at least each second while the node runs.
-    pub(crate) beat: i64,
-    pub(crate) uri: String,
-}
-
 impl StoredRows {
     /// In mod_init: finds the engine, and checks the table.
     pub(crate) fn new(
@@ -166,85 +157,6 @@ impl StoredRows {
     /// Closes this process's connection: after mod_init, none may cross the fork.
     pub(crate) fn close(&self) {
         self.database.close();
-    }
-
-    /// In mod_init: the random number in the Call-IDs of all nodes. The first start of the first node writes `fresh`. What the
-    /// last start was delivering waits again.
-    pub(crate) fn boot(&self, fresh: u64, uri: &str) -> Result<u64, SettingError> {
-        let own = self.own_row(fresh, uri)?;
-        if self.is_shared {
-            self.is_alone()?;
-        }
-        let mut first = None;
-        let select = format!(
-            "SELECT record FROM {} WHERE kind = '{OF_NODE}' ORDER BY id LIMIT 1",
-            self.table
-        );
-        let read = self.database.select(&select, |row| first = boot_in(row, 0));
-        Ok(first.filter(|_| read.is_ok()).unwrap_or(own))
-    }
-
-    fn own_row(&self, fresh: u64, uri: &str) -> Result<u64, SettingError> {
-        let mut known = None;
-        let select = format!(
-            "SELECT due, record FROM {} WHERE id = '{}'",
-            self.table,
-            self.id_of_node()
-        );
-        let read = self.database.select(&select, |row| {
-            known = row.long(0).zip(boot_in(row, 1));
-        });
-        let id = self.id_of_node();
-        let key: Field<'_> = ("id", Value::Text(&id));
-        let boot = read.and_then(|()| match known {
-            Some((group, boot)) => {
-                self.group.store(group, Relaxed);
-                let uri = [("identity", Value::Text(uri))];
-                self.database.put(self.table, key, &uri)?;
-                self.release_all(self.node)?;
-                Ok(boot)
-            }
-            None => {
-                let octets = fresh.to_be_bytes();
-                let row = [
-                    key,
-                    ("node", Value::Number(self.node.into())),
-                    ("kind", Value::Text(OF_NODE)),
-                    ("identity", Value::Text(uri)),
-                    ("due", Value::Long(0)),
-                    ("record", Value::Octets(&octets)),
-                ];
-                self.database.insert(self.table, &row).map(|()| fresh)
-            }
-        });
-        boot.map_err(|DatabaseError| {
-            SettingError(format!(
-                "store_table is '{}', and its rows cannot be read and written (the log lines before this say why): let the user that Kamailio runs as read and write the database",
-                self.table
-            ))
-        })
-    }
-
-    /// Another gateway that runs under the same number would take the messages of this one.
-    fn is_alone(&self) -> Result<(), SettingError> {
-        let before = self.last_group();
-        std::thread::sleep(ONE_BEAT);
-        match (before, self.last_group()) {
-            (Ok(before), Ok(after)) if before != after => Err(SettingError(format!(
-                "node is {}, and another gateway with this number uses store_table: give each gateway a number of its own",
-                self.node
-            ))),
-            _ => Ok(()),
-        }
-    }
-
-    /// The stored messages that this node was delivering wait again, and their time has come.
-    pub(crate) fn release_all(&self, node: u16) -> Result<(), DatabaseError> {
-        let which = [
-            ("node", Value::Number(node.into())),
-            ("kind", Value::Text(Kind::StoredMessage.name())),
-        ];
-        self.database.update(self.table, &which, &RELEASED)
     }
 
     /// Shows these rows to `see`, oldest first: the key, and the record. A row without a key has nothing but its name.
@@ -376,52 +288,6 @@ impl StoredRows {
             .select(&select, |row| see(row.text(0).unwrap_or_default()))
     }
 
-    /// Shows exchanges that another node has in its memory to `see`, at most so many: the name, the key, the record. Stored messages
-    /// are not among them.
-    pub(crate) fn held_by(
-        &self,
-        node: u16,
-        most: usize,
-        mut see: impl FnMut(ExchangeKey, &[u8]),
-    ) -> Result<(), DatabaseError> {
-        let select = format!(
-            "SELECT id, record FROM {} WHERE node = {node} AND kind <> '{OF_NODE}' AND kind <> '{}' ORDER BY id LIMIT {most}",
-            self.table,
-            Kind::StoredMessage.name()
-        );
-        self.database.select(&select, |row| {
-            if let Some(key) = row.text(0).and_then(key_in) {
-                see(key, row.octets(1).unwrap_or_default());
-            }
-        })
-    }
-
-    /// Whether this node has the exchange.
-    pub(crate) fn is_mine(&self, key: ExchangeKey) -> Result<bool, DatabaseError> {
-        let mut node = AT_REST;
-        let select = format!("SELECT node FROM {} WHERE id = '{}'", self.table, id(key));
-        self.database
-            .select(&select, |row| node = node_in(row, 0))?;
-        Ok(node == self.node)
-    }
-
-    /// The nodes that have used the table.
-    pub(crate) fn nodes(&self) -> Result<Vec<NodeRow>, DatabaseError> {
-        let mut nodes = Vec::new();
-        let select = format!(
-            "SELECT node, due, identity FROM {} WHERE kind = '{OF_NODE}' ORDER BY id",
-            self.table
-        );
-        self.database.select(&select, |row| {
-            nodes.push(NodeRow {
-                number: node_in(row, 0),
-                beat: row.long(1).unwrap_or_default(),
-                uri: row.text(2).unwrap_or_default().to_owned(),
-            });
-        })?;
-        Ok(nodes)
-    }
-
     /// Writes a group without charging records.
     pub(crate) fn change(&self, changes: &[RowChange<'_>]) -> Result<(), DatabaseError> {
         self.write(changes, |_| Ok(()))
@@ -523,11 +389,6 @@ const RELEASED: [Field<'static>; 2] = [
 fn node_in(row: database::Row<'_>, column: usize) -> u16 {
     let node = row.long(column).and_then(|node| u16::try_from(node).ok());
     node.unwrap_or(AT_REST)
-}
-
-fn boot_in(row: database::Row<'_>, column: usize) -> Option<u64> {
-    let octets = row.octets(column)?;
-    Some(u64::from_be_bytes(octets.try_into().ok()?))
 }
 
 /// The name of a row: rows in the order of their names are in the order in which their exchanges were opened.

@@ -1,0 +1,152 @@
+//! The rows of the nodes, and the exchanges that a node takes over from another one.
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use super::{AT_REST, OF_NODE, RELEASED, StoredRows, id, key_in, node_in};
+use crate::exchange::{ExchangeKey, Kind};
+use crate::kamailio::sys::database::{DatabaseError, Field, Row, Value};
+use crate::kamailio::sys::setting_error::SettingError;
+
+/// In this time, a node that runs has written its row.
+const ONE_BEAT: Duration = Duration::from_millis(1_300);
+
+/// A node, as its row tells.
+pub(crate) struct NodeRow {
+    pub(crate) number: u16,
+    /// It grows at least each second while the node runs.
+    pub(crate) beat: i64,
+    pub(crate) uri: String,
+}
+
+impl StoredRows {
+    /// In mod_init: the random number in the Call-IDs of all nodes. The first start of the first node writes `fresh`. What the
+    /// last start was delivering waits again.
+    pub(crate) fn boot(&self, fresh: u64, uri: &str) -> Result<u64, SettingError> {
+        let own = self.own_row(fresh, uri)?;
+        if self.is_shared {
+            self.is_alone()?;
+        }
+        let mut first = None;
+        let select = format!(
+            "SELECT record FROM {} WHERE kind = '{OF_NODE}' ORDER BY id LIMIT 1",
+            self.table
+        );
+        let read = self.database.select(&select, |row| first = boot_in(row, 0));
+        Ok(first.filter(|_| read.is_ok()).unwrap_or(own))
+    }
+
+    fn own_row(&self, fresh: u64, uri: &str) -> Result<u64, SettingError> {
+        let mut known = None;
+        let select = format!(
+            "SELECT due, record FROM {} WHERE id = '{}'",
+            self.table,
+            self.id_of_node()
+        );
+        let read = self.database.select(&select, |row| {
+            known = row.long(0).zip(boot_in(row, 1));
+        });
+        let id = self.id_of_node();
+        let key: Field<'_> = ("id", Value::Text(&id));
+        let boot = read.and_then(|()| match known {
+            Some((group, boot)) => {
+                self.group.store(group, Relaxed);
+                let uri = [("identity", Value::Text(uri))];
+                self.database.put(self.table, key, &uri)?;
+                self.release_all(self.node)?;
+                Ok(boot)
+            }
+            None => {
+                let octets = fresh.to_be_bytes();
+                let row = [
+                    key,
+                    ("node", Value::Number(self.node.into())),
+                    ("kind", Value::Text(OF_NODE)),
+                    ("identity", Value::Text(uri)),
+                    ("due", Value::Long(0)),
+                    ("record", Value::Octets(&octets)),
+                ];
+                self.database.insert(self.table, &row).map(|()| fresh)
+            }
+        });
+        boot.map_err(|DatabaseError| {
+            SettingError(format!(
+                "store_table is '{}', and its rows cannot be read and written (the log lines before this say why): let the user that Kamailio runs as read and write the database",
+                self.table
+            ))
+        })
+    }
+
+    /// Another gateway that runs under the same number would take the messages of this one.
+    fn is_alone(&self) -> Result<(), SettingError> {
+        let before = self.last_group();
+        std::thread::sleep(ONE_BEAT);
+        match (before, self.last_group()) {
+            (Ok(before), Ok(after)) if before != after => Err(SettingError(format!(
+                "node is {}, and another gateway with this number uses store_table: give each gateway a number of its own",
+                self.node
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// The stored messages that this node was delivering wait again, and their time has come.
+    pub(crate) fn release_all(&self, node: u16) -> Result<(), DatabaseError> {
+        let which = [
+            ("node", Value::Number(node.into())),
+            ("kind", Value::Text(Kind::StoredMessage.name())),
+        ];
+        self.database.update(self.table, &which, &RELEASED)
+    }
+
+    /// Shows exchanges that another node has in its memory to `see`, at most so many: the name, the key, the record. Stored messages
+    /// are not among them.
+    pub(crate) fn held_by(
+        &self,
+        node: u16,
+        most: usize,
+        mut see: impl FnMut(ExchangeKey, &[u8]),
+    ) -> Result<(), DatabaseError> {
+        let select = format!(
+            "SELECT id, record FROM {} WHERE node = {node} AND kind <> '{OF_NODE}' AND kind <> '{}' ORDER BY id LIMIT {most}",
+            self.table,
+            Kind::StoredMessage.name()
+        );
+        self.database.select(&select, |row| {
+            if let Some(key) = row.text(0).and_then(key_in) {
+                see(key, row.octets(1).unwrap_or_default());
+            }
+        })
+    }
+
+    /// Whether this node has the exchange.
+    pub(crate) fn is_mine(&self, key: ExchangeKey) -> Result<bool, DatabaseError> {
+        let mut node = AT_REST;
+        let select = format!("SELECT node FROM {} WHERE id = '{}'", self.table, id(key));
+        self.database
+            .select(&select, |row| node = node_in(row, 0))?;
+        Ok(node == self.node)
+    }
+
+    /// The nodes that have used the table.
+    pub(crate) fn nodes(&self) -> Result<Vec<NodeRow>, DatabaseError> {
+        let mut nodes = Vec::new();
+        let select = format!(
+            "SELECT node, due, identity FROM {} WHERE kind = '{OF_NODE}' ORDER BY id",
+            self.table
+        );
+        self.database.select(&select, |row| {
+            nodes.push(NodeRow {
+                number: node_in(row, 0),
+                beat: row.long(1).unwrap_or_default(),
+                uri: row.text(2).unwrap_or_default().to_owned(),
+            });
+        })?;
+        Ok(nodes)
+    }
+}
+
+fn boot_in(row: Row<'_>, column: usize) -> Option<u64> {
+    let octets = row.octets(column)?;
+    Some(u64::from_be_bytes(octets.try_into().ok()?))
+}
