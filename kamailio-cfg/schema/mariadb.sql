@@ -14,9 +14,12 @@ CREATE TABLE IF NOT EXISTS ipsmgw_store (
     kind     VARCHAR(16)  NOT NULL,
     identity VARCHAR(128) NOT NULL,   -- the party on the SMS side: a number with its '+', or a SIP URI
     due      BIGINT       NOT NULL,   -- when the gateway looks at it again: milliseconds since 1970 UTC
-    record   BLOB         NOT NULL,   -- the message, with a version and a checksum
+    record   MEDIUMBLOB   NOT NULL,   -- the message, with a version and a checksum
     INDEX ipsmgw_store_identity (kind, identity, id),
     INDEX ipsmgw_store_due (kind, due)
 ) ENGINE = InnoDB;
 
-REPLACE INTO version (table_name, table_version) VALUES ('ipsmgw_store', 1);
+-- Version 1 had a BLOB, which is too short for the longest message.
+ALTER TABLE ipsmgw_store MODIFY record MEDIUMBLOB NOT NULL;
+
+REPLACE INTO version (table_name, table_version) VALUES ('ipsmgw_store', 2);

@@ -21,7 +21,8 @@ CREATE TABLE IF NOT EXISTS ipsmgw_store (
 CREATE INDEX IF NOT EXISTS ipsmgw_store_identity ON ipsmgw_store (kind, identity, id);
 CREATE INDEX IF NOT EXISTS ipsmgw_store_due ON ipsmgw_store (kind, due);
 
+-- Version 2 has the same columns; an older ipsmgw.so cannot read its records.
 DELETE FROM version WHERE table_name = 'ipsmgw_store';
-INSERT INTO version (table_name, table_version) VALUES ('ipsmgw_store', 1);
+INSERT INTO version (table_name, table_version) VALUES ('ipsmgw_store', 2);
 
 COMMIT;

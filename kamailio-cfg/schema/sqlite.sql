@@ -23,6 +23,7 @@ CREATE TABLE IF NOT EXISTS ipsmgw_store (
 CREATE INDEX IF NOT EXISTS ipsmgw_store_identity ON ipsmgw_store (kind, identity, id);
 CREATE INDEX IF NOT EXISTS ipsmgw_store_due ON ipsmgw_store (kind, due);
 
-INSERT OR REPLACE INTO version (table_name, table_version) VALUES ('ipsmgw_store', 1);
+-- Version 2 has the same columns; an older ipsmgw.so cannot read its records.
+INSERT OR REPLACE INTO version (table_name, table_version) VALUES ('ipsmgw_store', 2);
 
 COMMIT;

@@ -79,6 +79,8 @@ pub struct Sender {
     pub held: Option<Held>,
     /// Whether the message is to be written to the database before the sender gets a `202`, so that it is a promise.
     pub to_be_stored: bool,
+    /// Whether it is a stored message from now on, whose charging record of the delivery is another exchange's.
+    pub is_stored: bool,
     /// The notifications that the sender wants.
     pub wants: Wants,
     /// When the message was taken, or sent where the sender says so, in seconds since 1970 UTC.
@@ -187,6 +189,7 @@ impl Sender {
     pub const NOBODY: Self = Self {
         held: None,
         to_be_stored: false,
+        is_stored: false,
         wants: Wants::NOTHING,
         unix: 0,
     };

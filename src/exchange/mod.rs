@@ -43,8 +43,8 @@ pub use store::{Change, Full, NothingOpen, PastSm, Sequence, Store};
 pub use stored_message::{Services, StoredContent, StoredFor, StoredMessage, StoredMessageState};
 pub use submitted::Submitted;
 pub use texts::{
-    ImToSmTexts, KeptPartTexts, ListDeliveryTexts, MOST_TEXT, NotificationTexts, SmToImTexts,
-    StoredMessageTexts, SubmittedTexts, Texts,
+    ImToSmTexts, KeptPartTexts, ListDeliveryTexts, MOST_CONTENT, MOST_STORED_TEXT, MOST_TEXT,
+    NotificationTexts, SmToImTexts, StoredMessageTexts, StoredPart, SubmittedTexts, Texts,
 };
 pub use time::Now;
 pub use view::View;

@@ -80,7 +80,7 @@ const _: () = assert!(size_of::<KeptPart>() <= 120);
 const _: () = assert!(size_of::<Submitted>() <= 80);
 const _: () = assert!(size_of::<ListDelivery>() <= 72);
 const _: () = assert!(size_of::<Notification>() <= 64);
-const _: () = assert!(size_of::<StoredMessage>() <= 112);
+const _: () = assert!(size_of::<StoredMessage>() <= 128);
 const _: () = assert!(size_of::<Exchange>() <= 128);
 
 impl Exchange {

@@ -17,8 +17,8 @@ pub struct StoredMessage {
     pub private: bool,
     /// Whether a phone shows it at once and does not store it.
     pub urgent: bool,
-    /// Whether the charging record of its submission is its own. If not, the sender's side has it.
-    pub submission: bool,
+    /// The exchange that has the charging record of its submission: its own, or the one of the sender's side.
+    pub submission: Option<ExchangeKey>,
     /// Time zone of `unix`, in quarters of an hour.
     pub zone: i8,
     /// How many attempts have failed since it was stored.
@@ -34,7 +34,7 @@ pub struct StoredMessage {
 /// What a stored message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoredContent {
-    /// A short message of a phone: its SMS-SUBMIT.
+    /// A short message of a phone, with its parts.
     Sm,
     /// An instant message: its text.
     Im {

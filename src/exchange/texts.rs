@@ -5,6 +5,13 @@ use core::fmt;
 /// Most octets of the packed texts of one exchange: the longest text of each kind that the longest exchange has.
 pub const MOST_TEXT: usize = 1_488;
 
+/// Most octets of the content of a stored message: a text of 255 short messages (39,015 characters, at most two octets for
+/// each).
+pub const MOST_CONTENT: usize = 80_000;
+
+/// Most octets of the packed texts of a stored message.
+pub const MOST_STORED_TEXT: usize = MOST_CONTENT + SHORT_TEXTS * 255;
+
 /// The packed texts of one exchange. Which ones they are depends on its kind: see [`SmToImTexts`] and the others.
 ///
 /// First come the lengths of all of them, one octet each, then the texts, then the PDU.
@@ -262,8 +269,47 @@ pub struct StoredMessageTexts<'t> {
     pub message_id: &'t str,
     /// From and To of a notification, and its IMDN-Route: URIs, one in a line.
     pub way: &'t str,
-    /// The SMS-SUBMIT, or the text in UTF-8.
+    /// The parts of a short message ([`StoredPart`]), or the text in UTF-8.
     pub content: &'t [u8],
+}
+
+/// A short message of a phone, or a part of one, in the content of a stored message.
+///
+/// ```text
+/// length of the TPDU  unix (8)  TPDU
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoredPart<'t> {
+    /// When it was taken, in seconds since 1970 UTC.
+    pub unix: i64,
+    /// The SMS-SUBMIT.
+    pub tpdu: &'t [u8],
+}
+
+impl<'t> StoredPart<'t> {
+    /// Appends it to a content.
+    pub fn push(&self, content: &mut Vec<u8>) {
+        let Ok(length) = u8::try_from(self.tpdu.len()) else {
+            return;
+        };
+        content.push(length);
+        content.extend_from_slice(&self.unix.to_be_bytes());
+        content.extend_from_slice(self.tpdu);
+    }
+
+    /// The parts in a content, as far as it is whole.
+    pub fn all(mut content: &'t [u8]) -> impl Iterator<Item = Self> {
+        core::iter::from_fn(move || {
+            let (length, rest) = content.split_first()?;
+            let (unix, rest) = rest.split_first_chunk()?;
+            let (tpdu, rest) = rest.split_at_checked(usize::from(*length))?;
+            content = rest;
+            Some(Self {
+                unix: i64::from_be_bytes(*unix),
+                tpdu,
+            })
+        })
+    }
 }
 
 impl<'t> StoredMessageTexts<'t> {
@@ -307,7 +353,7 @@ impl<'t> StoredMessageTexts<'t> {
         ]
     }
 
-    /// How many octets they take; more than [`MOST_TEXT`] cannot be kept.
+    /// How many octets they take; more than [`MOST_STORED_TEXT`] cannot be kept.
     pub fn packed_len(&self) -> usize {
         let short = self.short().into_iter().map(|text| 1 + text.len());
         short.sum::<usize>() + self.content.len()

@@ -50,7 +50,8 @@ fn allowed(exchange: &Exchange) -> Allowed {
             // The message may be refused before it begins.
             (_, Party::Phone, ImToSmState::Listed) => &["sd", ""],
             (_, Party::ServiceCentre, ImToSmState::Listed) => &["s", ""],
-            (_, Party::Phone, _) => &["sd"],
+            // A stored message has the delivery.
+            (_, Party::Phone, _) => &["sd", "s"],
             (_, Party::ServiceCentre, _) => &["s"],
         },
         Exchange::ListDelivery(_) => &["sd", ""],

@@ -4,8 +4,9 @@ use ipsmgw::base::Text;
 use ipsmgw::exchange::{Accepts, ReplyTo};
 use ipsmgw::interwork::{Charged, Counter, Input, Interworking, Settings, Verdict};
 use ipsmgw::sip::{Capabilities, MessageIn};
-use ipsmgw::wire::{RpMessage, Tpdu};
+use ipsmgw::wire::{ConcatenationReference, RpMessage, Tpdu};
 
+use crate::long_sm_to_im::parts_that_ask;
 use crate::status_reports::{asking, status_report};
 use crate::world::{
     ALICE, BOB, Done, World, field, from_phone, held_as, hello, instant, rp_data_mo, settings,
@@ -561,6 +562,156 @@ fn all_parts_of_a_long_text_are_stored_as_one_message() {
 }
 
 #[test]
+fn the_longest_text_is_stored_whole() {
+    let mut world = World::with_database(&Settings {
+        max_segments: 255,
+        ..settings()
+    });
+    // 255 short messages of 153 characters; two octets for each in UTF-8.
+    let long = "é".repeat(39_015);
+    stored(&mut world, &instant(BOB, &long));
+    world.crash(5_000);
+    let mut done = comes(&mut world, PHONE);
+    let (mut got, mut count) = (String::new(), 0);
+    while done.sent.len() == 1 {
+        let body = done.message().body.clone();
+        got.push_str(&text(&body));
+        count += 1;
+        done = rp_ack(&mut world, body[1]);
+    }
+    assert_eq!(count, 255);
+    assert!(got == long, "the text");
+    assert_eq!((world.store.open(), world.store.rows.len()), (0, 0));
+    let too_long = "x".repeat(80_001);
+    let refused = world
+        .gateway
+        .translate_to_store(&instant(BOB, &too_long), world.now);
+    let (refusal, _) = refused.err().expect("refused");
+    assert_eq!(refusal.answer.status, 413);
+}
+
+/// A long short message that asks for status reports, and whose recipient's client fails: it is stored.
+fn stored_long_sm(world: &mut World, long: &str) {
+    let parts = parts_that_ask(long, 7, 1, |_| true);
+    let mut exchange = None;
+    for part in &parts {
+        let message = MessageIn {
+            request_uri: BOB,
+            retargeted: true,
+            ..from_phone(ALICE, part)
+        };
+        let done = world.submit(&message);
+        match done.asked.first() {
+            Some((part, _)) => assert_eq!(world.stored(*part).message().body[0], 3),
+            None => exchange = Some(done.relayed[0]),
+        }
+    }
+    let exchange = exchange.expect("the last part is relayed");
+    world.handle(Input::ImAnswered {
+        exchange,
+        status: 480,
+    });
+    let done = world.handle(Input::FinalSent {
+        exchange,
+        status: 202,
+        open: 0,
+    });
+    assert!(done.sent.is_empty());
+    // The whole message, then that its parts are in it.
+    let done = world.stored(done.asked[0].0);
+    assert!(done.sent.is_empty());
+    assert_eq!(done.asked, [(exchange, None)]);
+    assert_eq!(world.stored(exchange).message().body[0], 3);
+    world.leg(exchange, 200);
+    assert_eq!((world.store.open(), world.store.rows.len()), (0, 1));
+}
+
+#[test]
+fn a_long_short_message_is_stored_with_its_parts() {
+    let long = "0123456789".repeat(40);
+    for (can, is_rp) in [(CLIENT, false), (PHONE, true)] {
+        let mut world = world();
+        stored_long_sm(&mut world, &long);
+        let (row, texts) = world.store.rows.values().next().unwrap();
+        let ipsmgw::exchange::Exchange::StoredMessage(message) = row else {
+            panic!("a stored message")
+        };
+        let texts = ipsmgw::exchange::StoredMessageTexts::of(texts);
+        assert_eq!(world.gateway.stored_text(message, &texts), long);
+        world.crash(5_000);
+        let mut done = comes(&mut world, can);
+        if is_rp {
+            let mut got = String::new();
+            for sequence in 1..=3 {
+                let body = done.message().body.clone();
+                got.push_str(&text(&body));
+                let (direction, rp) = RpMessage::decode(&body).unwrap();
+                let Some(Ok(Tpdu::Deliver(deliver))) = rp.tpdu(direction) else {
+                    panic!("no SMS-DELIVER")
+                };
+                let place = deliver.user_data.concatenation().unwrap();
+                assert_eq!((place.sequence, place.total), (sequence, 3));
+                assert_eq!(place.reference, ConcatenationReference::Eight(7));
+                done = rp_ack(&mut world, body[1]);
+            }
+            assert_eq!(got, long);
+        } else {
+            assert_eq!(done.message().body, long.as_bytes());
+            done = world.leg(done.sent[0].0.unwrap(), 200);
+        }
+        // A status report on each part: the first is on its way.
+        let reports = world.store.all_im_to_sm();
+        let reports = reports.iter().filter(|im| im.is_status_report()).count();
+        assert_eq!((reports, world.store.rows.len()), (3, 3));
+        assert_eq!(status_report(&done.sent.last().unwrap().1.body).mr.0, 1);
+    }
+}
+
+#[test]
+fn the_parts_of_a_message_that_is_stored_are_not_delivered_after_a_crash() {
+    let mut world = world();
+    let long = "0123456789".repeat(40);
+    stored_long_sm(&mut world, &long);
+    world.crash(5_000);
+    assert_eq!((world.store.open(), world.store.rows.len()), (0, 1));
+}
+
+#[test]
+fn a_full_store_leaves_a_long_short_message_to_its_sender() {
+    let mut world = world();
+    let parts = parts_that_ask(&"0123456789".repeat(40), 7, 1, |_| false);
+    let mut relayed = Vec::new();
+    for part in &parts {
+        let message = MessageIn {
+            request_uri: BOB,
+            retargeted: true,
+            ..from_phone(ALICE, part)
+        };
+        let done = world.submit(&message);
+        for (part, _) in &done.asked {
+            world.stored(*part);
+        }
+        relayed.extend(done.relayed);
+    }
+    let exchange = relayed[0];
+    world.handle(Input::ImAnswered {
+        exchange,
+        status: 480,
+    });
+    let done = world.handle(Input::FinalSent {
+        exchange,
+        status: 202,
+        open: 0,
+    });
+    let stored = done.asked[0].0;
+    let done = world.handle(Input::NotStored { exchange: stored });
+    assert_eq!(done.message().body[0], 5, "RP-ERROR");
+    world.leg(exchange, 200);
+    // The other parts wait for the last one.
+    assert_eq!(world.store.rows.len(), 2);
+}
+
+#[test]
 fn what_a_client_could_not_take_is_stored_before_the_rp_ack() {
     for (status, is_stored) in [
         (480, true),
@@ -722,12 +873,8 @@ fn the_submission_of_a_stored_message_can_be_recorded_again() {
     assert_eq!(records.len(), 1);
     assert_eq!(records[0].about, Charged::Submission);
     let (row, texts) = world.store.rows.values().next().unwrap();
-    assert!(
-        world
-            .gateway
-            .submission_again(row, texts, world.now)
-            .is_none()
-    );
+    let again = world.gateway.submission_again(row, texts, world.now);
+    assert_eq!(again.unwrap().exchange, records[0].exchange);
 }
 
 /// The database may take longer than the time to the next attempt; the host may crash at any time.

@@ -72,8 +72,12 @@ impl ipsmgw::exchange::Store for Store {
         self.first_of(self.open[place].0.kind(), place + 1)
     }
 
-    fn take_place(&mut self, _: Kind, share: u64, octets: usize) -> Result<ExchangeKey, Full> {
-        assert!(octets <= ipsmgw::exchange::MOST_TEXT);
+    fn take_place(&mut self, kind: Kind, share: u64, octets: usize) -> Result<ExchangeKey, Full> {
+        let most = match kind {
+            Kind::StoredMessage => ipsmgw::exchange::MOST_STORED_TEXT,
+            _ => ipsmgw::exchange::MOST_TEXT,
+        };
+        assert!(octets <= most);
         if self.open.len() + self.taken.len() >= self.max {
             return Err(Full::Table);
         }

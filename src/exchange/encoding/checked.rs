@@ -3,7 +3,7 @@
 use core::num::NonZeroU64;
 
 use super::Damaged;
-use crate::exchange::{ExchangeKey, MOST_TEXT, Texts};
+use crate::exchange::{ExchangeKey, Texts};
 
 /// A value that is written and read again.
 pub(super) trait Encoded: Sized {
@@ -13,12 +13,27 @@ pub(super) trait Encoded: Sized {
     fn take(from: &mut Reader<'_>, field: &'static str) -> Result<Self, Damaged>;
 }
 
+/// The order of the fields, as the versions of the form have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Layout {
+    /// Version 1, before stored messages said who has the record of their submission.
+    First,
+    /// Version 1.
+    Second,
+    /// Version 2: stored messages have several parts, and long texts.
+    Third,
+}
+
 /// Reads octets in their order.
-pub(super) struct Reader<'o>(&'o [u8]);
+#[derive(Clone)]
+pub(super) struct Reader<'o> {
+    octets: &'o [u8],
+    pub(super) layout: Layout,
+}
 
 impl<'o> Reader<'o> {
-    pub(super) const fn of(octets: &'o [u8]) -> Self {
-        Self(octets)
+    pub(super) const fn of(octets: &'o [u8], layout: Layout) -> Self {
+        Self { octets, layout }
     }
 
     /// The next value, which is this field.
@@ -27,16 +42,19 @@ impl<'o> Reader<'o> {
     }
 
     fn octets<const N: usize>(&mut self, field: &'static str) -> Result<[u8; N], Damaged> {
-        let (octets, rest) = self.0.split_first_chunk().ok_or(Damaged { field })?;
-        self.0 = rest;
+        let (octets, rest) = self.octets.split_first_chunk().ok_or(Damaged { field })?;
+        self.octets = rest;
         Ok(*octets)
     }
 
-    /// The texts, which are the rest.
-    pub(super) fn texts(mut self) -> Result<Texts, Damaged> {
-        let length: u16 = self.take("texts")?;
-        match self.0 {
-            texts if texts.len() == usize::from(length) && texts.len() <= MOST_TEXT => {
+    /// The texts, which are the rest: at most so many octets.
+    pub(super) fn texts(mut self, most: usize) -> Result<Texts, Damaged> {
+        let length = match self.layout {
+            Layout::First | Layout::Second => self.take::<u16>("texts")?.into(),
+            Layout::Third => self.take::<u32>("texts")?,
+        };
+        match self.octets {
+            texts if usize::try_from(length) == Ok(texts.len()) && texts.len() <= most => {
                 Ok(Texts::from_octets(texts, &[]))
             }
             _ => Err(Damaged { field: "texts" }),

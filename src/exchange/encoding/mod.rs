@@ -1,8 +1,11 @@
 //! An exchange and its texts as octets, for a database: what a later start needs to go on.
 //!
 //! ```text
-//! version  kind  fields of the record  length of the texts (2)  texts  checksum (8)
+//! version  kind  fields of the record  length of the texts (4)  texts  checksum (8)
 //! ```
+//!
+//! Version 2 is written. Version 1 is read, too: its length of the texts has 2 octets, a stored message has one SMS-SUBMIT
+//! as it is, and a bool in place of the exchange with its submission, or nothing at all.
 //!
 //! Numbers are in network order. Transactions are not kept, nor what the host knows better: they mean nothing to a later
 //! start. Each field of each record is named below, so a new field or kind does not compile before it has its place.
@@ -16,12 +19,22 @@ use core::fmt;
 
 use crate::exchange::{
     Exchange, ExchangeKey, Identity, IdentityKey, ImToSmTexts, KeptPartTexts, Kind,
-    ListDeliveryTexts, NotificationTexts, SmToImTexts, StoredMessageTexts, SubmittedTexts, Texts,
+    ListDeliveryTexts, MOST_STORED_TEXT, MOST_TEXT, NotificationTexts, SmToImTexts, StoredContent,
+    StoredMessageTexts, StoredPart, SubmittedTexts, Texts,
 };
-use checked::{Encoded, Reader};
+use checked::{Encoded, Layout, Reader};
 
-/// The version of this form. A version that cannot be read is refused.
-const VERSION: u8 = 1;
+/// The version that is written. A version that cannot be read is refused.
+const VERSION: u8 = 2;
+
+/// The layouts that a version may have.
+const fn layouts(version: u8) -> &'static [Layout] {
+    match version {
+        1 => &[Layout::Second, Layout::First],
+        VERSION => &[Layout::Third],
+        _ => &[],
+    }
+}
 
 /// Octets of the checksum.
 const CHECKSUM: usize = 8;
@@ -69,7 +82,7 @@ pub fn encode(exchange: &Exchange, texts: &Texts) -> Vec<u8> {
         Exchange::Notification(it) => it.put(&mut out),
         Exchange::StoredMessage(it) => it.put(&mut out),
     }
-    u16::try_from(texts.len()).unwrap_or(0).put(&mut out);
+    u32::try_from(texts.len()).unwrap_or(0).put(&mut out);
     out.extend_from_slice(texts);
     checksum(&out).put(&mut out);
     out
@@ -83,10 +96,25 @@ pub fn decode(key: ExchangeKey, octets: &[u8]) -> Result<(Exchange, Texts), Dama
     if checksum(octets) != u64::from_be_bytes(*sum) {
         return Err(Damaged { field: "checksum" });
     }
-    let mut from = Reader::of(octets);
-    if from.take::<u8>("version")? != VERSION {
-        return Err(Damaged { field: "version" });
+    let (version, octets) = octets.split_first().ok_or(Damaged { field: "version" })?;
+    let mut damaged = Damaged { field: "version" };
+    for (place, layout) in layouts(*version).iter().enumerate() {
+        match decode_as(*layout, key, octets) {
+            Ok(read) => return Ok(read),
+            // The first layout of a version is the usual one.
+            Err(of_first) if place == 0 => damaged = of_first,
+            Err(_) => {}
+        }
     }
+    Err(damaged)
+}
+
+fn decode_as(
+    layout: Layout,
+    key: ExchangeKey,
+    octets: &[u8],
+) -> Result<(Exchange, Texts), Damaged> {
+    let mut from = Reader::of(octets, layout);
     let number: u8 = from.take("kind")?;
     let kind = Kind::ALL.into_iter().find(|kind| kind.number() == number);
     let mut exchange = match kind.ok_or(Damaged { field: "kind" })? {
@@ -101,10 +129,30 @@ pub fn decode(key: ExchangeKey, octets: &[u8]) -> Result<(Exchange, Texts), Dama
     if exchange.key() != key {
         return Err(Damaged { field: "key" });
     }
-    let texts = from.texts()?;
+    let most = match exchange.kind() {
+        Kind::StoredMessage => MOST_STORED_TEXT,
+        _ => MOST_TEXT,
+    };
+    let mut texts = from.texts(most)?;
+    if let Exchange::StoredMessage(message) = exchange
+        && message.content == StoredContent::Sm
+        && layout != Layout::Third
+    {
+        texts = with_one_part(&texts, message.unix);
+    }
     let identity = identity_in(exchange.kind(), &texts).ok_or(Damaged { field: "texts" })?;
     exchange.header_mut().identity = IdentityKey::of(&identity);
     Ok((exchange, texts))
+}
+
+/// The texts of a stored short message of version 1: its content is one SMS-SUBMIT.
+fn with_one_part(texts: &Texts, unix: i64) -> Texts {
+    let texts = StoredMessageTexts::of(texts);
+    let mut content = Vec::with_capacity(texts.content.len() + 16);
+    let tpdu = texts.content;
+    StoredPart { unix, tpdu }.push(&mut content);
+    let content = &content;
+    StoredMessageTexts { content, ..texts }.pack()
 }
 
 /// The identity of the party under which the exchange is found; nothing where these are not the texts of this kind.

@@ -1,7 +1,7 @@
 //! Which fields of each record are kept, and in which order.
 
 use super::Damaged;
-use super::checked::{Encoded, Reader, enumeration, structure};
+use super::checked::{Encoded, Layout, Reader, enumeration, structure};
 use crate::exchange::{
     Clients, Header, IdentityKey, ImAnswers, ImToSm, ImToSmState, KeptPart, KeptPartState,
     ListDelivery, ListDeliveryState, Notification, NotificationState, Offers, Party, Role,
@@ -79,7 +79,7 @@ enumeration!(ImToSmState {
     10 => Storing { status, retry_after },
 });
 enumeration!(Role { 0 => Message(sender), 1 => Part { last }, 2 => StatusReport, 3 => ShortMessage { from, until_ms }, 4 => Stored { message } });
-structure!(Sender { wants, unix; held: None, to_be_stored: false });
+structure!(Sender { wants, unix; held: None, to_be_stored: false, is_stored: false });
 structure!(RpRefusal { cause, fcs });
 
 structure!(KeptPart {
@@ -117,10 +117,53 @@ structure!(Notification {
 });
 enumeration!(NotificationState { 0 => Sent, 1 => Pausing, 2 => SentLast });
 
-structure!(StoredMessage {
-    header, content, private, urgent, submission, zone, tries, unix, expires_ms;
-    state: StoredMessageState::Waiting, left: Services { sm: false, im: false, msrp: false }
-});
+impl Encoded for StoredMessage {
+    fn put(&self, out: &mut Vec<u8>) {
+        let Self {
+            header,
+            state: _,
+            content,
+            private,
+            urgent,
+            submission,
+            zone,
+            tries,
+            left: _,
+            unix,
+            expires_ms,
+        } = self;
+        header.put(out);
+        content.put(out);
+        private.put(out);
+        urgent.put(out);
+        submission.put(out);
+        zone.put(out);
+        tries.put(out);
+        unix.put(out);
+        expires_ms.put(out);
+    }
+
+    fn take(from: &mut Reader<'_>, _: &'static str) -> Result<Self, Damaged> {
+        let header: Header = from.take("header")?;
+        Ok(Self {
+            header,
+            state: StoredMessageState::Waiting,
+            content: from.take("content")?,
+            private: from.take("private")?,
+            urgent: from.take("urgent")?,
+            submission: match from.layout {
+                Layout::First => None,
+                Layout::Second => from.take::<bool>("submission")?.then_some(header.key),
+                Layout::Third => from.take("submission")?,
+            },
+            zone: from.take("zone")?,
+            tries: from.take("tries")?,
+            left: Services::default(),
+            unix: from.take("unix")?,
+            expires_ms: from.take("expires_ms")?,
+        })
+    }
+}
 enumeration!(StoredContent { 0 => Sm, 1 => Im { wants } });
 
 /// Transactions end with the host.

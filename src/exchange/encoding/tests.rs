@@ -104,6 +104,7 @@ fn role() -> impl Strategy<Value = Role> {
         (wants(), any::<i64>()).prop_map(|(wants, unix)| Role::Message(Sender {
             held: None,
             to_be_stored: false,
+            is_stored: false,
             wants,
             unix
         })),
@@ -169,7 +170,8 @@ prop_compose! {
 
 prop_compose! {
     fn stored_message()(
-        header in header(), (private, urgent, submission, zone, tries, unix, expires_ms) in any::<(bool, bool, bool, i8, u8, i64, u64)>(),
+        header in header(), (private, urgent, zone, tries, unix, expires_ms) in any::<(bool, bool, i8, u8, i64, u64)>(),
+        submission in option::of(key()),
         wants: Option<(bool, bool, bool)>,
     ) -> Exchange {
         let wants = wants.map(|(positive_delivery, negative_delivery, processing)| Wants {
@@ -280,10 +282,10 @@ proptest! {
     }
 
     #[test]
-    fn nothing_panics(key in key(), mut octets in proptest::collection::vec(any::<u8>(), 0..300), kind in option::of(0..8_u8)) {
+    fn nothing_panics(key in key(), mut octets in proptest::collection::vec(any::<u8>(), 0..300), kind in option::of((1..=VERSION, 0..8_u8))) {
         // With a checksum that fits, each field is looked at.
         if let (Some(kind), [version, number, ..]) = (kind, &mut octets[..]) {
-            (*version, *number) = (VERSION, kind);
+            (*version, *number) = kind;
         }
         checksum(&octets).put(&mut octets);
         let _ = decode(key, &octets);
@@ -327,7 +329,7 @@ fn a_damaged_row_names_the_field() {
     };
     // Behind version, kind, key (10), share (8), due (8).
     assert_eq!(
-        [(0, 2), (1, 99), (2, 9), (28, 7), (29, 2), (30, 2)].map(|(at, octet)| field(at, octet)),
+        [(0, 3), (1, 99), (2, 9), (28, 7), (29, 2), (30, 2)].map(|(at, octet)| field(at, octet)),
         ["version", "kind", "key", "state", "sender", "private"]
     );
     let mut long = whole.clone();
@@ -340,4 +342,89 @@ fn a_damaged_row_names_the_field() {
     // The texts of another kind.
     let wrong = encode(&exchange, &texts(Kind::Submitted, "a", &[]));
     assert_eq!(decode(header.key, &wrong).unwrap_err().field, "texts");
+}
+
+/// A stored short message as version 1 has it, with these octets in the place of its submission.
+fn of_version_1(submission: &[u8]) -> Vec<u8> {
+    let texts = StoredMessageTexts {
+        identity: "+15550002",
+        sender: "sip:+15550001@ims.example",
+        content: TPDU,
+        ..StoredMessageTexts::default()
+    };
+    let texts = texts.pack();
+    let length = u16::try_from(texts.as_octets().len()).unwrap();
+    let row = [
+        &[1, 7][..],                        // version, kind: a stored message
+        &[0, 1, 0, 0, 0, 0, 0, 0, 0, 7],    // key: node 1, serial number 7
+        &[0, 0, 0, 0, 0, 0, 0, 9],          // share
+        &[0, 0, 1, 0x9A, 0, 0, 0, 0],       // due
+        &[0],                               // a short message
+        &[0, 1],                            // not private, urgent
+        submission,                         // whether it has the record of its submission
+        &[4, 2],                            // time zone, tries
+        &[0, 0, 0, 0, 0x69, 0x57, 0x24, 0], // unix
+        &[0, 0, 1, 0x9B, 0, 0, 0, 0],       // end of its validity
+        &length.to_be_bytes(),
+        texts.as_octets(),
+        &[0; CHECKSUM],
+    ];
+    with_checksum(row.concat())
+}
+
+/// SMS-SUBMIT of "hello".
+const TPDU: &[u8] = &[
+    0x01, 0x07, 0x08, 0x91, 0x51, 0x55, 0x00, 0x20, 0x00, 0x00, 0x05, 0xE8, 0x32, 0x9B, 0xFD, 0x06,
+];
+
+#[test]
+fn rows_of_version_1_are_read() {
+    let key = ExchangeKey::new(1, 7).unwrap();
+    for (octets, submission) in [(&[][..], None), (&[0][..], None), (&[1][..], Some(key))] {
+        let (exchange, texts) = decode(key, &of_version_1(octets)).unwrap();
+        let Exchange::StoredMessage(message) = exchange else {
+            panic!("a stored message")
+        };
+        assert_eq!(message.submission, submission);
+        assert_eq!((message.urgent, message.zone, message.tries), (true, 4, 2));
+        assert_eq!(message.unix, 0x6957_2400);
+        let texts = StoredMessageTexts::of(&texts);
+        assert_eq!(
+            (texts.identity, texts.sender),
+            ("+15550002", "sip:+15550001@ims.example")
+        );
+        let parts: Vec<_> = StoredPart::all(texts.content).collect();
+        let unix = message.unix;
+        assert_eq!(parts, [StoredPart { unix, tpdu: TPDU }]);
+    }
+    assert_eq!(
+        decode(key, &of_version_1(&[2])).unwrap_err().field,
+        "submission"
+    );
+}
+
+#[test]
+fn the_longest_stored_text_is_read_again() {
+    let key = ExchangeKey::new(1, 7).unwrap();
+    let (exchange, _) = decode(key, &of_version_1(&[1])).unwrap();
+    let long = |octets: usize| {
+        let content = vec![b'x'; octets];
+        let [identity, text] = ["+15550002".to_owned(), "y".repeat(254)];
+        let texts = StoredMessageTexts {
+            identity: &identity,
+            recipient: &text,
+            way: &text,
+            content: &content,
+            ..StoredMessageTexts::default()
+        };
+        texts.pack()
+    };
+    let texts = long(MOST_CONTENT);
+    assert!(same(
+        decode(key, &encode(&exchange, &texts)),
+        &exchange,
+        &texts
+    ));
+    let damaged = decode(key, &encode(&exchange, &long(MOST_STORED_TEXT)));
+    assert_eq!(damaged.unwrap_err().field, "texts");
 }

@@ -24,6 +24,8 @@ impl Turn<'_> {
     /// The outcome of the whole message is known, with this status code for the sender.
     pub(crate) fn charge_im_outcome(&mut self, im: &ImToSm, status: u16) {
         let (about, code) = match im.to {
+            // Its stored message has it.
+            Party::Phone if im.sender().is_stored => return,
             Party::ServiceCentre => (Charged::Submission, status),
             // The answer to the sender belongs to the submission.
             Party::Phone => (Charged::Delivery, im.sip_failure.unwrap_or(0)),

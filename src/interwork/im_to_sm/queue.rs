@@ -69,6 +69,7 @@ impl Turn<'_> {
         let sender = Sender {
             held,
             to_be_stored: held.is_some() && self.gateway.keeps,
+            is_stored: false,
             wants: notify.map_or(Wants::NOTHING, |wanted| wanted.wants),
             unix: notify.map_or(self.now.unix, |wanted| wanted.sent),
         };
@@ -100,7 +101,10 @@ impl Turn<'_> {
                 .collect(),
             Party::Phone => Vec::new(),
         };
-        let reference = (count > 1).then(|| self.view.next_number(Sequence::Reference));
+        // The parts of a phone's message have its own reference.
+        let has_place = im.reference_at > 0;
+        let reference =
+            (count > 1 && has_place).then(|| self.view.next_number(Sequence::Reference));
         let mut queued = None;
         for (place, (rp_data, key)) in im.parts.iter().zip(keys).enumerate() {
             let role = match key == last {

@@ -112,6 +112,6 @@ pub struct SmToStore {
     pub zone: i8,
     /// End of its validity, in milliseconds since 1970 UTC.
     pub expires_ms: u64,
-    /// The SMS-SUBMIT.
-    pub tpdu: Octets<254>,
+    /// Its parts: the content of a stored message.
+    pub content: Vec<u8>,
 }

@@ -5,7 +5,7 @@ use core::fmt::Write as _;
 use crate::base::{HeaderNames, Octets, Text};
 use crate::exchange::{
     ExchangeKey, KeptPart, KeptPartTexts, Party, SmToIm, SmToImTexts, StoredMessage,
-    StoredMessageTexts,
+    StoredMessageTexts, StoredPart,
 };
 use crate::interwork::Gateway;
 use crate::interwork::input::HeaderFields;
@@ -205,7 +205,9 @@ impl<'t> ShortMessage<'t> {
             identity: texts.sender_identity,
             sender: texts.sender,
             recipient: texts.recipient,
-            tpdu: texts.content,
+            tpdu: StoredPart::all(texts.content)
+                .next()
+                .map_or(&[], |part| part.tpdu),
         }
     }
 

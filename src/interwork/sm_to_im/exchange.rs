@@ -540,7 +540,8 @@ impl Turn<'_> {
     /// The outcome of the message is final.
     pub(crate) fn confirmed(&mut self, sm: &SmToIm, outcome: SmOutcome, status: TpSt) {
         let key = sm.header.key;
-        self.parts_delivered(key, status);
+        // A stored message has the status reports.
+        self.parts_delivered(key, (!sm.stored).then_some(status));
         self.charge_sm_confirmed(sm, outcome, status);
         let texts = self.view.texts(key);
         self.view.end(key);

@@ -15,7 +15,9 @@ const DATABASE_LATE_MS: u64 = 5_000;
 impl Turn<'_> {
     /// Whether the RP-ACK waits for the database. If so, the host is asked to write the exchange.
     pub(crate) fn owes_more(&mut self, sm: &mut SmToIm) -> bool {
-        if !self.gateway.keeps || sm.stored || !(sm.completes.is_some() || self.wants_status(sm)) {
+        // The status report on a stored message is owed by that one.
+        let owes = sm.completes.is_some() || !sm.stored && self.wants_status(sm);
+        if !self.gateway.keeps || !owes {
             return false;
         }
         sm.header.stored = Stored::Asked;

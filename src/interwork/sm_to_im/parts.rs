@@ -293,7 +293,7 @@ impl Turn<'_> {
     }
 
     /// The whole message was delivered: the digests of its parts are remembered, so that repetitions are recognized.
-    pub(crate) fn parts_delivered(&mut self, message: ExchangeKey, status: TpSt) {
+    pub(crate) fn parts_delivered(&mut self, message: ExchangeKey, status: Option<TpSt>) {
         let parts = self.view.parts_relayed_with(message).collect();
         self.end_parts(parts, status);
     }
@@ -306,13 +306,13 @@ impl Turn<'_> {
         }
     }
 
-    fn end_parts(&mut self, parts: Vec<KeptPart>, status: TpSt) {
+    fn end_parts(&mut self, parts: Vec<KeptPart>, status: Option<TpSt>) {
         for mut part in parts {
             let until_ms = self.now.unix_ms + REPETITION_MS;
             self.view.remember_part(part.digest, until_ms);
             // The message has its outcome before the part is written.
             self.acknowledge(&mut part, RpOutcome::Ack);
-            if let Some(texts) = self.view.texts(part.header.key) {
+            if let (Some(texts), Some(status)) = (self.view.texts(part.header.key), status) {
                 let reported = Reported::part(&part, KeptPartTexts::of(&texts));
                 self.report_status(&reported, status);
             }
@@ -334,7 +334,7 @@ impl Turn<'_> {
         if self.view.parts_of(group).next().is_some() {
             // Another message uses the same reference now.
             let status = self.gateway.policy.causes.sip_to_status(status);
-            return self.end_parts(parts, status);
+            return self.end_parts(parts, Some(status));
         }
         let deadline = self.now.unix_ms + self.gateway.policy.concat_timeout_ms;
         for (place, mut part) in parts.into_iter().enumerate() {
@@ -381,7 +381,7 @@ impl Turn<'_> {
                 TpSt::ValidityPeriodExpired
             }
         };
-        self.end_parts(parts, status);
+        self.end_parts(parts, Some(status));
         self.start_next(group.identity, Party::Phone);
     }
 

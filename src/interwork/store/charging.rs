@@ -3,7 +3,7 @@
 
 use crate::exchange::{
     Exchange, ImToSmTexts, Now, StoredContent, StoredMessage, StoredMessageState,
-    StoredMessageTexts, Texts,
+    StoredMessageTexts, StoredPart, Texts,
 };
 use crate::interwork::Gateway;
 use crate::interwork::charging::{Charged, ChargingRecord, Interworking, Outcome, stored};
@@ -35,8 +35,14 @@ fn record_of(
     record.originator = stored(texts.sender);
     record.recipient = stored(texts.recipient);
     record.message_id = stored(texts.message_id);
-    if let (StoredContent::Sm, Some(submit)) = (message.content, submit(texts.content)) {
-        record.set_tpdu(&Tpdu::Submit(submit));
+    if message.content == StoredContent::Sm {
+        let mut parts = StoredPart::all(texts.content);
+        if let Some(submit) = parts.next().and_then(|part| submit(part.tpdu)) {
+            record.set_tpdu(&Tpdu::Submit(submit));
+        }
+        if parts.next().is_some() {
+            record.part = None;
+        }
     }
     record.submitted_unix = Some(message.unix);
     record
@@ -56,9 +62,10 @@ impl Gateway {
             Exchange::StoredMessage(message) => {
                 let accepted = Outcome::new(Charged::Submission, Ending::Accepted, 202);
                 let texts = StoredMessageTexts::of(texts);
-                message
-                    .submission
-                    .then(|| record_of(message, &texts, &accepted, now.unix))
+                message.submission.map(|submission| ChargingRecord {
+                    exchange: Some(submission),
+                    ..record_of(message, &texts, &accepted, now.unix)
+                })
             }
             _ => None,
         };

@@ -4,7 +4,7 @@
 use crate::base::{Octets, Text};
 use crate::exchange::{
     Clients, ExchangeKey, Identity, IdentityKey, Kind, Party, Role, RpRefusal, Services, Stored,
-    StoredContent, StoredFor, StoredMessage, StoredMessageState, StoredMessageTexts,
+    StoredContent, StoredFor, StoredMessage, StoredMessageState, StoredMessageTexts, StoredPart,
 };
 use crate::interwork::charging::Charged;
 use crate::interwork::counter::Counter;
@@ -221,11 +221,14 @@ impl Turn<'_> {
         };
         match message.content {
             StoredContent::Sm => {
-                let submit = submit(texts.content)?;
-                let scts = TpScts::from_unix(message.unix, message.zone);
-                let rp_data = self.gateway.delivers_submit(&submit, originator, scts)?;
+                let mut parts = Vec::new();
+                for part in StoredPart::all(texts.content) {
+                    let submit = submit(part.tpdu)?;
+                    let scts = TpScts::from_unix(part.unix, message.zone);
+                    parts.push(self.gateway.delivers_submit(&submit, originator, scts)?);
+                }
                 Some(RpDatas {
-                    parts: vec![rp_data],
+                    parts,
                     ..RpDatas::default()
                 })
             }
@@ -273,9 +276,10 @@ impl Turn<'_> {
     ) -> Option<Box<MessageOut>> {
         if message.content == StoredContent::Sm {
             let sm = ShortMessage::stored(message, texts);
-            let tpdu = Octets::new(texts.content)?;
+            let parts = StoredPart::all(texts.content);
+            let tpdus: Vec<_> = parts.filter_map(|part| Octets::new(part.tpdu)).collect();
             let key = message.header.key;
-            return self.gateway.instant_message(key, &sm, &[tpdu], form);
+            return self.gateway.instant_message(key, &sm, &tpdus, form);
         }
         let from = match message.private {
             true => anonymous(),
@@ -427,11 +431,13 @@ impl Turn<'_> {
                         self.gateway.policy.causes.sip_to_status(status)
                     }
                 };
-                let report = texts.as_ref().and_then(|texts| {
-                    status_report(message, &StoredMessageTexts::of(texts), tp_st)
-                });
-                self.effects
-                    .extend(report.map(|report| Effect::ReportStatus(Box::new(report))));
+                if let Some(texts) = &texts {
+                    let texts = StoredMessageTexts::of(texts);
+                    let reports = StoredPart::all(texts.content)
+                        .filter_map(|part| status_report(message, &texts, &part, tp_st));
+                    self.effects
+                        .extend(reports.map(|report| Effect::ReportStatus(Box::new(report))));
+                }
             }
         }
         self.view.end(key);
@@ -477,21 +483,22 @@ impl Outcome {
     }
 }
 
-/// The status report, if the phone asked for one.
+/// The status report on a part, if the phone asked for one.
 fn status_report(
     message: &StoredMessage,
     texts: &StoredMessageTexts<'_>,
+    part: &StoredPart<'_>,
     status: TpSt,
 ) -> Option<StatusReportOut> {
-    submit(texts.content).filter(|submit| submit.status_report_request)?;
+    submit(part.tpdu).filter(|submit| submit.status_report_request)?;
     Some(StatusReportOut {
         identity: Text::new(texts.sender_identity)?,
         address: Text::new(texts.sender)?,
         hop: Text::new(texts.hop)?,
         share: message.header.share,
-        unix: message.unix,
+        unix: part.unix,
         zone: message.zone,
-        tpdu: Octets::new(texts.content)?,
+        tpdu: Octets::new(part.tpdu)?,
         status: u8::from(status),
     })
 }

@@ -1,7 +1,7 @@
 //! A stored message that is too long for pager mode goes to a client in an MSRP session (row MOD-10).
 
 use crate::exchange::{
-    Offers, StoredContent, StoredMessage, StoredMessageState, StoredMessageTexts,
+    Offers, StoredContent, StoredMessage, StoredMessageState, StoredMessageTexts, StoredPart,
 };
 use crate::interwork::handle::{FORGOTTEN_MS, Turn};
 use crate::interwork::make::instant_message::BodyFormat;
@@ -42,7 +42,9 @@ impl Turn<'_> {
         let texts = StoredMessageTexts::of(&texts);
         let out = self.instant_message_of(message, &texts, form)?;
         let asks = message.content == StoredContent::Sm
-            && submit(texts.content).is_some_and(|submit| submit.status_report_request);
+            && StoredPart::all(texts.content)
+                .filter_map(|part| submit(part.tpdu))
+                .any(|submit| submit.status_report_request);
         Some((out, asks))
     }
 

@@ -2,9 +2,10 @@
 
 use crate::base::{Octets, Text};
 use crate::exchange::{
-    ExchangeKey, Full, Header, Identity, IdentityKey, ImToSm, ImToSmState, ImToSmTexts, Kind,
-    MOST_TEXT, Party, ReplyTo, Services, SmToIm, SmToImState, SmToImTexts, Stored, StoredContent,
-    StoredFor, StoredMessage, StoredMessageState, StoredMessageTexts, TransactionId,
+    ExchangeKey, Full, Header, Identity, IdentityKey, ImToSm, ImToSmState, ImToSmTexts,
+    KeptPartTexts, Kind, MOST_STORED_TEXT, Party, ReplyTo, Services, SmToIm, SmToImState,
+    SmToImTexts, Stored, StoredContent, StoredFor, StoredMessage, StoredMessageState,
+    StoredMessageTexts, StoredPart, TransactionId,
 };
 use crate::interwork::charging::Charged;
 use crate::interwork::counter::Counter;
@@ -102,7 +103,7 @@ impl Turn<'_> {
     /// for that.
     pub(crate) fn stores_sm(&mut self, sm: SmToIm, status: u16) -> bool {
         let is_open = sm.state.is_undecided() && !matches!(sm.state, SmToImState::Storing { .. });
-        let may = self.gateway.policy.store && sm.sender == Party::Phone && sm.completes.is_none();
+        let may = self.gateway.policy.store && sm.sender == Party::Phone;
         is_open && may && retry::after_sip(status).later && self.store_sm_of(sm, status)
     }
 
@@ -146,8 +147,27 @@ impl Turn<'_> {
             unix: sm.unix,
             zone: sm.zone,
             expires_ms,
-            tpdu: Octets::new(texts.tpdu)?,
+            content: self.stored_parts(sm, texts.tpdu),
         })
+    }
+
+    /// The short message with the parts that it completes, in their order.
+    fn stored_parts(&self, sm: &SmToIm, own: &[u8]) -> Vec<u8> {
+        let sequence = |tpdu| submit(tpdu)?.user_data.concatenation();
+        let own_place = sequence(own).map_or(0, |place| place.sequence);
+        let mut parts = vec![(own_place, sm.unix, Octets::<254>::new(own))];
+        for part in self.view.parts_relayed_with(sm.header.key) {
+            let texts = self.view.texts(part.header.key);
+            let tpdu = texts.and_then(|texts| Octets::new(KeptPartTexts::of(&texts).tpdu));
+            parts.push((part.sequence, part.unix, tpdu));
+        }
+        parts.sort_by_key(|(sequence, ..)| *sequence);
+        let mut content = Vec::new();
+        for (_, unix, tpdu) in &parts {
+            let tpdu = tpdu.as_ref().map_or(&[][..], Octets::as_slice);
+            StoredPart { unix: *unix, tpdu }.push(&mut content);
+        }
+        content
     }
 
     /// The same, on its recipient's side.
@@ -172,7 +192,7 @@ impl Turn<'_> {
                 hop: sm.hop.as_str(),
                 message_id: "",
                 way: "",
-                content: sm.tpdu.as_slice(),
+                content: &sm.content,
             },
         };
         if let Err(full) = self.store_message(&message) {
@@ -275,7 +295,7 @@ impl Turn<'_> {
 
     fn store_message(&mut self, message: &ToStore<'_>) -> Result<(), Full> {
         let texts = &message.texts;
-        if texts.packed_len() > MOST_TEXT || message.expires_ms <= self.now.unix_ms {
+        if texts.packed_len() > MOST_STORED_TEXT || message.expires_ms <= self.now.unix_ms {
             return Err(Full::Table);
         }
         let key = self
@@ -300,7 +320,10 @@ impl Turn<'_> {
             content: message.content,
             private: message.private,
             urgent: message.urgent,
-            submission: matches!(message.state, StoredFor::Request(_)),
+            submission: Some(match message.state {
+                StoredFor::Request(_) => key,
+                StoredFor::Phone { from, .. } | StoredFor::Im(from) => from,
+            }),
             zone: message.zone,
             tries: 0,
             left: Services::default(),
@@ -347,7 +370,12 @@ impl Turn<'_> {
                 status: ACCEPTED.status,
             }),
             StoredFor::Im(im) => match self.storing(im) {
-                Some(im) => self.settle(im, ACCEPTED),
+                Some(mut im) => {
+                    if let Some(sender) = im.sender_mut() {
+                        sender.is_stored = true;
+                    }
+                    self.settle(im, ACCEPTED);
+                }
                 // The phone has it nevertheless, or the sender was told that it failed.
                 None => return self.view.end(key),
             },

@@ -2,7 +2,8 @@
 
 use crate::base::{Octets, Text};
 use crate::exchange::{
-    Identity, Now, Party, StoredContent, StoredMessage, StoredMessageTexts, TransactionId,
+    Identity, MOST_CONTENT, Now, Party, StoredContent, StoredMessage, StoredMessageTexts,
+    StoredPart, TransactionId,
 };
 use crate::interwork::Gateway;
 use crate::interwork::charging::Interworking;
@@ -66,10 +67,9 @@ impl Gateway {
         match message.content {
             StoredContent::Im { .. } => String::from_utf8_lossy(texts.content).into_owned(),
             StoredContent::Sm => {
-                let tpdu = Octets::new(texts.content);
-                let charsets = &self.policy.dcs_charsets;
-                let text = tpdu.and_then(|tpdu| joined(charsets, Party::Phone, &[tpdu]));
-                text.unwrap_or_default()
+                let parts = StoredPart::all(texts.content);
+                let tpdus: Vec<_> = parts.filter_map(|part| Octets::new(part.tpdu)).collect();
+                joined(&self.policy.dcs_charsets, Party::Phone, &tpdus).unwrap_or_default()
             }
         }
     }
@@ -89,6 +89,9 @@ impl Gateway {
             Uri::parse(message.request_uri).ok_or_else(|| Refusal::sip(416, Reason::Recipient))?;
         let lifetime = self.lifetime(message, now)?;
         let (text, notify) = self.text_of_im(message, &sender, now)?;
+        if text.len() > MOST_CONTENT {
+            return Err(Refusal::sip(413, Reason::TextTooLong));
+        }
         let too_long = || Refusal::sip(414, Reason::Recipient);
         Ok(ImToStore {
             identity: identity_of(&recipient).ok_or_else(too_long)?,

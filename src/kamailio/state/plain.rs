@@ -69,7 +69,7 @@ plain!(struct ImToSm {
     follows, sip_failure, rp_error, sent_ms, expires_ms,
 });
 plain!(enum Role { Message(sender), Part { last }, StatusReport, Stored { message }, ShortMessage { from, until_ms } });
-plain!(struct Sender { held, to_be_stored, wants, unix });
+plain!(struct Sender { held, to_be_stored, is_stored, wants, unix });
 plain!(struct Held { transaction, until_ms });
 plain!(struct Wants { positive_delivery, negative_delivery, processing });
 plain!(struct RpRefusal { cause, fcs });

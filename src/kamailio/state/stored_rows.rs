@@ -19,7 +19,7 @@ use crate::kamailio::sys::database::{self, Database, DatabaseError, Field, Value
 use crate::kamailio::sys::setting_error::SettingError;
 
 /// The version of the table, in Kamailio's table `version`.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 /// The kind of the node's own row.
 const OF_NODE: &str = "node";

@@ -1,5 +1,5 @@
 //! The texts of the open exchanges: most of them stand in the place of their exchange. What is longer goes on in a block of
-//! a common stock.
+//! a common stock; a long stored message has several blocks, one behind the other.
 
 use std::sync::atomic::Ordering::{AcqRel, Relaxed};
 
@@ -19,53 +19,61 @@ const PLACES_PER_BLOCK: u32 = 4;
 /// The texts of one exchange, as far as its place has room for them.
 pub(super) struct PlacedTexts {
     /// Octets in all.
-    len: u16,
-    /// Whether the place has a part of the stock of blocks.
-    has_block: bool,
-    /// The block.
+    len: u32,
+    /// How many blocks of the stock the place has a claim to.
+    claim: u16,
+    /// The first block.
     block: Option<u32>,
     octets: [u8; IN_PLACE],
 }
 
-plain!(struct PlacedTexts { len, has_block, block, octets });
+plain!(struct PlacedTexts { len, claim, block, octets });
 
 impl PlacedTexts {
     pub(super) const EMPTY: Self = Self {
         len: 0,
-        has_block: false,
+        claim: 0,
         block: None,
         octets: [0; IN_PLACE],
     };
 
-    /// Takes a part of the stock where so many octets need a block; false: there is none left.
+    /// Takes a part of the stock where so many octets need blocks; false: there is not enough left.
     pub(super) fn reserve(&mut self, octets: usize, stock: &mut u32) -> bool {
-        let needs_block = octets > IN_PLACE;
-        if needs_block && *stock == 0 {
+        let blocks = octets.saturating_sub(IN_PLACE).div_ceil(IN_BLOCK);
+        let Ok(claim) = u16::try_from(blocks) else {
             return false;
-        }
-        *stock -= u32::from(needs_block);
-        self.has_block = needs_block;
+        };
+        let Some(rest) = stock.checked_sub(claim.into()) else {
+            return false;
+        };
+        *stock = rest;
+        self.claim = claim;
         true
     }
 
     /// Gives back what [`reserve`](Self::reserve) took.
     pub(super) fn clear(&mut self, stock: &mut u32) {
-        *stock += u32::from(std::mem::take(&mut self.has_block));
+        *stock += u32::from(std::mem::take(&mut self.claim));
         self.len = 0;
     }
 
     /// How many octets it has room for.
-    pub(super) const fn room(&self) -> usize {
-        match self.has_block {
-            true => MOST_TEXT,
-            false => IN_PLACE,
-        }
+    pub(super) fn room(&self) -> usize {
+        IN_PLACE + usize::from(self.claim) * IN_BLOCK
     }
 }
 
+/// A part of the texts that do not fit into their place.
+struct Block {
+    next: Option<u32>,
+    octets: [u8; IN_BLOCK],
+}
+
+plain!(struct Block { next, octets });
+
 /// The blocks.
 pub(super) struct Blocks<M: Memory> {
-    blocks: M::Array<Guarded<M::Lock, [u8; IN_BLOCK]>>,
+    blocks: M::Array<Guarded<M::Lock, Block>>,
     /// Which are taken: one bit each.
     taken: M::Array<AtomicU64>,
 }
@@ -74,8 +82,14 @@ impl<M: Memory> Blocks<M> {
     /// For so many places; `None` when the memory is full.
     pub(super) fn new(places: u32) -> Option<Self> {
         let count = usize::try_from(Self::count(places)).ok()?;
+        let empty = |_| {
+            Guarded::new(Block {
+                next: None,
+                octets: [0; IN_BLOCK],
+            })
+        };
         Some(Self {
-            blocks: M::array(count, |_| Guarded::new([0; IN_BLOCK]))?,
+            blocks: M::array(count, empty)?,
             taken: M::array(count.div_ceil(64), |_| AtomicU64::new(0))?,
         })
     }
@@ -85,7 +99,7 @@ impl<M: Memory> Blocks<M> {
         places.div_ceil(PLACES_PER_BLOCK)
     }
 
-    /// Takes a block. Whoever has a part of the stock finds one.
+    /// Takes a block. Whoever has a claim to one finds one.
     fn take(&self) -> Option<u32> {
         let words = (0_u32..).zip(self.taken.iter());
         words
@@ -105,51 +119,69 @@ impl<M: Memory> Blocks<M> {
         }
     }
 
+    fn get(&self, block: u32) -> Option<&Guarded<M::Lock, Block>> {
+        self.blocks.get(block as usize)
+    }
+
     /// Writes the texts of an exchange; as far as there is room.
     pub(super) fn write(&self, place: &mut PlacedTexts, texts: &Texts) {
         let octets = texts.as_octets();
+        let octets = octets.get(..place.room()).unwrap_or(octets);
         let (first, rest) = octets.split_at(octets.len().min(IN_PLACE));
         if let Some(to) = place.octets.get_mut(..first.len()) {
             to.copy_from_slice(first);
         }
-        place.len = u16::try_from(octets.len()).unwrap_or(0);
-        if rest.is_empty() {
-            return;
-        }
-        if place.block.is_none() && place.has_block {
-            place.block = self.take();
-        }
-        let block = place
-            .block
-            .and_then(|block| self.blocks.get(block as usize));
-        if let Some(block) = block
-            && let Some(to) = block.lock().get_mut(..rest.len())
-        {
-            to.copy_from_slice(rest);
+        place.len = u32::try_from(octets.len()).unwrap_or(0);
+        let mut before = None;
+        for part in rest.chunks(IN_BLOCK) {
+            // Blocks of an earlier text are used again.
+            let known = match before {
+                None => place.block,
+                Some(before) => self.get(before).and_then(|block| block.lock().next),
+            };
+            let Some(number) = known.or_else(|| self.take()) else {
+                return;
+            };
+            if known.is_none() {
+                match before.and_then(|before| self.get(before)) {
+                    Some(before) => before.lock().next = Some(number),
+                    None => place.block = Some(number),
+                }
+            }
+            if let Some(block) = self.get(number)
+                && let Some(to) = block.lock().octets.get_mut(..part.len())
+            {
+                to.copy_from_slice(part);
+            }
+            before = Some(number);
         }
     }
 
     /// The texts of an exchange.
     pub(super) fn read(&self, place: &PlacedTexts) -> Texts {
-        let len = usize::from(place.len);
+        let len = place.len as usize;
         let first = place.octets.get(..len.min(IN_PLACE)).unwrap_or_default();
-        let rest = len.saturating_sub(IN_PLACE);
-        match place
-            .block
-            .and_then(|block| self.blocks.get(block as usize))
-        {
-            Some(block) if rest > 0 => {
-                let block = block.lock();
-                Texts::from_octets(first, block.get(..rest).unwrap_or_default())
-            }
-            _ => Texts::from_octets(first, &[]),
+        if len <= IN_PLACE {
+            return Texts::from_octets(first, &[]);
         }
+        let mut rest = Vec::with_capacity(len - IN_PLACE);
+        let mut next = place.block;
+        while let Some(block) = next.and_then(|block| self.get(block)) {
+            let block = block.lock();
+            let left = (len - IN_PLACE - rest.len()).min(IN_BLOCK);
+            rest.extend_from_slice(block.octets.get(..left).unwrap_or_default());
+            // Behind the end there may be blocks of a longer text.
+            next = block.next.filter(|_| rest.len() < len - IN_PLACE);
+        }
+        Texts::from_octets(first, &rest)
     }
 
-    /// The exchange has ended: its block is free for others.
+    /// The exchange has ended: its blocks are free for others.
     pub(super) fn end(&self, place: &mut PlacedTexts) {
-        if let Some(block) = place.block.take() {
-            self.give_back(block);
+        let mut next = place.block.take();
+        while let Some(number) = next {
+            next = self.get(number).and_then(|block| block.lock().next.take());
+            self.give_back(number);
         }
     }
 }

@@ -23,7 +23,7 @@ def kinds(server):
 
 async def survives(server):
     module = MODULES[server.url.partition(":")[0]]
-    async with server, gateway(store_url=server.url, store_module=module, name=module) as gw:
+    async with server, gateway(store_url=server.url, store_module=module, name=module, validity=3600) as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
         one, two, three = sms.parts(TEXT, 7)
         await part(alice, one, 1)
@@ -43,6 +43,15 @@ async def survives(server):
         await part(alice, two, 3)
         await part(alice, three, 4)
         equal((await bob.next_message()).text, TEXT, "the text")
+        await gw.until(lambda: not kinds(server), what="a database without messages")
+        say("a message of 60,000 octets for a client that is away")
+        await bob.register(expires=0)
+        client, long = await gw.user(ImClient, "alice"), "é" * 30_000
+        equal((await client.send_im(gw.uri("bob"), long)).status, 202, "the answer")
+        await gw.kill()
+        await gw.start()
+        await bob.register()
+        equal((await bob.next_message(20)).text == long, True, "the text")
         await gw.until(lambda: not kinds(server), what="a database without messages")
 
 

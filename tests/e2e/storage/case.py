@@ -234,7 +234,7 @@ async def wrong_table():
         await gw.kill()
         with contextlib.closing(sqlite3.connect(gw.db, isolation_level=None)) as db:
             for change, sentence in (
-                ("UPDATE version SET table_version = 0 WHERE table_name = 'ipsmgw_store'", "has version 0, and 1 is needed"),
+                ("UPDATE version SET table_version = 1 WHERE table_name = 'ipsmgw_store'", "has version 1, and 2 is needed"),
                 ("UPDATE version SET table_version = 9 WHERE table_name = 'ipsmgw_store'", "install the newer ipsmgw.so"),
                 ("DELETE FROM version WHERE table_name = 'ipsmgw_store'", "is not in the table version: run 'sqlite3"),
             ):

@@ -113,6 +113,44 @@ async def client_fails_in_lua():
     await client_fails(name="client_fails_lua", **LUA)
 
 
+async def parts_of(phone, count):
+    """The next TPDUs of a phone, in their order."""
+    return [(await phone.next_message(20))[1].tpdu for _ in range(count)]
+
+
+async def long_texts(name="long_texts", **options):
+    "a long text for a phone that is off, and a long short message for a client that fails: stored whole, after kill -9, too"
+    text = "0123456789" * 390
+    people = [("alice", "+15550001"), ("bob", "+15550002"), ("carol", "+15550003")]
+    async with gateway(name=name, people=people, modparams={"max_segments": 30}, **KEEP, **options) as gw:
+        alice, bob = await gw.user(ImClient, "alice"), await gw.user(Phone, "bob", register=False)
+        phone, client = await gw.user(Phone, "alice"), await gw.user(ImClient, "carol")
+        equal((await send(alice, text, "m1")).status, 202, "the answer")
+        client.answer = 480
+        for dcs, octets in sms.parts(text[:400], 7):
+            tpdu = sms.submit("+15550003", "", first=0x61, dcs=dcs, user_data=octets)
+            equal((await (await phone.send_sm("+15550003", "", tpdu=tpdu)).outcome()).kind, "RP-ACK", "the report on a part")
+        await gw.until(lambda: gw.pending() == 0, what="all at rest")
+        equal(stored(gw), 2, "stored messages")
+        await gw.kill()
+        await gw.start()
+        await alice.register()
+        await phone.register()
+        await bob.register()
+        equal("".join(tpdu.text for tpdu in await parts_of(bob, 26)), text, "what the phone got")
+        equal(await told(alice), ("m1", "delivered"), "the notification")
+        client.answer, client.requests = 200, []
+        await client.register()
+        equal([(it.kind, it.st) for it in await parts_of(phone, 3)], [("SMS-STATUS-REPORT", 0x00)] * 3, "status reports")
+        equal(client.requests[-1].body.decode(), text[:400], "what the client got")
+        await empty(gw)
+
+
+async def long_texts_in_lua():
+    "the same with kamailio.lua"
+    await long_texts(name="long_texts_lua", **LUA)
+
+
 async def memory_full():
     "RP-Cause 22: stored until RP-SMMA; between phones, too"
     async with gateway(name="memory", **KEEP) as gw:
@@ -241,6 +279,8 @@ run(
     short_message_in_lua,
     client_fails,
     client_fails_in_lua,
+    long_texts,
+    long_texts_in_lua,
     memory_full,
     schedule,
     database_away,

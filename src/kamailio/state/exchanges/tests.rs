@@ -188,6 +188,43 @@ fn long_texts_take_a_block_and_give_it_back() {
 }
 
 #[test]
+fn the_longest_texts_take_several_blocks_and_give_them_back() {
+    let bounds = Bounds {
+        places: 40,
+        per_chain: 40,
+        per_sender: 40,
+    };
+    let table = OpenExchanges::<Heap>::new(bounds, 1, NODE).unwrap();
+    let mut locked = table.lock("+1", 1);
+    let long = |octets: usize| {
+        let octets: Vec<u8> = (0..=250).cycle().take(octets).collect();
+        Texts::from_octets(&octets, &[])
+    };
+    for _ in 0..3 {
+        // All ten blocks.
+        let key = open(&mut locked, 1, long(496 + 9 * 992 + 1)).unwrap();
+        assert_eq!(open(&mut locked, 3, texts(508)), Err(Full::Table));
+        for octets in [496 + 9 * 992 + 1, 497, 9, 496 + 10 * 992, 496 + 992] {
+            let texts = long(octets);
+            locked.commit(&[Change::Rewritten(part(key, 1), texts.clone())]);
+            assert_eq!(locked.texts(key).unwrap().as_octets(), texts.as_octets());
+        }
+        locked.commit(&[Change::Ended(key)]);
+        // They are free again, one by one.
+        let keys: Vec<_> = (0..10)
+            .map(|n| open(&mut locked, n, texts(508)).unwrap())
+            .collect();
+        for key in keys {
+            assert_eq!(
+                locked.texts(key).unwrap().as_octets(),
+                texts(508).as_octets()
+            );
+            locked.commit(&[Change::Ended(key)]);
+        }
+    }
+}
+
+#[test]
 fn a_key_of_another_node_is_nothing_here() {
     let table = open_exchanges();
     let mut locked = table.lock("+1", 1);
