@@ -5,12 +5,14 @@ import os
 import shutil
 from pathlib import Path
 
+import manuals
 import sms
 from debian import DOMAIN, in_bobs_name, make_people, play, start, user
 from e2e import CFG, FOLDER, ImClient, Phone, equal, run
 from gateway import ROOT
 from kamailio import free_port
 
+MANUAL = "doc/ipsmgw_admin.md"
 DEBIAN = Path(os.environ.get("KAMAILIO_CFG", "/etc/kamailio/kamailio.cfg"))
 
 
@@ -20,15 +22,19 @@ def write_configuration(name, *before, port, first="", last=""):
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     stock = DEBIAN.read_text()
+    include, calls, defines = [one.text for one in manuals.blocks("", MANUAL) if one.heading == "In your own Kamailio"][-3:]
     call = "\troute(AUTH);\n"
     equal(stock.count(call), 1, "Debian's configuration authenticates in one place")
-    text = stock.replace(call, call + "\troute(IPSMGW);\n") + f'\ninclude_file "{CFG}/ipsmgw-routes.cfg"\n{last}\n'
+    equal(calls.startswith(call.strip()), True, "the manual names that place")
+    text = stock.replace(call, calls) + include.replace("/path/to/ipsmgw/kamailio-cfg", str(CFG)) + f"{last}\n"
     text = text.replace("request_route {\n", f"request_route {{\n{first}\n", 1)
     text += f'modparam("ctl", "binrpc", "unix:{folder}/ctl")\nlisten=127.0.0.1:{port}\nlog_stderror=yes\n'
     text += f'modparam("jsonrpcs", "fifo_name", "{folder}/fifo")\nmodparam("jsonrpcs", "dgram_socket", "{folder}/sock")\n'
     (folder / "kamailio.cfg").write_text(text)
     module = os.environ.get("IPSMGW_MODULE", str(ROOT / "target/release/ipsmgw.so"))
-    lines = [*before, f'#!define IPSMGW_DOMAIN "{DOMAIN}"', f'#!define IPSMGW_MODULE "{module}"']
+    # WITH_AUTH only where the scenario says so.
+    settings = [line.replace("/path/to/ipsmgw/target/release/ipsmgw.so", module) for line in defines.splitlines() if "WITH_AUTH" not in line]
+    lines = [*before, *settings]
     (folder / "kamailio-local.cfg").write_text("\n".join(lines) + "\n")
     return folder
 

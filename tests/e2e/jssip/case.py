@@ -5,6 +5,7 @@ import base64
 import json
 import os
 
+import manuals
 import sms
 from e2e import CFG, Phone, equal, gateway, run, say
 from gateway import ROOT
@@ -151,6 +152,23 @@ async def gone():
             equal((await sent.outcome()).kind, "RP-ACK", "the report")
 
 
+async def example_of_the_manual():
+    "the lines of the manual in a page, as they stand: the phone shows the text"
+    async with gateway(name="example", people=[("alice", None), ("bob", "+15550001")]) as gw:
+        phone = await gw.user(Phone, "bob")
+        text = manuals.block("doc/ipsmgw_admin.md", "Clients in a browser", "js")
+        for old, new in (("127.0.0.1:8088", "{}:{}".format(*gw.ws_address)), ("'secret'", f"'{gw.people['alice'][0]}'")):
+            equal(old in text, True, f"whether the example has {old}")
+            text = text.replace(old, new)
+        script = "globalThis.WebSocket = require('ws').WebSocket\nconst JsSIP = require('jssip')\n" + text
+        process = await asyncio.create_subprocess_exec("node", "-e", script, env={**os.environ, "NODE_PATH": str(LIBRARY)})
+        try:
+            equal((await phone.next_message(10))[1].tpdu.text, "Lunch? 🍜", "what the phone shows")
+        finally:
+            process.kill()
+            await process.wait()
+
+
 async def knock(gw, **fields):
     """The status of the answer to an HTTP request that asks for a WebSocket; `upgrade=None` leaves a field out."""
     fields = {
@@ -221,4 +239,4 @@ async def flood():
         equal((answers[0], answers[-1]), (404, 503), "the first and the last")
 
 
-run(conversation, conversation_in_lua, by_itself, refused, gone, handshake, trusted_address, flood)
+run(example_of_the_manual, conversation, conversation_in_lua, by_itself, refused, gone, handshake, trusted_address, flood)

@@ -1,25 +1,27 @@
 """The manual: see README.md."""
 
+import ast
 import re
 import shlex
 import subprocess
 
+import manuals
 from e2e import CFG, FOLDER, ImClient, Phone, Rows, equal, gateway, run, say
+from played import DRAWING, PLAYED
 
 ROOT = CFG.parent
-MANUAL = ROOT / "doc/ipsmgw_admin.md"
+MANUAL_NAME = "doc/ipsmgw_admin.md"
+MANUAL = ROOT / MANUAL_NAME
 
 # An example that begins like this stands outside of routes.
 OUTSIDE = re.compile(r"(modparam|loadmodule|route\[|event_route\[|#!)")
 
 
 def blocks(kind):
-    """(document, line, text) of each block of this kind."""
-    for document in [ROOT / "README.md", *sorted((ROOT / "doc").glob("*.md"))]:
-        # Their own cases run the examples of these pages.
-        text = "" if document.name in ("recipes.md", "monitoring.md") else document.read_text()
-        for found in re.finditer(rf"^```{kind}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
-            yield document.name, text.count("\n", 0, found.start()) + 2, found[1]
+    """(document, line, text) of each block of this kind. The pages with recipes and for monitoring have cases of their own."""
+    for one in manuals.blocks(kind):
+        if one.document not in ("doc/recipes.md", "doc/monitoring.md"):
+            yield one.document, one.line, one.text
 
 
 def first(text):
@@ -70,11 +72,14 @@ async def examples_for_kemi():
 
 
 async def configurations():
-    "an example with loadmodule is a configuration with all that the module needs"
+    "an example with loadmodule is a configuration with all that the module needs; so is that of db_url with it"
     async with gateway(name="own") as gw:
         for document, line, text in blocks("kamailio"):
-            if "loadmodule" not in text:
+            if "loadmodule" not in text and '"db_url"' not in text:
                 continue
+            if "loadmodule" not in text:
+                # The path of this example is the operator's.
+                text = 'loadmodule "db_sqlite.so"\n' + manuals.block(MANUAL_NAME, "Kamailio modules") + text
             cfg = FOLDER / f"line-{line}.cfg"
             text = text.replace('"ipsmgw.so"', f'"{gw.env["IPSMGW_MODULE"]}"')
             cfg.write_text(f"#!KAMAILIO\nlog_stderror=yes\nlisten=udp:127.0.0.1:5060\nauto_aliases=no\n{text}\nrequest_route {{\n\texit;\n}}\n")
@@ -113,14 +118,62 @@ async def rpc_answers():
             for call, answer in re.findall(r"^\$ kamcmd (.*)\n((?:[^$].*\n)*)", text, re.MULTILINE):
                 command = shlex.split(call)
                 if command[0] == "ipsmgw.nodes":
-                    continue  # the case two_nodes has other nodes
+                    # There is no other node; the case `examples` has two.
+                    rows.check(f"line {line}: {call}", shape(gw.rpc(*command)), shape(answer)[:1])
+                    continue
                 of = store if command[0].startswith("ipsmgw.store_") else gw
                 if command[0] == "ipsmgw.trace":
                     command[1] = call_id
                 if command[0] in ("ipsmgw.store_show", "ipsmgw.store_drop"):
                     command[1] = re.findall(r"^\t(\S+): {", store.rpc("ipsmgw.store_list", "s:+15550002"), re.MULTILINE)[0]
                 rows.check(f"line {line}: {call}", shape(of.rpc(*command)), shape(answer))
-        rows.done(at_least=9)
+        [example] = [text for text in map(str.strip, manuals.block(MANUAL_NAME, "Log messages", "").splitlines())]
+        [said] = [line for line in gw.log().splitlines() if "NOTICE: ipsmgw: failed" in line]
+        rows.check("the line of the log", re.findall(r"(\w+)=\S", said), re.findall(r"(\w+)=\S", example))
+        rows.done(at_least=15)
 
 
-run(examples, examples_for_kemi, configurations, kemi_names, rpc_answers)
+async def first_conversation():
+    "the commands of README.md, a softphone, and a phone with a number"
+    async with gateway(name="first", people=[]) as gw:
+        commands = re.findall(r"^(kamailio-cfg/user add .*?)\s*#", manuals.block("README.md", "A first conversation", ""), re.MULTILINE)
+        for command in commands:
+            subprocess.run(shlex.split(command), cwd=ROOT, env=gw.env, check=True, capture_output=True)
+            name, password, *number = shlex.split(command)[2:]
+            gw.people[name] = (password, number[0] if number else None)
+        alice, bob = await gw.user(ImClient, "alice"), await gw.user(Phone, "bob")
+        equal((await alice.send_im("sip:+15550001@ims.example", "hello")).status, 200, "the answer to the client")
+        request, message = await bob.next_message()
+        equal(message.tpdu.text, "hello", "what the phone shows")
+        # A name without a number: the phone cannot answer.
+        equal(message.tpdu.address, "alice", "the sender that the phone shows")
+
+
+def tests_of(case):
+    """The scenarios that a case runs."""
+    calls = [node for node in ast.walk(ast.parse(case.read_text())) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
+    return {name.id for call in calls if call.func.id == "run" for name in call.args if isinstance(name, ast.Name)}
+
+
+async def every_block():
+    "each code block of the manuals stands in played.py with its test, and each of these tests is there"
+    rows, listed = Rows(), {document: list(blocks) for document, blocks in PLAYED.items()}
+    for one in manuals.blocks():
+        is_parameter = one.document == MANUAL_NAME and one.text.startswith('modparam("ipsmgw"')
+        if is_parameter:
+            continue
+        of_document = listed.get(one.document, [])
+        heading, test = of_document.pop(0) if of_document else (None, None)
+        rows.check(f"{one.place}: the heading in played.py", heading, one.heading)
+        if test in (DRAWING, None):
+            rows.check(f"{one.place}: whether a drawing is no example", one.kind, "")
+            continue
+        place, _, name = test.partition(": ")
+        case = ROOT / f"tests/e2e/{place}/case.py"
+        is_there = name in tests_of(case) if case.exists() else re.search(rf"^(def {name}\(|{name}\(\) \{{)", (ROOT / place).read_text(), re.MULTILINE)
+        rows.check(f"{one.place}: whether there is {test}", bool(is_there), True)
+    rows.check("blocks of played.py that no manual has", {name: left for name, left in listed.items() if left}, {})
+    rows.done(at_least=150)
+
+
+run(every_block, examples, examples_for_kemi, configurations, kemi_names, rpc_answers, first_conversation)

@@ -1,10 +1,12 @@
 """docker_open5gs: see README.md."""
 
+import os
 import re
 import sqlite3
 import subprocess
 import xml.etree.ElementTree as ET
 
+import manuals
 from databases import MariaDb
 from e2e import CFG, equal, gateway, run, say
 from ims import SCSCF_HOST, Core, ImsClient, ImsPhone
@@ -86,14 +88,46 @@ async def conversation():
             equal((await sent.outcome(5)).kind, "RP-ACK", "the report")
 
 
+class PyHss(MariaDb):
+    """A MySQL server as docker_open5gs has it: accounts count, root needs no password, and PyHSS' database is there."""
+
+    def make(self):
+        self.run("mariadb-install-db", "--no-defaults", f"--datadir={self.data}", "--skip-test-db", "--auth-root-authentication-method=normal")
+
+    def command(self):
+        return [word for word in super().command() if word != "--skip-grant-tables"]
+
+    def sql(self, statement, database=None):
+        words = ["mariadb", "--no-defaults", "-u", "root", f"--socket={self.folder}/socket", "-Ne", statement]
+        return self.run(*words, *([database] if database else []))
+
+    def fill(self):
+        self.sql("CREATE DATABASE ims_hss_db")
+        self.sql("CREATE TABLE ims_subscriber (ims_subscriber_id INTEGER PRIMARY KEY AUTO_INCREMENT, imsi VARCHAR(18), msisdn VARCHAR(18) UNIQUE)", "ims_hss_db")
+        for imsi, number in PEOPLE:
+            self.sql(f"INSERT INTO ims_subscriber (imsi, msisdn) VALUES ('{imsi}', '{number}')", "ims_hss_db")
+        self.sql("INSERT INTO ims_subscriber (imsi) VALUES ('001010000000014')", "ims_hss_db")
+
+    def of_the_page(self, text, folder, env=None):
+        """Runs commands of doc/migration.md; their output."""
+        text = text.replace("-h MYSQL_IP", f"-h 127.0.0.1 -P {self.port}").replace("kamailio-cfg/", f"{CFG}/")
+        # In the container, user is ipsmgw-user.
+        text = re.sub(r"docker cp .* ipsmgw-user import /tmp/", f"{CFG}/user import ", text)
+        return subprocess.run(["bash", "-ec", text], cwd=folder, env=env or os.environ, check=True, capture_output=True, text=True).stdout
+
+
 async def messages_in_mysql():
-    "messages to phones that are off wait in MySQL, through kill -9 of the gateway, and arrive when they register"
+    "by the commands of the page: people come from MySQL; messages to phones that are off wait there, through kill -9 of the gateway, and arrive when they register"
     settings = environment()
     domain = settings.pop("domain")
-    async with MariaDb() as server:
-        settings.update(store_url=server.url, store_module="db_mysql.so", validity=86400)
+    people, store = [one.text for one in manuals.blocks("", "doc/migration.md") if one.heading == "docker_open5gs"]
+    async with PyHss() as server:
+        database, _, line = store.rpartition("echo ")
+        server.of_the_page(database, server.folder)
+        store_url = re.match("'IPSMGW_STORE_URL=(.*)'", line)[1].replace("MYSQL_IP", f"127.0.0.1:{server.port}")
+        settings.update(store_url=store_url, store_module="db_mysql.so", validity=86400)
         async with gateway(name="mysql", people=[], domain=domain, **settings) as gw, Core(gw) as core:
-            bring_people(gw)
+            equal(server.of_the_page(people, gw.folder, gw.env), "imported: 3 people\n", "user import")
             (ann, ann_number), (ben, ben_number), (cy, cy_number) = PEOPLE
             phone, other = [await core.user(ImsPhone, subscriber=subscribe(core, *who)) for who in ((ann, ann_number), (cy, cy_number))]
             client = await core.user(ImsClient, subscriber=subscribe(core, ben, ben_number))
