@@ -1,8 +1,9 @@
 //! Other nodes with the same table of promises: signs of life, and what a node leaves that has died.
 //!
 //! Each node changes its row at least each second. Clocks of different nodes are never compared: a node counts as dead when
-//! its row has not changed for `node_timeout`, by the clock of the node that watches it. Exchanges are taken over by a change of
-//! their rows, of which only one node can be the first.
+//! its row has not changed for `node_timeout`, by the clock of the node that watches it, and it does not answer in SIP: a node that
+//! has lost the database alone still delivers what it has in memory. Exchanges are taken over by a change of their rows, of which
+//! only one node can be the first.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -10,6 +11,7 @@ use std::collections::HashMap;
 use crate::base::Text;
 use crate::exchange::decode;
 
+use super::send::{leaving, note_sent};
 use super::taking_up::take_up_one;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::nodes::{Nodes, OtherNode};
@@ -17,10 +19,15 @@ use crate::kamailio::state::storage::Storage;
 use crate::kamailio::state::stored_rows::RowChange;
 use crate::kamailio::sys::clock;
 use crate::kamailio::sys::database::DatabaseError;
+use crate::kamailio::sys::own_request::OwnRequest;
 use crate::kamailio::sys::signals;
+use crate::kamailio::sys::tm_callback::{Tie, TmEvent, Told, Watcher};
 
 /// Milliseconds between two signs of life.
 const BEAT_MS: u64 = 1_000;
+
+/// So long a node without a sign of life may take to answer in SIP.
+const ANSWER_MS: u64 = 2_000;
 
 /// How many exchanges of a dead node are taken over at once.
 const GROUP: usize = 256;
@@ -31,11 +38,26 @@ struct Seen {
     changed_ms: u64,
     /// Whether its exchanges were taken over since.
     is_taken_over: bool,
+    /// Whether the log tells of a node that answers without signs of life.
+    is_told: bool,
+}
+
+impl Seen {
+    const fn now(beat: i64, now_ms: u64) -> Self {
+        Self {
+            beat,
+            changed_ms: now_ms,
+            is_taken_over: false,
+            is_told: false,
+        }
+    }
 }
 
 #[derive(Default)]
 struct Watch {
     next_ms: u64,
+    /// When it has read the rows of the nodes last.
+    read_ms: u64,
     seen: HashMap<u16, Seen>,
 }
 
@@ -53,6 +75,16 @@ pub(super) fn look(storage: &Storage) {
 }
 
 impl Watch {
+    /// While this node could not read the rows, it has not seen signs of life: that time does not count. So nodes that lost the
+    /// database together do not take each other for dead when it is back.
+    fn was_blind_until(&mut self, now_ms: u64) {
+        let since_ms = std::mem::replace(&mut self.read_ms, now_ms);
+        let blind_ms = now_ms.saturating_sub(since_ms + 2 * BEAT_MS);
+        for seen in self.seen.values_mut() {
+            seen.changed_ms += blind_ms;
+        }
+    }
+
     fn look(&mut self, nodes: &Nodes, storage: &Storage) {
         let now_ms = clock::monotonic_ms();
         if now_ms < self.next_ms {
@@ -66,21 +98,27 @@ impl Watch {
         let Ok(rows) = storage.rows.nodes() else {
             return;
         };
+        self.was_blind_until(now_ms);
         let mut others = Vec::new();
         for row in rows.iter().filter(|row| row.number != nodes.node()) {
-            let seen = self.seen.entry(row.number).or_insert(Seen {
-                beat: row.beat,
-                changed_ms: now_ms,
-                is_taken_over: false,
-            });
+            let seen = self.seen.entry(row.number);
+            let seen = seen.or_insert(Seen::now(row.beat, now_ms));
             if seen.beat != row.beat {
-                *seen = Seen {
-                    beat: row.beat,
-                    changed_ms: now_ms,
-                    is_taken_over: false,
-                };
+                *seen = Seen::now(row.beat, now_ms);
             }
-            let is_alive = now_ms < seen.changed_ms + nodes.settings.timeout_ms;
+            if now_ms > seen.changed_ms + BEAT_MS {
+                ask(row.number, &row.uri);
+            }
+            let beats = now_ms < seen.changed_ms + nodes.settings.timeout_ms;
+            // What was taken over stays so until it beats again.
+            let is_alive = beats || nodes.answers(row.number) && !seen.is_taken_over;
+            if is_alive && !beats && !seen.is_told {
+                seen.is_told = true;
+                tracing::warn!(
+                    node = row.number,
+                    "a node answers, but gives no sign of life in store_table: it keeps its messages"
+                );
+            }
             if !is_alive && !seen.is_taken_over {
                 seen.is_taken_over = take_over(storage, row.number).is_ok();
             }
@@ -91,6 +129,42 @@ impl Watch {
             });
         }
         nodes.set(others.into_iter());
+    }
+}
+
+/// Asks a node whether it lives.
+fn ask(node: u16, uri: &str) {
+    if uri.is_empty() {
+        return;
+    }
+    let request = OwnRequest {
+        method: "OPTIONS",
+        uri,
+        to: uri,
+        from: &state().gateway.policy.gateway_uri,
+        tie: Some(Tie::to::<Asked>(node.into())),
+        ..OwnRequest::default()
+    };
+    leaving(ANSWER_MS, || request.send());
+}
+
+/// An OPTIONS to another node; the number is the node's.
+struct Asked;
+
+impl Watcher for Asked {
+    const NAME: &'static str = "node";
+    const EVENTS: &'static [TmEvent] = &[TmEvent::LocalCompleted, TmEvent::RequestSent];
+
+    fn told(about: &Told<'_>) {
+        match about.event {
+            TmEvent::RequestSent => note_sent(about),
+            _ if about.reply().is_some() => {
+                state()
+                    .nodes
+                    .has_answered(u16::try_from(about.number).unwrap_or(0));
+            }
+            _ => {}
+        }
     }
 }
 

@@ -101,6 +101,11 @@ fn write_all(storage: &Storage) {
             let taken = storage.take(GROUP);
             is_done = taken.is_empty();
             waiting = admit(storage, taken);
+            #[cfg(feature = "fault-injection")]
+            if is_told_first() {
+                is_written = write_late(storage, &waiting);
+                return;
+            }
             is_written = write(storage, &waiting);
         });
         if is_done {
@@ -134,6 +139,19 @@ fn write(storage: &Storage, waiting: &[Taken]) -> bool {
         write_one_by_one(storage, waiting);
     }
     is_there
+}
+
+/// A fault, for `tests/crash`: promises are told before the database has them. `IPSMGW_FAULT` names it.
+#[cfg(feature = "fault-injection")]
+fn is_told_first() -> bool {
+    std::env::var_os("IPSMGW_FAULT").is_some_and(|fault| fault == "acknowledge-before-commit")
+}
+
+#[cfg(feature = "fault-injection")]
+fn write_late(storage: &Storage, waiting: &[Taken]) -> bool {
+    end(storage, waiting, true);
+    std::thread::sleep(Duration::from_millis(50));
+    write_together(storage, waiting).is_ok()
 }
 
 /// Tries until the database can be written. Who waits for an answer is refused.

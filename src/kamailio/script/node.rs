@@ -10,8 +10,8 @@ use crate::kamailio::sys::message::SipMsg;
 /// RP-DATA from the network to the phone (TS 24.011 §8.2.2).
 const FROM_NETWORK: FieldValue = FieldValue::Number(1);
 
-/// The SIP URI of the node that a message is for: of a report or notification, the node that has sent what it is about; of a
-/// part of a long short message, the node that joins the parts of its sender. Nothing: it is for this node.
+/// The SIP URI of the node that a message is for: of a report or notification, the node that has sent what it is about, or has
+/// taken that over; of a part of a long short message, the node that joins the parts of its sender. Nothing: it is for this node.
 pub(super) fn of(msg: SipMsg<'_>) -> Option<String> {
     let state = state();
     if !state.nodes.are_several() {
@@ -40,10 +40,15 @@ pub(super) fn of(msg: SipMsg<'_>) -> Option<String> {
                 return None;
             };
             let is_here = state.table.lock_of(exchange, now().unix_ms).is_some();
-            if is_here || exchange.node() == state.nodes.node() {
+            // One that this start has opened is here, or has ended.
+            let is_own = exchange.node() == state.nodes.node();
+            if is_here || is_own && !state.charging.is_earlier(exchange) {
                 return None;
             }
-            state.nodes.living(exchange.node())?
+            let source = msg.request().map(|request| request.source());
+            state
+                .nodes
+                .that_may_have(exchange, &source.unwrap_or_default())?
         }
         _ => return None,
     };

@@ -4,6 +4,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::base::Text;
+use crate::exchange::ExchangeKey;
 use crate::kamailio::sys::clock;
 use crate::kamailio::sys::sharing::{AtomicU64, Guarded, Memory, Shm, ShmBox, plain};
 
@@ -36,8 +37,22 @@ struct Others {
     nodes: [Option<OtherNode>; MOST],
 }
 
+/// When a node has answered in SIP.
+#[derive(Clone, Copy)]
+struct Answer {
+    number: u16,
+    at_ms: u64,
+}
+
+/// The last answer of each node.
+struct Answers {
+    nodes: [Option<Answer>; MOST],
+}
+
 plain!(struct OtherNode { number, uri, is_alive });
 plain!(struct Others { nodes });
+plain!(struct Answer { number, at_ms });
+plain!(struct Answers { nodes });
 
 /// Of all living nodes, the one with the greatest weight joins the parts of a sender.
 fn weight(sender: &str, node: u16) -> (u64, u16) {
@@ -46,10 +61,41 @@ fn weight(sender: &str, node: u16) -> (u64, u16) {
     (digest.finish(), node)
 }
 
+/// Whether a node has this URI. `source` is where a message came from: `sip:ADDRESS:PORT;transport=...`.
+fn is_at(node: &OtherNode, source: &str) -> bool {
+    let address = |uri: &str| uri.split(';').next().unwrap_or_default().to_owned();
+    let (node, source) = (address(node.uri.as_str()), address(source));
+    node == source || source.strip_suffix(":5060") == Some(&node)
+}
+
+/// The place of a node in the round that begins with the node that has opened an exchange.
+const fn place(node: u16, opened_by: u16) -> u16 {
+    node.wrapping_sub(opened_by)
+}
+
+/// The next node that may have an exchange of another node. A message from a user goes to the first one in the round; a message
+/// from a node goes on to those behind this one, so it ends.
+fn next_holder(
+    opened_by: u16,
+    own: u16,
+    source: &str,
+    others: Vec<OtherNode>,
+) -> Option<OtherNode> {
+    let from = others.iter().find(|other| is_at(other, source));
+    let from = from.map(|other| other.number);
+    let may_have = |other: &OtherNode| {
+        let is_behind = place(other.number, opened_by) > place(own, opened_by);
+        other.is_alive && from.is_none_or(|from| from != other.number && is_behind)
+    };
+    let others = others.into_iter().filter(may_have);
+    others.min_by_key(|other| place(other.number, opened_by))
+}
+
 /// This node, and the others.
 pub(crate) struct Nodes {
     pub(crate) settings: NodeSettings,
     others: ShmBox<Guarded<<Shm as Memory>::Lock, Others>>,
+    answers: ShmBox<Guarded<<Shm as Memory>::Lock, Answers>>,
     /// When this node has given its last sign of life, in monotonic milliseconds.
     beat_ms: ShmBox<AtomicU64>,
 }
@@ -60,6 +106,9 @@ impl Nodes {
         Some(Self {
             settings,
             others: Shm::boxed(Guarded::new(Others {
+                nodes: [None; MOST],
+            }))?,
+            answers: Shm::boxed(Guarded::new(Answers {
                 nodes: [None; MOST],
             }))?,
             beat_ms: Shm::boxed(AtomicU64::new(clock::monotonic_ms()))?,
@@ -87,6 +136,27 @@ impl Nodes {
         self.are_several() && silent_ms > self.settings.timeout_ms / 2
     }
 
+    /// A node has answered in SIP.
+    pub(crate) fn has_answered(&self, number: u16) {
+        let at_ms = clock::monotonic_ms();
+        let mut answers = self.answers.lock();
+        let mut places = answers.nodes.iter_mut();
+        let place = places.find(|place| place.is_none_or(|answer: Answer| answer.number == number));
+        if let Some(place) = place {
+            *place = Some(Answer { number, at_ms });
+        }
+    }
+
+    /// Whether a node has answered in SIP within the time after which it counts as dead.
+    pub(crate) fn answers(&self, number: u16) -> bool {
+        let now_ms = clock::monotonic_ms();
+        let answers = self.answers.lock();
+        let mut answers = answers.nodes.iter().flatten();
+        answers.any(|answer| {
+            answer.number == number && now_ms < answer.at_ms + self.settings.timeout_ms
+        })
+    }
+
     /// The other nodes, as they are now.
     pub(crate) fn set(&self, others: impl Iterator<Item = OtherNode>) {
         let mut known = self.others.lock();
@@ -101,6 +171,11 @@ impl Nodes {
         others.find(|other| other.number == number && other.is_alive)
     }
 
+    /// The node that may have this exchange, which is not here: the one that has opened it, or has taken it over.
+    pub(crate) fn that_may_have(&self, exchange: ExchangeKey, source: &str) -> Option<OtherNode> {
+        next_holder(exchange.node(), self.node(), source, self.others())
+    }
+
     /// The node that joins the parts of this sender's long messages, if it is another one. All nodes choose the same, as far as
     /// they agree on which nodes live. Each choice has a greater weight than the one before, so no message goes in a circle.
     pub(crate) fn that_joins(&self, sender: &str) -> Option<OtherNode> {
@@ -112,5 +187,63 @@ impl Nodes {
     /// The other nodes that are known.
     pub(crate) fn others(&self) -> Vec<OtherNode> {
         self.others.lock().nodes.into_iter().flatten().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(number: u16, is_alive: bool) -> OtherNode {
+        OtherNode {
+            number,
+            uri: Text::new(&format!("sip:192.0.2.{number}:5060")).unwrap(),
+            is_alive,
+        }
+    }
+
+    /// The nodes that a message passes: it comes to `first`, and nobody has the exchange.
+    fn round(opened_by: u16, first: u16, all: &[(u16, bool)]) -> Vec<u16> {
+        let (mut at, mut source) = (first, "sip:198.51.100.7:1234;transport=udp".to_owned());
+        let mut passed = vec![first];
+        loop {
+            let others = all.iter().filter(|(number, _)| *number != at);
+            let others = others.map(|(number, is_alive)| node(*number, *is_alive));
+            let Some(next) = next_holder(opened_by, at, &source, others.collect()) else {
+                return passed;
+            };
+            source = format!("sip:192.0.2.{at}:5060;transport=udp");
+            at = next.number;
+            passed.push(at);
+        }
+    }
+
+    #[test]
+    fn a_report_goes_to_the_node_that_opened_the_exchange_and_then_round() {
+        let two = [(1, true), (2, true)];
+        assert_eq!(round(1, 2, &two), [2, 1]);
+        assert_eq!(round(1, 1, &two), [1, 2]);
+        let three = [(1, true), (2, true), (3, true)];
+        assert_eq!(round(1, 3, &three), [3, 1, 2, 3]);
+        assert_eq!(round(1, 2, &three), [2, 1, 3]);
+        assert_eq!(round(2, 1, &three), [1, 2, 3, 1]);
+        assert_eq!(round(3, 3, &three), [3, 1, 2]);
+    }
+
+    #[test]
+    fn a_dead_node_is_left_out() {
+        let first_is_dead = [(1, false), (2, true), (3, true)];
+        assert_eq!(round(1, 2, &first_is_dead), [2, 3]);
+        assert_eq!(round(1, 3, &first_is_dead), [3, 2]);
+        assert_eq!(round(1, 2, &[(1, false), (2, true)]), [2]);
+    }
+
+    #[test]
+    fn a_node_without_a_port_in_its_uri_is_at_5060() {
+        let mut node = node(1, true);
+        node.uri = Text::new("sip:192.0.2.1").unwrap();
+        assert!(is_at(&node, "sip:192.0.2.1:5060;transport=udp"));
+        assert!(!is_at(&node, "sip:192.0.2.1:5070;transport=udp"));
+        assert!(!is_at(&node, "sip:192.0.2.11:5060;transport=udp"));
     }
 }

@@ -4,68 +4,101 @@ import re
 import time
 from dataclasses import dataclass, field
 
+# A part of a long text, as phones and clients show it when others are missing.
+PIECE = re.compile(r"(\[… \d/\d missing\])*[0-9 ]*(\[… \d/\d missing\])*")
 # Stands at the beginning of each text: kind, sender, number.
 NAME = re.compile(r"<(\w+)\.(\w+)\.(\d+)>")
 
 
 @dataclass
 class Message:
-    """One message, however often its sender had to send it."""
+    """One message to one recipient, however often its sender had to send it."""
 
     name: str
     kind: str
+    recipient: str = ""  # of a list: the number
     sent: list = field(default_factory=list)  # (time, Call-ID) of each request
     told: str = ""  # the final word: "accepted", or why not
     told_at: float = 0.0
     status: int = 0
     got: list = field(default_factory=list)  # when the recipient had the whole of it
     reports: list = field(default_factory=list)  # (time, text) of each notification or status report
+    charged_as: tuple = ()  # of a stored short message: its sender, recipient and TP-MR
 
     @property
     def is_accepted(self):
         return self.told == "accepted"
 
+    @property
+    def message_id(self):
+        """The Message-ID of an instant message."""
+        return self.name.strip("<>")
+
 
 class Books:
     def __init__(self):
-        self.messages = {}
+        self.began = time.monotonic()
+        self.messages = {}  # by name and recipient
         self.kills = []  # (begin, end) of each time without a gateway
+        self.away = []  # (begin, end) of each time without a database
+        self.parts = []  # (time, number, reference, which part, text) of each part that a phone got
         self.pieces = 0  # of long texts: parts whose message was delivered before the crash
         self.strange = []  # what no peer expects
 
-    def open(self, kind, sender, number):
+    def open(self, kind, sender, number, recipient=""):
         name = f"<{kind}.{sender}.{number}>"
-        self.messages[name] = Message(name, kind)
-        return self.messages[name]
+        self.messages[name, recipient] = Message(name, kind, recipient)
+        return self.messages[name, recipient]
 
-    def got(self, text):
-        """A recipient has this text."""
+    def find(self, name, number):
+        return self.messages.get((name, "")) or self.messages.get((name, number))
+
+    def got(self, text, number):
+        """The recipient with this number has this text."""
         found = NAME.match(text)
-        message = found and self.messages.get(found[0])
+        message = found and self.find(found[0], number)
         if message:
             message.got.append(time.monotonic())
-        elif text and set(text) <= set("0123456789. …"):
+        elif text and PIECE.fullmatch(text):
             self.pieces += 1
         else:
             self.strange.append(f"a text that nobody sent: {text[:40]!r}")
 
-    def reported(self, name, report):
-        """A sender has a notification or a status report on this message."""
-        message = self.messages.get(name)
+    def reported(self, name, report, number=""):
+        """A sender has a notification or a status report on this message (to this number)."""
+        message = self.find(name, number)
         if message:
             message.reports.append((time.monotonic(), report))
         else:
             self.strange.append(f"a report on no message: {name}")
 
+    def story(self, message):
+        """What happened to a message, in seconds since the first start."""
+        events = [(at, "sent") for at, _ in message.sent] + [(at, "got") for at in message.got] + list(message.reports)
+        if message.told:
+            events.append((message.told_at, f"{message.told} {message.status or ''}".strip()))
+        events += [(at, what) for begin, end in self.kills for at, what in ((begin, "KILL"), (end, "START"))]
+        events += [(at, what) for begin, end in self.away for at, what in ((begin, "DATABASE GONE"), (end, "BACK"))]
+        # All parts that came with the reference of the first one.
+        of = {(number, reference) for _, number, reference, _, text in self.parts if text.startswith(message.name)}
+        events += [(at, which) for at, number, reference, which, _ in self.parts if (number, reference) in of and not message.got]
+        near = [event for event in sorted(events) if event[0] >= message.sent[0][0] - 8]
+        told = " ".join(f"{what} {at - self.began:.2f}" for at, what in near[:14])
+        return f"{message.name} {message.recipient}: {told}"
+
     def of(self, *kinds):
-        return [message for message in self.messages.values() if message.kind in kinds]
+        return [message for message in self.messages.values() if message.kind.rstrip("01") in kinds]
 
     def crashes(self, begin, end):
-        """How often the gateway died between these times."""
+        """How often a gateway died between these times."""
         return sum(killed <= end and started >= begin for killed, started in self.kills)
 
     def was_killed(self, begin, end):
         return self.crashes(begin, end) > 0
+
+    def was_away(self, begin, end):
+        """Whether the database was away for some of this time."""
+        return any(gone <= end and back >= begin for gone, back in self.away)
 
     def unexplained(self, message, times):
         """How many of these came again without a crash since the message was sent."""

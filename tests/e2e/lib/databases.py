@@ -18,6 +18,7 @@ class Server:
     """A database server. It is killed at the end: nothing in it is needed any more."""
 
     user = None  # the account that it runs as when we are root
+    stops_by = signal.SIGTERM
 
     def __init__(self):
         self.folder = Path(tempfile.mkdtemp(prefix="ipsmgw-db-"))
@@ -68,6 +69,11 @@ class Server:
         except AssertionError:
             return False
 
+    async def stop(self):
+        """Stops it, as its operator does."""
+        os.kill(self.process.pid, self.stops_by)
+        await asyncio.to_thread(self.process.wait)
+
     async def kill(self):
         """Takes it away at once."""
         if self.process and self.process.poll() is None:
@@ -79,6 +85,7 @@ class Postgres(Server):
     """PostgreSQL."""
 
     user = "postgres"
+    stops_by = signal.SIGINT  # without waiting for its clients
 
     @property
     def url(self):

@@ -23,6 +23,7 @@ class Gateway(Kamailio):
     def __init__(self, folder, cfg=CFG / "kamailio.cfg", domain="ims.example", people=(), defines=(), host="127.0.0.1", **settings):
         self.domain = domain
         self.people = dict()
+        self.passwords = {}  # of people who have the same at several gateways
         self.wanted = list(people)
         self.db = Path(folder) / "gw.db"
         address, self.ws_address = (host, free_port(host)), (host, free_port(host))
@@ -80,7 +81,7 @@ class Gateway(Kamailio):
     def add_people(self, people):
         """People as (name, number or None); their passwords are their own business."""
         for name, number in people:
-            password = secrets.token_hex(4)
+            password = self.passwords.setdefault(name, secrets.token_hex(4))
             self.people[name] = (password, number)
             command = [CFG / "user", "add", name, password, *([number] if number else [])]
             subprocess.run(command, env=self.env, check=True, capture_output=True, text=True)

@@ -51,10 +51,10 @@ class Phone(UserAgent):
         tpdu = sms.submit(to, text, mr=next(self._tp_mr) % 256, **fields) if tpdu is None else tpdu
         return await self.send_rp(sms.rp_data(mr, self.centre, tpdu), mr)
 
-    async def send_rp(self, octets, mr=None, headers=(), uri=None, content_type=SMS, **options):
+    async def send_rp(self, octets, mr=None, headers=(), uri=None, content_type=SMS, call_id=None, **options):
         """Sends any octets as an RP message to the service centre."""
         mr = octets[1] if mr is None and len(octets) > 1 else mr or 0
-        submission = Submission(mr, f"{self.name}-{id(octets):x}-{next(self._tp_mr)}", octets)
+        submission = Submission(mr, call_id or f"{self.name}-{id(octets):x}-{next(self._tp_mr)}", octets)
         submission.report = asyncio.get_running_loop().create_future()
         self._submissions[submission.call_id] = submission
         self.sends("MESSAGE", octets)

@@ -1,0 +1,120 @@
+"""Compares the books of the peers, and the table of charging records with them."""
+
+from collections import Counter
+
+import sip
+
+# A crash may lose the charging record of a message that needs no promise, if it was told its outcome so many seconds before.
+RECORD_LAG = 1.0
+SUBMISSION, REPORT, DELIVERY = 0, 1, 3
+STORED = -1  # a delivery with the result "accepted"
+# A copy for a recipient of a list is in memory until its outcome is known, and a crash loses it there.
+COPY_LAG = 8
+# Of these messages a part of the outcome, or all of it, is still owed when the sender has its answer.
+PROMISES = ("smstore", "imstore", "held", "list")
+
+
+class Verdict:
+    def __init__(self):
+        self.passed, self.failed = 0, []
+
+    def check(self, what, wrong):
+        wrong = list(wrong)
+        if wrong:
+            self.failed.append(what)
+            print(f"FAILED: {what}: {len(wrong)}", *(f"  | {it}" for it in wrong[:10]), sep="\n")
+        else:
+            self.passed += 1
+            print(f"ok      {what}")
+
+
+def compare(world, books, verdict):
+    messages = list(books.messages.values())
+    accepted = [message for message in messages if message.is_accepted]
+    for kind in sorted({message.kind for message in messages}):
+        of_kind = [message for message in messages if message.kind == kind]
+        words = Counter(message.told for message in of_kind)
+        print(f"{kind:10} {len(of_kind):5} messages, {sum(len(it.sent) for it in of_kind):5} requests, {dict(words)}")
+    cut_off = [it for it in books.of("list") if it.is_accepted and books.was_killed(it.sent[0][0], it.told_at + COPY_LAG)]
+    lost = [it for it in accepted if not it.got and "failed" not in (what for _, what in it.reports)]
+    copies = [it for it in lost if it in cut_off]
+    print(f"{len(copies)} copies of {len(books.of('list'))} for recipients of lists were lost in a crash")
+    verdict.check("acknowledged and lost", map(books.story, (it for it in lost if it not in copies)))
+    verdict.check("senders without a final word", map(books.story, (it for it in messages if not it.told)))
+    again = [it for it in messages if len(it.got) > 1]
+    print(f"{len(again)} messages came again behind a crash")
+    verdict.check("came again without a crash", map(books.story, (it for it in again if books.unexplained(it, it.got))))
+    verdict.check("refused", (f"{it.name} {it.told}" for it in messages if it.told and not it.is_accepted and not may_refuse(books, it)))
+    owed = [it for it in accepted if it in books.of("smstore", "imstore") or it in books.of("held", "list") and it.status == 202]
+    verdict.check("notifications and status reports that never came", map(books.story, (it for it in owed if not it.reports and it not in cut_off)))
+    verdict.check("wrong reports", map(books.story, (it for it in owed if any(what not in ("delivered", "00") for _, what in it.reports))))
+    verdict.check("reports that came again without a crash", map(books.story, (it for it in messages if books.unexplained(it, [at for at, _ in it.reports]))))
+    verdict.check("what no peer expects", books.strange)
+    if books.away:
+        went_on = [it for it in books.of("sm", "im", "imlong") if it.is_accepted and any(gone < it.told_at < back for gone, back in books.away)]
+        print(f"{len(went_on)} messages without a promise were delivered while the database was away")
+        verdict.check("messages without a promise that waited for the database", [] if went_on else ["all of them"])
+    Charged(world, books).compare(verdict)
+
+
+def may_refuse(books, message):
+    """A promise cannot be made while the database is away; all else goes on."""
+    return message not in books.of("sm", "im", "imlong") and books.was_away(message.sent[0][0], message.told_at)
+
+
+class Charged:
+    """The table of charging records."""
+
+    def __init__(self, world, books):
+        self.books = books
+        self.by_call, self.by_id, self.by_reference = Counter(), Counter(), Counter()
+        columns = "message_type, session_id, im_message_id, originator, recipient, message_reference, result"
+        for kind, call, message_id, originator, recipient, reference, result in world.records(columns):
+            ends = (sip.user_of(originator or ""), sip.user_of(recipient or ""))
+            # The exchange that had a message before it was stored may leave a delivery, too, which says that it was stored.
+            if (kind, result) == (DELIVERY, "accepted"):
+                kind = STORED
+            # A report goes the other way.
+            sender, recipient = ends if kind != REPORT else ends[::-1]
+            self.by_call[kind, call] += 1
+            for to in ("", recipient):
+                self.by_id[kind, message_id, to] += 1
+            self.by_reference[kind, sender, recipient, reference] += 1
+
+    def deliveries(self, message):
+        return self.count(message, DELIVERY) or self.count(message, STORED)
+
+    def count(self, message, kind):
+        if message.charged_as:
+            return self.by_reference[kind, *message.charged_as]
+        if message in self.books.of("imstore", "held", "list"):
+            return self.by_id[kind, message.message_id, message.recipient]
+        return sum(self.by_call[kind, call] for _, call in message.sent)
+
+    def compare(self, verdict):
+        books, late = self.books, 0
+        wrong = {True: [], False: []}
+        for it in books.messages.values():
+            if not it.is_accepted:
+                continue
+            submissions, deliveries = self.count(it, SUBMISSION), self.deliveries(it)
+            is_promise = it in books.of(*PROMISES)
+            # Each request that a gateway took is a message of its own. One that is retransmitted behind a crash is another one.
+            most = len(it.sent) + books.crashes(it.sent[0][0], it.told_at) if is_promise else 1
+            if submissions == deliveries and 1 <= submissions <= most:
+                continue
+            # The record of a promise waits in the database; that of the rest in memory.
+            if (not is_promise or it.status == 200 or it in books.of("smstore", "list")) and books.was_killed(it.sent[0][0], it.told_at + RECORD_LAG):
+                late += 1
+                continue
+            wrong[is_promise].append(f"submissions {submissions}, deliveries {deliveries}; {books.story(it)}")
+        verdict.check("charging records of promises that are missing or twice", wrong[True])
+        verdict.check("charging records of other messages that are missing or twice", wrong[False])
+        print(f"{late} charging records were cut off by a crash within {RECORD_LAG} s")
+        verdict.check("charging records of reports that differ from the reports", self.reports())
+
+    def reports(self):
+        for it in self.books.of(*PROMISES):
+            records, came = self.count(it, REPORT), [at for at, _ in it.reports]
+            if came and abs(records - len(came)) > self.books.crashes(it.sent[0][0], came[-1] + RECORD_LAG):
+                yield f"{it.name} {it.recipient} reports {len(came)}, records {records}"

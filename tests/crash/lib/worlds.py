@@ -1,0 +1,131 @@
+"""The gateways that are killed: one, or several nodes with one database and a balancer in front."""
+
+import asyncio
+import contextlib
+import sqlite3
+import time
+from itertools import cycle
+
+import e2e
+import nodes
+from databases import MariaDb, Postgres
+
+SETTINGS = {"hold_timeout": 2, "report_timeout": 8, "retry": "2,5,5", "concat_timeout": 8, "cdr_queue": 16384}
+OPTIONS = {"validity": 3600, "cdr_table": "ipsmgw_cdr"}
+SERVERS = {"SQLite": None, "PostgreSQL": Postgres, "MariaDB": MariaDb}
+
+
+class World:
+    """One gateway."""
+
+    def __init__(self, people, engine, lua):
+        self.people = people
+        self.numbers = dict(people)
+        self.server = SERVERS[engine]() if SERVERS[engine] else None
+        self.make(nodes.LUA if lua else {})
+
+    def make(self, lua):
+        store = nodes.store_of(self.server) if self.server else {}
+        self.gateways = [e2e.gateway(people=self.people, modparams=SETTINGS, **OPTIONS, **store, **lua)]
+
+    async def __aenter__(self):
+        self.stack = contextlib.AsyncExitStack()
+        await self.enter()
+        self.turn = cycle(self.gateways)
+        return self
+
+    async def enter(self):
+        if self.server:
+            await self.stack.enter_async_context(self.server)
+        await self.stack.enter_async_context(self.gateways[0])
+
+    async def __aexit__(self, *error):
+        await self.stack.__aexit__(*error)
+
+    async def user(self, kind, name, register=True):
+        return await self.gateways[0].user(kind, name, register=register)
+
+    def uri(self, number):
+        return self.gateways[0].uri(number)
+
+    async def kill(self, books, chance):
+        """Kills one gateway, and starts it again."""
+        gw, begin = next(self.turn), time.monotonic()
+        await gw.kill()
+        await self.pause_of_the_dead(chance)
+        await gw.start()
+        books.kills.append((begin, time.monotonic()))
+
+    async def pause_of_the_dead(self, chance):
+        """A single gateway starts at once."""
+
+    async def stop_database(self, books, chance):
+        """Takes the database server away, and starts it again."""
+        begin = time.monotonic()
+        before = [self.returns(gw) for gw in self.gateways]
+        # In turns: a crash, and a stop by its operator.
+        await (self.server.kill if len(books.away) % 2 == 0 else self.server.stop)()
+        await asyncio.sleep(chance.uniform(1, 6))
+        await self.server.start()
+        for gw, seen in zip(self.gateways, before):
+            noticed = lambda gw=gw, seen=seen: self.returns(gw) > seen  # noqa: E731
+            # A gateway that has written nothing meanwhile has nothing to tell.
+            with contextlib.suppress(AssertionError):
+                await gw.until(noticed, 5)
+        books.away.append((begin, time.monotonic()))
+
+    @staticmethod
+    def returns(gw):
+        return gw.log().count("can be written again")
+
+    async def settle(self):
+        """All gateways run, and know each other."""
+
+    def pending(self):
+        return sum(gw.pending() for gw in self.gateways)
+
+    def stored(self):
+        """The rows that are left: (kind, identity, number)."""
+        select = "SELECT kind, identity, COUNT(*) FROM ipsmgw_store WHERE kind <> 'node' GROUP BY kind, identity"
+        if self.server:
+            return self.server.sql(select, "ipsmgw").split("\n")[:-1]
+        return rows(self.gateways[0], select)
+
+    def records(self, columns):
+        """The charging records of all gateways. A record that two nodes have written has one name."""
+        found = {}
+        for gw in self.gateways:
+            found.update({row[0]: row[1:] for row in rows(gw, f"SELECT record_id, {columns} FROM ipsmgw_cdr")})
+        return found.values()
+
+
+class NodesWorld(World):
+    """Several nodes. They are killed in turns."""
+
+    def __init__(self, people, engine, lua, count):
+        self.count = count
+        super().__init__(people, engine, lua)
+
+    def make(self, lua):
+        in_lua = range(1, self.count + 1) if lua else ()
+        self.nodes = nodes.Nodes(self.server, self.count, in_lua, SETTINGS, people=self.people, **OPTIONS)
+        self.gateways = self.nodes.all
+
+    async def enter(self):
+        await self.stack.enter_async_context(self.nodes)
+        self.balancer = await self.stack.enter_async_context(nodes.Balancer(self.gateways))
+
+    async def user(self, kind, name, register=True):
+        return await nodes.user(self.gateways[0], kind, name, self.balancer.address, register)
+
+    async def pause_of_the_dead(self, chance):
+        # Sometimes the others have taken over what the dead node had.
+        await asyncio.sleep(chance.uniform(0, 8))
+
+    async def settle(self):
+        await self.nodes.know_each_other()
+
+
+def rows(gw, select):
+    with contextlib.closing(sqlite3.connect(f"file:{gw.db}?mode=ro", uri=True, timeout=10)) as db:
+        return db.execute(select).fetchall()
