@@ -415,6 +415,28 @@ fn a_message_without_a_report_is_sent_again_after_a_crash() {
     assert_eq!(sent[0].0, Some(exchange));
 }
 
+/// Each crash may cut off a report. So the phone that has taken the message twice gets it once more behind the next one.
+#[test]
+fn each_crash_lets_a_message_without_a_report_go_again() {
+    let mut world = world();
+    let (exchange, _) = held(&mut world, "hello");
+    world.stored(exchange);
+    world.pass(1_500);
+    assert_eq!(world.hold_timeout(exchange).answer(), 202);
+    for _ in 0..3 {
+        world.crash(5_000);
+        let sent = loop {
+            let (at, due) = world.store.next_wake().expect("it is not given up");
+            world.now.unix_ms = world.now.unix_ms.max(at);
+            let sent = world.handle(Input::Due { exchange: due }).sent;
+            if !sent.is_empty() {
+                break sent;
+            }
+        };
+        world.leg(sent[0].0.unwrap(), 200);
+    }
+}
+
 #[test]
 fn without_the_database_the_sender_hears_503() {
     let mut world = world();

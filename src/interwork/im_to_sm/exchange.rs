@@ -469,6 +469,8 @@ impl Turn<'_> {
             }
             ImToSmState::Sent | ImToSmState::Taken | ImToSmState::Overdue => {
                 im.state = ImToSmState::Taken;
+                // The report may have come while nobody was there: the phone is not mute.
+                im.taken = im.taken.min(RP_DATA_ATTEMPTS - 1);
                 REPORT_FIRST_MS
             }
             ImToSmState::Refused | ImToSmState::Settled { .. } => TAKEN_UP_MS,

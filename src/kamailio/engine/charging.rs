@@ -31,7 +31,7 @@ pub(super) fn in_order(storage: &Storage, step: &mut Step) {
     }
 }
 
-/// The submission of an exchange of an earlier start, or of a dead node, in case that ended before it was written.
+/// The submission of a stored message that an earlier start or a dead node has opened, in case that ended before it was written.
 pub(super) fn submission_again(storage: &Storage, exchange: &Exchange, texts: &Texts) {
     let state = state();
     let key = exchange.key();
@@ -39,12 +39,17 @@ pub(super) fn submission_again(storage: &Storage, exchange: &Exchange, texts: &T
         true => state.charging.is_earlier(key),
         false => state.nodes.living(key.node()).is_none(),
     };
-    if !is_left {
-        return;
+    if is_left {
+        submission_of_left(storage, exchange, texts);
     }
-    if let Some(mut record) = state.gateway.submission_again(exchange, texts, now()) {
+}
+
+/// The submission of an exchange of an earlier start, or of a dead node.
+pub(super) fn submission_of_left(storage: &Storage, exchange: &Exchange, texts: &Texts) {
+    let record = state().gateway.submission_again(exchange, texts, now());
+    if let Some(mut record) = record {
         complete(&mut record, None);
-        storage.charge(key, &record);
+        storage.charge(exchange.key(), &record);
     }
 }
 

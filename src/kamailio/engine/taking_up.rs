@@ -12,7 +12,7 @@ pub(super) fn take_up_one(storage: &Storage, exchange: &Exchange, texts: &Texts)
     let identity = identity_in(exchange.kind(), texts);
     let is_taken = identity.is_some_and(|identity| take_up(&identity, exchange, texts));
     if is_taken {
-        charging::submission_again(storage, exchange, texts);
+        charging::submission_of_left(storage, exchange, texts);
         TAKEN_UP.count();
     }
     is_taken

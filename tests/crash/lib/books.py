@@ -22,6 +22,7 @@ class Message:
     told_at: float = 0.0
     status: int = 0
     got: list = field(default_factory=list)  # when the recipient had the whole of it
+    in_pieces: list = field(default_factory=list)  # when the recipient had the first piece of it, without the others
     reports: list = field(default_factory=list)  # (time, text) of each notification or status report
     charged_as: tuple = ()  # of a stored short message: its sender, recipient and TP-MR
 
@@ -36,7 +37,8 @@ class Message:
 
 
 class Books:
-    def __init__(self):
+    def __init__(self, has_nodes=False):
+        self.has_nodes = has_nodes
         self.began = time.monotonic()
         self.messages = {}  # by name and recipient
         self.kills = []  # (begin, end) of each time without a gateway
@@ -57,7 +59,9 @@ class Books:
         """The recipient with this number has this text."""
         found = NAME.match(text)
         message = found and self.find(found[0], number)
-        if message:
+        if message and "missing]" in text:
+            message.in_pieces.append(time.monotonic())
+        elif message:
             message.got.append(time.monotonic())
         elif text and PIECE.fullmatch(text):
             self.pieces += 1
@@ -74,7 +78,7 @@ class Books:
 
     def story(self, message):
         """What happened to a message, in seconds since the first start."""
-        events = [(at, "sent") for at, _ in message.sent] + [(at, "got") for at in message.got] + list(message.reports)
+        events = [(at, "sent") for at, _ in message.sent] + [(at, "got") for at in message.got] + [(at, "piece") for at in message.in_pieces] + list(message.reports)
         if message.told:
             events.append((message.told_at, f"{message.told} {message.status or ''}".strip()))
         events += [(at, what) for begin, end in self.kills for at, what in ((begin, "KILL"), (end, "START"))]
@@ -101,5 +105,12 @@ class Books:
         return any(gone <= end and back >= begin for gone, back in self.away)
 
     def unexplained(self, message, times):
-        """How many of these came again without a crash since the message was sent."""
-        return max(0, len(times) - 1 - self.crashes(message.sent[0][0], times[-1])) if times else 0
+        """How many of these came again without a crash since the message was sent. Of several nodes, one that dies may leave a message
+        that its sender sends again; each of the two may come again behind the next crash."""
+        if not times:
+            return 0
+        begin, told, end = message.sent[0][0], message.told_at or times[-1], times[-1]
+        most = 1 + self.crashes(begin, end)
+        if self.has_nodes:
+            most = max(most, (1 + self.crashes(begin, told)) * (1 + self.crashes(told, end)))
+        return max(0, len(times) - most)

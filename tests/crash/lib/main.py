@@ -55,7 +55,7 @@ async def drain(world, load, verdict):
 
 async def main(chosen):
     chance = random.Random(chosen.seed)
-    books, verdict = Books(), Verdict()
+    books, verdict = Books(chosen.nodes > 1), Verdict()
     started = time.monotonic()
     several = [NodesWorld(people(), chosen.engine, chosen.lua, chosen.nodes)] if chosen.nodes > 1 else []
     async with several[0] if several else World(people(), chosen.engine, chosen.lua) as world:
