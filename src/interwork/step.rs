@@ -114,6 +114,19 @@ pub enum Effect {
         /// The request.
         message: Box<MessageOut>,
     },
+    /// Send a notification in the MSRP session that its message came in, as this `message/cpim`, with
+    /// [`Gateway::notification_frame`](super::Gateway::notification_frame).
+    /// [`Input::RequestCompleted`](super::Input::RequestCompleted) follows, or [`Input::NotSent`](super::Input::NotSent).
+    SendInSession {
+        /// The exchange of the notification.
+        exchange: ExchangeKey,
+        /// Which of its attempts it is.
+        attempt: u8,
+        /// The session.
+        session: SessionToken,
+        /// The body.
+        body: Vec<u8>,
+    },
     /// Send RP-DATA to one contact of its recipient: that one alone (row IM-2). Where others are left,
     /// [`Input::OtherContacts`](super::Input::OtherContacts) comes first. Then comes
     /// [`Input::RequestCompleted`](super::Input::RequestCompleted), or [`Input::NotSent`](super::Input::NotSent).

@@ -58,6 +58,8 @@ pub struct MessageIn<'m> {
     pub body: &'m [u8],
     /// Whether fewer octets were received than Content-Length declares.
     pub truncated: bool,
+    /// The MSRP session that it came in, if its sender takes notifications there.
+    pub session: Option<&'m str>,
 }
 
 /// Most octets of a Call-ID that goes into In-Reply-To.

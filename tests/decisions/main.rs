@@ -12,6 +12,7 @@ mod im_to_sm;
 mod long_im_to_sm;
 mod long_sm_to_im;
 mod msrp;
+mod msrp_notifications;
 mod msrp_offers;
 mod msrp_sending;
 mod notification_ways;

@@ -50,6 +50,7 @@ enum Got {
     Nothing,
     Status(u16),
     Whole(usize),
+    Response(u16),
 }
 
 impl Session {
@@ -62,6 +63,7 @@ impl Session {
             path: Text::new(PEER).unwrap(),
             connection: None,
             may_move: false,
+            takes_notifications: false,
             dialog: 0,
             identity: text(BOB),
             from: Text::EMPTY,
@@ -90,6 +92,7 @@ impl Session {
             Received::Nothing => Got::Nothing,
             Received::Answer(answer) => Got::Status(status(&answer)),
             Received::Message(place) => Got::Whole(place),
+            Received::Response(code) => Got::Response(code),
         }
     }
 
@@ -336,7 +339,7 @@ fn a_response_goes_to_the_connection_of_its_request() {
             assert_eq!(session.frame(&other, 2), Got::Status(506), "{row}");
             if refreshed {
                 let (peer, path) = (session.session.peer, session.session.path);
-                session.session.offered_again(peer, path);
+                session.session.offered_again(peer, path, false);
             }
             assert_eq!(session.session.connection, Some(1), "{row}");
             if moved {
@@ -358,7 +361,7 @@ fn a_response_goes_to_the_connection_of_its_request() {
         session.session.peer,
         Text::new("msrp://192.0.2.1:9/new;tcp"),
     );
-    session.session.offered_again(peer, path.unwrap());
+    session.session.offered_again(peer, path.unwrap(), false);
     let found = session.session.outcome(0, MsrpOutcome::Failed(408), 7);
     assert!(found[0].windows(8).any(|part| part == b" REPORT\r"));
 }

@@ -267,6 +267,8 @@ pub(crate) struct Done {
     pub(crate) reasons: Vec<Reason>,
     /// Sessions that are offered.
     pub(crate) offered: Vec<(ExchangeKey, MessageOut)>,
+    /// Notifications for MSRP sessions: the exchange, the attempt, the session, the body.
+    pub(crate) in_session: Vec<(ExchangeKey, u8, String, Vec<u8>)>,
     /// Sessions in which a message is sent: its type, and whether a report is wanted.
     pub(crate) begun: Vec<(SessionToken, Vec<u8>, SentContent, bool)>,
     /// Sessions that end; `None`: all of an exchange.
@@ -340,6 +342,15 @@ impl Done {
                 Effect::Ended(ended) => done.ended.push(ended),
                 Effect::Count(counter) => done.counted.push(counter),
                 Effect::OfferSession { exchange, offer } => done.offered.push((exchange, *offer)),
+                Effect::SendInSession {
+                    exchange,
+                    attempt,
+                    session,
+                    body,
+                } => {
+                    let session = session.as_str().to_owned();
+                    done.in_session.push((exchange, attempt, session, body));
+                }
                 Effect::BeginSession {
                     session,
                     body,

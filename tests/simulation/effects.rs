@@ -215,6 +215,7 @@ impl World {
                 }
             }
             Effect::OfferSession { .. }
+            | Effect::SendInSession { .. }
             | Effect::BeginSession { .. }
             | Effect::EndSession { .. } => {
                 self.break_promise("no client takes sessions, and one is offered");

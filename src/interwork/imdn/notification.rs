@@ -7,8 +7,8 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use crate::base::Text;
 use crate::exchange::{
     Exchange, ExchangeKey, Full, Header, ImToSm, ImToSmTexts, Kind, ListDeliveryTexts,
-    Notification, NotificationState, NotificationTexts, Now, Party, RpRefusal, StoredMessageTexts,
-    Wants,
+    Notification, NotificationState, NotificationTexts, Now, Party, RpRefusal, SessionToken,
+    StoredMessageTexts, Wants,
 };
 use crate::interwork::Gateway;
 use crate::interwork::counter::Counter;
@@ -34,6 +34,9 @@ const DISPOSITIONS: [Disposition; 5] = [
 
 /// Most attempts to send a notification.
 const ATTEMPTS: u8 = 2;
+
+/// Milliseconds for the response to a notification in an MSRP session (RFC 4975 §7.1.1).
+const IN_SESSION_MS: u64 = 30_000;
 
 /// Milliseconds before the second attempt.
 const PAUSE_MS: u64 = 30_000;
@@ -373,18 +376,40 @@ impl Turn<'_> {
         let key = notification.header.key;
         notification.state = NotificationState::Sent;
         notification.attempts += 1;
-        notification.header.due_ms = self.now.unix_ms + FORGOTTEN_MS;
+        let for_ms = match self.session_of(&notification) {
+            Some(_) => IN_SESSION_MS,
+            None => FORGOTTEN_MS,
+        };
+        notification.header.due_ms = self.now.unix_ms + for_ms;
         self.view.update(notification);
         let texts = self.view.texts(key);
         let message = texts.and_then(|texts| {
             let texts = NotificationTexts::of(&texts);
             self.gateway.notification(key, &notification, &texts)
         });
-        self.effects.extend(message.map(|message| Effect::Send {
-            exchange: Some(key),
-            attempt: notification.attempts,
-            message,
+        let attempt = notification.attempts;
+        let session = self.session_of(&notification);
+        self.effects.extend(message.map(|message| match session {
+            Some(session) => Effect::SendInSession {
+                exchange: key,
+                attempt,
+                session,
+                body: message.body,
+            },
+            None => Effect::Send {
+                exchange: Some(key),
+                attempt,
+                message,
+            },
         }));
+    }
+
+    /// The MSRP session that this attempt goes in: only the first one.
+    fn session_of(&self, notification: &Notification) -> Option<SessionToken> {
+        let texts = self.view.texts(notification.header.key)?;
+        let way = Way::parse(NotificationTexts::of(&texts).way)?;
+        let session = way.session.filter(|_| notification.attempts == 1)?;
+        SessionToken::new(session)
     }
 
     /// The notification was delivered, or failed: then it is sent once more later.
@@ -394,13 +419,18 @@ impl Turn<'_> {
         attempt: u8,
         status: u16,
     ) {
+        let in_session = self.session_of(&notification).is_some();
         let may_repeat = match notification.state {
-            NotificationState::Sent => notification.attempts < ATTEMPTS,
+            NotificationState::Sent => notification.attempts < ATTEMPTS || in_session,
             NotificationState::SentLast => false,
             NotificationState::Pausing => return,
         };
         if attempt != notification.attempts || status < 200 {
             return;
+        }
+        if status >= 300 && may_repeat && in_session {
+            // The session has ended, or the client does not take it there: it goes as a MESSAGE.
+            return self.send_notification(notification);
         }
         if status >= 300 && may_repeat {
             notification.state = NotificationState::Pausing;

@@ -19,6 +19,8 @@ pub(crate) struct Way<'a> {
     /// them. Empty if it is the public identity.
     pub(crate) from: &'a str,
     pub(crate) to: &'a str,
+    /// The MSRP session that the message came in, if its sender takes notifications there.
+    pub(crate) session: Option<&'a str>,
     /// IMDN-Route.
     pub(crate) hosts: Vec<&'a str>,
 }
@@ -32,15 +34,24 @@ impl<'a> Way<'a> {
             lines.next().unwrap_or_default(),
             lines.next().unwrap_or_default(),
         );
+        let mut others = lines.peekable();
+        let session = others.peek().and_then(|line| line.strip_prefix(SESSION));
+        if session.is_some() {
+            others.next();
+        }
         Some(Self {
             about,
             is_for,
             from,
             to,
-            hosts: lines.collect(),
+            session,
+            hosts: others.collect(),
         })
     }
 }
+
+/// What the line of a session begins with. No URI has a space.
+const SESSION: &str = "session ";
 
 /// URIs, one per line, for [`Way::parse`].
 pub(crate) fn way(
@@ -79,11 +90,20 @@ pub(crate) fn way(
     if message.from_trusted && route.iter().all(|host| policy.is_route_host(&host.uri)) {
         hosts.extend(route.iter().map(|host| &*host.uri));
     }
+    let session = message.session.map(|session| [SESSION, session].concat());
     // No URI has a line break. If there is no room for all URIs, those of the body are stored.
-    let lines = |request: [&str; 2]| {
-        Text::new(&[&[about, is_for], &request[..], &hosts].concat().join("\n"))
+    let lines = |request: [&str; 2], session: Option<&str>| {
+        let mut lines = vec![about, is_for];
+        lines.extend(
+            request
+                .into_iter()
+                .chain(session)
+                .chain(hosts.iter().copied()),
+        );
+        Text::new(&lines.join("\n"))
     };
-    lines(request).or_else(|| lines([""; 2]))
+    let without_session = || lines(request, None).or_else(|| lines([""; 2], None));
+    lines(request, session.as_deref()).or_else(without_session)
 }
 
 /// Whether this URI can be used in From and To: it names a person.

@@ -65,7 +65,7 @@ impl Gateway {
 }
 
 /// Four hexadecimal numbers, with a hyphen between them.
-fn numbers(text: &str) -> Option<[u64; 4]> {
+pub(crate) fn numbers(text: &str) -> Option<[u64; 4]> {
     let mut numbers = [0; 4];
     let mut octets = text.bytes();
     let last = numbers.len() - 1;

@@ -37,20 +37,32 @@ impl Gateway {
         recipient: Capabilities,
         now: Now,
     ) -> Result<TranslatedIm, MsrpOutcome> {
-        let some = |text| Some(text).filter(|text: &&str| !text.is_empty());
-        let message = MessageIn {
-            request_uri: session.recipient.as_str(),
-            original_uri: session.recipient.as_str(),
-            identity: some(session.identity.as_str()),
-            from: some(session.from.as_str()),
-            privacy: some(session.privacy.as_str()),
-            content_type: Some(message.content_type.as_str()),
-            recipient,
-            body: octets,
-            ..MessageIn::default()
-        };
+        let message = message_in(session, message, octets, recipient);
         self.translate_im(&message, now)
             .map_err(|refusal| MsrpOutcome::Failed(of_sip(refusal.answer.status)))
+    }
+}
+
+/// A whole message of a session as a MESSAGE with the same body.
+pub(super) fn message_in<'m>(
+    session: &'m MsrpSession,
+    message: &'m MsrpMessage,
+    octets: &'m [u8],
+    recipient: Capabilities,
+) -> MessageIn<'m> {
+    let some = |text| Some(text).filter(|text: &&str| !text.is_empty());
+    let takes_notifications = session.takes_notifications;
+    MessageIn {
+        request_uri: session.recipient.as_str(),
+        original_uri: session.recipient.as_str(),
+        identity: some(session.identity.as_str()),
+        from: some(session.from.as_str()),
+        privacy: some(session.privacy.as_str()),
+        content_type: Some(message.content_type.as_str()),
+        recipient,
+        body: octets,
+        session: takes_notifications.then_some(session.token.as_str()),
+        ..MessageIn::default()
     }
 }
 

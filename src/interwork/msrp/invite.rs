@@ -128,6 +128,7 @@ impl MsrpSession {
             path: accepted.path,
             connection: None,
             may_move: false,
+            takes_notifications: accepted.takes_notifications,
             dialog,
             identity: Text::new(&or_nothing(invite.identity)).ok_or_else(too_long(403))?,
             from: Text::new(&or_nothing(invite.from)).unwrap_or_default(),

@@ -7,6 +7,7 @@
 //! SEND    Session::receive   -> a frame to send back, or a whole message
 //! message Gateway::translate_session_message, Input::SessionMessage -> the exchange that delivers it
 //! outcome Session::outcome   -> the response that was held, or a REPORT
+//! wished  Effect::SendInSession, Gateway::notification_frame -> a disposition notification for the client
 //! timer   Session::due       -> the responses that are held too long
 //! ```
 //!
@@ -24,6 +25,7 @@ mod answers;
 mod chunk;
 mod deliver;
 mod invite;
+mod notification;
 pub mod offer;
 mod offered;
 mod sending;

@@ -2,11 +2,12 @@
 
 use std::fmt::Write as _;
 
-use super::session::ACCEPT_TYPES;
+use super::session::{ACCEPT_TYPES, ACCEPT_WRAPPED_TYPES};
 use crate::base::Text;
 use crate::interwork::reason::Reason;
 use crate::interwork::refusal::Refusal;
 use crate::interwork::rules::answer::answer as answer_with;
+use crate::mime::{CPIM_TYPE, IMDN_TYPE};
 use crate::sip::{
     Answer, Media, MediaDirection, MsrpMedia, Sdp, Setup, push_rejected, push_session,
 };
@@ -34,6 +35,8 @@ pub struct Accepted {
     pub peer: Text<254>,
     /// The path to the client.
     pub path: Text<510>,
+    /// Whether the client takes disposition notifications in the session.
+    pub takes_notifications: bool,
 }
 
 impl Accepted {
@@ -74,6 +77,7 @@ pub(super) fn answer(
             continue;
         };
         let too_long = || Refusal::sip(488, Reason::LongSessionHeader);
+        let takes_notifications = takes_notifications(&media);
         let uri = own_uri(own, token).ok_or_else(|| Refusal::sip(500, Reason::NoSocket))?;
         let endpoint = path.endpoint().ok_or_else(too_long)?;
         let mine = MsrpMedia {
@@ -81,9 +85,12 @@ pub(super) fn answer(
             is_secure: own.is_secure,
             path: uri.as_str(),
             accept_types: ACCEPT_TYPES,
-            accept_wrapped_types: None,
+            accept_wrapped_types: Some(ACCEPT_WRAPPED_TYPES),
             max_size: Some(max_size.into()),
-            direction: MediaDirection::RecvOnly,
+            direction: match takes_notifications {
+                true => MediaDirection::SendRecv,
+                false => MediaDirection::RecvOnly,
+            },
             setup: Setup::Passive,
         };
         mine.push(&mut sdp);
@@ -91,15 +98,27 @@ pub(super) fn answer(
             uri,
             Text::new(endpoint.as_str()).ok_or_else(too_long)?,
             Text::new(path.as_str()).ok_or_else(too_long)?,
+            takes_notifications,
         ));
     }
-    let (own, peer, path) = accepted.ok_or_else(|| Refusal::sip(488, Reason::NoSessionOffered))?;
+    let (own, peer, path, takes_notifications) =
+        accepted.ok_or_else(|| Refusal::sip(488, Reason::NoSessionOffered))?;
     Ok(Accepted {
         sdp,
         own,
         peer,
         path,
+        takes_notifications,
     })
+}
+
+/// Whether a client that offers this takes disposition notifications: it receives, too, and names their type.
+fn takes_notifications(media: &Media<'_>) -> bool {
+    let direction = media.direction();
+    direction.sends()
+        && direction.reversed().sends()
+        && media.accepts(CPIM_TYPE)
+        && media.accepts_wrapped(IMDN_TYPE)
 }
 
 /// The path to the client, and our address, if the gateway takes this medium: the client sends, and opens the connection.

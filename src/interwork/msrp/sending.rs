@@ -454,7 +454,7 @@ impl Sent {
 }
 
 /// The SIP status code for a status code of MSRP (RFC 4975 §10).
-const fn status_of(code: u16) -> u16 {
+pub(super) const fn status_of(code: u16) -> u16 {
     match code {
         200 => 200,
         403 | 408 | 413 | 415 | 481 | 501 => code,

@@ -7,7 +7,7 @@ use super::chunk::{ByteRuns, Run};
 use super::status::MsrpOutcome;
 use crate::base::Text;
 use crate::exchange::ExchangeKey;
-use crate::mime::{CPIM_TYPE, MediaType};
+use crate::mime::{CPIM_TYPE, IMDN_TYPE, MediaType};
 use crate::wire::msrp::{
     ByteRange, Continuation, FailureReport, Frame, Method, MsrpUri, Path, Start,
 };
@@ -47,6 +47,8 @@ pub struct MsrpSession {
     pub connection: Option<i32>,
     /// The next frame may come on another connection: the client has offered again.
     pub may_move: bool,
+    /// Whether the client takes disposition notifications in the session.
+    pub takes_notifications: bool,
     /// Digest of the dialog: Call-ID and the tag of the client.
     pub dialog: u64,
     /// The client's identity.
@@ -145,6 +147,8 @@ pub enum Received {
     Answer(Vec<u8>),
     /// The message at this place is complete.
     Message(usize),
+    /// A request of the gateway has this response.
+    Response(u16),
 }
 
 /// Where the octets of incomplete messages are: one room for each place of a message.
@@ -158,9 +162,10 @@ pub trait Rooms {
 impl MsrpSession {
     /// A frame for this session, found by the session-id in its To-Path.
     pub fn receive(&mut self, frame: &Frame<'_>, at: &Arrival, rooms: &mut dyn Rooms) -> Received {
-        let Start::Request(method) = frame.start else {
-            // The only requests that the gateway sends are reports, which have no responses.
-            return Received::Nothing;
+        let method = match frame.start {
+            Start::Request(method) => method,
+            // A report has none: it is about a notification.
+            Start::Response(code, _) => return Received::Response(code),
         };
         if method == Method::Report {
             return Received::Nothing;
@@ -198,13 +203,14 @@ impl MsrpSession {
 
     /// The client has offered again: it may have lost its connection, and then sends the rest, or all, on a new one (RFC 4975
     /// §5.4). Or it refreshes the session and stays with its connection.
-    pub fn offered_again(&mut self, peer: Text<254>, path: Text<510>) {
+    pub fn offered_again(&mut self, peer: Text<254>, path: Text<510>, takes_notifications: bool) {
         if self.path != path {
             self.release();
         }
         self.peer = peer;
         self.path = path;
         self.may_move = true;
+        self.takes_notifications = takes_notifications;
     }
 
     fn use_connection(&mut self, connection: i32) {
@@ -552,6 +558,9 @@ impl MsrpMessage {
 /// The types that the gateway takes.
 pub(super) const ACCEPT_TYPES: &str =
     "message/cpim text/plain multipart/mixed multipart/alternative multipart/related";
+
+/// Those that it takes inside others only: notifications of the client.
+pub(super) const ACCEPT_WRAPPED_TYPES: &str = IMDN_TYPE;
 
 fn is_taken(content_type: &str) -> bool {
     let media_type = MediaType::parse(content_type);

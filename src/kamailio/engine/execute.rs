@@ -272,6 +272,22 @@ pub(crate) fn execute(step: Step, context: Context<'_>) -> Executed {
                     }
                 }
             }
+            Effect::SendInSession {
+                exchange,
+                attempt,
+                session,
+                body,
+            } => {
+                if let Err(fault) = sessions::notify(&session, exchange, attempt, &body) {
+                    let status = fault.status();
+                    let input = Input::NotSent {
+                        exchange,
+                        attempt,
+                        status,
+                    };
+                    tell(exchange, input);
+                }
+            }
             Effect::SendRpData {
                 exchange,
                 attempt,
@@ -376,6 +392,7 @@ fn exchange_of(effect: &Effect) -> Option<ExchangeKey> {
         | Effect::Store { exchange, .. }
         | Effect::SendRpData { exchange, .. }
         | Effect::SendAgain { exchange, .. }
+        | Effect::SendInSession { exchange, .. }
         | Effect::Fork { exchange, .. }
         | Effect::OfferSession { exchange, .. }
         | Effect::BeginSession { exchange, .. }

@@ -1,7 +1,8 @@
 //! Outcomes for MSRP sessions: frames that go back to their clients.
 
+use crate::exchange::ExchangeKey;
 use crate::interwork::Ended;
-use crate::interwork::msrp::{MsrpOutcome, outcome};
+use crate::interwork::msrp::{MsrpOutcome, SessionFault, outcome};
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::now::now;
 use crate::kamailio::state::sessions::Token;
@@ -26,6 +27,29 @@ pub(crate) fn finish(token: &Token, message: usize, outcome: MsrpOutcome) {
         });
     if let Some((connection, frames)) = told {
         send(connection, &frames);
+    }
+}
+
+/// Sends a notification in a session.
+pub(crate) fn notify(
+    token: &Token,
+    exchange: ExchangeKey,
+    attempt: u8,
+    body: &[u8],
+) -> Result<(), SessionFault> {
+    let state = state();
+    let made = state
+        .sessions
+        .with(token.as_str(), &state.msrp_limits, |open| {
+            let session = &open.session;
+            state
+                .gateway
+                .notification_frame(session, exchange, attempt, body)
+        });
+    let (frame, connection) = made.unwrap_or(Err(SessionFault::Ended))?;
+    match msrp::send(connection, &frame) {
+        true => Ok(()),
+        false => Err(SessionFault::NoConnection),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The functions of the routing script for reports of the SMS side.
 
-use crate::exchange::ReplyTo;
-use crate::interwork::{self, Effect, Input, Named, Verdict};
+use crate::exchange::{Now, ReplyTo};
+use crate::interwork::{self, Effect, Input, Named, ReportIn, Step, Verdict};
 
 use super::requests::{can_take, refuse, truth};
 use crate::kamailio::engine::decide::decide_in;
@@ -55,19 +55,7 @@ pub(crate) fn report(msg: SipMsg<'_>) -> i32 {
             return FALSE;
         }
     };
-    let step = {
-        let now_ms = now.unix_ms;
-        let named = match report.named {
-            Named::Exchange(id, _) => state.table.lock_of(id, now_ms),
-            Named::Nothing | Named::Past => None,
-        };
-        let locked = named.unwrap_or_else(|| state.table.lock(report.identity.as_str(), now_ms));
-        let input = Input::Report {
-            report: &report,
-            request: ReplyTo::AtHand,
-        };
-        decide_in(locked, input, now)
-    };
+    let step = decide_report(&report, now);
     let status = step.effects.iter().find_map(|effect| match effect {
         Effect::Answer(_, answer) => Some(answer.status),
         _ => None,
@@ -80,4 +68,16 @@ pub(crate) fn report(msg: SipMsg<'_>) -> i32 {
         Verdict::Refused => FALSE,
         _ => TRUE,
     }
+}
+
+/// Decides about a report, with the exchange that it names.
+pub(super) fn decide_report(report: &ReportIn<'_>, now: Now) -> Step {
+    let (table, now_ms) = (&state().table, now.unix_ms);
+    let named = match report.named {
+        Named::Exchange(id, _) => table.lock_of(id, now_ms),
+        Named::Nothing | Named::Past => None,
+    };
+    let locked = named.unwrap_or_else(|| table.lock(report.identity.as_str(), now_ms));
+    let request = ReplyTo::AtHand;
+    decide_in(locked, Input::Report { report, request }, now)
 }

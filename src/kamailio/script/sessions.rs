@@ -2,6 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
+use super::reports::decide_report;
 use super::requests::{begin, carry_out, refuse, refuse_while_draining};
 use crate::interwork::msrp::offer::{Accepted, OwnAddress};
 use crate::interwork::msrp::{
@@ -10,7 +11,7 @@ use crate::interwork::msrp::{
 };
 use crate::interwork::{Input, Refusal, Verdict};
 use crate::kamailio::engine::decide::decide_for;
-use crate::kamailio::engine::execute::{Context, execute, refuse_without_means};
+use crate::kamailio::engine::execute::{Context, execute, handle, refuse_without_means};
 use crate::kamailio::engine::message_view::MessageView;
 use crate::kamailio::engine::offer_answers;
 use crate::kamailio::engine::own_sockets::{self, OwnPlace};
@@ -175,7 +176,9 @@ fn new_session(msg: Request<'_>) -> Result<(Accepted, Token), Box<Refusal>> {
 fn offered_again(msg: Request<'_>, token: &str) -> Result<(Accepted, Token), Box<Refusal>> {
     let accepted = answer_offer(msg, token)?;
     let changed = state().sessions.with(token, &state().msrp_limits, |open| {
-        open.session.offered_again(accepted.peer, accepted.path);
+        let takes_notifications = accepted.takes_notifications;
+        let session = &mut open.session;
+        session.offered_again(accepted.peer, accepted.path, takes_notifications);
         open.session.token
     });
     let token = changed.ok_or(NoSession::Ended)?;
@@ -246,6 +249,14 @@ pub(crate) fn frame(msg: SipMsg<'_>) -> i32 {
             }
         }
         Some((token, Received::Message(message))) => deliver(&token, message),
+        Some((token, Received::Response(code))) => {
+            let gateway = &state().gateway;
+            if let Some((exchange, input)) =
+                gateway.notification_answered(token.as_str(), &frame, code)
+            {
+                handle(exchange, input, Context::Nothing);
+            }
+        }
     }
     TRUE
 }
@@ -271,6 +282,11 @@ fn deliver(token: &Token, message: usize) {
     let ended_as = |outcome| sessions::finish(token, message, outcome);
     if state.lifecycle.is_draining() {
         return ended_as(MsrpOutcome::STOPPING);
+    }
+    if let Some(report) = state.gateway.session_notification(&session, about, &octets) {
+        let step = decide_report(&report, now);
+        execute(step, Context::Nothing);
+        return ended_as(MsrpOutcome::NOTIFICATION);
     }
     let recipient = contacts::capabilities(session.recipient.as_str(), state.flags);
     let translated = state

@@ -96,7 +96,7 @@ plain!([M: Memory] struct Page<M> as Page { next, octets });
 plain!([M: Memory] struct Waiting<M> as Waiting { len, messages });
 plain!(struct WaitingMessage { exchange, token, message });
 plain!(struct MsrpSession {
-    token, own, peer, path, connection, may_move, dialog, identity, from, privacy, recipient, active_ms, messages, delivered,
+    token, own, peer, path, connection, may_move, takes_notifications, dialog, identity, from, privacy, recipient, active_ms, messages, delivered,
 });
 plain!(struct SendingSession {
     token, exchange, invite, state, own, path, next_hop, socket, dialog, connection, content, total, wants_report, sent, answered,
@@ -385,6 +385,7 @@ mod tests {
             path: Text::EMPTY,
             connection: Some(1),
             may_move: false,
+            takes_notifications: false,
             dialog: 0,
             identity: Text::EMPTY,
             from: Text::EMPTY,
