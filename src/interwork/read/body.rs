@@ -43,6 +43,9 @@ impl<'m> Body<'m> {
         if message.truncated {
             return Err(Reason::ContentLength);
         }
+        if let Some(octets) = plain_sms(message) {
+            return Ok(Self::Sms(Cow::Borrowed(octets)));
+        }
         let Some(whole) = whole(message) else {
             return Ok(Self::Other);
         };
@@ -108,6 +111,15 @@ impl Known {
         .find(|(essence, _)| media_type.is(essence))
         .map(|(_, known)| known)
     }
+}
+
+/// The body if it is an RP message as it stands, as most short messages are: no multipart, no encoding.
+fn plain_sms<'m>(message: &MessageIn<'m>) -> Option<&'m [u8]> {
+    let is_binary = |encoding: &str| encoding.eq_ignore_ascii_case("binary");
+    let is_plain = message.content_type?.eq_ignore_ascii_case(SMS)
+        && message.content_transfer_encoding.is_none_or(is_binary)
+        && message.content_encoding.is_none();
+    is_plain.then_some(message.body)
 }
 
 /// The whole body; `None` without a Content-Type.

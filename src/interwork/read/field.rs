@@ -126,12 +126,12 @@ impl MessageField {
 }
 
 impl Gateway {
-    /// Reads one field of a message; `None` if the message does not have it. `now` is in seconds since 1970 UTC.
+    /// Reads one field of a message; `None` if the message does not have it. `now` gives seconds since 1970 UTC.
     pub fn field(
         &self,
         message: &MessageIn<'_>,
         field: MessageField,
-        now: i64,
+        now: impl FnOnce() -> i64,
     ) -> Option<FieldValue> {
         match field {
             MessageField::Class => {
@@ -211,7 +211,7 @@ impl Gateway {
             MessageField::Vp => match &tpdu {
                 Tpdu::Submit(submit) => submit
                     .vp
-                    .seconds(now)
+                    .seconds(now())
                     .map(|seconds| FieldValue::Number(seconds.into())),
                 _ => None,
             },

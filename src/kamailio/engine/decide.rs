@@ -85,10 +85,11 @@ const fn is_owed_elsewhere(effect: &Effect) -> bool {
 
 /// All effects are carried out.
 pub(super) fn effects_are_done() {
+    let Some(storage) = &state().storage else {
+        return;
+    };
     let ended = ENDED.take();
-    if let Some(storage) = &state().storage
-        && !ended.is_empty()
-    {
+    if !ended.is_empty() {
         storage.follow(&ended);
         storage.rows_go_now();
     }

@@ -60,6 +60,17 @@ pub(crate) fn handle(exchange: ExchangeKey, input: Input<'_>, context: Context<'
 
 /// Executes the effects, in their order.
 pub(crate) fn execute(step: Step, context: Context<'_>) -> Executed {
+    if step.effects.is_empty() {
+        effects_are_done();
+        return Executed {
+            verdict: step.verdict,
+            answered: false,
+        };
+    }
+    execute_all(step, context)
+}
+
+fn execute_all(step: Step, context: Context<'_>) -> Executed {
     let mut executed = Executed {
         verdict: step.verdict,
         answered: false,

@@ -21,7 +21,7 @@ pub(super) fn of(msg: SipMsg<'_>) -> Option<String> {
     let node = match state.gateway.classify(&view.message()).ok()? {
         Class::RpData => {
             let message = view.message();
-            let field = |field| state.gateway.field(&message, field, 0);
+            let field = |field| state.gateway.field(&message, field, || 0);
             let is_part = matches!(field(MessageField::Parts), Some(FieldValue::Number(2..)));
             // Of what a service centre sends, the recipient has the parts.
             let whose = match field(MessageField::RpMti) {

@@ -141,7 +141,7 @@ fn value(msg: SipMsg<'_>, field: MessageField) -> Option<FieldValue> {
                 from: msg.from(),
                 ..MessageIn::default()
             };
-            return state().gateway.field(&message, field, 0);
+            return state().gateway.field(&message, field, || 0);
         }
         MessageField::HoldTimeout => {
             let seconds = assigned::hold_ms(msg) / 1000;
@@ -162,7 +162,7 @@ fn value(msg: SipMsg<'_>, field: MessageField) -> Option<FieldValue> {
             _ => info.imsi.map(FieldValue::Text),
         };
     }
-    let read = |message: &MessageIn<'_>| state().gateway.field(message, field, now().unix);
+    let read = |message: &MessageIn<'_>| state().gateway.field(message, field, || now().unix);
     match field {
         MessageField::Recipients => read(&MessageView::of(msg)?.message()),
         _ => read_content(msg, read)?,

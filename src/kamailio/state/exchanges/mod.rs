@@ -255,6 +255,9 @@ impl<M: Memory, S: BuildHasher> LockedExchanges<'_, M, S> {
     /// database, in this order: what is opened comes before what has ended.
     pub(in crate::kamailio) fn commit(&mut self, changes: &[Change]) -> Vec<Behind> {
         let (mut behind, mut ended) = (Vec::new(), Vec::new());
+        if changes.is_empty() && self.taken.is_empty() {
+            return behind;
+        }
         for change in changes {
             match change {
                 Change::Opened(exchange, texts) | Change::Rewritten(exchange, texts) => {
