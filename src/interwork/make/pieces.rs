@@ -1,5 +1,18 @@
 //! A text in several messages (row MOD-4).
 
+/// Fewest octets of a piece.
+const LEAST: usize = 256;
+
+/// Most pieces of full size: three quarters of a piece at least are filled, and the pieces are counted in an octet.
+const MOST: usize = 180;
+
+/// Octets of a piece of a text of this length, where a message has room for so many.
+pub(crate) const fn piece_size(text: usize, room: usize) -> usize {
+    let least = text.div_ceil(MOST);
+    let least = if least > LEAST { least } else { LEAST };
+    if room > least { room } else { least }
+}
+
 /// Cuts a text into pieces of at most so many octets. A cut is behind a space where one is in the last quarter, and always
 /// between characters.
 pub(crate) fn pieces(text: &str, size: usize) -> impl Iterator<Item = &str> {
@@ -32,7 +45,19 @@ fn cut(text: &str, size: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::pieces;
+    use super::*;
+
+    #[test]
+    fn the_pieces_of_the_longest_text_are_counted_in_an_octet() {
+        assert_eq!(piece_size(2_000, 700), 700);
+        assert_eq!(piece_size(2_000, 0), 256);
+        // 255 parts of 153 characters, each with two octets; a cut leaves a quarter of each piece empty.
+        let size = piece_size(255 * 153 * 2, 0);
+        let word = "\u{394}".repeat(size * 3 / 8 + 1) + " ";
+        let text = word.repeat(255 * 153 * 2 / word.len());
+        let count = pieces(&text, size).count();
+        assert!((200..=255).contains(&count), "{count} pieces of {size}");
+    }
 
     #[test]
     fn pieces_are_the_text() {

@@ -8,7 +8,7 @@ use crate::interwork::handle::{FORGOTTEN_MS, Turn};
 use crate::interwork::input::TranslatedSm;
 use crate::interwork::make::instant_message::{BodyFormat, ShortMessage};
 use crate::interwork::make::joined::tpdu;
-use crate::interwork::make::pieces::pieces;
+use crate::interwork::make::pieces::{piece_size, pieces};
 use crate::interwork::sm_to_im::exchange::Joined;
 use crate::interwork::step::{Effect, Verdict};
 use crate::sip::MessageOut;
@@ -16,9 +16,6 @@ use crate::wire::Tpdu;
 
 /// Octets of a MESSAGE that the gateway does not know yet: Via, Call-ID, CSeq, tags, Max-Forwards, Content-Length.
 const UNKNOWN_HEADERS: usize = 400;
-
-/// Fewest octets of a piece: the pieces of the longest text are counted in an octet.
-const LEAST_PIECE: usize = 256;
 
 /// Answers of a client that takes no session at all: it gets the message in pager mode.
 pub(crate) const NO_SESSIONS: &[u16] = &[405, 406, 415, 420, 488, 501, 606];
@@ -126,8 +123,8 @@ impl Turn<'_> {
         let key = sm.header.key;
         let beside = octets_beside_body(&message.headers, &message.from, &message.identity);
         let limit = self.gateway.policy.pager_limit;
-        let size = limit.saturating_sub(beside).max(LEAST_PIECE);
         let text = String::from_utf8(message.body).unwrap_or_default();
+        let size = piece_size(text.len(), limit.saturating_sub(beside));
         let Some(text) = pieces(&text, size).nth(piece.into()) else {
             return false;
         };
