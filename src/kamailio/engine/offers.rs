@@ -49,6 +49,8 @@ pub(crate) fn offer(
     let socket = state.msrp_socket.as_deref().ok_or(Unsent::NoSocket)?;
     let own = OwnPlace::of_socket(socket).ok_or(Unsent::NoSocket)?;
     let own = own.address();
+    let signalling = own_sockets::signalling(route.socket.as_deref().unwrap_or(socket));
+    let (_, contact) = signalling.ok_or(Unsent::NoSocket)?;
     let token = state
         .offers
         .free_token([random(), random()])
@@ -73,8 +75,6 @@ pub(crate) fn offer(
         };
     }
     route.add_path(&mut message);
-    let (_, contact) = own_sockets::signalling(route.socket.as_deref().unwrap_or(socket))
-        .ok_or(Unsent::NoSocket)?;
     message.headers.push_str(&format!(
         "Contact: <sip:{contact}>;+g.oma.sip-im.large-message\r\nAllow: INVITE, ACK, BYE, CANCEL\r\n"
     ));
