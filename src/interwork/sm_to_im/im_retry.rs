@@ -6,7 +6,7 @@
 use crate::exchange::{SmToIm, SmToImState, SmToImTexts};
 use crate::interwork::handle::{FORGOTTEN_MS, Turn};
 use crate::interwork::make::instant_message::{BodyFormat, ShortMessage};
-use crate::interwork::sm_to_im::exchange::is_success;
+use crate::interwork::sm_to_im::outcome::is_success;
 use crate::interwork::step::Effect;
 
 /// The change in a retry.

@@ -20,7 +20,8 @@ use crate::interwork::make::instant_message::{BodyFormat, ShortMessage, is_anony
 use crate::interwork::make::joined::joined;
 use crate::interwork::make::outgoing::ReportOut;
 use crate::interwork::rules::causes::defaults::RpOutcome;
-use crate::interwork::sm_to_im::exchange::{Joined, REPETITION_MS};
+use crate::interwork::sm_to_im::exchange::Joined;
+use crate::interwork::sm_to_im::outcome::REPETITION_MS;
 use crate::interwork::sm_to_im::status_report::Reported;
 use crate::interwork::step::{Effect, Verdict};
 use crate::wire::{Carrier, Direction, TpScts, TpSt, Tpdu};

@@ -7,7 +7,7 @@ use crate::exchange::{
 use crate::interwork::counter::Counter;
 use crate::interwork::handle::{FORGOTTEN_MS, Turn};
 use crate::interwork::input::TranslatedSm;
-use crate::interwork::sm_to_im::exchange::told;
+use crate::interwork::sm_to_im::outcome::told;
 use crate::interwork::step::Verdict;
 use crate::wire::TpScts;
 
