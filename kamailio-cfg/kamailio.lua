@@ -416,6 +416,12 @@ local function short_message()
 			to_service_centre()
 			pass_on_to_centre()
 		end
+		-- Stored messages are being delivered to the recipient: this one goes behind them.
+		if stores() and KSR.ipsmgw.stored(whom) > 0 then
+			KSR.seturi(whom)
+			KSR.ipsmgw.store()
+			return
+		end
 		-- Without a service centre, the gateway is the service centre of both phones.
 		if can_sm and not may_convert then
 			KSR.seturi(whom)
@@ -550,6 +556,12 @@ local function instant_message(class)
 			KSR.x.exit()
 		end
 		reply(404, "Not Found")
+	end
+	-- Stored messages are being delivered to the recipient: a text goes behind them.
+	if stores() and class == 4 and KSR.ipsmgw.stored(whom) > 0 then
+		KSR.seturi(whom)
+		KSR.ipsmgw.store()
+		return
 	end
 	if capable("im", whom) then
 		assert_identity()

@@ -562,6 +562,37 @@ fn all_parts_of_a_long_text_are_stored_as_one_message() {
 }
 
 #[test]
+fn texts_go_behind_stored_ones() {
+    let world = world();
+    let behind = |message: &MessageIn<'_>| world.gateway.goes_behind(message, world.now);
+    assert!(behind(&instant(BOB, "hello")));
+    assert!(behind(&asks_for_notifications()));
+    assert!(behind(&from_phone(ALICE, &hello(1))));
+    // For one attempt only.
+    let once = MessageIn {
+        expires: Some("0"),
+        ..instant(BOB, "hello")
+    };
+    assert!(!behind(&once));
+    // Other parts may be here already.
+    let parts = parts_that_ask(&"0123456789".repeat(40), 7, 1, |_| false);
+    assert!(!behind(&from_phone(ALICE, &parts[0])));
+    // A report, no text, and what cannot be read.
+    assert!(!behind(&from_phone(ALICE, &[0x02, 0x01])));
+    let image = MessageIn {
+        content_type: Some("image/png"),
+        ..instant(BOB, "")
+    };
+    assert!(!behind(&image));
+    assert!(!behind(&from_phone(ALICE, &[0x00, 0x01, 0x00])));
+    // Without a store.
+    let mut world = World::new();
+    assert!(!world.gateway.goes_behind(&instant(BOB, "hello"), world.now));
+    world.gateway.keeps = true;
+    assert!(world.gateway.goes_behind(&instant(BOB, "hello"), world.now));
+}
+
+#[test]
 fn the_longest_text_is_stored_whole() {
     let mut world = World::with_database(&Settings {
         max_segments: 255,

@@ -124,14 +124,13 @@ impl Turn<'_> {
         let texts = self.view.texts(sm.header.key)?;
         let texts = SmToImTexts::of(&texts);
         let submit = submit(texts.tpdu)?;
-        let is_single_shot = matches!(submit.vp, TpVp::Enhanced(EnhancedVp([first, ..])) if first & SINGLE_SHOT != 0);
         let validity_ms = match submit.vp.seconds(sm.unix).filter(|seconds| *seconds > 0) {
             Some(seconds) => u64::from(seconds) * 1000,
             None => self.gateway.policy.validity_ms,
         };
         let age = u64::try_from(self.now.unix.saturating_sub(sm.unix)).unwrap_or(0);
         let expires_ms = (self.now.unix_ms + validity_ms).saturating_sub(age * 1000);
-        if is_single_shot || expires_ms <= self.now.unix_ms {
+        if is_single_shot(&submit) || expires_ms <= self.now.unix_ms {
             return None;
         }
         Some(SmToStore {
@@ -467,6 +466,11 @@ impl Turn<'_> {
         let validity_ms = lifetime.map_or(validity_ms, |seconds| u64::from(seconds) * 1000);
         self.now.unix_ms.saturating_add(validity_ms)
     }
+}
+
+/// Whether there is to be one attempt only.
+pub(crate) fn is_single_shot(submit: &SmsSubmit<'_>) -> bool {
+    matches!(submit.vp, TpVp::Enhanced(EnhancedVp([first, ..])) if first & SINGLE_SHOT != 0)
 }
 
 /// The SMS-SUBMIT in these octets.

@@ -10,12 +10,14 @@ use crate::interwork::charging::Interworking;
 use crate::interwork::im_to_sm::translate::is_urgent;
 use crate::interwork::input::{ImToStore, Input, TranslatedSm};
 use crate::interwork::make::joined::joined;
-use crate::interwork::read::body::recipient_list;
+use crate::interwork::read::body::{Body, recipient_list};
 use crate::interwork::read::classify::Class;
 use crate::interwork::read::sender::{identity_of, sender};
 use crate::interwork::reason::Reason;
 use crate::interwork::refusal::Refusal;
+use crate::interwork::store::storing::{is_single_shot, submit};
 use crate::sip::{MessageIn, Uri, is_private};
+use crate::wire::RpMessage;
 
 /// A message that the script has stored.
 pub enum MessageToStore {
@@ -59,6 +61,27 @@ impl Gateway {
                 .translate_im_to_store(message, now)
                 .map(|im| MessageToStore::Im(Box::new(im)))
                 .map_err(|refusal| (refusal, Interworking::ImToIm)),
+        }
+    }
+
+    /// Whether this message is stored while stored messages are delivered to its recipient, so that it does not overtake them. Not a part
+    /// of a long short message, because other parts may be here already; nor a message for one attempt, and what is no text.
+    pub fn goes_behind(&self, message: &MessageIn<'_>, now: Now) -> bool {
+        if !self.keeps || !self.policy.store {
+            return false;
+        }
+        match (self.classify(message), Body::of(message)) {
+            (Ok(Class::RpData), Ok(Body::Sms(octets))) => match RpMessage::decode(&octets) {
+                Ok((_, RpMessage::Data(data))) => submit(data.user_data).is_some_and(|submit| {
+                    submit.user_data.concatenation().is_none() && !is_single_shot(&submit)
+                }),
+                _ => false,
+            },
+            (Ok(Class::InstantMessage), _) => {
+                let lifetime = self.lifetime(message, now);
+                lifetime.is_ok_and(|lifetime| lifetime != Some(0))
+            }
+            _ => false,
         }
     }
 

@@ -3,7 +3,6 @@
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use crate::exchange::{
     Exchange, ExchangeKey, Identity, Kind, StoredMessage, StoredMessageState, StoredMessageTexts,
@@ -22,8 +21,10 @@ use crate::kamailio::state::exchanges::Behind;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::now::now;
 use crate::kamailio::state::storage::Storage;
+use crate::kamailio::state::stored_for::{StoredFor, digest};
 use crate::kamailio::state::stored_rows::Which;
 use crate::kamailio::sys::database::DatabaseError;
+use crate::kamailio::sys::sharing::Shm;
 
 /// How many messages of one recipient are read at once.
 const BATCH: usize = 8;
@@ -56,6 +57,10 @@ struct Index {
     /// Recipients to whom another node delivers, and how often they are looked at again.
     elsewhere: Vec<(Identity, u8)>,
     scheduled_ms: u64,
+    /// The recipients that the other processes see in `delivered_to`.
+    shown: HashSet<u64>,
+    /// Those whom the process that named them has put there, too.
+    shown_once: Vec<u64>,
 }
 
 thread_local! {
@@ -63,19 +68,22 @@ thread_local! {
     static INDEX: RefCell<Index> = RefCell::default();
 }
 
-fn digest(of: &str) -> u64 {
-    let mut digest = DefaultHasher::new();
-    of.hash(&mut digest);
-    digest.finish()
+/// One less. True: it was the last one.
+fn less(counts: &mut HashMap<u64, usize>, of: u64) -> bool {
+    let Some(count) = counts.get_mut(&of) else {
+        return false;
+    };
+    *count = count.saturating_sub(1);
+    let is_last = *count == 0;
+    if is_last {
+        counts.remove(&of);
+    }
+    is_last
 }
 
-fn less(counts: &mut HashMap<u64, usize>, of: u64) {
-    if let Some(count) = counts.get_mut(&of) {
-        *count = count.saturating_sub(1);
-        if *count == 0 {
-            counts.remove(&of);
-        }
-    }
+/// The recipients of stored messages, for the other processes.
+fn stored_for() -> Option<&'static StoredFor<Shm>> {
+    Some(&state().storage.as_ref()?.stored_for)
 }
 
 impl Index {
@@ -83,14 +91,21 @@ impl Index {
         let texts = StoredMessageTexts::of(texts);
         let of = (digest(texts.identity), digest(texts.sender_identity));
         if self.messages.insert(key, of).is_none() {
-            *self.recipients.entry(of.0).or_default() += 1;
+            let count = self.recipients.entry(of.0).or_default();
+            *count += 1;
+            if let (1, Some(stored_for)) = (*count, stored_for()) {
+                stored_for.add(of.0);
+            }
             *self.senders.entry(of.1).or_default() += 1;
         }
     }
 
     fn remove(&mut self, key: ExchangeKey) {
         if let Some((recipient, sender)) = self.messages.remove(&key) {
-            less(&mut self.recipients, recipient);
+            if let (true, Some(stored_for)) = (less(&mut self.recipients, recipient), stored_for())
+            {
+                stored_for.remove(recipient);
+            }
             less(&mut self.senders, sender);
         }
     }
@@ -120,8 +135,11 @@ impl Index {
     fn choose(&mut self, storage: &Storage) -> Vec<Identity> {
         let now_ms = now().unix_ms;
         self.read(storage);
-        while let Some(identity) = storage.reads.take() {
-            self.put(identity);
+        while let Some(next) = storage.next_read() {
+            if next.is_shown {
+                self.shown_once.push(digest(next.identity.as_str()));
+            }
+            self.put(next.identity);
         }
         if now_ms >= self.scheduled_ms + SCHEDULE_MS {
             self.scheduled_ms = now_ms;
@@ -177,11 +195,29 @@ impl Index {
             return false;
         }
         self.messages.clear();
-        self.recipients.clear();
+        for (recipient, _) in self.recipients.drain() {
+            storage.stored_for.remove(recipient);
+        }
         self.senders.clear();
         self.is_read = false;
         self.read(storage);
         true
+    }
+
+    /// Shows the other processes to whom stored messages are delivered now, or next.
+    fn show(&mut self, storage: &Storage) {
+        let under_way = self.under_way.iter().map(|(_, recipient)| *recipient);
+        let now: HashSet<u64> = self.waiting.iter().copied().chain(under_way).collect();
+        for recipient in now.difference(&self.shown) {
+            storage.delivered_to.add(*recipient);
+        }
+        for recipient in self.shown.difference(&now) {
+            storage.delivered_to.remove(*recipient);
+        }
+        self.shown = now;
+        for recipient in self.shown_once.drain(..) {
+            storage.delivered_to.remove(recipient);
+        }
     }
 
     /// Reads all rows once.
@@ -270,6 +306,11 @@ pub(super) fn drop_next(storage: &Storage, write: impl Fn()) {
 
 /// Reads what is to be delivered next, as far as there is room for it. `write` writes all that waits for the database.
 pub(super) fn read_next(storage: &Storage, write: impl FnOnce()) {
+    begin_next(storage, write);
+    INDEX.with_borrow_mut(|index| index.show(storage));
+}
+
+fn begin_next(storage: &Storage, write: impl FnOnce()) {
     let chosen = INDEX.with_borrow_mut(|index| index.choose(storage));
     if chosen.is_empty() {
         return;

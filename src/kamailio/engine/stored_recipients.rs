@@ -8,6 +8,7 @@ use crate::sip::Capabilities;
 
 use crate::kamailio::register::contacts;
 use crate::kamailio::state::gateway_state::state;
+use crate::kamailio::state::stored_for::digest;
 
 /// Milliseconds between two looks at the schedule.
 pub(super) const SCHEDULE_MS: u64 = 1_000;
@@ -53,15 +54,19 @@ pub(super) fn wake_each_second(now_ms: u64) {
     }
 }
 
+/// Whether stored messages are delivered to this recipient now, or next.
+pub(crate) fn are_delivered_to(identity: &Identity) -> bool {
+    let storage = state().storage.as_ref();
+    storage.is_some_and(|storage| storage.delivered_to.has(digest(identity.as_str())))
+}
+
 /// The stored messages for this recipient are read next; with `if_here` only if the URI has a contact.
 pub(crate) fn read(identity: &Identity, if_here: Option<&str>) -> bool {
     let flags = state().flags;
     let is_here = if_here.is_none_or(|uri| contacts::has(uri, flags.sm | flags.im));
     match &state().storage {
         Some(storage) if is_here => {
-            // Without room the schedule finds them.
-            storage.reads.put(*identity);
-            storage.wake();
+            storage.read_next(*identity);
             true
         }
         _ => false,

@@ -46,6 +46,7 @@ export_module! {
         SmToSm,
         Store,
         Deliver,
+        Stored,
         ImToSm,
         ImToSmRoute,
         NextRecipient,
@@ -141,6 +142,7 @@ functions! {
     SmToSm c"ipsmgw_sm_to_sm" c"sm_to_sm" (msg) => functions::sm_to_sm(msg);
     Store c"ipsmgw_store" c"store" (msg) => functions::store(msg);
     Deliver c"ipsmgw_deliver" c"deliver" (_, uri) => functions::deliver(uri);
+    Stored c"ipsmgw_stored" c"stored" (msg, uri) => functions::stored(msg, uri);
     ImToSm c"ipsmgw_im_to_sm" c"im_to_sm" (msg) => functions::im_to_sm(msg, "");
     ImToSmRoute c"ipsmgw_im_to_sm" c"im_to_sm_route" (msg, route) checked by fixups::route
         => functions::im_to_sm(msg, route);

@@ -206,6 +206,17 @@ pub(crate) fn deliver(uri: &str) -> i32 {
     truth(delivers)
 }
 
+/// `ipsmgw_stored(uri)`: whether stored messages are being delivered to this identity, and the message at hand goes behind them.
+pub(crate) fn stored(msg: SipMsg<'_>, uri: &str) -> i32 {
+    let is_busy = interwork::identity(uri)
+        .is_some_and(|identity| stored_recipients::are_delivered_to(&identity));
+    if !is_busy {
+        return FALSE;
+    }
+    let view = MessageView::of(msg);
+    truth(view.is_some_and(|view| state().gateway.goes_behind(&view.message(), now())))
+}
+
 /// `ipsmgw_im_to_sm([route])`: holds the request and sends it as a short message. The named route gets the outcome.
 pub(crate) fn im_to_sm(msg: SipMsg<'_>, route: &str) -> i32 {
     let Some(msg) = can_take(msg, "ipsmgw_im_to_sm") else {

@@ -143,7 +143,10 @@ pub(crate) fn start() -> Result<(), SettingError> {
     } else {
         parameters.cdr_queue
     };
-    let storage = rows.map(|rows| Storage::new(rows, parameters.max_pending, most_records));
+    let storage = rows.map(|rows| {
+        let store_max = parameters.store_limits.all;
+        Storage::new(rows, parameters.max_pending, most_records, store_max)
+    });
     result_route::set_sm_event_callback(parameters.sm_event_callback);
     // A client gives its message up 30 s after the last octet (RFC 4975 §7.1.1).
     let msrp_limits = MsrpLimits {

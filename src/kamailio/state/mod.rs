@@ -24,6 +24,7 @@ pub(super) mod sessions;
 pub(super) mod shared_map;
 mod shares;
 pub(super) mod storage;
+pub(super) mod stored_for;
 pub(super) mod stored_rows;
 pub(super) mod table;
 mod texts;

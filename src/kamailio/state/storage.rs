@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::counters::DATABASE_ERROR;
 use super::exchanges::Behind;
 use super::ring::Ring;
+use super::stored_for::{StoredFor, digest};
 use super::stored_rows::StoredRows;
 use crate::exchange::{ExchangeKey, Identity};
 use crate::interwork::ChargingRecord;
@@ -98,7 +99,11 @@ pub(crate) struct Storage {
     most_asked: usize,
     pub(crate) rows: StoredRows,
     /// Recipients whose stored messages are read next.
-    pub(crate) reads: Reads,
+    reads: Reads,
+    /// Recipients with stored messages.
+    pub(crate) stored_for: StoredFor<Shm>,
+    /// Those to whom stored messages are delivered now, or next.
+    pub(crate) delivered_to: StoredFor<Shm>,
     /// Stored messages that an operator drops.
     drops: ShmBox<Guarded<<Shm as Memory>::Lock, Keys>>,
 }
@@ -116,8 +121,17 @@ pub(crate) struct StoreLimits {
     pub(crate) under_way: usize,
 }
 
-/// Identities, in the order in which they came.
-pub(crate) struct Reads(ShmBox<Guarded<<Shm as Memory>::Lock, Ring<Shm, Identity>>>);
+/// Who is read next, and whether `delivered_to` has the recipient since then.
+#[derive(Clone, Copy)]
+pub(crate) struct NextRead {
+    pub(crate) identity: Identity,
+    pub(crate) is_shown: bool,
+}
+
+plain!(struct NextRead { identity, is_shown });
+
+/// They are read in the order in which they came.
+struct Reads(ShmBox<Guarded<<Shm as Memory>::Lock, Ring<Shm, NextRead>>>);
 
 /// How many messages an operator may drop before the process has done it.
 const DROPS: usize = 64;
@@ -127,16 +141,20 @@ const READS: usize = 4096;
 
 impl Reads {
     fn new() -> Option<Self> {
-        let ring = Ring::new(READS, Identity::EMPTY)?;
+        let nobody = NextRead {
+            identity: Identity::EMPTY,
+            is_shown: false,
+        };
+        let ring = Ring::new(READS, nobody)?;
         Shm::boxed(Guarded::new(ring)).map(Self)
     }
 
     /// False: there is no room.
-    pub(crate) fn put(&self, identity: Identity) -> bool {
-        self.0.lock().put(identity)
+    fn put(&self, next: NextRead) -> bool {
+        self.0.lock().put(next)
     }
 
-    pub(crate) fn take(&self) -> Option<Identity> {
+    fn take(&self) -> Option<NextRead> {
         self.0.lock().take()
     }
 }
@@ -147,6 +165,7 @@ impl Storage {
         rows: StoredRows,
         max_pending: u32,
         most_records: u32,
+        store_max: usize,
     ) -> Result<Self, SettingError> {
         let failed = || {
             SettingError(
@@ -175,6 +194,8 @@ impl Storage {
             most_asked,
             rows,
             reads: Reads::new().ok_or_else(failed)?,
+            stored_for: StoredFor::new(store_max).ok_or_else(failed)?,
+            delivered_to: StoredFor::new(store_max).ok_or_else(failed)?,
             drops: Shm::boxed(Guarded::new(Ring::new(DROPS, None).ok_or_else(failed)?))
                 .ok_or_else(failed)?,
         })
@@ -290,6 +311,26 @@ impl Storage {
     /// The next message that an operator drops.
     pub(crate) fn next_drop(&self) -> Option<ExchangeKey> {
         self.drops.lock().take().flatten()
+    }
+
+    /// The stored messages for this recipient are read next. Until they are delivered, or wait again, new messages go behind them. Without
+    /// room the schedule finds them.
+    pub(crate) fn read_next(&self, identity: Identity) {
+        let recipient = digest(identity.as_str());
+        let is_shown = self.stored_for.has(recipient);
+        if is_shown {
+            self.delivered_to.add(recipient);
+        }
+        let next = NextRead { identity, is_shown };
+        if !self.reads.put(next) && is_shown {
+            self.delivered_to.remove(recipient);
+        }
+        self.bell.ring();
+    }
+
+    /// The next recipient whose stored messages are read. The process takes who `is_shown` out of `delivered_to` once.
+    pub(crate) fn next_read(&self) -> Option<NextRead> {
+        self.reads.take()
     }
 
     /// Wakes the process: there is something to be read.

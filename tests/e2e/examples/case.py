@@ -94,7 +94,7 @@ class Play:
         self.gw, self.centre = gw, centre
 
     async def people(self):
-        """ipsmgw_store, ipsmgw_save, ipsmgw_keep, ipsmgw_deliver"""
+        """ipsmgw_store, ipsmgw_save, ipsmgw_keep, ipsmgw_deliver, ipsmgw_stored"""
         gw = self.gw
         self.bob = await user(gw, ImClient, BOB, "ipsmgw_save")
         answer = await self.bob.send_im(ALICE, "stored", headers=example("ipsmgw_store"))
@@ -107,6 +107,8 @@ class Play:
         equal((await self.alice.next_message())[1].tpdu.text, "stored", "the stored message")
         answer = await self.bob.send_im(ALICE, "not stored", headers=example("ipsmgw_store"))
         equal(answer.status, 299, "the answer to a message for somebody who is there")
+        answer = await self.bob.send_im(ALICE, "at once", headers=example("ipsmgw_stored"))
+        equal(answer.status, 299, "the end of the example: nothing is being delivered")
 
     async def ipsmgw_classify(self):
         sent = await submit(self.alice, "+15550002", "hello", "ipsmgw_classify")
@@ -273,7 +275,7 @@ class Play:
 
 # Headings whose examples are played under another name.
 TOGETHER = {
-    "people": {"ipsmgw_store", "ipsmgw_save", "ipsmgw_keep", "ipsmgw_deliver"},
+    "people": {"ipsmgw_store", "ipsmgw_save", "ipsmgw_keep", "ipsmgw_deliver", "ipsmgw_stored"},
     "lists": {"ipsmgw_next_recipient", "ipsmgw_add_recipient", "ipsmgw_im_to_list"},
     "sessions": {"ipsmgw_session", "ipsmgw_msrp"},
     "ipsmgw_sm_to_im": {"Event_routes", "ipsmgw_sm_to_im"},

@@ -151,6 +151,33 @@ async def long_texts_in_lua():
     await long_texts(name="long_texts_lua", **LUA)
 
 
+async def order(name="order", **options):
+    "texts that come while stored ones are being delivered go behind them; afterwards they go at once"
+    async with gateway(name=name, **KEEP, **options) as gw:
+        alice, bob = await gw.user(ImClient, "alice"), await gw.user(Phone, "bob", register=False)
+        phone = await gw.user(Phone, "alice")
+        for number in (1, 2, 3):
+            equal((await send(alice, f"message {number}", f"m{number}")).status, 202, "the answer")
+        bob.rp_answers = [None]
+        await bob.register()
+        request, rp = await bob.next_message(20)
+        equal((await send(alice, "message 4", "m4")).status, 202, "the answer")
+        equal((await (await phone.send_sm("+15550002", "message 5")).outcome()).kind, "RP-ACK", "the report")
+        await bob.report(request, sms.rp_ack(rp.mr))
+        texts = [rp.tpdu.text, *(tpdu.text for tpdu in await parts_of(bob, 4))]
+        equal(texts, [f"message {number}" for number in (1, 2, 3, 4, 5)], "what the phone got")
+        await empty(gw)
+        answers = [(await send(alice, "at once")).status]
+        while answers[-1] == 202 and len(answers) < 20:
+            answers.append((await send(alice, "at once")).status)
+        equal(answers[-1], 200, "the answer: the phone has it")
+
+
+async def order_in_lua():
+    "the same with kamailio.lua"
+    await order(name="order_in_lua", **LUA)
+
+
 async def memory_full():
     "RP-Cause 22: stored until RP-SMMA; between phones, too"
     async with gateway(name="memory", **KEEP) as gw:
@@ -281,6 +308,8 @@ run(
     client_fails_in_lua,
     long_texts,
     long_texts_in_lua,
+    order,
+    order_in_lua,
     memory_full,
     schedule,
     database_away,
