@@ -107,7 +107,7 @@ class Play:
         equal((await self.alice.next_message())[1].tpdu.text, "stored", "the stored message")
         answer = await self.bob.send_im(ALICE, "not stored", headers=example("ipsmgw_store"))
         equal(answer.status, 299, "the answer to a message for somebody who is there")
-        answer = await self.bob.send_im(ALICE, "at once", headers=example("ipsmgw_stored"))
+        answer = await self.bob.send_im(CAROL, "at once", headers=example("ipsmgw_stored"))
         equal(answer.status, 299, "the end of the example: nothing is being delivered")
 
     async def ipsmgw_classify(self):
