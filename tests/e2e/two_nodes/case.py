@@ -1,10 +1,11 @@
 """Two gateways with one database: see README.md."""
 
 import asyncio
+import re
 
 import sms
 from databases import Postgres
-from e2e import ImClient, Phone, equal, run, say
+from e2e import CFG, ImClient, Phone, equal, run, say
 from nodes import Balancer, Nodes, user
 
 BOB = "sip:+15550002@ims.example"
@@ -104,9 +105,21 @@ async def killed(nodes, ways, bobs, carols, dave):
     equal(bobs[1].inbox.qsize(), 0, "further messages")
 
 
+def as_in_the_example(nodes):
+    """The settings of kamailio-cfg/two-nodes, with the addresses of these nodes."""
+    first, second = nodes.all
+    for node in nodes.all:
+        text = (CFG / f"two-nodes/node{node.env['IPSMGW_NODE']}.env").read_text()
+        for shown, of in (("192.0.2.1", first), ("192.0.2.2", second)):
+            text = text.replace(f"{shown}:5060", "%s:%d" % of.address).replace(shown, of.address[0])
+        text = text.replace("postgres://ipsmgw:PASSWORD@192.0.2.9/ipsmgw", nodes.server.url)
+        node.env.update(re.findall(r"^(IPSMGW_\w+)=(.*)$", text, re.MULTILINE))
+    return nodes
+
+
 async def two_nodes():
-    "the first node with kamailio.cfg, the second one with kamailio.lua"
-    async with Nodes(Postgres(), people=PEOPLE) as nodes:
+    "the first node with kamailio.cfg, the second one with kamailio.lua, both with the settings of kamailio-cfg/two-nodes"
+    async with as_in_the_example(Nodes(Postgres(), people=PEOPLE)) as nodes:
         ways = [await user(node, ImClient, "alice") for node in nodes.all]
         bobs = [await user(node, Phone, "bob", register=False) for node in nodes.all]
         await either(nodes, ways, bobs)
