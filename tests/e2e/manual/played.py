@@ -1,7 +1,7 @@
 """Which test plays each code block of the manuals, in the order of the blocks.
 
-A test is "CASE: SCENARIO", a function of a file ("FILE: FUNCTION"), or a command of the test run. DRAWING: a ladder or a picture of folders.
-Examples of parameters are not listed: the scenarios `examples` and `examples_for_kemi` find them by themselves.
+A test is "CASE: SCENARIO", or a function of a file ("FILE: FUNCTION"). DRAWING: a picture, no example. Ladders are not listed; nor are examples
+of parameters, which the scenarios `examples`, `examples_for_kemi` and `configurations` find by themselves.
 """
 
 DRAWING = "drawing"
@@ -9,23 +9,11 @@ PACKAGE = "tests/package/run"
 
 PLAYED = {
     "README.md": [
-        ("ipsmgw", DRAWING),
         ("Two commands", "serve: serve_until_ctrl_c"),
         ("A first conversation", "manual: first_conversation"),
     ],
     "doc/architecture.md": [
         ("The house", DRAWING),
-        ("The way of a short message (SM to IM)", DRAWING),
-        ("The way of an instant message (IM to SM)", DRAWING),
-    ],
-    "doc/interworking.md": [
-        *[("Short message to a client", DRAWING)] * 3,
-        ("Short message with a status report", DRAWING),
-        *[("Long short message", DRAWING)] * 2,
-        *[("Instant message to a phone", DRAWING)] * 3,
-        ("Long instant message", DRAWING),
-        ("Instant message to a phone elsewhere", DRAWING),
-        ("Phone to phone", DRAWING),
     ],
     "doc/ipsmgw_admin.md": [
         ("Kamailio modules", "examples: functions"),
