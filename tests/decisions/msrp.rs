@@ -8,7 +8,7 @@ use ipsmgw::interwork::{Effect, Input, Refusal};
 use ipsmgw::sip::{Capabilities, MessageIn};
 use ipsmgw::wire::msrp::{Frame, Start};
 
-use crate::world::{ALICE, BOB, World, from_phone};
+use crate::world::{ALICE, BOB, Done, World, from_phone};
 
 const REQUEST: ReplyTo = ReplyTo::AtHand;
 
@@ -520,9 +520,8 @@ fn a_session_without_a_first_frame_ends_soon() {
     }
 }
 
-#[test]
-fn a_whole_message_becomes_short_messages_and_its_outcome_is_told() {
-    let mut world = World::new();
+/// A whole message comes in a session, and goes to the phone.
+fn send_hello(world: &mut World) -> Done {
     let mut session = Session::new();
     assert_eq!(
         session.send("Message-ID: id-1\r\n", "hello", '$'),
@@ -537,7 +536,13 @@ fn a_whole_message_becomes_short_messages_and_its_outcome_is_told() {
         world.now,
     );
     let im = translated.unwrap();
-    let done = world.handle(Input::SessionMessage { im: &im });
+    world.handle(Input::SessionMessage { im: &im })
+}
+
+#[test]
+fn a_whole_message_becomes_short_messages_and_its_outcome_is_told() {
+    let mut world = World::new();
+    let done = send_hello(&mut world);
     assert_eq!(
         (done.held.len(), done.enlisted.len()),
         (0, 1),
@@ -562,21 +567,7 @@ fn a_whole_message_becomes_short_messages_and_its_outcome_is_told() {
 #[test]
 fn a_silent_phone_is_a_failure() {
     let mut world = World::new();
-    let mut session = Session::new();
-    assert_eq!(
-        session.send("Message-ID: id-1\r\n", "hello", '$'),
-        Got::Whole(0)
-    );
-    let about = session.session.message(0).unwrap();
-    let translated = world.gateway.translate_session_message(
-        &session.session,
-        about,
-        b"hello",
-        Capabilities::default(),
-        world.now,
-    );
-    let im = translated.unwrap();
-    let exchange = world.handle(Input::SessionMessage { im: &im }).enlisted[0];
+    let exchange = send_hello(&mut world).enlisted[0];
     for is_last in [false, true] {
         world.leg(exchange, 200);
         let done = world.no_report(exchange);

@@ -87,6 +87,14 @@ fn content_of<'v>(
 }
 
 impl<'m> MessageView<'m> {
+    /// The view of a MESSAGE, with its sender and where it came from.
+    pub(crate) fn with_sender(msg: SipMsg<'m>) -> Option<Self> {
+        let mut view = Self::of(msg)?;
+        view.read_sender();
+        view.read_source();
+        Some(view)
+    }
+
     /// The view of a MESSAGE. None for another method, and if the header cannot be parsed.
     pub(crate) fn of(msg: SipMsg<'m>) -> Option<Self> {
         let msg = msg

@@ -106,9 +106,7 @@ fn submit(msg: Request<'_>, outcome: Option<u16>) -> Result<Verdict, i32> {
     begin(msg)?;
     let state = state();
     let now = now();
-    let mut view = MessageView::of(msg.message()).ok_or(FALSE)?;
-    view.read_sender();
-    view.read_source();
+    let mut view = MessageView::with_sender(msg.message()).ok_or(FALSE)?;
     view.read_recipient();
     let message = view.message();
     let prepared = match state.gateway.translate_sm(&message, now) {
@@ -142,11 +140,9 @@ pub(crate) fn sm_to_sm(msg: SipMsg<'_>) -> i32 {
     }
     let state = state();
     let now = now();
-    let Some(mut view) = MessageView::of(msg.message()) else {
+    let Some(view) = MessageView::with_sender(msg.message()) else {
         return FALSE;
     };
-    view.read_sender();
-    view.read_source();
     let message = view.message();
     let (sm, to) = match state.gateway.translate_sm_to_phone(&message, now) {
         Ok(translated) => translated,
@@ -181,11 +177,9 @@ pub(crate) fn store(msg: SipMsg<'_>) -> i32 {
     }
     let state = state();
     let now = now();
-    let Some(mut view) = MessageView::of(msg.message()) else {
+    let Some(view) = MessageView::with_sender(msg.message()) else {
         return FALSE;
     };
-    view.read_sender();
-    view.read_source();
     let message = view.message();
     let message = match state.gateway.translate_to_store(&message, now) {
         Ok(translated) => translated,

@@ -40,11 +40,9 @@ pub(crate) fn report(msg: SipMsg<'_>) -> i32 {
     };
     let state = state();
     let now = now();
-    let Some(mut view) = MessageView::of(msg.message()) else {
+    let Some(view) = MessageView::with_sender(msg.message()) else {
         return FALSE;
     };
-    view.read_sender();
-    view.read_source();
     let message = view.message();
     let report = match state.gateway.read_report(&message) {
         // Not for this gateway: the script relays it.
