@@ -437,6 +437,32 @@ fn each_crash_lets_a_message_without_a_report_go_again() {
     }
 }
 
+/// Of a phone without reports one message goes twice. The others are kept meanwhile, and go when that one has ended.
+#[test]
+fn a_promise_outlasts_a_message_whose_reports_are_missing() {
+    let mut world = world();
+    let (first, _) = held(&mut world, "one");
+    world.stored(first);
+    world.pass(1_500);
+    assert_eq!(world.hold_timeout(first).answer(), 202);
+    let (second, _) = held(&mut world, "two");
+    world.stored(second);
+    world.pass(1_500);
+    assert_eq!(world.hold_timeout(second).answer(), 202);
+    let mut sent = Vec::new();
+    while let Some((at, due)) = world.store.next_wake() {
+        world.now.unix_ms = world.now.unix_ms.max(at);
+        for (exchange, _) in world.handle(Input::Due { exchange: due }).sent {
+            let exchange = exchange.unwrap();
+            sent.push(exchange);
+            world.leg(exchange, 200);
+        }
+        assert!(sent.len() < 10, "it ends");
+    }
+    assert_eq!(sent, [first, second]);
+    assert_eq!((world.store.open(), world.store.rows()), (0, 0));
+}
+
 #[test]
 fn without_the_database_the_sender_hears_503() {
     let mut world = world();

@@ -517,6 +517,17 @@ impl Turn<'_> {
                 im.state = ImToSmState::Queued;
                 self.update_and_start_next(im);
             }
+            // Its sender was told that it is kept: it waits until the phone has shown that it is not mute, or that message has ended.
+            ImToSmState::Taken | ImToSmState::Overdue
+                if im.header.stored == Stored::Yes
+                    && im.taken < RP_DATA_ATTEMPTS
+                    && now_ms <= im.expires_ms
+                    && self.is_mute(&im) =>
+            {
+                im.state = ImToSmState::Overdue;
+                im.header.due_ms = now_ms + report_timeout_ms;
+                self.view.update(im);
+            }
             ImToSmState::Taken | ImToSmState::Overdue => self.report_missing(im),
             ImToSmState::Pausing if im.expires_ms < now_ms => {
                 self.outcome(im, self.gateway.policy.causes.expired_to_sip());

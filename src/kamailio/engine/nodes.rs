@@ -9,7 +9,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use crate::base::Text;
-use crate::exchange::decode;
+use crate::exchange::{Exchange, ExchangeKey, Texts, decode};
 
 use super::send::{leaving, note_sent};
 use super::taking_up::take_up_one;
@@ -23,8 +23,11 @@ use crate::kamailio::sys::own_request::OwnRequest;
 use crate::kamailio::sys::signals;
 use crate::kamailio::sys::tm_callback::{Tie, TmEvent, Told, Watcher};
 
-/// Milliseconds between two signs of life.
-const BEAT_MS: u64 = 1_000;
+/// Milliseconds between two signs of life, at least. The timer wakes the process each second.
+const BEAT_MS: u64 = 500;
+
+/// Two signs of life are not further apart, unless something is wrong.
+const MOST_APART_MS: u64 = 2_000;
 
 /// The timer wakes this process each second, some milliseconds earlier or later: no beat is left out for that.
 const EARLY_MS: u64 = 100;
@@ -62,7 +65,12 @@ struct Watch {
     /// When it has read the rows of the nodes last.
     read_ms: u64,
     seen: HashMap<u16, Seen>,
+    /// Claimed rows that are not in memory yet.
+    claimed: Vec<Claimed>,
 }
+
+/// The row of an exchange that this node has claimed, or another one; nothing where it cannot be read.
+type Claimed = (ExchangeKey, Option<(Exchange, Texts)>);
 
 thread_local! {
     /// Used by the process `IPSMGW STORE` only.
@@ -82,7 +90,7 @@ impl Watch {
     /// database together do not take each other for dead when it is back.
     fn was_blind_until(&mut self, now_ms: u64) {
         let since_ms = std::mem::replace(&mut self.read_ms, now_ms);
-        let blind_ms = now_ms.saturating_sub(since_ms + 2 * BEAT_MS);
+        let blind_ms = now_ms.saturating_sub(since_ms + MOST_APART_MS);
         for seen in self.seen.values_mut() {
             seen.changed_ms += blind_ms;
         }
@@ -102,6 +110,8 @@ impl Watch {
             return;
         };
         self.was_blind_until(now_ms);
+        let mut claimed = std::mem::take(&mut self.claimed);
+        take_up_claimed(storage, &mut claimed);
         let mut others = Vec::new();
         for row in rows.iter().filter(|row| row.number != nodes.node()) {
             let seen = self.seen.entry(row.number);
@@ -109,7 +119,7 @@ impl Watch {
             if seen.beat != row.beat {
                 *seen = Seen::now(row.beat, now_ms);
             }
-            if now_ms > seen.changed_ms + BEAT_MS {
+            if now_ms > seen.changed_ms + MOST_APART_MS {
                 ask(row.number, &row.uri);
             }
             let beats = now_ms < seen.changed_ms + nodes.settings.timeout_ms;
@@ -123,7 +133,7 @@ impl Watch {
                 );
             }
             if !is_alive && !seen.is_taken_over {
-                seen.is_taken_over = take_over(storage, row.number).is_ok();
+                seen.is_taken_over = take_over(storage, row.number, &mut claimed).is_ok();
             }
             others.push(OtherNode {
                 number: row.number,
@@ -131,6 +141,7 @@ impl Watch {
                 is_alive,
             });
         }
+        self.claimed = claimed;
         nodes.set(others.into_iter());
     }
 }
@@ -171,14 +182,19 @@ impl Watcher for Asked {
     }
 }
 
-/// Takes over what a dead node leaves. Its stored messages wait again, for whichever node delivers them.
-fn take_over(storage: &Storage, node: u16) -> Result<(), DatabaseError> {
+/// Takes over what a dead node leaves. Its stored messages wait again, for whichever node delivers them. What is claimed and could not
+/// be read behind that stays in `claimed`.
+fn take_over(
+    storage: &Storage,
+    node: u16,
+    claimed: &mut Vec<Claimed>,
+) -> Result<(), DatabaseError> {
     tracing::warn!(
         node,
         "a node gives no sign of life: its messages are taken over"
     );
     storage.rows.release_all(node)?;
-    let mut taken = 0_usize;
+    let mut exchanges = 0_usize;
     loop {
         let mut held = Vec::new();
         storage.rows.held_by(node, GROUP, |key, record| {
@@ -191,20 +207,29 @@ fn take_over(storage: &Storage, node: u16) -> Result<(), DatabaseError> {
         if claims.is_empty() {
             break;
         }
+        claimed.extend(held);
         storage.rows.change(&claims)?;
-        for (key, exchange) in held {
-            // Another node may have been first.
-            if !storage.rows.is_mine(key)? {
-                continue;
-            }
+        exchanges += take_up_claimed(storage, claimed);
+    }
+    tracing::info!(target: "ipsmgw::notice", node, exchanges, "exchanges of a dead node are taken over");
+    Ok(())
+}
+
+/// Takes up what this node has claimed; another node may have been first. Those of which the database does not say so now are left.
+fn take_up_claimed(storage: &Storage, claimed: &mut Vec<Claimed>) -> usize {
+    let mut taken = 0;
+    claimed.retain(|(key, exchange)| match storage.rows.is_mine(*key) {
+        Ok(false) => false,
+        Ok(true) => {
             match exchange {
-                Some((exchange, texts)) if take_up_one(storage, &exchange, &texts) => taken += 1,
+                Some((exchange, texts)) if take_up_one(storage, exchange, texts) => taken += 1,
                 _ => tracing::error!(
                     "an exchange of a dead node has no place, or is damaged: it is taken up at the next start"
                 ),
             }
+            false
         }
-    }
-    tracing::info!(target: "ipsmgw::notice", node, exchanges = taken, "exchanges of a dead node are taken over");
-    Ok(())
+        Err(DatabaseError) => true,
+    });
+    taken
 }

@@ -87,7 +87,7 @@ class Books:
         of = {(number, reference) for _, number, reference, _, text in self.parts if text.startswith(message.name)}
         events += [(at, which) for at, number, reference, which, _ in self.parts if (number, reference) in of and not message.got]
         near = [event for event in sorted(events) if event[0] >= message.sent[0][0] - 8]
-        told = " ".join(f"{what} {at - self.began:.2f}" for at, what in near[:14])
+        told = " ".join(f"{what} {at - self.began:.2f}" for at, what in near[:30])
         return f"{message.name} {message.recipient}: {told}"
 
     def of(self, *kinds):

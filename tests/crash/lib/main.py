@@ -13,7 +13,7 @@ from load import Load, people
 from verdict import Verdict, compare
 from worlds import SERVERS, NodesWorld, World
 
-DRAINED_WITHIN = 60
+DRAINED_WITHIN = 120
 
 
 def options():

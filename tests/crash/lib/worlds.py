@@ -108,7 +108,9 @@ class NodesWorld(World):
 
     def make(self, lua):
         in_lua = range(1, self.count + 1) if lua else ()
-        self.nodes = nodes.Nodes(self.server, self.count, in_lua, SETTINGS, people=self.people, **OPTIONS)
+        # A report to a node that has just died waits in the balancer until the node is back, or is found dead.
+        settings = {**SETTINGS, "report_timeout": 15}
+        self.nodes = nodes.Nodes(self.server, self.count, in_lua, settings, people=self.people, **OPTIONS)
         self.gateways = self.nodes.all
 
     async def enter(self):

@@ -1,0 +1,118 @@
+"""Two gateways, one of which loses the database: see README.md."""
+
+import asyncio
+import contextlib
+import time
+
+import sms
+from databases import Postgres
+from e2e import ImClient, Phone, equal, run, say
+from kamailio import free_port
+from nodes import Nodes, user
+
+PEOPLE = [("alice", "+15550001"), ("bob", "+15550002"), ("carol", "+15550003"), ("dave", "+15550004")]
+BOB, CAROL, DAVE = (f"sip:{number}@ims.example" for _, number in PEOPLE[1:])
+
+
+class Way:
+    """The way of one node to the database: connections are passed on, or cut."""
+
+    def __init__(self, server):
+        self.server = server
+        self.port = free_port()
+        self.writers = set()
+        self.is_open = True
+
+    async def __aenter__(self):
+        self.listener = await asyncio.start_server(self.pass_on, "127.0.0.1", self.port)
+        return self
+
+    async def __aexit__(self, *_):
+        self.cut()
+        self.listener.close()
+
+    def url(self):
+        return self.server.url.replace(f":{self.server.port}/", f":{self.port}/")
+
+    def cut(self):
+        self.is_open = False
+        for writer in self.writers:
+            writer.transport.abort()
+
+    def mend(self):
+        self.is_open = True
+
+    async def pass_on(self, reader, writer):
+        if not self.is_open:
+            return writer.transport.abort()
+        there = await asyncio.open_connection("127.0.0.1", self.server.port)
+        self.writers |= {writer, there[1]}
+        await asyncio.gather(self.copy(reader, there[1]), self.copy(there[0], writer))
+
+    async def copy(self, reader, writer):
+        with contextlib.suppress(OSError):
+            while octets := await reader.read(65536):
+                writer.write(octets)
+        self.writers.discard(writer)
+        writer.transport.abort()
+
+
+def asking(text, message_id):
+    return (
+        f"From: <sip:+15550001@ims.example>\r\nTo: <{BOB}>\r\nNS: imdn <urn:ietf:params:imdn>\r\nimdn.Message-ID: {message_id}\r\n"
+        "DateTime: 2026-01-01T12:00:00Z\r\nimdn.Disposition-Notification: positive-delivery, negative-delivery\r\n\r\n"
+        f"Content-Type: text/plain; charset=utf-8\r\n\r\n{text}"
+    )
+
+
+async def blind(nodes, way):
+    first, second = nodes.all
+    alice, bob = await user(first, ImClient, "alice"), await user(first, Phone, "bob")
+    carol, dave = await user(second, Phone, "carol", register=False), await user(first, Phone, "dave", register=False)
+    other_bob = await user(second, Phone, "bob")
+    await bob.register()
+    bob.rp_answer = other_bob.rp_answer = None
+    say("a message that the first node delivers, and two that it has stored: more for this recipient are refused")
+    equal([(await alice.send_im(CAROL, f"later {n}")).status for n in range(3)], [202, 202, 480], "the answers")
+    equal((await alice.send_im(BOB, asking("hello", "m1"), "message/cpim")).status, 202, "the answer: the phone has not reported")
+    request, seen = await bob.next_message()
+    say("the first node loses the database")
+    way.cut()
+    await second.until(lambda: "a node answers, but gives no sign of life" in second.log(), 20, what="the warning of the second node")
+    equal((await alice.send_im(DAVE, "no promise")).status, 480, "the answer to a message that must be stored")
+    say("the second node delivers what is stored, and takes nothing over")
+    await carol.register()
+    equal([(await carol.next_message(20))[1].tpdu.text for _ in range(2)], ["later 0", "later 1"], "what the phone got")
+    say("the report comes through the second node, and reaches the first one")
+    await other_bob.report(request, sms.rp_ack(seen.mr))
+    equal(b"<delivered/>" in (await alice.next_message()).body, True, "the notification")
+    say("the database is back")
+    way.mend()
+    await first.until(lambda: "can be written again" in first.log(), 20, what="the end of it in the log")
+    await nodes.know_each_other()
+    await nodes.empty()
+    equal((len(bob.requests) + len(other_bob.requests), alice.inbox.qsize()), (1, 0), "messages to the phone, and further notifications")
+    equal("messages are taken over" in second.log(), False, "a take-over")
+    equal((await alice.send_im(DAVE, "a promise")).status, 202, "the answer")
+    say("the first node has not noticed that the second one has delivered: it counts again before it refuses")
+    await carol.register(expires=0)
+    await first.until(lambda: "+15550003" not in first.registered(), what="the end of the registration at the first node")
+    deadline = time.monotonic() + 30
+    while (await alice.send_im(CAROL, "and more")).status != 202:
+        equal(time.monotonic() < deadline, True, "an answer 202 in time")
+        await asyncio.sleep(0.3)
+    await dave.register()
+    equal((await dave.next_message(20))[1].tpdu.text, "a promise", "what the phone got")
+
+
+async def one_without_the_database():
+    "a node that loses the database alone goes on with the messages that it has in memory, and the other one leaves them alone"
+    server = Postgres()
+    nodes = Nodes(server, people=PEOPLE, modparams={"hold_timeout": 2, "report_timeout": 60, "store_max_per_recipient": 2})
+    async with Way(server) as way:
+        nodes.all[0].env["IPSMGW_STORE_URL"] = way.url()
+        async with nodes:
+            await blind(nodes, way)
+
+
+run(one_without_the_database)
