@@ -106,11 +106,11 @@ class Books:
 
     def unexplained(self, message, times):
         """How many of these came again without a crash since the message was sent. Of several nodes, one that dies may leave a message
-        that its sender sends again; each of the two may come again behind the next crash."""
+        that its sender sends again, in a new request or as a retransmission: each of the two may come again behind the next crash."""
         if not times:
             return 0
         begin, told, end = message.sent[0][0], message.told_at or times[-1], times[-1]
-        most = 1 + self.crashes(begin, end)
+        begun = [begin]
         if self.has_nodes:
-            most = max(most, (1 + self.crashes(begin, told)) * (1 + self.crashes(told, end)))
-        return max(0, len(times) - most)
+            begun = [at for at, _ in message.sent] + [started for _, started in self.kills if begin <= started <= told]
+        return max(0, len(times) - sum(1 + self.crashes(at, end) for at in begun))

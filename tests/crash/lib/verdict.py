@@ -7,7 +7,6 @@ import sip
 # A crash may lose the charging record of a message that needs no promise, if it was told its outcome so many seconds before.
 RECORD_LAG = 1.0
 SUBMISSION, REPORT, DELIVERY = 0, 1, 3
-STORED = -1  # a delivery with the result "accepted"
 # A copy for a recipient of a list is in memory until its outcome is known, and a crash loses it there.
 COPY_LAG = 8
 # The parts of a long message go to another node when a node dies or comes back: so many seconds behind that, all nodes know it.
@@ -52,7 +51,11 @@ def compare(world, books, verdict):
     verdict.check("came again without a crash", map(books.story, (it for it in again if books.unexplained(it, it.got))))
     verdict.check("refused", (f"{it.name} {it.told}" for it in messages if it.told and not it.is_accepted and not may_refuse(books, it)))
     owed = [it for it in accepted if it in books.of("smstore", "imstore") or it in books.of("held", "list") and it.status == 202]
-    verdict.check("notifications and status reports that never came", map(books.story, (it for it in owed if not it.reports and it not in cut_off)))
+    # The report that the other node's death cut off is asked for by sending the message again, which fails when the phone has gone.
+    unknown = [it for it in owed if not it.reports and it.got and len(world.gateways) > 1 and books.was_killed(it.sent[0][0] - PARTS_MOVE, it.got[0])]
+    print(f"{len(unknown)} messages have an unknown outcome: the phone has them, and a crash cut off its report")
+    silent = [it for it in owed if not it.reports and it not in cut_off + unknown]
+    verdict.check("notifications and status reports that never came", map(books.story, silent))
     verdict.check("wrong reports", map(books.story, (it for it in owed if any(what not in ("delivered", "00") for _, what in it.reports))))
     verdict.check("reports that came again without a crash", map(books.story, (it for it in messages if books.unexplained(it, [at for at, _ in it.reports]))))
     verdict.check("what no peer expects", books.strange)
@@ -74,12 +77,9 @@ class Charged:
     def __init__(self, world, books):
         self.books = books
         self.by_call, self.by_id, self.by_reference = Counter(), Counter(), Counter()
-        columns = "message_type, session_id, im_message_id, originator, recipient, message_reference, result"
-        for kind, call, message_id, originator, recipient, reference, result in world.records(columns):
+        columns = "message_type, session_id, im_message_id, originator, recipient, message_reference"
+        for kind, call, message_id, originator, recipient, reference in world.records(columns):
             ends = (sip.user_of(originator or ""), sip.user_of(recipient or ""))
-            # The exchange that had a message before it was stored may leave a delivery, too, which says that it was stored.
-            if (kind, result) == (DELIVERY, "accepted"):
-                kind = STORED
             # A report goes the other way.
             sender, recipient = ends if kind != REPORT else ends[::-1]
             self.by_call[kind, call] += 1
@@ -98,19 +98,19 @@ class Charged:
         books, late = self.books, 0
         wrong = {True: [], False: []}
         for it in books.messages.values():
-            if not it.is_accepted:
+            if not it.is_accepted or it.in_pieces:
                 continue
-            submissions, deliveries, stored = (self.count(it, kind) for kind in (SUBMISSION, DELIVERY, STORED))
+            submissions, deliveries = (self.count(it, kind) for kind in (SUBMISSION, DELIVERY))
             is_promise = it in books.of(*PROMISES)
             # Each request that a gateway took is a message of its own. One that is retransmitted behind a crash is another one.
             most = len(it.sent) + books.crashes(it.sent[0][0], it.told_at) if is_promise else 1
-            if deliveries <= submissions <= deliveries + stored and 1 <= submissions <= most:
+            if submissions == deliveries and 1 <= submissions <= most:
                 continue
             # The record of a promise waits in the database; that of the rest in memory.
-            if (not is_promise or it.in_pieces or it.status == 200 or it in books.of("smstore", "list")) and books.was_killed(it.sent[0][0], max([it.told_at, *it.got]) + RECORD_LAG):
+            if (not is_promise or it.status == 200 or it in books.of("smstore", "list")) and books.was_killed(it.sent[0][0], max([it.told_at, *it.got]) + RECORD_LAG):
                 late += 1
                 continue
-            wrong[is_promise].append(f"submissions {submissions}, deliveries {deliveries} + {stored}; {books.story(it)}")
+            wrong[is_promise].append(f"submissions {submissions}, deliveries {deliveries}; {books.story(it)}")
         verdict.check("charging records of promises that are missing or twice", wrong[True])
         verdict.check("charging records of other messages that are missing or twice", wrong[False])
         print(f"{late} charging records were cut off by a crash within {RECORD_LAG} s")
