@@ -164,9 +164,13 @@ async def every_block():
         if is_parameter or is_ladder:
             continue
         of_document = listed.get(one.document, [])
-        heading, test = of_document.pop(0) if of_document else (None, None)
-        rows.check(f"{one.place}: the heading in played.py", heading, one.heading)
-        if test in (DRAWING, None):
+        entry = next((entry for entry in of_document if entry[0] == one.heading), None)
+        rows.check(f"{one.place}: whether played.py has a line for this block of {one.heading!r}", entry is not None, True)
+        if entry is None:
+            continue
+        of_document.remove(entry)
+        test = entry[1]
+        if test == DRAWING:
             rows.check(f"{one.place}: whether a drawing is no example", one.kind, "")
             continue
         place, _, name = test.partition(": ")

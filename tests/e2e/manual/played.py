@@ -1,4 +1,4 @@
-"""Which test plays each code block of the manuals, in the order of the blocks.
+"""Which test plays each code block of the manuals: one line for each block, with the heading above the block.
 
 A test is "CASE: SCENARIO", or a function of a file ("FILE: FUNCTION"). DRAWING: a picture, no example. Ladders are not listed; nor are examples
 of parameters, which the scenarios `examples`, `examples_for_kemi` and `configurations` find by themselves.
@@ -36,6 +36,7 @@ PLAYED = {
         ("ipsmgw_sm_to_sm()", "examples: functions"),
         ("ipsmgw_store()", "examples: functions"),
         ("ipsmgw_deliver(uri)", "examples: functions"),
+        ("ipsmgw_stored(uri)", "examples: functions"),
         ("ipsmgw_im_to_sm([route])", "examples: functions"),
         ("ipsmgw_next_recipient()", "examples: functions"),
         ("ipsmgw_add_recipient()", "examples: functions"),
