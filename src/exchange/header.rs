@@ -1,8 +1,8 @@
-//! What every exchange has.
+//! The fields that every exchange has.
 
 use super::{ExchangeKey, IdentityKey};
 
-/// What every exchange has.
+/// The fields that every exchange has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
     /// Its name.

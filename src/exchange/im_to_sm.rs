@@ -8,7 +8,7 @@ const STORE_BEFORE_MS: u64 = 1_500;
 /// RP-DATA to the SMS side. Its texts: [`ImToSmTexts`](super::ImToSmTexts).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ImToSm {
-    /// What every exchange has.
+    /// The fields that every exchange has.
     pub header: Header,
     /// How far it has come.
     pub state: ImToSmState,

@@ -5,11 +5,11 @@ use super::{ExchangeKey, Header, Party, TransactionId};
 /// A kept part. Its texts: [`KeptPartTexts`](super::KeptPartTexts).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeptPart {
-    /// What every exchange has.
+    /// The fields that every exchange has.
     pub header: Header,
-    /// What it waits for.
+    /// The event that it waits for.
     pub state: KeptPartState,
-    /// Who sent it.
+    /// Its sender.
     pub sender: Party,
     /// Whether the sender wants not to be known to the recipient.
     pub private: bool,
@@ -23,7 +23,7 @@ pub struct KeptPart {
     pub digest: u64,
     /// Digest of what all parts of its message have in common.
     pub concatenation: u64,
-    /// What its sender waits for; nothing once it is acknowledged.
+    /// The answer that its sender waits for; nothing once it is acknowledged.
     pub owed: Option<OwedReport>,
 }
 
@@ -36,7 +36,7 @@ pub struct OwedReport {
     pub rp_mr: u8,
 }
 
-/// What a kept part waits for.
+/// The event that a kept part waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeptPartState {
     /// The other parts.

@@ -5,7 +5,7 @@ use super::{Clients, Header, Wants};
 /// An instant message to one of several. Its texts: [`ListDeliveryTexts`](super::ListDeliveryTexts).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ListDelivery {
-    /// What every exchange has.
+    /// The fields that every exchange has.
     pub header: Header,
     /// How far it has come.
     pub state: ListDeliveryState,

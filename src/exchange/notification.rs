@@ -5,13 +5,13 @@ use super::{Header, Party};
 /// A notification. Its texts: [`NotificationTexts`](super::NotificationTexts).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Notification {
-    /// What every exchange has.
+    /// The fields that every exchange has.
     pub header: Header,
     /// How far it has come.
     pub state: NotificationState,
-    /// Who has the message that the notification is about: a phone or a client here, or a service centre.
+    /// The party that has the message which the notification is about: a phone or a client here, or a service centre.
     pub about: Party,
-    /// What it says, by its place among all that are sent.
+    /// Its content, by its place among all that are sent.
     pub disposition: u8,
     /// How many MESSAGEs went out for it.
     pub attempts: u8,

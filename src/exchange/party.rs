@@ -1,4 +1,4 @@
-//! Who takes part in an exchange, and whose transaction it holds.
+//! The parties of an exchange, and the transaction that it holds.
 
 use core::hash::{Hash as _, Hasher as _};
 use std::hash::DefaultHasher;
@@ -26,7 +26,7 @@ impl IdentityKey {
     }
 }
 
-/// Who stands on the SMS side of an exchange.
+/// The party on the SMS side of an exchange.
 #[repr(u8)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Party {

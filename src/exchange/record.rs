@@ -97,7 +97,7 @@ impl Exchange {
         }
     }
 
-    /// What every exchange has.
+    /// The fields that every exchange has.
     pub const fn header(&self) -> &Header {
         match self {
             Self::SmToIm(it) => &it.header,

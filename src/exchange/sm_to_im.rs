@@ -8,11 +8,11 @@ use super::{ExchangeKey, Header, Offers, Party, TransactionId};
 /// A short message, on its sender's side. Its texts: [`SmToImTexts`](super::SmToImTexts).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SmToIm {
-    /// What every exchange has.
+    /// The fields that every exchange has.
     pub header: Header,
     /// How far it has come.
     pub state: SmToImState,
-    /// Who sent it.
+    /// Its sender.
     pub sender: Party,
     /// RP-Message Reference (TS 24.011 §8.2.3).
     pub rp_mr: u8,
@@ -46,14 +46,14 @@ pub enum SmToImState {
         transaction: TransactionId,
         /// Until when the IM side may answer, in milliseconds since 1970 UTC.
         im_until_ms: u64,
-        /// What the IM side has answered.
+        /// The answers of the IM side.
         answers: ImAnswers,
     },
     /// The sender has its `202`, and the IM side's answer is not known yet.
     Accepted {
         /// The request's transaction.
         transaction: TransactionId,
-        /// What the IM side has answered.
+        /// The answers of the IM side.
         answers: ImAnswers,
     },
     /// The sender has its `202`; the message that the IM side would not take is on its way once more.
@@ -86,19 +86,19 @@ pub enum SmToImState {
     },
     /// The sender has its `202`; the MESSAGE with its report is on its way.
     Reporting {
-        /// What is reported.
+        /// The outcome that is reported.
         outcome: SmOutcome,
         /// How many reports went out.
         sent: u8,
     },
     /// The IM side took it and knows no more; a notification may come (RFC 5438).
     Unconfirmed {
-        /// What was reported.
+        /// The outcome that was reported.
         outcome: SmOutcome,
     },
 }
 
-/// What the clients on the IM side have answered to a relayed request.
+/// The answers of the clients on the IM side to a relayed request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ImAnswers {
     /// The answer that counts, once there is one.
@@ -109,7 +109,7 @@ pub struct ImAnswers {
     pub branches: u32,
 }
 
-/// What became of a short message.
+/// The outcome of a short message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SmOutcome {
     /// The IM side's answer.

@@ -27,7 +27,7 @@ pub trait Store {
     fn is_crowded(&self, share: u64) -> bool;
     /// The next value of one of the bucket's counters.
     fn next_number(&mut self, sequence: Sequence) -> u8;
-    /// What became of the short message with this digest: the newest that is remembered.
+    /// The outcome of the short message with this digest: the newest that is remembered.
     fn outcome_of(&self, digest: u64) -> Option<PastSm>;
     /// Whether the part with this digest belonged to a message that was delivered, and is remembered at this time, in
     /// milliseconds since 1970 UTC.
@@ -74,7 +74,7 @@ impl Change {
     }
 }
 
-/// What became of a short message, kept for a repetition of it.
+/// The outcome of a short message, kept for a repetition of it.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PastSm {

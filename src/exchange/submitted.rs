@@ -2,10 +2,10 @@
 
 use super::{ExchangeKey, Header, Wants};
 
-/// What a service centre may report on. Its texts: [`SubmittedTexts`](super::SubmittedTexts).
+/// A message on which a service centre may report. Its texts: [`SubmittedTexts`](super::SubmittedTexts).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Submitted {
-    /// What every exchange has.
+    /// The fields that every exchange has.
     pub header: Header,
     /// TP-Message-Reference (TS 23.040 §9.2.3.6).
     pub tp_mr: u8,

@@ -154,7 +154,7 @@ impl<'s> View<'s> {
             .push(Change::PartRemembered { digest, until_ms });
     }
 
-    /// What became of the short message with this digest.
+    /// The outcome of the short message with this digest.
     pub fn outcome_of(&self, digest: u64) -> Option<PastSm> {
         let known = self.changes.iter().rev().find_map(|change| match change {
             Change::Remembered(past) if past.digest == digest => Some(*past),
@@ -279,7 +279,7 @@ impl View<'_> {
             .filter(move |message| message.header.identity == identity)
     }
 
-    /// What a service centre has under this TP-Message-Reference.
+    /// The message that a service centre has under this TP-Message-Reference.
     pub fn by_tp_mr(
         &self,
         identity: IdentityKey,
@@ -289,7 +289,7 @@ impl View<'_> {
             .filter(move |kept| kept.tp_mr == tp_mr && kept.header.identity == identity)
     }
 
-    /// What a service centre has of this message.
+    /// The parts of this message that a service centre has.
     pub fn submitted_of(&self, message: ExchangeKey) -> impl Iterator<Item = Submitted> + '_ {
         self.all::<Submitted>(Kind::Submitted)
             .filter(move |kept| kept.message == message)

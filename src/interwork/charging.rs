@@ -12,7 +12,7 @@ use crate::wire::{TpDcs, TpPid, Tpdu, UserData};
 /// Most records until their sequence numbers begin again. A script has numbers of 32 bits.
 const SEQUENCE_NUMBERS: u64 = i32::MAX as u64;
 
-/// What a record is about.
+/// The subject of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Charged {
     /// A message that was submitted: the result is what its sender was told.
@@ -100,7 +100,7 @@ pub struct ChargingRecord {
     pub number: u64,
     /// The node. The host sets it.
     pub node: u16,
-    /// What it is about.
+    /// Its subject.
     pub about: Charged,
     /// The services that the message crosses; of a report, those of the message that it is about.
     pub way: Interworking,

@@ -1,4 +1,4 @@
-//! What is counted.
+//! The events that are counted.
 
 use crate::exchange::Full;
 

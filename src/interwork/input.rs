@@ -91,7 +91,7 @@ pub enum Input<'a> {
         exchange: ExchangeKey,
         /// The session.
         session: SessionToken,
-        /// What the client accepts, or the status code of its refusal.
+        /// The content that the client accepts, or the status code of its refusal.
         answer: Result<Accepts, u16>,
     },
     /// The offer of an MSRP session could not be sent to a client, or there is no client.
@@ -206,7 +206,7 @@ pub enum Input<'a> {
     NotSent {
         /// The exchange of the MESSAGE.
         exchange: ExchangeKey,
-        /// What the effect said; 0 where it names no attempt.
+        /// The attempt that the effect named; 0 where it named none.
         attempt: u8,
         /// Status code: that of [`Unsent`](super::Unsent), or of the client that does not get the message again.
         status: u16,
@@ -215,7 +215,7 @@ pub enum Input<'a> {
     RequestCompleted {
         /// The exchange of the MESSAGE.
         exchange: ExchangeKey,
-        /// What the effect said; 0 where it names no attempt. The host may tell the end of an earlier attempt again.
+        /// The attempt that the effect named; 0 where it named none. The host may tell the end of an earlier attempt again.
         attempt: u8,
         /// Status code; 408 where nothing came in time.
         status: u16,

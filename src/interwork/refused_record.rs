@@ -20,7 +20,7 @@ use crate::wire::{Direction, RpMessage, Tpdu};
 pub struct RefusedMessage<'a> {
     /// The message.
     pub message: &'a MessageIn<'a>,
-    /// What it was to become.
+    /// The kind of message that it was to become.
     pub way: Interworking,
     /// The time.
     pub now: Now,

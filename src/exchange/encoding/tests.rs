@@ -1,4 +1,4 @@
-//! What is written is read again, whatever it is; what is not whole is refused.
+//! Each record that is written can be read again; a damaged record is refused.
 
 use proptest::option;
 use proptest::prelude::*;

@@ -86,7 +86,7 @@ impl Turn<'_> {
         self.cannot_be_proven(kept.message);
     }
 
-    /// What a service centre took from an earlier start.
+    /// The messages of an earlier start that a service centre accepted.
     pub(crate) fn submission_taken_up(&self, mut kept: Submitted) -> Submitted {
         kept.header.due_ms = kept.header.due_ms.max(self.now.unix_ms);
         kept

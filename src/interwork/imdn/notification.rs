@@ -41,7 +41,7 @@ const IN_SESSION_MS: u64 = 30_000;
 /// Milliseconds before the second attempt.
 const PAUSE_MS: u64 = 30_000;
 
-/// What the notification says.
+/// The content of the notification.
 pub(crate) fn disposition_of(notification: &Notification) -> Option<Disposition> {
     let place = usize::from(notification.disposition);
     DISPOSITIONS.get(place).copied()

@@ -50,7 +50,7 @@ impl<'a> Way<'a> {
     }
 }
 
-/// What the line of a session begins with. No URI has a space.
+/// The beginning of the line of a session. No URI has a space.
 const SESSION: &str = "session ";
 
 /// URIs, one per line, for [`Way::parse`].

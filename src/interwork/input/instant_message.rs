@@ -8,7 +8,7 @@ use crate::sip::Capabilities;
 pub struct TranslatedIm {
     /// Key of the exchanges to lock: the recipient's, or the sender's if it goes to a service centre.
     pub identity: Identity,
-    /// Who gets it: the recipient's phone, or a service centre.
+    /// The party that gets the message: the recipient's phone, or a service centre.
     pub party: Party,
     /// Destination: public identity of the recipient, or of the service centre.
     pub address: Text<254>,
@@ -90,7 +90,7 @@ pub struct TranslatedDelivery {
     pub sender: Text<126>,
     /// Whose share of the open exchanges it takes.
     pub share: u64,
-    /// What its sender wants to hear of it.
+    /// The notifications that its sender wants.
     pub notify: Option<NotifyIn>,
     /// Kind of the delivery.
     pub becomes: DeliveredAs,

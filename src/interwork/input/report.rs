@@ -14,7 +14,7 @@ pub struct ReportIn<'m> {
     pub reporter: Identity,
     /// Kind of the reporter.
     pub party: Party,
-    /// What it says.
+    /// Its content.
     pub report: RpReport,
     /// RP-Message Reference of the reported message.
     pub rp_mr: u8,

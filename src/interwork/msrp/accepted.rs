@@ -7,7 +7,7 @@ use crate::mime::CPIM_TYPE;
 use crate::sip::{MediaDirection, Sdp, Setup};
 use crate::wire::msrp::Path;
 
-/// What a 2xx to an offer means.
+/// The meaning of a 2xx to an offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientAccepted {
     /// The first answer. An error is the outcome as a SIP status code: then the session is to be ended.

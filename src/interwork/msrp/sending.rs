@@ -53,7 +53,7 @@ pub struct SendingSession {
     pub dialog: Option<SessionDialog>,
     /// The connection, once a frame has come through it.
     pub connection: Option<i32>,
-    /// What is sent.
+    /// The content that is sent.
     pub content: SentContent,
     /// Octets of the message.
     pub total: u32,

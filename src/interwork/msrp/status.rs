@@ -2,7 +2,7 @@
 
 use crate::interwork::ended::Ended;
 
-/// What becomes of a message that came by MSRP.
+/// The outcome of a message that came by MSRP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MsrpOutcome {
     /// The phone has the whole message.

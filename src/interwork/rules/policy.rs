@@ -27,7 +27,7 @@ pub enum SenderWithoutNumber {
     Reject,
 }
 
-/// Who subscribes to the `reg` event package, in P-Asserted-Identity.
+/// The subscriber to the `reg` event package, in P-Asserted-Identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RegEventIdentity {
     /// The gateway, by its `gateway_uri`.

@@ -42,7 +42,7 @@ impl Retry {
     }
 }
 
-/// What may follow a failure.
+/// The attempts that may follow a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Next {
     /// Another attempt, later.

@@ -131,7 +131,7 @@ impl Turn<'_> {
         }
     }
 
-    /// What the recipient has now.
+    /// The recipient's capabilities are known.
     pub(crate) fn looked_up(&mut self, key: ExchangeKey, can: Capabilities, may_convert: bool) {
         let message = self.get::<StoredMessage>(key);
         let Some(mut message) =
@@ -463,7 +463,7 @@ impl Turn<'_> {
     }
 }
 
-/// What became of a stored message.
+/// The outcome of a stored message.
 #[derive(Clone, Copy)]
 enum Outcome {
     /// A device has it (200), or may have it.

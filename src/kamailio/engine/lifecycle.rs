@@ -46,7 +46,7 @@ pub(crate) fn open(state: &GatewayState) -> usize {
     messages + registrations.map_or(0, |queue| queue.unanswered()) + unwritten(state)
 }
 
-/// What waits for a database that is there: changes of exchanges, and charging records.
+/// How many changes of exchanges and charging records wait for the database, unless it is away.
 fn unwritten(state: &GatewayState) -> usize {
     let storage = state.storage.as_ref().filter(|storage| !storage.is_away());
     storage.map_or(0, |storage| storage.waiting()) + state.charging.unwritten()

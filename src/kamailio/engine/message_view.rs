@@ -103,7 +103,7 @@ impl<'m> MessageView<'m> {
         Self::of_request(msg)
     }
 
-    /// The same of an INVITE.
+    /// The view of an INVITE.
     pub(crate) fn of_invite(msg: Request<'m>) -> Option<Self> {
         Self::of_request(msg).filter(|_| msg.is(Method::Invite))
     }

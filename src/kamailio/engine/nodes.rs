@@ -38,7 +38,7 @@ const ANSWER_MS: u64 = 2_000;
 /// How many exchanges of a dead node are taken over at once.
 const GROUP: usize = 256;
 
-/// What this process has seen of another node.
+/// The last sign of life of another node that this process has seen.
 struct Seen {
     beat: i64,
     changed_ms: u64,
@@ -123,7 +123,7 @@ impl Watch {
                 ask(row.number, &row.uri);
             }
             let beats = now_ms < seen.changed_ms + nodes.settings.timeout_ms;
-            // What was taken over stays so until it beats again.
+            // A node whose exchanges were taken over counts as dead until its next sign of life.
             let is_alive = beats || nodes.answers(row.number) && !seen.is_taken_over;
             if is_alive && !beats && !seen.is_told {
                 seen.is_told = true;

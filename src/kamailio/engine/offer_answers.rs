@@ -1,4 +1,4 @@
-//! What comes back to sessions that the gateway has offered: answers to the INVITE, frames, BYE, and the end of their time.
+//! Events of sessions that the gateway has offered: answers to the INVITE, frames, BYE, and the end of their time.
 
 use crate::interwork::Input;
 use crate::interwork::msrp::{ClientAccepted, SendingSession, SendingState};

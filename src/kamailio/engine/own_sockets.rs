@@ -41,7 +41,7 @@ impl OwnPlace {
         }
     }
 
-    /// The same for an offer or an answer.
+    /// This place, for an offer or an answer.
     pub(crate) fn address(&self) -> OwnAddress<'_> {
         OwnAddress {
             address: &self.host,

@@ -155,7 +155,7 @@ pub(crate) fn is_accepting() -> bool {
 pub(crate) fn accept_early(transaction: TransactionPlace, answer: &Answer) {
     ACCEPTING.set(true);
     if let Some(found) = FoundTransaction::look_up(transaction) {
-        // It fails if the IM side has just answered.
+        // The answer fails if the IM side has just answered.
         answer::reply(found, answer);
     }
     ACCEPTING.set(false);

@@ -133,7 +133,7 @@ fn write(storage: &Storage, waiting: &[Taken]) -> bool {
         return true;
     }
     DATABASE_ERROR.count();
-    // One row may be the reason, or the database.
+    // The reason may be a single row, or the database.
     let is_there = storage.rows.write(&[], write_once).is_ok();
     if is_there {
         write_one_by_one(storage, waiting);
@@ -211,7 +211,7 @@ fn change(waiting: &Taken) -> Option<RowChange<'_>> {
     match waiting.work {
         Work::Charge => waiting.record.as_deref().map(RowChange::Charge),
         Work::Delete => Some(RowChange::Delete(key)),
-        // It may be back already.
+        // The message may be in memory again.
         Work::Release => (!is_open(key)).then_some(RowChange::Release(key)),
         Work::Ask | Work::Write => {
             let (exchange, texts) = {

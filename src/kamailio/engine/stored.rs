@@ -38,7 +38,7 @@ const COUNT_MS: u64 = 10_000;
 /// How many recipients the schedule finds at once.
 const FOUND: usize = 64;
 
-/// What the process knows of the stored messages.
+/// The stored messages, as far as the process knows them.
 #[derive(Default)]
 struct Index {
     /// Whether the table was read.
@@ -281,12 +281,12 @@ fn in_memory(key: ExchangeKey) -> Option<(StoredMessage, Texts)> {
 /// Drops what an operator drops. `write` writes all that waits for the database.
 pub(super) fn drop_next(storage: &Storage, write: impl Fn()) {
     while let Some(key) = storage.next_drop() {
-        // One that is being delivered stays.
+        // A message that is being delivered stays.
         if is_open(key) {
             continue;
         }
         if storage.have_rows_to_go() {
-            // One of them may be of this message, which was delivered just now. The bell rings when they are in the queue.
+            // The row of this message may be among them: it was delivered just now. The bell rings when they are in the queue.
             storage.drop(key);
             return;
         }
@@ -316,7 +316,7 @@ fn begin_next(storage: &Storage, write: impl FnOnce()) {
         return;
     }
     if storage.have_rows_to_go() {
-        // One of them may be theirs. The bell rings when they are in the queue.
+        // A row of these recipients may be among them. The bell rings when they are in the queue.
         return INDEX.with_borrow_mut(|index| chosen.into_iter().for_each(|it| index.put(it)));
     }
     // Of a message that has ended, the row goes now: it must not be read again.

@@ -13,7 +13,7 @@ use crate::kamailio::state::stored_for::digest;
 /// Milliseconds between two looks at the schedule.
 pub(super) const SCHEDULE_MS: u64 = 1_000;
 
-/// What the recipient of a stored message has now.
+/// The capabilities of the recipient of a stored message, as they are now.
 pub(super) fn look_up(
     exchange: ExchangeKey,
     recipient: &str,

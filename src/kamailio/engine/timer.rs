@@ -53,7 +53,7 @@ impl process::Timer for Timer {
                 connections::look(watch, now_ms);
             }
         });
-        // What was taken up of an earlier start waits until the registrations are there.
+        // Exchanges of an earlier start wait until the registrations are loaded.
         if state().lifecycle.stage().loaded.load(SeqCst) != 0 {
             look();
             stored_recipients::wake_each_second(now_ms);

@@ -103,7 +103,7 @@ fn routes(octets: &[u8]) -> String {
     routes.collect::<Vec<_>>().join(", ")
 }
 
-/// What at least one contact of the identity can do. Exception: a request to all IM clients has one body for all of them, so
+/// The capabilities that at least one contact of the identity has. Exception: a request to all IM clients has one body for all of them, so
 /// `cpim` is set only if all IM clients accept `message/cpim`.
 pub(crate) fn capabilities(identity: &str, flags: ContactFlags) -> Capabilities {
     let (mut found, mut all_cpim) = (0, true);

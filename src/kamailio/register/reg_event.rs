@@ -43,7 +43,7 @@ struct PendingSubscribe {
     call_id: String,
 }
 
-/// What is done after the script, and so after `save()`.
+/// The work that is left for the end of the script, and so for the time behind `save()`.
 #[derive(Default)]
 struct AfterScript {
     /// The NOTIFY must find the contact.
@@ -212,9 +212,9 @@ fn owner_of(aor: &str, person: &Identity) -> AorOwner {
 pub(crate) enum NotifyResult {
     /// Its contacts are stored.
     Taken,
-    /// It belongs to no subscription, or no S-CSCF has the person registered.
+    /// The notification belongs to no subscription, or no S-CSCF has the person registered.
     NotOurs,
-    /// It cannot be decoded.
+    /// The notification cannot be decoded.
     Unreadable,
     /// Its Content-Encoding is not supported.
     Unsupported,

@@ -1,4 +1,4 @@
-//! What mod_init made and all processes share.
+//! The state that mod_init makes and all processes share.
 
 use std::sync::OnceLock;
 

@@ -17,7 +17,7 @@ const PAGE: usize = 4_064;
 /// The name of a session: its place in four hexadecimal digits, and 120 random bits.
 pub(crate) type Token = SessionToken;
 
-/// What the table has to know of a session.
+/// A session, as the table sees it.
 pub(crate) trait Session: Plain + Copy {
     /// Its name.
     fn token(&self) -> Token;

@@ -1,4 +1,4 @@
-//! What is known of messages that are open or ended lately, by the Call-ID of their senders: for the log and for
+//! Messages that are open or ended a short time ago, by the Call-ID of their senders: for the log and for
 //! `ipsmgw.trace`. No number and no text of anybody.
 
 use std::hash::{BuildHasher as _, RandomState};
@@ -16,7 +16,7 @@ const REMEMBERED: usize = 4096;
 /// A Call-ID that is longer is kept as far as this.
 pub(crate) type CallId = Text<126>;
 
-/// What is known of one message.
+/// One message.
 #[derive(Clone, Copy)]
 pub(crate) struct Known {
     pub(crate) exchange: ExchangeKey,
@@ -45,7 +45,7 @@ struct Past {
 
 plain!(struct Past { call_id, opened_ms, took_ms, ended });
 
-/// What is known of one message, or nothing.
+/// The message, or nothing.
 type Place<M, V> = Guarded<<M as Memory>::Lock, Option<V>>;
 
 pub(crate) struct Trace<M: Memory> {
@@ -201,7 +201,7 @@ pub(crate) fn tell(ended: Ended) {
         number(tp_fcs.map(Into::into)),
     );
     let leg = number(sip_failure);
-    // What went well is for those who want to know more.
+    // A success is a line of a lower level.
     if ending == Ending::Delivered {
         tracing::info!(direction, status, "{outcome}");
     } else {

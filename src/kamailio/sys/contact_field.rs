@@ -30,7 +30,7 @@ impl<'m> Request<'m> {
     }
 }
 
-/// What Kamailio has read in a Contact header field.
+/// A Contact header field, as Kamailio has read it.
 fn parsed(field: Kept<'_, ffi::hdr_field>) -> Option<Kept<'_, ffi::contact_body>> {
     if parse_contact(field) != 0 {
         return None;

@@ -30,7 +30,7 @@ impl Handle {
     }
 }
 
-/// What Kamailio calls for the value of a counter.
+/// The function that Kamailio calls for the value of a counter.
 pub(super) type Value = extern "C" fn(ffi::counter_handle_t, *mut c_void) -> c_long;
 
 /// In mod_init.

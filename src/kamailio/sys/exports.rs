@@ -11,7 +11,7 @@ use super::process::Rank;
 use super::pv::{self, Transformation};
 use super::{parameter, rpc};
 
-/// What Kamailio calls of a module while it starts. False aborts the start; the log says why.
+/// The functions of a module that Kamailio calls while it starts. False aborts the start; the log says why.
 pub(crate) trait Module {
     /// The transformations.
     type Transformation: Transformation;

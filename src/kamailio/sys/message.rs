@@ -11,7 +11,7 @@ use crate::base::HeaderNames;
 
 /// A live message. All that can be wrong with a message pointer is checked where one is made.
 ///
-/// What it gives out points into the buffer that the message was received in, which stays as it is for `'m`.
+/// All texts point into the buffer that the message was received in, which stays as it is for `'m`.
 #[derive(Clone, Copy)]
 pub(crate) struct SipMsg<'m> {
     kept: Kept<'m, ffi::sip_msg>,
@@ -83,7 +83,7 @@ impl<'m> SipMsg<'m> {
         (msg.id, msg.pid, msg.buf as usize)
     }
 
-    /// What its first line says it is.
+    /// Request or reply, by its first line.
     pub(super) fn kind(&self) -> u32 {
         u32::try_from(self.fields().first_line.type_).unwrap_or(ffi::SIP_INVALID)
     }
@@ -258,7 +258,7 @@ impl<'m> SipMsg<'m> {
         Some(self.octets(&self.kept.follow(field)?.fields().body))
     }
 
-    /// What Content-Length declares.
+    /// The number in Content-Length.
     pub(crate) fn content_length(&self) -> Option<usize> {
         let field = self.kept.follow(|msg| &msg.content_length)?;
         // Kamailio keeps the number in the place of a pointer (parse_content_length).

@@ -157,7 +157,7 @@ functions! {
     }
 }
 
-/// What other modules export. Read-only after mod_init, the same in every process.
+/// The functions that other modules export. Read-only after mod_init, the same in every process.
 pub(super) struct Modules {
     pub(super) tm: Tm,
     pub(super) tm_commands: TmCommands,

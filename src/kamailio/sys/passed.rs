@@ -1,4 +1,4 @@
-//! What Kamailio passes to functions of this module.
+//! The arguments that Kamailio passes to functions of this module.
 //!
 //! Safe code cannot make these values. So a function that takes them is called by Kamailio alone, and what their comments
 //! promise is what Kamailio does. `'c` is the call.

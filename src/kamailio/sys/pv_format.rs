@@ -15,7 +15,7 @@ unsafe impl Send for PvFormat {}
 // SAFETY: as above.
 unsafe impl Sync for PvFormat {}
 
-/// What `parse` has made.
+/// The parsed format.
 impl Argument for &PvFormat {
     type C = *mut ffi::pv_elem_t;
 

@@ -1,5 +1,5 @@
 //! Why mod_init fails.
 
-/// What is wrong with the configuration, as a sentence that says what to write instead.
+/// An error in the configuration: a sentence that names the value, and what to write instead.
 #[derive(Debug)]
 pub(crate) struct SettingError(pub(crate) String);

@@ -17,7 +17,7 @@ pub(crate) trait Rule {
 
 type Handler = extern "C" fn(c_int, Option<&libc::siginfo_t>, *mut c_void);
 
-/// What Kamailio does about each of the signals in this process.
+/// Kamailio's handlers of these signals in this process.
 static KAMAILIOS: [AtomicUsize; 2] = [const { AtomicUsize::new(0) }; 2];
 const SIGNALS: [c_int; 2] = [libc::SIGTERM, libc::SIGINT];
 

@@ -53,7 +53,7 @@ const fn class(layout: Layout) -> Option<usize> {
     }
 }
 
-/// What the system's allocator is asked for: a block of this class.
+/// The layout of a block of this class, as the system's allocator is asked for it.
 const fn layout_of(class: usize) -> Layout {
     match Layout::from_size_align((class + 1) * STEP, STEP) {
         Ok(layout) => layout,

@@ -1,4 +1,4 @@
-//! What tm tells of a transaction, as typed events.
+//! Events of a transaction, as tm reports them.
 
 use std::os::raw::{c_int, c_uint, c_void};
 
@@ -16,7 +16,7 @@ use super::transaction::Transaction;
 pub(crate) trait Watcher {
     /// Its name in the log.
     const NAME: &'static str;
-    /// What it is told of.
+    /// The events that it is called for.
     const EVENTS: &'static [TmEvent];
 
     fn told(about: &Told<'_>);
@@ -54,7 +54,7 @@ impl TmEvent {
     ];
 }
 
-/// What tm tells.
+/// An event of a transaction.
 pub(crate) struct Told<'t> {
     pub(crate) event: TmEvent,
     pub(crate) transaction: Transaction<'t>,
@@ -90,7 +90,7 @@ impl<'t> Told<'t> {
         unsafe { SipMsg::new(self.parameters.fields().rpl) }?.reply()
     }
 
-    /// What was sent, or nothing.
+    /// The octets that were sent, or nothing.
     pub(crate) fn sent(&self) -> &'t [u8] {
         self.parameters.octets(|parameters| &parameters.send_buf)
     }

@@ -12,7 +12,7 @@ use super::modules::modules;
 use super::request::Request;
 use super::text::{self, Lent, lend};
 
-/// What names a transaction in all processes.
+/// The name of a transaction, the same in all processes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct TransactionPlace {
     pub(crate) entry: u32,
@@ -185,11 +185,11 @@ pub(crate) fn current_branch() -> Option<u32> {
     u32::try_from(modules().tm.t_gett_branch()).ok()
 }
 
-/// What [`begin`] found.
+/// The result of [`begin`].
 pub(crate) enum Begun {
     /// The request has its transaction.
     Transaction,
-    /// It is a retransmission; tm has dealt with it.
+    /// The request is a retransmission; tm has answered it.
     Retransmission,
     /// There can be no transaction.
     Failed,
@@ -250,10 +250,10 @@ pub(super) struct CurrentKept {
     branch: c_int,
 }
 
-/// What this process works on.
+/// The transaction that this process works on.
 enum CurrentTransaction {
     None,
-    /// What it was working on when [`CurrentKept`] was made.
+    /// The transaction that it was working on when [`CurrentKept`] was made.
     Before,
 }
 

@@ -167,7 +167,7 @@ impl Info {
     }
 }
 
-/// What is changed in a contact.
+/// The changes of a contact.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Update {
     pub(crate) branch_flags: Option<u32>,

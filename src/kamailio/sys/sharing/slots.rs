@@ -101,12 +101,12 @@ pub(in crate::kamailio) struct Held<'s, M: Memory, T: Plain, B> {
 }
 
 impl<M: Memory, T: Plain, B> Held<'_, M, T, B> {
-    /// What stands beside the lock.
+    /// The value beside the lock.
     pub(in crate::kamailio) fn beside(&self) -> &B {
         &self.beside
     }
 
-    /// What stands beside the lock, to be changed.
+    /// The value beside the lock, to be changed.
     pub(in crate::kamailio) fn beside_mut(&mut self) -> &mut B {
         &mut self.beside
     }
