@@ -2,7 +2,7 @@
 
 use super::{ExchangeKey, Header, NEVER, Party, TransactionId};
 
-/// Milliseconds before a `202` at which a message is written to the database.
+/// Milliseconds before a promise to the sender at which a message is written to the database.
 const STORE_BEFORE_MS: u64 = 1_500;
 
 /// RP-DATA to the SMS side. Its texts: [`ImToSmTexts`](super::ImToSmTexts).
@@ -75,9 +75,10 @@ pub enum Role {
 /// The sender of an instant message, and what it is owed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sender {
-    /// The sender's transaction, as long as it waits for its answer.
-    pub held: Option<Held>,
-    /// Whether the message is to be written to the database before the sender gets a `202`, so that it is a promise.
+    /// How it waits for the outcome.
+    pub wait: SenderWait,
+    /// Whether the message is to be written to the database before the sender gets a `202`, or in a session a `200`, so that this is
+    /// a promise.
     pub to_be_stored: bool,
     /// Whether it is a stored message from now on, whose charging record of the delivery is another exchange's.
     pub is_stored: bool,
@@ -85,6 +86,20 @@ pub struct Sender {
     pub wants: Wants,
     /// When the message was taken, or sent where the sender says so, in seconds since 1970 UTC.
     pub unix: i64,
+}
+
+/// How the sender of an instant message waits for the outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SenderWait {
+    /// Not any longer.
+    No,
+    /// Its transaction is open.
+    Held(Held),
+    /// It came in an MSRP session of this start, which tells the sender the outcome.
+    InSession {
+        /// When the session answers the last chunk, in milliseconds since 1970 UTC.
+        until_ms: u64,
+    },
 }
 
 /// A transaction that waits for its final response.
@@ -182,12 +197,17 @@ impl ImToSmState {
             Self::Closing => "Closing",
         }
     }
+
+    /// Whether the sender knows the outcome.
+    pub const fn is_told(&self) -> bool {
+        matches!(self, Self::Failed { .. } | Self::Closing)
+    }
 }
 
 impl Sender {
     /// Nobody waits, and nobody wants to hear anything.
     pub const NOBODY: Self = Self {
-        held: None,
+        wait: SenderWait::No,
         to_be_stored: false,
         is_stored: false,
         wants: Wants::NOTHING,
@@ -222,20 +242,25 @@ impl ImToSm {
 
     /// The sender's transaction, as long as it waits for its answer.
     pub const fn held(&self) -> Option<Held> {
-        match self.role {
-            Role::Message(sender) => sender.held,
-            Role::Part { .. }
-            | Role::StatusReport
-            | Role::Stored { .. }
-            | Role::ShortMessage { .. } => None,
+        match self.sender().wait {
+            SenderWait::Held(held) => Some(held),
+            SenderWait::No | SenderWait::InSession { .. } => None,
         }
+    }
+
+    /// Whether an MSRP session tells the sender the outcome.
+    pub const fn is_in_session(&self) -> bool {
+        matches!(self.sender().wait, SenderWait::InSession { .. })
     }
 
     /// When it is to be written to the database, in milliseconds since 1970 UTC; [`NEVER`].
     pub const fn store_ms(&self) -> u64 {
-        match self.held() {
-            Some(held) if self.sender().to_be_stored => {
-                held.until_ms.saturating_sub(STORE_BEFORE_MS)
+        let sender = self.sender();
+        match sender.wait {
+            SenderWait::Held(Held { until_ms, .. }) | SenderWait::InSession { until_ms }
+                if sender.to_be_stored =>
+            {
+                until_ms.saturating_sub(STORE_BEFORE_MS)
             }
             _ => NEVER,
         }

@@ -30,7 +30,7 @@ mod view;
 pub use clients::Clients;
 pub use encoding::{Damaged, decode, encode, identity_in};
 pub use header::{Header, NEVER, Stored};
-pub use im_to_sm::{Held, ImToSm, ImToSmState, Role, RpRefusal, Sender, Wants};
+pub use im_to_sm::{Held, ImToSm, ImToSmState, Role, RpRefusal, Sender, SenderWait, Wants};
 pub use kept_part::{Group, KeptPart, KeptPartState, OwedReport};
 pub use key::ExchangeKey;
 pub use list_delivery::{ListDelivery, ListDeliveryState};

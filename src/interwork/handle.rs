@@ -122,7 +122,8 @@ impl Turn<'_> {
                 hold_ms,
                 route,
             } => self.deliver(im, transaction, hold_ms, route),
-            Input::SessionMessage { im } => self.session_message(im),
+            Input::SessionMessage { im, hold_ms } => self.session_message(im, hold_ms),
+            Input::SessionHoldTimeout { exchange } => self.session_hold_timeout(exchange),
             Input::List { delivery, request } => self.list(delivery, request),
             Input::Begin { exchange, delivery } => self.begin(exchange, delivery),
             Input::Forked { exchange, clients } if self.offers_of(exchange).is_some() => {

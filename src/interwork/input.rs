@@ -173,6 +173,14 @@ pub enum Input<'a> {
     SessionMessage {
         /// The message.
         im: &'a TranslatedIm,
+        /// How long the session holds the response to the last chunk, in milliseconds.
+        hold_ms: u64,
+    },
+    /// The session cannot hold this response any longer. The verdict is [`Verdict::Taken`](super::Verdict::Taken) if the response
+    /// is 200 and the outcome follows in a report. Else [`Effect::Ended`](super::Effect::Ended) tells the outcome, or has told it.
+    SessionHoldTimeout {
+        /// The exchange of the message.
+        exchange: ExchangeKey,
     },
     /// Adds one recipient of a list. Nothing is sent yet.
     List {

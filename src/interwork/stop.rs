@@ -17,9 +17,13 @@ impl Turn<'_> {
         match self.view.by_key(key) {
             // For a long message, the exchange of the last part holds the sender. A sender that already has a `202`
             // is not answered again.
-            Some(Exchange::ImToSm(im)) if im.is_held() => self.conclude(key, STOPPED, false),
+            Some(Exchange::ImToSm(im)) if im.is_held() => self.im_not_kept(key),
             // The next start takes it up.
             Some(open) if open.header().stored == Stored::Yes => {}
+            // Its session tells the sender.
+            Some(Exchange::ImToSm(im)) if im.is_in_session() && !im.state.is_told() => {
+                self.im_not_kept(key);
+            }
             Some(Exchange::ImToSm(im)) => self.im_stopped(&im),
             // Nothing was promised.
             Some(Exchange::SmToIm(sm)) if sm.state.is_relayed() => self.not_taken(&sm),
@@ -32,5 +36,11 @@ impl Turn<'_> {
             Some(Exchange::Notification(it)) => self.notification_stopped(&it),
             _ => {}
         }
+    }
+
+    /// The next start does not know the message, nor parts of it that the database has already.
+    fn im_not_kept(&mut self, key: ExchangeKey) {
+        self.remove_parts(key);
+        self.conclude(key, STOPPED, false);
     }
 }

@@ -14,6 +14,7 @@ mod long_sm_to_im;
 mod msrp;
 mod msrp_notifications;
 mod msrp_offers;
+mod msrp_promises;
 mod msrp_sending;
 mod notification_ways;
 mod notifications;

@@ -1,7 +1,7 @@
 //! MSRP sessions: rows MOD-3, DLV-9, DLV-10 (RFC 4975 §7).
 
 use ipsmgw::base::Text;
-use ipsmgw::exchange::ReplyTo;
+use ipsmgw::exchange::{ExchangeKey, ReplyTo};
 use ipsmgw::interwork::msrp::offer::OwnAddress;
 use ipsmgw::interwork::msrp::*;
 use ipsmgw::interwork::{Effect, Input, Refusal};
@@ -90,7 +90,7 @@ impl Session {
         };
         match self.session.receive(&frame, &arrival, &mut self.octets) {
             Received::Nothing => Got::Nothing,
-            Received::Answer(answer) => Got::Status(status(&answer)),
+            Received::Answer(frames) => Got::Status(status(&frames[0])),
             Received::Message(place) => Got::Whole(place),
             Received::Response(code) => Got::Response(code),
         }
@@ -99,6 +99,19 @@ impl Session {
     /// A SEND with these header fields, a body and a flag.
     fn send(&mut self, fields: &str, body: &str, flag: char) -> Got {
         self.frame(&send(OWN, PEER, fields, body, flag), 1)
+    }
+
+    /// The responses to what is held too long so many milliseconds later, all of it promised.
+    fn late(&mut self, wait_ms: u64) -> Vec<Vec<u8>> {
+        for (place, _) in self.session.undecided() {
+            let exchange = ExchangeKey::new(1, 1 + place as u64).unwrap();
+            self.session.sent_as(place, exchange);
+        }
+        let late = self.session.held_too_long(self.now_ms + wait_ms);
+        let places = late.into_iter();
+        places
+            .filter_map(|late| self.session.promised(late.place))
+            .collect()
     }
 
     fn chunk(&mut self, id: &str, range: &str, body: &str, flag: char) -> Got {
@@ -227,10 +240,10 @@ fn frames_of_others() {
         let received = session
             .session
             .receive(&frame, &arrival, &mut session.octets);
-        let Received::Answer(answer) = received else {
+        let Received::Answer(frames) = received else {
             panic!("{received:?}")
         };
-        assert!(answer.starts_with(b"MSRP tran1 481 "), "{to} {from}");
+        assert!(frames[0].starts_with(b"MSRP tran1 481 "), "{to} {from}");
     }
     assert_eq!(session.chunk("id-1", "1-*/*", "a", '+'), Got::Status(200));
     let octets = send(OWN, PEER, whole, "x", '$');
@@ -395,12 +408,12 @@ fn a_delivered_message_that_comes_again_is_reported_again() {
         let got = session
             .session
             .receive(&frame, &arrival, &mut session.octets);
-        let Received::Answer(octets) = got else {
+        let Received::Answer(frames) = got else {
             panic!("{got:?}")
         };
-        let (rest, response) = Frame::decode(&octets).unwrap();
+        let (_, response) = Frame::decode(&frames[0]).unwrap();
         assert!(matches!(response.start, Start::Response(200, _)));
-        let report = (!rest.is_empty()).then(|| Frame::decode(rest).unwrap().1);
+        let report = frames.get(1).map(|report| Frame::decode(report).unwrap().1);
         let about = report.map(|report| report.byte_range().unwrap().unwrap());
         assert_eq!(about.map(|range| range.to_string()).as_deref(), size);
     }
@@ -416,15 +429,19 @@ fn at_the_end_of_the_gateway_each_sender_gets_its_word() {
         let fields = format!("Message-ID: id-{number}\r\n{fields}");
         assert_eq!(session.send(&fields, "hello", '$'), Got::Whole(number));
     }
-    session.session.due(session.now_ms + LIMITS.hold_ms);
+    assert_eq!(session.late(LIMITS.hold_ms).len(), 1);
     assert_eq!(
         session.send("Message-ID: id-3\r\n", "hello", '$'),
         Got::Whole(3)
     );
     assert_eq!(session.chunk("part", "1-*/*", "a", '+'), Got::Status(200));
-    let frames = session.session.stop(|| 7);
+    let undecided = session.session.undecided();
+    let mut frames = Vec::new();
+    for (place, _) in &undecided {
+        frames.extend(session.session.outcome(*place, MsrpOutcome::Failed(408), 7));
+    }
     assert_eq!(told(&frames), [(true, 408), (true, 408), (false, 408)]);
-    assert!(session.session.stop(|| 7).is_empty());
+    assert!(session.session.undecided().is_empty());
 }
 
 #[test]
@@ -454,15 +471,9 @@ fn who_is_told_of_the_outcome() {
             "Message-ID: id-1\r\nSuccess-Report: {success}\r\nFailure-Report: {failure}\r\n"
         );
         assert_eq!(session.send(&fields, "hello", '$'), Got::Whole(0), "{row}");
-        assert!(
-            session
-                .session
-                .due(session.now_ms + LIMITS.hold_ms - 1)
-                .is_empty(),
-            "{row}"
-        );
+        assert!(session.late(LIMITS.hold_ms - 1).is_empty(), "{row}");
         if is_late {
-            let held = session.session.due(session.now_ms + LIMITS.hold_ms);
+            let held = session.late(LIMITS.hold_ms);
             let held: Vec<u16> = held.iter().map(|frame| status(frame)).collect();
             assert_eq!(
                 held,
@@ -536,7 +547,10 @@ fn send_hello(world: &mut World) -> Done {
         world.now,
     );
     let im = translated.unwrap();
-    world.handle(Input::SessionMessage { im: &im })
+    world.handle(Input::SessionMessage {
+        im: &im,
+        hold_ms: LIMITS.hold_ms,
+    })
 }
 
 #[test]

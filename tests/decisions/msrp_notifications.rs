@@ -60,7 +60,10 @@ fn outcome(world: &mut World, session: &MsrpSession, wanted: &str, rp: &[u8]) ->
     let message = whole("message/cpim", body.as_bytes());
     let (gateway, can) = (&world.gateway, Capabilities::default());
     let im = gateway.translate_session_message(session, &message, body.as_bytes(), can, world.now);
-    let done = world.handle(Input::SessionMessage { im: &im.unwrap() });
+    let done = world.handle(Input::SessionMessage {
+        im: &im.unwrap(),
+        hold_ms: 20_000,
+    });
     let rp_mr = done.message().body[1];
     let report = [&[rp[0], rp_mr], &rp[1..]].concat();
     world.report(&from_phone(BOB, &report))

@@ -244,6 +244,7 @@ impl Store {
 /// The actions for one input.
 #[derive(Default)]
 pub(crate) struct Done {
+    pub(crate) verdict: Option<Verdict>,
     pub(crate) replies: Vec<(Answer, Verdict)>,
     pub(crate) replied_to: Vec<ReplyTo>,
     pub(crate) relayed: Vec<ExchangeKey>,
@@ -277,7 +278,10 @@ pub(crate) struct Done {
 
 impl Done {
     pub(crate) fn of(step: Step) -> Self {
-        let mut done = Self::default();
+        let mut done = Self {
+            verdict: Some(step.verdict),
+            ..Self::default()
+        };
         if let Verdict::Listed(exchange) | Verdict::Queued(exchange) = step.verdict {
             done.enlisted.push(exchange);
         }

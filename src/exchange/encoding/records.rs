@@ -5,7 +5,7 @@ use super::checked::{Encoded, Layout, Reader, enumeration, structure};
 use crate::exchange::{
     Clients, Header, IdentityKey, ImAnswers, ImToSm, ImToSmState, KeptPart, KeptPartState,
     ListDelivery, ListDeliveryState, Notification, NotificationState, Offers, Party, Role,
-    RpRefusal, Sender, Services, SmOutcome, SmToIm, SmToImState, Stored, StoredContent,
+    RpRefusal, Sender, SenderWait, Services, SmOutcome, SmToIm, SmToImState, Stored, StoredContent,
     StoredMessage, StoredMessageState, Submitted, TransactionId, Wants,
 };
 
@@ -79,7 +79,7 @@ enumeration!(ImToSmState {
     10 => Storing { status, retry_after },
 });
 enumeration!(Role { 0 => Message(sender), 1 => Part { last }, 2 => StatusReport, 3 => ShortMessage { from, until_ms }, 4 => Stored { message } });
-structure!(Sender { wants, unix; held: None, to_be_stored: false, is_stored: false });
+structure!(Sender { wants, unix; wait: SenderWait::No, to_be_stored: false, is_stored: false });
 structure!(RpRefusal { cause, fcs });
 
 structure!(KeptPart {

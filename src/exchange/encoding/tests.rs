@@ -102,7 +102,7 @@ fn im_to_sm_state() -> impl Strategy<Value = ImToSmState> {
 fn role() -> impl Strategy<Value = Role> {
     prop_oneof![
         (wants(), any::<i64>()).prop_map(|(wants, unix)| Role::Message(Sender {
-            held: None,
+            wait: SenderWait::No,
             to_be_stored: false,
             is_stored: false,
             wants,

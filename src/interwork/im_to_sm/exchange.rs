@@ -1,8 +1,8 @@
 //! IM -> SM: from the instant message, whose sender is held, to the report of the phone.
 
 use crate::exchange::{
-    ExchangeKey, ImToSm, ImToSmState, ImToSmTexts, Kind, Party, ReplyTo, Role, RpRefusal, Sender,
-    Stored, TransactionId,
+    ExchangeKey, ImToSm, ImToSmState, ImToSmTexts, Kind, NEVER, Party, ReplyTo, Role, RpRefusal,
+    Sender, SenderWait, Stored, TransactionId,
 };
 use crate::interwork::counter::Counter;
 use crate::interwork::ended::{Ended, Ending};
@@ -343,7 +343,7 @@ impl Turn<'_> {
         self.charge_im_may_be_belied(&im, status);
         im.state = ImToSmState::Failed { status };
         if let Some(sender) = im.sender_mut() {
-            sender.held = None;
+            sender.wait = SenderWait::No;
         }
         im.header.due_ms = self.now.unix_ms + self.gateway.policy.report_timeout_ms;
         self.view.update(im);
@@ -384,13 +384,63 @@ impl Turn<'_> {
                 Verdict::Taken,
             );
         };
+        let is_promised = self.is_promised(&im);
+        if let Some(open) = self.get::<ImToSm>(key)
+            && let ImToSmState::Settled {
+                status,
+                retry_after,
+            } = open.state
+        {
+            self.end(open, status, retry_after);
+        }
+        if !is_promised {
+            return self.start_next(im.header.identity, im.to);
+        }
+        self.answer_held(&im, ACCEPTED.status, ACCEPTED.retry_after);
+        if let Some(sender) = im.sender_mut() {
+            sender.wait = SenderWait::No;
+        }
+        self.view.update(im);
+        self.count(Counter::ImAccepted);
+        self.ended(Ended::with(key, Kind::ImToSm, ACCEPTED.status));
+        self.notify_accepted(key, im.sender().wants);
+    }
+
+    /// A session cannot hold the response to the last chunk of this message any longer. [`Verdict::Taken`]: the response is 200,
+    /// and the outcome follows. [`Verdict::Refused`]: the outcome is told now.
+    pub(crate) fn session_hold_timeout(&mut self, key: ExchangeKey) {
+        self.verdict = Verdict::Refused;
+        let im = self.get::<ImToSm>(key);
+        let Some(mut im) = im.filter(|im| im.is_in_session() && !im.state.is_told()) else {
+            return;
+        };
+        if !self.is_promised(&im) {
+            return self.start_next(im.header.identity, im.to);
+        }
+        self.verdict = Verdict::Taken;
+        // The client may send the last chunk again, and it is held again.
+        let promised = SenderWait::InSession { until_ms: NEVER };
+        let Some(sender) = im.sender_mut().filter(|sender| sender.wait != promised) else {
+            return;
+        };
+        let wants = sender.wants;
+        sender.wait = promised;
+        self.view.update(im);
+        self.count(Counter::ImAccepted);
+        self.notify_accepted(key, wants);
+    }
+
+    /// The sender cannot wait any longer: whether it gets a promise. If not, the outcome is known now: SIP has failed, or there is
+    /// no answer, or the database does not have the message.
+    fn is_promised(&mut self, im: &ImToSm) -> bool {
+        let key = im.header.key;
         if let ImToSmState::Storing { .. } = im.state {
-            self.storing_too_long(&im);
+            self.storing_too_long(im);
         }
         let was_settled = self
             .get::<ImToSm>(key)
             .is_none_or(|im| matches!(im.state, ImToSmState::Settled { .. }));
-        let failure = self.known_failure(&im);
+        let failure = self.known_failure(im);
         if let Some((part, status)) = failure {
             self.conclude(part, self.gateway.policy.causes.leg_to_sip(status), false);
             // There is no time left to store it.
@@ -400,30 +450,12 @@ impl Turn<'_> {
                 self.storing_too_long(&open);
             }
         }
-        let is_kept = !self.gateway.keeps || self.is_stored(&im);
+        let is_kept = !self.gateway.keeps || self.is_stored(im);
         if failure.is_none() && !was_settled && !is_kept {
             self.remove_parts(key);
             self.conclude(key, NOT_KEPT, false);
         }
-        if let Some(open) = self.get::<ImToSm>(key)
-            && let ImToSmState::Settled {
-                status,
-                retry_after,
-            } = open.state
-        {
-            self.end(open, status, retry_after);
-        }
-        if failure.is_some() || was_settled || !is_kept {
-            return self.start_next(im.header.identity, im.to);
-        }
-        self.answer_held(&im, ACCEPTED.status, ACCEPTED.retry_after);
-        if let Some(sender) = im.sender_mut() {
-            sender.held = None;
-        }
-        self.view.update(im);
-        self.count(Counter::ImAccepted);
-        self.ended(Ended::with(key, Kind::ImToSm, ACCEPTED.status));
-        self.notify_accepted(key, im.sender().wants);
+        failure.is_none() && !was_settled && is_kept
     }
 
     /// The sender still waits, and may get a `202` soon: the message is written to the database, all parts of it that the

@@ -3,7 +3,7 @@
 
 use crate::exchange::{
     ExchangeKey, Full, Header, Held, IdentityKey, ImToSm, ImToSmState, ImToSmTexts, Kind, NEVER,
-    Party, Role, Sender, Sequence, Stored, TransactionId, Wants,
+    Party, Role, Sender, SenderWait, Sequence, Stored, TransactionId, Wants,
 };
 use crate::interwork::counter::Counter;
 use crate::interwork::handle::Turn;
@@ -41,7 +41,20 @@ impl Turn<'_> {
             until_ms: self.now.unix_ms + hold_ms,
         };
         let notify = im.notify.as_ref();
-        self.queue(im, ImToSmState::Queued, Some(held), notify, route)
+        let wait = SenderWait::Held(held);
+        self.queue(im, ImToSmState::Queued, wait, notify, route)
+    }
+
+    /// The same for a message that came in an MSRP session, which answers the last chunk after `hold_ms` milliseconds.
+    pub(crate) fn queue_of_session(
+        &mut self,
+        im: &TranslatedIm,
+        hold_ms: u64,
+    ) -> Result<ImToSm, Full> {
+        let wait = SenderWait::InSession {
+            until_ms: self.now.unix_ms + hold_ms,
+        };
+        self.queue(im, ImToSmState::Queued, wait, im.notify.as_ref(), "")
     }
 
     /// The same for a message to one recipient of a list: no sender is held, and it does not start yet.
@@ -50,25 +63,25 @@ impl Turn<'_> {
         im: &TranslatedIm,
         notify: Option<&NotifyIn>,
     ) -> Result<ImToSm, Full> {
-        self.queue(im, ImToSmState::Listed, None, notify, "")
+        self.queue(im, ImToSmState::Listed, SenderWait::No, notify, "")
     }
 
     /// The same for a stored message, which starts when its turn comes.
     pub(crate) fn queue_stored(&mut self, im: &TranslatedIm) -> Result<ImToSm, Full> {
-        self.queue(im, ImToSmState::Queued, None, None, "")
+        self.queue(im, ImToSmState::Queued, SenderWait::No, None, "")
     }
 
-    pub(crate) fn queue(
+    fn queue(
         &mut self,
         im: &TranslatedIm,
         state: ImToSmState,
-        held: Option<Held>,
+        wait: SenderWait,
         notify: Option<&NotifyIn>,
         route: &str,
     ) -> Result<ImToSm, Full> {
         let sender = Sender {
-            held,
-            to_be_stored: held.is_some() && self.gateway.keeps,
+            wait,
+            to_be_stored: wait != SenderWait::No && self.gateway.keeps,
             is_stored: false,
             wants: notify.map_or(Wants::NOTHING, |wanted| wanted.wants),
             unix: notify.map_or(self.now.unix, |wanted| wanted.sent),

@@ -2,7 +2,7 @@
 
 use super::session::{MsrpMessage, MsrpSession};
 use super::status::{MsrpOutcome, of_sip};
-use crate::exchange::{ImToSmState, Now};
+use crate::exchange::Now;
 use crate::interwork::Gateway;
 use crate::interwork::counter::Counter;
 use crate::interwork::handle::Turn;
@@ -69,8 +69,8 @@ pub(super) fn message_in<'m>(
 impl Turn<'_> {
     /// Queues the parts of a message that came in a session. Nobody is held: the outcome is told by
     /// [`Effect::Ended`](crate::interwork::Effect::Ended).
-    pub(crate) fn session_message(&mut self, im: &TranslatedIm) {
-        match self.queue(im, ImToSmState::Queued, None, im.notify.as_ref(), "") {
+    pub(crate) fn session_message(&mut self, im: &TranslatedIm, hold_ms: u64) {
+        match self.queue_of_session(im, hold_ms) {
             Ok(last) => {
                 self.verdict = Verdict::Queued(last.header.key);
                 // The session takes it; its delivery has a record of its own.

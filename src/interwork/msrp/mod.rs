@@ -8,7 +8,7 @@
 //! message Gateway::translate_session_message, Input::SessionMessage -> the exchange that delivers it
 //! outcome Session::outcome   -> the response that was held, or a REPORT
 //! wished  Effect::SendInSession, Gateway::notification_frame -> a disposition notification for the client
-//! timer   Session::due       -> the responses that are held too long
+//! timer   Session::held_too_long, Input::SessionHoldTimeout -> Session::promised: 200, with a database when it has the message
 //! ```
 //!
 //! SM -> IM: the gateway offers a session for one message.
@@ -37,7 +37,7 @@ pub use chunk::{ByteRuns, MAX_RUNS, Run};
 pub use invite::{Answerer, InSession, NoSession, OpenSessions};
 pub use sending::{SendingSession, SendingState, Sent, SessionDialog, describe};
 pub use session::{
-    Arrival, HeldChunk, MAX_MESSAGES, MsrpLimits, MsrpMessage, MsrpMessageState, MsrpSession,
-    Received, Rooms, share_of_sessions, token_of,
+    Arrival, HeldChunk, HeldTooLong, MAX_MESSAGES, MsrpLimits, MsrpMessage, MsrpMessageState,
+    MsrpSession, Received, Rooms, share_of_sessions, token_of,
 };
 pub use status::{MsrpOutcome, SessionFault, outcome};

@@ -25,6 +25,9 @@ const MAX_DELIVERED: usize = 8;
 /// Milliseconds in which the first frame of a session must come: the client sends it at once (RFC 4975 §5.4).
 const FIRST_FRAME_MS: u64 = 32_000;
 
+/// Milliseconds in which the outcome of a message comes, once it is known. Another process may be about to tell it.
+const OUTCOME_IS_LATE_MS: u64 = 1_000;
+
 /// How many of all sessions one sender may have, so that no sender takes all of them.
 pub const fn share_of_sessions(sessions: usize) -> usize {
     const LEAST: usize = 4;
@@ -112,6 +115,19 @@ pub struct HeldChunk {
     pub transaction: Text<32>,
     /// Until when it waits, in milliseconds since 1970 UTC.
     pub until_ms: u64,
+    /// Whether its time is over, and the outcome was to come at once.
+    pub is_late: bool,
+}
+
+/// A message whose response is held too long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeldTooLong {
+    /// The place of the message.
+    pub place: usize,
+    /// The exchange that delivers it.
+    pub exchange: ExchangeKey,
+    /// Whether its outcome was to come at once, and has not: it is lost, and the sender hears [`MsrpOutcome::LOST`].
+    pub is_lost: bool,
 }
 
 /// Limits of a session.
@@ -143,8 +159,8 @@ pub struct Arrival {
 pub enum Received {
     /// Nothing.
     Nothing,
-    /// These octets go back: a response, and a report where the outcome is known already.
-    Answer(Vec<u8>),
+    /// These frames go back: a response, and a report where the outcome is known already.
+    Answer(Vec<Vec<u8>>),
     /// The message at this place is complete.
     Message(usize),
     /// A request of the gateway has this response.
@@ -173,7 +189,10 @@ impl MsrpSession {
         let wish = frame.failure_report();
         let answer = |code| {
             let wish = wish.unwrap_or_default();
-            answers::response(frame, wish, code).map_or(Received::Nothing, Received::Answer)
+            let response = answers::response(frame, wish, code);
+            response.map_or(Received::Nothing, |response| {
+                Received::Answer(vec![response])
+            })
         };
         if let Some(code) = self.is_foreign(frame, at.connection) {
             return answer(code);
@@ -190,11 +209,12 @@ impl MsrpSession {
             Ok(Taken::Chunk) => answer(200),
             Ok(Taken::Held) => Received::Nothing,
             Ok(Taken::Delivered) => match (answer(200), self.report_again(frame, at.random)) {
-                (Received::Answer(response), report) => {
-                    Received::Answer([response, report.unwrap_or_default()].concat())
+                (Received::Answer(mut frames), Some(report)) => {
+                    frames.push(report);
+                    Received::Answer(frames)
                 }
-                (_, Some(report)) => Received::Answer(report),
-                (nothing, None) => nothing,
+                (_, Some(report)) => Received::Answer(vec![report]),
+                (answered, None) => answered,
             },
             Ok(Taken::Message(message)) => Received::Message(message),
             Err(code) => answer(code),
@@ -433,38 +453,48 @@ impl MsrpSession {
         response.into_iter().chain(report).collect()
     }
 
-    /// The responses whose time is over. From here on a report tells of the outcome.
-    pub fn due(&mut self, now_ms: u64) -> Vec<Vec<u8>> {
-        let (path, own) = (self.path, self.own);
-        let mut frames = Vec::new();
-        for message in self.messages.iter_mut().flatten() {
-            let Some(held) = message.held.filter(|held| held.until_ms <= now_ms) else {
+    /// The messages whose response is held too long.
+    pub fn held_too_long(&mut self, now_ms: u64) -> Vec<HeldTooLong> {
+        let mut late = Vec::new();
+        for (place, message) in self.messages.iter_mut().enumerate() {
+            let Some(message) = message else { continue };
+            let MsrpMessageState::Sent {
+                exchange: Some(exchange),
+            } = message.state
+            else {
                 continue;
             };
-            message.held = None;
-            if answers::is_answered(message.failure_report, 200) {
-                let transaction = held.transaction.as_str();
-                frames.extend(answers::held_response(
-                    transaction,
-                    path.as_str(),
-                    own.as_str(),
-                    200,
-                ));
+            if let Some(held) = message.held.as_mut().filter(|held| held.until_ms <= now_ms) {
+                held.until_ms = now_ms + OUTCOME_IS_LATE_MS;
+                late.push(HeldTooLong {
+                    place,
+                    exchange,
+                    is_lost: core::mem::replace(&mut held.is_late, true),
+                });
             }
         }
-        frames
+        late
     }
 
-    /// The gateway stops: the outcomes that are not known by now are told as failures that may pass (RFC 4975 §10.4).
-    pub fn stop(&mut self, mut random: impl FnMut() -> u64) -> Vec<Vec<u8>> {
-        let waits = |message: &MsrpMessage| matches!(message.state, MsrpMessageState::Sent { .. });
-        let waiting: Vec<usize> = (0..MAX_MESSAGES)
-            .filter(|place| self.message(*place).is_some_and(waits))
-            .collect();
-        let told = waiting
-            .into_iter()
-            .flat_map(|place| self.outcome(place, MsrpOutcome::Failed(408), random()));
-        told.collect()
+    /// The gateway has taken responsibility for a message: the response that was held. From here on a report tells of the outcome.
+    pub fn promised(&mut self, place: usize) -> Option<Vec<u8>> {
+        let message = self.messages.get_mut(place)?.as_mut()?;
+        let held = message.held.take()?;
+        if !answers::is_answered(message.failure_report, 200) {
+            return None;
+        }
+        let (path, own) = (self.path.as_str(), self.own.as_str());
+        answers::held_response(held.transaction.as_str(), path, own, 200)
+    }
+
+    /// The messages whose outcome is not known: their places, and the exchanges that deliver them.
+    pub fn undecided(&self) -> Vec<(usize, Option<ExchangeKey>)> {
+        let places = self.messages.iter().enumerate();
+        let sent = places.filter_map(|(place, message)| match message.as_ref()?.state {
+            MsrpMessageState::Sent { exchange } => Some((place, exchange)),
+            MsrpMessageState::Incomplete | MsrpMessageState::Refused { .. } => None,
+        });
+        sent.collect()
     }
 
     /// When the timer has to look again, in milliseconds since 1970 UTC.
@@ -504,6 +534,7 @@ impl MsrpMessage {
         self.held = Text::new(frame.transaction.as_str()).map(|transaction| HeldChunk {
             transaction,
             until_ms: at.now_ms + at.limits.hold_ms,
+            is_late: false,
         });
     }
 

@@ -18,6 +18,8 @@ impl MsrpOutcome {
     pub const STOPPING: Self = Self::Failed(408);
     /// There is no place for the message among the open exchanges.
     pub const NO_PLACE: Self = Self::Failed(408);
+    /// The exchange has ended, and the session was not told its outcome.
+    pub const LOST: Self = Self::Failed(408);
 }
 
 /// Why a message cannot be sent in a session.

@@ -19,6 +19,7 @@ pub(super) mod result_route;
 pub(super) mod retransmissions;
 pub(super) mod rewrite;
 pub(super) mod send;
+mod session_times;
 pub(super) mod sessions;
 pub(super) mod storage;
 pub(super) mod stored;

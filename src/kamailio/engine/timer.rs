@@ -14,7 +14,7 @@ use super::execute::{Context, execute};
 use super::lifecycle;
 use super::log_subject;
 use super::offer_answers;
-use super::sessions;
+use super::session_times;
 use super::stored_recipients;
 use crate::kamailio::state::exchanges::Locked;
 use crate::kamailio::state::gateway_state::state;
@@ -58,16 +58,16 @@ impl process::Timer for Timer {
             look();
             stored_recipients::wake_each_second(now_ms);
         }
-        sessions::tick();
+        session_times::tick();
         offer_answers::tick();
         let look = || {
             look();
-            sessions::tick();
+            session_times::tick();
             offer_answers::tick();
         };
         let settle = || {
             stop();
-            sessions::stop();
+            session_times::stop();
         };
         lifecycle::end_when_done(look, settle);
     }

@@ -22,7 +22,7 @@ use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::now::now;
 use crate::kamailio::state::sessions::Token;
 use crate::kamailio::sys::message::SipMsg;
-use crate::kamailio::sys::msrp::{self, CurrentFrame};
+use crate::kamailio::sys::msrp::CurrentFrame;
 use crate::kamailio::sys::random::random;
 use crate::kamailio::sys::request::{Method, Request};
 use crate::kamailio::sys::return_code::{FALSE, TRUE};
@@ -243,11 +243,7 @@ pub(crate) fn frame(msg: SipMsg<'_>) -> i32 {
             return if is_offered { TRUE } else { FALSE };
         }
         Some((_, Received::Nothing)) => {}
-        Some((_, Received::Answer(answer))) => {
-            if !msrp::send(current.connection, &answer) {
-                tracing::info!("the connection of an MSRP session is gone");
-            }
-        }
+        Some((_, Received::Answer(frames))) => sessions::send(Some(current.connection), &frames),
         Some((token, Received::Message(message))) => deliver(&token, message),
         Some((token, Received::Response(code))) => {
             let gateway = &state().gateway;
@@ -296,14 +292,25 @@ fn deliver(token: &Token, message: usize) {
         Ok(im) => im,
         Err(outcome) => return ended_as(outcome),
     };
-    let step = decide_for(&im.identity, Input::SessionMessage { im: &im }, now);
+    let input = Input::SessionMessage {
+        im: &im,
+        hold_ms: limits.hold_ms,
+    };
+    let step = decide_for(&im.identity, input, now);
     match step.verdict {
         Verdict::Queued(exchange) => {
             state.sessions.wait(exchange, *token, message);
             let sent_as = |open: &mut crate::kamailio::state::sessions::Open<_>| {
                 open.session.sent_as(message, exchange);
             };
-            state.sessions.with(token.as_str(), limits, sent_as);
+            if state
+                .sessions
+                .with(token.as_str(), limits, sent_as)
+                .is_none()
+            {
+                // Its client has ended the session.
+                state.sessions.take_waiting(exchange);
+            }
         }
         _ => ended_as(MsrpOutcome::NO_PLACE),
     }

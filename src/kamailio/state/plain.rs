@@ -3,8 +3,8 @@
 use crate::exchange::{
     Clients, Exchange, ExchangeKey, Header, Held, IdentityKey, ImAnswers, ImToSm, ImToSmState,
     KeptPart, KeptPartState, Kind, ListDelivery, ListDeliveryState, Notification,
-    NotificationState, Offers, OwedReport, Party, PastSm, Role, RpRefusal, Sender, Services,
-    SmOutcome, SmToIm, SmToImState, Stored, StoredContent, StoredFor, StoredMessage,
+    NotificationState, Offers, OwedReport, Party, PastSm, Role, RpRefusal, Sender, SenderWait,
+    Services, SmOutcome, SmToIm, SmToImState, Stored, StoredContent, StoredFor, StoredMessage,
     StoredMessageState, Submitted, TransactionId, Wants,
 };
 use crate::interwork::{
@@ -69,7 +69,8 @@ plain!(struct ImToSm {
     follows, sip_failure, rp_error, sent_ms, expires_ms,
 });
 plain!(enum Role { Message(sender), Part { last }, StatusReport, Stored { message }, ShortMessage { from, until_ms } });
-plain!(struct Sender { held, to_be_stored, is_stored, wants, unix });
+plain!(struct Sender { wait, to_be_stored, is_stored, wants, unix });
+plain!(enum SenderWait { No, Held(held), InSession { until_ms } });
 plain!(struct Held { transaction, until_ms });
 plain!(struct Wants { positive_delivery, negative_delivery, processing });
 plain!(struct RpRefusal { cause, fcs });

@@ -111,7 +111,7 @@ plain!(
 );
 plain!(struct SessionDialog { call_id, from, to, peer_tag, target, routes });
 plain!(struct MsrpMessage { id, content_type, success_report, failure_report, received, total, state, held });
-plain!(struct HeldChunk { transaction, until_ms });
+plain!(struct HeldChunk { transaction, until_ms, is_late });
 plain!(struct ByteRuns { len, runs });
 plain!(struct Run { start, end });
 plain!(enum MsrpMessageState { Incomplete, Sent { exchange }, Refused { code } });
@@ -217,7 +217,35 @@ impl<M: Memory, S: Session> Sessions<M, S> {
             self.due[number].store(u64::MAX, Relaxed);
             self.open.fetch_sub(1, Relaxed);
         }
+        drop(place);
+        if found {
+            self.wait_no_longer(token);
+        }
         found
+    }
+
+    /// The messages of this session do not wait any longer: there is room for those of the next session at its place.
+    fn wait_no_longer(&self, token: &str) {
+        if self.waits.load(Relaxed) == 0 {
+            return;
+        }
+        let mut waiting = self.waiting.lock();
+        let mut at = 0;
+        while at < waiting.len {
+            let last = waiting.len - 1;
+            let Waiting { messages, .. } = &mut *waiting;
+            let is_its = |place: &Option<WaitingMessage>| {
+                place.is_some_and(|waiting| waiting.token.as_str() == token)
+            };
+            if !messages.get(at).is_some_and(is_its) {
+                at += 1;
+                continue;
+            }
+            messages.swap(at, last);
+            messages[last] = None;
+            waiting.len = last;
+            self.waits.fetch_sub(1, Relaxed);
+        }
     }
 
     /// The names of the sessions that the timer has to look at.
@@ -460,5 +488,12 @@ mod tests {
         assert_eq!(sessions.take_waiting(key(2)), None);
         assert_eq!(sessions.take_waiting(key(4)), Some((token, 4)));
         assert!(sessions.wait(key(100), token, 0));
+        let other = Token::new("0001").unwrap();
+        assert!(sessions.wait(key(101), other, 1));
+        assert!(!sessions.end(token.as_str()), "it was never opened");
+        sessions.wait_no_longer(token.as_str());
+        assert_eq!(sessions.take_waiting(key(100)), None);
+        assert_eq!(sessions.take_waiting(key(101)), Some((other, 1)));
+        assert_eq!(sessions.waits.load(Relaxed), 0);
     }
 }
