@@ -56,6 +56,12 @@ pub struct Hop<'a> {
 }
 
 impl<'a> Hop<'a> {
+    /// Whether its WebSocket is the way to it (RFC 7118 clause 5.2).
+    pub fn is_websocket(&self) -> bool {
+        let is = |name| move |transport: &str| transport.eq_ignore_ascii_case(name);
+        self.transport.is_some_and(is("ws")) || self.transport.is_some_and(is("wss"))
+    }
+
     /// Reads `sip:user@192.0.2.1:5060;transport=tcp`; `None` if it is not a SIP URI.
     pub fn of(uri: &'a str) -> Option<Self> {
         let (_, rest) = cut(uri, b':')?;
@@ -146,5 +152,13 @@ mod tests {
         let other = Hop::of("sip:192.0.2.1:5060;lr;Transport=TCP>;x=y");
         assert_eq!(other, Hop::of("sip:192.0.2.1:5060;transport=TCP"));
         assert_eq!(Hop::of(""), None);
+        for (uri, is_websocket) in [
+            ("sip:192.0.2.1:5060;transport=ws", true),
+            ("sip:192.0.2.1:5060;Transport=WSS", true),
+            ("sip:192.0.2.1:5060;transport=tcp", false),
+            ("sip:192.0.2.1:5060", false),
+        ] {
+            assert_eq!(Hop::of(uri).unwrap().is_websocket(), is_websocket, "{uri}");
+        }
     }
 }

@@ -73,6 +73,11 @@ impl SendingSession {
             return Err(488);
         }
         let opens = media.setup() == Some(Setup::Active);
+        // Nobody connects to a client in a browser (RFC 7977 clause 5.1).
+        let is_websocket = path.uris().next().is_some_and(|hop| hop.is_websocket());
+        if is_websocket && !opens {
+            return Err(488);
+        }
         // Its first frame may overtake this answer.
         let early = Path::parse(self.path.as_str()).ok();
         let is_early = opens && early.and_then(Path::endpoint) == Some(endpoint);

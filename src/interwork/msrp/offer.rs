@@ -78,7 +78,9 @@ pub(super) fn answer(
         };
         let too_long = || Refusal::sip(488, Reason::LongSessionHeader);
         let takes_notifications = takes_notifications(&media);
-        let uri = own_uri(own, token).ok_or_else(|| Refusal::sip(500, Reason::NoSocket))?;
+        let is_websocket = path.uris().next().is_some_and(|hop| hop.is_websocket());
+        let uri =
+            own_uri(own, is_websocket, token).ok_or_else(|| Refusal::sip(500, Reason::NoSocket))?;
         let endpoint = path.endpoint().ok_or_else(too_long)?;
         let mine = MsrpMedia {
             port: own.port,
@@ -138,13 +140,16 @@ fn choose<'a, 'o>(
     (endpoint.port.is_some() && endpoint.session_id.is_some()).then_some((path, own))
 }
 
-/// The URI of the session with this token.
-pub fn own_uri(own: &OwnAddress<'_>, token: &str) -> Option<Text<126>> {
+/// The URI of the session with this token, for a client that connects over TCP or opens a WebSocket (RFC 7977 clause 5.2.1).
+pub fn own_uri(own: &OwnAddress<'_>, is_websocket: bool, token: &str) -> Option<Text<126>> {
     let mut uri = Text::EMPTY;
     let (scheme, port) = (if own.is_secure { "msrps" } else { "msrp" }, own.port);
+    let transport = if is_websocket { "ws" } else { "tcp" };
     let written = match own.address {
-        ipv6 if ipv6.contains(':') => write!(uri, "{scheme}://[{ipv6}]:{port}/{token};tcp"),
-        other => write!(uri, "{scheme}://{other}:{port}/{token};tcp"),
+        ipv6 if ipv6.contains(':') => {
+            write!(uri, "{scheme}://[{ipv6}]:{port}/{token};{transport}")
+        }
+        other => write!(uri, "{scheme}://{other}:{port}/{token};{transport}"),
     };
     written.ok().map(|()| uri)
 }

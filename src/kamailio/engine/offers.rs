@@ -47,7 +47,10 @@ pub(crate) fn offer(
 ) -> Result<(), Unsent> {
     let (state, now_ms) = (state(), now().unix_ms);
     let socket = state.msrp_socket.as_deref().ok_or(Unsent::NoSocket)?;
-    let own = OwnPlace::of_socket(socket).ok_or(Unsent::NoSocket)?;
+    // A client in a browser opens a WebSocket where its SIP goes to.
+    let is_websocket = route.hop().is_some_and(|hop| hop.is_websocket());
+    let websocket = route.socket.as_deref().filter(|_| is_websocket);
+    let own = OwnPlace::of_socket(websocket.unwrap_or(socket)).ok_or(Unsent::NoSocket)?;
     let own = own.address();
     let signalling = own_sockets::signalling(route.socket.as_deref().unwrap_or(socket));
     let (_, contact) = signalling.ok_or(Unsent::NoSocket)?;
@@ -55,7 +58,7 @@ pub(crate) fn offer(
         .offers
         .free_token([random(), random()])
         .ok_or(Unsent::NoSessionLeft)?;
-    let (uri, number) = own_uri(&own, token.as_str())
+    let (uri, number) = own_uri(&own, websocket.is_some(), token.as_str())
         .zip(number_of(&token))
         .ok_or(Unsent::TooLong)?;
     let answer_ms = state.gateway.policy.im_timeout_ms;

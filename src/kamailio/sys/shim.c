@@ -236,6 +236,22 @@ int ipsmgw_c_socket(int protocol, int number, ipsmgw_socket_t *into)
 	return 1;
 }
 
+/* In a message of its own (RFC 7977 clause 5.1). */
+static int send_in_websocket(int id, const str *octets)
+{
+	ws_event_info_t message = {0};
+	sr_event_param_t event = {0};
+
+	if(!sr_event_enabled(SREV_TCP_WS_FRAME_OUT))
+		return -1;
+	message.type = SREV_TCP_WS_FRAME_OUT;
+	message.buf = octets->s;
+	message.len = octets->len;
+	message.id = id;
+	event.data = &message;
+	return sr_event_exec(SREV_TCP_WS_FRAME_OUT, &event);
+}
+
 int ipsmgw_c_send_on_connection(int id, const str *octets)
 {
 	struct tcp_connection *connection = tcpconn_get(id, 0, 0, 0, 0);
@@ -245,6 +261,8 @@ int ipsmgw_c_send_on_connection(int id, const str *octets)
 		return -1;
 	init_dst_from_rcv(&to, &connection->rcv);
 	tcpconn_put(connection);
+	if(to.proto == PROTO_WS || to.proto == PROTO_WSS)
+		return send_in_websocket(id, octets);
 	to.id = id;
 	to.send_flags.f |= SND_F_FORCE_CON_REUSE;
 	return tcp_send(&to, NULL, octets->s, octets->len);

@@ -95,6 +95,11 @@ impl<'a> MsrpUri<'a> {
         self.text
     }
 
+    /// Whether its device is reached over the WebSocket that the device has opened (RFC 7977 clause 5.2.1).
+    pub fn is_websocket(&self) -> bool {
+        self.transport.eq_ignore_ascii_case("ws")
+    }
+
     /// The address, if the host is one and not a name.
     pub fn address(&self) -> Option<IpAddr> {
         self.host.parse().ok()

@@ -108,6 +108,7 @@ class MsrpClient(ImClient):
         self.server_context = None  # with one, it takes connections over TLS
         self.client_context = None  # certificates that it trusts
         self.setup = "passive"  # what it answers to setup:actpass
+        self.websocket = False  # its sessions are over WebSockets, which it opens (RFC 7977)
         self.port = None  # of its URIs, instead of the right one
         self.prepare = lambda session: None  # sets the behaviour of a session before its first frame
 
@@ -145,7 +146,9 @@ class MsrpClient(ImClient):
             await self.msrp.listen(self.endpoint.address[0], self.server_context)
         address = self.msrp.address
         options = {"types": self.types, "wrapped": self.wrapped, "max_size": self.max_size, **sdp}
-        path = options.pop("path", None) or [msrp_sdp.uri(address, new_ident(), tls)]
+        path = options.pop("path", None) or [msrp_sdp.uri(address, new_ident(), tls, "ws" if self.websocket else "tcp")]
+        if self.websocket:
+            options.setdefault("setup", "active")
         offer = msrp_sdp.write(path, address, version=dialog.sdp_version, number=dialog.sdp_number, **options)
         dialog.sdp_version += 1
         headers = [("Contact", self.contact), ("Allow", METHODS), ("Content-Type", SDP), *headers]
@@ -230,9 +233,9 @@ class MsrpClient(ImClient):
         if self.msrp.address is None:
             await self.msrp.listen(self.endpoint.address[0], self.server_context)
         address = (self.msrp.address[0], self.port or self.msrp.address[1])
-        setup = {"active": "passive", "passive": "active", None: "passive"}.get(remote.setup, self.setup)
+        setup = {"active": "passive", "passive": "active", None: "passive"}.get(remote.setup, "active" if self.websocket else self.setup)
         mirrored = {"sendonly": "recvonly", "recvonly": "sendonly", "inactive": "inactive"}.get(remote.direction)
-        path = [msrp_sdp.uri(address, new_ident(), remote.is_tls)]
+        path = [msrp_sdp.uri(address, new_ident(), remote.is_tls, "ws" if self.websocket else "tcp")]
         options = {"types": self.types, "wrapped": self.wrapped, "max_size": self.max_size, "setup": setup, "direction": mirrored}
         octets = msrp_sdp.write(path, address, number=dialog.sdp_number, **options)
         session = Session(self.msrp, msrp_sdp.read(octets, False), remote)

@@ -13,6 +13,7 @@ import struct
 import time
 
 from msrp_frames import Forbidden, Frame, FrameReader, new_ident, require, uri_key
+from websocket import WebSocket
 
 COMMENTS = {
     200: "OK", 400: "Bad Request", 403: "Forbidden", 408: "Timeout", 413: "Stop Sending", 415: "Unsupported Media Type",
@@ -50,6 +51,9 @@ class MsrpPeer:
         local = (host or "127.0.0.1", 0) if ":" not in address[0] else None
         if not description.is_tls:
             context = None
+        if description.is_websocket:
+            stream = await WebSocket.open(address, "msrp", context, local)
+            return Connection(self, stream, stream)
         name = address[0] if context else None
         reader, writer = await asyncio.open_connection(*address, local_addr=local, ssl=context, server_hostname=name)
         return Connection(self, reader, writer)
@@ -117,7 +121,10 @@ class Connection:
                 octets = await self.reader.read(65536)
                 if not octets:
                     break
-                for frame in frames.feed(octets):
+                found = frames.feed(octets)
+                if isinstance(self.reader, WebSocket):
+                    require(len(found) == 1 and not frames.rest, "RFC 7977 5.1", f"a message is one chunk: {found}, {frames.rest[:80]!r}")
+                for frame in found:
                     self._received(frame)
             require(not frames.rest or self.is_own_end, "7.1", f"the connection ends inside a frame: {frames.rest[:80]!r}")
         except Forbidden as error:

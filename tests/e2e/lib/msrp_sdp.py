@@ -30,6 +30,11 @@ class Description:
         return uri_key(self.path[0])[0] == "msrps"
 
     @property
+    def is_websocket(self):
+        """RFC 7977 5.2.1."""
+        return uri_key(self.path[0])[4] == "ws"
+
+    @property
     def address(self):
         """Where a connection goes to (RFC 4975 6.2: an address is used as it stands)."""
         _, host, port, _, _ = uri_key(self.path[0])
@@ -57,9 +62,9 @@ def write(path, address, types="text/plain", *, setup="actpass", max_size=None, 
     return "".join(line + "\r\n" for line in lines).encode()
 
 
-def uri(address, session, tls=False):
+def uri(address, session, tls=False, transport="tcp"):
     """The MSRP URI of a session at an address."""
-    return f"{'msrps' if tls else 'msrp'}://{host_port(address)}/{session};tcp"
+    return f"{'msrps' if tls else 'msrp'}://{host_port(address)}/{session};{transport}"
 
 
 def read(octets, is_offer):
@@ -87,7 +92,7 @@ def read(octets, is_offer):
         require(seen and seen["port"], "8.2", f"{part} has no port, or is no URI")
     scheme, _, _, session, transport = uri_key(path[-1])
     require(scheme == PROTOCOLS[media[2]], "8.1", f"{media[2]} with {path[-1]}")
-    require(session and transport == "tcp", "6", f"{path[-1]} names no session over TCP")
+    require(session and transport in ("tcp", "ws"), "6", f"{path[-1]} names no session over TCP or WebSocket")
     _, host, port, _, _ = uri_key(path[-1])
     require("c" in value and value["c"].split(" ")[-1].lower() == host.strip("[]"), "8.1", f"c={value.get('c')} with {path[-1]}")
     setup = found.get("setup")
@@ -110,6 +115,7 @@ def check_answer(offer, answer):
     require(offer.is_tls == answer.is_tls, "8.1", "TLS on one side only")
     fits = {"active": ("passive",), "passive": ("active",), "actpass": ("active", "passive"), None: ("passive", None)}
     require(answer.setup in fits[offer.setup], "8 (RFC 6135 4.2.2)", f"setup:{answer.setup} to setup:{offer.setup}")
+    require(offer.is_websocket == answer.is_websocket, "6", "a WebSocket on one side only, without a relay")
     fits = {"sendonly": ("recvonly", "inactive"), "recvonly": ("sendonly", "inactive"), "inactive": ("inactive",)}
     require(answer.direction in fits.get(offer.direction, (answer.direction,)), "8.9", f"{answer.direction} to {offer.direction}")
     return answer

@@ -12,6 +12,7 @@ import ssl
 import time
 
 import sip
+from websocket import WebSocket
 
 T1 = 0.5  # RFC 3261 17.1.1.1: the estimate of the round trip
 T2 = 4.0  # the longest pause between two retransmissions of a non-INVITE request
@@ -25,7 +26,7 @@ class Timeout(Exception):
 
 
 class Endpoint:
-    """One local address, UDP, TCP or TLS, and the SIP transactions on it."""
+    """One local address, UDP, TCP, TLS or a WebSocket, and the SIP transactions on it."""
 
     def __init__(self, gateway, protocol):
         self.gateway = gateway
@@ -49,6 +50,11 @@ class Endpoint:
                 lambda: _Datagrams(self), local_addr=(host, port)
             )
             self.address = self._transport.get_extra_info("sockname")
+        elif protocol in ("ws", "wss"):
+            context = any_certificate() if protocol == "wss" else None
+            self._writer = await WebSocket.open(gateway, "sip", context, (host, port))
+            self.address = self._writer.get_extra_info("sockname")
+            self._spawn(self._read_messages(self._writer))
         else:
             reader, self._writer = await asyncio.open_connection(
                 *gateway, local_addr=(host, port), ssl=any_certificate() if protocol == "tls" else None
@@ -142,6 +148,10 @@ class Endpoint:
         task = asyncio.get_running_loop().create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def _read_messages(self, websocket):
+        while octets := await websocket.read():
+            self.received(octets)
 
     async def _read_stream(self, reader):
         while True:

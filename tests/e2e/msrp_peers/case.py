@@ -310,6 +310,34 @@ async def receives():
     rows.done(at_least=25)
 
 
+async def websocket():
+    "a client in a browser: SIP and MSRP over WebSockets, with and without TLS, in both directions"
+    files, secure = certificate(), free_port()
+    listen = {"tls": f"tls:127.0.0.1:{free_port()}", "wss": f"tls:127.0.0.1:{secure}"}
+    async with gateway(name="websocket", modparams={"max_per_sender": 2000, "max_segments": 200}, **listen, **files) as gw:
+        alice = await gw.user(Phone, "alice")
+        for protocol, address in (("ws", gw.ws_address), ("wss", ("127.0.0.1", secure))):
+            bob = await gw.user(MsrpClient, "bob", await gw.endpoint(protocol, to=address))
+            bob.websocket, bob.client_context = True, trusting(files["tls_cert"])
+            session = await bob.invite(gw.uri("alice"), tls=protocol == "wss")
+            equal((session.remote.is_websocket, session.remote.port), (True, address[1]), "the answer")
+            text = "".join(random.choices("abcdefgh ", k=3000))
+            message = await session.send(text, chunk=1000, success="yes")
+            equal(await message.final(20), (200, "REPORT"), "the outcome")
+            seen = [(await alice.next_message())[1].tpdu.text for _ in range(20)]
+            equal("".join(seen), text, "the text at the phone")
+            equal((await session.dialog.bye()).status, 200, "the answer to the BYE")
+            for dcs, octets in sms.parts(text, 1 + (protocol == "wss")):
+                last = await alice.send_sm("+15550002", "", tpdu=sms.submit("+15550002", "", first=0x41, dcs=dcs, user_data=octets))
+            session = await bob.next_session(20)
+            equal((session.remote.is_websocket, session.remote.is_tls), (True, protocol == "wss"), "the offer")
+            equal((await session.next_message()).text, text, "the text at the client")
+            equal((await last.outcome()).kind, "RP-ACK", "the report")
+            await asyncio.wait_for(session.dialog.ended.wait(), 10)
+            await bob.register(expires=0)
+            bob.msrp.check()
+
+
 async def pair_goes_on(session, phone):
     """Sends one message after the other, each of which must arrive."""
     session.rounds = 0
@@ -320,4 +348,4 @@ async def pair_goes_on(session, phone):
         await asyncio.sleep(0.05)
 
 
-run(ends, hostile, many, receives)
+run(ends, hostile, many, receives, websocket)
