@@ -34,6 +34,8 @@ pub struct OwedReport {
     pub transaction: TransactionId,
     /// RP-Message Reference (TS 24.011 §8.2.3).
     pub rp_mr: u8,
+    /// Whether the transaction has its answer, and the report alone is missing.
+    pub is_answered: bool,
 }
 
 /// The event that a kept part waits for.

@@ -4,7 +4,7 @@ use ipsmgw::exchange::{ExchangeKey, ReplyTo, TransactionId};
 use ipsmgw::interwork::{Counter, Input, Verdict};
 
 use crate::long_sm_to_im::{parts, parts_that_ask, whole};
-use crate::world::{ALICE, Done, World, from_phone, instant, settings};
+use crate::world::{ALICE, BOB, Done, World, from_phone, instant, settings};
 
 const RP_ACK: u8 = 0x03;
 const RP_ERROR: u8 = 0x05;
@@ -302,6 +302,94 @@ fn a_delivery_that_waits_for_a_notification_waits_over_a_crash() {
     assert!(done.counted.contains(&Counter::StatusReport));
 }
 
+/// The last part of a message goes with the first one, whose sender waits for the database. The exchange of the message, and the
+/// transaction of the first part.
+fn relayed_early(world: &mut World) -> (ExchangeKey, TransactionId) {
+    let parts = parts(&long(), 7, 1);
+    let (exchange, transaction) = asked(&world.submit(&from_phone(ALICE, &parts[0])));
+    kept(world, &parts[1]);
+    let (id, _) = whole(&world.submit(&from_phone(ALICE, &parts[2])));
+    let done = world.handle(Input::HoldTimeout {
+        exchange,
+        transaction,
+    });
+    // Only SIP cannot wait.
+    assert_eq!(done.reply(), 202);
+    assert_eq!(done.replied_to, [ReplyTo::Transaction(transaction)]);
+    assert!(done.sent.is_empty());
+    // It is written too late.
+    assert!(world.stored(exchange).is_nothing());
+    (id, transaction)
+}
+
+/// The reports of a step, by the RP-MR of the part.
+fn reports(done: &Done) -> Vec<(u8, u8)> {
+    let bodies = done.sent.iter().map(|(_, message)| &message.body);
+    bodies.map(|body| (body[0], body[1])).collect()
+}
+
+#[test]
+fn a_part_that_is_not_written_is_delivered_with_its_message() {
+    let mut world = world();
+    let (id, transaction) = relayed_early(&mut world);
+    world.handle(Input::ImAnswered {
+        exchange: id,
+        status: 200,
+    });
+    let done = world.handle(Input::FinalSent {
+        exchange: id,
+        status: 202,
+        open: 0,
+    });
+    assert_eq!(reports(&done), [(RP_ACK, 3)]);
+    let done = world.leg(id, 200);
+    assert_eq!(reports(&done), [(RP_ACK, 1)]);
+    assert!(!done.replied_to.contains(&ReplyTo::Transaction(transaction)));
+    assert_eq!((world.store.open(), world.store.rows()), (0, 0));
+}
+
+#[test]
+fn a_part_that_is_not_written_fails_with_its_message() {
+    let mut world = world();
+    let (id, _) = relayed_early(&mut world);
+    world.handle(Input::ImAnswered {
+        exchange: id,
+        status: 404,
+    });
+    let done = world.handle(Input::FinalSent {
+        exchange: id,
+        status: 202,
+        open: 0,
+    });
+    let mut reports = reports(&done);
+    reports.sort_unstable();
+    assert_eq!(reports, [(RP_ERROR, 1), (RP_ERROR, 3)]);
+    world.leg(id, 200);
+    // The part that is written waits for another attempt.
+    assert_eq!((world.store.open(), world.store.rows()), (1, 1));
+    let mut parts = parts(&long(), 7, 1);
+    kept(&mut world, &parts[0]);
+    // As a new attempt.
+    parts[2][1] = 9;
+    completed_by(&mut world, &parts[2]);
+}
+
+#[test]
+fn a_part_that_comes_when_the_time_is_over_is_refused() {
+    let mut world = world();
+    let parts = parts(&long(), 7, 1);
+    let first = kept(&mut world, &parts[0]);
+    world.pass(world.gateway.policy.concat_timeout_ms);
+    let (_, transaction) = asked(&world.submit(&from_phone(ALICE, &parts[1])));
+    let done = world.handle(Input::Due { exchange: first });
+    assert_eq!(done.replied_to, [ReplyTo::Transaction(transaction)]);
+    assert_eq!(reports(&done)[0], (RP_ERROR, 2));
+    // The text has a gap where its sender knows that the part is missing.
+    let text = String::from_utf8_lossy(&done.sent[1].1.body);
+    assert!(text.contains("2/3 missing"), "{text}");
+    assert_eq!((world.store.open(), world.store.rows()), (0, 0));
+}
+
 #[test]
 fn acknowledged_parts_survive_a_crash() {
     let mut world = world();
@@ -461,6 +549,63 @@ fn a_promise_outlasts_a_message_whose_reports_are_missing() {
     }
     assert_eq!(sent, [first, second]);
     assert_eq!((world.store.open(), world.store.rows()), (0, 0));
+}
+
+/// So many milliseconds pass; what is to be written is written.
+fn written_until(world: &mut World, ms: u64) {
+    let until_ms = world.now.unix_ms + ms;
+    while let Some((at, exchange)) = world.store.next_wake().filter(|(at, _)| *at < until_ms) {
+        world.now.unix_ms = world.now.unix_ms.max(at);
+        for (asked, _) in world.handle(Input::Due { exchange }).asked {
+            world.stored(asked);
+        }
+    }
+    world.now.unix_ms = until_ms;
+}
+
+/// Its RP-DATA was under way in the crash, and there is no time left to send it again.
+#[test]
+fn a_message_that_no_phone_has_taken_fails_after_a_crash() {
+    let mut world = world();
+    let notify = crate::notifications::asking("negative-delivery", "hello");
+    let mut message = crate::notifications::cpim(&notify);
+    message.expires = Some("22");
+    // The phone is busy with another message nearly all the time.
+    let before = world.deliver(&instant(BOB, "first")).held[0];
+    let exchange = world.deliver(&message).held[0];
+    let hold_ms = world.gateway.policy.hold_timeout_ms;
+    world.pass(hold_ms - 4_800);
+    world.leg(before, 200);
+    written_until(&mut world, 4_800);
+    assert_eq!(world.hold_timeout(exchange).answer(), 202);
+    world.crash(5_000);
+    let failed = loop {
+        let (at, due) = world.store.next_wake().expect("it ends");
+        world.now.unix_ms = world.now.unix_ms.max(at);
+        let done = world.handle(Input::Due { exchange: due });
+        if done.counted.contains(&Counter::ImFailed) {
+            break done;
+        }
+    };
+    let notification = String::from_utf8_lossy(&failed.message().body);
+    assert!(notification.contains("<failed/>"), "{notification}");
+}
+
+/// The notification is in the database before the row of its message goes, though that one waits for the SIP response.
+#[test]
+fn a_delivered_message_leaves_its_notification_alone() {
+    let mut world = world();
+    let notify = crate::notifications::asking("positive-delivery", "hello");
+    let exchange = world.deliver(&crate::notifications::cpim(&notify)).held[0];
+    let hold_ms = world.gateway.policy.hold_timeout_ms;
+    written_until(&mut world, hold_ms - 1_000);
+    let call_id = world.gateway_call_id(exchange, 1);
+    let done = world.report_on(BOB, &[0x02, 0x01], &call_id);
+    assert_eq!(done.answer(), 200);
+    let notification = done.sent[0].0.unwrap();
+    let rows: Vec<u64> = world.store.rows.keys().copied().collect();
+    assert_eq!(rows, [notification.serial()]);
+    assert_eq!(world.store.open(), 2);
 }
 
 #[test]

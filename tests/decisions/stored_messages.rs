@@ -451,6 +451,28 @@ fn end_of_validity_is_told() {
     assert_eq!(world.store.rows.len(), 0);
 }
 
+/// Its time is over, but an older one is before it.
+#[test]
+fn what_is_over_ends_though_an_older_message_waits_on() {
+    let mut world = world();
+    stored(&mut world, &instant(BOB, "one"));
+    let short = MessageIn {
+        expires: Some("60"),
+        ..instant(BOB, "two")
+    };
+    stored(&mut world, &short);
+    stored(&mut world, &instant(BOB, "three"));
+    world.pass(61_000);
+    let looked_up = world.read_stored();
+    let done = found(&mut world, &looked_up, NOBODY);
+    assert_eq!(done.counted, [Counter::StoreExpired]);
+    assert_eq!(done.asked.len(), 2);
+    parked(&mut world, &done);
+    // Nothing is due at once.
+    assert_eq!(due_of_row(&world), Some(300_000));
+    assert_eq!(world.store.rows.len(), 2);
+}
+
 #[test]
 fn the_default_validity_counts_without_expires() {
     let mut world = world();

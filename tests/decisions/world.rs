@@ -137,8 +137,8 @@ impl Store {
         for key in stored {
             match self.place(key).map(|place| &self.open[place]) {
                 Some((open, _)) if open.header().stored == Stored::Yes => self.write(key),
-                Some(_) => {}
-                None => drop(self.rows.remove(&key.serial())),
+                Some((open, _)) if open.header().stored == Stored::Asked => {}
+                _ => drop(self.rows.remove(&key.serial())),
             }
         }
     }

@@ -55,7 +55,7 @@ impl World {
         self.durable.effects_left = 1 + self.chance.below(2 * self.durable.effects_between);
         let was_committed = self.chance.per_mille(500);
         self.database.crash(was_committed);
-        self.host.forgets(&self.plan, self.epoch);
+        self.host.forgets(&self.plan);
         self.transactions.forget_own();
         let kept = self.subjects_in_database();
         self.books.crash(&kept);

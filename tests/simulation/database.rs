@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use ipsmgw::exchange::{
-    Exchange, ExchangeKey, Identity, Kind, NEVER, Texts, decode, encode, identity_in,
+    Exchange, ExchangeKey, Identity, Kind, NEVER, Stored, Texts, decode, encode, identity_in,
 };
 use ipsmgw::interwork::Input;
 
@@ -417,8 +417,11 @@ impl World {
     }
 }
 
-/// The row of an exchange.
+/// The row of an exchange. Where it goes, there is none.
 fn put(exchange: &Exchange, texts: &Texts) -> Option<RowChange> {
+    if exchange.header().stored == Stored::No {
+        return None;
+    }
     let row = Row {
         kind: exchange.kind(),
         identity: identity_in(exchange.kind(), texts)?,

@@ -5,7 +5,9 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
 use std::rc::Rc;
 
-use ipsmgw::exchange::{Change, Exchange, ExchangeKey, NEVER, ReplyTo, TransactionId};
+use ipsmgw::exchange::{
+    Change, Exchange, ExchangeKey, NEVER, ReplyTo, SmToIm, SmToImState, TransactionId,
+};
 use ipsmgw::interwork::{Class, Effect, Gateway, Input, Named, Policy, Step, Verdict};
 use ipsmgw::sip::{Capabilities, MessageIn, Translation};
 
@@ -108,9 +110,10 @@ impl Host {
 
 impl Host {
     /// The host has crashed: nothing of its memory is left.
-    pub(crate) fn forgets(&mut self, plan: &Plan, epoch: u64) {
+    pub(crate) fn forgets(&mut self, plan: &Plan) {
         let subjects = std::mem::take(&mut self.subjects);
-        let boot = self.gateway.boot.wrapping_add(epoch << 20);
+        // The database has it, too.
+        let boot = self.gateway.boot;
         *self = Self {
             subjects,
             ..Self::new(plan, 0)
@@ -121,6 +124,12 @@ impl Host {
     /// It starts again: exchanges have new numbers.
     pub(crate) fn begins(&mut self, plan: &Plan, now_ms: u64, epoch: u64) {
         self.table = Table::new(plan.bounds, now_ms, epoch);
+    }
+
+    /// Whether the table remembers a delivered part.
+    pub(crate) fn remembers_part(&self, digest: u64, now_ms: u64) -> bool {
+        let newest = self.parts.get(&self.slot(digest));
+        newest.is_some_and(|(known, until_ms)| *known == digest && *until_ms > now_ms)
     }
 
     /// The place of a part's digest: the table has sixteen for each exchange, and the newest digest there stays.
@@ -205,13 +214,9 @@ impl World {
                         (Exchange::ImToSm(_) | Exchange::SmToIm(_), _) => about,
                         (Exchange::KeptPart(part), _) => {
                             let digest = part.digest;
-                            let slot = self.host.slot(digest);
-                            let newest = self.host.parts.get(&slot).copied();
                             let was = self.host.delivered.contains(&digest);
-                            let is = newest.is_some_and(|(known, until_ms)| {
-                                known == digest && until_ms > self.now_ms
-                            });
-                            kept = kept.and(self.books.is_kept(about, was, is));
+                            let is = self.host.remembers_part(digest, self.now_ms);
+                            kept = kept.and(self.books.is_kept(about, digest, was, is));
                             about
                         }
                         _ => Subject::Unknown,
@@ -219,15 +224,25 @@ impl World {
                     self.host.subjects.insert(exchange.key(), subject);
                     exchange
                 }
-                Change::Updated(exchange) | Change::Rewritten(exchange, _) => exchange,
+                Change::Updated(exchange) | Change::Rewritten(exchange, _) => {
+                    if let Exchange::SmToIm(SmToIm { state, .. }) = exchange
+                        && let SmToImState::Reporting { outcome, sent: 1 } = state
+                        && outcome.rp_cause.is_some()
+                    {
+                        let subject = self.host.subjects.get(&exchange.key());
+                        self.books
+                            .has_failed(subject.copied().unwrap_or(Subject::Unknown));
+                    }
+                    exchange
+                }
                 Change::PartRemembered { digest, until_ms } => {
                     let slot = self.host.slot(*digest);
                     self.host.parts.insert(slot, (*digest, *until_ms));
                     self.host.delivered.insert(*digest);
                     continue;
                 }
-                Change::Remembered(_) => {
-                    self.books.is_remembered(about);
+                Change::Remembered(past) => {
+                    self.books.is_remembered(about, past.digest);
                     continue;
                 }
                 Change::Ended(_) | Change::Parked(_) | Change::Released(_) => continue,
@@ -585,7 +600,9 @@ impl World {
             return self.break_promise(broken);
         }
         let timeout_ms = self.host.gateway.policy.im_timeout_ms;
-        let devices = self.devices_of(&message.request_uri);
+        // They were registered when the script looked.
+        let person = self.person(&message.request_uri);
+        let devices = person.map_or_else(Vec::new, |place| self.people[place].devices.clone());
         for (branch, device) in devices.into_iter().enumerate() {
             let owner = crate::transactions::Owner::Branch(server, branch);
             let client = self.request(owner, GATEWAY, device, relayed.clone(), timeout_ms);

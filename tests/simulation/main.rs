@@ -31,7 +31,7 @@ use world::{WITH_DATABASE, World};
 const PER_SEED: usize = 200;
 
 /// Seeds that found a fault in the gateway, with what they found.
-const FOUND: [(u64, &str); 12] = [
+const FOUND: [(u64, &str); 17] = [
     (8, "a long text went to two phones of one person"),
     (112, "a failed message ended before its SIP transaction"),
     (343, "the same"),
@@ -42,6 +42,11 @@ const FOUND: [(u64, &str); 12] = [
         "the end of a second attempt, told twice, counted for the report",
     ),
     (5609, "a long text went to two phones behind a repetition"),
+    (
+        18_094,
+        "none: the books took a late answer for an early one",
+    ),
+    (18_233, "none: the same with a notification"),
     (
         1_000_012,
         "a notification had another Message-ID behind a crash",
@@ -58,6 +63,15 @@ const FOUND: [(u64, &str); 12] = [
     (
         1_000_037,
         "the row of a stored message that had ended was read again",
+    ),
+    (1_000_060, "RP-ERROR for a part whose message was delivered"),
+    (
+        1_000_193,
+        "a crash lost a notification whose message was in the database",
+    ),
+    (
+        1_000_334,
+        "RP-ACK for a part that came when the time of its message was over",
     ),
 ];
 

@@ -92,5 +92,9 @@ impl Plan {
         self.has_database = true;
         self.settings.validity = chance.pick(&[3_600, 3_600, 300, 60]);
         self.settings.retry = chance.pick(&["30,300,1800", "5", "30,60"]);
+        if self.settings.retry == "5" {
+            // An hour would be 700 attempts for each message.
+            self.settings.validity = self.settings.validity.min(300);
+        }
     }
 }

@@ -180,6 +180,10 @@ impl Turn<'_> {
 
     /// No report came (row IM-12): the sender is never told that the message was delivered.
     fn report_missing(&mut self, im: ImToSm) {
+        if im.taken == 0 {
+            // It was sent before a restart, and the phone has not even accepted it in SIP.
+            return self.outcome(im, self.gateway.policy.causes.leg_to_sip(408));
+        }
         self.count(Counter::ReportMissing);
         self.outcome(im, ACCEPTED);
     }
@@ -283,6 +287,8 @@ impl Turn<'_> {
             return self.view.end(im.header.key);
         }
         im.state = ImToSmState::Closing;
+        // What is still owed has a row of its own.
+        im.header.stored = Stored::No;
         im.role = match im.role {
             Role::StatusReport => Role::StatusReport,
             Role::Message(_)

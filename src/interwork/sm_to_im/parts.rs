@@ -9,7 +9,7 @@ use core::num::NonZeroU64;
 use crate::base::Octets;
 use crate::exchange::{
     ExchangeKey, Full, Group, IdentityKey, KeptPart, KeptPartState, KeptPartTexts, Kind, NEVER,
-    Now, OwedReport, Party, ReplyTo, SmToIm, Stored, Texts, TransactionId,
+    Now, OwedReport, Party, ReplyTo, SmToIm, SmToImState, Stored, Texts, TransactionId,
 };
 use crate::interwork::charging::Interworking;
 use crate::interwork::counter::Counter;
@@ -21,7 +21,7 @@ use crate::interwork::make::joined::joined;
 use crate::interwork::make::outgoing::ReportOut;
 use crate::interwork::rules::causes::defaults::RpOutcome;
 use crate::interwork::sm_to_im::exchange::Joined;
-use crate::interwork::sm_to_im::outcome::REPETITION_MS;
+use crate::interwork::sm_to_im::outcome::{REPETITION_MS, told};
 use crate::interwork::sm_to_im::status_report::Reported;
 use crate::interwork::step::{Effect, Verdict};
 use crate::wire::{Carrier, Direction, TpScts, TpSt, Tpdu};
@@ -124,6 +124,7 @@ impl Turn<'_> {
             kept.owed = Some(OwedReport {
                 transaction,
                 rp_mr: sm.rp_mr,
+                is_answered: false,
             });
             self.view.open(kept, texts.pack());
             self.effects.push(Effect::Store {
@@ -145,13 +146,13 @@ impl Turn<'_> {
         mut part: KeptPart,
         transaction: TransactionId,
     ) {
-        if let Some(earlier) = part.owed {
-            let request = ReplyTo::Transaction(earlier.transaction);
-            self.answer(request, 202, false, Verdict::Answered);
+        if let Some(earlier) = &mut part.owed {
+            self.answer_part(earlier, Verdict::Answered);
         }
         part.owed = Some(OwedReport {
             transaction,
             rp_mr: sm.rp_mr,
+            is_answered: false,
         });
         let key = part.header.key;
         if let Some(texts) = self.view.texts(key) {
@@ -176,15 +177,12 @@ impl Turn<'_> {
         self.view.update(part);
     }
 
-    /// The part cannot be written: its sender keeps it. The message may be on its way with it already.
+    /// The part cannot be written: its sender keeps it.
     pub(crate) fn part_not_stored(&mut self, mut part: KeptPart) {
-        let told = self.gateway.policy.causes.sip_to_rp(503, part.sender);
-        self.acknowledge(&mut part, told);
-        if let KeptPartState::Relayed { .. } = part.state {
-            return self.view.update(part);
+        if let KeptPartState::Relayed { with } = part.state {
+            return self.part_has_outcome_of(part, with);
         }
-        self.charge_refused_part(&part, told);
-        self.view.end(part.header.key);
+        self.refuse_part(&mut part);
         // The part that had the clock of its message is gone.
         let group = part.group();
         let rest: Vec<KeptPart> = self.view.parts_of(group).collect();
@@ -194,6 +192,30 @@ impl Turn<'_> {
             let due_ms = self.now.unix_ms + self.gateway.policy.concat_timeout_ms;
             self.view.wake_at(first.header.key, due_ms);
         }
+    }
+
+    /// The message is on its way with this part: the sender is told the outcome of the message. Only the answer in SIP cannot wait
+    /// for it.
+    fn part_has_outcome_of(&mut self, mut part: KeptPart, message: ExchangeKey) {
+        match self.get::<SmToIm>(message).map(|sm| sm.state) {
+            Some(SmToImState::Reporting { outcome, .. } | SmToImState::Unconfirmed { outcome }) => {
+                self.acknowledge(&mut part, told(outcome.rp_cause, outcome.tp_fcs));
+            }
+            _ => {
+                if let Some(owed) = &mut part.owed {
+                    self.answer_part(owed, Verdict::Taken);
+                }
+            }
+        }
+        self.view.update(part);
+    }
+
+    /// The sender of a part that is not in the database keeps it.
+    fn refuse_part(&mut self, part: &mut KeptPart) {
+        let told = self.gateway.policy.causes.sip_to_rp(503, part.sender);
+        self.acknowledge(part, told);
+        self.charge_refused_part(part, told);
+        self.view.end(part.header.key);
     }
 
     /// A part of an earlier start. Its sender has the RP-ACK, or repeats it. Where the message was on its way, its last
@@ -216,11 +238,10 @@ impl Turn<'_> {
 
     /// Gives the sender of a part what it is owed.
     fn acknowledge(&mut self, part: &mut KeptPart, told: RpOutcome) {
-        let Some(owed) = part.owed.take() else {
+        let Some(mut owed) = part.owed.take() else {
             return;
         };
-        let request = ReplyTo::Transaction(owed.transaction);
-        self.answer(request, 202, false, Verdict::Taken);
+        self.answer_part(&mut owed, Verdict::Taken);
         let Some(texts) = self.view.texts(part.header.key) else {
             return;
         };
@@ -241,6 +262,15 @@ impl Turn<'_> {
             attempt: 0,
             message,
         });
+    }
+
+    /// Answers the request of a part in SIP, once.
+    fn answer_part(&mut self, owed: &mut OwedReport, verdict: Verdict) {
+        if !owed.is_answered {
+            owed.is_answered = true;
+            let request = ReplyTo::Transaction(owed.transaction);
+            self.answer(request, 202, false, verdict);
+        }
     }
 
     /// This part completes the message: it is relayed with the whole text.
@@ -338,6 +368,13 @@ impl Turn<'_> {
             return self.end_parts(parts, Some(status));
         }
         let deadline = self.now.unix_ms + self.gateway.policy.concat_timeout_ms;
+        let told = self.gateway.policy.causes.sip_to_rp(status, sm.sender);
+        let (owed, parts) = owed_first(parts);
+        // They are not in the database: their sender has to send them again.
+        for mut part in owed {
+            self.acknowledge(&mut part, told);
+            self.view.end(part.header.key);
+        }
         for (place, mut part) in parts.into_iter().enumerate() {
             part.state = KeptPartState::WaitingAgain { status };
             if place == 0 {
@@ -361,9 +398,12 @@ impl Turn<'_> {
     }
 
     /// No further part will come. The existing parts are delivered with a mark for each gap, unless the sender was
-    /// told that the message failed.
+    /// told that the message failed. A part that is not in the database yet comes too late.
     fn incomplete(&mut self, group: Group) {
-        let parts: Vec<KeptPart> = self.view.parts_of(group).collect();
+        let (owed, parts) = owed_first(self.view.parts_of(group).collect());
+        for mut part in owed {
+            self.refuse_part(&mut part);
+        }
         let Some(first) = parts.first() else {
             return;
         };
@@ -401,6 +441,11 @@ impl Turn<'_> {
             message,
         }));
     }
+}
+
+/// The parts whose senders wait until they are in the database, and the others.
+fn owed_first(parts: Vec<KeptPart>) -> (Vec<KeptPart>, Vec<KeptPart>) {
+    parts.into_iter().partition(|part| part.owed.is_some())
 }
 
 /// How many parts the message of this TPDU has.

@@ -389,13 +389,19 @@ impl Turn<'_> {
             .retry
             .after(message.tries.saturating_add(1));
         let again_ms = self.now.unix_ms + wait_ms;
-        message.tries = message.tries.saturating_add(1);
-        self.wait_until(message, again_ms);
-        let waiting: Vec<StoredMessage> = self
+        let waiting = self
             .view
             .stored_for(message.header.identity)
-            .filter(|other| other.state == StoredMessageState::Waiting)
-            .collect();
+            .filter(|other| other.state == StoredMessageState::Waiting);
+        let (over, waiting): (Vec<StoredMessage>, Vec<StoredMessage>) =
+            waiting.partition(|other| other.expires_ms <= self.now.unix_ms);
+        // Their time in the database would be over, and the schedule would read all of them again at once.
+        for other in over {
+            self.count(Counter::StoreExpired);
+            self.stored_ends(&other, Outcome::Expired);
+        }
+        message.tries = message.tries.saturating_add(1);
+        self.wait_until(message, again_ms);
         for other in waiting {
             self.wait_until(other, again_ms);
         }

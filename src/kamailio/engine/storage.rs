@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::exchange::{Damaged, Store as _, decode};
+use crate::exchange::{Damaged, Store as _, Stored, decode};
 use crate::interwork::Input;
 
 use super::cdr_writer::write_once;
@@ -218,6 +218,10 @@ fn change(waiting: &Taken) -> Option<RowChange<'_>> {
                 let locked = state().table.lock_of(key, now().unix_ms)?;
                 (locked.by_key(key)?, locked.texts(key)?)
             };
+            // Its row goes, behind what it leaves to others.
+            if exchange.header().stored == Stored::No {
+                return None;
+            }
             Some(RowChange::Put(Row::of(&exchange, &texts)))
         }
     }

@@ -53,7 +53,7 @@ plain!(
         Yes,
     }
 );
-plain!(struct OwedReport { transaction, rp_mr });
+plain!(struct OwedReport { transaction, rp_mr, is_answered });
 plain!(struct SmToIm {
     header, state, sender, rp_mr, private, asks, stored, to_phone, zone, notified, unix, digest, completes,
 });

@@ -80,6 +80,7 @@ impl Books {
         for _ in 0..lost {
             self.explain("a notification that was owed in memory alone is lost with a crash");
         }
+        self.remembered.clear();
         self.by_reference.clear();
         self.order.clear();
     }

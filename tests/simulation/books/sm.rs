@@ -25,8 +25,10 @@ pub(crate) struct Sm {
     pub(super) in_pieces: BTreeSet<usize>,
     /// Devices whose 2xx was at the gateway before it decided.
     pub(super) confirmed: BTreeMap<Address, u64>,
-    /// The gateway has said RP-ERROR since it was relayed last: a later answer of a client does not count.
+    /// The gateway has decided on RP-ERROR since it was relayed last: a later answer of a client does not count.
     pub(super) is_decided: bool,
+    /// RP-ERROR was its last word.
+    pub(super) is_failed: bool,
     /// The part and the request with which it was relayed last.
     relayed_with: (usize, usize),
     /// How often it was stored.
@@ -69,6 +71,8 @@ pub(crate) struct SmPart {
     pub(super) is_said_early: bool,
     /// Its status report was owed in memory alone, and is lost with a crash.
     pub(super) is_excused: bool,
+    /// Its digest, when it was kept.
+    pub(super) digest: Option<u64>,
     /// The exchanges of the status reports on it.
     pub(super) status_reports: BTreeSet<u64>,
 }
@@ -104,6 +108,7 @@ impl Sm {
             in_pieces: BTreeSet::new(),
             confirmed: BTreeMap::new(),
             is_decided: false,
+            is_failed: false,
             relayed_with: (0, 0),
             stored: 0,
             forgotten: 0,
@@ -143,6 +148,7 @@ impl SmPart {
             is_excused: false,
             is_said_early: false,
             has_ended: false,
+            digest: None,
             status_reports: BTreeSet::new(),
         }
     }
@@ -178,14 +184,18 @@ impl Books {
         sm.parts[part].completes = true;
         sm.relayed += 1;
         let before = sm.remembered_at;
+        let is_another_attempt = std::mem::take(&mut sm.is_failed);
         sm.is_decided = false;
         sm.relayed_with = (part, request);
-        if sm.forgotten > 0 && before.is_none() {
-            // The gateway knows nothing of a time before a crash.
+        if sm.forgotten > 0 && before.is_none() || is_another_attempt {
+            // The gateway knows nothing of a time before a crash. Behind an RP-ERROR, only late answers have come.
             sm.confirmed.clear();
         }
-        let was_stored = sm.stored > 0 && sm.parts.len() == 1 && before.is_some();
-        if sm.confirmed.is_empty() && !was_stored {
+        let is_single = sm.parts.len() == 1 && before.is_some() && !is_another_attempt;
+        let was_stored = sm.stored > 0 && is_single;
+        // A notification has said so, perhaps.
+        let was_taken = is_single && sm.parts[0].is_acked;
+        if sm.confirmed.is_empty() && !was_stored && !was_taken {
             return Ok(());
         }
         if before.is_none_or(|before| now - before < REMEMBERED) {
@@ -217,12 +227,22 @@ impl Books {
         }
     }
 
+    /// The gateway has decided that it has failed: a later answer does not count.
+    pub(crate) fn has_failed(&mut self, subject: Subject) {
+        if let Subject::ShortMessage(number, _) = subject
+            && let Some(sm) = self.sm_mut(number)
+        {
+            sm.is_decided = true;
+        }
+    }
+
     /// Its recipient did not take it in time, and it is being stored: a later answer does not count.
     pub(crate) fn is_being_stored(&mut self, subject: Subject) {
         if let Subject::ShortMessage(number, _) = subject
             && let Some(sm) = self.sm_mut(number)
         {
             sm.is_decided = true;
+            sm.is_failed = false;
             // Behind a crash the phone may have asked again for what was stored before.
             sm.stored += 1;
         }
@@ -233,7 +253,11 @@ impl Books {
         if let Subject::ShortMessage(number, _) = subject
             && let Some(sm) = self.sm_mut(number)
         {
-            sm.is_decided = false;
+            if sm.is_failed && sm.parts.len() == 1 && sm.forgotten == 0 {
+                return Err(format!("{number} is delivered behind its RP-ERROR"));
+            }
+            // Where the gateway has forgotten it, another copy may have failed.
+            sm.is_decided = sm.is_failed;
             if sm.forgotten > 0 {
                 sm.confirmed.clear();
             }
@@ -263,6 +287,7 @@ impl Books {
     pub(crate) fn is_kept(
         &mut self,
         subject: Subject,
+        digest: u64,
         was_remembered: bool,
         is_remembered: bool,
     ) -> Result<(), String> {
@@ -275,6 +300,7 @@ impl Books {
         // With a message, or with a text that has gaps.
         let was_delivered = sm.parts.iter().any(|part| part.completes && part.is_acked);
         sm.parts[part].completes = false;
+        sm.parts[part].digest = Some(digest);
         if !was_delivered && !was_remembered {
             return Ok(());
         }
@@ -308,18 +334,18 @@ impl Books {
         }
     }
 
-    /// The gateway remembers an outcome.
-    pub(crate) fn is_remembered(&mut self, subject: Subject) {
+    /// The gateway remembers an outcome, of the short message with this digest.
+    pub(crate) fn is_remembered(&mut self, subject: Subject, digest: u64) {
         // What is remembered again keeps its place.
-        if let Subject::ShortMessage(number, _) = subject
-            && self.sm(number).is_some_and(|sm| sm.remembered_at.is_some())
-            && !self.is_forgotten(number)
-        {
-            return;
+        let before = self.remembered.get(&digest);
+        if before.is_none_or(|before| self.outcomes - before >= REMEMBERED) {
+            self.outcomes += 1;
+            self.remembered.insert(digest, self.outcomes);
         }
-        self.outcomes += 1;
         let now = self.outcomes;
         if let Subject::ShortMessage(number, _) = subject
+            && (self.is_forgotten(number)
+                || self.sm(number).is_some_and(|sm| sm.remembered_at.is_none()))
             && let Some(sm) = self.sm_mut(number)
         {
             sm.remembered_at = Some(now);

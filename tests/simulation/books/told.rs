@@ -197,7 +197,9 @@ impl World {
             self.books.sm(*number).is_some_and(|sm| {
                 let part = &sm.parts[*part];
                 let to = self.people[sm.recipient].number.trim_start_matches('+');
-                sm.asks && part.is_acked && part.unix <= sent && to == recipient
+                // A crash may cut off the RP-ACK for what the database has.
+                let is_taken = part.is_acked || part.is_durable && sm.forgotten > 0;
+                sm.asks && is_taken && part.unix <= sent && to == recipient
             })
         };
         all.iter().copied().filter(fits).collect()
@@ -222,10 +224,17 @@ impl World {
             return self.break_promise("a report on nothing");
         };
         let (decided_ms, keeps) = (self.decided_ms, self.host.gateway.keeps);
-        let is_forgotten = self.books.is_forgotten(number);
+        let mut is_forgotten = self.books.is_forgotten(number);
+        let digest = self
+            .books
+            .sm(number)
+            .and_then(|sm| sm.parts.get(place)?.digest);
+        is_forgotten |= digest.is_some_and(|digest| !self.host.remembers_part(digest, self.now_ms));
         let Some(sm) = self.books.sm_mut(number) else {
             return;
         };
+        // Behind a crash, the database had it.
+        is_forgotten |= sm.forgotten > 0 && sm.remembered_at.is_none();
         let (is_shown, is_confirmed) = (sm.is_shown(), sm.was_confirmed(decided_ms));
         let (is_single, was_stored) = (sm.parts.len() == 1, sm.stored > 0);
         let part = &mut sm.parts[place];
@@ -267,6 +276,8 @@ impl World {
         }
         let is_repeated = std::mem::replace(&mut part.is_refused, true);
         sm.is_decided = true;
+        sm.is_failed = true;
+        sm.forgotten += usize::from(is_forgotten && !is_repeated);
         if is_confirmed && !is_repeated && !is_forgotten {
             self.break_promise(format!("{number}: RP-ERROR, and a client has taken it"));
         } else if is_shown {

@@ -254,7 +254,7 @@ impl<M: Memory, S: BuildHasher> LockedExchanges<'_, M, S> {
     /// Changes the bucket. Places that were taken for exchanges which are not opened here are free again. The result is for the
     /// database, in this order: what is opened comes before what has ended.
     pub(in crate::kamailio) fn commit(&mut self, changes: &[Change]) -> Vec<Behind> {
-        let (mut behind, mut ended) = (Vec::new(), Vec::new());
+        let mut behind = Vec::new();
         if changes.is_empty() && self.taken.is_empty() {
             return behind;
         }
@@ -278,7 +278,7 @@ impl<M: Memory, S: BuildHasher> LockedExchanges<'_, M, S> {
                 Change::Ended(key) => {
                     if let Some(serial) = serial(*key) {
                         if self.is_stored(serial) {
-                            ended.push(Behind::Ended(*key));
+                            behind.push(Behind::Ended(*key));
                         }
                         self.end(serial);
                     }
@@ -293,7 +293,7 @@ impl<M: Memory, S: BuildHasher> LockedExchanges<'_, M, S> {
             }
         }
         self.give_back_taken();
-        behind.append(&mut ended);
+        behind.sort_by_key(|change| matches!(change, Behind::Ended(_)));
         behind
     }
 

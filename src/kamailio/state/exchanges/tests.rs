@@ -99,9 +99,14 @@ fn the_database_follows_what_is_stored() {
     ];
     let behind = [Behind::Changed(third), Behind::Ended(keys[0])];
     assert_eq!(locked.commit(&changes), behind);
-    // It is not kept any more.
-    let now = Change::Updated(part(third, 3));
-    assert_eq!(locked.commit(&[now]), [Behind::Ended(third)]);
+    // It is not kept any more: its row goes behind what is opened with that.
+    let fourth = locked.take_place(Kind::KeptPart, 5, 9).unwrap();
+    let changes = [
+        Change::Updated(part(third, 3)),
+        Change::Opened(stored(part(fourth, 4), Stored::Yes), texts(9)),
+    ];
+    let behind = [Behind::Changed(fourth), Behind::Ended(third)];
+    assert_eq!(locked.commit(&changes), behind);
     assert_eq!(locked.commit(&[Change::Ended(third)]), []);
 }
 
