@@ -241,8 +241,8 @@ impl World {
                     self.host.delivered.insert(*digest);
                     continue;
                 }
-                Change::Remembered(past) => {
-                    self.books.is_remembered(about, past.digest);
+                Change::Remembered(_) => {
+                    self.books.is_remembered(about);
                     continue;
                 }
                 Change::Ended(_) | Change::Parked(_) | Change::Released(_) => continue,
@@ -492,7 +492,17 @@ impl World {
                     sm: &sm,
                     transaction: id_of(server),
                 };
+                let past = self
+                    .host
+                    .table
+                    .outcome_of(&sm.identity, sm.digest, self.now_ms);
                 let step = self.decide(At::Identity(sm.identity.as_str()), input, about);
+                let is_known = past.is_some_and(|past| past.rp_mr == sm.rp_mr);
+                if is_known && step.verdict == Verdict::Relay {
+                    return self.break_promise(
+                        "a short message is relayed whose outcome the gateway knows",
+                    );
+                }
                 self.execute(step, request(Some(Rc::new(sm.translation))));
             }
             Err(refusal) => {

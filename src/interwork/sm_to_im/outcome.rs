@@ -150,7 +150,7 @@ impl Turn<'_> {
         match sm.state {
             _ if status < 200 => {}
             SmToImState::Retried if attempt == 0 => self.outcome_of_sm(sm, status),
-            SmToImState::Reporting { sent, .. } if attempt == sent => {
+            SmToImState::Reporting { sent, .. } if attempt == sent && sent > 0 => {
                 self.report_completed(sm, sent, status);
             }
             SmToImState::InPieces { piece } if attempt == piece => {

@@ -70,7 +70,7 @@ impl Books {
                             part.is_excused = true;
                         }
                         for request in &mut part.requests {
-                            request.told = None;
+                            request.told_before = request.told.take().or(request.told_before);
                             request.reports.clear();
                         }
                     }
@@ -80,7 +80,6 @@ impl Books {
         for _ in 0..lost {
             self.explain("a notification that was owed in memory alone is lost with a crash");
         }
-        self.remembered.clear();
         self.by_reference.clear();
         self.order.clear();
     }

@@ -63,8 +63,6 @@ pub(crate) struct Books {
     pub(crate) order: HashMap<String, u64>,
     /// How many outcomes the gateway has remembered.
     outcomes: u64,
-    /// Which of them each digest has.
-    remembered: HashMap<u64, u64>,
     counters: BTreeMap<&'static str, u64>,
     /// Words that do not fit what happened, because a report was cut off or a peer contradicted itself: by kind.
     pub(crate) explained: BTreeMap<&'static str, u64>,

@@ -83,6 +83,8 @@ pub(crate) struct Request {
     pub(crate) rp_mr: u8,
     /// The final response of the gateway.
     pub(super) told: Option<u16>,
+    /// The same, before a crash.
+    pub(super) told_before: Option<u16>,
     /// The reports on it.
     pub(super) reports: Vec<Vec<u8>>,
 }
@@ -205,6 +207,7 @@ impl Books {
         }
         // All that follows is another message for the gateway.
         sm.confirmed.clear();
+        sm.remembered_at = None;
         sm.forgotten += 1;
         self.explain(
             "relayed again: the phone asked again when more than 16 others had their outcome",
@@ -220,6 +223,7 @@ impl Books {
             && (!sm.confirmed.is_empty() || sm.stored > 0)
         {
             sm.confirmed.clear();
+            sm.remembered_at = None;
             sm.forgotten += 1;
             self.explain(
                 "taken for a new message: the phone asked again when more than 16 others had their outcome",
@@ -334,21 +338,14 @@ impl Books {
         }
     }
 
-    /// The gateway remembers an outcome, of the short message with this digest.
-    pub(crate) fn is_remembered(&mut self, subject: Subject, digest: u64) {
-        // What is remembered again keeps its place.
-        let before = self.remembered.get(&digest);
-        if before.is_none_or(|before| self.outcomes - before >= REMEMBERED) {
-            self.outcomes += 1;
-            self.remembered.insert(digest, self.outcomes);
-        }
+    /// The gateway remembers an outcome.
+    pub(crate) fn is_remembered(&mut self, subject: Subject) {
+        self.outcomes += 1;
         let now = self.outcomes;
         if let Subject::ShortMessage(number, _) = subject
-            && (self.is_forgotten(number)
-                || self.sm(number).is_some_and(|sm| sm.remembered_at.is_none()))
             && let Some(sm) = self.sm_mut(number)
         {
-            sm.remembered_at = Some(now);
+            sm.remembered_at.get_or_insert(now);
         }
     }
 

@@ -239,7 +239,7 @@ impl World {
         let (is_single, was_stored) = (sm.parts.len() == 1, sm.stored > 0);
         let part = &mut sm.parts[place];
         let request = &mut part.requests[request];
-        let told = request.told;
+        let told = request.told.or(request.told_before);
         let is_other = request
             .reports
             .first()

@@ -9,7 +9,9 @@ mod sys;
 use std::cell::Cell;
 use std::hash::{BuildHasher, DefaultHasher, Hasher as _};
 
-use ipsmgw::exchange::{Exchange, ExchangeKey, NothingOpen, Now, Store as _, Texts};
+use ipsmgw::exchange::{
+    Exchange, ExchangeKey, Identity, NothingOpen, Now, PastSm, Store as _, Texts,
+};
 use ipsmgw::interwork::{Gateway, Input, Step};
 
 use state::exchanges::{self, LockedExchanges, Node, OpenExchanges};
@@ -146,6 +148,18 @@ impl Table {
     pub(crate) fn read(&self, key: ExchangeKey, now_ms: u64) -> Option<(Exchange, Texts)> {
         let locked = self.0.lock_of(key, now_ms)?;
         Some((locked.by_key(key)?, locked.texts(key)?))
+    }
+
+    /// The outcome of a short message that the table remembers.
+    pub(crate) fn outcome_of(
+        &self,
+        identity: &Identity,
+        digest: u64,
+        now_ms: u64,
+    ) -> Option<PastSm> {
+        let locked = self.0.lock(identity.as_str(), now_ms);
+        let past = locked.outcome_of(digest);
+        past.filter(|past| past.until_ms > now_ms)
     }
 
     /// Whether an exchange is open.
