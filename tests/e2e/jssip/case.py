@@ -198,7 +198,7 @@ async def handshake():
                 (404, {"upgrade": None}),
                 (404, {"upgrade": "h2c"}),
                 (400, {"sec_websocket_protocol": "xmpp"}),
-                (400, {"sec_websocket_protocol": "msrp"}),
+                (101, {"sec_websocket_protocol": "msrp"}),
                 (400, {"sec_websocket_key": None}),
                 (426, {"sec_websocket_version": "8"}),
             ):
