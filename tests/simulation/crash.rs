@@ -35,7 +35,7 @@ impl Durable {
 impl World {
     /// Whether the host does not run.
     pub(crate) const fn is_down(&self) -> bool {
-        self.has_crashed || self.now_ms < self.down_until_ms
+        self.has_crashed || self.is_stopped
     }
 
     /// The host may crash here. True: it has.
@@ -62,13 +62,15 @@ impl World {
         let database = &self.database;
         self.charging.crash(|key| database.has(key));
         self.ended_later.clear();
-        self.down_until_ms = self.now_ms + self.chance.pick(&[100, 2_000, 12_000]);
+        let down_ms = self.chance.pick(&[100, 2_000, 12_000]);
+        self.is_stopped = true;
         self.has_crashed = false;
-        self.at(self.down_until_ms, Event::Restarts);
+        self.later(down_ms, Event::Restarts);
     }
 
     pub(crate) fn restarts(&mut self) {
         self.note(|| "the host starts again".to_owned());
+        self.is_stopped = false;
         self.host.begins(&self.plan, self.now_ms, self.epoch);
         self.takes_up_all();
     }

@@ -205,12 +205,20 @@ fn faults_are_found() -> (usize, usize) {
             let broken = world.run().err()?;
             // Without the fault nothing is broken.
             World::new(seed, PER_SEED, None, false).run().ok()?;
-            Some((seed, world.steps, broken))
+            Some((
+                seed,
+                world.steps,
+                broken,
+                (seed - first + 1) * PER_SEED as u64,
+            ))
         });
         match found {
-            Some((seed, step, broken)) => {
+            Some((seed, step, broken, messages)) => {
                 passed += 1;
-                println!("{fault:?}: found by seed {seed}, step {step}: {broken}");
+                println!(
+                    "{:<20} {messages:>6} messages  seed {seed}, step {step}: {broken}",
+                    format!("{fault:?}")
+                );
             }
             None => {
                 failed += 1;

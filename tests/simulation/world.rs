@@ -169,7 +169,8 @@ pub(crate) struct World {
     pub(crate) epoch: u64,
     /// The host has crashed in this event.
     pub(crate) has_crashed: bool,
-    pub(crate) down_until_ms: u64,
+    /// It has crashed, and has not started again.
+    pub(crate) is_stopped: bool,
     /// When the effect that is being carried out was decided: a slow process may be overtaken by what changes the decision.
     pub(crate) decided_ms: u64,
     traces: bool,
@@ -210,7 +211,7 @@ impl World {
             ended_later: Vec::new(),
             epoch: 0,
             has_crashed: false,
-            down_until_ms: 0,
+            is_stopped: false,
             decided_ms: START_MS,
             traces,
             queue: BinaryHeap::new(),

@@ -38,6 +38,8 @@ impl Books {
     /// The gateway has crashed. The database has these.
     pub(crate) fn crash(&mut self, kept: &[Subject]) {
         for subject in kept {
+            // What was under way may have been committed.
+            self.is_durable(*subject);
             self.is_taken_up(*subject);
         }
         let is_kept = |number| {

@@ -184,7 +184,11 @@ impl Books {
         if let Subject::ShortMessage(number, part) = subject
             && let Some(sm) = self.sm_mut(number)
         {
-            sm.parts[part].has_ended = true;
+            // The last part of a long text stands for all of it.
+            let is_whole = sm.parts[part].completes;
+            for (place, other) in sm.parts.iter_mut().enumerate() {
+                other.has_ended |= is_whole || place == part;
+            }
         }
     }
 

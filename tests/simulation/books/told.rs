@@ -197,8 +197,8 @@ impl World {
             self.books.sm(*number).is_some_and(|sm| {
                 let part = &sm.parts[*part];
                 let to = self.people[sm.recipient].number.trim_start_matches('+');
-                // A crash may cut off the RP-ACK for what the database has.
-                let is_taken = part.is_acked || part.is_durable && sm.forgotten > 0;
+                // A crash may cut off the RP-ACK for what the database has, and a slow process may be about to send it.
+                let is_taken = part.is_acked || part.is_durable;
                 sm.asks && is_taken && part.unix <= sent && to == recipient
             })
         };
@@ -311,6 +311,7 @@ impl World {
             Disposition::Delivery(_) => 1,
             _ => 2,
         };
+        let epoch = self.epoch;
         let Some((number, im)) =
             number.and_then(|number: usize| Some((number, self.books.im_mut(number)?)))
         else {
@@ -324,6 +325,7 @@ impl World {
         let was_acked = im.was_acked(self.decided_ms);
         let (is_shown, is_confused) = (im.is_shown(), im.is_confused);
         let im_came_again = im.came_again;
+        let was_kept = im.is_durable && epoch > 0;
         let came_again = im.notified[disposition].len() <= 1 + im.came_again;
         let what = ["delivered", "failed", "processed"][disposition];
         if !is_wanted {
@@ -336,6 +338,9 @@ impl World {
             self.break_promise(format!(
                 "{number}: delivered, and the recipient does not have it"
             ));
+        } else if disposition == 1 && told.is_some_and(|status| status >= 300) && was_kept {
+            self.books
+                .explain("failed twice: a crash kept the row of a message that was refused");
         } else if disposition == 1 && im_came_again == 0 && told.is_some_and(|status| status >= 300)
         {
             self.break_promise(format!(
