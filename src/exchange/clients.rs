@@ -45,10 +45,15 @@ impl Clients {
         attempt & !TOLD_APART == Self::round(round)
     }
 
+    /// The bit of the client that this attempt went to.
+    pub const fn bit(attempt: u8) -> u32 {
+        1 << (attempt & TOLD_APART)
+    }
+
     /// The client of this attempt has answered. False: that was told before.
     pub const fn answer(&mut self, attempt: u8) -> bool {
         let client = attempt & TOLD_APART;
-        let bit = 1 << client;
+        let bit = Self::bit(attempt);
         if client < TOLD_APART && self.answered & bit != 0 {
             return false;
         }

@@ -38,7 +38,7 @@ pub use notification::{Notification, NotificationState};
 pub use party::{Identity, IdentityKey, Party, ReplyTo, TransactionId};
 pub use record::{Exchange, Kind};
 pub use session::{Accepts, Offers, SentContent, SessionToken};
-pub use sm_to_im::{ImAnswers, SmOutcome, SmToIm, SmToImState};
+pub use sm_to_im::{ImAnswers, Pieces, SmOutcome, SmToIm, SmToImState};
 pub use store::{Change, Full, NothingOpen, PastSm, Sequence, Store};
 pub use stored_message::{Services, StoredContent, StoredFor, StoredMessage, StoredMessageState};
 pub use submitted::Submitted;

@@ -3,7 +3,7 @@
 
 use core::num::NonZeroU64;
 
-use super::{ExchangeKey, Header, Offers, Party, TransactionId};
+use super::{Clients, ExchangeKey, Header, Offers, Party, TransactionId};
 
 /// A short message, on its sender's side. Its texts: [`SmToImTexts`](super::SmToImTexts).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,10 +64,10 @@ pub enum SmToImState {
         /// The offers.
         offers: Offers,
     },
-    /// The sender has its `202`; the message goes to a client in pieces, one after the other.
+    /// The sender has its `202`; the message goes to the recipient's clients in pieces, one after the other.
     InPieces {
-        /// The piece that is on its way, from 0.
-        piece: u8,
+        /// The pieces.
+        pieces: Pieces,
     },
     /// The sender has its `202`; the short message is on its way to the recipient's phone.
     Delivering {
@@ -96,6 +96,29 @@ pub enum SmToImState {
         /// The outcome that was reported.
         outcome: SmOutcome,
     },
+}
+
+/// A message in pieces, each of which goes to all clients of its recipient.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pieces {
+    /// The piece that is on its way, from 0.
+    pub piece: u8,
+    /// The clients that it went to.
+    pub clients: Clients,
+    /// The clients that lack a piece, one bit each.
+    pub without: u32,
+    /// The best of the failures.
+    pub best_failure: Option<u16>,
+}
+
+impl Pieces {
+    /// The first piece goes to one client.
+    pub const FIRST: Self = Self {
+        piece: 0,
+        clients: Clients::of(1),
+        without: 0,
+        best_failure: None,
+    };
 }
 
 /// The answers of the clients on the IM side to a relayed request.

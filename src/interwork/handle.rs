@@ -131,6 +131,7 @@ impl Turn<'_> {
             }
             Input::Forked { exchange, clients } => match self.view.by_key(exchange) {
                 Some(Exchange::StoredMessage(it)) => self.stored_forked(it, clients),
+                Some(Exchange::SmToIm(sm)) => self.pieces_forked(sm, clients),
                 _ => self.list_delivery_forked(exchange, clients),
             },
             Input::StatusReport(report) => self.status_reported(report),

@@ -65,6 +65,7 @@ impl Session {
             may_move: false,
             takes_notifications: false,
             dialog: 0,
+            peer_dialog: None,
             identity: text(BOB),
             from: Text::EMPTY,
             privacy: Text::EMPTY,
@@ -713,7 +714,7 @@ fn what_an_offered_session_is() {
     let token = Text::new("0000aabb").unwrap();
     let session = |to: &str| {
         let invite = invite(Some(BOB), to);
-        MsrpSession::offered_by(&invite, &accepted, token, 7, world.now)
+        MsrpSession::offered_by(&invite, &accepted, token, (7, None), world.now)
             .map_err(|refusal| status_of(&refusal))
     };
     let opened = session(ALICE).unwrap();

@@ -31,6 +31,7 @@ fn session() -> MsrpSession {
         may_move: false,
         takes_notifications: true,
         dialog: 0,
+        peer_dialog: None,
         identity: text(ALICE),
         from: Text::EMPTY,
         privacy: Text::EMPTY,

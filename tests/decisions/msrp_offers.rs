@@ -1,8 +1,8 @@
 //! Short messages that go to clients in MSRP sessions: rows MOD-1, MOD-2, MOD-4.
 
 use ipsmgw::base::Text;
-use ipsmgw::exchange::{Accepts, ExchangeKey, SentContent, SessionToken};
-use ipsmgw::interwork::{Input, Settings, Verdict};
+use ipsmgw::exchange::{Accepts, Clients, ExchangeKey, SentContent, SessionToken};
+use ipsmgw::interwork::{Input, Settings, Unsent, Verdict};
 use ipsmgw::sip::{Capabilities, MessageIn};
 
 use crate::long_sm_to_im::{parts, parts_that_ask};
@@ -305,8 +305,9 @@ fn a_long_text_is_split_where_the_policy_says_so() {
             assert!(message.body.len() + message.headers.len() < 1_300);
             pieces.push(String::from_utf8(message.body.clone()).unwrap());
             let piece = u8::try_from(pieces.len() - 1).unwrap();
-            done = world.completed(exchange, piece, 200);
-            assert!(world.completed(exchange, piece, 200).is_nothing());
+            let attempt = Clients::round(piece);
+            done = world.completed(exchange, attempt, 200);
+            assert!(world.completed(exchange, attempt, 200).is_nothing());
         }
         assert!(pieces.len() > 2);
         assert_eq!(pieces.concat(), text);
@@ -329,8 +330,117 @@ fn a_piece_that_fails_is_the_end() {
         .last();
     let exchange = done.unwrap().sent[0].0.unwrap();
     world.completed(exchange, 0, 200);
-    let done = world.completed(exchange, 1, 486);
+    let done = world.completed(exchange, Clients::round(1), 486);
     assert_eq!(cause(&done), Some(41));
+}
+
+/// As in pager mode: all clients get it, and one that takes it is enough.
+#[test]
+fn a_message_in_pager_mode_goes_to_all_clients() {
+    for (answers, expected) in [
+        (&[486, 200][..], None),
+        (&[200], None),
+        (&[486, 408, 480], Some(27)),
+        (&[486, 603, 480], Some(21)),
+    ] {
+        let mut world = World::new();
+        let exchange = offered(&mut world, &long());
+        let done = answered(&mut world, exchange, "one", Err(488));
+        assert_eq!(done.sent.len(), 1);
+        let clients = 3;
+        let forked = world.handle(Input::Forked { exchange, clients });
+        assert!(forked.is_nothing());
+        for (client, status) in (0..).zip(answers) {
+            let told = world.completed(exchange, Clients::attempt_to(0, client), *status);
+            let is_last = usize::from(client) + 1 == answers.len();
+            assert_eq!(told.is_nothing(), !is_last, "{answers:?}");
+            if is_last {
+                assert_eq!(cause(&told), expected, "{answers:?}");
+            }
+        }
+    }
+}
+
+/// A piece goes when a client has all pieces before it.
+#[test]
+fn pieces_go_to_all_clients() {
+    // (piece, client, status); the last one tells the outcome. The text has two pieces.
+    for (answers, expected) in [
+        (
+            &[(0, 0, 486), (0, 1, 200), (1, 0, 486), (1, 1, 200)][..],
+            None,
+        ),
+        (&[(0, 1, 200), (1, 1, 200)], None),
+        (&[(0, 0, 486), (0, 1, 486)], Some(41)),
+        // The first client has the first piece only, the second one the second piece only.
+        (
+            &[(0, 0, 200), (0, 1, 486), (1, 0, 480), (1, 1, 200)],
+            Some(27),
+        ),
+        // The first client's failure comes late.
+        (
+            &[(0, 1, 200), (0, 0, 408), (1, 0, 200), (1, 1, 480)],
+            Some(27),
+        ),
+    ] {
+        let mut world = World::with(&Settings {
+            long_text: "split",
+            ..settings()
+        });
+        let octets = parts(&"x".repeat(1_500), 7, 1);
+        let done = octets
+            .iter()
+            .map(|octets| world.submit(&from_phone(ALICE, octets)))
+            .last();
+        let exchange = done.unwrap().sent[0].0.unwrap();
+        let mut sent = 1;
+        let clients = 2;
+        world.handle(Input::Forked { exchange, clients });
+        for (place, (piece, client, status)) in answers.iter().enumerate() {
+            let attempt = Clients::attempt_to(Clients::round(*piece), *client);
+            let done = world.completed(exchange, attempt, *status);
+            if place + 1 == answers.len() {
+                assert_eq!(cause(&done), expected, "{answers:?}");
+            } else if !done.sent.is_empty() {
+                sent += 1;
+                world.handle(Input::Forked { exchange, clients });
+            }
+        }
+        let both = answers.last().unwrap().0 + 1;
+        assert_eq!(sent, both, "{answers:?}");
+    }
+}
+
+/// All sessions are in use, or there is no socket: the phone may try again.
+#[test]
+fn an_offer_that_is_not_sent() {
+    for (why, expected) in [
+        (Unsent::NoSessionLeft, 42),
+        (Unsent::NoSocket, 42),
+        (Unsent::TooLong, 42),
+        (Unsent::Failed, 42),
+        (Unsent::Dropped, 21),
+        (Unsent::NoDestination, 27),
+    ] {
+        let mut world = World::new();
+        let exchange = offered(&mut world, &long());
+        let done = world.handle(Input::NotOffered { exchange, why });
+        assert!(done.sent.len() == 1, "the report alone");
+        assert_eq!(cause(&done), Some(expected), "{why:?}");
+    }
+    // One client's session is enough.
+    let mut world = World::new();
+    let exchange = offered(&mut world, &long());
+    let clients = 2;
+    world.handle(Input::Forked { exchange, clients });
+    let why = Unsent::NoSessionLeft;
+    assert!(
+        world
+            .handle(Input::NotOffered { exchange, why })
+            .is_nothing()
+    );
+    let done = answered(&mut world, exchange, "one", Ok(TEXT_ALONE));
+    assert_eq!(done.begun.len(), 1);
 }
 
 #[test]

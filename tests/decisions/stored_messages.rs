@@ -2,7 +2,7 @@
 
 use ipsmgw::base::Text;
 use ipsmgw::exchange::{Accepts, ReplyTo};
-use ipsmgw::interwork::{Charged, Counter, Input, Interworking, Settings, Verdict};
+use ipsmgw::interwork::{Charged, Counter, Input, Interworking, Settings, Unsent, Verdict};
 use ipsmgw::sip::{Capabilities, MessageIn};
 use ipsmgw::wire::{ConcatenationReference, RpMessage, Tpdu};
 
@@ -1036,6 +1036,12 @@ fn a_text_too_long_for_a_message_goes_by_msrp() {
     let done = answered(&mut world, exchange, Err(486));
     parked(&mut world, &done);
     world.pass(30_000);
+    // No session is left.
+    let exchange = comes(&mut world, with_sessions).offered[0].0;
+    let why = Unsent::NoSessionLeft;
+    let done = world.handle(Input::NotOffered { exchange, why });
+    parked(&mut world, &done);
+    world.pass(300_000);
     let done = comes(&mut world, with_sessions);
     let done = answered(&mut world, done.offered[0].0, Ok(accepts));
     assert_eq!(done.begun[0].1, long.as_bytes());

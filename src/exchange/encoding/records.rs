@@ -4,7 +4,7 @@ use super::Damaged;
 use super::checked::{Encoded, Layout, Reader, enumeration, structure};
 use crate::exchange::{
     Clients, Header, IdentityKey, ImAnswers, ImToSm, ImToSmState, KeptPart, KeptPartState,
-    ListDelivery, ListDeliveryState, Notification, NotificationState, Offers, Party, Role,
+    ListDelivery, ListDeliveryState, Notification, NotificationState, Offers, Party, Pieces, Role,
     RpRefusal, Sender, SenderWait, Services, SmOutcome, SmToIm, SmToImState, Stored, StoredContent,
     StoredMessage, StoredMessageState, Submitted, TransactionId, Wants,
 };
@@ -43,11 +43,17 @@ enumeration!(SmToImState {
     6 => Delivering { asked },
     7 => Storing { status },
     8 => InSession { offers },
-    9 => InPieces { piece },
+    9 => InPieces { pieces },
 });
 structure!(Offers {
     open,
     begun,
+    best_failure
+});
+structure!(Pieces {
+    piece,
+    clients,
+    without,
     best_failure
 });
 structure!(ImAnswers {

@@ -61,7 +61,21 @@ fn sm_to_im_state() -> impl Strategy<Value = SmToImState> {
             };
             SmToImState::InSession { offers }
         }),
-        any::<u8>().prop_map(|piece| SmToImState::InPieces { piece }),
+        any::<(u8, u8, u32, u32, Option<u16>)>().prop_map(
+            |(piece, unanswered, answered, without, best_failure)| {
+                let clients = Clients {
+                    unanswered,
+                    answered,
+                };
+                let pieces = Pieces {
+                    piece,
+                    clients,
+                    without,
+                    best_failure,
+                };
+                SmToImState::InPieces { pieces }
+            }
+        ),
         any::<bool>().prop_map(|asked| SmToImState::Delivering { asked }),
         any::<u16>().prop_map(|status| SmToImState::Storing { status }),
         key().prop_map(|first| SmToImState::Repetition { first }),

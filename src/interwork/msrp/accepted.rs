@@ -1,6 +1,7 @@
 //! A client accepts a session that the gateway has offered.
 
-use super::sending::{SendingSession, SendingState, SessionDialog};
+use super::dialog::SessionDialog;
+use super::sending::{SendingSession, SendingState};
 use crate::base::Text;
 use crate::exchange::Accepts;
 use crate::mime::CPIM_TYPE;

@@ -1,5 +1,6 @@
 //! SIP requests of the sessions that clients offer: which sessions are taken, and the answers.
 
+use super::dialog::PeerDialog;
 use super::offer::{self, Accepted, OwnAddress};
 use super::session::{MAX_MESSAGES, MsrpSession, share_of_sessions};
 use crate::base::Text;
@@ -115,7 +116,7 @@ impl MsrpSession {
         invite: &MessageIn<'_>,
         accepted: &Accepted,
         token: SessionToken,
-        dialog: u64,
+        (dialog, peer_dialog): (u64, Option<PeerDialog>),
         now: Now,
     ) -> Result<Self, Box<Refusal>> {
         let too_long = |status| move || Refusal::sip(status, Reason::LongSessionHeader);
@@ -130,6 +131,7 @@ impl MsrpSession {
             may_move: false,
             takes_notifications: accepted.takes_notifications,
             dialog,
+            peer_dialog,
             identity: Text::new(&or_nothing(invite.identity)).ok_or_else(too_long(403))?,
             from: Text::new(&or_nothing(invite.from)).unwrap_or_default(),
             privacy,

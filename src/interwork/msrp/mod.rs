@@ -24,6 +24,7 @@ mod accepted;
 mod answers;
 mod chunk;
 mod deliver;
+mod dialog;
 mod invite;
 mod notification;
 pub mod offer;
@@ -34,8 +35,9 @@ mod status;
 
 pub use accepted::ClientAccepted;
 pub use chunk::{ByteRuns, MAX_RUNS, Run};
+pub use dialog::{PeerDialog, SessionDialog};
 pub use invite::{Answerer, InSession, NoSession, OpenSessions};
-pub use sending::{SendingSession, SendingState, Sent, SessionDialog, describe};
+pub use sending::{SendingSession, SendingState, Sent, describe};
 pub use session::{
     Arrival, HeldChunk, HeldTooLong, MAX_MESSAGES, MsrpLimits, MsrpMessage, MsrpMessageState,
     MsrpSession, Received, Rooms, share_of_sessions, token_of,

@@ -4,6 +4,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use super::answers;
 use super::chunk::{ByteRuns, Run};
+use super::dialog::SessionDialog;
 use super::offer::OwnAddress;
 use super::status::SessionFault;
 use crate::base::Text;
@@ -91,23 +92,6 @@ pub enum SendingState {
     Sending,
     /// All chunks are there; the report is missing.
     Confirming,
-}
-
-/// The dialog of a session, as far as its BYE needs it.
-#[derive(Clone, Copy, Debug)]
-pub struct SessionDialog {
-    /// Call-ID.
-    pub call_id: Text<126>,
-    /// From, without its tag.
-    pub from: Text<254>,
-    /// URI of To.
-    pub to: Text<254>,
-    /// The tag of the client.
-    pub peer_tag: Text<126>,
-    /// The URI in the client's Contact.
-    pub target: Text<254>,
-    /// Route.
-    pub routes: Text<510>,
 }
 
 /// The result of a frame, or of time.

@@ -4,6 +4,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use super::answers;
 use super::chunk::{ByteRuns, Run};
+use super::dialog::PeerDialog;
 use super::status::MsrpOutcome;
 use crate::base::Text;
 use crate::exchange::ExchangeKey;
@@ -54,6 +55,8 @@ pub struct MsrpSession {
     pub takes_notifications: bool,
     /// Digest of the dialog: Call-ID and the tag of the client.
     pub dialog: u64,
+    /// What the BYE of the gateway needs; none if it is too long.
+    pub peer_dialog: Option<PeerDialog>,
     /// The client's identity.
     pub identity: Text<254>,
     /// From of its INVITE.

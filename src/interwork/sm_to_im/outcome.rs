@@ -153,8 +153,8 @@ impl Turn<'_> {
             SmToImState::Reporting { sent, .. } if attempt == sent && sent > 0 => {
                 self.report_completed(sm, sent, status);
             }
-            SmToImState::InPieces { piece } if attempt == piece => {
-                self.piece_completed(sm, piece, status);
+            SmToImState::InPieces { pieces } => {
+                self.piece_completed(sm, pieces, attempt, status);
             }
             _ => {}
         }

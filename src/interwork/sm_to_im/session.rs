@@ -1,7 +1,9 @@
 //! SM -> IM: a text that is too long for pager mode goes to a client in an MSRP session, or in several MESSAGEs (rows MOD-1,
 //! MOD-2, MOD-4).
 
-use crate::exchange::{Kind, Offers, ReplyTo, SmToIm, SmToImState, SmToImTexts, TransactionId};
+use crate::exchange::{
+    Clients, Kind, Offers, Pieces, ReplyTo, SmToIm, SmToImState, SmToImTexts, TransactionId,
+};
 use crate::interwork::charging::Interworking;
 use crate::interwork::counter::Counter;
 use crate::interwork::handle::{FORGOTTEN_MS, Turn};
@@ -9,9 +11,10 @@ use crate::interwork::input::TranslatedSm;
 use crate::interwork::make::instant_message::{BodyFormat, ShortMessage};
 use crate::interwork::make::joined::tpdu;
 use crate::interwork::make::pieces::{piece_size, pieces};
+use crate::interwork::rules::causes::defaults as cause;
 use crate::interwork::sm_to_im::exchange::Joined;
 use crate::interwork::step::{Effect, Verdict};
-use crate::sip::MessageOut;
+use crate::sip::{MessageOut, is_failure};
 use crate::wire::Tpdu;
 
 /// Octets of a MESSAGE that the gateway does not know yet: Via, Call-ID, CSeq, tags, Max-Forwards, Content-Length.
@@ -86,7 +89,12 @@ impl Turn<'_> {
                 },
                 BodyFormat::Offer,
             ),
-            LongWay::Pieces => (SmToImState::InPieces { piece: 0 }, BodyFormat::Text),
+            LongWay::Pieces => (
+                SmToImState::InPieces {
+                    pieces: Pieces::FIRST,
+                },
+                BodyFormat::Text,
+            ),
         };
         let mut exchange = sm.exchange(key, state, self.now);
         exchange.header.due_ms = self.now.unix_ms + FORGOTTEN_MS;
@@ -114,43 +122,100 @@ impl Turn<'_> {
         if let Some(text) = joined {
             message.body = text.as_bytes().to_vec();
         }
-        self.send_piece(&mut exchange, message, 0);
+        self.send_piece(&mut exchange, message, Pieces::FIRST);
         Some(exchange)
     }
 
-    /// Sends one piece of a text. False: there is none of this number.
-    fn send_piece(&mut self, sm: &mut SmToIm, mut message: Box<MessageOut>, piece: u8) -> bool {
-        let key = sm.header.key;
+    /// Sends one piece of a text to all clients of its recipient; the whole text is one piece where texts are not split. False:
+    /// there is none of this number.
+    fn send_piece(
+        &mut self,
+        sm: &mut SmToIm,
+        mut message: Box<MessageOut>,
+        pieces_so_far: Pieces,
+    ) -> bool {
+        let (key, piece) = (sm.header.key, pieces_so_far.piece);
         let beside = octets_beside_body(&message.headers, &message.from, &message.identity);
-        let limit = self.gateway.policy.pager_limit;
+        let policy = &self.gateway.policy;
         let text = String::from_utf8(message.body).unwrap_or_default();
-        let size = piece_size(text.len(), limit.saturating_sub(beside));
+        let size = match policy.splits {
+            true => piece_size(text.len(), policy.pager_limit.saturating_sub(beside)),
+            false => usize::MAX,
+        };
         let Some(text) = pieces(&text, size).nth(piece.into()) else {
             return false;
         };
         message.body = text.as_bytes().to_vec();
         message.call_id = Some(self.gateway.call_id(key, piece));
-        sm.state = SmToImState::InPieces { piece };
+        sm.state = SmToImState::InPieces {
+            pieces: pieces_so_far,
+        };
         sm.header.due_ms = self.now.unix_ms + FORGOTTEN_MS;
         self.view.update(*sm);
-        self.effects.push(Effect::Send {
-            exchange: Some(key),
-            attempt: piece,
+        self.effects.push(Effect::Fork {
+            exchange: key,
+            attempt: Clients::round(piece),
             message,
         });
         true
     }
 
-    /// A piece has its final response: the next one goes (RFC 3428 §8).
-    pub(crate) fn piece_completed(&mut self, mut sm: SmToIm, piece: u8, status: u16) {
-        let next = piece.checked_add(1).filter(|_| status < 300);
-        let message = self.whole_sm(&sm, BodyFormat::Text);
-        if let (Some(next), Some((message, _))) = (next, message)
-            && self.send_piece(&mut sm, message, next)
-        {
+    /// The piece is on its way to so many clients.
+    pub(crate) fn pieces_forked(&mut self, mut sm: SmToIm, count: u8) {
+        if let SmToImState::InPieces { mut pieces } = sm.state {
+            pieces.clients = Clients::of(count);
+            sm.state = SmToImState::InPieces { pieces };
+            self.view.update(sm);
+        }
+    }
+
+    /// A client has answered a piece. The next piece goes when a client has all pieces so far (RFC 3428 §8); none has when the
+    /// last one has refused.
+    pub(crate) fn piece_completed(
+        &mut self,
+        mut sm: SmToIm,
+        mut pieces: Pieces,
+        attempt: u8,
+        status: u16,
+    ) {
+        let is_current = Clients::is_in_round(attempt, pieces.piece);
+        let is_news = match is_current {
+            true => pieces.clients.answer(attempt),
+            false => is_failure(status),
+        };
+        if !is_news {
             return;
         }
-        self.outcome_of_sm(sm, status);
+        // Also a late answer to an earlier piece.
+        if is_failure(status) {
+            pieces.without |= Clients::bit(attempt);
+            let best = cause::better_failure(pieces.best_failure.unwrap_or(0), status);
+            pieces.best_failure = Some(best);
+        }
+        sm.state = SmToImState::InPieces { pieces };
+        self.view.update(sm);
+        let has_all = pieces.without & Clients::bit(attempt) == 0;
+        match (is_current, pieces.piece.checked_add(1)) {
+            (true, next) if has_all => {
+                let next = next.map(|piece| Pieces {
+                    piece,
+                    clients: Clients::of(1),
+                    ..pieces
+                });
+                let message = self.whole_sm(&sm, BodyFormat::Text);
+                let is_sent = match (next, message) {
+                    (Some(next), Some((message, _))) => self.send_piece(&mut sm, message, next),
+                    _ => false,
+                };
+                if !is_sent {
+                    self.outcome_of_sm(sm, status);
+                }
+            }
+            (true, _) if pieces.clients.unanswered() == 0 => {
+                self.outcome_of_sm(sm, pieces.best_failure.unwrap_or(status));
+            }
+            _ => {}
+        }
     }
 
     /// The whole message, and whether its sender wants a status report.
@@ -172,28 +237,15 @@ impl Turn<'_> {
         Some((message, asks))
     }
 
-    /// No client takes the message in a session. Where none takes sessions at all, it goes to the newest one in pager mode.
+    /// No client takes the message in a session. Where none takes sessions at all, it goes to all of them in pager mode.
     pub(crate) fn sm_not_in_session(&mut self, mut sm: SmToIm, status: u16) {
         let is_for_pager = NO_SESSIONS.contains(&status);
         let message = self
             .whole_sm(&sm, BodyFormat::Text)
             .filter(|_| is_for_pager);
-        let Some((mut message, _)) = message else {
-            return self.outcome_of_sm(sm, status);
-        };
-        if self.gateway.policy.splits {
-            self.send_piece(&mut sm, message, 0);
-            return;
+        match message {
+            Some((message, _)) => _ = self.send_piece(&mut sm, message, Pieces::FIRST),
+            None => self.outcome_of_sm(sm, status),
         }
-        let key = sm.header.key;
-        message.call_id = Some(self.gateway.call_id(key, 0));
-        sm.state = SmToImState::Retried;
-        sm.header.due_ms = self.now.unix_ms + FORGOTTEN_MS;
-        self.view.update(sm);
-        self.effects.push(Effect::Send {
-            exchange: Some(key),
-            attempt: 0,
-            message,
-        });
     }
 }

@@ -63,7 +63,7 @@ fn accepted(token: &Token, reply: Reply<'_>) {
         ClientAccepted::TooLate => offers::end(token),
         ClientAccepted::OtherClient => {
             if let Some(other) = &dialog {
-                offers::bye(other, token.as_str(), &session);
+                offers::refuse_other(other, token.as_str(), &session);
             }
         }
         ClientAccepted::Repeated => {}

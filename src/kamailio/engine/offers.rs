@@ -5,7 +5,8 @@ use crate::exchange::{ExchangeKey, SentContent};
 use crate::interwork::Unsent;
 use crate::interwork::msrp::offer::own_uri;
 use crate::interwork::msrp::{
-    Rooms as _, SendingSession, SendingState, Sent, SessionDialog, SessionFault, describe,
+    PeerDialog, Rooms as _, SendingSession, SendingState, Sent, SessionDialog, SessionFault,
+    describe,
 };
 use crate::sip::{MessageOut, caller_routes, first_uri, tag, uri_of};
 use crate::wire::msrp::Path;
@@ -261,43 +262,81 @@ pub(crate) fn refuse_late(reply: Reply<'_>) {
         return;
     };
     let own_tag = reply.from().and_then(tag).unwrap_or_default();
-    bye_to(&dialog, &own_tag, None, None);
+    InDialog::of(&dialog, &own_tag, ("", "")).refuse();
 }
 
-/// Ends a dialog.
-pub(crate) fn bye(dialog: &SessionDialog, own_tag: &str, session: &SendingSession) {
-    let some = |text: &'_ str| Some(text.to_owned()).filter(|text| !text.is_empty());
+/// Ends the dialog with another client that has accepted the offer of this session.
+pub(crate) fn refuse_other(dialog: &SessionDialog, own_tag: &str, session: &SendingSession) {
     let (hop, socket) = (session.next_hop.as_str(), session.socket.as_str());
-    bye_to(
-        dialog,
-        own_tag,
-        some(hop).as_deref(),
-        some(socket).as_deref(),
-    );
+    InDialog::of(dialog, own_tag, (hop, socket)).refuse();
 }
 
-fn bye_to(dialog: &SessionDialog, own_tag: &str, hop: Option<&str>, socket: Option<&str>) {
-    let routes = dialog.routes.as_str();
-    let (headers, next_hop) = match routes {
-        // Without proxies in the dialog, the client is where the INVITE went, whatever its Contact says.
-        "" => (String::new(), hop),
-        routes => (["Route: ", routes, "\r\n"].concat(), first_uri(routes)),
-    };
-    let request = DialogRequest {
-        method: "BYE",
-        uri: dialog.target.as_str(),
-        to: dialog.to.as_str(),
-        from: dialog.from.as_str(),
-        call_id: dialog.call_id.as_str(),
-        own_tag,
-        peer_tag: dialog.peer_tag.as_str(),
-        sequence: INVITE_SEQUENCE + 1,
-        headers: &headers,
-        next_hop,
-        socket,
-        ..DialogRequest::default()
-    };
-    if request.send().is_err() {
-        tracing::info!("the BYE of an MSRP session could not be sent");
+/// Ends the dialog of a session that the gateway has offered.
+fn bye(dialog: &SessionDialog, own_tag: &str, session: &SendingSession) {
+    let (hop, socket) = (session.next_hop.as_str(), session.socket.as_str());
+    InDialog::of(dialog, own_tag, (hop, socket)).bye();
+}
+
+/// Ends a session that a client has offered.
+pub(crate) fn bye_to_peer(peer: &PeerDialog, own_tag: &str) {
+    let (hop, socket) = (peer.hop.as_str(), peer.socket.as_str());
+    InDialog::of(&peer.dialog, own_tag, (hop, socket)).bye();
+}
+
+/// Requests in a dialog, behind the INVITE.
+struct InDialog<'a> {
+    dialog: &'a SessionDialog,
+    own_tag: &'a str,
+    headers: String,
+    next_hop: Option<String>,
+    socket: Option<&'a str>,
+}
+
+impl<'a> InDialog<'a> {
+    /// The next hop and the socket where there are no proxies in the dialog; either may be empty.
+    fn of(dialog: &'a SessionDialog, own_tag: &'a str, (hop, socket): (&str, &'a str)) -> Self {
+        let routes = dialog.routes.as_str();
+        let (headers, next_hop) = match routes {
+            // The client is where the INVITE went, or came from, whatever its Contact says.
+            "" => (String::new(), Some(hop).filter(|hop| !hop.is_empty())),
+            routes => (["Route: ", routes, "\r\n"].concat(), first_uri(routes)),
+        };
+        Self {
+            dialog,
+            own_tag,
+            headers,
+            next_hop: next_hop.map(str::to_owned),
+            socket: Some(socket).filter(|socket| !socket.is_empty()),
+        }
+    }
+
+    /// Ends a dialog that a 2xx has made beside another one of the same INVITE: tm acknowledges the first 2xx alone.
+    fn refuse(&self) {
+        self.send("ACK", INVITE_SEQUENCE);
+        self.bye();
+    }
+
+    fn bye(&self) {
+        self.send("BYE", INVITE_SEQUENCE + 1);
+    }
+
+    fn send(&self, method: &str, sequence: u32) {
+        let request = DialogRequest {
+            method,
+            uri: self.dialog.target.as_str(),
+            to: self.dialog.to.as_str(),
+            from: self.dialog.from.as_str(),
+            call_id: self.dialog.call_id.as_str(),
+            own_tag: self.own_tag,
+            peer_tag: self.dialog.peer_tag.as_str(),
+            sequence,
+            headers: &self.headers,
+            next_hop: self.next_hop.as_deref(),
+            socket: self.socket,
+            ..DialogRequest::default()
+        };
+        if request.send().is_err() {
+            tracing::info!(method, "a request of an MSRP session could not be sent");
+        }
     }
 }

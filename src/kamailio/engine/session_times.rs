@@ -2,6 +2,7 @@
 
 use super::decide::decide;
 use super::execute::{Context, execute};
+use super::offers;
 use super::sessions::{finish, send};
 use crate::exchange::ExchangeKey;
 use crate::interwork::msrp::MsrpOutcome;
@@ -39,9 +40,9 @@ pub(crate) fn tick() {
             if !is_idle && open.session.due_ms(limits) <= now_ms {
                 open.session.active_ms = now_ms;
             }
-            (late, is_idle)
+            (late, is_idle.then_some(open.session.peer_dialog))
         });
-        let Some((late, is_idle)) = looked else {
+        let Some((late, ends)) = looked else {
             continue;
         };
         for held in late {
@@ -50,8 +51,11 @@ pub(crate) fn tick() {
                 finish(&token, held.place, MsrpOutcome::LOST);
             }
         }
-        if is_idle {
-            state().sessions.end(token.as_str());
+        if let Some(dialog) = ends
+            && state().sessions.end(token.as_str())
+            && let Some(dialog) = &dialog
+        {
+            offers::bye_to_peer(dialog, token.as_str());
         }
     }
 }

@@ -28,13 +28,13 @@ parameters! {
     max_per_sender: Number(0, 0..=MOST_PENDING, "a number, at most max_pending (0: a sixteenth of it),") default "a sixteenth of `max_pending`, at least 50",
         "maximum number of these exchanges of one authenticated sender. Parts of long messages, messages to each recipient of a list, and awaited notifications and reports count, too. Above the limit the sender gets `480` with Retry-After, or RP-ERROR 42. Above 50 % of it, optional notifications and status reports are no longer awaited. A `service_centre` sends for many people and has no such limit. The script limits messages per second (`pike`, `pipelimit`)";
     msrp_sessions: Number(1000, 0..=65_536, "a number (0: none)"),
-        "MSRP sessions that `ipsmgw_session()` takes at the same time; one more gets `480`. One sender has at most a sixteenth of them, at least four. As many are offered to clients at the same time; one more is not sent (RP-ERROR 42). `0`: none";
+        "MSRP sessions that `ipsmgw_session()` takes at the same time; one more gets `480`. One sender has at most a sixteenth of them, at least four. As many are offered to clients at the same time; one more text is not sent: its phone gets RP-ERROR 42, a stored message stays stored. `0`: none";
     msrp_socket: Text("") default "the first TCP socket",
         "the socket of Kamailio in the path of MSRP sessions that the gateway offers, as `listen` names it: `\"tcp:192.0.2.1:5060\"`, or `\"tls:192.0.2.1:5061\"` for MSRP over TLS";
     msrp_max_size: Number(80_000, 1..=1_000_000, "a number of octets"),
         "most octets of a message in an MSRP session; a larger one gets `413`. `max_segments` limits the number of short messages that it becomes";
     msrp_idle_timeout: Number(600, 10..=86_400, "a number of seconds"),
-        "seconds without a frame after which an MSRP session ends; later frames get `481`. The first frame must come within 32 s";
+        "seconds without a frame after which an MSRP session ends: the client gets a BYE, and later frames `481`. The first frame must come within 32 s";
     stop_timeout: Number(10, 0..=600, "a number of seconds"),
         "seconds for open exchanges to end when Kamailio is stopped. `0`: it ends at once. See [Start and end](#start-and-end)";
     connections_per_source: Number(0, 0..=1_000_000, "a number (0: no limit)"),

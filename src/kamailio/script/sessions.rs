@@ -4,10 +4,11 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use super::reports::decide_report;
 use super::requests::{begin, carry_out, refuse, refuse_while_draining};
+use crate::base::{HeaderNames, Text};
 use crate::interwork::msrp::offer::{Accepted, OwnAddress};
 use crate::interwork::msrp::{
-    Answerer, Arrival, InSession, MsrpOutcome, MsrpSession, NoSession, OpenSessions, Received,
-    token_of,
+    Answerer, Arrival, InSession, MsrpOutcome, MsrpSession, NoSession, OpenSessions, PeerDialog,
+    Received, SessionDialog, token_of,
 };
 use crate::interwork::{Input, Refusal, Verdict};
 use crate::kamailio::engine::decide::decide_for;
@@ -28,7 +29,7 @@ use crate::kamailio::sys::request::{Method, Request};
 use crate::kamailio::sys::return_code::{FALSE, TRUE};
 use crate::kamailio::sys::transaction::{self, FoundTransaction, Transaction};
 use crate::mime::MediaType;
-use crate::sip::{Sdp, tag};
+use crate::sip::{Sdp, tag, uri_of};
 use crate::wire::msrp::Frame;
 
 const MALFORMED: i32 = -2;
@@ -92,6 +93,25 @@ fn dialog(msg: Request<'_>) -> u64 {
     let from_tag = msg.from().and_then(tag);
     (msg.call_id(), from_tag.as_deref()).hash(&mut digest);
     digest.finish()
+}
+
+/// The dialog that the answer makes (RFC 3261 §12.1.1), and the way to the client.
+fn peer_dialog(msg: Request<'_>) -> Option<PeerDialog> {
+    let (from, to) = (msg.from()?, msg.to()?);
+    let contact = msg.list(&HeaderNames::new(&["Contact", "m"]))?;
+    let routes = msg.list(&HeaderNames::new(&["Record-Route"]));
+    Some(PeerDialog {
+        dialog: SessionDialog {
+            call_id: Text::new(msg.call_id()?)?,
+            from: Text::new(uri_of(to)?)?,
+            to: Text::new(uri_of(from)?)?,
+            peer_tag: Text::new(&tag(from)?)?,
+            target: Text::new(uri_of(&contact)?)?,
+            routes: Text::new(&routes.unwrap_or_default())?,
+        },
+        hop: Text::new(&msg.source())?,
+        socket: Text::new(msg.socket()?)?,
+    })
 }
 
 fn is_in_dialog(msg: Request<'_>, token: &str) -> bool {
@@ -164,7 +184,13 @@ fn new_session(msg: Request<'_>) -> Result<(Accepted, Token), Box<Refusal>> {
         let token = state.sessions.free_token([random(), random()]);
         let token = token.ok_or(NoSession::Full)?;
         let accepted = answer_offer(msg, token.as_str())?;
-        let session = MsrpSession::offered_by(&message, &accepted, token, dialog(msg), now)?;
+        let session = MsrpSession::offered_by(
+            &message,
+            &accepted,
+            token,
+            (dialog(msg), peer_dialog(msg)),
+            now,
+        )?;
         if state.sessions.open(session, &state.msrp_limits) {
             return Ok((accepted, token));
         }

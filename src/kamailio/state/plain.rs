@@ -3,9 +3,9 @@
 use crate::exchange::{
     Clients, Exchange, ExchangeKey, Header, Held, IdentityKey, ImAnswers, ImToSm, ImToSmState,
     KeptPart, KeptPartState, Kind, ListDelivery, ListDeliveryState, Notification,
-    NotificationState, Offers, OwedReport, Party, PastSm, Role, RpRefusal, Sender, SenderWait,
-    Services, SmOutcome, SmToIm, SmToImState, Stored, StoredContent, StoredFor, StoredMessage,
-    StoredMessageState, Submitted, TransactionId, Wants,
+    NotificationState, Offers, OwedReport, Party, PastSm, Pieces, Role, RpRefusal, Sender,
+    SenderWait, Services, SmOutcome, SmToIm, SmToImState, Stored, StoredContent, StoredFor,
+    StoredMessage, StoredMessageState, Submitted, TransactionId, Wants,
 };
 use crate::interwork::{
     AtScscf, Authorization, Charged, ChargingRecord, ContactsThere, Ended, Ending, Interface,
@@ -58,10 +58,11 @@ plain!(struct SmToIm {
     header, state, sender, rp_mr, private, asks, stored, to_phone, zone, notified, unix, digest, completes,
 });
 plain!(enum SmToImState {
-    Relayed { transaction, im_until_ms, answers }, Accepted { transaction, answers }, Retried, InSession { offers }, InPieces { piece },
+    Relayed { transaction, im_until_ms, answers }, Accepted { transaction, answers }, Retried, InSession { offers }, InPieces { pieces },
     Delivering { asked }, Storing { status },
     Repetition { first }, Reporting { outcome, sent }, Unconfirmed { outcome },
 });
+plain!(struct Pieces { piece, clients, without, best_failure });
 plain!(struct ImAnswers { status, best_failure, branches });
 plain!(struct SmOutcome { status, rp_cause, tp_fcs });
 plain!(struct ImToSm {

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use crate::exchange::{ExchangeKey, SentContent, SessionToken};
 use crate::interwork::msrp::{
     ByteRuns, HeldChunk, MAX_MESSAGES, MsrpLimits, MsrpMessage, MsrpMessageState, MsrpSession,
-    Rooms, Run, SendingSession, SendingState, SessionDialog,
+    PeerDialog, Rooms, Run, SendingSession, SendingState, SessionDialog,
 };
 use crate::kamailio::sys::sharing::{AtomicU32, AtomicU64, Guarded, Memory, Plain, plain};
 use crate::wire::msrp::FailureReport;
@@ -96,7 +96,7 @@ plain!([M: Memory] struct Page<M> as Page { next, octets });
 plain!([M: Memory] struct Waiting<M> as Waiting { len, messages });
 plain!(struct WaitingMessage { exchange, token, message });
 plain!(struct MsrpSession {
-    token, own, peer, path, connection, may_move, takes_notifications, dialog, identity, from, privacy, recipient, active_ms, messages, delivered,
+    token, own, peer, path, connection, may_move, takes_notifications, dialog, peer_dialog, identity, from, privacy, recipient, active_ms, messages, delivered,
 });
 plain!(struct SendingSession {
     token, exchange, invite, state, own, path, next_hop, socket, dialog, connection, content, total, wants_report, sent, answered,
@@ -109,6 +109,7 @@ plain!(
         Cpim,
     }
 );
+plain!(struct PeerDialog { dialog, hop, socket });
 plain!(struct SessionDialog { call_id, from, to, peer_tag, target, routes });
 plain!(struct MsrpMessage { id, content_type, success_report, failure_report, received, total, state, held });
 plain!(struct HeldChunk { transaction, until_ms, is_late });
@@ -415,6 +416,7 @@ mod tests {
             may_move: false,
             takes_notifications: false,
             dialog: 0,
+            peer_dialog: None,
             identity: Text::EMPTY,
             from: Text::EMPTY,
             privacy: Text::EMPTY,

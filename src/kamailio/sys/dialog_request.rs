@@ -1,4 +1,4 @@
-//! Requests of a dialog that the gateway has begun, through tm: an INVITE with a tag of ours, and its BYE.
+//! Requests of a dialog with a tag of ours, through tm: an INVITE, ACK, BYE.
 
 use super::argument::typed;
 use super::ffi;

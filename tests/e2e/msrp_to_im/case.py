@@ -3,9 +3,10 @@
 import asyncio
 import itertools
 
+import sip
 import sms
 from e2e import CFG, FOLDER, ImClient, Phone, Rows, equal, gateway, run, say
-from msrp_client import MsrpClient
+from msrp_client import Dialog, MsrpClient
 from msrp_frames import Frame, new_ident
 
 LUA = {"cfg": CFG / "kamailio-kemi.cfg", "lua": CFG / "kamailio.lua"}
@@ -212,6 +213,72 @@ async def several_clients():
             client.msrp.check()
 
 
+class BothBehindAProxy(MsrpClient):
+    """Two clients behind one proxy: both accept the same INVITE."""
+
+    async def _invited(self, request, dialog):
+        self.both = []
+        for _ in range(2):
+            to, of = sip.addr_spec(request.get("From")), sip.addr_spec(request.get("To"))
+            self.both.append(Dialog(self, request.get("Call-ID"), new_ident(), of, to))
+            # Both offers are the same one, with the same URI.
+            self.both[-1].uris = getattr(self.both[0], "uris", set())
+            await self.accept(request, self.both[-1])
+
+
+async def behind_a_proxy():
+    "a second 200 to the same INVITE gets its ACK and a BYE; all sessions in use: the phone may try again"
+    people = [*PEOPLE, ("carol", "+15550003")]
+    async with gateway(name="behind_a_proxy", people=people, modparams={"msrp_sessions": 1, "validity": 0}) as gw:
+        alice, carol = await gw.user(Phone, "alice"), await gw.user(Phone, "carol")
+        both = await gw.user(BothBehindAProxy, "bob")
+        last = await send_long(alice, "+15550002", LONG, 1)
+        equal(await text_of(await both.next_session()), LONG, "the text")
+        equal((await last.outcome()).kind, "RP-ACK", "the report")
+        for dialog in both.both:
+            await asyncio.wait_for(dialog.ended.wait(), 10)
+            equal(dialog.acknowledged.is_set(), True, "an ACK")
+        equal((await both.next_session()).inbox.qsize(), 0, "texts to the other client")
+        both.msrp.check()
+        await both.register(expires=0)
+
+        say("no session is left")
+        bob = await gw.user(MsrpClient, "bob")
+        bob.invite_answer = 180
+        last = await send_long(alice, "+15550002", LONG, 2)
+        await asyncio.wait_for(bob.invited.get(), 10)
+        equal((await (await send_long(carol, "+15550002", LONG, 3)).outcome()).cause, 42, "RP-Cause")
+        [(request, dialog)] = bob.ringing.values()
+        await bob.accept(request, dialog)
+        equal((await last.outcome()).kind, "RP-ACK", "the report on the first text")
+        await is_over(await bob.next_session())
+        equal(offers(bob), 0, "further offers")
+        bob.msrp.check()
+
+
+async def in_pager_mode():
+    "without sessions each client of the recipient gets the text, whole or in pieces; one that takes it is enough"
+    text = "The quick brown fox jumps over the lazy dog. " * 60
+    for name, modparams in (("whole", {}), ("pieces", {"long_text": "split"})):
+        async with gateway(name=f"pager-{name}", people=PEOPLE, modparams=modparams) as gw:
+            alice = await gw.user(Phone, "alice")
+            clients = [await gw.user(MsrpClient, "bob") for _ in range(2)]
+            for number, answers in enumerate(((200, 200), (486, 200), (200, 486)), 1):
+                say(f"{name}: the clients answer {answers}")
+                for client, answer in zip(clients, answers, strict=True):
+                    client.invite_answer, client.answer = 488, answer
+                last = await send_long(alice, "+15550002", text, number)
+                equal((await last.outcome()).kind, "RP-ACK", "the report")
+                for client, answer in zip(clients, answers, strict=True):
+                    seen = (await client.next_message()).text
+                    while answer == 200 and seen != text:
+                        seen += (await client.next_message()).text
+                    equal(text.startswith(seen), True, "the text")
+                    await gw.until(lambda: gw.pending() == 0, what="an empty table")
+                    while not client.inbox.empty():
+                        client.inbox.get_nowait()
+
+
 async def silence():
     "no answer to the INVITE: it is cancelled"
     async with gateway(name="silence", people=PEOPLE, modparams={"im_timeout": 2, "validity": 0}) as gw:
@@ -297,4 +364,4 @@ async def delivered_in_lua():
     await delivered("delivered_in_lua", **LUA)
 
 
-run(delivered, delivered_in_lua, refused, several_clients, silence, chosen, stored)
+run(delivered, delivered_in_lua, refused, several_clients, behind_a_proxy, in_pager_mode, silence, chosen, stored)
