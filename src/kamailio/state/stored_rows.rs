@@ -15,6 +15,7 @@ use crate::exchange::{
     Exchange, ExchangeKey, Kind, StoredMessageState, Texts, encode, identity_in,
 };
 use crate::interwork::ChargingRecord;
+use crate::kamailio::state::now::now;
 use crate::kamailio::sys::database::{self, Database, DatabaseError, Field, Value};
 use crate::kamailio::sys::setting_error::SettingError;
 
@@ -56,6 +57,10 @@ pub(crate) struct Row {
     due_ms: i64,
     record: Vec<u8>,
 }
+
+/// For how long messages are put off at most that are behind others of their recipient, in milliseconds: the end of their own
+/// validity is noticed then.
+const PUT_OFF_MS: i64 = 3_600_000;
 
 impl Row {
     /// The row of this exchange.
@@ -313,7 +318,8 @@ impl StoredRows {
                     self.update(*key, *from, &mine)
                 }
                 RowChange::Release(key) => self.update(*key, self.node, &RELEASED),
-            })
+            })?;
+            self.put_off_the_rest(changes)
         })?;
         // Some engines connect again by themselves in the middle of a group. What came before is lost then, and COMMIT says
         // nothing about it: only the number of the group shows that the whole of it is there.
@@ -321,6 +327,34 @@ impl StoredRows {
             true => Ok(()),
             false => Err(DatabaseError),
         }
+    }
+
+    /// Of each recipient whose messages wait for another attempt: those that were not read with them wait as long, at most an hour.
+    /// Their own time is over, so the schedule would find the recipient by them again at once.
+    fn put_off_the_rest(&self, changes: &[RowChange<'_>]) -> Result<(), DatabaseError> {
+        let mut put_off: Vec<(&str, i64)> = Vec::new();
+        for change in changes {
+            let RowChange::Put(row) = change else {
+                continue;
+            };
+            if !row.is_at_rest || row.may_be_new {
+                continue;
+            }
+            match put_off.iter_mut().find(|(of, _)| *of == row.identity) {
+                Some((_, until_ms)) => *until_ms = row.due_ms.min(*until_ms),
+                None => put_off.push((&row.identity, row.due_ms)),
+            }
+        }
+        let latest_ms = i64::try_from(now().unix_ms).unwrap_or(i64::MAX) + PUT_OFF_MS;
+        let (table, kind) = (self.table, Kind::StoredMessage.name());
+        put_off.into_iter().try_for_each(|(identity, until_ms)| {
+            let (Some(identity), until_ms) = (quoted(identity), until_ms.min(latest_ms)) else {
+                return Ok(());
+            };
+            self.database.run(&format!(
+                "UPDATE {table} SET due = {until_ms} WHERE kind = '{kind}' AND identity = {identity} AND node = {AT_REST} AND due < {until_ms}"
+            ))
+        })
     }
 
     fn last_group(&self) -> Result<Option<i64>, DatabaseError> {

@@ -148,6 +148,11 @@ impl Database {
         self.with(|connection| connection.update(table, &Columns::of(which), &Columns::of(to)))
     }
 
+    /// Runs a statement without a result: an UPDATE of rows that srdb1 cannot name. An engine may hide its failure.
+    pub(crate) fn run(&self, statement: &str) -> Result<(), DatabaseError> {
+        self.with(|connection| connection.run(statement))
+    }
+
     /// Adds a row.
     pub(crate) fn insert(
         &self,

@@ -209,6 +209,24 @@ async def schedule():
         equal(gw.statistics("ipsmgw")["stored_expired"], 1, "the counter")
 
 
+async def many():
+    "more messages than are read at once: a phone that refuses gets one by the schedule, not all the time"
+    async with gateway(name="many", modparams={"retry": "1,600"}, **KEEP) as gw:
+        alice, bob = await gw.user(ImClient, "alice"), await gw.user(Phone, "bob", register=False)
+        for number in range(12):
+            equal((await send(alice, f"message {number}", f"m{number}")).status, 202, "the answer")
+        bob.answer = 480
+        await bob.register()
+        await bob.next_message(20)
+        await asyncio.sleep(4)  # the schedule looks each second
+        equal(bob.inbox.qsize(), 0, "attempts behind the one that was refused")
+        bob.answer = 200
+        await bob.register()
+        texts = [(await bob.next_message(20))[1].tpdu.text for _ in range(12)]
+        equal(texts, [f"message {number}" for number in range(12)], "what the phone got")
+        await empty(gw)
+
+
 @contextlib.contextmanager
 def locked(gw):
     """Nobody else can write to the database."""
@@ -312,6 +330,7 @@ run(
     order_in_lua,
     memory_full,
     schedule,
+    many,
     database_away,
     operator,
     limits,

@@ -149,7 +149,7 @@ impl Connection {
         rows.ok_or(DatabaseError)
     }
 
-    /// Runs a statement that changes no rows. Of statements that change rows, an engine may hide the failure.
+    /// Runs a statement without a result. Of statements that change rows, an engine may hide the failure.
     pub(super) fn run(&mut self, statement: &str) -> Result<(), DatabaseError> {
         let run = self.engine.raw_query.ok_or(DatabaseError)?;
         let mut result = null_mut();
