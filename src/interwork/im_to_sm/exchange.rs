@@ -1,13 +1,12 @@
 //! IM -> SM: from the instant message, whose sender is held, to the report of the phone.
 
 use crate::exchange::{
-    ExchangeKey, ImToSm, ImToSmState, ImToSmTexts, Kind, NEVER, Party, ReplyTo, Role, RpRefusal,
-    Sender, SenderWait, Stored, TransactionId,
+    ExchangeKey, ImToSm, ImToSmState, ImToSmTexts, Kind, Party, ReplyTo, Role, RpRefusal, Sender,
+    SenderWait, Stored, TransactionId,
 };
 use crate::interwork::counter::Counter;
 use crate::interwork::ended::{Ended, Ending};
 use crate::interwork::handle::Turn;
-use crate::interwork::im_to_sm::queue::SHORTEST_REQUEST_MS;
 use crate::interwork::input::TranslatedIm;
 use crate::interwork::rules::answer::answer;
 use crate::interwork::rules::causes::defaults::{self as cause, RpOutcome, SipOutcome};
@@ -21,13 +20,10 @@ const TIMER_IS_NEAR_MS: u64 = 250;
 const TIMER_IS_LOST_MS: u64 = 2_000;
 
 /// Number of accepted RP-DATA without a report after which the gateway gives up (row IM-12).
-const RP_DATA_ATTEMPTS: u8 = 2;
+pub(super) const RP_DATA_ATTEMPTS: u8 = 2;
 
 /// Milliseconds that other messages to a phone wait for a missing report (row CON-1).
-const REPORT_FIRST_MS: u64 = 3_000;
-
-/// Milliseconds after the start at which a message of an earlier start goes on: registrations are there then.
-const TAKEN_UP_MS: u64 = 1_000;
+pub(super) const REPORT_FIRST_MS: u64 = 3_000;
 
 /// Milliseconds to wait for the report of a phone that refused in SIP: it may have accepted the message in RP.
 const GRACE_MS: u64 = 1_000;
@@ -39,12 +35,6 @@ const CLOSING_MS: u64 = 35_000;
 pub(crate) const DELIVERED: SipOutcome = SipOutcome {
     status: 200,
     retry_after: false,
-};
-
-/// Answer to the sender when the database cannot keep the message, and nobody else has taken responsibility.
-const NOT_KEPT: SipOutcome = SipOutcome {
-    status: 503,
-    retry_after: true,
 };
 
 /// Answer to the sender while the outcome is open: the gateway has taken responsibility (RFC 3428 §7).
@@ -334,7 +324,7 @@ impl Turn<'_> {
     }
 
     /// Ends a settled exchange and answers the sender, if it still waits.
-    fn end(&mut self, mut im: ImToSm, status: u16, retry_after: bool) {
+    pub(super) fn end(&mut self, mut im: ImToSm, status: u16, retry_after: bool) {
         let key = im.header.key;
         self.view.update(im);
         self.answer_held(&im, status, retry_after);
@@ -356,7 +346,7 @@ impl Turn<'_> {
     }
 
     /// Answers the sender, if it waits.
-    fn answer_held(&mut self, im: &ImToSm, status: u16, retry_after: bool) {
+    pub(super) fn answer_held(&mut self, im: &ImToSm, status: u16, retry_after: bool) {
         let Some(held) = im.held() else {
             return;
         };
@@ -374,163 +364,6 @@ impl Turn<'_> {
                 tp_fcs: im.rp_error.and_then(|error| error.fcs),
             }),
         });
-    }
-
-    /// The sender cannot wait any longer. If SIP has failed, or there is no answer, the message is not delivered;
-    /// else the sender gets a 202, and a notification later.
-    pub(crate) fn hold_timeout(&mut self, key: ExchangeKey, transaction: TransactionId) {
-        let Some(mut im) = self.get::<ImToSm>(key).filter(ImToSm::is_held) else {
-            // The exchange has just ended, and another process will answer too late. Without an answer from here, the
-            // sender would get a 408 now (RFC 4320).
-            let request = ReplyTo::Transaction(transaction);
-            return self.answer(
-                request,
-                ACCEPTED.status,
-                ACCEPTED.retry_after,
-                Verdict::Taken,
-            );
-        };
-        let is_promised = self.is_promised(&im);
-        if let Some(open) = self.get::<ImToSm>(key)
-            && let ImToSmState::Settled {
-                status,
-                retry_after,
-            } = open.state
-        {
-            self.end(open, status, retry_after);
-        }
-        if !is_promised {
-            return self.start_next(im.header.identity, im.to);
-        }
-        self.answer_held(&im, ACCEPTED.status, ACCEPTED.retry_after);
-        if let Some(sender) = im.sender_mut() {
-            sender.wait = SenderWait::No;
-        }
-        self.view.update(im);
-        self.count(Counter::ImAccepted);
-        self.ended(Ended::with(key, Kind::ImToSm, ACCEPTED.status));
-        self.notify_accepted(key, im.sender().wants);
-    }
-
-    /// A session cannot hold the response to the last chunk of this message any longer. [`Verdict::Taken`]: the response is 200,
-    /// and the outcome follows. [`Verdict::Refused`]: the outcome is told now.
-    pub(crate) fn session_hold_timeout(&mut self, key: ExchangeKey) {
-        self.verdict = Verdict::Refused;
-        let im = self.get::<ImToSm>(key);
-        let Some(mut im) = im.filter(|im| im.is_in_session() && !im.state.is_told()) else {
-            return;
-        };
-        if !self.is_promised(&im) {
-            return self.start_next(im.header.identity, im.to);
-        }
-        self.verdict = Verdict::Taken;
-        // The client may send the last chunk again, and it is held again.
-        let promised = SenderWait::InSession { until_ms: NEVER };
-        let Some(sender) = im.sender_mut().filter(|sender| sender.wait != promised) else {
-            return;
-        };
-        let wants = sender.wants;
-        sender.wait = promised;
-        self.view.update(im);
-        self.count(Counter::ImAccepted);
-        self.notify_accepted(key, wants);
-    }
-
-    /// The sender cannot wait any longer: whether it gets a promise. If not, the outcome is known now: SIP has failed, or there is
-    /// no answer, or the database does not have the message.
-    fn is_promised(&mut self, im: &ImToSm) -> bool {
-        let key = im.header.key;
-        if let ImToSmState::Storing { .. } = im.state {
-            self.storing_too_long(im);
-        }
-        let was_settled = self
-            .get::<ImToSm>(key)
-            .is_none_or(|im| matches!(im.state, ImToSmState::Settled { .. }));
-        let failure = self.known_failure(im);
-        if let Some((part, status)) = failure {
-            self.conclude(part, self.gateway.policy.causes.leg_to_sip(status), false);
-            // There is no time left to store it.
-            if let Some(open) = self.get::<ImToSm>(key)
-                && matches!(open.state, ImToSmState::Storing { .. })
-            {
-                self.storing_too_long(&open);
-            }
-        }
-        let is_kept = !self.gateway.keeps || self.is_stored(im);
-        if failure.is_none() && !was_settled && !is_kept {
-            self.remove_parts(key);
-            self.conclude(key, NOT_KEPT, false);
-        }
-        failure.is_none() && !was_settled && is_kept
-    }
-
-    /// The sender still waits, and may get a `202` soon: the message is written to the database, all parts of it that the
-    /// phone does not have.
-    pub(crate) fn store_held(&mut self, mut im: ImToSm) {
-        let key = im.header.key;
-        if let Some(sender) = im.sender_mut() {
-            sender.to_be_stored = false;
-        }
-        self.view.update(im);
-        if matches!(im.state, ImToSmState::Settled { .. }) {
-            return;
-        }
-        let mut parts: Vec<ImToSm> = self.view.parts_before(key).collect();
-        parts.push(im);
-        for mut part in parts {
-            part.header.stored = Stored::Asked;
-            self.view.update(part);
-            self.effects.push(Effect::Store {
-                exchange: part.header.key,
-                waits: None,
-            });
-        }
-    }
-
-    /// Whether the database has all parts of the message that the phone does not have.
-    fn is_stored(&self, last: &ImToSm) -> bool {
-        let mut parts = self.view.parts_before(last.header.key);
-        last.header.stored == Stored::Yes && parts.all(|part| part.header.stored == Stored::Yes)
-    }
-
-    /// A message of an earlier start, whose sender has its `202`, or a status report. The phone may have it, and its report
-    /// may still come.
-    pub(crate) fn im_taken_up(&self, mut im: ImToSm) -> Option<ImToSm> {
-        let now_ms = self.now.unix_ms;
-        im.in_transaction = false;
-        let wait_ms = match im.state {
-            // To one of several, who were not answered; or ended but for the SIP response.
-            ImToSmState::Listed | ImToSmState::Closing => return None,
-            ImToSmState::Queued | ImToSmState::Pausing | ImToSmState::Storing { .. } => {
-                im.state = ImToSmState::Pausing;
-                TAKEN_UP_MS
-            }
-            ImToSmState::Sent | ImToSmState::Taken | ImToSmState::Overdue => {
-                im.state = ImToSmState::Taken;
-                // The report may have come while nobody was there: the phone is not mute.
-                im.taken = im.taken.min(RP_DATA_ATTEMPTS - 1);
-                REPORT_FIRST_MS
-            }
-            ImToSmState::Refused | ImToSmState::Settled { .. } => TAKEN_UP_MS,
-            ImToSmState::Failed { .. } => self.gateway.policy.report_timeout_ms,
-        };
-        im.header.due_ms = now_ms + wait_ms;
-        Some(im)
-    }
-
-    /// The part of a message that failed in SIP, and the status code.
-    pub(crate) fn known_failure(&self, last: &ImToSm) -> Option<(ExchangeKey, u16)> {
-        let key = last.header.key;
-        let part = self.view.parts_before(key).next().unwrap_or(*last);
-        let silent_ms = self.now.unix_ms.saturating_sub(part.sent_ms);
-        let failure = part.sip_failure.unwrap_or(0);
-        match part.state {
-            ImToSmState::Refused => Some((part.header.key, failure)),
-            ImToSmState::Sent if silent_ms >= SHORTEST_REQUEST_MS && part.taken == 0 => {
-                Some((part.header.key, cause::better_failure(failure, 408)))
-            }
-            _ => None,
-        }
     }
 
     pub(crate) fn im_due(&mut self, mut im: ImToSm) {

@@ -2,6 +2,7 @@
 
 pub(super) mod charging;
 pub(super) mod exchange;
+pub(super) mod hold_timeout;
 pub(super) mod queue;
 pub(super) mod report;
 pub(super) mod sm_retry;

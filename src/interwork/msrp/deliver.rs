@@ -1,6 +1,7 @@
 //! A whole message on its way to the phone.
 
-use super::session::{MsrpMessage, MsrpSession};
+use super::message::MsrpMessage;
+use super::session::MsrpSession;
 use super::status::{MsrpOutcome, of_sip};
 use crate::exchange::Now;
 use crate::interwork::Gateway;

@@ -26,6 +26,7 @@ mod chunk;
 mod deliver;
 mod dialog;
 mod invite;
+mod message;
 mod notification;
 pub mod offer;
 mod offered;
@@ -37,9 +38,7 @@ pub use accepted::ClientAccepted;
 pub use chunk::{ByteRuns, MAX_RUNS, Run};
 pub use dialog::{PeerDialog, SessionDialog};
 pub use invite::{Answerer, InSession, NoSession, OpenSessions};
+pub use message::{Arrival, HeldChunk, MsrpLimits, MsrpMessage, MsrpMessageState, Rooms};
 pub use sending::{SendingSession, SendingState, Sent, describe};
-pub use session::{
-    Arrival, HeldChunk, HeldTooLong, MAX_MESSAGES, MsrpLimits, MsrpMessage, MsrpMessageState,
-    MsrpSession, Received, Rooms, share_of_sessions, token_of,
-};
+pub use session::{HeldTooLong, MAX_MESSAGES, MsrpSession, Received, share_of_sessions, token_of};
 pub use status::{MsrpOutcome, SessionFault, outcome};

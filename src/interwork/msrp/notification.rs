@@ -3,8 +3,9 @@
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use super::deliver::message_in;
+use super::message::MsrpMessage;
 use super::sending::status_of;
-use super::session::{MsrpMessage, MsrpSession};
+use super::session::MsrpSession;
 use super::status::{MsrpOutcome, SessionFault};
 use crate::base::push_hex;
 use crate::exchange::ExchangeKey;

@@ -3,8 +3,9 @@
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use super::answers;
-use super::chunk::{ByteRuns, Run};
+use super::chunk::ByteRuns;
 use super::dialog::PeerDialog;
+use super::message::{Arrival, MsrpLimits, MsrpMessage, MsrpMessageState, Rooms};
 use super::status::MsrpOutcome;
 use crate::base::Text;
 use crate::exchange::ExchangeKey;
@@ -73,55 +74,6 @@ pub struct MsrpSession {
     pub delivered: [u64; MAX_DELIVERED],
 }
 
-/// A message that is not finished.
-#[derive(Clone, Copy, Debug)]
-pub struct MsrpMessage {
-    /// Its Message-ID.
-    pub id: Text<32>,
-    /// Its Content-Type.
-    pub content_type: Text<126>,
-    /// Whether the sender wants a report of success.
-    pub success_report: bool,
-    /// Which failures the sender wants to know.
-    pub failure_report: FailureReport,
-    /// The octets that have come.
-    pub received: ByteRuns,
-    /// Octets of the whole message, once its last chunk has come.
-    pub total: Option<u32>,
-    /// How far it has come.
-    pub state: MsrpMessageState,
-    /// The chunk that is not answered yet.
-    pub held: Option<HeldChunk>,
-}
-
-/// How far a message has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MsrpMessageState {
-    /// Chunks are missing.
-    Incomplete,
-    /// It is complete. The exchange that delivers it, once it is open.
-    Sent {
-        /// The exchange.
-        exchange: Option<ExchangeKey>,
-    },
-    /// It is refused: each further chunk gets this status code.
-    Refused {
-        /// The status code.
-        code: u16,
-    },
-}
-
-/// A SEND that is answered when the outcome is known, or when its time is over.
-#[derive(Clone, Copy, Debug)]
-pub struct HeldChunk {
-    /// Its transaction identifier.
-    pub transaction: Text<32>,
-    /// Until when it waits, in milliseconds since 1970 UTC.
-    pub until_ms: u64,
-    /// Whether its time is over, and the outcome was to come at once.
-    pub is_late: bool,
-}
-
 /// A message whose response is held too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeldTooLong {
@@ -131,30 +83,6 @@ pub struct HeldTooLong {
     pub exchange: ExchangeKey,
     /// Whether its outcome was to come at once, and has not: it is lost, and the sender hears [`MsrpOutcome::LOST`].
     pub is_lost: bool,
-}
-
-/// Limits of a session.
-#[derive(Clone, Copy, Debug)]
-pub struct MsrpLimits {
-    /// Most octets of a message.
-    pub max_size: u32,
-    /// Milliseconds that the response to the last chunk is held. A sender gives up after 30 s (RFC 4975 §7.1.1).
-    pub hold_ms: u64,
-    /// Milliseconds without a frame after which a session ends.
-    pub idle_ms: u64,
-}
-
-/// Where and when a frame came in.
-#[derive(Clone, Copy, Debug)]
-pub struct Arrival {
-    /// The number of the connection.
-    pub connection: i32,
-    /// The time, in milliseconds since 1970 UTC.
-    pub now_ms: u64,
-    /// The limits.
-    pub limits: MsrpLimits,
-    /// A number that nobody can guess, for the transaction identifier of a report.
-    pub random: u64,
 }
 
 /// What a frame leads to.
@@ -168,14 +96,6 @@ pub enum Received {
     Message(usize),
     /// A request of the gateway has this response.
     Response(u16),
-}
-
-/// Where the octets of incomplete messages are: one room for each place of a message.
-pub trait Rooms {
-    /// Writes octets at this offset. False: there is no memory.
-    fn write(&mut self, message: usize, at: u32, octets: &[u8]) -> bool;
-    /// Gives the memory of a message back.
-    fn clear(&mut self, message: usize);
 }
 
 impl MsrpSession {
@@ -529,64 +449,6 @@ enum Taken {
     Held,
     /// A chunk of a message that is delivered.
     Delivered,
-}
-
-impl MsrpMessage {
-    /// The response to this chunk waits for the outcome.
-    fn hold(&mut self, frame: &Frame<'_>, at: &Arrival) {
-        self.held = Text::new(frame.transaction.as_str()).map(|transaction| HeldChunk {
-            transaction,
-            until_ms: at.now_ms + at.limits.hold_ms,
-            is_late: false,
-        });
-    }
-
-    /// Adds the octets of a chunk. True: the message is complete. An error is a status code.
-    fn add(
-        &mut self,
-        body: &[u8],
-        range: ByteRange,
-        continuation: Continuation,
-        place: usize,
-        limits: &MsrpLimits,
-        rooms: &mut dyn Rooms,
-    ) -> Result<bool, u16> {
-        // The octets that came count, not the end that the range names (RFC 4975 §7.3.1).
-        let start = range.start.checked_sub(1).ok_or(400_u16)?;
-        let end = start.saturating_add(u64::try_from(body.len()).unwrap_or(u64::MAX));
-        let max_size = u64::from(limits.max_size);
-        if end > max_size || range.total.is_some_and(|total| total > max_size) {
-            return Err(413);
-        }
-        let run = Run {
-            start: u32::try_from(start).map_err(|_| 413_u16)?,
-            end: u32::try_from(end).map_err(|_| 413_u16)?,
-        };
-        let is_beyond = self.total.is_some_and(|total| run.end > total)
-            || range.total.is_some_and(|total| end > total);
-        if is_beyond {
-            return Err(400);
-        }
-        if continuation == Continuation::Last {
-            // The last chunk tells the length of the message.
-            if self.received.end() > run.end || self.total.is_some_and(|total| total != run.end) {
-                return Err(400);
-            }
-            self.total = Some(run.end);
-        }
-        if !rooms.write(place, run.start, body) {
-            return Err(408);
-        }
-        if !self.received.add(run) {
-            return Err(413);
-        }
-        Ok(self.total.is_some_and(|total| self.received.covers(total)))
-    }
-
-    /// Octets of a complete message.
-    pub fn size(&self) -> usize {
-        usize::try_from(self.total.unwrap_or_default()).unwrap_or_default()
-    }
 }
 
 /// The types that the gateway takes.
