@@ -58,8 +58,8 @@ pub const COMMANDS: &[&str] = script::rpc::COMMANDS;
 /// The event routes.
 #[cfg(not(test))]
 pub const EVENT_ROUTES: [&str; 3] = [
-    engine::result_route::RESULT,
-    engine::result_route::SM_RESULT,
+    engine::answer::RESULT,
+    engine::sm_result_route::EVENT,
     engine::cdr_route::CDR,
 ];
 /// The start of the names of pseudo-variables with the fields of a charging record.

@@ -4,6 +4,7 @@
 mod graph;
 mod kamailio;
 mod status_codes;
+mod ways;
 
 use std::fs;
 use std::path::{Path, PathBuf};

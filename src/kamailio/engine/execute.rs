@@ -4,21 +4,20 @@ use crate::exchange::{Clients, ExchangeKey, Kind, ReplyTo};
 use crate::interwork::{Effect, Ended, Ending, Input, Step, Unsent, Verdict};
 use crate::sip::{Answer, Translation};
 
-use super::answer::{answer_in_transaction, answer_request, reply};
+use super::answer::{self, answer_in_transaction, answer_request, reply};
 use super::cdr_route;
 use super::charging;
 use super::decide::{decide, decide_for, effects_are_done};
 use super::log_subject;
 use super::offers;
-use super::result_route;
 use super::rewrite;
 use super::send;
 use super::sessions;
+use super::sm_result_route;
 use super::stored_recipients;
 use super::transaction_id::{reply_to, tm_place};
 use super::watch;
-use crate::kamailio::register::contacts;
-use crate::kamailio::register::route::NotSent;
+use crate::kamailio::register::contacts::{self, NotSent};
 use crate::kamailio::state::counters;
 use crate::kamailio::state::delivery_times;
 use crate::kamailio::state::gateway_state::state;
@@ -102,7 +101,7 @@ fn execute_all(step: Step, context: Context<'_>) -> Executed {
                 if end.kind == Kind::ImToSm {
                     sessions::tell(&end);
                 }
-                if end.kind == Kind::SmToIm && result_route::script_gets_sm_results() {
+                if end.kind == Kind::SmToIm && sm_result_route::has_route() {
                     let call_id = state().trace.call_id(end.exchange);
                     ended.push((end, call_id.unwrap_or_default()));
                 }
@@ -227,7 +226,7 @@ fn execute_all(step: Step, context: Context<'_>) -> Executed {
                 transaction,
                 answer,
                 ..
-            } => result_route::accept_early(tm_place(transaction), &answer),
+            } => answer::accept_early(tm_place(transaction), &answer),
             Effect::Hold { exchange, .. } => {
                 note_opened(exchange, (Kind::ImToSm, false), context);
                 if let Context::Request(request, _) = context
@@ -255,14 +254,12 @@ fn execute_all(step: Step, context: Context<'_>) -> Executed {
                 outcome,
                 ..
             } => match context {
-                Context::Failure(request) => {
-                    result_route::answer_in_failure(request, &route, *outcome)
-                }
+                Context::Failure(request) => answer::answer_in_failure(request, &route, *outcome),
                 Context::Request(..)
                 | Context::Answered(..)
                 | Context::Response(_)
                 | Context::Nothing => {
-                    result_route::answer_held(tm_place(transaction), &route, *outcome);
+                    answer::answer_held(tm_place(transaction), &route, *outcome);
                 }
             },
             Effect::Send {
@@ -385,7 +382,7 @@ fn execute_all(step: Step, context: Context<'_>) -> Executed {
     effects_are_done();
     // The event routes of the script run after all effects.
     for (end, call_id) in ended {
-        result_route::tell_script(end, call_id);
+        sm_result_route::tell_script(end, call_id);
     }
     for record in records {
         cdr_route::tell_script(record);
@@ -487,9 +484,7 @@ fn answer_to(to: ReplyTo, answer: &Answer, context: Context<'_>) -> bool {
     };
     match at_hand.filter(is_it) {
         // The result route may have answered the request, or have relayed it elsewhere.
-        Some(request)
-            if matches!(context, Context::Failure(_)) && result_route::is_settled(request) =>
-        {
+        Some(request) if matches!(context, Context::Failure(_)) && answer::is_settled(request) => {
             false
         }
         Some(request) => answer_in_transaction(request, answer),

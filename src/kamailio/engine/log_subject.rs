@@ -7,7 +7,7 @@ use crate::exchange::ExchangeKey;
 use crate::interwork::ChargingRecord;
 
 use super::cdr_route;
-use super::result_route;
+use super::sm_result_route;
 use crate::kamailio::state::gateway_state::state_if_started;
 use crate::kamailio::state::trace;
 use crate::kamailio::sys::current_message;
@@ -38,7 +38,7 @@ pub(crate) fn push(line: &mut String) {
     let is_about_it = |(_, depth): &(_, u32)| *depth == current_message::depth();
     let exchange = EXCHANGE.get().filter(is_about_it);
     let exchange = exchange.map(|(exchange, _)| exchange);
-    if let Some((ended, call_id)) = result_route::current_sm() {
+    if let Some((ended, call_id)) = sm_result_route::current() {
         let name = trace::name(ended.exchange);
         // Writing into a String cannot fail.
         let _ = write!(line, " call_id={} exchange={name}", call_id.as_str());

@@ -7,8 +7,7 @@ use crate::interwork::{ToContact, Unsent};
 use crate::sip::{MessageOut, Service};
 
 use super::watch;
-use crate::kamailio::register::contacts;
-use crate::kamailio::register::route::{NotSent, Route};
+use crate::kamailio::register::contacts::{self, NotSent, Route};
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::sys::own_request::OwnRequest;
 use crate::kamailio::sys::tm_callback::{Tie, Told};

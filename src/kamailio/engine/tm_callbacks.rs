@@ -4,11 +4,10 @@ use crate::exchange::ExchangeKey;
 use crate::interwork::{Input, Unsent};
 use crate::sip::{is_failure, is_final, is_success};
 
-use super::answer::answer_in_transaction;
+use super::answer::{answer_in_transaction, is_accepting, outcome_at_hand};
 use super::decide::is_open;
 use super::execute::{Context, handle};
 use super::offer_answers;
-use super::result_route;
 use super::send;
 use super::transaction_id::{reply_to, transaction_id};
 use super::watch::{Handlers, exchange_relayed, set_handlers};
@@ -67,7 +66,7 @@ fn relayed(exchange: ExchangeKey, about: &Told<'_>) {
             }
         }
         TmEvent::ResponseOut if is_final(status) => {
-            let failure = picked_failure(transaction).filter(|_| !result_route::is_accepting());
+            let failure = picked_failure(transaction).filter(|_| !is_accepting());
             if let Some(failure) = failure {
                 // The script has answered in its failure route: the picked failure is the outcome. The core ignores a
                 // second outcome.
@@ -168,7 +167,7 @@ fn answer_unmended_failure(msg: SipMsg<'_>) {
     }
     // In a continued transaction the result route has not answered: tm would send 500 now.
     if transaction.is_continued() {
-        if let Some(outcome) = result_route::current() {
+        if let Some(outcome) = outcome_at_hand() {
             answer_in_transaction(request, &outcome.answer);
         }
         return;

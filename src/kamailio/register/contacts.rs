@@ -1,21 +1,91 @@
-//! Registered contacts (usrloc): the routes to them, and their capabilities.
+//! Registered contacts (usrloc): their capabilities, and the route of a request of our own to one of them, or to a hop.
 //!
 //! The capabilities of a contact are branch flags. `save()` stores branch flags with the contact, and `lookup()` sets them on the
 //! branch. So capabilities are refreshed, expired, replicated and written to the database with the registration.
 
-use crate::interwork::AtScscf;
+use crate::interwork::{AtScscf, Unsent};
 use crate::mime::fields;
-use crate::sip::{Capabilities, Hop, address_of_record, first_uri};
-
-use super::route::Route;
+use crate::sip::{Capabilities, Hop, MessageOut, address_of_record, first_uri};
 
 use crate::kamailio::state::contact_flags::ContactFlags;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::local_uri::is_local_uri;
 use crate::kamailio::sys::clock::unix_time;
+use crate::kamailio::sys::own_request::{OwnRequest, SendResult};
 use crate::kamailio::sys::text::utf8;
 use crate::kamailio::sys::transaction::Transaction;
 use crate::kamailio::sys::usrloc::{self, Contact, Record};
+
+/// Where a request is sent.
+pub(crate) struct Route {
+    /// The Request-URI.
+    pub(crate) uri: String,
+    /// The next hop; none: the Request-URI is the next hop.
+    pub(crate) next_hop: Option<String>,
+    /// The value of the Route header field, if the contact has a Path (RFC 3327).
+    pub(crate) route: Option<String>,
+    /// The socket that received the registration, such as `udp:192.0.2.1:5060`.
+    pub(crate) socket: Option<String>,
+    /// Whether the next hop is an S-CSCF. The Request-URI is then the identity that is registered there.
+    pub(crate) at_scscf: bool,
+}
+
+/// A request could not be sent: its status code.
+pub(crate) struct NotSent(pub(crate) u16);
+
+impl From<Unsent> for NotSent {
+    fn from(why: Unsent) -> Self {
+        Self(why.status())
+    }
+}
+
+impl Route {
+    /// The route to the configured outbound proxy, or to the hop that the message names.
+    pub(crate) fn without_contact(message: &MessageOut, outbound_proxy: &str) -> Self {
+        Self {
+            uri: message.identity.clone(),
+            next_hop: fallback_hop(message, outbound_proxy).map(str::to_owned),
+            route: None,
+            socket: None,
+            at_scscf: false,
+        }
+    }
+
+    /// Adds the Route header field.
+    pub(crate) fn add_path(&self, message: &mut MessageOut) {
+        if let Some(path) = self.route.as_deref() {
+            message.headers.push_str("Route: ");
+            message.headers.push_str(path);
+            message.headers.push_str("\r\n");
+        }
+    }
+
+    /// The next hop, for comparison.
+    pub(crate) fn hop(&self) -> Option<Hop<'_>> {
+        Hop::of(self.next_hop.as_deref().unwrap_or(&self.uri))
+    }
+
+    /// Sends a request.
+    pub(crate) fn send(&self, request: OwnRequest<'_>) -> Result<(), NotSent> {
+        let request = OwnRequest {
+            uri: &self.uri,
+            next_hop: self.next_hop.as_deref(),
+            socket: self.socket.as_deref(),
+            ..request
+        };
+        match request.send() {
+            SendResult::Sent => Ok(()),
+            SendResult::Dropped => Err(Unsent::Dropped.into()),
+            SendResult::Failed => Err(Unsent::Failed.into()),
+        }
+    }
+}
+
+fn fallback_hop<'a>(message: &'a MessageOut, outbound_proxy: &'a str) -> Option<&'a str> {
+    [outbound_proxy, message.fallback_hop.as_str()]
+        .into_iter()
+        .find(|hop| !hop.is_empty())
+}
 
 /// The route to one contact of the identity that has one of these flags: to the contact at this hop if there is one,
 /// else to the contact that was registered or refreshed last.

@@ -6,7 +6,6 @@ pub(super) mod person;
 pub(super) mod reg_event;
 pub(super) mod register_request;
 pub(super) mod registration;
-pub(super) mod route;
 pub(super) mod save;
 pub(super) mod scscf_contacts;
 pub(super) mod third_party;

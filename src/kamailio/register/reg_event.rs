@@ -12,9 +12,8 @@ use crate::interwork::{AorOwner, RegEvent, digest};
 use crate::mime::Entity;
 use crate::sip::{ContactsTold, is_failure, tag};
 
-use super::contacts;
+use super::contacts::{self, NotSent, Route};
 use super::person;
-use super::route::{NotSent, Route};
 use super::scscf_contacts;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::local_uri::is_local_uri;

@@ -1,9 +1,8 @@
 //! Literal arguments of script functions are checked when Kamailio reads the configuration. Kamailio does not read KEMI scripts:
 //! there each function checks its arguments when it is called.
 
-use super::functions::DIRECTIONS;
 use crate::interwork;
-use crate::kamailio::engine::result_route;
+use crate::kamailio::engine::answer;
 use crate::kamailio::register::save::CAPABILITIES;
 
 /// Of `ipsmgw_capable(uri, what)`.
@@ -13,6 +12,9 @@ pub(crate) fn capable(place: usize, text: &str) -> Result<(), String> {
         _ => is_word(text, "ipsmgw_capable(uri, what)", "what", &CAPABILITIES),
     }
 }
+
+/// The directions that `ipsmgw_authorize()` accepts.
+const DIRECTIONS: [&str; 2] = ["sm2im", "im2sm"];
 
 /// Of `ipsmgw_authorize(uri, direction)`.
 pub(crate) fn authorize(place: usize, text: &str) -> Result<(), String> {
@@ -29,12 +31,12 @@ pub(crate) fn authorize(place: usize, text: &str) -> Result<(), String> {
 
 /// Of `ipsmgw_im_to_sm(route)`.
 pub(crate) fn route(_: usize, text: &str) -> Result<(), String> {
-    if text.is_empty() || result_route::has_native_route(text) {
+    if text.is_empty() || answer::has_native_route(text) {
         return Ok(());
     }
     Err(format!(
         "ipsmgw_im_to_sm(\"{text}\"): the script has no such route: write route[{text}] {{ ... }} of up to {} characters, or ipsmgw_im_to_sm() for event_route[ipsmgw:result]",
-        result_route::LONGEST_NAME
+        answer::LONGEST_ROUTE_NAME
     ))
 }
 

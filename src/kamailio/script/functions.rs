@@ -1,25 +1,25 @@
-//! The functions of the routing script, for the native language and for KEMI.
+//! The functions of the routing script for messages and for reports on them, for the native language and for KEMI.
 
-use crate::exchange::Store as _;
-use crate::interwork::{self, Input, Interworking, Verdict};
+use crate::exchange::{Now, ReplyTo, Store as _};
+use crate::interwork::{self, Effect, Input, Interworking, Named, ReportIn, Step, Verdict};
 
 use super::assigned::{hold_ms, pager_limit, status_set};
-use super::reports::expects_report;
+use super::fixups;
 use super::requests::{
-    accept, begin, can_take, carry_out, refuse_message, refuse_while_draining, transaction_at_hand,
-    truth,
+    accept, begin, can_take, carry_out, refuse, refuse_message, refuse_while_draining,
+    transaction_at_hand, truth,
 };
-use crate::kamailio::engine::answer::answer_in_transaction;
-use crate::kamailio::engine::decide::decide_for;
+use crate::kamailio::engine::answer::{self, answer_in_transaction, outcome_at_hand};
+use crate::kamailio::engine::decide::{decide_for, decide_in};
 use crate::kamailio::engine::execute::{Context, execute, handle, refuse_without_means};
 use crate::kamailio::engine::message_view::{MessageView, read_content};
-use crate::kamailio::engine::result_route;
-use crate::kamailio::engine::stored_recipients;
+use crate::kamailio::engine::retransmissions;
 use crate::kamailio::engine::transaction_id::{reply_to, transaction_id};
 use crate::kamailio::engine::watch;
 use crate::kamailio::state::exchanges::Locked;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::now::now;
+use crate::kamailio::sys::entry::script_functions;
 use crate::kamailio::sys::message::SipMsg;
 use crate::kamailio::sys::request::Request;
 use crate::kamailio::sys::return_code::{FALSE, TRUE};
@@ -27,20 +27,39 @@ use crate::kamailio::sys::transaction::{self, Transaction};
 
 const DONE_WITH: i32 = 2;
 const MALFORMED: i32 = -2;
+const NOT_OURS: i32 = -2;
+
+script_functions! {
+    Classify c"ipsmgw_classify" c"classify" (msg) => classify(msg);
+    Authorize c"ipsmgw_authorize" c"authorize" (_, uri, direction) checked by fixups::authorize
+        => authorize(uri, direction);
+    SmToIm c"ipsmgw_sm_to_im" c"sm_to_im" (msg) => sm_to_im(msg);
+    SmToSm c"ipsmgw_sm_to_sm" c"sm_to_sm" (msg) => sm_to_sm(msg);
+    ImToSm c"ipsmgw_im_to_sm" c"im_to_sm" (msg) => im_to_sm(msg, "");
+    ImToSmRoute c"ipsmgw_im_to_sm" c"im_to_sm_route" (msg, route) checked by fixups::route
+        => im_to_sm(msg, route);
+    ExpectsReport c"ipsmgw_expects_report" c"expects_report" (msg) => expects_report(msg);
+    Report c"ipsmgw_report" c"report" (msg) => report(msg);
+    Reply c"ipsmgw_reply" c"reply" (msg) => reply(msg);
+    Draining c"ipsmgw_draining" c"draining" (msg) => draining(msg);
+    Enabled c"ipsmgw_enabled" c"enabled" (msg) => enabled(msg);
+    #[cfg(feature = "fault-injection")]
+    Panic c"ipsmgw_panic" c"panic" (msg) => panic(msg);
+}
 
 /// `ipsmgw_draining()`: whether new messages are refused, because the gateway stops or drains.
-pub(crate) fn draining(_: SipMsg<'_>) -> i32 {
+fn draining(_: SipMsg<'_>) -> i32 {
     truth(state().lifecycle.is_draining())
 }
 
 /// `ipsmgw_enabled()`: false after `ipsmgw.disable`; then the script passes messages on unchanged.
-pub(crate) fn enabled(_: SipMsg<'_>) -> i32 {
+fn enabled(_: SipMsg<'_>) -> i32 {
     truth(state().lifecycle.is_enabled())
 }
 
 /// `ipsmgw_classify()`: what the request is. It changes nothing. After `ipsmgw.disable`, only reports on messages of the gateway are
 /// for it.
-pub(crate) fn classify(msg: SipMsg<'_>) -> i32 {
+fn classify(msg: SipMsg<'_>) -> i32 {
     if !state().lifecycle.is_enabled() && expects_report(msg) != TRUE {
         return FALSE;
     }
@@ -54,11 +73,8 @@ pub(crate) fn classify(msg: SipMsg<'_>) -> i32 {
     }
 }
 
-/// The directions that `ipsmgw_authorize()` accepts.
-pub(crate) const DIRECTIONS: [&str; 2] = ["sm2im", "im2sm"];
-
 /// `ipsmgw_authorize(uri, direction)`: whether messages of this identity may be converted.
-pub(crate) fn authorize(uri: &str, direction: &str) -> i32 {
+fn authorize(uri: &str, direction: &str) -> i32 {
     let may = match interwork::identity(uri) {
         Some(identity) => state().authorizations.of(&identity),
         None => return FALSE,
@@ -74,7 +90,7 @@ pub(crate) fn authorize(uri: &str, direction: &str) -> i32 {
 }
 
 /// `ipsmgw_sm_to_im()`: translates the request for `t_relay()`.
-pub(crate) fn sm_to_im(msg: SipMsg<'_>) -> i32 {
+fn sm_to_im(msg: SipMsg<'_>) -> i32 {
     let Some(msg) = can_take(msg, "ipsmgw_sm_to_im") else {
         return FALSE;
     };
@@ -131,7 +147,7 @@ fn submit(msg: Request<'_>, outcome: Option<u16>) -> Result<Verdict, i32> {
 }
 
 /// `ipsmgw_sm_to_sm()`: answers the request, and sends its short message to the recipient's phone.
-pub(crate) fn sm_to_sm(msg: SipMsg<'_>) -> i32 {
+fn sm_to_sm(msg: SipMsg<'_>) -> i32 {
     let Some(msg) = can_take(msg, "ipsmgw_sm_to_sm") else {
         return FALSE;
     };
@@ -161,63 +177,13 @@ pub(crate) fn sm_to_sm(msg: SipMsg<'_>) -> i32 {
     carry_out(step, msg)
 }
 
-/// `ipsmgw_store()`: stores the message for later delivery, and answers it when the database has it.
-pub(crate) fn store(msg: SipMsg<'_>) -> i32 {
-    let Some(msg) = can_take(msg, "ipsmgw_store") else {
-        return FALSE;
-    };
-    // A short message that was relayed.
-    if let Some(exchange) = watch::exchange_at_hand(msg.message()) {
-        let request = reply_to(msg);
-        let input = Input::ScriptStores { exchange, request };
-        return truth(handle(exchange, input, Context::Request(msg, None)).answered);
-    }
-    if let Err(ended) = accept(msg) {
-        return ended;
-    }
-    let state = state();
-    let now = now();
-    let Some(view) = MessageView::with_sender(msg.message()) else {
-        return FALSE;
-    };
-    let message = view.message();
-    let message = match state.gateway.translate_to_store(&message, now) {
-        Ok(translated) => translated,
-        Err((refusal, way)) => {
-            refuse_message(msg, *refusal, &message, way, now);
-            return FALSE;
-        }
-    };
-    let input = message.input(transaction_at_hand(msg));
-    let step = decide_for(message.identity(), input, now);
-    carry_out(step, msg)
-}
-
-/// `ipsmgw_deliver(uri)`: delivers what is stored for this identity, if it has a contact.
-pub(crate) fn deliver(uri: &str) -> i32 {
-    let delivers = interwork::identity(uri)
-        .is_some_and(|identity| stored_recipients::read(&identity, Some(uri)));
-    truth(delivers)
-}
-
-/// `ipsmgw_stored(uri)`: whether stored messages are being delivered to this identity, and the message at hand goes behind them.
-pub(crate) fn stored(msg: SipMsg<'_>, uri: &str) -> i32 {
-    let is_busy = interwork::identity(uri)
-        .is_some_and(|identity| stored_recipients::are_delivered_to(&identity));
-    if !is_busy {
-        return FALSE;
-    }
-    let view = MessageView::of(msg);
-    truth(view.is_some_and(|view| state().gateway.goes_behind(&view.message(), now())))
-}
-
 /// `ipsmgw_im_to_sm([route])`: holds the request and sends it as a short message. The named route gets the outcome.
-pub(crate) fn im_to_sm(msg: SipMsg<'_>, route: &str) -> i32 {
+fn im_to_sm(msg: SipMsg<'_>, route: &str) -> i32 {
     let Some(msg) = can_take(msg, "ipsmgw_im_to_sm") else {
         return FALSE;
     };
-    let is_kept = route.len() <= result_route::LONGEST_NAME;
-    if !(route.is_empty() || is_kept && result_route::has_route(route)) {
+    let is_kept = route.len() <= answer::LONGEST_ROUTE_NAME;
+    if !(route.is_empty() || is_kept && answer::has_result_route(route)) {
         tracing::error!("ipsmgw_im_to_sm(route): the script has no such route");
         return FALSE;
     }
@@ -271,13 +237,78 @@ pub(crate) fn im_to_sm(msg: SipMsg<'_>, route: &str) -> i32 {
     carry_out(step, msg)
 }
 
+/// `ipsmgw_expects_report()`: whether an RP-ACK or RP-ERROR is about a message of this gateway. It answers and changes nothing.
+fn expects_report(msg: SipMsg<'_>) -> i32 {
+    let state = state();
+    let now_ms = now().unix_ms;
+    let Some(mut view) = MessageView::of(msg) else {
+        return FALSE;
+    };
+    view.read_sender();
+    let message = view.message();
+    let Ok(Some(report)) = state.gateway.read_report(&message) else {
+        return FALSE;
+    };
+    let expects = interwork::expects(&report, || {
+        state.table.lock(report.identity.as_str(), now_ms)
+    });
+    truth(expects)
+}
+
+/// `ipsmgw_report()`: takes an RP-ACK, RP-ERROR or RP-SMMA, or a notification about a message of this gateway.
+fn report(msg: SipMsg<'_>) -> i32 {
+    let Some(msg) = can_take(msg, "ipsmgw_report") else {
+        return FALSE;
+    };
+    let state = state();
+    let now = now();
+    let Some(view) = MessageView::with_sender(msg.message()) else {
+        return FALSE;
+    };
+    let message = view.message();
+    let report = match state.gateway.read_report(&message) {
+        // Not for this gateway: the script relays it.
+        Ok(None) => return NOT_OURS,
+        Ok(Some(report)) => report,
+        Err(refusal) => {
+            refuse(msg, *refusal);
+            return FALSE;
+        }
+    };
+    let step = decide_report(&report, now);
+    let status = step.effects.iter().find_map(|effect| match effect {
+        Effect::Answer(_, answer) => Some(answer.status),
+        _ => None,
+    });
+    let executed = execute(step, Context::Request(msg, None));
+    if let Some(status) = status {
+        retransmissions::note(msg, status);
+    }
+    match executed.verdict {
+        Verdict::Refused => FALSE,
+        _ => TRUE,
+    }
+}
+
+/// Decides about a report, with the exchange that it names.
+pub(super) fn decide_report(report: &ReportIn<'_>, now: Now) -> Step {
+    let (table, now_ms) = (&state().table, now.unix_ms);
+    let named = match report.named {
+        Named::Exchange(id, _) => table.lock_of(id, now_ms),
+        Named::Nothing | Named::Past => None,
+    };
+    let locked = named.unwrap_or_else(|| table.lock(report.identity.as_str(), now_ms));
+    let request = ReplyTo::AtHand;
+    decide_in(locked, Input::Report { report, request }, now)
+}
+
 /// `ipsmgw_reply()`: in the result route, answers the sender with the outcome. For a short message, answers and reports as if the IM
 /// side had answered with `$ipsmgw(status)`. Refuses an instant message with that code.
-pub(crate) fn reply(msg: SipMsg<'_>) -> i32 {
+fn reply(msg: SipMsg<'_>) -> i32 {
     let Some(msg) = can_take(msg, "ipsmgw_reply") else {
         return FALSE;
     };
-    if let Some(outcome) = result_route::current() {
+    if let Some(outcome) = outcome_at_hand() {
         return truth(answer_in_transaction(msg, &outcome.answer));
     }
     let Some(status) = status_set(msg.message()) else {
@@ -328,6 +359,6 @@ fn refuse_by_script(msg: Request<'_>, status: u16) -> Option<i32> {
 /// `ipsmgw_panic()`: panics, for the test of the guard.
 #[cfg(feature = "fault-injection")]
 #[allow(clippy::panic, reason = "its purpose")]
-pub(crate) fn panic(_: SipMsg<'_>) -> i32 {
+fn panic(_: SipMsg<'_>) -> i32 {
     panic!("on purpose")
 }

@@ -9,17 +9,22 @@ use crate::kamailio::register::third_party;
 use crate::kamailio::state::counters::REGISTRATION_REFUSED;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::registration_queue::Uri;
+use crate::kamailio::sys::entry::script_functions;
 use crate::kamailio::sys::message::SipMsg;
 use crate::kamailio::sys::request::Method;
 use crate::kamailio::sys::return_code::{FALSE, TRUE};
 use crate::kamailio::sys::transaction::{set_timeout, suspend};
+
+script_functions! {
+    Keep c"ipsmgw_keep" c"keep" (msg) => keep(msg);
+}
 
 /// The time that a REGISTER waits for the writer. After it tm answers with an error.
 const MOST_MS: u64 = 10_000;
 
 /// `ipsmgw_keep()`, after `save()` that has only prepared its answer (flags 0x12), or after `ipsmgw_save()` on a NOTIFY: has the
 /// contacts of the identity written, and then answered.
-pub(crate) fn keep(msg: SipMsg<'_>) -> i32 {
+fn keep(msg: SipMsg<'_>) -> i32 {
     let is_register = msg.is_request(Method::Register);
     let is_one = is_register || msg.is_request(Method::Notify);
     let Some(request) = msg.request().filter(|msg| is_one && msg.parse_headers()) else {

@@ -10,14 +10,19 @@ use crate::kamailio::engine::retransmissions::digest;
 use crate::kamailio::register::register_request;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::sys::clock;
+use crate::kamailio::sys::entry::script_functions;
 use crate::kamailio::sys::memory;
 use crate::kamailio::sys::message::SipMsg;
 use crate::kamailio::sys::request::{Method, Request};
 use crate::kamailio::sys::return_code::{FALSE, TRUE};
 use crate::kamailio::sys::transaction;
 
+script_functions! {
+    Overloaded c"ipsmgw_overloaded" c"overloaded" (msg) => overloaded(msg);
+}
+
 /// `ipsmgw_overloaded()`: refuses a new request under overload. Requests of open exchanges pass.
-pub(crate) fn overloaded(msg: SipMsg<'_>) -> i32 {
+fn overloaded(msg: SipMsg<'_>) -> i32 {
     let Some(msg) = msg.request().filter(Request::is_in_request_route) else {
         tracing::error!("ipsmgw_overloaded() works in the request route, before anything else");
         return FALSE;

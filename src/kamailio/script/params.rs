@@ -8,8 +8,9 @@ use crate::interwork::{Authorization, Settings};
 use crate::sip::place;
 
 use super::host_settings::HostSettings;
+use crate::kamailio::engine::answer::RESULT;
 use crate::kamailio::engine::cdr_route::CDR;
-use crate::kamailio::engine::result_route::{RESULT, SM_RESULT};
+use crate::kamailio::engine::sm_result_route;
 use crate::kamailio::state::contact_flags::ContactFlags;
 use crate::kamailio::state::nodes::NodeSettings;
 use crate::kamailio::state::people::Tables;
@@ -218,7 +219,11 @@ impl Parameters {
             outbound_proxy: outbound_proxy(host.outbound_proxy)?,
             usrloc_table: table("usrloc_table", host.usrloc_table)?,
             event_callback: callback("event_callback", host.event_callback, RESULT)?,
-            sm_event_callback: callback("sm_event_callback", host.sm_event_callback, SM_RESULT)?,
+            sm_event_callback: callback(
+                "sm_event_callback",
+                host.sm_event_callback,
+                sm_result_route::EVENT,
+            )?,
             cdr_table: optional_table("cdr_table", host.cdr_table)?,
             cdr_queue: count(host.cdr_queue),
             cdr_event_callback: callback("cdr_event_callback", host.cdr_event_callback, CDR)?,

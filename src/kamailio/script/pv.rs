@@ -7,9 +7,10 @@ use crate::interwork::{FieldValue, MessageField};
 use crate::sip::{FINAL, MessageIn};
 
 use super::{assigned, node};
+use crate::kamailio::engine::answer;
 use crate::kamailio::engine::cdr_route;
 use crate::kamailio::engine::message_view::{MessageView, read_content};
-use crate::kamailio::engine::result_route;
+use crate::kamailio::engine::sm_result_route;
 use crate::kamailio::register::destinations;
 use crate::kamailio::register::person;
 use crate::kamailio::register::register_request;
@@ -95,7 +96,7 @@ fn field(inner: u16) -> Option<MessageField> {
 }
 
 fn value(msg: SipMsg<'_>, field: MessageField) -> Option<FieldValue> {
-    if let Some((ended, call_id)) = result_route::current_sm() {
+    if let Some((ended, call_id)) = sm_result_route::current() {
         return match field {
             MessageField::Status => {
                 Some(FieldValue::Number(ended.status.into())).filter(|_| ended.status != 0)
@@ -111,7 +112,7 @@ fn value(msg: SipMsg<'_>, field: MessageField) -> Option<FieldValue> {
         let call_id = msg.parse_headers().then(|| msg.call_id()).flatten();
         return call_id.map(|call_id| FieldValue::Text(call_id.into()));
     }
-    if let Some(outcome) = result_route::current() {
+    if let Some(outcome) = answer::outcome_at_hand() {
         match field {
             MessageField::Status => return Some(FieldValue::Number(outcome.answer.status.into())),
             MessageField::Result => return Some(FieldValue::Text(outcome.result().into())),

@@ -14,9 +14,16 @@ use crate::kamailio::engine::transaction_id::reply_to;
 use crate::kamailio::register::contacts;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::now::now;
+use crate::kamailio::sys::entry::script_functions;
 use crate::kamailio::sys::message::{MessageNumber, SipMsg};
 use crate::kamailio::sys::request::Request;
 use crate::kamailio::sys::return_code::{FALSE, TRUE};
+
+script_functions! {
+    NextRecipient c"ipsmgw_next_recipient" c"next_recipient" (msg) => next_recipient(msg);
+    AddRecipient c"ipsmgw_add_recipient" c"add_recipient" (msg) => add_recipient(msg);
+    ImToList c"ipsmgw_im_to_list" c"im_to_list" (msg) => im_to_list(msg);
+}
 
 /// The recipient list of a message, while the script iterates over it.
 struct List {
@@ -38,7 +45,7 @@ thread_local! {
 }
 
 /// `ipsmgw_next_recipient()`: sets the Request-URI to the next recipient of the list.
-pub(crate) fn next_recipient(msg: SipMsg<'_>) -> i32 {
+fn next_recipient(msg: SipMsg<'_>) -> i32 {
     let Some(msg) = can_take(msg, "ipsmgw_next_recipient") else {
         return FALSE;
     };
@@ -76,7 +83,7 @@ fn read(msg: Request<'_>) -> Vec<Listed> {
 }
 
 /// `ipsmgw_add_recipient()`: the message goes to the recipient that the script got last, at the current Request-URI.
-pub(crate) fn add_recipient(msg: SipMsg<'_>) -> i32 {
+fn add_recipient(msg: SipMsg<'_>) -> i32 {
     let uri = msg.request().and_then(|request| request.uri());
     let Some((uri, _)) = uri else {
         return FALSE;
@@ -94,7 +101,7 @@ pub(crate) fn add_recipient(msg: SipMsg<'_>) -> i32 {
 }
 
 /// `ipsmgw_im_to_list()`: answers the request, and sends the message to each recipient that the script has added.
-pub(crate) fn im_to_list(msg: SipMsg<'_>) -> i32 {
+fn im_to_list(msg: SipMsg<'_>) -> i32 {
     let Some(msg) = can_take(msg, "ipsmgw_im_to_list") else {
         return FALSE;
     };

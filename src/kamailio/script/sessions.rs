@@ -2,7 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use super::reports::decide_report;
+use super::functions::decide_report;
 use super::requests::{begin, carry_out, refuse, refuse_while_draining};
 use crate::base::{HeaderNames, Text};
 use crate::interwork::msrp::offer::{Accepted, OwnAddress};
@@ -22,6 +22,7 @@ use crate::kamailio::register::contacts;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::now::now;
 use crate::kamailio::state::sessions::Token;
+use crate::kamailio::sys::entry::script_functions;
 use crate::kamailio::sys::message::SipMsg;
 use crate::kamailio::sys::msrp::CurrentFrame;
 use crate::kamailio::sys::random::random;
@@ -32,13 +33,18 @@ use crate::mime::MediaType;
 use crate::sip::{Sdp, tag, uri_of};
 use crate::wire::msrp::Frame;
 
+script_functions! {
+    Session c"ipsmgw_session" c"session" (msg) => session(msg);
+    Msrp c"ipsmgw_msrp" c"msrp" (msg) without message => frame(msg);
+}
+
 const MALFORMED: i32 = -2;
 
 /// How often a new session looks for a place.
 const PLACE_ATTEMPTS: usize = 16;
 
 /// `ipsmgw_session()`: takes an INVITE that offers an MSRP session, and the requests of a session that it has taken.
-pub(crate) fn session(msg: SipMsg<'_>) -> i32 {
+fn session(msg: SipMsg<'_>) -> i32 {
     let Some(msg) = msg.request().filter(Request::is_in_request_route) else {
         tracing::error!("ipsmgw_session() works on a request, in a request route");
         return FALSE;
@@ -242,7 +248,7 @@ fn accept(msg: Request<'_>, accepted: &Accepted, token: &str) -> bool {
 }
 
 /// `ipsmgw_msrp()`: takes a frame of a session that `ipsmgw_session()` has taken.
-pub(crate) fn frame(msg: SipMsg<'_>) -> i32 {
+fn frame(msg: SipMsg<'_>) -> i32 {
     let Some(current) = CurrentFrame::of(msg) else {
         tracing::error!("ipsmgw_msrp() works in event_route[msrp:frame-in], behind msrp.so");
         return FALSE;

@@ -7,10 +7,11 @@ use crate::sip::{Place, place};
 
 use super::gauges;
 use super::params::Parameters;
+use crate::kamailio::engine::answer;
 use crate::kamailio::engine::cdr_route;
 use crate::kamailio::engine::own_sockets::OwnPlace;
-use crate::kamailio::engine::result_route;
 use crate::kamailio::engine::retransmissions;
+use crate::kamailio::engine::sm_result_route;
 use crate::kamailio::engine::storage;
 use crate::kamailio::engine::tm_callbacks;
 use crate::kamailio::register::reg_event;
@@ -113,7 +114,7 @@ pub(crate) fn start() -> Result<(), SettingError> {
     }
     let no_memory =
         || SettingError("shared memory is too small: start Kamailio with a larger -m".into());
-    result_route::set_event_callback(parameters.event_callback);
+    answer::set_event_callback(parameters.event_callback);
     cdr_route::set_callback(parameters.cdr_event_callback);
     policy.charging = cdr_route::script_gets_records() || !parameters.cdr_table.is_empty();
     let (db_url, cdr_table) = (parameters.db_url, parameters.cdr_table);
@@ -147,7 +148,7 @@ pub(crate) fn start() -> Result<(), SettingError> {
         let store_max = parameters.store_limits.all;
         Storage::new(rows, parameters.max_pending, most_records, store_max)
     });
-    result_route::set_sm_event_callback(parameters.sm_event_callback);
+    sm_result_route::set_callback(parameters.sm_event_callback);
     // A client gives its message up 30 s after the last octet (RFC 4975 §7.1.1).
     let msrp_limits = MsrpLimits {
         max_size: parameters.msrp_max_size,

@@ -33,6 +33,46 @@ pub(crate) trait Function<const N: usize> {
     fn call(message: SipMsg<'_>, texts: [&str; N]) -> c_int;
 }
 
+/// Makes a type for each script function of a file: its names in the native script and in KEMI, its arguments, the check of literal
+/// arguments, its body.
+macro_rules! script_functions {
+    ($(
+        $(#[$cfg:meta])*
+        $function:ident $native:literal $kemi:literal
+        ($message:pat $(, $text:pat)*) $(without $none:ident)? $(checked by $check:path)? => $body:expr;
+    )*) => {
+        $(
+            $(#[$cfg])*
+            pub(crate) struct $function;
+
+            $(#[$cfg])*
+            impl $crate::kamailio::sys::entry::Function<{ $crate::kamailio::sys::entry::count(&[$(stringify!($text)),*]) }> for $function {
+                const NATIVE: &'static std::ffi::CStr = $native;
+                const KEMI: &'static std::ffi::CStr = $kemi;
+                const CHECK: Option<$crate::kamailio::sys::entry::Check> = script_functions!(@check $($check)?);
+                const WITHOUT_MESSAGE: bool = script_functions!(@without $($none)?);
+
+                fn call(
+                    $message: $crate::kamailio::sys::message::SipMsg<'_>,
+                    [$($text),*]: [&str; { $crate::kamailio::sys::entry::count(&[$(stringify!($text)),*]) }],
+                ) -> std::os::raw::c_int {
+                    $body
+                }
+            }
+        )*
+    };
+    (@without) => { false };
+    (@without message) => { true };
+    (@check) => { None };
+    (@check $check:path) => { Some($check) };
+}
+pub(crate) use script_functions;
+
+/// How many arguments a function has.
+pub(crate) const fn count(arguments: &[&str]) -> usize {
+    arguments.len()
+}
+
 /// A row of the table of functions for the native script.
 #[repr(transparent)]
 pub(crate) struct NativeRow(cmd_export_t);
@@ -245,7 +285,8 @@ extern "C" fn fixup<F: Function<N>, const N: usize>(
     })
 }
 
-fn name_of<F: Function<N>, const N: usize>() -> &'static str {
+/// The name of a function in the native script.
+pub(crate) const fn name_of<F: Function<N>, const N: usize>() -> &'static str {
     const {
         match F::NATIVE.to_str() {
             Ok(name) => name,

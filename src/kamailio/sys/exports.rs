@@ -101,7 +101,7 @@ typed! {
     fn sr_kemi_modules_add(table: &'static [KemiRow]) -> c_int;
 }
 
-/// Makes the tables and symbols of a module out of lists of types. Once in the module.
+/// Makes the tables and symbols of a module out of lists of types, and `FUNCTIONS`, the names of its functions. Once in the module.
 macro_rules! export_module {
     (
         $module:ty = $name:literal,
@@ -118,6 +118,10 @@ macro_rules! export_module {
         mod symbols {
             use super::*;
             use $crate::kamailio::sys::exports as sys;
+
+            /// The functions by their names in the native script.
+            pub(crate) const FUNCTIONS: &[&str] =
+                &[$($(#[$cfg])* $crate::kamailio::sys::entry::name_of::<$function, _>(),)*];
 
             static TABLES: sys::Tables = sys::Tables {
                 name: $name,
@@ -154,6 +158,7 @@ macro_rules! export_module {
                 sys::register::<$module>(path, &TABLES)
             }
         }
+        pub(crate) use symbols::FUNCTIONS;
     };
 }
 pub(crate) use export_module;
