@@ -58,7 +58,6 @@ async def play(**options):
         say("each metric that the files name exists")
         for file in sorted(MONITORING.iterdir()):
             equal(named(file.read_text()) - set(before), set(), f"metrics that only {file.name} has")
-        equal(len(json.loads((MONITORING / "grafana-dashboard.json").read_text())["panels"]) > 10, True, "the dashboard")
         say("messages count, and their times")
         equal((await bob.send_im(ALICE, "quick")).status, 200, "an instant message")
         await alice.next_message()
@@ -101,6 +100,33 @@ async def off():
         equal((await get("{}:{}".format(*gw.ws_address)))[0], 404, "the port of WebSocket")
 
 
+def dashboard():
+    return json.loads((MONITORING / "grafana-dashboard.json").read_text())
+
+
+async def dashboard_file():
+    "the dashboard's panels do not overlap, its variables exist, and its colours are those of series that it shows"
+    shown, rows, taken = dashboard(), Rows(), set()
+    variables = {variable["name"] for variable in shown["templating"]["list"]} | {"__rate_interval"}
+    used = set(re.findall(r"\$\{?(\w+)", json.dumps(shown["panels"])))
+    rows.check("variables", used - variables, set())
+    rows.check("numbers of panels", len({panel["id"] for panel in shown["panels"]}), len(shown["panels"]))
+    for panel in shown["panels"]:
+        title, place, config = panel["title"], panel["gridPos"], panel["fieldConfig"]
+        cells = {(place["x"] + x, place["y"] + y) for x in range(place["w"]) for y in range(place["h"])}
+        rows.check(f"{title}: place", (cells & taken, max(x for x, _ in cells) < 24), (set(), True))
+        taken |= cells
+        legends = [target["legendFormat"] for target in panel["targets"]]
+        rows.check(f"{title}: legends", len(set(legends)), len(legends))
+        coloured = {override["matcher"]["options"] for override in config["overrides"]}
+        rows.check(f"{title}: colours", coloured <= set(legends) or legends == ["{{direction}}"] and coloured == {"sm_to_im", "im_to_sm", "sm_to_sm"}, True)
+        # Without them, Grafana makes each value from 80 on red.
+        own = config["defaults"].get("color", {}).get("mode") in ("fixed", "palette-classic")
+        rows.check(f"{title}: thresholds", "thresholds" in config["defaults"] or own, True)
+        rows.check(f"{title}: limits of bars", panel["type"] == "bargauge", "max" in config["defaults"])
+    rows.done(at_least=60)
+
+
 def example(heading, kind):
     section = PAGE.read_text().partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
     return re.search(rf"```{kind}\n(.*?)```", section, re.DOTALL).group(1)
@@ -125,14 +151,15 @@ async def one_message():
 
 
 class Prometheus:
-    """A Prometheus server with the scrape configuration of the page, which scrapes each second."""
+    """A Prometheus server with the scrape configuration of the page, which scrapes each second. The gateway is scraped as two."""
 
     def __init__(self, metrics_at):
         self.at = f"127.0.0.1:{free_port()}"
         self.folder = FOLDER / "prometheus"
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
-        shown = example("Prometheus", "yaml").replace("/path/to/ipsmgw/kamailio-cfg", str(CFG)).replace("127.0.0.1:9464", metrics_at)
+        shown = example("Prometheus", "yaml").replace("/path/to/ipsmgw/kamailio-cfg", str(CFG))
+        shown = shown.replace('"127.0.0.1:9464"', f'"{metrics_at}", "{metrics_at.replace("127.0.0.1", "localhost")}"')
         self.file = self.folder / "prometheus.yml"
         self.file.write_text(f"global: {{scrape_interval: 1s, evaluation_interval: 1s}}\n{shown}")
 
@@ -174,6 +201,15 @@ class Prometheus:
         return {alert["labels"]["alertname"] for alert in (await self.api("alerts"))["alerts"]}
 
 
+def as_sent(expression):
+    """An expression of the dashboard as Grafana sends it when all gateways are chosen."""
+    return expression.replace("$instance", ".+").replace("$__rate_interval", "1m")
+
+
+def legend(target, labels):
+    return re.sub(r"\{\{(\w+)\}\}", lambda name: labels.get(name[1], name[0]), target["legendFormat"])
+
+
 async def real_prometheus():
     "a Prometheus server scrapes the gateway: each query of the dashboard has an answer, each rule is evaluated, alerts come"
     metrics_at = f"127.0.0.1:{free_port()}"
@@ -193,11 +229,28 @@ async def real_prometheus():
         in_seconds = await server.until("a delivery time", lambda: server.query(f"{page[0]} > 0"))
         equal({one["metric"]["direction"] for one in in_seconds}, {"sm_to_im", "im_to_sm"}, "the directions of the page's query")
         say("the dashboard")
-        panels, rows = json.loads((MONITORING / "grafana-dashboard.json").read_text())["panels"], Rows()
-        for panel in panels:
+        panels, rows = {panel["title"]: panel for panel in dashboard()["panels"]}, Rows()
+        for title, panel in panels.items():
+            legends = []
             for target in panel["targets"]:
-                rows.check(f"{panel['title']}: {target['expr']}", bool(await server.query(target["expr"])), True)
-        rows.done(at_least=30)
+                answer = await server.query(as_sent(target["expr"]))
+                rows.check(f"{title}: {target['expr']}", bool(answer), True)
+                legends += [legend(target, one["metric"]) for one in answer]
+            # Two gateways: a legend that two lines have would not tell which is which.
+            rows.check(f"{title}: legends {legends}", len(legends), len(set(legends)))
+            rows.check(f"{title}: names in legends {legends}", [one for one in legends if "{" in one], [])
+        rows.done(at_least=80)
+
+        async def shown(title):
+            [target] = panels[title]["targets"]
+            answer = await server.query(as_sent(target["expr"]))
+            return {legend(target, one["metric"]): int(one["value"][1]) for one in answer}
+
+        async def gateways(value):
+            return list((await shown("Gateways")).values()) == [value, value]
+
+        equal(await shown("Alerts"), {"none": 0}, "the panel of alerts at rest")
+        equal(await gateways(1), True, "whether the dashboard shows both gateways as on")
         say("the rules")
         equal({rule["health"] for rule in await server.rules()}, {"ok"}, "the health of all rules")
         equal(await server.alerts(), set(), "alerts at rest")
@@ -207,12 +260,14 @@ async def real_prometheus():
             return "IpsmgwDisabled" in await server.alerts()
 
         await server.until("the alert of the switched-off conversion", disabled)
+        await server.until("off on the dashboard", lambda: gateways(0))
         await gw.stop()
 
         async def down():
             return "IpsmgwDown" in await server.alerts()
 
         await server.until("the alert of the gateway that is down", down)
+        await server.until("down on the dashboard", lambda: gateways(-1))
         promtool("check", "config", server.file)
         await alerts
 
@@ -303,4 +358,4 @@ async def hep():
         transport.close()
 
 
-run(prometheus, prometheus_in_lua, off, real_prometheus, one_message, hep)
+run(prometheus, prometheus_in_lua, off, dashboard_file, real_prometheus, one_message, hep)
