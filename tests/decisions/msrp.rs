@@ -73,6 +73,7 @@ impl Session {
             active_ms: 0,
             messages: [None; MAX_MESSAGES],
             delivered: Default::default(),
+            unanswered: Default::default(),
         };
         Self {
             session,

@@ -3,7 +3,7 @@
 use ipsmgw::base::Text;
 use ipsmgw::exchange::ExchangeKey;
 use ipsmgw::interwork::msrp::{
-    ByteRuns, MAX_MESSAGES, MsrpMessage, MsrpMessageState, MsrpSession, SessionFault,
+    ByteRuns, MAX_MESSAGES, MsrpLimits, MsrpMessage, MsrpMessageState, MsrpSession, SessionFault,
 };
 use ipsmgw::interwork::{Counter, Input};
 use ipsmgw::mime::{Cpim, DeliveryStatus, Disposition, IMDN_TYPE, Imdn};
@@ -39,6 +39,7 @@ fn session() -> MsrpSession {
         active_ms: 0,
         messages: [None; MAX_MESSAGES],
         delivered: Default::default(),
+        unanswered: Default::default(),
     }
 }
 
@@ -98,7 +99,7 @@ fn the_client_is_told_in_its_session() {
         ),
     ] {
         let mut world = World::new();
-        let session = session();
+        let mut session = session();
         let done = outcome(&mut world, &session, wanted, rp);
         let [(exchange, 1, token, body)] = &done.in_session[..] else {
             panic!("{} notifications", done.in_session.len());
@@ -111,7 +112,7 @@ fn the_client_is_told_in_its_session() {
         assert_eq!(imdn.message_id, "Abc.123");
         let sent = world
             .gateway
-            .notification_frame(&session, *exchange, 1, body);
+            .notification_frame(&mut session, *exchange, 1, body, 0);
         let (octets, 7) = sent.unwrap() else {
             panic!("another connection");
         };
@@ -150,6 +151,40 @@ fn what_does_not_arrive_in_the_session_goes_as_a_message() {
     }
 }
 
+/// The client hangs up, or ends the session, instead of a response: nobody waits 30 s for that.
+#[test]
+fn when_no_response_can_come_any_more_the_notification_goes_as_a_message_at_once() {
+    let mut world = World::new();
+    let mut session = session();
+    let done = outcome(&mut world, &session, "positive-delivery", &[0x02]);
+    let (exchange, 1, _, body) = &done.in_session[0] else {
+        panic!("another attempt");
+    };
+    let (gateway, now_ms) = (&world.gateway, world.now.unix_ms);
+    session.active_ms = now_ms;
+    let sent = gateway.notification_frame(&mut session, *exchange, 1, body, now_ms);
+    assert_eq!(sent.unwrap().1, 7);
+    let limits = MsrpLimits {
+        max_size: 1_000,
+        hold_ms: 20_000,
+        idle_ms: 600_000,
+    };
+    let due_ms = session.due_ms(&limits);
+    assert!(due_ms <= now_ms + 1_000);
+    assert_eq!(session.unanswered.connections_to_look_at(due_ms), [7]);
+    let lost = session.unanswered.without_response(&[7], due_ms);
+    let [lost] = &lost[..] else {
+        panic!("{} are lost", lost.len());
+    };
+    assert_eq!((lost.exchange, lost.attempt), (*exchange, 1));
+    let fault = SessionFault::NoConnection;
+    let done = world.completed(lost.exchange, lost.attempt, fault.status());
+    assert_eq!(delivery(done.message()), DeliveryStatus::Delivered);
+    assert!(session.unanswered.all().next().is_none());
+    world.completed(*exchange, 2, 200);
+    assert_eq!(world.store.open(), 0);
+}
+
 #[test]
 fn a_client_that_does_not_take_them_in_the_session() {
     let mut world = World::new();
@@ -165,8 +200,10 @@ fn a_client_that_does_not_take_them_in_the_session() {
         connection: None,
         ..session()
     };
-    for session in [deaf, unconnected] {
-        let frame = world.gateway.notification_frame(&session, key, 1, b"x");
+    for mut session in [deaf, unconnected] {
+        let (gateway, session) = (&world.gateway, &mut session);
+        let frame = gateway.notification_frame(session, key, 1, b"x", 0);
+        assert_eq!(session.unanswered.all().count(), 0);
         assert_eq!(frame, Err(SessionFault::Ended));
     }
 }
@@ -177,7 +214,7 @@ fn no_client_answers_for_another_one() {
     let key = ExchangeKey::new(1, 77).unwrap();
     let (octets, _) = world
         .gateway
-        .notification_frame(&session(), key, 1, b"x")
+        .notification_frame(&mut session(), key, 1, b"x", 0)
         .unwrap();
     let (_, frame) = Frame::decode(&octets).unwrap();
     let transaction = frame.transaction.as_str();

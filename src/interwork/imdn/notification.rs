@@ -36,7 +36,7 @@ const DISPOSITIONS: [Disposition; 5] = [
 const ATTEMPTS: u8 = 2;
 
 /// Milliseconds for the response to a notification in an MSRP session (RFC 4975 §7.1.1).
-const IN_SESSION_MS: u64 = 30_000;
+pub(crate) const IN_SESSION_MS: u64 = 30_000;
 
 /// Milliseconds before the second attempt.
 const PAUSE_MS: u64 = 30_000;

@@ -3,6 +3,7 @@
 use super::dialog::PeerDialog;
 use super::offer::{self, Accepted, OwnAddress};
 use super::session::{MAX_MESSAGES, MsrpSession, share_of_sessions};
+use super::unanswered::Unanswered;
 use crate::base::Text;
 use crate::exchange::{Now, ReplyTo, SessionToken};
 use crate::interwork::Gateway;
@@ -139,6 +140,7 @@ impl MsrpSession {
             active_ms: now.unix_ms,
             messages: [None; MAX_MESSAGES],
             delivered: Default::default(),
+            unanswered: Unanswered::default(),
         })
     }
 }

@@ -8,6 +8,7 @@
 //! message Gateway::translate_session_message, Input::SessionMessage -> the exchange that delivers it
 //! outcome Session::outcome   -> the response that was held, or a REPORT
 //! wished  Effect::SendInSession, Gateway::notification_frame -> a disposition notification for the client
+//! closed  Unanswered::without_response -> the notifications that get no response: Input::RequestCompleted
 //! timer   Session::held_too_long, Input::SessionHoldTimeout -> Session::promised: 200, with a database when it has the message
 //! ```
 //!
@@ -33,6 +34,7 @@ mod offered;
 mod sending;
 mod session;
 mod status;
+mod unanswered;
 
 pub use accepted::ClientAccepted;
 pub use chunk::{ByteRuns, MAX_RUNS, Run};
@@ -42,3 +44,4 @@ pub use message::{Arrival, HeldChunk, MsrpLimits, MsrpMessage, MsrpMessageState,
 pub use sending::{SendingSession, SendingState, Sent, describe};
 pub use session::{HeldTooLong, MAX_MESSAGES, MsrpSession, Received, share_of_sessions, token_of};
 pub use status::{MsrpOutcome, SessionFault, outcome};
+pub use unanswered::{MAX_UNANSWERED, SentNotification, Unanswered};

@@ -7,9 +7,11 @@ use super::message::MsrpMessage;
 use super::sending::status_of;
 use super::session::MsrpSession;
 use super::status::{MsrpOutcome, SessionFault};
+use super::unanswered::SentNotification;
 use crate::base::push_hex;
 use crate::exchange::ExchangeKey;
 use crate::interwork::Gateway;
+use crate::interwork::imdn::notification::IN_SESSION_MS;
 use crate::interwork::input::{Input, ReportIn};
 use crate::interwork::make::call_id::numbers;
 use crate::mime::CPIM_TYPE;
@@ -17,18 +19,27 @@ use crate::sip::Capabilities;
 use crate::wire::msrp::{ByteRange, Continuation, Frame, FrameWriter, Header, Ident, Method, Path};
 
 impl Gateway {
-    /// The SEND with a notification, and the number of its connection. This attempt of this exchange sends it.
+    /// The SEND with a notification, and the number of its connection. This attempt of this exchange sends it; the session watches
+    /// for its response.
     pub fn notification_frame(
         &self,
-        session: &MsrpSession,
+        session: &mut MsrpSession,
         exchange: ExchangeKey,
         attempt: u8,
         body: &[u8],
+        now_ms: u64,
     ) -> Result<(Vec<u8>, i32), SessionFault> {
         let connection = session.connection.filter(|_| session.takes_notifications);
         let connection = connection.ok_or(SessionFault::Ended)?;
         let transaction = self.transaction(session.token.as_str(), exchange, attempt);
         let frame = frame(session, &transaction, body).ok_or(SessionFault::NoMemory)?;
+        let sent = SentNotification {
+            exchange,
+            attempt,
+            connection,
+            until_ms: now_ms + IN_SESSION_MS,
+        };
+        session.unanswered.add(sent, now_ms);
         Ok((frame, connection))
     }
 

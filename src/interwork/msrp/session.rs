@@ -7,6 +7,7 @@ use super::chunk::ByteRuns;
 use super::dialog::PeerDialog;
 use super::message::{Arrival, MsrpLimits, MsrpMessage, MsrpMessageState, Rooms};
 use super::status::MsrpOutcome;
+use super::unanswered::Unanswered;
 use crate::base::Text;
 use crate::exchange::ExchangeKey;
 use crate::mime::{CPIM_TYPE, IMDN_TYPE, MediaType};
@@ -72,6 +73,8 @@ pub struct MsrpSession {
     pub messages: [Option<MsrpMessage>; MAX_MESSAGES],
     /// Digests of the Message-IDs of messages that were delivered; the newest first.
     pub delivered: [u64; MAX_DELIVERED],
+    /// The notifications for the client that have no response yet.
+    pub unanswered: Unanswered,
 }
 
 /// A message whose response is held too long.
@@ -424,7 +427,10 @@ impl MsrpSession {
     pub fn due_ms(&self, limits: &MsrpLimits) -> u64 {
         let held = self.messages.iter().flatten();
         let held = held.filter_map(|message| Some(message.held?.until_ms));
-        held.min().unwrap_or(u64::MAX).min(self.idle_at_ms(limits))
+        let first = held.min().unwrap_or(u64::MAX);
+        first
+            .min(self.unanswered.look_ms)
+            .min(self.idle_at_ms(limits))
     }
 
     fn idle_at_ms(&self, limits: &MsrpLimits) -> u64 {

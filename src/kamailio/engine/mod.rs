@@ -18,7 +18,7 @@ pub(super) mod own_sockets;
 pub(super) mod retransmissions;
 pub(super) mod rewrite;
 pub(super) mod send;
-mod session_times;
+pub(crate) mod session_times;
 pub(super) mod sessions;
 pub(super) mod sm_result_route;
 pub(super) mod storage;

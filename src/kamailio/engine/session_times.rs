@@ -1,15 +1,16 @@
-//! In the timer process: the time of MSRP sessions.
+//! The time of MSRP sessions, in the timer process; and notifications that get no response any more.
 
 use super::decide::decide;
-use super::execute::{Context, execute};
+use super::execute::{Context, execute, handle};
 use super::offers;
-use super::sessions::{finish, send};
+use super::sessions::{self, finish, send};
 use crate::exchange::ExchangeKey;
-use crate::interwork::msrp::MsrpOutcome;
+use crate::interwork::msrp::{MsrpOutcome, SentNotification, SessionFault};
 use crate::interwork::{Input, Verdict};
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::now::now;
 use crate::kamailio::state::sessions::Token;
+use crate::kamailio::sys::msrp;
 
 /// The response to the last chunk of a message is not held any longer. False: there is no promise; the exchange tells its outcome.
 fn promise(token: &Token, message: usize, exchange: ExchangeKey) -> bool {
@@ -28,11 +29,44 @@ fn promise(token: &Token, message: usize, exchange: ExchangeKey) -> bool {
     is_promised
 }
 
+/// Notifications whose connection is closed get no response.
+fn look_at_notifications(token: &Token, now_ms: u64) {
+    let (sessions, limits) = (&state().sessions, &state().msrp_limits);
+    let looked_at = sessions.with(token.as_str(), limits, |open| {
+        open.session.unanswered.connections_to_look_at(now_ms)
+    });
+    let mut closed = looked_at.unwrap_or_default();
+    if closed.is_empty() {
+        return;
+    }
+    closed.retain(|connection| !msrp::is_open(*connection));
+    let lost = sessions.with(token.as_str(), limits, |open| {
+        open.session.unanswered.without_response(&closed, now_ms)
+    });
+    not_answered(lost.unwrap_or_default(), SessionFault::NoConnection);
+}
+
+/// These notifications get no response.
+pub(crate) fn not_answered(notifications: Vec<SentNotification>, fault: SessionFault) {
+    for SentNotification {
+        exchange, attempt, ..
+    } in notifications
+    {
+        let input = Input::RequestCompleted {
+            exchange,
+            attempt,
+            status: fault.status(),
+        };
+        handle(exchange, input, Context::Nothing);
+    }
+}
+
 /// Answers what was held too long, and ends sessions without traffic.
 pub(crate) fn tick() {
     let now_ms = now().unix_ms;
     let limits = &state().msrp_limits;
     for token in state().sessions.due(now_ms) {
+        look_at_notifications(&token, now_ms);
         let looked = state().sessions.with(token.as_str(), limits, |open| {
             let late = open.session.held_too_long(now_ms);
             // A session whose message is on its way stays until the outcome is known.
@@ -52,10 +86,12 @@ pub(crate) fn tick() {
             }
         }
         if let Some(dialog) = ends
-            && state().sessions.end(token.as_str())
-            && let Some(dialog) = &dialog
+            && let Some(unanswered) = sessions::end(token.as_str())
         {
-            offers::bye_to_peer(dialog, token.as_str());
+            if let Some(dialog) = &dialog {
+                offers::bye_to_peer(dialog, token.as_str());
+            }
+            not_answered(unanswered, SessionFault::Ended);
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use crate::exchange::ExchangeKey;
 use crate::interwork::Ended;
-use crate::interwork::msrp::{MsrpOutcome, SessionFault, outcome};
+use crate::interwork::msrp::{MsrpOutcome, SentNotification, SessionFault, outcome};
 use crate::kamailio::state::gateway_state::state;
+use crate::kamailio::state::now::now;
 use crate::kamailio::state::sessions::Token;
 use crate::kamailio::sys::msrp;
 use crate::kamailio::sys::random::random;
@@ -40,16 +41,32 @@ pub(crate) fn notify(
     let made = state
         .sessions
         .with(token.as_str(), &state.msrp_limits, |open| {
-            let session = &open.session;
-            state
-                .gateway
-                .notification_frame(session, exchange, attempt, body)
+            let (session, now_ms) = (&mut open.session, now().unix_ms);
+            let gateway = &state.gateway;
+            gateway.notification_frame(session, exchange, attempt, body, now_ms)
         });
     let (frame, connection) = made.unwrap_or(Err(SessionFault::Ended))?;
     match msrp::send(connection, &frame) {
         true => Ok(()),
-        false => Err(SessionFault::NoConnection),
+        false => {
+            is_answered(token, exchange);
+            Err(SessionFault::NoConnection)
+        }
     }
+}
+
+/// A notification in this session has its response, or could not be sent.
+pub(crate) fn is_answered(token: &Token, exchange: ExchangeKey) {
+    let (sessions, limits) = (&state().sessions, &state().msrp_limits);
+    sessions.with(token.as_str(), limits, |open| {
+        open.session.unanswered.forget(exchange);
+    });
+}
+
+/// Ends a session in which the gateway receives: its notifications without a response. `None`: there is none of this name.
+pub(crate) fn end(token: &str) -> Option<Vec<SentNotification>> {
+    let sessions = &state().sessions;
+    sessions.end_with(token, |session| session.unanswered.all().collect())
 }
 
 /// Sends frames on the connection of a session.

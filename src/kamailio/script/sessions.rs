@@ -8,7 +8,7 @@ use crate::base::{HeaderNames, Text};
 use crate::interwork::msrp::offer::{Accepted, OwnAddress};
 use crate::interwork::msrp::{
     Answerer, Arrival, InSession, MsrpOutcome, MsrpSession, NoSession, OpenSessions, PeerDialog,
-    Received, SessionDialog, token_of,
+    Received, SessionDialog, SessionFault, token_of,
 };
 use crate::interwork::{Input, Refusal, Verdict};
 use crate::kamailio::engine::decide::decide_for;
@@ -16,6 +16,7 @@ use crate::kamailio::engine::execute::{Context, execute, handle, refuse_without_
 use crate::kamailio::engine::message_view::MessageView;
 use crate::kamailio::engine::offer_answers;
 use crate::kamailio::engine::own_sockets::{self, OwnPlace};
+use crate::kamailio::engine::session_times::not_answered;
 use crate::kamailio::engine::sessions;
 use crate::kamailio::engine::transaction_id::reply_to;
 use crate::kamailio::register::contacts;
@@ -139,11 +140,13 @@ fn offers_msrp(msg: Request<'_>) -> bool {
 fn ended_by(msg: Request<'_>, token: &str) -> i32 {
     match begin(msg) {
         Ok(()) => {
-            state().sessions.end(token);
+            let unanswered = sessions::end(token);
             let step = state()
                 .gateway
                 .answer_in_session(reply_to(msg), InSession::Bye);
-            carry_out(step, msg)
+            let done = carry_out(step, msg);
+            not_answered(unanswered.unwrap_or_default(), SessionFault::Ended);
+            done
         }
         Err(ended) => ended,
     }
@@ -164,8 +167,9 @@ fn offered(msg: Request<'_>, token: Option<&str>) -> i32 {
     match done {
         Ok((accepted, token)) if accept(msg, &accepted, token.as_str()) => {}
         Ok((_, token)) => {
-            state().sessions.end(token.as_str());
+            let unanswered = sessions::end(token.as_str());
             refuse_without_means(msg);
+            not_answered(unanswered.unwrap_or_default(), SessionFault::Ended);
         }
         Err(refusal) => refuse(msg, *refusal),
     }
@@ -282,6 +286,7 @@ fn frame(msg: SipMsg<'_>) -> i32 {
             if let Some((exchange, input)) =
                 gateway.notification_answered(token.as_str(), &frame, code)
             {
+                sessions::is_answered(&token, exchange);
                 handle(exchange, input, Context::Nothing);
             }
         }

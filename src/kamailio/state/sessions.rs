@@ -6,7 +6,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use crate::exchange::{ExchangeKey, SentContent, SessionToken};
 use crate::interwork::msrp::{
     ByteRuns, HeldChunk, MAX_MESSAGES, MsrpLimits, MsrpMessage, MsrpMessageState, MsrpSession,
-    PeerDialog, Rooms, Run, SendingSession, SendingState, SessionDialog,
+    PeerDialog, Rooms, Run, SendingSession, SendingState, SentNotification, SessionDialog,
+    Unanswered,
 };
 use crate::kamailio::sys::sharing::{AtomicU32, AtomicU64, Guarded, Memory, Plain, plain};
 use crate::wire::msrp::FailureReport;
@@ -97,7 +98,10 @@ plain!([M: Memory] struct Waiting<M> as Waiting { len, messages });
 plain!(struct WaitingMessage { exchange, token, message });
 plain!(struct MsrpSession {
     token, own, peer, path, connection, may_move, takes_notifications, dialog, peer_dialog, identity, from, privacy, recipient, active_ms, messages, delivered,
+    unanswered,
 });
+plain!(struct Unanswered { sent, look_ms });
+plain!(struct SentNotification { exchange, attempt, connection, until_ms });
 plain!(struct SendingSession {
     token, exchange, invite, state, own, path, next_hop, socket, dialog, connection, content, total, wants_report, sent, answered,
     answered_later, confirmed, until_ms, look_ms,
@@ -204,25 +208,24 @@ impl<M: Memory, S: Session> Sessions<M, S> {
 
     /// Ends a session.
     pub(crate) fn end(&self, token: &str) -> bool {
-        let Some(number) = place_of(token) else {
-            return false;
-        };
-        let Some(place) = self.places.get(number) else {
-            return false;
-        };
-        let mut place = place.lock();
-        let is_it = |open: &Open<M, S>| is_same(open.session.token().as_str(), token);
-        let found = place.open.as_deref().is_some_and(is_it);
-        if found {
-            place.open = None;
-            self.due[number].store(u64::MAX, Relaxed);
-            self.open.fetch_sub(1, Relaxed);
+        self.end_with(token, |_| ()).is_some()
+    }
+
+    /// Ends a session, and gives what was read of it at its end; `None`: there is none of this name.
+    pub(crate) fn end_with<R>(&self, token: &str, read: impl FnOnce(&S) -> R) -> Option<R> {
+        let number = place_of(token)?;
+        let mut place = self.places.get(number)?.lock();
+        let open = place.open.as_deref()?;
+        if !is_same(open.session.token().as_str(), token) {
+            return None;
         }
+        let last = read(&open.session);
+        place.open = None;
+        self.due[number].store(u64::MAX, Relaxed);
+        self.open.fetch_sub(1, Relaxed);
         drop(place);
-        if found {
-            self.wait_no_longer(token);
-        }
-        found
+        self.wait_no_longer(token);
+        Some(last)
     }
 
     /// The messages of this session do not wait any longer: there is room for those of the next session at its place.
@@ -424,6 +427,7 @@ mod tests {
             active_ms: 1_000,
             messages: [None; MAX_MESSAGES],
             delivered: [0; _],
+            unanswered: Unanswered::default(),
         }
     }
 

@@ -87,7 +87,7 @@ async def in_the_session_in_lua():
 
 
 async def as_a_message():
-    "the session takes none, the client refuses it, the session has ended: the notification is a MESSAGE"
+    "the session takes none, the client refuses it, hangs up, or has ended the session: the notification is a MESSAGE"
     async with gateway(name="as_a_message", modparams={"hold_timeout": 1}) as gw:
         alice = await gw.user(Phone, "alice")
         for what, options, direction in (
@@ -95,6 +95,8 @@ async def as_a_message():
             ("the client takes no notifications", {"wrapped": None}, "recvonly"),
             ("the client takes no message/cpim", {"types": "text/plain"}, "recvonly"),
             ("the client refuses it", {}, "sendrecv"),
+            ("the client hangs up instead of a response", {}, "sendrecv"),
+            ("the client ends the session instead of a response", {}, "sendrecv"),
             ("the connection is closed", {}, "sendrecv"),
             ("the session has ended", {}, "sendrecv"),
         ):
@@ -103,19 +105,28 @@ async def as_a_message():
             equal(session.remote.direction, direction, "the answer")
             session.answer = 415
             is_open = what not in ("the connection is closed", "the session has ended")
+            if what == "the client hangs up instead of a response":
+                session.hangs_up_after = 0
+            elif what == "the client ends the session instead of a response":
+                session.answer = None
             alice.rp_answer = "ack" if is_open else None
             message = await session.send(cpim("positive-delivery", what), CPIM)
-            request, seen = await alice.next_message()
+            request, seen = await alice.next_message(30)
             if is_open:
-                equal(await message.final(10), (200, "response"), "the response")
+                equal(await message.final(), (200, "response"), "the response")
+                if session.answer is None:
+                    await session.next_message(30)
+                    equal((await session.dialog.bye()).status, 200, "the answer to the BYE")
             else:
-                equal(await message.answers(10), [200], "the response after the hold time")
+                equal(await message.answers(), [200], "the response after the hold time")
                 if what == "the session has ended":
                     equal((await session.dialog.bye()).status, 200, "the answer to the BYE")
                 else:
                     session.connection.abort()
+                    await session.connection.closed.wait()
                 await alice.report(request, sms.rp_ack(seen.mr))
-            request = await bob.next_message(10)
+            # A client that is silent in an open session has 30 s: none of these waits for that.
+            request = await bob.next_message(20)
             equal((request.content_type, told(request.body.decode())), (CPIM, (what, "delivered")), "the MESSAGE")
             bob.msrp.check()
             await bob.register(expires=0)
