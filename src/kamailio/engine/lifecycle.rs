@@ -52,6 +52,11 @@ fn unwritten(state: &GatewayState) -> usize {
     storage.map_or(0, |storage| storage.waiting()) + state.charging.unwritten()
 }
 
+/// Whether usrloc has loaded the registrations of the last start: before that, everybody seems to be away.
+pub(super) fn registrations_are_loaded() -> bool {
+    state().lifecycle.stage().loaded.load(SeqCst) != 0
+}
+
 /// In child_init of each process, after usrloc's. False aborts the start.
 ///
 /// usrloc loads its table in the first SIP worker. The other workers would already take requests, and answer 480 for registered

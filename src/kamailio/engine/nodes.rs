@@ -12,6 +12,7 @@ use crate::base::Text;
 use crate::exchange::{Exchange, ExchangeKey, Texts, decode};
 
 use super::send::{leaving, note_sent};
+use super::stored;
 use super::taking_up::take_up_one;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::nodes::{Nodes, OtherNode};
@@ -194,6 +195,7 @@ fn take_over(
         "a node gives no sign of life: its messages are taken over"
     );
     storage.rows.release_all(node)?;
+    stored::look_again();
     let mut exchanges = 0_usize;
     loop {
         let mut held = Vec::new();

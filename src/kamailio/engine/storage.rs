@@ -13,6 +13,7 @@ use super::cdr_writer::write_once;
 use super::charging;
 use super::decide::is_open;
 use super::execute::{Context, handle};
+use super::lifecycle;
 use super::nodes;
 use super::stored;
 use super::taking_up::take_up_one;
@@ -88,6 +89,10 @@ fn work() {
     storage.sleep();
     write_all(storage);
     nodes::look(storage);
+    if !lifecycle::registrations_are_loaded() {
+        // Each recipient would seem to be away. The timer process wakes this one when they are.
+        return;
+    }
     stored::drop_next(storage, || write_all(storage));
     stored::read_next(storage, || write_all(storage));
 }

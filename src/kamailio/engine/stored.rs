@@ -16,6 +16,7 @@ use super::charging;
 use super::decide::{is_open, take_up};
 use super::execute::{Context, handle};
 use super::stored_recipients::SCHEDULE_MS;
+use crate::kamailio::register::contacts;
 use crate::kamailio::state::counters::STORE_FULL;
 use crate::kamailio::state::exchanges::Behind;
 use crate::kamailio::state::gateway_state::state;
@@ -45,6 +46,8 @@ struct Index {
     is_read: bool,
     /// When that was.
     read_ms: u64,
+    /// Whether the recipients who are here have been looked for since the start, and since a node has died.
+    has_looked: bool,
     /// The recipient and the sender of each.
     messages: HashMap<ExchangeKey, (u64, u64)>,
     recipients: HashMap<u64, usize>,
@@ -135,6 +138,7 @@ impl Index {
     fn choose(&mut self, storage: &Storage) -> Vec<Identity> {
         let now_ms = now().unix_ms;
         self.read(storage);
+        self.look_for_those_here(storage);
         while let Some(next) = storage.next_read() {
             if next.is_shown {
                 self.shown_once.push(digest(next.identity.as_str()));
@@ -173,6 +177,30 @@ impl Index {
         }
         self.next = later;
         chosen
+    }
+
+    /// The gateway or the node that has stored a message, or where its recipient has registered, may have died before it began to
+    /// deliver: the recipients who are here do not register again.
+    fn look_for_those_here(&mut self, storage: &Storage) {
+        if self.has_looked {
+            return;
+        }
+        let flags = state().flags;
+        let (mut seen, mut here) = (HashSet::new(), Vec::new());
+        let read = storage.rows.each(Which::AtRest, |_, key, record| {
+            let exchange = key.and_then(|key| decode(key, record).ok());
+            let Some((Exchange::StoredMessage(_), texts)) = exchange else {
+                return;
+            };
+            let texts = StoredMessageTexts::of(&texts);
+            if seen.insert(digest(texts.identity))
+                && contacts::has(texts.recipient, flags.sm | flags.im)
+            {
+                here.extend(Identity::new(texts.identity));
+            }
+        });
+        self.has_looked = read.is_ok();
+        here.into_iter().for_each(|identity| self.put(identity));
     }
 
     /// Another node delivers to this recipient. When that ends badly, this one may do better: the recipient has registered here.
@@ -276,6 +304,11 @@ fn in_memory(key: ExchangeKey) -> Option<(StoredMessage, Texts)> {
     let message = StoredMessage::try_from(crate::exchange::Store::by_key(&locked, key)?).ok()?;
     let texts = crate::exchange::Store::texts(&locked, key)?;
     Some((message, texts))
+}
+
+/// A node has died: who is here may have registered there.
+pub(super) fn look_again() {
+    INDEX.with_borrow_mut(|index| index.has_looked = false);
 }
 
 /// Drops what an operator drops. `write` writes all that waits for the database.

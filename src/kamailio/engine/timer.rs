@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::ffi::CStr;
-use std::sync::atomic::Ordering::SeqCst;
 
 use crate::exchange::{ExchangeKey, Now};
 use crate::guard::connections::Watch;
@@ -54,7 +53,7 @@ impl process::Timer for Timer {
             }
         });
         // Exchanges of an earlier start wait until the registrations are loaded.
-        if state().lifecycle.stage().loaded.load(SeqCst) != 0 {
+        if lifecycle::registrations_are_loaded() {
             look();
             stored_recipients::wake_each_second(now_ms);
         }

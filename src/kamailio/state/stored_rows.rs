@@ -105,6 +105,8 @@ pub(crate) enum Which {
     InMemory,
     /// Stored messages: of several nodes, those that this one has stored.
     Messages,
+    /// Stored messages that no node has in memory.
+    AtRest,
 }
 
 impl StoredRows {
@@ -177,7 +179,7 @@ impl StoredRows {
             Which::Messages if self.is_shared => {
                 (own, format!("AND id < '{}.'", self.id_of_node()))
             }
-            Which::Messages => (String::new(), String::new()),
+            Which::Messages | Which::AtRest => (String::new(), String::new()),
             Which::InMemory => {
                 let messages = Kind::StoredMessage.name();
                 let rest = format!("AND node = {} AND kind <> '{messages}'", self.node);
@@ -213,6 +215,7 @@ impl StoredRows {
             Which::InMemory => node == self.node && !is_message && kind != OF_NODE,
             Which::Messages if self.is_shared => is_message,
             Which::Messages => is_message && [AT_REST, self.node].contains(&node),
+            Which::AtRest => is_message && node == AT_REST,
         }
     }
 

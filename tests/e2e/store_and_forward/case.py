@@ -227,6 +227,42 @@ async def many():
         await empty(gw)
 
 
+def contacts_of_others(gw, count):
+    """Registrations of this many other people, which the next start loads."""
+    with contextlib.closing(sqlite3.connect(gw.db, timeout=5)) as db, db:
+        db.row_factory = sqlite3.Row
+        columns = [name for name in db.execute("SELECT * FROM location LIMIT 1").fetchone().keys() if name != "id"]
+        shown = {"username": "'+1666' || n", "ruid": "'uloc-' || n", "callid": "'call-' || n"}
+        values = ", ".join(shown.get(name, name) for name in columns)
+        numbers = f"WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {count})"
+        one = "(SELECT * FROM location LIMIT 1)"
+        db.execute(f"{numbers} INSERT INTO location ({', '.join(columns)}) SELECT {values} FROM numbers, {one}")
+
+
+async def restart(name="restart", **options):
+    "kill -9 before the delivery to a registered phone begins, and during one: the next start delivers at once, and not at the next registration"
+    people = [*PEOPLE, ("dave", "+15550004")]
+    async with gateway(name=name, people=people, modparams={"retry": "600"}, **KEEP, **options) as gw:
+        alice, bob, _ = await gw.user(ImClient, "alice"), await gw.user(Phone, "bob"), await gw.user(ImClient, "dave")
+        phone, carol = await gw.user(Phone, "alice"), await gw.user(Phone, "carol", register=False)
+        bob.answer = 480
+        equal((await send(alice, "not begun")).status, 202, "the answer")
+        equal((await alice.send_im(gw.uri("+15550003"), "begun")).status, 202, "the answer")
+        await gw.until(lambda: gw.pending() == 0, what="all at rest")
+        carol.rp_answer = None
+        await carol.register()
+        await carol.next_message(20)
+        dcs, octets = next(iter(sms.parts("0123456789" * 40, 7)))
+        tpdu = sms.submit("+15550004", "", first=0x41, dcs=dcs, user_data=octets)
+        equal((await (await phone.send_sm("+15550004", "", tpdu=tpdu)).outcome()).kind, "RP-ACK", "the report on a part")
+        await gw.kill()
+        contacts_of_others(gw, 30_000)
+        bob.answer, bob.inbox, carol.rp_answer = 200, asyncio.Queue(), "ack"
+        await gw.start()
+        for user, text in ((carol, "begun"), (bob, "not begun")):
+            equal((await user.next_message(20))[1].tpdu.text, text, "what the phone got")
+
+
 @contextlib.contextmanager
 def locked(gw):
     """Nobody else can write to the database."""
@@ -331,6 +367,7 @@ run(
     memory_full,
     schedule,
     many,
+    restart,
     database_away,
     operator,
     limits,
