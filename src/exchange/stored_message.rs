@@ -17,6 +17,8 @@ pub struct StoredMessage {
     pub private: bool,
     /// Whether a phone shows it at once and does not store it.
     pub urgent: bool,
+    /// Whether a phone may have it: it took the message in SIP, its report did not come, and then it was gone.
+    pub may_be_there: bool,
     /// The exchange that has the charging record of its submission: its own, or the one of the sender's side.
     pub submission: Option<ExchangeKey>,
     /// Time zone of `unix`, in quarters of an hour.

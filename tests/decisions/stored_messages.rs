@@ -866,6 +866,34 @@ fn a_phone_without_a_report_may_have_it() {
     assert_eq!(world.store.rows.len(), 0);
 }
 
+/// The phone has it, its report is lost, and the phone is gone when it is asked again.
+#[test]
+fn a_phone_that_is_gone_before_its_report_is_asked_when_it_is_back() {
+    for comes_back in [true, false] {
+        let mut world = world();
+        stored(&mut world, &asks_for_notifications());
+        let done = comes(&mut world, PHONE);
+        let exchange = done.sent[0].0.unwrap();
+        world.leg(exchange, 200);
+        assert_eq!(world.no_report(exchange).sent.len(), 1, "once more");
+        let done = world.leg(exchange, 480);
+        assert_eq!((disposition(&done), done.asked.len()), (None, 1));
+        parked(&mut world, &done);
+        world.crash(1_000);
+        let done = if comes_back {
+            let again = comes(&mut world, PHONE);
+            rp_ack(&mut world, again.message().body[1])
+        } else {
+            world.now.unix_ms += 1_000 * 86_400 * 30;
+            world.read_stored()
+        };
+        // At the end of its validity, "failed" would be wrong.
+        assert_eq!(disposition(&done), comes_back.then_some("<delivered"));
+        world.notified();
+        assert_eq!((world.store.open(), world.store.rows.len()), (0, 0));
+    }
+}
+
 #[test]
 fn memory_available_reads_the_stored_messages() {
     let mut world = world();

@@ -131,6 +131,7 @@ impl Encoded for StoredMessage {
             content,
             private,
             urgent,
+            may_be_there,
             submission,
             zone,
             tries,
@@ -141,7 +142,7 @@ impl Encoded for StoredMessage {
         header.put(out);
         content.put(out);
         private.put(out);
-        urgent.put(out);
+        (u8::from(*urgent) | u8::from(*may_be_there) << 1).put(out);
         submission.put(out);
         zone.put(out);
         tries.put(out);
@@ -151,12 +152,19 @@ impl Encoded for StoredMessage {
 
     fn take(from: &mut Reader<'_>, _: &'static str) -> Result<Self, Damaged> {
         let header: Header = from.take("header")?;
+        let (content, private) = (from.take("content")?, from.take("private")?);
+        // Older rows have 0 or 1: whether it is urgent.
+        let flags = match from.take::<u8>("urgent")? {
+            flags @ 0..=0b11 => flags,
+            _ => return Err(Damaged { field: "urgent" }),
+        };
         Ok(Self {
             header,
             state: StoredMessageState::Waiting,
-            content: from.take("content")?,
-            private: from.take("private")?,
-            urgent: from.take("urgent")?,
+            content,
+            private,
+            urgent: flags & 0b01 != 0,
+            may_be_there: flags & 0b10 != 0,
             submission: match from.layout {
                 Layout::First => None,
                 Layout::Second => from.take::<bool>("submission")?.then_some(header.key),

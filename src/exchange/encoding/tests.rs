@@ -185,6 +185,7 @@ prop_compose! {
 prop_compose! {
     fn stored_message()(
         header in header(), (private, urgent, zone, tries, unix, expires_ms) in any::<(bool, bool, i8, u8, i64, u64)>(),
+        may_be_there: bool,
         submission in option::of(key()),
         wants: Option<(bool, bool, bool)>,
     ) -> Exchange {
@@ -195,7 +196,7 @@ prop_compose! {
             header,
             state: StoredMessageState::Waiting,
             content: wants.map_or(StoredContent::Sm, |wants| StoredContent::Im { wants }),
-            private, urgent, submission, zone, tries,
+            private, urgent, may_be_there, submission, zone, tries,
             left: Services::default(),
             unix, expires_ms,
         }.into()

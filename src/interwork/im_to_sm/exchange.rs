@@ -113,6 +113,7 @@ impl Turn<'_> {
     /// answered, its report may still come, and counts more than the SIP failure.
     fn sip_failed(&mut self, mut im: ImToSm, status: u16, answered: bool) {
         if im.taken > 0 {
+            im.sip_failure = Some(status);
             return self.report_missing(im);
         }
         im.sip_failure = Some(cause::better_failure(im.sip_failure.unwrap_or(0), status));
@@ -251,13 +252,16 @@ impl Turn<'_> {
     fn message_ends(&mut self, im: ImToSm, last: SipOutcome) {
         match im.role {
             Role::Stored { message } => {
-                let status = match im.sip_failure.filter(|_| im.rp_error.is_none()) {
-                    Some(failure) if last.status >= 300 => failure,
-                    _ => last.status,
-                };
                 let rp_error = im.rp_error;
+                let failure = im.sip_failure.filter(|_| rp_error.is_none());
                 self.close(im);
-                self.stored_phone_answered(message, status, rp_error);
+                match failure {
+                    Some(failure) if last == ACCEPTED => self.stored_phone_gone(message, failure),
+                    Some(failure) if last.status >= 300 => {
+                        self.stored_phone_answered(message, failure, None);
+                    }
+                    _ => self.stored_phone_answered(message, last.status, rp_error),
+                }
             }
             _ if self.stores_im(im, last) => {}
             _ => self.settle(im, last),

@@ -10,6 +10,7 @@ use crate::interwork::charging::Charged;
 use crate::interwork::counter::Counter;
 use crate::interwork::ended::Ended;
 use crate::interwork::handle::{FORGOTTEN_MS, Turn};
+use crate::interwork::im_to_sm::exchange::ACCEPTED;
 use crate::interwork::input::{StatusReportOut, TranslatedIm};
 use crate::interwork::make::instant_message::{
     ANONYMOUS, BodyFormat, ShortMessage, anonymous, headers,
@@ -347,6 +348,25 @@ impl Turn<'_> {
         }
     }
 
+    /// The message that is on its way to a phone.
+    fn stored_to_phone(&self, key: ExchangeKey) -> Option<StoredMessage> {
+        self.get::<StoredMessage>(key)
+            .filter(|message| message.state == StoredMessageState::ToPhone)
+    }
+
+    /// The phone has taken the message in SIP, its report did not come, and when it was asked again, it was gone: it is asked when it
+    /// is back.
+    pub(crate) fn stored_phone_gone(&mut self, key: ExchangeKey, status: u16) {
+        if let Some(mut message) = self.stored_to_phone(key) {
+            message.may_be_there = true;
+            let next = Next {
+                other: false,
+                ..retry::after_sip(status)
+            };
+            self.attempt_failed(message, status, next);
+        }
+    }
+
     /// The outcome of the short message, or of its last part.
     pub(crate) fn stored_phone_answered(
         &mut self,
@@ -354,9 +374,7 @@ impl Turn<'_> {
         status: u16,
         rp_error: Option<RpRefusal>,
     ) {
-        let message = self.get::<StoredMessage>(key);
-        let Some(message) = message.filter(|message| message.state == StoredMessageState::ToPhone)
-        else {
+        let Some(message) = self.stored_to_phone(key) else {
             return;
         };
         let next = match rp_error {
@@ -422,6 +440,12 @@ impl Turn<'_> {
     /// The message has its outcome: its sender hears of it, if it wants to.
     fn stored_ends(&mut self, message: &StoredMessage, outcome: Outcome) {
         let key = message.header.key;
+        let outcome = match outcome {
+            Outcome::Expired | Outcome::Failed(_) if message.may_be_there => {
+                Outcome::Taken(ACCEPTED.status)
+            }
+            outcome => outcome,
+        };
         let status = outcome.status();
         self.charge_stored(message, Charged::Delivery, status);
         self.ended(Ended::with(key, Kind::StoredMessage, status));

@@ -319,6 +319,7 @@ impl Turn<'_> {
             content: message.content,
             private: message.private,
             urgent: message.urgent,
+            may_be_there: false,
             submission: Some(match message.state {
                 StoredFor::Request(_) => key,
                 StoredFor::Phone { from, .. } | StoredFor::Im(from) => from,

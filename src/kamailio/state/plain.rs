@@ -88,7 +88,7 @@ plain!(struct ListDelivery { header, state, wants, unix });
 plain!(enum ListDeliveryState { Listed, Sent { clients } });
 plain!(struct Clients { unanswered, answered });
 plain!(struct StoredMessage {
-    header, state, content, private, urgent, submission, zone, tries, left, unix, expires_ms,
+    header, state, content, private, urgent, may_be_there, submission, zone, tries, left, unix, expires_ms,
 });
 plain!(
     enum StoredContent {
