@@ -105,12 +105,15 @@ class Books:
         return any(gone <= end and back >= begin for gone, back in self.away)
 
     def unexplained(self, message, times):
-        """How many of these came again without a crash since the message was sent. Of several nodes, one that dies may leave a message
-        that its sender sends again, in a new request or as a retransmission: each of the two may come again behind the next crash."""
-        if not times:
-            return 0
-        begin, told, end = message.sent[0][0], message.told_at or times[-1], times[-1]
-        begun = [begin]
+        """How many of these came though nothing explains it. A message comes once, and once more for each crash before that, which cut off a
+        report or the deletion of a row. Of several nodes, one that died may have left a message that its sender has sent again: each
+        request that was sent again because of a crash is a message of its own, and so is one that SIP sent again to a node that had
+        just started."""
+        begin, told = message.sent[0][0], message.told_at or float("inf")
+        also = []
         if self.has_nodes:
-            begun = [at for at, _ in message.sent] + [started for _, started in self.kills if begin <= started <= told]
-        return max(0, len(times) - sum(1 + self.crashes(at, end) for at in begun))
+            requests = [at for at, _ in message.sent]
+            also = [at for before, at in zip(requests, requests[1:]) if self.was_killed(before, at)]
+            also += [started for _, started in self.kills if begin <= started <= told]
+        allowed = (1 + self.crashes(begin, at) + sum(other <= at for other in also) for at in times)
+        return sum(number > most for number, most in enumerate(allowed, 1))
