@@ -235,11 +235,23 @@ fn settings() {
         .filter(|name| name.starts_with("IPSMGW_"))
         .collect();
     let cfg = read("kamailio-cfg/kamailio.cfg");
-    let read = cfg
+    let variables = cfg
         .lines()
         .filter(|line| line.starts_with("#!trydefenv"))
         .filter_map(|line| line.split(' ').nth(1));
-    assert_eq!(documented, set(read));
+    assert_eq!(documented, set(variables));
+    // `kamailio-cfg/run --help` shows them all. The secret it does not show.
+    let run = read("kamailio-cfg/run");
+    let list = run.split("for name in ").nth(1).unwrap_or_default();
+    let shown: BTreeSet<_> = list
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .split_whitespace()
+        .map(|name| format!("IPSMGW_{name}"))
+        .chain(["IPSMGW_NONCE_SECRET".to_string()])
+        .collect();
+    assert_eq!(documented, shown);
 }
 
 /// The literal texts of warnings and errors in a source file.

@@ -51,10 +51,7 @@ pub(crate) fn take_up_all() -> Result<(), SettingError> {
             }
             Err(damaged) => {
                 DATABASE_ERROR.count();
-                tracing::error!(
-                    id,
-                    "a row of store_table is not taken up: {damaged}. Delete it when you have seen it"
-                );
+                tracing::error!(id, fault = %damaged, "a row of store_table is not taken up");
             }
         }
     });

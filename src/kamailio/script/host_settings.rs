@@ -22,7 +22,7 @@ parameters! {
     trusted_flag: Number(-1, -1..=31, "the message flag that the script sets for a peer that it trusts, or -1 for none,"),
         "message flag that the script sets (`setflag()`) on requests of trusted peers; `-1`: no peer is trusted";
     max_pending: Number(4096, 1..=MOST_PENDING, "a number"),
-        "maximum number of open exchanges; further senders get `480` or RP-ERROR 42. Every fourth may have more than 496 octets of URIs, names and PDU. Above 50 % use, optional notifications and status reports are no longer awaited";
+        "maximum number of open exchanges; further senders get `480` or RP-ERROR 42. A fourth of them can have more than 496 octets of URIs, names and PDU. Above 50 % use, optional notifications and status reports are no longer awaited";
     max_per_party: Number(0, 0..=MOST_PENDING, "a number, at most max_pending (0: half of it),") default "half of `max_pending`",
         "maximum number of these exchanges with one phone or service centre and of one kind: one silent phone cannot fill the table";
     max_per_sender: Number(0, 0..=MOST_PENDING, "a number, at most max_pending (0: a sixteenth of it),") default "a sixteenth of `max_pending`, at least 50",
@@ -66,9 +66,9 @@ parameters! {
     plain_im: Switch(true),
         "`1`: a contact without any messaging feature tag takes instant messages";
     db_url: DatabaseUrl(),
-        "the database with the authorisations, `\"sqlite:////var/lib/ipsmgw/ipsmgw.sqlite\"`; without it they last until Kamailio stops";
+        "the database with the tables of the module, `\"sqlite:////var/lib/ipsmgw/ipsmgw.sqlite\"`. Without it authorisations last until Kamailio stops";
     auth_table: Text("ipsmgw_auth"),
-        "its table: `identity` (a number with `+`, or a SIP URI), `sm2im`, `im2sm` (0 or 1)";
+        "table in `db_url` with the authorisations: `identity` (a number with `+`, or a SIP URI), `sm2im`, `im2sm` (0 or 1)";
     store_table: Text("") default "none",
         "table in the database for messages that the gateway has taken responsibility for: they survive a restart. The folder kamailio-cfg/schema has it for SQLite, PostgreSQL and MariaDB. Without it they are lost. See [The database of promises](#the-database-of-promises)";
     store_url: Text("") default "`db_url`",
