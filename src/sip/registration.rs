@@ -8,12 +8,7 @@ use crate::mime::{cut, until};
 /// empty text.
 pub fn address_of_record(identity: &str, with_domain: bool) -> Option<String> {
     let (_, rest) = cut(identity, b':')?;
-    let rest = until(rest, is_end);
-    let kept = if with_domain {
-        rest
-    } else {
-        until(rest, |octet| octet == b'@')
-    };
+    let kept = until(rest, |octet| is_end(octet) || octet == b'@' && !with_domain);
     let nobody = kept.is_empty() || kept.starts_with('@');
     (!nobody).then(|| kept.to_ascii_lowercase())
 }

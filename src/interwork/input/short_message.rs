@@ -1,7 +1,7 @@
 //! Short messages for the core: read, translated, or to be stored.
 
 use crate::base::{Octets, Text};
-use crate::exchange::{ExchangeKey, Identity, Party};
+use crate::exchange::{ExchangeKey, Identity, IdentityKey, Party};
 use crate::sip::Translation;
 use crate::wire::TpDcs;
 
@@ -9,6 +9,8 @@ use crate::wire::TpDcs;
 pub struct TranslatedSm {
     /// Key of the exchanges to lock: the sender's, or the recipient's if a service centre sends.
     pub identity: Identity,
+    /// The same in short.
+    pub key: IdentityKey,
     /// Its sender.
     pub party: Party,
     /// RP-Message Reference.

@@ -7,6 +7,7 @@ use crate::interwork::Gateway;
 use crate::interwork::reason::Reason;
 use crate::interwork::refusal::Refusal;
 pub(crate) use crate::interwork::rules::identity::{identity_of, vouched};
+use crate::mime::cut;
 use crate::sip::{MessageIn, Uri};
 
 /// A sender with an asserted identity.
@@ -39,8 +40,8 @@ impl Gateway {
         let is_number = |key: &str| key.starts_with('+') && !key.contains('@');
         let has_number = |number| {
             // Most addresses are `sip:NUMBER@DOMAIN`.
-            let (_, behind) = address.split_once(number).unwrap_or_default();
-            behind.starts_with('@')
+            let behind = cut(address, b':').and_then(|(_, user)| user.strip_prefix(number));
+            behind.is_some_and(|behind| behind.starts_with('@'))
                 || Uri::parse(address).is_none_or(|uri| uri.global_number().is_some())
         };
         match identity.as_str() {
@@ -54,12 +55,21 @@ impl Gateway {
     /// Digest of the sender in whose share of open exchanges a message counts. 0 (no share) for a service centre,
     /// because it sends for many.
     pub(crate) fn share_of(&self, identity: &Identity) -> u64 {
+        self.share_by(identity, self.digest_of(identity))
+    }
+
+    /// The same, by [`Gateway::digest_of`] the sender.
+    pub(crate) fn share_by(&self, identity: &Identity, digest: u64) -> u64 {
         if self.policy.is_service_centre(identity) {
             return 0;
         }
-        // The random number of this start makes digests unpredictable for others.
+        digest.max(1)
+    }
+
+    /// Digest of an identity. The random number of this start makes it unpredictable for others.
+    pub(crate) fn digest_of(&self, identity: &Identity) -> u64 {
         let mut digest = DefaultHasher::new();
         (self.boot, identity.as_str()).hash(&mut digest);
-        digest.finish().max(1)
+        digest.finish()
     }
 }

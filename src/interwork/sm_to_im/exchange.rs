@@ -1,8 +1,8 @@
 //! SM -> IM: from the relayed RP-DATA to the answer of the IM side.
 
 use crate::exchange::{
-    ExchangeKey, Full, Header, IdentityKey, ImAnswers, Kind, NEVER, Now, ReplyTo, SmToIm,
-    SmToImState, SmToImTexts, Stored, TransactionId,
+    ExchangeKey, Full, Header, ImAnswers, Kind, NEVER, Now, ReplyTo, SmToIm, SmToImState,
+    SmToImTexts, Stored, TransactionId,
 };
 use crate::interwork::charging::Interworking;
 use crate::interwork::counter::Counter;
@@ -44,7 +44,7 @@ impl TranslatedSm {
     pub(crate) fn header(&self, key: ExchangeKey) -> Header {
         Header {
             key,
-            identity: IdentityKey::of(&self.identity),
+            identity: self.key,
             share: self.share,
             due_ms: NEVER,
             stored: Stored::No,

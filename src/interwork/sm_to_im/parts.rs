@@ -8,8 +8,8 @@ use core::num::NonZeroU64;
 
 use crate::base::Octets;
 use crate::exchange::{
-    ExchangeKey, Full, Group, IdentityKey, KeptPart, KeptPartState, KeptPartTexts, Kind, NEVER,
-    Now, OwedReport, Party, ReplyTo, SmToIm, SmToImState, Stored, Texts, TransactionId,
+    ExchangeKey, Full, Group, KeptPart, KeptPartState, KeptPartTexts, Kind, NEVER, Now, OwedReport,
+    Party, ReplyTo, SmToIm, SmToImState, Stored, Texts, TransactionId,
 };
 use crate::interwork::charging::Interworking;
 use crate::interwork::counter::Counter;
@@ -52,7 +52,7 @@ impl Turn<'_> {
     pub(crate) fn part(&mut self, sm: &TranslatedSm, part: &PartIn, transaction: TransactionId) {
         let request = ReplyTo::Transaction(transaction);
         let group = Group {
-            identity: IdentityKey::of(&sm.identity),
+            identity: sm.key,
             concatenation: part.concatenation,
         };
         let (mut repeated, mut unanswered, mut reused) = (None, None, false);

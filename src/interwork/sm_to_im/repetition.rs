@@ -2,7 +2,7 @@
 //! person (row MO-7). It is not delivered twice, and each request gets its own report.
 
 use crate::exchange::{
-    IdentityKey, Kind, PastSm, ReplyTo, SmToIm, SmToImState, SmToImTexts, Stored, TransactionId,
+    Kind, PastSm, ReplyTo, SmToIm, SmToImState, SmToImTexts, Stored, TransactionId,
 };
 use crate::interwork::counter::Counter;
 use crate::interwork::handle::{FORGOTTEN_MS, Turn};
@@ -50,8 +50,7 @@ impl Turn<'_> {
 
     /// The open exchange of the same short message, if its report has not reached the sender.
     fn open_one(&self, sm: &TranslatedSm) -> Option<SmToIm> {
-        let identity = IdentityKey::of(&sm.identity);
-        self.view.sms_by_digest(identity, sm.digest).find(|open| {
+        self.view.sms_by_digest(sm.key, sm.digest).find(|open| {
             let is_undecided = open.state.is_undecided();
             // A sender may repeat with a new reference; then it sets TP-Reject-Duplicates.
             let is_known = open.rp_mr == sm.rp_mr || sm.reject_duplicates && is_undecided;

@@ -4,7 +4,7 @@
 use std::hash::{DefaultHasher, Hasher as _};
 
 use crate::base::{Octets, Text};
-use crate::exchange::{Identity, Now, Party};
+use crate::exchange::{Identity, IdentityKey, Now, Party};
 use crate::interwork::Gateway;
 use crate::interwork::input::{HeaderFields, Named, PartIn, StatusReportIn, TranslatedSm};
 use crate::interwork::make::instant_message::{REMOVED, anonymous, is_anonymous};
@@ -266,11 +266,11 @@ impl<'a> Received<'a, '_> {
         headers: Option<HeaderFields>,
         mut translation: Translation,
     ) -> Result<TranslatedSm, Box<Refusal>> {
-        let (from, to) = (self.sender.identity.as_str(), identity.as_str());
+        let sender = self.gateway.digest_of(&self.sender.identity);
+        let key = IdentityKey::of(&identity);
         let mut parties = DefaultHasher::new();
-        // The random number of this start makes digests unpredictable for others.
-        parties.write_u64(self.gateway.boot);
-        write_texts(&mut parties, [from, to]);
+        parties.write_u64(sender);
+        parties.write_u64(key.digest);
         let mut digest = parties.clone();
         if let Some((first, rest)) = self.data.user_data.split_first() {
             digest.write(rest);
@@ -305,12 +305,13 @@ impl<'a> Received<'a, '_> {
         }
         Ok(TranslatedSm {
             identity,
+            key,
             party: self.party,
             rp_mr: self.data.mr.0,
             reject_duplicates: false,
             asks: false,
             digest: digest.finish(),
-            share: self.gateway.share_of(&self.sender.identity),
+            share: self.gateway.share_by(&self.sender.identity, sender),
             call_id: Text::new(self.message.call_id_to_repeat()).unwrap_or_default(),
             address: Text::new(self.sender.address)
                 .ok_or_else(|| Refusal::sip(403, Reason::NoIdentity))?,

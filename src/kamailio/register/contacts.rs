@@ -90,20 +90,27 @@ fn fallback_hop<'a>(message: &'a MessageOut, outbound_proxy: &'a str) -> Option<
 /// The route to one contact of the identity that has one of these flags: to the contact at this hop if there is one,
 /// else to the contact that was registered or refreshed last.
 pub(crate) fn route_to(identity: &str, flags: u32, hop: &str) -> Option<Route> {
-    let hop = Hop::of(hop);
     let mut best = None;
     each_contact(identity, |contact| {
         if contact.branch_flags() & flags == 0 {
             return;
         }
-        let route = route_of(contact, identity);
-        let is_there = hop.is_some() && route.hop() == hop;
-        let rank = (is_there, contact.last_modified());
-        if best.as_ref().is_none_or(|(other, _)| *other < rank) {
-            best = Some((rank, route));
-        }
+        let this = (contact.last_modified(), route_of(contact, identity));
+        // Most people have one contact, so there is nothing to compare.
+        best = Some(match best.take() {
+            Some(other) => nearer(other, this, hop),
+            None => this,
+        });
     });
     best.map(|(_, route)| route)
+}
+
+/// Of two routes, with the times of their registration, the one to this hop, else the newer one.
+fn nearer<T: Ord>(one: (T, Route), other: (T, Route), hop: &str) -> (T, Route) {
+    let hop = Hop::of(hop);
+    let is_there = |route: &Route| hop.is_some() && route.hop() == hop;
+    let one_first = (is_there(&one.1), &one.0) >= (is_there(&other.1), &other.0);
+    if one_first { one } else { other }
 }
 
 /// The routes to all contacts of the identity that have one of these flags.
