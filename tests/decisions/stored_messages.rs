@@ -301,6 +301,22 @@ fn a_status_report_that_a_crash_cut_off_is_sent_after_it() {
     assert_eq!((world.store.open(), world.store.rows.len()), (0, 0));
 }
 
+/// A crash may cut off the end of the row: the sender knows the second notification by its Message-ID.
+#[test]
+fn a_notification_has_the_same_message_id_behind_a_crash() {
+    let notified = |crashes| {
+        let mut world = world();
+        stored(&mut world, &asks_for_notifications());
+        if crashes {
+            comes(&mut world, PHONE);
+            world.crash(5_000);
+        }
+        let rp_mr = comes(&mut world, PHONE).message().body[1];
+        rp_ack(&mut world, rp_mr).message().body.clone()
+    };
+    assert_eq!(notified(true), notified(false));
+}
+
 #[test]
 fn rp_ack_of_a_stored_short_message_comes_behind_the_database() {
     let mut world = world();
@@ -718,6 +734,27 @@ fn a_long_short_message_is_stored_with_its_parts() {
         assert_eq!((reports, world.store.rows.len()), (3, 3));
         assert_eq!(status_report(&done.sent.last().unwrap().1.body).mr.0, 1);
     }
+}
+
+/// Its recipient went away between the first copy of the part and the second one.
+#[test]
+fn a_repeated_part_that_waits_for_others_is_not_stored_as_well() {
+    let mut world = world();
+    let parts = parts_that_ask(&"0123456789".repeat(40), 7, 1, |_| true);
+    let message = MessageIn {
+        request_uri: BOB,
+        retargeted: true,
+        ..from_phone(ALICE, &parts[0])
+    };
+    let part = world.submit(&message).asked[0].0;
+    // The database does not have it yet.
+    let again = store_sm(&mut world, &parts[0]);
+    assert_eq!((again.reply(), again.sent.len()), (202, 0));
+    assert_eq!(again.asked, [(part, Some(held_as(1)))]);
+    assert_eq!(world.stored(part).message().body[0], 3);
+    let again = store_sm(&mut world, &parts[0]);
+    assert_eq!((again.reply(), again.message().body[0]), (202, 3));
+    assert_eq!((again.asked.len(), world.store.open()), (0, 1));
 }
 
 #[test]

@@ -31,7 +31,7 @@ use world::{WITH_DATABASE, World};
 const PER_SEED: usize = 200;
 
 /// Seeds that found a fault in the gateway, with what they found.
-const FOUND: [(u64, &str); 17] = [
+const FOUND: [(u64, &str); 23] = [
     (8, "a long text went to two phones of one person"),
     (112, "a failed message ended before its SIP transaction"),
     (343, "the same"),
@@ -72,6 +72,24 @@ const FOUND: [(u64, &str); 17] = [
     (
         1_000_334,
         "RP-ACK for a part that came when the time of its message was over",
+    ),
+    (
+        1_000_401,
+        "another notification behind a crash had another Message-ID",
+    ),
+    (
+        1_000_440,
+        "a part that its phone repeated was gathered and stored",
+    ),
+    (
+        1_000_517,
+        "none: the books mixed up the reports on two copies",
+    ),
+    (1_000_657, "none: the books did not know a second RP-ERROR"),
+    (1_000_670, "the notification of a failure, as 1000401"),
+    (
+        1_000_744,
+        "none: the books took a stored copy for a later one",
     ),
 ];
 

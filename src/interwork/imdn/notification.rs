@@ -79,7 +79,7 @@ impl Gateway {
         })
     }
 
-    /// The notification of an exchange, as a MESSAGE.
+    /// A notification, as a MESSAGE.
     fn notification(
         &self,
         key: ExchangeKey,
@@ -110,7 +110,7 @@ impl Gateway {
             reported => (reported.into(), Some(from.uri.clone())),
         };
         let message = ImdnMessage {
-            message_id: self.message_id(key, exchange.disposition).into(),
+            message_id: self.message_id(exchange, texts).into(),
             imdn: Imdn {
                 message_id: texts.message_id.into(),
                 date_time: Some(date_time.into()),
@@ -149,10 +149,18 @@ impl Gateway {
         }))
     }
 
-    /// A unique Message-ID (RFC 5438 §6.3). A notification that is sent once more has the same one, also after a restart.
-    fn message_id(&self, key: ExchangeKey, disposition: u8) -> String {
+    /// A unique Message-ID (RFC 5438 §6.3). A notification that is sent once more has the same one, also after a crash: the
+    /// database may have the message, and not the notification about it.
+    fn message_id(&self, about: &Notification, texts: &NotificationTexts<'_>) -> String {
         let mut digest = DefaultHasher::new();
-        (&self.policy.gateway_uri, key, disposition).hash(&mut digest);
+        (&self.policy.gateway_uri, texts.sender, texts.message_id).hash(&mut digest);
+        (
+            texts.way,
+            about.header.identity,
+            about.unix,
+            about.disposition,
+        )
+            .hash(&mut digest);
         let first = digest.finish();
         first.hash(&mut digest);
         format!("{first:016x}{:016x}", digest.finish())

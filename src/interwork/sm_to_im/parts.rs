@@ -55,28 +55,19 @@ impl Turn<'_> {
             identity: sm.key,
             concatenation: part.concatenation,
         };
-        let (mut repeated, mut unanswered, mut reused) = (None, None, false);
+        if self.repeats_part(sm, transaction) {
+            return;
+        }
+        let mut reused = false;
         let (mut kept, mut kept_of_group) = (0, 0);
         for other in self.view.kept_parts_of(group.identity) {
             kept += 1;
-            if other.digest == sm.digest {
-                repeated = Some(TpScts::from_unix(other.unix, other.zone));
-                unanswered = other.owed.is_some().then_some(other);
-            }
             if other.waits_for(group) {
                 kept_of_group += 1;
-                reused |= other.sequence == part.sequence && other.digest != sm.digest;
+                reused |= other.sequence == part.sequence;
             }
         }
         let now = self.now_as_scts();
-        if repeated.is_some() || self.view.has_part(sm.digest, self.now.unix_ms) {
-            self.count(Counter::SmRepeated);
-            if let Some(first) = unanswered {
-                return self.repeated_early(sm, first, transaction);
-            }
-            self.answer(request, 202, false, Verdict::Answered);
-            return self.report_at_once(sm, RpOutcome::Ack, repeated.unwrap_or(now));
-        }
         if reused {
             self.incomplete(group);
             kept_of_group = 0;
@@ -137,6 +128,30 @@ impl Turn<'_> {
         self.view.open(kept, texts.pack());
         self.answer(request, 202, false, Verdict::Answered);
         self.report_at_once(sm, RpOutcome::Ack, now);
+    }
+
+    /// Whether the short message is a part that is stored here, or that was delivered with its message. If so, the request is
+    /// answered and reported here.
+    pub(crate) fn repeats_part(&mut self, sm: &TranslatedSm, transaction: TransactionId) -> bool {
+        let mut kept = self.view.kept_parts_of(sm.key);
+        let first = kept.find(|other| other.digest == sm.digest);
+        drop(kept);
+        if first.is_none() && !self.view.has_part(sm.digest, self.now.unix_ms) {
+            return false;
+        }
+        self.count(Counter::SmRepeated);
+        let scts = match first {
+            Some(first) if first.owed.is_some() => {
+                self.repeated_early(sm, first, transaction);
+                return true;
+            }
+            Some(first) => TpScts::from_unix(first.unix, first.zone),
+            None => self.now_as_scts(),
+        };
+        let request = ReplyTo::Transaction(transaction);
+        self.answer(request, 202, false, Verdict::Answered);
+        self.report_at_once(sm, RpOutcome::Ack, scts);
+        true
     }
 
     /// A part comes again before it is in the database: the later request gets the report.

@@ -35,7 +35,8 @@ impl Turn<'_> {
         sm: &TranslatedSm,
         transaction: TransactionId,
     ) -> Option<SmToIm> {
-        if self.repeats(sm, transaction) {
+        // Its recipient may have had clients when the part came first.
+        if self.repeats(sm, transaction) || self.repeats_part(sm, transaction) {
             return None;
         }
         let texts = sm.texts();

@@ -169,9 +169,17 @@ impl Books {
     /// A request of a phone is at the gateway.
     pub(crate) fn submission_arrives(&mut self, call_id: &str) -> Subject {
         let named = request_named(call_id);
-        named.map_or(Subject::Unknown, |(number, part, _)| {
-            Subject::ShortMessage(number, part)
-        })
+        let Some((number, part, request)) = named else {
+            return Subject::Unknown;
+        };
+        if let Some(sm) = self.sm_mut(number) {
+            let request = &mut sm.parts[part].requests[request];
+            if request.told.is_none() && request.told_before.is_some() {
+                // Its transaction is gone with a crash. A report that it has may be about an earlier copy.
+                request.reports.clear();
+            }
+        }
+        Subject::ShortMessage(number, part)
     }
 
     /// The gateway relays a request. The error is a broken promise.
@@ -388,6 +396,8 @@ impl Books {
             && let Some(sm) = self.sm_mut(number)
             && (200..300).contains(&status)
             && !sm.is_decided
+            // It may be a copy that was stored before the gateway has forgotten the message.
+            && !(sm.forgotten > 0 && sm.stored > 0)
             // The parts of a stored message go one by one.
             && (sm.parts.len() == 1 || sm.stored == 0)
         {

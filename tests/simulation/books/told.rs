@@ -276,8 +276,8 @@ impl World {
         }
         let is_repeated = std::mem::replace(&mut part.is_refused, true);
         sm.is_decided = true;
-        sm.is_failed = true;
-        sm.forgotten += usize::from(is_forgotten && !is_repeated);
+        let is_last_word = std::mem::replace(&mut sm.is_failed, true);
+        sm.forgotten += usize::from(is_forgotten && !(is_repeated && is_last_word));
         if is_confirmed && !is_repeated && !is_forgotten {
             self.break_promise(format!("{number}: RP-ERROR, and a client has taken it"));
         } else if is_shown {
