@@ -28,7 +28,7 @@ parameters! {
     max_per_sender: Number(0, 0..=MOST_PENDING, "a number, at most max_pending (0: a sixteenth of it),") default "a sixteenth of `max_pending`, at least 50",
         "maximum number of these exchanges of one authenticated sender. Parts of long messages, messages to each recipient of a list, and awaited notifications and reports count, too. Above the limit the sender gets `480` with Retry-After, or RP-ERROR 42. Above 50 % of it, optional notifications and status reports are no longer awaited. A `service_centre` sends for many people and has no such limit. The script limits messages per second (`pike`, `pipelimit`)";
     msrp_sessions: Number(1000, 0..=65_536, "a number (0: none)"),
-        "MSRP sessions that `ipsmgw_session()` takes at the same time; one more gets `480`. One sender has at most a sixteenth of them, at least four. As many are offered to clients at the same time; one more text is not sent: its phone gets RP-ERROR 42, a stored message stays stored. `0`: none";
+        "MSRP sessions that `ipsmgw_session()` takes at the same time; one more gets `480`. One sender has at most a sixteenth of them, at least four. The gateway itself offers up to this number of sessions to clients at the same time. A text above this number is not sent: its phone gets RP-ERROR 42, and a stored message stays stored. `0`: no sessions";
     msrp_socket: Text("") default "the first TCP socket",
         "the socket of Kamailio in the path of MSRP sessions that the gateway offers, as `listen` names it: `\"tcp:192.0.2.1:5060\"`, or `\"tls:192.0.2.1:5061\"` for MSRP over TLS";
     msrp_max_size: Number(80_000, 1..=1_000_000, "a number of octets"),
@@ -54,7 +54,7 @@ parameters! {
     log_guard: Switch(false),
         "`1`: in the processes that serve SIP, Kamailio's own log lines are written without text from messages, at most ten per second and process. Lines of the script (`xlog`), of ipsmgw, and critical lines are always written. A warning of its own says how many lines were left out. No effect with a `log_engine_type`";
     sm_flag: Number(20, 0..=31, "a branch flag"),
-        "branch flag in which usrloc stores that a contact takes short messages; used for nothing else, like the next four";
+        "branch flag in which usrloc stores that a contact takes short messages. Use this flag and the next four for nothing else";
     im_flag: Number(21, 0..=31, "a branch flag"),
         "the same for instant messages";
     cpim_flag: Number(22, 0..=31, "a branch flag"),
