@@ -33,7 +33,7 @@ pub use header::{Header, NEVER, Stored};
 pub use im_to_sm::{Held, ImToSm, ImToSmState, Role, RpRefusal, Sender, SenderWait, Wants};
 pub use kept_part::{Group, KeptPart, KeptPartState, OwedReport};
 pub use key::ExchangeKey;
-pub use list_delivery::{ListDelivery, ListDeliveryState};
+pub use list_delivery::{ListContent, ListDelivery, ListDeliveryState};
 pub use notification::{Notification, NotificationState};
 pub use party::{Identity, IdentityKey, Party, ReplyTo, TransactionId};
 pub use record::{Exchange, Kind};

@@ -9,8 +9,8 @@ pub const MOST_TEXT: usize = 1_488;
 /// each).
 pub const MOST_CONTENT: usize = 80_000;
 
-/// Most octets of the packed texts of a stored message.
-pub const MOST_STORED_TEXT: usize = MOST_CONTENT + SHORT_TEXTS * 255;
+/// Most octets of the packed texts of a stored message, and of an instant message to one recipient of a list.
+pub const MOST_STORED_TEXT: usize = MOST_CONTENT + StoredMessageTexts::COUNT * 255;
 
 /// The packed texts of one exchange. Which ones they are depends on its kind: see [`SmToImTexts`] and the others.
 ///
@@ -215,22 +215,6 @@ texts! {
 }
 
 texts! {
-    /// The texts of [`ListDelivery`](super::ListDelivery).
-    ListDeliveryTexts {
-        /// The identity of the recipient.
-        identity,
-        /// The recipient's public identity.
-        recipient,
-        /// The sender's public identity; empty where it was too long to be kept.
-        sender,
-        /// Message-ID of the instant message, for notifications.
-        message_id,
-        /// From and To of a notification, and its IMDN-Route: URIs, one in a line.
-        way,
-    }
-}
-
-texts! {
     /// The texts of [`Notification`](super::Notification).
     NotificationTexts {
         /// The identity of the party on the SMS side of the message that the notification is about.
@@ -248,29 +232,96 @@ texts! {
     }
 }
 
-/// How many texts of a stored message are before the content.
-const SHORT_TEXTS: usize = 7;
+/// Defines texts with a content behind them, which may be longer and needs no length.
+macro_rules! texts_with_content {
+    ($(#[$doc:meta])* $name:ident { $($(#[$text_doc:meta])* $text:ident,)+ } $(#[$content_doc:meta])* content) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Default, PartialEq, Eq)]
+        pub struct $name<'t> {
+            $($(#[$text_doc])* pub $text: &'t str,)+
+            $(#[$content_doc])* pub content: &'t [u8],
+        }
 
-/// The texts of [`StoredMessage`](super::StoredMessage). The content may be longer than the other ones: it comes last and
-/// needs no length.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub struct StoredMessageTexts<'t> {
-    /// The identity of the recipient.
-    pub identity: &'t str,
-    /// The recipient's public identity.
-    pub recipient: &'t str,
-    /// The identity of the sender.
-    pub sender_identity: &'t str,
-    /// The sender's public identity, to which reports and notifications go.
-    pub sender: &'t str,
-    /// Next hop for a status report where the sender has no contact.
-    pub hop: &'t str,
-    /// Message-ID of the instant message, for notifications.
-    pub message_id: &'t str,
-    /// From and To of a notification, and its IMDN-Route: URIs, one in a line.
-    pub way: &'t str,
+        impl<'t> $name<'t> {
+            const COUNT: usize = 0 $(+ one!($text))+;
+
+            /// The texts that [`pack`](Self::pack) packed.
+            pub fn of(texts: &'t Texts) -> Self {
+                let whole = || {
+                    let (lengths, octets) = texts.as_octets().split_at_checked(Self::COUNT)?;
+                    let sum = lengths.iter().map(|len| usize::from(*len)).sum();
+                    let (short, content) = octets.split_at_checked(sum)?;
+                    Some((lengths, core::str::from_utf8(short).ok()?, content))
+                };
+                let Some((lengths, texts, content)) = whole() else {
+                    return Self::default();
+                };
+                let mut reader = Reader {
+                    lengths: lengths.iter(),
+                    texts,
+                    pdu: content,
+                };
+                Self {
+                    $($text: reader.text(),)+
+                    content: reader.pdu,
+                }
+            }
+
+            /// How many octets they take; more than [`MOST_STORED_TEXT`] cannot be kept.
+            pub fn packed_len(&self) -> usize {
+                0 $(+ 1 + self.$text.len())+ + self.content.len()
+            }
+
+            /// The texts as the store keeps them.
+            pub fn pack(&self) -> Texts {
+                let short = [$(self.$text.as_bytes(),)+];
+                let len = self.packed_len() - self.content.len();
+                let Texts { mut octets } = Texts::packed(&short, len);
+                octets.extend_from_slice(self.content);
+                Texts { octets }
+            }
+        }
+    };
+}
+
+texts_with_content! {
+    /// The texts of [`ListDelivery`](super::ListDelivery).
+    ListDeliveryTexts {
+        /// The identity of the recipient.
+        identity,
+        /// The recipient's public identity.
+        recipient,
+        /// The sender's public identity; empty where it was too long to be kept.
+        sender,
+        /// Message-ID of the instant message, for notifications.
+        message_id,
+        /// From and To of a notification, and its IMDN-Route: URIs, one in a line.
+        way,
+    }
+    /// [`ListContent`](super::ListContent); empty where memory alone has the message.
+    content
+}
+
+texts_with_content! {
+    /// The texts of [`StoredMessage`](super::StoredMessage).
+    StoredMessageTexts {
+        /// The identity of the recipient.
+        identity,
+        /// The recipient's public identity.
+        recipient,
+        /// The identity of the sender.
+        sender_identity,
+        /// The sender's public identity, to which reports and notifications go.
+        sender,
+        /// Next hop for a status report where the sender has no contact.
+        hop,
+        /// Message-ID of the instant message, for notifications.
+        message_id,
+        /// From and To of a notification, and its IMDN-Route: URIs, one in a line.
+        way,
+    }
     /// The parts of a short message ([`StoredPart`]), or the text in UTF-8.
-    pub content: &'t [u8],
+    content
 }
 
 /// A short message of a phone, or a part of one, in the content of a stored message.
@@ -309,63 +360,6 @@ impl<'t> StoredPart<'t> {
                 tpdu,
             })
         })
-    }
-}
-
-impl<'t> StoredMessageTexts<'t> {
-    /// The texts that [`pack`](Self::pack) packed.
-    pub fn of(texts: &'t Texts) -> Self {
-        let whole = || {
-            let (lengths, octets) = texts.as_octets().split_at_checked(SHORT_TEXTS)?;
-            let sum = lengths.iter().map(|len| usize::from(*len)).sum();
-            let (short, content) = octets.split_at_checked(sum)?;
-            Some((lengths, core::str::from_utf8(short).ok()?, content))
-        };
-        let Some((lengths, texts, content)) = whole() else {
-            return Self::default();
-        };
-        let mut reader = Reader {
-            lengths: lengths.iter(),
-            texts,
-            pdu: content,
-        };
-        Self {
-            identity: reader.text(),
-            recipient: reader.text(),
-            sender_identity: reader.text(),
-            sender: reader.text(),
-            hop: reader.text(),
-            message_id: reader.text(),
-            way: reader.text(),
-            content: reader.pdu,
-        }
-    }
-
-    const fn short(&self) -> [&'t str; SHORT_TEXTS] {
-        [
-            self.identity,
-            self.recipient,
-            self.sender_identity,
-            self.sender,
-            self.hop,
-            self.message_id,
-            self.way,
-        ]
-    }
-
-    /// How many octets they take; more than [`MOST_STORED_TEXT`] cannot be kept.
-    pub fn packed_len(&self) -> usize {
-        let short = self.short().into_iter().map(|text| 1 + text.len());
-        short.sum::<usize>() + self.content.len()
-    }
-
-    /// The texts as the store keeps them.
-    pub fn pack(&self) -> Texts {
-        let short = self.short().map(str::as_bytes);
-        let len = self.packed_len() - self.content.len();
-        let Texts { mut octets } = Texts::packed(&short, len);
-        octets.extend_from_slice(self.content);
-        Texts { octets }
     }
 }
 

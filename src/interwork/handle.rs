@@ -21,7 +21,7 @@
 //!            ended before SIP's answer: Closing -RequestCompleted-> ended
 //!            ended by a failure of SIP, which a report may belie: Failed -Report, Due-> ended
 //!
-//!            to several: List -> Listed -Begin-> Queued, or Sent where it stays an instant message
+//!            to several: List -> Listed -Begin, ListStored, Stored-> Queued, or Sent where it stays an instant message
 //! ```
 
 use super::charging::{ChargingRecord, stored};
@@ -35,6 +35,9 @@ use crate::interwork::rules::answer::answer;
 /// Milliseconds after which an exchange ends if the end of its transaction was not reported: longer than any
 /// transaction lives.
 pub(crate) const FORGOTTEN_MS: u64 = 120_000;
+
+/// Milliseconds after the start at which a message of an earlier start goes on: registrations are there then.
+pub(crate) const TAKEN_UP_MS: u64 = 1_000;
 
 /// Processing of one input by the state machine.
 pub(crate) struct Turn<'a> {
@@ -134,6 +137,11 @@ impl Turn<'_> {
                 Some(Exchange::SmToIm(sm)) => self.pieces_forked(sm, clients),
                 _ => self.list_delivery_forked(exchange, clients),
             },
+            Input::ListStored {
+                exchange,
+                transaction,
+                written,
+            } => self.list_stored(exchange, transaction, written),
             Input::StatusReport(report) => self.status_reported(report),
             Input::Report { report, request } => self.report(report, request),
             Input::HoldTimeout {
@@ -145,6 +153,9 @@ impl Turn<'_> {
                     self.not_stored(exchange);
                 }
                 Some(Exchange::StoredMessage(_)) => self.not_stored(exchange),
+                Some(copy) if Self::waits_for_database(&copy) => {
+                    self.list_stored(exchange, transaction, false);
+                }
                 _ => self.hold_timeout(exchange, transaction),
             },
             Input::OtherContacts { exchange, count } => self.other_contacts(exchange, count),

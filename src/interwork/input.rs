@@ -196,6 +196,17 @@ pub enum Input<'a> {
         /// The message to that one.
         delivery: &'a TranslatedDelivery,
     },
+    /// [`Effect::StoreList`](super::Effect::StoreList) is carried out, or was not possible: the last of its exchanges hears it
+    /// first. If the verdict is [`Verdict::Taken`](super::Verdict::Taken), the others get [`Input::Stored`], else
+    /// [`Input::NotStored`].
+    ListStored {
+        /// The last exchange.
+        exchange: ExchangeKey,
+        /// The sender's transaction.
+        transaction: TransactionId,
+        /// Whether the database has all of them.
+        written: bool,
+    },
     /// A MESSAGE of our own is sent to several clients.
     Forked {
         /// The exchange of the MESSAGE.

@@ -5,7 +5,7 @@ use super::counter::Counter;
 use super::input::StatusReportIn;
 use super::reason::Reason;
 use super::step::{Effect, Step, Verdict};
-use crate::exchange::ReplyTo;
+use crate::exchange::{ExchangeKey, ReplyTo};
 use crate::interwork::rules::answer::answer;
 use crate::sip::{Answer, MessageOut};
 
@@ -102,9 +102,21 @@ impl Gateway {
         answered(request, answer(500, false), Verdict::Refused)
     }
 
-    /// Answers a message with a list after all recipients were accepted.
-    pub fn list_taken(&self, request: ReplyTo) -> Step {
-        answered(request, answer(202, false), Verdict::Taken)
+    /// Answers a message with a list after all recipients were accepted, or has these exchanges written before.
+    pub fn list_taken(&self, request: ReplyTo, to_be_written: Vec<ExchangeKey>) -> Step {
+        match request {
+            _ if to_be_written.is_empty() => answered(request, answer(202, false), Verdict::Taken),
+            ReplyTo::Transaction(waits) => Step {
+                changes: Vec::new(),
+                effects: vec![Effect::StoreList {
+                    exchanges: to_be_written,
+                    waits,
+                }],
+                verdict: Verdict::Taken,
+            },
+            // Nobody could answer it later.
+            ReplyTo::AtHand => self.refuse_without_means(request),
+        }
     }
 
     /// The answer to a registration, after it was stored in the database or could not be stored.

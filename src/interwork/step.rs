@@ -45,7 +45,9 @@ pub enum Verdict {
     /// The message is refused: below 0.
     Refused,
     /// A recipient of a list was added. The exchange is to be named in [`Input::Begin`](super::Input::Begin), or in
-    /// [`Input::Released`](super::Input::Released) if the message is refused after all.
+    /// [`Input::Released`](super::Input::Released) if the message is refused after all. If effects [`Effect::Store`] come
+    /// with it, the exchanges of all recipients are written together instead:
+    /// [`Gateway::list_taken`](super::Gateway::list_taken).
     Listed(ExchangeKey),
     /// A message of an MSRP session is on its way; this exchange tells its outcome in [`Effect::Ended`].
     Queued(ExchangeKey),
@@ -91,6 +93,15 @@ pub enum Effect {
         /// Keep the request at hand open before: this transaction waits for its answer. If the host cannot keep it
         /// open, the exchange cannot be written.
         waits: Option<TransactionId>,
+    },
+    /// Write all these exchanges, which are [asked](crate::exchange::Stored::Asked) for, in one transaction of the database: the
+    /// messages to the recipients of a list. The request at hand stays open meanwhile.
+    /// [`Input::ListStored`](super::Input::ListStored) follows for the last of them, in whatever process.
+    StoreList {
+        /// The exchanges.
+        exchanges: Vec<ExchangeKey>,
+        /// The transaction of the request at hand.
+        waits: TransactionId,
     },
     /// Answer a held transaction. This happens exactly once for each held transaction, unless the host has reported
     /// the end of the transaction.

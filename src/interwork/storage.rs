@@ -18,10 +18,8 @@ impl Turn<'_> {
             Exchange::KeptPart(part) => self.part_stored(part),
             Exchange::StoredMessage(message) => self.message_stored(message),
             Exchange::SmToIm(sm) => self.sm_written(sm),
-            Exchange::ImToSm(_)
-            | Exchange::Submitted(_)
-            | Exchange::ListDelivery(_)
-            | Exchange::Notification(_) => self.view.update(exchange),
+            Exchange::ImToSm(_) | Exchange::ListDelivery(_) => self.copy_stored(exchange),
+            Exchange::Submitted(_) | Exchange::Notification(_) => self.view.update(exchange),
         }
     }
 
@@ -35,10 +33,8 @@ impl Turn<'_> {
             Exchange::KeptPart(part) => self.part_not_stored(part),
             Exchange::StoredMessage(message) => self.message_not_stored(message),
             Exchange::SmToIm(sm) => self.sm_written(sm),
-            Exchange::ImToSm(_)
-            | Exchange::Submitted(_)
-            | Exchange::ListDelivery(_)
-            | Exchange::Notification(_) => self.view.update(exchange),
+            Exchange::ImToSm(_) | Exchange::ListDelivery(_) => self.copy_not_stored(exchange),
+            Exchange::Submitted(_) | Exchange::Notification(_) => self.view.update(exchange),
         }
     }
 
@@ -58,8 +54,7 @@ impl Turn<'_> {
             Exchange::Submitted(kept) => Some(self.submission_taken_up(kept).into()),
             Exchange::Notification(it) => Some(self.notification_taken_up(it).into()),
             Exchange::SmToIm(sm) => self.sm_taken_up(sm).map(Exchange::from),
-            // They are never written.
-            Exchange::ListDelivery(_) => None,
+            Exchange::ListDelivery(it) => Some(self.list_delivery_taken_up(it).into()),
         };
         if let Some(exchange) = goes_on {
             let exchange: Exchange = exchange;

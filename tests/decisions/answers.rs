@@ -41,7 +41,7 @@ fn answers_that_need_no_exchange() {
     for (step, to, status, lines) in [
         (&stopping, REQUEST, 503, "Retry-After: 10\r\n"),
         (&gateway.refuse_without_means(REQUEST), REQUEST, 500, ""),
-        (&gateway.list_taken(REQUEST), REQUEST, 202, ""),
+        (&gateway.list_taken(REQUEST, Vec::new()), REQUEST, 202, ""),
     ] {
         let (request, answer) = answer(step);
         assert_eq!((request, answer.status), (to, status));

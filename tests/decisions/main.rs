@@ -9,6 +9,7 @@ mod fields;
 mod hostile;
 mod im_retry;
 mod im_to_sm;
+mod list_promises;
 mod long_im_to_sm;
 mod long_sm_to_im;
 mod msrp;

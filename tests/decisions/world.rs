@@ -74,7 +74,7 @@ impl ipsmgw::exchange::Store for Store {
 
     fn take_place(&mut self, kind: Kind, share: u64, octets: usize) -> Result<ExchangeKey, Full> {
         let most = match kind {
-            Kind::StoredMessage => ipsmgw::exchange::MOST_STORED_TEXT,
+            Kind::StoredMessage | Kind::ListDelivery => ipsmgw::exchange::MOST_STORED_TEXT,
             _ => ipsmgw::exchange::MOST_TEXT,
         };
         assert!(octets <= most);
@@ -144,7 +144,7 @@ impl Store {
     }
 
     /// Writes a row.
-    fn write(&mut self, key: ExchangeKey) {
+    pub(crate) fn write(&mut self, key: ExchangeKey) {
         let place = self.place(key).expect("written after its end");
         self.rows.insert(key.serial(), self.open[place].clone());
     }
@@ -319,6 +319,10 @@ impl Done {
                     done.reads.push((*identity, if_here.is_some()));
                 }
                 Effect::Store { exchange, waits } => done.asked.push((exchange, waits)),
+                Effect::StoreList { exchanges, waits } => {
+                    done.asked
+                        .extend(exchanges.into_iter().map(|key| (key, Some(waits))));
+                }
                 Effect::Send {
                     exchange, message, ..
                 } => done.sent.push((exchange, *message)),
@@ -737,7 +741,7 @@ fn awaited_attempt(open: &Exchange) -> u8 {
     let (first, mut clients) = match open {
         Exchange::ListDelivery(it) => match it.state {
             ListDeliveryState::Sent { clients } => (Clients::round(0), clients),
-            ListDeliveryState::Listed => return 0,
+            ListDeliveryState::Listed | ListDeliveryState::Interrupted => return 0,
         },
         Exchange::StoredMessage(it) => match it.state {
             StoredMessageState::ToClients { clients } => (Clients::round(it.tries), clients),

@@ -201,6 +201,9 @@ impl World {
                     transaction.tie = Tie::Held(exchange);
                 }
             }
+            Effect::StoreList { .. } => {
+                self.break_promise("a list of recipients");
+            }
             Effect::Store { exchange, waits } => {
                 if let (Some(transaction), Context::Request { .. }) = (waits, &job.context) {
                     let server = server_of(transaction);

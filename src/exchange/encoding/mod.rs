@@ -130,7 +130,7 @@ fn decode_as(
         return Err(Damaged { field: "key" });
     }
     let most = match exchange.kind() {
-        Kind::StoredMessage => MOST_STORED_TEXT,
+        Kind::StoredMessage | Kind::ListDelivery => MOST_STORED_TEXT,
         _ => MOST_TEXT,
     };
     let mut texts = from.texts(most)?;

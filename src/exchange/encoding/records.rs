@@ -107,7 +107,7 @@ structure!(ListDelivery {
     wants,
     unix
 });
-enumeration!(ListDeliveryState { 0 => Listed, 1 => Sent { clients } });
+enumeration!(ListDeliveryState { 0 => Listed, 1 => Sent { clients }, 2 => Interrupted });
 structure!(Clients {
     unanswered,
     answered

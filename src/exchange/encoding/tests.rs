@@ -167,8 +167,9 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn list_delivery()(header in header(), wants in wants(), unix: i64, clients: Option<u8>) -> Exchange {
-        let state = clients.map_or(ListDeliveryState::Listed, |count| ListDeliveryState::Sent { clients: Clients::of(count) });
+    fn list_delivery()(header in header(), wants in wants(), unix: i64, clients: Option<u8>, listed: bool) -> Exchange {
+        let unsent = if listed { ListDeliveryState::Listed } else { ListDeliveryState::Interrupted };
+        let state = clients.map_or(unsent, |count| ListDeliveryState::Sent { clients: Clients::of(count) });
         ListDelivery { header, state, wants, unix }.into()
     }
 }
@@ -250,6 +251,7 @@ fn texts(kind: Kind, text: &str, pdu: &[u8]) -> Texts {
         Kind::ListDelivery => ListDeliveryTexts {
             identity,
             sender: text,
+            content: pdu,
             ..ListDeliveryTexts::default()
         }
         .pack(),

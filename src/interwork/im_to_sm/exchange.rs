@@ -437,7 +437,7 @@ impl Turn<'_> {
                 self.start_next(im.header.identity, im.to);
             }
             ImToSmState::Storing { .. } => self.storing_too_long(&im),
-            ImToSmState::Listed => self.unlist(&im),
+            ImToSmState::Listed => self.listed_sm_due(im),
         }
     }
 

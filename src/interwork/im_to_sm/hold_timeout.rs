@@ -5,14 +5,11 @@ use crate::exchange::{
 };
 use crate::interwork::counter::Counter;
 use crate::interwork::ended::Ended;
-use crate::interwork::handle::Turn;
+use crate::interwork::handle::{TAKEN_UP_MS, Turn};
 use crate::interwork::im_to_sm::exchange::{ACCEPTED, REPORT_FIRST_MS, RP_DATA_ATTEMPTS};
 use crate::interwork::im_to_sm::queue::SHORTEST_REQUEST_MS;
 use crate::interwork::rules::causes::defaults::{self as cause, SipOutcome};
 use crate::interwork::step::{Effect, Verdict};
-
-/// Milliseconds after the start at which a message of an earlier start goes on: registrations are there then.
-const TAKEN_UP_MS: u64 = 1_000;
 
 /// Answer to the sender when the database cannot keep the message, and nobody else has taken responsibility.
 const NOT_KEPT: SipOutcome = SipOutcome {
@@ -144,8 +141,9 @@ impl Turn<'_> {
         let now_ms = self.now.unix_ms;
         im.in_transaction = false;
         let wait_ms = match im.state {
-            // To one of several, who were not answered; or ended but for the SIP response.
-            ImToSmState::Listed | ImToSmState::Closing => return None,
+            // It has ended but for the SIP response.
+            ImToSmState::Closing => return None,
+            ImToSmState::Listed => TAKEN_UP_MS,
             ImToSmState::Queued | ImToSmState::Pausing | ImToSmState::Storing { .. } => {
                 im.state = ImToSmState::Pausing;
                 TAKEN_UP_MS

@@ -1,7 +1,10 @@
 //! Charging records of an instant message to one recipient of a list that stays an instant message: one for its
 //! submission, and one for its delivery.
 
-use crate::exchange::{ListDelivery, ListDeliveryState, ListDeliveryTexts};
+use crate::exchange::{
+    Exchange, ImToSmTexts, ListDelivery, ListDeliveryState, ListDeliveryTexts, Texts,
+};
+use crate::interwork::Gateway;
 use crate::interwork::charging::{Charged, ChargingRecord, Interworking, Outcome, stored};
 use crate::interwork::ended::Ending;
 use crate::interwork::handle::Turn;
@@ -30,14 +33,29 @@ impl Turn<'_> {
         let outcome = Outcome::new(about, ending, status);
         self.charge(|turn| {
             let texts = turn.view.texts(it.header.key)?;
-            let texts = ListDeliveryTexts::of(&texts);
-            let mut record = ChargingRecord::new(Interworking::ImToIm, &outcome, turn.now.unix);
-            record.exchange = Some(it.header.key);
-            record.originator = stored(texts.sender);
-            record.recipient = stored(texts.recipient);
-            record.message_id = stored(texts.message_id);
-            record.submitted_unix = Some(it.unix);
-            record.report_requested = it.wants.positive_delivery || it.wants.negative_delivery;
+            Some(record_of(it, &texts, &outcome, turn.now.unix))
+        });
+    }
+
+    /// The whole list is refused, because the database does not take it: this is the last message of it.
+    pub(super) fn charge_list_not_stored(&mut self, copy: &Exchange, status: u16) {
+        let refused = Outcome::new(Charged::Submission, Ending::Failed, status);
+        self.charge(|turn| {
+            let texts = turn.view.texts(copy.key())?;
+            let now = turn.now.unix;
+            let (way, sender, recipient) = match copy {
+                Exchange::ImToSm(_) => {
+                    let texts = ImToSmTexts::of(&texts);
+                    (Interworking::ImToSm, texts.sender, texts.address)
+                }
+                _ => {
+                    let texts = ListDeliveryTexts::of(&texts);
+                    (Interworking::ImToIm, texts.sender, texts.recipient)
+                }
+            };
+            let mut record = ChargingRecord::new(way, &refused, now);
+            record.originator = stored(sender);
+            record.recipient = stored(recipient);
             Some(record)
         });
     }
@@ -56,4 +74,29 @@ impl Turn<'_> {
             Some(record)
         });
     }
+}
+
+impl Gateway {
+    /// The submission of a message of an earlier start, whose sender has its `202`.
+    pub(crate) fn list_submission(
+        &self,
+        it: &ListDelivery,
+        texts: &Texts,
+        now: i64,
+    ) -> Option<ChargingRecord> {
+        let accepted = Outcome::new(Charged::Submission, Ending::Accepted, 202);
+        (it.state != ListDeliveryState::Listed).then(|| record_of(it, texts, &accepted, now))
+    }
+}
+
+fn record_of(it: &ListDelivery, texts: &Texts, outcome: &Outcome, now: i64) -> ChargingRecord {
+    let texts = ListDeliveryTexts::of(texts);
+    let mut record = ChargingRecord::new(Interworking::ImToIm, outcome, now);
+    record.exchange = Some(it.header.key);
+    record.originator = stored(texts.sender);
+    record.recipient = stored(texts.recipient);
+    record.message_id = stored(texts.message_id);
+    record.submitted_unix = Some(it.unix);
+    record.report_requested = it.wants.positive_delivery || it.wants.negative_delivery;
+    record
 }

@@ -1,20 +1,22 @@
 //! An instant message with a list of recipients: the delivery to each of them (row MAP-14). All recipients are added
-//! before anything is sent, so that a refused message was sent to nobody.
+//! before anything is sent, so that a refused message was sent to nobody. With a database all are written before that, too:
+//! see `promise.rs`.
 
 use crate::exchange::{
     Clients, Exchange, ExchangeKey, Full, Header, IdentityKey, ImToSm, ImToSmState, Kind,
-    ListDelivery, ListDeliveryState, ListDeliveryTexts, ReplyTo, Stored, Wants,
+    ListContent, ListDelivery, ListDeliveryState, ListDeliveryTexts, MOST_STORED_TEXT, NEVER,
+    ReplyTo, Stored, Wants,
 };
 use crate::interwork::counter::Counter;
 use crate::interwork::ended::{Ended, Ending};
 use crate::interwork::handle::{FORGOTTEN_MS, Turn};
-use crate::interwork::input::{DeliveredAs, DeliveryOut, TranslatedDelivery};
+use crate::interwork::input::{DeliveredAs, TranslatedDelivery};
 use crate::interwork::step::{Effect, Verdict};
 use crate::sip::{MessageOut, Service};
 
 /// Milliseconds that a process may take to add all recipients. If it has not finished by then, the sender was not
 /// answered either.
-const ABANDONED_MS: u64 = 10_000;
+pub(super) const ABANDONED_MS: u64 = 10_000;
 
 impl Turn<'_> {
     pub(crate) fn list(&mut self, delivery: &TranslatedDelivery, request: ReplyTo) {
@@ -28,6 +30,9 @@ impl Turn<'_> {
             Ok(key) => {
                 self.view.wake_at(key, self.now.unix_ms + ABANDONED_MS);
                 self.verdict = Verdict::Listed(key);
+                if self.gateway.keeps {
+                    self.ask_for_copy(key);
+                }
             }
             Err(full) => {
                 self.answer(request, 480, true, Verdict::Refused);
@@ -39,14 +44,22 @@ impl Turn<'_> {
 
     fn open_listed(&mut self, delivery: &TranslatedDelivery) -> Result<ExchangeKey, Full> {
         let notify = delivery.notify.as_ref();
+        let content = match self.gateway.keeps {
+            true => content_of(&delivery.becomes).pack().ok_or(Full::Table)?,
+            false => Vec::new(),
+        };
         let texts = ListDeliveryTexts {
             identity: delivery.identity().as_str(),
             recipient: delivery.address.as_str(),
             sender: delivery.sender.as_str(),
             message_id: notify.map_or("", |wanted| wanted.message_id.as_str()),
             way: notify.map_or("", |wanted| wanted.way.as_str()),
+            content: &content,
         };
         let octets = texts.packed_len();
+        if octets > MOST_STORED_TEXT {
+            return Err(Full::Table);
+        }
         let key = self
             .view
             .take_place(Kind::ListDelivery, delivery.share, octets)?;
@@ -68,52 +81,55 @@ impl Turn<'_> {
 
     /// The sender has its `202`.
     pub(crate) fn begin(&mut self, key: ExchangeKey, delivery: &TranslatedDelivery) {
-        match (self.view.by_key(key), &delivery.becomes) {
-            (Some(Exchange::ImToSm(last)), DeliveredAs::Sm(im))
-                if last.state == ImToSmState::Listed =>
-            {
-                self.count(Counter::Copy);
-                self.parts_begin(last);
-                self.count(Counter::ImToSm);
-                self.charge_im_answered(&last, 202);
-                self.notify_accepted(key, last.sender().wants);
-                self.start_next(last.header.identity, im.party);
+        match self.view.by_key(key) {
+            Some(Exchange::ImToSm(last)) if last.state == ImToSmState::Listed => {
+                self.begin_listed_sm(last);
             }
-            (Some(Exchange::ListDelivery(it)), becomes)
-                if it.state == ListDeliveryState::Listed =>
-            {
-                self.count(Counter::Copy);
-                self.charge_list_submission(&it);
-                match becomes {
-                    DeliveredAs::Im(out) => self.send_list_delivery(it, out),
-                    DeliveredAs::Nothing(status) => self.list_delivery_ends(it, *status),
-                    DeliveredAs::Sm(_) => {}
-                }
+            Some(Exchange::ListDelivery(it)) if it.state == ListDeliveryState::Listed => {
+                self.begin_listed_im(it, &content_of(&delivery.becomes));
             }
             _ => {}
         }
     }
 
-    fn send_list_delivery(&mut self, mut it: ListDelivery, out: &DeliveryOut) {
+    pub(super) fn begin_listed_sm(&mut self, last: ImToSm) {
+        self.count(Counter::Copy);
+        self.parts_begin(last);
+        self.count(Counter::ImToSm);
+        self.charge_im_answered(&last, 202);
+        self.notify_accepted(last.header.key, last.sender().wants);
+        self.start_next(last.header.identity, last.to);
+    }
+
+    pub(super) fn begin_listed_im(&mut self, mut it: ListDelivery, content: &ListContent<'_>) {
+        self.count(Counter::Copy);
+        self.charge_list_submission(&it);
+        if content.refused > 0 {
+            return self.list_delivery_ends(it, content.refused);
+        }
+        it.wants.positive_delivery &= !content.confirms;
+        self.send_list_delivery(it, content);
+        self.notify_accepted(it.header.key, it.wants);
+    }
+
+    pub(super) fn send_list_delivery(&mut self, mut it: ListDelivery, out: &ListContent<'_>) {
         let key = it.header.key;
         let clients = Clients::of(1);
         it.state = ListDeliveryState::Sent { clients };
-        it.wants.positive_delivery &= !out.confirms;
         it.header.due_ms = self.now.unix_ms + FORGOTTEN_MS;
         self.view.update(it);
-        self.notify_accepted(key, it.wants);
         self.effects.push(Effect::Fork {
             exchange: key,
             attempt: Clients::round(0),
             message: Box::new(MessageOut {
                 service: Service::Im,
-                identity: out.to.clone(),
+                identity: out.to.to_owned(),
                 to: String::new(),
                 fallback_hop: String::new(),
-                from: out.from.clone(),
+                from: out.from.to_owned(),
                 call_id: Some(self.gateway.call_id(key, 1)),
-                headers: out.headers.clone(),
-                body: out.body.clone(),
+                headers: out.headers.to_owned(),
+                body: out.body.to_vec(),
             }),
         });
     }
@@ -126,9 +142,12 @@ impl Turn<'_> {
             .filter(|part| part.state == ImToSmState::Listed);
         for (place, mut part) in listed.enumerate() {
             part.state = ImToSmState::Queued;
-            if place == 0 {
-                part.header.due_ms = self.queue_ends_ms(part.expires_ms);
-            }
+            part.header.due_ms = match place {
+                0 => self.queue_ends_ms(part.expires_ms),
+                _ => NEVER,
+            };
+            // The database has all parts, or none.
+            part.header.stored = last.header.stored;
             self.view.update(part);
         }
         last.state = ImToSmState::Queued;
@@ -174,7 +193,7 @@ impl Turn<'_> {
     }
 
     /// The outcome is known: the sender may get a notification.
-    fn list_delivery_ends(&mut self, it: ListDelivery, status: u16) {
+    pub(super) fn list_delivery_ends(&mut self, it: ListDelivery, status: u16) {
         let key = it.header.key;
         self.ended(Ended::with(key, Kind::ListDelivery, status));
         self.charge_list_delivery(&it, Ending::of(status), status);
@@ -187,7 +206,8 @@ impl Turn<'_> {
 
     pub(crate) fn list_delivery_due(&mut self, it: ListDelivery) {
         match it.state {
-            ListDeliveryState::Listed => self.view.end(it.header.key),
+            ListDeliveryState::Listed => self.listed_im_due(it),
+            ListDeliveryState::Interrupted => self.send_kept(it),
             // tm did not report the end of the transaction.
             ListDeliveryState::Sent { .. } => self.list_delivery_ends(it, 408),
         }
@@ -198,5 +218,24 @@ impl Turn<'_> {
         if it.state == ListDeliveryState::Listed {
             self.view.end(it.header.key);
         }
+    }
+}
+
+/// What goes to the recipient, where it is no short message.
+fn content_of(becomes: &DeliveredAs) -> ListContent<'_> {
+    match becomes {
+        DeliveredAs::Im(out) => ListContent {
+            refused: 0,
+            confirms: out.confirms,
+            to: &out.to,
+            from: &out.from,
+            headers: &out.headers,
+            body: &out.body,
+        },
+        DeliveredAs::Nothing(status) => ListContent {
+            refused: *status,
+            ..ListContent::default()
+        },
+        DeliveredAs::Sm(_) => ListContent::default(),
     }
 }

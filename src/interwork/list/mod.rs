@@ -2,4 +2,5 @@
 
 pub(super) mod charging;
 pub(super) mod exchange;
+pub(super) mod promise;
 pub(super) mod translate;

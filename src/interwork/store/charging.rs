@@ -59,6 +59,7 @@ impl Gateway {
     ) -> Option<ChargingRecord> {
         let record = match exchange {
             Exchange::ImToSm(im) => self.im_submission(im, &ImToSmTexts::of(texts), now.unix),
+            Exchange::ListDelivery(it) => self.list_submission(it, texts, now.unix),
             Exchange::StoredMessage(message) => {
                 let accepted = Outcome::new(Charged::Submission, Ending::Accepted, 202);
                 let texts = StoredMessageTexts::of(texts);

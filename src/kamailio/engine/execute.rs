@@ -248,6 +248,27 @@ fn execute_all(step: Step, context: Context<'_>) -> Executed {
                     tell(exchange, Input::NotStored { exchange });
                 }
             }
+            Effect::StoreList { exchanges, waits } => {
+                let Some((&last, others)) = exchanges.split_last() else {
+                    continue;
+                };
+                let may_wait = matches!(context, Context::Request(request, _) if hold_for_database(request, last));
+                let storage = state().storage.as_ref();
+                if !may_wait
+                    || !storage.is_some_and(|storage| storage.ask_together(&exchanges, waits))
+                {
+                    let input = Input::ListStored {
+                        exchange: last,
+                        transaction: waits,
+                        written: false,
+                    };
+                    tell(last, input);
+                    for &exchange in others {
+                        tell(exchange, Input::NotStored { exchange });
+                    }
+                    (0..exchanges.len()).for_each(|_| counters::NOT_STORED.count());
+                }
+            }
             Effect::AnswerHeld {
                 transaction,
                 route,
@@ -417,6 +438,7 @@ fn exchange_of(effect: &Effect) -> Option<ExchangeKey> {
         | Effect::StoreSm(_)
         | Effect::ReportStatus(_)
         | Effect::ReadStored { .. }
+        | Effect::StoreList { .. }
         | Effect::Refused { .. }
         | Effect::Count(_) => None,
         Effect::Charge(record) => record.exchange,

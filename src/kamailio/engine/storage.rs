@@ -6,8 +6,8 @@
 
 use std::time::Duration;
 
-use crate::exchange::{Damaged, Store as _, Stored, decode};
-use crate::interwork::Input;
+use crate::exchange::{Damaged, Store as _, Stored, TransactionId, decode};
+use crate::interwork::{Input, Verdict};
 
 use super::cdr_writer::write_once;
 use super::charging;
@@ -166,9 +166,8 @@ fn away(storage: &Storage, mut waiting: Vec<Taken>) {
     let mut is_written = false;
     while !is_written {
         signals::uncut(|| {
-            let (asked, rest): (Vec<_>, Vec<_>) = waiting
-                .drain(..)
-                .partition(|waiting| waiting.work == Work::Ask);
+            let (asked, rest): (Vec<_>, Vec<_>) =
+                waiting.drain(..).partition(|waiting| waiting.work.asks());
             waiting = rest;
             end(storage, &asked, false);
         });
@@ -184,10 +183,10 @@ fn away(storage: &Storage, mut waiting: Vec<Taken>) {
 }
 
 fn write_one_by_one(storage: &Storage, waiting: &[Taken]) {
-    for waiting in waiting {
-        let one = std::slice::from_ref(waiting);
-        let written = write_together(storage, one).is_ok();
-        if let (false, Some(record)) = (written, &waiting.record) {
+    for together in waiting.chunk_by(belong_together) {
+        let written = write_together(storage, together).is_ok();
+        let record = together.first().and_then(|one| one.record.as_ref());
+        if let (false, Some(record)) = (written, record) {
             // The table of charging records may be in another database, which is away: its own process waits for that one.
             charging::queue(record);
         } else if !written {
@@ -195,12 +194,24 @@ fn write_one_by_one(storage: &Storage, waiting: &[Taken]) {
                 "the database refuses a row of store_table (the reason is in the log lines before this)"
             );
         }
-        end(storage, one, written);
+        end(storage, together, written);
     }
 }
 
+/// Whether the second one is written in one transaction with the first.
+fn belong_together(first: &Taken, _: &Taken) -> bool {
+    first.work == Work::AskWithNext
+}
+
+/// Not a list whose sender was refused meanwhile.
+fn is_wanted(together: &&[Taken]) -> bool {
+    let last = together.last();
+    last.is_none_or(|last| last.work != Work::AskList || is_open(last.key))
+}
+
 fn write_together(storage: &Storage, waiting: &[Taken]) -> Result<(), DatabaseError> {
-    let changes: Vec<_> = waiting.iter().filter_map(change).collect();
+    let wanted = waiting.chunk_by(belong_together).filter(is_wanted);
+    let changes: Vec<_> = wanted.flatten().filter_map(change).collect();
     if changes.is_empty() {
         return Ok(());
     }
@@ -215,7 +226,7 @@ fn change(waiting: &Taken) -> Option<RowChange<'_>> {
         Work::Delete => Some(RowChange::Delete(key)),
         // The message may be in memory again.
         Work::Release => (!is_open(key)).then_some(RowChange::Release(key)),
-        Work::Ask | Work::Write => {
+        Work::Ask | Work::AskWithNext | Work::AskList | Work::Write => {
             let (exchange, texts) = {
                 let locked = state().table.lock_of(key, now().unix_ms)?;
                 (locked.by_key(key)?, locked.texts(key)?)
@@ -232,13 +243,53 @@ fn change(waiting: &Taken) -> Option<RowChange<'_>> {
 /// These are written, or will not be. The core says what was promised.
 fn end(storage: &Storage, waiting: &[Taken], written: bool) {
     storage.done(waiting.len());
+    for together in waiting.chunk_by(belong_together) {
+        match together {
+            [
+                ..,
+                Taken {
+                    waits: Some(sender),
+                    ..
+                },
+            ] => end_list(together, *sender, written),
+            _ => end_each(together, written),
+        }
+    }
+}
+
+/// The messages to all recipients of a list are written, or none of them.
+fn end_list(copies: &[Taken], transaction: TransactionId, written: bool) {
+    let Some((last, others)) = copies.split_last() else {
+        return;
+    };
+    let counter = if written { &STORED } else { &NOT_STORED };
+    for _ in copies {
+        counter.count();
+    }
+    let input = Input::ListStored {
+        exchange: last.key,
+        transaction,
+        written,
+    };
+    let begins = handle(last.key, input, Context::Nothing).verdict == Verdict::Taken;
+    for copy in others {
+        let exchange = copy.key;
+        let input = match begins {
+            true => Input::Stored { exchange },
+            false => Input::NotStored { exchange },
+        };
+        handle(exchange, input, Context::Nothing);
+    }
+}
+
+fn end_each(waiting: &[Taken], written: bool) {
     for waiting in waiting {
         match waiting.work {
             Work::Delete => stored::forget(waiting.key),
             Work::Charge if written => CDR_WRITTEN.count(),
             Work::Charge => {}
             Work::Ask if !written => stored::not_written(waiting.key),
-            Work::Ask | Work::Write | Work::Release => {}
+            Work::Ask | Work::AskWithNext | Work::AskList | Work::Write | Work::Release => {}
         }
         if waiting.work != Work::Ask {
             continue;

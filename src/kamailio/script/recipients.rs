@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use crate::exchange::ExchangeKey;
-use crate::interwork::{Input, Interworking, RecipientIn, TranslatedDelivery, Verdict};
+use crate::interwork::{Effect, Input, Interworking, RecipientIn, TranslatedDelivery, Verdict};
 use crate::sip::Uri;
 
 use super::requests::{accept, can_take, refuse_message};
@@ -126,8 +126,10 @@ fn im_to_list(msg: SipMsg<'_>) -> i32 {
             return FALSE;
         }
     };
-    // One bucket is locked at a time. So: open all exchanges, answer the sender, then send all messages.
+    // One bucket is locked at a time. So: open all exchanges, answer the sender, then send all messages. With a database all exchanges
+    // are written before, and `IPSMGW STORE` does the rest.
     let request = reply_to(msg);
+    let mut to_be_written = Vec::new();
     let mut listed: Vec<(ExchangeKey, &TranslatedDelivery)> = Vec::with_capacity(deliveries.len());
     for delivery in &deliveries {
         let input = Input::List { delivery, request };
@@ -138,22 +140,42 @@ fn im_to_list(msg: SipMsg<'_>) -> i32 {
             return FALSE;
         };
         listed.push((exchange, delivery));
+        to_be_written.extend(step.effects.iter().filter_map(to_write));
     }
-    let taken = state.gateway.list_taken(request);
-    if !execute(taken, Context::Request(msg, None)).answered {
+    let is_kept = !to_be_written.is_empty();
+    let taken = state.gateway.list_taken(request, to_be_written);
+    if is_kept {
+        note_all(&listed, msg);
+    }
+    let executed = execute(taken, Context::Request(msg, None));
+    if executed.verdict == Verdict::Refused || !(is_kept || executed.answered) {
         release(&listed);
         return FALSE;
     }
+    if is_kept {
+        return TRUE;
+    }
+    note_all(&listed, msg);
     for (exchange, delivery) in listed {
-        note_opened(
-            exchange,
-            (delivery.kind(), false),
-            Context::Request(msg, None),
-        );
         let input = Input::Begin { exchange, delivery };
         handle(exchange, input, Context::Nothing);
     }
     TRUE
+}
+
+const fn to_write(effect: &Effect) -> Option<ExchangeKey> {
+    match effect {
+        Effect::Store { exchange, .. } => Some(*exchange),
+        _ => None,
+    }
+}
+
+/// Notes for `ipsmgw.trace` that the request has opened these exchanges.
+fn note_all(listed: &[(ExchangeKey, &TranslatedDelivery)], msg: Request<'_>) {
+    for (exchange, delivery) in listed {
+        let kind = (delivery.kind(), false);
+        note_opened(*exchange, kind, Context::Request(msg, None));
+    }
 }
 
 impl Listed {

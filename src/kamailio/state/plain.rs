@@ -85,7 +85,7 @@ plain!(struct KeptPart {
 plain!(enum KeptPartState { Waiting, WaitingAgain { status }, Relayed { with } });
 plain!(struct Submitted { header, tp_mr, wants, unix, message });
 plain!(struct ListDelivery { header, state, wants, unix });
-plain!(enum ListDeliveryState { Listed, Sent { clients } });
+plain!(enum ListDeliveryState { Listed, Sent { clients }, Interrupted });
 plain!(struct Clients { unanswered, answered });
 plain!(struct StoredMessage {
     header, state, content, private, urgent, may_be_there, submission, zone, tries, left, unix, expires_ms,

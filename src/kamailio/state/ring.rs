@@ -26,6 +26,11 @@ impl<M: Memory, T: Plain + Copy> Ring<M, T> {
         self.put.wrapping_sub(self.taken) as usize
     }
 
+    /// Whether so many values can be put in.
+    pub(super) fn has_room(&self, values: usize) -> bool {
+        self.len() + values <= self.places.len()
+    }
+
     fn place(&mut self, number: u32) -> Option<&mut T> {
         let mask = self.places.len() - 1;
         self.places.get_mut(number as usize & mask)

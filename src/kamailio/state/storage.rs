@@ -8,7 +8,7 @@ use super::exchanges::Behind;
 use super::ring::Ring;
 use super::stored_for::{StoredFor, digest};
 use super::stored_rows::StoredRows;
-use crate::exchange::{ExchangeKey, Identity};
+use crate::exchange::{ExchangeKey, Identity, TransactionId};
 use crate::interwork::ChargingRecord;
 use crate::kamailio::sys::bell::Bell;
 use crate::kamailio::sys::process;
@@ -34,6 +34,8 @@ pub(crate) struct Taken {
     pub(crate) work: Work,
     /// The record of [`Work::Charge`].
     pub(crate) record: Option<Box<ChargingRecord>>,
+    /// The sender of [`Work::AskList`].
+    pub(crate) waits: Option<TransactionId>,
 }
 
 /// What is to be done.
@@ -41,6 +43,10 @@ pub(crate) struct Taken {
 pub(crate) enum Work {
     /// The exchange is written, and then the core hears of it.
     Ask,
+    /// The same, in one transaction with the next one in the queue.
+    AskWithNext,
+    /// The same for the last exchange of a list, whose sender waits for all of them.
+    AskList,
     /// The exchange is written.
     Write,
     /// Its row says that it is not in memory.
@@ -51,10 +57,19 @@ pub(crate) enum Work {
     Charge,
 }
 
+impl Work {
+    /// Whether the core hears of it.
+    pub(crate) const fn asks(self) -> bool {
+        matches!(self, Self::Ask | Self::AskWithNext | Self::AskList)
+    }
+}
+
 plain!(struct Waiting { key, work });
 plain!(
     enum Work {
         Ask,
+        AskWithNext,
+        AskList,
         Write,
         Release,
         Delete,
@@ -62,22 +77,32 @@ plain!(
     }
 );
 
-/// What waits, and the records of all `Work::Charge` in it, in their order.
+/// What waits, and the records of all `Work::Charge` and the senders of all `Work::AskList` in it, in their order.
 struct Queue {
     waiting: Ring<Shm, Waiting>,
     records: Ring<Shm, Option<ChargingRecord>>,
+    senders: Ring<Shm, TransactionId>,
 }
 
-plain!(struct Queue { waiting, records });
+plain!(struct Queue { waiting, records, senders });
 
 impl Queue {
     fn take(&mut self) -> Option<Taken> {
         let Waiting { key, work } = self.waiting.take()?;
         let record = match work {
             Work::Charge => self.records.take().flatten().map(Box::new),
-            Work::Ask | Work::Write | Work::Release | Work::Delete => None,
+            _ => None,
         };
-        Some(Taken { key, work, record })
+        let waits = match work {
+            Work::AskList => self.senders.take(),
+            _ => None,
+        };
+        Some(Taken {
+            key,
+            work,
+            record,
+            waits,
+        })
     }
 }
 
@@ -181,6 +206,7 @@ impl Storage {
         let queue = Queue {
             waiting: Ring::new(most_asked * CHANGES_EACH, nothing).ok_or_else(failed)?,
             records: Ring::new(most_records as usize, None).ok_or_else(failed)?,
+            senders: Ring::new(most_asked, TransactionId::default()).ok_or_else(failed)?,
         };
         if !process::announce_process() {
             return Err(failed());
@@ -216,6 +242,30 @@ impl Storage {
             self.bell.ring();
         }
         is_put
+    }
+
+    /// Has these exchanges written in one transaction; the sender of this transaction waits for all of them. False: too many wait, or
+    /// the database is away.
+    pub(crate) fn ask_together(&self, keys: &[ExchangeKey], sender: TransactionId) -> bool {
+        let Some((last, others)) = keys.split_last() else {
+            return false;
+        };
+        if self.is_away() || self.waiting() + keys.len() > self.most_asked {
+            return false;
+        }
+        let mut queue = self.queue.lock();
+        if !queue.waiting.has_room(keys.len()) || !queue.senders.put(sender) {
+            return false;
+        }
+        let others = others.iter().map(|key| (*key, Work::AskWithNext));
+        for (key, work) in others.chain([(*last, Work::AskList)]) {
+            queue.waiting.put(Waiting { key, work });
+        }
+        let count = u32::try_from(keys.len()).unwrap_or(0);
+        self.waiting.fetch_add(count, Relaxed);
+        drop(queue);
+        self.bell.ring();
+        true
     }
 
     /// The database follows a commit. The caller holds the lock of the bucket: the order is that of the commits.
@@ -274,10 +324,16 @@ impl Storage {
         self.going.load(Relaxed) > 0
     }
 
-    /// The oldest that wait, at most so many.
+    /// The oldest that wait, at most so many, and those that belong to the last of them.
     pub(crate) fn take(&self, most: usize) -> Vec<Taken> {
         let mut queue = self.queue.lock();
-        std::iter::from_fn(|| queue.take()).take(most).collect()
+        let mut taken: Vec<Taken> = Vec::new();
+        let is_cut = |last: &Taken| last.work == Work::AskWithNext;
+        while taken.len() < most || taken.last().is_some_and(is_cut) {
+            let Some(next) = queue.take() else { break };
+            taken.push(next);
+        }
+        taken
     }
 
     /// So many do not wait any more.

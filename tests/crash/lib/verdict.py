@@ -7,8 +7,6 @@ import sip
 # A crash may lose the charging record of a message that needs no promise, if it was told its outcome so many seconds before.
 RECORD_LAG = 1.0
 SUBMISSION, REPORT, DELIVERY = 0, 1, 3
-# A copy for a recipient of a list is in memory until its outcome is known, and a crash loses it there.
-COPY_LAG = 8
 # The parts of a long message go to another node when a node dies or comes back: so many seconds behind that, all nodes know it.
 # So the parts that were sent in this time may be at two nodes.
 PARTS_MOVE = 5
@@ -37,11 +35,8 @@ def compare(world, books, verdict):
         of_kind = [message for message in messages if message.kind == kind]
         words = Counter(message.told for message in of_kind)
         print(f"{kind:10} {len(of_kind):5} messages, {sum(len(it.sent) for it in of_kind):5} requests, {dict(words)}")
-    cut_off = [it for it in books.of("list") if it.is_accepted and books.was_killed(it.sent[0][0], it.told_at + COPY_LAG)]
     lost = [it for it in accepted if not (it.got or it.in_pieces) and "failed" not in (what for _, what in it.reports)]
-    copies = [it for it in lost if it in cut_off]
-    print(f"{len(copies)} copies of {len(books.of('list'))} for recipients of lists were lost in a crash")
-    verdict.check("acknowledged and lost", map(books.story, (it for it in lost if it not in copies)))
+    verdict.check("acknowledged and lost", map(books.story, lost))
     verdict.check("senders without a final word", map(books.story, (it for it in messages if not it.told)))
     again = [it for it in messages if len(it.got) > 1]
     print(f"{len(again)} messages came again behind a crash")
@@ -52,7 +47,7 @@ def compare(world, books, verdict):
     verdict.check("came again without a crash", map(books.story, (it for it in again if books.unexplained(it, it.got))))
     verdict.check("refused", (f"{it.name} {it.told}" for it in messages if it.told and not it.is_accepted and not may_refuse(books, it)))
     owed = [it for it in accepted if it in books.of("smstore", "imstore") or it in books.of("held", "list") and it.status == 202]
-    silent = [it for it in owed if not it.reports and it not in cut_off]
+    silent = [it for it in owed if not it.reports]
     verdict.check("notifications and status reports that never came", map(books.story, silent))
     verdict.check("wrong reports", map(books.story, (it for it in owed if any(what not in ("delivered", "00") for _, what in it.reports))))
     verdict.check("reports that came again without a crash", map(books.story, (it for it in messages if books.unexplained(it, [at for at, _ in it.reports]))))

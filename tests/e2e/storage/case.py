@@ -121,6 +121,69 @@ async def held_survives():
         await empty(gw)
 
 
+def list_of(gw, text, *names):
+    """A text and a list of recipients (RFC 5365)."""
+    entries = "".join(f'<entry uri="{gw.uri(name)}"/>' for name in names)
+    return (
+        f"--b\r\nContent-Type: text/plain\r\n\r\n{text}\r\n"
+        "--b\r\nContent-Type: application/resource-lists+xml\r\nContent-Disposition: recipient-list\r\n\r\n"
+        f'<resource-lists xmlns="urn:ietf:params:xml:ns:resource-lists"><list>{entries}</list></resource-lists>\r\n--b--\r\n'
+    ).encode()
+
+
+async def send_list(gw, client, text, *names):
+    headers = [("Require", "recipient-list-message")]
+    return await client.send_im(f"sip:{gw.domain}", list_of(gw, text, *names), "multipart/mixed;boundary=b", headers=headers)
+
+
+async def a_list_survives(**options):
+    "kill -9 behind the 202 of a list: a phone gets the rest of a long text, a silent client its message, and nobody a text that it has"
+    people = [("alice", "+15550001"), ("bob", "+15550002"), ("carol", "+15550003"), ("dave", None)]
+    async with gateway(people=people, **options) as gw:
+        alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
+        carol, dave = await gw.user(ImClient, "carol"), await gw.user(ImClient, "dave")
+        alice.rp_answer, carol.answer = None, None
+        equal((await send_list(gw, bob, TEXT, "alice", "carol", "dave")).status, 202, "the answer")
+        request, first = await alice.next_message()
+        equal([(await client.next_message()).text for client in (carol, dave)], [TEXT, TEXT], "what the clients got")
+        await gw.until(lambda: [kind for kind, _ in rows(gw)] == ["im_to_sm"] * 3 + ["copy"], what="the rows of those who have not answered")
+        await gw.kill()
+        carol.answer = 200
+        await gw.start()
+        equal((await carol.next_message(20)).text, TEXT, "what the silent client gets again")
+        say("the phone's report on the first part, which it got before")
+        parts = [first.tpdu.text]
+        alice.rp_answer = "ack"
+        await alice.report(request, sms.rp_ack(first.mr))
+        parts += [(await alice.next_message(20))[1].tpdu.text for _ in (1, 2)]
+        equal("".join(parts), TEXT, "the text on the phone")
+        await empty(gw)
+        equal([user.inbox.qsize() for user in (alice, carol, dave)], [0, 0, 0], "further messages")
+
+
+async def a_list_survives_in_lua():
+    "the same with kamailio.lua"
+    await a_list_survives(**LUA)
+
+
+async def no_list_without_the_database():
+    "the database is locked: the sender of a list hears 503, and nobody gets it; another one behind it is delivered"
+    async with gateway() as gw:
+        alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
+        with contextlib.closing(sqlite3.connect(gw.db, isolation_level=None)) as db:
+            db.execute("BEGIN IMMEDIATE")
+            for which in ("slow", "away"):
+                answer = await send_list(gw, bob, which, "alice", "bob")
+                equal((answer.status, answer.get("Retry-After") is not None), (503, True), f"the answer, {which}")
+                await gw.until(lambda: "cannot be written" in gw.log(), what="a line in the log")
+            db.execute("ROLLBACK")
+        await gw.until(lambda: "can be written again" in gw.log(), what="the end of it in the log")
+        equal((await send_list(gw, bob, "hello", "alice", "bob")).status, 202, "the answer")
+        equal((await alice.next_message())[1].tpdu.text, "hello", "what the phone got")
+        equal((await bob.next_message()).text, "hello", "what the client got")
+        await empty(gw)
+
+
 async def no_202_without_the_database():
     "the database is locked: the sender hears 503, and not 202"
     async with gateway(modparams={"hold_timeout": 2}) as gw:
@@ -291,6 +354,9 @@ run(
     parts_survive_in_lua,
     behind_the_rp_ack,
     held_survives,
+    a_list_survives,
+    a_list_survives_in_lua,
+    no_list_without_the_database,
     no_202_without_the_database,
     database_away,
     disk_full,
