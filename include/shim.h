@@ -13,6 +13,7 @@
 #include "core/rpc.h"
 #include "core/socket_info.h"
 #include "core/str.h"
+#include "core/tcp_info.h"
 #include "modules/sl/sl.h"
 #include "modules/tm/tm_load.h"
 #include "modules/uac/api.h"
@@ -71,6 +72,7 @@ typedef struct ipsmgw_connection
 } ipsmgw_connection_t;
 /* how many were copied: at most `room` */
 int ipsmgw_c_connections(ipsmgw_connection_t *into, int room);
+int ipsmgw_c_connection_count(void);
 /* 0 when the process that has it was told */
 int ipsmgw_c_close_connection(int id);
 

@@ -22,14 +22,39 @@ pub struct Limits {
     pub unfinished_ms: u64,
 }
 
+/// Milliseconds between two checks: each copies all connections.
+const PERIOD_MS: u64 = 1_000;
+
+/// A check comes earlier when this part of all places was taken since the last one: so nobody fills the places in between.
+const EARLY_PART: usize = 16;
+
 /// Incomplete messages, as the previous check found them.
 #[derive(Default)]
 pub struct Watch {
+    /// The time in milliseconds of the next check.
+    next_ms: u64,
+    /// The fewest open connections since the last check.
+    fewest: usize,
     /// By connection: the time in milliseconds when the incomplete message was first seen, and its first octets.
     unfinished: HashMap<i32, (u64, Vec<u8>)>,
 }
 
 impl Watch {
+    /// Whether it is time for a check. `open` of `most` possible connections are open.
+    pub fn is_due(&mut self, limits: Limits, now_ms: u64, open: usize, most: usize) -> bool {
+        if limits.per_source == 0 && limits.unfinished_ms == 0 {
+            return false;
+        }
+        self.fewest = self.fewest.min(open);
+        let is_rush = limits.per_source > 0 && open - self.fewest > most / EARLY_PART;
+        let is_due = is_rush || now_ms >= self.next_ms;
+        if is_due {
+            self.next_ms = now_ms + PERIOD_MS;
+            self.fewest = open;
+        }
+        is_due
+    }
+
     /// Checks all connections; returns those to close.
     pub fn look(
         &mut self,
@@ -148,6 +173,36 @@ mod tests {
             ),
             [0; 0]
         );
+    }
+
+    #[test]
+    fn a_rush_of_connections_is_checked_at_once() {
+        let mut watch = Watch::default();
+        for (now, open, is_due) in [
+            (0, 0, true),
+            (100, 256, false),
+            (200, 257, true),
+            // The check closes some, later than it returns.
+            (300, 200, false),
+            (400, 456, false),
+            (500, 457, true),
+            (600, 500, false),
+            (1_499, 600, false),
+            (1_500, 600, true),
+        ] {
+            assert_eq!(watch.is_due(LIMITS, now, open, 4_096), is_due, "{now}");
+        }
+        let no_limit = Limits {
+            per_source: 0,
+            ..LIMITS
+        };
+        assert!(!watch.is_due(no_limit, 1_600, 4_096, 4_096));
+        assert!(watch.is_due(no_limit, 2_500, 4_096, 4_096));
+        let nothing = Limits {
+            unfinished_ms: 0,
+            ..no_limit
+        };
+        assert!(!watch.is_due(nothing, 9_000, 4_096, 4_096));
     }
 
     #[test]

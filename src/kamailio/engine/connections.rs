@@ -5,10 +5,11 @@ use crate::guard::connections::{Connection, Watch};
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::sys::connections::{self, TcpConnection};
 
-/// In the timer process, each second.
-pub(crate) fn look(watch: &mut Watch, now_ms: u64) {
+/// In the timer process, in each interval: looks at the connections when it is time.
+pub(crate) fn tick(watch: &mut Watch, now_ms: u64) {
     let limits = state().connections;
-    if limits.per_source == 0 && limits.unfinished_ms == 0 {
+    let (open, most) = (connections::count(), connections::most());
+    if !watch.is_due(limits, now_ms, open, most) {
         return;
     }
     let all = connections::all();

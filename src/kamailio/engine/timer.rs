@@ -27,12 +27,9 @@ const PERIOD_US: i32 = 100_000;
 /// The most exchanges in one interval: after a burst the other work of this process goes on.
 const BATCH: usize = 4096;
 
-/// Milliseconds between two looks at the TCP connections: each look copies all of them.
-const CONNECTIONS_MS: u64 = 1_000;
-
 thread_local! {
-    /// Used by the timer process only: the time of the next look, and what the last one saw.
-    static WATCH: RefCell<(u64, Watch)> = RefCell::default();
+    /// Used by the timer process only: what it saw of the TCP connections.
+    static WATCH: RefCell<Watch> = RefCell::default();
 }
 
 /// The timer process.
@@ -46,12 +43,7 @@ impl process::Timer for Timer {
         let now_ms = clock::monotonic_ms();
         state().refusals.tick(now_ms);
         state().people.tick();
-        WATCH.with_borrow_mut(|(next_ms, watch)| {
-            if now_ms >= *next_ms {
-                *next_ms = now_ms + CONNECTIONS_MS;
-                connections::look(watch, now_ms);
-            }
-        });
+        WATCH.with_borrow_mut(|watch| connections::tick(watch, now_ms));
         // Exchanges of an earlier start wait until the registrations are loaded.
         if lifecycle::registrations_are_loaded() {
             look();

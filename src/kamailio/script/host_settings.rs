@@ -38,7 +38,7 @@ parameters! {
     stop_timeout: Number(10, 0..=600, "a number of seconds"),
         "seconds for open exchanges to end when Kamailio is stopped. `0`: it ends at once. See [Start and end](#start-and-end)";
     connections_per_source: Number(0, 0..=1_000_000, "a number (0: no limit)"),
-        "TCP and WebSocket connections that one address may have. Each second further ones are closed: first those with an unfinished message, then the newest; `0`: no limit";
+        "TCP and WebSocket connections that one address may have. Each second further ones are closed: first those with an unfinished message, then the newest; in a burst that takes a sixteenth of `tcp_max_connections`, after 0.1 s; `0`: no limit";
     unfinished_timeout: Number(0, 0..=3600, "a number of seconds (0: no limit)"),
         "seconds for a message on a TCP connection to be complete, and for a new connection to send data (to set up TLS); then the connection is closed; `0`: no limit";
     event_callback: Text("") default "none",

@@ -52,6 +52,9 @@ safe! {
     /// The size of each of them.
     fn pv_get_buffer_size() -> c_int;
 
+    /// It reads a number in shared memory.
+    fn ipsmgw_c_connection_count() -> c_int;
+
     /// They look a connection up by its number, under Kamailio's lock.
     fn ipsmgw_c_close_connection(id: c_int) -> c_int;
     /// As above.

@@ -37,9 +37,19 @@ impl TcpConnection {
 /// Most octets of an unfinished message that are looked at.
 const HEAD: usize = 256;
 
+/// How many connections there are.
+pub(crate) fn count() -> usize {
+    usize::try_from(calls::ipsmgw_c_connection_count()).unwrap_or(0)
+}
+
+/// How many there can be.
+pub(crate) fn most() -> usize {
+    usize::try_from(calls::tcp_max_connections).unwrap_or(0)
+}
+
 /// All connections that others have opened.
 pub(crate) fn all() -> Vec<TcpConnection> {
-    let most = usize::try_from(calls::tcp_max_connections).unwrap_or(0);
+    let most = most();
     let empty = ffi::ipsmgw_connection_t {
         head: [0; HEAD],
         ..ffi::ipsmgw_connection_t::default()

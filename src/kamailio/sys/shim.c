@@ -374,6 +374,13 @@ int ipsmgw_c_connections(ipsmgw_connection_t *into, int room)
 	return count;
 }
 
+int ipsmgw_c_connection_count(void)
+{
+	struct tcp_gen_info info;
+	tcp_get_info(&info);
+	return info.tcp_connections_no;
+}
+
 int ipsmgw_c_close_connection(int id)
 {
 	long command[2];
