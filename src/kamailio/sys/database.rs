@@ -49,7 +49,7 @@ impl Database {
         })?;
         let engine = Engine::of(&found).ok_or_else(|| {
             SettingError(format!(
-                "{module} cannot read, insert, update and delete rows: write the URL of another engine into db_url"
+                "{module} cannot read, insert, update and delete rows in transactions: write the URL of SQLite, PostgreSQL, MariaDB or MySQL into db_url, such as \"sqlite:////var/lib/ipsmgw/ipsmgw.sqlite\""
             ))
         })?;
         Ok(Self { url, engine })

@@ -132,6 +132,17 @@ async def wrong_order():
     equal(sentence if sentence in said else said, sentence, "the log")
 
 
+async def no_transactions():
+    "a database that has no transactions"
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    ours, text = "loadmodule IPSMGW_MODULE\n", (CFG / "kamailio.cfg").read_text()
+    cfg = FOLDER / "redis.cfg"
+    cfg.write_text(text.replace(ours, f'loadmodule "db_redis.so"\n{ours}'))
+    said = await said_at_start(cfg=cfg, modparams={"db_url": "redis://localhost:1/0"})
+    sentence = "db_redis cannot read, insert, update and delete rows in transactions: write the URL of SQLite"
+    equal(sentence if sentence in said else said, sentence, "the log")
+
+
 async def wrong_calls():
     "so does each literal argument of a function that can never be right"
     rows = Rows()
@@ -182,4 +193,4 @@ async def settings():
         equal(gw.rpc("ipsmgw.settings"), gw.rpc("ipsmgw.settings"), "the same again")
 
 
-run(wrong_values, wrong_order, wrong_calls, wrong_calls_in_lua, settings)
+run(wrong_values, wrong_order, no_transactions, wrong_calls, wrong_calls_in_lua, settings)

@@ -49,9 +49,8 @@ pub(super) struct Engine {
         c_int,
         c_int,
     ) -> c_int,
-    /// Not every engine has it.
-    raw_query:
-        Option<unsafe extern "C" fn(*const db1_con_t, *const str_, *mut *mut db1_res_t) -> c_int>,
+    /// Transactions need it: srdb1 has another form of them for each engine.
+    raw_query: unsafe extern "C" fn(*const db1_con_t, *const str_, *mut *mut db1_res_t) -> c_int,
 }
 
 impl Engine {
@@ -66,7 +65,7 @@ impl Engine {
             insert: found.insert?,
             delete: found.delete?,
             update: found.update?,
-            raw_query: found.raw_query,
+            raw_query: found.raw_query?,
         })
     }
 }
@@ -140,7 +139,7 @@ impl Connection {
 
     /// The rows that this SELECT finds.
     pub(super) fn select(&mut self, select: &str) -> Result<Rows<'_>, DatabaseError> {
-        let run = self.engine.raw_query.ok_or(DatabaseError)?;
+        let run = self.engine.raw_query;
         let mut result = null_mut();
         // SAFETY: an open connection; the statement is live during the call.
         let code = unsafe { run(self.raw.as_ptr(), &lend(select.as_bytes()), &mut result) };
@@ -151,7 +150,7 @@ impl Connection {
 
     /// Runs a statement without a result. Of statements that change rows, an engine may hide the failure.
     pub(super) fn run(&mut self, statement: &str) -> Result<(), DatabaseError> {
-        let run = self.engine.raw_query.ok_or(DatabaseError)?;
+        let run = self.engine.raw_query;
         let mut result = null_mut();
         // SAFETY: an open connection; the statement is live during the call. Without a place for the result the engine
         // would execute nothing.
