@@ -18,12 +18,16 @@ pub(crate) struct Durable {
 }
 
 impl Durable {
-    pub(crate) fn of(random: &mut Random, messages: usize) -> Self {
+    pub(crate) fn of(random: &mut Random, messages: usize, is_slow: bool) -> Self {
         let calm = random.per_mille(250);
         let crashes = if calm { 0 } else { random.below(5) };
         let effects_between = 1 + random.below(12 * messages as u64 / (crashes + 1) + 1);
         Self {
-            slow: if calm { 0 } else { random.below(150) },
+            slow: match is_slow {
+                true => random.below(800),
+                false if calm => 0,
+                false => random.below(150),
+            },
             fails: if calm { 0 } else { random.below(30) },
             effects_left: effects_between,
             crashes_left: crashes,
@@ -58,7 +62,7 @@ impl World {
         self.host.forgets(&self.plan);
         self.transactions.forget_own();
         let kept = self.subjects_in_database();
-        self.books.crash(&kept);
+        self.books.crash(&kept, self.now_ms);
         let database = &self.database;
         self.charging.crash(|key| database.has(key));
         self.ended_later.clear();
@@ -69,6 +73,10 @@ impl World {
     }
 
     pub(crate) fn restarts(&mut self) {
+        if self.database.away_until_ms > self.now_ms {
+            // It does not start without the rows of its last start.
+            return self.later(1_000, Event::Restarts);
+        }
         self.note(|| "the host starts again".to_owned());
         self.is_stopped = false;
         self.host.begins(&self.plan, self.now_ms, self.epoch);

@@ -88,6 +88,12 @@ impl Database {
         self.rows.contains_key(&exchange.serial())
     }
 
+    /// Whether there is a row of this stored message.
+    pub(crate) fn has_message(&self, exchange: ExchangeKey) -> bool {
+        let row = self.rows.get(&exchange.serial());
+        row.is_some_and(|row| row.kind == Kind::StoredMessage)
+    }
+
     fn keys(&self) -> Vec<ExchangeKey> {
         let keys = self.rows.keys();
         keys.filter_map(|serial| ExchangeKey::new(1, *serial))
@@ -190,6 +196,11 @@ impl World {
 
         let group = self.next_group();
         if group.waiting.is_empty() {
+            if self.database.away_until_ms > self.now_ms {
+                self.database.is_away = true;
+                return self.wakes_store(PAUSE_MS);
+            }
+            self.database.is_away = false;
             return self.reads_stored();
         }
         if self.fault == Some(Fault::AnswerBeforeCommit) && self.chance.per_mille(50) {
@@ -224,6 +235,21 @@ impl World {
         Group { waiting, changes }
     }
 
+    /// The database goes away now and then.
+    pub(crate) fn database_goes_away(&mut self) {
+        for _ in 0..1 + self.chance.below(5) {
+            let at_ms = self.now_ms + self.chance.below(self.plan.span_ms);
+            let for_ms = self.chance.pick(&[700, 8_000, 60_000, 300_000]);
+            self.at(at_ms, Event::DatabaseGoes(for_ms));
+        }
+    }
+
+    pub(crate) fn database_goes(&mut self, for_ms: u64) {
+        self.note(|| format!("the database is away for {for_ms} ms"));
+        let until_ms = self.now_ms + for_ms;
+        self.database.away_until_ms = self.database.away_until_ms.max(until_ms);
+    }
+
     pub(crate) fn commits(&mut self, epoch: u64) {
         if epoch != self.epoch || self.is_down() {
             return;
@@ -254,10 +280,13 @@ impl World {
             return false;
         }
         for change in &group.changes {
-            if let RowChange::Put(key, _) = change {
+            if let RowChange::Put(key, row) = change {
                 self.note(|| format!("row of {}", key.serial()));
                 let subject = self.subject(*key);
-                self.books.is_durable(subject);
+                match row.kind {
+                    Kind::StoredMessage => self.books.is_durable_as_a_whole(subject),
+                    _ => self.books.is_durable(subject),
+                }
             }
         }
         self.database.apply(group.changes);

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use ipsmgw::exchange::{
     Change, Exchange, ExchangeKey, NEVER, ReplyTo, SmToIm, SmToImState, TransactionId,
 };
-use ipsmgw::interwork::{Class, Effect, Gateway, Input, Named, Policy, Step, Verdict};
+use ipsmgw::interwork::{Class, Effect, Gateway, Input, Named, Policy, RpReport, Step, Verdict};
 use ipsmgw::sip::{Capabilities, MessageIn, Translation};
 
 use crate::books::Subject;
@@ -243,6 +243,12 @@ impl World {
                 }
                 Change::Remembered(_) => {
                     self.books.is_remembered(about);
+                    continue;
+                }
+                Change::Ended(key) if self.database.has_message(*key) => {
+                    let subject = self.host.subjects.get(key);
+                    self.books
+                        .stored_has_ended(subject.copied().unwrap_or(Subject::Unknown));
                     continue;
                 }
                 Change::Ended(_) | Change::Parked(_) | Change::Released(_) => continue,
@@ -579,6 +585,14 @@ impl World {
                         Named::Nothing | Named::Past => Subject::Unknown,
                     };
                     let step = self.decide(at, input, about);
+                    let reads = |effect: &Effect| matches!(effect, Effect::ReadStored { .. });
+                    if report.report == RpReport::MemoryAvailable
+                        && self.host.gateway.keeps
+                        && !self.is_down()
+                        && !step.effects.iter().any(reads)
+                    {
+                        self.break_promise("a phone has room, and its messages are not read");
+                    }
                     if step.verdict == Verdict::Taken {
                         let at_ms = self.now_ms;
                         self.books.report_taken(&message.call_id, at_ms);

@@ -17,6 +17,8 @@ pub(crate) struct Person {
     pub(crate) reads_cpim: bool,
     /// Whether the person's devices are registered.
     pub(crate) is_here: bool,
+    /// Whether the memory of the phone is full.
+    pub(crate) is_full: bool,
     pub(crate) devices: Vec<Address>,
     /// The references of the person's own short messages.
     pub(crate) rp_mr: u8,
@@ -50,6 +52,9 @@ pub(crate) enum Deed {
     /// All devices of a person go, and register again.
     Leave(usize),
     Come(usize),
+    /// The memory of a phone is full, and has room again.
+    Fill(usize),
+    Empty(usize),
 }
 
 impl World {
@@ -70,6 +75,7 @@ impl World {
                 is_phone,
                 reads_cpim: !is_phone && self.random.per_mille(500),
                 is_here: true,
+                is_full: false,
                 devices,
                 rp_mr: self.random.next() as u8,
                 tp_mr: self.random.next() as u8,
@@ -130,6 +136,21 @@ impl World {
         }
     }
 
+    /// The memory of phones is full now and then.
+    pub(crate) fn phones_are_full(&mut self) {
+        let span_ms = self.plan.span_ms;
+        for person in 0..self.plan.phones {
+            let times = self.chance.pick(&[0, 1, 2, 4]);
+            let mut at_ms = self.now_ms;
+            for _ in 0..times {
+                at_ms += self.chance.below(span_ms / times + 1);
+                self.at(at_ms, Event::Peer(Deed::Fill(person)));
+                at_ms += self.chance.pick(&[2_000, 20_000, 100_000, 1_000_000]);
+                self.at(at_ms, Event::Peer(Deed::Empty(person)));
+            }
+        }
+    }
+
     fn comes(&mut self, person: usize) {
         // The gateway is the registrar: a REGISTER is repeated until it is taken.
         if self.is_down() {
@@ -180,6 +201,11 @@ impl World {
                 self.people[person].is_here = false;
             }
             Deed::Come(person) => self.comes(person),
+            Deed::Fill(person) => {
+                self.note(|| format!("the phone of person {person} is full"));
+                self.people[person].is_full = true;
+            }
+            Deed::Empty(person) => self.has_room(person),
         }
     }
 

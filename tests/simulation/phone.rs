@@ -21,6 +21,9 @@ const MOST_REQUESTS: usize = 3;
 /// Status codes of a phone that refuses in SIP.
 const REFUSALS: [u16; 8] = [480, 486, 404, 408, 500, 503, 603, 415];
 
+/// RP-Cause: the memory of the phone is full (TS 24.011 §8.2.5.4).
+const MEMORY_FULL: u8 = 22;
+
 /// The text of a short message, and its place among the parts of a long one: reference, number of parts, sequence number.
 type Shown = (String, Option<(u16, u8, u8)>);
 
@@ -63,6 +66,11 @@ impl World {
         let quick = self.random.between(5, 300);
         let behind = self.random.between(10, 2_500);
         let ack = Says::Ack;
+        if self.people[self.devices[device].person].is_full && shown.is_some() {
+            self.answers_in(quick, device, transaction, 200);
+            let says = Says::Error(MEMORY_FULL, None);
+            return self.reports_in(quick + behind, device, message, mr, says);
+        }
         match self.random.weighted(&self.plan.phone_habits) {
             3 => {
                 let status = self.random.pick(&REFUSALS);
@@ -234,6 +242,30 @@ impl World {
 
 /// A phone as the sender.
 impl World {
+    /// The memory of a phone has room again: the phone says so, if it is registered.
+    pub(crate) fn has_room(&mut self, place: usize) {
+        self.note(|| format!("the phone of person {place} has room"));
+        let person = &mut self.people[place];
+        person.is_full = false;
+        let Some(device) = person.devices.first().copied().filter(|_| person.is_here) else {
+            return;
+        };
+        person.rp_mr = person.rp_mr.wrapping_add(1);
+        let (identity, mr) = (person.uri.clone(), person.rp_mr);
+        let message = Message {
+            request_uri: "sip:+15559999@ims.example".to_owned(),
+            identity,
+            call_id: format!("m{mr}@phone"),
+            in_reply_to: None,
+            content_type: SMS.to_owned(),
+            expires: None,
+            // RP-SMMA (TS 24.011 §7.3.2).
+            body: vec![0x06, mr],
+        };
+        let deed = Deed::Send(device, Rc::new(message));
+        self.later(0, Event::Peer(deed));
+    }
+
     pub(crate) fn plan_short_message(
         &mut self,
         phone: usize,
@@ -372,6 +404,16 @@ impl World {
             return;
         }
         let about = message.in_reply_to.as_deref().unwrap_or_default();
+        if let Some((mr, _)) = about
+            .strip_prefix('m')
+            .and_then(|rest| rest.split_once('@'))
+        {
+            let mr = mr.parse().ok();
+            if !is_ack || message.body.get(1).copied() != mr {
+                self.break_promise("another report than RP-ACK on an RP-SMMA");
+            }
+            return;
+        }
         let Some((number, part, request)) = crate::books::request_named(about) else {
             return self.break_promise("a phone got a report on nothing");
         };

@@ -26,6 +26,12 @@ const MOST_EVENTS_PER_MESSAGE: u64 = 5_000;
 /// Seeds from here on have a database; the others have not, as the fault that each of them once found.
 pub(crate) const WITH_DATABASE: u64 = 1_000_000;
 
+/// In seeds from here on, the database is slow, and away for minutes.
+pub(crate) const DATABASE_AWAY: u64 = 2_000_000;
+
+/// In seeds from here on, the memory of phones is full now and then.
+pub(crate) const FULL_PHONES: u64 = 3_000_000;
+
 /// A MESSAGE on the network, as far as anybody here reads it.
 #[derive(Clone, Default)]
 pub(crate) struct Message {
@@ -86,6 +92,8 @@ pub(crate) enum Event {
     Commits(u64),
     /// The host starts again.
     Restarts,
+    /// The database is away for so many milliseconds.
+    DatabaseGoes(u64),
 }
 
 impl Event {
@@ -103,6 +111,7 @@ impl Event {
             Self::Stores(_) => 10,
             Self::Commits(_) => 11,
             Self::Restarts => 12,
+            Self::DatabaseGoes(_) => 13,
         }
     }
 }
@@ -187,7 +196,8 @@ impl World {
         let durable = match seed >= WITH_DATABASE {
             true => {
                 plan.get_database(&mut chance);
-                Durable::of(&mut chance, messages)
+                let is_slow = (DATABASE_AWAY..FULL_PHONES).contains(&seed);
+                Durable::of(&mut chance, messages, is_slow)
             }
             false => Durable::default(),
         };
@@ -222,6 +232,11 @@ impl World {
         world.write(messages);
         if world.plan.has_database {
             world.people_go_away();
+        }
+        match seed {
+            DATABASE_AWAY..FULL_PHONES => world.database_goes_away(),
+            FULL_PHONES.. => world.phones_are_full(),
+            _ => {}
         }
         world
     }
@@ -268,6 +283,7 @@ impl World {
             Event::Stores(epoch) => self.stores(epoch),
             Event::Commits(epoch) => self.commits(epoch),
             Event::Restarts => self.restarts(),
+            Event::DatabaseGoes(ms) => self.database_goes(ms),
         }
     }
 

@@ -1,8 +1,23 @@
 //! What crashes do to the books: some words are owed no more, and others may come twice. What the database has stays owed.
 
+use ipsmgw::interwork::Ending;
+
 use super::{Book, Books, Subject};
 
 impl Books {
+    /// The database has the message, with the parts that it completes.
+    pub(crate) fn is_durable_as_a_whole(&mut self, subject: Subject) {
+        if let Subject::ShortMessage(number, part) = subject
+            && let Some(sm) = self.sm_mut(number)
+            && sm.parts[part].completes
+        {
+            for part in &mut sm.parts {
+                part.is_durable = true;
+            }
+        }
+        self.is_durable(subject);
+    }
+
     /// The database has the message, or the part.
     pub(crate) fn is_durable(&mut self, subject: Subject) {
         match subject {
@@ -35,8 +50,17 @@ impl Books {
         }
     }
 
+    /// A stored message has its outcome: its row goes. A crash may cut off the word about it.
+    pub(crate) fn stored_has_ended(&mut self, subject: Subject) {
+        if let Subject::InstantMessage(number, _) = subject
+            && let Some(im) = self.im_mut(number)
+        {
+            im.has_left_store = true;
+        }
+    }
+
     /// The gateway has crashed. The database has these.
-    pub(crate) fn crash(&mut self, kept: &[Subject]) {
+    pub(crate) fn crash(&mut self, kept: &[Subject], at_ms: u64) {
         for subject in kept {
             // What was under way may have been committed.
             self.is_durable(*subject);
@@ -53,6 +77,10 @@ impl Books {
                     if im.arrived_ms.is_some() && im.told.is_none() {
                         // Its sender asks again, or gives up.
                         im.arrived_ms = None;
+                    }
+                    let is_taken = im.is_acked() || im.has_2xx;
+                    if im.has_left_store && !is_kept(number) && im.endings.is_empty() && !is_taken {
+                        im.endings.push((Ending::Failed, at_ms));
                     }
                     let is_owed = im.wants.0 && im.told.is_some_and(|(status, _)| status < 300);
                     if is_owed && im.notified[0].is_empty() && !is_kept(number) {

@@ -47,6 +47,8 @@ pub(crate) struct Im {
     pub(super) told_before: Vec<u16>,
     /// The database has it, or had it.
     pub(crate) is_durable: bool,
+    /// It was stored, and has its outcome.
+    pub(super) has_left_store: bool,
 }
 
 impl Im {
@@ -80,6 +82,7 @@ impl Im {
             came_again: 0,
             told_before: Vec::new(),
             is_durable: false,
+            has_left_store: false,
         }
     }
 

@@ -194,7 +194,15 @@ impl Books {
         sm.parts[part].completes = true;
         sm.relayed += 1;
         let before = sm.remembered_at;
-        let is_another_attempt = std::mem::take(&mut sm.is_failed);
+        // Behind a crash, two copies of a message may have two outcomes: the phone has heard RP-ERROR if it takes another reference.
+        let requests = &sm.parts[part].requests;
+        let was_asked = |other: &Request| other.told.is_some() || other.told_before.is_some();
+        let is_of_new_reference = !requests
+            .iter()
+            .take(request)
+            .any(|other| other.rp_mr == requests[request].rp_mr && was_asked(other));
+        let is_another_attempt = std::mem::take(&mut sm.is_failed)
+            || sm.forgotten > 0 && request > 0 && is_of_new_reference;
         sm.is_decided = false;
         sm.relayed_with = (part, request);
         if sm.forgotten > 0 && before.is_none() || is_another_attempt {
@@ -306,9 +314,13 @@ impl Books {
         let Subject::ShortMessage(number, part) = subject else {
             return Ok(());
         };
+        let is_forgotten = self.is_forgotten(number);
         let Some(sm) = self.sm_mut(number) else {
             return Ok(());
         };
+        // The part was stored by itself.
+        let was_stored = sm.stored > 0 && sm.parts[part].is_durable;
+        sm.forgotten += usize::from(was_stored && is_forgotten);
         // With a message, or with a text that has gaps.
         let was_delivered = sm.parts.iter().any(|part| part.completes && part.is_acked);
         sm.parts[part].completes = false;

@@ -217,7 +217,12 @@ impl World {
     }
 
     fn sends_report(&mut self, message: &MessageOut) {
-        let named = header(&message.headers, "In-Reply-To").and_then(request_named);
+        let in_reply_to = header(&message.headers, "In-Reply-To");
+        if in_reply_to.is_some_and(|call_id| call_id.starts_with('m')) {
+            // The phone checks the report on its RP-SMMA.
+            return;
+        }
+        let named = in_reply_to.and_then(request_named);
         let (Some((number, place, request)), Ok((Direction::NetworkToMs, rp))) =
             (named, RpMessage::decode(&message.body))
         else {
