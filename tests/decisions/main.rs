@@ -34,6 +34,7 @@ mod sm_to_sm;
 mod status_reports;
 mod stop;
 mod storage;
+mod stored_behind;
 mod stored_messages;
 mod to_service_centre;
 mod world;

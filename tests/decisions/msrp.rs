@@ -533,6 +533,16 @@ fn a_session_without_a_first_frame_ends_soon() {
     }
 }
 
+#[test]
+fn an_msrp_sender_gets_its_response_before_it_gives_up() {
+    for (hold_timeout_ms, hold_ms) in [(20_000, 20_000), (25_000, 25_000), (30_000, 25_000)] {
+        assert_eq!(
+            MsrpLimits::new(80_000, hold_timeout_ms, 60_000).hold_ms,
+            hold_ms
+        );
+    }
+}
+
 /// A whole message comes in a session, and goes to the phone.
 fn send_hello(world: &mut World) -> Done {
     let mut session = Session::new();

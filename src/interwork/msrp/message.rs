@@ -59,10 +59,25 @@ pub struct HeldChunk {
 pub struct MsrpLimits {
     /// Most octets of a message.
     pub max_size: u32,
-    /// Milliseconds that the response to the last chunk is held. A sender gives up after 30 s (RFC 4975 §7.1.1).
+    /// Milliseconds that the response to the last chunk is held.
     pub hold_ms: u64,
     /// Milliseconds without a frame after which a session ends.
     pub idle_ms: u64,
+}
+
+impl MsrpLimits {
+    /// Longest time in milliseconds that the response to the last chunk is held: a sender gives up 30 s after its last octet
+    /// (RFC 4975 §7.1.1).
+    const LONGEST_HOLD_MS: u64 = 25_000;
+
+    /// The limits of a gateway that holds requests so long.
+    pub fn new(max_size: u32, hold_timeout_ms: u64, idle_ms: u64) -> Self {
+        Self {
+            max_size,
+            hold_ms: hold_timeout_ms.min(Self::LONGEST_HOLD_MS),
+            idle_ms,
+        }
+    }
 }
 
 /// Where and when a frame came in.

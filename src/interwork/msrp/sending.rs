@@ -15,6 +15,9 @@ use crate::wire::msrp::{
     ByteRange, Continuation, Frame, FrameWriter, Header, Ident, Method, MsrpUri, Path, Start,
 };
 
+/// Most clients of a person that are offered the same message.
+pub const MOST_OFFERS: usize = 8;
+
 /// Octets of a chunk. A larger one could not be interrupted (RFC 4975 §5.1).
 const CHUNK: u32 = 2048;
 

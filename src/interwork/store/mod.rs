@@ -1,5 +1,6 @@
 //! Store and forward: a message whose recipient is away is stored, and delivered when the recipient is back.
 
+pub(super) mod behind;
 pub(super) mod charging;
 pub(super) mod delivery;
 pub(super) mod session;

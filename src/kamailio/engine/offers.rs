@@ -5,8 +5,8 @@ use crate::exchange::{ExchangeKey, SentContent};
 use crate::interwork::Unsent;
 use crate::interwork::msrp::offer::own_uri;
 use crate::interwork::msrp::{
-    PeerDialog, Rooms as _, SendingSession, SendingState, Sent, SessionDialog, SessionFault,
-    describe,
+    MOST_OFFERS, PeerDialog, Rooms as _, SendingSession, SendingState, Sent, SessionDialog,
+    SessionFault, describe,
 };
 use crate::sip::{MessageOut, caller_routes, first_uri, tag, uri_of};
 use crate::wire::msrp::Path;
@@ -26,16 +26,13 @@ use crate::kamailio::sys::random::random;
 use crate::kamailio::sys::reply::Reply;
 use crate::kamailio::sys::transaction::FoundTransaction;
 
-/// Most clients that get the same offer.
-const MAX_CLIENTS: usize = 8;
-
 /// CSeq of the INVITE; the BYE has the next one.
 const INVITE_SEQUENCE: u32 = 10;
 
 /// The routes to the clients that get an offer.
 pub(crate) fn clients(offer: &MessageOut) -> Vec<Route> {
     let mut routes = contacts::routes_to(&offer.identity, state().flags.msrp);
-    routes.truncate(MAX_CLIENTS);
+    routes.truncate(MOST_OFFERS);
     routes
 }
 

@@ -64,9 +64,6 @@ fn msrp_socket(name: &str, sessions: u32) -> Result<Option<String>, SettingError
     Ok((sessions > 0).then(|| name.to_owned()))
 }
 
-/// Longest time in milliseconds that the last chunk of a message waits for its response.
-const LONGEST_MSRP_HOLD_MS: u64 = 25_000;
-
 /// The work of mod_init.
 pub(crate) fn start() -> Result<(), SettingError> {
     guard::log_panics();
@@ -149,12 +146,11 @@ pub(crate) fn start() -> Result<(), SettingError> {
         Storage::new(rows, parameters.max_pending, most_records, store_max)
     });
     sm_result_route::set_callback(parameters.sm_event_callback);
-    // A client gives its message up 30 s after the last octet (RFC 4975 §7.1.1).
-    let msrp_limits = MsrpLimits {
-        max_size: parameters.msrp_max_size,
-        hold_ms: gateway.policy.hold_timeout_ms.min(LONGEST_MSRP_HOLD_MS),
-        idle_ms: parameters.msrp_idle_ms,
-    };
+    let msrp_limits = MsrpLimits::new(
+        parameters.msrp_max_size,
+        gateway.policy.hold_timeout_ms,
+        parameters.msrp_idle_ms,
+    );
     set_state(GatewayState {
         sessions: Sessions::new(parameters.msrp_sessions, MAX_MESSAGES).ok_or_else(no_memory)?,
         offers: Sessions::new(parameters.msrp_sessions, 0).ok_or_else(no_memory)?,

@@ -8,13 +8,14 @@
 
 mod nodes;
 
+use std::collections::HashMap;
 use std::sync::atomic::AtomicI64;
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::exchange::{
     Exchange, ExchangeKey, Kind, StoredMessageState, Texts, encode, identity_in,
 };
-use crate::interwork::ChargingRecord;
+use crate::interwork::{ChargingRecord, others_wait_until, tried_again_ms};
 use crate::kamailio::state::now::now;
 use crate::kamailio::sys::database::{self, Database, DatabaseError, Field, Value};
 use crate::kamailio::sys::setting_error::SettingError;
@@ -52,15 +53,13 @@ pub(crate) struct Row {
     may_be_new: bool,
     /// Whether no node has it in memory from now on.
     is_at_rest: bool,
+    /// When a stored message that has failed is tried again, in milliseconds since 1970 UTC.
+    again_ms: Option<u64>,
     kind: &'static str,
     identity: String,
     due_ms: i64,
     record: Vec<u8>,
 }
-
-/// For how long messages are put off at most that are behind others of their recipient, in milliseconds: the end of their own
-/// validity is noticed then.
-const PUT_OFF_MS: i64 = 3_600_000;
 
 impl Row {
     /// The row of this exchange.
@@ -78,6 +77,7 @@ impl Row {
             key: exchange.key(),
             may_be_new,
             is_at_rest,
+            again_ms: tried_again_ms(exchange),
             kind: exchange.kind().name(),
             identity: identity.map_or_else(String::new, |identity| identity.as_str().to_owned()),
             due_ms: i64::try_from(exchange.header().due_ms).unwrap_or(i64::MAX),
@@ -332,26 +332,20 @@ impl StoredRows {
         }
     }
 
-    /// Of each recipient whose messages wait for another attempt: those that were not read with them wait as long, at most an hour.
-    /// Their own time is over, so the schedule would find the recipient by them again at once.
+    /// Of each recipient whose messages wait for another attempt: the other messages wait, too.
     fn put_off_the_rest(&self, changes: &[RowChange<'_>]) -> Result<(), DatabaseError> {
-        let mut put_off: Vec<(&str, i64)> = Vec::new();
+        let mut again: HashMap<&str, Vec<u64>> = HashMap::new();
         for change in changes {
-            let RowChange::Put(row) = change else {
-                continue;
-            };
-            if !row.is_at_rest || row.may_be_new {
-                continue;
-            }
-            match put_off.iter_mut().find(|(of, _)| *of == row.identity) {
-                Some((_, until_ms)) => *until_ms = row.due_ms.min(*until_ms),
-                None => put_off.push((&row.identity, row.due_ms)),
+            if let RowChange::Put(row) = change
+                && let Some(again_ms) = row.again_ms
+            {
+                again.entry(&row.identity).or_default().push(again_ms);
             }
         }
-        let latest_ms = i64::try_from(now().unix_ms).unwrap_or(i64::MAX) + PUT_OFF_MS;
         let (table, kind) = (self.table, Kind::StoredMessage.name());
-        put_off.into_iter().try_for_each(|(identity, until_ms)| {
-            let (Some(identity), until_ms) = (quoted(identity), until_ms.min(latest_ms)) else {
+        again.into_iter().try_for_each(|(identity, again_ms)| {
+            let until_ms = others_wait_until(again_ms, now());
+            let (Some(identity), Some(until_ms)) = (quoted(identity), until_ms) else {
                 return Ok(());
             };
             self.database.run(&format!(
