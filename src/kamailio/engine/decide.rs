@@ -34,9 +34,26 @@ pub(crate) fn decide_for(identity: &Identity, input: Input<'_>, now: Now) -> Ste
     decide_in(locked, input, now)
 }
 
+/// The same. `note` sees the step under the lock of the bucket, before another process sees its changes.
+pub(crate) fn decide_for_and_note(
+    identity: &Identity,
+    input: Input<'_>,
+    now: Now,
+    note: impl FnOnce(&Step),
+) -> Step {
+    let mut locked = state().table.lock(identity.as_str(), now.unix_ms);
+    let step = decide_locked(&mut locked, input, now);
+    note(&step);
+    step
+}
+
 /// Decides an input for the exchanges of a locked bucket.
 pub(crate) fn decide_in(mut locked: Locked<'_>, input: Input<'_>, now: Now) -> Step {
-    let mut step = state().gateway.handle(input, now, &mut locked);
+    decide_locked(&mut locked, input, now)
+}
+
+fn decide_locked(locked: &mut Locked<'_>, input: Input<'_>, now: Now) -> Step {
+    let mut step = state().gateway.handle(input, now, locked);
     let mut behind = locked.commit(&step.changes);
     if let Some(storage) = &state().storage
         && (!behind.is_empty() || is_kept(&step))

@@ -51,10 +51,11 @@ pub(crate) fn offer(
     let own = own.address();
     let signalling = own_sockets::signalling(route.socket.as_deref().unwrap_or(socket));
     let (_, contact) = signalling.ok_or(Unsent::NoSocket)?;
-    let token = state
+    let place = state
         .offers
-        .free_token([random(), random()])
+        .reserve([random(), random()])
         .ok_or(Unsent::NoSessionLeft)?;
+    let token = place.token();
     let (uri, number) = own_uri(&own, websocket.is_some(), token.as_str())
         .zip(number_of(&token))
         .ok_or(Unsent::TooLong)?;
@@ -63,7 +64,7 @@ pub(crate) fn offer(
     let text = |text: &Option<String>| text.as_deref().unwrap_or_default().to_owned();
     session.next_hop = Text::new(&text(&route.next_hop)).ok_or(Unsent::TooLong)?;
     session.socket = Text::new(&text(&route.socket)).unwrap_or_default();
-    if !state.offers.open(session, &state.msrp_limits) {
+    if !place.open(session, &state.msrp_limits) {
         return Err(Unsent::NoSessionLeft);
     }
     let mut message = offer.clone();

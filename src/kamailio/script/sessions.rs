@@ -11,7 +11,7 @@ use crate::interwork::msrp::{
     Received, SessionDialog, SessionFault, token_of,
 };
 use crate::interwork::{Input, Refusal, Verdict};
-use crate::kamailio::engine::decide::decide_for;
+use crate::kamailio::engine::decide::decide_for_and_note;
 use crate::kamailio::engine::execute::{Context, execute, handle, refuse_without_means};
 use crate::kamailio::engine::message_view::MessageView;
 use crate::kamailio::engine::offer_answers;
@@ -40,9 +40,6 @@ script_functions! {
 }
 
 const MALFORMED: i32 = -2;
-
-/// How often a new session looks for a place.
-const PLACE_ATTEMPTS: usize = 16;
 
 /// `ipsmgw_session()`: takes an INVITE that offers an MSRP session, and the requests of a session that it has taken.
 fn session(msg: SipMsg<'_>) -> i32 {
@@ -189,23 +186,16 @@ fn new_session(msg: Request<'_>) -> Result<(Accepted, Token), Box<Refusal>> {
         capacity: state.sessions.capacity(),
     };
     state.gateway.check_session(&message, open, now)?;
-    // Another process may take the same place.
-    for _ in 0..PLACE_ATTEMPTS {
-        let token = state.sessions.free_token([random(), random()]);
-        let token = token.ok_or(NoSession::Full)?;
-        let accepted = answer_offer(msg, token.as_str())?;
-        let session = MsrpSession::offered_by(
-            &message,
-            &accepted,
-            token,
-            (dialog(msg), peer_dialog(msg)),
-            now,
-        )?;
-        if state.sessions.open(session, &state.msrp_limits) {
-            return Ok((accepted, token));
-        }
+    let place = state.sessions.reserve([random(), random()]);
+    let place = place.ok_or(NoSession::Full)?;
+    let token = place.token();
+    let accepted = answer_offer(msg, token.as_str())?;
+    let dialogs = (dialog(msg), peer_dialog(msg));
+    let session = MsrpSession::offered_by(&message, &accepted, token, dialogs, now)?;
+    match place.open(session, &state.msrp_limits) {
+        true => Ok((accepted, token)),
+        false => Err(NoSession::Full.into()),
     }
-    Err(NoSession::Full.into())
 }
 
 /// A new offer in a session (RFC 4975 §8.4).
@@ -333,23 +323,18 @@ fn deliver(token: &Token, message: usize) {
         im: &im,
         hold_ms: limits.hold_ms,
     };
-    let step = decide_for(&im.identity, input, now);
-    match step.verdict {
-        Verdict::Queued(exchange) => {
-            state.sessions.wait(exchange, *token, message);
-            let sent_as = |open: &mut crate::kamailio::state::sessions::Open<_>| {
-                open.session.sent_as(message, exchange);
-            };
-            if state
+    // Another process may end the exchange as soon as it sees it.
+    let step = decide_for_and_note(&im.identity, input, now, |step| {
+        if let Verdict::Queued(exchange) = step.verdict {
+            let note = |session: &mut MsrpSession| session.sent_as(message, exchange);
+            // False: its client has ended the session.
+            state
                 .sessions
-                .with(token.as_str(), limits, sent_as)
-                .is_none()
-            {
-                // Its client has ended the session.
-                state.sessions.take_waiting(exchange);
-            }
+                .wait(exchange, (token, message), limits, note);
         }
-        _ => ended_as(MsrpOutcome::NO_PLACE),
+    });
+    if !matches!(step.verdict, Verdict::Queued(_)) {
+        ended_as(MsrpOutcome::NO_PLACE);
     }
     execute(step, Context::Nothing);
 }

@@ -1,22 +1,28 @@
 //! MSRP sessions whose endpoint is the gateway, in shared memory: the sessions, the octets of their messages, and which
 //! exchanges they wait for. There is a table of sessions in which the gateway receives, and one of those in which it sends.
 
+mod pages;
+
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::exchange::{ExchangeKey, SentContent, SessionToken};
 use crate::interwork::msrp::{
-    ByteRuns, HeldChunk, MAX_MESSAGES, MsrpLimits, MsrpMessage, MsrpMessageState, MsrpSession,
-    PeerDialog, Rooms, Run, SendingSession, SendingState, SentNotification, SessionDialog,
-    Unanswered,
+    ByteRuns, HeldChunk, MsrpLimits, MsrpMessage, MsrpMessageState, MsrpSession, PeerDialog, Run,
+    SendingSession, SendingState, SentNotification, SessionDialog, Unanswered,
 };
 use crate::kamailio::sys::sharing::{AtomicU32, AtomicU64, Guarded, Memory, Plain, plain};
 use crate::wire::msrp::FailureReport;
 
-/// Octets of a page of a message: with its link it is a little less than 4 KiB.
-const PAGE: usize = 4_064;
+pub(crate) use pages::Pages;
 
 /// The name of a session: its place in four hexadecimal digits, and 120 random bits.
 pub(crate) type Token = SessionToken;
+
+/// In place of the time when the timer has to look at a place: the place is free.
+const FREE: u64 = u64::MAX;
+
+/// The same: a session will be opened at the place.
+const RESERVED: u64 = FREE - 1;
 
 /// A session, as the table sees it.
 pub(crate) trait Session: Plain + Copy {
@@ -49,7 +55,7 @@ impl Session for SendingSession {
 /// The sessions.
 pub(crate) struct Sessions<M: Memory, S: Session = MsrpSession> {
     places: M::Array<Guarded<M::Lock, Place<M, S>>>,
-    /// When the timer has to look at each place, in milliseconds since 1970 UTC; `u64::MAX`: never.
+    /// When the timer has to look at each place, in milliseconds since 1970 UTC; [`FREE`] or [`RESERVED`]: it has no session.
     due: M::Array<AtomicU64>,
     open: M::Box<AtomicU32>,
     waiting: M::Box<Guarded<M::Lock, Waiting<M>>>,
@@ -64,16 +70,6 @@ struct Place<M: Memory, S: Session> {
 pub(crate) struct Open<M: Memory, S: Session = MsrpSession> {
     pub(crate) session: S,
     pub(crate) pages: Pages<M>,
-}
-
-/// The octets of the messages of one session that are not finished.
-pub(crate) struct Pages<M: Memory> {
-    first: [Option<M::Box<Page<M>>>; MAX_MESSAGES],
-}
-
-struct Page<M: Memory> {
-    next: Option<M::Box<Page<M>>>,
-    octets: [u8; PAGE],
 }
 
 /// The messages whose outcome is awaited; the first `len` places are in use.
@@ -92,8 +88,6 @@ struct WaitingMessage {
 
 plain!([M: Memory, S: Session] struct Place<M, S> as Place { open });
 plain!([M: Memory, S: Session] struct Open<M, S> as Open { session, pages });
-plain!([M: Memory] struct Pages<M> as Pages { first });
-plain!([M: Memory] struct Page<M> as Page { next, octets });
 plain!([M: Memory] struct Waiting<M> as Waiting { len, messages });
 plain!(struct WaitingMessage { exchange, token, message });
 plain!(struct MsrpSession {
@@ -128,6 +122,43 @@ plain!(
     }
 );
 
+/// A place that is kept for a session until it is opened, or dropped.
+pub(crate) struct Reserved<'t, M: Memory, S: Session> {
+    sessions: &'t Sessions<M, S>,
+    number: usize,
+    token: Token,
+}
+
+impl<M: Memory, S: Session> Reserved<'_, M, S> {
+    /// The name that the session must have.
+    pub(crate) const fn token(&self) -> Token {
+        self.token
+    }
+
+    /// Opens the session. False: shared memory is full.
+    pub(crate) fn open(self, session: S, limits: &MsrpLimits) -> bool {
+        debug_assert_eq!(session.token(), self.token, "the place is that of the name");
+        let due_ms = session.due_ms(limits);
+        let pages = Pages::EMPTY;
+        let Some(open) = M::boxed(Open { session, pages }) else {
+            return false;
+        };
+        let sessions = self.sessions;
+        let mut place = sessions.places[self.number].lock();
+        place.open = Some(open);
+        sessions.due[self.number].store(due_ms, Relaxed);
+        sessions.open.fetch_add(1, Relaxed);
+        std::mem::forget(self);
+        true
+    }
+}
+
+impl<M: Memory, S: Session> Drop for Reserved<'_, M, S> {
+    fn drop(&mut self) {
+        self.sessions.due[self.number].store(FREE, Relaxed);
+    }
+}
+
 impl<M: Memory, S: Session> Sessions<M, S> {
     /// In mod_init, for so many sessions, each of which has so many messages that wait for an outcome; `None` when shared
     /// memory is too small.
@@ -136,7 +167,7 @@ impl<M: Memory, S: Session> Sessions<M, S> {
         let messages = M::array(places * waiting, |_| None)?;
         Some(Self {
             places: M::array(places, |_| Guarded::new(Place { open: None }))?,
-            due: M::array(places, |_| AtomicU64::new(u64::MAX))?,
+            due: M::array(places, |_| AtomicU64::new(FREE))?,
             open: M::boxed(AtomicU32::new(0))?,
             waiting: M::boxed(Guarded::new(Waiting { len: 0, messages }))?,
             waits: M::boxed(AtomicU32::new(0))?,
@@ -153,39 +184,30 @@ impl<M: Memory, S: Session> Sessions<M, S> {
         self.open.load(Relaxed)
     }
 
-    /// A name for a new session, at a place that is free just now; `None`: all are taken.
-    pub(crate) fn free_token(&self, random: [u64; 2]) -> Option<Token> {
+    /// A place for a new session, and its name; `None`: all places are taken.
+    pub(crate) fn reserve(&self, random: [u64; 2]) -> Option<Reserved<'_, M, S>> {
         let count = self.places.len();
-        let start = usize::try_from(random[0]).unwrap_or(0);
-        let mut places = (0..count).map(|step| (start % count + step) % count);
-        let place = places.find(|place| self.due[*place].load(Relaxed) == u64::MAX)?;
         let [first, second] = random;
-        Token::new(&format!("{place:04x}{:014x}{second:016x}", first >> 8))
-    }
-
-    /// Opens a session at the place that its token names. False: the place or the memory is taken.
-    pub(crate) fn open(&self, session: S, limits: &MsrpLimits) -> bool {
-        let due_ms = session.due_ms(limits);
-        let Some(number) = place_of(session.token().as_str()) else {
-            return false;
+        let start = usize::try_from(first).unwrap_or(0);
+        let mut numbers = (0..count).map(|step| (start % count + step) % count);
+        let take = |number: &usize| {
+            let due = &self.due[*number];
+            due.load(Relaxed) == FREE
+                && due
+                    .compare_exchange(FREE, RESERVED, Relaxed, Relaxed)
+                    .is_ok()
         };
-        let Some(place) = self.places.get(number) else {
-            return false;
+        let number = numbers.find(take)?;
+        let token = Token::new(&format!("{number:04x}{:014x}{second:016x}", first >> 8));
+        let Some(token) = token else {
+            self.due[number].store(FREE, Relaxed);
+            return None;
         };
-        let pages = Pages {
-            first: [const { None }; MAX_MESSAGES],
-        };
-        let Some(open) = M::boxed(Open { session, pages }) else {
-            return false;
-        };
-        let mut place = place.lock();
-        if place.open.is_some() {
-            return false;
-        }
-        place.open = Some(open);
-        self.due[number].store(due_ms, Relaxed);
-        self.open.fetch_add(1, Relaxed);
-        true
+        Some(Reserved {
+            sessions: self,
+            number,
+            token,
+        })
     }
 
     /// Works on a session under its lock; `None`: there is none of this name.
@@ -221,7 +243,7 @@ impl<M: Memory, S: Session> Sessions<M, S> {
         }
         let last = read(&open.session);
         place.open = None;
-        self.due[number].store(u64::MAX, Relaxed);
+        self.due[number].store(FREE, Relaxed);
         self.open.fetch_sub(1, Relaxed);
         drop(place);
         self.wait_no_longer(token);
@@ -273,7 +295,7 @@ impl<M: Memory, S: Session> Sessions<M, S> {
     /// The names of all sessions for which this holds.
     pub(crate) fn those(&self, is_meant: impl Fn(&S) -> bool) -> Vec<Token> {
         let open = self.due.iter().zip(self.places.iter());
-        let open = open.filter(|(due, _)| due.load(Relaxed) != u64::MAX);
+        let open = open.filter(|(due, _)| due.load(Relaxed) < RESERVED);
         open.filter_map(|(_, place)| {
             let place = place.lock();
             let session = &place.open.as_deref()?.session;
@@ -282,18 +304,32 @@ impl<M: Memory, S: Session> Sessions<M, S> {
         .collect()
     }
 
-    /// A message waits for the outcome of an exchange.
-    pub(crate) fn wait(&self, exchange: ExchangeKey, token: Token, message: usize) -> bool {
+    /// A message of a session waits for the outcome of an exchange; `note` notes that in the session. False: the session has ended.
+    pub(crate) fn wait(
+        &self,
+        exchange: ExchangeKey,
+        (token, message): (&Token, usize),
+        limits: &MsrpLimits,
+        note: impl FnOnce(&mut S),
+    ) -> bool {
+        let waits = self.with(token.as_str(), limits, |open| {
+            note(&mut open.session);
+            self.put_waiting(WaitingMessage {
+                exchange,
+                token: *token,
+                message: u8::try_from(message).unwrap_or(u8::MAX),
+            })
+        });
+        waits.unwrap_or(false)
+    }
+
+    fn put_waiting(&self, message: WaitingMessage) -> bool {
         let mut waiting = self.waiting.lock();
         let len = waiting.len;
         let Some(place) = waiting.messages.get_mut(len) else {
             return false;
         };
-        *place = Some(WaitingMessage {
-            exchange,
-            token,
-            message: u8::try_from(message).unwrap_or(u8::MAX),
-        });
+        *place = Some(message);
         waiting.len += 1;
         self.waits.fetch_add(1, Relaxed);
         true
@@ -319,68 +355,6 @@ impl<M: Memory, S: Session> Sessions<M, S> {
     }
 }
 
-impl<M: Memory> Pages<M> {
-    /// So many octets of a message from this one on.
-    pub(crate) fn read_at(&self, message: usize, at: u32, len: u32) -> Vec<u8> {
-        let (at, len) = (at as usize, len as usize);
-        let mut octets = self.read(message, at + len);
-        octets.drain(..at.min(octets.len()));
-        octets
-    }
-
-    /// The first octets of a message.
-    pub(crate) fn read(&self, message: usize, len: usize) -> Vec<u8> {
-        let mut octets = Vec::with_capacity(len);
-        let mut next = self.first.get(message).and_then(Option::as_deref);
-        while let Some(page) = next {
-            let rest = len - octets.len();
-            octets.extend_from_slice(page.octets.get(..rest.min(PAGE)).unwrap_or_default());
-            next = page.next.as_deref();
-        }
-        octets
-    }
-}
-
-impl<M: Memory> Rooms for Pages<M> {
-    fn write(&mut self, message: usize, at: u32, octets: &[u8]) -> bool {
-        let Ok(mut at) = usize::try_from(at) else {
-            return false;
-        };
-        let Some(mut link) = self.first.get_mut(message) else {
-            return false;
-        };
-        let mut rest = octets;
-        while !rest.is_empty() {
-            if link.is_none() {
-                *link = M::boxed(Page {
-                    next: None,
-                    octets: [0; PAGE],
-                });
-            }
-            let Some(page) = link.as_deref_mut() else {
-                return false;
-            };
-            if let Some(room) = page.octets.get_mut(at..) {
-                let count = room.len().min(rest.len());
-                let (now, later) = rest.split_at(count);
-                room[..count].copy_from_slice(now);
-                rest = later;
-                at = 0;
-            } else {
-                at -= PAGE;
-            }
-            link = &mut page.next;
-        }
-        true
-    }
-
-    fn clear(&mut self, message: usize) {
-        if let Some(first) = self.first.get_mut(message) {
-            *first = None;
-        }
-    }
-}
-
 /// The number of a session, for callbacks: its place, and 48 of its random bits.
 pub(crate) fn number_of(token: &Token) -> Option<u64> {
     u64::from_str_radix(token.as_str().get(..16)?, 16).ok()
@@ -397,109 +371,5 @@ fn is_same(known: &str, given: &str) -> bool {
     known.len() == given.len() && pairs.fold(0, |wrong, (a, b)| wrong | a ^ b) == 0
 }
 
-#[cfg(all(test, not(loom)))]
-mod tests {
-    use super::*;
-    use crate::base::Text;
-    use crate::kamailio::sys::sharing::Heap;
-
-    const LIMITS: MsrpLimits = MsrpLimits {
-        max_size: 80_000,
-        hold_ms: 20_000,
-        idle_ms: 60_000,
-    };
-
-    fn session(token: Token) -> MsrpSession {
-        MsrpSession {
-            token,
-            own: Text::EMPTY,
-            peer: Text::EMPTY,
-            path: Text::EMPTY,
-            connection: Some(1),
-            may_move: false,
-            takes_notifications: false,
-            dialog: 0,
-            peer_dialog: None,
-            identity: Text::EMPTY,
-            from: Text::EMPTY,
-            privacy: Text::EMPTY,
-            recipient: Text::EMPTY,
-            active_ms: 1_000,
-            messages: [None; MAX_MESSAGES],
-            delivered: [0; _],
-            unanswered: Unanswered::default(),
-        }
-    }
-
-    #[test]
-    fn a_session_is_found_by_its_whole_name_alone() {
-        let sessions = Sessions::<Heap>::new(2, MAX_MESSAGES).unwrap();
-        let tokens: Vec<Token> = [[5, 6], [7, 8]]
-            .into_iter()
-            .map(|random| {
-                let token = sessions.free_token(random).unwrap();
-                assert!(sessions.open(session(token), &LIMITS));
-                assert!(!sessions.open(session(token), &LIMITS));
-                token
-            })
-            .collect();
-        assert_eq!((sessions.len(), sessions.free_token([1, 2])), (2, None));
-        let [first, second] = [tokens[0].as_str(), tokens[1].as_str()];
-        assert_eq!(sessions.with(first, &LIMITS, |_| 7), Some(7));
-        let guessed = [&first[..33], "x"].concat();
-        for wrong in ["", "00", "ffff", &guessed, &first[..33]] {
-            assert_eq!(sessions.with(wrong, &LIMITS, |_| ()), None, "{wrong}");
-            assert!(!sessions.end(wrong));
-        }
-        assert_eq!(sessions.due(60_999), []);
-        assert_eq!(sessions.due(61_000).len(), 2);
-        assert!(sessions.end(second) && !sessions.end(second));
-        assert_eq!(sessions.len(), 1);
-        assert!(sessions.free_token([1, 2]).is_some());
-    }
-
-    #[test]
-    fn octets_in_any_order() {
-        let octets: Vec<u8> = (0..3 * PAGE + 7).map(|at| (at % 251) as u8).collect();
-        let mut pages = Pages::<Heap> {
-            first: [const { None }; MAX_MESSAGES],
-        };
-        for (start, end) in [
-            (PAGE - 3, 3 * PAGE + 7),
-            (0, 5),
-            (5, PAGE - 1),
-            (PAGE, PAGE),
-        ] {
-            let at = u32::try_from(start).unwrap();
-            assert!(pages.write(1, at, &octets[start..end]));
-        }
-        assert_eq!(pages.read(1, octets.len()), octets);
-        assert_eq!(pages.read(0, 3), [0; 0]);
-        assert!(!pages.write(MAX_MESSAGES, 0, b"x"));
-        pages.clear(1);
-        assert_eq!(pages.read(1, 3), [0; 0]);
-    }
-
-    #[test]
-    fn outcomes_find_their_message_once() {
-        let sessions = Sessions::<Heap>::new(1, MAX_MESSAGES).unwrap();
-        let key = |serial| ExchangeKey::new(1, serial).unwrap();
-        let token = Token::new("0000").unwrap();
-        assert_eq!(sessions.take_waiting(key(1)), None);
-        for serial in 1..=MAX_MESSAGES as u64 {
-            assert!(sessions.wait(key(serial), token, serial as usize));
-        }
-        assert!(!sessions.wait(key(100), token, 0));
-        assert_eq!(sessions.take_waiting(key(2)), Some((token, 2)));
-        assert_eq!(sessions.take_waiting(key(2)), None);
-        assert_eq!(sessions.take_waiting(key(4)), Some((token, 4)));
-        assert!(sessions.wait(key(100), token, 0));
-        let other = Token::new("0001").unwrap();
-        assert!(sessions.wait(key(101), other, 1));
-        assert!(!sessions.end(token.as_str()), "it was never opened");
-        sessions.wait_no_longer(token.as_str());
-        assert_eq!(sessions.take_waiting(key(100)), None);
-        assert_eq!(sessions.take_waiting(key(101)), Some((other, 1)));
-        assert_eq!(sessions.waits.load(Relaxed), 0);
-    }
-}
+#[cfg(test)]
+mod tests;
