@@ -28,6 +28,7 @@ mod sys;
 #[allow(dead_code, reason = "each test uses a part of it")]
 mod state {
     mod answered;
+    mod backlog;
     pub(super) mod exchanges;
     mod plain;
     mod refusals;

@@ -5,6 +5,7 @@
 
 pub(super) mod answered;
 pub(super) mod authorization;
+mod backlog;
 pub(super) mod charging;
 pub(super) mod contact_flags;
 pub(super) mod counters;

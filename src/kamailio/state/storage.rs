@@ -3,6 +3,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
+use super::backlog::Backlog;
 use super::counters::DATABASE_ERROR;
 use super::exchanges::Behind;
 use super::ring::Ring;
@@ -18,7 +19,7 @@ use crate::kamailio::sys::sharing::{AtomicU32, Guarded, Memory, Shm, ShmBox, pla
 /// At least so many exchanges may wait to be written before a sender is told about them.
 const LEAST_ASKED: usize = 1024;
 
-/// Each open exchange may change so often before the database follows.
+/// Each open exchange may change so often before the queue takes more memory.
 const CHANGES_EACH: usize = 8;
 
 /// An exchange that waits for the database.
@@ -79,7 +80,7 @@ plain!(
 
 /// What waits, and the records of all `Work::Charge` and the senders of all `Work::AskList` in it, in their order.
 struct Queue {
-    waiting: Ring<Shm, Waiting>,
+    waiting: Backlog<Shm, Waiting>,
     records: Ring<Shm, Option<ChargingRecord>>,
     senders: Ring<Shm, TransactionId>,
 }
@@ -204,7 +205,7 @@ impl Storage {
         };
         // Exchanges that are open may change and end while the database is away; they are never refused.
         let queue = Queue {
-            waiting: Ring::new(most_asked * CHANGES_EACH, nothing).ok_or_else(failed)?,
+            waiting: Backlog::new(most_asked * CHANGES_EACH, nothing).ok_or_else(failed)?,
             records: Ring::new(most_records as usize, None).ok_or_else(failed)?,
             senders: Ring::new(most_asked, TransactionId::default()).ok_or_else(failed)?,
         };
@@ -268,11 +269,13 @@ impl Storage {
         true
     }
 
-    /// The database follows a commit. The caller holds the lock of the bucket: the order is that of the commits.
+    /// The database follows a commit. The caller holds the lock of the bucket: the order is that of the commits. No change is lost while
+    /// there is shared memory: a row of an exchange that has ended would be taken up at the next start, and be delivered again.
     pub(crate) fn follow(&self, behind: &[Behind]) {
         if behind.is_empty() {
             return;
         }
+        let mut lost = 0;
         let mut queue = self.queue.lock();
         for change in behind {
             let (key, work) = match *change {
@@ -280,13 +283,20 @@ impl Storage {
                 Behind::Released(key) => (key, Work::Release),
                 Behind::Ended(key) => (key, Work::Delete),
             };
-            if queue.waiting.put(Waiting { key, work }) {
+            if queue.waiting.append(Waiting { key, work }) {
                 self.waiting.fetch_add(1, Relaxed);
             } else {
-                DATABASE_ERROR.count();
+                lost += 1;
             }
         }
         drop(queue);
+        if lost > 0 {
+            DATABASE_ERROR.count();
+            tracing::error!(
+                changes = lost,
+                "shared memory is full: changes of exchanges are not written to store_table, and a message may be delivered again after a restart. Start Kamailio with a larger -m"
+            );
+        }
         self.bell.ring();
     }
 
