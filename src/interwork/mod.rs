@@ -51,6 +51,7 @@ pub use counter::Counter;
 pub use ended::{Ended, Ending};
 pub use gateway::Gateway;
 pub use im_to_sm::report::expects;
+pub use im_to_sm::submission::is_reported;
 pub use input::{
     DeliveredAs, DeliveryOut, ImToStore, Input, Named, NotifyIn, PartIn, RecipientIn, ReportIn,
     RpReport, SmIn, SmToStore, StatusReportIn, StatusReportOut, TranslatedDelivery, TranslatedIm,

@@ -347,3 +347,23 @@ fn recipient_in_another_spelling_is_matched_by_tp_mr() {
     let done = reported(&mut world, &with_recipient(tp_mr, &[0x00, 0x80]));
     assert_eq!(done.counted, [Counter::ReportUnknown]);
 }
+
+#[test]
+fn a_gateway_knows_which_reports_are_on_its_messages() {
+    let mut world = world();
+    let tp_mrs = taken(&mut world, BOTH, "hello");
+    for (tp_mr, is_known) in [(tp_mrs[0], true), (tp_mrs[0].wrapping_add(1), false)] {
+        let octets = from_bob(tp_mr, 0x00);
+        let message = from_centre(&octets, None);
+        let refusal = world
+            .gateway
+            .translate_sm(&message, world.now)
+            .err()
+            .unwrap();
+        let report = refusal.status_report.unwrap();
+        assert_eq!(
+            ipsmgw::interwork::is_reported(&report, &mut world.store),
+            is_known
+        );
+    }
+}

@@ -1,8 +1,8 @@
 //! Instant messages that a service centre has accepted, until its status report (rows STA-1 to STA-4, STA-6).
 
 use crate::exchange::{
-    ExchangeKey, Full, Header, IdentityKey, ImToSm, ImToSmState, ImToSmTexts, Kind, Party, Stored,
-    Submitted, SubmittedTexts, Wants,
+    ExchangeKey, Full, Header, IdentityKey, ImToSm, ImToSmState, ImToSmTexts, Kind, Party, Store,
+    Stored, Submitted, SubmittedTexts, View, Wants,
 };
 use crate::interwork::counter::Counter;
 use crate::interwork::handle::Turn;
@@ -94,7 +94,7 @@ impl Turn<'_> {
 
     /// SMS-STATUS-REPORT: its RP-ACK is on its way.
     pub(crate) fn status_reported(&mut self, report: &StatusReportIn) {
-        let Some((kept, recipient)) = self.reported_submission(report) else {
+        let Some((kept, recipient)) = reported_submission(&self.view, report) else {
             return self.count(Counter::ReportUnknown);
         };
         let key = kept.header.key;
@@ -143,35 +143,6 @@ impl Turn<'_> {
         }
     }
 
-    /// The reported message and its recipient. If TP-Recipient-Address differs from our TP-DA (a national number, or
-    /// empty), TP-MR alone decides, if only one message has it.
-    fn reported_submission(&self, report: &StatusReportIn) -> Option<(Submitted, TpAddress)> {
-        let identity = IdentityKey::of(&report.identity);
-        let recipient = report.recipient.value();
-        let mut theirs = self.view.by_tp_mr(identity, report.tp_mr);
-        let exact = theirs.find(|kept| {
-            let submitted_to = self.submitted_to(kept);
-            submitted_to.is_some_and(|address| address.value() == recipient)
-        });
-        if let Some(kept) = exact {
-            return Some((kept, report.recipient));
-        }
-        if report.recipient.type_of_number() == TypeOfNumber::International {
-            return None;
-        }
-        let mut theirs = self.view.by_tp_mr(identity, report.tp_mr);
-        let (only, None) = (theirs.next()?, theirs.next()) else {
-            return None;
-        };
-        Some((only, self.submitted_to(&only)?))
-    }
-
-    fn submitted_to(&self, kept: &Submitted) -> Option<TpAddress> {
-        let texts = self.view.texts(kept.header.key)?;
-        let submit = submit(SubmittedTexts::of(&texts).rp_data)?;
-        Some(submit.destination_address)
-    }
-
     /// Whether another part of the message is on its way or not yet reported.
     fn has_more(&self, message: ExchangeKey) -> bool {
         let is_open = self.get::<ImToSm>(message).is_some_and(|last| {
@@ -215,6 +186,40 @@ impl Turn<'_> {
             self.view.end(kept.header.key);
         }
     }
+}
+
+/// Whether a status report of a service centre is about a message of these exchanges. Nothing is changed.
+pub fn is_reported(report: &StatusReportIn, exchanges: &mut dyn Store) -> bool {
+    reported_submission(&View::of(exchanges), report).is_some()
+}
+
+/// The reported message and its recipient. If TP-Recipient-Address differs from our TP-DA (a national number, or
+/// empty), TP-MR alone decides, if only one message has it.
+fn reported_submission(view: &View<'_>, report: &StatusReportIn) -> Option<(Submitted, TpAddress)> {
+    let identity = IdentityKey::of(&report.identity);
+    let recipient = report.recipient.value();
+    let mut theirs = view.by_tp_mr(identity, report.tp_mr);
+    let exact = theirs.find(|kept| {
+        let submitted_to = submitted_to(view, kept);
+        submitted_to.is_some_and(|address| address.value() == recipient)
+    });
+    if let Some(kept) = exact {
+        return Some((kept, report.recipient));
+    }
+    if report.recipient.type_of_number() == TypeOfNumber::International {
+        return None;
+    }
+    let mut theirs = view.by_tp_mr(identity, report.tp_mr);
+    let (only, None) = (theirs.next()?, theirs.next()) else {
+        return None;
+    };
+    Some((only, submitted_to(view, &only)?))
+}
+
+fn submitted_to(view: &View<'_>, kept: &Submitted) -> Option<TpAddress> {
+    let texts = view.texts(kept.header.key)?;
+    let submit = submit(SubmittedTexts::of(&texts).rp_data)?;
+    Some(submit.destination_address)
 }
 
 /// The SMS-SUBMIT in an RP-DATA.

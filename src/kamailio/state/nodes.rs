@@ -176,6 +176,11 @@ impl Nodes {
         next_holder(exchange.node(), self.node(), source, self.others())
     }
 
+    /// The next node for what names no node and is not for this one: a message goes round all nodes, once.
+    pub(crate) fn next_in_round(&self, source: &str) -> Option<OtherNode> {
+        next_holder(0, self.node(), source, self.others())
+    }
+
     /// The node that joins the parts of this sender's long messages, if it is another one. All nodes choose the same, as far as
     /// they agree on which nodes live. Each choice has a greater weight than the one before, so no message goes in a circle.
     pub(crate) fn that_joins(&self, sender: &str) -> Option<OtherNode> {
@@ -228,6 +233,15 @@ mod tests {
         assert_eq!(round(1, 2, &three), [2, 1, 3]);
         assert_eq!(round(2, 1, &three), [1, 2, 3, 1]);
         assert_eq!(round(3, 3, &three), [3, 1, 2]);
+    }
+
+    #[test]
+    fn what_names_no_node_goes_round_once() {
+        let three = [(1, true), (2, true), (3, true)];
+        assert_eq!(round(0, 1, &three), [1, 2, 3]);
+        assert_eq!(round(0, 2, &three), [2, 1, 3]);
+        assert_eq!(round(0, 3, &three), [3, 1, 2, 3]);
+        assert_eq!(round(0, 2, &[(1, false), (2, true)]), [2]);
     }
 
     #[test]

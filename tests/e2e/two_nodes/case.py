@@ -5,7 +5,9 @@ import re
 
 import sms
 from databases import Postgres
-from e2e import CFG, ImClient, Phone, equal, run, say
+import sip
+from e2e import CFG, ImClient, Phone, ServiceCentre, equal, run, say
+from gateway import free_port
 from nodes import Balancer, Nodes, user
 
 BOB = "sip:+15550002@ims.example"
@@ -128,6 +130,71 @@ async def two_nodes():
         await killed(nodes, ways, bobs, carols, dave)
 
 
+class CpimClient(ImClient):
+    """A client that reads message/cpim and asks for notifications."""
+
+    features = ";+g.oma.sip-im"
+
+
+def cpim(from_, to, fields, body):
+    lines = f"From: <{from_}>\r\nTo: <{to}>\r\nNS: imdn <urn:ietf:params:imdn>\r\n{fields}\r\n{body}"
+    return lines.encode()
+
+
+async def status_report(nodes, port):
+    say("a status report of a service centre that comes to the node that did not submit the message")
+    first, second = nodes.all
+    centre = ServiceCentre(await first.endpoint(host="127.0.0.2", port=port), first.domain)
+    bob = await user(first, CpimClient, "bob")
+    me, you = "sip:+15550002@ims.example", "sip:+15558888@ims.example"
+    wanted = "imdn.Message-ID: m7\r\nimdn.Disposition-Notification: positive-delivery, negative-delivery\r\n"
+    body = cpim(me, you, wanted, "Content-Type: text/plain\r\n\r\ntell me")
+    sending = asyncio.create_task(bob.send_im(you, body, "message/cpim"))
+    request, message = await asyncio.wait_for(centre.submitted.get(), 10)
+    await centre.report_to(sip.addr_spec(request.get("P-Asserted-Identity")), sms.rp_ack(message.mr, network=True), request.get("Call-ID"))
+    equal((await sending).status, 202, "the sender's answer: taken, not delivered")
+    centre.endpoint.gateway = second.address
+    report = sms.status_report(message.tpdu.mr, "+15558888", 0x00, when=1780000000)
+    sent = await centre.deliver(me, "", "", tpdu=report)
+    equal((await sent.outcome()).kind, "RP-ACK", "the centre is answered")
+    notification = (await bob.next_message(10)).body.decode()
+    equal("<message-id>m7</message-id>" in notification and "<delivered/>" in notification, True, notification)
+    say("a status report on nothing goes round, and is acknowledged once")
+    sent = await centre.deliver(me, "", "", tpdu=sms.status_report(250, "+15558888", 0))
+    equal((await sent.outcome()).kind, "RP-ACK", "the centre is answered")
+    await first.until(lambda: sum(node.statistics("ipsmgw")["report_unknown"] for node in nodes.all) == 1, what="report_unknown")
+
+
+async def notification(nodes):
+    say("a client's notification that comes to the node that did not send the message")
+    first, second = nodes.all
+    alice, carol = await user(first, Phone, "alice"), await user(second, CpimClient, "carol")
+    await first.until(lambda: "+15550003" in first.registered(), what="the registration at the first node")
+    carol.answers.append(202)
+    sent = await alice.send_rp(sms.rp_data(5, alice.centre, sms.submit("+15550003", "hi", mr=9, srr=True)))
+    equal((await sent.outcome()).kind, "RP-ACK", "the submit report")
+    body = (await carol.next_message(10)).body.decode()
+    message_id = re.search(r"(?im)^\S*Message-ID: (\S+)", body).group(1)
+    document = (
+        f'<imdn xmlns="urn:ietf:params:xml:ns:imdn"><message-id>{message_id}</message-id><datetime>2026-01-01T12:00:00Z</datetime>'
+        "<delivery-notification><status><delivered/></status></delivery-notification></imdn>"
+    )
+    part = f"Content-Type: message/imdn+xml\r\nContent-Disposition: notification\r\nContent-Length: {len(document)}\r\n\r\n{document}"
+    told = cpim("sip:+15550003@ims.example", "sip:+15550001@ims.example", "imdn.Message-ID: x1\r\n", part)
+    answer = await carol.send_im(first.uri("+15550001"), told, "message/cpim")
+    equal(answer.status // 100, 2, "the answer to the notification")
+    seen = (await alice.next_message(10))[1].tpdu
+    equal((seen.kind, seen.st, seen.mr), ("SMS-STATUS-REPORT", 0x00, 9), "the status report")
+
+
+async def reports():
+    "a service centre's status report, and a client's notification, at the node that did not send what they are about"
+    port = free_port("127.0.0.2")
+    async with Nodes(Postgres(), people=PEOPLE, sc_uri=f"sip:127.0.0.2:{port}") as nodes:
+        await status_report(nodes, port)
+        await notification(nodes)
+
+
 async def part(phone, part, mr):
     """A part, and the report on it."""
     dcs, octets = part
@@ -136,4 +203,4 @@ async def part(phone, part, mr):
     equal((sent.answer.status, (await sent.outcome()).kind), (202, "RP-ACK"), "the answer and the report")
 
 
-run(two_nodes)
+run(two_nodes, reports)
