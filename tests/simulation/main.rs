@@ -32,7 +32,7 @@ use world::{DATABASE_AWAY, FULL_PHONES, WITH_DATABASE, World};
 const PER_SEED: usize = 200;
 
 /// Seeds that found a fault in the gateway, with what they found.
-const FOUND: [(u64, &str); 26] = [
+const FOUND: [(u64, &str); 27] = [
     (8, "a long text went to two phones of one person"),
     (112, "a failed message ended before its SIP transaction"),
     (343, "the same"),
@@ -99,6 +99,10 @@ const FOUND: [(u64, &str); 26] = [
     (
         1_001_684,
         "none: the books took a new attempt behind a crash for a repetition",
+    ),
+    (
+        1_002_457,
+        "none: the books forgot with a crash that a stored message had all parts",
     ),
     (
         2_000_979,

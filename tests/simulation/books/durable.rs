@@ -11,6 +11,7 @@ impl Books {
             && let Some(sm) = self.sm_mut(number)
             && sm.parts[part].completes
         {
+            sm.parts[part].has_all = true;
             for part in &mut sm.parts {
                 part.is_durable = true;
             }
@@ -63,7 +64,7 @@ impl Books {
     pub(crate) fn crash(&mut self, kept: &[Subject], at_ms: u64) {
         for subject in kept {
             // What was under way may have been committed.
-            self.is_durable(*subject);
+            self.is_durable_as_a_whole(*subject);
             self.is_taken_up(*subject);
         }
         let is_kept = |number| {

@@ -188,7 +188,7 @@ impl Books {
             && let Some(sm) = self.sm_mut(number)
         {
             // The last part of a long text stands for all of it.
-            let is_whole = sm.parts[part].completes;
+            let is_whole = sm.parts[part].completes || sm.parts[part].has_all;
             for (place, other) in sm.parts.iter_mut().enumerate() {
                 other.has_ended |= is_whole || place == part;
             }

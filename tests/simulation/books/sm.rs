@@ -57,6 +57,8 @@ pub(crate) struct SmPart {
     pub(crate) heard: Option<bool>,
     /// Whether the message was relayed with this part.
     pub(super) completes: bool,
+    /// The database has the whole message with this part, or had it.
+    pub(super) has_all: bool,
     /// The gateway has said RP-ACK for it.
     pub(super) is_acked: bool,
     /// The same, while other parts were missing.
@@ -143,6 +145,7 @@ impl SmPart {
             requests: Vec::new(),
             heard: None,
             completes: false,
+            has_all: false,
             is_acked: false,
             is_promised: false,
             is_refused: false,
@@ -323,7 +326,7 @@ impl Books {
         sm.forgotten += usize::from(was_stored && is_forgotten);
         // With a message, or with a text that has gaps.
         let was_delivered = sm.parts.iter().any(|part| part.completes && part.is_acked);
-        sm.parts[part].completes = false;
+        (sm.parts[part].completes, sm.parts[part].has_all) = (false, false);
         sm.parts[part].digest = Some(digest);
         if !was_delivered && !was_remembered {
             return Ok(());
