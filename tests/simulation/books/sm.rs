@@ -89,6 +89,8 @@ pub(crate) struct Request {
     pub(super) told_before: Option<u16>,
     /// The reports on it.
     pub(super) reports: Vec<Vec<u8>>,
+    /// It came again behind a crash: each copy has its report.
+    pub(super) has_copies: bool,
 }
 
 impl Sm {
@@ -177,10 +179,8 @@ impl Books {
         };
         if let Some(sm) = self.sm_mut(number) {
             let request = &mut sm.parts[part].requests[request];
-            if request.told.is_none() && request.told_before.is_some() {
-                // Its transaction is gone with a crash. A report that it has may be about an earlier copy.
-                request.reports.clear();
-            }
+            // Its transaction is gone with a crash. A report that it has may be about an earlier copy.
+            request.has_copies |= request.told.is_none() && request.told_before.is_some();
         }
         Subject::ShortMessage(number, part)
     }
