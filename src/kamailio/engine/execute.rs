@@ -1,7 +1,7 @@
 //! The effects of a decision, executed in Kamailio. No lock of this module is held.
 
 use crate::exchange::{Clients, ExchangeKey, Kind, ReplyTo};
-use crate::interwork::{Effect, Ended, Ending, Input, Step, Unsent, Verdict};
+use crate::interwork::{Effect, Ending, Input, Step, Unsent, Verdict};
 use crate::sip::{Answer, Translation};
 
 use super::answer::{self, answer_in_transaction, answer_request, reply};
@@ -87,7 +87,7 @@ fn execute_all(step: Step, context: Context<'_>) -> Executed {
             effects = std::mem::take(&mut later).into_iter();
             continue;
         };
-        let _about = exchange_of(&effect).map(log_subject::about);
+        let _about = log_subject::exchange_of(&effect).map(log_subject::about);
         let mut tell = |exchange, input| later.extend(decide(exchange, input).effects);
         match effect {
             Effect::Ended(end) => {
@@ -409,40 +409,6 @@ fn execute_all(step: Step, context: Context<'_>) -> Executed {
         cdr_route::tell_script(record);
     }
     executed
-}
-
-/// The exchange that an effect is about.
-fn exchange_of(effect: &Effect) -> Option<ExchangeKey> {
-    match effect {
-        Effect::Relay { exchange, .. }
-        | Effect::AcceptEarly { exchange, .. }
-        | Effect::Hold { exchange, .. }
-        | Effect::AnswerHeld { exchange, .. }
-        | Effect::Store { exchange, .. }
-        | Effect::SendRpData { exchange, .. }
-        | Effect::SendAgain { exchange, .. }
-        | Effect::SendInSession { exchange, .. }
-        | Effect::Fork { exchange, .. }
-        | Effect::OfferSession { exchange, .. }
-        | Effect::BeginSession { exchange, .. }
-        | Effect::EndSession { exchange, .. }
-        | Effect::DeliverSm { from: exchange, .. }
-        | Effect::SmOverdue { from: exchange, .. }
-        | Effect::SmOutcome { exchange, .. }
-        | Effect::LookUp { exchange, .. }
-        | Effect::Ended(Ended { exchange, .. }) => Some(*exchange),
-        Effect::Send { exchange, .. } => *exchange,
-        Effect::Answer(..)
-        | Effect::ForwardAs(_)
-        | Effect::StatusReport(_)
-        | Effect::StoreSm(_)
-        | Effect::ReportStatus(_)
-        | Effect::ReadStored { .. }
-        | Effect::StoreList { .. }
-        | Effect::Refused { .. }
-        | Effect::Count(_) => None,
-        Effect::Charge(record) => record.exchange,
-    }
 }
 
 /// Notes for `ipsmgw.trace` that the current request has opened an exchange.

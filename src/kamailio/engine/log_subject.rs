@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::fmt::Write as _;
 
 use crate::exchange::ExchangeKey;
-use crate::interwork::ChargingRecord;
+use crate::interwork::{ChargingRecord, Effect, Ended};
 
 use super::cdr_route;
 use super::sm_result_route;
@@ -24,6 +24,40 @@ pub(crate) struct About(Option<(ExchangeKey, u32)>);
 /// Log lines name this exchange until the result is dropped.
 pub(crate) fn about(exchange: ExchangeKey) -> About {
     About(EXCHANGE.replace(Some((exchange, current_message::depth()))))
+}
+
+/// The exchange that an effect is about.
+pub(crate) fn exchange_of(effect: &Effect) -> Option<ExchangeKey> {
+    match effect {
+        Effect::Relay { exchange, .. }
+        | Effect::AcceptEarly { exchange, .. }
+        | Effect::Hold { exchange, .. }
+        | Effect::AnswerHeld { exchange, .. }
+        | Effect::Store { exchange, .. }
+        | Effect::SendRpData { exchange, .. }
+        | Effect::SendAgain { exchange, .. }
+        | Effect::SendInSession { exchange, .. }
+        | Effect::Fork { exchange, .. }
+        | Effect::OfferSession { exchange, .. }
+        | Effect::BeginSession { exchange, .. }
+        | Effect::EndSession { exchange, .. }
+        | Effect::DeliverSm { from: exchange, .. }
+        | Effect::SmOverdue { from: exchange, .. }
+        | Effect::SmOutcome { exchange, .. }
+        | Effect::LookUp { exchange, .. }
+        | Effect::Ended(Ended { exchange, .. }) => Some(*exchange),
+        Effect::Send { exchange, .. } => *exchange,
+        Effect::Answer(..)
+        | Effect::ForwardAs(_)
+        | Effect::StatusReport(_)
+        | Effect::StoreSm(_)
+        | Effect::ReportStatus(_)
+        | Effect::ReadStored { .. }
+        | Effect::StoreList { .. }
+        | Effect::Refused { .. }
+        | Effect::Count(_) => None,
+        Effect::Charge(record) => record.exchange,
+    }
 }
 
 impl Drop for About {
