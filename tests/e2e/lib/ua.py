@@ -6,8 +6,10 @@ apart by the user part of their Contact. So a case with two thousand phones open
 
 import asyncio
 import collections
+import contextlib
 import itertools
 import secrets
+import socket
 import ssl
 import time
 
@@ -17,6 +19,8 @@ from websocket import WebSocket
 T1 = 0.5  # RFC 3261 17.1.1.1: the estimate of the round trip
 T2 = 4.0  # the longest pause between two retransmissions of a non-INVITE request
 TIMER_F = 64 * T1
+
+SO_RCVBUFFORCE = 33  # Linux
 
 METHODS = "MESSAGE, OPTIONS, INVITE, ACK, BYE, CANCEL"
 
@@ -49,6 +53,7 @@ class Endpoint:
             self._transport, _ = await loop.create_datagram_endpoint(
                 lambda: _Datagrams(self), local_addr=(host, port)
             )
+            take_bursts(self._transport.get_extra_info("socket"))
             self.address = self._transport.get_extra_info("sockname")
         elif protocol in ("ws", "wss"):
             context = any_certificate() if protocol == "wss" else None
@@ -164,6 +169,13 @@ class Endpoint:
                 continue
             length = int(sip.Message.parse(head).get("Content-Length", "0"))
             self.received(head + await reader.readexactly(length))
+
+
+def take_bursts(udp):
+    """Room for all that comes while a busy machine lets this process wait: the kernel drops what it has no room for."""
+    with contextlib.suppress(OSError):
+        udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)  # as much as everybody may have
+        udp.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 4 << 20)  # as root
 
 
 def any_certificate():
