@@ -26,6 +26,9 @@ class Message:
     reports: list = field(default_factory=list)  # (time, text) of each notification or status report
     charged_as: tuple = ()  # of a stored short message: its sender, recipient and TP-MR
 
+    def is_of(self, *kinds):
+        return self.kind.rstrip("01") in kinds
+
     @property
     def is_accepted(self):
         return self.told == "accepted"
@@ -91,7 +94,7 @@ class Books:
         return f"{message.name} {message.recipient}: {told}"
 
     def of(self, *kinds):
-        return [message for message in self.messages.values() if message.kind.rstrip("01") in kinds]
+        return [message for message in self.messages.values() if message.is_of(*kinds)]
 
     def crashes(self, begin, end):
         """How often a gateway died between these times."""

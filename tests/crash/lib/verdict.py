@@ -46,7 +46,7 @@ def compare(world, books, verdict):
     verdict.check("long texts in pieces without a crash", map(books.story, (it for it in in_pieces if it not in may_part)))
     verdict.check("came again without a crash", map(books.story, (it for it in again if books.unexplained(it, it.got))))
     verdict.check("refused", (f"{it.name} {it.told}" for it in messages if it.told and not it.is_accepted and not may_refuse(books, it)))
-    owed = [it for it in accepted if it in books.of("smstore", "imstore") or it in books.of("held", "list") and it.status == 202]
+    owed = [it for it in accepted if it.is_of("smstore", "imstore") or it.is_of("held", "list") and it.status == 202]
     silent = [it for it in owed if not it.reports]
     verdict.check("notifications and status reports that never came", map(books.story, silent))
     verdict.check("wrong reports", map(books.story, (it for it in owed if any(what not in ("delivered", "00") for _, what in it.reports))))
@@ -61,7 +61,7 @@ def compare(world, books, verdict):
 
 def may_refuse(books, message):
     """A promise cannot be made while the database is away; all else goes on."""
-    return message not in books.of("sm", "im", "imlong") and books.was_away(message.sent[0][0], message.told_at)
+    return not message.is_of("sm", "im", "imlong") and books.was_away(message.sent[0][0], message.told_at)
 
 
 class Charged:
@@ -83,7 +83,7 @@ class Charged:
     def count(self, message, kind):
         if message.charged_as:
             return self.by_reference[kind, *message.charged_as]
-        if message in self.books.of("imstore", "held", "list"):
+        if message.is_of("imstore", "held", "list"):
             return self.by_id[kind, message.message_id, message.recipient]
         return sum(self.by_call[kind, call] for _, call in message.sent)
 
@@ -94,13 +94,13 @@ class Charged:
             if not it.is_accepted or it.in_pieces:
                 continue
             submissions, deliveries = (self.count(it, kind) for kind in (SUBMISSION, DELIVERY))
-            is_promise = it in books.of(*PROMISES)
+            is_promise = it.is_of(*PROMISES)
             # Each request that a gateway took is a message of its own. One that is retransmitted behind a crash is another one.
             most = len(it.sent) + books.crashes(it.sent[0][0], it.told_at) if is_promise else 1
             if submissions == deliveries and 1 <= submissions <= most:
                 continue
             # The record of a promise waits in the database; that of the rest in memory.
-            if (not is_promise or it.status == 200 or it in books.of("smstore", "list")) and books.was_killed(it.sent[0][0], max([it.told_at, *it.got]) + RECORD_LAG):
+            if (not is_promise or it.status == 200 or it.is_of("smstore", "list")) and books.was_killed(it.sent[0][0], max([it.told_at, *it.got]) + RECORD_LAG):
                 late += 1
                 continue
             wrong[is_promise].append(f"submissions {submissions}, deliveries {deliveries}; {books.story(it)}")
