@@ -288,6 +288,11 @@ pub enum Input<'a> {
         /// The exchange.
         exchange: ExchangeKey,
     },
+    /// Another node has taken over a stored exchange.
+    TakenOver {
+        /// The exchange.
+        exchange: ExchangeKey,
+    },
     /// The transaction in the host has ended, with or without an answer.
     Released {
         /// The exchange of the transaction.

@@ -20,6 +20,7 @@
 mod admission;
 mod charging;
 mod counter;
+mod cut_off;
 mod ended;
 mod gateway;
 mod handle;

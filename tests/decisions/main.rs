@@ -5,6 +5,7 @@ mod bodies;
 mod books;
 mod charging;
 mod confirmations;
+mod cut_off;
 mod fields;
 mod hostile;
 mod im_retry;

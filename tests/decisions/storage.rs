@@ -461,7 +461,7 @@ fn acknowledged_parts_are_delivered_after_a_crash_though_the_last_never_comes() 
 }
 
 /// An instant message that waits for the phone's report, a second and a half before the sender's time is over.
-fn held(world: &mut World, text: &str) -> (ExchangeKey, Done) {
+pub(crate) fn held(world: &mut World, text: &str) -> (ExchangeKey, Done) {
     let done = world.deliver(&instant(ALICE, text));
     let exchange = done.held[0];
     let first = done.sent[0].0.unwrap();

@@ -450,6 +450,7 @@ impl World {
                 unix_ms: 1_000_000,
                 unix: UNIX,
                 zone: 4,
+                is_cut_off: false,
             },
             books: Books::default(),
             transactions: 0,

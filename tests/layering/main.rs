@@ -38,7 +38,7 @@ const INTERWORK: &[&[&str]] = &[
     &["sm_to_im", "im_to_sm", "list"],
     &["sm_to_sm"],
     &["store"],
-    &["msrp", "stop", "storage", "refused_record"],
+    &["msrp", "stop", "storage", "cut_off", "refused_record"],
 ];
 
 fn edges() -> graph::Edges<graph::Module> {

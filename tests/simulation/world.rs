@@ -149,6 +149,7 @@ pub(crate) fn now_of(unix_ms: u64) -> Now {
         unix_ms,
         unix: i64::try_from(unix_ms / 1000).unwrap_or(0),
         zone: 4,
+        is_cut_off: false,
     }
 }
 

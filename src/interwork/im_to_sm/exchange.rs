@@ -276,7 +276,7 @@ impl Turn<'_> {
     }
 
     /// Ends an exchange. While its SIP response is missing, it stays, and nothing else is sent to the recipient.
-    fn close(&mut self, mut im: ImToSm) {
+    pub(crate) fn close(&mut self, mut im: ImToSm) {
         if !im.in_transaction {
             return self.view.end(im.header.key);
         }

@@ -255,6 +255,9 @@ impl Turn<'_> {
     }
 
     pub(crate) fn send_rp_data(&mut self, mut im: ImToSm) {
+        if self.may_be_elsewhere(&im) {
+            return self.im_waits(im);
+        }
         let key = im.header.key;
         let to = self.to_contact(&im);
         im.state = ImToSmState::Sent;

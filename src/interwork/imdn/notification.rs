@@ -381,6 +381,9 @@ impl Turn<'_> {
     }
 
     fn send_notification(&mut self, mut notification: Notification) {
+        if self.notification_waits(notification) {
+            return;
+        }
         let key = notification.header.key;
         notification.state = NotificationState::Sent;
         notification.attempts += 1;

@@ -406,6 +406,9 @@ impl Turn<'_> {
             first.header.due_ms = self.now.unix_ms + self.gateway.policy.concat_timeout_ms;
             return self.view.update(first);
         }
+        if self.part_waits(first) {
+            return;
+        }
         self.incomplete(Group {
             identity: first.header.identity,
             concatenation: first.concatenation,

@@ -157,7 +157,7 @@ impl Turn<'_> {
     pub(crate) fn deliver_stored(&mut self, mut message: StoredMessage, status: u16, next: Next) {
         let is_sm = message.content == StoredContent::Sm;
         let to_phone = message.left.sm && (is_sm || !message.left.im);
-        let sent = if !next.other {
+        let sent = if !next.other || self.now.is_cut_off {
             false
         } else if to_phone {
             message.left.sm = false;

@@ -52,7 +52,8 @@ pub(crate) fn decide_in(mut locked: Locked<'_>, input: Input<'_>, now: Now) -> S
     decide_locked(&mut locked, input, now)
 }
 
-fn decide_locked(locked: &mut Locked<'_>, input: Input<'_>, now: Now) -> Step {
+fn decide_locked(locked: &mut Locked<'_>, input: Input<'_>, mut now: Now) -> Step {
+    now.is_cut_off = state().nodes.is_cut_off();
     let mut step = state().gateway.handle(input, now, locked);
     let mut behind = locked.commit(&step.changes);
     if let Some(storage) = &state().storage

@@ -5,17 +5,21 @@
 //! has lost the database alone still delivers what it has in memory. Exchanges are taken over by a change of their rows, of which
 //! only one node can be the first.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, HashSet};
 
 use crate::base::Text;
-use crate::exchange::{Exchange, ExchangeKey, Texts, decode};
+use crate::exchange::{Exchange, ExchangeKey, Store as _, Stored, Texts, decode};
+use crate::interwork::Input;
 
+use super::decide::decide_in;
+use super::execute::{Context, execute};
 use super::send::{leaving, note_sent};
 use super::stored;
 use super::taking_up::take_up_one;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::nodes::{Nodes, OtherNode};
+use crate::kamailio::state::now::now;
 use crate::kamailio::state::storage::Storage;
 use crate::kamailio::state::stored_rows::RowChange;
 use crate::kamailio::sys::clock;
@@ -103,10 +107,11 @@ impl Watch {
             return;
         }
         self.next_ms = now_ms + BEAT_MS - EARLY_MS;
-        if storage.rows.change(&[]).is_err() {
+        // The process may have stood still meanwhile.
+        if storage.rows.change(&[]).is_err() || !come_back(storage) {
             return;
         }
-        nodes.beat();
+        nodes.beat(now_ms);
         let Ok(rows) = storage.rows.nodes() else {
             return;
         };
@@ -161,6 +166,64 @@ fn ask(node: u16, uri: &str) {
         ..OwnRequest::default()
     };
     leaving(ANSWER_MS, || request.send());
+}
+
+/// In the timer process: a node that cannot write its row for a time asks the others whether they still hear it. The process that
+/// writes may wait for the database.
+pub(super) fn ask_when_lost(now_ms: u64) {
+    thread_local! {
+        static NEXT_MS: Cell<u64> = const { Cell::new(0) };
+    }
+    let nodes = &state().nodes;
+    if now_ms < NEXT_MS.get() || !nodes.is_silent(nodes.settings.timeout_ms * 3 / 8) {
+        return;
+    }
+    NEXT_MS.set(now_ms + BEAT_MS);
+    for other in nodes.others().iter().filter(|other| other.is_alive) {
+        ask(other.number, other.uri.as_str());
+    }
+}
+
+/// A node that has given no sign of life for long leaves to the others what they have taken over. False: the database is away.
+pub(super) fn come_back(storage: &Storage) -> bool {
+    let nodes = &state().nodes;
+    if !nodes.is_lost() {
+        return true;
+    }
+    let began_ms = clock::monotonic_ms();
+    // The sign of life comes first: from then on, nobody begins to take over.
+    let mut mine = HashSet::new();
+    let is_read = storage.rows.change(&[]).is_ok() && storage.rows.mine(&mut mine).is_ok();
+    if !is_read {
+        return false;
+    }
+    let (table, now) = (&state().table, now());
+    let silent_ms = clock::monotonic_ms().saturating_sub(nodes.last_beat_ms());
+    // What was opened behind the last sign of life, or just before it, may have no row yet.
+    let since = ExchangeKey::serial_at(0, now.unix_ms.saturating_sub(silent_ms + BEAT_MS));
+    let mut left = 0_usize;
+    for place in table.open() {
+        let Some((locked, exchange)) = table.lock_open(place, now.unix_ms) else {
+            continue;
+        };
+        let open = locked.by_key(exchange);
+        let is_kept = open.is_some_and(|open| open.header().stored == Stored::Yes);
+        if is_kept && exchange.serial() < since && !mine.contains(&exchange) {
+            left += 1;
+            execute(
+                decide_in(locked, Input::TakenOver { exchange }, now),
+                Context::Nothing,
+            );
+        }
+    }
+    if left > 0 {
+        tracing::warn!(
+            exchanges = left,
+            "this node gave no sign of life, and others have taken over its messages: it leaves them to those nodes"
+        );
+    }
+    nodes.beat(began_ms);
+    true
 }
 
 /// An OPTIONS to another node; the number is the node's.

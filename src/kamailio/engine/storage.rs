@@ -210,6 +210,10 @@ fn is_wanted(together: &&[Taken]) -> bool {
 }
 
 fn write_together(storage: &Storage, waiting: &[Taken]) -> Result<(), DatabaseError> {
+    // What other nodes have taken over and ended must not be written again.
+    if !nodes::come_back(storage) {
+        return Err(DatabaseError);
+    }
     let wanted = waiting.chunk_by(belong_together).filter(is_wanted);
     let changes: Vec<_> = wanted.flatten().filter_map(change).collect();
     if changes.is_empty() {

@@ -12,6 +12,7 @@ use super::decide::decide_in;
 use super::execute::{Context, execute};
 use super::lifecycle;
 use super::log_subject;
+use super::nodes;
 use super::offer_answers;
 use super::session_times;
 use super::stored_recipients;
@@ -48,6 +49,7 @@ impl process::Timer for Timer {
         if lifecycle::registrations_are_loaded() {
             look();
             stored_recipients::wake_each_second(now_ms);
+            nodes::ask_when_lost(now_ms);
         }
         session_times::tick();
         offer_answers::tick();

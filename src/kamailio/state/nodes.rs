@@ -125,15 +125,34 @@ impl Nodes {
         !self.settings.uri.is_empty()
     }
 
-    /// This node has given a sign of life.
-    pub(crate) fn beat(&self) {
-        self.beat_ms.store(clock::monotonic_ms(), Relaxed);
+    /// This node has given a sign of life, which it began to write at this time.
+    pub(crate) fn beat(&self, began_ms: u64) {
+        self.beat_ms.store(began_ms, Relaxed);
+    }
+
+    /// Whether this node has given no sign of life for this time, and there are others.
+    pub(crate) fn is_silent(&self, for_ms: u64) -> bool {
+        let silent_ms = || clock::monotonic_ms().saturating_sub(self.beat_ms.load(Relaxed));
+        self.are_several() && silent_ms() > for_ms
     }
 
     /// Whether other nodes may soon take this one for dead: it begins no delivery then.
     pub(crate) fn is_lost(&self) -> bool {
-        let silent_ms = clock::monotonic_ms().saturating_sub(self.beat_ms.load(Relaxed));
-        self.are_several() && silent_ms > self.settings.timeout_ms / 2
+        self.is_silent(self.settings.timeout_ms / 2)
+    }
+
+    /// Whether other nodes may have taken over by now what this one has: it is lost, and a living node has not answered it in SIP
+    /// for as long.
+    pub(crate) fn is_cut_off(&self) -> bool {
+        let within_ms = self.settings.timeout_ms / 2;
+        let is_deaf =
+            |node: &OtherNode| node.is_alive && !self.has_answered_within(node.number, within_ms);
+        self.is_lost() && self.others().iter().any(is_deaf)
+    }
+
+    /// When this node has given its last sign of life, in monotonic milliseconds.
+    pub(crate) fn last_beat_ms(&self) -> u64 {
+        self.beat_ms.load(Relaxed)
     }
 
     /// A node has answered in SIP.
@@ -149,12 +168,14 @@ impl Nodes {
 
     /// Whether a node has answered in SIP within the time after which it counts as dead.
     pub(crate) fn answers(&self, number: u16) -> bool {
+        self.has_answered_within(number, self.settings.timeout_ms)
+    }
+
+    fn has_answered_within(&self, number: u16, within_ms: u64) -> bool {
         let now_ms = clock::monotonic_ms();
         let answers = self.answers.lock();
         let mut answers = answers.nodes.iter().flatten();
-        answers.any(|answer| {
-            answer.number == number && now_ms < answer.at_ms + self.settings.timeout_ms
-        })
+        answers.any(|answer| answer.number == number && now_ms < answer.at_ms + within_ms)
     }
 
     /// The other nodes, as they are now.

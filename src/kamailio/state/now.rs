@@ -19,5 +19,6 @@ pub(crate) fn now() -> Now {
         unix_ms: zero_ms + monotonic_ms,
         unix,
         zone: clock::zone(unix),
+        is_cut_off: false,
     }
 }

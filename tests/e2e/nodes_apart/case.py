@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import os
+import signal
 import threading
 import time
 
@@ -118,4 +120,29 @@ async def one_without_the_database():
             await blind(nodes, way)
 
 
-run(one_without_the_database)
+async def one_that_stands_still():
+    "all processes of a node stand still until the other one has taken over, and go on: what is delivered by then is not delivered again"
+    nodes = Nodes(Postgres(), people=PEOPLE, modparams={"hold_timeout": 2, "report_timeout": 6})
+    async with nodes:
+        first, second = nodes.all
+        alice, bob = await user(first, ImClient, "alice"), await user(second, Phone, "bob")
+        for node, number in ((first, "+15550002"), (second, "+15550001")):
+            await node.until(lambda node=node, number=number: number in node.registered(), what="the registration at the other node")
+        bob.rp_answer = None
+        equal((await alice.send_im(BOB, asking("hello", "m1"), "message/cpim")).status, 202, "the answer: the phone has not reported")
+        request, seen = await bob.next_message()
+        os.killpg(first.process.pid, signal.SIGSTOP)
+        try:
+            await second.until(lambda: "exchanges of a dead node are taken over" in second.log(), 20, what="the end of the take-over")
+            await bob.report(request, sms.rp_ack(seen.mr))
+            equal(b"<delivered/>" in (await alice.next_message()).body, True, "the notification")
+        finally:
+            os.killpg(first.process.pid, signal.SIGCONT)
+        await first.until(lambda: "it leaves them to those nodes" in first.log(), 20, what="the end of the take-over at the first node")
+        await nodes.know_each_other()
+        await first.until(lambda: first.pending() == 0, what="an empty memory of the first node")
+        await nodes.empty()
+        equal((len(bob.requests), alice.inbox.qsize()), (1, 0), "messages to the phone, and further notifications")
+
+
+run(one_without_the_database, one_that_stands_still)

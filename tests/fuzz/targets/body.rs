@@ -33,6 +33,7 @@ const NOW: Now = Now {
     unix_ms: 1_767_319_445_000,
     unix: 1_767_319_445,
     zone: 4,
+    is_cut_off: false,
 };
 
 fn gateway() -> &'static Gateway {

@@ -1,5 +1,6 @@
 //! The rows of the nodes, and the exchanges that a node takes over from another one.
 
+use std::collections::HashSet;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
@@ -117,6 +118,16 @@ impl StoredRows {
                 see(key, row.octets(1).unwrap_or_default());
             }
         })
+    }
+
+    /// All exchanges that this node has.
+    pub(crate) fn mine(&self, mine: &mut HashSet<ExchangeKey>) -> Result<(), DatabaseError> {
+        let select = format!(
+            "SELECT id FROM {} WHERE node = {} AND kind <> '{OF_NODE}'",
+            self.table, self.node
+        );
+        self.database
+            .select(&select, |row| mine.extend(row.text(0).and_then(key_in)))
     }
 
     /// Whether this node has the exchange.

@@ -1,0 +1,85 @@
+//! A node that is cut off from the database and from the other nodes.
+
+use ipsmgw::exchange::ExchangeKey;
+use ipsmgw::interwork::Input;
+
+use crate::storage::held;
+use crate::world::{BOB, World, instant, settings};
+
+/// A message that waits for its phone's report; its sender has a `202`.
+fn promised(world: &mut World, text: &str) -> ExchangeKey {
+    let (exchange, asked) = held(world, text);
+    for (asked, _) in asked.asked {
+        world.stored(asked);
+    }
+    world.pass(1_500);
+    assert_eq!(world.hold_timeout(exchange).answer(), 202);
+    exchange
+}
+
+/// The exchanges whose messages go in this time.
+fn sent_within(world: &mut World, ms: u64) -> Vec<ExchangeKey> {
+    let until_ms = world.now.unix_ms + ms;
+    let mut sent = Vec::new();
+    while let Some((at, exchange)) = world.store.next_wake().filter(|(at, _)| *at < until_ms) {
+        world.now.unix_ms = world.now.unix_ms.max(at);
+        let done = world.handle(Input::Due { exchange });
+        sent.extend(done.sent.into_iter().filter_map(|(exchange, _)| exchange));
+    }
+    world.now.unix_ms = until_ms;
+    sent
+}
+
+#[test]
+fn what_another_node_may_deliver_waits_until_the_database_is_back() {
+    let mut world = World::with_database(&settings());
+    let exchange = promised(&mut world, "hello");
+    world.now.is_cut_off = true;
+    assert_eq!(sent_within(&mut world, 120_000), []);
+    // What needs no promise goes on.
+    assert_eq!(world.deliver(&instant(BOB, "no promise")).sent.len(), 1);
+    world.now.is_cut_off = false;
+    assert_eq!(sent_within(&mut world, 2_000), [exchange]);
+}
+
+#[test]
+fn a_report_still_counts() {
+    let mut world = World::with_database(&settings());
+    let exchange = promised(&mut world, "hello");
+    world.now.is_cut_off = true;
+    sent_within(&mut world, 120_000);
+    let call_id = world.gateway_call_id(exchange, 1);
+    world.report_on(crate::world::ALICE, &[0x02, 0x01], &call_id);
+    assert_eq!((world.store.open(), world.store.rows()), (0, 0));
+}
+
+#[test]
+fn what_another_node_has_taken_over_is_forgotten_and_its_row_stays() {
+    let mut world = World::with_database(&settings());
+    let exchange = promised(&mut world, "hello");
+    let done = world.handle(Input::TakenOver { exchange });
+    assert!(done.sent.is_empty() && done.answered.is_empty());
+    assert_eq!((world.store.open(), world.store.rows()), (0, 1));
+    assert!(world.handle(Input::TakenOver { exchange }).is_nothing());
+}
+
+#[test]
+fn parts_of_a_long_message_that_another_node_has_taken_over_are_not_sent() {
+    let mut world = World::with_database(&settings());
+    let text = "The quick brown fox jumps. ".repeat(15);
+    let last = promised(&mut world, &text);
+    let rows = world.store.rows();
+    assert!(rows > 1, "several parts");
+    let keys: Vec<ExchangeKey> = world
+        .store
+        .rows
+        .values()
+        .map(|(row, _)| row.key())
+        .collect();
+    for exchange in keys {
+        assert!(world.handle(Input::TakenOver { exchange }).sent.is_empty());
+    }
+    assert_eq!(sent_within(&mut world, 120_000), []);
+    assert_eq!(world.store.rows(), rows);
+    assert!(world.handle(Input::Due { exchange: last }).is_nothing());
+}
