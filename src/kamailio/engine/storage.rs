@@ -230,7 +230,7 @@ fn change(waiting: &Taken) -> Option<RowChange<'_>> {
         Work::Delete => Some(RowChange::Delete(key)),
         // The message may be in memory again.
         Work::Release => (!is_open(key)).then_some(RowChange::Release(key)),
-        Work::Ask | Work::AskWithNext | Work::AskList | Work::Write => {
+        Work::Ask | Work::AskWithNext | Work::AskList | Work::Open | Work::Write => {
             let (exchange, texts) = {
                 let locked = state().table.lock_of(key, now().unix_ms)?;
                 (locked.by_key(key)?, locked.texts(key)?)
@@ -239,7 +239,8 @@ fn change(waiting: &Taken) -> Option<RowChange<'_>> {
             if exchange.header().stored == Stored::No {
                 return None;
             }
-            Some(RowChange::Put(Row::of(&exchange, &texts)))
+            let may_be_new = waiting.work != Work::Write;
+            Some(RowChange::Put(Row::of(&exchange, &texts, may_be_new)))
         }
     }
 }
@@ -293,7 +294,12 @@ fn end_each(waiting: &[Taken], written: bool) {
             Work::Charge if written => CDR_WRITTEN.count(),
             Work::Charge => {}
             Work::Ask if !written => stored::not_written(waiting.key),
-            Work::Ask | Work::AskWithNext | Work::AskList | Work::Write | Work::Release => {}
+            Work::Ask
+            | Work::AskWithNext
+            | Work::AskList
+            | Work::Open
+            | Work::Write
+            | Work::Release => {}
         }
         if waiting.work != Work::Ask {
             continue;

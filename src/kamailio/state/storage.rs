@@ -48,7 +48,9 @@ pub(crate) enum Work {
     AskWithNext,
     /// The same for the last exchange of a list, whose sender waits for all of them.
     AskList,
-    /// The exchange is written.
+    /// The exchange is written, perhaps for the first time.
+    Open,
+    /// The exchange is written, if its row is there.
     Write,
     /// Its row says that it is not in memory.
     Release,
@@ -71,6 +73,7 @@ plain!(
         Ask,
         AskWithNext,
         AskList,
+        Open,
         Write,
         Release,
         Delete,
@@ -279,6 +282,7 @@ impl Storage {
         let mut queue = self.queue.lock();
         for change in behind {
             let (key, work) = match *change {
+                Behind::Opened(key) => (key, Work::Open),
                 Behind::Changed(key) => (key, Work::Write),
                 Behind::Released(key) => (key, Work::Release),
                 Behind::Ended(key) => (key, Work::Delete),

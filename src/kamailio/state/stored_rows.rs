@@ -62,12 +62,12 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    /// The row of this exchange.
-    pub(crate) fn of(exchange: &Exchange, texts: &Texts) -> Self {
+    /// The row of this exchange. `may_be_new`: the table may have none of it yet.
+    pub(crate) fn of(exchange: &Exchange, texts: &Texts, may_be_new: bool) -> Self {
         let identity = identity_in(exchange.kind(), texts);
         let (may_be_new, is_at_rest) = match exchange {
             Exchange::StoredMessage(message) => match message.state {
-                StoredMessageState::Storing(_) => (true, true),
+                StoredMessageState::Storing(_) => (may_be_new, true),
                 StoredMessageState::Parking => (false, true),
                 _ => (false, false),
             },

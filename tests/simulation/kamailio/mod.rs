@@ -189,7 +189,9 @@ fn decide_in(
     meddle(&mut step);
     let behind = locked.commit(&step.changes);
     let behind = behind.into_iter().filter_map(|change| match change {
-        exchanges::Behind::Changed(key) => Some(Behind::Changed(key)),
+        exchanges::Behind::Opened(key) | exchanges::Behind::Changed(key) => {
+            Some(Behind::Changed(key))
+        }
         exchanges::Behind::Ended(key) => Some(Behind::Ended(key)),
         // Rows of the simulation do not tell which exchanges are in memory.
         exchanges::Behind::Released(_) => None,

@@ -65,7 +65,9 @@ const _: () = assert!(size_of::<Place>() <= 640);
 /// What the database is to take over of a commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::kamailio) enum Behind {
-    /// The exchange has changed: its row is written.
+    /// The exchange is open: its row is written, which may be there.
+    Opened(ExchangeKey),
+    /// The exchange has changed: its row is written. If it is not there, another node has ended the exchange.
     Changed(ExchangeKey),
     /// The exchange has left memory: its row says so.
     Released(ExchangeKey),
@@ -338,7 +340,8 @@ impl<M: Memory, S: BuildHasher> LockedExchanges<'_, M, S> {
         match (before, exchange.header().stored) {
             (Stored::No, Stored::No) | (_, Stored::Asked) => None,
             (Stored::Asked | Stored::Yes, Stored::No) => Some(Behind::Ended(key)),
-            (_, Stored::Yes) => Some(Behind::Changed(key)),
+            (Stored::No, Stored::Yes) => Some(Behind::Opened(key)),
+            (Stored::Asked | Stored::Yes, Stored::Yes) => Some(Behind::Changed(key)),
         }
     }
 

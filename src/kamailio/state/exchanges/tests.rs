@@ -97,7 +97,7 @@ fn the_database_follows_what_is_stored() {
         Change::Ended(keys[1]),
         Change::Opened(stored(part(third, 3), Stored::Yes), texts(9)),
     ];
-    let behind = [Behind::Changed(third), Behind::Ended(keys[0])];
+    let behind = [Behind::Opened(third), Behind::Ended(keys[0])];
     assert_eq!(locked.commit(&changes), behind);
     // It is not kept any more: its row goes behind what is opened with that.
     let fourth = locked.take_place(Kind::KeptPart, 5, 9).unwrap();
@@ -105,8 +105,10 @@ fn the_database_follows_what_is_stored() {
         Change::Updated(part(third, 3)),
         Change::Opened(stored(part(fourth, 4), Stored::Yes), texts(9)),
     ];
-    let behind = [Behind::Changed(fourth), Behind::Ended(third)];
+    let behind = [Behind::Opened(fourth), Behind::Ended(third)];
     assert_eq!(locked.commit(&changes), behind);
+    let changed = Change::Updated(stored(part(fourth, 4), Stored::Yes));
+    assert_eq!(locked.commit(&[changed]), [Behind::Changed(fourth)]);
     assert_eq!(locked.commit(&[Change::Ended(third)]), []);
 }
 
