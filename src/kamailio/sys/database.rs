@@ -78,8 +78,20 @@ impl Database {
             // Another process may be writing: wait for it rather than fail (5.6 sets no timeout).
             // A connection without it works, too.
             let _ = connection.run("PRAGMA busy_timeout=1000");
+        } else if let Some(limit) = self.transaction_limit() {
+            let _ = connection.run(limit);
         }
         Ok(connection)
+    }
+
+    /// The statement by which the server ends the transaction of a process that stands still or is cut off for 5 s: its locks
+    /// would hold up other nodes. MySQL has no such limit, and does not read the comment.
+    fn transaction_limit(&self) -> Option<&'static str> {
+        match self.engine_name() {
+            "postgres" => Some("SET idle_in_transaction_session_timeout = 5000"),
+            "mysql" => Some("SET @a = 0 /*M!100300 , SESSION idle_transaction_timeout = 5 */"),
+            _ => None,
+        }
     }
 
     /// The engine's name, as the URL has it.
