@@ -95,7 +95,7 @@ async def addressing(name="addressing", **script):
             (ME, YOU, ("sip:+15550001@ims.example", ME)),
             ("im:a@x", "im:b@y", ("sip:+15550001@ims.example", ME)),
         ):
-            answer = await bob.send_im(gw.uri("alice"), cpim("positive-delivery", "m", to, from_), CPIM)
+            answer = await bob.send_im(gw.uri("alice"), cpim("positive-delivery", f"m{len(ids)}", to, from_), CPIM)
             rows.check(f"{to} {from_}: the answer", answer.status, 200)
             request = await bob.next_message()
             body = request.body.decode()
