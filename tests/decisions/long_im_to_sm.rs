@@ -13,7 +13,7 @@ fn long() -> String {
 }
 
 /// The SMS-DELIVER in a MESSAGE of the gateway.
-fn deliver(body: &[u8]) -> SmsDeliver<'_> {
+pub(crate) fn deliver(body: &[u8]) -> SmsDeliver<'_> {
     let (direction, rp) = RpMessage::decode(body).unwrap();
     let Some(Ok(Tpdu::Deliver(deliver))) = rp.tpdu(direction) else {
         panic!("no SMS-DELIVER")

@@ -1,8 +1,9 @@
 //! Exchanges in a database: what is promised when it is written, what a crash leaves.
 
-use ipsmgw::exchange::{ExchangeKey, ReplyTo, TransactionId};
+use ipsmgw::exchange::{ExchangeKey, Kind, ReplyTo, TransactionId};
 use ipsmgw::interwork::{Counter, Input, Verdict};
 
+use crate::long_im_to_sm::deliver;
 use crate::long_sm_to_im::{parts, parts_that_ask, whole};
 use crate::world::{ALICE, BOB, Done, World, from_phone, instant, settings};
 
@@ -641,6 +642,71 @@ fn all_parts_that_the_phone_has_not_are_written() {
     // One is missing: no promise.
     world.pass(1_500);
     assert_eq!(world.hold_timeout(exchange).answer(), 503);
+    assert_eq!((world.store.open(), world.store.rows()), (0, 0));
+}
+
+/// A long message behind its `202` whose phone has no memory: the stored message that the database is to write.
+fn long_message_is_refused(world: &mut World) -> ExchangeKey {
+    let (last, done) = held(world, &long());
+    let parts: Vec<ExchangeKey> = done.asked.iter().map(|(key, _)| *key).collect();
+    for key in &parts {
+        world.stored(*key);
+    }
+    world.pass(1_500);
+    assert_eq!(world.hold_timeout(last).answer(), 202);
+    let call_id = world.gateway_call_id(parts[0], 1);
+    let done = world.report_on(ALICE, &[0x04, 0x01, 0x01, 0x80 | 22], &call_id);
+    done.asked[0].0
+}
+
+/// A crash leaves its parts, or the whole of it as a stored message: never some of its parts, and never both.
+#[test]
+fn a_crash_leaves_a_message_that_becomes_a_stored_one_whole() {
+    let rows = |world: &World| -> Vec<Kind> {
+        let rows = world.store.rows.values();
+        rows.map(|(row, _)| row.kind()).collect()
+    };
+    let parts = [Kind::ImToSm; 3];
+    // Before the database has the stored message: its parts go on.
+    let mut world = world();
+    long_message_is_refused(&mut world);
+    assert_eq!(rows(&world), parts);
+    world.crash(5_000);
+    let first = loop {
+        let (at, due) = world.store.next_wake().expect("it goes on");
+        world.now.unix_ms = world.now.unix_ms.max(at);
+        let done = world.handle(Input::Due { exchange: due });
+        if let Some((_, message)) = done.sent.first() {
+            break message.body.clone();
+        }
+    };
+    let text = long();
+    let sent = deliver(&first).user_data.text().unwrap();
+    assert!(text.starts_with(&*sent) && !sent.is_empty(), "{sent}");
+
+    // The database has it, and the core has not heard of that yet.
+    let mut world = self::world();
+    let stored = long_message_is_refused(&mut world);
+    world.store.write(stored);
+    assert_eq!(rows(&world), [Kind::StoredMessage]);
+    world.crash(5_000);
+    assert_eq!((world.store.open(), world.store.rows()), (0, 1));
+
+    // And without a crash.
+    let mut world = self::world();
+    let stored = long_message_is_refused(&mut world);
+    world.stored(stored);
+    assert_eq!(world.store.open(), 0);
+    assert_eq!(rows(&world), [Kind::StoredMessage]);
+}
+
+/// Its parts end with it if the database does not take it.
+#[test]
+fn a_long_message_that_cannot_become_a_stored_one_ends() {
+    let mut world = world();
+    let stored = long_message_is_refused(&mut world);
+    let done = world.handle(Input::NotStored { exchange: stored });
+    assert!(done.sent.is_empty());
     assert_eq!((world.store.open(), world.store.rows()), (0, 0));
 }
 

@@ -9,7 +9,7 @@ use ipsmgw::exchange::{
 };
 use ipsmgw::interwork::{
     Counter, Effect, Ended, Gateway, ImOutcome, Input, Policy, Reason, RpReport, Settings, Step,
-    ToContact, TranslatedDelivery, TranslatedIm, TranslatedSm, Verdict,
+    ToContact, TranslatedDelivery, TranslatedIm, TranslatedSm, Verdict, replaced_by,
 };
 use ipsmgw::sip::{Answer, MessageIn, MessageOut, Translation};
 
@@ -146,7 +146,11 @@ impl Store {
     /// Writes a row.
     pub(crate) fn write(&mut self, key: ExchangeKey) {
         let place = self.place(key).expect("written after its end");
-        self.rows.insert(key.serial(), self.open[place].clone());
+        let row = self.open[place].clone();
+        for replaced in replaced_by(&row.0, self) {
+            self.rows.remove(&replaced.serial());
+        }
+        self.rows.insert(key.serial(), row);
     }
 
     /// How many rows the database has.

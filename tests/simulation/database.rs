@@ -228,7 +228,12 @@ impl World {
                 Work::Delete => changes.push(RowChange::Delete(*key)),
                 Work::Ask | Work::Write => {
                     let open = self.host.table.read(*key, self.now_ms);
-                    changes.extend(open.and_then(|(open, texts)| put(&open, &texts)));
+                    let row = open.and_then(|(open, texts)| put(&open, &texts));
+                    if row.is_some() {
+                        changes.extend(row);
+                        let replaced = self.host.table.replaced_by(*key, self.now_ms);
+                        changes.extend(replaced.into_iter().map(RowChange::Delete));
+                    }
                 }
             }
         }

@@ -32,7 +32,7 @@ use world::{DATABASE_AWAY, FULL_PHONES, WITH_DATABASE, World};
 const PER_SEED: usize = 200;
 
 /// Seeds that found a fault in the gateway, with what they found.
-const FOUND: [(u64, &str); 28] = [
+const FOUND: [(u64, &str); 29] = [
     (8, "a long text went to two phones of one person"),
     (112, "a failed message ended before its SIP transaction"),
     (343, "the same"),
@@ -105,6 +105,10 @@ const FOUND: [(u64, &str); 28] = [
         "none: the books forgot with a crash that a stored message had all parts",
     ),
     (1_002_693, "none: the books missed a report behind a crash"),
+    (
+        1_002_747,
+        "a crash left the last part of a long text that was to be stored",
+    ),
     (
         2_000_979,
         "none: the books missed an end that a crash cut off",

@@ -114,7 +114,11 @@ impl Turn<'_> {
             sender.to_be_stored = false;
         }
         self.view.update(im);
-        if matches!(im.state, ImToSmState::Settled { .. }) {
+        // Where it becomes a stored message, that one is written.
+        if matches!(
+            im.state,
+            ImToSmState::Settled { .. } | ImToSmState::Storing { .. }
+        ) {
             return;
         }
         let mut parts: Vec<ImToSm> = self.view.parts_before(key).collect();

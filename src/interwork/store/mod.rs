@@ -3,6 +3,7 @@
 pub(super) mod behind;
 pub(super) mod charging;
 pub(super) mod delivery;
+pub(super) mod not_taken;
 pub(super) mod session;
 pub(super) mod storing;
 pub(super) mod translate;

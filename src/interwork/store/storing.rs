@@ -2,22 +2,20 @@
 
 use crate::base::{Octets, Text};
 use crate::exchange::{
-    ExchangeKey, Full, Header, Identity, IdentityKey, ImToSm, ImToSmState, ImToSmTexts,
-    KeptPartTexts, Kind, MOST_STORED_TEXT, Party, ReplyTo, Services, SmToIm, SmToImState,
-    SmToImTexts, Stored, StoredContent, StoredFor, StoredMessage, StoredMessageState,
-    StoredMessageTexts, StoredPart, TransactionId,
+    ExchangeKey, Full, Header, Identity, IdentityKey, KeptPartTexts, Kind, MOST_STORED_TEXT, Party,
+    ReplyTo, Services, SmToIm, SmToImState, SmToImTexts, Stored, StoredContent, StoredFor,
+    StoredMessage, StoredMessageState, StoredMessageTexts, StoredPart, TransactionId,
 };
 use crate::interwork::charging::Charged;
 use crate::interwork::counter::Counter;
 use crate::interwork::handle::{FORGOTTEN_MS, Turn};
 use crate::interwork::im_to_sm::exchange::ACCEPTED;
 use crate::interwork::input::{ImToStore, SmToStore, TranslatedSm};
-use crate::interwork::make::joined::joined;
 use crate::interwork::rules::authorization::identity;
 use crate::interwork::rules::causes::defaults::SipOutcome;
 use crate::interwork::rules::retry;
 use crate::interwork::step::{Effect, Verdict};
-use crate::wire::{Carrier, Direction, EnhancedVp, MessageClass, RpMessage, SmsSubmit, TpVp, Tpdu};
+use crate::wire::{Carrier, Direction, EnhancedVp, SmsSubmit, TpVp, Tpdu};
 
 /// Single shot: bit of the functionality indicator of an enhanced TP-VP (TS 23.040 §9.2.3.12.3).
 const SINGLE_SHOT: u8 = 0b0100_0000;
@@ -26,22 +24,22 @@ const SINGLE_SHOT: u8 = 0b0100_0000;
 const DATABASE_LOST_MS: u64 = 60_000;
 
 /// The outcome for a message that cannot be stored.
-const NOT_STORED: SipOutcome = SipOutcome {
+pub(super) const NOT_STORED: SipOutcome = SipOutcome {
     status: 480,
     retry_after: true,
 };
 
 /// A message for the store.
-struct ToStore<'t> {
-    state: StoredFor,
-    content: StoredContent,
-    share: u64,
-    private: bool,
-    urgent: bool,
-    unix: i64,
-    zone: i8,
-    expires_ms: u64,
-    texts: StoredMessageTexts<'t>,
+pub(super) struct ToStore<'t> {
+    pub(super) state: StoredFor,
+    pub(super) content: StoredContent,
+    pub(super) share: u64,
+    pub(super) private: bool,
+    pub(super) urgent: bool,
+    pub(super) unix: i64,
+    pub(super) zone: i8,
+    pub(super) expires_ms: u64,
+    pub(super) texts: StoredMessageTexts<'t>,
 }
 
 impl Turn<'_> {
@@ -203,96 +201,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Whether an instant message that a phone did not take is to be stored: then its sender's answer waits for that.
-    pub(crate) fn stores_im(&mut self, mut im: ImToSm, last: SipOutcome) -> bool {
-        let passes = match im.rp_error {
-            Some(error) => retry::after_rp(error.cause).later,
-            None => last.status == NOT_STORED.status,
-        };
-        let may = self.gateway.keeps && self.gateway.policy.store;
-        let is_open = !matches!(im.state, ImToSmState::Storing { .. });
-        if last.status < 300
-            || !passes
-            || !may
-            || !is_open
-            || im.to != Party::Phone
-            || im.taken > 0 && im.rp_error.is_none()
-        {
-            return false;
-        }
-        let key = im.header.key;
-        if self.im_to_store(&im).is_none() {
-            return false;
-        }
-        self.remove_parts(key);
-        im.state = ImToSmState::Storing {
-            status: last.status,
-            retry_after: last.retry_after,
-        };
-        im.header.due_ms = self.now.unix_ms + FORGOTTEN_MS;
-        self.view.update(im);
-        true
-    }
-
-    /// Stores the text of an instant message and all its parts.
-    fn im_to_store(&mut self, im: &ImToSm) -> Option<()> {
-        let key = im.header.key;
-        let mut parts: Vec<ImToSm> = self.view.parts_before(key).collect();
-        parts.push(*im);
-        // Only the first part has the time.
-        let expires_ms = parts
-            .iter()
-            .map(|part| part.expires_ms)
-            .min()
-            .filter(|expires_ms| *expires_ms > self.now.unix_ms)?;
-        let expires_ms = expires_ms.min(self.now.unix_ms + self.gateway.policy.validity_ms);
-        let mut tpdus = Vec::with_capacity(parts.len());
-        for part in &parts {
-            let texts = self.view.texts(part.header.key)?;
-            tpdus.push(tpdu_in(ImToSmTexts::of(&texts).rp_data)?);
-        }
-        let first = tpdus.first()?;
-        let (total, urgent) = shape(first.as_slice())?;
-        // A part that the phone has would come twice.
-        if usize::from(total) != tpdus.len() {
-            return None;
-        }
-        let charsets = &self.gateway.policy.dcs_charsets;
-        let text = joined(charsets, Party::ServiceCentre, &tpdus)?;
-        let texts = self.view.texts(key)?;
-        let texts = ImToSmTexts::of(&texts);
-        let sender_identity = identity(texts.sender)?;
-        let sender = im.sender();
-        let message = ToStore {
-            state: StoredFor::Im(key),
-            content: StoredContent::Im {
-                wants: sender.wants,
-            },
-            share: im.header.share,
-            private: im.private,
-            urgent,
-            unix: sender.unix,
-            zone: self.now.zone,
-            expires_ms,
-            texts: StoredMessageTexts {
-                identity: texts.identity,
-                recipient: texts.address,
-                sender_identity: sender_identity.as_str(),
-                sender: texts.sender,
-                hop: "",
-                message_id: texts.message_id,
-                way: texts.way,
-                content: text.as_bytes(),
-            },
-        };
-        let stored = self.store_message(&message);
-        if let Err(full) = stored {
-            self.count(full.into());
-        }
-        stored.ok()
-    }
-
-    fn store_message(&mut self, message: &ToStore<'_>) -> Result<(), Full> {
+    pub(super) fn store_message(&mut self, message: &ToStore<'_>) -> Result<(), Full> {
         let texts = &message.texts;
         if texts.packed_len() > MOST_STORED_TEXT || message.expires_ms <= self.now.unix_ms {
             return Err(Full::Table);
@@ -369,8 +278,9 @@ impl Turn<'_> {
                 exchange: from,
                 status: ACCEPTED.status,
             }),
-            StoredFor::Im(im) => match self.storing(im) {
+            StoredFor::Im(last) => match self.storing(last) {
                 Some(mut im) => {
+                    self.remove_parts(last);
                     if let Some(sender) = im.sender_mut() {
                         sender.is_stored = true;
                     }
@@ -426,41 +336,6 @@ impl Turn<'_> {
         self.view.end(key);
     }
 
-    /// The instant message that waits until it is stored.
-    fn storing(&self, key: ExchangeKey) -> Option<ImToSm> {
-        self.get::<ImToSm>(key)
-            .filter(|im| matches!(im.state, ImToSmState::Storing { .. }))
-    }
-
-    /// The sender of an instant message hears of the failure after all.
-    fn not_stored_for(&mut self, key: ExchangeKey) {
-        if let Some(im) = self.storing(key)
-            && let ImToSmState::Storing {
-                status,
-                retry_after,
-            } = im.state
-        {
-            let last = SipOutcome {
-                status,
-                retry_after,
-            };
-            self.settle(im, last);
-        }
-    }
-
-    /// The sender of an instant message cannot wait for the database any longer.
-    pub(crate) fn storing_too_long(&mut self, im: &ImToSm) {
-        let key = im.header.key;
-        let state = StoredMessageState::Storing(StoredFor::Im(key));
-        let mut stored = self.view.stored_for(im.header.identity);
-        let message = stored.find(|message| message.state == state);
-        drop(stored);
-        self.not_stored_for(key);
-        if let Some(message) = message {
-            self.view.end(message.header.key);
-        }
-    }
-
     /// End of the validity of a message with this lifetime.
     fn expires_ms(&self, lifetime: Option<u32>) -> u64 {
         let validity_ms = self.gateway.policy.validity_ms;
@@ -478,26 +353,6 @@ pub(crate) fn is_single_shot(submit: &SmsSubmit<'_>) -> bool {
 pub(crate) fn submit(tpdu: &[u8]) -> Option<SmsSubmit<'_>> {
     match Tpdu::decode(Direction::MsToNetwork, Carrier::RpData, tpdu).ok()? {
         Tpdu::Submit(submit) => Some(submit),
-        _ => None,
-    }
-}
-
-/// The TPDU in an RP-DATA.
-fn tpdu_in(rp_data: &[u8]) -> Option<Octets<254>> {
-    match RpMessage::decode(rp_data).ok()? {
-        (_, RpMessage::Data(data)) => Octets::new(data.user_data),
-        _ => None,
-    }
-}
-
-/// How many parts the message of an SMS-DELIVER has, and whether phones show it at once.
-fn shape(tpdu: &[u8]) -> Option<(u8, bool)> {
-    match Tpdu::decode(Direction::NetworkToMs, Carrier::RpData, tpdu).ok()? {
-        Tpdu::Deliver(deliver) => {
-            let place = deliver.user_data.concatenation();
-            let is_urgent = deliver.dcs.class() == Some(MessageClass::ImmediateDisplay);
-            Some((place.map_or(1, |place| place.total), is_urgent))
-        }
         _ => None,
     }
 }

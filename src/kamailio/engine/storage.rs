@@ -6,8 +6,8 @@
 
 use std::time::Duration;
 
-use crate::exchange::{Damaged, Store as _, Stored, TransactionId, decode};
-use crate::interwork::{Input, Verdict};
+use crate::exchange::{Damaged, ExchangeKey, Store as _, Stored, TransactionId, decode};
+use crate::interwork::{Input, Verdict, replaced_by};
 
 use super::cdr_writer::write_once;
 use super::charging;
@@ -215,34 +215,50 @@ fn write_together(storage: &Storage, waiting: &[Taken]) -> Result<(), DatabaseEr
         return Err(DatabaseError);
     }
     let wanted = waiting.chunk_by(belong_together).filter(is_wanted);
-    let changes: Vec<_> = wanted.flatten().filter_map(change).collect();
+    let changes: Vec<_> = wanted.flatten().flat_map(changes).collect();
     if changes.is_empty() {
         return Ok(());
     }
     storage.rows.write(&changes, write_once)
 }
 
-/// The change of the table; nothing where the exchange has ended meanwhile, because its end waits behind it.
-fn change(waiting: &Taken) -> Option<RowChange<'_>> {
+/// The changes of the table; nothing where the exchange has ended meanwhile, because its end waits behind it.
+fn changes(waiting: &Taken) -> Vec<RowChange<'_>> {
     let key = waiting.key;
     match waiting.work {
-        Work::Charge => waiting.record.as_deref().map(RowChange::Charge),
-        Work::Delete => Some(RowChange::Delete(key)),
+        Work::Charge => {
+            let record = waiting.record.as_deref();
+            record.map(RowChange::Charge).into_iter().collect()
+        }
+        Work::Delete => vec![RowChange::Delete(key)],
         // The message may be in memory again.
-        Work::Release => (!is_open(key)).then_some(RowChange::Release(key)),
+        Work::Release if is_open(key) => Vec::new(),
+        Work::Release => vec![RowChange::Release(key)],
         Work::Ask | Work::AskWithNext | Work::AskList | Work::Open | Work::Write => {
-            let (exchange, texts) = {
-                let locked = state().table.lock_of(key, now().unix_ms)?;
-                (locked.by_key(key)?, locked.texts(key)?)
-            };
-            // Its row goes, behind what it leaves to others.
-            if exchange.header().stored == Stored::No {
-                return None;
-            }
-            let may_be_new = waiting.work != Work::Write;
-            Some(RowChange::Put(Row::of(&exchange, &texts, may_be_new)))
+            put(key, waiting.work != Work::Write).unwrap_or_default()
         }
     }
+}
+
+/// The row of an exchange, and the rows that it replaces.
+fn put(key: ExchangeKey, may_be_new: bool) -> Option<Vec<RowChange<'static>>> {
+    let (exchange, texts, replaced) = {
+        let mut locked = state().table.lock_of(key, now().unix_ms)?;
+        let exchange = locked.by_key(key)?;
+        let replaced = replaced_by(&exchange, &mut locked);
+        (exchange, locked.texts(key)?, replaced)
+    };
+    // Its row goes, behind what it leaves to others.
+    if exchange.header().stored == Stored::No {
+        return None;
+    }
+    let row = Row::of(&exchange, &texts, may_be_new);
+    let replaced = replaced.into_iter().map(RowChange::Delete);
+    Some(
+        core::iter::once(RowChange::Put(row))
+            .chain(replaced)
+            .collect(),
+    )
 }
 
 /// These are written, or will not be. The core says what was promised.

@@ -12,7 +12,7 @@ use std::hash::{BuildHasher, DefaultHasher, Hasher as _};
 use ipsmgw::exchange::{
     Exchange, ExchangeKey, Identity, NothingOpen, Now, PastSm, Store as _, Texts,
 };
-use ipsmgw::interwork::{Gateway, Input, Step};
+use ipsmgw::interwork::{Gateway, Input, Step, replaced_by};
 
 use state::exchanges::{self, LockedExchanges, Node, OpenExchanges};
 use state::table::Bounds;
@@ -148,6 +148,16 @@ impl Table {
     pub(crate) fn read(&self, key: ExchangeKey, now_ms: u64) -> Option<(Exchange, Texts)> {
         let locked = self.0.lock_of(key, now_ms)?;
         Some((locked.by_key(key)?, locked.texts(key)?))
+    }
+
+    /// The exchanges whose rows go when this one is written.
+    pub(crate) fn replaced_by(&self, key: ExchangeKey, now_ms: u64) -> Vec<ExchangeKey> {
+        let Some(mut locked) = self.0.lock_of(key, now_ms) else {
+            return Vec::new();
+        };
+        let open = locked.by_key(key);
+        open.map(|open| replaced_by(&open, &mut locked))
+            .unwrap_or_default()
     }
 
     /// The outcome of a short message that the table remembers.

@@ -1,0 +1,192 @@
+//! An instant message that a phone did not take is stored, with all its parts. Until the database has it as a whole, its parts stay.
+
+use crate::base::Octets;
+use crate::exchange::{
+    Exchange, ExchangeKey, ImToSm, ImToSmState, ImToSmTexts, NEVER, Party, Store, Stored,
+    StoredContent, StoredFor, StoredMessageState, StoredMessageTexts, View,
+};
+use crate::interwork::handle::{FORGOTTEN_MS, Turn};
+use crate::interwork::make::joined::joined;
+use crate::interwork::rules::authorization::identity;
+use crate::interwork::rules::causes::defaults::SipOutcome;
+use crate::interwork::rules::retry;
+use crate::interwork::store::storing::{NOT_STORED, ToStore};
+use crate::wire::{Carrier, Direction, MessageClass, RpMessage, Tpdu};
+
+impl Turn<'_> {
+    /// Whether an instant message that a phone did not take is to be stored: then its sender's answer waits for that.
+    pub(crate) fn stores_im(&mut self, mut im: ImToSm, last: SipOutcome) -> bool {
+        let passes = match im.rp_error {
+            Some(error) => retry::after_rp(error.cause).later,
+            None => last.status == NOT_STORED.status,
+        };
+        let may = self.gateway.keeps && self.gateway.policy.store;
+        let is_open = !matches!(im.state, ImToSmState::Storing { .. });
+        if last.status < 300
+            || !passes
+            || !may
+            || !is_open
+            || im.to != Party::Phone
+            || im.taken > 0 && im.rp_error.is_none()
+        {
+            return false;
+        }
+        let key = im.header.key;
+        if self.im_to_store(&im).is_none() {
+            return false;
+        }
+        let SipOutcome {
+            status,
+            retry_after,
+        } = last;
+        let state = ImToSmState::Storing {
+            status,
+            retry_after,
+        };
+        let parts: Vec<ImToSm> = self.view.parts_before(key).collect();
+        for mut part in parts {
+            part.state = state;
+            part.header.due_ms = NEVER;
+            self.view.update(part);
+        }
+        im.state = state;
+        im.header.due_ms = self.now.unix_ms + FORGOTTEN_MS;
+        self.view.update(im);
+        true
+    }
+
+    /// Stores the text of an instant message and all its parts.
+    fn im_to_store(&mut self, im: &ImToSm) -> Option<()> {
+        let key = im.header.key;
+        let mut parts: Vec<ImToSm> = self.view.parts_before(key).collect();
+        parts.push(*im);
+        // Only the first part has the time.
+        let expires_ms = parts
+            .iter()
+            .map(|part| part.expires_ms)
+            .min()
+            .filter(|expires_ms| *expires_ms > self.now.unix_ms)?;
+        let expires_ms = expires_ms.min(self.now.unix_ms + self.gateway.policy.validity_ms);
+        let mut tpdus = Vec::with_capacity(parts.len());
+        for part in &parts {
+            let texts = self.view.texts(part.header.key)?;
+            tpdus.push(tpdu_in(ImToSmTexts::of(&texts).rp_data)?);
+        }
+        let first = tpdus.first()?;
+        let (total, urgent) = shape(first.as_slice())?;
+        // A part that the phone has would come twice.
+        if usize::from(total) != tpdus.len() {
+            return None;
+        }
+        let charsets = &self.gateway.policy.dcs_charsets;
+        let text = joined(charsets, Party::ServiceCentre, &tpdus)?;
+        let texts = self.view.texts(key)?;
+        let texts = ImToSmTexts::of(&texts);
+        let sender_identity = identity(texts.sender)?;
+        let sender = im.sender();
+        let message = ToStore {
+            state: StoredFor::Im(key),
+            content: StoredContent::Im {
+                wants: sender.wants,
+            },
+            share: im.header.share,
+            private: im.private,
+            urgent,
+            unix: sender.unix,
+            zone: self.now.zone,
+            expires_ms,
+            texts: StoredMessageTexts {
+                identity: texts.identity,
+                recipient: texts.address,
+                sender_identity: sender_identity.as_str(),
+                sender: texts.sender,
+                hop: "",
+                message_id: texts.message_id,
+                way: texts.way,
+                content: text.as_bytes(),
+            },
+        };
+        let stored = self.store_message(&message);
+        if let Err(full) = stored {
+            self.count(full.into());
+        }
+        stored.ok()
+    }
+
+    /// The instant message that waits until it is stored.
+    pub(super) fn storing(&self, key: ExchangeKey) -> Option<ImToSm> {
+        self.get::<ImToSm>(key)
+            .filter(|im| matches!(im.state, ImToSmState::Storing { .. }))
+    }
+
+    /// The sender of an instant message hears of the failure after all.
+    pub(super) fn not_stored_for(&mut self, key: ExchangeKey) {
+        if let Some(im) = self.storing(key)
+            && let ImToSmState::Storing {
+                status,
+                retry_after,
+            } = im.state
+        {
+            let last = SipOutcome {
+                status,
+                retry_after,
+            };
+            self.remove_parts(key);
+            self.settle(im, last);
+        }
+    }
+
+    /// The sender of an instant message cannot wait for the database any longer.
+    pub(crate) fn storing_too_long(&mut self, im: &ImToSm) {
+        let key = im.header.key;
+        let state = StoredMessageState::Storing(StoredFor::Im(key));
+        let mut stored = self.view.stored_for(im.header.identity);
+        let message = stored.find(|message| message.state == state);
+        drop(stored);
+        self.not_stored_for(key);
+        if let Some(message) = message {
+            self.view.end(message.header.key);
+        }
+    }
+}
+
+/// The exchanges whose rows go in the transaction that writes this one: those of an instant message that is stored from now on, the
+/// first part first. A crash leaves either them or the stored message.
+pub fn replaced_by(written: &Exchange, exchanges: &mut dyn Store) -> Vec<ExchangeKey> {
+    let Exchange::StoredMessage(message) = written else {
+        return Vec::new();
+    };
+    let StoredMessageState::Storing(StoredFor::Im(last)) = message.state else {
+        return Vec::new();
+    };
+    let view = View::of(exchanges);
+    let mut replaced: Vec<ImToSm> = view.parts_before(last).collect();
+    let last = view.by_key(last).map(ImToSm::try_from);
+    replaced.extend(last.and_then(Result::ok));
+    let has_row = |im: &&ImToSm| im.header.stored != Stored::No;
+    replaced
+        .iter()
+        .filter(has_row)
+        .map(|im| im.header.key)
+        .collect()
+}
+
+/// The TPDU in an RP-DATA.
+fn tpdu_in(rp_data: &[u8]) -> Option<Octets<254>> {
+    match RpMessage::decode(rp_data).ok()? {
+        (_, RpMessage::Data(data)) => Octets::new(data.user_data),
+        _ => None,
+    }
+}
+
+/// How many parts the message of an SMS-DELIVER has, and whether phones show it at once.
+fn shape(tpdu: &[u8]) -> Option<(u8, bool)> {
+    match Tpdu::decode(Direction::NetworkToMs, Carrier::RpData, tpdu).ok()? {
+        Tpdu::Deliver(deliver) => {
+            let place = deliver.user_data.concatenation();
+            let is_urgent = deliver.dcs.class() == Some(MessageClass::ImmediateDisplay);
+            Some((place.map_or(1, |place| place.total), is_urgent))
+        }
+        _ => None,
+    }
+}
