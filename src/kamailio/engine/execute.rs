@@ -348,17 +348,20 @@ fn execute_all(step: Step, context: Context<'_>) -> Executed {
                 if clients > 1 {
                     tell(exchange, Input::Forked { exchange, clients });
                 }
+                let timeout_ms = state().gateway.policy.im_timeout_ms;
                 let attempts = (0_u8..).map(|client| Clients::attempt_to(attempt, client));
                 let mut sent: Vec<_> = routes
                     .iter()
                     .zip(attempts)
                     .map(|(route, attempt)| {
                         let of = Some((exchange, attempt));
-                        (attempt, send::send_to(message.clone(), of, route))
+                        let send = || send::send_to(message.clone(), of, route);
+                        (attempt, send::send_within(timeout_ms, send))
                     })
                     .collect();
                 if sent.is_empty() {
-                    sent.push((attempt, send::send(message, Some((exchange, attempt)))));
+                    let send = || send::send(message, Some((exchange, attempt)));
+                    sent.push((attempt, send::send_within(timeout_ms, send)));
                 }
                 for (attempt, sent) in sent {
                     if let Err(NotSent(status)) = sent {

@@ -128,10 +128,18 @@ impl NextContact {
             _ => self.to.other_ms,
         };
         let tie = Some(watch::tie_own_message(exchange, attempt));
-        match leaving(timeout_ms, || send_message(&message, &route, tie)) {
-            (Ok(()), false) => Err(Unsent::Failed.into()),
-            (sent, _) => sent,
-        }
+        send_within(timeout_ms, || send_message(&message, &route, tie))
+    }
+}
+
+/// Sends a MESSAGE that waits this many milliseconds for its final response.
+pub(super) fn send_within(
+    timeout_ms: u64,
+    send: impl FnOnce() -> Result<(), NotSent>,
+) -> Result<(), NotSent> {
+    match leaving(timeout_ms, send) {
+        (Ok(()), false) => Err(Unsent::Failed.into()),
+        (sent, _) => sent,
     }
 }
 
