@@ -25,6 +25,13 @@ impl Clients {
         self.unanswered
     }
 
+    /// How many have not answered, without the clients of these bits.
+    pub const fn unanswered_without(self, bits: u32) -> u8 {
+        // Clients that are not told apart are all waited for.
+        let left_out = bits & !self.answered & !Self::bit(TOLD_APART);
+        self.unanswered.saturating_sub(left_out.count_ones() as u8)
+    }
+
     /// The attempt to name for this client, where the first client has this one.
     pub const fn attempt_to(first: u8, client: u8) -> u8 {
         first
@@ -76,6 +83,21 @@ mod tests {
         assert!(!clients.answer(first));
         assert!(clients.answer(second));
         assert_eq!(clients.unanswered(), 1);
+    }
+
+    #[test]
+    fn a_client_that_is_left_out_counts_once() {
+        let mut clients = Clients::of(3);
+        let [first, second] = [0, 1].map(|client| Clients::attempt_to(0, client));
+        let without = Clients::bit(first);
+        assert_eq!(clients.unanswered_without(without), 2);
+        clients.answer(first);
+        assert_eq!(clients.unanswered_without(without), 2);
+        clients.answer(second);
+        assert_eq!(clients.unanswered_without(without), 1);
+        // Clients that are not told apart are never left out.
+        let clients = Clients::of(40);
+        assert_eq!(clients.unanswered_without(u32::MAX), 9);
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //! MOD-2, MOD-4).
 
 use crate::exchange::{
-    Clients, Kind, Offers, Pieces, ReplyTo, SmToIm, SmToImState, SmToImTexts, TransactionId,
+    Clients, ExchangeKey, Kind, Offers, Pieces, ReplyTo, SmToIm, SmToImState, SmToImTexts,
+    TransactionId,
 };
 use crate::interwork::charging::Interworking;
 use crate::interwork::counter::Counter;
@@ -122,19 +123,26 @@ impl Turn<'_> {
         if let Some(text) = joined {
             message.body = text.as_bytes().to_vec();
         }
-        self.send_piece(&mut exchange, message, Pieces::FIRST);
+        self.send_first_piece(&mut exchange, message);
         Some(exchange)
     }
 
-    /// Sends one piece of a text to all clients of its recipient; the whole text is one piece where texts are not split. False:
-    /// there is none of this number.
-    fn send_piece(
-        &mut self,
-        sm: &mut SmToIm,
+    /// Sends the first piece of a text to all clients of its recipient.
+    fn send_first_piece(&mut self, sm: &mut SmToIm, message: Box<MessageOut>) {
+        let first = Pieces::FIRST;
+        if let Some(message) = self.piece_of(sm.header.key, message, first.piece) {
+            self.send_piece(sm, message, first);
+        }
+    }
+
+    /// One piece of a message, from 0; the whole text is one piece where texts are not split. `None`: there is none of this
+    /// number.
+    fn piece_of(
+        &self,
+        key: ExchangeKey,
         mut message: Box<MessageOut>,
-        pieces_so_far: Pieces,
-    ) -> bool {
-        let (key, piece) = (sm.header.key, pieces_so_far.piece);
+        piece: u8,
+    ) -> Option<Box<MessageOut>> {
         let beside = octets_beside_body(&message.headers, &message.from, &message.identity);
         let policy = &self.gateway.policy;
         let text = String::from_utf8(message.body).unwrap_or_default();
@@ -142,22 +150,22 @@ impl Turn<'_> {
             true => piece_size(text.len(), policy.pager_limit.saturating_sub(beside)),
             false => usize::MAX,
         };
-        let Some(text) = pieces(&text, size).nth(piece.into()) else {
-            return false;
-        };
+        let text = pieces(&text, size).nth(piece.into())?;
         message.body = text.as_bytes().to_vec();
         message.call_id = Some(self.gateway.call_id(key, piece));
-        sm.state = SmToImState::InPieces {
-            pieces: pieces_so_far,
-        };
+        Some(message)
+    }
+
+    /// Sends a piece to all clients of its recipient.
+    fn send_piece(&mut self, sm: &mut SmToIm, message: Box<MessageOut>, pieces: Pieces) {
+        sm.state = SmToImState::InPieces { pieces };
         sm.header.due_ms = self.now.unix_ms + FORGOTTEN_MS;
         self.view.update(*sm);
         self.effects.push(Effect::Fork {
-            exchange: key,
-            attempt: Clients::round(piece),
+            exchange: sm.header.key,
+            attempt: Clients::round(pieces.piece),
             message,
         });
-        true
     }
 
     /// The piece is on its way to so many clients.
@@ -169,8 +177,8 @@ impl Turn<'_> {
         }
     }
 
-    /// A client has answered a piece. The next piece goes when a client has all pieces so far (RFC 3428 §8); none has when the
-    /// last one has refused.
+    /// A client has answered a piece. The next piece goes when all clients that have the pieces before have answered: no client
+    /// gets two pieces in the wrong order (RFC 3428 §8). Behind the last piece, one client that has all of them is enough.
     pub(crate) fn piece_completed(
         &mut self,
         mut sm: SmToIm,
@@ -194,28 +202,33 @@ impl Turn<'_> {
         }
         sm.state = SmToImState::InPieces { pieces };
         self.view.update(sm);
-        let has_all = pieces.without & Clients::bit(attempt) == 0;
-        match (is_current, pieces.piece.checked_add(1)) {
-            (true, next) if has_all => {
-                let next = next.map(|piece| Pieces {
-                    piece,
-                    clients: Clients::of(1),
-                    ..pieces
-                });
-                let message = self.whole_sm(&sm, BodyFormat::Text);
-                let is_sent = match (next, message) {
-                    (Some(next), Some((message, _))) => self.send_piece(&mut sm, message, next),
-                    _ => false,
-                };
-                if !is_sent {
-                    self.outcome_of_sm(sm, status);
-                }
-            }
-            (true, _) if pieces.clients.unanswered() == 0 => {
-                self.outcome_of_sm(sm, pieces.best_failure.unwrap_or(status));
-            }
-            _ => {}
+        let is_complete = pieces.clients.unanswered_without(pieces.without) == 0;
+        let has_all = pieces.clients.answered & !pieces.without != 0;
+        if !is_current || !(has_all || is_complete) {
+            return;
         }
+        if !has_all {
+            return self.outcome_of_sm(sm, pieces.best_failure.unwrap_or(status));
+        }
+        match self.next_piece(&sm, pieces) {
+            Some((message, next)) if is_complete => self.send_piece(&mut sm, message, next),
+            Some(_) => {}
+            // The client that has all of them may have answered before this one.
+            None if is_failure(status) => self.outcome_of_sm(sm, 200),
+            None => self.outcome_of_sm(sm, status),
+        }
+    }
+
+    /// The piece behind these ones; `None`: the text has no more.
+    fn next_piece(&self, sm: &SmToIm, pieces: Pieces) -> Option<(Box<MessageOut>, Pieces)> {
+        let next = Pieces {
+            piece: pieces.piece.checked_add(1)?,
+            clients: Clients::of(1),
+            ..pieces
+        };
+        let (message, _) = self.whole_sm(sm, BodyFormat::Text)?;
+        let message = self.piece_of(sm.header.key, message, next.piece)?;
+        Some((message, next))
     }
 
     /// The whole message, and whether its sender wants a status report.
@@ -244,7 +257,7 @@ impl Turn<'_> {
             .whole_sm(&sm, BodyFormat::Text)
             .filter(|_| is_for_pager);
         match message {
-            Some((message, _)) => _ = self.send_piece(&mut sm, message, Pieces::FIRST),
+            Some((message, _)) => self.send_first_piece(&mut sm, message),
             None => self.outcome_of_sm(sm, status),
         }
     }

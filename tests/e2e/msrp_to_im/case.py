@@ -263,10 +263,10 @@ async def in_pager_mode():
     "without sessions each client of the recipient gets the text, whole or in pieces; one that takes it is enough"
     text = "The quick brown fox jumps over the lazy dog. " * 60
     for name, modparams in (("whole", {}), ("pieces", {"long_text": "split"})):
-        async with gateway(name=f"pager-{name}", people=PEOPLE, modparams=modparams) as gw:
+        async with gateway(name=f"pager-{name}", people=PEOPLE, modparams={"im_timeout": 2} | modparams) as gw:
             alice = await gw.user(Phone, "alice")
             clients = [await gw.user(MsrpClient, "bob") for _ in range(2)]
-            for number, answers in enumerate(((200, 200), (486, 200), (200, 486)), 1):
+            for number, answers in enumerate(((200, 200), (486, 200), (200, 486), (200, None)), 1):
                 say(f"{name}: the clients answer {answers}")
                 for client, answer in zip(clients, answers, strict=True):
                     client.invite_answer, client.answer = 488, answer
@@ -280,6 +280,29 @@ async def in_pager_mode():
                     await gw.until(lambda: gw.pending() == 0, what="an empty table")
                     while not client.inbox.empty():
                         client.inbox.get_nowait()
+
+
+async def pieces_in_order():
+    "a piece waits for the answers of all clients to the piece before"
+    text = "The quick brown fox jumps over the lazy dog. " * 60
+    async with gateway(people=PEOPLE, modparams={"long_text": "split"}) as gw:
+        alice = await gw.user(Phone, "alice")
+        clients = [await gw.user(MsrpClient, "bob") for _ in range(2)]
+        for number, slow in enumerate(clients, 1):
+            for client in clients:
+                client.invite_answer = 488
+            slow.answers.append(None)
+            last = await send_long(alice, "+15550002", text, number)
+            seen = [(await client.next_message()).text for client in clients]
+            await asyncio.sleep(0.3)
+            equal([client.inbox.qsize() for client in clients], [0, 0], "pieces before the answer to the first")
+            [*_, first] = (request for request in slow.requests if request.method == "MESSAGE")
+            slow.endpoint.respond(first, 200, "OK")
+            equal((await last.outcome()).kind, "RP-ACK", "the report")
+            for place, client in enumerate(clients):
+                while seen[place] != text:
+                    seen[place] += (await client.next_message()).text
+                    equal(text.startswith(seen[place]), True, "the next piece")
 
 
 async def silence():
@@ -367,4 +390,4 @@ async def delivered_in_lua():
     await delivered("delivered_in_lua", **LUA)
 
 
-run(delivered, delivered_in_lua, refused, several_clients, behind_a_proxy, in_pager_mode, silence, chosen, stored)
+run(delivered, delivered_in_lua, refused, several_clients, behind_a_proxy, in_pager_mode, pieces_in_order, silence, chosen, stored)
