@@ -24,7 +24,7 @@ impl Turn<'_> {
     /// The outcome of the whole message is known, with this status code for the sender.
     pub(crate) fn charge_im_outcome(&mut self, im: &ImToSm, status: u16) {
         let (about, code) = match im.to {
-            // Its stored message has it.
+            // The stored message has the record of the delivery.
             Party::Phone if im.sender().is_stored => return,
             Party::ServiceCentre => (Charged::Submission, status),
             // The answer to the sender belongs to the submission.
@@ -34,22 +34,22 @@ impl Turn<'_> {
         self.charge_im(im, &outcome);
     }
 
-    /// The sender is told a failure, which the report of a phone may belie: the delivery stays open. A service centre
-    /// has failed.
+    /// The sender is answered with a failure. The report of a phone may still show that the message was delivered, so
+    /// the delivery stays open. For a service centre the delivery has failed.
     pub(crate) fn charge_im_may_be_belied(&mut self, im: &ImToSm, status: u16) {
         if im.to == Party::ServiceCentre {
             self.charge_im_outcome(im, status);
         }
     }
 
-    /// No report belies that failure.
+    /// No report has come: the delivery has failed.
     pub(crate) fn charge_im_not_belied(&mut self, im: &ImToSm, status: u16) {
         if im.to == Party::Phone {
             self.charge_im_outcome(im, status);
         }
     }
 
-    /// A report belies it.
+    /// A report has come: the message was delivered.
     pub(crate) fn charge_im_belied(&mut self, im: &ImToSm) {
         self.charge_im(im, &Outcome::new(Charged::Delivery, Ending::Delivered, 0));
     }
@@ -61,8 +61,7 @@ impl Turn<'_> {
         self.charge_im(im, &outcome);
     }
 
-    /// The gateway stops: nothing more will be heard about a message whose sender has its `202`, or about a status
-    /// report.
+    /// The gateway stops: no report will come about a message whose sender has its `202`, or about a status report.
     pub(crate) fn im_stopped(&mut self, im: &ImToSm) {
         let is_open = !matches!(im.state, ImToSmState::Listed | ImToSmState::Closing);
         match (im.role, im.state) {
@@ -78,7 +77,7 @@ impl Turn<'_> {
         self.view.end(im.header.key);
     }
 
-    /// There is no place for a short message to a phone.
+    /// The table has no free place for a short message to a phone.
     pub(crate) fn charge_undelivered_sm(&mut self, from: ExchangeKey, texts: &ImToSmTexts<'_>) {
         let failed = Outcome::new(Charged::Delivery, Ending::Failed, 0);
         self.charge(|turn| {
@@ -89,7 +88,7 @@ impl Turn<'_> {
         });
     }
 
-    /// There is no place for a status report: it is lost.
+    /// The table has no free place for a status report: it is lost.
     pub(crate) fn charge_lost_status_report(&mut self, texts: &ImToSmTexts<'_>) {
         let lost = Outcome::new(Charged::Report, Ending::Failed, 0);
         self.charge(|turn| {

@@ -12,8 +12,8 @@ use crate::interwork::rules::answer::answer;
 use crate::interwork::rules::causes::defaults::{self as cause, RpOutcome, SipOutcome};
 use crate::interwork::step::{Effect, ImOutcome, Verdict};
 
-/// A report this close to the end of the hold time (in milliseconds) does not answer the sender: the host's timer
-/// does it, so that two processes do not answer one transaction at the same moment. tm's ticks are 62 ms.
+/// If a report comes within this many milliseconds before the end of the hold time, the host's timer answers the
+/// sender, so that two processes do not answer one transaction at the same moment. tm's ticks are 62 ms.
 const TIMER_IS_NEAR_MS: u64 = 250;
 
 /// How long after the end of the hold time the host's timer counts as lost.
@@ -92,7 +92,7 @@ impl Turn<'_> {
         self.start_next(im.header.identity, im.to);
     }
 
-    /// The RP-DATA could not be sent.
+    /// The MESSAGE with the RP-DATA could not be sent.
     pub(crate) fn rp_data_not_sent(&mut self, mut im: ImToSm, status: u16) {
         im.in_transaction = false;
         match im.state {
@@ -172,7 +172,7 @@ impl Turn<'_> {
     /// No report came (row IM-12): the sender is never told that the message was delivered.
     fn report_missing(&mut self, im: ImToSm) {
         if im.taken == 0 {
-            // It was sent before a restart, and the phone has not even accepted it in SIP.
+            // The message was sent before a restart, and the phone has not accepted it in SIP.
             return self.outcome(im, self.gateway.policy.causes.leg_to_sip(408));
         }
         self.count(Counter::ReportMissing);
@@ -187,7 +187,7 @@ impl Turn<'_> {
         self.start_next(im.header.identity, im.to);
     }
 
-    /// The same, without starting the next message.
+    /// The same as above, without starting the next message.
     pub(crate) fn conclude(&mut self, key: ExchangeKey, last: SipOutcome, acknowledged: bool) {
         let Some(im) = self.get::<ImToSm>(key) else {
             return;
@@ -238,7 +238,7 @@ impl Turn<'_> {
         }
     }
 
-    /// A contact has a part of this message: only with the other parts can it show the text.
+    /// A contact has a part of this message. It needs the other parts to show the text.
     fn next_part_follows(&mut self, last: ExchangeKey, contact: u8) {
         let waits = |part: &ImToSm| part.state == ImToSmState::Queued;
         let next = self.view.parts_before(last).find(waits);
@@ -281,7 +281,7 @@ impl Turn<'_> {
             return self.view.end(im.header.key);
         }
         im.state = ImToSmState::Closing;
-        // What is still owed has a row of its own.
+        // A report that must still be sent has a row of its own.
         im.header.stored = Stored::No;
         im.role = match im.role {
             Role::StatusReport => Role::StatusReport,
@@ -294,7 +294,7 @@ impl Turn<'_> {
         self.view.update(im);
     }
 
-    /// The outcome of the whole message is known: the sender gets it now, or from the host's timer.
+    /// The outcome of the whole message is known: the sender is answered now, or by the host's timer.
     pub(crate) fn settle(&mut self, mut im: ImToSm, last: SipOutcome) {
         let SipOutcome {
             status,
@@ -392,7 +392,8 @@ impl Turn<'_> {
                 im.state = ImToSmState::Queued;
                 self.update_and_start_next(im);
             }
-            // Its sender was told that it is kept: it waits until the phone has shown that it is not mute, or that message has ended.
+            // Its sender has a `202`: this message waits until the phone has sent a report, or until the message
+            // without a report has ended.
             ImToSmState::Taken | ImToSmState::Overdue
                 if im.header.stored == Stored::Yes
                     && im.taken < RP_DATA_ATTEMPTS
@@ -415,7 +416,7 @@ impl Turn<'_> {
                 self.update_and_start_next(im);
             }
             ImToSmState::Queued if im.attempts == 0 => self.waited_too_long(im),
-            // It is sent again after the SIP response, which the host has not reported.
+            // The message is sent again after the SIP response, which the host has not reported yet.
             ImToSmState::Queued => {
                 im.in_transaction = false;
                 self.update_and_start_next(im);
@@ -426,7 +427,7 @@ impl Turn<'_> {
                 self.sip_failed(im, 408, false);
             }
             ImToSmState::Refused => self.refused_in_sip(im),
-            // SIP's answer may still be missing.
+            // The SIP response may still be missing.
             ImToSmState::Failed { status } => {
                 self.charge_im_not_belied(&im, status);
                 self.close(im);

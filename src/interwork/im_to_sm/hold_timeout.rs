@@ -1,4 +1,4 @@
-//! IM -> SM: the end of the time that a held sender waits, the promise of a `202`, and what a restart takes up again.
+//! IM -> SM: the end of the hold time of a sender, the promise of a `202`, and messages of an earlier start.
 
 use crate::exchange::{
     ExchangeKey, ImToSm, ImToSmState, Kind, NEVER, ReplyTo, SenderWait, Stored, TransactionId,
@@ -11,7 +11,7 @@ use crate::interwork::im_to_sm::queue::SHORTEST_REQUEST_MS;
 use crate::interwork::rules::causes::defaults::{self as cause, SipOutcome};
 use crate::interwork::step::{Effect, Verdict};
 
-/// Answer to the sender when the database cannot keep the message, and nobody else has taken responsibility.
+/// Answer to the sender when the database cannot keep the message and no other server has taken responsibility.
 const NOT_KEPT: SipOutcome = SipOutcome {
     status: 503,
     retry_after: true,
@@ -54,8 +54,8 @@ impl Turn<'_> {
         self.notify_accepted(key, im.sender().wants);
     }
 
-    /// A session cannot hold the response to the last chunk of this message any longer. [`Verdict::Taken`]: the response is 200,
-    /// and the outcome follows. [`Verdict::Refused`]: the outcome is told now.
+    /// A session cannot hold the response to the last chunk of this message any longer. [`Verdict::Taken`]: the
+    /// response is 200, and the outcome follows. [`Verdict::Refused`]: the response has the outcome.
     pub(crate) fn session_hold_timeout(&mut self, key: ExchangeKey) {
         self.verdict = Verdict::Refused;
         let im = self.get::<ImToSm>(key);
@@ -78,8 +78,8 @@ impl Turn<'_> {
         self.notify_accepted(key, wants);
     }
 
-    /// The sender cannot wait any longer: whether it gets a promise. If not, the outcome is known now: SIP has failed, or there is
-    /// no answer, or the database does not have the message.
+    /// The sender cannot wait any longer. Returns whether the sender gets a `202`. If not, the message has failed: SIP
+    /// has failed, or there is no answer, or the database does not have the message.
     fn is_promised(&mut self, im: &ImToSm) -> bool {
         let key = im.header.key;
         if let ImToSmState::Storing { .. } = im.state {
@@ -145,7 +145,7 @@ impl Turn<'_> {
         let now_ms = self.now.unix_ms;
         im.in_transaction = false;
         let wait_ms = match im.state {
-            // It has ended but for the SIP response.
+            // Only its SIP response is missing.
             ImToSmState::Closing => return None,
             ImToSmState::Listed => TAKEN_UP_MS,
             ImToSmState::Queued | ImToSmState::Pausing | ImToSmState::Storing { .. } => {
@@ -154,7 +154,7 @@ impl Turn<'_> {
             }
             ImToSmState::Sent | ImToSmState::Taken | ImToSmState::Overdue => {
                 im.state = ImToSmState::Taken;
-                // The report may have come while nobody was there: the phone is not mute.
+                // The report may have come while the gateway was down: do not treat this phone as one that sends no reports.
                 im.taken = im.taken.min(RP_DATA_ATTEMPTS - 1);
                 REPORT_FIRST_MS
             }

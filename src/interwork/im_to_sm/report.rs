@@ -12,11 +12,12 @@ use crate::interwork::make::outgoing::ReportOut;
 use crate::interwork::rules::causes::defaults::{RpOutcome, SipOutcome};
 use crate::interwork::step::{Effect, Verdict};
 
-/// Whether a report is about a message of this gateway. Nothing is changed. `exchanges` are those of the reporter; they are asked
-/// only about a report without a known In-Reply-To, which fits any exchange that waits for one.
+/// Whether a report is about a message of this gateway. Nothing is changed. `exchanges` gives the exchanges of the
+/// reporter. They are needed only for a report without a known In-Reply-To, which belongs to any exchange that waits
+/// for a report.
 pub fn expects<S: Store>(report: &ReportIn<'_>, exchanges: impl FnOnce() -> S) -> bool {
     match report.named {
-        // Also for a retransmission, and for a message from before a restart.
+        // True also for a retransmission, and for a message from before a restart.
         Named::Exchange(..) | Named::Past => true,
         Named::Nothing if !matches!(report.report, RpReport::Ack | RpReport::Error { .. }) => false,
         Named::Nothing => {

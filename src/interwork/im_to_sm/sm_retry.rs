@@ -1,4 +1,4 @@
-//! IM -> SM: a message is sent once more if the cause of the refusal shows that this may help (row IM-16).
+//! IM -> SM: a message is sent once more if a retry may succeed after this cause (row IM-16).
 
 use crate::exchange::{ImToSm, ImToSmState, ImToSmTexts, Party};
 use crate::interwork::handle::Turn;
@@ -29,7 +29,7 @@ impl Turn<'_> {
     /// Whether a refused message is sent once more: changed, or a little later.
     pub(crate) fn goes_again(&mut self, mut im: ImToSm, cause: u8, fcs: Option<u8>) -> bool {
         let now_ms = self.now.unix_ms;
-        // The octets of another phone stay as they are.
+        // A short message from another phone is not changed.
         let is_fixed = im.is_status_report() || im.short_message().is_some();
         if im.refused_at > 0 || is_fixed || im.expires_ms < now_ms {
             return false;

@@ -30,7 +30,7 @@ impl Gateway {
         now: Now,
     ) -> Result<TranslatedIm, Box<Refusal>> {
         self.convertible(message)?;
-        // Delivered to one recipient, it would count as delivered to all.
+        // A list that is delivered to one recipient would count as delivered to all.
         if recipient_list(message).is_some() {
             return Err(Refusal::sip(420, Reason::RecipientList));
         }

@@ -115,7 +115,7 @@ pub(crate) enum BodyFormat {
     Cpim,
     /// In a `message/cpim` that asks for nothing.
     CpimAlone,
-    /// There is none yet: the request is the offer of a session for it.
+    /// The request has no text: it is the offer of a session for the text.
     Offer,
 }
 

@@ -3,18 +3,19 @@
 /// Fewest octets of a piece.
 const LEAST: usize = 256;
 
-/// Most pieces of full size: three quarters of a piece at least are filled, and the pieces are counted in an octet.
+/// The largest number of pieces of full size. At least three quarters of each piece are filled, and the number of
+/// pieces must fit an octet.
 const MOST: usize = 180;
 
-/// Octets of a piece of a text of this length, where a message has room for so many.
+/// Octets of one piece of a text of this length, if a message has room for `room` octets.
 pub(crate) const fn piece_size(text: usize, room: usize) -> usize {
     let least = text.div_ceil(MOST);
     let least = if least > LEAST { least } else { LEAST };
     if room > least { room } else { least }
 }
 
-/// Cuts a text into pieces of at most so many octets. A cut is behind a space where one is in the last quarter, and always
-/// between characters.
+/// Cuts a text into pieces of at most `size` octets. If the last quarter of a piece has a space, the cut is behind it.
+/// Every cut is between characters.
 pub(crate) fn pieces(text: &str, size: usize) -> impl Iterator<Item = &str> {
     let mut rest = text;
     core::iter::from_fn(move || {

@@ -104,7 +104,7 @@ impl Gateway {
                 .push(direction, self.policy.rp_address, &tpdu, length)
                 .map_err(|_| Refusal::sip(500, Reason::NotRepresentable))
         };
-        // Most texts fit one short message in the default alphabet: then nothing has to be chosen or cut.
+        // Most texts fit one short message in the default alphabet: then no alphabet is chosen, and the text is not cut.
         if let Ok(whole) = EncodedText::with_coding(text, TextCoding::DEFAULT) {
             write(&whole, false)?;
             return Ok(written);

@@ -23,7 +23,7 @@ pub(crate) enum Body<'m> {
     Imdn(Entity<'m>),
     /// An is-composing indication.
     IsComposing,
-    /// Anything else, or nothing.
+    /// Another type, or no body.
     Other,
 }
 
@@ -91,7 +91,7 @@ enum Known {
 }
 
 impl Known {
-    /// Nothing is known of a body in an encoding that is not supported.
+    /// A body in an encoding that is not supported has no known type.
     fn of(entity: &Entity<'_>) -> Option<Self> {
         if !entity.can_be_unpacked() {
             return None;

@@ -28,8 +28,8 @@ pub enum Class {
 }
 
 impl Gateway {
-    /// What the message is. An error is a body that says it is an RP message and is none. RP-DATA whose
-    /// TPDU is broken is RP-DATA still: [`translate_sm`](Self::translate_sm) refuses it in its own language.
+    /// The class of the message. An error is a body with the media type of an RP message that is no RP message. RP-DATA
+    /// with a broken TPDU is RP-DATA: [`translate_sm`](Self::translate_sm) refuses it with an RP-ERROR.
     pub fn classify(&self, message: &MessageIn<'_>) -> Result<Class, Box<Refusal>> {
         Ok(match Body::of(message)? {
             Body::Sms(octets) => {

@@ -132,7 +132,7 @@ fn shown(entity: Entity<'_>, depth: usize) -> Result<Vec<VisiblePart<'_>>, Entit
             .any(|part| !matches!(part, VisiblePart::Other(_)))
     };
     if is_alternative {
-        // All say the same: the first one that is text, or has some.
+        // All alternatives have the same content: the first one that is text, or has text, is taken.
         let mut ways = Vec::with_capacity(parts.len());
         for part in parts {
             ways.push(shown(part, depth)?);
@@ -144,7 +144,7 @@ fn shown(entity: Entity<'_>, depth: usize) -> Result<Vec<VisiblePart<'_>>, Entit
     let mut is_page = false;
     for part in parts {
         all.extend(shown(part, depth)?);
-        // What a page of another kind is made of is not missed without it.
+        // The parts of a page (images, style sheets) are not named if a text is shown.
         is_page |= is_related && !has_text(&all);
     }
     if is_page && has_text(&all) {

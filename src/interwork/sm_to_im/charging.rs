@@ -16,7 +16,7 @@ use crate::interwork::make::joined::tpdu;
 use crate::interwork::rules::causes::defaults::{RpOutcome, ScOutcome};
 use crate::wire::{TpSt, Tpdu};
 
-/// A short message, as far as its record needs it.
+/// The data of a short message that its charging record needs.
 struct Charge<'t> {
     exchange: Option<ExchangeKey>,
     way: Interworking,
@@ -31,14 +31,14 @@ struct Charge<'t> {
 }
 
 impl Turn<'_> {
-    /// The sender gets this report. A definitive answer of the IM side is the outcome of the delivery, too.
+    /// The sender gets this report. A definitive answer of the IM side is also the outcome of the delivery.
     pub(crate) fn charge_sm(&mut self, sm: &SmToIm, told: SmOutcome) {
         let ending = match told.rp_cause {
             None => Ending::of(told.status),
             Some(_) => Ending::Failed,
         };
         self.charge_sm_submission(sm, ending, told);
-        // The side of another phone has the delivery.
+        // The exchange of the recipient's phone writes the record of the delivery.
         if !sm.to_phone && is_definitive(told.status) {
             self.charge_sm_delivery(sm, Ending::of(told.status), told);
         }
@@ -55,9 +55,9 @@ impl Turn<'_> {
         self.charge_sm_delivery(sm, Ending::Failed, failed);
     }
 
-    /// The IM side accepted the message; its recipient has confirmed or denied the delivery, or nothing more was heard.
+    /// The IM side accepted the message. Its recipient has confirmed or denied the delivery, or no notification has come.
     pub(crate) fn charge_sm_confirmed(&mut self, sm: &SmToIm, told: SmOutcome, status: TpSt) {
-        // Another exchange has the delivery, or the answer was it.
+        // Another exchange writes the record of the delivery, or the answer of the IM side was the outcome.
         if sm.to_phone || sm.stored || is_definitive(told.status) {
             return;
         }
@@ -69,7 +69,7 @@ impl Turn<'_> {
         self.charge_sm_delivery(sm, ending, told);
     }
 
-    /// The gateway stops: nothing more will be heard about a delivery that the IM side accepted.
+    /// The gateway stops: no notification will come about a delivery that the IM side accepted.
     pub(crate) fn sm_stopped(&mut self, key: ExchangeKey) {
         let Some(sm) = self.get::<SmToIm>(key) else {
             return;
@@ -151,7 +151,7 @@ impl Turn<'_> {
         });
     }
 
-    /// A part could not be stored, and its sender knows.
+    /// A part could not be stored, and its sender has the failure.
     pub(crate) fn charge_refused_part(&mut self, part: &KeptPart, told: RpOutcome) {
         self.charge_part(part, &refused_sm(part.sender, told), false);
     }
@@ -196,12 +196,12 @@ const fn answer_of(sm: &SmToIm, told: SmOutcome) -> u16 {
     }
 }
 
-/// Whether this answer of the IM side is the last word on the delivery.
+/// Whether this answer of the IM side is the final outcome of the delivery.
 const fn is_definitive(answer: u16) -> bool {
     !matches!(answer, 201..300)
 }
 
-/// The outcome of a short message from this party that has no exchange: it is told this.
+/// The outcome of a short message without an exchange: its sender gets this report.
 pub(crate) const fn refused_sm(party: Party, told: RpOutcome) -> Outcome {
     let about = match party {
         Party::Phone => Charged::Submission,

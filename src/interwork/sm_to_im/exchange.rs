@@ -51,7 +51,7 @@ impl TranslatedSm {
         }
     }
 
-    /// The texts of its exchange.
+    /// The texts of the exchange for this request.
     pub(crate) fn texts(&self) -> SmToImTexts<'_> {
         SmToImTexts {
             identity: self.identity.as_str(),
@@ -64,7 +64,7 @@ impl TranslatedSm {
     }
 }
 
-/// The content of a message in several parts, when the last one has come.
+/// The content of a message in several parts, when the last part has come.
 pub(crate) struct Joined {
     /// The text of all parts.
     pub(crate) text: String,
@@ -258,7 +258,7 @@ impl Turn<'_> {
         }
     }
 
-    /// No more answers will come; a client without an answer counts as absent.
+    /// No more responses will come; a client without a response counts as absent.
     fn im_side_has_ended(&mut self, sm: SmToIm) {
         if let SmToImState::Relayed { answers, .. } | SmToImState::Accepted { answers, .. } =
             sm.state
@@ -332,7 +332,7 @@ impl Turn<'_> {
                 self.outcome_of_sm(sm, 408);
             }
             SmToImState::InPieces { .. } => self.outcome_of_sm(sm, 408),
-            // The recipient's side has not said whether it is stored.
+            // The recipient's side has not reported whether the message is stored.
             SmToImState::Storing { status } => self.outcome_of_sm(sm, status),
             SmToImState::Delivering { asked } => self.delivery_overdue(sm, asked),
             SmToImState::Repetition { .. } => {

@@ -14,11 +14,11 @@ use crate::interwork::step::Effect;
 enum Change {
     /// `text/plain` instead of `message/cpim`.
     Text,
-    /// The Call-ID alone.
+    /// Only the Call-ID is new.
     CallId,
 }
 
-/// Answers after which a retry may succeed. A client that answered so has not accepted the message.
+/// Responses after which a retry may succeed. A client with one of these responses has not accepted the message.
 ///
 /// Not in the list: 414 and 420, because Request-URI and Require cannot be changed; 6xx, because it is the final
 /// decision of the recipient (RFC 3261 §21.6).
@@ -32,8 +32,8 @@ const MENDED: &[(&[u16], Change)] = &[
 ];
 
 impl Turn<'_> {
-    /// Sends the message once more if that may help: only to the client that refused it, and not after a success. So
-    /// no client gets it twice.
+    /// Sends the message once more if a retry may succeed: only to the client that refused the message, and not after a
+    /// success. So no client gets the message twice.
     pub(crate) fn retried_to_im(&mut self, mut sm: SmToIm, status: u16) -> bool {
         let key = sm.header.key;
         let (SmToImState::Relayed { transaction, .. } | SmToImState::Accepted { transaction, .. }) =

@@ -144,8 +144,8 @@ impl Turn<'_> {
         });
     }
 
-    /// A MESSAGE of our own has its final response: the retry, or the report. The end of an earlier one may be told
-    /// again.
+    /// A MESSAGE of our own has its final response: the retry, or the report. The host may report the end of an earlier
+    /// MESSAGE twice.
     pub(crate) fn sm_request_completed(&mut self, sm: SmToIm, attempt: u8, status: u16) {
         match sm.state {
             _ if status < 200 => {}
@@ -161,8 +161,8 @@ impl Turn<'_> {
     }
 
     fn report_completed(&mut self, sm: SmToIm, sent: u8, status: u16) {
-        // No contact, or no answer: the report is sent once more. After that, the sender repeats the message by
-        // itself and gets the same report.
+        // There is no contact, or no answer: the report is sent once more. After that, the sender repeats the message
+        // and gets the same report.
         if matches!(status, 408 | 480) && sent < REPORT_ATTEMPTS {
             return self.send_report(sm);
         }
@@ -202,8 +202,8 @@ impl Turn<'_> {
         self.confirmed(&sm, outcome, status);
     }
 
-    /// A notification from the IM side (rows CON-2, STA-6). It comes from the recipient, whatever its Request-URI:
-    /// only the recipient knows the Message-ID.
+    /// A notification from the IM side (rows CON-2, STA-6). The recipient sent it, whatever the Request-URI is: only
+    /// the recipient knows the Message-ID.
     pub(crate) fn notified(
         &mut self,
         report: &ReportIn<'_>,
@@ -249,7 +249,7 @@ impl Turn<'_> {
     /// The outcome of the message is final.
     pub(crate) fn confirmed(&mut self, sm: &SmToIm, outcome: SmOutcome, status: TpSt) {
         let key = sm.header.key;
-        // A stored message has the status reports.
+        // The exchange of the stored message sends the status reports.
         self.parts_delivered(key, (!sm.stored).then_some(status));
         self.charge_sm_confirmed(sm, outcome, status);
         let texts = self.view.texts(key);

@@ -1,6 +1,6 @@
-//! SM -> IM: an RP-ACK that more depends on leaves when the database has the exchange. For a long text, all parts are
-//! delivered with it: after a crash they must not be delivered again. For a message whose sender wants a status report, that
-//! report is still owed.
+//! SM -> IM: an RP-ACK that waits until the database has the exchange. The RP-ACK on the last part of a long text
+//! confirms all parts: after a crash they must not be delivered again. After the RP-ACK on a message whose sender wants
+//! a status report, that report must still come.
 
 use crate::exchange::{Group, KeptPart, KeptPartState, SmToIm, SmToImState, SmToImTexts, Stored};
 use crate::interwork::handle::Turn;
@@ -8,14 +8,14 @@ use crate::interwork::make::joined::tpdu;
 use crate::interwork::step::Effect;
 use crate::wire::Tpdu;
 
-/// Milliseconds after which the RP-ACK does not wait for the database any longer: phones wait 35 s and more for it (TR1M,
-/// TS 24.011 §10).
+/// After this many milliseconds the RP-ACK is sent without waiting for the database: phones wait 35 s and more for the
+/// RP-ACK (TR1M, TS 24.011 §10).
 const DATABASE_LATE_MS: u64 = 5_000;
 
 impl Turn<'_> {
     /// Whether the RP-ACK waits for the database. If so, the host is asked to write the exchange.
     pub(crate) fn owes_more(&mut self, sm: &mut SmToIm) -> bool {
-        // The status report on a stored message is owed by that one.
+        // The exchange of a stored message sends the status report on it.
         let owes = sm.completes.is_some() || !sm.stored && self.wants_status(sm);
         if !self.gateway.keeps || !owes {
             return false;
@@ -41,7 +41,7 @@ impl Turn<'_> {
         )
     }
 
-    /// The database has the exchange, or cannot have it: the message is delivered in any case, and its sender hears so.
+    /// The database has the exchange, or cannot take it. In both cases the message is delivered, and its sender gets the report.
     pub(crate) fn sm_written(&mut self, sm: SmToIm) {
         self.view.update(sm);
         if let SmToImState::Reporting { outcome, sent: 0 } = sm.state {
@@ -50,7 +50,8 @@ impl Turn<'_> {
         }
     }
 
-    /// A short message of an earlier start. The report may not have left; the sender takes a second one for a repetition.
+    /// A short message of an earlier start. Perhaps the report was not sent, so it is sent; the sender takes a second
+    /// report for a repetition.
     pub(crate) fn sm_taken_up(&mut self, mut sm: SmToIm) -> Option<SmToIm> {
         match &mut sm.state {
             SmToImState::Reporting { sent, .. } => {
@@ -65,7 +66,7 @@ impl Turn<'_> {
                 identity: sm.header.identity,
                 concatenation: concatenation.get(),
             };
-            // They were taken up before it, as parts of a message without an outcome.
+            // The parts were taken up before this exchange, as parts of a message without an outcome.
             let parts: Vec<KeptPart> = self.view.parts_of(group).collect();
             for mut part in parts {
                 part.state = KeptPartState::Relayed {
@@ -82,7 +83,7 @@ impl Turn<'_> {
         Some(sm)
     }
 
-    /// A report of an earlier start, or one that waits for a database that is late.
+    /// A report of an earlier start, or a report that waits for a slow database.
     pub(crate) fn report_is_due(&mut self, sm: SmToIm) {
         match sm.header.stored {
             Stored::Asked => self.not_stored(sm.header.key),

@@ -26,7 +26,7 @@ use crate::interwork::sm_to_im::status_report::Reported;
 use crate::interwork::step::{Effect, Verdict};
 use crate::wire::{Carrier, Direction, TpScts, TpSt, Tpdu};
 
-/// Most stored parts of one sender: two messages of the greatest length (row AUT-6).
+/// The largest number of stored parts of one sender: two messages of the greatest length (row AUT-6).
 const MAX_KEPT: usize = 510;
 
 impl TranslatedSm {
@@ -192,13 +192,13 @@ impl Turn<'_> {
         self.view.update(part);
     }
 
-    /// The part cannot be written: its sender keeps it.
+    /// The database cannot take the part: its sender gets an RP-ERROR and keeps the part.
     pub(crate) fn part_not_stored(&mut self, mut part: KeptPart) {
         if let KeptPartState::Relayed { with } = part.state {
             return self.part_has_outcome_of(part, with);
         }
         self.refuse_part(&mut part);
-        // The part that had the clock of its message is gone.
+        // The deleted part had the deadline for the whole message.
         let group = part.group();
         let rest: Vec<KeptPart> = self.view.parts_of(group).collect();
         if let Some(first) = rest.first()
@@ -209,8 +209,8 @@ impl Turn<'_> {
         }
     }
 
-    /// The message is on its way with this part: the sender is told the outcome of the message. Only the answer in SIP cannot wait
-    /// for it.
+    /// The message with this part is being delivered. The sender of the part gets the outcome of the message as its
+    /// report. Only the SIP response cannot wait for the outcome.
     fn part_has_outcome_of(&mut self, mut part: KeptPart, message: ExchangeKey) {
         match self.get::<SmToIm>(message).map(|sm| sm.state) {
             Some(SmToImState::Reporting { outcome, .. } | SmToImState::Unconfirmed { outcome }) => {
@@ -225,7 +225,7 @@ impl Turn<'_> {
         self.view.update(part);
     }
 
-    /// The sender of a part that is not in the database keeps it.
+    /// The part is not in the database: its sender gets an RP-ERROR and keeps the part.
     fn refuse_part(&mut self, part: &mut KeptPart) {
         let told = self.gateway.policy.causes.sip_to_rp(503, part.sender);
         self.acknowledge(part, told);
@@ -233,8 +233,9 @@ impl Turn<'_> {
         self.view.end(part.header.key);
     }
 
-    /// A part of an earlier start. Its sender has the RP-ACK, or repeats it. Where the message was on its way, its last
-    /// part got no RP-ACK: the sender knows that it failed, and may repeat that part.
+    /// A part of an earlier start. Its sender has the RP-ACK, or repeats the part. If the whole message was being
+    /// delivered, its last part got no RP-ACK: for the sender the message has failed, and the sender may repeat that
+    /// part.
     pub(crate) fn part_taken_up(&self, mut part: KeptPart, texts: &Texts) -> KeptPart {
         part.owed = None;
         if let KeptPartState::Relayed { .. } = part.state {
@@ -242,7 +243,7 @@ impl Turn<'_> {
         }
         let parts = self.view.parts_of(part.group()).count() + 1;
         let total = total(part.sender, KeptPartTexts::of(texts).tpdu);
-        // Some parts have come to this node, before it took over those of another one.
+        // Some parts have come to this node before it took over the parts of another node.
         let is_complete = part.state == KeptPartState::Waiting && Some(parts) == total;
         part.header.due_ms = match is_complete {
             true => self.now.unix_ms,
@@ -251,7 +252,7 @@ impl Turn<'_> {
         part
     }
 
-    /// Gives the sender of a part what it is owed.
+    /// Sends the sender of a part the response and the report that are still missing.
     fn acknowledge(&mut self, part: &mut KeptPart, told: RpOutcome) {
         let Some(mut owed) = part.owed.take() else {
             return;
@@ -279,7 +280,7 @@ impl Turn<'_> {
         });
     }
 
-    /// Answers the request of a part in SIP, once.
+    /// Sends the SIP response to the request of a part, once.
     fn answer_part(&mut self, owed: &mut OwedReport, verdict: Verdict) {
         if !owed.is_answered {
             owed.is_answered = true;
@@ -356,7 +357,7 @@ impl Turn<'_> {
         for mut part in parts {
             let until_ms = self.now.unix_ms + REPETITION_MS;
             self.view.remember_part(part.digest, until_ms);
-            // The message has its outcome before the part is written.
+            // The outcome of the message is known before the part is written.
             self.acknowledge(&mut part, RpOutcome::Ack);
             if let (Some(texts), Some(status)) = (self.view.texts(part.header.key), status) {
                 let reported = Reported::part(&part, KeptPartTexts::of(&texts));
@@ -366,8 +367,8 @@ impl Turn<'_> {
         }
     }
 
-    /// The whole message was not delivered, and its sender knows: if the sender repeats that part alone, the other
-    /// parts are still there.
+    /// The whole message was not delivered, and its sender has the failure. The other parts are kept: the sender may
+    /// repeat the last part alone.
     pub(crate) fn parts_not_delivered(&mut self, sm: &SmToIm, status: u16) {
         let Some(concatenation) = sm.completes else {
             return;
@@ -385,7 +386,7 @@ impl Turn<'_> {
         let deadline = self.now.unix_ms + self.gateway.policy.concat_timeout_ms;
         let told = self.gateway.policy.causes.sip_to_rp(status, sm.sender);
         let (owed, parts) = owed_first(parts);
-        // They are not in the database: their sender has to send them again.
+        // These parts are not in the database: their sender has to send them again.
         for mut part in owed {
             self.acknowledge(&mut part, told);
             self.view.end(part.header.key);
@@ -399,7 +400,7 @@ impl Turn<'_> {
         }
     }
 
-    /// The time for all parts is over.
+    /// The time within which all parts must come is over.
     pub(crate) fn part_due(&mut self, mut first: KeptPart) {
         if let KeptPartState::Relayed { .. } = first.state {
             // An exchange has claimed this part, and that exchange has its own deadline.
@@ -415,8 +416,8 @@ impl Turn<'_> {
         });
     }
 
-    /// No further part will come. The existing parts are delivered with a mark for each gap, unless the sender was
-    /// told that the message failed. A part that is not in the database yet comes too late.
+    /// No further part will come. The existing parts are delivered with a mark for each gap, unless the sender has a
+    /// report of failure. A part that is not in the database yet comes too late.
     fn incomplete(&mut self, group: Group) {
         let (owed, parts) = owed_first(self.view.parts_of(group).collect());
         for mut part in owed {

@@ -11,7 +11,7 @@ use crate::interwork::sm_to_im::outcome::told;
 use crate::interwork::step::Verdict;
 use crate::wire::TpScts;
 
-/// Most repetitions that wait for the outcome of one short message.
+/// The largest number of repetitions that wait for the outcome of one short message.
 const MAX_WAITING: usize = 4;
 
 impl Turn<'_> {
@@ -21,7 +21,7 @@ impl Turn<'_> {
         let (rp_cause, tp_fcs, unix, zone) = if let Some(open) = self.open_one(sm) {
             self.answer(request, 202, false, Verdict::Answered);
             self.count(Counter::SmRepeated);
-            // A report that waits for the database tells the repetitions, too.
+            // When the database has the exchange, its report goes to the repetitions, too.
             let outcome = match open.state {
                 SmToImState::Reporting { outcome, .. } if open.header.stored != Stored::Asked => {
                     outcome
@@ -48,7 +48,7 @@ impl Turn<'_> {
         true
     }
 
-    /// The open exchange of the same short message, if its report has not reached the sender.
+    /// The open exchange of the same short message, if the report has not reached the sender.
     fn open_one(&self, sm: &TranslatedSm) -> Option<SmToIm> {
         self.view.sms_by_digest(sm.key, sm.digest).find(|open| {
             let is_undecided = open.state.is_undecided();
@@ -68,7 +68,7 @@ impl Turn<'_> {
         })
     }
 
-    /// Whether the exchange is of the same request, by its Call-ID.
+    /// Whether the exchange belongs to the same request, by its Call-ID.
     fn is_request(&self, open: &SmToIm, sm: &TranslatedSm) -> bool {
         let texts = self.view.texts(open.header.key);
         texts.is_some_and(|texts| SmToImTexts::of(&texts).call_id == sm.call_id.as_str())
@@ -78,11 +78,11 @@ impl Turn<'_> {
     fn wait_for_outcome(&mut self, sm: &TranslatedSm, first: SmToIm) {
         let waiting: Vec<SmToIm> = self.view.repetitions_of(first.header.key).collect();
         let mut requests = waiting.iter().chain([&first]);
-        // The same request again, perhaps over another path.
+        // The same request has come again, perhaps over another path.
         let same = requests.find(|open| self.is_request(open, sm)).copied();
         let place = match same {
             None if waiting.len() < MAX_WAITING => {
-                // Only the first one asks for a status report.
+                // Only the first request asks for a status report.
                 let texts = SmToImTexts {
                     tpdu: &[],
                     ..sm.texts()
@@ -100,7 +100,7 @@ impl Turn<'_> {
             };
             let mut repetition = sm.exchange(key, state, self.now);
             (repetition.unix, repetition.zone) = (first.unix, first.zone);
-            // The first one ends earlier.
+            // The exchange of the first request ends earlier.
             repetition.header.due_ms = self.now.unix_ms + 3 * FORGOTTEN_MS;
             return self.view.open(repetition, texts);
         }
@@ -120,8 +120,8 @@ impl Turn<'_> {
         }
     }
 
-    /// The outcome of a short message is known: its repetitions are reported, too. They have their `202`, whatever
-    /// answer the first one got.
+    /// The outcome of a short message is known: a report goes to each repetition, too. Each repetition was answered
+    /// `202`, whatever answer the first request got.
     pub(crate) fn report_to_repetitions(&mut self, first: &SmToIm, status: u16) {
         let told = self.gateway.policy.causes.sip_to_rp(status, first.sender);
         let waiting: Vec<SmToIm> = self.view.repetitions_of(first.header.key).collect();

@@ -18,13 +18,13 @@ use crate::interwork::step::{Effect, Verdict};
 use crate::sip::{MessageOut, is_failure};
 use crate::wire::Tpdu;
 
-/// Octets of a MESSAGE that the gateway does not know yet: Via, Call-ID, CSeq, tags, Max-Forwards, Content-Length.
+/// Octets of header fields whose length is not known yet: Via, Call-ID, CSeq, tags, Max-Forwards, Content-Length.
 const UNKNOWN_HEADERS: usize = 400;
 
-/// Answers of a client that takes no session at all: it gets the message in pager mode.
+/// Responses of a client that supports no sessions: this client gets the message in pager mode.
 pub(crate) const NO_SESSIONS: &[u16] = &[405, 406, 415, 420, 488, 501, 606];
 
-/// How a text goes that is too long for a MESSAGE.
+/// The way of a text that is too long for a MESSAGE.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LongWay {
     /// In a session.
@@ -40,7 +40,7 @@ fn octets_beside_body(headers: &str, from: &str, to: &str) -> usize {
 }
 
 impl Turn<'_> {
-    /// How the text goes if it is too long for a MESSAGE; `None`: it goes in one.
+    /// The way of the text if it is too long for a MESSAGE; `None`: one MESSAGE is enough.
     pub(crate) fn long_way(&self, sm: &TranslatedSm, joined: Option<&Joined>) -> Option<LongWay> {
         let way = match self.gateway.policy.splits {
             _ if sm.takes_sessions => LongWay::Session,
@@ -54,7 +54,7 @@ impl Turn<'_> {
         };
         let (from, to) = (&translation.from.uri, &translation.to.uri);
         let is_long = body + octets_beside_body(headers, from, to) > sm.pager_limit;
-        // Without the recipient (too long to be stored), it could not be sent.
+        // Without the recipient (too long to be stored), the text could not be sent.
         (is_long && !sm.recipient.as_str().is_empty()).then_some(way)
     }
 
@@ -135,7 +135,7 @@ impl Turn<'_> {
         }
     }
 
-    /// One piece of a message, from 0; the whole text is one piece where texts are not split. `None`: there is none of this
+    /// One piece of a message, from 0; the whole text is one piece where texts are not split. `None`: there is no piece of this
     /// number.
     fn piece_of(
         &self,
@@ -168,7 +168,7 @@ impl Turn<'_> {
         });
     }
 
-    /// The piece is on its way to so many clients.
+    /// The piece was sent to this many clients.
     pub(crate) fn pieces_forked(&mut self, mut sm: SmToIm, count: u8) {
         if let SmToImState::InPieces { mut pieces } = sm.state {
             pieces.clients = Clients::of(count);
@@ -194,7 +194,7 @@ impl Turn<'_> {
         if !is_news {
             return;
         }
-        // Also a late answer to an earlier piece.
+        // This may be a late answer to an earlier piece.
         if is_failure(status) {
             pieces.without |= Clients::bit(attempt);
             let best = cause::better_failure(pieces.best_failure.unwrap_or(0), status);

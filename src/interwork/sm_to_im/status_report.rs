@@ -17,7 +17,7 @@ use crate::wire::{
 pub(crate) struct Reported<'t> {
     identity_key: IdentityKey,
     share: u64,
-    /// Whether the database keeps the report: as the message that it is about.
+    /// Whether the database keeps the report. It does if it keeps the message.
     kept: Stored,
     party: Party,
     unix: i64,
@@ -45,7 +45,7 @@ impl<'t> Reported<'t> {
         }
     }
 
-    /// This stored message, which the database had.
+    /// This message, which was stored in the database.
     pub(crate) fn stored(report: &'t StatusReportOut) -> Self {
         Self {
             identity_key: IdentityKey::of(&report.identity),
@@ -79,8 +79,8 @@ impl<'t> Reported<'t> {
 }
 
 impl Turn<'_> {
-    /// Queues a status report with this TP-Status, if the phone asked for one. It is sent as any other short message
-    /// to that phone.
+    /// Queues a status report with this TP-Status, if the phone asked for one. The report is sent as any other short
+    /// message to that phone.
     pub(crate) fn report_status(&mut self, about: &Reported<'_>, status: TpSt) {
         let Some(rp_data) = self.gateway.status_report(about, status, self.now) else {
             return;
@@ -120,7 +120,7 @@ impl Turn<'_> {
 
 impl Gateway {
     fn status_report(&self, about: &Reported<'_>, status: TpSt, now: Now) -> Option<Octets<254>> {
-        // Most phones ask for none: then the TPDU is not read.
+        // Most phones ask for no status report: then the TPDU is not read.
         if about.party != Party::Phone || !SmsSubmit::requests_status_report(about.tpdu) {
             return None;
         }
@@ -134,7 +134,7 @@ impl Gateway {
             on_command: false,
             mr: submit.mr,
             recipient_address: submit.destination_address,
-            // The same as in the submit report: the phone finds the message by it and TP-MR.
+            // The same time as in the submit report: the phone finds the message by this time and TP-MR.
             scts: TpScts::from_unix(about.unix, about.zone),
             discharge_time: TpScts::from_unix(now.unix, now.zone),
             status,

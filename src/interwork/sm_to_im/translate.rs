@@ -34,7 +34,7 @@ struct Content<'a> {
     user_data: UserData<'a>,
 }
 
-/// RP-DATA with a known sender: errors are reported to it.
+/// RP-DATA with a known sender, which gets a report on errors.
 pub(crate) struct Received<'a, 'm> {
     pub(crate) gateway: &'a Gateway,
     pub(crate) message: &'a MessageIn<'m>,
@@ -177,7 +177,7 @@ impl<'a> Received<'a, '_> {
         }
     }
 
-    /// From a phone: the gateway is its service centre. TP-DA is the recipient, unless the script has set one.
+    /// From a phone: the gateway is its service centre. TP-DA is the recipient, unless the script has set another recipient.
     fn submit(&self, submit: &SmsSubmit<'a>) -> Result<TranslatedSm, Box<Refusal>> {
         let policy = &self.gateway.policy;
         let made = self.destination(submit)?;
@@ -326,7 +326,8 @@ impl<'a> Received<'a, '_> {
         })
     }
 
-    /// The text, which is empty for a part of a longer message, or the reason why there is none. TP-PID and TP-DCS are checked before the text is decoded.
+    /// The text (empty for a part of a longer message), or the reason why the message has no text. TP-PID and TP-DCS
+    /// are checked before the text is decoded.
     fn text(&self, content: &Content<'a>) -> Result<String, Box<Refusal>> {
         match content.pid.kind() {
             PidKind::Type0 => return Err(self.refuse(RpOutcome::Ack, Reason::Type0)),
@@ -334,7 +335,7 @@ impl<'a> Received<'a, '_> {
                 return Err(self.refuse(error(111, 0xD5), Reason::Pid));
             }
             // From a phone: the message is to be sent as a fax or telex, which only a service centre can do. From a
-            // service centre: the text came from such a device. 3D to 3F are specific to a service centre.
+            // service centre: the text came from a fax or telex. Each service centre has its own meaning for 3D to 3F.
             PidKind::Telematic(_) if self.party == Party::Phone => {
                 return Err(self.refuse(error(69, 0x80), Reason::Pid));
             }
@@ -366,7 +367,7 @@ impl<'a> Received<'a, '_> {
         }
         let charsets = &self.gateway.policy.dcs_charsets;
         let text = match content.user_data.concatenation() {
-            // The text is made when all parts are there.
+            // The text is decoded when all parts are there.
             Some(place) if place.total > 1 => {
                 charsets.is_text(&content.user_data).map(|()| String::new())
             }
@@ -379,7 +380,7 @@ impl<'a> Received<'a, '_> {
         })
     }
 
-    /// Refuses with the outcome for this status code of the IM side.
+    /// Refuses the message with the outcome for this status code of the IM side.
     fn as_if(&self, status: u16, reason: Reason) -> Box<Refusal> {
         self.refuse(
             self.gateway.policy.causes.sip_to_rp(status, self.party),

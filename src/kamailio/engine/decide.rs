@@ -1,4 +1,4 @@
-//! Inputs for the core: its decision is committed under the lock of the bucket, which is released then.
+//! Inputs for the core. Its decision is committed under the lock of the bucket; then the lock is released.
 
 use std::cell::RefCell;
 
@@ -11,7 +11,7 @@ use crate::kamailio::state::exchanges::{Behind, Locked};
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::now::now;
 
-/// Decides an input for an exchange, which may have ended.
+/// Decides an input for an exchange. The exchange may have ended.
 pub(crate) fn decide(exchange: ExchangeKey, input: Input<'_>) -> Step {
     let state = state();
     let _about = log_subject::about(exchange);
@@ -22,7 +22,7 @@ pub(crate) fn decide(exchange: ExchangeKey, input: Input<'_>) -> Step {
     }
 }
 
-/// Whether the exchange is still open. The end of a transaction means nothing to one that has ended.
+/// Whether the exchange is still open. The end of a transaction changes nothing in an exchange that has ended.
 pub(crate) fn is_open(exchange: ExchangeKey) -> bool {
     let now = now();
     state().table.lock_of(exchange, now.unix_ms).is_some()
@@ -34,7 +34,7 @@ pub(crate) fn decide_for(identity: &Identity, input: Input<'_>, now: Now) -> Ste
     decide_in(locked, input, now)
 }
 
-/// The same. `note` sees the step under the lock of the bucket, before another process sees its changes.
+/// The same as [`decide_for`]. `note` gets the step under the lock of the bucket, before another process sees its changes.
 pub(crate) fn decide_for_and_note(
     identity: &Identity,
     input: Input<'_>,
@@ -64,7 +64,7 @@ fn decide_locked(locked: &mut Locked<'_>, input: Input<'_>, mut now: Now) -> Ste
             let is_end = |change: &Behind| matches!(change, Behind::Ended(_));
             let (ended, rest): (Vec<_>, Vec<_>) = behind.into_iter().partition(is_end);
             ENDED.with_borrow_mut(|later| {
-                // Before the lock of the bucket is released: they are not read again meanwhile.
+                // The lock of the bucket is still held, so the rows are not read again in between.
                 if later.is_empty() && !ended.is_empty() {
                     storage.rows_go_later();
                 }
@@ -72,14 +72,14 @@ fn decide_locked(locked: &mut Locked<'_>, input: Input<'_>, mut now: Now) -> Ste
             });
             behind = rest;
         }
-        // Still under the lock of the bucket: the database follows in the order of the commits.
+        // The lock of the bucket is still held, so the database gets the changes in the order of the commits.
         storage.follow(&behind);
     }
     step
 }
 
-/// Whether the database keeps what the step is about, though it follows none of the changes: an exchange is to be written, or a
-/// message was, whose sender hears of it now.
+/// Whether the step is about a row of the database though no change of the step is written: an exchange is to be
+/// written, or a message was written and its sender is answered now.
 fn is_kept(step: &Step) -> bool {
     let asks = |effect: &Effect| matches!(effect, Effect::Store { .. });
     let is_stored = |change: &Change| match change {
@@ -91,17 +91,17 @@ fn is_kept(step: &Step) -> bool {
 }
 
 thread_local! {
-    /// Exchanges that have ended, and whose rows stay until the effects of their steps are carried out.
+    /// Exchanges that have ended. Their rows stay until the effects of their steps are carried out.
     static ENDED: RefCell<Vec<Behind>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Whether this effect opens an exchange in another bucket, for something that is still owed: the database has that one before the row
-/// of this one goes.
+/// Whether this effect opens an exchange in another bucket, for a report or message that is still to be sent. The
+/// database gets the new exchange before the row of the old one is deleted.
 const fn is_owed_elsewhere(effect: &Effect) -> bool {
     matches!(effect, Effect::ReportStatus(_))
 }
 
-/// All effects are carried out.
+/// All effects are carried out: the rows may be deleted.
 pub(super) fn effects_are_done() {
     let Some(storage) = &state().storage else {
         return;
@@ -113,7 +113,7 @@ pub(super) fn effects_are_done() {
     }
 }
 
-/// Takes up an exchange of an earlier start, of this identity. False: there is no place for it.
+/// Takes up an exchange of this identity from an earlier start. False: the table has no free place.
 pub(crate) fn take_up(identity: &Identity, exchange: &Exchange, texts: &Texts) -> bool {
     let now = now();
     let mut locked = state().table.lock(identity.as_str(), now.unix_ms);

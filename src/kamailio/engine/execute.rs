@@ -43,7 +43,7 @@ pub(crate) enum Context<'m> {
     Nothing,
 }
 
-/// The result of the effects.
+/// The result of executed effects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Executed {
     /// The verdict for the script.
@@ -75,7 +75,7 @@ fn execute_all(step: Step, context: Context<'_>) -> Executed {
         answered: false,
     };
     let mut effects = step.effects.into_iter();
-    // A failure is an input again. Its effects, such as the next message of a queue, come last.
+    // A failed effect becomes a new input. The effects of that input, such as the next message of a queue, come last.
     let mut later = Vec::new();
     let mut ended = Vec::new();
     let mut records = Vec::new();

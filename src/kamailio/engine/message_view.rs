@@ -11,7 +11,7 @@ use crate::kamailio::sys::message::SipMsg;
 use crate::kamailio::sys::request::{Method, Request};
 use crate::kamailio::sys::text::utf8;
 
-/// A MESSAGE, and the values that are copied or computed before the core can borrow them.
+/// A MESSAGE, and the values that are copied or computed for the core, which borrows them.
 pub(crate) struct MessageView<'m> {
     msg: Request<'m>,
     identity: Option<String>,
@@ -131,15 +131,15 @@ impl<'m> MessageView<'m> {
         })
     }
 
-    /// Reads the sender's identity, and whether others may know it. Not for `$ipsmgw(...)`, which the `identity` parameter may
-    /// contain.
+    /// Reads the sender's identity, and whether others may know it. `$ipsmgw(...)` must not call this: the `identity`
+    /// parameter may contain `$ipsmgw(...)`.
     pub(crate) fn read_sender(&mut self) {
         let [.., privacy, _, _] = self.fields;
         self.identity = state().identity_of(self.msg.message());
         self.privacy = privacy.and_then(|_| self.msg.list(&HeaderNames::new(&["Privacy"])));
     }
 
-    /// Reads the address of the peer that sent it.
+    /// Reads the address of the peer that sent the message.
     pub(crate) fn read_source(&mut self) {
         self.source = self.msg.source();
     }

@@ -57,8 +57,8 @@ fn enabled(_: SipMsg<'_>) -> i32 {
     truth(state().lifecycle.is_enabled())
 }
 
-/// `ipsmgw_classify()`: what the request is. It changes nothing. After `ipsmgw.disable`, only reports on messages of the gateway are
-/// for it.
+/// `ipsmgw_classify()`: the class of the request. Nothing is changed. After `ipsmgw.disable`, only reports on messages
+/// of the gateway have a class.
 fn classify(msg: SipMsg<'_>) -> i32 {
     if !state().lifecycle.is_enabled() && expects_report(msg) != TRUE {
         return FALSE;
@@ -116,8 +116,8 @@ fn sm_to_im(msg: SipMsg<'_>) -> i32 {
     }
 }
 
-/// Gives a short message to the core. It is relayed; if the script has set an outcome, the report is sent at once. An error is the
-/// return code.
+/// Gives a short message to the core. The message is relayed; if the script has set an outcome, the report is sent at
+/// once. The error is the return code for the script.
 fn submit(msg: Request<'_>, outcome: Option<u16>) -> Result<Verdict, i32> {
     begin(msg)?;
     let state = state();
@@ -237,7 +237,8 @@ fn im_to_sm(msg: SipMsg<'_>, route: &str) -> i32 {
     carry_out(step, msg)
 }
 
-/// `ipsmgw_expects_report()`: whether an RP-ACK or RP-ERROR is about a message of this gateway. It answers and changes nothing.
+/// `ipsmgw_expects_report()`: whether an RP-ACK or RP-ERROR is about a message of this gateway. No answer is sent, and
+/// nothing is changed.
 fn expects_report(msg: SipMsg<'_>) -> i32 {
     let state = state();
     let now_ms = now().unix_ms;

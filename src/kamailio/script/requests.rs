@@ -1,4 +1,4 @@
-//! The request that a function of the script takes: whether it may, its transaction, its refusal.
+//! The request that a script function converts: whether the function may convert it, its transaction, its refusal.
 
 use crate::exchange::{Now, TransactionId};
 use crate::interwork::{Interworking, Refusal, RefusedMessage, Step, Verdict};
@@ -13,12 +13,12 @@ use crate::kamailio::sys::request::Request;
 use crate::kamailio::sys::return_code::{END_OF_SCRIPT, FALSE, TRUE};
 use crate::kamailio::sys::transaction::{self, Begun, Transaction};
 
-/// The return code for a yes or a no.
+/// The return code for true or false.
 pub(super) const fn truth(is_so: bool) -> i32 {
     if is_so { TRUE } else { FALSE }
 }
 
-/// The request, if a function may convert it in this route. If not, the log has the reason.
+/// The request, if a function may convert it in this type of route. If not, the log has the reason.
 pub(crate) fn can_take<'m>(msg: SipMsg<'m>, function: &str) -> Option<Request<'m>> {
     let request = msg.request().filter(Request::can_be_taken);
     if request.is_none() {
@@ -29,7 +29,7 @@ pub(crate) fn can_take<'m>(msg: SipMsg<'m>, function: &str) -> Option<Request<'m
     request
 }
 
-/// Creates the transaction of a message. An error is the return code: nothing more is to do.
+/// Creates the transaction of a message. The error is the return code: the function ends with it.
 pub(crate) fn begin(msg: Request<'_>) -> Result<(), i32> {
     match transaction::begin(msg) {
         Begun::Transaction => {
@@ -44,7 +44,7 @@ pub(crate) fn begin(msg: Request<'_>) -> Result<(), i32> {
     }
 }
 
-/// Creates the transaction of a message, unless no new messages are taken. An error is the return code.
+/// Creates the transaction of a message, unless no new messages are taken. The error is the return code.
 pub(crate) fn accept(msg: Request<'_>) -> Result<(), i32> {
     begin(msg)?;
     match refuse_while_draining(msg) {
@@ -59,7 +59,7 @@ pub(super) fn transaction_at_hand(msg: Request<'_>) -> TransactionId {
     transaction_id(place.unwrap_or_default())
 }
 
-/// Carries out a step about the request. The return code: false if the message is refused.
+/// Carries out a step about the request. The return code is false if the message is refused.
 pub(super) fn carry_out(step: Step, msg: Request<'_>) -> i32 {
     match execute(step, Context::Request(msg, None)).verdict {
         Verdict::Refused => FALSE,
@@ -84,7 +84,7 @@ pub(crate) fn refuse(msg: Request<'_>, refusal: Refusal) {
     execute(step, Context::Request(msg, None));
 }
 
-/// The same for a message that was to be converted: it leaves a charging record.
+/// The same for a message that was to be converted: a charging record is written.
 pub(crate) fn refuse_message(
     msg: Request<'_>,
     refusal: Refusal,
