@@ -141,7 +141,7 @@ macro_rules! texts {
 }
 
 texts! {
-    /// The texts of [`SmToIm`](super::SmToIm).
+    /// The texts of [`SmToIm`](super::SmToIm) and [`KeptPart`](super::KeptPart).
     SmToImTexts {
         /// The identity of the party on the SMS side.
         identity,
@@ -180,23 +180,8 @@ texts! {
     pdu rp_data
 }
 
-texts! {
-    /// The texts of [`KeptPart`](super::KeptPart).
-    KeptPartTexts {
-        /// The identity of the party on the SMS side.
-        identity,
-        /// The public identity of the sender, to which reports go.
-        sender,
-        /// Next hop for reports where the sender has no contact.
-        hop,
-        /// The recipient's public identity.
-        recipient,
-        /// Call-ID of the request, for In-Reply-To of a report that waits for the database; else empty.
-        call_id,
-    }
-    /// The TPDU of the part.
-    pdu tpdu
-}
+/// The texts of [`KeptPart`](super::KeptPart). Its Call-ID is empty if no report waits for the database.
+pub type KeptPartTexts<'a> = SmToImTexts<'a>;
 
 texts! {
     /// The texts of [`Submitted`](super::Submitted).

@@ -1,9 +1,8 @@
-//! Several nodes with one database: a node that is cut off from the database and from the others delivers nothing that they may
-//! have taken over. When it is back, it forgets what they have taken over.
+//! Several nodes with one database: a node that is cut off from the database and from the other nodes delivers no message that
+//! another node may have taken over. When it is back, it forgets the exchanges that other nodes have taken over.
 
 use crate::exchange::{
-    ExchangeKey, ImToSm, ImToSmState, KeptPart, ListDelivery, Notification, NotificationState,
-    Party, Role, Stored, StoredMessage,
+    Exchange, ExchangeKey, ImToSm, ImToSmState, Party, Role, Stored, StoredMessage,
 };
 use crate::interwork::handle::Turn;
 
@@ -17,7 +16,7 @@ impl Turn<'_> {
         self.now.is_cut_off && is_kept
     }
 
-    /// It waits. Its report may still come if it was sent before.
+    /// The short message waits. Its report may still come if the message was sent before.
     pub(crate) fn im_waits(&mut self, mut im: ImToSm) {
         im.state = match im.is_out() {
             true => ImToSmState::Queued,
@@ -27,33 +26,15 @@ impl Turn<'_> {
         self.view.update(im);
     }
 
-    /// Whether the incomplete message of this part must wait, because another node may be delivering it: then the part waits.
-    pub(crate) fn part_waits(&mut self, mut part: KeptPart) -> bool {
-        let waits = self.now.is_cut_off && part.header.stored == Stored::Yes;
+    /// Whether an exchange must wait, because another node may be sending its message: the part of an incomplete message, the
+    /// copy for a recipient of a list, or a notification. If so, the exchange waits.
+    pub(crate) fn waits_cut_off(&mut self, exchange: impl Into<Exchange>) -> bool {
+        let mut exchange = exchange.into();
+        let header = exchange.header_mut();
+        let waits = self.now.is_cut_off && header.stored == Stored::Yes;
         if waits {
-            part.header.due_ms = self.now.unix_ms + LOOK_AGAIN_MS;
-            self.view.update(part);
-        }
-        waits
-    }
-
-    /// Whether a copy for a recipient of a list waits, because another node may send it.
-    pub(crate) fn list_delivery_waits(&mut self, mut it: ListDelivery) -> bool {
-        let waits = self.now.is_cut_off && it.header.stored == Stored::Yes;
-        if waits {
-            it.header.due_ms = self.now.unix_ms + LOOK_AGAIN_MS;
-            self.view.update(it);
-        }
-        waits
-    }
-
-    /// Whether a notification waits, because another node may send it.
-    pub(crate) fn notification_waits(&mut self, mut notification: Notification) -> bool {
-        let waits = self.now.is_cut_off && notification.header.stored == Stored::Yes;
-        if waits {
-            notification.state = NotificationState::Pausing;
-            notification.header.due_ms = self.now.unix_ms + LOOK_AGAIN_MS;
-            self.view.update(notification);
+            header.due_ms = self.now.unix_ms + LOOK_AGAIN_MS;
+            self.view.update(exchange);
         }
         waits
     }
@@ -79,7 +60,7 @@ impl Turn<'_> {
                 self.close(last);
             }
         }
-        // The next one may be taken over, too: the host tells of each.
+        // The next message may be taken over, too: the host reports each one.
         self.now.is_cut_off = true;
         self.start_next(exchange.header().identity, to);
     }

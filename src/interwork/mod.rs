@@ -60,14 +60,12 @@ pub use input::{
 };
 pub use read::classify::Class;
 pub use read::field::{FieldValue, MessageField};
-pub use read::person::key_of_number;
 pub use reason::Reason;
 pub use refusal::Refusal;
 pub use refused_record::RefusedMessage;
-pub use registration::at_scscf::{
-    AtScscf, ContactsThere, There, contact_key, digest, digest_of_set,
-};
+pub use registration::at_scscf::{AtScscf, ContactsThere, There, contact_key, digest};
 pub use registration::reg_event::{AorOwner, RegEvent};
+pub use registration::third_party::{Lasts, RegisteredIdentities, ThirdPartyRegister};
 pub use rules::answer::answer;
 pub use rules::authorization::{Authorization, identity};
 pub use rules::overload::{

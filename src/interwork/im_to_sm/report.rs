@@ -124,12 +124,7 @@ impl Turn<'_> {
             told: RpOutcome::Ack,
             scts: None,
         };
-        let message = self.gateway.report(&ack, None);
-        self.effects.push(Effect::Send {
-            exchange: None,
-            attempt: 0,
-            message,
-        });
+        self.send_only(&ack);
         if self.gateway.keeps {
             self.effects.push(Effect::ReadStored {
                 identity: Box::new(report.identity),

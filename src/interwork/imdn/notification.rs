@@ -381,7 +381,8 @@ impl Turn<'_> {
     }
 
     fn send_notification(&mut self, mut notification: Notification) {
-        if self.notification_waits(notification) {
+        notification.state = NotificationState::Pausing;
+        if self.waits_cut_off(notification) {
             return;
         }
         let key = notification.header.key;

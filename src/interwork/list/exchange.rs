@@ -207,7 +207,7 @@ impl Turn<'_> {
     pub(crate) fn list_delivery_due(&mut self, it: ListDelivery) {
         match it.state {
             ListDeliveryState::Listed => self.listed_im_due(it),
-            ListDeliveryState::Interrupted if self.list_delivery_waits(it) => {}
+            ListDeliveryState::Interrupted if self.waits_cut_off(it) => {}
             ListDeliveryState::Interrupted => self.send_kept(it),
             // tm did not report the end of the transaction.
             ListDeliveryState::Sent { .. } => self.list_delivery_ends(it, 408),

@@ -1,6 +1,6 @@
 //! MESSAGEs of our own: reports to senders of short messages, RP-DATA to phones and service centres.
 
-use crate::exchange::{ImToSm, ImToSmTexts, Party};
+use crate::exchange::{ImToSm, ImToSmTexts, Party, SmToImTexts};
 use crate::interwork::Gateway;
 use crate::interwork::rules::causes::defaults::RpOutcome;
 use crate::sip::{MessageOut, Service};
@@ -111,6 +111,28 @@ impl Gateway {
             headers,
             body,
         })
+    }
+}
+
+impl<'a> ReportOut<'a> {
+    /// The report on a short message with these texts.
+    pub(crate) const fn on(
+        texts: SmToImTexts<'a>,
+        party: Party,
+        rp_mr: u8,
+        told: RpOutcome,
+        scts: TpScts,
+    ) -> Self {
+        Self {
+            party,
+            recipient: texts.recipient,
+            address: texts.sender,
+            hop: texts.hop,
+            in_reply_to: texts.call_id,
+            rp_mr,
+            told,
+            scts: Some(scts),
+        }
     }
 }
 

@@ -111,7 +111,7 @@ fn distinct(keys: impl Iterator<Item = Identity>) -> Vec<Identity> {
 }
 
 /// The key of a number with its `+`.
-pub fn key_of_number(number: &str) -> Option<Identity> {
+pub(crate) fn key_of_number(number: &str) -> Option<Identity> {
     identity_of(&Uri::parse(&["tel:", number].concat())?)
 }
 

@@ -180,7 +180,7 @@ pub fn digest(texts: &[&str]) -> u64 {
 }
 
 /// Digest of a set of identities; their order does not matter.
-pub fn digest_of_set(identities: &[Identity]) -> u64 {
+pub(crate) fn digest_of_set(identities: &[Identity]) -> u64 {
     let each = identities
         .iter()
         .map(|identity| digest(&[identity.as_str()]));

@@ -2,3 +2,4 @@
 
 pub(super) mod at_scscf;
 pub(super) mod reg_event;
+pub(super) mod third_party;

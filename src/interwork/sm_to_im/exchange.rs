@@ -176,23 +176,19 @@ impl Turn<'_> {
     }
 
     /// Sends a report without an exchange: its result is not needed.
-    pub(crate) fn report_at_once(&mut self, sm: &TranslatedSm, told: RpOutcome, scts: TpScts) {
-        let report = ReportOut {
-            party: sm.party,
-            recipient: sm.recipient.as_str(),
-            address: sm.address.as_str(),
-            hop: sm.hop.as_str(),
-            in_reply_to: sm.call_id.as_str(),
-            rp_mr: sm.rp_mr,
-            told,
-            scts: Some(scts),
-        };
-        let message = self.gateway.report(&report, None);
+    pub(crate) fn send_only(&mut self, report: &ReportOut<'_>) {
+        let message = self.gateway.report(report, None);
         self.effects.push(Effect::Send {
             exchange: None,
             attempt: 0,
             message,
         });
+    }
+
+    /// Sends the report on a short message without an exchange.
+    pub(crate) fn report_at_once(&mut self, sm: &TranslatedSm, told: RpOutcome, scts: TpScts) {
+        let report = ReportOut::on(sm.texts(), sm.party, sm.rp_mr, told, scts);
+        self.send_only(&report);
     }
 
     /// The script decides the request instead of the IM side. The sender gets a `202` now, and the report after it.

@@ -121,17 +121,10 @@ impl Turn<'_> {
         let Some(texts) = self.view.texts(key) else {
             return;
         };
+        let told = told(outcome.rp_cause, outcome.tp_fcs);
+        let scts = TpScts::from_unix(sm.unix, sm.zone);
         let texts = SmToImTexts::of(&texts);
-        let report = ReportOut {
-            party: sm.sender,
-            recipient: texts.recipient,
-            address: texts.sender,
-            hop: texts.hop,
-            in_reply_to: texts.call_id,
-            rp_mr: sm.rp_mr,
-            told: told(outcome.rp_cause, outcome.tp_fcs),
-            scts: Some(TpScts::from_unix(sm.unix, sm.zone)),
-        };
+        let report = ReportOut::on(texts, sm.sender, sm.rp_mr, told, scts);
         let attempt = *sent;
         let call_id = self.gateway.call_id(key, attempt);
         let message = self.gateway.report(&report, Some(call_id));

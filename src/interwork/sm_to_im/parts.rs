@@ -261,23 +261,10 @@ impl Turn<'_> {
         let Some(texts) = self.view.texts(part.header.key) else {
             return;
         };
+        let scts = TpScts::from_unix(part.unix, part.zone);
         let texts = KeptPartTexts::of(&texts);
-        let report = ReportOut {
-            party: part.sender,
-            recipient: texts.recipient,
-            address: texts.sender,
-            hop: texts.hop,
-            in_reply_to: texts.call_id,
-            rp_mr: owed.rp_mr,
-            told,
-            scts: Some(TpScts::from_unix(part.unix, part.zone)),
-        };
-        let message = self.gateway.report(&report, None);
-        self.effects.push(Effect::Send {
-            exchange: None,
-            attempt: 0,
-            message,
-        });
+        let report = ReportOut::on(texts, part.sender, owed.rp_mr, told, scts);
+        self.send_only(&report);
     }
 
     /// Sends the SIP response to the request of a part, once.
@@ -407,7 +394,7 @@ impl Turn<'_> {
             first.header.due_ms = self.now.unix_ms + self.gateway.policy.concat_timeout_ms;
             return self.view.update(first);
         }
-        if self.part_waits(first) {
+        if self.waits_cut_off(first) {
             return;
         }
         self.incomplete(Group {

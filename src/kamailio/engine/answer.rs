@@ -1,12 +1,12 @@
 //! Answers to requests: the answer of the core, or for the outcome of an instant message the answer of the script's result route.
 //! Without a route the module answers.
 
-use std::cell::{Cell, OnceCell};
-use std::sync::OnceLock;
+use std::cell::Cell;
 
 use crate::interwork::ImOutcome;
 use crate::sip::Answer;
 
+use super::event_route::{EventRoute, NativeEventRoute};
 use crate::kamailio::sys::answer::Response;
 use crate::kamailio::sys::native_route::{NativeRoute, is_kemi};
 use crate::kamailio::sys::request::Request;
@@ -52,38 +52,29 @@ pub(crate) fn outcome_at_hand() -> Option<ImOutcome> {
     CURRENT.get()
 }
 
-/// The `event_callback` parameter.
-static EVENT_CALLBACK: OnceLock<&'static str> = OnceLock::new();
+/// The event of an outcome.
+pub(crate) const RESULT: &str = "ipsmgw:result";
+
+/// The route for all outcomes, or the function of the `event_callback` parameter.
+static ROUTE: EventRoute = EventRoute::new(RESULT, &NATIVE);
+
+thread_local! {
+    static NATIVE: NativeEventRoute = const { NativeEventRoute::new() };
+}
 
 /// In mod_init: stores the name of the KEMI function that gets outcomes.
 pub(crate) fn set_event_callback(function: &'static str) {
-    // mod_init runs once.
-    let _ = EVENT_CALLBACK.set(function);
+    ROUTE.set_callback(function);
 }
 
 /// The route for an outcome: the route that `ipsmgw_im_to_sm(route)` named, else `event_route[ipsmgw:result]`. Without either the
 /// module answers.
 fn route_for(named: &str) -> Option<ScriptRoute<'_>> {
-    if is_kemi() {
-        let callback = EVENT_CALLBACK.get().copied().unwrap_or_default();
-        return [named, callback]
-            .into_iter()
-            .find(|name| !name.is_empty())
-            .map(ScriptRoute::Kemi);
+    match named {
+        "" => ROUTE.get(),
+        named if is_kemi() => Some(ScriptRoute::Kemi(named)),
+        named => NativeRoute::named(named).map(ScriptRoute::Native),
     }
-    let route = match named {
-        "" => RESULT_ROUTE.with(|route| *route.get_or_init(|| NativeRoute::of_event(RESULT))),
-        named => NativeRoute::named(named),
-    };
-    route.map(ScriptRoute::Native)
-}
-
-/// The event of an outcome.
-pub(crate) const RESULT: &str = "ipsmgw:result";
-
-thread_local! {
-    /// `event_route[ipsmgw:result]`. It is looked up once, because the script does not change.
-    static RESULT_ROUTE: OnceCell<Option<NativeRoute>> = const { OnceCell::new() };
 }
 
 /// Whether the script has a route for outcomes, by this name or for all.

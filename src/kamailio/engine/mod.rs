@@ -6,6 +6,7 @@ pub(super) mod cdr_writer;
 mod charging;
 pub(super) mod connections;
 pub(super) mod decide;
+mod event_route;
 pub(super) mod execute;
 pub(super) mod lifecycle;
 pub(super) mod log_lines;

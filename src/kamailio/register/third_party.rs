@@ -2,7 +2,7 @@
 
 use crate::base::{HeaderNames, Text};
 use crate::exchange::Identity;
-use crate::interwork::{AtScscf, digest, digest_of_set, key_of_number};
+use crate::interwork::{AtScscf, Lasts, RegisteredIdentities, ThirdPartyRegister, digest};
 use crate::mime::ServiceInfo;
 use crate::sip::{Capabilities, ContactsTold, RegisterBody, Uri, asserted, expires};
 
@@ -19,80 +19,68 @@ use crate::kamailio::sys::random::random;
 use crate::kamailio::sys::request::Request;
 use crate::kamailio::sys::return_code::{FALSE, TRUE};
 
-/// The lifetime of a registration in seconds, if the REGISTER names none.
-const DEFAULT_EXPIRES: u32 = 3600;
-
-/// `ipsmgw_save()` on a third-party REGISTER. False if it is about nobody here.
+/// `ipsmgw_save()` on a third-party REGISTER. False if no person of this gateway is registered.
 pub(crate) fn save(register: Request<'_>) -> i32 {
     let state = state();
     let body = register_request::body(register);
     let registered_as = registered_as(register);
     let associated = associated(register, &body);
-    let found =
-        registered_as.and_then(|uri| Some((uri, whose(register, &body, uri, &associated)?)));
-    person::set(register.message(), found.map(|(_, person)| person));
-    let Some((registered_as, person)) = found else {
+    let identities = registered_as.map(|registered_as| RegisteredIdentities {
+        registered_as,
+        associated: &associated,
+    });
+    let found = identities.and_then(|found| {
+        let person = person_of(register, &body, &found)?;
+        Some((found, person))
+    });
+    let known = found.as_ref().map(|(_, person)| *person);
+    person::set(register.message(), known);
+    let Some((identities, person)) = found else {
         return FALSE;
     };
+    let registered_as = identities.registered_as;
     let person_uri = state.gateway.person_uri(&person);
-    let (hop, seconds) = contact(register);
-    let (now, scscf) = (unix_time(), digest(&[&hop]));
-    let says = now + i64::from(seconds);
+    let keys = identities.keys(&state.gateway, &is_local_uri);
+    let hop = hop(register);
     let before = state.people.at_scscf(&person);
-    // If two S-CSCFs register the person, the later one counts.
-    let is_same = before.is_none_or(|before| before.scscf == scscf);
-    let known = scscf_contacts::capabilities(&person_uri, state.flags);
-    let mut contacts = match before {
-        Some(before) if is_same => before.contacts,
-        Some(_) => Default::default(),
-        None => {
-            // usrloc has stored the capabilities before a restart.
-            let mut contacts = crate::interwork::ContactsThere::default();
-            if known != Capabilities::default() {
-                contacts.put(0, known, says, now);
-            }
-            contacts
-        }
+    let contacts = body.contacts();
+    let new = ThirdPartyRegister {
+        registered_as,
+        keys: &keys,
+        has_all_identities: !associated.is_empty(),
+        scscf: &hop,
+        expires: lifetime(register),
+        contacts: &contacts,
+        plain_im: state.plain_im,
+        stored: scscf_contacts::capabilities(&person_uri, state.flags),
+        now: unix_time(),
+        random: random(),
     };
-    let told = body.contacts();
-    contacts.told(&told, state.plain_im, now, says);
-    // Kamailio's S-CSCF copies the lifetime that one device asks for. It is 0 if that device unregisters: the others stay registered.
-    let until = if seconds > 0 || told.only_ends() {
-        contacts.until(now).max(says)
-    } else {
-        says
+    let now = new.now;
+    let new = new.registration(before);
+    let lasts = match new.lasts {
+        Lasts::Ended => false,
+        Lasts::AsRegistered => true,
+        Lasts::For(seconds) => register.set_expires(seconds),
     };
-    let goes_on = seconds > 0 || (until > now && register.set_expires(whole(until - now)));
-    if !goes_on {
-        if is_same {
+    if !lasts {
+        if new.is_serving {
             state.people.unregister(&person);
         }
         register_request::set_flags(Capabilities::default(), true);
         return TRUE;
     }
-    register_request::set_flags(contacts.can(now), true);
-
-    let names = names(registered_as, &associated);
-    let (round, set) = round(before, &names, !associated.is_empty());
-    let mut registered = AtScscf {
-        identity: Text::new(registered_as).unwrap_or_default(),
-        scscf,
-        round,
-        set,
-        until,
-        contacts,
-        subscription: before.map_or(Text::EMPTY, |before| before.subscription),
-        tag: before.map_or(0, |before| before.tag),
-    };
-    if (told == ContactsTold::Nothing || body.response_is_silent())
+    let mut registered = new.registered;
+    register_request::set_flags(registered.contacts.can(now), true);
+    if (contacts == ContactsTold::Nothing || body.response_is_silent())
         && let Some((call_id, tag)) =
-            reg_event::subscribe_after_script(register, &person, registered_as, &hop, seconds)
+            reg_event::subscribe_after_script(register, &person, registered_as, &hop, new.seconds)
     {
         registered.subscription = Text::new(&call_id).unwrap_or_default();
         registered.tag = tag;
     }
     state.people.register(&person, registered);
-    person::add_identities(&names, &person, round);
+    person::add_identities(&keys, &person, registered.round);
     reg_event::keep_only_after_script(&person_uri, &hop);
     TRUE
 }
@@ -115,91 +103,45 @@ fn associated(register: Request<'_>, body: &RegisterBody<'_>) -> Vec<String> {
     lists
 }
 
-/// The person that is registered: found by the registered identity, by the number in the service information, or by the
-/// associated identities.
-fn whose(
+/// The person who is registered. Without people_table the `identity` parameter names the person.
+fn person_of(
     register: Request<'_>,
     body: &RegisterBody<'_>,
-    registered_as: &str,
-    associated: &[String],
+    identities: &RegisteredIdentities<'_>,
 ) -> Option<Identity> {
     let (gateway, people) = (&state().gateway, &state().people);
     if !people.are_known() {
-        // Without people_table the `identity` parameter names the person.
         return gateway.identity_key(&state().identity_of(register.message())?, &is_local_uri);
     }
-    let by_number = || {
+    let number = || {
         let info = ServiceInfo::decode(body.service_info.as_deref()?).ok()?;
-        people.person(&key_of_number(&["+", &info.msisdn?].concat())?)
+        info.msisdn
     };
-    let keys = || names(registered_as, associated).into_iter();
-    let uris =
-        || std::iter::once(registered_as).chain(associated.iter().flat_map(|list| asserted(list)));
-    // An IMS core may write numbers without the "+".
-    let with_plus = || {
-        uris()
-            .take(MOST_NAMES)
-            .filter_map(|uri| gateway.key_with_plus(uri))
-    };
-    people
-        .person(&gateway.identity_key(registered_as, &is_local_uri)?)
-        .or_else(by_number)
-        .or_else(|| keys().find_map(|key| people.person(&key)))
-        .or_else(|| with_plus().find_map(|key| people.person(&key)))
-}
-
-/// The most identities that are read from one registration.
-const MOST_NAMES: usize = 32;
-
-/// The keys of all identities in the registration.
-fn names(registered_as: &str, associated: &[String]) -> Vec<Identity> {
-    let gateway = &state().gateway;
-    let mut names: Vec<Identity> = Vec::new();
-    let lists = associated
-        .iter()
-        .flat_map(|list| gateway.identity_keys(list, &is_local_uri));
-    for name in gateway
-        .identity_key(registered_as, &is_local_uri)
-        .into_iter()
-        .chain(lists)
-    {
-        if names.len() < MOST_NAMES && !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    names
-}
-
-/// The round of a registration, and the digest of its identities. A new set of identities begins a new round; identities of
-/// earlier rounds no longer belong to the person.
-fn round(before: Option<AtScscf>, names: &[Identity], is_whole: bool) -> (u32, u64) {
-    let set = digest_of_set(names);
-    match before {
-        Some(before) if !is_whole || before.set == set => (before.round, before.set),
-        _ => ((random() >> 32) as u32 | 1, set),
-    }
-}
-
-/// Seconds as a header field can hold them.
-fn whole(seconds: i64) -> u32 {
-    u32::try_from(seconds).unwrap_or(DEFAULT_EXPIRES)
+    identities.person(gateway, &is_local_uri, number, |key| people.person(key))
 }
 
 /// After `save()`: the registration lasts as long as the S-CSCF says, even if the registrar has a lower limit.
 pub(crate) fn prolong(register: Request<'_>, person_uri: &str) {
-    let is_it = |registered: &AtScscf| registered.scscf == digest(&[&contact(register).0]);
+    let is_it = |registered: &AtScscf| registered.scscf == digest(&[&hop(register)]);
     if let Some(registered) = contacts::registered_at_scscf(person_uri).filter(is_it) {
         scscf_contacts::prolong(person_uri, state().flags, registered.until);
     }
 }
 
-/// The contact of the S-CSCF, and its lifetime in seconds.
-fn contact(register: Request<'_>) -> (String, u32) {
+/// The contact of the S-CSCF.
+fn hop(register: Request<'_>) -> String {
+    let contact = register.contacts().next();
+    contact
+        .and_then(Contact::uri)
+        .unwrap_or_default()
+        .to_owned()
+}
+
+/// The lifetime in Contact, or in Expires.
+fn lifetime(register: Request<'_>) -> Option<u32> {
     let contact = register.contacts().next();
     let own = contact
         .and_then(|contact| contact.parameter("expires"))
         .and_then(expires);
-    let seconds = own.or_else(|| register.header("Expires").and_then(expires));
-    let uri = contact.and_then(Contact::uri).unwrap_or_default();
-    (uri.to_owned(), seconds.unwrap_or(DEFAULT_EXPIRES))
+    own.or_else(|| register.header("Expires").and_then(expires))
 }

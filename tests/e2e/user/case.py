@@ -67,11 +67,17 @@ async def identities():
             (("bob", "sip:a'b@x"), "write a SIP URI"),
             (("bob", "x"), "write a SIP URI"),
             (("zoe", "sip:zoe@x"), "nobody called zoe"),
+            (("alice", "-sip:nobody@x"), "no identity that was added"),
+            (("alice", "-sip:alice@ims.example"), "no identity that was added"),
+            (("bob", f"-{other}"), f"belongs to alice: write 'user identity alice -{other}'"),
+            (("zoe", f"-{other}"), "nobody called zoe"),
         ):
             done = user(gw, "identity", *arguments)
             rows.check(f"{arguments}: {done.stderr!r}", (done.returncode != 0, words in done.stderr), (True, True))
         rows.done()
+        equal((await bob.send_im(other, "hi")).status, 200, "alice's identity that bob could not take away")
         equal(user(gw, "identity", "alice", f"-{other}").returncode, 0, "one is taken away")
+        equal("no identity" in user(gw, "identity", "alice", f"-{other}").stderr, True, "and taken away again")
         equal((await bob.send_im(other, "hi")).status, 404, "then")
         equal(user(gw, "del", "alice").returncode, 0, "user del")
         equal((await bob.send_im(imsi, "hi")).status, 404, "the other goes with her")
