@@ -10,7 +10,7 @@ const STORE_BEFORE_MS: u64 = 1_500;
 pub struct ImToSm {
     /// The fields that every exchange has.
     pub header: Header,
-    /// How far it has come.
+    /// Its state.
     pub state: ImToSmState,
     /// What it is, and who waits for it.
     pub role: Role,

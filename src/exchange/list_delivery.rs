@@ -7,7 +7,7 @@ use super::{Clients, Header, Wants};
 pub struct ListDelivery {
     /// The fields that every exchange has.
     pub header: Header,
-    /// How far it has come.
+    /// Its state.
     pub state: ListDeliveryState,
     /// The notifications that the sender wants.
     pub wants: Wants,
@@ -18,18 +18,18 @@ pub struct ListDelivery {
 /// How far an instant message to one of several has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ListDeliveryState {
-    /// The other ones are still being taken, or written to the database, and nothing is sent yet.
+    /// The messages to the other recipients are still being accepted or written to the database, and nothing is sent yet.
     Listed,
     /// It is on its way to clients of its recipient.
     Sent {
         /// Those clients.
         clients: Clients,
     },
-    /// It was on its way when the host ended: it is sent again.
+    /// The message was being sent when the host ended: it is sent again.
     Interrupted,
 }
 
-/// What goes to a recipient, as the database keeps it behind the short texts.
+/// The message to a recipient, as the database keeps it behind the short texts.
 ///
 /// ```text
 /// status (2)  confirms  lengths of to, from (2 each)  length of the header fields (4)  to  from  header fields  body

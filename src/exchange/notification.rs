@@ -7,7 +7,7 @@ use super::{Header, Party};
 pub struct Notification {
     /// The fields that every exchange has.
     pub header: Header,
-    /// How far it has come.
+    /// Its state.
     pub state: NotificationState,
     /// The party that has the message which the notification is about: a phone or a client here, or a service centre.
     pub about: Party,

@@ -10,7 +10,7 @@ use super::{Clients, ExchangeKey, Header, Offers, Party, TransactionId};
 pub struct SmToIm {
     /// The fields that every exchange has.
     pub header: Header,
-    /// How far it has come.
+    /// Its state.
     pub state: SmToImState,
     /// Its sender.
     pub sender: Party,

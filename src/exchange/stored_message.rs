@@ -9,7 +9,7 @@ use super::{Clients, ExchangeKey, Header, Offers, TransactionId, Wants};
 pub struct StoredMessage {
     /// What every exchange has. `due_ms` is the time of the next attempt.
     pub header: Header,
-    /// How far it has come.
+    /// Its state.
     pub state: StoredMessageState,
     /// What it is.
     pub content: StoredContent,
@@ -17,7 +17,7 @@ pub struct StoredMessage {
     pub private: bool,
     /// Whether a phone shows it at once and does not store it.
     pub urgent: bool,
-    /// Whether a phone may have it: it took the message in SIP, its report did not come, and then it was gone.
+    /// Whether a phone may have the message: the phone accepted it in SIP, sent no report, and could not be reached after that.
     pub may_be_there: bool,
     /// The exchange that has the charging record of its submission: its own, or the one of the sender's side.
     pub submission: Option<ExchangeKey>,

@@ -12,7 +12,7 @@ pub struct Now {
     pub unix: i64,
     /// Local time minus UTC, in quarters of an hour.
     pub zone: i8,
-    /// Whether other nodes may have taken over by now what the database keeps: this one has neither reached the database nor all
-    /// of them for too long.
+    /// Whether other nodes may have taken over the exchanges of this node: for too long, this node has reached neither
+    /// the database nor all other nodes.
     pub is_cut_off: bool,
 }

@@ -25,7 +25,8 @@ pub struct Limits {
 /// Milliseconds between two checks: each copies all connections.
 const PERIOD_MS: u64 = 1_000;
 
-/// A check comes earlier when this part of all places was taken since the last one: so nobody fills the places in between.
+/// A check comes earlier when this part of all places was taken since the last check. So no peer can fill the places
+/// between two checks.
 const EARLY_PART: usize = 16;
 
 /// Incomplete messages, as the previous check found them.
@@ -182,7 +183,7 @@ mod tests {
             (0, 0, true),
             (100, 256, false),
             (200, 257, true),
-            // The check closes some, later than it returns.
+            // The check marks connections to be closed; they close after it has returned.
             (300, 200, false),
             (400, 456, false),
             (500, 457, true),

@@ -114,7 +114,7 @@ impl Gateway {
                 }],
                 verdict: Verdict::Taken,
             },
-            // Nobody could answer it later.
+            // Without a transaction the message cannot be answered later.
             ReplyTo::AtHand => self.refuse_without_means(request),
         }
     }

@@ -9,7 +9,7 @@ use crate::wire::TpDcs;
 pub struct TranslatedSm {
     /// Key of the exchanges to lock: the sender's, or the recipient's if a service centre sends.
     pub identity: Identity,
-    /// The same in short.
+    /// The same text, shortened.
     pub key: IdentityKey,
     /// Its sender.
     pub party: Party,

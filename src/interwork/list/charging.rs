@@ -37,7 +37,7 @@ impl Turn<'_> {
         });
     }
 
-    /// The whole list is refused, because the database does not take it: this is the last message of it.
+    /// The whole list is refused, because the database does not take it. This is the last message of the list.
     pub(super) fn charge_list_not_stored(&mut self, copy: &Exchange, status: u16) {
         let refused = Outcome::new(Charged::Submission, Ending::Failed, status);
         self.charge(|turn| {

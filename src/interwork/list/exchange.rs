@@ -1,6 +1,6 @@
 //! An instant message with a list of recipients: the delivery to each of them (row MAP-14). All recipients are added
-//! before anything is sent, so that a refused message was sent to nobody. With a database all are written before that, too:
-//! see `promise.rs`.
+//! before a message is sent, so that a refused message goes to nobody. With a database, all exchanges are also written
+//! before that: see `promise.rs`.
 
 use crate::exchange::{
     Clients, Exchange, ExchangeKey, Full, Header, IdentityKey, ImToSm, ImToSmState, Kind,
@@ -222,7 +222,7 @@ impl Turn<'_> {
     }
 }
 
-/// What goes to the recipient, where it is no short message.
+/// The message to the recipient, if it is not a short message.
 fn content_of(becomes: &DeliveredAs) -> ListContent<'_> {
     match becomes {
         DeliveredAs::Im(out) => ListContent {

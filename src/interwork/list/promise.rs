@@ -1,9 +1,9 @@
-//! The promise of a `202` for a list: the database has the messages to all recipients before the sender hears of it.
+//! The promise of a `202` for a list: the database has the messages to all recipients before the sender gets the `202`.
 //!
-//! The messages to all recipients are written in one transaction of the database. Then the host tells the last of them
-//! ([`Input::ListStored`](crate::interwork::Input::ListStored)): it answers the sender and begins, and then the others begin. If
-//! the database does not take them, or takes too long, the sender is refused and nothing is sent to anybody. After a crash
-//! each message goes on by itself.
+//! The messages to all recipients are written in one transaction of the database. Then the host gives
+//! [`Input::ListStored`](crate::interwork::Input::ListStored) to the last of the exchanges: it answers the sender and
+//! sends its message, and then the others send theirs. If the database does not take the messages, or takes too long,
+//! the sender is refused and no message is sent. After a crash each message goes on by itself.
 
 use super::exchange::ABANDONED_MS;
 use crate::exchange::{
@@ -42,8 +42,8 @@ impl Turn<'_> {
         }
     }
 
-    /// The database has the messages to all recipients, or to none: this is the last of them. The verdict
-    /// [`Verdict::Taken`] says that the others begin, too.
+    /// The database has the messages to all recipients, or to none. This is the last of them. With the verdict
+    /// [`Verdict::Taken`] the others begin, too.
     pub(crate) fn list_stored(
         &mut self,
         key: ExchangeKey,
@@ -52,7 +52,7 @@ impl Turn<'_> {
     ) {
         self.verdict = Verdict::Refused;
         let Some(mut copy) = self.view.by_key(key).filter(Self::waits_for_database) else {
-            // The sender did not wait so long.
+            // The sender's transaction has already ended.
             return;
         };
         let request = ReplyTo::Transaction(transaction);
@@ -66,7 +66,7 @@ impl Turn<'_> {
         self.copy_stored(copy);
     }
 
-    /// Whether it is a message to one recipient of a list that is to be written.
+    /// Whether this is a message to one recipient of a list, which is to be written.
     pub(crate) fn waits_for_database(copy: &Exchange) -> bool {
         let is_listed = match copy {
             Exchange::ImToSm(im) => is_listed(im),
@@ -87,7 +87,7 @@ impl Turn<'_> {
         }
     }
 
-    /// The message goes to nobody.
+    /// The message is not sent.
     pub(crate) fn copy_not_stored(&mut self, copy: Exchange) {
         match copy {
             Exchange::ImToSm(im) if is_listed(&im) => self.unlist(&im),
@@ -111,7 +111,7 @@ impl Turn<'_> {
     pub(crate) fn listed_sm_due(&mut self, mut im: ImToSm) {
         let last = im.last_part().map(|last| self.get::<ImToSm>(last));
         match (last, im.header.stored) {
-            // A part begins with the last one. A crash may have cut that off.
+            // The parts of a message are released together, the last part first. A crash may have come in between.
             (Some(Some(last)), _) if last.state != ImToSmState::Listed => {
                 im.state = ImToSmState::Queued;
                 im.header.due_ms = self.queue_ends_ms(im.expires_ms);
@@ -141,7 +141,7 @@ impl Turn<'_> {
         self.with_content(it, |turn, content| turn.begin_listed_im(it, content));
     }
 
-    /// It was on its way when the host ended: the client may have it.
+    /// The message was being sent when the host ended: the client may have it.
     pub(super) fn send_kept(&mut self, it: ListDelivery) {
         self.with_content(it, |turn, content| turn.send_list_delivery(it, content));
     }
@@ -156,7 +156,7 @@ impl Turn<'_> {
     }
 }
 
-/// Whether the message has not begun: not a part of it.
+/// Whether no part of the message has begun.
 fn is_listed(im: &ImToSm) -> bool {
     im.state == ImToSmState::Listed && im.last_part().is_none()
 }

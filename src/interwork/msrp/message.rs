@@ -1,4 +1,4 @@
-//! A message that comes in chunks: which octets are there, and whether it is complete.
+//! A message that comes in chunks: the octets that have come, and whether it is complete.
 
 use super::chunk::{ByteRuns, Run};
 use crate::base::Text;
@@ -20,13 +20,13 @@ pub struct MsrpMessage {
     pub received: ByteRuns,
     /// Octets of the whole message, once its last chunk has come.
     pub total: Option<u32>,
-    /// How far it has come.
+    /// Its state.
     pub state: MsrpMessageState,
     /// The chunk that is not answered yet.
     pub held: Option<HeldChunk>,
 }
 
-/// How far a message has come.
+/// The progress of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MsrpMessageState {
     /// Chunks are missing.
@@ -36,7 +36,7 @@ pub enum MsrpMessageState {
         /// The exchange.
         exchange: Option<ExchangeKey>,
     },
-    /// It is refused: each further chunk gets this status code.
+    /// The message is refused: each further chunk gets this status code.
     Refused {
         /// The status code.
         code: u16,
@@ -70,7 +70,7 @@ impl MsrpLimits {
     /// (RFC 4975 §7.1.1).
     const LONGEST_HOLD_MS: u64 = 25_000;
 
-    /// The limits of a gateway that holds requests so long.
+    /// The limits of a gateway with this hold time.
     pub fn new(max_size: u32, hold_timeout_ms: u64, idle_ms: u64) -> Self {
         Self {
             max_size,
@@ -89,15 +89,15 @@ pub struct Arrival {
     pub now_ms: u64,
     /// The limits.
     pub limits: MsrpLimits,
-    /// A number that nobody can guess, for the transaction identifier of a report.
+    /// An unpredictable number, for the transaction identifier of a report.
     pub random: u64,
 }
 
-/// Where the octets of incomplete messages are: one room for each place of a message.
+/// The memory for the octets of incomplete messages: one area for each place of a message.
 pub trait Rooms {
     /// Writes octets at this offset. False: there is no memory.
     fn write(&mut self, message: usize, at: u32, octets: &[u8]) -> bool;
-    /// Gives the memory of a message back.
+    /// Releases the memory of a message.
     fn clear(&mut self, message: usize);
 }
 
@@ -138,7 +138,7 @@ impl MsrpMessage {
             return Err(400);
         }
         if continuation == Continuation::Last {
-            // The last chunk tells the length of the message.
+            // The last chunk has the length of the message.
             if self.received.end() > run.end || self.total.is_some_and(|total| total != run.end) {
                 return Err(400);
             }

@@ -43,7 +43,7 @@ pub struct SendingSession {
     pub exchange: ExchangeKey,
     /// The transaction of the INVITE.
     pub invite: Option<TransactionId>,
-    /// How far it has come.
+    /// Its state.
     pub state: SendingState,
     /// The gateway's URI.
     pub own: Text<126>,

@@ -1,12 +1,13 @@
-//! Notifications in a session that have no response yet. The response comes on the connection of the request (RFC 4975 §7.2): when the
-//! connection or the session has ended, none comes any more, and the notification goes as a MESSAGE at once.
+//! Notifications in a session that have no response yet. The response comes on the connection of the request (RFC 4975
+//! §7.2). When the connection or the session has ended, no response can come, and the notification is sent as a MESSAGE
+//! at once.
 
 use crate::exchange::ExchangeKey;
 
-/// How many notifications of a session are watched. Others wait for their time to be over.
+/// The largest number of notifications of a session that are watched. Others are sent as a MESSAGE when their time is over.
 pub const MAX_UNANSWERED: usize = 16;
 
-/// Milliseconds between two looks at the connection of a notification.
+/// Milliseconds between two checks of a notification's connection.
 const LOOK_MS: u64 = 500;
 
 /// Notifications of a session that have no response yet.
@@ -14,7 +15,7 @@ const LOOK_MS: u64 = 500;
 pub struct Unanswered {
     /// The notifications.
     pub sent: [Option<SentNotification>; MAX_UNANSWERED],
-    /// When the timer looks at their connections, in milliseconds since 1970 UTC; `u64::MAX`: there are none.
+    /// When the timer checks their connections, in milliseconds since 1970 UTC; `u64::MAX`: there are none.
     pub look_ms: u64,
 }
 
@@ -41,7 +42,7 @@ impl Default for Unanswered {
 }
 
 impl Unanswered {
-    /// A notification is sent now.
+    /// Notes that a notification is sent now.
     pub(super) fn add(&mut self, notification: SentNotification, now_ms: u64) {
         if let Some(place) = self.sent.iter_mut().find(|place| place.is_none()) {
             *place = Some(notification);
@@ -54,7 +55,7 @@ impl Unanswered {
         self.keep(|notification| notification.exchange != exchange);
     }
 
-    /// The connections of the notifications, if it is time to look at them.
+    /// The connections of the notifications, if it is time to check them.
     pub fn connections_to_look_at(&self, now_ms: u64) -> Vec<i32> {
         let mut connections: Vec<i32> = match self.look_ms <= now_ms {
             true => self.all().map(|sent| sent.connection).collect(),
@@ -64,7 +65,8 @@ impl Unanswered {
         connections
     }
 
-    /// It was looked at the connections, and these are closed: the notifications that get no response. They are watched no longer.
+    /// The connections were checked, and these are closed. Returns the notifications that get no response; they are no
+    /// longer watched.
     pub fn without_response(&mut self, closed: &[i32], now_ms: u64) -> Vec<SentNotification> {
         let is_lost = |sent: &SentNotification| closed.contains(&sent.connection);
         let lost = self.all().filter(is_lost).collect();

@@ -35,7 +35,7 @@ impl Turn<'_> {
         sm: &TranslatedSm,
         transaction: TransactionId,
     ) -> Option<SmToIm> {
-        // Its recipient may have had clients when the part came first.
+        // The recipient may have had clients when the part came for the first time.
         if self.repeats(sm, transaction) || self.repeats_part(sm, transaction) {
             return None;
         }

@@ -52,7 +52,7 @@ fn unwritten(state: &GatewayState) -> usize {
     storage.map_or(0, |storage| storage.waiting()) + state.charging.unwritten()
 }
 
-/// Whether usrloc has loaded the registrations of the last start: before that, everybody seems to be away.
+/// Whether usrloc has loaded the registrations of the last start. Before that, each person seems to have no contact.
 pub(super) fn registrations_are_loaded() -> bool {
     state().lifecycle.stage().loaded.load(SeqCst) != 0
 }

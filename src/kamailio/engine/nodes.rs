@@ -107,7 +107,7 @@ impl Watch {
             return;
         }
         self.next_ms = now_ms + BEAT_MS - EARLY_MS;
-        // The process may have stood still meanwhile.
+        // The process may have been stopped in between.
         if storage.rows.change(&[]).is_err() || !come_back(storage) {
             return;
         }
@@ -168,8 +168,8 @@ fn ask(node: u16, uri: &str) {
     leaving(ANSWER_MS, || request.send());
 }
 
-/// In the timer process: a node that cannot write its row for a time asks the others whether they still hear it. The process that
-/// writes may wait for the database.
+/// In the timer process: a node that could not write its row for some time sends a request to the other nodes, to see
+/// whether they answer. The process that writes rows may be waiting for the database.
 pub(super) fn ask_when_lost(now_ms: u64) {
     thread_local! {
         static NEXT_MS: Cell<u64> = const { Cell::new(0) };
@@ -184,14 +184,15 @@ pub(super) fn ask_when_lost(now_ms: u64) {
     }
 }
 
-/// A node that has given no sign of life for long leaves to the others what they have taken over. False: the database is away.
+/// A node that has given no sign of life for too long forgets the exchanges that other nodes have taken over. False:
+/// the database is away.
 pub(super) fn come_back(storage: &Storage) -> bool {
     let nodes = &state().nodes;
     if !nodes.is_lost() {
         return true;
     }
     let began_ms = clock::monotonic_ms();
-    // The sign of life comes first: from then on, nobody begins to take over.
+    // The sign of life comes first: after it, no other node begins to take over.
     let mut mine = HashSet::new();
     let is_read = storage.rows.change(&[]).is_ok() && storage.rows.mine(&mut mine).is_ok();
     if !is_read {
@@ -199,7 +200,7 @@ pub(super) fn come_back(storage: &Storage) -> bool {
     }
     let (table, now) = (&state().table, now());
     let silent_ms = clock::monotonic_ms().saturating_sub(nodes.last_beat_ms());
-    // What was opened behind the last sign of life, or just before it, may have no row yet.
+    // An exchange that was opened after the last sign of life, or just before it, may have no row yet.
     let since = ExchangeKey::serial_at(0, now.unix_ms.saturating_sub(silent_ms + BEAT_MS));
     let mut left = 0_usize;
     for place in table.open() {
@@ -219,7 +220,7 @@ pub(super) fn come_back(storage: &Storage) -> bool {
     if left > 0 {
         tracing::warn!(
             exchanges = left,
-            "this node gave no sign of life, and others have taken over its messages: it leaves them to those nodes"
+            "this node gave no sign of life, and other nodes have taken over its messages: this node no longer delivers them"
         );
     }
     nodes.beat(began_ms);

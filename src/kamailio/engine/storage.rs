@@ -87,7 +87,7 @@ fn work() {
     write_all(storage);
     nodes::look(storage);
     if !lifecycle::registrations_are_loaded() {
-        // Each recipient would seem to be away. The timer process wakes this one when they are.
+        // Without registrations each recipient seems to be away. The timer process wakes this process when they are loaded.
         return;
     }
     stored::drop_next(storage, || write_all(storage));
@@ -198,19 +198,19 @@ fn write_one_by_one(storage: &Storage, waiting: &[Taken]) {
     }
 }
 
-/// Whether the second one is written in one transaction with the first.
+/// Whether the second change is written in one transaction with the first.
 fn belong_together(first: &Taken, _: &Taken) -> bool {
     first.work == Work::AskWithNext
 }
 
-/// Not a list whose sender was refused meanwhile.
+/// A list whose sender was refused in between is not written.
 fn is_wanted(together: &&[Taken]) -> bool {
     let last = together.last();
     last.is_none_or(|last| last.work != Work::AskList || is_open(last.key))
 }
 
 fn write_together(storage: &Storage, waiting: &[Taken]) -> Result<(), DatabaseError> {
-    // What other nodes have taken over and ended must not be written again.
+    // Exchanges that other nodes have taken over and ended must not be written again.
     if !nodes::come_back(storage) {
         return Err(DatabaseError);
     }

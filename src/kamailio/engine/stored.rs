@@ -46,7 +46,7 @@ struct Index {
     is_read: bool,
     /// When that was.
     read_ms: u64,
-    /// Whether the recipients who are here have been looked for since the start, and since a node has died.
+    /// Whether the recipients who are registered here were looked for since the start, and since another node has died.
     has_looked: bool,
     /// The recipient and the sender of each.
     messages: HashMap<ExchangeKey, (u64, u64)>,
@@ -179,8 +179,8 @@ impl Index {
         chosen
     }
 
-    /// The gateway or the node that has stored a message, or where its recipient has registered, may have died before it began to
-    /// deliver: the recipients who are here do not register again.
+    /// The gateway or node that has stored a message, or where its recipient has registered, may have died before the
+    /// delivery began. Recipients who are registered here do not register again, so they are looked for.
     fn look_for_those_here(&mut self, storage: &Storage) {
         if self.has_looked {
             return;
@@ -306,7 +306,7 @@ fn in_memory(key: ExchangeKey) -> Option<(StoredMessage, Texts)> {
     Some((message, texts))
 }
 
-/// A node has died: who is here may have registered there.
+/// Another node has died: people who are registered here may have registered there.
 pub(super) fn look_again() {
     INDEX.with_borrow_mut(|index| index.has_looked = false);
 }

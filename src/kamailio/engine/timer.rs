@@ -29,7 +29,7 @@ const PERIOD_US: i32 = 100_000;
 const BATCH: usize = 4096;
 
 thread_local! {
-    /// Used by the timer process only: what it saw of the TCP connections.
+    /// Used by the timer process only: the result of its last check of the TCP connections.
     static WATCH: RefCell<Watch> = RefCell::default();
 }
 

@@ -81,7 +81,7 @@ export_module! {
     parameters: params::EXPORTED,
 }
 
-// Functions whose code is in the room `register`; the others stand beside their code.
+// Functions whose code is in the room `register`; all others are exported beside their code.
 script_functions! {
     Save c"ipsmgw_save" c"save" (msg) => save::save(msg);
     Person c"ipsmgw_person" c"person" (msg, uri) => person::person(msg, uri);

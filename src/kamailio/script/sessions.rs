@@ -323,7 +323,7 @@ fn deliver(token: &Token, message: usize) {
         im: &im,
         hold_ms: limits.hold_ms,
     };
-    // Another process may end the exchange as soon as it sees it.
+    // Another process may end the exchange as soon as it is visible.
     let step = decide_for_and_note(&im.identity, input, now, |step| {
         if let Verdict::Queued(exchange) = step.verdict {
             let note = |session: &mut MsrpSession| session.sent_as(message, exchange);

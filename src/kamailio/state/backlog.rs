@@ -1,4 +1,4 @@
-//! A queue in shared memory that loses nothing: behind its places, blocks of memory are taken as they are needed.
+//! A queue in shared memory that loses no value: when its places are full, it takes blocks of memory.
 
 use super::ring::Ring;
 use crate::kamailio::sys::sharing::{Memory, Plain, plain};
@@ -10,7 +10,7 @@ const IN_BLOCK: usize = 256;
 pub(super) struct Backlog<M: Memory, T: Plain> {
     /// The oldest values.
     ring: Ring<M, T>,
-    /// The others. While there is one, nothing is put into the ring, so the order stays.
+    /// The newer values. While there is one, nothing is put into the ring, so the order stays.
     blocks: Option<M::Box<Block<M, T>>>,
     empty: T,
 }
@@ -27,7 +27,7 @@ plain!([M: Memory, T: Plain] struct Backlog<M, T> as Backlog { ring, blocks, emp
 plain!([M: Memory, T: Plain] struct Block<M, T> as Block { next, put, taken, values });
 
 impl<M: Memory, T: Plain + Copy> Backlog<M, T> {
-    /// With so many places, or the next power of two; `None` when shared memory is too small.
+    /// A queue with this many places, or the next power of two; `None` when shared memory is too small.
     pub(super) fn new(places: usize, empty: T) -> Option<Self> {
         Some(Self {
             ring: Ring::new(places, empty)?,
@@ -36,7 +36,7 @@ impl<M: Memory, T: Plain + Copy> Backlog<M, T> {
         })
     }
 
-    /// Whether so many values can be [`put`](Self::put) in.
+    /// Whether this many values can be [`put`](Self::put) in.
     pub(super) fn has_room(&self, values: usize) -> bool {
         self.blocks.is_none() && self.ring.has_room(values)
     }

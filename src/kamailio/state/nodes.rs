@@ -125,12 +125,12 @@ impl Nodes {
         !self.settings.uri.is_empty()
     }
 
-    /// This node has given a sign of life, which it began to write at this time.
+    /// This node has given a sign of life. It began to write it at this time.
     pub(crate) fn beat(&self, began_ms: u64) {
         self.beat_ms.store(began_ms, Relaxed);
     }
 
-    /// Whether this node has given no sign of life for this time, and there are others.
+    /// Whether this node has given no sign of life for this time, and there are other nodes.
     pub(crate) fn is_silent(&self, for_ms: u64) -> bool {
         let silent_ms = || clock::monotonic_ms().saturating_sub(self.beat_ms.load(Relaxed));
         self.are_several() && silent_ms() > for_ms
@@ -141,8 +141,8 @@ impl Nodes {
         self.is_silent(self.settings.timeout_ms / 2)
     }
 
-    /// Whether other nodes may have taken over by now what this one has: it is lost, and a living node has not answered it in SIP
-    /// for as long.
+    /// Whether other nodes may have taken over the exchanges of this node: it is lost, and for as long, no living node
+    /// has answered it in SIP.
     pub(crate) fn is_cut_off(&self) -> bool {
         let within_ms = self.settings.timeout_ms / 2;
         let is_deaf =
@@ -197,7 +197,7 @@ impl Nodes {
         next_holder(exchange.node(), self.node(), source, self.others())
     }
 
-    /// The next node for what names no node and is not for this one: a message goes round all nodes, once.
+    /// The next node for a message that names no node and is not for this node. Such a message goes to each node, once.
     pub(crate) fn next_in_round(&self, source: &str) -> Option<OtherNode> {
         next_holder(0, self.node(), source, self.others())
     }

@@ -26,7 +26,7 @@ impl<M: Memory, T: Plain + Copy> Ring<M, T> {
         self.put.wrapping_sub(self.taken) as usize
     }
 
-    /// Whether so many values can be put in.
+    /// Whether this many values can be put in.
     pub(super) fn has_room(&self, values: usize) -> bool {
         self.len() + values <= self.places.len()
     }

@@ -18,10 +18,10 @@ pub(crate) use pages::Pages;
 /// The name of a session: its place in four hexadecimal digits, and 120 random bits.
 pub(crate) type Token = SessionToken;
 
-/// In place of the time when the timer has to look at a place: the place is free.
+/// Instead of the time at which the timer checks a place: the place is free.
 const FREE: u64 = u64::MAX;
 
-/// The same: a session will be opened at the place.
+/// Instead of that time: a session will be opened at the place.
 const RESERVED: u64 = FREE - 1;
 
 /// A session, as the table sees it.
@@ -55,7 +55,7 @@ impl Session for SendingSession {
 /// The sessions.
 pub(crate) struct Sessions<M: Memory, S: Session = MsrpSession> {
     places: M::Array<Guarded<M::Lock, Place<M, S>>>,
-    /// When the timer has to look at each place, in milliseconds since 1970 UTC; [`FREE`] or [`RESERVED`]: it has no session.
+    /// When the timer checks each place, in milliseconds since 1970 UTC; [`FREE`] or [`RESERVED`]: the place has no session.
     due: M::Array<AtomicU64>,
     open: M::Box<AtomicU32>,
     waiting: M::Box<Guarded<M::Lock, Waiting<M>>>,
@@ -233,7 +233,7 @@ impl<M: Memory, S: Session> Sessions<M, S> {
         self.end_with(token, |_| ()).is_some()
     }
 
-    /// Ends a session, and gives what was read of it at its end; `None`: there is none of this name.
+    /// Ends a session. Returns the result of `read` on it; `None`: there is no session of this name.
     pub(crate) fn end_with<R>(&self, token: &str, read: impl FnOnce(&S) -> R) -> Option<R> {
         let number = place_of(token)?;
         let mut place = self.places.get(number)?.lock();
@@ -304,7 +304,8 @@ impl<M: Memory, S: Session> Sessions<M, S> {
         .collect()
     }
 
-    /// A message of a session waits for the outcome of an exchange; `note` notes that in the session. False: the session has ended.
+    /// A message of a session waits for the outcome of an exchange; `note` writes that into the session. False: the
+    /// session has ended.
     pub(crate) fn wait(
         &self,
         exchange: ExchangeKey,

@@ -19,7 +19,7 @@ use crate::kamailio::sys::sharing::{AtomicU32, Guarded, Memory, Shm, ShmBox, pla
 /// At least so many exchanges may wait to be written before a sender is told about them.
 const LEAST_ASKED: usize = 1024;
 
-/// Each open exchange may change so often before the queue takes more memory.
+/// Each open exchange may change this many times before the queue takes more memory.
 const CHANGES_EACH: usize = 8;
 
 /// An exchange that waits for the database.
@@ -39,12 +39,12 @@ pub(crate) struct Taken {
     pub(crate) waits: Option<TransactionId>,
 }
 
-/// What is to be done.
+/// The work on an exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Work {
-    /// The exchange is written, and then the core hears of it.
+    /// The exchange is written, and then the core gets the result.
     Ask,
-    /// The same, in one transaction with the next one in the queue.
+    /// The same, in one transaction with the next exchange in the queue.
     AskWithNext,
     /// The same for the last exchange of a list, whose sender waits for all of them.
     AskList,
@@ -52,7 +52,7 @@ pub(crate) enum Work {
     Open,
     /// The exchange is written, if its row is there.
     Write,
-    /// Its row says that it is not in memory.
+    /// Its row gets a mark: the exchange is not in memory.
     Release,
     /// Its row is deleted.
     Delete,
@@ -61,7 +61,7 @@ pub(crate) enum Work {
 }
 
 impl Work {
-    /// Whether the core hears of it.
+    /// Whether the core gets the result.
     pub(crate) const fn asks(self) -> bool {
         matches!(self, Self::Ask | Self::AskWithNext | Self::AskList)
     }
@@ -81,7 +81,7 @@ plain!(
     }
 );
 
-/// What waits, and the records of all `Work::Charge` and the senders of all `Work::AskList` in it, in their order.
+/// The queued work. For each `Work::Charge` in it a record, and for each `Work::AskList` a sender, in their order.
 struct Queue {
     waiting: Backlog<Shm, Waiting>,
     records: Ring<Shm, Option<ChargingRecord>>,

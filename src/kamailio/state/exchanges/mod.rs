@@ -65,9 +65,9 @@ const _: () = assert!(size_of::<Place>() <= 640);
 /// What the database is to take over of a commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::kamailio) enum Behind {
-    /// The exchange is open: its row is written, which may be there.
+    /// The exchange is open: its row is written. The row may already exist.
     Opened(ExchangeKey),
-    /// The exchange has changed: its row is written. If it is not there, another node has ended the exchange.
+    /// The exchange has changed: its row is written. If there is no row, another node has ended the exchange.
     Changed(ExchangeKey),
     /// The exchange has left memory: its row says so.
     Released(ExchangeKey),

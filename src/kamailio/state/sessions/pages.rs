@@ -25,7 +25,7 @@ impl<M: Memory> Pages<M> {
         first: [const { None }; MAX_MESSAGES],
     };
 
-    /// So many octets of a message from this one on.
+    /// This many octets of a message, from this offset on.
     pub(crate) fn read_at(&self, message: usize, at: u32, len: u32) -> Vec<u8> {
         let (at, len) = (at as usize, len as usize);
         let mut octets = self.read(message, at + len);

@@ -117,7 +117,7 @@ mod together {
     use super::*;
     use crate::kamailio::sys::sharing::race;
 
-    /// A session of a few octets: a thread of loom has little stack.
+    /// A session of a few octets: a thread of loom has a small stack.
     #[derive(Clone, Copy)]
     struct Small {
         token: Token,
@@ -138,7 +138,7 @@ mod together {
     type SmallSessions = Sessions<Heap, Small>;
 
     fn open(sessions: &SmallSessions) -> Option<Token> {
-        // The first place is looked at first.
+        // The search begins at the first place.
         let place = sessions.reserve([0, 1])?;
         let token = place.token();
         place.open(Small { token }, &LIMITS).then_some(token)
