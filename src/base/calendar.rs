@@ -22,7 +22,7 @@ pub struct Date {
 }
 
 impl Date {
-    /// The date so many days after 1970-01-01.
+    /// The date this many days after 1970-01-01.
     pub const fn of_days(days: i64) -> Self {
         let days = days + DAYS_FROM_YEAR_0;
         let (era, day_of_era) = (days.div_euclid(DAYS_PER_ERA), days.rem_euclid(DAYS_PER_ERA));

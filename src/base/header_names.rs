@@ -1,6 +1,6 @@
 //! Sets of header field names.
 
-/// How many marks names are told apart by.
+/// The number of marks. A mark is made of the length and the first letter of a name.
 const MARKS: usize = 128;
 
 /// In place of an index: no name has this mark.

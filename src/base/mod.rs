@@ -1,4 +1,4 @@
-//! Helpers for all layers. This room knows nothing of messages and imports nothing from the other rooms.
+//! Small types for all layers. This room has no code about messages and imports nothing from the other rooms.
 
 mod bounded;
 mod calendar;

@@ -1,5 +1,5 @@
-//! Module parameters. One entry says everything of a parameter: its name, what it may hold, its default, its meaning.
-//! The fields of a structure, the check of the values, the section of the manual and what an operator is shown come from it.
+//! Module parameters. One entry defines a parameter: name, accepted values, default, meaning. The fields of a
+//! structure, the check of the values, the section of the manual and the list for operators are made from it.
 
 use core::ffi::CStr;
 use core::fmt;
@@ -9,15 +9,15 @@ use core::fmt;
 pub struct Parameter {
     /// As the configuration writes it.
     pub c_name: &'static CStr,
-    /// What it may hold, and what it holds when the configuration does not set it.
+    /// Its accepted values, and its default.
     pub kind: ParameterKind,
     /// The default in words, where the value itself does not say it.
     pub default: Option<&'static str>,
-    /// What it means, for the manual.
+    /// Its meaning, for the manual.
     pub meaning: &'static str,
 }
 
-/// What a parameter may hold.
+/// The values that a parameter accepts.
 #[derive(Clone, Copy, Debug)]
 pub enum ParameterKind {
     /// A number.
@@ -26,7 +26,7 @@ pub enum ParameterKind {
         default: i32,
         /// The smallest and the largest one.
         range: (i32, i32),
-        /// What the number is, such as "a number of seconds".
+        /// A description of the number, such as "a number of seconds".
         what: &'static str,
     },
     /// 1 for yes, 0 for no.
@@ -52,7 +52,7 @@ pub enum ParameterKind {
     Rows,
 }
 
-/// What a parameter holds.
+/// The value of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ParameterValue<'a> {
     /// Of a number or a switch.
@@ -67,7 +67,7 @@ pub enum ParameterValue<'a> {
 pub trait ParameterSource<'a> {
     /// The number that a parameter holds.
     fn number(&self, parameter: &Parameter) -> i64;
-    /// The text that a parameter holds; an error says what to write instead.
+    /// The text of a parameter; an error lists the accepted values.
     fn text(&self, parameter: &Parameter) -> Result<&'a str, String>;
     /// All values of a parameter that may be set several times.
     fn rows(&self, parameter: &Parameter) -> &'a [&'a str];
@@ -82,8 +82,7 @@ impl Parameter {
         }
     }
 
-    /// Whether it may hold this value: the only place where ranges and words are checked. The error says what to write
-    /// instead.
+    /// Checks a value; ranges and keywords are checked only here. The error lists the accepted values.
     pub fn check(&self, value: ParameterValue<'_>) -> Result<(), String> {
         let fits = match (self.kind, value) {
             (ParameterKind::Number { range, .. }, ParameterValue::Number(number)) => {
@@ -184,7 +183,7 @@ pub fn wanted(name: &str, value: &str, what: &str) -> String {
     format!("parameter {name} is \"{value}\": it must be {what}")
 }
 
-/// What a value must be, behind "it must be".
+/// The accepted values, as the text after "it must be".
 impl fmt::Display for ParameterKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -248,7 +247,7 @@ macro_rules! parameters {
                 },)*
             ];
 
-            /// Takes all values out of the configuration. An error says what to write instead.
+            /// Takes all values out of the configuration. An error lists the accepted values.
             $visibility fn read(source: &impl $crate::base::ParameterSource<$life>) -> Result<Self, String> {
                 let [$($name),*] = &Self::PARAMETERS;
                 Ok(Self { $($name: parameters!(@read $kind source $name),)* })

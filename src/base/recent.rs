@@ -24,8 +24,8 @@ pub const UNIT_MS: u64 = 250;
 const TIME_BITS: u32 = 12;
 const TIME_MASK: u64 = (1 << TIME_BITS) - 1;
 
-/// The high bits of a digest tell requests of one set apart: 40 of them, so two requests in 10^12 are taken for each
-/// other. The set is chosen by the low ones.
+/// The high 40 bits of a digest identify a request within its set, so two different requests in 10^12 have the same
+/// bits. The low bits choose the set.
 const TAG_SHIFT: u32 = NOTE_BITS + TIME_BITS + 1;
 
 /// Most sets: the index of a set uses only bits that are not part of the tag.
@@ -88,7 +88,7 @@ pub fn recall(sets: &[Set], digest: u64, now_ms: u64) -> Option<(Note, u64)> {
         .iter()
         .map(|place| place.load(Relaxed))
         .filter(|place| same_tag(*place, digest))
-        // Two processes may have written it into two places at once: the later word counts.
+        // Two processes may have written the digest into two places at once: the later entry counts.
         .min_by_key(|place| age(*place, now))
         .map(|place| {
             let note = (place & ((1 << NOTE_BITS) - 1)) as Note;

@@ -1,10 +1,10 @@
-//! The clients that one MESSAGE of ours went to at once.
+//! The clients to which one MESSAGE of ours was sent.
 
-/// How many of them are told apart, by the low bits of an attempt. The others are only counted.
+/// How many clients have a number of their own, in the low bits of an attempt. Further clients are only counted.
 const TOLD_APART: u8 = 31;
 
-/// The clients of one recipient that a MESSAGE went to, and which of them have answered. The host may tell an answer
-/// twice: it counts once.
+/// The clients of one recipient to which a MESSAGE was sent, and which of them have answered. The host may report an
+/// answer twice: it counts once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Clients {
     pub(crate) unanswered: u8,
@@ -12,7 +12,7 @@ pub struct Clients {
 }
 
 impl Clients {
-    /// So many clients, none of which has answered.
+    /// This many clients; no client has answered.
     pub const fn of(count: u8) -> Self {
         Self {
             unanswered: count,
@@ -27,12 +27,12 @@ impl Clients {
 
     /// How many have not answered, without the clients of these bits.
     pub const fn unanswered_without(self, bits: u32) -> u8 {
-        // Clients that are not told apart are all waited for.
+        // Clients without a bit of their own are all waited for.
         let left_out = bits & !self.answered & !Self::bit(TOLD_APART);
         self.unanswered.saturating_sub(left_out.count_ones() as u8)
     }
 
-    /// The attempt to name for this client, where the first client has this one.
+    /// The attempt number of this client, if the first client has this attempt number.
     pub const fn attempt_to(first: u8, client: u8) -> u8 {
         first
             | if client < TOLD_APART {
@@ -42,7 +42,7 @@ impl Clients {
             }
     }
 
-    /// The first attempt of a round in which a message is sent: the attempts of eight rounds are told apart.
+    /// The first attempt number of a round in which a message is sent. Eight rounds have different attempt numbers.
     pub const fn round(round: u8) -> u8 {
         round << TOLD_APART.count_ones()
     }
@@ -57,7 +57,7 @@ impl Clients {
         1 << (attempt & TOLD_APART)
     }
 
-    /// The client of this attempt has answered. False: that was told before.
+    /// The client of this attempt has answered. False: the answer was reported before.
     pub const fn answer(&mut self, attempt: u8) -> bool {
         let client = attempt & TOLD_APART;
         let bit = Self::bit(attempt);

@@ -9,9 +9,9 @@ pub struct Header {
     pub key: ExchangeKey,
     /// The party under whose identity the exchange is found.
     pub identity: IdentityKey,
-    /// Digest of the sender's identity: whose share of the open exchanges this takes; 0: nobody's.
+    /// Digest of the sender's identity: the exchange counts in the share of this sender; 0: in no share.
     pub share: u64,
-    /// When the exchange is to be looked at again, in milliseconds since 1970 UTC; [`NEVER`].
+    /// The deadline: when the host gives the exchange its next `Due`, in milliseconds since 1970 UTC; [`NEVER`].
     pub due_ms: u64,
     /// Whether the host keeps it in its database.
     pub stored: Stored,
@@ -23,14 +23,14 @@ pub enum Stored {
     /// Only in memory.
     #[default]
     No,
-    /// The host is to write it. It says whether it could; until then nobody may rely on the exchange.
+    /// The host is to write the exchange, and reports the result. Before that, no promise may depend on the exchange.
     Asked,
-    /// It is written, and the host writes each change behind it.
+    /// The exchange is written, and the host writes each later change.
     Yes,
 }
 
 impl Stored {
-    /// The same for an exchange that comes of this one: what is owed further on does not wait for the database.
+    /// The same for an exchange that follows from this exchange: its report or message does not wait for the database.
     pub const fn behind(self) -> Self {
         match self {
             Self::No => Self::No,

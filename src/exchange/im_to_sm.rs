@@ -12,7 +12,7 @@ pub struct ImToSm {
     pub header: Header,
     /// Its state.
     pub state: ImToSmState,
-    /// What it is, and who waits for it.
+    /// The type of message, and the sender that waits for it.
     pub role: Role,
     /// Who gets it.
     pub to: Party,
@@ -22,11 +22,11 @@ pub struct ImToSm {
     pub tp_mr: u8,
     /// Whether the sender wants not to be known to the recipient.
     pub private: bool,
-    /// How many RP-DATA went out for it.
+    /// How many RP-DATA were sent for it.
     pub attempts: u8,
     /// How many of these were refused, so that the next went in another form or a little later; 0: none.
     pub refused_at: u8,
-    /// How many of those behind the refusal SIP has taken: then the phone may have the message.
+    /// How many RP-DATA after the refusal were accepted in SIP: then the phone may have the message.
     pub taken: u8,
     /// Whether the last of them waits for SIP's answer.
     pub in_transaction: bool,
@@ -56,7 +56,7 @@ pub enum Role {
         /// The exchange of the last part, which has the sender; open or not.
         last: ExchangeKey,
     },
-    /// A status report, for which nobody waits.
+    /// A status report; no sender waits for its outcome.
     StatusReport,
     /// A stored message, or its last part.
     Stored {
@@ -72,7 +72,7 @@ pub enum Role {
     },
 }
 
-/// The sender of an instant message, and what it is owed.
+/// The sender of an instant message, and the answers that it must still get.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sender {
     /// How it waits for the outcome.
@@ -84,7 +84,7 @@ pub struct Sender {
     pub is_stored: bool,
     /// The notifications that the sender wants.
     pub wants: Wants,
-    /// When the message was taken, or sent where the sender says so, in seconds since 1970 UTC.
+    /// The time of the message by its sender, else the time when it was accepted, in seconds since 1970 UTC.
     pub unix: i64,
 }
 
@@ -95,7 +95,7 @@ pub enum SenderWait {
     No,
     /// Its transaction is open.
     Held(Held),
-    /// It came in an MSRP session of this start, which tells the sender the outcome.
+    /// It came in an MSRP session of this start; the session sends the outcome to the sender.
     InSession {
         /// When the session answers the last chunk, in milliseconds since 1970 UTC.
         until_ms: u64,
@@ -151,13 +151,13 @@ pub enum ImToSmState {
     Pausing,
     /// RP-DATA is on its way; neither SIP's answer nor the phone's report is here.
     Sent,
-    /// SIP's answer was 2xx, the phone's report is not here. Other messages to the phone wait for it.
+    /// The SIP response was 2xx, and the phone's report is missing. Other messages to the phone wait for the report.
     Taken,
     /// The same, and other messages do not wait for the report any more.
     Overdue,
     /// SIP's answer was a failure. A report that says otherwise would come now.
     Refused,
-    /// The sender was told that SIP failed. A report that says otherwise becomes a notification.
+    /// The sender was answered with the SIP failure. If a report shows the opposite, a notification is sent.
     Failed {
         /// The status code that the sender got.
         status: u16,
@@ -176,7 +176,7 @@ pub enum ImToSmState {
         /// Whether Retry-After goes with it.
         retry_after: bool,
     },
-    /// The outcome is told, and SIP's answer is not here yet.
+    /// The sender has the outcome, and the SIP response is still missing.
     Closing,
 }
 
@@ -205,7 +205,7 @@ impl ImToSmState {
 }
 
 impl Sender {
-    /// Nobody waits, and nobody wants to hear anything.
+    /// No sender waits, and none wants a notification.
     pub const NOBODY: Self = Self {
         wait: SenderWait::No,
         to_be_stored: false,
@@ -248,7 +248,7 @@ impl ImToSm {
         }
     }
 
-    /// Whether an MSRP session tells the sender the outcome.
+    /// Whether an MSRP session sends the outcome to the sender.
     pub const fn is_in_session(&self) -> bool {
         matches!(self.sender().wait, SenderWait::InSession { .. })
     }
@@ -271,7 +271,7 @@ impl ImToSm {
         self.held().is_some()
     }
 
-    /// The sender of an instant message; nobody for everything else.
+    /// The sender of an instant message; an empty sender for other messages.
     pub const fn sender(&self) -> Sender {
         match self.role {
             Role::Message(sender) => sender,
@@ -330,7 +330,7 @@ impl ImToSm {
         }
     }
 
-    /// Whether an RP-DATA went out that nobody has refused.
+    /// Whether an RP-DATA was sent and not refused.
     pub const fn is_out(&self) -> bool {
         self.attempts > self.refused_at
     }

@@ -43,7 +43,7 @@ pub struct OwedReport {
 pub enum KeptPartState {
     /// The other parts.
     Waiting,
-    /// The other parts, for another attempt: the message had failed with this status code, and its sender knows.
+    /// The other parts are kept for another attempt: the message failed with this status code, and its sender has the failure.
     WaitingAgain {
         /// The IM side's answer.
         status: u16,
@@ -88,6 +88,6 @@ impl KeptPart {
 pub struct Group {
     /// Whose they are.
     pub identity: super::IdentityKey,
-    /// Digest of what they have in common.
+    /// Digest of the values that all parts have in common.
     pub concatenation: u64,
 }

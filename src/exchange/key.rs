@@ -15,7 +15,7 @@ pub struct ExchangeKey {
 const SERIALS_PER_MS: u64 = 1 << 14;
 
 impl ExchangeKey {
-    /// Serial numbers have so many bits: a host can keep one beside another octet in a single 64-bit word.
+    /// The number of bits of a serial number: a host can keep a serial number and another octet in a single 64-bit word.
     pub const SERIAL_BITS: u32 = 56;
 
     /// The exchange of this node with this serial number; nothing where it is no serial number.
@@ -37,7 +37,7 @@ impl ExchangeKey {
 
     /// The first serial number of a node that starts at this time, in milliseconds since 1970 UTC.
     pub const fn first_serial(unix_ms: u64) -> u64 {
-        // Enough until the year 2109; behind that, keys of earlier starts may come again.
+        // Enough until the year 2109; after that, keys of earlier starts may occur again.
         (unix_ms * SERIALS_PER_MS) & ((1 << Self::SERIAL_BITS) - 1) | 1
     }
 

@@ -1,9 +1,9 @@
-//! Exchanges: one record and one state for each kind, their durable keys, and what the core needs of the place where
-//! they are kept.
+//! Exchanges: one record and one state for each kind, their durable keys, and the interface of the store that the core
+//! needs.
 //!
-//! An *exchange* is one message on its way across the two services, from the moment it is taken until its sender has the
-//! final word. A host that forks keeps exchanges in memory shared by its processes, a test keeps them in a `Vec`. Each
-//! has a record of a fixed size ([`Exchange`]) and packed texts ([`Texts`]).
+//! An *exchange* is one message on its way across the two services, from its acceptance until its sender has the
+//! outcome. A host that forks keeps exchanges in memory shared by its processes, a test keeps them in a `Vec`. Each has
+//! a record of a fixed size ([`Exchange`]) and packed texts ([`Texts`]).
 //!
 //! Deadlines are milliseconds since 1970 UTC, so that they mean the same after a restart and on another node. See
 //! [`Now::unix_ms`] for a clock that is set.

@@ -13,7 +13,7 @@ pub struct Notification {
     pub about: Party,
     /// Its content, by its place among all that are sent.
     pub disposition: u8,
-    /// How many MESSAGEs went out for it.
+    /// How many MESSAGEs were sent for it.
     pub attempts: u8,
     /// The time that it states, in seconds since 1970 UTC.
     pub unix: i64,

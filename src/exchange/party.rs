@@ -5,8 +5,8 @@ use std::hash::DefaultHasher;
 
 use crate::base::Text;
 
-/// Who somebody is, whatever URI names them: the key under which the exchanges of one SMS-side
-/// party are found together.
+/// The key of a person, the same for all URIs of the person. The exchanges of one party on the SMS side are found by
+/// it.
 pub type Identity = Text<128>;
 
 /// An identity in short: what exchanges of one bucket are compared by. It is not kept longer than a process lives.
@@ -51,6 +51,6 @@ pub struct TransactionId {
 pub enum ReplyTo {
     /// The request of this transaction: any process can answer it.
     Transaction(TransactionId),
-    /// A request without a transaction: only the process that has it at hand can answer it.
+    /// A request without a transaction: only the process that is handling it can answer it.
     AtHand,
 }

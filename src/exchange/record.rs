@@ -1,4 +1,4 @@
-//! What the store keeps of an exchange in any case: plain data of a fixed size, one struct for each kind.
+//! The record of an exchange in the store: plain data of a fixed size, one struct for each kind.
 
 use super::{
     ExchangeKey, Header, ImToSm, KeptPart, ListDelivery, Notification, SmToIm, StoredMessage,
@@ -123,7 +123,7 @@ impl Exchange {
         }
     }
 
-    /// When the host looks at it again, in milliseconds since 1970 UTC; [`NEVER`](super::NEVER).
+    /// When the host wakes the exchange, in milliseconds since 1970 UTC; [`NEVER`](super::NEVER).
     pub const fn wakes_ms(&self) -> u64 {
         let due_ms = self.header().due_ms;
         match self {
@@ -137,7 +137,7 @@ impl Exchange {
         self.header().key
     }
 
-    /// How far it has come, in one word for operators.
+    /// Its state, as one word for operators.
     pub const fn state(&self) -> &'static str {
         match self {
             Self::SmToIm(it) => it.state.name(),
@@ -150,7 +150,7 @@ impl Exchange {
         }
     }
 
-    /// How many MESSAGEs of ours went out for it; of one to several clients, those that are unanswered.
+    /// How many MESSAGEs of ours were sent for it; for a MESSAGE to several clients, how many are unanswered.
     pub const fn messages_sent(&self) -> u8 {
         match self {
             Self::SmToIm(it) => it.state.reports_sent(),

@@ -1,4 +1,4 @@
-//! What an exchange knows of the MSRP session in which its message is sent.
+//! The data of an exchange about the MSRP session in which its message is sent.
 
 use crate::base::Text;
 
@@ -14,7 +14,7 @@ pub enum SentContent {
     Cpim,
 }
 
-/// What a client that has accepted a session takes.
+/// The content types that a client accepts in a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Accepts {
     /// `text/plain`.

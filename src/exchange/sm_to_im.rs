@@ -79,7 +79,7 @@ pub enum SmToImState {
         /// The outcome as a SIP status code if it cannot be stored.
         status: u16,
     },
-    /// The request repeats another one, and gets its report with that one's.
+    /// The request repeats an earlier one; its report is sent together with the report on the earlier request.
     Repetition {
         /// The exchange of the other one.
         first: ExchangeKey,
@@ -91,7 +91,7 @@ pub enum SmToImState {
         /// How many reports went out.
         sent: u8,
     },
-    /// The IM side took it and knows no more; a notification may come (RFC 5438).
+    /// The IM side accepted the message; a notification about the delivery may come (RFC 5438).
     Unconfirmed {
         /// The outcome that was reported.
         outcome: SmOutcome,
@@ -124,7 +124,7 @@ impl Pieces {
 /// The answers of the clients on the IM side to a relayed request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ImAnswers {
-    /// The answer that counts, once there is one.
+    /// The answer that decides, when it is known.
     pub status: Option<u16>,
     /// The best of the failures.
     pub best_failure: Option<u16>,

@@ -1,13 +1,13 @@
-//! What the host keeps: the open exchanges of one bucket, and what it remembers of past ones.
+//! The store of the host: the open exchanges of one bucket, and outcomes of past exchanges.
 
 use super::{Exchange, ExchangeKey, Kind, Texts};
 
 /// The exchanges of one bucket, locked for the caller, as they stood when it was locked. All exchanges of one
 /// SMS-side identity live in the same bucket.
 ///
-/// These are questions: what changes is told in [`Change`]s, which the host commits when the step is complete. Only
-/// places, and numbers that go round, are taken at once. A place that was taken for an exchange that is not among the
-/// changes in the end is given back with the commit.
+/// These functions only read. Changes are [`Change`]s, which the host commits when the step is complete. Only places
+/// and cyclic numbers are taken at once. The commit releases each place that was taken and has no opened exchange in
+/// the changes.
 pub trait Store {
     /// The exchange, unless it has ended or lives in another bucket.
     fn by_key(&self, key: ExchangeKey) -> Option<Exchange>;
@@ -19,11 +19,11 @@ pub trait Store {
     fn oldest(&self, kind: Kind) -> Option<Exchange>;
     /// The exchange of the same kind that was opened next.
     fn next_oldest(&self, key: ExchangeKey) -> Option<Exchange>;
-    /// Takes a place for an exchange behind all others of the bucket: of this kind, of this sender's share, with room
-    /// for so many octets of texts.
+    /// Takes a place for an exchange after all others of the bucket: of this kind, in this sender's share, with room
+    /// for this many octets of texts.
     fn take_place(&mut self, kind: Kind, share: u64, octets: usize) -> Result<ExchangeKey, Full>;
-    /// Whether so much is open, more than half of what can be or of what this sender may have, that there is no place
-    /// for what only waits for news that may never come.
+    /// Whether more than half of all places, or of this sender's share, is in use. Then exchanges that only wait for an
+    /// optional report are not opened.
     fn is_crowded(&self, share: u64) -> bool;
     /// The next value of one of the bucket's counters.
     fn next_number(&mut self, sequence: Sequence) -> u8;
@@ -34,12 +34,12 @@ pub trait Store {
     fn has_part(&self, digest: u64, now_ms: u64) -> bool;
 }
 
-/// What a step has changed. A host that promises durability writes it down before anything is done about the step.
+/// The changes of a step. A durable host writes them to the database before it executes the effects of the step.
 #[derive(Debug)]
 pub enum Change {
-    /// An exchange is opened, at the place that was taken for it.
+    /// An exchange is opened in the place that was taken for it.
     Opened(Exchange, Texts),
-    /// An exchange goes on as this.
+    /// The new record of an exchange.
     Updated(Exchange),
     /// The same, and its texts are these now.
     Rewritten(Exchange, Texts),
@@ -122,8 +122,7 @@ pub enum Full {
     Sender,
 }
 
-/// A bucket without any exchange, from which nothing comes and in which nothing can be opened: what a step sees whose
-/// exchange has ended.
+/// A bucket without exchanges, in which no exchange can be opened: a step gets it if its exchange has ended.
 #[derive(Clone, Copy, Debug)]
 pub struct NothingOpen;
 

@@ -11,7 +11,7 @@ pub struct Submitted {
     pub tp_mr: u8,
     /// The notifications that the sender wants.
     pub wants: Wants,
-    /// When the message was taken, or sent where the sender says so, in seconds since 1970 UTC.
+    /// The time of the message by its sender, else the time when it was accepted, in seconds since 1970 UTC.
     pub unix: i64,
     /// The exchange of the message, or of its last part; open or not.
     pub message: ExchangeKey,

@@ -1,4 +1,4 @@
-//! The texts of an exchange: URIs, names and PDUs of very different lengths, packed one behind the other.
+//! The texts of an exchange: URIs, names and PDUs of very different lengths, packed one after the other.
 
 use core::fmt;
 
@@ -57,7 +57,7 @@ impl fmt::Debug for Texts {
     }
 }
 
-/// Reads packed texts in their order. Of octets that are not whole, or not UTF-8 where they should be, all texts are empty.
+/// Reads packed texts in their order. If the octets are truncated, or a text is not UTF-8, all texts are empty.
 struct Reader<'t> {
     lengths: core::slice::Iter<'t, u8>,
     texts: &'t str,
@@ -65,7 +65,7 @@ struct Reader<'t> {
 }
 
 impl<'t> Reader<'t> {
-    /// For so many texts, and the lengths of so many PDUs behind theirs: one, or none.
+    /// For this many texts, followed by the lengths of this many PDUs: one or none.
     fn of(octets: &'t [u8], texts: usize, pdus: usize) -> Self {
         let whole = || {
             let (lengths, octets) = octets.split_at_checked(texts + pdus)?;
@@ -217,7 +217,7 @@ texts! {
     }
 }
 
-/// Defines texts with a content behind them, which may be longer and needs no length.
+/// Defines texts that are followed by a content. The content may be longer and has no length field.
 macro_rules! texts_with_content {
     ($(#[$doc:meta])* $name:ident { $($(#[$text_doc:meta])* $text:ident,)+ } $(#[$content_doc:meta])* content) => {
         $(#[$doc])*
@@ -333,7 +333,7 @@ impl<'t> StoredPart<'t> {
         content.extend_from_slice(self.tpdu);
     }
 
-    /// The parts in a content, as far as it is whole.
+    /// The parts in a content; a truncated part ends the list.
     pub fn all(mut content: &'t [u8]) -> impl Iterator<Item = Self> {
         core::iter::from_fn(move || {
             let (length, rest) = content.split_first()?;

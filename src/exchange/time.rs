@@ -4,9 +4,9 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Now {
     /// Milliseconds since 1970 UTC by a clock that never jumps: for deadlines. The host reads its wall clock once, at
-    /// start, and goes by a monotonic clock from there. So a wall clock that is set moves no deadline of what is open,
-    /// and nothing ends early or late because of it. A deadline that outlives the start is compared with the wall
-    /// clock of the next start: it is off by as much as the wall clock was set meanwhile, once.
+    /// start, and adds the time of a monotonic clock. So a change of the wall clock moves no deadline of an open
+    /// exchange. After a restart, deadlines are compared with the wall clock of the new start: they are wrong by the
+    /// change of the wall clock since the earlier start, once.
     pub unix_ms: u64,
     /// Seconds since 1970 UTC by the wall clock: for time stamps that people see.
     pub unix: i64,

@@ -1,4 +1,4 @@
-//! The bucket as a step sees it: what the store has, and what the step has changed so far. The named queries are here.
+//! The bucket as a step sees it: the store with the changes of the step so far. The named queries are here.
 
 use super::{
     Change, Exchange, ExchangeKey, Full, Group, IdentityKey, ImToSm, KeptPart, Kind, Notification,
@@ -49,7 +49,7 @@ impl<'s> View<'s> {
         }
     }
 
-    /// Takes a place for an exchange behind all others of the bucket: of this kind, of this sender's share, with so
+    /// Takes a place for an exchange after all others of the bucket: of this kind, in this sender's share, with this
     /// many octets of texts.
     pub fn take_place(
         &mut self,
@@ -66,7 +66,7 @@ impl<'s> View<'s> {
         self.changes.push(change);
     }
 
-    /// The exchange goes on as this.
+    /// Replaces the record of the exchange.
     pub fn update(&mut self, exchange: impl Into<Exchange>) {
         let exchange = exchange.into();
         match self.change_mut(exchange.key()) {
@@ -78,8 +78,8 @@ impl<'s> View<'s> {
         }
     }
 
-    /// The exchange goes on as this, with these texts. False where they are too long for its place: then nothing has
-    /// changed.
+    /// Replaces the record of the exchange and its texts. False if the texts are too long for its place: then nothing
+    /// has changed.
     pub fn rewrite(&mut self, exchange: impl Into<Exchange>, texts: Texts) -> bool {
         let exchange = exchange.into();
         let key = exchange.key();
@@ -134,8 +134,7 @@ impl<'s> View<'s> {
         }
     }
 
-    /// The exchange is to be looked at again at this time, in milliseconds since 1970 UTC; a later call replaces an
-    /// earlier one.
+    /// Sets the deadline of the exchange, in milliseconds since 1970 UTC; a later call replaces an earlier one.
     pub fn wake_at(&mut self, key: ExchangeKey, due_ms: u64) {
         if let Some(mut exchange) = self.by_key(key) {
             exchange.header_mut().due_ms = due_ms;

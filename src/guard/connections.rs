@@ -70,7 +70,7 @@ impl Watch {
                 continue;
             };
             let since = match self.unfinished.remove(&connection.id) {
-                // Still the same message: what is there now begins with what was there before.
+                // Still the same message: the octets now begin with the octets of the last check.
                 Some((since, before)) if head.starts_with(&before) => since,
                 _ => now_ms,
             };

@@ -1,6 +1,6 @@
 //! Charging records: one for each submission, delivery and report, when its outcome is known (TS 32.274). The fields
-//! are those of ISM-SMO and ISM-SMT records (TS 32.298); no field there says that a message was converted, so
-//! extensions do.
+//! are those of ISM-SMO and ISM-SMT records (TS 32.298). These have no field for a converted message, so extension
+//! fields were added.
 
 use std::borrow::Cow;
 
@@ -15,7 +15,7 @@ const SEQUENCE_NUMBERS: u64 = i32::MAX as u64;
 /// The subject of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Charged {
-    /// A message that was submitted: the result is what its sender was told.
+    /// A message that was submitted: the result is the answer or report to its sender.
     Submission,
     /// A message that was delivered: the result is what became of it on the recipient's side.
     Delivery,
@@ -79,7 +79,7 @@ impl Interworking {
 /// Interface type of an originator or recipient (TS 32.298).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interface {
-    /// Behind a service centre.
+    /// Reached through a service centre.
     Unknown = 0,
     /// A phone that sends.
     MobileOriginating = 1,
@@ -307,7 +307,7 @@ impl ChargingRecord {
         }
     }
 
-    /// The name of the record. No other record of any node has the same one: a record that is written twice is one.
+    /// The name of the record, unique on all nodes: a record that is written twice counts once.
     pub fn name(&self) -> String {
         let letter = self.about.letter();
         match self.exchange {

@@ -6,7 +6,7 @@ use crate::exchange::{
 };
 use crate::interwork::handle::Turn;
 
-/// Milliseconds until a node that is cut off looks again whether it may deliver.
+/// Milliseconds until a node that is cut off checks again whether it may deliver.
 const LOOK_AGAIN_MS: u64 = 1_000;
 
 impl Turn<'_> {

@@ -36,7 +36,7 @@ use crate::interwork::rules::answer::answer;
 /// transaction lives.
 pub(crate) const FORGOTTEN_MS: u64 = 120_000;
 
-/// Milliseconds after the start at which a message of an earlier start goes on: registrations are there then.
+/// Milliseconds after the start at which a message of an earlier start goes on: by then usrloc has loaded the registrations.
 pub(crate) const TAKEN_UP_MS: u64 = 1_000;
 
 /// Processing of one input by the state machine.
@@ -244,7 +244,7 @@ impl Turn<'_> {
         self.effects.push(Effect::Ended(ended));
     }
 
-    /// Has a charging record written, if there is one. It is made only where records are wanted.
+    /// Has a charging record written, if there is one. `record` is called only if charging records are switched on.
     pub(crate) fn charge(&mut self, record: impl FnOnce(&Self) -> Option<ChargingRecord>) {
         let policy = &self.gateway.policy;
         if !policy.charging {

@@ -73,7 +73,7 @@ pub enum Input<'a> {
     },
     /// [`Effect::StoreSm`](super::Effect::StoreSm) on the recipient's side.
     StoreSm(&'a SmToStore),
-    /// The answer to [`Effect::LookUp`](super::Effect::LookUp): what the recipient of a stored message has now.
+    /// The answer to [`Effect::LookUp`](super::Effect::LookUp): the capabilities of the recipient of a stored message.
     LookedUp {
         /// The exchange of the message.
         exchange: ExchangeKey,
@@ -176,8 +176,9 @@ pub enum Input<'a> {
         /// How long the session holds the response to the last chunk, in milliseconds.
         hold_ms: u64,
     },
-    /// The session cannot hold this response any longer. The verdict is [`Verdict::Taken`](super::Verdict::Taken) if the response
-    /// is 200 and the outcome follows in a report. Else [`Effect::Ended`](super::Effect::Ended) tells the outcome, or has told it.
+    /// The session cannot hold this response any longer. The verdict is [`Verdict::Taken`](super::Verdict::Taken) if
+    /// the response is 200 and the outcome follows in a report. Else the outcome comes, or has come, with
+    /// [`Effect::Ended`](super::Effect::Ended).
     SessionHoldTimeout {
         /// The exchange of the message.
         exchange: ExchangeKey,
@@ -196,9 +197,9 @@ pub enum Input<'a> {
         /// The message to that one.
         delivery: &'a TranslatedDelivery,
     },
-    /// [`Effect::StoreList`](super::Effect::StoreList) is carried out, or was not possible: the last of its exchanges hears it
-    /// first. If the verdict is [`Verdict::Taken`](super::Verdict::Taken), the others get [`Input::Stored`], else
-    /// [`Input::NotStored`].
+    /// [`Effect::StoreList`](super::Effect::StoreList) was executed, or was not possible: this input is for the last of
+    /// its exchanges. If the verdict is [`Verdict::Taken`](super::Verdict::Taken), the others get [`Input::Stored`],
+    /// else [`Input::NotStored`].
     ListStored {
         /// The last exchange.
         exchange: ExchangeKey,
@@ -234,7 +235,7 @@ pub enum Input<'a> {
     RequestCompleted {
         /// The exchange of the MESSAGE.
         exchange: ExchangeKey,
-        /// The attempt that the effect named; 0 where it named none. The host may tell the end of an earlier attempt again.
+        /// The attempt number of the effect; 0 if it had none. The host may report the end of an earlier attempt again.
         attempt: u8,
         /// Status code; 408 where nothing came in time.
         status: u16,

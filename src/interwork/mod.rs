@@ -1,4 +1,4 @@
-//! Decisions: what happens to a message, and what its sender is told. No clock, no I/O, no globals.
+//! Decisions: the way of a message, and the answers and reports to its sender. No clock, no I/O, no globals.
 //!
 //! A message comes in as a [`MessageIn`](crate::sip::MessageIn). [`Gateway::translate_sm`], [`Gateway::translate_im`] and
 //! [`Gateway::read_report`] read and translate it without looking at any exchange. Then the host

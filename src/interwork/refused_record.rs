@@ -41,7 +41,7 @@ impl Gateway {
         step
     }
 
-    /// The record; none for a report, and none where nobody can be charged.
+    /// The record; none for a report, and none if there is no party to charge.
     fn refused_record(
         &self,
         refusal: &Refusal,

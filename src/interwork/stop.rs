@@ -20,7 +20,7 @@ impl Turn<'_> {
             Some(Exchange::ImToSm(im)) if im.is_held() => self.im_not_kept(key),
             // The next start takes it up.
             Some(open) if open.header().stored == Stored::Yes => {}
-            // Its session tells the sender.
+            // The sender gets the outcome from its session.
             Some(Exchange::ImToSm(im)) if im.is_in_session() && !im.state.is_told() => {
                 self.im_not_kept(key);
             }

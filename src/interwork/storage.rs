@@ -1,8 +1,8 @@
-//! Exchanges that the host keeps in its database: what they promise is said when they are written.
+//! Exchanges that the host keeps in its database: a promise is sent when the exchange is written.
 //!
-//! A step that makes a promise commits its exchange as [`Stored::Asked`] and says nothing. The host writes it and gives
-//! [`Input::Stored`](super::Input::Stored): then the promise is said. Each later change is written behind the step. So a
-//! crash leaves either nothing said, or the exchange in the database.
+//! A step that makes a promise commits its exchange as [`Stored::Asked`] and sends no answer. The host writes the
+//! exchange and gives [`Input::Stored`](super::Input::Stored): then the promise is sent. Each later change is written
+//! after its step. So after a crash either no promise was sent, or the database has the exchange.
 
 use super::handle::Turn;
 use crate::exchange::{Exchange, ExchangeKey, Stored, Texts};

@@ -9,7 +9,7 @@ pub enum Unsent {
     Dropped,
     /// Sending failed.
     Failed,
-    /// The routing script has relayed it to nobody, and has not answered it.
+    /// The routing script has neither relayed nor answered it.
     NotRelayed,
     /// No socket for MSRP sessions.
     NoSocket,

@@ -47,7 +47,7 @@ impl<'o> Reader<'o> {
         Ok(*octets)
     }
 
-    /// The texts, which are the rest: at most so many octets.
+    /// The texts, which are the rest of the octets: at most this many.
     pub(super) fn texts(mut self, most: usize) -> Result<Texts, Damaged> {
         let length = match self.layout {
             Layout::First | Layout::Second => self.take::<u16>("texts")?.into(),
@@ -128,8 +128,8 @@ impl Encoded for ExchangeKey {
     }
 }
 
-/// A structure: the fields that are kept, in the order in which they are written, and behind the semicolon those that are
-/// not, each with its value for a later start.
+/// A structure: the fields that are written, in this order. After the semicolon, the fields that are not written, each
+/// with its value for a later start.
 macro_rules! structure {
     ($name:ident { $($field:ident),+ $(; $($left_out:ident: $value:expr),+)? $(,)? }) => {
         impl Encoded for $name {

@@ -1,4 +1,4 @@
-//! An exchange and its texts as octets, for a database: what a later start needs to go on.
+//! An exchange and its texts as octets for a database: the data with which a later start goes on.
 //!
 //! ```text
 //! version  kind  fields of the record  length of the texts (4)  texts  checksum (8)
@@ -7,8 +7,9 @@
 //! Version 2 is written. Version 1 is read, too: its length of the texts has 2 octets, a stored message has one SMS-SUBMIT
 //! as it is, and a bool in place of the exchange with its submission, or nothing at all.
 //!
-//! Numbers are in network order. Transactions are not kept, nor what the host knows better: they mean nothing to a later
-//! start. Each field of each record is named below, so a new field or kind does not compile before it has its place.
+//! Numbers are in network order. Transactions are not written, nor values that the host has itself: they have no
+//! meaning for a later start. Each field of each record is named below, so a new field or kind does not compile before
+//! it has its place.
 
 mod checked;
 mod records;
@@ -39,7 +40,7 @@ const fn layouts(version: u8) -> &'static [Layout] {
 /// Octets of the checksum.
 const CHECKSUM: usize = 8;
 
-/// A row that is not what was written. It says what is wrong, and nothing that the row holds.
+/// A damaged row. The error names the fault, and no content of the row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Damaged {
     /// The first field that cannot be right.

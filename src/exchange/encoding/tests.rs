@@ -300,7 +300,7 @@ proptest! {
 
     #[test]
     fn nothing_panics(key in key(), mut octets in proptest::collection::vec(any::<u8>(), 0..300), kind in option::of((1..=VERSION, 0..8_u8))) {
-        // With a checksum that fits, each field is looked at.
+        // With the right checksum, each field is checked.
         if let (Some(kind), [version, number, ..]) = (kind, &mut octets[..]) {
             (*version, *number) = kind;
         }

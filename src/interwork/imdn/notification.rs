@@ -441,7 +441,7 @@ impl Turn<'_> {
             return;
         }
         if status >= 300 && may_repeat && in_session {
-            // The session has ended, or the client does not take it there: it goes as a MESSAGE.
+            // The session has ended, or the client does not accept notifications in it: the notification is sent as a MESSAGE.
             return self.send_notification(notification);
         }
         if status >= 300 && may_repeat {

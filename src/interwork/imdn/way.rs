@@ -1,6 +1,6 @@
 //! Addresses of a notification: the recipient that it is about, the sender that it is for, and the hosts on its route
-//! (RFC 5438 §7.2.1, §12.1.3.1, §14). They come from the body of the message, which anybody can write. So a URI
-//! counts only if it belongs to a party that is known otherwise, and a host only if it is in our list and the message
+//! (RFC 5438 §7.2.1, §12.1.3.1, §14). They come from the body of the message, which anybody can write. So a URI counts
+//! only if it belongs to a party that is known from the request, and a host only if it is in our list and the message
 //! came from a trusted peer.
 
 use crate::base::Text;

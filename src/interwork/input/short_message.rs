@@ -47,7 +47,7 @@ pub struct TranslatedSm {
     pub(crate) headers: Option<HeaderFields>,
 }
 
-/// What the header fields of an instant message (rows MO-4, MT-2) say, beside its sender.
+/// The content of the header fields of an instant message (rows MO-4, MT-2), without its sender.
 #[derive(Clone, Copy)]
 pub(crate) struct HeaderFields {
     /// When it was sent, in seconds since 1970 UTC.

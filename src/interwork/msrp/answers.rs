@@ -5,7 +5,7 @@ use crate::wire::msrp::{
     TransactionId,
 };
 
-/// The comment behind a status code.
+/// The comment after a status code.
 pub(super) const fn comment(code: u16) -> &'static str {
     match code {
         200 => "OK",

@@ -9,7 +9,7 @@ pub const MAX_RUNS: usize = 64;
 pub struct Run {
     /// The first octet.
     pub start: u32,
-    /// The octet behind the last one.
+    /// The first octet after the last one.
     pub end: u32,
 }
 
@@ -76,7 +76,7 @@ impl ByteRuns {
         }
     }
 
-    /// The octet behind the last one that has come.
+    /// The first octet after those that have come.
     pub(crate) fn end(&self) -> u32 {
         self.as_slice().last().map_or(0, |run| run.end)
     }

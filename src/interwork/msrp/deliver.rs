@@ -13,8 +13,8 @@ use crate::interwork::step::Verdict;
 use crate::sip::{Capabilities, MessageIn};
 
 impl Gateway {
-    /// Whether messages of this session can be delivered at all: its sender is known, and its recipient is somebody
-    /// whom short messages reach.
+    /// Whether messages of this session can be delivered: its sender is known, and its recipient can get short
+    /// messages.
     pub(crate) fn check_session_content(
         &self,
         invite: &MessageIn<'_>,
@@ -68,7 +68,7 @@ pub(super) fn message_in<'m>(
 }
 
 impl Turn<'_> {
-    /// Queues the parts of a message that came in a session. Nobody is held: the outcome is told by
+    /// Queues the parts of a message that came in a session. No request is held: the outcome comes with
     /// [`Effect::Ended`](crate::interwork::Effect::Ended).
     pub(crate) fn session_message(&mut self, im: &TranslatedIm, hold_ms: u64) {
         match self.queue_of_session(im, hold_ms) {

@@ -13,7 +13,7 @@ use crate::sip::{
 };
 use crate::wire::msrp::Path;
 
-/// Where the gateway takes connections, as the client knows it.
+/// The address for connections of the client to the gateway.
 #[derive(Clone, Copy, Debug)]
 pub struct OwnAddress<'a> {
     /// The address, or a name; an IPv6 address without its brackets.

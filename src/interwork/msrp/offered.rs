@@ -48,7 +48,7 @@ impl Turn<'_> {
         self.view.update(open);
     }
 
-    /// The session is offered to so many clients.
+    /// The session was offered to this many clients.
     pub(crate) fn offered_to(&mut self, key: ExchangeKey, clients: u8) {
         if let Some(offers) = self.offers_of(key) {
             let open = clients;
@@ -153,7 +153,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Nobody has told the end of the session or of the offers.
+    /// The host has reported no end of the session or of the offers.
     pub(crate) fn session_overdue(&mut self, key: ExchangeKey) {
         self.effects.push(Effect::EndSession {
             exchange: key,

@@ -28,7 +28,7 @@ const WINDOW: u32 = 8;
 /// Milliseconds for the response to a chunk (RFC 4975 §7.1.1), and for the connection that the client opens.
 const RESPONSE_MS: u64 = 30_000;
 
-/// Milliseconds for the report behind the last response.
+/// Milliseconds for the report after the last response.
 const REPORT_MS: u64 = 20_000;
 
 /// How often the timer looks whether the connection is still there.
@@ -67,13 +67,13 @@ pub struct SendingSession {
     pub sent: u32,
     /// Chunks before the first one that has no response.
     pub answered: u32,
-    /// The chunks behind these that have their response, one bit each.
+    /// The chunks after these that have their response, one bit each.
     pub answered_later: u32,
     /// Octets that a report has confirmed.
     pub confirmed: ByteRuns,
     /// When the state ends, in milliseconds since 1970 UTC.
     pub until_ms: u64,
-    /// When the timer looks at it, in milliseconds since 1970 UTC.
+    /// When the timer wakes it, in milliseconds since 1970 UTC.
     pub look_ms: u64,
 }
 
@@ -394,7 +394,7 @@ impl SendingSession {
         Some(out)
     }
 
-    /// Message-ID: part of the session's name, which nobody can guess.
+    /// Message-ID: part of the session's name, which is unpredictable.
     fn message_id(&self) -> &str {
         self.token.as_str().get(4..).unwrap_or_default()
     }

@@ -28,7 +28,7 @@ const MAX_DELIVERED: usize = 8;
 /// Milliseconds in which the first frame of a session must come: the client sends it at once (RFC 4975 §5.4).
 const FIRST_FRAME_MS: u64 = 32_000;
 
-/// Milliseconds in which the outcome of a message comes, once it is known. Another process may be about to tell it.
+/// Milliseconds within which the outcome of a message arrives, once it is known: another process may be delivering it.
 const OUTCOME_IS_LATE_MS: u64 = 1_000;
 
 /// How many of all sessions one sender may have, so that no sender takes all of them.
@@ -57,7 +57,7 @@ pub struct MsrpSession {
     pub takes_notifications: bool,
     /// Digest of the dialog: Call-ID and the tag of the client.
     pub dialog: u64,
-    /// What the BYE of the gateway needs; none if it is too long.
+    /// The data for the BYE of the gateway; none if it is too long.
     pub peer_dialog: Option<PeerDialog>,
     /// The client's identity.
     pub identity: Text<254>,
@@ -84,11 +84,11 @@ pub struct HeldTooLong {
     pub place: usize,
     /// The exchange that delivers it.
     pub exchange: ExchangeKey,
-    /// Whether its outcome was to come at once, and has not: it is lost, and the sender hears [`MsrpOutcome::LOST`].
+    /// Whether the outcome is late: then it is lost, and the sender gets [`MsrpOutcome::LOST`].
     pub is_lost: bool,
 }
 
-/// What a frame leads to.
+/// The result of a frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Received {
     /// Nothing.
@@ -167,8 +167,8 @@ impl MsrpSession {
         self.may_move = false;
     }
 
-    /// A response goes to the connection and the URI of its request only (RFC 4975 §7.2). When the client has others, reports tell the
-    /// outcomes, or the responses to chunks that come again.
+    /// A response goes to the connection and the URI of its request only (RFC 4975 §7.2). If the client has another
+    /// connection by now, reports have the outcomes, or the responses to repeated chunks.
     fn release(&mut self) {
         for message in self.messages.iter_mut().flatten() {
             message.held = None;
@@ -344,8 +344,7 @@ impl MsrpSession {
         }
     }
 
-    /// The outcome of a message: the frames that tell its sender. `random` makes the transaction identifier of a
-    /// report.
+    /// The outcome of a message, as frames for its sender. `random` makes the transaction identifier of a report.
     pub fn outcome(&mut self, place: usize, outcome: MsrpOutcome, random: u64) -> Vec<Vec<u8>> {
         let Some(message) = self.message(place).copied() else {
             return Vec::new();
@@ -369,7 +368,7 @@ impl MsrpSession {
         let wants_report = match outcome {
             MsrpOutcome::Delivered => message.success_report,
             MsrpOutcome::Unknown => false,
-            // The response has told it, if it was held.
+            // The sender has the outcome from the response, if the response was held.
             MsrpOutcome::Failed(_) => wish != FailureReport::No && message.held.is_none(),
         };
         let total = message.total.unwrap_or_default();
@@ -402,7 +401,7 @@ impl MsrpSession {
         late
     }
 
-    /// The gateway has taken responsibility for a message: the response that was held. From here on a report tells of the outcome.
+    /// The gateway has taken responsibility for a message: the response that was held. The outcome will be sent in a report.
     pub fn promised(&mut self, place: usize) -> Option<Vec<u8>> {
         let message = self.messages.get_mut(place)?.as_mut()?;
         let held = message.held.take()?;
@@ -423,7 +422,7 @@ impl MsrpSession {
         sent.collect()
     }
 
-    /// When the timer has to look again, in milliseconds since 1970 UTC.
+    /// When the timer wakes the session, in milliseconds since 1970 UTC.
     pub fn due_ms(&self, limits: &MsrpLimits) -> u64 {
         let held = self.messages.iter().flatten();
         let held = held.filter_map(|message| Some(message.held?.until_ms));
@@ -445,7 +444,7 @@ impl MsrpSession {
     }
 }
 
-/// What a SEND was.
+/// The result of a SEND.
 enum Taken {
     /// A chunk of a message that is not complete, or nothing at all.
     Chunk,

@@ -18,7 +18,7 @@ impl MsrpOutcome {
     pub const STOPPING: Self = Self::Failed(408);
     /// There is no place for the message among the open exchanges.
     pub const NO_PLACE: Self = Self::Failed(408);
-    /// The exchange has ended, and the session was not told its outcome.
+    /// The exchange has ended, and its outcome did not reach the session.
     pub const LOST: Self = Self::Failed(408);
 }
 

@@ -6,7 +6,7 @@ use crate::sip::Answer;
 const ACCEPT: &str = "Accept: application/vnd.3gpp.sms, text/plain, message/cpim, multipart/mixed\r\n\
      Accept-Encoding: gzip, deflate\r\n";
 
-/// What we are asked for with a list of recipients (RFC 5365 §4; mandatory in a 420).
+/// The option tag that a request with a list of recipients requires (RFC 5365 §4; mandatory in a 420).
 const UNSUPPORTED: &str = "Unsupported: recipient-list-message\r\n";
 
 /// When to come again after a failure that passes.

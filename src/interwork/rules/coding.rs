@@ -7,7 +7,7 @@ use crate::base::hex_octet;
 use crate::mime::decode_text;
 use crate::wire::{NotText, TpDcs, UserData};
 
-/// Most characters of one short message: so many septets (TS 23.040 §9.2.3.16).
+/// The largest number of characters of one short message: this many septets (TS 23.040 §9.2.3.16).
 const MOST_CHARACTERS: usize = 160;
 
 /// Why user data cannot be shown as text.

@@ -34,7 +34,7 @@ impl Retry {
         (!seconds.is_empty()).then_some(Self { seconds })
     }
 
-    /// Milliseconds until the next attempt, after so many have failed.
+    /// Milliseconds until the next attempt, after this many failed attempts.
     pub(crate) fn after(&self, tries: u8) -> u64 {
         let place = usize::from(tries);
         let seconds = self.seconds.get(place).or_else(|| self.seconds.last());

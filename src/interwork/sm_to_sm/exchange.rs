@@ -1,8 +1,8 @@
 //! SM -> SM: the sender's side, whose report waits for the recipient's phone, and the recipient's side, where the
 //! message goes as any other RP-DATA (rows PTP-3 to PTP-5).
 //!
-//! The two sides live in the buckets of the two identities. What one side has to tell the other is an effect, which
-//! the host gives back as an input.
+//! The two sides are in the buckets of the two identities. One side reaches the other by an effect, which the host
+//! gives back as an input.
 
 use crate::exchange::{
     ExchangeKey, Header, Identity, IdentityKey, ImToSm, ImToSmState, ImToSmTexts, Kind, NEVER,
@@ -17,10 +17,10 @@ use crate::interwork::rules::authorization::identity;
 use crate::interwork::rules::causes::defaults::SipOutcome;
 use crate::interwork::step::{Effect, Verdict};
 
-/// Milliseconds within which the recipient's side says what became of the message.
+/// Milliseconds within which the recipient's side reports the outcome of the message.
 const OUTCOME_LOST_MS: u64 = 5_000;
 
-/// The message was not sent: others were before it all the time.
+/// The message was not sent: other messages to the phone were before it.
 const NOT_SENT: SipOutcome = SipOutcome {
     status: 480,
     retry_after: true,
@@ -100,7 +100,7 @@ impl Turn<'_> {
         });
     }
 
-    /// The outcome on the recipient's side. Behind the report, it is for the status report.
+    /// The outcome on the recipient's side. After the report to the sender, it is for the status report.
     pub(crate) fn sm_outcome(&mut self, key: ExchangeKey, status: u16) {
         let Some(mut sm) = self.get::<SmToIm>(key) else {
             return;

@@ -70,7 +70,7 @@ pub(super) fn queue(record: &ChargingRecord) {
     }
 }
 
-/// The queue for `cdr_table` is full. One line each second says so.
+/// The queue for `cdr_table` is full. One log line each second reports this.
 fn not_queued() {
     thread_local! {
         static TOLD_MS: Cell<u64> = const { Cell::new(0) };
@@ -85,7 +85,7 @@ fn not_queued() {
     }
 }
 
-/// Sets the fields that the core does not know. The request is the one that the script has at hand.
+/// Sets the fields that the core does not know, from the current request of the script.
 fn complete(record: &mut ChargingRecord, request: Option<Request<'_>>) {
     let state = state();
     state.charging.number(record);

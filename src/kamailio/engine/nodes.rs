@@ -1,4 +1,4 @@
-//! Other nodes with the same table of promises: signs of life, and what a node leaves that has died.
+//! Other nodes with the same table of promises: signs of life, and the exchanges of a node that has died.
 //!
 //! Each node changes its row at least each second. Clocks of different nodes are never compared: a node counts as dead when
 //! its row has not changed for `node_timeout`, by the clock of the node that watches it, and it does not answer in SIP: a node that
@@ -37,7 +37,7 @@ const MOST_APART_MS: u64 = 2_000;
 /// The timer wakes this process each second, some milliseconds earlier or later: no beat is left out for that.
 const EARLY_MS: u64 = 100;
 
-/// So long a node without a sign of life may take to answer in SIP.
+/// Milliseconds that a node without a sign of life may take to answer in SIP.
 const ANSWER_MS: u64 = 2_000;
 
 /// How many exchanges of a dead node are taken over at once.
@@ -49,7 +49,7 @@ struct Seen {
     changed_ms: u64,
     /// Whether its exchanges were taken over since.
     is_taken_over: bool,
-    /// Whether the log tells of a node that answers without signs of life.
+    /// Whether it was logged that the node answers and gives no signs of life.
     is_told: bool,
 }
 
@@ -247,8 +247,8 @@ impl Watcher for Asked {
     }
 }
 
-/// Takes over what a dead node leaves. Its stored messages wait again, for whichever node delivers them. What is claimed and could not
-/// be read behind that stays in `claimed`.
+/// Takes over the exchanges of a dead node. Its stored messages wait again, for any node. Exchanges that were claimed
+/// and could not be read afterwards stay in `claimed`.
 fn take_over(
     storage: &Storage,
     node: u16,
@@ -281,7 +281,8 @@ fn take_over(
     Ok(())
 }
 
-/// Takes up what this node has claimed; another node may have been first. Those of which the database does not say so now are left.
+/// Takes up the exchanges that this node has claimed. Another node may have been first: exchanges whose row now names
+/// another node are left.
 fn take_up_claimed(storage: &Storage, claimed: &mut Vec<Claimed>) -> usize {
     let mut taken = 0;
     claimed.retain(|(key, exchange)| match storage.rows.is_mine(*key) {

@@ -280,7 +280,7 @@ pub(crate) fn bye_to_peer(peer: &PeerDialog, own_tag: &str) {
     InDialog::of(&peer.dialog, own_tag, (hop, socket)).bye();
 }
 
-/// Requests in a dialog, behind the INVITE.
+/// Requests in a dialog, after the INVITE.
 struct InDialog<'a> {
     dialog: &'a SessionDialog,
     own_tag: &'a str,

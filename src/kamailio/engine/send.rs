@@ -113,8 +113,8 @@ impl NextContact {
         (self.others > 0).then(|| u8::try_from(self.others).unwrap_or(u8::MAX))
     }
 
-    /// Sends the RP-DATA. Its `RequestCompleted` comes from tm's callback, unless this fails: what Kamailio cannot send,
-    /// to a TCP port that nobody listens on, fails at once.
+    /// Sends the RP-DATA. Its `RequestCompleted` comes from tm's callback, unless sending fails at once, such as to a
+    /// closed TCP port.
     pub(crate) fn send(
         self,
         mut message: Box<MessageOut>,

@@ -12,7 +12,8 @@ use crate::kamailio::state::now::now;
 use crate::kamailio::state::sessions::Token;
 use crate::kamailio::sys::msrp;
 
-/// The response to the last chunk of a message is not held any longer. False: there is no promise; the exchange tells its outcome.
+/// The response to the last chunk of a message is not held any longer. False: there is no promise; the outcome comes
+/// from the exchange.
 fn promise(token: &Token, message: usize, exchange: ExchangeKey) -> bool {
     let step = decide(exchange, Input::SessionHoldTimeout { exchange });
     let is_promised = step.verdict == Verdict::Taken;
@@ -61,7 +62,7 @@ pub(crate) fn not_answered(notifications: Vec<SentNotification>, fault: SessionF
     }
 }
 
-/// Answers what was held too long, and ends sessions without traffic.
+/// Sends responses that were held too long, and ends sessions without traffic.
 pub(crate) fn tick() {
     let now_ms = now().unix_ms;
     let limits = &state().msrp_limits;

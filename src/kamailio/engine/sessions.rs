@@ -9,14 +9,14 @@ use crate::kamailio::state::sessions::Token;
 use crate::kamailio::sys::msrp;
 use crate::kamailio::sys::random::random;
 
-/// An exchange has its outcome: the session that waits for it tells its client.
+/// An exchange has its outcome: the session that waits for it sends it to its client.
 pub(crate) fn tell(ended: &Ended) {
     if let Some((token, message)) = state().sessions.take_waiting(ended.exchange) {
         finish(&token, message, outcome(ended));
     }
 }
 
-/// Tells the client of a session what became of a message.
+/// Sends the outcome of a message to the client of a session.
 pub(crate) fn finish(token: &Token, message: usize, outcome: MsrpOutcome) {
     let random = random();
     let told = state()

@@ -1,8 +1,8 @@
 //! The process that writes exchanges into the database: `IPSMGW STORE`. No SIP worker and no timer waits for the database.
 //!
-//! It writes all that waits in one transaction, so that one COMMIT serves many. Then it tells the core, and carries out what the
-//! core decides: the answers to those who waited. If the database is away, it refuses what waits for an answer at once, keeps
-//! the rest, and tries again.
+//! It writes all queued changes in one transaction, so that one COMMIT serves many. Then it gives the result to the
+//! core and executes the effects: the answers to the waiting senders. If the database is away, waiting senders are
+//! refused at once; other changes stay queued, and the process tries again.
 
 use std::time::Duration;
 
@@ -128,7 +128,7 @@ fn admit(storage: &Storage, taken: Vec<Taken>) -> Vec<Taken> {
     admitted
 }
 
-/// Writes a group, and tells the core. False: the database is away.
+/// Writes a group, and gives the result to the core. False: the database is away.
 fn write(storage: &Storage, waiting: &[Taken]) -> bool {
     if write_together(storage, waiting).is_ok() {
         end(storage, waiting, true);
@@ -143,7 +143,7 @@ fn write(storage: &Storage, waiting: &[Taken]) -> bool {
     is_there
 }
 
-/// A fault, for `tests/crash`: promises are told before the database has them. `IPSMGW_FAULT` names it.
+/// A fault, for `tests/crash`: promises are sent before the database has them. `IPSMGW_FAULT` names it.
 #[cfg(feature = "fault-injection")]
 fn is_told_first() -> bool {
     std::env::var_os("IPSMGW_FAULT").is_some_and(|fault| fault == "acknowledge-before-commit")
@@ -222,7 +222,7 @@ fn write_together(storage: &Storage, waiting: &[Taken]) -> Result<(), DatabaseEr
     storage.rows.write(&changes, write_once)
 }
 
-/// The changes of the table; nothing where the exchange has ended meanwhile, because its end waits behind it.
+/// The changes of the table; none if the exchange has ended in between: its end comes later in the queue.
 fn changes(waiting: &Taken) -> Vec<RowChange<'_>> {
     let key = waiting.key;
     match waiting.work {
@@ -248,7 +248,7 @@ fn put(key: ExchangeKey, may_be_new: bool) -> Option<Vec<RowChange<'static>>> {
         let replaced = replaced_by(&exchange, &mut locked);
         (exchange, locked.texts(key)?, replaced)
     };
-    // Its row goes, behind what it leaves to others.
+    // Its row is deleted, after the rows of the exchanges that follow from it are written.
     if exchange.header().stored == Stored::No {
         return None;
     }

@@ -30,16 +30,16 @@ use crate::kamailio::sys::sharing::Shm;
 /// How many messages of one recipient are read at once.
 const BATCH: usize = 8;
 
-/// How many seconds a recipient who has registered here is looked at while another node delivers.
+/// How many seconds a recipient who has registered here is checked while another node delivers.
 const MOST_LOOKS: u8 = 60;
 
-/// Milliseconds between two counts of the table, where other nodes deliver messages of this one.
+/// Milliseconds between two counts of the table, if other nodes deliver messages that this node has stored.
 const COUNT_MS: u64 = 10_000;
 
 /// How many recipients the schedule finds at once.
 const FOUND: usize = 64;
 
-/// The stored messages, as far as the process knows them.
+/// The stored messages that the process knows.
 #[derive(Default)]
 struct Index {
     /// Whether the table was read.
@@ -57,7 +57,7 @@ struct Index {
     waiting: HashSet<u64>,
     /// The messages in memory that are being delivered, and their recipients.
     under_way: Vec<(ExchangeKey, u64)>,
-    /// Recipients to whom another node delivers, and how often they are looked at again.
+    /// Recipients to whom another node delivers, and how many more times they are checked.
     elsewhere: Vec<(Identity, u8)>,
     scheduled_ms: u64,
     /// The recipients that the other processes see in `delivered_to`.
@@ -203,7 +203,8 @@ impl Index {
         here.into_iter().for_each(|identity| self.put(identity));
     }
 
-    /// Another node delivers to this recipient. When that ends badly, this one may do better: the recipient has registered here.
+    /// Another node delivers to this recipient. If that delivery fails, this node may succeed: the recipient has
+    /// registered here.
     fn is_elsewhere(&mut self, identity: Identity) {
         match self.elsewhere.iter_mut().find(|(of, _)| *of == identity) {
             Some((_, looks)) => *looks += 1,
@@ -216,8 +217,8 @@ impl Index {
         self.elsewhere.retain(|(of, _)| of != identity);
     }
 
-    /// Other nodes deliver messages of this one, which it does not notice: it counts again before it refuses. False: it has
-    /// counted a short time ago, or there are no other nodes.
+    /// Other nodes deliver messages that this node has stored, and this node is not notified. So it counts the table
+    /// again before it refuses a message. False: it has counted a short time ago, or there are no other nodes.
     fn counts_again(&mut self, storage: &Storage) -> bool {
         if !state().nodes.are_several() || now().unix_ms < self.read_ms + COUNT_MS {
             return false;
@@ -337,7 +338,8 @@ pub(super) fn drop_next(storage: &Storage, write: impl Fn()) {
     }
 }
 
-/// Reads what is to be delivered next, as far as there is room for it. `write` writes all that waits for the database.
+/// Reads the messages that are to be delivered next, as far as there is room for them. `write` writes all queued
+/// changes to the database.
 pub(super) fn read_next(storage: &Storage, write: impl FnOnce()) {
     begin_next(storage, write);
     INDEX.with_borrow_mut(|index| index.show(storage));
@@ -401,7 +403,7 @@ fn begin(storage: &Storage, identity: &Identity, rows: Vec<StoredRow>) -> Vec<Ex
     } in rows
     {
         let key = exchange.key();
-        // In order: behind one that has no place, none is taken up.
+        // In order: after a message without a place, no further message is taken up.
         if !take_up(identity, &exchange, &texts) {
             break;
         }

@@ -1,4 +1,4 @@
-//! The recipients of stored messages: what they have now, and whose messages are read from the database next.
+//! The recipients of stored messages: their capabilities, and the recipients whose messages are read from the database next.
 
 use std::cell::Cell;
 
@@ -10,7 +10,7 @@ use crate::kamailio::register::contacts;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::stored_for::digest;
 
-/// Milliseconds between two looks at the schedule.
+/// Milliseconds between two checks of the schedule.
 pub(super) const SCHEDULE_MS: u64 = 1_000;
 
 /// The capabilities of the recipient of a stored message, as they are now.
@@ -44,7 +44,7 @@ thread_local! {
     static WOKEN_MS: Cell<u64> = const { Cell::new(0) };
 }
 
-/// In the timer process: the schedule is looked at each second.
+/// In the timer process: the schedule is checked each second.
 pub(super) fn wake_each_second(now_ms: u64) {
     if let Some(storage) = &state().storage
         && now_ms >= WOKEN_MS.get() + SCHEDULE_MS

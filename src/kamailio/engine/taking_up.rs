@@ -7,7 +7,7 @@ use super::decide::take_up;
 use crate::kamailio::state::counters::TAKEN_UP;
 use crate::kamailio::state::storage::Storage;
 
-/// Takes up an exchange that was read. False: there is no place for it.
+/// Takes up an exchange that was read. False: the table has no free place for it.
 pub(super) fn take_up_one(storage: &Storage, exchange: &Exchange, texts: &Texts) -> bool {
     let identity = identity_in(exchange.kind(), texts);
     let is_taken = identity.is_some_and(|identity| take_up(&identity, exchange, texts));

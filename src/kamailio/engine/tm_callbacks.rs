@@ -116,7 +116,7 @@ fn held(exchange: ExchangeKey, about: &Told<'_>) {
     }
 }
 
-/// The failure of the IM side is the outcome; the sender gets its `202` and the report behind it.
+/// The failure of the IM side is the outcome; the sender gets its `202`, and the report after it.
 fn script_answered(exchange: ExchangeKey, request: Request<'_>, status: u16) {
     let input = Input::ScriptAnswered {
         exchange,

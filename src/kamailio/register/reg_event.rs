@@ -42,7 +42,7 @@ struct PendingSubscribe {
     call_id: String,
 }
 
-/// The work that is left for the end of the script, and so for the time behind `save()`.
+/// Work that must be done after the script, and so after `save()`.
 #[derive(Default)]
 struct AfterScript {
     /// The NOTIFY must find the contact.
@@ -134,7 +134,7 @@ pub(crate) fn notified(msg: Request<'_>) -> NotifyResult {
         ..Entity::default()
     };
     if body.body.is_empty() {
-        // A NOTIFY without a body only tells the state of the subscription (RFC 6665 §4.1.3).
+        // A NOTIFY without a body only has the state of the subscription (RFC 6665 §4.1.3).
         return NotifyResult::Taken;
     }
     if !body.can_be_unpacked() {
@@ -239,7 +239,7 @@ pub(crate) fn watch_requests() -> bool {
     AFTER_REQUEST.register()
 }
 
-/// Does what the script's work on a REGISTER or NOTIFY has left to do.
+/// Does the work that a REGISTER or NOTIFY has left for the end of the script.
 fn after_script() {
     let left = AFTER_SCRIPT.with(|left| left.take());
     if let Some((person, hop)) = left.moved {

@@ -1,4 +1,4 @@
-//! What the script and operators see: exports, parameters, functions, pseudo-variables, RPC.
+//! The interface for scripts and operators: exports, parameters, functions, pseudo-variables, RPC.
 
 pub(super) mod assigned;
 pub(super) mod exports;

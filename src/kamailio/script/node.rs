@@ -16,7 +16,7 @@ const STATUS_REPORT: FieldValue = FieldValue::Number(2);
 
 /// The SIP URI of the node that a message is for: of a report or notification, the node that has sent what it is about, or has
 /// taken that over; of a part of a long short message, the node that joins the parts of its sender; of a status report of a
-/// service centre, the next node that may have submitted its message. Nothing: it is for this node.
+/// service centre, the next node that may have submitted its message. None: the message is for this node.
 pub(super) fn of(msg: SipMsg<'_>) -> Option<String> {
     let state = state();
     if !state.nodes.are_several() {
@@ -47,7 +47,7 @@ pub(super) fn of(msg: SipMsg<'_>) -> Option<String> {
             let message = view.message();
             let field = |field| state.gateway.field(&message, field, || 0);
             let is_part = matches!(field(MessageField::Parts), Some(FieldValue::Number(2..)));
-            // Of what a service centre sends, the recipient has the parts.
+            // Parts from a service centre are kept with their recipient.
             let whose = match field(MessageField::RpMti) {
                 Some(FROM_NETWORK) => message.request_uri.to_owned(),
                 _ => state.identity_of(msg)?,

@@ -41,7 +41,7 @@ fn overloaded(msg: SipMsg<'_>) -> i32 {
         // A retransmission of a refused request: the sender may already have the answer.
         Some(EarlierCopy::Refused) => {}
         None if gateway.is_strained(load) && is_refused(msg, load) => {
-            // tm sends the answer again, if there is one.
+            // tm repeats its final response, if there is one.
             if transaction::is_known(msg) {
                 return TRUE;
             }

@@ -36,7 +36,7 @@ const ALL: [Parameter; COUNT] = {
     all
 };
 
-/// Where Kamailio's parser writes what a parameter holds: a number or a text.
+/// The place where Kamailio's parser writes the value of a parameter: a number or a text.
 struct Place {
     number: Number,
     text: Text,
@@ -99,7 +99,7 @@ pub(crate) static EXPORTED: [Row; COUNT + 1] = {
     rows
 };
 
-/// What the configuration has set.
+/// The values in the configuration.
 struct Configuration;
 
 impl Configuration {

@@ -191,7 +191,7 @@ impl Listed {
     }
 }
 
-/// Closes the exchanges: the message goes to nobody.
+/// Closes the exchanges: the message is not sent.
 fn release(listed: &[(ExchangeKey, &TranslatedDelivery)]) {
     for (exchange, _) in listed {
         let exchange = *exchange;

@@ -172,7 +172,7 @@ fn key_of(name: &str) -> Option<ExchangeKey> {
     ExchangeKey::new(u16::from_str_radix(node, 16).ok()?, serial)
 }
 
-/// What is not about the people.
+/// Data that is not about people.
 fn describe(shown: Structure<'_>, message: &StoredMessage) {
     let now = now();
     let seconds = |until_ms: u64| {

@@ -8,10 +8,10 @@ use std::sync::atomic::Ordering::Relaxed;
 use crate::base::recent::{self, Set};
 use crate::kamailio::sys::sharing::{AtomicU64, Memory};
 
-/// A client repeats a request for so long: 64*T1.
+/// Milliseconds for which a client repeats a request: 64*T1.
 const COPIES_MS: u64 = 32_000;
 
-/// tm's timers may end so much before their time.
+/// tm's timers may fire this many milliseconds early.
 const TM_MAY_BE_EARLY_MS: u64 = 500;
 
 /// The time of the last answer is stored with this resolution.
@@ -26,7 +26,7 @@ pub(crate) struct Answered<M: Memory> {
     sets: M::Array<Set>,
     /// When the last one was answered, on the monotonic clock, to [`LAST_MS`].
     last_ms: M::Box<AtomicU64>,
-    /// tm itself answers retransmissions for so long.
+    /// Milliseconds for which tm itself answers retransmissions.
     wait_ms: u64,
 }
 

@@ -15,7 +15,7 @@ pub(crate) struct Authorizations {
     entries: SharedMap<Shm, Entry>,
     database: Option<Database>,
     table: &'static str,
-    /// How many reloads have begun: each marks what it has seen with its number.
+    /// How many reloads have begun. Each reload marks the entries that it has read with its number.
     reloads: ShmBox<AtomicU32>,
     otherwise: Authorization,
 }
@@ -65,7 +65,7 @@ impl Authorizations {
         Ok(this)
     }
 
-    /// What this identity may: its own entry, else the default for who is not listed.
+    /// The authorisation of this identity: its own entry, else the default.
     pub(crate) fn of(&self, identity: &Identity) -> Authorization {
         let entry = self.entries.get(identity);
         entry.map_or(self.otherwise, |entry| entry.may)
@@ -125,7 +125,7 @@ impl Authorizations {
     fn put(&self, identity: &Identity, may: Authorization, seen: u32) -> Result<(), DatabaseError> {
         let new = Entry { may, seen };
         let put = |entry: &mut Option<Entry>| {
-            // A later reload may have been here already: its word is newer.
+            // A later reload may already have set this entry: then it stays.
             if entry.is_none_or(|entry| entry.seen <= seen) {
                 *entry = Some(new);
             }

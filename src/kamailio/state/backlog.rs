@@ -102,7 +102,7 @@ mod tests {
             assert!(number < 4 || !queue.put(0), "the places are taken");
         }
         assert_eq!(queue.take(), Some(1));
-        // A place is free, but others wait behind it.
+        // A place is free, but there are values in the blocks.
         assert!(!queue.has_room(1) && !queue.put(0));
         assert!(queue.append(many + 1));
         for number in 2..=many + 1 {

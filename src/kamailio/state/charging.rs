@@ -15,9 +15,9 @@ use crate::kamailio::sys::sharing::{AtomicU32, AtomicU64, Guarded, Memory, Shm, 
 /// How many records are written at once.
 const GROUP: usize = 256;
 
-/// What the processes share about charging records.
+/// The shared state of charging records.
 pub(crate) struct Charging {
-    /// The serial numbers of this start's exchanges begin above this one.
+    /// The serial numbers of exchanges of this start are larger than this number.
     first: u64,
     /// The number of the next record. A later start of the gateway begins above all numbers of earlier ones.
     next: ShmBox<AtomicU64>,
@@ -44,7 +44,7 @@ impl Charging {
         record.number = self.next.fetch_add(1, Relaxed);
     }
 
-    /// Whether an exchange is one of an earlier start.
+    /// Whether an exchange is from an earlier start.
     pub(crate) const fn is_earlier(&self, exchange: ExchangeKey) -> bool {
         exchange.serial() < self.first
     }
@@ -130,7 +130,7 @@ impl CdrQueue {
         })
     }
 
-    /// So many records are in the database, or given up.
+    /// Takes out this many records: they are in the database, or given up.
     pub(crate) fn done_with(&self, count: usize) {
         self.unwritten
             .fetch_sub(u32::try_from(count).unwrap_or(0), SeqCst);

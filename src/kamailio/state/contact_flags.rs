@@ -1,10 +1,10 @@
-//! What a contact can do, as branch flags.
+//! The capabilities of a contact, as branch flags.
 
 use crate::sip::Capabilities;
 
 use crate::kamailio::sys::setting_error::SettingError;
 
-/// Branch flags, as masks, by which usrloc keeps what a contact can do.
+/// Branch flags, as masks, in which usrloc keeps the capabilities of a contact.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ContactFlags {
     pub(crate) sm: u32,
@@ -16,7 +16,7 @@ pub(crate) struct ContactFlags {
 }
 
 impl ContactFlags {
-    /// Whether none of ours is this one, which another module has.
+    /// Whether this flag of another module differs from all of our flags.
     pub(crate) fn spare(self, other: u32) -> Result<(), SettingError> {
         let ours = [
             ("sm_flag", self.sm),
@@ -34,7 +34,7 @@ impl ContactFlags {
         }
     }
 
-    /// What a contact with these flags can do.
+    /// The capabilities of a contact with these flags.
     pub(crate) fn capabilities(self, flags: u32) -> Capabilities {
         Capabilities {
             sm: flags & self.sm != 0,

@@ -66,7 +66,7 @@ impl Lifecycle {
 
     /// Goes on from one phase to the next, unless a second signal has been faster.
     pub(crate) fn advance(&self, from: u32, to: u32) {
-        // It fails where the phase is another one: that one stays.
+        // The exchange fails if the phase is another one: then that phase stays.
         let _ = (self.stage.phase).compare_exchange(from, to, SeqCst, SeqCst);
     }
 

@@ -1,4 +1,4 @@
-//! The nodes that use one table of promises: what the process `IPSMGW STORE` of this node knows of them, for all processes.
+//! The nodes that use one table of promises. The process `IPSMGW STORE` of this node writes this state for all processes.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::atomic::Ordering::Relaxed;
@@ -73,8 +73,8 @@ const fn place(node: u16, opened_by: u16) -> u16 {
     node.wrapping_sub(opened_by)
 }
 
-/// The next node that may have an exchange of another node. A message from a user goes to the first one in the round; a message
-/// from a node goes on to those behind this one, so it ends.
+/// The next node that may have an exchange of another node. A message from a user goes to the first node in the round;
+/// a message from a node goes on to the nodes after this one, so the round ends.
 fn next_holder(
     opened_by: u16,
     own: u16,
@@ -136,7 +136,7 @@ impl Nodes {
         self.are_several() && silent_ms() > for_ms
     }
 
-    /// Whether other nodes may soon take this one for dead: it begins no delivery then.
+    /// Whether other nodes may soon take this node for dead: then this node begins no delivery.
     pub(crate) fn is_lost(&self) -> bool {
         self.is_silent(self.settings.timeout_ms / 2)
     }

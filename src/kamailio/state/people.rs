@@ -45,7 +45,7 @@ pub(crate) struct People {
 #[derive(Clone, Copy)]
 struct Owner {
     person: Identity,
-    /// 0: the operator says so. Else the round of the person's registration in which an S-CSCF has said so.
+    /// 0: from the operator's table. Else the round of the person's registration in which an S-CSCF has sent it.
     round: u32,
     /// Of the operator's: the newest reload that has seen it.
     seen: u32,
@@ -53,7 +53,7 @@ struct Owner {
     is_written: bool,
 }
 
-/// What an S-CSCF has told of an identity.
+/// The data of an S-CSCF about an identity.
 enum Told {
     News,
     Known,
@@ -75,7 +75,7 @@ pub(crate) struct Subscription {
 plain!(struct Owner { person, round, seen, is_written });
 plain!(struct Subscription { person, local_tag, remote_tag, until });
 
-/// In how many seconds each table is looked through for what is over.
+/// In how many seconds each table is searched for expired entries.
 const PARTS: usize = 64;
 
 const IDENTITY: &str = "identity";
@@ -130,7 +130,7 @@ impl People {
         Ok(this)
     }
 
-    /// Whether the module knows who the people are; else the script alone does.
+    /// Whether the module has a table of people; else only the script knows people.
     pub(crate) const fn are_known(&self) -> bool {
         !self.tables.people.is_empty()
     }
@@ -154,8 +154,8 @@ impl People {
                 .is_some_and(|registered| registered.round == owner.round)
     }
 
-    /// An S-CSCF says that these identities are the person's. The new ones among them, and how many are another person's, and
-    /// stay so.
+    /// An S-CSCF has registered these identities for the person. Returns the new identities, and how many belong to
+    /// another person and are not changed.
     pub(crate) fn learn(
         &self,
         identities: &[Identity],
@@ -258,7 +258,7 @@ impl People {
         }
     }
 
-    /// The registration has ended, and with it what it said of identities.
+    /// The registration has ended, and so have its identities.
     pub(crate) fn unregister(&self, person: &Identity) {
         // Removing takes no memory.
         let _ = self.registered.change(person, |place| *place = None);
@@ -308,7 +308,7 @@ impl People {
     /// until the client registers again.
     pub(crate) fn register_as(&self, person: &Identity, uri: &str) {
         let name = Text::new(uri).filter(|_| identity(uri) != Some(*person));
-        // Without memory for it the client gets the identity, as before.
+        // Without memory for the entry, the client gets the identity.
         let _ = self.names.change(person, |place| *place = name);
     }
 
@@ -347,7 +347,7 @@ impl People {
         });
     }
 
-    /// Each second: frees what is over, in one part of the tables.
+    /// Each second: frees expired entries in one part of the tables.
     pub(crate) fn tick(&self) {
         let now = unix_time();
         let part = usize::try_from(now).unwrap_or(0) % PARTS;
@@ -355,7 +355,7 @@ impl People {
             .retain_part(part, PARTS, |_, it| it.until > now);
         self.registered
             .retain_part(part, PARTS, |_, it| it.until > now);
-        // Under the lock of a bucket of `owners` this looks into `registered`, and nobody does so the other way round.
+        // This reads `registered` under the lock of a bucket of `owners`. No code takes the two locks in the other order.
         self.owners
             .retain_part(part, PARTS, |_, owner| self.counts(owner));
     }
@@ -385,7 +385,7 @@ impl People {
                 seen: this_reload,
                 is_written: true,
             };
-            // An identity that an S-CSCF has given to somebody else is this person's from now on.
+            // An identity that an S-CSCF has given to another person belongs to this person from now on.
             let put = |owner: &mut Option<Owner>| *owner = Some(new);
             failed |= self.owners.change(&name, put).is_err();
             people.insert(person.as_str().to_owned());
@@ -438,7 +438,7 @@ impl People {
             };
             let is_known = self.owners.get(&name).is_some();
             if !is_known && self.counts(&owner) {
-                // Too little memory for it is told when the table of people is read.
+                // If memory is too small, an error is logged when the table of people is read.
                 let _ = self.owners.change(&name, |place| *place = Some(owner));
             }
         })

@@ -18,11 +18,11 @@ const REFUSED: Note = 1;
 pub(crate) struct Refusals<M: Memory> {
     overload: M::Box<Guarded<M::Lock, Overload>>,
     requests: M::Array<Set>,
-    /// What was seen of the sockets, by their numbers.
+    /// The last state of the sockets, by their numbers.
     queues: M::Array<Seen>,
 }
 
-/// What was last seen of the queue of one socket. If two processes write it at once, one of them is not counted.
+/// The last state of the queue of one socket. If two processes write it at once, one of the two updates is lost.
 struct Seen {
     since_ms: AtomicU64,
     seen_ms: AtomicU64,

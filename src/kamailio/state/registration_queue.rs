@@ -167,7 +167,8 @@ impl RegistrationQueue {
     }
 }
 
-/// Registrations that the writer works on. When this is dropped, their REGISTERs are answered, or nobody will answer them.
+/// Registrations that the writer is writing. When this is dropped, their REGISTERs are answered; after that they cannot
+/// be answered.
 pub(crate) struct Group<'q> {
     queue: &'q RegistrationQueue,
     registrations: Vec<Waiting>,

@@ -13,7 +13,7 @@ pub(super) struct Ring<M: Memory, T: Plain> {
 plain!([M: Memory, T: Plain] struct Ring<M, T> as Ring { put, taken, places });
 
 impl<M: Memory, T: Plain + Copy> Ring<M, T> {
-    /// A ring with so many places, or the next power of two; `None` when shared memory is too small.
+    /// A ring with this many places, or the next power of two; `None` when shared memory is too small.
     pub(super) fn new(places: usize, empty: T) -> Option<Self> {
         Some(Self {
             put: 0,

@@ -160,7 +160,7 @@ impl<M: Memory, S: Session> Drop for Reserved<'_, M, S> {
 }
 
 impl<M: Memory, S: Session> Sessions<M, S> {
-    /// In mod_init, for so many sessions, each of which has so many messages that wait for an outcome; `None` when shared
+    /// In mod_init, for this many sessions, each with this many messages that wait for an outcome; `None` when shared
     /// memory is too small.
     pub(crate) fn new(sessions: u32, waiting: usize) -> Option<Self> {
         let places = usize::try_from(sessions).ok()?;
@@ -274,7 +274,7 @@ impl<M: Memory, S: Session> Sessions<M, S> {
         }
     }
 
-    /// The names of the sessions that the timer has to look at.
+    /// The names of the sessions that are due.
     pub(crate) fn due(&self, now_ms: u64) -> Vec<Token> {
         if self.len() == 0 {
             return Vec::new();
@@ -366,7 +366,7 @@ fn place_of(token: &str) -> Option<usize> {
     usize::from_str_radix(token.get(..4)?, 16).ok()
 }
 
-/// Compares all octets, so that the time tells nothing about the first wrong one.
+/// Compares all octets, so that the time does not depend on the first wrong octet.
 fn is_same(known: &str, given: &str) -> bool {
     let pairs = known.bytes().zip(given.bytes());
     known.len() == given.len() && pairs.fold(0, |wrong, (a, b)| wrong | a ^ b) == 0

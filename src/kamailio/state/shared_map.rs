@@ -94,7 +94,7 @@ impl<M: Memory, V: Plain + Copy> SharedMap<M, V> {
         self.retain_part(0, 1, fits);
     }
 
-    /// The same in one of so many parts of the table: a timer that looks at another part each time holds up nobody.
+    /// The same in one of `parts` parts of the table: a timer that takes another part each time delays no other process.
     pub(crate) fn retain_part(
         &self,
         part: usize,

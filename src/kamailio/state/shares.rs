@@ -32,7 +32,7 @@ plain!(struct Share { sender, open, next });
 plain!([M: Memory] struct Shares<M> as Shares { most, heads, places, free, touched, senders });
 
 impl<M: Memory> Shares<M> {
-    /// For so many exchanges, of which one sender may have `most`; `None` when shared memory is too small.
+    /// For this many exchanges, of which one sender may have `most`; `None` when shared memory is too small.
     pub(super) fn new(places: u32, most: u32) -> Option<Self> {
         let places = usize::try_from(places).ok()?;
         Some(Self {
@@ -45,7 +45,7 @@ impl<M: Memory> Shares<M> {
         })
     }
 
-    /// One more exchange of this sender. The number is to be given back with it; 0 for nobody's.
+    /// Counts one more exchange of this sender. The returned number must be given back with the exchange; 0 for no sender.
     pub(super) fn take(&mut self, sender: u64) -> Result<u32, Full> {
         if sender == 0 {
             return Ok(0);

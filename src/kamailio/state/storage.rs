@@ -16,7 +16,7 @@ use crate::kamailio::sys::process;
 use crate::kamailio::sys::setting_error::SettingError;
 use crate::kamailio::sys::sharing::{AtomicU32, Guarded, Memory, Shm, ShmBox, plain};
 
-/// At least so many exchanges may wait to be written before a sender is told about them.
+/// At least this many exchanges may wait to be written before their senders are answered.
 const LEAST_ASKED: usize = 1024;
 
 /// Each open exchange may change this many times before the queue takes more memory.
@@ -122,9 +122,9 @@ pub(crate) struct Storage {
     is_away: ShmBox<AtomicU32>,
     /// How many wait: in the queue, or in the hands of the process.
     waiting: ShmBox<AtomicU32>,
-    /// How many processes carry out effects behind which rows go.
+    /// How many processes are executing effects after which rows are deleted.
     going: ShmBox<AtomicU32>,
-    /// From so many waiting on, nothing is asked for.
+    /// When this many changes wait, no more exchanges are asked for.
     most_asked: usize,
     pub(crate) rows: StoredRows,
     /// Recipients whose stored messages are read next.
@@ -304,8 +304,8 @@ impl Storage {
         self.bell.ring();
     }
 
-    /// Has a charging record of this exchange written. What is put into the queue later is not in the database before it. False:
-    /// there is no room.
+    /// Has a charging record of this exchange written. Changes that are queued later are written later. False: the
+    /// queue is full.
     pub(crate) fn charge(&self, key: ExchangeKey, record: &ChargingRecord) -> bool {
         let mut queue = self.queue.lock();
         let is_put = queue.records.put(Some(*record));
@@ -338,7 +338,7 @@ impl Storage {
         self.going.load(Relaxed) > 0
     }
 
-    /// The oldest that wait, at most so many, and those that belong to the last of them.
+    /// The oldest changes that wait, at most this many, and the changes that belong to the last of them.
     pub(crate) fn take(&self, most: usize) -> Vec<Taken> {
         let mut queue = self.queue.lock();
         let mut taken: Vec<Taken> = Vec::new();
@@ -350,7 +350,7 @@ impl Storage {
         taken
     }
 
-    /// So many do not wait any more.
+    /// Removes this many changes from the queue.
     pub(crate) fn done(&self, count: usize) {
         let count = u32::try_from(count).unwrap_or(0);
         self.waiting.fetch_sub(count, Relaxed);

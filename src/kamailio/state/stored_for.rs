@@ -27,7 +27,7 @@ pub(crate) struct StoredFor<M: Memory> {
 }
 
 impl<M: Memory> StoredFor<M> {
-    /// For so many stored messages; `None` when the memory is full.
+    /// For this many stored messages; `None` when the memory is full.
     pub(crate) fn new(messages: usize) -> Option<Self> {
         let count = messages
             .saturating_mul(EACH)
@@ -50,7 +50,7 @@ impl<M: Memory> StoredFor<M> {
         }
     }
 
-    /// Once less. Only what was added is removed.
+    /// Counts one message less. Only recipients that were added are removed.
     pub(crate) fn remove(&self, digest: u64) {
         for counter in self.places(digest).into_iter().flatten() {
             counter.fetch_sub(1, Relaxed);

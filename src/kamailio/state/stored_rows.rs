@@ -101,7 +101,7 @@ pub(crate) struct StoredRows {
 /// The rows that [`StoredRows::each`] shows.
 #[derive(Clone, Copy)]
 pub(crate) enum Which {
-    /// What this node has in memory, but for stored messages.
+    /// Exchanges that this node has in memory, except stored messages.
     InMemory,
     /// Stored messages: of several nodes, those that this one has stored.
     Messages,
@@ -172,8 +172,8 @@ impl StoredRows {
         which: Which,
         mut see: impl FnMut(&str, Option<ExchangeKey>, &[u8]),
     ) -> Result<(), DatabaseError> {
-        // In the order of the primary key, and no condition that another index fits: with it an engine would sort the whole table
-        // for each page.
+        // In the order of the primary key, and without a condition on another index: else the engine would sort the
+        // whole table for each page.
         let own = format!("{}-", self.id_of_node());
         let (mut last, end) = match which {
             Which::Messages if self.is_shared => {
@@ -219,7 +219,8 @@ impl StoredRows {
         }
     }
 
-    /// Shows the oldest exchanges of this kind and identity to `see`, at most so many: the key, the node that has it, the record.
+    /// Shows the oldest exchanges of this kind and identity to `see`, at most this many: the key, the node that has it,
+    /// the record.
     pub(crate) fn of(
         &self,
         kind: Kind,
@@ -259,7 +260,8 @@ impl StoredRows {
             .select(&select, |row| see(row.octets(0).unwrap_or_default()))
     }
 
-    /// Shows identities with exchanges of this kind to `see`, and how many, at most so many identities: those with the most first.
+    /// Shows identities with exchanges of this kind and their numbers to `see`, at most this many identities: those
+    /// with the most first.
     pub(crate) fn counts(
         &self,
         kind: Kind,
@@ -279,7 +281,7 @@ impl StoredRows {
         })
     }
 
-    /// Shows identities with an exchange of this kind that waits and whose time has come, at most so many.
+    /// Shows identities with an exchange of this kind that waits and is due, at most this many.
     pub(crate) fn due(
         &self,
         kind: Kind,
@@ -324,8 +326,8 @@ impl StoredRows {
             })?;
             self.put_off_the_rest(changes)
         })?;
-        // Some engines connect again by themselves in the middle of a group. What came before is lost then, and COMMIT says
-        // nothing about it: only the number of the group shows that the whole of it is there.
+        // Some engines connect again by themselves in the middle of a group. Then the changes before that are lost, and
+        // COMMIT reports no error: only the number of the group shows that the whole group was written.
         match self.last_group()? == Some(group) {
             true => Ok(()),
             false => Err(DatabaseError),

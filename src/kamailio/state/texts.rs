@@ -1,5 +1,5 @@
-//! The texts of the open exchanges: most of them stand in the place of their exchange. What is longer goes on in a block of
-//! a common stock; a long stored message has several blocks, one behind the other.
+//! The texts of the open exchanges. Most texts fit in the place of their exchange. Longer texts continue in a block of
+//! a common stock; a long stored message has several blocks.
 
 use std::sync::atomic::Ordering::{AcqRel, Relaxed};
 
@@ -13,7 +13,7 @@ pub(super) const IN_PLACE: usize = 496;
 /// Octets of a block.
 const IN_BLOCK: usize = MOST_TEXT - IN_PLACE;
 
-/// For so many places there is one block.
+/// One block for this many places.
 const PLACES_PER_BLOCK: u32 = 4;
 
 /// The texts of one exchange, as far as its place has room for them.
@@ -37,7 +37,7 @@ impl PlacedTexts {
         octets: [0; IN_PLACE],
     };
 
-    /// Takes a part of the stock where so many octets need blocks; false: there is not enough left.
+    /// Takes blocks from the stock if this many octets need them; false: too few are left.
     pub(super) fn reserve(&mut self, octets: usize, stock: &mut u32) -> bool {
         let blocks = octets.saturating_sub(IN_PLACE).div_ceil(IN_BLOCK);
         let Ok(claim) = u16::try_from(blocks) else {
@@ -79,7 +79,7 @@ pub(super) struct Blocks<M: Memory> {
 }
 
 impl<M: Memory> Blocks<M> {
-    /// For so many places; `None` when the memory is full.
+    /// For this many places; `None` when the memory is full.
     pub(super) fn new(places: u32) -> Option<Self> {
         let count = usize::try_from(Self::count(places)).ok()?;
         let empty = |_| {
@@ -94,7 +94,7 @@ impl<M: Memory> Blocks<M> {
         })
     }
 
-    /// How many blocks there are for so many places.
+    /// The number of blocks for this many places.
     pub(super) fn count(places: u32) -> u32 {
         places.div_ceil(PLACES_PER_BLOCK)
     }
@@ -170,7 +170,7 @@ impl<M: Memory> Blocks<M> {
             let block = block.lock();
             let left = (len - IN_PLACE - rest.len()).min(IN_BLOCK);
             rest.extend_from_slice(block.octets.get(..left).unwrap_or_default());
-            // Behind the end there may be blocks of a longer text.
+            // After the end there may be blocks of an earlier, longer text.
             next = block.next.filter(|_| rest.len() < len - IN_PLACE);
         }
         Texts::from_octets(first, &rest)

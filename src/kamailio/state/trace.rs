@@ -1,5 +1,5 @@
 //! Messages that are open or ended a short time ago, by the Call-ID of their senders: for the log and for
-//! `ipsmgw.trace`. No number and no text of anybody.
+//! `ipsmgw.trace`. Without numbers and texts of subscribers.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::Ordering::Relaxed;

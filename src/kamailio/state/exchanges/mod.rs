@@ -14,8 +14,9 @@ use crate::kamailio::sys::sharing::{AtomicU64, Memory, plain};
 #[cfg(not(test))]
 use crate::kamailio::sys::sharing::Shm;
 
-/// How many outcomes of past short messages each bucket remembers, in 32 octets each. At 1,000 short messages in a second,
-/// 4,096 buckets remember them for a minute: a phone that heard nothing asks again before (TR1M, TS 24.011 §10).
+/// How many outcomes of past short messages each bucket remembers, in 32 octets each. At 1,000 short messages in a
+/// second, 4,096 buckets remember them for a minute: a phone without a report repeats its message earlier (TR1M, TS
+/// 24.011 §10).
 const PAST_PER_BUCKET: usize = 16;
 
 const _: () = assert!(size_of::<Option<PastSm>>() == 32);
@@ -34,7 +35,8 @@ pub(in crate::kamailio) type Table = OpenExchanges<Shm>;
 #[cfg(not(test))]
 pub(in crate::kamailio) type Locked<'t> = LockedExchanges<'t, Shm>;
 
-/// The open exchanges, and what is remembered of past ones. `S` chooses buckets; the simulation has one without chance.
+/// The open exchanges, and the outcomes of past exchanges. `S` chooses buckets; the simulation uses a hasher without
+/// random numbers.
 pub(in crate::kamailio) struct OpenExchanges<M: Memory, S = RandomState> {
     table: table::Table<M, Place, Past, KINDS, S>,
     /// Each at the place that its digest names; the newest there stays.
@@ -62,20 +64,20 @@ pub(in crate::kamailio) struct Place {
 // With the links of the table, an exchange takes less than 700 octets, and a block where its texts are long.
 const _: () = assert!(size_of::<Place>() <= 640);
 
-/// What the database is to take over of a commit.
+/// The change of a commit for the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::kamailio) enum Behind {
     /// The exchange is open: its row is written. The row may already exist.
     Opened(ExchangeKey),
     /// The exchange has changed: its row is written. If there is no row, another node has ended the exchange.
     Changed(ExchangeKey),
-    /// The exchange has left memory: its row says so.
+    /// The exchange has left memory: its row is marked so.
     Released(ExchangeKey),
     /// The exchange has ended, or is not kept any more: its row goes.
     Ended(ExchangeKey),
 }
 
-/// What a bucket remembers of its past exchanges.
+/// The outcomes of past exchanges of a bucket.
 pub(in crate::kamailio) struct Past {
     sequences: [u8; Sequence::COUNT],
     next_past: u8,
@@ -95,7 +97,7 @@ plain!(struct Past { sequences, next_past, sms });
 plain!(struct RememberedPart { check, until });
 
 impl Record for Place {
-    /// How many blocks for texts nobody has taken.
+    /// How many blocks for texts are free.
     type Stock = u32;
 
     fn vacant() -> Self {
@@ -253,8 +255,8 @@ pub(in crate::kamailio) struct LockedExchanges<'t, M: Memory, S: BuildHasher = R
 }
 
 impl<M: Memory, S: BuildHasher> LockedExchanges<'_, M, S> {
-    /// Changes the bucket. Places that were taken for exchanges which are not opened here are free again. The result is for the
-    /// database, in this order: what is opened comes before what has ended.
+    /// Changes the bucket. Places that were taken for exchanges which are not opened here are free again. The result is
+    /// for the database, in this order: opened exchanges come before ended ones.
     pub(in crate::kamailio) fn commit(&mut self, changes: &[Change]) -> Vec<Behind> {
         let mut behind = Vec::new();
         if changes.is_empty() && self.taken.is_empty() {
@@ -324,7 +326,7 @@ impl<M: Memory, S: BuildHasher> LockedExchanges<'_, M, S> {
         exchange.is_some_and(|exchange| exchange.header().stored != Stored::No)
     }
 
-    /// Returns what the database has to follow.
+    /// Returns the changes for the database.
     fn write(&mut self, exchange: &Exchange, texts: Option<&Texts>) -> Option<Behind> {
         let key = exchange.key();
         let serial = serial(key)?;

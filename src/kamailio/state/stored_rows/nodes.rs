@@ -12,7 +12,7 @@ use crate::kamailio::sys::setting_error::SettingError;
 /// In this time, a node that runs has written its row.
 const ONE_BEAT: Duration = Duration::from_millis(1_300);
 
-/// A node, as its row tells.
+/// A node, from its row.
 pub(crate) struct NodeRow {
     pub(crate) number: u16,
     /// It grows at least each second while the node runs.
@@ -21,8 +21,8 @@ pub(crate) struct NodeRow {
 }
 
 impl StoredRows {
-    /// In mod_init: the random number in the Call-IDs of all nodes. The first start of the first node writes `fresh`. What the
-    /// last start was delivering waits again.
+    /// In mod_init: the random number in the Call-IDs of all nodes. The first start of the first node writes `fresh`.
+    /// Messages that the last start was delivering wait again.
     pub(crate) fn boot(&self, fresh: u64, uri: &str) -> Result<u64, SettingError> {
         let own = self.own_row(fresh, uri)?;
         if self.is_shared {
@@ -100,8 +100,8 @@ impl StoredRows {
         self.database.update(self.table, &which, &RELEASED)
     }
 
-    /// Shows exchanges that another node has in its memory to `see`, at most so many: the name, the key, the record. Stored messages
-    /// are not among them.
+    /// Shows exchanges that another node has in its memory to `see`, at most this many: the name, the key, the record.
+    /// Stored messages are not among them.
     pub(crate) fn held_by(
         &self,
         node: u16,

@@ -1,6 +1,6 @@
-//! When each place asked to be looked at.
+//! The alarm time of each place.
 //!
-//! The timer looks ten times a second, and mostly nothing is due: then it reads one word.
+//! The timer checks ten times a second, and mostly no alarm is due: then it reads one word of memory.
 
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 

@@ -17,7 +17,7 @@ pub(in crate::kamailio) struct Locked<'t, M: Memory, R: Record, B: Plain, const 
 impl<M: Memory, R: Record, B: Plain, const KINDS: usize, S: BuildHasher>
     Locked<'_, M, R, B, KINDS, S>
 {
-    /// What the bucket keeps beside its records.
+    /// The data of the bucket beside its records.
     pub(in crate::kamailio) fn beside(&self) -> &B {
         &self.held.beside().beside
     }
@@ -80,10 +80,10 @@ impl<M: Memory, R: Record, B: Plain, const KINDS: usize, S: BuildHasher>
         self.held.beside_mut().chains.get_mut(kind)
     }
 
-    /// Opens a record, behind all others of its kind, which takes a place of this sender's share (0: of nobody's).
+    /// Opens a record, after all others of its kind. It counts in this sender's share (0: in no share).
     ///
-    /// `prepare` takes what the record needs of the stock, under the pool's lock; false: the stock has too little. The caller writes
-    /// the rest of the record.
+    /// `prepare` takes the blocks that the record needs, under the pool's lock; false: there are too few. The caller
+    /// writes the rest of the record.
     pub(in crate::kamailio) fn insert(
         &mut self,
         kind: usize,
@@ -178,7 +178,7 @@ impl<M: Memory, R: Record, B: Plain, const KINDS: usize, S: BuildHasher>
         self.table.give_back(serial, place, &mut self.held);
     }
 
-    /// Asks for the record to be looked at at this time, in place of an earlier time.
+    /// Sets the alarm of the record to this time, instead of an earlier time.
     pub(in crate::kamailio) fn wake_at(&mut self, serial: Serial, at_ms: u64) {
         if let Some(place) = self.place_of(serial) {
             self.table.alarms.set(place, at_ms);

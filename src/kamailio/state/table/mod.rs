@@ -6,7 +6,7 @@
 //!
 //! A record is named by a serial number. Where its place is stays private to the table.
 //!
-//! The table knows neither Kamailio nor what a record says: [`Record`] is all that it asks for.
+//! The table depends neither on Kamailio nor on the content of a record: a record only has to implement [`Record`].
 
 mod alarms;
 #[cfg(test)]
@@ -33,7 +33,7 @@ use serials::Serials;
 /// No place: the end of a chain.
 const NONE: u32 = u32::MAX;
 
-/// What the table asks of a record.
+/// The interface of a record for the table.
 pub(in crate::kamailio) trait Record: Plain {
     /// What records take from a common stock, and give back. It is reached under the pool's lock.
     type Stock: Plain;
@@ -41,7 +41,7 @@ pub(in crate::kamailio) trait Record: Plain {
     /// The record of a place that was never taken.
     fn vacant() -> Self;
 
-    /// The record has ended: it gives back what it has of the stock.
+    /// The record has ended: it gives its blocks back.
     fn clear(&mut self, stock: &mut Self::Stock);
 }
 
@@ -71,7 +71,7 @@ pub(in crate::kamailio) struct Table<
     alarms: Alarms<M>,
     /// How many places are free. Written under the pool's lock.
     free: M::Box<AtomicU32>,
-    /// Keyed before the fork, so that all processes agree and nobody outside can aim at a bucket.
+    /// Keyed before the fork, so that all processes use the same key, and no sender can choose a bucket.
     hasher: S,
 }
 
@@ -89,7 +89,7 @@ struct Row<R> {
     record: R,
 }
 
-/// What is read of a place without a lock.
+/// The data of a place that is read without a lock.
 struct Column {
     /// Monotonic milliseconds; 0: the place is free.
     opened: AtomicU64,
@@ -132,7 +132,7 @@ impl Chain {
 }
 
 impl<M: Memory, R: Record, B: Plain, const KINDS: usize, S: BuildHasher> Table<M, R, B, KINDS, S> {
-    /// In mod_init; `None` when shared memory is too small. Serial numbers are `first_serial` and those behind it.
+    /// In mod_init; `None` when shared memory is too small. Serial numbers begin at `first_serial`.
     pub(in crate::kamailio) fn new(
         bounds: Bounds,
         first_serial: Serial,
@@ -240,7 +240,7 @@ impl<M: Memory, R: Record, B: Plain, const KINDS: usize, S: BuildHasher> Table<M
         self.alarms.take(place, now_ms).then_some((locked, serial))
     }
 
-    /// Whether an alarm may be due; then the caller looks at [`due`](Self::due). It costs nothing while none is.
+    /// Whether an alarm may be due; then the caller calls [`due`](Self::due). This check reads one word of memory.
     pub(in crate::kamailio) fn may_be_due(&self, now_ms: u64) -> bool {
         self.alarms.may_be_due(now_ms)
     }
@@ -294,8 +294,8 @@ impl<M: Memory, R: Record, B: Plain, const KINDS: usize, S: BuildHasher> Table<M
         self.slots.lock_pool().beside().shares.senders()
     }
 
-    /// Takes a free place for a bucket, for it a part of the sender's share, and what the record needs of the stock. With a
-    /// serial number: for a record of an earlier start.
+    /// Takes a free place for a bucket, counts it in the sender's share, and takes the blocks that the record needs.
+    /// With a serial number: for a record of an earlier start.
     fn take(
         &self,
         bucket: u32,

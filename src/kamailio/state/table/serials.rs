@@ -89,8 +89,8 @@ impl<M: Memory> Serials<M> {
         }
     }
 
-    /// Where the record with this number may be, if it is open. Whether it is there, the record itself tells. Almost always
-    /// it is at the first place.
+    /// The places where the record with this number may be, if it is open: the caller compares the number in the
+    /// record. Almost always it is at the first place.
     pub(super) fn places_of(&self, serial: Serial) -> impl Iterator<Item = u32> {
         let choices = match self.elsewhere.load(Relaxed) {
             0 => 1,
