@@ -119,7 +119,7 @@ fn locks_that_are_futexes_print_no_adaptive_wait() {
 }
 
 #[test]
-fn an_unknown_version_is_told() {
+fn an_unknown_version_is_an_error() {
     let printed = flags("Q_MALLOC, DBG_SR_MEMORY, DBG_QM_MALLOC, FAST_LOCK-ADAPTIVE_WAIT, ");
     for version in ["5.6.3", "5.7.7", "5.8.8", "6.0.1", "6.1.4", "6.1.0-rc1"] {
         let kamailio = Kamailio::parse(&answer(version, &printed, LOOPS)).unwrap();

@@ -310,7 +310,7 @@ proptest! {
     }
 
     #[test]
-    fn what_was_read_can_be_written_and_says_the_same(octets in hostile()) {
+    fn a_message_that_was_read_is_written_with_the_same_content(octets in hostile()) {
         if let Ok(message) = Cpim::decode(&octets) {
             let mut out = Vec::new();
             // An undeclared prefix cannot be written.

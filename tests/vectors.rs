@@ -225,7 +225,7 @@ fn sip_bodies() {
 
 /// An RP message is never read as a TPDU, nor a TPDU as an RP message.
 #[test]
-fn rp_messages_and_tpdus_are_told_apart() {
+fn rp_messages_and_tpdus_are_distinguished() {
     let mut seen = [0, 0];
     for vector in vectors("messages.jsonl") {
         let octets = decode::octets(&vector["hex"]).unwrap();

@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn clients_that_are_not_told_apart_are_counted() {
+    fn clients_without_a_bit_are_counted() {
         let mut clients = Clients::of(40);
         for client in 0..40 {
             assert!(clients.answer(Clients::attempt_to(0, client)));

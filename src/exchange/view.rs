@@ -410,7 +410,7 @@ mod tests {
     }
 
     #[test]
-    fn queries_see_what_the_step_has_changed() {
+    fn queries_see_the_changes_of_the_step() {
         let mut kept = with(&[1, 2, 3]);
         let mut view = View::of(&mut kept);
         let key = view.take_place(Kind::ImToSm, 0, 10).unwrap();
@@ -456,7 +456,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_opened_and_ended_in_one_step_never_was() {
+    fn an_exchange_opened_and_ended_in_one_step_leaves_no_change() {
         let mut kept = with(&[]);
         let mut view = View::of(&mut kept);
         let key = view.take_place(Kind::Submitted, 0, 10).unwrap();

@@ -49,7 +49,7 @@ pub enum Verdict {
     /// with it, the exchanges of all recipients are written together instead:
     /// [`Gateway::list_taken`](super::Gateway::list_taken).
     Listed(ExchangeKey),
-    /// A message of an MSRP session is on its way; this exchange tells its outcome in [`Effect::Ended`].
+    /// A message of an MSRP session is being delivered; its outcome comes from this exchange in [`Effect::Ended`].
     Queued(ExchangeKey),
 }
 
@@ -117,8 +117,8 @@ pub enum Effect {
     },
     /// Send a MESSAGE.
     Send {
-        /// The exchange to name in [`Input::RequestCompleted`](super::Input::RequestCompleted); nobody waits
-        /// for the response where there is none.
+        /// The exchange to name in [`Input::RequestCompleted`](super::Input::RequestCompleted); `None`: the response is
+        /// not needed.
         exchange: Option<ExchangeKey>,
         /// Which of its MESSAGEs it is, to be named there, too.
         attempt: u8,

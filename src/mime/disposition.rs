@@ -42,7 +42,7 @@ pub enum ProcessingStatus {
 pub enum DisplayStatus {
     /// `displayed`: the message was displayed.
     Displayed,
-    /// `forbidden`: the recipient refuses to tell.
+    /// `forbidden`: the recipient does not allow the notification.
     Forbidden,
     /// `error`: the status is unknown.
     Error,

@@ -37,7 +37,7 @@ impl<'a> MediaType<'a> {
 
     /// Whether this is a multipart type.
     pub fn is_multipart(&self) -> bool {
-        // Most are not, which their first letter tells.
+        // Most names are not in the list, which their first letter shows.
         if !self.essence.starts_with(['m', 'M']) {
             return false;
         }

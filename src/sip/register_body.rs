@@ -95,7 +95,7 @@ impl<'a> RegisterBody<'a> {
         ContactsTold::All(all)
     }
 
-    /// Whether a response is there and lists no contact. Then it does not tell whether other contacts exist.
+    /// Whether there is a response without a list of contacts. Then it is not known whether other contacts exist.
     pub fn response_is_silent(&self) -> bool {
         let response = self.response.as_deref().map(Contacts::of);
         response.is_some_and(|contacts| contacts.listed.is_none())
@@ -115,7 +115,7 @@ impl<'a> RegisterBody<'a> {
     }
 }
 
-/// What the body of a third-party REGISTER says about contacts.
+/// The contacts in the body of a third-party REGISTER.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ContactsTold {
     /// This is the complete list.

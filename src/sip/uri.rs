@@ -248,7 +248,7 @@ const IS_PLAIN: [bool; 256] = {
     plain
 };
 
-/// Control characters and spaces of ASCII, and what has a meaning between angle brackets.
+/// Control characters and spaces of ASCII, and characters with a meaning between angle brackets.
 const fn is_harmful(octet: u8) -> bool {
     matches!(octet, 0..=b' ' | 0x7f | b'<' | b'>' | b'"')
 }

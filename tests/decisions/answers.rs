@@ -115,7 +115,7 @@ fn a_success_of_the_im_side_is_forwarded_as_202() {
 
 /// A host can write down all that a step promises before anything of it is told.
 #[test]
-fn what_is_promised_is_among_the_changes() {
+fn promised_exchanges_are_among_the_changes() {
     let mut world = World::new();
     let im = world.translate_im(&instant(BOB, "hello"));
     let input = Input::Deliver {

@@ -413,7 +413,7 @@ fn refused_as(
 }
 
 #[test]
-fn a_stop_ends_what_is_open() {
+fn a_stop_writes_records_of_open_exchanges() {
     let mut world = World::new();
     let held = world.deliver(&instant(BOB, "hello")).held[0];
     let accepted = world.deliver(&instant(ALICE, "hello")).held[0];

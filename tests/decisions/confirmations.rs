@@ -238,7 +238,7 @@ fn delivered_notification_outweighs_the_response() {
 }
 
 #[test]
-fn what_says_no_more_than_a_202_changes_nothing() {
+fn a_notification_without_an_outcome_changes_nothing() {
     let mut world = World::new();
     let (exchange, message_id) = relayed(&mut world);
     reported(&mut world, exchange, 202);

@@ -31,7 +31,7 @@ fn sent_within(world: &mut World, ms: u64) -> Vec<ExchangeKey> {
 }
 
 #[test]
-fn what_another_node_may_deliver_waits_until_the_database_is_back() {
+fn messages_that_another_node_may_deliver_wait_for_the_database() {
     let mut world = World::with_database(&settings());
     let exchange = promised(&mut world, "hello");
     world.now.is_cut_off = true;
@@ -54,7 +54,7 @@ fn a_report_still_counts() {
 }
 
 #[test]
-fn what_another_node_has_taken_over_is_forgotten_and_its_row_stays() {
+fn a_taken_over_exchange_is_forgotten_and_its_row_stays() {
     let mut world = World::with_database(&settings());
     let exchange = promised(&mut world, "hello");
     let done = world.handle(Input::TakenOver { exchange });

@@ -247,7 +247,7 @@ fn meanwhile() {
 }
 
 #[test]
-fn after_it_failed_the_sender_may_try_the_last_part_again() {
+fn after_a_failure_the_sender_may_repeat_the_last_part() {
     let parts = parts_that_ask(&"x".repeat(400), 7, 10, |_| true);
     let mut world = World::new();
     world.submit(&to_cpim(&parts[0]));

@@ -120,7 +120,7 @@ fn rp_ack_delivers_before_or_after_the_200() {
 }
 
 #[test]
-fn failed_sip_leg_is_told_unless_a_report_follows() {
+fn a_failed_sip_leg_is_the_outcome_unless_a_report_follows() {
     for (status, answer, retry_after) in [
         (408, 480, false),
         (430, 480, false),

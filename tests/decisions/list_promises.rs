@@ -122,7 +122,7 @@ fn nothing_left(world: &World) {
 }
 
 #[test]
-fn nobody_gets_it_before_the_messages_to_all_are_written() {
+fn no_message_is_sent_before_all_are_written() {
     let mut world = world();
     let list = to_both(&mut world);
     let sent = begin(&mut world, &list);
@@ -186,7 +186,7 @@ fn a_slow_database_does_not_lose_a_list() {
 }
 
 #[test]
-fn a_list_is_delivered_after_a_crash_behind_its_commit() {
+fn a_list_is_delivered_after_a_crash_behind_the_commit() {
     let mut world = world();
     let list = to_both(&mut world);
     written(&mut world, &list);
@@ -207,7 +207,7 @@ fn a_list_is_delivered_after_a_crash_behind_its_commit() {
 }
 
 #[test]
-fn what_was_on_its_way_at_a_crash_is_sent_again() {
+fn a_message_that_was_being_sent_at_a_crash_is_sent_again() {
     let mut world = world();
     let list = to_both(&mut world);
     let before = begin(&mut world, &list);
@@ -251,7 +251,7 @@ fn a_part_begins_though_a_crash_cut_off_its_row() {
 }
 
 #[test]
-fn who_cannot_get_it_is_reported_after_a_crash() {
+fn unreachable_recipients_are_reported_after_a_crash() {
     let mut world = world();
     let wanted = "message/cpim\r\n\r\nFrom: <im:alice@home.example>\r\nNS: imdn <urn:ietf:params:imdn>\r\n\
          imdn.Message-ID: 34jk324j\r\nimdn.Disposition-Notification: negative-delivery\r\n\r\n\

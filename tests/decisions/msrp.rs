@@ -262,7 +262,7 @@ fn frames_of_others() {
 }
 
 #[test]
-fn so_many_messages_at_once() {
+fn the_number_of_incomplete_messages_is_limited() {
     let mut session = Session::new();
     for number in 0..4 {
         assert_eq!(

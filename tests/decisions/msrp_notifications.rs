@@ -89,7 +89,7 @@ fn answer(
 }
 
 #[test]
-fn the_client_is_told_in_its_session() {
+fn the_client_gets_the_notification_in_its_session() {
     for (wanted, rp, told) in [
         ("positive-delivery", &[0x02][..], DeliveryStatus::Delivered),
         (
@@ -129,7 +129,7 @@ fn the_client_is_told_in_its_session() {
 
 /// The session has ended, the client refuses the frame, or does not answer it.
 #[test]
-fn what_does_not_arrive_in_the_session_goes_as_a_message() {
+fn a_notification_that_fails_in_the_session_goes_as_a_message() {
     for status in [Some(SessionFault::Ended.status()), Some(415), None] {
         let mut world = World::new();
         let done = outcome(&mut world, &session(), "positive-delivery", &[0x02]);
@@ -153,7 +153,7 @@ fn what_does_not_arrive_in_the_session_goes_as_a_message() {
 
 /// The client hangs up, or ends the session, instead of a response: nobody waits 30 s for that.
 #[test]
-fn when_no_response_can_come_any_more_the_notification_goes_as_a_message_at_once() {
+fn without_a_connection_the_notification_goes_as_a_message_at_once() {
     let mut world = World::new();
     let mut session = session();
     let done = outcome(&mut world, &session, "positive-delivery", &[0x02]);

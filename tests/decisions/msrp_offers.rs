@@ -106,7 +106,7 @@ fn a_long_text_is_delivered_in_a_session() {
 }
 
 #[test]
-fn what_fits_or_has_no_session_is_relayed() {
+fn short_texts_and_clients_without_sessions_are_relayed() {
     let of = |settings: &Settings<'_>, text: &str, msrp| {
         let mut world = World::with(settings);
         let octets = parts(text, 7, 1);
@@ -201,7 +201,7 @@ fn a_client_without_sessions_gets_a_message() {
 }
 
 #[test]
-fn what_the_client_takes_decides() {
+fn the_accepted_content_types_decide() {
     let mut world = World::new();
     let text = long();
     let exchange = offered(&mut world, &text);
@@ -235,7 +235,7 @@ fn what_the_client_takes_decides() {
 }
 
 #[test]
-fn nobody_tells_the_end() {
+fn an_offer_without_an_end_times_out() {
     for begun in [false, true] {
         let mut world = World::new();
         let exchange = offered(&mut world, &long());

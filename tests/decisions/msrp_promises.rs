@@ -87,7 +87,7 @@ fn a_message_without_a_report_is_sent_again_after_a_crash() {
 }
 
 #[test]
-fn without_the_database_the_sender_hears_of_a_failure() {
+fn without_the_database_the_sender_gets_a_failure() {
     let mut world = world();
     let (exchange, _) = asked(&mut world, &instant(BOB, "hello"));
     world.handle(Input::NotStored { exchange });
@@ -112,7 +112,7 @@ fn all_parts_that_the_phone_has_not_are_written() {
 }
 
 #[test]
-fn what_is_kept_in_memory_alone_is_answered_at_the_same_time() {
+fn messages_in_memory_are_answered_at_the_same_time() {
     let mut world = World::new();
     let exchange = taken(&mut world, &instant(BOB, "hello"));
     world.pass(HOLD_MS - 1_500);
@@ -121,7 +121,7 @@ fn what_is_kept_in_memory_alone_is_answered_at_the_same_time() {
 }
 
 #[test]
-fn a_failure_that_is_known_is_told_instead() {
+fn a_known_failure_is_the_response() {
     let mut world = world();
     let im = world.translate_im(&instant(BOB, "hello"));
     let done = world.handle(Input::SessionMessage {
@@ -139,7 +139,7 @@ fn a_failure_that_is_known_is_told_instead() {
 }
 
 #[test]
-fn a_stop_keeps_what_is_promised_and_tells_the_others() {
+fn a_stop_keeps_promised_messages_and_answers_the_others() {
     let mut world = world();
     let (exchange, _) = asked(&mut world, &instant(BOB, "kept"));
     world.stored(exchange);

@@ -346,7 +346,7 @@ fn the_first_2xx_counts() {
 }
 
 #[test]
-fn what_the_host_cannot_send() {
+fn each_fault_of_a_session_has_a_status() {
     for (fault, status) in [
         (SessionFault::NoMemory, 503),
         (SessionFault::Ended, 480),

@@ -186,7 +186,7 @@ fn delivered_needs_all_parts() {
 }
 
 #[test]
-fn failure_told_in_sip_is_not_notified() {
+fn a_failure_answered_in_sip_is_not_notified() {
     for wanted in ["negative-delivery", "positive-delivery,negative-delivery"] {
         let mut world = World::new();
         let (_, rp_mr) = sent(&mut world, wanted);

@@ -36,7 +36,7 @@ fn hold_over(world: &mut World, exchange: ExchangeKey) -> Done {
 }
 
 #[test]
-fn silent_phone_is_told_before_the_hold_time_ends() {
+fn the_sender_to_a_silent_phone_is_answered_before_the_hold_time_ends() {
     let mut world = World::new();
     let done = world.deliver(&instant(BOB, "hello"));
     let leg = done.legs[0];
@@ -117,7 +117,7 @@ fn one_contact_after_the_other() {
 }
 
 #[test]
-fn when_no_contact_takes_it_the_best_failure_counts() {
+fn when_all_contacts_fail_the_best_failure_counts() {
     for (first, second, told) in [
         (404, 486, 404),
         (486, 408, 480),

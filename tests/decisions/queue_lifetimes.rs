@@ -61,7 +61,7 @@ fn waiting_sender_gets_an_error() {
 }
 
 #[test]
-fn who_has_a_202_is_notified_where_that_was_asked_for() {
+fn after_a_202_requested_notifications_are_sent() {
     for (wanted, notified) in [("negative-delivery", 1), ("positive-delivery", 0)] {
         let mut world = world(60);
         let text = asking(wanted, "second");

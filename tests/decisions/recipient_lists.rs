@@ -105,7 +105,7 @@ fn told(message: &ipsmgw::sip::MessageOut) -> (String, DeliveryStatus) {
 }
 
 #[test]
-fn each_gets_it_in_its_own_service() {
+fn each_recipient_gets_the_message_in_its_own_service() {
     let mut world = World::with(&Settings {
         sc_uri: "sip:192.0.2.9:5070",
         ..settings()
@@ -185,7 +185,7 @@ fn nothing_goes_before_all_are_taken() {
 }
 
 #[test]
-fn a_message_that_is_refused_after_all_went_to_nobody() {
+fn a_refused_list_is_sent_to_no_recipient() {
     let long = body(&TEXT.replace("hello", &"x".repeat(400)), "");
     for ends in [
         |exchange| Input::Released { exchange },

@@ -151,7 +151,7 @@ fn interim_status_changes_nothing() {
 }
 
 #[test]
-fn only_what_was_asked_for() {
+fn only_requested_notifications_are_sent() {
     for (wanted, status) in [("positive-delivery", 0x43), ("negative-delivery", 0x00)] {
         let mut world = world();
         let tp_mrs = taken(&mut world, wanted, "hello");

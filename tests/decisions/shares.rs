@@ -101,7 +101,7 @@ fn messages_to_each_of_a_list_count() {
 }
 
 #[test]
-fn a_phone_has_a_share_for_what_it_sends() {
+fn a_phone_has_a_share_for_its_messages() {
     let mut world = world(1);
     world.relay(&from_phone(ALICE, &hello(1)));
     let octets = asks(2);

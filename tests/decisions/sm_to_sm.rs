@@ -209,7 +209,7 @@ fn rp_ack_waits_for_the_rp_ack_of_the_recipient() {
 }
 
 #[test]
-fn rp_error_tells_what_the_recipient_has_said() {
+fn rp_error_has_the_cause_of_the_recipient() {
     for (octets, cause, fcs) in [
         // Memory capacity exceeded: "destination out of order".
         (&[0x04, 0x01, 0x01, 0x96][..], 27, 0xC2),
@@ -267,7 +267,7 @@ fn overdue(world: &mut World) -> Done {
 }
 
 #[test]
-fn a_phone_that_only_takes_it_in_sip_may_have_it() {
+fn a_phone_that_accepts_in_sip_only_may_have_the_message() {
     let mut world = World::new();
     let exchange = sent(&mut world, &asking(0x2A));
     assert!(world.leg(exchange, 200).is_nothing());

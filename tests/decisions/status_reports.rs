@@ -194,7 +194,7 @@ fn a_part_that_was_acknowledged_is_reported_on_though_the_whole_was_refused() {
 }
 
 #[test]
-fn each_part_that_asks_is_told_one_after_the_other() {
+fn each_part_that_asks_gets_its_status_report_in_order() {
     let mut world = World::new();
     let parts = parts_that_ask(&"x".repeat(400), 7, 10, |mr| mr != 11);
     world.submit(&from_phone(ALICE, &parts[0]));

@@ -23,7 +23,7 @@ fn held_sender_gets_503() {
 }
 
 #[test]
-fn who_has_202_is_not_answered_again() {
+fn a_sender_with_202_is_not_answered_again() {
     let mut world = World::new();
     let exchange = world.deliver(&instant(BOB, "hello")).held[0];
     world.hold_timeout(exchange);

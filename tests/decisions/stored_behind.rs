@@ -42,7 +42,7 @@ fn again_ms(world: &World) -> u64 {
 }
 
 #[test]
-fn the_others_wait_as_long_as_the_first_that_failed() {
+fn other_messages_wait_as_long_as_the_first_failed_one() {
     let world = failed_once("30,300");
     let again = again_ms(&world);
     assert!(again > world.now.unix_ms && again <= world.now.unix_ms + 300_000);
@@ -53,7 +53,7 @@ fn the_others_wait_as_long_as_the_first_that_failed() {
 }
 
 #[test]
-fn the_others_wait_an_hour_at_most() {
+fn other_messages_wait_an_hour_at_most() {
     let world = failed_once("7200,7200");
     let (again, now) = (again_ms(&world), world.now);
     assert_eq!(again, now.unix_ms + 2 * HOUR_MS);

@@ -147,7 +147,7 @@ fn disposition(done: &Done) -> Option<&'static str> {
 }
 
 #[test]
-fn it_goes_by_the_service_that_the_recipient_has_then() {
+fn a_message_goes_by_the_service_of_the_registered_device() {
     for (can, is_rp) in [(PHONE, true), (CLIENT, false), (BOTH, false)] {
         let mut world = world();
         stored(&mut world, &asks_for_notifications());
@@ -173,7 +173,7 @@ fn it_goes_by_the_service_that_the_recipient_has_then() {
 }
 
 #[test]
-fn a_short_message_stays_one_where_it_can() {
+fn a_short_message_is_converted_only_if_needed() {
     for (can, is_rp) in [(PHONE, true), (CLIENT, false), (BOTH, true)] {
         let mut world = world();
         stored_sm(&mut world, &asking(0x2A));
@@ -201,7 +201,7 @@ fn a_short_message_stays_one_where_it_can() {
 }
 
 #[test]
-fn oldest_first_and_one_at_a_time() {
+fn the_oldest_message_goes_first_and_one_at_a_time() {
     let mut world = world();
     for text in ["one", "two", "three"] {
         stored(&mut world, &instant(BOB, text));
@@ -220,7 +220,7 @@ fn oldest_first_and_one_at_a_time() {
 }
 
 #[test]
-fn a_recipient_who_is_still_away_is_tried_by_the_schedule() {
+fn an_absent_recipient_is_tried_by_the_schedule() {
     let mut world = world();
     stored(&mut world, &instant(BOB, "one"));
     stored(&mut world, &instant(BOB, "two"));
@@ -257,7 +257,7 @@ fn full_memory_waits_and_other_causes_of_a_phone_are_final() {
 }
 
 #[test]
-fn a_client_that_fails_leaves_it_to_the_phone_and_the_other_way() {
+fn after_a_failed_client_the_phone_is_tried_and_vice_versa() {
     let mut world = world();
     stored(&mut world, &instant(BOB, "hello"));
     let done = comes(&mut world, BOTH);
@@ -277,7 +277,7 @@ fn a_client_that_fails_leaves_it_to_the_phone_and_the_other_way() {
 }
 
 #[test]
-fn a_recipient_who_declines_is_not_asked_again() {
+fn after_a_decline_there_is_no_other_attempt() {
     let mut world = world();
     stored(&mut world, &asks_for_notifications());
     let done = comes(&mut world, BOTH);
@@ -289,7 +289,7 @@ fn a_recipient_who_declines_is_not_asked_again() {
 }
 
 #[test]
-fn without_authorisation_it_waits_for_its_own_service() {
+fn without_authorisation_a_message_waits_for_its_own_service() {
     let mut world = world();
     stored(&mut world, &instant(BOB, "hello"));
     let looked_up = world.read_stored();

@@ -173,7 +173,7 @@ fn only_the_binding_touches_the_system() {
 }
 
 #[test]
-fn the_check_sees_what_it_looks_for() {
+fn imports_and_words_are_found() {
     let code = "use crate::wire::{A};\nlet x = crate::kamailio::f();";
     assert_eq!(named(code), ["wire", "kamailio"]);
     assert!(words("a unsafe{b}").any(|word| word == "unsafe"));

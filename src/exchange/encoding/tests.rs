@@ -289,7 +289,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_changed_or_cut_is_refused(exchange in exchange(), at: prop::sample::Index, turn in 1..=255_u8) {
+    fn damaged_rows_are_refused(exchange in exchange(), at: prop::sample::Index, turn in 1..=255_u8) {
         let texts = texts(exchange.kind(), "sip:a@b", &[1, 2, 3]);
         let mut octets = encode(&exchange, &texts);
         let at = at.index(octets.len());

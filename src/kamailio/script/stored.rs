@@ -53,14 +53,15 @@ fn store(msg: SipMsg<'_>) -> i32 {
     carry_out(step, msg)
 }
 
-/// `ipsmgw_deliver(uri)`: delivers what is stored for this identity, if it has a contact.
+/// `ipsmgw_deliver(uri)`: delivers the messages that are stored for this identity, if it has a contact.
 fn deliver(uri: &str) -> i32 {
     let delivers = interwork::identity(uri)
         .is_some_and(|identity| stored_recipients::read(&identity, Some(uri)));
     truth(delivers)
 }
 
-/// `ipsmgw_stored(uri)`: whether stored messages are being delivered to this identity, and the message at hand goes behind them.
+/// `ipsmgw_stored(uri)`: whether stored messages are being delivered to this identity, and the current message must be
+/// stored behind them.
 fn stored(msg: SipMsg<'_>, uri: &str) -> i32 {
     let is_busy = interwork::identity(uri)
         .is_some_and(|identity| stored_recipients::are_delivered_to(&identity));

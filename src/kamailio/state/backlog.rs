@@ -94,7 +94,7 @@ mod tests {
     use crate::kamailio::sys::sharing::Heap;
 
     #[test]
-    fn what_must_not_be_lost_finds_room_and_keeps_its_order() {
+    fn values_beyond_the_ring_are_kept_in_order() {
         let mut queue = Backlog::<Heap, u32>::new(4, 0).unwrap();
         let many = 2 * IN_BLOCK as u32 + 10;
         for number in 1..=many {

@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_node_goes_round_once() {
+    fn a_message_without_a_node_is_passed_to_each_node_once() {
         let three = [(1, true), (2, true), (3, true)];
         assert_eq!(round(0, 1, &three), [1, 2, 3]);
         assert_eq!(round(0, 2, &three), [2, 1, 3]);

@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_fits_is_kept() {
+    fn texts_that_do_not_fit_are_not_kept() {
         for odd in [0, 1] {
             let map = Numbers::with_buckets(2).unwrap();
             for number in 0..10 {

@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_nobodys_has_no_limit() {
+    fn exchanges_without_a_sender_have_no_limit() {
         let mut shares = shares(1, 1);
         for _ in 0..10 {
             assert_eq!(shares.take(0), Ok(0));

@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_in_it_is_never_denied_and_others_rarely_taken_for_them() {
+    fn members_are_always_found_and_others_rarely() {
         let stored = StoredFor::<Heap>::new(10_000).unwrap();
         recipients(0..10_000).for_each(|digest| stored.add(digest));
         assert!(recipients(0..10_000).all(|digest| stored.has(digest)));

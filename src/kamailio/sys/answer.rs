@@ -1,4 +1,4 @@
-//! Answers to the request at hand: through tm, or without a transaction through sl.
+//! Answers to the current request: through tm, or without a transaction through sl.
 
 use std::ffi::CStr;
 
@@ -20,8 +20,8 @@ pub(crate) struct Response<'a> {
 const LONGEST_REASON: usize = 63;
 
 impl Request<'_> {
-    /// Answers it: through its transaction where it has one. (sl would do the same, unless its `bind_tm` is off; then tm would
-    /// not tell that the answer is on the wire.)
+    /// Answers the request: through its transaction if it has one. (sl would do the same, unless its `bind_tm` is off;
+    /// then tm would not report that the answer was sent.)
     pub(crate) fn answer(&self, response: Response<'_>) -> bool {
         match Transaction::of(self.message()) {
             Some(_) => self.answer_in_transaction(response),

@@ -1,5 +1,5 @@
-//! Functions of Kamailio's that are safe with arguments of certain types: a type guarantees what the function asks for.
-//! Functions without such conditions are in [`calls`](super::calls), all others in [`ffi`](super::ffi).
+//! Functions of Kamailio that are safe with arguments of certain types: the types guarantee the conditions of the
+//! function. Functions without such conditions are in [`calls`](super::calls), all others in [`ffi`](super::ffi).
 
 use std::ffi::CStr;
 use std::marker::PhantomData;
@@ -8,7 +8,7 @@ use std::os::raw::{c_char, c_int, c_uint, c_ushort};
 use super::ffi;
 use super::text::Lent;
 
-/// An argument that guarantees what a function of Kamailio's asks for, and what C sees of it.
+/// An argument that guarantees the conditions of a function of Kamailio, and its type in C.
 pub(super) trait Argument {
     type C;
 

@@ -1,4 +1,4 @@
-//! The branch flags of the request at hand, which `save()` keeps with its contacts.
+//! The branch flags of the current request, which `save()` keeps with its contacts.
 
 use super::calls;
 

@@ -6,7 +6,7 @@ use super::address;
 use super::calls;
 use super::ffi;
 
-/// A connection that somebody else has opened.
+/// A connection that a peer has opened.
 pub(crate) struct TcpConnection(ffi::ipsmgw_connection_t);
 
 impl TcpConnection {
@@ -27,14 +27,14 @@ impl TcpConnection {
         octets.get(..length).unwrap_or(octets)
     }
 
-    /// The first octets that have come and are no whole message yet.
+    /// The first octets of an unfinished message.
     pub(crate) fn unread(&self) -> &[u8] {
         let length = usize::try_from(self.0.unread).unwrap_or(0).min(HEAD);
         self.0.head.get(..length).unwrap_or_default()
     }
 }
 
-/// Most octets of an unfinished message that are looked at.
+/// The largest number of octets of an unfinished message that are compared.
 const HEAD: usize = 256;
 
 /// How many connections there are.

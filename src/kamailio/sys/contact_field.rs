@@ -41,7 +41,7 @@ fn parsed(field: Kept<'_, ffi::hdr_field>) -> Option<Kept<'_, ffi::contact_body>
 }
 
 typed! {
-    /// It puts what it has read beside the header field, in this process's memory. A second call changes nothing.
+    /// It stores the parsed value with the header field, in the memory of this process. A second call changes nothing.
     fn parse_contact(field: Kept<'_, ffi::hdr_field>) -> c_int;
 }
 

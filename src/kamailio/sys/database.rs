@@ -75,8 +75,8 @@ impl Database {
     fn connect(&self) -> Result<Connection, DatabaseError> {
         let mut connection = Connection::open(self.engine, self.url)?;
         if self.is_sqlite() {
-            // Another process may be writing: wait for it rather than fail (5.6 sets no timeout).
-            // A connection without it works, too.
+            // Another process may be writing: wait instead of failing (5.6 sets no timeout). A connection without this
+            // setting works, too.
             let _ = connection.run("PRAGMA busy_timeout=1000");
         } else if let Some(limit) = self.transaction_limit() {
             let _ = connection.run(limit);

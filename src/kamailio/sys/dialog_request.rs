@@ -30,7 +30,7 @@ pub(crate) struct DialogRequest<'a> {
     pub(crate) next_hop: Option<&'a str>,
     /// The socket to send from, as `udp:192.0.2.1:5060`.
     pub(crate) socket: Option<&'a str>,
-    /// The watcher that is told of [`TmEvent::LocalCompleted`](super::tm_callback::TmEvent), unless sending fails.
+    /// The watcher that gets [`TmEvent::LocalCompleted`](super::tm_callback::TmEvent), unless sending fails.
     pub(crate) tie: Option<Tie>,
 }
 
@@ -59,7 +59,7 @@ impl DialogRequest<'_> {
             loc_uri: lend(from.as_bytes()),
             rem_uri: lend(to.as_bytes()),
             rem_target: lend(self.uri.as_bytes()),
-            // tm looks at the pointer alone.
+            // tm reads only the pointer.
             dst_uri: self
                 .next_hop
                 .map_or_else(ffi::str_::default, |hop| lend(hop.as_bytes())),

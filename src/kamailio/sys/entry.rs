@@ -13,17 +13,17 @@ use super::msrp::stand_in;
 use super::passed::{self, Message, Prepared, Str};
 use super::text::{EMPTY, constant};
 
-/// A check of a literal argument, by its place (1 is the first), while the configuration is read. An error aborts startup;
-/// it says what to write.
+/// A check of a literal argument, by its place (1 is the first), while the configuration is read. An error aborts
+/// startup; it lists the accepted values.
 pub(crate) type Check = fn(place: usize, text: &str) -> Result<(), String>;
 
 /// A function of the script, with `N` texts as arguments.
 pub(crate) trait Function<const N: usize> {
     /// Its name in the native script, such as `ipsmgw_save`.
     const NATIVE: &'static CStr;
-    /// Its name in KEMI scripts, behind the name of the module.
+    /// Its name in KEMI scripts, after the name of the module.
     const KEMI: &'static CStr;
-    /// The check of its arguments, where there is one.
+    /// The check of its arguments, if there is one.
     const CHECK: Option<Check>;
 
     /// Whether Kamailio may call it without a message: then it gets Kamailio's stand-in for one.

@@ -16,7 +16,7 @@ pub(crate) trait Module {
     /// The transformations.
     type Transformation: Transformation;
 
-    /// Right behind loading, before the rest of the configuration is read.
+    /// Directly after loading, before the rest of the configuration is read.
     fn loaded();
 
     /// Once, before the fork.

@@ -6,7 +6,7 @@ use super::counters::register;
 use super::ffi;
 use super::guard::guard;
 
-/// A value that Kamailio asks for whenever somebody reads it.
+/// A value that Kamailio computes whenever it is read.
 pub(crate) trait Gauge {
     const NAME: &'static str;
 

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Runs the body of an entry point. A panic must not cross into C (it would end the whole proxy):
-/// it becomes a log line, a counter and `otherwise`, and the worker lives on.
+/// it becomes a log line, a counter and the return value `otherwise`, and the worker goes on.
 pub(crate) fn guard<T>(entry: &'static str, otherwise: T, body: impl FnOnce() -> T) -> T {
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(value) => value,
@@ -20,8 +20,8 @@ pub(crate) fn guard<T>(entry: &'static str, otherwise: T, body: impl FnOnce() ->
     }
 }
 
-/// What a panic said of itself, where that is a text of the program. A text that was put together at run
-/// time may quote a subscriber's data, as the standard library's do of strings; its place is in the log.
+/// The message of a panic, if it is a constant text of the program. A text that was formatted at run time may contain a
+/// subscriber's data, such as the messages of the standard library about strings. The log has the place in the source.
 fn describe(payload: &(dyn Any + Send)) -> &'static str {
     payload
         .downcast_ref::<&'static str>()

@@ -7,7 +7,7 @@ use super::argument::Argument;
 use super::ffi;
 use super::text;
 
-/// A structure of Kamailio's that is kept for `'t`, together with what it points at.
+/// A structure of Kamailio that is kept for `'t`, together with the data that it points at.
 pub(super) struct Kept<'t, T> {
     raw: NonNull<T>,
     _kept: PhantomData<&'t T>,
@@ -61,7 +61,7 @@ impl<'t, T> Kept<'t, T> {
         text::utf8(self.octets(text))
     }
 
-    /// This and those behind it: a list that ends with NULL.
+    /// This element and those after it: a list that ends with NULL.
     pub(super) fn list(self, next: impl Fn(&T) -> &*mut T) -> impl Iterator<Item = Self> {
         std::iter::successors(Some(self), move |this| this.follow(&next))
     }

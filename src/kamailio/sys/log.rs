@@ -23,18 +23,18 @@ const NOTICE: &str = "ipsmgw::notice";
 
 struct KamailioLog;
 
-/// Adds to a line what it is about.
+/// Adds the subject of a log line to the line.
 pub(crate) type Subject = fn(&mut String);
 
 static SUBJECT: OnceLock<Subject> = OnceLock::new();
 
-/// In mod_init: lines end with what this function adds.
+/// In mod_init: sets the function that adds the subject to each line.
 pub(crate) fn set_subject(subject: Subject) {
     // mod_init runs once.
     let _ = SUBJECT.set(subject);
 }
 
-/// Kamailio's levels (core/dprint.h). `tracing` has none between warnings and what tells more.
+/// Kamailio's levels (core/dprint.h). `tracing` has no level between warn and info.
 fn level(metadata: &Metadata<'_>) -> i32 {
     match *metadata.level() {
         Level::INFO if metadata.target() == NOTICE => ffi::L_NOTICE as i32,

@@ -1,4 +1,4 @@
-//! Changes to a message that Kamailio is about to send on: lumps, in Kamailio's word.
+//! Changes to a message that Kamailio is about to send on: lumps, as Kamailio calls them.
 
 use std::marker::PhantomData;
 use std::os::raw::{c_char, c_int};
@@ -87,7 +87,7 @@ impl Lump<'_> {
         })
     }
 
-    /// Puts octets in behind it.
+    /// Inserts octets after it.
     fn insert(self, octets: &[u8]) -> Result<(), NotRewritten> {
         let (copy, length) = private_copy(octets).ok_or(NotRewritten("private memory"))?;
         // SAFETY: a lump that the live message has just got; the copy belongs to the new lump from here on.
@@ -110,7 +110,7 @@ fn private_copy(octets: &[u8]) -> Option<(*mut c_char, c_int)> {
     if memory.is_null() {
         return None;
     }
-    // SAFETY: so many octets, fresh, so they overlap with nothing.
+    // SAFETY: this many octets of fresh memory, so they do not overlap with others.
     unsafe { memory.copy_from_nonoverlapping(octets.as_ptr(), octets.len()) };
     Some((memory.cast(), length))
 }
@@ -123,7 +123,7 @@ pub(crate) enum Party {
 }
 
 impl Request<'_> {
-    /// Sends the request to somebody else.
+    /// Sends the request to another URI.
     pub(crate) fn set_uri(&self, uri: &str) -> Result<(), NotRewritten> {
         match rewrite_uri(*self, &Lent::new(uri.as_bytes())) {
             ..0 => Err(NotRewritten("the Request-URI")),

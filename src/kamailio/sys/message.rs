@@ -11,7 +11,7 @@ use crate::base::HeaderNames;
 
 /// A live message. All that can be wrong with a message pointer is checked where one is made.
 ///
-/// All texts point into the buffer that the message was received in, which stays as it is for `'m`.
+/// All texts point into the buffer of the received message, which does not change during `'m`.
 #[derive(Clone, Copy)]
 pub(crate) struct SipMsg<'m> {
     kept: Kept<'m, ffi::sip_msg>,
@@ -25,7 +25,7 @@ pub(crate) type MessageNumber = (u32, i32, usize);
 pub(crate) struct HeaderField<'m> {
     /// Its body, without the white space around it.
     pub(crate) body: &'m [u8],
-    /// Where the whole line starts in the message, and how long it is.
+    /// The start and the length of the line in the message.
     pub(super) start: usize,
     pub(super) length: usize,
 }
@@ -53,8 +53,8 @@ const COMMON: u64 = 1 << ffi::HDR_VIA_T
     | 1 << ffi::HDR_EOH_T;
 
 impl<'m> SipMsg<'m> {
-    /// Nothing for the two pointers that Kamailio passes without a message behind them: NULL (large
-    /// MSRP frames, local transactions, destroyed ones) and tm's faked reply.
+    /// None for the two pointers that Kamailio passes without a message: NULL (large MSRP frames, local and destroyed
+    /// transactions) and tm's faked reply.
     ///
     /// # Safety
     /// Any other pointer must be a message that this process alone changes and that Kamailio keeps for `'m`.
@@ -76,8 +76,8 @@ impl<'m> SipMsg<'m> {
         self.kept.fields()
     }
 
-    /// What tells this message from all others that this process works on: the number that Kamailio gave
-    /// it, and where it stands. tm's stand-in for a request has the number of the message before.
+    /// The identity of a message within this process: the number that Kamailio gave it, and its address. tm's faked
+    /// request has the number of the message before.
     pub(crate) fn number(&self) -> MessageNumber {
         let msg = self.fields();
         (msg.id, msg.pid, msg.buf as usize)
@@ -109,7 +109,7 @@ impl<'m> SipMsg<'m> {
         utf8(self.octets(part))
     }
 
-    /// How far behind the start of the buffer a place is; nothing for NULL and places outside of it.
+    /// The offset of a pointer in the buffer; none for NULL and pointers outside the buffer.
     pub(super) fn offset(&self, place: *const c_char) -> Option<usize> {
         let offset = place.addr().checked_sub(self.fields().buf.addr())?;
         (!place.is_null() && offset <= self.length()).then_some(offset)
@@ -120,8 +120,8 @@ impl<'m> SipMsg<'m> {
         usize::try_from(self.fields().len).unwrap_or(0)
     }
 
-    /// What tells a request and its copies from all others: Call-ID, CSeq, and the branch of Via, or all of Via without one. Nothing
-    /// where one is missing.
+    /// The identity of a request and its retransmissions: Call-ID, CSeq, and the branch of Via, or all of Via without a
+    /// branch. None if one of them is missing.
     pub(crate) fn transaction_key(&self) -> [&'m [u8]; 3] {
         let via = self.kept.follow(|msg| &msg.via1);
         let branch = via.and_then(|via| via.follow(|via| &via.branch));
@@ -215,7 +215,7 @@ impl<'m> SipMsg<'m> {
     pub(crate) fn list(&self, names: &HeaderNames) -> Option<Cow<'m, str>> {
         let mut fields = self
             .fields_named(|name| names.position(name), 0)
-            // A body that is not UTF-8 becomes a value that no list knows.
+            // A body that is not UTF-8 becomes a value that is in no list.
             .map(|(_, field)| self.text(&field.fields().body).unwrap_or("?"));
         let first = fields.next()?;
         Some(fields.fold(Cow::Borrowed(first), |list, next| {
@@ -265,7 +265,7 @@ impl<'m> SipMsg<'m> {
         Some(field.fields().parsed.addr())
     }
 
-    /// All octets behind the empty line, whatever Content-Length says.
+    /// All octets after the empty line, whatever Content-Length is.
     pub(crate) fn octets_behind_header(&self) -> &'m [u8] {
         let start = ipsmgw_c_body(*self);
         let length = self.offset(start).map(|start| self.length() - start);
@@ -295,7 +295,7 @@ impl Argument for SipMsg<'_> {
 }
 
 typed! {
-    /// It adds what it has read to the message, in this process's memory. A second call changes nothing.
+    /// It adds the parsed headers to the message, in the memory of this process. A second call changes nothing.
     fn ipsmgw_c_parse_headers(msg: SipMsg<'_>) -> c_int;
     /// It gives a place in the message, or NULL.
     fn ipsmgw_c_body(msg: SipMsg<'_>) -> *mut c_char;

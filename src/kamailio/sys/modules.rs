@@ -1,6 +1,6 @@
-//! The Kamailio modules that work for this one: tm, sl, uac and, where it is loaded, usrloc.
+//! The Kamailio modules that this module calls: tm, sl, uac and, if it is loaded, usrloc.
 //!
-//! Each function of theirs is checked once, in mod_init: behind that they are plain function pointers.
+//! Each of their functions is checked once, in mod_init: after that they are plain function pointers.
 
 use std::ffi::{CStr, CString};
 use std::os::raw::{c_char, c_int, c_uint};
@@ -63,7 +63,7 @@ macro_rules! functions {
 }
 
 functions! {
-    /// tm (modules/tm/tm_load.h). Its functions for the request at hand fail where there is no transaction.
+    /// tm (modules/tm/tm_load.h). Its functions for the current request fail if there is no transaction.
     Tm of ffi::tm_binds:
     typed {
     /// It gives the transaction that this process works on, NULL or T_UNDEFINED.
@@ -197,7 +197,7 @@ pub(super) fn modules() -> &'static Modules {
         .unwrap_or_else(|| unreachable!("Kamailio calls mod_init first"))
 }
 
-/// The branch flag, as a mask, by which usrloc knows contacts behind a NAT; 0: none.
+/// The branch flag, as a mask, with which usrloc marks contacts behind a NAT; 0: none.
 pub(crate) fn nat_flag() -> u32 {
     let usrloc = modules().usrloc.as_ref();
     usrloc.map_or(0, |usrloc| usrloc.nat_flag)

@@ -54,7 +54,7 @@ fn value(msg: SipMsg<'_>, name: &'static [u8]) -> Option<ffi::pv_value_t> {
     // Without msrp.so there are no such variables.
     is_loaded().then_some(())?;
     let spec = pv_cache_get(&Lent::new(name));
-    // SAFETY: Kamailio keeps what it has parsed until it ends.
+    // SAFETY: Kamailio keeps the parsed configuration until it ends.
     let variable = unsafe { Kept::new(spec) }.map(Variable)?;
     let mut value = ffi::pv_value_t::default();
     let is_read = pv_get_spec_value(msg, variable, &mut value) == 0;

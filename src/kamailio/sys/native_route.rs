@@ -56,7 +56,7 @@ impl Argument for RouteList {
     }
 }
 
-/// Whether the script is one for KEMI.
+/// Whether the script is a KEMI script.
 pub(crate) fn is_kemi() -> bool {
     KemiEngine::get().is_some()
 }

@@ -22,7 +22,7 @@ pub(crate) struct OwnRequest<'a> {
     pub(crate) next_hop: Option<&'a str>,
     /// The socket to send from, as `udp:192.0.2.1:5060`.
     pub(crate) socket: Option<&'a str>,
-    /// The watcher that is told of [`TmEvent::LocalCompleted`](super::tm_callback::TmEvent), unless sending fails.
+    /// The watcher that gets [`TmEvent::LocalCompleted`](super::tm_callback::TmEvent), unless sending fails.
     pub(crate) tie: Option<Tie>,
 }
 

@@ -261,7 +261,7 @@ const fn apply_function<T: Transformation>() -> Apply {
     unsafe { std::mem::transmute::<Typed, Apply>(apply::<T>) }
 }
 
-/// While the configuration is read: the text behind `{CLASS.`, up to the brace. Gives back where the brace is; NULL
+/// While the configuration is read: the text behind `{CLASS.`, up to the brace. Returns the place of the brace; NULL
 /// aborts startup.
 extern "C" fn parse<T: Transformation>(text: Str<'_>, into: Option<&mut trans_t>) -> *mut c_char {
     guard("transformation", null_mut(), || {

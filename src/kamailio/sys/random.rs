@@ -1,8 +1,8 @@
-//! Numbers that nobody can guess.
+//! Unpredictable numbers.
 
 use std::hash::{BuildHasher as _, RandomState};
 
-/// A number that nobody can guess, and no other start of the gateway has.
+/// An unpredictable number, different at each start of the gateway.
 pub(crate) fn random() -> u64 {
     RandomState::new().hash_one(std::process::id())
 }

@@ -11,7 +11,7 @@ use super::message::SipMsg;
 pub(crate) struct Reply<'m>(SipMsg<'m>);
 
 impl<'m> SipMsg<'m> {
-    /// The same message as a reply, where it is one.
+    /// The message as a reply, if it is a reply.
     pub(crate) fn reply(self) -> Option<Reply<'m>> {
         Reply::new(self)
     }

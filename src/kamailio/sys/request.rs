@@ -18,7 +18,7 @@ use super::text::utf8;
 #[derive(Clone, Copy)]
 pub(crate) struct Request<'m>(SipMsg<'m>);
 
-/// The methods that are told apart.
+/// The methods that this module distinguishes.
 #[derive(Clone, Copy)]
 #[repr(u32)]
 pub(crate) enum Method {
@@ -35,7 +35,7 @@ pub(crate) enum Method {
 }
 
 impl<'m> SipMsg<'m> {
-    /// The same message as a request, where it is one.
+    /// The message as a request, if it is a request.
     pub(crate) fn request(self) -> Option<Request<'m>> {
         Request::new(self)
     }
@@ -86,7 +86,7 @@ impl<'m> Request<'m> {
         route_type() == ffi::REQUEST_ROUTE
     }
 
-    /// Its answer goes where it came from, also behind a NAT (RFC 3581).
+    /// Its response goes to the source address, also behind a NAT (RFC 3581).
     pub(crate) fn answer_to_its_source(&self) {
         // SAFETY: a live request of this process; no reference to its fields is in use.
         add_flag(unsafe { &mut (*self.raw()).msg_flags }, ffi::FL_FORCE_RPORT);
@@ -200,8 +200,8 @@ impl Argument for Request<'_> {
 }
 
 typed! {
-    /// It puts what it has read beside the header field, in this process's memory. A second call changes nothing.
+    /// It stores the parsed value with the header field, in the memory of this process. A second call changes nothing.
     fn parse_expires(field: Kept<'_, ffi::hdr_field>) -> c_int;
-    /// It adds what it has read to the message, in this process's memory. A second call changes nothing.
+    /// It adds the parsed headers to the message, in the memory of this process. A second call changes nothing.
     fn parse_from_header(msg: Request<'_>) -> c_int;
 }

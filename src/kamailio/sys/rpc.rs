@@ -43,7 +43,7 @@ impl<'c> Request<'c> {
         calls::ipsmgw_c_rpc_fault(self.rpc, self.call, 400, Name::new(&sentence));
     }
 
-    /// The reply: a structure of named values. `None` without memory for it.
+    /// The reply: a structure of named values. `None` if there is no memory.
     pub(crate) fn reply(self) -> Option<Structure<'c>> {
         let structure = calls::ipsmgw_c_rpc_struct(self.rpc, self.call)?;
         Some(Structure {

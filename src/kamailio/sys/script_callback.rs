@@ -11,10 +11,9 @@ use super::message::SipMsg;
 pub(crate) enum When {
     /// Before the script sees a request.
     BeforeRequest,
-    /// When the script is through with a request, or with the failure of one. (Behind tm, a request that waited goes on as
-    /// in a failure route.)
+    /// When the script has finished a request, or its failure. (tm resumes a suspended request as in a failure route.)
     AfterRequestOrFailure,
-    /// Behind each failure route.
+    /// After each failure route.
     AfterFailure,
 }
 

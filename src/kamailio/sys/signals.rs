@@ -104,8 +104,9 @@ extern "C" fn on_child<R: Rule>(signal: c_int, info: Option<&libc::siginfo_t>, _
     }
 }
 
-/// Ends this process, as Kamailio's handler does. That handler first takes the lock of Kamailio's settings, to see whether memory
-/// statistics are wanted in the log: where a process was ended with this lock, all others would wait for it for ever.
+/// Ends this process, as Kamailio's handler does. That handler first takes the lock of Kamailio's settings, to see
+/// whether memory statistics are to be logged. If a process was killed while it held this lock, all others would wait
+/// for ever.
 fn end(signal: c_int) {
     // With `fork=no`.
     if calls::_ksr_is_main != 0 {

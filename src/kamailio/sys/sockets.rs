@@ -75,6 +75,6 @@ impl Argument for Transport {
 }
 
 typed! {
-    /// It copies what the configuration says of a socket.
+    /// It copies the configuration of a socket.
     fn ipsmgw_c_socket(transport: Transport, number: c_int, into: &mut ffi::ipsmgw_socket_t) -> c_int;
 }

@@ -95,7 +95,7 @@ impl<'t> Told<'t> {
         self.parameters.octets(|parameters| &parameters.send_buf)
     }
 
-    /// In [`TmEvent::RequestSent`]: so long the request waits for its final response. tm starts its timer behind this.
+    /// In [`TmEvent::RequestSent`]: how long the request waits for its final response. tm starts its timer after this.
     pub(crate) fn set_final_timeout(&self, milliseconds: u64) {
         let milliseconds = c_uint::try_from(milliseconds).unwrap_or(c_uint::MAX);
         ipsmgw_c_set_final_timeout(self.transaction, milliseconds);
@@ -145,8 +145,8 @@ impl Transaction<'_> {
     }
 }
 
-/// Whether tm takes its table down. Then nothing can be sent any more, and a worker may have been ended while
-/// it held a lock of ours: nobody waits for that.
+/// Whether tm is destroying its table. Then no request can be sent any more, and a worker may have been killed while it
+/// held a lock of ours: so locks are not waited for.
 pub(crate) fn is_shutting_down() -> bool {
     ksr_shutdown_phase() != 0
 }

@@ -19,7 +19,7 @@ pub(crate) struct TransactionPlace {
     pub(crate) label: u32,
 }
 
-/// A transaction that tm keeps for `'t`: that of the message at hand, or of a callback.
+/// A transaction that tm keeps for `'t`: that of the current message, or of a callback.
 #[derive(Clone, Copy)]
 pub(crate) struct Transaction<'t>(Kept<'t, ffi::cell>);
 
@@ -35,10 +35,10 @@ impl<'t> Transaction<'t> {
         unsafe { Kept::new(cell) }.map(Self)
     }
 
-    /// The transaction of the message at hand.
+    /// The transaction of the current message.
     pub(crate) fn of(_at_hand: SipMsg<'t>) -> Option<Self> {
         let cell = modules().tm.t_gett();
-        // SAFETY: tm holds a reference to its current transaction until the script is through with the message at hand.
+        // SAFETY: tm holds a reference to its current transaction until the script has finished the current message.
         unsafe { Self::new(cell) }
     }
 
@@ -67,7 +67,7 @@ impl<'t> Transaction<'t> {
         status.filter(|status| *status >= 200)
     }
 
-    /// Whether it was suspended, and goes on now.
+    /// Whether the transaction was suspended, and is being resumed now.
     pub(crate) fn is_continued(self) -> bool {
         u32::from(self.0.fields().flags) & ffi::T_ASYNC_CONTINUE != 0
     }
@@ -179,7 +179,7 @@ impl<'t> Branch<'t> {
     }
 }
 
-/// The branch that the reply at hand belongs to.
+/// The branch of the current reply.
 pub(crate) fn current_branch() -> Option<u32> {
     // Negative where there is none.
     u32::try_from(modules().tm.t_gett_branch()).ok()
@@ -214,7 +214,7 @@ pub(crate) fn begin(request: Request<'_>) -> Begun {
     }
 }
 
-/// Whether tm has a transaction of this request. It has sent the answer again, then, if there is one.
+/// Whether tm has a transaction of this request. If so, tm has repeated its response, if there is one.
 pub(crate) fn is_known(request: Request<'_>) -> bool {
     let commands = &modules().tm_commands;
     commands.t_check_trans(request, Null::new(), Null::new()) == 0

@@ -10,7 +10,7 @@ use super::kept::Kept;
 use super::modules::{Usrloc, modules};
 use super::text::{Lent, lend};
 
-/// Whether usrloc looks at the domains of addresses of record; nothing where it is not loaded.
+/// Whether usrloc uses the domains of addresses of record; none if usrloc is not loaded.
 pub(crate) fn uses_domain() -> Option<bool> {
     let usrloc = modules().usrloc.as_ref()?;
     Some(usrloc.uses_domain)
@@ -105,7 +105,7 @@ impl Record {
         unwanted.len()
     }
 
-    /// Tells usrloc that its table has these contacts: so it does not write them once more.
+    /// Marks these contacts as written in usrloc, so that usrloc does not write them once more.
     pub(crate) fn mark_written(&mut self, mut is_written: impl FnMut(Contact<'_>) -> bool) {
         for (contact, ()) in self.contacts_with(|contact| is_written(contact).then_some(())) {
             // SAFETY: the record's own contact, under its lock; no reference to it is in use.
@@ -135,7 +135,7 @@ impl Drop for Record {
 #[derive(Clone, Copy)]
 struct OwnContact(*mut ffi::ucontact);
 
-/// What usrloc keeps of a contact, copied: usrloc writes what it is given over what it has.
+/// A copy of usrloc's data of a contact: an update overwrites all of it.
 struct Info {
     received: Vec<u8>,
     path: Vec<u8>,

@@ -98,8 +98,7 @@ impl<'a> CpimContent<'a> {
     }
 }
 
-/// Whether this is the MIME header of the whole body. It belongs into the SIP header, but some clients repeat it
-/// here.
+/// Whether this is the MIME header of the whole body. It belongs in the SIP header, but some clients repeat it here.
 pub(super) fn is_wrapper(header: &[Line<'_>]) -> bool {
     header.iter().all(|line| is_content_field(line.text))
         && header.iter().any(|line| {

@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_description() {
+    fn texts_that_are_no_description() {
         for (text, place) in [
             ("", "v= at octet 0: truncated"),
             ("v=1\r\n", "v= at octet 0: malformed"),

@@ -2,7 +2,7 @@
 
 use super::coding::TextCoding;
 
-/// What stands for a typographic character. Letters are left alone: that would be another word.
+/// The replacement of a typographic character. Letters are not replaced: the word would be another one.
 const fn replacement(character: char) -> Option<&'static str> {
     Some(match character {
         // Spaces: no-break, en to hair, narrow no-break, mathematical, ideographic; tabulator.

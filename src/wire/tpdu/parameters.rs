@@ -28,7 +28,7 @@ pub struct Parameters<'a> {
     pub user_data: Option<UserData<'a>>,
 }
 
-/// Where TP-PI stands and what it says: other elements may lie between it and those that it announces.
+/// The offset and the value of TP-PI: other elements may lie between TP-PI and the elements that it announces.
 #[derive(Clone, Copy)]
 pub(super) struct Indicator<'a> {
     first: u8,

@@ -25,7 +25,7 @@ fn send_hello(world: &mut World) -> Done {
 }
 
 #[test]
-fn a_whole_message_becomes_short_messages_and_its_outcome_is_told() {
+fn a_whole_message_becomes_short_messages_and_the_sender_gets_the_outcome() {
     let mut world = World::new();
     let done = send_hello(&mut world);
     assert_eq!(

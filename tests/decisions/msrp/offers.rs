@@ -24,7 +24,7 @@ fn status_of(refusal: &Refusal) -> (u16, bool) {
 }
 
 #[test]
-fn who_gets_a_session() {
+fn accepted_and_refused_offers() {
     let world = World::new();
     let open = |of_sender| OpenSessions {
         of_sender,
@@ -56,7 +56,7 @@ fn who_gets_a_session() {
 }
 
 #[test]
-fn what_an_offered_session_is() {
+fn the_values_of_an_accepted_offer() {
     let world = World::new();
     let own = [OwnAddress {
         address: "192.0.2.9",

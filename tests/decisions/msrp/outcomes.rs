@@ -114,7 +114,7 @@ fn a_delivered_message_that_comes_again_is_reported_again() {
 }
 
 #[test]
-fn at_the_end_of_the_gateway_each_sender_gets_its_word() {
+fn at_the_stop_each_sender_gets_its_outcome() {
     let mut session = Session::new();
     for (number, fields) in ["", "Failure-Report: partial\r\n", "Failure-Report: no\r\n"]
         .into_iter()
@@ -139,7 +139,7 @@ fn at_the_end_of_the_gateway_each_sender_gets_its_word() {
 }
 
 #[test]
-fn who_is_told_of_the_outcome() {
+fn the_outcome_goes_to_senders_that_want_it() {
     use MsrpOutcome::{Delivered, Failed, Unknown};
     // Success-Report, Failure-Report, whether the hold time is over, the outcome, the frames.
     for (success, failure, is_late, outcome, told) in [

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn what_a_phone_could_not_take_is_stored_before_its_sender_hears_202() {
+fn a_message_that_a_phone_could_not_take_is_stored_before_the_202() {
     let mut world = world();
     let done = world.deliver(&asks_for_notifications());
     let exchange = done.sent[0].0.unwrap();
@@ -19,7 +19,7 @@ fn what_a_phone_could_not_take_is_stored_before_its_sender_hears_202() {
 }
 
 #[test]
-fn a_phone_without_memory_gets_it_later() {
+fn a_phone_without_memory_gets_the_message_later() {
     let mut world = world();
     let done = world.deliver(&instant(BOB, "hello"));
     let rp_mr = done.message().body[1];
@@ -29,7 +29,7 @@ fn a_phone_without_memory_gets_it_later() {
 }
 
 #[test]
-fn a_phone_that_refuses_for_good_is_told_at_once() {
+fn a_final_refusal_of_a_phone_is_reported_at_once() {
     let mut world = world();
     let done = world.deliver(&instant(BOB, "hello"));
     let rp_mr = done.message().body[1];
@@ -38,7 +38,7 @@ fn a_phone_that_refuses_for_good_is_told_at_once() {
 }
 
 #[test]
-fn what_cannot_be_stored_gets_the_failure() {
+fn a_message_that_cannot_be_stored_has_failed() {
     for slow in [false, true] {
         let mut world = world();
         let done = world.deliver(&instant(BOB, "hello"));
@@ -62,7 +62,7 @@ fn what_cannot_be_stored_gets_the_failure() {
 }
 
 #[test]
-fn what_a_client_could_not_take_is_stored_before_the_rp_ack() {
+fn a_message_that_a_client_could_not_take_is_stored_before_the_rp_ack() {
     for (status, is_stored) in [
         (480, true),
         (408, true),
@@ -97,7 +97,7 @@ fn what_a_client_could_not_take_is_stored_before_the_rp_ack() {
 }
 
 #[test]
-fn what_one_phone_could_not_send_to_another_is_stored() {
+fn a_message_between_phones_is_stored_after_a_failure() {
     let mut world = world();
     let octets = hello(0x2A);
     let message = MessageIn {
@@ -121,7 +121,7 @@ fn what_one_phone_could_not_send_to_another_is_stored() {
 
 /// Nobody else answers the sender then: tm would say 408.
 #[test]
-fn what_fails_at_the_end_of_the_hold_time_is_not_stored_any_more() {
+fn a_failure_at_the_end_of_the_hold_time_is_not_stored() {
     let mut world = world();
     let done = world.deliver(&instant(BOB, "hello"));
     let exchange = done.sent[0].0.unwrap();

@@ -25,7 +25,7 @@ fn all_parts_of_a_long_text_are_stored_as_one_message() {
 }
 
 #[test]
-fn texts_go_behind_stored_ones() {
+fn new_texts_go_behind_stored_texts() {
     let world = world();
     let behind = |message: &MessageIn<'_>| world.gateway.goes_behind(message, world.now);
     assert!(behind(&instant(BOB, "hello")));

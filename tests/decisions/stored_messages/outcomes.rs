@@ -25,7 +25,7 @@ fn a_status_report_that_a_crash_cut_off_is_sent_after_it() {
 
 /// A crash may cut off the end of the row: the sender knows the second notification by its Message-ID.
 #[test]
-fn a_notification_has_the_same_message_id_behind_a_crash() {
+fn a_notification_has_the_same_message_id_after_a_crash() {
     let notified = |crashes| {
         let mut world = world();
         stored(&mut world, &asks_for_notifications());
@@ -40,7 +40,7 @@ fn a_notification_has_the_same_message_id_behind_a_crash() {
 }
 
 #[test]
-fn end_of_validity_is_told() {
+fn the_sender_is_notified_of_the_end_of_validity() {
     let mut world = world();
     let message = MessageIn {
         expires: Some("60"),
@@ -72,7 +72,7 @@ fn end_of_validity_is_told() {
 
 /// Its time is over, but an older one is before it.
 #[test]
-fn what_is_over_ends_though_an_older_message_waits_on() {
+fn an_expired_message_ends_while_an_older_one_waits() {
     let mut world = world();
     stored(&mut world, &instant(BOB, "one"));
     let short = MessageIn {
@@ -93,7 +93,7 @@ fn what_is_over_ends_though_an_older_message_waits_on() {
 }
 
 #[test]
-fn a_phone_without_a_report_may_have_it() {
+fn a_phone_without_a_report_may_have_the_message() {
     let mut world = world();
     stored(&mut world, &asks_for_notifications());
     let done = comes(&mut world, PHONE);
@@ -110,7 +110,7 @@ fn a_phone_without_a_report_may_have_it() {
 
 /// The phone has it, its report is lost, and the phone is gone when it is asked again.
 #[test]
-fn a_phone_that_is_gone_before_its_report_is_asked_when_it_is_back() {
+fn a_phone_that_is_gone_before_its_report_gets_the_message_again() {
     for comes_back in [true, false] {
         let mut world = world();
         stored(&mut world, &asks_for_notifications());
@@ -192,7 +192,7 @@ fn the_submission_of_a_stored_message_can_be_recorded_again() {
 }
 
 #[test]
-fn the_sender_of_a_dropped_message_hears_of_it() {
+fn the_sender_of_a_dropped_message_is_notified() {
     let mut world = world();
     stored(&mut world, &asks_for_notifications());
     let exchange = world.take_up_stored();

@@ -39,7 +39,7 @@ fn a_refused_message_for_the_store_has_the_way_of_its_kind() {
 }
 
 #[test]
-fn nothing_is_said_before_the_database_has_the_message() {
+fn no_answer_before_the_database_has_the_message() {
     let mut world = world();
     let done = store(&mut world, &instant(BOB, "hello"));
     assert!(done.replies.is_empty() && done.sent.is_empty());
@@ -53,7 +53,7 @@ fn nothing_is_said_before_the_database_has_the_message() {
 }
 
 #[test]
-fn a_database_that_does_not_take_it_is_a_refusal() {
+fn a_database_that_refuses_the_message_is_a_refusal() {
     for too_slow in [false, true] {
         let mut world = world();
         let done = store(&mut world, &instant(BOB, "hello"));
@@ -91,7 +91,7 @@ fn a_short_message_that_the_database_does_not_take_is_refused() {
 }
 
 #[test]
-fn rp_ack_of_a_stored_short_message_comes_behind_the_database() {
+fn the_rp_ack_on_a_stored_short_message_waits_for_the_database() {
     let mut world = world();
     let done = store_sm(&mut world, &asking(0x2A));
     assert_eq!((done.reply(), done.sent.len()), (202, 0));

@@ -82,7 +82,7 @@ fn stored(exchange: Exchange, stored: Stored) -> Exchange {
 }
 
 #[test]
-fn the_database_follows_what_is_stored() {
+fn the_database_gets_the_changes_of_stored_exchanges() {
     let table = open_exchanges();
     let mut locked = table.lock("+1", 1);
     let keys = [1, 2].map(|sequence| open(&mut locked, sequence, texts(9)).unwrap());
@@ -172,7 +172,7 @@ fn a_place_that_nothing_is_opened_at_is_given_back() {
 }
 
 #[test]
-fn long_texts_take_a_block_and_give_it_back() {
+fn long_texts_take_a_block_and_release_it() {
     let table = open_exchanges();
     let mut locked = table.lock("+1", 1);
     for _ in 0..3 {

@@ -177,7 +177,7 @@ fn a_sender_has_a_share_and_no_more() {
 }
 
 #[test]
-fn what_a_record_takes_of_the_stock_it_gives_back() {
+fn a_record_gives_its_blocks_back() {
     let table = letters(4, 4, 4);
     let serials = [0, 1].map(|key| table.put_stamped(KEYS[key], 5).unwrap());
     assert_eq!(
@@ -260,7 +260,7 @@ fn a_place_is_not_due_for_the_record_that_takes_it() {
 }
 
 #[test]
-fn what_is_open_is_counted() {
+fn open_records_are_counted() {
     let table = letters(4, 4, 4);
     let serials = [(0, 0), (1, 1)].map(|(key, kind)| {
         let mut locked = table.lock(KEYS[key], 10 + key as u64);
@@ -312,7 +312,7 @@ fn a_look_up_takes_one_lock_and_a_change_of_hands_two() {
 }
 
 #[test]
-fn too_little_memory_is_told() {
+fn too_little_memory_is_an_error() {
     let make = |pieces| {
         Heap::leaves(pieces);
         try_letters(4, 4, 4)
@@ -347,7 +347,7 @@ struct Open {
 }
 
 #[test]
-fn it_does_what_a_plain_list_does() {
+fn the_table_behaves_as_a_plain_list() {
     for seed in 1..=rounds(40, 2) {
         let mut random = random(seed);
         let table = letters(16, 6, 5);

@@ -79,7 +79,7 @@ pub(super) struct Connection {
 }
 
 thread_local! {
-    /// The name of the table that a connection was last told. srdb1 keeps a pointer to it until the next name.
+    /// The name of the table that was last set for a connection. srdb1 keeps a pointer to it until the next name.
     static TABLE: Cell<str_> = const { Cell::new(str_ { s: null_mut(), len: 0 }) };
 }
 

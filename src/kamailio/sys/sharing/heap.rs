@@ -13,7 +13,7 @@ use super::guarded::RawLock;
 use super::memory::Memory;
 use super::plain::Plain;
 
-/// The heap. It counts what this thread takes, and checks the order of locks.
+/// The heap. It counts the allocations of this thread, and checks the order of locks.
 pub(in crate::kamailio) struct Heap;
 
 thread_local! {
@@ -33,7 +33,7 @@ impl Heap {
         TAKEN.get() - before
     }
 
-    /// From now on this thread gets so many pieces of memory, and then none.
+    /// From now on this thread gets this many allocations, and then none.
     pub(in crate::kamailio) fn leaves(pieces: usize) {
         LEFT.set(pieces);
     }
@@ -123,7 +123,7 @@ unsafe impl RawLock for TestLock {
     }
 }
 
-/// Runs both in two threads, in every order, and then looks at what came of it.
+/// Runs both closures in two threads, in every order, and then checks the result.
 ///
 /// Of several accesses by one thread loom takes only the last one for a race, so each of the two is once the thread that begins.
 #[cfg(loom)]
