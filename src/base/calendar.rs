@@ -42,7 +42,7 @@ impl Date {
         }
     }
 
-    /// Days since 1970-01-01; `None` where there is no such date, such as 30 February.
+    /// Days since 1970-01-01; `None` if there is no such date, such as 30 February.
     pub fn days(self) -> Option<i64> {
         let Self { year, month, day } = self;
         let (months_from_march, year) = match month {

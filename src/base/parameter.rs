@@ -11,7 +11,7 @@ pub struct Parameter {
     pub c_name: &'static CStr,
     /// Its accepted values, and its default.
     pub kind: ParameterKind,
-    /// The default in words, where the value itself does not say it.
+    /// The default in words, if the value itself does not show it.
     pub default: Option<&'static str>,
     /// Its meaning, for the manual.
     pub meaning: &'static str,
@@ -63,7 +63,7 @@ pub enum ParameterValue<'a> {
     Rows(&'a [&'a str]),
 }
 
-/// Where the values of parameters come from: the server's configuration.
+/// The source of the values of parameters: the server's configuration.
 pub trait ParameterSource<'a> {
     /// The number that a parameter holds.
     fn number(&self, parameter: &Parameter) -> i64;
@@ -109,7 +109,7 @@ impl Parameter {
         wanted(self.name(), value, what)
     }
 
-    /// The value as an operator may see it: a URL without what stands before its host.
+    /// The value as an operator may see it: a URL without user and password.
     pub fn shown(&self, value: ParameterValue<'_>) -> String {
         match (self.kind, value) {
             (ParameterKind::DatabaseUrl, ParameterValue::Text(url)) => {

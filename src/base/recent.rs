@@ -28,7 +28,7 @@ const TIME_MASK: u64 = (1 << TIME_BITS) - 1;
 /// bits. The low bits choose the set.
 const TAG_SHIFT: u32 = NOTE_BITS + TIME_BITS + 1;
 
-/// Most sets: the index of a set uses only bits that are not part of the tag.
+/// The largest number of sets: the index of a set uses only bits that are not part of the tag.
 const MOST_SETS: usize = 1 << TAG_SHIFT;
 
 /// Marks a place that is in use: such a place is never 0.
@@ -37,7 +37,7 @@ const IN_USE: u64 = 1 << (NOTE_BITS + TIME_BITS);
 /// How often a process tries when another process writes into the set at the same time. Then the note is lost.
 const TRIES: usize = 4;
 
-/// The set of a digest; `None` where there is no set at all. The number of sets is a power of two.
+/// The set of a digest; `None` if there is no set at all. The number of sets is a power of two.
 fn set(sets: &[Set], digest: u64) -> Option<&Set> {
     debug_assert!(sets.len().is_power_of_two() && sets.len() <= MOST_SETS);
     sets.get(digest as usize & sets.len().wrapping_sub(1))

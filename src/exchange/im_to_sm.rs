@@ -24,21 +24,21 @@ pub struct ImToSm {
     pub private: bool,
     /// How many RP-DATA were sent for it.
     pub attempts: u8,
-    /// How many of these were refused, so that the next went in another form or a little later; 0: none.
+    /// How many of these were refused, so that the next RP-DATA was changed or sent a little later; 0: none.
     pub refused_at: u8,
     /// How many RP-DATA after the refusal were accepted in SIP: then the phone may have the message.
     pub taken: u8,
     /// Whether the last of them waits for SIP's answer.
     pub in_transaction: bool,
-    /// Which contact of the recipient gets it; the newest is 0.
+    /// The contact of the recipient that gets it; the newest is 0.
     pub contact: u8,
     /// How many contacts are left that may get it instead.
     pub other_contacts: u8,
-    /// Whether that contact has the part before: then no other one may get this part.
+    /// Whether that contact has the part before: then no other contact may get this part.
     pub follows: bool,
-    /// The best of the failures that SIP has answered since its turn came.
+    /// The best SIP failure since its turn came.
     pub sip_failure: Option<u16>,
-    /// The RP-ERROR that was its end.
+    /// The RP-ERROR that has ended it.
     pub rp_error: Option<RpRefusal>,
     /// When the last RP-DATA went out, in milliseconds since 1970 UTC.
     pub sent_ms: u64,
@@ -46,12 +46,12 @@ pub struct ImToSm {
     pub expires_ms: u64,
 }
 
-/// What an RP-DATA is for its sender.
+/// The origin of an RP-DATA.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// A whole instant message, or its last part.
     Message(Sender),
-    /// A part that others follow.
+    /// A part that is not the last one.
     Part {
         /// The exchange of the last part, which has the sender; open or not.
         last: ExchangeKey,
@@ -114,11 +114,11 @@ pub struct Held {
 /// The disposition notifications that the sender of an instant message wants (RFC 5438).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Wants {
-    /// That the recipient's device has it.
+    /// The recipient's device has the message.
     pub positive_delivery: bool,
-    /// That the recipient's device will not have it.
+    /// The recipient's device will not get the message.
     pub negative_delivery: bool,
-    /// That it was passed on.
+    /// The message was passed on.
     pub processing: bool,
 }
 
@@ -143,19 +143,19 @@ pub struct RpRefusal {
 /// How far an RP-DATA has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ImToSmState {
-    /// To one of several: the other ones are still being taken, and nothing is sent yet.
+    /// For one recipient of a list: the messages to the others are still being opened, and nothing is sent yet.
     Listed,
-    /// It goes, or goes again, when its turn comes (RFC 3428 §8).
+    /// It waits in the queue, for its first attempt or for another one (RFC 3428 §8).
     Queued,
-    /// Refused for what may pass, it goes once more at its time.
+    /// It was refused for a temporary cause, and is sent once more after a pause.
     Pausing,
-    /// RP-DATA is on its way; neither SIP's answer nor the phone's report is here.
+    /// RP-DATA was sent; neither the SIP response nor the phone's report has come.
     Sent,
     /// The SIP response was 2xx, and the phone's report is missing. Other messages to the phone wait for the report.
     Taken,
     /// The same, and other messages do not wait for the report any more.
     Overdue,
-    /// SIP's answer was a failure. A report that says otherwise would come now.
+    /// The SIP response was a failure. A report that shows the opposite may still come.
     Refused,
     /// The sender was answered with the SIP failure. If a report shows the opposite, a notification is sent.
     Failed {
@@ -169,7 +169,7 @@ pub enum ImToSmState {
         /// Whether Retry-After goes with it.
         retry_after: bool,
     },
-    /// The phone did not take it, and the message is being stored.
+    /// The phone did not accept it, and the message is being stored.
     Storing {
         /// Status code for the sender if it cannot be stored.
         status: u16,
@@ -216,7 +216,7 @@ impl Sender {
 }
 
 impl ImToSm {
-    /// An RP-DATA of which none was sent yet.
+    /// An RP-DATA before its first attempt.
     pub const fn new(header: Header, state: ImToSmState, role: Role, to: Party) -> Self {
         Self {
             header,
@@ -293,7 +293,7 @@ impl ImToSm {
         }
     }
 
-    /// Where others follow: the exchange of the last part.
+    /// If other parts follow: the exchange of the last part.
     pub const fn last_part(&self) -> Option<ExchangeKey> {
         match self.role {
             Role::Part { last } => Some(last),

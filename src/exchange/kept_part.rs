@@ -21,9 +21,9 @@ pub struct KeptPart {
     pub unix: i64,
     /// Digest of the part, by which a repetition is known.
     pub digest: u64,
-    /// Digest of what all parts of its message have in common.
+    /// Digest of the values that all parts of its message have in common.
     pub concatenation: u64,
-    /// The answer that its sender waits for; nothing once it is acknowledged.
+    /// The answer that its sender waits for; none after it was acknowledged.
     pub owed: Option<OwedReport>,
 }
 

@@ -2,8 +2,8 @@
 
 use core::num::NonZeroU64;
 
-/// Names one exchange for ever, open or not: no other exchange of any node gets the same key. Call-IDs and
-/// Message-IDs carry it. It says nothing about where the exchange is kept.
+/// The permanent name of an exchange: no other exchange of any node gets the same key. Call-IDs and Message-IDs contain
+/// it. It does not depend on the place where the exchange is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ExchangeKey {
     pub(crate) serial: NonZeroU64,
@@ -18,7 +18,7 @@ impl ExchangeKey {
     /// The number of bits of a serial number: a host can keep a serial number and another octet in a single 64-bit word.
     pub const SERIAL_BITS: u32 = 56;
 
-    /// The exchange of this node with this serial number; nothing where it is no serial number.
+    /// The exchange of this node with this serial number; none if it is no serial number.
     pub fn new(node: u16, serial: u64) -> Option<Self> {
         let serial =
             NonZeroU64::new(serial).filter(|serial| serial.get() >> Self::SERIAL_BITS == 0)?;
@@ -41,8 +41,8 @@ impl ExchangeKey {
         (unix_ms * SERIALS_PER_MS) & ((1 << Self::SERIAL_BITS) - 1) | 1
     }
 
-    /// The serial number `next` with this time in its upper bits: so the numbers of several nodes are in the order of time.
-    /// The counter in the lower bits stays, so that numbers go on choosing different places of the table.
+    /// The serial number `next` with this time in its upper bits: so the numbers of several nodes are in the order of
+    /// time. The counter in the lower bits is kept, so that the numbers still choose different places of the table.
     pub const fn serial_at(next: u64, unix_ms: u64) -> u64 {
         let time = Self::first_serial(unix_ms) & !(SERIALS_PER_MS - 1);
         time | next & (SERIALS_PER_MS - 1)

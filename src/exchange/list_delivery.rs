@@ -1,8 +1,8 @@
-//! An instant message to one of several that stays one: a MESSAGE of ours to an instant messaging client.
+//! An instant message to one recipient of a list that stays an instant message: a MESSAGE of ours to a client.
 
 use super::{Clients, Header, Wants};
 
-/// An instant message to one of several. Its texts: [`ListDeliveryTexts`](super::ListDeliveryTexts).
+/// An instant message to one recipient of a list. Its texts: [`ListDeliveryTexts`](super::ListDeliveryTexts).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ListDelivery {
     /// The fields that every exchange has.
@@ -15,7 +15,7 @@ pub struct ListDelivery {
     pub unix: i64,
 }
 
-/// How far an instant message to one of several has come.
+/// The state of an instant message to one recipient of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ListDeliveryState {
     /// The messages to the other recipients are still being accepted or written to the database, and nothing is sent yet.
@@ -51,7 +51,7 @@ pub struct ListContent<'t> {
 }
 
 impl<'t> ListContent<'t> {
-    /// The octets to keep; `None` where a text is too long.
+    /// The octets to keep; `None` if a text is too long.
     pub fn pack(&self) -> Option<Vec<u8>> {
         let texts = [self.to, self.from, self.headers];
         let len = texts.iter().map(|text| text.len()).sum::<usize>() + self.body.len();

@@ -11,7 +11,7 @@ pub struct Notification {
     pub state: NotificationState,
     /// The party that has the message which the notification is about: a phone or a client here, or a service centre.
     pub about: Party,
-    /// Its content, by its place among all that are sent.
+    /// Its content, as an index into the list of all contents.
     pub disposition: u8,
     /// How many MESSAGEs were sent for it.
     pub attempts: u8,
@@ -24,9 +24,9 @@ pub struct Notification {
 pub enum NotificationState {
     /// It is on its way.
     Sent,
-    /// It is on its way, and does not go once more.
+    /// It was sent, and is not sent again.
     SentLast,
-    /// Its recipient did not take it; it goes once more at its time.
+    /// Its recipient did not accept it; it is sent once more after a pause.
     Pausing,
 }
 

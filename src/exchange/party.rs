@@ -9,7 +9,7 @@ use crate::base::Text;
 /// it.
 pub type Identity = Text<128>;
 
-/// An identity in short: what exchanges of one bucket are compared by. It is not kept longer than a process lives.
+/// A short form of an identity, by which exchanges of one bucket are compared. It is valid only while the process lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct IdentityKey {
     pub(crate) digest: u64,

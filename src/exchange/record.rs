@@ -19,8 +19,8 @@ pub enum Kind {
     KeptPart,
     /// An instant message, or a part of one, that a service centre has taken and may report on.
     Submitted,
-    /// An instant message to one of several that stays one: a MESSAGE of ours to an instant messaging
-    /// client, among those of its recipient.
+    /// An instant message to one recipient of a list that stays an instant message: a MESSAGE of ours to a client,
+    /// among the exchanges of its recipient.
     ListDelivery,
     /// A notification to the sender of an instant message, among those of the message's exchange.
     Notification,

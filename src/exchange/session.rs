@@ -21,7 +21,7 @@ pub struct Accepts {
     pub text: bool,
     /// `text/plain` in `message/cpim`.
     pub cpim: bool,
-    /// Most octets; none: no limit.
+    /// The largest number of octets; none: no limit.
     pub max_size: Option<u64>,
     /// Whether relays are on the path: then a response says nothing about the client.
     pub is_relayed: bool,

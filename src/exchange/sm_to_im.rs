@@ -27,7 +27,7 @@ pub struct SmToIm {
     pub to_phone: bool,
     /// Time zone of `unix`, in quarters of an hour.
     pub zone: i8,
-    /// TP-Status by the recipient's notification, which may come before the report is through.
+    /// TP-Status by the recipient's notification, which may come before the report has reached the sender.
     pub notified: Option<u8>,
     /// When it was taken, in seconds since 1970 UTC.
     pub unix: i64,
@@ -56,10 +56,10 @@ pub enum SmToImState {
         /// The answers of the IM side.
         answers: ImAnswers,
     },
-    /// The sender has its `202`; the message that the IM side would not take is on its way once more.
+    /// The sender has its `202`; the message that the IM side refused was sent once more.
     Retried,
-    /// The sender has its `202`; the message is offered to the recipient's clients in MSRP sessions, and goes to the first
-    /// that accepts.
+    /// The sender has its `202`; the message is offered to the recipient's clients in MSRP sessions, and the first
+    /// client that accepts gets it.
     InSession {
         /// The offers.
         offers: Offers,

@@ -2,14 +2,13 @@
 
 use super::{Exchange, ExchangeKey, Kind, Texts};
 
-/// The exchanges of one bucket, locked for the caller, as they stood when it was locked. All exchanges of one
-/// SMS-side identity live in the same bucket.
+/// The exchanges of one bucket, locked for the caller. All exchanges of one SMS-side identity are in the same bucket.
 ///
 /// These functions only read. Changes are [`Change`]s, which the host commits when the step is complete. Only places
 /// and cyclic numbers are taken at once. The commit releases each place that was taken and has no opened exchange in
 /// the changes.
 pub trait Store {
-    /// The exchange, unless it has ended or lives in another bucket.
+    /// The exchange, unless it has ended or is in another bucket.
     fn by_key(&self, key: ExchangeKey) -> Option<Exchange>;
     /// The texts of that exchange.
     fn texts(&self, key: ExchangeKey) -> Option<Texts>;
@@ -96,7 +95,7 @@ pub struct PastSm {
     pub report_lost: bool,
 }
 
-/// Counters that a bucket keeps, each 0 to 255 and round again.
+/// Counters of a bucket, each from 0 to 255 and then from 0 again.
 #[repr(u8)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sequence {

@@ -3,8 +3,8 @@
 use super::{Clients, ExchangeKey, Header, Offers, TransactionId, Wants};
 
 /// A stored message, among the exchanges of its recipient. Its texts:
-/// [`StoredMessageTexts`](super::StoredMessageTexts). The host's database has it all the time; memory has it while it
-/// is written, and while it is delivered.
+/// [`StoredMessageTexts`](super::StoredMessageTexts). The host's database always has it; memory has it only while it is
+/// written or delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoredMessage {
     /// What every exchange has. `due_ms` is the time of the next attempt.
@@ -15,7 +15,7 @@ pub struct StoredMessage {
     pub content: StoredContent,
     /// Whether the sender wants not to be known to the recipient.
     pub private: bool,
-    /// Whether a phone shows it at once and does not store it.
+    /// Whether a phone shows the message at once and does not store it (class 0).
     pub urgent: bool,
     /// Whether a phone may have the message: the phone accepted it in SIP, sent no report, and could not be reached after that.
     pub may_be_there: bool,
@@ -89,12 +89,12 @@ pub enum StoredMessageState {
         /// Those clients.
         clients: Clients,
     },
-    /// It is offered to clients in MSRP sessions, and goes to the first that accepts.
+    /// It is offered to clients in MSRP sessions, and the first client that accepts gets it.
     InSession {
         /// The offers.
         offers: Offers,
     },
-    /// The database is to write the time of the next attempt; then memory does not have it any more.
+    /// The database is to write the time of the next attempt; then the message leaves memory.
     Parking,
 }
 

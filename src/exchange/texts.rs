@@ -2,14 +2,14 @@
 
 use core::fmt;
 
-/// Most octets of the packed texts of one exchange: the longest text of each kind that the longest exchange has.
+/// The largest number of octets of the packed texts of one exchange: the longest text of each kind that the longest exchange has.
 pub const MOST_TEXT: usize = 1_488;
 
-/// Most octets of the content of a stored message: a text of 255 short messages (39,015 characters, at most two octets for
+/// The largest number of octets of the content of a stored message: a text of 255 short messages (39,015 characters, at most two octets for
 /// each).
 pub const MOST_CONTENT: usize = 80_000;
 
-/// Most octets of the packed texts of a stored message, and of an instant message to one recipient of a list.
+/// The largest number of octets of the packed texts of a stored message, and of an instant message to one recipient of a list.
 pub const MOST_STORED_TEXT: usize = MOST_CONTENT + StoredMessageTexts::COUNT * 255;
 
 /// The packed texts of one exchange. Which ones they are depends on its kind: see [`SmToImTexts`] and the others.
@@ -34,7 +34,7 @@ impl Texts {
         &self.octets
     }
 
-    /// Packs texts of which each has its bound.
+    /// Packs texts. Each text is bounded.
     fn packed(texts: &[&[u8]], len: usize) -> Self {
         let bounded = |text: &&[u8]| u8::try_from(text.len()).unwrap_or(0);
         debug_assert!(
@@ -50,7 +50,7 @@ impl Texts {
     }
 }
 
-/// Says how long the texts are: an exchange in a log must not carry what people wrote or who they are.
+/// Shows only the lengths of the texts: a log must not contain texts or identities of subscribers.
 impl fmt::Debug for Texts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "<{} octets>", self.octets.len())
@@ -74,7 +74,7 @@ impl<'t> Reader<'t> {
             (pdu.len() == sum(lengths) - texts.len()).then_some(())?;
             Some(Self {
                 lengths: lengths.iter(),
-                // One check for all: they are read more often than written.
+                // One check for all texts, because texts are read more often than written.
                 texts: core::str::from_utf8(texts).ok()?,
                 pdu,
             })
@@ -149,9 +149,9 @@ texts! {
         sender,
         /// Next hop for the report where the sender has no contact.
         hop,
-        /// The recipient's public identity; empty where it was too long to be kept.
+        /// The recipient's public identity; empty if it was too long to be kept.
         recipient,
-        /// Call-ID of the submission, for In-Reply-To; empty where it was too long to be kept.
+        /// Call-ID of the submission, for In-Reply-To; empty if it was too long to be kept.
         call_id,
     }
     /// The TPDU of the short message; a repetition has none.
@@ -167,7 +167,7 @@ texts! {
         address,
         /// Next hop to a service centre, or to a phone that has no contact.
         hop,
-        /// The sender's public identity; empty where it was too long to be kept.
+        /// The sender's public identity; empty if it was too long to be kept.
         sender,
         /// The script's route for the outcome; empty: the one for all.
         route,
@@ -204,7 +204,7 @@ texts! {
     NotificationTexts {
         /// The identity of the party on the SMS side of the message that the notification is about.
         identity,
-        /// The public identity of the message's recipient; empty where a service centre has the message.
+        /// The public identity of the message's recipient; empty if a service centre has the message.
         recipient,
         /// The recipient's address in a service centre's status report; may be empty.
         reported_recipient,
@@ -276,14 +276,14 @@ texts_with_content! {
         identity,
         /// The recipient's public identity.
         recipient,
-        /// The sender's public identity; empty where it was too long to be kept.
+        /// The sender's public identity; empty if it was too long to be kept.
         sender,
         /// Message-ID of the instant message, for notifications.
         message_id,
         /// From and To of a notification, and its IMDN-Route: URIs, one in a line.
         way,
     }
-    /// [`ListContent`](super::ListContent); empty where memory alone has the message.
+    /// [`ListContent`](super::ListContent); empty if memory alone has the message.
     content
 }
 

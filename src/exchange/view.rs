@@ -25,7 +25,7 @@ impl<'s> View<'s> {
         self.changes
     }
 
-    /// The exchange, unless it has ended or lives in another bucket.
+    /// The exchange, unless it has ended or is in another bucket.
     pub fn by_key(&self, key: ExchangeKey) -> Option<Exchange> {
         match self.change_of(key) {
             Some(
@@ -167,7 +167,7 @@ impl<'s> View<'s> {
         self.store.has_part(digest, now_ms)
     }
 
-    /// Whether there is no place for what only waits for news that may never come.
+    /// Whether exchanges that only wait for an optional report are no longer opened.
     pub fn is_crowded(&self, share: u64) -> bool {
         self.store.is_crowded(share)
     }
@@ -227,13 +227,13 @@ impl View<'_> {
             .filter(move |sm| sm.state == SmToImState::Repetition { first })
     }
 
-    /// What goes to this phone, or from this sender to a service centre.
+    /// The messages to this phone, or from this sender to a service centre.
     pub fn queue_of(&self, identity: IdentityKey, to: Party) -> impl Iterator<Item = ImToSm> + '_ {
         self.all::<ImToSm>(Kind::ImToSm)
             .filter(move |im| im.to == to && im.header.identity == identity)
     }
 
-    /// The one that waits for a report under this RP-Message Reference.
+    /// The exchange that waits for a report with this RP-Message Reference.
     pub fn by_rp_mr(&self, identity: IdentityKey, to: Party, rp_mr: u8) -> Option<ImToSm> {
         self.queue_of(identity, to)
             .find(|im| im.awaits_report() && im.rp_mr == rp_mr)
@@ -257,7 +257,7 @@ impl View<'_> {
             .filter(move |part| part.waits_for(group))
     }
 
-    /// The parts that went with the exchange that completed their message.
+    /// The parts that the exchange that completed their message has claimed.
     pub fn parts_relayed_with(&self, exchange: ExchangeKey) -> impl Iterator<Item = KeptPart> + '_ {
         self.all::<KeptPart>(Kind::KeptPart)
             .filter(move |part| part.went_with(exchange))

@@ -16,7 +16,7 @@ pub struct Connection {
 /// Limits for TCP connections.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Most connections from one address; 0: no limit.
+    /// The largest number of connections from one address; 0: no limit.
     pub per_source: usize,
     /// Milliseconds within which a message must be complete, and a new connection must send something; 0: no limit.
     pub unfinished_ms: u64,

@@ -2,7 +2,7 @@
 //!
 //! Kamailio's parsers quote what they cannot read, sometimes several times for one message.
 
-/// Most lines per second and process. Lines that are always written do not count.
+/// The largest number of lines per second and process. Lines that are always written do not count.
 const PER_SECOND: u32 = 10;
 
 /// Kamailio's level for fatal errors and bugs (core/dprint.h).

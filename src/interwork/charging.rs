@@ -9,7 +9,7 @@ use crate::base::Text;
 use crate::exchange::ExchangeKey;
 use crate::wire::{TpDcs, TpPid, Tpdu, UserData};
 
-/// Most records until their sequence numbers begin again. A script has numbers of 32 bits.
+/// The largest number of records until their sequence numbers begin again. A script has numbers of 32 bits.
 const SEQUENCE_NUMBERS: u64 = i32::MAX as u64;
 
 /// The subject of a record.
@@ -17,7 +17,7 @@ const SEQUENCE_NUMBERS: u64 = i32::MAX as u64;
 pub enum Charged {
     /// A message that was submitted: the result is the answer or report to its sender.
     Submission,
-    /// A message that was delivered: the result is what became of it on the recipient's side.
+    /// A message that was delivered: the result is the outcome on the recipient's side.
     Delivery,
     /// A status report or a notification: the result is whether it reached the sender of the message.
     Report,

@@ -36,7 +36,7 @@ pub enum Counter {
     ImFailed,
     /// Instant messages whose sender got a `202` because no report came in time.
     ImAccepted,
-    /// Short messages sent again because no report came, or in another form because they were refused.
+    /// Short messages sent again because no report came, or changed because they were refused.
     Resent,
     /// Short messages on which no report ever came.
     ReportMissing,

@@ -7,8 +7,8 @@ use crate::interwork::rules::policy::Policy;
 pub struct Gateway {
     /// The module's parameters.
     pub policy: Policy,
-    /// Random number drawn at start. It stands in our Call-IDs, so that Call-IDs of an earlier start are recognized.
+    /// Random number drawn at start. It is in our Call-IDs, so that Call-IDs of an earlier start are recognized.
     pub boot: u64,
-    /// Whether the host has a database for exchanges: promises are made when they are written there.
+    /// Whether the host has a database for exchanges: then a promise is sent when the exchange is written.
     pub keeps: bool,
 }

@@ -266,12 +266,12 @@ pub enum Input<'a> {
         /// The exchange.
         exchange: ExchangeKey,
     },
-    /// The host has written an exchange that it was [asked](crate::exchange::Stored::Asked) to write.
+    /// The host has written an exchange as [asked](crate::exchange::Stored::Asked).
     Stored {
         /// The exchange.
         exchange: ExchangeKey,
     },
-    /// The host cannot write it: too much waits for the database, or the database is away.
+    /// The host cannot write it: too many changes wait for the database, or the database is away.
     NotStored {
         /// The exchange.
         exchange: ExchangeKey,

@@ -9,7 +9,7 @@ use crate::exchange::{ExchangeKey, ReplyTo};
 use crate::interwork::rules::answer::answer;
 use crate::sip::{Answer, MessageOut};
 
-/// A refused message, and what its sender gets.
+/// A refused message, and the answer and report for its sender.
 pub struct Refusal {
     /// The final response.
     pub answer: Answer,

@@ -1,4 +1,4 @@
-//! The gateway stops: waiting senders get their answer now, because open exchanges are lost, but for those that the host keeps.
+//! The gateway stops: waiting senders get their answer now, because open exchanges are lost, except those that the host keeps.
 
 use super::handle::Turn;
 use crate::exchange::{Exchange, ExchangeKey, Stored};

@@ -38,7 +38,7 @@ impl Turn<'_> {
         }
     }
 
-    /// The exchange, if the host was asked to write it and has not said yet whether it could.
+    /// The exchange, if the host was asked to write it and has not reported the result yet.
     fn awaited(&self, key: ExchangeKey) -> Option<Exchange> {
         let exchange = self.view.by_key(key)?;
         (exchange.header().stored == Stored::Asked).then_some(exchange)

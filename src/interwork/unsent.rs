@@ -1,4 +1,4 @@
-//! Messages of our own that do not leave.
+//! Messages of our own that cannot be sent.
 
 /// Why a message or an offer of our own was not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

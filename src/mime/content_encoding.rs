@@ -15,7 +15,7 @@ pub enum ContentEncodingError {
     TooLarge,
 }
 
-/// Most octets of a decompressed body: 64 KiB, about as many as the largest UDP datagram has.
+/// The largest number of octets of a decompressed body: 64 KiB, about as many as the largest UDP datagram has.
 const MAX_OCTETS: usize = 64 * 1024;
 
 /// Largest compression ratio. Texts and XML documents stay below 20.
@@ -24,7 +24,7 @@ const MAX_RATIO: usize = 32;
 /// Up to this many decompressed octets, any ratio is allowed: a short text may repeat one character.
 const ANY_RATIO: usize = 8 * 1024;
 
-/// Most encodings of one body.
+/// The largest number of encodings of one body.
 const MAX_ENCODINGS: usize = 4;
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -7,10 +7,10 @@ use super::media_type::MediaType;
 use super::multipart::{Part, parts};
 use super::transfer_encoding::{TransferEncodingError, transfer_decoded};
 
-/// Most nested multipart bodies.
+/// The largest number of nested multipart bodies.
 const MAX_DEPTH: usize = 4;
 
-/// Most parts of a body. Parts are searched several times, so their number must be limited.
+/// The largest number of parts of a body. Parts are searched several times, so their number must be limited.
 const MAX_PARTS: usize = 100;
 
 /// A body with the header fields that describe it.

@@ -7,7 +7,7 @@ use crate::base::{DecodeError, Fault};
 /// Media type of the body.
 pub const IMS_3GPP_TYPE: &str = "application/3gpp-ims+xml";
 
-/// Most digits of an MSISDN (ITU-T E.164) or an IMSI (ITU-T E.212).
+/// The largest number of digits of an MSISDN (ITU-T E.164) or an IMSI (ITU-T E.212).
 const MAX_DIGITS: usize = 15;
 
 /// Service information of an initial filter criterion.

@@ -62,7 +62,7 @@ pub struct MessageIn<'m> {
     pub session: Option<&'m str>,
 }
 
-/// Most octets of a Call-ID that goes into In-Reply-To.
+/// The largest number of octets of a Call-ID that goes into In-Reply-To.
 const MAX_CALL_ID: usize = 254;
 
 impl<'m> MessageIn<'m> {

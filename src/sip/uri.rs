@@ -5,7 +5,7 @@ use core::fmt::{self, Write as _};
 use crate::base::{Text, hex_digit};
 use crate::mime::{cut, until};
 
-/// Most digits of a number: as many as a TP address can carry (TS 23.040 §9.1.2.5).
+/// The largest number of digits of a number: as many as a TP address can carry (TS 23.040 §9.1.2.5).
 const MAX_DIGITS: usize = 20;
 
 /// A URI of a person, borrowed from the text it was read from.
@@ -222,7 +222,7 @@ impl<'a> Uri<'a> {
         host.eq_ignore_ascii_case("anonymous.invalid") || user.eq_ignore_ascii_case("anonymous")
     }
 
-    /// The user part as a name, its escapes resolved; empty where there is none. Escapes that are not
+    /// The user part as a name, its escapes resolved; empty if there is none. Escapes that are not
     /// UTF-8 become U+FFFD.
     pub fn name(&self) -> String {
         let octets: Vec<u8> = percent_decoded(self.user.unwrap_or_default()).collect();

@@ -1,6 +1,6 @@
 //! Semi-octets: two digits in an octet, the first one in the low half (TS 23.040 clause 9.1.2.3).
 
-/// Most digits in an address: 20 semi-octets (TS 23.040 clause 9.1.2.5).
+/// The largest number of digits in an address: 20 semi-octets (TS 23.040 clause 9.1.2.5).
 pub(crate) const MAX_DIGITS: usize = 20;
 
 /// Fills the last octet after an odd number of digits.

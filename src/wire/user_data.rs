@@ -5,7 +5,7 @@ use super::parse::{self, Parsed, malformed};
 use super::udh::{Concatenation, UserDataHeader, user_data_header};
 use crate::base::{EncodeError, Fault};
 
-/// Most octets of TP-User-Data (TS 23.040 clause 9.2.3.24).
+/// The largest number of octets of TP-User-Data (TS 23.040 clause 9.2.3.24).
 pub(crate) const MAX_OCTETS: usize = 140;
 
 /// TP-UDL and TP-UD with correct lengths.

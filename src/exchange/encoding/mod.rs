@@ -54,7 +54,7 @@ impl fmt::Display for Damaged {
 }
 
 impl Kind {
-    /// Its number in a row: it stays when other kinds come.
+    /// Its number in a row. It must never change, also when kinds are added.
     const fn number(self) -> u8 {
         match self {
             Self::SmToIm => 1,
@@ -89,7 +89,7 @@ pub fn encode(exchange: &Exchange, texts: &Texts) -> Vec<u8> {
     out
 }
 
-/// The exchange and its texts in these octets, which [`encode`] has made for this key.
+/// The exchange and its texts in these octets, which [`encode`] made for this key.
 pub fn decode(key: ExchangeKey, octets: &[u8]) -> Result<(Exchange, Texts), Damaged> {
     let (octets, sum) = octets
         .split_last_chunk::<CHECKSUM>()
@@ -156,9 +156,9 @@ fn with_one_part(texts: &Texts, unix: i64) -> Texts {
     StoredMessageTexts { content, ..texts }.pack()
 }
 
-/// The identity of the party under which the exchange is found; nothing where these are not the texts of this kind.
+/// The identity of the party under which the exchange is found; none if these are not the texts of this kind.
 pub fn identity_in(kind: Kind, texts: &Texts) -> Option<Identity> {
-    /// The first text, where all of them are read and written the same.
+    /// The first text, if all texts are read and written in the same way.
     macro_rules! identity {
         ($texts:ident) => {{
             let read = $texts::of(texts);

@@ -22,7 +22,7 @@ const PASSING: [u8; 2] = [41, 47];
 /// Milliseconds to wait after a temporary cause.
 const PAUSE_MS: u64 = 2_000;
 
-/// Most octets of an RP-DATA.
+/// The largest number of octets of an RP-DATA.
 const MOST_OCTETS: usize = 254;
 
 impl Turn<'_> {

@@ -18,7 +18,7 @@ const VALIDITY: u32 = 24 * 3600;
 /// Seconds to wait for a status report after the end of the validity period.
 const MARGIN: u32 = 600;
 
-/// Most octets of a recipient's address in a status report.
+/// The largest number of octets of a recipient's address in a status report.
 const MOST_OF_RECIPIENT: usize = 126;
 
 impl Turn<'_> {

@@ -18,7 +18,7 @@ use crate::mime::Cpim;
 use crate::sip::{MessageIn, Uri, is_diverted, is_private};
 use crate::wire::TpAddress;
 
-/// Most septets of an alphanumeric address (TS 23.040 §9.1.2.5).
+/// The largest number of septets of an alphanumeric address (TS 23.040 §9.1.2.5).
 const MAX_NAME: usize = 11;
 
 impl Gateway {

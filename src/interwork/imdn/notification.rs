@@ -32,7 +32,7 @@ const DISPOSITIONS: [Disposition; 5] = [
     Disposition::Processing(ProcessingStatus::Processed),
 ];
 
-/// Most attempts to send a notification.
+/// The largest number of attempts to send a notification.
 const ATTEMPTS: u8 = 2;
 
 /// Milliseconds for the response to a notification in an MSRP session (RFC 4975 §7.1.1).

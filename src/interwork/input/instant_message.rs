@@ -16,7 +16,7 @@ pub struct TranslatedIm {
     pub hop: Text<126>,
     /// The sender's public identity; empty if it is too long to be stored.
     pub sender: Text<126>,
-    /// Whose share of the open exchanges it takes.
+    /// The sender in whose share of open exchanges it counts.
     pub share: u64,
     /// Whether the sender wants to be anonymous.
     pub private: bool,
@@ -47,7 +47,7 @@ pub struct ImToStore {
     pub share: u64,
     /// Whether the sender wants to be anonymous.
     pub private: bool,
-    /// Whether a phone shows it at once and does not store it.
+    /// Whether a phone shows the message at once and does not store it (class 0).
     pub urgent: bool,
     /// The text.
     pub text: String,
@@ -86,9 +86,9 @@ pub struct TranslatedDelivery {
     pub recipient: Identity,
     /// Public identity of the recipient, or ours if it is unknown.
     pub address: Text<254>,
-    /// The sender's public identity; empty where it is too long to be kept.
+    /// The sender's public identity; empty if it is too long to be kept.
     pub sender: Text<126>,
-    /// Whose share of the open exchanges it takes.
+    /// The sender in whose share of open exchanges it counts.
     pub share: u64,
     /// The notifications that its sender wants.
     pub notify: Option<NotifyIn>,

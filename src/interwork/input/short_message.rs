@@ -36,14 +36,14 @@ pub struct TranslatedSm {
     pub asks: bool,
     /// Whether a client of the recipient takes MSRP sessions.
     pub takes_sessions: bool,
-    /// Most octets of its MESSAGE to a client.
+    /// The largest number of octets of its MESSAGE to a client.
     pub pager_limit: usize,
     /// Changes of the request; for a part of a longer message, without header fields and text.
     pub translation: Translation,
     /// Its place in a concatenated short message, if it is a part of one.
     pub part: Option<PartIn>,
-    /// Values of the header fields of the instant message; `None` where it does not become one. A part that completes
-    /// a message has its lines made of them.
+    /// Values of the header fields of the instant message; `None` if it does not become one. The lines of a part that
+    /// completes a message are made from them.
     pub(crate) headers: Option<HeaderFields>,
 }
 

@@ -14,8 +14,8 @@ use crate::interwork::input::{DeliveredAs, TranslatedDelivery};
 use crate::interwork::step::{Effect, Verdict};
 use crate::sip::{MessageOut, Service};
 
-/// Milliseconds that a process may take to add all recipients. If it has not finished by then, the sender was not
-/// answered either.
+/// Milliseconds that a process may take to add all recipients. If the process has not finished by then, the sender was
+/// not answered.
 pub(super) const ABANDONED_MS: u64 = 10_000;
 
 impl Turn<'_> {
@@ -172,7 +172,7 @@ impl Turn<'_> {
         }
     }
 
-    /// One client that takes it is enough; none does when the last one has refused.
+    /// One client that accepts it is enough. It has failed when the last client has refused.
     pub(crate) fn list_delivery_completed(
         &mut self,
         mut it: ListDelivery,

@@ -78,7 +78,7 @@ impl Gateway {
         let mut deliveries: Vec<TranslatedDelivery> = Vec::with_capacity(recipients.len());
         let mut refused = None;
         for recipient in recipients {
-            // Only here it is known that two URIs belong to one person.
+            // Two URIs of one person are recognised only here.
             let identity = recipient
                 .uri
                 .and_then(Uri::parse)

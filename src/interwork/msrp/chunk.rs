@@ -1,6 +1,6 @@
 //! Which octets of a message have come (RFC 4975 §7.3.1).
 
-/// Most runs of octets with gaps between them. Chunks come in order over one connection, so one run is usual. A relay may change
+/// The largest number of runs of octets with gaps between them. Chunks come in order over one connection, so one run is usual. A relay may change
 /// their order: chunks of 2,048 octets, the smallest that a sender should make, may come in any order up to 256 KB.
 pub const MAX_RUNS: usize = 64;
 

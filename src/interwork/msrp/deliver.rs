@@ -74,7 +74,7 @@ impl Turn<'_> {
         match self.queue_of_session(im, hold_ms) {
             Ok(last) => {
                 self.verdict = Verdict::Queued(last.header.key);
-                // The session takes it; its delivery has a record of its own.
+                // The session has accepted it; its delivery has a record of its own.
                 self.charge_im_answered(&last, 202);
                 self.count(Counter::ImToSm);
                 self.start_next(last.header.identity, im.party);

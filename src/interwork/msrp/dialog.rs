@@ -2,7 +2,7 @@
 
 use crate::base::Text;
 
-/// The dialog of a session, as far as its BYE needs it.
+/// The data of a session's dialog that its BYE needs.
 #[derive(Clone, Copy, Debug)]
 pub struct SessionDialog {
     /// Call-ID.

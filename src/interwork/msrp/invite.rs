@@ -1,4 +1,4 @@
-//! SIP requests of the sessions that clients offer: which sessions are taken, and the answers.
+//! SIP requests of the sessions that clients offer: which sessions are accepted, and the answers.
 
 use super::dialog::PeerDialog;
 use super::offer::{self, Accepted, OwnAddress};
@@ -43,7 +43,7 @@ pub struct OpenSessions {
     pub capacity: usize,
 }
 
-/// Where the answer to an offer comes from.
+/// The addresses for the answer to an offer.
 #[derive(Clone, Copy, Debug)]
 pub struct Answerer<'a> {
     /// Addresses for MSRP: one for TCP, one for TLS, or both.
@@ -52,7 +52,7 @@ pub struct Answerer<'a> {
     pub signalling: Option<&'a str>,
     /// The number of the description.
     pub id: u32,
-    /// Most octets of a message.
+    /// The largest number of octets of a message.
     pub max_size: u32,
 }
 

@@ -57,7 +57,7 @@ pub struct HeldChunk {
 /// Limits of a session.
 #[derive(Clone, Copy, Debug)]
 pub struct MsrpLimits {
-    /// Most octets of a message.
+    /// The largest number of octets of a message.
     pub max_size: u32,
     /// Milliseconds that the response to the last chunk is held.
     pub hold_ms: u64,

@@ -63,8 +63,8 @@ impl Gateway {
         is_ours.then_some((exchange, input))
     }
 
-    /// The transaction identifier of a notification. Its end can be computed by this gateway alone: so no client can answer for
-    /// another one, or write it into a body.
+    /// The transaction identifier of a notification. Only this gateway can compute its end, so no client can answer for
+    /// another client, or write it into a body.
     fn transaction(&self, session: &str, exchange: ExchangeKey, attempt: u8) -> String {
         let mut digest = DefaultHasher::new();
         (self.boot, session, exchange, attempt).hash(&mut digest);
@@ -90,7 +90,8 @@ impl Gateway {
 }
 
 impl MsrpOutcome {
-    /// The message is a notification of the client. It is taken, also about a message that is forgotten, as in pager mode.
+    /// The message is a notification of the client. As in pager mode, it is accepted even if the gateway has forgotten
+    /// the message.
     pub const NOTIFICATION: Self = Self::Delivered;
 }
 

@@ -15,13 +15,13 @@ use crate::wire::msrp::{
     ByteRange, Continuation, Frame, FrameWriter, Header, Ident, Method, MsrpUri, Path, Start,
 };
 
-/// Most clients of a person that are offered the same message.
+/// The largest number of clients of a person that are offered the same message.
 pub const MOST_OFFERS: usize = 8;
 
 /// Octets of a chunk. A larger one could not be interrupted (RFC 4975 §5.1).
 const CHUNK: u32 = 2048;
 
-/// Most chunks without a response. A slow client holds the rest back, so that it does not fill the memory of Kamailio's
+/// The largest number of chunks without a response. A slow client holds the rest back, so that it does not fill the memory of Kamailio's
 /// connection.
 const WINDOW: u32 = 8;
 
@@ -31,7 +31,7 @@ const RESPONSE_MS: u64 = 30_000;
 /// Milliseconds for the report after the last response.
 const REPORT_MS: u64 = 20_000;
 
-/// How often the timer looks whether the connection is still there.
+/// How often the timer checks whether the connection is open.
 const LOOK_MS: u64 = 500;
 
 /// A session that the gateway has offered.
@@ -49,7 +49,7 @@ pub struct SendingSession {
     pub own: Text<126>,
     /// The path to the client.
     pub path: Text<510>,
-    /// Where the INVITE went; empty: where its Request-URI says.
+    /// The next hop of the INVITE; empty: its Request-URI.
     pub next_hop: Text<254>,
     /// The socket that it was sent from; empty: any.
     pub socket: Text<62>,
@@ -399,7 +399,7 @@ impl SendingSession {
         self.token.as_str().get(4..).unwrap_or_default()
     }
 
-    /// The number of a chunk's transaction: only those who know the session's name can guess it.
+    /// The number of a chunk's transaction. It can be computed only with the session's name.
     fn random(&self, chunk: u32, attempt: u8) -> u64 {
         let mut digest = DefaultHasher::new();
         (self.token.as_str(), chunk, attempt).hash(&mut digest);

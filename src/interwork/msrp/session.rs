@@ -15,14 +15,14 @@ use crate::wire::msrp::{
     ByteRange, Continuation, FailureReport, Frame, Method, MsrpUri, Path, Start,
 };
 
-/// Most messages of a session that are incomplete, or whose outcome is not known. A sender need not wait for a response before its
+/// The largest number of messages of a session that are incomplete, or whose outcome is not known. A sender need not wait for a response before its
 /// next message (RFC 4975 §7.1.1), and a phone takes seconds for each.
 pub const MAX_MESSAGES: usize = 16;
 
 /// How many of them may be incomplete: each takes up to `msrp_max_size` octets of memory.
 const MAX_INCOMPLETE: usize = 4;
 
-/// How many delivered messages a session remembers: one of them that comes again is not delivered again.
+/// How many delivered messages a session remembers: a repetition of one of them is not delivered again.
 const MAX_DELIVERED: usize = 8;
 
 /// Milliseconds in which the first frame of a session must come: the client sends it at once (RFC 4975 §5.4).

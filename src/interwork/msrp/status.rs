@@ -69,7 +69,7 @@ const fn of_rp_cause(cause: u8) -> u16 {
     }
 }
 
-/// The status code for a SIP status code. 408 stands for all that may pass: the text may be sent again.
+/// The status code for a SIP status code. 408 is used for all temporary failures: the text may be sent again.
 pub(crate) const fn of_sip(status: u16) -> u16 {
     match status {
         400 => 400,

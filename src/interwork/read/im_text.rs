@@ -111,10 +111,10 @@ enum VisiblePart<'a> {
     Other(Entity<'a>),
 }
 
-/// Most nested multipart bodies.
+/// The largest number of nested multipart bodies.
 const MAX_DEPTH: usize = 4;
 
-/// Most characters of a media type that are shown.
+/// The largest number of characters of a media type that are shown.
 const MAX_NAME: usize = 40;
 
 fn shown(entity: Entity<'_>, depth: usize) -> Result<Vec<VisiblePart<'_>>, EntityError> {

@@ -10,7 +10,7 @@ use crate::sip::{Uri, asserted, push_user};
 use crate::interwork::Gateway;
 use crate::interwork::rules::identity::identity_of;
 
-/// Most identities that are read from one list.
+/// The largest number of identities that are read from one list.
 const MOST_IN_LIST: usize = 32;
 
 impl Gateway {

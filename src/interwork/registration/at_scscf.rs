@@ -7,7 +7,7 @@ use crate::base::Text;
 use crate::exchange::Identity;
 use crate::sip::{Capabilities, ContactsTold, RegisteredContact};
 
-/// Most contacts that are stored for one person.
+/// The largest number of contacts that are stored for one person.
 const MOST_CONTACTS: usize = 10;
 
 /// The registration as it is stored. Plain data: it can be kept in shared memory.

@@ -9,7 +9,7 @@ const ACCEPT: &str = "Accept: application/vnd.3gpp.sms, text/plain, message/cpim
 /// The option tag that a request with a list of recipients requires (RFC 5365 §4; mandatory in a 420).
 const UNSUPPORTED: &str = "Unsupported: recipient-list-message\r\n";
 
-/// When to come again after a failure that passes.
+/// Retry-After for a temporary failure.
 const RETRY_AFTER: &str = "Retry-After: 60\r\n";
 
 /// A final response with the header fields that belong to it.

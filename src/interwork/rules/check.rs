@@ -14,7 +14,7 @@ use crate::interwork::rules::values::{
 use crate::sip::{is_host, place};
 use crate::wire::RpAddress;
 
-/// Longest domain: an identity in it has to fit into what an exchange keeps.
+/// Longest domain: an identity in it must fit into the texts of an exchange.
 const MAX_DOMAIN: usize = 100;
 
 impl Policy {

@@ -9,7 +9,7 @@ pub enum Numbers {
     /// Valid in this domain only.
     #[default]
     Local,
-    /// It lacks `+` and this country code; with an empty country code, it lacks only the `+`.
+    /// The number lacks `+` and this country code; with an empty country code, it lacks only the `+`.
     Of(String),
     /// A normal number: here no number has a `+`.
     Plain,

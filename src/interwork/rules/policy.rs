@@ -67,13 +67,13 @@ pub struct Policy {
     pub anonymous: TpAddress,
     /// Numbers of emergency services.
     pub emergency: Vec<String>,
-    /// Most octets of a MESSAGE to a client.
+    /// The largest number of octets of a MESSAGE to a client.
     pub pager_limit: usize,
     /// Whether a longer text goes in several MESSAGEs to a client that takes no MSRP sessions.
     pub splits: bool,
-    /// Most short messages that one instant message becomes.
+    /// The largest number of short messages that one instant message becomes.
     pub max_segments: u8,
-    /// Most recipients of one instant message; 0: lists are refused.
+    /// The largest number of recipients of one instant message; 0: lists are refused.
     pub max_recipients: usize,
     /// Milliseconds within which all parts of a long short message must arrive.
     pub concat_timeout_ms: u64,

@@ -1,4 +1,4 @@
-//! Which failures may pass, and after which ones another service may succeed. No standard defines it.
+//! Which failures are temporary, and after which failures another service may succeed. No standard defines this.
 
 /// Status codes after which the same message may succeed later.
 const LATER: &[u16] = &[408, 422, 423, 430, 480, 486, 487, 491, 500, 502, 503, 504];
@@ -8,8 +8,7 @@ const OTHER: &[u16] = &[
     300, 302, 305, 380, 404, 405, 406, 408, 415, 430, 480, 488, 501, 504, 604, 606,
 ];
 
-/// RP-Causes of a phone (TS 24.011 §8.2.5.4) that may pass: memory capacity exceeded, and those of a network that is
-/// in between.
+/// Temporary RP-Causes of a phone (TS 24.011 §8.2.5.4): memory capacity exceeded, and those of a network in between.
 const RP_LATER: &[u8] = &[22, 27, 38, 41, 42, 47];
 
 /// Memory capacity exceeded: the message is for this phone, and for no other device (TS 29.002 §23.3.7).

@@ -18,7 +18,7 @@ parameters! {
         "identities that may send SMS-DELIVER: numbers or SIP URIs, separated by commas";
     sc_uri: Text("") default "none",
         "next hop of a service centre, `\"sip:192.0.2.10:5060\"`: instant messages for numbers that are not registered are submitted to it";
-    // What fits into a non-INVITE transaction, with room for the answer: its sender gives up after 32 s (RFC 3261 §17.1.2.2).
+    // The time of a non-INVITE transaction, less some time for the answer: its sender gives up after 32 s (RFC 3261 §17.1.2.2).
     hold_timeout: Number(20, 1..=30, "a number of seconds"),
         "seconds that the sender of an instant message waits for the phone's report before it gets `202`";
     im_timeout: Number(20, 1..=30, "a number of seconds"),

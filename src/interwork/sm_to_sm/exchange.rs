@@ -174,7 +174,7 @@ impl Turn<'_> {
         let mut queue = self.view.queue_of(identity, Party::Phone);
         let is_it = |im: &ImToSm| im.short_message().is_some_and(|(sender, _)| sender == from);
         let Some(im) = queue.find(is_it) else {
-            // Its outcome is on its way.
+            // The outcome is already known, and reaches the sender's side soon.
             return;
         };
         drop(queue);

@@ -88,7 +88,7 @@ impl Received<'_, '_> {
             part: None,
             ..self.prepared(self.sender.identity, &submit.user_data, None, translation)?
         };
-        // The recipient's side is found by it again.
+        // The recipient's side is found by this identity again.
         match sm.recipient.as_str() {
             "" => Err(nobody()),
             _ => Ok((sm, out)),

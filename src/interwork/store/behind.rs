@@ -1,11 +1,12 @@
-//! Stored messages that were not read when those before them failed.
+//! Stored messages that were not read because those before them failed.
 
 use crate::exchange::{Exchange, Now, StoredMessageState};
 
-/// The longest time that they wait without being looked at, in milliseconds: the end of their own validity is noticed then.
+/// The longest time that they wait without a check, in milliseconds: the check finds the end of their validity.
 const LONGEST_MS: u64 = 3_600_000;
 
-/// When a message that was just written is tried again; none for another exchange, and for a message that has not failed.
+/// The time of the next attempt of a message that was just written; none for another exchange, and for a message that
+/// has not failed.
 pub fn tried_again_ms(written: &Exchange) -> Option<u64> {
     match written {
         Exchange::StoredMessage(message) if message.state == StoredMessageState::Parking => {
@@ -15,8 +16,9 @@ pub fn tried_again_ms(written: &Exchange) -> Option<u64> {
     }
 }
 
-/// Until when the other messages of a recipient wait, whose first messages are tried again at these times: until the first of them,
-/// at most an hour. Their own time is over, so the schedule would find the recipient by them again at once.
+/// How long the other messages of a recipient wait, if its first messages are tried again at these times: until the
+/// first of these times, at most an hour. The other messages are due, so without this the schedule would find the
+/// recipient again at once.
 pub fn others_wait_until(again_ms: impl IntoIterator<Item = u64>, now: Now) -> Option<u64> {
     let first = again_ms.into_iter().min()?;
     Some(first.min(now.unix_ms + LONGEST_MS))

@@ -1,5 +1,5 @@
-//! Charging records of stored messages: one for the delivery. An instant message that was stored at once has one for its
-//! submission, too; of other messages the sender's side leaves that one.
+//! Charging records of stored messages: one for the delivery. An instant message that was stored at once has one for
+//! its submission, too; for other messages the sender's side writes that record.
 
 use crate::exchange::{
     Exchange, ImToSmTexts, Now, StoredContent, StoredMessage, StoredMessageState,
@@ -50,7 +50,7 @@ fn record_of(
 
 impl Gateway {
     /// The record of the submission of a message of an earlier start, whose sender was told before the end of that start, but
-    /// whose record may not have been written. None where another exchange has it.
+    /// whose record may not have been written. None if another exchange has it.
     pub fn submission_again(
         &self,
         exchange: &Exchange,

@@ -1,5 +1,5 @@
-//! Charging records on their way to `cdr_table`. Those of an exchange that the database keeps are written by the process that keeps it,
-//! before the row of the exchange goes; all others by a process of their own.
+//! Charging records for `cdr_table`. Records of an exchange that the database keeps are written by the process of
+//! `store_table`, before the row of the exchange is deleted; all others by a process of their own.
 
 use std::cell::Cell;
 
@@ -31,7 +31,8 @@ pub(super) fn in_order(storage: &Storage, step: &mut Step) {
     }
 }
 
-/// The submission of a stored message that an earlier start or a dead node has opened, in case that ended before it was written.
+/// The record of the submission of a stored message that an earlier start or a dead node has opened, in case it was not
+/// written before the end.
 pub(super) fn submission_again(storage: &Storage, exchange: &Exchange, texts: &Texts) {
     let state = state();
     let key = exchange.key();
@@ -53,7 +54,7 @@ pub(super) fn submission_of_left(storage: &Storage, exchange: &Exchange, texts: 
     }
 }
 
-/// A record that an effect brings. One with a number waits for the database already.
+/// A record of an effect. A record with a number is already queued for the database.
 pub(super) fn write(record: &mut ChargingRecord, request: Option<Request<'_>>) {
     if record.number == 0 {
         complete(record, request);

@@ -2,9 +2,10 @@
 //!
 //! Start: SIP workers wait until usrloc has loaded the registrations, so that no registered person gets 480.
 //!
-//! Stop: Kamailio ends its processes at once, even during a message, and even where they hold a lock or change shared memory: then its
-//! own end hangs or breaks. So this module handles SIGTERM and SIGINT first: it refuses new messages until no exchange is open, or until
-//! `stop_timeout` is over. Then it handles no request any more, and passes the signal to Kamailio when all processes sleep.
+//! Stop: Kamailio ends its processes at once, even in the middle of a message, and even while they hold a lock or
+//! change shared memory: then Kamailio's own shutdown hangs or crashes. So this module handles SIGTERM and SIGINT
+//! first: it refuses new messages until no exchange is open, or until `stop_timeout` is over. Then it handles no
+//! request any more, and passes the signal to Kamailio when all processes sleep.
 
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
@@ -28,7 +29,7 @@ const LAST_WORD: Duration = Duration::from_millis(100);
 /// The longest time for the last charging records, before Kamailio ends.
 const LAST_RECORDS_MS: u64 = 1_000;
 
-/// The longest time in which processes come to the end of their work, before Kamailio ends.
+/// The longest time for processes to finish their work, before Kamailio ends.
 const LAST_WORK_MS: u64 = 1_000;
 
 /// How many messages are open: the sender waits for an answer or for a report. Parts that wait for other parts do not count, nor do
@@ -107,7 +108,7 @@ impl signals::Rule for StopRule {
                 false
             }
             STOPS | CLOSES if since_ms < SAME_SIGNAL_MS => false,
-            // The timer process has sent it, or this is the second signal: Kamailio ends at once.
+            // The timer process has sent the signal, or this is the second signal: Kamailio ends at once.
             _ => {
                 stage.phase.store(ENDS, SeqCst);
                 true

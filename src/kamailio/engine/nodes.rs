@@ -74,7 +74,7 @@ struct Watch {
     claimed: Vec<Claimed>,
 }
 
-/// The row of an exchange that this node has claimed, or another one; nothing where it cannot be read.
+/// The row of an exchange that this node has claimed, or another one; none if it cannot be read.
 type Claimed = (ExchangeKey, Option<(Exchange, Texts)>);
 
 thread_local! {
@@ -82,7 +82,7 @@ thread_local! {
     static WATCH: RefCell<Watch> = RefCell::default();
 }
 
-/// Gives a sign of life, and looks for those of the others.
+/// Gives a sign of life, and reads those of the other nodes.
 pub(super) fn look(storage: &Storage) {
     let nodes = &state().nodes;
     if nodes.are_several() {
@@ -152,7 +152,7 @@ impl Watch {
     }
 }
 
-/// Asks a node whether it lives.
+/// Sends an OPTIONS to a node, to see whether it lives.
 fn ask(node: u16, uri: &str) {
     if uri.is_empty() {
         return;

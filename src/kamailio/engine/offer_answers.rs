@@ -97,7 +97,7 @@ fn is_open_offer(session: &SendingSession) -> bool {
     )
 }
 
-/// Takes a frame of a session that the gateway has offered. False: there is none of this name.
+/// Handles a frame of a session that the gateway has offered. False: there is no session of this name.
 pub(crate) fn frame(token: &str, frame: &Frame<'_>, connection: i32) -> bool {
     let (state, now_ms) = (state(), now().unix_ms);
     let received = state.offers.with(token, &state.msrp_limits, |open| {

@@ -44,7 +44,7 @@ pub(crate) fn offer(
 ) -> Result<(), Unsent> {
     let (state, now_ms) = (state(), now().unix_ms);
     let socket = state.msrp_socket.as_deref().ok_or(Unsent::NoSocket)?;
-    // A client in a browser opens a WebSocket where its SIP goes to.
+    // A client in a browser opens a WebSocket to the server of its SIP connection.
     let is_websocket = route.hop().is_some_and(|hop| hop.is_websocket());
     let websocket = route.socket.as_deref().filter(|_| is_websocket);
     let own = OwnPlace::of_socket(websocket.unwrap_or(socket)).ok_or(Unsent::NoSocket)?;
@@ -211,7 +211,7 @@ pub(crate) fn end(token: &Token) {
     }
 }
 
-/// Takes an offer back. Its final response still comes.
+/// Cancels an offer. Its final response still comes.
 fn take_back(token: &Token) {
     let state = state();
     let invite = state
@@ -244,7 +244,7 @@ pub(crate) fn dialog_of(reply: Reply<'_>) -> Option<SessionDialog> {
         .unwrap_or_default();
     Some(SessionDialog {
         call_id: Text::new(reply.call_id()?)?,
-        // The gateway has written it: the tag comes last.
+        // The gateway has written this header field: the tag comes last.
         from: Text::new(from.rsplit_once(";tag=")?.0)?,
         to: Text::new(uri_of(to)?)?,
         peer_tag: Text::new(&tag(to)?)?,
@@ -290,11 +290,11 @@ struct InDialog<'a> {
 }
 
 impl<'a> InDialog<'a> {
-    /// The next hop and the socket where there are no proxies in the dialog; either may be empty.
+    /// The next hop and the socket if there are no proxies in the dialog; either may be empty.
     fn of(dialog: &'a SessionDialog, own_tag: &'a str, (hop, socket): (&str, &'a str)) -> Self {
         let routes = dialog.routes.as_str();
         let (headers, next_hop) = match routes {
-            // The client is where the INVITE went, or came from, whatever its Contact says.
+            // The client is at the address of the INVITE, whatever its Contact is.
             "" => (String::new(), Some(hop).filter(|hop| !hop.is_empty())),
             routes => (["Route: ", routes, "\r\n"].concat(), first_uri(routes)),
         };

@@ -1,4 +1,4 @@
-//! Which of its own addresses the gateway gives to a client.
+//! The address of the gateway that a client gets.
 
 use std::net::SocketAddr;
 
@@ -21,7 +21,7 @@ impl OwnPlace {
         nearest(transport, place).map(|socket| Self::new(socket, is_secure))
     }
 
-    /// The places for TCP and TLS that are nearest to this socket; none where Kamailio does not listen.
+    /// The places for TCP and TLS that are nearest to this socket; none if Kamailio does not listen.
     pub(crate) fn nearest_to(name: &str) -> Vec<Self> {
         let Some((_, place)) = place_of(name) else {
             return Vec::new();

@@ -105,7 +105,7 @@ pub(crate) fn watch_copies() -> bool {
     static BEFORE_SCRIPT: ScriptCallback = ScriptCallback {
         name: "before the script",
         when: When::BeforeRequest,
-        // While the gateway ends, peers get no answer; they repeat their requests.
+        // While the gateway stops, peers get no answer; they repeat their requests.
         run: |msg| !state().lifecycle.is_closed() && !msg.request().is_some_and(repeat),
     };
     BEFORE_SCRIPT.register()

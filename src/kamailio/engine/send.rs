@@ -74,7 +74,7 @@ fn send_message(message: &MessageOut, route: &Route, tie: Option<Tie>) -> Result
     route.send(request)
 }
 
-/// An RP-DATA, and the contact that is next to get it.
+/// An RP-DATA, and the next contact that gets it.
 pub(crate) struct NextContact {
     /// The route to the contact that is next.
     route: Option<Route>,
@@ -143,7 +143,7 @@ pub(super) fn send_within(
     }
 }
 
-/// Sends a request that waits this many milliseconds for its final response. False: it has not left.
+/// Sends a request that waits this many milliseconds for its final response. False: it was not sent.
 pub(super) fn leaving<R>(timeout_ms: u64, send: impl FnOnce() -> R) -> (R, bool) {
     let before = LEAVING.replace(Leaving::With(timeout_ms));
     let sent = send();

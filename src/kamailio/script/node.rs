@@ -64,7 +64,7 @@ pub(super) fn of(msg: SipMsg<'_>) -> Option<String> {
                 return None;
             };
             let is_here = state.table.lock_of(exchange, now().unix_ms).is_some();
-            // One that this start has opened is here, or has ended.
+            // An exchange that this start has opened is in memory, or has ended.
             let is_own = exchange.node() == state.nodes.node();
             if is_here || is_own && !state.charging.is_earlier(exchange) {
                 return None;

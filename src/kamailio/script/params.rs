@@ -135,7 +135,7 @@ impl ParameterSource<'static> for Configuration {
 /// The parameters as they were read.
 static READ: OnceLock<(Settings<'static>, HostSettings<'static>)> = OnceLock::new();
 
-/// Each parameter with its value as it was read.
+/// Each parameter with its value in the configuration.
 pub(crate) fn values() -> impl Iterator<Item = (&'static Parameter, ParameterValue<'static>)> {
     let read = READ.get().into_iter();
     read.flat_map(|(settings, host)| settings.values().chain(host.values()))
@@ -373,7 +373,7 @@ fn outbound_proxy(hop: &'static str) -> Result<&'static str, String> {
     Err(wanted("outbound_proxy", hop, &what))
 }
 
-/// A flag whose range was checked, as a mask; none where it is -1.
+/// A flag whose range was checked, as a mask; none if it is -1.
 fn mask(flag: i64) -> u32 {
     u32::try_from(flag).map_or(0, |flag| 1 << flag)
 }

@@ -126,8 +126,8 @@ fn im_to_list(msg: SipMsg<'_>) -> i32 {
             return FALSE;
         }
     };
-    // One bucket is locked at a time. So: open all exchanges, answer the sender, then send all messages. With a database all exchanges
-    // are written before, and `IPSMGW STORE` does the rest.
+    // One bucket is locked at a time. So: open all exchanges, answer the sender, then send all messages. With a
+    // database all exchanges are written first, and `IPSMGW STORE` answers and sends.
     let request = reply_to(msg);
     let mut to_be_written = Vec::new();
     let mut listed: Vec<(ExchangeKey, &TranslatedDelivery)> = Vec::with_capacity(deliveries.len());

@@ -1,4 +1,4 @@
-//! The functions of the routing script for messages that are stored until their recipient is there.
+//! The functions of the routing script for messages that are stored until their recipient registers.
 
 use crate::interwork::{self, Input};
 

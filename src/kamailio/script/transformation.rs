@@ -8,7 +8,7 @@ use crate::kamailio::sys::pv;
 /// `{ipsmgw.NAME}`.
 pub(crate) struct Transformation;
 
-/// The only one, so far.
+/// The only transformation.
 const NUMBER: &str = "number";
 
 impl pv::Transformation for Transformation {

@@ -1,4 +1,4 @@
-//! Who may: the service-level interworking authorisation of each identity (rows AUT-1, AUT-4, AUT-5).
+//! The service-level interworking authorisation of each identity (rows AUT-1, AUT-4, AUT-5).
 //! Kept in a database table, read into shared memory at start, changed live by RPC.
 
 use std::sync::atomic::Ordering::Relaxed;
@@ -23,7 +23,7 @@ pub(crate) struct Authorizations {
 #[derive(Clone, Copy)]
 struct Entry {
     may: Authorization,
-    /// The newest reload that has seen it.
+    /// The newest reload that has read it.
     seen: u32,
 }
 
@@ -34,7 +34,7 @@ const SM_TO_IM: &str = "sm2im";
 const IM_TO_SM: &str = "im2sm";
 
 impl Authorizations {
-    /// In mod_init. Without a database all that is set lives until Kamailio stops.
+    /// In mod_init. Without a database, authorisations are lost when Kamailio stops.
     pub(crate) fn new(
         url: &'static str,
         table: &'static str,
@@ -74,7 +74,7 @@ impl Authorizations {
     /// Changes what an identity may, in the table first.
     pub(crate) fn set(&self, identity: &Identity, may: Authorization) -> Result<(), DatabaseError> {
         if let Some(database) = &self.database {
-            // As people write it, and as `reload` reads it: a number, or a SIP URI.
+            // The form in the table and in RPC commands: a number, or a SIP URI.
             let name = match identity.as_str() {
                 number if number.starts_with('+') => number.to_owned(),
                 address => format!("sip:{address}"),
@@ -91,7 +91,7 @@ impl Authorizations {
         self.put(identity, may, self.reloads.load(Relaxed))
     }
 
-    /// Reads the table again; says how many entries it has.
+    /// Reads the table again; returns its number of entries.
     pub(crate) fn reload(&self) -> Result<usize, DatabaseError> {
         let Some(database) = &self.database else {
             return Ok(0);

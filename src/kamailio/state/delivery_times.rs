@@ -54,7 +54,7 @@ pub(crate) fn count(kind: Kind, to_phone: bool, took_ms: u32) {
     }
 }
 
-/// Where the counter stands; `None` for messages that have no counters.
+/// The index of the counter; `None` for messages without counters.
 fn place(kind: Kind, to_phone: bool, took_ms: u32) -> Option<usize> {
     let direction = match kind {
         Kind::SmToIm if to_phone => 2,

@@ -26,7 +26,7 @@ use crate::kamailio::sys::sharing::Shm;
 /// The largest table that a generation number and memory make sense for.
 pub(crate) const MOST_PENDING: i32 = 1_000_000;
 
-/// The gateway at work. Nothing in it changes after mod_init but the tables, which have locks of their own.
+/// The state of the gateway. After mod_init only the tables change, which have locks of their own.
 pub(crate) struct GatewayState {
     pub(crate) gateway: Gateway,
     pub(crate) table: Table,

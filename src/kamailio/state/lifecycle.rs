@@ -90,7 +90,7 @@ impl Lifecycle {
         self.stage.disabled.store(u32::from(!enabled), SeqCst);
     }
 
-    /// `ipsmgw.drain`: takes nothing new, or takes it again.
+    /// `ipsmgw.drain`: refuses new messages, or accepts them again.
     pub(crate) fn drain(&self, drains: bool) {
         let (from, to) = if drains {
             (SERVES, DRAINS)

@@ -1,4 +1,4 @@
-//! What all processes share: the open exchanges and the tables beside them.
+//! The state that all processes share: the open exchanges, and other tables.
 //!
 //! Tables are generic over memory and lock (`sys::sharing`), so they are tested without Kamailio: unit tests with several
 //! threads, Miri, loom (`tests/state/run`). `kamailio/mod.rs` names those that are.

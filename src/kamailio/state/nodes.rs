@@ -68,7 +68,7 @@ fn is_at(node: &OtherNode, source: &str) -> bool {
     node == source || source.strip_suffix(":5060") == Some(&node)
 }
 
-/// The place of a node in the round that begins with the node that has opened an exchange.
+/// The position of a node in the order that begins with the node that has opened an exchange.
 const fn place(node: u16, opened_by: u16) -> u16 {
     node.wrapping_sub(opened_by)
 }
@@ -192,7 +192,7 @@ impl Nodes {
         others.find(|other| other.number == number && other.is_alive)
     }
 
-    /// The node that may have this exchange, which is not here: the one that has opened it, or has taken it over.
+    /// The node that may have this exchange, which is not on this node: the node that has opened it, or has taken it over.
     pub(crate) fn that_may_have(&self, exchange: ExchangeKey, source: &str) -> Option<OtherNode> {
         next_holder(exchange.node(), self.node(), source, self.others())
     }
@@ -202,8 +202,9 @@ impl Nodes {
         next_holder(0, self.node(), source, self.others())
     }
 
-    /// The node that joins the parts of this sender's long messages, if it is another one. All nodes choose the same, as far as
-    /// they agree on which nodes live. Each choice has a greater weight than the one before, so no message goes in a circle.
+    /// The node that joins the parts of this sender's long messages, if it is another one. All nodes choose the same
+    /// node, if they agree on which nodes live. Each choice has a greater weight than the one before, so no message
+    /// goes in a circle.
     pub(crate) fn that_joins(&self, sender: &str) -> Option<OtherNode> {
         let others = self.others().into_iter().filter(|other| other.is_alive);
         let best = others.max_by_key(|other| weight(sender, other.number))?;

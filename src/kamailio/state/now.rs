@@ -1,4 +1,4 @@
-//! What time it is, as the core wants to know it.
+//! The current time for the core.
 
 use std::sync::OnceLock;
 
@@ -6,8 +6,8 @@ use crate::exchange::Now;
 
 use crate::kamailio::sys::clock;
 
-/// Milliseconds since 1970 UTC at which the monotonic clock was 0, by the wall clock when the gateway started. mod_init asks
-/// first, so all processes go by the same.
+/// Milliseconds since 1970 UTC at which the monotonic clock was 0, by the wall clock when the gateway started. mod_init
+/// calls this first, so all processes have the same value.
 static MONOTONIC_ZERO_MS: OnceLock<u64> = OnceLock::new();
 
 /// One reading of the clocks.

@@ -1,7 +1,8 @@
-//! Who is who: the identities of the people here, and who of them an S-CSCF has registered.
+//! The identities of people, and which people an S-CSCF has registered.
 //!
-//! All of it stands in shared memory; a look-up takes one or two short locks. The operator's table is read at start and
-//! by `ipsmgw.reload`. What an S-CSCF says is written to the database before its REGISTER is answered, so a restart keeps it.
+//! All of this is in shared memory; a look-up takes one or two short locks. The operator's table is read at start and
+//! by `ipsmgw.reload`. Data from an S-CSCF is written to the database before its REGISTER is answered, so it survives a
+//! restart.
 
 use std::collections::HashSet;
 use std::sync::atomic::Ordering::Relaxed;
@@ -18,7 +19,7 @@ use crate::kamailio::sys::database::{Database, DatabaseError, Row, Value};
 use crate::kamailio::sys::setting_error::SettingError;
 use crate::kamailio::sys::sharing::{AtomicU32, Memory, Shm, ShmBox, plain};
 
-/// Where it is kept; an empty name: nowhere.
+/// The name of its table; empty: it is not kept.
 #[derive(Clone, Copy)]
 pub(crate) struct Tables {
     /// The operator's: `identity`, `person`.
@@ -33,7 +34,7 @@ pub(crate) struct People {
     owners: SharedMap<Shm, Owner>,
     registered: SharedMap<Shm, AtScscf>,
     subscriptions: SharedMap<Shm, Subscription>,
-    /// The URI with which a person's client has registered here, where that is not the person's identity.
+    /// The URI with which a person's client has registered here, if it differs from the person's identity.
     names: SharedMap<Shm, Text<126>>,
     database: Option<Database>,
     tables: Tables,
@@ -47,7 +48,7 @@ struct Owner {
     person: Identity,
     /// 0: from the operator's table. Else the round of the person's registration in which an S-CSCF has sent it.
     round: u32,
-    /// Of the operator's: the newest reload that has seen it.
+    /// For entries of the operator: the newest reload that has read it.
     seen: u32,
     /// False: the database could not be written.
     is_written: bool,
@@ -242,7 +243,7 @@ impl People {
                     false => owner,
                 });
             };
-            // Nothing new is made, so this takes no memory.
+            // No entry is added, so this takes no memory.
             let _ = self.owners.change(&new.identity, forget);
         }
         tracing::warn!(
@@ -250,7 +251,7 @@ impl People {
         );
     }
 
-    /// Keeps what an S-CSCF has said of a person; `write` puts it into the database.
+    /// Stores the data of an S-CSCF about a person; `write` writes it to the database.
     pub(crate) fn register(&self, person: &Identity, registered: AtScscf) {
         let put = |place: &mut Option<AtScscf>| *place = Some(registered);
         if self.registered.change(person, put).is_err() {
@@ -360,7 +361,7 @@ impl People {
             .retain_part(part, PARTS, |_, owner| self.counts(owner));
     }
 
-    /// Reads the operator's table again; says how many identities it has.
+    /// Reads the operator's table again; returns its number of identities.
     pub(crate) fn reload(&self, gateway: &Gateway) -> Result<usize, DatabaseError> {
         let Some(database) = self.database.as_ref().filter(|_| self.are_known()) else {
             return Ok(0);

@@ -46,7 +46,7 @@ impl<M: Memory> Refusals<M> {
         })
     }
 
-    /// A socket's queue is so full now, in percent: for how many milliseconds it has not been empty.
+    /// Notes that a socket's queue is this full, in percent. Returns for how many milliseconds it has not been empty.
     pub(crate) fn standing(&self, socket: c_int, percent: u32, now_ms: u64) -> u32 {
         let seen = &self.queues[socket.unsigned_abs() as usize % SOCKETS];
         let mut queue = Queue {
@@ -59,7 +59,7 @@ impl<M: Memory> Refusals<M> {
         standing_ms
     }
 
-    /// What became of an earlier copy of a request; nothing where none is known.
+    /// The fate of an earlier copy of a request; none if no copy is known.
     pub(crate) fn recall(&self, digest: u64, now_ms: u64) -> Option<EarlierCopy> {
         let (note, age_ms) = recent::recall(&self.requests, digest, now_ms)?;
         (age_ms < REFUSED_FOR_MS).then_some(match note {
@@ -76,7 +76,7 @@ impl<M: Memory> Refusals<M> {
         recent::remember(&self.requests, digest, note, now_ms);
     }
 
-    /// A request is refused; true where the log is to say so.
+    /// A request is refused; true if this must be logged.
     pub(crate) fn refuse(&self, digest: u64, now_ms: u64) -> bool {
         self.remember(digest, EarlierCopy::Refused, now_ms);
         self.overload.with(|overload| overload.refused(now_ms))

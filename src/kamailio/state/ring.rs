@@ -4,7 +4,8 @@ use crate::kamailio::sys::sharing::{Memory, Plain, plain};
 
 /// First in, first out.
 pub(super) struct Ring<M: Memory, T: Plain> {
-    /// How many were ever put in, and taken out. The number of places is a power of two, so both may start again at 0.
+    /// How many values were put in and taken out since the start. The number of places is a power of two, so both
+    /// counters may wrap around.
     put: u32,
     taken: u32,
     places: M::Array<T>,

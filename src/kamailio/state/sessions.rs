@@ -250,7 +250,7 @@ impl<M: Memory, S: Session> Sessions<M, S> {
         Some(last)
     }
 
-    /// The messages of this session do not wait any longer: there is room for those of the next session at its place.
+    /// The messages of this session do not wait any longer, so the next session at this place has room for its messages.
     fn wait_no_longer(&self, token: &str) {
         if self.waits.load(Relaxed) == 0 {
             return;

@@ -12,7 +12,7 @@ const BUCKETS: usize = 65_536;
 /// Values by identity. Each entry is made and freed on its own; a look-up holds the lock of one bucket.
 pub(crate) struct SharedMap<M: Memory, V: Plain> {
     buckets: M::Array<Guarded<M::Lock, Chain<M, V>>>,
-    /// How many entries there are: most look-ups are in maps that are empty.
+    /// The number of entries: most look-ups are in empty maps.
     entries: M::Box<AtomicU64>,
     /// Keyed before the fork, so that all processes agree.
     hasher: RandomState,

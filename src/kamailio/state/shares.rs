@@ -14,11 +14,11 @@ struct Share {
 
 /// The shares of all senders.
 pub(super) struct Shares<M: Memory> {
-    /// Most exchanges that one sender may have open.
+    /// The largest number of exchanges that one sender may have open.
     most: u32,
     /// Ends of the chains; their number is a power of two.
     heads: M::Array<u32>,
-    /// A place for each exchange that can be open: more senders there cannot be.
+    /// One place for each exchange that can be open: there cannot be more senders.
     places: M::Array<Share>,
     /// First of the places that were used and are free again.
     free: u32,

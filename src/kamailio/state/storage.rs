@@ -131,7 +131,7 @@ pub(crate) struct Storage {
     reads: Reads,
     /// Recipients with stored messages.
     pub(crate) stored_for: StoredFor<Shm>,
-    /// Those to whom stored messages are delivered now, or next.
+    /// Recipients to whom stored messages are delivered now, or next.
     pub(crate) delivered_to: StoredFor<Shm>,
     /// Stored messages that an operator drops.
     drops: ShmBox<Guarded<<Shm as Memory>::Lock, Keys>>,
@@ -140,17 +140,17 @@ pub(crate) struct Storage {
 /// Limits of the stored messages.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct StoreLimits {
-    /// Most in all.
+    /// The largest number of stored messages in all.
     pub(crate) all: usize,
-    /// Most of one recipient.
+    /// The largest number for one recipient.
     pub(crate) recipient: usize,
-    /// Most of one sender.
+    /// The largest number of one sender.
     pub(crate) sender: usize,
-    /// Most that are being delivered.
+    /// The largest number that are being delivered.
     pub(crate) under_way: usize,
 }
 
-/// Who is read next, and whether `delivered_to` has the recipient since then.
+/// Recipients whose messages are read next, and whether `delivered_to` has the recipient because of that.
 #[derive(Clone, Copy)]
 pub(crate) struct NextRead {
     pub(crate) identity: Identity,
@@ -240,7 +240,7 @@ impl Storage {
         let work = Work::Ask;
         let is_put = queue.waiting.put(Waiting { key, work });
         if is_put {
-            // Before the process can take it: the number never falls below 0.
+            // Counted before the process can take it: so the number never falls below 0.
             self.waiting.fetch_add(1, Relaxed);
             drop(queue);
             self.bell.ring();
@@ -327,7 +327,7 @@ impl Storage {
         self.going.fetch_add(1, Relaxed);
     }
 
-    /// It has put them into the queue.
+    /// The process has put its changes into the queue.
     pub(crate) fn rows_go_now(&self) {
         self.going.fetch_sub(1, Relaxed);
         self.bell.ring();
@@ -371,7 +371,7 @@ impl Storage {
         self.is_away.swap(u32::from(is_away), Relaxed) != u32::from(is_away)
     }
 
-    /// An operator drops a stored message. False: too many at once.
+    /// An operator drops a stored message. False: too many messages are being dropped.
     pub(crate) fn drop(&self, key: ExchangeKey) -> bool {
         let is_put = self.drops.lock().put(Some(key));
         self.bell.ring();
@@ -398,7 +398,7 @@ impl Storage {
         self.bell.ring();
     }
 
-    /// The next recipient whose stored messages are read. The process takes who `is_shown` out of `delivered_to` once.
+    /// The next recipient whose stored messages are read. If `is_shown`, the process removes it from `delivered_to` once.
     pub(crate) fn next_read(&self) -> Option<NextRead> {
         self.reads.take()
     }

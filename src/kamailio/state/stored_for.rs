@@ -1,6 +1,6 @@
-//! Recipients of stored messages, as all processes see them without the database and without a lock: counters at the places that
-//! the digest of a recipient names. It never denies a recipient who is in it. One who is not is taken for one of them by
-//! chance, rarely: there are sixteen counters for each message that may be stored, up to a bound.
+//! Recipients of stored messages, for all processes, without the database and without a lock: counters at the places
+//! that the digest of a recipient selects (a Bloom filter). A recipient who is in it is always found. Another recipient
+//! is found by mistake only rarely: there are sixteen counters for each message that may be stored, up to a bound.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::atomic::Ordering::Relaxed;

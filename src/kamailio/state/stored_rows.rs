@@ -42,14 +42,14 @@ pub(crate) enum RowChange<'w> {
     Delete(ExchangeKey),
     /// This node takes the exchange from another one, or from where it waits (0), if it is still there.
     Claim(ExchangeKey, u16),
-    /// A message that this node has claimed, and does not have in memory: it waits again, and its time has come.
+    /// A message that this node has claimed, and does not have in memory: it waits again, and is due.
     Release(ExchangeKey),
 }
 
 /// The row of an exchange.
 pub(crate) struct Row {
     key: ExchangeKey,
-    /// Whether the table may have no row of it yet. Else a row that is not there has ended, on another node.
+    /// Whether the table may have no row of it yet. Else a missing row means that another node has ended the exchange.
     may_be_new: bool,
     /// Whether no node has it in memory from now on.
     is_at_rest: bool,
@@ -334,7 +334,7 @@ impl StoredRows {
         }
     }
 
-    /// Of each recipient whose messages wait for another attempt: the other messages wait, too.
+    /// If messages of a recipient wait for another attempt, its other messages wait, too.
     fn put_off_the_rest(&self, changes: &[RowChange<'_>]) -> Result<(), DatabaseError> {
         let mut again: HashMap<&str, Vec<u64>> = HashMap::new();
         for change in changes {
@@ -373,7 +373,7 @@ impl StoredRows {
         if !self.is_shared {
             return self.database.delete(self.table, &[id]);
         }
-        // What another node has taken over is left to that node.
+        // An exchange that another node has taken over is left to that node.
         [self.node, AT_REST].into_iter().try_for_each(|node| {
             let node = ("node", Value::Number(node.into()));
             self.database.delete(self.table, &[id, node])
@@ -413,7 +413,7 @@ impl StoredRows {
     }
 }
 
-/// A message that waits again, and whose time has come.
+/// A message that waits again and is due.
 const RELEASED: [Field<'static>; 2] = [
     ("node", Value::Number(AT_REST as std::os::raw::c_int)),
     ("due", Value::Long(0)),
@@ -429,7 +429,7 @@ fn id(key: ExchangeKey) -> String {
     format!("{:04x}-{:014x}", key.node(), key.serial())
 }
 
-/// A text in a statement. Nothing for characters that some engine reads in another way; no identity has them.
+/// A text in a statement. None if it has characters that some engine reads in another way; no identity has them.
 fn quoted(text: &str) -> Option<String> {
     let is_plain = !text.contains(|c: char| c == '\\' || c.is_control());
     is_plain.then(|| format!("'{}'", text.replace('\'', "''")))

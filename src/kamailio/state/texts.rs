@@ -16,7 +16,7 @@ const IN_BLOCK: usize = MOST_TEXT - IN_PLACE;
 /// One block for this many places.
 const PLACES_PER_BLOCK: u32 = 4;
 
-/// The texts of one exchange, as far as its place has room for them.
+/// The texts of one exchange, up to the size of its place.
 pub(super) struct PlacedTexts {
     /// Octets in all.
     len: u32,
@@ -99,7 +99,7 @@ impl<M: Memory> Blocks<M> {
         places.div_ceil(PLACES_PER_BLOCK)
     }
 
-    /// Takes a block. Whoever has a claim to one finds one.
+    /// Takes a block. A caller that has reserved a block finds one.
     fn take(&self) -> Option<u32> {
         let words = (0_u32..).zip(self.taken.iter());
         words
@@ -123,7 +123,7 @@ impl<M: Memory> Blocks<M> {
         self.blocks.get(block as usize)
     }
 
-    /// Writes the texts of an exchange; as far as there is room.
+    /// Writes the texts of an exchange, up to the room for them.
     pub(super) fn write(&self, place: &mut PlacedTexts, texts: &Texts) {
         let octets = texts.as_octets();
         let octets = octets.get(..place.room()).unwrap_or(octets);

@@ -49,7 +49,7 @@ plain!(struct Past { call_id, opened_ms, took_ms, ended });
 type Place<M, V> = Guarded<<M as Memory>::Lock, Option<V>>;
 
 pub(crate) struct Trace<M: Memory> {
-    /// An exchange has its place by the low bits of its number. No two that are open share a place (`table/serials.rs`).
+    /// An exchange has its place by the low bits of its number. No two open exchanges share a place (`table/serials.rs`).
     open: M::Array<Place<M, Known>>,
     /// The newest outcome goes to the place of the oldest.
     ended: M::Array<Place<M, Past>>,
@@ -97,7 +97,8 @@ impl<M: Memory> Trace<M> {
         }
     }
 
-    /// The outcome of a message is known. Gives the milliseconds from its request; `None` for an exchange that no request opened.
+    /// The outcome of a message is known. Returns the milliseconds since its request; `None` for an exchange that no
+    /// request opened.
     pub(crate) fn ended(&self, ended: Ended, now_ms: u64) -> Option<u32> {
         let place = self.place(ended.exchange)?;
         let past = place.with(|place| {
@@ -128,7 +129,7 @@ impl<M: Memory> Trace<M> {
             .map(|known| known.call_id)
     }
 
-    /// All that is known of messages with this Call-ID: the open ones and what ended lately, each once.
+    /// All messages with this Call-ID: those that are open or ended a short time ago, each once.
     pub(crate) fn of(&self, call_id: &str) -> Vec<Known> {
         let mut found: Vec<Known> = Vec::new();
         let open = self.open.iter().filter_map(|place| {

@@ -13,7 +13,7 @@ pub(super) fn octets(ip: &ffi::ip_addr) -> &[u8; 16] {
     unsafe { &ip.u.addr }
 }
 
-/// An address; nothing where Kamailio has none.
+/// An address; none if Kamailio has none.
 pub(super) fn ip_address(ip: &ffi::ip_addr) -> Option<IpAddr> {
     let octets = *octets(ip);
     match ip.len {

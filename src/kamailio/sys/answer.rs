@@ -29,7 +29,7 @@ impl Request<'_> {
         }
     }
 
-    /// Answers it without a transaction; it gets none.
+    /// Answers the request without a transaction.
     pub(crate) fn answer_without_transaction(&self, response: Response<'_>) -> bool {
         self.add_to_answer(response.headers);
         let reason = Lent::new(response.reason.as_bytes());
@@ -49,7 +49,7 @@ impl Request<'_> {
         unsafe { (modules().sl.dreply)(msg, status, &mut reason, &mut tag) >= 0 }
     }
 
-    /// Answers it as the request of tm's current transaction. False where there is none, or it has its final response.
+    /// Answers it as the request of tm's current transaction. False if there is none, or it has its final response.
     pub(crate) fn answer_in_transaction(&self, response: Response<'_>) -> bool {
         self.add_to_answer(response.headers);
         let mut octets = [0; LONGEST_REASON + 1];

@@ -10,7 +10,7 @@ use super::calls;
 pub(crate) struct Bell(File);
 
 impl Bell {
-    /// Before the fork; `None` where the kernel has no descriptor left.
+    /// Before the fork; `None` if the kernel has no descriptor left.
     pub(crate) fn new() -> Option<Self> {
         let descriptor = calls::eventfd(0, 0);
         // SAFETY: a new descriptor, which nothing else owns.

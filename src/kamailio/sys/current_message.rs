@@ -33,7 +33,7 @@ pub(crate) fn depth() -> u32 {
     CURRENT.get().1
 }
 
-/// Shows the current message to `look`; none where this process runs no function of the script.
+/// Shows the current message to `look`; none if this process runs no function of the script.
 pub(crate) fn look<T>(look: impl FnOnce(Option<SipMsg<'_>>) -> T) -> T {
     // SAFETY: NULL, or the message that `with` borrows: it takes the pointer away before its borrow ends, and `look` cannot
     // keep it.

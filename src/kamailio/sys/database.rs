@@ -255,7 +255,7 @@ impl Database {
     }
 }
 
-/// The functions that the module of this name exports for srdb1; `None` where it is not loaded.
+/// The functions that the module of this name exports for srdb1; `None` if it is not loaded.
 fn functions_of(module: &str) -> Option<db_func_t> {
     let name = CString::new(module).ok()?;
     let mut functions = db_func_t::default();

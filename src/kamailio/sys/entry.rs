@@ -26,7 +26,7 @@ pub(crate) trait Function<const N: usize> {
     /// The check of its arguments, if there is one.
     const CHECK: Option<Check>;
 
-    /// Whether Kamailio may call it without a message: then it gets Kamailio's stand-in for one.
+    /// Whether Kamailio may call it without a message: then it gets Kamailio's faked request.
     const WITHOUT_MESSAGE: bool = false;
 
     /// Runs it on a message. Above 0: true; below: false; 0 ends the script.

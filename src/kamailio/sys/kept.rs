@@ -44,7 +44,7 @@ impl<'t, T> Kept<'t, T> {
         unsafe { self.raw.as_ref() }
     }
 
-    /// What one of its own pointers leads to; nothing for NULL.
+    /// What one of its own pointers leads to; none for NULL.
     pub(super) fn follow<U>(self, pointer: impl FnOnce(&T) -> &*mut U) -> Option<Kept<'t, U>> {
         // SAFETY: the pointer is borrowed from the structure, so the promise that `new` was given holds for it.
         unsafe { Kept::new(*pointer(self.fields())) }
@@ -56,7 +56,7 @@ impl<'t, T> Kept<'t, T> {
         unsafe { text::octets(text(self.fields())) }
     }
 
-    /// The same as text; nothing where it is not UTF-8.
+    /// The same as text; none if it is not UTF-8.
     pub(super) fn text(self, text: impl FnOnce(&T) -> &ffi::str_) -> Option<&'t str> {
         text::utf8(self.octets(text))
     }

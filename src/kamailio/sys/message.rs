@@ -88,7 +88,7 @@ impl<'m> SipMsg<'m> {
         u32::try_from(self.fields().first_line.type_).unwrap_or(ffi::SIP_INVALID)
     }
 
-    /// The octets that Kamailio has noted as a part of this message. Nothing where they are not in its buffer.
+    /// The octets that Kamailio has noted as a part of this message. None if they are not in its buffer.
     pub(super) fn octets(&self, part: &ffi::str_) -> &'m [u8] {
         let (start, length) = (self.offset(part.s), usize::try_from(part.len));
         let (Some(start), Ok(length @ 1..)) = (start, length) else {
@@ -104,7 +104,7 @@ impl<'m> SipMsg<'m> {
         }
     }
 
-    /// The same as text; nothing where it is not UTF-8.
+    /// The same as text; none if it is not UTF-8.
     pub(super) fn text(&self, part: &ffi::str_) -> Option<&'m str> {
         utf8(self.octets(part))
     }

@@ -248,7 +248,7 @@ fn checked<F>(
     }
 }
 
-/// A timer of tm's in milliseconds; nothing where this tm has none of that name.
+/// A timer of tm's in milliseconds; none if this tm has none of that name.
 pub(crate) fn tm_timer_ms(name: &str) -> Option<u64> {
     let ticks = ipsmgw_c_tm_ticks(&Lent::new(name.as_bytes()));
     let ticks = u64::try_from(ticks).ok()?;

@@ -85,6 +85,6 @@ impl NativeRoute {
 }
 
 typed! {
-    /// It gives the place of the route in the list; negative where there is none.
+    /// It gives the place of the route in the list; negative if there is none.
     fn route_lookup(list: RouteList, name: &CStr) -> c_int;
 }

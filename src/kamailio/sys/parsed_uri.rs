@@ -20,7 +20,7 @@ impl<'t> ParsedUri<'t> {
         (!failed).then_some(Self { parsed, text })
     }
 
-    /// A part of the text; nothing where Kamailio has found none.
+    /// A part of the text; none if Kamailio has found none.
     fn part(&self, part: &ffi::str_) -> Option<&'t str> {
         let start = part.s.addr().checked_sub(self.text.as_ptr().addr())?;
         let end = start.checked_add(usize::try_from(part.len).ok()?)?;

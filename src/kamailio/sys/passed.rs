@@ -29,7 +29,7 @@ impl<'c> Message<'c> {
 pub(super) struct Str<'c>(Option<&'c ffi::str_>);
 
 impl<'c> Str<'c> {
-    /// The text; nothing for NULL, or where it is not UTF-8.
+    /// The text; none for NULL, or where it is not UTF-8.
     pub(super) fn get(&self) -> Option<&'c str> {
         // SAFETY: what this type promises.
         unsafe { text::text(self.0?) }
@@ -47,7 +47,7 @@ impl<'c> Str<'c> {
 pub(super) struct CText<'c>(*const c_char, PhantomData<&'c CStr>);
 
 impl<'c> CText<'c> {
-    /// The text; nothing for NULL, or where it is not UTF-8.
+    /// The text; none for NULL, or where it is not UTF-8.
     pub(super) fn get(self) -> Option<&'c str> {
         if self.0.is_null() {
             return None;
@@ -143,7 +143,7 @@ pub(super) struct RpcStructure<'c>(NonNull<c_void>, PhantomData<&'c c_void>);
 pub(super) struct Given<'c>(ffi::str_, PhantomData<&'c [u8]>);
 
 impl<'c> Given<'c> {
-    /// The text; nothing where it is not UTF-8.
+    /// The text; none if it is not UTF-8.
     pub(super) fn get(&self) -> Option<&'c str> {
         // SAFETY: empty, or a text that Kamailio keeps for `'c`.
         unsafe { text::text(&self.0) }

@@ -25,14 +25,14 @@ impl Argument for &PvFormat {
 }
 
 impl PvFormat {
-    /// In mod_init. Nothing where Kamailio cannot parse it.
+    /// In mod_init. None if Kamailio cannot parse it.
     pub(crate) fn parse(format: &'static str) -> Option<Self> {
         let mut parsed = std::ptr::null_mut();
         let failed = pv_parse_format(&Lent::new(format.as_bytes()), &mut parsed) < 0;
         (!failed).then_some(Self(parsed))
     }
 
-    /// Its value for this message; nothing where a variable has none.
+    /// Its value for this message; none if a variable has none.
     pub(crate) fn value(&self, msg: SipMsg<'_>) -> Option<String> {
         let mut value = ffi::str_::default();
         if pv_printf_s(msg, self, &mut value) < 0 {

@@ -141,7 +141,7 @@ impl<'m> Request<'m> {
     }
 
     /// The Request-URI as it stands now, and whether the script has changed it. (A changed one is copied: the next change
-    /// takes its place.) Nothing where it is not UTF-8.
+    /// takes its place.) None if it is not UTF-8.
     pub(crate) fn uri(&self) -> Option<(Cow<'m, str>, bool)> {
         let changed = self.kept().octets(|msg| &msg.new_uri);
         if changed.is_empty() {
@@ -161,7 +161,7 @@ impl<'m> Request<'m> {
         !self.fields().contact.is_null()
     }
 
-    /// Makes the registrar read this lifetime in the Expires header field of a REGISTER. False where there is no such field.
+    /// Makes the registrar read this lifetime in the Expires header field of a REGISTER. False if there is no such field.
     pub(crate) fn set_expires(&self, seconds: u32) -> bool {
         let Some(field) = self.kept().follow(|msg| &msg.expires) else {
             return false;

@@ -42,12 +42,12 @@ impl ScriptRoute<'_> {
         resumed == 0
     }
 
-    /// Runs the route on tm's stand-in for a request, in a failure.
+    /// Runs the route on tm's faked request, in a failure.
     pub(crate) fn run_in_failure(self, request: Request<'_>, event: &str) {
         self.run(request.message(), event, Kind::Failure);
     }
 
-    /// Runs the route without a request: the script sees Kamailio's stand-in for one, and no transaction.
+    /// Runs the route without a request: the script sees Kamailio's faked request, and no transaction.
     pub(crate) fn run_without_request(self, event: &str) {
         let stand_in = calls::faked_msg_next();
         // SAFETY: a request of this process's own, which stays.

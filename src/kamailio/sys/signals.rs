@@ -24,14 +24,14 @@ const SIGNALS: [c_int; 2] = [libc::SIGTERM, libc::SIGINT];
 /// The main process has passed a signal to Kamailio, which then gives up the shared memory that a [`Rule`] reads.
 static PASSED: AtomicBool = AtomicBool::new(false);
 
-/// Whether this process is in the middle of work that no signal cuts off, and ends after it.
+/// Whether this process is in work that no signal may interrupt, and ends after it.
 static WORK: AtomicU8 = AtomicU8::new(NO_WORK);
 const NO_WORK: u8 = 0;
 const WORKS: u8 = 1;
 const WORKS_AND_ENDS: u8 = 2;
 
-/// Runs work that is not cut off: a signal that ends this process ends it after the work. Kamailio ends processes wherever they are,
-/// also where they hold a lock or change shared memory that its own end needs.
+/// Runs work that no signal interrupts: a signal that ends this process ends it after the work. Kamailio ends processes
+/// at any point, even while they hold a lock or change shared memory that its shutdown needs.
 pub(crate) fn uncut(work: impl FnOnce()) {
     /// Also where the work panics.
     struct End;

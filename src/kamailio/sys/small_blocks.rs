@@ -14,7 +14,7 @@ const STEP: usize = 16;
 /// Number of classes: blocks of up to 1024 octets.
 const CLASSES: usize = 64;
 
-/// Most blocks kept of one class. The rest goes back to the system's allocator.
+/// The largest number of blocks kept of one class. The rest goes back to the system's allocator.
 const MOST: u32 = 32;
 
 // Debug builds have the system's allocator alone: so valgrind sees each block, and tests count them.
@@ -70,7 +70,7 @@ impl Free {
         Some(first.cast())
     }
 
-    /// Puts a block in front of the list. Gives the block that was there before, to be written into the new one; nothing where
+    /// Puts a block in front of the list. Gives the block that was there before, to be written into the new one; none if
     /// there are enough of them.
     fn put(&self, block: *mut Block) -> Option<*mut Block> {
         let count = self.count.get();

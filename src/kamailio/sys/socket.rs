@@ -38,7 +38,7 @@ impl Socket {
         info.map_or(0, |info| info[LAST_DATA_RECEIVED])
     }
 
-    /// An option of the socket, as the words that the kernel writes; nothing where the kernel does not know it.
+    /// An option of the socket, as the words that the kernel writes; none if the kernel does not know it.
     fn option<const N: usize>(self, level: c_int, name: c_int) -> Option<[u32; N]> {
         let mut value = [0u32; N];
         let mut size = libc::socklen_t::try_from(size_of_val(&value)).ok()?;

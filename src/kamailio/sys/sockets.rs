@@ -1,4 +1,4 @@
-//! The sockets that Kamailio listens on, as peers know them.
+//! The sockets of Kamailio, with the addresses that peers use.
 
 use std::ffi::c_char;
 use std::net::IpAddr;

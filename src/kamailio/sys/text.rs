@@ -39,7 +39,7 @@ pub(crate) unsafe fn octets<'a>(text: &ffi::str_) -> &'a [u8] {
     }
 }
 
-/// The same as text; nothing where it is not UTF-8.
+/// The same as text; none if it is not UTF-8.
 ///
 /// # Safety
 /// As [`octets`].
@@ -48,7 +48,7 @@ pub(crate) unsafe fn text<'a>(text: &ffi::str_) -> Option<&'a str> {
     utf8(unsafe { octets(text) })
 }
 
-/// Octets as text; nothing where they are not UTF-8. Nearly all are ASCII, which is checked in a third of the time.
+/// Octets as text; none if they are not UTF-8. Nearly all are ASCII, which is checked in a third of the time.
 pub(crate) fn utf8(octets: &[u8]) -> Option<&str> {
     match octets.is_ascii() {
         // SAFETY: ASCII is UTF-8.

@@ -74,7 +74,7 @@ impl<'t> Told<'t> {
         u16::try_from(self.parameters.fields().code).unwrap_or(u16::MAX)
     }
 
-    /// In [`TmEvent::Failure`]: tm's stand-in for the request. (In other events tm passes a request that other processes may
+    /// In [`TmEvent::Failure`]: tm's faked request. (In other events tm passes a request that other processes may
     /// work on.)
     pub(crate) fn request(&self) -> Option<Request<'t>> {
         if self.event != TmEvent::Failure {
@@ -84,7 +84,7 @@ impl<'t> Told<'t> {
         unsafe { SipMsg::new(self.parameters.fields().req) }?.request()
     }
 
-    /// The reply; nothing where none has come.
+    /// The reply; none if none has come.
     pub(crate) fn reply(&self) -> Option<Reply<'t>> {
         // SAFETY: tm's parameter: a message that this process works on during the callback, or none.
         unsafe { SipMsg::new(self.parameters.fields().rpl) }?.reply()

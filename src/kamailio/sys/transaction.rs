@@ -94,7 +94,7 @@ impl<'t> Transaction<'t> {
 
     /// The branch whose failure tm handles just now.
     pub(crate) fn picked_branch(self) -> Option<Branch<'t>> {
-        // Negative where there is none.
+        // Negative if there is none.
         let picked = modules().tm.t_get_picked_branch();
         self.branches().nth(usize::try_from(picked).ok()?)
     }
@@ -181,7 +181,7 @@ impl<'t> Branch<'t> {
 
 /// The branch of the current reply.
 pub(crate) fn current_branch() -> Option<u32> {
-    // Negative where there is none.
+    // Negative if there is none.
     u32::try_from(modules().tm.t_gett_branch()).ok()
 }
 
@@ -195,8 +195,7 @@ pub(crate) enum Begun {
     Failed,
 }
 
-/// Gives the request a transaction, before anything else is done about it: from here on a
-/// retransmission is absorbed.
+/// Creates the transaction of the request before any other step: from now on retransmissions are absorbed.
 pub(crate) fn begin(request: Request<'_>) -> Begun {
     // uac restores From in the replies from tm's copy of the request, and takes it for granted that From
     // was read before tm copied it. Where it cannot be read, `has_read_from` tells.

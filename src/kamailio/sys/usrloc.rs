@@ -37,7 +37,7 @@ impl Drop for Lock {
 }
 
 impl Record {
-    /// Nothing where usrloc is not loaded, or has no such record.
+    /// None if usrloc is not loaded, or has no such record.
     pub(crate) fn lock(aor: String) -> Option<Self> {
         let usrloc = modules().usrloc.as_ref()?;
         let lock = Lock { usrloc, aor };
@@ -61,7 +61,7 @@ impl Record {
         contacts.map(Contact)
     }
 
-    /// Changes what usrloc keeps of contacts, and writes it to its database. How many were changed.
+    /// Changes usrloc's data of contacts, and writes it to its database. Returns how many were changed.
     pub(crate) fn update(
         &mut self,
         mut change: impl FnMut(Contact<'_>) -> Option<Update>,
@@ -91,7 +91,7 @@ impl Record {
         changes.len()
     }
 
-    /// Takes contacts out of it. How many.
+    /// Removes contacts from it. Returns how many.
     pub(crate) fn delete(&mut self, mut is_unwanted: impl FnMut(Contact<'_>) -> bool) -> usize {
         let unwanted = self.contacts_with(|contact| is_unwanted(contact).then_some(()));
         for (contact, ()) in &unwanted {
@@ -267,7 +267,7 @@ impl<'r> Contact<'r> {
         self.0.fields().keepalive
     }
 
-    /// One bit for each method; nothing where the contact has named none.
+    /// One bit for each method; none if the contact has named none.
     pub(crate) fn methods(self) -> Option<u32> {
         Some(self.0.fields().methods).filter(|methods| *methods != u32::MAX)
     }

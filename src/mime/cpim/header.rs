@@ -13,7 +13,7 @@ pub const CPIM_HEADERS: &str = "urn:ietf:params:cpim-headers:";
 /// Namespace of the header fields of RFC 5438 clause 10 in a `message/cpim`.
 pub const IMDN_HEADERS: &str = "urn:ietf:params:imdn";
 
-/// Most lines of a header: each line may declare a namespace, and each name is searched in all of them.
+/// The largest number of lines of a header: each line may declare a namespace, and each name is searched in all of them.
 const MAX_LINES: usize = 256;
 
 /// The name of a header field with the namespace that its prefix stands for (RFC 3862 §3.4).

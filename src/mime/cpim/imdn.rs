@@ -8,7 +8,7 @@ use super::header::push_line;
 use crate::base::EncodeError;
 use crate::mime::disposition::{DeliveryStatus, Disposition};
 
-/// Most hosts on the route of a notification.
+/// The largest number of hosts on the route of a notification.
 const MAX_ROUTE: usize = 16;
 
 /// The header fields of RFC 5438 in a `message/cpim`.

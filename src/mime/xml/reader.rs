@@ -12,9 +12,9 @@ use quick_xml::name::{PrefixDeclaration, QName};
 use super::text::{is_char, is_name, is_space, referenced, trimmed};
 use crate::base::{DecodeError, Fault};
 
-/// Most nested elements.
+/// The largest number of nested elements.
 const MAX_DEPTH: usize = 16;
-/// Most attributes of one element.
+/// The largest number of attributes of one element.
 const MAX_ATTRIBUTES: usize = 16;
 
 /// A document and the position in it.

@@ -18,7 +18,7 @@ pub struct MsrpMedia<'a> {
     pub accept_types: &'a str,
     /// Media types that we take inside others only.
     pub accept_wrapped_types: Option<&'a str>,
-    /// Most octets of a message that we take.
+    /// The largest number of octets of a message that we take.
     pub max_size: Option<u64>,
     /// In which direction messages go.
     pub direction: MediaDirection,

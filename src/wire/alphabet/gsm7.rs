@@ -4,7 +4,7 @@
 
 use super::{ESCAPE, SPACE, Septets, ShiftTables, Utf8};
 
-/// Most septets in TP-User-Data (TS 23.040 clause 9.2.3.24).
+/// The largest number of septets in TP-User-Data (TS 23.040 clause 9.2.3.24).
 pub(crate) const MAX_SEPTETS: usize = 160;
 
 /// Septets in a word.

@@ -9,7 +9,7 @@ use super::uri::{Path, is_token_octet};
 use crate::base::Fault;
 use crate::wire::parse::{Parsed, malformed};
 
-/// Most octets of the start line and the header section together. A sender cannot make us search for the end of an
+/// The largest number of octets of the start line and the header section together. A sender cannot make us search for the end of an
 /// endless line.
 pub(super) const MAX_HEAD: usize = 8192;
 

@@ -9,7 +9,7 @@ use crate::wire::tpdu::Tpdu;
 /// Identifier of the optional RP-User-Data in RP-ACK and RP-ERROR (TS 24.011 table 8.1).
 const RP_USER_DATA_IEI: u8 = 0x41;
 
-/// Most octets of RP-User-Data: it has a length of one octet.
+/// The largest number of octets of RP-User-Data: it has a length of one octet.
 const MAX_USER_DATA: usize = u8::MAX as usize;
 
 /// RP-Message Reference (TS 24.011 clause 8.2.3): links a report to its RP-DATA or RP-SMMA.

@@ -5,7 +5,7 @@ use crate::wire::alphabet::{Alphabet, NationalLanguage, ShiftTables, gsm7};
 use crate::wire::udh::{ConcatenationReference, Iei};
 use crate::wire::user_data::MAX_OCTETS;
 
-/// Most octets of a header that we write: UDHL, concatenation with 16 bits, two language elements.
+/// The largest number of octets of a header that we write: UDHL, concatenation with 16 bits, two language elements.
 const MAX_HEADER: usize = 1 + 6 + 3 + 3;
 
 /// An alphabet with its shift tables.

@@ -8,7 +8,7 @@ use super::coding::TextCoding;
 use super::encoded::EncodedText;
 use crate::wire::udh::ConcatenationReference;
 
-/// Most parts: the total is one octet.
+/// The largest number of parts: the total is one octet.
 pub const MAX_PARTS: usize = u8::MAX as usize;
 
 /// The text needs more than [`MAX_PARTS`] parts.

@@ -11,7 +11,7 @@ use crate::wire::semi_octets::{self, FILLER, MAX_DIGITS};
 
 const ELEMENT: &str = "TP-Address";
 
-/// Most septets of an alphanumeric address: 11 in 20 semi-octets.
+/// The largest number of septets of an alphanumeric address: 11 in 20 semi-octets.
 const MAX_SEPTETS: usize = MAX_DIGITS * 4 / 7;
 
 /// The address of a person or a service: up to 20 digits, or up to 11 characters of the GSM 7-bit default

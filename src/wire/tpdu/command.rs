@@ -5,7 +5,7 @@ use crate::base::{EncodeError, Fault};
 use crate::wire::parse::{self, Parsed, malformed};
 use crate::wire::values::octet_values;
 
-/// Most octets of TP-Command-Data (TS 23.040 clause 9.2.3.21).
+/// The largest number of octets of TP-Command-Data (TS 23.040 clause 9.2.3.21).
 const MAX_COMMAND_DATA: usize = 157;
 
 octet_values! {

@@ -14,7 +14,7 @@ use crate::kamailio::state::stored_rows::RowChange;
 /// The column `node` of a message that no node has.
 const NOBODY: u16 = 0;
 
-/// Claims one stored message; nothing where it has ended, or another node has it.
+/// Claims one stored message; none if it has ended, or another node has it.
 pub(super) fn one(storage: &Storage, key: ExchangeKey) -> Option<(Exchange, Texts)> {
     let rows = &storage.rows;
     rows.change(&[RowChange::Claim(key, NOBODY)]).ok()?;

@@ -39,7 +39,7 @@ pub(in crate::kamailio) type Locked<'t> = LockedExchanges<'t, Shm>;
 /// random numbers.
 pub(in crate::kamailio) struct OpenExchanges<M: Memory, S = RandomState> {
     table: table::Table<M, Place, Past, KINDS, S>,
-    /// Each at the place that its digest names; the newest there stays.
+    /// Each digest has one place; a newer one replaces an older one there.
     parts: M::Array<RememberedPart>,
     blocks: Blocks<M>,
     /// This node, in the keys of the exchanges that are opened here. Exchanges of other nodes may be taken over.
@@ -56,7 +56,7 @@ pub(in crate::kamailio) struct Node {
 
 /// A place of the table.
 pub(in crate::kamailio) struct Place {
-    /// None: it is taken, and nothing is opened at it yet.
+    /// None: the place is taken, and no exchange is opened in it yet.
     exchange: Option<Exchange>,
     texts: PlacedTexts,
 }
@@ -73,7 +73,7 @@ pub(in crate::kamailio) enum Behind {
     Changed(ExchangeKey),
     /// The exchange has left memory: its row is marked so.
     Released(ExchangeKey),
-    /// The exchange has ended, or is not kept any more: its row goes.
+    /// The exchange has ended, or is not kept any more: its row is deleted.
     Ended(ExchangeKey),
 }
 
@@ -84,7 +84,7 @@ pub(in crate::kamailio) struct Past {
     sms: [Option<PastSm>; PAST_PER_BUCKET],
 }
 
-/// Two words that two processes may write at once. Then they do not fit together, and both parts are forgotten.
+/// Two words of memory that two processes may write at once. Then the two do not match, and both are ignored.
 struct RememberedPart {
     /// The part's digest, each bit turned where `until` has a 1.
     check: AtomicU64,
@@ -123,7 +123,7 @@ impl Past {
     }
 
     fn remember(&mut self, past: PastSm) {
-        // The same message again takes its own place, else the oldest goes.
+        // A repetition of the message replaces its own entry, else the oldest entry is replaced.
         let known = |old: &Option<PastSm>| old.is_some_and(|old| old.digest == past.digest);
         let place = self.sms.iter().position(known).unwrap_or_else(|| {
             self.next_past = self.next_past.wrapping_add(1);
@@ -176,7 +176,7 @@ impl<M: Memory, S: BuildHasher + Default> OpenExchanges<M, S> {
         self.with_texts(self.table.lock(identity, now_ms))
     }
 
-    /// Locks the bucket in which an exchange lives; `None` when the exchange has ended.
+    /// Locks the bucket of an exchange; `None` when the exchange has ended.
     pub(in crate::kamailio) fn lock_of(
         &self,
         key: ExchangeKey,

@@ -9,7 +9,7 @@ use crate::exchange::{ExchangeKey, Kind};
 use crate::kamailio::sys::database::{DatabaseError, Field, Row, Value};
 use crate::kamailio::sys::setting_error::SettingError;
 
-/// In this time, a node that runs has written its row.
+/// Within this time, a running node has written its row.
 const ONE_BEAT: Duration = Duration::from_millis(1_300);
 
 /// A node, from its row.
@@ -91,7 +91,7 @@ impl StoredRows {
         }
     }
 
-    /// The stored messages that this node was delivering wait again, and their time has come.
+    /// The stored messages that this node was delivering wait again and are due.
     pub(crate) fn release_all(&self, node: u16) -> Result<(), DatabaseError> {
         let which = [
             ("node", Value::Number(node.into())),

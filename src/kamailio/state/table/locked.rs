@@ -38,7 +38,7 @@ impl<M: Memory, R: Record, B: Plain, const KINDS: usize, S: BuildHasher>
         places.find(|place| self.serial_at(*place) == Some(serial))
     }
 
-    /// The record, unless it has ended or lives in another bucket.
+    /// The record, unless it has ended or is in another bucket.
     pub(in crate::kamailio) fn get(&self, serial: Serial) -> Option<&R> {
         Some(&self.held.get(self.place_of(serial)?)?.record)
     }

@@ -80,7 +80,7 @@ fn no_alarm_is_lost() {
     let look = |(table, _): &(Letters, Serial)| {
         table.may_be_due(5) && table.due(5).any(|place| table.lock_due(place, 5).is_some())
     };
-    // It sees the alarm now or at its next look.
+    // It sees the alarm now or at its next check.
     race(with_one, set_alarm, look, |(table, _), (), taken| {
         assert!(taken || table.may_be_due(5));
     });

@@ -1,10 +1,11 @@
 //! The table of open records, in shared memory: a bounded number of places that every process works on.
 //!
-//! A record hangs in a chain of its bucket, oldest first; a bucket has a chain for each kind. The caller chooses the bucket by
-//! the party's key, so all that happens to one party happens under one lock, and a look-up costs as much as that party has
-//! open. Free places are in the pool. Order of locks: tm's REPLY lock, one bucket, the pool.
+//! A record is in a chain of its bucket, oldest first; a bucket has a chain for each kind. The caller chooses the
+//! bucket by the party's key, so all exchanges of one party are under one lock, and the cost of a look-up grows with
+//! the open exchanges of that party. Free places are in the pool. Order of locks: tm's REPLY lock, one bucket, the
+//! pool.
 //!
-//! A record is named by a serial number. Where its place is stays private to the table.
+//! A record is named by a serial number. Its place is private to the table.
 //!
 //! The table depends neither on Kamailio nor on the content of a record: a record only has to implement [`Record`].
 
@@ -35,7 +36,7 @@ const NONE: u32 = u32::MAX;
 
 /// The interface of a record for the table.
 pub(in crate::kamailio) trait Record: Plain {
-    /// What records take from a common stock, and give back. It is reached under the pool's lock.
+    /// The common stock from which records take blocks. It is accessed under the pool's lock.
     type Stock: Plain;
 
     /// The record of a place that was never taken.
@@ -82,7 +83,7 @@ struct Row<R> {
     /// The neighbours in the chain, or in the pool.
     previous: u32,
     next: u32,
-    /// Whose share it takes.
+    /// The sender in whose share it counts.
     share: u32,
     /// The number of the record's kind.
     kind: u32,
@@ -96,7 +97,7 @@ struct Column {
     kind: AtomicU32,
 }
 
-/// What stands beside the lock of a bucket.
+/// The data beside the lock of a bucket.
 struct Bucket<B, const KINDS: usize> {
     chains: [Chain; KINDS],
     beside: B,
@@ -109,7 +110,7 @@ struct Chain {
     count: u32,
 }
 
-/// What stands beside the lock of the pool.
+/// The data beside the lock of the pool.
 struct Pool<M: Memory, R: Record> {
     first: u32,
     shares: Shares<M>,
@@ -144,7 +145,7 @@ impl<M: Memory, R: Record, B: Plain, const KINDS: usize, S: BuildHasher> Table<M
         let row = |place: u32| Row {
             serial: 0,
             previous: NONE,
-            // The last place points at a place that there is not: the end.
+            // The last place points at a place that does not exist: the end.
             next: place + 1,
             share: 0,
             kind: 0,
@@ -186,7 +187,7 @@ impl<M: Memory, R: Record, B: Plain, const KINDS: usize, S: BuildHasher> Table<M
         let mask = self.slots.groups() as u64 - 1;
         let bucket = u32::try_from(self.hasher.hash_one(key) & mask).unwrap_or(0);
         let held = self.slots.lock(bucket);
-        // The mask allows only buckets that there are.
+        // The mask allows only existing buckets.
         let held = held.unwrap_or_else(|| unreachable!("bucket {bucket}"));
         Locked {
             table: self,
@@ -195,7 +196,7 @@ impl<M: Memory, R: Record, B: Plain, const KINDS: usize, S: BuildHasher> Table<M
         }
     }
 
-    /// Locks the bucket in which a record lives; `None` when the record has ended.
+    /// Locks the bucket of a record; `None` when the record has ended.
     pub(in crate::kamailio) fn lock_of(
         &self,
         serial: Serial,
@@ -207,8 +208,8 @@ impl<M: Memory, R: Record, B: Plain, const KINDS: usize, S: BuildHasher> Table<M
         })
     }
 
-    /// Locks the bucket that a place belongs to. Before the lock is held the place may change hands; then it is not in the
-    /// bucket any more.
+    /// Locks the bucket that a place belongs to. Before the lock is held, the place may move to another bucket; then it
+    /// is not in this bucket any more.
     fn lock_place(&self, place: u32, now_ms: u64) -> Option<Locked<'_, M, R, B, KINDS, S>> {
         let held = self.slots.lock(self.slots.group_of(place)?)?;
         Some(Locked {

@@ -54,7 +54,7 @@ pub(super) struct Engine {
 }
 
 impl Engine {
-    /// `None` where one of the functions is missing.
+    /// `None` if one of the functions is missing.
     pub(super) fn of(found: &db_func_t) -> Option<Self> {
         Some(Self {
             init: found.init?,

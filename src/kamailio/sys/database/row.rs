@@ -25,7 +25,7 @@ impl<'r> Row<'r> {
         self.0.get(column).filter(|value| value.nul == 0)
     }
 
-    /// The text in this column; nothing where it is NULL, no text, or not UTF-8.
+    /// The text in this column; none if it is NULL, no text, or not UTF-8.
     pub(crate) fn text(self, column: usize) -> Option<&'r str> {
         let value = self.value(column)?;
         match value.type_ {
@@ -48,7 +48,7 @@ impl<'r> Row<'r> {
         }
     }
 
-    /// The number in this column; nothing where it is NULL or no number.
+    /// The number in this column; none if it is NULL or no number.
     pub(crate) fn number(self, column: usize) -> Option<c_int> {
         match self.value(column)? {
             value if value.type_ == ffi::DB1_INT => {
@@ -59,7 +59,7 @@ impl<'r> Row<'r> {
         }
     }
 
-    /// The number in this column, in whatever type the engine gives it; nothing where it is NULL or no number.
+    /// The number in this column, in whatever type the engine gives it; none if it is NULL or no number.
     pub(crate) fn long(self, column: usize) -> Option<i64> {
         let value = self.value(column)?;
         match value.type_ {
@@ -83,7 +83,7 @@ impl<'r> Row<'r> {
         }
     }
 
-    /// The octets in this column; nothing where it is NULL or holds another type.
+    /// The octets in this column; none if it is NULL or holds another type.
     pub(crate) fn octets(self, column: usize) -> Option<&'r [u8]> {
         let value = self.value(column)?;
         match value.type_ {

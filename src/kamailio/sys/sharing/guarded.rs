@@ -1,4 +1,4 @@
-//! A value that is reached under its lock alone.
+//! A value that is accessed only under its lock.
 
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};

@@ -48,7 +48,7 @@ impl Memory for Shm {
 }
 
 fn alloc(octets: usize) -> Option<NonNull<u8>> {
-    // Kamailio has its shared memory before it loads modules.
+    // Kamailio creates its shared memory before it loads modules.
     let memory = calls::ipsmgw_c_shm_alloc(octets);
     NonNull::new(memory.cast())
 }

@@ -7,8 +7,8 @@ use super::memory::Memory;
 use super::plain::Plain;
 use super::sync::{AtomicU32, Cell};
 
-/// A fixed number of slots. Each belongs to one group or to the pool of free slots, and is reached under the lock of its
-/// owner alone. The holder of that lock may give it to another owner.
+/// A fixed number of slots. Each slot belongs to one group or to the pool of free slots, and is accessed only under the
+/// lock of its owner. The holder of that lock may give the slot to another owner.
 ///
 /// `T` is the value in a slot, `G` what stands beside the lock of a group, `P` what stands beside the pool's lock.
 pub(in crate::kamailio) struct Slots<M: Memory, T: Plain, G: Plain, P: Plain> {
@@ -72,7 +72,7 @@ impl<M: Memory, T: Plain, G: Plain, P: Plain> Slots<M, T, G, P> {
         Some(slot.owner.load(Relaxed)).filter(|owner| *owner != POOL)
     }
 
-    /// Waits for the lock of a group; `None` where there is no such group.
+    /// Waits for the lock of a group; `None` if there is no such group.
     pub(in crate::kamailio) fn lock(&self, group: u32) -> Option<Held<'_, M, T, G>> {
         // `groups` numbers groups from 0, so no group has the number of the pool.
         let guarded = self.groups.get(group as usize)?;
@@ -178,7 +178,7 @@ mod tests {
         pool.give(0, 1);
         assert_eq!(pool.get(0), None);
         assert_eq!(pool.get_mut(0), None);
-        // It is not its to give any more.
+        // The slot belongs to another owner now.
         pool.give(0, 0);
         pool.give_back(0);
         drop(pool);

@@ -18,7 +18,7 @@ impl<T> Cell<T> {
         Self(std::cell::UnsafeCell::new(value))
     }
 
-    /// Where the value stands. Following the pointer is on the caller.
+    /// The pointer to the value. Dereferencing it is up to the caller.
     pub(super) const fn get(&self) -> *mut T {
         self.0.get()
     }
