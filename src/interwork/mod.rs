@@ -61,6 +61,7 @@ pub use input::{
 pub use read::classify::Class;
 pub use read::field::{FieldValue, MessageField};
 pub use reason::Reason;
+pub use refusal::REGISTRATION_MS;
 pub use refusal::Refusal;
 pub use refused_record::RefusedMessage;
 pub use registration::at_scscf::{AtScscf, ContactsThere, There, contact_key, digest};
@@ -74,6 +75,7 @@ pub use rules::overload::{
 pub use rules::policy::{Policy, RegEventIdentity, SenderWithoutNumber};
 pub use rules::retry::Retry;
 pub use rules::settings::Settings;
+pub use rules::table_limits::TableLimits;
 pub use step::{Effect, ImOutcome, Step, ToContact, Verdict};
 pub use store::behind::{others_wait_until, tried_again_ms};
 pub use store::not_taken::replaced_by;

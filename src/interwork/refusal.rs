@@ -44,6 +44,9 @@ impl Refusal {
 /// Retry-After in seconds while the gateway is stopping.
 const STOPPING_RETRY_AFTER: u32 = 10;
 
+/// Milliseconds that a REGISTER waits for the database. After them the host answers with an error.
+pub const REGISTRATION_MS: u64 = 10_000;
+
 /// Retry-After in seconds for a registration that could not be stored.
 const REGISTRATION_RETRY_AFTER: u32 = 5;
 

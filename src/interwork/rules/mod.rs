@@ -13,5 +13,6 @@ pub(super) mod overload;
 pub(super) mod policy;
 pub(super) mod retry;
 pub(super) mod settings;
+pub(super) mod table_limits;
 pub(super) mod transactions;
 pub(super) mod values;

@@ -1,5 +1,7 @@
 //! `ipsmgw_keep()`: answers a registration after it was written to the database.
 
+use crate::interwork::REGISTRATION_MS;
+
 use super::requests::begin;
 use crate::kamailio::engine::answer::answer_request;
 use crate::kamailio::engine::execute::refuse_without_means;
@@ -18,9 +20,6 @@ use crate::kamailio::sys::transaction::{set_timeout, suspend};
 script_functions! {
     Keep c"ipsmgw_keep" c"keep" (msg) => keep(msg);
 }
-
-/// The time that a REGISTER waits for the writer. After it tm answers with an error.
-const MOST_MS: u64 = 10_000;
 
 /// `ipsmgw_keep()`, after `save()` that has only prepared its answer (flags 0x12), or after `ipsmgw_save()` on a NOTIFY: has the
 /// contacts of the identity written, and then answered.
@@ -58,7 +57,7 @@ fn keep(msg: SipMsg<'_>) -> i32 {
     if let Err(ended) = begin(request) {
         return ended;
     }
-    set_timeout(request, MOST_MS);
+    set_timeout(request, REGISTRATION_MS);
     let Some(transaction) = suspend(request) else {
         tracing::error!("cannot hold a registration until it is written: out of shared memory?");
         REGISTRATION_REFUSED.count();

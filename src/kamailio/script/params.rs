@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use crate::base::{Parameter, ParameterKind, ParameterSource, ParameterValue, wanted};
 use crate::guard::connections::Limits;
-use crate::interwork::{Authorization, Settings};
+use crate::interwork::{Authorization, Settings, TableLimits};
 use crate::sip::place;
 
 use super::host_settings::HostSettings;
@@ -177,12 +177,6 @@ pub(crate) struct Parameters {
     pub(crate) nodes: NodeSettings,
 }
 
-/// By default one sender may fill this part of the table.
-const SENDERS: i64 = 16;
-
-/// The default of `max_per_sender` is at least this: a long message to several recipients fits.
-const LEAST_OF_SENDER: i64 = 50;
-
 impl Parameters {
     /// Reads and checks all parameters, in mod_init.
     pub(crate) fn read() -> Result<Self, SettingError> {
@@ -193,26 +187,7 @@ impl Parameters {
     }
 
     fn check(settings: Settings<'static>, host: &HostSettings<'static>) -> Result<Self, String> {
-        let max_pending = host.max_pending;
-        let max_per_party = match host.max_per_party {
-            0 => (max_pending / 2).max(1),
-            other => other,
-        };
-        let max_per_sender = match host.max_per_sender {
-            0 => (max_pending / SENDERS)
-                .max(LEAST_OF_SENDER)
-                .min(max_pending),
-            other => other,
-        };
-        for (name, value) in [
-            ("max_per_party", max_per_party),
-            ("max_per_sender", max_per_sender),
-        ] {
-            if value > max_pending {
-                let what = format!("a number from 0 to max_pending ({max_pending})");
-                return Err(wanted(name, &value.to_string(), &what));
-            }
-        }
+        let limits = TableLimits::check(host.max_pending, host.max_per_party, host.max_per_sender)?;
         Ok(Self {
             settings,
             identity: host.identity,
@@ -227,9 +202,9 @@ impl Parameters {
             cdr_table: optional_table("cdr_table", host.cdr_table)?,
             cdr_queue: count(host.cdr_queue),
             cdr_event_callback: callback("cdr_event_callback", host.cdr_event_callback, CDR)?,
-            max_pending: count(max_pending),
-            max_per_party: count(max_per_party),
-            max_per_sender: count(max_per_sender),
+            max_pending: count(limits.all),
+            max_per_party: count(limits.party),
+            max_per_sender: count(limits.sender),
             stop_timeout_ms: milliseconds(host.stop_timeout),
             msrp_sessions: count(host.msrp_sessions),
             msrp_socket: host.msrp_socket,
