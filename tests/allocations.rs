@@ -1,4 +1,4 @@
-//! The codec keeps off the heap: nothing to decode a short message, one allocation at most to encode it.
+//! The codec does not use the heap to decode a short message, and makes at most one allocation to encode it.
 #![allow(unsafe_code)] // a GlobalAlloc cannot be written without
 
 use std::alloc::{GlobalAlloc, Layout, System};

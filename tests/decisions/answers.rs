@@ -104,7 +104,7 @@ fn a_success_of_the_im_side_is_forwarded_as_202() {
         let done = world.handle(Input::ResponseForwarded { exchange, status });
         assert_eq!(done.forwarded, [202]);
     }
-    // What the script says in place of the IM side is answered in the same way.
+    // The status that the script sets instead of the IM side is answered in the same way.
     let done = world.handle(Input::ScriptAnswered {
         exchange,
         request: REQUEST,
@@ -113,7 +113,7 @@ fn a_success_of_the_im_side_is_forwarded_as_202() {
     assert_eq!(done.reply(), 202);
 }
 
-/// A host can write down all that a step promises before anything of it is told.
+/// A host can write all changes of a step before it executes the effects.
 #[test]
 fn promised_exchanges_are_among_the_changes() {
     let mut world = World::new();

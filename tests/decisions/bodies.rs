@@ -390,7 +390,7 @@ fn cpim_subject_comes_before_the_text() {
     assert_eq!(
         of_cpim.parts[0].as_slice()[11..17],
         [0x08, 0x91, 0x51, 0x55, 0x00, 0x10],
-        "TP-OA is who sent it, not who From in the body says"
+        "TP-OA is the asserted sender, not From in the body"
     );
     let inner = |header: &str, content: &str| {
         let cpim = ["From: <im:a@x>\r\n", header, "\r\n", content].concat();

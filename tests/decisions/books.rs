@@ -111,7 +111,7 @@ impl Books {
                     }
                 }
                 let letters = self.letters.get(key).map_or("", String::as_str);
-                // Behind a crash its sender may not have been told.
+                // After a crash its sender may have no report.
                 let is_again = self.again.contains(key);
                 if !allowed.contains(&letters) && !is_again {
                     return Err(format!(

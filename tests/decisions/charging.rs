@@ -356,7 +356,7 @@ fn notifications() {
             ],
         );
     }
-    // No place for an exchange of its own: nobody hears whether it arrived.
+    // There is no place for an exchange of its own, so its outcome is not known.
     let mut world = World::new();
     let done = world.deliver(&cpim(&asking("positive-delivery", "hello")));
     let rp_mr = done.message().body[1];

@@ -36,7 +36,7 @@ fn messages_that_another_node_may_deliver_wait_for_the_database() {
     let exchange = promised(&mut world, "hello");
     world.now.is_cut_off = true;
     assert_eq!(sent_within(&mut world, 120_000), []);
-    // What needs no promise goes on.
+    // Messages without a promise go on.
     assert_eq!(world.deliver(&instant(BOB, "no promise")).sent.len(), 1);
     world.now.is_cut_off = false;
     assert_eq!(sent_within(&mut world, 2_000), [exchange]);

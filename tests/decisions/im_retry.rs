@@ -103,7 +103,7 @@ fn other_answers_are_final() {
         let done = refused(&mut world, exchange, status);
         assert!(done.again.is_empty() && done.sent.len() == 1, "{status}");
     }
-    // Text was refused: there is nothing simpler.
+    // Text was refused: there is no simpler format.
     for status in [406, 413, 415, 488, 513] {
         let mut world = World::new();
         let exchange = world.relay(&from_phone(ALICE, &hello(1)));
@@ -149,7 +149,7 @@ fn call_id_of_a_session() {
     let done = world.leg(exchange, 415);
     assert_eq!(report(&done), (0x05, 0x2A, Some(21)));
 
-    // From a service centre, which hears it in its own words.
+    // From a service centre, which gets the cause for service centres.
     let mut world = World::new();
     let tpdu = deliver_tpdu(&[0x08, 0x91, 0x51, 0x55, 0x00, 0x10]);
     let exchange = world.relay(&from_service_centre(&rp_data_mt(9, &tpdu)));
@@ -210,7 +210,7 @@ fn second_attempt_keeps_the_header_fields() {
 fn meanwhile() {
     let mut world = World::new();
     let (exchange, _) = second(&mut world, 415);
-    // The transaction is gone, and late news of it change nothing.
+    // The transaction has ended, and late events of it change nothing.
     assert!(world.handle(Input::Released { exchange }).is_nothing());
     let late = Input::ImAnswered {
         exchange,
@@ -236,7 +236,7 @@ fn meanwhile() {
     let reports = reports.map(|(_, report)| field(&report.headers, "In-Reply-To"));
     assert!(reports.eq([Some("submission@phone"), Some("again@phone")]));
 
-    // No input tells the end.
+    // The host does not report the end.
     let mut world = World::new();
     let (exchange, _) = second(&mut world, 415);
     let (at, id) = world.store.next_wake().unwrap();

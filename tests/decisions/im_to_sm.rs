@@ -171,7 +171,7 @@ fn hold_time_ends_with_202() {
         (202, vec![Counter::ImAccepted])
     );
     assert!(world.hold_timeout(id).is_nothing());
-    // The report that comes then is taken, and its sender is told nothing more.
+    // A report that comes then is accepted, and the sender gets no other answer.
     world.pass(5_000);
     let done = world.report(&ack(&[0x02, rp_mr], Some(&call_id)));
     assert_eq!((done.reply(), done.replies[0].1), (202, Verdict::Taken));

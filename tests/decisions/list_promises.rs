@@ -92,7 +92,7 @@ fn others(list: &List) -> impl Iterator<Item = ExchangeKey> + '_ {
     list.all[..list.all.len() - 1].iter().copied()
 }
 
-/// All begin, and the sender has its `202`: what is sent.
+/// All messages begin, and the sender has its `202`. Returns the MESSAGEs that are sent.
 fn begin(world: &mut World, list: &List) -> Vec<ipsmgw::sip::MessageOut> {
     written(world, list);
     let done = tell_last(world, list, true);
@@ -116,7 +116,7 @@ fn phone_gets(world: &mut World, mut rp_data: Vec<u8>, parts: usize) {
     }
 }
 
-/// Nothing is open, and nothing is left in the database.
+/// No exchange is open, and no row is left in the database.
 fn nothing_left(world: &World) {
     assert_eq!((world.store.open(), world.store.rows()), (0, 0));
 }
@@ -147,7 +147,7 @@ fn a_list_that_cannot_be_written_is_refused() {
         assert!(world.handle(Input::NotStored { exchange }).sent.is_empty());
     }
     nothing_left(&world);
-    // Nothing stands before other messages to the phone.
+    // Other messages to the phone do not wait.
     assert_eq!(world.deliver(&instant(BOB, "behind")).sent.len(), 1);
 }
 

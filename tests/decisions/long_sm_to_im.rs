@@ -284,7 +284,7 @@ fn incomplete_message_marks_its_gaps() {
                 Some("text/plain;charset=UTF-8")
             );
         }
-        // A part that is repeated now is known, and nothing comes twice.
+        // A part that is repeated now is recognised, and no message is delivered twice.
         let done = world.submit(&from_phone(ALICE, &parts[0]));
         assert_eq!(report(&done).2, 0x03);
         assert_eq!(done.counted, [Counter::SmRepeated]);

@@ -108,7 +108,7 @@ impl Session {
         self.frame(&send(OWN, PEER, fields, body, flag), 1)
     }
 
-    /// The responses to what is held too long so many milliseconds later, all of it promised.
+    /// The responses that were held too long, this many milliseconds later, if all messages are promised.
     fn late(&mut self, wait_ms: u64) -> Vec<Vec<u8>> {
         for (place, _) in self.session.undecided() {
             let exchange = ExchangeKey::new(1, 1 + place as u64).unwrap();
@@ -181,7 +181,7 @@ fn octets_that_come_twice_are_overwritten_and_an_end_that_is_wrong_does_not_coun
     );
     assert_eq!(session.chunk("id-1", "4-*/*", "defgh", '$'), Got::Whole(0));
     assert_eq!(session.octets.0[0], b"abcdefgh");
-    // It is on its way: more of it changes nothing.
+    // The message is being delivered: further chunks change nothing.
     assert_eq!(session.chunk("id-1", "1-3/8", "zzz", '+'), Got::Status(200));
     assert_eq!(session.octets.0[0], b"abcdefgh");
 }
@@ -218,7 +218,7 @@ fn messages_that_are_refused() {
         Got::Status(400),
         "no Message-ID"
     );
-    // The last chunk tells the length.
+    // The last chunk has the length.
     assert_eq!(
         session.chunk("id-1", "1-*/*", "abcdef", '+'),
         Got::Status(200)
@@ -306,7 +306,7 @@ fn refused_messages_take_no_place_from_others() {
     }
 }
 
-/// The frames that tell an outcome: `true` for a report, and the status code.
+/// The frames with an outcome: `true` for a report, and the status code.
 fn told(frames: &[Vec<u8>]) -> Vec<(bool, u16)> {
     let is_report = |frame: &Vec<u8>| frame.windows(8).any(|part| part == b" REPORT\r");
     frames

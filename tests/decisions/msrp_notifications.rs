@@ -151,7 +151,7 @@ fn a_notification_that_fails_in_the_session_goes_as_a_message() {
     }
 }
 
-/// The client hangs up, or ends the session, instead of a response: nobody waits 30 s for that.
+/// The client closes the connection or ends the session instead of responding: the gateway does not wait 30 s.
 #[test]
 fn without_a_connection_the_notification_goes_as_a_message_at_once() {
     let mut world = World::new();
@@ -270,7 +270,7 @@ fn a_notification_of_the_client_completes_the_status_report() {
         request,
     });
     assert!(!done.counted.contains(&Counter::ReportUnknown));
-    // About a message of somebody else, and no notification at all: not for the gateway.
+    // A notification about another message, and a body that is no notification: not for the gateway.
     let foreign = imdn("other", delivered);
     assert!(read(&world, &from_client, &foreign).is_none());
     let text = asking("positive-delivery", "hello");

@@ -255,7 +255,7 @@ fn the_parts_wait_for_another_attempt() {
     let octets = parts(&long(), 7, 1);
     let exchange = submit(&mut world, &octets).offered[0].0;
     answered(&mut world, exchange, "one", Ok(TEXT_ALONE));
-    // The phone repeats the last part meanwhile: one report for each request.
+    // The phone repeats the last part in between: one report for each request.
     let done = world.submit(&part(octets.last().unwrap()));
     assert!(done.offered.is_empty() && done.sent.is_empty());
     let status = 408;
@@ -300,7 +300,7 @@ fn a_long_text_is_split_where_the_policy_says_so() {
         }
         let mut pieces = Vec::new();
         let exchange = done.sent[0].0.unwrap();
-        // One after the other; the end of one that is told twice counts once.
+        // One after the other; an end that is reported twice counts once.
         while done.message().body.first() != Some(&0x03) {
             let message = done.message();
             assert!(message.body.len() + message.headers.len() < 1_300);

@@ -42,7 +42,7 @@ fn asked(world: &mut World, message: &MessageIn<'_>) -> (ExchangeKey, Vec<Exchan
     }
 }
 
-/// The session cannot hold the response any longer: whether it is 200, and the outcomes that are told.
+/// The session cannot hold the response any longer. Returns whether it is 200, and the outcomes.
 fn hold_over(world: &mut World, exchange: ExchangeKey) -> (bool, Vec<MsrpOutcome>, Done) {
     world.pass(1_500);
     let done = world.handle(Input::SessionHoldTimeout { exchange });

@@ -103,7 +103,7 @@ fn one_contact_after_the_other() {
         assert!(second.answered.is_empty());
         assert_eq!(second.message().body, first.message().body, "same RP-MR");
         assert_ne!(second.message().call_id, first.message().call_id);
-        // The last word about the first one comes once more.
+        // The end of the first one is reported once more.
         let late = Input::RequestCompleted {
             exchange,
             attempt: 1,
@@ -131,7 +131,7 @@ fn when_all_contacts_fail_the_best_failure_counts() {
         assert_eq!(world.leg_fails(exchange, second).answer(), told);
         assert_eq!(world.store.open(), 0);
     }
-    // 6xx is the person's own word.
+    // 6xx is the decision of the person.
     let mut world = World::new();
     let (exchange, _) = sent(&mut world, "hello");
     world.handle(Input::OtherContacts { exchange, count: 1 });

@@ -19,7 +19,7 @@ fn world(queue_timeout: i64) -> World {
     })
 }
 
-/// Runs all timers that are due within so many milliseconds, in order.
+/// Runs all timers that are due within this many milliseconds, in order.
 fn pass(world: &mut World, milliseconds: u64) -> Vec<Done> {
     let until = world.now.unix_ms + milliseconds;
     let mut done = Vec::new();
@@ -68,7 +68,7 @@ fn after_a_202_requested_notifications_are_sent() {
         let id = behind_silence(&mut world, &cpim(&text));
         world.pass(20_000);
         assert_eq!(world.hold_timeout(id).answer(), 202);
-        // The phone is silent in SIP, and the host does not tell.
+        // The phone does not answer in SIP, and the host does not report that.
         world.pass(40_000);
         world.store.clear_alarm(id);
         let done = world.handle(Input::Due { exchange: id });

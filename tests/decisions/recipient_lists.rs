@@ -21,7 +21,7 @@ const RICH: Capabilities = Capabilities {
     ..CLIENT
 };
 
-/// A body of this part and a list; "" is a list of somebody.
+/// A body of this part and a list; "" stands for a list of one recipient.
 pub(crate) fn body(part: &str, list: &str) -> Vec<u8> {
     let list = match list {
         "" => "<entry uri='sip:somebody@ims.example'/>",
@@ -163,7 +163,7 @@ fn nothing_goes_before_all_are_taken() {
     let long = body(&TEXT.replace("hello", &"x".repeat(200)), "");
     let copies = prepare(&world, &long, &[known(BOB, PHONE)]).unwrap();
     let exchange = enlist(&mut world, &copies[0]).enlisted[0];
-    // The message before it ends meanwhile, and another one arrives: the message keeps its place.
+    // The message before it ends, and another one arrives: the message keeps its place.
     let done = world.report(&from_phone(BOB, &[0x02, rp_mr]));
     assert!(done.sent.is_empty());
     assert!(world.deliver(&instant(BOB, "behind")).sent.is_empty());
@@ -250,7 +250,7 @@ fn unreachable_recipients() {
     };
     let found = world.gateway.translate_list(&looped, &[good], world.now);
     assert_eq!(found.err().map(|refusal| refusal.answer.status), Some(482));
-    // Its sender wants to be told: then the others get it. Unless there are none.
+    // Its sender wants failure notifications: then the other recipients get it, if there are any.
     let octets = body(&cpim("negative-delivery"), "");
     assert_eq!(prepare(&world, &octets, &[lost]).err(), Some(404));
     let copies = prepare(&world, &octets, &[lost, good]).unwrap();
@@ -388,7 +388,7 @@ fn list_is_not_passed_on() {
         copy.body,
         b"--b\r\nContent-Type: text/plain\r\n\r\nhello\r\n--b\r\nContent-Type: image/png\r\n\r\n\x01\r\n--b--\r\n"
     );
-    // Not taken out of where it stands deeper inside.
+    // A list that is nested deeper is not removed.
     let inner = String::from_utf8(body(TEXT, ""))
         .unwrap()
         .replace("--b", "--c");
@@ -445,7 +445,7 @@ fn random_lists_never_panic() {
     }
 }
 
-/// tm may tell the end of a MESSAGE twice.
+/// tm may report the end of a MESSAGE twice.
 #[test]
 fn each_of_several_clients_counts_once() {
     let octets = body(&cpim("positive-delivery, negative-delivery"), "");

@@ -229,7 +229,7 @@ impl Requests {
         }
     }
 
-    /// Time goes by, at most so long.
+    /// Lets time pass, at most this long.
     fn due(&mut self, world: &mut World, milliseconds: u64) {
         let until = world.now.unix_ms.saturating_add(milliseconds);
         while let Some((at, id)) = world.store.next_wake().filter(|(at, _)| *at <= until) {

@@ -19,7 +19,7 @@ fn long() -> String {
     "The quick brown fox jumps. ".repeat(15)
 }
 
-/// A part is to be written, and its sender has heard nothing.
+/// A part is to be written, and its sender has no report yet.
 fn asked(done: &Done) -> (ExchangeKey, TransactionId) {
     assert!(done.replies.is_empty() && done.sent.is_empty() && done.relayed.is_empty());
     let [(exchange, Some(transaction))] = done.asked[..] else {
@@ -43,7 +43,7 @@ fn kept(world: &mut World, part: &[u8]) -> ExchangeKey {
     exchange
 }
 
-/// The last part comes: the whole message goes, and nothing of it is left.
+/// The last part comes: the whole message is delivered, and no row is left.
 fn completed_by(world: &mut World, part: &[u8]) {
     let (id, text) = whole(&world.submit(&from_phone(ALICE, part)));
     assert_eq!(text, long());
@@ -164,7 +164,7 @@ fn a_message_may_be_delivered_before_its_parts_are_written() {
         .map(|part| asked(&world.submit(&from_phone(ALICE, part))))
         .collect();
     let (id, _) = whole(&world.submit(&from_phone(ALICE, &parts[2])));
-    // One is written, one is not; both senders hear about their part.
+    // One part is written, one is not; both senders get a report.
     let done = world.stored(owed[0].0);
     assert_eq!(reported(&done, owed[0].1), (RP_ACK, 1));
     delivered(&mut world, id);
@@ -343,7 +343,7 @@ fn a_part_that_is_not_written_is_delivered_with_its_message() {
         open: 0,
     });
     assert_eq!(done.asked, [(id, None)]);
-    // tm tells the end of an earlier MESSAGE again.
+    // tm reports the end of an earlier MESSAGE again.
     let earlier = Input::RequestCompleted {
         exchange: id,
         attempt: 0,
@@ -435,7 +435,7 @@ fn what_was_on_its_way_is_not_delivered_twice() {
     kept(&mut world, &parts[1]);
     whole(&world.submit(&from_phone(ALICE, &parts[2])));
     world.crash(5_000);
-    // The last part does not come again: the sender hears that the message failed.
+    // The last part does not come again: the sender gets the failure.
     let concat_ms = world.gateway.policy.concat_timeout_ms;
     world.pass(concat_ms);
     let (_, exchange) = world.store.next_wake().unwrap();
@@ -562,7 +562,7 @@ fn a_promise_outlasts_a_message_whose_reports_are_missing() {
     assert_eq!((world.store.open(), world.store.rows()), (0, 0));
 }
 
-/// So many milliseconds pass; what is to be written is written.
+/// This many milliseconds pass; all changes are written.
 fn written_until(world: &mut World, ms: u64) {
     let until_ms = world.now.unix_ms + ms;
     while let Some((at, exchange)) = world.store.next_wake().filter(|(at, _)| *at < until_ms) {
@@ -684,7 +684,7 @@ fn a_crash_leaves_a_message_that_becomes_a_stored_one_whole() {
     let sent = deliver(&first).user_data.text().unwrap();
     assert!(text.starts_with(&*sent) && !sent.is_empty(), "{sent}");
 
-    // The database has it, and the core has not heard of that yet.
+    // The database has it, and the core does not know that yet.
     let mut world = self::world();
     let stored = long_message_is_refused(&mut world);
     world.store.write(stored);

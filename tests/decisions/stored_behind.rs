@@ -8,7 +8,7 @@ use crate::world::{BOB, World, held_as, instant, settings};
 
 const HOUR_MS: u64 = 3_600_000;
 
-/// A message whose first attempt has failed; the next one is so many seconds later.
+/// A message whose first attempt has failed; the next one is this many seconds later.
 fn failed_once(retry: &'static str) -> World {
     let mut world = World::with(&Settings {
         retry,

@@ -63,7 +63,7 @@ fn asks_for_notifications() -> MessageIn<'static> {
     }
 }
 
-/// A message for somebody who is away.
+/// A message for an absent recipient.
 fn store(world: &mut World, message: &MessageIn<'_>) -> Done {
     let message = world.gateway.translate_to_store(message, world.now);
     let message = message.ok().expect("not refused");
@@ -77,7 +77,7 @@ fn stored(world: &mut World, message: &MessageIn<'_>) {
     assert_eq!(world.stored(key).reply(), 202);
 }
 
-/// A short message for somebody who is away.
+/// A short message for an absent recipient.
 fn store_sm(world: &mut World, octets: &[u8]) -> Done {
     let message = MessageIn {
         request_uri: BOB,
@@ -192,7 +192,7 @@ fn a_short_message_is_converted_only_if_needed() {
         let (exchange, rp_mr) = (exchange.unwrap(), report.body[1]);
         let report = status_report(&report.body);
         assert_eq!((u8::from(report.status), report.mr.0), (0x00, 0x07));
-        // It is owed, and the database has it in place of the message.
+        // The report must still come: the database has it instead of the message.
         assert_eq!(world.store.rows.len(), 1);
         world.leg(exchange, 200);
         world.report_before_200(&from_phone(ALICE, &[0x02, rp_mr]));

@@ -252,7 +252,7 @@ fn submit_has_validity_and_recipient() {
     });
     let message = done.message();
     assert_eq!(submit(&message.body).vp.seconds(0), Some(3600));
-    // The service centre knows its subscriber, and is told that others are not to.
+    // The service centre gets the subscriber's identity, and Privacy for others.
     assert_eq!(message.from, ALICE);
     assert_eq!(field(&message.headers, "Privacy"), Some("id"));
 }

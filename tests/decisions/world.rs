@@ -30,7 +30,7 @@ pub(crate) fn settings() -> Settings<'static> {
     }
 }
 
-/// One bucket for all identities: only the core tells them apart.
+/// One bucket for all identities: only the core distinguishes them.
 #[derive(Default)]
 pub(crate) struct Store {
     /// The open exchanges, oldest first.
@@ -127,7 +127,7 @@ impl Store {
         open.find(|open| open.kind() == kind)
     }
 
-    /// All of it, in its order; then the places that nothing was opened at are free again.
+    /// All changes, in their order; then places without an exchange are free again.
     fn commit(&mut self, changes: Vec<Change>) {
         let changed = changes
             .iter()
@@ -216,7 +216,7 @@ impl Store {
         self.open.iter().map(|(open, _)| open.key()).collect()
     }
 
-    /// As the host does before it tells of the time.
+    /// As the host does before it reports that the time is over.
     pub(crate) fn clear_alarm(&mut self, id: ExchangeKey) {
         if let Some(place) = self.place(id) {
             self.open[place].0.header_mut().due_ms = NEVER;
@@ -463,7 +463,7 @@ impl World {
 
     pub(crate) fn handle(&mut self, input: Input<'_>) -> Done {
         let mut step = self.step(input);
-        // What is for the exchanges of another identity is an input again.
+        // Effects for the exchanges of another identity become inputs.
         let mut effects = VecDeque::from(std::mem::take(&mut step.effects));
         while let Some(effect) = effects.pop_front() {
             let then = match effect {

@@ -180,7 +180,7 @@ def capture(user):
 
 
 async def all_of(coroutines, rate):
-    """Starts so many of them in a second; the results, an exception for each that failed."""
+    """Starts this many of them in a second. Returns the results, and an exception for each that failed."""
     tasks = []
     for coroutine in coroutines:
         tasks.append(asyncio.ensure_future(coroutine))

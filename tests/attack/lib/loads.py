@@ -51,7 +51,7 @@ class Crowd:
         return ticks
 
     async def at(self, rate, seconds, patience=20):
-        """So many texts a second for so long; the mark of the summary."""
+        """This many texts a second for this time; returns the mark for the summary."""
         began, before = time.monotonic(), self._cpu()
         self.load.tell("mark", "rate")
         self.load.tell("rate", rate)

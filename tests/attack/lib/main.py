@@ -49,7 +49,7 @@ async def play(attack, size, lua):
 
 
 def health(scene, verdict):
-    """Nothing died, nothing panicked."""
+    """No process died, and the module did not panic."""
     gone = set(scene.processes) - set(scene.gw.processes())
     verdict.check(not gone, f"all {len(scene.processes)} processes live" if not gone else f"processes are gone: {gone}")
     panics = scene.gw.statistics("ipsmgw").get("panics")

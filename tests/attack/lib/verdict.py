@@ -6,7 +6,7 @@ WANTED_P99 = 250  # ms
 
 
 class Verdict:
-    """The checks of one attack, told as they are made."""
+    """The checks of one attack; each is printed when it is made."""
 
     def __init__(self, name, with_delays):
         self.name = name
@@ -26,7 +26,7 @@ class Verdict:
         print(f"       {text}", flush=True)
 
     def pair(self, transport, marks):
-        """A normal pair: every text is to be delivered once, and its sender to be told so."""
+        """A normal pair: each text must be delivered once, and its sender must get the report."""
         for name in ("before", "during", "after"):
             mark = marks.get(name)
             if not mark or not mark["count"].get("sent"):

@@ -14,7 +14,7 @@ pub(crate) enum Direction {
     SmToIm,
 }
 
-/// What the sender was told by RP-ACK or RP-ERROR.
+/// The report to the sender: RP-ACK or RP-ERROR.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Report {
     Ack,
@@ -27,7 +27,7 @@ struct Entry {
     mark: usize,
     answer: Option<(u16, Instant)>,
     report: Option<(Report, Instant)>,
-    /// An RP-ACK and an RP-ERROR, or two reports: the sender was told twice.
+    /// The sender got two reports, such as an RP-ACK and an RP-ERROR.
     reports: u32,
     delivered: Option<Instant>,
     copies: u32,
@@ -37,16 +37,16 @@ struct Entry {
 enum Outcome {
     /// Delivered once, and the sender knows.
     Good(Duration),
-    /// Delivered to nobody, and the sender knows.
+    /// Not delivered, and the sender has the failure.
     Refused(u16),
-    /// Taken, and there is no word yet.
+    /// Accepted, and no report has come yet.
     Open,
     /// Neither answered nor delivered.
     Unanswered,
     /// Delivered, and never answered.
     Untold,
     Lost,
-    /// The sender was told the opposite of what happened.
+    /// The report to the sender was wrong.
     Contradicted,
     Doubled,
     Unreported,
@@ -86,7 +86,7 @@ impl Entry {
         }
     }
 
-    /// Nothing more is to come.
+    /// No message and no report is missing.
     fn is_done(&self) -> bool {
         match self.outcome() {
             Outcome::Unanswered

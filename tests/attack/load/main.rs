@@ -34,7 +34,7 @@ use std::time::{Duration, Instant};
 use player::{Person, Player};
 use serde_json::{Value, json};
 
-/// Between two looks at the sockets, when nothing came.
+/// The pause between two checks of the sockets when no packet came.
 const NAP: Duration = Duration::from_micros(700);
 /// Registrations under way at once.
 const AT_ONCE: usize = 50;
@@ -184,7 +184,7 @@ impl Load {
     fn write_texts(&mut self) {
         let Some(pause) = self.pause else { return };
         let now = Instant::now();
-        // What the machine did not let us do is not made up for by a burst.
+        // If the machine was too slow, the missing texts are not sent in a burst.
         if now - self.due > Duration::from_millis(200) {
             self.due = now;
         }

@@ -1,4 +1,4 @@
-//! Everybody who plays: registration, transactions, texts out and in.
+//! All simulated users: registration, transactions, texts sent and received.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
@@ -71,14 +71,14 @@ struct Transaction {
     pause: Duration,
 }
 
-/// Who plays, and everything that is under way.
+/// The simulated users, and all open transactions and texts.
 pub(crate) struct Player {
     pub(crate) people: Vec<Person>,
     pub(crate) lines: Vec<Line>,
     pub(crate) books: Books,
     domain: String,
     centre: String,
-    /// So that nothing of one run is taken for something of another.
+    /// So that messages of different runs are not mixed up.
     run: String,
     next: u64,
     transactions: HashMap<u64, Transaction>,
@@ -270,7 +270,7 @@ impl Player {
         self.transactions.insert(number, transaction);
     }
 
-    /// Sends again what has waited too long for an answer, and forgets what has waited for ever.
+    /// Retransmits requests without an answer, and gives up those that have waited too long.
     pub(crate) fn retransmit(&mut self) {
         let now = Instant::now();
         while let Some(&Reverse((due, number))) = self.again.peek() {
@@ -303,11 +303,11 @@ impl Player {
 
     // What comes
 
-    /// Takes what has come on all lines; how many messages that were.
+    /// Reads the messages of all sockets. Returns how many.
     pub(crate) fn receive(&mut self, buffer: &mut [u8]) -> usize {
         let mut count = 0;
         for line in 0..self.lines.len() {
-            // Not for ever on one line: the others' messages age meanwhile.
+            // Not too many from one socket: messages wait in the other ones.
             for _ in 0..64 {
                 let Some(octets) = self.lines[line].receive(buffer) else {
                     break;

@@ -1,4 +1,4 @@
-"""The books of the peers: what was sent, what its sender was told, and what came."""
+"""The books of the peers: sent messages, the reports to their senders, and received messages."""
 
 import re
 import time
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 # A part of a long text, as phones and clients show it when others are missing.
 PIECE = re.compile(r"(\[… \d/\d missing\])*[0-9 ]*(\[… \d/\d missing\])*")
-# Stands at the beginning of each text: kind, sender, number.
+# The beginning of each text: kind, sender, number.
 NAME = re.compile(r"<(\w+)\.(\w+)\.(\d+)>")
 
 

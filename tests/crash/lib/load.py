@@ -1,4 +1,4 @@
-"""The senders and recipients, and what they send."""
+"""The senders and recipients, and their messages."""
 
 import asyncio
 
@@ -67,7 +67,7 @@ class Load:
                     break
 
     async def sm_to_store(self, n):
-        """To somebody who is away; the phone wants a status report."""
+        """A message to an absent recipient; the phone wants a status report."""
         phone = self.phones[2 + n]
         async for number, message in self.messages(f"smstore{n}", phone, MOST_STORED):
             tp_mr = phone.names(message)
@@ -110,7 +110,7 @@ class Load:
             await asyncio.sleep(self.chance.uniform(0.2, 0.6))
 
     async def come_and_go(self, phone):
-        """Somebody for whom messages are stored registers now and then, for a short time."""
+        """A recipient of stored messages registers from time to time, for a short time."""
         while not self.stopped:
             for expires in (3600, 0):
                 await phone.register_somehow(expires)

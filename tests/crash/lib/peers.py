@@ -148,7 +148,7 @@ async def send_body(client, uri, copies, body, content_type, headers=()):
         except Timeout:
             continue
         if answer.status == 407:
-            # It was killed twice meanwhile: the credentials are too old again.
+            # The gateway was killed twice in between: the credentials are too old again.
             continue
         for message in copies:
             told(message, "accepted" if answer.status < 300 else f"SIP {answer.status}", answer.status)

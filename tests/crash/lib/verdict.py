@@ -4,13 +4,13 @@ from collections import Counter
 
 import sip
 
-# A crash may lose the charging record of a message that needs no promise, if it was told its outcome so many seconds before.
+# A crash may lose the charging record of a message without a promise, if its outcome came this many seconds before.
 RECORD_LAG = 1.0
 SUBMISSION, REPORT, DELIVERY = 0, 1, 3
-# The parts of a long message go to another node when a node dies or comes back: so many seconds behind that, all nodes know it.
-# So the parts that were sent in this time may be at two nodes.
+# When a node dies or comes back, the parts of a long message go to another node. After this many seconds all nodes know
+# that. So parts that were sent in this time may be at two nodes.
 PARTS_MOVE = 5
-# Of these messages a part of the outcome, or all of it, is still owed when the sender has its answer.
+# For these messages a report must still come when the sender has its answer.
 PROMISES = ("smstore", "imstore", "held", "list")
 
 
@@ -60,7 +60,7 @@ def compare(world, books, verdict):
 
 
 def may_refuse(books, message):
-    """A promise cannot be made while the database is away; all else goes on."""
+    """While the database is away, no promise is made; other messages go on."""
     return not message.is_of("sm", "im", "imlong") and books.was_away(message.sent[0][0], message.told_at)
 
 

@@ -71,7 +71,7 @@ fn an_instant_message_that_fails_in_sip() {
             "delivery im_to_sm failed sip 486",
         ],
     );
-    // A report may come nevertheless, where the sender wants to hear of it.
+    // A report may still come, if the sender wants a notification.
     for (belied, delivery) in [
         (true, "delivery im_to_sm delivered"),
         (false, "delivery im_to_sm failed sip 486"),

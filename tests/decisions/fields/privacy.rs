@@ -1,4 +1,4 @@
-//! Senders who do not want to be known.
+//! Senders who ask for privacy.
 
 use super::*;
 

@@ -105,7 +105,7 @@ fn tp_fcs_goes_before_rp_cause() {
         assert_eq!(done.answer(), status, "{fcs:02X}");
         assert_eq!(done.answered[0].2.tp_fcs, Some(fcs));
     }
-    // A TPDU that cannot be read takes nothing from the RP-Cause.
+    // The RP-Cause counts even if the TPDU cannot be read.
     let (_, rp_mr, _) = sent(&mut world, "hello");
     let octets = [0x04, rp_mr, 0x01, 0x80 | 22, 0x41, 0x01, 0x00];
     assert_eq!(world.report(&from_phone(BOB, &octets)).answer(), 480);

@@ -160,7 +160,7 @@ fn gone_sender_is_not_answered() {
     let mut world = World::new();
     let (first, rp_mr, _) = sent(&mut world, "one");
     let second = world.deliver(&instant(BOB, "two"));
-    // Not sent yet: its sender was told that it failed, so it is not sent.
+    // Not sent yet: its sender was answered with a failure, so it is not sent.
     assert!(
         world
             .handle(Input::Released {

@@ -27,7 +27,7 @@ fn the_202_leaves_before_the_im_side_has_answered() {
             });
             if status >= 200 {
                 assert_eq!(done.message().body, body, "{answers:?}");
-                // A client that heard the request twice answers twice.
+                // A client that got the request twice answers twice.
                 let again = Input::BranchAnswered {
                     exchange,
                     branch,

@@ -68,7 +68,7 @@ fn two_phones_of_one_person_that_send_the_same() {
         }
         assert_eq!(world.store.open(), 0);
     }
-    // The first one was told in SIP that nothing was taken; the second one has its 202.
+    // The first request was refused in SIP; the second one has its 202.
     for input in [true, false] {
         let mut world = World::new();
         let exchange = world.relay(&from_phone(ALICE, &octets));

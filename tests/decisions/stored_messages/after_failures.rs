@@ -119,7 +119,7 @@ fn a_message_between_phones_is_stored_after_a_failure() {
     assert_eq!(world.store.rows.len(), 1);
 }
 
-/// Nobody else answers the sender then: tm would say 408.
+/// The sender gets no other answer then: tm would send 408.
 #[test]
 fn a_failure_at_the_end_of_the_hold_time_is_not_stored() {
     let mut world = world();

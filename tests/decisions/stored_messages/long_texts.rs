@@ -287,7 +287,7 @@ fn a_text_too_long_for_a_message_goes_by_msrp() {
     assert!(done.offered.is_empty() && done.sent.len() == 1);
     world.leg(done.sent[0].0.unwrap(), 200);
 
-    // Nobody tells the end.
+    // The host does not report the end.
     stored(&mut world, &instant(BOB, &long));
     let done = comes(&mut world, with_sessions);
     let exchange = done.offered[0].0;

@@ -87,7 +87,7 @@ fn an_expired_message_ends_while_an_older_one_waits() {
     assert_eq!(done.counted, [Counter::StoreExpired]);
     assert_eq!(done.asked.len(), 2);
     parked(&mut world, &done);
-    // Nothing is due at once.
+    // No timer is due at once.
     assert_eq!(due_of_row(&world), Some(300_000));
     assert_eq!(world.store.rows.len(), 2);
 }

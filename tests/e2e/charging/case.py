@@ -46,18 +46,18 @@ class CpimClient(ImClient):
 
 
 class Books:
-    """What the phones and clients know, as the records that must be there."""
+    """The records that must exist, from the books of the phones and clients."""
 
     def __init__(self, gw):
         self.gw = gw
         self.wanted = Counter()
 
     def sm(self, told, got):
-        """A short message of a phone: what the phone was told, and what became of it at the client."""
+        """A short message of a phone: the report to the phone, and the outcome at the client."""
         self.wanted += Counter([(SUBMISSION, "sm_to_im", told), (DELIVERY, "sm_to_im", got)])
 
     def im(self, told, got=None, way="im_to_sm"):
-        """An instant message: what its sender was told, and what became of it at the recipient."""
+        """An instant message: the answer to its sender, and the outcome at the recipient."""
         self.wanted[SUBMISSION, way, told] += 1
         if got:
             self.wanted[DELIVERY, way, got] += 1

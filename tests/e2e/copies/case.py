@@ -27,7 +27,7 @@ class Recorder:
         return [octets for octets in self.sent if octets.startswith(b"MESSAGE ")][-1]
 
     async def again(self, octets, times=1):
-        """The answers to so many copies at once."""
+        """The answers to this many copies at once."""
         self.answers.clear()
         for _ in range(times):
             self._send(octets)

@@ -111,7 +111,7 @@ async def repeated(name="repeated", **options):
 
 
 async def kept_here(name="kept", **options):
-    "nobody else sees the credentials"
+    "the credentials are not passed on"
     rows = Rows()
     port = free_port()
     more = [("Authorization", 'Digest username="x", realm="elsewhere.example"'), ("proxy-authorization", "Digest y")]

@@ -213,7 +213,7 @@ async def statuses():
                 await reported(tp_mr, 0x00)
                 wanted = "delivered"
             if wanted is None:
-                # Nothing comes of it, so the next notification is the next message's.
+                # It causes no notification, so the next notification is about the next message.
                 await reported(await submitted("next"), 0x00)
                 rows.check(f"TP-ST {status:02X}", told(await bob.next_message()), ("next", "delivered"))
             else:

@@ -62,7 +62,7 @@ def example(name):
 
 
 async def user(gw, kind, uri, registers_with=None, **options):
-    """Somebody whose registration an example takes."""
+    """A person whose registration an example uses."""
     number = uri[4:].partition("@")[0]
     new = kind(await gw.endpoint(**options), number, None, "ims.example", number)
     if registers_with:

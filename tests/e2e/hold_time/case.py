@@ -26,7 +26,7 @@ async def hold_time_over():
 
 
 async def sent_again():
-    "no report within report_timeout: the short message goes once more, and the report on that one counts"
+    "no report within report_timeout: the short message is sent once more, and the report on that one counts"
     async with gateway(name="again", modparams={"report_timeout": 1, "hold_timeout": 10}) as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
         alice.rp_answers = [None, "ack"]

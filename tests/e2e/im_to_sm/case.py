@@ -112,7 +112,7 @@ async def held():
 
 
 async def names():
-    "a sender without a number is a name that nobody can answer"
+    "a sender without a number is shown as a name, to which no answer can be sent"
     people = [("alice", "+15550001"), ("bob", None)]
     async with gateway(name="names", people=people) as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")

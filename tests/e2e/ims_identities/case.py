@@ -108,7 +108,7 @@ async def what_registers_bring():
         async with with_core("brings", reg_event_identity="user") as gw, Core(gw, include=include) as core:
             alice, carol = await core.user(ImsPhone, "+15550001"), await core.user(ImsClient, "+15550003")
             deadline = time.monotonic() + 5
-            # Nothing goes to a phone of which nothing is known yet.
+            # No message is sent to a phone whose capabilities are not known yet.
             while (answer := await carol.send_im(ALICE_URI, "hello")).status == 480 and time.monotonic() < deadline:
                 await asyncio.sleep(0.1)
             equal(answer.status, 200, f"the answer with {include}")

@@ -48,7 +48,7 @@ async def gateway_killed():
 
 
 async def scscf_restarted():
-    "the S-CSCF knows nobody until they register again; nothing arrives twice then"
+    "after a restart of the S-CSCF people register again; no message arrives twice"
     async with with_core("scscf") as gw, Core(gw) as core:
         alice, carol = await core.user(ImsPhone, "+15550001"), await core.user(ImsClient, "+15550003")
         await both_ways(alice, carol, "before")

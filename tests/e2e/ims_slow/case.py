@@ -46,7 +46,7 @@ async def timed(request):
 
 
 async def to_phone(phone, client, takes, cause=None):
-    """An IM to a phone that needs so long and acknowledges, or refuses with this RP-Cause."""
+    """An IM to a phone that waits this long and acknowledges, or refuses with this RP-Cause."""
     phone.takes = takes
     if cause:
         phone.rp_answers = [cause]
@@ -76,7 +76,7 @@ async def five_at_once(phone, client):
 
 
 async def to_client(client, phone, takes, answer=200):
-    """A short message to a client that needs so long."""
+    """A short message to a client that waits this long."""
     client.takes = takes
     client.answers.append(answer)
     sent, after = await timed(phone.send_sm(client.subscriber.public[0].partition("@")[0][4:], "hello"))

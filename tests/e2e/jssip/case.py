@@ -153,7 +153,7 @@ async def gone():
 
 
 async def example_of_the_manual():
-    "the lines of the manual in a page, as they stand: the phone shows the text"
+    "the unchanged lines of the manual in a page: the phone shows the text"
     async with gateway(name="example", people=[("alice", None), ("bob", "+15550001")]) as gw:
         phone = await gw.user(Phone, "bob")
         text = manuals.block("doc/ipsmgw_admin.md", "Clients in a browser", "js")

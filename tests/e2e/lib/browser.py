@@ -85,7 +85,7 @@ class Browser:
         return [entry["message"] for entry in entries]
 
     async def picture(self, file):
-        """Stores a picture of what is seen (PNG)."""
+        """Stores a screenshot (PNG)."""
         Path(file).write_bytes(base64.b64decode(await self.call("GET", f"/session/{self.session}/screenshot")))
 
     async def size(self, width, height):

@@ -28,7 +28,7 @@ def equal(found, wanted, what):
 
 
 class Rows:
-    """A table checked row by row: every row that differs is told, not only the first."""
+    """A table checked row by row: every row that differs is reported, not only the first."""
 
     def __init__(self):
         self.good = 0

@@ -100,7 +100,7 @@ class Scscf(Kamailio):
         await self.until(lambda: "I_Open" in self.rpc("cdp.list_peers"), what="the connection to the HSS")
 
     async def stop(self):
-        """It is no test of the S-CSCF: a bad end is worth a word only."""
+        """This is no test of the S-CSCF: if it ends badly, that is only printed."""
         left = await self._end()
         if left or self.process.returncode:
             print(f"the S-CSCF ended with {self.process.returncode}, and left {left}", flush=True)
@@ -172,7 +172,7 @@ class Core:
         return user
 
     async def register(self, user, expires=3600):
-        """Registers, or removes, and waits until the gateway has heard of it where it is to hear."""
+        """Registers or unregisters, and waits until the gateway knows, if it is to know."""
         before = user.scscf.register_replies()
         await user.register(expires)
         if "<Method>REGISTER</Method>" in user.subscriber.criteria:

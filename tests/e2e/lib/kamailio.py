@@ -121,7 +121,7 @@ class Kamailio:
             bad = [line for line in bad if not re.search(self.may_say, line)]
         if bad:
             raise KamailioError("the log shows:\n" + "\n".join(bad[:20]))
-        # A process that dies while the others end is not worth a word to Kamailio.
+        # Kamailio does not log a process that dies while the others end.
         if len(cores) > in_clean_up:
             raise KamailioError(f"a process crashed: {self._told_by(cores)}")
 

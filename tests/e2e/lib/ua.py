@@ -172,7 +172,7 @@ class Endpoint:
 
 
 def take_bursts(udp):
-    """Room for all that comes while a busy machine lets this process wait: the kernel drops what it has no room for."""
+    """A large receive buffer for a busy machine: the kernel drops packets when the buffer is full."""
     with contextlib.suppress(OSError):
         udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)  # as much as everybody may have
         udp.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 4 << 20)  # as root

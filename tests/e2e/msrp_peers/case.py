@@ -22,13 +22,13 @@ def memory(gw):
 
 
 async def text_of(phone, parts):
-    """The text of a message in so many short messages."""
+    """The text of a message in this many short messages."""
     seen = [(await phone.next_message(20))[1].tpdu for _ in range(parts)]
     return "".join(tpdu.text for tpdu in seen)
 
 
 async def ends():
-    "the client, the phone or the gateway goes away: each sender gets a final word"
+    "the client, the phone or the gateway goes away: each sender gets an outcome"
     async with gateway(name="ends", modparams={"hold_timeout": 3, "report_timeout": 2, "max_segments": 200}) as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(MsrpClient, "bob")
         uri = gw.uri("alice")
@@ -88,7 +88,7 @@ async def ends():
         alice.rp_answer = None
         message = await session.send("silence")
         equal(await message.answers(10), [200], "the response after the hold time")
-        # It goes out once more before its sender hears of the end.
+        # It is sent once more before its sender gets the outcome.
         equal(await message.report(20), (408, "1-7/7"), "the final word")
 
         say("SIGTERM")
@@ -109,7 +109,7 @@ async def ends():
 
 
 async def hostile():
-    "octets that are no MSRP, sessions of others, and peers that never end: bounds hold, and a usual pair goes on"
+    "octets that are no MSRP, sessions of others, and peers that never end: the limits hold, and a normal pair goes on"
     rows = Rows()
     people = [("alice", "+15550001"), ("bob", "+15550002"), ("carol", "+15550003"), ("mallory", "+15550004")]
     async with gateway(name="hostile", people=people, modparams={"max_segments": 200}) as gw:

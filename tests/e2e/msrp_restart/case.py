@@ -43,7 +43,7 @@ async def send_parts(phone, to, text, reference, count=None):
 
 
 def asking(text, message_id):
-    """A text in CPIM whose sender wants to hear of its delivery (RFC 5438)."""
+    """A text in CPIM whose sender wants a notification of its delivery (RFC 5438)."""
     return (
         f"From: <sip:bob@ims.example>\r\nTo: <sip:alice@ims.example>\r\nNS: imdn <urn:ietf:params:imdn>\r\nimdn.Message-ID: {message_id}\r\n"
         f"DateTime: 2026-01-01T12:00:00Z\r\nimdn.Disposition-Notification: positive-delivery\r\n\r\nContent-Type: text/plain\r\n\r\n{text}"

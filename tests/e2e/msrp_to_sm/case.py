@@ -17,7 +17,7 @@ LONG = {"max_segments": 255, "max_per_sender": 1000}
 
 
 async def text_of(phone, parts):
-    """The text of a message in so many short messages."""
+    """The text of a message in this many short messages."""
     seen = [(await phone.next_message(20))[1].tpdu for _ in range(parts)]
     return "".join(tpdu.text for tpdu in seen)
 
@@ -95,7 +95,7 @@ async def delivered(name="delivered", large=65536, **options):
             for failure in (None, "yes", "partial", "no"):
                 message = await session.send(f"{success} {failure}", success=success, failure=failure)
                 equal(await text_of(alice, 1), f"{success} {failure}", "the text")
-                # What comes behind it tells that nothing more comes.
+                # The next message shows that no other message has come.
                 behind = await session.send("next", success="yes")
                 equal((await behind.final(10), await text_of(alice, 1)), ((200, "REPORT"), "next"), "the next message")
                 equal(await behind.answers(10), [200], "its response")

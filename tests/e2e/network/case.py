@@ -94,7 +94,7 @@ async def open_websocket(host, port):
 
 
 async def stalled_tls():
-    "TLS clients that send nothing delay nobody"
+    "TLS clients that send nothing do not delay others"
     ports = free_port(), free_port()
     listen = {"tls": f"tls:{V4}:{ports[0]}", "wss": f"tls:{V4}:{ports[1]}"}
     async with gateway(name="stalled", **listen, **certificate()) as gw:

@@ -13,7 +13,7 @@ LUA = {"cfg": CFG / "kamailio-kemi.cfg", "lua": CFG / "kamailio.lua"}
 
 
 class Standstill:
-    """The processes that read from sockets stand still."""
+    """Stops the processes that read from sockets (SIGSTOP)."""
 
     def __init__(self, gw, kind):
         processes = re.findall(r"PID: (\d+)\s*DSC: ([^\n]*)", gw.rpc("core.ps").replace("\t", ""))

@@ -189,7 +189,7 @@ async def settings():
         equal(shown["max_segments"], "10", "a default")
         equal("turkish" in gw.rpc("ipsmgw.settings", "languages"), True, "one parameter")
         equal(gw.try_rpc("ipsmgw.settings", "nothing"), None, "a parameter that does not exist")
-        # What the start has read stays: nothing grows with each call.
+        # The memory of the start stays: calls take no more memory.
         equal(gw.rpc("ipsmgw.settings"), gw.rpc("ipsmgw.settings"), "the same again")
 
 

@@ -19,7 +19,7 @@ TELLING = [
     ("Identity", "signed-by-alice"),
 ]
 
-# From as it stands (without its tag), Privacy, and whether the sender is named then.
+# From (without its tag), Privacy, and whether the sender is named then.
 SPELLINGS = [
     ("<sip:alice@ims.example>", [], True),
     ('"Dave" <sip:alice@ims.example>', [], True),

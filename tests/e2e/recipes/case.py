@@ -58,7 +58,7 @@ class Pair:
         if isinstance(got, tuple):
             equal((answer.status, got[1].tpdu.text), (200, "hello"), "the answer, and the short message")
             return True
-        # What a phone says to a text.
+        # The answer of a phone to a text.
         equal((answer.status, got.uri.partition("@")[0], got.body), (415, f"sip:{self.alice._contact_user}", b"hello"), "the unchanged message")
         return False
 

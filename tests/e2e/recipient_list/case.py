@@ -124,7 +124,7 @@ async def many_clients():
 
 
 async def refused():
-    "a refused list is refused as a whole: nobody gets anything"
+    "a refused list is refused as a whole: no recipient gets the message"
     async with gateway(name="refused", people=PEOPLE, modparams={"max_recipients": 3}) as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
         good = "sip:alice@ims.example"

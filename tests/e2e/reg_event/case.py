@@ -115,7 +115,7 @@ async def conversation_in_lua():
 
 
 async def who_says_it():
-    "no SUBSCRIBE when the body tells the capabilities, nor without Expires; an S-CSCF that refused is not asked again"
+    "no SUBSCRIBE when the body has the capabilities, nor without Expires; an S-CSCF that refused gets no other SUBSCRIBE"
     async with staged(name="who") as gw:
         stage = Stage(gw)
         await stage.enter(expires=0)

@@ -193,7 +193,7 @@ async def at_once():
 
 
 def registered_before(gw, count):
-    """So many people registered in an earlier run, all at the address of alice's client."""
+    """This many people registered in an earlier run, all at the address of alice's client."""
     people = [(f"q{i}", f"+1556{i:07}") for i in range(count)]
     with contextlib.closing(sqlite3.connect(gw.db, timeout=5)) as db, db:
         db.executemany(

@@ -87,7 +87,7 @@ async def stateless(endpoint, message):
 
 
 async def conversation(name="conversation", **options):
-    "each method in both directions; nobody's credentials are passed on"
+    "each method in both directions; no credentials are passed on"
     rows = Rows()
     people = [(name, None) for name in ("alice", "bob", "carol", "dave", "erin", "frank")]
     async with gateway(name=name, people=people, **options) as gw:

@@ -25,10 +25,10 @@ def to_list(*users):
 
 
 async def attack(name="attack", **script):
-    "a sender with four silent phones and lists; eight other pairs are measured meanwhile"
+    "a sender with four silent phones and lists; eight other pairs are measured at the same time"
     pairs = [(f"{kind}{i}", f"+1555{place}{i:03}") for place, kind in ((2, "p"), (3, "c")) for i in range(OTHERS)]
     limits = {"max_pending": PENDING, "max_per_sender": SHARE, "hold_timeout": 3, "report_timeout": 3}
-    # A burst is told by the share, not by the load of the machine.
+    # The share limits a burst, not the load of the machine.
     limits |= {"overload_queue": 0, "overload_pending": 0}
     async with gateway(name=name, people=[], modparams=limits, **script) as gw:
         gw.add_many([*pairs, *SILENT, MALLORY])

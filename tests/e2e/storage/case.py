@@ -167,7 +167,7 @@ async def a_list_survives_in_lua():
 
 
 async def no_list_without_the_database():
-    "the database is locked: the sender of a list hears 503, and nobody gets it; another one behind it is delivered"
+    "the database is locked: the sender of a list gets 503, and no recipient gets the message; the next list is delivered"
     async with gateway() as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
         with contextlib.closing(sqlite3.connect(gw.db, isolation_level=None)) as db:
@@ -185,7 +185,7 @@ async def no_list_without_the_database():
 
 
 async def no_202_without_the_database():
-    "the database is locked: the sender hears 503, and not 202"
+    "the database is locked: the sender gets 503, and not 202"
     async with gateway(modparams={"hold_timeout": 2}) as gw:
         alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
         alice.rp_answer = None

@@ -68,7 +68,7 @@ async def phone_off_in_lua():
 
 
 async def short_message(name="short_message", **options):
-    "a phone writes to somebody who is away: RP-ACK, and the status report when a client of that person has the message"
+    "a phone writes to an absent person: RP-ACK, and the status report when a client of that person has the message"
     async with gateway(name=name, **KEEP, **options) as gw:
         alice = await gw.user(Phone, "alice")
         sent = await alice.send_sm("+15550002", "are you there?", srr=True)
@@ -194,7 +194,7 @@ async def memory_full():
 
 
 async def schedule():
-    "tried again by the schedule, until the end of validity; then the sender hears that it failed"
+    "tried again by the schedule, until the end of validity; then the sender gets the failure"
     async with gateway(name="schedule", modparams={"retry": "1"}, **KEEP) as gw:
         alice, bob = await gw.user(ImClient, "alice"), await gw.user(Phone, "bob")
         bob.answer = 480
@@ -265,7 +265,7 @@ async def restart(name="restart", **options):
 
 @contextlib.contextmanager
 def locked(gw):
-    """Nobody else can write to the database."""
+    """No other program can write to the database."""
     with contextlib.closing(sqlite3.connect(gw.db, timeout=10, isolation_level=None)) as db:
         db.execute("BEGIN IMMEDIATE")
         yield
@@ -278,7 +278,7 @@ async def database_away():
         gw.may_say = "database is locked"
         alice, bob, carol = [await gw.user(ImClient, name, register=name == "alice") for name in ("alice", "bob", "carol")]
         equal((await send(alice, "later", "m1")).status, 202, "the answer")
-        # It is on its way to a client that says nothing yet.
+        # It was sent to a client that has not answered yet.
         bob.answer = None
         await bob.register()
         under_way = await bob.next_message(20)
@@ -304,7 +304,7 @@ async def database_away():
 
 
 async def operator():
-    "what is stored is shown without texts; a dropped message is told to its sender, and a retry delivers the others"
+    "stored messages are shown without texts; the sender of a dropped message is notified, and a retry delivers the others"
     async with gateway(name="operator", modparams={"retry": "600"}, **KEEP) as gw:
         alice, bob = await gw.user(ImClient, "alice"), await gw.user(Phone, "bob")
         bob.answer = 480

@@ -169,7 +169,7 @@ async def lifetime():
 
 
 async def strangers():
-    "who may not register others, and who may not be registered"
+    "peers that may not register others, and people who may not be registered"
     for variant, options in (("native", {}), ("lua", LUA)):
         async with with_scscf(name=f"strangers-{variant}", **options) as gw:
             scscf = await scscf_of(gw)
@@ -268,7 +268,7 @@ async def broken_bodies():
         # The XML beside it does not matter.
         rows.check("broken XML", (await scscf.register(ALICE_URI, whole, kind)).status, 200)
         rows.check("broken XML: an IM", (await bob.send_im(ALICE_URI, "hi")).status, 200)
-        # A copied answer without a Contact says nothing of them: the S-CSCF is asked.
+        # A copied answer without a Contact does not list the contacts: the S-CSCF gets a SUBSCRIBE.
         rows.check("no question yet, but those of bodies that say nothing", scscf.subscriptions.qsize() > 0, True)
         while not scscf.subscriptions.empty():
             scscf.subscriptions.get_nowait()

@@ -1,4 +1,4 @@
-"""More requests than anybody needs, from one address and from many."""
+"""A flood of requests, from one address and from many."""
 
 import asyncio
 import itertools

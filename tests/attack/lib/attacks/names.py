@@ -70,7 +70,7 @@ def name():
 
 
 def of_strangers(own, domain, via):
-    """Requests that anybody can send."""
+    """Requests that need no credentials."""
     tag = {"to": f"<sip:x@{name()}>;tag={secrets.token_hex(3)}"}
     ours = ("Route", f"<sip:{own};lr>")
     host = name()

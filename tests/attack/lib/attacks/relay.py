@@ -42,7 +42,7 @@ def inside_a_session(own, trap, via, domain):
 
 
 def responses(own, trap):
-    """Responses to nothing, which the second Via would take to the trap."""
+    """Responses without a transaction, whose second Via names the trap."""
     for status in ("100 Trying", "180 Ringing", "200 OK", "404 Not Found", "503 Service Unavailable"):
         for branch in ("z9hG4bK0.0", f"z9hG4bK{secrets.token_hex(6)}"):
             head = [f"SIP/2.0 {status}", f"Via: SIP/2.0/UDP {own};branch={branch}",
@@ -86,7 +86,7 @@ async def attack(scene, verdict, size):
 
 
 def kinds(arrived):
-    """The arrivals at the trap, by first word."""
+    """The requests that reached the trap, by method."""
     words = sorted({line.split(" ")[0] if not line.startswith("SIP/2.0") else line[8:11] for line in arrived})
     return f" ({', '.join(words)})" if words else ""
 

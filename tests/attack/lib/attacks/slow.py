@@ -88,7 +88,7 @@ class Newcomer:
             writer.close()
 
     async def during(self, seconds, opening=None):
-        """Knocks for so many seconds, and before that until the connections of the attack are open."""
+        """Connects for this many seconds, and before that until the connections of the attack are open."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             await self.look()
@@ -153,7 +153,7 @@ async def attack(scene, verdict, size):
 
 
 async def room_again(scene, verdict, hosts, start):
-    """From a hundred addresses nothing but the clock helps: how long until there is room again."""
+    """Against a hundred addresses only the time limit of unfinished messages helps: measures the time until there is room again."""
     connections = await held(scene.gw.address, MOST + 200, hosts, start)
     began, newcomer = time.monotonic(), Newcomer(scene.gw)
     while time.monotonic() - began < 90:
