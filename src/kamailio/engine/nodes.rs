@@ -20,7 +20,7 @@ use super::taking_up::take_up_one;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::nodes::{Nodes, OtherNode};
 use crate::kamailio::state::now::now;
-use crate::kamailio::state::storage::Storage;
+use crate::kamailio::state::storage::{Storage, Taken};
 use crate::kamailio::state::stored_rows::RowChange;
 use crate::kamailio::sys::clock;
 use crate::kamailio::sys::database::DatabaseError;
@@ -108,7 +108,7 @@ impl Watch {
         }
         self.next_ms = now_ms + BEAT_MS - EARLY_MS;
         // The process may have been stopped in between.
-        if storage.rows.change(&[]).is_err() || !come_back(storage) {
+        if storage.rows.change(&[]).is_err() || !come_back(storage, &[]) {
             return;
         }
         nodes.beat(now_ms);
@@ -184,9 +184,9 @@ pub(super) fn ask_when_lost(now_ms: u64) {
     }
 }
 
-/// A node that has given no sign of life for too long forgets the exchanges that other nodes have taken over. False:
-/// the database is away.
-pub(super) fn come_back(storage: &Storage) -> bool {
+/// A node that has given no sign of life for too long forgets the exchanges that other nodes have taken over. `in_hand` are the
+/// changes that are taken out of the queue and not written yet. False: the database is away.
+pub(super) fn come_back(storage: &Storage, in_hand: &[Taken]) -> bool {
     let nodes = &state().nodes;
     if !nodes.is_lost() {
         return true;
@@ -199,9 +199,6 @@ pub(super) fn come_back(storage: &Storage) -> bool {
         return false;
     }
     let (table, now) = (&state().table, now());
-    let silent_ms = clock::monotonic_ms().saturating_sub(nodes.last_beat_ms());
-    // An exchange that was opened after the last sign of life, or just before it, may have no row yet.
-    let since = ExchangeKey::serial_at(0, now.unix_ms.saturating_sub(silent_ms + BEAT_MS));
     let mut left = 0_usize;
     for place in table.open() {
         let Some((locked, exchange)) = table.lock_open(place, now.unix_ms) else {
@@ -209,7 +206,8 @@ pub(super) fn come_back(storage: &Storage) -> bool {
         };
         let open = locked.by_key(exchange);
         let is_kept = open.is_some_and(|open| open.header().stored == Stored::Yes);
-        if is_kept && exchange.serial() < since && !mine.contains(&exchange) {
+        // Only this process writes rows. An exchange without a row of this node, which does not wait for its first one, is another node's.
+        if is_kept && !mine.contains(&exchange) && !storage.is_to_be_written(exchange, in_hand) {
             left += 1;
             execute(
                 decide_in(locked, Input::TakenOver { exchange }, now),

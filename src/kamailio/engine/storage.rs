@@ -130,7 +130,7 @@ fn admit(storage: &Storage, taken: Vec<Taken>) -> Vec<Taken> {
 
 /// Writes a group, and gives the result to the core. False: the database is away.
 fn write(storage: &Storage, waiting: &[Taken]) -> bool {
-    if write_together(storage, waiting).is_ok() {
+    if write_together(storage, waiting, waiting).is_ok() {
         end(storage, waiting, true);
         return true;
     }
@@ -153,7 +153,7 @@ fn is_told_first() -> bool {
 fn write_late(storage: &Storage, waiting: &[Taken]) -> bool {
     end(storage, waiting, true);
     std::thread::sleep(Duration::from_millis(50));
-    write_together(storage, waiting).is_ok()
+    write_together(storage, waiting, waiting).is_ok()
 }
 
 /// Tries until the database can be written. Who waits for an answer is refused.
@@ -183,8 +183,10 @@ fn away(storage: &Storage, mut waiting: Vec<Taken>) {
 }
 
 fn write_one_by_one(storage: &Storage, waiting: &[Taken]) {
+    let mut in_hand = waiting;
     for together in waiting.chunk_by(belong_together) {
-        let written = write_together(storage, together).is_ok();
+        let written = write_together(storage, together, in_hand).is_ok();
+        in_hand = in_hand.get(together.len()..).unwrap_or_default();
         let record = together.first().and_then(|one| one.record.as_ref());
         if let (false, Some(record)) = (written, record) {
             // The table of charging records may be in another database, which is away: its own process waits for that one.
@@ -209,9 +211,14 @@ fn is_wanted(together: &&[Taken]) -> bool {
     last.is_none_or(|last| last.work != Work::AskList || is_open(last.key))
 }
 
-fn write_together(storage: &Storage, waiting: &[Taken]) -> Result<(), DatabaseError> {
+/// `in_hand` are all changes that are taken out of the queue and not written yet, with those in `waiting`.
+fn write_together(
+    storage: &Storage,
+    waiting: &[Taken],
+    in_hand: &[Taken],
+) -> Result<(), DatabaseError> {
     // Exchanges that other nodes have taken over and ended must not be written again.
-    if !nodes::come_back(storage) {
+    if !nodes::come_back(storage, in_hand) {
         return Err(DatabaseError);
     }
     let wanted = waiting.chunk_by(belong_together).filter(is_wanted);

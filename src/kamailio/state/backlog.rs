@@ -73,6 +73,16 @@ impl<M: Memory, T: Plain + Copy> Backlog<M, T> {
         }
     }
 
+    /// The values, the oldest first.
+    pub(super) fn values(&self) -> impl Iterator<Item = &T> {
+        let blocks = std::iter::successors(self.blocks.as_deref(), |block| block.next.as_deref());
+        let in_blocks = blocks.flat_map(|block| {
+            let values = block.values.get(block.taken as usize..block.put as usize);
+            values.unwrap_or_default()
+        });
+        self.ring.values().chain(in_blocks)
+    }
+
     /// Removes the oldest value.
     pub(super) fn take(&mut self) -> Option<T> {
         if let Some(value) = self.ring.take() {
@@ -105,7 +115,9 @@ mod tests {
         // A place is free, but there are values in the blocks.
         assert!(!queue.has_room(1) && !queue.put(0));
         assert!(queue.append(many + 1));
-        for number in 2..=many + 1 {
+        let wanted = 2..=many + 1;
+        assert!(queue.values().copied().eq(wanted.clone()));
+        for number in wanted {
             assert_eq!(queue.take(), Some(number));
         }
         assert_eq!(queue.take(), None);

@@ -42,6 +42,24 @@ struct Others {
 struct Answer {
     number: u16,
     at_ms: u64,
+    /// The last answer before the first long pause since this node's last sign of life.
+    unbroken_ms: u64,
+}
+
+impl Answer {
+    /// An answer that follows `before`. `beat_ms` is the last sign of life of this node. After a long pause the other node may have taken
+    /// over what this node has: then answers prove nothing until this node gives its next sign of life.
+    fn next(before: Option<Self>, number: u16, at_ms: u64, beat_ms: u64, timeout_ms: u64) -> Self {
+        let unbroken_ms = before.map_or(0, |before| before.unbroken_ms);
+        // Shorter than the whole timeout: the other node may have heard of this one a second before.
+        let most_apart_ms = timeout_ms * 5 / 8;
+        let is_unbroken = at_ms < unbroken_ms.max(beat_ms) + most_apart_ms;
+        Self {
+            number,
+            at_ms,
+            unbroken_ms: if is_unbroken { at_ms } else { unbroken_ms },
+        }
+    }
 }
 
 /// The last answer of each node.
@@ -51,7 +69,7 @@ struct Answers {
 
 plain!(struct OtherNode { number, uri, is_alive });
 plain!(struct Others { nodes });
-plain!(struct Answer { number, at_ms });
+plain!(struct Answer { number, at_ms, unbroken_ms });
 plain!(struct Answers { nodes });
 
 /// Of all living nodes, the one with the greatest weight joins the parts of a sender.
@@ -142,17 +160,15 @@ impl Nodes {
     }
 
     /// Whether other nodes may have taken over the exchanges of this node: it is lost, and for as long, no living node
-    /// has answered it in SIP.
+    /// has answered it in SIP, or at some time since its last sign of life none had.
     pub(crate) fn is_cut_off(&self) -> bool {
-        let within_ms = self.settings.timeout_ms / 2;
-        let is_deaf =
-            |node: &OtherNode| node.is_alive && !self.has_answered_within(node.number, within_ms);
+        let until_ms = |answer: Answer| answer.unbroken_ms + self.settings.timeout_ms / 2;
+        let is_heard = |number| {
+            let answer = self.last_answer_of(number);
+            answer.is_some_and(|answer| clock::monotonic_ms() < until_ms(answer))
+        };
+        let is_deaf = |node: &OtherNode| node.is_alive && !is_heard(node.number);
         self.is_lost() && self.others().iter().any(is_deaf)
-    }
-
-    /// When this node has given its last sign of life, in monotonic milliseconds.
-    pub(crate) fn last_beat_ms(&self) -> u64 {
-        self.beat_ms.load(Relaxed)
     }
 
     /// A node has answered in SIP.
@@ -162,20 +178,22 @@ impl Nodes {
         let mut places = answers.nodes.iter_mut();
         let place = places.find(|place| place.is_none_or(|answer: Answer| answer.number == number));
         if let Some(place) = place {
-            *place = Some(Answer { number, at_ms });
+            let (beat_ms, timeout_ms) = (self.beat_ms.load(Relaxed), self.settings.timeout_ms);
+            *place = Some(Answer::next(*place, number, at_ms, beat_ms, timeout_ms));
         }
     }
 
     /// Whether a node has answered in SIP within the time after which it counts as dead.
     pub(crate) fn answers(&self, number: u16) -> bool {
-        self.has_answered_within(number, self.settings.timeout_ms)
+        let until_ms = |answer: Answer| answer.at_ms + self.settings.timeout_ms;
+        let answer = self.last_answer_of(number);
+        answer.is_some_and(|answer| clock::monotonic_ms() < until_ms(answer))
     }
 
-    fn has_answered_within(&self, number: u16, within_ms: u64) -> bool {
-        let now_ms = clock::monotonic_ms();
+    fn last_answer_of(&self, number: u16) -> Option<Answer> {
         let answers = self.answers.lock();
         let mut answers = answers.nodes.iter().flatten();
-        answers.any(|answer| answer.number == number && now_ms < answer.at_ms + within_ms)
+        answers.find(|answer| answer.number == number).copied()
     }
 
     /// The other nodes, as they are now.
@@ -264,6 +282,26 @@ mod tests {
         assert_eq!(round(0, 2, &three), [2, 1, 3]);
         assert_eq!(round(0, 3, &three), [3, 1, 2, 3]);
         assert_eq!(round(0, 2, &[(1, false), (2, true)]), [2]);
+    }
+
+    #[test]
+    fn answers_behind_a_pause_prove_nothing_until_the_next_sign_of_life() {
+        const TIMEOUT_MS: u64 = 4_000;
+        let unbroken_ms = |beat_ms, answers: &[u64]| {
+            let next =
+                |before, at_ms: &u64| Some(Answer::next(before, 1, *at_ms, beat_ms, TIMEOUT_MS));
+            let last: Option<Answer> = answers.iter().fold(None, next);
+            last.map(|last| last.unbroken_ms)
+        };
+        // The database is away: the other node answers again and again.
+        assert_eq!(unbroken_ms(10_000, &[11_600, 13_900, 15_000]), Some(15_000));
+        // The node stood still: what it asks then is answered at once.
+        assert_eq!(unbroken_ms(10_000, &[16_000, 16_500]), Some(0));
+        assert_eq!(unbroken_ms(10_000, &[12_000, 15_000, 15_500]), Some(12_000));
+        // It has given a sign of life since.
+        let before = Answer::next(None, 1, 16_000, 10_000, TIMEOUT_MS);
+        let behind = Answer::next(Some(before), 1, 17_500, 16_200, TIMEOUT_MS);
+        assert_eq!((before.unbroken_ms, behind.unbroken_ms), (0, 17_500));
     }
 
     #[test]

@@ -37,6 +37,14 @@ impl<M: Memory, T: Plain + Copy> Ring<M, T> {
         self.places.get_mut(number as usize & mask)
     }
 
+    /// The values, the oldest first.
+    pub(super) fn values(&self) -> impl Iterator<Item = &T> {
+        let mask = self.places.len() - 1;
+        let place = move |number: u32| number as usize & mask;
+        let numbers = (0..self.put.wrapping_sub(self.taken)).map(|n| self.taken.wrapping_add(n));
+        numbers.filter_map(move |number| self.places.get(place(number)))
+    }
+
     /// Appends a value; false if the ring is full.
     pub(super) fn put(&mut self, value: T) -> bool {
         if self.len() >= self.places.len() {
@@ -85,6 +93,7 @@ mod tests {
             assert!(!ring.put(5));
             ring.take_back();
             assert!(ring.put(4));
+            assert_eq!(ring.values().copied().collect::<Vec<_>>(), [1, 2, 3, 4]);
             for number in 1..=4 {
                 assert_eq!(ring.take(), Some(number));
             }

@@ -350,6 +350,13 @@ impl Storage {
         taken
     }
 
+    /// Whether an exchange that is kept has no row yet: its first change is in the queue, or `in_hand`.
+    pub(crate) fn is_to_be_written(&self, key: ExchangeKey, in_hand: &[Taken]) -> bool {
+        let is_it = |of: ExchangeKey, work: Work| of == key && work == Work::Open;
+        in_hand.iter().any(|taken| is_it(taken.key, taken.work))
+            || (self.queue.lock().waiting.values()).any(|waiting| is_it(waiting.key, waiting.work))
+    }
+
     /// Removes this many changes from the queue.
     pub(crate) fn done(&self, count: usize) {
         let count = u32::try_from(count).unwrap_or(0);

@@ -13,8 +13,9 @@ from e2e import ImClient, Phone, equal, run, say
 from kamailio import free_port
 from nodes import Nodes, user
 
-PEOPLE = [("alice", "+15550001"), ("bob", "+15550002"), ("carol", "+15550003"), ("dave", "+15550004")]
-BOB, CAROL, DAVE = (f"sip:{number}@ims.example" for _, number in PEOPLE[1:])
+PEOPLE = [("alice", "+15550001"), ("bob", "+15550002"), ("carol", "+15550003"), ("dave", "+15550004"), ("erin", "+15550008")]
+TEXT = "0123456789" * 40
+BOB, CAROL, DAVE = (f"sip:{number}@ims.example" for _, number in PEOPLE[1:4])
 
 
 class Way:
@@ -61,6 +62,13 @@ class Way:
                 writer.write(octets)
         self.writers.discard(writer)
         writer.transport.abort()
+
+
+async def part(phone, part, mr):
+    """A part of a text for dave, and the report on it."""
+    dcs, octets = part
+    sent = await phone.send_sm("+15550004", "", mr=mr, tpdu=sms.submit("+15550004", "", first=0x41, dcs=dcs, user_data=octets))
+    equal((sent.answer.status, (await sent.outcome()).kind), (202, "RP-ACK"), "the answer and the report")
 
 
 def asking(text, message_id):
@@ -128,20 +136,32 @@ async def one_that_stands_still():
         alice, bob = await user(first, ImClient, "alice"), await user(second, Phone, "bob")
         for node, number in ((first, "+15550002"), (second, "+15550001")):
             await node.until(lambda node=node, number=number: number in node.registered(), what="the registration at the other node")
+        # Of these two nodes, the first one joins the parts of her messages.
+        erins = [await user(node, Phone, "erin") for node in nodes.all]
+        dave = await user(second, ImClient, "dave")
         bob.rp_answer = None
         equal((await alice.send_im(BOB, asking("hello", "m1"), "message/cpim")).status, 202, "the answer: the phone has not reported")
         request, seen = await bob.next_message()
+        one, two, three = sms.parts(TEXT, 7)
+        await part(erins[0], one, 1)
+        equal(first.pending(), 2, "what the first node has")
+        await part(erins[0], two, 2)
         os.killpg(first.process.pid, signal.SIGSTOP)
         try:
             await second.until(lambda: "exchanges of a dead node are taken over" in second.log(), 20, what="the end of the take-over")
+            await second.until(lambda: "alive: false" in second.rpc("ipsmgw.nodes"), what="the end of the first node, for all processes")
             await bob.report(request, sms.rp_ack(seen.mr))
             equal(b"<delivered/>" in (await alice.next_message()).body, True, "the notification")
+            say("the parts acknowledged just before are the other node's, too")
+            await part(erins[1], three, 3)
+            equal((await dave.next_message(20)).text, TEXT, "the text")
         finally:
             os.killpg(first.process.pid, signal.SIGCONT)
         await nodes.know_each_other()
         await first.until(lambda: first.pending() == 0, 20, what="an empty memory of the first node")
         await nodes.empty()
         equal((len(bob.requests), alice.inbox.qsize()), (1, 0), "messages to the phone, and further notifications")
+        equal(dave.inbox.qsize(), 0, "further texts")
 
 
 run(one_without_the_database, one_that_stands_still)
