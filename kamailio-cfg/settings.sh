@@ -146,9 +146,9 @@ mysql://*) export IPSMGW_STORE_MODULE=db_mysql.so store_package=kamailio-mysql-m
 esac
 [[ $IPSMGW_STORE_URL != *[\ \"!]* ]] ||
 	die "IPSMGW_STORE_URL holds a space, a quote or an exclamation mark: choose a password without them"
-if [[ -n ${IPSMGW_NODE_URI:-} ]]; then
-	[[ $IPSMGW_NODE =~ ^[1-9][0-9]{0,4}$ ]] && ((IPSMGW_NODE <= 65535)) ||
-		die "IPSMGW_NODE is '$IPSMGW_NODE': write a number of its own for each gateway, from 1 to 65535, and keep it"
+[[ $IPSMGW_NODE =~ ^[1-9][0-9]{0,4}$ ]] && ((IPSMGW_NODE <= 65535)) ||
+	die "IPSMGW_NODE is '$IPSMGW_NODE': write a number of its own for each gateway, from 1 to 65535, and keep it; for a single gateway, leave it unset"
+if [[ -n ${IPSMGW_NODE_URI:-}${IPSMGW_NODE_PEER:-} ]]; then
 	for name in IPSMGW_NODE_URI IPSMGW_NODE_PEER; do
 		[[ ${!name:-} == sip:* ]] && is_socket "${!name#sip:}" ||
 			die "$name is '${!name:-}': write sip:ADDRESS:PORT, for example sip:192.0.2.1:5060; several gateways need both IPSMGW_NODE_URI, this one, and IPSMGW_NODE_PEER, another one"

@@ -46,7 +46,7 @@ pub enum Change {
     Ended(ExchangeKey),
     /// A stored exchange leaves memory. Its row in the database has just been written, as the exchange is now.
     Parked(ExchangeKey),
-    /// A stored exchange leaves memory, and could not be written: its row is of an earlier time.
+    /// A stored exchange leaves memory, and is not written again: its row is of an earlier time. It waits there.
     Released(ExchangeKey),
     /// The outcome of a short message, kept for a repetition of it. The host may forget the oldest.
     Remembered(PastSm),

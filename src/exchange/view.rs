@@ -122,7 +122,7 @@ impl<'s> View<'s> {
         self.leave(key, Change::Parked(key));
     }
 
-    /// A stored exchange leaves memory: the host could not write it.
+    /// A stored exchange leaves memory, and waits in the database: the host does not write it again.
     pub fn release(&mut self, key: ExchangeKey) {
         self.leave(key, Change::Released(key));
     }
@@ -219,6 +219,14 @@ impl View<'_> {
     ) -> impl Iterator<Item = SmToIm> + '_ {
         self.all::<SmToIm>(Kind::SmToIm)
             .filter(move |sm| sm.digest == digest && sm.header.identity == identity)
+    }
+
+    /// The short messages that complete the message of these parts.
+    pub fn sms_completing(&self, group: Group) -> impl Iterator<Item = SmToIm> + '_ {
+        self.all::<SmToIm>(Kind::SmToIm).filter(move |sm| {
+            let completes = sm.completes.map(core::num::NonZeroU64::get);
+            completes == Some(group.concatenation) && sm.header.identity == group.identity
+        })
     }
 
     /// The requests that get their reports with this exchange.

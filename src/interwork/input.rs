@@ -294,6 +294,11 @@ pub enum Input<'a> {
         /// The exchange.
         exchange: ExchangeKey,
     },
+    /// Another node joins the parts of a sender now, of which this is one. If it leaves memory, that node takes it up.
+    HandOver {
+        /// The exchange.
+        exchange: ExchangeKey,
+    },
     /// The transaction in the host has ended, with or without an answer.
     Released {
         /// The exchange of the transaction.

@@ -48,7 +48,7 @@ impl Turn<'_> {
     pub(crate) fn taken_up(&mut self, mut exchange: Exchange, texts: &Texts) {
         exchange.header_mut().stored = Stored::Yes;
         let goes_on = match exchange {
-            Exchange::KeptPart(part) => Some(self.part_taken_up(part, texts).into()),
+            Exchange::KeptPart(part) => self.part_taken_up(part, texts).map(Exchange::from),
             Exchange::StoredMessage(message) => Some(self.message_taken_up(message).into()),
             Exchange::ImToSm(im) => self.im_taken_up(im).map(Exchange::from),
             Exchange::Submitted(kept) => Some(self.submission_taken_up(kept).into()),

@@ -133,6 +133,12 @@ impl Books {
         self.delivered_for.clear();
     }
 
+    /// An exchange of another node, which may have made its records.
+    #[allow(dead_code, reason = "the simulation has one node")]
+    pub(crate) fn take_over(&mut self, key: ExchangeKey) {
+        self.again.insert(key);
+    }
+
     /// Takes the records so far.
     #[allow(dead_code, reason = "the simulation looks at the letters alone")]
     pub(crate) fn take(&mut self) -> Vec<ChargingRecord> {

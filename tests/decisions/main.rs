@@ -22,6 +22,7 @@ mod notification_ways;
 mod notifications;
 mod outcomes;
 mod overload;
+mod parts_at_nodes;
 mod phone_failures;
 mod queue_lifetimes;
 mod recipient_lists;

@@ -15,12 +15,12 @@ fn world() -> World {
 }
 
 /// A text of three parts.
-fn long() -> String {
+pub(crate) fn long() -> String {
     "The quick brown fox jumps. ".repeat(15)
 }
 
 /// A part is to be written, and its sender has no report yet.
-fn asked(done: &Done) -> (ExchangeKey, TransactionId) {
+pub(crate) fn asked(done: &Done) -> (ExchangeKey, TransactionId) {
     assert!(done.replies.is_empty() && done.sent.is_empty() && done.relayed.is_empty());
     let [(exchange, Some(transaction))] = done.asked[..] else {
         panic!("one exchange is to be written")
@@ -36,7 +36,7 @@ fn reported(done: &Done, transaction: TransactionId) -> (u8, u8) {
 }
 
 /// A part that is written and acknowledged.
-fn kept(world: &mut World, part: &[u8]) -> ExchangeKey {
+pub(crate) fn kept(world: &mut World, part: &[u8]) -> ExchangeKey {
     let (exchange, transaction) = asked(&world.submit(&from_phone(ALICE, part)));
     let done = world.stored(exchange);
     assert_eq!(reported(&done, transaction), (RP_ACK, part[1]));
@@ -54,7 +54,7 @@ fn completed_by(world: &mut World, part: &[u8]) {
 }
 
 /// The client has a message whose RP-ACK waits for the database.
-fn delivered(world: &mut World, id: ExchangeKey) {
+pub(crate) fn delivered(world: &mut World, id: ExchangeKey) {
     world.handle(Input::ImAnswered {
         exchange: id,
         status: 200,
@@ -788,7 +788,8 @@ fn parts_that_came_to_two_nodes_are_joined_when_one_takes_over() {
     kept(&mut second, &message[2]);
     let taken_up = second.takes_over(&first, key);
     assert!(taken_up.is_nothing());
-    assert_eq!(second.store.next_wake(), Some((second.now.unix_ms, key)));
+    let soon = second.now.unix_ms + 1_000;
+    assert_eq!(second.store.next_wake(), Some((soon, key)));
     let done = second.handle(Input::Due { exchange: key });
     let body = String::from_utf8_lossy(&done.message().body);
     assert!(body.ends_with(&long()), "{body}");

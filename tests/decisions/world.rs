@@ -165,7 +165,11 @@ impl Store {
                     let key = exchange.key();
                     let taken = self.taken.iter().position(|(taken, _)| *taken == key);
                     self.taken.remove(taken.expect("a place was taken"));
-                    self.open.push((exchange, texts));
+                    // One that was taken over may be older than others.
+                    let is_older =
+                        |(open, _): &(Exchange, Texts)| open.key().serial() < key.serial();
+                    let place = self.open.partition_point(is_older);
+                    self.open.insert(place, (exchange, texts));
                 }
                 Change::Updated(exchange) => {
                     let place = self.place(exchange.key()).expect("changed after its end");
@@ -580,6 +584,7 @@ impl World {
         let share = exchange.header().share;
         self.store.take_share(share).unwrap();
         self.store.taken.push((key, share));
+        self.books.take_over(key);
         self.handle(Input::TakenUp {
             exchange: &exchange,
             texts: &texts,

@@ -5,6 +5,7 @@
 //! the other parts. They are removed after delivery, and kept for another attempt after a failure.
 
 use core::num::NonZeroU64;
+use std::collections::HashSet;
 
 use crate::base::Octets;
 use crate::exchange::{
@@ -28,6 +29,9 @@ use crate::wire::{Carrier, Direction, TpScts, TpSt, Tpdu};
 
 /// The largest number of stored parts of one sender: two messages of the greatest length (row AUT-6).
 const MAX_KEPT: usize = 510;
+
+/// Milliseconds that parts wait when the last missing one has been taken up: the exchange that has delivered their message may be taken up next.
+const JOINED_AFTER_MS: u64 = 1_000;
 
 impl TranslatedSm {
     /// The record of a stored part.
@@ -189,6 +193,11 @@ impl Turn<'_> {
     /// The part is in the database: its sender gets the RP-ACK.
     pub(crate) fn part_stored(&mut self, mut part: KeptPart) {
         self.acknowledge(&mut part, RpOutcome::Ack);
+        // The other parts were taken up meanwhile.
+        let texts = self.view.texts(part.header.key);
+        if texts.is_some_and(|texts| self.completes(&part, &texts)) {
+            part.header.due_ms = self.now.unix_ms + JOINED_AFTER_MS;
+        }
         self.view.update(part);
     }
 
@@ -198,8 +207,11 @@ impl Turn<'_> {
             return self.part_has_outcome_of(part, with);
         }
         self.refuse_part(&mut part);
-        // The deleted part had the deadline for the whole message.
-        let group = part.group();
+        self.clock_goes_on(part.group());
+    }
+
+    /// The deleted part had the deadline for the whole message: another part gets one.
+    fn clock_goes_on(&mut self, group: Group) {
         let rest: Vec<KeptPart> = self.view.parts_of(group).collect();
         if let Some(first) = rest.first()
             && rest.iter().all(|other| other.header.due_ms == NEVER)
@@ -233,23 +245,57 @@ impl Turn<'_> {
         self.view.end(part.header.key);
     }
 
-    /// A part of an earlier start. Its sender has the RP-ACK, or repeats the part. If the whole message was being
-    /// delivered, its last part got no RP-ACK: for the sender the message has failed, and the sender may repeat that
-    /// part.
-    pub(crate) fn part_taken_up(&self, mut part: KeptPart, texts: &Texts) -> KeptPart {
+    /// A part of an earlier start, or of another node. Its sender has the RP-ACK, or repeats the part. If the whole message was being
+    /// delivered, its last part got no RP-ACK: for the sender the message has failed, and the sender may repeat that part. None: this node
+    /// has the part already, because its sender has repeated it.
+    pub(crate) fn part_taken_up(&self, mut part: KeptPart, texts: &Texts) -> Option<KeptPart> {
+        let mut others = self.view.kept_parts_of(part.header.identity);
+        if others.any(|other| other.digest == part.digest)
+            || self.view.has_part(part.digest, self.now.unix_ms)
+        {
+            return None;
+        }
         part.owed = None;
+        part.header.due_ms = self.now.unix_ms + self.gateway.policy.concat_timeout_ms;
+        let mut completing = self.view.sms_completing(part.group());
+        if let Some(sm) = completing.next() {
+            part.state = KeptPartState::Relayed {
+                with: sm.header.key,
+            };
+            return Some(part);
+        }
         if let KeptPartState::Relayed { .. } = part.state {
             part.state = KeptPartState::WaitingAgain { status: 503 };
         }
-        let parts = self.view.parts_of(part.group()).count() + 1;
-        let total = total(part.sender, KeptPartTexts::of(texts).tpdu);
-        // Some parts have come to this node before it took over the parts of another node.
-        let is_complete = part.state == KeptPartState::Waiting && Some(parts) == total;
-        part.header.due_ms = match is_complete {
-            true => self.now.unix_ms,
-            false => self.now.unix_ms + self.gateway.policy.concat_timeout_ms,
+        if self.completes(&part, texts) {
+            part.header.due_ms = self.now.unix_ms + JOINED_AFTER_MS;
+        }
+        Some(part)
+    }
+
+    /// Whether this node has all parts of the message now, and the database has them. Parts whose senders know that the message has failed
+    /// are not joined alone.
+    fn completes(&self, part: &KeptPart, texts: &Texts) -> bool {
+        let others = self.view.parts_of(part.group());
+        let others = others.filter(|other| other.header.key != part.header.key);
+        let parts: Vec<KeptPart> = others.chain([*part]).collect();
+        let sequences: HashSet<u8> = parts.iter().map(|part| part.sequence).collect();
+        parts.iter().all(|part| part.owed.is_none())
+            && parts.iter().any(is_acknowledged)
+            && total(part.sender, KeptPartTexts::of(texts).tpdu) == Some(sequences.len())
+    }
+
+    /// Another node joins the parts of this sender now: a waiting part leaves memory, and that node takes it up. For a part that is not in
+    /// the database yet, the host gives this input again.
+    pub(crate) fn hand_over(&mut self, key: ExchangeKey) {
+        let Some(part) = self.get::<KeptPart>(key) else {
+            return;
         };
-        part
+        let is_relayed = matches!(part.state, KeptPartState::Relayed { .. });
+        if !is_relayed && part.owed.is_none() && part.header.stored == Stored::Yes {
+            self.view.release(key);
+            self.clock_goes_on(part.group());
+        }
     }
 
     /// Sends the sender of a part the response and the report that are still missing.
@@ -415,7 +461,7 @@ impl Turn<'_> {
         };
         self.count(Counter::SmIncomplete);
         let status = match first.state {
-            KeptPartState::WaitingAgain { status } => {
+            KeptPartState::WaitingAgain { status } if !parts.iter().any(is_acknowledged) => {
                 self.gateway.policy.causes.sip_to_status(status)
             }
             _ if self.gateway.policy.deliver_incomplete => {
@@ -452,6 +498,11 @@ impl Turn<'_> {
 /// The parts whose senders wait until they are in the database, and the others.
 fn owed_first(parts: Vec<KeptPart>) -> (Vec<KeptPart>, Vec<KeptPart>) {
     parts.into_iter().partition(|part| part.owed.is_some())
+}
+
+/// Whether the sender of a part has its RP-ACK, and has not heard since that the message failed.
+fn is_acknowledged(part: &KeptPart) -> bool {
+    part.state == KeptPartState::Waiting
 }
 
 /// How many parts the message of this TPDU has.

@@ -1,5 +1,6 @@
 //! `$ipsmgw(node)`: of several nodes, the one that a message is for.
 
+use crate::exchange::Identity;
 use crate::interwork::{self, Class, FieldValue, MessageField, Named};
 
 use crate::kamailio::engine::message_view::MessageView;
@@ -28,10 +29,7 @@ pub(super) fn of(msg: SipMsg<'_>) -> Option<String> {
             view.read_sender();
             let refusal = state.gateway.translate_sm(&view.message(), now()).err()?;
             let mut report = refusal.status_report?;
-            // The exchanges of a person are found by one identity, whichever the service centre uses.
-            let uri = msg.request()?.uri()?.0;
-            let keys = state.gateway.identity_keys(&uri, &is_local_uri);
-            if let Some(person) = keys.iter().find_map(|key| state.people.person(key)) {
+            if let Some(person) = person(&msg.request()?.uri()?.0) {
                 report.identity = person;
             }
             let identity = report.identity.as_str();
@@ -48,11 +46,15 @@ pub(super) fn of(msg: SipMsg<'_>) -> Option<String> {
             let field = |field| state.gateway.field(&message, field, || 0);
             let is_part = matches!(field(MessageField::Parts), Some(FieldValue::Number(2..)));
             // Parts from a service centre are kept with their recipient.
-            let whose = match field(MessageField::RpMti) {
-                Some(FROM_NETWORK) => message.request_uri.to_owned(),
-                _ => state.identity_of(msg)?,
+            let is_from_network = field(MessageField::RpMti) == Some(FROM_NETWORK);
+            let identity = match is_part {
+                true if is_from_network => {
+                    let uri = message.request_uri;
+                    person(uri).or_else(|| interwork::identity(uri))?
+                }
+                true => interwork::identity(&state.identity_of(msg)?)?,
+                false => return None,
             };
-            let identity = interwork::identity(&whose).filter(|_| is_part)?;
             state.nodes.that_joins(identity.as_str())?
         }
         Class::RpReport | Class::Imdn => {
@@ -77,6 +79,13 @@ pub(super) fn of(msg: SipMsg<'_>) -> Option<String> {
         _ => return None,
     };
     Some(node.uri.as_str().to_owned())
+}
+
+/// The exchanges of a person are found by one identity, whichever the service centre uses.
+fn person(uri: &str) -> Option<Identity> {
+    let state = state();
+    let keys = state.gateway.identity_keys(uri, &is_local_uri);
+    keys.iter().find_map(|key| state.people.person(key))
 }
 
 fn is_status_report(view: &MessageView<'_>) -> bool {

@@ -4,7 +4,8 @@
 //! messages of an earlier start are recognised; `due` counts the groups that were written; `identity` is its URI for other nodes.
 //!
 //! The column `node` names the node whose memory has the exchange. A stored message that waits for its recipient has 0 there: of
-//! several nodes with one table, the one that delivers it writes its own number first, so no other one does.
+//! several nodes with one table, the one that delivers it writes its own number first, so no other one does. So has a part of a long
+//! message that a node leaves to the one which joins the parts of its sender.
 
 mod nodes;
 
@@ -27,7 +28,7 @@ const VERSION: i64 = 2;
 const OF_NODE: &str = "node";
 
 /// The column `node` of a message that no node has in memory.
-const AT_REST: u16 = 0;
+pub(crate) const AT_REST: u16 = 0;
 
 /// How many rows are read at once.
 const PAGE: usize = 256;
@@ -182,7 +183,12 @@ impl StoredRows {
             Which::Messages | Which::AtRest => (String::new(), String::new()),
             Which::InMemory => {
                 let messages = Kind::StoredMessage.name();
-                let rest = format!("AND node = {} AND kind <> '{messages}'", self.node);
+                let nodes = match self.is_shared {
+                    true => format!("{}", self.node),
+                    // What several nodes have left to each other.
+                    false => format!("{AT_REST}, {}", self.node),
+                };
+                let rest = format!("AND node IN ({nodes}) AND kind <> '{messages}'");
                 (String::new(), rest)
             }
         };
@@ -209,12 +215,17 @@ impl StoredRows {
         }
     }
 
+    /// Whether what has this in the column `node` is for this node alone.
+    fn is_own(&self, node: u16) -> bool {
+        node == self.node || !self.is_shared && node == AT_REST
+    }
+
     fn is_one_of(&self, which: Which, node: u16, kind: &str) -> bool {
         let is_message = kind == Kind::StoredMessage.name();
         match which {
-            Which::InMemory => node == self.node && !is_message && kind != OF_NODE,
+            Which::InMemory => self.is_own(node) && !is_message && kind != OF_NODE,
             Which::Messages if self.is_shared => is_message,
-            Which::Messages => is_message && [AT_REST, self.node].contains(&node),
+            Which::Messages => is_message && self.is_own(node),
             Which::AtRest => is_message && node == AT_REST,
         }
     }

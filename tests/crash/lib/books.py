@@ -4,6 +4,7 @@ import re
 import time
 from dataclasses import dataclass, field
 
+MISSING = re.compile(r"\[… (\d/\d missing)\]")
 # A part of a long text, as phones and clients show it when others are missing.
 PIECE = re.compile(r"(\[… \d/\d missing\])*[0-9 ]*(\[… \d/\d missing\])*")
 # The beginning of each text: kind, sender, number.
@@ -22,7 +23,7 @@ class Message:
     told_at: float = 0.0
     status: int = 0
     got: list = field(default_factory=list)  # when the recipient had the whole of it
-    in_pieces: list = field(default_factory=list)  # when the recipient had the first piece of it, without the others
+    in_pieces: list = field(default_factory=list)  # (time, which are missing): the recipient had the first part of it, without others
     reports: list = field(default_factory=list)  # (time, text) of each notification or status report
     charged_as: tuple = ()  # of a stored short message: its sender, recipient and TP-MR
 
@@ -34,9 +35,19 @@ class Message:
         return self.told == "accepted"
 
     @property
+    def number(self):
+        """Which one it is of its sender."""
+        return int(NAME.match(self.name)[3])
+
+    @property
     def message_id(self):
         """The Message-ID of an instant message."""
         return self.name.strip("<>")
+
+
+def long(message):
+    """A text of three parts, no part of which is in another text."""
+    return f"{message.name} " + f"{message.number:05}67890" * 40
 
 
 class Books:
@@ -63,7 +74,9 @@ class Books:
         found = NAME.match(text)
         message = found and self.find(found[0], number)
         if message and "missing]" in text:
-            message.in_pieces.append(time.monotonic())
+            message.in_pieces.append((time.monotonic(), " ".join(MISSING.findall(text))))
+        elif message and message.is_of("smlong") and text != long(message):
+            self.strange.append(f"parts of several messages: {text[:200]!r}")
         elif message:
             message.got.append(time.monotonic())
         elif text and PIECE.fullmatch(text):
@@ -81,7 +94,7 @@ class Books:
 
     def story(self, message):
         """What happened to a message, in seconds since the first start."""
-        events = [(at, "sent") for at, _ in message.sent] + [(at, "got") for at in message.got] + [(at, "piece") for at in message.in_pieces] + list(message.reports)
+        events = [(at, "sent") for at, _ in message.sent] + [(at, "got") for at in message.got] + message.in_pieces + list(message.reports)
         if message.told:
             events.append((message.told_at, f"{message.told} {message.status or ''}".strip()))
         events += [(at, what) for begin, end in self.kills for at, what in ((begin, "KILL"), (end, "START"))]

@@ -3,7 +3,8 @@
 import asyncio
 
 import sms
-from peers import LONG, SLOW, BookClient, BookPhone, send_im, send_list, send_sm
+from books import long
+from peers import SLOW, BookClient, BookPhone, send_im, send_list, send_sm
 
 PHONES, CLIENTS, SLOW_PHONES, AWAY = 4, 3, 2, 4
 # A phone has 256 references for status reports.
@@ -59,7 +60,7 @@ class Load:
         phone = self.phones[n]
         async for number, message in self.messages("smlong", phone):
             to = self.clients[n]
-            for place, (dcs, octets) in enumerate(sms.parts(f"{message.name} {LONG}", number % 256)):
+            for place, (dcs, octets) in enumerate(sms.parts(long(message), number % 256)):
                 mr = (number * 3 + place) % 256
                 tpdu = sms.submit(to.number, "", mr=mr, first=0x41, dcs=dcs, user_data=octets)
                 await send_sm(phone, message, tpdu, mr)
@@ -84,7 +85,7 @@ class Load:
     async def long_im(self, n):
         client = self.clients[n]
         async for _, message in self.messages("imlong", client):
-            await send_im(client, self.world.uri(self.chance.choice(self.phones).number), message, f"{message.name} {LONG}")
+            await send_im(client, self.world.uri(self.chance.choice(self.phones).number), message, long(message))
 
     async def held_im(self, n):
         """To a phone whose reports come behind the hold time."""

@@ -15,7 +15,6 @@ REPEATS_AFTER = 5
 # Seconds after which a client gives a request up and sends the message again.
 GIVES_UP_AFTER = 10
 SLOW = 2.8
-LONG = "0123456789" * 40
 
 
 class Comes:

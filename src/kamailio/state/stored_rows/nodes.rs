@@ -120,6 +120,24 @@ impl StoredRows {
         })
     }
 
+    /// Shows parts of long messages that no node has in memory to `see`, at most so many: the key, the record.
+    pub(crate) fn left_parts(
+        &self,
+        most: usize,
+        mut see: impl FnMut(ExchangeKey, &[u8]),
+    ) -> Result<(), DatabaseError> {
+        let select = format!(
+            "SELECT id, record FROM {} WHERE kind = '{}' AND due = 0 AND node = {AT_REST} ORDER BY id LIMIT {most}",
+            self.table,
+            Kind::KeptPart.name()
+        );
+        self.database.select(&select, |row| {
+            if let Some(key) = row.text(0).and_then(key_in) {
+                see(key, row.octets(1).unwrap_or_default());
+            }
+        })
+    }
+
     /// All exchanges that this node has.
     pub(crate) fn mine(&self, mine: &mut HashSet<ExchangeKey>) -> Result<(), DatabaseError> {
         let select = format!(

@@ -1,0 +1,183 @@
+//! The parts of one long short message at two nodes with one database.
+
+use ipsmgw::exchange::ExchangeKey;
+use ipsmgw::interwork::Input;
+
+use crate::long_sm_to_im::{parts, whole};
+use crate::storage::{asked, delivered, kept, long};
+use crate::world::{ALICE, World, from_phone, settings};
+
+/// A node. Its exchanges are numbered behind so many others: no exchange of another node has the same number.
+fn node(skip: u32) -> World {
+    let mut world = World::with_database(&settings());
+    let other = parts("Another message of two parts. ".repeat(8).as_str(), 99, 90);
+    for _ in 0..skip {
+        let (exchange, _) = asked(&world.submit(&from_phone(ALICE, &other[0])));
+        world.handle(Input::NotStored { exchange });
+    }
+    world
+}
+
+/// The texts that go to clients in the next time.
+fn sent_within(world: &mut World, ms: u64) -> Vec<String> {
+    let until_ms = world.now.unix_ms + ms;
+    let mut sent = Vec::new();
+    while let Some((at, exchange)) = world.store.next_wake().filter(|(at, _)| *at <= until_ms) {
+        world.now.unix_ms = world.now.unix_ms.max(at);
+        let done = world.handle(Input::Due { exchange });
+        let bodies = done.sent.into_iter().map(|(_, message)| message.body);
+        sent.extend(bodies.map(|body| String::from_utf8(body).unwrap()));
+    }
+    world.now.unix_ms = until_ms;
+    sent
+}
+
+/// One node leaves a part to the other one, which takes it up.
+fn moves(from: &mut World, to: &mut World, exchange: ExchangeKey) {
+    let rows = from.store.rows();
+    assert!(from.handle(Input::HandOver { exchange }).is_nothing());
+    assert_eq!(from.store.rows(), rows, "the row stays");
+    assert!(!from.store.ids().contains(&exchange));
+    assert!(to.takes_over(from, exchange).is_nothing());
+}
+
+#[test]
+fn the_last_part_completes_a_message_with_a_part_of_another_node() {
+    let (mut first, mut second) = (node(0), node(10));
+    let parts = parts(&long(), 7, 1);
+    let part = kept(&mut second, &parts[0]);
+    moves(&mut second, &mut first, part);
+    kept(&mut first, &parts[1]);
+    let (_, text) = whole(&first.submit(&from_phone(ALICE, &parts[2])));
+    assert_eq!(text, long());
+    assert_eq!(sent_within(&mut second, 600_000), [""; 0]);
+}
+
+#[test]
+fn a_part_of_another_node_completes_the_message() {
+    let (mut first, mut second) = (node(0), node(10));
+    let parts = parts(&long(), 7, 1);
+    kept(&mut first, &parts[0]);
+    let part = kept(&mut second, &parts[1]);
+    kept(&mut first, &parts[2]);
+    moves(&mut second, &mut first, part);
+    assert_eq!(sent_within(&mut first, 2_000), [long()]);
+    assert_eq!(first.store.open(), 0);
+}
+
+#[test]
+fn a_part_that_is_being_written_completes_the_message_when_it_is_written() {
+    let (mut first, mut second) = (node(0), node(10));
+    let parts = parts(&long(), 7, 1);
+    let part = kept(&mut second, &parts[0]);
+    kept(&mut first, &parts[1]);
+    let (last, _) = asked(&first.submit(&from_phone(ALICE, &parts[2])));
+    moves(&mut second, &mut first, part);
+    assert_eq!(sent_within(&mut first, 2_000), [""; 0]);
+    first.stored(last);
+    assert_eq!(sent_within(&mut first, 2_000), [long()]);
+}
+
+#[test]
+fn a_part_that_came_to_both_nodes_counts_once() {
+    let (mut first, mut second) = (node(0), node(10));
+    let parts = parts(&long(), 7, 1);
+    let part = kept(&mut second, &parts[0]);
+    kept(&mut first, &parts[0]);
+    kept(&mut first, &parts[1]);
+    moves(&mut second, &mut first, part);
+    assert_eq!(first.store.open(), 2);
+    assert_eq!(sent_within(&mut first, 2_000), [""; 0]);
+    let (_, text) = whole(&first.submit(&from_phone(ALICE, &parts[2])));
+    assert_eq!(text, long());
+}
+
+#[test]
+fn a_part_of_a_message_that_was_delivered_is_forgotten() {
+    let (mut first, mut second) = (node(0), node(10));
+    let parts = parts(&long(), 7, 1);
+    let part = kept(&mut second, &parts[0]);
+    kept(&mut first, &parts[0]);
+    kept(&mut first, &parts[1]);
+    let (id, _) = whole(&first.submit(&from_phone(ALICE, &parts[2])));
+    delivered(&mut first, id);
+    first.stored(id);
+    first.leg(id, 200);
+    moves(&mut second, &mut first, part);
+    assert_eq!(first.store.open(), 0);
+}
+
+#[test]
+fn a_part_that_is_not_in_the_database_yet_stays() {
+    let (mut first, mut second) = (node(0), node(10));
+    let parts = parts(&long(), 7, 1);
+    let one = kept(&mut second, &parts[0]);
+    let (two, _) = asked(&second.submit(&from_phone(ALICE, &parts[1])));
+    moves(&mut second, &mut first, one);
+    assert!(
+        second
+            .handle(Input::HandOver { exchange: two })
+            .is_nothing()
+    );
+    assert_eq!(second.store.ids(), [two]);
+    // It has the clock of the message now.
+    assert_eq!(second.store.next_wake().unwrap().1, two);
+    second.stored(two);
+    moves(&mut second, &mut first, two);
+    let (_, text) = whole(&first.submit(&from_phone(ALICE, &parts[2])));
+    assert_eq!(text, long());
+}
+
+#[test]
+fn parts_that_have_gone_with_their_message_stay() {
+    let mut world = node(0);
+    let parts = parts(&long(), 7, 1);
+    let exchange = kept(&mut world, &parts[0]);
+    kept(&mut world, &parts[1]);
+    whole(&world.submit(&from_phone(ALICE, &parts[2])));
+    assert!(world.handle(Input::HandOver { exchange }).is_nothing());
+    assert_eq!(world.store.open(), 3);
+}
+
+#[test]
+fn the_last_part_at_another_node_completes_a_message_that_was_on_its_way() {
+    let (mut first, mut second) = (node(10), node(0));
+    let parts = parts(&long(), 7, 1);
+    let early: Vec<_> = parts[..2]
+        .iter()
+        .map(|part| kept(&mut first, part))
+        .collect();
+    whole(&first.submit(&from_phone(ALICE, &parts[2])));
+    // The node dies, and the phone sends the last part again.
+    kept(&mut second, &parts[2]);
+    for part in early {
+        second.takes_over(&first, part);
+    }
+    assert_eq!(sent_within(&mut second, 2_000), [long()]);
+    assert_eq!(second.store.open(), 0);
+}
+
+#[test]
+fn a_message_that_was_delivered_is_not_joined_again() {
+    let mut first = node(10);
+    let parts = parts(&long(), 7, 1);
+    let early: Vec<_> = parts[..2]
+        .iter()
+        .map(|part| kept(&mut first, part))
+        .collect();
+    let (id, _) = whole(&first.submit(&from_phone(ALICE, &parts[2])));
+    delivered(&mut first, id);
+    first.stored(id);
+    // The node dies, and the RP-ACK is lost.
+    for order in [[early[0], early[1], id], [id, early[0], early[1]]] {
+        let mut second = node(0);
+        kept(&mut second, &parts[2]);
+        for exchange in order {
+            second.takes_over(&first, exchange);
+        }
+        let sent = sent_within(&mut second, 1_500);
+        assert!(sent.iter().all(|body| !body.contains("fox")), "the text");
+        second.leg(id, 200);
+        assert_eq!((second.store.open(), second.store.rows()), (0, 0));
+    }
+}
