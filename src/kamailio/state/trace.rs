@@ -196,18 +196,16 @@ pub(crate) fn tell(ended: Ended) {
         ..
     } = ended;
     let (direction, outcome) = (direction(kind, to_phone), ending.name());
-    let number = |value: Option<u16>| value.map_or(String::from("none"), |value| value.to_string());
-    let (rp_cause, tp_fcs) = (
-        number(rp_cause.map(Into::into)),
-        number(tp_fcs.map(Into::into)),
-    );
-    let leg = number(sip_failure);
     // A success is a line of a lower level.
     if ending == Ending::Delivered {
         tracing::info!(direction, status, "{outcome}");
-    } else {
-        tracing::info!(target: "ipsmgw::notice", direction, status, %leg, %rp_cause, %tp_fcs, "{outcome}");
+        return;
     }
+    let number = |value: Option<u16>| value.map_or(String::from("none"), |value| value.to_string());
+    let rp_cause = number(rp_cause.map(Into::into));
+    let tp_fcs = number(tp_fcs.map(Into::into));
+    let leg = number(sip_failure);
+    tracing::info!(target: "ipsmgw::notice", direction, status, %leg, %rp_cause, %tp_fcs, "{outcome}");
 }
 
 #[cfg(all(test, not(loom)))]

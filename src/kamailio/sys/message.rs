@@ -30,18 +30,22 @@ pub(crate) struct HeaderField<'m> {
     pub(super) length: usize,
 }
 
-/// The types of header fields that most requests have: one bit for each.
-const COMMON: u64 = 1 << ffi::HDR_VIA_T
+/// Types of header fields that each message has. Kamailio keeps them in order.
+const IN_EACH: u64 = 1 << ffi::HDR_VIA_T
     | 1 << ffi::HDR_TO_T
     | 1 << ffi::HDR_FROM_T
     | 1 << ffi::HDR_CSEQ_T
     | 1 << ffi::HDR_CALLID_T
-    | 1 << ffi::HDR_CONTACT_T
     | 1 << ffi::HDR_MAXFORWARDS_T
+    | 1 << ffi::HDR_CONTENTLENGTH_T
+    | 1 << ffi::HDR_EOH_T;
+
+/// The types of header fields that most requests have: one bit for each.
+const COMMON: u64 = IN_EACH
+    | 1 << ffi::HDR_CONTACT_T
     | 1 << ffi::HDR_ROUTE_T
     | 1 << ffi::HDR_RECORDROUTE_T
     | 1 << ffi::HDR_CONTENTTYPE_T
-    | 1 << ffi::HDR_CONTENTLENGTH_T
     | 1 << ffi::HDR_AUTHORIZATION_T
     | 1 << ffi::HDR_PROXYAUTH_T
     | 1 << ffi::HDR_SUPPORTED_T
@@ -49,8 +53,7 @@ const COMMON: u64 = 1 << ffi::HDR_VIA_T
     | 1 << ffi::HDR_USERAGENT_T
     | 1 << ffi::HDR_ACCEPTCONTACT_T
     | 1 << ffi::HDR_REQUESTDISPOSITION_T
-    | 1 << ffi::HDR_PAI_T
-    | 1 << ffi::HDR_EOH_T;
+    | 1 << ffi::HDR_PAI_T;
 
 impl<'m> SipMsg<'m> {
     /// None for the two pointers that Kamailio passes without a message: NULL (large MSRP frames, local and destroyed
@@ -139,13 +142,13 @@ impl<'m> SipMsg<'m> {
         ipsmgw_c_parse_headers(*self) == 0 && !self.fields().eoh.is_null()
     }
 
-    /// The header fields of these names that are parsed so far, in order.
+    /// The header fields of these names that are parsed so far, in order. It never finds a field of a type in [`IN_EACH`].
     pub(crate) fn header_fields_named(
         &self,
         names: &'static HeaderNames,
     ) -> impl Iterator<Item = HeaderField<'m>> + use<'m> {
         let this = *self;
-        self.fields_named(|name| names.position(name), 0)
+        self.fields_named(|name| names.position(name), IN_EACH)
             .filter_map(move |(_, field)| this.header_field(field))
     }
 
