@@ -5,13 +5,13 @@
 //! has lost the database alone still delivers what it has in memory. Exchanges are taken over by a change of their rows, of which
 //! only one node can be the first.
 
+mod parts;
+
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 
 use crate::base::Text;
-use crate::exchange::{
-    Exchange, ExchangeKey, Kind, Store as _, Stored, Texts, decode, identity_in,
-};
+use crate::exchange::{Exchange, ExchangeKey, Store as _, Stored, Texts, decode};
 use crate::interwork::Input;
 
 use super::decide::decide_in;
@@ -23,7 +23,7 @@ use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::nodes::{Nodes, OtherNode};
 use crate::kamailio::state::now::now;
 use crate::kamailio::state::storage::{Storage, Taken};
-use crate::kamailio::state::stored_rows::{AT_REST, RowChange};
+use crate::kamailio::state::stored_rows::RowChange;
 use crate::kamailio::sys::clock;
 use crate::kamailio::sys::database::DatabaseError;
 use crate::kamailio::sys::own_request::OwnRequest;
@@ -45,8 +45,9 @@ const ANSWER_MS: u64 = 2_000;
 /// How many exchanges are taken over at once.
 const GROUP: usize = 256;
 
-/// Milliseconds after the death or return of a node in which parts that another node joins may still be written here.
-const PARTS_MOVE_MS: u64 = 10_000;
+/// Milliseconds after the death or return of a node in which parts may still come to the wrong node: SIP sends a request to a dead node again
+/// for so long.
+const PARTS_MOVE_MS: u64 = 40_000;
 
 /// The last sign of life of another node that this process has seen.
 struct Seen {
@@ -79,7 +80,7 @@ struct Watch {
     claimed: Vec<Claimed>,
     /// The other nodes that lived at the last look.
     living: Vec<u16>,
-    /// Until when this node looks for parts of long messages that another node joins.
+    /// Until when this node looks for parts of long messages at the wrong node.
     parts_move_until_ms: u64,
 }
 
@@ -163,61 +164,11 @@ impl Watch {
             self.parts_move_until_ms = now_ms + PARTS_MOVE_MS;
         }
         nodes.set(others.into_iter());
-        if now_ms < self.parts_move_until_ms {
-            hand_over_parts(nodes);
-        }
+        let may_move = now_ms < self.parts_move_until_ms;
         // What could not be read is read at the next look.
-        let _ = take_left_parts(storage, nodes, &mut claimed);
+        let _ = parts::look(storage, nodes, &mut claimed, may_move);
         self.claimed = claimed;
     }
-}
-
-/// Leaves the parts of long messages that another node joins to that node. They are here because the other node was dead, or this node did
-/// not know yet that it lives.
-fn hand_over_parts(nodes: &Nodes) {
-    let (table, now) = (&state().table, now());
-    for place in table.open() {
-        let Some((locked, exchange)) = table.lock_open(place, now.unix_ms) else {
-            continue;
-        };
-        let Some(Exchange::KeptPart(_)) = locked.by_key(exchange) else {
-            continue;
-        };
-        let texts = locked.texts(exchange);
-        let identity = texts.and_then(|texts| identity_in(Kind::KeptPart, &texts));
-        if identity.is_some_and(|identity| nodes.that_joins(identity.as_str()).is_some()) {
-            execute(
-                decide_in(locked, Input::HandOver { exchange }, now),
-                Context::Nothing,
-            );
-        }
-    }
-}
-
-/// Takes up the parts that another node has left, if this one joins them.
-fn take_left_parts(
-    storage: &Storage,
-    nodes: &Nodes,
-    claimed: &mut Vec<Claimed>,
-) -> Result<(), DatabaseError> {
-    let mut left: Vec<Claimed> = Vec::new();
-    storage.rows.left_parts(GROUP, |key, record| {
-        left.push((key, decode(key, record).ok()));
-    })?;
-    left.retain(|(_, part)| {
-        let part = part.as_ref();
-        let identity = part.and_then(|(part, texts)| identity_in(part.kind(), texts));
-        identity.is_some_and(|identity| nodes.that_joins(identity.as_str()).is_none())
-    });
-    if left.is_empty() {
-        return Ok(());
-    }
-    let claim = |(key, _): &Claimed| RowChange::Claim(*key, AT_REST);
-    let claims: Vec<_> = left.iter().map(claim).collect();
-    claimed.extend(left);
-    storage.rows.change(&claims)?;
-    take_up_claimed(storage, claimed);
-    Ok(())
 }
 
 /// Sends an OPTIONS to a node, to see whether it lives.

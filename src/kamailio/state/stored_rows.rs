@@ -43,6 +43,8 @@ pub(crate) enum RowChange<'w> {
     Delete(ExchangeKey),
     /// This node takes the exchange from another one, or from where it waits (0), if it is still there.
     Claim(ExchangeKey, u16),
+    /// Another node has this exchange, which has ended here.
+    Remove(ExchangeKey, u16),
     /// A message that this node has claimed, and does not have in memory: it waits again, and is due.
     Release(ExchangeKey),
 }
@@ -333,6 +335,7 @@ impl StoredRows {
                     let mine = [("node", Value::Number(self.node.into()))];
                     self.update(*key, *from, &mine)
                 }
+                RowChange::Remove(key, node) => self.delete_at(*key, *node),
                 RowChange::Release(key) => self.update(*key, self.node, &RELEASED),
             })?;
             self.put_off_the_rest(changes)
@@ -385,10 +388,19 @@ impl StoredRows {
             return self.database.delete(self.table, &[id]);
         }
         // An exchange that another node has taken over is left to that node.
-        [self.node, AT_REST].into_iter().try_for_each(|node| {
-            let node = ("node", Value::Number(node.into()));
-            self.database.delete(self.table, &[id, node])
-        })
+        [self.node, AT_REST]
+            .into_iter()
+            .try_for_each(|node| self.delete_at(key, node))
+    }
+
+    /// Deletes a row, if this node has it.
+    fn delete_at(&self, key: ExchangeKey, node: u16) -> Result<(), DatabaseError> {
+        let id = id(key);
+        let which = [
+            ("id", Value::Text(&id)),
+            ("node", Value::Number(node.into())),
+        ];
+        self.database.delete(self.table, &which)
     }
 
     fn put(&self, row: &Row) -> Result<(), DatabaseError> {

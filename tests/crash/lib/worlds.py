@@ -109,7 +109,8 @@ class NodesWorld(World):
     def make(self, lua):
         in_lua = range(1, self.count + 1) if lua else ()
         # A report to a node that has just died waits in the balancer until the node is back, or is found dead.
-        settings = {**SETTINGS, "report_timeout": 15}
+        # So does a part of a long message, and a phone sends it again only after some seconds.
+        settings = {**SETTINGS, "report_timeout": 15, "concat_timeout": 20}
         self.nodes = nodes.Nodes(self.server, self.count, in_lua, settings, people=self.people, **OPTIONS)
         self.gateways = self.nodes.all
 

@@ -120,14 +120,16 @@ impl StoredRows {
         })
     }
 
-    /// Shows parts of long messages that no node has in memory to `see`, at most so many: the key, the record.
-    pub(crate) fn left_parts(
+    /// Shows the parts of long messages that a node has in memory to `see`: the key, the record. At rest: those that wait for the node
+    /// which joins them.
+    pub(crate) fn parts_at(
         &self,
-        most: usize,
+        node: u16,
         mut see: impl FnMut(ExchangeKey, &[u8]),
     ) -> Result<(), DatabaseError> {
+        let is_due = if node == AT_REST { "AND due = 0" } else { "" };
         let select = format!(
-            "SELECT id, record FROM {} WHERE kind = '{}' AND due = 0 AND node = {AT_REST} ORDER BY id LIMIT {most}",
+            "SELECT id, record FROM {} WHERE kind = '{}' {is_due} AND node = {node} ORDER BY id",
             self.table,
             Kind::KeptPart.name()
         );

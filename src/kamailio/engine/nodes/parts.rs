@@ -1,0 +1,138 @@
+//! Parts of long messages at the wrong node. The parts of one sender come to one node, which joins them. When a node dies or comes back,
+//! some come to another one.
+
+use std::collections::HashSet;
+
+use super::{Claimed, take_up_claimed};
+use crate::exchange::{
+    Exchange, ExchangeKey, Identity, Kind, Store as _, Stored, Texts, decode, identity_in,
+};
+use crate::interwork::Input;
+use crate::kamailio::engine::decide::decide_in;
+use crate::kamailio::engine::execute::{Context, execute};
+use crate::kamailio::state::exchanges::Locked;
+use crate::kamailio::state::gateway_state::state;
+use crate::kamailio::state::nodes::Nodes;
+use crate::kamailio::state::now::now;
+use crate::kamailio::state::storage::Storage;
+use crate::kamailio::state::stored_rows::{AT_REST, RowChange};
+use crate::kamailio::sys::database::DatabaseError;
+
+/// Takes up what other nodes have left to this one. `may_move`: a node has died or come back lately.
+pub(super) fn look(
+    storage: &Storage,
+    nodes: &Nodes,
+    claimed: &mut Vec<Claimed>,
+    may_move: bool,
+) -> Result<(), DatabaseError> {
+    if may_move {
+        hand_over(nodes);
+        remove_delivered(storage, nodes)?;
+        forget_removed(storage, nodes)?;
+    }
+    take_left(storage, nodes, claimed)
+}
+
+/// Gives the parts in memory to `see`, each under the lock of its bucket.
+fn each(mut see: impl FnMut(Locked<'_>, ExchangeKey, Stored)) {
+    let (table, now) = (&state().table, now());
+    for place in table.open() {
+        if let Some((locked, key)) = table.lock_open(place, now.unix_ms)
+            && let Some(Exchange::KeptPart(part)) = locked.by_key(key)
+        {
+            see(locked, key, part.header.stored);
+        }
+    }
+}
+
+fn identity_of(texts: &Texts) -> Option<Identity> {
+    identity_in(Kind::KeptPart, texts)
+}
+
+/// Leaves the parts that another node joins to that node. They are here because the other node was dead, or this node did not know yet
+/// that it lives.
+fn hand_over(nodes: &Nodes) {
+    each(|locked, exchange, _| {
+        let identity = locked.texts(exchange).and_then(|texts| identity_of(&texts));
+        if identity.is_some_and(|identity| nodes.that_joins(identity.as_str()).is_some()) {
+            let step = decide_in(locked, Input::HandOver { exchange }, now());
+            execute(step, Context::Nothing);
+        }
+    });
+}
+
+/// Removes the rows of parts at other nodes whose messages this node has delivered: SIP has sent the sender's request again to a node that
+/// was dead, and the sender has repeated the part to this one meanwhile.
+fn remove_delivered(storage: &Storage, nodes: &Nodes) -> Result<(), DatabaseError> {
+    let now_ms = now().unix_ms;
+    let mut delivered = Vec::new();
+    for other in nodes.others().iter().filter(|other| other.is_alive) {
+        storage.rows.parts_at(other.number, |key, record| {
+            if let Ok((Exchange::KeptPart(part), texts)) = decode(key, record)
+                && let Some(identity) = identity_of(&texts)
+                && state()
+                    .table
+                    .lock(identity.as_str(), now_ms)
+                    .has_part(part.digest, now_ms)
+            {
+                delivered.push(RowChange::Remove(key, other.number));
+            }
+        })?;
+    }
+    match delivered.is_empty() {
+        true => Ok(()),
+        false => storage.rows.change(&delivered),
+    }
+}
+
+/// Parts whose rows another node has removed leave memory.
+fn forget_removed(storage: &Storage, nodes: &Nodes) -> Result<(), DatabaseError> {
+    // A part in memory that is stored had its row before the rows are read.
+    let mut stored = Vec::new();
+    each(|_, key, is_stored| {
+        if is_stored == Stored::Yes {
+            stored.push(key);
+        }
+    });
+    if stored.is_empty() {
+        return Ok(());
+    }
+    let mut rows = HashSet::new();
+    storage.rows.parts_at(nodes.node(), |key, _| {
+        rows.insert(key);
+    })?;
+    let now = now();
+    for exchange in stored.into_iter().filter(|key| !rows.contains(key)) {
+        if let Some(locked) = state().table.lock_of(exchange, now.unix_ms) {
+            let step = decide_in(locked, Input::TakenOver { exchange }, now);
+            execute(step, Context::Nothing);
+        }
+    }
+    Ok(())
+}
+
+/// Takes up the parts that another node has left, if this one joins them.
+fn take_left(
+    storage: &Storage,
+    nodes: &Nodes,
+    claimed: &mut Vec<Claimed>,
+) -> Result<(), DatabaseError> {
+    let mut left: Vec<Claimed> = Vec::new();
+    storage.rows.parts_at(AT_REST, |key, record| {
+        left.push((key, decode(key, record).ok()));
+    })?;
+    left.retain(|(_, part)| {
+        let part = part.as_ref();
+        let identity = part.and_then(|(_, texts)| identity_of(texts));
+        identity.is_some_and(|identity| nodes.that_joins(identity.as_str()).is_none())
+    });
+    if left.is_empty() {
+        return Ok(());
+    }
+    let claim = |(key, _): &Claimed| RowChange::Claim(*key, AT_REST);
+    let claims: Vec<_> = left.iter().map(claim).collect();
+    claimed.extend(left);
+    storage.rows.change(&claims)?;
+    take_up_claimed(storage, claimed);
+    Ok(())
+}
