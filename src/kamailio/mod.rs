@@ -30,6 +30,7 @@ mod state {
     mod answered;
     mod backlog;
     pub(super) mod exchanges;
+    mod other_nodes;
     mod plain;
     mod refusals;
     mod ring;

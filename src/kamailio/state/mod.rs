@@ -16,6 +16,7 @@ pub(super) mod lifecycle;
 pub(super) mod local_uri;
 pub(super) mod nodes;
 pub(super) mod now;
+pub(super) mod other_nodes;
 pub(super) mod people;
 mod plain;
 pub(super) mod refusals;

@@ -74,7 +74,7 @@ impl Row {
                 StoredMessageState::Parking => (false, true),
                 _ => (false, false),
             },
-            _ => (true, false),
+            _ => (may_be_new, false),
         };
         Self {
             key: exchange.key(),
