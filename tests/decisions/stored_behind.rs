@@ -10,11 +10,10 @@ const HOUR_MS: u64 = 3_600_000;
 
 /// A message whose first attempt has failed; the next one is this many seconds later.
 fn failed_once(retry: &'static str) -> World {
-    let mut world = World::with(&Settings {
+    let mut world = World::with_database(&Settings {
         retry,
         ..settings()
     });
-    world.gateway.keeps = true;
     let message = world
         .gateway
         .translate_to_store(&instant(BOB, "hello"), world.now);

@@ -46,12 +46,10 @@ const CPIM: &str = "From: <sip:+15550001@ims.example>\r\n\
     hello";
 
 fn world() -> World {
-    let mut world = World::with(&Settings {
+    World::with_database(&Settings {
         retry: "30,300",
         ..settings()
-    });
-    world.gateway.keeps = true;
-    world
+    })
 }
 
 fn asks_for_notifications() -> MessageIn<'static> {

@@ -520,7 +520,7 @@ impl World {
         self.handle(Input::List { delivery, request })
     }
 
-    /// The same with a database.
+    /// A gateway with these settings that keeps exchanges in a database.
     pub(crate) fn with_database(settings: &Settings<'_>) -> Self {
         let mut world = Self::with(settings);
         world.gateway.keeps = true;

@@ -137,11 +137,10 @@ fn a_message_for_one_attempt_is_not_stored() {
 
 #[test]
 fn without_a_validity_nothing_is_stored() {
-    let mut world = World::with(&Settings {
+    let mut world = World::with_database(&Settings {
         validity: 0,
         ..settings()
     });
-    world.gateway.keeps = true;
     assert_eq!(store(&mut world, &instant(BOB, "hello")).reply(), 480);
     let done = world.deliver(&instant(BOB, "hello"));
     let exchange = done.sent[0].0.unwrap();
