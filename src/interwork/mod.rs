@@ -64,8 +64,10 @@ pub use reason::Reason;
 pub use refusal::REGISTRATION_MS;
 pub use refusal::Refusal;
 pub use refused_record::RefusedMessage;
-pub use registration::at_scscf::{AtScscf, ContactsThere, There, contact_key, digest};
-pub use registration::reg_event::{AorOwner, RegEvent};
+pub use registration::at_scscf::{
+    AtScscf, ContactsThere, NOT_TO_PHONES, There, contact_key, digest,
+};
+pub use registration::reg_event::{AorOwner, RegEvent, subscription_ends};
 pub use registration::third_party::{Lasts, RegisteredIdentities, ThirdPartyRegister};
 pub use rules::answer::answer;
 pub use rules::authorization::{Authorization, identity};

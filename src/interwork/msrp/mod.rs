@@ -41,7 +41,7 @@ pub use chunk::{ByteRuns, MAX_RUNS, Run};
 pub use dialog::{PeerDialog, SessionDialog};
 pub use invite::{Answerer, InSession, NoSession, OpenSessions};
 pub use message::{Arrival, HeldChunk, MsrpLimits, MsrpMessage, MsrpMessageState, Rooms};
-pub use sending::{MOST_OFFERS, SendingSession, SendingState, Sent, describe};
+pub use sending::{MOST_OFFERS, SendingSession, SendingState, Sent, describe, invite_headers};
 pub use session::{HeldTooLong, MAX_MESSAGES, MsrpSession, Received, share_of_sessions, token_of};
 pub use status::{MsrpOutcome, SessionFault, outcome};
 pub use unanswered::{MAX_UNANSWERED, SentNotification, Unanswered};

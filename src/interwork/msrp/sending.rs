@@ -124,6 +124,13 @@ pub fn describe(own: &OwnAddress<'_>, uri: &str, id: u32) -> String {
     sdp
 }
 
+/// Header fields of the INVITE with this contact, behind those of the message.
+pub fn invite_headers(contact: &str) -> String {
+    format!(
+        "Contact: <sip:{contact}>;+g.oma.sip-im.large-message\r\nAllow: INVITE, ACK, BYE, CANCEL\r\n"
+    )
+}
+
 impl SendingSession {
     /// A session that is offered now.
     pub fn new(

@@ -50,6 +50,10 @@ pub struct There {
     pub can: u8,
 }
 
+/// Header field of an instant message for the clients behind an S-CSCF, if the phones are
+/// [apart](ContactsThere::phones_are_apart): no phone gets it (RFC 3841 §9.2).
+pub const NOT_TO_PHONES: &str = "Reject-Contact: *;+g.3gpp.smsip\r\n";
+
 impl ContactsThere {
     /// Applies the contacts of a third-party REGISTER. `until` is the end of the registration: no contact lasts
     /// longer.

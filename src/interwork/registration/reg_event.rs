@@ -80,6 +80,14 @@ fn registered(contact: &RegInfoContact<'_>) -> RegisteredContact {
     }
 }
 
+/// Timer N (RFC 6665 §4.1.2.4): the seconds in which the NOTIFY must come after a SUBSCRIBE with Expires 0.
+const ONE_ANSWER: u32 = 32;
+
+/// The end of a subscription that is made now, in seconds since 1970 UTC.
+pub fn subscription_ends(now: i64, expires: u32) -> i64 {
+    now + i64::from(expires.max(ONE_ANSWER))
+}
+
 impl Gateway {
     /// Header fields of the SUBSCRIBE. `contact` is our own contact URI, `user` the identity whose contacts are
     /// requested. The S-CSCF authorises the subscriber by P-Asserted-Identity.

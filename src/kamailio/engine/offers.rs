@@ -6,7 +6,7 @@ use crate::interwork::Unsent;
 use crate::interwork::msrp::offer::own_uri;
 use crate::interwork::msrp::{
     MOST_OFFERS, PeerDialog, Rooms as _, SendingSession, SendingState, Sent, SessionDialog,
-    SessionFault, describe,
+    SessionFault, describe, invite_headers,
 };
 use crate::sip::{MessageOut, caller_routes, first_uri, tag, uri_of};
 use crate::wire::msrp::Path;
@@ -76,9 +76,7 @@ pub(crate) fn offer(
         };
     }
     route.add_path(&mut message);
-    message.headers.push_str(&format!(
-        "Contact: <sip:{contact}>;+g.oma.sip-im.large-message\r\nAllow: INVITE, ACK, BYE, CANCEL\r\n"
-    ));
+    message.headers.push_str(&invite_headers(&contact));
     let call_id = format!("{:016x}@{}", random(), state.gateway.policy.domain);
     let sdp = describe(&own, uri.as_str(), (random() >> 33) as u32);
     let request = DialogRequest {

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use crate::exchange::ExchangeKey;
-use crate::interwork::{ToContact, Unsent};
+use crate::interwork::{NOT_TO_PHONES, ToContact, Unsent};
 use crate::sip::{MessageOut, Service};
 
 use super::watch;
@@ -40,9 +40,7 @@ pub(crate) fn send_to(
         match route.at_scscf {
             // To all IM clients behind the S-CSCF, but not to the phones.
             true if contacts::phones_are_apart(&message.identity) => {
-                message
-                    .headers
-                    .push_str("Reject-Contact: *;+g.3gpp.smsip\r\n");
+                message.headers.push_str(NOT_TO_PHONES);
             }
             false if message.to.is_empty() => {
                 let name = state().people.registered_as(&message.identity);

@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::mem::ManuallyDrop;
 
 use crate::exchange::Identity;
-use crate::interwork::{AorOwner, RegEvent, digest};
+use crate::interwork::{AorOwner, RegEvent, digest, subscription_ends};
 use crate::mime::Entity;
 use crate::sip::{ContactsTold, is_failure, tag};
 
@@ -25,9 +25,6 @@ use crate::kamailio::sys::request::Request;
 use crate::kamailio::sys::script_callback::{ScriptCallback, When};
 use crate::kamailio::sys::tm_callback::{Tie, TmEvent, Told, Watcher};
 use crate::kamailio::sys::transaction::own_tag;
-
-/// Timer N (RFC 6665 §4.1.2.4): the seconds in which the NOTIFY must come after a SUBSCRIBE with Expires 0.
-const ONE_ANSWER: u32 = 32;
 
 /// A SUBSCRIBE that is sent after the script.
 struct PendingSubscribe {
@@ -90,7 +87,7 @@ fn prepare_subscribe(
         person: *person,
         local_tag,
         remote_tag: 0,
-        until: unix_time() + i64::from(expires.max(ONE_ANSWER)),
+        until: subscription_ends(unix_time(), expires),
     };
     // The NOTIFY may come before the answer to the SUBSCRIBE.
     let key = Identity::new(&call_id)?;
