@@ -53,6 +53,11 @@ pub enum KeptPartState {
         /// The exchange that completes the message.
         with: ExchangeKey,
     },
+    /// The database: no other part has come, and those that are there are to be stored as one message.
+    Storing {
+        /// The first of them.
+        with: ExchangeKey,
+    },
 }
 
 impl KeptPart {
@@ -72,14 +77,21 @@ impl KeptPart {
 
     /// Whether it waits for the other parts of the message with this digest.
     pub fn waits_for(&self, group: Group) -> bool {
-        !matches!(self.state, KeptPartState::Relayed { .. })
+        let is_claimed = matches!(
+            self.state,
+            KeptPartState::Relayed { .. } | KeptPartState::Storing { .. }
+        );
+        !is_claimed
             && self.concatenation == group.concatenation
             && self.header.identity == group.identity
     }
 
-    /// Whether it went with the exchange that completed the message.
+    /// Whether it went with the exchange that completed the message, or with the first part where none has.
     pub fn went_with(&self, exchange: ExchangeKey) -> bool {
-        self.state == KeptPartState::Relayed { with: exchange }
+        match self.state {
+            KeptPartState::Relayed { with } | KeptPartState::Storing { with } => with == exchange,
+            KeptPartState::Waiting | KeptPartState::WaitingAgain { .. } => false,
+        }
     }
 }
 

@@ -38,5 +38,6 @@ mod stop;
 mod storage;
 mod stored_behind;
 mod stored_messages;
+mod stored_parts;
 mod to_service_centre;
 mod world;

@@ -5,6 +5,7 @@ use ipsmgw::interwork::Input;
 
 use crate::long_sm_to_im::{parts, whole};
 use crate::storage::{asked, delivered, kept, long};
+use crate::stored_messages::{CLIENT, comes};
 use crate::world::{ALICE, World, from_phone, settings};
 
 /// A node. Its exchanges are numbered behind so many others: no exchange of another node has the same number.
@@ -24,7 +25,13 @@ fn sent_within(world: &mut World, ms: u64) -> Vec<String> {
     let mut sent = Vec::new();
     while let Some((at, exchange)) = world.store.next_wake().filter(|(at, _)| *at <= until_ms) {
         world.now.unix_ms = world.now.unix_ms.max(at);
-        let done = world.handle(Input::Due { exchange });
+        let mut done = world.handle(Input::Due { exchange });
+        // What the parts of a message have become is stored, and its recipient is there.
+        if let [(stored, None)] = done.asked[..] {
+            world.stored(stored);
+            done = comes(world, CLIENT);
+            world.leg(done.sent[0].0.unwrap(), 200);
+        }
         let bodies = done.sent.into_iter().map(|(_, message)| message.body);
         sent.extend(bodies.map(|body| String::from_utf8(body).unwrap()));
     }

@@ -1,10 +1,11 @@
 //! Exchanges in a database: what is promised when it is written, what a crash leaves.
 
-use ipsmgw::exchange::{ExchangeKey, Kind, ReplyTo, TransactionId};
+use ipsmgw::exchange::{Exchange, ExchangeKey, Kind, ReplyTo, TransactionId};
 use ipsmgw::interwork::{Counter, Input, Verdict};
 
 use crate::long_im_to_sm::deliver;
 use crate::long_sm_to_im::{parts, parts_that_ask, whole};
+use crate::stored_messages::{CLIENT, comes};
 use crate::world::{ALICE, BOB, Done, World, from_phone, instant, settings};
 
 const RP_ACK: u8 = 0x03;
@@ -395,9 +396,12 @@ fn a_part_that_comes_when_the_time_is_over_is_refused() {
     let done = world.handle(Input::Due { exchange: first });
     assert_eq!(done.replied_to, [ReplyTo::Transaction(transaction)]);
     assert_eq!(reports(&done)[0], (RP_ERROR, 2));
-    // The text has a gap where its sender knows that the part is missing.
-    let text = String::from_utf8_lossy(&done.sent[1].1.body);
+    // The text is stored with a gap where its sender knows that the part is missing.
+    world.stored(done.asked[0].0);
+    let done = comes(&mut world, CLIENT);
+    let text = String::from_utf8_lossy(&done.message().body);
     assert!(text.contains("2/3 missing"), "{text}");
+    world.leg(done.sent[0].0.unwrap(), 200);
     assert_eq!((world.store.open(), world.store.rows()), (0, 0));
 }
 
@@ -456,8 +460,11 @@ fn acknowledged_parts_are_delivered_after_a_crash_though_the_last_never_comes() 
     world.pass(concat_ms);
     let (_, exchange) = world.store.next_wake().unwrap();
     let done = world.handle(Input::Due { exchange });
-    assert_eq!(done.counted, [Counter::SmIncomplete]);
+    let done = world.stored(done.asked[0].0);
+    assert!(done.counted.contains(&Counter::SmIncomplete));
+    let done = comes(&mut world, CLIENT);
     assert!(String::from_utf8_lossy(&done.message().body).starts_with("The quick"));
+    world.leg(done.sent[0].0.unwrap(), 200);
     assert_eq!((world.store.open(), world.store.rows()), (0, 0));
 }
 
@@ -700,6 +707,54 @@ fn a_crash_leaves_a_message_that_becomes_a_stored_one_whole() {
     assert_eq!(rows(&world), [Kind::StoredMessage]);
 }
 
+/// Behind its `202` the phone takes a message once, sends no report, and is gone when it is asked again: the message is stored.
+#[test]
+fn a_message_whose_phone_is_gone_before_its_report_is_stored() {
+    for text in ["hello", &long()] {
+        let mut world = world();
+        let (last, done) = held(&mut world, text);
+        let first = done.asked[0].0;
+        for (key, _) in done.asked {
+            world.stored(key);
+        }
+        world.pass(1_500);
+        assert_eq!(world.hold_timeout(last).answer(), 202);
+        assert_eq!(world.no_report(first).sent.len(), 1, "once more");
+        let done = world.leg(first, 480);
+        assert_eq!((done.sent.len(), done.asked.len()), (0, 1));
+        world.stored(done.asked[0].0);
+        assert_eq!((world.store.open(), world.store.rows()), (0, 1));
+        let Some((Exchange::StoredMessage(message), _)) = world.store.rows.values().next() else {
+            panic!("a stored message")
+        };
+        // At the end of its validity, "failed" would be wrong.
+        assert!(message.may_be_there);
+        let done = comes(&mut world, CLIENT);
+        assert_eq!(done.message().body, text.as_bytes());
+    }
+}
+
+/// The same without a database for it: the sender, which has its `202`, hears that it failed.
+#[test]
+fn a_message_whose_phone_is_gone_before_its_report_fails_without_a_store() {
+    let mut world = World::with(&settings());
+    let notify = crate::notifications::asking("positive-delivery, negative-delivery", "hello");
+    let exchange = world.deliver(&crate::notifications::cpim(&notify)).held[0];
+    world.leg(exchange, 200);
+    let hold_ms = world.gateway.policy.hold_timeout_ms;
+    world.pass(hold_ms);
+    assert_eq!(world.hold_timeout(exchange).answer(), 202);
+    assert_eq!(world.no_report(exchange).sent.len(), 1, "once more");
+    let call_id = world.gateway_call_id(exchange, 1);
+    let done = world.leg(exchange, 480);
+    let body = String::from_utf8_lossy(&done.message().body);
+    assert!(body.contains("<failed/>"), "{body}");
+    // The report comes after all.
+    let done = world.report_on(BOB, &[0x02, 0x01], &call_id);
+    assert!(done.counted.contains(&Counter::ImDelivered) || !done.sent.is_empty());
+    assert_eq!(world.store.all_im_to_sm().len(), 0);
+}
+
 /// Its parts end with it if the database does not take it.
 #[test]
 fn a_long_message_that_cannot_become_a_stored_one_ends() {
@@ -791,7 +846,10 @@ fn parts_that_came_to_two_nodes_are_joined_when_one_takes_over() {
     let soon = second.now.unix_ms + 1_000;
     assert_eq!(second.store.next_wake(), Some((soon, key)));
     let done = second.handle(Input::Due { exchange: key });
+    second.stored(done.asked[0].0);
+    let done = comes(&mut second, CLIENT);
     let body = String::from_utf8_lossy(&done.message().body);
     assert!(body.ends_with(&long()), "{body}");
+    second.leg(done.sent[0].0.unwrap(), 200);
     assert_eq!((second.store.open(), second.store.rows()), (0, 0));
 }

@@ -18,14 +18,14 @@ mod long_texts;
 mod outcomes;
 mod storing;
 
-const PHONE: Capabilities = Capabilities {
+pub(crate) const PHONE: Capabilities = Capabilities {
     sm: true,
     im: false,
     msrp: false,
     cpim: false,
 };
 
-const CLIENT: Capabilities = Capabilities {
+pub(crate) const CLIENT: Capabilities = Capabilities {
     sm: false,
     im: true,
     ..PHONE
@@ -45,7 +45,7 @@ const CPIM: &str = "From: <sip:+15550001@ims.example>\r\n\
     \r\n\
     hello";
 
-fn world() -> World {
+pub(crate) fn world() -> World {
     World::with_database(&Settings {
         retry: "30,300",
         ..settings()
@@ -76,7 +76,7 @@ fn stored(world: &mut World, message: &MessageIn<'_>) {
 }
 
 /// A short message for an absent recipient.
-fn store_sm(world: &mut World, octets: &[u8]) -> Done {
+pub(crate) fn store_sm(world: &mut World, octets: &[u8]) -> Done {
     let message = MessageIn {
         request_uri: BOB,
         retargeted: true,
@@ -104,18 +104,18 @@ fn found(world: &mut World, looked_up: &Done, can: Capabilities) -> Done {
 }
 
 /// The recipient registers, and the first message goes.
-fn comes(world: &mut World, can: Capabilities) -> Done {
+pub(crate) fn comes(world: &mut World, can: Capabilities) -> Done {
     let looked_up = world.read_stored();
     assert_eq!(looked_up.looked_up.len(), 1, "one at a time");
     found(world, &looked_up, can)
 }
 
-fn rp_ack(world: &mut World, rp_mr: u8) -> Done {
+pub(crate) fn rp_ack(world: &mut World, rp_mr: u8) -> Done {
     world.report(&from_phone(BOB, &[0x02, rp_mr]))
 }
 
 /// The text in an RP-DATA.
-fn text(body: &[u8]) -> String {
+pub(crate) fn text(body: &[u8]) -> String {
     let (direction, rp) = RpMessage::decode(body).unwrap();
     let Some(Ok(Tpdu::Deliver(deliver))) = rp.tpdu(direction) else {
         panic!("no SMS-DELIVER")

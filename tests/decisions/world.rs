@@ -9,7 +9,8 @@ use ipsmgw::exchange::{
 };
 use ipsmgw::interwork::{
     Counter, Effect, Ended, Gateway, ImOutcome, Input, Policy, Reason, RpReport, Settings, Step,
-    ToContact, TranslatedDelivery, TranslatedIm, TranslatedSm, Verdict, replaced_by,
+    ToContact, TranslatedDelivery, TranslatedIm, TranslatedSm, Verdict, replaced_by_stored,
+    stands_for,
 };
 use ipsmgw::sip::{Answer, MessageIn, MessageOut, Translation};
 
@@ -147,8 +148,10 @@ impl Store {
     pub(crate) fn write(&mut self, key: ExchangeKey) {
         let place = self.place(key).expect("written after its end");
         let row = self.open[place].clone();
-        for replaced in replaced_by(&row.0, self) {
-            self.rows.remove(&replaced.serial());
+        if let Some(message) = stands_for(&row.0) {
+            for replaced in replaced_by_stored(message, self) {
+                self.rows.remove(&replaced.serial());
+            }
         }
         self.rows.insert(key.serial(), row);
     }
@@ -581,6 +584,8 @@ impl World {
     /// The host takes over an exchange of another node.
     pub(crate) fn takes_over(&mut self, from: &Self, key: ExchangeKey) -> Done {
         let (exchange, texts) = from.store.rows[&key.serial()].clone();
+        // Keys of two nodes differ.
+        self.store.serial = self.store.serial.max(key.serial());
         let share = exchange.header().share;
         self.store.take_share(share).unwrap();
         self.store.taken.push((key, share));

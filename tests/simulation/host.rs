@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
 use std::rc::Rc;
 
 use ipsmgw::exchange::{
-    Change, Exchange, ExchangeKey, NEVER, ReplyTo, SmToIm, SmToImState, TransactionId,
+    Change, Exchange, ExchangeKey, KeptPartState, NEVER, ReplyTo, SmToIm, SmToImState,
+    TransactionId,
 };
 use ipsmgw::interwork::{Class, Effect, Gateway, Input, Named, Policy, RpReport, Step, Verdict};
 use ipsmgw::sip::{Capabilities, MessageIn, Translation};
@@ -208,6 +209,9 @@ impl World {
                         (Exchange::SmToIm(sm), _)
                             if self.plan.has_database && sm.state.is_undecided() =>
                         {
+                            if sm.completes.is_some() && !sm.state.is_relayed() {
+                                self.books.is_stored_whole(about);
+                            }
                             self.books.is_taken_as_new(about);
                             about
                         }
@@ -225,6 +229,12 @@ impl World {
                     exchange
                 }
                 Change::Updated(exchange) | Change::Rewritten(exchange, _) => {
+                    if let Exchange::KeptPart(part) = exchange
+                        && let KeptPartState::Storing { with } = part.state
+                    {
+                        let (it, with) = (self.subject(part.header.key), self.subject(with));
+                        self.books.is_stored_with(it, with);
+                    }
                     if let Exchange::SmToIm(SmToIm { state, .. }) = exchange
                         && let SmToImState::Reporting { outcome, sent: 1 } = state
                         && outcome.rp_cause.is_some()

@@ -91,7 +91,7 @@ structure!(RpRefusal { cause, fcs });
 structure!(KeptPart {
     header, state, sender, private, zone, sequence, unix, digest, concatenation; owed: None
 });
-enumeration!(KeptPartState { 0 => Waiting, 1 => WaitingAgain { status }, 2 => Relayed { with } });
+enumeration!(KeptPartState { 0 => Waiting, 1 => WaitingAgain { status }, 2 => Relayed { with }, 3 => Storing { with } });
 
 structure!(Submitted {
     header,

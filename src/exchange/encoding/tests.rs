@@ -148,6 +148,7 @@ fn kept_part_state() -> impl Strategy<Value = KeptPartState> {
         Just(KeptPartState::Waiting),
         any::<u16>().prop_map(|status| KeptPartState::WaitingAgain { status }),
         key().prop_map(|with| KeptPartState::Relayed { with }),
+        key().prop_map(|with| KeptPartState::Storing { with }),
     ]
 }
 

@@ -114,7 +114,7 @@ impl Turn<'_> {
     fn sip_failed(&mut self, mut im: ImToSm, status: u16, answered: bool) {
         if im.taken > 0 {
             im.sip_failure = Some(status);
-            return self.report_missing(im);
+            return self.gone_before_report(im, status);
         }
         im.sip_failure = Some(cause::better_failure(im.sip_failure.unwrap_or(0), status));
         if im.other_contacts > 0 && status < 600 {

@@ -167,6 +167,12 @@ impl Turn<'_> {
         self.charge_part(first, &delivery, true);
     }
 
+    /// The same, where the others are stored: the stored message has the delivery.
+    pub(crate) fn charge_incomplete_stored(&mut self, first: &KeptPart) {
+        let taken = Outcome::new(Charged::Submission, Ending::Accepted, 0);
+        self.charge_part(first, &taken, true);
+    }
+
     fn charge_part(&mut self, part: &KeptPart, outcome: &Outcome, is_whole: bool) {
         self.charge(|turn| {
             let texts = turn.view.texts(part.header.key)?;

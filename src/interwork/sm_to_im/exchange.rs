@@ -72,6 +72,15 @@ pub(crate) struct Joined {
     pub(crate) headers: String,
 }
 
+/// The way of a long short message whose last part has come.
+#[derive(Clone, Copy)]
+pub(crate) enum WhenWhole {
+    /// It is relayed to the recipient's clients.
+    Relay,
+    /// Its recipient is away: it is stored.
+    Store,
+}
+
 impl Turn<'_> {
     pub(crate) fn submit(&mut self, sm: &TranslatedSm, transaction: TransactionId) {
         if self.repeats(sm, transaction) {
@@ -79,7 +88,7 @@ impl Turn<'_> {
         }
         match &sm.part {
             None => drop(self.relay(sm, transaction, None)),
-            Some(part) => self.part(sm, part, transaction),
+            Some(part) => self.part(sm, part, transaction, WhenWhole::Relay),
         }
     }
 

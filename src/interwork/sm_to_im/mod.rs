@@ -3,6 +3,7 @@
 pub(super) mod charging;
 pub(super) mod exchange;
 pub(super) mod im_retry;
+pub(super) mod incomplete;
 pub(super) mod outcome;
 pub(super) mod owed;
 pub(super) mod parts;

@@ -14,14 +14,13 @@ use crate::exchange::{
 };
 use crate::interwork::charging::Interworking;
 use crate::interwork::counter::Counter;
-use crate::interwork::ended::Ending;
 use crate::interwork::handle::Turn;
 use crate::interwork::input::{PartIn, TranslatedSm};
-use crate::interwork::make::instant_message::{BodyFormat, ShortMessage, is_anonymous};
+use crate::interwork::make::instant_message::is_anonymous;
 use crate::interwork::make::joined::joined;
 use crate::interwork::make::outgoing::ReportOut;
 use crate::interwork::rules::causes::defaults::RpOutcome;
-use crate::interwork::sm_to_im::exchange::Joined;
+use crate::interwork::sm_to_im::exchange::{Joined, WhenWhole};
 use crate::interwork::sm_to_im::outcome::{REPETITION_MS, told};
 use crate::interwork::sm_to_im::status_report::Reported;
 use crate::interwork::step::{Effect, Verdict};
@@ -53,7 +52,13 @@ impl TranslatedSm {
 
 impl Turn<'_> {
     /// Stores a part that no exchange has relayed.
-    pub(crate) fn part(&mut self, sm: &TranslatedSm, part: &PartIn, transaction: TransactionId) {
+    pub(crate) fn part(
+        &mut self,
+        sm: &TranslatedSm,
+        part: &PartIn,
+        transaction: TransactionId,
+        when_whole: WhenWhole,
+    ) {
         let request = ReplyTo::Transaction(transaction);
         let group = Group {
             identity: sm.key,
@@ -77,7 +82,10 @@ impl Turn<'_> {
             kept_of_group = 0;
         }
         if kept_of_group + 1 == usize::from(part.total) {
-            return self.complete(sm, group, transaction);
+            return match when_whole {
+                WhenWhole::Relay => self.complete(sm, group, transaction),
+                WhenWhole::Store => self.store_complete(sm, group, transaction),
+            };
         }
         let texts = KeptPartTexts {
             identity: sm.identity.as_str(),
@@ -238,7 +246,7 @@ impl Turn<'_> {
     }
 
     /// The part is not in the database: its sender gets an RP-ERROR and keeps the part.
-    fn refuse_part(&mut self, part: &mut KeptPart) {
+    pub(super) fn refuse_part(&mut self, part: &mut KeptPart) {
         let told = self.gateway.policy.causes.sip_to_rp(503, part.sender);
         self.acknowledge(part, told);
         self.charge_refused_part(part, told);
@@ -264,8 +272,13 @@ impl Turn<'_> {
             };
             return Some(part);
         }
-        if let KeptPartState::Relayed { .. } = part.state {
-            part.state = KeptPartState::WaitingAgain { status: 503 };
+        match part.state {
+            KeptPartState::Relayed { .. } => {
+                part.state = KeptPartState::WaitingAgain { status: 503 };
+            }
+            // The database did not take the stored message.
+            KeptPartState::Storing { .. } => part.state = KeptPartState::Waiting,
+            KeptPartState::Waiting | KeptPartState::WaitingAgain { .. } => {}
         }
         if self.completes(&part, texts) {
             part.header.due_ms = self.now.unix_ms + JOINED_AFTER_MS;
@@ -291,8 +304,11 @@ impl Turn<'_> {
         let Some(part) = self.get::<KeptPart>(key) else {
             return;
         };
-        let is_relayed = matches!(part.state, KeptPartState::Relayed { .. });
-        if !is_relayed && part.owed.is_none() && part.header.stored == Stored::Yes {
+        let is_claimed = matches!(
+            part.state,
+            KeptPartState::Relayed { .. } | KeptPartState::Storing { .. }
+        );
+        if !is_claimed && part.owed.is_none() && part.header.stored == Stored::Yes {
             self.view.release(key);
             self.clock_goes_on(part.group());
         }
@@ -347,10 +363,13 @@ impl Turn<'_> {
         };
         exchange.completes = NonZeroU64::new(group.concatenation);
         self.view.update(exchange);
+        self.claim_parts(parts, exchange.header.key);
+    }
+
+    /// These parts go with the exchange that completes their message.
+    pub(crate) fn claim_parts(&mut self, parts: Vec<KeptPart>, with: ExchangeKey) {
         for mut part in parts {
-            part.state = KeptPartState::Relayed {
-                with: exchange.header.key,
-            };
+            part.state = KeptPartState::Relayed { with };
             self.view.update(part);
         }
     }
@@ -363,7 +382,7 @@ impl Turn<'_> {
         tpdus
     }
 
-    fn tpdus(&self, parts: &[KeptPart]) -> Vec<Octets<254>> {
+    pub(super) fn tpdus(&self, parts: &[KeptPart]) -> Vec<Octets<254>> {
         let texts = parts
             .iter()
             .filter_map(|part| self.view.texts(part.header.key));
@@ -386,7 +405,7 @@ impl Turn<'_> {
         }
     }
 
-    fn end_parts(&mut self, parts: Vec<KeptPart>, status: Option<TpSt>) {
+    pub(crate) fn end_parts(&mut self, parts: Vec<KeptPart>, status: Option<TpSt>) {
         for mut part in parts {
             let until_ms = self.now.unix_ms + REPETITION_MS;
             self.view.remember_part(part.digest, until_ms);
@@ -432,76 +451,15 @@ impl Turn<'_> {
             self.view.update(part);
         }
     }
-
-    /// The time within which all parts must come is over.
-    pub(crate) fn part_due(&mut self, mut first: KeptPart) {
-        if let KeptPartState::Relayed { .. } = first.state {
-            // An exchange has claimed this part, and that exchange has its own deadline.
-            first.header.due_ms = self.now.unix_ms + self.gateway.policy.concat_timeout_ms;
-            return self.view.update(first);
-        }
-        if self.waits_cut_off(first) {
-            return;
-        }
-        self.incomplete(Group {
-            identity: first.header.identity,
-            concatenation: first.concatenation,
-        });
-    }
-
-    /// No further part will come. The existing parts are delivered with a mark for each gap, unless the sender has a
-    /// report of failure. A part that is not in the database yet comes too late.
-    fn incomplete(&mut self, group: Group) {
-        let (owed, parts) = owed_first(self.view.parts_of(group).collect());
-        for mut part in owed {
-            self.refuse_part(&mut part);
-        }
-        let Some(first) = parts.first() else {
-            return;
-        };
-        self.count(Counter::SmIncomplete);
-        let status = match first.state {
-            KeptPartState::WaitingAgain { status } if !parts.iter().any(is_acknowledged) => {
-                self.gateway.policy.causes.sip_to_status(status)
-            }
-            _ if self.gateway.policy.deliver_incomplete => {
-                self.charge_incomplete_sm(first, Ending::Accepted);
-                self.deliver_incomplete(first, &parts);
-                TpSt::Forwarded
-            }
-            _ => {
-                self.charge_incomplete_sm(first, Ending::Failed);
-                TpSt::ValidityPeriodExpired
-            }
-        };
-        self.end_parts(parts, Some(status));
-        self.start_next(group.identity, Party::Phone);
-    }
-
-    fn deliver_incomplete(&mut self, first: &KeptPart, parts: &[KeptPart]) {
-        let Some(texts) = self.view.texts(first.header.key) else {
-            return;
-        };
-        let tpdus = self.tpdus(parts);
-        let sm = ShortMessage::part(first, KeptPartTexts::of(&texts));
-        let message = self
-            .gateway
-            .instant_message(first.header.key, &sm, &tpdus, BodyFormat::Text);
-        self.effects.extend(message.map(|message| Effect::Send {
-            exchange: None,
-            attempt: 0,
-            message,
-        }));
-    }
 }
 
 /// The parts whose senders wait until they are in the database, and the others.
-fn owed_first(parts: Vec<KeptPart>) -> (Vec<KeptPart>, Vec<KeptPart>) {
+pub(super) fn owed_first(parts: Vec<KeptPart>) -> (Vec<KeptPart>, Vec<KeptPart>) {
     parts.into_iter().partition(|part| part.owed.is_some())
 }
 
 /// Whether the sender of a part has its RP-ACK, and has not heard since that the message failed.
-fn is_acknowledged(part: &KeptPart) -> bool {
+pub(super) fn is_acknowledged(part: &KeptPart) -> bool {
     part.state == KeptPartState::Waiting
 }
 

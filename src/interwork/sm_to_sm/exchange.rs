@@ -68,6 +68,9 @@ impl Turn<'_> {
         to: &SmIn,
         transaction: TransactionId,
     ) {
+        if self.goes_with_its_message(sm, transaction) {
+            return;
+        }
         let Some(mut exchange) = self.open_delivering(sm, transaction) else {
             return;
         };
@@ -103,7 +106,7 @@ impl Turn<'_> {
     /// The outcome on the recipient's side. After the report to the sender, it is for the status report.
     pub(crate) fn sm_outcome(&mut self, key: ExchangeKey, status: u16) {
         let Some(mut sm) = self.get::<SmToIm>(key) else {
-            return;
+            return self.incomplete_stored(key, status);
         };
         let tp_st = self.gateway.policy.causes.sip_to_status(status);
         match sm.state {

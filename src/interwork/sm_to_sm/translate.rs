@@ -84,8 +84,6 @@ impl Received<'_, '_> {
         let sm = TranslatedSm {
             reject_duplicates: submit.reject_duplicates,
             asks: submit.status_report_request && policy.notifications,
-            // Each part goes to the phone as it is.
-            part: None,
             ..self.prepared(self.sender.identity, &submit.user_data, None, translation)?
         };
         // The recipient's side is found by this identity again.

@@ -9,7 +9,7 @@ use crate::interwork::Gateway;
 use crate::interwork::charging::{Charged, ChargingRecord, Interworking, Outcome, stored};
 use crate::interwork::ended::Ending;
 use crate::interwork::handle::Turn;
-use crate::interwork::store::storing::submit;
+use crate::interwork::store::short_message::submit;
 use crate::wire::Tpdu;
 
 impl Turn<'_> {

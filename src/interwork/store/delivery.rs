@@ -1,33 +1,19 @@
 //! A stored message is delivered: one at a time to each recipient, the oldest first, by the service that the recipient
 //! has then (rows FWD-5 to FWD-9).
 
-use crate::base::{Octets, Text};
 use crate::exchange::{
-    Clients, ExchangeKey, Identity, IdentityKey, Kind, Party, Role, RpRefusal, Services, Stored,
-    StoredContent, StoredFor, StoredMessage, StoredMessageState, StoredMessageTexts, StoredPart,
+    Clients, ExchangeKey, IdentityKey, Party, Role, RpRefusal, Services, Stored, StoredContent,
+    StoredFor, StoredMessage, StoredMessageState, StoredMessageTexts,
 };
-use crate::interwork::charging::Charged;
 use crate::interwork::counter::Counter;
-use crate::interwork::ended::Ended;
 use crate::interwork::handle::{FORGOTTEN_MS, Turn};
-use crate::interwork::im_to_sm::exchange::ACCEPTED;
-use crate::interwork::input::{StatusReportOut, TranslatedIm};
-use crate::interwork::make::instant_message::{
-    ANONYMOUS, BodyFormat, ShortMessage, anonymous, headers,
-};
-use crate::interwork::make::short_message::{DisplayOptions, RpDatas};
 use crate::interwork::rules::retry::{self, Next};
-use crate::interwork::sm_to_im::status_report::Reported;
 use crate::interwork::step::Effect;
-use crate::interwork::store::storing::submit;
-use crate::sip::{Capabilities, MessageOut, NameAddr, Service, Uri};
-use crate::wire::{TpScts, TpSt};
+use crate::interwork::store::ending::{NOBODY, Outcome};
+use crate::sip::Capabilities;
 
 /// Milliseconds to the next attempt, when its time came while the database was still writing.
 const DATABASE_LATE_MS: u64 = 5_000;
-
-/// No contact has a service for the message.
-const NOBODY: u16 = 480;
 
 impl Turn<'_> {
     /// A stored message that the host has read: it is delivered when its turn comes.
@@ -173,149 +159,6 @@ impl Turn<'_> {
         }
     }
 
-    /// As one or more short messages, in exchanges of their own.
-    fn send_to_phone(&mut self, mut message: StoredMessage) -> bool {
-        let key = message.header.key;
-        let Some(texts) = self.view.texts(key) else {
-            return false;
-        };
-        let texts = StoredMessageTexts::of(&texts);
-        let Some(written) = self.rp_datas_of(&message, &texts) else {
-            return false;
-        };
-        let im = TranslatedIm {
-            identity: Text::new(texts.identity).unwrap_or_default(),
-            party: Party::Phone,
-            address: Text::new(texts.recipient).unwrap_or_default(),
-            hop: Text::EMPTY,
-            sender: Text::EMPTY,
-            share: message.header.share,
-            private: message.private,
-            parts: written.parts,
-            tp_mr_at: 0,
-            reference_at: written.reference_at,
-            lifetime: None,
-            notify: None,
-        };
-        let Ok(mut last) = self.queue_stored(&im) else {
-            return false;
-        };
-        last.role = Role::Stored { message: key };
-        self.view.update(last);
-        message.state = StoredMessageState::ToPhone;
-        // The exchanges of the short messages have their own deadlines. After a crash, this is the next attempt.
-        message.header.due_ms = self.now.unix_ms + FORGOTTEN_MS;
-        self.view.update(message);
-        self.start_next(message.header.identity, Party::Phone);
-        true
-    }
-
-    fn rp_datas_of(
-        &self,
-        message: &StoredMessage,
-        texts: &StoredMessageTexts<'_>,
-    ) -> Option<RpDatas> {
-        let sender = Uri::parse(texts.sender)?;
-        let originator = match message.private {
-            true => self.gateway.policy.anonymous,
-            false => self.gateway.originating_address(&sender).ok()?,
-        };
-        match message.content {
-            StoredContent::Sm => {
-                let mut parts = Vec::new();
-                for part in StoredPart::all(texts.content) {
-                    let submit = submit(part.tpdu)?;
-                    let scts = TpScts::from_unix(part.unix, message.zone);
-                    parts.push(self.gateway.delivers_submit(&submit, originator, scts)?);
-                }
-                Some(RpDatas {
-                    parts,
-                    ..RpDatas::default()
-                })
-            }
-            StoredContent::Im { .. } => {
-                let text = core::str::from_utf8(texts.content).ok()?;
-                let shown = DisplayOptions {
-                    immediately: message.urgent,
-                    diverted: false,
-                };
-                self.gateway
-                    .delivers(text, originator, &shown, self.now)
-                    .ok()
-            }
-        }
-    }
-
-    /// As one instant message to all clients.
-    pub(crate) fn send_to_clients(&mut self, mut message: StoredMessage) -> bool {
-        let key = message.header.key;
-        let Some(texts) = self.view.texts(key) else {
-            return false;
-        };
-        let texts = StoredMessageTexts::of(&texts);
-        let Some(mut out) = self.instant_message_of(&message, &texts, BodyFormat::Text) else {
-            return false;
-        };
-        out.call_id = Some(self.gateway.call_id(key, message.tries.saturating_add(1)));
-        let clients = Clients::of(1);
-        message.state = StoredMessageState::ToClients { clients };
-        message.header.due_ms = self.now.unix_ms + FORGOTTEN_MS;
-        self.view.update(message);
-        self.effects.push(Effect::Fork {
-            exchange: key,
-            attempt: Clients::round(message.tries),
-            message: out,
-        });
-        true
-    }
-
-    pub(crate) fn instant_message_of(
-        &self,
-        message: &StoredMessage,
-        texts: &StoredMessageTexts<'_>,
-        form: BodyFormat,
-    ) -> Option<Box<MessageOut>> {
-        if message.content == StoredContent::Sm {
-            let sm = ShortMessage::stored(message, texts);
-            let parts = StoredPart::all(texts.content);
-            let tpdus: Vec<_> = parts.filter_map(|part| Octets::new(part.tpdu)).collect();
-            let key = message.header.key;
-            return self.gateway.instant_message(key, &sm, &tpdus, form);
-        }
-        let from = match message.private {
-            true => anonymous(),
-            false => {
-                let identity = Text::new(texts.sender_identity)?;
-                NameAddr {
-                    display: String::new(),
-                    uri: self.gateway.shown(&identity, texts.sender),
-                }
-            }
-        };
-        let uri = match message.private {
-            true => ANONYMOUS.to_owned(),
-            false => from.uri.clone(),
-        };
-        let body = match form {
-            BodyFormat::Offer => Vec::new(),
-            BodyFormat::Text => texts.content.to_vec(),
-            BodyFormat::Cpim | BodyFormat::CpimAlone => {
-                let (to, text) = (texts.recipient, texts.content);
-                self.gateway.in_cpim(&uri, to, text, None, message.unix)
-            }
-        };
-        Some(Box::new(MessageOut {
-            service: Service::Im,
-            identity: texts.recipient.to_owned(),
-            to: String::new(),
-            fallback_hop: String::new(),
-            from: uri,
-            call_id: None,
-            headers: headers(&from, message.unix, None, form),
-            body,
-        }))
-    }
-
     /// It is on its way to several clients.
     pub(crate) fn stored_forked(&mut self, mut message: StoredMessage, clients: u8) {
         let clients = Clients::of(clients);
@@ -436,99 +279,4 @@ impl Turn<'_> {
             waits: None,
         });
     }
-
-    /// The message has its outcome: its sender hears of it, if it wants to.
-    fn stored_ends(&mut self, message: &StoredMessage, outcome: Outcome) {
-        let key = message.header.key;
-        let outcome = match outcome {
-            Outcome::Expired | Outcome::Failed(_) if message.may_be_there => {
-                Outcome::Taken(ACCEPTED.status)
-            }
-            outcome => outcome,
-        };
-        let status = outcome.status();
-        self.charge_stored(message, Charged::Delivery, status);
-        self.ended(Ended::with(key, Kind::StoredMessage, status));
-        let texts = self.view.texts(key);
-        match message.content {
-            StoredContent::Im { wants } => {
-                self.notify_outcome(key, wants, status, false, None);
-            }
-            StoredContent::Sm => {
-                let tp_st = match outcome {
-                    Outcome::Expired => TpSt::ValidityPeriodExpired,
-                    Outcome::Taken(status) | Outcome::Failed(status) => {
-                        self.gateway.policy.causes.sip_to_status(status)
-                    }
-                };
-                if let Some(texts) = &texts {
-                    let texts = StoredMessageTexts::of(texts);
-                    let reports = StoredPart::all(texts.content)
-                        .filter_map(|part| status_report(message, &texts, &part, tp_st));
-                    self.effects
-                        .extend(reports.map(|report| Effect::ReportStatus(Box::new(report))));
-                }
-            }
-        }
-        self.view.end(key);
-        let is_last = !self
-            .view
-            .stored_for(message.header.identity)
-            .any(|other| other.state == StoredMessageState::Waiting || other.state.is_under_way());
-        if let Some(texts) = texts.filter(|_| is_last)
-            && let Some(identity) = Identity::new(StoredMessageTexts::of(&texts).identity)
-        {
-            self.effects.push(Effect::ReadStored {
-                identity: Box::new(identity),
-                if_here: None,
-            });
-        }
-    }
-
-    /// The status report on a stored message, on the side of the phone that asked for it.
-    pub(crate) fn report_stored_status(&mut self, report: &StatusReportOut) {
-        let about = Reported::stored(report);
-        self.report_status(&about, TpSt::from(report.status));
-        self.start_next(IdentityKey::of(&report.identity), Party::Phone);
-    }
-}
-
-/// The outcome of a stored message.
-#[derive(Clone, Copy)]
-enum Outcome {
-    /// A device has it (200), or may have it.
-    Taken(u16),
-    /// It failed for good.
-    Failed(u16),
-    /// Its validity is over.
-    Expired,
-}
-
-impl Outcome {
-    const fn status(self) -> u16 {
-        match self {
-            Self::Taken(status) | Self::Failed(status) => status,
-            Self::Expired => NOBODY,
-        }
-    }
-}
-
-/// The status report on a part, if the phone asked for one.
-fn status_report(
-    message: &StoredMessage,
-    texts: &StoredMessageTexts<'_>,
-    part: &StoredPart<'_>,
-    status: TpSt,
-) -> Option<StatusReportOut> {
-    submit(part.tpdu).filter(|submit| submit.status_report_request)?;
-    Some(StatusReportOut {
-        identity: Text::new(texts.sender_identity)?,
-        address: Text::new(texts.sender)?,
-        hop: Text::new(texts.hop)?,
-        share: message.header.share,
-        unix: part.unix,
-        zone: message.zone,
-        tpdu: Octets::new(part.tpdu)?,
-        status: u8::from(status),
-    })
 }

@@ -3,7 +3,10 @@
 pub(super) mod behind;
 pub(super) mod charging;
 pub(super) mod delivery;
+pub(super) mod ending;
 pub(super) mod not_taken;
+pub(super) mod sending;
 pub(super) mod session;
+pub(super) mod short_message;
 pub(super) mod storing;
 pub(super) mod translate;

@@ -2,10 +2,13 @@
 
 use crate::base::Octets;
 use crate::exchange::{
-    Exchange, ExchangeKey, ImToSm, ImToSmState, ImToSmTexts, NEVER, Party, Store, Stored,
-    StoredContent, StoredFor, StoredMessageState, StoredMessageTexts, View,
+    Exchange, ExchangeKey, Header, ImToSm, ImToSmState, ImToSmTexts, NEVER, Party, Role,
+    SenderWait, Store, Stored, StoredContent, StoredFor, StoredMessageState, StoredMessageTexts,
+    View,
 };
+use crate::interwork::counter::Counter;
 use crate::interwork::handle::{FORGOTTEN_MS, Turn};
+use crate::interwork::im_to_sm::exchange::ACCEPTED;
 use crate::interwork::make::joined::joined;
 use crate::interwork::rules::authorization::identity;
 use crate::interwork::rules::causes::defaults::SipOutcome;
@@ -15,7 +18,7 @@ use crate::wire::{Carrier, Direction, MessageClass, RpMessage, Tpdu};
 
 impl Turn<'_> {
     /// Whether an instant message that a phone did not take is to be stored: then its sender's answer waits for that.
-    pub(crate) fn stores_im(&mut self, mut im: ImToSm, last: SipOutcome) -> bool {
+    pub(crate) fn stores_im(&mut self, im: ImToSm, last: SipOutcome) -> bool {
         let passes = match im.rp_error {
             Some(error) => retry::after_rp(error.cause).later,
             None => last.status == NOT_STORED.status,
@@ -31,8 +34,47 @@ impl Turn<'_> {
         {
             return false;
         }
+        self.stored_instead(im, last, false)
+    }
+
+    /// The phone has taken the message in SIP, its report did not come, and when it was asked again, it was gone. The message is
+    /// stored. Where it cannot be, a sender that was told that it is accepted hears that it failed.
+    pub(crate) fn gone_before_report(&mut self, im: ImToSm, failure: u16) {
         let key = im.header.key;
-        if self.im_to_store(&im).is_none() {
+        self.count(Counter::ReportMissing);
+        self.view.update(im);
+        let message = self.get::<ImToSm>(im.last_part().unwrap_or(key));
+        let message = message.filter(|message| matches!(message.role, Role::Message(_)));
+        let to_phone = message.filter(|_| im.to == Party::Phone);
+        let is_accepted = to_phone.is_some_and(|message| match message.sender().wait {
+            SenderWait::No => true,
+            SenderWait::InSession { until_ms } => until_ms == NEVER,
+            SenderWait::Held(_) => false,
+        });
+        let last = match is_accepted {
+            true => self.gateway.policy.causes.leg_to_sip(failure),
+            false => ACCEPTED,
+        };
+        let is_stored = self.gateway.keeps
+            && self.gateway.policy.store
+            && retry::after_sip(failure).later
+            && to_phone.is_some_and(|message| {
+                let message = ImToSm {
+                    sip_failure: im.sip_failure,
+                    ..message
+                };
+                self.stored_instead(message, last, true)
+            });
+        if !is_stored {
+            self.conclude(key, last, false);
+        }
+        self.start_next(im.header.identity, im.to);
+    }
+
+    /// Whether this message is stored, with all its parts. `last` is its outcome if the database does not take it.
+    fn stored_instead(&mut self, mut im: ImToSm, last: SipOutcome, may_be_there: bool) -> bool {
+        let key = im.header.key;
+        if self.im_to_store(&im, may_be_there).is_none() {
             return false;
         }
         let SipOutcome {
@@ -56,7 +98,7 @@ impl Turn<'_> {
     }
 
     /// Stores the text of an instant message and all its parts.
-    fn im_to_store(&mut self, im: &ImToSm) -> Option<()> {
+    fn im_to_store(&mut self, im: &ImToSm, may_be_there: bool) -> Option<()> {
         let key = im.header.key;
         let mut parts: Vec<ImToSm> = self.view.parts_before(key).collect();
         parts.push(*im);
@@ -92,6 +134,7 @@ impl Turn<'_> {
             share: im.header.share,
             private: im.private,
             urgent,
+            may_be_there,
             unix: sender.unix,
             zone: self.now.zone,
             expires_ms,
@@ -150,24 +193,38 @@ impl Turn<'_> {
     }
 }
 
-/// The exchanges whose rows go in the transaction that writes this one: those of an instant message that is stored from now on, the
-/// first part first. A crash leaves either them or the stored message.
-pub fn replaced_by(written: &Exchange, exchanges: &mut dyn Store) -> Vec<ExchangeKey> {
+/// The exchange of the message that this one, which is being written for the first time, stores.
+pub fn stands_for(written: &Exchange) -> Option<ExchangeKey> {
     let Exchange::StoredMessage(message) = written else {
-        return Vec::new();
+        return None;
     };
-    let StoredMessageState::Storing(StoredFor::Im(last)) = message.state else {
-        return Vec::new();
-    };
+    match message.state {
+        StoredMessageState::Storing(StoredFor::Im(last)) => Some(last),
+        StoredMessageState::Storing(StoredFor::Phone { from, .. }) => Some(from),
+        _ => None,
+    }
+}
+
+/// The exchanges whose rows go in the transaction that stores the message of this exchange: all parts of an instant message, or the
+/// acknowledged parts of a short message that stays incomplete. A crash leaves either them or the stored message.
+pub fn replaced_by_stored(message: ExchangeKey, exchanges: &mut dyn Store) -> Vec<ExchangeKey> {
     let view = View::of(exchanges);
-    let mut replaced: Vec<ImToSm> = view.parts_before(last).collect();
-    let last = view.by_key(last).map(ImToSm::try_from);
-    replaced.extend(last.and_then(Result::ok));
-    let has_row = |im: &&ImToSm| im.header.stored != Stored::No;
-    replaced
+    let mut headers: Vec<Header> = Vec::new();
+    match view.by_key(message) {
+        Some(Exchange::ImToSm(last)) => {
+            headers.extend(view.parts_before(message).map(|part| part.header));
+            headers.push(last.header);
+        }
+        Some(Exchange::KeptPart(_)) => {
+            headers.extend(view.parts_relayed_with(message).map(|part| part.header));
+        }
+        _ => {}
+    }
+    let has_row = |header: &&Header| header.stored != Stored::No;
+    headers
         .iter()
         .filter(has_row)
-        .map(|im| im.header.key)
+        .map(|header| header.key)
         .collect()
 }
 

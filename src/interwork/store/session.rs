@@ -8,7 +8,7 @@ use crate::interwork::make::instant_message::BodyFormat;
 use crate::interwork::rules::retry;
 use crate::interwork::sm_to_im::session::NO_SESSIONS;
 use crate::interwork::step::Effect;
-use crate::interwork::store::storing::submit;
+use crate::interwork::store::short_message::submit;
 use crate::sip::MessageOut;
 
 impl Turn<'_> {

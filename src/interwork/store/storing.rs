@@ -1,24 +1,16 @@
 //! A message is stored: nothing is promised before the database has it (rows FWD-1 to FWD-4).
 
-use crate::base::{Octets, Text};
 use crate::exchange::{
-    ExchangeKey, Full, Header, Identity, IdentityKey, KeptPartTexts, Kind, MOST_STORED_TEXT, Party,
-    ReplyTo, Services, SmToIm, SmToImState, SmToImTexts, Stored, StoredContent, StoredFor,
-    StoredMessage, StoredMessageState, StoredMessageTexts, StoredPart, TransactionId,
+    Full, Header, Identity, IdentityKey, Kind, MOST_STORED_TEXT, ReplyTo, Services, Stored,
+    StoredContent, StoredFor, StoredMessage, StoredMessageState, StoredMessageTexts, TransactionId,
 };
 use crate::interwork::charging::Charged;
 use crate::interwork::counter::Counter;
-use crate::interwork::handle::{FORGOTTEN_MS, Turn};
+use crate::interwork::handle::Turn;
 use crate::interwork::im_to_sm::exchange::ACCEPTED;
-use crate::interwork::input::{ImToStore, SmToStore, TranslatedSm};
-use crate::interwork::rules::authorization::identity;
+use crate::interwork::input::{ImToStore, SmToStore};
 use crate::interwork::rules::causes::defaults::SipOutcome;
-use crate::interwork::rules::retry;
 use crate::interwork::step::{Effect, Verdict};
-use crate::wire::{Carrier, Direction, EnhancedVp, SmsSubmit, TpVp, Tpdu};
-
-/// Single shot: bit of the functionality indicator of an enhanced TP-VP (TS 23.040 §9.2.3.12.3).
-const SINGLE_SHOT: u8 = 0b0100_0000;
 
 /// Milliseconds after which the sender of a short message does not wait any longer until it is stored.
 const DATABASE_LOST_MS: u64 = 60_000;
@@ -36,6 +28,7 @@ pub(super) struct ToStore<'t> {
     pub(super) share: u64,
     pub(super) private: bool,
     pub(super) urgent: bool,
+    pub(super) may_be_there: bool,
     pub(super) unix: i64,
     pub(super) zone: i8,
     pub(super) expires_ms: u64,
@@ -62,6 +55,7 @@ impl Turn<'_> {
             share: im.share,
             private: im.private,
             urgent: im.urgent,
+            may_be_there: false,
             unix: notify.map_or(self.now.unix, |wanted| wanted.sent),
             zone: self.now.zone,
             expires_ms: self.expires_ms(im.lifetime),
@@ -82,92 +76,7 @@ impl Turn<'_> {
         }
     }
 
-    /// A short message of a phone, on its sender's side: the recipient is away.
-    pub(crate) fn submit_to_store(&mut self, sm: &TranslatedSm, transaction: TransactionId) {
-        let Some(exchange) = self.open_delivering(sm, transaction) else {
-            return;
-        };
-        if !self.store_sm_of(exchange, NOT_STORED.status) {
-            self.outcome_of_sm(exchange, NOT_STORED.status);
-        }
-    }
-
-    /// A short message that was relayed: it ends as if its recipient were away.
-    pub(crate) fn script_stores(&mut self, key: ExchangeKey, request: ReplyTo) {
-        self.script_answered(key, request, NOT_STORED.status);
-    }
-
-    /// Whether a short message of a phone, which its recipient could not get now, is to be stored: then its report waits
-    /// for that.
-    pub(crate) fn stores_sm(&mut self, sm: SmToIm, status: u16) -> bool {
-        let is_open = sm.state.is_undecided() && !matches!(sm.state, SmToImState::Storing { .. });
-        let may = self.gateway.policy.store && sm.sender == Party::Phone;
-        is_open && may && retry::after_sip(status).later && self.store_sm_of(sm, status)
-    }
-
-    fn store_sm_of(&mut self, mut sm: SmToIm, status: u16) -> bool {
-        let message = self.sm_to_store(&sm, status);
-        let Some(message) = message.filter(|_| self.gateway.keeps && self.gateway.policy.store)
-        else {
-            return false;
-        };
-        sm.state = SmToImState::Storing { status };
-        sm.header.due_ms = self.now.unix_ms + FORGOTTEN_MS;
-        self.view.update(sm);
-        self.effects.push(Effect::StoreSm(Box::new(message)));
-        true
-    }
-
-    fn sm_to_store(&self, sm: &SmToIm, status: u16) -> Option<SmToStore> {
-        let texts = self.view.texts(sm.header.key)?;
-        let texts = SmToImTexts::of(&texts);
-        let submit = submit(texts.tpdu)?;
-        let validity_ms = match submit.vp.seconds(sm.unix).filter(|seconds| *seconds > 0) {
-            Some(seconds) => u64::from(seconds) * 1000,
-            None => self.gateway.policy.validity_ms,
-        };
-        let age = u64::try_from(self.now.unix.saturating_sub(sm.unix)).unwrap_or(0);
-        let expires_ms = (self.now.unix_ms + validity_ms).saturating_sub(age * 1000);
-        if is_single_shot(&submit) || expires_ms <= self.now.unix_ms {
-            return None;
-        }
-        Some(SmToStore {
-            from: sm.header.key,
-            status,
-            identity: identity(texts.recipient)?,
-            recipient: Text::new(texts.recipient)?,
-            sender_identity: Text::new(texts.identity)?,
-            sender: Text::new(texts.sender)?,
-            hop: Text::new(texts.hop)?,
-            share: sm.header.share,
-            private: sm.private,
-            unix: sm.unix,
-            zone: sm.zone,
-            expires_ms,
-            content: self.stored_parts(sm, texts.tpdu),
-        })
-    }
-
-    /// The short message with the parts that it completes, in their order.
-    fn stored_parts(&self, sm: &SmToIm, own: &[u8]) -> Vec<u8> {
-        let sequence = |tpdu| submit(tpdu)?.user_data.concatenation();
-        let own_place = sequence(own).map_or(0, |place| place.sequence);
-        let mut parts = vec![(own_place, sm.unix, Octets::<254>::new(own))];
-        for part in self.view.parts_relayed_with(sm.header.key) {
-            let texts = self.view.texts(part.header.key);
-            let tpdu = texts.and_then(|texts| Octets::new(KeptPartTexts::of(&texts).tpdu));
-            parts.push((part.sequence, part.unix, tpdu));
-        }
-        parts.sort_by_key(|(sequence, ..)| *sequence);
-        let mut content = Vec::new();
-        for (_, unix, tpdu) in &parts {
-            let tpdu = tpdu.as_ref().map_or(&[][..], Octets::as_slice);
-            StoredPart { unix: *unix, tpdu }.push(&mut content);
-        }
-        content
-    }
-
-    /// The same, on its recipient's side.
+    /// A short message of a phone, on its recipient's side.
     pub(crate) fn store_sm(&mut self, sm: &SmToStore) {
         let message = ToStore {
             state: StoredFor::Phone {
@@ -178,6 +87,7 @@ impl Turn<'_> {
             share: sm.share,
             private: sm.private,
             urgent: false,
+            may_be_there: false,
             unix: sm.unix,
             zone: sm.zone,
             expires_ms: sm.expires_ms,
@@ -228,7 +138,7 @@ impl Turn<'_> {
             content: message.content,
             private: message.private,
             urgent: message.urgent,
-            may_be_there: false,
+            may_be_there: message.may_be_there,
             submission: Some(match message.state {
                 StoredFor::Request(_) => key,
                 StoredFor::Phone { from, .. } | StoredFor::Im(from) => from,
@@ -341,18 +251,5 @@ impl Turn<'_> {
         let validity_ms = self.gateway.policy.validity_ms;
         let validity_ms = lifetime.map_or(validity_ms, |seconds| u64::from(seconds) * 1000);
         self.now.unix_ms.saturating_add(validity_ms)
-    }
-}
-
-/// Whether there is to be one attempt only.
-pub(crate) fn is_single_shot(submit: &SmsSubmit<'_>) -> bool {
-    matches!(submit.vp, TpVp::Enhanced(EnhancedVp([first, ..])) if first & SINGLE_SHOT != 0)
-}
-
-/// The SMS-SUBMIT in these octets.
-pub(crate) fn submit(tpdu: &[u8]) -> Option<SmsSubmit<'_>> {
-    match Tpdu::decode(Direction::MsToNetwork, Carrier::RpData, tpdu).ok()? {
-        Tpdu::Submit(submit) => Some(submit),
-        _ => None,
     }
 }

@@ -15,7 +15,7 @@ use crate::interwork::read::classify::Class;
 use crate::interwork::read::sender::{identity_of, sender};
 use crate::interwork::reason::Reason;
 use crate::interwork::refusal::Refusal;
-use crate::interwork::store::storing::{is_single_shot, submit};
+use crate::interwork::store::short_message::{is_single_shot, submit};
 use crate::sip::{MessageIn, Uri, is_private};
 use crate::wire::RpMessage;
 
@@ -64,16 +64,19 @@ impl Gateway {
         }
     }
 
-    /// Whether this message is stored while stored messages are delivered to its recipient, so that it does not overtake them. Not a part
-    /// of a long short message, because other parts may be here already; nor a message for one attempt, and what is no text.
-    pub fn goes_behind(&self, message: &MessageIn<'_>, now: Now) -> bool {
+    /// Whether this message is stored while stored messages are delivered to its recipient, so that it does not overtake them. Not a message
+    /// for one attempt, and what is no text. To a phone, parts of a long short message go one by one: then the first part begins, and
+    /// the others follow it, to the store or to the phone.
+    pub fn goes_behind(&self, message: &MessageIn<'_>, to_phone: bool, now: Now) -> bool {
         if !self.keeps || !self.policy.store {
             return false;
         }
         match (self.classify(message), Body::of(message)) {
             (Ok(Class::RpData), Ok(Body::Sms(octets))) => match RpMessage::decode(&octets) {
                 Ok((_, RpMessage::Data(data))) => submit(data.user_data).is_some_and(|submit| {
-                    submit.user_data.concatenation().is_none() && !is_single_shot(&submit)
+                    let place = submit.user_data.concatenation();
+                    let may_begin = place.is_none_or(|place| place.sequence == 1 || !to_phone);
+                    may_begin && !is_single_shot(&submit)
                 }),
                 _ => false,
             },

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use crate::exchange::{Damaged, ExchangeKey, Store as _, Stored, TransactionId, decode};
-use crate::interwork::{Input, Verdict, replaced_by};
+use crate::interwork::{Input, Verdict, replaced_by_stored, stands_for};
 
 use super::cdr_writer::write_once;
 use super::charging;
@@ -249,18 +249,24 @@ fn changes(waiting: &Taken) -> Vec<RowChange<'_>> {
 
 /// The row of an exchange, and the rows that it replaces.
 fn put(key: ExchangeKey, may_be_new: bool) -> Option<Vec<RowChange<'static>>> {
-    let (exchange, texts, replaced) = {
-        let mut locked = state().table.lock_of(key, now().unix_ms)?;
-        let exchange = locked.by_key(key)?;
-        let replaced = replaced_by(&exchange, &mut locked);
-        (exchange, locked.texts(key)?, replaced)
+    let table = &state().table;
+    let (exchange, texts) = {
+        let locked = table.lock_of(key, now().unix_ms)?;
+        (locked.by_key(key)?, locked.texts(key)?)
     };
     // Its row is deleted, after the rows of the exchanges that follow from it are written.
     if exchange.header().stored == Stored::No {
         return None;
     }
     let row = Row::of(&exchange, &texts, may_be_new);
-    let replaced = replaced.into_iter().map(RowChange::Delete);
+    let replaced = stands_for(&exchange).and_then(|message| {
+        let mut locked = table.lock_of(message, now().unix_ms)?;
+        Some(replaced_by_stored(message, &mut locked))
+    });
+    let replaced = replaced
+        .unwrap_or_default()
+        .into_iter()
+        .map(RowChange::Delete);
     Some(
         core::iter::once(RowChange::Put(row))
             .chain(replaced)

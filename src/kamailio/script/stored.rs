@@ -9,6 +9,7 @@ use crate::kamailio::engine::message_view::MessageView;
 use crate::kamailio::engine::stored_recipients;
 use crate::kamailio::engine::transaction_id::reply_to;
 use crate::kamailio::engine::watch;
+use crate::kamailio::register::contacts;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::now::now;
 use crate::kamailio::sys::entry::script_functions;
@@ -68,6 +69,11 @@ fn stored(msg: SipMsg<'_>, uri: &str) -> i32 {
     if !is_busy {
         return FALSE;
     }
+    let state = state();
+    let to_phone = contacts::capabilities(uri, state.flags).sm;
     let view = MessageView::of(msg);
-    truth(view.is_some_and(|view| state().gateway.goes_behind(&view.message(), now())))
+    truth(view.is_some_and(|view| {
+        let message = view.message();
+        state.gateway.goes_behind(&message, to_phone, now())
+    }))
 }

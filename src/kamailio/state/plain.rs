@@ -82,7 +82,7 @@ plain!(enum ImToSmState {
 plain!(struct KeptPart {
     header, state, sender, private, zone, sequence, unix, digest, concatenation, owed,
 });
-plain!(enum KeptPartState { Waiting, WaitingAgain { status }, Relayed { with } });
+plain!(enum KeptPartState { Waiting, WaitingAgain { status }, Relayed { with }, Storing { with } });
 plain!(struct Submitted { header, tp_mr, wants, unix, message });
 plain!(struct ListDelivery { header, state, wants, unix });
 plain!(enum ListDeliveryState { Listed, Sent { clients }, Interrupted });

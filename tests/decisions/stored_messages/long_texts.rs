@@ -27,7 +27,7 @@ fn all_parts_of_a_long_text_are_stored_as_one_message() {
 #[test]
 fn new_texts_go_behind_stored_texts() {
     let world = world();
-    let behind = |message: &MessageIn<'_>| world.gateway.goes_behind(message, world.now);
+    let behind = |message: &MessageIn<'_>| world.gateway.goes_behind(message, false, world.now);
     assert!(behind(&instant(BOB, "hello")));
     assert!(behind(&asks_for_notifications()));
     assert!(behind(&from_phone(ALICE, &hello(1))));
@@ -37,9 +37,17 @@ fn new_texts_go_behind_stored_texts() {
         ..instant(BOB, "hello")
     };
     assert!(!behind(&once));
-    // Other parts may be here already.
+    // Parts for a client wait for each other in any case. To a phone, others may have gone already.
     let parts = parts_that_ask(&"0123456789".repeat(40), 7, 1, |_| false);
-    assert!(!behind(&from_phone(ALICE, &parts[0])));
+    for (part, to_phone, goes) in [
+        (0, false, true),
+        (1, false, true),
+        (0, true, true),
+        (1, true, false),
+    ] {
+        let part = from_phone(ALICE, &parts[part]);
+        assert_eq!(world.gateway.goes_behind(&part, to_phone, world.now), goes);
+    }
     // A report, no text, and what cannot be read.
     assert!(!behind(&from_phone(ALICE, &[0x02, 0x01])));
     let image = MessageIn {
@@ -50,9 +58,17 @@ fn new_texts_go_behind_stored_texts() {
     assert!(!behind(&from_phone(ALICE, &[0x00, 0x01, 0x00])));
     // Without a store.
     let mut world = World::new();
-    assert!(!world.gateway.goes_behind(&instant(BOB, "hello"), world.now));
+    assert!(
+        !world
+            .gateway
+            .goes_behind(&instant(BOB, "hello"), false, world.now)
+    );
     world.gateway.keeps = true;
-    assert!(world.gateway.goes_behind(&instant(BOB, "hello"), world.now));
+    assert!(
+        world
+            .gateway
+            .goes_behind(&instant(BOB, "hello"), false, world.now)
+    );
 }
 
 #[test]

@@ -119,19 +119,24 @@ async def parts_of(phone, count):
 
 
 async def long_texts(name="long_texts", **options):
-    "a long text for a phone that is off, and a long short message for a client that fails: stored whole, after kill -9, too"
+    "a long text for a phone that is off, long short messages for a client that fails, and for one that is away: stored whole, after kill -9, too"
     text = "0123456789" * 390
-    people = [("alice", "+15550001"), ("bob", "+15550002"), ("carol", "+15550003")]
+    people = [*PEOPLE, ("dave", "+15550004")]
+
+    async def send_parts(phone, to, reference, places):
+        for dcs, octets in list(sms.parts(text[:400], reference))[places]:
+            tpdu = sms.submit(to, "", first=0x61, dcs=dcs, user_data=octets)
+            equal((await (await phone.send_sm(to, "", tpdu=tpdu)).outcome()).kind, "RP-ACK", "the report on a part")
+
     async with gateway(name=name, people=people, modparams={"max_segments": 30}, **KEEP, **options) as gw:
         alice, bob = await gw.user(ImClient, "alice"), await gw.user(Phone, "bob", register=False)
         phone, client = await gw.user(Phone, "alice"), await gw.user(ImClient, "carol")
         equal((await send(alice, text, "m1")).status, 202, "the answer")
         client.answer = 480
-        for dcs, octets in sms.parts(text[:400], 7):
-            tpdu = sms.submit("+15550003", "", first=0x61, dcs=dcs, user_data=octets)
-            equal((await (await phone.send_sm("+15550003", "", tpdu=tpdu)).outcome()).kind, "RP-ACK", "the report on a part")
+        await send_parts(phone, "+15550003", 7, slice(None))
         await gw.until(lambda: gw.pending() == 0, what="all at rest")
         equal(stored(gw), 2, "stored messages")
+        await send_parts(phone, "+15550004", 8, slice(2))
         await gw.kill()
         await gw.start()
         await alice.register()
@@ -143,6 +148,11 @@ async def long_texts(name="long_texts", **options):
         await client.register()
         equal([(it.kind, it.st) for it in await parts_of(phone, 3)], [("SMS-STATUS-REPORT", 0x00)] * 3, "status reports")
         equal(client.requests[-1].body.decode(), text[:400], "what the client got")
+        await send_parts(phone, "+15550004", 8, slice(2, None))
+        await gw.until(lambda: stored(gw) == 1, what="one stored message")
+        dave = await gw.user(ImClient, "dave")
+        equal((await dave.next_message(20)).text, text[:400], "what the client that was away got")
+        equal([(it.kind, it.st) for it in await parts_of(phone, 3)], [("SMS-STATUS-REPORT", 0x00)] * 3, "status reports")
         await empty(gw)
 
 

@@ -190,7 +190,8 @@ impl Books {
             // The last part of a long text stands for all of it.
             let is_whole = sm.parts[part].completes || sm.parts[part].has_all;
             for (place, other) in sm.parts.iter_mut().enumerate() {
-                other.has_ended |= is_whole || place == part;
+                let is_with = other.stored_with == Some(part);
+                other.has_ended |= is_whole || is_with || place == part;
             }
         }
     }

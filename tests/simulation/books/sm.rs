@@ -55,7 +55,7 @@ pub(crate) struct SmPart {
     pub(crate) requests: Vec<Request>,
     /// The report that the phone has.
     pub(crate) heard: Option<bool>,
-    /// Whether the message was relayed with this part.
+    /// Whether the message was relayed, or stored, with this part.
     pub(super) completes: bool,
     /// The database has the whole message with this part, or had it.
     pub(super) has_all: bool,
@@ -67,6 +67,8 @@ pub(crate) struct SmPart {
     pub(super) is_refused: bool,
     /// The database has it, or had it.
     pub(crate) is_durable: bool,
+    /// The part that it was stored with, because others did not come.
+    pub(super) stored_with: Option<usize>,
     /// It was stored, and the gateway has said how that ended.
     pub(super) has_ended: bool,
     /// RP-ACK was said before the database had it: then it has to be on its way.
@@ -147,6 +149,7 @@ impl SmPart {
             requests: Vec::new(),
             heard: None,
             completes: false,
+            stored_with: None,
             has_all: false,
             is_acked: false,
             is_promised: false,
@@ -183,6 +186,26 @@ impl Books {
             request.has_copies |= request.told.is_none() && request.told_before.is_some();
         }
         Subject::ShortMessage(number, part)
+    }
+
+    /// The gateway stores the whole message with this part.
+    pub(crate) fn is_stored_whole(&mut self, subject: Subject) {
+        if let Subject::ShortMessage(number, part) = subject
+            && let Some(sm) = self.sm_mut(number)
+        {
+            sm.parts[part].completes = true;
+        }
+    }
+
+    /// The gateway stores this part with another one, because the rest does not come.
+    pub(crate) fn is_stored_with(&mut self, subject: Subject, with: Subject) {
+        if let (Subject::ShortMessage(number, part), Subject::ShortMessage(of, first)) =
+            (subject, with)
+            && number == of
+            && let Some(sm) = self.sm_mut(number)
+        {
+            sm.parts[part].stored_with = Some(first);
+        }
     }
 
     /// The gateway relays a request. The error is a broken promise.

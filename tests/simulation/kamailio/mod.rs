@@ -12,7 +12,7 @@ use std::hash::{BuildHasher, DefaultHasher, Hasher as _};
 use ipsmgw::exchange::{
     Exchange, ExchangeKey, Identity, NothingOpen, Now, PastSm, Store as _, Texts,
 };
-use ipsmgw::interwork::{Gateway, Input, Step, replaced_by};
+use ipsmgw::interwork::{Gateway, Input, Step, replaced_by_stored, stands_for};
 
 use state::exchanges::{self, LockedExchanges, Node, OpenExchanges};
 use state::table::Bounds;
@@ -152,12 +152,13 @@ impl Table {
 
     /// The exchanges whose rows go when this one is written.
     pub(crate) fn replaced_by(&self, key: ExchangeKey, now_ms: u64) -> Vec<ExchangeKey> {
-        let Some(mut locked) = self.0.lock_of(key, now_ms) else {
-            return Vec::new();
+        let replaced = || {
+            let written = self.0.lock_of(key, now_ms)?.by_key(key)?;
+            let message = stands_for(&written)?;
+            let mut locked = self.0.lock_of(message, now_ms)?;
+            Some(replaced_by_stored(message, &mut locked))
         };
-        let open = locked.by_key(key);
-        open.map(|open| replaced_by(&open, &mut locked))
-            .unwrap_or_default()
+        replaced().unwrap_or_default()
     }
 
     /// The outcome of a short message that the table remembers.
