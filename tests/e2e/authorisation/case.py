@@ -44,7 +44,7 @@ async def as_a_short_message():
         async def goes_to_the_centre(text):
             sent = await alice.send_sm("+15550002", text)
             equal(sent.answer.status, 202, "the centre's answer")
-            request, _ = await asyncio.wait_for(centre.submitted.get(), 5)
+            request, _ = await asyncio.wait_for(centre.submitted.get(), 20)
             equal(request.body, sent.octets, "the octets")
 
         say("a client alone: its phone may be elsewhere")

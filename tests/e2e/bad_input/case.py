@@ -57,7 +57,7 @@ async def rp_bodies():
         for name, octets in TPDU_BROKEN.items():
             sent = await alice.send_rp(octets, 1)
             rows.check(name, sent.answer.status, 202)
-            report = await sent.outcome(3)
+            report = await sent.outcome()
             rows.check(f"{name}: report", (report.kind, report.cause in SYNTAX_CAUSES), ("RP-ERROR", True))
             rows.check(f"{name}: a TP-FCS from the network", report.tpdu is None or report.tpdu.fcs is not None, True)
         say("RP messages of the wrong direction")
@@ -65,7 +65,7 @@ async def rp_bodies():
             sent = await alice.send_rp(bytes([mti]) + GOOD[1:], 1)
             rows.check(f"RP-MTI {mti} from a phone", sent.answer.status in (202, 400), True)
             if sent.answer.status == 202:
-                report = await sent.outcome(3)
+                report = await sent.outcome()
                 rows.check(f"RP-MTI {mti}: report", (report.kind, report.cause), ("RP-ERROR", 97))
         rows.check("what bob got", bob.requests, [])
         sent = await alice.send_rp(GOOD[:1] + b"\x55" + GOOD[2:])
@@ -93,7 +93,7 @@ async def noise():
             if i % 3 == 2:
                 at = random.randrange(len(octets))
                 octets = octets[:at] + random.randbytes(random.randrange(40)) + octets[at:]
-            sent = await alice.send_rp(bytes(octets), timeout=5)
+            sent = await alice.send_rp(bytes(octets))
             answers[sent.answer.status] = answers.get(sent.answer.status, 0) + 1
         say(f"answers: {answers}")
         equal(set(answers) <= {202, 400}, True, f"only 202 and 400 ({answers})")

@@ -261,7 +261,7 @@ async def through_a_centre(start):
         for mr, cause, status, result in ((1, None, 202, "accepted"), (2, 1, 404, "failed")):
             body = cpim("hello", f"m{mr}")
             sending = asyncio.create_task(bob.send_im("sip:+15558888@ims.example", body, "message/cpim"))
-            request, seen = await asyncio.wait_for(centre.submitted.get(), 5)
+            request, seen = await asyncio.wait_for(centre.submitted.get(), 20)
             octets = sms.rp_ack(seen.mr, network=True) if cause is None else sms.rp_error(seen.mr, cause, network=True)
             await centre.report_to(bob.identity, octets, request.get("Call-ID"))
             equal((await sending).status, status, "the answer")

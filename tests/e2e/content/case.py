@@ -36,7 +36,7 @@ class Both:
             else:
                 tpdu = sms.deliver("+15557777", "", first=first | 0x04, pid=pid, dcs=dcs, user_data=user_data)
                 sent = await self.centre.deliver(self.gw.uri("bob"), "", "", tpdu=tpdu)
-            report = await sent.outcome(5)
+            report = await sent.outcome()
             found = (report.cause, report.tpdu.fcs if report.tpdu else None) if report.cause else None
             seen = [request.text for request in self.bob.requests[before:]]
             self.rows.check(f"{name}, {side}: the report", found, wanted if isinstance(wanted, tuple) else None)
@@ -240,7 +240,7 @@ async def validity():
         ):
             headers = [] if expires is None else [("Expires", str(expires))]
             sending = asyncio.create_task(bob.send_im("sip:+15558888@ims.example", "hi", headers=headers))
-            request, message = await asyncio.wait_for(centre.submitted.get(), 5)
+            request, message = await asyncio.wait_for(centre.submitted.get(), 20)
             tpdu = message.tpdu.octets
             rows.check(f"Expires {expires}: TP-VPF", tpdu[0] >> 3 & 3, 0 if octet is None else 2)
             # first octet, TP-MR, TP-DA (6 octets), TP-PID, TP-DCS, TP-VP

@@ -31,7 +31,7 @@ class Recorder:
         self.answers.clear()
         for _ in range(times):
             self._send(octets)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while len(self.answers) < times:
                 await asyncio.sleep(0.02)
         return [(answer.status, answer.get("Retry-After")) for answer in self.answers]

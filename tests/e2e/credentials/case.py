@@ -125,7 +125,7 @@ async def kept_here(name="kept", **options):
         sent = await carol.send_sm("+15557777", "hi")
         await carol.send_rp(sent.octets, sent.mr, headers=more)
         seen = [await bob.next_message(), (await alice.next_message())[0]]
-        seen += [(await asyncio.wait_for(centre.submitted.get(), 5))[0] for _ in range(2)]
+        seen += [(await asyncio.wait_for(centre.submitted.get(), 20))[0] for _ in range(2)]
         answer = await centre.send("MESSAGE", gw.uri("bob"), headers=[*more, ("Content-Type", "text/plain")], body=b"hi")
         equal(answer.status, 200, "from the service centre")
         seen.append(await bob.next_message())

@@ -196,7 +196,7 @@ async def statuses():
             """An IM that the centre has taken; its TP-MR."""
             body = cpim("positive-delivery, negative-delivery", message_id, to=AFAR)
             sending = asyncio.create_task(bob.send_im(AFAR, body, CPIM))
-            request, message = await asyncio.wait_for(centre.submitted.get(), 5)
+            request, message = await asyncio.wait_for(centre.submitted.get(), 20)
             to = sip.addr_spec(request.get("P-Asserted-Identity"))
             await centre.report_to(to, sms.rp_ack(message.mr, network=True), request.get("Call-ID"))
             equal((await sending).status, 202, "the answer")

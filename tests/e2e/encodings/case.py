@@ -163,7 +163,7 @@ async def registrations(name="register", **script):
         equal(scscf.subscriptions.empty(), True, "no question")
         answer = await scscf.register(alice.identity, "x", "message/sip", headers=[("Content-Encoding", "br")])
         equal(answer.status, 200, "a body that cannot be read")
-        subscription = await asyncio.wait_for(scscf.subscriptions.get(), 5)
+        subscription = await asyncio.wait_for(scscf.subscriptions.get(), 20)
         refused = await subscription.notify(reginfo(SMSIP), headers=[("Content-Encoding", "br")])
         equal(refused, 415, "the answer to a NOTIFY in an encoding that is not supported")
         document = zlib.compress(reginfo(SMSIP).encode())

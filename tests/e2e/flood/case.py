@@ -106,7 +106,7 @@ async def places(name="places", **options):
                 def alive(tasks=ended):
                     return sum(not task.done() for task in tasks)
 
-                await gw.until(lambda: alive() <= 20, 5, "an end of those that are too many")
+                await gw.until(lambda: alive() <= 20, what="an end of those that are too many")
                 carol = await gw.user(ImClient, "bob", protocol="tcp")
                 equal((await carol.send_im(gw.uri("alice"), "I came in")).status, 200, "somebody else's message")
                 while alive():  # one octet now and then is no message

@@ -16,7 +16,7 @@ async def hold_time_over():
         got = await bob.send_im(gw.uri("alice"), "hello")
         took = time.monotonic() - started
         equal(got.status, 202, "the sender's answer")
-        equal(2.5 < took < 4.5, True, f"hold_timeout (it took {took:.2f} s)")
+        equal(2.5 < took < 5.5, True, f"hold_timeout (it took {took:.2f} s)")
         say("the report comes after all")
         request, seen = await alice.next_message()
         equal((await alice.report(request, sms.rp_ack(seen.mr))).status, 202, "the answer to a late report")
@@ -50,7 +50,7 @@ async def default_hold_time():
         started = time.monotonic()
         equal((await bob.send_im(gw.uri("alice"), "hello")).status, 202, "the sender's answer")
         took = time.monotonic() - started
-        equal(19 < took < 22, True, f"20 s (it took {took:.2f} s)")
+        equal(19 < took < 25, True, f"20 s (it took {took:.2f} s)")
 
 
 async def stray_reports():

@@ -138,7 +138,7 @@ async def behind_nat():
             equal((await alice.next_message())[1].tpdu.text, "to the phone", "the phone's text")
             sent = await alice.send_sm("+15550002", "to the client")
             equal((await bob.next_message()).text, "to the client", "the client's text")
-            equal((await sent.outcome(5)).kind, "RP-ACK", "the report")
+            equal((await sent.outcome()).kind, "RP-ACK", "the report")
 
 
 async def one_at_a_time():

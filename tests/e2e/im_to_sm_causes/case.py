@@ -96,7 +96,7 @@ async def service_centre():
         bob = await gw.user(ImClient, "bob")
 
         async def submitted(report):
-            request, message = await asyncio.wait_for(centre.submitted.get(), 5)
+            request, message = await asyncio.wait_for(centre.submitted.get(), 20)
             octets = report(message.mr)
             await centre.report_to(bob.identity, octets, request.get("Call-ID"))
             return message.tpdu

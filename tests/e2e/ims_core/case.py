@@ -32,16 +32,16 @@ async def play(gw, core, **options):
     equal(sent.answer.status, 202, "the SIP answer")
     request = await carol.next_message()
     equal((request.text, sip.addr_spec(request.get("From"))), ("Lunch?", ALICE_URI), "what the client shows")
-    equal((await sent.outcome(5)).kind, "RP-ACK", "the report")
+    equal((await sent.outcome()).kind, "RP-ACK", "the report")
     carol.answers.append(486)
     sent = await alice.send_sm("+15550003", "Busy?")
     equal((await carol.next_message()).text, "Busy?", "the client's text")
-    equal((await sent.outcome(5)).kind, "RP-ERROR", "the report when the client refuses")
+    equal((await sent.outcome()).kind, "RP-ERROR", "the report when the client refuses")
 
     say("a status report when the client confirms")
     carol.answers.append(202)
     sent = await alice.send_sm("+15550003", "Coming?", srr=True)
-    equal((await sent.outcome(5)).kind, "RP-ACK", "the report")
+    equal((await sent.outcome()).kind, "RP-ACK", "the report")
     message_id = re.search(r"(?im)^\S*Message-ID: (\S+)", (await carol.next_message()).text).group(1)
     confirmed = IMDN.format(message_id=message_id)
     equal((await carol.send_im(ALICE_URI, confirmed, content_type="message/imdn+xml")).status, 200, "the answer")
@@ -65,7 +65,7 @@ async def play(gw, core, **options):
         sent = await alice.send_sm("+15550003", "", tpdu=tpdu)
         equal(sent.answer.status, 202, "the SIP answer to a part")
     equal((await carol.next_message()).text, text, "the client's text")
-    equal((await sent.outcome(5)).kind, "RP-ACK", "the report on the last part")
+    equal((await sent.outcome()).kind, "RP-ACK", "the report on the last part")
 
     await gw.until(lambda: gw.pending() == 0, what="the end of all exchanges")
     return alice, carol
@@ -99,7 +99,7 @@ async def everything():
             equal((await alice.next_message())[1].tpdu.text, "for a phone", "what the phone shows")
             sent = await alice.send_sm("+15550002", "for a client")
             equal((await bob.next_message()).text, "for a client", "the text here")
-            equal((await sent.outcome(5)).kind, "RP-ACK", "the report")
+            equal((await sent.outcome()).kind, "RP-ACK", "the report")
 
 
 async def service_centre():
@@ -113,23 +113,23 @@ async def service_centre():
             sent = await centre.deliver(ALICE_URI, "+15557777", "hello")
             request, seen = await alice.next_message()
             equal((request.body, seen.tpdu.address), (sent.octets, "+15557777"), "what the phone has")
-            equal((await sent.outcome(5)).kind, "RP-ACK", "the phone's report")
+            equal((await sent.outcome()).kind, "RP-ACK", "the phone's report")
             alice.rp_answers = [22]
             sent = await centre.deliver(ALICE_URI, "+15557777", "too much")
-            equal((await sent.outcome(5)).cause, 22, "the phone's refusal")
+            equal((await sent.outcome()).cause, 22, "the phone's refusal")
             say("to the client, as an IM")
             sent = await centre.deliver(CAROL_URI, "+15557777", "hello")
             equal((await carol.next_message()).text, "hello", "the client's text")
-            equal((await sent.outcome(5)).kind, "RP-ACK", "the gateway's report")
+            equal((await sent.outcome()).kind, "RP-ACK", "the gateway's report")
             say("from the phone, to a phone elsewhere")
             sent = await alice.send_sm("+15557777", "hello")
             equal(sent.answer.status, 202, "the SIP answer")
-            request, seen = await asyncio.wait_for(centre.submitted.get(), 5)
+            request, seen = await asyncio.wait_for(centre.submitted.get(), 20)
             equal((request.body, seen.tpdu.address), (sent.octets, "+15557777"), "what the service centre has")
             octets = sms.rp_ack(sent.mr, network=True)
             answer = await centre.report_to(ALICE_URI, octets, request.get("Call-ID"))
             equal(answer.status, 200, "the answer to the report")
-            equal((await sent.outcome(5)).octets, octets, "the report")
+            equal((await sent.outcome()).octets, octets, "the report")
             await gw.until(lambda: gw.pending() == 0, what="the end of all exchanges")
 
 

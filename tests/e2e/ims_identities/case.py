@@ -49,7 +49,7 @@ async def several_identities():
             request = await carol.next_message()
             shown = sip.user_of(sip.addr_spec(request.get("From")))
             equal((request.text, shown), ("hello", "+15550006"), f"what the client shows of {asserted}")
-            equal((await sent.outcome(5)).kind, "RP-ACK", "the report")
+            equal((await sent.outcome()).kind, "RP-ACK", "the report")
 
     await both("several", play)
 
@@ -115,7 +115,7 @@ async def what_registers_bring():
             equal((await alice.next_message())[1].tpdu.text, "hello", "what the phone shows")
             sent = await alice.send_sm("+15550003", "hi")
             equal((await carol.next_message()).text, "hi", "the client's text")
-            equal((await sent.outcome(5)).kind, "RP-ACK", "the report")
+            equal((await sent.outcome()).kind, "RP-ACK", "the report")
             equal(alice.inbox.qsize(), 0, "further copies")
 
 

@@ -143,7 +143,7 @@ async def gone():
             bob.process.kill()
             await bob.process.wait()
             await gw.until(lambda: "opened_connections: 0" in gw.rpc("core.tcp_info"), what="the end of the connection")
-            report = await (await alice.send_sm("+15550002", "hi")).outcome(timeout=5)
+            report = await (await alice.send_sm("+15550002", "hi")).outcome()
             equal((report.kind, report.cause), ("RP-ERROR", 27), "the report")
             say("back again")
         async with JsSip(gw, "bob") as bob:

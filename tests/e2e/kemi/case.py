@@ -71,7 +71,7 @@ async def service_centre():
         equal((await centre.submitted.get())[0].body, sent.octets, "the octets")
         for octets in (sms.rp_smma(9), sms.rp_data(10, alice.centre, sms.command("+15550002"))):
             await alice.send_rp(octets)
-            equal((await asyncio.wait_for(centre.submitted.get(), 5))[0].body, octets, "RP-SMMA, SMS-COMMAND")
+            equal((await asyncio.wait_for(centre.submitted.get(), 20))[0].body, octets, "RP-SMMA, SMS-COMMAND")
 
 
 run(conversations, refusals, service_centre)

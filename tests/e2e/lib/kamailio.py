@@ -210,7 +210,7 @@ class Kamailio:
     def try_rpc(self, *command):
         """The answer of an RPC command as text, or None when it failed."""
         command = [*self.kamcmd, "-s", f"unix:{self.control}", *map(str, command)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
         failed = done.returncode or done.stdout.startswith("error") or "ERROR" in done.stderr
         return None if failed else done.stdout
 
@@ -230,7 +230,7 @@ class Kamailio:
                 found[name] = int(value)
         return found
 
-    async def until(self, condition, timeout=10.0, what="the expected state"):
+    async def until(self, condition, timeout=20.0, what="the expected state"):
         """Waits for a condition on it, looking often."""
         deadline = time.monotonic() + timeout
         while not (found := condition()):

@@ -339,8 +339,8 @@ class UserAgent:
         self.endpoint.respond(request, status, reason, headers)
         return status
 
-    async def next_message(self, timeout=5.0):
-        """The next thing that a subclass put into the inbox."""
+    async def next_message(self, timeout=20.0):
+        """The next thing that a subclass put into the inbox. Machines may be slow: only what never comes takes the whole time."""
         return await asyncio.wait_for(self.inbox.get(), timeout)
 
 

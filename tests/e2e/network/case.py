@@ -134,7 +134,7 @@ async def centre_with_a_name():
             centre = ServiceCentre(await gw.endpoint(port=centre_port), gw.domain)
             phone = await gw.user(Phone, "alice", await gw.endpoint(host="127.0.0.3"))
             sent = await phone.send_sm("+17770000", "to somebody elsewhere")
-            request, seen = await asyncio.wait_for(centre.submitted.get(), 5)
+            request, seen = await asyncio.wait_for(centre.submitted.get(), 20)
             equal((seen.tpdu.address, seen.tpdu.text), ("+17770000", "to somebody elsewhere"), "what the service centre got")
             await centre.report_to(gw.uri("+15550001"), sms.rp_ack(seen.mr, network=True), request.get("Call-ID"))
             equal((await sent.outcome()).kind, "RP-ACK", "its report")

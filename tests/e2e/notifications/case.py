@@ -205,7 +205,7 @@ async def through_a_service_centre():
         async def submitted(sending, report):
             """The short message at the service centre, and the sender's answer after the report."""
             task = asyncio.create_task(sending)
-            request, message = await asyncio.wait_for(centre.submitted.get(), 5)
+            request, message = await asyncio.wait_for(centre.submitted.get(), 20)
             answer = await centre.report_to(sip.addr_spec(request.get("P-Asserted-Identity")), report(message.mr), request.get("Call-ID"))
             equal(answer.status, 202, "the answer to the centre's report")
             return message.tpdu, (await task).status

@@ -211,7 +211,7 @@ async def short_codes(name="codes", **script):
         for uri, wanted in number.items():
             sending = asyncio.create_task(bob.send_im(uri, "yes"))
             try:
-                request, message = await asyncio.wait_for(centre.submitted.get(), 3)
+                request, message = await asyncio.wait_for(centre.submitted.get(), 10)
             except asyncio.TimeoutError:
                 rows.check(uri, f"not submitted: {(await sending).status}", wanted)
                 continue
@@ -236,7 +236,7 @@ async def short_codes(name="codes", **script):
         rows.check("a list", (await bob.send_im("sip:ims.example", body, "multipart/mixed;boundary=b")).status, 202)
         got = []
         for _ in range(2):
-            request, message = await asyncio.wait_for(centre.submitted.get(), 5)
+            request, message = await asyncio.wait_for(centre.submitted.get(), 20)
             got.append(message.tpdu.address)
             await centre.report_to(bob.identity, sms.rp_ack(message.mr, network=True), request.get("Call-ID"))
         rows.check("to whom", sorted(got), ["+15557777", "70514"])

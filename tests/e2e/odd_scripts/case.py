@@ -126,7 +126,7 @@ async def register_later():
             say(when)
             answer = await scscf.register("sip:bob@ims.example", b"", headers=subject(when))
             equal(answer.status, 200, "the answer to the S-CSCF")
-            subscription = await asyncio.wait_for(scscf.subscriptions.get(), 5)
+            subscription = await asyncio.wait_for(scscf.subscriptions.get(), 20)
             equal(subscription.request.get("Event"), "reg", "what it is asked")
 
 

@@ -71,7 +71,7 @@ async def conversation():
             request = await client.next_message()
             equal(request.text, "hello", "what the client shows")
             equal(ann_number in request.get("From"), True, "the sender")
-            equal((await sent.outcome(5)).kind, "RP-ACK", "the report")
+            equal((await sent.outcome()).kind, "RP-ACK", "the report")
         for address in (f"sip:{ann_number}@{domain}", f"tel:{ann_number};phone-context={domain}", f"sip:{ann}@{domain}"):
             say(f"an instant message to {address}")
             answer = await client.send_im(address, "hello back")
@@ -85,7 +85,7 @@ async def conversation():
             sent = await sender.send_sm(number, "between phones")
             shown = (await recipient.next_message())[1].tpdu
             equal((shown.text, shown.address.lstrip("+")), ("between phones", shown_number), "what the phone shows")
-            equal((await sent.outcome(5)).kind, "RP-ACK", "the report")
+            equal((await sent.outcome()).kind, "RP-ACK", "the report")
 
 
 class PyHss(MariaDb):
@@ -135,7 +135,7 @@ async def messages_in_mysql():
                 user.asserted = [f"sip:{number}@{domain}", f"tel:{number}"]
             say("the other phone is off")
             await core.register(other, expires=0)
-            equal((await (await phone.send_sm(cy_number, "from a phone: é 🍜")).outcome(5)).kind, "RP-ACK", "the report")
+            equal((await (await phone.send_sm(cy_number, "from a phone: é 🍜")).outcome()).kind, "RP-ACK", "the report")
             equal((await client.send_im(f"sip:{cy_number}@{domain}", "from a client: é 🍜")).status, 202, "the answer to the client")
             stored = "SELECT count(*) FROM ipsmgw_store WHERE kind = 'stored'"
             equal(server.sql(stored, "ipsmgw").strip(), "2", "the messages in MySQL")

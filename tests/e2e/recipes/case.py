@@ -206,7 +206,7 @@ async def with_a_service_centre():
             pair = await Pair.of(gw)
             gw.rpc("ipsmgw.disable")
             sent = await pair.alice.send_sm("+15550002", "as it is")
-            request, message = await asyncio.wait_for(centre.submitted.get(), 5)
+            request, message = await asyncio.wait_for(centre.submitted.get(), 20)
             equal((sent.answer.status, request.body), (202, sent.octets), f"{name}: the octets at the service centre")
             back = await centre.deliver(ALICE, "+15557777", "from afar")
             request, message = await pair.alice.next_message()

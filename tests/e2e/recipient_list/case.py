@@ -58,7 +58,7 @@ async def everybody(name="everybody", **script):
         equal(sip.addr_spec(request.get("To")), "sip:dave@ims.example", "To")
         equal("alice" in request.encode().decode("latin-1"), False, "somebody else's name")
         equal(gw.pattern_seen("ERROR: "), False, "an error in the log")
-        request, message = await asyncio.wait_for(centre.submitted.get(), 5)
+        request, message = await asyncio.wait_for(centre.submitted.get(), 20)
         equal((message.tpdu.kind, message.tpdu.address, message.tpdu.text), ("SMS-SUBMIT", "+15558888", "hello all"), "the centre")
         await centre.report_to(bob.identity, sms.rp_ack(message.mr, network=True), request.get("Call-ID"))
         await gw.until(lambda: gw.pending() == 0, what="an empty table")

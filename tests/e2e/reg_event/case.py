@@ -31,7 +31,7 @@ class Stage:
         return await self.subscription() if expires else None
 
     async def subscription(self):
-        return await asyncio.wait_for(self.scscf.subscriptions.get(), 5)
+        return await asyncio.wait_for(self.scscf.subscriptions.get(), 20)
 
     async def reached(self):
         """How an IM gets to alice: SM, IM, or the status for her absence."""

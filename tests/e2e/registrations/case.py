@@ -91,7 +91,7 @@ async def behind_scscf(**options):
         bob = await gw.user(ImClient, "bob")
         body = "<ims-3gpp><service-info>15550001</service-info></ims-3gpp>"
         equal((await scscf.register(ALICE_URI, body, "application/3gpp-ims+xml")).status, 200, "the registration")
-        subscription = await asyncio.wait_for(scscf.subscriptions.get(), 5)
+        subscription = await asyncio.wait_for(scscf.subscriptions.get(), 20)
         answer = await subscription.notify(reginfo(SMSIP))
         equal(answer, 200, "the answer to the NOTIFY")
         await again(gw)

@@ -110,7 +110,7 @@ async def commands():
         ):
             sent = await alice.send_rp(sms.rp_data(8, alice.centre, tpdu))
             equal(sent.answer.status, 202, "the SIP answer, the centre's")
-            request, _ = await asyncio.wait_for(centre.submitted.get(), 5)
+            request, _ = await asyncio.wait_for(centre.submitted.get(), 20)
             equal(request.body, sent.octets, f"the octets about {number}")
             octets = sms.rp_error(sent.mr, 21, sms.submit_report(0xC5), network=True)
             await centre.report_to(gw.uri("+15550001"), octets, sent.call_id)
@@ -138,7 +138,7 @@ async def memory_available():
             mr = next(alice._mr) % 256
             sent = await alice.send_rp(sms.rp_smma(mr), uri=uri)
             equal(sent.answer.status, 202, "the SIP answer, the centre's")
-            request, message = await asyncio.wait_for(centre.submitted.get(), 5)
+            request, message = await asyncio.wait_for(centre.submitted.get(), 20)
             equal((message.kind, request.body), ("RP-SMMA", sent.octets), "the octets")
             equal(request.get("Call-ID"), sent.call_id, "Call-ID")
             equal(request.all("P-Asserted-Identity"), ["<sip:+15550001@ims.example>"], "P-Asserted-Identity")

@@ -59,7 +59,7 @@ async def by_an_imsi(name, options):
         kind, body = multipart(info)
         names = [("P-Associated-URI", f"<{IMSI}>, <sip:15550001@ims.example>, tel:15550001"), *associated(other)]
         equal((await scscf.register(IMSI, body, kind, headers=names)).status, 200, "the answer to the S-CSCF")
-        subscription = await asyncio.wait_for(scscf.subscriptions.get(), 5)
+        subscription = await asyncio.wait_for(scscf.subscriptions.get(), 20)
         equal((subscription.request.uri, subscription.request.get("To")), (IMSI, f"<{IMSI}>"), "whose contacts are asked for")
         copied = copy("SIP/2.0 200 OK", IMSI, [f"<sip:a@10.1.2.3>;{SMSIP}"])
         equal((await scscf.register(IMSI, copied, "message/sip", headers=names)).status, 200, "the answer to the S-CSCF")
@@ -253,7 +253,7 @@ async def nobody_here(name, options):
             headers += [("Content-Type", kind)] if body else []
             answer = await scscf.endpoint.request(request_of(gw, method, uri, headers, body))
             try:
-                request = await asyncio.wait_for(got.get(), 3)
+                request = await asyncio.wait_for(got.get(), 10)
             except asyncio.TimeoutError:
                 return rows.check(what, f"not passed on: {answer.start}", "passed on")
             rows.check(what, (request.uri, request.body, request.get("Route")), (uri, body, f"<{odi}>"))
@@ -335,7 +335,7 @@ async def numbers_elsewhere(name, options):
                 equal((request.text, request.get("Route")), ("chain", f"<{odi}>"), "the message")
                 equal((await sent).status, 200, "the answer")
             else:
-                request, message = await asyncio.wait_for(centre.submitted.get(), 5)
+                request, message = await asyncio.wait_for(centre.submitted.get(), 20)
                 equal(request.get("P-Asserted-Identity"), f"<{CAROL_URI}>", "who sent it")
                 await centre.report_to(CAROL_URI, sms.rp_ack(message.mr, network=True), request.get("Call-ID"))
                 equal((await sent).status, 202, "the answer")
@@ -469,7 +469,7 @@ async def as_shipped():
         scscf, bob = await scscf_of(gw), await gw.user(ImClient, "bob")
         scscf.also(scscf.device(PhoneThere, *ALICE), IMSI)
         equal((await scscf.register(IMSI, b"", headers=associated("tel:+15550001"))).status, 200, "the answer to the S-CSCF")
-        subscription = await asyncio.wait_for(scscf.subscriptions.get(), 5)
+        subscription = await asyncio.wait_for(scscf.subscriptions.get(), 20)
         equal(subscription.request.get("P-Asserted-Identity"), f"<{IMSI}>", "who asks")
         equal(await subscription.notify(reginfo(SMSIP, aor=IMSI)), 200, "the answer to the NOTIFY")
         equal((await bob.send_im(ALICE_URI, "hi")).status, 200, "an IM")

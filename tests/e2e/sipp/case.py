@@ -132,7 +132,7 @@ async def by_hand():
         process = await asyncio.create_subprocess_exec("bash", "-c", f"exec {phone}", cwd=KIT, stdout=pipe)
         try:
             equal((await command("bash", "-ec", "\n".join(more), cwd=KIT, quiet=True))[0], 0, "the client's message")
-            line = await asyncio.wait_for(process.stdout.readline(), 5)
+            line = await asyncio.wait_for(process.stdout.readline(), 20)
             equal(line.decode().strip().endswith(": Hello"), True, f"what the phone prints: {line}")
         finally:
             process.terminate()

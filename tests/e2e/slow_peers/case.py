@@ -50,7 +50,7 @@ async def slow_client(name="client", protocols=("udp", "tcp"), **options):
                 bob.delay, bob.answer = delay, answer
                 sent, took = await timed(alice.send_sm("+15550002", f"hello {delay} {answer}"))
                 rows.check(f"{row}: the answer", sent.answer.status, 202)
-                rows.check(f"{row}: its time ({took:.2f})", (3.8 < took < 4.5) if early else took < 3.8, True)
+                rows.check(f"{row}: its time ({took:.2f})", (3.8 < took < 4.9) if early else took < 3.8, True)
                 outcome, more = await timed(sent.outcome())
                 rows.check(f"{row}: the report", outcome.kind, kind)
                 if early:
@@ -145,7 +145,7 @@ async def other_phones():
         say("the newest is gone")
         await gone(gw, endpoint)
         got, took = await timed(bob.send_im(gw.uri("alice"), "four"))
-        equal((got.status, took < 1), (200, True), f"the answer ({took:.2f} s)")
+        equal((got.status, took < 3), (200, True), f"the answer ({took:.2f} s)")
         equal(old.inbox.qsize(), 5, "what the older one has")
 
 
@@ -185,7 +185,7 @@ async def a_report_is_lost():
         got, took = await timed(bob.send_im(gw.uri("alice"), "second"))
         equal((got.status, took < 4), (200, True), f"the second ({took:.2f} s)")
         got, took = await timed(bob.send_im(gw.uri("alice"), "third"))
-        equal((got.status, took < 1), (200, True), f"the third ({took:.2f} s)")
+        equal((got.status, took < 2.5), (200, True), f"the third ({took:.2f} s)")
         say("the report on the first one comes after all, without In-Reply-To")
         alice.in_reply_to = False
         equal((await alice.report(request, sms.rp_ack(seen.mr))).status, 202, "the answer to the report")

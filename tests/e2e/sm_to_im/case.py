@@ -138,7 +138,7 @@ async def unreachable():
         await gw.until(lambda: "opened_connections: 0" in gw.rpc("core.tcp_info"), what="the end of the connection")
         sent = await alice.send_sm("+15550002", "hello?")
         equal(sent.answer.status, 202, "the SIP answer")
-        report = await sent.outcome(5)
+        report = await sent.outcome()
         equal((report.kind, report.cause), ("RP-ERROR", 27), "the report")
         equal((await carol.send_im(gw.uri("bob"), "hello?")).status, 480, "the client's answer")
         await gw.until(lambda: gw.pending() == 0, what="an empty table")
@@ -206,7 +206,7 @@ async def two_phones():
         await gw.user(ImClient, "bob")
         for i, phone in enumerate((one, two, one, two)):
             sent = await phone.send_sm("+15550002", f"which one? {i}")
-            equal((await sent.outcome(3)).kind, "RP-ACK", "the report")
+            equal((await sent.outcome()).kind, "RP-ACK", "the report")
         equal((len(one.reports), len(two.reports)), (2, 2), "reports on each")
 
 

@@ -114,7 +114,7 @@ async def several_clients():
             one.answers.append(415)
             other.answers.append(answer)
             sent = await alice.send_rp(asking(alice, f"the other answers {answer}", mr))
-            equal((await sent.outcome(6)).kind, "RP-ACK", "the report")
+            equal((await sent.outcome()).kind, "RP-ACK", "the report")
             equal(await status_of(alice), 0x00, "TP-ST")
             equal((forms(one), forms(other)), ([CPIM, TEXT], [CPIM]), "what the clients got")
         say("declined by one: that is the recipient's last word")
@@ -122,7 +122,7 @@ async def several_clients():
         one.answers.append(415)
         other.answers.append(603)
         sent = await alice.send_rp(asking(alice, "declined", 5))
-        equal((await sent.outcome(6)).cause, 21, "the report's RP-Cause")
+        equal((await sent.outcome()).cause, 21, "the report's RP-Cause")
         equal(forms(one), [CPIM], "what the client got")
 
 

@@ -140,7 +140,7 @@ async def phone_side():
             for status, row in table():
                 sent = await alice.send_sm("+15550002", f"status {status}")
                 rows.check(f"{status}: SIP answer", sent.answer.status, 202)
-                report = await sent.outcome(5)
+                report = await sent.outcome()
                 check(rows, f"{status} to a phone", report, sent.mr, row["cause"], row["fcs"], network=True)
     rows.done(at_least=3 * len(statuses))
 
@@ -158,7 +158,7 @@ async def centre_side():
             for status, row in table():
                 sent = await centre.deliver(gw.uri("+15550002"), "+15557777", f"status {status}")
                 rows.check(f"{status}: SIP answer", sent.answer.status, 202)
-                report = await sent.outcome(5)
+                report = await sent.outcome()
                 cause, fcs = row["centre_cause"], row["centre_fcs"]
                 check(rows, f"{status} to the centre", report, sent.mr, cause, fcs, network=False)
     rows.done(at_least=2 * len(statuses))
@@ -170,12 +170,12 @@ async def silence():
         alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
         bob.answer = None
         sent = await alice.send_sm("+15550002", "hello?")
-        report = await sent.outcome(6)
+        report = await sent.outcome()
         equal((report.kind, report.cause, report.tpdu.fcs), ("RP-ERROR", 27, 0xC2), "no answer")
         say("the client's port is closed")
         await bob.endpoint.close()
         sent = await alice.send_sm("+15550002", "hello?")
-        report = await sent.outcome(6)
+        report = await sent.outcome()
         equal((report.kind, report.cause, report.tpdu.fcs), ("RP-ERROR", 27, 0xC2), "a closed port")
         shown, malformed = sms.tshark(report.octets)
         equal(malformed, False, "what tshark says")

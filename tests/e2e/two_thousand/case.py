@@ -7,19 +7,25 @@ import sms
 from e2e import ImClient, Phone, equal, gateway, run, say
 
 MANY = 2000
-AT_ONCE = 200  # new ones per step, so that no socket buffer overflows
+AT_ONCE = 60  # on their way, so that no socket buffer overflows and no machine gets more than it can do
 # The gateway refuses nothing for overload: a case that sends everything at once is no overload.
 ALL_AT_ONCE = {"overload_queue": 0, "overload_wait": 0, "overload_pending": 0}
 
 
-async def in_steps(coroutines):
-    """Starts all of them, some at a time, and returns their tasks."""
+async def in_steps(coroutines, arrived=None):
+    """Starts all of them, some at a time, and returns their tasks. `arrived` tells how many have arrived; without it, how many are done."""
     tasks = []
+    arrived = arrived or (lambda: sum(task.done() for task in tasks))
     for i, coroutine in enumerate(coroutines):
         tasks.append(asyncio.create_task(coroutine))
-        if i % AT_ONCE == AT_ONCE - 1:
-            await asyncio.sleep(0.1)
+        while i % 10 == 9 and len(tasks) - arrived() > AT_ONCE:
+            await asyncio.sleep(0.01)
     return tasks
+
+
+def reached(users):
+    """How many of them have got a request."""
+    return sum(1 for user in users if user.requests)
 
 
 async def stage(gw, phones, clients):
@@ -36,13 +42,14 @@ async def stage(gw, phones, clients):
 
 async def im_to_sm():
     "two thousand senders are held, then each phone reports"
-    async with gateway(people=[], modparams=ALL_AT_ONCE) as gw:
+    async with gateway(people=[], modparams={"hold_timeout": 30, **ALL_AT_ONCE}) as gw:
         phones, clients = await stage(gw, MANY, MANY)
         for phone in phones:
             phone.rp_answer = None
         started = time.monotonic()
-        sending = await in_steps(c.send_im(gw.uri(f"p{i}"), f"text {i}", timeout=60) for i, c in enumerate(clients))
-        seen = await asyncio.gather(*(p.next_message(15) for p in phones))
+        texts = (c.send_im(gw.uri(f"p{i}"), f"text {i}", timeout=60) for i, c in enumerate(clients))
+        sending = await in_steps(texts, lambda: reached(phones))
+        seen = await asyncio.gather(*(p.next_message(60) for p in phones))
         equal(gw.pending(), MANY, "exchanges open")
         say(f"{MANY} open after {time.monotonic() - started:.1f} s")
         for i, (_, message) in enumerate(seen):
@@ -75,8 +82,9 @@ async def sm_to_im():
 
             client.handle = hold
         started = time.monotonic()
-        sending = await in_steps(p.send_sm(f"+15552{i:05}", f"text {i}", mr=i % 256) for i, p in enumerate(phones))
-        await gw.until(lambda: all(c.requests for c in clients), 15, "an IM at every client")
+        texts = (p.send_sm(f"+15552{i:05}", f"text {i}", mr=i % 256) for i, p in enumerate(phones))
+        sending = await in_steps(texts, lambda: reached(clients))
+        await gw.until(lambda: reached(clients) == MANY, 60, "an IM at every client")
         equal(gw.pending(), MANY, "exchanges open")
         say(f"{MANY} open after {time.monotonic() - started:.1f} s")
         gate.set()
@@ -102,7 +110,7 @@ async def full():
         refused = await clients[10].send_im(gw.uri("p10"), "hello")
         equal(refused.status in (480, 500, 503), True, f"a clear refusal ({refused.start})")
         equal(refused.get("Retry-After") is not None, True, "Retry-After")
-        equal(time.monotonic() - started < 1, True, "at once")
+        equal(time.monotonic() - started < 4, True, "at once, not when the others end")
         sent = await phones[11].send_sm("+1555200011", "hello")
         equal(sent.answer.status >= 400 or (await sent.outcome()).kind == "RP-ERROR", True, "an SM is refused too")
         for phone, (request, m) in zip(phones, seen):
