@@ -95,7 +95,7 @@ mod tests {
         assert_eq!(clients.unanswered_without(without), 2);
         clients.answer(second);
         assert_eq!(clients.unanswered_without(without), 1);
-        // Clients that are not told apart are never left out.
+        // Clients without a bit of their own are always waited for.
         let clients = Clients::of(40);
         assert_eq!(clients.unanswered_without(u32::MAX), 9);
     }

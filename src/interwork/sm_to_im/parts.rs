@@ -201,7 +201,7 @@ impl Turn<'_> {
     /// The part is in the database: its sender gets the RP-ACK.
     pub(crate) fn part_stored(&mut self, mut part: KeptPart) {
         self.acknowledge(&mut part, RpOutcome::Ack);
-        // The other parts were taken up meanwhile.
+        // The other parts were taken up in between.
         let texts = self.view.texts(part.header.key);
         if texts.is_some_and(|texts| self.completes(&part, &texts)) {
             part.header.due_ms = self.now.unix_ms + JOINED_AFTER_MS;

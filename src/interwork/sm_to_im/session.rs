@@ -177,8 +177,9 @@ impl Turn<'_> {
         }
     }
 
-    /// A client has answered a piece. The next piece goes when all clients that have the pieces before have answered: no client
-    /// gets two pieces in the wrong order (RFC 3428 §8). Behind the last piece, one client that has all of them is enough.
+    /// A client has answered a piece. The next piece is sent when all clients that have the earlier pieces have
+    /// answered: no client gets two pieces in the wrong order (RFC 3428 §8). After the last piece, one client that has
+    /// all pieces is enough.
     pub(crate) fn piece_completed(
         &mut self,
         mut sm: SmToIm,

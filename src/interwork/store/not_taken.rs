@@ -162,7 +162,7 @@ impl Turn<'_> {
             .filter(|im| matches!(im.state, ImToSmState::Storing { .. }))
     }
 
-    /// The sender of an instant message hears of the failure after all.
+    /// The sender of an instant message gets the failure.
     pub(super) fn not_stored_for(&mut self, key: ExchangeKey) {
         if let Some(im) = self.storing(key)
             && let ImToSmState::Storing {

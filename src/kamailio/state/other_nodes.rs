@@ -99,7 +99,7 @@ mod tests {
         }
     }
 
-    /// The nodes that a message passes: it comes to `first`, and nobody has the exchange.
+    /// The nodes that a message passes: it comes to `first`, and no node has the exchange.
     fn round(opened_by: u16, first: u16, all: &[(u16, bool)]) -> Vec<u16> {
         let (mut at, mut source) = (first, "sip:198.51.100.7:1234;transport=udp".to_owned());
         let mut passed = vec![first];
@@ -147,7 +147,7 @@ mod tests {
         };
         // The database is away: the other node answers again and again.
         assert_eq!(unbroken_ms(10_000, &[11_600, 13_900, 15_000]), Some(15_000));
-        // The node stood still: what it asks then is answered at once.
+        // The node was frozen: its OPTIONS after that are answered at once.
         assert_eq!(unbroken_ms(10_000, &[16_000, 16_500]), Some(0));
         assert_eq!(unbroken_ms(10_000, &[12_000, 15_000, 15_500]), Some(12_000));
         // It has given a sign of life since.

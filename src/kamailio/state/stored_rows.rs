@@ -217,7 +217,7 @@ impl StoredRows {
         }
     }
 
-    /// Whether what has this in the column `node` is for this node alone.
+    /// Whether a row with this value in the column `node` is for this node alone.
     fn is_own(&self, node: u16) -> bool {
         node == self.node || !self.is_shared && node == AT_REST
     }
