@@ -50,6 +50,9 @@ const GROUP: usize = 256;
 /// for so long.
 const PARTS_MOVE_MS: u64 = 40_000;
 
+/// When so many exchanges have no place, the others are not tried before the next look.
+const MOST_REFUSED: usize = 16;
+
 /// The last sign of life of another node that this process has seen.
 struct Seen {
     beat: i64,
@@ -296,25 +299,38 @@ fn take_over(
         exchanges += take_up_claimed(storage, claimed);
     }
     tracing::info!(target: "ipsmgw::notice", node, exchanges, "exchanges of a dead node are taken over");
+    if !claimed.is_empty() {
+        tracing::error!(
+            node,
+            exchanges = claimed.len(),
+            "exchanges of another node wait for a place, or for the database: they are taken up as soon as there is one. Start Kamailio with a larger max_pending"
+        );
+    }
     Ok(())
 }
 
-/// Takes up the exchanges that this node has claimed. Another node may have been first: exchanges whose row now names
-/// another node are left.
+/// Takes up what this node has claimed; another node may have been first. Left for the next look are those of which the database does
+/// not say so now, and those that have no place.
 fn take_up_claimed(storage: &Storage, claimed: &mut Vec<Claimed>) -> usize {
-    let mut taken = 0;
-    claimed.retain(|(key, exchange)| match storage.rows.is_mine(*key) {
-        Ok(false) => false,
-        Ok(true) => {
-            match exchange {
-                Some((exchange, texts)) if take_up_one(storage, exchange, texts) => taken += 1,
-                _ => tracing::error!(
-                    "an exchange of another node has no place, or is damaged: it is taken up at the next start"
-                ),
-            }
-            false
+    let (mut taken, mut refused) = (0, 0);
+    claimed.retain(|(key, exchange)| {
+        if refused == MOST_REFUSED {
+            return true;
         }
-        Err(DatabaseError) => true,
+        match (storage.rows.is_mine(*key), exchange) {
+            (Ok(false), _) => false,
+            (Ok(true), Some((exchange, texts))) => {
+                let has_place = take_up_one(storage, exchange, texts);
+                taken += usize::from(has_place);
+                refused += usize::from(!has_place);
+                !has_place
+            }
+            (Ok(true), None) => {
+                tracing::error!("an exchange of another node is damaged: it is not taken up");
+                false
+            }
+            (Err(DatabaseError), _) => true,
+        }
     });
     taken
 }

@@ -18,17 +18,17 @@ pub(crate) struct OtherNode {
 
 /// When a node has answered in SIP.
 #[derive(Clone, Copy)]
-pub(super) struct Answer {
-    pub(super) number: u16,
-    pub(super) at_ms: u64,
+pub(crate) struct Answer {
+    pub(crate) number: u16,
+    pub(crate) at_ms: u64,
     /// The last answer before the first long pause since this node's last sign of life.
-    pub(super) unbroken_ms: u64,
+    pub(crate) unbroken_ms: u64,
 }
 
 impl Answer {
     /// An answer that follows `before`. `beat_ms` is the last sign of life of this node. After a long pause the other node may have taken
     /// over what this node has: then answers prove nothing until this node gives its next sign of life.
-    pub(super) fn next(
+    pub(crate) fn next(
         before: Option<Self>,
         number: u16,
         at_ms: u64,
