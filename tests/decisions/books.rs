@@ -123,14 +123,25 @@ impl Books {
         Ok(())
     }
 
-    /// Memory is lost. The database has some exchanges.
+    /// A gateway has lost its memory, with these exchanges. The database has some of them.
     #[allow(dead_code, reason = "the simulation crashes")]
-    pub(crate) fn crash(&mut self, is_kept: impl Fn(ExchangeKey) -> bool) {
-        self.open.retain(|key, _| is_kept(*key));
+    pub(crate) fn crash(
+        &mut self,
+        was_here: impl Fn(ExchangeKey) -> bool,
+        is_kept: impl Fn(ExchangeKey) -> bool,
+    ) {
+        self.open.retain(|key, _| is_kept(*key) || !was_here(*key));
         let all = self.letters.keys().copied();
         self.again.extend(all.filter(|key| is_kept(*key)));
-        self.again.extend(self.open.keys());
-        self.delivered_for.clear();
+        let open = self.open.keys().copied();
+        self.again.extend(open.filter(|key| was_here(*key)));
+        self.delivered_for.retain(|key, _| !was_here(*key));
+    }
+
+    /// Another gateway has taken over this exchange: its records may come again.
+    #[allow(dead_code, reason = "the simulation has two gateways")]
+    pub(crate) fn comes_again(&mut self, exchange: ExchangeKey) {
+        self.again.insert(exchange);
     }
 
     /// An exchange of another node, which may have made its records.

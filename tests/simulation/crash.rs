@@ -1,5 +1,7 @@
 //! The host crashes between any two effects, and starts again with what the database has.
 
+use ipsmgw::exchange::ExchangeKey;
+
 use crate::kamailio::Behind;
 use crate::random::Random;
 use crate::world::{Event, World};
@@ -55,18 +57,26 @@ impl World {
     pub(crate) fn crashes(&mut self) {
         self.note(|| "CRASH".to_owned());
         self.epoch += 1;
+        self.crashes += 1;
         self.durable.crashes_left -= 1;
         self.durable.effects_left = 1 + self.chance.below(2 * self.durable.effects_between);
         let was_committed = self.chance.per_mille(500);
-        self.database.crash(was_committed);
-        self.host.forgets(&self.plan);
-        self.transactions.forget_own();
-        let kept = self.subjects_in_database();
-        self.books.crash(&kept, self.now_ms);
-        let database = &self.database;
-        self.charging.crash(|key| database.has(key));
+        self.database
+            .crash(was_committed, self.number(), self.plan.nodes);
+        let open = self.host.table.keys(self.now_ms);
+        self.host.forgets(&self.plan, self.node);
+        self.transactions.forget_own(self.node);
+        let (kept, elsewhere) = self.subjects_in_database();
+        self.books.crash(&kept, &elsewhere, self.node, self.now_ms);
+        let (database, several) = (&self.database, self.plan.nodes > 1);
+        let was_here = |key: ExchangeKey| !several || open.contains(&key);
+        self.charging.crash(was_here, |key| database.has(key));
+        self.is_out();
         self.ended_later.clear();
-        let down_ms = self.chance.pick(&[100, 2_000, 12_000]);
+        let down_ms = match self.plan.nodes {
+            1 => self.chance.pick(&[100, 2_000, 12_000]),
+            _ => self.chance.pick(&[100, 2_000, 12_000, 60_000]),
+        };
         self.is_stopped = true;
         self.has_crashed = false;
         self.later(down_ms, Event::Restarts);
@@ -79,7 +89,11 @@ impl World {
         }
         self.note(|| "the host starts again".to_owned());
         self.is_stopped = false;
-        self.host.begins(&self.plan, self.now_ms, self.epoch);
+        let (now_ms, epoch, node) = (self.now_ms, self.epoch, self.node);
+        self.host.begins(&self.plan, now_ms, epoch, node);
+        if self.plan.nodes > 1 {
+            self.starts_again();
+        }
         self.takes_up_all();
     }
 

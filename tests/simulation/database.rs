@@ -4,15 +4,16 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use ipsmgw::exchange::{
-    Exchange, ExchangeKey, Identity, Kind, NEVER, Stored, Texts, decode, encode, identity_in,
+    Exchange, ExchangeKey, Identity, Kind, NEVER, Stored, StoredMessageState, StoredMessageTexts,
+    Texts, decode, encode, identity_in,
 };
-use ipsmgw::interwork::Input;
+use ipsmgw::interwork::{Input, others_wait_until, tried_again_ms};
 
 use crate::books::Subject;
 use crate::effects::{Context, Job};
 use crate::faults::Fault;
 use crate::kamailio::Behind;
-use crate::world::{Event, World};
+use crate::world::{Address, Event, World};
 
 /// How many are written at once.
 const GROUP: usize = 16;
@@ -29,12 +30,21 @@ const SCHEDULE_MS: u64 = 1_000;
 /// From so many waiting on, nothing is asked for.
 const MOST_ASKED: usize = 1024;
 
+/// The number of a stored message's holder when no gateway has it in memory.
+pub(crate) const AT_REST: u16 = 0;
+
+/// How many times a recipient is looked at to whom the other gateway delivers.
+const MOST_LOOKS: u8 = 60;
+
 /// What is to be done about an exchange.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Work {
     /// It is written, and then the core hears of it.
     Ask,
+    /// It may have no row yet.
+    Open,
     Write,
+    Release,
     Delete,
 }
 
@@ -44,11 +54,24 @@ struct Row {
     identity: Identity,
     due_ms: u64,
     record: Vec<u8>,
+    /// The gateway that has the exchange in memory.
+    node: u16,
+    /// When a stored message that has failed is tried again.
+    again_ms: Option<u64>,
+}
+
+/// The name of a row: in their order, the oldest comes first.
+type Name = (u64, u16);
+
+const fn name(key: ExchangeKey) -> Name {
+    (key.serial(), key.node())
 }
 
 /// What a transaction of the database changes.
 enum RowChange {
-    Put(ExchangeKey, Row),
+    /// With several gateways, whether there may be no row yet.
+    Put(ExchangeKey, Row, bool),
+    Release(ExchangeKey),
     Delete(ExchangeKey),
 }
 
@@ -56,13 +79,20 @@ enum RowChange {
 struct Group {
     waiting: Vec<(ExchangeKey, Work)>,
     changes: Vec<RowChange>,
+    began_ms: u64,
+    /// It cannot know what the other gateway has taken over.
+    is_lost: bool,
 }
+
+/// Recipients, and their messages that are claimed; since when.
+type Claims = (Vec<(Identity, Vec<ExchangeKey>)>, u64);
 
 /// The database, and the queue before it.
 #[derive(Default)]
 pub(crate) struct Database {
-    /// By serial numbers, so oldest first.
-    rows: BTreeMap<u64, Row>,
+    rows: BTreeMap<Name, Row>,
+    /// The signs of life of the gateways.
+    beats: [u64; 2],
     /// Until then it cannot be written.
     pub(crate) away_until_ms: u64,
     queue: VecDeque<(ExchangeKey, Work)>,
@@ -73,6 +103,9 @@ pub(crate) struct Database {
     reads: VecDeque<Identity>,
     /// The messages in memory that are being delivered.
     under_way: Vec<(ExchangeKey, Identity)>,
+    /// Recipients to whom the other gateway delivers, and how often they were looked at.
+    elsewhere: Vec<(Identity, u8)>,
+    claims: Option<Claims>,
     /// When the process works next.
     wakes_ms: Option<u64>,
 }
@@ -83,39 +116,192 @@ impl Database {
         (self.rows.len(), self.queue.len())
     }
 
+    /// Another gateway has used it: the rows are the same.
+    pub(crate) fn shares(&mut self, other: &mut Self) {
+        self.rows = std::mem::take(&mut other.rows);
+        self.beats = other.beats;
+    }
+
+    pub(crate) const fn beat_of(&self, node: Address) -> u64 {
+        self.beats[node]
+    }
+
+    pub(crate) fn beat(&mut self, node: Address) {
+        self.beats[node] += 1;
+    }
+
+    /// Whether the process waits for the database.
+    pub(crate) const fn is_busy(&self) -> bool {
+        self.group.is_some() || self.claims.is_some()
+    }
+
+    pub(crate) fn group_began_ms(&self) -> Option<u64> {
+        let claims = self.claims.as_ref().map(|(_, began_ms)| *began_ms);
+        self.group.as_ref().map(|group| group.began_ms).or(claims)
+    }
+
     /// Whether there is a row of this exchange.
     pub(crate) fn has(&self, exchange: ExchangeKey) -> bool {
-        self.rows.contains_key(&exchange.serial())
+        self.rows.contains_key(&name(exchange))
+    }
+
+    /// Whether the first row of this exchange waits.
+    pub(crate) fn is_to_be_written(&self, exchange: ExchangeKey) -> bool {
+        self.queue.contains(&(exchange, Work::Open))
+    }
+
+    /// The gateway that has this exchange, as its row says.
+    pub(crate) fn holder(&self, exchange: ExchangeKey) -> Option<u16> {
+        self.rows.get(&name(exchange)).map(|row| row.node)
     }
 
     /// Whether there is a row of this stored message.
     pub(crate) fn has_message(&self, exchange: ExchangeKey) -> bool {
-        let row = self.rows.get(&exchange.serial());
+        let row = self.rows.get(&name(exchange));
         row.is_some_and(|row| row.kind == Kind::StoredMessage)
     }
 
-    fn keys(&self) -> Vec<ExchangeKey> {
+    pub(crate) fn keys(&self) -> Vec<ExchangeKey> {
         let keys = self.rows.keys();
-        keys.filter_map(|serial| ExchangeKey::new(1, *serial))
+        keys.filter_map(|(serial, node)| ExchangeKey::new(*node, *serial))
             .collect()
     }
 
-    fn apply(&mut self, changes: Vec<RowChange>) {
+    /// What this gateway has, but for stored messages.
+    pub(crate) fn held_by(&self, node: u16) -> Vec<ExchangeKey> {
+        let mut keys = self.keys();
+        keys.retain(|key| {
+            let row = &self.rows[&name(*key)];
+            row.node == node && row.kind != Kind::StoredMessage
+        });
+        keys
+    }
+
+    /// The stored messages that this gateway has wait again, and their time has come.
+    pub(crate) fn release_all(&mut self, node: u16) -> Vec<ExchangeKey> {
+        let mut released = Vec::new();
+        for ((serial, of), row) in &mut self.rows {
+            if row.kind == Kind::StoredMessage && row.node == node {
+                (row.node, row.due_ms) = (AT_REST, 0);
+                released.extend(ExchangeKey::new(*of, *serial));
+            }
+        }
+        released
+    }
+
+    /// Takes a row from one holder to another one, if the first has it.
+    pub(crate) fn claim(&mut self, key: ExchangeKey, from: u16, to: u16) {
+        if let Some(row) = self.rows.get_mut(&name(key)).filter(|row| row.node == from) {
+            row.node = to;
+        }
+    }
+
+    /// The messages at rest for these recipients wait until then.
+    fn put_off_the_rest(&mut self, put_off: &[(Identity, u64)]) {
+        for (identity, until_ms) in put_off {
+            for row in self.rows.values_mut() {
+                let is_theirs = row.kind == Kind::StoredMessage && row.identity == *identity;
+                if is_theirs && row.node == AT_REST {
+                    row.due_ms = row.due_ms.max(*until_ms);
+                }
+            }
+        }
+    }
+
+    /// The recipients of stored messages that no gateway has: as identities, and their URIs.
+    pub(crate) fn at_rest(&self) -> Vec<(Identity, String)> {
+        let mut found: Vec<(Identity, String)> = Vec::new();
+        for ((serial, node), row) in &self.rows {
+            let is_known = found.iter().any(|(identity, _)| *identity == row.identity);
+            if row.kind != Kind::StoredMessage || row.node != AT_REST || is_known {
+                continue;
+            }
+            let key = ExchangeKey::new(*node, *serial);
+            let texts = key.and_then(|key| Some(decode(key, &row.record).ok()?.1));
+            if let Some(texts) = texts {
+                let recipient = StoredMessageTexts::of(&texts).recipient.to_owned();
+                found.push((row.identity, recipient));
+            }
+        }
+        found
+    }
+
+    /// The oldest messages for this recipient, and who has them.
+    pub(crate) fn oldest_of(&self, identity: &Identity) -> Vec<(ExchangeKey, u16)> {
+        let rows = self.rows.iter();
+        let theirs =
+            rows.filter(|(_, row)| row.kind == Kind::StoredMessage && row.identity == *identity);
+        theirs
+            .take(BATCH)
+            .filter_map(|((serial, node), row)| Some((ExchangeKey::new(*node, *serial)?, row.node)))
+            .collect()
+    }
+
+    /// The other gateway delivers to this recipient.
+    pub(crate) fn is_elsewhere(&mut self, identity: Identity) {
+        match self.elsewhere.iter_mut().find(|(of, _)| *of == identity) {
+            Some((_, looks)) => *looks += 1,
+            None => self.elsewhere.push((identity, 1)),
+        }
+        self.elsewhere.retain(|(_, looks)| *looks < MOST_LOOKS);
+    }
+
+    pub(crate) fn is_here(&mut self, identity: &Identity) {
+        self.elsewhere.retain(|(of, _)| of != identity);
+    }
+
+    pub(crate) fn begins_claims(&mut self, claims: Vec<(Identity, Vec<ExchangeKey>)>, now_ms: u64) {
+        self.claims = Some((claims, now_ms));
+    }
+
+    pub(crate) const fn take_claims(&mut self) -> Option<Claims> {
+        self.claims.take()
+    }
+
+    /// `node`: the gateway that makes the changes, of so many.
+    fn apply(&mut self, changes: Vec<RowChange>, node: u16, nodes: usize) {
         for change in changes {
             match change {
-                RowChange::Put(key, row) => drop(self.rows.insert(key.serial(), row)),
-                RowChange::Delete(key) => drop(self.rows.remove(&key.serial())),
+                RowChange::Put(key, row, may_be_new) => {
+                    let known = self.rows.get(&name(key)).map(|row| row.node);
+                    let is_put = match known {
+                        _ if nodes == 1 => true,
+                        None => may_be_new,
+                        Some(holder) => holder == node,
+                    };
+                    if is_put {
+                        self.rows.insert(name(key), row);
+                    }
+                }
+                RowChange::Release(key) => {
+                    let row = self.rows.get_mut(&name(key));
+                    if let Some(row) = row.filter(|row| row.node == node) {
+                        (row.node, row.due_ms) = (AT_REST, 0);
+                    }
+                }
+                RowChange::Delete(key) => {
+                    let holder = self.rows.get(&name(key)).map_or(AT_REST, |row| row.node);
+                    if nodes == 1 || [AT_REST, node].contains(&holder) {
+                        self.rows.remove(&name(key));
+                    }
+                }
             }
         }
     }
 
     /// The host crashes: rows stay, and a transaction may have been committed or not.
-    pub(crate) fn crash(&mut self, was_committed: bool) {
+    pub(crate) fn crash(&mut self, was_committed: bool, node: u16, nodes: usize) {
         if let Some(group) = self.group.take().filter(|_| was_committed) {
-            self.apply(group.changes);
+            self.apply(group.changes, node, nodes);
+        }
+        if let Some((claims, _)) = self.claims.take().filter(|_| was_committed) {
+            for key in claims.into_iter().flat_map(|(_, keys)| keys) {
+                self.claim(key, AT_REST, node);
+            }
         }
         *self = Self {
             rows: std::mem::take(&mut self.rows),
+            beats: self.beats,
             away_until_ms: self.away_until_ms,
             ..Self::default()
         };
@@ -125,13 +311,19 @@ impl Database {
 /// What the steps of the core need of it.
 impl World {
     /// The database follows a commit.
-    pub(crate) fn follow(&mut self, behind: Vec<Behind>) {
+    pub(crate) fn follow(&mut self, mut behind: Vec<Behind>) {
+        if self.plan.nodes == 1 {
+            // Rows do not tell which exchanges are in memory.
+            behind.retain(|change| !matches!(change, Behind::Released(_)));
+        }
         if behind.is_empty() || !self.host.gateway.keeps {
             return;
         }
         for change in behind {
             let waiting = match change {
+                Behind::Opened(key) => (key, Work::Open),
                 Behind::Changed(key) => (key, Work::Write),
+                Behind::Released(key) => (key, Work::Release),
                 Behind::Ended(key) => (key, Work::Delete),
             };
             if self.fault == Some(Fault::LoseWrite) && self.chance.per_mille(20) {
@@ -163,7 +355,7 @@ impl World {
         }
     }
 
-    fn wakes_store(&mut self, ms: u64) {
+    pub(crate) fn wakes_store(&mut self, ms: u64) {
         let ms = ms + self.chance.pick(&[0, 0, 1, 5]);
         let at_ms = self.now_ms.saturating_add(ms);
         if self
@@ -190,7 +382,7 @@ impl World {
         {
             self.database.wakes_ms = None;
         }
-        if self.database.group.is_some() {
+        if self.database.is_busy() {
             return;
         }
 
@@ -220,15 +412,24 @@ impl World {
 
     /// Takes the next that wait, and reads them: their last state counts.
     fn next_group(&mut self) -> Group {
+        let is_lost = !self.comes_back();
         let count = self.database.queue.len().min(GROUP);
         let waiting: Vec<_> = self.database.queue.drain(..count).collect();
         let mut changes = Vec::with_capacity(count);
         for (key, work) in &waiting {
             match work {
                 Work::Delete => changes.push(RowChange::Delete(*key)),
-                Work::Ask | Work::Write => {
+                // The message may be in memory again.
+                Work::Release => {
+                    if !self.host.table.is_open(*key, self.now_ms) {
+                        changes.push(RowChange::Release(*key));
+                    }
+                }
+                Work::Ask | Work::Open | Work::Write => {
                     let open = self.host.table.read(*key, self.now_ms);
-                    let row = open.and_then(|(open, texts)| put(&open, &texts));
+                    let may_be_new = *work != Work::Write;
+                    let own = self.number();
+                    let row = open.and_then(|(open, texts)| put(&open, &texts, may_be_new, own));
                     if row.is_some() {
                         changes.extend(row);
                         let replaced = self.host.table.replaced_by(*key, self.now_ms);
@@ -237,7 +438,12 @@ impl World {
                 }
             }
         }
-        Group { waiting, changes }
+        Group {
+            waiting,
+            changes,
+            began_ms: self.now_ms,
+            is_lost,
+        }
     }
 
     /// The database goes away now and then.
@@ -267,8 +473,10 @@ impl World {
 
     /// False: the database could not be written.
     fn ends_group(&mut self, group: Group) -> bool {
-        let fails =
-            self.now_ms < self.database.away_until_ms || self.chance.per_mille(self.durable.fails);
+        let fails = self.now_ms < self.database.away_until_ms
+            || group.is_lost
+            || self.life.was_cut(group.began_ms)
+            || self.chance.per_mille(self.durable.fails);
         self.database.is_away = fails;
         if fails {
             self.note(|| "the database cannot be written".to_owned());
@@ -285,7 +493,7 @@ impl World {
             return false;
         }
         for change in &group.changes {
-            if let RowChange::Put(key, row) = change {
+            if let RowChange::Put(key, row, _) = change {
                 self.note(|| format!("row of {}", key.serial()));
                 let subject = self.subject(*key);
                 match row.kind {
@@ -294,7 +502,14 @@ impl World {
                 }
             }
         }
-        self.database.apply(group.changes);
+        let (own, nodes) = (self.number(), self.plan.nodes);
+        let put_off = match nodes {
+            1 => Vec::new(),
+            _ => self.put_off(&group.changes),
+        };
+        self.database.apply(group.changes, own, nodes);
+        self.database.put_off_the_rest(&put_off);
+        self.database.beat(self.node);
         for (exchange, work) in group.waiting {
             if work == Work::Ask && !self.is_down() {
                 self.handle(exchange, Input::Stored { exchange }, Context::Nothing);
@@ -303,10 +518,32 @@ impl World {
         true
     }
 
+    /// The recipients whose messages wait for another attempt, and until when their other messages wait, too.
+    fn put_off(&self, changes: &[RowChange]) -> Vec<(Identity, u64)> {
+        let mut again: Vec<(Identity, Vec<u64>)> = Vec::new();
+        for change in changes {
+            let RowChange::Put(_, row, _) = change else {
+                continue;
+            };
+            let Some(again_ms) = row.again_ms else {
+                continue;
+            };
+            match again.iter_mut().find(|(of, _)| *of == row.identity) {
+                Some((_, times)) => times.push(again_ms),
+                None => again.push((row.identity, vec![again_ms])),
+            }
+        }
+        let until = |(identity, times)| Some((identity, others_wait_until(times, self.now())?));
+        again.into_iter().filter_map(until).collect()
+    }
+
     /// Reads what is to be delivered next. Of a message that has ended, the row goes before.
     fn reads_stored(&mut self) {
         let now_ms = self.now_ms;
-        let is_stored = |row: &&Row| row.kind == Kind::StoredMessage;
+        let is_single = self.plan.nodes == 1;
+        // What the other gateway has, it delivers.
+        let is_stored =
+            |row: &&Row| row.kind == Kind::StoredMessage && (is_single || row.node == AT_REST);
         let due: Vec<Identity> = self
             .database
             .rows
@@ -320,6 +557,11 @@ impl World {
                 if !self.database.reads.contains(&identity) {
                     self.database.reads.push_back(identity);
                 }
+            }
+        }
+        for (identity, _) in &self.database.elsewhere {
+            if !self.database.reads.contains(identity) {
+                self.database.reads.push_back(*identity);
             }
         }
         let table = &self.host.table;
@@ -363,8 +605,13 @@ impl World {
                     return;
                 }
             }
-            for identity in chosen {
-                self.reads_of(identity);
+            match is_single {
+                true => {
+                    for identity in chosen {
+                        self.reads_of(identity);
+                    }
+                }
+                false => self.claims_for(chosen.into()),
             }
         }
         let rows = self.database.rows.values().filter(is_stored);
@@ -383,30 +630,48 @@ impl World {
 
     /// Takes up the oldest messages for this recipient, and begins with the first.
     fn reads_of(&mut self, identity: Identity) {
-        let rows = self.database.rows.iter();
-        let theirs =
-            rows.filter(|(_, row)| row.kind == Kind::StoredMessage && row.identity == identity);
-        let keys: Vec<u64> = theirs.map(|(serial, _)| *serial).take(BATCH).collect();
-        let mut first = None;
-        for key in keys
-            .into_iter()
-            .filter_map(|serial| ExchangeKey::new(1, serial))
-        {
+        let oldest = self.database.oldest_of(&identity).into_iter();
+        let keys = oldest.map(|(key, _)| key).collect();
+        self.begins(identity, keys);
+    }
+
+    /// Takes up these messages, and begins with the first. Returns those that have a place.
+    pub(crate) fn begins(
+        &mut self,
+        identity: Identity,
+        keys: Vec<ExchangeKey>,
+    ) -> Vec<ExchangeKey> {
+        let mut taken = Vec::new();
+        for key in keys {
             if self.takes_up(key) {
                 self.database.under_way.push((key, identity));
-                first = first.or(Some(key));
+                taken.push(key);
+            } else if self.plan.nodes > 1 {
+                // In order: behind one that has no place, none is taken up.
+                break;
             }
         }
-        if let Some(exchange) = first.filter(|_| !self.is_down()) {
+        if let Some(exchange) = taken.first().copied().filter(|_| !self.is_down()) {
             self.handle(exchange, Input::Due { exchange }, Context::Nothing);
+        }
+        taken
+    }
+
+    /// Where the other gateway delivers, this one looks again.
+    pub(crate) fn wakes_store_for_elsewhere(&mut self) {
+        if !self.database.elsewhere.is_empty() {
+            self.wakes_store(SCHEDULE_MS);
         }
     }
 
     /// After a restart: takes up all but the stored messages, which are read when their recipients are back.
     pub(crate) fn takes_up_all(&mut self) {
+        let own = self.number();
         for key in self.database.keys() {
-            let is_stored = self.database.rows[&key.serial()].kind == Kind::StoredMessage;
-            if !is_stored && self.fault != Some(Fault::NotTakenUp) {
+            let row = &self.database.rows[&name(key)];
+            let is_own = self.plan.nodes == 1 || row.node == own;
+            let is_stored = row.kind == Kind::StoredMessage;
+            if is_own && !is_stored && self.fault != Some(Fault::NotTakenUp) {
                 self.takes_up(key);
             }
         }
@@ -414,15 +679,15 @@ impl World {
     }
 
     /// Takes up an exchange. False: there is no place for it.
-    fn takes_up(&mut self, key: ExchangeKey) -> bool {
-        let row = &self.database.rows[&key.serial()];
+    pub(crate) fn takes_up(&mut self, key: ExchangeKey) -> bool {
+        let row = &self.database.rows[&name(key)];
         let Ok((exchange, texts)) = decode(key, &row.record) else {
             self.break_promise("a row that cannot be read");
             return false;
         };
         let identity = row.identity;
         let about = self.subject(key);
-        self.books.is_taken_up(about);
+        self.books.is_taken_up(about, self.node);
         let room = self.host.table.take_up(
             &self.host.gateway,
             identity.as_str(),
@@ -444,23 +709,40 @@ impl World {
         true
     }
 
-    /// What the messages in the database are about.
-    pub(crate) fn subjects_in_database(&self) -> Vec<Subject> {
-        let keys = self.database.keys();
-        keys.into_iter().map(|key| self.subject(key)).collect()
+    /// What the exchanges in the database are about, that the gateway at hand has or nobody; and those of the other one.
+    pub(crate) fn subjects_in_database(&self) -> (Vec<Subject>, Vec<Subject>) {
+        let (own, is_single) = (self.number(), self.plan.nodes == 1);
+        let is_here = |key: &ExchangeKey| {
+            is_single || [AT_REST, own].contains(&self.database.rows[&name(*key)].node)
+        };
+        let (here, elsewhere): (Vec<_>, Vec<_>) =
+            self.database.keys().into_iter().partition(is_here);
+        let subjects =
+            |keys: Vec<ExchangeKey>| keys.into_iter().map(|key| self.subject(key)).collect();
+        (subjects(here), subjects(elsewhere))
     }
 }
 
 /// The row of an exchange. Where it goes, there is none.
-fn put(exchange: &Exchange, texts: &Texts) -> Option<RowChange> {
+fn put(exchange: &Exchange, texts: &Texts, may_be_new: bool, own: u16) -> Option<RowChange> {
     if exchange.header().stored == Stored::No {
         return None;
     }
+    let (may_be_new, is_at_rest) = match exchange {
+        Exchange::StoredMessage(message) => match message.state {
+            StoredMessageState::Storing(_) => (may_be_new, true),
+            StoredMessageState::Parking => (false, true),
+            _ => (false, false),
+        },
+        _ => (may_be_new, false),
+    };
     let row = Row {
         kind: exchange.kind(),
         identity: identity_in(exchange.kind(), texts)?,
         due_ms: exchange.header().due_ms,
         record: encode(exchange, texts),
+        node: if is_at_rest { AT_REST } else { own },
+        again_ms: tried_again_ms(exchange),
     };
-    Some(RowChange::Put(exchange.key(), row))
+    Some(RowChange::Put(exchange.key(), row, may_be_new))
 }

@@ -139,7 +139,8 @@ impl World {
             Effect::Ended(ended) => {
                 let subject = self.subject(ended.exchange);
                 self.note(|| format!("ended: {ended:?}"));
-                if matches!(ended.kind, Kind::ImToSm | Kind::StoredMessage) {
+                let is_message = matches!(ended.kind, Kind::ImToSm | Kind::StoredMessage);
+                if is_message && !self.is_elsewhere(ended.exchange) {
                     let at_ms = self.now_ms;
                     self.books.ended(subject, ended.ending, at_ms);
                 }
@@ -284,6 +285,9 @@ impl World {
                 if let Some(other) = other {
                     self.sends(&other, exchange);
                 }
+                if let Some(exchange) = exchange {
+                    self.sends_what_it_has(exchange);
+                }
                 self.sends(&message, exchange);
                 let device = self.devices_of(&message.identity).first().copied();
                 self.send_own(&message, exchange, attempt, device, FR_MS, job);
@@ -306,6 +310,7 @@ impl World {
                 if devices.is_empty() {
                     self.send_own(&message, Some(exchange), attempt, None, FR_MS, job);
                 }
+                self.sends_what_it_has(exchange);
                 for (client, device) in (0..).zip(devices) {
                     let subject = self.subject(exchange);
                     if let Err(broken) = self.books.stored_goes(subject, device) {
@@ -395,6 +400,7 @@ impl World {
         let device = devices.get(contact).copied();
         let timeout_ms = if others == 0 { to.last_ms } else { to.other_ms };
         if device.is_some() {
+            self.sends_what_it_has(exchange);
             self.sends_rp_data(exchange, attempt, message);
         }
         self.send_own(message, Some(exchange), attempt, device, timeout_ms, job);

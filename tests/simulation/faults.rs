@@ -52,10 +52,20 @@ pub(crate) enum Fault {
     LoseOutcome,
     /// A stored message leaves memory as if it had been delivered.
     DropStored,
+    /// What a dead node leaves is not taken over.
+    NoTakeOver,
+    /// A node that comes back goes on with what the other one has taken over.
+    KeepTakenOver,
+    /// A node that was cut off goes on when it hears the other one again.
+    HearAgain,
+    /// A claim does not look whether the other node has the message.
+    ClaimTwice,
+    /// A report is not passed on to the node that it is for.
+    KeepReport,
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 21] = [
+    pub(crate) const ALL: [Self; 26] = [
         Self::AnswerTwice,
         Self::ForgetTimer,
         Self::DropReport,
@@ -77,7 +87,23 @@ impl Fault {
         Self::NotTakenUp,
         Self::LoseOutcome,
         Self::DropStored,
+        Self::NoTakeOver,
+        Self::KeepTakenOver,
+        Self::HearAgain,
+        Self::ClaimTwice,
+        Self::KeepReport,
     ];
+
+    /// Where it shows only with two nodes: the first seed of that world that finds it.
+    pub(crate) const fn with_two_nodes(self) -> Option<u64> {
+        match self {
+            Self::NoTakeOver => Some(4_000_021),
+            Self::KeepTakenOver | Self::HearAgain => Some(4_000_024),
+            Self::ClaimTwice => Some(4_000_001),
+            Self::KeepReport => Some(4_000_020),
+            _ => None,
+        }
+    }
 
     /// Whether it shows only where there is a database.
     pub(crate) const fn needs_database(self) -> bool {

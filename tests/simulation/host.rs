@@ -17,7 +17,7 @@ use crate::effects::{Context, Job};
 use crate::kamailio::{At, Behind, Table};
 use crate::peers::Person;
 use crate::plan::Plan;
-use crate::world::{Address, Event, GATEWAY, Message, START_MS, World, now_of};
+use crate::world::{Address, Event, GATEWAY, Message, START_MS, World};
 
 /// How long tm keeps a transaction behind its final response (`wt_timer`).
 const WAIT_MS: u64 = 17_000;
@@ -73,16 +73,28 @@ pub(crate) struct Host {
     pub(crate) forward_as: Option<u16>,
     /// Whether tm handles a failure: the status that it has picked.
     pub(crate) picked: Option<u16>,
-    /// What each open exchange is about.
-    pub(crate) subjects: HashMap<ExchangeKey, Subject>,
+    /// Requests that were passed on to the other gateway.
+    pub(crate) passed_on: HashMap<u64, Address>,
+    /// The serial number of the first exchange of this start.
+    pub(crate) first_serial: u64,
     /// The digests of delivered parts, where the table remembers them, and until when; and all of them.
     parts: HashMap<u64, (u64, u64)>,
     delivered: HashSet<u64>,
     places: u32,
 }
 
+/// The number of a gateway, and whether there is another one.
+const fn node_of(plan: &Plan, node: Address) -> (u16, bool) {
+    (number_of(node), plan.nodes > 1)
+}
+
+/// The number of the gateway with this address.
+pub(crate) const fn number_of(node: Address) -> u16 {
+    node as u16 + 1
+}
+
 impl Host {
-    pub(crate) fn new(plan: &Plan, seed: u64) -> Self {
+    pub(crate) fn new(plan: &Plan, seed: u64, node: Address) -> Self {
         let mut policy = Policy::check(&plan.settings).expect("the parameters are right");
         policy.charging = true;
         let (places, ..) = plan.bounds;
@@ -92,7 +104,7 @@ impl Host {
                 boot: 0xB007 ^ seed,
                 keeps: plan.has_database,
             },
-            table: Table::new(plan.bounds, START_MS, 0),
+            table: Table::new(plan.bounds, START_MS, 0, node_of(plan, node)),
             servers: BTreeMap::new(),
             by_client: HashMap::new(),
             answered: HashMap::new(),
@@ -101,7 +113,8 @@ impl Host {
             next_tick: None,
             forward_as: None,
             picked: None,
-            subjects: HashMap::new(),
+            passed_on: HashMap::new(),
+            first_serial: ExchangeKey::first_serial(START_MS),
             parts: HashMap::new(),
             delivered: HashSet::new(),
             places,
@@ -111,20 +124,17 @@ impl Host {
 
 impl Host {
     /// The host has crashed: nothing of its memory is left.
-    pub(crate) fn forgets(&mut self, plan: &Plan) {
-        let subjects = std::mem::take(&mut self.subjects);
+    pub(crate) fn forgets(&mut self, plan: &Plan, node: Address) {
         // The database has it, too.
         let boot = self.gateway.boot;
-        *self = Self {
-            subjects,
-            ..Self::new(plan, 0)
-        };
+        *self = Self::new(plan, 0, node);
         self.gateway.boot = boot;
     }
 
     /// It starts again: exchanges have new numbers.
-    pub(crate) fn begins(&mut self, plan: &Plan, now_ms: u64, epoch: u64) {
-        self.table = Table::new(plan.bounds, now_ms, epoch);
+    pub(crate) fn begins(&mut self, plan: &Plan, now_ms: u64, epoch: u64, node: Address) {
+        self.table = Table::new(plan.bounds, now_ms, epoch, node_of(plan, node));
+        self.first_serial = ExchangeKey::first_serial(now_ms);
     }
 
     /// Whether the table remembers a delivered part.
@@ -157,13 +167,14 @@ impl World {
         if self.may_crash() {
             return Step::nothing();
         }
+        let now = self.now();
         let (fault, random) = (self.fault, &mut self.random);
-        let (step, behind) =
-            self.host
-                .table
-                .decide(&self.host.gateway, at, input, now_of(self.now_ms), |step| {
-                    crate::faults::meddle(fault, random, step)
-                });
+        let (step, behind) = self
+            .host
+            .table
+            .decide(&self.host.gateway, at, input, now, |step| {
+                crate::faults::meddle(fault, random, step)
+            });
         self.committed(&step, about);
         self.follow_step(&step, behind);
         step
@@ -192,7 +203,7 @@ impl World {
         for change in &step.changes {
             let exchange = match change {
                 // It is taken up.
-                Change::Opened(exchange, _) if self.host.subjects.contains_key(&exchange.key()) => {
+                Change::Opened(exchange, _) if self.subjects.contains_key(&exchange.key()) => {
                     exchange
                 }
                 Change::Opened(exchange, _) => {
@@ -225,7 +236,7 @@ impl World {
                         }
                         _ => Subject::Unknown,
                     };
-                    self.host.subjects.insert(exchange.key(), subject);
+                    self.subjects.insert(exchange.key(), subject);
                     exchange
                 }
                 Change::Updated(exchange) | Change::Rewritten(exchange, _) => {
@@ -239,7 +250,7 @@ impl World {
                         && let SmToImState::Reporting { outcome, sent: 1 } = state
                         && outcome.rp_cause.is_some()
                     {
-                        let subject = self.host.subjects.get(&exchange.key());
+                        let subject = self.subjects.get(&exchange.key());
                         self.books
                             .has_failed(subject.copied().unwrap_or(Subject::Unknown));
                     }
@@ -256,7 +267,7 @@ impl World {
                     continue;
                 }
                 Change::Ended(key) if self.database.has_message(*key) => {
-                    let subject = self.host.subjects.get(key);
+                    let subject = self.subjects.get(key);
                     self.books
                         .stored_has_ended(subject.copied().unwrap_or(Subject::Unknown));
                     continue;
@@ -297,7 +308,7 @@ impl World {
     }
 
     pub(crate) fn ticks(&mut self) {
-        if self.host.next_tick == Some(self.now_ms) {
+        if self.host.next_tick.is_some_and(|tick| tick <= self.now_ms) {
             self.host.next_tick = None;
         }
         while let Some(Reverse(due_ms)) = self.host.due.peek() {
@@ -310,13 +321,14 @@ impl World {
             if self.may_crash() {
                 return;
             }
+            let now = self.now();
             let (fault, random) = (self.fault, &mut self.random);
-            let decided = self.host.table.decide_due(
-                place,
-                &self.host.gateway,
-                now_of(self.now_ms),
-                |step| crate::faults::meddle(fault, random, step),
-            );
+            let decided = self
+                .host
+                .table
+                .decide_due(place, &self.host.gateway, now, |step| {
+                    crate::faults::meddle(fault, random, step)
+                });
             if let Some((exchange, step, behind)) = decided {
                 self.note(|| format!("due: {}", exchange.serial()));
                 let about = self.subject(exchange);
@@ -329,7 +341,7 @@ impl World {
     }
 
     pub(crate) fn subject(&self, exchange: ExchangeKey) -> Subject {
-        let known = self.host.subjects.get(&exchange);
+        let known = self.subjects.get(&exchange);
         known.copied().unwrap_or(Subject::Unknown)
     }
 
@@ -356,7 +368,13 @@ impl World {
 
 /// Requests, as the script handles them.
 impl World {
-    pub(crate) fn gateway_gets(&mut self, from: Address, client: u64, message: &Rc<Message>) {
+    pub(crate) fn gateway_gets(
+        &mut self,
+        from: Address,
+        client: u64,
+        message: &Rc<Message>,
+        by: Option<Address>,
+    ) {
         // A copy of a request whose transaction is gone, or that had none.
         if let Some((status, _)) = self.copy_of(client) {
             return self.respond(GATEWAY, from, client, status);
@@ -370,6 +388,9 @@ impl World {
             if let Some(status) = answer {
                 self.respond(GATEWAY, from, client, status);
             }
+            return;
+        }
+        if self.passes_on(from, client, message, by) {
             return;
         }
         let class = self.host.gateway.classify(&self.as_read(message));
@@ -390,7 +411,7 @@ impl World {
     }
 
     /// The request as the core reads it.
-    fn as_read<'m>(&self, message: &'m Message) -> MessageIn<'m> {
+    pub(crate) fn as_read<'m>(&self, message: &'m Message) -> MessageIn<'m> {
         let person = self.person(&message.request_uri);
         let recipient = person.map(|place| &self.people[place]);
         let can = recipient
@@ -442,7 +463,7 @@ impl World {
     /// `ipsmgw_store()` for a short message.
     fn stores_sm(&mut self, from: Address, client: u64, message: &Rc<Message>) {
         let server = self.begin(from, client, message);
-        let about = self.books.submission_arrives(&message.call_id);
+        let about = self.books.submission_arrives(&message.call_id, self.node);
         let translated = {
             let read = self.as_read(message);
             self.host.gateway.translate_sm_to_phone(&read, self.now())
@@ -468,7 +489,7 @@ impl World {
         let server = self.begin(from, client, message);
         let about = self
             .books
-            .instant_message_arrives(&message.call_id, self.now_ms);
+            .instant_message_arrives(&message.call_id, self.node, self.now_ms);
         let translated = {
             let read = self.as_read(message);
             self.host.gateway.translate_im_to_store(&read, self.now())
@@ -491,7 +512,7 @@ impl World {
 
     fn sm_to_im(&mut self, from: Address, client: u64, message: &Rc<Message>) {
         let server = self.begin(from, client, message);
-        let about = self.books.submission_arrives(&message.call_id);
+        let about = self.books.submission_arrives(&message.call_id, self.node);
         let translated = {
             let read = self.as_read(message);
             self.host.gateway.translate_sm(&read, self.now())
@@ -533,7 +554,7 @@ impl World {
         let server = self.begin(from, client, message);
         let about = self
             .books
-            .instant_message_arrives(&message.call_id, self.now_ms);
+            .instant_message_arrives(&message.call_id, self.node, self.now_ms);
         let translated = {
             let read = self.as_read(message);
             self.host.gateway.translate_im(&read, self.now())
@@ -589,10 +610,14 @@ impl World {
                         report: &report,
                         request: ReplyTo::AtHand,
                     };
-                    self.books.report_arrives(&message.call_id);
+                    self.books.report_arrives(&message.call_id, self.node);
                     let about = match report.named {
                         Named::Exchange(key, _) => self.subject(key),
                         Named::Nothing | Named::Past => Subject::Unknown,
+                    };
+                    let is_elsewhere = match report.named {
+                        Named::Exchange(key, _) => self.is_elsewhere(key),
+                        Named::Nothing | Named::Past => false,
                     };
                     let step = self.decide(at, input, about);
                     let reads = |effect: &Effect| matches!(effect, Effect::ReadStored { .. });
@@ -603,9 +628,10 @@ impl World {
                     {
                         self.break_promise("a phone has room, and its messages are not read");
                     }
-                    if step.verdict == Verdict::Taken {
+                    if step.verdict == Verdict::Taken && !is_elsewhere {
                         let at_ms = self.now_ms;
-                        self.books.report_taken(&message.call_id, at_ms);
+                        let node = (self.plan.nodes > 1).then_some(self.node);
+                        self.books.report_taken(&message.call_id, node, at_ms);
                     }
                     step
                 }

@@ -33,8 +33,8 @@ pub(crate) struct Device {
     pub(crate) person: usize,
     /// Requests that it knows, and its answers.
     pub(crate) known: HashMap<u64, Option<u16>>,
-    /// The parts of long short messages, by reference and number.
-    pub(crate) assembling: BTreeMap<(u16, u8), BTreeMap<u8, String>>,
+    /// The parts of long short messages, by reference, originating address and number (TS 23.040 §9.2.3.24.1).
+    pub(crate) assembling: BTreeMap<(u16, String, u8), BTreeMap<u8, String>>,
 }
 
 /// Something that a peer does.
@@ -58,9 +58,11 @@ pub(crate) enum Deed {
 }
 
 impl World {
-    /// The people of this seed. Place 0 among the devices is the gateway's.
+    /// The people of this seed. The first places among the devices are those of the gateways.
     pub(crate) fn populate(&mut self) {
-        self.devices.push(Device::of(usize::MAX));
+        for _ in 0..self.plan.nodes {
+            self.devices.push(Device::of(usize::MAX));
+        }
         for place in 0..self.plan.phones + self.plan.clients {
             let is_phone = place < self.plan.phones;
             let number = format!("+1555{:04}", place + if is_phone { 1000 } else { 5000 });
@@ -152,8 +154,9 @@ impl World {
     }
 
     fn comes(&mut self, person: usize) {
+        self.goes_to_registrar_of(person);
         // The gateway is the registrar: a REGISTER is repeated until it is taken.
-        if self.is_down() {
+        if self.is_down() || self.life.is_still(self.now_ms) {
             return self.later(1_000, Event::Peer(Deed::Come(person)));
         }
         self.note(|| format!("person {person} is back"));

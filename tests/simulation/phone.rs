@@ -24,8 +24,11 @@ const REFUSALS: [u16; 8] = [480, 486, 404, 408, 500, 503, 603, 415];
 /// RP-Cause: the memory of the phone is full (TS 24.011 §8.2.5.4).
 const MEMORY_FULL: u8 = 22;
 
-/// The text of a short message, and its place among the parts of a long one: reference, number of parts, sequence number.
-type Shown = (String, Option<(u16, u8, u8)>);
+/// The text of a short message, and its place among the parts of a long one.
+type Shown = (String, Option<Place>);
+
+/// The place of a part: reference, originating address and number of parts of the message, sequence number.
+type Place = (u16, String, u8, u8);
 
 /// A phone as the recipient.
 impl World {
@@ -58,7 +61,8 @@ impl World {
                     ConcatenationReference::Eight(reference) => u16::from(reference),
                     ConcatenationReference::Sixteen(reference) => reference,
                 };
-                (reference, place.total, place.sequence)
+                let from = deliver.originating_address.value();
+                (reference, from, place.total, place.sequence)
             });
             Some((text, place))
         });
@@ -208,14 +212,14 @@ impl World {
                 };
                 (Some(text), number, 0)
             }
-            Some((reference, total, sequence)) => {
+            Some((reference, from, total, sequence)) => {
                 // The last part may be too short to say it.
                 let Subject::InstantMessage(number, _) = subject else {
                     return self.break_promise("a phone shows a part that nobody wrote");
                 };
                 let parts = self.devices[device]
                     .assembling
-                    .entry((reference, total))
+                    .entry((reference, from, total))
                     .or_default();
                 // The reference of an earlier message is used again.
                 if parts

@@ -33,6 +33,10 @@ pub(crate) struct Plan {
     pub(crate) long: u64,
     /// Whether the gateway has a database and stores messages.
     pub(crate) has_database: bool,
+    /// How many gateways there are.
+    pub(crate) nodes: usize,
+    /// After this time without a sign of life, a gateway takes over what the other one has.
+    pub(crate) node_timeout_ms: u64,
 }
 
 impl Plan {
@@ -84,6 +88,8 @@ impl Plan {
             to_phones: random.pick(&[500, 500, 100, 900]),
             long: random.pick(&[0, 150, 150, 500]),
             has_database: false,
+            nodes: 1,
+            node_timeout_ms: 10_000,
         }
     }
 
@@ -96,5 +102,11 @@ impl Plan {
             // An hour would be 700 attempts for each message.
             self.settings.validity = self.settings.validity.min(300);
         }
+    }
+
+    /// Two gateways with one database.
+    pub(crate) fn get_two_nodes(&mut self, chance: &mut Random) {
+        self.nodes = 2;
+        self.node_timeout_ms = chance.pick(&[10_000, 10_000, 20_000]);
     }
 }

@@ -54,10 +54,11 @@ impl Transactions {
         self.last
     }
 
-    /// How many RP-DATA to this person wait for their final response.
-    pub(crate) fn own_to(&self, identity: &str) -> usize {
+    /// How many RP-DATA of this gateway to this person wait for their final response.
+    pub(crate) fn own_to(&self, node: Address, identity: &str) -> usize {
         let own = |client: &&Client| {
             matches!(client.owner, Owner::Own(Some(_), _))
+                && client.from == node
                 && client.message.request_uri == identity
                 && client.message.body.first() == Some(&RP_DATA)
         };
@@ -76,9 +77,14 @@ impl Transactions {
         }
     }
 
-    /// The gateway has crashed: its requests are not repeated any more.
-    pub(crate) fn forget_own(&mut self) {
-        self.clients.retain(|_, client| client.from != GATEWAY);
+    /// This gateway has crashed: its requests are not repeated any more.
+    pub(crate) fn forget_own(&mut self, node: Address) {
+        self.clients.retain(|_, client| client.from != node);
+    }
+
+    /// Who has sent this request.
+    pub(crate) fn client_of(&self, transaction: u64) -> Option<Address> {
+        self.clients.get(&transaction).map(|client| client.from)
     }
 
     pub(crate) fn forget(&mut self, transaction: u64) {
@@ -97,6 +103,10 @@ impl World {
         timeout_ms: u64,
     ) -> u64 {
         let transaction = self.transactions.next_number();
+        let (from, to) = match from {
+            GATEWAY => (self.node, to),
+            _ => (from, self.balanced(from)),
+        };
         let client = Client {
             owner,
             from,
@@ -109,7 +119,7 @@ impl World {
         self.send_request(transaction);
         self.later(T1_MS, Event::Again(transaction));
         // tm's timers may end a little early.
-        let early = if from == GATEWAY {
+        let early = if self.is_gateway(from) {
             self.random.below(62)
         } else {
             0
@@ -130,6 +140,7 @@ impl World {
             to: client.to,
             transaction,
             content: Content::Request(client.message.clone()),
+            by: None,
         };
         self.send(datagram);
     }
@@ -185,7 +196,8 @@ impl World {
     fn completed(&mut self, owner: Owner, to: Address, status: u16) {
         match owner {
             Owner::Own(Some(exchange), attempt) => {
-                if !self.people[self.devices[to].person].is_phone {
+                let is_phone = self.people[self.devices[to].person].is_phone;
+                if !is_phone && !self.is_elsewhere(exchange) {
                     let subject = self.subject(exchange);
                     self.books.retry_answered(subject, to, status, self.now_ms);
                 }
@@ -204,7 +216,7 @@ impl World {
 
     /// The network takes a datagram: it may be lost, doubled, late.
     pub(crate) fn send(&mut self, datagram: Datagram) {
-        if datagram.from == GATEWAY && self.is_down() {
+        if self.is_gateway(datagram.from) && self.is_down() {
             return;
         }
         if self.random.per_mille(self.plan.lost) {
@@ -228,11 +240,17 @@ impl World {
 
     /// Answers a request.
     pub(crate) fn respond(&mut self, from: Address, to: Address, transaction: u64, status: u16) {
+        let (from, to) = match from {
+            GATEWAY => (self.node, to),
+            // To the gateway that has sent the request.
+            _ => (from, self.transactions.client_of(transaction).unwrap_or(to)),
+        };
         self.send(Datagram {
             from,
             to,
             transaction,
             content: Content::Response(status),
+            by: None,
         });
     }
 
@@ -243,14 +261,15 @@ impl World {
             to,
             transaction,
             content,
+            by,
         } = datagram;
-        if to == GATEWAY && self.is_down() {
+        if self.is_gateway(to) && self.is_down() {
             return;
         }
         match content {
             Content::Response(status) => self.responded(transaction, status),
-            Content::Request(message) if to == GATEWAY => {
-                self.gateway_gets(from, transaction, &message);
+            Content::Request(message) if self.is_gateway(to) => {
+                self.gateway_gets(from, transaction, &message, by);
             }
             Content::Request(message) => self.device_gets(to, transaction, &message),
         }
@@ -263,6 +282,7 @@ fn describe(datagram: &Datagram) -> String {
         to,
         transaction,
         content,
+        ..
     } = datagram;
     match content {
         Content::Request(message) => {

@@ -1,17 +1,18 @@
 //! The simulated world: time, the queue of what happens next, and who is in it.
 
 use std::cmp::Ordering;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashMap};
 use std::rc::Rc;
 
 use ipsmgw::exchange::{ExchangeKey, Now};
 
-use crate::books::Books;
+use crate::books::{Books, Subject};
 use crate::crash::Durable;
 use crate::database::Database;
 use crate::faults::Fault;
 use crate::host::Host;
 use crate::kamailio::Behind;
+use crate::nodes::{Elsewhere, Life};
 use crate::peers::{Deed, Device, Person};
 use crate::plan::Plan;
 use crate::random::Random;
@@ -32,6 +33,12 @@ pub(crate) const DATABASE_AWAY: u64 = 2_000_000;
 /// In seeds from here on, the memory of phones is full now and then.
 pub(crate) const FULL_PHONES: u64 = 3_000_000;
 
+/// In seeds from here on, there are two gateways with one database.
+pub(crate) const TWO_NODES: u64 = 4_000_000;
+
+/// Seeds of one world.
+const SEEDS: u64 = 1_000_000;
+
 /// A MESSAGE on the network, as far as anybody here reads it.
 #[derive(Clone, Default)]
 pub(crate) struct Message {
@@ -45,10 +52,10 @@ pub(crate) struct Message {
     pub(crate) body: Vec<u8>,
 }
 
-/// Where datagrams come from and go to: the gateway is 0, the devices follow.
+/// Where datagrams come from and go to: the gateway is 0, or 0 and 1 where there are two. The devices follow.
 pub(crate) type Address = usize;
 
-/// The gateway.
+/// The gateway: of two, the one that the balancer chooses.
 pub(crate) const GATEWAY: Address = 0;
 
 /// One datagram. A transaction is named by its client's number.
@@ -58,6 +65,8 @@ pub(crate) struct Datagram {
     pub(crate) to: Address,
     pub(crate) transaction: u64,
     pub(crate) content: Content,
+    /// The gateway that has passed it on to the other one.
+    pub(crate) by: Option<Address>,
 }
 
 #[derive(Clone)]
@@ -94,9 +103,24 @@ pub(crate) enum Event {
     Restarts,
     /// The database is away for so many milliseconds.
     DatabaseGoes(u64),
+    /// A gateway gives a sign of life, and looks for those of the other one; in this start of it.
+    Looks(u64),
+    /// The other gateway has answered this one.
+    Answered(u64),
+    /// The claims of a gateway are written; in this start of it.
+    Claims(u64),
+    /// A gateway stands still for so many milliseconds.
+    StandsStill(u64),
+    /// The gateways do not reach each other for so many milliseconds.
+    Parts(u64),
 }
 
 impl Event {
+    /// Whether gateways do this for ever.
+    const fn is_sign_of_life(&self) -> bool {
+        matches!(self, Self::Looks(_) | Self::Answered(_))
+    }
+
     const fn name(&self) -> u64 {
         match self {
             Self::Arrives(_) => 1,
@@ -112,6 +136,11 @@ impl Event {
             Self::Commits(_) => 11,
             Self::Restarts => 12,
             Self::DatabaseGoes(_) => 13,
+            Self::Looks(_) => 14,
+            Self::Answered(_) => 15,
+            Self::Claims(_) => 16,
+            Self::StandsStill(_) => 17,
+            Self::Parts(_) => 18,
         }
     }
 }
@@ -119,6 +148,8 @@ impl Event {
 struct Queued {
     at_ms: u64,
     number: u64,
+    /// The gateway at hand when it was put here.
+    node: Address,
     event: Event,
 }
 
@@ -181,6 +212,19 @@ pub(crate) struct World {
     pub(crate) has_crashed: bool,
     /// It has crashed, and has not started again.
     pub(crate) is_stopped: bool,
+    /// How often any gateway has crashed.
+    pub(crate) crashes: u64,
+    /// The gateway at hand, and what it knows of the other one.
+    pub(crate) node: Address,
+    pub(crate) life: Life,
+    /// The gateway that is not at hand, where there are two.
+    pub(crate) elsewhere: Option<Box<Elsewhere>>,
+    /// The gateways do not reach each other before this time.
+    pub(crate) parted_until_ms: u64,
+    /// What each open exchange is about.
+    pub(crate) subjects: HashMap<ExchangeKey, Subject>,
+    /// Events that are no signs of life.
+    pub(crate) events: u64,
     /// When the effect that is being carried out was decided: a slow process may be overtaken by what changes the decision.
     pub(crate) decided_ms: u64,
     traces: bool,
@@ -194,15 +238,20 @@ impl World {
         let mut random = Random::of(seed);
         let mut plan = Plan::of(&mut random, messages);
         let mut chance = Random::of(!seed);
+        let is_of = |world| seed / SEEDS == world / SEEDS;
         let durable = match seed >= WITH_DATABASE {
             true => {
                 plan.get_database(&mut chance);
-                let is_slow = (DATABASE_AWAY..FULL_PHONES).contains(&seed);
+                if is_of(TWO_NODES) {
+                    plan.get_two_nodes(&mut chance);
+                }
+                let is_slow = is_of(DATABASE_AWAY);
                 Durable::of(&mut chance, messages, is_slow)
             }
             false => Durable::default(),
         };
-        let host = Host::new(&plan, seed);
+        let host = Host::new(&plan, seed, 0);
+        let elsewhere = (plan.nodes > 1).then(|| Box::new(Elsewhere::new(&plan, seed)));
         let mut world = Self {
             now_ms: START_MS,
             steps: 0,
@@ -223,6 +272,13 @@ impl World {
             epoch: 0,
             has_crashed: false,
             is_stopped: false,
+            crashes: 0,
+            node: 0,
+            life: Life::default(),
+            elsewhere,
+            parted_until_ms: 0,
+            subjects: HashMap::new(),
+            events: 0,
             decided_ms: START_MS,
             traces,
             queue: BinaryHeap::new(),
@@ -234,10 +290,12 @@ impl World {
         if world.plan.has_database {
             world.people_go_away();
         }
-        match seed {
-            DATABASE_AWAY..FULL_PHONES => world.database_goes_away(),
-            FULL_PHONES.. => world.phones_are_full(),
-            _ => {}
+        if is_of(DATABASE_AWAY) {
+            world.database_goes_away();
+        } else if is_of(FULL_PHONES) {
+            world.phones_are_full();
+        } else if is_of(TWO_NODES) {
+            world.two_nodes();
         }
         world
     }
@@ -247,6 +305,18 @@ impl World {
         let most = (self.books.count() as u64 + 10) * MOST_EVENTS_PER_MESSAGE;
         while let Some(next) = self.queue.pop() {
             self.now_ms = next.at_ms;
+            self.goes_to(self.node_of(&next));
+            if self.life.is_still(self.now_ms) && self.is_of_node(&next.event) {
+                self.queued += 1;
+                self.queue.push(Queued {
+                    at_ms: self.life.still_until_ms,
+                    number: self.queued,
+                    node: self.node,
+                    event: next.event,
+                });
+                continue;
+            }
+            self.events -= u64::from(!next.event.is_sign_of_life());
             self.steps += 1;
             let mixed = (self.digest ^ next.at_ms ^ next.event.name() << 56).rotate_left(23);
             self.digest = mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
@@ -285,7 +355,40 @@ impl World {
             Event::Commits(epoch) => self.commits(epoch),
             Event::Restarts => self.restarts(),
             Event::DatabaseGoes(ms) => self.database_goes(ms),
+            Event::Looks(epoch) => self.looks(epoch),
+            Event::Answered(epoch) => self.other_has_answered(epoch),
+            Event::Claims(epoch) => self.claims(epoch),
+            Event::StandsStill(ms) => self.stands_still(ms),
+            Event::Parts(ms) => self.parts(ms),
         }
+    }
+
+    /// The gateway in which this happens.
+    fn node_of(&self, next: &Queued) -> Address {
+        match &next.event {
+            Event::Arrives(datagram) if self.is_gateway(datagram.to) => datagram.to,
+            _ => next.node,
+        }
+    }
+
+    /// Whether it does not happen while the gateway at hand stands still.
+    fn is_of_node(&self, event: &Event) -> bool {
+        match event {
+            Event::Arrives(datagram) => self.is_gateway(datagram.to),
+            Event::Again(transaction) | Event::TimesOut(transaction) => {
+                let client = self.transactions.client_of(*transaction);
+                client.is_some_and(|client| self.is_gateway(client))
+            }
+            Event::Peer(_) | Event::DatabaseGoes(_) | Event::StandsStill(_) | Event::Parts(_) => {
+                false
+            }
+            _ => true,
+        }
+    }
+
+    /// Whether this is the address of a gateway.
+    pub(crate) const fn is_gateway(&self, address: Address) -> bool {
+        address < self.plan.nodes
     }
 
     pub(crate) fn later(&mut self, milliseconds: u64, event: Event) {
@@ -294,16 +397,21 @@ impl World {
 
     pub(crate) fn at(&mut self, at_ms: u64, event: Event) {
         self.queued += 1;
+        self.events += u64::from(!event.is_sign_of_life());
         self.queue.push(Queued {
             at_ms,
             number: self.queued,
+            node: self.node,
             event,
         });
     }
 
     /// The clocks, as the core reads them.
     pub(crate) fn now(&self) -> Now {
-        now_of(self.now_ms)
+        Now {
+            is_cut_off: self.is_cut_off(),
+            ..now_of(self.now_ms)
+        }
     }
 
     /// A line of the trace.
@@ -311,10 +419,14 @@ impl World {
         if self.traces {
             let ms = self.now_ms - START_MS;
             println!(
-                "{:>7} {:>5}.{:03}  {}",
+                "{:>7} {:>5}.{:03} {} {}",
                 self.steps,
                 ms / 1000,
                 ms % 1000,
+                match self.plan.nodes {
+                    1 => "",
+                    _ => ["first:", "second:"][self.node],
+                },
                 what()
             );
         }

@@ -3,6 +3,7 @@
 use ipsmgw::interwork::Ending;
 
 use super::{Book, Books, Subject};
+use crate::world::Address;
 
 impl Books {
     /// The database has the message, with the parts that it completes.
@@ -37,16 +38,18 @@ impl Books {
     }
 
     /// The gateway does not know any more what became of this in the meantime.
-    pub(crate) fn is_taken_up(&mut self, subject: Subject) {
+    pub(crate) fn is_taken_up(&mut self, subject: Subject, node: Address) {
         if let Subject::InstantMessage(number, part) = subject
             && let Some(im) = self.im_mut(number)
         {
+            im.nodes.insert(node);
             im.acked.remove(&part);
             im.endings.clear();
         }
         if let Subject::ShortMessage(number, part) = subject
             && let Some(sm) = self.sm_mut(number)
         {
+            sm.is_at(node);
             sm.parts[part].has_ended = false;
         }
     }
@@ -60,20 +63,29 @@ impl Books {
         }
     }
 
-    /// The gateway has crashed. The database has these.
-    pub(crate) fn crash(&mut self, kept: &[Subject], at_ms: u64) {
+    /// This gateway has crashed. The database has these of it, or of nobody, and those of another gateway.
+    pub(crate) fn crash(
+        &mut self,
+        kept: &[Subject],
+        elsewhere: &[Subject],
+        node: Address,
+        at_ms: u64,
+    ) {
         for subject in kept {
             // What was under way may have been committed.
             self.is_durable_as_a_whole(*subject);
-            self.is_taken_up(*subject);
+            self.is_taken_up(*subject, node);
         }
         let is_kept = |number| {
             let of_number = |subject: &Subject| matches!(subject, Subject::InstantMessage(of, _) if *of == number);
-            kept.iter().any(of_number)
+            kept.iter().chain(elsewhere).any(of_number)
         };
         let mut lost = 0;
         for (number, book) in self.books.iter_mut().enumerate() {
             match book {
+                // It has not been at this gateway.
+                Book::InstantMessage(im) if !im.nodes.is_empty() && !im.nodes.contains(&node) => {}
+                Book::ShortMessage(sm) if !sm.nodes.is_empty() && !sm.nodes.contains(&node) => {}
                 Book::InstantMessage(im) => {
                     if im.arrived_ms.is_some() && im.told.is_none() {
                         // Its sender asks again, or gives up.
@@ -90,28 +102,13 @@ impl Books {
                         lost += 1;
                     }
                 }
-                Book::ShortMessage(sm) => {
-                    sm.confirmed.clear();
-                    sm.remembered_at = None;
-                    let was_asked = sm.parts.iter().any(|part| !part.requests.is_empty());
-                    sm.forgotten += usize::from(was_asked);
-                    for part in &mut sm.parts {
-                        part.completes = false;
-                        if part.is_acked && !part.is_durable && part.status_reports.is_empty() {
-                            part.is_excused = true;
-                        }
-                        for request in &mut part.requests {
-                            request.told_before = request.told.take().or(request.told_before);
-                            request.reports.clear();
-                        }
-                    }
-                }
+                Book::ShortMessage(sm) => sm.is_news(),
             }
         }
         for _ in 0..lost {
             self.explain("a notification that was owed in memory alone is lost with a crash");
         }
-        self.by_reference.clear();
-        self.order.clear();
+        self.by_reference.retain(|(of, ..), _| *of != node);
+        self.order.retain(|(of, _), _| *of != node);
     }
 }

@@ -12,6 +12,8 @@ pub(crate) struct Im {
     pub(crate) device: Address,
     /// The recipient's place among the people.
     pub(crate) recipient: usize,
+    /// The gateways that it has been at.
+    pub(super) nodes: BTreeSet<Address>,
     pub(crate) text: String,
     /// Notifications of delivery, of failure, of processing.
     pub(super) wants: (bool, bool, bool),
@@ -62,6 +64,7 @@ impl Im {
         Self {
             device,
             recipient,
+            nodes: BTreeSet::new(),
             text,
             wants,
             expires,
@@ -140,7 +143,12 @@ impl Im {
 
 impl Books {
     /// The message of this Call-ID is at the gateway.
-    pub(crate) fn instant_message_arrives(&mut self, call_id: &str, at_ms: u64) -> Subject {
+    pub(crate) fn instant_message_arrives(
+        &mut self,
+        call_id: &str,
+        node: Address,
+        at_ms: u64,
+    ) -> Subject {
         let number = super::instant_message_named(call_id);
         let Some(im) = number.and_then(|number| self.im_mut(number)) else {
             return Subject::Unknown;
@@ -153,6 +161,7 @@ impl Books {
                 .extend(im.told.take().map(|(status, _)| status));
         }
         im.has_arrived = true;
+        im.nodes.insert(node);
         im.arrived_ms = Some(at_ms);
         number.map_or(Subject::Unknown, |number| {
             Subject::InstantMessage(number, 0)

@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 use ipsmgw::interwork::Counter;
 
 use crate::random::Random;
+use crate::world::Address;
 
 pub(crate) use im::Im;
 pub(crate) use sm::{Sm, SmPart};
@@ -57,10 +58,10 @@ pub(crate) struct Books {
     reports: Vec<Report>,
     /// The Call-IDs of RP-DATA that went out, for phones that mix them up.
     rp_data: Vec<String>,
-    /// The message that an RP-Message Reference to a phone was used for last.
-    by_reference: HashMap<(String, u8), Subject>,
-    /// To each phone: the serial number of the exchange whose RP-DATA went out first the last time.
-    pub(crate) order: HashMap<String, u64>,
+    /// The message that a gateway has used an RP-Message Reference to a phone for last.
+    by_reference: HashMap<(Address, String, u8), Subject>,
+    /// From a gateway to each phone: the serial number of the exchange whose RP-DATA went out first the last time.
+    pub(crate) order: HashMap<(Address, String), u64>,
     /// How many outcomes the gateway has remembered.
     outcomes: u64,
     counters: BTreeMap<&'static str, u64>,
@@ -167,13 +168,14 @@ impl Books {
     }
 
     /// A report is at the gateway. What it seems to be about may be another message than the one that the phone means.
-    pub(crate) fn report_arrives(&mut self, call_id: &str) {
+    pub(crate) fn report_arrives(&mut self, call_id: &str, node: Address) {
         let Some(report) = self.report_named(call_id) else {
             return;
         };
         report.has_arrived = true;
         let (about, fits, by_reference) = (report.about, report.fits, report.by_reference.clone());
-        let by_reference = by_reference.and_then(|key| self.by_reference.get(&key).copied());
+        let by_reference = by_reference
+            .and_then(|(phone, rp_mr)| self.by_reference.get(&(node, phone, rp_mr)).copied());
         let is_wrong = fits != Subject::Unknown;
         for other in [Some(fits), by_reference].into_iter().flatten() {
             if let Subject::InstantMessage(number, _) = other
@@ -185,8 +187,17 @@ impl Books {
         }
     }
 
-    /// The gateway has taken the report.
-    pub(crate) fn report_taken(&mut self, call_id: &str, at_ms: u64) {
+    /// The gateway has taken the report: of several gateways this one, which knows its own RP-Message References alone.
+    pub(crate) fn report_taken(&mut self, call_id: &str, node: Option<Address>, at_ms: u64) {
+        let Some(report) = self.report_named(call_id) else {
+            return;
+        };
+        if let (Some(node), Some((phone, rp_mr))) = (node, report.by_reference.clone()) {
+            let about = report.about;
+            if self.by_reference.get(&(node, phone, rp_mr)) != Some(&about) {
+                return;
+            }
+        }
         let Some(report) = self.report_named(call_id) else {
             return;
         };
@@ -207,9 +218,11 @@ impl Books {
         phone: &str,
         rp_mr: u8,
         subject: Subject,
+        node: Address,
     ) {
         self.rp_data.push(call_id.to_owned());
-        self.by_reference.insert((phone.to_owned(), rp_mr), subject);
+        self.by_reference
+            .insert((node, phone.to_owned(), rp_mr), subject);
     }
 
     /// Another RP-DATA than this one.

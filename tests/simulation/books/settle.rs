@@ -8,20 +8,13 @@ use crate::world::World;
 impl World {
     /// Checks the books when nothing happens any more.
     pub(crate) fn settle(&mut self) {
+        self.with_each(Self::nothing_is_left);
+        self.note(|| format!("rows: {:?}", self.database.keys()));
         let left = [
-            ("exchanges", self.host.table.open()),
-            ("senders with a share", self.host.table.senders() as usize),
-            ("transactions of the gateway", self.host.servers.len()),
             ("requests without an end", self.transactions.count()),
-            ("steps that are half done", self.host.jobs.len()),
             ("rows of the database", self.database.left().0),
-            ("changes for the database", self.database.left().1),
         ];
-        for (what, count) in left {
-            if count > 0 {
-                self.break_promise(format!("{count} {what} are left over"));
-            }
-        }
+        self.are_none(&left);
         let is_full = [Counter::Full, Counter::SenderFull, Counter::ReportLost]
             .iter()
             .any(|counter| self.books.count_of(*counter) > 0);
@@ -33,6 +26,31 @@ impl World {
             };
             if let Some(broken) = broken {
                 self.break_promise(format!("{number}: {broken}"));
+            }
+        }
+    }
+}
+
+/// What no gateway has any more.
+impl World {
+    fn nothing_is_left(&mut self) {
+        for exchange in self.host.table.keys(self.now_ms) {
+            self.note(|| format!("{} is left over", exchange.serial()));
+        }
+        let left = [
+            ("exchanges", self.host.table.open()),
+            ("senders with a share", self.host.table.senders() as usize),
+            ("transactions of the gateway", self.host.servers.len()),
+            ("steps that are half done", self.host.jobs.len()),
+            ("changes for the database", self.database.left().1),
+        ];
+        self.are_none(&left);
+    }
+
+    fn are_none(&mut self, left: &[(&str, usize)]) {
+        for (what, count) in left {
+            if *count > 0 {
+                self.break_promise(format!("{count} {what} are left over"));
             }
         }
     }

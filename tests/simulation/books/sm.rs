@@ -11,6 +11,12 @@ pub(crate) struct Sm {
     pub(crate) device: Address,
     /// The recipient's place among the people.
     pub(crate) recipient: usize,
+    /// The gateways that it has been at.
+    pub(super) nodes: BTreeSet<Address>,
+    /// The one that it was at last.
+    last_node: Option<Address>,
+    /// A gateway has it now that knows nothing of what became of it at the other one.
+    pub(super) is_moved: bool,
     pub(super) text: String,
     pub(crate) parts: Vec<SmPart>,
     /// Whether the phone wants status reports.
@@ -107,6 +113,9 @@ impl Sm {
         Self {
             device,
             recipient,
+            nodes: BTreeSet::new(),
+            last_node: None,
+            is_moved: false,
             text,
             parts,
             asks,
@@ -123,6 +132,37 @@ impl Sm {
             relayed: 0,
             again: BTreeMap::new(),
             remembered_at: None,
+        }
+    }
+
+    /// It is at this gateway.
+    pub(super) fn is_at(&mut self, node: Address) {
+        self.nodes.insert(node);
+        if self
+            .last_node
+            .replace(node)
+            .is_some_and(|last| last != node)
+        {
+            self.is_moved = true;
+            self.is_news();
+        }
+    }
+
+    /// The gateway has forgotten it in a crash, or it is another gateway.
+    pub(super) fn is_news(&mut self) {
+        self.confirmed.clear();
+        self.remembered_at = None;
+        let was_asked = self.parts.iter().any(|part| !part.requests.is_empty());
+        self.forgotten += usize::from(was_asked);
+        for part in &mut self.parts {
+            part.completes = false;
+            if part.is_acked && !part.is_durable && part.status_reports.is_empty() {
+                part.is_excused = true;
+            }
+            for request in &mut part.requests {
+                request.told_before = request.told.take().or(request.told_before);
+                request.reports.clear();
+            }
         }
     }
 
@@ -175,12 +215,13 @@ impl SmPart {
 
 impl Books {
     /// A request of a phone is at the gateway.
-    pub(crate) fn submission_arrives(&mut self, call_id: &str) -> Subject {
+    pub(crate) fn submission_arrives(&mut self, call_id: &str, node: Address) -> Subject {
         let named = request_named(call_id);
         let Some((number, part, request)) = named else {
             return Subject::Unknown;
         };
         if let Some(sm) = self.sm_mut(number) {
+            sm.is_at(node);
             let request = &mut sm.parts[part].requests[request];
             // Its transaction is gone with a crash. A report that it has may be about an earlier copy.
             request.has_copies |= request.told.is_none() && request.told_before.is_some();

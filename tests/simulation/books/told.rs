@@ -48,12 +48,19 @@ impl World {
         let Some(im) = self.books.im_mut(number) else {
             return;
         };
-        if im.told.replace((status, now_ms)).is_some() {
+        let before = im.told.replace((status, now_ms));
+        if let Some((before, _)) = before.filter(|_| im.nodes.len() > 1 && im.came_again > 0) {
+            // It was at both gateways.
+            im.told_before.push(before);
+        } else if before.is_some() {
             return self.break_promise(format!("{number}: its sender gets two final responses"));
         }
         if im
             .arrived_ms
             .is_none_or(|arrived_ms| now_ms > arrived_ms + hold_ms + LATE_MS)
+            && !im
+                .arrived_ms
+                .is_some_and(|arrived_ms| self.life.stood_since(arrived_ms))
         {
             return self.break_promise(format!("{number}: its sender is answered too late"));
         }
@@ -92,18 +99,20 @@ impl World {
         let call_id = message.call_id.clone().unwrap_or_default();
         let rp_mr = message.body.get(1).copied().unwrap_or(0);
         self.books
-            .rp_data_is_sent(&call_id, &message.identity, rp_mr, subject);
+            .rp_data_is_sent(&call_id, &message.identity, rp_mr, subject, self.node);
         let begins = !matches!(subject, Subject::InstantMessage(_, 1..));
-        if attempt == 1 && begins {
-            let last = self
-                .books
-                .order
-                .insert(message.identity.clone(), exchange.serial());
+        let is_taken_over =
+            exchange.node() != self.number() || exchange.serial() < self.host.first_serial;
+        if attempt == 1 && begins && !(self.plan.nodes > 1 && is_taken_over) {
+            let phone = (self.node, message.identity.clone());
+            let last = self.books.order.insert(phone, exchange.serial());
             if last.is_some_and(|last| last >= exchange.serial()) {
                 return self.break_promise("a message overtakes another one to the same phone");
             }
         }
-        if self.transactions.own_to(&message.identity) > 0 {
+        if self.transactions.own_to(self.node, &message.identity) > 0
+            && !self.life.is_confused(self.now_ms)
+        {
             return self.break_promise("two RP-DATA are on their way to one phone");
         }
         match subject {
@@ -149,14 +158,14 @@ impl World {
                 return self.books.fits_several(several, exchange.serial());
             }
         };
-        let (decided_ms, epoch) = (self.decided_ms, self.epoch);
+        let (decided_ms, crashes) = (self.decided_ms, self.crashes);
         let Some(sm) = self.books.sm_mut(number) else {
             return;
         };
         let (is_shown, is_confirmed) = (sm.is_shown(), sm.was_confirmed(decided_ms));
         let in_pieces = sm.in_pieces.contains(&part);
-        let most = match epoch {
-            0 => 1 + sm.forgotten,
+        let most = match crashes {
+            0 if !sm.is_moved => 1 + sm.forgotten,
             // Each crash may cut off the news that one was sent.
             _ => 1 + sm.parts[part].requests.len() + sm.forgotten,
         };
@@ -239,12 +248,19 @@ impl World {
             return;
         };
         // Behind a crash, the database had it.
-        is_forgotten |= sm.forgotten > 0 && sm.remembered_at.is_none();
+        is_forgotten |= sm.forgotten > 0 && sm.remembered_at.is_none() || sm.is_moved;
         let (is_shown, is_confirmed) = (sm.is_shown(), sm.was_confirmed(decided_ms));
         let (is_single, was_stored) = (sm.parts.len() == 1, sm.stored > 0);
         let part = &mut sm.parts[place];
         let request = &mut part.requests[request];
         let told = request.told.or(request.told_before);
+        if told.is_none() && self.life.is_confused(self.now_ms) {
+            // Behind a stand, the timers of the gateway are earlier than those of tm.
+            request.reports.push(message.body.clone());
+            return self
+                .books
+                .explain("a report before the response: the gateway stood still");
+        }
         let is_other = request
             .reports
             .first()
@@ -316,7 +332,7 @@ impl World {
             Disposition::Delivery(_) => 1,
             _ => 2,
         };
-        let epoch = self.epoch;
+        let crashes = self.crashes;
         let Some((number, im)) =
             number.and_then(|number: usize| Some((number, self.books.im_mut(number)?)))
         else {
@@ -330,7 +346,7 @@ impl World {
         let was_acked = im.was_acked(self.decided_ms);
         let (is_shown, is_confused) = (im.is_shown(), im.is_confused);
         let im_came_again = im.came_again;
-        let was_kept = im.is_durable && epoch > 0;
+        let was_kept = im.is_durable && crashes > 0;
         let came_again = im.notified[disposition].len() <= 1 + im.came_again;
         let what = ["delivered", "failed", "processed"][disposition];
         if !is_wanted {

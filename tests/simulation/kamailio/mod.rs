@@ -15,6 +15,7 @@ use ipsmgw::exchange::{
 use ipsmgw::interwork::{Gateway, Input, Step, replaced_by_stored, stands_for};
 
 use state::exchanges::{self, LockedExchanges, Node, OpenExchanges};
+pub(crate) use state::other_nodes::Answer;
 use state::table::Bounds;
 use sys::sharing::Heap;
 
@@ -46,8 +47,12 @@ impl BuildHasher for Hasher {
 /// What the database is to take over of a commit.
 #[derive(Clone, Copy)]
 pub(crate) enum Behind {
+    /// The exchange is open: its row is written, which may be there.
+    Opened(ExchangeKey),
     /// The exchange has changed: its row is written.
     Changed(ExchangeKey),
+    /// The exchange has left memory: its row says so.
+    Released(ExchangeKey),
     /// The exchange has ended, or is not kept any more: its row goes.
     Ended(ExchangeKey),
 }
@@ -67,21 +72,22 @@ pub(crate) enum At<'a> {
 }
 
 impl Table {
-    /// The table of the host's first start (0), or of a later one.
+    /// The table of the host's first start (0), or of a later one; the host is this node, and perhaps one of several.
     pub(crate) fn new(
         (places, per_chain, per_sender): (u32, u32, u32),
         start_ms: u64,
         start: u64,
+        (number, is_one_of_several): (u16, bool),
     ) -> Self {
-        START.set(start);
+        START.set(2 * start + u64::from(number - 1));
         let bounds = Bounds {
             places,
             per_chain,
             per_sender,
         };
         let node = Node {
-            number: 1,
-            is_one_of_several: false,
+            number,
+            is_one_of_several,
         };
         Self(OpenExchanges::new(bounds, start_ms, node).expect("the heap is large enough"))
     }
@@ -183,6 +189,12 @@ impl Table {
         self.0.open().count()
     }
 
+    /// The open exchanges.
+    pub(crate) fn keys(&self, now_ms: u64) -> Vec<ExchangeKey> {
+        let key = |place| Some(self.0.lock_open(place, now_ms)?.1);
+        self.0.open().filter_map(key).collect()
+    }
+
     /// How many senders have something open.
     pub(crate) fn senders(&self) -> u32 {
         self.0.senders()
@@ -199,13 +211,11 @@ fn decide_in(
     let mut step = gateway.handle(input, now, &mut locked);
     meddle(&mut step);
     let behind = locked.commit(&step.changes);
-    let behind = behind.into_iter().filter_map(|change| match change {
-        exchanges::Behind::Opened(key) | exchanges::Behind::Changed(key) => {
-            Some(Behind::Changed(key))
-        }
-        exchanges::Behind::Ended(key) => Some(Behind::Ended(key)),
-        // Rows of the simulation do not tell which exchanges are in memory.
-        exchanges::Behind::Released(_) => None,
+    let behind = behind.into_iter().map(|change| match change {
+        exchanges::Behind::Opened(key) => Behind::Opened(key),
+        exchanges::Behind::Changed(key) => Behind::Changed(key),
+        exchanges::Behind::Ended(key) => Behind::Ended(key),
+        exchanges::Behind::Released(key) => Behind::Released(key),
     });
     (step, behind.collect())
 }

@@ -2,6 +2,8 @@
 
 #[path = "../../../src/kamailio/state/exchanges/mod.rs"]
 pub(super) mod exchanges;
+#[path = "../../../src/kamailio/state/other_nodes.rs"]
+pub(super) mod other_nodes;
 #[path = "../../../src/kamailio/state/shares.rs"]
 mod shares;
 #[path = "../../../src/kamailio/state/table/mod.rs"]
