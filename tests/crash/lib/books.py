@@ -122,14 +122,12 @@ class Books:
 
     def unexplained(self, message, times):
         """How many of these came though nothing explains it. A message comes once, and once more for each crash before that, which cut off a
-        report or the deletion of a row. Of several nodes, one that died may have left a message that its sender has sent again: each
-        request that was sent again because of a crash is a message of its own, and so is one that SIP sent again to a node that had
-        just started."""
+        report or the deletion of a row. A request that SIP sends again to a gateway that has just started is a message of its own: that
+        of the last start may be in the database. Of several nodes, so is each request that its sender sent again because of a crash."""
         begin, told = message.sent[0][0], message.told_at or float("inf")
-        also = []
+        also = [started for _, started in self.kills if begin <= started <= told]
         if self.has_nodes:
             requests = [at for at, _ in message.sent]
-            also = [at for before, at in zip(requests, requests[1:]) if self.was_killed(before, at)]
-            also += [started for _, started in self.kills if begin <= started <= told]
+            also += [at for before, at in zip(requests, requests[1:]) if self.was_killed(before, at)]
         allowed = (1 + self.crashes(begin, at) + sum(other <= at for other in also) for at in times)
         return sum(number > most for number, most in enumerate(allowed, 1))

@@ -94,8 +94,9 @@ class Charged:
             most = len(it.sent) + books.crashes(it.sent[0][0], it.told_at) if is_promise else 1
             if submissions == deliveries and 1 <= submissions <= most:
                 continue
-            # The record of a promise waits in the database; that of the rest in memory.
-            if (not is_promise or it.status == 200 or it.is_of("smstore", "list")) and books.was_killed(it.sent[0][0], max([it.told_at, *it.got]) + RECORD_LAG):
+            # The record of a promise waits in the database; that of a message whose outcome was its answer, in memory.
+            at_once = not is_promise or it.status == 200 or it.is_of("smstore") and it.got[0] <= it.told_at
+            if at_once and books.was_killed(it.sent[0][0], max([it.told_at, *it.got]) + RECORD_LAG):
                 late += 1
                 continue
             wrong[is_promise].append(f"submissions {submissions}, deliveries {deliveries}; {books.story(it)}")
