@@ -40,7 +40,7 @@ parameters! {
     concat_timeout: Number(120, 1..=3600, "a number of seconds"),
         "seconds for all parts of a long short message to arrive";
     concat_incomplete: Word("deliver", ["deliver", "drop"]),
-        "parts whose other parts did not arrive: `\"deliver\"` sends them as one instant message with a mark for each gap, `\"drop\"` drops them";
+        "parts whose other parts did not arrive: `\"deliver\"` sends them as one instant message with a mark for each gap (with `store_table` they are stored first), `\"drop\"` drops them";
     sender_without_number: Word("alphanumeric", ["alphanumeric", "reject"]),
         "TP-OA for a sender without a number: `\"alphanumeric\"`, the name (up to 11 characters, no answer possible); `\"reject\"`, the message gets `403`";
     anonymous: Text("Anonymous"),
