@@ -17,6 +17,8 @@ mod peers;
 mod phone;
 mod plan;
 mod random;
+mod requests;
+mod servers;
 mod texts;
 mod transactions;
 mod world;
