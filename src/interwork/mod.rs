@@ -30,6 +30,7 @@ mod input;
 mod list;
 mod make;
 pub mod msrp;
+mod nodes;
 mod read;
 mod reason;
 mod refusal;
@@ -58,6 +59,7 @@ pub use input::{
     RpReport, SmIn, SmToStore, StatusReportIn, StatusReportOut, TranslatedDelivery, TranslatedIm,
     TranslatedSm,
 };
+pub use nodes::{FoundPart, PARTS_MOVE_MS, PartMove, joined_elsewhere};
 pub use read::classify::Class;
 pub use read::field::{FieldValue, MessageField};
 pub use reason::Reason;

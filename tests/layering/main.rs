@@ -26,7 +26,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 /// The rooms of `interwork`, and the files beside them. A room imports only from those above it, and not from another one
 /// of its line.
 const INTERWORK: &[&[&str]] = &[
-    &["counter", "ended", "reason", "unsent"],
+    &["counter", "ended", "nodes", "reason", "unsent"],
     &["charging"],
     &["rules"],
     &["gateway", "input"],

@@ -12,7 +12,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::base::Text;
 use crate::exchange::{Exchange, ExchangeKey, Store as _, Stored, Texts, decode};
-use crate::interwork::Input;
+use crate::interwork::{Input, PARTS_MOVE_MS};
 
 use super::decide::decide_in;
 use super::execute::{Context, execute};
@@ -45,10 +45,6 @@ const ANSWER_MS: u64 = 2_000;
 
 /// How many exchanges are taken over at once.
 const GROUP: usize = 256;
-
-/// Milliseconds after the death or return of a node in which parts may still come to the wrong node: SIP sends a request to a dead node again
-/// for so long.
-const PARTS_MOVE_MS: u64 = 40_000;
 
 /// When so many exchanges have no place, the others are not tried before the next look.
 const MOST_REFUSED: usize = 16;

@@ -2,8 +2,9 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::other_nodes::{Answer, OtherNode, next_holder, weight};
+use super::other_nodes::{Answer, OtherNode, next_holder};
 use crate::exchange::ExchangeKey;
+use crate::interwork::joined_elsewhere;
 use crate::kamailio::sys::clock;
 use crate::kamailio::sys::sharing::{AtomicU64, Guarded, Memory, Shm, ShmBox, plain};
 
@@ -144,13 +145,12 @@ impl Nodes {
         next_holder(0, self.node(), source, self.others())
     }
 
-    /// The node that joins the parts of this sender's long messages, if it is another one. All nodes choose the same
-    /// node, if they agree on which nodes live. Each choice has a greater weight than the one before, so no message
-    /// goes in a circle.
+    /// The node that joins the parts of this sender's long messages, if it is another one.
     pub(crate) fn that_joins(&self, sender: &str) -> Option<OtherNode> {
-        let others = self.others().into_iter().filter(|other| other.is_alive);
-        let best = others.max_by_key(|other| weight(sender, other.number))?;
-        (weight(sender, best.number) > weight(sender, self.node())).then_some(best)
+        let others = self.others();
+        let living = others.iter().filter(|other| other.is_alive);
+        let number = joined_elsewhere(sender, self.node(), living.map(|other| other.number))?;
+        others.into_iter().find(|other| other.number == number)
     }
 
     /// The other nodes that are known.

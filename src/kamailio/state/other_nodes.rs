@@ -1,7 +1,5 @@
 //! What a node concludes from the state of the other nodes: which of them has an exchange, and whether they may have taken over its own.
 
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-
 use crate::base::Text;
 use crate::kamailio::sys::sharing::plain;
 
@@ -49,13 +47,6 @@ impl Answer {
 
 plain!(struct OtherNode { number, uri, is_alive });
 plain!(struct Answer { number, at_ms, unbroken_ms });
-
-/// Of all living nodes, the one with the greatest weight joins the parts of a sender.
-pub(super) fn weight(sender: &str, node: u16) -> (u64, u16) {
-    let mut digest = DefaultHasher::new();
-    (sender, node).hash(&mut digest);
-    (digest.finish(), node)
-}
 
 /// Whether a node has this URI. `source` is where a message came from: `sip:ADDRESS:PORT;transport=...`.
 fn is_at(node: &OtherNode, source: &str) -> bool {

@@ -7,7 +7,7 @@ use super::{Claimed, take_up_claimed};
 use crate::exchange::{
     Exchange, ExchangeKey, Identity, Kind, Store as _, Stored, Texts, decode, identity_in,
 };
-use crate::interwork::Input;
+use crate::interwork::{FoundPart, Input, PartMove};
 use crate::kamailio::engine::decide::decide_in;
 use crate::kamailio::engine::execute::{Context, execute};
 use crate::kamailio::state::exchanges::Locked;
@@ -49,20 +49,26 @@ fn identity_of(texts: &Texts) -> Option<Identity> {
     identity_in(Kind::KeptPart, texts)
 }
 
-/// Leaves the parts that another node joins to that node. They are here because the other node was dead, or this node did not know yet
-/// that it lives.
+/// Whether this node joins the parts of the sender of this one; none: the record is damaged.
+fn is_joined_here(nodes: &Nodes, part: &Texts) -> Option<bool> {
+    let identity = identity_of(part)?;
+    Some(nodes.that_joins(identity.as_str()).is_none())
+}
+
+/// Leaves the parts that another node joins to that node.
 fn hand_over(nodes: &Nodes) {
     each(|locked, exchange, _| {
-        let identity = locked.texts(exchange).and_then(|texts| identity_of(&texts));
-        if identity.is_some_and(|identity| nodes.that_joins(identity.as_str()).is_some()) {
+        let texts = locked.texts(exchange);
+        let is_joined_here = texts.and_then(|texts| is_joined_here(nodes, &texts));
+        let part = is_joined_here.map(|is_joined_here| FoundPart::InMemory { is_joined_here });
+        if part.is_some_and(|part| part.moves() == PartMove::HandedOver) {
             let step = decide_in(locked, Input::HandOver { exchange }, now());
             execute(step, Context::Nothing);
         }
     });
 }
 
-/// Removes the rows of parts at other nodes whose messages this node has delivered: SIP has sent the sender's request again to a node that
-/// was dead, and the sender has repeated the part to this one meanwhile.
+/// Removes the rows of parts at other nodes whose messages this node has delivered.
 fn remove_delivered(storage: &Storage, nodes: &Nodes) -> Result<(), DatabaseError> {
     let now_ms = now().unix_ms;
     let mut delivered = Vec::new();
@@ -70,12 +76,13 @@ fn remove_delivered(storage: &Storage, nodes: &Nodes) -> Result<(), DatabaseErro
         storage.rows.parts_at(other.number, |key, record| {
             if let Ok((Exchange::KeptPart(part), texts)) = decode(key, record)
                 && let Some(identity) = identity_of(&texts)
-                && state()
-                    .table
-                    .lock(identity.as_str(), now_ms)
-                    .has_part(part.digest, now_ms)
             {
-                delivered.push(RowChange::Remove(key, other.number));
+                let sender = state().table.lock(identity.as_str(), now_ms);
+                let is_delivered_here = sender.has_part(part.digest, now_ms);
+                let part = FoundPart::AtLivingNode { is_delivered_here };
+                if part.moves() == PartMove::Removed {
+                    delivered.push(RowChange::Remove(key, other.number));
+                }
             }
         })?;
     }
@@ -90,7 +97,8 @@ fn forget_removed(storage: &Storage, nodes: &Nodes) -> Result<(), DatabaseError>
     // A part in memory that is stored had its row before the rows are read.
     let mut stored = Vec::new();
     each(|_, key, is_stored| {
-        if is_stored == Stored::Yes {
+        let without_row = FoundPart::WithoutRow { stored: is_stored };
+        if without_row.moves() == PartMove::Forgotten {
             stored.push(key);
         }
     });
@@ -122,9 +130,10 @@ fn take_left(
         left.push((key, decode(key, record).ok()));
     })?;
     left.retain(|(_, part)| {
-        let part = part.as_ref();
-        let identity = part.and_then(|(_, texts)| identity_of(texts));
-        identity.is_some_and(|identity| nodes.that_joins(identity.as_str()).is_none())
+        let texts = part.as_ref().map(|(_, texts)| texts);
+        let is_joined_here = texts.and_then(|texts| is_joined_here(nodes, texts));
+        let part = is_joined_here.map(|is_joined_here| FoundPart::Left { is_joined_here });
+        part.is_some_and(|part| part.moves() == PartMove::TakenUp)
     });
     if left.is_empty() {
         return Ok(());
