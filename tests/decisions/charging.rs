@@ -5,7 +5,7 @@ mod instant_messages;
 mod refusals;
 mod short_messages;
 
-use ipsmgw::exchange::{ExchangeKey, ReplyTo};
+use ipsmgw::exchange::ReplyTo;
 use ipsmgw::interwork::{
     Charged, ChargingRecord, ChargingValue, Counter, Effect, Input, Interworking, Refusal,
     RefusedMessage, Settings,
@@ -67,22 +67,12 @@ fn check_fields(record: &ChargingRecord, expected: &[(&str, &str)]) {
     }
 }
 
-/// The IM side answers, and the sender gets its `202`.
-fn answered(world: &mut World, exchange: ExchangeKey, status: u16) {
-    world.handle(Input::ImAnswered { exchange, status });
-    world.handle(Input::FinalSent {
-        exchange,
-        status: 202,
-        open: 0,
-    });
-}
-
 #[test]
 fn fields_of_a_short_message() {
     let mut world = World::new();
     let exchange = world.relay(&from_phone(ALICE, &asking_sm(1)));
     world.now.unix += 3;
-    answered(&mut world, exchange, 200);
+    world.client_answers(exchange, 200);
     let records = world.books.take();
     let [submission, delivery] = &records[..] else {
         panic!("{} records", records.len())
@@ -320,7 +310,7 @@ fn status_reports() {
     let mut world = World::new();
     let exchange = world.relay(&from_phone(ALICE, &asking_sm(1)));
     world.store.max = 1;
-    answered(&mut world, exchange, 200);
+    world.client_answers(exchange, 200);
     world.books.take();
     world.leg(exchange, 200);
     check(&mut world, &["report sm_to_im failed st 0"]);

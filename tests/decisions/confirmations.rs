@@ -219,12 +219,7 @@ fn delivered_notification_outweighs_the_response() {
         let mut world = World::new();
         let (exchange, message_id) = relayed(&mut world);
         world.report(&from_bob(&imdn(&message_id, DELIVERED)));
-        world.handle(Input::ImAnswered { exchange, status });
-        let done = world.handle(Input::FinalSent {
-            exchange,
-            status: 202,
-            open: 0,
-        });
+        let done = world.client_answers(exchange, status);
         assert!(done.again.is_empty());
         assert_eq!(done.message().body[0], 0x03, "{status}");
         assert_eq!(tp_st(&world.leg(exchange, 200)), 0x00, "{status}");
@@ -357,15 +352,7 @@ fn notification_without_cpim() {
     // On a message of our own, by its Call-ID.
     let mut world = World::new();
     let exchange = world.relay(&to_cpim(&asking(1)));
-    world.handle(Input::ImAnswered {
-        exchange,
-        status: 415,
-    });
-    let done = world.handle(Input::FinalSent {
-        exchange,
-        status: 202,
-        open: 0,
-    });
+    let done = world.client_answers(exchange, 415);
     let call_id = done.again[0].2.call_id.clone();
     let body = alone("their-own");
     let done = world.report(&MessageIn {

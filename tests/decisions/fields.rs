@@ -354,15 +354,7 @@ fn operator_rows() {
     });
     let octets = hello(0x2A);
     let exchange = world.relay(&from_phone(ALICE, &octets));
-    world.handle(Input::ImAnswered {
-        exchange,
-        status: 486,
-    });
-    let done = world.handle(Input::FinalSent {
-        exchange,
-        status: 202,
-        open: 0,
-    });
+    let done = world.client_answers(exchange, 486);
     assert_eq!(done.message().body[..4], [0x05, 0x2A, 0x01, 0x80 | 27]);
 
     for (error, status, reason, retry_after) in [

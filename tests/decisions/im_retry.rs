@@ -13,24 +13,10 @@ use crate::world::{
     rp_data_mt,
 };
 
-/// The IM side's answer, and the sender's `202`.
-fn refused(world: &mut World, exchange: ExchangeKey, status: u16) -> Done {
-    assert!(
-        world
-            .handle(Input::ImAnswered { exchange, status })
-            .is_nothing()
-    );
-    world.handle(Input::FinalSent {
-        exchange,
-        status: 202,
-        open: 0,
-    })
-}
-
 /// A message that is sent as `message/cpim` and refused, and the second attempt.
 fn second(world: &mut World, status: u16) -> (ExchangeKey, MessageOut) {
     let exchange = world.relay(&to_cpim(&asking(0x2A)));
-    let mut done = refused(world, exchange, status);
+    let mut done = world.client_answers(exchange, status);
     assert!(done.sent.is_empty(), "no report yet");
     let (id, refused, message) = done.again.pop().unwrap();
     assert_eq!((id, refused), (exchange, status));
@@ -100,14 +86,14 @@ fn other_answers_are_final() {
     ] {
         let mut world = World::new();
         let exchange = world.relay(&to_cpim(&asking(1)));
-        let done = refused(&mut world, exchange, status);
+        let done = world.client_answers(exchange, status);
         assert!(done.again.is_empty() && done.sent.len() == 1, "{status}");
     }
     // Text was refused: there is no simpler format.
     for status in [406, 413, 415, 488, 513] {
         let mut world = World::new();
         let exchange = world.relay(&from_phone(ALICE, &hello(1)));
-        let done = refused(&mut world, exchange, status);
+        let done = world.client_answers(exchange, status);
         assert_eq!(report(&done).0, 0x05, "{status}");
     }
     // The script answered the phone: nothing was taken, and nothing is sent.
@@ -130,7 +116,7 @@ fn other_answers_are_final() {
 fn call_id_of_a_session() {
     let mut world = World::new();
     let exchange = world.relay(&from_phone(ALICE, &hello(0x2A)));
-    let done = refused(&mut world, exchange, 481);
+    let done = world.client_answers(exchange, 481);
     assert_eq!(done.again[0].2.body, b"hello");
     // Once.
     let done = world.leg(exchange, 481);
@@ -153,7 +139,7 @@ fn call_id_of_a_session() {
     let mut world = World::new();
     let tpdu = deliver_tpdu(&[0x08, 0x91, 0x51, 0x55, 0x00, 0x10]);
     let exchange = world.relay(&from_service_centre(&rp_data_mt(9, &tpdu)));
-    let done = refused(&mut world, exchange, 481);
+    let done = world.client_answers(exchange, 481);
     let message = &done.again[0].2;
     assert_eq!(
         field(&message.headers, "Date"),
@@ -173,7 +159,7 @@ fn a_long_message_goes_whole() {
         world.submit(&to_cpim(part));
     }
     let exchange = world.relay(&to_cpim(last));
-    let done = refused(&mut world, exchange, 415);
+    let done = world.client_answers(exchange, 415);
     assert_eq!(done.again[0].2.body, text.as_bytes());
     world.leg(exchange, 200);
     let done = world.leg(exchange, 200);
@@ -197,7 +183,7 @@ fn second_attempt_keeps_the_header_fields() {
         ..to_cpim(&octets)
     };
     let exchange = world.relay(&message);
-    let done = refused(&mut world, exchange, 481);
+    let done = world.client_answers(exchange, 481);
     let value = |name| field(&done.again[0].2.headers, name);
     assert_eq!(value("Expires"), Some("300"));
     assert_eq!(value("Priority"), Some("urgent"));
@@ -253,7 +239,7 @@ fn after_a_failure_the_sender_may_repeat_the_last_part() {
     world.submit(&to_cpim(&parts[0]));
     world.submit(&to_cpim(&parts[1]));
     let exchange = world.relay(&to_cpim(&parts[2]));
-    refused(&mut world, exchange, 415);
+    world.client_answers(exchange, 415);
     assert_eq!(world.leg(exchange, 480).message().body[0], 0x05);
     world.leg(exchange, 200);
     let mut again = parts[2].clone();

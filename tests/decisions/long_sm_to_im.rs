@@ -71,12 +71,7 @@ pub(crate) fn whole(done: &Done) -> (ExchangeKey, String) {
 
 /// The outcome on the IM side, and the report to the phone.
 pub(crate) fn answered(world: &mut World, exchange: ExchangeKey, status: u16) -> Vec<u8> {
-    world.handle(Input::ImAnswered { exchange, status });
-    let done = world.handle(Input::FinalSent {
-        exchange,
-        status: 202,
-        open: 0,
-    });
+    let done = world.client_answers(exchange, status);
     let body = done.message().body.clone();
     world.leg(exchange, 200);
     body

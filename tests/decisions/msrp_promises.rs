@@ -31,11 +31,9 @@ fn asked(world: &mut World, message: &MessageIn<'_>) -> (ExchangeKey, Vec<Exchan
     let asked_ms = world.now.unix_ms + HOLD_MS - 1_500;
     let exchange = taken(world, message);
     loop {
-        let (at, due) = world.store.next_wake().unwrap();
-        world.now.unix_ms = at;
-        let done = world.handle(Input::Due { exchange: due });
+        let done = world.next_due();
         if !done.asked.is_empty() {
-            assert_eq!(at, asked_ms);
+            assert_eq!(world.now.unix_ms, asked_ms);
             let asked = done.asked.iter();
             return (exchange, asked.map(|(key, _)| *key).collect());
         }
@@ -77,13 +75,7 @@ fn a_message_without_a_report_is_sent_again_after_a_crash() {
     world.stored(exchange);
     assert!(hold_over(&mut world, exchange).0);
     world.crash(5_000);
-    let mut sent = Vec::new();
-    while sent.is_empty() {
-        let (at, exchange) = world.store.next_wake().unwrap();
-        world.now.unix_ms = world.now.unix_ms.max(at);
-        sent = world.handle(Input::Due { exchange }).sent;
-    }
-    assert_eq!(sent[0].0, Some(exchange));
+    assert_eq!(world.until_sent().sent[0].0, Some(exchange));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use ipsmgw::exchange::ExchangeKey;
 use ipsmgw::interwork::Input;
 
 use crate::long_sm_to_im::{parts, whole};
-use crate::storage::{asked, delivered, kept, long};
+use crate::storage::parts::{asked, delivered, kept, long};
 use crate::stored_messages::{CLIENT, comes};
 use crate::world::{ALICE, World, from_phone, settings};
 
@@ -187,4 +187,25 @@ fn a_message_that_was_delivered_is_not_joined_again() {
         second.leg(id, 200);
         assert_eq!((second.store.open(), second.store.rows()), (0, 0));
     }
+}
+
+#[test]
+fn parts_that_came_to_two_nodes_are_joined_when_one_takes_over() {
+    // The keys of the first node are above those of the second one.
+    let (mut first, mut second) = (node(10), node(0));
+    let message = parts(&long(), 7, 1);
+    let key = kept(&mut first, &message[0]);
+    kept(&mut second, &message[1]);
+    kept(&mut second, &message[2]);
+    let taken_up = second.takes_over(&first, key);
+    assert!(taken_up.is_nothing());
+    let soon = second.now.unix_ms + 1_000;
+    assert_eq!(second.store.next_wake(), Some((soon, key)));
+    let done = second.handle(Input::Due { exchange: key });
+    second.stored(done.asked[0].0);
+    let done = comes(&mut second, CLIENT);
+    let body = String::from_utf8_lossy(&done.message().body);
+    assert!(body.ends_with(&long()), "{body}");
+    second.leg(done.sent[0].0.unwrap(), 200);
+    assert_eq!((second.store.open(), second.store.rows()), (0, 0));
 }

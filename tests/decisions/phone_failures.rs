@@ -197,9 +197,7 @@ fn report_after_the_answer_becomes_a_notification() {
     let (id, ..) = wanting(&mut world, "positive-delivery");
     world.leg_fails(id, 500);
     assert_eq!(world.store.open(), 1);
-    let (at, due) = world.store.next_wake().unwrap();
-    world.now.unix_ms = at;
-    assert!(world.handle(Input::Due { exchange: due }).is_nothing());
+    assert!(world.next_due().is_nothing());
     assert_eq!(world.store.open(), 0);
 }
 

@@ -212,9 +212,7 @@ fn part_without_status_report_prevents_delivered() {
 
     // The time for its report is over.
     let tp_mrs = taken(&mut world, BOTH, &text);
-    let (at, exchange) = world.store.next_wake().unwrap();
-    world.now.unix_ms = at;
-    assert!(world.handle(Input::Due { exchange }).is_nothing());
+    assert!(world.next_due().is_nothing());
     assert!(reported(&mut world, &from_bob(tp_mrs[1], 0x00)).is_nothing());
     assert_eq!(world.store.open(), 0);
 }

@@ -15,16 +15,7 @@ mod responses;
 
 /// The IM side answers `status`, and the SMS side has its 202.
 fn answered(world: &mut World, exchange: ExchangeKey, status: u16) -> Done {
-    assert!(
-        world
-            .handle(Input::ImAnswered { exchange, status })
-            .is_nothing()
-    );
-    let done = world.handle(Input::FinalSent {
-        exchange,
-        status: 202,
-        open: 0,
-    });
+    let done = world.client_answers(exchange, status);
     // It answers a second attempt alike.
     if done.again.is_empty() {
         done

@@ -8,16 +8,8 @@ use ipsmgw::wire::{RpMessage, SmsDeliver, TpScts, Tpdu};
 use crate::status_reports::{asking, status_report};
 use crate::world::{
     ALICE, BOB, Done, SCTS, UNIX, World, deliver_tpdu, from_phone, from_service_centre, held_as,
-    hello, rp_data_mo, rp_data_mt, submit_tpdu,
+    hello, rp_data_mo, rp_data_mt, submit_tpdu, to_bob,
 };
-
-fn to_bob<'m>(octets: &'m [u8]) -> MessageIn<'m> {
-    MessageIn {
-        request_uri: BOB,
-        retargeted: true,
-        ..from_phone(ALICE, octets)
-    }
-}
 
 fn translate(world: &World, octets: &[u8]) -> (TranslatedSm, SmIn) {
     let translated = world

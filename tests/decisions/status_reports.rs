@@ -1,7 +1,7 @@
 //! Status reports to phones: rows STA-5, CON-2, and TP-ST in table CAU-1.
 
 use ipsmgw::exchange::ExchangeKey;
-use ipsmgw::interwork::{Counter, Input, Settings};
+use ipsmgw::interwork::{Counter, Settings};
 use ipsmgw::wire::{RpMessage, SmsStatusReport, TpScts, Tpdu};
 
 use crate::long_sm_to_im::{parts_that_ask, whole};
@@ -19,12 +19,7 @@ pub(crate) fn asking(rp_mr: u8) -> Vec<u8> {
 
 /// The IM side's outcome, and the phone's `200` to the submit report.
 pub(crate) fn reported(world: &mut World, exchange: ExchangeKey, status: u16) -> Done {
-    world.handle(Input::ImAnswered { exchange, status });
-    let mut report = world.handle(Input::FinalSent {
-        exchange,
-        status: 202,
-        open: 0,
-    });
+    let mut report = world.client_answers(exchange, status);
     if !report.again.is_empty() {
         report = world.leg(exchange, status);
     }
@@ -181,9 +176,7 @@ fn a_part_that_was_acknowledged_is_reported_on_though_the_whole_was_refused() {
         let exchange = world.relay(&from_phone(ALICE, &parts[1]));
         assert!(reported(&mut world, exchange, status).is_nothing());
         // The sender does not try the second one again.
-        let (at, id) = world.store.next_wake().unwrap();
-        world.now.unix_ms = at;
-        let done = world.handle(Input::Due { exchange: id });
+        let done = world.next_due();
         let report = status_report(&done.message().body);
         assert_eq!(
             (report.mr.0, u8::from(report.status)),
@@ -224,9 +217,7 @@ fn parts_that_never_became_a_message() {
         });
         let parts = parts_that_ask(&"x".repeat(400), 7, 10, |_| true);
         world.submit(&from_phone(ALICE, &parts[0]));
-        let (at, id) = world.store.next_wake().unwrap();
-        world.now.unix_ms = at;
-        let done = world.handle(Input::Due { exchange: id });
+        let done = world.next_due();
         let body = &done.sent.last().unwrap().1.body;
         assert_eq!(u8::from(status_report(body).status), tp_st);
     }

@@ -1,7 +1,7 @@
-//! Store and forward: rows FWD-1 to FWD-9.
+//! Store and forward.
 
 use ipsmgw::base::Text;
-use ipsmgw::exchange::{Accepts, ReplyTo};
+use ipsmgw::exchange::{Accepts, ExchangeKey, ReplyTo};
 use ipsmgw::interwork::{Charged, Counter, Input, Interworking, Settings, Unsent, Verdict};
 use ipsmgw::sip::{Capabilities, MessageIn};
 use ipsmgw::wire::{ConcatenationReference, RpMessage, Tpdu};
@@ -10,7 +10,7 @@ use crate::long_sm_to_im::parts_that_ask;
 use crate::status_reports::{asking, status_report};
 use crate::world::{
     ALICE, BOB, Done, World, field, from_phone, held_as, hello, instant, rp_data_mo, settings,
-    submit_tpdu,
+    submit_tpdu, to_bob,
 };
 
 mod after_failures;

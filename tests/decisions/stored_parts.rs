@@ -1,11 +1,10 @@
 //! Long short messages for somebody who is away: their parts are kept, and stored as one message.
 
 use ipsmgw::interwork::{Counter, Input};
-use ipsmgw::sip::MessageIn;
 
 use crate::long_sm_to_im::parts_that_ask;
 use crate::stored_messages::{CLIENT, PHONE, comes, rp_ack, store_sm, text, world};
-use crate::world::{ALICE, BOB, World, from_phone, held_as};
+use crate::world::{World, held_as, to_bob};
 
 /// A part for somebody who is away comes: it is written, then its sender has its RP-ACK.
 fn kept_for_store(world: &mut World, part: &[u8]) {
@@ -68,11 +67,7 @@ fn the_last_part_for_somebody_who_is_back_takes_the_others_along() {
     let parts = parts_that_ask(&long, 7, 1, |_| false);
     kept_for_store(&mut world, &parts[0]);
     kept_for_store(&mut world, &parts[1]);
-    let message = MessageIn {
-        request_uri: BOB,
-        retargeted: true,
-        ..from_phone(ALICE, &parts[2])
-    };
+    let message = to_bob(&parts[2]);
     let (_, text) = crate::long_sm_to_im::whole(&world.submit(&message));
     assert_eq!(text, long);
 

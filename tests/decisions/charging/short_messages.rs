@@ -29,7 +29,7 @@ fn a_short_message_by_the_answer_of_the_im_side() {
     ] {
         let mut world = World::new();
         let exchange = world.relay(&from_phone(ALICE, &hello(1)));
-        answered(&mut world, exchange, status);
+        world.client_answers(exchange, status);
         let lines: Vec<String> = world.books.records.iter().map(line).collect();
         let start = |line: &String| line.split(" rp").next().map(str::to_owned);
         let starts: Vec<_> = lines.iter().filter_map(start).collect();
@@ -98,7 +98,7 @@ fn a_short_message_from_a_service_centre() {
     );
     let mut world = World::new();
     let exchange = world.relay(&from_service_centre(&octets));
-    answered(&mut world, exchange, 200);
+    world.client_answers(exchange, 200);
     let records = world.books.take();
     let [delivery] = &records[..] else {
         panic!("the service centre has the submission")
@@ -127,7 +127,7 @@ fn a_long_short_message() {
     }
     check(&mut world, &[]);
     let exchange = world.relay(&from_phone(ALICE, &octets[2]));
-    answered(&mut world, exchange, 480);
+    world.client_answers(exchange, 480);
     let records = world.books.take();
     assert_eq!(records.len(), 2);
     for record in &records {
@@ -137,7 +137,7 @@ fn a_long_short_message() {
     world.leg(exchange, 200);
     let again = parts(&text, 9, 7);
     let exchange = world.relay(&from_phone(ALICE, &again[2]));
-    answered(&mut world, exchange, 200);
+    world.client_answers(exchange, 200);
     check(
         &mut world,
         &[

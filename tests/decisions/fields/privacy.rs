@@ -79,9 +79,7 @@ fn anonymous_phone_stays_hidden_in_an_incomplete_message() {
         privacy: Some("id"),
         ..from_phone(ALICE, &parts[0])
     });
-    let (at, exchange) = world.store.next_wake().unwrap();
-    world.now.unix_ms = at;
-    let done = world.handle(Input::Due { exchange });
+    let done = world.next_due();
     assert_eq!(done.message().from, "sip:anonymous@anonymous.invalid");
     let headers = &done.message().headers;
     assert!(!headers.contains("15550001"));

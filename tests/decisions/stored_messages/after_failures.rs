@@ -73,18 +73,8 @@ fn a_message_that_a_client_could_not_take_is_stored_before_the_rp_ack() {
     ] {
         let mut world = world();
         let octets = hello(0x2A);
-        let message = MessageIn {
-            request_uri: BOB,
-            retargeted: true,
-            ..from_phone(ALICE, &octets)
-        };
-        let exchange = world.relay(&message);
-        world.handle(Input::ImAnswered { exchange, status });
-        let done = world.handle(Input::FinalSent {
-            exchange,
-            status: 202,
-            open: 0,
-        });
+        let exchange = world.relay(&to_bob(&octets));
+        let done = world.client_answers(exchange, status);
         assert_eq!(done.asked.len(), usize::from(is_stored), "{status}");
         if is_stored {
             assert!(done.sent.is_empty());
@@ -100,12 +90,9 @@ fn a_message_that_a_client_could_not_take_is_stored_before_the_rp_ack() {
 fn a_message_between_phones_is_stored_after_a_failure() {
     let mut world = world();
     let octets = hello(0x2A);
-    let message = MessageIn {
-        request_uri: BOB,
-        retargeted: true,
-        ..from_phone(ALICE, &octets)
-    };
-    let translated = world.gateway.translate_sm_to_phone(&message, world.now);
+    let translated = world
+        .gateway
+        .translate_sm_to_phone(&to_bob(&octets), world.now);
     let (sm, to) = translated.ok().unwrap();
     let done = world.handle(Input::SubmitToPhone {
         sm: &sm,

@@ -100,32 +100,20 @@ fn the_longest_text_is_stored_whole() {
     assert_eq!(refusal.answer.status, 413);
 }
 
+/// The parts are acknowledged, and the whole message is relayed with the last one.
+fn relayed_from(world: &mut World, parts: &[Vec<u8>]) -> ExchangeKey {
+    let (last, others) = parts.split_last().unwrap();
+    for part in others {
+        let part = world.submit(&to_bob(part)).asked[0].0;
+        assert_eq!(world.stored(part).message().body[0], 3, "RP-ACK");
+    }
+    world.relay(&to_bob(last))
+}
+
 /// A long short message that asks for status reports, and whose recipient's client fails: it is stored.
 fn stored_long_sm(world: &mut World, long: &str) {
-    let parts = parts_that_ask(long, 7, 1, |_| true);
-    let mut exchange = None;
-    for part in &parts {
-        let message = MessageIn {
-            request_uri: BOB,
-            retargeted: true,
-            ..from_phone(ALICE, part)
-        };
-        let done = world.submit(&message);
-        match done.asked.first() {
-            Some((part, _)) => assert_eq!(world.stored(*part).message().body[0], 3),
-            None => exchange = Some(done.relayed[0]),
-        }
-    }
-    let exchange = exchange.expect("the last part is relayed");
-    world.handle(Input::ImAnswered {
-        exchange,
-        status: 480,
-    });
-    let done = world.handle(Input::FinalSent {
-        exchange,
-        status: 202,
-        open: 0,
-    });
+    let exchange = relayed_from(world, &parts_that_ask(long, 7, 1, |_| true));
+    let done = world.client_answers(exchange, 480);
     assert!(done.sent.is_empty());
     // The whole message, then that its parts are in it.
     let done = world.stored(done.asked[0].0);
@@ -182,12 +170,7 @@ fn a_long_short_message_is_stored_with_its_parts() {
 fn a_repeated_part_that_waits_for_others_is_not_stored_as_well() {
     let mut world = world();
     let parts = parts_that_ask(&"0123456789".repeat(40), 7, 1, |_| true);
-    let message = MessageIn {
-        request_uri: BOB,
-        retargeted: true,
-        ..from_phone(ALICE, &parts[0])
-    };
-    let part = world.submit(&message).asked[0].0;
+    let part = world.submit(&to_bob(&parts[0])).asked[0].0;
     // The database does not have it yet.
     let again = store_sm(&mut world, &parts[0]);
     assert_eq!((again.reply(), again.sent.len()), (202, 0));
@@ -211,29 +194,8 @@ fn the_parts_of_a_message_that_is_stored_are_not_delivered_after_a_crash() {
 fn a_full_store_leaves_a_long_short_message_to_its_sender() {
     let mut world = world();
     let parts = parts_that_ask(&"0123456789".repeat(40), 7, 1, |_| false);
-    let mut relayed = Vec::new();
-    for part in &parts {
-        let message = MessageIn {
-            request_uri: BOB,
-            retargeted: true,
-            ..from_phone(ALICE, part)
-        };
-        let done = world.submit(&message);
-        for (part, _) in &done.asked {
-            world.stored(*part);
-        }
-        relayed.extend(done.relayed);
-    }
-    let exchange = relayed[0];
-    world.handle(Input::ImAnswered {
-        exchange,
-        status: 480,
-    });
-    let done = world.handle(Input::FinalSent {
-        exchange,
-        status: 202,
-        open: 0,
-    });
+    let exchange = relayed_from(&mut world, &parts);
+    let done = world.client_answers(exchange, 480);
     let stored = done.asked[0].0;
     let done = world.handle(Input::NotStored { exchange: stored });
     assert_eq!(done.message().body[0], 5, "RP-ERROR");

@@ -10,12 +10,7 @@ fn a_status_report_that_a_crash_cut_off_is_sent_after_it() {
     let done = rp_ack(&mut world, rp_mr);
     assert_eq!(u8::from(status_report(&done.message().body).status), 0x00);
     world.crash(5_000);
-    let mut sent = Vec::new();
-    while sent.is_empty() {
-        let (at, exchange) = world.store.next_wake().unwrap();
-        world.now.unix_ms = world.now.unix_ms.max(at);
-        sent = world.handle(Input::Due { exchange }).sent;
-    }
+    let sent = world.until_sent().sent;
     let (exchange, again) = &sent[0];
     assert_eq!(u8::from(status_report(&again.body).status), 0x00);
     world.leg(exchange.unwrap(), 200);
