@@ -75,6 +75,73 @@ fn each_crash_lets_a_message_without_a_report_go_again() {
     }
 }
 
+/// A message whose sender has its `202`, in the database. The phone has it, and its report is missing.
+fn promised(world: &mut World) -> ExchangeKey {
+    let (exchange, _) = held(world, "one");
+    world.stored(exchange);
+    world.pass(1_500);
+    assert_eq!(world.hold_timeout(exchange).answer(), 202);
+    exchange
+}
+
+/// The exchanges whose RP-DATA goes out in this many milliseconds.
+fn sent_within(world: &mut World, ms: u64) -> Vec<ExchangeKey> {
+    let until_ms = world.now.unix_ms + ms;
+    let mut sent = Vec::new();
+    while let Some((at, exchange)) = world.store.next_wake().filter(|(at, _)| *at <= until_ms) {
+        world.now.unix_ms = world.now.unix_ms.max(at);
+        let done = world.handle(Input::Due { exchange });
+        sent.extend(done.sent.into_iter().filter_map(|(exchange, _)| exchange));
+    }
+    world.now.unix_ms = until_ms;
+    sent
+}
+
+/// Crashes in short succession: the time for the report goes on, and does not begin anew with each of them.
+#[test]
+fn a_missing_report_holds_up_nothing_after_its_time() {
+    let mut world = world();
+    let first = promised(&mut world);
+    let ends_ms = world.now.unix_ms + world.gateway.policy.report_timeout_ms;
+    loop {
+        world.crash(500);
+        let second = world.deliver(&instant(ALICE, "two"));
+        assert_eq!(second.sent.len(), 1, "other messages go at once");
+        world.leg(second.held[0], 503);
+        let again = sent_within(&mut world, 3_500);
+        if !again.is_empty() {
+            break assert_eq!(again, [first]);
+        }
+        assert!(world.now.unix_ms < ends_ms);
+    }
+}
+
+/// The phone got the message just before the crash: its report has the rest of the three seconds before other messages go.
+#[test]
+fn a_report_has_the_rest_of_its_time_after_a_crash() {
+    let mut settings = settings();
+    settings.hold_timeout = 2;
+    let mut world = World::with_database(&settings);
+    promised(&mut world);
+    world.crash(400);
+    let second = world.deliver(&instant(ALICE, "two"));
+    assert!(second.sent.is_empty());
+    assert_eq!(sent_within(&mut world, 500), []);
+    assert_eq!(sent_within(&mut world, 200), [second.held[0]]);
+}
+
+/// The clock of the machine was set back while the gateway was down.
+#[test]
+fn a_clock_that_is_set_back_holds_up_nothing() {
+    let mut world = world();
+    world.pass(3_600_000);
+    promised(&mut world);
+    world.now.unix_ms -= 3_600_000;
+    world.crash(0);
+    let second = world.deliver(&instant(ALICE, "two"));
+    assert_eq!(sent_within(&mut world, 3_000), [second.held[0]]);
+}
+
 /// Of a phone without reports one message goes twice. The others are kept meanwhile, and go when that one has ended.
 #[test]
 fn a_promise_outlasts_a_message_whose_reports_are_missing() {

@@ -153,16 +153,32 @@ impl Turn<'_> {
                 TAKEN_UP_MS
             }
             ImToSmState::Sent | ImToSmState::Taken | ImToSmState::Overdue => {
-                im.state = ImToSmState::Taken;
                 // The report may have come while the gateway was down: do not treat this phone as one that sends no reports.
                 im.taken = im.taken.min(RP_DATA_ATTEMPTS - 1);
-                REPORT_FIRST_MS
+                let (state, wait_ms) = self.rest_of_report_time(im.sent_ms);
+                im.state = state;
+                wait_ms
             }
             ImToSmState::Refused | ImToSmState::Settled { .. } => TAKEN_UP_MS,
             ImToSmState::Failed { .. } => self.gateway.policy.report_timeout_ms,
         };
         im.header.due_ms = now_ms + wait_ms;
         Some(im)
+    }
+
+    /// After a restart, the time for a report goes on from the last RP-DATA: if it began anew, restarts in short succession
+    /// would hold up all messages behind this one. A report that the phone repeats still gets some time.
+    fn rest_of_report_time(&self, sent_ms: u64) -> (ImToSmState, u64) {
+        let report_timeout_ms = self.gateway.policy.report_timeout_ms;
+        let first_ms = report_timeout_ms.min(REPORT_FIRST_MS);
+        let passed_ms = self.now.unix_ms.saturating_sub(sent_ms);
+        match first_ms.checked_sub(passed_ms) {
+            Some(rest_ms) => (ImToSmState::Taken, rest_ms),
+            None => {
+                let rest_ms = report_timeout_ms.saturating_sub(passed_ms);
+                (ImToSmState::Overdue, rest_ms.max(first_ms))
+            }
+        }
     }
 
     /// The part of a message that failed in SIP, and the status code.

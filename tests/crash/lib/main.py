@@ -8,6 +8,7 @@ import sys
 import time
 
 from books import Books
+from e2e import FOLDER
 from gateway import ROOT
 from load import Load, people
 from verdict import Verdict, compare
@@ -66,6 +67,10 @@ async def main(chosen):
         print(f"{chosen.rounds} {what} in {time.monotonic() - started:.0f} s, seed {chosen.seed}, {chosen.engine}, nodes: {chosen.nodes}", flush=True)
         await drain(world, load, verdict)
         compare(world, books, verdict)
+        if verdict.failed:
+            folder = FOLDER / f"failed-{chosen.rounds}-{chosen.seed}"
+            world.keep_logs(folder)
+            print(f"the gateways refused by their own counters: {world.reasons()}; logs are in {folder}")
         print(f"{len(books.messages)} messages, {time.monotonic() - started:.0f} s")
     return verdict
 

@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import shutil
 import sqlite3
 import time
+from collections import Counter
 from itertools import cycle
 
 import e2e
@@ -12,6 +14,10 @@ from databases import MariaDb, Postgres
 
 SETTINGS = {"hold_timeout": 2, "report_timeout": 8, "retry": "2,5,5", "concat_timeout": 8, "cdr_queue": 16384}
 OPTIONS = {"validity": 3600, "cdr_table": "ipsmgw_cdr"}
+# Counters of the module that tell why a message was refused, or failed.
+REFUSALS = (
+    "full", "sender_full", "refused", "overload", "queue_expired", "store_refused", "store_failed", "im_failed", "sm_refused", "report_missing",
+)  # fmt: skip
 SERVERS = {"SQLite": None, "PostgreSQL": Postgres, "MariaDB": MariaDb}
 
 
@@ -22,6 +28,7 @@ class World:
         self.people = people
         self.numbers = dict(people)
         self.server = SERVERS[engine]() if SERVERS[engine] else None
+        self.counted = Counter()  # the gateways' own counters, of all their starts
         self.make(nodes.LUA if lua else {})
 
     def make(self, lua):
@@ -50,7 +57,9 @@ class World:
 
     async def kill(self, books, chance):
         """Kills one gateway, and starts it again."""
-        gw, begin = next(self.turn), time.monotonic()
+        gw = next(self.turn)
+        self.counted.update(gw.statistics("ipsmgw"))
+        begin = time.monotonic()
         await gw.kill()
         await self.pause_of_the_dead(chance)
         await gw.start()
@@ -80,6 +89,19 @@ class World:
 
     async def settle(self):
         """All gateways run, and know each other."""
+
+    def reasons(self):
+        """Why the gateways refused messages, by their own counters. Those of the last moment before each crash are missing."""
+        counted = sum((Counter(gw.statistics("ipsmgw")) for gw in self.gateways), self.counted)
+        return {name: counted[name] for name in REFUSALS if counted[name]}
+
+    def keep_logs(self, folder):
+        """Copies the logs and the charging records: the next run makes these folders anew."""
+        shutil.rmtree(folder, ignore_errors=True)
+        for gw in self.gateways:
+            (folder / gw.folder.name).mkdir(parents=True)
+            for file in (gw.log_file, gw.db):
+                shutil.copy(file, folder / gw.folder.name)
 
     def pending(self):
         return sum(gw.pending() for gw in self.gateways)
