@@ -108,16 +108,8 @@ impl Turn<'_> {
         let policy = &self.gateway.policy;
         let (accept_ms, im_ms) = (policy.accept_timeout_ms, policy.im_timeout_ms);
         let texts = sm.texts();
-        let place = self
-            .view
-            .take_place(Kind::SmToIm, sm.share, texts.packed_len());
-        let key = match place {
-            Ok(key) => key,
-            Err(full) => {
-                self.no_place(sm, Interworking::SmToIm, transaction, full);
-                return None;
-            }
-        };
+        let way = Interworking::SmToIm;
+        let key = self.place_for(sm, way, transaction, texts.packed_len())?;
         let state = SmToImState::Relayed {
             transaction,
             im_until_ms: now_ms + im_ms,
@@ -161,6 +153,19 @@ impl Turn<'_> {
         self.verdict = Verdict::Relay;
         self.count(Counter::SmToIm);
         Some(exchange)
+    }
+
+    /// A place for the exchange of a short message with so many octets of texts. Without one, the message is refused.
+    pub(crate) fn place_for(
+        &mut self,
+        sm: &TranslatedSm,
+        way: Interworking,
+        transaction: TransactionId,
+        octets: usize,
+    ) -> Option<ExchangeKey> {
+        let place = self.view.take_place(Kind::SmToIm, sm.share, octets);
+        let refused = |full| self.no_place(sm, way, transaction, full);
+        place.map_err(refused).ok()
     }
 
     /// Refuses a short message because no exchange can be opened.

@@ -109,13 +109,7 @@ impl Turn<'_> {
         };
         let key = match place {
             Ok(key) => key,
-            Err(full) => {
-                self.count(full.into());
-                self.answer(request, 202, false, Verdict::Refused);
-                let told = self.gateway.policy.causes.sip_to_rp(503, sm.party);
-                self.charge_refused_sm(sm, Interworking::SmToIm, told);
-                return self.report_at_once(sm, told, now);
-            }
+            Err(full) => return self.no_place(sm, Interworking::SmToIm, transaction, full),
         };
         let mut kept = sm.kept_part(key, part, self.now);
         if kept_of_group == 0 {

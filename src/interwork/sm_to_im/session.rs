@@ -2,8 +2,7 @@
 //! MOD-2, MOD-4).
 
 use crate::exchange::{
-    Clients, ExchangeKey, Kind, Offers, Pieces, ReplyTo, SmToIm, SmToImState, SmToImTexts,
-    TransactionId,
+    Clients, ExchangeKey, Offers, Pieces, ReplyTo, SmToIm, SmToImState, SmToImTexts, TransactionId,
 };
 use crate::interwork::charging::Interworking;
 use crate::interwork::counter::Counter;
@@ -73,16 +72,8 @@ impl Turn<'_> {
         way: LongWay,
     ) -> Option<SmToIm> {
         let texts = sm.texts();
-        let place = self
-            .view
-            .take_place(Kind::SmToIm, sm.share, texts.packed_len());
-        let key = match place {
-            Ok(key) => key,
-            Err(full) => {
-                self.no_place(sm, Interworking::SmToIm, transaction, full);
-                return None;
-            }
-        };
+        let octets = texts.packed_len();
+        let key = self.place_for(sm, Interworking::SmToIm, transaction, octets)?;
         let (state, form) = match way {
             LongWay::Session => (
                 SmToImState::InSession {

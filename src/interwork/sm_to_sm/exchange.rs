@@ -40,16 +40,8 @@ impl Turn<'_> {
             return None;
         }
         let texts = sm.texts();
-        let place = self
-            .view
-            .take_place(Kind::SmToIm, sm.share, texts.packed_len());
-        let key = match place {
-            Ok(key) => key,
-            Err(full) => {
-                self.no_place(sm, Interworking::SmToSm, transaction, full);
-                return None;
-            }
-        };
+        let octets = texts.packed_len();
+        let key = self.place_for(sm, Interworking::SmToSm, transaction, octets)?;
         let state = SmToImState::Delivering { asked: false };
         let exchange = sm.exchange(key, state, self.now);
         self.view.open(exchange, texts.pack());

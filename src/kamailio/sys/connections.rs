@@ -47,15 +47,18 @@ pub(crate) fn most() -> usize {
     usize::try_from(calls::tcp_max_connections).unwrap_or(0)
 }
 
+/// Connections that may be opened between two looks at the table.
+const OPENED_MEANWHILE: usize = 64;
+
 /// All connections that others have opened.
 pub(crate) fn all() -> Vec<TcpConnection> {
-    let most = most();
+    let room = most().min(count() + OPENED_MEANWHILE);
     let empty = ffi::ipsmgw_connection_t {
         head: [0; HEAD],
         ..ffi::ipsmgw_connection_t::default()
     };
-    let mut copies = vec![empty; most];
-    let room = c_int::try_from(most).unwrap_or(c_int::MAX);
+    let mut copies = vec![empty; room];
+    let room = c_int::try_from(room).unwrap_or(c_int::MAX);
     // SAFETY: room for so many.
     let count = unsafe { ffi::ipsmgw_c_connections(copies.as_mut_ptr(), room) };
     copies.truncate(usize::try_from(count).unwrap_or(0));

@@ -24,7 +24,7 @@ pub(crate) struct CurrentFrame<'m> {
     pub(crate) connection: i32,
 }
 
-/// A pseudo-variable that Kamailio has parsed. It stays until Kamailio ends.
+/// A pseudo-variable that Kamailio has parsed.
 #[derive(Clone, Copy)]
 struct Variable<'m>(Kept<'m, ffi::pv_spec_t>);
 
@@ -54,7 +54,7 @@ fn value(msg: SipMsg<'_>, name: &'static [u8]) -> Option<ffi::pv_value_t> {
     // Without msrp.so there are no such variables.
     is_loaded().then_some(())?;
     let spec = pv_cache_get(&Lent::new(name));
-    // SAFETY: Kamailio keeps the parsed configuration until it ends.
+    // SAFETY: Kamailio's cache of variables, which frees those of htable alone (core/pvapi.c, `pv_cache_drop`).
     let variable = unsafe { Kept::new(spec) }.map(Variable)?;
     let mut value = ffi::pv_value_t::default();
     let is_read = pv_get_spec_value(msg, variable, &mut value) == 0;

@@ -85,7 +85,7 @@ impl EndLine {
         body.find_substring(self.line()).is_some()
     }
 
-    /// The octets behind an end-line at the begin of `i`, and its flag.
+    /// The octets after an end-line at the beginning of `i`, and the flag of the end-line.
     pub(super) fn at<'a>(&self, i: &'a [u8]) -> Option<(&'a [u8], Continuation)> {
         flag(i.strip_prefix(self.line())?)
     }

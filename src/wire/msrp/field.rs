@@ -305,7 +305,7 @@ mod tests {
             ("2049-*/9000", Ok(range(2049, None, Some(9000)))),
             ("1-*/*", Ok(range(1, None, None))),
             ("5-8/*", Ok(range(5, Some(8), None))),
-            // A chunk that contains no octets behind the last one.
+            // A chunk without octets, after the last one.
             ("9-8/8", Ok(range(9, Some(8), Some(8)))),
             ("9-*/8", Ok(range(9, None, Some(8)))),
             ("0-5/5", Err(Fault::Inconsistent)),

@@ -35,7 +35,7 @@ pub struct Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
-    /// Reads the first frame of `octets`; returns the octets behind it.
+    /// Reads the first frame of `octets`; returns the octets after it.
     ///
     /// [`Fault::Truncated`] means that more octets can complete the frame.
     pub fn decode(octets: &'a [u8]) -> Result<(&'a [u8], Self), DecodeError> {
@@ -48,7 +48,7 @@ impl<'a> Frame<'a> {
         Ok((rest, frame))
     }
 
-    /// The header fields behind the paths, in their order.
+    /// The header fields after the paths, in their order.
     pub fn headers(&self) -> impl Iterator<Item = Result<Header<'a>, DecodeError>> {
         let (all, fields_at) = (self.fields, self.fields_at);
         lines(all).map(move |(name, value)| {
@@ -198,7 +198,7 @@ mod tests {
         Frame::decode(octets).unwrap_err().to_string()
     }
 
-    /// A SEND with these lines behind the paths.
+    /// A SEND with these lines after the paths.
     fn send(lines: &str) -> Vec<u8> {
         let start =
             "MSRP abcd SEND\r\nTo-Path: msrp://b:2/t;tcp\r\nFrom-Path: msrp://a:1/s;tcp\r\n";

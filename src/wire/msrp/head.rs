@@ -103,7 +103,7 @@ pub(super) fn path<'a>(i: &'a [u8], name: &'static str) -> Parsed<'a, Path<'a>> 
     }
 }
 
-/// The next line without its CRLF. `begin` is the begin of the frame.
+/// The next line without its CRLF. `begin` is the beginning of the frame.
 pub(super) fn line<'a>(
     begin: &'a [u8],
     i: &'a [u8],
@@ -121,7 +121,7 @@ pub(super) fn line<'a>(
     }
 }
 
-/// Name and value of a header field. The space behind the colon may be missing.
+/// Name and value of a header field. The space after the colon may be missing.
 pub(super) fn named(line: &[u8]) -> Option<(&str, &[u8])> {
     let colon = line.iter().position(|octet| *octet == b':')?;
     let (name, value) = line.split_at_checked(colon)?;

@@ -192,7 +192,7 @@ impl fmt::Display for TpAddress {
     }
 }
 
-/// Shows no digits: an address in a log is a subscriber in a log.
+/// Shows no digits: they must not get into a log line.
 impl fmt::Debug for TpAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TpAddress")
