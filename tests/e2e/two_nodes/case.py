@@ -8,7 +8,8 @@ from databases import Postgres
 import sip
 from e2e import CFG, ImClient, Phone, ServiceCentre, equal, run, say
 from gateway import free_port
-from nodes import Balancer, Nodes, user
+from nodes import Balancer, Nodes, uri_of, user
+from ua import Endpoint
 
 BOB = "sip:+15550002@ims.example"
 TEXT = "0123456789" * 40
@@ -211,6 +212,38 @@ async def reports():
         await notification(nodes)
 
 
+class Refusing:
+    """Stands for a node: it refuses each message after some seconds."""
+
+    def __init__(self, endpoint):
+        self.endpoint, self.address = endpoint, endpoint.address
+        self.after, self.asked = 0, 0
+        endpoint.users = {sip.user_of(uri): self for uri in (BOB, uri_of(self))}
+
+    async def handle(self, request):
+        if request.method == "OPTIONS":
+            return self.endpoint.respond(request, 200, "OK")
+        self.asked += 1
+        await asyncio.sleep(self.after)
+        self.endpoint.respond(request, 503, "Service Unavailable")
+
+
+async def refusals():
+    "the balancer tries the next node behind a 503 that comes at once: behind a later one, the phone may have the message"
+    endpoints = [await Endpoint.open(None, host=f"127.0.0.{31 + n}") for n in range(2)]
+    nodes = [Refusing(endpoint) for endpoint in endpoints]
+    async with Balancer(nodes) as balancer:
+        alice = ImClient(await balancer.endpoint(host="127.0.0.1"), "alice", "", "ims.example", "+15550001")
+        for after, asked in ((0, 2), (0.9, 1)):
+            for node in nodes:
+                node.after, node.asked = after, 0
+            # A proxy makes a 500 of it (RFC 3261 16.7).
+            equal((await alice.send_im(BOB, "hello")).status, 500, "the answer")
+            equal(sum(node.asked for node in nodes), asked, f"how many nodes were asked, with a refusal after {after} s")
+    for endpoint in endpoints:
+        await endpoint.close()
+
+
 async def part(phone, part, mr):
     """A part, and the report on it."""
     dcs, octets = part
@@ -219,4 +252,4 @@ async def part(phone, part, mr):
     equal((sent.answer.status, (await sent.outcome()).kind), (202, "RP-ACK"), "the answer and the report")
 
 
-run(two_nodes, reports)
+run(two_nodes, reports, refusals)
