@@ -173,6 +173,7 @@ impl Turn<'_> {
                 status,
             } => self.request_completed(self.view.by_key(exchange), attempt, status),
             Input::Due { exchange } => self.due(exchange),
+            Input::StoredRead { exchange } => self.stored_read(exchange),
             Input::Stop { exchange } => self.stopped(exchange),
             Input::Stored { exchange } => self.stored(exchange),
             Input::NotStored { exchange } => self.not_stored(exchange),

@@ -261,6 +261,12 @@ pub enum Input<'a> {
         /// The exchange.
         exchange: ExchangeKey,
     },
+    /// The host has taken up the oldest stored messages for a recipient, of which this is one: the oldest is delivered, if
+    /// no other message is being delivered to the recipient.
+    StoredRead {
+        /// The exchange.
+        exchange: ExchangeKey,
+    },
     /// The gateway stops now; the exchange will be lost.
     Stop {
         /// The exchange.

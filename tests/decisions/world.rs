@@ -162,7 +162,7 @@ impl World {
     /// comes: it is looked up.
     pub(crate) fn read_stored(&mut self) -> Done {
         let exchange = self.take_up_stored();
-        self.handle(Input::Due { exchange })
+        self.handle(Input::StoredRead { exchange })
     }
 
     /// The host reads all stored messages of its database. The first of them.

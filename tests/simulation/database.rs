@@ -4,15 +4,15 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use ipsmgw::exchange::{
-    Exchange, ExchangeKey, Identity, Kind, NEVER, Stored, StoredMessageState, StoredMessageTexts,
-    Texts, decode, encode, identity_in,
+    Change, Exchange, ExchangeKey, Identity, Kind, NEVER, Stored, StoredMessageState,
+    StoredMessageTexts, Texts, decode, encode, identity_in,
 };
 use ipsmgw::interwork::{Input, others_wait_until, tried_again_ms};
 
 use crate::books::Subject;
 use crate::effects::{Context, Job};
 use crate::faults::Fault;
-use crate::kamailio::Behind;
+use crate::kamailio::{At, Behind};
 use crate::world::{Address, Event, World};
 
 /// How many are written at once.
@@ -631,8 +631,12 @@ impl World {
     /// Takes up the oldest messages for this recipient, and begins with the first.
     fn reads_of(&mut self, identity: Identity) {
         let oldest = self.database.oldest_of(&identity).into_iter();
-        let keys = oldest.map(|(key, _)| key).collect();
-        self.begins(identity, keys);
+        let keys: Vec<_> = oldest.map(|(key, _)| key).collect();
+        let are_there = !keys.is_empty();
+        if self.begins(identity, keys).is_empty() && are_there && !self.is_down() {
+            self.database.reads.push_back(identity);
+            self.wakes_store(SCHEDULE_MS);
+        }
     }
 
     /// Takes up these messages, and begins with the first. Returns those that have a place.
@@ -643,18 +647,43 @@ impl World {
     ) -> Vec<ExchangeKey> {
         let mut taken = Vec::new();
         for key in keys {
-            if self.takes_up(key) {
-                self.database.under_way.push((key, identity));
-                taken.push(key);
-            } else if self.plan.nodes > 1 {
+            if !self.takes_up(key) {
                 // In order: behind one that has no place, none is taken up.
                 break;
             }
+            self.database.under_way.push((key, identity));
+            taken.push(key);
         }
+        self.timer_is_first(&taken);
         if let Some(exchange) = taken.first().copied().filter(|_| !self.is_down()) {
-            self.handle(exchange, Input::Due { exchange }, Context::Nothing);
+            let about = self.subject(exchange);
+            let step = self.decide(
+                At::Exchange(exchange),
+                Input::StoredRead { exchange },
+                about,
+            );
+            let is_put_off = |change: &Change| match change {
+                Change::Updated(Exchange::StoredMessage(message)) => {
+                    message.state == StoredMessageState::Parking
+                }
+                _ => false,
+            };
+            if step.changes.iter().any(is_put_off) {
+                self.break_promise("messages are read to be delivered, and wait again instead");
+            }
+            self.execute(step, Context::Nothing);
         }
         taken
+    }
+
+    /// The timer process runs beside the one that reads: if a deadline of these messages is over already, it is first.
+    fn timer_is_first(&mut self, taken: &[ExchangeKey]) {
+        let now_ms = self.now_ms;
+        let open = |key: &ExchangeKey| self.host.table.read(*key, now_ms);
+        let mut open = taken.iter().filter_map(open);
+        if open.any(|(exchange, _)| exchange.wakes_ms() <= now_ms) {
+            self.ticks();
+        }
     }
 
     /// Where the other gateway delivers, this one looks again.

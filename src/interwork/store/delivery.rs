@@ -16,11 +16,19 @@ use crate::sip::Capabilities;
 const DATABASE_LATE_MS: u64 = 5_000;
 
 impl Turn<'_> {
-    /// A stored message that the host has read: it is delivered when its turn comes.
+    /// A stored message that the host has read: it is delivered when its turn comes. Until the host has taken up the messages behind
+    /// it, the timer leaves it alone.
     pub(crate) fn message_taken_up(&self, mut message: StoredMessage) -> StoredMessage {
         message.state = StoredMessageState::Waiting;
-        message.header.due_ms = self.now.unix_ms;
+        message.header.due_ms = self.now.unix_ms + FORGOTTEN_MS;
         message
+    }
+
+    /// The host has taken up this message and those behind it. If one of them is being delivered, nothing changes.
+    pub(crate) fn stored_read(&mut self, key: ExchangeKey) {
+        if let Some(message) = self.get::<StoredMessage>(key) {
+            self.next_stored(message.header.identity);
+        }
     }
 
     pub(crate) fn stored_due(&mut self, mut message: StoredMessage) {

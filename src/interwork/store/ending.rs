@@ -57,13 +57,15 @@ impl Turn<'_> {
             .view
             .stored_for(message.header.identity)
             .any(|other| other.state == StoredMessageState::Waiting || other.state.is_under_way());
-        if let Some(texts) = texts.filter(|_| is_last)
-            && let Some(identity) = Identity::new(StoredMessageTexts::of(&texts).identity)
-        {
-            self.effects.push(Effect::ReadStored {
-                identity: Box::new(identity),
-                if_here: None,
-            });
+        if let Some(texts) = texts.filter(|_| is_last) {
+            let texts = StoredMessageTexts::of(&texts);
+            if let Some(identity) = Identity::new(texts.identity) {
+                // To a recipient who has left, this would be a failed attempt, and the next one is much later.
+                self.effects.push(Effect::ReadStored {
+                    identity: Box::new(identity),
+                    if_here: Some(texts.recipient.to_owned()),
+                });
+            }
         }
     }
 

@@ -84,6 +84,7 @@ fn work() {
         return;
     };
     storage.sleep();
+    stored::take_named(storage);
     write_all(storage);
     nodes::look(storage);
     if !lifecycle::registrations_are_loaded() {

@@ -21,7 +21,7 @@ use crate::kamailio::state::counters::STORE_FULL;
 use crate::kamailio::state::exchanges::Behind;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::now::now;
-use crate::kamailio::state::storage::Storage;
+use crate::kamailio::state::storage::{NextRead, Storage};
 use crate::kamailio::state::stored_for::{StoredFor, digest};
 use crate::kamailio::state::stored_rows::Which;
 use crate::kamailio::sys::database::DatabaseError;
@@ -52,8 +52,13 @@ struct Index {
     messages: HashMap<ExchangeKey, (u64, u64)>,
     recipients: HashMap<u64, usize>,
     senders: HashMap<u64, usize>,
+    /// The recipients that other processes have named, as they were taken from the queue.
+    named: Vec<NextRead>,
     /// The recipients whose messages are read next, in this order.
     next: VecDeque<Identity>,
+    /// The recipients whose messages could not be read or taken up. They are read again at the next check of the schedule.
+    again: Vec<Identity>,
+    /// The digests of those in `next` and in `again`.
     waiting: HashSet<u64>,
     /// The messages in memory that are being delivered, and their recipients.
     under_way: Vec<(ExchangeKey, u64)>,
@@ -138,8 +143,10 @@ impl Index {
     fn choose(&mut self, storage: &Storage) -> Vec<Identity> {
         let now_ms = now().unix_ms;
         self.read(storage);
+        // Recipients for whom the queue had no room are found like those of an earlier start.
+        self.has_looked &= !storage.reads_were_missed();
         self.look_for_those_here(storage);
-        while let Some(next) = storage.next_read() {
+        for next in std::mem::take(&mut self.named) {
             if next.is_shown {
                 self.shown_once.push(digest(next.identity.as_str()));
             }
@@ -155,6 +162,7 @@ impl Index {
                     found.extend(Identity::new(identity));
                 });
             found.into_iter().for_each(|identity| self.put(identity));
+            self.next.extend(self.again.drain(..));
             for (identity, _) in self.elsewhere.clone() {
                 self.put(identity);
             }
@@ -201,6 +209,13 @@ impl Index {
         });
         self.has_looked = read.is_ok();
         here.into_iter().for_each(|identity| self.put(identity));
+    }
+
+    /// The messages for this recipient could not be read or taken up: nobody else names the recipient soon, so they are read again.
+    fn read_again(&mut self, identity: Identity) {
+        if self.waiting.insert(digest(identity.as_str())) {
+            self.again.push(identity);
+        }
     }
 
     /// Another node delivers to this recipient. If that delivery fails, this node may succeed: the recipient has
@@ -338,6 +353,15 @@ pub(super) fn drop_next(storage: &Storage, write: impl Fn()) {
     }
 }
 
+/// Takes the recipients that other processes have named. What was stored for them before that is written before it is read.
+pub(super) fn take_named(storage: &Storage) {
+    INDEX.with_borrow_mut(|index| {
+        index
+            .named
+            .extend(std::iter::from_fn(|| storage.next_read()));
+    });
+}
+
 /// Reads the messages that are to be delivered next, as far as there is room for them. `write` writes all queued
 /// changes to the database.
 pub(super) fn read_next(storage: &Storage, write: impl FnOnce()) {
@@ -361,11 +385,13 @@ fn begin_next(storage: &Storage, write: impl FnOnce()) {
     }
     for identity in chosen {
         // The log tells of a database that is away where it is written.
-        begin(
-            storage,
-            &identity,
-            read_of(storage, &identity).unwrap_or_default(),
-        );
+        let is_done = match read_of(storage, &identity) {
+            Ok(rows) => rows.is_empty() || !begin(storage, &identity, rows).is_empty(),
+            Err(DatabaseError) => false,
+        };
+        if !is_done {
+            INDEX.with_borrow_mut(|index| index.read_again(identity));
+        }
     }
 }
 
@@ -413,7 +439,7 @@ fn begin(storage: &Storage, identity: &Identity, rows: Vec<StoredRow>) -> Vec<Ex
         taken.push(key);
     }
     if let Some(exchange) = taken.first().copied() {
-        handle(exchange, Input::Due { exchange }, Context::Nothing);
+        handle(exchange, Input::StoredRead { exchange }, Context::Nothing);
     }
     taken
 }

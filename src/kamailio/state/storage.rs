@@ -129,6 +129,8 @@ pub(crate) struct Storage {
     pub(crate) rows: StoredRows,
     /// Recipients whose stored messages are read next.
     reads: Reads,
+    /// 1: a recipient had no room in `reads`.
+    missed: ShmBox<AtomicU32>,
     /// Recipients with stored messages.
     pub(crate) stored_for: StoredFor<Shm>,
     /// Recipients to whom stored messages are delivered now, or next.
@@ -224,6 +226,7 @@ impl Storage {
             most_asked,
             rows,
             reads: Reads::new().ok_or_else(failed)?,
+            missed: Shm::boxed(AtomicU32::new(0)).ok_or_else(failed)?,
             stored_for: StoredFor::new(store_max).ok_or_else(failed)?,
             delivered_to: StoredFor::new(store_max).ok_or_else(failed)?,
             drops: Shm::boxed(Guarded::new(Ring::new(DROPS, None).ok_or_else(failed)?))
@@ -391,7 +394,7 @@ impl Storage {
     }
 
     /// The stored messages for this recipient are read next. Until they are delivered, or wait again, new messages go behind them. Without
-    /// room the schedule finds them.
+    /// room for the recipient, the process looks for all who are registered here.
     pub(crate) fn read_next(&self, identity: Identity) {
         let recipient = digest(identity.as_str());
         let is_shown = self.stored_for.has(recipient);
@@ -399,10 +402,18 @@ impl Storage {
             self.delivered_to.add(recipient);
         }
         let next = NextRead { identity, is_shown };
-        if !self.reads.put(next) && is_shown {
-            self.delivered_to.remove(recipient);
+        if !self.reads.put(next) {
+            self.missed.store(1, Relaxed);
+            if is_shown {
+                self.delivered_to.remove(recipient);
+            }
         }
         self.bell.ring();
+    }
+
+    /// Whether a recipient had no room since the last call.
+    pub(crate) fn reads_were_missed(&self) -> bool {
+        self.missed.swap(0, Relaxed) != 0
     }
 
     /// The next recipient whose stored messages are read. If `is_shown`, the process removes it from `delivered_to` once.

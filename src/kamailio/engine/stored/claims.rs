@@ -31,7 +31,10 @@ pub(super) fn read(storage: &Storage, mut recipients: Vec<Identity>) {
     let mine = state().nodes.node();
     let mut claimed = Vec::new();
     for identity in recipients {
-        let rows = read_of(storage, &identity).unwrap_or_default();
+        let Ok(rows) = read_of(storage, &identity) else {
+            INDEX.with_borrow_mut(|index| index.read_again(identity));
+            continue;
+        };
         if rows.iter().any(|row| ![NOBODY, mine].contains(&row.node)) {
             INDEX.with_borrow_mut(|index| index.is_elsewhere(identity));
             continue;
@@ -52,8 +55,10 @@ pub(super) fn read(storage: &Storage, mut recipients: Vec<Identity>) {
     for (identity, keys) in claimed {
         let taken = match is_written {
             true => begin_claimed(storage, identity, mine),
-            // The schedule, or a later registration, finds them.
-            false => Vec::new(),
+            false => {
+                INDEX.with_borrow_mut(|index| index.read_again(identity));
+                Vec::new()
+            }
         };
         let left = keys.into_iter().filter(|key| !taken.contains(key));
         let released: Vec<_> = left.map(Behind::Released).collect();
