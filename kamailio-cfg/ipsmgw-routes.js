@@ -1,7 +1,7 @@
 // ipsmgw for an existing KEMI script in JavaScript: the routes of ipsmgw-routes.cfg, which tells the settings and the reasons. Load it in
 // your own script, and call it in ksr_request_route, after the authentication:
 //
-//   require('/path/to/ipsmgw-routes.js')       at the begin
+//   require('/path/to/ipsmgw-routes.js')       at the beginning
 //   ipsmgw_route()                             after ksr_route_auth()
 //
 // and in the configuration, at the end:        include_file "/path/to/ipsmgw-routes.cfg"
@@ -82,7 +82,7 @@ function short_message () {
   }
 }
 
-// Returns when the recipient is a client, which gets the message unchanged, or nobody here.
+// Returns when the recipient is a client, which gets the message unchanged, or no person of this gateway.
 function instant_message (kind) {
   var is_tel = KSR.pv.gete('$rz') === 'tel'
   if (!KSR.is_myself_ruri() && !is_tel) return
@@ -132,14 +132,14 @@ script.ipsmgw_route = function () {
 
   identify()
   if (KSR.ipsmgw.enabled() < 0) {
-    // `ipsmgw.disable`: reports on open messages are taken, all other messages are yours.
+    // `ipsmgw.disable`: reports on open messages are taken; your script handles all other messages.
     if (KSR.ipsmgw.expects_report() < 0) return
     KSR.ipsmgw.report()
     KSR.x.exit()
   }
   var kind = KSR.ipsmgw.classify()
   if (kind === 1) {
-    // Not converted, by your rules: it is yours.
+    // Not converted, by your rules: your script handles the message.
     if (!may_convert()) return
     short_message()
     KSR.x.exit()

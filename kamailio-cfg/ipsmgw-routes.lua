@@ -1,7 +1,7 @@
 -- ipsmgw for an existing KEMI script in Lua: the routes of ipsmgw-routes.cfg, which tells the settings and the reasons. Load it in your
 -- own script, and call it in ksr_request_route, after the authentication:
 --
---   dofile("/path/to/ipsmgw-routes.lua")       at the begin
+--   dofile("/path/to/ipsmgw-routes.lua")       at the beginning
 --   ipsmgw_route()                             after ksr_route_auth()
 --
 -- and in the configuration, at the end:        include_file "/path/to/ipsmgw-routes.cfg"
@@ -84,7 +84,7 @@ local function short_message()
 	end
 end
 
--- Returns when the recipient is a client, which gets the message unchanged, or nobody here.
+-- Returns when the recipient is a client, which gets the message unchanged, or no person of this gateway.
 local function instant_message(class)
 	local is_tel = KSR.pv.gete("$rz") == "tel"
 	if not KSR.is_myself_ruri() and not is_tel then
@@ -145,7 +145,7 @@ function ipsmgw_route()
 
 	identify()
 	if KSR.ipsmgw.enabled() < 0 then
-		-- `ipsmgw.disable`: reports on open messages are taken, all other messages are yours.
+		-- `ipsmgw.disable`: reports on open messages are taken; your script handles all other messages.
 		if KSR.ipsmgw.expects_report() > 0 then
 			KSR.ipsmgw.report()
 			KSR.x.exit()
@@ -154,7 +154,7 @@ function ipsmgw_route()
 	end
 	local class = KSR.ipsmgw.classify()
 	if class == 1 then
-		-- Not converted, by your rules: it is yours.
+		-- Not converted, by your rules: your script handles the message.
 		if not may_convert() then
 			return
 		end

@@ -2,7 +2,7 @@
 
 Your class inherits from Routes, and calls them in ksr_request_route, after the authentication:
 
-    sys.path.append("/path/to/ipsmgw/kamailio-cfg")             at the begin, if this file is not beside your script
+    sys.path.append("/path/to/ipsmgw/kamailio-cfg")             at the beginning, if this file is not beside your script
     import ipsmgw_routes
 
     class kamailio(ipsmgw_routes.Routes):                       instead of `class kamailio:`
@@ -106,14 +106,14 @@ class Routes:
 
         identify()
         if KSR.ipsmgw.enabled() < 0:
-            # `ipsmgw.disable`: reports on open messages are taken, all other messages are yours.
+            # `ipsmgw.disable`: reports on open messages are taken; your script handles all other messages.
             if KSR.ipsmgw.expects_report() < 0:
                 return GOES_ON
             KSR.ipsmgw.report()
             return DONE
         kind = KSR.ipsmgw.classify()
         if kind == 1:
-            # Not converted, by your rules: it is yours.
+            # Not converted, by your rules: your script handles the message.
             return short_message() if self._ipsmgw_may_convert() else GOES_ON
         if kind == 2 or kind == 3:
             # RP-ACK, RP-ERROR, RP-SMMA: always answered.
@@ -139,7 +139,7 @@ class Routes:
         return converts(KSR.pv.gete("$avp(ipsmgw_identity)"), recipient, direction)
 
     def _ipsmgw_instant_message(self, kind):
-        """Returns 1 when the recipient is a client, which gets the message unchanged, or nobody here."""
+        """Returns 1 when the recipient is a client, which gets the message unchanged, or no person of this gateway."""
         is_tel = KSR.pv.gete("$rz") == "tel"
         if not KSR.is_myself_ruri() and not is_tel:
             return GOES_ON

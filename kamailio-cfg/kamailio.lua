@@ -62,7 +62,7 @@ end
 
 -- True for the service centre's host, however an IPv6 address is written.
 local function is_centre(host)
-	-- Without one Kamailio would log an error for each look at its host.
+	-- Without a service centre, Kamailio would log an error each time its host is read.
 	if setting("IPSMGW_SC_URI") == "" then return false end
 	local centre = without_brackets(KSR.pv.gete("$(def(IPSMGW_SC_URI){s.unquote}{uri.host})")):lower()
 	return host:lower() == centre or KSR.ipops.is_ip(centre) > 0 and same_address(host, centre)
@@ -483,7 +483,7 @@ local function report()
 	if not sender_is_here() then
 		pass_on()
 	end
-	-- RP-SMMA (6), memory available, is for the service centre, whoever filled the memory.
+	-- RP-SMMA (6), memory available, goes to the service centre, even if messages of the gateway filled the memory.
 	if rp_mti == 6 then
 		to_service_centre()
 	end
@@ -508,7 +508,7 @@ local function as_short_message()
 	KSR.x.exit()
 end
 
--- To each recipient of the message's list: unchanged to clients, as a short message to a person with a phone only.
+-- To each recipient of the message's list: unchanged to clients, as a short message to a person with a phone and no client.
 local function recipient_list()
 	local is_authorised = KSR.ipsmgw.authorize(KSR.pv.get("$avp(identity)"), "im2sm") > 0
 	-- A recipient that is not added here cannot be reached.
@@ -697,7 +697,7 @@ local function register()
 	end
 	-- Writes the registration into the database, then answers.
 	KSR.ipsmgw.keep()
-	-- What was stored for the person is delivered now.
+	-- Messages that are stored for the person are delivered now.
 	KSR.ipsmgw.deliver(KSR.pv.gete("$avp(identity)"))
 end
 

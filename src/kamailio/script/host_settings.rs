@@ -28,7 +28,7 @@ parameters! {
     max_per_sender: Number(0, 0..=MOST_PENDING, "a number, at most max_pending (0: a sixteenth of it),") default "a sixteenth of `max_pending`, at least 50",
         "maximum number of these exchanges of one authenticated sender. Parts of long messages, messages to each recipient of a list, and awaited notifications and reports count, too. Above the limit the sender gets `480` with Retry-After, or RP-ERROR 42. Above 50 % of it, optional notifications and status reports are no longer awaited. A `service_centre` sends for many people and has no such limit. The script limits messages per second (`pike`, `pipelimit`)";
     msrp_sessions: Number(1000, 0..=65_536, "a number (0: none)"),
-        "MSRP sessions that `ipsmgw_session()` takes at the same time; one more gets `480`. One sender has at most a sixteenth of them, at least four. The gateway itself offers up to this number of sessions to clients at the same time. A text above this number is not sent: its phone gets RP-ERROR 42, and a stored message stays stored. `0`: no sessions";
+        "MSRP sessions that `ipsmgw_session()` takes at the same time; one more gets `480`. One sender has at most a sixteenth of them, at least four. The gateway itself offers up to this number of sessions to clients at the same time. A text that needs one more is not sent: its phone gets RP-ERROR 42, and a stored message stays stored. `0`: no sessions";
     msrp_socket: Text("") default "the first TCP socket",
         "the socket of Kamailio in the path of MSRP sessions that the gateway offers, as `listen` names it: `\"tcp:192.0.2.1:5060\"`, or `\"tls:192.0.2.1:5061\"` for MSRP over TLS";
     msrp_max_size: Number(80_000, 1..=1_000_000, "a number of octets"),
@@ -38,9 +38,9 @@ parameters! {
     stop_timeout: Number(10, 0..=600, "a number of seconds"),
         "seconds for open exchanges to end when Kamailio is stopped. `0`: it ends at once. See [Start and end](#start-and-end)";
     connections_per_source: Number(0, 0..=1_000_000, "a number (0: no limit)"),
-        "TCP and WebSocket connections that one address may have. Each second further ones are closed: first those with an unfinished message, then the newest; in a burst that takes a sixteenth of `tcp_max_connections`, after 0.1 s; `0`: no limit";
+        "TCP and WebSocket connections that one address may have. Further ones are closed within a second: first those with an unfinished message, then the newest. When new connections take more than a sixteenth of `tcp_max_connections`, they are checked within 0.1 s. `0`: no limit";
     unfinished_timeout: Number(0, 0..=3600, "a number of seconds (0: no limit)"),
-        "seconds for a message on a TCP connection to be complete, and for a new connection to send data (to set up TLS); then the connection is closed; `0`: no limit";
+        "seconds for a message on a TCP connection to be complete, and for a new connection to send data (to set up TLS). Then the connection is closed. `0`: no limit";
     event_callback: Text("") default "none",
         "KEMI: the function for the outcome of an instant message, like `event_route[ipsmgw:result]`";
     sm_event_callback: Text("") default "none",
