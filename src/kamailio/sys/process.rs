@@ -3,6 +3,7 @@
 use std::ffi::CStr;
 use std::os::raw::{c_int, c_uint, c_void};
 use std::ptr::null_mut;
+use std::time::Duration;
 
 use super::calls;
 use super::ffi;
@@ -88,6 +89,9 @@ pub(crate) fn announce_process() -> bool {
     true
 }
 
+/// A process waits so long after a panic: a panic that repeats must not fill the log, or use a whole processor.
+const AFTER_PANIC: Duration = Duration::from_secs(1);
+
 /// In child_init of the main process: starts a process with sockets of its own, which runs `work` again and again until
 /// Kamailio ends it. False: it could not be started.
 pub(crate) fn start_process(name: &'static CStr, work: fn()) -> bool {
@@ -99,8 +103,14 @@ pub(crate) fn start_process(name: &'static CStr, work: fn()) -> bool {
     if calls::cfg_child_init() != 0 {
         return false;
     }
+    let worked = || {
+        work();
+        true
+    };
     loop {
-        guard("process", (), work);
+        if !guard("process", false, worked) {
+            std::thread::sleep(AFTER_PANIC);
+        }
     }
 }
 
