@@ -1,4 +1,4 @@
-//! Store and forward.
+//! Store and forward: rows FWD-1 to FWD-9 of doc/behaviour.md.
 
 use ipsmgw::base::Text;
 use ipsmgw::exchange::{Accepts, ExchangeKey, ReplyTo};
