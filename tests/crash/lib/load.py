@@ -60,6 +60,7 @@ class Load:
         phone = self.phones[n]
         async for number, message in self.messages("smlong", phone):
             to = self.clients[n]
+            message.charged_as = (phone.number, to.number, number * 3 % 256)
             for place, (dcs, octets) in enumerate(sms.parts(long(message), number % 256)):
                 mr = (number * 3 + place) % 256
                 tpdu = sms.submit(to.number, "", mr=mr, first=0x41, dcs=dcs, user_data=octets)

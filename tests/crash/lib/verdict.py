@@ -1,6 +1,7 @@
 """Compares the books of the peers, and the table of charging records with them."""
 
-from collections import Counter
+import time
+from collections import Counter, defaultdict
 
 import sip
 
@@ -65,8 +66,9 @@ class Charged:
     def __init__(self, world, books):
         self.books = books
         self.by_call, self.by_id, self.by_reference = Counter(), Counter(), Counter()
-        columns = "message_type, session_id, im_message_id, originator, recipient, message_reference"
-        for kind, call, message_id, originator, recipient, reference in world.records(columns):
+        self.without_call = defaultdict(list)  # when the messages came whose records have no Call-ID
+        columns = "message_type, session_id, im_message_id, originator, recipient, message_reference, submission_time"
+        for kind, call, message_id, originator, recipient, reference, submitted in world.records(columns):
             ends = (sip.user_of(originator or ""), sip.user_of(recipient or ""))
             # A report goes the other way.
             sender, recipient = ends if kind != REPORT else ends[::-1]
@@ -74,13 +76,21 @@ class Charged:
             for to in ("", recipient):
                 self.by_id[kind, message_id, to] += 1
             self.by_reference[kind, sender, recipient, reference] += 1
+            if not call:
+                self.without_call[kind, sender, recipient, reference].append(submitted)
 
     def count(self, message, kind):
-        if message.charged_as:
+        if message.is_of("smstore"):
             return self.by_reference[kind, *message.charged_as]
         if message.is_of("imstore", "held", "list"):
             return self.by_id[kind, message.message_id, message.recipient]
-        return sum(self.by_call[kind, call] for _, call in message.sent)
+        found = sum(self.by_call[kind, call] for _, call in message.sent)
+        if message.is_of("smlong"):
+            # A long text may be stored behind others, and a stored message has no Call-ID.
+            since_1970 = time.time() - time.monotonic()
+            begin, end = message.sent[0][0] + since_1970 - 1, message.told_at + since_1970 + 1
+            found += sum(begin <= at <= end for at in self.without_call[kind, *message.charged_as])
+        return found
 
     def compare(self, verdict):
         books, late = self.books, 0
