@@ -54,10 +54,13 @@ pub(super) fn wake_each_second(now_ms: u64) {
     }
 }
 
-/// Whether stored messages are delivered to this recipient now, or next.
+/// Whether stored messages are delivered to this recipient now, or next, and a further one can be stored behind them. While the
+/// database is away, a message for somebody who is here is delivered at once.
 pub(crate) fn are_delivered_to(identity: &Identity) -> bool {
     let storage = state().storage.as_ref();
-    storage.is_some_and(|storage| storage.delivered_to.has(digest(identity.as_str())))
+    storage.is_some_and(|storage| {
+        !storage.is_away() && storage.delivered_to.has(digest(identity.as_str()))
+    })
 }
 
 /// The stored messages for this recipient are read next; with `if_here` only if the URI has a contact.

@@ -53,6 +53,7 @@ class Load:
         phone = self.phones[n]
         async for number, message in self.messages("sm", phone):
             to = self.chance.choice(self.clients)
+            message.charged_as = (phone.number, to.number, number % 256)
             tpdu = sms.submit(to.number, f"{message.name} hello", mr=number % 256)
             await send_sm(phone, message, tpdu, number % 256)
 

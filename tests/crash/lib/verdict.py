@@ -85,8 +85,8 @@ class Charged:
         if message.is_of("imstore", "held", "list"):
             return self.by_id[kind, message.message_id, message.recipient]
         found = sum(self.by_call[kind, call] for _, call in message.sent)
-        if message.is_of("smlong"):
-            # A long text may be stored behind others, and a stored message has no Call-ID.
+        if message.charged_as:
+            # A text may be stored behind others, and a stored message has no Call-ID.
             since_1970 = time.time() - time.monotonic()
             begin, end = message.sent[0][0] + since_1970 - 1, message.told_at + since_1970 + 1
             found += sum(begin <= at <= end for at in self.without_call[kind, *message.charged_as])

@@ -298,8 +298,10 @@ async def database_away():
             # The process tries to write the first one, and takes the second one when it tries again.
             waits = asyncio.create_task(alice.send_im(gw.uri("carol"), "taken"))
             await gw.until(lambda: "cannot be written" in gw.log(), 20, what="the outage in the log")
-            bob.endpoint.respond(under_way, 480, "Temporarily Unavailable")
             bob.answer = 200
+            equal((await alice.send_im(gw.uri("bob"), "at once")).status, 200, "the answer: it cannot be stored behind the other one")
+            equal((await bob.next_message(20)).text, "at once", "what the client got")
+            bob.endpoint.respond(under_way, 480, "Temporarily Unavailable")
             await gw.until(lambda: gw.pending() <= 1, what="the end of the attempt")
         equal((await refused).status, 480, "the answer during the outage")
         taken = (await waits).status
