@@ -3,43 +3,19 @@
 use ipsmgw::exchange::ExchangeKey;
 use ipsmgw::interwork::Input;
 
-use crate::storage::held;
+use crate::storage::promised;
 use crate::world::{BOB, World, instant, settings};
-
-/// A message that waits for its phone's report; its sender has a `202`.
-fn promised(world: &mut World, text: &str) -> ExchangeKey {
-    let (exchange, asked) = held(world, text);
-    for (asked, _) in asked.asked {
-        world.stored(asked);
-    }
-    world.pass(1_500);
-    assert_eq!(world.hold_timeout(exchange).answer(), 202);
-    exchange
-}
-
-/// The exchanges whose messages go in this time.
-fn sent_within(world: &mut World, ms: u64) -> Vec<ExchangeKey> {
-    let until_ms = world.now.unix_ms + ms;
-    let mut sent = Vec::new();
-    while let Some((at, exchange)) = world.store.next_wake().filter(|(at, _)| *at < until_ms) {
-        world.now.unix_ms = world.now.unix_ms.max(at);
-        let done = world.handle(Input::Due { exchange });
-        sent.extend(done.sent.into_iter().filter_map(|(exchange, _)| exchange));
-    }
-    world.now.unix_ms = until_ms;
-    sent
-}
 
 #[test]
 fn messages_that_another_node_may_deliver_wait_for_the_database() {
     let mut world = World::with_database(&settings());
     let exchange = promised(&mut world, "hello");
     world.now.is_cut_off = true;
-    assert_eq!(sent_within(&mut world, 120_000), []);
+    assert_eq!(world.sent_within(120_000), []);
     // Messages without a promise go on.
     assert_eq!(world.deliver(&instant(BOB, "no promise")).sent.len(), 1);
     world.now.is_cut_off = false;
-    assert_eq!(sent_within(&mut world, 2_000), [exchange]);
+    assert_eq!(world.sent_within(2_000), [exchange]);
 }
 
 #[test]
@@ -47,7 +23,7 @@ fn a_report_still_counts() {
     let mut world = World::with_database(&settings());
     let exchange = promised(&mut world, "hello");
     world.now.is_cut_off = true;
-    sent_within(&mut world, 120_000);
+    world.sent_within(120_000);
     let call_id = world.gateway_call_id(exchange, 1);
     world.report_on(crate::world::ALICE, &[0x02, 0x01], &call_id);
     assert_eq!((world.store.open(), world.store.rows()), (0, 0));
@@ -79,7 +55,7 @@ fn parts_of_a_long_message_that_another_node_has_taken_over_are_not_sent() {
     for exchange in keys {
         assert!(world.handle(Input::TakenOver { exchange }).sent.is_empty());
     }
-    assert_eq!(sent_within(&mut world, 120_000), []);
+    assert_eq!(world.sent_within(120_000), []);
     assert_eq!(world.store.rows(), rows);
     assert!(world.handle(Input::Due { exchange: last }).is_nothing());
 }

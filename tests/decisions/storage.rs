@@ -31,6 +31,17 @@ pub(crate) fn held(world: &mut World, text: &str) -> (ExchangeKey, Done) {
     }
 }
 
+/// A message whose sender has its `202`, in the database. The phone has it, and its report is missing.
+pub(crate) fn promised(world: &mut World, text: &str) -> ExchangeKey {
+    let (exchange, done) = held(world, text);
+    for (asked, _) in done.asked {
+        world.stored(asked);
+    }
+    world.pass(1_500);
+    assert_eq!(world.hold_timeout(exchange).answer(), 202);
+    exchange
+}
+
 #[test]
 fn a_message_is_written_before_its_202() {
     let mut world = world();
@@ -52,10 +63,7 @@ fn a_message_is_written_before_its_202() {
 #[test]
 fn a_message_without_a_report_is_sent_again_after_a_crash() {
     let mut world = world();
-    let (exchange, _) = held(&mut world, "hello");
-    world.stored(exchange);
-    world.pass(1_500);
-    assert_eq!(world.hold_timeout(exchange).answer(), 202);
+    let exchange = promised(&mut world, "hello");
     world.crash(5_000);
     assert_eq!(world.until_sent().sent[0].0, Some(exchange));
 }
@@ -64,10 +72,7 @@ fn a_message_without_a_report_is_sent_again_after_a_crash() {
 #[test]
 fn each_crash_lets_a_message_without_a_report_go_again() {
     let mut world = world();
-    let (exchange, _) = held(&mut world, "hello");
-    world.stored(exchange);
-    world.pass(1_500);
-    assert_eq!(world.hold_timeout(exchange).answer(), 202);
+    promised(&mut world, "hello");
     for _ in 0..3 {
         world.crash(5_000);
         let sent = world.until_sent().sent;
@@ -75,40 +80,18 @@ fn each_crash_lets_a_message_without_a_report_go_again() {
     }
 }
 
-/// A message whose sender has its `202`, in the database. The phone has it, and its report is missing.
-fn promised(world: &mut World) -> ExchangeKey {
-    let (exchange, _) = held(world, "one");
-    world.stored(exchange);
-    world.pass(1_500);
-    assert_eq!(world.hold_timeout(exchange).answer(), 202);
-    exchange
-}
-
-/// The exchanges whose RP-DATA goes out in this many milliseconds.
-fn sent_within(world: &mut World, ms: u64) -> Vec<ExchangeKey> {
-    let until_ms = world.now.unix_ms + ms;
-    let mut sent = Vec::new();
-    while let Some((at, exchange)) = world.store.next_wake().filter(|(at, _)| *at <= until_ms) {
-        world.now.unix_ms = world.now.unix_ms.max(at);
-        let done = world.handle(Input::Due { exchange });
-        sent.extend(done.sent.into_iter().filter_map(|(exchange, _)| exchange));
-    }
-    world.now.unix_ms = until_ms;
-    sent
-}
-
 /// Crashes in short succession: the time for the report goes on, and does not begin anew with each of them.
 #[test]
 fn a_missing_report_holds_up_nothing_after_its_time() {
     let mut world = world();
-    let first = promised(&mut world);
+    let first = promised(&mut world, "one");
     let ends_ms = world.now.unix_ms + world.gateway.policy.report_timeout_ms;
     loop {
         world.crash(500);
         let second = world.deliver(&instant(ALICE, "two"));
         assert_eq!(second.sent.len(), 1, "other messages go at once");
         world.leg(second.held[0], 503);
-        let again = sent_within(&mut world, 3_500);
+        let again = world.sent_within(3_500);
         if !again.is_empty() {
             break assert_eq!(again, [first]);
         }
@@ -122,12 +105,12 @@ fn a_report_has_the_rest_of_its_time_after_a_crash() {
     let mut settings = settings();
     settings.hold_timeout = 2;
     let mut world = World::with_database(&settings);
-    promised(&mut world);
+    promised(&mut world, "one");
     world.crash(400);
     let second = world.deliver(&instant(ALICE, "two"));
     assert!(second.sent.is_empty());
-    assert_eq!(sent_within(&mut world, 500), []);
-    assert_eq!(sent_within(&mut world, 200), [second.held[0]]);
+    assert_eq!(world.sent_within(500), []);
+    assert_eq!(world.sent_within(200), [second.held[0]]);
 }
 
 /// The clock of the machine was set back while the gateway was down.
@@ -135,25 +118,19 @@ fn a_report_has_the_rest_of_its_time_after_a_crash() {
 fn a_clock_that_is_set_back_holds_up_nothing() {
     let mut world = world();
     world.pass(3_600_000);
-    promised(&mut world);
+    promised(&mut world, "one");
     world.now.unix_ms -= 3_600_000;
     world.crash(0);
     let second = world.deliver(&instant(ALICE, "two"));
-    assert_eq!(sent_within(&mut world, 3_000), [second.held[0]]);
+    assert_eq!(world.sent_within(3_000), [second.held[0]]);
 }
 
 /// Of a phone without reports one message goes twice. The others are kept meanwhile, and go when that one has ended.
 #[test]
 fn a_promise_outlasts_a_message_whose_reports_are_missing() {
     let mut world = world();
-    let (first, _) = held(&mut world, "one");
-    world.stored(first);
-    world.pass(1_500);
-    assert_eq!(world.hold_timeout(first).answer(), 202);
-    let (second, _) = held(&mut world, "two");
-    world.stored(second);
-    world.pass(1_500);
-    assert_eq!(world.hold_timeout(second).answer(), 202);
+    let first = promised(&mut world, "one");
+    let second = promised(&mut world, "two");
     let mut sent = Vec::new();
     while let Some((at, due)) = world.store.next_wake() {
         world.now.unix_ms = world.now.unix_ms.max(at);
@@ -264,10 +241,7 @@ fn a_message_that_is_delivered_at_once_is_never_written() {
 #[test]
 fn the_submission_of_a_message_can_be_recorded_again_after_a_crash() {
     let mut world = world();
-    let (exchange, _) = held(&mut world, "hello");
-    world.stored(exchange);
-    world.pass(1_500);
-    assert_eq!(world.hold_timeout(exchange).answer(), 202);
+    promised(&mut world, "hello");
     let records = world.books.take();
     let [record] = &records[..] else {
         panic!("one record")
@@ -281,10 +255,7 @@ fn the_submission_of_a_message_can_be_recorded_again_after_a_crash() {
 #[test]
 fn a_stop_leaves_what_is_promised_to_the_next_start() {
     let mut world = world();
-    let (exchange, _) = held(&mut world, "hello");
-    world.stored(exchange);
-    world.pass(1_500);
-    assert_eq!(world.hold_timeout(exchange).answer(), 202);
+    let exchange = promised(&mut world, "hello");
     assert!(world.handle(Input::Stop { exchange }).is_nothing());
     assert_eq!((world.store.open(), world.store.rows()), (1, 1));
 }

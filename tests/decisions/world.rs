@@ -226,6 +226,18 @@ impl World {
         self.handle(Input::Due { exchange })
     }
 
+    /// The exchanges whose messages go out in this many milliseconds.
+    pub(crate) fn sent_within(&mut self, ms: u64) -> Vec<ExchangeKey> {
+        let until_ms = self.now.unix_ms + ms;
+        let mut sent = Vec::new();
+        while self.store.next_wake().is_some_and(|(at, _)| at <= until_ms) {
+            let done = self.next_due().sent.into_iter();
+            sent.extend(done.filter_map(|(exchange, _)| exchange));
+        }
+        self.now.unix_ms = until_ms;
+        sent
+    }
+
     /// Time passes until a message goes out.
     pub(crate) fn until_sent(&mut self) -> Done {
         loop {
