@@ -2,8 +2,8 @@
 //! has then (rows FWD-5 to FWD-9).
 
 use crate::exchange::{
-    Clients, ExchangeKey, IdentityKey, Party, Role, RpRefusal, Services, Stored, StoredContent,
-    StoredFor, StoredMessage, StoredMessageState, StoredMessageTexts,
+    Clients, ExchangeKey, Full, IdentityKey, Party, Role, RpRefusal, Services, Stored,
+    StoredContent, StoredFor, StoredMessage, StoredMessageState, StoredMessageTexts,
 };
 use crate::interwork::counter::Counter;
 use crate::interwork::handle::{FORGOTTEN_MS, Turn};
@@ -252,12 +252,19 @@ impl Turn<'_> {
             self.stored_ends(&message, Outcome::Failed(status));
             return self.next_stored(message.header.identity);
         }
-        let wait_ms = self
-            .gateway
-            .policy
-            .retry
-            .after(message.tries.saturating_add(1));
-        let again_ms = self.now.unix_ms + wait_ms;
+        message.tries = message.tries.saturating_add(1);
+        self.put_off(message, message.tries);
+    }
+
+    /// The gateway has no place for the short messages: this is no attempt.
+    pub(super) fn no_place_to_deliver(&mut self, message: StoredMessage, full: Full) {
+        self.count(full.into());
+        self.put_off(message, 0);
+    }
+
+    /// All messages for this recipient wait as after so many failed attempts.
+    fn put_off(&mut self, message: StoredMessage, tries: u8) {
+        let again_ms = self.now.unix_ms + self.gateway.policy.retry.after(tries);
         let waiting = self
             .view
             .stored_for(message.header.identity)
@@ -269,7 +276,6 @@ impl Turn<'_> {
             self.count(Counter::StoreExpired);
             self.stored_ends(&other, Outcome::Expired);
         }
-        message.tries = message.tries.saturating_add(1);
         self.wait_until(message, again_ms);
         for other in waiting {
             self.wait_until(other, again_ms);

@@ -17,7 +17,8 @@ use crate::sip::{MessageOut, NameAddr, Service, Uri};
 use crate::wire::TpScts;
 
 impl Turn<'_> {
-    /// As one or more short messages, in exchanges of their own.
+    /// As one or more short messages, in exchanges of their own. Without a place for them, the message waits. False: it cannot be a
+    /// short message.
     pub(super) fn send_to_phone(&mut self, mut message: StoredMessage) -> bool {
         let key = message.header.key;
         let Some(texts) = self.view.texts(key) else {
@@ -41,8 +42,12 @@ impl Turn<'_> {
             lifetime: None,
             notify: None,
         };
-        let Ok(mut last) = self.queue_stored(&im) else {
-            return false;
+        let mut last = match self.queue_stored(&im) {
+            Ok(last) => last,
+            Err(full) => {
+                self.no_place_to_deliver(message, full);
+                return true;
+            }
         };
         last.role = Role::Stored { message: key };
         self.view.update(last);

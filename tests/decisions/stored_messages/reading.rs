@@ -55,3 +55,27 @@ fn a_read_begins_with_the_oldest_message_that_is_left() {
     let done = world.handle(Input::StoredRead { exchange: second });
     assert_eq!(done.looked_up[0].0, second);
 }
+
+/// A recipient who is here does not register again soon.
+#[test]
+fn a_full_table_is_no_failed_attempt() {
+    let mut world = world();
+    stored(&mut world, &instant(BOB, "first"));
+    stored(&mut world, &instant(BOB, "second"));
+    let looked_up = world.read_stored();
+    world.store.max = world.store.open();
+    let done = found(&mut world, &looked_up, PHONE);
+    assert!(done.sent.is_empty());
+    assert!(done.counted.contains(&Counter::Full));
+    parked(&mut world, &done);
+    for (row, _) in world.store.rows.values() {
+        let ipsmgw::exchange::Exchange::StoredMessage(message) = row else {
+            panic!("a stored message")
+        };
+        let wait_ms = message.header.due_ms - world.now.unix_ms;
+        assert_eq!((message.tries, wait_ms), (0, 30_000));
+    }
+    world.store.max = usize::MAX;
+    let done = comes(&mut world, PHONE);
+    assert_eq!(text(&done.message().body), "first");
+}
