@@ -59,7 +59,7 @@ pub use input::{
     RpReport, SmIn, SmToStore, StatusReportIn, StatusReportOut, TranslatedDelivery, TranslatedIm,
     TranslatedSm,
 };
-pub use nodes::{FoundPart, PARTS_MOVE_MS, PartMove, joined_elsewhere};
+pub use nodes::{FoundPart, Look, PartMove, SignsOfLife, joined_elsewhere};
 pub use read::classify::Class;
 pub use read::field::{FieldValue, MessageField};
 pub use reason::Reason;

@@ -8,11 +8,11 @@
 mod parts;
 
 use std::cell::{Cell, RefCell};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use crate::base::Text;
 use crate::exchange::{Exchange, ExchangeKey, Store as _, Stored, Texts, decode};
-use crate::interwork::{Input, PARTS_MOVE_MS};
+use crate::interwork::{Input, SignsOfLife};
 
 use super::decide::decide_in;
 use super::execute::{Context, execute};
@@ -34,9 +34,6 @@ use crate::kamailio::sys::tm_callback::{Tie, TmEvent, Told, Watcher};
 /// Milliseconds between two signs of life, at least. The timer wakes the process each second.
 const BEAT_MS: u64 = 500;
 
-/// Two signs of life are not further apart, unless something is wrong.
-const MOST_APART_MS: u64 = 2_000;
-
 /// The timer wakes this process each second, some milliseconds earlier or later: no beat is left out for that.
 const EARLY_MS: u64 = 100;
 
@@ -49,39 +46,12 @@ const GROUP: usize = 256;
 /// When so many exchanges have no place, the others are not tried before the next look.
 const MOST_REFUSED: usize = 16;
 
-/// The last sign of life of another node that this process has seen.
-struct Seen {
-    beat: i64,
-    changed_ms: u64,
-    /// Whether its exchanges were taken over since.
-    is_taken_over: bool,
-    /// Whether it was logged that the node answers and gives no signs of life.
-    is_told: bool,
-}
-
-impl Seen {
-    const fn now(beat: i64, now_ms: u64) -> Self {
-        Self {
-            beat,
-            changed_ms: now_ms,
-            is_taken_over: false,
-            is_told: false,
-        }
-    }
-}
-
 #[derive(Default)]
 struct Watch {
     next_ms: u64,
-    /// When it has read the rows of the nodes last.
-    read_ms: u64,
-    seen: HashMap<u16, Seen>,
+    signs: SignsOfLife,
     /// Claimed rows that are not in memory yet.
     claimed: Vec<Claimed>,
-    /// The other nodes that lived at the last look.
-    living: Vec<u16>,
-    /// Until when this node looks for parts of long messages at the wrong node.
-    parts_move_until_ms: u64,
 }
 
 /// The row of an exchange that this node has claimed, or another one; none if it cannot be read.
@@ -101,16 +71,6 @@ pub(super) fn look(storage: &Storage) {
 }
 
 impl Watch {
-    /// While this node could not read the rows, it has not seen signs of life: that time does not count. So nodes that lost the
-    /// database together do not take each other for dead when it is back.
-    fn was_blind_until(&mut self, now_ms: u64) {
-        let since_ms = std::mem::replace(&mut self.read_ms, now_ms);
-        let blind_ms = now_ms.saturating_sub(since_ms + MOST_APART_MS);
-        for seen in self.seen.values_mut() {
-            seen.changed_ms += blind_ms;
-        }
-    }
-
     fn look(&mut self, nodes: &Nodes, storage: &Storage) {
         let now_ms = clock::monotonic_ms();
         if now_ms < self.next_ms {
@@ -125,46 +85,36 @@ impl Watch {
         let Ok(rows) = storage.rows.nodes() else {
             return;
         };
-        self.was_blind_until(now_ms);
+        self.signs.read(now_ms);
         let mut claimed = std::mem::take(&mut self.claimed);
         take_up_claimed(storage, &mut claimed);
         let mut others = Vec::new();
         for row in rows.iter().filter(|row| row.number != nodes.node()) {
-            let seen = self.seen.entry(row.number);
-            let seen = seen.or_insert(Seen::now(row.beat, now_ms));
-            if seen.beat != row.beat {
-                *seen = Seen::now(row.beat, now_ms);
+            let (node, answers) = (row.number, nodes.answers(row.number));
+            let timeout_ms = nodes.settings.timeout_ms;
+            let look = self.signs.look(node, row.beat, answers, now_ms, timeout_ms);
+            if look.is_asked {
+                ask(node, &row.uri);
             }
-            if now_ms > seen.changed_ms + MOST_APART_MS {
-                ask(row.number, &row.uri);
-            }
-            let beats = now_ms < seen.changed_ms + nodes.settings.timeout_ms;
-            // A node whose exchanges were taken over counts as dead until its next sign of life.
-            let is_alive = beats || nodes.answers(row.number) && !seen.is_taken_over;
-            if is_alive && !beats && !seen.is_told {
-                seen.is_told = true;
+            if look.only_answers {
                 tracing::warn!(
-                    node = row.number,
+                    node,
                     "a node answers, but gives no sign of life in store_table: it keeps its messages"
                 );
             }
-            if !is_alive && !seen.is_taken_over {
-                seen.is_taken_over = take_over(storage, row.number, &mut claimed).is_ok();
+            if look.is_left && take_over(storage, node, &mut claimed).is_ok() {
+                self.signs.taken_over(node);
             }
             others.push(OtherNode {
-                number: row.number,
+                number: node,
                 uri: Text::new(&row.uri).unwrap_or_default(),
-                is_alive,
+                is_alive: look.is_alive,
             });
         }
         let living = others.iter().filter(|other| other.is_alive);
-        let living: Vec<u16> = living.map(|other| other.number).collect();
-        if living != self.living {
-            self.living = living;
-            self.parts_move_until_ms = now_ms + PARTS_MOVE_MS;
-        }
+        let living = living.map(|other| other.number).collect();
+        let may_move = self.signs.parts_may_move(living, now_ms);
         nodes.set(others.into_iter());
-        let may_move = now_ms < self.parts_move_until_ms;
         // What could not be read is read at the next look.
         let _ = parts::look(storage, nodes, &mut claimed, may_move);
         self.claimed = claimed;

@@ -1,13 +1,9 @@
-//! Parts of long messages when several nodes use one database. The parts of one sender come to one node, which joins them. When a node
+//! Parts of long messages at several nodes. The parts of one sender come to one node, which joins them. When a node
 //! dies or comes back, some of them come to another node.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use crate::exchange::Stored;
-
-/// Milliseconds after the death or return of a node in which parts may still come to the wrong node: SIP sends a request to a dead node
-/// again for so long.
-pub const PARTS_MOVE_MS: u64 = 40_000;
 
 /// Of all living nodes, the one with the greatest weight joins the parts of a sender.
 fn weight(sender: &str, node: u16) -> (u64, u16) {
