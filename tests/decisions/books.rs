@@ -47,8 +47,8 @@ fn allowed(exchange: &Exchange) -> Allowed {
         Exchange::ImToSm(im) => match (im.role, im.to, im.state) {
             (Role::StatusReport, ..) => &["r"],
             (Role::Part { .. } | Role::ShortMessage { .. } | Role::Stored { .. }, ..) => &[""],
-            // The message may be refused before it begins.
-            (_, Party::Phone, ImToSmState::Listed) => &["sd", ""],
+            // The message may be refused before it begins; a stored message has the delivery.
+            (_, Party::Phone, ImToSmState::Listed) => &["sd", "s", ""],
             (_, Party::ServiceCentre, ImToSmState::Listed) => &["s", ""],
             // A stored message has the delivery.
             (_, Party::Phone, _) => &["sd", "s"],

@@ -269,4 +269,13 @@ fn unreachable_recipients_are_reported_after_a_crash() {
         Disposition::Delivery(DeliveryStatus::Failed)
     );
     assert_eq!(imdn.recipient_uri.as_deref(), Some(AWAY.name));
+    // The notification is in the database, too, and goes once more.
+    world.crash(5_000);
+    world.pass(60_000);
+    let mut sent = Vec::new();
+    for exchange in world.store.ids() {
+        sent.extend(world.handle(Input::Due { exchange }).sent);
+    }
+    let is_it = |message: &ipsmgw::sip::MessageOut| message.body == done.message().body;
+    assert!(sent.iter().any(|(_, message)| is_it(message)));
 }

@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use ipsmgw::exchange::{
     Clients, Exchange, ExchangeKey, IdentityKey, ImToSm, ImToSmState, Kind, ListDeliveryState,
     Notification, NotificationState, Now, ReplyTo, Store as _, StoredMessageState, Texts,
-    TransactionId,
+    TransactionId, identity_in,
 };
 use ipsmgw::interwork::{
     Effect, Gateway, Input, Policy, RpReport, Settings, Step, TranslatedDelivery, TranslatedIm,
@@ -207,6 +207,8 @@ impl World {
         // Stored messages are read when their recipients are back.
         let rest = |(row, _): &&(Exchange, Texts)| row.kind() != Kind::StoredMessage;
         for (exchange, texts) in rows.values().filter(rest) {
+            // The host takes up what it finds under an identity.
+            assert!(identity_in(exchange.kind(), texts).is_some());
             let share = exchange.header().share;
             self.store.take_share(share).unwrap();
             self.store.taken.push((exchange.key(), share));

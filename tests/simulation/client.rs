@@ -50,9 +50,14 @@ impl World {
                 text.get(..12).unwrap_or(&text)
             )
         });
-        if let Err(broken) = self.books.client_shows(device, &text) {
+        let person = self.devices[device].person;
+        if let Err(broken) = self.books.client_shows((device, person), &text) {
             return self.break_promise(broken);
         }
+        // The sender of a list gets the notification without the gateway's help.
+        let is_to_list =
+            texts::number_in(&text).is_some_and(|number| self.books.list(number).is_some());
+        let message_id = message_id.filter(|_| !is_to_list);
         if let Some(message_id) = message_id.filter(|_| self.random.per_mille(700)) {
             self.notifies(device, message, &message_id);
         }

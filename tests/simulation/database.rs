@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use ipsmgw::exchange::{
     Change, Exchange, ExchangeKey, Identity, Kind, NEVER, Stored, StoredMessageState,
-    StoredMessageTexts, Texts, decode, encode, identity_in,
+    StoredMessageTexts, Texts, TransactionId, decode, encode, identity_in,
 };
 use ipsmgw::interwork::{Input, others_wait_until, tried_again_ms};
 
@@ -41,12 +41,31 @@ const MOST_LOOKS: u8 = 60;
 enum Work {
     /// It is written, and then the core hears of it.
     Ask,
+    /// The same, in one transaction with the next one.
+    AskWithNext,
+    /// The same for the last one of a list, whose sender waits for all of them.
+    AskList(TransactionId),
     /// It may have no row yet.
     Open,
     Write,
     Release,
     Delete,
 }
+
+impl Work {
+    /// Whether the core hears of it.
+    const fn asks(self) -> bool {
+        matches!(self, Self::Ask | Self::AskWithNext | Self::AskList(_))
+    }
+}
+
+/// Whether the second change is written in one transaction with the first.
+fn belong_together(first: &Waiting, _: &Waiting) -> bool {
+    first.1 == Work::AskWithNext
+}
+
+/// An exchange that waits for the database.
+type Waiting = (ExchangeKey, Work);
 
 /// A row. It survives a crash.
 struct Row {
@@ -77,7 +96,7 @@ enum RowChange {
 
 /// A transaction that is not committed.
 struct Group {
-    waiting: Vec<(ExchangeKey, Work)>,
+    waiting: Vec<Waiting>,
     changes: Vec<RowChange>,
     began_ms: u64,
     /// It cannot know what the other gateway has taken over.
@@ -95,7 +114,7 @@ pub(crate) struct Database {
     beats: [u64; 2],
     /// Until then it cannot be written.
     pub(crate) away_until_ms: u64,
-    queue: VecDeque<(ExchangeKey, Work)>,
+    queue: VecDeque<Waiting>,
     group: Option<Group>,
     /// The process knows that the database is away.
     is_away: bool,
@@ -155,10 +174,10 @@ impl Database {
         self.rows.get(&name(exchange)).map(|row| row.node)
     }
 
-    /// Whether there is a row of this stored message.
+    /// Whether there is a row of this stored message, or of this message to a client of a list.
     pub(crate) fn has_message(&self, exchange: ExchangeKey) -> bool {
         let row = self.rows.get(&name(exchange));
-        row.is_some_and(|row| row.kind == Kind::StoredMessage)
+        row.is_some_and(|row| matches!(row.kind, Kind::StoredMessage | Kind::ListDelivery))
     }
 
     pub(crate) fn keys(&self) -> Vec<ExchangeKey> {
@@ -347,6 +366,28 @@ impl World {
         true
     }
 
+    /// Has these exchanges written in one transaction. False: they cannot be.
+    pub(crate) fn asks_store_together(
+        &mut self,
+        exchanges: &[ExchangeKey],
+        sender: TransactionId,
+    ) -> bool {
+        let Some((last, others)) = exchanges.split_last() else {
+            return false;
+        };
+        if !self.host.gateway.keeps
+            || self.database.is_away
+            || self.database.queue.len() + exchanges.len() > MOST_ASKED
+        {
+            return false;
+        }
+        let others = others.iter().map(|key| (*key, Work::AskWithNext));
+        let all = others.chain([(*last, Work::AskList(sender))]);
+        self.database.queue.extend(all);
+        self.wakes_store(0);
+        true
+    }
+
     /// The stored messages for this recipient are read next.
     pub(crate) fn reads_stored_of(&mut self, identity: Identity) {
         if self.host.gateway.keeps && !self.is_down() {
@@ -413,10 +454,21 @@ impl World {
     /// Takes the next that wait, and reads them: their last state counts.
     fn next_group(&mut self) -> Group {
         let is_lost = !self.comes_back();
-        let count = self.database.queue.len().min(GROUP);
+        let mut count = self.database.queue.len().min(GROUP);
+        let queue = &self.database.queue;
+        // A list is not cut.
+        while count > 0 && queue.get(count - 1).map(|last| last.1) == Some(Work::AskWithNext) {
+            count += 1;
+        }
         let waiting: Vec<_> = self.database.queue.drain(..count).collect();
         let mut changes = Vec::with_capacity(count);
-        for (key, work) in &waiting {
+        // A list whose sender was refused in between is not written.
+        let is_wanted = |together: &&[Waiting]| match together.last() {
+            Some((key, Work::AskList(_))) => self.host.table.is_open(*key, self.now_ms),
+            _ => true,
+        };
+        let wanted = waiting.chunk_by(belong_together).filter(is_wanted);
+        for (key, work) in wanted.flatten() {
             match work {
                 Work::Delete => changes.push(RowChange::Delete(*key)),
                 // The message may be in memory again.
@@ -425,7 +477,7 @@ impl World {
                         changes.push(RowChange::Release(*key));
                     }
                 }
-                Work::Ask | Work::Open | Work::Write => {
+                Work::Ask | Work::AskWithNext | Work::AskList(_) | Work::Open | Work::Write => {
                     let open = self.host.table.read(*key, self.now_ms);
                     let may_be_new = *work != Work::Write;
                     let own = self.number();
@@ -480,16 +532,12 @@ impl World {
         self.database.is_away = fails;
         if fails {
             self.note(|| "the database cannot be written".to_owned());
-            let (asked, rest): (Vec<_>, Vec<_>) = group
-                .waiting
-                .into_iter()
-                .partition(|(_, work)| *work == Work::Ask);
+            let (asked, rest): (Vec<_>, Vec<_>) =
+                group.waiting.into_iter().partition(|(_, work)| work.asks());
             for waiting in rest.into_iter().rev() {
                 self.database.queue.push_front(waiting);
             }
-            for (exchange, _) in asked {
-                self.handle(exchange, Input::NotStored { exchange }, Context::Nothing);
-            }
+            self.tells_who_asked(&asked, false);
             return false;
         }
         for change in &group.changes {
@@ -510,12 +558,32 @@ impl World {
         self.database.apply(group.changes, own, nodes);
         self.database.put_off_the_rest(&put_off);
         self.database.beat(self.node);
-        for (exchange, work) in group.waiting {
-            if work == Work::Ask && !self.is_down() {
-                self.handle(exchange, Input::Stored { exchange }, Context::Nothing);
+        self.tells_who_asked(&group.waiting, true);
+        true
+    }
+
+    /// These are written, or will not be.
+    fn tells_who_asked(&mut self, waiting: &[Waiting], is_written: bool) {
+        for together in waiting.chunk_by(belong_together) {
+            if self.is_down() {
+                return;
+            }
+            match together {
+                [.., (_, Work::AskList(sender))] => {
+                    let copies = together.iter().map(|(key, _)| *key).collect();
+                    self.list_is_written(copies, *sender, is_written);
+                }
+                [(exchange, Work::Ask)] => {
+                    let exchange = *exchange;
+                    let input = match is_written {
+                        true => Input::Stored { exchange },
+                        false => Input::NotStored { exchange },
+                    };
+                    self.handle(exchange, input, Context::Nothing);
+                }
+                _ => {}
             }
         }
-        true
     }
 
     /// The recipients whose messages wait for another attempt, and until when their other messages wait, too.

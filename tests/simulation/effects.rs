@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use ipsmgw::exchange::{Clients, ExchangeKey, Kind, ReplyTo};
+use ipsmgw::exchange::{Clients, ExchangeKey, Kind, ReplyTo, TransactionId};
 use ipsmgw::interwork::{Effect, Input, Step, ToContact};
 use ipsmgw::sip::{MessageOut, Translation};
 
@@ -64,6 +64,8 @@ pub(crate) struct Job {
     relays: Option<Rc<Translation>>,
     /// Rows that go in the end.
     ended: Vec<Behind>,
+    /// The list that the process goes on with in the end.
+    list: Option<u64>,
 }
 
 impl Job {
@@ -86,6 +88,22 @@ impl World {
         let job = self.job_of(step, context);
         self.host.jobs.insert(number, job);
         self.goes_on(number);
+    }
+
+    /// The same for a process that works on a list. False: it is slow, and goes on with the list later.
+    pub(crate) fn execute_for_list(&mut self, step: Step, context: Context, list: u64) -> bool {
+        if !self.random.per_mille(self.plan.slow_processes) {
+            self.execute_under_lock(step, context);
+            return true;
+        }
+        let number = self.transactions.next_number();
+        let mut job = self.job_of(step, context);
+        job.list = Some(list);
+        self.host.jobs.insert(number, job);
+        // Others overtake before the first effect, too.
+        let ms = self.random.pick(&[0, 1, 5, 30, 100]);
+        self.later(ms, Event::GoesOn(number));
+        false
     }
 
     /// The same, and nobody overtakes.
@@ -131,6 +149,9 @@ impl World {
         }
         let ended = std::mem::take(&mut job.ended);
         self.follow(ended);
+        if let Some(list) = job.list {
+            self.later(0, Event::ListGoesOn(list));
+        }
         false
     }
 
@@ -139,7 +160,10 @@ impl World {
             Effect::Ended(ended) => {
                 let subject = self.subject(ended.exchange);
                 self.note(|| format!("ended: {ended:?}"));
-                let is_message = matches!(ended.kind, Kind::ImToSm | Kind::StoredMessage);
+                let is_message = matches!(
+                    ended.kind,
+                    Kind::ImToSm | Kind::StoredMessage | Kind::ListDelivery
+                );
                 if is_message && !self.is_elsewhere(ended.exchange) {
                     let at_ms = self.now_ms;
                     self.books.ended(subject, ended.ending, at_ms);
@@ -202,17 +226,10 @@ impl World {
                     transaction.tie = Tie::Held(exchange);
                 }
             }
-            Effect::StoreList { .. } => {
-                self.break_promise("a list of recipients");
-            }
+            Effect::StoreList { exchanges, waits } => self.stores_list(&exchanges, waits, job),
             Effect::Store { exchange, waits } => {
                 if let (Some(transaction), Context::Request { .. }) = (waits, &job.context) {
-                    let server = server_of(transaction);
-                    if let Some(transaction) = self.host.servers.get_mut(&server) {
-                        transaction.tie = Tie::Held(exchange);
-                    }
-                    let ms = self.host.gateway.policy.accept_timeout_ms;
-                    self.later(ms, Event::HoldEnds(server));
+                    self.holds_for_database(transaction, exchange);
                 }
                 if !self.asks_store(exchange) {
                     self.tell(exchange, Input::NotStored { exchange }, job);
@@ -313,7 +330,11 @@ impl World {
                 self.sends_what_it_has(exchange);
                 for (client, device) in (0..).zip(devices) {
                     let subject = self.subject(exchange);
-                    if let Err(broken) = self.books.stored_goes(subject, device) {
+                    let goes = match subject {
+                        Subject::InstantMessage(number, _) => self.books.copy_goes(number, device),
+                        _ => self.books.stored_goes(subject, device),
+                    };
+                    if let Err(broken) = goes {
                         return self.break_promise(broken);
                     }
                     let attempt = Clients::attempt_to(attempt, client);
@@ -349,6 +370,38 @@ impl World {
         }
     }
 
+    /// The request waits until this exchange is written.
+    fn holds_for_database(&mut self, transaction: TransactionId, exchange: ExchangeKey) {
+        let server = server_of(transaction);
+        if let Some(transaction) = self.host.servers.get_mut(&server) {
+            transaction.tie = Tie::Held(exchange);
+        }
+        let ms = self.host.gateway.policy.accept_timeout_ms;
+        self.later(ms, Event::HoldEnds(server));
+    }
+
+    /// The messages to all recipients of a list are written in one transaction.
+    fn stores_list(&mut self, exchanges: &[ExchangeKey], waits: TransactionId, job: &mut Job) {
+        let Some((last, others)) = exchanges.split_last() else {
+            return;
+        };
+        self.holds_for_database(waits, *last);
+        if self.fault == Some(Fault::AnswerListEarly) {
+            self.answer(server_of(waits), 202, false);
+        }
+        if !self.asks_store_together(exchanges, waits) {
+            let input = Input::ListStored {
+                exchange: *last,
+                transaction: waits,
+                written: false,
+            };
+            self.tell(*last, input, job);
+            for exchange in others.iter().copied() {
+                self.tell(exchange, Input::NotStored { exchange }, job);
+            }
+        }
+    }
+
     /// A failure is an input again. Its effects come last.
     fn tell(&mut self, exchange: ExchangeKey, input: Input<'_>, job: &mut Job) {
         let step = self.decide(At::Exchange(exchange), input, self.subject(exchange));
@@ -368,6 +421,7 @@ impl World {
             decided_ms: self.now_ms,
             relays: None,
             ended: self.take_ended(),
+            list: None,
         }
     }
 

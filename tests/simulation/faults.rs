@@ -6,6 +6,7 @@ use ipsmgw::sip::MessageOut;
 use ipsmgw::wire::RpMessage;
 
 use crate::random::Random;
+use crate::world::{LISTS, TWO_NODES, WITH_DATABASE};
 
 /// A fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,10 +63,16 @@ pub(crate) enum Fault {
     ClaimTwice,
     /// A report is not passed on to the node that it is for.
     KeepReport,
+    /// The message to one recipient of a list is not sent.
+    LoseCopy,
+    /// A list is refused, and some of its recipients get the message.
+    SendRefused,
+    /// The sender of a list is answered before the database has all its messages.
+    AnswerListEarly,
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 26] = [
+    pub(crate) const ALL: [Self; 29] = [
         Self::AnswerTwice,
         Self::ForgetTimer,
         Self::DropReport,
@@ -92,7 +99,20 @@ impl Fault {
         Self::HearAgain,
         Self::ClaimTwice,
         Self::KeepReport,
+        Self::LoseCopy,
+        Self::SendRefused,
+        Self::AnswerListEarly,
     ];
+
+    /// The first seed of the world in which it shows.
+    pub(crate) const fn world(self) -> u64 {
+        match self {
+            Self::LoseCopy | Self::SendRefused | Self::AnswerListEarly => LISTS,
+            _ if self.with_two_nodes().is_some() => TWO_NODES,
+            _ if self.needs_database() => WITH_DATABASE,
+            _ => 1,
+        }
+    }
 
     /// Where it shows only with two nodes: the first seed of that world that finds it.
     pub(crate) const fn with_two_nodes(self) -> Option<u64> {
@@ -106,7 +126,7 @@ impl Fault {
     }
 
     /// Whether it shows only where there is a database.
-    pub(crate) const fn needs_database(self) -> bool {
+    const fn needs_database(self) -> bool {
         matches!(
             self,
             Self::AnswerBeforeCommit

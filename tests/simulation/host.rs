@@ -13,6 +13,7 @@ use ipsmgw::interwork::{Effect, Gateway, Input, Policy, Step};
 use crate::books::Subject;
 use crate::effects::{Context, Job};
 use crate::kamailio::{At, Behind, Table};
+use crate::lists::ListWork;
 use crate::plan::Plan;
 use crate::world::{Address, Event, Message, START_MS, World};
 
@@ -56,6 +57,8 @@ pub(crate) struct Host {
     pub(crate) answered: HashMap<u64, (u16, u64)>,
     /// Steps whose effects are not all carried out.
     pub(crate) jobs: BTreeMap<u64, Job>,
+    /// Lists of recipients that a process works on.
+    pub(crate) lists: BTreeMap<u64, ListWork>,
     /// When exchanges are due.
     due: BinaryHeap<Reverse<u64>>,
     /// The next look of the timer process.
@@ -100,6 +103,7 @@ impl Host {
             by_client: HashMap::new(),
             answered: HashMap::new(),
             jobs: BTreeMap::new(),
+            lists: BTreeMap::new(),
             due: BinaryHeap::new(),
             next_tick: None,
             forward_as: None,
@@ -217,7 +221,10 @@ impl World {
                             self.books.is_taken_as_new(about);
                             about
                         }
-                        (Exchange::ImToSm(_) | Exchange::SmToIm(_), _) => about,
+                        (
+                            Exchange::ImToSm(_) | Exchange::SmToIm(_) | Exchange::ListDelivery(_),
+                            _,
+                        ) => about,
                         (Exchange::KeptPart(part), _) => {
                             let digest = part.digest;
                             let was = self.host.delivered.contains(&digest);
@@ -347,7 +354,7 @@ impl World {
     pub(crate) fn request_completed(&mut self, exchange: ExchangeKey, attempt: u8, status: u16) {
         self.note(|| format!("completed: {} {attempt}: {status}", exchange.serial()));
         let subject = self.subject(exchange);
-        self.books.leg_answered(subject, status);
+        self.books.leg_answered(subject, status, self.now_ms);
         let input = Input::RequestCompleted {
             exchange,
             attempt,

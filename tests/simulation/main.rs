@@ -11,6 +11,7 @@ mod effects;
 mod faults;
 mod host;
 mod kamailio;
+mod lists;
 mod nodes;
 mod passing_on;
 mod peers;
@@ -31,13 +32,13 @@ use std::time::Instant;
 use ipsmgw::{base, exchange};
 
 use faults::Fault;
-use world::{DATABASE_AWAY, FULL_PHONES, TWO_NODES, WITH_DATABASE, World};
+use world::{DATABASE_AWAY, FULL_PHONES, LISTS, TWO_NODES, WITH_DATABASE, World};
 
 /// Messages of one seed.
 const PER_SEED: usize = 200;
 
 /// Seeds that found a fault in the gateway, with what they found.
-const FOUND: [(u64, &str); 32] = [
+const FOUND: [(u64, &str); 37] = [
     (8, "a long text went to two phones of one person"),
     (112, "a failed message ended before its SIP transaction"),
     (343, "the same"),
@@ -130,6 +131,23 @@ const FOUND: [(u64, &str); 32] = [
         4_000_117,
         "a node that stood still sent what it had written just before, and the other one had taken over",
     ),
+    (
+        5_000_029,
+        "a crash lost the failure for a recipient of a list whom nobody knows",
+    ),
+    (5_000_268, "the same in a long list"),
+    (
+        5_000_009,
+        "none: the books took the second answer of a person's clients for the first one",
+    ),
+    (
+        5_000_776,
+        "none: the books missed an end that a crash cut off",
+    ),
+    (
+        5_000_939,
+        "none: the books did not know a slow process that is about to answer",
+    ),
 ];
 
 /// Messages of the normal run without a database, in which each fault has to show, too.
@@ -139,7 +157,7 @@ const NORMAL: usize = 100_000;
 const NORMAL_WITH_DATABASE: usize = 800;
 
 /// Worlds with a database: the first seed of each one.
-const DATABASE_WORLDS: [u64; 4] = [WITH_DATABASE, DATABASE_AWAY, FULL_PHONES, TWO_NODES];
+const DATABASE_WORLDS: [u64; 5] = [WITH_DATABASE, DATABASE_AWAY, FULL_PHONES, TWO_NODES, LISTS];
 
 /// A long run tells how far it is behind so many seeds.
 const TELLS_EVERY: u64 = 500;
@@ -268,11 +286,8 @@ fn faults_are_found() -> (usize, usize) {
     let seeds = NORMAL.div_ceil(PER_SEED) as u64;
     for fault in Fault::ALL {
         // The search with two nodes begins where the fault was found: each of these seeds takes long.
-        let (first, begins) = match fault.with_two_nodes() {
-            Some(found) => (TWO_NODES, found),
-            None if fault.needs_database() => (WITH_DATABASE, WITH_DATABASE),
-            None => (1, 1),
-        };
+        let first = fault.world();
+        let begins = fault.with_two_nodes().unwrap_or(first);
         let found = (begins..first + seeds).find_map(|seed| {
             let mut world = World::new(seed, PER_SEED, Some(fault), false);
             let broken = world.run().err()?;

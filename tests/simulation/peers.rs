@@ -49,6 +49,8 @@ pub(crate) enum Deed {
     Impatient(usize, usize, usize),
     /// Sends an instant message.
     Write(usize),
+    /// Sends a message to a list.
+    WriteToList(usize),
     /// All devices of a person go, and register again.
     Leave(usize),
     Come(usize),
@@ -199,6 +201,7 @@ impl World {
             Deed::Submit(number, part) => self.submits(number, part),
             Deed::Impatient(number, part, request) => self.is_impatient(number, part, request),
             Deed::Write(number) => self.writes(number),
+            Deed::WriteToList(number) => self.writes_to_list(number),
             Deed::Leave(person) => {
                 self.note(|| format!("person {person} is away"));
                 self.people[person].is_here = false;

@@ -205,6 +205,12 @@ impl World {
     /// The phone shows a text, when all its parts are there.
     fn shows(&mut self, device: Address, shown: Option<Shown>, subject: Subject) {
         let Some((text, place)) = shown else { return };
+        let person = self.devices[device].person;
+        let books = &self.books;
+        let number_in = |text: &str| {
+            let number = number_in(text)?;
+            Some(books.copy_to(number, Some(person)).unwrap_or(number))
+        };
         let (whole, number, part) = match place {
             None => {
                 let Some(number) = number_in(&text) else {

@@ -10,6 +10,7 @@ use crate::books::Subject;
 use crate::effects::Context;
 use crate::host::{Branch, Server, Tie, header, id_of};
 use crate::kamailio::At;
+use crate::lists::DOMAIN;
 use crate::peers::Person;
 use crate::world::{Address, Event, GATEWAY, Message, World};
 
@@ -38,6 +39,9 @@ impl World {
         }
         if self.passes_on(from, client, message, by) {
             return;
+        }
+        if message.request_uri == DOMAIN {
+            return self.im_to_list(from, client, message);
         }
         let class = self.host.gateway.classify(&self.as_read(message));
         let is_stored = self.is_to_be_stored(&message.request_uri);
@@ -84,7 +88,7 @@ impl World {
         }
     }
 
-    fn begin(&mut self, from: Address, client: u64, message: &Rc<Message>) -> u64 {
+    pub(crate) fn begin(&mut self, from: Address, client: u64, message: &Rc<Message>) -> u64 {
         let server = self.transactions.next_number();
         self.host.by_client.insert(client, server);
         let transaction = Server {

@@ -36,6 +36,9 @@ pub(crate) const FULL_PHONES: u64 = 3_000_000;
 /// In seeds from here on, there are two gateways with one database.
 pub(crate) const TWO_NODES: u64 = 4_000_000;
 
+/// In seeds from here on, clients write to lists of recipients, too; three of four have a database.
+pub(crate) const LISTS: u64 = 5_000_000;
+
 /// Seeds of one world.
 const SEEDS: u64 = 1_000_000;
 
@@ -87,6 +90,8 @@ pub(crate) enum Event {
     Retold(u64, ExchangeKey, u8, u16),
     /// A process goes on with the effects of a step.
     GoesOn(u64),
+    /// A process goes on with a list of recipients.
+    ListGoesOn(u64),
     /// The timer process looks for exchanges that are due.
     Ticks,
     /// The timer of a held transaction.
@@ -141,6 +146,7 @@ impl Event {
             Self::Claims(_) => 16,
             Self::StandsStill(_) => 17,
             Self::Parts(_) => 18,
+            Self::ListGoesOn(_) => 19,
         }
     }
 }
@@ -239,7 +245,8 @@ impl World {
         let mut plan = Plan::of(&mut random, messages);
         let mut chance = Random::of(!seed);
         let is_of = |world| seed / SEEDS == world / SEEDS;
-        let durable = match seed >= WITH_DATABASE {
+        let has_database = seed >= WITH_DATABASE && !(is_of(LISTS) && chance.per_mille(250));
+        let durable = match has_database {
             true => {
                 plan.get_database(&mut chance);
                 if is_of(TWO_NODES) {
@@ -286,7 +293,14 @@ impl World {
             broken: None,
         };
         world.populate();
-        world.write(messages);
+        match is_of(LISTS) {
+            // A list has some four recipients.
+            true => {
+                world.write(messages / 2);
+                world.write_lists(messages.div_ceil(8));
+            }
+            false => world.write(messages),
+        }
         if world.plan.has_database {
             world.people_go_away();
         }
@@ -347,6 +361,7 @@ impl World {
                 }
             }
             Event::GoesOn(job) => self.goes_on(job),
+            Event::ListGoesOn(list) => self.list_goes_on(list),
             Event::Ticks => self.ticks(),
             Event::HoldEnds(server) => self.hold_ends(server),
             Event::Forgotten(server) => self.forgotten(server),

@@ -156,7 +156,8 @@ fn with_one_part(texts: &Texts, unix: i64) -> Texts {
     StoredMessageTexts { content, ..texts }.pack()
 }
 
-/// The identity of the party under which the exchange is found; none if these are not the texts of this kind.
+/// The identity of the party under which the exchange is found; none if these are not the texts of this kind. It is empty for a
+/// recipient of a list whom nobody knows.
 pub fn identity_in(kind: Kind, texts: &Texts) -> Option<Identity> {
     /// The first text, if all texts are read and written in the same way.
     macro_rules! identity {
@@ -174,7 +175,9 @@ pub fn identity_in(kind: Kind, texts: &Texts) -> Option<Identity> {
         Kind::Notification => identity!(NotificationTexts),
         Kind::StoredMessage => identity!(StoredMessageTexts),
     };
-    Identity::new(identity).filter(|identity| !identity.as_str().is_empty())
+    // A recipient of a list whom nobody knows has none, nor has the notification about that.
+    let may_be_empty = matches!(kind, Kind::ListDelivery | Kind::Notification);
+    Identity::new(identity).filter(|identity| may_be_empty || !identity.as_str().is_empty())
 }
 
 /// FNV-1a: it finds a row that was cut or changed by accident.

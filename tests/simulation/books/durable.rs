@@ -43,6 +43,7 @@ impl Books {
             && let Some(im) = self.im_mut(number)
         {
             im.nodes.insert(node);
+            im.was_taken_up = true;
             im.acked.remove(&part);
             im.endings.clear();
         }
@@ -94,6 +95,11 @@ impl Books {
                     let is_taken = im.is_acked() || im.has_2xx;
                     if im.has_left_store && !is_kept(number) && im.endings.is_empty() && !is_taken {
                         im.endings.push((Ending::Failed, at_ms));
+                        if im.list.is_some() && im.notified[1].is_empty() {
+                            // A full table had no place for the notification: a process was about to send it.
+                            im.is_confused = true;
+                            lost += 1;
+                        }
                     }
                     let is_owed = im.wants.0 && im.told.is_some_and(|(status, _)| status < 300);
                     if is_owed && im.notified[0].is_empty() && !is_kept(number) {
@@ -103,6 +109,7 @@ impl Books {
                     }
                 }
                 Book::ShortMessage(sm) => sm.is_news(),
+                Book::List(list) => list.is_news(),
             }
         }
         for _ in 0..lost {

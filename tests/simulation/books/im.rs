@@ -51,6 +51,13 @@ pub(crate) struct Im {
     pub(crate) is_durable: bool,
     /// It was stored, and has its outcome.
     pub(super) has_left_store: bool,
+    /// It goes to one recipient of this list; to a client.
+    pub(super) list: Option<usize>,
+    pub(super) is_to_client: bool,
+    /// How often it went to each client.
+    pub(super) sent_to: BTreeMap<Address, u32>,
+    /// A start of the gateway has found it in the database.
+    pub(super) was_taken_up: bool,
 }
 
 impl Im {
@@ -86,22 +93,42 @@ impl Im {
             told_before: Vec::new(),
             is_durable: false,
             has_left_store: false,
+            list: None,
+            is_to_client: false,
+            sent_to: BTreeMap::new(),
+            was_taken_up: false,
         }
     }
 
     /// Disposition-Notification of the message; empty if the sender asks for nothing.
     pub(crate) fn wanted(&self) -> String {
-        let (positive, negative, processing) = self.wants;
-        let all = [
-            (positive, "positive-delivery"),
-            (negative, "negative-delivery"),
-            (processing, "processing"),
-        ];
-        let wanted: Vec<&str> = all
-            .iter()
-            .filter_map(|(wants, name)| wants.then_some(*name))
-            .collect();
-        wanted.join(",")
+        disposition_notification(self.wants)
+    }
+
+    /// It is at the gateway, for the first time or again behind a crash.
+    pub(super) fn arrives(&mut self, node: Address, at_ms: u64, is_again: bool) {
+        if is_again {
+            // Its transaction is gone with a crash.
+            self.came_again += 1;
+            self.is_confused = true;
+            self.told_before
+                .extend(self.told.take().map(|(status, _)| status));
+        }
+        self.nodes.insert(node);
+        self.arrived_ms = Some(at_ms);
+    }
+
+    /// A client shows the whole text: how often.
+    pub(super) fn shows_whole(&mut self, device: Address) -> u32 {
+        self.whole.insert(device);
+        let shown = self.shown.entry((device, 0)).or_default();
+        *shown += 1;
+        *shown
+    }
+
+    /// Whether it was sent to anybody.
+    pub(super) fn is_out(&self) -> bool {
+        !(self.sent.is_empty() && self.sent_to.is_empty())
     }
 
     /// Whether the recipient has the whole text.
@@ -141,6 +168,22 @@ impl Im {
     }
 }
 
+/// Disposition-Notification for notifications of delivery, of failure, of processing; empty if nothing is asked for.
+pub(super) fn disposition_notification(
+    (positive, negative, processing): (bool, bool, bool),
+) -> String {
+    let all = [
+        (positive, "positive-delivery"),
+        (negative, "negative-delivery"),
+        (processing, "processing"),
+    ];
+    let wanted: Vec<&str> = all
+        .iter()
+        .filter_map(|(wants, name)| wants.then_some(*name))
+        .collect();
+    wanted.join(",")
+}
+
 impl Books {
     /// The message of this Call-ID is at the gateway.
     pub(crate) fn instant_message_arrives(
@@ -153,16 +196,8 @@ impl Books {
         let Some(im) = number.and_then(|number| self.im_mut(number)) else {
             return Subject::Unknown;
         };
-        if im.has_arrived {
-            // Its transaction is gone with a crash.
-            im.came_again += 1;
-            im.is_confused = true;
-            im.told_before
-                .extend(im.told.take().map(|(status, _)| status));
-        }
-        im.has_arrived = true;
-        im.nodes.insert(node);
-        im.arrived_ms = Some(at_ms);
+        let is_again = std::mem::replace(&mut im.has_arrived, true);
+        im.arrives(node, at_ms, is_again);
         number.map_or(Subject::Unknown, |number| {
             Subject::InstantMessage(number, 0)
         })
@@ -177,12 +212,17 @@ impl Books {
         }
     }
 
-    /// The SIP response to an RP-DATA is at the gateway.
-    pub(crate) fn leg_answered(&mut self, subject: Subject, status: u16) {
-        if let Subject::InstantMessage(number, _) = subject
+    /// The SIP response to an RP-DATA is at the gateway; or the one of a client of a recipient of a list.
+    pub(crate) fn leg_answered(&mut self, subject: Subject, status: u16, at_ms: u64) {
+        if let Subject::InstantMessage(number, part) = subject
             && let Some(im) = self.im_mut(number)
+            && (200..300).contains(&status)
         {
-            im.has_2xx |= (200..300).contains(&status);
+            im.has_2xx = true;
+            // Behind a 202 the client may not have it yet. The first client that accepts it ends it.
+            if im.is_to_client && status != 202 && im.endings.is_empty() {
+                im.hears(part, Says::Ack, at_ms);
+            }
         }
     }
 
@@ -246,6 +286,9 @@ impl Books {
 
     /// The sender has its final response.
     pub(crate) fn sender_hears(&mut self, number: usize, status: u16) -> Result<(), String> {
+        if self.list(number).is_some() {
+            return self.sender_of_list_hears(number, status);
+        }
         let Some(im) = self.im_mut(number) else {
             return Ok(());
         };

@@ -3,6 +3,7 @@
 
 mod durable;
 mod im;
+mod lists;
 mod settle;
 mod sm;
 mod told;
@@ -15,6 +16,7 @@ use crate::random::Random;
 use crate::world::Address;
 
 pub(crate) use im::Im;
+pub(crate) use lists::{Copy, List};
 pub(crate) use sm::{Sm, SmPart};
 
 /// What an exchange, or a MESSAGE, is about: a message, and one of its parts.
@@ -49,6 +51,7 @@ struct Report {
 enum Book {
     InstantMessage(Im),
     ShortMessage(Sm),
+    List(List),
 }
 
 /// All books.

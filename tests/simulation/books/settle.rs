@@ -23,6 +23,7 @@ impl World {
             let broken = match &self.books.books[number] {
                 Book::InstantMessage(im) => im.owes(),
                 Book::ShortMessage(sm) => sm.owes(is_full, drops),
+                Book::List(list) => list.owes(),
             };
             if let Some(broken) = broken {
                 self.break_promise(format!("{number}: {broken}"));
@@ -42,6 +43,7 @@ impl World {
             ("senders with a share", self.host.table.senders() as usize),
             ("transactions of the gateway", self.host.servers.len()),
             ("steps that are half done", self.host.jobs.len()),
+            ("lists that are half done", self.host.lists.len()),
             ("changes for the database", self.database.left().1),
         ];
         self.are_none(&left);

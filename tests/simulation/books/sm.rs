@@ -485,7 +485,14 @@ impl Books {
     }
 
     /// A client shows a text.
-    pub(crate) fn client_shows(&mut self, device: Address, text: &str) -> Result<(), String> {
+    pub(crate) fn client_shows(
+        &mut self,
+        (device, person): (Address, usize),
+        text: &str,
+    ) -> Result<(), String> {
+        if let Some(number) = number_in(text).filter(|number| self.list(*number).is_some()) {
+            return self.copy_shows(number, device, person, text);
+        }
         let Some((number, sm)) =
             number_in(text).and_then(|number| Some((number, self.sm_mut(number)?)))
         else {

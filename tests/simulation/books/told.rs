@@ -26,7 +26,10 @@ impl World {
     /// The gateway has sent the final response to a request.
     pub(crate) fn sender_is_told(&mut self, call_id: &str, status: u16) {
         if let Some(number) = instant_message_named(call_id) {
-            self.sender_of_im_is_told(number, status);
+            match self.books.list(number) {
+                Some(_) => self.sender_of_list_is_told(number, status),
+                None => self.sender_of_im_is_told(number, status),
+            }
         } else if let Some((number, part, request)) = request_named(call_id)
             && let Some(sm) = self.books.sm_mut(number)
         {
@@ -124,6 +127,9 @@ impl World {
 
     fn sends_part(&mut self, number: usize, part: usize) {
         let decided_ms = self.decided_ms;
+        if let Err(broken) = self.books.copy_leaves(number) {
+            return self.break_promise(broken);
+        }
         let Some(im) = self.books.im_mut(number) else {
             return;
         };
@@ -327,6 +333,8 @@ impl World {
             .message_id
             .strip_prefix("im")
             .and_then(|number| number.parse().ok());
+        let about = imdn.original_recipient_uri.or(imdn.recipient_uri);
+        let number = number.map(|number| self.books.copy_named(number, about.as_deref()));
         let disposition = match imdn.disposition {
             Disposition::Delivery(DeliveryStatus::Delivered) => 0,
             Disposition::Delivery(_) => 1,
