@@ -14,6 +14,8 @@ from ua import Timeout
 REPEATS_AFTER = 5
 # Seconds after which a client gives a request up and sends the message again.
 GIVES_UP_AFTER = 10
+# Seconds after which a client tries again whose credentials were refused twice. Without it, the requests of one client fill the balancer's memory.
+PAUSE = 0.5
 SLOW = 2.8
 
 
@@ -147,7 +149,8 @@ async def send_body(client, uri, copies, body, content_type, headers=()):
         except Timeout:
             continue
         if answer.status == 407:
-            # The gateway was killed twice in between: the credentials are too old again.
+            # The gateway was killed twice in between, or the balancer has tried another node: the credentials are too old again.
+            await asyncio.sleep(PAUSE)
             continue
         for message in copies:
             told(message, "accepted" if answer.status < 300 else f"SIP {answer.status}", answer.status)
