@@ -12,8 +12,19 @@ const LOOK_AGAIN_MS: u64 = 1_000;
 impl Turn<'_> {
     /// Whether this short message must wait, because another node may be delivering it.
     pub(crate) fn may_be_elsewhere(&self, im: &ImToSm) -> bool {
-        let is_kept = im.header.stored == Stored::Yes || matches!(im.role, Role::Stored { .. });
-        self.now.is_cut_off && is_kept
+        self.now.is_cut_off && (im.header.stored == Stored::Yes || self.is_of_stored(im))
+    }
+
+    /// Whether this is a stored message on its way to a phone, or a part of one.
+    fn is_of_stored(&self, im: &ImToSm) -> bool {
+        match im.role {
+            Role::Stored { .. } => true,
+            Role::Part { last } => {
+                let last = self.get::<ImToSm>(last);
+                last.is_some_and(|last| matches!(last.role, Role::Stored { .. }))
+            }
+            _ => false,
+        }
     }
 
     /// The short message waits. Its report may still come if the message was sent before.
@@ -50,6 +61,9 @@ impl Turn<'_> {
         let to = self.get::<ImToSm>(key).map_or(Party::Phone, |im| im.to);
         let message = self.get::<StoredMessage>(key);
         self.view.park(key);
+        if let Exchange::KeptPart(part) = exchange {
+            return self.clock_goes_on(part.group());
+        }
         let role = Role::Stored { message: key };
         if let Some(message) = message {
             let mut queue = self.view.queue_of(message.header.identity, Party::Phone);

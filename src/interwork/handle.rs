@@ -29,7 +29,9 @@ use super::counter::Counter;
 use super::ended::Ended;
 use super::step::{Effect, Step, Verdict};
 use super::{Gateway, Input};
-use crate::exchange::{Exchange, ExchangeKey, NEVER, Now, ReplyTo, SessionToken, Store, View};
+use crate::exchange::{
+    Exchange, ExchangeKey, NEVER, Now, ReplyTo, SessionToken, SmToIm, Store, Stored, View,
+};
 use crate::interwork::rules::answer::answer;
 
 /// Milliseconds after which an exchange ends if the end of its transaction was not reported: longer than any
@@ -149,10 +151,12 @@ impl Turn<'_> {
                 transaction,
             } => match self.view.by_key(exchange) {
                 // The database takes too long.
-                Some(Exchange::KeptPart(part)) if part.is_owed_to(transaction) => {
+                Some(open @ Exchange::KeptPart(part))
+                    if part.is_owed_to(transaction) && open.header().stored == Stored::Asked =>
+                {
                     self.not_stored(exchange);
                 }
-                Some(Exchange::StoredMessage(_)) => self.not_stored(exchange),
+                Some(Exchange::StoredMessage(it)) => self.storing_timeout(&it, transaction),
                 Some(copy) if Self::waits_for_database(&copy) => {
                     self.list_stored(exchange, transaction, false);
                 }
@@ -209,10 +213,11 @@ impl Turn<'_> {
         {
             return self.store_held(im);
         }
+        let due_ms = self.get::<SmToIm>(key).map(|sm| sm.header.due_ms);
         // The deadline has passed and must not stay, whatever else changes.
         self.view.wake_at(key, NEVER);
         match self.view.by_key(key) {
-            Some(Exchange::SmToIm(sm)) => self.sm_due(sm),
+            Some(Exchange::SmToIm(sm)) => self.sm_due(sm, due_ms.unwrap_or(NEVER)),
             Some(Exchange::ImToSm(im)) => self.im_due(im),
             Some(Exchange::KeptPart(part)) => self.part_due(part),
             Some(Exchange::Submitted(kept)) => self.submission_due(kept),

@@ -82,6 +82,6 @@ pub use rules::settings::Settings;
 pub use rules::table_limits::TableLimits;
 pub use step::{Effect, ImOutcome, Step, ToContact, Verdict};
 pub use store::behind::{others_wait_until, tried_again_ms};
-pub use store::not_taken::{replaced_by_stored, stands_for};
+pub use store::not_taken::{may_be_replaced, replaced_by_stored, stands_for};
 pub use store::translate::MessageToStore;
 pub use unsent::Unsent;

@@ -1,7 +1,7 @@
 //! The gateway stops: waiting senders get their answer now, because open exchanges are lost, except those that the host keeps.
 
 use super::handle::Turn;
-use crate::exchange::{Exchange, ExchangeKey, Stored};
+use crate::exchange::{Exchange, ExchangeKey, NEVER, Stored};
 use crate::interwork::rules::causes::defaults::SipOutcome;
 
 /// Answer to the sender of an instant message: the report cannot be received any more, so the gateway does not accept
@@ -29,7 +29,7 @@ impl Turn<'_> {
             Some(Exchange::SmToIm(sm)) if sm.state.is_relayed() => self.not_taken(&sm),
             // As at the end of the IM side's time: a sender that has a `202` gets the report.
             Some(Exchange::SmToIm(sm)) => {
-                self.sm_due(sm);
+                self.sm_due(sm, NEVER);
                 self.sm_stopped(key);
             }
             Some(Exchange::ListDelivery(it)) => self.list_delivery_stopped(&it),

@@ -97,6 +97,37 @@ fn the_timer_of_a_sender_whose_exchange_has_ended_answers_202() {
 }
 
 #[test]
+fn a_timer_that_is_late_answers_before_the_report() {
+    let mut world = World::new();
+    let exchange = world.relay(&from_phone(ALICE, &hello(1)));
+    world.handle(Input::BranchAnswered {
+        exchange,
+        branch: 0,
+        status: 200,
+        open: 0,
+    });
+    // The gateway stood still.
+    world.pass(60_000);
+    let done = world.handle(Input::Due { exchange });
+    assert_eq!(done.accepted.len(), 1);
+    assert!(done.sent.is_empty());
+    let sent = Input::FinalSent {
+        exchange,
+        status: 202,
+        open: 0,
+    };
+    let report = world.handle(sent).message().body[..2].to_vec();
+    assert_eq!(report, [0x03, 1], "RP-ACK");
+    // If the answer cannot leave, the report goes nevertheless.
+    let exchange = world.relay(&from_phone(ALICE, &hello(2)));
+    world.pass(60_000);
+    assert_eq!(world.handle(Input::Due { exchange }).accepted.len(), 1);
+    world.pass(2_000);
+    let report = world.handle(Input::Due { exchange }).message().body[..2].to_vec();
+    assert_eq!(report, [0x05, 2], "RP-ERROR");
+}
+
+#[test]
 fn a_success_of_the_im_side_is_forwarded_as_202() {
     let mut world = World::new();
     let exchange = world.relay(&from_phone(ALICE, &hello(1)));

@@ -4,7 +4,7 @@ use ipsmgw::exchange::ExchangeKey;
 use ipsmgw::interwork::Input;
 
 use crate::storage::promised;
-use crate::world::{BOB, World, instant, settings};
+use crate::world::{BOB, World, held_as, instant, settings};
 
 #[test]
 fn messages_that_another_node_may_deliver_wait_for_the_database() {
@@ -16,6 +16,29 @@ fn messages_that_another_node_may_deliver_wait_for_the_database() {
     assert_eq!(world.deliver(&instant(BOB, "no promise")).sent.len(), 1);
     world.now.is_cut_off = false;
     assert_eq!(world.sent_within(2_000), [exchange]);
+}
+
+#[test]
+fn a_stored_message_of_several_parts_waits_too() {
+    let mut world = crate::stored_messages::world();
+    let text = "The quick brown fox jumps. ".repeat(15);
+    let stored = world
+        .gateway
+        .translate_to_store(&instant(BOB, &text), world.now);
+    let stored = stored.ok().unwrap();
+    let asked = world.handle(stored.input(held_as(1))).asked[0].0;
+    world.stored(asked);
+    let done = crate::stored_messages::comes(&mut world, crate::stored_messages::PHONE);
+    let first = done.sent[0].0.unwrap();
+    world.leg(first, 200);
+    let rp_mr = world.store.im_to_sm(first).unwrap().rp_mr;
+    let call_id = world.gateway_call_id(first, 1);
+    world.now.is_cut_off = true;
+    let done = world.report_on(BOB, &[0x02, rp_mr], &call_id);
+    assert!(done.sent.is_empty(), "the second part");
+    assert_eq!(world.sent_within(120_000), []);
+    world.now.is_cut_off = false;
+    assert_eq!(world.sent_within(2_000).len(), 1);
 }
 
 #[test]

@@ -4,9 +4,10 @@ use ipsmgw::exchange::ExchangeKey;
 use ipsmgw::interwork::Input;
 
 use crate::long_sm_to_im::{parts, whole};
+use crate::storage::held;
 use crate::storage::parts::{asked, delivered, kept, long};
 use crate::stored_messages::{CLIENT, comes};
-use crate::world::{ALICE, World, from_phone, settings};
+use crate::world::{ALICE, World, from_phone, instant, settings};
 
 /// A node. Its exchanges are numbered behind so many others: no exchange of another node has the same number.
 fn node(skip: u32) -> World {
@@ -162,6 +163,66 @@ fn the_last_part_at_another_node_completes_a_message_that_was_on_its_way() {
     }
     assert_eq!(sent_within(&mut second, 2_000), [long()]);
     assert_eq!(second.store.open(), 0);
+}
+
+#[test]
+fn a_part_that_stays_behind_gets_a_deadline() {
+    let (mut first, mut second) = (node(10), node(0));
+    let parts = parts(&long(), 7, 1);
+    let early = kept(&mut first, &parts[0]);
+    // The node stood still. Another part comes before the node knows that the first part was taken over.
+    kept(&mut first, &parts[1]);
+    second.takes_over(&first, early);
+    assert!(
+        first
+            .handle(Input::TakenOver { exchange: early })
+            .is_nothing()
+    );
+    let sent = sent_within(&mut first, 600_000);
+    assert!(sent.concat().contains("1/3 missing"), "{sent:?}");
+    assert_eq!(first.store.open(), 0);
+}
+
+#[test]
+fn parts_that_are_taken_up_late_follow_those_before_them() {
+    let (mut first, mut second) = (node(0), node(30));
+    let (last, asked) = held(&mut first, &"The quick brown fox jumps. ".repeat(20));
+    let parts: Vec<ExchangeKey> = asked.asked.iter().map(|(part, _)| *part).collect();
+    for part in &parts {
+        first.stored(*part);
+    }
+    first.pass(1_500);
+    assert_eq!(first.hold_timeout(last).answer(), 202);
+    let [now, late @ ..] = &parts[..] else {
+        panic!("several parts")
+    };
+    assert!(late.len() > 1);
+    second.now.unix_ms = first.now.unix_ms;
+    second.takes_over(&first, *now);
+    let between = second.deliver(&instant(ALICE, "between")).held[0];
+    for part in late {
+        second.takes_over(&first, *part);
+    }
+    // The message in between ends first, and no part overtakes another one.
+    let mut order = Vec::new();
+    while let Some((at, exchange)) = second.store.next_wake()
+        && order.len() < parts.len() + 1
+    {
+        second.now.unix_ms = second.now.unix_ms.max(at);
+        let done = second.handle(Input::Due { exchange });
+        let mut sent: Vec<_> = done.sent.iter().filter_map(|(of, _)| *of).collect();
+        while let Some(exchange) = sent.pop() {
+            order.push(exchange);
+            second.leg(exchange, 200);
+            let attempt = second.store.im_to_sm(exchange).unwrap().attempts;
+            let call_id = second.gateway_call_id(exchange, attempt);
+            let rp_mr = second.store.im_to_sm(exchange).unwrap().rp_mr;
+            let done = second.report_on(ALICE, &[0x02, rp_mr], &call_id);
+            sent.extend(done.sent.iter().filter_map(|(of, _)| *of));
+        }
+    }
+    order.retain(|exchange| *exchange != between);
+    assert_eq!(order, parts);
 }
 
 #[test]

@@ -234,7 +234,6 @@ impl Requests {
         let until = world.now.unix_ms.saturating_add(milliseconds);
         while let Some((at, id)) = world.store.next_wake().filter(|(at, _)| *at <= until) {
             world.now.unix_ms = world.now.unix_ms.max(at);
-            world.store.clear_alarm(id);
             let done = world.handle(Input::Due { exchange: id });
             self.note(&done, None);
             let relayed = self.relayed.remove(&id);

@@ -76,6 +76,31 @@ fn stored(world: &mut World, message: &MessageIn<'_>) {
     assert_eq!(world.stored(key).reply(), 202);
 }
 
+/// The sender's timer ends when its message is refused, or accepted, and the answer has not left.
+#[test]
+fn two_answers_to_a_sender_are_the_same() {
+    for is_written in [true, false] {
+        let mut world = world();
+        let done = store(&mut world, &instant(BOB, "hello"));
+        let exchange = done.asked[0].0;
+        let answer = match is_written {
+            true => world.stored(exchange).reply(),
+            false => world.handle(Input::NotStored { exchange }).reply(),
+        };
+        let late = world.handle(Input::HoldTimeout {
+            exchange,
+            transaction: held_as(1),
+        });
+        assert_eq!(late.reply(), answer);
+        assert_eq!(answer, if is_written { 202 } else { 480 });
+        world.pass(1_000);
+        if let Some((_, exchange)) = world.store.next_wake() {
+            assert!(world.handle(Input::Due { exchange }).is_nothing());
+        }
+        assert_eq!(world.store.open(), 0);
+    }
+}
+
 /// A short message for an absent recipient.
 pub(crate) fn store_sm(world: &mut World, octets: &[u8]) -> Done {
     let message = MessageIn {

@@ -90,6 +90,10 @@ impl World {
         Some(match open {
             Exchange::ImToSm(im) => match im.role {
                 Role::Stored { message } => (message, true),
+                Role::Part { last } => match self.kept_as(last) {
+                    Some((message, true)) => (message, true),
+                    _ => (exchange, false),
+                },
                 _ => (exchange, false),
             },
             _ => (exchange, open.kind() == Kind::StoredMessage),

@@ -66,8 +66,8 @@ impl World {
         let open = self.host.table.keys(self.now_ms);
         self.host.forgets(&self.plan, self.node);
         self.transactions.forget_own(self.node);
-        let (kept, elsewhere) = self.subjects_in_database();
-        self.books.crash(&kept, &elsewhere, self.node, self.now_ms);
+        let kept = self.kept();
+        self.books.crash(&kept, self.node, self.now_ms);
         let (database, several) = (&self.database, self.plan.nodes > 1);
         let was_here = |key: ExchangeKey| !several || open.contains(&key);
         self.charging.crash(was_here, |key| database.has(key));
@@ -88,6 +88,12 @@ impl World {
             return self.later(1_000, Event::Restarts);
         }
         self.note(|| "the host starts again".to_owned());
+        let left = self.database.rows_of(self.number());
+        if left > 0 && self.was_taken_over() {
+            return self.break_promise(format!(
+                "{left} rows of a gateway are its own still, and the other one has taken over"
+            ));
+        }
         self.is_stopped = false;
         let (now_ms, epoch, node) = (self.now_ms, self.epoch, self.node);
         self.host.begins(&self.plan, now_ms, epoch, node);

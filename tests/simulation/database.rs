@@ -4,12 +4,12 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use ipsmgw::exchange::{
-    Change, Exchange, ExchangeKey, Identity, Kind, NEVER, Stored, StoredMessageState,
+    Change, Exchange, ExchangeKey, Identity, KeptPart, Kind, NEVER, Stored, StoredMessageState,
     StoredMessageTexts, Texts, TransactionId, decode, encode, identity_in,
 };
 use ipsmgw::interwork::{Input, others_wait_until, tried_again_ms};
 
-use crate::books::Subject;
+use crate::books::{Holder, Kept};
 use crate::effects::{Context, Job};
 use crate::faults::Fault;
 use crate::kamailio::{At, Behind};
@@ -186,6 +186,11 @@ impl Database {
             .collect()
     }
 
+    /// How many rows this gateway has.
+    pub(crate) fn rows_of(&self, node: u16) -> usize {
+        self.rows.values().filter(|row| row.node == node).count()
+    }
+
     /// What this gateway has, but for stored messages.
     pub(crate) fn held_by(&self, node: u16) -> Vec<ExchangeKey> {
         let mut keys = self.keys();
@@ -194,6 +199,30 @@ impl Database {
             row.node == node && row.kind != Kind::StoredMessage
         });
         keys
+    }
+
+    /// The parts of long messages that a gateway has, or nobody.
+    pub(crate) fn parts_at(&self, node: u16) -> Vec<(ExchangeKey, KeptPart, Identity)> {
+        let is_part = |row: &&Row| row.kind == Kind::KeptPart && row.node == node;
+        let rows = self.rows.iter().filter(|(_, row)| is_part(row));
+        let read = |((serial, of), row): (&Name, &Row)| {
+            let key = ExchangeKey::new(*of, *serial)?;
+            let part = KeptPart::try_from(decode(key, &row.record).ok()?.0).ok()?;
+            Some((key, part, row.identity))
+        };
+        rows.filter_map(read).collect()
+    }
+
+    pub(crate) fn has_parts_at_rest(&self) -> bool {
+        let mut rows = self.rows.values();
+        rows.any(|row| row.kind == Kind::KeptPart && row.node == AT_REST)
+    }
+
+    /// Removes a row that this gateway has.
+    pub(crate) fn remove(&mut self, key: ExchangeKey, node: u16) {
+        if self.holder(key) == Some(node) {
+            self.rows.remove(&name(key));
+        }
     }
 
     /// The stored messages that this gateway has wait again, and their time has come.
@@ -769,7 +798,10 @@ impl World {
             let is_own = self.plan.nodes == 1 || row.node == own;
             let is_stored = row.kind == Kind::StoredMessage;
             if is_own && !is_stored && self.fault != Some(Fault::NotTakenUp) {
-                self.takes_up(key);
+                let has_place = self.takes_up(key);
+                if !has_place && self.plan.nodes > 1 {
+                    self.life.claimed.push(key);
+                }
             }
         }
         self.wakes_store(SCHEDULE_MS);
@@ -806,17 +838,23 @@ impl World {
         true
     }
 
-    /// What the exchanges in the database are about, that the gateway at hand has or nobody; and those of the other one.
-    pub(crate) fn subjects_in_database(&self) -> (Vec<Subject>, Vec<Subject>) {
+    /// What the exchanges in the database are about, and which of them the gateway at hand has, or nobody.
+    pub(crate) fn kept(&self) -> Vec<Kept> {
         let (own, is_single) = (self.number(), self.plan.nodes == 1);
-        let is_here = |key: &ExchangeKey| {
-            is_single || [AT_REST, own].contains(&self.database.rows[&name(*key)].node)
+        let kept = |key: ExchangeKey| {
+            let row = &self.database.rows[&name(key)];
+            Kept {
+                subject: self.subject(key),
+                is_message: row.kind == Kind::StoredMessage,
+                at: match row.node {
+                    _ if is_single => Holder::Here,
+                    AT_REST => Holder::Nobody,
+                    node if node == own => Holder::Here,
+                    _ => Holder::Elsewhere,
+                },
+            }
         };
-        let (here, elsewhere): (Vec<_>, Vec<_>) =
-            self.database.keys().into_iter().partition(is_here);
-        let subjects =
-            |keys: Vec<ExchangeKey>| keys.into_iter().map(|key| self.subject(key)).collect();
-        (subjects(here), subjects(elsewhere))
+        self.database.keys().into_iter().map(kept).collect()
     }
 }
 

@@ -117,10 +117,10 @@ impl Fault {
     /// Where it shows only with two nodes: the first seed of that world that finds it.
     pub(crate) const fn with_two_nodes(self) -> Option<u64> {
         match self {
-            Self::NoTakeOver => Some(4_000_021),
+            Self::NoTakeOver => Some(4_000_001),
             Self::KeepTakenOver | Self::HearAgain => Some(4_000_024),
             Self::ClaimTwice => Some(4_000_001),
-            Self::KeepReport => Some(4_000_020),
+            Self::KeepReport => Some(4_000_051),
             _ => None,
         }
     }

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
 use std::rc::Rc;
 
 use ipsmgw::exchange::{
-    Change, Exchange, ExchangeKey, KeptPartState, NEVER, SmToIm, SmToImState, TransactionId,
+    Change, Exchange, ExchangeKey, ImToSmState, KeptPartState, NEVER, SmToIm, SmToImState,
+    TransactionId,
 };
 use ipsmgw::interwork::{Effect, Gateway, Input, Policy, Step};
 
@@ -243,6 +244,11 @@ impl World {
                     {
                         let (it, with) = (self.subject(part.header.key), self.subject(with));
                         self.books.is_stored_with(it, with);
+                    }
+                    if let Exchange::ImToSm(im) = exchange
+                        && let ImToSmState::Settled { .. } = im.state
+                    {
+                        self.books.is_settled(self.subject(exchange.key()));
                     }
                     if let Exchange::SmToIm(SmToIm { state, .. }) = exchange
                         && let SmToImState::Reporting { outcome, sent: 1 } = state

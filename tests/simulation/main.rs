@@ -13,6 +13,7 @@ mod host;
 mod kamailio;
 mod lists;
 mod nodes;
+mod parts_at_nodes;
 mod passing_on;
 mod peers;
 mod phone;
@@ -29,7 +30,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 // The table of open exchanges names these.
-use ipsmgw::{base, exchange};
+use ipsmgw::{base, exchange, interwork};
 
 use faults::Fault;
 use world::{DATABASE_AWAY, FULL_PHONES, LISTS, TWO_NODES, WITH_DATABASE, World};
@@ -38,7 +39,7 @@ use world::{DATABASE_AWAY, FULL_PHONES, LISTS, TWO_NODES, WITH_DATABASE, World};
 const PER_SEED: usize = 200;
 
 /// Seeds that found a fault in the gateway, with what they found.
-const FOUND: [(u64, &str); 37] = [
+const FOUND: [(u64, &str); 53] = [
     (8, "a long text went to two phones of one person"),
     (112, "a failed message ended before its SIP transaction"),
     (343, "the same"),
@@ -147,6 +148,58 @@ const FOUND: [(u64, &str); 37] = [
     (
         5_000_939,
         "none: the books did not know a slow process that is about to answer",
+    ),
+    (
+        1_005_433,
+        "none: the books took a part for written with the row of its message",
+    ),
+    (
+        4_000_010,
+        "a node without the database took the other one for dead still, and sent what that one had taken over",
+    ),
+    (
+        4_000_108,
+        "a report went before the response, behind a stand",
+    ),
+    (4_000_109, "not known: it was mended with another one"),
+    (4_000_172, "the same"),
+    (4_000_204, "the same"),
+    (
+        4_000_257,
+        "none: the books took a message at rest for one of the node that had crashed",
+    ),
+    (
+        4_000_268,
+        "the part that a node was left with had no deadline",
+    ),
+    (
+        4_000_412,
+        "none: the books did not see that a message had its outcome",
+    ),
+    (
+        4_000_491,
+        "a part that was taken up late went before an earlier one",
+    ),
+    (
+        4_000_582,
+        "none: the books did not know that parts go as a whole without a place",
+    ),
+    (
+        4_000_585,
+        "a part that came again and could not be written was answered by nobody",
+    ),
+    (
+        4_000_599,
+        "none: the books did not know that another node is told late that a message has failed",
+    ),
+    (4_000_748, "202 for a message that was refused just before"),
+    (
+        4_000_962,
+        "a part of a stored message went although its node was cut off",
+    ),
+    (
+        4_000_155,
+        "the row of a part was not written again when the message of the part was refused late",
     ),
 ];
 

@@ -7,7 +7,7 @@ use crate::database::Database;
 use crate::effects::Context;
 use crate::faults::Fault;
 use crate::host::{Host, number_of};
-use crate::kamailio::{Answer, Behind};
+use crate::kamailio::{Answer, Behind, may_take_over};
 use crate::plan::Plan;
 use crate::transactions::TIMER_F_MS;
 use crate::world::{Address, Event, GATEWAY, World};
@@ -20,6 +20,9 @@ const MOST_APART_MS: u64 = 2_000;
 
 /// The balancer notices behind this time that a gateway does not answer.
 const PINGS_MS: u64 = 2_000;
+
+/// So long behind the death or return of a gateway, parts may still come to the wrong one.
+const PARTS_MOVE_MS: u64 = 40_000;
 
 /// A transaction in which a gateway stands still for so long is ended by the database.
 const IDLE_MS: u64 = 5_000;
@@ -64,12 +67,16 @@ pub(crate) struct Life {
     /// When it has left to the other one what that has taken over.
     left_ms: u64,
     is_taken_over: bool,
+    /// When it has taken over last what the other one had.
+    taken_over_ms: u64,
     /// What it has claimed, and what has no place yet.
-    claimed: Vec<ExchangeKey>,
+    pub(crate) claimed: Vec<ExchangeKey>,
     /// The other one gives signs of life, or answers.
     pub(crate) other_is_alive: bool,
     /// The recipients who are here have been looked for.
     has_looked: bool,
+    /// Until then it looks for parts of long messages at the wrong gateway.
+    pub(crate) parts_move_until_ms: u64,
     pub(crate) still_until_ms: u64,
     /// Since then it does not answer.
     is_out_since_ms: Option<u64>,
@@ -237,15 +244,14 @@ impl World {
 
     /// Whether the other one may have taken over by now what this one has.
     pub(crate) fn is_cut_off(&self) -> bool {
-        self.is_lost()
-            && self.life.other_is_alive
-            && !self.life.answered.is_some_and(|answered| {
-                let heard_ms = match self.fault {
-                    Some(Fault::HearAgain) => answered.at_ms,
-                    _ => answered.unbroken_ms,
-                };
-                self.now_ms < heard_ms + self.plan.node_timeout_ms / 2
-            })
+        let answered = self.life.answered.map(|answered| match self.fault {
+            Some(Fault::HearAgain) => Answer {
+                unbroken_ms: answered.at_ms,
+                ..answered
+            },
+            _ => answered,
+        });
+        self.is_lost() && may_take_over([answered], self.now_ms, self.plan.node_timeout_ms)
     }
 
     pub(crate) fn other_has_answered(&mut self, epoch: u64) {
@@ -276,11 +282,12 @@ impl World {
             return;
         }
         self.life.is_out_since_ms = None;
-        if self.events > 0 || !self.life.claimed.is_empty() {
+        let has_work = !self.life.claimed.is_empty() || self.database.has_parts_at_rest();
+        if self.events > 0 || has_work {
             self.later(BEAT_MS, Event::Looks(epoch));
         }
         let silent_ms = self.now_ms.saturating_sub(self.life.last_beat_ms);
-        if silent_ms > self.plan.node_timeout_ms * 3 / 8 && self.life.other_is_alive {
+        if silent_ms > self.plan.node_timeout_ms * 3 / 8 {
             self.asks_other();
         }
         if self.database.is_busy() || !self.reaches_database() || !self.comes_back() {
@@ -313,8 +320,12 @@ impl World {
         if !is_alive && !self.life.is_taken_over {
             self.life.is_taken_over = self.takes_over();
         }
-        self.life.other_is_alive = is_alive;
-        if !self.life.has_looked {
+        if is_alive != self.life.other_is_alive {
+            self.life.other_is_alive = is_alive;
+            self.life.parts_move_until_ms = self.now_ms + PARTS_MOVE_MS;
+        }
+        self.looks_for_parts();
+        if !self.life.has_looked && !self.is_down() {
             self.life.has_looked = true;
             self.looks_for_those_here();
         }
@@ -364,6 +375,7 @@ impl World {
         if waits || self.chance.per_mille(100) {
             return false;
         }
+        self.life.taken_over_ms = self.now_ms;
         if self.fault == Some(Fault::NoTakeOver) {
             return true;
         }
@@ -381,13 +393,20 @@ impl World {
         true
     }
 
-    fn takes_up_claimed(&mut self) {
+    pub(crate) fn takes_up_claimed(&mut self) {
         for key in std::mem::take(&mut self.life.claimed) {
             let is_mine = self.database.holder(key) == Some(self.number());
             if is_mine && !self.takes_up(key) {
                 self.life.claimed.push(key);
             }
         }
+    }
+
+    /// Whether the other gateway has taken over what this one had, behind its crash.
+    pub(crate) fn was_taken_over(&self) -> bool {
+        let since_ms = self.life.is_out_since_ms.unwrap_or(self.now_ms);
+        let other = self.elsewhere.as_deref();
+        other.is_some_and(|other| other.life.is_taken_over && other.life.taken_over_ms > since_ms)
     }
 
     /// The stored messages of the last start wait again.

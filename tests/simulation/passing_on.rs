@@ -1,12 +1,12 @@
 //! A request that is for the other gateway goes there: it does what `src/kamailio/script/node.rs` does.
 
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::rc::Rc;
 
 use ipsmgw::exchange::Identity;
-use ipsmgw::interwork::{Class, FieldValue, MessageField, Named, identity};
+use ipsmgw::interwork::{Class, FieldValue, MessageField, Named, identity, joined_elsewhere};
 
 use crate::faults::Fault;
+use crate::host::number_of;
 use crate::world::{Address, Content, Datagram, Message, World};
 
 impl World {
@@ -41,6 +41,12 @@ impl World {
         true
     }
 
+    /// Whether the other gateway joins the parts of this sender.
+    pub(crate) fn other_joins(&self, sender: &Identity) -> bool {
+        let living = self.life.other_is_alive.then(|| number_of(self.other()));
+        joined_elsewhere(sender.as_str(), self.number(), living.into_iter()).is_some()
+    }
+
     fn is_for_other(&self, message: &Message, by: Option<Address>) -> bool {
         if !self.life.other_is_alive {
             return false;
@@ -52,9 +58,7 @@ impl World {
                 let parts = gateway.field(&read, MessageField::Parts, || 0);
                 let is_part = matches!(parts, Some(FieldValue::Number(2..)));
                 let sender = identity(&message.identity).filter(|_| is_part);
-                sender.is_some_and(|sender| {
-                    weight(&sender, self.other()) > weight(&sender, self.node)
-                })
+                sender.is_some_and(|sender| self.other_joins(&sender))
             }
             Ok(Class::RpReport | Class::Imdn) => {
                 let Ok(Some(report)) = gateway.read_report(&read) else {
@@ -73,10 +77,4 @@ impl World {
             _ => false,
         }
     }
-}
-
-fn weight(sender: &Identity, node: Address) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    (sender.as_str(), node).hash(&mut hasher);
-    hasher.finish()
 }

@@ -12,7 +12,7 @@ use crate::world::{Address, Event, GATEWAY, World};
 const WAIT_MS: u64 = 17_000;
 
 /// How long the gateway gives copies of an answered request the same answer.
-const COPIES_MS: u64 = 32_000;
+pub(crate) const COPIES_MS: u64 = 32_000;
 
 impl World {
     /// Branches without a final response, one bit each.

@@ -202,10 +202,13 @@ impl Turn<'_> {
             if im.in_transaction || im.state == ImToSmState::Taken {
                 return None;
             }
-            // The parts of one message are consecutive; the last one has no link to a further part.
+            // The parts of one message are consecutive; the last one has no link to a further part. A part that was taken up late, because
+            // there was no place for it, may be behind another message.
             let follows = core::mem::replace(&mut part_before, im.last_part());
             let is_candidate = match im.state {
-                ImToSmState::Queued => follows.is_none(),
+                ImToSmState::Queued => {
+                    next.is_none() && follows.is_none() && !self.is_behind_a_part(&im)
+                }
                 // No message may overtake one that will be sent.
                 ImToSmState::Listed | ImToSmState::Pausing => true,
                 _ => false,
@@ -215,6 +218,16 @@ impl Turn<'_> {
             }
         }
         next.filter(|im| im.state == ImToSmState::Queued)
+    }
+
+    /// Whether an earlier part of the same message is before this one in the queue.
+    fn is_behind_a_part(&self, im: &ImToSm) -> bool {
+        let message = im.last_part().unwrap_or(im.header.key);
+        let mut before = self.view.queue_of(im.header.identity, im.to);
+        before
+            .by_ref()
+            .take_while(|other| other.header.key != im.header.key)
+            .any(|other| other.last_part() == Some(message))
     }
 
     /// Sends RP-DATA: with a new reference the first time and after a change, else with the same reference.

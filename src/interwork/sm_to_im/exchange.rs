@@ -312,18 +312,20 @@ impl Turn<'_> {
         self.view.update(sm);
     }
 
-    pub(crate) fn sm_due(&mut self, mut sm: SmToIm) {
+    /// `due_ms` is the deadline that has passed.
+    pub(crate) fn sm_due(&mut self, mut sm: SmToIm, due_ms: u64) {
         let key = sm.header.key;
         let policy = &self.gateway.policy;
         let is_accepted_early = policy.accept_timeout_ms < policy.im_timeout_ms;
         match sm.state {
-            // The sender cannot wait any longer for the answer of the IM side.
+            // The sender cannot wait any longer for the answer of the IM side. If this comes late, because the gateway stood still, the
+            // `202` goes before the report nevertheless.
             SmToImState::Relayed {
                 transaction,
                 im_until_ms,
                 ..
-            } if im_until_ms > self.now.unix_ms => {
-                sm.header.due_ms = im_until_ms + NOT_TOLD_MS;
+            } if due_ms < im_until_ms => {
+                sm.header.due_ms = im_until_ms.max(self.now.unix_ms) + NOT_TOLD_MS;
                 self.view.update(sm);
                 self.effects.push(Effect::AcceptEarly {
                     exchange: key,

@@ -185,11 +185,15 @@ impl Turn<'_> {
                 self.view.update(part);
             }
         }
+        self.verdict = Verdict::Answered;
+        if part.header.stored == Stored::No {
+            // The database did not take it: its message is being delivered.
+            return self.part_not_stored(part);
+        }
         self.effects.push(Effect::Store {
             exchange: key,
             waits: Some(transaction),
         });
-        self.verdict = Verdict::Answered;
     }
 
     /// The part is in the database: its sender gets the RP-ACK.
@@ -213,7 +217,7 @@ impl Turn<'_> {
     }
 
     /// The deleted part had the deadline for the whole message: another part gets one.
-    fn clock_goes_on(&mut self, group: Group) {
+    pub(crate) fn clock_goes_on(&mut self, group: Group) {
         let rest: Vec<KeptPart> = self.view.parts_of(group).collect();
         if let Some(first) = rest.first()
             && rest.iter().all(|other| other.header.due_ms == NEVER)

@@ -33,6 +33,8 @@ impl Turn<'_> {
 
     pub(crate) fn stored_due(&mut self, mut message: StoredMessage) {
         match message.state {
+            // Its sender has the refusal.
+            _ if message.header.stored == Stored::No => self.view.end(message.header.key),
             // The database takes too long: the sender hears that now.
             StoredMessageState::Storing(StoredFor::Phone { .. }) => {
                 self.not_stored(message.header.key);

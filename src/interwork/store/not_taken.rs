@@ -2,9 +2,9 @@
 
 use crate::base::Octets;
 use crate::exchange::{
-    Exchange, ExchangeKey, Header, ImToSm, ImToSmState, ImToSmTexts, NEVER, Party, Role,
-    SenderWait, Store, Stored, StoredContent, StoredFor, StoredMessageState, StoredMessageTexts,
-    View,
+    Exchange, ExchangeKey, Header, ImToSm, ImToSmState, ImToSmTexts, KeptPartState, NEVER, Party,
+    Role, SenderWait, Store, Stored, StoredContent, StoredFor, StoredMessageState,
+    StoredMessageTexts, View,
 };
 use crate::interwork::counter::Counter;
 use crate::interwork::handle::{FORGOTTEN_MS, Turn};
@@ -226,6 +226,16 @@ pub fn replaced_by_stored(message: ExchangeKey, exchanges: &mut dyn Store) -> Ve
         .filter(has_row)
         .map(|header| header.key)
         .collect()
+}
+
+/// Whether the database may have no row of this exchange any more: it was to be replaced by a stored message, which was refused while the
+/// transaction was under way.
+pub fn may_be_replaced(before: &Exchange, now: &Exchange) -> bool {
+    let is_storing = |exchange: &Exchange| match exchange {
+        Exchange::KeptPart(part) => matches!(part.state, KeptPartState::Storing { .. }),
+        _ => false,
+    };
+    is_storing(before) && !is_storing(now)
 }
 
 /// The TPDU in an RP-DATA.

@@ -15,6 +15,9 @@ use crate::interwork::step::{Effect, Verdict};
 /// Milliseconds after which the sender of a short message does not wait any longer until it is stored.
 const DATABASE_LOST_MS: u64 = 60_000;
 
+/// Milliseconds in which the refusal of a message leaves. So long, the message is known.
+const ANSWERED_MS: u64 = 1_000;
+
 /// The outcome for a message that cannot be stored.
 pub(super) const NOT_STORED: SipOutcome = SipOutcome {
     status: 480,
@@ -218,7 +221,7 @@ impl Turn<'_> {
     }
 
     /// The database does not take the message.
-    pub(crate) fn message_not_stored(&mut self, message: StoredMessage) {
+    pub(crate) fn message_not_stored(&mut self, mut message: StoredMessage) {
         let key = message.header.key;
         let for_whom = match message.state {
             StoredMessageState::Storing(for_whom) => for_whom,
@@ -236,6 +239,9 @@ impl Turn<'_> {
                 } = NOT_STORED;
                 self.answer(request, status, retry_after, Verdict::Refused);
                 self.charge_stored(&message, Charged::Submission, status);
+                // The sender's timer may end before the answer leaves.
+                message.header.due_ms = self.now.unix_ms + ANSWERED_MS;
+                return self.view.update(message);
             }
             StoredFor::Phone { from, status } => self.effects.push(Effect::SmOutcome {
                 exchange: from,
@@ -244,6 +250,21 @@ impl Turn<'_> {
             StoredFor::Im(im) => self.not_stored_for(im),
         }
         self.view.end(key);
+    }
+
+    /// The sender cannot wait any longer. If the outcome is known, another process is about to answer: the sender gets the same answer
+    /// from here, because tm would say `408` otherwise.
+    pub(crate) fn storing_timeout(&mut self, message: &StoredMessage, transaction: TransactionId) {
+        let SipOutcome {
+            status,
+            retry_after,
+        } = match message.header.stored {
+            Stored::Asked => return self.not_stored(message.header.key),
+            Stored::Yes => ACCEPTED,
+            Stored::No => NOT_STORED,
+        };
+        let request = ReplyTo::Transaction(transaction);
+        self.answer(request, status, retry_after, Verdict::Taken);
     }
 
     /// End of the validity of a message with this lifetime.

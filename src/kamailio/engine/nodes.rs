@@ -62,15 +62,34 @@ thread_local! {
     static WATCH: RefCell<Watch> = RefCell::default();
 }
 
-/// Gives a sign of life, and reads those of the other nodes.
+/// In mod_init: an exchange of an earlier start has no place. The process `IPSMGW STORE`, which is forked later, inherits it.
+pub(super) fn take_up_later(exchange: Exchange, texts: Texts) {
+    let claimed = (exchange.key(), Some((exchange, texts)));
+    WATCH.with_borrow_mut(|watch| watch.claimed.push(claimed));
+}
+
+/// Gives a sign of life, and reads those of the other nodes. Takes up what had no place.
 pub(super) fn look(storage: &Storage) {
     let nodes = &state().nodes;
-    if nodes.are_several() {
-        signals::uncut(|| WATCH.with_borrow_mut(|watch| watch.look(nodes, storage)));
-    }
+    WATCH.with_borrow_mut(|watch| {
+        if nodes.are_several() {
+            signals::uncut(|| watch.look(nodes, storage));
+        } else if !watch.claimed.is_empty() {
+            signals::uncut(|| watch.take_up_left(storage));
+        }
+    });
 }
 
 impl Watch {
+    /// There are no other nodes.
+    fn take_up_left(&mut self, storage: &Storage) {
+        let now_ms = clock::monotonic_ms();
+        if now_ms >= self.next_ms {
+            self.next_ms = now_ms + BEAT_MS - EARLY_MS;
+            take_up_claimed(storage, &mut self.claimed);
+        }
+    }
+
     fn look(&mut self, nodes: &Nodes, storage: &Storage) {
         let now_ms = clock::monotonic_ms();
         if now_ms < self.next_ms {
@@ -138,7 +157,7 @@ fn ask(node: u16, uri: &str) {
 }
 
 /// In the timer process: a node that could not write its row for some time sends a request to the other nodes, to see
-/// whether they answer. The process that writes rows may be waiting for the database.
+/// whether they answer. The process that writes rows may be waiting for the database. A node that was dead may be back.
 pub(super) fn ask_when_lost(now_ms: u64) {
     thread_local! {
         static NEXT_MS: Cell<u64> = const { Cell::new(0) };
@@ -148,7 +167,7 @@ pub(super) fn ask_when_lost(now_ms: u64) {
         return;
     }
     NEXT_MS.set(now_ms + BEAT_MS);
-    for other in nodes.others().iter().filter(|other| other.is_alive) {
+    for other in nodes.others() {
         ask(other.number, other.uri.as_str());
     }
 }

@@ -47,6 +47,7 @@ pub(crate) fn take_up_all() -> Result<(), SettingError> {
                     taken += 1;
                 } else {
                     left += 1;
+                    nodes::take_up_later(exchange, texts);
                 }
             }
             Err(damaged) => {
@@ -67,7 +68,7 @@ pub(crate) fn take_up_all() -> Result<(), SettingError> {
     if left > 0 {
         tracing::error!(
             exchanges = left,
-            "exchanges of an earlier start have no place: they stay in the database. Start Kamailio again with a larger max_pending"
+            "exchanges of an earlier start have no place: they are taken up as soon as there is one. Start Kamailio again with a larger max_pending"
         );
     }
     Ok(())

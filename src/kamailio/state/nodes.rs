@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::other_nodes::{Answer, OtherNode, next_holder};
+use super::other_nodes::{Answer, OtherNode, may_take_over, next_holder};
 use crate::exchange::ExchangeKey;
 use crate::interwork::joined_elsewhere;
 use crate::kamailio::sys::clock;
@@ -84,16 +84,15 @@ impl Nodes {
         self.is_silent(self.settings.timeout_ms / 2)
     }
 
-    /// Whether other nodes may have taken over the exchanges of this node: it is lost, and for as long, no living node
-    /// has answered it in SIP, or at some time since its last sign of life none had.
+    /// Whether other nodes may have taken over the exchanges of this node: it is lost, and for as long, a node has not
+    /// answered it in SIP, or at some time since its last sign of life had not.
     pub(crate) fn is_cut_off(&self) -> bool {
-        let until_ms = |answer: Answer| answer.unbroken_ms + self.settings.timeout_ms / 2;
-        let is_heard = |number| {
-            let answer = self.last_answer_of(number);
-            answer.is_some_and(|answer| clock::monotonic_ms() < until_ms(answer))
-        };
-        let is_deaf = |node: &OtherNode| node.is_alive && !is_heard(node.number);
-        self.is_lost() && self.others().iter().any(is_deaf)
+        if !self.is_lost() {
+            return false;
+        }
+        let others = self.others().into_iter();
+        let answers = others.map(|other| self.last_answer_of(other.number));
+        may_take_over(answers, clock::monotonic_ms(), self.settings.timeout_ms)
     }
 
     /// A node has answered in SIP.

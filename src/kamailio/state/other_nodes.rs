@@ -43,6 +43,22 @@ impl Answer {
             unbroken_ms: if is_unbroken { at_ms } else { unbroken_ms },
         }
     }
+
+    /// Whether this answer still shows that the other node does not take this one for dead.
+    const fn is_recent(self, now_ms: u64, timeout_ms: u64) -> bool {
+        now_ms < self.unbroken_ms + timeout_ms / 2
+    }
+}
+
+/// Whether a node may have taken over what this one has, if this one cannot reach the database: `answers` are the last answers of all
+/// other nodes. A node that was dead counts, too: it may have come back since this one has read the rows last.
+pub(crate) fn may_take_over(
+    answers: impl IntoIterator<Item = Option<Answer>>,
+    now_ms: u64,
+    timeout_ms: u64,
+) -> bool {
+    let mut answers = answers.into_iter();
+    answers.any(|answer| !answer.is_some_and(|answer| answer.is_recent(now_ms, timeout_ms)))
 }
 
 plain!(struct OtherNode { number, uri, is_alive });
@@ -145,6 +161,20 @@ mod tests {
         let before = Answer::next(None, 1, 16_000, 10_000, TIMEOUT_MS);
         let behind = Answer::next(Some(before), 1, 17_500, 16_200, TIMEOUT_MS);
         assert_eq!((before.unbroken_ms, behind.unbroken_ms), (0, 17_500));
+    }
+
+    #[test]
+    fn a_node_that_was_dead_may_have_come_back() {
+        const TIMEOUT_MS: u64 = 4_000;
+        let answer = |at_ms| Some(Answer::next(None, 1, at_ms, 10_000, TIMEOUT_MS));
+        let may =
+            |answers: &[Option<Answer>]| may_take_over(answers.iter().copied(), 13_000, TIMEOUT_MS);
+        assert!(!may(&[]));
+        assert!(!may(&[answer(12_000)]));
+        // It has never answered, or before it died.
+        assert!(may(&[None]));
+        assert!(may(&[answer(9_000)]));
+        assert!(may(&[answer(12_000), None]));
     }
 
     #[test]

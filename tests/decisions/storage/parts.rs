@@ -2,6 +2,7 @@
 
 use ipsmgw::exchange::{ExchangeKey, ReplyTo, TransactionId};
 use ipsmgw::interwork::{Counter, Input, Verdict};
+use ipsmgw::sip::MessageIn;
 
 use super::{RP_ACK, world};
 use crate::long_sm_to_im::{parts, parts_that_ask, whole};
@@ -179,6 +180,35 @@ fn relayed_early(world: &mut World) -> (ExchangeKey, TransactionId) {
     // It is written too late.
     assert!(world.stored(exchange).is_nothing());
     (id, transaction)
+}
+
+#[test]
+fn a_part_that_is_not_written_and_comes_again_is_answered_at_once() {
+    let mut world = world();
+    let (id, _) = relayed_early(&mut world);
+    let parts = parts(&long(), 7, 1);
+    let again = MessageIn {
+        call_id: "again@phone",
+        ..from_phone(ALICE, &parts[0])
+    };
+    let done = world.submit(&again);
+    assert_eq!(done.reply(), 202);
+    assert!(done.asked.is_empty() && done.sent.is_empty());
+    // Its report is the outcome of the message.
+    world.handle(Input::ImAnswered {
+        exchange: id,
+        status: 404,
+    });
+    let done = world.handle(Input::FinalSent {
+        exchange: id,
+        status: 202,
+        open: 0,
+    });
+    let report = done.sent.iter().find(|(_, message)| message.body[1] == 1);
+    let (_, report) = report.expect("a report on this part");
+    assert_eq!(report.body[0], RP_ERROR);
+    let to = crate::world::field(&report.headers, "In-Reply-To");
+    assert_eq!(to, Some("again@phone"));
 }
 
 /// The reports of a step, by the RP-MR of the part.

@@ -66,7 +66,11 @@ fn a_database_that_refuses_the_message_is_a_refusal() {
             }),
         };
         assert_eq!((done.reply(), done.replies[0].1), (480, Verdict::Refused));
-        assert_eq!((world.store.open(), world.store.rows.len()), (0, 0));
+        assert_eq!(world.store.rows.len(), 0);
+        // The answer has left.
+        world.pass(1_000);
+        assert!(world.handle(Input::Due { exchange }).is_nothing());
+        assert_eq!(world.store.open(), 0);
     }
 }
 

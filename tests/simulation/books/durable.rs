@@ -5,6 +5,23 @@ use ipsmgw::interwork::Ending;
 use super::{Book, Books, Subject};
 use crate::world::Address;
 
+/// The gateway that has an exchange in memory, as its row says.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Holder {
+    /// The gateway at hand.
+    Here,
+    Elsewhere,
+    Nobody,
+}
+
+/// What a row of the database is about.
+pub(crate) struct Kept {
+    pub(crate) subject: Subject,
+    /// Whether it is a stored message.
+    pub(crate) is_message: bool,
+    pub(crate) at: Holder,
+}
+
 impl Books {
     /// The database has the message, with the parts that it completes.
     pub(crate) fn is_durable_as_a_whole(&mut self, subject: Subject) {
@@ -64,22 +81,44 @@ impl Books {
         }
     }
 
-    /// This gateway has crashed. The database has these of it, or of nobody, and those of another gateway.
-    pub(crate) fn crash(
-        &mut self,
-        kept: &[Subject],
-        elsewhere: &[Subject],
-        node: Address,
-        at_ms: u64,
-    ) {
-        for subject in kept {
+    /// Whether this message has been at this gateway.
+    fn has_been_at(&self, subject: Subject, node: Address) -> bool {
+        match subject {
+            Subject::InstantMessage(number, _) => {
+                self.im(number).is_some_and(|im| im.nodes.contains(&node))
+            }
+            Subject::ShortMessage(number, _) => {
+                self.sm(number).is_some_and(|sm| sm.nodes.contains(&node))
+            }
+            Subject::Status | Subject::Unknown => false,
+        }
+    }
+
+    /// This gateway has crashed, and the database has these.
+    pub(crate) fn crash(&mut self, kept: &[Kept], node: Address, at_ms: u64) {
+        for Kept {
+            subject,
+            is_message,
+            at,
+        } in kept
+        {
+            if *at == Holder::Elsewhere {
+                continue;
+            }
             // What was under way may have been committed.
-            self.is_durable_as_a_whole(*subject);
-            self.is_taken_up(*subject, node);
+            match is_message {
+                true => self.is_durable_as_a_whole(*subject),
+                // The parts that wait for the report on this one have rows of their own, or none.
+                false => self.is_durable(*subject),
+            }
+            // What nobody has may be the other gateway's, which has just written it.
+            if *at == Holder::Here || self.has_been_at(*subject, node) {
+                self.is_taken_up(*subject, node);
+            }
         }
         let is_kept = |number| {
-            let of_number = |subject: &Subject| matches!(subject, Subject::InstantMessage(of, _) if *of == number);
-            kept.iter().chain(elsewhere).any(of_number)
+            let of_number = |kept: &Kept| matches!(kept.subject, Subject::InstantMessage(of, _) if of == number);
+            kept.iter().any(of_number)
         };
         let mut lost = 0;
         for (number, book) in self.books.iter_mut().enumerate() {

@@ -58,6 +58,8 @@ pub(crate) struct Im {
     pub(super) sent_to: BTreeMap<Address, u32>,
     /// A start of the gateway has found it in the database.
     pub(super) was_taken_up: bool,
+    /// The gateway has decided on its outcome, and is about to answer.
+    pub(super) is_settled: bool,
 }
 
 impl Im {
@@ -97,6 +99,7 @@ impl Im {
             is_to_client: false,
             sent_to: BTreeMap::new(),
             was_taken_up: false,
+            is_settled: false,
         }
     }
 
@@ -209,6 +212,15 @@ impl Books {
             im.parts = parts;
             // A stored message goes as a whole again.
             im.acked.clear();
+        }
+    }
+
+    /// The gateway has decided on the outcome of this message.
+    pub(crate) fn is_settled(&mut self, subject: Subject) {
+        if let Subject::InstantMessage(number, _) = subject
+            && let Some(im) = self.im_mut(number)
+        {
+            im.is_settled = true;
         }
     }
 

@@ -15,6 +15,7 @@ use ipsmgw::interwork::Counter;
 use crate::random::Random;
 use crate::world::Address;
 
+pub(crate) use durable::{Holder, Kept};
 pub(crate) use im::Im;
 pub(crate) use lists::{Copy, List};
 pub(crate) use sm::{Sm, SmPart};

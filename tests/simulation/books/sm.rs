@@ -93,6 +93,8 @@ pub(crate) struct Request {
     pub(crate) rp_mr: u8,
     /// The final response of the gateway.
     pub(super) told: Option<u16>,
+    /// When that was.
+    pub(super) told_ms: u64,
     /// The same, before a crash.
     pub(super) told_before: Option<u16>,
     /// The reports on it.
@@ -166,6 +168,11 @@ impl Sm {
         }
     }
 
+    /// All of it goes to the recipient, without an exchange.
+    pub(super) const fn goes_as_a_whole(&mut self) {
+        self.relayed += 1;
+    }
+
     /// Whether a client had taken it before this time.
     pub(super) fn was_confirmed(&self, at_ms: u64) -> bool {
         self.confirmed
@@ -225,6 +232,8 @@ impl Books {
             let request = &mut sm.parts[part].requests[request];
             // Its transaction is gone with a crash. A report that it has may be about an earlier copy.
             request.has_copies |= request.told.is_none() && request.told_before.is_some();
+            // It came to both gateways.
+            request.has_copies |= sm.is_moved;
         }
         Subject::ShortMessage(number, part)
     }

@@ -7,6 +7,7 @@ use ipsmgw::wire::{Direction, RpMessage, SmsStatusReport, TpSt, Tpdu};
 
 use super::{Subject, instant_message_named, request_named};
 use crate::host::header;
+use crate::servers::COPIES_MS;
 use crate::world::World;
 
 /// How much later than its hold time a sender may be answered: tm's timer, and slow processes.
@@ -34,7 +35,12 @@ impl World {
             && let Some(sm) = self.books.sm_mut(number)
         {
             let request = &mut sm.parts[part].requests[request];
-            if request.told.replace(status).is_some() {
+            // Each of two gateways answers a request that came to both. A gateway that stood still passes copies on when they are forgotten.
+            let is_forgotten = self.now_ms > request.told_ms + COPIES_MS;
+            let is_second = request.told.replace(status).is_some();
+            request.told_ms = self.now_ms;
+            request.has_copies |= is_second;
+            if is_second && !sm.is_moved && !(self.plan.nodes > 1 && is_forgotten) {
                 self.break_promise(format!("{number}: a phone gets two final responses"));
             }
         }
@@ -68,9 +74,11 @@ impl World {
             return self.break_promise(format!("{number}: its sender is answered too late"));
         }
         match status {
-            202 if keeps && !im.is_durable && im.endings.is_empty() => self.break_promise(format!(
-                "{number}: 202, and the database does not have the message"
-            )),
+            202 if keeps && !im.is_durable && im.endings.is_empty() && !im.is_settled => {
+                self.break_promise(format!(
+                    "{number}: 202, and the database does not have the message"
+                ));
+            }
             200 if im.is_shown() => {}
             200 if im.is_confused => self
                 .books
@@ -260,13 +268,6 @@ impl World {
         let part = &mut sm.parts[place];
         let request = &mut part.requests[request];
         let told = request.told.or(request.told_before);
-        if told.is_none() && self.life.is_confused(self.now_ms) {
-            // Behind a stand, the timers of the gateway are earlier than those of tm.
-            request.reports.push(message.body.clone());
-            return self
-                .books
-                .explain("a report before the response: the gateway stood still");
-        }
         let is_other = request
             .reports
             .first()
@@ -354,7 +355,8 @@ impl World {
         let was_acked = im.was_acked(self.decided_ms);
         let (is_shown, is_confused) = (im.is_shown(), im.is_confused);
         let im_came_again = im.came_again;
-        let was_kept = im.is_durable && crashes > 0;
+        // The row was to go, and the other gateway was faster.
+        let was_kept = im.is_durable && (crashes > 0 || im.nodes.len() > 1);
         let came_again = im.notified[disposition].len() <= 1 + im.came_again;
         let what = ["delivered", "failed", "processed"][disposition];
         if !is_wanted {
@@ -369,7 +371,7 @@ impl World {
             ));
         } else if disposition == 1 && told.is_some_and(|status| status >= 300) && was_kept {
             self.books
-                .explain("failed twice: a crash kept the row of a message that was refused");
+                .explain("failed twice: a crash or another gateway kept the row of a message that was refused");
         } else if disposition == 1 && im_came_again == 0 && told.is_some_and(|status| status >= 300)
         {
             self.break_promise(format!(
@@ -392,6 +394,10 @@ impl World {
         let Some(sm) = number.and_then(|number| self.books.sm_mut(number)) else {
             return self.break_promise("a text that nobody wrote");
         };
+        if text == sm.text {
+            // They are all there, and the store had no place for the whole message.
+            sm.goes_as_a_whole();
+        }
         let mut is_new = false;
         for (place, part) in sm.parts.iter().enumerate() {
             if text.contains(&part.text) {

@@ -15,7 +15,7 @@ use ipsmgw::exchange::{
 use ipsmgw::interwork::{Gateway, Input, Step, replaced_by_stored, stands_for};
 
 use state::exchanges::{self, LockedExchanges, Node, OpenExchanges};
-pub(crate) use state::other_nodes::Answer;
+pub(crate) use state::other_nodes::{Answer, may_take_over};
 use state::table::Bounds;
 use sys::sharing::Heap;
 

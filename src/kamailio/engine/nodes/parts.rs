@@ -110,7 +110,10 @@ fn forget_removed(storage: &Storage, nodes: &Nodes) -> Result<(), DatabaseError>
         rows.insert(key);
     })?;
     let now = now();
-    for exchange in stored.into_iter().filter(|key| !rows.contains(key)) {
+    // The row of a part that was not stored with the others may still be to be written.
+    let is_removed =
+        |key: &ExchangeKey| !rows.contains(key) && !storage.is_to_be_written(*key, &[]);
+    for exchange in stored.into_iter().filter(is_removed) {
         if let Some(locked) = state().table.lock_of(exchange, now.unix_ms) {
             let step = decide_in(locked, Input::TakenOver { exchange }, now);
             execute(step, Context::Nothing);

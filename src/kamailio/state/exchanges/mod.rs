@@ -9,6 +9,7 @@ use super::texts::{Blocks, PlacedTexts};
 use crate::exchange::{
     Change, Exchange, ExchangeKey, Full, Kind, PastSm, Sequence, Store, Stored, Texts,
 };
+use crate::interwork::may_be_replaced;
 use crate::kamailio::sys::sharing::{AtomicU64, Memory, plain};
 
 #[cfg(not(test))]
@@ -331,9 +332,8 @@ impl<M: Memory, S: BuildHasher> LockedExchanges<'_, M, S> {
         let key = exchange.key();
         let serial = serial(key)?;
         let place = self.locked.get_mut(serial)?;
-        let before = place
-            .exchange
-            .map_or(Stored::No, |before| before.header().stored);
+        let was = place.exchange;
+        let before = was.map_or(Stored::No, |was| was.header().stored);
         place.exchange = Some(*exchange);
         if let Some(texts) = texts {
             self.blocks.write(&mut place.texts, texts);
@@ -343,6 +343,9 @@ impl<M: Memory, S: BuildHasher> LockedExchanges<'_, M, S> {
             (Stored::No, Stored::No) | (_, Stored::Asked) => None,
             (Stored::Asked | Stored::Yes, Stored::No) => Some(Behind::Ended(key)),
             (Stored::No, Stored::Yes) => Some(Behind::Opened(key)),
+            (_, Stored::Yes) if was.is_some_and(|was| may_be_replaced(&was, exchange)) => {
+                Some(Behind::Opened(key))
+            }
             (Stored::Asked | Stored::Yes, Stored::Yes) => Some(Behind::Changed(key)),
         }
     }

@@ -75,6 +75,24 @@ fn exchanges_are_found_oldest_first() {
     assert_eq!(locked.by_key(keys[1]), None);
 }
 
+#[test]
+fn the_row_of_a_part_that_is_not_stored_with_others_is_written_again() {
+    let table = open_exchanges();
+    let mut locked = table.lock("+1", 1);
+    let key = open(&mut locked, 1, texts(9)).unwrap();
+    let waiting = stored(part(key, 1), Stored::Yes);
+    let mut storing = waiting;
+    if let Exchange::KeptPart(part) = &mut storing {
+        part.state = KeptPartState::Storing { with: key };
+    }
+    let mut commit = |to| locked.commit(&[Change::Updated(to)]);
+    assert_eq!(commit(waiting), [Behind::Opened(key)]);
+    assert_eq!(commit(storing), [Behind::Changed(key)]);
+    // Its row may be gone.
+    assert_eq!(commit(waiting), [Behind::Opened(key)]);
+    assert_eq!(commit(waiting), [Behind::Changed(key)]);
+}
+
 fn stored(exchange: Exchange, stored: Stored) -> Exchange {
     let mut exchange = exchange;
     exchange.header_mut().stored = stored;
