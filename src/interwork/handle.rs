@@ -74,6 +74,42 @@ impl Turn<'_> {
     fn handle(&mut self, input: Input<'_>) {
         match input {
             Input::Submit { sm, transaction } => self.submit(sm, transaction),
+            Input::ImAnswered { exchange, status } => self.im_answered(exchange, status),
+            Input::ResponseForwarded { exchange, status } => {
+                self.response_forwarded(exchange, status);
+            }
+            Input::BranchAnswered {
+                exchange,
+                branch,
+                status,
+                open,
+            } => self.branch_answered(exchange, branch, status, open),
+            Input::FinalSent {
+                exchange,
+                status,
+                open,
+            } => self.final_sent(exchange, status, open),
+            Input::Deliver {
+                im,
+                transaction,
+                hold_ms,
+                route,
+            } => self.deliver(im, transaction, hold_ms, route),
+            Input::Report { report, request } => self.report(report, request),
+            Input::RequestCompleted {
+                exchange,
+                attempt,
+                status,
+            } => self.request_completed(self.view.by_key(exchange), attempt, status),
+            Input::Due { exchange } => self.due(exchange),
+            seldom => self.handle_seldom(seldom),
+        }
+    }
+
+    /// The inputs that few texts have. Their code and their stack are not in the way of the others.
+    #[cold]
+    fn handle_seldom(&mut self, input: Input<'_>) {
+        match input {
             Input::SubmitToPhone {
                 sm,
                 to,
@@ -106,27 +142,6 @@ impl Turn<'_> {
                 status,
             } => self.script_answered(exchange, request, status),
             Input::ScriptStores { exchange, request } => self.script_stores(exchange, request),
-            Input::ImAnswered { exchange, status } => self.im_answered(exchange, status),
-            Input::ResponseForwarded { exchange, status } => {
-                self.response_forwarded(exchange, status);
-            }
-            Input::BranchAnswered {
-                exchange,
-                branch,
-                status,
-                open,
-            } => self.branch_answered(exchange, branch, status, open),
-            Input::FinalSent {
-                exchange,
-                status,
-                open,
-            } => self.final_sent(exchange, status, open),
-            Input::Deliver {
-                im,
-                transaction,
-                hold_ms,
-                route,
-            } => self.deliver(im, transaction, hold_ms, route),
             Input::SessionMessage { im, hold_ms } => self.session_message(im, hold_ms),
             Input::SessionHoldTimeout { exchange } => self.session_hold_timeout(exchange),
             Input::List { delivery, request } => self.list(delivery, request),
@@ -145,7 +160,6 @@ impl Turn<'_> {
                 written,
             } => self.list_stored(exchange, transaction, written),
             Input::StatusReport(report) => self.status_reported(report),
-            Input::Report { report, request } => self.report(report, request),
             Input::HoldTimeout {
                 exchange,
                 transaction,
@@ -171,12 +185,6 @@ impl Turn<'_> {
                 Some(Exchange::ImToSm(im)) => self.rp_data_not_sent(im, status),
                 open => self.request_completed(open, attempt, status),
             },
-            Input::RequestCompleted {
-                exchange,
-                attempt,
-                status,
-            } => self.request_completed(self.view.by_key(exchange), attempt, status),
-            Input::Due { exchange } => self.due(exchange),
             Input::StoredRead { exchange } => self.stored_read(exchange),
             Input::Stop { exchange } => self.stopped(exchange),
             Input::Stored { exchange } => self.stored(exchange),
@@ -191,6 +199,16 @@ impl Turn<'_> {
                 Some(Exchange::ListDelivery(delivery)) => self.list_delivery_released(delivery),
                 _ => {}
             },
+            // Handled in `handle`.
+            Input::Submit { .. }
+            | Input::ImAnswered { .. }
+            | Input::ResponseForwarded { .. }
+            | Input::BranchAnswered { .. }
+            | Input::FinalSent { .. }
+            | Input::Deliver { .. }
+            | Input::Report { .. }
+            | Input::RequestCompleted { .. }
+            | Input::Due { .. } => {}
         }
     }
 

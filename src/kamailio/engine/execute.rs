@@ -1,7 +1,10 @@
 //! The effects of a decision, executed in Kamailio. No lock of this module is held.
 
-use crate::exchange::{Clients, ExchangeKey, Kind, ReplyTo};
-use crate::interwork::{Effect, Ending, Input, Step, Unsent, Verdict};
+mod durable;
+mod sending;
+
+use crate::exchange::{ExchangeKey, Identity, Kind, ReplyTo};
+use crate::interwork::{ChargingRecord, Counter, Effect, Ended, Ending, Input, Step, Verdict};
 use crate::sip::{Answer, Translation};
 
 use super::answer::{self, answer_in_transaction, answer_request, reply};
@@ -11,18 +14,16 @@ use super::decide::{decide, decide_for, effects_are_done};
 use super::log_subject;
 use super::offers;
 use super::rewrite;
-use super::send;
 use super::sessions;
 use super::sm_result_route;
 use super::stored_recipients;
 use super::transaction_id::{reply_to, tm_place};
 use super::watch;
-use crate::kamailio::register::contacts::{self, NotSent};
 use crate::kamailio::state::counters;
 use crate::kamailio::state::delivery_times;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::now::now;
-use crate::kamailio::state::trace;
+use crate::kamailio::state::trace::{self, CallId};
 use crate::kamailio::sys::clock;
 use crate::kamailio::sys::reply::Reply;
 use crate::kamailio::sys::request::Request;
@@ -70,135 +71,60 @@ pub(crate) fn execute(step: Step, context: Context<'_>) -> Executed {
 }
 
 fn execute_all(step: Step, context: Context<'_>) -> Executed {
-    let mut executed = Executed {
-        verdict: step.verdict,
-        answered: false,
+    let mut execution = Execution {
+        context,
+        executed: Executed {
+            verdict: step.verdict,
+            answered: false,
+        },
+        later: Vec::new(),
+        ended: Vec::new(),
+        records: Vec::new(),
     };
-    let mut effects = step.effects.into_iter();
-    // A failed effect becomes a new input. The effects of that input, such as the next message of a queue, come last.
-    let mut later = Vec::new();
-    let mut ended = Vec::new();
-    let mut records = Vec::new();
-    loop {
-        let Some(effect) = effects.next() else {
-            if later.is_empty() {
-                break;
-            }
-            effects = std::mem::take(&mut later).into_iter();
-            continue;
-        };
+    let mut effects = step.effects;
+    while !effects.is_empty() {
+        for effect in effects {
+            execution.execute(effect);
+        }
+        effects = std::mem::take(&mut execution.later);
+    }
+    effects_are_done();
+    // The event routes of the script run after all effects.
+    for (end, call_id) in execution.ended {
+        sm_result_route::tell_script(end, call_id);
+    }
+    for record in execution.records {
+        cdr_route::tell_script(record);
+    }
+    execution.executed
+}
+
+/// The execution of the effects of a step.
+struct Execution<'m> {
+    context: Context<'m>,
+    executed: Executed,
+    /// The effects of new inputs, such as the next message of a queue behind a failed effect. They come last.
+    later: Vec<Effect>,
+    /// For the event routes of the script.
+    ended: Vec<(Ended, CallId)>,
+    #[expect(
+        clippy::vec_box,
+        reason = "records are large, and come and go in boxes"
+    )]
+    records: Vec<Box<ChargingRecord>>,
+}
+
+impl Execution<'_> {
+    /// Executes one effect. Those that few texts have are `#[cold]`: their code and their stack are not in the way of the
+    /// others.
+    fn execute(&mut self, effect: Effect) {
         let _about = log_subject::exchange_of(&effect).map(log_subject::about);
-        let mut tell = |exchange, input| later.extend(decide(exchange, input).effects);
         match effect {
-            Effect::Ended(end) => {
-                let took_ms = state().trace.ended(end, clock::monotonic_ms());
-                if end.ending == Ending::Delivered
-                    && let Some(took_ms) = took_ms
-                {
-                    delivery_times::count(end.kind, end.to_phone, took_ms);
-                }
-                trace::tell(end);
-                if end.kind == Kind::ImToSm {
-                    sessions::tell(&end);
-                }
-                if end.kind == Kind::SmToIm && sm_result_route::has_route() {
-                    let call_id = state().trace.call_id(end.exchange);
-                    ended.push((end, call_id.unwrap_or_default()));
-                }
+            Effect::Answer(to, answer) => {
+                self.executed.answered |= answer_to(to, &answer, self.context);
             }
-            Effect::Charge(mut record) => {
-                let request = match context {
-                    Context::Request(request, _) => Some(request),
-                    _ => None,
-                };
-                charging::write(&mut record, request);
-                if cdr_route::script_gets_records() {
-                    records.push(record);
-                }
-            }
-            Effect::Count(counter) => {
-                if let Some(warning) = counter.warning() {
-                    tracing::warn!("{warning}");
-                }
-                counters::count(counter);
-            }
-            Effect::Refused { status, reason } => {
-                tracing::info!(target: "ipsmgw::notice", status, %reason, "refused");
-            }
-            Effect::StatusReport(report) => {
-                let step = decide_for(&report.identity, Input::StatusReport(&report), now());
-                later.extend(step.effects);
-            }
-            Effect::DeliverSm { from, sm } => {
-                note_opened(from, (Kind::SmToIm, true), context);
-                let input = Input::DeliverSm { from, sm: &sm };
-                later.extend(decide_for(&sm.identity, input, now()).effects);
-            }
-            Effect::SmOverdue { from, identity } => {
-                let identity = &identity;
-                let input = Input::SmOverdue { from, identity };
-                later.extend(decide_for(identity, input, now()).effects);
-            }
-            Effect::OfferSession { exchange, offer } => {
-                note_opened(exchange, (Kind::SmToIm, false), context);
-                let clients = offers::clients(&offer);
-                if clients.len() > 1 {
-                    let clients = u8::try_from(clients.len()).unwrap_or(u8::MAX);
-                    tell(exchange, Input::Forked { exchange, clients });
-                }
-                let mut sent: Vec<_> = clients
-                    .iter()
-                    .map(|client| offers::offer(exchange, &offer, client))
-                    .collect();
-                if sent.is_empty() {
-                    sent.push(Err(Unsent::NoDestination));
-                }
-                for why in sent.into_iter().filter_map(Result::err) {
-                    tracing::info!(?why, "an MSRP session could not be offered");
-                    tell(exchange, Input::NotOffered { exchange, why });
-                }
-            }
-            Effect::BeginSession {
-                exchange,
-                session,
-                body,
-                content,
-                wants_report,
-            } => {
-                let outcome = offers::begin(exchange, &session, &body, content, wants_report);
-                if let Some(status) = outcome {
-                    tell(exchange, Input::SessionEnded { exchange, status });
-                }
-            }
-            Effect::EndSession { exchange, session } => match session {
-                Some(session) => offers::end(&session),
-                None => offers::end_all(exchange),
-            },
-            Effect::StoreSm(sm) => {
-                later.extend(decide_for(&sm.identity, Input::StoreSm(&sm), now()).effects);
-            }
-            Effect::ReportStatus(report) => {
-                let input = Input::ReportStatus(&report);
-                later.extend(decide_for(&report.identity, input, now()).effects);
-            }
-            Effect::LookUp {
-                exchange,
-                recipient,
-                authorised,
-                is_sm,
-            } => {
-                let input = stored_recipients::look_up(exchange, &recipient, &authorised, is_sm);
-                tell(exchange, input);
-            }
-            Effect::ReadStored { identity, if_here } => {
-                stored_recipients::read(&identity, if_here.as_deref());
-            }
-            Effect::SmOutcome { exchange, status } => {
-                tell(exchange, Input::SmOutcome { exchange, status });
-            }
-            Effect::Answer(to, answer) => executed.answered |= answer_to(to, &answer, context),
             Effect::ForwardAs(answer) => {
-                if let Context::Response(reply) = context
+                if let Context::Response(reply) = self.context
                     && let Err(what) = rewrite::answer_with(reply, &answer)
                 {
                     tracing::error!(%what, "the response of the IM side is forwarded unchanged");
@@ -206,75 +132,15 @@ fn execute_all(step: Step, context: Context<'_>) -> Executed {
             }
             Effect::Relay {
                 exchange,
-                translation: joined,
-            } => {
-                note_opened(exchange, (Kind::SmToIm, false), context);
-                let is_relayed = match context {
-                    // Without a translation there is nothing to rewrite: the script answers.
-                    Context::Request(request, translation) => relay(
-                        request,
-                        translation.map(|part| joined.as_deref().unwrap_or(part)),
-                        exchange,
-                    ),
-                    _ => false,
-                };
-                if !is_relayed {
-                    executed.verdict = Verdict::Refused;
-                }
-            }
-            Effect::AcceptEarly {
-                transaction,
-                answer,
-                ..
-            } => answer::accept_early(tm_place(transaction), &answer),
-            Effect::Hold { exchange, .. } => {
-                note_opened(exchange, (Kind::ImToSm, false), context);
-                if let Context::Request(request, _) = context
-                    && !watch::watch_held(request, exchange)
-                {
-                    tracing::error!("no memory to watch a held transaction: its timer answers 408");
-                }
-            }
-            Effect::Store { exchange, waits } => {
-                let request = match context {
-                    Context::Request(request, _) => Some(request),
-                    _ => None,
-                };
-                let may_wait = waits.is_none()
-                    || request.is_some_and(|request| hold_for_database(request, exchange));
-                let storage = state().storage.as_ref();
-                if !may_wait || !storage.is_some_and(|storage| storage.ask(exchange)) {
-                    counters::NOT_STORED.count();
-                    tell(exchange, Input::NotStored { exchange });
-                }
-            }
-            Effect::StoreList { exchanges, waits } => {
-                let Some((&last, others)) = exchanges.split_last() else {
-                    continue;
-                };
-                let may_wait = matches!(context, Context::Request(request, _) if hold_for_database(request, last));
-                let storage = state().storage.as_ref();
-                if !may_wait
-                    || !storage.is_some_and(|storage| storage.ask_together(&exchanges, waits))
-                {
-                    let input = Input::ListStored {
-                        exchange: last,
-                        transaction: waits,
-                        written: false,
-                    };
-                    tell(last, input);
-                    for &exchange in others {
-                        tell(exchange, Input::NotStored { exchange });
-                    }
-                    (0..exchanges.len()).for_each(|_| counters::NOT_STORED.count());
-                }
-            }
+                translation,
+            } => self.relay(exchange, translation.as_deref()),
+            Effect::Hold { exchange, .. } => self.hold(exchange),
             Effect::AnswerHeld {
                 transaction,
                 route,
                 outcome,
                 ..
-            } => match context {
+            } => match self.context {
                 Context::Failure(request) => answer::answer_in_failure(request, &route, *outcome),
                 Context::Request(..)
                 | Context::Answered(..)
@@ -287,20 +153,92 @@ fn execute_all(step: Step, context: Context<'_>) -> Executed {
                 exchange,
                 attempt,
                 message,
+            } => self.send(exchange, attempt, message),
+            Effect::SendRpData {
+                exchange,
+                attempt,
+                message,
+                to,
+            } => self.send_rp_data(exchange, attempt, message, to),
+            Effect::Ended(end) => self.end(end),
+            Effect::Charge(record) => self.charge(record),
+            Effect::Count(counter) => count(counter),
+            Effect::AcceptEarly {
+                transaction,
+                answer,
+                ..
+            } => answer::accept_early(tm_place(transaction), &answer),
+            seldom => self.execute_seldom(seldom),
+        }
+    }
+
+    /// The effects of long messages, stored messages, sessions, lists and failures.
+    #[cold]
+    fn execute_seldom(&mut self, effect: Effect) {
+        match effect {
+            Effect::Refused { status, reason } => {
+                tracing::info!(target: "ipsmgw::notice", status, %reason, "refused");
+            }
+            Effect::Store { exchange, waits } => self.store(exchange, waits),
+            Effect::StoreList { exchanges, waits } => self.store_list(&exchanges, waits),
+            Effect::StatusReport(report) => {
+                self.tell_identity(&report.identity, Input::StatusReport(&report));
+            }
+            Effect::DeliverSm { from, sm } => {
+                note_opened(from, (Kind::SmToIm, true), self.context);
+                self.tell_identity(&sm.identity, Input::DeliverSm { from, sm: &sm });
+            }
+            Effect::SmOverdue { from, identity } => {
+                let identity = &identity;
+                self.tell_identity(identity, Input::SmOverdue { from, identity });
+            }
+            Effect::SmOutcome { exchange, status } => {
+                self.tell(exchange, Input::SmOutcome { exchange, status });
+            }
+            Effect::StoreSm(sm) => self.tell_identity(&sm.identity, Input::StoreSm(&sm)),
+            Effect::ReportStatus(report) => {
+                self.tell_identity(&report.identity, Input::ReportStatus(&report));
+            }
+            Effect::LookUp {
+                exchange,
+                recipient,
+                authorised,
+                is_sm,
             } => {
-                let of = exchange.map(|exchange| (exchange, attempt));
-                if let Err(NotSent(status)) = send::send(message, of) {
-                    tracing::warn!(status, "a MESSAGE could not be sent");
-                    if let Some(exchange) = exchange {
-                        let input = Input::NotSent {
-                            exchange,
-                            attempt,
-                            status,
-                        };
-                        tell(exchange, input);
-                    }
+                let input = stored_recipients::look_up(exchange, &recipient, &authorised, is_sm);
+                self.tell(exchange, input);
+            }
+            Effect::ReadStored { identity, if_here } => {
+                stored_recipients::read(&identity, if_here.as_deref());
+            }
+            Effect::Fork {
+                exchange,
+                attempt,
+                message,
+            } => self.fork(exchange, attempt, message),
+            Effect::SendAgain {
+                exchange,
+                refused,
+                message,
+                ..
+            } => self.send_again(exchange, refused, message),
+            Effect::OfferSession { exchange, offer } => self.offer_session(exchange, &offer),
+            Effect::BeginSession {
+                exchange,
+                session,
+                body,
+                content,
+                wants_report,
+            } => {
+                let outcome = offers::begin(exchange, &session, &body, content, wants_report);
+                if let Some(status) = outcome {
+                    self.tell(exchange, Input::SessionEnded { exchange, status });
                 }
             }
+            Effect::EndSession { exchange, session } => match session {
+                Some(session) => offers::end(&session),
+                None => offers::end_all(exchange),
+            },
             Effect::SendInSession {
                 exchange,
                 attempt,
@@ -308,110 +246,98 @@ fn execute_all(step: Step, context: Context<'_>) -> Executed {
                 body,
             } => {
                 if let Err(fault) = sessions::notify(&session, exchange, attempt, &body) {
-                    let status = fault.status();
-                    let input = Input::NotSent {
-                        exchange,
-                        attempt,
-                        status,
-                    };
-                    tell(exchange, input);
+                    self.not_sent(exchange, attempt, fault.status());
                 }
             }
-            Effect::SendRpData {
-                exchange,
-                attempt,
-                message,
-                to,
-            } => {
-                let contacts = send::NextContact::of(&message, to);
-                if let Some(count) = contacts.others() {
-                    tell(exchange, Input::OtherContacts { exchange, count });
-                }
-                if let Err(NotSent(status)) = contacts.send(message, exchange, attempt) {
-                    tracing::info!(status, "a short message could not be sent");
-                    let input = Input::NotSent {
-                        exchange,
-                        attempt,
-                        status,
-                    };
-                    tell(exchange, input);
-                }
-            }
-            Effect::Fork {
-                exchange,
-                attempt,
-                message,
-            } => {
-                let mut routes = contacts::routes_to(&message.identity, state().flags.im);
-                let clients = u8::try_from(routes.len()).unwrap_or(u8::MAX);
-                routes.truncate(usize::from(clients));
-                if clients > 1 {
-                    tell(exchange, Input::Forked { exchange, clients });
-                }
-                let timeout_ms = state().gateway.policy.im_timeout_ms;
-                let attempts = (0_u8..).map(|client| Clients::attempt_to(attempt, client));
-                let mut sent: Vec<_> = routes
-                    .iter()
-                    .zip(attempts)
-                    .map(|(route, attempt)| {
-                        let of = Some((exchange, attempt));
-                        let send = || send::send_to(message.clone(), of, route);
-                        (attempt, send::send_within(timeout_ms, send))
-                    })
-                    .collect();
-                if sent.is_empty() {
-                    let send = || send::send(message, Some((exchange, attempt)));
-                    sent.push((attempt, send::send_within(timeout_ms, send)));
-                }
-                for (attempt, sent) in sent {
-                    if let Err(NotSent(status)) = sent {
-                        tracing::warn!(status, "a MESSAGE could not be sent");
-                        let input = Input::NotSent {
-                            exchange,
-                            attempt,
-                            status,
-                        };
-                        tell(exchange, input);
-                    }
-                }
-            }
-            Effect::SendAgain {
-                exchange,
-                refused,
-                message,
-                ..
-            } => {
-                let client = match context {
-                    Context::Answered(transaction, branch) => {
-                        contacts::client_that_answered(transaction, branch, refused)
-                    }
-                    _ => None,
-                };
-                let sent = match &client {
-                    Some(client) => send::send_to(message, Some((exchange, 0)), client),
-                    // The script has answered, not a client.
-                    None => Err(NotSent(refused)),
-                };
-                if let Err(NotSent(status)) = sent {
-                    let input = Input::NotSent {
-                        exchange,
-                        attempt: 0,
-                        status,
-                    };
-                    tell(exchange, input);
-                }
-            }
+            // Executed in `execute`.
+            Effect::Answer(..)
+            | Effect::ForwardAs(_)
+            | Effect::Relay { .. }
+            | Effect::Hold { .. }
+            | Effect::AnswerHeld { .. }
+            | Effect::Send { .. }
+            | Effect::SendRpData { .. }
+            | Effect::Ended(_)
+            | Effect::Charge(_)
+            | Effect::Count(_)
+            | Effect::AcceptEarly { .. } => {}
         }
     }
-    effects_are_done();
-    // The event routes of the script run after all effects.
-    for (end, call_id) in ended {
-        sm_result_route::tell_script(end, call_id);
+
+    /// Decides an input for an exchange. Its effects come later.
+    fn tell(&mut self, exchange: ExchangeKey, input: Input<'_>) {
+        self.later.extend(decide(exchange, input).effects);
     }
-    for record in records {
-        cdr_route::tell_script(record);
+
+    /// The same for the exchanges of an identity.
+    fn tell_identity(&mut self, identity: &Identity, input: Input<'_>) {
+        self.later
+            .extend(decide_for(identity, input, now()).effects);
     }
-    executed
+
+    /// The request of the script function.
+    fn request(&self) -> Option<Request<'_>> {
+        match self.context {
+            Context::Request(request, _) => Some(request),
+            _ => None,
+        }
+    }
+
+    fn end(&mut self, end: Ended) {
+        let took_ms = state().trace.ended(end, clock::monotonic_ms());
+        if end.ending == Ending::Delivered
+            && let Some(took_ms) = took_ms
+        {
+            delivery_times::count(end.kind, end.to_phone, took_ms);
+        }
+        trace::tell(end);
+        if end.kind == Kind::ImToSm {
+            sessions::tell(&end);
+        }
+        if end.kind == Kind::SmToIm && sm_result_route::has_route() {
+            let call_id = state().trace.call_id(end.exchange);
+            self.ended.push((end, call_id.unwrap_or_default()));
+        }
+    }
+
+    fn charge(&mut self, mut record: Box<ChargingRecord>) {
+        charging::write(&mut record, self.request());
+        if cdr_route::script_gets_records() {
+            self.records.push(record);
+        }
+    }
+
+    fn relay(&mut self, exchange: ExchangeKey, joined: Option<&Translation>) {
+        note_opened(exchange, (Kind::SmToIm, false), self.context);
+        let is_relayed = match self.context {
+            // Without a translation there is nothing to rewrite: the script answers.
+            Context::Request(request, translation) => relay(
+                request,
+                translation.map(|part| joined.unwrap_or(part)),
+                exchange,
+            ),
+            _ => false,
+        };
+        if !is_relayed {
+            self.executed.verdict = Verdict::Refused;
+        }
+    }
+
+    fn hold(&mut self, exchange: ExchangeKey) {
+        note_opened(exchange, (Kind::ImToSm, false), self.context);
+        if let Some(request) = self.request()
+            && !watch::watch_held(request, exchange)
+        {
+            tracing::error!("no memory to watch a held transaction: its timer answers 408");
+        }
+    }
+}
+
+fn count(counter: Counter) {
+    if let Some(warning) = counter.warning() {
+        tracing::warn!("{warning}");
+    }
+    counters::count(counter);
 }
 
 /// Notes for `ipsmgw.trace` that the current request has opened an exchange.
@@ -441,16 +367,6 @@ fn relay(request: Request<'_>, translation: Option<&Translation>, exchange: Exch
     handle(exchange, Input::Released { exchange }, Context::Nothing);
     refuse_without_means(request);
     false
-}
-
-/// Holds a request until its exchange is written. tm's timer ends it if that takes too long.
-fn hold_for_database(request: Request<'_>, exchange: ExchangeKey) -> bool {
-    transaction::set_timeout(request, state().gateway.policy.accept_timeout_ms);
-    let is_held = transaction::suspend(request).is_some() && watch::watch_held(request, exchange);
-    if !is_held {
-        tracing::error!("no memory to hold a request until it is written to the database");
-    }
-    is_held
 }
 
 /// Refuses a request because a call into Kamailio failed. The log has the reason.

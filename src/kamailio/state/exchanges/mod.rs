@@ -82,6 +82,8 @@ pub(in crate::kamailio) enum Behind {
 pub(in crate::kamailio) struct Past {
     sequences: [u8; Sequence::COUNT],
     next_past: u8,
+    /// The lower halves of the digests of `sms`. A search reads them alone: a line of the processor's cache instead of eight.
+    halves: [u32; PAST_PER_BUCKET],
     sms: [Option<PastSm>; PAST_PER_BUCKET],
 }
 
@@ -94,7 +96,7 @@ struct RememberedPart {
 }
 
 plain!(struct Place { exchange, texts });
-plain!(struct Past { sequences, next_past, sms });
+plain!(struct Past { sequences, next_past, halves, sms });
 plain!(struct RememberedPart { check, until });
 
 impl Record for Place {
@@ -119,19 +121,30 @@ impl Past {
         Self {
             sequences: [first_of_sequences; Sequence::COUNT],
             next_past: 0,
+            halves: [0; PAST_PER_BUCKET],
             sms: [None; PAST_PER_BUCKET],
         }
     }
 
+    /// The place of a short message, and its outcome.
+    fn find(&self, digest: u64) -> Option<(usize, PastSm)> {
+        let known = self.halves.iter().zip(&self.sms).enumerate();
+        let mut alike = known.filter(|(_, (half, _))| **half == digest as u32);
+        alike.find_map(|(place, (_, past))| {
+            let past = past.filter(|past| past.digest == digest)?;
+            Some((place, past))
+        })
+    }
+
     fn remember(&mut self, past: PastSm) {
         // A repetition of the message replaces its own entry, else the oldest entry is replaced.
-        let known = |old: &Option<PastSm>| old.is_some_and(|old| old.digest == past.digest);
-        let place = self.sms.iter().position(known).unwrap_or_else(|| {
+        let known = self.find(past.digest).map(|(place, _)| place);
+        let place = known.unwrap_or_else(|| {
             self.next_past = self.next_past.wrapping_add(1);
             usize::from(self.next_past) % PAST_PER_BUCKET
         });
-        if let Some(place) = self.sms.get_mut(place) {
-            *place = Some(past);
+        if let (Some(half), Some(entry)) = (self.halves.get_mut(place), self.sms.get_mut(place)) {
+            (*half, *entry) = (past.digest as u32, Some(past));
         }
     }
 }
@@ -436,8 +449,7 @@ impl<M: Memory, S: BuildHasher> Store for LockedExchanges<'_, M, S> {
     }
 
     fn outcome_of(&self, digest: u64) -> Option<PastSm> {
-        let mut past = self.locked.beside().sms.iter().flatten();
-        past.find(|past| past.digest == digest).copied()
+        self.locked.beside().find(digest).map(|(_, past)| past)
     }
 
     fn has_part(&self, digest: u64, now_ms: u64) -> bool {

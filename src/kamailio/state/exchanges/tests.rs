@@ -288,6 +288,12 @@ fn a_bucket_remembers_its_newest_outcomes() {
     locked.commit(&[Change::Remembered(past(17, 1))]);
     assert_eq!(locked.outcome_of(1), None);
     assert_eq!(locked.outcome_of(2), Some(past(2, 1)));
+    // Two digests with the same lower half.
+    let other = 2 | 1 << 32;
+    assert_eq!(locked.outcome_of(other), None);
+    locked.commit(&[Change::Remembered(past(other, 3))]);
+    assert_eq!(locked.outcome_of(other), Some(past(other, 3)));
+    assert_eq!(locked.outcome_of(3), Some(past(3, 1)));
 }
 
 const fn part_until(digest: u64, until_ms: u64) -> Change {
