@@ -17,6 +17,8 @@ use std::process::{Command, exit};
 #[path = "include/kamailio.rs"]
 mod kamailio;
 use kamailio::Kamailio;
+#[path = "include/quick_path.rs"]
+mod quick_path;
 
 fn main() {
     for variable in [
@@ -28,7 +30,7 @@ fn main() {
     ] {
         println!("cargo:rerun-if-env-changed={variable}");
     }
-    for file in ["include", "src/kamailio/sys/shim.c"] {
+    for file in ["include", "src/kamailio/sys/shim.c", "src/quick_path.txt"] {
         println!("cargo:rerun-if-changed={file}");
     }
     if let Err(sentence) = build() {
@@ -84,6 +86,8 @@ fn build() -> Result<(), String> {
         .try_compile("ipsmgw_shim")
         .map_err(|e| format!("src/kamailio/sys/shim.c does not compile: {e}"))?;
 
+    keep_together(&out)?;
+
     // Kamailio wants a file of the module's name: a link beside cargo's libipsmgw.so.
     if let Some(profile) = out.ancestors().nth(3) {
         let link = profile.join("ipsmgw.so");
@@ -91,6 +95,16 @@ fn build() -> Result<(), String> {
         std::os::unix::fs::symlink("libipsmgw.so", &link)
             .map_err(|e| format!("cannot make the link {}: {e}", link.display()))?;
     }
+    Ok(())
+}
+
+/// Has the linker place the functions of the quick path together.
+fn keep_together(out: &Path) -> Result<(), String> {
+    let list = "src/quick_path.txt";
+    let list = std::fs::read_to_string(list).map_err(|e| format!("{list}: {e}"))?;
+    let script = out.join("quick_path.ld");
+    std::fs::write(&script, quick_path::linker_script(&list)).map_err(|e| e.to_string())?;
+    println!("cargo:rustc-link-arg-cdylib=-Wl,-T,{}", script.display());
     Ok(())
 }
 
