@@ -172,7 +172,7 @@ impl Turn<'_> {
                 }
                 Some(Exchange::StoredMessage(it)) => self.storing_timeout(&it, transaction),
                 Some(copy) if Self::waits_for_database(&copy) => {
-                    self.list_stored(exchange, transaction, false);
+                    self.refuse_list(copy, transaction);
                 }
                 _ => self.hold_timeout(exchange, transaction),
             },

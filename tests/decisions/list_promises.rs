@@ -174,6 +174,25 @@ fn the_sender_of_a_list_does_not_wait_for_a_slow_database() {
 }
 
 #[test]
+fn the_timer_refuses_a_list_that_is_not_written_when_it_is_about_to_fire() {
+    let mut world = world();
+    let list = to_both(&mut world);
+    world.pass(world.gateway.policy.accept_timeout_ms - 10);
+    let done = tell_last(&mut world, &list, false);
+    assert_eq!(done.verdict, Some(Verdict::Refused));
+    assert!(done.replies.is_empty() && done.sent.is_empty());
+    for exchange in others(&list) {
+        assert!(world.handle(Input::NotStored { exchange }).sent.is_empty());
+    }
+    let done = world.handle(Input::HoldTimeout {
+        exchange: list.last(),
+        transaction: sender(),
+    });
+    assert_eq!((done.reply(), done.sent.len()), (503, 0));
+    nothing_left(&world);
+}
+
+#[test]
 fn a_slow_database_does_not_lose_a_list() {
     let mut world = world();
     let list = to_both(&mut world);

@@ -39,7 +39,7 @@ use world::{DATABASE_AWAY, FULL_PHONES, LISTS, TWO_NODES, WITH_DATABASE, World};
 const PER_SEED: usize = 200;
 
 /// Seeds that found a fault in the gateway, with what they found.
-const FOUND: [(u64, &str); 53] = [
+const FOUND: [(u64, &str); 54] = [
     (8, "a long text went to two phones of one person"),
     (112, "a failed message ended before its SIP transaction"),
     (343, "the same"),
@@ -140,6 +140,10 @@ const FOUND: [(u64, &str); 53] = [
     (
         5_000_009,
         "none: the books took the second answer of a person's clients for the first one",
+    ),
+    (
+        5_000_062,
+        "a list was answered 202 whose messages the database had just refused",
     ),
     (
         5_000_776,

@@ -13,6 +13,10 @@ use crate::exchange::{
 use crate::interwork::handle::{TAKEN_UP_MS, Turn};
 use crate::interwork::step::{Effect, Verdict};
 
+/// When the database refuses the messages within this many milliseconds before the end of the sender's time, the host's timer
+/// answers the sender.
+const TIMER_IS_NEAR_MS: u64 = 250;
+
 /// Answer to the sender when the database does not take the messages.
 const NOT_KEPT: u16 = 503;
 
@@ -56,14 +60,31 @@ impl Turn<'_> {
             return;
         };
         let request = ReplyTo::Transaction(transaction);
+        if !written && self.timer_is_near(&copy) {
+            // Without this exchange, the timer would answer `202`.
+            return;
+        }
         if !written {
-            self.answer(request, NOT_KEPT, true, Verdict::Refused);
-            self.charge_list_not_stored(&copy, NOT_KEPT);
-            return self.copy_not_stored(copy);
+            return self.refuse_list(copy, transaction);
         }
         self.answer(request, 202, false, Verdict::Taken);
         copy.header_mut().stored = Stored::Yes;
         self.copy_stored(copy);
+    }
+
+    /// The sender of the list is refused: the database does not take it, or takes too long. This is the last of its messages.
+    pub(crate) fn refuse_list(&mut self, copy: Exchange, transaction: TransactionId) {
+        let request = ReplyTo::Transaction(transaction);
+        self.answer(request, NOT_KEPT, true, Verdict::Refused);
+        self.charge_list_not_stored(&copy, NOT_KEPT);
+        self.copy_not_stored(copy);
+    }
+
+    /// Whether the timer of the sender's transaction fires soon. It began when the message had been added, or a little later.
+    fn timer_is_near(&self, copy: &Exchange) -> bool {
+        let added_ms = copy.header().due_ms.saturating_sub(ABANDONED_MS);
+        let fires_ms = added_ms.saturating_add(self.gateway.policy.accept_timeout_ms);
+        self.now.unix_ms + TIMER_IS_NEAR_MS >= fires_ms
     }
 
     /// Whether this is a message to one recipient of a list, which is to be written.
