@@ -39,7 +39,7 @@ use world::{DATABASE_AWAY, FULL_PHONES, LISTS, TWO_NODES, WITH_DATABASE, World};
 const PER_SEED: usize = 200;
 
 /// Seeds that found a fault in the gateway, with what they found.
-const FOUND: [(u64, &str); 54] = [
+const FOUND: [(u64, &str); 55] = [
     (8, "a long text went to two phones of one person"),
     (112, "a failed message ended before its SIP transaction"),
     (343, "the same"),
@@ -204,6 +204,10 @@ const FOUND: [(u64, &str); 54] = [
     (
         4_000_155,
         "the row of a part was not written again when the message of the part was refused late",
+    ),
+    (
+        3_000_448,
+        "behind a crash, parts were dropped before their last one could come again",
     ),
 ];
 

@@ -32,6 +32,10 @@ const MAX_KEPT: usize = 510;
 /// Milliseconds that parts wait when the last missing one has been taken up: the exchange that has delivered their message may be taken up next.
 const JOINED_AFTER_MS: u64 = 1_000;
 
+/// Milliseconds that parts wait at least for the last part of their message after a crash: its sender has no report on it, and repeats
+/// it within 45 s (TR1M, TS 24.011 §10).
+const LAST_PART_AGAIN_MS: u64 = 60_000;
+
 impl TranslatedSm {
     /// The record of a stored part.
     fn kept_part(&self, key: ExchangeKey, part: &PartIn, now: Now) -> KeptPart {
@@ -273,6 +277,8 @@ impl Turn<'_> {
         match part.state {
             KeptPartState::Relayed { .. } => {
                 part.state = KeptPartState::WaitingAgain { status: 503 };
+                let repeated_ms = self.now.unix_ms + LAST_PART_AGAIN_MS;
+                part.header.due_ms = part.header.due_ms.max(repeated_ms);
             }
             // The database did not take the stored message.
             KeptPartState::Storing { .. } => part.state = KeptPartState::Waiting,

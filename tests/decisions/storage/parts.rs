@@ -303,6 +303,21 @@ fn a_message_that_was_on_its_way_goes_when_its_last_part_comes_again() {
 }
 
 #[test]
+fn parts_wait_for_the_repetition_of_the_last_one_after_a_crash() {
+    let mut world = world();
+    world.gateway.policy.concat_timeout_ms = 15_000;
+    let parts = parts(&long(), 7, 1);
+    kept(&mut world, &parts[0]);
+    kept(&mut world, &parts[1]);
+    whole(&world.submit(&from_phone(ALICE, &parts[2])));
+    world.crash(5_000);
+    // The phone waits up to 45 s for the report on its last part.
+    world.pass(40_000);
+    assert!(world.store.next_wake().unwrap().0 > world.now.unix_ms);
+    completed_by(&mut world, &parts[2]);
+}
+
+#[test]
 fn what_was_on_its_way_is_not_delivered_twice() {
     let mut world = world();
     let parts = parts_that_ask(&long(), 7, 1, |_| true);
