@@ -165,7 +165,7 @@ const FOUND: [(u64, &str); 55] = [
         4_000_108,
         "a report went before the response, behind a stand",
     ),
-    (4_000_109, "not known: it was mended with another one"),
+    (4_000_109, "not known: it passes since then"),
     (4_000_172, "the same"),
     (4_000_204, "the same"),
     (
