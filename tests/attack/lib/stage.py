@@ -57,9 +57,16 @@ class AttackedGateway(Gateway):
 
     async def at_rest(self, patience):
         """Waits until no exchange and no transaction is open; False when that did not come."""
+        return await self.comes(patience, lambda: self.pending() == 0 and self.transactions() == 0)
+
+    async def nothing_pending(self, patience):
+        """The same for exchanges alone, while the pairs go on and make new transactions."""
+        return await self.comes(patience, lambda: self.pending() == 0)
+
+    async def comes(self, patience, is_so):
         deadline = time.monotonic() + patience
         while time.monotonic() < deadline:
-            if self.pending() == 0 and self.transactions() == 0:
+            if is_so():
                 return True
             await asyncio.sleep(0.25)
         return False

@@ -80,5 +80,5 @@ async def attack(scene, verdict, size):
     full = gw.statistics("ipsmgw").get("full")
     verdict.check(fullest < MAX_PENDING * 0.95, f"attackers leave room for others: at most {fullest} of {MAX_PENDING} exchanges open, {full} messages refused for a full table")
     if size == "long":
-        rest = await gw.at_rest(200)
+        rest = await gw.nothing_pending(200)
         verdict.note(f"{'all exchanges have ended' if rest else f'{gw.pending()} exchanges are still open'} 200 s later at most")
