@@ -1,7 +1,7 @@
 //! The functions that nearly each text runs through stand together in the module: a linker script for that.
 //!
-//! A text goes through five processes. Each of them runs its part of the code once, so the cost is not in loops but in lines and pages of
-//! code that the caches do not have. Used by `build.rs`, and by a test.
+//! A text goes through five processes. Each of them runs its part of the code once, so most of the time goes into loading code from memory.
+//! Used by `build.rs`, and by a test.
 
 /// The linker script for these functions, one path such as `ipsmgw::sip::uri::Uri::parse` in a line. The linker's own script stays in
 /// force for all others (`INSERT`). Understood by GNU ld and by LLVM's lld.
