@@ -38,7 +38,7 @@ impl Turn<'_> {
     }
 
     /// Whether an exchange must wait, because another node may be sending its message: the part of an incomplete message, the
-    /// copy for a recipient of a list, or a notification. If so, the exchange waits.
+    /// copy for a recipient of a list, a notification, or the report for a phone. If so, the exchange waits.
     pub(crate) fn waits_cut_off(&mut self, exchange: impl Into<Exchange>) -> bool {
         let mut exchange = exchange.into();
         let header = exchange.header_mut();

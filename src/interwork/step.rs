@@ -31,6 +31,19 @@ impl Step {
             verdict: Verdict::Taken,
         }
     }
+
+    /// Whether the rows of exchanges that have ended go when all effects are carried out. An effect opens an exchange in another bucket
+    /// for what is owed still, and the database gets that first; or it sends what is owed without an exchange, because the table is full:
+    /// behind a crash in between, the row is read once more.
+    pub fn rows_go_last(&self) -> bool {
+        let is_owed = |effect: &Effect| {
+            matches!(
+                effect,
+                Effect::ReportStatus(_) | Effect::Send { exchange: None, .. }
+            )
+        };
+        self.effects.iter().any(is_owed)
+    }
 }
 
 /// Return value of a script function.

@@ -4,7 +4,9 @@ use ipsmgw::exchange::ExchangeKey;
 use ipsmgw::interwork::Input;
 
 use crate::storage::promised;
-use crate::world::{BOB, World, held_as, instant, settings};
+use crate::world::{
+    ALICE, BOB, World, from_phone, held_as, instant, rp_data_mo, settings, submit_tpdu,
+};
 
 #[test]
 fn messages_that_another_node_may_deliver_wait_for_the_database() {
@@ -42,13 +44,47 @@ fn a_stored_message_of_several_parts_waits_too() {
 }
 
 #[test]
+fn an_rp_report_that_another_node_may_send_waits_too() {
+    let mut world = World::with_database(&settings());
+    // It asks for a status report: after a crash this node, or another one, sends the RP-ACK once more.
+    let mut tpdu = submit_tpdu(0x07, 0x00, 0x00);
+    tpdu[0] |= 0x20;
+    let exchange = world.relay(&from_phone(ALICE, &rp_data_mo(9, &tpdu)));
+    world.client_answers(exchange, 200);
+    assert_eq!(world.stored(exchange).message().body[..2], [0x03, 9]);
+    world.now.is_cut_off = true;
+    assert!(world.completed(exchange, 1, 408).sent.is_empty());
+    assert_eq!(world.sent_within(600_000), []);
+    world.now.is_cut_off = false;
+    assert_eq!(world.sent_within(2_000), [exchange]);
+    // It was lost twice.
+    world.completed(exchange, 2, 408);
+    assert_eq!(world.store.rows(), 1, "the status report alone");
+}
+
+#[test]
+fn an_rp_report_of_an_earlier_start_waits_too() {
+    let mut world = World::with_database(&settings());
+    let mut tpdu = submit_tpdu(0x07, 0x00, 0x00);
+    tpdu[0] |= 0x20;
+    let exchange = world.relay(&from_phone(ALICE, &rp_data_mo(9, &tpdu)));
+    world.client_answers(exchange, 200);
+    world.stored(exchange);
+    world.crash(5_000);
+    world.now.is_cut_off = true;
+    assert_eq!(world.sent_within(600_000), []);
+    world.now.is_cut_off = false;
+    assert_eq!(world.sent_within(2_000), [exchange]);
+}
+
+#[test]
 fn a_report_still_counts() {
     let mut world = World::with_database(&settings());
     let exchange = promised(&mut world, "hello");
     world.now.is_cut_off = true;
     world.sent_within(120_000);
     let call_id = world.gateway_call_id(exchange, 1);
-    world.report_on(crate::world::ALICE, &[0x02, 0x01], &call_id);
+    world.report_on(ALICE, &[0x02, 0x01], &call_id);
     assert_eq!((world.store.open(), world.store.rows()), (0, 0));
 }
 

@@ -226,6 +226,22 @@ fn parts_that_are_taken_up_late_follow_those_before_them() {
 }
 
 #[test]
+fn a_message_behind_a_part_of_another_one_that_was_taken_up_goes_in_its_turn() {
+    let (mut first, mut second) = (node(0), node(30));
+    let (last, asked) = held(&mut first, &"The quick brown fox jumps. ".repeat(20));
+    let parts: Vec<ExchangeKey> = asked.asked.iter().map(|(part, _)| *part).collect();
+    for part in &parts {
+        first.stored(*part);
+    }
+    first.pass(1_500);
+    assert_eq!(first.hold_timeout(last).answer(), 202);
+    second.now.unix_ms = first.now.unix_ms;
+    // The phone has it, and its report is missing. There is no place yet for the other parts.
+    second.takes_over(&first, parts[0]);
+    assert_eq!(second.deliver(&instant(ALICE, "its turn")).sent.len(), 1);
+}
+
+#[test]
 fn a_message_that_was_delivered_is_not_joined_again() {
     let mut first = node(10);
     let parts = parts(&long(), 7, 1);

@@ -341,6 +341,9 @@ fn abandoned_exchange_ends_by_itself() {
     answered(&mut world, id, 200);
     world.handle(Input::Released { exchange: id });
     assert_eq!(world.store.open(), 1, "the report is still on its way");
+    // The host does not tell its end, neither the first time nor the second time.
+    let done = world.handle(Input::Due { exchange: id });
+    assert_eq!((done.sent.len(), done.counted), (1, vec![]));
     let done = world.handle(Input::Due { exchange: id });
     assert_eq!(
         (done.counted, world.store.open()),

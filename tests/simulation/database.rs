@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use ipsmgw::exchange::{
-    Change, Exchange, ExchangeKey, Identity, KeptPart, Kind, NEVER, Stored, StoredMessageState,
-    StoredMessageTexts, Texts, TransactionId, decode, encode, identity_in,
+    Change, Exchange, ExchangeKey, Identity, ImToSmState, KeptPart, Kind, NEVER, Stored,
+    StoredMessageState, StoredMessageTexts, Texts, TransactionId, decode, encode, identity_in,
 };
 use ipsmgw::interwork::{Input, others_wait_until, tried_again_ms};
 
@@ -570,6 +570,9 @@ impl World {
             return false;
         }
         for change in &group.changes {
+            if let RowChange::Delete(key) | RowChange::Release(key) = change {
+                self.note(|| format!("the row of {} is deleted or released", key.serial()));
+            }
             if let RowChange::Put(key, row, _) = change {
                 self.note(|| format!("row of {}", key.serial()));
                 let subject = self.subject(*key);
@@ -817,6 +820,11 @@ impl World {
         let identity = row.identity;
         let about = self.subject(key);
         self.books.is_taken_up(about, self.node);
+        if let Exchange::ImToSm(im) = &exchange
+            && let ImToSmState::Failed { .. } = im.state
+        {
+            self.books.has_failed_before(about, self.now_ms);
+        }
         let room = self.host.table.take_up(
             &self.host.gateway,
             identity.as_str(),

@@ -159,14 +159,15 @@ impl World {
         match effect {
             Effect::Ended(ended) => {
                 let subject = self.subject(ended.exchange);
-                self.note(|| format!("ended: {ended:?}"));
+                self.note(|| format!("ended: {subject:?}: {ended:?}"));
                 let is_message = matches!(
                     ended.kind,
                     Kind::ImToSm | Kind::StoredMessage | Kind::ListDelivery
                 );
                 if is_message && !self.is_elsewhere(ended.exchange) {
                     let at_ms = self.now_ms;
-                    self.books.ended(subject, ended.ending, at_ms);
+                    self.books
+                        .ended(subject, ended.exchange, ended.ending, at_ms);
                 }
             }
             Effect::Count(counter) => self.books.counted(counter),

@@ -9,7 +9,7 @@ use ipsmgw::exchange::{
     Change, Exchange, ExchangeKey, ImToSmState, KeptPartState, NEVER, SmToIm, SmToImState,
     TransactionId,
 };
-use ipsmgw::interwork::{Effect, Gateway, Input, Policy, Step};
+use ipsmgw::interwork::{Gateway, Input, Policy, Step};
 
 use crate::books::Subject;
 use crate::effects::{Context, Job};
@@ -176,11 +176,10 @@ impl World {
         step
     }
 
-    /// The database follows. As `kamailio/engine/decide.rs`: where something is owed in another bucket, rows go behind that.
+    /// The database follows. As `kamailio/engine/decide.rs`: where something is owed in the effects alone, rows go behind them.
     fn follow_step(&mut self, step: &Step, behind: Vec<Behind>) {
-        let is_owed_elsewhere = |effect: &Effect| matches!(effect, Effect::ReportStatus(_));
         let mut rest = behind;
-        if step.effects.iter().any(is_owed_elsewhere) {
+        if step.rows_go_last() {
             let is_end = |change: &Behind| matches!(change, Behind::Ended(_));
             let ended;
             (ended, rest) = rest.into_iter().partition(is_end);
@@ -210,7 +209,7 @@ impl World {
                             Subject::InstantMessage(number, part - 1)
                         }
                         (Exchange::StoredMessage(_), _) => {
-                            self.books.is_being_stored(about);
+                            self.books.is_being_stored(about, exchange.key());
                             about
                         }
                         (Exchange::SmToIm(sm), _)
@@ -249,6 +248,13 @@ impl World {
                         && let ImToSmState::Settled { .. } = im.state
                     {
                         self.books.is_settled(self.subject(exchange.key()));
+                    }
+                    if let Exchange::SmToIm(sm) = exchange
+                        && let SmToImState::Reporting { .. } = sm.state
+                    {
+                        let subject = self.subject(sm.header.key);
+                        self.books
+                            .is_reported(subject, exchange.key(), sm.header.stored);
                     }
                     if let Exchange::SmToIm(SmToIm { state, .. }) = exchange
                         && let SmToImState::Reporting { outcome, sent: 1 } = state

@@ -39,7 +39,7 @@ use world::{DATABASE_AWAY, FULL_PHONES, LISTS, TWO_NODES, WITH_DATABASE, World};
 const PER_SEED: usize = 200;
 
 /// Seeds that found a fault in the gateway, with what they found.
-const FOUND: [(u64, &str); 55] = [
+const FOUND: [(u64, &str); 67] = [
     (8, "a long text went to two phones of one person"),
     (112, "a failed message ended before its SIP transaction"),
     (343, "the same"),
@@ -208,6 +208,54 @@ const FOUND: [(u64, &str); 55] = [
     (
         3_000_448,
         "behind a crash, parts were dropped before their last one could come again",
+    ),
+    (
+        4_000_025,
+        "none: the books took the crash of another node for the one that a sender waits at",
+    ),
+    (
+        4_000_529,
+        "messages overtook one that stood between two parts of another message, taken up late",
+    ),
+    (
+        4_000_660,
+        "a node that was cut off sent a lost RP report once more",
+    ),
+    (
+        4_000_773,
+        "what a node took over had the serial number of an exchange of its own, and its row went",
+    ),
+    (
+        4_000_987,
+        "none: the books took the RP-ACK of another node for the one on the whole message",
+    ),
+    (
+        5_000_683,
+        "none: the books forgot with a crash that a stored message had all parts",
+    ),
+    (
+        5_000_859,
+        "none: the books forgot with a crash that a message had failed",
+    ),
+    (
+        5_000_987,
+        "none: the books did not know that the row of a late transaction goes at once",
+    ),
+    (
+        4_001_183,
+        "none: the books forgot with a crash that a stored message had all parts",
+    ),
+    (
+        4_001_313,
+        "none: the simulated host took a report that a crash cut off",
+    ),
+    (
+        5_001_147,
+        "none: the books took a notification that goes once more for a new one",
+    ),
+    (
+        5_001_205,
+        "a crash lost a notification that was sent without a place",
     ),
 ];
 

@@ -278,7 +278,8 @@ impl World {
                     {
                         self.break_promise("a phone has room, and its messages are not read");
                     }
-                    if step.verdict == Verdict::Taken && !is_elsewhere {
+                    // A gateway that crashes here has decided nothing.
+                    if step.verdict == Verdict::Taken && !is_elsewhere && !self.is_down() {
                         let at_ms = self.now_ms;
                         let node = (self.plan.nodes > 1).then_some(self.node);
                         self.books.report_taken(&message.call_id, node, at_ms);

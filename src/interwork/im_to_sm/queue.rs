@@ -202,13 +202,12 @@ impl Turn<'_> {
             if im.in_transaction || im.state == ImToSmState::Taken {
                 return None;
             }
-            // The parts of one message are consecutive; the last one has no link to a further part. A part that was taken up late, because
-            // there was no place for it, may be behind another message.
-            let follows = core::mem::replace(&mut part_before, im.last_part());
+            // The parts of one message are consecutive. But a part that was taken up late, because there was no place for it, may be
+            // behind another message, which then follows an earlier part.
+            let message = im.last_part().unwrap_or(im.header.key);
+            let follows = core::mem::replace(&mut part_before, im.last_part()) == Some(message);
             let is_candidate = match im.state {
-                ImToSmState::Queued => {
-                    next.is_none() && follows.is_none() && !self.is_behind_a_part(&im)
-                }
+                ImToSmState::Queued => next.is_none() && !follows && !self.is_behind_a_part(&im),
                 // No message may overtake one that will be sent.
                 ImToSmState::Listed | ImToSmState::Pausing => true,
                 _ => false,

@@ -352,10 +352,8 @@ impl Turn<'_> {
                 self.view.end(key);
             }
             SmToImState::Reporting { sent: 0, .. } => self.report_is_due(sm),
-            SmToImState::Reporting { .. } => {
-                self.report_lost(&sm);
-                self.reported(sm);
-            }
+            // Its second attempt has waited because this node was cut off, or the host has not reported the end.
+            SmToImState::Reporting { sent, .. } => self.report_completed(sm, sent, 408),
             SmToImState::Unconfirmed { outcome } => {
                 self.confirmed(&sm, outcome, TpSt::Forwarded);
             }

@@ -113,6 +113,9 @@ impl Turn<'_> {
     }
 
     pub(crate) fn send_report(&mut self, mut sm: SmToIm) {
+        if self.now.is_cut_off && self.waits_cut_off(sm) {
+            return;
+        }
         let key = sm.header.key;
         let SmToImState::Reporting { outcome, sent } = &mut sm.state else {
             return;
@@ -153,7 +156,7 @@ impl Turn<'_> {
         }
     }
 
-    fn report_completed(&mut self, sm: SmToIm, sent: u8, status: u16) {
+    pub(super) fn report_completed(&mut self, sm: SmToIm, sent: u8, status: u16) {
         // There is no contact, or no answer: the report is sent once more. After that, the sender repeats the message
         // and gets the same report.
         if matches!(status, 408 | 480) && sent < REPORT_ATTEMPTS {

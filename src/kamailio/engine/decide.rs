@@ -60,7 +60,7 @@ fn decide_locked(locked: &mut Locked<'_>, input: Input<'_>, mut now: Now) -> Ste
         && (!behind.is_empty() || is_kept(&step))
     {
         charging::in_order(storage, &mut step);
-        if step.effects.iter().any(is_owed_elsewhere) {
+        if step.rows_go_last() {
             let is_end = |change: &Behind| matches!(change, Behind::Ended(_));
             let (ended, rest): (Vec<_>, Vec<_>) = behind.into_iter().partition(is_end);
             ENDED.with_borrow_mut(|later| {
@@ -95,12 +95,6 @@ thread_local! {
     static ENDED: RefCell<Vec<Behind>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Whether this effect opens an exchange in another bucket, for a report or message that is still to be sent. The
-/// database gets the new exchange before the row of the old one is deleted.
-const fn is_owed_elsewhere(effect: &Effect) -> bool {
-    matches!(effect, Effect::ReportStatus(_))
-}
-
 /// All effects are carried out: the rows may be deleted.
 pub(super) fn effects_are_done() {
     let Some(storage) = &state().storage else {
@@ -116,15 +110,17 @@ pub(super) fn effects_are_done() {
 /// Takes up an exchange of this identity from an earlier start. False: the table has no free place.
 pub(crate) fn take_up(identity: &Identity, exchange: &Exchange, texts: &Texts) -> bool {
     let now = now();
-    let mut locked = state().table.lock(identity.as_str(), now.unix_ms);
-    let has_place = locked.take_place_again(exchange, texts.as_octets().len());
-    if has_place {
-        let step = decide_in(locked, Input::TakenUp { exchange, texts }, now);
-        debug_assert!(step.effects.is_empty(), "nothing is sent before the start");
-        let is_open = state().table.lock_of(exchange.key(), now.unix_ms).is_some();
-        if let (false, Some(storage)) = (is_open, &state().storage) {
-            storage.follow(&[Behind::Ended(exchange.key())]);
-        }
+    let octets = texts.as_octets().len();
+    let table = &state().table;
+    let Some(locked) = table.lock_to_take_up(identity.as_str(), exchange, octets, now.unix_ms)
+    else {
+        return false;
+    };
+    let step = decide_in(locked, Input::TakenUp { exchange, texts }, now);
+    debug_assert!(step.effects.is_empty(), "nothing is sent before the start");
+    let is_open = table.lock_of(exchange.key(), now.unix_ms).is_some();
+    if let (false, Some(storage)) = (is_open, &state().storage) {
+        storage.follow(&[Behind::Ended(exchange.key())]);
     }
-    has_place
+    true
 }

@@ -54,6 +54,16 @@ impl Books {
         }
     }
 
+    /// The gateway has taken up a message whose sender knows that it has failed: a report may belie that still. Its end was told before
+    /// the crash, or the crash cut that off.
+    pub(crate) fn has_failed_before(&mut self, subject: Subject, at_ms: u64) {
+        if let Subject::InstantMessage(number, _) = subject
+            && let Some(im) = self.im_mut(number)
+        {
+            im.endings.push((Ending::Failed, at_ms));
+        }
+    }
+
     /// The gateway does not know any more what became of this in the meantime.
     pub(crate) fn is_taken_up(&mut self, subject: Subject, node: Address) {
         if let Subject::InstantMessage(number, part) = subject
@@ -127,7 +137,10 @@ impl Books {
                 Book::InstantMessage(im) if !im.nodes.is_empty() && !im.nodes.contains(&node) => {}
                 Book::ShortMessage(sm) if !sm.nodes.is_empty() && !sm.nodes.contains(&node) => {}
                 Book::InstantMessage(im) => {
-                    if im.arrived_ms.is_some() && im.told.is_none() {
+                    // A node crashes behind the row of the message, the sender asks again, and this gateway has taken the row over: the
+                    // sender waits at the other one.
+                    let is_asked_here = im.asked_at == node;
+                    if is_asked_here && im.arrived_ms.is_some() && im.told.is_none() {
                         // Its sender asks again, or gives up.
                         im.arrived_ms = None;
                     }

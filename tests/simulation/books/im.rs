@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ipsmgw::exchange::ExchangeKey;
 use ipsmgw::interwork::Ending;
 
 use super::{Books, Says, Subject};
@@ -22,6 +23,8 @@ pub(crate) struct Im {
     pub(super) parts: usize,
     pub(super) arrived_ms: Option<u64>,
     pub(super) has_arrived: bool,
+    /// The gateway at which its sender waits for the final response: the last one that the request came to.
+    pub(super) asked_at: Address,
     /// The final response of the gateway.
     pub(super) told: Option<(u16, u64)>,
     /// The final response that its sender has.
@@ -80,6 +83,7 @@ impl Im {
             parts: 1,
             arrived_ms: None,
             has_arrived: false,
+            asked_at: 0,
             told: None,
             heard: None,
             shown: BTreeMap::new(),
@@ -118,6 +122,7 @@ impl Im {
                 .extend(self.told.take().map(|(status, _)| status));
         }
         self.nodes.insert(node);
+        self.asked_at = node;
         self.arrived_ms = Some(at_ms);
     }
 
@@ -239,7 +244,13 @@ impl Books {
     }
 
     /// The outcome in the gateway's own words.
-    pub(crate) fn ended(&mut self, subject: Subject, ending: Ending, at_ms: u64) {
+    pub(crate) fn ended(
+        &mut self,
+        subject: Subject,
+        exchange: ExchangeKey,
+        ending: Ending,
+        at_ms: u64,
+    ) {
         if let Subject::InstantMessage(number, _) = subject
             && let Some(im) = self.im_mut(number)
         {
@@ -249,7 +260,8 @@ impl Books {
             && let Some(sm) = self.sm_mut(number)
         {
             // The last part of a long text stands for all of it.
-            let is_whole = sm.parts[part].completes || sm.parts[part].has_all;
+            let is_stored_whole = sm.stored_whole.contains(&exchange);
+            let is_whole = sm.parts[part].completes || sm.parts[part].has_all || is_stored_whole;
             for (place, other) in sm.parts.iter_mut().enumerate() {
                 let is_with = other.stored_with == Some(part);
                 other.has_ended |= is_whole || is_with || place == part;

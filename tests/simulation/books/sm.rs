@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ipsmgw::exchange::{ExchangeKey, Stored};
+
 use super::{Books, Subject, request_named};
 use crate::texts::{PartToSend, number_in};
 use crate::world::Address;
@@ -39,6 +41,9 @@ pub(crate) struct Sm {
     relayed_with: (usize, usize),
     /// How often it was stored.
     pub(super) stored: u32,
+    /// The stored messages that have all parts. Behind a crash, the phone may send the last part once more, and that part is kept by
+    /// itself: the end of the stored message is the end of all parts nevertheless.
+    pub(super) stored_whole: Vec<ExchangeKey>,
     /// How often the gateway has forgotten the message, and has taken it for a new one.
     pub(super) forgotten: usize,
     /// How often the message was relayed, and sent once more to one client.
@@ -67,6 +72,9 @@ pub(crate) struct SmPart {
     pub(super) has_all: bool,
     /// The gateway has said RP-ACK for it.
     pub(super) is_acked: bool,
+    /// The same, behind the whole message that was relayed, or stored, with this part. One gateway may have kept the part and said
+    /// RP-ACK, and another one has the whole message afterwards, which fails: then the phone sends all parts again.
+    pub(super) is_acked_as_whole: bool,
     /// The same, while other parts were missing.
     pub(super) is_promised: bool,
     /// The gateway has said RP-ERROR for it.
@@ -79,6 +87,11 @@ pub(crate) struct SmPart {
     pub(super) has_ended: bool,
     /// RP-ACK was said before the database had it: then it has to be on its way.
     pub(super) is_said_early: bool,
+    /// The exchange that the database was asked to write, because its status report is owed.
+    asked: Option<ExchangeKey>,
+    /// The same, and the database was too slow, or refused: the gateway said RP-ACK, and owes the status report in memory alone. A slow
+    /// transaction may have written a row, which goes at once.
+    is_in_memory: bool,
     /// Its status report was owed in memory alone, and is lost with a crash.
     pub(super) is_excused: bool,
     /// Its digest, when it was kept.
@@ -130,6 +143,7 @@ impl Sm {
             is_failed: false,
             relayed_with: (0, 0),
             stored: 0,
+            stored_whole: Vec::new(),
             forgotten: 0,
             relayed: 0,
             again: BTreeMap::new(),
@@ -158,7 +172,8 @@ impl Sm {
         self.forgotten += usize::from(was_asked);
         for part in &mut self.parts {
             part.completes = false;
-            if part.is_acked && !part.is_durable && part.status_reports.is_empty() {
+            let is_in_memory = !part.is_durable || part.is_in_memory;
+            if part.is_acked && is_in_memory && part.status_reports.is_empty() {
                 part.is_excused = true;
             }
             for request in &mut part.requests {
@@ -199,9 +214,12 @@ impl SmPart {
             stored_with: None,
             has_all: false,
             is_acked: false,
+            is_acked_as_whole: false,
             is_promised: false,
             is_refused: false,
             is_durable: false,
+            asked: None,
+            is_in_memory: false,
             is_excused: false,
             is_said_early: false,
             has_ended: false,
@@ -247,6 +265,19 @@ impl Books {
         }
     }
 
+    /// An exchange reports on this part: whether the database is asked to write it, or has it.
+    pub(crate) fn is_reported(&mut self, subject: Subject, exchange: ExchangeKey, stored: Stored) {
+        if let Subject::ShortMessage(number, part) = subject
+            && let Some(part) = self.sm_mut(number).map(|sm| &mut sm.parts[part])
+        {
+            match stored {
+                Stored::Asked => part.asked = Some(exchange),
+                Stored::No => part.is_in_memory |= part.asked == Some(exchange),
+                Stored::Yes => {}
+            }
+        }
+    }
+
     /// The gateway stores this part with another one, because the rest does not come.
     pub(crate) fn is_stored_with(&mut self, subject: Subject, with: Subject) {
         if let (Subject::ShortMessage(number, part), Subject::ShortMessage(of, first)) =
@@ -268,6 +299,7 @@ impl Books {
             return Ok(());
         };
         sm.parts[part].completes = true;
+        sm.parts[part].is_acked_as_whole = false;
         sm.relayed += 1;
         let before = sm.remembered_at;
         // Behind a crash, two copies of a message may have two outcomes: the phone has heard RP-ERROR if it takes another reference.
@@ -333,10 +365,13 @@ impl Books {
     }
 
     /// Its recipient did not take it in time, and it is being stored: a later answer does not count.
-    pub(crate) fn is_being_stored(&mut self, subject: Subject) {
-        if let Subject::ShortMessage(number, _) = subject
+    pub(crate) fn is_being_stored(&mut self, subject: Subject, stored: ExchangeKey) {
+        if let Subject::ShortMessage(number, part) = subject
             && let Some(sm) = self.sm_mut(number)
         {
+            if sm.parts[part].completes {
+                sm.stored_whole.push(stored);
+            }
             sm.is_decided = true;
             sm.is_failed = false;
             // Behind a crash the phone may have asked again for what was stored before.
@@ -398,7 +433,10 @@ impl Books {
         let was_stored = sm.stored > 0 && sm.parts[part].is_durable;
         sm.forgotten += usize::from(was_stored && is_forgotten);
         // With a message, or with a text that has gaps.
-        let was_delivered = sm.parts.iter().any(|part| part.completes && part.is_acked);
+        let was_delivered = sm
+            .parts
+            .iter()
+            .any(|part| part.completes && part.is_acked_as_whole);
         (sm.parts[part].completes, sm.parts[part].has_all) = (false, false);
         sm.parts[part].digest = Some(digest);
         if !was_delivered && !was_remembered {

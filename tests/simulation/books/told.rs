@@ -289,6 +289,7 @@ impl World {
         }
         if matches!(rp, RpMessage::Ack(_)) {
             part.is_acked = true;
+            part.is_acked_as_whole |= part.completes;
             if is_shown {
                 return;
             }
@@ -350,7 +351,8 @@ impl World {
         let told = im.told.map(|(status, _)| status);
         let (positive, negative, processing) = im.wants;
         let is_wanted = [positive, negative, processing][disposition];
-        im.notified[disposition].insert(own);
+        // One that goes once more, with the same Message-ID, was decided before: the phone may have acknowledged the message meanwhile.
+        let is_new = im.notified[disposition].insert(own);
         let is_second = im.notified[disposition].len() > 1;
         let was_acked = im.was_acked(self.decided_ms);
         let (is_shown, is_confused) = (im.is_shown(), im.is_confused);
@@ -377,7 +379,7 @@ impl World {
             self.break_promise(format!(
                 "{number}: failed, which its sender knows by {told:?}"
             ));
-        } else if disposition == 1 && was_acked && !is_confused {
+        } else if disposition == 1 && was_acked && !is_confused && is_new {
             self.break_promise(format!(
                 "{number}: failed, and the phone has acknowledged it"
             ));

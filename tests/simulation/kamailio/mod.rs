@@ -144,10 +144,12 @@ impl Table {
         (exchange, texts): (&Exchange, &Texts),
         now: Now,
     ) -> Option<(Step, Vec<Behind>)> {
-        let mut locked = self.0.lock(identity, now.unix_ms);
-        let has_place = locked.take_place_again(exchange, texts.as_octets().len());
+        let octets = texts.as_octets().len();
+        let locked = self
+            .0
+            .lock_to_take_up(identity, exchange, octets, now.unix_ms)?;
         let input = Input::TakenUp { exchange, texts };
-        has_place.then(|| decide_in(locked, gateway, input, now, |_| {}))
+        Some(decide_in(locked, gateway, input, now, |_| {}))
     }
 
     /// An open exchange and its texts.

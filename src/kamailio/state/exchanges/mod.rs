@@ -190,6 +190,27 @@ impl<M: Memory, S: BuildHasher + Default> OpenExchanges<M, S> {
         self.with_texts(self.table.lock(identity, now_ms))
     }
 
+    /// Locks the bucket of an identity, and takes a place for an exchange of an earlier start or of another node, under its own key.
+    /// `None`: there is no place for it, or not yet. While an exchange of another bucket has the same serial number, neither would be
+    /// found by its key.
+    pub(in crate::kamailio) fn lock_to_take_up(
+        &self,
+        identity: &str,
+        exchange: &Exchange,
+        octets: usize,
+        now_ms: u64,
+    ) -> Option<LockedExchanges<'_, M, S>> {
+        if self
+            .table
+            .lock_of(serial(exchange.key())?, now_ms)
+            .is_some()
+        {
+            return None;
+        }
+        let mut locked = self.lock(identity, now_ms);
+        locked.take_place_again(exchange, octets).then_some(locked)
+    }
+
     /// Locks the bucket of an exchange; `None` when the exchange has ended.
     pub(in crate::kamailio) fn lock_of(
         &self,
@@ -316,11 +337,7 @@ impl<M: Memory, S: BuildHasher> LockedExchanges<'_, M, S> {
     }
 
     /// Takes a place for an exchange of an earlier start, under its own key. False: there is none.
-    pub(in crate::kamailio) fn take_place_again(
-        &mut self,
-        exchange: &Exchange,
-        octets: usize,
-    ) -> bool {
+    fn take_place_again(&mut self, exchange: &Exchange, octets: usize) -> bool {
         let Some(serial) = serial(exchange.key()) else {
             return false;
         };

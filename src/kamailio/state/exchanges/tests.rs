@@ -172,6 +172,23 @@ fn an_exchange_of_an_earlier_start_keeps_its_key() {
 }
 
 #[test]
+fn an_exchange_waits_while_one_of_another_bucket_has_its_serial_number() {
+    let table = open_exchanges();
+    let key = open(&mut table.lock("+1", 1), 1, texts(9)).unwrap();
+    let other = part(ExchangeKey::new(2, key.serial()).unwrap(), 1);
+    // Some identity of another bucket than "+1".
+    for identity in ["+2", "+3", "+4", "+5"] {
+        assert!(table.lock_to_take_up(identity, &other, 9, 1).is_none());
+        assert!(table.lock_of(key, 1).is_some());
+    }
+    table.lock("+1", 1).commit(&[Change::Ended(key)]);
+    let mut locked = table.lock_to_take_up("+2", &other, 9, 1).unwrap();
+    locked.commit(&[Change::Opened(other, texts(9))]);
+    drop(locked);
+    assert!(table.lock_of(other.key(), 1).is_some());
+}
+
+#[test]
 fn a_place_that_nothing_is_opened_at_is_given_back() {
     let table = open_exchanges();
     let mut locked = table.lock("+1", 1);
