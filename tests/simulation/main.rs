@@ -279,6 +279,8 @@ struct Asked {
     traces: bool,
     fault: Option<Fault>,
     all_faults: bool,
+    /// Of the seeds, those alone that once failed.
+    found: bool,
     all: bool,
 }
 
@@ -298,7 +300,7 @@ fn main() -> ExitCode {
             passed += good;
             failed += bad;
         };
-        if asked.all || !asked.all_faults {
+        if asked.all || !(asked.all_faults || asked.found) {
             count(many(&asked));
         }
         if asked.all {
@@ -309,6 +311,8 @@ fn main() -> ExitCode {
                     ..asked
                 }));
             }
+        }
+        if asked.all || asked.found {
             count(found_again());
         }
         if asked.all || asked.all_faults {
@@ -435,6 +439,7 @@ impl Asked {
             traces: false,
             fault: None,
             all_faults: false,
+            found: false,
             all: false,
         };
         while let Some(argument) = arguments.next() {
@@ -449,6 +454,7 @@ impl Asked {
                 "--trace" => asked.traces = true,
                 "--all" => (asked.all, asked.messages) = (true, NORMAL),
                 "--faults" => asked.all_faults = true,
+                "--found" => asked.found = true,
                 "--fault" => {
                     let name = arguments.next().unwrap_or_default();
                     let fault = Fault::named(&name);
