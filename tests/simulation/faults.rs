@@ -120,7 +120,7 @@ impl Fault {
             Self::NoTakeOver => Some(4_000_001),
             Self::KeepTakenOver | Self::HearAgain => Some(4_000_024),
             Self::ClaimTwice => Some(4_000_001),
-            Self::KeepReport => Some(4_000_051),
+            Self::KeepReport => Some(4_000_312),
             _ => None,
         }
     }
