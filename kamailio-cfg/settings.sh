@@ -211,6 +211,9 @@ fi
 	die "IPSMGW_CPIM_FROM is '$IPSMGW_CPIM_FROM': write any, or sender to have From in message/cpim checked"
 [[ $IPSMGW_CDR_TABLE =~ ^[A-Za-z0-9_.]{0,64}$ ]] ||
 	die "IPSMGW_CDR_TABLE is '$IPSMGW_CDR_TABLE': write the table for charging records, ipsmgw_cdr, or nothing"
+export IPSMGW_CDR_FILE=${IPSMGW_CDR_FILE-${IPSMGW_DB_URL#sqlite:///}.cdr}
+[[ -z $IPSMGW_CDR_FILE || $IPSMGW_CDR_FILE =~ ^/[^\ \"!]+$ ]] ||
+	die "IPSMGW_CDR_FILE is '$IPSMGW_CDR_FILE': write the absolute path of a file without spaces in which charging records wait for the database, for example /var/lib/ipsmgw/ipsmgw.sqlite.cdr, or leave it empty to keep them in memory"
 [[ $IPSMGW_PEER_TIMEOUT =~ ^$a_count$ ]] && ((IPSMGW_PEER_TIMEOUT >= 4 && IPSMGW_PEER_TIMEOUT <= 20)) ||
 	die "IPSMGW_PEER_TIMEOUT is '$IPSMGW_PEER_TIMEOUT': write after how many seconds a peer has its answer, from 4 to 20, for example 4; an S-CSCF may wait for 5"
 [[ $IPSMGW_STOP_TIMEOUT =~ ^$a_count$ ]] && ((IPSMGW_STOP_TIMEOUT <= 600)) ||

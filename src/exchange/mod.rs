@@ -29,6 +29,7 @@ mod view;
 
 pub use clients::Clients;
 pub use encoding::{Damaged, decode, encode, identity_in};
+pub(crate) use encoding::{Encoded, Layout, Out, Reader, enumeration, structure};
 pub use header::{Header, NEVER, Stored};
 pub use im_to_sm::{Held, ImToSm, ImToSmState, Role, RpRefusal, Sender, SenderWait, Wants};
 pub use kept_part::{Group, KeptPart, KeptPartState, OwedReport};

@@ -19,6 +19,7 @@
 
 mod admission;
 mod charging;
+mod charging_octets;
 mod counter;
 mod cut_off;
 mod ended;

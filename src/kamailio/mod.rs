@@ -29,6 +29,10 @@ mod sys;
 mod state {
     mod answered;
     mod backlog;
+    #[cfg(not(loom))]
+    mod cdr_file;
+    #[cfg(not(loom))]
+    mod cdr_ring;
     pub(super) mod exchanges;
     mod other_nodes;
     mod plain;
@@ -45,6 +49,9 @@ mod state {
 #[allow(dead_code, reason = "each test uses a part of it")]
 #[allow(unsafe_code, reason = "memory that processes share")]
 mod sys {
+    pub(super) mod setting_error;
+    #[cfg(not(loom))]
+    pub(super) mod shared_file;
     pub(super) mod sharing;
 }
 

@@ -63,8 +63,9 @@ fn only_sys_has_unsafe_code() {
     }
 }
 
-/// Most `unsafe` blocks in `kamailio::sys`; five of them are the allocator. A commit that adds one says why.
-const MOST_UNSAFE_BLOCKS: usize = 140;
+/// Most `unsafe` blocks in `kamailio::sys`; five of them are the allocator, and three the file that processes share. A commit that adds
+/// one says why.
+const MOST_UNSAFE_BLOCKS: usize = 143;
 
 #[test]
 fn the_number_of_unsafe_blocks_does_not_grow() {

@@ -28,7 +28,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 const INTERWORK: &[&[&str]] = &[
     &["counter", "ended", "nodes", "reason", "unsent"],
     &["charging"],
-    &["rules"],
+    &["charging_octets", "rules"],
     &["gateway", "input"],
     &["step"],
     &["refusal", "handle"],

@@ -23,7 +23,7 @@ use crate::exchange::{
     ListDeliveryTexts, MOST_STORED_TEXT, MOST_TEXT, NotificationTexts, SmToImTexts, StoredContent,
     StoredMessageTexts, StoredPart, SubmittedTexts, Texts,
 };
-use checked::{Encoded, Layout, Reader};
+pub(crate) use checked::{Encoded, Layout, Out, Reader, enumeration, structure};
 
 /// The version that is written. A version that cannot be read is refused.
 const VERSION: u8 = 2;

@@ -1,7 +1,7 @@
 //! Which fields of each record are kept, and in which order.
 
 use super::Damaged;
-use super::checked::{Encoded, Layout, Reader, enumeration, structure};
+use super::checked::{Encoded, Layout, Out, Reader, enumeration, structure};
 use crate::exchange::{
     Clients, Header, IdentityKey, ImAnswers, ImToSm, ImToSmState, KeptPart, KeptPartState,
     ListDelivery, ListDeliveryState, Notification, NotificationState, Offers, Party, Pieces, Role,
@@ -124,7 +124,7 @@ structure!(Notification {
 enumeration!(NotificationState { 0 => Sent, 1 => Pausing, 2 => SentLast });
 
 impl Encoded for StoredMessage {
-    fn put(&self, out: &mut Vec<u8>) {
+    fn put(&self, out: &mut impl Out) {
         let Self {
             header,
             state: _,
@@ -182,7 +182,7 @@ enumeration!(StoredContent { 0 => Sm, 1 => Im { wants } });
 
 /// Transactions end with the host.
 impl Encoded for TransactionId {
-    fn put(&self, _: &mut Vec<u8>) {}
+    fn put(&self, _: &mut impl Out) {}
 
     fn take(_: &mut Reader<'_>, _: &'static str) -> Result<Self, Damaged> {
         Ok(Self::default())

@@ -1,9 +1,11 @@
 //! The process that writes charging records into `cdr_table`, in groups. While the database is away, the records wait in the queue.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use crate::interwork::{ChargingRecord, ChargingValue};
 
+use crate::kamailio::state::cdr_ring::Group;
 use crate::kamailio::state::charging::CdrQueue;
 use crate::kamailio::state::counters::{CDR_LOST, CDR_WRITTEN};
 use crate::kamailio::state::gateway_state::state;
@@ -25,23 +27,20 @@ fn work() {
         return;
     };
     queue.sleep();
-    let mut group = Vec::new();
+    tell_if_gone(queue);
     let mut is_away = false;
     loop {
         let mut written = Ok(());
         signals::uncut(|| {
             process::update_configuration();
-            if group.is_empty() {
-                group = queue.take();
-            }
-            written = write(queue, &mut group);
+            written = write(queue);
         });
         match written {
             Ok(()) if is_away => {
                 tracing::warn!("charging records are written again");
                 is_away = false;
             }
-            Ok(()) if group.is_empty() && state().charging.unwritten() == 0 => return,
+            Ok(()) if state().charging.unwritten() == 0 => return,
             Ok(()) => {}
             Err(DatabaseError) => {
                 if !is_away {
@@ -56,48 +55,59 @@ fn work() {
     }
 }
 
-/// Writes a group in one transaction, and empties it. If that fails, each record is written alone: a record that the database refuses
-/// while it takes others is given up.
-fn write(queue: &CdrQueue, group: &mut Vec<ChargingRecord>) -> Result<(), DatabaseError> {
-    if group.is_empty() {
-        return Ok(());
+/// Says once that the file of the records was deleted. The records in it are written as long as Kamailio runs.
+fn tell_if_gone(queue: &CdrQueue) {
+    thread_local! {
+        static IS_TOLD: Cell<bool> = const { Cell::new(false) };
     }
-    if write_together(queue, group).is_ok() {
-        return done(queue, std::mem::take(group).len(), 0);
-    }
-    let count = group.len();
-    // Of a group whose COMMIT has failed, some may be there.
-    group.retain(|record| {
-        let one = std::slice::from_ref(record);
-        write_together(queue, one).is_err() && !is_written(queue, record)
-    });
-    match count - group.len() {
-        0 => Err(DatabaseError),
-        written => {
-            let lost = std::mem::take(group);
-            for record in &lost {
-                tracing::error!(
-                    record = record.name(),
-                    "the database refuses a charging record: it is not in cdr_table"
-                );
-            }
-            done(queue, written, lost.len())
-        }
+    if queue.file_is_gone() && !IS_TOLD.replace(true) {
+        tracing::error!(
+            "cdr_file was deleted: a crash loses the charging records that wait; restart Kamailio to make the file again"
+        );
     }
 }
 
-fn done(queue: &CdrQueue, written: usize, lost: usize) -> Result<(), DatabaseError> {
-    (0..written).for_each(|_| CDR_WRITTEN.count());
+/// Writes the oldest records in one transaction, and takes them out of the queue. If that fails, each record is written alone: a
+/// record that the database refuses while it takes others is given up.
+fn write(queue: &CdrQueue) -> Result<(), DatabaseError> {
+    let group = queue.first();
+    if group.records.is_empty() || write_together(queue, &group.records).is_ok() {
+        return done(queue, &group, 0);
+    }
+    // Of a group whose COMMIT has failed, some may be there.
+    let is_lost = |record: &&ChargingRecord| {
+        let one = std::slice::from_ref(*record);
+        write_together(queue, one).is_err() && !is_written(queue, record)
+    };
+    let lost: Vec<_> = group.records.iter().filter(is_lost).collect();
+    if lost.len() == group.records.len() {
+        return Err(DatabaseError);
+    }
+    for record in &lost {
+        tracing::error!(
+            record = record.name(),
+            "the database refuses a charging record: it is not in cdr_table"
+        );
+    }
+    done(queue, &group, lost.len())
+}
+
+fn done(queue: &CdrQueue, group: &Group, lost: usize) -> Result<(), DatabaseError> {
+    (lost..group.records.len()).for_each(|_| CDR_WRITTEN.count());
     (0..lost).for_each(|_| CDR_LOST.count());
-    queue.done_with(written + lost);
+    queue.done_with(group);
     Ok(())
 }
 
 fn write_together(queue: &CdrQueue, group: &[ChargingRecord]) -> Result<(), DatabaseError> {
-    let mut records = group.iter();
-    queue
-        .database
-        .together(|| records.try_for_each(|record| insert(queue, record)))
+    // Those of an earlier start may be in the table.
+    let is_left = queue.is_left();
+    queue.database.together(|| {
+        group.iter().try_for_each(|record| match is_left {
+            true => write_once(record),
+            false => insert(queue, record),
+        })
+    })
 }
 
 /// Writes the record of an exchange that the database keeps, in the transaction of the caller, unless it is there: before a crash the

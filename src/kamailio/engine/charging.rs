@@ -54,6 +54,34 @@ pub(super) fn submission_of_left(storage: &Storage, exchange: &Exchange, texts: 
     }
 }
 
+/// The records of a step, all at once and before its answers leave: a crash in between loses no record of a message whose sender has
+/// its answer.
+pub(super) fn write_first(effects: &mut [Effect], request: Option<Request<'_>>) {
+    let Some(queue) = &state().charging.queue else {
+        return;
+    };
+    // Records with a number are queued already. A step has few effects; records beyond these are queued one by one.
+    const FIRST: usize = 64;
+    let mut fresh = 0_u64;
+    for (at, effect) in effects.iter_mut().take(FIRST).enumerate() {
+        if let Effect::Charge(record) = effect
+            && record.number == 0
+        {
+            complete(record, request);
+            fresh |= 1 << at;
+        }
+    }
+    if fresh == 0 {
+        return;
+    }
+    let records = effects.iter().take(FIRST).enumerate();
+    let lost = queue.put(records.filter_map(|(at, effect)| match effect {
+        Effect::Charge(record) if fresh & 1 << at != 0 => Some(&**record),
+        _ => None,
+    }));
+    not_queued(lost);
+}
+
 /// A record of an effect. A record with a number is already queued for the database.
 pub(super) fn write(record: &mut ChargingRecord, request: Option<Request<'_>>) {
     if record.number == 0 {
@@ -64,19 +92,20 @@ pub(super) fn write(record: &mut ChargingRecord, request: Option<Request<'_>>) {
 
 /// Leaves a record to the process for records.
 pub(super) fn queue(record: &ChargingRecord) {
-    if let Some(queue) = &state().charging.queue
-        && !queue.put(record)
-    {
-        not_queued();
+    if let Some(queue) = &state().charging.queue {
+        not_queued(queue.put(std::iter::once(record)));
     }
 }
 
-/// The queue for `cdr_table` is full. One log line each second reports this.
-fn not_queued() {
+/// The queue for `cdr_table` is full for so many records. One log line each second reports this.
+fn not_queued(lost: usize) {
+    if lost == 0 {
+        return;
+    }
     thread_local! {
         static TOLD_MS: Cell<u64> = const { Cell::new(0) };
     }
-    counters::CDR_LOST.count();
+    (0..lost).for_each(|_| counters::CDR_LOST.count());
     let now_ms = clock::monotonic_ms();
     if now_ms >= TOLD_MS.get() {
         TOLD_MS.set(now_ms + 1_000);

@@ -83,6 +83,7 @@ fn execute_all(step: Step, context: Context<'_>) -> Executed {
     };
     let mut effects = step.effects;
     while !effects.is_empty() {
+        charging::write_first(&mut effects, execution.request());
         for effect in effects {
             execution.execute(effect);
         }

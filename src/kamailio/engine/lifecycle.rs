@@ -189,7 +189,12 @@ fn await_open(state: &GatewayState, look: impl Fn(), settle: impl Fn()) {
         );
     }
     let records = state.charging.unwritten();
-    if records > 0 {
+    if records > 0 && state.charging.are_kept() {
+        tracing::warn!(
+            records,
+            "the end: charging records wait in cdr_file for the next start"
+        );
+    } else if records > 0 {
         tracing::error!(
             records,
             "charging records are lost: the database cannot be written"

@@ -48,7 +48,9 @@ parameters! {
     cdr_table: Text("") default "none",
         "table in `db_url` for charging records: kamailio-cfg/schema has it for each engine. See [Charging records](#charging-records)";
     cdr_queue: Number(4096, 16..=MOST_PENDING, "a number"),
-        "maximum number of charging records that wait for the database, of about 1 kB each. When more come, they are counted (`cdr_lost`), and only `event_route[ipsmgw:cdr]` has them";
+        "maximum number of charging records that wait for the database, of about 1.3 kB each. When more come, they are counted (`cdr_lost`), and only `event_route[ipsmgw:cdr]` has them";
+    cdr_file: Text("") default "none",
+        "file in which charging records wait for the database, `\"/var/lib/ipsmgw/cdr\"`: they survive a crash and a stop of Kamailio. It is made with room for `cdr_queue` records. Each gateway has its own, on a disk of its machine. Without it they wait in shared memory, and a crash loses them. No effect without `cdr_table`. See [Charging records](#charging-records)";
     cdr_event_callback: Text("") default "none",
         "KEMI: the function for charging records, like `event_route[ipsmgw:cdr]`";
     log_guard: Switch(false),

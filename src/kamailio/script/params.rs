@@ -152,6 +152,7 @@ pub(crate) struct Parameters {
     pub(crate) cdr_event_callback: &'static str,
     pub(crate) cdr_table: &'static str,
     pub(crate) cdr_queue: u32,
+    pub(crate) cdr_file: &'static str,
     pub(crate) max_pending: u32,
     pub(crate) max_per_party: u32,
     pub(crate) max_per_sender: u32,
@@ -201,6 +202,7 @@ impl Parameters {
             )?,
             cdr_table: optional_table("cdr_table", host.cdr_table)?,
             cdr_queue: count(host.cdr_queue),
+            cdr_file: cdr_file(host.cdr_file)?,
             cdr_event_callback: callback("cdr_event_callback", host.cdr_event_callback, CDR)?,
             max_pending: count(limits.all),
             max_per_party: count(limits.party),
@@ -272,6 +274,15 @@ fn table(name: &str, table: &'static str) -> Result<&'static str, String> {
         "the name of a table, up to 64 letters, digits, dots and underscores, such as \"{example}\""
     );
     Err(wanted(name, table, &what))
+}
+
+/// The path of a file, as the kernel takes it.
+fn cdr_file(path: &'static str) -> Result<&'static str, String> {
+    if path.is_empty() || path.starts_with('/') && path.len() <= 4000 {
+        return Ok(path);
+    }
+    let what = "the absolute path of a file for this gateway alone, such as \"/var/lib/ipsmgw/cdr\", or nothing";
+    Err(wanted("cdr_file", path, what))
 }
 
 /// The table of stored exchanges, which needs a database.

@@ -17,7 +17,7 @@ use crate::kamailio::engine::tm_callbacks;
 use crate::kamailio::register::reg_event;
 use crate::kamailio::state::answered::Answered;
 use crate::kamailio::state::authorization::Authorizations;
-use crate::kamailio::state::charging::{CdrQueue, Charging};
+use crate::kamailio::state::charging::{CdrQueue, CdrSettings, Charging};
 use crate::kamailio::state::counters;
 use crate::kamailio::state::exchanges::{Node, Table};
 use crate::kamailio::state::gateway_state::{GatewayState, set_state};
@@ -114,8 +114,14 @@ pub(crate) fn start() -> Result<(), SettingError> {
     answer::set_event_callback(parameters.event_callback);
     cdr_route::set_callback(parameters.cdr_event_callback);
     policy.charging = cdr_route::script_gets_records() || !parameters.cdr_table.is_empty();
-    let (db_url, cdr_table) = (parameters.db_url, parameters.cdr_table);
-    let cdr_queue = CdrQueue::new(db_url, cdr_table, parameters.cdr_queue)?;
+    let cdr = CdrSettings {
+        url: parameters.db_url,
+        table: parameters.cdr_table,
+        places: parameters.cdr_queue,
+        file: parameters.cdr_file,
+        node: nodes.node,
+    };
+    let cdr_queue = CdrQueue::new(&cdr)?;
     let rows = match parameters.store_table {
         "" => None,
         table => {
@@ -136,7 +142,7 @@ pub(crate) fn start() -> Result<(), SettingError> {
         boot,
         keeps: rows.is_some(),
     };
-    let most_records = if cdr_table.is_empty() {
+    let most_records = if cdr.table.is_empty() {
         1
     } else {
         parameters.cdr_queue

@@ -1,8 +1,10 @@
-//! Charging records: their numbers, and those that wait for the database, in shared memory.
+//! Charging records: their numbers, and those that wait for the database, in shared memory or in a file.
 
-use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::ops::Deref;
+use std::sync::atomic::Ordering::Relaxed;
 
-use super::ring::Ring;
+use super::cdr_file::{self, CdrFile};
+use super::cdr_ring::{self, CdrRing, Group};
 use crate::exchange::ExchangeKey;
 use crate::interwork::ChargingRecord;
 
@@ -10,10 +12,10 @@ use crate::kamailio::sys::bell::Bell;
 use crate::kamailio::sys::database::Database;
 use crate::kamailio::sys::process;
 use crate::kamailio::sys::setting_error::SettingError;
-use crate::kamailio::sys::sharing::{AtomicU32, AtomicU64, Guarded, Memory, Shm, ShmBox};
+use crate::kamailio::sys::sharing::{AtomicU64, Memory, Shm, ShmBox};
 
 /// How many records are written at once.
-const GROUP: usize = 256;
+const GROUP: u64 = 256;
 
 /// The shared state of charging records.
 pub(crate) struct Charging {
@@ -53,16 +55,42 @@ impl Charging {
     pub(crate) fn unwritten(&self) -> usize {
         self.queue.as_ref().map_or(0, CdrQueue::unwritten)
     }
+
+    /// Whether a later start writes the records that are not written yet.
+    pub(crate) fn are_kept(&self) -> bool {
+        self.queue.as_ref().is_some_and(CdrQueue::is_kept)
+    }
 }
 
-/// First in, first out. An empty place holds no record.
-type Records = Ring<Shm, Option<ChargingRecord>>;
+/// The memory of the queue.
+enum Words {
+    Shared(<Shm as Memory>::Array<AtomicU64>),
+    File(CdrFile),
+}
+
+impl Deref for Words {
+    type Target = [AtomicU64];
+    fn deref(&self) -> &[AtomicU64] {
+        match self {
+            Self::Shared(words) => words,
+            Self::File(file) => file,
+        }
+    }
+}
+
+/// What `cdr_table`, `cdr_queue` and `cdr_file` say.
+pub(crate) struct CdrSettings {
+    pub(crate) url: &'static str,
+    pub(crate) table: &'static str,
+    pub(crate) places: u32,
+    /// Empty: records wait in shared memory.
+    pub(crate) file: &'static str,
+    pub(crate) node: u16,
+}
 
 /// The records that wait for the process that writes them.
 pub(crate) struct CdrQueue {
-    ring: ShmBox<Guarded<<Shm as Memory>::Lock, Records>>,
-    /// How many records are not written: in the ring, or in the hands of the process.
-    unwritten: ShmBox<AtomicU32>,
+    ring: CdrRing<Shm, Words>,
     /// Counts what was put into the ring; the process sleeps on it.
     bell: Bell,
     pub(crate) database: Database,
@@ -70,12 +98,15 @@ pub(crate) struct CdrQueue {
 }
 
 impl CdrQueue {
-    /// In mod_init: checks the table, and announces one more process. `None` without a table.
-    pub(crate) fn new(
-        url: &'static str,
-        table: &'static str,
-        places: u32,
-    ) -> Result<Option<Self>, SettingError> {
+    /// In mod_init: checks the table, takes up the records in the file, and announces one more process. `None` without a table.
+    pub(crate) fn new(settings: &CdrSettings) -> Result<Option<Self>, SettingError> {
+        let CdrSettings {
+            url,
+            table,
+            places,
+            file,
+            node,
+        } = *settings;
         if table.is_empty() {
             return Ok(None);
         }
@@ -89,7 +120,6 @@ impl CdrQueue {
                 "cdr_queue is {places}, for which shared memory is too small: start Kamailio with a larger -m, or write a smaller number"
             ))
         };
-        let ring = Ring::new(places as usize, None).ok_or_else(failed)?;
         let database = Database::bind(url)?;
         let columns = ChargingRecord::FIELDS.map(|field| field.name);
         let found = database.has_columns(table, &columns);
@@ -99,45 +129,80 @@ impl CdrQueue {
                 "cdr_table: the table '{table}' with all columns of a charging record is not in db_url: make it with the file of your engine in kamailio-cfg/schema, such as cdr-sqlite.sql"
             )));
         }
+        let words = match file {
+            "" => {
+                let words = cdr_ring::words_for(places);
+                let shared = Shm::array(words, |_| AtomicU64::new(0));
+                Words::Shared(shared.ok_or_else(failed)?)
+            }
+            path => Words::File(cdr_file::open(path, places, node)?),
+        };
+        let (ring, found) = CdrRing::new(words).ok_or_else(failed)?;
+        let bell = Bell::new().ok_or_else(failed)?;
         if !process::announce_process() {
             return Err(failed());
         }
+        if found.damaged > 0 {
+            tracing::error!(
+                records = found.damaged,
+                "charging records in cdr_file are damaged and lost"
+            );
+        }
+        if found.left > 0 {
+            tracing::warn!(
+                records = found.left,
+                "charging records of an earlier start are written from cdr_file"
+            );
+            bell.ring();
+        }
         Ok(Some(Self {
-            ring: Shm::boxed(Guarded::new(ring)).ok_or_else(failed)?,
-            unwritten: Shm::boxed(AtomicU32::new(0)).ok_or_else(failed)?,
-            bell: Bell::new().ok_or_else(failed)?,
+            ring,
+            bell,
             database,
             table,
         }))
     }
 
-    /// Puts a record into the queue. False: the queue is full.
-    pub(crate) fn put(&self, record: &ChargingRecord) -> bool {
-        self.unwritten.fetch_add(1, SeqCst);
-        if self.ring.lock().put(Some(*record)) {
-            self.bell.ring();
-            return true;
-        }
-        self.unwritten.fetch_sub(1, SeqCst);
-        false
+    /// Puts the records of a step into the queue, all of them at once. Returns how many the queue has no place for.
+    pub(crate) fn put<'r>(&self, records: impl Iterator<Item = &'r ChargingRecord>) -> usize {
+        let lost = self.ring.put(records);
+        self.bell.ring();
+        lost
     }
 
-    /// The oldest records.
-    pub(crate) fn take(&self) -> Vec<ChargingRecord> {
-        self.ring.with(|ring| {
-            let taken = (0..GROUP).map_while(|_| ring.take());
-            taken.flatten().collect()
-        })
+    /// The oldest records. They stay in the queue.
+    pub(crate) fn first(&self) -> Group {
+        self.ring.first(GROUP)
     }
 
-    /// Takes out this many records: they are in the database, or given up.
-    pub(crate) fn done_with(&self, count: usize) {
-        self.unwritten
-            .fetch_sub(u32::try_from(count).unwrap_or(0), SeqCst);
+    /// Takes out the records of this group, which are the oldest: they are in the database, or given up.
+    pub(crate) fn done_with(&self, group: &Group) {
+        self.ring.done_with(group);
+    }
+
+    /// Whether the oldest record is of an earlier start, and may be in the table.
+    pub(crate) fn is_left(&self) -> bool {
+        self.ring.is_left()
     }
 
     fn unwritten(&self) -> usize {
-        self.unwritten.load(SeqCst) as usize
+        usize::try_from(self.ring.len()).unwrap_or(usize::MAX)
+    }
+
+    /// Whether a later start finds the records.
+    fn is_kept(&self) -> bool {
+        match self.ring.words() {
+            Words::Shared(_) => false,
+            Words::File(file) => file.has_name(),
+        }
+    }
+
+    /// Whether the file of the records was deleted: a later start will not find them.
+    pub(crate) fn file_is_gone(&self) -> bool {
+        match self.ring.words() {
+            Words::Shared(_) => false,
+            Words::File(file) => !file.has_name(),
+        }
     }
 
     /// Sleeps until a record is in the queue.

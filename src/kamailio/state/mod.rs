@@ -6,6 +6,8 @@
 pub(super) mod answered;
 pub(super) mod authorization;
 mod backlog;
+mod cdr_file;
+pub(super) mod cdr_ring;
 pub(super) mod charging;
 pub(super) mod contact_flags;
 pub(super) mod counters;

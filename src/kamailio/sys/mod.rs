@@ -43,6 +43,7 @@ pub(super) mod rpc;
 pub(super) mod script_callback;
 pub(super) mod script_route;
 pub(super) mod setting_error;
+pub(super) mod shared_file;
 pub(super) mod sharing;
 pub(super) mod signals;
 #[cfg_attr(

@@ -25,7 +25,7 @@ class Message:
     got: list = field(default_factory=list)  # when the recipient had the whole of it
     in_pieces: list = field(default_factory=list)  # (time, which are missing): the recipient had the first part of it, without others
     reports: list = field(default_factory=list)  # (time, text) of each notification or status report
-    charged_as: tuple = ()  # of a short message: its sender, recipient and (first) TP-MR
+    charged_as: tuple = ()  # sender and recipient; of a short message also the (first) TP-MR
 
     def is_of(self, *kinds):
         return self.kind.rstrip("01") in kinds

@@ -82,12 +82,18 @@ class Load:
     async def single_im(self, n):
         client = self.clients[n]
         async for _, message in self.messages("im", client):
-            await send_im(client, self.world.uri(self.chance.choice(self.phones).number), message, f"{message.name} hello")
+            await self.plain_im(client, message, f"{message.name} hello")
 
     async def long_im(self, n):
         client = self.clients[n]
         async for _, message in self.messages("imlong", client):
-            await send_im(client, self.world.uri(self.chance.choice(self.phones).number), message, long(message))
+            await self.plain_im(client, message, long(message))
+
+    async def plain_im(self, client, message, text):
+        """To any phone, without a notification."""
+        number = self.chance.choice(self.phones).number
+        message.charged_as = (client.number, number, None)
+        await send_im(client, self.world.uri(number), message, text)
 
     async def held_im(self, n):
         """To a phone whose reports come behind the hold time."""

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 
 import sip
 
-# A crash may lose the charging record of a message without a promise, if its outcome came this many seconds before.
+# A crash may cut off the charging record of a report that came this many seconds before: the report comes again.
 RECORD_LAG = 1.0
 SUBMISSION, REPORT, DELIVERY = 0, 1, 3
 # For these messages a report must still come when the sender has its answer.
@@ -76,7 +76,7 @@ class Charged:
             for to in ("", recipient):
                 self.by_id[kind, message_id, to] += 1
             self.by_reference[kind, sender, recipient, reference] += 1
-            if not call:
+            if not call and not message_id:
                 self.without_call[kind, sender, recipient, reference].append(submitted)
 
     def count(self, message, kind):
@@ -86,14 +86,14 @@ class Charged:
             return self.by_id[kind, message.message_id, message.recipient]
         found = sum(self.by_call[kind, call] for _, call in message.sent)
         if message.charged_as:
-            # A text may be stored behind others, and a stored message has no Call-ID.
+            # Of a text that was stored behind others, and of a message that a later start took up, the records have no Call-ID.
             since_1970 = time.time() - time.monotonic()
-            begin, end = message.sent[0][0] + since_1970 - 1, message.told_at + since_1970 + 1
+            begin, end = message.sent[0][0] + since_1970 - 1, message.told_at + since_1970
             found += sum(begin <= at <= end for at in self.without_call[kind, *message.charged_as])
         return found
 
     def compare(self, verdict):
-        books, late = self.books, 0
+        books, cut_off = self.books, 0
         wrong = {True: [], False: []}
         for it in books.messages.values():
             if not it.is_accepted or it.in_pieces:
@@ -101,18 +101,19 @@ class Charged:
             submissions, deliveries = (self.count(it, kind) for kind in (SUBMISSION, DELIVERY))
             is_promise = it.is_of(*PROMISES)
             # Each request that a gateway took is a message of its own. One that is retransmitted behind a crash is another one.
-            most = len(it.sent) + books.crashes(it.sent[0][0], it.told_at) if is_promise else 1
-            if submissions == deliveries and 1 <= submissions <= most:
-                continue
-            # The record of a promise waits in the database; that of a message whose outcome was its answer, in memory.
-            at_once = not is_promise or it.status == 200 or it.is_of("smstore") and it.got[0] <= it.told_at
-            if at_once and books.was_killed(it.sent[0][0], max([it.told_at, *it.got]) + RECORD_LAG):
-                late += 1
-                continue
-            wrong[is_promise].append(f"submissions {submissions}, deliveries {deliveries}; {books.story(it)}")
+            crashes = books.crashes(it.sent[0][0], max([it.told_at, *it.got]))
+            most = len(it.sent) + crashes
+            is_right = submissions == deliveries and 1 <= submissions <= most
+            if not is_promise and is_right:
+                # The recipient had it, and the gateway was killed before it heard of that: its sender had no answer, and sent it again.
+                unheard = max(0, len(it.got) - deliveries)
+                is_right = unheard <= crashes
+                cut_off += unheard
+            if not is_right:
+                wrong[is_promise].append(f"submissions {submissions}, deliveries {deliveries}; {books.story(it)}")
         verdict.check("charging records of promises that are missing or twice", wrong[True])
         verdict.check("charging records of other messages that are missing or twice", wrong[False])
-        print(f"{late} charging records were cut off by a crash within {RECORD_LAG} s")
+        print(f"{cut_off} copies were delivered just before a crash, which came before the gateway heard of it: they have no records, and their senders had no answer")
         verdict.check("charging records of reports that differ from the reports", self.reports())
 
     def reports(self):

@@ -5,11 +5,13 @@ import json
 import re
 import secrets
 import sqlite3
+import stat
 from collections import Counter
+from pathlib import Path
 
 import sms
 from e2e import CFG, FOLDER, ImClient, Phone, ServiceCentre, equal, gateway, run, say
-from gateway import free_port
+from gateway import GatewayError, free_port
 
 PEOPLE = [("alice", "+15550001"), ("bob", "+15550002"), ("carol", "+15550003"), ("dave", None), ("erin", "+15550005")]
 FIELDS = (
@@ -335,6 +337,75 @@ async def database_away():
         await gw.start()
 
 
+async def left_in_file(start):
+    """Messages whose senders have their answer, and whose records are in the file alone: a crash, a stop, and the next start."""
+    async with start("file", cdr_table="ipsmgw_cdr") as gw:
+        books = Books(gw)
+        alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
+
+        async def send(text):
+            equal((await (await alice.send_sm("+15550002", text)).outcome()).kind, "RP-ACK", "the report")
+            await bob.next_message()
+
+        for number, end in enumerate((gw.kill, gw.stop, gw.kill), 1):
+            say(f"the database is locked; a message is delivered; {end.__name__}")
+            lock = sqlite3.connect(gw.db, timeout=10, isolation_level=None)
+            lock.execute("BEGIN IMMEDIATE")
+            await send(f"message {number}")
+            equal(len(books.rows()), 2 * (number - 1), "rows before the end")
+            await end()
+            lock.execute("ROLLBACK")
+            lock.close()
+            await gw.start()
+            await gw.until(lambda number=number: len(books.rows()) >= 2 * number, what="the rows")
+            equal(gw.pattern_seen("charging records of an earlier start are written from cdr_file"), True, "the log line")
+        equal(gw.pattern_seen("charging records wait in cdr_file for the next start"), True, "the log line of the stop")
+
+        say("killed when the writer had a record, and had not taken it out of the file: it is written once")
+        file = Path(f"{gw.db}.cdr")
+        equal(stat.S_IMODE(file.stat().st_mode), 0o600, "the rights of the file")
+        await send("message 4")
+        await gw.until(lambda: len(books.rows()) == 8, what="the rows")
+        held = sqlite3.connect(gw.db, timeout=10, isolation_level=None)
+        held.execute("BEGIN IMMEDIATE")
+        await send("message 5")
+        before = file.read_bytes()
+        held.execute("ROLLBACK")
+        held.close()
+        await gw.until(lambda: len(books.rows()) == 10, what="the rows")
+        await gw.kill()
+        file.write_bytes(before)
+        await gw.start()
+        await send("message 6")
+        await gw.until(lambda: len(books.rows()) == 12, what="the rows")
+        rows = Counter((row["message_type"], row["result"]) for row in books.rows())
+        equal(rows, {(SUBMISSION, "delivered"): 6, (DELIVERY, "delivered"): 6}, "the records")
+
+        say("another gateway with the same file does not start")
+        second = gateway(name="second", cdr_table="ipsmgw_cdr", cdr_file=file)
+        try:
+            async with second:
+                raise AssertionError("it started")
+        except GatewayError as error:
+            equal("which another gateway uses" in str(error), True, f"the sentence in {error}")
+
+        say("the file is deleted: an operator is told, and records go on into the table")
+        file.unlink()
+        await send("message 7")
+        await gw.until(lambda: len(books.rows()) == 14, what="the rows")
+        equal(gw.pattern_seen("cdr_file was deleted"), True, "the log line")
+
+
+async def in_a_file():
+    "records that wait for a locked database survive kill -9 and a stop, each once; one file for each gateway"
+    await left_in_file(native)
+
+
+async def in_a_file_in_lua():
+    "the same in Lua"
+    await left_in_file(in_lua)
+
+
 async def killed():
     "kill -9 behind each 202: a stored message leaves one record of its submission and one of its delivery"
     count = 4
@@ -377,4 +448,4 @@ async def other_modules():
                 equal(part in line, True, f"{part} in {line}")
 
 
-run(in_a_table, in_a_table_in_lua, database_away, killed, service_centre, service_centre_in_lua, other_modules)
+run(in_a_table, in_a_table_in_lua, database_away, in_a_file, in_a_file_in_lua, killed, service_centre, service_centre_in_lua, other_modules)

@@ -47,8 +47,8 @@ async def examples():
     "examples of parameters, functions, pseudo-variables and event routes are added to kamailio.cfg; Kamailio starts"
     script, count = [], 0
     for document, line, text in blocks("kamailio"):
-        # The databases and addresses of these examples are not those of this gateway.
-        if "loadmodule" in text or re.search('"(db_url|store_url|node_uri|msrp_socket)"', text) or is_for_kemi(text):
+        # The databases, files and addresses of these examples are not those of this gateway.
+        if "loadmodule" in text or re.search('"(db_url|store_url|cdr_file|node_uri|msrp_socket)"', text) or is_for_kemi(text):
             continue
         script.append(f"# {document}, line {line}")
         script.append(text if OUTSIDE.match(first(text)) else f"route[EXAMPLE_{count}] {{\n{text}}}\n")

@@ -53,6 +53,7 @@ WRONG = (
     ("max_per_party", 5000, "it must be a number"),
     ("max_per_sender", 5000, "it must be a number"),
     ("max_per_sender", -1, "it must be a number"),
+    ("cdr_file", "cdr", "it must be the absolute path of a file for this gateway alone"),
     ("numbers", "49", "a country code such as"),
     ("numbers", "as-is", "a country code such as"),
     ("dcs_charset", "84", "such as \"84=euc-kr\""),
