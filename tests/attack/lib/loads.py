@@ -1,19 +1,20 @@
 """The highest rate, twice that rate, and a steady rate for long."""
 
 import asyncio
+import socket
 import time
 
 import stage
 from generator import Generator, bad, shown
 from verdict import WANTED_P99
 
-COUPLES = 300  # a phone and a client each
-ADDRESSES = 200  # that the people share, so that the limit for each address (IPSMGW_FLOOD) is not what is measured
+COUPLES = 300  # a phone and a client each, at an address of their own: the limit for each address (IPSMGW_FLOOD) is not what is measured
 
 
 def everybody():
     people = [(f"load{i}", f"+1555{20000 + i}") for i in range(2 * COUPLES)]
-    kinds = [("phone" if i % 2 else "client", name, f"127.0.1.{1 + i // 2 % ADDRESSES}") for i, (name, _) in enumerate(people)]
+    addresses = [f"127.0.{1 + couple // 250}.{1 + couple % 250}" for couple in range(COUPLES)]
+    kinds = [("phone" if i % 2 else "client", name, addresses[i // 2]) for i, (name, _) in enumerate(people)]
     return people, kinds
 
 
@@ -62,6 +63,19 @@ class Crowd:
         mark["cpu"] = [(b - a) / took for a, b in zip(before, after)]
         mark["late"], mark["reports_refused"] = summary["late"], summary["reports_refused"]
         return mark
+
+    def dropped(self):
+        """Datagrams that found no room in the receive queue of the gateway, and of the generator, so far."""
+        gateway = generator = 0
+        host, port = self.gw.address
+        own = "%s:%04X" % (socket.inet_aton(host)[::-1].hex().upper(), port)
+        with open("/proc/net/udp") as file:
+            for fields in (line.split() for line in list(file)[1:]):
+                if fields[1] == own:
+                    gateway += int(fields[12])
+                elif fields[2] == own:
+                    generator += int(fields[12])
+        return gateway, generator
 
     async def memory_at_rest(self):
         await self.gw.at_rest(120)
@@ -127,6 +141,7 @@ async def overload(lua, rate):
             rate = 2 * found
             await crowd.gw.at_rest(60)
         seconds = 60
+        dropped = crowd.dropped()
         print(f"overload: {rate:.0f}/s for {seconds} s, then {rate / 4:.0f}/s")
         crowd.load.tell("mark", "overload")
         crowd.load.tell("rate", rate)
@@ -144,6 +159,13 @@ async def overload(lua, rate):
         print(f"  p99 is below {WANTED_P99} ms again after {recovered} s" if recovered is not None else "  p99 was not normal again within 45 s")
         # Above the machine's limit a request may have no answer; then it must not be delivered.
         failed = bad(during["count"], but=("unanswered",)) or bad(behind["count"], but=("unanswered",))
+        gateway, generator = (after - before for before, after in zip(dropped, crowd.dropped()))
+        print(f"  datagrams without room: {gateway} at the gateway, {generator} at the generator, whose sockets waited {summary['longest_pause']} ms at most")
+        refused = summary["reports_refused"]
+        print(f"  the phones' own reports: {', '.join(f'{times} answered {code}' for code, times in refused.items()) if refused else 'none was refused'}")
+        for name, mark in (("during", during), ("behind", behind)):
+            for words, times in sorted(mark["doubled"].items(), key=lambda item: -item[1]):
+                print(f"  doubled {name}: {times} {words}")
         rest = await crowd.gw.at_rest(120)
         print(f"  {'nothing is open' if rest else f'{crowd.gw.pending()} exchanges are still open'}; late: {summary['late']}")
         print(f"\noverload: {'all that was taken was delivered once' if not failed else failed}")

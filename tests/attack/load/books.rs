@@ -21,16 +21,23 @@ pub(crate) enum Report {
     Error(u8),
 }
 
+/// A final response, as a place in [`Books::responses`].
+type Response = u16;
+
 struct Entry {
     direction: Direction,
     sent: Instant,
     mark: usize,
-    answer: Option<(u16, Instant)>,
+    answer: Option<(u16, Response, Instant)>,
     report: Option<(Report, Instant)>,
     /// The sender got two reports, such as an RP-ACK and an RP-ERROR.
     reports: u32,
     delivered: Option<Instant>,
     copies: u32,
+    /// When the second copy came.
+    again: Option<Instant>,
+    /// The first response to a report of the phone on it.
+    reported: Option<(Response, Instant)>,
 }
 
 /// What is known of a text.
@@ -54,7 +61,7 @@ enum Outcome {
 
 impl Entry {
     fn outcome(&self) -> Outcome {
-        let Some((status, answered)) = self.answer else {
+        let Some((status, _, answered)) = self.answer else {
             return match self.copies {
                 0 => Outcome::Unanswered,
                 1 => Outcome::Untold,
@@ -109,7 +116,9 @@ pub(crate) struct Books {
     /// Texts that came after their summary was made, and texts of no entry.
     late: u32,
     /// What was answered to the phones' own reports, other than 2xx.
-    pub(crate) reports_refused: BTreeMap<String, u32>,
+    reports_refused: BTreeMap<String, u32>,
+    /// All final responses that came, each once: status code and reason phrase.
+    responses: Vec<String>,
 }
 
 impl Books {
@@ -120,6 +129,7 @@ impl Books {
             marks: Vec::new(),
             late: 0,
             reports_refused: BTreeMap::new(),
+            responses: Vec::new(),
         }
     }
 
@@ -142,6 +152,8 @@ impl Books {
             reports: 0,
             delivered: None,
             copies: 0,
+            again: None,
+            reported: None,
         });
         self.first + self.entries.len() - 1
     }
@@ -156,10 +168,37 @@ impl Books {
         found
     }
 
-    pub(crate) fn answered(&mut self, serial: usize, status: u16) {
+    /// `line` is the start line of the response.
+    pub(crate) fn answered(&mut self, serial: usize, status: u16, line: &str) {
+        let response = self.response(line);
         if let Some(entry) = self.entry(serial) {
-            entry.answer.get_or_insert((status, Instant::now()));
+            entry
+                .answer
+                .get_or_insert((status, response, Instant::now()));
         }
+    }
+
+    /// A response to a phone's own report.
+    pub(crate) fn report_answered(&mut self, serial: usize, status: u16, line: &str) {
+        let response = self.response(line);
+        if status >= 300 {
+            let name = self.name(response).to_owned();
+            *self.reports_refused.entry(name).or_default() += 1;
+        }
+        if let Some(entry) = self.entry(serial) {
+            entry.reported.get_or_insert((response, Instant::now()));
+        }
+    }
+
+    fn response(&mut self, line: &str) -> Response {
+        let text = line.strip_prefix("SIP/2.0 ").unwrap_or(line);
+        let known = self.responses.iter().position(|known| known == text);
+        let place = known.unwrap_or_else(|| {
+            self.responses.push(text.to_owned());
+            self.responses.len() - 1
+        });
+        // A gateway has few of them.
+        Response::try_from(place).unwrap_or(Response::MAX)
     }
 
     pub(crate) fn reported(&mut self, serial: usize, report: Report) {
@@ -171,7 +210,11 @@ impl Books {
 
     pub(crate) fn delivered(&mut self, serial: usize) {
         if let Some(entry) = self.entry(serial) {
-            entry.delivered.get_or_insert_with(Instant::now);
+            let now = Instant::now();
+            if entry.delivered.is_some() {
+                entry.again.get_or_insert(now);
+            }
+            entry.delivered.get_or_insert(now);
             entry.copies += 1;
         }
     }
@@ -198,6 +241,7 @@ impl Books {
         let (name, began) = &self.marks[mark];
         let mut count: BTreeMap<&str, u32> = BTreeMap::new();
         let mut refused: BTreeMap<String, u32> = BTreeMap::new();
+        let mut doubled: BTreeMap<String, u32> = BTreeMap::new();
         let (mut delays, mut deliveries) = (Vec::new(), Vec::new());
         let mut seconds: BTreeMap<u64, (u32, Vec<u64>)> = BTreeMap::new();
         for entry in self.entries.iter().filter(|entry| entry.mark == mark) {
@@ -216,7 +260,11 @@ impl Books {
                     } else {
                         "sm"
                     };
-                    *refused.entry(format!("{side} {code}")).or_default() += 1;
+                    let told = match entry.answer {
+                        Some((status, response, _)) if status == code => self.name(response),
+                        _ => &code.to_string(),
+                    };
+                    *refused.entry(format!("{side} {told}")).or_default() += 1;
                     "refused"
                 }
                 Outcome::Open => "open",
@@ -224,14 +272,17 @@ impl Books {
                 Outcome::Untold => "untold",
                 Outcome::Lost => "lost",
                 Outcome::Contradicted => "contradicted",
-                Outcome::Doubled => "doubled",
+                Outcome::Doubled => {
+                    *doubled.entry(self.how_doubled(entry)).or_default() += 1;
+                    "doubled"
+                }
                 Outcome::Unreported => "unreported",
             };
             *count.entry(word).or_default() += 1;
             if entry.reports > 1 {
                 *count.entry("told_twice").or_default() += 1;
             }
-            if matches!(entry.answer, Some((202, _))) && entry.direction == Direction::ImToSm {
+            if matches!(entry.answer, Some((202, ..))) && entry.direction == Direction::ImToSm {
                 *count.entry("im_202").or_default() += 1;
             }
             if let Some(when) = entry.delivered {
@@ -245,11 +296,44 @@ impl Books {
             })
             .collect();
         json!({
-            "name": name, "count": count, "refused": refused,
+            "name": name, "count": count, "refused": refused, "doubled": doubled,
             "p50": percentile(&mut delays, 50), "p99": percentile(&mut delays, 99),
             "max": delays.last(), "delivery_p50": percentile(&mut deliveries, 50),
             "delivery_p99": percentile(&mut deliveries, 99), "seconds": seconds,
         })
+    }
+
+    fn name(&self, response: Response) -> &str {
+        self.responses
+            .get(usize::from(response))
+            .map_or("", |name| name)
+    }
+
+    /// In words: when the second copy came, and what became of the phone's report on the first one.
+    fn how_doubled(&self, entry: &Entry) -> String {
+        let Some((first, again)) = entry.delivered.zip(entry.again) else {
+            return String::new();
+        };
+        let told = entry
+            .answer
+            .map_or("nothing", |(_, response, _)| self.name(response));
+        let side = match entry.direction {
+            Direction::ImToSm => "im",
+            Direction::SmToIm => "sm",
+        };
+        let report = match (entry.direction, entry.reported) {
+            (Direction::SmToIm, _) => String::new(),
+            (Direction::ImToSm, None) => ", the phone's report was not answered".to_owned(),
+            (Direction::ImToSm, Some((response, when))) => {
+                let seconds = (when - first).as_secs();
+                let name = self.name(response);
+                format!(", the phone's report was answered \"{name}\" after {seconds} s")
+            }
+        };
+        let seconds = (again - first).as_secs();
+        format!(
+            "{side}: the second one {seconds} s after the first, the sender got \"{told}\"{report}"
+        )
     }
 }
 

@@ -107,6 +107,9 @@ struct Load {
     pause: Option<Duration>,
     due: Instant,
     turn: usize,
+    /// When the sockets were last read, and the longest time between two readings.
+    read: Instant,
+    longest: Duration,
 }
 
 impl Load {
@@ -122,6 +125,8 @@ impl Load {
             pause: None,
             due: Instant::now(),
             turn: 0,
+            read: Instant::now(),
+            longest: Duration::ZERO,
         }
     }
 
@@ -147,6 +152,9 @@ impl Load {
 
     /// Everything that is always to be done.
     fn breathe(&mut self) {
+        let now = Instant::now();
+        self.longest = self.longest.max(now - self.read);
+        self.read = now;
         let came = self.player.receive(&mut self.buffer);
         self.player.retransmit();
         if came == 0 {
@@ -220,7 +228,12 @@ impl Load {
         }
         let mut summary = self.player.books.close();
         summary["open_transactions"] = self.player.open_transactions().into();
+        // While the sockets are not read, messages wait: a delay of this length is the generator's.
+        let longest = std::mem::take(&mut self.longest);
+        summary["longest_pause"] = u64::try_from(longest.as_millis())?.into();
         summary["drained_after"] = (linger - began).as_secs_f64().into();
-        say(&summary)
+        say(&summary)?;
+        self.read = Instant::now();
+        Ok(())
     }
 }

@@ -53,7 +53,8 @@ impl Person {
 enum Purpose {
     Register,
     Text(usize),
-    Report,
+    /// A phone's report on this text.
+    Report(Option<usize>),
 }
 
 /// A client transaction.
@@ -350,15 +351,11 @@ impl Player {
             }
         }
         match transaction.purpose {
-            Purpose::Text(serial) => self.books.answered(serial, status),
-            Purpose::Report if status >= 300 => {
-                *self
-                    .books
-                    .reports_refused
-                    .entry(status.to_string())
-                    .or_default() += 1;
+            Purpose::Text(serial) => self.books.answered(serial, status, message.start),
+            Purpose::Report(Some(serial)) => {
+                self.books.report_answered(serial, status, message.start);
             }
-            Purpose::Report => {}
+            Purpose::Report(None) => {}
             Purpose::Register if status < 300 => self.registered += 1,
             Purpose::Register => drop(self.refusal.get_or_insert_with(|| message.start.to_owned())),
         }
@@ -401,7 +398,7 @@ impl Player {
             Some(Rp::Deliver { mr, text }) => {
                 let serial = self.serial(&text);
                 self.delivered(serial);
-                self.report(person, message, mr);
+                self.report(person, message, mr, serial);
             }
             Some(Rp::Ack) => self.report_came(message, Report::Ack),
             Some(Rp::Error { cause }) => self.report_came(message, Report::Error(cause)),
@@ -426,7 +423,7 @@ impl Player {
     }
 
     /// RP-ACK, to whoever asserted to have sent the short message (TS 24.341 clause 5.3.2.4).
-    fn report(&mut self, phone: usize, message: &Message<'_>, mr: u8) {
+    fn report(&mut self, phone: usize, message: &Message<'_>, mr: u8, serial: Option<usize>) {
         let sender = message
             .get("P-Asserted-Identity")
             .or_else(|| message.get("From"));
@@ -439,7 +436,7 @@ impl Player {
         let to = uri(sender).to_owned();
         self.request(
             phone,
-            Purpose::Report,
+            Purpose::Report(serial),
             "MESSAGE",
             to,
             headers,
