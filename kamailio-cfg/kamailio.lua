@@ -860,7 +860,10 @@ local function check()
 			if KSR.tm.t_check_trans() == 0 then
 				KSR.x.exit()
 			end
-			reply(503, "Too Many Requests", "Retry-After: 2")
+			-- A phone whose report is refused would get its message again.
+			if KSR.ipsmgw.missing_report() < 0 then
+				reply(503, "Too Many Requests", "Retry-After: 2")
+			end
 		end
 		KSR.textops.remove_hf_re("^(P-(Asserted-|Preferred-|Called-Party-ID|Associated-URI|Served-User|Profile-Key)|Remote-Party-ID)")
 	end

@@ -53,7 +53,7 @@ pub use charging::{
 pub use counter::Counter;
 pub use ended::{Ended, Ending};
 pub use gateway::Gateway;
-pub use im_to_sm::report::expects;
+pub use im_to_sm::report::{expects, owes_report};
 pub use im_to_sm::submission::is_reported;
 pub use input::{
     DeliveredAs, DeliveryOut, ImToStore, Input, Named, NotifyIn, PartIn, RecipientIn, ReportIn,
@@ -75,7 +75,8 @@ pub use registration::third_party::{Lasts, RegisteredIdentities, ThirdPartyRegis
 pub use rules::answer::answer;
 pub use rules::authorization::{Authorization, identity};
 pub use rules::overload::{
-    EarlierCopy, Load, Over, Overload, OverloadLimits, Queue, REFUSED_FOR_MS,
+    EarlierCopy, Load, MOST_REPORTS, Over, Overload, OverloadLimits, Queue, REFUSED_FOR_MS,
+    fill_of_queue,
 };
 pub use rules::policy::{Policy, RegEventIdentity, SenderWithoutNumber};
 pub use rules::retry::Retry;

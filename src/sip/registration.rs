@@ -57,6 +57,14 @@ impl<'a> Hop<'a> {
         self.transport.is_some_and(is("ws")) || self.transport.is_some_and(is("wss"))
     }
 
+    /// The host without its port: `192.0.2.1`, `[2001:db8::1]`.
+    pub fn host(&self) -> &'a str {
+        let behind = self.address.rfind(']').unwrap_or(0);
+        let port = self.address.get(behind..).and_then(|rest| rest.find(':'));
+        port.and_then(|port| self.address.get(..behind + port))
+            .unwrap_or(self.address)
+    }
+
     /// Reads `sip:user@192.0.2.1:5060;transport=tcp`; `None` if it is not a SIP URI.
     pub fn of(uri: &'a str) -> Option<Self> {
         let (_, rest) = cut(uri, b':')?;
@@ -84,6 +92,18 @@ impl<'a> Hop<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_hop_has_a_host() {
+        for (uri, host) in [
+            ("sip:192.0.2.1:5060;transport=tcp", "192.0.2.1"),
+            ("sip:a@192.0.2.1", "192.0.2.1"),
+            ("sip:[2001:db8::1]:5060", "[2001:db8::1]"),
+            ("sip:[2001:db8::1]", "[2001:db8::1]"),
+        ] {
+            assert_eq!(Hop::of(uri).unwrap().host(), host, "{uri}");
+        }
+    }
 
     #[test]
     fn an_identity_has_an_address_of_record() {

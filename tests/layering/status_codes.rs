@@ -13,7 +13,6 @@ const OTHERS: &[(&str, &str, &str)] = &[
         "what tm counts as final, from its memory",
     ),
     ("sys/rpc.rs", "400", "a fault of Kamailio's RPC interface"),
-    ("sys/socket.rs", "100", "percent"),
     ("sys/memory.rs", "100", "percent"),
     ("state/table/mod.rs", "100", "percent"),
     ("state/trace.rs", "126", "octets of a Call-ID"),

@@ -1,10 +1,11 @@
 //! RP-ACK, RP-ERROR and RP-SMMA from the SMS side, notifications from the IM side (rows IM-4, IM-6, IM-7,
 //! MEM-2, CON-2).
 
-use crate::exchange::{Identity, Party};
+use crate::exchange::{ExchangeKey, Identity, Party};
 use crate::interwork::Gateway;
 use crate::interwork::input::{Named, ReportIn, RpReport};
 use crate::interwork::read::body::{self, Body, Wrapped};
+use crate::interwork::read::classify::Class;
 use crate::interwork::read::sender::{Sender, sender};
 use crate::interwork::reason::Reason;
 use crate::interwork::refusal::Refusal;
@@ -81,6 +82,15 @@ impl Gateway {
             address: sender.address,
             hop: message.source,
         }))
+    }
+
+    /// The exchange that this RP-ACK or RP-ERROR names. Its sender is not read.
+    pub fn reported(&self, message: &MessageIn<'_>) -> Option<ExchangeKey> {
+        match self.named_in(message.in_reply_to) {
+            Named::Exchange(key, _) => Some(key),
+            Named::Nothing | Named::Past => None,
+        }
+        .filter(|_| self.classify(message).ok() == Some(Class::RpReport))
     }
 
     /// The notification in this body, and the exchange that it refers to.

@@ -73,6 +73,20 @@ impl OverloadLimits {
     }
 }
 
+/// The part of a UDP receive queue that the limits are about, in octets of the kernel's memory: about 250 requests. Behind more of them, a
+/// request waits too long. The rest of a larger queue is for bursts: the kernel drops what finds no room, also reports.
+const UDP_QUEUE: u32 = 524_288;
+
+/// Fill level of a receive queue in percent, from the octets in use and its size.
+pub fn fill_of_queue(used: u32, size: u32, is_connection: bool) -> u32 {
+    let size = match is_connection {
+        true => size,
+        false => size.min(UDP_QUEUE),
+    };
+    let percent = (u64::from(used) * 100).checked_div(size.into());
+    u32::try_from(percent.unwrap_or(0)).unwrap_or(u32::MAX)
+}
+
 /// Up to this time in milliseconds, a queue that is not empty is a burst and not overload.
 const STANDING_MS: u32 = 40;
 
@@ -173,6 +187,10 @@ impl Overload {
 /// RFC 3261 §17.1.2.2). A retransmission must get the same answer, even if the overload is over.
 pub const REFUSED_FOR_MS: u64 = 32_000;
 
+/// How many MESSAGEs on one exchange pass the limit of requests from one address, because a report is missing. A phone sends one, once
+/// more behind a challenge, and copies of both for 32 s. With more, a member could send any number of reports without credentials.
+pub const MOST_REPORTS: u16 = 24;
+
 /// Result of an earlier copy of the same request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EarlierCopy {
@@ -201,6 +219,16 @@ mod tests {
         };
         assert_eq!(overload.passes(4_099), Some(over));
         assert_eq!(overload.passes(9_000), None);
+    }
+
+    #[test]
+    fn a_larger_udp_queue_is_room_for_bursts() {
+        assert_eq!(fill_of_queue(100_000, 200_000, false), 50);
+        assert_eq!(fill_of_queue(262_144, 524_288, false), 50);
+        assert_eq!(fill_of_queue(262_144, 8_388_608, false), 50);
+        assert_eq!(fill_of_queue(8_388_608, 8_388_608, false), 1_600);
+        assert_eq!(fill_of_queue(262_144, 8_388_608, true), 3);
+        assert_eq!(fill_of_queue(0, 0, false), 0);
     }
 
     #[test]

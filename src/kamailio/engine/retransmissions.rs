@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::hash::{DefaultHasher, Hasher as _};
 use std::net::IpAddr;
 
+use crate::exchange::ExchangeKey;
 use crate::interwork::answer;
 use crate::sip::{FINAL, is_failure};
 
@@ -52,6 +53,19 @@ pub(crate) fn digest(msg: Request<'_>) -> u64 {
     let digest = digest.finish();
     DIGEST.set((msg.number(), digest));
     digest
+}
+
+/// The digest of an exchange, among those of requests.
+pub(crate) fn digest_of(exchange: ExchangeKey) -> u64 {
+    let mut digest = DefaultHasher::new();
+    for number in [
+        state().gateway.boot,
+        exchange.node().into(),
+        exchange.serial(),
+    ] {
+        digest.write_u64(number);
+    }
+    digest.finish()
 }
 
 /// Remembers the final response of the current request's transaction.

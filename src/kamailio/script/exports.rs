@@ -57,6 +57,7 @@ export_module! {
         functions::Report,
         functions::Reply,
         overload::Overloaded,
+        overload::MissingReport,
         #[cfg(feature = "fault-injection")]
         functions::Panic,
     ],

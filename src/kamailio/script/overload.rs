@@ -1,14 +1,16 @@
 //! `ipsmgw_overloaded()`: refuses new requests under overload.
 
 use crate::exchange::ReplyTo;
-use crate::interwork::{Asked, EarlierCopy, Load};
+use crate::interwork::{self, Asked, EarlierCopy, Load, fill_of_queue};
 use crate::sip::{MessageIn, tag};
 
+use super::requests::truth;
 use crate::kamailio::engine::execute::{Context, execute};
-use crate::kamailio::engine::message_view::read_content;
-use crate::kamailio::engine::retransmissions::digest;
-use crate::kamailio::register::register_request;
+use crate::kamailio::engine::message_view::{MessageView, read_content};
+use crate::kamailio::engine::retransmissions::{digest, digest_of};
+use crate::kamailio::register::{contacts, register_request};
 use crate::kamailio::state::gateway_state::state;
+use crate::kamailio::state::now::now;
 use crate::kamailio::sys::clock;
 use crate::kamailio::sys::entry::script_functions;
 use crate::kamailio::sys::memory;
@@ -19,6 +21,7 @@ use crate::kamailio::sys::transaction;
 
 script_functions! {
     Overloaded c"ipsmgw_overloaded" c"overloaded" (msg) => overloaded(msg);
+    MissingReport c"ipsmgw_missing_report" c"missing_report" (msg) => missing_report(msg);
 }
 
 /// `ipsmgw_overloaded()`: refuses a new request under overload. Requests of open exchanges pass.
@@ -73,6 +76,27 @@ fn overloaded(msg: SipMsg<'_>) -> i32 {
     TRUE
 }
 
+/// `ipsmgw_missing_report()`: whether the request may be a report that the gateway waits for. For requests whose sender is not
+/// authenticated yet.
+fn missing_report(msg: SipMsg<'_>) -> i32 {
+    truth(is_missing_report(msg) == Some(true))
+}
+
+fn is_missing_report(msg: SipMsg<'_>) -> Option<bool> {
+    let state = state();
+    let exchange = state.gateway.reported(&MessageView::of(msg)?.message())?;
+    let phone = {
+        let exchanges = state.table.lock_of(exchange, now().unix_ms)?;
+        interwork::owes_report(&exchanges, exchange)?
+    };
+    let source = msg.request()?.source();
+    if !contacts::is_at(&phone, state.flags.sm, &source) {
+        return Some(false);
+    }
+    let now_ms = clock::monotonic_ms();
+    Some(state.refusals.counts_report(digest_of(exchange), now_ms))
+}
+
 fn is_refused(msg: Request<'_>, load: Load) -> bool {
     let gateway = &state().gateway;
     let of_message = |content: &MessageIn<'_>| gateway.is_too_much(Asked::Message(content), load);
@@ -116,7 +140,8 @@ fn load(msg: Request<'_>, now_ms: u64) -> Load {
             ..Load::default()
         };
     };
-    let queue = socket.queue_percent();
+    let (used, size) = socket.queue();
+    let queue = fill_of_queue(used, size, socket.is_connection);
     Load {
         queue,
         standing_ms: state.refusals.standing(socket.number, queue, now_ms),

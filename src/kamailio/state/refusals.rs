@@ -4,7 +4,7 @@ use std::os::raw::c_int;
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::base::recent::{self, Note, Set};
-use crate::interwork::{EarlierCopy, Over, Overload, Queue, REFUSED_FOR_MS};
+use crate::interwork::{EarlierCopy, MOST_REPORTS, Over, Overload, Queue, REFUSED_FOR_MS};
 
 use crate::kamailio::sys::sharing::{AtomicU64, Guarded, Memory, plain};
 
@@ -76,6 +76,15 @@ impl<M: Memory> Refusals<M> {
         recent::remember(&self.requests, digest, note, now_ms);
     }
 
+    /// Counts a report on the exchange with this digest. False when there were too many.
+    pub(crate) fn counts_report(&self, digest: u64, now_ms: u64) -> bool {
+        let count = recent::recall(&self.requests, digest, now_ms).map_or(0, |(count, _)| count);
+        if count < MOST_REPORTS {
+            recent::remember(&self.requests, digest, count + 1, now_ms);
+        }
+        count < MOST_REPORTS
+    }
+
     /// A request is refused; true if this must be logged.
     pub(crate) fn refuse(&self, digest: u64, now_ms: u64) -> bool {
         self.remember(digest, EarlierCopy::Refused, now_ms);
@@ -106,6 +115,14 @@ mod tests {
         assert!(!refusals.refuse(8, 3_100), "it goes on");
         assert_eq!(refusals.recall(7, 34_000), Some(EarlierCopy::Refused));
         assert_eq!(refusals.recall(7, 36_000), None);
+    }
+
+    #[test]
+    fn reports_on_one_exchange_are_counted() {
+        let refusals = Refusals::<Heap>::new().unwrap();
+        let passed = (0..100).filter(|at| refusals.counts_report(7, 1_000 + at));
+        assert_eq!(passed.count(), usize::from(MOST_REPORTS));
+        assert!(refusals.counts_report(8, 1_100));
     }
 
     #[test]

@@ -20,13 +20,12 @@ const TCP_INFO_WORDS: usize = size_of::<libc::tcp_info>() / 4;
 const LAST_DATA_RECEIVED: usize = offset_of!(libc::tcp_info, tcpi_last_data_recv) / 4;
 
 impl Socket {
-    /// How full its receive queue is, in percent.
-    pub(crate) fn queue_percent(self) -> u32 {
+    /// The memory of its receive queue, in octets: how much is in use, and how much there is.
+    pub(crate) fn queue(self) -> (u32, u32) {
         let memory: [u32; 9] = self
             .option(libc::SOL_SOCKET, SO_MEMINFO)
             .unwrap_or_default();
-        let (used, size) = (u64::from(memory[RMEM_ALLOC]), u64::from(memory[RCVBUF]));
-        u32::try_from((used * 100).checked_div(size).unwrap_or(0)).unwrap_or(u32::MAX)
+        (memory[RMEM_ALLOC], memory[RCVBUF])
     }
 
     /// Milliseconds since the newest octets came through a connection: a request waits at least this long.

@@ -239,6 +239,17 @@ class Play:
         await self.alice.report(request, sms.rp_ack(message.mr))
         equal((await waits).status, 200, "the answer to the open message")
 
+    async def ipsmgw_missing_report(self):
+        self.alice.rp_answers.append(None)
+        waits = asyncio.create_task(self.bob.send_im(ALICE, "a report is missing", headers=example("AS_SMS")))
+        request, message = await self.alice.next_message()
+        fields = [("In-Reply-To", request.get("Call-ID")), *example("ipsmgw_missing_report")]
+        for status, fields in ((299, fields), (503, fields[1:])):
+            sent = await self.alice.send_rp(sms.rp_ack(message.mr), message.mr, headers=fields)
+            equal(sent.answer.status, status, "a report with and without In-Reply-To")
+        await self.alice.report(request, sms.rp_ack(message.mr))
+        equal((await waits).status, 200, "the outcome")
+
     async def ipsmgw_reply(self):
         sent = await submit(self.alice, "+15550002", "", "ipsmgw_reply")
         equal((sent.answer.status, (await sent.outcome()).cause), (202, 1), "the answer, and the cause")

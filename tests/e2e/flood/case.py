@@ -2,6 +2,7 @@
 
 import asyncio
 
+import sms
 from e2e import CFG, ImClient, Phone, ServiceCentre, equal, gateway, run, say
 
 
@@ -65,6 +66,48 @@ async def taken_before(name="taken_before", **options):
 async def taken_before_in_lua():
     "the same with kamailio.lua"
     await taken_before("taken_before_in_lua", cfg=CFG / "kamailio-kemi.cfg", lua=CFG / "kamailio.lua")
+
+
+async def report(name="report", **options):
+    "a phone reports while its address floods: the report is taken, so the phone does not get the text again"
+    async with gateway(name=name, flood=30, **options) as gw:
+        alice = await gw.user(Phone, "alice", await gw.endpoint(host="127.0.0.3"))
+        bob = await gw.user(ImClient, "bob")
+        alice.rp_answers.append(None)
+        message = asyncio.create_task(bob.send_im(gw.uri("alice"), "hello"))
+        request, seen = await alice.next_message()
+
+        async def flood(user):
+            return [answer.status for answer in await asyncio.gather(*(user.send("OPTIONS", "sip:ims.example") for _ in range(200)))]
+
+        async def unproved(endpoint, count):
+            """Reports on that message, without a password."""
+            nobody = ImClient(endpoint, "alice", None, gw.domain)
+            headers = [("Content-Type", "application/vnd.3gpp.sms"), ("In-Reply-To", request.get("Call-ID"))]
+            to, body = gw.uri("+15559999"), sms.rp_ack(seen.mr)
+            answers = await asyncio.gather(*(nobody.send("MESSAGE", to, headers=headers, body=body) for _ in range(count)))
+            return [answer.status for answer in answers]
+
+        stranger = await gw.endpoint(host="127.0.0.4")
+        equal((await flood(ImClient(stranger, "mallory", None, gw.domain)))[-1], 503, "another address floods")
+        equal(set(await unproved(stranger, 20)), {503}, "reports from there")
+        equal((await flood(alice))[-1], 503, "the phone's address floods")
+        equal((await unproved(alice.endpoint, 1)), [407], "a report without a password")
+        equal((await alice.report(request, sms.rp_ack(seen.mr))).status, 202, "the answer to the report")
+        equal((await message).status, 200, "the outcome")
+        equal(set(await unproved(alice.endpoint, 20)), {503}, "reports on a message that is reported")
+
+        alice.rp_answers.append(None)
+        message = asyncio.create_task(bob.send_im(gw.uri("alice"), "hello again"))
+        request, seen = await alice.next_message()
+        codes = await unproved(alice.endpoint, 100)
+        equal((set(codes), codes.count(503) >= 50), ({407, 503}, True), "many reports on one message")
+        message.cancel()
+
+
+async def report_in_lua():
+    "the same with kamailio.lua"
+    await report("report_in_lua", cfg=CFG / "kamailio-kemi.cfg", lua=CFG / "kamailio.lua")
 
 
 async def connections(name="connections", **script):
@@ -131,4 +174,4 @@ async def connections_in_lua():
     await connections("connections_in_lua", cfg=CFG / "kamailio-kemi.cfg", lua=CFG / "kamailio.lua")
 
 
-run(flood, taken_before, taken_before_in_lua, connections, connections_in_lua, places, places_in_lua)
+run(flood, taken_before, taken_before_in_lua, report, report_in_lua, connections, connections_in_lua, places, places_in_lua)

@@ -48,6 +48,7 @@ PLAYED = {
         ("ipsmgw_session()", "examples: functions"),
         ("ipsmgw_msrp()", "examples: functions"),
         ("ipsmgw_overloaded()", "examples: functions"),
+        ("ipsmgw_missing_report()", "examples: functions"),
         ("ipsmgw_reply()", "examples: functions"),
         ("Pseudo-variables", "examples: functions"),
         ("ipsmgw.drain [off]", "manual: rpc_answers"),
