@@ -2,10 +2,12 @@
 
 use ipsmgw::exchange::ExchangeKey;
 use ipsmgw::interwork::{Counter, Input, SmIn, TranslatedSm, Verdict};
-use ipsmgw::sip::MessageIn;
+use ipsmgw::sip::{MessageIn, MessageOut};
 use ipsmgw::wire::{RpMessage, SmsDeliver, TpScts, Tpdu};
 
+use crate::long_sm_to_im::parts_that_ask;
 use crate::status_reports::{asking, status_report};
+use crate::stored_messages::{self, PHONE, comes, store_sm};
 use crate::world::{
     ALICE, BOB, Done, SCTS, UNIX, World, deliver_tpdu, from_phone, from_service_centre, held_as,
     hello, rp_data_mo, rp_data_mt, submit_tpdu, to_bob,
@@ -230,6 +232,48 @@ fn an_unsupported_alphabet_is_not_changed() {
     let done = bob(&mut world, &octets);
     assert_eq!(done.message().identity, ALICE);
     assert_eq!(done.message().body[3] & 0x7F, 21);
+}
+
+#[test]
+fn a_stored_one_in_an_unsupported_alphabet_is_not_changed_either() {
+    let long = "0123456789".repeat(30);
+    let parts = parts_that_ask(&long, 7, 1, |_| true);
+    for octets in [vec![asking(0x2A)], parts] {
+        let mut world = stored_messages::world();
+        for part in &octets {
+            let done = store_sm(&mut world, part);
+            let mut next = Some(done.asked[0].0);
+            while let Some(exchange) = next {
+                let done = world.stored(exchange);
+                next = done.asked.first().map(|(exchange, _)| *exchange);
+            }
+        }
+        let done = comes(&mut world, PHONE);
+        let first = done.message().body.clone();
+        let refused = [0x04, first[1], 0x01, 0xEF, 0x41, 0x03, 0x00, 0x90, 0x00];
+        let done = bob(&mut world, &refused);
+        let is_to_bob = |message: &MessageOut| message.identity == BOB;
+        assert!(!done.sent.iter().any(|(_, message)| is_to_bob(message)));
+        assert!(done.counted.contains(&Counter::StoreFailed));
+    }
+}
+
+#[test]
+fn a_part_that_the_script_refuses_is_not_kept() {
+    let mut world = World::new();
+    let parts = parts_that_ask(&"0123456789".repeat(30), 7, 0x2A, |_| false);
+    let translated = world
+        .gateway
+        .translate_sm(&to_bob(&parts[0]), world.now)
+        .ok();
+    let mut sm = translated.expect("not refused");
+    sm.refused = Some(480);
+    let done = world.submit_prepared(&sm);
+    assert_eq!((done.reply(), done.replies[0].1), (202, Verdict::Answered));
+    assert_eq!(done.message().body[..4], [0x05, 0x2A, 0x01, 0x80 | 27]);
+    assert_eq!(world.store.open(), 0);
+    // The recipient's phone is back.
+    assert_eq!(submit(&mut world, &parts[0]).message().identity, BOB);
 }
 
 #[test]

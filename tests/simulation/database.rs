@@ -149,6 +149,11 @@ impl Database {
         self.beats[node] += 1;
     }
 
+    /// Whether the process knows that the database is away.
+    pub(crate) const fn is_known_away(&self) -> bool {
+        self.is_away
+    }
+
     /// Whether the process waits for the database.
     pub(crate) const fn is_busy(&self) -> bool {
         self.group.is_some() || self.claims.is_some()
@@ -425,6 +430,13 @@ impl World {
         }
     }
 
+    /// Whether stored messages are delivered to this recipient now, or next, as other processes see it.
+    pub(crate) fn are_delivered_to(&self, recipient: &Identity) -> bool {
+        let database = &self.database;
+        let is_under_way = database.under_way.iter().any(|(_, of)| of == recipient);
+        !database.is_away && (is_under_way || database.reads.contains(recipient))
+    }
+
     pub(crate) fn wakes_store(&mut self, ms: u64) {
         let ms = ms + self.chance.pick(&[0, 0, 1, 5]);
         let at_ms = self.now_ms.saturating_add(ms);
@@ -576,6 +588,7 @@ impl World {
             if let RowChange::Put(key, row, _) = change {
                 self.note(|| format!("row of {}", key.serial()));
                 let subject = self.subject(*key);
+                self.books.leg_is_written(*key, row.kind, subject);
                 match row.kind {
                     Kind::StoredMessage => self.books.is_durable_as_a_whole(subject),
                     _ => self.books.is_durable(subject),
@@ -852,6 +865,7 @@ impl World {
         let kept = |key: ExchangeKey| {
             let row = &self.database.rows[&name(key)];
             Kept {
+                key,
                 subject: self.subject(key),
                 is_message: row.kind == Kind::StoredMessage,
                 at: match row.node {

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use ipsmgw::exchange::{Clients, ExchangeKey, Kind, ReplyTo, TransactionId};
 use ipsmgw::interwork::{Effect, Input, Step, ToContact};
-use ipsmgw::sip::{MessageOut, Translation};
+use ipsmgw::sip::{MessageOut, Service, Translation};
 
 use crate::books::Subject;
 use crate::faults::Fault;
@@ -166,6 +166,7 @@ impl World {
                 );
                 if is_message && !self.is_elsewhere(ended.exchange) {
                     let at_ms = self.now_ms;
+                    self.books.stored_leg_ended(ended.exchange);
                     self.books
                         .ended(subject, ended.exchange, ended.ending, at_ms);
                 }
@@ -210,7 +211,9 @@ impl World {
                 if let Some(transaction) = self.host.servers.get_mut(server) {
                     transaction.tie = Tie::Relayed(exchange);
                 }
-                job.relays = joined.map(|whole| Rc::new(*whole)).or(translation.clone());
+                // Without a translation the script answers.
+                let whole = joined.map(|whole| Rc::new(*whole));
+                job.relays = translation.clone().map(|own| whole.unwrap_or(own));
             }
             Effect::AcceptEarly {
                 transaction,
@@ -244,6 +247,14 @@ impl World {
             }
             Effect::StoreSm(sm) => {
                 let subject = self.subject(sm.from);
+                let exchange = sm.from;
+                if self.acks_early(sm.recipient.as_str()) {
+                    let input = Input::SmOutcome {
+                        exchange,
+                        status: 202,
+                    };
+                    self.tell(exchange, input, job);
+                }
                 let at = At::Identity(sm.identity.as_str());
                 let step = self.decide(at, Input::StoreSm(&sm), subject);
                 self.goes_behind(step, job);
@@ -271,10 +282,19 @@ impl World {
                     self.reads_stored_of(*identity);
                 }
             }
-            Effect::DeliverSm { .. } | Effect::SmOverdue { .. } => {
-                self.break_promise("a short message for a client goes to a phone");
+            Effect::DeliverSm { from, sm } => {
+                let subject = self.subject(from);
+                let at = At::Identity(sm.identity.as_str());
+                let step = self.decide(at, Input::DeliverSm { from, sm: &sm }, subject);
+                self.goes_behind(step, job);
+            }
+            Effect::SmOverdue { from, identity } => {
+                let (at, identity) = (At::Identity(identity.as_str()), &identity);
+                let step = self.decide(at, Input::SmOverdue { from, identity }, Subject::Unknown);
+                self.goes_behind(step, job);
             }
             Effect::SmOutcome { exchange, status } => {
+                let status = self.false_outcome(exchange, status);
                 if self.fault != Some(Fault::LoseOutcome) || !self.random.per_mille(100) {
                     self.tell(exchange, Input::SmOutcome { exchange, status }, job);
                 }
@@ -307,7 +327,7 @@ impl World {
                     self.sends_what_it_has(exchange);
                 }
                 self.sends(&message, exchange);
-                let device = self.devices_of(&message.identity).first().copied();
+                let device = self.device_for(&message);
                 self.send_own(&message, exchange, attempt, device, FR_MS, job);
             }
             Effect::SendRpData {
@@ -471,6 +491,14 @@ impl World {
         }
     }
 
+    /// The newest device that takes messages of this service.
+    fn device_for(&self, message: &MessageOut) -> Option<Address> {
+        let can = self.capabilities_of(&message.identity);
+        let takes = message.service != Service::Im || can.im;
+        let devices = self.devices_of(&message.identity);
+        devices.first().copied().filter(|_| takes)
+    }
+
     fn send_own(
         &mut self,
         message: &MessageOut,
@@ -488,6 +516,9 @@ impl World {
         if let Some(status) = failed {
             self.note(|| format!("not sent: {status}"));
             if let Some(exchange) = exchange {
+                let sent = (exchange, attempt);
+                self.books
+                    .leg_answered(self.subject(exchange), sent, status, self.now_ms);
                 let input = Input::NotSent {
                     exchange,
                     attempt,

@@ -1,12 +1,12 @@
 //! Faults that are put into the gateway on purpose. The simulation has to find each of them.
 
 use ipsmgw::exchange::{Change, Exchange, NEVER};
-use ipsmgw::interwork::{Effect, Named, ReportIn, RpReport, Step, TranslatedIm};
+use ipsmgw::interwork::{Effect, Named, ReportIn, RpReport, Step, TranslatedIm, TranslatedSm};
 use ipsmgw::sip::MessageOut;
 use ipsmgw::wire::RpMessage;
 
 use crate::random::Random;
-use crate::world::{LISTS, TWO_NODES, WITH_DATABASE};
+use crate::world::{LISTS, PHONES, TWO_NODES, WITH_DATABASE};
 
 /// A fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,10 +69,18 @@ pub(crate) enum Fault {
     SendRefused,
     /// The sender of a list is answered before the database has all its messages.
     AnswerListEarly,
+    /// A short message to a phone goes past stored ones that are being delivered.
+    GoPastStored,
+    /// The status report on a short message to a phone is not sent.
+    DropStatusReport,
+    /// RP-ACK for a short message to a phone before the database has it.
+    AckEarly,
+    /// The sender of a short message that a phone has refused gets RP-ACK.
+    FalseOutcome,
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 29] = [
+    pub(crate) const ALL: [Self; 33] = [
         Self::AnswerTwice,
         Self::ForgetTimer,
         Self::DropReport,
@@ -102,12 +110,19 @@ impl Fault {
         Self::LoseCopy,
         Self::SendRefused,
         Self::AnswerListEarly,
+        Self::GoPastStored,
+        Self::DropStatusReport,
+        Self::AckEarly,
+        Self::FalseOutcome,
     ];
 
     /// The first seed of the world in which it shows.
     pub(crate) const fn world(self) -> u64 {
         match self {
             Self::LoseCopy | Self::SendRefused | Self::AnswerListEarly => LISTS,
+            Self::GoPastStored | Self::DropStatusReport | Self::AckEarly | Self::FalseOutcome => {
+                PHONES
+            }
             _ if self.with_two_nodes().is_some() => TWO_NODES,
             _ if self.needs_database() => WITH_DATABASE,
             _ => 1,
@@ -219,6 +234,18 @@ pub(crate) fn meddle(fault: Option<Fault>, random: &mut Random, step: &mut Step)
 pub(crate) fn meddle_with_parts(fault: Option<Fault>, random: &mut Random, im: &mut TranslatedIm) {
     if fault == Some(Fault::LoseLastPart) && im.parts.len() > 1 && random.per_mille(OFTEN) {
         im.parts.pop();
+    }
+}
+
+/// A short message that goes to a phone.
+pub(crate) fn meddle_with_sm(fault: Option<Fault>, random: &mut Random, sm: &mut TranslatedSm) {
+    /// TP-Status-Report-Request of an SMS-SUBMIT (TS 23.040 §9.2.3.5): bit 5 of the first octet.
+    const TP_SRR: u8 = 0b0010_0000;
+    if fault == Some(Fault::DropStatusReport) && random.per_mille(OFTEN) {
+        sm.asks = false;
+        if let [first, ..] = sm.tpdu.as_mut_slice() {
+            *first &= !TP_SRR;
+        }
     }
 }
 

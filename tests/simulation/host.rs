@@ -75,6 +75,8 @@ pub(crate) struct Host {
     /// The digests of delivered parts, where the table remembers them, and until when; and all of them.
     parts: HashMap<u64, (u64, u64)>,
     delivered: HashSet<u64>,
+    /// The RP-DATA of stored messages that follow another part of theirs.
+    followers: HashSet<ExchangeKey>,
     places: u32,
 }
 
@@ -113,6 +115,7 @@ impl Host {
             first_serial: ExchangeKey::first_serial(START_MS),
             parts: HashMap::new(),
             delivered: HashSet::new(),
+            followers: HashSet::new(),
             places,
         }
     }
@@ -201,12 +204,19 @@ impl World {
                 Change::Opened(exchange, _) if self.subjects.contains_key(&exchange.key()) => {
                     exchange
                 }
-                Change::Opened(exchange, _) => {
+                Change::Opened(exchange, texts) => {
                     let subject = match (exchange, about) {
                         (Exchange::ImToSm(im), _) if im.is_status_report() => Subject::Status,
                         (Exchange::ImToSm(_), Subject::InstantMessage(number, _)) => {
                             part += 1;
                             Subject::InstantMessage(number, part - 1)
+                        }
+                        (Exchange::ImToSm(_), Subject::ShortMessage(..)) => {
+                            part += 1;
+                            if part > 1 {
+                                self.host.followers.insert(exchange.key());
+                            }
+                            self.books.carried(about, texts)
                         }
                         (Exchange::StoredMessage(_), _) => {
                             self.books.is_being_stored(about, exchange.key());
@@ -234,6 +244,13 @@ impl World {
                         }
                         _ => Subject::Unknown,
                     };
+                    let opens = self
+                        .books
+                        .opens_for_phone(exchange, texts, subject, |digest| {
+                            let was_delivered = self.host.delivered.contains(&digest);
+                            was_delivered && !self.host.remembers_part(digest, self.now_ms)
+                        });
+                    kept = kept.and(opens);
                     self.subjects.insert(exchange.key(), subject);
                     exchange
                 }
@@ -277,6 +294,7 @@ impl World {
                     continue;
                 }
                 Change::Ended(key) if self.database.has_message(*key) => {
+                    self.books.stored_leg_leaves(*key);
                     let subject = self.subjects.get(key);
                     self.books
                         .stored_has_ended(subject.copied().unwrap_or(Subject::Unknown));
@@ -350,6 +368,11 @@ impl World {
         self.arm();
     }
 
+    /// Whether this RP-DATA follows another part of its stored message.
+    pub(crate) fn follows(&self, exchange: ExchangeKey) -> bool {
+        self.host.followers.contains(&exchange)
+    }
+
     pub(crate) fn subject(&self, exchange: ExchangeKey) -> Subject {
         let known = self.subjects.get(&exchange);
         known.copied().unwrap_or(Subject::Unknown)
@@ -366,7 +389,9 @@ impl World {
     pub(crate) fn request_completed(&mut self, exchange: ExchangeKey, attempt: u8, status: u16) {
         self.note(|| format!("completed: {} {attempt}: {status}", exchange.serial()));
         let subject = self.subject(exchange);
-        self.books.leg_answered(subject, status, self.now_ms);
+        self.books.part_answered(subject, status, self.now_ms);
+        self.books
+            .leg_answered(subject, (exchange, attempt), status, self.now_ms);
         let input = Input::RequestCompleted {
             exchange,
             attempt,

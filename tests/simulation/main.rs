@@ -17,6 +17,7 @@ mod parts_at_nodes;
 mod passing_on;
 mod peers;
 mod phone;
+mod phones;
 mod plan;
 mod random;
 mod requests;
@@ -33,7 +34,7 @@ use std::time::Instant;
 use ipsmgw::{base, exchange, interwork};
 
 use faults::Fault;
-use world::{DATABASE_AWAY, FULL_PHONES, LISTS, TWO_NODES, WITH_DATABASE, World};
+use world::{DATABASE_AWAY, FULL_PHONES, LISTS, PHONES, TWO_NODES, WITH_DATABASE, World};
 
 /// Messages of one seed.
 const PER_SEED: usize = 200;
@@ -266,7 +267,14 @@ const NORMAL: usize = 100_000;
 const NORMAL_WITH_DATABASE: usize = 800;
 
 /// Worlds with a database: the first seed of each one.
-const DATABASE_WORLDS: [u64; 5] = [WITH_DATABASE, DATABASE_AWAY, FULL_PHONES, TWO_NODES, LISTS];
+const DATABASE_WORLDS: [u64; 6] = [
+    WITH_DATABASE,
+    DATABASE_AWAY,
+    FULL_PHONES,
+    TWO_NODES,
+    LISTS,
+    PHONES,
+];
 
 /// A long run tells how far it is behind so many seeds.
 const TELLS_EVERY: u64 = 500;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 use ipsmgw::sip::Capabilities;
+use ipsmgw::wire::TpVp;
 
 use crate::transactions::{Owner, TIMER_F_MS};
 use crate::world::{Address, Event, GATEWAY, Message, World};
@@ -89,7 +90,7 @@ impl World {
         }
     }
 
-    fn new_device(&mut self, person: usize) -> Address {
+    pub(crate) fn new_device(&mut self, person: usize) -> Address {
         self.devices.push(Device::of(person));
         self.devices.len() - 1
     }
@@ -183,7 +184,7 @@ impl World {
                 let number = self.plan_instant_message(client, phone, length.min(600), cyrillic);
                 self.at(at_ms, Event::Peer(Deed::Write(number)));
             } else {
-                let number = self.plan_short_message(phone, client, length, cyrillic);
+                let number = self.plan_short_message(phone, client, length, cyrillic, TpVp::Absent);
                 self.at(at_ms, Event::Peer(Deed::Submit(number, 0)));
             }
         }

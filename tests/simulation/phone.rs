@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use ipsmgw::wire::{ConcatenationReference, RpMessage, Tpdu};
+use ipsmgw::wire::{ConcatenationReference, RpMessage, TpVp, Tpdu};
 
 use crate::books::{Says, Sm, SmPart, Subject};
 use crate::peers::Deed;
@@ -220,7 +220,9 @@ impl World {
             }
             Some((reference, from, total, sequence)) => {
                 // The last part may be too short to say it.
-                let Subject::InstantMessage(number, _) = subject else {
+                let (Subject::InstantMessage(number, _) | Subject::ShortMessage(number, _)) =
+                    subject
+                else {
                     return self.break_promise("a phone shows a part that nobody wrote");
                 };
                 let parts = self.devices[device]
@@ -282,6 +284,7 @@ impl World {
         client: usize,
         length: u64,
         cyrillic: bool,
+        vp: TpVp,
     ) -> usize {
         let number = self.books.next_number();
         let length = usize::try_from(length).unwrap_or(1);
@@ -293,12 +296,12 @@ impl World {
         sender.reference = sender.reference.wrapping_add(1);
         let reference = sender.reference;
         let mut longer = text;
-        let mut to_send = parts(&longer, &to, reference, asks);
+        let mut to_send = parts(&longer, &to, reference, asks, vp);
         // Each part says which message it belongs to.
         while to_send.iter().any(|part| number_in(&part.text).is_none()) {
             let length = longer.chars().count() + 5;
             longer = texts::text(number, length, cyrillic);
-            to_send = parts(&longer, &to, reference, asks);
+            to_send = parts(&longer, &to, reference, asks, vp);
         }
         let text = longer;
         let parts: Vec<SmPart> = to_send.into_iter().map(SmPart::of).collect();

@@ -46,6 +46,9 @@ impl World {
         let class = self.host.gateway.classify(&self.as_read(message));
         let is_stored = self.is_to_be_stored(&message.request_uri);
         match class {
+            Ok(Class::RpData) if self.is_for_phone(&message.request_uri) => {
+                self.sm_for_phone(from, client, message);
+            }
             Ok(Class::RpData) if is_stored => self.stores_sm(from, client, message),
             Ok(Class::InstantMessage) if is_stored => self.stores_im(from, client, message),
             Ok(Class::RpData) => self.sm_to_im(from, client, message),
@@ -111,7 +114,7 @@ impl World {
     }
 
     /// `ipsmgw_store()` for a short message.
-    fn stores_sm(&mut self, from: Address, client: u64, message: &Rc<Message>) {
+    pub(crate) fn stores_sm(&mut self, from: Address, client: u64, message: &Rc<Message>) {
         let server = self.begin(from, client, message);
         let about = self.books.submission_arrives(&message.call_id, self.node);
         let translated = {

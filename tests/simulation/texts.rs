@@ -43,7 +43,7 @@ pub(crate) struct PartToSend {
 pub(crate) const TP_MR_AT: usize = 1;
 
 /// The short messages for a text. TP-Message-Reference is not set yet.
-pub(crate) fn parts(text: &str, to: &str, reference: u8, asks: bool) -> Vec<PartToSend> {
+pub(crate) fn parts(text: &str, to: &str, reference: u8, asks: bool, vp: TpVp) -> Vec<PartToSend> {
     let coding = TextCoding::of(text, &[]);
     let submit = |text: &str, part: &EncodedText| {
         let submit = SmsSubmit {
@@ -54,7 +54,7 @@ pub(crate) fn parts(text: &str, to: &str, reference: u8, asks: bool) -> Vec<Part
             destination_address: TpAddress::from_number(to).expect("a number"),
             pid: TpPid(0),
             dcs: part.dcs(),
-            vp: TpVp::Absent,
+            vp,
             user_data: part.user_data(),
         };
         let mut tpdu = Vec::new();

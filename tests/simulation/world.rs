@@ -39,6 +39,9 @@ pub(crate) const TWO_NODES: u64 = 4_000_000;
 /// In seeds from here on, clients write to lists of recipients, too; three of four have a database.
 pub(crate) const LISTS: u64 = 5_000_000;
 
+/// In seeds from here on, phones write to phones; three of four have a database.
+pub(crate) const PHONES: u64 = 6_000_000;
+
 /// Seeds of one world.
 const SEEDS: u64 = 1_000_000;
 
@@ -245,7 +248,8 @@ impl World {
         let mut plan = Plan::of(&mut random, messages);
         let mut chance = Random::of(!seed);
         let is_of = |world| seed / SEEDS == world / SEEDS;
-        let has_database = seed >= WITH_DATABASE && !(is_of(LISTS) && chance.per_mille(250));
+        let has_database =
+            seed >= WITH_DATABASE && !((is_of(LISTS) || is_of(PHONES)) && chance.per_mille(250));
         let durable = match has_database {
             true => {
                 plan.get_database(&mut chance);
@@ -257,6 +261,9 @@ impl World {
             }
             false => Durable::default(),
         };
+        if is_of(PHONES) {
+            plan.phones = plan.phones.max(2);
+        }
         let host = Host::new(&plan, seed, 0);
         let elsewhere = (plan.nodes > 1).then(|| Box::new(Elsewhere::new(&plan, seed)));
         let mut world = Self {
@@ -293,20 +300,21 @@ impl World {
             broken: None,
         };
         world.populate();
-        match is_of(LISTS) {
+        if is_of(LISTS) {
             // A list has some four recipients.
-            true => {
-                world.write(messages / 2);
-                world.write_lists(messages.div_ceil(8));
-            }
-            false => world.write(messages),
+            world.write(messages / 2);
+            world.write_lists(messages.div_ceil(8));
+        } else if is_of(PHONES) {
+            world.write_between_phones(messages);
+        } else {
+            world.write(messages);
         }
-        if world.plan.has_database {
+        if world.plan.has_database || is_of(PHONES) {
             world.people_go_away();
         }
         if is_of(DATABASE_AWAY) {
             world.database_goes_away();
-        } else if is_of(FULL_PHONES) {
+        } else if is_of(FULL_PHONES) || is_of(PHONES) {
             world.phones_are_full();
         } else if is_of(TWO_NODES) {
             world.two_nodes();

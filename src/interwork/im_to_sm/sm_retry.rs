@@ -1,6 +1,8 @@
 //! IM -> SM: a message is sent once more if a retry may succeed after this cause (row IM-16).
 
-use crate::exchange::{ImToSm, ImToSmState, ImToSmTexts, Party};
+use crate::exchange::{
+    ImToSm, ImToSmState, ImToSmTexts, Party, Role, StoredContent, StoredMessage,
+};
 use crate::interwork::handle::Turn;
 use crate::wire::{
     Alphabet, EncodedText, RpMessage, SmsDeliver, SmsSubmit, TextCoding, TpDcs, TpVp, Tpdu,
@@ -29,8 +31,7 @@ impl Turn<'_> {
     /// Whether a refused message is sent once more: changed, or a little later.
     pub(crate) fn goes_again(&mut self, mut im: ImToSm, cause: u8, fcs: Option<u8>) -> bool {
         let now_ms = self.now.unix_ms;
-        // A short message from another phone is not changed.
-        let is_fixed = im.is_status_report() || im.short_message().is_some();
+        let is_fixed = im.is_status_report() || self.is_from_phone(&im);
         if im.refused_at > 0 || is_fixed || im.expires_ms < now_ms {
             return false;
         }
@@ -53,6 +54,20 @@ impl Turn<'_> {
             self.view.update(im);
         }
         passes
+    }
+
+    /// Whether it is a short message from another phone, or a part of one. Such a message is not changed (row PTP-1), also when it was
+    /// stored.
+    fn is_from_phone(&self, im: &ImToSm) -> bool {
+        let last = im.last_part().and_then(|last| self.get::<ImToSm>(last));
+        match last.map_or(im.role, |last| last.role) {
+            Role::ShortMessage { .. } => true,
+            Role::Stored { message } => {
+                let stored = self.get::<StoredMessage>(message);
+                stored.is_some_and(|stored| stored.content == StoredContent::Sm)
+            }
+            Role::Message(_) | Role::Part { .. } | Role::StatusReport => false,
+        }
     }
 
     /// Queues the message again with a change that the SMS side may accept, if there is one.

@@ -184,6 +184,22 @@ impl Turn<'_> {
         self.report_at_once(sm, told, self.now_as_scts());
     }
 
+    /// The script refuses a part of a longer message before the last part is here. The part is not kept: nobody would deliver it, if the
+    /// next parts go to a phone.
+    pub(crate) fn part_refused(
+        &mut self,
+        sm: &TranslatedSm,
+        transaction: TransactionId,
+        status: u16,
+    ) {
+        let request = ReplyTo::Transaction(transaction);
+        self.answer(request, 202, false, Verdict::Answered);
+        self.count(Counter::SmFailed);
+        let told = self.gateway.policy.causes.sip_to_rp(status, sm.party);
+        self.charge_refused_sm(sm, Interworking::SmToIm, told);
+        self.report_at_once(sm, told, self.now_as_scts());
+    }
+
     /// Now, as TP-Service-Centre-Time-Stamp.
     pub(crate) fn now_as_scts(&self) -> TpScts {
         TpScts::from_unix(self.now.unix, self.now.zone)

@@ -91,6 +91,11 @@ impl Turn<'_> {
                 WhenWhole::Store => self.store_complete(sm, group, transaction),
             };
         }
+        if let Some(status) = sm.refused
+            && !self.may_store_sm(sm.party, status)
+        {
+            return self.part_refused(sm, transaction, status);
+        }
         let texts = KeptPartTexts {
             identity: sm.identity.as_str(),
             sender: sm.address.as_str(),

@@ -149,8 +149,13 @@ impl Turn<'_> {
     /// for that.
     pub(crate) fn stores_sm(&mut self, sm: SmToIm, status: u16) -> bool {
         let is_open = sm.state.is_undecided() && !matches!(sm.state, SmToImState::Storing { .. });
-        let may = self.gateway.policy.store && sm.sender == Party::Phone;
-        is_open && may && retry::after_sip(status).later && self.store_sm_of(sm, status)
+        is_open && self.may_store_sm(sm.sender, status) && self.store_sm_of(sm, status)
+    }
+
+    /// Whether a short message of this sender is stored behind such an outcome.
+    pub(crate) fn may_store_sm(&self, sender: Party, status: u16) -> bool {
+        let stores = self.gateway.keeps && self.gateway.policy.store && sender == Party::Phone;
+        stores && retry::after_sip(status).later
     }
 
     fn store_sm_of(&mut self, mut sm: SmToIm, status: u16) -> bool {

@@ -1,5 +1,6 @@
 //! What crashes do to the books: some words are owed no more, and others may come twice. What the database has stays owed.
 
+use ipsmgw::exchange::ExchangeKey;
 use ipsmgw::interwork::Ending;
 
 use super::{Book, Books, Subject};
@@ -16,6 +17,7 @@ pub(crate) enum Holder {
 
 /// What a row of the database is about.
 pub(crate) struct Kept {
+    pub(crate) key: ExchangeKey,
     pub(crate) subject: Subject,
     /// Whether it is a stored message.
     pub(crate) is_message: bool,
@@ -110,6 +112,7 @@ impl Books {
             subject,
             is_message,
             at,
+            ..
         } in kept
         {
             if *at == Holder::Elsewhere {
@@ -130,6 +133,7 @@ impl Books {
             let of_number = |kept: &Kept| matches!(kept.subject, Subject::InstantMessage(of, _) if of == number);
             kept.iter().any(of_number)
         };
+        self.legs_crash(|key| kept.iter().any(|kept| kept.key == key));
         let mut lost = 0;
         for (number, book) in self.books.iter_mut().enumerate() {
             match book {

@@ -230,7 +230,7 @@ impl Books {
     }
 
     /// The SIP response to an RP-DATA is at the gateway; or the one of a client of a recipient of a list.
-    pub(crate) fn leg_answered(&mut self, subject: Subject, status: u16, at_ms: u64) {
+    pub(crate) fn part_answered(&mut self, subject: Subject, status: u16, at_ms: u64) {
         if let Subject::InstantMessage(number, part) = subject
             && let Some(im) = self.im_mut(number)
             && (200..300).contains(&status)
@@ -278,7 +278,7 @@ impl Books {
         whole: Option<&str>,
     ) -> Result<(), String> {
         let Some(im) = self.im_mut(number) else {
-            return Err(format!("a phone shows {number}, which is not for phones"));
+            return self.leg_is_shown(device, number, part, whole);
         };
         *im.shown.entry((device, part)).or_default() += 1;
         let shown: u32 = im

@@ -4,6 +4,7 @@
 mod durable;
 mod im;
 mod lists;
+mod phones;
 mod settle;
 mod sm;
 mod told;
@@ -66,6 +67,8 @@ pub(crate) struct Books {
     by_reference: HashMap<(Address, String, u8), Subject>,
     /// From a gateway to each phone: the serial number of the exchange whose RP-DATA went out first the last time.
     pub(crate) order: HashMap<(Address, String), u64>,
+    /// Stored messages from phones to phones.
+    stored: phones::StoredMessages,
     /// How many outcomes the gateway has remembered.
     outcomes: u64,
     counters: BTreeMap<&'static str, u64>,
@@ -188,6 +191,9 @@ impl Books {
             {
                 im.is_confused = true;
             }
+            if is_wrong || other != about {
+                self.leg_is_confused(other);
+            }
         }
     }
 
@@ -209,6 +215,7 @@ impl Books {
         if fits != Subject::Unknown {
             return;
         }
+        self.leg_hears(about, says, at_ms);
         if let Subject::InstantMessage(number, part) = about
             && let Some(im) = self.im_mut(number)
         {

@@ -22,7 +22,11 @@ impl World {
         for number in 0..self.books.count() {
             let broken = match &self.books.books[number] {
                 Book::InstantMessage(im) => im.owes(),
-                Book::ShortMessage(sm) => sm.owes(is_full, drops),
+                Book::ShortMessage(sm) => {
+                    let of_leg = |place| self.books.leg_owes(sm, place, drops);
+                    sm.owes(is_full, drops)
+                        .or_else(|| (0..sm.parts.len()).find_map(of_leg))
+                }
                 Book::List(list) => list.owes(),
             };
             if let Some(broken) = broken {

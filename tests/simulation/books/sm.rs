@@ -1,9 +1,10 @@
-//! The book of a short message: its sender has a phone, its recipient has clients.
+//! The book of a short message: its sender has a phone. Its recipient has clients; or a phone, and then `phones.rs` has that side.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use ipsmgw::exchange::{ExchangeKey, Stored};
 
+use super::phones::Leg;
 use super::{Books, Subject, request_named};
 use crate::texts::{PartToSend, number_in};
 use crate::world::Address;
@@ -51,10 +52,12 @@ pub(crate) struct Sm {
     again: BTreeMap<Address, u32>,
     /// How many outcomes the gateway had remembered with the one of this message.
     pub(super) remembered_at: Option<u64>,
+    /// Where it goes to a phone: its parts on their way there.
+    pub(super) legs: Vec<Leg>,
 }
 
 /// How many outcomes a bucket of the gateway's table remembers.
-const REMEMBERED: u64 = 16;
+pub(super) const REMEMBERED: u64 = 16;
 
 /// A part.
 pub(crate) struct SmPart {
@@ -148,6 +151,7 @@ impl Sm {
             relayed: 0,
             again: BTreeMap::new(),
             remembered_at: None,
+            legs: Vec::new(),
         }
     }
 
@@ -168,6 +172,7 @@ impl Sm {
     pub(super) fn is_news(&mut self) {
         self.confirmed.clear();
         self.remembered_at = None;
+        self.legs.iter_mut().for_each(Leg::is_news);
         let was_asked = self.parts.iter().any(|part| !part.requests.is_empty());
         self.forgotten += usize::from(was_asked);
         for part in &mut self.parts {
@@ -476,6 +481,7 @@ impl Books {
     pub(crate) fn is_remembered(&mut self, subject: Subject) {
         self.outcomes += 1;
         let now = self.outcomes;
+        self.leg_is_remembered(subject);
         if let Subject::ShortMessage(number, _) = subject
             && let Some(sm) = self.sm_mut(number)
         {

@@ -111,7 +111,7 @@ impl World {
         let rp_mr = message.body.get(1).copied().unwrap_or(0);
         self.books
             .rp_data_is_sent(&call_id, &message.identity, rp_mr, subject, self.node);
-        let begins = !matches!(subject, Subject::InstantMessage(_, 1..));
+        let begins = !matches!(subject, Subject::InstantMessage(_, 1..)) && !self.follows(exchange);
         let is_taken_over =
             exchange.node() != self.number() || exchange.serial() < self.host.first_serial;
         if attempt == 1 && begins && !(self.plan.nodes > 1 && is_taken_over) {
@@ -129,7 +129,10 @@ impl World {
         match subject {
             Subject::InstantMessage(number, part) => self.sends_part(number, part),
             Subject::Status => self.sends_status_report(exchange, message),
-            Subject::ShortMessage(..) | Subject::Unknown => {}
+            Subject::ShortMessage(number, part) => {
+                self.sends_leg(exchange, attempt, (number, part), message);
+            }
+            Subject::Unknown => {}
         }
     }
 
@@ -188,6 +191,9 @@ impl World {
         reports.insert(exchange.serial());
         if reports.len() > most {
             return self.break_promise(format!("{number}: two status reports on part {part}"));
+        }
+        if !sm.legs.is_empty() {
+            return self.status_of_leg(number, part, &report);
         }
         match u8::from(report.status) {
             0x00 if !is_shown && !in_pieces => {
@@ -286,6 +292,9 @@ impl World {
         // A report that is repeated was decided before.
         if count > 1 {
             return;
+        }
+        if !sm.legs.is_empty() {
+            return self.reports_on_leg(number, place, matches!(rp, RpMessage::Ack(_)));
         }
         if matches!(rp, RpMessage::Ack(_)) {
             part.is_acked = true;
