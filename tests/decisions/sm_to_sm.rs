@@ -267,7 +267,7 @@ fn a_part_that_the_script_refuses_is_not_kept() {
         .translate_sm(&to_bob(&parts[0]), world.now)
         .ok();
     let mut sm = translated.expect("not refused");
-    sm.refused = Some(480);
+    sm.outcome = Some(480);
     let done = world.submit_prepared(&sm);
     assert_eq!((done.reply(), done.replies[0].1), (202, Verdict::Answered));
     assert_eq!(done.message().body[..4], [0x05, 0x2A, 0x01, 0x80 | 27]);

@@ -321,6 +321,9 @@ impl World {
         if let (Subject::InstantMessage(number, _), true) = (about, part > 0) {
             self.books.is_cut(number, part);
         }
+        if let (Subject::ShortMessage(number, _), 2..) = (about, part) {
+            self.books.goes_again_to_phone(number);
+        }
     }
 
     /// The timer process looks at its next tick behind the first alarm.

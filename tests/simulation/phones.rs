@@ -166,7 +166,7 @@ impl World {
         let request = ReplyTo::Transaction(id_of(server));
         let step = match translated {
             Ok(mut sm) => {
-                sm.refused = Some(status);
+                sm.outcome = Some(status);
                 let input = Input::Submit {
                     sm: &sm,
                     transaction: id_of(server),

@@ -38,8 +38,8 @@ pub struct TranslatedSm {
     pub takes_sessions: bool,
     /// The largest number of octets of its MESSAGE to a client.
     pub pager_limit: usize,
-    /// The status with which the script refuses the message, if it does.
-    pub refused: Option<u16>,
+    /// The outcome that the script has set, if the message is not relayed.
+    pub outcome: Option<u16>,
     /// Changes of the request; for a part of a longer message, without header fields and text.
     pub translation: Translation,
     /// Its place in a concatenated short message, if it is a part of one.

@@ -91,7 +91,7 @@ impl Turn<'_> {
                 WhenWhole::Store => self.store_complete(sm, group, transaction),
             };
         }
-        if let Some(status) = sm.refused
+        if let Some(status @ 300..) = sm.outcome
             && !self.may_store_sm(sm.party, status)
         {
             return self.part_refused(sm, transaction, status);

@@ -320,7 +320,7 @@ impl<'a> Received<'a, '_> {
             tpdu: Octets::new(self.data.user_data).unwrap_or(Octets::EMPTY),
             part,
             takes_sessions: self.message.recipient.msrp,
-            refused: None,
+            outcome: None,
             pager_limit: self.gateway.policy.pager_limit,
             headers,
             translation,

@@ -128,7 +128,7 @@ fn submit(msg: Request<'_>, outcome: Option<u16>) -> Result<Verdict, i32> {
     let prepared = match state.gateway.translate_sm(&message, now) {
         Ok(mut prepared) => {
             prepared.pager_limit = pager_limit(msg.message());
-            prepared.refused = outcome.filter(|status| *status >= 300);
+            prepared.outcome = outcome;
             prepared.takes_sessions &= outcome.is_none() && state.msrp_socket.is_some();
             prepared
         }

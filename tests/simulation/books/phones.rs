@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use ipsmgw::exchange::{
     Exchange, ExchangeKey, ImToSmTexts, Kind, Stored, StoredMessageTexts, StoredPart, Texts,
 };
+use ipsmgw::interwork::Counter;
 use ipsmgw::sip::MessageOut;
 use ipsmgw::wire::{
     Carrier, Direction, RpMessage, SmsDeliver, SmsStatusReport, SmsSubmit, TpSt, Tpdu,
@@ -202,6 +203,15 @@ impl Books {
         Ok(())
     }
 
+    /// A stored message of several parts begins: behind a failure of one part, all of them go again.
+    pub(crate) fn goes_again_to_phone(&mut self, number: usize) {
+        if let Some(sm) = self.sm_mut(number) {
+            for leg in &mut sm.legs {
+                leg.acked_ms = None;
+            }
+        }
+    }
+
     fn is_to_be_stored(&mut self, key: ExchangeKey, texts: &Texts) {
         for part in StoredPart::all(StoredMessageTexts::of(texts).content) {
             let Some(submit) = submit_in(part.tpdu) else {
@@ -375,7 +385,9 @@ impl Books {
         let is_known = sm.parts.iter().any(|part| part.is_refused);
         // Behind a crash the phone may miss the report on another part: then it knows that the message has failed.
         let is_cut = sm.forgotten > 0 && sm.parts.iter().any(|part| part.heard.is_none());
-        if leg.is_kept_part && (drops || is_known || is_cut) {
+        // Others did not come, and the store had no place until its validity was over.
+        let is_incomplete = self.count_of(Counter::SmIncomplete) > 0;
+        if leg.is_kept_part && (drops || is_known || is_cut || is_incomplete) {
             return None;
         }
         (leg.sent == 0).then(|| format!("part {place} was acknowledged and is lost"))
@@ -461,6 +473,8 @@ impl World {
             false => {
                 if let Some(leg) = self.books.leg_mut(subject) {
                     leg.failed_ms = Some(decided_ms);
+                    // The table was full, perhaps: the copy that the gateway has forgotten may be delivered.
+                    leg.has_copies |= is_forgotten;
                 }
                 if is_shown {
                     self.books.explain(
