@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ipsmgw::exchange::{
-    Exchange, ExchangeKey, ImToSmTexts, Kind, Stored, StoredMessageTexts, StoredPart, Texts,
+    Exchange, ExchangeKey, ImToSmTexts, Kind, SmToIm, SmToImState, Stored, StoredMessageTexts,
+    StoredPart, Texts,
 };
 use ipsmgw::interwork::Counter;
 use ipsmgw::sip::MessageOut;
@@ -162,7 +163,11 @@ impl Books {
             return Ok(());
         }
         let digest = match exchange {
-            Exchange::SmToIm(sm) if sm.state.is_undecided() => sm.digest,
+            Exchange::SmToIm(SmToIm {
+                state: SmToImState::Repetition { .. },
+                ..
+            }) => return Ok(()),
+            Exchange::SmToIm(sm) => sm.digest,
             Exchange::KeptPart(part) => part.digest,
             Exchange::StoredMessage(message) => {
                 self.is_to_be_stored(message.header.key, texts);
