@@ -199,6 +199,9 @@ impl World {
         let mut part = 0;
         let mut kept = Ok(());
         for change in &step.changes {
+            if let Change::Ended(key) = change {
+                self.books.stored_leg_leaves(*key);
+            }
             let exchange = match change {
                 // It is taken up.
                 Change::Opened(exchange, _) if self.subjects.contains_key(&exchange.key()) => {
@@ -294,7 +297,6 @@ impl World {
                     continue;
                 }
                 Change::Ended(key) if self.database.has_message(*key) => {
-                    self.books.stored_leg_leaves(*key);
                     let subject = self.subjects.get(key);
                     self.books
                         .stored_has_ended(subject.copied().unwrap_or(Subject::Unknown));

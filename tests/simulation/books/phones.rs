@@ -238,7 +238,8 @@ impl Books {
     /// The database has a row of this exchange.
     pub(crate) fn leg_is_written(&mut self, key: ExchangeKey, kind: Kind, subject: Subject) {
         if let Some(stored) = self.stored.get_mut(&key) {
-            stored.is_written = true;
+            // It may have been refused while the transaction was under way: then its row goes again.
+            stored.is_written |= !stored.has_left;
         }
         if kind == Kind::KeptPart
             && let Some(leg) = self.leg_mut(subject)
@@ -247,7 +248,7 @@ impl Books {
         }
     }
 
-    /// A stored message has its outcome, and its row goes.
+    /// A stored message has its outcome, or was refused, and its row goes.
     pub(crate) fn stored_leg_leaves(&mut self, key: ExchangeKey) {
         if let Some(stored) = self.stored.get_mut(&key) {
             stored.has_left = true;
