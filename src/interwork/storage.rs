@@ -51,7 +51,7 @@ impl Turn<'_> {
             Exchange::KeptPart(part) => self.part_taken_up(part, texts).map(Exchange::from),
             Exchange::StoredMessage(message) => Some(self.message_taken_up(message).into()),
             Exchange::ImToSm(im) => self.im_taken_up(im).map(Exchange::from),
-            Exchange::Submitted(kept) => Some(self.submission_taken_up(kept).into()),
+            Exchange::Submitted(kept) => Some(self.submission_taken_up(kept, texts).into()),
             Exchange::Notification(it) => Some(self.notification_taken_up(it).into()),
             Exchange::SmToIm(sm) => self.sm_taken_up(sm).map(Exchange::from),
             Exchange::ListDelivery(it) => Some(self.list_delivery_taken_up(it).into()),

@@ -234,6 +234,72 @@ fn a_report_that_comes_before_all_parts_are_taken() {
 }
 
 #[test]
+fn a_status_report_before_the_rp_ack_counts_as_the_rp_ack() {
+    for text in ["hello".to_owned(), "x".repeat(200)] {
+        let mut world = world();
+        let mut done = world.deliver(&cpim(&asking(BOTH, &text)));
+        let mut rp_mr = 0;
+        while done.answered.is_empty() {
+            let body = done.message().body.clone();
+            rp_mr = body[1];
+            world.leg(done.sent[0].0.unwrap(), 202);
+            done = reported(&mut world, &from_bob(submit(&body).mr.0, 0x00));
+        }
+        assert_eq!(done.answer(), 202);
+        assert_eq!(delivery(done.message()), DeliveryStatus::Delivered);
+        world.notified();
+        // The RP-ACK is late, and says nothing new.
+        let late = world.report(&from_centre(&[0x03, rp_mr], None));
+        assert_eq!(late.counted, [Counter::ReportUnknown]);
+        assert_eq!(late.reply(), 202);
+    }
+}
+
+#[test]
+fn only_a_status_report_on_the_same_message_counts_as_its_rp_ack() {
+    let mut world = world();
+    let done = world.deliver(&cpim(&asking(BOTH, "hello")));
+    let body = done.message().body.clone();
+    let tp_mr = submit(&body).mr.0;
+    for octets in [
+        from_bob(tp_mr.wrapping_add(1), 0x00),
+        status_report(tp_mr, "+15550003", 0x00),
+    ] {
+        assert_eq!(
+            reported(&mut world, &octets).counted,
+            [Counter::ReportUnknown]
+        );
+    }
+    // Refused in RP: a status report contradicts that.
+    let done = world.report(&from_centre(&[0x05, body[1], 0x01, 0x80 | 38], None));
+    assert_eq!(done.answer(), 500);
+    assert_eq!(
+        reported(&mut world, &from_bob(tp_mr, 0x00)).counted,
+        [Counter::ReportUnknown]
+    );
+}
+
+#[test]
+fn a_crash_among_the_parts_leaves_no_false_delivered() {
+    for (status, told) in [(0x00, None), (0x46, Some(DeliveryStatus::Failed))] {
+        let mut world = World::with_database(&Settings {
+            sc_uri: "sip:192.0.2.9",
+            ..settings()
+        });
+        let first = world.deliver(&cpim(&asking(BOTH, &"x".repeat(200))));
+        let octets = [0x03, first.message().body[1]];
+        world.report(&from_centre(&octets, None));
+        // The other part is in memory alone.
+        world.crash(1_000);
+        assert_eq!(world.store.open(), 1);
+        let tp_mr = submit(&first.message().body).mr.0;
+        let done = reported(&mut world, &from_bob(tp_mr, status));
+        let said = done.sent.first().map(|(_, message)| delivery(message));
+        assert_eq!(said, told);
+    }
+}
+
+#[test]
 fn refused_part_ends_the_wait() {
     let body = asking(BOTH, &"x".repeat(200));
     let mut world = world();

@@ -166,6 +166,27 @@ fn a_service_centre_that_says_nothing_is_asked_once() {
 }
 
 #[test]
+fn a_part_without_an_rp_ack_does_not_hold_up_the_others() {
+    let mut world = world();
+    let text = "x".repeat(400);
+    let done = world.deliver(&instant(BOB, &text));
+    let mut id = done.sent[0].0.unwrap();
+    assert_eq!(world.hold_timeout(done.held[0]).answer(), 202);
+    for sequence in 2..=3 {
+        world.leg(id, 202);
+        let done = world.no_report(id);
+        assert_eq!(done.counted, [Counter::ReportMissing]);
+        let body = done.message().body.clone();
+        let place = submit(&body).user_data.concatenation().unwrap();
+        assert_eq!(place.sequence, sequence);
+        id = done.sent[0].0.unwrap();
+    }
+    world.leg(id, 202);
+    assert!(world.no_report(id).sent.is_empty());
+    assert_eq!(world.store.open(), 0);
+}
+
+#[test]
 fn a_service_centre_that_is_not_there() {
     let mut world = world();
     let (id, _) = sent(&mut world);

@@ -176,7 +176,18 @@ impl Turn<'_> {
             return self.outcome(im, self.gateway.policy.causes.leg_to_sip(408));
         }
         self.count(Counter::ReportMissing);
+        if im.to == Party::ServiceCentre {
+            // It has accepted the message in SIP. Its status report may still come, and it needs the other parts.
+            return self.accepted_by_centre(&im);
+        }
         self.outcome(im, ACCEPTED);
+    }
+
+    /// A service centre has this message, or this part of one.
+    pub(super) fn accepted_by_centre(&mut self, im: &ImToSm) {
+        self.keep_submission(im);
+        self.conclude(im.header.key, ACCEPTED, true);
+        self.start_next(im.header.identity, im.to);
     }
 
     /// The outcome of one short message. After a delivered part, the following parts decide; after a failed part,

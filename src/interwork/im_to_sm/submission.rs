@@ -2,7 +2,7 @@
 
 use crate::exchange::{
     ExchangeKey, Full, Header, IdentityKey, ImToSm, ImToSmState, ImToSmTexts, Kind, Party, Store,
-    Stored, Submitted, SubmittedTexts, View, Wants,
+    Stored, Submitted, SubmittedTexts, Texts, View, Wants,
 };
 use crate::interwork::counter::Counter;
 use crate::interwork::handle::Turn;
@@ -86,15 +86,23 @@ impl Turn<'_> {
         self.cannot_be_proven(kept.message);
     }
 
-    /// The messages of an earlier start that a service centre accepted.
-    pub(crate) fn submission_taken_up(&self, mut kept: Submitted) -> Submitted {
+    /// The messages of an earlier start that a service centre accepted. Of a message in parts, other parts may be lost with that start:
+    /// nobody can prove any more that all of it is delivered.
+    pub(crate) fn submission_taken_up(&self, mut kept: Submitted, texts: &Texts) -> Submitted {
         kept.header.due_ms = kept.header.due_ms.max(self.now.unix_ms);
+        let submit = submit(SubmittedTexts::of(texts).rp_data);
+        let is_part = submit.is_none_or(|submit| submit.user_data.concatenation().is_some());
+        kept.wants.positive_delivery &= !is_part;
         kept
     }
 
     /// SMS-STATUS-REPORT: its RP-ACK is on its way.
     pub(crate) fn status_reported(&mut self, report: &StatusReportIn) {
-        let Some((kept, recipient)) = reported_submission(&self.view, report) else {
+        let known = reported_submission(&self.view, report).or_else(|| {
+            self.accepted_before_ack(report);
+            reported_submission(&self.view, report)
+        });
+        let Some((kept, recipient)) = known else {
             return self.count(Counter::ReportUnknown);
         };
         let key = kept.header.key;
@@ -140,6 +148,13 @@ impl Turn<'_> {
                 },
                 disposition,
             );
+        }
+    }
+
+    /// A status report that comes before the RP-ACK shows that the service centre has the message: it counts as the RP-ACK.
+    fn accepted_before_ack(&mut self, report: &StatusReportIn) {
+        if let Some(im) = reported_before_ack(&self.view, report) {
+            self.accepted_by_centre(&im);
         }
     }
 
@@ -190,7 +205,27 @@ impl Turn<'_> {
 
 /// Whether a status report of a service centre is about a message of these exchanges. Nothing is changed.
 pub fn is_reported(report: &StatusReportIn, exchanges: &mut dyn Store) -> bool {
-    reported_submission(&View::of(exchanges), report).is_some()
+    let view = View::of(exchanges);
+    reported_submission(&view, report).is_some() || reported_before_ack(&view, report).is_some()
+}
+
+/// The reported message whose RP-ACK has not come yet. The sender of a failed one knows the failure.
+fn reported_before_ack(view: &View<'_>, report: &StatusReportIn) -> Option<ImToSm> {
+    let identity = IdentityKey::of(&report.identity);
+    let mut theirs = view.queue_of(identity, Party::ServiceCentre);
+    theirs.find(|im| {
+        let may_be = im.tp_mr == report.tp_mr
+            && im.awaits_report()
+            && !matches!(im.state, ImToSmState::Failed { .. });
+        may_be
+            && view.texts(im.header.key).is_some_and(|texts| {
+                let submit = submit(ImToSmTexts::of(&texts).rp_data);
+                submit.is_some_and(|submit| {
+                    submit.status_report_request
+                        && submit.destination_address.value() == report.recipient.value()
+                })
+            })
+    })
 }
 
 /// The reported message and its recipient. If TP-Recipient-Address differs from our TP-DA (a national number, or
