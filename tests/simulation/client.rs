@@ -144,15 +144,18 @@ impl World {
     }
 
     pub(crate) fn writes(&mut self, number: usize) {
-        let Some(im) = self.books.im(number) else {
+        let (device, recipient, expires, wanted, text) = if let Some(im) = self.books.im(number) {
+            let recipient = self.people[im.recipient].uri.clone();
+            (im.device, recipient, im.expires, im.wanted(), &im.text)
+        } else if let Some(im) = self.books.to_centre(number) {
+            let recipient = format!("sip:{}@ims.example", im.to);
+            (im.device, recipient, im.expires, im.wanted(), &im.text)
+        } else {
             return;
         };
-        let (device, recipient, expires) = (im.device, im.recipient, im.expires);
         let sender = &self.people[self.devices[device].person].uri;
-        let recipient = &self.people[recipient].uri;
-        let wanted = im.wanted();
         let (content_type, body) = match wanted.is_empty() {
-            true => ("text/plain", im.text.clone()),
+            true => ("text/plain", text.clone()),
             false => (
                 "message/cpim",
                 format!(
@@ -160,13 +163,12 @@ impl World {
                      NS: imdn <urn:ietf:params:imdn>\r\n\
                      imdn.Message-ID: im{number}\r\n\
                      imdn.Disposition-Notification: {wanted}\r\n\
-                     \r\nContent-Type: text/plain;charset=utf-8\r\n\r\n{}",
-                    im.text
+                     \r\nContent-Type: text/plain;charset=utf-8\r\n\r\n{text}"
                 ),
             ),
         };
         let message = Rc::new(Message {
-            request_uri: recipient.clone(),
+            request_uri: recipient,
             identity: sender.clone(),
             call_id: format!("i{number}@client"),
             in_reply_to: None,

@@ -9,6 +9,7 @@ use ipsmgw::interwork::{Effect, Input, Step, ToContact};
 use ipsmgw::sip::{MessageOut, Service, Translation};
 
 use crate::books::Subject;
+use crate::centre::CENTRE;
 use crate::faults::Fault;
 use crate::host::{Tie, header, server_of};
 use crate::kamailio::{At, Behind};
@@ -178,6 +179,18 @@ impl World {
                 self.note(|| format!("refused: {status} {reason}"))
             }
             Effect::StatusReport(report) => {
+                if let Context::Request {
+                    server: Some(server),
+                    ..
+                } = &job.context
+                    && let Some(transaction) = self.host.servers.get(server)
+                {
+                    let call_id = &transaction.message.call_id;
+                    self.books.status_is_taken(call_id, self.now_ms);
+                }
+                if self.fault == Some(Fault::LoseStatusReport) && self.random.per_mille(20) {
+                    return;
+                }
                 let at = At::Identity(report.identity.as_str());
                 let step = self.decide(at, Input::StatusReport(&report), Subject::Unknown);
                 self.goes_behind(step, job);
@@ -530,9 +543,12 @@ impl World {
         }
         let call_id = message.call_id.clone();
         let number = self.transactions.next_number();
+        let asserted = header(&message.headers, "P-Asserted-Identity")
+            .map(|asserted| asserted.trim_matches(['<', '>']))
+            .filter(|_| message.identity == CENTRE);
         let sent = Rc::new(Message {
             request_uri: message.identity.clone(),
-            identity: "sip:+15559999@ims.example".to_owned(),
+            identity: asserted.unwrap_or(CENTRE).to_owned(),
             call_id: call_id.unwrap_or_else(|| format!("{number}@gateway")),
             in_reply_to: header(&message.headers, "In-Reply-To").map(str::to_owned),
             content_type: header(&message.headers, "Content-Type")

@@ -1,12 +1,12 @@
 //! Faults that are put into the gateway on purpose. The simulation has to find each of them.
 
-use ipsmgw::exchange::{Change, Exchange, NEVER};
+use ipsmgw::exchange::{Change, Exchange, NEVER, Party};
 use ipsmgw::interwork::{Effect, Named, ReportIn, RpReport, Step, TranslatedIm, TranslatedSm};
 use ipsmgw::sip::MessageOut;
 use ipsmgw::wire::RpMessage;
 
 use crate::random::Random;
-use crate::world::{LISTS, PHONES, TWO_NODES, WITH_DATABASE};
+use crate::world::{CENTRES, LISTS, PHONES, TWO_NODES, WITH_DATABASE};
 
 /// A fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,10 +77,16 @@ pub(crate) enum Fault {
     AckEarly,
     /// The sender of a short message that a phone has refused gets RP-ACK.
     FalseOutcome,
+    /// A status report of the service centre is acknowledged and forgotten.
+    LoseStatusReport,
+    /// The status report on a message is not awaited.
+    ForgetSubmission,
+    /// RP-ERROR of the service centre counts as RP-ACK.
+    TakeRefusal,
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 33] = [
+    pub(crate) const ALL: [Self; 36] = [
         Self::AnswerTwice,
         Self::ForgetTimer,
         Self::DropReport,
@@ -114,6 +120,9 @@ impl Fault {
         Self::DropStatusReport,
         Self::AckEarly,
         Self::FalseOutcome,
+        Self::LoseStatusReport,
+        Self::ForgetSubmission,
+        Self::TakeRefusal,
     ];
 
     /// The first seed of the world in which it shows.
@@ -123,6 +132,7 @@ impl Fault {
             Self::GoPastStored | Self::DropStatusReport | Self::AckEarly | Self::FalseOutcome => {
                 PHONES
             }
+            Self::LoseStatusReport | Self::ForgetSubmission | Self::TakeRefusal => CENTRES,
             _ if self.with_two_nodes().is_some() => TWO_NODES,
             _ if self.needs_database() => WITH_DATABASE,
             _ => 1,
@@ -198,6 +208,9 @@ pub(crate) fn meddle(fault: Option<Fault>, random: &mut Random, step: &mut Step)
         Fault::LosePart => step.changes.retain(|change| {
             !matches!(change, Change::Opened(Exchange::KeptPart(_), _)) || !random.per_mille(OFTEN)
         }),
+        Fault::ForgetSubmission => step.changes.retain(|change| {
+            !matches!(change, Change::Opened(Exchange::Submitted(_), _)) || !random.per_mille(OFTEN)
+        }),
         Fault::DropStored => {
             for change in &mut step.changes {
                 if let Change::Parked(key) = change
@@ -255,6 +268,14 @@ pub(crate) fn meddle_with_report(
     report: &mut ReportIn<'_>,
 ) {
     let is_plain = matches!(report.report, RpReport::Ack | RpReport::Error { .. });
+    let is_refusal = matches!(report.report, RpReport::Error { .. });
+    if fault == Some(Fault::TakeRefusal)
+        && is_refusal
+        && report.party == Party::ServiceCentre
+        && random.per_mille(OFTEN)
+    {
+        report.report = RpReport::Ack;
+    }
     if fault == Some(Fault::WrongRpMr) && is_plain && report.named == Named::Nothing {
         report.rp_mr = report
             .rp_mr

@@ -9,7 +9,7 @@ use ipsmgw::exchange::{
     Change, Exchange, ExchangeKey, ImToSmState, KeptPartState, NEVER, SmToIm, SmToImState,
     TransactionId,
 };
-use ipsmgw::interwork::{Gateway, Input, Policy, Step};
+use ipsmgw::interwork::{Counter, Effect, Gateway, Input, Policy, Step};
 
 use crate::books::Subject;
 use crate::effects::{Context, Job};
@@ -221,6 +221,11 @@ impl World {
                             }
                             self.books.carried(about, texts)
                         }
+                        (Exchange::ImToSm(_), Subject::ToCentre(number, _)) => {
+                            part += 1;
+                            Subject::ToCentre(number, part - 1)
+                        }
+                        (Exchange::Submitted(kept), _) => self.subject(kept.message),
                         (Exchange::StoredMessage(_), _) => {
                             self.books.is_being_stored(about, exchange.key());
                             about
@@ -325,6 +330,21 @@ impl World {
         }
         if let (Subject::ShortMessage(number, _), 2..) = (about, part) {
             self.books.goes_again_to_phone(number);
+        }
+        if let (Subject::ToCentre(number, _), true) = (about, part > 0) {
+            self.books.is_cut_for_centre(number, part);
+        }
+        let is_full =
+            |effect: &Effect| matches!(effect, Effect::Count(Counter::Full | Counter::SenderFull));
+        if self.centre.is_some() && step.effects.iter().any(is_full) {
+            for change in &step.changes {
+                let key = match change {
+                    Change::Ended(key) => *key,
+                    Change::Updated(exchange) => exchange.key(),
+                    _ => continue,
+                };
+                self.books.has_no_place(self.subject(key));
+            }
         }
     }
 

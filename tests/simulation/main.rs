@@ -1,6 +1,7 @@
 //! The core and the real table of open exchanges in a simulated world, where a seed decides everything: README.md.
 
 mod books;
+mod centre;
 #[path = "../decisions/books.rs"]
 mod charging;
 mod claims;
@@ -21,6 +22,7 @@ mod phones;
 mod plan;
 mod random;
 mod requests;
+mod scscf;
 mod servers;
 mod texts;
 mod transactions;
@@ -34,7 +36,7 @@ use std::time::Instant;
 use ipsmgw::{base, exchange, interwork};
 
 use faults::Fault;
-use world::{DATABASE_AWAY, FULL_PHONES, LISTS, PHONES, TWO_NODES, WITH_DATABASE, World};
+use world::{CENTRES, DATABASE_AWAY, FULL_PHONES, LISTS, PHONES, TWO_NODES, WITH_DATABASE, World};
 
 /// Messages of one seed.
 const PER_SEED: usize = 200;
@@ -266,6 +268,14 @@ const FOUND: &[(u64, &str)] = &[
         6_000_023,
         "a stored short message of a phone went in another alphabet",
     ),
+    (
+        7_000_007,
+        "a status report before the RP-ACK on its message was forgotten",
+    ),
+    (
+        7_000_144,
+        "a crash among the parts of a message for the service centre led to a false delivered",
+    ),
 ];
 
 /// Messages of the normal run without a database, in which each fault has to show, too.
@@ -275,13 +285,14 @@ const NORMAL: usize = 100_000;
 const NORMAL_WITH_DATABASE: usize = 800;
 
 /// Worlds with a database: the first seed of each one.
-const DATABASE_WORLDS: [u64; 6] = [
+const DATABASE_WORLDS: [u64; 7] = [
     WITH_DATABASE,
     DATABASE_AWAY,
     FULL_PHONES,
     TWO_NODES,
     LISTS,
     PHONES,
+    CENTRES,
 ];
 
 /// A long run tells how far it is behind so many seeds.

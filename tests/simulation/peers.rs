@@ -6,6 +6,7 @@ use std::rc::Rc;
 use ipsmgw::sip::Capabilities;
 use ipsmgw::wire::TpVp;
 
+use crate::centre::CENTRE;
 use crate::transactions::{Owner, TIMER_F_MS};
 use crate::world::{Address, Event, GATEWAY, Message, World};
 
@@ -52,6 +53,8 @@ pub(crate) enum Deed {
     Write(usize),
     /// Sends a message to a list.
     WriteToList(usize),
+    /// The service centre sends a status report, for the first time or once more.
+    ReportStatus(usize),
     /// All devices of a person go, and register again.
     Leave(usize),
     Come(usize),
@@ -109,6 +112,9 @@ impl World {
 
     /// The registered devices of a person, the newest first.
     pub(crate) fn devices_of(&self, uri: &str) -> Vec<Address> {
+        if let Some(centre) = self.centre.as_ref().filter(|_| uri == CENTRE) {
+            return vec![centre.next_hop()];
+        }
         let person = self.person(uri).map(|place| &self.people[place]);
         let here = person.filter(|person| person.is_here);
         here.map_or_else(Vec::new, |person| person.devices.clone())
@@ -203,6 +209,7 @@ impl World {
             Deed::Impatient(number, part, request) => self.is_impatient(number, part, request),
             Deed::Write(number) => self.writes(number),
             Deed::WriteToList(number) => self.writes_to_list(number),
+            Deed::ReportStatus(number) => self.sends_status_report_out(number),
             Deed::Leave(person) => {
                 self.note(|| format!("person {person} is away"));
                 self.people[person].is_here = false;
@@ -225,6 +232,12 @@ impl World {
             return;
         }
         self.devices[device].known.insert(transaction, None);
+        if self.is_scscf(device) {
+            return self.scscf_gets(device, transaction, message);
+        }
+        if self.is_centre(device) {
+            return self.centre_gets(device, transaction, message);
+        }
         match self.people[self.devices[device].person].is_phone {
             true => self.phone_gets(device, transaction, message),
             false => self.client_gets(device, transaction, message),
@@ -238,7 +251,7 @@ impl World {
 }
 
 impl Device {
-    fn of(person: usize) -> Self {
+    pub(crate) fn of(person: usize) -> Self {
         Self {
             person,
             known: HashMap::new(),

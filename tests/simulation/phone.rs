@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use ipsmgw::wire::{ConcatenationReference, RpMessage, TpVp, Tpdu};
+use ipsmgw::wire::{ConcatenationReference, Direction, RpMessage, TpVp, Tpdu};
 
 use crate::books::{Says, Sm, SmPart, Subject};
 use crate::peers::Deed;
@@ -16,10 +16,10 @@ pub(crate) const SMS: &str = "application/vnd.3gpp.sms";
 const TR1M_MS: u64 = 40_000;
 
 /// How often a phone sends a part at most.
-const MOST_REQUESTS: usize = 3;
+pub(crate) const MOST_REQUESTS: usize = 3;
 
 /// Status codes of a phone that refuses in SIP.
-const REFUSALS: [u16; 8] = [480, 486, 404, 408, 500, 503, 603, 415];
+pub(crate) const REFUSALS: [u16; 8] = [480, 486, 404, 408, 500, 503, 603, 415];
 
 /// RP-Cause: the memory of the phone is full (TS 24.011 §8.2.5.4).
 const MEMORY_FULL: u8 = 22;
@@ -288,22 +288,15 @@ impl World {
     ) -> usize {
         let number = self.books.next_number();
         let length = usize::try_from(length).unwrap_or(1);
-        let text = texts::text(number, length, cyrillic);
         let asks = self.random.per_mille(300);
         let device = self.people[phone].devices[0];
         let to = self.people[client].number.clone();
         let sender = &mut self.people[phone];
         sender.reference = sender.reference.wrapping_add(1);
         let reference = sender.reference;
-        let mut longer = text;
-        let mut to_send = parts(&longer, &to, reference, asks, vp);
-        // Each part says which message it belongs to.
-        while to_send.iter().any(|part| number_in(&part.text).is_none()) {
-            let length = longer.chars().count() + 5;
-            longer = texts::text(number, length, cyrillic);
-            to_send = parts(&longer, &to, reference, asks, vp);
-        }
-        let text = longer;
+        let (text, to_send) = texts::message(number, length, cyrillic, |text| {
+            parts(text, &to, reference, asks, vp)
+        });
         let parts: Vec<SmPart> = to_send.into_iter().map(SmPart::of).collect();
         let in_any_order = parts.len() > 1 && self.random.per_mille(200);
         self.books.short_message_is_planned(Sm::new(
@@ -318,6 +311,12 @@ impl World {
     }
 
     pub(crate) fn submits(&mut self, number: usize, part: usize) {
+        let Some(sm) = self.books.sm(number) else {
+            return;
+        };
+        if self.is_centre(sm.device) {
+            return self.centre_submits(number, part);
+        }
         let Some(sm) = self.books.sm_mut(number) else {
             return;
         };
@@ -338,7 +337,7 @@ impl World {
             used.push((number, part));
         }
         let rp_mr = *sm.parts[part].rp_mr.get_or_insert(person.rp_mr);
-        let body = rp_data(rp_mr, &sm.parts[part].tpdu);
+        let body = rp_data(Direction::MsToNetwork, rp_mr, &sm.parts[part].tpdu);
         let request = sm.parts[part].ask(rp_mr);
         let message = Message {
             request_uri: self.people[client].uri.clone(),
@@ -392,7 +391,7 @@ impl World {
     }
 
     /// RP-ACK or RP-ERROR on a short message of this phone.
-    fn phone_is_told(
+    pub(crate) fn phone_is_told(
         &mut self,
         device: Address,
         transaction: u64,

@@ -104,6 +104,12 @@ impl Plan {
         }
     }
 
+    /// A service centre outside. Phones send nothing: their short messages would go to the service centre unchanged.
+    pub(crate) const fn get_centre(&mut self) {
+        self.settings.sc_uri = "sip:192.0.2.9:5070";
+        self.to_phones = 1000;
+    }
+
     /// Two gateways with one database.
     pub(crate) fn get_two_nodes(&mut self, chance: &mut Random) {
         self.nodes = 2;

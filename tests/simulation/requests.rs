@@ -7,6 +7,7 @@ use ipsmgw::interwork::{Class, Effect, Input, Named, RpReport, Verdict};
 use ipsmgw::sip::{Capabilities, MessageIn, Translation};
 
 use crate::books::Subject;
+use crate::centre::CENTRE;
 use crate::effects::Context;
 use crate::host::{Branch, Server, Tie, header, id_of};
 use crate::kamailio::At;
@@ -44,14 +45,24 @@ impl World {
             return self.im_to_list(from, client, message);
         }
         let class = self.host.gateway.classify(&self.as_read(message));
-        let is_stored = self.is_to_be_stored(&message.request_uri);
+        let is_away = self.is_away(&message.request_uri);
+        let is_from_centre = message.identity == CENTRE;
+        let is_known = self.person(&message.request_uri).is_some();
+        let is_stored = self.plan.has_database
+            && is_away
+            && !is_from_centre
+            && (is_known || self.centre.is_none());
         match class {
+            // A service centre stores its messages itself.
+            Ok(Class::RpData) if is_from_centre => {
+                self.sm_to_im(from, client, message, is_away.then_some(480));
+            }
             Ok(Class::RpData) if self.is_for_phone(&message.request_uri) => {
                 self.sm_for_phone(from, client, message);
             }
             Ok(Class::RpData) if is_stored => self.stores_sm(from, client, message),
             Ok(Class::InstantMessage) if is_stored => self.stores_im(from, client, message),
-            Ok(Class::RpData) => self.sm_to_im(from, client, message),
+            Ok(Class::RpData) => self.sm_to_im(from, client, message, None),
             Ok(Class::RpReport | Class::RpSmma | Class::Imdn) => self.report(from, client, message),
             Ok(Class::InstantMessage) => self.im_to_sm(from, client, message),
             _ => self.break_promise("a peer of the simulation sends what it must not"),
@@ -107,10 +118,10 @@ impl World {
     }
 
     /// The script: whoever has no contact gets messages later.
-    fn is_to_be_stored(&self, uri: &str) -> bool {
+    fn is_away(&self, uri: &str) -> bool {
         let person = self.person(uri).map(|place| &self.people[place]);
         let has_contact = |person: &Person| person.is_here && !person.devices.is_empty();
-        self.plan.has_database && !person.is_some_and(has_contact)
+        !person.is_some_and(has_contact)
     }
 
     /// `ipsmgw_store()` for a short message.
@@ -163,7 +174,14 @@ impl World {
         self.execute(step, Context::of_request(server, from, client));
     }
 
-    fn sm_to_im(&mut self, from: Address, client: u64, message: &Rc<Message>) {
+    /// `outcome`: the status that the script has set instead of a relay (`ipsmgw_reply()`).
+    fn sm_to_im(
+        &mut self,
+        from: Address,
+        client: u64,
+        message: &Rc<Message>,
+        outcome: Option<u16>,
+    ) {
         let server = self.begin(from, client, message);
         let about = self.books.submission_arrives(&message.call_id, self.node);
         let translated = {
@@ -193,7 +211,11 @@ impl World {
                         "a short message is relayed whose outcome the gateway knows",
                     );
                 }
-                self.execute(step, request(Some(Rc::new(sm.translation))));
+                let Some(status) = outcome.filter(|_| step.verdict == Verdict::Relay) else {
+                    return self.execute(step, request(Some(Rc::new(sm.translation))));
+                };
+                self.execute_under_lock(step, request(None));
+                self.script_answers(server, status, request(None));
             }
             Err(refusal) => {
                 let to = ReplyTo::Transaction(id_of(server));
@@ -201,6 +223,20 @@ impl World {
                 self.execute(step, request(None));
             }
         }
+    }
+
+    /// The script decides the outcome of a short message.
+    fn script_answers(&mut self, server: u64, status: u16, context: Context) {
+        let Some(Tie::Relayed(exchange)) = self.host.servers.get(&server).map(|server| server.tie)
+        else {
+            return;
+        };
+        let input = Input::ScriptAnswered {
+            exchange,
+            request: ReplyTo::Transaction(id_of(server)),
+            status,
+        };
+        self.handle(exchange, input, context);
     }
 
     fn im_to_sm(&mut self, from: Address, client: u64, message: &Rc<Message>) {
@@ -286,6 +322,7 @@ impl World {
                         let at_ms = self.now_ms;
                         let node = (self.plan.nodes > 1).then_some(self.node);
                         self.books.report_taken(&message.call_id, node, at_ms);
+                        self.books.centre_report_taken(&message.call_id, at_ms);
                     }
                     step
                 }

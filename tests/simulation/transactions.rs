@@ -15,6 +15,9 @@ pub(crate) const TIMER_F_MS: u64 = 32_000;
 /// RP-MTI of RP-DATA to a phone (TS 24.011 §8.2.2).
 const RP_DATA: u8 = 0x01;
 
+/// The same of RP-DATA to a service centre.
+const RP_DATA_TO_CENTRE: u8 = 0x00;
+
 /// Whose request it is.
 #[derive(Clone, Copy)]
 pub(crate) enum Owner {
@@ -26,6 +29,10 @@ pub(crate) enum Owner {
     Submission(usize, usize),
     /// An instant message.
     InstantMessage(usize),
+    /// A request that the S-CSCF passes on: its transaction there.
+    Forwarded(u64),
+    /// A status report of the service centre.
+    StatusReport(usize),
     /// A report or a notification of a peer.
     Report,
 }
@@ -61,6 +68,17 @@ impl Transactions {
                 && client.from == node
                 && client.message.request_uri == identity
                 && client.message.body.first() == Some(&RP_DATA)
+        };
+        self.clients.values().filter(own).count()
+    }
+
+    /// How many RP-DATA for this sender to the service centre wait for their final response.
+    pub(crate) fn own_for(&self, node: Address, sender: &str) -> usize {
+        let own = |client: &&Client| {
+            matches!(client.owner, Owner::Own(Some(_), _))
+                && client.from == node
+                && client.message.identity == sender
+                && client.message.body.first() == Some(&RP_DATA_TO_CENTRE)
         };
         self.clients.values().filter(own).count()
     }
@@ -105,6 +123,7 @@ impl World {
         let transaction = self.transactions.next_number();
         let (from, to) = match from {
             GATEWAY => (self.node, to),
+            _ if to != GATEWAY => (from, to),
             _ => (from, self.balanced(from)),
         };
         let client = Client {
@@ -196,8 +215,9 @@ impl World {
     fn completed(&mut self, owner: Owner, to: Address, status: u16) {
         match owner {
             Owner::Own(Some(exchange), attempt) => {
-                let is_phone = self.people[self.devices[to].person].is_phone;
-                if !is_phone && !self.is_elsewhere(exchange) {
+                let person = self.people.get(self.devices[to].person);
+                let is_client = person.is_some_and(|person| !person.is_phone);
+                if is_client && !self.is_elsewhere(exchange) {
                     let subject = self.subject(exchange);
                     self.books.retry_answered(subject, to, status, self.now_ms);
                 }
@@ -210,6 +230,8 @@ impl World {
             }
             Owner::Submission(number, part) => self.submission_answered(number, part, status),
             Owner::InstantMessage(number) => self.sender_hears(number, status),
+            Owner::Forwarded(transaction) => self.scscf_is_answered(transaction, status),
+            Owner::StatusReport(number) => self.status_report_answered(number, status),
             Owner::Own(None, _) | Owner::Branch(..) | Owner::Report => {}
         }
     }

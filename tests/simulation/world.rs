@@ -7,6 +7,7 @@ use std::rc::Rc;
 use ipsmgw::exchange::{ExchangeKey, Now};
 
 use crate::books::{Books, Subject};
+use crate::centre::Centre;
 use crate::crash::Durable;
 use crate::database::Database;
 use crate::faults::Fault;
@@ -41,6 +42,9 @@ pub(crate) const LISTS: u64 = 5_000_000;
 
 /// In seeds from here on, phones write to phones; three of four have a database.
 pub(crate) const PHONES: u64 = 6_000_000;
+
+/// In seeds from here on, there is a service centre outside; three of four have a database.
+pub(crate) const CENTRES: u64 = 7_000_000;
 
 /// Seeds of one world.
 const SEEDS: u64 = 1_000_000;
@@ -230,6 +234,8 @@ pub(crate) struct World {
     pub(crate) elsewhere: Option<Box<Elsewhere>>,
     /// The gateways do not reach each other before this time.
     pub(crate) parted_until_ms: u64,
+    /// The service centre outside, where there is one.
+    pub(crate) centre: Option<Centre>,
     /// What each open exchange is about.
     pub(crate) subjects: HashMap<ExchangeKey, Subject>,
     /// Events that are no signs of life.
@@ -248,8 +254,11 @@ impl World {
         let mut plan = Plan::of(&mut random, messages);
         let mut chance = Random::of(!seed);
         let is_of = |world| seed / SEEDS == world / SEEDS;
-        let has_database =
-            seed >= WITH_DATABASE && !((is_of(LISTS) || is_of(PHONES)) && chance.per_mille(250));
+        let may_have_none = is_of(LISTS) || is_of(PHONES) || is_of(CENTRES);
+        let has_database = seed >= WITH_DATABASE && !(may_have_none && chance.per_mille(250));
+        if is_of(CENTRES) {
+            plan.get_centre();
+        }
         let durable = match has_database {
             true => {
                 plan.get_database(&mut chance);
@@ -291,6 +300,7 @@ impl World {
             life: Life::default(),
             elsewhere,
             parted_until_ms: 0,
+            centre: None,
             subjects: HashMap::new(),
             events: 0,
             decided_ms: START_MS,
@@ -306,6 +316,10 @@ impl World {
             world.write_lists(messages.div_ceil(8));
         } else if is_of(PHONES) {
             world.write_between_phones(messages);
+        } else if is_of(CENTRES) {
+            world.centre_is_there();
+            world.write(messages / 4);
+            world.write_with_centre(messages.div_ceil(4) * 3);
         } else {
             world.write(messages);
         }

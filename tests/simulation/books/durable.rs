@@ -52,6 +52,7 @@ impl Books {
                     sm.parts[part].is_durable = true;
                 }
             }
+            Subject::ToCentre(number, _) => self.centre_message_is_durable(number),
             Subject::Status | Subject::Unknown => {}
         }
     }
@@ -102,7 +103,8 @@ impl Books {
             Subject::ShortMessage(number, _) => {
                 self.sm(number).is_some_and(|sm| sm.nodes.contains(&node))
             }
-            Subject::Status | Subject::Unknown => false,
+            // There is one gateway.
+            Subject::ToCentre(..) | Subject::Status | Subject::Unknown => false,
         }
     }
 
@@ -166,8 +168,10 @@ impl Books {
                 }
                 Book::ShortMessage(sm) => sm.is_news(),
                 Book::List(list) => list.is_news(),
+                Book::ToCentre(im) => lost += usize::from(im.is_news(at_ms)),
             }
         }
+        self.centre_is_owed_no_more();
         for _ in 0..lost {
             self.explain("a notification that was owed in memory alone is lost with a crash");
         }

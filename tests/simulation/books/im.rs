@@ -201,6 +201,12 @@ impl Books {
         at_ms: u64,
     ) -> Subject {
         let number = super::instant_message_named(call_id);
+        if let Some(number) = number
+            && let Some(im) = self.to_centre_mut(number)
+        {
+            im.arrives(at_ms);
+            return Subject::ToCentre(number, 0);
+        }
         let Some(im) = number.and_then(|number| self.im_mut(number)) else {
             return Subject::Unknown;
         };
@@ -226,6 +232,9 @@ impl Books {
             && let Some(im) = self.im_mut(number)
         {
             im.is_settled = true;
+        }
+        if let Subject::ToCentre(number, _) = subject {
+            self.centre_message_is_settled(number);
         }
     }
 
@@ -255,6 +264,9 @@ impl Books {
             && let Some(im) = self.im_mut(number)
         {
             im.endings.push((ending, at_ms));
+        }
+        if let Subject::ToCentre(number, _) = subject {
+            self.centre_message_has_ended(number, ending);
         }
         if let Subject::ShortMessage(number, part) = subject
             && let Some(sm) = self.sm_mut(number)

@@ -1,6 +1,7 @@
 //! The books that the peers keep: what each sender was told, what each recipient has, and which words the gateway has heard.
 //! Every promise of the gateway is checked against them, not against its own counters.
 
+mod centre;
 mod durable;
 mod im;
 mod lists;
@@ -16,6 +17,7 @@ use ipsmgw::interwork::Counter;
 use crate::random::Random;
 use crate::world::Address;
 
+pub(crate) use centre::{ToCentre, status_named};
 pub(crate) use durable::{Holder, Kept};
 pub(crate) use im::Im;
 pub(crate) use lists::{Copy, List};
@@ -26,6 +28,8 @@ pub(crate) use sm::{Sm, SmPart};
 pub(crate) enum Subject {
     InstantMessage(usize, usize),
     ShortMessage(usize, usize),
+    /// An instant message for the service centre.
+    ToCentre(usize, usize),
     /// A status report to a phone.
     Status,
     Unknown,
@@ -54,6 +58,7 @@ enum Book {
     InstantMessage(Im),
     ShortMessage(Sm),
     List(List),
+    ToCentre(ToCentre),
 }
 
 /// All books.
@@ -61,6 +66,8 @@ enum Book {
 pub(crate) struct Books {
     books: Vec<Book>,
     reports: Vec<Report>,
+    /// What the service centre has written.
+    of_centre: centre::OfCentre,
     /// The Call-IDs of RP-DATA that went out, for phones that mix them up.
     rp_data: Vec<String>,
     /// The message that a gateway has used an RP-Message Reference to a phone for last.

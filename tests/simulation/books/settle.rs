@@ -28,10 +28,14 @@ impl World {
                         .or_else(|| (0..sm.parts.len()).find_map(of_leg))
                 }
                 Book::List(list) => list.owes(),
+                Book::ToCentre(im) => im.owes(),
             };
             if let Some(broken) = broken {
                 self.break_promise(format!("{number}: {broken}"));
             }
+        }
+        if let Some(broken) = self.books.centre_is_owed() {
+            self.break_promise(broken);
         }
     }
 }
@@ -109,8 +113,8 @@ impl Sm {
             for request in &part.requests {
                 let is_taken = request.told.is_some_and(|status| status < 300);
                 // Without a place for a repetition, the report names the last request.
-                let names_another =
-                    is_full && part.requests.iter().any(|other| !other.reports.is_empty());
+                let names_another = (is_full || self.is_of_centre)
+                    && part.requests.iter().any(|other| !other.reports.is_empty());
                 if is_taken && request.reports.is_empty() && !names_another {
                     return Some(format!("202 for part {place}, and no report"));
                 }

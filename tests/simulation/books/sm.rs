@@ -50,6 +50,8 @@ pub(crate) struct Sm {
     /// How often the message was relayed, and sent once more to one client.
     relayed: u32,
     again: BTreeMap<Address, u32>,
+    /// The service centre sends it, and asks again before the database has a part: then the later request gets the report.
+    pub(crate) is_of_centre: bool,
     /// How many outcomes the gateway had remembered with the one of this message.
     pub(super) remembered_at: Option<u64>,
     /// Where it goes to a phone: its parts on their way there.
@@ -117,6 +119,8 @@ pub(crate) struct Request {
     pub(super) reports: Vec<Vec<u8>>,
     /// It came again behind a crash: each copy has its report.
     pub(super) has_copies: bool,
+    /// The S-CSCF has sent it on twice.
+    pub(super) is_copied: bool,
 }
 
 impl Sm {
@@ -150,6 +154,7 @@ impl Sm {
             forgotten: 0,
             relayed: 0,
             again: BTreeMap::new(),
+            is_of_centre: false,
             remembered_at: None,
             legs: Vec::new(),
         }
@@ -314,8 +319,13 @@ impl Books {
             .iter()
             .take(request)
             .any(|other| other.rp_mr == requests[request].rp_mr && was_asked(other));
+        // A copy of an earlier request, which the gateway has refused before a crash, comes when a later one is delivered.
+        let (last_part, last_request) = sm.relayed_with;
+        let is_of_old_reference = last_part == part
+            && request < last_request
+            && sm.parts[part].requests[last_request].rp_mr != requests[request].rp_mr;
         let is_another_attempt = std::mem::take(&mut sm.is_failed)
-            || sm.forgotten > 0 && request > 0 && is_of_new_reference;
+            || sm.forgotten > 0 && (request > 0 && is_of_new_reference || is_of_old_reference);
         sm.is_decided = false;
         sm.relayed_with = (part, request);
         if sm.forgotten > 0 && before.is_none() || is_another_attempt {

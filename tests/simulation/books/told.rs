@@ -27,10 +27,15 @@ impl World {
     /// The gateway has sent the final response to a request.
     pub(crate) fn sender_is_told(&mut self, call_id: &str, status: u16) {
         if let Some(number) = instant_message_named(call_id) {
-            match self.books.list(number) {
-                Some(_) => self.sender_of_list_is_told(number, status),
-                None => self.sender_of_im_is_told(number, status),
+            if self.books.list(number).is_some() {
+                self.sender_of_list_is_told(number, status);
+            } else if self.books.to_centre(number).is_some() {
+                self.sender_to_centre_is_told(number, status);
+            } else {
+                self.sender_of_im_is_told(number, status);
             }
+        } else if super::status_named(call_id).is_some() {
+            self.status_is_answered(call_id, status);
         } else if let Some((number, part, request)) = request_named(call_id)
             && let Some(sm) = self.books.sm_mut(number)
         {
@@ -40,7 +45,9 @@ impl World {
             let is_second = request.told.replace(status).is_some();
             request.told_ms = self.now_ms;
             request.has_copies |= is_second;
-            if is_second && !sm.is_moved && !(self.plan.nodes > 1 && is_forgotten) {
+            let may_be_second =
+                request.is_copied || sm.is_moved || self.plan.nodes > 1 && is_forgotten;
+            if is_second && !may_be_second {
                 self.break_promise(format!("{number}: a phone gets two final responses"));
             }
         }
@@ -107,6 +114,9 @@ impl World {
         message: &MessageOut,
     ) {
         let subject = self.subject(exchange);
+        if let Subject::ToCentre(number, part) = subject {
+            return self.sends_to_centre((number, part), exchange, message);
+        }
         let call_id = message.call_id.clone().unwrap_or_default();
         let rp_mr = message.body.get(1).copied().unwrap_or(0);
         self.books
@@ -132,7 +142,7 @@ impl World {
             Subject::ShortMessage(number, part) => {
                 self.sends_leg(exchange, attempt, (number, part), message);
             }
-            Subject::Unknown => {}
+            Subject::ToCentre(..) | Subject::Unknown => {}
         }
     }
 
@@ -251,12 +261,24 @@ impl World {
             // The phone checks the report on its RP-SMMA.
             return;
         }
+        if let Some(call_id) = in_reply_to.filter(|call_id| super::status_named(call_id).is_some())
+        {
+            return self.reports_on_status(call_id, message);
+        }
         let named = in_reply_to.and_then(request_named);
-        let (Some((number, place, request)), Ok((Direction::NetworkToMs, rp))) =
+        let (Some((number, place, request)), Ok((direction, rp))) =
             (named, RpMessage::decode(&message.body))
         else {
             return self.break_promise("a report on nothing");
         };
+        let device = self.books.sm(number).map(|sm| sm.device);
+        let expected = match device.is_some_and(|device| self.is_centre(device)) {
+            true => Direction::MsToNetwork,
+            false => Direction::NetworkToMs,
+        };
+        if direction != expected {
+            return self.break_promise(format!("{number}: a report in the wrong direction"));
+        }
         let (decided_ms, keeps) = (self.decided_ms, self.host.gateway.keeps);
         let mut is_forgotten = self.books.is_forgotten(number);
         let digest = self
@@ -351,6 +373,9 @@ impl World {
             Disposition::Delivery(_) => 1,
             _ => 2,
         };
+        if let Some(number) = number.filter(|number| self.books.to_centre(*number).is_some()) {
+            return self.notifies_of_centre(number, disposition, own);
+        }
         let crashes = self.crashes;
         let Some((number, im)) =
             number.and_then(|number: usize| Some((number, self.books.im_mut(number)?)))
