@@ -37,6 +37,18 @@ impl Turn<'_> {
         self.view.update(im);
     }
 
+    /// Whether this short message must wait at the end of a time limit, because another node may have delivered it. If so, it
+    /// waits in its state: its sender must not hear of a failure. A sender who waits for a known outcome is answered.
+    pub(crate) fn im_due_waits(&mut self, mut im: ImToSm) -> bool {
+        let is_settled = matches!(im.state, ImToSmState::Settled { .. });
+        let waits = !is_settled && self.may_be_elsewhere(&im);
+        if waits {
+            im.header.due_ms = self.now.unix_ms + LOOK_AGAIN_MS;
+            self.view.update(im);
+        }
+        waits
+    }
+
     /// Whether an exchange must wait, because another node may be sending its message: the part of an incomplete message, the
     /// copy for a recipient of a list, a notification, or the report for a phone. If so, the exchange waits.
     pub(crate) fn waits_cut_off(&mut self, exchange: impl Into<Exchange>) -> bool {

@@ -236,6 +236,7 @@ impl Turn<'_> {
         self.view.wake_at(key, NEVER);
         match self.view.by_key(key) {
             Some(Exchange::SmToIm(sm)) => self.sm_due(sm, due_ms.unwrap_or(NEVER)),
+            Some(Exchange::ImToSm(im)) if self.im_due_waits(im) => {}
             Some(Exchange::ImToSm(im)) => self.im_due(im),
             Some(Exchange::KeptPart(part)) => self.part_due(part),
             Some(Exchange::Submitted(kept)) => self.submission_due(kept),

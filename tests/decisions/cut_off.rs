@@ -1,7 +1,8 @@
 //! A node that is cut off from the database and from the other nodes.
 
 use ipsmgw::exchange::ExchangeKey;
-use ipsmgw::interwork::Input;
+use ipsmgw::interwork::{Counter, Input};
+use ipsmgw::sip::MessageIn;
 
 use crate::storage::promised;
 use crate::world::{
@@ -86,6 +87,74 @@ fn a_report_still_counts() {
     let call_id = world.gateway_call_id(exchange, 1);
     world.report_on(ALICE, &[0x02, 0x01], &call_id);
     assert_eq!((world.store.open(), world.store.rows()), (0, 0));
+}
+
+/// A stored message of an earlier start is on its way to the phone; then the node is cut off.
+fn cut_off_on_its_way() -> (World, ExchangeKey) {
+    let mut world = World::with_database(&settings());
+    let exchange = promised(&mut world, "hello");
+    world.crash(5_000);
+    assert_eq!(world.until_sent().sent[0].0, Some(exchange));
+    world.now.is_cut_off = true;
+    (world, exchange)
+}
+
+#[test]
+fn a_message_that_another_node_may_have_delivered_does_not_fail_without_a_response() {
+    let (mut world, exchange) = cut_off_on_its_way();
+    // The process stood still: nobody has reported the end of the transaction.
+    world.pass(60_000);
+    assert!(world.handle(Input::Due { exchange }).is_nothing());
+    assert_eq!(world.sent_within(60_000), []);
+    assert_eq!((world.store.open(), world.store.rows()), (1, 1));
+    world.now.is_cut_off = false;
+    let done = world.next_due();
+    assert_eq!(done.counted, [Counter::ReportMissing]);
+}
+
+#[test]
+fn a_message_that_another_node_may_have_delivered_does_not_fail_in_sip() {
+    for status in [408, 500, 604] {
+        let (mut world, exchange) = cut_off_on_its_way();
+        assert!(world.leg(exchange, status).is_nothing());
+        assert_eq!(world.sent_within(60_000), []);
+        assert_eq!((world.store.open(), world.store.rows()), (1, 1));
+        world.now.is_cut_off = false;
+        assert_eq!(world.sent_within(2_000), [exchange]);
+    }
+}
+
+#[test]
+fn a_message_that_another_node_may_have_delivered_does_not_expire() {
+    let mut world = World::with_database(&settings());
+    let first = promised(&mut world, "hello");
+    let second = world
+        .deliver(&MessageIn {
+            expires: Some("60"),
+            ..instant(ALICE, "for a minute")
+        })
+        .sent[0]
+        .0
+        .unwrap();
+    world.leg(second, 200);
+    while world.store.rows() < 2 {
+        for (asked, _) in world.next_due().asked {
+            world.stored(asked);
+        }
+    }
+    world.pass(1_500);
+    assert_eq!(world.hold_timeout(second).answer(), 202);
+    world.crash(5_000);
+    assert_eq!(world.until_sent().sent[0].0, Some(first));
+    world.now.is_cut_off = true;
+    world.pass(120_000);
+    let call_id = world.gateway_call_id(first, 1);
+    let done = world.report_on(ALICE, &[0x02, 0x01], &call_id);
+    assert_eq!(done.counted, [Counter::ImDelivered]);
+    assert_eq!(world.sent_within(60_000), []);
+    assert_eq!((world.store.open(), world.store.rows()), (1, 1));
+    world.now.is_cut_off = false;
+    assert_eq!(world.next_due().counted, [Counter::ReportMissing]);
 }
 
 #[test]

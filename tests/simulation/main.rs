@@ -161,10 +161,6 @@ const FOUND: &[(u64, &str)] = &[
         "none: the books took a part for written with the row of its message",
     ),
     (
-        4_000_010,
-        "a node without the database took the other one for dead still, and sent what that one had taken over",
-    ),
-    (
         4_000_108,
         "a report went before the response, behind a stand",
     ),
@@ -251,6 +247,10 @@ const FOUND: &[(u64, &str)] = &[
     (
         4_001_313,
         "none: the simulated host took a report that a crash cut off",
+    ),
+    (
+        4_001_567,
+        "a node that stood still ended a message as failed that the other one delivered",
     ),
     (
         5_001_147,

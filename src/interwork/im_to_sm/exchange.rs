@@ -112,6 +112,9 @@ impl Turn<'_> {
     /// earlier RP-DATA was accepted in SIP, the phone may have the message nevertheless. If the phone itself has
     /// answered, its report may still come, and counts more than the SIP failure.
     fn sip_failed(&mut self, mut im: ImToSm, status: u16, answered: bool) {
+        if self.may_be_elsewhere(&im) {
+            return self.im_waits(im);
+        }
         if im.taken > 0 {
             im.sip_failure = Some(status);
             return self.gone_before_report(im, status);

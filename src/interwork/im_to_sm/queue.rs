@@ -189,6 +189,9 @@ impl Turn<'_> {
             if im.expires_ms >= self.now.unix_ms {
                 return self.start(im);
             }
+            if self.may_be_elsewhere(&im) {
+                return self.im_waits(im);
+            }
             self.expired(im);
         }
     }
