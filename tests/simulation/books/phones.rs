@@ -505,10 +505,19 @@ impl World {
         let is_confused = leg.is_confused || leg.has_copies;
         let is_shown = leg.is_shown();
         let was_acked = leg.was_acked(decided_ms);
+        let is_in_parts = !leg.stored.is_empty()
+            && self
+                .books
+                .sm(number)
+                .is_some_and(|sm| sm.legs.iter().any(|other| !other.was_acked(decided_ms)));
         match u8::from(report.status) {
             0x00 if !is_shown && !is_confused => self.break_promise(format!(
                 "{number}: status 00 for part {part}, and its recipient does not have it"
             )),
+            // The outcome of a stored message is that of all its parts.
+            0x20.. if was_acked && is_in_parts => self.books.explain(
+                "status failed for a part that a phone has: another part of the stored message has failed",
+            ),
             status @ 0x20.. if was_acked && !is_confused => {
                 let status = TpSt::from(status);
                 self.break_promise(format!(
