@@ -425,10 +425,8 @@ fn faults_are_found() -> (usize, usize) {
     let (mut passed, mut failed) = (0, 0);
     let seeds = NORMAL.div_ceil(PER_SEED) as u64;
     for fault in Fault::ALL {
-        // The search with two nodes begins where the fault was found: each of these seeds takes long.
         let first = fault.world();
-        let begins = fault.with_two_nodes().unwrap_or(first);
-        let found = (begins..first + seeds).find_map(|seed| {
+        let found = (fault.begins()..first + seeds).find_map(|seed| {
             let mut world = World::new(seed, PER_SEED, Some(fault), false);
             let broken = world.run().err()?;
             // Without the fault nothing is broken.
