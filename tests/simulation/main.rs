@@ -161,6 +161,10 @@ const FOUND: &[(u64, &str)] = &[
         "none: the books took a part for written with the row of its message",
     ),
     (
+        4_000_010,
+        "a node without the database took the other one for dead still, and sent what that one had taken over",
+    ),
+    (
         4_000_108,
         "a report went before the response, behind a stand",
     ),
