@@ -291,7 +291,7 @@ async def memory_only():
 async def wrong_table():
     "a table that is missing, old, or newer aborts the start with a sentence; a damaged row is named and left out"
     async with gateway() as gw:
-        alice = await gw.user(Phone, "alice")
+        alice, _ = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
         one, two, _ = sms.parts(TEXT, 10)
         await part(alice, one, 1)
         await part(alice, two, 2)
