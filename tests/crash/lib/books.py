@@ -5,8 +5,12 @@ import time
 from dataclasses import dataclass, field
 
 MISSING = re.compile(r"\[… (\d/\d missing)\]")
-# A part of a long text, as phones and clients show it when others are missing.
+# A part of a long text without its first part, as clients show it when others are missing.
 PIECE = re.compile(r"(\[… \d/\d missing\])*[0-9 ]*(\[… \d/\d missing\])*")
+# The number of the message in such a part: its text is the number and these digits, again and again.
+NUMBER = re.compile(r"(\d{5})67890")
+# Seconds for which a balancer sends a request again and again to a gateway that does not answer.
+SENT_AGAIN = 28
 # The beginning of each text: kind, sender, number.
 NAME = re.compile(r"<(\w+)\.(\w+)\.(\d+)>")
 
@@ -23,9 +27,10 @@ class Message:
     told_at: float = 0.0
     status: int = 0
     got: list = field(default_factory=list)  # when the recipient had the whole of it
-    in_pieces: list = field(default_factory=list)  # (time, which are missing): the recipient had the first part of it, without others
+    in_pieces: list = field(default_factory=list)  # (time, which are missing): the recipient had some of its parts, without others
+    given_up: list = field(default_factory=list)  # when requests were sent for which the sender has not waited until the end
     reports: list = field(default_factory=list)  # (time, text) of each notification or status report
-    charged_as: tuple = ()  # sender and recipient; of a short message also the (first) TP-MR
+    charged_as: tuple = ()  # sender and recipient, and the TP-MR of a short message, of its first part where it has several
 
     def is_of(self, *kinds):
         return self.kind.rstrip("01") in kinds
@@ -58,7 +63,6 @@ class Books:
         self.kills = []  # (begin, end) of each time without a gateway
         self.away = []  # (begin, end) of each time without a database
         self.parts = []  # (time, number, reference, which part, text) of each part that a phone got
-        self.pieces = 0  # of long texts: parts whose message was delivered before the crash
         self.strange = []  # what no peer expects
 
     def open(self, kind, sender, number, recipient=""):
@@ -79,10 +83,31 @@ class Books:
             self.strange.append(f"parts of several messages: {text[:200]!r}")
         elif message:
             message.got.append(time.monotonic())
-        elif text and PIECE.fullmatch(text):
-            self.pieces += 1
+        elif text and PIECE.fullmatch(text) and (torn := self.with_part(text, number)):
+            torn.in_pieces.append((time.monotonic(), " ".join(MISSING.findall(text))))
         else:
             self.strange.append(f"a text that nobody sent: {text[:40]!r}")
+
+    def with_part(self, text, number):
+        """The long message to this number that has this part."""
+        found = NUMBER.search(text)
+        of = found and [it for it in self.of("smlong") if it.charged_as[1] == number and it.number == int(found[1])]
+        return of[0] if of else None
+
+    def is_late_copy(self, message, at):
+        """Whether a part that came alone is a late copy. The phone gave its request up and sent the part again, and the text came whole. The balancer
+        went on with the first request until its gateway was back, and the gateway that knew the text was killed. (A phone that waits as
+        long as TS 24.011 says, 35 s at least, has no such request.)"""
+        came_back = any(sent <= started <= sent + SENT_AGAIN for sent in message.given_up for _, started in self.kills)
+        whole = [got for got in message.got if got < at]
+        return self.has_nodes and came_back and bool(whole) and self.was_killed(whole[0], at)
+
+    def late_copies(self, message):
+        return [at for at, _ in message.in_pieces if self.is_late_copy(message, at)]
+
+    def came_in_pieces(self, message):
+        """Whether the recipient had parts of it alone, and nothing explains that."""
+        return len(self.late_copies(message)) < len(message.in_pieces)
 
     def reported(self, name, report, number=""):
         """A sender has a notification or a status report on this message (to this number)."""

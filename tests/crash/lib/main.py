@@ -7,6 +7,7 @@ import random
 import sys
 import time
 
+import selftest
 from books import Books
 from e2e import FOLDER
 from gateway import ROOT
@@ -77,6 +78,7 @@ async def main(chosen):
 
 if __name__ == "__main__":
     chosen = options()
+    selftest.run()
     if chosen.fault:
         os.environ["IPSMGW_FAULT"] = chosen.fault
         os.environ.setdefault("IPSMGW_MODULE", str(ROOT / "target/fault-injection/release/ipsmgw.so"))

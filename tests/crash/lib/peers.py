@@ -166,6 +166,7 @@ async def send_sm(phone, message, tpdu, mr):
         try:
             sent = await phone.send_rp(octets, mr, call_id=call_id, timeout=REPEATS_AFTER)
         except Timeout:
+            message.given_up.append(message.sent[-1][0])
             continue
         if sent.answer.status == 407:
             continue

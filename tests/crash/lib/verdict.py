@@ -4,10 +4,12 @@ import time
 from collections import Counter, defaultdict
 
 import sip
+from books import SENT_AGAIN
 
 # A crash may cut off the charging record of a report that came this many seconds before: the report comes again.
 RECORD_LAG = 1.0
 SUBMISSION, REPORT, DELIVERY = 0, 1, 3
+NAMES = {SUBMISSION: "submission", REPORT: "report", DELIVERY: "delivery"}
 # For these messages a report must still come when the sender has its answer.
 PROMISES = ("smstore", "imstore", "held", "list")
 
@@ -38,8 +40,9 @@ def compare(world, books, verdict):
     verdict.check("senders without a final word", map(books.story, (it for it in messages if not it.told)))
     again = [it for it in messages if len(it.got) > 1]
     print(f"{len(again)} messages came again behind a crash")
-    in_pieces = [it for it in accepted if it.in_pieces]
-    verdict.check("long texts that came in pieces", map(books.story, in_pieces))
+    late = sum(len(books.late_copies(it)) for it in messages)
+    print(f"{late} parts of long texts came again alone: late copies of requests that their phones had given up, behind a crash")
+    verdict.check("long texts that came in pieces", map(books.story, filter(books.came_in_pieces, accepted)))
     verdict.check("came again without a crash", map(books.story, (it for it in again if books.unexplained(it, it.got))))
     verdict.check("refused", (f"{it.name} {it.told}" for it in messages if it.told and not it.is_accepted and not may_refuse(books, it)))
     owed = [it for it in accepted if it.is_of("smstore", "imstore") or it.is_of("held", "list") and it.status == 202]
@@ -60,15 +63,26 @@ def may_refuse(books, message):
     return not message.is_of("sm", "im", "imlong") and books.was_away(message.sent[0][0], message.told_at)
 
 
+def references(message):
+    """How the records without Call-ID name a message: sender, recipient, TP-MR. A part that is stored alone has its own TP-MR."""
+    if not message.charged_as:
+        return []
+    sender, recipient, reference = message.charged_as
+    parts = 3 if message.is_of("smlong") else 1
+    return [(sender, recipient, reference if reference is None else (reference + part) % 256) for part in range(parts)]
+
+
 class Charged:
     """The table of charging records."""
 
     def __init__(self, world, books):
         self.books = books
         self.by_call, self.by_id, self.by_reference = Counter(), Counter(), Counter()
-        self.without_call = defaultdict(list)  # when the messages came whose records have no Call-ID
-        columns = "message_type, session_id, im_message_id, originator, recipient, message_reference, submission_time"
-        for kind, call, message_id, originator, recipient, reference, submitted in world.records(columns):
+        self.alone = defaultdict(list)  # of each kind: (time, sender, recipient, TP-MR) of the records without Call-ID and Message-ID
+        self.assigned = Counter()  # how many of these are about a message, by their kind and the name of the message
+        self.of_nothing = []  # records that are about no message
+        columns = "message_type, session_id, im_message_id, originator, recipient, message_reference, submission_time, result"
+        for kind, call, message_id, originator, recipient, reference, submitted, result in world.records(columns):
             ends = (sip.user_of(originator or ""), sip.user_of(recipient or ""))
             # A report goes the other way.
             sender, recipient = ends if kind != REPORT else ends[::-1]
@@ -76,27 +90,49 @@ class Charged:
             for to in ("", recipient):
                 self.by_id[kind, message_id, to] += 1
             self.by_reference[kind, sender, recipient, reference] += 1
-            if not call and not message_id:
-                self.without_call[kind, sender, recipient, reference].append(submitted)
+            # The record of a list that the database does not take names no request.
+            is_refused_list = kind == SUBMISSION and result == "failed" and books.away
+            if not call and not message_id and not is_refused_list:
+                self.alone[kind].append((submitted, sender, recipient, reference))
+        self.assign()
+
+    def assign(self):
+        """Gives each record without Call-ID to one message. Such are those of a text that was stored behind others, and of a message that
+        a later start took up."""
+        # A phone uses a TP-MR again after 256 messages, so the time counts, too.
+        since_1970 = time.time() - time.monotonic()
+        about = defaultdict(list)
+        for message in self.books.messages.values():
+            for ends in references(message):
+                about[ends].append(message)
+        for kind, other in ((SUBMISSION, DELIVERY), (DELIVERY, SUBMISSION)):
+            for submitted, *ends in sorted(self.alone[kind], key=lambda record: record[0] or 0):
+                at = (submitted or 0) - since_1970
+                # Times in records are whole seconds. A request may be taken after its sender has given it up.
+                fits = [it for it in about[tuple(ends)] if it.sent and it.sent[0][0] - 1 <= at <= (it.told_at or at) + SENT_AGAIN]
+                if not fits:
+                    self.of_nothing.append(f"{NAMES[kind]} {ends} at {at - self.books.began:.0f}")
+                    continue
+                # That which misses this record most, and the latest of those.
+                missing = lambda it: (self.count(it, kind) == 0, self.count(it, other) - self.count(it, kind), it.sent[0][0])  # noqa: E731
+                self.assigned[kind, max(fits, key=missing).name] += 1
+        calls = {call for message in self.books.messages.values() for _, call in message.sent}
+        for (kind, call), count in self.by_call.items():
+            if call and kind != REPORT and call not in calls:
+                self.of_nothing.append(f"{count} of the {NAMES[kind]} of {call}")
 
     def count(self, message, kind):
         if message.is_of("smstore"):
             return self.by_reference[kind, *message.charged_as]
         if message.is_of("imstore", "held", "list"):
             return self.by_id[kind, message.message_id, message.recipient]
-        found = sum(self.by_call[kind, call] for _, call in message.sent)
-        if message.charged_as:
-            # Of a text that was stored behind others, and of a message that a later start took up, the records have no Call-ID.
-            since_1970 = time.time() - time.monotonic()
-            begin, end = message.sent[0][0] + since_1970 - 1, message.told_at + since_1970
-            found += sum(begin <= at <= end for at in self.without_call[kind, *message.charged_as])
-        return found
+        return sum(self.by_call[kind, call] for _, call in message.sent) + self.assigned[kind, message.name]
 
     def compare(self, verdict):
         books, cut_off = self.books, 0
         wrong = {True: [], False: []}
         for it in books.messages.values():
-            if not it.is_accepted or it.in_pieces:
+            if not it.is_accepted or books.came_in_pieces(it):
                 continue
             submissions, deliveries = (self.count(it, kind) for kind in (SUBMISSION, DELIVERY))
             is_promise = it.is_of(*PROMISES)
@@ -113,6 +149,7 @@ class Charged:
                 wrong[is_promise].append(f"submissions {submissions}, deliveries {deliveries}; {books.story(it)}")
         verdict.check("charging records of promises that are missing or twice", wrong[True])
         verdict.check("charging records of other messages that are missing or twice", wrong[False])
+        verdict.check("charging records of no message", self.of_nothing)
         print(f"{cut_off} copies were delivered just before a crash, which came before the gateway heard of it: they have no records, and their senders had no answer")
         verdict.check("charging records of reports that differ from the reports", self.reports())
 

@@ -99,9 +99,12 @@ class World:
         """Copies the logs and the charging records: the next run makes these folders anew."""
         shutil.rmtree(folder, ignore_errors=True)
         for gw in self.gateways:
-            (folder / gw.folder.name).mkdir(parents=True)
-            for file in (gw.log_file, gw.db):
-                shutil.copy(file, folder / gw.folder.name)
+            kept = folder / gw.folder.name
+            kept.mkdir(parents=True)
+            shutil.copy(gw.log_file, kept)
+            # The newest rows are in a second file; this copy has them.
+            with contextlib.closing(open_db(gw)) as db, contextlib.closing(sqlite3.connect(kept / gw.db.name)) as copy:
+                db.backup(copy)
 
     def pending(self):
         return sum(gw.pending() for gw in self.gateways)
@@ -151,6 +154,10 @@ class NodesWorld(World):
         await self.nodes.know_each_other()
 
 
+def open_db(gw):
+    return sqlite3.connect(f"file:{gw.db}?mode=ro", uri=True, timeout=10)
+
+
 def rows(gw, select):
-    with contextlib.closing(sqlite3.connect(f"file:{gw.db}?mode=ro", uri=True, timeout=10)) as db:
+    with contextlib.closing(open_db(gw)) as db:
         return db.execute(select).fetchall()

@@ -1,0 +1,110 @@
+"""Tests of the books and of the check of charging records: each wrong record, and each part of a text that came alone, is found."""
+
+import contextlib
+import io
+import time
+
+from books import Books, long
+from verdict import DELIVERY, SUBMISSION, Charged, Verdict
+
+PHONE, CLIENT = "+15550101", "+15550111"
+OTHERS = "charging records of other messages that are missing or twice"
+OF_NOTHING = "charging records of no message"
+
+
+class Records:
+    """A table of charging records."""
+
+    def __init__(self, *rows):
+        self.rows = rows
+
+    def records(self, _):
+        return self.rows
+
+
+class Played:
+    """A minute of messages that were sent, told and delivered, each at once. Times are seconds since its begin."""
+
+    def __init__(self):
+        self.books = Books(has_nodes=True)
+        # Whole seconds, as in the records.
+        self.begin = time.monotonic() - time.time() % 1 - 60
+        self.books.began = self.begin
+
+    def message(self, kind, sender, recipient, reference, at, number=1):
+        message = self.books.open(kind, "x", number)
+        message.charged_as = (sender, recipient, reference)
+        message.sent.append((self.begin + at, f"{kind}{number}"))
+        message.got.append(self.begin + at)
+        message.told, message.told_at = "accepted", self.begin + at
+        return message
+
+    def record(self, kind, message, at, call="", part=0):
+        sender, recipient, reference = message.charged_as
+        reference = reference if reference is None else reference + part
+        submitted = int(self.begin + at + time.time() - time.monotonic() + 0.001)
+        return kind, call, "", f"sip:{sender}@ims.example", f"sip:{recipient}@ims.example", reference, submitted, "delivered"
+
+    def failed(self, *records):
+        """The names of the checks that fail with these records."""
+        verdict = Verdict()
+        with contextlib.redirect_stdout(io.StringIO()):
+            Charged(Records(*records), self.books).compare(verdict)
+        return verdict.failed
+
+
+def both(play, message, at, call="", part=0):
+    return [play.record(kind, message, at, call, part) for kind in (SUBMISSION, DELIVERY)]
+
+
+def expect(found, wanted, what):
+    if found != wanted:
+        raise AssertionError(f"{what}: {found} instead of {wanted}")
+
+
+def records_by_call():
+    play = Played()
+    sm = play.message("sm", PHONE, CLIENT, 7, 1)
+    good = both(play, sm, 1, "sm1")
+    expect(play.failed(*good), [], "one of each")
+    expect(play.failed(*good[:1]), [OTHERS], "a delivery is missing")
+    expect(play.failed(), [OTHERS], "both are missing")
+    expect(play.failed(*good, *good), [OTHERS], "both are there twice")
+    expect(play.failed(*good, play.record(DELIVERY, sm, 1, "elsewhere")), [OF_NOTHING], "a record of another request")
+
+
+def records_without_call():
+    """Two messages in one second, from one client to one phone."""
+    play = Played()
+    first, second = (play.message("im", CLIENT, PHONE, None, 1 + number / 10, number) for number in (1, 2))
+    good = [*both(play, first, 1, "im1"), *both(play, second, 1)]
+    expect(play.failed(*good), [], "the second was taken up")
+    expect(play.failed(*good[:3]), [OTHERS], "the delivery of the second is missing")
+    expect(play.failed(*good, good[3]), [OTHERS], "the delivery of the second is there twice")
+    expect(play.failed(*good, play.record(DELIVERY, second, 50)), [OF_NOTHING], "a record of another time")
+
+
+def parts_alone():
+    """The last part of a text comes once more alone, as a late copy of a request that its phone has given up."""
+    play = Played()
+    books = play.books
+    text = play.message("smlong", PHONE, CLIENT, 30, 7)
+    books.open("smlong", "p9", 1).charged_as = ("+15550109", "+15550119", 30)
+    books.got(f"[… 1/3 missing][… 2/3 missing]{long(text)[-100:]}", CLIENT)
+    expect(len(text.in_pieces), 1, "parts that came alone")
+    good = [*both(play, text, 7, "smlong1"), *both(play, text, 8, part=2)]
+    expect(books.came_in_pieces(text), True, "a part alone without a reason")
+    books.kills = [(play.begin, play.begin + 6), (play.begin + 9, play.begin + 12)]
+    expect(books.came_in_pieces(text), True, "no request was given up")
+    text.given_up.append(play.begin + 1)
+    text.sent.insert(0, (play.begin + 1, "smlong0"))
+    expect(books.came_in_pieces(text), False, "a late copy")
+    expect(play.failed(*good), [], "the records of a late copy")
+    expect(play.failed(*good[:3]), [OTHERS], "the delivery of a late copy is missing")
+    books.kills.pop()
+    expect(books.came_in_pieces(text), True, "no gateway was killed behind the delivery")
+
+
+def run():
+    for test in (records_by_call, records_without_call, parts_alone):
+        test()
