@@ -19,6 +19,10 @@ import ua
 # (A TCP process that sees the others end first logs CRITICAL: "receive_fd(): EOF", "send_fd(): ... Broken pipe".)
 CRASHED = re.compile(r"CRITICAL(?!.*(?:receive_fd\(\): EOF|send_fd\(\): .*Broken pipe))|\bBUG\b|core was|child process \d+ exited by a signal|caught a panic")
 
+# TLS of Kamailio 5.6 with OpenSSL 3 says so now and then: its processes share what OpenSSL keeps for one thread. No memory of ipsmgw is freed there. Later
+# ones have tls_threads_mode.
+FREED_BY_TLS = re.compile(r"freeing already freed pointer .* called from tls: tls_init\.c: ser_free")
+
 # The last words of Kamailio, and then an assertion of tlsf's.
 BROKEN_LISTS = re.compile(r"Thank you for flying kamailio!!!\n[^\n]*tlsf_malloc\.c:\d+: .*Assertion .* failed")
 
@@ -117,6 +121,8 @@ class Kamailio:
             raise KamailioError(f"Kamailio ended with {self.process.returncode}:\n{self.log()[-2000:]}\n{self._told_by(cores)}")
         log = self.log()
         bad = [line for line in log.splitlines() if CRASHED.search(line)]
+        if bad and re.search(r"\b5\.[67]\.", self._version()):
+            bad = [line for line in bad if not FREED_BY_TLS.search(line)]
         if self.may_say:
             bad = [line for line in bad if not re.search(self.may_say, line)]
         if bad:
@@ -124,6 +130,9 @@ class Kamailio:
         # Kamailio does not log a process that dies while the others end.
         if len(cores) > in_clean_up:
             raise KamailioError(f"a process crashed: {self._told_by(cores)}")
+
+    def _version(self):
+        return subprocess.run([*self.program, "-v"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
 
     def _told_by(self, cores):
         """Where the processes crashed that left these files."""
