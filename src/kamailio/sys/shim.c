@@ -196,8 +196,16 @@ void ipsmgw_c_cfg_update(void)
 	cfg_update();
 }
 
+/* Kamailio declares them nowhere, but exports them. */
+extern struct tcp_connection **tcpconn_id_hash;
+extern gen_lock_t *tcpconn_lock;
+int tcpconn_exists(int conn_id, struct ip_addr *peer_ip, int peer_port,
+		struct ip_addr *local_ip, int local_port);
+
 int ipsmgw_c_connection_fd(int id)
 {
+	/* This process reads the connection, so ours is not the last reference:
+	 * that one must not go by tcpconn_put(), which frees nothing. */
 	struct tcp_connection *connection = tcpconn_get(id, 0, 0, 0, 0);
 	int fd;
 
@@ -252,15 +260,33 @@ static int send_in_websocket(int id, const str *octets)
 	return sr_event_exec(SREV_TCP_WS_FRAME_OUT, &event);
 }
 
+/* The source of a connection, without a reference to it: the connection may be
+ * closed meanwhile, and tcpconn_put() does not free it. */
+static int copy_source(int id, struct receive_info *into)
+{
+	struct tcp_connection *connection;
+
+	if(tcp_disable || tcpconn_id_hash == NULL)
+		return -1;
+	TCPCONN_LOCK;
+	connection = tcpconn_id_hash[tcp_id_hash(id)];
+	while(connection != NULL
+			&& (connection->id != id || connection->state == S_CONN_BAD))
+		connection = connection->id_next;
+	if(connection != NULL)
+		*into = connection->rcv;
+	TCPCONN_UNLOCK;
+	return connection == NULL ? -1 : 0;
+}
+
 int ipsmgw_c_send_on_connection(int id, const str *octets)
 {
-	struct tcp_connection *connection = tcpconn_get(id, 0, 0, 0, 0);
+	struct receive_info source;
 	struct dest_info to;
 
-	if(connection == NULL)
+	if(copy_source(id, &source) != 0)
 		return -1;
-	init_dst_from_rcv(&to, &connection->rcv);
-	tcpconn_put(connection);
+	init_dst_from_rcv(&to, &source);
 	if(to.proto == PROTO_WS || to.proto == PROTO_WSS)
 		return send_in_websocket(id, octets);
 	to.id = id;
@@ -296,38 +322,26 @@ int ipsmgw_c_send_to(
 
 int ipsmgw_c_has_connection(int id)
 {
-	struct tcp_connection *connection = tcpconn_get(id, 0, 0, 0, 0);
-
-	if(connection == NULL)
-		return 0;
-	tcpconn_put(connection);
-	return 1;
+	return !tcp_disable && tcpconn_exists(id, NULL, 0, NULL, 0);
 }
 
 int ipsmgw_c_is_connected(int is_secure, const str *host, unsigned short port)
 {
-	struct tcp_connection *connection;
 	struct dest_info to;
 	struct ip_addr ip;
+	struct ip_addr any;
 
-	if(find_address(&to, is_secure, host, port) != 0)
+	if(tcp_disable || find_address(&to, is_secure, host, port) != 0)
 		return 0;
 	su2ip_addr(&ip, &to.to);
-	connection = tcpconn_get(0, &ip, port, NULL, 0);
-	if(connection == NULL)
-		return 0;
-	tcpconn_put(connection);
-	return 1;
+	ip_addr_mk_any(ip.af, &any);
+	return tcpconn_exists(0, &ip, port, &any, 0);
 }
 
 struct socket_info *ipsmgw_c_tcp_socket(void)
 {
 	return tcp_disable ? NULL : tcp_listen;
 }
-
-/* Kamailio declares them nowhere, but exports them. */
-extern struct tcp_connection **tcpconn_id_hash;
-extern gen_lock_t *tcpconn_lock;
 
 static void copy_connection(
 		ipsmgw_connection_t *into, struct tcp_connection *connection)
