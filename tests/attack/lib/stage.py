@@ -37,6 +37,11 @@ class AttackedGateway(Gateway):
         """Octets of shared memory in use."""
         return int(re.search(r"\bused: (\d+)", self.rpc("core.shmmem")).group(1))
 
+    def connections_shm(self):
+        """Octets of it that are TCP connections. Kamailio's websocket module forgets the memory of a connection that is closed while another
+        process sends on it (its tcpconn_put() frees nothing): README.md."""
+        return sum(map(int, re.findall(r"\btcpconn_new\(\d+\): (\d+)", self.rpc("mod.stats", "core", "shm"))))
+
     def pkg(self):
         """The most private memory in use in one process, and of all together, in octets."""
         used = [int(found) for found in re.findall(r"\bused: (\d+)", self.rpc("pkg.stats"))]
