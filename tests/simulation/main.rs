@@ -1,5 +1,6 @@
 //! The core and the real table of open exchanges in a simulated world, where a seed decides everything: README.md.
 
+mod at_once;
 mod books;
 mod centre;
 #[path = "../decisions/books.rs"]
@@ -10,6 +11,7 @@ mod crash;
 mod database;
 mod effects;
 mod faults;
+mod found;
 mod host;
 mod kamailio;
 mod lists;
@@ -35,252 +37,13 @@ use std::time::Instant;
 // The table of open exchanges names these.
 use ipsmgw::{base, exchange, interwork};
 
+use at_once::{Run, in_order};
 use faults::Fault;
+use found::FOUND;
 use world::{CENTRES, DATABASE_AWAY, FULL_PHONES, LISTS, PHONES, TWO_NODES, WITH_DATABASE, World};
 
 /// Messages of one seed.
 const PER_SEED: usize = 200;
-
-/// Seeds that found a fault in the gateway, with what they found.
-const FOUND: &[(u64, &str)] = &[
-    (8, "a long text went to two phones of one person"),
-    (112, "a failed message ended before its SIP transaction"),
-    (343, "the same"),
-    (1746, "a notification ended without a charging record"),
-    (1885, "failed was notified once more behind delivered"),
-    (
-        4771,
-        "the end of a second attempt, told twice, counted for the report",
-    ),
-    (5609, "a long text went to two phones behind a repetition"),
-    (
-        18_094,
-        "none: the books took a late answer for an early one",
-    ),
-    (18_233, "none: the same with a notification"),
-    (
-        1_000_012,
-        "a notification had another Message-ID behind a crash",
-    ),
-    (
-        1_000_015,
-        "a stored message had no next attempt when the database was slow",
-    ),
-    (1_000_033, "the same while it was on its way to a phone"),
-    (
-        1_000_035,
-        "a short message was delivered behind its RP-ERROR",
-    ),
-    (
-        1_000_037,
-        "the row of a stored message that had ended was read again",
-    ),
-    (1_000_060, "RP-ERROR for a part whose message was delivered"),
-    (
-        1_000_193,
-        "a crash lost a notification whose message was in the database",
-    ),
-    (
-        1_000_334,
-        "RP-ACK for a part that came when the time of its message was over",
-    ),
-    (
-        1_000_401,
-        "another notification behind a crash had another Message-ID",
-    ),
-    (
-        1_000_440,
-        "a part that its phone repeated was gathered and stored",
-    ),
-    (
-        1_000_517,
-        "none: the books mixed up the reports on two copies",
-    ),
-    (1_000_657, "none: the books did not know a second RP-ERROR"),
-    (1_000_670, "the notification of a failure, as 1000401"),
-    (
-        1_000_744,
-        "none: the books took a stored copy for a later one",
-    ),
-    (
-        1_001_381,
-        "none: the books did not see all parts in one stored message",
-    ),
-    (
-        1_001_684,
-        "none: the books took a new attempt behind a crash for a repetition",
-    ),
-    (
-        1_002_457,
-        "none: the books forgot with a crash that a stored message had all parts",
-    ),
-    (1_002_693, "none: the books missed a report behind a crash"),
-    (
-        1_002_747,
-        "a crash left the last part of a long text that was to be stored",
-    ),
-    (
-        2_000_979,
-        "none: the books missed an end that a crash cut off",
-    ),
-    (
-        4_000_024,
-        "a node without the database heard the other one again and sent what that one had taken over",
-    ),
-    (
-        4_000_011,
-        "a node had no place for what it took over, and left it in the database",
-    ),
-    (
-        4_000_117,
-        "a node that stood still sent what it had written just before, and the other one had taken over",
-    ),
-    (
-        5_000_029,
-        "a crash lost the failure for a recipient of a list whom nobody knows",
-    ),
-    (5_000_268, "the same in a long list"),
-    (
-        5_000_009,
-        "none: the books took the second answer of a person's clients for the first one",
-    ),
-    (
-        5_000_062,
-        "a list was answered 202 whose messages the database had just refused",
-    ),
-    (
-        5_000_776,
-        "none: the books missed an end that a crash cut off",
-    ),
-    (
-        5_000_939,
-        "none: the books did not know a slow process that is about to answer",
-    ),
-    (
-        1_005_433,
-        "none: the books took a part for written with the row of its message",
-    ),
-    (
-        4_000_010,
-        "a node without the database took the other one for dead still, and sent what that one had taken over",
-    ),
-    (
-        4_000_108,
-        "a report went before the response, behind a stand",
-    ),
-    (4_000_109, "not known: it passes since then"),
-    (4_000_172, "the same"),
-    (4_000_204, "the same"),
-    (
-        4_000_257,
-        "none: the books took a message at rest for one of the node that had crashed",
-    ),
-    (
-        4_000_268,
-        "the part that a node was left with had no deadline",
-    ),
-    (
-        4_000_412,
-        "none: the books did not see that a message had its outcome",
-    ),
-    (
-        4_000_491,
-        "a part that was taken up late went before an earlier one",
-    ),
-    (
-        4_000_582,
-        "none: the books did not know that parts go as a whole without a place",
-    ),
-    (
-        4_000_585,
-        "a part that came again and could not be written was answered by nobody",
-    ),
-    (
-        4_000_599,
-        "none: the books did not know that another node is told late that a message has failed",
-    ),
-    (4_000_748, "202 for a message that was refused just before"),
-    (
-        4_000_962,
-        "a part of a stored message went although its node was cut off",
-    ),
-    (
-        4_000_155,
-        "the row of a part was not written again when the message of the part was refused late",
-    ),
-    (
-        3_000_448,
-        "behind a crash, parts were dropped before their last one could come again",
-    ),
-    (
-        4_000_025,
-        "none: the books took the crash of another node for the one that a sender waits at",
-    ),
-    (
-        4_000_529,
-        "messages overtook one that stood between two parts of another message, taken up late",
-    ),
-    (
-        4_000_660,
-        "a node that was cut off sent a lost RP report once more",
-    ),
-    (
-        4_000_773,
-        "what a node took over had the serial number of an exchange of its own, and its row went",
-    ),
-    (
-        4_000_987,
-        "none: the books took the RP-ACK of another node for the one on the whole message",
-    ),
-    (
-        5_000_683,
-        "none: the books forgot with a crash that a stored message had all parts",
-    ),
-    (
-        5_000_859,
-        "none: the books forgot with a crash that a message had failed",
-    ),
-    (
-        5_000_987,
-        "none: the books did not know that the row of a late transaction goes at once",
-    ),
-    (
-        4_001_183,
-        "none: the books forgot with a crash that a stored message had all parts",
-    ),
-    (
-        4_001_313,
-        "none: the simulated host took a report that a crash cut off",
-    ),
-    (
-        4_001_567,
-        "a node that stood still ended a message as failed that the other one delivered",
-    ),
-    (
-        5_001_147,
-        "none: the books took a notification that goes once more for a new one",
-    ),
-    (
-        5_001_205,
-        "a crash lost a notification that was sent without a place",
-    ),
-    (
-        6_000_017,
-        "without a store, a part for a phone that was away got RP-ACK and was lost",
-    ),
-    (
-        6_000_023,
-        "a stored short message of a phone went in another alphabet",
-    ),
-    (
-        7_000_007,
-        "a status report before the RP-ACK on its message was forgotten",
-    ),
-    (
-        7_000_144,
-        "a crash among the parts of a message for the service centre led to a false delivered",
-    ),
-];
 
 /// Messages of the normal run without a database, in which each fault has to show, too.
 const NORMAL: usize = 100_000;
@@ -308,6 +71,8 @@ struct Asked {
     first: u64,
     messages: usize,
     traces: bool,
+    /// How many seeds run at the same time.
+    threads: usize,
     fault: Option<Fault>,
     all_faults: bool,
     /// Of the seeds, those alone that once failed.
@@ -344,10 +109,10 @@ fn main() -> ExitCode {
             }
         }
         if asked.all || asked.found {
-            count(found_again());
+            count(found_again(&asked));
         }
         if asked.all || asked.all_faults {
-            count(faults_are_found());
+            count(faults_are_found(&asked));
         }
         println!("{passed} passed, {failed} failed");
         failed
@@ -383,25 +148,29 @@ fn many(asked: &Asked) -> (usize, usize) {
     let mut explained: BTreeMap<&'static str, u64> = BTreeMap::new();
     let seeds = asked.messages.div_ceil(PER_SEED) as u64;
     let began = Instant::now();
-    for seed in asked.first..asked.first + seeds {
-        let done = seed - asked.first;
-        if done > 0 && done.is_multiple_of(TELLS_EVERY) {
-            let seconds = began.elapsed().as_secs();
-            println!("{done} of {seeds} seeds, {failed} failed, {seconds} s");
-        }
-        let mut world = World::new(seed, PER_SEED, asked.fault, false);
-        match world.run() {
-            Ok(()) => passed += 1,
-            Err(broken) => {
-                failed += 1;
-                println!("FAILED: seed {seed}, step {}: {broken}", world.steps);
+    in_order(
+        asked.threads,
+        seeds,
+        |place| Run::of(asked.first + place, asked.fault),
+        |place, run| {
+            if place > 0 && place.is_multiple_of(TELLS_EVERY) {
+                let seconds = began.elapsed().as_secs();
+                println!("{place} of {seeds} seeds, {failed} failed, {seconds} s");
             }
-        }
-        steps += world.steps;
-        for (why, count) in world.books.explained {
-            *explained.entry(why).or_default() += count;
-        }
-    }
+            match run.result {
+                Ok(()) => passed += 1,
+                Err(broken) => {
+                    failed += 1;
+                    let seed = asked.first + place;
+                    println!("FAILED: seed {seed}, step {}: {broken}", run.steps);
+                }
+            }
+            steps += run.steps;
+            for (why, count) in run.explained {
+                *explained.entry(why).or_default() += count;
+            }
+        },
+    );
     println!("{} messages, {steps} events", seeds as usize * PER_SEED);
     for (why, count) in explained {
         println!("{count:>8}  {why}");
@@ -410,53 +179,62 @@ fn many(asked: &Asked) -> (usize, usize) {
 }
 
 /// The seeds that found a fault once.
-fn found_again() -> (usize, usize) {
+fn found_again(asked: &Asked) -> (usize, usize) {
     let (mut passed, mut failed) = (0, 0);
-    for &(seed, what) in FOUND {
-        match World::new(seed, PER_SEED, None, false).run() {
+    in_order(
+        asked.threads,
+        FOUND.len() as u64,
+        |place| {
+            let (seed, what) = FOUND[place as usize];
+            (seed, what, Run::of(seed, None).result)
+        },
+        |_, (seed, what, result)| match result {
             Ok(()) => passed += 1,
             Err(broken) => {
                 failed += 1;
                 println!("FAILED: seed {seed} ({what}): {broken}");
             }
-        }
-    }
+        },
+    );
     (passed, failed)
 }
 
 /// Each fault that is put in is found.
-fn faults_are_found() -> (usize, usize) {
+fn faults_are_found(asked: &Asked) -> (usize, usize) {
     let (mut passed, mut failed) = (0, 0);
-    let seeds = NORMAL.div_ceil(PER_SEED) as u64;
-    for fault in Fault::ALL {
-        let first = fault.world();
-        let found = (fault.begins()..first + seeds).find_map(|seed| {
-            let mut world = World::new(seed, PER_SEED, Some(fault), false);
-            let broken = world.run().err()?;
-            // Without the fault nothing is broken.
-            World::new(seed, PER_SEED, None, false).run().ok()?;
-            Some((
-                seed,
-                world.steps,
-                broken,
-                (seed - first + 1) * PER_SEED as u64,
-            ))
-        });
-        match found {
-            Some((seed, step, broken, messages)) => {
+    in_order(
+        asked.threads,
+        Fault::ALL.len() as u64,
+        |place| found_line(Fault::ALL[place as usize]),
+        |place, found| match found {
+            Some(line) => {
                 passed += 1;
-                println!(
-                    "{:<20} {messages:>6} messages  seed {seed}, step {step}: {broken}",
-                    format!("{fault:?}")
-                );
+                println!("{line}");
             }
             None => {
                 failed += 1;
-                println!("FAILED: {fault:?} is not found");
+                println!("FAILED: {:?} is not found", Fault::ALL[place as usize]);
             }
-        }
-    }
+        },
+    );
     (passed, failed)
+}
+
+/// How many messages it takes to find this fault, by which seed, and what the books say.
+fn found_line(fault: Fault) -> Option<String> {
+    let first = fault.world();
+    let seeds = NORMAL.div_ceil(PER_SEED) as u64;
+    (fault.begins()..first + seeds).find_map(|seed| {
+        let run = Run::of(seed, Some(fault));
+        let (step, broken) = (run.steps, run.result.err()?);
+        // Without the fault nothing is broken.
+        Run::of(seed, None).result.ok()?;
+        let messages = (seed - first + 1) * PER_SEED as u64;
+        Some(format!(
+            "{:<20} {messages:>6} messages  seed {seed}, step {step}: {broken}",
+            format!("{fault:?}")
+        ))
+    })
 }
 
 impl Asked {
@@ -466,6 +244,7 @@ impl Asked {
             first: 1,
             messages: 2_000,
             traces: false,
+            threads: at_once::threads(),
             fault: None,
             all_faults: false,
             found: false,
@@ -481,6 +260,7 @@ impl Asked {
                 "--from" => asked.first = number()?,
                 "--messages" => asked.messages = usize::try_from(number()?).unwrap_or(0),
                 "--trace" => asked.traces = true,
+                "--threads" => asked.threads = usize::try_from(number()?).unwrap_or(1).max(1),
                 "--all" => (asked.all, asked.messages) = (true, NORMAL),
                 "--faults" => asked.all_faults = true,
                 "--found" => asked.found = true,

@@ -1,0 +1,242 @@
+//! Seeds that once failed.
+
+/// Seeds that found a fault in the gateway, with what they found.
+pub(crate) const FOUND: &[(u64, &str)] = &[
+    (8, "a long text went to two phones of one person"),
+    (112, "a failed message ended before its SIP transaction"),
+    (343, "the same"),
+    (1746, "a notification ended without a charging record"),
+    (1885, "failed was notified once more behind delivered"),
+    (
+        4771,
+        "the end of a second attempt, told twice, counted for the report",
+    ),
+    (5609, "a long text went to two phones behind a repetition"),
+    (
+        18_094,
+        "none: the books took a late answer for an early one",
+    ),
+    (18_233, "none: the same with a notification"),
+    (
+        1_000_012,
+        "a notification had another Message-ID behind a crash",
+    ),
+    (
+        1_000_015,
+        "a stored message had no next attempt when the database was slow",
+    ),
+    (1_000_033, "the same while it was on its way to a phone"),
+    (
+        1_000_035,
+        "a short message was delivered behind its RP-ERROR",
+    ),
+    (
+        1_000_037,
+        "the row of a stored message that had ended was read again",
+    ),
+    (1_000_060, "RP-ERROR for a part whose message was delivered"),
+    (
+        1_000_193,
+        "a crash lost a notification whose message was in the database",
+    ),
+    (
+        1_000_334,
+        "RP-ACK for a part that came when the time of its message was over",
+    ),
+    (
+        1_000_401,
+        "another notification behind a crash had another Message-ID",
+    ),
+    (
+        1_000_440,
+        "a part that its phone repeated was gathered and stored",
+    ),
+    (
+        1_000_517,
+        "none: the books mixed up the reports on two copies",
+    ),
+    (1_000_657, "none: the books did not know a second RP-ERROR"),
+    (1_000_670, "the notification of a failure, as 1000401"),
+    (
+        1_000_744,
+        "none: the books took a stored copy for a later one",
+    ),
+    (
+        1_001_381,
+        "none: the books did not see all parts in one stored message",
+    ),
+    (
+        1_001_684,
+        "none: the books took a new attempt behind a crash for a repetition",
+    ),
+    (
+        1_002_457,
+        "none: the books forgot with a crash that a stored message had all parts",
+    ),
+    (1_002_693, "none: the books missed a report behind a crash"),
+    (
+        1_002_747,
+        "a crash left the last part of a long text that was to be stored",
+    ),
+    (
+        2_000_979,
+        "none: the books missed an end that a crash cut off",
+    ),
+    (
+        4_000_024,
+        "a node without the database heard the other one again and sent what that one had taken over",
+    ),
+    (
+        4_000_011,
+        "a node had no place for what it took over, and left it in the database",
+    ),
+    (
+        4_000_117,
+        "a node that stood still sent what it had written just before, and the other one had taken over",
+    ),
+    (
+        5_000_029,
+        "a crash lost the failure for a recipient of a list whom nobody knows",
+    ),
+    (5_000_268, "the same in a long list"),
+    (
+        5_000_009,
+        "none: the books took the second answer of a person's clients for the first one",
+    ),
+    (
+        5_000_062,
+        "a list was answered 202 whose messages the database had just refused",
+    ),
+    (
+        5_000_776,
+        "none: the books missed an end that a crash cut off",
+    ),
+    (
+        5_000_939,
+        "none: the books did not know a slow process that is about to answer",
+    ),
+    (
+        1_005_433,
+        "none: the books took a part for written with the row of its message",
+    ),
+    (
+        4_000_010,
+        "a node without the database took the other one for dead still, and sent what that one had taken over",
+    ),
+    (
+        4_000_108,
+        "a report went before the response, behind a stand",
+    ),
+    (4_000_109, "not known: it passes since then"),
+    (4_000_172, "the same"),
+    (4_000_204, "the same"),
+    (
+        4_000_257,
+        "none: the books took a message at rest for one of the node that had crashed",
+    ),
+    (
+        4_000_268,
+        "the part that a node was left with had no deadline",
+    ),
+    (
+        4_000_412,
+        "none: the books did not see that a message had its outcome",
+    ),
+    (
+        4_000_491,
+        "a part that was taken up late went before an earlier one",
+    ),
+    (
+        4_000_582,
+        "none: the books did not know that parts go as a whole without a place",
+    ),
+    (
+        4_000_585,
+        "a part that came again and could not be written was answered by nobody",
+    ),
+    (
+        4_000_599,
+        "none: the books did not know that another node is told late that a message has failed",
+    ),
+    (4_000_748, "202 for a message that was refused just before"),
+    (
+        4_000_962,
+        "a part of a stored message went although its node was cut off",
+    ),
+    (
+        4_000_155,
+        "the row of a part was not written again when the message of the part was refused late",
+    ),
+    (
+        3_000_448,
+        "behind a crash, parts were dropped before their last one could come again",
+    ),
+    (
+        4_000_025,
+        "none: the books took the crash of another node for the one that a sender waits at",
+    ),
+    (
+        4_000_529,
+        "messages overtook one that stood between two parts of another message, taken up late",
+    ),
+    (
+        4_000_660,
+        "a node that was cut off sent a lost RP report once more",
+    ),
+    (
+        4_000_773,
+        "what a node took over had the serial number of an exchange of its own, and its row went",
+    ),
+    (
+        4_000_987,
+        "none: the books took the RP-ACK of another node for the one on the whole message",
+    ),
+    (
+        5_000_683,
+        "none: the books forgot with a crash that a stored message had all parts",
+    ),
+    (
+        5_000_859,
+        "none: the books forgot with a crash that a message had failed",
+    ),
+    (
+        5_000_987,
+        "none: the books did not know that the row of a late transaction goes at once",
+    ),
+    (
+        4_001_183,
+        "none: the books forgot with a crash that a stored message had all parts",
+    ),
+    (
+        4_001_313,
+        "none: the simulated host took a report that a crash cut off",
+    ),
+    (
+        4_001_567,
+        "a node that stood still ended a message as failed that the other one delivered",
+    ),
+    (
+        5_001_147,
+        "none: the books took a notification that goes once more for a new one",
+    ),
+    (
+        5_001_205,
+        "a crash lost a notification that was sent without a place",
+    ),
+    (
+        6_000_017,
+        "without a store, a part for a phone that was away got RP-ACK and was lost",
+    ),
+    (
+        6_000_023,
+        "a stored short message of a phone went in another alphabet",
+    ),
+    (
+        7_000_007,
+        "a status report before the RP-ACK on its message was forgotten",
+    ),
+    (
+        7_000_144,
+        "a crash among the parts of a message for the service centre led to a false delivered",
+    ),
+];
