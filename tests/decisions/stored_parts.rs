@@ -3,8 +3,9 @@
 use ipsmgw::interwork::{Counter, Input};
 
 use crate::long_sm_to_im::parts_that_ask;
+use crate::status_reports::status_report;
 use crate::stored_messages::{CLIENT, PHONE, comes, rp_ack, store_sm, text, world};
-use crate::world::{World, held_as, to_bob};
+use crate::world::{ALICE, World, from_phone, held_as, to_bob};
 
 /// A part for somebody who is away comes: it is written, then its sender has its RP-ACK.
 fn kept_for_store(world: &mut World, part: &[u8]) {
@@ -139,4 +140,38 @@ fn acknowledged_parts_for_somebody_away_are_stored_though_the_last_never_comes()
         let reports = world.store.all_im_to_sm();
         assert_eq!(reports.iter().filter(|im| im.is_status_report()).count(), 2);
     }
+}
+
+/// The store has no place for acknowledged parts until their validity is over: their sender hears that, and nobody gets them.
+#[test]
+fn acknowledged_parts_that_are_never_stored_expire_with_their_validity() {
+    let long = "0123456789".repeat(40);
+    let mut world = world();
+    world.gateway.policy.validity_ms = 300_000;
+    let parts = parts_that_ask(&long, 7, 1, |_| true);
+    kept_for_store(&mut world, &parts[0]);
+    kept_for_store(&mut world, &parts[2]);
+    let mut refused = 0;
+    let done = loop {
+        world.pass(120_000);
+        world.now.unix += 120;
+        let (_, exchange) = world.store.next_wake().unwrap();
+        let done = world.handle(Input::Due { exchange });
+        let Some((stored, _)) = done.asked.first() else {
+            break done;
+        };
+        refused += 1;
+        world.handle(Input::NotStored { exchange: *stored });
+    };
+    assert_eq!(refused, 2);
+    // Nothing goes to the recipient.
+    let [(Some(_), first)] = &done.sent[..] else {
+        panic!("one status report at a time")
+    };
+    assert_eq!(first.identity, ALICE);
+    assert_eq!(u8::from(status_report(&first.body).status), 0x46);
+    let rp_mr = first.body[1];
+    let done = world.report(&from_phone(ALICE, &[0x02, rp_mr]));
+    let second = status_report(&done.message().body);
+    assert_eq!((u8::from(second.status), second.mr.0), (0x46, 3));
 }

@@ -867,7 +867,7 @@ impl World {
             Kept {
                 key,
                 subject: self.subject(key),
-                is_message: row.kind == Kind::StoredMessage,
+                kind: row.kind,
                 at: match row.node {
                     _ if is_single => Holder::Here,
                     AT_REST => Holder::Nobody,

@@ -201,6 +201,9 @@ impl World {
         for change in &step.changes {
             if let Change::Ended(key) = change {
                 self.books.stored_leg_leaves(*key);
+                let validity_s = i64::from(self.plan.settings.validity);
+                self.books
+                    .part_ends(self.subject(*key), self.now().unix, validity_s);
             }
             let exchange = match change {
                 // It is taken up.

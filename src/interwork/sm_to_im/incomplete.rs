@@ -48,14 +48,14 @@ impl Turn<'_> {
         self.end_incomplete(*first, parts);
     }
 
-    /// These parts are not stored: they are delivered now, unless the sender has a report of failure.
+    /// These parts are not stored: they are delivered now, unless their validity is over, or the sender has a report of failure.
     pub(crate) fn end_incomplete(&mut self, first: KeptPart, parts: Vec<KeptPart>) {
         self.count(Counter::SmIncomplete);
         let status = match first.state {
             KeptPartState::WaitingAgain { status } if !parts.iter().any(is_acknowledged) => {
                 self.gateway.policy.causes.sip_to_status(status)
             }
-            _ if self.gateway.policy.deliver_incomplete => {
+            _ if self.gateway.policy.deliver_incomplete && !self.part_has_expired(&first) => {
                 self.charge_incomplete_sm(&first, Ending::Accepted);
                 self.deliver_incomplete(&first, &parts);
                 TpSt::Forwarded

@@ -439,12 +439,6 @@ impl Turn<'_> {
             concatenation: concatenation.get(),
         };
         let parts: Vec<KeptPart> = self.view.parts_relayed_with(sm.header.key).collect();
-        if self.view.parts_of(group).next().is_some() {
-            // Another message uses the same reference now.
-            let status = self.gateway.policy.causes.sip_to_status(status);
-            return self.end_parts(parts, Some(status));
-        }
-        let deadline = self.now.unix_ms + self.gateway.policy.concat_timeout_ms;
         let told = self.gateway.policy.causes.sip_to_rp(status, sm.sender);
         let (owed, parts) = owed_first(parts);
         // These parts are not in the database: their sender has to send them again.
@@ -452,6 +446,12 @@ impl Turn<'_> {
             self.acknowledge(&mut part, told);
             self.view.end(part.header.key);
         }
+        if self.view.parts_of(group).next().is_some() {
+            // Another message uses the same reference now.
+            let status = self.gateway.policy.causes.sip_to_status(status);
+            return self.end_parts(parts, Some(status));
+        }
+        let deadline = self.now.unix_ms + self.gateway.policy.concat_timeout_ms;
         for (place, mut part) in parts.into_iter().enumerate() {
             part.state = KeptPartState::WaitingAgain { status };
             if place == 0 {

@@ -214,14 +214,32 @@ impl Turn<'_> {
 
     /// End of the validity of a short message that was taken at this time. None: it is over, or there is to be one attempt only.
     fn stored_until_ms(&self, tpdu: &[u8], unix: i64) -> Option<u64> {
-        let submit = submit(tpdu)?;
+        let submit = submit(tpdu).filter(|submit| !is_single_shot(submit))?;
+        let expires_ms = self.valid_until_ms(&submit, unix);
+        (expires_ms > self.now.unix_ms).then_some(expires_ms)
+    }
+
+    fn valid_until_ms(&self, submit: &SmsSubmit<'_>, unix: i64) -> u64 {
         let validity_ms = match submit.vp.seconds(unix).filter(|seconds| *seconds > 0) {
             Some(seconds) => u64::from(seconds) * 1000,
             None => self.gateway.policy.validity_ms,
         };
         let age = u64::try_from(self.now.unix.saturating_sub(unix)).unwrap_or(0);
-        let expires_ms = (self.now.unix_ms + validity_ms).saturating_sub(age * 1000);
-        (!is_single_shot(&submit) && expires_ms > self.now.unix_ms).then_some(expires_ms)
+        (self.now.unix_ms + validity_ms).saturating_sub(age * 1000)
+    }
+
+    /// Whether the validity of this acknowledged part of a phone is over, and the store had no place for it so long: then it is not
+    /// delivered any more.
+    pub(crate) fn part_has_expired(&self, part: &KeptPart) -> bool {
+        let stores = self.gateway.keeps && self.gateway.policy.store;
+        if !stores || part.sender != Party::Phone {
+            return false;
+        }
+        let texts = self.view.texts(part.header.key);
+        texts.is_some_and(|texts| {
+            submit(KeptPartTexts::of(&texts).tpdu)
+                .is_some_and(|submit| self.valid_until_ms(&submit, part.unix) <= self.now.unix_ms)
+        })
     }
 
     /// The short message with the parts that it completes.

@@ -258,6 +258,17 @@ fn a_part_that_is_not_written_fails_with_its_message() {
 }
 
 #[test]
+fn a_part_that_is_not_written_fails_though_another_message_has_its_reference() {
+    let mut world = world();
+    let (id, _) = relayed_early(&mut world);
+    let other = parts(&"Another text of three parts. ".repeat(13), 7, 11);
+    kept(&mut world, &other[0]);
+    let mut reports = reports(&world.client_answers(id, 404));
+    reports.sort_unstable();
+    assert_eq!(reports, [(RP_ERROR, 1), (RP_ERROR, 3)]);
+}
+
+#[test]
 fn a_part_that_comes_when_the_time_is_over_is_refused() {
     let mut world = world();
     let parts = parts(&long(), 7, 1);

@@ -1,6 +1,6 @@
 //! What crashes do to the books: some words are owed no more, and others may come twice. What the database has stays owed.
 
-use ipsmgw::exchange::ExchangeKey;
+use ipsmgw::exchange::{ExchangeKey, Kind};
 use ipsmgw::interwork::Ending;
 
 use super::{Book, Books, Subject};
@@ -19,8 +19,7 @@ pub(crate) enum Holder {
 pub(crate) struct Kept {
     pub(crate) key: ExchangeKey,
     pub(crate) subject: Subject,
-    /// Whether it is a stored message.
-    pub(crate) is_message: bool,
+    pub(crate) kind: Kind,
     pub(crate) at: Holder,
 }
 
@@ -111,21 +110,22 @@ impl Books {
     /// This gateway has crashed, and the database has these.
     pub(crate) fn crash(&mut self, kept: &[Kept], node: Address, at_ms: u64) {
         for Kept {
+            key,
             subject,
-            is_message,
+            kind,
             at,
-            ..
         } in kept
         {
             if *at == Holder::Elsewhere {
                 continue;
             }
             // What was under way may have been committed.
-            match is_message {
-                true => self.is_durable_as_a_whole(*subject),
+            match kind {
+                Kind::StoredMessage => self.is_durable_as_a_whole(*subject),
                 // The parts that wait for the report on this one have rows of their own, or none.
-                false => self.is_durable(*subject),
+                _ => self.is_durable(*subject),
             }
+            self.leg_is_written(*key, *kind, *subject);
             // What nobody has may be the other gateway's, which has just written it.
             if *at == Holder::Here || self.has_been_at(*subject, node) {
                 self.is_taken_up(*subject, node);

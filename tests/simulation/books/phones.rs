@@ -6,7 +6,6 @@ use ipsmgw::exchange::{
     Exchange, ExchangeKey, ImToSmTexts, Kind, SmToIm, SmToImState, Stored, StoredMessageTexts,
     StoredPart, Texts,
 };
-use ipsmgw::interwork::Counter;
 use ipsmgw::sip::MessageOut;
 use ipsmgw::wire::{
     Carrier, Direction, RpMessage, SmsDeliver, SmsStatusReport, SmsSubmit, TpSt, Tpdu,
@@ -103,7 +102,7 @@ fn carried(rp_data: &[u8]) -> Option<(usize, usize)> {
 }
 
 /// The SMS-SUBMIT in these octets.
-fn submit_in(tpdu: &[u8]) -> Option<SmsSubmit<'_>> {
+pub(super) fn submit_in(tpdu: &[u8]) -> Option<SmsSubmit<'_>> {
     match Tpdu::decode(Direction::MsToNetwork, Carrier::RpData, tpdu) {
         Ok(Tpdu::Submit(submit)) => Some(submit),
         _ => None,
@@ -363,11 +362,15 @@ impl Books {
 
     /// Whether the database has this part, or had it: by itself, or in a stored message.
     fn is_leg_kept(&self, leg: &Leg) -> bool {
+        leg.is_kept_part || self.is_leg_stored(leg)
+    }
+
+    fn is_leg_stored(&self, leg: &Leg) -> bool {
         let is_written = |key: &ExchangeKey| {
             let stored = self.stored.get(key);
             stored.is_some_and(|stored| stored.is_written)
         };
-        leg.is_kept_part || leg.stored.iter().any(is_written)
+        leg.stored.iter().any(is_written)
     }
 
     /// What the sender of this part is owed and did not get.
@@ -392,8 +395,7 @@ impl Books {
         // Behind a crash the phone may miss the report on another part: then it knows that the message has failed.
         let is_cut = sm.forgotten > 0 && sm.parts.iter().any(|part| part.heard.is_none());
         // Others did not come, and the store had no place until its validity was over.
-        let is_incomplete = self.count_of(Counter::SmIncomplete) > 0;
-        if leg.is_kept_part && (drops || is_known || is_cut || is_incomplete) {
+        if leg.is_kept_part && (drops || is_known || is_cut || part.has_expired) {
             return None;
         }
         (leg.sent == 0).then(|| format!("part {place} was acknowledged and is lost"))
@@ -505,6 +507,7 @@ impl World {
         let is_confused = leg.is_confused || leg.has_copies;
         let is_shown = leg.is_shown();
         let was_acked = leg.was_acked(decided_ms);
+        let was_sent = leg.sent > 0 || self.books.is_leg_stored(leg);
         let is_in_parts = !leg.stored.is_empty()
             && self
                 .books
@@ -513,6 +516,9 @@ impl World {
         match u8::from(report.status) {
             0x00 if !is_shown && !is_confused => self.break_promise(format!(
                 "{number}: status 00 for part {part}, and its recipient does not have it"
+            )),
+            0x01..0x20 if !was_sent && !is_confused => self.break_promise(format!(
+                "{number}: status forwarded for part {part}, which was never sent or stored"
             )),
             // The outcome of a stored message is that of all its parts.
             0x20.. if was_acked && is_in_parts => self.books.explain(

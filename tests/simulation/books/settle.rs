@@ -123,6 +123,7 @@ impl Sm {
                 || is_refused
                 || drops
                 || part.has_ended
+                || part.has_expired
                 || self.in_pieces.contains(&place);
             if part.is_said_early && !self.in_pieces.contains(&place) && !self.is_shown() {
                 return Some(format!(

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ipsmgw::exchange::{ExchangeKey, Stored};
 
-use super::phones::Leg;
+use super::phones::{Leg, submit_in};
 use super::{Books, Subject, request_named};
 use crate::texts::{PartToSend, number_in};
 use crate::world::Address;
@@ -99,6 +99,8 @@ pub(crate) struct SmPart {
     is_in_memory: bool,
     /// Its status report was owed in memory alone, and is lost with a crash.
     pub(super) is_excused: bool,
+    /// Its validity was over when the gateway ended it: nobody has to get it any more.
+    pub(super) has_expired: bool,
     /// Its digest, when it was kept.
     pub(super) digest: Option<u64>,
     /// The exchanges of the status reports on it.
@@ -233,6 +235,7 @@ impl SmPart {
             is_excused: false,
             is_said_early: false,
             has_ended: false,
+            has_expired: false,
             digest: None,
             status_reports: BTreeSet::new(),
         }
@@ -285,6 +288,27 @@ impl Books {
                 Stored::No => part.is_in_memory |= part.asked == Some(exchange),
                 Stored::Yes => {}
             }
+        }
+    }
+
+    /// The gateway ends an exchange about this part. `validity_s`: the validity of messages without TP-VP.
+    pub(crate) fn part_ends(&mut self, subject: Subject, unix: i64, validity_s: i64) {
+        let Subject::ShortMessage(number, part) = subject else {
+            return;
+        };
+        let Some(sm) = self.sm_mut(number) else {
+            return;
+        };
+        // The validity of a long message begins with the part that came first.
+        let sent = sm.parts.iter().filter(|part| !part.requests.is_empty());
+        let Some(since) = sent.map(|part| part.unix).min() else {
+            return;
+        };
+        let part = &mut sm.parts[part];
+        if let Some(submit) = submit_in(&part.tpdu) {
+            let own_s = submit.vp.seconds(since).filter(|seconds| *seconds > 0);
+            let until = since + own_s.map_or(validity_s, i64::from);
+            part.has_expired |= unix >= until;
         }
     }
 
