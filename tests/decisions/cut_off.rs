@@ -158,6 +158,23 @@ fn a_message_that_another_node_may_have_delivered_does_not_expire() {
 }
 
 #[test]
+fn a_sender_who_cannot_wait_hears_of_no_failure_that_another_node_may_belie() {
+    for (is_cut_off, answer) in [(false, 480), (true, 202)] {
+        let mut world = World::with_database(&settings());
+        // The phone is silent.
+        let exchange = world.deliver(&instant(ALICE, "hello")).held[0];
+        let done = world.next_due();
+        assert_eq!(done.asked, [(exchange, None)]);
+        world.stored(exchange);
+        world.now.is_cut_off = is_cut_off;
+        world.pass(1_500);
+        assert_eq!(world.hold_timeout(exchange).answer(), answer);
+        let left = usize::from(is_cut_off);
+        assert_eq!(world.store.rows(), left);
+    }
+}
+
+#[test]
 fn a_taken_over_exchange_is_forgotten_and_its_row_stays() {
     let mut world = World::with_database(&settings());
     let exchange = promised(&mut world, "hello");

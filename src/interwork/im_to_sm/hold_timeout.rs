@@ -88,7 +88,9 @@ impl Turn<'_> {
         let was_settled = self
             .get::<ImToSm>(key)
             .is_none_or(|im| matches!(im.state, ImToSmState::Settled { .. }));
-        let failure = self.known_failure(im);
+        // Another node may have delivered it, if this one is cut off and the database has it.
+        let is_elsewhere = self.now.is_cut_off && self.is_stored(im);
+        let failure = self.known_failure(im).filter(|_| !is_elsewhere);
         if let Some((part, status)) = failure {
             self.conclude(part, self.gateway.policy.causes.leg_to_sip(status), false);
             // There is no time left to store it.
