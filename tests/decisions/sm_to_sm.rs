@@ -330,6 +330,32 @@ fn a_silent_phone_does_not_have_it() {
     assert_eq!(done.message().identity, ALICE);
 }
 
+/// A phone that is silent, and a second message to it a second later: the time of its sender is over when it has just left.
+#[test]
+fn a_message_that_has_just_left_is_not_acknowledged() {
+    for answers in [false, true] {
+        let mut world = World::new();
+        let first = sent(&mut world, &hello(0x2A));
+        world.pass(1_000);
+        submit(&mut world, &rp_data_mo(0x2B, &submit_tpdu(0x08, 0, 0)));
+        let sender = world.store.ids()[2];
+        world.pass(18_500);
+        let done = world.leg(first, 408);
+        let mut to_bob = done.sent.iter().filter(|(_, sent)| sent.identity == BOB);
+        let second = to_bob.next().unwrap().0.unwrap();
+        world.pass(1_500);
+        let due = Input::Due { exchange: sender };
+        assert!(world.handle(due).sent.is_empty(), "no report yet");
+        if answers {
+            world.leg(second, 200);
+        }
+        world.pass(2_000);
+        let done = world.handle(Input::Due { exchange: sender });
+        let expected = if answers { [3, 0x2B] } else { [5, 0x2B] };
+        assert_eq!(done.message().body[..2], expected);
+    }
+}
+
 #[test]
 fn a_message_that_waited_for_others_all_the_time_is_not_sent_any_more() {
     let mut world = World::new();

@@ -531,7 +531,7 @@ impl World {
             if let Some(exchange) = exchange {
                 let sent = (exchange, attempt);
                 self.books
-                    .leg_answered(self.subject(exchange), sent, status, self.now_ms);
+                    .leg_answered(self.subject(exchange), sent, status);
                 let input = Input::NotSent {
                     exchange,
                     attempt,

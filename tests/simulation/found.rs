@@ -232,6 +232,10 @@ pub(crate) const FOUND: &[(u64, &str)] = &[
         "a stored short message of a phone went in another alphabet",
     ),
     (
+        6_000_064,
+        "RP-ACK for a short message that had just left, and that nobody had",
+    ),
+    (
         7_000_007,
         "a status report before the RP-ACK on its message was forgotten",
     ),

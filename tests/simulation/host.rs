@@ -419,7 +419,7 @@ impl World {
         let subject = self.subject(exchange);
         self.books.part_answered(subject, status, self.now_ms);
         self.books
-            .leg_answered(subject, (exchange, attempt), status, self.now_ms);
+            .leg_answered(subject, (exchange, attempt), status);
         let input = Input::RequestCompleted {
             exchange,
             attempt,

@@ -12,6 +12,7 @@ use crate::interwork::charging::Interworking;
 use crate::interwork::counter::Counter;
 use crate::interwork::handle::Turn;
 use crate::interwork::im_to_sm::exchange::ACCEPTED;
+use crate::interwork::im_to_sm::queue::SHORTEST_REQUEST_MS;
 use crate::interwork::input::{SmIn, TranslatedSm};
 use crate::interwork::rules::authorization::identity;
 use crate::interwork::rules::causes::defaults::SipOutcome;
@@ -19,6 +20,9 @@ use crate::interwork::step::{Effect, Verdict};
 
 /// Milliseconds within which the recipient's side reports the outcome of the message.
 const OUTCOME_LOST_MS: u64 = 5_000;
+
+/// The outcome of a message that has just left: the phone has not answered in SIP yet, and had no time to do so.
+const STILL_TRYING: u16 = 100;
 
 /// The message was not sent: other messages to the phone were before it.
 const NOT_SENT: SipOutcome = SipOutcome {
@@ -102,6 +106,12 @@ impl Turn<'_> {
         };
         let tp_st = self.gateway.policy.causes.sip_to_status(status);
         match sm.state {
+            SmToImState::Delivering { .. } if status == STILL_TRYING => {
+                sm.state = SmToImState::Delivering { asked: false };
+                sm.header.due_ms = self.now.unix_ms + SHORTEST_REQUEST_MS;
+                self.view.update(sm);
+            }
+            _ if status == STILL_TRYING => {}
             SmToImState::Delivering { .. } => self.outcome_of_sm(sm, status),
             SmToImState::Storing { .. } => {
                 sm.stored = status < 300;
@@ -162,8 +172,9 @@ impl Turn<'_> {
         self.start_next(header.identity, Party::Phone);
     }
 
-    /// The sender gets its report now. A message that was not sent, or that failed in SIP, is not delivered; else the
-    /// phone has it, or may still get it.
+    /// The sender gets its report now. A message that was not sent, or that failed in SIP, is not delivered. If the phone has accepted
+    /// it in SIP, the phone has it, or may still get it. A message that has just left waits for that answer: RP-ACK would be said
+    /// on a message that nobody has.
     pub(crate) fn sm_overdue(&mut self, from: ExchangeKey, identity: &Identity) {
         let identity = IdentityKey::of(identity);
         let mut queue = self.view.queue_of(identity, Party::Phone);
@@ -179,9 +190,13 @@ impl Turn<'_> {
             known => known.map(|(_, status)| causes.leg_to_sip(status)),
         };
         let Some(failure) = failure else {
+            let status = match im.state {
+                ImToSmState::Sent if im.taken == 0 => STILL_TRYING,
+                _ => ACCEPTED.status,
+            };
             return self.effects.push(Effect::SmOutcome {
                 exchange: from,
-                status: ACCEPTED.status,
+                status,
             });
         };
         self.conclude(im.header.key, failure, false);

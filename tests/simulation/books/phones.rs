@@ -25,9 +25,8 @@ pub(super) struct Leg {
     shown: BTreeMap<Address, u32>,
     /// When the gateway has taken the recipient's RP-ACK. A crash may cut that off.
     acked_ms: Option<u64>,
-    /// RP-DATA without a final response, by exchange and attempt; and when the last one got its response.
+    /// RP-DATA without a final response, by exchange and attempt.
     on_their_way: BTreeSet<(u64, u8)>,
-    answered_ms: u64,
     /// A phone has taken it in SIP. It may have it.
     has_2xx: bool,
     /// The gateway has decided on RP-ERROR, and the sender's phone has not asked again since.
@@ -68,10 +67,9 @@ impl Leg {
         self.acked_ms.is_some_and(|acked_ms| acked_ms < at_ms)
     }
 
-    /// The recipient's phone has it, or may have it, as far as the gateway knew at this time.
-    fn may_be_there(&self, at_ms: u64) -> bool {
-        let is_open = !self.on_their_way.is_empty() || self.answered_ms >= at_ms;
-        self.acked_ms.is_some() || self.has_2xx || self.sent > 0 && is_open
+    /// The recipient's phone has it, or may have it.
+    const fn may_be_there(&self) -> bool {
+        self.acked_ms.is_some() || self.has_2xx
     }
 
     /// Whether the gateway cannot know its outcome any more.
@@ -291,12 +289,10 @@ impl Books {
         subject: Subject,
         (key, attempt): (ExchangeKey, u8),
         status: u16,
-        at_ms: u64,
     ) {
         if let Some(leg) = self.leg_mut(subject)
             && leg.on_their_way.remove(&(key.serial(), attempt))
         {
-            leg.answered_ms = at_ms;
             leg.has_2xx |= (200..300).contains(&status);
         }
     }
@@ -465,7 +461,7 @@ impl World {
             return;
         };
         let is_kept = self.books.is_leg_kept(leg);
-        let is_there = leg.may_be_there(decided_ms) || leg.is_cut || leg.is_confused;
+        let is_there = leg.may_be_there() || leg.is_cut || leg.is_confused;
         let is_forgotten = leg.is_forgotten(outcomes, has_crashed);
         let is_confused = leg.is_confused || leg.has_copies || is_forgotten;
         let is_shown = leg.is_shown();
