@@ -42,6 +42,8 @@ fn allowed(exchange: &Exchange) -> Allowed {
             (SmToImState::Repetition { .. }, _) => &[""],
             // A stored message has the delivery.
             (_, Party::Phone) => &["sd", "s"],
+            // RP-ACK on a status report.
+            (SmToImState::Reporting { .. }, Party::ServiceCentre) => &[""],
             (_, Party::ServiceCentre) => &["d"],
         },
         Exchange::ImToSm(im) => match (im.role, im.to, im.state) {

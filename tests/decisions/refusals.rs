@@ -297,12 +297,16 @@ fn acknowledged_and_dropped() {
         &[0x00],
     ]
     .concat();
-    for (tpdu, reason) in [
-        (type0, Reason::Type0),
-        (status_report, Reason::StatusReport),
+    // The exchanges of the message that it is about send the RP-ACK on a status report; without a recipient there are none.
+    for (tpdu, request_uri, reason) in [
+        (type0, BOB, Reason::Type0),
+        (status_report, "urn:nobody", Reason::StatusReport),
     ] {
         let octets = rp_data_mt(0x2A, &tpdu);
-        let refusal = refused_sm(&from_service_centre(&octets));
+        let refusal = refused_sm(&MessageIn {
+            request_uri,
+            ..from_service_centre(&octets)
+        });
         assert_eq!((refusal.answer.status, refusal.reason), (202, reason));
         assert_eq!(
             refusal.report.unwrap().body,

@@ -12,6 +12,9 @@ use crate::world::{BOB, Done, UNIX, World, instant, rp_data_mt, settings};
 
 const BOTH: &str = "positive-delivery,negative-delivery";
 
+/// RP-ACK on the status report.
+const RP_ACK: [u8; 2] = [0x02, 0x33];
+
 /// Alice's message, taken by the service centre: TP-MRs of its parts.
 fn taken(world: &mut World, wanted: &str, text: &str) -> Vec<u8> {
     let body = asking(wanted, text);
@@ -53,11 +56,18 @@ pub(crate) fn reported(world: &mut World, octets: &[u8]) -> Done {
         panic!("to be relayed")
     };
     assert_eq!(refusal.answer.status, 202);
-    assert_eq!(refusal.report.unwrap().body[..2], [0x02, 0x33]);
-    match &refusal.status_report {
-        Some(report) => world.handle(Input::StatusReport(report)),
-        None => Done::default(),
-    }
+    let Some(report) = &refusal.status_report else {
+        assert_eq!(refusal.report.unwrap().body[..2], RP_ACK);
+        return Done::default();
+    };
+    assert!(refusal.report.is_none());
+    let mut done = world.handle(Input::StatusReport(report));
+    let all = done.sent.len();
+    done.sent
+        .retain(|(exchange, message)| exchange.is_some() || !message.body.starts_with(&RP_ACK));
+    // At once, or when the database has written an exchange.
+    assert_eq!(all - done.sent.len() + done.asked.len(), 1);
+    done
 }
 
 fn from_bob(tp_mr: u8, status: u8) -> Vec<u8> {
@@ -297,6 +307,55 @@ fn a_crash_among_the_parts_leaves_no_false_delivered() {
         let said = done.sent.first().map(|(_, message)| delivery(message));
         assert_eq!(said, told);
     }
+}
+
+/// A message that the service centre has taken, and its TP-MR. There is a database.
+fn taken_with_database() -> (World, u8) {
+    let mut world = World::with_database(&Settings {
+        sc_uri: "sip:192.0.2.9",
+        ..settings()
+    });
+    let tp_mr = taken(&mut world, BOTH, "hello")[0];
+    (world, tp_mr)
+}
+
+#[test]
+fn the_rp_ack_on_a_status_report_waits_for_the_notification_in_the_database() {
+    let (mut world, tp_mr) = taken_with_database();
+    let octets = from_bob(tp_mr, 0x00);
+    let done = reported(&mut world, &octets);
+    assert_eq!(delivery(done.message()), DeliveryStatus::Delivered);
+    // An S-CSCF has sent it on twice: the second one waits, too.
+    let second = reported(&mut world, &octets);
+    assert_eq!(second.counted, [Counter::ReportUnknown]);
+    for (exchange, waits) in [done.asked[0], second.asked[0]] {
+        assert_eq!(waits, None);
+        assert_eq!(world.stored(exchange).message().body[..2], RP_ACK);
+        world.leg(exchange, 200);
+    }
+    // Nothing is written for a later one.
+    assert!(reported(&mut world, &octets).asked.is_empty());
+    world.notified();
+    assert_eq!((world.store.open(), world.store.rows()), (0, 0));
+}
+
+#[test]
+fn a_crash_or_a_slow_database_leaves_no_status_report_without_its_rp_ack() {
+    let (mut world, tp_mr) = taken_with_database();
+    let done = reported(&mut world, &from_bob(tp_mr, 0x46));
+    world.stored(done.asked[0].0);
+    world.crash(5_000);
+    assert_eq!(world.until_sent().message().body[..2], RP_ACK);
+
+    let (mut world, tp_mr) = taken_with_database();
+    let exchange = reported(&mut world, &from_bob(tp_mr, 0x46)).asked[0].0;
+    world.pass(5_000);
+    let done = world.handle(Input::Due { exchange });
+    assert_eq!(done.message().body[..2], RP_ACK);
+    // The service centre does not answer, and repeats.
+    world.leg(exchange, 408);
+    world.leg(exchange, 408);
+    assert_eq!(world.store.open(), 1, "the notification");
 }
 
 #[test]

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
 use std::rc::Rc;
 
 use ipsmgw::exchange::{
-    Change, Exchange, ExchangeKey, ImToSmState, KeptPartState, NEVER, SmToIm, SmToImState,
-    TransactionId,
+    Change, Exchange, ExchangeKey, ImToSmState, KeptPartState, NEVER, Party, SmToIm, SmToImState,
+    SmToImTexts, Stored, TransactionId,
 };
 use ipsmgw::interwork::{Counter, Effect, Gateway, Input, Policy, Step};
 
@@ -280,6 +280,7 @@ impl World {
                     if let Exchange::SmToIm(sm) = exchange
                         && let SmToImState::Reporting { .. } = sm.state
                     {
+                        self.centre_hears_early(sm);
                         let subject = self.subject(sm.header.key);
                         self.books
                             .is_reported(subject, exchange.key(), sm.header.stored);
@@ -348,6 +349,17 @@ impl World {
                 };
                 self.books.has_no_place(self.subject(key));
             }
+        }
+    }
+
+    /// RP-ACK on a status report goes out without the database.
+    fn centre_hears_early(&mut self, sm: &SmToIm) {
+        if sm.sender == Party::ServiceCentre
+            && sm.header.stored == Stored::No
+            && let Some((_, texts)) = self.host.table.read(sm.header.key, self.now_ms)
+        {
+            let texts = SmToImTexts::of(&texts);
+            self.books.status_is_said_early(texts.call_id);
         }
     }
 

@@ -1,14 +1,16 @@
 //! Instant messages that a service centre has accepted, until its status report (rows STA-1 to STA-4, STA-6).
 
 use crate::exchange::{
-    ExchangeKey, Full, Header, IdentityKey, ImToSm, ImToSmState, ImToSmTexts, Kind, Party, Store,
-    Stored, Submitted, SubmittedTexts, Texts, View, Wants,
+    ExchangeKey, Full, Header, IdentityKey, ImToSm, ImToSmState, ImToSmTexts, Kind, NEVER, Party,
+    SmOutcome, SmToIm, SmToImState, SmToImTexts, Store, Stored, Submitted, SubmittedTexts, Texts,
+    View, Wants,
 };
 use crate::interwork::counter::Counter;
 use crate::interwork::handle::Turn;
 use crate::interwork::imdn::notification::About;
 use crate::interwork::input::StatusReportIn;
-use crate::interwork::rules::causes::defaults::ScOutcome;
+use crate::interwork::make::outgoing::ReportOut;
+use crate::interwork::rules::causes::defaults::{RpOutcome, ScOutcome};
 use crate::mime::{DeliveryStatus, Disposition};
 use crate::wire::{RpMessage, SmsSubmit, TpAddress, Tpdu, TypeOfNumber};
 
@@ -96,21 +98,86 @@ impl Turn<'_> {
         kept
     }
 
-    /// SMS-STATUS-REPORT: its RP-ACK is on its way.
+    /// SMS-STATUS-REPORT. Its RP-ACK waits until the database has the notification that it leads to: else a crash could lose the
+    /// notification, and the service centre does not repeat the status report.
     pub(crate) fn status_reported(&mut self, report: &StatusReportIn) {
+        let comes_again = acknowledgement_of(&self.view, report).is_some();
+        let notifies = self.status_counts(report);
+        if self.gateway.keeps && (notifies || comes_again) && self.acknowledges_later(report) {
+            return;
+        }
+        let scts = self.now_as_scts();
+        let ack = ReportOut::on(
+            report.ack(),
+            Party::ServiceCentre,
+            report.rp_mr,
+            RpOutcome::Ack,
+            scts,
+        );
+        self.send_only(&ack);
+    }
+
+    /// Opens the exchange of the RP-ACK on a status report. It is written behind the notification. False: there is no place for it.
+    fn acknowledges_later(&mut self, report: &StatusReportIn) -> bool {
+        let texts = report.ack();
+        let place = self
+            .view
+            .take_place(Kind::SmToIm, report.share, texts.packed_len());
+        let key = match place {
+            Ok(key) => key,
+            Err(full) => {
+                self.count(full.into());
+                return false;
+            }
+        };
+        let outcome = SmOutcome {
+            status: 200,
+            rp_cause: None,
+            tp_fcs: None,
+        };
+        let mut ack = SmToIm {
+            header: Header {
+                key,
+                identity: IdentityKey::of(&report.identity),
+                share: report.share,
+                due_ms: NEVER,
+                stored: Stored::No,
+            },
+            state: SmToImState::Reporting { outcome, sent: 0 },
+            sender: Party::ServiceCentre,
+            rp_mr: report.rp_mr,
+            private: false,
+            asks: false,
+            stored: false,
+            to_phone: false,
+            zone: self.now.zone,
+            notified: None,
+            unix: self.now.unix,
+            digest: report.digest,
+            completes: None,
+        };
+        self.view.open(ack, texts.pack());
+        self.acknowledged_when_written(&mut ack);
+        true
+    }
+
+    /// Whether the sender of the reported message is notified.
+    fn status_counts(&mut self, report: &StatusReportIn) -> bool {
         let known = reported_submission(&self.view, report).or_else(|| {
             self.accepted_before_ack(report);
             reported_submission(&self.view, report)
         });
         let Some((kept, recipient)) = known else {
-            return self.count(Counter::ReportUnknown);
+            self.count(Counter::ReportUnknown);
+            return false;
         };
         let key = kept.header.key;
         let disposition = match self.gateway.policy.causes.status_to_outcome(report.status) {
-            ScOutcome::Open => return,
+            ScOutcome::Open => return false,
             ScOutcome::Unknown => {
                 self.view.end(key);
-                return self.cannot_be_proven(kept.message);
+                self.cannot_be_proven(kept.message);
+                return false;
             }
             ScOutcome::Delivered => Disposition::Delivery(DeliveryStatus::Delivered),
             ScOutcome::Not(status) => Disposition::Delivery(status),
@@ -149,6 +216,7 @@ impl Turn<'_> {
                 disposition,
             );
         }
+        is_wanted
     }
 
     /// A status report that comes before the RP-ACK shows that the service centre has the message: it counts as the RP-ACK.
@@ -206,7 +274,29 @@ impl Turn<'_> {
 /// Whether a status report of a service centre is about a message of these exchanges. Nothing is changed.
 pub fn is_reported(report: &StatusReportIn, exchanges: &mut dyn Store) -> bool {
     let view = View::of(exchanges);
-    reported_submission(&view, report).is_some() || reported_before_ack(&view, report).is_some()
+    reported_submission(&view, report).is_some()
+        || reported_before_ack(&view, report).is_some()
+        || acknowledgement_of(&view, report).is_some()
+}
+
+/// The exchange of the RP-ACK on the same status report, which has come before.
+fn acknowledgement_of(view: &View<'_>, report: &StatusReportIn) -> Option<SmToIm> {
+    let identity = IdentityKey::of(&report.identity);
+    view.sms_by_digest(identity, report.digest).next()
+}
+
+impl StatusReportIn {
+    /// The texts of the exchange of its RP-ACK.
+    fn ack(&self) -> SmToImTexts<'_> {
+        SmToImTexts {
+            identity: self.identity.as_str(),
+            sender: self.address.as_str(),
+            hop: self.hop.as_str(),
+            recipient: self.to.as_str(),
+            call_id: self.call_id.as_str(),
+            tpdu: &[],
+        }
+    }
 }
 
 /// The reported message whose RP-ACK has not come yet. The sender of a failed one knows the failure.

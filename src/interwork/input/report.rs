@@ -69,6 +69,20 @@ pub struct StatusReportIn {
     pub status: TpSt,
     /// TP-Discharge-Time in seconds since 1970 UTC; `None` if it is invalid.
     pub discharged: Option<i64>,
+    /// Digest of the status report: a repetition has the same.
+    pub(crate) digest: u64,
+    /// RP-Message Reference.
+    pub(crate) rp_mr: u8,
+    /// Digest of the service centre, in whose share of open exchanges the RP-ACK counts.
+    pub(crate) share: u64,
+    /// Call-ID of the request; empty if it is too long to be stored.
+    pub(crate) call_id: Text<254>,
+    /// The public identity that the status report came to; empty if it is too long to be stored.
+    pub(crate) to: Text<126>,
+    /// Destination of the RP-ACK: the service centre.
+    pub(crate) address: Text<254>,
+    /// Next hop of the RP-ACK if the service centre has no contact.
+    pub(crate) hop: Text<126>,
 }
 
 /// A status report to a phone on a stored message.

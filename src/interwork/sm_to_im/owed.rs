@@ -1,6 +1,6 @@
 //! SM -> IM: an RP-ACK that waits until the database has the exchange. The RP-ACK on the last part of a long text
 //! confirms all parts: after a crash they must not be delivered again. After the RP-ACK on a message whose sender wants
-//! a status report, that report must still come.
+//! a status report, that report must still come. After the RP-ACK on a service centre's status report, the notification must still come.
 
 use crate::exchange::{Group, KeptPart, KeptPartState, SmToIm, SmToImState, SmToImTexts, Stored};
 use crate::interwork::handle::Turn;
@@ -20,6 +20,12 @@ impl Turn<'_> {
         if !self.gateway.keeps || !owes {
             return false;
         }
+        self.acknowledged_when_written(sm);
+        true
+    }
+
+    /// The RP-ACK of this exchange waits until the database has the exchange.
+    pub(crate) fn acknowledged_when_written(&mut self, sm: &mut SmToIm) {
         sm.header.stored = Stored::Asked;
         sm.header.due_ms = self.now.unix_ms + DATABASE_LATE_MS;
         self.view.update(*sm);
@@ -27,7 +33,6 @@ impl Turn<'_> {
             exchange: sm.header.key,
             waits: None,
         });
-        true
     }
 
     /// Whether the sender is a phone that wants a status report.

@@ -115,21 +115,37 @@ impl<'a> Received<'a, '_> {
         }
     }
 
-    /// A status report on a message that we submitted. It is always acknowledged at once, so that the service centre
-    /// does not repeat it (rows STA-2, STA-4).
+    /// A status report on a message that we submitted. It is always acknowledged, so that the service centre does not
+    /// repeat it (rows STA-2, STA-4): by the exchanges of the message's sender, which may notify that sender first.
     fn status_report(&self, report: &SmsStatusReport<'_>) -> Box<Refusal> {
         let mut refusal = self.refuse(RpOutcome::Ack, Reason::StatusReport);
-        refusal.status_report = Uri::parse(self.message.request_uri)
-            .and_then(|uri| identity_of(&uri))
-            .filter(|_| !report.on_command)
-            .map(|identity| StatusReportIn {
-                identity,
-                tp_mr: report.mr.0,
-                recipient: report.recipient_address,
-                status: report.status,
-                discharged: report.discharge_time.unix_seconds(),
-            })
-            .map(Box::new);
+        let to = self.message.request_uri;
+        let identity = Uri::parse(to).and_then(|uri| identity_of(&uri));
+        let Some(identity) = identity.filter(|_| !report.on_command) else {
+            return refusal;
+        };
+        let Some(address) = Text::new(self.sender.address) else {
+            return Refusal::sip(403, Reason::NoIdentity);
+        };
+        refusal.report = None;
+        let sender = self.gateway.digest_of(&self.sender.identity);
+        let mut digest = DefaultHasher::new();
+        digest.write_u64(sender);
+        digest.write(self.data.user_data);
+        refusal.status_report = Some(Box::new(StatusReportIn {
+            identity,
+            tp_mr: report.mr.0,
+            recipient: report.recipient_address,
+            status: report.status,
+            discharged: report.discharge_time.unix_seconds(),
+            digest: digest.finish(),
+            rp_mr: self.data.mr.0,
+            share: self.gateway.share_by(&self.sender.identity, sender),
+            call_id: Text::new(self.message.call_id_to_repeat()).unwrap_or_default(),
+            to: Text::new(to).unwrap_or_default(),
+            address,
+            hop: Text::new(self.message.source).unwrap_or_default(),
+        }));
         refusal
     }
 

@@ -54,6 +54,10 @@ pub(crate) struct ToCentre {
     places: BTreeMap<usize, Part>,
     /// When the gateway heard or said something about it last.
     last_ms: u64,
+    /// When it took the last RP-ACK, or answered the sender.
+    taken_ms: u64,
+    /// RP-ACK was said on a status report before the database had the notification: the database was too slow, or refused.
+    is_said_early: bool,
     /// How often a notification may come again, because a crash has cut off the news about the first one.
     may_repeat: usize,
     /// The table had no place for the wait for a status report, or a crash has cut off what was in memory alone.
@@ -108,6 +112,8 @@ pub(crate) struct Status {
     /// The final responses to each request, and the reports on it.
     told: BTreeMap<usize, usize>,
     reported: BTreeMap<usize, usize>,
+    /// Requests that had a response before a crash: a report may still come.
+    told_before: BTreeSet<usize>,
     /// Requests that came twice.
     copied: BTreeSet<usize>,
 }
@@ -156,6 +162,8 @@ impl ToCentre {
             notified: Default::default(),
             places: BTreeMap::new(),
             last_ms: 0,
+            taken_ms: 0,
+            is_said_early: false,
             may_repeat: 0,
             is_excused: false,
             is_confused: false,
@@ -246,8 +254,8 @@ impl ToCentre {
         None
     }
 
-    /// The gateway has crashed. What it has just heard or said may not be in the database: RP-ACK is said on a status report before
-    /// the notification is written, and `202` behind the RP-ACK of the service centre before the wait for the status report is.
+    /// The gateway has crashed. What it has just heard or said may not be in the database: `202` is said behind the RP-ACK of the
+    /// service centre before the wait for the status report is written.
     pub(super) fn is_news(&mut self, at_ms: u64) -> bool {
         if self.told.is_none() {
             // Its sender asks again, or gives up.
@@ -262,7 +270,9 @@ impl ToCentre {
         self.may_repeat += usize::from(is_new);
         // Nobody can prove any more that all parts are delivered.
         let is_long = self.parts > 1 && self.wants.0;
-        let is_lost = is_owed && (is_new || is_long) && delivered.is_empty() && failed.is_empty();
+        let is_in_memory = at_ms < self.taken_ms + WRITTEN_MS || self.is_said_early;
+        let is_lost =
+            is_owed && (is_in_memory || is_long) && delivered.is_empty() && failed.is_empty();
         self.is_excused |= is_lost;
         is_lost
     }
@@ -334,7 +344,7 @@ impl Books {
         let Some(im) = self.to_centre_mut(number) else {
             return;
         };
-        im.last_ms = at_ms;
+        (im.last_ms, im.taken_ms) = (at_ms, at_ms);
         let part = im.part(part);
         match says {
             Says::Ack => {
@@ -378,14 +388,25 @@ impl Books {
                 im.arrived_ms.unwrap_or(at_ms) + u64::from(lifetime_s) * 1000 + STATUS_MS;
             im.last_ms = at_ms;
             let part = im.part(place);
-            if !part.sent.is_empty() && !part.has_error {
-                part.acked_ms.get_or_insert(at_ms);
+            if !part.sent.is_empty() && !part.has_error && part.acked_ms.is_none() {
+                part.acked_ms = Some(at_ms);
+                im.taken_ms = at_ms;
             }
+            let part = im.part(place);
             if is_final {
                 part.words.push(word);
             }
             // The gateway waits longer where it has sent the message without TP-VP: then nothing is owed, and nothing is wrong.
             im.is_excused |= at_ms >= until_ms;
+        }
+    }
+
+    /// RP-ACK goes out on this status report, and the database does not have the notification.
+    pub(crate) fn status_is_said_early(&mut self, call_id: &str) {
+        let status = status_named(call_id).and_then(|place| self.of_centre.statuses.get(place));
+        let about = status.and_then(|status| status.about);
+        if let Some(im) = about.and_then(|(number, _)| self.to_centre_mut(number)) {
+            im.is_said_early = true;
         }
     }
 
@@ -475,6 +496,7 @@ impl Books {
             is_over: false,
             told: BTreeMap::new(),
             reported: BTreeMap::new(),
+            told_before: BTreeSet::new(),
             copied: BTreeSet::new(),
         });
         statuses.len() - 1
@@ -517,6 +539,7 @@ impl Books {
     /// Behind a crash each word may be missing.
     pub(super) fn centre_is_owed_no_more(&mut self) {
         for status in &mut self.of_centre.statuses {
+            status.told_before.extend(status.told.keys());
             status.told.clear();
             status.reported.clear();
         }
@@ -539,7 +562,7 @@ impl World {
         let Some(im) = self.books.to_centre_mut(number) else {
             return;
         };
-        im.last_ms = now_ms;
+        (im.last_ms, im.taken_ms) = (now_ms, now_ms);
         if im.told.replace((status, now_ms)).is_some() {
             return self.break_promise(format!("{number}: its sender gets two final responses"));
         }
@@ -658,7 +681,8 @@ impl World {
         let reported = book.reported.entry(request).or_default();
         *reported += 1;
         let times = *reported;
-        if !is_ack || times > told || message.identity != CENTRE {
+        let may_repeat = book.told_before.contains(&request);
+        if !is_ack || times > told && !may_repeat || message.identity != CENTRE {
             self.break_promise(format!(
                 "status report {number} has {times} reports, RP-ACK: {is_ack}, behind {told} responses"
             ));
