@@ -49,6 +49,18 @@ fn moves(from: &mut World, to: &mut World, exchange: ExchangeKey) {
     assert!(to.takes_over(from, exchange).is_nothing());
 }
 
+/// A long instant message that is in the database, and whose sender has its `202`: the exchanges of its parts.
+fn held_and_accepted(node: &mut World) -> Vec<ExchangeKey> {
+    let (last, asked) = held(node, &"The quick brown fox jumps. ".repeat(20));
+    let parts: Vec<ExchangeKey> = asked.asked.iter().map(|(part, _)| *part).collect();
+    for part in &parts {
+        node.stored(*part);
+    }
+    node.pass(1_500);
+    assert_eq!(node.hold_timeout(last).answer(), 202);
+    parts
+}
+
 #[test]
 fn the_last_part_completes_a_message_with_a_part_of_another_node() {
     let (mut first, mut second) = (node(0), node(10));
@@ -186,13 +198,7 @@ fn a_part_that_stays_behind_gets_a_deadline() {
 #[test]
 fn parts_that_are_taken_up_late_follow_those_before_them() {
     let (mut first, mut second) = (node(0), node(30));
-    let (last, asked) = held(&mut first, &"The quick brown fox jumps. ".repeat(20));
-    let parts: Vec<ExchangeKey> = asked.asked.iter().map(|(part, _)| *part).collect();
-    for part in &parts {
-        first.stored(*part);
-    }
-    first.pass(1_500);
-    assert_eq!(first.hold_timeout(last).answer(), 202);
+    let parts = held_and_accepted(&mut first);
     let [now, late @ ..] = &parts[..] else {
         panic!("several parts")
     };
@@ -228,13 +234,7 @@ fn parts_that_are_taken_up_late_follow_those_before_them() {
 #[test]
 fn a_message_behind_a_part_of_another_one_that_was_taken_up_goes_in_its_turn() {
     let (mut first, mut second) = (node(0), node(30));
-    let (last, asked) = held(&mut first, &"The quick brown fox jumps. ".repeat(20));
-    let parts: Vec<ExchangeKey> = asked.asked.iter().map(|(part, _)| *part).collect();
-    for part in &parts {
-        first.stored(*part);
-    }
-    first.pass(1_500);
-    assert_eq!(first.hold_timeout(last).answer(), 202);
+    let parts = held_and_accepted(&mut first);
     second.now.unix_ms = first.now.unix_ms;
     // The phone has it, and its report is missing. There is no place yet for the other parts.
     second.takes_over(&first, parts[0]);

@@ -132,25 +132,16 @@ impl World {
     fn sm_to_sm(&mut self, from: Address, client: u64, message: &Rc<Message>) {
         let server = self.begin(from, client, message);
         let about = self.books.submission_arrives(&message.call_id, self.node);
-        let translated = {
-            let read = self.as_read(message);
-            self.host.gateway.translate_sm_to_phone(&read, self.now())
-        };
-        let step = match translated {
-            Ok((mut sm, to)) => {
-                crate::faults::meddle_with_sm(self.fault, &mut self.chance, &mut sm);
-                let input = Input::SubmitToPhone {
-                    sm: &sm,
-                    to: &to,
-                    transaction: id_of(server),
-                };
-                self.decide(At::Identity(sm.identity.as_str()), input, about)
-            }
-            Err(refusal) => {
-                let to = ReplyTo::Transaction(id_of(server));
-                self.host.gateway.refuse(*refusal, to)
-            }
-        };
+        let translated = self.sm_to_phone(message);
+        let step = self.decide_or_refuse(server, translated, |world, (mut sm, to)| {
+            crate::faults::meddle_with_sm(world.fault, &mut world.chance, &mut sm);
+            let input = Input::SubmitToPhone {
+                sm: &sm,
+                to: &to,
+                transaction: id_of(server),
+            };
+            world.decide(At::Identity(sm.identity.as_str()), input, about)
+        });
         self.execute(step, Context::of_request(server, from, client));
     }
 
@@ -163,18 +154,14 @@ impl World {
             let read = self.as_read(message);
             self.host.gateway.translate_sm(&read, self.now())
         };
-        let request = ReplyTo::Transaction(id_of(server));
-        let step = match translated {
-            Ok(mut sm) => {
-                sm.outcome = Some(status);
-                let input = Input::Submit {
-                    sm: &sm,
-                    transaction: id_of(server),
-                };
-                self.decide(At::Identity(sm.identity.as_str()), input, about)
-            }
-            Err(refusal) => self.host.gateway.refuse(*refusal, request),
-        };
+        let step = self.decide_or_refuse(server, translated, |world, mut sm| {
+            sm.outcome = Some(status);
+            let input = Input::Submit {
+                sm: &sm,
+                transaction: id_of(server),
+            };
+            world.decide(At::Identity(sm.identity.as_str()), input, about)
+        });
         let relayed = step.effects.iter().find_map(|effect| match effect {
             Effect::Relay { exchange, .. } => Some(*exchange),
             _ => None,
@@ -183,7 +170,7 @@ impl World {
         if let Some(exchange) = relayed {
             let input = Input::ScriptAnswered {
                 exchange,
-                request,
+                request: ReplyTo::Transaction(id_of(server)),
                 status,
             };
             self.handle(exchange, input, context);

@@ -3,7 +3,9 @@
 use std::rc::Rc;
 
 use ipsmgw::exchange::ReplyTo;
-use ipsmgw::interwork::{Class, Effect, Input, Named, RpReport, Verdict};
+use ipsmgw::interwork::{
+    Class, Effect, Input, Named, Refusal, RpReport, SmIn, Step, TranslatedSm, Verdict,
+};
 use ipsmgw::sip::{Capabilities, MessageIn, Translation};
 
 use crate::books::Subject;
@@ -117,6 +119,31 @@ impl World {
         server
     }
 
+    /// The step on a request: a decision about its translation, or the refusal of the request.
+    pub(crate) fn decide_or_refuse<T>(
+        &mut self,
+        server: u64,
+        translated: Result<T, Box<Refusal>>,
+        decide: impl FnOnce(&mut Self, T) -> Step,
+    ) -> Step {
+        match translated {
+            Ok(message) => decide(self, message),
+            Err(refusal) => {
+                let to = ReplyTo::Transaction(id_of(server));
+                self.host.gateway.refuse(*refusal, to)
+            }
+        }
+    }
+
+    /// A short message, translated for the recipient's phone.
+    pub(crate) fn sm_to_phone(
+        &self,
+        message: &Message,
+    ) -> Result<(TranslatedSm, SmIn), Box<Refusal>> {
+        let read = self.as_read(message);
+        self.host.gateway.translate_sm_to_phone(&read, self.now())
+    }
+
     /// The script: whoever has no contact gets messages later.
     fn is_away(&self, uri: &str) -> bool {
         let person = self.person(uri).map(|place| &self.people[place]);
@@ -128,23 +155,14 @@ impl World {
     pub(crate) fn stores_sm(&mut self, from: Address, client: u64, message: &Rc<Message>) {
         let server = self.begin(from, client, message);
         let about = self.books.submission_arrives(&message.call_id, self.node);
-        let translated = {
-            let read = self.as_read(message);
-            self.host.gateway.translate_sm_to_phone(&read, self.now())
-        };
-        let step = match translated {
-            Ok((sm, _)) => {
-                let input = Input::SubmitToStore {
-                    sm: &sm,
-                    transaction: id_of(server),
-                };
-                self.decide(At::Identity(sm.identity.as_str()), input, about)
-            }
-            Err(refusal) => {
-                let to = ReplyTo::Transaction(id_of(server));
-                self.host.gateway.refuse(*refusal, to)
-            }
-        };
+        let translated = self.sm_to_phone(message);
+        let step = self.decide_or_refuse(server, translated, |world, (sm, _)| {
+            let input = Input::SubmitToStore {
+                sm: &sm,
+                transaction: id_of(server),
+            };
+            world.decide(At::Identity(sm.identity.as_str()), input, about)
+        });
         self.execute(step, Context::of_request(server, from, client));
     }
 
@@ -158,19 +176,13 @@ impl World {
             let read = self.as_read(message);
             self.host.gateway.translate_im_to_store(&read, self.now())
         };
-        let step = match translated {
-            Ok(im) => {
-                let input = Input::StoreIm {
-                    im: &im,
-                    transaction: id_of(server),
-                };
-                self.decide(At::Identity(im.identity.as_str()), input, about)
-            }
-            Err(refusal) => {
-                let to = ReplyTo::Transaction(id_of(server));
-                self.host.gateway.refuse(*refusal, to)
-            }
-        };
+        let step = self.decide_or_refuse(server, translated, |world, im| {
+            let input = Input::StoreIm {
+                im: &im,
+                transaction: id_of(server),
+            };
+            world.decide(At::Identity(im.identity.as_str()), input, about)
+        });
         self.execute(step, Context::of_request(server, from, client));
     }
 
@@ -248,33 +260,20 @@ impl World {
             let read = self.as_read(message);
             self.host.gateway.translate_im(&read, self.now())
         };
-        let context = Context::Request {
-            server: Some(server),
-            from,
-            client,
-            translation: None,
-        };
-        match translated {
-            Ok(mut im) => {
-                crate::faults::meddle_with_parts(self.fault, &mut self.random, &mut im);
-                let hold_ms = self.host.gateway.policy.hold_timeout_ms;
-                let early = self.random.below(62);
-                self.later(hold_ms - early, Event::HoldEnds(server));
-                let input = Input::Deliver {
-                    im: &im,
-                    transaction: id_of(server),
-                    hold_ms,
-                    route: "",
-                };
-                let step = self.decide(At::Identity(im.identity.as_str()), input, about);
-                self.execute(step, context);
-            }
-            Err(refusal) => {
-                let to = ReplyTo::Transaction(id_of(server));
-                let step = self.host.gateway.refuse(*refusal, to);
-                self.execute(step, context);
-            }
-        }
+        let step = self.decide_or_refuse(server, translated, |world, mut im| {
+            crate::faults::meddle_with_parts(world.fault, &mut world.random, &mut im);
+            let hold_ms = world.host.gateway.policy.hold_timeout_ms;
+            let early = world.random.below(62);
+            world.later(hold_ms - early, Event::HoldEnds(server));
+            let input = Input::Deliver {
+                im: &im,
+                transaction: id_of(server),
+                hold_ms,
+                route: "",
+            };
+            world.decide(At::Identity(im.identity.as_str()), input, about)
+        });
+        self.execute(step, Context::of_request(server, from, client));
     }
 
     fn report(&mut self, from: Address, client: u64, message: &Rc<Message>) {

@@ -29,6 +29,7 @@ const WRITTEN_MS: u64 = 20_000;
 const PASSING: [u8; 2] = [41, 47];
 
 /// An instant message to a number elsewhere.
+#[derive(Default)]
 pub(crate) struct ToCentre {
     pub(crate) device: Address,
     /// The number of its recipient.
@@ -151,22 +152,7 @@ impl ToCentre {
             wants,
             expires,
             parts: 1,
-            arrived_ms: None,
-            has_arrived: false,
-            told: None,
-            told_before: Vec::new(),
-            came_again: 0,
-            is_durable: false,
-            is_settled: false,
-            endings: Vec::new(),
-            notified: Default::default(),
-            places: BTreeMap::new(),
-            last_ms: 0,
-            taken_ms: 0,
-            is_said_early: false,
-            may_repeat: 0,
-            is_excused: false,
-            is_confused: false,
+            ..Self::default()
         }
     }
 

@@ -9,6 +9,7 @@ use super::{Books, Says, Subject};
 use crate::world::Address;
 
 /// An instant message.
+#[derive(Default)]
 pub(crate) struct Im {
     pub(crate) device: Address,
     /// The recipient's place among the people.
@@ -76,34 +77,11 @@ impl Im {
         Self {
             device,
             recipient,
-            nodes: BTreeSet::new(),
             text,
             wants,
             expires,
             parts: 1,
-            arrived_ms: None,
-            has_arrived: false,
-            asked_at: 0,
-            told: None,
-            heard: None,
-            shown: BTreeMap::new(),
-            whole: BTreeSet::new(),
-            sent: BTreeMap::new(),
-            acked: BTreeMap::new(),
-            is_refused: false,
-            has_2xx: false,
-            endings: Vec::new(),
-            notified: Default::default(),
-            is_confused: false,
-            came_again: 0,
-            told_before: Vec::new(),
-            is_durable: false,
-            has_left_store: false,
-            list: None,
-            is_to_client: false,
-            sent_to: BTreeMap::new(),
-            was_taken_up: false,
-            is_settled: false,
+            ..Self::default()
         }
     }
 
@@ -190,6 +168,16 @@ pub(super) fn disposition_notification(
         .filter_map(|(wants, name)| wants.then_some(*name))
         .collect();
     wanted.join(",")
+}
+
+/// The text that a phone shows must be the one that was written.
+pub(super) fn is_as_written(number: usize, shown: &str, text: &str) -> Result<(), String> {
+    match shown == text {
+        true => Ok(()),
+        false => Err(format!(
+            "{number}: the phone shows another text than was written"
+        )),
+    }
 }
 
 impl Books {
@@ -300,13 +288,19 @@ impl Books {
             .sum();
         let sent = im.sent.get(&part).copied().unwrap_or(0);
         if let Some(whole) = whole {
-            if whole != im.text {
-                return Err(format!(
-                    "{number}: the phone shows another text than was written"
-                ));
-            }
+            is_as_written(number, whole, &im.text)?;
             im.whole.insert(device);
         }
+        self.shown_by_now((number, part), shown, sent)
+    }
+
+    /// Phones have shown a part so often by now, and it was sent so often.
+    pub(super) fn shown_by_now(
+        &mut self,
+        (number, part): (usize, usize),
+        shown: u32,
+        sent: u32,
+    ) -> Result<(), String> {
         if shown > sent {
             return Err(format!(
                 "{number}: part {part} is shown {shown} times and was sent {sent} times"

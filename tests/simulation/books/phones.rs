@@ -11,6 +11,7 @@ use ipsmgw::wire::{
     Carrier, Direction, RpMessage, SmsDeliver, SmsStatusReport, SmsSubmit, TpSt, Tpdu,
 };
 
+use super::im::is_as_written;
 use super::sm::{REMEMBERED, SmPart};
 use super::{Book, Books, Says, Sm, Subject};
 use crate::texts::number_in;
@@ -332,28 +333,15 @@ impl Books {
         let Some(sm) = self.sm_mut(number) else {
             return Ok(());
         };
-        if whole.is_some_and(|whole| whole != sm.text) {
-            return Err(format!(
-                "{number}: the phone shows another text than was written"
-            ));
+        if let Some(whole) = whole {
+            is_as_written(number, whole, &sm.text)?;
         }
         let Some(leg) = sm.legs.get_mut(part) else {
             return Err(format!("a phone shows {number}, which is not for phones"));
         };
         *leg.shown.entry(device).or_default() += 1;
-        let shown: u32 = leg.shown.values().sum();
-        if shown > leg.sent {
-            return Err(format!(
-                "{number}: part {part} is shown {shown} times and was sent {} times",
-                leg.sent
-            ));
-        }
-        if shown > 1 {
-            self.explain(
-                "shown twice on a phone: the report on the first one was cut off, or late",
-            );
-        }
-        Ok(())
+        let (shown, sent) = (leg.shown.values().sum(), leg.sent);
+        self.shown_by_now((number, part), shown, sent)
     }
 
     /// Whether the database has this part, or had it: by itself, or in a stored message.
