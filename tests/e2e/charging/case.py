@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 import sms
-from e2e import CFG, FOLDER, ImClient, Phone, ServiceCentre, equal, gateway, run, say
+from e2e import CFG, FOLDER, CpimClient, ImClient, Phone, ServiceCentre, equal, gateway, run, say
 from gateway import GatewayError, free_port
 
 PEOPLE = [("alice", "+15550001"), ("bob", "+15550002"), ("carol", "+15550003"), ("dave", None), ("erin", "+15550005")]
@@ -39,12 +39,6 @@ end
 OTHER_MODULES = re.search(r"```cfg\n(loadmodule \"acc.so\".*?)```", (CFG.parent / "doc/ipsmgw_admin.md").read_text(), re.S)[1]
 MODPARAMS = {"hold_timeout": 3, "report_timeout": 2, "concat_timeout": 2}
 SUBMISSION, REPORT, DELIVERY = "0", "1", "3"
-
-
-class CpimClient(ImClient):
-    """Its Contact says that it takes message/cpim."""
-
-    features = ";+g.oma.sip-im"
 
 
 class Books:

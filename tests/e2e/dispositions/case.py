@@ -5,17 +5,11 @@ import re
 
 import sip
 import sms
-from e2e import CFG, ImClient, Phone, Rows, ServiceCentre, equal, gateway, run, say
+from e2e import CFG, CpimClient, ImClient, Phone, Rows, ServiceCentre, equal, gateway, run, say
 from gateway import free_port
 
 CPIM = "message/cpim"
 ME, YOU, AFAR = "sip:+15550002@ims.example", "sip:+15550001@ims.example", "sip:+15558888@ims.example"
-
-
-class CpimClient(ImClient):
-    """An RCS-like client: its Contact says that it can do message/cpim."""
-
-    features = ";+g.oma.sip-im"
 
 
 def cpim(wanted, message_id, to=YOU, from_=ME, more=""):

@@ -7,7 +7,7 @@ import zlib
 from pathlib import Path
 
 import sms
-from e2e import ALICE, CFG, ImClient, Phone, Rows, ServiceCentre, equal, gateway, run
+from e2e import ALICE, CFG, CpimClient, ImClient, Phone, Rows, ServiceCentre, equal, gateway, run
 from gateway import free_port
 from phone import SMS
 from scscf import SMSIP, PhoneThere, Scscf, reginfo
@@ -121,10 +121,6 @@ async def notifications():
         equal(answer.status, 200, "the answer to the notification")
         _, status = await alice.next_message()
         equal((status.tpdu.kind, status.tpdu.st), ("SMS-STATUS-REPORT", 0), "the status report")
-
-
-class CpimClient(ImClient):
-    features = ";+g.oma.sip-im"
 
 
 async def lists():

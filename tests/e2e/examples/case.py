@@ -10,7 +10,7 @@ from pathlib import Path
 
 import manuals
 import sms
-from e2e import CFG, FOLDER, ImClient, Phone, ServiceCentre, equal, gateway, run, say
+from e2e import CFG, FOLDER, ImClient, Phone, ServiceCentre, equal, gateway, imdn_document, run, say
 from gateway import free_port
 from msrp_client import MsrpClient
 
@@ -212,10 +212,7 @@ class Play:
         equal((await self.alice.send_rp(sms.rp_ack(98), 98)).answer.status, 202, "the answer to a report about nothing")
         equal(self.gw.statistics("ipsmgw")["report_unknown"], unknown + 1, "the counter of such reports")
         equal((await self.alice.send_rp(sms.rp_smma(97), 97)).answer.status, 202, "the answer to RP-SMMA")
-        document = (
-            '<?xml version="1.0"?><imdn xmlns="urn:ietf:params:xml:ns:imdn"><message-id>of-others</message-id>'
-            "<datetime>2026-01-01T12:00:00Z</datetime><delivery-notification><status><delivered/></status></delivery-notification></imdn>"
-        )
+        document = imdn_document("of-others")
         answer = await self.bob.send_im(ALICE, document, "message/imdn+xml", headers=[("Content-Disposition", "notification")])
         equal(answer.status, 299, "a notification about a message of others")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gateway import CFG, Gateway, GatewayError  # noqa: F401  for the cases
 from phone import Phone, ServiceCentre  # noqa: F401
-from ua import ImClient, Timeout, UserAgent  # noqa: F401
+from ua import CpimClient, ImClient, Timeout, UserAgent, imdn_document  # noqa: F401
 
 # A shell ignores Ctrl-C in what it starts in the background, and a program that inherits this cannot take it back.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -372,6 +372,20 @@ class ImClient(UserAgent):
         return answer
 
 
+class CpimClient(ImClient):
+    """An RCS-like client: its Contact says that it takes message/cpim."""
+
+    features = ";+g.oma.sip-im"
+
+
+def imdn_document(message_id, status="delivered"):
+    """The document of a disposition notification about the delivery of a message (RFC 5438)."""
+    return (
+        f'<?xml version="1.0" encoding="UTF-8"?><imdn xmlns="urn:ietf:params:xml:ns:imdn"><message-id>{message_id}</message-id>'
+        f"<datetime>2026-01-01T12:00:00Z</datetime><delivery-notification><status><{status}/></status></delivery-notification></imdn>"
+    )
+
+
 def shown(request):
     """A body for people to read."""
     try:

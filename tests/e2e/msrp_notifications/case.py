@@ -3,7 +3,7 @@
 import re
 
 import sms
-from e2e import CFG, Phone, Rows, equal, gateway, run, say
+from e2e import CFG, Phone, Rows, equal, gateway, imdn_document, run, say
 from msrp_client import MsrpClient
 
 CPIM, IMDN = "message/cpim", "message/imdn+xml"
@@ -20,10 +20,7 @@ def cpim(wanted, message_id):
 
 
 def imdn(message_id):
-    document = (
-        f'<?xml version="1.0" encoding="UTF-8"?><imdn xmlns="urn:ietf:params:xml:ns:imdn"><message-id>{message_id}</message-id>'
-        "<datetime>2026-01-01T12:00:00Z</datetime><delivery-notification><status><delivered/></status></delivery-notification></imdn>"
-    )
+    document = imdn_document(message_id)
     return (
         f"From: <{ME}>\r\nTo: <{YOU}>\r\nNS: imdn <urn:ietf:params:imdn>\r\nimdn.Message-ID: x{message_id}\r\n\r\n"
         f"Content-Type: {IMDN}\r\nContent-Disposition: notification\r\nContent-Length: {len(document)}\r\n\r\n{document}"

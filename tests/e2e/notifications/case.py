@@ -5,16 +5,10 @@ import re
 
 import sip
 import sms
-from e2e import CFG, ImClient, Phone, ServiceCentre, equal, gateway, run, say
+from e2e import CFG, CpimClient, ImClient, Phone, ServiceCentre, equal, gateway, imdn_document, run, say
 from gateway import free_port
 
 CPIM = "message/cpim"
-
-
-class CpimClient(ImClient):
-    """An RCS-like client: its Contact says that it can do message/cpim."""
-
-    features = ";+g.oma.sip-im"
 
 
 def cpim(text, wanted, message_id, from_, to):
@@ -26,10 +20,7 @@ def cpim(text, wanted, message_id, from_, to):
 
 
 def imdn(message_id, status, from_, to):
-    document = (
-        f'<?xml version="1.0" encoding="UTF-8"?><imdn xmlns="urn:ietf:params:xml:ns:imdn"><message-id>{message_id}</message-id>'
-        f"<datetime>2026-01-01T12:00:00Z</datetime><delivery-notification><status><{status}/></status></delivery-notification></imdn>"
-    )
+    document = imdn_document(message_id, status)
     return (
         f"From: <{from_}>\r\nTo: <{to}>\r\nNS: imdn <urn:ietf:params:imdn>\r\nimdn.Message-ID: x{message_id}\r\n\r\n"
         f"Content-Type: message/imdn+xml\r\nContent-Disposition: notification\r\nContent-Length: {len(document)}\r\n\r\n{document}"

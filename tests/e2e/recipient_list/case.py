@@ -5,18 +5,12 @@ import re
 
 import sip
 import sms
-from e2e import CFG, ImClient, Phone, Rows, ServiceCentre, equal, gateway, run, say
+from e2e import CFG, CpimClient, ImClient, Phone, Rows, ServiceCentre, equal, gateway, run, say
 from gateway import free_port
 
 PEOPLE = [("alice", "+15550001"), ("bob", "+15550002"), ("carol", "+15550003"), ("dave", None), ("erin", "+15550005")]
 NAMESPACES = 'xmlns="urn:ietf:params:xml:ns:resource-lists" xmlns:cp="urn:ietf:params:xml:ns:copycontrol"'
 LUA = {"cfg": CFG / "kamailio-kemi.cfg", "lua": CFG / "kamailio.lua"}
-
-
-class CpimClient(ImClient):
-    """An RCS-like client: its Contact says that it can do message/cpim."""
-
-    features = ";+g.oma.sip-im"
 
 
 def entries(*uris):

@@ -5,15 +5,9 @@ import collections
 import random
 
 import sms
-from e2e import HERE, ImClient, Phone, equal, gateway, run, say
+from e2e import HERE, CpimClient, ImClient, Phone, equal, gateway, run, say
 
 CPIM, TEXT = "message/cpim", "text/plain"
-
-
-class CpimClient(ImClient):
-    """An RCS-like client: its Contact says that it can do message/cpim."""
-
-    features = ";+g.oma.sip-im"
 
 
 def asking(phone, text, mr):

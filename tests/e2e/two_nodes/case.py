@@ -6,7 +6,7 @@ import re
 import sms
 from databases import Postgres
 import sip
-from e2e import CFG, ImClient, Phone, ServiceCentre, equal, run, say
+from e2e import CFG, CpimClient, ImClient, Phone, ServiceCentre, equal, imdn_document, run, say
 from gateway import free_port
 from nodes import Balancer, Nodes, uri_of, user
 from ua import Endpoint
@@ -147,12 +147,6 @@ async def two_nodes():
         await killed(nodes, ways, bobs, carols, dave)
 
 
-class CpimClient(ImClient):
-    """A client that reads message/cpim and asks for notifications."""
-
-    features = ";+g.oma.sip-im"
-
-
 def cpim(from_, to, fields, body):
     lines = f"From: <{from_}>\r\nTo: <{to}>\r\nNS: imdn <urn:ietf:params:imdn>\r\n{fields}\r\n{body}"
     return lines.encode()
@@ -192,10 +186,7 @@ async def notification(nodes):
     equal((await sent.outcome()).kind, "RP-ACK", "the submit report")
     body = (await carol.next_message(10)).body.decode()
     message_id = re.search(r"(?im)^\S*Message-ID: (\S+)", body).group(1)
-    document = (
-        f'<imdn xmlns="urn:ietf:params:xml:ns:imdn"><message-id>{message_id}</message-id><datetime>2026-01-01T12:00:00Z</datetime>'
-        "<delivery-notification><status><delivered/></status></delivery-notification></imdn>"
-    )
+    document = imdn_document(message_id)
     part = f"Content-Type: message/imdn+xml\r\nContent-Disposition: notification\r\nContent-Length: {len(document)}\r\n\r\n{document}"
     told = cpim("sip:+15550003@ims.example", "sip:+15550001@ims.example", "imdn.Message-ID: x1\r\n", part)
     answer = await carol.send_im(first.uri("+15550001"), told, "message/cpim")
