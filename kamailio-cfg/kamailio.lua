@@ -860,7 +860,7 @@ local function check()
 			if KSR.tm.t_check_trans() == 0 then
 				KSR.x.exit()
 			end
-			-- A phone whose report is refused would get its message again.
+			-- A phone whose report is refused would get its message again. Without a client's notification, a phone would get no status report.
 			if KSR.ipsmgw.missing_report() < 0 then
 				reply(503, "Too Many Requests", "Retry-After: 2")
 			end

@@ -143,6 +143,16 @@ pub struct SmOutcome {
     pub tp_fcs: Option<u8>,
 }
 
+impl SmToIm {
+    /// Whether a client of the recipient was asked for a notification, and none has come.
+    pub const fn awaits_notification(&self) -> bool {
+        self.asks
+            && !self.to_phone
+            && self.notified.is_none()
+            && !matches!(self.state, SmToImState::Repetition { .. })
+    }
+}
+
 impl SmToImState {
     /// Its name for operators.
     pub const fn name(&self) -> &'static str {

@@ -30,6 +30,7 @@ mod imdn;
 mod input;
 mod list;
 mod make;
+mod missing_report;
 pub mod msrp;
 mod nodes;
 mod read;
@@ -53,13 +54,14 @@ pub use charging::{
 pub use counter::Counter;
 pub use ended::{Ended, Ending};
 pub use gateway::Gateway;
-pub use im_to_sm::report::{expects, owes_report};
+pub use im_to_sm::report::expects;
 pub use im_to_sm::submission::is_reported;
 pub use input::{
     DeliveredAs, DeliveryOut, ImToStore, Input, Named, NotifyIn, PartIn, RecipientIn, ReportIn,
     RpReport, SmIn, SmToStore, StatusReportIn, StatusReportOut, TranslatedDelivery, TranslatedIm,
     TranslatedSm,
 };
+pub use missing_report::{MissingReport, ReportedExchange, UnprovedReport, missing_report};
 pub use nodes::{FoundPart, Look, PartMove, SignsOfLife, joined_elsewhere};
 pub use read::classify::Class;
 pub use read::field::{FieldValue, MessageField};
@@ -75,8 +77,7 @@ pub use registration::third_party::{Lasts, RegisteredIdentities, ThirdPartyRegis
 pub use rules::answer::answer;
 pub use rules::authorization::{Authorization, identity};
 pub use rules::overload::{
-    EarlierCopy, Load, MOST_REPORTS, Over, Overload, OverloadLimits, Queue, REFUSED_FOR_MS,
-    fill_of_queue,
+    EarlierCopy, Load, Over, Overload, OverloadLimits, Queue, REFUSED_FOR_MS, fill_of_queue,
 };
 pub use rules::policy::{Policy, RegEventIdentity, SenderWithoutNumber};
 pub use rules::retry::Retry;

@@ -1,7 +1,7 @@
 //! IM to SM: rows IM-1 to IM-4, IM-8, IM-11 to IM-15, DLV-2 to DLV-4, CAU-2, CAU-3.
 
 use ipsmgw::exchange::ExchangeKey;
-use ipsmgw::interwork::{Counter, Input, Verdict, owes_report};
+use ipsmgw::interwork::{Counter, Input, Verdict};
 use ipsmgw::sip::MessageIn;
 
 use crate::world::{ALICE, BOB, SCTS, SERVICE_CENTRE, World, field, from_phone, held_as, instant};

@@ -13,6 +13,7 @@ mod im_to_sm;
 mod list_promises;
 mod long_im_to_sm;
 mod long_sm_to_im;
+mod missing_reports;
 mod msrp;
 mod msrp_notifications;
 mod msrp_offers;

@@ -34,7 +34,7 @@ const INTERWORK: &[&[&str]] = &[
     &["refusal", "handle"],
     &["read"],
     &["make"],
-    &["admission", "imdn", "registration"],
+    &["admission", "imdn", "missing_report", "registration"],
     &["sm_to_im", "im_to_sm", "list"],
     &["sm_to_sm"],
     &["store"],

@@ -2,8 +2,7 @@
 //! MEM-2).
 
 use crate::exchange::{
-    Exchange, ExchangeKey, IdentityKey, ImToSm, ImToSmState, ImToSmTexts, Party, ReplyTo,
-    RpRefusal, Store, View,
+    ExchangeKey, IdentityKey, ImToSm, ImToSmState, Party, ReplyTo, RpRefusal, Store, View,
 };
 use crate::interwork::counter::Counter;
 use crate::interwork::handle::Turn;
@@ -29,16 +28,6 @@ pub fn expects<S: Store>(report: &ReportIn<'_>, exchanges: impl FnOnce() -> S) -
                 .is_some()
         }
     }
-}
-
-/// The URI of the phone that owes a report on this exchange. None: no report is missing, or it is not a phone's.
-pub fn owes_report<S: Store>(exchanges: &S, key: ExchangeKey) -> Option<String> {
-    let Some(Exchange::ImToSm(im)) = exchanges.by_key(key) else {
-        return None;
-    };
-    let texts = exchanges.texts(key)?;
-    (im.to == Party::Phone && im.awaits_report())
-        .then(|| ImToSmTexts::of(&texts).address.to_owned())
 }
 
 impl Turn<'_> {

@@ -1,11 +1,10 @@
 //! RP-ACK, RP-ERROR and RP-SMMA from the SMS side, notifications from the IM side (rows IM-4, IM-6, IM-7,
 //! MEM-2, CON-2).
 
-use crate::exchange::{ExchangeKey, Identity, Party};
+use crate::exchange::{Identity, Party};
 use crate::interwork::Gateway;
 use crate::interwork::input::{Named, ReportIn, RpReport};
 use crate::interwork::read::body::{self, Body, Wrapped};
-use crate::interwork::read::classify::Class;
 use crate::interwork::read::sender::{Sender, sender};
 use crate::interwork::reason::Reason;
 use crate::interwork::refusal::Refusal;
@@ -25,16 +24,8 @@ impl Gateway {
         let sender = sender(message)?;
         let octets = match Body::of(message)? {
             Body::Sms(octets) => octets,
-            Body::Cpim(entity, Wrapped::Imdn) => {
-                let imdn = entity.octets().ok().and_then(|octets| {
-                    let cpim = Cpim::decode(&octets).ok()?;
-                    ReadNotification::of(&body::of_cpim(&cpim).octets().ok()?)
-                });
-                return Ok(imdn.and_then(|imdn| self.notification_in(message, &sender, &imdn)));
-            }
-            Body::Imdn(entity) => {
-                let octets = entity.octets().ok();
-                let imdn = octets.and_then(|octets| ReadNotification::of(&octets));
+            body @ (Body::Cpim(_, Wrapped::Imdn) | Body::Imdn(_)) => {
+                let imdn = ReadNotification::in_body(&body);
                 return Ok(imdn.and_then(|imdn| self.notification_in(message, &sender, &imdn)));
             }
             _ => return Err(malformed(Reason::NotAReport)),
@@ -84,15 +75,6 @@ impl Gateway {
         }))
     }
 
-    /// The exchange that this RP-ACK or RP-ERROR names. Its sender is not read.
-    pub fn reported(&self, message: &MessageIn<'_>) -> Option<ExchangeKey> {
-        match self.named_in(message.in_reply_to) {
-            Named::Exchange(key, _) => Some(key),
-            Named::Nothing | Named::Past => None,
-        }
-        .filter(|_| self.classify(message).ok() == Some(Class::RpReport))
-    }
-
     /// The notification in this body, and the exchange that it refers to.
     fn notification_in<'m>(
         &self,
@@ -100,11 +82,7 @@ impl Gateway {
         sender: &Sender<'m>,
         imdn: &ReadNotification,
     ) -> Option<ReportIn<'m>> {
-        let named = match self.named_by(&imdn.message_id) {
-            // A plain text message of our own can be identified by its Call-ID only.
-            Named::Nothing => self.named_in(message.in_reply_to),
-            named => named,
-        };
+        let named = self.named_in_notification(message, imdn);
         (named != Named::Nothing).then(|| ReportIn {
             identity: sender.identity,
             reporter: sender.identity,
@@ -117,15 +95,41 @@ impl Gateway {
             hop: message.source,
         })
     }
+
+    /// The exchange that a notification refers to.
+    pub(crate) fn named_in_notification(
+        &self,
+        message: &MessageIn<'_>,
+        imdn: &ReadNotification,
+    ) -> Named {
+        match self.named_by(&imdn.message_id) {
+            // A plain text message of our own can be identified by its Call-ID only.
+            Named::Nothing => self.named_in(message.in_reply_to),
+            named => named,
+        }
+    }
 }
 
 /// The relevant fields of a notification.
-struct ReadNotification {
+pub(crate) struct ReadNotification {
     message_id: String,
     disposition: Disposition,
 }
 
 impl ReadNotification {
+    /// The notification in this body. None: there is none, or it cannot be read.
+    pub(crate) fn in_body(body: &Body<'_>) -> Option<Self> {
+        match body {
+            Body::Cpim(entity, Wrapped::Imdn) => {
+                let octets = entity.octets().ok()?;
+                let cpim = Cpim::decode(&octets).ok()?;
+                Self::of(&body::of_cpim(&cpim).octets().ok()?)
+            }
+            Body::Imdn(entity) => Self::of(&entity.octets().ok()?),
+            _ => None,
+        }
+    }
+
     fn of(octets: &[u8]) -> Option<Self> {
         let imdn = Imdn::decode(octets).ok()?;
         Some(Self {

@@ -187,10 +187,6 @@ impl Overload {
 /// RFC 3261 §17.1.2.2). A retransmission must get the same answer, even if the overload is over.
 pub const REFUSED_FOR_MS: u64 = 32_000;
 
-/// How many MESSAGEs on one exchange pass the limit of requests from one address, because a report is missing. A phone sends one, once
-/// more behind a challenge, and copies of both for 32 s. With more, a member could send any number of reports without credentials.
-pub const MOST_REPORTS: u16 = 24;
-
 /// Result of an earlier copy of the same request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EarlierCopy {

@@ -207,17 +207,6 @@ pub(crate) fn has(identity: &str, flags: u32) -> bool {
     found
 }
 
-/// Whether requests to a contact of the identity with one of these flags go to the host of this hop.
-pub(crate) fn is_at(identity: &str, flags: u32, hop: &str) -> bool {
-    let Some(hop) = Hop::of(hop) else {
-        return false;
-    };
-    let routes = routes_to(identity, flags);
-    routes
-        .iter()
-        .any(|route| route.hop().is_some_and(|there| there.host() == hop.host()))
-}
-
 /// The flags of a contact. For an S-CSCF: the capabilities of the devices behind it that are registered now. If all devices have
 /// expired, but the S-CSCF registration has not, the stored flags count.
 fn flags_now(contact: Contact<'_>, identity: &str, flags: ContactFlags) -> u32 {

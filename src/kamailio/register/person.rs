@@ -18,10 +18,15 @@ thread_local! {
 /// `ipsmgw_person(identity)`: whether the identity belongs to a known person. The identity is a URI, a number, a name or a list of
 /// URIs as in P-Asserted-Identity. In a list, the first URI of a known person counts.
 pub(crate) fn person(msg: SipMsg<'_>, text: &str) -> i32 {
-    let keys = state().gateway.identity_keys(text, &is_local_uri);
-    let found = keys.iter().find_map(|key| state().people.person(key));
+    let found = of(text);
     set(msg, found);
     if found.is_some() { TRUE } else { FALSE }
+}
+
+/// The person that this identity belongs to, in the same forms.
+pub(crate) fn of(text: &str) -> Option<Identity> {
+    let keys = state().gateway.identity_keys(text, &is_local_uri);
+    keys.iter().find_map(|key| state().people.person(key))
 }
 
 /// Stores the person that this message is about.

@@ -1,11 +1,10 @@
 //! `$ipsmgw(node)`: of several nodes, the one that a message is for.
 
-use crate::exchange::Identity;
 use crate::interwork::{self, Class, FieldValue, MessageField, Named};
 
 use crate::kamailio::engine::message_view::MessageView;
+use crate::kamailio::register::person;
 use crate::kamailio::state::gateway_state::state;
-use crate::kamailio::state::local_uri::is_local_uri;
 use crate::kamailio::state::now::now;
 use crate::kamailio::sys::message::SipMsg;
 
@@ -29,7 +28,8 @@ pub(super) fn of(msg: SipMsg<'_>) -> Option<String> {
             view.read_sender();
             let refusal = state.gateway.translate_sm(&view.message(), now()).err()?;
             let mut report = refusal.status_report?;
-            if let Some(person) = person(&msg.request()?.uri()?.0) {
+            // The exchanges of a person are found by one identity, whichever the service centre uses.
+            if let Some(person) = person::of(&msg.request()?.uri()?.0) {
                 report.identity = person;
             }
             let identity = report.identity.as_str();
@@ -50,7 +50,7 @@ pub(super) fn of(msg: SipMsg<'_>) -> Option<String> {
             let identity = match is_part {
                 true if is_from_network => {
                     let uri = message.request_uri;
-                    person(uri).or_else(|| interwork::identity(uri))?
+                    person::of(uri).or_else(|| interwork::identity(uri))?
                 }
                 true => interwork::identity(&state.identity_of(msg)?)?,
                 false => return None,
@@ -79,13 +79,6 @@ pub(super) fn of(msg: SipMsg<'_>) -> Option<String> {
         _ => return None,
     };
     Some(node.uri.as_str().to_owned())
-}
-
-/// The exchanges of a person are found by one identity, whichever the service centre uses.
-fn person(uri: &str) -> Option<Identity> {
-    let state = state();
-    let keys = state.gateway.identity_keys(uri, &is_local_uri);
-    keys.iter().find_map(|key| state.people.person(key))
 }
 
 fn is_status_report(view: &MessageView<'_>) -> bool {

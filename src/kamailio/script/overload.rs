@@ -1,14 +1,15 @@
 //! `ipsmgw_overloaded()`: refuses new requests under overload.
 
 use crate::exchange::ReplyTo;
-use crate::interwork::{self, Asked, EarlierCopy, Load, fill_of_queue};
+use crate::interwork::{self, Asked, EarlierCopy, Load, ReportedExchange, fill_of_queue};
 use crate::sip::{MessageIn, tag};
 
 use super::requests::truth;
 use crate::kamailio::engine::execute::{Context, execute};
 use crate::kamailio::engine::message_view::{MessageView, read_content};
 use crate::kamailio::engine::retransmissions::{digest, digest_of};
-use crate::kamailio::register::{contacts, register_request};
+use crate::kamailio::register::contacts::{self, Route};
+use crate::kamailio::register::{person, register_request};
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::now::now;
 use crate::kamailio::sys::clock;
@@ -76,25 +77,36 @@ fn overloaded(msg: SipMsg<'_>) -> i32 {
     TRUE
 }
 
-/// `ipsmgw_missing_report()`: whether the request may be a report that the gateway waits for. For requests whose sender is not
-/// authenticated yet.
+/// `ipsmgw_missing_report()`: whether the request may be a report or notification that the gateway waits for. For requests whose sender
+/// is not authenticated yet.
 fn missing_report(msg: SipMsg<'_>) -> i32 {
     truth(is_missing_report(msg) == Some(true))
 }
 
 fn is_missing_report(msg: SipMsg<'_>) -> Option<bool> {
     let state = state();
-    let exchange = state.gateway.reported(&MessageView::of(msg)?.message())?;
-    let phone = {
-        let exchanges = state.table.lock_of(exchange, now().unix_ms)?;
-        interwork::owes_report(&exchanges, exchange)?
+    let view = MessageView::of(msg)?;
+    let person = |uri: &str| person::of(uri).or_else(|| interwork::identity(uri));
+    let report = state.gateway.unproved_report(&view.message(), person)?;
+    let now_ms = now().unix_ms;
+    let missing = {
+        let mut exchanges = match &report.about {
+            ReportedExchange::Named(exchange) => state.table.lock_of(*exchange, now_ms)?,
+            ReportedExchange::Referred(phone, _) => state.table.lock(phone.as_str(), now_ms),
+        };
+        interwork::missing_report(&report, &mut exchanges)?
     };
     let source = msg.request()?.source();
-    if !contacts::is_at(&phone, state.flags.sm, &source) {
+    let contacts = contacts::routes_to(&missing.owed_by, state.flags.of(missing.service));
+    if !missing.may_come_from(&source, contacts.iter().filter_map(Route::hop)) {
         return Some(false);
     }
     let now_ms = clock::monotonic_ms();
-    Some(state.refusals.counts_report(digest_of(exchange), now_ms))
+    Some(
+        state
+            .refusals
+            .counts_report(digest_of(missing.exchange), now_ms),
+    )
 }
 
 fn is_refused(msg: Request<'_>, load: Load) -> bool {

@@ -1,6 +1,6 @@
 //! The capabilities of a contact, as branch flags.
 
-use crate::sip::Capabilities;
+use crate::sip::{Capabilities, Service};
 
 use crate::kamailio::sys::setting_error::SettingError;
 
@@ -31,6 +31,15 @@ impl ContactFlags {
                 "{name} is {0}, and so is nat_bflag of usrloc: write a branch flag from 0 to 31 that is used for nothing else",
                 mask.trailing_zeros()
             ))),
+        }
+    }
+
+    /// The flags of the contacts that have this service.
+    pub(crate) const fn of(self, service: Service) -> u32 {
+        match service {
+            Service::Sm => self.sm,
+            Service::Im => self.im,
+            Service::ServiceCentre => 0,
         }
     }
 

@@ -4,7 +4,7 @@ use std::os::raw::c_int;
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::base::recent::{self, Note, Set};
-use crate::interwork::{EarlierCopy, MOST_REPORTS, Over, Overload, Queue, REFUSED_FOR_MS};
+use crate::interwork::{EarlierCopy, MissingReport, Over, Overload, Queue, REFUSED_FOR_MS};
 
 use crate::kamailio::sys::sharing::{AtomicU64, Guarded, Memory, plain};
 
@@ -78,11 +78,12 @@ impl<M: Memory> Refusals<M> {
 
     /// Counts a report on the exchange with this digest. False when there were too many.
     pub(crate) fn counts_report(&self, digest: u64, now_ms: u64) -> bool {
-        let count = recent::recall(&self.requests, digest, now_ms).map_or(0, |(count, _)| count);
-        if count < MOST_REPORTS {
-            recent::remember(&self.requests, digest, count + 1, now_ms);
+        let before = recent::recall(&self.requests, digest, now_ms).map_or(0, |(count, _)| count);
+        let passed = MissingReport::passed(before);
+        if let Some(count) = passed {
+            recent::remember(&self.requests, digest, count, now_ms);
         }
-        count < MOST_REPORTS
+        passed.is_some()
     }
 
     /// A request is refused; true if this must be logged.
@@ -121,7 +122,7 @@ mod tests {
     fn reports_on_one_exchange_are_counted() {
         let refusals = Refusals::<Heap>::new().unwrap();
         let passed = (0..100).filter(|at| refusals.counts_report(7, 1_000 + at));
-        assert_eq!(passed.count(), usize::from(MOST_REPORTS));
+        assert_eq!(passed.count(), 24);
         assert!(refusals.counts_report(8, 1_100));
     }
 

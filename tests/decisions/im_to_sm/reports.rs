@@ -17,32 +17,6 @@ fn the_same_report_again_changes_nothing() {
 }
 
 #[test]
-fn a_phone_owes_a_report_until_it_has_come() {
-    let mut world = World::new();
-    let (id, rp_mr, call_id) = sent(&mut world, "hello");
-    let octets = [0x02, rp_mr];
-    let report = ack(&octets, Some(&call_id));
-    // Before its sender is authenticated.
-    let unproved = MessageIn {
-        identity: None,
-        ..report
-    };
-    assert_eq!(world.gateway.reported(&unproved), Some(id));
-    assert_eq!(owes_report(&world.store, id).as_deref(), Some(BOB));
-    world.report(&report);
-    assert!(owes_report(&world.store, id).is_none());
-    for other in [
-        ack(&octets, None),
-        MessageIn {
-            in_reply_to: Some(&call_id),
-            ..instant(ALICE, "no report")
-        },
-    ] {
-        assert_eq!(world.gateway.reported(&other), None);
-    }
-}
-
-#[test]
 fn reports_of_others_do_not_count() {
     let mut world = World::new();
     let (id, rp_mr, call_id) = sent(&mut world, "hello");

@@ -1,9 +1,12 @@
 """Floods: see README.md."""
 
 import asyncio
+import re
 
 import sms
-from e2e import CFG, ImClient, Phone, ServiceCentre, equal, gateway, run, say
+from e2e import ALICE, BOB, CFG, CpimClient, ImClient, Phone, ServiceCentre, equal, gateway, imdn_document, run, say
+
+IMDN = "message/imdn+xml"
 
 
 async def flood():
@@ -70,9 +73,9 @@ async def taken_before_in_lua():
 
 async def report(name="report", **options):
     "a phone reports while its address floods: the report is taken, so the phone does not get the text again"
-    async with gateway(name=name, flood=30, **options) as gw:
+    async with gateway(name=name, people=[ALICE, BOB, ("carol", "+15550003")], flood=30, **options) as gw:
         alice = await gw.user(Phone, "alice", await gw.endpoint(host="127.0.0.3"))
-        bob = await gw.user(ImClient, "bob")
+        bob, carol = await gw.user(ImClient, "bob"), await gw.user(Phone, "carol", alice.endpoint)
         alice.rp_answers.append(None)
         message = asyncio.create_task(bob.send_im(gw.uri("alice"), "hello"))
         request, seen = await alice.next_message()
@@ -104,10 +107,55 @@ async def report(name="report", **options):
         equal((set(codes), codes.count(503) >= 50), ({407, 503}, True), "many reports on one message")
         message.cancel()
 
+        say("a phone that sends no In-Reply-To")
+        carol.in_reply_to = False
+        carol.rp_answers.append(None)
+        message = asyncio.create_task(bob.send_im(gw.uri("carol"), "hello"))
+        request, seen = await carol.next_message()
+        equal((await flood(carol))[-1], 503, "its address floods")
+        equal((await carol.report(request, sms.rp_ack(seen.mr))).status, 202, "the answer to its report")
+        equal((await message).status, 200, "the outcome")
+
 
 async def report_in_lua():
     "the same with kamailio.lua"
     await report("report_in_lua", cfg=CFG / "kamailio-kemi.cfg", lua=CFG / "kamailio.lua")
+
+
+async def notification(name="notification", **options):
+    "a client notifies while its address floods: the notification is taken, so the phone hears that its message was delivered"
+    async with gateway(name=name, flood=30, **options) as gw:
+        alice = await gw.user(Phone, "alice")
+        bob = await gw.user(CpimClient, "bob", await gw.endpoint(host="127.0.0.3"))
+        bob.answer = 202
+        sent = await alice.send_rp(sms.rp_data(5, alice.centre, sms.submit("+15550002", "hi", mr=9, srr=True)))
+        equal((await sent.outcome()).kind, "RP-ACK", "the submit report")
+        message_id = re.search(r"(?im)^\S*Message-ID: (\S+)", (await bob.next_message()).body.decode())[1]
+
+        async def flood(user):
+            return [answer.status for answer in await asyncio.gather(*(user.send("OPTIONS", "sip:ims.example") for _ in range(200)))]
+
+        async def unproved(endpoint, count, about=message_id):
+            """Notifications about that message, without a password."""
+            nobody = ImClient(endpoint, "bob", None, gw.domain)
+            told = gw.uri("alice"), imdn_document(about), IMDN
+            return {answer.status for answer in await asyncio.gather(*(nobody.send_im(*told) for _ in range(count)))}
+
+        stranger = await gw.endpoint(host="127.0.0.4")
+        equal((await flood(ImClient(stranger, "mallory", None, gw.domain)))[-1], 503, "another address floods")
+        equal(await unproved(stranger, 20), {503}, "notifications from there")
+        equal((await flood(bob))[-1], 503, "the client's address floods")
+        equal(await unproved(bob.endpoint, 20, "of-others"), {503}, "notifications about other messages")
+        equal(await unproved(bob.endpoint, 1), {407}, "a notification without a password")
+        equal((await bob.send_im(gw.uri("alice"), imdn_document(message_id), IMDN)).status, 200, "the answer to the notification")
+        _, seen = await alice.next_message()
+        equal((seen.tpdu.kind, seen.tpdu.st, seen.tpdu.mr), ("SMS-STATUS-REPORT", 0x00, 9), "the status report")
+        equal(await unproved(bob.endpoint, 20), {503}, "notifications that nobody waits for any more")
+
+
+async def notification_in_lua():
+    "the same with kamailio.lua"
+    await notification("notification_in_lua", cfg=CFG / "kamailio-kemi.cfg", lua=CFG / "kamailio.lua")
 
 
 async def connections(name="connections", **script):
@@ -174,4 +222,7 @@ async def connections_in_lua():
     await connections("connections_in_lua", cfg=CFG / "kamailio-kemi.cfg", lua=CFG / "kamailio.lua")
 
 
-run(flood, taken_before, taken_before_in_lua, report, report_in_lua, connections, connections_in_lua, places, places_in_lua)
+run(
+    flood, taken_before, taken_before_in_lua, report, report_in_lua, notification, notification_in_lua,
+    connections, connections_in_lua, places, places_in_lua,
+)  # fmt: skip
