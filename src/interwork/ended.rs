@@ -53,7 +53,7 @@ pub struct Ended {
     pub rp_cause: Option<u8>,
     /// TP-Failure-Cause beside it.
     pub tp_fcs: Option<u8>,
-    /// IM -> SM: the phone took the short message in SIP, and sent no report.
+    /// IM -> SM: the phone took the short message in SIP, and sent no report. No further attempt follows.
     pub no_report: bool,
 }
 

@@ -130,6 +130,31 @@ fn a_known_failure_is_the_response() {
     assert!(!is_promised && told.is_empty(), "told once");
 }
 
+/// The message is stored, and is delivered later: a sender that hears of a failure would send it again.
+#[test]
+fn a_message_that_is_stored_has_not_failed() {
+    // The phone is gone, or is gone when it is asked for its report.
+    for is_taken in [false, true] {
+        let mut world = world();
+        let im = world.translate_im(&instant(BOB, "hello"));
+        let done = world.handle(Input::SessionMessage {
+            im: &im,
+            hold_ms: HOLD_MS,
+        });
+        let exchange = done.enlisted[0];
+        if is_taken {
+            world.leg(exchange, 200);
+            assert_eq!(world.no_report(exchange).sent.len(), 1, "once more");
+        }
+        let done = world.leg(exchange, 408);
+        assert!(done.ended.is_empty());
+        let done = world.stored(done.asked[0].0);
+        let told: Vec<MsrpOutcome> = done.ended.iter().map(outcome).collect();
+        assert_eq!(told, [MsrpOutcome::Unknown], "taken: {is_taken}");
+        assert_eq!((world.store.open(), world.store.rows()), (0, 1));
+    }
+}
+
 #[test]
 fn a_stop_keeps_promised_messages_and_answers_the_others() {
     let mut world = world();

@@ -324,11 +324,13 @@ impl Turn<'_> {
             _ => {}
         }
         let rp_error = im.rp_error;
+        // A stored message is delivered later.
+        let is_over = last == ACCEPTED && !im.sender().is_stored;
         self.ended(Ended {
             sip_failure: im.sip_failure.filter(|status| *status >= 300),
             rp_cause: rp_error.map(|error| error.cause),
             tp_fcs: rp_error.and_then(|error| error.fcs),
-            no_report: last == ACCEPTED && rp_error.is_none() && im.to == Party::Phone,
+            no_report: is_over && rp_error.is_none() && im.to == Party::Phone,
             ..Ended::with(im.header.key, Kind::ImToSm, status)
         });
         let now_ms = self.now.unix_ms;

@@ -129,6 +129,23 @@ async def not_promised():
         bob.msrp.check()
 
 
+async def stored():
+    "the phone is away: the message is stored and delivered later, and its sender is not told that it failed"
+    async with gateway(name="stored", validity=3600) as gw:
+        alice, bob = await gw.user(Phone, "alice"), await gw.user(MsrpClient, "bob")
+        alice.answers.append(480)
+        session = await bob.invite(gw.uri("alice"))
+        message = await session.send("later")
+        equal(await message.answers(), [200], "the response")
+        equal(len(rows(gw)), 1, "messages in the database")
+        await alice.next_message()
+        await alice.register()
+        equal((await alice.next_message())[1].tpdu.text, "later", "what the phone got")
+        await empty(gw)
+        equal((len(message.all_reports), alice.inbox.qsize()), (0, 0), "reports to the sender, further short messages")
+        bob.msrp.check()
+
+
 async def to_the_client():
     "a text of a phone, which goes by MSRP: kill -9 between its parts, while the session is offered, while a stored text is sent"
     people = [("alice", "+15550001"), ("bob", "+15550002"), ("carol", None), ("dave", "+15550003")]
@@ -173,4 +190,4 @@ async def to_the_client():
             client.msrp.check()
 
 
-run(promised, promised_in_lua, not_promised, to_the_client)
+run(promised, promised_in_lua, not_promised, stored, to_the_client)
