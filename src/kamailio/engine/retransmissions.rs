@@ -45,7 +45,7 @@ pub(crate) fn digest(msg: Request<'_>) -> u64 {
     let mut first = [0; 32];
     let (numbers, source) = first.split_at_mut(16);
     numbers.copy_from_slice(
-        &(u128::from(state().gateway.boot) << 64 | u128::from(lengths)).to_ne_bytes(),
+        &(u128::from(state().digest_key) << 64 | u128::from(lengths)).to_ne_bytes(),
     );
     source.copy_from_slice(&address.to_ne_bytes());
     digest.write(&first);
@@ -59,7 +59,7 @@ pub(crate) fn digest(msg: Request<'_>) -> u64 {
 pub(crate) fn digest_of(exchange: ExchangeKey) -> u64 {
     let mut digest = DefaultHasher::new();
     for number in [
-        state().gateway.boot,
+        state().digest_key,
         exchange.node().into(),
         exchange.serial(),
     ] {

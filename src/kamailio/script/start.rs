@@ -166,6 +166,7 @@ pub(crate) fn start() -> Result<(), SettingError> {
         gateway,
         table,
         answered: Answered::new(wait_ms).ok_or_else(no_memory)?,
+        digest_key: random(),
         refusals: Refusals::new().ok_or_else(|| {
             SettingError("shared memory is too small: start Kamailio with a larger -m".into())
         })?,

@@ -32,6 +32,8 @@ pub(crate) struct GatewayState {
     pub(crate) table: Table,
     pub(crate) refusals: Refusals<Shm>,
     pub(crate) answered: Answered<Shm>,
+    /// Secret key of the digests of requests. It is in no message, unlike the number of the start.
+    pub(crate) digest_key: u64,
     pub(crate) authorizations: Authorizations,
     /// None without a database.
     pub(crate) registrations: Option<RegistrationQueue>,
