@@ -77,14 +77,18 @@ pub use registration::third_party::{Lasts, RegisteredIdentities, ThirdPartyRegis
 pub use rules::answer::answer;
 pub use rules::authorization::{Authorization, identity};
 pub use rules::overload::{
-    EarlierCopy, Load, Over, Overload, OverloadLimits, Queue, REFUSED_FOR_MS, fill_of_queue,
+    EarlierCopy, Load, Over, Overload, OverloadLimits, Queue, fill_of_queue,
 };
 pub use rules::policy::{Policy, RegEventIdentity, SenderWithoutNumber};
 pub use rules::retry::Retry;
 pub use rules::settings::Settings;
 pub use rules::table_limits::TableLimits;
+pub use rules::transactions::COPIES_MS;
 pub use step::{Effect, ImOutcome, Step, ToContact, Verdict};
 pub use store::behind::{others_wait_until, tried_again_ms};
 pub use store::not_taken::{may_be_replaced, replaced_by_stored, stands_for};
+pub use store::room::{
+    MOST_LOOKS, READ_AT_ONCE, StoreLimits, StoredCounts, may_count_again, takes_room,
+};
 pub use store::translate::MessageToStore;
 pub use unsent::Unsent;

@@ -7,7 +7,7 @@ use ipsmgw::exchange::{
     Change, Exchange, ExchangeKey, Identity, ImToSmState, KeptPart, Kind, NEVER, Stored,
     StoredMessageState, StoredMessageTexts, Texts, TransactionId, decode, encode, identity_in,
 };
-use ipsmgw::interwork::{Input, others_wait_until, tried_again_ms};
+use ipsmgw::interwork::{Input, MOST_LOOKS, READ_AT_ONCE, others_wait_until, tried_again_ms};
 
 use crate::books::{Holder, Kept};
 use crate::effects::{Context, Job};
@@ -17,9 +17,6 @@ use crate::world::{Address, Event, World};
 
 /// How many are written at once.
 const GROUP: usize = 16;
-
-/// How many messages of one recipient are read at once.
-const BATCH: usize = 8;
 
 /// How long the process waits before it tries a database again that is away.
 const PAUSE_MS: u64 = 500;
@@ -32,9 +29,6 @@ const MOST_ASKED: usize = 1024;
 
 /// The number of a stored message's holder when no gateway has it in memory.
 pub(crate) const AT_REST: u16 = 0;
-
-/// How many times a recipient is looked at to whom the other gateway delivers.
-const MOST_LOOKS: u8 = 60;
 
 /// What is to be done about an exchange.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -285,7 +279,7 @@ impl Database {
         let theirs =
             rows.filter(|(_, row)| row.kind == Kind::StoredMessage && row.identity == *identity);
         theirs
-            .take(BATCH)
+            .take(READ_AT_ONCE)
             .filter_map(|((serial, node), row)| Some((ExchangeKey::new(*node, *serial)?, row.node)))
             .collect()
     }

@@ -183,10 +183,6 @@ impl Overload {
     }
 }
 
-/// Milliseconds for which retransmissions of a refused request are refused: as long as its sender retransmits (64*T1,
-/// RFC 3261 §17.1.2.2). A retransmission must get the same answer, even if the overload is over.
-pub const REFUSED_FOR_MS: u64 = 32_000;
-
 /// Result of an earlier copy of the same request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EarlierCopy {

@@ -1,6 +1,9 @@
-//! Checks that the host keeps its transactions for as long as the gateway needs them.
+//! How long the gateway needs a transaction, and copies of its request may come.
 
 use crate::interwork::rules::policy::Policy;
+
+/// Milliseconds for which a sender repeats a request that gets no answer: 64*T1 (RFC 3261 §17.1.2.2). A copy gets the same answer.
+pub const COPIES_MS: u64 = 32_000;
 
 /// The times of the host must be longer than ours by this margin.
 const MARGIN_MS: u64 = 1_000;

@@ -5,6 +5,7 @@ pub(super) mod charging;
 pub(super) mod delivery;
 pub(super) mod ending;
 pub(super) mod not_taken;
+pub(super) mod room;
 pub(super) mod sending;
 pub(super) mod session;
 pub(super) mod short_message;

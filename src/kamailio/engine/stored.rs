@@ -5,10 +5,12 @@ use std::cell::RefCell;
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::exchange::{
-    Exchange, ExchangeKey, Identity, Kind, StoredMessage, StoredMessageState, StoredMessageTexts,
-    Texts, decode, identity_in,
+    Exchange, ExchangeKey, Identity, Kind, Store as _, StoredMessageTexts, Texts, decode,
+    identity_in,
 };
-use crate::interwork::Input;
+use crate::interwork::{
+    Input, MOST_LOOKS, READ_AT_ONCE, StoredCounts, may_count_again, takes_room,
+};
 
 mod claims;
 
@@ -26,15 +28,6 @@ use crate::kamailio::state::stored_for::{StoredFor, digest};
 use crate::kamailio::state::stored_rows::Which;
 use crate::kamailio::sys::database::DatabaseError;
 use crate::kamailio::sys::sharing::Shm;
-
-/// How many messages of one recipient are read at once.
-const BATCH: usize = 8;
-
-/// How many seconds a recipient who has registered here is checked while another node delivers.
-const MOST_LOOKS: u8 = 60;
-
-/// Milliseconds between two counts of the table, if other nodes deliver messages that this node has stored.
-const COUNT_MS: u64 = 10_000;
 
 /// How many recipients the schedule finds at once.
 const FOUND: usize = 64;
@@ -120,13 +113,14 @@ impl Index {
 
     /// Whether one more message fits.
     fn has_room(&self, texts: &Texts) -> bool {
-        let limits = &state().store_limits;
         let texts = StoredMessageTexts::of(texts);
         let count =
             |counts: &HashMap<u64, usize>, of: &str| counts.get(&digest(of)).copied().unwrap_or(0);
-        self.messages.len() < limits.all
-            && count(&self.recipients, texts.identity) < limits.recipient
-            && count(&self.senders, texts.sender_identity) < limits.sender
+        state().store_limits.has_room(StoredCounts {
+            all: self.messages.len(),
+            recipient: count(&self.recipients, texts.identity),
+            sender: count(&self.senders, texts.sender_identity),
+        })
     }
 
     fn put(&mut self, identity: Identity) {
@@ -169,8 +163,8 @@ impl Index {
         }
         let is_open = |(key, _): &(ExchangeKey, u64)| state().table.lock_of(*key, now_ms).is_some();
         self.under_way.retain(is_open);
-        let most = state().store_limits.under_way / BATCH;
-        let room = most.saturating_sub(self.under_way.len().div_ceil(BATCH));
+        let limits = &state().store_limits;
+        let room = limits.recipients_to_read(self.under_way.len());
         let mut chosen = Vec::new();
         let mut later = VecDeque::new();
         while let Some(identity) = self.next.pop_front() {
@@ -235,7 +229,7 @@ impl Index {
     /// Other nodes deliver messages that this node has stored, and this node is not notified. So it counts the table
     /// again before it refuses a message. False: it has counted a short time ago, or there are no other nodes.
     fn counts_again(&mut self, storage: &Storage) -> bool {
-        if !state().nodes.are_several() || now().unix_ms < self.read_ms + COUNT_MS {
+        if !state().nodes.are_several() || !may_count_again(self.read_ms, now().unix_ms) {
             return false;
         }
         self.messages.clear();
@@ -282,12 +276,9 @@ impl Index {
 
 /// Whether a message that is to be stored for the first time has room; other exchanges always have.
 pub(super) fn admits(storage: &Storage, key: ExchangeKey) -> bool {
-    let Some((message, texts)) = in_memory(key) else {
+    let Some((_, texts)) = in_memory(key).filter(|(exchange, _)| takes_room(exchange)) else {
         return true;
     };
-    if !matches!(message.state, StoredMessageState::Storing(_)) {
-        return true;
-    }
     INDEX.with_borrow_mut(|index| {
         index.read(storage);
         let has_room =
@@ -308,18 +299,14 @@ pub(super) fn forget(key: ExchangeKey) {
 
 /// A row was not written. The one of an earlier time may be there.
 pub(super) fn not_written(key: ExchangeKey) {
-    let is_first = in_memory(key)
-        .is_some_and(|(message, _)| matches!(message.state, StoredMessageState::Storing(_)));
-    if is_first {
+    if in_memory(key).is_some_and(|(exchange, _)| takes_room(&exchange)) {
         forget(key);
     }
 }
 
-fn in_memory(key: ExchangeKey) -> Option<(StoredMessage, Texts)> {
+fn in_memory(key: ExchangeKey) -> Option<(Exchange, Texts)> {
     let locked = state().table.lock_of(key, now().unix_ms)?;
-    let message = StoredMessage::try_from(crate::exchange::Store::by_key(&locked, key)?).ok()?;
-    let texts = crate::exchange::Store::texts(&locked, key)?;
-    Some((message, texts))
+    Some((locked.by_key(key)?, locked.texts(key)?))
 }
 
 /// Another node has died: people who are registered here may have registered there.
@@ -416,7 +403,9 @@ fn read_of(storage: &Storage, identity: &Identity) -> Result<Vec<StoredRow>, Dat
         let is_theirs = |row: &StoredRow| identity_in(kind, &row.texts).as_ref() == Some(identity);
         rows.extend(row.filter(is_theirs));
     };
-    storage.rows.of(kind, identity.as_str(), BATCH, see)?;
+    storage
+        .rows
+        .of(kind, identity.as_str(), READ_AT_ONCE, see)?;
     Ok(rows)
 }
 

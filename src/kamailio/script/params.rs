@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use crate::base::{Parameter, ParameterKind, ParameterSource, ParameterValue, wanted};
 use crate::guard::connections::Limits;
-use crate::interwork::{Authorization, Settings, TableLimits};
+use crate::interwork::{Authorization, Settings, StoreLimits, TableLimits};
 use crate::sip::place;
 
 use super::host_settings::HostSettings;
@@ -14,7 +14,6 @@ use crate::kamailio::engine::sm_result_route;
 use crate::kamailio::state::contact_flags::ContactFlags;
 use crate::kamailio::state::nodes::NodeSettings;
 use crate::kamailio::state::people::Tables;
-use crate::kamailio::state::storage::StoreLimits;
 use crate::kamailio::sys::native_route::is_kemi;
 use crate::kamailio::sys::parameter::{Number, Row, Rows, Several, Text};
 use crate::kamailio::sys::setting_error::SettingError;

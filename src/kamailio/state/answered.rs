@@ -6,10 +6,8 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::base::recent::{self, Set};
+use crate::interwork::COPIES_MS;
 use crate::kamailio::sys::sharing::{AtomicU64, Memory};
-
-/// Milliseconds for which a client repeats a request: 64*T1.
-const COPIES_MS: u64 = 32_000;
 
 /// tm's timers may fire this many milliseconds early.
 const TM_MAY_BE_EARLY_MS: u64 = 500;

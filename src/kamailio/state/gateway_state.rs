@@ -3,8 +3,8 @@
 use std::sync::OnceLock;
 
 use crate::guard::connections::Limits;
-use crate::interwork::Gateway;
 use crate::interwork::msrp::{MsrpLimits, SendingSession};
+use crate::interwork::{Gateway, StoreLimits};
 
 use super::answered::Answered;
 use super::authorization::Authorizations;
@@ -17,7 +17,7 @@ use super::people::People;
 use super::refusals::Refusals;
 use super::registration_queue::RegistrationQueue;
 use super::sessions::Sessions;
-use super::storage::{Storage, StoreLimits};
+use super::storage::Storage;
 use super::trace::Trace;
 use crate::kamailio::sys::message::SipMsg;
 use crate::kamailio::sys::pv_format::PvFormat;

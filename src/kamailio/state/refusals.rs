@@ -4,7 +4,7 @@ use std::os::raw::c_int;
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::base::recent::{self, Note, Set};
-use crate::interwork::{EarlierCopy, MissingReport, Over, Overload, Queue, REFUSED_FOR_MS};
+use crate::interwork::{COPIES_MS, EarlierCopy, MissingReport, Over, Overload, Queue};
 
 use crate::kamailio::sys::sharing::{AtomicU64, Guarded, Memory, plain};
 
@@ -62,7 +62,8 @@ impl<M: Memory> Refusals<M> {
     /// The fate of an earlier copy of a request; none if no copy is known.
     pub(crate) fn recall(&self, digest: u64, now_ms: u64) -> Option<EarlierCopy> {
         let (note, age_ms) = recent::recall(&self.requests, digest, now_ms)?;
-        (age_ms < REFUSED_FOR_MS).then_some(match note {
+        // Also when the overload is over.
+        (age_ms < COPIES_MS).then_some(match note {
             PASSED => EarlierCopy::Passed,
             _ => EarlierCopy::Refused,
         })

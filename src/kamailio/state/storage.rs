@@ -139,19 +139,6 @@ pub(crate) struct Storage {
     drops: ShmBox<Guarded<<Shm as Memory>::Lock, Keys>>,
 }
 
-/// Limits of the stored messages.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct StoreLimits {
-    /// The largest number of stored messages in all.
-    pub(crate) all: usize,
-    /// The largest number for one recipient.
-    pub(crate) recipient: usize,
-    /// The largest number of one sender.
-    pub(crate) sender: usize,
-    /// The largest number that are being delivered.
-    pub(crate) under_way: usize,
-}
-
 /// Recipients whose messages are read next, and whether `delivered_to` has the recipient because of that.
 #[derive(Clone, Copy)]
 pub(crate) struct NextRead {
