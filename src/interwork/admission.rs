@@ -10,13 +10,22 @@ use crate::sip::MessageIn;
 pub enum Asked<'a> {
     /// A MESSAGE.
     Message(&'a MessageIn<'a>),
-    /// A REGISTER of a user for itself.
-    Registration,
-    /// A request that completes an open exchange or belongs to a session: never refused under overload.
-    Open,
-    /// Anything else.
-    Other,
+    /// A REGISTER.
+    Registration {
+        /// Whether an S-CSCF registers the person.
+        is_third_party: bool,
+    },
+    /// Any other request.
+    Other {
+        /// Its method.
+        method: &'a str,
+        /// Whether To has a tag.
+        in_dialog: bool,
+    },
 }
+
+/// Methods of requests that complete an open exchange or belong to a session, also where To has no tag.
+const COMPLETING: [&str; 7] = ["ACK", "BYE", "CANCEL", "INFO", "NOTIFY", "PRACK", "UPDATE"];
 
 /// Classes of work, the first one is refused first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +36,7 @@ enum Work {
     New,
     /// A registration. Refused last: without it, a user cannot receive messages.
     Registration,
+    /// A request that completes an open exchange or belongs to a session: never refused.
     Open,
 }
 
@@ -61,9 +71,15 @@ impl Gateway {
                 )
                 | Err(_) => Work::Message,
             },
-            Asked::Registration => Work::Registration,
-            Asked::Open => Work::Open,
-            Asked::Other => Work::New,
+            // A refused S-CSCF may deregister the person (TS 24.229 §5.4.1.7).
+            Asked::Registration { is_third_party } => match is_third_party {
+                true => Work::Open,
+                false => Work::Registration,
+            },
+            Asked::Other { method, in_dialog } => match in_dialog || COMPLETING.contains(&method) {
+                true => Work::Open,
+                false => Work::New,
+            },
         }
     }
 

@@ -13,14 +13,23 @@ const CALM: Load = Load {
     memory: 84,
 };
 
+/// Of a user for itself.
+const REGISTRATION: Asked<'_> = Asked::Registration {
+    is_third_party: false,
+};
+
+const OPTIONS: Asked<'_> = Asked::Other {
+    method: "OPTIONS",
+    in_dialog: false,
+};
+
 #[test]
 fn calm_refuses_nothing() {
     let world = World::new();
     for asked in [
         Asked::Message(&instant(BOB, "hello")),
-        Asked::Registration,
-        Asked::Open,
-        Asked::Other,
+        REGISTRATION,
+        OPTIONS,
     ] {
         assert!(!world.gateway.is_too_much(asked, CALM));
     }
@@ -57,7 +66,22 @@ fn reports_and_answers_are_never_refused() {
             .gateway
             .is_too_much(Asked::Message(&notification), full)
     );
-    assert!(!world.gateway.is_too_much(Asked::Open, full));
+    for method in ["ACK", "BYE", "CANCEL", "INFO", "NOTIFY", "PRACK", "UPDATE"] {
+        let asked = Asked::Other {
+            method,
+            in_dialog: false,
+        };
+        assert!(!world.gateway.is_too_much(asked, full), "{method}");
+    }
+    let in_dialog = Asked::Other {
+        method: "INVITE",
+        in_dialog: true,
+    };
+    assert!(!world.gateway.is_too_much(in_dialog, full));
+    let by_scscf = Asked::Registration {
+        is_third_party: true,
+    };
+    assert!(!world.gateway.is_too_much(by_scscf, full));
 }
 
 #[test]
@@ -93,8 +117,8 @@ fn new_work_is_refused_by_each_signal() {
         for message in &messages {
             assert!(world.gateway.is_too_much(Asked::Message(message), load));
         }
-        assert_eq!(world.gateway.is_too_much(Asked::Other, load), all);
-        assert!(!world.gateway.is_too_much(Asked::Registration, load));
+        assert_eq!(world.gateway.is_too_much(OPTIONS, load), all);
+        assert!(!world.gateway.is_too_much(REGISTRATION, load));
     }
 }
 
@@ -114,7 +138,7 @@ fn registrations_are_refused_last() {
             pending: 100,
             memory,
         };
-        let is_refused = world.gateway.is_too_much(Asked::Registration, load);
+        let is_refused = world.gateway.is_too_much(REGISTRATION, load);
         assert_eq!(is_refused, refused, "{load:?}");
     }
 }

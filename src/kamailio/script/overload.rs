@@ -115,25 +115,16 @@ fn is_refused(msg: Request<'_>, load: Load) -> bool {
     if let Some(is_refused) = read_content(msg.message(), of_message) {
         return is_refused;
     }
-    let refuses = |asked| gateway.is_too_much(asked, load);
-    if msg.is(Method::Register) {
-        // A refused S-CSCF may deregister the person (TS 24.229 §5.4.1.7).
-        return refuses(match register_request::is_third_party_register(msg) {
-            true => Asked::Open,
-            false => Asked::Registration,
-        });
-    }
-    let completes = [
-        Method::Ack,
-        Method::Cancel,
-        Method::Bye,
-        Method::Prack,
-        Method::Update,
-        Method::Info,
-        Method::Notify,
-    ];
-    let is_open = is_in_dialog(msg) || completes.into_iter().any(|method| msg.is(method));
-    refuses(if is_open { Asked::Open } else { Asked::Other })
+    let asked = match msg.is(Method::Register) {
+        true => Asked::Registration {
+            is_third_party: register_request::is_third_party_register(msg),
+        },
+        false => Asked::Other {
+            method: msg.method().unwrap_or_default(),
+            in_dialog: is_in_dialog(msg),
+        },
+    };
+    gateway.is_too_much(asked, load)
 }
 
 /// Whether To has a tag.

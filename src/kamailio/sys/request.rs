@@ -24,14 +24,10 @@ pub(crate) struct Request<'m>(SipMsg<'m>);
 pub(crate) enum Method {
     Ack = ffi::METHOD_ACK,
     Bye = ffi::METHOD_BYE,
-    Cancel = ffi::METHOD_CANCEL,
-    Info = ffi::METHOD_INFO,
     Invite = ffi::METHOD_INVITE,
     Message = ffi::METHOD_MESSAGE,
     Notify = ffi::METHOD_NOTIFY,
-    Prack = ffi::METHOD_PRACK,
     Register = ffi::METHOD_REGISTER,
-    Update = ffi::METHOD_UPDATE,
 }
 
 impl<'m> SipMsg<'m> {
@@ -68,6 +64,11 @@ impl<'m> Request<'m> {
     fn line(&self) -> &ffi::msg_start__bindgen_ty_1__bindgen_ty_1 {
         // SAFETY: the union holds a request line: `new` has looked at its type, which Kamailio sets once.
         unsafe { &self.fields().first_line.u.request }
+    }
+
+    /// The name of its method.
+    pub(crate) fn method(&self) -> Option<&'m str> {
+        self.text(&self.line().method)
     }
 
     pub(crate) fn is(&self, method: Method) -> bool {
