@@ -71,6 +71,7 @@ async def main(chosen):
         if verdict.failed:
             folder = FOLDER / f"failed-{chosen.rounds}-{chosen.seed}"
             world.keep_logs(folder)
+            (folder / "books.txt").write_text("\n".join(map(repr, (books.began, books.kills, *books.messages.values()))))
             print(f"the gateways refused by their own counters: {world.reasons()}; logs are in {folder}")
         print(f"{len(books.messages)} messages, {time.monotonic() - started:.0f} s")
     return verdict

@@ -8,6 +8,7 @@ from books import Books, long
 from verdict import DELIVERY, SUBMISSION, Charged, Verdict
 
 PHONE, CLIENT = "+15550101", "+15550111"
+LETTERS = {SUBMISSION: "s", DELIVERY: "d"}
 OTHERS = "charging records of other messages that are missing or twice"
 OF_NOTHING = "charging records of no message"
 
@@ -30,6 +31,7 @@ class Played:
         # Whole seconds, as in the records.
         self.begin = time.monotonic() - time.time() % 1 - 60
         self.books.began = self.begin
+        self.exchanges = 0
 
     def message(self, kind, sender, recipient, reference, at, number=1):
         message = self.books.open(kind, "x", number)
@@ -39,11 +41,14 @@ class Played:
         message.told, message.told_at = "accepted", self.begin + at
         return message
 
-    def record(self, kind, message, at, call="", part=0):
+    def record(self, kind, message, at, call="", part=0, exchange=None):
         sender, recipient, reference = message.charged_as
         reference = reference if reference is None else reference + part
         submitted = int(self.begin + at + time.time() - time.monotonic() + 0.001)
-        return kind, call, "", f"sip:{sender}@ims.example", f"sip:{recipient}@ims.example", reference, submitted, "delivered"
+        self.exchanges += exchange is None
+        name = f"1-{self.exchanges if exchange is None else exchange}-{LETTERS[kind]}"
+        total = 1 if message.is_of("im", "sm") else 3
+        return name, kind, call, "", f"sip:{sender}@ims.example", f"sip:{recipient}@ims.example", reference, submitted, total, "delivered"
 
     def failed(self, *records):
         """The names of the checks that fail with these records."""
@@ -54,7 +59,9 @@ class Played:
 
 
 def both(play, message, at, call="", part=0):
-    return [play.record(kind, message, at, call, part) for kind in (SUBMISSION, DELIVERY)]
+    """The records of one exchange."""
+    play.exchanges += 1
+    return [play.record(kind, message, at, call, part, play.exchanges) for kind in (SUBMISSION, DELIVERY)]
 
 
 def expect(found, wanted, what):
@@ -84,6 +91,20 @@ def records_without_call():
     expect(play.failed(*good, play.record(DELIVERY, second, 50)), [OF_NOTHING], "a record of another time")
 
 
+def records_of_one_exchange():
+    """A single and a long message in one second, from one client to one phone; a crash before their answers."""
+    play = Played()
+    single, text = play.message("im", CLIENT, PHONE, None, 1), play.message("imlong", CLIENT, PHONE, None, 1)
+    play.books.kills = [(play.begin + 1, play.begin + 2)]
+    single.told_at = text.told_at = play.begin + 3
+    of_single, of_text = both(play, single, 1), both(play, text, 1)
+    expect(play.failed(*of_single, *of_text), [], "both were taken up")
+    expect(play.failed(*of_single, of_text[0]), [OTHERS], "the delivery of the text is missing")
+    answered = play.record(SUBMISSION, single, 1, "im1", exchange=play.exchanges - 1)
+    expect(play.failed(answered, of_single[1], *of_text), [], "the submission has the Call-ID, and the delivery has none")
+    expect(play.failed(answered, *of_text), [OTHERS], "that delivery is missing")
+
+
 def parts_alone():
     """The last part of a text comes once more alone, as a late copy of a request that its phone has given up."""
     play = Played()
@@ -106,5 +127,5 @@ def parts_alone():
 
 
 def run():
-    for test in (records_by_call, records_without_call, parts_alone):
+    for test in (records_by_call, records_without_call, records_of_one_exchange, parts_alone):
         test()

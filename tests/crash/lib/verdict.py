@@ -72,54 +72,81 @@ def references(message):
     return [(sender, recipient, reference if reference is None else (reference + part) % 256) for part in range(parts)]
 
 
+class Record:
+    """A charging record."""
+
+    def __init__(self, name, kind, call, message_id, originator, recipient, reference, submitted, total, result):
+        self.name, self.kind, self.call, self.message_id, self.result = name, kind, call, message_id, result
+        self.exchange = name[:-1]  # the last letter is the kind
+        self.submitted, self.total = submitted or 0, total or 1
+        sender, recipient = sip.user_of(originator or ""), sip.user_of(recipient or "")
+        # A report goes the other way.
+        self.ends = (sender, recipient, reference) if kind != REPORT else (recipient, sender, reference)
+
+    def __str__(self):
+        return f"{self.name} {self.ends}"
+
+
 class Charged:
     """The table of charging records."""
 
     def __init__(self, world, books):
         self.books = books
         self.by_call, self.by_id, self.by_reference = Counter(), Counter(), Counter()
-        self.alone = defaultdict(list)  # of each kind: (time, sender, recipient, TP-MR) of the records without Call-ID and Message-ID
+        self.alone = defaultdict(list)  # of each exchange: its records without Call-ID and Message-ID
         self.assigned = Counter()  # how many of these are about a message, by their kind and the name of the message
         self.of_nothing = []  # records that are about no message
-        columns = "message_type, session_id, im_message_id, originator, recipient, message_reference, submission_time, result"
-        for kind, call, message_id, originator, recipient, reference, submitted, result in world.records(columns):
-            ends = (sip.user_of(originator or ""), sip.user_of(recipient or ""))
-            # A report goes the other way.
-            sender, recipient = ends if kind != REPORT else ends[::-1]
+        columns = "message_type, session_id, im_message_id, originator, recipient, message_reference, submission_time, total_number, result"
+        records = [Record(*row) for row in world.records(columns)]
+        # Of one exchange, the record that was made before a crash has the Call-ID.
+        calls = {record.exchange: record.call for record in records if record.call}
+        for record in records:
+            kind, call = record.kind, calls.get(record.exchange)
             self.by_call[kind, call] += 1
-            for to in ("", recipient):
-                self.by_id[kind, message_id, to] += 1
-            self.by_reference[kind, sender, recipient, reference] += 1
+            for to in ("", record.ends[1]):
+                self.by_id[kind, record.message_id, to] += 1
+            self.by_reference[kind, *record.ends] += 1
             # The record of a list that the database does not take names no request.
-            is_refused_list = kind == SUBMISSION and result == "failed" and books.away
-            if not call and not message_id and not is_refused_list:
-                self.alone[kind].append((submitted, sender, recipient, reference))
+            is_refused_list = kind == SUBMISSION and record.result == "failed" and books.away
+            if kind != REPORT and not call and not record.message_id and not is_refused_list:
+                self.alone[record.exchange].append(record)
         self.assign()
 
     def assign(self):
-        """Gives each record without Call-ID to one message. Such are those of a text that was stored behind others, and of a message that
-        a later start took up."""
-        # A phone uses a TP-MR again after 256 messages, so the time counts, too.
-        since_1970 = time.time() - time.monotonic()
+        """Gives the records of each exchange without Call-ID to one message. Such are those of a text that was stored behind others, and of
+        a message that a later start took up."""
         about = defaultdict(list)
         for message in self.books.messages.values():
             for ends in references(message):
                 about[ends].append(message)
-        for kind, other in ((SUBMISSION, DELIVERY), (DELIVERY, SUBMISSION)):
-            for submitted, *ends in sorted(self.alone[kind], key=lambda record: record[0] or 0):
-                at = (submitted or 0) - since_1970
-                # Times in records are whole seconds. A request may be taken after its sender has given it up.
-                fits = [it for it in about[tuple(ends)] if it.sent and it.sent[0][0] - 1 <= at <= (it.told_at or at) + SENT_AGAIN]
-                if not fits:
-                    self.of_nothing.append(f"{NAMES[kind]} {ends} at {at - self.books.began:.0f}")
-                    continue
-                # That which misses this record most, and the latest of those.
-                missing = lambda it: (self.count(it, kind) == 0, self.count(it, other) - self.count(it, kind), it.sent[0][0])  # noqa: E731
-                self.assigned[kind, max(fits, key=missing).name] += 1
+        for records in sorted(self.alone.values(), key=lambda records: records[0].submitted):
+            first = records[0]
+            fits = [it for it in about[first.ends] if self.may_be_about(first, it)]
+            if not fits:
+                self.of_nothing += map(str, records)
+                continue
+            message = max(fits, key=lambda it: self.misses(it, {record.kind for record in records}))
+            for record in records:
+                self.assigned[record.kind, message.name] += 1
         calls = {call for message in self.books.messages.values() for _, call in message.sent}
         for (kind, call), count in self.by_call.items():
             if call and kind != REPORT and call not in calls:
                 self.of_nothing.append(f"{count} of the {NAMES[kind]} of {call}")
+
+    def may_be_about(self, record, message):
+        """A phone uses a TP-MR again after 256 messages, and instant messages have none, so the time counts, too."""
+        # Times in records are whole seconds. A request may be taken after its sender has given it up.
+        at = record.submitted - (time.time() - time.monotonic())
+        begin, end = message.sent[0][0] - 1, (message.told_at or at) + SENT_AGAIN
+        return begin <= at <= end and not (message.is_of("im") and record.total > 1)
+
+    def misses(self, message, kinds):
+        """How much a message lacks these records. A later start has records without Call-ID of messages that were not answered before."""
+        others = {SUBMISSION: DELIVERY, DELIVERY: SUBMISSION}
+        counts = [(self.count(message, kind), self.count(message, others[kind])) for kind in kinds]
+        was_open = self.books.was_killed(message.sent[0][0], message.told_at or float("inf"))
+        has_none = all(count == 0 for count, _ in counts)
+        return was_open, has_none, sum(other - count for count, other in counts), message.sent[0][0]
 
     def count(self, message, kind):
         if message.is_of("smstore"):

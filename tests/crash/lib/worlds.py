@@ -117,10 +117,10 @@ class World:
         return rows(self.gateways[0], select)
 
     def records(self, columns):
-        """The charging records of all gateways. A record that two nodes have written has one name."""
+        """The charging records of all gateways: the name, and these columns. A record that two nodes have written has one name."""
         found = {}
         for gw in self.gateways:
-            found.update({row[0]: row[1:] for row in rows(gw, f"SELECT record_id, {columns} FROM ipsmgw_cdr")})
+            found.update({row[0]: row for row in rows(gw, f"SELECT record_id, {columns} FROM ipsmgw_cdr")})
         return found.values()
 
 
