@@ -76,7 +76,7 @@ int ipsmgw_c_connection_count(void);
 /* 0 when the process that has it was told */
 int ipsmgw_c_close_connection(int id);
 
-/* a process of Kamailio's by its number, from 0 on; 0: there is none of that number (core/pt.h) */
+/* a process of Kamailio's by its number, from 0 on; 0: none is at this place; -1: no such place (core/pt.h) */
 int ipsmgw_c_process_id(int number);
 
 /* a socket that Kamailio listens on, and the names for it in the configuration;

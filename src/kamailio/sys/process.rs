@@ -118,8 +118,13 @@ pub(crate) fn start_process(name: &'static CStr, work: fn()) -> bool {
 pub(crate) fn all_others_sleep() -> bool {
     let own = std::process::id();
     let ids = (0..).map(|number| calls::ipsmgw_c_process_id(number));
-    let mut ids = ids.map_while(|id| u32::try_from(id).ok().filter(|id| *id != 0));
-    ids.all(|id| id == own || sleeps(id))
+    processes(ids).all(|id| id == own || sleeps(id))
+}
+
+/// The processes in Kamailio's table. A place without a process has 0: others may stand behind it. A negative number ends the table.
+fn processes(ids: impl Iterator<Item = c_int>) -> impl Iterator<Item = u32> {
+    ids.map_while(|id| u32::try_from(id).ok())
+        .filter(|id| *id != 0)
 }
 
 /// By the state in /proc/PID/stat, which follows the name in parentheses.
@@ -132,4 +137,15 @@ fn sleeps(id: u32) -> bool {
 /// Takes in what an operator has changed of Kamailio's configuration meanwhile.
 pub(crate) fn update_configuration() {
     calls::ipsmgw_c_cfg_update();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_without_a_process_hides_no_other_process() {
+        let table = [4711, 0, 0, 4712, -1, 4713];
+        assert!(processes(table.into_iter()).eq([4711, 4712]));
+    }
 }

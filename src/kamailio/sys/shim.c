@@ -188,7 +188,7 @@ void ipsmgw_c_set_route_type(int type)
 
 int ipsmgw_c_process_id(int number)
 {
-	return number >= 0 && number < *process_count ? pt[number].pid : 0;
+	return number >= 0 && number < *process_count ? pt[number].pid : -1;
 }
 
 void ipsmgw_c_cfg_update(void)
