@@ -416,7 +416,7 @@ local function short_message()
 			to_service_centre()
 			pass_on_to_centre()
 		end
-		-- Stored messages are being delivered to the recipient: this one goes behind them.
+		-- Stored messages for the recipient come first: this one goes behind them.
 		if stores() and KSR.ipsmgw.stored(whom) > 0 then
 			KSR.seturi(whom)
 			KSR.ipsmgw.store()
@@ -557,7 +557,7 @@ local function instant_message(class)
 		end
 		reply(404, "Not Found")
 	end
-	-- Stored messages are being delivered to the recipient: a text goes behind them.
+	-- Stored messages for the recipient come first: a text goes behind them.
 	if stores() and class == 4 and KSR.ipsmgw.stored(whom) > 0 then
 		KSR.seturi(whom)
 		KSR.ipsmgw.store()

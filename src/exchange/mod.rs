@@ -41,7 +41,9 @@ pub use record::{Exchange, Kind};
 pub use session::{Accepts, Offers, SentContent, SessionToken};
 pub use sm_to_im::{ImAnswers, Pieces, SmOutcome, SmToIm, SmToImState};
 pub use store::{Change, Full, NothingOpen, PastSm, Sequence, Store};
-pub use stored_message::{Services, StoredContent, StoredFor, StoredMessage, StoredMessageState};
+pub use stored_message::{
+    Passing, Services, StoredContent, StoredFor, StoredMessage, StoredMessageState,
+};
 pub use submitted::Submitted;
 pub use texts::{
     ImToSmTexts, KeptPartTexts, ListDeliveryTexts, MOST_CONTENT, MOST_STORED_TEXT, MOST_TEXT,

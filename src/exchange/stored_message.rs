@@ -19,6 +19,10 @@ pub struct StoredMessage {
     pub urgent: bool,
     /// Whether a phone may have the message: the phone accepted it in SIP, sent no report, and could not be reached after that.
     pub may_be_there: bool,
+    /// Whether new messages for the recipient may go before it.
+    pub passing: Passing,
+    /// Whether this attempt has a recipient who has just shown to be here. Not in the database.
+    pub is_here: bool,
     /// The exchange that has the charging record of its submission: its own, or the one of the sender's side.
     pub submission: Option<ExchangeKey>,
     /// Time zone of `unix`, in quarters of an hour.
@@ -31,6 +35,37 @@ pub struct StoredMessage {
     pub unix: i64,
     /// End of its validity, in milliseconds since 1970 UTC.
     pub expires_ms: u64,
+}
+
+/// Whether new messages for the same recipient may go before a stored message, or are stored behind it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Passing {
+    /// No: the recipient is away, is silent, or has no memory.
+    #[default]
+    No,
+    /// No. It has failed once while the recipient was here.
+    FailedOnce,
+    /// Yes: it has failed twice while the recipient was here.
+    Failed,
+    /// Yes: no registered device of the recipient can have it.
+    NoDevice,
+}
+
+impl Passing {
+    /// Whether they may.
+    pub const fn is_allowed(self) -> bool {
+        matches!(self, Self::Failed | Self::NoDevice)
+    }
+
+    /// After one more failure while the recipient was here.
+    #[must_use]
+    pub const fn after_failure(self) -> Self {
+        match self {
+            Self::No => Self::FailedOnce,
+            Self::FailedOnce | Self::Failed => Self::Failed,
+            Self::NoDevice => Self::NoDevice,
+        }
+    }
 }
 
 /// What a stored message is.

@@ -185,7 +185,7 @@ impl Turn<'_> {
                 Some(Exchange::ImToSm(im)) => self.rp_data_not_sent(im, status),
                 open => self.request_completed(open, attempt, status),
             },
-            Input::StoredRead { exchange } => self.stored_read(exchange),
+            Input::StoredRead { exchange, is_here } => self.stored_read(exchange, is_here),
             Input::Stop { exchange } => self.stopped(exchange),
             Input::Stored { exchange } => self.stored(exchange),
             Input::NotStored { exchange } => self.not_stored(exchange),

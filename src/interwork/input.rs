@@ -266,6 +266,8 @@ pub enum Input<'a> {
     StoredRead {
         /// The exchange.
         exchange: ExchangeKey,
+        /// Whether they were read because the recipient has just registered, has room for messages again, or was named by an operator.
+        is_here: bool,
     },
     /// The gateway stops now; the exchange will be lost.
     Stop {

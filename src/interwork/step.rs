@@ -228,7 +228,7 @@ pub enum Effect {
     ReadStored {
         /// The recipient.
         identity: Box<Identity>,
-        /// Only if the recipient has a contact.
+        /// Only if the recipient has a contact. `None`: the recipient has room for messages again.
         if_here: Option<String>,
     },
     /// Send a MESSAGE to all clients of its recipient. If there are several, [`Input::Forked`](super::Input::Forked)

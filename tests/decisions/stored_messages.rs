@@ -15,6 +15,7 @@ use crate::world::{
 
 mod after_failures;
 mod long_texts;
+mod order;
 mod outcomes;
 mod reading;
 mod storing;

@@ -158,11 +158,15 @@ impl World {
         self.handle(Input::Stored { exchange })
     }
 
-    /// The host reads all stored messages of its database, as when their recipients register, and the first one's turn
-    /// comes: it is looked up.
+    /// The host reads all stored messages of its database, as by the schedule, and the first one's turn comes: it is looked up.
     pub(crate) fn read_stored(&mut self) -> Done {
+        self.read_stored_of(false)
+    }
+
+    /// The same; the recipient has just registered (`is_here`), or not.
+    pub(crate) fn read_stored_of(&mut self, is_here: bool) -> Done {
         let exchange = self.take_up_stored();
-        self.handle(Input::StoredRead { exchange })
+        self.handle(Input::StoredRead { exchange, is_here })
     }
 
     /// The host reads all stored messages of its database. The first of them.

@@ -14,7 +14,7 @@ impl World {
         let own = self.number();
         let mut claimed = Vec::new();
         for identity in recipients {
-            let rows = self.database.oldest_of(&identity);
+            let rows = self.database.oldest_of(&identity, self.now());
             let is_elsewhere = rows.iter().any(|(_, node)| ![AT_REST, own].contains(node));
             if is_elsewhere && self.fault != Some(Fault::ClaimTwice) {
                 self.database.is_elsewhere(identity);
@@ -74,7 +74,7 @@ impl World {
 
     fn begins_claimed(&mut self, identity: Identity) -> Vec<ExchangeKey> {
         let own = self.number();
-        let rows = self.database.oldest_of(&identity);
+        let rows = self.database.oldest_of(&identity, self.now());
         if rows.first().is_some_and(|(_, node)| *node != own) {
             self.database.is_elsewhere(identity);
             return Vec::new();

@@ -4,10 +4,12 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use ipsmgw::exchange::{
-    Change, Exchange, ExchangeKey, Identity, ImToSmState, KeptPart, Kind, NEVER, Stored,
+    Change, Exchange, ExchangeKey, Identity, ImToSmState, KeptPart, Kind, NEVER, Now, Stored,
     StoredMessageState, StoredMessageTexts, Texts, TransactionId, decode, encode, identity_in,
 };
-use ipsmgw::interwork::{Input, MOST_LOOKS, READ_AT_ONCE, others_wait_until, tried_again_ms};
+use ipsmgw::interwork::{
+    Input, MOST_LOOKS, READ_AT_ONCE, holds_up, is_taken_up, others_wait_until, tried_again_ms,
+};
 
 use crate::books::{Holder, Kept};
 use crate::effects::{Context, Job};
@@ -71,6 +73,8 @@ struct Row {
     node: u16,
     /// When a stored message that has failed is tried again.
     again_ms: Option<u64>,
+    /// Whether it is a stored message that holds up new ones.
+    holds_up: bool,
 }
 
 /// The name of a row: in their order, the oldest comes first.
@@ -114,6 +118,8 @@ pub(crate) struct Database {
     is_away: bool,
     /// The recipients whose messages are read next.
     reads: VecDeque<Identity>,
+    /// Of these recipients, those who have just shown to be here.
+    here: Vec<Identity>,
     /// The messages in memory that are being delivered.
     under_way: Vec<(ExchangeKey, Identity)>,
     /// Recipients to whom the other gateway delivers, and how often they were looked at.
@@ -273,15 +279,33 @@ impl Database {
         found
     }
 
-    /// The oldest messages for this recipient, and who has them.
-    pub(crate) fn oldest_of(&self, identity: &Identity) -> Vec<(ExchangeKey, u16)> {
-        let rows = self.rows.iter();
-        let theirs =
-            rows.filter(|(_, row)| row.kind == Kind::StoredMessage && row.identity == *identity);
-        theirs
+    /// The oldest messages for this recipient, and who has them. Without those that are left alone until their time has come.
+    pub(crate) fn oldest_of(&self, identity: &Identity, now: Now) -> Vec<(ExchangeKey, u16)> {
+        let is_here = self.here.contains(identity);
+        let theirs = |((serial, of), row): (&Name, &Row)| {
+            if row.kind != Kind::StoredMessage || row.identity != *identity {
+                return None;
+            }
+            let key = ExchangeKey::new(*of, *serial)?;
+            let Ok((Exchange::StoredMessage(message), _)) = decode(key, &row.record) else {
+                return None;
+            };
+            let is_next = row.node != AT_REST || is_taken_up(&message, is_here, now);
+            is_next.then_some((key, row.node))
+        };
+        self.rows
+            .iter()
+            .filter_map(theirs)
             .take(READ_AT_ONCE)
-            .filter_map(|((serial, node), row)| Some((ExchangeKey::new(*node, *serial)?, row.node)))
             .collect()
+    }
+
+    /// Whether a message that this gateway has stored for this recipient waits and holds up new ones.
+    pub(crate) fn holds_up(&self, recipient: &Identity, node: Option<u16>) -> bool {
+        let is_it = |((_, of), row): (&Name, &Row)| {
+            row.holds_up && row.identity == *recipient && node.is_none_or(|node| node == *of)
+        };
+        self.rows.iter().any(is_it)
     }
 
     /// The other gateway delivers to this recipient.
@@ -424,11 +448,30 @@ impl World {
         }
     }
 
-    /// Whether stored messages are delivered to this recipient now, or next, as other processes see it.
-    pub(crate) fn are_delivered_to(&self, recipient: &Identity) -> bool {
+    /// The recipient has just shown to be here.
+    pub(crate) fn is_here_now(&mut self, identity: Identity) {
+        self.database.here.push(identity);
+        self.reads_stored_of(identity);
+    }
+
+    /// Whether stored messages are delivered to this recipient now, or next, or wait and hold up new ones, as other processes see it.
+    pub(crate) fn are_before_new(&self, recipient: &Identity) -> bool {
         let database = &self.database;
         let is_under_way = database.under_way.iter().any(|(_, of)| of == recipient);
-        !database.is_away && (is_under_way || database.reads.contains(recipient))
+        !database.is_away
+            && (is_under_way
+                || database.reads.contains(recipient)
+                || database.holds_up(recipient, self.knows_of()))
+    }
+
+    /// The gateway whose messages this one knows: with one gateway, of all.
+    fn knows_of(&self) -> Option<u16> {
+        (self.plan.nodes > 1).then(|| self.number())
+    }
+
+    /// Whether a stored message for this recipient waits that holds up new ones.
+    pub(crate) fn is_held_up(&self, recipient: &Identity) -> bool {
+        self.database.holds_up(recipient, self.knows_of())
     }
 
     pub(crate) fn wakes_store(&mut self, ms: u64) {
@@ -721,6 +764,10 @@ impl World {
                 false => self.claims_for(chosen.into()),
             }
         }
+        if !self.database.is_busy() {
+            let reads = &self.database.reads;
+            self.database.here.retain(|of| reads.contains(of));
+        }
         let rows = self.database.rows.values().filter(is_stored);
         if self.fault == Some(Fault::NoSchedule) {
             return;
@@ -737,7 +784,7 @@ impl World {
 
     /// Takes up the oldest messages for this recipient, and begins with the first.
     fn reads_of(&mut self, identity: Identity) {
-        let oldest = self.database.oldest_of(&identity).into_iter();
+        let oldest = self.database.oldest_of(&identity, self.now()).into_iter();
         let keys: Vec<_> = oldest.map(|(key, _)| key).collect();
         let are_there = !keys.is_empty();
         if self.begins(identity, keys).is_empty() && are_there && !self.is_down() {
@@ -764,11 +811,9 @@ impl World {
         self.timer_is_first(&taken);
         if let Some(exchange) = taken.first().copied().filter(|_| !self.is_down()) {
             let about = self.subject(exchange);
-            let step = self.decide(
-                At::Exchange(exchange),
-                Input::StoredRead { exchange },
-                about,
-            );
+            let is_here = self.database.here.contains(&identity);
+            let input = Input::StoredRead { exchange, is_here };
+            let step = self.decide(At::Exchange(exchange), input, about);
             let is_put_off = |change: &Change| match change {
                 Change::Updated(Exchange::StoredMessage(message)) => {
                     message.state == StoredMessageState::Parking
@@ -894,6 +939,10 @@ fn put(exchange: &Exchange, texts: &Texts, may_be_new: bool, own: u16) -> Option
         record: encode(exchange, texts),
         node: if is_at_rest { AT_REST } else { own },
         again_ms: tried_again_ms(exchange),
+        holds_up: match exchange {
+            Exchange::StoredMessage(message) => holds_up(message),
+            _ => false,
+        },
     };
     Some(RowChange::Put(exchange.key(), row, may_be_new))
 }

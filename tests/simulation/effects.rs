@@ -289,12 +289,15 @@ impl World {
                 };
                 self.tell(exchange, input, job);
             }
-            Effect::ReadStored { identity, if_here } => {
-                let is_here = if_here.is_none_or(|uri| !self.devices_of(&uri).is_empty());
-                if is_here {
+            Effect::ReadStored { identity, if_here } => match if_here {
+                None if self.host.gateway.keeps && !self.is_down() => {
+                    self.is_here_now(*identity);
+                }
+                Some(uri) if !self.devices_of(&uri).is_empty() => {
                     self.reads_stored_of(*identity);
                 }
-            }
+                _ => {}
+            },
             Effect::DeliverSm { from, sm } => {
                 let subject = self.subject(from);
                 let at = At::Identity(sm.identity.as_str());

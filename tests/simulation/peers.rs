@@ -170,8 +170,9 @@ impl World {
         }
         self.note(|| format!("person {person} is back"));
         self.people[person].is_here = true;
-        if let Some(identity) = ipsmgw::interwork::identity(&self.people[person].uri) {
-            self.reads_stored_of(identity);
+        let identity = ipsmgw::interwork::identity(&self.people[person].uri);
+        if let Some(identity) = identity.filter(|_| self.host.gateway.keeps) {
+            self.is_here_now(identity);
         }
     }
 

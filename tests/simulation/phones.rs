@@ -80,25 +80,9 @@ impl World {
         person.is_some_and(|person| person.is_phone)
     }
 
-    /// `route[SHORT_MESSAGE]` for a recipient with a phone.
+    /// `route[SHORT_MESSAGE]` for a recipient with a phone, for a message that does not go behind stored ones.
     pub(crate) fn sm_for_phone(&mut self, from: Address, client: u64, message: &Rc<Message>) {
-        let is_here = !self.devices_of(&message.request_uri).is_empty();
-        let recipient = identity(&message.request_uri);
-        let goes_behind = {
-            let (read, now) = (self.as_read(message), self.now());
-            self.host.gateway.goes_behind(&read, is_here, now)
-        };
-        let is_busy = recipient.is_some_and(|recipient| self.are_delivered_to(&recipient));
-        if goes_behind && is_busy && self.fault != Some(Fault::GoPastStored) {
-            return self.stores_sm(from, client, message);
-        }
-        if is_here {
-            if goes_behind && recipient.is_some_and(|recipient| self.has_stored_before(&recipient))
-            {
-                return self.break_promise(
-                    "a short message goes past stored ones that are being delivered",
-                );
-            }
+        if !self.devices_of(&message.request_uri).is_empty() {
             return self.sm_to_sm(from, client, message);
         }
         match self.plan.has_database {
@@ -107,7 +91,29 @@ impl World {
         }
     }
 
-    /// Whether stored messages to this recipient are in memory to be delivered, and the database takes a further one.
+    /// `ipsmgw_stored()`: whether this message is stored behind others.
+    pub(crate) fn goes_behind_stored(&mut self, message: &Message) -> bool {
+        let is_here = !self.devices_of(&message.request_uri).is_empty();
+        let to_phone = is_here && self.is_for_phone(&message.request_uri);
+        let recipient = identity(&message.request_uri);
+        let goes_behind = {
+            let (read, now) = (self.as_read(message), self.now());
+            self.host.gateway.goes_behind(&read, to_phone, now)
+        };
+        let Some(recipient) = recipient.filter(|_| goes_behind) else {
+            return false;
+        };
+        if self.are_before_new(&recipient) && self.fault != Some(Fault::GoPastStored) {
+            return true;
+        }
+        if is_here && self.has_stored_before(&recipient) {
+            self.break_promise("a message goes past stored ones that come first");
+        }
+        false
+    }
+
+    /// Whether stored messages to this recipient are in memory to be delivered, or wait and hold up new ones, and the database takes a
+    /// further one.
     fn has_stored_before(&self, recipient: &Identity) -> bool {
         let is_before = |key| {
             let Some((Exchange::StoredMessage(message), texts)) =
@@ -125,7 +131,7 @@ impl World {
             identity == recipient.as_str() && is_next
         };
         let mut open = self.host.table.keys(self.now_ms).into_iter();
-        !self.database.is_known_away() && open.any(is_before)
+        !self.database.is_known_away() && (self.is_held_up(recipient) || open.any(is_before))
     }
 
     /// `ipsmgw_sm_to_sm()`.

@@ -54,11 +54,17 @@ impl World {
             && is_away
             && !is_from_centre
             && (is_known || self.centre.is_none());
+        let is_behind = !is_from_centre
+            && matches!(class, Ok(Class::RpData | Class::InstantMessage))
+            && is_known
+            && self.goes_behind_stored(message);
         match class {
             // A service centre stores its messages itself.
             Ok(Class::RpData) if is_from_centre => {
                 self.sm_to_im(from, client, message, is_away.then_some(480));
             }
+            Ok(Class::RpData) if is_behind => self.stores_sm(from, client, message),
+            Ok(Class::InstantMessage) if is_behind => self.stores_im(from, client, message),
             Ok(Class::RpData) if self.is_for_phone(&message.request_uri) => {
                 self.sm_for_phone(from, client, message);
             }

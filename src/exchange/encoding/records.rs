@@ -4,9 +4,9 @@ use super::Damaged;
 use super::checked::{Encoded, Layout, Out, Reader, enumeration, structure};
 use crate::exchange::{
     Clients, Header, IdentityKey, ImAnswers, ImToSm, ImToSmState, KeptPart, KeptPartState,
-    ListDelivery, ListDeliveryState, Notification, NotificationState, Offers, Party, Pieces, Role,
-    RpRefusal, Sender, SenderWait, Services, SmOutcome, SmToIm, SmToImState, Stored, StoredContent,
-    StoredMessage, StoredMessageState, Submitted, TransactionId, Wants,
+    ListDelivery, ListDeliveryState, Notification, NotificationState, Offers, Party, Passing,
+    Pieces, Role, RpRefusal, Sender, SenderWait, Services, SmOutcome, SmToIm, SmToImState, Stored,
+    StoredContent, StoredMessage, StoredMessageState, Submitted, TransactionId, Wants,
 };
 
 // The identity's digest comes of the identity among the texts.
@@ -132,6 +132,8 @@ impl Encoded for StoredMessage {
             private,
             urgent,
             may_be_there,
+            passing,
+            is_here: _,
             submission,
             zone,
             tries,
@@ -142,7 +144,13 @@ impl Encoded for StoredMessage {
         header.put(out);
         content.put(out);
         private.put(out);
-        (u8::from(*urgent) | u8::from(*may_be_there) << 1).put(out);
+        let passing = match passing {
+            Passing::No => 0b00,
+            Passing::FailedOnce => 0b01,
+            Passing::Failed => 0b10,
+            Passing::NoDevice => 0b11,
+        };
+        (u8::from(*urgent) | u8::from(*may_be_there) << 1 | passing << 2).put(out);
         submission.put(out);
         zone.put(out);
         tries.put(out);
@@ -153,9 +161,9 @@ impl Encoded for StoredMessage {
     fn take(from: &mut Reader<'_>, _: &'static str) -> Result<Self, Damaged> {
         let header: Header = from.take("header")?;
         let (content, private) = (from.take("content")?, from.take("private")?);
-        // Older rows have 0 or 1: whether it is urgent.
+        // Older rows have 0 or 1: whether it is urgent; or 0 to 3: and whether it may be there.
         let flags = match from.take::<u8>("urgent")? {
-            flags @ 0..=0b11 => flags,
+            flags @ 0..=0b1111 => flags,
             _ => return Err(Damaged { field: "urgent" }),
         };
         Ok(Self {
@@ -165,6 +173,13 @@ impl Encoded for StoredMessage {
             private,
             urgent: flags & 0b01 != 0,
             may_be_there: flags & 0b10 != 0,
+            passing: match flags >> 2 {
+                0b00 => Passing::No,
+                0b01 => Passing::FailedOnce,
+                0b10 => Passing::Failed,
+                _ => Passing::NoDevice,
+            },
+            is_here: false,
             submission: match from.layout {
                 Layout::First => None,
                 Layout::Second => from.take::<bool>("submission")?.then_some(header.key),

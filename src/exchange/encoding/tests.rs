@@ -188,6 +188,9 @@ prop_compose! {
     fn stored_message()(
         header in header(), (private, urgent, zone, tries, unix, expires_ms) in any::<(bool, bool, i8, u8, i64, u64)>(),
         may_be_there: bool,
+        passing in prop_oneof![
+            Just(Passing::No), Just(Passing::FailedOnce), Just(Passing::Failed), Just(Passing::NoDevice),
+        ],
         submission in option::of(key()),
         wants: Option<(bool, bool, bool)>,
     ) -> Exchange {
@@ -198,7 +201,7 @@ prop_compose! {
             header,
             state: StoredMessageState::Waiting,
             content: wants.map_or(StoredContent::Sm, |wants| StoredContent::Im { wants }),
-            private, urgent, may_be_there, submission, zone, tries,
+            private, urgent, may_be_there, passing, is_here: false, submission, zone, tries,
             left: Services::default(),
             unix, expires_ms,
         }.into()

@@ -3,6 +3,9 @@
 /// Status codes after which the same message may succeed later.
 const LATER: &[u16] = &[408, 422, 423, 430, 480, 486, 487, 491, 500, 502, 503, 504];
 
+/// Of these, the status codes of a device that is here and does not take this message now.
+const HERE: &[u16] = &[422, 423, 487, 491, 500, 502];
+
 /// Status codes of the IM side after which a phone of the recipient may take the message.
 const OTHER: &[u16] = &[
     300, 302, 305, 380, 404, 405, 406, 408, 415, 430, 480, 488, 501, 504, 604, 606,
@@ -48,6 +51,8 @@ pub(crate) struct Next {
     pub(crate) later: bool,
     /// Another service, now.
     pub(crate) other: bool,
+    /// Whether the recipient was here, and did not take this message.
+    pub(crate) was_here: bool,
 }
 
 /// After this final response of a client, or of a phone to an RP-DATA.
@@ -55,6 +60,7 @@ pub(crate) fn after_sip(status: u16) -> Next {
     Next {
         later: LATER.contains(&status),
         other: OTHER.contains(&status),
+        was_here: HERE.contains(&status),
     }
 }
 
@@ -63,6 +69,7 @@ pub(crate) fn after_rp(cause: u8) -> Next {
     Next {
         later: RP_LATER.contains(&cause),
         other: cause != MEMORY,
+        was_here: cause != MEMORY,
     }
 }
 
@@ -90,7 +97,8 @@ mod tests {
             after_rp(22),
             Next {
                 later: true,
-                other: false
+                other: false,
+                was_here: false
             }
         );
         assert!(!after_rp(111).later);

@@ -2,13 +2,14 @@
 //! has then (rows FWD-5 to FWD-9).
 
 use crate::exchange::{
-    Clients, ExchangeKey, Full, IdentityKey, Party, Role, RpRefusal, Services, Stored,
+    Clients, ExchangeKey, Full, IdentityKey, Party, Passing, Role, RpRefusal, Services, Stored,
     StoredContent, StoredFor, StoredMessage, StoredMessageState, StoredMessageTexts,
 };
 use crate::interwork::counter::Counter;
 use crate::interwork::handle::{FORGOTTEN_MS, Turn};
 use crate::interwork::rules::retry::{self, Next};
 use crate::interwork::step::Effect;
+use crate::interwork::store::behind::holds_up;
 use crate::interwork::store::ending::{NOBODY, Outcome};
 use crate::sip::Capabilities;
 
@@ -25,9 +26,9 @@ impl Turn<'_> {
     }
 
     /// The host has taken up this message and those behind it. If one of them is being delivered, nothing changes.
-    pub(crate) fn stored_read(&mut self, key: ExchangeKey) {
+    pub(crate) fn stored_read(&mut self, key: ExchangeKey, is_here: bool) {
         if let Some(message) = self.get::<StoredMessage>(key) {
-            self.next_stored(message.header.identity);
+            self.next_stored(message.header.identity, is_here);
         }
     }
 
@@ -48,7 +49,7 @@ impl Turn<'_> {
             StoredMessageState::Waiting => {
                 message.header.due_ms = self.now.unix_ms + FORGOTTEN_MS;
                 self.view.update(message);
-                self.next_stored(message.header.identity);
+                self.next_stored(message.header.identity, false);
             }
             StoredMessageState::ToPhone if self.is_on_its_way(&message) => {
                 message.header.due_ms = self.now.unix_ms + FORGOTTEN_MS;
@@ -65,6 +66,7 @@ impl Turn<'_> {
                 let next = Next {
                     later: true,
                     other: false,
+                    was_here: false,
                 };
                 self.attempt_failed(message, 408, next);
             }
@@ -90,8 +92,9 @@ impl Turn<'_> {
         queue.any(|im| im.role == role)
     }
 
-    /// Begins with the oldest message for this recipient, if none is under way.
-    fn next_stored(&mut self, identity: IdentityKey) {
+    /// Begins with the oldest message for this recipient, if none is under way. `is_here`: the recipient has just registered, has room
+    /// for messages again, or has taken the message before.
+    fn next_stored(&mut self, identity: IdentityKey, is_here: bool) {
         loop {
             let mut stored = self.view.stored_for(identity);
             if stored.any(|message| message.state.is_under_way()) {
@@ -123,6 +126,7 @@ impl Turn<'_> {
                 is_sm,
             });
             message.state = StoredMessageState::LookedUp;
+            message.is_here = is_here;
             message.header.due_ms = self.now.unix_ms + FORGOTTEN_MS;
             return self.view.update(message);
         }
@@ -142,9 +146,20 @@ impl Turn<'_> {
             im: can.im && (!is_sm || may_convert),
             msrp: can.msrp && (!is_sm || may_convert),
         };
+        if message.left.sm || message.left.im {
+            if message.passing == Passing::NoDevice {
+                message.passing = Passing::No;
+            }
+        } else {
+            message.is_here = false;
+            if can.sm || can.im {
+                message.passing = Passing::NoDevice;
+            }
+        }
         let later = Next {
             later: true,
             other: true,
+            was_here: false,
         };
         self.deliver_stored(message, NOBODY, later);
     }
@@ -244,18 +259,36 @@ impl Turn<'_> {
             _ => Counter::StoreUnconfirmed,
         });
         self.stored_ends(message, Outcome::Taken(status));
-        self.next_stored(message.header.identity);
+        self.next_stored(message.header.identity, true);
     }
 
-    /// No service has taken it. After a failure that may pass, all messages for this recipient wait.
+    /// No service has taken it. After a failure that may pass, all messages for this recipient wait; the others do not, if it failed twice
+    /// while the recipient was here, or no device can have it.
     fn attempt_failed(&mut self, mut message: StoredMessage, status: u16, next: Next) {
         if !next.later {
             self.count(Counter::StoreFailed);
             self.stored_ends(&message, Outcome::Failed(status));
-            return self.next_stored(message.header.identity);
+            return self.next_stored(message.header.identity, false);
         }
         message.tries = message.tries.saturating_add(1);
-        self.put_off(message, message.tries);
+        if (next.was_here || message.is_here) && !self.now.is_cut_off {
+            message.passing = message.passing.after_failure();
+        }
+        match holds_up(&message) {
+            true => self.put_off(message, message.tries),
+            false => self.put_off_alone(message),
+        }
+    }
+
+    /// The message waits for its next attempt, and those behind it go.
+    fn put_off_alone(&mut self, message: StoredMessage) {
+        let again_ms = self.now.unix_ms + self.gateway.policy.retry.after(message.tries);
+        let texts = self.view.texts(message.header.key);
+        self.wait_until(message, again_ms);
+        if let Some(texts) = texts {
+            self.read_those_behind(message.header.identity, &texts);
+        }
+        self.next_stored(message.header.identity, false);
     }
 
     /// The gateway has no place for the short messages: this is no attempt.

@@ -3,7 +3,7 @@
 use crate::base::{Octets, Text};
 use crate::exchange::{
     Identity, IdentityKey, Kind, Party, StoredContent, StoredMessage, StoredMessageState,
-    StoredMessageTexts, StoredPart,
+    StoredMessageTexts, StoredPart, Texts,
 };
 use crate::interwork::charging::Charged;
 use crate::interwork::ended::Ended;
@@ -53,12 +53,20 @@ impl Turn<'_> {
             }
         }
         self.view.end(key);
+        if let Some(texts) = texts {
+            self.read_those_behind(message.header.identity, &texts);
+        }
+    }
+
+    /// The database may have more messages for the recipient of a message with these texts. They are read when memory has no other
+    /// one to deliver.
+    pub(super) fn read_those_behind(&mut self, identity: IdentityKey, texts: &Texts) {
         let is_last = !self
             .view
-            .stored_for(message.header.identity)
+            .stored_for(identity)
             .any(|other| other.state == StoredMessageState::Waiting || other.state.is_under_way());
-        if let Some(texts) = texts.filter(|_| is_last) {
-            let texts = StoredMessageTexts::of(&texts);
+        if is_last {
+            let texts = StoredMessageTexts::of(texts);
             if let Some(identity) = Identity::new(texts.identity) {
                 // To a recipient who has left, this would be a failed attempt, and the next one is much later.
                 self.effects.push(Effect::ReadStored {

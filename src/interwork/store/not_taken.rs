@@ -3,7 +3,7 @@
 use crate::base::Octets;
 use crate::exchange::{
     Exchange, ExchangeKey, Header, ImToSm, ImToSmState, ImToSmTexts, KeptPartState, NEVER, Party,
-    Role, SenderWait, Store, Stored, StoredContent, StoredFor, StoredMessageState,
+    Passing, Role, SenderWait, Store, Stored, StoredContent, StoredFor, StoredMessageState,
     StoredMessageTexts, View,
 };
 use crate::interwork::counter::Counter;
@@ -135,6 +135,10 @@ impl Turn<'_> {
             private: im.private,
             urgent,
             may_be_there,
+            passing: match im.rp_error {
+                Some(error) if retry::after_rp(error.cause).was_here => Passing::FailedOnce,
+                _ => Passing::No,
+            },
             unix: sender.unix,
             zone: self.now.zone,
             expires_ms,

@@ -1,8 +1,9 @@
 //! A message is stored: nothing is promised before the database has it (rows FWD-1 to FWD-4).
 
 use crate::exchange::{
-    Full, Header, Identity, IdentityKey, Kind, MOST_STORED_TEXT, ReplyTo, Services, Stored,
-    StoredContent, StoredFor, StoredMessage, StoredMessageState, StoredMessageTexts, TransactionId,
+    Full, Header, Identity, IdentityKey, Kind, MOST_STORED_TEXT, Passing, ReplyTo, Services,
+    Stored, StoredContent, StoredFor, StoredMessage, StoredMessageState, StoredMessageTexts,
+    TransactionId,
 };
 use crate::interwork::charging::Charged;
 use crate::interwork::counter::Counter;
@@ -32,6 +33,7 @@ pub(super) struct ToStore<'t> {
     pub(super) private: bool,
     pub(super) urgent: bool,
     pub(super) may_be_there: bool,
+    pub(super) passing: Passing,
     pub(super) unix: i64,
     pub(super) zone: i8,
     pub(super) expires_ms: u64,
@@ -59,6 +61,7 @@ impl Turn<'_> {
             private: im.private,
             urgent: im.urgent,
             may_be_there: false,
+            passing: Passing::No,
             unix: notify.map_or(self.now.unix, |wanted| wanted.sent),
             zone: self.now.zone,
             expires_ms: self.expires_ms(im.lifetime),
@@ -91,6 +94,7 @@ impl Turn<'_> {
             private: sm.private,
             urgent: false,
             may_be_there: false,
+            passing: Passing::No,
             unix: sm.unix,
             zone: sm.zone,
             expires_ms: sm.expires_ms,
@@ -142,6 +146,8 @@ impl Turn<'_> {
             private: message.private,
             urgent: message.urgent,
             may_be_there: message.may_be_there,
+            passing: message.passing,
+            is_here: false,
             submission: Some(match message.state {
                 StoredFor::Request(_) => key,
                 StoredFor::Phone { from, .. } | StoredFor::Im(from) => from,

@@ -16,7 +16,7 @@ use super::offers;
 use super::rewrite;
 use super::sessions;
 use super::sm_result_route;
-use super::stored_recipients;
+use super::stored_recipients::{self, Recipient};
 use super::transaction_id::{reply_to, tm_place};
 use super::watch;
 use crate::kamailio::state::counters;
@@ -210,7 +210,8 @@ impl Execution<'_> {
                 self.tell(exchange, input);
             }
             Effect::ReadStored { identity, if_here } => {
-                stored_recipients::read(&identity, if_here.as_deref());
+                let recipient = (if_here.as_deref()).map_or(Recipient::Named, Recipient::IfHere);
+                stored_recipients::read(&identity, recipient);
             }
             Effect::Fork {
                 exchange,

@@ -88,6 +88,7 @@ fn work() {
     stored::take_named(storage);
     write_all(storage);
     nodes::look(storage);
+    stored::read_all(storage);
     if !lifecycle::registrations_are_loaded() {
         // Without registrations each recipient seems to be away. The timer process wakes this process when they are loaded.
         return;
@@ -324,13 +325,9 @@ fn end_each(waiting: &[Taken], written: bool) {
             Work::Delete => stored::forget(waiting.key),
             Work::Charge if written => CDR_WRITTEN.count(),
             Work::Charge => {}
-            Work::Ask if !written => stored::not_written(waiting.key),
-            Work::Ask
-            | Work::AskWithNext
-            | Work::AskList
-            | Work::Open
-            | Work::Write
-            | Work::Release => {}
+            Work::Ask if written => stored::written(waiting.key),
+            Work::Ask => stored::not_written(waiting.key),
+            Work::AskWithNext | Work::AskList | Work::Open | Work::Write | Work::Release => {}
         }
         if waiting.work != Work::Ask {
             continue;

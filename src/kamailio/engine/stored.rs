@@ -5,14 +5,17 @@ use std::cell::RefCell;
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::exchange::{
-    Exchange, ExchangeKey, Identity, Kind, Store as _, StoredMessageTexts, Texts, decode,
-    identity_in,
+    Exchange, ExchangeKey, Identity, Kind, Store as _, StoredMessage, StoredMessageTexts, Texts,
+    decode, identity_in,
 };
-use crate::interwork::{
-    Input, MOST_LOOKS, READ_AT_ONCE, StoredCounts, may_count_again, takes_room,
-};
+use crate::interwork::{Input, MOST_LOOKS, StoredCounts, holds_up, may_count_again, takes_room};
 
 mod claims;
+mod held_up;
+mod reading;
+
+use held_up::HeldUp;
+use reading::{StoredRow, oldest};
 
 use super::charging;
 use super::decide::{is_open, take_up};
@@ -45,6 +48,7 @@ struct Index {
     messages: HashMap<ExchangeKey, (u64, u64)>,
     recipients: HashMap<u64, usize>,
     senders: HashMap<u64, usize>,
+    held_up: HeldUp,
     /// The recipients that other processes have named, as they were taken from the queue.
     named: Vec<NextRead>,
     /// The recipients whose messages are read next, in this order.
@@ -53,6 +57,8 @@ struct Index {
     again: Vec<Identity>,
     /// The digests of those in `next` and in `again`.
     waiting: HashSet<u64>,
+    /// Of the recipients whose messages are read next, those who have just shown to be here.
+    here: HashSet<u64>,
     /// The messages in memory that are being delivered, and their recipients.
     under_way: Vec<(ExchangeKey, u64)>,
     /// Recipients to whom another node delivers, and how many more times they are checked.
@@ -88,9 +94,11 @@ fn stored_for() -> Option<&'static StoredFor<Shm>> {
 }
 
 impl Index {
-    fn add(&mut self, key: ExchangeKey, texts: &Texts) {
+    fn add(&mut self, message: &StoredMessage, texts: &Texts) {
+        let key = message.header.key;
         let texts = StoredMessageTexts::of(texts);
         let of = (digest(texts.identity), digest(texts.sender_identity));
+        self.held_up.set(of.0, key, holds_up(message));
         if self.messages.insert(key, of).is_none() {
             let count = self.recipients.entry(of.0).or_default();
             *count += 1;
@@ -103,6 +111,7 @@ impl Index {
 
     fn remove(&mut self, key: ExchangeKey) {
         if let Some((recipient, sender)) = self.messages.remove(&key) {
+            self.held_up.set(recipient, key, false);
             if let (true, Some(stored_for)) = (less(&mut self.recipients, recipient), stored_for())
             {
                 stored_for.remove(recipient);
@@ -145,6 +154,10 @@ impl Index {
                 self.shown_once.push(digest(next.identity.as_str()));
             }
             self.put(next.identity);
+            let recipient = digest(next.identity.as_str());
+            if next.is_here && self.waiting.contains(&recipient) {
+                self.here.insert(recipient);
+            }
         }
         if now_ms >= self.scheduled_ms + SCHEDULE_MS {
             self.scheduled_ms = now_ms;
@@ -159,6 +172,9 @@ impl Index {
             self.next.extend(self.again.drain(..));
             for (identity, _) in self.elsewhere.clone() {
                 self.put(identity);
+            }
+            if state().nodes.are_several() {
+                self.held_up.look_at_other_nodes(storage);
             }
         }
         let is_open = |(key, _): &(ExchangeKey, u64)| state().table.lock_of(*key, now_ms).is_some();
@@ -238,7 +254,9 @@ impl Index {
         }
         self.senders.clear();
         self.is_read = false;
+        let held_up = std::mem::take(&mut self.held_up);
         self.read(storage);
+        held_up.forget();
         true
     }
 
@@ -264,9 +282,9 @@ impl Index {
             return;
         }
         let read = storage.rows.each(Which::Messages, |_, key, record| {
-            let exchange = key.and_then(|key| Some((key, decode(key, record).ok()?)));
-            if let Some((key, (Exchange::StoredMessage(_), texts))) = exchange {
-                self.add(key, &texts);
+            let exchange = key.and_then(|key| decode(key, record).ok());
+            if let Some((Exchange::StoredMessage(message), texts)) = exchange {
+                self.add(&message, &texts);
             }
         });
         self.is_read = read.is_ok();
@@ -276,7 +294,9 @@ impl Index {
 
 /// Whether a message that is to be stored for the first time has room; other exchanges always have.
 pub(super) fn admits(storage: &Storage, key: ExchangeKey) -> bool {
-    let Some((_, texts)) = in_memory(key).filter(|(exchange, _)| takes_room(exchange)) else {
+    let Some((Exchange::StoredMessage(message), texts)) =
+        in_memory(key).filter(|(exchange, _)| takes_room(exchange))
+    else {
         return true;
     };
     INDEX.with_borrow_mut(|index| {
@@ -284,12 +304,24 @@ pub(super) fn admits(storage: &Storage, key: ExchangeKey) -> bool {
         let has_room =
             index.has_room(&texts) || index.counts_again(storage) && index.has_room(&texts);
         if has_room {
-            index.add(key, &texts);
+            index.add(&message, &texts);
         } else {
             STORE_FULL.count();
         }
         has_room
     })
+}
+
+/// Reads the table once, if that is not done: the other processes see the recipients with messages that hold up new ones.
+pub(super) fn read_all(storage: &Storage) {
+    INDEX.with_borrow_mut(|index| index.read(storage));
+}
+
+/// A row was written. A message that waits for another attempt may let others pass now, or hold them up again.
+pub(super) fn written(key: ExchangeKey) {
+    if let Some((Exchange::StoredMessage(message), texts)) = in_memory(key) {
+        INDEX.with_borrow_mut(|index| index.add(&message, &texts));
+    }
 }
 
 /// A row was deleted, or was not written for the first time.
@@ -357,6 +389,14 @@ pub(super) fn read_next(storage: &Storage, write: impl FnOnce()) {
 }
 
 fn begin_next(storage: &Storage, write: impl FnOnce()) {
+    begin_chosen(storage, write);
+    INDEX.with_borrow_mut(|index| {
+        let waiting = &index.waiting;
+        index.here.retain(|recipient| waiting.contains(recipient));
+    });
+}
+
+fn begin_chosen(storage: &Storage, write: impl FnOnce()) {
     let chosen = INDEX.with_borrow_mut(|index| index.choose(storage));
     if chosen.is_empty() {
         return;
@@ -382,30 +422,14 @@ fn begin_next(storage: &Storage, write: impl FnOnce()) {
     }
 }
 
-/// A row of a stored message.
-struct StoredRow {
-    /// The node that has it in memory; 0: none.
-    node: u16,
-    exchange: Exchange,
-    texts: Texts,
-}
-
-/// The oldest messages for this recipient.
+/// The messages for this recipient that are delivered next.
 fn read_of(storage: &Storage, identity: &Identity) -> Result<Vec<StoredRow>, DatabaseError> {
-    let mut rows = Vec::new();
-    let kind = Kind::StoredMessage;
-    let see = |key, node, record: &[u8]| {
-        let row = decode(key, record).ok().map(|(exchange, texts)| StoredRow {
-            node,
-            exchange,
-            texts,
-        });
-        let is_theirs = |row: &StoredRow| identity_in(kind, &row.texts).as_ref() == Some(identity);
-        rows.extend(row.filter(is_theirs));
-    };
-    storage
-        .rows
-        .of(kind, identity.as_str(), READ_AT_ONCE, see)?;
+    let recipient = digest(identity.as_str());
+    let is_here = INDEX.with_borrow(|index| index.here.contains(&recipient));
+    let (rows, holding) = oldest(storage, identity, is_here)?;
+    if let (Some(holding), true) = (holding, state().nodes.are_several()) {
+        INDEX.with_borrow_mut(|index| index.held_up.keep(recipient, &holding));
+    }
     Ok(rows)
 }
 
@@ -428,7 +452,10 @@ fn begin(storage: &Storage, identity: &Identity, rows: Vec<StoredRow>) -> Vec<Ex
         taken.push(key);
     }
     if let Some(exchange) = taken.first().copied() {
-        handle(exchange, Input::StoredRead { exchange }, Context::Nothing);
+        let recipient = digest(identity.as_str());
+        let is_here = INDEX.with_borrow(|index| index.here.contains(&recipient));
+        let input = Input::StoredRead { exchange, is_here };
+        handle(exchange, input, Context::Nothing);
     }
     taken
 }

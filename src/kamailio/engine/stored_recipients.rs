@@ -54,22 +54,40 @@ pub(super) fn wake_each_second(now_ms: u64) {
     }
 }
 
-/// Whether stored messages are delivered to this recipient now, or next, and a further one can be stored behind them. While the
-/// database is away, a message for somebody who is here is delivered at once.
-pub(crate) fn are_delivered_to(identity: &Identity) -> bool {
-    let storage = state().storage.as_ref();
-    storage.is_some_and(|storage| {
-        !storage.is_away() && storage.delivered_to.has(digest(identity.as_str()))
-    })
+/// Whether a new message for this recipient is stored behind others: they are delivered now, or next, or wait and hold up new ones. While
+/// the database is away, a message for somebody who is here is delivered at once.
+pub(crate) fn are_before_new(identity: &Identity) -> bool {
+    let Some(storage) = &state().storage else {
+        return false;
+    };
+    let recipient = digest(identity.as_str());
+    !storage.is_away() && (storage.delivered_to.has(recipient) || storage.held_up.has(recipient))
 }
 
-/// The stored messages for this recipient are read next; with `if_here` only if the URI has a contact.
-pub(crate) fn read(identity: &Identity, if_here: Option<&str>) -> bool {
+/// Whose stored messages are read next.
+#[derive(Clone, Copy)]
+pub(crate) enum Recipient<'u> {
+    /// Somebody who has just registered, if this URI has a contact.
+    Registered(&'u str),
+    /// Somebody whose phone has room for messages again, or whom an operator has named.
+    Named,
+    /// If this URI has a contact.
+    IfHere(&'u str),
+}
+
+/// The stored messages for this recipient are read next.
+pub(crate) fn read(identity: &Identity, recipient: Recipient<'_>) -> bool {
     let flags = state().flags;
-    let is_here = if_here.is_none_or(|uri| contacts::has(uri, flags.sm | flags.im));
+    let has_contact = match recipient {
+        Recipient::Registered(uri) | Recipient::IfHere(uri) => {
+            contacts::has(uri, flags.sm | flags.im)
+        }
+        Recipient::Named => true,
+    };
+    let is_here = !matches!(recipient, Recipient::IfHere(_));
     match &state().storage {
-        Some(storage) if is_here => {
-            storage.read_next(*identity);
+        Some(storage) if has_contact => {
+            storage.read_next(*identity, is_here);
             true
         }
         _ => false,

@@ -8,7 +8,7 @@ use crate::exchange::{
 use crate::interwork;
 
 use super::rpc_words::{NO_IDENTITY, flag};
-use crate::kamailio::engine::stored_recipients;
+use crate::kamailio::engine::stored_recipients::{self, Recipient};
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::now::now;
 use crate::kamailio::state::storage::Storage;
@@ -147,7 +147,7 @@ pub(super) fn retry(request: Request<'_>) {
     let Some(identity) = request.next_word().and_then(interwork::identity) else {
         return request.fault(NO_IDENTITY);
     };
-    stored_recipients::read(&identity, None);
+    stored_recipients::read(&identity, Recipient::Named);
 }
 
 fn is_stored(storage: &Storage, key: ExchangeKey) -> Result<bool, &'static str> {

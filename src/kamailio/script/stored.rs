@@ -6,7 +6,7 @@ use super::requests::{accept, can_take, carry_out, refuse_message, transaction_a
 use crate::kamailio::engine::decide::decide_for;
 use crate::kamailio::engine::execute::{Context, handle};
 use crate::kamailio::engine::message_view::MessageView;
-use crate::kamailio::engine::stored_recipients;
+use crate::kamailio::engine::stored_recipients::{self, Recipient};
 use crate::kamailio::engine::transaction_id::reply_to;
 use crate::kamailio::engine::watch;
 use crate::kamailio::register::contacts;
@@ -57,16 +57,16 @@ fn store(msg: SipMsg<'_>) -> i32 {
 /// `ipsmgw_deliver(uri)`: delivers the messages that are stored for this identity, if it has a contact.
 fn deliver(uri: &str) -> i32 {
     let delivers = interwork::identity(uri)
-        .is_some_and(|identity| stored_recipients::read(&identity, Some(uri)));
+        .is_some_and(|identity| stored_recipients::read(&identity, Recipient::Registered(uri)));
     truth(delivers)
 }
 
-/// `ipsmgw_stored(uri)`: whether stored messages are being delivered to this identity, and the current message must be
-/// stored behind them.
+/// `ipsmgw_stored(uri)`: whether the current message must be stored behind others for this identity: they are being delivered, or wait
+/// for their recipient.
 fn stored(msg: SipMsg<'_>, uri: &str) -> i32 {
-    let is_busy = interwork::identity(uri)
-        .is_some_and(|identity| stored_recipients::are_delivered_to(&identity));
-    if !is_busy {
+    let are_before = interwork::identity(uri)
+        .is_some_and(|identity| stored_recipients::are_before_new(&identity));
+    if !are_before {
         return FALSE;
     }
     let state = state();

@@ -3,7 +3,7 @@
 use crate::exchange::{
     Clients, Exchange, ExchangeKey, Header, Held, IdentityKey, ImAnswers, ImToSm, ImToSmState,
     KeptPart, KeptPartState, Kind, ListDelivery, ListDeliveryState, Notification,
-    NotificationState, Offers, OwedReport, Party, PastSm, Pieces, Role, RpRefusal, Sender,
+    NotificationState, Offers, OwedReport, Party, Passing, PastSm, Pieces, Role, RpRefusal, Sender,
     SenderWait, Services, SmOutcome, SmToIm, SmToImState, Stored, StoredContent, StoredFor,
     StoredMessage, StoredMessageState, Submitted, TransactionId, Wants,
 };
@@ -88,12 +88,21 @@ plain!(struct ListDelivery { header, state, wants, unix });
 plain!(enum ListDeliveryState { Listed, Sent { clients }, Interrupted });
 plain!(struct Clients { unanswered, answered });
 plain!(struct StoredMessage {
-    header, state, content, private, urgent, may_be_there, submission, zone, tries, left, unix, expires_ms,
+    header, state, content, private, urgent, may_be_there, passing, is_here, submission, zone, tries, left, unix,
+    expires_ms,
 });
 plain!(
     enum StoredContent {
         Sm,
         Im { wants },
+    }
+);
+plain!(
+    enum Passing {
+        No,
+        FailedOnce,
+        Failed,
+        NoDevice,
     }
 );
 plain!(struct Services { sm, im, msrp });

@@ -135,18 +135,23 @@ pub(crate) struct Storage {
     pub(crate) stored_for: StoredFor<Shm>,
     /// Recipients to whom stored messages are delivered now, or next.
     pub(crate) delivered_to: StoredFor<Shm>,
+    /// Recipients with stored messages that hold up new ones.
+    pub(crate) held_up: StoredFor<Shm>,
     /// Stored messages that an operator drops.
     drops: ShmBox<Guarded<<Shm as Memory>::Lock, Keys>>,
 }
 
-/// Recipients whose messages are read next, and whether `delivered_to` has the recipient because of that.
+/// Recipients whose messages are read next.
 #[derive(Clone, Copy)]
 pub(crate) struct NextRead {
     pub(crate) identity: Identity,
+    /// Whether `delivered_to` has the recipient because of that.
     pub(crate) is_shown: bool,
+    /// Whether the recipient has just shown to be here.
+    pub(crate) is_here: bool,
 }
 
-plain!(struct NextRead { identity, is_shown });
+plain!(struct NextRead { identity, is_shown, is_here });
 
 /// They are read in the order in which they came.
 struct Reads(ShmBox<Guarded<<Shm as Memory>::Lock, Ring<Shm, NextRead>>>);
@@ -162,6 +167,7 @@ impl Reads {
         let nobody = NextRead {
             identity: Identity::EMPTY,
             is_shown: false,
+            is_here: false,
         };
         let ring = Ring::new(READS, nobody)?;
         Shm::boxed(Guarded::new(ring)).map(Self)
@@ -216,6 +222,7 @@ impl Storage {
             missed: Shm::boxed(AtomicU32::new(0)).ok_or_else(failed)?,
             stored_for: StoredFor::new(store_max).ok_or_else(failed)?,
             delivered_to: StoredFor::new(store_max).ok_or_else(failed)?,
+            held_up: StoredFor::new(store_max).ok_or_else(failed)?,
             drops: Shm::boxed(Guarded::new(Ring::new(DROPS, None).ok_or_else(failed)?))
                 .ok_or_else(failed)?,
         })
@@ -382,13 +389,17 @@ impl Storage {
 
     /// The stored messages for this recipient are read next. Until they are delivered, or wait again, new messages go behind them. Without
     /// room for the recipient, the process looks for all who are registered here.
-    pub(crate) fn read_next(&self, identity: Identity) {
+    pub(crate) fn read_next(&self, identity: Identity, is_here: bool) {
         let recipient = digest(identity.as_str());
         let is_shown = self.stored_for.has(recipient);
         if is_shown {
             self.delivered_to.add(recipient);
         }
-        let next = NextRead { identity, is_shown };
+        let next = NextRead {
+            identity,
+            is_shown,
+            is_here,
+        };
         if !self.reads.put(next) {
             self.missed.store(1, Relaxed);
             if is_shown {

@@ -12,6 +12,11 @@ const ALL: [Capabilities; 3] = [
     },
 ];
 
+const fn read(exchange: ExchangeKey) -> Input<'static> {
+    let is_here = false;
+    Input::StoredRead { exchange, is_here }
+}
+
 /// All messages are taken up before the first one begins: else the first may fail, and the second overtakes it.
 #[test]
 fn no_deadline_passes_while_messages_are_taken_up() {
@@ -34,10 +39,10 @@ fn a_read_does_not_end_a_delivery_that_has_begun() {
         world.pass(120_000);
         let looked_up = world.handle(Input::Due { exchange });
         assert_eq!(looked_up.looked_up.len(), 1);
-        assert!(world.handle(Input::StoredRead { exchange }).is_nothing());
+        assert!(world.handle(read(exchange)).is_nothing());
         let done = found(&mut world, &looked_up, can);
         assert_eq!(done.sent.len() + done.offered.len(), 1, "{can:?}");
-        assert!(world.handle(Input::StoredRead { exchange }).is_nothing());
+        assert!(world.handle(read(exchange)).is_nothing());
     }
 }
 
@@ -50,9 +55,9 @@ fn a_read_begins_with_the_oldest_message_that_is_left() {
     let drop = world.handle(Input::Drop { exchange });
     assert!(drop.counted.contains(&Counter::StoreDropped));
     // The first one has ended: its key names nothing any more.
-    assert!(world.handle(Input::StoredRead { exchange }).is_nothing());
+    assert!(world.handle(read(exchange)).is_nothing());
     let second = world.store.ids()[0];
-    let done = world.handle(Input::StoredRead { exchange: second });
+    let done = world.handle(read(second));
     assert_eq!(done.looked_up[0].0, second);
 }
 

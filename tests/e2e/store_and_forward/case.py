@@ -190,6 +190,56 @@ async def order_in_lua():
     await order(name="order_in_lua", **LUA)
 
 
+async def back_unseen(name="back_unseen", **options):
+    "a person is back, and the gateway has not seen it: a new text goes behind the stored ones, and all of them are delivered at once"
+    async with gateway(name=name, modparams={"retry": "600"}, **KEEP, **options) as gw:
+        alice, bob = await gw.user(ImClient, "alice"), await gw.user(Phone, "bob")
+        phone = await gw.user(Phone, "alice")
+        bob.answer = 480
+        equal((await send(alice, "message 1", "m1")).status, 202, "the answer: it is stored")
+        equal((await (await phone.send_sm("+15550002", "message 2")).outcome()).kind, "RP-ACK", "the report: it is stored behind the other one")
+        await gw.until(lambda: gw.pending() == 0, what="all at rest")
+        bob.answer, bob.inbox = 200, asyncio.Queue()
+        equal((await (await phone.send_sm("+15550002", "message 3")).outcome()).kind, "RP-ACK", "the report")
+        texts = [tpdu.text for tpdu in await parts_of(bob, 3)]
+        equal(texts, [f"message {number}" for number in (1, 2, 3)], "what the phone got")
+        equal(await told(alice), ("m1", "delivered"), "the notification")
+        await empty(gw)
+
+
+async def back_unseen_in_lua():
+    "the same with kamailio.lua"
+    await back_unseen(name="back_unseen_lua", **LUA)
+
+
+async def refused_alone(name="refused_alone", **options):
+    "a text that a phone refuses twice does not hold up the others; it is tried again when the phone registers"
+    async with gateway(name=name, modparams={"retry": "600"}, **KEEP, **options) as gw:
+        alice, bob = await gw.user(ImClient, "alice"), await gw.user(Phone, "bob")
+        bob.rp_answers = [38, 38]
+        equal((await send(alice, "refused", "m1")).status, 202, "the answer: it is stored")
+        equal((await send(alice, "behind it", "m2")).status, 202, "the answer: it is stored behind the other one")
+        equal([tpdu.text for tpdu in await parts_of(bob, 3)], ["refused", "refused", "behind it"], "what the phone got")
+        equal(await told(alice), ("m2", "delivered"), "the notification")
+        await gw.until(lambda: gw.pending() == 0, what="all at rest")
+        answers = [(await alice.send_im(BOB, "at once")).status]
+        while answers[-1] == 202 and len(answers) < 20:
+            answers.append((await alice.send_im(BOB, "at once")).status)
+        equal(answers[-1], 200, "the answer: the phone has it")
+        got = [tpdu.text for tpdu in await parts_of(bob, len(answers))]
+        equal(set(got), {"at once"}, "what the phone got")
+        await gw.until(lambda: stored(gw) == 1, what="one stored message")
+        await bob.register()
+        equal([tpdu.text for tpdu in await parts_of(bob, 1)], ["refused"], "what the phone got")
+        equal(await told(alice), ("m1", "delivered"), "the notification")
+        await empty(gw)
+
+
+async def refused_alone_in_lua():
+    "the same with kamailio.lua"
+    await refused_alone(name="refused_alone_lua", **LUA)
+
+
 async def memory_full():
     "RP-Cause 22: stored until RP-SMMA; between phones, too"
     async with gateway(name="memory", **KEEP) as gw:
@@ -378,6 +428,10 @@ run(
     long_texts_in_lua,
     order,
     order_in_lua,
+    back_unseen,
+    back_unseen_in_lua,
+    refused_alone,
+    refused_alone_in_lua,
     memory_full,
     schedule,
     many,

@@ -4,7 +4,8 @@
 //! again: the node that has the oldest one delivers, the other one gives back what it got. So one node at a time delivers to a
 //! recipient, in order.
 
-use super::{INDEX, StoredRow, begin, read_of};
+use super::reading::StoredRow;
+use super::{INDEX, begin, read_of};
 use crate::exchange::{Exchange, ExchangeKey, Identity, Texts, decode};
 use crate::kamailio::state::exchanges::Behind;
 use crate::kamailio::state::gateway_state::state;

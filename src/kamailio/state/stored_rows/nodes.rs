@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use super::{AT_REST, OF_NODE, RELEASED, StoredRows, id, key_in, node_in};
+use super::{AT_REST, OF_NODE, PAGE, RELEASED, StoredRows, id, key_in, node_in};
 use crate::exchange::{ExchangeKey, Kind};
 use crate::kamailio::sys::database::{DatabaseError, Field, Row, Value};
 use crate::kamailio::sys::setting_error::SettingError;
@@ -138,6 +138,57 @@ impl StoredRows {
                 see(key, row.octets(1).unwrap_or_default());
             }
         })
+    }
+
+    /// Shows the stored messages of another node to `see`: those whose names come behind this one. Returns the last name.
+    pub(crate) fn messages_of(
+        &self,
+        node: u16,
+        behind: &str,
+        mut see: impl FnMut(ExchangeKey, &[u8]),
+    ) -> Result<String, DatabaseError> {
+        let (message, mut last) = (Kind::StoredMessage.name(), behind.to_owned());
+        loop {
+            // In the order of the primary key, as all names of the node.
+            let select = format!(
+                "SELECT id, kind, record FROM {} WHERE id > '{last}' AND id > '{node:04x}-' AND id < '{node:04x}.' ORDER BY id LIMIT {PAGE}",
+                self.table
+            );
+            let mut rows = 0;
+            self.database.select(&select, |row| {
+                rows += 1;
+                let Some(key) = row.text(0).and_then(key_in) else {
+                    return;
+                };
+                last = id(key);
+                if row.text(1) == Some(message) {
+                    see(key, row.octets(2).unwrap_or_default());
+                }
+            })?;
+            if rows < PAGE {
+                return Ok(last);
+            }
+        }
+    }
+
+    /// Which of these exchanges have a row.
+    pub(crate) fn with_row(
+        &self,
+        keys: &[ExchangeKey],
+    ) -> Result<HashSet<ExchangeKey>, DatabaseError> {
+        let mut found = HashSet::new();
+        if keys.is_empty() {
+            return Ok(found);
+        }
+        let names: Vec<String> = keys.iter().map(|key| format!("'{}'", id(*key))).collect();
+        let select = format!(
+            "SELECT id FROM {} WHERE id IN ({})",
+            self.table,
+            names.join(", ")
+        );
+        self.database
+            .select(&select, |row| found.extend(row.text(0).and_then(key_in)))?;
+        Ok(found)
     }
 
     /// All exchanges that this node has.
