@@ -153,7 +153,7 @@ impl Fault {
     /// Where the search for it begins: the seeds before that take long, and do not find it.
     pub(crate) const fn begins(self) -> u64 {
         match (self, self.with_two_nodes()) {
-            (Self::TakeRefusal, _) => 7_000_095,
+            (Self::TakeRefusal, _) => 7_000_181,
             (_, Some(seed)) => seed,
             (_, None) => self.world(),
         }

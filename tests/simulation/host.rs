@@ -201,7 +201,7 @@ impl World {
         for change in &step.changes {
             if let Change::Ended(key) = change {
                 self.books.stored_leg_leaves(*key);
-                let validity_s = i64::from(self.plan.settings.validity);
+                let validity_s = self.plan.settings.validity;
                 self.books
                     .part_ends(self.subject(*key), self.now().unix, validity_s);
             }
