@@ -21,7 +21,8 @@ pub struct StoredMessage {
     pub may_be_there: bool,
     /// Whether new messages for the recipient may go before it.
     pub passing: Passing,
-    /// Whether this attempt has a recipient who has just shown to be here. Not in the database.
+    /// Whether the recipient is known to be here in this attempt: has just registered, has room for messages again, or has taken
+    /// another message. Not in the database.
     pub is_here: bool,
     /// The exchange that has the charging record of its submission: its own, or the one of the sender's side.
     pub submission: Option<ExchangeKey>,

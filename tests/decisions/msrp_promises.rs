@@ -15,13 +15,18 @@ fn world() -> World {
     World::with_database(&settings())
 }
 
-/// A message that came in a session, and that the phone takes in SIP: the exchange of its last part.
-fn taken(world: &mut World, message: &MessageIn<'_>) -> ExchangeKey {
+/// A message that came in a session, and goes to the phone.
+fn opened(world: &mut World, message: &MessageIn<'_>) -> Done {
     let im = world.translate_im(message);
-    let done = world.handle(Input::SessionMessage {
+    world.handle(Input::SessionMessage {
         im: &im,
         hold_ms: HOLD_MS,
-    });
+    })
+}
+
+/// A message that came in a session, and that the phone takes in SIP: the exchange of its last part.
+fn taken(world: &mut World, message: &MessageIn<'_>) -> ExchangeKey {
+    let done = opened(world, message);
     world.leg(done.sent[0].0.unwrap(), 200);
     done.enlisted[0]
 }
@@ -115,12 +120,7 @@ fn messages_in_memory_are_answered_at_the_same_time() {
 #[test]
 fn a_known_failure_is_the_response() {
     let mut world = world();
-    let im = world.translate_im(&instant(BOB, "hello"));
-    let done = world.handle(Input::SessionMessage {
-        im: &im,
-        hold_ms: HOLD_MS,
-    });
-    let exchange = done.enlisted[0];
+    let exchange = opened(&mut world, &instant(BOB, "hello")).enlisted[0];
     // The phone's report may still come.
     world.leg(exchange, 403);
     let (is_promised, told, done) = hold_over(&mut world, exchange);
@@ -136,12 +136,7 @@ fn a_message_that_is_stored_has_not_failed() {
     // The phone is gone, or is gone when it is asked for its report.
     for is_taken in [false, true] {
         let mut world = world();
-        let im = world.translate_im(&instant(BOB, "hello"));
-        let done = world.handle(Input::SessionMessage {
-            im: &im,
-            hold_ms: HOLD_MS,
-        });
-        let exchange = done.enlisted[0];
+        let exchange = opened(&mut world, &instant(BOB, "hello")).enlisted[0];
         if is_taken {
             world.leg(exchange, 200);
             assert_eq!(world.no_report(exchange).sent.len(), 1, "once more");

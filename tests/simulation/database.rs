@@ -118,7 +118,7 @@ pub(crate) struct Database {
     is_away: bool,
     /// The recipients whose messages are read next.
     reads: VecDeque<Identity>,
-    /// Of these recipients, those who have just shown to be here.
+    /// Of these recipients, those who are known to be here.
     here: Vec<Identity>,
     /// The messages in memory that are being delivered.
     under_way: Vec<(ExchangeKey, Identity)>,
@@ -448,7 +448,7 @@ impl World {
         }
     }
 
-    /// The recipient has just shown to be here.
+    /// The recipient is known to be here.
     pub(crate) fn is_here_now(&mut self, identity: Identity) {
         self.database.here.push(identity);
         self.reads_stored_of(identity);

@@ -11,7 +11,7 @@ pub const fn holds_up(message: &StoredMessage) -> bool {
 }
 
 /// Whether a stored message is taken up when the messages for its recipient are read. One that does not hold up the others is left
-/// alone until its time has come, or until the recipient has just shown to be here.
+/// alone until its time has come, or until the recipient is known to be here.
 pub fn is_taken_up(message: &StoredMessage, is_here: bool, now: Now) -> bool {
     is_here || holds_up(message) || message.header.due_ms <= now.unix_ms
 }

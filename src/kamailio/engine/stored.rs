@@ -57,7 +57,7 @@ struct Index {
     again: Vec<Identity>,
     /// The digests of those in `next` and in `again`.
     waiting: HashSet<u64>,
-    /// Of the recipients whose messages are read next, those who have just shown to be here.
+    /// Of the recipients whose messages are read next, those who are known to be here.
     here: HashSet<u64>,
     /// The messages in memory that are being delivered, and their recipients.
     under_way: Vec<(ExchangeKey, u64)>,

@@ -147,7 +147,7 @@ pub(crate) struct NextRead {
     pub(crate) identity: Identity,
     /// Whether `delivered_to` has the recipient because of that.
     pub(crate) is_shown: bool,
-    /// Whether the recipient has just shown to be here.
+    /// Whether the recipient is known to be here: has just registered, has room for messages again, or was named by an operator.
     pub(crate) is_here: bool,
 }
 

@@ -106,7 +106,7 @@ impl HeldUp {
         }
     }
 
-    /// The messages are counted again, in another value: the other processes do not see its recipients any more.
+    /// Takes its recipients out of the filter that the other processes ask: another value counts the messages again.
     pub(super) fn forget(self) {
         for recipient in self.messages.into_keys() {
             show(|filter| filter.remove(recipient));
