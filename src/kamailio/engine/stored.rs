@@ -159,6 +159,8 @@ impl Index {
                 self.here.insert(recipient);
             }
         }
+        let is_open = |(key, _): &(ExchangeKey, u64)| state().table.lock_of(*key, now_ms).is_some();
+        self.under_way.retain(is_open);
         if now_ms >= self.scheduled_ms + SCHEDULE_MS {
             self.scheduled_ms = now_ms;
             let mut found = Vec::new();
@@ -168,6 +170,8 @@ impl Index {
                 .due(Kind::StoredMessage, now_ms, FOUND, |identity| {
                     found.extend(Identity::new(identity));
                 });
+            // An attempt that is under way is the one of the schedule, too: if it fails, the next one has its time.
+            found.retain(|identity| !self.is_busy(digest(identity.as_str())));
             found.into_iter().for_each(|identity| self.put(identity));
             self.next.extend(self.again.drain(..));
             for (identity, _) in self.elsewhere.clone() {
@@ -177,16 +181,13 @@ impl Index {
                 self.held_up.look_at_other_nodes(storage);
             }
         }
-        let is_open = |(key, _): &(ExchangeKey, u64)| state().table.lock_of(*key, now_ms).is_some();
-        self.under_way.retain(is_open);
         let limits = &state().store_limits;
         let room = limits.recipients_to_read(self.under_way.len());
         let mut chosen = Vec::new();
         let mut later = VecDeque::new();
         while let Some(identity) = self.next.pop_front() {
             let recipient = digest(identity.as_str());
-            let is_busy = self.under_way.iter().any(|(_, of)| *of == recipient);
-            if is_busy || chosen.len() >= room {
+            if self.is_busy(recipient) || chosen.len() >= room {
                 later.push_back(identity);
             } else {
                 self.waiting.remove(&recipient);
@@ -195,6 +196,11 @@ impl Index {
         }
         self.next = later;
         chosen
+    }
+
+    /// Whether a message for this recipient is being delivered.
+    fn is_busy(&self, recipient: u64) -> bool {
+        self.under_way.iter().any(|(_, of)| *of == recipient)
     }
 
     /// The gateway or node that has stored a message, or where its recipient has registered, may have died before the
