@@ -3,10 +3,11 @@
 
 use std::cell::Cell;
 
-use crate::exchange::{Exchange, Texts};
+use crate::exchange::{Change, Exchange, ExchangeKey, Texts};
 use crate::interwork::{Charged, ChargingRecord, Effect, Step};
 
 use crate::kamailio::state::counters;
+use crate::kamailio::state::exchanges::Behind;
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::now::now;
 use crate::kamailio::state::storage::Storage;
@@ -14,14 +15,25 @@ use crate::kamailio::state::trace;
 use crate::kamailio::sys::clock;
 use crate::kamailio::sys::request::Request;
 
-/// The records of a step that the database follows. The caller holds the lock of the bucket.
-pub(super) fn in_order(storage: &Storage, step: &mut Step) {
-    if state().charging.queue.is_none() {
+/// The records of a step that the database follows with these changes. The caller holds the lock of the bucket. A record of an
+/// exchange whose row may not be written yet waits in `cdr_file`, if there is one: a crash loses what waits in shared memory, and without
+/// the row the next start knows nothing of the exchange.
+pub(super) fn in_order(storage: &Storage, step: &mut Step, behind: &[Behind]) {
+    let Some(queue) = &state().charging.queue else {
         return;
-    }
-    for effect in &mut step.effects {
+    };
+    let Step {
+        changes, effects, ..
+    } = step;
+    let has_row = |exchange: ExchangeKey| {
+        // A message is parked when its row is written.
+        let is_parked = |change: &Change| matches!(change, Change::Parked(key) if *key == exchange);
+        behind.iter().any(|change| change.has_row_of(exchange)) || changes.iter().any(is_parked)
+    };
+    for effect in effects {
         if let Effect::Charge(record) = effect
             && let Some(exchange) = record.exchange
+            && (!queue.is_file() || has_row(exchange))
         {
             complete(record, None);
             if !storage.charge(exchange, record) {

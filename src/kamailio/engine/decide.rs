@@ -59,10 +59,9 @@ fn decide_locked(locked: &mut Locked<'_>, input: Input<'_>, mut now: Now) -> Ste
     if let Some(storage) = &state().storage
         && (!behind.is_empty() || is_kept(&step))
     {
-        charging::in_order(storage, &mut step);
+        charging::in_order(storage, &mut step, &behind);
         if step.rows_go_last() {
-            let is_end = |change: &Behind| matches!(change, Behind::Ended(_));
-            let (ended, rest): (Vec<_>, Vec<_>) = behind.into_iter().partition(is_end);
+            let (ended, rest): (Vec<_>, Vec<_>) = behind.into_iter().partition(Behind::is_end);
             ENDED.with_borrow_mut(|later| {
                 // The lock of the bucket is still held, so the rows are not read again in between.
                 if later.is_empty() && !ended.is_empty() {

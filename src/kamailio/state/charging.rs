@@ -189,6 +189,11 @@ impl CdrQueue {
         usize::try_from(self.ring.len()).unwrap_or(usize::MAX)
     }
 
+    /// Whether the records are in a file, which survives a crash.
+    pub(crate) fn is_file(&self) -> bool {
+        matches!(self.ring.words(), Words::File(_))
+    }
+
     /// Whether a later start finds the records.
     fn is_kept(&self) -> bool {
         match self.ring.words() {

@@ -282,7 +282,7 @@ impl Storage {
                 Behind::Opened(key) => (key, Work::Open),
                 Behind::Changed(key) => (key, Work::Write),
                 Behind::Released(key) => (key, Work::Release),
-                Behind::Ended(key) => (key, Work::Delete),
+                Behind::Ended(key) | Behind::EndedUnwritten(key) => (key, Work::Delete),
             };
             if queue.waiting.append(Waiting { key, work }) {
                 self.waiting.fetch_add(1, Relaxed);

@@ -418,6 +418,26 @@ async def killed():
         equal(rows, {(SUBMISSION, "accepted"): count, (DELIVERY, "delivered"): count}, "the records")
 
 
+async def answered_first():
+    "kill -9 behind an RP-ACK that no longer waited for the locked database: the message has left its two records"
+    async with gateway(name="first", people=PEOPLE, cdr_table="ipsmgw_cdr", validity=3600) as gw:
+        books = Books(gw)
+        alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
+        lock = sqlite3.connect(gw.db, timeout=10, isolation_level=None)
+        lock.execute("BEGIN IMMEDIATE")
+        # The sender wants a status report, so the database is to have the message before the RP-ACK.
+        equal((await (await alice.send_sm("+15550002", "hello", srr=True)).outcome(20)).kind, "RP-ACK", "the report")
+        equal((await bob.next_message()).text, "hello", "what the client got")
+        await gw.kill()
+        lock.execute("ROLLBACK")
+        lock.close()
+        await gw.start()
+        about = lambda: [row for row in books.rows() if row["message_type"] in (SUBMISSION, DELIVERY)]  # noqa: E731
+        await gw.until(lambda: len(about()) >= 2, what="the rows")
+        rows = Counter((row["message_type"], row["result"]) for row in about())
+        equal(rows, {(SUBMISSION, "delivered"): 1, (DELIVERY, "delivered"): 1}, "the records")
+
+
 async def service_centre():
     "with a service centre"
     await through_a_centre(native)
@@ -442,4 +462,4 @@ async def other_modules():
                 equal(part in line, True, f"{part} in {line}")
 
 
-run(in_a_table, in_a_table_in_lua, database_away, in_a_file, in_a_file_in_lua, killed, service_centre, service_centre_in_lua, other_modules)
+run(in_a_table, in_a_table_in_lua, database_away, in_a_file, in_a_file_in_lua, killed, answered_first, service_centre, service_centre_in_lua, other_modules)

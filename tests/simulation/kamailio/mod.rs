@@ -216,7 +216,9 @@ fn decide_in(
     let behind = behind.into_iter().map(|change| match change {
         exchanges::Behind::Opened(key) => Behind::Opened(key),
         exchanges::Behind::Changed(key) => Behind::Changed(key),
-        exchanges::Behind::Ended(key) => Behind::Ended(key),
+        exchanges::Behind::Ended(key) | exchanges::Behind::EndedUnwritten(key) => {
+            Behind::Ended(key)
+        }
         exchanges::Behind::Released(key) => Behind::Released(key),
     });
     (step, behind.collect())

@@ -1,8 +1,12 @@
 //! The open exchanges, as the core sees them: one bucket at a time, under its lock.
 
+mod behind;
+
 use std::hash::{BuildHasher, RandomState};
 use std::ops::Deref;
 use std::sync::atomic::Ordering::Relaxed;
+
+pub(in crate::kamailio) use behind::Behind;
 
 use super::table::{self, Bounds, Record, Serial};
 use super::texts::{Blocks, PlacedTexts};
@@ -64,19 +68,6 @@ pub(in crate::kamailio) struct Place {
 
 // With the links of the table, an exchange takes less than 700 octets, and a block where its texts are long.
 const _: () = assert!(size_of::<Place>() <= 640);
-
-/// The change of a commit for the database.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::kamailio) enum Behind {
-    /// The exchange is open: its row is written. The row may already exist.
-    Opened(ExchangeKey),
-    /// The exchange has changed: its row is written. If there is no row, another node has ended the exchange.
-    Changed(ExchangeKey),
-    /// The exchange has left memory: its row is marked so.
-    Released(ExchangeKey),
-    /// The exchange has ended, or is not kept any more: its row is deleted.
-    Ended(ExchangeKey),
-}
 
 /// The outcomes of past exchanges of a bucket.
 pub(in crate::kamailio) struct Past {
@@ -316,9 +307,7 @@ impl<M: Memory, S: BuildHasher> LockedExchanges<'_, M, S> {
                 }
                 Change::Ended(key) => {
                     if let Some(serial) = serial(*key) {
-                        if self.is_stored(serial) {
-                            behind.push(Behind::Ended(*key));
-                        }
+                        behind.extend(Behind::end_of(*key, self.stored(serial)));
                         self.end(serial);
                     }
                 }
@@ -332,7 +321,7 @@ impl<M: Memory, S: BuildHasher> LockedExchanges<'_, M, S> {
             }
         }
         self.give_back_taken();
-        behind.sort_by_key(|change| matches!(change, Behind::Ended(_)));
+        behind.sort_by_key(Behind::is_end);
         behind
     }
 
@@ -351,10 +340,10 @@ impl<M: Memory, S: BuildHasher> LockedExchanges<'_, M, S> {
         taken.is_ok()
     }
 
-    /// Whether the database may have a row of this exchange.
-    fn is_stored(&self, serial: Serial) -> bool {
+    /// Whether the database has a row of this exchange.
+    fn stored(&self, serial: Serial) -> Stored {
         let exchange = self.locked.get(serial).and_then(|place| place.exchange);
-        exchange.is_some_and(|exchange| exchange.header().stored != Stored::No)
+        exchange.map_or(Stored::No, |exchange| exchange.header().stored)
     }
 
     /// Returns the changes for the database.
@@ -370,8 +359,8 @@ impl<M: Memory, S: BuildHasher> LockedExchanges<'_, M, S> {
         }
         self.locked.wake_at(serial, exchange.wakes_ms());
         match (before, exchange.header().stored) {
-            (Stored::No, Stored::No) | (_, Stored::Asked) => None,
-            (Stored::Asked | Stored::Yes, Stored::No) => Some(Behind::Ended(key)),
+            (_, Stored::Asked) => None,
+            (before, Stored::No) => Behind::end_of(key, before),
             (Stored::No, Stored::Yes) => Some(Behind::Opened(key)),
             (_, Stored::Yes) if was.is_some_and(|was| may_be_replaced(&was, exchange)) => {
                 Some(Behind::Opened(key))

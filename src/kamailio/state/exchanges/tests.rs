@@ -115,7 +115,7 @@ fn the_database_gets_the_changes_of_stored_exchanges() {
         Change::Ended(keys[1]),
         Change::Opened(stored(part(third, 3), Stored::Yes), texts(9)),
     ];
-    let behind = [Behind::Opened(third), Behind::Ended(keys[0])];
+    let behind = [Behind::Opened(third), Behind::EndedUnwritten(keys[0])];
     assert_eq!(locked.commit(&changes), behind);
     // It is not kept any more: its row goes behind what is opened with that.
     let fourth = locked.take_place(Kind::KeptPart, 5, 9).unwrap();
@@ -128,6 +128,34 @@ fn the_database_gets_the_changes_of_stored_exchanges() {
     let changed = Change::Updated(stored(part(fourth, 4), Stored::Yes));
     assert_eq!(locked.commit(&[changed]), [Behind::Changed(fourth)]);
     assert_eq!(locked.commit(&[Change::Ended(third)]), []);
+}
+
+#[test]
+fn a_crash_leaves_the_row_of_an_exchange_that_was_written_alone() {
+    let table = open_exchanges();
+    let mut locked = table.lock("+1", 1);
+    let keys = [1, 2].map(|sequence| open(&mut locked, sequence, texts(9)).unwrap());
+    let [first, second] = keys.map(|key| part(key, 1));
+    let mut commit = |change| {
+        let behind = locked.commit(&[change]);
+        keys.map(|key| behind.iter().any(|change| change.has_row_of(key)))
+    };
+    // Asked for: the next step may come before the row is written.
+    assert_eq!(
+        commit(Change::Updated(stored(first, Stored::Asked))),
+        [false, false]
+    );
+    // Opened: the row is written later.
+    assert_eq!(
+        commit(Change::Updated(stored(second, Stored::Yes))),
+        [false, false]
+    );
+    assert_eq!(
+        commit(Change::Updated(stored(second, Stored::Yes))),
+        [false, true]
+    );
+    assert_eq!(commit(Change::Ended(keys[0])), [false, false]);
+    assert_eq!(commit(Change::Ended(keys[1])), [false, true]);
 }
 
 #[test]
