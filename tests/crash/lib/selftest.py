@@ -105,6 +105,17 @@ def records_of_one_exchange():
     expect(play.failed(answered, *of_text), [OTHERS], "that delivery is missing")
 
 
+def records_of_another_form():
+    """A single message that was taken up, and a long one without records whose sender was still waiting at a crash."""
+    play = Played()
+    single, text = play.message("im", CLIENT, PHONE, None, 1), play.message("imlong", CLIENT, PHONE, None, 1)
+    play.books.kills = [(play.begin + 1.5, play.begin + 2)]
+    text.told_at = play.begin + 3
+    expect(play.failed(*both(play, single, 1), *both(play, text, 1, "imlong1")), [], "those of the single one have no Call-ID")
+    of_single = both(play, single, 1, "im1")
+    expect(play.failed(*of_single, *both(play, single, 1)), [OTHERS], "a single message twice is no long one")
+
+
 def parts_alone():
     """The last part of a text comes once more alone, as a late copy of a request that its phone has given up."""
     play = Played()
@@ -127,5 +138,5 @@ def parts_alone():
 
 
 def run():
-    for test in (records_by_call, records_without_call, records_of_one_exchange, parts_alone):
+    for test in (records_by_call, records_without_call, records_of_one_exchange, records_of_another_form, parts_alone):
         test()

@@ -138,7 +138,9 @@ class Charged:
         # Times in records are whole seconds. A request may be taken after its sender has given it up.
         at = record.submitted - (time.time() - time.monotonic())
         begin, end = message.sent[0][0] - 1, (message.told_at or at) + SENT_AGAIN
-        return begin <= at <= end and not (message.is_of("im") and record.total > 1)
+        has_parts = record.total > 1
+        fits = not has_parts if message.is_of("im", "sm") else has_parts or not message.is_of("imlong")
+        return begin <= at <= end and fits
 
     def misses(self, message, kinds):
         """How much a message lacks these records. A later start has records without Call-ID of messages that were not answered before."""
