@@ -154,6 +154,11 @@ impl Database {
         self.is_away
     }
 
+    /// Whether a message for this recipient is being delivered.
+    fn is_busy_with(&self, recipient: &Identity) -> bool {
+        self.under_way.iter().any(|(_, of)| of == recipient)
+    }
+
     /// Whether the process waits for the database.
     pub(crate) const fn is_busy(&self) -> bool {
         self.group.is_some() || self.claims.is_some()
@@ -457,9 +462,8 @@ impl World {
     /// Whether stored messages are delivered to this recipient now, or next, or wait and hold up new ones, as other processes see it.
     pub(crate) fn are_before_new(&self, recipient: &Identity) -> bool {
         let database = &self.database;
-        let is_under_way = database.under_way.iter().any(|(_, of)| of == recipient);
         !database.is_away
-            && (is_under_way
+            && (database.is_busy_with(recipient)
                 || database.reads.contains(recipient)
                 || database.holds_up(recipient, self.knows_of()))
     }
@@ -633,10 +637,7 @@ impl World {
             }
         }
         let (own, nodes) = (self.number(), self.plan.nodes);
-        let put_off = match nodes {
-            1 => Vec::new(),
-            _ => self.put_off(&group.changes),
-        };
+        let put_off = self.put_off(&group.changes);
         self.database.apply(group.changes, own, nodes);
         self.database.put_off_the_rest(&put_off);
         self.database.beat(self.node);
@@ -691,6 +692,9 @@ impl World {
     fn reads_stored(&mut self) {
         let now_ms = self.now_ms;
         let is_single = self.plan.nodes == 1;
+        let table = &self.host.table;
+        let is_open = |(key, _): &(ExchangeKey, Identity)| table.is_open(*key, now_ms);
+        self.database.under_way.retain(is_open);
         // What the other gateway has, it delivers.
         let is_stored =
             |row: &&Row| row.kind == Kind::StoredMessage && (is_single || row.node == AT_REST);
@@ -704,7 +708,10 @@ impl World {
             .collect();
         if self.fault != Some(Fault::NoSchedule) {
             for identity in due {
-                if !self.database.reads.contains(&identity) {
+                // An attempt that is under way is the one of the schedule, too.
+                if !self.database.is_busy_with(&identity)
+                    && !self.database.reads.contains(&identity)
+                {
                     self.database.reads.push_back(identity);
                 }
             }
@@ -714,19 +721,11 @@ impl World {
                 self.database.reads.push_back(*identity);
             }
         }
-        let table = &self.host.table;
-        let is_open = |(key, _): &(ExchangeKey, Identity)| table.is_open(*key, now_ms);
-        self.database.under_way.retain(is_open);
         let all = std::mem::take(&mut self.database.reads);
         let (mut chosen, mut later): (VecDeque<Identity>, VecDeque<Identity>) =
             (VecDeque::new(), VecDeque::new());
         for identity in all {
-            let is_busy = self
-                .database
-                .under_way
-                .iter()
-                .any(|(_, of)| *of == identity);
-            match is_busy || chosen.contains(&identity) {
+            match self.database.is_busy_with(&identity) || chosen.contains(&identity) {
                 true => later.push_back(identity),
                 false => chosen.push_back(identity),
             }
