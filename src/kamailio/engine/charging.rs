@@ -17,11 +17,13 @@ use crate::kamailio::sys::request::Request;
 
 /// The records of a step that the database follows with these changes. The caller holds the lock of the bucket. A record of an
 /// exchange whose row may not be written yet waits in `cdr_file`, if there is one: a crash loses what waits in shared memory, and without
-/// the row the next start knows nothing of the exchange.
-pub(super) fn in_order(storage: &Storage, step: &mut Step, behind: &[Behind]) {
+/// the row the next start knows nothing of the exchange. So do records of reports: nobody waits for the row of a report. Returns whether a
+/// record waits there.
+pub(super) fn in_order(storage: &Storage, step: &mut Step, behind: &[Behind]) -> bool {
     let Some(queue) = &state().charging.queue else {
-        return;
+        return false;
     };
+    let mut waits_in_file = false;
     let Step {
         changes, effects, ..
     } = step;
@@ -33,14 +35,18 @@ pub(super) fn in_order(storage: &Storage, step: &mut Step, behind: &[Behind]) {
     for effect in effects {
         if let Effect::Charge(record) = effect
             && let Some(exchange) = record.exchange
-            && (!queue.is_file() || has_row(exchange))
         {
+            if queue.is_file() && (record.about == Charged::Report || !has_row(exchange)) {
+                waits_in_file = true;
+                continue;
+            }
             complete(record, None);
             if !storage.charge(exchange, record) {
                 record.number = 0;
             }
         }
     }
+    waits_in_file
 }
 
 /// The record of the submission of a stored message that an earlier start or a dead node has opened, in case it was not

@@ -59,8 +59,9 @@ fn decide_locked(locked: &mut Locked<'_>, input: Input<'_>, mut now: Now) -> Ste
     if let Some(storage) = &state().storage
         && (!behind.is_empty() || is_kept(&step))
     {
-        charging::in_order(storage, &mut step, &behind);
-        if step.rows_go_last() {
+        // A row goes behind the records of its exchange.
+        let waits_in_file = charging::in_order(storage, &mut step, &behind);
+        if waits_in_file || step.rows_go_last() {
             let (ended, rest): (Vec<_>, Vec<_>) = behind.into_iter().partition(Behind::is_end);
             ENDED.with_borrow_mut(|later| {
                 // The lock of the bucket is still held, so the rows are not read again in between.

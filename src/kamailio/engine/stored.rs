@@ -32,8 +32,10 @@ use crate::kamailio::state::stored_rows::Which;
 use crate::kamailio::sys::database::DatabaseError;
 use crate::kamailio::sys::sharing::Shm;
 
-/// How many recipients the schedule finds at once.
+/// How many messages the schedule looks at, at first, and at most if all of these are for recipients to whom messages are being
+/// delivered.
 const FOUND: usize = 64;
+const MOST_FOUND: usize = 4096;
 
 /// The stored messages that the process knows.
 #[derive(Default)]
@@ -59,6 +61,8 @@ struct Index {
     waiting: HashSet<u64>,
     /// Of the recipients whose messages are read next, those who are known to be here.
     here: HashSet<u64>,
+    /// Of them, those whom only the schedule has found.
+    by_schedule: HashSet<u64>,
     /// The messages in memory that are being delivered, and their recipients.
     under_way: Vec<(ExchangeKey, u64)>,
     /// Recipients to whom another node delivers, and how many more times they are checked.
@@ -155,6 +159,7 @@ impl Index {
             }
             self.put(next.identity);
             let recipient = digest(next.identity.as_str());
+            self.by_schedule.remove(&recipient);
             if next.is_here && self.waiting.contains(&recipient) {
                 self.here.insert(recipient);
             }
@@ -163,16 +168,13 @@ impl Index {
         self.under_way.retain(is_open);
         if now_ms >= self.scheduled_ms + SCHEDULE_MS {
             self.scheduled_ms = now_ms;
-            let mut found = Vec::new();
-            // The log tells of a database that is away where it is written.
-            let _ = storage
-                .rows
-                .due(Kind::StoredMessage, now_ms, FOUND, |identity| {
-                    found.extend(Identity::new(identity));
-                });
-            // An attempt that is under way is the one of the schedule, too: if it fails, the next one has its time.
-            found.retain(|identity| !self.is_busy(digest(identity.as_str())));
-            found.into_iter().for_each(|identity| self.put(identity));
+            for identity in self.due(storage, now_ms) {
+                let recipient = digest(identity.as_str());
+                if !self.waiting.contains(&recipient) {
+                    self.by_schedule.insert(recipient);
+                }
+                self.put(identity);
+            }
             self.next.extend(self.again.drain(..));
             for (identity, _) in self.elsewhere.clone() {
                 self.put(identity);
@@ -196,6 +198,27 @@ impl Index {
         }
         self.next = later;
         chosen
+    }
+
+    /// Recipients with a message whose time has come. An attempt that is under way is the one of the schedule, too: if it fails, the
+    /// next one has its time.
+    fn due(&self, storage: &Storage, now_ms: u64) -> Vec<Identity> {
+        let mut most = FOUND;
+        loop {
+            let (mut found, mut count) = (Vec::new(), 0);
+            let see = |identity: &str| {
+                count += 1;
+                if !self.is_busy(digest(identity)) {
+                    found.extend(Identity::new(identity));
+                }
+            };
+            let read = storage.rows.due(Kind::StoredMessage, now_ms, most, see);
+            // The log tells of a database that is away where it is written.
+            if !found.is_empty() || read.is_err() || count < most || most >= MOST_FOUND {
+                return found;
+            }
+            most *= 4;
+        }
     }
 
     /// Whether a message for this recipient is being delivered.
@@ -235,8 +258,11 @@ impl Index {
     }
 
     /// Another node delivers to this recipient. If that delivery fails, this node may succeed: the recipient has
-    /// registered here.
+    /// registered here. For the schedule, it is the attempt of both nodes.
     fn is_elsewhere(&mut self, identity: Identity) {
+        if self.by_schedule.contains(&digest(identity.as_str())) {
+            return;
+        }
         match self.elsewhere.iter_mut().find(|(of, _)| *of == identity) {
             Some((_, looks)) => *looks += 1,
             None => self.elsewhere.push((identity, 1)),
@@ -399,6 +425,9 @@ fn begin_next(storage: &Storage, write: impl FnOnce()) {
     INDEX.with_borrow_mut(|index| {
         let waiting = &index.waiting;
         index.here.retain(|recipient| waiting.contains(recipient));
+        index
+            .by_schedule
+            .retain(|recipient| waiting.contains(recipient));
     });
 }
 

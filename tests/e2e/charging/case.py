@@ -419,23 +419,32 @@ async def killed():
 
 
 async def answered_first():
-    "kill -9 behind an RP-ACK that no longer waited for the locked database: the message has left its two records"
-    async with gateway(name="first", people=PEOPLE, cdr_table="ipsmgw_cdr", validity=3600) as gw:
+    "kill -9 behind an answer and a notification that did not wait for the locked database: they have left their records"
+    async with gateway(name="first", people=PEOPLE, modparams={"hold_timeout": 3}, cdr_table="ipsmgw_cdr", validity=3600) as gw:
         books = Books(gw)
-        alice, bob = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
+        phone, client = await gw.user(Phone, "alice"), await gw.user(ImClient, "bob")
         lock = sqlite3.connect(gw.db, timeout=10, isolation_level=None)
         lock.execute("BEGIN IMMEDIATE")
         # The sender wants a status report, so the database is to have the message before the RP-ACK.
-        equal((await (await alice.send_sm("+15550002", "hello", srr=True)).outcome(20)).kind, "RP-ACK", "the report")
-        equal((await bob.next_message()).text, "hello", "what the client got")
+        equal((await (await phone.send_sm("+15550002", "hello", srr=True)).outcome(20)).kind, "RP-ACK", "the report")
+        equal((await client.next_message()).text, "hello", "what the client got")
+        await phone.next_message(20)
+        # Before its hold time ends, the database is to have the message. The report of the phone comes then.
+        phone.rp_answer = None
+        answer = asyncio.create_task(client.send_im(gw.uri("alice"), cpim("hello", "m1"), "message/cpim"))
+        request, rp_data = await phone.next_message()
+        await asyncio.sleep(2)
+        await phone.report(request, sms.rp_ack(rp_data.mr))
+        equal((await answer).status, 200, "the answer")
+        equal(b"<delivered/>" in (await client.next_message()).body, True, "the notification")
+        await asyncio.sleep(0.3)
         await gw.kill()
         lock.execute("ROLLBACK")
         lock.close()
         await gw.start()
-        about = lambda: [row for row in books.rows() if row["message_type"] in (SUBMISSION, DELIVERY)]  # noqa: E731
-        await gw.until(lambda: len(about()) >= 2, what="the rows")
-        rows = Counter((row["message_type"], row["result"]) for row in about())
-        equal(rows, {(SUBMISSION, "delivered"): 1, (DELIVERY, "delivered"): 1}, "the records")
+        await gw.until(lambda: len(books.rows()) >= 6, what="the rows")
+        rows = Counter((row["message_type"], row["result"]) for row in books.rows())
+        equal(rows, {(SUBMISSION, "delivered"): 2, (DELIVERY, "delivered"): 2, (REPORT, "delivered"): 2}, "the records")
 
 
 async def service_centre():
