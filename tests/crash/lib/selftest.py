@@ -116,6 +116,15 @@ def records_of_another_form():
     expect(play.failed(*of_single, *both(play, single, 1)), [OTHERS], "a single message twice is no long one")
 
 
+def records_of_another_time():
+    """A message that was taken up behind a crash, and an earlier one whose sender was still waiting at another crash."""
+    play = Played()
+    earlier, taken_up = (play.message("im", CLIENT, PHONE, None, at, number) for number, at in ((1, 1), (2, 9)))
+    play.books.kills = [(play.begin + 1.5, play.begin + 2)]
+    earlier.told_at = play.begin + 3
+    expect(play.failed(*both(play, earlier, 1, "im1"), *both(play, taken_up, 9)), [], "those without Call-ID are of the later one")
+
+
 def parts_alone():
     """The last part of a text comes once more alone, as a late copy of a request that its phone has given up."""
     play = Played()
@@ -138,5 +147,5 @@ def parts_alone():
 
 
 def run():
-    for test in (records_by_call, records_without_call, records_of_one_exchange, records_of_another_form, parts_alone):
+    for test in (records_by_call, records_without_call, records_of_one_exchange, records_of_another_form, records_of_another_time, parts_alone):
         test()

@@ -125,7 +125,7 @@ class Charged:
             if not fits:
                 self.of_nothing += map(str, records)
                 continue
-            message = max(fits, key=lambda it: self.misses(it, {record.kind for record in records}))
+            message = max(fits, key=lambda it: (self.waited(first, it), *self.misses(it, {record.kind for record in records})))
             for record in records:
                 self.assigned[record.kind, message.name] += 1
         calls = {call for message in self.books.messages.values() for _, call in message.sent}
@@ -133,14 +133,22 @@ class Charged:
             if call and kind != REPORT and call not in calls:
                 self.of_nothing.append(f"{count} of the {NAMES[kind]} of {call}")
 
+    def taken_at(self, record):
+        """When the gateway took the message. Times in records are whole seconds."""
+        return record.submitted - (time.time() - time.monotonic())
+
     def may_be_about(self, record, message):
         """A phone uses a TP-MR again after 256 messages, and instant messages have none, so the time counts, too."""
-        # Times in records are whole seconds. A request may be taken after its sender has given it up.
-        at = record.submitted - (time.time() - time.monotonic())
+        at = self.taken_at(record)
+        # A request may be taken after its sender has given it up.
         begin, end = message.sent[0][0] - 1, (message.told_at or at) + SENT_AGAIN
         has_parts = record.total > 1
         fits = not has_parts if message.is_of("im", "sm") else has_parts or not message.is_of("imlong")
         return begin <= at <= end and fits
+
+    def waited(self, record, message):
+        """Whether its sender still waited for an answer when the gateway took this message."""
+        return message.told_at is None or self.taken_at(record) <= message.told_at + 1
 
     def misses(self, message, kinds):
         """How much a message lacks these records. A later start has records without Call-ID of messages that were not answered before."""
