@@ -118,6 +118,8 @@ pub(crate) struct Database {
     is_away: bool,
     /// The recipients whose messages are read next.
     reads: VecDeque<Identity>,
+    /// Of these recipients, those whom something else than the schedule has named.
+    named: Vec<Identity>,
     /// Of these recipients, those who are known to be here.
     here: Vec<Identity>,
     /// The messages in memory that are being delivered.
@@ -152,6 +154,13 @@ impl Database {
     /// Whether the process knows that the database is away.
     pub(crate) const fn is_known_away(&self) -> bool {
         self.is_away
+    }
+
+    /// Whether the time of a stored message for this recipient has come.
+    fn has_due(&self, recipient: &Identity, now_ms: u64) -> bool {
+        let is_due = |row: &Row| row.due_ms <= now_ms && row.identity == *recipient;
+        let mut rows = self.rows.values();
+        rows.any(|row| row.kind == Kind::StoredMessage && is_due(row))
     }
 
     /// Whether a message for this recipient is being delivered.
@@ -448,7 +457,11 @@ impl World {
     /// The stored messages for this recipient are read next.
     pub(crate) fn reads_stored_of(&mut self, identity: Identity) {
         if self.host.gateway.keeps && !self.is_down() {
-            self.database.reads.push_back(identity);
+            let database = &mut self.database;
+            if !database.reads.contains(&identity) {
+                database.reads.push_back(identity);
+            }
+            database.named.push(identity);
             self.wakes_store(0);
         }
     }
@@ -739,6 +752,8 @@ impl World {
         // A row that goes when the effects of a step are carried out must not be read again.
         let reads_early = self.fault == Some(Fault::ReadBeforeWrite);
         if !reads_early && self.host.jobs.values().any(Job::ends_rows) {
+            // Those of the schedule are read, too, though the messages that were due may have ended then.
+            self.database.named.extend(&chosen);
             self.database.reads.extend(chosen);
             return self.wakes_store(1);
         }
@@ -786,8 +801,15 @@ impl World {
         let oldest = self.database.oldest_of(&identity, self.now()).into_iter();
         let keys: Vec<_> = oldest.map(|(key, _)| key).collect();
         let are_there = !keys.is_empty();
+        let database = &mut self.database;
+        let is_named = database.named.contains(&identity);
+        database.named.retain(|of| *of != identity);
+        if are_there && !is_named && !database.has_due(&identity, self.now_ms) {
+            self.break_promise("messages are tried again before their time");
+        }
         if self.begins(identity, keys).is_empty() && are_there && !self.is_down() {
             self.database.reads.push_back(identity);
+            self.database.named.push(identity);
             self.wakes_store(SCHEDULE_MS);
         }
     }

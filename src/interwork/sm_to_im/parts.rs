@@ -282,12 +282,14 @@ impl Turn<'_> {
         match part.state {
             KeptPartState::Relayed { .. } => {
                 part.state = KeptPartState::WaitingAgain { status: 503 };
-                let repeated_ms = self.now.unix_ms + LAST_PART_AGAIN_MS;
-                part.header.due_ms = part.header.due_ms.max(repeated_ms);
             }
             // The database did not take the stored message.
             KeptPartState::Storing { .. } => part.state = KeptPartState::Waiting,
             KeptPartState::Waiting | KeptPartState::WaitingAgain { .. } => {}
+        }
+        if let KeptPartState::WaitingAgain { .. } = part.state {
+            let repeated_ms = self.now.unix_ms + LAST_PART_AGAIN_MS;
+            part.header.due_ms = part.header.due_ms.max(repeated_ms);
         }
         if self.completes(&part, texts) {
             part.header.due_ms = self.now.unix_ms + JOINED_AFTER_MS;

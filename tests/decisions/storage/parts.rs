@@ -329,6 +329,21 @@ fn parts_wait_for_the_repetition_of_the_last_one_after_a_crash() {
 }
 
 #[test]
+fn parts_wait_for_that_repetition_after_a_second_crash_too() {
+    let mut world = world();
+    world.gateway.policy.concat_timeout_ms = 15_000;
+    let parts = parts(&long(), 7, 1);
+    kept(&mut world, &parts[0]);
+    kept(&mut world, &parts[1]);
+    whole(&world.submit(&from_phone(ALICE, &parts[2])));
+    world.crash(5_000);
+    world.crash(20_000);
+    world.pass(20_000);
+    assert!(world.store.next_wake().unwrap().0 > world.now.unix_ms);
+    completed_by(&mut world, &parts[2]);
+}
+
+#[test]
 fn what_was_on_its_way_is_not_delivered_twice() {
     let mut world = world();
     let parts = parts_that_ask(&long(), 7, 1, |_| true);
