@@ -236,6 +236,14 @@ pub(crate) const FOUND: &[(u64, &str)] = &[
         "RP-ACK for a short message that had just left, and that nobody had",
     ),
     (
+        6_000_199,
+        "the last part of a failed message came again when the other parts were gone, and was delivered alone",
+    ),
+    (
+        6_000_235,
+        "a late part of a message was taken for a new message while the first parts could not be stored",
+    ),
+    (
         7_000_007,
         "a status report before the RP-ACK on its message was forgotten",
     ),

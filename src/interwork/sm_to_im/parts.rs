@@ -32,8 +32,8 @@ const MAX_KEPT: usize = 510;
 /// Milliseconds that parts wait when the last missing one has been taken up: the exchange that has delivered their message may be taken up next.
 const JOINED_AFTER_MS: u64 = 1_000;
 
-/// Milliseconds that parts wait at least for the last part of their message after a crash: its sender has no report on it, and repeats
-/// it within 45 s (TR1M, TS 24.011 §10).
+/// Milliseconds that parts wait at least for the last part of their message after a failure or a crash: its sender has a report of
+/// failure, or none, and repeats it within 45 s (TR1M, TS 24.011 §10).
 const LAST_PART_AGAIN_MS: u64 = 60_000;
 
 impl TranslatedSm {
@@ -453,7 +453,12 @@ impl Turn<'_> {
             let status = self.gateway.policy.causes.sip_to_status(status);
             return self.end_parts(parts, Some(status));
         }
-        let deadline = self.now.unix_ms + self.gateway.policy.concat_timeout_ms;
+        let waits_ms = self
+            .gateway
+            .policy
+            .concat_timeout_ms
+            .max(LAST_PART_AGAIN_MS);
+        let deadline = self.now.unix_ms + waits_ms;
         for (place, mut part) in parts.into_iter().enumerate() {
             part.state = KeptPartState::WaitingAgain { status };
             if place == 0 {

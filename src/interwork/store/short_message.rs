@@ -127,7 +127,11 @@ impl Turn<'_> {
             return self.end_parts(parts, None);
         }
         first.state = KeptPartState::Waiting;
-        if self.view.parts_of(first.group()).next().is_some() {
+        let mut waiting = self.view.parts_of(first.group());
+        let uses_reference_again =
+            waiting.any(|new| parts.iter().any(|part| part.sequence == new.sequence));
+        drop(waiting);
+        if uses_reference_again {
             // Another message uses the same reference now.
             return self.end_incomplete(first, parts);
         }
