@@ -142,8 +142,8 @@ class Charged:
         at = self.taken_at(record)
         # A request may be taken after its sender has given it up.
         begin, end = message.sent[0][0] - 1, (message.told_at or at) + SENT_AGAIN
-        has_parts = record.total > 1
-        fits = not has_parts if message.is_of("im", "sm") else has_parts or not message.is_of("imlong")
+        plain = message.is_of("im", "sm", "imlong", "smlong")
+        fits = not plain or message.is_of("imlong", "smlong") == (record.total > 1)
         return begin <= at <= end and fits
 
     def waited(self, record, message):
