@@ -76,6 +76,9 @@ impl Turn<'_> {
         if let Exchange::KeptPart(part) = exchange {
             return self.clock_goes_on(part.group());
         }
+        if let Exchange::SmToIm(sm) = exchange {
+            self.end_unwritten_parts(&sm);
+        }
         let role = Role::Stored { message: key };
         if let Some(message) = message {
             let mut queue = self.view.queue_of(message.header.identity, Party::Phone);

@@ -4,6 +4,8 @@ use ipsmgw::exchange::ExchangeKey;
 use ipsmgw::interwork::{Counter, Input};
 use ipsmgw::sip::MessageIn;
 
+use crate::long_sm_to_im::{parts, whole};
+use crate::storage::parts::{asked, delivered, kept, long};
 use crate::storage::promised;
 use crate::world::{
     ALICE, BOB, World, from_phone, held_as, instant, rp_data_mo, settings, submit_tpdu,
@@ -203,4 +205,26 @@ fn parts_of_a_long_message_that_another_node_has_taken_over_are_not_sent() {
     assert_eq!(world.sent_within(120_000), []);
     assert_eq!(world.store.rows(), rows);
     assert!(world.handle(Input::Due { exchange: last }).is_nothing());
+}
+
+#[test]
+fn a_part_that_was_not_written_gets_the_outcome_of_its_message_that_another_node_has() {
+    let mut world = World::with_database(&settings());
+    let parts = parts(&long(), 7, 1);
+    kept(&mut world, &parts[0]);
+    let (part, _) = asked(&world.submit(&from_phone(ALICE, &parts[1])));
+    let (exchange, _) = whole(&world.submit(&from_phone(ALICE, &parts[2])));
+    assert_eq!(
+        world.handle(Input::NotStored { exchange: part }).reply(),
+        202
+    );
+    delivered(&mut world, exchange);
+    world.stored(exchange);
+    // The node stood still, and another one has taken over the message and its RP-ACK.
+    let done = world.handle(Input::TakenOver { exchange });
+    assert_eq!(done.message().body[..2], [0x03, parts[1][1]]);
+    assert!(!world.store.ids().contains(&part));
+    // Its sender has not heard the RP-ACK.
+    let again = world.submit(&from_phone(ALICE, &parts[1]));
+    assert_eq!(again.message().body[..2], [0x03, parts[1][1]]);
 }

@@ -251,4 +251,10 @@ pub(crate) const FOUND: &[(u64, &str)] = &[
         7_000_144,
         "a crash among the parts of a message for the service centre led to a false delivered",
     ),
+    (
+        4_009_340,
+        "a part that was not written outlived its message, which another node had taken over",
+    ),
+    (4_009_552, "the same"),
+    (4_007_725, "the same, three times"),
 ];

@@ -430,6 +430,27 @@ impl Turn<'_> {
         }
     }
 
+    /// Another node has this message, which has its outcome, but not those of its parts that the database does not have: their sender
+    /// gets the outcome here.
+    pub(crate) fn end_unwritten_parts(&mut self, sm: &SmToIm) {
+        let (SmToImState::Reporting { outcome, .. } | SmToImState::Unconfirmed { outcome }) =
+            sm.state
+        else {
+            return;
+        };
+        let parts = self.view.parts_relayed_with(sm.header.key);
+        let parts: Vec<KeptPart> = parts
+            .filter(|part| part.header.stored != Stored::Yes)
+            .collect();
+        if outcome.rp_cause.is_none() {
+            return self.end_parts(parts, None);
+        }
+        for mut part in parts {
+            self.acknowledge(&mut part, told(outcome.rp_cause, outcome.tp_fcs));
+            self.view.end(part.header.key);
+        }
+    }
+
     /// The whole message was not delivered, and its sender has the failure. The other parts are kept: the sender may
     /// repeat the last part alone.
     pub(crate) fn parts_not_delivered(&mut self, sm: &SmToIm, status: u16) {
