@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use ipsmgw::exchange::{
-    Change, Exchange, ExchangeKey, Identity, ImToSmState, KeptPart, Kind, NEVER, Now, Stored,
-    StoredMessageState, StoredMessageTexts, Texts, TransactionId, decode, encode, identity_in,
+    Change, Exchange, ExchangeKey, Identity, ImToSmState, ImToSmTexts, KeptPart, Kind, NEVER, Now,
+    Stored, StoredMessageState, StoredMessageTexts, Texts, TransactionId, decode, encode,
+    identity_in,
 };
 use ipsmgw::interwork::{
     Input, MOST_LOOKS, READ_AT_ONCE, holds_up, is_taken_up, others_wait_until, tried_again_ms,
@@ -913,6 +914,13 @@ impl World {
         }
         self.committed(&step, about);
         self.follow(behind);
+        if let Some((Exchange::ImToSm(im), texts)) = self.host.table.read(key, self.now_ms)
+            && im.awaits_report()
+        {
+            let phone = ImToSmTexts::of(&texts).address;
+            self.books
+                .reference_is_known(phone, im.rp_mr, about, self.node);
+        }
         if !self.host.table.is_open(key, self.now_ms) {
             self.follow(vec![Behind::Ended(key)]);
         }

@@ -257,4 +257,10 @@ pub(crate) const FOUND: &[(u64, &str)] = &[
     ),
     (4_009_552, "the same"),
     (4_007_725, "the same, three times"),
+    (
+        4_003_124,
+        "none: the books did not know that the row of a message has its RP-MR",
+    ),
+    (4_003_629, "the same"),
+    (4_006_577, "the same"),
 ];

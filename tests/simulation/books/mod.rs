@@ -239,6 +239,17 @@ impl Books {
         node: Address,
     ) {
         self.rp_data.push(call_id.to_owned());
+        self.reference_is_known(phone, rp_mr, subject, node);
+    }
+
+    /// The gateway takes a report without In-Reply-To, and with this RP-MR, for one on this message.
+    pub(crate) fn reference_is_known(
+        &mut self,
+        phone: &str,
+        rp_mr: u8,
+        subject: Subject,
+        node: Address,
+    ) {
         self.by_reference
             .insert((node, phone.to_owned(), rp_mr), subject);
     }
