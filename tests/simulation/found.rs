@@ -263,4 +263,9 @@ pub(crate) const FOUND: &[(u64, &str)] = &[
     ),
     (4_003_629, "the same"),
     (4_006_577, "the same"),
+    (
+        4_004_453,
+        "none: the books did not know a process that sends late because its node stood still",
+    ),
+    (4_008_095, "the same"),
 ];

@@ -124,7 +124,9 @@ impl World {
         let begins = !matches!(subject, Subject::InstantMessage(_, 1..)) && !self.follows(exchange);
         let is_taken_over =
             exchange.node() != self.number() || exchange.serial() < self.host.first_serial;
-        if attempt == 1 && begins && !(self.plan.nodes > 1 && is_taken_over) {
+        // The process that sends it stood still, and its time was over meanwhile: the next one went.
+        let is_late = self.life.stood_since(self.decided_ms);
+        if attempt == 1 && begins && !is_late && !(self.plan.nodes > 1 && is_taken_over) {
             let phone = (self.node, message.identity.clone());
             let last = self.books.order.insert(phone, exchange.serial());
             if last.is_some_and(|last| last >= exchange.serial()) {
