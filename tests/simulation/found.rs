@@ -268,4 +268,7 @@ pub(crate) const FOUND: &[(u64, &str)] = &[
         "none: the books did not know a process that sends late because its node stood still",
     ),
     (4_008_095, "the same"),
+        7_000_119,
+        "none: the books took the second attempt of an RP-ACK on a status report for another RP-ACK",
+    ),
 ];

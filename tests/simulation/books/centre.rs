@@ -113,6 +113,8 @@ pub(crate) struct Status {
     /// The final responses to each request, and the reports on it.
     told: BTreeMap<usize, usize>,
     reported: BTreeMap<usize, usize>,
+    /// How often each exchange has sent its report.
+    reporters: BTreeMap<u64, usize>,
     /// Requests that had a response before a crash: a report may still come.
     told_before: BTreeSet<usize>,
     /// Requests that came twice.
@@ -482,6 +484,7 @@ impl Books {
             is_over: false,
             told: BTreeMap::new(),
             reported: BTreeMap::new(),
+            reporters: BTreeMap::new(),
             told_before: BTreeSet::new(),
             copied: BTreeSet::new(),
         });
@@ -528,6 +531,7 @@ impl Books {
             status.told_before.extend(status.told.keys());
             status.told.clear();
             status.reported.clear();
+            status.reporters.clear();
         }
     }
 }
@@ -652,7 +656,12 @@ impl World {
     }
 
     /// The gateway reports on a status report.
-    pub(super) fn reports_on_status(&mut self, call_id: &str, message: &MessageOut) {
+    pub(super) fn reports_on_status(
+        &mut self,
+        call_id: &str,
+        message: &MessageOut,
+        exchange: Option<ExchangeKey>,
+    ) {
         let is_ack = matches!(
             RpMessage::decode(&message.body),
             Ok((Direction::MsToNetwork, RpMessage::Ack(_)))
@@ -663,9 +672,15 @@ impl World {
         let Some(book) = self.books.status_mut(number) else {
             return;
         };
+        // A report that is not answered goes once more.
+        let is_repeated = exchange.is_some_and(|exchange| {
+            let sent = book.reporters.entry(exchange.serial()).or_default();
+            *sent += 1;
+            *sent == 2
+        });
         let told = book.told.get(&request).copied().unwrap_or(0);
         let reported = book.reported.entry(request).or_default();
-        *reported += 1;
+        *reported += usize::from(!is_repeated);
         let times = *reported;
         let may_repeat = book.told_before.contains(&request);
         if !is_ack || times > told && !may_repeat || message.identity != CENTRE {

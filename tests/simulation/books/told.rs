@@ -250,14 +250,14 @@ impl World {
     pub(crate) fn sends(&mut self, message: &MessageOut, exchange: Option<ExchangeKey>) {
         let content_type = header(&message.headers, "Content-Type").unwrap_or_default();
         match content_type {
-            crate::phone::SMS => self.sends_report(message),
+            crate::phone::SMS => self.sends_report(message, exchange),
             "message/cpim" => self.sends_notification(message),
             _ if exchange.is_none() => self.sends_incomplete(message),
             _ => {}
         }
     }
 
-    fn sends_report(&mut self, message: &MessageOut) {
+    fn sends_report(&mut self, message: &MessageOut, exchange: Option<ExchangeKey>) {
         let in_reply_to = header(&message.headers, "In-Reply-To");
         if in_reply_to.is_some_and(|call_id| call_id.starts_with('m')) {
             // The phone checks the report on its RP-SMMA.
@@ -265,7 +265,7 @@ impl World {
         }
         if let Some(call_id) = in_reply_to.filter(|call_id| super::status_named(call_id).is_some())
         {
-            return self.reports_on_status(call_id, message);
+            return self.reports_on_status(call_id, message, exchange);
         }
         let named = in_reply_to.and_then(request_named);
         let (Some((number, place, request)), Ok((direction, rp))) =
