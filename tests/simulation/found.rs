@@ -271,4 +271,8 @@ pub(crate) const FOUND: &[(u64, &str)] = &[
         7_000_119,
         "none: the books took the second attempt of an RP-ACK on a status report for another RP-ACK",
     ),
+    (
+        7_001_710,
+        "behind a crash, the second part of a long text went to another phone of one person",
+    ),
 ];

@@ -254,7 +254,9 @@ impl Turn<'_> {
 
     /// A contact has a part of this message. It needs the other parts to show the text.
     fn next_part_follows(&mut self, last: ExchangeKey, contact: u8) {
-        let waits = |part: &ImToSm| part.state == ImToSmState::Queued;
+        // Behind a crash, they wait before they are in the queue again.
+        let waits =
+            |part: &ImToSm| matches!(part.state, ImToSmState::Queued | ImToSmState::Pausing);
         let next = self.view.parts_before(last).find(waits);
         if let Some(mut next) = next.or_else(|| self.get::<ImToSm>(last)) {
             (next.contact, next.follows) = (contact, true);
