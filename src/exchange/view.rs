@@ -286,14 +286,20 @@ impl View<'_> {
             .filter(move |message| message.header.identity == identity)
     }
 
+    /// The messages of this sender that a service centre has.
+    pub fn submitted_by(&self, identity: IdentityKey) -> impl Iterator<Item = Submitted> + '_ {
+        self.all::<Submitted>(Kind::Submitted)
+            .filter(move |kept| kept.header.identity == identity)
+    }
+
     /// The message that a service centre has under this TP-Message-Reference.
     pub fn by_tp_mr(
         &self,
         identity: IdentityKey,
         tp_mr: u8,
     ) -> impl Iterator<Item = Submitted> + '_ {
-        self.all::<Submitted>(Kind::Submitted)
-            .filter(move |kept| kept.tp_mr == tp_mr && kept.header.identity == identity)
+        self.submitted_by(identity)
+            .filter(move |kept| kept.tp_mr == tp_mr)
     }
 
     /// The parts of this message that a service centre has.

@@ -290,6 +290,19 @@ fn only_a_status_report_on_the_same_message_counts_as_its_rp_ack() {
 }
 
 #[test]
+fn a_tp_mr_is_not_used_again_while_a_status_report_is_awaited() {
+    let mut world = world();
+    let first = taken(&mut world, BOTH, "hello")[0];
+    for _ in 0..256 {
+        let other = taken(&mut world, "negative-delivery", "hello")[0];
+        assert_ne!(other, first);
+        assert!(reported(&mut world, &from_bob(other, 0x00)).sent.is_empty());
+    }
+    let done = reported(&mut world, &from_bob(first, 0x46));
+    assert_eq!(delivery(done.message()), DeliveryStatus::Failed);
+}
+
+#[test]
 fn a_crash_among_the_parts_leaves_no_false_delivered() {
     for (status, told) in [(0x00, None), (0x46, Some(DeliveryStatus::Failed))] {
         let mut world = World::with_database(&Settings {
@@ -422,7 +435,7 @@ fn a_report_may_never_come() {
 #[test]
 fn nothing_is_kept_without_a_request() {
     let mut world = world();
-    let done = world.deliver(&crate::world::instant(crate::world::BOB, "hello"));
+    let done = world.deliver(&instant(BOB, "hello"));
     assert!(!submit(&done.message().body).status_report_request);
     let octets = [0x03, done.message().body[1]];
     world.report(&from_centre(&octets, None));
@@ -459,12 +472,11 @@ fn recipient_in_another_spelling_is_matched_by_tp_mr() {
         assert_eq!(imdn.recipient_uri.unwrap(), "tel:+15550002");
         assert_eq!(world.store.ids().len(), 1, "the notification alone");
     }
-    // Two have the reference: it may be about either.
+    // All references are awaited, and two messages have this one: it may be about either.
     let mut world = world();
     let tp_mr = taken(&mut world, BOTH, "hello")[0];
     for _ in 0..255 {
-        let done = world.deliver(&instant(BOB, "hello"));
-        world.report(&from_centre(&[0x03, done.message().body[1]], None));
+        taken(&mut world, BOTH, "hello");
     }
     assert_eq!(taken(&mut world, BOTH, "hello")[0], tp_mr);
     let done = reported(&mut world, &with_recipient(tp_mr, &[0x00, 0x80]));

@@ -275,4 +275,8 @@ pub(crate) const FOUND: &[(u64, &str)] = &[
         7_001_710,
         "behind a crash, the second part of a long text went to another phone of one person",
     ),
+    (
+        7_001_596,
+        "a status report counted for an earlier message with the same TP-MR, which had none yet",
+    ),
 ];

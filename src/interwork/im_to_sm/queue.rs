@@ -108,10 +108,7 @@ impl Turn<'_> {
         }
         let last = *keys.last().ok_or(Full::Table)?;
         let tp_mrs: Vec<u8> = match im.party {
-            Party::ServiceCentre => keys
-                .iter()
-                .map(|_| self.view.next_number(Sequence::TpMr))
-                .collect(),
+            Party::ServiceCentre => self.free_tp_mrs(IdentityKey::of(&im.identity), keys.len()),
             Party::Phone => Vec::new(),
         };
         // The parts of a phone's message have its own reference.
@@ -267,6 +264,25 @@ impl Turn<'_> {
         core::iter::repeat_with(|| self.view.next_number(Sequence::RpMr))
             .take(used.len())
             .find(is_free)
+    }
+
+    /// TP-Message-References for so many parts of this sender: no status report on them is awaited, as long as there are enough
+    /// of these (row STA-1).
+    fn free_tp_mrs(&mut self, identity: IdentityKey, count: usize) -> Vec<u8> {
+        let mut used = [false; 256];
+        for kept in self.view.submitted_by(identity) {
+            if let Some(used) = used.get_mut(usize::from(kept.tp_mr)) {
+                *used = true;
+            }
+        }
+        if used.iter().filter(|used| !**used).count() < count {
+            used = [false; 256];
+        }
+        let is_free = |tp_mr: &u8| used.get(usize::from(*tp_mr)) == Some(&false);
+        core::iter::repeat_with(|| self.view.next_number(Sequence::TpMr))
+            .filter(is_free)
+            .take(count)
+            .collect()
     }
 
     pub(crate) fn send_rp_data(&mut self, mut im: ImToSm) {
