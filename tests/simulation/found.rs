@@ -216,6 +216,38 @@ pub(crate) const FOUND: &[(u64, &str)] = &[
         "a node that stood still ended a message as failed that the other one delivered",
     ),
     (
+        4_003_124,
+        "none: the books did not know that the row of a message has its RP-MR",
+    ),
+    (
+        4_003_629,
+        "none: the books did not know that the row of a message has its RP-MR",
+    ),
+    (
+        4_004_453,
+        "none: the books did not know a process that sends late because its node stood still",
+    ),
+    (
+        4_006_577,
+        "none: the books did not know that the row of a message has its RP-MR",
+    ),
+    (
+        4_007_725,
+        "a part that was not written outlived its message, three times",
+    ),
+    (
+        4_008_095,
+        "none: the books did not know a process that sends late because its node stood still",
+    ),
+    (
+        4_009_340,
+        "a part that was not written outlived its message, which another node had taken over",
+    ),
+    (
+        4_009_552,
+        "a part that was not written outlived its message, which another node had taken over",
+    ),
+    (
         5_001_147,
         "none: the books took a notification that goes once more for a new one",
     ),
@@ -252,31 +284,15 @@ pub(crate) const FOUND: &[(u64, &str)] = &[
         "a crash among the parts of a message for the service centre led to a false delivered",
     ),
     (
-        4_009_340,
-        "a part that was not written outlived its message, which another node had taken over",
-    ),
-    (4_009_552, "the same"),
-    (4_007_725, "the same, three times"),
-    (
-        4_003_124,
-        "none: the books did not know that the row of a message has its RP-MR",
-    ),
-    (4_003_629, "the same"),
-    (4_006_577, "the same"),
-    (
-        4_004_453,
-        "none: the books did not know a process that sends late because its node stood still",
-    ),
-    (4_008_095, "the same"),
         7_000_119,
         "none: the books took the second attempt of an RP-ACK on a status report for another RP-ACK",
     ),
     (
-        7_001_710,
-        "behind a crash, the second part of a long text went to another phone of one person",
-    ),
-    (
         7_001_596,
         "a status report counted for an earlier message with the same TP-MR, which had none yet",
+    ),
+    (
+        7_001_710,
+        "behind a crash, the second part of a long text went to another phone of one person",
     ),
 ];
