@@ -276,6 +276,10 @@ pub(crate) const FOUND: &[(u64, &str)] = &[
         "a late part of a message was taken for a new message while the first parts could not be stored",
     ),
     (
+        6_000_294,
+        "none: the books did not count a status report on each copy of a part that the gateway had forgotten",
+    ),
+    (
         7_000_007,
         "a status report before the RP-ACK on its message was forgotten",
     ),

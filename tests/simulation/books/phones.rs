@@ -45,6 +45,8 @@ pub(super) struct Leg {
     has_copies: bool,
     /// How many outcomes the gateway had remembered with the one of this part.
     remembered_at: Option<u64>,
+    /// How often the gateway has forgotten its outcome, and has taken it for a new one: each one has its status report.
+    pub(super) forgotten: usize,
 }
 
 /// A stored message.
@@ -190,10 +192,12 @@ impl Books {
         }
         leg.failed_ms = None;
         let is_taken = leg.acked_ms.is_some() || own.is_acked && !own.is_refused;
+        let is_forgotten = leg.is_forgotten(outcomes, has_crashed || part_is_forgotten(digest));
+        leg.forgotten += usize::from(is_taken && is_forgotten);
         if !is_taken || leg.is_confused || leg.has_copies {
             return Ok(());
         }
-        if !leg.is_forgotten(outcomes, has_crashed || part_is_forgotten(digest)) {
+        if !is_forgotten {
             return Err(format!(
                 "{number}: part {part} is taken for a new message, and it is delivered or stored"
             ));
