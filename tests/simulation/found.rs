@@ -280,6 +280,13 @@ pub(crate) const FOUND: &[(u64, &str)] = &[
         "none: the books did not count a status report on each copy of a part that the gateway had forgotten",
     ),
     (
+        6_000_306,
+        "none: the books forgot the first copy of a part that was accepted without a report, when the gateway had forgotten its outcome",
+    ),
+    (6_000_366, "the same"),
+    (6_000_568, "the same"),
+    (6_000_581, "the same"),
+    (
         7_000_007,
         "a status report before the RP-ACK on its message was forgotten",
     ),

@@ -40,8 +40,8 @@ pub(super) struct Leg {
     is_confused: bool,
     /// A crash has cut off what the gateway knew of it.
     is_cut: bool,
-    /// The database has kept it over a crash that its sender's report did not reach: the sender's phone asks again, and the gateway takes that
-    /// for another message.
+    /// The database has kept it over a crash that its sender's report did not reach, or it waits for its recipient's report when its outcome is
+    /// forgotten: the sender's phone asks again, and the gateway takes that for another message.
     has_copies: bool,
     /// How many outcomes the gateway had remembered with the one of this part.
     remembered_at: Option<u64>,
@@ -202,8 +202,9 @@ impl Books {
                 "{number}: part {part} is taken for a new message, and it is delivered or stored"
             ));
         }
-        leg.acked_ms = None;
-        leg.has_copies = !leg.stored.is_empty() || !leg.on_their_way.is_empty();
+        // RP-ACK was said before the recipient's own: the gateway sends the first copy once more if that does not come. A crash ends this.
+        let waits = leg.acked_ms.take().is_none() && leg.remembered_at.is_some();
+        leg.has_copies = waits || !leg.stored.is_empty() || !leg.on_their_way.is_empty();
         self.explain(
             "taken for a new message: the phone asked again behind a crash, or when more than 16 others had their outcome",
         );
