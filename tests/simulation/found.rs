@@ -287,6 +287,14 @@ pub(crate) const FOUND: &[(u64, &str)] = &[
     (6_000_568, "the same"),
     (6_000_581, "the same"),
     (
+        6_000_430,
+        "none: the books took a part that its sender sends anew, because it heard RP-ERROR before a crash, for the one behind the crash",
+    ),
+    (
+        6_000_551,
+        "none: the books took RP-ERROR on a part that its sender sends anew for one on the part that came again behind a crash",
+    ),
+    (
         7_000_007,
         "a status report before the RP-ACK on its message was forgotten",
     ),

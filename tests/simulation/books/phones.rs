@@ -12,7 +12,7 @@ use ipsmgw::wire::{
 };
 
 use super::im::is_as_written;
-use super::sm::{REMEMBERED, SmPart};
+use super::sm::{REMEMBERED, Request, SmPart};
 use super::{Book, Books, Says, Sm, Subject};
 use crate::texts::number_in;
 use crate::world::{Address, World};
@@ -41,7 +41,7 @@ pub(super) struct Leg {
     /// A crash has cut off what the gateway knew of it.
     is_cut: bool,
     /// The database has kept it over a crash that its sender's report did not reach, or it waits for its recipient's report when its outcome is
-    /// forgotten: the sender's phone asks again, and the gateway takes that for another message.
+    /// forgotten, or RP-ERROR was said on one copy of a request alone: the sender's phone asks again, and the gateway takes that for another message.
     has_copies: bool,
     /// How many outcomes the gateway had remembered with the one of this part.
     remembered_at: Option<u64>,
@@ -162,13 +162,13 @@ impl Books {
         if self.leg_mut(about).is_none() {
             return Ok(());
         }
-        let digest = match exchange {
+        let (digest, rp_mr) = match exchange {
             Exchange::SmToIm(SmToIm {
                 state: SmToImState::Repetition { .. },
                 ..
             }) => return Ok(()),
-            Exchange::SmToIm(sm) => sm.digest,
-            Exchange::KeptPart(part) => part.digest,
+            Exchange::SmToIm(sm) => (sm.digest, Some(sm.rp_mr)),
+            Exchange::KeptPart(part) => (part.digest, part.owed.map(|owed| owed.rp_mr)),
             Exchange::StoredMessage(message) => {
                 self.is_to_be_stored(message.header.key, texts);
                 return Ok(());
@@ -194,6 +194,11 @@ impl Books {
         let is_taken = leg.acked_ms.is_some() || own.is_acked && !own.is_refused;
         let is_forgotten = leg.is_forgotten(outcomes, has_crashed || part_is_forgotten(digest));
         leg.forgotten += usize::from(is_taken && is_forgotten);
+        // A request came before a crash and behind it: the phone has heard RP-ERROR on one copy and has taken another reference, and the
+        // gateway may have the other copy.
+        let came_twice = own.requests.iter().any(|request| request.has_copies);
+        let is_another = |other: &Request| rp_mr.is_some_and(|rp_mr| rp_mr != other.rp_mr);
+        leg.has_copies |= came_twice && own.requests.iter().any(is_another);
         if !is_taken || leg.is_confused || leg.has_copies {
             return Ok(());
         }
