@@ -213,6 +213,13 @@ impl SendingSession {
             return Sent::answer(frame, 506, is_request);
         }
         match (frame.start, self.state) {
+            // The client opens the connection before the message is there.
+            (Start::Request(Method::Send), SendingState::Accepted { .. })
+                if frame.body.is_none() =>
+            {
+                self.connection = Some(connection);
+                Sent::answer(frame, 200, true)
+            }
             (
                 _,
                 SendingState::Offered | SendingState::Cancelled | SendingState::Accepted { .. },
@@ -349,7 +356,9 @@ impl SendingSession {
         if self.state != SendingState::Sending {
             return sent;
         }
-        let end = self.chunks().min(self.answered + WINDOW);
+        // The process that begins is not the one that reads the responses. So that only one of them sends, the first chunk goes alone.
+        let window = if self.answered == 0 { 1 } else { WINDOW };
+        let end = self.chunks().min(self.answered + window);
         while self.sent < end {
             let Some(frame) = self.chunk(self.sent, read) else {
                 return Sent::outcome(500);
