@@ -912,6 +912,7 @@ impl World {
         if !step.effects.is_empty() {
             self.break_promise("something is sent while an exchange is taken up");
         }
+        self.host.taken_up.insert(key);
         self.committed(&step, about);
         self.follow(behind);
         if let Some((Exchange::ImToSm(im), texts)) = self.host.table.read(key, self.now_ms)

@@ -228,8 +228,16 @@ pub(crate) const FOUND: &[(u64, &str)] = &[
         "none: the books did not know a process that sends late because its node stood still",
     ),
     (
+        4_004_971,
+        "none: the books did not know a message that comes back from the other node behind a later one",
+    ),
+    (
         4_006_577,
         "none: the books did not know that the row of a message has its RP-MR",
+    ),
+    (
+        4_007_164,
+        "none: the books did not know a message that comes back from the other node behind a later one",
     ),
     (
         4_007_725,

@@ -77,6 +77,8 @@ pub(crate) struct Host {
     delivered: HashSet<u64>,
     /// The RP-DATA of stored messages that follow another part of theirs.
     followers: HashSet<ExchangeKey>,
+    /// The exchanges that were taken up since this start.
+    pub(crate) taken_up: HashSet<ExchangeKey>,
     places: u32,
 }
 
@@ -116,6 +118,7 @@ impl Host {
             parts: HashMap::new(),
             delivered: HashSet::new(),
             followers: HashSet::new(),
+            taken_up: HashSet::new(),
             places,
         }
     }

@@ -122,8 +122,8 @@ impl World {
         self.books
             .rp_data_is_sent(&call_id, &message.identity, rp_mr, subject, self.node);
         let begins = !matches!(subject, Subject::InstantMessage(_, 1..)) && !self.follows(exchange);
-        let is_taken_over =
-            exchange.node() != self.number() || exchange.serial() < self.host.first_serial;
+        // Its own exchanges, too, come back from the other gateway behind later ones.
+        let is_taken_over = self.host.taken_up.contains(&exchange);
         // The process that sends it stood still, and its time was over meanwhile: the next one went.
         let is_late = self.life.stood_since(self.decided_ms);
         if attempt == 1 && begins && !is_late && !(self.plan.nodes > 1 && is_taken_over) {
