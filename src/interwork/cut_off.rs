@@ -40,7 +40,8 @@ impl Turn<'_> {
     /// Whether this short message must wait at the end of a time limit, because another node may have delivered it. If so, it
     /// waits in its state: its sender must not hear of a failure. A sender who waits for a known outcome is answered.
     pub(crate) fn im_due_waits(&mut self, mut im: ImToSm) -> bool {
-        let is_settled = matches!(im.state, ImToSmState::Settled { .. });
+        let is_settled =
+            matches!(im.state, ImToSmState::Settled { .. }) && im.last_part().is_none();
         let waits = !is_settled && self.may_be_elsewhere(&im);
         if waits {
             im.header.due_ms = self.now.unix_ms + LOOK_AGAIN_MS;

@@ -169,6 +169,39 @@ fn the_rest_goes_on_when_the_sender_has_its_202() {
     assert_eq!(world.store.open(), 0);
 }
 
+/// A node takes over a message of two parts, and has no place for the last one yet.
+#[test]
+fn a_part_that_fails_before_the_last_one_is_taken_up_waits_for_it() {
+    let mut world = World::with_database(&settings());
+    let first = world.deliver(&instant(BOB, &"long ".repeat(60)));
+    let (early, _) = part(&first);
+    let mut done = world.leg(early, 200);
+    while done.asked.is_empty() {
+        done = world.next_due();
+    }
+    for (asked, _) in done.asked {
+        world.stored(asked);
+    }
+    world.pass(1_500);
+    let last = first.held[0];
+    assert_eq!(world.hold_timeout(last).answer(), 202);
+    let mut second = World::with_database(&settings());
+    second.now = world.now;
+    second.takes_over(&world, early);
+    second.until_sent();
+    assert!(second.leg(early, 480).sent.is_empty());
+    second.next_due();
+    second.takes_over(&world, last);
+    // The last part does not go alone: the message is stored.
+    let mut done = second.next_due();
+    while done.asked.is_empty() {
+        assert!(done.sent.is_empty());
+        done = second.next_due();
+    }
+    second.stored(done.asked[0].0);
+    assert_eq!((second.store.open(), second.store.rows()), (0, 1));
+}
+
 #[test]
 fn gone_sender_stops_further_parts() {
     let mut world = World::new();

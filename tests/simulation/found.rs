@@ -232,6 +232,10 @@ pub(crate) const FOUND: &[(u64, &str)] = &[
         "none: the books did not know a message that comes back from the other node behind a later one",
     ),
     (
+        4_006_270,
+        "a part failed before the last one was taken up, which then went alone",
+    ),
+    (
         4_006_577,
         "none: the books did not know that the row of a message has its RP-MR",
     ),

@@ -31,6 +31,9 @@ const GRACE_MS: u64 = 1_000;
 /// Milliseconds that an exchange waits only for the SIP response: no transaction lives longer.
 const CLOSING_MS: u64 = 35_000;
 
+/// Milliseconds until a part that has failed looks again for the last part of its message.
+const LAST_PART_LATE_MS: u64 = 1_000;
+
 /// Answer to the sender when the phone has the whole message.
 pub(crate) const DELIVERED: SipOutcome = SipOutcome {
     status: 200,
@@ -246,10 +249,32 @@ impl Turn<'_> {
                         self.remove_parts(last_part);
                         self.message_ends(message, last);
                     }
+                    None if self.waits_for_last_part(im, last) => {}
                     None => self.remove_parts(last_part),
                 }
             }
         }
+    }
+
+    /// A part has failed, and the last one, which has the sender, is not in memory: there was no place for it when this one was taken
+    /// up. The part waits for it with its outcome, so that the last part does not go without it. False: it has waited long enough.
+    fn waits_for_last_part(&mut self, mut im: ImToSm, outcome: SipOutcome) -> bool {
+        let now_ms = self.now.unix_ms;
+        if !matches!(im.state, ImToSmState::Settled { .. }) {
+            im.state = ImToSmState::Settled {
+                status: outcome.status,
+                retry_after: outcome.retry_after,
+            };
+            // It is not sent any more: this is the time since when it waits.
+            im.sent_ms = now_ms;
+        }
+        let until_ms = im.sent_ms + self.gateway.policy.queue_timeout_ms;
+        let waits = im.header.stored == Stored::Yes && now_ms < until_ms;
+        if waits {
+            im.header.due_ms = now_ms + LAST_PART_LATE_MS;
+            self.view.update(im);
+        }
+        waits
     }
 
     /// A contact has a part of this message. It needs the other parts to show the text.
@@ -392,6 +417,16 @@ impl Turn<'_> {
         let now_ms = self.now.unix_ms;
         let report_timeout_ms = self.gateway.policy.report_timeout_ms;
         match im.state {
+            ImToSmState::Settled {
+                status,
+                retry_after,
+            } if im.last_part().is_some() => {
+                let last = SipOutcome {
+                    status,
+                    retry_after,
+                };
+                self.outcome(im, last);
+            }
             ImToSmState::Settled {
                 status,
                 retry_after,

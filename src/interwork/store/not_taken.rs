@@ -44,6 +44,8 @@ impl Turn<'_> {
         self.count(Counter::ReportMissing);
         self.view.update(im);
         let message = self.get::<ImToSm>(im.last_part().unwrap_or(key));
+        // The last part is taken up later than this one: its sender has the 202.
+        let comes_later = message.is_none() && im.header.stored == Stored::Yes;
         let message = message.filter(|message| matches!(message.role, Role::Message(_)));
         let to_phone = message.filter(|_| im.to == Party::Phone);
         let is_accepted = to_phone.is_some_and(|message| match message.sender().wait {
@@ -51,7 +53,7 @@ impl Turn<'_> {
             SenderWait::InSession { until_ms } => until_ms == NEVER,
             SenderWait::Held(_) => false,
         });
-        let last = match is_accepted {
+        let last = match is_accepted || comes_later {
             true => self.gateway.policy.causes.leg_to_sip(failure),
             false => ACCEPTED,
         };
