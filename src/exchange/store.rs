@@ -105,11 +105,13 @@ pub enum Sequence {
     Reference,
     /// TP-Message-Reference (TS 23.040 §9.2.3.6).
     TpMr,
+    /// The rounds in which stored messages go to clients.
+    Round,
 }
 
 impl Sequence {
     /// How many there are.
-    pub const COUNT: usize = 3;
+    pub const COUNT: usize = 4;
 }
 
 /// Why no further exchange can be opened.

@@ -28,8 +28,10 @@ pub struct StoredMessage {
     pub submission: Option<ExchangeKey>,
     /// Time zone of `unix`, in quarters of an hour.
     pub zone: i8,
-    /// How many attempts have failed since it was stored.
+    /// How many attempts have failed since it was stored, as far as the database has taken that.
     pub tries: u8,
+    /// The round in which it goes to clients, or went last ([`Clients::round`]). Not in the database.
+    pub round: u8,
     /// The services that are left in this attempt.
     pub left: Services,
     /// When it was taken, or sent where the sender says so, in seconds since 1970 UTC.

@@ -401,7 +401,7 @@ fn awaited_attempt(open: &Exchange) -> u8 {
             ListDeliveryState::Listed | ListDeliveryState::Interrupted => return 0,
         },
         Exchange::StoredMessage(it) => match it.state {
-            StoredMessageState::ToClients { clients } => (Clients::round(it.tries), clients),
+            StoredMessageState::ToClients { clients } => (Clients::round(it.round), clients),
             _ => return 0,
         },
         _ => return open.messages_sent(),

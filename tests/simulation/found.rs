@@ -232,12 +232,20 @@ pub(crate) const FOUND: &[(u64, &str)] = &[
         "none: the books did not know a message that comes back from the other node behind a later one",
     ),
     (
+        4_005_094,
+        "the end of an attempt, told twice, counted for the next one when the database had not taken the failure",
+    ),
+    (
         4_006_270,
         "a part failed before the last one was taken up, which then went alone",
     ),
     (
         4_006_577,
         "none: the books did not know that the row of a message has its RP-MR",
+    ),
+    (
+        4_007_148,
+        "the end of an attempt, told twice, counted for the next one when the database had not taken the failure",
     ),
     (
         4_007_164,
@@ -250,6 +258,10 @@ pub(crate) const FOUND: &[(u64, &str)] = &[
     (
         4_008_095,
         "none: the books did not know a process that sends late because its node stood still",
+    ),
+    (
+        4_008_639,
+        "the end of an attempt, told twice, counted for the next one when the database had not taken the failure",
     ),
     (
         4_009_340,

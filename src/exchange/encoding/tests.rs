@@ -202,6 +202,7 @@ prop_compose! {
             state: StoredMessageState::Waiting,
             content: wants.map_or(StoredContent::Sm, |wants| StoredContent::Im { wants }),
             private, urgent, may_be_there, passing, is_here: false, submission, zone, tries,
+            round: 0,
             left: Services::default(),
             unix, expires_ms,
         }.into()

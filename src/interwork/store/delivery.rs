@@ -202,7 +202,7 @@ impl Turn<'_> {
         let StoredMessageState::ToClients { mut clients } = message.state else {
             return;
         };
-        let is_of_this_round = Clients::is_in_round(attempt, message.tries);
+        let is_of_this_round = Clients::is_in_round(attempt, message.round);
         if status < 200 || !is_of_this_round || !clients.answer(attempt) {
             return;
         }

@@ -2,8 +2,8 @@
 
 use crate::base::{Octets, Text};
 use crate::exchange::{
-    Clients, Party, Role, StoredContent, StoredMessage, StoredMessageState, StoredMessageTexts,
-    StoredPart,
+    Clients, Party, Role, Sequence, StoredContent, StoredMessage, StoredMessageState,
+    StoredMessageTexts, StoredPart,
 };
 use crate::interwork::handle::{FORGOTTEN_MS, Turn};
 use crate::interwork::input::TranslatedIm;
@@ -108,11 +108,14 @@ impl Turn<'_> {
         out.call_id = Some(self.gateway.call_id(key, message.tries.saturating_add(1)));
         let clients = Clients::of(1);
         message.state = StoredMessageState::ToClients { clients };
+        // `tries` may be the same as before: the database may not have taken the failure of the last attempt. Where it has, its
+        // lowest bit tells this attempt from the last one, however many rounds of other messages came between.
+        message.round = (self.view.next_number(Sequence::Round) << 1) | (message.tries & 1);
         message.header.due_ms = self.now.unix_ms + FORGOTTEN_MS;
         self.view.update(message);
         self.effects.push(Effect::Fork {
             exchange: key,
-            attempt: Clients::round(message.tries),
+            attempt: Clients::round(message.round),
             message: out,
         });
         true

@@ -154,6 +154,7 @@ impl Turn<'_> {
             }),
             zone: message.zone,
             tries: 0,
+            round: 0,
             left: Services::default(),
             unix: message.unix,
             expires_ms: message.expires_ms,

@@ -88,8 +88,8 @@ plain!(struct ListDelivery { header, state, wants, unix });
 plain!(enum ListDeliveryState { Listed, Sent { clients }, Interrupted });
 plain!(struct Clients { unanswered, answered });
 plain!(struct StoredMessage {
-    header, state, content, private, urgent, may_be_there, passing, is_here, submission, zone, tries, left, unix,
-    expires_ms,
+    header, state, content, private, urgent, may_be_there, passing, is_here, submission, zone, tries, round, left,
+    unix, expires_ms,
 });
 plain!(
     enum StoredContent {

@@ -1,5 +1,7 @@
 //! The outcome of a stored message: notifications, status reports, the end of its validity.
 
+use ipsmgw::exchange::{Clients, Exchange, Store as _};
+
 use super::*;
 
 #[test]
@@ -131,11 +133,40 @@ fn a_phone_that_is_gone_before_its_report_gets_the_message_again() {
     }
 }
 
+/// The attempt number of the first client that a stored message goes to now.
+fn first_attempt(world: &World, exchange: ExchangeKey) -> u8 {
+    match world.store.by_key(exchange) {
+        Some(Exchange::StoredMessage(message)) => Clients::round(message.round),
+        _ => panic!("a stored message"),
+    }
+}
+
+/// The message is read again with the row that it had before.
+#[test]
+fn the_end_of_an_attempt_whose_failure_was_not_written_counts_once() {
+    let mut world = world();
+    stored(&mut world, &instant(BOB, "hello"));
+    let done = comes(&mut world, CLIENT);
+    let exchange = done.sent[0].0.unwrap();
+    let first = first_attempt(&world, exchange);
+    let done = world.completed(exchange, first, 408);
+    assert_eq!(done.asked.len(), 1);
+    world.handle(Input::NotStored { exchange });
+    assert_eq!(world.store.open(), 0);
+    comes(&mut world, CLIENT);
+    // tm tells the end of the first attempt once more.
+    assert!(world.completed(exchange, first, 408).is_nothing());
+    let done = world.leg(exchange, 200);
+    assert!(done.counted.contains(&Counter::StoreDelivered));
+    assert_eq!(world.store.rows.len(), 0);
+}
+
 /// tm may tell the end of a MESSAGE twice, and the second time late.
 #[test]
 fn each_client_counts_once_in_each_attempt() {
     let mut world = world();
     stored(&mut world, &instant(BOB, "hello"));
+    let mut before = Vec::new();
     for attempt in 0..2 {
         let done = comes(&mut world, CLIENT);
         let exchange = done.sent[0].0.unwrap();
@@ -146,15 +177,16 @@ fn each_client_counts_once_in_each_attempt() {
                 .is_nothing()
         );
         // Those of the attempt before.
-        for client in 0..attempt * 2 {
+        for client in before {
             assert!(world.completed(exchange, client, 480).is_nothing());
         }
-        let first = 32 * attempt;
+        let first = first_attempt(&world, exchange);
+        before = vec![first, first + 1];
         for _ in 0..2 {
             assert!(world.completed(exchange, first, 480).asked.is_empty());
         }
         if attempt == 0 {
-            let done = world.completed(exchange, 1, 480);
+            let done = world.completed(exchange, first + 1, 480);
             parked(&mut world, &done);
         } else {
             let done = world.completed(exchange, first + 1, 200);
