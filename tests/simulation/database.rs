@@ -891,9 +891,9 @@ impl World {
             self.break_promise("a row that cannot be read");
             return false;
         };
-        let identity = row.identity;
+        let (identity, kind) = (row.identity, row.kind);
         let about = self.subject(key);
-        self.books.is_taken_up(about, self.node);
+        self.books.is_taken_up(about, kind, self.node);
         if let Exchange::ImToSm(im) = &exchange
             && let ImToSmState::Failed { .. } = im.state
         {

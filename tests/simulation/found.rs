@@ -216,6 +216,10 @@ pub(crate) const FOUND: &[(u64, &str)] = &[
         "a node that stood still ended a message as failed that the other one delivered",
     ),
     (
+        4_002_648,
+        "none: the books took the rows of parts for parts whose stored message has not ended",
+    ),
+    (
         4_003_124,
         "none: the books did not know that the row of a message has its RP-MR",
     ),

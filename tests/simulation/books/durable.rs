@@ -67,7 +67,7 @@ impl Books {
     }
 
     /// The gateway does not know any more what became of this in the meantime.
-    pub(crate) fn is_taken_up(&mut self, subject: Subject, node: Address) {
+    pub(crate) fn is_taken_up(&mut self, subject: Subject, kind: Kind, node: Address) {
         if let Subject::InstantMessage(number, part) = subject
             && let Some(im) = self.im_mut(number)
         {
@@ -80,7 +80,10 @@ impl Books {
             && let Some(sm) = self.sm_mut(number)
         {
             sm.is_at(node);
-            sm.parts[part].has_ended = false;
+            // The row of a part may only be left over from a stored message that has ended.
+            if kind != Kind::KeptPart {
+                sm.parts[part].has_ended = false;
+            }
         }
     }
 
@@ -128,7 +131,7 @@ impl Books {
             self.leg_is_written(*key, *kind, *subject);
             // What nobody has may be the other gateway's, which has just written it.
             if *at == Holder::Here || self.has_been_at(*subject, node) {
-                self.is_taken_up(*subject, node);
+                self.is_taken_up(*subject, *kind, node);
             }
         }
         let is_kept = |number| {
