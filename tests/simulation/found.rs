@@ -224,12 +224,20 @@ pub(crate) const FOUND: &[(u64, &str)] = &[
         "none: the books did not know that the row of a message has its RP-MR",
     ),
     (
+        4_003_617,
+        "none: the books forgot a report with the take-over of the stored message",
+    ),
+    (
         4_003_629,
         "none: the books did not know that the row of a message has its RP-MR",
     ),
     (
         4_004_453,
         "none: the books did not know a process that sends late because its node stood still",
+    ),
+    (
+        4_004_970,
+        "none: the books counted the reports of another node, which a row does not know",
     ),
     (
         4_004_971,

@@ -84,6 +84,12 @@ impl Books {
             if kind != Kind::KeptPart {
                 sm.parts[part].has_ended = false;
             }
+            // Its row does not say which reports were sent.
+            if kind == Kind::SmToIm {
+                for request in &mut sm.parts[part].requests {
+                    request.reports_are_forgotten();
+                }
+            }
         }
     }
 

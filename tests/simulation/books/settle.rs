@@ -115,7 +115,9 @@ impl Sm {
                 // Without a place for a repetition, the report names the last request.
                 let names_another = (is_full || self.is_of_centre)
                     && part.requests.iter().any(|other| !other.reports.is_empty());
-                if is_taken && request.reports.is_empty() && !names_another {
+                // A gateway knows of its report still when the request comes again, though another one has the stored message meanwhile.
+                let is_reported = self.is_moved && request.was_reported;
+                if is_taken && request.reports.is_empty() && !names_another && !is_reported {
                     return Some(format!("202 for part {place}, and no report"));
                 }
             }

@@ -117,8 +117,10 @@ pub(crate) struct Request {
     pub(super) told_ms: u64,
     /// The same, before a crash.
     pub(super) told_before: Option<u16>,
-    /// The reports on it.
+    /// The reports on it, as far as the gateway that has it knows.
     pub(super) reports: Vec<Vec<u8>>,
+    /// There were reports that another gateway, or a later start, does not know.
+    pub(super) was_reported: bool,
     /// It came again behind a crash: each copy has its report.
     pub(super) has_copies: bool,
     /// The S-CSCF has sent it on twice.
@@ -190,7 +192,7 @@ impl Sm {
             }
             for request in &mut part.requests {
                 request.told_before = request.told.take().or(request.told_before);
-                request.reports.clear();
+                request.reports_are_forgotten();
             }
         }
     }
@@ -210,6 +212,14 @@ impl Sm {
     /// Whether a client of the recipient shows the whole text.
     pub(super) fn is_shown(&self) -> bool {
         !self.shown.is_empty()
+    }
+}
+
+impl Request {
+    /// The gateway that has it now does not know which reports were sent.
+    pub(super) fn reports_are_forgotten(&mut self) {
+        self.was_reported |= !self.reports.is_empty();
+        self.reports.clear();
     }
 }
 
