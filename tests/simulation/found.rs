@@ -204,6 +204,10 @@ pub(crate) const FOUND: &[(u64, &str)] = &[
         "none: the books did not know that the row of a late transaction goes at once",
     ),
     (
+        4_001_163,
+        "none: the books forgot an outcome whose row was found once more",
+    ),
+    (
         4_001_183,
         "none: the books forgot with a crash that a stored message had all parts",
     ),

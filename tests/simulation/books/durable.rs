@@ -74,6 +74,8 @@ impl Books {
             im.nodes.insert(node);
             im.was_taken_up = true;
             im.acked.remove(&part);
+            // The gateway that has delivered it may remove the row later.
+            im.has_ended_before |= !im.endings.is_empty();
             im.endings.clear();
         }
         if let Subject::ShortMessage(number, part) = subject

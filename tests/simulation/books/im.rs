@@ -44,6 +44,8 @@ pub(crate) struct Im {
     pub(super) has_2xx: bool,
     /// The gateway's outcomes, and when.
     pub(super) endings: Vec<(Ending, u64)>,
+    /// It had an outcome before its row was found once more.
+    pub(super) has_ended_before: bool,
     /// Message-IDs of the gateway's notifications: delivered, failed, processed.
     pub(super) notified: [BTreeSet<String>; 3],
     /// A report on another message fits this one, or the message came again behind a crash.

@@ -97,7 +97,11 @@ impl Im {
             {
                 Some("it has failed behind a 202, and its sender is not notified".to_owned())
             }
-            202 if !is_acked && !self.has_2xx && self.failed_ms().is_none() => {
+            202 if !is_acked
+                && !self.has_2xx
+                && !self.has_ended_before
+                && self.failed_ms().is_none() =>
+            {
                 Some("202, no phone has answered, and it never ended".to_owned())
             }
             _ => None,
