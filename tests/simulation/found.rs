@@ -280,6 +280,10 @@ pub(crate) const FOUND: &[(u64, &str)] = &[
         "the end of an attempt, told twice, counted for the next one when the database had not taken the failure",
     ),
     (
+        4_009_231,
+        "none: the books did not know a process that stood still with the RP-ACK before it said 200",
+    ),
+    (
         4_009_340,
         "a part that was not written outlived its message, which another node had taken over",
     ),

@@ -81,7 +81,13 @@ impl World {
             return self.break_promise(format!("{number}: its sender is answered too late"));
         }
         match status {
-            202 if keeps && !im.is_durable && im.endings.is_empty() && !im.is_settled => {
+            // A process that has the RP-ACK stood still before it said 200: then the timer of the sender says 202.
+            202 if keeps
+                && !im.is_durable
+                && im.endings.is_empty()
+                && !im.is_settled
+                && !im.is_acked() =>
+            {
                 self.break_promise(format!(
                     "{number}: 202, and the database does not have the message"
                 ));
