@@ -166,10 +166,12 @@ async def refused():
         say("frames of others")
         last = await send_long(alice, "+15550002", 2 * LONG, next(number))
         session = await bob.next_session()
-        message = await session.next_message()
+        await asyncio.wait_for(session.started.wait(), 10)
         connection = session.connection
+        # The second chunk comes behind the response to the first.
+        connection.answer(connection.frames[-1], 200)
+        message = await session.next_message()
         chunks = [frame for frame in connection.frames if frame.get("Message-ID") == message.message_id]
-        connection.answer(chunks[0], 200)
         paths = [("To-Path", chunks[0].from_path[0]), ("From-Path", chunks[0].to_path[-1])]
         await connection.write(Frame(new_ident(), status=200, headers=paths).encode())
         text = session.message("hello")
