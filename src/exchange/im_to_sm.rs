@@ -162,8 +162,8 @@ pub enum ImToSmState {
         /// The status code that the sender got.
         status: u16,
     },
-    /// The outcome is known; the sender's timer, about to fire, gives it to the sender. Or this is a part, and the last part, which has
-    /// the sender, is taken up later.
+    /// The outcome is known; the sender's timer, about to fire, gives it to the sender. A part that is not the last one waits so for the
+    /// last part, which has the sender and is taken up later.
     Settled {
         /// Status code for the sender.
         status: u16,

@@ -32,9 +32,10 @@ use crate::kamailio::state::stored_rows::Which;
 use crate::kamailio::sys::database::DatabaseError;
 use crate::kamailio::sys::sharing::Shm;
 
-/// How many messages the schedule looks at, at first, and at most if all of these are for recipients to whom messages are being
-/// delivered.
+/// How many messages whose time has come the schedule reads at once.
 const FOUND: usize = 64;
+
+/// How many it reads at most, if messages are being delivered to the recipients of all others.
 const MOST_FOUND: usize = 4096;
 
 /// The stored messages that the process knows.
@@ -61,7 +62,7 @@ struct Index {
     waiting: HashSet<u64>,
     /// Of the recipients whose messages are read next, those who are known to be here.
     here: HashSet<u64>,
-    /// Of them, those whom only the schedule has found.
+    /// Of the recipients whose messages are read next, those whom only the schedule has found.
     by_schedule: HashSet<u64>,
     /// The messages in memory that are being delivered, and their recipients.
     under_way: Vec<(ExchangeKey, u64)>,
@@ -258,7 +259,7 @@ impl Index {
     }
 
     /// Another node delivers to this recipient. If that delivery fails, this node may succeed: the recipient has
-    /// registered here. For the schedule, it is the attempt of both nodes.
+    /// registered here. Recipients whom only the schedule has found wait for their next time.
     fn is_elsewhere(&mut self, identity: Identity) {
         if self.by_schedule.contains(&digest(identity.as_str())) {
             return;

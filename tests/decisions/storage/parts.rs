@@ -314,33 +314,22 @@ fn a_message_that_was_on_its_way_goes_when_its_last_part_comes_again() {
 }
 
 #[test]
-fn parts_wait_for_the_repetition_of_the_last_one_after_a_crash() {
-    let mut world = world();
-    world.gateway.policy.concat_timeout_ms = 15_000;
-    let parts = parts(&long(), 7, 1);
-    kept(&mut world, &parts[0]);
-    kept(&mut world, &parts[1]);
-    whole(&world.submit(&from_phone(ALICE, &parts[2])));
-    world.crash(5_000);
-    // The phone waits up to 45 s for the report on its last part.
-    world.pass(40_000);
-    assert!(world.store.next_wake().unwrap().0 > world.now.unix_ms);
-    completed_by(&mut world, &parts[2]);
-}
-
-#[test]
-fn parts_wait_for_that_repetition_after_a_second_crash_too() {
-    let mut world = world();
-    world.gateway.policy.concat_timeout_ms = 15_000;
-    let parts = parts(&long(), 7, 1);
-    kept(&mut world, &parts[0]);
-    kept(&mut world, &parts[1]);
-    whole(&world.submit(&from_phone(ALICE, &parts[2])));
-    world.crash(5_000);
-    world.crash(20_000);
-    world.pass(20_000);
-    assert!(world.store.next_wake().unwrap().0 > world.now.unix_ms);
-    completed_by(&mut world, &parts[2]);
+fn parts_wait_for_the_repetition_of_the_last_one_after_each_crash() {
+    for crashes in [&[5_000][..], &[5_000, 20_000]] {
+        let mut world = world();
+        world.gateway.policy.concat_timeout_ms = 15_000;
+        let parts = parts(&long(), 7, 1);
+        kept(&mut world, &parts[0]);
+        kept(&mut world, &parts[1]);
+        whole(&world.submit(&from_phone(ALICE, &parts[2])));
+        for away_ms in crashes {
+            world.crash(*away_ms);
+        }
+        // The phone waits up to 45 s for the report on its last part.
+        world.pass(40_000);
+        assert!(world.store.next_wake().unwrap().0 > world.now.unix_ms);
+        completed_by(&mut world, &parts[2]);
+    }
 }
 
 #[test]

@@ -18,7 +18,7 @@ pub(in crate::kamailio) enum Behind {
 }
 
 impl Behind {
-    /// The end of an exchange, with this mark before; none if the database never had it.
+    /// The end of an exchange whose row was in this state; none if the database never had the exchange.
     pub(super) const fn end_of(key: ExchangeKey, before: Stored) -> Option<Self> {
         match before {
             Stored::No => None,

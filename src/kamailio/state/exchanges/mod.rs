@@ -340,7 +340,7 @@ impl<M: Memory, S: BuildHasher> LockedExchanges<'_, M, S> {
         taken.is_ok()
     }
 
-    /// Whether the database has a row of this exchange.
+    /// Whether the database is to have a row of this exchange, or has one.
     fn stored(&self, serial: Serial) -> Stored {
         let exchange = self.locked.get(serial).and_then(|place| place.exchange);
         exchange.map_or(Stored::No, |exchange| exchange.header().stored)
