@@ -260,9 +260,13 @@ pub(crate) fn refuse_late(reply: Reply<'_>) {
     InDialog::of(&dialog, &own_tag, ("", "")).refuse();
 }
 
-/// Ends the dialog with another client that has accepted the offer of this session.
+/// Ends the dialog with another client that has accepted the offer of this session. tm has acknowledged one of the two 2xx, and two
+/// processes may take them in either order: the client that has the session gets an ACK of the gateway, too.
 pub(crate) fn refuse_other(dialog: &SessionDialog, own_tag: &str, session: &SendingSession) {
     let (hop, socket) = (session.next_hop.as_str(), session.socket.as_str());
+    if let Some(chosen) = &session.dialog {
+        InDialog::of(chosen, own_tag, (hop, socket)).acknowledge();
+    }
     InDialog::of(dialog, own_tag, (hop, socket)).refuse();
 }
 
@@ -307,8 +311,12 @@ impl<'a> InDialog<'a> {
 
     /// Ends a dialog that a 2xx has made beside another one of the same INVITE: tm acknowledges the first 2xx alone.
     fn refuse(&self) {
-        self.send("ACK", INVITE_SEQUENCE);
+        self.acknowledge();
         self.bye();
+    }
+
+    fn acknowledge(&self) {
+        self.send("ACK", INVITE_SEQUENCE);
     }
 
     fn bye(&self) {
