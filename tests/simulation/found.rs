@@ -324,6 +324,10 @@ pub(crate) const FOUND: &[(u64, &str)] = &[
         "none: the books did not count a status report on each copy of a part that the gateway had forgotten",
     ),
     (
+        6_000_298,
+        "none: the books did not know RP-ERROR on a part that the small memory for parts has forgotten, and for which there is no place",
+    ),
+    (
         6_000_306,
         "none: the books forgot the first copy of a part that was accepted without a report, when the gateway had forgotten its outcome",
     ),

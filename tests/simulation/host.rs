@@ -145,6 +145,11 @@ impl Host {
         newest.is_some_and(|(known, until_ms)| *known == digest && *until_ms > now_ms)
     }
 
+    /// Whether the table had a delivered or stored part, and has forgotten it.
+    pub(crate) fn has_forgotten_part(&self, digest: u64, now_ms: u64) -> bool {
+        self.delivered.contains(&digest) && !self.remembers_part(digest, now_ms)
+    }
+
     /// The place of a part's digest: the table has sixteen for each exchange, and the newest digest there stays.
     fn slot(&self, digest: u64) -> u64 {
         digest & (u64::from(16 * self.places).next_power_of_two() - 1)
@@ -261,8 +266,7 @@ impl World {
                     let opens = self
                         .books
                         .opens_for_phone(exchange, texts, subject, |digest| {
-                            let was_delivered = self.host.delivered.contains(&digest);
-                            was_delivered && !self.host.remembers_part(digest, self.now_ms)
+                            self.host.has_forgotten_part(digest, self.now_ms)
                         });
                     kept = kept.and(opens);
                     self.subjects.insert(exchange.key(), subject);

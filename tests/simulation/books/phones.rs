@@ -454,13 +454,16 @@ impl World {
         };
         let was_acked = own.is_acked;
         (own.is_acked, own.is_refused) = (is_ack || was_acked, !is_ack);
+        let part_is_forgotten = own
+            .digest
+            .is_some_and(|digest| self.host.has_forgotten_part(digest, self.now_ms));
         let has_crashed = sm.forgotten > 0;
         let Some(leg) = self.books.sm(number).and_then(|sm| sm.leg(part)) else {
             return;
         };
         let is_kept = self.books.is_leg_kept(leg);
         let is_there = leg.may_be_there() || leg.is_cut || leg.is_confused;
-        let is_forgotten = leg.is_forgotten(outcomes, has_crashed);
+        let is_forgotten = leg.is_forgotten(outcomes, has_crashed || part_is_forgotten);
         let is_confused = leg.is_confused || leg.has_copies || is_forgotten;
         let is_shown = leg.is_shown();
         let was_taken = leg.was_acked(decided_ms);
@@ -479,9 +482,10 @@ impl World {
                     leg.has_copies |= is_forgotten;
                 }
                 if is_shown {
-                    self.books.explain(
-                        "RP-ERROR, and a phone has it: its report was cut off, late, or said so",
-                    );
+                    self.books.explain(match was_taken && is_forgotten {
+                        true => "RP-ERROR, and a phone has it: the gateway has forgotten its outcome, and has refused it",
+                        false => "RP-ERROR, and a phone has it: its report was cut off, late, or said so",
+                    });
                 }
             }
         }
