@@ -193,6 +193,7 @@ impl Turn<'_> {
             Input::Drop { exchange } => self.drop_stored(exchange),
             Input::TakenOver { exchange } => self.taken_over(exchange),
             Input::HandOver { exchange } => self.hand_over(exchange),
+            Input::PartHasNoPlace { part } => self.wait_for_part(part),
             Input::Released { exchange } => match self.view.by_key(exchange) {
                 Some(Exchange::SmToIm(sm)) => self.sm_released(sm),
                 Some(Exchange::ImToSm(im)) => self.im_released(im),

@@ -6,7 +6,7 @@ mod short_message;
 
 use super::unsent::Unsent;
 use crate::exchange::{
-    Accepts, Exchange, ExchangeKey, Identity, ReplyTo, SessionToken, Texts, TransactionId,
+    Accepts, Exchange, ExchangeKey, Identity, KeptPart, ReplyTo, SessionToken, Texts, TransactionId,
 };
 use crate::sip::Capabilities;
 
@@ -306,6 +306,11 @@ pub enum Input<'a> {
     HandOver {
         /// The exchange.
         exchange: ExchangeKey,
+    },
+    /// A part of an earlier start or of another node has no place in memory yet; the host gives it a place as soon as there is one.
+    PartHasNoPlace {
+        /// The part.
+        part: &'a KeptPart,
     },
     /// The transaction in the host has ended, with or without an answer.
     Released {

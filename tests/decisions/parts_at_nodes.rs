@@ -1,6 +1,6 @@
 //! The parts of one long short message at two nodes with one database.
 
-use ipsmgw::exchange::ExchangeKey;
+use ipsmgw::exchange::{Exchange, ExchangeKey};
 use ipsmgw::interwork::Input;
 
 use crate::long_sm_to_im::{parts, whole};
@@ -175,6 +175,32 @@ fn the_last_part_at_another_node_completes_a_message_that_was_on_its_way() {
     }
     assert_eq!(sent_within(&mut second, 2_000), [long()]);
     assert_eq!(second.store.open(), 0);
+}
+
+#[test]
+fn the_parts_of_a_failed_message_wait_for_one_that_has_no_place_yet() {
+    let (mut first, mut second) = (node(0), node(10));
+    let parts = parts(&long(), 7, 1);
+    kept(&mut first, &parts[0]);
+    kept(&mut first, &parts[1]);
+    whole(&first.submit(&from_phone(ALICE, &parts[2])));
+    first.crash(1_000);
+    // The phone sends the last part to the other node, which leaves the part to the first one. That one's table is full.
+    let last = kept(&mut second, &parts[2]);
+    second.handle(Input::HandOver { exchange: last });
+    let (row, _) = second.store.rows[&last.serial()].clone();
+    let Exchange::KeptPart(part) = row else {
+        panic!("the row of a part")
+    };
+    for _ in 0..10 {
+        let waits = first.handle(Input::PartHasNoPlace { part: &part });
+        assert!(waits.is_nothing());
+        assert!(sent_within(&mut first, 60_000).is_empty());
+    }
+    assert_eq!(first.store.open(), 2);
+    first.takes_over(&second, last);
+    assert_eq!(sent_within(&mut first, 2_000), [long()]);
+    assert_eq!(first.store.open(), 0);
 }
 
 #[test]

@@ -884,6 +884,20 @@ impl World {
         self.wakes_store(SCHEDULE_MS);
     }
 
+    /// For an exchange that has no place yet.
+    pub(crate) fn waits_for_place(&mut self, key: ExchangeKey) {
+        let row = &self.database.rows[&name(key)];
+        if let Ok((Exchange::KeptPart(part), texts)) = decode(key, &row.record)
+            && let Some(identity) = identity_in(Kind::KeptPart, &texts)
+            && !self.is_down()
+        {
+            let about = self.subject(key);
+            let input = Input::PartHasNoPlace { part: &part };
+            let step = self.decide(At::Identity(identity.as_str()), input, about);
+            self.execute(step, Context::Nothing);
+        }
+    }
+
     /// Takes up an exchange. False: there is no place for it.
     pub(crate) fn takes_up(&mut self, key: ExchangeKey) -> bool {
         let row = &self.database.rows[&name(key)];

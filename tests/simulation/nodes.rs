@@ -398,6 +398,7 @@ impl World {
             let is_mine = self.database.holder(key) == Some(self.number());
             if is_mine && !self.takes_up(key) {
                 self.life.claimed.push(key);
+                self.waits_for_place(key);
             }
         }
     }

@@ -236,6 +236,18 @@ impl Turn<'_> {
         }
     }
 
+    /// A part of a message has no place in memory yet: the other parts wait for it.
+    pub(crate) fn wait_for_part(&mut self, missing: &KeptPart) {
+        let due_ms = self.now.unix_ms + self.gateway.policy.concat_timeout_ms;
+        let others: Vec<KeptPart> = self.view.parts_of(missing.group()).collect();
+        if others.iter().any(|other| other.digest == missing.digest) {
+            return;
+        }
+        for other in others.iter().filter(|other| other.header.due_ms < due_ms) {
+            self.view.wake_at(other.header.key, due_ms);
+        }
+    }
+
     /// The message with this part is being delivered. The sender of the part gets the outcome of the message as its
     /// report. Only the SIP response cannot wait for the outcome.
     fn part_has_outcome_of(&mut self, mut part: KeptPart, message: ExchangeKey) {

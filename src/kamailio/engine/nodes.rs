@@ -18,7 +18,7 @@ use super::decide::decide_in;
 use super::execute::{Context, execute};
 use super::send::{leaving, note_sent};
 use super::stored;
-use super::taking_up::take_up_one;
+use super::taking_up::{take_up_one, wait_for_place};
 use crate::kamailio::state::gateway_state::state;
 use crate::kamailio::state::nodes::Nodes;
 use crate::kamailio::state::now::now;
@@ -280,12 +280,18 @@ fn take_up_claimed(storage: &Storage, claimed: &mut Vec<Claimed>) -> usize {
     let (mut taken, mut refused) = (0, 0);
     claimed.retain(|(key, exchange)| {
         if refused == MOST_REFUSED {
+            if let Some((exchange, texts)) = exchange {
+                wait_for_place(exchange, texts);
+            }
             return true;
         }
         match (storage.rows.is_mine(*key), exchange) {
             (Ok(false), _) => false,
             (Ok(true), Some((exchange, texts))) => {
                 let has_place = take_up_one(storage, exchange, texts);
+                if !has_place {
+                    wait_for_place(exchange, texts);
+                }
                 taken += usize::from(has_place);
                 refused += usize::from(!has_place);
                 !has_place
