@@ -97,10 +97,14 @@ impl World {
         self.is_stopped = false;
         let (now_ms, epoch, node) = (self.now_ms, self.epoch, self.node);
         self.host.begins(&self.plan, now_ms, epoch, node);
+        self.life.claimed.clear();
         if self.plan.nodes > 1 {
             self.starts_again();
         }
         self.takes_up_all();
+        if self.plan.nodes == 1 {
+            self.looks_for_places();
+        }
     }
 
     /// The rows that go when all effects of a step are carried out.

@@ -875,8 +875,7 @@ impl World {
             let is_own = self.plan.nodes == 1 || row.node == own;
             let is_stored = row.kind == Kind::StoredMessage;
             if is_own && !is_stored && self.fault != Some(Fault::NotTakenUp) {
-                let has_place = self.takes_up(key);
-                if !has_place && self.plan.nodes > 1 {
+                if !self.takes_up(key) {
                     self.life.claimed.push(key);
                 }
             }

@@ -168,6 +168,16 @@ pub(crate) const FOUND: &[(u64, &str)] = &[
         "the row of a part was not written again when the message of the part was refused late",
     ),
     (
+        2_001_567,
+        "none: the books awaited a report on a request that its phone had given up, and sent anew, before its 202",
+    ),
+    (2_002_689, "the same"),
+    (2_006_170, "the same"),
+    (
+        2_002_304,
+        "none: the simulation forgot what had no place after a start",
+    ),
+    (
         3_000_448,
         "behind a crash, parts were dropped before their last one could come again",
     ),

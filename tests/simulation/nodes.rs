@@ -281,6 +281,12 @@ impl World {
         if epoch != self.epoch || self.is_down() {
             return;
         }
+        if self.plan.nodes == 1 {
+            if !self.database.is_busy() && self.reaches_database() {
+                self.takes_up_claimed();
+            }
+            return self.looks_for_places();
+        }
         self.life.is_out_since_ms = None;
         let has_work = !self.life.claimed.is_empty() || self.database.has_parts_at_rest();
         if self.events > 0 || has_work {
@@ -391,6 +397,13 @@ impl World {
         }
         self.takes_up_claimed();
         true
+    }
+
+    /// There is no other gateway: it looks again as long as something has no place.
+    pub(crate) fn looks_for_places(&mut self) {
+        if !self.life.claimed.is_empty() && !self.is_down() {
+            self.later(BEAT_MS, Event::Looks(self.epoch));
+        }
     }
 
     pub(crate) fn takes_up_claimed(&mut self) {

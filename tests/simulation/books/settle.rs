@@ -116,8 +116,8 @@ impl Sm {
         for (place, part) in self.parts.iter().enumerate() {
             for request in &part.requests {
                 let is_taken = request.told.is_some_and(|status| status < 300);
-                // Without a place for a repetition, the report names the last request.
-                let names_another = (is_full || self.is_of_centre)
+                // Without a place for a repetition, or where the phone has given a request up, the report names the last request.
+                let names_another = (is_full || self.is_of_centre || request.told_too_late)
                     && part.requests.iter().any(|other| !other.reports.is_empty());
                 // A gateway knows of its report still when the request comes again, though another one has the stored message meanwhile.
                 let is_reported = self.is_moved && request.was_reported;

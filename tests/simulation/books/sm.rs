@@ -115,7 +115,9 @@ pub(crate) struct Request {
     pub(super) told: Option<u16>,
     /// When that was.
     pub(super) told_ms: u64,
-    /// The same, before a crash.
+    /// The phone had sent the part in a further request by then: it had given this one up.
+    pub(super) told_too_late: bool,
+    /// The same as `told`, before a crash.
     pub(super) told_before: Option<u16>,
     /// The reports on it, as far as the gateway that has it knows.
     pub(super) reports: Vec<Vec<u8>>,

@@ -39,7 +39,9 @@ impl World {
         } else if let Some((number, part, request)) = request_named(call_id)
             && let Some(sm) = self.books.sm_mut(number)
         {
+            let is_given_up = request + 1 < sm.parts[part].requests.len();
             let request = &mut sm.parts[part].requests[request];
+            request.told_too_late = is_given_up && request.told.is_none();
             // Each of two gateways answers a request that came to both. A gateway that stood still passes copies on when they are forgotten.
             let is_forgotten = self.now_ms > request.told_ms + COPIES_MS;
             let is_second = request.told.replace(status).is_some();
