@@ -3,7 +3,8 @@
 //! Each node changes its row at least each second. Clocks of different nodes are never compared: a node counts as dead when
 //! its row has not changed for `node_timeout`, by the clock of the node that watches it, and it does not answer in SIP: a node that
 //! has lost the database alone still delivers what it has in memory. Exchanges are taken over by a change of their rows, of which
-//! only one node can be the first.
+//! only one node can be the first. The same transaction sees that the dead node has given no sign of life in between: a node that starts
+//! or comes back gives one, and then reads what it has.
 
 mod parts;
 
@@ -121,7 +122,7 @@ impl Watch {
                     "a node answers, but gives no sign of life in store_table: it keeps its messages"
                 );
             }
-            if look.is_left && take_over(storage, node, &mut claimed).is_ok() {
+            if look.is_left && take_over(storage, node, row.beat, &mut claimed).is_ok() {
                 self.signs.taken_over(node);
             }
             others.push(OtherNode {
@@ -156,6 +157,18 @@ fn ask(node: u16, uri: &str) {
     leaving(ANSWER_MS, || request.send());
 }
 
+/// In mod_init, before the rows of the last start are read: another node may be about to take them over. After this sign of life, none
+/// does.
+pub(super) fn begin(storage: &Storage) -> Result<(), DatabaseError> {
+    let nodes = &state().nodes;
+    if nodes.are_several() {
+        let began_ms = clock::monotonic_ms();
+        storage.rows.change(&[])?;
+        nodes.beat(began_ms);
+    }
+    Ok(())
+}
+
 /// In the timer process: a node that could not write its row for some time sends a request to the other nodes, to see
 /// whether they answer. The process that writes rows may be waiting for the database. A node that was dead may be back.
 pub(super) fn ask_when_lost(now_ms: u64) {
@@ -180,7 +193,7 @@ pub(super) fn come_back(storage: &Storage, in_hand: &[Taken]) -> bool {
         return true;
     }
     let began_ms = clock::monotonic_ms();
-    // The sign of life comes first: after it, no other node begins to take over.
+    // The sign of life comes first: after it, no other node takes over.
     let mut mine = HashSet::new();
     let is_read = storage.rows.change(&[]).is_ok() && storage.rows.mine(&mut mine).is_ok();
     if !is_read {
@@ -233,18 +246,22 @@ impl Watcher for Asked {
     }
 }
 
-/// Takes over the exchanges of a dead node. Its stored messages wait again, for any node. Exchanges that were claimed
-/// and could not be read afterwards stay in `claimed`.
+/// Takes over the exchanges of a dead node, whose last sign of life is `beat`. Its stored messages wait again, for any node. Exchanges that
+/// were claimed and could not be read afterwards stay in `claimed`.
 fn take_over(
     storage: &Storage,
     node: u16,
+    beat: i64,
     claimed: &mut Vec<Claimed>,
 ) -> Result<(), DatabaseError> {
     tracing::warn!(
         node,
         "a node gives no sign of life: its messages are taken over"
     );
-    storage.rows.release_all(node)?;
+    let if_silent = || RowChange::IfSilent(node, beat);
+    storage
+        .rows
+        .change(&[if_silent(), RowChange::ReleaseAll(node)])?;
     stored::look_again();
     let mut exchanges = 0_usize;
     loop {
@@ -252,13 +269,11 @@ fn take_over(
         storage.rows.held_by(node, GROUP, |key, record| {
             held.push((key, decode(key, record).ok()));
         })?;
-        let claims: Vec<_> = held
-            .iter()
-            .map(|(key, _)| RowChange::Claim(*key, node))
-            .collect();
-        if claims.is_empty() {
+        if held.is_empty() {
             break;
         }
+        let claims = held.iter().map(|(key, _)| RowChange::Claim(*key, node));
+        let claims: Vec<_> = std::iter::once(if_silent()).chain(claims).collect();
         claimed.extend(held);
         storage.rows.change(&claims)?;
         exchanges += take_up_claimed(storage, claimed);

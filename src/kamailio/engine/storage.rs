@@ -39,6 +39,7 @@ pub(crate) fn take_up_all() -> Result<(), SettingError> {
         return Ok(());
     };
     let (mut taken, mut left) = (0_usize, 0_usize);
+    let begun = nodes::begin(storage);
     let read = storage.rows.each(Which::InMemory, |id, key, record| {
         let key = key.ok_or(Damaged { field: "id" });
         match key.and_then(|key| decode(key, record)) {
@@ -57,7 +58,7 @@ pub(crate) fn take_up_all() -> Result<(), SettingError> {
         }
     });
     storage.rows.close();
-    if read.is_err() {
+    if begun.and(read).is_err() {
         return Err(SettingError(
             "the exchanges of the last start cannot be read from store_table (the log lines before this say why)".into(),
         ));
@@ -225,10 +226,12 @@ fn write_together(
         return Err(DatabaseError);
     }
     let wanted = waiting.chunk_by(belong_together).filter(is_wanted);
-    let changes: Vec<_> = wanted.flatten().flat_map(changes).collect();
+    let mut changes: Vec<_> = wanted.flatten().flat_map(changes).collect();
     if changes.is_empty() {
         return Ok(());
     }
+    // The process may stand still before the transaction begins.
+    changes.insert(0, RowChange::IfNotLost(&state().nodes));
     storage.rows.write(&changes, write_once)
 }
 

@@ -17,6 +17,7 @@ use crate::exchange::{
     Exchange, ExchangeKey, Kind, StoredMessageState, Texts, encode, identity_in,
 };
 use crate::interwork::{ChargingRecord, others_wait_until, tried_again_ms};
+use crate::kamailio::state::nodes::Nodes;
 use crate::kamailio::state::now::now;
 use crate::kamailio::sys::database::{self, Database, DatabaseError, Field, Value};
 use crate::kamailio::sys::setting_error::SettingError;
@@ -47,6 +48,12 @@ pub(crate) enum RowChange<'w> {
     Remove(ExchangeKey, u16),
     /// A message that this node has claimed, and does not have in memory: it waits again, and is due.
     Release(ExchangeKey),
+    /// The stored messages that a node was delivering wait again, and are due.
+    ReleaseAll(u16),
+    /// The group is written only if this node has given no sign of life behind this one. While the group is written, it gives none.
+    IfSilent(u16, i64),
+    /// The group is written only if no other node may have taken over what this node has.
+    IfNotLost(&'w Nodes),
 }
 
 /// The row of an exchange.
@@ -337,6 +344,13 @@ impl StoredRows {
                 }
                 RowChange::Remove(key, node) => self.delete_at(*key, *node),
                 RowChange::Release(key) => self.update(*key, self.node, &RELEASED),
+                RowChange::ReleaseAll(node) => self.release_all(*node),
+                RowChange::IfSilent(node, beat) => self.stays_silent(*node, *beat),
+                // Its row is locked by now: who takes over waits, or has done so before.
+                RowChange::IfNotLost(nodes) => match nodes.is_lost() {
+                    true => Err(DatabaseError),
+                    false => Ok(()),
+                },
             })?;
             self.put_off_the_rest(changes)
         })?;
@@ -432,8 +446,13 @@ impl StoredRows {
     }
 
     fn id_of_node(&self) -> String {
-        format!("{:04x}", self.node)
+        id_of_node(self.node)
     }
+}
+
+/// The name of a node's own row.
+fn id_of_node(node: u16) -> String {
+    format!("{node:04x}")
 }
 
 /// A message that waits again and is due.

@@ -15,6 +15,8 @@ from nodes import Nodes, user
 
 PEOPLE = [("alice", "+15550001"), ("bob", "+15550002"), ("carol", "+15550003"), ("dave", "+15550004"), ("erin", "+15550008")]
 TEXT = "0123456789" * 40
+# Of one_that_starts_again, in seconds.
+NODE_TIMEOUT = 10
 BOB, CAROL, DAVE = (f"sip:{number}@ims.example" for _, number in PEOPLE[1:4])
 
 
@@ -164,4 +166,70 @@ async def one_that_stands_still():
         equal(dave.inbox.qsize(), 0, "further texts")
 
 
-run(one_without_the_database, one_that_stands_still)
+class SignOfLife:
+    """A transaction in which a node's row has its next sign of life."""
+
+    def __init__(self, server, number):
+        self.server, self.number = server, number
+
+    async def __aenter__(self):
+        words = self.server.as_user("psql", "-XAtq", self.server.url)
+        self.psql = await asyncio.create_subprocess_exec(*words, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, cwd=self.server.folder)
+        self.psql.stdin.write(f"BEGIN; UPDATE ipsmgw_store SET due = due + 1 WHERE id = '{self.number:04x}'; SELECT 'done';\n".encode())
+        equal(await asyncio.wait_for(self.psql.stdout.readline(), 10), b"done\n", "the answer of the database")
+        return self
+
+    async def __aexit__(self, *_):
+        await asyncio.wait_for(self.psql.communicate(b"COMMIT;\n"), 10)
+
+
+async def stops_when_it_has_read(node):
+    """A node was killed. It starts, and stands still when it has read what it has, until the other one had taken that over without a new
+    sign of life."""
+    killed, before = time.monotonic(), len(node.log())
+    await asyncio.sleep(3)
+    starting = asyncio.create_task(node.start())
+    await asyncio.sleep(0)
+    while "exchanges of an earlier start are taken up" not in node.log()[before:]:
+        equal(time.monotonic() < killed + NODE_TIMEOUT, True, "the exchanges of the last start, in time")
+        time.sleep(0.005)  # at once: before its first look at the other node
+    os.killpg(node.process.pid, signal.SIGSTOP)
+    # In a thread: the case waits for an answer of this node meanwhile.
+    threading.Timer(killed + NODE_TIMEOUT + 2.5 - time.monotonic(), os.killpg, (node.process.pid, signal.SIGCONT)).start()
+    await starting
+
+
+async def one_that_starts_again():
+    "a node starts again while the other one is about to take over its messages: one of them has them, not both"
+    nodes = Nodes(Postgres(), people=PEOPLE, modparams={"hold_timeout": 2, "report_timeout": 120, "node_timeout": NODE_TIMEOUT})
+    async with nodes:
+        first, second = nodes.all
+        second.starts_within += NODE_TIMEOUT
+        alice, bob = await user(second, ImClient, "alice"), await user(second, Phone, "bob")
+        await first.until(lambda: "+15550001" in first.registered(), what="the registration at the other node")
+        bob.rp_answer = None
+        equal((await alice.send_im(BOB, asking("hello", "m1"), "message/cpim")).status, 202, "the answer: the phone has not reported")
+        request, seen = await bob.next_message()
+        rows = lambda: nodes.server.sql("SELECT node FROM ipsmgw_store WHERE kind <> 'node'", "ipsmgw").split()  # noqa: E731
+        await second.kill()
+        async with SignOfLife(nodes.server, 2):
+            await first.until(lambda: "its messages are taken over" in first.log(), 30, what="the beginning of the take-over")
+            await asyncio.sleep(1)
+            equal(rows(), ["2"], "the node that has the message, while that node gives a sign of life")
+        say("the second node lives again, as its row says: it has the message still")
+        await second.start()
+        await nodes.know_each_other()
+        equal((rows(), first.pending(), second.pending()), (["2"], 0, 1), "the node that has the message, and what both have in memory")
+        say("it is killed again, starts, and stands still before it works: it has given a sign of life before it read what it has")
+        await second.kill()
+        await stops_when_it_has_read(second)
+        await nodes.know_each_other()
+        equal(first.log().count("its messages are taken over"), 1, "how often the first node began to take over")
+        equal((rows(), first.pending(), second.pending()), (["2"], 0, 1), "the node that has the message, and what both have in memory")
+        await bob.report(request, sms.rp_ack(seen.mr))
+        equal(b"<delivered/>" in (await alice.next_message()).body, True, "the notification")
+        await nodes.empty()
+        equal((len(bob.requests), alice.inbox.qsize()), (1, 0), "messages to the phone, and further notifications")
+
+
+run(one_without_the_database, one_that_stands_still, one_that_starts_again)

@@ -4,13 +4,16 @@ use std::collections::HashSet;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use super::{AT_REST, OF_NODE, PAGE, RELEASED, StoredRows, id, key_in, node_in};
+use super::{AT_REST, OF_NODE, PAGE, RELEASED, StoredRows, id, id_of_node, key_in, node_in};
 use crate::exchange::{ExchangeKey, Kind};
 use crate::kamailio::sys::database::{DatabaseError, Field, Row, Value};
 use crate::kamailio::sys::setting_error::SettingError;
 
 /// Within this time, a running node has written its row.
 const ONE_BEAT: Duration = Duration::from_millis(1_300);
+
+/// No sign of life has this number.
+const MARK: i64 = -1;
 
 /// A node, from its row.
 pub(crate) struct NodeRow {
@@ -91,8 +94,29 @@ impl StoredRows {
         }
     }
 
+    /// Locks the row of a node until the group is written: its next sign of life waits. An error if it has given one behind this one.
+    pub(super) fn stays_silent(&self, node: u16, beat: i64) -> Result<(), DatabaseError> {
+        let id = id_of_node(node);
+        let change = |from, to| {
+            let which = [("id", Value::Text(&id)), ("due", Value::Long(from))];
+            self.database
+                .update(self.table, &which, &[("due", Value::Long(to))])
+        };
+        // The number of changed rows is not told. A SELECT may show the row as it was when the transaction began, but what the
+        // transaction itself has changed it shows.
+        change(beat, MARK)?;
+        let mut is_marked = false;
+        let select = format!("SELECT due FROM {} WHERE id = '{id}'", self.table);
+        self.database
+            .select(&select, |row| is_marked = row.long(0) == Some(MARK))?;
+        match is_marked {
+            true => change(MARK, beat),
+            false => Err(DatabaseError),
+        }
+    }
+
     /// The stored messages that this node was delivering wait again and are due.
-    pub(crate) fn release_all(&self, node: u16) -> Result<(), DatabaseError> {
+    pub(super) fn release_all(&self, node: u16) -> Result<(), DatabaseError> {
         let which = [
             ("node", Value::Number(node.into())),
             ("kind", Value::Text(Kind::StoredMessage.name())),
