@@ -83,6 +83,9 @@ impl World {
     }
 
     pub(crate) fn restarts(&mut self) {
+        if !self.is_stopped {
+            return;
+        }
         if self.database.away_until_ms > self.now_ms {
             // It does not start without the rows of its last start.
             return self.later(1_000, Event::Restarts);

@@ -55,6 +55,8 @@ pub(crate) enum Fault {
     DropStored,
     /// What a dead node leaves is not taken over.
     NoTakeOver,
+    /// What a node leaves is taken over though it has given a sign of life in between.
+    TakeOverLate,
     /// A node that comes back goes on with what the other one has taken over.
     KeepTakenOver,
     /// A node that was cut off goes on when it hears the other one again.
@@ -86,7 +88,7 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 36] = [
+    pub(crate) const ALL: [Self; 37] = [
         Self::AnswerTwice,
         Self::ForgetTimer,
         Self::DropReport,
@@ -109,6 +111,7 @@ impl Fault {
         Self::LoseOutcome,
         Self::DropStored,
         Self::NoTakeOver,
+        Self::TakeOverLate,
         Self::KeepTakenOver,
         Self::HearAgain,
         Self::ClaimTwice,
@@ -143,6 +146,7 @@ impl Fault {
     pub(crate) const fn with_two_nodes(self) -> Option<u64> {
         match self {
             Self::NoTakeOver => Some(4_000_001),
+            Self::TakeOverLate => Some(4_000_012),
             Self::KeepTakenOver | Self::HearAgain => Some(4_000_024),
             Self::ClaimTwice => Some(4_000_001),
             Self::KeepReport => Some(4_000_312),

@@ -67,6 +67,8 @@ pub(crate) struct Life {
     /// When it has left to the other one what that has taken over.
     left_ms: u64,
     is_taken_over: bool,
+    /// It has seen that the other one is dead, and is about to take over.
+    is_taking_over: bool,
     /// When it has taken over last what the other one had.
     taken_over_ms: u64,
     /// What it has claimed, and what has no place yet.
@@ -323,8 +325,8 @@ impl World {
         let answers = answered
             .is_some_and(|answered| self.now_ms < answered.at_ms + self.plan.node_timeout_ms);
         let is_alive = beats || answers && !self.life.is_taken_over;
-        if !is_alive && !self.life.is_taken_over {
-            self.life.is_taken_over = self.takes_over();
+        if !is_alive && !self.life.is_taken_over && !self.life.is_taking_over {
+            self.begins_to_take_over(beat);
         }
         if is_alive != self.life.other_is_alive {
             self.life.other_is_alive = is_alive;
@@ -370,20 +372,59 @@ impl World {
         true
     }
 
-    /// Takes over what the other gateway leaves. False: not yet.
-    fn takes_over(&mut self) -> bool {
-        let other = self.other();
-        let is_locked = |other: &Elsewhere| {
-            let began_ms = other.database.group_began_ms();
-            began_ms.is_some_and(|began_ms| self.now_ms < began_ms + IDLE_MS)
-        };
-        let waits = self.elsewhere.as_deref().is_some_and(is_locked);
-        if waits || self.chance.per_mille(100) {
-            return false;
+    /// The other gateway has given no sign of life behind this one for too long. The database may fail, or be slow; meanwhile the other
+    /// gateway may start again.
+    fn begins_to_take_over(&mut self, beat: u64) {
+        let drawn = self.chance.below(1_000);
+        if self.other_is_writing() || drawn < 100 {
+            return;
         }
+        let late = if self.fault == Some(Fault::TakeOverLate) {
+            1_000
+        } else {
+            400
+        };
+        if drawn < late {
+            self.life.is_taking_over = true;
+            let ms = self.chance.pick(&[40, 700, 1_500]);
+            self.later(ms, Event::TakesOver(self.epoch, beat));
+            if self.chance.per_mille(700) {
+                let (node, ms) = (self.node, ms - self.chance.below(40));
+                self.goes_to(self.other());
+                self.later(ms, Event::Restarts);
+                self.goes_to(node);
+            }
+            return;
+        }
+        self.takes_over();
+    }
+
+    /// Whether a transaction of the other gateway locks its row.
+    fn other_is_writing(&self) -> bool {
+        let other = self.elsewhere.as_deref();
+        let began_ms = other.and_then(|other| other.database.group_began_ms());
+        began_ms.is_some_and(|began_ms| self.now_ms < began_ms + IDLE_MS)
+    }
+
+    /// Takes over what the other gateway leaves, unless that has given a sign of life in between.
+    pub(crate) fn takes_over_later(&mut self, epoch: u64, beat: u64) {
+        if epoch != self.epoch || self.is_down() {
+            return;
+        }
+        self.life.is_taking_over = false;
+        let is_silent = self.database.beat_of(self.other()) == beat;
+        let may = is_silent && !self.other_is_writing();
+        if self.reaches_database() && (may || self.fault == Some(Fault::TakeOverLate)) {
+            self.takes_over();
+        }
+    }
+
+    fn takes_over(&mut self) {
+        let other = self.other();
+        self.life.is_taken_over = true;
         self.life.taken_over_ms = self.now_ms;
         if self.fault == Some(Fault::NoTakeOver) {
-            return true;
+            return;
         }
         self.note(|| "it takes over what the other gateway has".to_owned());
         for key in self.database.release_all(number_of(other)) {
@@ -396,7 +437,6 @@ impl World {
             self.life.claimed.push(key);
         }
         self.takes_up_claimed();
-        true
     }
 
     /// There is no other gateway: it looks again as long as something has no place.
@@ -423,7 +463,7 @@ impl World {
         other.is_some_and(|other| other.life.is_taken_over && other.life.taken_over_ms > since_ms)
     }
 
-    /// The stored messages of the last start wait again.
+    /// The stored messages of the last start wait again. The sign of life comes before the rows are read.
     pub(crate) fn starts_again(&mut self) {
         self.life = Life {
             last_beat_ms: self.now_ms,

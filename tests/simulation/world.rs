@@ -121,6 +121,8 @@ pub(crate) enum Event {
     Answered(u64),
     /// The claims of a gateway are written; in this start of it.
     Claims(u64),
+    /// A gateway takes over what the other one leaves, in this start of it; the last sign of life of that.
+    TakesOver(u64, u64),
     /// A gateway stands still for so many milliseconds.
     StandsStill(u64),
     /// The gateways do not reach each other for so many milliseconds.
@@ -154,6 +156,7 @@ impl Event {
             Self::StandsStill(_) => 17,
             Self::Parts(_) => 18,
             Self::ListGoesOn(_) => 19,
+            Self::TakesOver(..) => 20,
         }
     }
 }
@@ -395,6 +398,7 @@ impl World {
             Event::Looks(epoch) => self.looks(epoch),
             Event::Answered(epoch) => self.other_has_answered(epoch),
             Event::Claims(epoch) => self.claims(epoch),
+            Event::TakesOver(epoch, beat) => self.takes_over_later(epoch, beat),
             Event::StandsStill(ms) => self.stands_still(ms),
             Event::Parts(ms) => self.parts(ms),
         }
