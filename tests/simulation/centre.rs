@@ -261,12 +261,10 @@ impl World {
         };
         let text = submit.user_data.text().unwrap_or_default();
         let destination = submit.destination_address.value();
-        if let Err(broken) = self.books.centre_gets(
-            (number, part),
-            (&message.call_id, submit.mr.0),
-            &text,
-            &destination,
-        ) {
+        if let Err(broken) =
+            self.books
+                .centre_gets((number, part), &message.call_id, &text, &destination)
+        {
             return self.break_promise(broken);
         }
         let mr = rp.mr().0;

@@ -372,4 +372,8 @@ pub(crate) const FOUND: &[(u64, &str)] = &[
         7_001_710,
         "behind a crash, the second part of a long text went to another phone of one person",
     ),
+    (
+        7_003_399,
+        "none: a message whose request was lost has the TP-MR of one that a crash has cut off; the books did not take them for confused",
+    ),
 ];

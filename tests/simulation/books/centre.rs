@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ipsmgw::exchange::ExchangeKey;
 use ipsmgw::interwork::Ending;
 use ipsmgw::sip::MessageOut;
-use ipsmgw::wire::{Direction, RpMessage};
+use ipsmgw::wire::{Direction, RpMessage, Tpdu};
 
 use super::{Book, Books, Says, Subject};
 use crate::centre::CENTRE;
@@ -74,6 +74,7 @@ struct Part {
     sent: BTreeSet<String>,
     got: BTreeSet<String>,
     text: String,
+    /// TP-MR with which it went out last, whether or not the service centre got it.
     tp_mr: Option<u8>,
     /// The service centre has taken it.
     is_taken: bool,
@@ -418,7 +419,7 @@ impl Books {
     pub(crate) fn centre_gets(
         &mut self,
         (number, place): (usize, usize),
-        (call_id, tp_mr): (&str, u8),
+        call_id: &str,
         text: &str,
         to: &str,
     ) -> Result<(), String> {
@@ -429,7 +430,6 @@ impl Books {
             return Err(format!("{number}: it goes to {to} instead of {}", im.to));
         }
         let part = im.part(place);
-        part.tp_mr = Some(tp_mr);
         part.got.insert(call_id.to_owned());
         text.clone_into(&mut part.text);
         let is_again = part.is_taken && part.got.len() > 1;
@@ -536,6 +536,15 @@ impl Books {
     }
 }
 
+/// TP-MR of the SMS-SUBMIT in this RP-DATA.
+fn tp_mr_of(rp_data: &[u8]) -> Option<u8> {
+    let (direction, rp) = RpMessage::decode(rp_data).ok()?;
+    match rp.tpdu(direction)? {
+        Ok(Tpdu::Submit(submit)) => Some(submit.mr.0),
+        _ => None,
+    }
+}
+
 /// The report of the service centre that a Call-ID names.
 fn centre_report_named(call_id: &str) -> Option<usize> {
     let (number, _) = call_id.strip_prefix('c')?.split_once('@')?;
@@ -617,6 +626,7 @@ impl World {
         let part = im.part(place);
         part.sent
             .insert(message.call_id.clone().unwrap_or_default());
+        part.tp_mr = tp_mr_of(&message.body);
         part.sent_ms = now_ms;
         part.has_error = false;
         let (times, may) = (part.sent.len(), 1 + part.may_go_again);
