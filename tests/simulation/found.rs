@@ -376,4 +376,9 @@ pub(crate) const FOUND: &[(u64, &str)] = &[
         7_003_399,
         "none: a message whose request was lost has the TP-MR of one that a crash has cut off; the books did not take them for confused",
     ),
+    (
+        7_004_418,
+        "none: behind a crash the gateway knows no more that a message for the service centre has failed, and a status report counts",
+    ),
+    (7_004_531, "the same"),
 ];

@@ -50,6 +50,9 @@ pub(crate) struct ToCentre {
     is_settled: bool,
     /// The gateway's outcomes.
     endings: Vec<Ending>,
+    /// So many of them were forgotten in a crash: the database had the message still. Also forgotten is what its sender was told.
+    forgotten: usize,
+    is_told_forgotten: bool,
     /// Message-IDs of the gateway's notifications: delivered, failed, processed.
     notified: [BTreeSet<String>; 3],
     places: BTreeMap<usize, Part>,
@@ -192,6 +195,27 @@ impl ToCentre {
         places.any(|part| part.refused_ms == Some(at_ms))
     }
 
+    /// Whether the gateway knows that it has failed.
+    fn is_known_as_failed(&self) -> bool {
+        let is_told = self.told.is_some_and(|(status, _)| status >= 300);
+        let has_failed = self.has_ended(Ending::Failed);
+        is_told && !self.is_told_forgotten || has_failed
+    }
+
+    /// Whether this is an outcome of the gateway, which no crash has made it forget.
+    fn has_ended(&self, ending: Ending) -> bool {
+        self.endings
+            .iter()
+            .skip(self.forgotten)
+            .any(|known| *known == ending)
+    }
+
+    /// The gateway has crashed, and takes it up from its row: it knows of no outcome.
+    pub(super) fn is_taken_up(&mut self) {
+        self.forgotten = self.endings.len();
+        self.is_told_forgotten = self.told.is_some();
+    }
+
     /// Whether a status report says that a part is lost.
     fn has_failed_status(&self) -> bool {
         let mut places = self.places.values();
@@ -232,8 +256,7 @@ impl ToCentre {
                     .to_owned(),
             );
         }
-        let is_lost =
-            self.places.values().any(has_failed) || self.endings.contains(&Ending::Failed);
+        let is_lost = self.places.values().any(has_failed) || self.has_ended(Ending::Failed);
         if !is_lost && !self.all_parts(|part| !part.sent.is_empty()) {
             return Some("202, and not all of its parts went out".to_owned());
         }
@@ -367,8 +390,7 @@ impl Books {
         };
         let is_final = !(0x20..0x40).contains(&word);
         if let Some(im) = self.to_centre_mut(number) {
-            let has_failed = im.told.is_some_and(|(status, _)| status >= 300);
-            if has_failed || im.endings.contains(&Ending::Failed) {
+            if im.is_known_as_failed() {
                 return self
                     .explain("a status report on a message whose sender knows that it has failed");
             }
@@ -562,6 +584,7 @@ impl World {
             return;
         };
         (im.last_ms, im.taken_ms) = (now_ms, now_ms);
+        im.is_told_forgotten = false;
         if im.told.replace((status, now_ms)).is_some() {
             return self.break_promise(format!("{number}: its sender gets two final responses"));
         }

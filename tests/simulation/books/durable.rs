@@ -78,6 +78,12 @@ impl Books {
             im.has_ended_before |= !im.endings.is_empty();
             im.endings.clear();
         }
+        if let Subject::ToCentre(number, _) = subject
+            && kind == Kind::ImToSm
+            && let Some(im) = self.to_centre_mut(number)
+        {
+            im.is_taken_up();
+        }
         if let Subject::ShortMessage(number, part) = subject
             && let Some(sm) = self.sm_mut(number)
         {
