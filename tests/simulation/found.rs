@@ -381,4 +381,11 @@ pub(crate) const FOUND: &[(u64, &str)] = &[
         "none: behind a crash the gateway knows no more that a message for the service centre has failed, and a status report counts",
     ),
     (7_004_531, "the same"),
+    (
+        7_003_906,
+        "none: a status report on the second copy of a request that the service centre has refused; the gateway asks again",
+    ),
+    (7_004_586, "the same"),
+    (7_006_517, "the same"),
+    (7_002_025, "the same: it says that a part is lost"),
 ];

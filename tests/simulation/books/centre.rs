@@ -64,7 +64,8 @@ pub(crate) struct ToCentre {
     is_said_early: bool,
     /// How often a notification may come again, because a crash has cut off the news about the first one.
     may_repeat: usize,
-    /// The table had no place for the wait for a status report, or a crash has cut off what was in memory alone.
+    /// The table had no place for the wait for a status report, a crash has cut off what was in memory alone, or a status report is on a
+    /// second copy of what the service centre has refused.
     is_excused: bool,
     /// A status report on another message fits this one.
     is_confused: bool,
@@ -404,11 +405,20 @@ impl Books {
                 im.taken_ms = at_ms;
             }
             let part = im.part(place);
+            // The S-CSCF has sent the request on twice, and the service centre has refused one copy and taken the other one. The gateway
+            // goes by the RP-ERROR, and asks again.
+            let is_on_copy = part.has_error && part.acked_ms.is_none();
             if is_final {
                 part.words.push(word);
             }
+            im.is_excused |= is_final && is_on_copy;
             // The gateway waits longer where it has sent the message without TP-VP: then nothing is owed, and nothing is wrong.
             im.is_excused |= at_ms >= until_ms;
+            if is_final && is_on_copy {
+                self.explain(
+                    "a status report behind an RP-ERROR: the service centre has had two copies",
+                );
+            }
         }
     }
 
