@@ -388,4 +388,13 @@ pub(crate) const FOUND: &[(u64, &str)] = &[
     (7_004_586, "the same"),
     (7_006_517, "the same"),
     (7_002_025, "the same: it says that a part is lost"),
+    (
+        7_003_953,
+        "none: the books did not know that a sender asks with another reference behind RP-ERROR on one of two copies, which has no place",
+    ),
+    (7_005_734, "the same"),
+    (
+        7_009_659,
+        "none: behind a crash, the first request was delivered after the second one, which then came again",
+    ),
 ];

@@ -355,13 +355,17 @@ impl Books {
             .iter()
             .take(request)
             .any(|other| other.rp_mr == requests[request].rp_mr && was_asked(other));
-        // A copy of an earlier request, which the gateway has refused before a crash, comes when a later one is delivered.
+        // A copy of an earlier request, which the gateway has refused before a crash, comes when a later one is delivered; or that copy is
+        // delivered, and its sender asks again with the reference of the later one.
         let (last_part, last_request) = sm.relayed_with;
-        let is_of_old_reference = last_part == part
-            && request < last_request
+        let is_of_another_reference = last_part == part
             && sm.parts[part].requests[last_request].rp_mr != requests[request].rp_mr;
+        // Of two copies of a request, the gateway had no place for one and has delivered the other one. Its sender has heard RP-ERROR.
+        let is_behind_refused_copy =
+            sm.parts[part].is_refused && requests.iter().take(request).any(|other| other.is_copied);
         let is_another_attempt = std::mem::take(&mut sm.is_failed)
-            || sm.forgotten > 0 && (request > 0 && is_of_new_reference || is_of_old_reference);
+            || sm.forgotten > 0 && (request > 0 && is_of_new_reference || is_of_another_reference)
+            || is_of_new_reference && is_behind_refused_copy;
         sm.is_decided = false;
         sm.relayed_with = (part, request);
         if sm.forgotten > 0 && before.is_none() || is_another_attempt {
