@@ -361,9 +361,12 @@ impl World {
             ]
             .concat(),
         };
+        let by_reference = named.is_none().then(|| (message.identity.clone(), mr));
         let report = Message {
             request_uri: message.identity.clone(),
-            call_id: self.books.centre_report_is_written(about, says),
+            call_id: self
+                .books
+                .centre_report_is_written(about, says, by_reference),
             in_reply_to: named,
             body,
             ..of_centre()

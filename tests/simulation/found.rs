@@ -397,4 +397,8 @@ pub(crate) const FOUND: &[(u64, &str)] = &[
         7_009_659,
         "none: behind a crash, the first request was delivered after the second one, which then came again",
     ),
+    (
+        7_009_004,
+        "none: RP-ACK without In-Reply-To on a message of before a crash has the RP-MR of another one, whose next part went out",
+    ),
 ];

@@ -67,7 +67,7 @@ pub(crate) struct ToCentre {
     /// The table had no place for the wait for a status report, a crash has cut off what was in memory alone, or a status report is on a
     /// second copy of what the service centre has refused.
     is_excused: bool,
-    /// A status report on another message fits this one.
+    /// A status report, or a report, on another message fits this one.
     is_confused: bool,
 }
 
@@ -100,6 +100,8 @@ struct Part {
 struct Report {
     about: (usize, usize),
     says: Says,
+    /// Without In-Reply-To: the client, and the RP-Message Reference.
+    by_reference: Option<(String, u8)>,
 }
 
 /// A status report of the service centre.
@@ -131,6 +133,10 @@ pub(crate) struct Status {
 pub(super) struct OfCentre {
     reports: Vec<Report>,
     statuses: Vec<Status>,
+    /// The part that went out last for a client with this RP-Message Reference.
+    by_reference: BTreeMap<(String, u8), (usize, usize)>,
+    /// When the gateway has crashed last.
+    crashed_ms: Option<u64>,
 }
 
 /// The status report that a Call-ID of the service centre names.
@@ -353,10 +359,24 @@ impl Books {
         else {
             return;
         };
-        let ((number, part), says) = (report.about, report.says);
+        let (about, says) = (report.about, report.says);
+        let by_reference = report.by_reference.as_ref();
+        let fits = by_reference.and_then(|named| self.of_centre.by_reference.get(named));
+        // The gateway knows no more which references it has used before a crash.
+        let is_of_before = self.to_centre(about.0).is_some_and(|im| {
+            let sent_ms = im.places.get(&about.1).map(|part| part.sent_ms);
+            sent_ms <= self.of_centre.crashed_ms
+        });
+        let fits = fits.copied().filter(|_| is_of_before);
+        let (number, part) = fits.unwrap_or(about);
+        let is_another = (number, part) != about;
+        if is_another {
+            self.explain("a report of the service centre without In-Reply-To, on a message of before a crash, fits another message");
+        }
         let Some(im) = self.to_centre_mut(number) else {
             return;
         };
+        im.is_confused |= is_another;
         (im.last_ms, im.taken_ms) = (at_ms, at_ms);
         let part = im.part(part);
         match says {
@@ -489,9 +509,18 @@ impl Books {
     }
 
     /// The service centre writes RP-ACK or RP-ERROR: its Call-ID.
-    pub(crate) fn centre_report_is_written(&mut self, about: (usize, usize), says: Says) -> String {
+    pub(crate) fn centre_report_is_written(
+        &mut self,
+        about: (usize, usize),
+        says: Says,
+        by_reference: Option<(String, u8)>,
+    ) -> String {
         let reports = &mut self.of_centre.reports;
-        reports.push(Report { about, says });
+        reports.push(Report {
+            about,
+            says,
+            by_reference,
+        });
         format!("c{}@centre", reports.len() - 1)
     }
 
@@ -558,7 +587,8 @@ impl Books {
     }
 
     /// Behind a crash each word may be missing.
-    pub(super) fn centre_is_owed_no_more(&mut self) {
+    pub(super) fn centre_is_owed_no_more(&mut self, at_ms: u64) {
+        self.of_centre.crashed_ms = Some(at_ms);
         for status in &mut self.of_centre.statuses {
             status.told_before.extend(status.told.keys());
             status.told.clear();
@@ -651,6 +681,13 @@ impl World {
         if asserted.map(|asserted| asserted.trim_matches(['<', '>'])) != Some(sender) {
             return self.break_promise(format!("{number}: it goes out as of {asserted:?}"));
         }
+        if let Ok((_, rp)) = RpMessage::decode(&message.body) {
+            let known = &mut self.books.of_centre.by_reference;
+            known.insert((sender.clone(), rp.mr().0), (number, place));
+        }
+        let Some(im) = self.books.to_centre_mut(number) else {
+            return;
+        };
         let earlier = (0..place).all(|before| {
             let part = im.places.get(&before);
             part.is_some_and(|part| part.acked_ms.is_some() || part.sent_ms + report_ms <= now_ms)

@@ -188,7 +188,7 @@ impl Books {
                 Book::ToCentre(im) => lost += usize::from(im.is_news(at_ms)),
             }
         }
-        self.centre_is_owed_no_more();
+        self.centre_is_owed_no_more(at_ms);
         for _ in 0..lost {
             self.explain("a notification that was owed in memory alone is lost with a crash");
         }
