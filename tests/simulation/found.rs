@@ -353,6 +353,10 @@ pub(crate) const FOUND: &[(u64, &str)] = &[
         "none: the books took RP-ERROR on a part that its sender sends anew for one on the part that came again behind a crash",
     ),
     (
+        6_002_288,
+        "the parts of a failed message ended before its last part came again: each part that was taken up had a deadline of its own",
+    ),
+    (
         7_000_007,
         "a status report before the RP-ACK on its message was forgotten",
     ),

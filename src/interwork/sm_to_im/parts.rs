@@ -494,9 +494,8 @@ impl Turn<'_> {
         let deadline = self.now.unix_ms + waits_ms;
         for (place, mut part) in parts.into_iter().enumerate() {
             part.state = KeptPartState::WaitingAgain { status };
-            if place == 0 {
-                part.header.due_ms = deadline;
-            }
+            // Each part that was taken up, or that came first, has an earlier deadline of its own.
+            part.header.due_ms = if place == 0 { deadline } else { NEVER };
             self.view.update(part);
         }
     }

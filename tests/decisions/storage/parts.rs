@@ -314,6 +314,24 @@ fn a_message_that_was_on_its_way_goes_when_its_last_part_comes_again() {
 }
 
 #[test]
+fn the_parts_of_a_failed_message_have_one_deadline() {
+    let mut world = world();
+    world.gateway.policy.concat_timeout_ms = 15_000;
+    let mut parts = parts(&long(), 7, 1);
+    kept(&mut world, &parts[0]);
+    kept(&mut world, &parts[1]);
+    // Each part that is taken up has a deadline of its own.
+    world.crash(5_000);
+    let (id, _) = whole(&world.submit(&from_phone(ALICE, &parts[2])));
+    assert_eq!(reports(&world.client_answers(id, 404)), [(RP_ERROR, 3)]);
+    world.leg(id, 200);
+    assert!(world.sent_within(45_000).is_empty());
+    // As a new attempt.
+    parts[2][1] = 9;
+    completed_by(&mut world, &parts[2]);
+}
+
+#[test]
 fn parts_wait_for_the_repetition_of_the_last_one_after_each_crash() {
     for crashes in [&[5_000][..], &[5_000, 20_000]] {
         let mut world = world();
