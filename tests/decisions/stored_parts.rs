@@ -94,6 +94,28 @@ fn the_last_part_for_somebody_who_is_back_takes_the_others_along() {
     assert!(text.starts_with(&self::text(&done.message().body)));
 }
 
+/// The database has the whole message, and a crash cuts off the news about that: the parts do not come once more.
+#[test]
+fn a_crash_leaves_the_parts_or_the_whole_stored_message() {
+    let long = "0123456789".repeat(40);
+    for is_written in [false, true] {
+        let mut world = world();
+        let parts = parts_that_ask(&long, 7, 1, |_| true);
+        kept_for_store(&mut world, &parts[0]);
+        kept_for_store(&mut world, &parts[1]);
+        let stored = store_sm(&mut world, &parts[2]).asked[0].0;
+        if is_written {
+            world.store.write(stored);
+        }
+        world.crash(5_000);
+        let left = match is_written {
+            true => (0, 1),
+            false => (2, 2),
+        };
+        assert_eq!((world.store.open(), world.store.rows.len()), left);
+    }
+}
+
 /// No other part comes: what was acknowledged is stored, and a client gets it with its gap. A crash in between leaves the parts or the
 /// stored message.
 #[test]

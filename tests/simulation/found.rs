@@ -357,6 +357,10 @@ pub(crate) const FOUND: &[(u64, &str)] = &[
         "the parts of a failed message ended before its last part came again: each part that was taken up had a deadline of its own",
     ),
     (
+        6_007_451,
+        "behind a crash, the parts of a message that was stored as a whole were stored again",
+    ),
+    (
         7_000_007,
         "a status report before the RP-ACK on its message was forgotten",
     ),

@@ -212,7 +212,7 @@ pub fn stands_for(written: &Exchange) -> Option<ExchangeKey> {
 }
 
 /// The exchanges whose rows go in the transaction that stores the message of this exchange: all parts of an instant message, or the
-/// acknowledged parts of a short message that stays incomplete. A crash leaves either them or the stored message.
+/// acknowledged parts of a short message, which is complete or stays incomplete. A crash leaves either them or the stored message.
 pub fn replaced_by_stored(message: ExchangeKey, exchanges: &mut dyn Store) -> Vec<ExchangeKey> {
     let view = View::of(exchanges);
     let mut headers: Vec<Header> = Vec::new();
@@ -221,7 +221,7 @@ pub fn replaced_by_stored(message: ExchangeKey, exchanges: &mut dyn Store) -> Ve
             headers.extend(view.parts_before(message).map(|part| part.header));
             headers.push(last.header);
         }
-        Some(Exchange::KeptPart(_)) => {
+        Some(Exchange::SmToIm(_) | Exchange::KeptPart(_)) => {
             headers.extend(view.parts_relayed_with(message).map(|part| part.header));
         }
         _ => {}
@@ -237,11 +237,14 @@ pub fn replaced_by_stored(message: ExchangeKey, exchanges: &mut dyn Store) -> Ve
 /// Whether the database may have no row of this exchange any more: it was to be replaced by a stored message, which was refused while the
 /// transaction was under way.
 pub fn may_be_replaced(before: &Exchange, now: &Exchange) -> bool {
-    let is_storing = |exchange: &Exchange| match exchange {
-        Exchange::KeptPart(part) => matches!(part.state, KeptPartState::Storing { .. }),
+    let is_claimed = |exchange: &Exchange| match exchange {
+        Exchange::KeptPart(part) => matches!(
+            part.state,
+            KeptPartState::Storing { .. } | KeptPartState::Relayed { .. }
+        ),
         _ => false,
     };
-    is_storing(before) && !is_storing(now)
+    is_claimed(before) && !is_claimed(now)
 }
 
 /// The TPDU in an RP-DATA.

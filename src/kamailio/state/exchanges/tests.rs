@@ -81,16 +81,22 @@ fn the_row_of_a_part_that_is_not_stored_with_others_is_written_again() {
     let mut locked = table.lock("+1", 1);
     let key = open(&mut locked, 1, texts(9)).unwrap();
     let waiting = stored(part(key, 1), Stored::Yes);
-    let mut storing = waiting;
-    if let Exchange::KeptPart(part) = &mut storing {
-        part.state = KeptPartState::Storing { with: key };
-    }
     let mut commit = |to| locked.commit(&[Change::Updated(to)]);
     assert_eq!(commit(waiting), [Behind::Opened(key)]);
-    assert_eq!(commit(storing), [Behind::Changed(key)]);
-    // Its row may be gone.
-    assert_eq!(commit(waiting), [Behind::Opened(key)]);
-    assert_eq!(commit(waiting), [Behind::Changed(key)]);
+    let with = key;
+    for state in [
+        KeptPartState::Storing { with },
+        KeptPartState::Relayed { with },
+    ] {
+        let mut claimed = waiting;
+        if let Exchange::KeptPart(part) = &mut claimed {
+            part.state = state;
+        }
+        assert_eq!(commit(claimed), [Behind::Changed(key)]);
+        // Its row may be gone.
+        assert_eq!(commit(waiting), [Behind::Opened(key)]);
+        assert_eq!(commit(waiting), [Behind::Changed(key)]);
+    }
 }
 
 fn stored(exchange: Exchange, stored: Stored) -> Exchange {
