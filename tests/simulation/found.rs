@@ -361,6 +361,10 @@ pub(crate) const FOUND: &[(u64, &str)] = &[
         "behind a crash, the parts of a message that was stored as a whole were stored again",
     ),
     (
+        6_003_947,
+        "a part of a message that had failed got RP-ACK when it came again, and nobody had it",
+    ),
+    (
         7_000_007,
         "a status report before the RP-ACK on its message was forgotten",
     ),

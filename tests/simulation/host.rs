@@ -156,6 +156,13 @@ impl Host {
     }
 }
 
+/// Whether this step remembers a part with this digest.
+fn remembers(step: &Step, of: u64) -> bool {
+    let is_it =
+        |change: &Change| matches!(change, Change::PartRemembered { digest, .. } if *digest == of);
+    step.changes.iter().any(is_it)
+}
+
 pub(crate) fn id_of(server: u64) -> TransactionId {
     TransactionId {
         entry: (server >> 16) as u32,
@@ -212,6 +219,8 @@ impl World {
                 let validity_s = self.plan.settings.validity;
                 self.books
                     .part_ends(self.subject(*key), self.now().unix, validity_s);
+                self.books
+                    .kept_part_ends(self.subject(*key), *key, |of| remembers(step, of));
             }
             let exchange = match change {
                 // It is taken up.
@@ -258,7 +267,12 @@ impl World {
                             let digest = part.digest;
                             let was = self.host.delivered.contains(&digest);
                             let is = self.host.remembers_part(digest, self.now_ms);
-                            kept = kept.and(self.books.is_kept(about, digest, was, is));
+                            kept = kept.and(self.books.is_kept(
+                                about,
+                                (part.header.key, digest),
+                                was,
+                                is,
+                            ));
                             about
                         }
                         _ => Subject::Unknown,

@@ -53,7 +53,9 @@ impl Turn<'_> {
         self.count(Counter::SmIncomplete);
         let status = match first.state {
             KeptPartState::WaitingAgain { status } if !parts.iter().any(is_acknowledged) => {
-                self.gateway.policy.causes.sip_to_status(status)
+                let status = self.gateway.policy.causes.sip_to_status(status);
+                self.drop_parts(parts, Some(status));
+                return self.start_next(first.header.identity, Party::Phone);
             }
             _ if self.gateway.policy.deliver_incomplete && !self.part_has_expired(&first) => {
                 self.charge_incomplete_sm(&first, Ending::Accepted);

@@ -428,10 +428,19 @@ impl Turn<'_> {
         }
     }
 
+    /// Ends these parts, and remembers them. `status`: of the status reports on them.
     pub(crate) fn end_parts(&mut self, parts: Vec<KeptPart>, status: Option<TpSt>) {
-        for mut part in parts {
-            let until_ms = self.now.unix_ms + REPETITION_MS;
+        let until_ms = self.now.unix_ms + REPETITION_MS;
+        for part in &parts {
             self.view.remember_part(part.digest, until_ms);
+        }
+        self.drop_parts(parts, status);
+    }
+
+    /// The same, and one of these parts that comes again is a new one. Where nobody gets them, and their sender has the failure, RP-ACK would
+    /// be said on a part that nobody has.
+    pub(crate) fn drop_parts(&mut self, parts: Vec<KeptPart>, status: Option<TpSt>) {
+        for mut part in parts {
             // The outcome of the message is known before the part is written.
             self.acknowledge(&mut part, RpOutcome::Ack);
             if let (Some(texts), Some(status)) = (self.view.texts(part.header.key), status) {

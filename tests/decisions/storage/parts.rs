@@ -332,6 +332,25 @@ fn the_parts_of_a_failed_message_have_one_deadline() {
 }
 
 #[test]
+fn the_parts_of_a_failed_message_that_come_again_are_new_ones() {
+    let mut world = world();
+    let mut parts = parts(&long(), 7, 1);
+    kept(&mut world, &parts[0]);
+    kept(&mut world, &parts[1]);
+    let (id, _) = whole(&world.submit(&from_phone(ALICE, &parts[2])));
+    world.client_answers(id, 404);
+    world.leg(id, 200);
+    // The last part does not come again.
+    world.sent_within(130_000);
+    assert_eq!((world.store.open(), world.store.rows()), (0, 0));
+    kept(&mut world, &parts[0]);
+    kept(&mut world, &parts[1]);
+    // As a new attempt.
+    parts[2][1] = 9;
+    completed_by(&mut world, &parts[2]);
+}
+
+#[test]
 fn parts_wait_for_the_repetition_of_the_last_one_after_each_crash() {
     for crashes in [&[5_000][..], &[5_000, 20_000]] {
         let mut world = world();

@@ -183,7 +183,7 @@ impl Books {
             return Ok(());
         };
         let has_crashed = sm.forgotten > 0;
-        let (Some(own), Some(leg)) = (sm.parts.get(part), sm.legs.get_mut(part)) else {
+        let (Some(own), Some(leg)) = (sm.parts.get_mut(part), sm.legs.get_mut(part)) else {
             return Ok(());
         };
         if let Exchange::KeptPart(part) = exchange {
@@ -191,7 +191,8 @@ impl Books {
             leg.is_kept_part |= part.header.stored == Stored::No;
         }
         leg.failed_ms = None;
-        let is_taken = leg.acked_ms.is_some() || own.is_acked && !own.is_refused;
+        let was_dropped = std::mem::take(&mut own.is_dropped);
+        let is_taken = leg.acked_ms.is_some() || own.is_acked && !own.is_refused && !was_dropped;
         let is_forgotten = leg.is_forgotten(outcomes, has_crashed || part_is_forgotten(digest));
         leg.forgotten += usize::from(is_taken && is_forgotten);
         // A request came before a crash and behind it: the phone has heard RP-ERROR on one copy and has taken another reference, and the

@@ -103,6 +103,12 @@ pub(crate) struct SmPart {
     pub(super) has_expired: bool,
     /// Its digest, when it was kept.
     pub(super) digest: Option<u64>,
+    /// The exchange that has kept it.
+    kept_as: Option<ExchangeKey>,
+    /// The gateway has dropped it with its message, and its sender has not asked again since.
+    pub(super) is_dropped: bool,
+    /// How often: each time it has its status report.
+    pub(super) dropped: usize,
     /// The exchanges of the status reports on it.
     pub(super) status_reports: BTreeSet<u64>,
 }
@@ -249,6 +255,9 @@ impl SmPart {
             has_ended: false,
             has_expired: false,
             digest: None,
+            kept_as: None,
+            is_dropped: false,
+            dropped: 0,
             status_reports: BTreeSet::new(),
         }
     }
@@ -473,7 +482,7 @@ impl Books {
     pub(crate) fn is_kept(
         &mut self,
         subject: Subject,
-        digest: u64,
+        (key, digest): (ExchangeKey, u64),
         was_remembered: bool,
         is_remembered: bool,
     ) -> Result<(), String> {
@@ -494,6 +503,7 @@ impl Books {
             .any(|part| part.completes && part.is_acked_as_whole);
         (sm.parts[part].completes, sm.parts[part].has_all) = (false, false);
         sm.parts[part].digest = Some(digest);
+        sm.parts[part].kept_as = Some(key);
         if !was_delivered && !was_remembered {
             return Ok(());
         }
@@ -505,6 +515,25 @@ impl Books {
         sm.forgotten += 1;
         self.explain("a part is kept again: the memory for parts is small, and has forgotten it");
         Ok(())
+    }
+
+    /// A kept part ends. `remembers`: the gateway will know its repetitions by this digest.
+    pub(crate) fn kept_part_ends(
+        &mut self,
+        subject: Subject,
+        key: ExchangeKey,
+        remembers: impl Fn(u64) -> bool,
+    ) {
+        if let Subject::ShortMessage(number, part) = subject
+            && let Some(sm) = self.sm_mut(number)
+        {
+            let part = &mut sm.parts[part];
+            let is_lost = part.digest.is_some_and(|digest| !remembers(digest));
+            if part.kept_as == Some(key) && part.is_acked && is_lost {
+                part.is_dropped = true;
+                part.dropped += 1;
+            }
+        }
     }
 
     /// A status report fits several parts, oldest first: it counts for the newest that has none yet.

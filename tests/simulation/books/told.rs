@@ -202,6 +202,7 @@ impl World {
         let (is_shown, is_confirmed) = (sm.is_shown(), sm.was_confirmed(decided_ms));
         let in_pieces = sm.in_pieces.contains(&part);
         let forgotten = sm.forgotten + sm.legs.get(part).map_or(0, |leg| leg.forgotten);
+        let forgotten = forgotten + sm.parts[part].dropped;
         let most = match crashes {
             0 if !sm.is_moved => 1 + forgotten,
             // Each crash may cut off the news that one was sent.
