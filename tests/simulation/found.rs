@@ -365,6 +365,16 @@ pub(crate) const FOUND: &[(u64, &str)] = &[
         "a part of a message that had failed got RP-ACK when it came again, and nobody had it",
     ),
     (
+        6_001_332,
+        "none: the books thought that the newer outcome of a part, or the loss of its report, is remembered longer than the first one",
+    ),
+    (6_001_385, "the same"),
+    (6_003_196, "the same"),
+    (6_003_923, "the same"),
+    (6_004_069, "the same"),
+    (6_004_890, "the same"),
+    (6_009_993, "the same"),
+    (
         7_000_007,
         "a status report before the RP-ACK on its message was forgotten",
     ),

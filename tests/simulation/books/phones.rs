@@ -209,7 +209,8 @@ impl Books {
             ));
         }
         // RP-ACK was said before the recipient's own: the gateway sends the first copy once more if that does not come. A crash ends this.
-        let waits = leg.acked_ms.take().is_none() && leg.remembered_at.is_some();
+        let (acked_ms, remembered_at) = (leg.acked_ms.take(), leg.remembered_at.take());
+        let waits = acked_ms.is_none() && remembered_at.is_some();
         leg.has_copies = waits || !leg.stored.is_empty() || !leg.on_their_way.is_empty();
         self.explain(
             "taken for a new message: the phone asked again behind a crash, or when more than 16 others had their outcome",
@@ -329,7 +330,8 @@ impl Books {
     pub(super) fn leg_is_remembered(&mut self, subject: Subject) {
         let now = self.outcomes;
         if let Some(leg) = self.leg_mut(subject) {
-            leg.remembered_at = Some(now);
+            // A later outcome, or the news that the report on it is lost, takes the place of the first one in memory.
+            leg.remembered_at.get_or_insert(now);
         }
     }
 
