@@ -375,6 +375,10 @@ pub(crate) const FOUND: &[(u64, &str)] = &[
     (6_004_890, "the same"),
     (6_009_993, "the same"),
     (
+        6_002_986,
+        "none: the books did not know RP-ERROR on a part that its sender sends anew, when a copy of the first request was taken behind a crash",
+    ),
+    (
         7_000_007,
         "a status report before the RP-ACK on its message was forgotten",
     ),

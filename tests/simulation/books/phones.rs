@@ -457,6 +457,10 @@ impl World {
         };
         let was_acked = own.is_acked;
         (own.is_acked, own.is_refused) = (is_ack || was_acked, !is_ack);
+        // Behind a crash the gateway may have taken one copy of a request whose other copy has RP-ERROR: then the phone takes another reference.
+        let is_another = |copy: &Request| own.requests.iter().any(|of| of.rp_mr != copy.rp_mr);
+        let mut copies = own.requests.iter().filter(|request| request.has_copies);
+        let came_twice = copies.any(is_another);
         let part_is_forgotten = own
             .digest
             .is_some_and(|digest| self.host.has_forgotten_part(digest, self.now_ms));
@@ -482,7 +486,7 @@ impl World {
                 if let Some(leg) = self.books.leg_mut(subject) {
                     leg.failed_ms = Some(decided_ms);
                     // The table was full, perhaps: the copy that the gateway has forgotten may be delivered.
-                    leg.has_copies |= is_forgotten;
+                    leg.has_copies |= is_forgotten || came_twice;
                 }
                 if is_shown {
                     self.books.explain(match was_taken && is_forgotten {
