@@ -83,6 +83,14 @@ pub(crate) const FOUND: &[(u64, &str)] = &[
         "none: the books missed an end that a crash cut off",
     ),
     (
+        3_008_186,
+        "none: a single gateway was not simulated to take up later what had no place when it started",
+    ),
+    (
+        3_008_421,
+        "none: the books expected delivered of a message that its phone refused when it came again behind a crash",
+    ),
+    (
         4_000_024,
         "a node without the database heard the other one again and sent what that one had taken over",
     ),

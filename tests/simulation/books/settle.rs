@@ -84,6 +84,13 @@ impl Im {
             return None;
         }
         match status {
+            // A crash has cut off the outcome, and the phone refuses the message when it comes again.
+            200 if self.has_ended_before
+                && self.failed_ms().is_some()
+                && (!negative || !failed.is_empty()) =>
+            {
+                None
+            }
             200 if positive && delivered.is_empty() => {
                 Some("200 without the notification delivered".to_owned())
             }
