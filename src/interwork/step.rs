@@ -107,6 +107,12 @@ pub enum Effect {
         /// open, the exchange cannot be written.
         waits: Option<TransactionId>,
     },
+    /// The same for the parts of one message, in one transaction of the database: a crash must not leave later parts without an earlier
+    /// one.
+    StoreParts {
+        /// The exchanges.
+        exchanges: Vec<ExchangeKey>,
+    },
     /// Write all these exchanges, which are [asked](crate::exchange::Stored::Asked) for, in one transaction of the database: the
     /// messages to the recipients of a list. The request at hand stays open meanwhile.
     /// [`Input::ListStored`](super::Input::ListStored) follows for the last of them, in whatever process.

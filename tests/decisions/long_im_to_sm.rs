@@ -169,6 +169,21 @@ fn the_rest_goes_on_when_the_sender_has_its_202() {
     assert_eq!(world.store.open(), 0);
 }
 
+/// A crash must not leave later parts in the database without an earlier one.
+#[test]
+fn the_parts_of_a_held_message_are_written_in_one_transaction() {
+    let mut world = World::with_database(&settings());
+    let first = world.deliver(&instant(BOB, &long()));
+    let (early, _) = part(&first);
+    let mut done = world.leg(early, 200);
+    while done.asked.is_empty() {
+        done = world.next_due();
+    }
+    let parts: Vec<ExchangeKey> = done.asked.iter().map(|(part, _)| *part).collect();
+    assert_eq!((parts[0], parts.len()), (early, 3));
+    assert_eq!(done.asked_together, [parts]);
+}
+
 /// A node takes over a message of two parts, and has no place for the last one yet.
 #[test]
 fn a_part_that_fails_before_the_last_one_is_taken_up_waits_for_it() {

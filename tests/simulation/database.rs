@@ -437,7 +437,7 @@ impl World {
     pub(crate) fn asks_store_together(
         &mut self,
         exchanges: &[ExchangeKey],
-        sender: TransactionId,
+        sender: Option<TransactionId>,
     ) -> bool {
         let Some((last, others)) = exchanges.split_last() else {
             return false;
@@ -449,7 +449,7 @@ impl World {
             return false;
         }
         let others = others.iter().map(|key| (*key, Work::AskWithNext));
-        let all = others.chain([(*last, Work::AskList(sender))]);
+        let all = others.chain([(*last, sender.map_or(Work::Ask, Work::AskList))]);
         self.database.queue.extend(all);
         self.wakes_store(0);
         true
@@ -552,7 +552,7 @@ impl World {
         let is_lost = !self.comes_back();
         let mut count = self.database.queue.len().min(GROUP);
         let queue = &self.database.queue;
-        // A list is not cut.
+        // A list, or the parts of a message, are not cut.
         while count > 0 && queue.get(count - 1).map(|last| last.1) == Some(Work::AskWithNext) {
             count += 1;
         }
@@ -670,13 +670,17 @@ impl World {
                     let copies = together.iter().map(|(key, _)| *key).collect();
                     self.list_is_written(copies, *sender, is_written);
                 }
-                [(exchange, Work::Ask)] => {
-                    let exchange = *exchange;
-                    let input = match is_written {
-                        true => Input::Stored { exchange },
-                        false => Input::NotStored { exchange },
-                    };
-                    self.handle(exchange, input, Context::Nothing);
+                [.., (_, Work::Ask)] => {
+                    for (exchange, _) in together {
+                        let exchange = *exchange;
+                        let input = match is_written {
+                            true => Input::Stored { exchange },
+                            false => Input::NotStored { exchange },
+                        };
+                        if !self.is_down() {
+                            self.handle(exchange, input, Context::Nothing);
+                        }
+                    }
                 }
                 _ => {}
             }

@@ -244,6 +244,13 @@ impl World {
                 }
             }
             Effect::StoreList { exchanges, waits } => self.stores_list(&exchanges, waits, job),
+            Effect::StoreParts { exchanges } => {
+                if !self.asks_store_together(&exchanges, None) {
+                    for exchange in exchanges {
+                        self.tell(exchange, Input::NotStored { exchange }, job);
+                    }
+                }
+            }
             Effect::Store { exchange, waits } => {
                 if let (Some(transaction), Context::Request { .. }) = (waits, &job.context) {
                     self.holds_for_database(transaction, exchange);
@@ -426,7 +433,7 @@ impl World {
         if self.fault == Some(Fault::AnswerListEarly) {
             self.answer(server_of(waits), 202, false);
         }
-        if !self.asks_store_together(exchanges, waits) {
+        if !self.asks_store_together(exchanges, Some(waits)) {
             let input = Input::ListStored {
                 exchange: *last,
                 transaction: waits,

@@ -91,6 +91,10 @@ pub(crate) const FOUND: &[(u64, &str)] = &[
         "none: the books expected delivered of a message that its phone refused when it came again behind a crash",
     ),
     (
+        3_001_834,
+        "later parts of a message were in the database without an earlier one, and went out alone behind a crash",
+    ),
+    (
         4_000_024,
         "a node without the database heard the other one again and sent what that one had taken over",
     ),

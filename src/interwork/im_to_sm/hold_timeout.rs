@@ -125,14 +125,12 @@ impl Turn<'_> {
         }
         let mut parts: Vec<ImToSm> = self.view.parts_before(key).collect();
         parts.push(im);
+        let exchanges = parts.iter().map(|part| part.header.key).collect();
         for mut part in parts {
             part.header.stored = Stored::Asked;
             self.view.update(part);
-            self.effects.push(Effect::Store {
-                exchange: part.header.key,
-                waits: None,
-            });
         }
+        self.effects.push(Effect::StoreParts { exchanges });
     }
 
     /// Whether the database has all parts of the message that the phone does not have.

@@ -81,7 +81,7 @@ fn decide_locked(locked: &mut Locked<'_>, input: Input<'_>, mut now: Now) -> Ste
 /// Whether the step is about a row of the database though no change of the step is written: an exchange is to be
 /// written, or a message was written and its sender is answered now.
 fn is_kept(step: &Step) -> bool {
-    let asks = |effect: &Effect| matches!(effect, Effect::Store { .. });
+    let asks = |effect: &Effect| matches!(effect, Effect::Store { .. } | Effect::StoreParts { .. });
     let is_stored = |change: &Change| match change {
         Change::Parked(_) => true,
         Change::Updated(Exchange::SmToIm(sm)) => sm.stored,

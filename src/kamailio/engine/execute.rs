@@ -181,6 +181,7 @@ impl Execution<'_> {
                 tracing::info!(target: "ipsmgw::notice", status, %reason, "refused");
             }
             Effect::Store { exchange, waits } => self.store(exchange, waits),
+            Effect::StoreParts { exchanges } => self.store_parts(&exchanges),
             Effect::StoreList { exchanges, waits } => self.store_list(&exchanges, waits),
             Effect::StatusReport(report) => {
                 self.tell_identity(&report.identity, Input::StatusReport(&report));

@@ -47,6 +47,7 @@ pub(crate) fn exchange_of(effect: &Effect) -> Option<ExchangeKey> {
         | Effect::LookUp { exchange, .. }
         | Effect::Ended(Ended { exchange, .. }) => Some(*exchange),
         Effect::Send { exchange, .. } => *exchange,
+        Effect::StoreParts { exchanges } => exchanges.last().copied(),
         Effect::Answer(..)
         | Effect::ForwardAs(_)
         | Effect::StatusReport(_)

@@ -332,7 +332,7 @@ fn end_each(waiting: &[Taken], written: bool) {
             Work::Ask => stored::not_written(waiting.key),
             Work::AskWithNext | Work::AskList | Work::Open | Work::Write | Work::Release => {}
         }
-        if waiting.work != Work::Ask {
+        if !matches!(waiting.work, Work::Ask | Work::AskWithNext) {
             continue;
         }
         let exchange = waiting.key;

@@ -245,9 +245,9 @@ impl Storage {
         is_put
     }
 
-    /// Has these exchanges written in one transaction; the sender of this transaction waits for all of them. False: too many wait, or
-    /// the database is away.
-    pub(crate) fn ask_together(&self, keys: &[ExchangeKey], sender: TransactionId) -> bool {
+    /// Has these exchanges written in one transaction. Those of a list have a sender, who waits for all of them. False: too many wait,
+    /// or the database is away.
+    pub(crate) fn ask_together(&self, keys: &[ExchangeKey], sender: Option<TransactionId>) -> bool {
         let Some((last, others)) = keys.split_last() else {
             return false;
         };
@@ -255,11 +255,17 @@ impl Storage {
             return false;
         }
         let mut queue = self.queue.lock();
-        if !queue.waiting.has_room(keys.len()) || !queue.senders.put(sender) {
+        if !queue.waiting.has_room(keys.len())
+            || sender.is_some_and(|sender| !queue.senders.put(sender))
+        {
             return false;
         }
+        let work_of_last = match sender {
+            Some(_) => Work::AskList,
+            None => Work::Ask,
+        };
         let others = others.iter().map(|key| (*key, Work::AskWithNext));
-        for (key, work) in others.chain([(*last, Work::AskList)]) {
+        for (key, work) in others.chain([(*last, work_of_last)]) {
             queue.waiting.put(Waiting { key, work });
         }
         let count = u32::try_from(keys.len()).unwrap_or(0);

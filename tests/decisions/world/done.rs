@@ -14,6 +14,8 @@ pub(crate) struct Done {
     pub(crate) joined: Vec<Translation>,
     pub(crate) held: Vec<ExchangeKey>,
     pub(crate) asked: Vec<(ExchangeKey, Option<TransactionId>)>,
+    /// Those of `asked` that are written in one transaction.
+    pub(crate) asked_together: Vec<Vec<ExchangeKey>>,
     pub(crate) enlisted: Vec<ExchangeKey>,
     pub(crate) answered: Vec<(ExchangeKey, TransactionId, ImOutcome)>,
     pub(crate) sent: Vec<(Option<ExchangeKey>, MessageOut)>,
@@ -82,6 +84,10 @@ impl Done {
                     done.reads.push((*identity, if_here.is_some()));
                 }
                 Effect::Store { exchange, waits } => done.asked.push((exchange, waits)),
+                Effect::StoreParts { exchanges } => {
+                    done.asked.extend(exchanges.iter().map(|key| (*key, None)));
+                    done.asked_together.push(exchanges);
+                }
                 Effect::StoreList { exchanges, waits } => {
                     done.asked
                         .extend(exchanges.into_iter().map(|key| (key, Some(waits))));

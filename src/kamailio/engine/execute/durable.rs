@@ -22,13 +22,25 @@ impl Execution<'_> {
     }
 
     #[cold]
+    pub(super) fn store_parts(&mut self, exchanges: &[ExchangeKey]) {
+        let storage = state().storage.as_ref();
+        if !storage.is_some_and(|storage| storage.ask_together(exchanges, None)) {
+            for &exchange in exchanges {
+                counters::NOT_STORED.count();
+                self.tell(exchange, Input::NotStored { exchange });
+            }
+        }
+    }
+
+    #[cold]
     pub(super) fn store_list(&mut self, exchanges: &[ExchangeKey], waits: TransactionId) {
         let Some((&last, others)) = exchanges.split_last() else {
             return;
         };
         let may_wait = self.hold_for_database(last);
         let storage = state().storage.as_ref();
-        if !may_wait || !storage.is_some_and(|storage| storage.ask_together(exchanges, waits)) {
+        if !may_wait || !storage.is_some_and(|storage| storage.ask_together(exchanges, Some(waits)))
+        {
             let input = Input::ListStored {
                 exchange: last,
                 transaction: waits,
