@@ -878,10 +878,9 @@ impl World {
             let row = &self.database.rows[&name(key)];
             let is_own = self.plan.nodes == 1 || row.node == own;
             let is_stored = row.kind == Kind::StoredMessage;
-            if is_own && !is_stored && self.fault != Some(Fault::NotTakenUp) {
-                if !self.takes_up(key) {
-                    self.life.claimed.push(key);
-                }
+            let is_forgotten = self.fault == Some(Fault::NotTakenUp);
+            if is_own && !is_stored && !is_forgotten && !self.takes_up(key) {
+                self.life.claimed.push(key);
             }
         }
         self.wakes_store(SCHEDULE_MS);
