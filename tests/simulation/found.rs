@@ -439,4 +439,8 @@ pub(crate) const FOUND: &[(u64, &str)] = &[
         7_009_004,
         "none: RP-ACK without In-Reply-To on a message of before a crash has the RP-MR of another one, whose next part went out",
     ),
+    (
+        7_000_214,
+        "none: the books counted a status report on a part that the gateway sends again behind an RP-ERROR",
+    ),
 ];

@@ -420,7 +420,12 @@ impl Books {
                 im.arrived_ms.unwrap_or(at_ms) + u64::from(lifetime_s) * 1000 + STATUS_MS;
             im.last_ms = at_ms;
             let part = im.part(place);
-            if !part.sent.is_empty() && !part.has_error && part.acked_ms.is_none() {
+            if part.has_error && part.acked_ms.is_none() {
+                return self.explain(
+                    "a status report behind an RP-ERROR, before the gateway sends the part again",
+                );
+            }
+            if !part.sent.is_empty() && part.acked_ms.is_none() {
                 part.acked_ms = Some(at_ms);
                 im.taken_ms = at_ms;
             }
