@@ -126,9 +126,16 @@ impl Sm {
                 // Without a place for a repetition, or where the phone has given a request up, the report names the last request.
                 let names_another = (is_full || self.is_of_centre || request.told_too_late)
                     && part.requests.iter().any(|other| !other.reports.is_empty());
+                // Behind a crash the phone's time is over earlier: it asks again while the database is slow.
+                let is_of_later = self.forgotten > 0
+                    && part
+                        .requests
+                        .iter()
+                        .any(|other| other.rp_mr == request.rp_mr && !other.reports.is_empty());
                 // A gateway knows of its report still when the request comes again, though another one has the stored message meanwhile.
                 let is_reported = self.is_moved && request.was_reported;
-                if is_taken && request.reports.is_empty() && !names_another && !is_reported {
+                let is_answered = names_another || is_of_later || is_reported;
+                if is_taken && request.reports.is_empty() && !is_answered {
                     return Some(format!("202 for part {place}, and no report"));
                 }
             }
