@@ -323,6 +323,10 @@ impl ImToSm {
         if self.follows {
             return self.contact;
         }
+        if attempt > self.attempts {
+            // The row does not have this attempt: a crash came too early. Most attempts begin a round.
+            return 0;
+        }
         let first_of_round = self.attempts.saturating_sub(self.contact);
         if attempt >= first_of_round {
             attempt - first_of_round

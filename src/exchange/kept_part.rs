@@ -75,13 +75,17 @@ impl KeptPart {
             .is_some_and(|owed| owed.transaction == transaction)
     }
 
-    /// Whether it waits for the other parts of the message with this digest.
-    pub fn waits_for(&self, group: Group) -> bool {
-        let is_claimed = matches!(
+    /// Whether it goes with the exchange that completes the message, or is being stored.
+    pub const fn is_claimed(&self) -> bool {
+        matches!(
             self.state,
             KeptPartState::Relayed { .. } | KeptPartState::Storing { .. }
-        );
-        !is_claimed
+        )
+    }
+
+    /// Whether it waits for the other parts of the message with this digest.
+    pub fn waits_for(&self, group: Group) -> bool {
+        !self.is_claimed()
             && self.concatenation == group.concatenation
             && self.header.identity == group.identity
     }

@@ -2,7 +2,7 @@
 //! another node may have taken over. When it is back, it forgets the exchanges that other nodes have taken over.
 
 use crate::exchange::{
-    Exchange, ExchangeKey, ImToSm, ImToSmState, Party, Role, Stored, StoredMessage,
+    Exchange, ExchangeKey, ImToSm, ImToSmState, KeptPart, Party, Role, Stored, StoredMessage,
 };
 use crate::interwork::handle::Turn;
 
@@ -63,12 +63,18 @@ impl Turn<'_> {
         waits
     }
 
-    /// Another node has this exchange: it leaves memory, and its row stays as it is.
+    /// Another node has this exchange: it leaves memory, and its row stays as it is. A part whose message is being delivered or stored goes
+    /// with that: its row may be missing because it went with the transaction that stored the message.
     pub(crate) fn taken_over(&mut self, key: ExchangeKey) {
         let Some(exchange) = self.view.by_key(key) else {
             return;
         };
         if exchange.header().stored != Stored::Yes {
+            return;
+        }
+        if let Exchange::KeptPart(part) = &exchange
+            && part.is_claimed()
+        {
             return;
         }
         let to = self.get::<ImToSm>(key).map_or(Party::Phone, |im| im.to);
@@ -79,6 +85,10 @@ impl Turn<'_> {
         }
         if let Exchange::SmToIm(sm) = exchange {
             self.end_unwritten_parts(&sm);
+            let parts: Vec<KeptPart> = self.view.parts_relayed_with(key).collect();
+            for part in parts {
+                self.view.park(part.header.key);
+            }
         }
         let role = Role::Stored { message: key };
         if let Some(message) = message {

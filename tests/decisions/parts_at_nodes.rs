@@ -178,6 +178,27 @@ fn the_last_part_at_another_node_completes_a_message_that_was_on_its_way() {
 }
 
 #[test]
+fn a_message_whose_parts_were_taken_over_is_stored_with_them() {
+    let (mut first, mut second) = (node(0), node(10));
+    let parts = parts(&long(), 7, 1);
+    let early: Vec<_> = parts[..2]
+        .iter()
+        .map(|part| kept(&mut first, part))
+        .collect();
+    let (id, _) = whole(&first.submit(&from_phone(ALICE, &parts[2])));
+    // The node stands still. The client does not answer, and another node takes over what is in the database.
+    for exchange in early {
+        second.takes_over(&first, exchange);
+        first.handle(Input::TakenOver { exchange });
+    }
+    let done = first.client_answers(id, 480);
+    let (stored, _) = done.asked[0];
+    first.stored(stored);
+    let sent = comes(&mut first, CLIENT);
+    assert_eq!(sent.message().body, long().into_bytes());
+}
+
+#[test]
 fn the_parts_of_a_failed_message_wait_for_one_that_has_no_place_yet() {
     let (mut first, mut second) = (node(0), node(10));
     let parts = parts(&long(), 7, 1);

@@ -423,6 +423,37 @@ fn all_parts_of_a_message_go_to_one_contact_behind_a_crash_too() {
     }
 }
 
+/// The crash comes before the database knows of the attempt that the report is about.
+#[test]
+fn an_attempt_that_the_database_does_not_know_went_to_the_first_contact() {
+    let mut world = World::with_database(&settings());
+    let first = world.deliver(&instant(BOB, &"long ".repeat(80)));
+    let exchange = first.sent[0].0.unwrap();
+    world.handle(Input::OtherContacts { exchange, count: 1 });
+    world.leg(exchange, 200);
+    let mut done = world.next_due();
+    while done.asked.is_empty() {
+        done = world.next_due();
+    }
+    for (asked, _) in done.asked {
+        world.stored(asked);
+    }
+    world.pass(1_500);
+    assert_eq!(world.hold_timeout(first.held[0]).answer(), 202);
+    let known = world.store.rows.clone();
+    let again = world.until_sent();
+    assert_eq!(again.legs[0].contact, 0);
+    world.store.rows = known;
+    world.crash(0);
+    let message = again.message();
+    let octets = [0x02, message.body[1]];
+    let mut next = world.report(&ack(&octets, message.call_id.as_deref()));
+    if next.sent.is_empty() {
+        next = world.until_sent();
+    }
+    assert_eq!(next.legs[0].contact, 0);
+}
+
 /// The wait for a report that belies the failure is shorter than the SIP transaction.
 #[test]
 fn next_message_waits_for_the_end_of_a_failed_one() {

@@ -47,6 +47,8 @@ enum Work {
     Write,
     Release,
     Delete,
+    /// In one transaction with the next one, which has ended with it.
+    DeleteWithNext,
 }
 
 impl Work {
@@ -54,11 +56,15 @@ impl Work {
     const fn asks(self) -> bool {
         matches!(self, Self::Ask | Self::AskWithNext | Self::AskList(_))
     }
+
+    const fn goes_with_next(self) -> bool {
+        matches!(self, Self::AskWithNext | Self::DeleteWithNext)
+    }
 }
 
 /// Whether the second change is written in one transaction with the first.
 fn belong_together(first: &Waiting, _: &Waiting) -> bool {
-    first.1 == Work::AskWithNext
+    first.1.goes_with_next()
 }
 
 /// An exchange that waits for the database.
@@ -351,9 +357,8 @@ impl Database {
                 RowChange::Put(key, row, may_be_new) => {
                     let known = self.rows.get(&name(key)).map(|row| row.node);
                     let is_put = match known {
-                        _ if nodes == 1 => true,
                         None => may_be_new,
-                        Some(holder) => holder == node,
+                        Some(holder) => nodes == 1 || holder == node,
                     };
                     if is_put {
                         self.rows.insert(name(key), row);
@@ -405,12 +410,16 @@ impl World {
         if behind.is_empty() || !self.host.gateway.keeps {
             return;
         }
-        for change in behind {
+        let mut behind = behind.into_iter().peekable();
+        while let Some(change) = behind.next() {
             let waiting = match change {
                 Behind::Opened(key) => (key, Work::Open),
                 Behind::Changed(key) => (key, Work::Write),
                 Behind::Released(key) => (key, Work::Release),
-                Behind::Ended(key) => (key, Work::Delete),
+                Behind::Ended(key) => match behind.peek() {
+                    Some(Behind::Ended(_)) => (key, Work::DeleteWithNext),
+                    _ => (key, Work::Delete),
+                },
             };
             if self.fault == Some(Fault::LoseWrite) && self.chance.per_mille(20) {
                 continue;
@@ -553,7 +562,12 @@ impl World {
         let mut count = self.database.queue.len().min(GROUP);
         let queue = &self.database.queue;
         // A list, or the parts of a message, are not cut.
-        while count > 0 && queue.get(count - 1).map(|last| last.1) == Some(Work::AskWithNext) {
+        let is_cut = |count: usize| {
+            queue
+                .get(count - 1)
+                .is_some_and(|last| last.1.goes_with_next())
+        };
+        while count > 0 && count < queue.len() && is_cut(count) {
             count += 1;
         }
         let waiting: Vec<_> = self.database.queue.drain(..count).collect();
@@ -566,7 +580,7 @@ impl World {
         let wanted = waiting.chunk_by(belong_together).filter(is_wanted);
         for (key, work) in wanted.flatten() {
             match work {
-                Work::Delete => changes.push(RowChange::Delete(*key)),
+                Work::Delete | Work::DeleteWithNext => changes.push(RowChange::Delete(*key)),
                 // The message may be in memory again.
                 Work::Release => {
                     if !self.host.table.is_open(*key, self.now_ms) {

@@ -322,6 +322,14 @@ pub(crate) const FOUND: &[(u64, &str)] = &[
         "a crash lost a notification that was sent without a place",
     ),
     (
+        5_004_846,
+        "behind a crash, the second part of a long text went to another phone, because the row did not know the attempt",
+    ),
+    (
+        5_005_707,
+        "a crash left the last part of a message that had failed",
+    ),
+    (
         6_000_017,
         "without a store, a part for a phone that was away got RP-ACK and was lost",
     ),
@@ -389,6 +397,10 @@ pub(crate) const FOUND: &[(u64, &str)] = &[
     (
         6_002_986,
         "none: the books did not know RP-ERROR on a part that its sender sends anew, when a copy of the first request was taken behind a crash",
+    ),
+    (
+        6_009_219,
+        "a part that was written just then came back behind the message that it had become",
     ),
     (
         7_000_007,

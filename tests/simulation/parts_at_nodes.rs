@@ -1,6 +1,6 @@
 //! Parts of long messages at the wrong gateway: it does what `src/kamailio/engine/nodes/parts.rs` does.
 
-use ipsmgw::exchange::{Exchange, ExchangeKey, Identity, Kind, Stored, identity_in};
+use ipsmgw::exchange::{Exchange, ExchangeKey, Identity, KeptPart, Kind, identity_in};
 use ipsmgw::interwork::{FoundPart, Input, PartMove};
 
 use crate::database::AT_REST;
@@ -19,19 +19,15 @@ impl World {
         self.takes_left();
     }
 
-    /// The parts in memory: their senders, and whether they are in the database.
-    fn parts_here(&self) -> Vec<(ExchangeKey, Identity, Stored)> {
+    /// The parts in memory, and their senders.
+    fn parts_here(&self) -> Vec<(ExchangeKey, Identity, KeptPart)> {
         let keys = self.host.table.keys(self.now_ms).into_iter();
         let part = |key| {
             let (open, texts) = self.host.table.read(key, self.now_ms)?;
             let Exchange::KeptPart(part) = open else {
                 return None;
             };
-            Some((
-                key,
-                identity_in(Kind::KeptPart, &texts)?,
-                part.header.stored,
-            ))
+            Some((key, identity_in(Kind::KeptPart, &texts)?, part))
         };
         keys.filter_map(part).collect()
     }
@@ -66,10 +62,14 @@ impl World {
     /// Parts whose rows the other gateway has removed leave memory.
     fn forgets_removed(&mut self) {
         let own = self.number();
-        for (exchange, _, stored) in self.parts_here() {
+        for (exchange, _, part) in self.parts_here() {
             let has_row = self.database.holder(exchange) == Some(own)
                 || self.database.is_to_be_written(exchange);
-            let moves = FoundPart::WithoutRow { stored }.moves();
+            let moves = FoundPart::WithoutRow {
+                stored: part.header.stored,
+                is_claimed: part.is_claimed(),
+            }
+            .moves();
             if !has_row && moves == PartMove::Forgotten && !self.is_down() {
                 self.handle(exchange, Input::TakenOver { exchange }, Context::Nothing);
             }

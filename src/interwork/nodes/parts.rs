@@ -32,6 +32,8 @@ pub enum FoundPart {
     WithoutRow {
         /// Whether it had a row.
         stored: Stored,
+        /// Whether its message is being delivered or stored: the row goes with the transaction that stores the message.
+        is_claimed: bool,
     },
     /// In a row of another node that lives.
     AtLivingNode {
@@ -70,6 +72,7 @@ impl FoundPart {
             } => PartMove::HandedOver,
             Self::WithoutRow {
                 stored: Stored::Yes,
+                is_claimed: false,
             } => PartMove::Forgotten,
             // SIP has sent the sender's request again to a node that was dead, and the sender has repeated the part to this one meanwhile.
             Self::AtLivingNode {
@@ -184,10 +187,22 @@ mod tests {
 
     #[test]
     fn a_part_whose_row_was_removed_is_forgotten_and_one_without_its_first_row_stays() {
-        let without_row = |stored| FoundPart::WithoutRow { stored }.moves();
+        let without_row = |stored| {
+            let is_claimed = false;
+            FoundPart::WithoutRow { stored, is_claimed }.moves()
+        };
         assert_eq!(without_row(Stored::Yes), PartMove::Forgotten);
         assert_eq!(without_row(Stored::Asked), PartMove::Stays);
         assert_eq!(without_row(Stored::No), PartMove::Stays);
+    }
+
+    #[test]
+    fn a_part_whose_message_is_stored_stays_until_the_message_ends() {
+        let part = FoundPart::WithoutRow {
+            stored: Stored::Yes,
+            is_claimed: true,
+        };
+        assert_eq!(part.moves(), PartMove::Stays);
     }
 
     #[test]

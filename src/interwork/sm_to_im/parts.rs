@@ -327,11 +327,7 @@ impl Turn<'_> {
         let Some(part) = self.get::<KeptPart>(key) else {
             return;
         };
-        let is_claimed = matches!(
-            part.state,
-            KeptPartState::Relayed { .. } | KeptPartState::Storing { .. }
-        );
-        if !is_claimed && part.owed.is_none() && part.header.stored == Stored::Yes {
+        if !part.is_claimed() && part.owed.is_none() && part.header.stored == Stored::Yes {
             self.view.release(key);
             self.clock_goes_on(part.group());
         }

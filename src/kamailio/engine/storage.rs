@@ -206,7 +206,7 @@ fn write_one_by_one(storage: &Storage, waiting: &[Taken]) {
 
 /// Whether the second change is written in one transaction with the first.
 fn belong_together(first: &Taken, _: &Taken) -> bool {
-    first.work == Work::AskWithNext
+    first.work.goes_with_next()
 }
 
 /// A list whose sender was refused in between is not written.
@@ -243,7 +243,7 @@ fn changes(waiting: &Taken) -> Vec<RowChange<'_>> {
             let record = waiting.record.as_deref();
             record.map(RowChange::Charge).into_iter().collect()
         }
-        Work::Delete => vec![RowChange::Delete(key)],
+        Work::Delete | Work::DeleteWithNext => vec![RowChange::Delete(key)],
         // The message may be in memory again.
         Work::Release if is_open(key) => Vec::new(),
         Work::Release => vec![RowChange::Release(key)],
@@ -325,7 +325,7 @@ fn end_list(copies: &[Taken], transaction: TransactionId, written: bool) {
 fn end_each(waiting: &[Taken], written: bool) {
     for waiting in waiting {
         match waiting.work {
-            Work::Delete => stored::forget(waiting.key),
+            Work::Delete | Work::DeleteWithNext => stored::forget(waiting.key),
             Work::Charge if written => CDR_WRITTEN.count(),
             Work::Charge => {}
             Work::Ask if written => stored::written(waiting.key),

@@ -56,6 +56,9 @@ pub(crate) enum Work {
     Release,
     /// Its row is deleted.
     Delete,
+    /// The same, in one transaction with the next exchange in the queue, which has ended with it: a crash must not leave some parts of a
+    /// message that has failed.
+    DeleteWithNext,
     /// A charging record of the exchange is written, before its row is deleted.
     Charge,
 }
@@ -64,6 +67,11 @@ impl Work {
     /// Whether the core gets the result.
     pub(crate) const fn asks(self) -> bool {
         matches!(self, Self::Ask | Self::AskWithNext | Self::AskList)
+    }
+
+    /// Whether the next one in the queue is in the same transaction.
+    pub(crate) const fn goes_with_next(self) -> bool {
+        matches!(self, Self::AskWithNext | Self::DeleteWithNext)
     }
 }
 
@@ -77,6 +85,7 @@ plain!(
         Write,
         Release,
         Delete,
+        DeleteWithNext,
         Charge,
     }
 );
@@ -283,12 +292,17 @@ impl Storage {
         }
         let mut lost = 0;
         let mut queue = self.queue.lock();
-        for change in behind {
+        for (place, change) in behind.iter().enumerate() {
             let (key, work) = match *change {
                 Behind::Opened(key) => (key, Work::Open),
                 Behind::Changed(key) => (key, Work::Write),
                 Behind::Released(key) => (key, Work::Release),
-                Behind::Ended(key) | Behind::EndedUnwritten(key) => (key, Work::Delete),
+                Behind::Ended(key) | Behind::EndedUnwritten(key) => match behind.get(place + 1) {
+                    Some(Behind::Ended(_) | Behind::EndedUnwritten(_)) => {
+                        (key, Work::DeleteWithNext)
+                    }
+                    _ => (key, Work::Delete),
+                },
             };
             if queue.waiting.append(Waiting { key, work }) {
                 self.waiting.fetch_add(1, Relaxed);
@@ -345,7 +359,7 @@ impl Storage {
     pub(crate) fn take(&self, most: usize) -> Vec<Taken> {
         let mut queue = self.queue.lock();
         let mut taken: Vec<Taken> = Vec::new();
-        let is_cut = |last: &Taken| last.work == Work::AskWithNext;
+        let is_cut = |last: &Taken| last.work.goes_with_next();
         while taken.len() < most || taken.last().is_some_and(is_cut) {
             let Some(next) = queue.take() else { break };
             taken.push(next);

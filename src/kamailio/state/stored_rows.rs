@@ -428,11 +428,15 @@ impl StoredRows {
             ("due", Value::Long(row.due_ms)),
             ("record", Value::Octets(&row.record)),
         ];
-        if !self.is_shared || row.may_be_new && !self.database.has_row(self.table, id)? {
-            return self.database.put(self.table, id, &rest);
+        let is_new =
+            row.may_be_new && (!self.is_shared || !self.database.has_row(self.table, id)?);
+        match is_new {
+            true => self.database.put(self.table, id, &rest),
+            // It may have been deleted with the message that it has become.
+            false if !self.is_shared => self.database.update(self.table, &[id], &rest),
+            // Another node may have taken it over.
+            false => self.update(row.key, self.node, &rest),
         }
-        // Another node may have taken it over.
-        self.update(row.key, self.node, &rest)
     }
 
     /// Changes a row, if this node has it.

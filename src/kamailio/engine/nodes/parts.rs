@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use super::{Claimed, take_up_claimed};
 use crate::exchange::{
-    Exchange, ExchangeKey, Identity, Kind, Store as _, Stored, Texts, decode, identity_in,
+    Exchange, ExchangeKey, Identity, KeptPart, Kind, Store as _, Texts, decode, identity_in,
 };
 use crate::interwork::{FoundPart, Input, PartMove};
 use crate::kamailio::engine::decide::decide_in;
@@ -34,13 +34,13 @@ pub(super) fn look(
 }
 
 /// Gives the parts in memory to `see`, each under the lock of its bucket.
-fn each(mut see: impl FnMut(Locked<'_>, ExchangeKey, Stored)) {
+fn each(mut see: impl FnMut(Locked<'_>, &KeptPart)) {
     let (table, now) = (&state().table, now());
     for place in table.open() {
         if let Some((locked, key)) = table.lock_open(place, now.unix_ms)
             && let Some(Exchange::KeptPart(part)) = locked.by_key(key)
         {
-            see(locked, key, part.header.stored);
+            see(locked, &part);
         }
     }
 }
@@ -57,7 +57,8 @@ fn is_joined_here(nodes: &Nodes, part: &Texts) -> Option<bool> {
 
 /// Leaves the parts that another node joins to that node.
 fn hand_over(nodes: &Nodes) {
-    each(|locked, exchange, _| {
+    each(|locked, part| {
+        let exchange = part.header.key;
         let texts = locked.texts(exchange);
         let is_joined_here = texts.and_then(|texts| is_joined_here(nodes, &texts));
         let part = is_joined_here.map(|is_joined_here| FoundPart::InMemory { is_joined_here });
@@ -92,14 +93,22 @@ fn remove_delivered(storage: &Storage, nodes: &Nodes) -> Result<(), DatabaseErro
     }
 }
 
+/// Whether this part leaves memory if it has no row.
+fn is_forgotten(part: &KeptPart) -> bool {
+    let without_row = FoundPart::WithoutRow {
+        stored: part.header.stored,
+        is_claimed: part.is_claimed(),
+    };
+    without_row.moves() == PartMove::Forgotten
+}
+
 /// Parts whose rows another node has removed leave memory.
 fn forget_removed(storage: &Storage, nodes: &Nodes) -> Result<(), DatabaseError> {
     // A part in memory that is stored had its row before the rows are read.
     let mut stored = Vec::new();
-    each(|_, key, is_stored| {
-        let without_row = FoundPart::WithoutRow { stored: is_stored };
-        if without_row.moves() == PartMove::Forgotten {
-            stored.push(key);
+    each(|_, part| {
+        if is_forgotten(part) {
+            stored.push(part.header.key);
         }
     });
     if stored.is_empty() {
@@ -114,7 +123,11 @@ fn forget_removed(storage: &Storage, nodes: &Nodes) -> Result<(), DatabaseError>
     let is_removed =
         |key: &ExchangeKey| !rows.contains(key) && !storage.is_to_be_written(*key, &[]);
     for exchange in stored.into_iter().filter(is_removed) {
-        if let Some(locked) = state().table.lock_of(exchange, now.unix_ms) {
+        // The message may have become whole meanwhile.
+        if let Some(locked) = state().table.lock_of(exchange, now.unix_ms)
+            && let Some(Exchange::KeptPart(part)) = locked.by_key(exchange)
+            && is_forgotten(&part)
+        {
             let step = decide_in(locked, Input::TakenOver { exchange }, now);
             execute(step, Context::Nothing);
         }
