@@ -1,6 +1,6 @@
 //! The parts of one long short message at two nodes with one database.
 
-use ipsmgw::exchange::{Exchange, ExchangeKey};
+use ipsmgw::exchange::{Exchange, ExchangeKey, KeptPart};
 use ipsmgw::interwork::Input;
 
 use crate::long_sm_to_im::{parts, whole};
@@ -221,6 +221,33 @@ fn the_parts_of_a_failed_message_wait_for_one_that_has_no_place_yet() {
     assert_eq!(first.store.open(), 2);
     first.takes_over(&second, last);
     assert_eq!(sent_within(&mut first, 2_000), [long()]);
+    assert_eq!(first.store.open(), 0);
+}
+
+#[test]
+fn parts_do_not_wait_for_ever_for_one_that_has_no_place_and_are_not_lost() {
+    let (mut first, mut second) = (node(0), node(10));
+    let parts = parts(&long(), 7, 1);
+    kept(&mut first, &parts[0]);
+    kept(&mut first, &parts[1]);
+    whole(&first.submit(&from_phone(ALICE, &parts[2])));
+    first.crash(1_000);
+    let last = kept(&mut second, &parts[2]);
+    let (row, _) = second.store.rows[&last.serial()].clone();
+    let Exchange::KeptPart(part) = row else {
+        panic!("the row of a part")
+    };
+    let part = KeptPart {
+        unix: i64::try_from(first.now.unix_ms / 1_000).unwrap(),
+        ..part
+    };
+    let mut sent = Vec::new();
+    for _ in 0..15 {
+        first.handle(Input::PartHasNoPlace { part: &part });
+        sent.extend(sent_within(&mut first, 60_000));
+    }
+    assert_eq!(sent.len(), 1);
+    assert!(sent[0].contains("3/3 missing"), "{sent:?}");
     assert_eq!(first.store.open(), 0);
 }
 

@@ -36,6 +36,9 @@ const JOINED_AFTER_MS: u64 = 1_000;
 /// failure, or none, and repeats it within 45 s (TR1M, TS 24.011 §10).
 const LAST_PART_AGAIN_MS: u64 = 60_000;
 
+/// Milliseconds, from its submission on, that the others wait for a part that has no place in memory.
+const WITHOUT_PLACE_MS: u64 = 600_000;
+
 impl TranslatedSm {
     /// The record of a stored part.
     fn kept_part(&self, key: ExchangeKey, part: &PartIn, now: Now) -> KeptPart {
@@ -236,15 +239,28 @@ impl Turn<'_> {
         }
     }
 
-    /// A part of a message has no place in memory yet: the other parts wait for it.
+    /// A part of a message has no place in memory yet: the other parts wait for it, but not for ever, because they have places. If it was
+    /// acknowledged, its sender takes the message for sent, whatever its sender has heard of the others before.
     pub(crate) fn wait_for_part(&mut self, missing: &KeptPart) {
-        let due_ms = self.now.unix_ms + self.gateway.policy.concat_timeout_ms;
         let others: Vec<KeptPart> = self.view.parts_of(missing.group()).collect();
         if others.iter().any(|other| other.digest == missing.digest) {
             return;
         }
-        for other in others.iter().filter(|other| other.header.due_ms < due_ms) {
-            self.view.wake_at(other.header.key, due_ms);
+        let now_ms = self.now.unix_ms;
+        let came_ms = u64::try_from(missing.unix).unwrap_or(0) * 1_000;
+        let waits = now_ms < came_ms + WITHOUT_PLACE_MS;
+        let due_ms = now_ms + self.gateway.policy.concat_timeout_ms;
+        for other in others {
+            let mut part = other;
+            if is_acknowledged(missing) {
+                part.state = KeptPartState::Waiting;
+            }
+            if waits {
+                part.header.due_ms = part.header.due_ms.max(due_ms);
+            }
+            if part != other {
+                self.view.update(part);
+            }
         }
     }
 
