@@ -6,6 +6,9 @@ use crate::kamailio::Behind;
 use crate::random::Random;
 use crate::world::{Event, World};
 
+/// Milliseconds that a start takes at least.
+const LEAST_START_MS: u64 = 100;
+
 /// What a seed with a database decides.
 #[derive(Default)]
 pub(crate) struct Durable {
@@ -85,6 +88,14 @@ impl World {
     pub(crate) fn restarts(&mut self) {
         if !self.is_stopped {
             return;
+        }
+        // A start takes some time: two starts in one millisecond would give the same names to their exchanges.
+        let out_ms = self
+            .life
+            .is_out_since_ms
+            .map(|since_ms| self.now_ms - since_ms);
+        if out_ms.is_some_and(|out_ms| out_ms < LEAST_START_MS) {
+            return self.later(LEAST_START_MS, Event::Restarts);
         }
         if self.database.away_until_ms > self.now_ms {
             // It does not start without the rows of its last start.

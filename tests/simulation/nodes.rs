@@ -81,7 +81,7 @@ pub(crate) struct Life {
     pub(crate) parts_move_until_ms: u64,
     pub(crate) still_until_ms: u64,
     /// Since then it does not answer.
-    is_out_since_ms: Option<u64>,
+    pub(crate) is_out_since_ms: Option<u64>,
     /// How long it stood still the last time, and until when.
     stood: (u64, u64),
 }
