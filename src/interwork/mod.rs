@@ -86,7 +86,7 @@ pub use rules::table_limits::TableLimits;
 pub use rules::transactions::COPIES_MS;
 pub use step::{Effect, ImOutcome, Step, ToContact, Verdict};
 pub use store::behind::{holds_up, is_taken_up, others_wait_until, tried_again_ms};
-pub use store::not_taken::{may_be_replaced, replaced_by_stored, stands_for};
+pub use store::not_taken::{goes_with_stored, may_be_replaced, replaced_by_stored, stands_for};
 pub use store::room::{
     MOST_LOOKS, READ_AT_ONCE, StoreLimits, StoredCounts, may_count_again, takes_room,
 };

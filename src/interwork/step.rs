@@ -33,13 +33,15 @@ impl Step {
     }
 
     /// Whether the rows of exchanges that have ended go when all effects are carried out. An effect opens an exchange in another bucket
-    /// for what is owed still, and the database gets that first; or it sends what is owed without an exchange, because the table is full:
-    /// behind a crash in between, the row is read once more.
+    /// for what is owed still, and the database gets that first; or it has rows of parts written again, whose message was not stored; or it
+    /// sends what is owed without an exchange, because the table is full: behind a crash in between, the row is read once more.
     pub fn rows_go_last(&self) -> bool {
         let is_owed = |effect: &Effect| {
             matches!(
                 effect,
-                Effect::ReportStatus(_) | Effect::Send { exchange: None, .. }
+                Effect::ReportStatus(_)
+                    | Effect::SmOutcome { .. }
+                    | Effect::Send { exchange: None, .. }
             )
         };
         self.effects.iter().any(is_owed)

@@ -213,10 +213,10 @@ fn the_parts_of_a_failed_message_wait_for_one_that_has_no_place_yet() {
     let Exchange::KeptPart(part) = row else {
         panic!("the row of a part")
     };
-    for _ in 0..10 {
+    for _ in 0..25 {
         let waits = first.handle(Input::PartHasNoPlace { part: &part });
         assert!(waits.is_nothing());
-        assert!(sent_within(&mut first, 60_000).is_empty());
+        assert!(sent_within(&mut first, 20_000).is_empty());
     }
     assert_eq!(first.store.open(), 2);
     first.takes_over(&second, last);
@@ -242,9 +242,9 @@ fn parts_do_not_wait_for_ever_for_one_that_has_no_place_and_are_not_lost() {
         ..part
     };
     let mut sent = Vec::new();
-    for _ in 0..15 {
+    for _ in 0..45 {
         first.handle(Input::PartHasNoPlace { part: &part });
-        sent.extend(sent_within(&mut first, 60_000));
+        sent.extend(sent_within(&mut first, 20_000));
     }
     assert_eq!(sent.len(), 1);
     assert!(sent[0].contains("3/3 missing"), "{sent:?}");

@@ -9,7 +9,8 @@ use ipsmgw::exchange::{
     identity_in,
 };
 use ipsmgw::interwork::{
-    Input, MOST_LOOKS, READ_AT_ONCE, holds_up, is_taken_up, others_wait_until, tried_again_ms,
+    Input, MOST_LOOKS, READ_AT_ONCE, goes_with_stored, holds_up, is_taken_up, others_wait_until,
+    tried_again_ms,
 };
 
 use crate::books::{Holder, Kept};
@@ -82,6 +83,8 @@ struct Row {
     again_ms: Option<u64>,
     /// Whether it is a stored message that holds up new ones.
     holds_up: bool,
+    /// Whether a missing row means that it went with the transaction that has stored its message.
+    may_have_gone: bool,
 }
 
 /// The name of a row: in their order, the oldest comes first.
@@ -357,6 +360,7 @@ impl Database {
                 RowChange::Put(key, row, may_be_new) => {
                     let known = self.rows.get(&name(key)).map(|row| row.node);
                     let is_put = match known {
+                        None if nodes == 1 => !row.may_have_gone,
                         None => may_be_new,
                         Some(holder) => nodes == 1 || holder == node,
                     };
@@ -1003,6 +1007,7 @@ fn put(exchange: &Exchange, texts: &Texts, may_be_new: bool, own: u16) -> Option
             Exchange::StoredMessage(message) => holds_up(message),
             _ => false,
         },
+        may_have_gone: !may_be_new && goes_with_stored(exchange),
     };
     Some(RowChange::Put(exchange.key(), row, may_be_new))
 }

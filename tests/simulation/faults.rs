@@ -149,7 +149,7 @@ impl Fault {
             Self::TakeOverLate => Some(4_000_012),
             Self::KeepTakenOver | Self::HearAgain => Some(4_000_024),
             Self::ClaimTwice => Some(4_000_001),
-            Self::KeepReport => Some(4_000_312),
+            Self::KeepReport => Some(4_001_738),
             _ => None,
         }
     }

@@ -39,6 +39,9 @@ const LAST_PART_AGAIN_MS: u64 = 60_000;
 /// Milliseconds, from its submission on, that the others wait for a part that has no place in memory.
 const WITHOUT_PLACE_MS: u64 = 600_000;
 
+/// The least that they wait at once, in milliseconds: longer than from one look for places to the next.
+const LEAST_WAIT_MS: u64 = 10_000;
+
 impl TranslatedSm {
     /// The record of a stored part.
     fn kept_part(&self, key: ExchangeKey, part: &PartIn, now: Now) -> KeptPart {
@@ -239,24 +242,32 @@ impl Turn<'_> {
         }
     }
 
-    /// A part of a message has no place in memory yet: the other parts wait for it, but not for ever, because they have places. If it was
-    /// acknowledged, its sender takes the message for sent, whatever its sender has heard of the others before.
+    /// A part of a message has no place in memory yet: the other parts wait for it, but not for ever, because they take up places in memory.
+    /// If it was acknowledged, its sender takes the message for sent, also after a report of failure.
     pub(crate) fn wait_for_part(&mut self, missing: &KeptPart) {
         let others: Vec<KeptPart> = self.view.parts_of(missing.group()).collect();
-        if others.iter().any(|other| other.digest == missing.digest) {
+        // It has come again, or the others are parts of another message with the same reference.
+        if others
+            .iter()
+            .any(|other| other.sequence == missing.sequence)
+        {
             return;
         }
         let now_ms = self.now.unix_ms;
-        let came_ms = u64::try_from(missing.unix).unwrap_or(0) * 1_000;
-        let waits = now_ms < came_ms + WITHOUT_PLACE_MS;
-        let due_ms = now_ms + self.gateway.policy.concat_timeout_ms;
+        let came_s = u64::try_from(missing.unix).unwrap_or(0);
+        let waits = now_ms
+            < came_s
+                .saturating_mul(1_000)
+                .saturating_add(WITHOUT_PLACE_MS);
+        let wait_ms = self.gateway.policy.concat_timeout_ms.max(LEAST_WAIT_MS);
         for other in others {
             let mut part = other;
             if is_acknowledged(missing) {
                 part.state = KeptPartState::Waiting;
             }
-            if waits {
-                part.header.due_ms = part.header.due_ms.max(due_ms);
+            // Not at each look: each change is written.
+            if waits && part.header.due_ms < now_ms + wait_ms / 2 {
+                part.header.due_ms = now_ms + wait_ms;
             }
             if part != other {
                 self.view.update(part);
@@ -449,8 +460,8 @@ impl Turn<'_> {
         self.drop_parts(parts, status);
     }
 
-    /// The same, and one of these parts that comes again is a new one. Where nobody gets them, and their sender has the failure, RP-ACK would
-    /// be said on a part that nobody has.
+    /// Ends these parts without remembering them: one that comes again is taken as new. Otherwise its sender would get RP-ACK for a part that
+    /// nobody has.
     pub(crate) fn drop_parts(&mut self, parts: Vec<KeptPart>, status: Option<TpSt>) {
         for mut part in parts {
             // The outcome of the message is known before the part is written.

@@ -2,9 +2,9 @@
 
 use crate::base::Octets;
 use crate::exchange::{
-    Exchange, ExchangeKey, Header, ImToSm, ImToSmState, ImToSmTexts, KeptPartState, NEVER, Party,
-    Passing, Role, SenderWait, Store, Stored, StoredContent, StoredFor, StoredMessageState,
-    StoredMessageTexts, View,
+    Exchange, ExchangeKey, Header, ImToSm, ImToSmState, ImToSmTexts, NEVER, Party, Passing, Role,
+    SenderWait, Store, Stored, StoredContent, StoredFor, StoredMessageState, StoredMessageTexts,
+    View,
 };
 use crate::interwork::counter::Counter;
 use crate::interwork::handle::{FORGOTTEN_MS, Turn};
@@ -237,14 +237,15 @@ pub fn replaced_by_stored(message: ExchangeKey, exchanges: &mut dyn Store) -> Ve
 /// Whether the database may have no row of this exchange any more: it was to be replaced by a stored message, which was refused while the
 /// transaction was under way.
 pub fn may_be_replaced(before: &Exchange, now: &Exchange) -> bool {
-    let is_claimed = |exchange: &Exchange| match exchange {
-        Exchange::KeptPart(part) => matches!(
-            part.state,
-            KeptPartState::Storing { .. } | KeptPartState::Relayed { .. }
-        ),
+    goes_with_stored(before) && !goes_with_stored(now)
+}
+
+/// Whether the row of this exchange goes with the transaction that stores its message: a later change of it must not bring the row back.
+pub const fn goes_with_stored(exchange: &Exchange) -> bool {
+    match exchange {
+        Exchange::KeptPart(part) => part.is_claimed(),
         _ => false,
-    };
-    is_claimed(before) && !is_claimed(now)
+    }
 }
 
 /// The TPDU in an RP-DATA.

@@ -112,7 +112,7 @@ fn write_all(storage: &Storage) {
                 is_written = write_late(storage, &waiting);
                 return;
             }
-            is_written = write(storage, &waiting);
+            is_written = write(storage, &mut waiting);
         });
         if is_done {
             return;
@@ -132,19 +132,20 @@ fn admit(storage: &Storage, taken: Vec<Taken>) -> Vec<Taken> {
     admitted
 }
 
-/// Writes a group, and gives the result to the core. False: the database is away.
-fn write(storage: &Storage, waiting: &[Taken]) -> bool {
+/// Writes a group, and gives the result to the core. False: the database is away, and `waiting` has what is not written.
+fn write(storage: &Storage, waiting: &mut Vec<Taken>) -> bool {
     if write_together(storage, waiting, waiting).is_ok() {
         end(storage, waiting, true);
         return true;
     }
     DATABASE_ERROR.count();
     // The reason may be a single row, or the database.
-    let is_there = storage.rows.write(&[], write_once).is_ok();
-    if is_there {
-        write_one_by_one(storage, waiting);
-    }
-    is_there
+    is_there(storage) && write_one_by_one(storage, waiting)
+}
+
+/// Whether the database takes changes of this node.
+fn is_there(storage: &Storage) -> bool {
+    storage.rows.write(&[], write_once).is_ok() && !state().nodes.is_lost()
 }
 
 /// A fault, for `tests/crash`: promises are sent before the database has them. `IPSMGW_FAULT` names it.
@@ -179,19 +180,25 @@ fn away(storage: &Storage, mut waiting: Vec<Taken>) {
         process::update_configuration();
         signals::uncut(|| {
             waiting.extend(admit(storage, storage.take(usize::MAX)));
-            is_written = storage.rows.write(&[], write_once).is_ok() && write(storage, &waiting);
+            is_written =
+                storage.rows.write(&[], write_once).is_ok() && write(storage, &mut waiting);
         });
     }
     storage.set_away(false);
     tracing::warn!("the database of store_table can be written again");
 }
 
-fn write_one_by_one(storage: &Storage, waiting: &[Taken]) {
-    let mut in_hand = waiting;
+/// Finds the row that the database refuses. False: the database has gone meanwhile, and `waiting` has what is not written.
+fn write_one_by_one(storage: &Storage, waiting: &mut Vec<Taken>) -> bool {
+    let mut done = 0;
     for together in waiting.chunk_by(belong_together) {
+        let in_hand = waiting.get(done..).unwrap_or_default();
         let written = write_together(storage, together, in_hand).is_ok();
-        in_hand = in_hand.get(together.len()..).unwrap_or_default();
-        let record = together.first().and_then(|one| one.record.as_ref());
+        if !written && !is_there(storage) {
+            break;
+        }
+        done += together.len();
+        let record = together.iter().find_map(|one| one.record.as_ref());
         if let (false, Some(record)) = (written, record) {
             // The table of charging records may be in another database, which is away: its own process waits for that one.
             charging::queue(record);
@@ -202,6 +209,8 @@ fn write_one_by_one(storage: &Storage, waiting: &[Taken]) {
         }
         end(storage, together, written);
     }
+    waiting.drain(..done);
+    waiting.is_empty()
 }
 
 /// Whether the second change is written in one transaction with the first.

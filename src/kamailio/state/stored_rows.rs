@@ -16,7 +16,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use crate::exchange::{
     Exchange, ExchangeKey, Kind, StoredMessageState, Texts, encode, identity_in,
 };
-use crate::interwork::{ChargingRecord, others_wait_until, tried_again_ms};
+use crate::interwork::{ChargingRecord, goes_with_stored, others_wait_until, tried_again_ms};
 use crate::kamailio::state::nodes::Nodes;
 use crate::kamailio::state::now::now;
 use crate::kamailio::sys::database::{self, Database, DatabaseError, Field, Value};
@@ -61,6 +61,8 @@ pub(crate) struct Row {
     key: ExchangeKey,
     /// Whether the table may have no row of it yet. Else a missing row means that another node has ended the exchange.
     may_be_new: bool,
+    /// Whether a missing row means that it went with the transaction that has stored its message, also where there is one node.
+    may_have_gone: bool,
     /// Whether no node has it in memory from now on.
     is_at_rest: bool,
     /// When a stored message that has failed is tried again, in milliseconds since 1970 UTC.
@@ -86,6 +88,7 @@ impl Row {
         Self {
             key: exchange.key(),
             may_be_new,
+            may_have_gone: !may_be_new && goes_with_stored(exchange),
             is_at_rest,
             again_ms: tried_again_ms(exchange),
             kind: exchange.kind().name(),
@@ -346,7 +349,7 @@ impl StoredRows {
                 RowChange::Release(key) => self.update(*key, self.node, &RELEASED),
                 RowChange::ReleaseAll(node) => self.release_all(*node),
                 RowChange::IfSilent(node, beat) => self.stays_silent(*node, *beat),
-                // Its row is locked by now: who takes over waits, or has done so before.
+                // The own row is locked by now: a node that wants to take over waits for it, or has finished already.
                 RowChange::IfNotLost(nodes) => match nodes.is_lost() {
                     true => Err(DatabaseError),
                     false => Ok(()),
@@ -428,11 +431,12 @@ impl StoredRows {
             ("due", Value::Long(row.due_ms)),
             ("record", Value::Octets(&row.record)),
         ];
-        let is_new =
-            row.may_be_new && (!self.is_shared || !self.database.has_row(self.table, id)?);
-        match is_new {
+        let is_put = match self.is_shared {
+            true => row.may_be_new && !self.database.has_row(self.table, id)?,
+            false => !row.may_have_gone,
+        };
+        match is_put {
             true => self.database.put(self.table, id, &rest),
-            // It may have been deleted with the message that it has become.
             false if !self.is_shared => self.database.update(self.table, &[id], &rest),
             // Another node may have taken it over.
             false => self.update(row.key, self.node, &rest),
