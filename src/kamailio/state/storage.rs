@@ -56,8 +56,7 @@ pub(crate) enum Work {
     Release,
     /// Its row is deleted.
     Delete,
-    /// The same, in one transaction with the next exchange in the queue, which has ended with it: a crash must not leave some parts of a
-    /// message that has failed.
+    /// The same, in one transaction with the next row that is deleted: a crash must not leave some parts of a message that has failed.
     DeleteWithNext,
     /// A charging record of the exchange is written, before its row is deleted.
     Charge,
