@@ -6,7 +6,7 @@
 //!
 //! | variable | meaning | default |
 //! |---|---|---|
-//! | `KAMAILIO` | the kamailio program | `kamailio` in the PATH or in /usr/sbin |
+//! | `KAMAILIO` | the kamailio program | `/usr/sbin/kamailio`, or else `kamailio` in the PATH |
 //! | `KAMAILIO_SRC_DIR` | its source tree | `target/kamailio-VERSION`, put there by `include/get-headers` |
 //! | `KAMAILIO_MODULES` | folders with its modules, separated by colons | the ones that it was built with |
 
@@ -26,7 +26,6 @@ fn main() {
         "KAMAILIO_MODULES",
         "KAMAILIO_SRC_DIR",
         "LIBCLANG_PATH",
-        "PATH",
     ] {
         println!("cargo:rerun-if-env-changed={variable}");
     }
@@ -115,6 +114,7 @@ fn running() -> Result<Kamailio, String> {
         if Path::new(packaged).exists() {
             packaged
         } else {
+            println!("cargo:rerun-if-env-changed=PATH");
             "kamailio"
         }
         .into()
