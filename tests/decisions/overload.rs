@@ -7,6 +7,7 @@ use crate::world::{ALICE, BOB, World, from_phone, hello, instant, settings};
 
 const CALM: Load = Load {
     queue: 49,
+    whole_queue: 49,
     standing_ms: 1_000,
     waited_ms: 249,
     pending: 89,
@@ -40,6 +41,7 @@ fn reports_and_answers_are_never_refused() {
     let world = World::new();
     let full = Load {
         queue: 100,
+        whole_queue: 100,
         standing_ms: 60_000,
         waited_ms: 60_000,
         pending: 100,
@@ -133,7 +135,8 @@ fn registrations_are_refused_last() {
     ] {
         let load = Load {
             queue,
-            standing_ms: 40,
+            whole_queue: 0,
+            standing_ms: 100,
             waited_ms,
             pending: 100,
             memory,
@@ -143,19 +146,21 @@ fn registrations_are_refused_last() {
     }
 }
 
-/// A burst passes; it is refused only where hardly any room is left.
+/// A burst passes; it is refused only when the kernel has hardly any room left.
 #[test]
 fn a_queue_is_full_for_a_moment_without_an_overload() {
     let world = World::new();
     let message = instant(BOB, "hello");
-    for (queue, standing_ms, refused) in [
-        (74, 0, false),
-        (74, 39, false),
-        (50, 40, true),
-        (75, 0, true),
+    for (queue, whole_queue, standing_ms, refused) in [
+        (74, 74, 0, false),
+        (600, 74, 99, false),
+        (49, 0, 100, false),
+        (50, 0, 100, true),
+        (75, 75, 0, true),
     ] {
         let load = Load {
             queue,
+            whole_queue,
             standing_ms,
             ..Load::default()
         };
@@ -175,6 +180,7 @@ fn a_limit_of_0_is_none() {
     });
     let full = Load {
         queue: 100,
+        whole_queue: 100,
         standing_ms: 60_000,
         waited_ms: 60_000,
         pending: 100,

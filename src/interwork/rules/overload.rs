@@ -4,8 +4,10 @@
 /// Load of the server when it begins to process a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Load {
-    /// Fill level of the receive queue of this request, in percent.
+    /// Fill level of the receive queue of this request, in percent of the part that the limit is about: see [`fill_of_queue`].
     pub queue: u32,
+    /// Fill level of the whole receive queue, in percent.
+    pub whole_queue: u32,
     /// Milliseconds since that queue was last empty: see [`Queue`].
     pub standing_ms: u32,
     /// Milliseconds that the request has waited, if the host knows it; else 0.
@@ -52,11 +54,10 @@ impl OverloadLimits {
             let left = 100 - limit.min(100);
             passed(value, [limit, 100 - left / 2, 100 - left / 10])
         };
-        let queue: u8 = of_hundred(load.queue, self.queue);
-        // A short burst fills the queue only for a moment. It counts only if the queue is almost full.
+        // A short burst fills the queue only for a moment. It counts only if the kernel has hardly any room left.
         let queue = match load.standing_ms {
-            STANDING_MS.. => queue,
-            _ => queue.saturating_sub(1),
+            STANDING_MS.. => of_hundred(load.queue, self.queue),
+            _ => of_hundred(load.whole_queue, self.queue).saturating_sub(1),
         };
         let wait = self.wait_ms;
         queue
@@ -77,18 +78,21 @@ impl OverloadLimits {
 /// request waits too long. The rest of a larger queue is for bursts: the kernel drops what finds no room, also reports.
 const UDP_QUEUE: u32 = 524_288;
 
-/// Fill level of a receive queue in percent, from the octets in use and its size.
-pub fn fill_of_queue(used: u32, size: u32, is_connection: bool) -> u32 {
-    let size = match is_connection {
-        true => size,
-        false => size.min(UDP_QUEUE),
+/// Fill levels of a receive queue in percent, from the octets in use and its size: of the part that the limits are about, and of the whole queue.
+pub fn fill_of_queue(used: u32, size: u32, is_connection: bool) -> (u32, u32) {
+    let percent_of = |size: u32| {
+        let percent = (u64::from(used) * 100).checked_div(size.into());
+        u32::try_from(percent.unwrap_or(0)).unwrap_or(u32::MAX)
     };
-    let percent = (u64::from(used) * 100).checked_div(size.into());
-    u32::try_from(percent.unwrap_or(0)).unwrap_or(u32::MAX)
+    let whole = percent_of(size);
+    match is_connection {
+        true => (whole, whole),
+        false => (percent_of(size.min(UDP_QUEUE)), whole),
+    }
 }
 
 /// Up to this time in milliseconds, a queue that is not empty is a burst and not overload.
-const STANDING_MS: u32 = 40;
+const STANDING_MS: u32 = 100;
 
 /// Below this fill level in percent, a queue counts as empty.
 const EMPTY: u32 = 10;
@@ -215,12 +219,12 @@ mod tests {
 
     #[test]
     fn a_larger_udp_queue_is_room_for_bursts() {
-        assert_eq!(fill_of_queue(100_000, 200_000, false), 50);
-        assert_eq!(fill_of_queue(262_144, 524_288, false), 50);
-        assert_eq!(fill_of_queue(262_144, 8_388_608, false), 50);
-        assert_eq!(fill_of_queue(8_388_608, 8_388_608, false), 1_600);
-        assert_eq!(fill_of_queue(262_144, 8_388_608, true), 3);
-        assert_eq!(fill_of_queue(0, 0, false), 0);
+        assert_eq!(fill_of_queue(100_000, 200_000, false), (50, 50));
+        assert_eq!(fill_of_queue(262_144, 524_288, false), (50, 50));
+        assert_eq!(fill_of_queue(262_144, 8_388_608, false), (50, 3));
+        assert_eq!(fill_of_queue(8_388_608, 8_388_608, false), (1_600, 100));
+        assert_eq!(fill_of_queue(262_144, 8_388_608, true), (3, 3));
+        assert_eq!(fill_of_queue(0, 0, false), (0, 0));
     }
 
     #[test]

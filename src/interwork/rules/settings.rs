@@ -60,7 +60,7 @@ parameters! {
     dcs_charset: Text("") default "none",
         "charsets for TP-DCS values that TS 23.038 reserves, or for 8-bit data, as agreed between networks: `\"84=euc-kr,94=euc-kr\"`. The values are hexadecimal. Without it such a short message is refused: RP-ERROR with TP-FCS 9F, or 90 for 8-bit data";
     overload_queue: Number(50, 0..=100, "a percentage (0: no limit)"),
-        "percent of the receive queue of the UDP socket (of its first 512 kB, if it is larger) or of a TCP connection. From this value on `ipsmgw_overloaded()` refuses new requests, if the queue has not been empty for 40 ms. From the middle between this value and 100 on (with `50`: 75), it refuses them at once. Registrations are refused last (with `50`: from 95 on). `0`: never. A larger queue (`maxbuffer`, sysctl `net.core.rmem_max`) absorbs longer bursts, and reports in them are not lost";
+        "percent of the receive queue of the UDP socket (of its first 512 kB, if it is larger) or of a TCP connection. From this value on `ipsmgw_overloaded()` refuses new requests, if the queue has not been empty for 100 ms: a shorter burst passes. When the whole queue is filled up to the middle between this value and 100 (with `50`: 75), it refuses them at once. Registrations are refused last (with `50`: from 95 on). `0`: never. A larger queue (`maxbuffer`, sysctl `net.core.rmem_max`) absorbs longer bursts, and reports in them are not lost";
     overload_wait: Number(250, 0..=30_000, "a number of milliseconds (0: no limit)"),
         "milliseconds that a request waited in a TCP connection, from which on `ipsmgw_overloaded()` refuses it; registrations from four times the value on. `0`: never";
     overload_pending: Number(90, 0..=100, "a percentage (0: no limit)"),

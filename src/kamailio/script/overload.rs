@@ -144,9 +144,10 @@ fn load(msg: Request<'_>, now_ms: u64) -> Load {
         };
     };
     let (used, size) = socket.queue();
-    let queue = fill_of_queue(used, size, socket.is_connection);
+    let (queue, whole_queue) = fill_of_queue(used, size, socket.is_connection);
     Load {
         queue,
+        whole_queue,
         standing_ms: state.refusals.standing(socket.number, queue, now_ms),
         waited_ms: socket.waited_ms(),
         pending,

@@ -28,6 +28,9 @@ TRUSTED = "127.0.0.3"  # a trusted peer, where an attack has one
 class AttackedGateway(Gateway):
     """The gateway with IPSMGW_FLOOD as shipped, and people put into its database at once."""
 
+    # Of shared memory, for one TCP connection: Kamailio's struct tcp_connection and tcp_rd_buf_size.
+    OCTETS_OF_CONNECTION = 66_464
+
     def add_people(self, people):
         self.insert_people(people)
 
@@ -38,8 +41,8 @@ class AttackedGateway(Gateway):
         return int(re.search(r"\bused: (\d+)", self.rpc("core.shmmem")).group(1))
 
     def connections_shm(self):
-        """Octets of it that are TCP connections. Kamailio's websocket module forgets the memory of a connection that is closed while another
-        process sends on it (its tcpconn_put() frees nothing): README.md."""
+        """Octets of it that are TCP connections. Kamailio forgets the memory of a WebSocket that is closed while another process sends on it
+        (the tcpconn_put() behind SREV_TCP_WS_FRAME_OUT in core/tcp_main.c frees nothing): README.md."""
         return sum(map(int, re.findall(r"\btcpconn_new\(\d+\): (\d+)", self.rpc("mod.stats", "core", "shm"))))
 
     def pkg(self):
