@@ -20,6 +20,22 @@ fn node(skip: u32) -> World {
     world
 }
 
+/// Two parts of a failed message wait at the first node, behind a crash. Its phone sends the last part to the other node.
+fn last_part_at_the_other_node() -> (World, World, KeptPart) {
+    let (mut first, mut second) = (node(0), node(10));
+    let parts = parts(&long(), 7, 1);
+    kept(&mut first, &parts[0]);
+    kept(&mut first, &parts[1]);
+    whole(&first.submit(&from_phone(ALICE, &parts[2])));
+    first.crash(1_000);
+    let last = kept(&mut second, &parts[2]);
+    let (row, _) = second.store.rows[&last.serial()].clone();
+    let Exchange::KeptPart(part) = row else {
+        panic!("the row of a part")
+    };
+    (first, second, part)
+}
+
 /// The texts that go to clients in the next time.
 fn sent_within(world: &mut World, ms: u64) -> Vec<String> {
     let until_ms = world.now.unix_ms + ms;
@@ -200,19 +216,10 @@ fn a_message_whose_parts_were_taken_over_is_stored_with_them() {
 
 #[test]
 fn the_parts_of_a_failed_message_wait_for_one_that_has_no_place_yet() {
-    let (mut first, mut second) = (node(0), node(10));
-    let parts = parts(&long(), 7, 1);
-    kept(&mut first, &parts[0]);
-    kept(&mut first, &parts[1]);
-    whole(&first.submit(&from_phone(ALICE, &parts[2])));
-    first.crash(1_000);
-    // The phone sends the last part to the other node, which leaves the part to the first one. That one's table is full.
-    let last = kept(&mut second, &parts[2]);
+    let (mut first, mut second, part) = last_part_at_the_other_node();
+    let last = part.header.key;
+    // The other node leaves the part to the first one, whose table is full.
     second.handle(Input::HandOver { exchange: last });
-    let (row, _) = second.store.rows[&last.serial()].clone();
-    let Exchange::KeptPart(part) = row else {
-        panic!("the row of a part")
-    };
     for _ in 0..25 {
         let waits = first.handle(Input::PartHasNoPlace { part: &part });
         assert!(waits.is_nothing());
@@ -226,17 +233,7 @@ fn the_parts_of_a_failed_message_wait_for_one_that_has_no_place_yet() {
 
 #[test]
 fn parts_do_not_wait_for_ever_for_one_that_has_no_place_and_are_not_lost() {
-    let (mut first, mut second) = (node(0), node(10));
-    let parts = parts(&long(), 7, 1);
-    kept(&mut first, &parts[0]);
-    kept(&mut first, &parts[1]);
-    whole(&first.submit(&from_phone(ALICE, &parts[2])));
-    first.crash(1_000);
-    let last = kept(&mut second, &parts[2]);
-    let (row, _) = second.store.rows[&last.serial()].clone();
-    let Exchange::KeptPart(part) = row else {
-        panic!("the row of a part")
-    };
+    let (mut first, _, part) = last_part_at_the_other_node();
     let part = KeptPart {
         unix: i64::try_from(first.now.unix_ms / 1_000).unwrap(),
         ..part

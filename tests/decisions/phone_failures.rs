@@ -392,14 +392,8 @@ fn all_parts_of_a_message_go_to_one_contact() {
 }
 
 /// The report on the first part comes behind a crash, when the other parts still wait.
-#[test]
-fn all_parts_of_a_message_go_to_one_contact_behind_a_crash_too() {
-    let mut world = World::with_database(&settings());
-    let first = world.deliver(&instant(BOB, &"long ".repeat(80)));
-    let exchange = first.sent[0].0.unwrap();
-    world.handle(Input::OtherContacts { exchange, count: 1 });
-    let mut part = world.leg(exchange, 408);
-    world.leg(exchange, 200);
+/// The message is stored, and its sender gets 202.
+fn promised(world: &mut World, held: ExchangeKey) {
     let mut done = world.next_due();
     while done.asked.is_empty() {
         done = world.next_due();
@@ -408,7 +402,18 @@ fn all_parts_of_a_message_go_to_one_contact_behind_a_crash_too() {
         world.stored(asked);
     }
     world.pass(1_500);
-    assert_eq!(world.hold_timeout(first.held[0]).answer(), 202);
+    assert_eq!(world.hold_timeout(held).answer(), 202);
+}
+
+#[test]
+fn all_parts_of_a_message_go_to_one_contact_behind_a_crash_too() {
+    let mut world = World::with_database(&settings());
+    let first = world.deliver(&instant(BOB, &"long ".repeat(80)));
+    let exchange = first.sent[0].0.unwrap();
+    world.handle(Input::OtherContacts { exchange, count: 1 });
+    let mut part = world.leg(exchange, 408);
+    world.leg(exchange, 200);
+    promised(&mut world, first.held[0]);
     world.crash(0);
     for _ in 0..2 {
         let message = part.message();
@@ -431,15 +436,7 @@ fn an_attempt_that_the_database_does_not_know_went_to_the_first_contact() {
     let exchange = first.sent[0].0.unwrap();
     world.handle(Input::OtherContacts { exchange, count: 1 });
     world.leg(exchange, 200);
-    let mut done = world.next_due();
-    while done.asked.is_empty() {
-        done = world.next_due();
-    }
-    for (asked, _) in done.asked {
-        world.stored(asked);
-    }
-    world.pass(1_500);
-    assert_eq!(world.hold_timeout(first.held[0]).answer(), 202);
+    promised(&mut world, first.held[0]);
     let known = world.store.rows.clone();
     let again = world.until_sent();
     assert_eq!(again.legs[0].contact, 0);

@@ -227,11 +227,11 @@ impl StoredRows {
 
     /// Whether this node has the exchange.
     pub(crate) fn is_mine(&self, key: ExchangeKey) -> Result<bool, DatabaseError> {
-        let mut node = AT_REST;
+        let mut node = None;
         let select = format!("SELECT node FROM {} WHERE id = '{}'", self.table, id(key));
         self.database
-            .select(&select, |row| node = node_in(row, 0))?;
-        Ok(node == self.node)
+            .select(&select, |row| node = Some(node_in(row, 0)))?;
+        Ok(node.is_some_and(|node| self.is_own(node)))
     }
 
     /// The nodes that have used the table.
