@@ -318,23 +318,6 @@ impl ImToSm {
         matches!(self.role, Role::StatusReport)
     }
 
-    /// The contact that this RP-DATA went to. Each round begins with contact 0, unless only one contact may get it.
-    pub const fn contact_of(&self, attempt: u8) -> u8 {
-        if self.follows {
-            return self.contact;
-        }
-        if attempt > self.attempts {
-            // The row does not have this attempt: a crash came too early. Most attempts begin a round.
-            return 0;
-        }
-        let first_of_round = self.attempts.saturating_sub(self.contact);
-        if attempt >= first_of_round {
-            attempt - first_of_round
-        } else {
-            attempt.saturating_sub(1)
-        }
-    }
-
     /// Whether an RP-DATA was sent and not refused.
     pub const fn is_out(&self) -> bool {
         self.attempts > self.refused_at

@@ -13,7 +13,7 @@ use crate::sip::Capabilities;
 pub use instant_message::{
     DeliveredAs, DeliveryOut, ImToStore, NotifyIn, RecipientIn, TranslatedDelivery, TranslatedIm,
 };
-pub use report::{Named, ReportIn, RpReport, StatusReportIn, StatusReportOut};
+pub use report::{Attempt, Named, ReportIn, RpReport, StatusReportIn, StatusReportOut};
 pub(crate) use short_message::HeaderFields;
 pub use short_message::{PartIn, SmIn, SmToStore, TranslatedSm};
 

@@ -57,9 +57,9 @@ pub use gateway::Gateway;
 pub use im_to_sm::report::expects;
 pub use im_to_sm::submission::is_reported;
 pub use input::{
-    DeliveredAs, DeliveryOut, ImToStore, Input, Named, NotifyIn, PartIn, RecipientIn, ReportIn,
-    RpReport, SmIn, SmToStore, StatusReportIn, StatusReportOut, TranslatedDelivery, TranslatedIm,
-    TranslatedSm,
+    Attempt, DeliveredAs, DeliveryOut, ImToStore, Input, Named, NotifyIn, PartIn, RecipientIn,
+    ReportIn, RpReport, SmIn, SmToStore, StatusReportIn, StatusReportOut, TranslatedDelivery,
+    TranslatedIm, TranslatedSm,
 };
 pub use missing_report::{MissingReport, ReportedExchange, UnprovedReport, missing_report};
 pub use nodes::{FoundPart, Look, PartMove, SignsOfLife, joined_elsewhere};

@@ -1,7 +1,7 @@
 //! IM to SM: phones that do not answer, refuse, or contradict themselves, and the messages that wait for them: rows
 //! IM-8, IM-11, IM-12, IM-14, CON-1.
 
-use ipsmgw::exchange::{ExchangeKey, ImToSmState};
+use ipsmgw::exchange::{Exchange, ExchangeKey, ImToSmState};
 use ipsmgw::interwork::{Counter, Input, Settings, Verdict};
 use ipsmgw::mime::DeliveryStatus;
 use ipsmgw::sip::MessageIn;
@@ -430,7 +430,32 @@ fn all_parts_of_a_message_go_to_one_contact_behind_a_crash_too() {
 
 /// The crash comes before the database knows of the attempt that the report is about.
 #[test]
-fn an_attempt_that_the_database_does_not_know_went_to_the_first_contact() {
+fn the_report_names_the_contact_of_an_attempt_that_the_database_does_not_know() {
+    let mut world = World::with_database(&settings());
+    let first = world.deliver(&instant(BOB, &"long ".repeat(80)));
+    let exchange = first.sent[0].0.unwrap();
+    world.handle(Input::OtherContacts { exchange, count: 1 });
+    let second = world.leg(exchange, 408);
+    assert_eq!(second.legs[0].contact, 1);
+    world.leg(exchange, 200);
+    promised(&mut world, first.held[0]);
+    let (row, _) = world.store.rows.get_mut(&exchange.serial()).unwrap();
+    let Exchange::ImToSm(im) = row else {
+        panic!("the row of an RP-DATA")
+    };
+    (im.attempts, im.contact, im.other_contacts) = (1, 0, 1);
+    world.crash(0);
+    let message = second.message();
+    let octets = [0x02, message.body[1]];
+    let mut next = world.report(&ack(&octets, message.call_id.as_deref()));
+    if next.sent.is_empty() {
+        next = world.until_sent();
+    }
+    assert_eq!(next.legs[0].contact, 1);
+}
+
+#[test]
+fn behind_a_crash_an_attempt_goes_to_the_first_contact_and_so_do_the_later_parts() {
     let mut world = World::with_database(&settings());
     let first = world.deliver(&instant(BOB, &"long ".repeat(80)));
     let exchange = first.sent[0].0.unwrap();

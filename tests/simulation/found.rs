@@ -455,4 +455,8 @@ pub(crate) const FOUND: &[(u64, &str)] = &[
         7_000_214,
         "none: the books counted a status report on a part that the gateway sends again behind an RP-ERROR",
     ),
+    (
+        5_008_509,
+        "behind a crash that cut off the row of an attempt at another contact, the later parts went to the first contact: now a Call-ID names the contact",
+    ),
 ];

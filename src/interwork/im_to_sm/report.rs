@@ -51,7 +51,7 @@ impl Turn<'_> {
         match told {
             RpOutcome::Ack => {
                 if let Named::Exchange(_, attempt) = report.named {
-                    im.contact = im.contact_of(attempt);
+                    im.contact = attempt.contact;
                     self.view.update(im);
                 }
                 let last = self.acknowledged(&im);
@@ -95,7 +95,7 @@ impl Turn<'_> {
             Named::Exchange(key, attempt) => {
                 let im = self.open_report(key)?;
                 let is_theirs = im.header.identity == identity && im.to == report.party;
-                if !is_theirs || attempt <= im.refused_at {
+                if !is_theirs || attempt.number <= im.refused_at {
                     return None;
                 }
                 if im.rp_mr != report.rp_mr {

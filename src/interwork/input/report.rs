@@ -53,8 +53,17 @@ pub enum Named {
     Nothing,
     /// A message of an earlier start of the gateway.
     Past,
-    /// This exchange, open or not, and the number of its MESSAGE, from 1.
-    Exchange(ExchangeKey, u8),
+    /// This exchange, open or not, and one of its MESSAGEs.
+    Exchange(ExchangeKey, Attempt),
+}
+
+/// One MESSAGE of an exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// Its number, from 1.
+    pub number: u8,
+    /// Index of the contact that it was sent to.
+    pub contact: u8,
 }
 
 /// SMS-STATUS-REPORT from a service centre (TS 23.040 §9.2.2.3).

@@ -4,14 +4,20 @@
 use crate::base::{hex_digit, push_hex};
 use crate::exchange::ExchangeKey;
 use crate::interwork::Gateway;
-use crate::interwork::input::Named;
+use crate::interwork::input::{Attempt, Named};
 use crate::mime::cut;
 
 impl Gateway {
     /// The Call-ID of one attempt for an exchange.
     pub(crate) fn call_id(&self, key: ExchangeKey, attempt: u8) -> String {
+        self.call_id_to(key, attempt, 0)
+    }
+
+    /// The Call-ID of one attempt that goes to this contact. A report says by it which contact answers: behind a crash, the exchange may
+    /// not know of the attempt.
+    pub(crate) fn call_id_to(&self, key: ExchangeKey, attempt: u8, contact: u8) -> String {
         let mut out = String::with_capacity(40 + self.policy.domain.len());
-        self.push_name(&mut out, key, attempt);
+        self.push_name(&mut out, key, u16::from_be_bytes([contact, attempt]));
         out.push('@');
         out.push_str(&self.policy.domain);
         out
@@ -24,7 +30,7 @@ impl Gateway {
         out
     }
 
-    fn push_name(&self, out: &mut String, key: ExchangeKey, attempt: u8) {
+    fn push_name(&self, out: &mut String, key: ExchangeKey, attempt: u16) {
         push_hex(out, key.node().into());
         for number in [key.serial(), attempt.into(), self.boot] {
             out.push('-');
@@ -57,8 +63,14 @@ impl Gateway {
         // Some intermediaries change the part after the "@".
         if boot == self.boot {
             let key = ExchangeKey::new(u16::try_from(node).ok()?, serial)?;
-            let attempt = u8::try_from(attempt).ok()?;
-            return Some(Named::Exchange(key, attempt));
+            let [contact, attempt] = u16::try_from(attempt).ok()?.to_be_bytes();
+            return Some(Named::Exchange(
+                key,
+                Attempt {
+                    number: attempt,
+                    contact,
+                },
+            ));
         }
         (domain == self.policy.domain).then_some(Named::Past)
     }

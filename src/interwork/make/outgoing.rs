@@ -107,7 +107,7 @@ impl Gateway {
             to: String::new(),
             fallback_hop: texts.hop.to_owned(),
             from: from.to_owned(),
-            call_id: Some(self.call_id(im.header.key, im.attempts)),
+            call_id: Some(self.call_id_to(im.header.key, im.attempts, im.contact)),
             headers,
             body,
         })
