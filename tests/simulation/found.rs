@@ -254,6 +254,10 @@ pub(crate) const FOUND: &[(u64, &str)] = &[
         "none: the books forgot a report with the take-over of the stored message",
     ),
     (
+        4_003_624,
+        "the outcome of a later attempt was forgotten as early as the first one, and the message was delivered twice",
+    ),
+    (
         4_003_629,
         "none: the books did not know that the row of a message has its RP-MR",
     ),
@@ -386,7 +390,7 @@ pub(crate) const FOUND: &[(u64, &str)] = &[
     ),
     (
         6_001_332,
-        "none: the books thought that the newer outcome of a part, or the loss of its report, is remembered longer than the first one",
+        "the newer outcome of a part, or the loss of its report, was forgotten as early as the first one",
     ),
     (6_001_385, "the same"),
     (6_003_196, "the same"),

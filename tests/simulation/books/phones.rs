@@ -330,8 +330,8 @@ impl Books {
     pub(super) fn leg_is_remembered(&mut self, subject: Subject) {
         let now = self.outcomes;
         if let Some(leg) = self.leg_mut(subject) {
-            // A later outcome, or the news that the report on it is lost, takes the place of the first one in memory.
-            leg.remembered_at.get_or_insert(now);
+            // A later outcome, or the news that the report on it is lost, takes the place of the first one, and is the newest.
+            leg.remembered_at = Some(now);
         }
     }
 

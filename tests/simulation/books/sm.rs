@@ -564,7 +564,11 @@ impl Books {
         if let Subject::ShortMessage(number, _) = subject
             && let Some(sm) = self.sm_mut(number)
         {
-            sm.remembered_at.get_or_insert(now);
+            // Each part of a long message has an outcome of its own: the first one is forgotten first.
+            match sm.parts.len() {
+                1 => sm.remembered_at = Some(now),
+                _ => _ = sm.remembered_at.get_or_insert(now),
+            }
         }
     }
 

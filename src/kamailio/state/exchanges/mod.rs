@@ -128,15 +128,36 @@ impl Past {
     }
 
     fn remember(&mut self, past: PastSm) {
-        // A repetition of the message replaces its own entry, else the oldest entry is replaced.
+        // A repetition of the message replaces its own entry, else the oldest entry is replaced. Either way the entry is the newest one:
+        // what a later attempt has come to is not forgotten with the first attempt.
         let known = self.find(past.digest).map(|(place, _)| place);
-        let place = known.unwrap_or_else(|| {
-            self.next_past = self.next_past.wrapping_add(1);
-            usize::from(self.next_past) % PAST_PER_BUCKET
-        });
-        if let (Some(half), Some(entry)) = (self.halves.get_mut(place), self.sms.get_mut(place)) {
+        let newest = match known {
+            Some(place) => self.becomes_newest(place),
+            None => {
+                self.next_past = self.next_past.wrapping_add(1);
+                self.newest()
+            }
+        };
+        if let (Some(half), Some(entry)) = (self.halves.get_mut(newest), self.sms.get_mut(newest)) {
             (*half, *entry) = (past.digest as u32, Some(past));
         }
+    }
+
+    /// The place of the newest entry; the oldest one is behind it.
+    fn newest(&self) -> usize {
+        usize::from(self.next_past) % PAST_PER_BUCKET
+    }
+
+    /// The entry of this place is the newest one now: its place.
+    fn becomes_newest(&mut self, mut place: usize) -> usize {
+        let newest = self.newest();
+        while place != newest {
+            let next = (place + 1) % PAST_PER_BUCKET;
+            self.halves.swap(place, next);
+            self.sms.swap(place, next);
+            place = next;
+        }
+        newest
     }
 }
 

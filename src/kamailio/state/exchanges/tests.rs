@@ -347,6 +347,26 @@ fn a_bucket_remembers_its_newest_outcomes() {
     assert_eq!(locked.outcome_of(3), Some(past(3, 1)));
 }
 
+#[test]
+fn the_outcome_of_a_later_attempt_is_not_forgotten_with_the_first_one() {
+    let table = open_exchanges();
+    let mut locked = table.lock("+1", 1);
+    for digest in 1..=20 {
+        locked.commit(&[Change::Remembered(past(digest, 1))]);
+    }
+    locked.commit(&[Change::Remembered(past(6, 2))]);
+    for digest in 21..=35 {
+        locked.commit(&[Change::Remembered(past(digest, 1))]);
+    }
+    // The others are forgotten in their order.
+    let known = (1..=35).filter(|digest| locked.outcome_of(*digest).is_some());
+    let known: Vec<u64> = known.collect();
+    assert_eq!(known, [&[6], &(21..=35).collect::<Vec<_>>()[..]].concat());
+    assert_eq!(locked.outcome_of(6), Some(past(6, 2)));
+    locked.commit(&[Change::Remembered(past(36, 1))]);
+    assert_eq!(locked.outcome_of(6), None);
+}
+
 const fn part_until(digest: u64, until_ms: u64) -> Change {
     Change::PartRemembered { digest, until_ms }
 }
