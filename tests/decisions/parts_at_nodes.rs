@@ -281,25 +281,46 @@ fn parts_that_are_taken_up_late_follow_those_before_them() {
         second.takes_over(&first, *part);
     }
     // The message in between ends first, and no part overtakes another one.
+    let mut order = delivered_in_turn(&mut second, parts.len() + 1);
+    order.retain(|exchange| *exchange != between);
+    assert_eq!(order, parts);
+}
+
+/// The phone takes one short message after the other, so many: in which order.
+fn delivered_in_turn(world: &mut World, count: usize) -> Vec<ExchangeKey> {
     let mut order = Vec::new();
-    while let Some((at, exchange)) = second.store.next_wake()
-        && order.len() < parts.len() + 1
+    while let Some((at, exchange)) = world.store.next_wake()
+        && order.len() < count
     {
-        second.now.unix_ms = second.now.unix_ms.max(at);
-        let done = second.handle(Input::Due { exchange });
+        world.now.unix_ms = world.now.unix_ms.max(at);
+        let done = world.handle(Input::Due { exchange });
         let mut sent: Vec<_> = done.sent.iter().filter_map(|(of, _)| *of).collect();
         while let Some(exchange) = sent.pop() {
             order.push(exchange);
-            second.leg(exchange, 200);
-            let attempt = second.store.im_to_sm(exchange).unwrap().attempts;
-            let call_id = second.gateway_call_id(exchange, attempt);
-            let rp_mr = second.store.im_to_sm(exchange).unwrap().rp_mr;
-            let done = second.report_on(ALICE, &[0x02, rp_mr], &call_id);
+            world.leg(exchange, 200);
+            let attempt = world.store.im_to_sm(exchange).unwrap().attempts;
+            let call_id = world.gateway_call_id(exchange, attempt);
+            let rp_mr = world.store.im_to_sm(exchange).unwrap().rp_mr;
+            let done = world.report_on(ALICE, &[0x02, rp_mr], &call_id);
             sent.extend(done.sent.iter().filter_map(|(of, _)| *of));
         }
     }
-    order.retain(|exchange| *exchange != between);
-    assert_eq!(order, parts);
+    order
+}
+
+#[test]
+fn a_part_that_is_taken_up_behind_later_ones_goes_before_them() {
+    let (mut first, mut second) = (node(0), node(30));
+    let parts = held_and_accepted(&mut first);
+    assert!(parts.len() > 2);
+    second.now.unix_ms = first.now.unix_ms;
+    // There was no place for it.
+    let late = parts[0];
+    for part in &parts[1..] {
+        second.takes_over(&first, *part);
+    }
+    second.takes_over(&first, late);
+    assert_eq!(delivered_in_turn(&mut second, parts.len()), parts);
 }
 
 #[test]

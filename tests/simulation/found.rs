@@ -302,6 +302,10 @@ pub(crate) const FOUND: &[(u64, &str)] = &[
         "none: the books did not know a process that sends late because its node stood still",
     ),
     (
+        4_008_326,
+        "a later part of a message went before an earlier one that was taken up behind it",
+    ),
+    (
         4_008_639,
         "the end of an attempt, told twice, counted for the next one when the database had not taken the failure",
     ),

@@ -282,7 +282,9 @@ impl Turn<'_> {
         // Behind a crash, they wait before they are in the queue again.
         let waits =
             |part: &ImToSm| matches!(part.state, ImToSmState::Queued | ImToSmState::Pausing);
-        let next = self.view.parts_before(last).find(waits);
+        // One that was taken up late may be behind later ones.
+        let parts = self.view.parts_before(last).filter(waits);
+        let next = parts.min_by_key(|part| part.header.key.serial());
         if let Some(mut next) = next.or_else(|| self.get::<ImToSm>(last)) {
             (next.contact, next.follows) = (contact, true);
             self.view.update(next);

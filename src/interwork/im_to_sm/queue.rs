@@ -197,17 +197,17 @@ impl Turn<'_> {
     /// the report on the previous one, but at most `REPORT_FIRST_MS`; the parts of one message always wait (row
     /// IM-9).
     fn next_in_queue(&self, identity: IdentityKey, to: Party) -> Option<ImToSm> {
-        let (mut next, mut part_before) = (None, None);
+        let (mut next, mut before) = (None, None);
         for im in self.view.queue_of(identity, to) {
             if im.in_transaction || im.state == ImToSmState::Taken {
                 return None;
             }
             // The parts of one message are consecutive. But a part that was taken up late, because there was no place for it, may be
-            // behind another message, which then follows an earlier part.
-            let message = im.last_part().unwrap_or(im.header.key);
-            let follows = core::mem::replace(&mut part_before, im.last_part()) == Some(message);
+            // behind another message, or behind later parts of its own message.
+            let before = before.replace(im);
+            let follows = before.is_some_and(|before| is_earlier_part(&before, &im));
             let is_candidate = match im.state {
-                ImToSmState::Queued => next.is_none() && !follows && !self.is_behind_a_part(&im),
+                ImToSmState::Queued => next.is_none() && !follows && !self.follows_a_part(&im),
                 // No message may overtake one that will be sent.
                 ImToSmState::Listed | ImToSmState::Pausing => true,
                 _ => false,
@@ -219,14 +219,10 @@ impl Turn<'_> {
         next.filter(|im| im.state == ImToSmState::Queued)
     }
 
-    /// Whether an earlier part of the same message is before this one in the queue.
-    fn is_behind_a_part(&self, im: &ImToSm) -> bool {
-        let message = im.last_part().unwrap_or(im.header.key);
-        let mut before = self.view.queue_of(im.header.identity, im.to);
-        before
-            .by_ref()
-            .take_while(|other| other.header.key != im.header.key)
-            .any(|other| other.last_part() == Some(message))
+    /// Whether an earlier part of the same message is in the queue.
+    fn follows_a_part(&self, im: &ImToSm) -> bool {
+        let mut queue = self.view.queue_of(im.header.identity, im.to);
+        queue.any(|other| is_earlier_part(&other, im))
     }
 
     /// Sends RP-DATA: with a new reference the first time and after a change, else with the same reference.
@@ -339,6 +335,12 @@ impl Turn<'_> {
     fn held_by(&self, last: ExchangeKey) -> Option<Held> {
         self.get::<ImToSm>(last)?.held()
     }
+}
+
+/// Whether the first one is a part of the same message as the second one, and goes before it.
+fn is_earlier_part(part: &ImToSm, im: &ImToSm) -> bool {
+    let message = im.last_part().unwrap_or(im.header.key);
+    part.last_part() == Some(message) && part.header.key.serial() < im.header.key.serial()
 }
 
 /// Sets one octet of a PDU.
