@@ -395,7 +395,8 @@ impl World {
                 match client {
                     Some(device) => {
                         let subject = self.subject(exchange);
-                        if let Err(broken) = self.books.sent_again(subject, device) {
+                        if let Err(broken) = self.books.sent_again(subject, device, Some(self.node))
+                        {
                             return self.break_promise(broken);
                         }
                         self.send_own(&message, Some(exchange), 0, Some(device), FR_MS, job);

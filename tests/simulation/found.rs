@@ -282,6 +282,10 @@ pub(crate) const FOUND: &[(u64, &str)] = &[
         "a part failed before the last one was taken up, which then went alone",
     ),
     (
+        4_006_327,
+        "none: the books took what another node has heard of a client for the node's own knowledge",
+    ),
+    (
         4_006_577,
         "none: the books did not know that the row of a message has its RP-MR",
     ),

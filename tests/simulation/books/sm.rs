@@ -457,11 +457,16 @@ impl Books {
                 sm.confirmed.clear();
             }
         }
-        self.sent_again(subject, device)
+        self.sent_again(subject, device, None)
     }
 
-    /// The message goes to one client once more, which has refused it.
-    pub(crate) fn sent_again(&mut self, subject: Subject, device: Address) -> Result<(), String> {
+    /// The message goes to one client once more: a stored one, or one whose form the client has refused at this gateway.
+    pub(crate) fn sent_again(
+        &mut self,
+        subject: Subject,
+        device: Address,
+        refused_at: Option<Address>,
+    ) -> Result<(), String> {
         let Subject::ShortMessage(number, _) = subject else {
             return Ok(());
         };
@@ -471,6 +476,12 @@ impl Books {
         *sm.again.entry(device).or_default() += 1;
         // The parts of a stored message go one by one.
         if sm.parts.len() == 1 && sm.confirmed.contains_key(&device) {
+            // Its sender has asked again at another gateway, which has the answer.
+            let nodes = sm.last_node.zip(refused_at);
+            if nodes.is_some_and(|(last, refused_at)| last != refused_at) {
+                self.explain("sent once more to a client: another gateway knows that it has taken the message");
+                return Ok(());
+            }
             return Err(format!(
                 "{number} goes once more to a client that has taken it"
             ));
