@@ -928,6 +928,7 @@ impl World {
         let (identity, kind) = (row.identity, row.kind);
         let about = self.subject(key);
         self.books.is_taken_up(about, kind, self.node);
+        self.books.has_it(about, self.node);
         if let Exchange::ImToSm(im) = &exchange
             && let ImToSmState::Failed { .. } = im.state
         {

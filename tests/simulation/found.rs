@@ -314,6 +314,10 @@ pub(crate) const FOUND: &[(u64, &str)] = &[
         "the end of an attempt, told twice, counted for the next one when the database had not taken the failure",
     ),
     (
+        4_008_652,
+        "none: the books took a report at a node that was cut off for one at the node that has the message",
+    ),
+    (
         4_009_231,
         "none: the books did not know a process that stood still with the RP-ACK before it said 200",
     ),

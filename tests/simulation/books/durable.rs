@@ -101,6 +101,15 @@ impl Books {
         }
     }
 
+    /// This gateway has it now, as the database says.
+    pub(crate) fn has_it(&mut self, subject: Subject, node: Address) {
+        if let Subject::InstantMessage(number, _) = subject
+            && let Some(im) = self.im_mut(number)
+        {
+            im.taken_up_by = Some(node);
+        }
+    }
+
     /// A stored message has its outcome: its row goes. A crash may cut off the word about it.
     pub(crate) fn stored_has_ended(&mut self, subject: Subject) {
         if let Subject::InstantMessage(number, _) = subject

@@ -24,6 +24,8 @@ pub(crate) struct Im {
     pub(super) parts: usize,
     pub(super) arrived_ms: Option<u64>,
     pub(super) has_arrived: bool,
+    /// The gateway that has found it in the database, or a part of it, since it was last cut into parts.
+    pub(super) taken_up_by: Option<Address>,
     /// The gateway at which its sender waits for the final response: the last one that the request came to.
     pub(super) asked_at: Address,
     /// The final response of the gateway.
@@ -102,6 +104,7 @@ impl Im {
                 .extend(self.told.take().map(|(status, _)| status));
         }
         self.nodes.insert(node);
+        self.taken_up_by = None;
         self.asked_at = node;
         self.arrived_ms = Some(at_ms);
     }
@@ -213,6 +216,7 @@ impl Books {
             im.parts = parts;
             // A stored message goes as a whole again.
             im.acked.clear();
+            im.taken_up_by = None;
         }
     }
 

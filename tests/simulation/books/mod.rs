@@ -219,6 +219,7 @@ impl Books {
             return;
         };
         let (about, fits, says) = (report.about, report.fits, report.says);
+        let is_unnamed = report.by_reference.is_some();
         if fits != Subject::Unknown {
             return;
         }
@@ -226,6 +227,14 @@ impl Books {
         if let Subject::InstantMessage(number, part) = about
             && let Some(im) = self.im_mut(number)
         {
+            // A gateway that the database was away from has the message still, and the report without In-Reply-To fits. The one that has
+            // taken the message over hears nothing of it, and sends it again.
+            let has_it = im.taken_up_by.zip(node);
+            if is_unnamed && has_it.is_some_and(|(has_it, node)| has_it != node) {
+                return self.explain(
+                    "a report without In-Reply-To at the gateway that the message was taken over from",
+                );
+            }
             im.hears(part, says, at_ms);
         }
     }
