@@ -468,6 +468,10 @@ pub(crate) const FOUND: &[(u64, &str)] = &[
         "none: RP-ACK without In-Reply-To on a message of before a crash has the RP-MR of another one, whose next part went out",
     ),
     (
+        7_005_571,
+        "none: the books did not know that an RP-ERROR is forgotten in a crash, and that a status report counts",
+    ),
+    (
         7_000_214,
         "none: the books counted a status report on a part that the gateway sends again behind an RP-ERROR",
     ),

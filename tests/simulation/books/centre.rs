@@ -86,8 +86,8 @@ struct Part {
     acked_ms: Option<u64>,
     /// When it went out last.
     sent_ms: u64,
-    /// Whether the gateway has taken an RP-ERROR since then.
-    has_error: bool,
+    /// When the gateway has taken an RP-ERROR since then.
+    error_ms: Option<u64>,
     /// How often it may go out once more: behind an RP-ERROR, or a crash.
     may_go_again: usize,
     /// When the gateway has taken an RP-ERROR that is final.
@@ -384,7 +384,7 @@ impl Books {
                 part.acked_ms.get_or_insert(at_ms);
             }
             Says::Error(cause, fcs) => {
-                part.has_error = true;
+                part.error_ms = Some(at_ms);
                 let passes = PASSING.contains(&cause) || fcs.is_some();
                 match passes && part.may_go_again == 0 {
                     true => part.may_go_again += 1,
@@ -410,6 +410,7 @@ impl Books {
             return;
         };
         let is_final = !(0x20..0x40).contains(&word);
+        let crashed_ms = self.of_centre.crashed_ms;
         if let Some(im) = self.to_centre_mut(number) {
             if im.is_known_as_failed() {
                 return self
@@ -420,7 +421,15 @@ impl Books {
                 im.arrived_ms.unwrap_or(at_ms) + u64::from(lifetime_s) * 1000 + STATUS_MS;
             im.last_ms = at_ms;
             let part = im.part(place);
-            if part.has_error && part.acked_ms.is_none() {
+            if part.error_ms.is_some() && part.acked_ms.is_none() {
+                // Behind a crash, the gateway knows nothing of it, unless it was written.
+                if part.error_ms <= crashed_ms {
+                    part.words.extend(is_final.then_some(word));
+                    im.is_excused |= is_final;
+                    return self.explain(
+                        "a status report behind an RP-ERROR that the gateway has forgotten in a crash",
+                    );
+                }
                 return self.explain(
                     "a status report behind an RP-ERROR, before the gateway sends the part again",
                 );
@@ -432,7 +441,7 @@ impl Books {
             let part = im.part(place);
             // The S-CSCF has sent the request on twice, and the service centre has refused one copy and taken the other one. The gateway
             // goes by the RP-ERROR, and asks again.
-            let is_on_copy = part.has_error && part.acked_ms.is_none();
+            let is_on_copy = part.error_ms.is_some() && part.acked_ms.is_none();
             if is_final {
                 part.words.push(word);
             }
@@ -703,7 +712,7 @@ impl World {
             .insert(message.call_id.clone().unwrap_or_default());
         part.tp_mr = tp_mr_of(&message.body);
         part.sent_ms = now_ms;
-        part.has_error = false;
+        part.error_ms = None;
         let (times, may) = (part.sent.len(), 1 + part.may_go_again);
         let is_acked = part.acked_ms.is_some_and(|acked_ms| acked_ms < decided_ms);
         let is_taken_up = exchange.serial() < self.host.first_serial;
