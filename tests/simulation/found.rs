@@ -330,6 +330,11 @@ pub(crate) const FOUND: &[(u64, &str)] = &[
         "a part that was not written outlived its message, which another node had taken over",
     ),
     (
+        4_005_700,
+        "a node without the database kept what the other one had taken over and ended, because the row with its claim was still to be written",
+    ),
+    (4_009_063, "the same"),
+    (
         5_001_147,
         "none: the books took a notification that goes once more for a new one",
     ),

@@ -7,7 +7,8 @@ use crate::exchange::{ExchangeKey, Stored};
 pub(in crate::kamailio) enum Behind {
     /// The exchange is open: its row is written. The row may already exist.
     Opened(ExchangeKey),
-    /// The exchange has changed: its row is written. If there is no row, another node has ended the exchange.
+    /// The exchange has changed, or was taken up from its row: its row is written. If there is no row, another node has ended the
+    /// exchange.
     Changed(ExchangeKey),
     /// The exchange has left memory: its row is marked so.
     Released(ExchangeKey),

@@ -273,6 +273,7 @@ impl<M: Memory, S: BuildHasher + Default> OpenExchanges<M, S> {
             blocks: &self.blocks,
             node: self.node,
             taken: Vec::new(),
+            taken_up: None,
         }
     }
 }
@@ -299,6 +300,8 @@ pub(in crate::kamailio) struct LockedExchanges<'t, M: Memory, S: BuildHasher = R
     node: Node,
     /// The places that were taken since the last commit.
     taken: Vec<Serial>,
+    /// The place that was taken for an exchange of an earlier start or of another node: it has a row.
+    taken_up: Option<Serial>,
 }
 
 impl<M: Memory, S: BuildHasher> LockedExchanges<'_, M, S> {
@@ -358,6 +361,7 @@ impl<M: Memory, S: BuildHasher> LockedExchanges<'_, M, S> {
         let reserve = |place: &mut Place, stock: &mut u32| place.texts.reserve(octets, stock);
         let taken = self.locked.insert_again(serial, kind, share, reserve);
         self.taken.extend(taken);
+        self.taken_up = taken.ok();
         taken.is_ok()
     }
 
@@ -382,6 +386,10 @@ impl<M: Memory, S: BuildHasher> LockedExchanges<'_, M, S> {
         match (before, exchange.header().stored) {
             (_, Stored::Asked) => None,
             (before, Stored::No) => Behind::end_of(key, before),
+            // Another node may take it over and end it before this is written: then its row must not come back.
+            (Stored::No, Stored::Yes) if was.is_none() && self.taken_up == Some(serial) => {
+                Some(Behind::Changed(key))
+            }
             (Stored::No, Stored::Yes) => Some(Behind::Opened(key)),
             (_, Stored::Yes) if was.is_some_and(|was| may_be_replaced(&was, exchange)) => {
                 Some(Behind::Opened(key))

@@ -206,6 +206,27 @@ fn an_exchange_of_an_earlier_start_keeps_its_key() {
 }
 
 #[test]
+fn an_exchange_that_is_taken_up_has_a_row() {
+    let table = open_exchanges();
+    let key = ExchangeKey::new(2, 1_000).unwrap();
+    let exchange = stored(part(key, 1), Stored::Yes);
+    let mut locked = table.lock_to_take_up("+1", &exchange, 9, 1).unwrap();
+    // The decision may open others with it.
+    let new = locked.take_place(Kind::KeptPart, 5, 9).unwrap();
+    let changes = [
+        Change::Opened(exchange, texts(9)),
+        Change::Opened(stored(part(new, 2), Stored::Yes), texts(9)),
+        Change::Updated(exchange),
+    ];
+    let behind = [
+        Behind::Changed(key),
+        Behind::Opened(new),
+        Behind::Changed(key),
+    ];
+    assert_eq!(locked.commit(&changes), behind);
+}
+
+#[test]
 fn an_exchange_waits_while_one_of_another_bucket_has_its_serial_number() {
     let table = open_exchanges();
     let key = open(&mut table.lock("+1", 1), 1, texts(9)).unwrap();
