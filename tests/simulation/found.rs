@@ -420,6 +420,10 @@ pub(crate) const FOUND: &[(u64, &str)] = &[
         "none: the books did not know RP-ERROR on a part that its sender sends anew, when a copy of the first request was taken behind a crash",
     ),
     (
+        6_002_776,
+        "none: the books did not know RP-ERROR on a request of before a crash that comes again when its sender has asked with another reference",
+    ),
+    (
         6_009_219,
         "a part that was written just then came back behind the message that it had become",
     ),

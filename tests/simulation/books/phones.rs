@@ -446,7 +446,12 @@ impl World {
     }
 
     /// RP-ACK or RP-ERROR goes to the sender's phone.
-    pub(super) fn reports_on_leg(&mut self, number: usize, part: usize, is_ack: bool) {
+    pub(super) fn reports_on_leg(
+        &mut self,
+        number: usize,
+        (part, request): (usize, usize),
+        is_ack: bool,
+    ) {
         let (decided_ms, subject) = (self.decided_ms, Subject::ShortMessage(number, part));
         let outcomes = self.books.outcomes;
         let Some(sm) = self.books.sm_mut(number) else {
@@ -455,8 +460,13 @@ impl World {
         let Some(own) = sm.parts.get_mut(part) else {
             return;
         };
-        let was_acked = own.is_acked;
+        let (was_acked, was_refused) = (own.is_acked, own.is_refused);
         (own.is_acked, own.is_refused) = (is_ack || was_acked, !is_ack);
+        // It had its report before a crash. Its sender has asked with another reference since, and hears no report on this one.
+        let is_given_up = own.requests.get(request).is_some_and(|copy| {
+            let mut later = own.requests.iter().skip(request + 1);
+            copy.was_reported && later.any(|other| other.rp_mr != copy.rp_mr)
+        });
         // Behind a crash the gateway may have taken one copy of a request whose other copy has RP-ERROR: then the phone takes another reference.
         let is_another = |copy: &Request| own.requests.iter().any(|of| of.rp_mr != copy.rp_mr);
         let mut copies = own.requests.iter().filter(|request| request.has_copies);
@@ -479,6 +489,12 @@ impl World {
             true => self.break_promise(format!(
                 "{number}: RP-ACK for part {part}, and neither its recipient nor the database has it"
             )),
+            false if was_taken && !is_confused && is_given_up => {
+                if let Some(own) = self.books.sm_mut(number).and_then(|sm| sm.parts.get_mut(part)) {
+                    own.is_refused = was_refused;
+                }
+                self.books.explain("RP-ERROR on a copy of a request of before a crash, whose sender has asked with another reference since");
+            }
             false if was_taken && !is_confused => self.break_promise(format!(
                 "{number}: RP-ERROR for part {part}, and its recipient has acknowledged it"
             )),

@@ -278,7 +278,7 @@ impl World {
             return self.reports_on_status(call_id, message, exchange);
         }
         let named = in_reply_to.and_then(request_named);
-        let (Some((number, place, request)), Ok((direction, rp))) =
+        let (Some((number, place, asked)), Ok((direction, rp))) =
             (named, RpMessage::decode(&message.body))
         else {
             return self.break_promise("a report on nothing");
@@ -306,7 +306,7 @@ impl World {
         let (is_shown, is_confirmed) = (sm.is_shown(), sm.was_confirmed(decided_ms));
         let (is_single, was_stored) = (sm.parts.len() == 1, sm.stored > 0);
         let part = &mut sm.parts[place];
-        let request = &mut part.requests[request];
+        let request = &mut part.requests[asked];
         let told = request.told.or(request.told_before);
         let is_other = request
             .reports
@@ -328,7 +328,8 @@ impl World {
             return;
         }
         if !sm.legs.is_empty() {
-            return self.reports_on_leg(number, place, matches!(rp, RpMessage::Ack(_)));
+            let is_ack = matches!(rp, RpMessage::Ack(_));
+            return self.reports_on_leg(number, (place, asked), is_ack);
         }
         if matches!(rp, RpMessage::Ack(_)) {
             part.is_acked = true;
