@@ -448,6 +448,10 @@ pub(crate) const FOUND: &[(u64, &str)] = &[
         "behind a crash, the second part of a long text went to another phone of one person",
     ),
     (
+        7_002_651,
+        "none: the books counted a status report that a crash cut off before its RP-ACK; it came again behind another one",
+    ),
+    (
         7_003_399,
         "none: a message whose request was lost has the TP-MR of one that a crash has cut off; the books did not take them for confused",
     ),

@@ -92,8 +92,18 @@ struct Part {
     may_go_again: usize,
     /// When the gateway has taken an RP-ERROR that is final.
     refused_ms: Option<u64>,
-    /// The final words of status reports that the gateway has taken: TP-Status.
-    words: Vec<u8>,
+    /// The final words of status reports that the gateway has taken: the number of the status report, TP-Status.
+    words: Vec<(usize, u8)>,
+}
+
+impl Part {
+    fn says(&self, word: impl Fn(u8) -> bool) -> bool {
+        self.words.iter().any(|(_, said)| word(*said))
+    }
+
+    fn says_first(&self, word: impl Fn(u8) -> bool) -> bool {
+        self.words.first().is_some_and(|(_, said)| word(*said))
+    }
 }
 
 /// A report of the service centre: RP-ACK or RP-ERROR.
@@ -117,6 +127,8 @@ pub(crate) struct Status {
     pub(crate) requests: usize,
     /// The service centre has its RP-ACK.
     pub(crate) is_over: bool,
+    /// The gateway has said RP-ACK.
+    is_acked: bool,
     /// The final responses to each request, and the reports on it.
     told: BTreeMap<usize, usize>,
     reported: BTreeMap<usize, usize>,
@@ -226,7 +238,7 @@ impl ToCentre {
     /// Whether a status report says that a part is lost.
     fn has_failed_status(&self) -> bool {
         let mut places = self.places.values();
-        places.any(|part| part.words.iter().any(|word| *word >= 0x40))
+        places.any(|part| part.says(|word| word >= 0x40))
     }
 
     /// It is at the gateway, for the first time or again behind a crash.
@@ -255,9 +267,9 @@ impl ToCentre {
         }
         let [delivered, failed, _] = &self.notified;
         let (positive, negative, _) = self.wants;
-        let first_is = |word: u8| move |part: &Part| part.words.first() == Some(&word);
-        let has_failed = |part: &Part| part.words.first().is_some_and(|word| *word >= 0x40);
-        if positive && delivered.is_empty() && self.all_parts(first_is(0x00)) {
+        let is_there = |part: &Part| part.says_first(|word| word == 0x00);
+        let has_failed = |part: &Part| part.says_first(|word| word >= 0x40);
+        if positive && delivered.is_empty() && self.all_parts(is_there) {
             return Some(
                 "status reports say that it is delivered, and its sender is not notified"
                     .to_owned(),
@@ -398,9 +410,9 @@ impl Books {
 
     /// The gateway decides about a status report, whose RP-ACK is on its way.
     pub(crate) fn status_is_taken(&mut self, call_id: &str, at_ms: u64) {
-        let Some(status) =
-            status_named(call_id).and_then(|place| self.of_centre.statuses.get(place))
-        else {
+        let named = status_named(call_id);
+        let known = named.and_then(|named| Some((named, self.of_centre.statuses.get(named)?)));
+        let Some((named, status)) = known else {
             return;
         };
         let (about, word) = (status.about, status.status);
@@ -424,7 +436,7 @@ impl Books {
             if part.error_ms.is_some() && part.acked_ms.is_none() {
                 // Behind a crash, the gateway knows nothing of it, unless it was written.
                 if part.error_ms <= crashed_ms {
-                    part.words.extend(is_final.then_some(word));
+                    part.words.extend(is_final.then_some((named, word)));
                     im.is_excused |= is_final;
                     return self.explain(
                         "a status report behind an RP-ERROR that the gateway has forgotten in a crash",
@@ -443,7 +455,7 @@ impl Books {
             // goes by the RP-ERROR, and asks again.
             let is_on_copy = part.error_ms.is_some() && part.acked_ms.is_none();
             if is_final {
-                part.words.push(word);
+                part.words.push((named, word));
             }
             im.is_excused |= is_final && is_on_copy;
             // The gateway waits longer where it has sent the message without TP-VP: then nothing is owed, and nothing is wrong.
@@ -453,6 +465,24 @@ impl Books {
                     "a status report behind an RP-ERROR: the service centre has had two copies",
                 );
             }
+        }
+    }
+
+    /// The gateway has crashed, and the database has the wait for a status report on this part still. A status report that was taken without
+    /// RP-ACK is forgotten: the service centre sends it again. So are the later ones, which found nothing that waited for them.
+    pub(super) fn words_are_forgotten(&mut self, subject: Subject) {
+        let Subject::ToCentre(number, place) = subject else {
+            return;
+        };
+        let Some(Book::ToCentre(im)) = self.books.get_mut(number) else {
+            return;
+        };
+        let words = &mut im.part(place).words;
+        let first = words.first().map(|(named, _)| *named);
+        let first = first.and_then(|named| self.of_centre.statuses.get(named));
+        if first.is_some_and(|status| !status.is_acked) {
+            words.clear();
+            self.explain("a crash cuts off a status report before its RP-ACK: it comes again");
         }
     }
 
@@ -557,6 +587,7 @@ impl Books {
             rp_mr: None,
             requests: 0,
             is_over: false,
+            is_acked: false,
             told: BTreeMap::new(),
             reported: BTreeMap::new(),
             reporters: BTreeMap::new(),
@@ -766,6 +797,7 @@ impl World {
         let Some(book) = self.books.status_mut(number) else {
             return;
         };
+        book.is_acked |= is_ack;
         // A report that is not answered goes once more.
         let is_repeated = exchange.is_some_and(|exchange| {
             let sent = book.reporters.entry(exchange.serial()).or_default();
@@ -801,7 +833,7 @@ impl World {
         let is_second = im.notified[disposition].len() > most;
         let both = !im.notified[0].is_empty() && !im.notified[1].is_empty();
         let is_clear = !im.is_confused && im.came_again == 0;
-        let is_delivered = im.all_parts(|part| part.words.contains(&0x00));
+        let is_delivered = im.all_parts(|part| part.says(|word| word == 0x00));
         let has_failed = im.has_failed_status() || im.endings.contains(&Ending::Failed);
         let told = im.told.map(|(status, _)| status);
         let what = ["delivered", "failed", "processed"][disposition];

@@ -156,6 +156,9 @@ impl Books {
             if *at == Holder::Here || self.has_been_at(*subject, node) {
                 self.is_taken_up(*subject, *kind, node);
             }
+            if *kind == Kind::Submitted {
+                self.words_are_forgotten(*subject);
+            }
         }
         let is_kept = |number| {
             let of_number = |kept: &Kept| matches!(kept.subject, Subject::InstantMessage(of, _) if of == number);
