@@ -452,6 +452,10 @@ pub(crate) const FOUND: &[(u64, &str)] = &[
         "none: the books counted a status report that a crash cut off before its RP-ACK; it came again behind another one",
     ),
     (
+        7_009_723,
+        "none: the books forgot with a crash that a message for the service centre had failed",
+    ),
+    (
         7_003_399,
         "none: a message whose request was lost has the TP-MR of one that a crash has cut off; the books did not take them for confused",
     ),

@@ -64,6 +64,9 @@ impl Books {
         {
             im.endings.push((Ending::Failed, at_ms));
         }
+        if let Subject::ToCentre(number, _) = subject {
+            self.centre_message_has_ended(number, Ending::Failed);
+        }
     }
 
     /// The gateway does not know any more what became of this in the meantime.
