@@ -2,7 +2,7 @@
 //! IM-8, IM-11, IM-12, IM-14, CON-1.
 
 use ipsmgw::exchange::{Exchange, ExchangeKey, ImToSmState};
-use ipsmgw::interwork::{Counter, Input, Settings, Verdict};
+use ipsmgw::interwork::{Counter, Input, Settings, Unsent, Verdict};
 use ipsmgw::mime::DeliveryStatus;
 use ipsmgw::sip::MessageIn;
 
@@ -452,6 +452,29 @@ fn the_report_names_the_contact_of_an_attempt_that_the_database_does_not_know() 
         next = world.until_sent();
     }
     assert_eq!(next.legs[0].contact, 1);
+}
+
+#[test]
+fn the_later_parts_go_to_the_newest_contact_if_theirs_is_not_registered_any_more() {
+    let mut world = World::new();
+    let first = world.deliver(&instant(BOB, &"long ".repeat(80)));
+    let exchange = first.sent[0].0.unwrap();
+    world.handle(Input::OtherContacts { exchange, count: 1 });
+    let second = world.leg(exchange, 408);
+    world.leg(exchange, 200);
+    let message = second.message();
+    let octets = [0x02, message.body[1]];
+    let next = world.report(&ack(&octets, message.call_id.as_deref()));
+    assert_eq!(next.legs[0].contact, 1);
+    let part = next.sent[0].0.unwrap();
+    let not_sent = Input::NotSent {
+        exchange: part,
+        attempt: 1,
+        status: Unsent::NoDestination.status(),
+    };
+    let again = world.handle(not_sent);
+    assert_eq!(again.legs[0].contact, 0);
+    assert_eq!(again.message().body, next.message().body);
 }
 
 #[test]

@@ -11,6 +11,7 @@ use crate::interwork::input::TranslatedIm;
 use crate::interwork::rules::answer::answer;
 use crate::interwork::rules::causes::defaults::{self as cause, RpOutcome, SipOutcome};
 use crate::interwork::step::{Effect, ImOutcome, Verdict};
+use crate::interwork::unsent::Unsent;
 
 /// If a report comes within this many milliseconds before the end of the hold time, the host's timer answers the
 /// sender, so that two processes do not answer one transaction at the same moment. tm's ticks are 62 ms.
@@ -98,7 +99,13 @@ impl Turn<'_> {
     /// The MESSAGE with the RP-DATA could not be sent.
     pub(crate) fn rp_data_not_sent(&mut self, mut im: ImToSm, status: u16) {
         im.in_transaction = false;
+        let has_gone = status == Unsent::NoDestination.status();
         match im.state {
+            // The contact that has an earlier part has registered anew meanwhile: it is the newest one now.
+            ImToSmState::Sent if has_gone && im.follows && im.contact > 0 => {
+                im.contact = 0;
+                self.send_rp_data(im);
+            }
             ImToSmState::Sent => self.sip_failed(im, status, false),
             _ => self.view.update(im),
         }
@@ -124,7 +131,7 @@ impl Turn<'_> {
         }
         im.sip_failure = Some(cause::better_failure(im.sip_failure.unwrap_or(0), status));
         if im.other_contacts > 0 && status < 600 {
-            im.contact += 1;
+            im.contact = im.contact.saturating_add(1);
             im.other_contacts -= 1;
             return self.send_rp_data(im);
         }
@@ -286,7 +293,7 @@ impl Turn<'_> {
         let parts = self.view.parts_before(last).filter(waits);
         let next = parts.min_by_key(|part| part.header.key.serial());
         if let Some(mut next) = next.or_else(|| self.get::<ImToSm>(last)) {
-            (next.contact, next.follows) = (contact, true);
+            (next.contact, next.follows, next.other_contacts) = (contact, true, 0);
             self.view.update(next);
         }
     }

@@ -203,7 +203,7 @@ impl Turn<'_> {
                 return None;
             }
             // The parts of one message are consecutive. But a part that was taken up late, because there was no place for it, may be
-            // behind another message, or behind later parts of its own message.
+            // behind another message, which then goes first, or behind later parts of its own message, which wait for it.
             let before = before.replace(im);
             let follows = before.is_some_and(|before| is_earlier_part(&before, &im));
             let is_candidate = match im.state {

@@ -16,7 +16,7 @@ impl Gateway {
     /// The Call-ID of one attempt that goes to this contact. A report says by it which contact answers: behind a crash, the exchange may
     /// not know of the attempt.
     pub(crate) fn call_id_to(&self, key: ExchangeKey, attempt: u8, contact: u8) -> String {
-        let mut out = String::with_capacity(40 + self.policy.domain.len());
+        let mut out = String::with_capacity(42 + self.policy.domain.len());
         self.push_name(&mut out, key, u16::from_be_bytes([contact, attempt]));
         out.push('@');
         out.push_str(&self.policy.domain);

@@ -54,7 +54,7 @@ impl OverloadLimits {
             let left = 100 - limit.min(100);
             passed(value, [limit, 100 - left / 2, 100 - left / 10])
         };
-        // A short burst fills the queue only for a moment. It counts only if the kernel has hardly any room left.
+        // A short burst fills the queue only for a moment. It counts only if half of the room above the limit is used, in the whole queue.
         let queue = match load.standing_ms {
             STANDING_MS.. => of_hundred(load.queue, self.queue),
             _ => of_hundred(load.whole_queue, self.queue).saturating_sub(1),
@@ -97,8 +97,9 @@ const STANDING_MS: u32 = 100;
 /// Below this fill level in percent, a queue counts as empty.
 const EMPTY: u32 = 10;
 
-/// After this time in milliseconds, an observation of a queue is too old.
-const NEWS_MS: u64 = 40;
+/// After this time in milliseconds, an observation of a queue is too old. It is much longer than a burst: slow workers take a request now
+/// and then only, and their queue stands all the same.
+const NEWS_MS: u64 = 1_000;
 
 /// Observation of a receive queue. All zero: not observed yet.
 #[derive(Clone, Copy, Debug, Default)]
@@ -235,6 +236,9 @@ mod tests {
         assert_eq!(queue.sees(20, 1_060), 60);
         assert_eq!(queue.sees(9, 1_061), 0);
         assert_eq!(queue.sees(90, 1_062), 0);
+        // Slow workers.
+        assert_eq!(queue.sees(90, 1_562), 500);
+        assert_eq!(queue.sees(90, 2_561), 1_499);
         // The last observation is too old.
         assert_eq!(queue.sees(90, 9_000), 0);
         assert_eq!(queue.sees(90, 9_001), 1);

@@ -58,6 +58,7 @@ fn overloaded(msg: SipMsg<'_>) -> i32 {
     if state.refusals.refuse(digest, now_ms) {
         let Load {
             queue,
+            whole_queue,
             waited_ms,
             pending,
             memory,
@@ -65,6 +66,7 @@ fn overloaded(msg: SipMsg<'_>) -> i32 {
         } = load;
         tracing::warn!(
             queue,
+            whole_queue,
             waited_ms,
             pending,
             memory,

@@ -64,7 +64,7 @@ async def udp(name="udp", **script):
             # It has seen the queue, which then is longer than a burst may take, however fast this machine is.
             before = len(bob.requests)
             await workers.one_works_until(lambda: len(bob.requests) > before)
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.15)
         answers = await asyncio.gather(*burst)
         told = collections.Counter(answer.status for answer in answers)
         say(f"told: {dict(told)}")
@@ -102,9 +102,11 @@ async def copies():
         alice.rp_answer = None
         held = asyncio.create_task(carol.send_im(gw.uri("alice"), "held"))
         request, seen = await alice.next_message()
-        with Standstill(gw, "udp receiver"):
+        with Standstill(gw, "udp receiver") as workers:
             burst = [asyncio.create_task(carol.send_im(gw.uri("bob"), f"{i}", timeout=20)) for i in range(90)]
-            await asyncio.sleep(1.7)
+            await asyncio.sleep(1.6)
+            await workers.one_works_until(lambda: bob.requests)
+            await asyncio.sleep(0.15)
         answers = await asyncio.gather(*burst)
         told = collections.Counter(answer.status for answer in answers)
         say(f"told: {dict(told)}")
