@@ -49,15 +49,12 @@ pub(super) fn in_order(storage: &Storage, step: &mut Step, behind: &[Behind]) ->
     waits_in_file
 }
 
-/// The record of the submission of a stored message that an earlier start or a dead node has opened, in case it was not
-/// written before the end.
+/// The record of the submission of a stored message that an earlier start or another node has opened, in case a crash has cut it off. A node
+/// that is back behind a crash does not look for such records: it does not read the messages.
 pub(super) fn submission_again(storage: &Storage, exchange: &Exchange, texts: &Texts) {
     let state = state();
     let key = exchange.key();
-    let is_left = match key.node() == state.nodes.node() {
-        true => state.charging.is_earlier(key),
-        false => state.nodes.living(key.node()).is_none(),
-    };
+    let is_left = key.node() != state.nodes.node() || state.charging.is_earlier(key);
     if is_left {
         submission_of_left(storage, exchange, texts);
     }

@@ -128,12 +128,6 @@ impl Nodes {
         places.zip(others).for_each(|(at, node)| *at = node);
     }
 
-    /// The node with this number, if it is another one and lives.
-    pub(crate) fn living(&self, number: u16) -> Option<OtherNode> {
-        let mut others = self.others().into_iter();
-        others.find(|other| other.number == number && other.is_alive)
-    }
-
     /// The node that may have this exchange, which is not on this node: the node that has opened it, or has taken it over.
     pub(crate) fn that_may_have(&self, exchange: ExchangeKey, source: &str) -> Option<OtherNode> {
         next_holder(exchange.node(), self.node(), source, self.others())

@@ -117,10 +117,13 @@ class World:
         return rows(self.gateways[0], select)
 
     def records(self, columns):
-        """The charging records of all gateways: the name, and these columns. A record that two nodes have written has one name."""
+        """The charging records of all gateways: the name, and these columns. A record that two nodes have written has one name; one of them
+        may lack the Call-ID."""
         found = {}
         for gw in self.gateways:
-            found.update({row[0]: row for row in rows(gw, f"SELECT record_id, {columns} FROM ipsmgw_cdr")})
+            for name, session_id, *row in rows(gw, f"SELECT record_id, session_id, {columns} FROM ipsmgw_cdr"):
+                if name not in found or session_id:
+                    found[name] = (name, *row)
         return found.values()
 
 

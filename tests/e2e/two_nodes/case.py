@@ -1,7 +1,9 @@
 """Two gateways with one database: see README.md."""
 
 import asyncio
+import contextlib
 import re
+import sqlite3
 
 import sms
 from databases import Postgres
@@ -54,6 +56,22 @@ async def either(nodes, ways, bobs):
     got = sorted(text_of(bob.inbox.get_nowait()) for bob in bobs for _ in range(bob.inbox.qsize()))
     equal(got, sorted(f"message {number}" for number in range(20)), "what the phones got")
     await asyncio.gather(*(bob.register(expires=0) for bob in bobs))
+
+
+def records(node):
+    """The names of a node's charging records: that of the submission of a message ends in -s, that of its delivery in -d."""
+    with contextlib.closing(sqlite3.connect(node.db, timeout=10)) as db:
+        return {name for (name,) in db.execute("SELECT record_id FROM ipsmgw_cdr")}
+
+
+async def charged(nodes):
+    say("the node that has delivered a message has the record of its submission, too: a crash of the node that stored it may have cut it off")
+    for node in nodes.all:
+        delivered = {name.removesuffix("d") for name in records(node) if name.endswith("-d")}
+        complete = lambda node=node, delivered=delivered: {f"{name}s" for name in delivered} <= records(node)  # noqa: E731
+        await node.until(complete, what="the records of all submissions")
+    others = {name for node in nodes.all for name in records(node) if name.endswith("-s") and int(name.partition("-")[0], 16) != nodes.all.index(node) + 1}
+    equal(len(others) > 0, True, "records of submissions at the other node")
 
 
 async def other_node(nodes, alices, bob):
@@ -157,10 +175,11 @@ def as_in_the_example(nodes):
 
 async def two_nodes():
     "the first node with kamailio.cfg, the second one with kamailio.lua, both with the settings of kamailio-cfg/two-nodes"
-    async with as_in_the_example(Nodes(Postgres(), people=PEOPLE)) as nodes:
+    async with as_in_the_example(Nodes(Postgres(), people=PEOPLE, cdr_table="ipsmgw_cdr")) as nodes:
         ways = [await user(node, ImClient, "alice") for node in nodes.all]
         bobs = [await user(node, Phone, "bob", register=False) for node in nodes.all]
         await either(nodes, ways, bobs)
+        await charged(nodes)
         carols, dave = await other_node(nodes, ways, bobs[1])
         await balanced(nodes)
         await killed(nodes, ways, bobs, carols, dave)
