@@ -101,10 +101,15 @@ const EMPTY: u32 = 10;
 /// and then only, and their queue stands all the same.
 const NEWS_MS: u64 = 1_000;
 
+/// The time between two observations counts so many milliseconds at most: behind a moment in which no process ran, the queue is long, and
+/// soon empty.
+const STEP_MS: u64 = 40;
+
 /// Observation of a receive queue. All zero: not observed yet.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Queue {
-    /// Since when the queue has not been empty, in milliseconds of the monotonic clock; 0: it was empty.
+    /// Since when the queue has not been empty, in milliseconds of the monotonic clock; 0: it was empty. Of a long time without an
+    /// observation, only the end counts.
     pub since_ms: u64,
     /// Time of the last observation.
     pub seen_ms: u64,
@@ -113,14 +118,16 @@ pub struct Queue {
 impl Queue {
     /// Records the fill level `percent`; returns the milliseconds since the queue was last empty.
     pub fn sees(&mut self, percent: u32, now_ms: u64) -> u32 {
-        let is_news = now_ms.saturating_sub(self.seen_ms) < NEWS_MS;
+        let unseen_ms = now_ms.saturating_sub(self.seen_ms);
         self.seen_ms = now_ms;
         if percent < EMPTY {
             self.since_ms = 0;
             return 0;
         }
-        if self.since_ms == 0 || !is_news {
+        if self.since_ms == 0 || unseen_ms >= NEWS_MS {
             self.since_ms = now_ms.max(1);
+        } else {
+            self.since_ms += unseen_ms.saturating_sub(STEP_MS);
         }
         u32::try_from(now_ms.saturating_sub(self.since_ms)).unwrap_or(u32::MAX)
     }
@@ -236,9 +243,11 @@ mod tests {
         assert_eq!(queue.sees(20, 1_060), 60);
         assert_eq!(queue.sees(9, 1_061), 0);
         assert_eq!(queue.sees(90, 1_062), 0);
-        // Slow workers.
-        assert_eq!(queue.sees(90, 1_562), 500);
-        assert_eq!(queue.sees(90, 2_561), 1_499);
+        // No process ran for a moment, or the workers are slow.
+        assert_eq!(queue.sees(90, 1_562), 40);
+        assert_eq!(queue.sees(90, 1_722), 80);
+        assert_eq!(queue.sees(90, 1_882), 120);
+        assert_eq!(queue.sees(90, 2_881), 160);
         // The last observation is too old.
         assert_eq!(queue.sees(90, 9_000), 0);
         assert_eq!(queue.sees(90, 9_001), 1);
