@@ -391,7 +391,6 @@ fn all_parts_of_a_message_go_to_one_contact() {
     }
 }
 
-/// The report on the first part comes behind a crash, when the other parts still wait.
 /// The message is stored, and its sender gets 202.
 fn promised(world: &mut World, held: ExchangeKey) {
     let mut done = world.next_due();
@@ -405,23 +404,36 @@ fn promised(world: &mut World, held: ExchangeKey) {
     assert_eq!(world.hold_timeout(held).answer(), 202);
 }
 
-#[test]
-fn all_parts_of_a_message_go_to_one_contact_behind_a_crash_too() {
-    let mut world = World::with_database(&settings());
+/// A long text to a phone that has another contact, too.
+fn long_to_two_contacts(world: &mut World) -> (Done, ExchangeKey) {
     let first = world.deliver(&instant(BOB, &"long ".repeat(80)));
     let exchange = first.sent[0].0.unwrap();
     world.handle(Input::OtherContacts { exchange, count: 1 });
+    (first, exchange)
+}
+
+/// RP-ACK on this part: the next part, also if it has to wait first.
+fn next_part(world: &mut World, part: &Done) -> Done {
+    let message = part.message();
+    let octets = [0x02, message.body[1]];
+    let next = world.report(&ack(&octets, message.call_id.as_deref()));
+    match next.sent.is_empty() {
+        true => world.until_sent(),
+        false => next,
+    }
+}
+
+/// The report on the first part comes behind a crash, when the other parts still wait.
+#[test]
+fn all_parts_of_a_message_go_to_one_contact_behind_a_crash_too() {
+    let mut world = World::with_database(&settings());
+    let (first, exchange) = long_to_two_contacts(&mut world);
     let mut part = world.leg(exchange, 408);
     world.leg(exchange, 200);
     promised(&mut world, first.held[0]);
     world.crash(0);
     for _ in 0..2 {
-        let message = part.message();
-        let octets = [0x02, message.body[1]];
-        let mut next = world.report(&ack(&octets, message.call_id.as_deref()));
-        if next.sent.is_empty() {
-            next = world.until_sent();
-        }
+        let next = next_part(&mut world, &part);
         assert_eq!(next.legs[0].contact, 1);
         world.leg(next.sent[0].0.unwrap(), 200);
         part = next;
@@ -432,9 +444,7 @@ fn all_parts_of_a_message_go_to_one_contact_behind_a_crash_too() {
 #[test]
 fn the_report_names_the_contact_of_an_attempt_that_the_database_does_not_know() {
     let mut world = World::with_database(&settings());
-    let first = world.deliver(&instant(BOB, &"long ".repeat(80)));
-    let exchange = first.sent[0].0.unwrap();
-    world.handle(Input::OtherContacts { exchange, count: 1 });
+    let (first, exchange) = long_to_two_contacts(&mut world);
     let second = world.leg(exchange, 408);
     assert_eq!(second.legs[0].contact, 1);
     world.leg(exchange, 200);
@@ -445,26 +455,17 @@ fn the_report_names_the_contact_of_an_attempt_that_the_database_does_not_know() 
     };
     (im.attempts, im.contact, im.other_contacts) = (1, 0, 1);
     world.crash(0);
-    let message = second.message();
-    let octets = [0x02, message.body[1]];
-    let mut next = world.report(&ack(&octets, message.call_id.as_deref()));
-    if next.sent.is_empty() {
-        next = world.until_sent();
-    }
+    let next = next_part(&mut world, &second);
     assert_eq!(next.legs[0].contact, 1);
 }
 
 #[test]
 fn the_later_parts_go_to_the_newest_contact_if_theirs_is_not_registered_any_more() {
     let mut world = World::new();
-    let first = world.deliver(&instant(BOB, &"long ".repeat(80)));
-    let exchange = first.sent[0].0.unwrap();
-    world.handle(Input::OtherContacts { exchange, count: 1 });
+    let (_, exchange) = long_to_two_contacts(&mut world);
     let second = world.leg(exchange, 408);
     world.leg(exchange, 200);
-    let message = second.message();
-    let octets = [0x02, message.body[1]];
-    let next = world.report(&ack(&octets, message.call_id.as_deref()));
+    let next = next_part(&mut world, &second);
     assert_eq!(next.legs[0].contact, 1);
     let part = next.sent[0].0.unwrap();
     let not_sent = Input::NotSent {
@@ -480,9 +481,7 @@ fn the_later_parts_go_to_the_newest_contact_if_theirs_is_not_registered_any_more
 #[test]
 fn behind_a_crash_an_attempt_goes_to_the_first_contact_and_so_do_the_later_parts() {
     let mut world = World::with_database(&settings());
-    let first = world.deliver(&instant(BOB, &"long ".repeat(80)));
-    let exchange = first.sent[0].0.unwrap();
-    world.handle(Input::OtherContacts { exchange, count: 1 });
+    let (first, exchange) = long_to_two_contacts(&mut world);
     world.leg(exchange, 200);
     promised(&mut world, first.held[0]);
     let known = world.store.rows.clone();
@@ -490,12 +489,7 @@ fn behind_a_crash_an_attempt_goes_to_the_first_contact_and_so_do_the_later_parts
     assert_eq!(again.legs[0].contact, 0);
     world.store.rows = known;
     world.crash(0);
-    let message = again.message();
-    let octets = [0x02, message.body[1]];
-    let mut next = world.report(&ack(&octets, message.call_id.as_deref()));
-    if next.sent.is_empty() {
-        next = world.until_sent();
-    }
+    let next = next_part(&mut world, &again);
     assert_eq!(next.legs[0].contact, 0);
 }
 
